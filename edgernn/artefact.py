@@ -1,0 +1,188 @@
+"""A written model and the manifest (`model.json`) that describes a folder of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+from edgernn import __version__, atomic
+from edgernn.errors import ModelFileError
+from edgernn.graph import DType, State, TensorSpec
+from edgernn.scheme import Scheme
+
+MANIFEST_NAME: Final = "model.json"
+
+# History of the manifest's format:
+#   1  first version
+MANIFEST_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The model an artefact was made from."""
+
+    file: str  # base name, or "<object>" for a model in memory
+    sha256: str
+    bytes: int
+    keras_version: str
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """An input or output by its Keras name."""
+
+    name: str
+    spec: TensorSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """One file of an artefact, its name relative to the manifest."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+class VerificationStatus(str, Enum):
+    PASSED = "passed"
+    SKIPPED = "skipped"  # the runtime is not installed; the reason says so
+    NOT_RUN = "not run"  # the user said --no-verify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What the comparison with the reference gave.  Errors are relative to the output's scale."""
+
+    status: VerificationStatus
+    reason: str = ""
+    cases: int = 0
+    max_error: float | None = None
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artefact:
+    """A model as one back end wrote it."""
+
+    model: str  # the source's stem: what the rows of a table are called
+    backend: str  # "onnx", "tflite", "native"
+    scheme: Scheme
+    files: tuple[StoredFile, ...]  # the first is the model itself
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    states: tuple[State, ...] = ()
+    streaming: bool = False
+    source: Source
+    labels: tuple[str, ...] = ()
+    details: dict[str, str] = field(default_factory=dict)  # opset, lowering: for a reader
+    verification: Verification
+    edgernn_version: str = __version__
+
+    @property
+    def name(self) -> str:
+        """The model file's name, unique in its folder."""
+        return self.files[0].name
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+
+def sha256_hex(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_manifest(folder: Path) -> tuple[Artefact, ...]:
+    """The artefacts that `folder/model.json` lists; none where there is no manifest.
+
+    Raises ModelFileError when the manifest is damaged or of a newer format.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ()
+    try:
+        manifest = json.loads(text)
+        version = int(manifest["version"])
+        if version > MANIFEST_VERSION:
+            raise ModelFileError(
+                f"{path} has format {version}; this edgernn reads up to {MANIFEST_VERSION}",
+                remedy="Update edgernn, or export again with this one",
+            )
+        return tuple(_artefact(entry) for entry in manifest["artefacts"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(
+            f"{path} is not a manifest of edgernn ({error})", remedy="Export the model again"
+        ) from error
+
+
+def record(folder: Path, written: Iterable[Artefact]) -> None:
+    """Adds `written` to the folder's manifest, in place of entries of the same file name."""
+    kept = {artefact.name: artefact for artefact in read_manifest(folder)}
+    kept.update({artefact.name: artefact for artefact in written})
+    manifest = {
+        "format": "edgernn-model",
+        "version": MANIFEST_VERSION,
+        "artefacts": [_as_json(artefact) for artefact in kept.values()],
+    }
+    atomic.write_bytes(folder / MANIFEST_NAME, json.dumps(manifest, indent=1).encode() + b"\n")
+
+
+def stored_file(name: str, content: bytes) -> StoredFile:
+    return StoredFile(name=name, sha256=sha256_hex(content), bytes=len(content))
+
+
+def with_verification(artefact: Artefact, verification: Verification) -> Artefact:
+    return replace(artefact, verification=verification)
+
+
+def _as_json(artefact: Artefact) -> dict[str, Any]:
+    entry = asdict(artefact)
+    entry["inputs"] = [_port_as_json(port) for port in artefact.inputs]
+    entry["outputs"] = [_port_as_json(port) for port in artefact.outputs]
+    return entry
+
+
+def _port_as_json(port: Port) -> dict[str, Any]:
+    return {"name": port.name, "shape": list(port.spec.shape), "dtype": port.spec.dtype.value}
+
+
+def _artefact(entry: dict[str, Any]) -> Artefact:
+    return Artefact(
+        model=str(entry["model"]),
+        backend=str(entry["backend"]),
+        scheme=Scheme(entry["scheme"]),
+        files=tuple(StoredFile(**file) for file in entry["files"]),
+        inputs=_ports(entry["inputs"]),
+        outputs=_ports(entry["outputs"]),
+        states=tuple(State(**state) for state in entry["states"]),
+        streaming=bool(entry["streaming"]),
+        source=Source(**entry["source"]),
+        labels=tuple(entry["labels"]),
+        details=dict(entry["details"]),
+        verification=Verification(
+            **{
+                **entry["verification"],
+                "status": VerificationStatus(entry["verification"]["status"]),
+            }
+        ),
+        edgernn_version=str(entry["edgernn_version"]),
+    )
+
+
+def _ports(entries: Sequence[dict[str, Any]]) -> tuple[Port, ...]:
+    return tuple(
+        Port(
+            name=str(entry["name"]),
+            spec=TensorSpec(shape=tuple(entry["shape"]), dtype=DType(entry["dtype"])),
+        )
+        for entry in entries
+    )

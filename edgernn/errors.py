@@ -1,0 +1,104 @@
+"""Every deliberate error: its class is its exit code and its whole message.
+
+The library raises these; only `edgernn.cli` prints them.  A message says what failed, why, and
+what to do next.  Exit code 1 is left to bugs (an unexpected exception), 2 to wrong usage of the
+command line, 130 to Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EdgernnError(Exception):
+    """Something the user can act on.  `code` is the process's exit code."""
+
+    code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, remedy: str = "") -> None:
+        self.what = what
+        self.remedy = remedy
+        super().__init__(f"{what}. {remedy}" if remedy else what)
+
+
+class ModelFileError(EdgernnError):
+    """The file is not a Keras model, is damaged, or holds weights only."""
+
+    code = 3
+
+
+class UnsupportedLayer(EdgernnError):
+    """The model holds a layer or an option that edgernn (or the chosen target) cannot express."""
+
+    code = 4
+
+    def __init__(self, *, layer: str, kind: str, where: str, reason: str, remedy: str) -> None:
+        self.layer = layer
+        self.kind = kind
+        self.where = where
+        super().__init__(f"layer '{layer}' ({kind}, in {where}) {reason}", remedy=remedy)
+
+
+class DataError(EdgernnError):
+    """The data do not fit the model, are damaged, or hold NaN or infinity."""
+
+    code = 5
+
+
+class DownloadError(EdgernnError):
+    """A data set is neither in the cache nor to be had, or its checksum is wrong."""
+
+    code = 6
+
+
+class OutputError(EdgernnError):
+    """A result could not be written: no permission, no room, not a folder."""
+
+    code = 7
+
+
+class VerificationError(EdgernnError):
+    """An artefact does not agree with the model it was made from."""
+
+    code = 8
+
+
+class MissingRuntime(EdgernnError):
+    """A Python package that this command needs is not installed."""
+
+    code = 9
+
+
+class DeviceError(EdgernnError):
+    """The target cannot be reached, or a command failed there."""
+
+    code = 10
+
+
+class BudgetExceeded(EdgernnError):
+    """A figure is over its budget."""
+
+    code = 11
+
+
+class CalibrationError(EdgernnError):
+    """Quantization lacks calibration data, or they do not fit."""
+
+    code = 12
+
+
+EXIT_CODES: dict[int, type[EdgernnError]] = {
+    error.code: error
+    for error in (
+        ModelFileError,
+        UnsupportedLayer,
+        DataError,
+        DownloadError,
+        OutputError,
+        VerificationError,
+        MissingRuntime,
+        DeviceError,
+        BudgetExceeded,
+        CalibrationError,
+    )
+}

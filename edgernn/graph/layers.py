@@ -1,0 +1,363 @@
+"""The closed union of layers: everything an edgernn model can be made of.
+
+A layer names the edges it reads and writes and holds its weights.  Tensors are batch first
+(`[B, T, F]`: batch, time, features).  A new kind of layer is added to the union `Layer` at the
+end; the type checker then points at each `match` that has to handle or refuse it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar, TypeAlias
+
+from edgernn.graph.activation import LINEAR, Activation
+from edgernn.graph.node import Node
+from edgernn.graph.recurrent import Gru, Lstm, SimpleRnn
+from edgernn.graph.tensor import Weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Embedding(Node):
+    """Rows of a table by token.  input int32 [B, ...] -> output [B, ..., E]."""
+
+    WEIGHTS: ClassVar[tuple[str, ...]] = ("table",)
+    input: str
+    output: str
+    table: Weight  # [vocabulary, E]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dense(Node):
+    """activation(x K + b) over the last axis.  [B, ..., in] -> [B, ..., out]."""
+
+    WEIGHTS: ClassVar[tuple[str, ...]] = ("kernel", "bias")
+    input: str
+    output: str
+    kernel: Weight  # [in, out]
+    bias: Weight | None  # [out]
+    activation: Activation = LINEAR
+
+
+class Padding(str, Enum):
+    """How a window meets the ends of the time axis; as in Keras (SAME puts the odd step right)."""
+
+    VALID = "valid"
+    SAME = "same"
+    CAUSAL = "causal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Conv1D(Node):
+    """Convolution over time.  [B, T, C] -> [B, T', out].
+
+    Output channels are in group order, so depthwise = groups == C.
+    """
+
+    WEIGHTS: ClassVar[tuple[str, ...]] = ("kernel", "bias")
+    input: str
+    output: str
+    kernel: Weight  # [window, C / groups, out]
+    bias: Weight | None  # [out]
+    stride: int = 1
+    dilation: int = 1
+    groups: int = 1
+    padding: Padding = Padding.VALID
+    activation: Activation = LINEAR
+
+
+class PoolKind(str, Enum):
+    MAX = "max"
+    AVERAGE = "average"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pool1D(Node):
+    """Max or average over a window of time; SAME averages over real steps only."""
+
+    input: str
+    output: str
+    kind: PoolKind
+    window: int
+    stride: int
+    padding: Padding = Padding.VALID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GlobalPool1D(Node):
+    """Max or average over all of time, [B, T, C] -> [B, C] ([B, 1, C] with keepdims).
+
+    A mask [B, T] counts for the average only (as in Keras): mean over the valid steps.
+    """
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("input", "mask")
+    input: str
+    output: str
+    mask: str | None = None
+    kind: PoolKind
+    keepdims: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Affine(Node):
+    """x * scale + offset.  Keras: inference-time BatchNormalization, Rescaling, Normalization."""
+
+    WEIGHTS: ClassVar[tuple[str, ...]] = ("scale", "offset")
+    input: str
+    output: str
+    scale: Weight  # broadcasts against [B, ...]
+    offset: Weight  # broadcasts against [B, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LayerNorm(Node):
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta over the trailing axes `axes`."""
+
+    WEIGHTS: ClassVar[tuple[str, ...]] = ("gamma", "beta")
+    input: str
+    output: str
+    gamma: Weight | None  # [the normalized axes]
+    beta: Weight | None  # [the normalized axes]
+    epsilon: float
+    axes: int = 1  # how many trailing axes are normalized together
+    rms: bool = False  # no mean is subtracted; variance = mean(x * x)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Activate(Node):
+    """An activation as a layer of its own."""
+
+    input: str
+    output: str
+    activation: Activation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PRelu(Node):
+    """x >= 0: x, else alpha * x.  alpha broadcasts against [B, ...]."""
+
+    WEIGHTS: ClassVar[tuple[str, ...]] = ("alpha",)
+    input: str
+    output: str
+    alpha: Weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reshape(Node):
+    """Keras' Flatten and Reshape.  `target` leaves the batch out; one entry may be -1."""
+
+    input: str
+    output: str
+    target: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Transpose(Node):
+    """Axes in a new order; `permutation` covers all axes, batch (0) included and usually first."""
+
+    input: str
+    output: str
+    permutation: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reverse(Node):
+    """The time axis (1) in reverse order: the second half of a Bidirectional."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Repeat(Node):
+    """[B, F] -> [B, times, F].  Keras: RepeatVector."""
+
+    input: str
+    output: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Upsample1D(Node):
+    """Each step `times` times in a row.  [B, T, C] -> [B, times * T, C].  Keras: UpSampling1D."""
+
+    input: str
+    output: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ZeroPad1D(Node):
+    """`left` and `right` zero steps around the time axis."""
+
+    input: str
+    output: str
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Slice(Node):
+    """input[start:stop:step] along one axis; stop None = to the end; negative = from the end.
+
+    With `squeeze` exactly one element is taken and the axis disappears (x[:, -1, :]).
+    Keras: Cropping1D, indexing of a tensor.  step is positive.
+    """
+
+    input: str
+    output: str
+    axis: int
+    start: int = 0
+    stop: int | None = None
+    step: int = 1
+    squeeze: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoldTime(Node):
+    """[B, T, ...] -> [B * T, ...]: the way into a TimeDistributed layer."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UnfoldTime(Node):
+    """[B * T, ...] -> [B, T, ...], B and T taken from the edge `like`: the way out again."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("input", "like")
+    input: str
+    like: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Concatenate(Node):
+    """Inputs (of one dtype: float32 or bool) joined along `axis`."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("inputs",)
+    inputs: tuple[str, ...]
+    output: str
+    axis: int = -1
+
+
+class MergeKind(str, Enum):
+    ADD = "add"
+    SUBTRACT = "subtract"  # two inputs
+    MULTIPLY = "multiply"
+    AVERAGE = "average"
+    MAXIMUM = "maximum"
+    MINIMUM = "minimum"
+    AND = "and"  # of masks
+    OR = "or"  # of masks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Merge(Node):
+    """Inputs combined element by element, with numpy's broadcasting."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("inputs",)
+    inputs: tuple[str, ...]
+    output: str
+    kind: MergeKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dot(Node):
+    """Batched dot product of two inputs along one axis each.  Keras: Dot(axes, normalize).
+
+    Axes are positive and at least 1.  The result is [B, left without its axis..., right without
+    its axis...], and [B, 1] where nothing is left.
+    """
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("left", "right")
+    left: str
+    right: str
+    output: str
+    left_axis: int
+    right_axis: int
+    normalize: bool = False  # L2-normalize both along their axis first (epsilon 1e-12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Attention(Node):
+    """softmax(scale * query keyT) value, over the steps of key.  Keras: Attention(score_mode="dot").
+
+    query [B, Tq, D], key [B, Tk, D], value [B, Tk, V], key_mask bool [B, Tk] (False: not attended
+    to), query_mask bool [B, Tq] (False: zeros in the output).
+    """
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("query", "value", "key", "query_mask", "key_mask")
+    query: str
+    value: str
+    key: str
+    output: str
+    query_mask: str | None = None
+    key_mask: str | None = None
+    scale: float = 1.0
+    causal: bool = False  # step t attends to steps <= t only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NotEqual(Node):
+    """A mask from tokens: input != value.  int32 [B, T] -> bool [B, T].  Keras: mask_zero."""
+
+    input: str
+    output: str
+    value: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AnyNotEqual(Node):
+    """A mask from features: any(input != value) over the last axis.  [B, T, F] -> bool [B, T]."""
+
+    input: str
+    output: str
+    value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ApplyMask(Node):
+    """input where the mask holds, zeros elsewhere: what Keras' Masking layer returns."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("input", "mask")
+    input: str
+    mask: str  # bool [B, T]
+    output: str
+
+
+Layer: TypeAlias = (
+    Embedding
+    | SimpleRnn
+    | Gru
+    | Lstm
+    | Dense
+    | Conv1D
+    | Pool1D
+    | GlobalPool1D
+    | Affine
+    | LayerNorm
+    | Activate
+    | PRelu
+    | Reshape
+    | Transpose
+    | Reverse
+    | Repeat
+    | Upsample1D
+    | ZeroPad1D
+    | Slice
+    | FoldTime
+    | UnfoldTime
+    | Concatenate
+    | Merge
+    | Dot
+    | Attention
+    | NotEqual
+    | AnyNotEqual
+    | ApplyMask
+)
+
+
+def parameter_count(layer: Layer) -> int:
+    """How many numbers the layer stores."""
+    return sum(weight.size for weight in layer.weights.values())
