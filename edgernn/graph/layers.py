@@ -13,7 +13,9 @@ from typing import ClassVar, TypeAlias
 
 from edgernn.graph.activation import LINEAR, Activation
 from edgernn.graph.node import Node
-from edgernn.graph.recurrent import Gru, Lstm, SimpleRnn
+from edgernn.graph.recurrent import Gru as Gru
+from edgernn.graph.recurrent import Lstm as Lstm
+from edgernn.graph.recurrent import SimpleRnn as SimpleRnn
 from edgernn.graph.tensor import Weight
 
 
@@ -281,7 +283,7 @@ class Dot(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Attention(Node):
-    """softmax(scale * query keyT) value, over the steps of key.  Keras: Attention(score_mode="dot").
+    """softmax(scale * query keyT) value over the steps of key.  Keras: Attention, score_mode "dot".
 
     query [B, Tq, D], key [B, Tk, D], value [B, Tk, V], key_mask bool [B, Tk] (False: not attended
     to), query_mask bool [B, Tq] (False: zeros in the output).

@@ -58,7 +58,7 @@ def infer(layer: ly.Layer, reads: Sequence[TensorSpec]) -> tuple[TensorSpec, ...
         case ly.Transpose():
             if sorted(layer.permutation) != list(range(reads[0].rank)):
                 raise ShapeError(
-                    f"layer '{layer.name}' orders axes {layer.permutation} of shape {reads[0].shape}"
+                    f"layer '{layer.name}' orders axes {layer.permutation} of {reads[0].shape}"
                 )
             moved = tuple(reads[0].shape[axis] for axis in layer.permutation)
             return (TensorSpec(shape=moved, dtype=reads[0].dtype),)
