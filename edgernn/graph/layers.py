@@ -13,9 +13,7 @@ from typing import ClassVar, TypeAlias
 
 from edgernn.graph.activation import LINEAR, Activation
 from edgernn.graph.node import Node
-from edgernn.graph.recurrent import Gru as Gru
-from edgernn.graph.recurrent import Lstm as Lstm
-from edgernn.graph.recurrent import SimpleRnn as SimpleRnn
+from edgernn.graph.recurrent import Gru, Lstm, SimpleRnn
 from edgernn.graph.tensor import Weight
 
 

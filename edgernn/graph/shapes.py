@@ -8,7 +8,7 @@ from math import prod
 from typing_extensions import assert_never
 
 from edgernn.graph import layers as ly
-from edgernn.graph.recurrent import Recurrent
+from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn
 from edgernn.graph.tensor import DType, Shape, TensorSpec
 
 
@@ -25,7 +25,7 @@ def infer(layer: ly.Layer, reads: Sequence[TensorSpec]) -> tuple[TensorSpec, ...
         case ly.Embedding():
             _expect(layer, reads[0], DType.INT32)
             return (TensorSpec(shape=(*reads[0].shape, layer.table.shape[1])),)
-        case ly.SimpleRnn() | ly.Gru() | ly.Lstm():
+        case SimpleRnn() | Gru() | Lstm():
             return _recurrent(layer, reads)
         case ly.Dense():
             _expect(layer, reads[0])
@@ -116,7 +116,7 @@ def _recurrent(layer: Recurrent, reads: Sequence[TensorSpec]) -> tuple[TensorSpe
             _expect_size(layer, spec.shape[1], layer.units, "units of the initial state")
     state = TensorSpec(shape=(batch, layer.units))
     output = TensorSpec(shape=(batch, time, layer.units)) if layer.return_sequences else state
-    return (output, state, state) if isinstance(layer, ly.Lstm) else (output, state)
+    return (output, state, state) if isinstance(layer, Lstm) else (output, state)
 
 
 def window_padding(time: int, window: int, stride: int) -> tuple[int, int]:
