@@ -1,0 +1,58 @@
+"""The command line: the only place that prints.
+
+Results go to stdout, progress and warnings to stderr.  Exit codes: edgernn.errors.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from edgernn import __version__
+from edgernn.cli.lazy_group import LazyGroup
+from edgernn.errors import EdgernnError
+
+SUMMARIES = {
+    "demo": "Train a GRU and an LSTM on spoken digits, export, profile, compare.",
+    "train": "Train a reference model on a reference task or on your data.",
+    "export": "Turn a Keras model into checked ONNX, TFLite and native artefacts.",
+    "profile": "Measure artefacts on a device: size, latency, memory, accuracy.",
+    "inspect": "Tell what is in a Keras model or an artefact.",
+}
+
+INTERRUPTED = 130
+
+
+@click.group(
+    cls=LazyGroup,
+    summaries=SUMMARIES,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "EDGERNN"},
+)
+@click.version_option(__version__, prog_name="edgernn")
+def edgernn() -> None:
+    """Put GRU and LSTM models on small devices.
+
+    Every option can also be set in the environment: EDGERNN_<COMMAND>_<OPTION>.
+    """
+
+
+def main() -> None:
+    """Runs the command line; a deliberate error becomes one message and its exit code."""
+    try:
+        status = edgernn.main(prog_name="edgernn", standalone_mode=False)
+    except EdgernnError as error:
+        print(f"edgernn: {error}", file=sys.stderr)
+        sys.exit(error.code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        print("edgernn: interrupted; nothing was left half-written", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,20 @@
+"""The back ends by name; each is a module that satisfies the Backend protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final, cast
+
+from edgernn.export import Backend
+
+#: In the order of a table's rows.  Imported when used: each brings a library of its own.
+BACKENDS: Final[dict[str, str]] = {
+    "onnx": "edgernn.export.onnx",
+    "tflite": "edgernn.export.tflite",
+}
+
+
+def backend_named(name: str) -> Backend:
+    """The back end `name`.  Raises KeyError for a name that BACKENDS does not list."""
+    return cast(Backend, import_module(BACKENDS[name]))

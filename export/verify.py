@@ -1,0 +1,72 @@
+"""Runs an artefact in its own runtime and compares it with the reference before handing it over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgernn.artefact import Verification, VerificationStatus
+from edgernn.errors import VerificationError
+from edgernn.export.cases import Case
+from edgernn.graph.tensor import AnyArray
+
+#: Largest |difference| relative to the output's scale.  float32 sums in another order differ by a
+#: few 1e-7 a step; a wrong gate, mask or padding is off by 1e-2 and more.
+FLOAT_TOLERANCE = 1e-4
+
+Outputs = Mapping[str, AnyArray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worst:
+    """The largest error over all cases and outputs, and where it was."""
+
+    error: float
+    case: str
+    output: str
+
+
+def relative_error(actual: AnyArray, expected: AnyArray) -> float:
+    """max |actual - expected| / max(1, max |expected|); infinite for another shape or for NaN."""
+    if actual.shape != expected.shape:
+        return float("inf")
+    if expected.size == 0:
+        return 0.0
+    difference = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+    error = float(difference.max() / max(1.0, float(np.abs(expected).max())))
+    return float("inf") if np.isnan(error) else error
+
+
+def worst_error(
+    cases: Sequence[Case], actual: Sequence[Outputs], expected: Sequence[Outputs]
+) -> Worst:
+    """Compares outputs by name, case by case.  A missing output is an infinite error."""
+    worst = Worst(error=-1.0, case="", output="")
+    for case, here, reference in zip(cases, actual, expected, strict=True):
+        for name, wanted in reference.items():
+            error = relative_error(here[name], wanted) if name in here else float("inf")
+            if error > worst.error:
+                worst = Worst(error=error, case=case.name, output=name)
+    return worst
+
+
+def judged(worst: Worst, *, artefact: str, cases: int, tolerance: float) -> Verification:
+    """A passed verification.
+
+    Raises VerificationError when the worst error is over the tolerance.
+    """
+    if not worst.error <= tolerance:
+        raise VerificationError(
+            f"{artefact} differs from the model: output '{worst.output}' is off by "
+            f"{worst.error:.2g} of its scale (allowed {tolerance:.0e}) for the case '{worst.case}'",
+            remedy="The artefact was not written. Please report this model; "
+            "--no-verify writes it all the same",
+        )
+    return Verification(
+        status=VerificationStatus.PASSED,
+        cases=cases,
+        max_error=worst.error,
+        tolerance=tolerance,
+    )
