@@ -1,0 +1,232 @@
+"""GRU, LSTM and simple RNN over whole sequences, by the rules of keras.backend.rnn.
+
+The input's projection is computed for all steps at once; the loop over time holds only what
+depends on the state.  Quantities inside a cell that no edge carries are handed to an observer,
+by the names that `GRU_TAPS`, `LSTM_TAPS` and `RNN_TAPS` list: calibration needs their ranges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import assert_never
+
+from edgernn.graph import (
+    FloatArray,
+    Gru,
+    Lstm,
+    Recurrent,
+    SimpleRnn,
+    Weight,
+    as_float32,
+)
+from edgernn.reference.activation import activate
+
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+
+#: Called once a step with [rows, H] arrays by tap name; rows whose step is masked are left out.
+Observe: TypeAlias = Callable[[Mapping[str, FloatArray]], None]
+
+#: x.* is the input's projection with its bias, h.* the recurrent one with its own, pre.* what an
+#: activation is applied to, z r i f o the opened gates, n the candidate; reset_h = r * h feeds
+#: the candidate's product without reset_after.
+GRU_TAPS: Final = (
+    *("x.z", "x.r", "x.h", "h.z", "h.r", "h.h", "pre.z", "pre.r", "pre.h"),
+    *("z", "r", "n", "reset_h", "n_minus_h", "h"),
+)
+LSTM_TAPS: Final = (
+    *("x.i", "x.f", "x.c", "x.o", "h.i", "h.f", "h.c", "h.o"),
+    *("pre.i", "pre.f", "pre.c", "pre.o", "i", "f", "n", "o", "c", "tanh_c", "h"),
+)
+RNN_TAPS: Final = ("x.h", "h.h", "pre.h", "h")
+
+
+class Unrolled(NamedTuple):
+    """What a recurrent layer leaves: its output and its final states (h; h and c)."""
+
+    output: FloatArray  # [B, T, H] in order of processing, or [B, H]
+    states: tuple[FloatArray, ...]  # each [B, H]
+
+
+_Step: TypeAlias = Callable[
+    [FloatArray, Sequence[FloatArray], bool],
+    tuple[tuple[FloatArray, ...], dict[str, FloatArray]],
+]
+
+
+def recurrent(
+    layer: Recurrent,
+    x: FloatArray,  # [B, T, F]
+    *,
+    mask: BoolArray | None = None,  # [B, T]
+    initial: Sequence[FloatArray | None] = (),  # h; h and c: [B, H]
+    observe: Observe | None = None,
+) -> Unrolled:
+    """Runs the layer over x.  Absent initial states are zeros."""
+    batch, steps, _ = x.shape
+    zeros = np.zeros((batch, layer.units), np.float32)
+    given = [*initial, *[None] * (_state_count(layer) - len(initial))]
+    states = tuple(zeros if state is None else state for state in given)
+    projected = _project(x, layer.kernel, layer.bias)
+    step = _step_function(layer)
+    order = range(steps - 1, -1, -1) if layer.go_backwards else range(steps)
+    output = zeros
+    outputs = np.zeros((batch, steps if layer.return_sequences else 0, layer.units), np.float32)
+    for position, time in enumerate(order):
+        new_states, taps = step(projected[time], states, observe is not None)
+        if mask is None:
+            states, output = new_states, new_states[0]
+        else:
+            valid = mask[:, time, None]
+            skipped = zeros if layer.zero_output_for_mask else output
+            output = np.where(valid, new_states[0], skipped)
+            states = tuple(
+                np.where(valid, new, old) for new, old in zip(new_states, states, strict=True)
+            )
+        if observe is not None:
+            rows = slice(None) if mask is None else mask[:, time]
+            observe({name: value[rows] for name, value in taps.items()})
+        if layer.return_sequences:
+            outputs[:, position] = output
+    return Unrolled(outputs if layer.return_sequences else output, states)
+
+
+def tap_names(layer: Recurrent) -> tuple[str, ...]:
+    """Everything the observer may be told about this layer."""
+    match layer:
+        case Gru():
+            return GRU_TAPS
+        case Lstm():
+            return LSTM_TAPS
+        case SimpleRnn():
+            return RNN_TAPS
+        case _:
+            assert_never(layer)
+
+
+def _state_count(layer: Recurrent) -> int:
+    return 2 if isinstance(layer, Lstm) else 1
+
+
+def _project(x: FloatArray, kernel: Weight, bias: Weight | None) -> FloatArray:
+    """x W + b with time first, [T, B, gates * H]: each step of the loop reads one block."""
+    batch, steps, features = x.shape
+    time_major = np.ascontiguousarray(x.transpose(1, 0, 2)).reshape(steps * batch, features)
+    projected = time_major @ as_float32(kernel)
+    if bias is not None:
+        projected += as_float32(bias)
+    return projected.reshape(steps, batch, kernel.shape[1])
+
+
+def _step_function(layer: Recurrent) -> _Step:
+    match layer:
+        case Gru():
+            return _gru_step(layer)
+        case Lstm():
+            return _lstm_step(layer)
+        case SimpleRnn():
+            return _rnn_step(layer)
+        case _:
+            assert_never(layer)
+
+
+def _gru_step(layer: Gru) -> _Step:
+    units = layer.units
+    kernel = as_float32(layer.recurrent_kernel)
+    gates_kernel = np.ascontiguousarray(kernel[:, : 2 * units])
+    candidate_kernel = np.ascontiguousarray(kernel[:, 2 * units :])
+    bias: FloatArray = np.zeros(3 * units, np.float32)
+    if layer.recurrent_bias is not None:
+        bias = as_float32(layer.recurrent_bias)
+
+    def step(
+        x: FloatArray, states: Sequence[FloatArray], observed: bool
+    ) -> tuple[tuple[FloatArray, ...], dict[str, FloatArray]]:
+        (h,) = states
+        recurrent_gates = h @ gates_kernel + bias[: 2 * units]
+        pre_gates = x[:, : 2 * units] + recurrent_gates
+        opened = activate(layer.recurrent_activation, pre_gates)
+        z, r = opened[:, :units], opened[:, units:]
+        reset_h: FloatArray = r * h
+        if layer.reset_after:
+            recurrent_h = h @ candidate_kernel + bias[2 * units :]
+            pre_h: FloatArray = x[:, 2 * units :] + r * recurrent_h
+        else:
+            recurrent_h = reset_h @ candidate_kernel
+            pre_h = x[:, 2 * units :] + recurrent_h
+        n = activate(layer.activation, pre_h)
+        new_h = z * h + (np.float32(1) - z) * n
+        taps: dict[str, FloatArray] = {}
+        if observed:
+            taps = {
+                **{f"x.{name}": part for name, part in _parts(x, "zrh").items()},
+                **{f"h.{name}": part for name, part in _parts(recurrent_gates, "zr").items()},
+                **{f"pre.{name}": part for name, part in _parts(pre_gates, "zr").items()},
+                "h.h": recurrent_h,
+                "pre.h": pre_h,
+                "z": z,
+                "r": r,
+                "n": n,
+                "reset_h": reset_h,
+                "n_minus_h": n - h,
+                "h": new_h,
+            }
+        return (new_h,), taps
+
+    return step
+
+
+def _lstm_step(layer: Lstm) -> _Step:
+    kernel = as_float32(layer.recurrent_kernel)
+
+    def step(
+        x: FloatArray, states: Sequence[FloatArray], observed: bool
+    ) -> tuple[tuple[FloatArray, ...], dict[str, FloatArray]]:
+        h, c = states
+        recurrent_part = h @ kernel
+        pre = _parts(x + recurrent_part, "ifco")
+        i, f, o = (activate(layer.recurrent_activation, pre[name]) for name in "ifo")
+        n = activate(layer.activation, pre["c"])
+        new_c = f * c + i * n
+        tanh_c = activate(layer.activation, new_c)
+        new_h = o * tanh_c
+        taps: dict[str, FloatArray] = {}
+        if observed:
+            taps = {
+                **{f"x.{name}": part for name, part in _parts(x, "ifco").items()},
+                **{f"h.{name}": part for name, part in _parts(recurrent_part, "ifco").items()},
+                **{f"pre.{name}": part for name, part in pre.items()},
+                "i": i,
+                "f": f,
+                "n": n,
+                "o": o,
+                "c": new_c,
+                "tanh_c": tanh_c,
+                "h": new_h,
+            }
+        return (new_h, new_c), taps
+
+    return step
+
+
+def _rnn_step(layer: SimpleRnn) -> _Step:
+    kernel = as_float32(layer.recurrent_kernel)
+
+    def step(
+        x: FloatArray, states: Sequence[FloatArray], _observed: bool
+    ) -> tuple[tuple[FloatArray, ...], dict[str, FloatArray]]:
+        (h,) = states
+        recurrent_part = h @ kernel
+        pre = x + recurrent_part
+        new_h = activate(layer.activation, pre)
+        return (new_h,), {"x.h": x, "h.h": recurrent_part, "pre.h": pre, "h": new_h}
+
+    return step
+
+
+def _parts(joined: FloatArray, gates: str) -> dict[str, FloatArray]:
+    """[B, gates * H] cut into one [B, H] a gate, by name."""
+    return dict(zip(gates, np.split(joined, len(gates), axis=1), strict=True))
