@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
@@ -131,7 +131,7 @@ def record(folder: Path, written: Iterable[Artefact]) -> None:
     manifest = {
         "format": "edgernn-model",
         "version": MANIFEST_VERSION,
-        "artefacts": [_as_json(artefact) for artefact in kept.values()],
+        "artefacts": [as_json(artefact) for artefact in kept.values()],
     }
     atomic.write_bytes(folder / MANIFEST_NAME, json.dumps(manifest, indent=1).encode() + b"\n")
 
@@ -140,11 +140,8 @@ def stored_file(name: str, content: bytes) -> StoredFile:
     return StoredFile(name=name, sha256=sha256_hex(content), bytes=len(content))
 
 
-def with_verification(artefact: Artefact, verification: Verification) -> Artefact:
-    return replace(artefact, verification=verification)
-
-
-def _as_json(artefact: Artefact) -> dict[str, Any]:
+def as_json(artefact: Artefact) -> dict[str, Any]:
+    """The manifest's entry of an artefact."""
     entry = asdict(artefact)
     entry["inputs"] = [_port_as_json(port) for port in artefact.inputs]
     entry["outputs"] = [_port_as_json(port) for port in artefact.outputs]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from typing import Final, cast
 
@@ -17,4 +16,4 @@ BACKENDS: Final[dict[str, str]] = {
 
 def backend_named(name: str) -> Backend:
     """The back end `name`.  Raises KeyError for a name that BACKENDS does not list."""
-    return cast(Backend, import_module(BACKENDS[name]))
+    return cast("Backend", import_module(BACKENDS[name]))

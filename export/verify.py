@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from typing_extensions import assert_never
 
-from edgernn.artefact import Verification, VerificationStatus
+from edgernn import reference
+from edgernn.artefact import Artefact, Verification, VerificationStatus
+from edgernn.devices import open_device
+from edgernn.devices.runners import Failed, Outputs, Skipped, run_cases
 from edgernn.errors import VerificationError
-from edgernn.export.cases import Case
+from edgernn.export.cases import Case, make_cases
+from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
 
 #: Largest |difference| relative to the output's scale.  float32 sums in another order differ by a
 #: few 1e-7 a step; a wrong gate, mask or padding is off by 1e-2 and more.
 FLOAT_TOLERANCE = 1e-4
 
-Outputs = Mapping[str, AnyArray]
+
+NamedArrays = Mapping[str, AnyArray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +47,14 @@ def relative_error(actual: AnyArray, expected: AnyArray) -> float:
 
 
 def worst_error(
-    cases: Sequence[Case], actual: Sequence[Outputs], expected: Sequence[Outputs]
+    cases: Sequence[Case],
+    actual: Sequence[Mapping[str, AnyArray]],
+    expected: Sequence[Mapping[str, AnyArray]],
 ) -> Worst:
     """Compares outputs by name, case by case.  A missing output is an infinite error."""
     worst = Worst(error=-1.0, case="", output="")
-    for case, here, reference in zip(cases, actual, expected, strict=True):
-        for name, wanted in reference.items():
+    for case, here, there in zip(cases, actual, expected, strict=True):
+        for name, wanted in there.items():
             error = relative_error(here[name], wanted) if name in here else float("inf")
             if error > worst.error:
                 worst = Worst(error=error, case=case.name, output=name)
@@ -70,3 +79,33 @@ def judged(worst: Worst, *, artefact: str, cases: int, tolerance: float) -> Veri
         max_error=worst.error,
         tolerance=tolerance,
     )
+
+
+def verified(artefact: Artefact, graph: Graph, folder: Path) -> Verification:
+    """What the comparison of `folder/artefact.name` with the reference of `graph` gave.
+
+    The artefact runs in a child process, so that a crash of its runtime is an error like another.
+    Raises VerificationError when the artefact fails or its worst error is over the tolerance.
+    """
+    cases = make_cases(graph)
+    expected = [reference.run(graph, case.inputs) for case in cases]
+    with open_device("cpu") as device:
+        ran = run_cases(
+            device, folder / artefact.name, artefact.backend, [case.inputs for case in cases]
+        )
+    match ran:
+        case Skipped():
+            return Verification(status=VerificationStatus.SKIPPED, reason=ran.reason)
+        case Failed():
+            raise VerificationError(
+                f"{artefact.name} cannot be run: {ran.reason}",
+                remedy="The artefact was not written. Please report this model; "
+                "--no-verify writes it all the same",
+            )
+        case Outputs():
+            worst = worst_error(cases, ran.cases, expected)
+            return judged(
+                worst, artefact=artefact.name, cases=len(cases), tolerance=FLOAT_TOLERANCE
+            )
+        case _:
+            assert_never(ran)

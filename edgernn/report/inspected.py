@@ -1,0 +1,85 @@
+"""What `edgernn inspect` says of a Keras model or an artefact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from edgernn.artefact import Source
+from edgernn.export.contents import Contents
+from edgernn.graph import Graph, Layer, Shape, parameter_count
+from edgernn.report.aligned import aligned
+
+
+def model_text(graph: Graph, source: Source) -> str:
+    """A table of the layers of a Keras model, in the order in which they run."""
+    rows = [("layer", "kind", "output", "parameters")]
+    rows += [
+        (layer.name, type(layer).__name__, _shape(graph, layer), f"{parameter_count(layer):,}")
+        for layer in graph.layers
+    ]
+    inputs = ", ".join(f"{e.name} {shape_text(e.spec.shape)}" for e in graph.inputs)
+    outputs = ", ".join(
+        f"{name} {shape_text(spec.shape)}" for name, spec in graph.output_specs.items()
+    )
+    title = (
+        f"{source.file}: Keras {source.keras_version}, {source.bytes:,} bytes, "
+        f"{graph.parameters:,} parameters"
+    )
+    return "\n".join(
+        [
+            title,
+            f"inputs   {inputs}",
+            f"outputs  {outputs}",
+            "",
+            *aligned(rows),
+        ]
+    )
+
+
+def model_as_json(graph: Graph, source: Source) -> dict[str, Any]:
+    """The same facts for machines."""
+    return {
+        "source": asdict(source),
+        "inputs": {entry.name: list(entry.spec.shape) for entry in graph.inputs},
+        "outputs": {name: list(spec.shape) for name, spec in graph.output_specs.items()},
+        "parameters": graph.parameters,
+        "layers": [
+            {
+                "name": layer.name,
+                "kind": type(layer).__name__,
+                "output": list(graph.specs[layer.writes[0]].shape),
+                "parameters": parameter_count(layer),
+            }
+            for layer in graph.layers
+        ],
+    }
+
+
+def contents_text(name: str, contents: Contents) -> str:
+    """Inputs, outputs, operators, weights and metadata of an artefact."""
+    lines = [f"{name}: {contents.format}, {contents.bytes:,} bytes"]
+    for title, side in (("inputs", contents.inputs), ("outputs", contents.outputs)):
+        lines.append(f"{title:9}" + ", ".join(f"{t.name} {t.dtype} {t.shape}" for t in side))
+    lines.append("operators " + _counted(contents.operators))
+    lines.append(
+        "weights  "
+        + ", ".join(f"{kind} {size:,} bytes" for kind, size in contents.weight_bytes.items())
+    )
+    lines += [f"{key}: {value}" for key, value in contents.metadata.items()]
+    return "\n".join(lines)
+
+
+def shape_text(shape: Shape) -> str:
+    """[?, 40, 13]: a free dimension is a question mark."""
+    return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
+
+
+def _shape(graph: Graph, layer: Layer) -> str:
+    return shape_text(graph.specs[layer.writes[0]].shape)
+
+
+def _counted(operators: Mapping[str, int]) -> str:
+    ordered = sorted(operators.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(name if count == 1 else f"{name} x{count}" for name, count in ordered)

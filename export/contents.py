@@ -1,0 +1,63 @@
+"""What is inside a written model file, read from the file itself: for `edgernn inspect`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from edgernn.errors import ModelFileError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorLine:
+    """An input or output as the file declares it; free dimensions are '?'."""
+
+    name: str
+    dtype: str
+    shape: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """The facts of one file."""
+
+    format: str  # "ONNX, opset 11, IR 6"
+    bytes: int
+    inputs: tuple[TensorLine, ...]
+    outputs: tuple[TensorLine, ...]
+    operators: Mapping[str, int]  # name -> how often, subgraphs included
+    weight_bytes: Mapping[str, int]  # element type -> bytes
+    metadata: Mapping[str, str]
+
+
+class Damaged(Exception):
+    """The bytes are not a whole file of their format; the text says what is wrong."""
+
+
+#: Suffix -> the module whose `read_contents(bytes)` reads it.
+READERS = {".onnx": "edgernn.export.onnx.contents", ".tflite": "edgernn.export.tflite.contents"}
+
+
+def read_contents(path: Path) -> Contents:
+    """The contents of an .onnx or .tflite file.
+
+    Raises ModelFileError when the file is missing, damaged or of another kind.
+    """
+    if path.suffix not in READERS:
+        raise ModelFileError(
+            f"{path} is neither a Keras model nor an artefact",
+            remedy=f"Give a .keras, .h5, {' or '.join(READERS)} file",
+        )
+    try:
+        contents: Contents = import_module(READERS[path.suffix]).read_contents(path.read_bytes())
+    except OSError as error:
+        raise ModelFileError(
+            f"cannot read {path}: {error.strerror}", remedy="Check the path"
+        ) from error
+    except Damaged as error:
+        raise ModelFileError(
+            f"{path} is not a whole {path.suffix} file ({error})", remedy="Export it again"
+        ) from error
+    return contents

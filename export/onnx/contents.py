@@ -1,0 +1,59 @@
+"""What is in an ONNX file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from edgernn.export.contents import Contents, Damaged, TensorLine
+
+
+def read_contents(content: bytes) -> Contents:
+    """Opset, inputs, outputs, operators, weights and metadata of the model in `content`.
+
+    Raises Damaged when it is no ONNX model.
+    """
+    try:
+        model = onnx.load_model_from_string(content)
+    except DecodeError as error:
+        raise Damaged(str(error)) from error
+    if not model.graph.node:
+        raise Damaged("it holds no operators")
+    weight_bytes: Counter[str] = Counter()
+    operators: Counter[str] = Counter()
+    for graph in _graphs(model.graph):
+        operators.update(node.op_type for node in graph.node)
+        for tensor in graph.initializer:
+            array = onnx.numpy_helper.to_array(tensor)
+            weight_bytes[str(array.dtype)] += array.nbytes
+    opsets = [f"{entry.domain or 'opset'} {entry.version}" for entry in model.opset_import]
+    return Contents(
+        format=f"ONNX, {', '.join(opsets)}, IR {model.ir_version}",
+        bytes=len(content),
+        inputs=tuple(map(_line, model.graph.input)),
+        outputs=tuple(map(_line, model.graph.output)),
+        operators=operators,
+        weight_bytes=weight_bytes,
+        metadata={entry.key: entry.value for entry in model.metadata_props},
+    )
+
+
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _graphs(attribute.g)
+
+
+def _line(value: onnx.ValueInfoProto) -> TensorLine:
+    tensor = value.type.tensor_type
+    sizes = [str(dim.dim_value) if dim.HasField("dim_value") else "?" for dim in tensor.shape.dim]
+    return TensorLine(
+        name=value.name,
+        dtype=str(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)),
+        shape=f"[{', '.join(sizes)}]",
+    )

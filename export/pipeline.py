@@ -1,0 +1,170 @@
+"""The main job: a Keras model in, checked artefacts and their manifest out."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from typing_extensions import assert_never
+
+from edgernn import streaming
+from edgernn.artefact import (
+    Artefact,
+    Port,
+    Verification,
+    VerificationStatus,
+    record,
+    stored_file,
+)
+from edgernn.errors import OutputError
+from edgernn.export import Backend, Lowered, quantize
+from edgernn.export.backends import backend_named
+from edgernn.export.keras_file import KerasModel
+from edgernn.export.verify import verified
+from edgernn.graph import Graph, without_dead_layers
+from edgernn.scheme import Scheme
+
+#: Told the phase that begins ("writing onnx", "checking onnx").
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to make of a model."""
+
+    backends: tuple[str, ...] = ("onnx", "tflite")
+    scheme: Scheme = Scheme.FLOAT32
+    streaming: bool = False
+    verify: bool = True
+    labels: tuple[str, ...] = ()
+
+
+def export_model(
+    model: KerasModel, out: Path, request: Request, *, progress: Progress = lambda _phase: None
+) -> tuple[Artefact, ...]:
+    """Writes `model` into the folder `out`, once for each back end, and records `model.json`.
+
+    Nothing appears in `out` before every artefact is made and agrees with the reference.
+    Raises UnsupportedLayer, VerificationError or OutputError.
+    """
+    graph = prepare(model.graph, request)
+    with _workspace(out) as workspace:
+        artefacts = []
+        for name in request.backends:
+            backend = backend_named(name)
+            progress(f"writing {name}")
+            lowered = backend.lower(graph, metadata=_metadata(model, request))
+            artefact = _stored(lowered, backend, graph, model, request, workspace)
+            if request.verify:
+                progress(f"checking {name}")
+                artefact = replace(artefact, verification=verified(artefact, graph, workspace))
+            artefacts.append(artefact)
+        with _writing_to(out):
+            for artefact in artefacts:
+                for file in artefact.files:
+                    (workspace / file.name).replace(out / file.name)
+    record(out, artefacts)
+    return tuple(artefacts)
+
+
+def prepare(graph: Graph, request: Request) -> Graph:
+    """The graph that the back ends write down: states explicit, weights in their scheme."""
+    graph = without_dead_layers(graph)
+    graph = streaming.to_streaming(graph) if request.streaming else streaming.expose_states(graph)
+    match request.scheme:
+        case Scheme.FLOAT32:
+            return graph
+        case Scheme.FLOAT16:
+            return quantize.to_float16(graph)
+        case Scheme.DYNAMIC | Scheme.INT8:
+            raise AssertionError("the command line does not offer this scheme yet")
+        case _:
+            assert_never(request.scheme)
+
+
+def artefact_stem(model: KerasModel, request: Request) -> str:
+    """gru, gru.float16, gru.step.float16: what tells the artefacts of one model apart."""
+    parts = [model_name(model)]
+    if request.streaming:
+        parts.append("step")
+    if request.scheme is not Scheme.FLOAT32:
+        parts.append(request.scheme.value)
+    return ".".join(parts)
+
+
+def model_name(model: KerasModel) -> str:
+    """The file's stem, or the name of a model in memory."""
+    return Path(model.source.file).stem if model.source.file else model.graph.name
+
+
+def _metadata(model: KerasModel, request: Request) -> dict[str, str]:
+    metadata = {
+        "scheme": request.scheme.value,
+        "source": model.source.file,
+        "source_sha256": model.source.sha256,
+        "keras_version": model.source.keras_version,
+    }
+    if request.labels:
+        metadata["labels"] = json.dumps(request.labels)
+    return metadata
+
+
+def _stored(
+    lowered: Lowered,
+    backend: Backend,
+    graph: Graph,
+    model: KerasModel,
+    request: Request,
+    workspace: Path,
+) -> Artefact:
+    stem = artefact_stem(model, request)
+    contents = {f"{stem}{backend.SUFFIX}": lowered.content} | {
+        f"{stem}{suffix}": content for suffix, content in lowered.extra_files.items()
+    }
+    with _writing_to(workspace.parent):
+        for name, content in contents.items():
+            (workspace / name).write_bytes(content)
+    return Artefact(
+        model=model_name(model),
+        backend=backend.NAME,
+        scheme=request.scheme,
+        files=tuple(stored_file(name, content) for name, content in contents.items()),
+        inputs=tuple(Port(name=entry.name, spec=entry.spec) for entry in graph.inputs),
+        outputs=tuple(Port(name=name, spec=spec) for name, spec in graph.output_specs.items()),
+        states=graph.states,
+        streaming=request.streaming,
+        source=model.source,
+        labels=request.labels,
+        details=dict(lowered.details),
+        verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
+    )
+
+
+@contextmanager
+def _workspace(out: Path) -> Iterator[Path]:
+    """A hidden folder inside `out`, gone afterwards; `out` too if it was made in vain."""
+    made_here = not out.exists()
+    with _writing_to(out):
+        out.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix=".edgernn-", dir=out)
+    try:
+        with folder:
+            yield Path(folder.name)
+    finally:
+        if made_here and not any(out.iterdir()):
+            out.rmdir()
+
+
+@contextmanager
+def _writing_to(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {out}: {error.strerror or error}",
+            remedy="Choose another folder with -o, or free some room",
+        ) from error
