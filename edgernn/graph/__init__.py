@@ -54,7 +54,7 @@ from edgernn.graph.layers import (
     ZeroPad1D,
     parameter_count,
 )
-from edgernn.graph.node import Node, with_edges
+from edgernn.graph.node import Node, with_edges, with_weights
 from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn, gate
 from edgernn.graph.shapes import ShapeError, infer, window_padding
 from edgernn.graph.tensor import (
@@ -134,5 +134,6 @@ __all__ = [
     "parameter_count",
     "window_padding",
     "with_edges",
+    "with_weights",
     "without_dead_layers",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
@@ -59,3 +60,8 @@ def with_edges(layer: AnyLayer, rename: dict[str, str]) -> AnyLayer:
 
     changed = {field: renamed(getattr(layer, field)) for field in (*layer.INPUTS, *layer.OUTPUTS)}
     return replace(layer, **changed)  # type: ignore[arg-type]
+
+
+def with_weights(layer: AnyLayer, weights: Mapping[str, Weight]) -> AnyLayer:
+    """The same layer, the weights of the named fields replaced."""
+    return replace(layer, **weights)  # type: ignore[arg-type]
