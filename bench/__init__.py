@@ -1,0 +1,1 @@
+"""Claims about speed and size, measured beside the peers in one run: `make bench`."""

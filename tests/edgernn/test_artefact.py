@@ -1,0 +1,81 @@
+"""model.json remembers artefacts across exports and refuses what it does not understand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from edgernn.artefact import (
+    Artefact,
+    Port,
+    Source,
+    Verification,
+    VerificationStatus,
+    read_manifest,
+    record,
+    stored_file,
+)
+from edgernn.errors import ModelFileError
+from edgernn.graph import DType, State, TensorSpec
+from edgernn.scheme import Scheme
+
+GRU = Artefact(
+    model="gru",
+    backend="onnx",
+    scheme=Scheme.FLOAT16,
+    files=(stored_file("gru.float16.onnx", b"content"),),
+    inputs=(Port(name="x", spec=TensorSpec(shape=(None, 40, 13))),),
+    outputs=(Port(name="p", spec=TensorSpec(shape=(None, 10), dtype=DType.FLOAT32)),),
+    states=(State(input="h", output="h_out"),),
+    source=Source(file="gru.keras", sha256="ab", bytes=99, keras_version="3.15.1", parameters=7),
+    labels=("zero", "one"),
+    details={"opset": "7"},
+    verification=Verification(
+        status=VerificationStatus.PASSED, cases=8, max_error=1e-7, tolerance=1e-4
+    ),
+)
+
+
+def test_a_recorded_artefact_is_read_back_equal(tmp_path):
+    record(tmp_path, [GRU])
+    assert read_manifest(tmp_path) == (GRU,)
+
+
+def test_another_export_into_the_folder_adds_and_the_same_file_replaces(tmp_path):
+    lstm = replace(GRU, model="lstm", files=(stored_file("lstm.onnx", b""),))
+    record(tmp_path, [GRU])
+    record(tmp_path, [lstm])
+    newer = replace(GRU, labels=())
+    record(tmp_path, [newer])
+    assert read_manifest(tmp_path) == (newer, lstm)
+
+
+def test_a_folder_without_manifest_holds_no_artefacts(tmp_path):
+    assert read_manifest(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "nonsense",
+        '{"version": 1, "artefacts": [{"model": "gru"}]}',
+        '{"version": 1, "artefacts": 7}',
+        '{"version": "x", "artefacts": []}',
+        '{"version": 2, "artefacts": []}',
+    ],
+)
+def test_a_damaged_or_newer_manifest_is_refused(tmp_path, text):
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(ModelFileError, match=r"model\.json"):
+        read_manifest(tmp_path)
+
+
+def test_the_manifest_says_what_it_is(tmp_path):
+    record(tmp_path, [GRU])
+    manifest = json.loads((tmp_path / "model.json").read_text())
+    assert (manifest["format"], manifest["version"]) == ("edgernn-model", 1)
