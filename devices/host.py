@@ -1,0 +1,118 @@
+"""This machine as a device: a fresh child process per run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from typing_extensions import Self
+
+from edgernn.devices import Completed
+from edgernn.errors import DeviceError
+
+
+class HostDevice:
+    """Runs commands here, in a temporary directory.
+
+    A child is the leader of its own session, so that a time-out or Ctrl-C ends it with all that it
+    started, and a crash of a runtime in it is a value and not our end.
+    """
+
+    name = "cpu"
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def python(self) -> tuple[str, ...]:
+        # The working directory holds only what was pushed, so "-P" (3.11) is not missed.
+        return (sys.executable,)
+
+    def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
+        try:
+            child = subprocess.Popen(
+                argv,
+                cwd=self._root,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DeviceError(f"cannot start {argv[0]}: {error.strerror or error}") from error
+        try:
+            stdout, stderr = child.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            _end(child)
+            stdout, stderr = child.communicate()
+            return Completed(exit_code=None, timed_out=True, stdout=stdout, stderr=stderr)
+        except BaseException:
+            _end(child)
+            child.communicate()
+            raise
+        killed_by = _signal_name(-child.returncode) if child.returncode < 0 else None
+        exit_code = child.returncode if killed_by is None else None
+        return Completed(exit_code=exit_code, signal=killed_by, stdout=stdout, stderr=stderr)
+
+    def push(self, local: Path, remote: str) -> None:
+        _copy(local, self._root / remote)
+
+    def pull(self, remote: str, local: Path) -> None:
+        _copy(self._root / remote, local)
+
+    def __enter__(self) -> Self:
+        try:
+            self._folder = tempfile.TemporaryDirectory(prefix="edgernn-")
+        except OSError as error:
+            raise DeviceError(f"no temporary directory to work in: {error.strerror}") from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    @property
+    def _root(self) -> Path:
+        if self._folder is None:
+            raise RuntimeError("enter the device first: with open_device(...) as device")
+        return Path(self._folder.name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise DeviceError(
+            f"cannot copy {source.name} to {target}: {error.strerror or error}",
+            remedy="Free some room for temporary files, or set TMPDIR to another folder",
+        ) from error
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """Kills the child's whole session; its pid is its process group (start_new_session)."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"

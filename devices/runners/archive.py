@@ -1,0 +1,27 @@
+"""The payload as one file that any Python starts: `python payload.pyz request.json`."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+NAME: Final = "payload.pyz"
+_PACKAGE: Final = "edgernn_payload"
+_MAIN: Final = f"import sys\nfrom {_PACKAGE}.process import main\nmain(sys.argv[1])\n"
+#: zip's epoch: the archive depends on its content only, so a cache can be keyed by its hash.
+_DATE: Final = (1980, 1, 1, 0, 0, 0)
+
+
+@cache
+def payload_archive() -> bytes:
+    """The package `payload` as a zip with a `__main__`; the same bytes for the same sources."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("__main__.py", _DATE), _MAIN)
+        for source in sorted((Path(__file__).parent / "payload").glob("*.py")):
+            entry = zipfile.ZipInfo(f"{_PACKAGE}/{source.name}", _DATE)
+            archive.writestr(entry, source.read_bytes())
+    return content.getvalue()

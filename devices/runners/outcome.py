@@ -1,0 +1,122 @@
+"""What may come of asking a runtime for something, besides the thing asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgernn.graph.tensor import AnyArray, Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The runtime refused the model, raised, crashed or took too long.  `signal`: "SIGSEGV"."""
+
+    reason: str
+    signal: str | None = None
+    log: str = ""  # the end of what it wrote to standard error
+
+    def __str__(self) -> str:
+        return f"failed: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """It could not be tried, and that is nobody's fault: the runtime is not installed there."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"skipped: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """An input or output as the runtime sees it; None is a free dimension.
+
+    `stored` is set where the model takes quantized integers and the payload converts.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    stored: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Who ran it.  Runs of machines that differ in any of this are never put together."""
+
+    node: str
+    system: str  # "Linux 6.1.0"
+    architecture: str  # "x86_64", "aarch64"
+    cores: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """What every process tells of itself, whatever it was asked to do."""
+
+    machine: Machine
+    versions: Mapping[str, str]  # of runtime, numpy, Python
+    cpus: tuple[int, ...] | None  # where it was allowed to run; None: the system does not tell
+    import_ms: float  # the runtime's own start, before any model
+    load_ms: float  # model file to a session that is ready for its first call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What the runtime thinks the model takes and gives, and facts about the machine."""
+
+    process: Process
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    facts: Mapping[str, str]  # file or command -> text; edgernn.devices.facts reads them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outputs:
+    """What the model gave, case by case, by output name.
+
+    A streaming model's outputs have a time axis after the batch: [B, steps, ...].
+    """
+
+    process: Process
+    cases: tuple[dict[str, AnyArray], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paced:
+    """Calls made once a period, as an application makes them."""
+
+    period_ms: float
+    values_ms: tuple[float, ...]
+    late_ms: tuple[float, ...]  # how long after its due time each call began
+    deadlines_missed: int
+    duty_cycle: float  # share of the time spent in calls, 0 to 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The times of one process, in milliseconds.  Calibration and warm-up are never counted."""
+
+    process: Process
+    first_call_ms: float
+    calibration_ms: tuple[float, ...]
+    warm_up_ms: tuple[float, ...]
+    hot_ms: tuple[float, ...]
+    stride: int  # one out of so many calls was timed
+    paced: Paced | None
+    cpu_s: float  # used by this process while it measured
+    wall_s: float
+    before: Mapping[str, str]  # facts, as in Description
+    after: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Peak resident memory (VmHWM) of a process that did nothing but load and call the model."""
+
+    process: Process
+    peak_bytes: int | None  # None: the system does not tell
+    runtime_bytes: int | None  # the same before the model: interpreter, numpy, runtime

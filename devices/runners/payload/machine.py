@@ -1,0 +1,66 @@
+"""What this machine says about itself.  The host knows what to ask for, and what it means."""
+
+from __future__ import annotations
+
+import glob
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+#: What the host asks to be read here (sysfs, procfs) is small; a surprise is cut off.
+MOST_BYTES_READ = 100_000
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "node": platform.node(),
+        "system": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+    }
+
+
+def pin(cpus: Sequence[int] | None) -> list[int] | None:
+    """Confines this process, and so the runtime's threads, to `cpus`; tells where it may run."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    return sorted(os.sched_getaffinity(0))
+
+
+def memory_high_water_bytes() -> int | None:
+    """VmHWM of this process.  Not ru_maxrss: a child inherits that from who started it."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(lines[0].split()[1]) * 1024 if lines else None
+
+
+def read_facts(request: Mapping[str, Any]) -> dict[str, str]:
+    """The files (patterns) and commands that the host asks for; what is not there is left out."""
+    names = [name for pattern in request["read"] for name in sorted(glob.glob(pattern))]  # noqa: PTH207
+    found = {name: text_of(name) for name in names}
+    found.update({" ".join(command): output_of(command) for command in request["ask"]})
+    return {name: text for name, text in found.items() if text is not None}
+
+
+def text_of(name: str) -> str | None:
+    try:
+        with Path(name).open(errors="replace") as file:
+            return file.read(MOST_BYTES_READ)
+    except OSError:  # an offline core, or a sensor that only root may read
+        return None
+
+
+def output_of(command: Sequence[str]) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout

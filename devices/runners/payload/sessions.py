@@ -1,0 +1,174 @@
+"""ONNX Runtime and LiteRT behind one call: named arrays in, named arrays out."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Union
+
+import numpy as np
+
+from .arrays import Array, Arrays
+
+
+class RuntimeMissing(Exception):
+    """No Python package here can run this kind of model."""
+
+
+class Tensor:
+    """An input or output: name, shape (None where free), the dtype that a caller passes or gets.
+
+    `scale` and `zero_point` are set where the model itself takes quantized integers; the session
+    then converts, as an application has to.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shape: Sequence[int | None],
+        dtype: str,
+        quantization: tuple[float, int] = (0.0, 0),
+    ) -> None:
+        self.name = name
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.scale, self.zero_point = quantization
+
+    def stored(self, x: Array) -> Array:
+        """`x` as the model takes it."""
+        if self.scale and x.dtype.kind == "f":
+            limits = np.iinfo(self.dtype)
+            steps = np.rint(x / self.scale) + self.zero_point
+            clipped: Array = np.clip(steps, limits.min, limits.max).astype(self.dtype)
+            return clipped
+        if x.dtype == self.dtype:
+            return x
+        return x.astype(self.dtype, casting="same_kind")
+
+    def real(self, x: Array) -> Array:
+        """What the model gave, as float32 where it is quantized."""
+        if not self.scale:
+            return x
+        real: Array = (x.astype(np.float32) - self.zero_point) * np.float32(self.scale)
+        return real
+
+    def described(self) -> dict[str, Any]:
+        quantized = bool(self.scale)
+        dtype = "float32" if quantized else self.dtype.name
+        stored = self.dtype.name if quantized else None
+        return {"name": self.name, "shape": list(self.shape), "dtype": dtype, "stored": stored}
+
+
+class OnnxRuntimeSession:
+    """A model in ONNX Runtime's CPU provider."""
+
+    PACKAGES = (("onnxruntime", "onnxruntime"),)
+    TYPES = {  # noqa: RUF012 - Python 3.9 and a script: ClassVar would say no more
+        "tensor(float)": "float32",
+        "tensor(float16)": "float16",
+        "tensor(double)": "float64",
+        "tensor(int64)": "int64",
+        "tensor(int32)": "int32",
+        "tensor(int8)": "int8",
+        "tensor(uint8)": "uint8",
+        "tensor(bool)": "bool",
+    }
+
+    def __init__(self, runtime: Any, request: Mapping[str, Any]) -> None:
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = request["threads"]
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        for library in request["libraries"]:
+            options.register_custom_ops_library(os.path.abspath(library))  # noqa: PTH100
+        self._session = runtime.InferenceSession(
+            request["model"], options, providers=["CPUExecutionProvider"]
+        )
+        self.inputs = [self._tensor(entry) for entry in self._session.get_inputs()]
+        self.outputs = [self._tensor(entry) for entry in self._session.get_outputs()]
+        self._names = [tensor.name for tensor in self.outputs]
+
+    def _tensor(self, entry: Any) -> Tensor:
+        shape = [size if isinstance(size, int) else None for size in entry.shape]
+        return Tensor(entry.name, shape, self.TYPES[entry.type])
+
+    def call(self, feeds: Arrays) -> Arrays:
+        return dict(zip(self._names, self._session.run(self._names, feeds)))
+
+
+class LiteRtSession:
+    """A model in LiteRT (ai-edge-litert) or its predecessor tflite-runtime."""
+
+    PACKAGES = (
+        ("ai_edge_litert.interpreter", "ai-edge-litert"),
+        ("tflite_runtime.interpreter", "tflite-runtime"),
+    )
+
+    def __init__(self, runtime: Any, request: Mapping[str, Any]) -> None:
+        self._interpreter = runtime.Interpreter(
+            model_path=request["model"], num_threads=request["threads"]
+        )
+        inputs, outputs = named_details(self._interpreter)
+        self.inputs = [self._tensor(name, entry) for name, entry in inputs.items()]
+        self.outputs = [self._tensor(name, entry) for name, entry in outputs.items()]
+        self._input_index = {name: entry["index"] for name, entry in inputs.items()}
+        self._output_index = {name: entry["index"] for name, entry in outputs.items()}
+        self._shapes = {name: tuple(entry["shape"]) for name, entry in inputs.items()}
+        self._interpreter.allocate_tensors()
+
+    @staticmethod
+    def _tensor(name: str, entry: Mapping[str, Any]) -> Tensor:
+        shape = [None if size < 0 else int(size) for size in entry["shape_signature"]]
+        dtype = np.dtype(entry["dtype"])
+        scale, zero_point = entry["quantization"] if dtype.kind in "iu" else (0.0, 0)
+        return Tensor(name, shape, dtype.name, (float(scale), int(zero_point)))
+
+    def call(self, feeds: Arrays) -> Arrays:
+        resized = {name: x.shape for name, x in feeds.items() if x.shape != self._shapes[name]}
+        if resized:
+            for name, shape in resized.items():
+                self._interpreter.resize_tensor_input(self._input_index[name], shape, strict=False)
+            self._shapes.update(resized)
+            self._interpreter.allocate_tensors()
+        for name, x in feeds.items():
+            self._interpreter.set_tensor(self._input_index[name], x)
+        self._interpreter.invoke()
+        read = self._interpreter.get_tensor
+        return {name: read(index) for name, index in self._output_index.items()}
+
+
+def named_details(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The details of inputs and outputs by the names that the model's signature gives them.
+
+    Names of tensors may be empty or mangled.  The signature runner must not outlive this function:
+    an interpreter refuses to allocate while something else refers to its inside.
+    """
+    if len(interpreter.get_signature_list()) == 1:
+        runner = interpreter.get_signature_runner()
+        return runner.get_input_details(), runner.get_output_details()
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    return {each["name"]: each for each in inputs}, {each["name"]: each for each in outputs}
+
+
+Session = Union[OnnxRuntimeSession, LiteRtSession]
+SESSIONS: dict[str, type[Session]] = {"onnxruntime": OnnxRuntimeSession, "litert": LiteRtSession}
+
+
+def import_runtime(packages: Sequence[tuple[str, str]]) -> tuple[Any, dict[str, str]]:
+    """The first runtime of `packages` that can be imported, and its version by package name."""
+    reasons = []
+    for module, package in packages:
+        try:
+            runtime = importlib.import_module(module)
+        except ImportError as error:  # also a wheel built for another numpy or C library
+            reasons.append(f"{package}: {error}")
+            continue
+        try:
+            version = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            # onnxruntime-gpu and friends install the same module under another name.
+            version = str(getattr(runtime, "__version__", "unknown"))
+        return runtime, {package: version}
+    raise RuntimeMissing("; ".join(reasons))

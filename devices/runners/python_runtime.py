@@ -1,0 +1,157 @@
+"""Runtimes that are Python packages: the payload is pushed, started, and its reply read."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from typing_extensions import assert_never
+
+from edgernn.devices import Completed, Device
+from edgernn.devices.runners import (
+    Answer,
+    Describe,
+    MeasureMemory,
+    Model,
+    RunCases,
+    Task,
+    TimeCalls,
+    archive,
+)
+from edgernn.devices.runners.outcome import Failed, Skipped
+from edgernn.devices.runners.payload.arrays import Arrays, pack, unpack
+from edgernn.devices.runners.reply import description, memory, outputs, timing
+
+REQUEST = "request.json"
+INPUTS = "inputs.npz"
+OUTPUTS = "outputs.npz"
+LOG_CHARACTERS = 2_000
+
+
+class PythonRuntime:
+    """Runs the payload with one of its runtimes."""
+
+    def __init__(self, name: str, *, install: str) -> None:
+        self.NAME = name
+        self._install = install
+
+    def run(
+        self, device: Device, model: Model, task: Task, *, timeout_s: float
+    ) -> Answer | Failed | Skipped:
+        if device.python is None:
+            return Skipped(reason=f"there is no Python on {device.name} to run {self.NAME}")
+        arrays, index = pack(_cases(task))
+        request = {**_request(self.NAME, model, task), "index": index}
+        with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
+            local = Path(folder)
+            _push_content(device, local, archive.NAME, archive.payload_archive())
+            _push_content(device, local, REQUEST, json.dumps(request).encode())
+            if arrays:
+                np.savez(local / INPUTS, **arrays)  # type: ignore[arg-type]
+                device.push(local / INPUTS, INPUTS)
+            for path in (model.path, *model.extra_files):
+                device.push(path, path.name)
+            argv = (*device.python, archive.NAME, REQUEST)
+            completed = device.run(argv, timeout_s=timeout_s)
+            reply = self._reply(completed, timeout_s)
+            if isinstance(reply, Failed | Skipped):
+                return reply
+            match task:
+                case Describe():
+                    return description(reply)
+                case RunCases():
+                    device.pull(OUTPUTS, local / OUTPUTS)
+                    return outputs(reply, _read(local / OUTPUTS, reply["index"]))
+                case TimeCalls():
+                    return timing(reply)
+                case MeasureMemory():
+                    return memory(reply)
+                case _:
+                    assert_never(task)
+
+    def _reply(self, completed: Completed, timeout_s: float) -> dict[str, Any] | Failed | Skipped:
+        log = completed.stderr[-LOG_CHARACTERS:]
+        if completed.timed_out:
+            return Failed(reason=f"{self.NAME} was not done after {timeout_s:g} s", log=log)
+        if completed.signal:
+            reason = f"{self.NAME} crashed ({completed.signal})"
+            return Failed(reason=reason, signal=completed.signal, log=log)
+        if completed.exit_code != 0:
+            return self._broken_start(completed, log)
+        try:
+            reply: dict[str, Any] = json.loads(completed.stdout)
+        except ValueError:
+            return Failed(reason=f"{self.NAME} ended without an answer", log=log)
+        if "missing" in reply:
+            return Skipped(
+                reason=f"{self.NAME} is not installed there: pip install {self._install} "
+                f"({reply['missing']})"
+            )
+        if "error" in reply:
+            return Failed(reason=f"{self.NAME}: {' '.join(reply['error'].split())}", log=log)
+        return reply
+
+    def _broken_start(self, completed: Completed, log: str) -> Failed | Skipped:
+        """The payload catches what runtimes raise: Python itself, or numpy, did not start."""
+        if "No module named 'numpy'" in completed.stderr:
+            return Skipped(reason=f"numpy is not installed there: pip install {self._install}")
+        return Failed(reason=f"Python ended with exit code {completed.exit_code}", log=log)
+
+
+def _cases(task: Task) -> list[Mapping[str, Any]]:
+    match task:
+        case Describe():
+            return []
+        case RunCases():
+            return list(task.cases)
+        case TimeCalls() | MeasureMemory():
+            return [task.case]
+        case _:
+            assert_never(task)
+
+
+def _request(runtime: str, model: Model, task: Task) -> dict[str, Any]:
+    common = {
+        "runtime": runtime,
+        "model": model.path.name,
+        "libraries": [path.name for path in model.extra_files if path.suffix == ".so"],
+        "states": [[state.input, state.output] for state in model.states],
+        "streaming": model.streaming,
+        "threads": model.threads,
+        "cpus": model.cpus,
+        "inputs": INPUTS,
+        "outputs": OUTPUTS,
+    }
+    match task:
+        case Describe():
+            return {**common, "task": "describe", "read": task.read, "ask": task.ask}
+        case RunCases():
+            return {**common, "task": "outputs"}
+        case TimeCalls():
+            return {
+                **common,
+                "task": "latency",
+                "warm_up_s": task.warm_up_s,
+                "min_time_s": task.min_time_s,
+                "period_ms": task.period_ms,
+                "read": task.read,
+                "ask": task.ask,
+            }
+        case MeasureMemory():
+            return {**common, "task": "memory"}
+        case _:
+            assert_never(task)
+
+
+def _push_content(device: Device, folder: Path, name: str, content: bytes) -> None:
+    (folder / name).write_bytes(content)
+    device.push(folder / name, name)
+
+
+def _read(path: Path, index: Mapping[str, Any]) -> tuple[Arrays, ...]:
+    with np.load(path, allow_pickle=False) as stored:
+        return tuple(unpack({key: stored[key] for key in stored.files}, index))

@@ -1,0 +1,90 @@
+"""From the JSON object that a payload printed to values.
+
+Every runner's payload prints the same object, so that the host never parses a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgernn.devices.runners.outcome import (
+    Description,
+    Machine,
+    Memory,
+    Outputs,
+    Paced,
+    Port,
+    Process,
+    Timing,
+)
+from edgernn.graph.tensor import AnyArray
+
+Reply = Mapping[str, Any]
+
+
+def description(reply: Reply) -> Description:
+    return Description(
+        process=_process(reply),
+        inputs=tuple(_port(entry) for entry in reply["inputs"]),
+        outputs=tuple(_port(entry) for entry in reply["outputs"]),
+        facts=reply["facts"],
+    )
+
+
+def outputs(reply: Reply, cases: Sequence[dict[str, AnyArray]]) -> Outputs:
+    return Outputs(process=_process(reply), cases=tuple(cases))
+
+
+def timing(reply: Reply) -> Timing:
+    measured = reply["latency"]
+    return Timing(
+        process=_process(reply),
+        first_call_ms=measured["first_call_ms"],
+        calibration_ms=tuple(measured["calibration_ms"]),
+        warm_up_ms=tuple(measured["warm_up_ms"]),
+        hot_ms=tuple(measured["hot_ms"]),
+        stride=measured["stride"],
+        paced=_paced(measured["paced"]) if measured["paced"] else None,
+        cpu_s=reply["cpu_s"],
+        wall_s=reply["wall_s"],
+        before=reply["before"],
+        after=reply["after"],
+    )
+
+
+def memory(reply: Reply) -> Memory:
+    return Memory(
+        process=_process(reply),
+        peak_bytes=reply["peak_bytes"],
+        runtime_bytes=reply["runtime_bytes"],
+    )
+
+
+def _process(reply: Reply) -> Process:
+    return Process(
+        machine=Machine(**reply["machine"]),
+        versions=reply["versions"],
+        cpus=None if reply["cpus"] is None else tuple(reply["cpus"]),
+        import_ms=reply["import_ms"],
+        load_ms=reply["load_ms"],
+    )
+
+
+def _port(entry: Reply) -> Port:
+    return Port(
+        name=entry["name"],
+        shape=tuple(entry["shape"]),
+        dtype=entry["dtype"],
+        stored=entry["stored"],
+    )
+
+
+def _paced(entry: Reply) -> Paced:
+    return Paced(
+        period_ms=entry["period_ms"],
+        values_ms=tuple(entry["values_ms"]),
+        late_ms=tuple(entry["late_ms"]),
+        deadlines_missed=entry["deadlines_missed"],
+        duty_cycle=entry["duty_cycle"],
+    )
