@@ -27,6 +27,7 @@ from edgernn.export.keras_file import KerasModel
 from edgernn.export.verify import verified
 from edgernn.graph import Graph, without_dead_layers
 from edgernn.scheme import Scheme
+from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
 
 #: Told the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
@@ -41,6 +42,7 @@ class Request:
     streaming: bool = False
     verify: bool = True
     labels: tuple[str, ...] = ()
+    training: TrainingLog | None = None  # written beside the artefacts, for reports
 
 
 def export_model(
@@ -67,6 +69,8 @@ def export_model(
             for artefact in artefacts:
                 for file in artefact.files:
                     (workspace / file.name).replace(out / file.name)
+    if request.training is not None:
+        write_log(out / log_path(Path(f"{model_name(model)}.keras")).name, request.training)
     record(out, artefacts)
     return tuple(artefacts)
 
@@ -99,6 +103,15 @@ def artefact_stem(model: KerasModel, request: Request) -> str:
 def model_name(model: KerasModel) -> str:
     """The file's stem, or the name of a model in memory."""
     return Path(model.source.file).stem if model.source.file else model.graph.name
+
+
+def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
+    """The log that `edgernn train` left beside `model`, unless it tells of another file."""
+    path = log_path(model)
+    if not path.exists():
+        return None
+    log = read_log(path)
+    return log if log.model_sha256 == sha256 else None
 
 
 def _metadata(model: KerasModel, request: Request) -> dict[str, str]:

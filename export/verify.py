@@ -91,7 +91,11 @@ def verified(artefact: Artefact, graph: Graph, folder: Path) -> Verification:
     expected = [reference.run(graph, case.inputs) for case in cases]
     with open_device("cpu") as device:
         ran = run_cases(
-            device, folder / artefact.name, artefact.backend, [case.inputs for case in cases]
+            device,
+            folder / artefact.name,
+            artefact.backend,
+            [case.inputs for case in cases],
+            extra_files=[folder / file.name for file in artefact.files[1:]],
         )
     match ran:
         case Skipped():

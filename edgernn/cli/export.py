@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgernn.cli.terminal import print_warning, progress_line
 from edgernn.export.backends import BACKENDS
 from edgernn.scheme import Scheme
+
+if TYPE_CHECKING:
+    from edgernn.tasks.training_log import TrainingLog
 
 
 class BackendList(click.ParamType[tuple[str, ...]]):
@@ -83,17 +87,19 @@ def command(
     """
     from edgernn.artefact import as_json as artefact_as_json
     from edgernn.export.keras_file import read_model
-    from edgernn.export.pipeline import Request, export_model
+    from edgernn.export.pipeline import Request, export_model, training_log_of
     from edgernn.report.exported import exported_table
 
     with progress_line("reading") as progress:
         source = read_model(model)
+        training = training_log_of(model, source.source.sha256)
         request = Request(
             backends=backends,
             scheme=Scheme(scheme),
             streaming=streaming,
             verify=not no_verify,
-            labels=tuple(label.strip() for label in labels.split(",")) if labels else (),
+            labels=_labels(labels, training),
+            training=training,
         )
         artefacts = export_model(source, out, request, progress=progress)
     for warning in source.warnings:
@@ -102,3 +108,10 @@ def command(
         click.echo(json.dumps([artefact_as_json(artefact) for artefact in artefacts], indent=1))
     else:
         click.echo(exported_table(artefacts, out))
+
+
+def _labels(given: str | None, training: TrainingLog | None) -> tuple[str, ...]:
+    """The user's labels, else those the model was trained with."""
+    if given:
+        return tuple(label.strip() for label in given.split(","))
+    return training.labels if training else ()
