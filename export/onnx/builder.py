@@ -1,0 +1,235 @@
+"""Collects ONNX nodes and constants, and writes them as the oldest opset that has them all.
+
+Some operators take a parameter as an attribute in old opsets and as an input in new ones
+(`Squeeze` and its axes).  A node therefore keeps such parameters apart until the whole model,
+and with it the opset, is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+
+from edgernn.graph import AnyArray
+
+if TYPE_CHECKING:
+    from onnx import NodeProto, TensorProto
+
+Attribute: TypeAlias = int | float | str | Sequence[int] | Sequence[float] | Sequence[str]
+
+#: A value of the ONNX graph: an input, an initializer or a node's result.
+Value: TypeAlias = str
+
+ABSENT: Final[Value] = ""
+
+MICROSOFT: Final = "com.microsoft"
+
+# Element types, as TensorProto numbers them.
+FLOAT: Final = 1
+INT32: Final = 6
+INT64: Final = 7
+BOOL: Final = 9
+
+# ONNX Runtime starts at opset 7.  IR 4 is the first where a constant need not be an input too.
+OLDEST_OPSET: Final = 7
+OLDEST_IR: Final = 4
+
+# The opset from which an operator has the form in which we use it; OLDEST_OPSET if not listed.
+_SINCE: Final[Mapping[str, int]] = {
+    "ConstantOfShape": 9,
+    "CumSum": 11,
+    "DequantizeLinear": 13,  # per channel
+    "DynamicQuantizeLinear": 11,
+    "Einsum": 12,
+    "Erf": 9,
+    "Expand": 8,
+    "GatherND": 12,  # batch_dims
+    "Max": 8,  # broadcasting
+    "Mean": 8,
+    "MatMulInteger": 10,
+    "Min": 8,
+    "QuantizeLinear": 10,
+    "Range": 11,
+    "Scan": 9,
+    "Shrink": 9,
+    "Sign": 9,
+    "Sum": 8,
+    "TopK": 11,  # sorts on request, ties by index
+    "Where": 9,
+}
+
+# (operator, parameter) -> opset from which the parameter is an input.
+_INPUT_FROM: Final[Mapping[str, int]] = {
+    "Clip": 11,
+    "Pad": 11,
+    "ReduceL1": 18,
+    "ReduceMax": 18,
+    "ReduceMean": 18,
+    "ReduceSum": 13,
+    "Slice": 10,
+    "Split": 13,
+    "Squeeze": 13,
+    "Unsqueeze": 13,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Node:
+    kind: str
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    name: str
+    domain: str
+    attributes: Mapping[str, Attribute]
+    parameters: Mapping[str, AnyArray]  # attributes before _INPUT_FROM[kind], inputs after
+
+
+@dataclass(slots=True, kw_only=True)
+class Builder:
+    """A mutable ONNX graph under construction; `finish` ends it."""
+
+    reserved: frozenset[str]  # names of the model's inputs and outputs, never given to a value
+    opset: int = OLDEST_OPSET
+    uses_microsoft_domain: bool = False
+    _nodes: list[_Node] = field(default_factory=list)
+    _constants: dict[Value, AnyArray] = field(default_factory=dict)
+    _by_content: dict[Hashable, Value] = field(default_factory=dict)
+    _count: int = 0
+
+    def op(
+        self, kind: str, *inputs: Value, name: str = "", **attributes: Attribute | AnyArray
+    ) -> Value:
+        """Adds a node of one output, and names that output.
+
+        An attribute given as an array is one that new opsets take as an input.
+        """
+        return self.ops(kind, *inputs, outputs=(True,), name=name, attributes=attributes)[0]
+
+    def op_once(self, kind: str, *inputs: Value, **attributes: int) -> Value:
+        """A node of one output that equal calls share."""
+        key = (kind, inputs, tuple(attributes.items()))
+        if key not in self._by_content:
+            added = self.ops(kind, *inputs, outputs=(True,), attributes=attributes)
+            self._by_content[key] = added[0]
+        return self._by_content[key]
+
+    def ops(
+        self,
+        kind: str,
+        *inputs: Value,
+        outputs: Sequence[bool],
+        name: str = "",
+        domain: str = "",
+        attributes: Mapping[str, Attribute | AnyArray] = MappingProxyType({}),
+    ) -> tuple[Value, ...]:
+        """Adds a node; an output that nobody wants (False) stays absent."""
+        if domain == MICROSOFT:
+            self.uses_microsoft_domain = True
+        else:
+            self.needs(_SINCE.get(kind, OLDEST_OPSET))
+        names = tuple(self.fresh() if wanted else ABSENT for wanted in outputs)
+        self._nodes.append(
+            _Node(
+                kind=kind,
+                inputs=inputs,
+                outputs=names,
+                name=name,
+                domain=domain,
+                attributes={k: v for k, v in attributes.items() if not isinstance(v, np.ndarray)},
+                parameters={k: v for k, v in attributes.items() if isinstance(v, np.ndarray)},
+            )
+        )
+        return names
+
+    def needs(self, opset: int) -> None:
+        """Raises the model's opset to at least `opset`."""
+        self.opset = max(self.opset, opset)
+
+    def constant(self, array: AnyArray) -> Value:
+        """A small constant; equal ones are stored once."""
+        key = (array.dtype.str, array.shape, array.tobytes())
+        return self.constant_once(key, lambda: array)
+
+    def constant_once(self, key: Hashable, make: Callable[[], AnyArray]) -> Value:
+        """A constant under a key of the caller's: `make` is called for the first only."""
+        if key not in self._by_content:
+            value = self.fresh()
+            self._constants[value] = make()
+            self._by_content[key] = value
+        return self._by_content[key]
+
+    def fresh(self) -> Value:
+        """A name nobody has; short, since each is stored several times."""
+        while True:
+            name = _base26(self._count)
+            self._count += 1
+            if name not in self.reserved:
+                return name
+
+    def rename(self, value: Value, name: str) -> None:
+        """Gives a node's result its public name."""
+
+        def renamed(values: tuple[Value, ...]) -> tuple[Value, ...]:
+            return tuple(name if old == value else old for old in values)
+
+        self._nodes = [
+            _with_values(node, renamed(node.inputs), renamed(node.outputs))
+            if value in node.inputs or value in node.outputs
+            else node
+            for node in self._nodes
+        ]
+
+    def is_result(self, value: Value) -> bool:
+        """Whether a node computes the value (it is neither an input nor a constant)."""
+        return any(value in node.outputs for node in self._nodes)
+
+    def finish(self) -> tuple[list[NodeProto], list[TensorProto]]:
+        """Nodes and initializers as the opset reached wants them."""
+        nodes = [self._as_proto(node) for node in self._nodes]
+        return nodes, [_tensor(array, name) for name, array in self._constants.items()]
+
+    def _as_proto(self, node: _Node) -> NodeProto:
+        from onnx import helper
+
+        inputs = list(node.inputs)
+        attributes: dict[str, Any] = dict(node.attributes)
+        if node.parameters and self.opset >= _INPUT_FROM[node.kind]:
+            inputs += [self.constant(array) for array in node.parameters.values()]
+        else:
+            attributes.update({key: array.tolist() for key, array in node.parameters.items()})
+        while inputs and inputs[-1] == ABSENT:
+            inputs.pop()
+        outputs = list(node.outputs)
+        while outputs[-1] == ABSENT:
+            outputs.pop()
+        return helper.make_node(
+            node.kind, inputs, outputs, node.name or None, domain=node.domain or None, **attributes
+        )
+
+
+def _with_values(node: _Node, inputs: tuple[Value, ...], outputs: tuple[Value, ...]) -> _Node:
+    return replace(node, inputs=inputs, outputs=outputs)
+
+
+def _base26(number: int) -> str:
+    digits = ""
+    number += 1
+    while number:
+        number, digit = divmod(number - 1, 26)
+        digits = chr(ord("a") + digit) + digits
+    return digits
+
+
+def _tensor(array: AnyArray, name: str) -> TensorProto:
+    from onnx import TensorProto, helper
+
+    tensor = TensorProto()
+    tensor.name = name
+    tensor.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
+    tensor.dims.extend(array.shape)
+    tensor.raw_data = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
+    return tensor

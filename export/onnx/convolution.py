@@ -1,0 +1,111 @@
+"""Windows over the time axis: convolution and pooling, channels first as ONNX has them."""
+
+from __future__ import annotations
+
+import numpy as np
+from typing_extensions import assert_never
+
+from edgernn.export.onnx.activation import activate_result
+from edgernn.export.onnx.builder import FLOAT, Attribute
+from edgernn.export.onnx.edges import Edges, Form, Layout, int64
+from edgernn.export.onnx.weights import weight
+from edgernn.graph import (
+    Conv1D,
+    GlobalPool1D,
+    Padding,
+    Pool1D,
+    PoolKind,
+    Upsample1D,
+    ZeroPad1D,
+    window_padding,
+)
+
+_CHANNELS_FIRST = Form(Layout.CHANNELS_TIME)
+
+
+def conv1d(layer: Conv1D, edges: Edges) -> None:
+    builder = edges.builder
+    kernel = weight(builder, layer.kernel, lambda k: k.transpose(2, 1, 0), key="conv")
+    bias = [] if layer.bias is None else [weight(builder, layer.bias)]
+    window = (layer.kernel.shape[0] - 1) * layer.dilation + 1
+    attributes = _padding(layer.padding, edges.spec(layer.input).shape[1], window, layer.stride)
+    if layer.stride != 1:
+        attributes["strides"] = [layer.stride]
+    if layer.dilation != 1:
+        attributes["dilations"] = [layer.dilation]
+    if layer.groups != 1:
+        attributes["group"] = layer.groups
+    x = edges.read(layer.input, _CHANNELS_FIRST)
+    result = builder.op("Conv", x, kernel, *bias, name=layer.name, **attributes)
+    activate_result(layer.activation, result, layer.output, edges, _CHANNELS_FIRST)
+
+
+def pool1d(layer: Pool1D, edges: Edges) -> None:
+    operator = {PoolKind.MAX: "MaxPool", PoolKind.AVERAGE: "AveragePool"}[layer.kind]
+    steps = edges.spec(layer.input).shape[1]
+    attributes = _padding(layer.padding, steps, layer.window, layer.stride)
+    attributes |= {"kernel_shape": [layer.window], "strides": [layer.stride]}
+    x = edges.read(layer.input, _CHANNELS_FIRST)
+    result = edges.builder.op(operator, x, name=layer.name, **attributes)
+    edges.define(layer.output, result, _CHANNELS_FIRST)
+
+
+def _padding(padding: Padding, steps: int | None, window: int, stride: int) -> dict[str, Attribute]:
+    """Pads in numbers where they are known, else a rule: SAME with a stride depends on time."""
+    match padding:
+        case Padding.VALID:
+            return {}
+        case Padding.CAUSAL:
+            return {"pads": [window - 1, 0]}
+        case Padding.SAME if stride == 1:
+            return {"pads": [(window - 1) // 2, window // 2]}
+        case Padding.SAME:
+            if steps is None:
+                return {"auto_pad": "SAME_UPPER"}
+            return {"pads": list(window_padding(steps, window, stride))}
+        case _:
+            assert_never(padding)
+
+
+def global_pool1d(layer: GlobalPool1D, edges: Edges) -> None:
+    op = edges.builder.op
+    if layer.kind is PoolKind.AVERAGE and layer.mask is not None:
+        axes, keepdims = int64([1]), int(layer.keepdims)
+        valid = op("Unsqueeze", edges.read(layer.mask), axes=int64([2]))
+        zero = edges.builder.constant(np.zeros((), np.float32))
+        kept = op("Where", valid, edges.read(layer.input), zero)
+        total = op("ReduceSum", kept, axes=axes, keepdims=keepdims)
+        ones = op("Cast", valid, to=FLOAT)
+        count = op("ReduceSum", ones, axes=axes, keepdims=keepdims)
+        edges.define(layer.output, op("Div", total, count, name=layer.name))
+        return
+    operator = {PoolKind.MAX: "ReduceMax", PoolKind.AVERAGE: "ReduceMean"}[layer.kind]
+    x, form = edges.read_any(layer.input, *Layout)
+    result = op(
+        operator,
+        x,
+        name=layer.name,
+        axes=int64([form.layout.position(1)]),
+        keepdims=int(layer.keepdims),
+    )
+    edges.define(layer.output, result, form if layer.keepdims else Form())
+
+
+def upsample1d(layer: Upsample1D, edges: Edges) -> None:
+    """[B, T, C] tiled to [B, T, times * C] is [B, times * T, C] in memory."""
+    builder = edges.builder
+    channels = edges.spec(layer.input).shape[2]
+    tiles = builder.constant(int64([1, 1, layer.times]))
+    tiled = builder.op("Tile", edges.read(layer.input), tiles)
+    if channels is None:
+        size = edges.sizes(layer.input, [2])
+        shape = builder.op("Concat", builder.constant(int64([0, -1])), size, axis=0)
+    else:
+        shape = builder.constant(int64([0, -1, channels]))
+    edges.define(layer.output, builder.op("Reshape", tiled, shape, name=layer.name))
+
+
+def zero_pad1d(layer: ZeroPad1D, edges: Edges) -> None:
+    pads = int64([0, layer.left, 0, 0, layer.right, 0])
+    x = edges.read(layer.input)
+    edges.define(layer.output, edges.builder.op("Pad", x, name=layer.name, pads=pads))

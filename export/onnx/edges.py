@@ -1,0 +1,147 @@
+"""Which ONNX values stand for an edge of the graph, and in what order of axes.
+
+ONNX wants time first in recurrent operators and channels before time in convolutions; the graph
+is batch first.  An edge may therefore exist in several layouts, and reversed in time.  A layout
+is made when somebody asks for it, from one that is there: a stack of recurrent layers stays time
+first, a chain of convolutions stays channels first, and what one layer reverses only for the next
+to reverse it again is never reversed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from enum import Enum
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from edgernn.export.onnx.builder import Builder, Value
+from edgernn.graph import Graph, Layer, TensorSpec
+
+#: The end of a slice that has none.
+TO_THE_END: Final = np.iinfo(np.int64).max
+_BEFORE_THE_START: Final = np.iinfo(np.int64).min + 1
+
+
+class Layout(Enum):
+    """Physical order of a sequence's axes (batch 0, time 1, channels 2)."""
+
+    BATCH_TIME = (0, 1, 2)  # the graph's own; the only one for tensors that are not of rank 3
+    TIME_BATCH = (1, 0, 2)  # recurrent operators
+    CHANNELS_TIME = (0, 2, 1)  # convolutions and pooling
+
+    def position(self, axis: int) -> int:
+        """Where the graph's axis lies."""
+        return self.value.index(axis)
+
+
+class Form(NamedTuple):
+    """How a value holds an edge."""
+
+    layout: Layout = Layout.BATCH_TIME
+    reversed: bool = False  # in time
+
+
+PLAIN: Final = Form()
+
+
+class Edges:
+    """The values of each edge met so far, on top of the builder that makes them."""
+
+    def __init__(self, builder: Builder, graph: Graph) -> None:
+        self.builder = builder
+        self.graph = graph
+        self.shared: dict[Hashable, tuple[Value, ...]] = {}  # results that several layers need
+        self._values: dict[str, dict[Form, Value]] = {}
+        self._deferred: dict[str, Callable[[], Value]] = {}
+        self._needed = {edge for layer in graph.layers for edge in layer.reads}
+        self._needed.update(output.edge for output in graph.outputs)
+        self._producers = {edge: layer for layer in graph.layers for edge in layer.writes}
+
+    def spec(self, edge: str) -> TensorSpec:
+        return self.graph.specs[edge]
+
+    def is_needed(self, edge: str) -> bool:
+        """Whether a layer or an output of the model reads the edge."""
+        return edge in self._needed
+
+    def producer(self, edge: str) -> Layer | None:
+        return self._producers.get(edge)
+
+    def define(self, edge: str, value: Value, form: Form = PLAIN) -> None:
+        self._values.setdefault(edge, {})[form] = value
+
+    def defer(self, edge: str, make: Callable[[], Value]) -> None:
+        """Defines an edge whose value is made only if somebody reads it."""
+        self._deferred[edge] = make
+
+    def read(self, edge: str, form: Form = PLAIN) -> Value:
+        """The edge in the given form, made from another one where it has to be."""
+        values = self._forms(edge)
+        if form not in values:
+            flipped = Form(form.layout, not form.reversed)
+            if flipped in values:
+                values[form] = self._reverse(values[flipped], form.layout.position(1))
+            else:
+                source, value = next(iter(values.items()))
+                straight = self._transpose(value, source.layout, form.layout)
+                values[Form(form.layout, source.reversed)] = straight
+                return self.read(edge, form)
+        return values[form]
+
+    def forms(self, edge: str) -> tuple[Form, ...]:
+        """The forms that are there, the first one first."""
+        return tuple(self._forms(edge))
+
+    def read_any(self, edge: str, *allowed: Layout) -> tuple[Value, Form]:
+        """The edge in a form that costs nothing, if it is one of the allowed layouts."""
+        for form in self.forms(edge):
+            if form.layout in allowed:
+                return self.read(edge, form), form
+        return self.read(edge), PLAIN
+
+    def read_alike(self, edges: Sequence[str]) -> tuple[list[Value], Form]:
+        """Several edges of one rank in the form that most of them have."""
+        if len({self.spec(edge).rank for edge in edges}) == 1:
+            votes = Counter(form for edge in edges for form in self.forms(edge))
+            form = votes.most_common(1)[0][0]
+        else:
+            form = PLAIN
+        return [self.read(edge, form) for edge in edges], form
+
+    def define_reversed(self, edge: str, source: str) -> None:
+        """Defines `edge` as `source` reversed in time; nothing is computed."""
+        for form, value in self._forms(source).items():
+            self.define(edge, value, Form(form.layout, not form.reversed))
+
+    def sizes(self, edge: str, axes: Sequence[int]) -> Value:
+        """An int64 [len(axes)] with the edge's sizes along the axes, known at run time."""
+        value, form = self.read_any(edge, *Layout)
+        positions = [form.layout.position(axis) if axis < 3 else axis for axis in axes]
+        shape = self.builder.op("Shape", value)
+        return self.builder.op("Gather", shape, self.builder.constant(int64(positions)), axis=0)
+
+    def _forms(self, edge: str) -> dict[Form, Value]:
+        if edge not in self._values:
+            self.define(edge, self._deferred[edge]())
+        return self._values[edge]
+
+    def _transpose(self, value: Value, source: Layout, target: Layout) -> Value:
+        order = [source.position(axis) for axis in target.value]
+        return self.builder.op("Transpose", value, perm=order)
+
+    def _reverse(self, value: Value, axis: int) -> Value:
+        self.builder.needs(10)  # steps
+        return self.builder.op(
+            "Slice",
+            value,
+            starts=int64([-1]),
+            ends=int64([_BEFORE_THE_START]),
+            axes=int64([axis]),
+            steps=int64([-1]),
+        )
+
+
+def int64(values: Sequence[int]) -> np.ndarray:
+    return np.array(values, np.int64)

@@ -1,0 +1,129 @@
+"""Recurrent layers that skip masked steps, whatever the mask looks like.
+
+ONNX's operators know a length for each row, which is right for padding at the end only.  So the
+valid steps are moved to the front, the operator runs over as many as there are, and its outputs
+are put back to where they belong.  A side effect: nothing is computed for masked steps.
+
+We rely on what ONNX Runtime (1.16 to 1.31) does with rows shorter than the longest: outputs after
+the last valid step are zeros, and so is the final state of a row of length 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from edgernn.export.onnx.builder import BOOL, INT32, INT64, Value
+from edgernn.export.onnx.edges import TO_THE_END, Edges, Form, Layout, int64
+from edgernn.graph import ApplyMask, Recurrent
+
+_ZERO: Final = np.zeros((), np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compaction:
+    """What a mask bool [B, T] means for the steps of a sequence."""
+
+    edge: str
+    reversed: bool  # the values below are those of the mask reversed in time
+    mask: Value  # bool [B, T]
+    order: Value  # int64 [B, T, 1]: valid steps first, each kind in its order
+    counts: Value  # int64 [B, T]: valid steps up to and including this one
+    ones: Value  # int64 [B, T]: 1 for a valid step
+    lengths: Value  # int32 [B]: valid steps
+
+
+def compaction(edge: str, is_reversed: bool, edges: Edges) -> Compaction:
+    """Computes it once for all layers under the same mask."""
+    key = ("compaction", edge, is_reversed)
+    mask = edges.read(edge, Form(reversed=is_reversed))
+    if key not in edges.shared:
+        edges.shared[key] = _compute(edge, mask, edges)
+    order, counts, ones, lengths = edges.shared[key]
+    return Compaction(
+        edge=edge,
+        reversed=is_reversed,
+        mask=mask,
+        order=order,
+        counts=counts,
+        ones=ones,
+        lengths=lengths,
+    )
+
+
+def _compute(edge: str, mask: Value, edges: Edges) -> tuple[Value, ...]:
+    builder = edges.builder
+    steps = edges.spec(edge).shape[1]
+    ones = builder.op("Cast", mask, to=INT64)
+    # TopK breaks ties by index: a sort of ones and zeros that keeps the order of each.
+    size = edges.sizes(edge, [1]) if steps is None else builder.constant(int64([steps]))
+    _, order = builder.ops("TopK", ones, size, outputs=(True, True), attributes={"axis": 1})
+    counts = builder.op("CumSum", ones, builder.constant(int64([1])[0]))
+    total = builder.op("Gather", counts, builder.constant(int64([-1])[0]), axis=1)
+    return (
+        builder.op("Unsqueeze", order, axes=int64([2])),
+        counts,
+        ones,
+        builder.op("Cast", total, to=INT32),
+    )
+
+
+def compacted(layer: Recurrent, mask: Compaction, edges: Edges) -> Value:
+    """The layer's input [T, B, F], valid steps first."""
+    edge = layer.input
+    producer = edges.producer(edge)
+    if isinstance(producer, ApplyMask) and producer.mask == mask.edge:
+        edge = producer.input  # steps set to zero are skipped anyway
+    key = ("compacted", edge, mask.edge, mask.reversed)
+    if key not in edges.shared:
+        x = edges.read(edge, Form(reversed=mask.reversed))
+        gathered = edges.builder.op("GatherND", x, mask.order, batch_dims=1)
+        edges.shared[key] = (edges.builder.op("Transpose", gathered, perm=[1, 0, 2]),)
+    return edges.shared[key][0]
+
+
+def expanded(
+    layer: Recurrent, mask: Compaction, sequence: Value, edges: Edges, *, backward: bool
+) -> tuple[Value, Form]:
+    """The operator's outputs [T, B, H] at the steps they belong to, and their form.
+
+    A masked step takes the output of the last step processed before it.  Before the first valid
+    step that is the position -1, or the number of valid steps if time runs backward: both name a
+    position behind the last valid one, where the operator left zeros, as they should be.
+    """
+    builder = edges.builder
+    batch_first = builder.op("Transpose", sequence, perm=[1, 0, 2])
+    # Steps processed before this one, and this one too unless it is masked, less one.
+    taken = mask.ones if backward else builder.constant(int64([1])[0])
+    position = builder.op("Sub", mask.counts, taken)
+    indices = builder.op("Unsqueeze", position, axes=int64([2]))
+    result = builder.op("GatherND", batch_first, indices, batch_dims=1)
+    if layer.zero_output_for_mask:
+        kept = builder.op("Unsqueeze", mask.mask, axes=int64([2]))
+        result = builder.op("Where", kept, result, builder.constant(_ZERO))
+    return result, Form(Layout.BATCH_TIME, backward)
+
+
+def last_output(
+    layer: Recurrent, mask: Compaction, final: Value, edges: Edges, *, backward: bool
+) -> Value:
+    """The output [B, H] of the step processed last; zeros for a row without a valid step."""
+    if not layer.zero_output_for_mask:
+        return final
+    builder = edges.builder
+    if backward:
+        kept = builder.op("Slice", mask.mask, starts=int64([0]), ends=int64([1]), axes=int64([1]))
+    else:
+        to_the_end = int64([TO_THE_END])
+        kept = builder.op("Slice", mask.mask, starts=int64([-1]), ends=to_the_end, axes=int64([1]))
+    return builder.op("Where", kept, final, builder.constant(_ZERO))
+
+
+def final_state(mask: Compaction, final: Value, initial: Value, edges: Edges) -> Value:
+    """The final state [B, H]; a row without a valid step keeps its initial one."""
+    builder = edges.builder
+    lengths = builder.op("Unsqueeze", mask.lengths, axes=int64([1]))
+    ran = builder.op("Cast", lengths, to=BOOL)
+    return builder.op("Where", ran, final, initial)

@@ -1,0 +1,94 @@
+"""The whole model: inputs, layers, outputs, and the protobuf around them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from edgernn import __version__
+from edgernn.export import Lowered
+from edgernn.export.onnx.builder import MICROSOFT, OLDEST_IR, Builder, Value
+from edgernn.export.onnx.edges import Edges
+from edgernn.export.onnx.lowering import lower_layer
+from edgernn.graph import DType, Graph, TensorSpec, without_dead_layers
+
+if TYPE_CHECKING:
+    from onnx import ValueInfoProto
+
+
+def lower(graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
+    """The graph as an ONNX model.
+
+    Inputs and outputs keep their names and order; tokens are int32.  Free dimensions get names:
+    "batch", and "<input>.<axis>" for the others.  Each entry of `metadata` becomes a metadata
+    property, and the states (which result is which argument of the next call) one named "states".
+    """
+    from onnx import helper
+
+    graph = without_dead_layers(graph)
+    public = {entry.name for entry in graph.inputs} | {output.name for output in graph.outputs}
+    builder = Builder(reserved=frozenset(public))
+    edges = Edges(builder, graph)
+    for entry in graph.inputs:
+        edges.define(entry.name, entry.name)
+    for layer in graph.layers:
+        lower_layer(layer, edges)
+    _name_outputs(graph, edges)
+
+    nodes, initializers = builder.finish()
+    proto = helper.make_graph(
+        nodes,
+        graph.name,
+        [_value_info(entry.name, entry.spec) for entry in graph.inputs],
+        [_value_info(name, spec) for name, spec in graph.output_specs.items()],
+        initializers,
+    )
+    opsets = [helper.make_opsetid("", builder.opset)]
+    if builder.uses_microsoft_domain:
+        opsets.append(helper.make_opsetid(MICROSOFT, 1))
+    ir_version = max(OLDEST_IR, helper.find_min_ir_version_for(opsets, ignore_unknown=True))
+    model = helper.make_model(
+        proto,
+        opset_imports=opsets,
+        ir_version=ir_version,
+        producer_name="edgernn",
+        producer_version=__version__,
+    )
+    properties = dict(metadata)
+    if graph.states:
+        properties["states"] = json.dumps({state.input: state.output for state in graph.states})
+    helper.set_model_props(model, properties)
+    details = {"opset": str(builder.opset), "ir_version": str(ir_version)}
+    return Lowered(content=model.SerializeToString(), details=details)
+
+
+def _name_outputs(graph: Graph, edges: Edges) -> None:
+    """Gives results their public names; what already has one is copied."""
+    builder = edges.builder
+    values = {output.name: edges.read(output.edge) for output in graph.outputs}
+    public: dict[Value, str] = {}
+    for name, value in values.items():
+        if value in public or not builder.is_result(value):
+            builder.rename(builder.op("Identity", public.get(value, value)), name)
+        else:
+            builder.rename(value, name)
+            public[value] = name
+
+
+def _value_info(name: str, spec: TensorSpec) -> ValueInfoProto:
+    from onnx import TensorProto, helper
+
+    element = {
+        DType.FLOAT32: TensorProto.FLOAT,
+        DType.INT32: TensorProto.INT32,
+        DType.BOOL: TensorProto.BOOL,
+    }[spec.dtype]
+    return helper.make_tensor_value_info(
+        name,
+        element,
+        [
+            size if size is not None else ("batch" if axis == 0 else f"{name}.{axis}")
+            for axis, size in enumerate(spec.shape)
+        ],
+    )
