@@ -1,0 +1,207 @@
+"""GRU, LSTM and SimpleRNN in every option."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgernn.errors import UnsupportedLayer
+from edgernn.export.onnx import lower
+from edgernn.graph import (
+    HARD_SIGMOID_KERAS2,
+    HARD_SIGMOID_KERAS3,
+    LINEAR,
+    RELU,
+    SIGMOID,
+    TANH,
+    Activation,
+    ActivationKind,
+    Concatenate,
+    Gru,
+    Lstm,
+    Recurrent,
+    Reverse,
+    SimpleRnn,
+)
+from tests.export.onnx.agreement import assert_agrees, operators
+from tests.export.onnx.models import (
+    FEATURES,
+    UNITS,
+    cell,
+    floats,
+    graph_of,
+    masked_input,
+    sequence,
+    states_of,
+)
+
+KINDS = pytest.mark.parametrize("kind", [Gru, Lstm, SimpleRnn])
+
+_EXPRESSIBLE = [
+    LINEAR,
+    RELU,
+    SIGMOID,
+    TANH,
+    HARD_SIGMOID_KERAS2,
+    HARD_SIGMOID_KERAS3,
+    Activation(kind=ActivationKind.SOFTSIGN),
+    Activation(kind=ActivationKind.SOFTPLUS),
+    Activation(kind=ActivationKind.ELU, alpha=0.7),
+    Activation(kind=ActivationKind.RELU, alpha=0.2),
+    Activation(kind=ActivationKind.RELU, beta=0.1),
+]
+
+
+@KINDS
+@pytest.mark.parametrize("mask", [None, "carry", "zero"])
+@pytest.mark.parametrize(
+    ("return_sequences", "go_backwards", "has_initial_state"),
+    list(product([False, True], repeat=3)),
+)
+def test_output_and_states_are_those_of_the_reference(
+    kind: type[Recurrent],
+    mask: str | None,
+    return_sequences: bool,
+    go_backwards: bool,
+    has_initial_state: bool,
+) -> None:
+    inputs = [sequence()]
+    options: dict[str, Any] = {}
+    if has_initial_state:
+        names = ["initial_h", "initial_c"] if kind is Lstm else ["initial_h"]
+        inputs += [floats(name, None, UNITS) for name in names]
+        options |= {name: name for name in names}
+    if mask is not None:
+        options |= {"source": "masked", "mask": "mask", "zero_output_for_mask": mask == "zero"}
+    layer = cell(kind, return_sequences=return_sequences, go_backwards=go_backwards, **options)
+    layers = [*masked_input(), layer] if mask else [layer]
+    assert_agrees(graph_of(inputs, *layers, outputs=[layer.output, *states_of(layer)]))
+
+
+@KINDS
+@pytest.mark.parametrize("activation", _EXPRESSIBLE, ids=str)
+def test_activations_that_the_operator_has_are_its_own(
+    kind: type[Recurrent], activation: Activation
+) -> None:
+    layer = cell(kind, activation=activation, return_sequences=True)
+    assert_agrees(graph_of(sequence(), layer))
+
+
+@pytest.mark.parametrize("kind", [Gru, Lstm])
+@pytest.mark.parametrize("activation", _EXPRESSIBLE, ids=str)
+@pytest.mark.parametrize("inner", [TANH, Activation(kind=ActivationKind.RELU, alpha=0.3)], ids=str)
+def test_gates_may_have_another_activation_than_the_candidate(
+    kind: type[Recurrent], activation: Activation, inner: Activation
+) -> None:
+    layer = cell(kind, recurrent_activation=activation, activation=inner)
+    assert_agrees(graph_of(sequence(time=4), layer))
+
+
+@KINDS
+def test_an_activation_that_the_operator_lacks_is_refused_by_name(kind: type[Recurrent]) -> None:
+    layer = cell(kind, "encoder", activation=Activation(kind=ActivationKind.GELU))
+    with pytest.raises(UnsupportedLayer, match=r"'encoder'.*gelu"):
+        lower(graph_of(sequence(), layer), metadata={})
+
+
+@KINDS
+def test_a_stateful_layer_is_refused_until_its_states_are_exposed(kind: type[Recurrent]) -> None:
+    with pytest.raises(UnsupportedLayer, match="expose_states"):
+        lower(graph_of(sequence(), cell(kind, stateful=True)), metadata={})
+
+
+@pytest.mark.parametrize("has_bias", [False, True])
+def test_a_gru_that_resets_before_the_product(has_bias: bool) -> None:
+    options = {} if has_bias else {"bias": None}
+    layer = cell(Gru, reset_after=False, return_sequences=True, **options)
+    assert_agrees(graph_of(sequence(), layer))
+
+
+@KINDS
+def test_a_layer_without_bias(kind: type[Recurrent]) -> None:
+    options = {"recurrent_bias": None} if kind is Gru else {}
+    assert_agrees(graph_of(sequence(), cell(kind, bias=None, **options)))
+
+
+@KINDS
+def test_a_layer_whose_result_nobody_reads_is_left_out(kind: type[Recurrent]) -> None:
+    dead, alive = cell(kind, "dead"), cell(kind, "alive")
+    lowered = assert_agrees(graph_of(sequence(), dead, alive))
+    assert operators(lowered).count({Gru: "GRU", Lstm: "LSTM", SimpleRnn: "RNN"}[kind]) == 1
+
+
+def test_recurrent_layers_in_a_row_stay_time_first() -> None:
+    layers = [
+        cell(Gru, "a", return_sequences=True),
+        cell(Lstm, "b", "a", features=UNITS, return_sequences=True),
+        cell(SimpleRnn, "c", "b", features=UNITS),
+    ]
+    lowered = assert_agrees(graph_of(sequence(), *layers))
+    assert operators(lowered).count("Transpose") == 1
+
+
+@pytest.mark.parametrize("mask", [False, True])
+def test_a_bidirectional_stack_reverses_nothing(mask: bool) -> None:
+    layers = masked_input() if mask else []
+    options = {"mask": "mask"} if mask else {}
+    source, features = "masked" if mask else "x", FEATURES
+    for depth in ("a", "b"):
+        there = cell(Gru, f"{depth}1", source, features=features, return_sequences=True, **options)
+        back = cell(
+            Lstm,
+            f"{depth}2",
+            source,
+            features=features,
+            return_sequences=True,
+            go_backwards=True,
+            **options,
+        )
+        layers += [
+            there,
+            back,
+            Reverse(name=f"{depth}3", input=back.output, output=f"{depth}3"),
+            Concatenate(name=depth, inputs=(there.output, f"{depth}3"), output=depth),
+        ]
+        source, features = depth, 2 * UNITS
+    lowered = assert_agrees(graph_of(sequence(), *layers))
+    assert "Slice" not in operators(lowered)
+    if not mask:
+        assert operators(lowered).count("Transpose") == 2
+
+
+def test_a_reversed_layer_reads_a_reversed_sequence_from_the_other_end() -> None:
+    layers = [
+        cell(Gru, "a", return_sequences=True, go_backwards=True),
+        cell(Gru, "b", "a", features=UNITS, return_sequences=True, go_backwards=True),
+    ]
+    lowered = assert_agrees(graph_of(sequence(), *layers))
+    assert "Slice" not in operators(lowered)
+
+
+def test_one_mask_for_two_layers_is_worked_out_once() -> None:
+    layers = [
+        *masked_input(),
+        cell(Gru, "a", "masked", mask="mask", return_sequences=True),
+        cell(Gru, "b", "a", mask="mask", features=UNITS),
+    ]
+    assert operators(assert_agrees(graph_of(sequence(), *layers))).count("TopK") == 1
+
+
+def test_weights_that_two_layers_share_are_stored_once() -> None:
+    first = cell(Lstm, "a", units=40)
+    second = cell(
+        Lstm,
+        "b",
+        "y",
+        units=40,
+        kernel=first.kernel,
+        recurrent_kernel=first.recurrent_kernel,
+        bias=first.bias,
+    )
+    inputs = [sequence(name="x"), sequence(name="y")]
+    shared = assert_agrees(graph_of(inputs, first, second, outputs=["a", "b"]))
+    weights = sum(np.asarray(weight).nbytes for weight in first.weights.values())
+    assert len(shared.content) < 1.05 * weights + 2000
