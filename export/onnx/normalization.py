@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgernn.export.onnx.edges import PLAIN, Edges, Layout, int64
+from edgernn.export.onnx.builder import Value
+from edgernn.export.onnx.edges import PLAIN, Edges, Form, Layout, int64
 from edgernn.export.onnx.weights import weight
 from edgernn.graph import Affine, LayerNorm, PRelu, Weight
 
@@ -13,9 +14,8 @@ _CHANNELS_LAST = (Layout.BATCH_TIME, Layout.TIME_BATCH)
 
 def affine(layer: Affine, edges: Edges) -> None:
     op, builder = edges.builder.op, edges.builder
-    x, form = edges.read(layer.input), PLAIN
-    if _is_per_channel(layer.scale) and _is_per_channel(layer.offset):
-        x, form = edges.read_any(layer.input, *Layout)
+    per_channel = _is_per_channel(layer.scale) and _is_per_channel(layer.offset)
+    x, form = edges.read_any(layer.input, *Layout) if per_channel else _plain(layer.input, edges)
     if form.layout is Layout.CHANNELS_TIME:
         scale, offset = (
             weight(builder, stored, lambda v: v.reshape(-1, 1), key="channels first")
@@ -33,7 +33,7 @@ def layer_norm(layer: LayerNorm, edges: Edges) -> None:
     if layer.axes == 1:
         x, form = edges.read_any(layer.input, *_CHANNELS_LAST)
     else:
-        x, form = edges.read(layer.input), PLAIN
+        x, form = _plain(layer.input, edges)
     axes = int64(list(range(rank - layer.axes, rank)))
     centred = x
     if not layer.rms:
@@ -51,11 +51,16 @@ def layer_norm(layer: LayerNorm, edges: Edges) -> None:
 
 
 def prelu(layer: PRelu, edges: Edges) -> None:
-    x, form = edges.read(layer.input), PLAIN
     if _is_per_channel(layer.alpha):
         x, form = edges.read_any(layer.input, *_CHANNELS_LAST)
+    else:
+        x, form = _plain(layer.input, edges)
     slope = weight(edges.builder, layer.alpha)
     edges.define(layer.output, edges.builder.op("PRelu", x, slope, name=layer.name), form)
+
+
+def _plain(edge: str, edges: Edges) -> tuple[Value, Form]:
+    return edges.read(edge), PLAIN
 
 
 def _is_per_channel(stored: Weight) -> bool:

@@ -64,9 +64,8 @@ def repeat(layer: Repeat, edges: Edges) -> None:
 def sliced(layer: Slice, edges: Edges) -> None:
     spec = edges.spec(layer.input)
     axis = layer.axis % spec.rank
-    x, form = edges.read(layer.input), PLAIN
-    if axis == 1 and spec.rank == 3:
-        x, form = _unreversed(layer.input, edges)
+    form = _unreversed(layer.input, edges) if axis == 1 and spec.rank == 3 else PLAIN
+    x = edges.read(layer.input, form)
     position = form.layout.position(axis) if spec.rank == 3 else axis
     if layer.squeeze:
         edges.define(layer.output, _element(layer, x, position, spec.shape[axis], edges))
@@ -83,11 +82,9 @@ def sliced(layer: Slice, edges: Edges) -> None:
     edges.define(layer.output, edges.builder.op("Slice", x, name=layer.name, **bounds), form)
 
 
-def _unreversed(edge: str, edges: Edges) -> tuple[Value, Form]:
-    for form in edges.forms(edge):
-        if not form.reversed:
-            return edges.read(edge, form), form
-    return edges.read(edge), PLAIN
+def _unreversed(edge: str, edges: Edges) -> Form:
+    """A form at hand in which time runs forward."""
+    return next((form for form in edges.forms(edge) if not form.reversed), PLAIN)
 
 
 def _element(layer: Slice, x: Value, axis: int, size: int | None, edges: Edges) -> Value:

@@ -75,7 +75,7 @@ def cell(
     edges = {"input": source, "output": name, "state_h": f"{name}.h"}
     if kind is Lstm:
         edges["state_c"] = f"{name}.c"
-    weights = {
+    weights: dict[str, FloatArray | None] = {
         "kernel": numbers(features, width, seed=seed),
         "recurrent_kernel": numbers(units, width, seed=seed + 1),
         "bias": numbers(width, seed=seed + 2),

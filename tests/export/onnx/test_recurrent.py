@@ -115,14 +115,14 @@ def test_a_stateful_layer_is_refused_until_its_states_are_exposed(kind: type[Rec
 
 @pytest.mark.parametrize("has_bias", [False, True])
 def test_a_gru_that_resets_before_the_product(has_bias: bool) -> None:
-    options = {} if has_bias else {"bias": None}
+    options: dict[str, Any] = {} if has_bias else {"bias": None}
     layer = cell(Gru, reset_after=False, return_sequences=True, **options)
     assert_agrees(graph_of(sequence(), layer))
 
 
 @KINDS
 def test_a_layer_without_bias(kind: type[Recurrent]) -> None:
-    options = {"recurrent_bias": None} if kind is Gru else {}
+    options: dict[str, Any] = {"recurrent_bias": None} if kind is Gru else {}
     assert_agrees(graph_of(sequence(), cell(kind, bias=None, **options)))
 
 
@@ -146,7 +146,7 @@ def test_recurrent_layers_in_a_row_stay_time_first() -> None:
 @pytest.mark.parametrize("mask", [False, True])
 def test_a_bidirectional_stack_reverses_nothing(mask: bool) -> None:
     layers = masked_input() if mask else []
-    options = {"mask": "mask"} if mask else {}
+    options: dict[str, Any] = {"mask": "mask"} if mask else {}
     source, features = "masked" if mask else "x", FEATURES
     for depth in ("a", "b"):
         there = cell(Gru, f"{depth}1", source, features=features, return_sequences=True, **options)
