@@ -1,0 +1,39 @@
+"""`make bench`: prints a table; exits with 1 when a target is missed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.comparison import table
+from bench.export_cost import compare_export
+from bench.keras_models import CELLS
+from bench.latency import compare_latency
+
+
+def main() -> int:
+    """Builds the models and the peers' files, then compares."""
+    with tempfile.TemporaryDirectory() as folder:
+        models, out = Path(folder) / "models", Path(folder) / "out"
+        models.mkdir()
+        print("building models and stock conversions …", file=sys.stderr)
+        subprocess.run(
+            [sys.executable, "-m", "bench.keras_models", str(models)],
+            check=True,
+            stderr=subprocess.DEVNULL,
+        )
+        rows = []
+        for cell in CELLS:
+            rows += compare_export(models / f"{cell}.keras", out, wall_s=1.5, peak_mb=250)
+        for twin in ("lm-lstm", "lm-gru"):
+            rows += compare_export(models / f"{twin}.keras", out, wall_s=3.0, peak_mb=250)
+        print("timing …", file=sys.stderr)
+        rows += compare_latency(models, out)
+    print(table(rows))
+    return 0 if all(row.met for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

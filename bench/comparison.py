@@ -1,0 +1,75 @@
+"""A row of the benchmark: ours beside a peer's, as a ratio with what it should reach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.alternate import Milliseconds
+from edgernn.report.aligned import aligned
+from edgernn.stats import ratio_of_medians
+
+#: Values of one run are split into so many parts in a row, each a unit of resampling.
+PARTS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """`ratio` is peer / ours: above 1 we are better.  Without peer it is limit / ours."""
+
+    name: str
+    ours: str
+    peer: str
+    ratio: float
+    interval: tuple[float, float] | None = None
+    target: float
+
+    @property
+    def met(self) -> bool:
+        return self.ratio >= self.target
+
+
+def faster(
+    name: str, timed: dict[str, Milliseconds], *, ours: str, peer: str, target: float
+) -> Comparison:
+    """Compares two entries of what `alternate` gave."""
+    parts = [[timed[key][part::PARTS] for part in range(PARTS)] for key in (peer, ours)]
+    ratio = ratio_of_medians(parts[0], parts[1])
+    return Comparison(
+        name=name,
+        ours=f"{min(timed[ours]):.3f} ms",
+        peer=f"{min(timed[peer]):.3f} ms",
+        ratio=ratio.estimate,
+        interval=(ratio.interval.low, ratio.interval.high),
+        target=target,
+    )
+
+
+def below(name: str, value: float, unit: str, *, limit: float) -> Comparison:
+    """Compares a figure of ours with a limit it must stay under."""
+    return Comparison(
+        name=name,
+        ours=f"{value:,.2f} {unit}",
+        peer=f"limit {limit:,.2f} {unit}",
+        ratio=limit / value,
+        target=1.0,
+    )
+
+
+def table(rows: Sequence[Comparison]) -> str:
+    """Plain text; minima are shown, ratios are of medians."""
+    cells = [("what", "ours", "peer or limit", "ratio", "interval", "must reach", "")]
+    for row in rows:
+        low_high = f"{row.interval[0]:.2f}–{row.interval[1]:.2f}" if row.interval else ""
+        cells.append(
+            (
+                row.name,
+                row.ours,
+                row.peer,
+                f"{row.ratio:.2f}x",
+                low_high,
+                f"{row.target:.2f}x",
+                "met" if row.met else "NOT MET",
+            )
+        )
+    return "\n".join(aligned(cells))

@@ -1,0 +1,79 @@
+"""Our float artefacts beside Keras' ONNX export and the stock TFLite converter's files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from bench.alternate import alternate
+from bench.comparison import Comparison, faster
+from bench.keras_models import CELLS, FEATURES, STEPS
+
+
+def compare_latency(models: Path, artefacts: Path) -> list[Comparison]:
+    """`models` holds what bench.keras_models wrote, `artefacts` what edgernn made of it."""
+    x = np.random.default_rng(0).normal(size=(1, STEPS, FEATURES)).astype(np.float32)
+    rows = []
+    for cell in CELLS:
+        timed = alternate(
+            {
+                "ours": onnx_call(artefacts / f"{cell}.onnx", x),
+                "keras export": onnx_call(models / f"stock-{cell}.onnx", x),
+            }
+        )
+        rows.append(
+            faster(
+                f"{cell} ONNX in ONNX Runtime against Keras' export",
+                timed,
+                ours="ours",
+                peer="keras export",
+                target=4.0 if cell == "gru" else 1.0,
+            )
+        )
+    for cell in CELLS:
+        timed = alternate(
+            {
+                "ours": tflite_call(artefacts / f"{cell}.tflite", x),
+                "stock": tflite_call(models / f"stock-{cell}.tflite", x),
+            }
+        )
+        rows.append(
+            faster(
+                f"{cell} TFLite in LiteRT against the stock converter's",
+                timed,
+                ours="ours",
+                peer="stock",
+                target=1.0,
+            )
+        )
+    return rows
+
+
+def onnx_call(path: Path, x: np.ndarray) -> Callable[[], object]:
+    """One inference in ONNX Runtime, one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: x}
+    return lambda: session.run(None, feed)
+
+
+def tflite_call(path: Path, x: np.ndarray) -> Callable[[], object]:
+    """One inference in LiteRT with its default delegate, one thread."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    index = interpreter.get_input_details()[0]["index"]
+    output = interpreter.get_output_details()[0]["index"]
+
+    def call() -> object:
+        interpreter.set_tensor(index, x)
+        interpreter.invoke()
+        return interpreter.get_tensor(output)
+
+    return call
