@@ -11,6 +11,7 @@ from edgernn.graph.activation import (
     Activation,
     ActivationKind,
 )
+from edgernn.graph.fingerprint import fingerprint
 from edgernn.graph.graph import (
     Graph,
     GraphError,
@@ -55,6 +56,16 @@ from edgernn.graph.layers import (
     parameter_count,
 )
 from edgernn.graph.node import Node, with_edges, with_weights
+from edgernn.graph.quantized import (
+    Accumulation,
+    LayerPlan,
+    LinearPlan,
+    Product,
+    Quantization,
+    Reading,
+    RecurrentPlan,
+)
+from edgernn.graph.ranges import CalibrationMethod, Range, Ranges
 from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn, gate
 from edgernn.graph.shapes import ShapeError, infer, window_padding
 from edgernn.graph.tensor import (
@@ -76,6 +87,7 @@ __all__ = [
     "SIGMOID",
     "SOFTMAX",
     "TANH",
+    "Accumulation",
     "Activate",
     "Activation",
     "ActivationKind",
@@ -84,6 +96,7 @@ __all__ = [
     "AnyNotEqual",
     "ApplyMask",
     "Attention",
+    "CalibrationMethod",
     "Concatenate",
     "Conv1D",
     "DType",
@@ -99,6 +112,8 @@ __all__ = [
     "Input",
     "Layer",
     "LayerNorm",
+    "LayerPlan",
+    "LinearPlan",
     "Lstm",
     "Merge",
     "MergeKind",
@@ -109,8 +124,14 @@ __all__ = [
     "Padding",
     "Pool1D",
     "PoolKind",
+    "Product",
     "QTensor",
+    "Quantization",
+    "Range",
+    "Ranges",
+    "Reading",
     "Recurrent",
+    "RecurrentPlan",
     "Repeat",
     "Reshape",
     "Reverse",
@@ -128,6 +149,7 @@ __all__ = [
     "as_float32",
     "at_shapes",
     "consumers",
+    "fingerprint",
     "gate",
     "infer",
     "live_layers",

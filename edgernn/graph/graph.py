@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from edgernn.graph.layers import Layer
+from edgernn.graph.quantized import Quantization
 from edgernn.graph.shapes import ShapeError, infer
 from edgernn.graph.tensor import Shape, TensorSpec
 
@@ -55,6 +56,7 @@ class Graph:
     layers: tuple[Layer, ...]  # in an order in which they can be run
     outputs: tuple[Output, ...]
     states: tuple[State, ...] = ()
+    quantization: Quantization | None = None  # of scheme int8: how its layers compute
     specs: Mapping[str, TensorSpec] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -31,15 +31,16 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Observe: TypeAlias = Callable[[Mapping[str, FloatArray]], None]
 
 #: x.* is the input's projection with its bias, h.* the recurrent one with its own, pre.* what an
-#: activation is applied to, z r i f o the opened gates, n the candidate; reset_h = r * h feeds
-#: the candidate's product without reset_after.
+#: activation is applied to, z r i f o the opened gates, n the candidate, step = h' - h or c' - c.
+#: reset is r * h.h with reset_after, else r * h (then h.h = reset U_h); lost is (1 - f) * c.
 GRU_TAPS: Final = (
     *("x.z", "x.r", "x.h", "h.z", "h.r", "h.h", "pre.z", "pre.r", "pre.h"),
-    *("z", "r", "n", "reset_h", "n_minus_h", "h"),
+    *("z", "r", "reset", "n", "n_minus_h", "step", "h"),
 )
 LSTM_TAPS: Final = (
     *("x.i", "x.f", "x.c", "x.o", "h.i", "h.f", "h.c", "h.o"),
-    *("pre.i", "pre.f", "pre.c", "pre.o", "i", "f", "n", "o", "c", "tanh_c", "h"),
+    *("pre.i", "pre.f", "pre.c", "pre.o", "i", "f", "n", "o", "i_n", "lost", "step", "c"),
+    *("tanh_c", "h"),
 )
 RNN_TAPS: Final = ("x.h", "h.h", "pre.h", "h")
 
@@ -150,12 +151,13 @@ def _gru_step(layer: Gru) -> _Step:
         pre_gates = x[:, : 2 * units] + recurrent_gates
         opened = activate(layer.recurrent_activation, pre_gates)
         z, r = opened[:, :units], opened[:, units:]
-        reset_h: FloatArray = r * h
         if layer.reset_after:
             recurrent_h = h @ candidate_kernel + bias[2 * units :]
-            pre_h: FloatArray = x[:, 2 * units :] + r * recurrent_h
+            reset: FloatArray = r * recurrent_h
+            pre_h = x[:, 2 * units :] + reset
         else:
-            recurrent_h = reset_h @ candidate_kernel
+            reset = r * h
+            recurrent_h = reset @ candidate_kernel
             pre_h = x[:, 2 * units :] + recurrent_h
         n = activate(layer.activation, pre_h)
         new_h = z * h + (np.float32(1) - z) * n
@@ -169,9 +171,10 @@ def _gru_step(layer: Gru) -> _Step:
                 "pre.h": pre_h,
                 "z": z,
                 "r": r,
+                "reset": reset,
                 "n": n,
-                "reset_h": reset_h,
                 "n_minus_h": n - h,
+                "step": new_h - h,
                 "h": new_h,
             }
         return (new_h,), taps
@@ -203,6 +206,9 @@ def _lstm_step(layer: Lstm) -> _Step:
                 "f": f,
                 "n": n,
                 "o": o,
+                "i_n": i * n,
+                "lost": (np.float32(1) - f) * c,
+                "step": new_c - c,
                 "c": new_c,
                 "tanh_c": tanh_c,
                 "h": new_h,

@@ -1,0 +1,60 @@
+"""What calibration saw: the ranges of edges and of the quantities inside recurrent cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from edgernn.graph.tensor import FloatArray
+
+
+class CalibrationMethod(str, Enum):
+    """How one interval is drawn around the values seen."""
+
+    MINMAX = "minmax"  # from the smallest to the largest: the safe default
+    PERCENTILE = "percentile"  # leaves out the outermost values
+    MSE = "mse"  # the interval whose 8-bit quantization has the least squared error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Range:
+    """The interval that integers should cover, and the extremes of each channel.
+
+    low <= high is the method's choice for the whole tensor; quantities that a sigmoid or a tanh
+    is applied to are also cut at ±8 and ±4, where those are flat.  The channel extremes are what
+    was really seen along the last axis, never cut.
+    """
+
+    low: float
+    high: float
+    channel_low: FloatArray  # [channels]
+    channel_high: FloatArray  # [channels]
+
+    @property
+    def magnitude(self) -> float:
+        """max(|low|, |high|): what a symmetric integer covers."""
+        return max(abs(self.low), abs(self.high))
+
+    @property
+    def channel_magnitude(self) -> FloatArray:
+        return abs(self.channel_low).clip(min=abs(self.channel_high))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ranges:
+    """Ranges of one graph over one calibration set.
+
+    >>> ranges.edges["dense_1"].magnitude
+    >>> ranges.cells["gru_1"]["n_minus_h"].low
+
+    The names inside cells are GRU_TAPS, LSTM_TAPS and RNN_TAPS of `edgernn.reference.recurrent`;
+    masked steps are left out of those, and of nothing else.
+    """
+
+    graph_fingerprint: str  # see edgernn.graph.fingerprint
+    method: CalibrationMethod
+    samples: int
+    edges: Mapping[str, Range]  # float edges by name
+    cells: Mapping[str, Mapping[str, Range]]  # recurrent layer -> quantity -> [H] channels
+    warnings: tuple[str, ...] = ()  # sentences about the calibration data
