@@ -36,6 +36,7 @@ class UnsupportedLayer(EdgernnError):
         self.layer = layer
         self.kind = kind
         self.where = where
+        self.reason = reason
         super().__init__(f"layer '{layer}' ({kind}, in {where}) {reason}", remedy=remedy)
 
 
@@ -87,6 +88,12 @@ class CalibrationError(EdgernnError):
     code = 12
 
 
+class IncomparableRuns(EdgernnError):
+    """Measurements of different machines, versions or plans would have been put together."""
+
+    code = 13
+
+
 EXIT_CODES: dict[int, type[EdgernnError]] = {
     error.code: error
     for error in (
@@ -100,5 +107,6 @@ EXIT_CODES: dict[int, type[EdgernnError]] = {
         DeviceError,
         BudgetExceeded,
         CalibrationError,
+        IncomparableRuns,
     )
 }
