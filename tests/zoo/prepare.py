@@ -1,0 +1,102 @@
+"""A case made real: the Keras model, its files, its inputs, and what Keras answers."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+import zlib
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.zoo.case import Case, Generation, Keras
+from tests.zoo.inputs import draw
+from tests.zoo.weights import randomize
+
+
+class Route(str, Enum):
+    """The way a Keras model takes into edgernn."""
+
+    OBJECT = "object"
+    KERAS = "keras"
+    H5 = "h5"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """A built model; `inputs[call][port]` and `expected[call][port]`, ports in Keras' order."""
+
+    model: Any
+    files: dict[Route, bytes]
+    inputs: list[list[npt.NDArray[Any]]]
+    expected: list[list[npt.NDArray[Any]]]
+
+
+@cache
+def keras_of(generation: Generation) -> Keras:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if generation is Generation.KERAS2:
+            import tf_keras
+
+            return tf_keras
+        import keras
+
+        return keras
+
+
+def prepare(case: Case, generation: Generation) -> Prepared:
+    """Builds, saves and calls the model.
+
+    Warnings of Keras about masks and old formats are not ours to act on.
+    """
+    seed = zlib.crc32(case.name.encode())
+    k = keras_of(generation)
+    _forget_names(k, generation)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = case.build(k)
+        randomize(model, seed)
+        files = _files(model, [route for route in Route if route is not Route.OBJECT])
+        specs = [(tuple(entry.shape), _dtype_name(entry)) for entry in model.inputs]
+        inputs = [draw(case, specs, seed + call) for call in range(case.calls)]
+        expected = [_predict(model, arrays) for arrays in inputs]
+    for outputs in expected:
+        for output in outputs:
+            if not (np.isfinite(output).all() and np.abs(output).max() < 1e4):
+                raise ValueError(f"case '{case.name}' predicts nothing to compare with: {output}")
+    return Prepared(model=model, files=files, inputs=inputs, expected=expected)
+
+
+def _forget_names(k: Keras, generation: Generation) -> None:
+    """Layer names start at 0 again, whatever was built before."""
+    match generation:
+        case Generation.KERAS3:
+            k.backend.clear_session(free_memory=False)  # freeing takes longer than all the rest
+        case Generation.KERAS2:
+            k.backend.reset_uids()
+
+
+def _dtype_name(entry: Any) -> str:
+    return str(getattr(entry.dtype, "name", entry.dtype))
+
+
+def _files(model: Any, routes: list[Route]) -> dict[Route, bytes]:
+    files = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for route in routes:
+            path = Path(folder) / f"model.{route.value}"
+            model.save(path)
+            files[route] = path.read_bytes()
+    return files
+
+
+def _predict(model: Any, arrays: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+    outputs = model(arrays[0] if len(arrays) == 1 else arrays, training=False)
+    flat = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+    return [np.asarray(output) for output in flat]

@@ -1,0 +1,26 @@
+"""What is refused, by whom: an unexpected refusal fails the parity test, so does its absence."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Final
+
+from tests.zoo.case import Generation
+
+READER: Final = "reader"
+
+#: Who refuses -> patterns of "<case>-<generation>".
+REFUSED: Final[dict[str, tuple[str, ...]]] = {
+    READER: (),
+    "onnx": (),
+    "tflite": (),
+}
+
+
+def refuser(case: str, generation: Generation, target: str) -> str | None:
+    """ "reader" or the back end that refuses this model on its way to `target`, else None."""
+    for name in (READER, target):
+        model = f"{case}-{generation.value}"
+        if any(fnmatchcase(model, pattern) for pattern in REFUSED.get(name, ())):
+            return name
+    return None

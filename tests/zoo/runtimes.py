@@ -1,0 +1,107 @@
+"""The three things that answer for a graph: the reference, ONNX Runtime, LiteRT.
+
+All run in this process.  A crash there ends the pytest worker, which counts as a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edgernn import reference
+from edgernn.export import backends
+from edgernn.graph import Graph, without_dead_layers
+from edgernn.streaming import expose_states
+
+Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
+#: One call of a model: arguments by name to results by name.
+Session: TypeAlias = Callable[[Arrays], Arrays]
+
+TARGETS: Final = ("reference", *backends.BACKENDS)
+
+
+def prepared_graph(graph: Graph) -> Graph:
+    """What the exporter hands to a back end."""
+    return expose_states(without_dead_layers(graph))
+
+
+def open_session(target: str, graph: Graph) -> Session:
+    """A way to call `graph` (see `prepared_graph`) on `target`.
+
+    Raises UnsupportedLayer where the back end cannot express it.
+    """
+    if target == "reference":
+        return lambda arrays: reference.run(graph, arrays)
+    lowered = backends.backend_named(target).lower(graph, metadata={})
+    return _session(target, lowered.content)
+
+
+def run_calls(
+    session: Session, graph: Graph, calls: Sequence[Sequence[npt.NDArray[Any]]]
+) -> list[list[npt.NDArray[Any]]]:
+    """Results in the order of the graph's outputs, states left out, call by call.
+
+    `calls` holds the arguments in the order of the graph's inputs, states left out; these start as
+    zeros and are handed from call to call.
+    """
+    state_inputs = {state.input for state in graph.states}
+    state_outputs = {state.output for state in graph.states}
+    names = [entry.name for entry in graph.inputs if entry.name not in state_inputs]
+    carried = {
+        entry.name: np.zeros(
+            [size or calls[0][0].shape[0] for size in entry.spec.shape], np.float32
+        )
+        for entry in graph.inputs
+        if entry.name in state_inputs
+    }
+    answers = []
+    for arguments in calls:
+        results = session({**dict(zip(names, arguments, strict=True)), **carried})
+        carried = {state.input: results[state.output] for state in graph.states}
+        answers.append(
+            [results[output.name] for output in graph.outputs if output.name not in state_outputs]
+        )
+    return answers
+
+
+@lru_cache(maxsize=8)
+def _session(target: str, content: bytes) -> Session:
+    """Cached, since the routes into edgernn mostly give the same file."""
+    match target:
+        case "onnx":
+            return _onnx_session(content)
+        case "tflite":
+            return _tflite_session(content)
+        case _:
+            raise ValueError(f"no runtime for '{target}'")
+
+
+def _onnx_session(content: bytes) -> Session:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    names = [entry.name for entry in session.get_outputs()]
+
+    def call(arrays: Arrays) -> Arrays:
+        return dict(zip(names, session.run(names, dict(arrays)), strict=True))
+
+    return call
+
+
+def _tflite_session(content: bytes) -> Session:
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(model_content=content, num_threads=1).get_signature_runner()
+
+    def call(arrays: Arrays) -> Arrays:
+        results: Arrays = runner(**arrays)
+        return results
+
+    return call
