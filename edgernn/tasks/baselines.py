@@ -1,0 +1,82 @@
+"""What a model without a neural network reaches: computed on the same rows, never quoted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgernn.tasks.samples import Baselines, IntArray, Samples, Splits
+
+#: Every sequence is stretched to this many steps, so that short and long ones line up.
+STRETCHED_STEPS: Final = 10
+#: Training rows of the ridge regression: more change nothing and cost time.
+MOST_ROWS: Final = 10_000
+RIDGE: Final = 10.0
+
+
+def with_baselines(splits: Splits) -> Splits:
+    """The same parts, the test part carrying its baselines."""
+    return replace(splits, test=replace(splits.test, baselines=baselines(splits)))
+
+
+def baselines(splits: Splits) -> Baselines:
+    """Accuracy on the test rows of the best constant answer and of a linear classifier."""
+    train_y, test_y = splits.train.classified, splits.test.classified
+    if splits.train.x.dtype.kind == "f":
+        predicted = _ridge_classes(splits.train, train_y, splits.test)
+    else:
+        predicted = _follower_of_last_token(splits.train, train_y, splits.test)
+    return Baselines(
+        trivial=float(np.bincount(test_y).max() / len(test_y)),
+        linear=float((predicted == test_y).mean()),
+    )
+
+
+def _ridge_classes(train: Samples, train_y: IntArray, test: Samples) -> IntArray:
+    """Ridge regression onto one-hot classes; the highest score wins."""
+    some = slice(None) if len(train) <= MOST_ROWS else _spread(len(train), MOST_ROWS)
+    features, test_features = _stretched(train)[some], _stretched(test)
+    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-9
+    design = _with_constant((features - mean) / deviation)
+    targets = np.eye(int(train_y.max()) + 1)[train_y[some]]
+    weights = np.linalg.solve(
+        design.T @ design + RIDGE * np.eye(design.shape[1]), design.T @ targets
+    )
+    scores = _with_constant((test_features - mean) / deviation) @ weights
+    return np.asarray(scores.argmax(axis=1), dtype=np.int64)
+
+
+def _follower_of_last_token(train: Samples, train_y: IntArray, test: Samples) -> IntArray:
+    """For tokens: the class seen most often after the last token (a bigram model)."""
+    last, test_last = train.x[:, -1].astype(np.intp), test.x[:, -1].astype(np.intp)
+    tokens = int(max(last.max(), test_last.max())) + 1
+    counts = np.zeros((tokens, int(train_y.max()) + 1), dtype=np.int64)
+    np.add.at(counts, (last, train_y), 1)
+    # A token never seen in training gets the most frequent class.
+    counts[counts.sum(axis=1) == 0] = np.bincount(train_y, minlength=counts.shape[1])
+    return np.asarray(counts.argmax(axis=1)[test_last], dtype=np.int64)
+
+
+def _stretched(samples: Samples) -> npt.NDArray[np.float64]:
+    """[N, T, F] -> [N, STRETCHED_STEPS * F], the real steps interpolated linearly."""
+    x = samples.x.reshape(len(samples), samples.x.shape[1], -1)
+    full = np.full(len(x), x.shape[1])
+    lengths = full if samples.lengths is None else samples.lengths
+    position = np.linspace(0.0, 1.0, STRETCHED_STEPS) * (lengths[:, None] - 1)  # [N, S]
+    before = np.floor(position).astype(np.int64)
+    after = np.minimum(before + 1, lengths[:, None] - 1)
+    rows = np.arange(len(x))[:, None]
+    share = (position - before)[..., None]
+    stretched = x[rows, before] * (1 - share) + x[rows, after] * share
+    return np.asarray(stretched.reshape(len(x), -1), dtype=np.float64)
+
+
+def _with_constant(features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.hstack([features, np.ones((len(features), 1))])
+
+
+def _spread(available: int, wanted: int) -> IntArray:
+    return np.linspace(0, available - 1, wanted).astype(np.int64)

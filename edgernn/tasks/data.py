@@ -1,0 +1,73 @@
+"""Labelled sequences by one word on the command line: `digits:test`, a file, or a folder."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Final
+
+from edgernn.errors import DataError
+from edgernn.tasks.download import Notify, silent
+from edgernn.tasks.npz import read_npz
+from edgernn.tasks.recordings import read_recordings
+from edgernn.tasks.registry import TASKS
+from edgernn.tasks.samples import Samples, Split
+from edgernn.tasks.table import read_csv
+from edgernn.tasks.task import Task
+
+_KINDS: Final = "a task's part (digits:test), an .npz, a .csv, or a folder of .wav files by class"
+
+
+def load(spec: str, *, notify: Notify = silent) -> Samples:
+    """The samples that `spec` names: TASK:SPLIT, an .npz, a .csv, or a folder of recordings.
+
+    `notify` is told when something has to be downloaded first.
+    Raises DataError (nothing of that name, or damaged), DownloadError, MissingRuntime.
+    """
+    name, colon, part = spec.partition(":")
+    if name in TASKS and not (not colon and Path(spec).exists()):
+        return TASKS[name].read(notify).part(_split(name, part))
+    return load_path(Path(spec))
+
+
+def load_path(path: Path) -> Samples:
+    """The samples in a user's file or folder.  Raises DataError or MissingRuntime."""
+    if path.is_dir():
+        return read_recordings(path)
+    if not path.exists():
+        near = difflib.get_close_matches(str(path).partition(":")[0], TASKS, n=1)
+        hint = f"Did you mean {near[0]}:test? " if near else ""
+        raise DataError(f"there are no data named '{path}'", remedy=f"{hint}Give {_KINDS}")
+    match path.suffix.lower():
+        case ".npz":
+            return read_npz(path)
+        case ".csv":
+            return read_csv(path)
+        case _:
+            raise DataError(
+                f"{path} is not a kind of file that holds samples", remedy=f"Give {_KINDS}"
+            )
+
+
+def task_named(name: str) -> Task:
+    """Raises DataError, with the nearest name that exists."""
+    if name in TASKS:
+        return TASKS[name]
+    near = difflib.get_close_matches(name, TASKS, n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    raise DataError(
+        f"there is no task '{name}'",
+        remedy=f"{hint}The tasks are {', '.join(TASKS)}; your own data go with --data",
+    )
+
+
+def _split(task: str, part: str) -> Split:
+    names = [split.value for split in Split]
+    if part in names:
+        return Split(part)
+    near = difflib.get_close_matches(part, names, n=1)
+    hint = f"Did you mean {task}:{near[0]}? " if near else ""
+    raise DataError(
+        f"{task} has no part '{part}'" if part else f"'{task}' does not say which part",
+        remedy=f"{hint}The parts are {', '.join(f'{task}:{name}' for name in names)}",
+    )

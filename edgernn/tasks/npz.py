@@ -1,0 +1,130 @@
+"""Samples as a numpy archive: what users bring, and what a training leaves beside its model.
+
+x        float [N, T, F] (or [N, F]), or integer tokens [N, T]
+y        class of each row, an integer or a text (optional)
+lengths  steps of each row that are real, the rest being padding at the end (optional)
+labels   text [C], the classes' names (optional; texts in y name themselves)
+origins  text [N], where each row comes from: a speaker, a file (optional)
+features text, what the features are and how they are computed (optional)
+baselines  float [2], accuracy of the best constant answer and of a linear classifier (optional)
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from edgernn import atomic
+from edgernn.errors import DataError
+from edgernn.tasks.samples import AnyArray, Baselines, InputArray, IntArray, Samples
+
+_KNOWN: Final = frozenset({"x", "y", "lengths", "labels", "origins", "features", "baselines"})
+_LAYOUT: Final = "An .npz of samples holds x [samples, steps, features] and perhaps y and lengths"
+
+
+def read_npz(path: Path) -> Samples:
+    """Raises DataError, naming the array and the row that are wrong."""
+    arrays = _arrays(path)
+    if "x" not in arrays:
+        raise DataError(
+            f"{path} has no array x (it has {', '.join(sorted(arrays)) or 'none'})", remedy=_LAYOUT
+        )
+    labels = tuple(str(label) for label in arrays.get("labels", ()))
+    y = arrays.get("y")
+    if y is not None and y.dtype.kind == "U":
+        labels = labels or tuple(str(label) for label in np.unique(y))
+        y = _numbered(path, y, labels)
+    pair = arrays.get("baselines")
+    return Samples(
+        name=path.name,
+        x=_input(path, arrays["x"]),
+        y=None if y is None else _integers(path, "y", y),
+        lengths=_integers(path, "lengths", arrays["lengths"]) if "lengths" in arrays else None,
+        labels=labels,
+        origins=tuple(str(origin) for origin in arrays.get("origins", ())),
+        features=str(arrays.get("features", "")),
+        baselines=None if pair is None else _baselines(path, pair),
+    )
+
+
+def write_npz(path: Path, samples: Samples) -> None:
+    """Raises OutputError."""
+    arrays: dict[str, AnyArray] = {"x": samples.x}
+    if samples.y is not None:
+        arrays["y"] = samples.y
+    if samples.lengths is not None:
+        arrays["lengths"] = samples.lengths
+    if samples.labels:
+        arrays["labels"] = np.array(samples.labels)
+    if samples.origins:
+        arrays["origins"] = np.array(samples.origins)
+    if samples.features:
+        arrays["features"] = np.array(samples.features)
+    if samples.baselines is not None:
+        arrays["baselines"] = np.array([samples.baselines.trivial, samples.baselines.linear])
+    packed = io.BytesIO()
+    np.savez_compressed(packed, allow_pickle=False, **arrays)
+    atomic.write_bytes(path, packed.getvalue())
+
+
+def _arrays(path: Path) -> dict[str, AnyArray]:
+    try:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataError(f"{path} is a single array, not an .npz", remedy=_LAYOUT)
+            return {name: archive[name] for name in archive.files if name in _KNOWN}
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{path} is not a sound .npz ({error})",
+            remedy=f"{_LAYOUT}; object arrays (pickles) are not read",
+        ) from error
+
+
+def _input(path: Path, x: AnyArray) -> InputArray:
+    match x.dtype.kind:
+        case "f":
+            with np.errstate(over="ignore"):  # what overflows becomes inf, which Samples refuses
+                return x.astype(np.float32)
+        case "i" | "u" if x.ndim == 2:
+            return _fitting(path, "x", x).astype(np.int32)
+        case "i" | "u":
+            return x.astype(np.float32)
+        case _:
+            raise DataError(f"{path}: x has the type {x.dtype}", remedy=_LAYOUT)
+
+
+def _integers(path: Path, name: str, values: AnyArray) -> IntArray:
+    if values.dtype.kind not in "iu":
+        raise DataError(
+            f"{path}: {name} has the type {values.dtype}",
+            remedy=f"{name} must hold one integer for each row",
+        )
+    return _fitting(path, name, values).astype(np.int64)
+
+
+def _fitting(path: Path, name: str, values: AnyArray) -> AnyArray:
+    if values.size and max(int(values.max()), -int(values.min())) > np.iinfo(np.int32).max:
+        raise DataError(f"{path}: {name} holds numbers beyond 32 bits")
+    return values
+
+
+def _numbered(path: Path, y: AnyArray, labels: tuple[str, ...]) -> AnyArray:
+    numbers = {label: number for number, label in enumerate(labels)}
+    try:
+        return np.array([numbers[str(label)] for label in y.ravel()]).reshape(y.shape)
+    except KeyError as error:
+        raise DataError(f"{path}: y holds {error}, which is not among the labels") from error
+
+
+def _baselines(path: Path, pair: AnyArray) -> Baselines:
+    if pair.shape != (2,) or pair.dtype.kind != "f":
+        raise DataError(f"{path}: baselines must be two numbers, is {pair.dtype} {pair.shape}")
+    return Baselines(trivial=float(pair[0]), linear=float(pair[1]))

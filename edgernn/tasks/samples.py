@@ -1,0 +1,169 @@
+"""Sequences with their classes, as one array a model takes, and how they are split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edgernn.errors import DataError
+
+IntArray: TypeAlias = npt.NDArray[np.int64]
+AnyArray: TypeAlias = npt.NDArray[Any]
+#: Model input: float32 [N, T, F] (or [N, F]), or int32 tokens [N, T].
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+InputArray: TypeAlias = FloatArray | npt.NDArray[np.int32]
+
+
+class Split(str, Enum):
+    """Parts of a data set.  Calibration rows are training rows; the others share none."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    CALIBRATION = "calibration"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baselines:
+    """Accuracy (0..1) on the test rows without a neural network.
+
+    A network that does not clearly beat `linear` is not worth its milliseconds.
+    """
+
+    trivial: float  # always the class that is most frequent there
+    linear: float  # fitted on the training rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Samples:
+    """Sequences as a model takes them, with what is known about them.
+
+    Sequences shorter than T are followed by zeros; `lengths` tells how many steps are real.
+    Raises DataError when the parts do not belong together or x holds NaN or infinity.
+    """
+
+    name: str  # what the user called it: "digits:test", "recordings.npz"
+    x: InputArray  # [N, T, F] float32 or [N, T] int32
+    y: IntArray | None = None  # [N], class numbers
+    lengths: IntArray | None = None  # [N], 1..T
+    labels: tuple[str, ...] = ()  # class names by number; () where they have none
+    origins: tuple[str, ...] = ()  # where each row comes from (a file's name), or ()
+    features: str = ""  # what the features are and how they are computed, for a reader
+    baselines: Baselines | None = None
+
+    def __post_init__(self) -> None:
+        if self.x.ndim < 2 or self.x.size == 0:
+            raise DataError(
+                f"{self.name}: x has shape {self.x.shape}",
+                remedy="It must be [samples, steps, features], or [samples, steps] of tokens",
+            )
+        self._check_finite()
+        for part, values in (("y", self.y), ("lengths", self.lengths)):
+            if values is not None and values.shape != (len(self),):
+                raise DataError(
+                    f"{self.name}: {part} has shape {values.shape}, x has {len(self)} rows",
+                    remedy=f"{part} must hold one number for each row of x",
+                )
+        if self.origins and len(self.origins) != len(self):
+            raise DataError(f"{self.name}: {len(self.origins)} origins for {len(self)} rows")
+        if self.y is not None:
+            self._check_range("y", self.y, 0, len(self.labels) - 1 if self.labels else None)
+        if self.lengths is not None:
+            self._check_range("lengths", self.lengths, 1, self.x.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are, by their names or else by the highest number seen."""
+        if self.labels or self.y is None:
+            return len(self.labels)
+        return int(self.y.max()) + 1
+
+    @property
+    def classified(self) -> IntArray:
+        """y.  Raises DataError where the samples have none."""
+        if self.y is None:
+            raise DataError(
+                f"{self.name} has no y", remedy="Add y, the class of each row of x, as an integer"
+            )
+        return self.y
+
+    def rows(self, chosen: IntArray, *, name: str) -> Samples:
+        """The chosen rows, in that order, under a new name.  Baselines are not inherited."""
+        return Samples(
+            name=name,
+            x=self.x[chosen],
+            y=None if self.y is None else self.y[chosen],
+            lengths=None if self.lengths is None else self.lengths[chosen],
+            labels=self.labels,
+            origins=tuple(self.origins[row] for row in chosen) if self.origins else (),
+            features=self.features,
+        )
+
+    def with_steps(self, steps: int) -> Samples:
+        """The same sequences cut or filled up with zeros to `steps` steps."""
+        have = self.x.shape[1]
+        if have == steps:
+            return self
+        x = np.zeros((len(self), steps, *self.x.shape[2:]), dtype=self.x.dtype)
+        x[:, : min(have, steps)] = self.x[:, :steps]
+        lengths = np.full(len(self), have) if self.lengths is None else self.lengths
+        return replace(self, x=x, lengths=np.minimum(lengths, steps))
+
+    def _check_finite(self) -> None:
+        if self.x.dtype.kind != "f":
+            return
+        # Row by row sums first: a boolean array of x's shape would be a quarter of its memory.
+        with np.errstate(invalid="ignore", over="ignore"):
+            suspects = np.flatnonzero(~np.isfinite(self.x.reshape(len(self), -1).sum(axis=1)))
+        for row in suspects:
+            wrong = np.argwhere(~np.isfinite(self.x[row]))
+            if len(wrong):
+                at = ", ".join(str(index) for index in wrong[0])
+                raise DataError(
+                    f"{self.name}: row {row} of x holds {self.x[row][tuple(wrong[0])]} (at {at})",
+                    remedy="Remove or repair this row",
+                )
+
+    def _check_range(self, part: str, values: IntArray, low: int, high: int | None) -> None:
+        wrong = (values < low) | (values > high if high is not None else False)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            limits = f"{low}..{high}" if high is not None else f"at least {low}"
+            raise DataError(f"{self.name}: {part} of row {row} is {values[row]}, not {limits}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Splits:
+    """A data set in its four parts.  `test` carries the baselines."""
+
+    train: Samples
+    validation: Samples
+    calibration: Samples
+    test: Samples
+
+    def part(self, split: Split) -> Samples:
+        part: Samples = getattr(self, split.value)
+        return part
+
+
+def padded(sequences: Sequence[AnyArray], steps: int) -> tuple[FloatArray, IntArray]:
+    """Sequences [t, F] cut to `steps` and followed by zeros: [N, steps, F] float32, and lengths.
+
+    Zeros after the sequence, and no Masking layer: on the digits a GRU and an LSTM without mask
+    learn to hold their answer as well as masked ones (99.3 against 98.9 %), train in two thirds
+    of the time, and the exported model has no mask to compute.
+    """
+    features = sequences[0].shape[1]
+    x = np.zeros((len(sequences), steps, features), dtype=np.float32)
+    for row, sequence in enumerate(sequences):
+        x[row, : len(sequence)] = sequence[:steps]
+    lengths = np.array([min(len(sequence), steps) for sequence in sequences], dtype=np.int64)
+    return x, lengths

@@ -1,0 +1,33 @@
+"""What a reference task is: real data, split once and for all, and a recipe that trains on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edgernn.tasks.download import Notify
+from edgernn.tasks.samples import Splits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a model is trained unless the user says otherwise."""
+
+    units: int = 128
+    layers: int = 1
+    epochs: int = 50  # at most; early stopping ends most trainings sooner
+    patience: int = 8  # epochs without a better validation loss before stopping
+    batch_size: int = 128
+    learning_rate: float = 2e-3  # of Adam
+    every_step: bool = False  # tokens: learn to predict each next token, not only the last one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A classification of sequences, scored by its accuracy on the test rows."""
+
+    name: str  # as on the command line: "digits"
+    title: str
+    origin: str  # whose data, under which licence
+    read: Callable[[Notify], Splits]  # raises DownloadError
+    recipe: Recipe = field(default_factory=Recipe)

@@ -1,0 +1,231 @@
+"""Trains one reference model and writes it down: the model, its data's splits, its log."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edgernn import __version__, atomic
+from edgernn.artefact import sha256_hex
+from edgernn.errors import DataError
+from edgernn.tasks.architectures import Cell, build
+from edgernn.tasks.baselines import baselines
+from edgernn.tasks.keras_backend import load_keras
+from edgernn.tasks.npz import write_npz
+from edgernn.tasks.samples import AnyArray, Samples, Splits
+from edgernn.tasks.score import Score, score
+from edgernn.tasks.task import Recipe
+from edgernn.tasks.training_log import Epoch, Settings, TrainingLog, log_path, write_log
+
+#: Told each epoch when it is over.
+OnEpoch: TypeAlias = Callable[[Epoch], None]
+
+_PREDICTION_BATCH: Final = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """The files of one training, and what its log says."""
+
+    model: Path
+    calibration: Path
+    test: Path
+    log: TrainingLog
+
+
+def trained_files(model: Path) -> tuple[Path, Path]:
+    """Where the calibration and test rows of a model lie: gru.calibration.npz, gru.test.npz."""
+    return model.with_suffix(".calibration.npz"), model.with_suffix(".test.npz")
+
+
+def settings_of(
+    splits: Splits, *, task: str, cell: Cell, recipe: Recipe, seed: int, hold_out: str | None
+) -> Settings:
+    """What a training is asked for, to record it or to recognize a model made the same way."""
+    return Settings(
+        task=task,
+        data_sha256=_fingerprint(splits),
+        hold_out=hold_out,
+        cell=cell.value,
+        units=recipe.units,
+        layers=recipe.layers,
+        epochs=recipe.epochs,
+        patience=recipe.patience,
+        batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        seed=seed,
+    )
+
+
+def train(
+    splits: Splits,
+    out: Path,
+    *,
+    task: str,
+    cell: Cell,
+    recipe: Recipe,
+    seed: int = 0,
+    hold_out: str | None = None,
+    on_epoch: OnEpoch = lambda _epoch: None,
+) -> Trained:
+    """Trains until the validation loss stops falling, and keeps the weights of its minimum.
+
+    `out` is a .keras file; beside it come the calibration and test rows (.npz) and the log
+    (.train.json).  0 epochs write the untrained model.  An output that cannot be written is told
+    before the training, and each file is whole or absent.
+    Raises MissingRuntime, DataError or OutputError.
+    """
+    settings = settings_of(
+        splits, task=task, cell=cell, recipe=recipe, seed=seed, hold_out=hold_out
+    )
+    with atomic.staged(out) as unfinished:
+        keras = load_keras()
+        keras.utils.set_random_seed(seed)
+        model = _built(splits.train, cell, recipe, every_step=recipe.every_step)
+        epochs = _fitted(model, splits, recipe, on_epoch)
+        if recipe.every_step:
+            model = _answering_at_the_end(model, splits.train, cell, recipe)
+        model.save(unfinished)
+        content = unfinished.read_bytes()
+    best = min(range(len(epochs)), key=lambda index: epochs[index].validation_loss, default=-1)
+    test_probabilities = _probabilities(model, splits.test)
+    log = TrainingLog(
+        settings=settings,
+        model=out.name,
+        model_sha256=sha256_hex(content),
+        parameters=sum(math.prod(weight.shape) for weight in model.trainable_variables),
+        labels=splits.train.labels,
+        features=splits.train.features,
+        epochs_to_best=best + 1,
+        seconds_to_best=sum(epoch.seconds for epoch in epochs[: best + 1]),
+        seconds=sum(epoch.seconds for epoch in epochs),
+        validation=_score(_probabilities(model, splits.validation), splits.validation),
+        test=_score(test_probabilities, splits.test),
+        baselines=splits.test.baselines or baselines(splits),
+        perplexity=_perplexity(test_probabilities, splits.test) if recipe.every_step else None,
+        epochs=tuple(epochs),
+        versions=_versions(),
+    )
+    calibration_path, test_path = trained_files(out)
+    write_npz(calibration_path, splits.calibration)
+    write_npz(test_path, splits.test)
+    # Last: a model with a log has all its files.
+    write_log(log_path(out), log)
+    return Trained(model=out, calibration=calibration_path, test=test_path, log=log)
+
+
+def _built(train_rows: Samples, cell: Cell, recipe: Recipe, *, every_step: bool) -> Any:
+    return build(
+        train_rows,
+        cell,
+        units=recipe.units,
+        layers=recipe.layers,
+        classes=train_rows.classes,
+        every_step=every_step,
+    )
+
+
+def _answering_at_the_end(model: Any, train_rows: Samples, cell: Cell, recipe: Recipe) -> Any:
+    """The model that answers once, after the last step, with the weights of `model`."""
+    deployed = _built(train_rows, cell, recipe, every_step=False)
+    deployed.set_weights(model.get_weights())
+    return deployed
+
+
+def _fitted(model: Any, splits: Splits, recipe: Recipe, on_epoch: OnEpoch) -> list[Epoch]:
+    """Fits `model` in place, ending with its best weights."""
+    if recipe.epochs == 0:
+        return []
+    keras = load_keras()
+    model.compile(
+        keras.optimizers.Adam(recipe.learning_rate),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    epochs: list[Epoch] = []
+    began = time.perf_counter()
+
+    def record(number: int, logs: dict[str, float]) -> None:
+        if not math.isfinite(logs["loss"]):
+            raise DataError(
+                f"the training diverged in epoch {number + 1} (the loss is {logs['loss']})",
+                remedy="Lower --learning-rate",
+            )
+        epochs.append(
+            Epoch(
+                number=number + 1,
+                seconds=time.perf_counter() - began - sum(epoch.seconds for epoch in epochs),
+                loss=float(logs["loss"]),
+                validation_loss=float(logs["val_loss"]),
+                validation_accuracy=float(logs["val_accuracy"]),
+            )
+        )
+        on_epoch(epochs[-1])
+
+    model.fit(
+        splits.train.x,
+        _targets(splits.train, recipe),
+        validation_data=(splits.validation.x, _targets(splits.validation, recipe)),
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.EarlyStopping(
+                monitor="val_loss", patience=recipe.patience, restore_best_weights=True
+            ),
+            keras.callbacks.LambdaCallback(on_epoch_end=record),
+        ],
+    )
+    return epochs
+
+
+def _targets(samples: Samples, recipe: Recipe) -> npt.NDArray[np.int64]:
+    """Classes [N]; for a language model the token after each token, [N, T]."""
+    y = samples.classified
+    if not recipe.every_step:
+        return y
+    return np.concatenate([samples.x[:, 1:], y[:, None]], axis=1, dtype=np.int64)
+
+
+def _probabilities(model: Any, samples: Samples) -> AnyArray:
+    """[N, classes]"""
+    return np.asarray(model.predict(samples.x, batch_size=_PREDICTION_BATCH, verbose=0))
+
+
+def _score(probabilities: AnyArray, samples: Samples) -> Score:
+    return score(probabilities.argmax(axis=1), samples.classified)
+
+
+def _perplexity(probabilities: AnyArray, samples: Samples) -> float:
+    likelihoods = probabilities[np.arange(len(samples)), samples.classified].astype(np.float64)
+    return float(np.exp(-np.log(likelihoods).mean()))
+
+
+def _fingerprint(splits: Splits) -> str:
+    digest = hashlib.sha256()
+    for part in (splits.train, splits.validation, splits.test):
+        for array in (part.x, part.y, part.lengths):
+            if array is not None:
+                digest.update(str((array.shape, array.dtype)).encode())
+                digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "edgernn": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "keras": load_keras().__version__,
+        "tensorflow": sys.modules["tensorflow"].__version__,
+    }

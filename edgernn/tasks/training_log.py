@@ -1,0 +1,109 @@
+"""How a model came to be: the file `gru.train.json` beside `gru.keras`.
+
+Readable without TensorFlow, so that reports can show what the training cost.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from edgernn import atomic
+from edgernn.errors import DataError
+from edgernn.tasks.samples import Baselines
+from edgernn.tasks.score import Score
+
+# History of the format:
+#   1  first version
+LOG_VERSION: Final = 1
+_FORMAT: Final = "edgernn-training"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What was asked for: equal settings on equal versions give the same model again."""
+
+    task: str  # a task's name, or the name of the user's file or folder
+    data_sha256: str  # of all rows, in order: the same name may stand for other data
+    hold_out: str | None
+    cell: str  # "gru", "lstm", "gru-lstm"
+    units: int
+    layers: int
+    epochs: int  # the most there may be
+    patience: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """One pass over the training rows."""
+
+    number: int  # from 1
+    seconds: float  # its own; the first includes the tracing of the model
+    loss: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingLog:
+    """One training.  Seconds are wall time of this machine, without imports and evaluation."""
+
+    settings: Settings
+    model: str  # file name
+    model_sha256: str
+    parameters: int  # trainable
+    labels: tuple[str, ...]
+    features: str  # what the model's input is and how to compute it
+    epochs_to_best: int  # the epoch of the lowest validation loss, whose weights were kept
+    seconds_to_best: float
+    seconds: float
+    validation: Score
+    test: Score
+    baselines: Baselines  # accuracy on the test rows
+    perplexity: float | None  # of the test rows, for language models: 2 ** (bits per token)
+    epochs: tuple[Epoch, ...]
+    versions: dict[str, str]  # edgernn, python, numpy, keras, tensorflow
+
+
+def log_path(model: Path) -> Path:
+    """Where the log of a model lies: gru.keras -> gru.train.json."""
+    return model.with_suffix(".train.json")
+
+
+def write_log(path: Path, log: TrainingLog) -> None:
+    """Raises OutputError."""
+    entry = {"format": _FORMAT, "version": LOG_VERSION, **asdict(log)}
+    atomic.write_bytes(path, json.dumps(entry, indent=1, allow_nan=False).encode() + b"\n")
+
+
+def read_log(path: Path) -> TrainingLog:
+    """Raises FileNotFoundError, or DataError where the file is not a training log we know."""
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        if entry.pop("format") != _FORMAT or entry.pop("version") > LOG_VERSION:
+            raise DataError(
+                f"{path} is not a training log that this edgernn reads",
+                remedy="Update edgernn, or train again with this one",
+            )
+        return _log(entry)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path} is not a training log ({error})", remedy="Train the model again"
+        ) from error
+
+
+def _log(entry: dict[str, Any]) -> TrainingLog:
+    rebuilt = {
+        "settings": Settings(**entry["settings"]),
+        "labels": tuple(entry["labels"]),
+        "validation": Score(**entry["validation"]),
+        "test": Score(**entry["test"]),
+        "baselines": Baselines(**entry["baselines"]),
+        "epochs": tuple(Epoch(**epoch) for epoch in entry["epochs"]),
+    }
+    return TrainingLog(**{**entry, **rebuilt})
