@@ -1,0 +1,104 @@
+"""Ranges as a JSON file, so that one calibration serves several exports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from edgernn import atomic
+from edgernn.errors import CalibrationError
+from edgernn.graph import CalibrationMethod, FloatArray, Graph, Range, Ranges, fingerprint
+
+# History of the format:
+#   1  first version
+RANGES_VERSION: Final = 1
+
+_FORMAT: Final = "edgernn-ranges"
+_AGAIN: Final = "Calibrate again, with --calibrate"
+
+
+def write_ranges(path: Path, ranges: Ranges) -> None:
+    """Raises OutputError where the file cannot be written."""
+    content = {
+        "format": _FORMAT,
+        "version": RANGES_VERSION,
+        "graph": ranges.graph_fingerprint,
+        "method": ranges.method.value,
+        "samples": ranges.samples,
+        "warnings": list(ranges.warnings),
+        "edges": _as_json(ranges.edges),
+        "cells": {name: _as_json(taps) for name, taps in ranges.cells.items()},
+    }
+    atomic.write_bytes(path, json.dumps(content, separators=(",", ":")).encode() + b"\n")
+
+
+def read_ranges(path: Path, graph: Graph) -> Ranges:
+    """The ranges that `path` holds for `graph`.
+
+    Raises CalibrationError when there is no such file, it is damaged, or it was made from another
+    graph: other weights, options or names.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        ranges = _ranges(content)
+    except OSError as error:
+        raise CalibrationError(f"{path} cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CalibrationError(
+            f"{path} is not a file of ranges ({error})", remedy=_AGAIN
+        ) from error
+    if ranges.graph_fingerprint != fingerprint(graph):
+        raise CalibrationError(
+            f"{path} holds the ranges of another model than '{graph.name}'", remedy=_AGAIN
+        )
+    return ranges
+
+
+def _as_json(ranges: Mapping[str, Range]) -> dict[str, Any]:
+    return {
+        name: {
+            "low": entry.low,
+            "high": entry.high,
+            "channel_low": entry.channel_low.tolist(),
+            "channel_high": entry.channel_high.tolist(),
+        }
+        for name, entry in ranges.items()
+    }
+
+
+def _ranges(content: dict[str, Any]) -> Ranges:
+    if content["format"] != _FORMAT:
+        raise ValueError(f"its format is {content['format']}")
+    if content["version"] > RANGES_VERSION:
+        raise ValueError(f"version {content['version']} is newer than {RANGES_VERSION}")
+    return Ranges(
+        graph_fingerprint=str(content["graph"]),
+        method=CalibrationMethod(content["method"]),
+        samples=int(content["samples"]),
+        edges=_range_map(content["edges"]),
+        cells={name: _range_map(taps) for name, taps in content["cells"].items()},
+        warnings=tuple(content["warnings"]),
+    )
+
+
+def _range_map(entries: dict[str, Any]) -> dict[str, Range]:
+    return {
+        name: Range(
+            low=float(entry["low"]),
+            high=float(entry["high"]),
+            channel_low=_channels(entry["channel_low"]),
+            channel_high=_channels(entry["channel_high"]),
+        )
+        for name, entry in entries.items()
+    }
+
+
+def _channels(numbers: list[float]) -> FloatArray:
+    channels = np.array(numbers, np.float32)
+    if channels.ndim != 1 or not np.isfinite(channels).all():
+        raise ValueError("a channel's extreme is not a finite number")
+    return channels
