@@ -1,0 +1,386 @@
+"""A model's config (JSON) as a tree of layers: what they are, where they sit, how they are called.
+
+Two dialects are read: Keras 2 writes a call as `[["layer", node, tensor, kwargs], ...]`, Keras 3 as
+`{"args": [...], "kwargs": {...}}` with tensors as `__keras_tensor__`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from edgernn.errors import ModelFileError, UnsupportedLayer
+
+JsonObject: TypeAlias = dict[str, Any]
+
+#: Larger sizes than this are taken for damage: no layer of a device model has 2^24 units.
+MAX_SIZE: Final = 1 << 24
+
+MODEL_KINDS: Final = frozenset({"Sequential", "Functional", "Model"})
+
+RESAVE: Final = "Save the whole model again with model.save('model.keras')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorRef:
+    """Result `tensor` of call number `node` of a layer, by the layer's name."""
+
+    layer: str
+    node: int
+    tensor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallConfig:
+    """One call of a layer; `args` and `kwargs` hold TensorRefs in nested lists and dicts."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LayerConfig:
+    """One layer, wrapper or model.  `children` are by attribute, or by name inside a model."""
+
+    kind: str  # the class name: "GRU"
+    module: str  # "keras.layers"; "" in legacy files
+    name: str
+    options: Mapping[str, Any]  # the layer's get_config()
+    where: str  # "model 'm' > nested 'encoder'"
+    path: tuple[str, ...]  # names from the model down to here: where its weights are kept
+    children: Mapping[str, LayerConfig]
+    calls: tuple[CallConfig, ...] = ()
+    is_operation: bool = False  # an operation of Keras 3 (`x + 1`), not a layer
+
+    @property
+    def is_model(self) -> bool:
+        return "layers" in self.options
+
+    @property
+    def trainable(self) -> bool:
+        return self.options.get("trainable", True) is not False
+
+    def with_option(self, option: str, value: Any) -> LayerConfig:
+        return replace(self, options={**self.options, option: value})
+
+    def unsupported(self, reason: str, remedy: str) -> UnsupportedLayer:
+        return UnsupportedLayer(
+            layer=self.name, kind=self.kind, where=self.where, reason=reason, remedy=remedy
+        )
+
+    def damaged(self, what: str) -> ModelFileError:
+        return ModelFileError(
+            f"layer '{self.name}' ({self.kind}, in {self.where}) {what}", remedy=RESAVE
+        )
+
+    def flag(self, option: str, *, default: bool = False) -> bool:
+        value = self.options.get(option, default)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self.damaged(f"has {option} = {value!r}, which is not true or false")
+        return value
+
+    def size(self, option: str, *, default: int | None = None) -> int:
+        """A positive integer, given as such or as a list of one (`kernel_size: [3]`)."""
+        value = self.options.get(option, default)
+        if isinstance(value, list | tuple) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_SIZE:
+            raise self.damaged(f"has {option} = {value!r}, which is not a size")
+        return value
+
+    def sizes(self, option: str, count: int) -> tuple[int, ...]:
+        """`count` integers >= 0 from a list, or one integer for all of them."""
+        value = self.options.get(option)
+        listed = [value] * count if isinstance(value, int) else value
+        if isinstance(listed, list | tuple) and len(listed) == 1 and isinstance(listed[0], list):
+            listed = listed[0]
+        if (
+            not isinstance(listed, list | tuple)
+            or len(listed) != count
+            or not all(type(size) is int and 0 <= size <= MAX_SIZE for size in listed)
+        ):
+            raise self.damaged(f"has {option} = {value!r}, which is not {count} sizes")
+        return tuple(listed)
+
+    def number(self, option: str, *, default: float | None = None) -> float:
+        value = scalar(self.options.get(option, default))
+        if value is None:
+            raise self.damaged(f"has {option} = {self.options.get(option)!r}, which is no number")
+        return value
+
+    def text(self, option: str, *, default: str) -> str:
+        value = self.options.get(option, default)
+        if not isinstance(value, str):
+            raise self.damaged(f"has {option} = {value!r}, which is not a name")
+        return value
+
+    def axes(self, option: str, *, default: int = -1) -> tuple[int, ...]:
+        """One axis or a list of them, as written."""
+        value = self.options.get(option, default)
+        listed = [value] if isinstance(value, int) else value
+        if not isinstance(listed, list | tuple) or not all(type(axis) is int for axis in listed):
+            raise self.damaged(f"has {option} = {value!r}, which is not a list of axes")
+        return tuple(listed)
+
+
+def scalar(value: Any) -> float | None:
+    """A finite number, also where Keras wrapped it as an array or tensor; otherwise None."""
+    if isinstance(value, dict):
+        revived = revive(value)
+        if isinstance(revived, np.ndarray) and revived.size == 1:
+            value = float(revived.reshape(()))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def parse_json(text: str | bytes, what: str) -> JsonObject:
+    """A JSON object.  Raises ModelFileError where `text` is anything else."""
+    try:
+        decoded = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{what} is not JSON ({error})", remedy=RESAVE) from error
+    if not isinstance(decoded, dict):
+        raise ModelFileError(f"{what} is not a JSON object", remedy=RESAVE)
+    return decoded
+
+
+def model_tree(config: JsonObject) -> LayerConfig:
+    """The model's layer tree.
+
+    Raises ModelFileError for a config that Keras does not write, UnsupportedLayer for a subclassed
+    model, which has no description of its layers.
+    """
+    root = _layer(config, where="the file", path=(), name=None)
+    if not root.is_model:
+        raise ModelFileError(
+            f"the model is of the class '{root.kind}', whose layers only its Python code knows",
+            remedy="Build it with keras.Sequential or keras.Model(inputs, outputs), "
+            "copy the weights, and save that",
+        )
+    return root
+
+
+def _layer(
+    entry: Any, *, where: str, path: tuple[str, ...], name: str | None, calls: Any = None
+) -> LayerConfig:
+    if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
+        raise ModelFileError(f"a layer in {where} has no class name", remedy=RESAVE)
+    kind: str = entry["class_name"].rsplit(">", 1)[-1]  # "Custom>MyLayer"
+    options = entry.get("config", {})
+    if isinstance(options, list) and kind in MODEL_KINDS:  # Sequential of Keras < 2.2.3
+        options = {"layers": options, "name": kind.lower()}
+    if not isinstance(options, dict):
+        raise ModelFileError(f"a {kind} in {where} has no config", remedy=RESAVE)
+    name = name or str(options.get("name") or entry.get("name") or kind.lower())
+    if "layers" in options:
+        inside = f"{where} > nested '{name}'" if path else f"model '{name}'"
+    else:
+        inside = where
+    module = str(entry.get("module") or "")
+    return LayerConfig(
+        kind=kind,
+        module=module,
+        name=name,
+        options=options,
+        where=where if path else inside,  # a model at the top sits in itself
+        path=path,
+        children=dict(_children(kind, name, options, inside, path)),
+        calls=tuple(_call(node) for node in _as_list(calls if calls is not None else [])),
+        is_operation=_is_operation(module, options, calls),
+    )
+
+
+def _is_operation(module: str, options: JsonObject, calls: Any) -> bool:
+    if module:
+        return module.startswith(("keras.src.ops", "keras.ops"))
+    # The .h5 of Keras 3 writes no module, and some operations (Add) are called like layers; but
+    # every layer that can be called says whether it is trainable.
+    called_by_keras_3 = bool(calls) and isinstance(calls[0], dict) and "args" in calls[0]
+    return called_by_keras_3 and "trainable" not in options and "layers" not in options
+
+
+def _children(
+    kind: str, name: str, options: JsonObject, inside: str, path: tuple[str, ...]
+) -> Iterator[tuple[str, LayerConfig]]:
+    if "layers" in options:
+        seen: set[str] = set()
+        for entry in _as_list(options["layers"]):
+            child_name = _name_of(entry)
+            if child_name in seen:
+                raise ModelFileError(
+                    f"two layers in {inside} are named '{child_name}'", remedy=RESAVE
+                )
+            seen.add(child_name)
+            calls = entry.get("inbound_nodes")
+            yield (
+                child_name,
+                _layer(entry, where=inside, path=(*path, child_name), name=child_name, calls=calls),
+            )
+        return
+    for attribute, entry in _wrapped(kind, options):
+        inner = _layer(entry, where=f"{inside} > '{name}'", path=(*path, attribute), name=None)
+        yield attribute, inner
+
+
+def _wrapped(kind: str, options: JsonObject) -> Iterator[tuple[str, Any]]:
+    """The layers inside a wrapper, by the attribute that holds them in Keras."""
+    match kind:
+        case "Bidirectional":
+            forward = options.get("layer")
+            yield "forward_layer", forward
+            yield "backward_layer", options.get("backward_layer") or _turned(forward)
+        case "TimeDistributed":
+            yield "layer", options.get("layer")
+        case "RNN":
+            yield "cell", options.get("cell")
+        case "StackedRNNCells":
+            for position, cell in enumerate(_as_list(options.get("cells"))):
+                yield f"cells/{position}", cell
+        case _:
+            return
+
+
+def _turned(entry: Any) -> Any:
+    """What Bidirectional makes of its layer for the way back."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("config"), dict):
+        return entry
+    config = entry["config"]
+    return {**entry, "config": {**config, "go_backwards": not config.get("go_backwards", False)}}
+
+
+def _name_of(entry: Any) -> str:
+    if not isinstance(entry, dict) or not isinstance(entry.get("config"), dict | list):
+        raise ModelFileError("a layer has no config", remedy=RESAVE)
+    config = entry["config"]
+    inner = config.get("name") if isinstance(config, dict) else None
+    name = entry.get("name") or inner
+    if not isinstance(name, str):
+        raise ModelFileError("a layer has no name", remedy=RESAVE)
+    return name
+
+
+def _as_list(value: Any) -> Sequence[Any]:
+    if not isinstance(value, list | tuple):
+        raise ModelFileError(
+            f"found {type(value).__name__} where a list of layers belongs", remedy=RESAVE
+        )
+    return value
+
+
+def _call(node: Any) -> CallConfig:
+    if isinstance(node, dict) and "args" in node:  # Keras 3
+        args = revive(node["args"])
+        kwargs = revive(node.get("kwargs") or {})
+        if not isinstance(args, list) or not isinstance(kwargs, dict):
+            raise ModelFileError("a layer's call has no list of arguments", remedy=RESAVE)
+        return CallConfig(args=tuple(args), kwargs=kwargs)
+    if isinstance(node, dict):  # Keras 2, inputs given by name
+        named = {key: _legacy_tensor(leaf) for key, leaf in node.items()}
+        return CallConfig(args=({key: ref for key, (ref, _) in named.items()},), kwargs={})
+    entries = [node] if _is_legacy_leaf(node) else [*_legacy_leaves(_as_list(node))]
+    tensors = [_legacy_tensor(entry) for entry in entries]
+    kwargs = {key: value for _, given in tensors for key, value in given.items()}
+    references = [tensor for tensor, _ in tensors]
+    return CallConfig(args=(references[0] if len(references) == 1 else references,), kwargs=kwargs)
+
+
+def _is_legacy_leaf(value: Any) -> bool:
+    return isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str)
+
+
+def _legacy_leaves(values: Sequence[Any]) -> Iterator[Any]:
+    for value in values:
+        if _is_legacy_leaf(value):
+            yield value
+        else:
+            yield from _legacy_leaves(_as_list(value))
+
+
+def _legacy_tensor(entry: Any) -> tuple[Any, dict[str, Any]]:
+    """["layer", node, tensor] or ["layer", node, tensor, kwargs]."""
+    if not _is_legacy_leaf(entry):
+        raise ModelFileError("a layer's call names no input", remedy=RESAVE)
+    kwargs = entry[3] if len(entry) == 4 else {}
+    if not isinstance(kwargs, dict):
+        raise ModelFileError("a layer's call has unreadable arguments", remedy=RESAVE)
+    given = {key: _legacy_value(value) for key, value in kwargs.items()}
+    if entry[0] == "_CONSTANT_VALUE":
+        return revive(entry[2]), given
+    return _reference(entry[:3]), given
+
+
+def _legacy_value(value: Any) -> Any:
+    """Keras 2 writes a tensor among the keyword arguments as a plain ["layer", 0, 0]."""
+    if _is_tensor_triple(value):
+        return _reference(value)
+    if isinstance(value, list):
+        return [_legacy_value(item) for item in value]
+    return revive(value)
+
+
+def _is_tensor_triple(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and isinstance(value[0], str)
+        and all(type(index) is int for index in value[1:])
+    )
+
+
+def _reference(value: Any) -> TensorRef:
+    if not _is_tensor_triple(value):
+        raise ModelFileError(f"{value!r} does not name a tensor of the model", remedy=RESAVE)
+    return TensorRef(layer=value[0], node=value[1], tensor=value[2])
+
+
+def references(value: Any) -> list[tuple[str, TensorRef]]:
+    """`input_layers` or `output_layers`: the tensors in order, with a dict's keys as names ("")."""
+    if _is_tensor_triple(value):
+        return [("", _reference(value))]
+    if isinstance(value, dict):
+        # Keras flattens a dict in the order of its keys.
+        return [(key, ref) for key in sorted(value) for _, ref in references(value[key])]
+    if isinstance(value, list | tuple):
+        return [pair for item in value for pair in references(item)]
+    raise ModelFileError("the model does not say what its inputs and outputs are", remedy=RESAVE)
+
+
+def revive(value: Any) -> Any:
+    """Plain Python for the objects that Keras writes as {"class_name": "__...__"}."""
+    if isinstance(value, list):
+        return [revive(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    config = value.get("config")
+    match value.get("class_name"):
+        case "__keras_tensor__" if isinstance(config, dict):
+            return _reference(list(config.get("keras_history") or ()))
+        case "__slice__" if isinstance(config, dict):
+            return slice(*(revive(config.get(part)) for part in ("start", "stop", "step")))
+        case "__ellipsis__":
+            return Ellipsis
+        case "__tuple__" | "TensorShape":
+            return revive(list(value.get("items") or ()))
+        case "__tensor__" | "__numpy__" if isinstance(config, dict):
+            return _array(config.get("value"))
+        case _:
+            return {key: revive(item) for key, item in value.items()}
+
+
+def _array(value: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
+    try:
+        return np.array(value, np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ModelFileError(
+            "a constant in the model is not an array of numbers", remedy=RESAVE
+        ) from error

@@ -1,0 +1,123 @@
+"""Reads .keras and .h5 files without TensorFlow or Keras, and without running what is in them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import BinaryIO, Final, TypeVar
+
+from edgernn.artefact import Source
+from edgernn.errors import ModelFileError
+from edgernn.export.keras_archive import CONFIG, METADATA, WEIGHTS, opened_archive
+from edgernn.export.keras_call import LayerWeights
+from edgernn.export.keras_config import RESAVE, LayerConfig, model_tree, parse_json
+from edgernn.export.keras_model import KerasModel, Translated, translate
+from edgernn.export.keras_version import KerasVersion, keras_version
+
+__all__ = ["KerasModel", "read_model"]
+
+_ZIP_MAGIC: Final = b"PK"
+_HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
+_Result = TypeVar("_Result")
+
+
+def read_model(path: Path) -> KerasModel:
+    """The model in a .keras or .h5 file.
+
+    Raises ModelFileError where the file is not a whole Keras model or is damaged, UnsupportedLayer
+    where edgernn does not know a layer or one of its options.
+    """
+    magic, bytes_, digest = _fingerprint(path)
+    if magic.startswith(_ZIP_MAGIC):
+        read = _read_archive
+    elif magic == _HDF5_MAGIC:
+        read = _read_h5
+    else:
+        raise ModelFileError(
+            f"{path.name} is neither a .keras archive nor an .h5 file",
+            remedy="Give a model that was saved with model.save('model.keras')",
+        )
+    translated, version = _guarded(lambda: read(path))
+    source = Source(
+        file=path.name,
+        sha256=digest,
+        bytes=bytes_,
+        keras_version=version.text,
+        parameters=translated.graph.parameters,
+    )
+    return KerasModel(graph=translated.graph, source=source, warnings=translated.warnings)
+
+
+def _fingerprint(path: Path) -> tuple[bytes, int, str]:
+    """(first bytes, size, sha256).  Raises ModelFileError where there is no such file."""
+    if path.is_dir():
+        saved_model = (path / "saved_model.pb").exists()
+        raise ModelFileError(
+            f"{path} is a folder" + (" with a TensorFlow SavedModel" if saved_model else ""),
+            remedy="Save the model as one file with model.save('model.keras')",
+        )
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(_HDF5_MAGIC))
+            file.seek(0)
+            return magic, path.stat().st_size, _sha256(file)
+    except OSError as error:
+        raise ModelFileError(
+            f"{path} cannot be read ({error.strerror or error})", remedy="Check the path"
+        ) from error
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _guarded(read: Callable[[], _Result]) -> _Result:
+    """A config of unforeseen structure is a damaged file, not a bug.  The cause is kept."""
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise ModelFileError(
+            f"the model's config is not what Keras writes ({type(error).__name__}: {error})",
+            remedy=RESAVE,
+        ) from error
+    except RecursionError as error:
+        raise ModelFileError("the model's config is nested too deeply", remedy=RESAVE) from error
+
+
+def _read_archive(path: Path) -> tuple[Translated, KerasVersion]:
+    from edgernn.export.keras_h5 import ArrayReader, opened, store_weights
+
+    with opened_archive(path) as archive:
+        metadata = parse_json(archive.text(METADATA), METADATA)
+        version = keras_version(str(metadata.get("keras_version")))
+        model = model_tree(parse_json(archive.text(CONFIG), CONFIG))
+        with archive.weights() as stream, opened(stream, WEIGHTS) as file:
+            weights = store_weights(file, model, ArrayReader(archive.size_bytes))
+    return translate(model, version, _by_path(weights)), version
+
+
+def _read_h5(path: Path) -> tuple[Translated, KerasVersion]:
+    from edgernn.export.keras_h5 import ArrayReader, attribute_text, legacy_weights, opened
+
+    with opened(path, path.name) as file:
+        config = attribute_text(file, "model_config")
+        if config is None:
+            raise ModelFileError(
+                f"{path.name} holds weights only, not the model they belong to",
+                remedy="Build the model in Python, model.load_weights(...) it, "
+                "and save it with model.save('model.keras')",
+            )
+        version = keras_version(attribute_text(file, "keras_version") or "")
+        model = model_tree(parse_json(config, "model_config"))
+        weights = legacy_weights(file, model, ArrayReader(path.stat().st_size))
+    return translate(model, version, _by_path(weights)), version
+
+
+def _by_path(
+    weights: Mapping[tuple[str, ...], LayerWeights],
+) -> Callable[[LayerConfig], LayerWeights]:
+    return lambda layer: weights.get(layer.path, {})

@@ -1,0 +1,70 @@
+"""Which Keras wrote a model: what its config leaves out or changed its mind about depends on it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from edgernn.errors import ModelFileError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KerasVersion:
+    """A version as in `keras_version`: "2.2.4", "2.3.0-tf" (inside TensorFlow), "3.15.1"."""
+
+    text: str
+    major: int
+    minor: int
+    patch: int
+
+    @property
+    def is_standalone(self) -> bool:
+        """The keras package before it became TensorFlow's (2.4): some of its rules differ."""
+        return (self.major, self.minor) < (2, 4) and "tf" not in self.text
+
+    @property
+    def bidirectional_zeros_masked_steps(self) -> bool:
+        """Whether a Bidirectional that returns sequences gives zeros where steps are masked."""
+        return not self.is_standalone
+
+    @property
+    def merges_masks_by_or(self) -> bool:
+        """Merging layers combine masks by `or` and honour them; `and`, and no more, in Keras 2."""
+        return (self.major, self.minor) >= (3, 4)
+
+    @property
+    def drops_masks_of_lists(self) -> bool:
+        """Keras 3.0 to 3.3 lost the mask wherever a layer takes a list (keras#19685)."""
+        return self.major == 3 and self.minor < 4
+
+    @property
+    def keeps_mask_beside_initial_state(self) -> bool:
+        """Keras 3 fills in the implicit mask only for a call with a single tensor argument."""
+        return self.major < 3
+
+    @property
+    def gru_resets_after(self) -> bool:
+        """GRU's default for `reset_after`, for configs that leave it out."""
+        return self.major >= 3
+
+    @property
+    def recurrent_activation(self) -> str:
+        """GRU's and LSTM's default, for configs that leave it out."""
+        return "sigmoid" if self.major >= 3 else "hard_sigmoid"
+
+
+def keras_version(text: str) -> KerasVersion:
+    """Raises ModelFileError for what is no version, and for Keras 1."""
+    match = re.match(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", text)
+    if match is None:
+        raise ModelFileError(
+            f"the model does not say which Keras wrote it (keras_version is {text!r})",
+            remedy="Load it with that Keras and save it again",
+        )
+    major, minor, patch = (int(part or 0) for part in match.groups())
+    if major < 2:
+        raise ModelFileError(
+            f"the model was written by Keras {text}",
+            remedy="Load it with Keras 2 (keras.models.load_model) and save it again",
+        )
+    return KerasVersion(text=text, major=major, minor=minor, patch=patch)
