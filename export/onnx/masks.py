@@ -5,7 +5,8 @@ valid steps are moved to the front, the operator runs over as many as there are,
 are put back to where they belong.  A side effect: nothing is computed for masked steps.
 
 We rely on what ONNX Runtime (1.16 to 1.31) does with rows shorter than the longest: outputs after
-the last valid step are zeros, and so is the final state of a row of length 0.
+the last valid step are zeros, and so is the final state of a row of length 0.  Its older RNN
+operator alone runs a step of such a row all the same; see `without_empty_rows`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from edgernn.export.onnx.builder import BOOL, INT32, INT64, Value
 from edgernn.export.onnx.edges import TO_THE_END, Edges, Form, Layout, int64
-from edgernn.graph import ApplyMask, Recurrent
+from edgernn.graph import ApplyMask, Recurrent, SimpleRnn
 
 _ZERO: Final = np.zeros((), np.float32)
 
@@ -84,6 +85,19 @@ def compacted(layer: Recurrent, mask: Compaction, edges: Edges) -> Value:
     return edges.shared[key][0]
 
 
+def without_empty_rows(layer: Recurrent, mask: Compaction, result: Value, edges: Edges) -> Value:
+    """A result of the operator, [T, B, H] or [B, H], with zeros in rows of length 0."""
+    if not isinstance(layer, SimpleRnn):
+        return result
+    return edges.builder.op("Where", _ran(mask, edges), result, edges.builder.constant(_ZERO))
+
+
+def _ran(mask: Compaction, edges: Edges) -> Value:
+    """bool [B, 1]: the row has a valid step."""
+    lengths = edges.builder.op("Unsqueeze", mask.lengths, axes=int64([1]))
+    return edges.builder.op("Cast", lengths, to=BOOL)
+
+
 def expanded(
     layer: Recurrent, mask: Compaction, sequence: Value, edges: Edges, *, backward: bool
 ) -> tuple[Value, Form]:
@@ -123,7 +137,4 @@ def last_output(
 
 def final_state(mask: Compaction, final: Value, initial: Value, edges: Edges) -> Value:
     """The final state [B, H]; a row without a valid step keeps its initial one."""
-    builder = edges.builder
-    lengths = builder.op("Unsqueeze", mask.lengths, axes=int64([1]))
-    ran = builder.op("Cast", lengths, to=BOOL)
-    return builder.op("Where", ran, final, initial)
+    return edges.builder.op("Where", _ran(mask, edges), final, initial)

@@ -78,6 +78,7 @@ def recurrent(layer: Recurrent, edges: Edges) -> None:
         sequence = edges.builder.op("Squeeze", results[0], axes=_SECOND)
         form = Form(Layout.TIME_BATCH, backward)
         if mask is not None:
+            sequence = masks.without_empty_rows(layer, mask, sequence, edges)
             sequence, form = masks.expanded(layer, mask, sequence, edges, backward=backward)
         edges.define(layer.output, sequence, form)
     for state, initial, result in zip(
@@ -85,6 +86,8 @@ def recurrent(layer: Recurrent, edges: Edges) -> None:
     ):
         if result != ABSENT:
             final = edges.builder.op("Squeeze", result, axes=_FIRST)
+            if mask is not None:
+                final = masks.without_empty_rows(layer, mask, final, edges)
             if state == layer.state_h and not layer.return_sequences:
                 last = final
                 if mask is not None:
