@@ -1,0 +1,26 @@
+"""TFLite files, authored directly: one loop per stack of recurrent layers, built-in operators only.
+
+The files run on LiteRT (ai-edge-litert) and on tflite-runtime 2.14, the last one for 32-bit ARM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from edgernn.export import Lowered
+from edgernn.export.tflite.lowering import lowered_model
+from edgernn.graph import Graph
+from edgernn.scheme import Scheme
+
+NAME: Final = "tflite"
+SUFFIX: Final = ".tflite"
+SCHEMES: Final = frozenset({Scheme.FLOAT32, Scheme.FLOAT16})
+
+
+def lower(graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
+    """The graph as a TFLite file; the signature `serving_default` has the graph's names.
+
+    Raises UnsupportedLayer where TFLite's built-in operators cannot express a layer.
+    """
+    return lowered_model(graph, metadata)

@@ -1,0 +1,90 @@
+"""Batched products of two tensors: Dot and Attention."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgernn.export.tflite import operators as ops
+from edgernn.export.tflite.builder import FreeSize, Subgraph, Tensor
+from edgernn.export.tflite.schema import Op
+from edgernn.export.tflite.values import Lowering
+from edgernn.export.tflite.weights import scalar
+from edgernn.graph import Attention, Dot
+
+# As Keras' Attention: large, yet finite, so that a row in which every score is forbidden gives
+# the softmax of the scores and not NaN.
+_FORBIDDEN = 1e9
+
+# As tf.nn.l2_normalize: below this sum of squares it divides by this one's root.
+_L2_EPSILON = 1e-12
+
+
+def dot(low: Lowering, layer: Dot) -> Tensor:
+    graph = low.main
+    left, right = low.tensors[layer.left], low.tensors[layer.right]
+    if max(left.rank, right.rank) > 3:
+        raise low.refuse(
+            layer,
+            f"multiplies tensors of rank {left.rank} and {right.rank}; TFLite's has at most 3",
+            "Reshape them to [batch, rows, columns] first",
+        )
+    if layer.normalize:
+        left = _unit(graph, left, layer.left_axis)
+        right = _unit(graph, right, layer.right_axis)
+    rows = left if left.rank == 3 else ops.expand_dims(graph, left, axis=1)  # [B, 1, K]
+    columns = right if right.rank == 3 else ops.expand_dims(graph, right, axis=2)  # [B, K, 1]
+    product = ops.batch_matmul(
+        graph,
+        rows,
+        columns,
+        transpose_left=left.rank == 3 and layer.left_axis == 1,
+        transpose_right=right.rank == 3 and layer.right_axis == 2,
+    )
+    if right.rank == 2:
+        product = ops.squeeze(graph, product, axis=2)
+    if left.rank == 2 and product.rank == 3:
+        product = ops.squeeze(graph, product, axis=1)
+    return product
+
+
+def attention(low: Lowering, layer: Attention) -> Tensor:
+    graph, tensors = low.main, low.tensors
+    query, key = tensors[layer.query], tensors[layer.key]
+    scores = ops.batch_matmul(graph, query, key, transpose_right=True)
+    if layer.scale != 1.0:
+        scores = ops.multiply(graph, scores, scalar(graph, layer.scale))
+    allowed: Tensor | None = None  # broadcasts against [B, Tq, Tk]
+    if layer.key_mask is not None:
+        allowed = ops.expand_dims(graph, tensors[layer.key_mask], axis=1)
+    if layer.causal:
+        past = _past(graph, query, key)
+        allowed = past if allowed is None else ops.logical_and(graph, allowed, past)
+    if allowed is not None:
+        forbidden = ops.subtract(graph, scores, scalar(graph, _FORBIDDEN))
+        scores = ops.select(graph, allowed, scores, forbidden)
+    attended = ops.batch_matmul(graph, ops.softmax(graph, scores), tensors[layer.value])
+    if layer.query_mask is not None:
+        valid = ops.expand_dims(graph, tensors[layer.query_mask], axis=2)
+        attended = ops.select(graph, valid, attended, scalar(graph, 0.0))
+    return attended
+
+
+def _past(graph: Subgraph, query: Tensor, key: Tensor) -> Tensor:
+    """bool [1, Tq, Tk]: the key's step is not later than the query's."""
+    sizes = query.shape[1], key.shape[1]
+    if not any(isinstance(size, FreeSize) for size in sizes):
+        return graph.constant(np.tri(*sizes, dtype=np.bool_)[None])
+    steps = [
+        ops.number_range(graph, ops.size_of(graph, tensor, axis=1), tensor.shape[1])
+        for tensor in (query, key)
+    ]
+    rows = ops.expand_dims(graph, ops.expand_dims(graph, steps[0], axis=1), axis=0)
+    columns = ops.expand_dims(graph, ops.expand_dims(graph, steps[1], axis=0), axis=0)
+    return ops.greater_equal(graph, rows, columns)
+
+
+def _unit(graph: Subgraph, x: Tensor, axis: int) -> Tensor:
+    squares = ops.multiply(graph, x, x)
+    total = ops.reduce(graph, Op.SUM, squares, axes=[axis], keep_dims=True)
+    floor = ops.maximum(graph, total, scalar(graph, _L2_EPSILON))
+    return ops.multiply(graph, x, ops.unary(graph, Op.RSQRT, floor))

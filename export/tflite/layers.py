@@ -1,0 +1,143 @@
+"""Every layer but the recurrent ones in float32: edges in, operators and edges out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+
+import numpy as np
+from typing_extensions import assert_never
+
+from edgernn.export.tflite import attention, convolution, normalization, shaping
+from edgernn.export.tflite import operators as ops
+from edgernn.export.tflite.activation import activate, fusable
+from edgernn.export.tflite.builder import Subgraph, Tensor
+from edgernn.export.tflite.schema import Fused, Op
+from edgernn.export.tflite.values import Lowering
+from edgernn.export.tflite.weights import constant, floats, scalar
+from edgernn.graph import FloatArray, Gru, Lstm, MergeKind, SimpleRnn, as_float32
+from edgernn.graph import layers as ly
+
+
+def lower_layer(low: Lowering, layer: ly.Layer) -> None:
+    """Adds the layer to the main subgraph and defines the edge it writes.
+
+    Raises UnsupportedLayer where TFLite's built-in operators cannot express it.
+    """
+    low.tensors[layer.writes[0]] = _lowered(low, layer)
+
+
+def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
+    graph, tensors = low.main, low.tensors
+    match layer:
+        case SimpleRnn() | Gru() | Lstm():
+            raise AssertionError("recurrent layers are lowered as stacks")
+        case ly.Embedding():
+            table = constant(graph, floats(layer.table))
+            return ops.gather(graph, table, tensors[layer.input], axis=0)
+        case ly.Dense():
+            return _dense(graph, layer, tensors[layer.input])
+        case ly.Conv1D():
+            return convolution.conv1d(low, layer)
+        case ly.Pool1D():
+            return convolution.pool1d(low, layer)
+        case ly.GlobalPool1D():
+            return convolution.global_pool1d(low, layer)
+        case ly.Affine():
+            scaled = _unless(
+                graph, Op.MUL, tensors[layer.input], as_float32(layer.scale), neutral=1.0
+            )
+            return _unless(graph, Op.ADD, scaled, as_float32(layer.offset), neutral=0.0)
+        case ly.LayerNorm():
+            return normalization.layer_norm(graph, layer, tensors[layer.input])
+        case ly.Activate():
+            return activate(graph, layer.activation, tensors[layer.input])
+        case ly.PRelu():
+            x = tensors[layer.input]
+            alpha = as_float32(layer.alpha)
+            return ops.prelu(graph, x, graph.constant(alpha.reshape(alpha.shape[-(x.rank - 1) :])))
+        case (
+            ly.Reshape()
+            | ly.Transpose()
+            | ly.Reverse()
+            | ly.Repeat()
+            | ly.Upsample1D()
+            | ly.ZeroPad1D()
+            | ly.Slice()
+            | ly.FoldTime()
+            | ly.UnfoldTime()
+        ):
+            return shaping.lowered(low, layer)
+        case ly.Concatenate():
+            return ops.concatenation(graph, [tensors[e] for e in layer.inputs], axis=layer.axis)
+        case ly.Merge():
+            return _merge(graph, layer, [tensors[edge] for edge in layer.inputs])
+        case ly.Dot():
+            return attention.dot(low, layer)
+        case ly.Attention():
+            return attention.attention(low, layer)
+        case ly.NotEqual():
+            value = graph.constant(np.array(layer.value, np.int32))
+            return ops.not_equal(graph, tensors[layer.input], value)
+        case ly.AnyNotEqual():
+            unlike = ops.not_equal(graph, tensors[layer.input], scalar(graph, layer.value))
+            return ops.reduce(graph, Op.REDUCE_ANY, unlike, axes=[-1], keep_dims=False)
+        case ly.ApplyMask():
+            valid = ops.expand_dims(graph, tensors[layer.mask], axis=2)
+            return ops.select(graph, valid, tensors[layer.input], scalar(graph, 0.0))
+        case _:
+            assert_never(layer)
+
+
+def _dense(graph: Subgraph, layer: ly.Dense, x: Tensor) -> Tensor:
+    fused = fusable(layer.activation)
+    product = ops.fully_connected(
+        graph,
+        x,
+        constant(graph, floats(layer.kernel).T),
+        None if layer.bias is None else constant(graph, floats(layer.bias)),
+        fused=fused or Fused.NONE,
+    )
+    return product if fused is not None else activate(graph, layer.activation, product)
+
+
+def _unless(graph: Subgraph, op: Op, x: Tensor, values: FloatArray, *, neutral: float) -> Tensor:
+    """x combined with constants, left out where they change nothing."""
+    grows = len(values.shape) > x.rank or any(
+        mine == 1 < theirs for mine, theirs in zip(x.shape[::-1], values.shape[::-1], strict=False)
+    )
+    if np.all(values == neutral) and not grows:
+        return x
+    combine = ops.multiply if op is Op.MUL else ops.add
+    return combine(graph, x, graph.constant(values))
+
+
+def _merge(graph: Subgraph, layer: ly.Merge, inputs: Sequence[Tensor]) -> Tensor:
+    match layer.kind:
+        case MergeKind.ADD:
+            return _folded(graph, ops.add, inputs)
+        case MergeKind.SUBTRACT:
+            return _folded(graph, ops.subtract, inputs)
+        case MergeKind.MULTIPLY:
+            return _folded(graph, ops.multiply, inputs)
+        case MergeKind.AVERAGE:
+            total = _folded(graph, ops.add, inputs)
+            return ops.multiply(graph, total, scalar(graph, 1 / len(inputs)))
+        case MergeKind.MAXIMUM:
+            return _folded(graph, ops.maximum, inputs)
+        case MergeKind.MINIMUM:
+            return _folded(graph, ops.minimum, inputs)
+        case MergeKind.AND:
+            return _folded(graph, ops.logical_and, inputs)
+        case MergeKind.OR:
+            return _folded(graph, ops.logical_or, inputs)
+        case _:
+            assert_never(layer.kind)
+
+
+def _folded(
+    graph: Subgraph,
+    combine: Callable[[Subgraph, Tensor, Tensor], Tensor],
+    inputs: Sequence[Tensor],
+) -> Tensor:
+    return reduce(lambda left, right: combine(graph, left, right), inputs)

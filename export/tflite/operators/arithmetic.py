@@ -1,0 +1,203 @@
+"""Operators that compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgernn.export.tflite import schema
+from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
+from edgernn.export.tflite.operators.append import append, integer_version
+from edgernn.export.tflite.operators.sizes import broadcast
+from edgernn.export.tflite.schema import Fused, Op, Options, TensorType
+
+
+def fully_connected(
+    graph: Subgraph,
+    x: Tensor,  # [..., K]
+    weights: Tensor,  # [N, K]
+    bias: Tensor | None,  # [N]
+    *,
+    fused: Fused = Fused.NONE,
+    to: Quantization | None = None,
+) -> Tensor:  # [..., N]
+    """x times the transposed weights.  keep_num_dims always: without it XNNPACK adds a reshape."""
+    per_channel = weights.quantization is not None and weights.quantization.scale.size > 1
+    if x.type is TensorType.FLOAT32 and weights.type is TensorType.INT8:
+        version = 12 if per_channel else 5
+    else:
+        version = 5 if bias is not None else 6
+    return append(
+        graph,
+        Op.FULLY_CONNECTED,
+        [x, weights, bias],
+        (*x.shape[:-1], weights.shape[0]),
+        options=schema.fully_connected(fused=fused),
+        version=version,
+        to=to,
+    )
+
+
+def batch_matmul(
+    graph: Subgraph,
+    left: Tensor,  # [B, M, K], [B, K, M] if transposed
+    right: Tensor,  # [B, K, N], [B, N, K] if transposed
+    *,
+    transpose_left: bool = False,
+    transpose_right: bool = False,
+) -> Tensor:  # [B, M, N]
+    rows = left.shape[2 if transpose_left else 1]
+    columns = right.shape[1 if transpose_right else 2]
+    options = schema.batch_matmul(transpose_left=transpose_left, transpose_right=transpose_right)
+    (batch,) = broadcast(left.shape[:1], right.shape[:1])
+    return append(graph, Op.BATCH_MATMUL, [left, right], (batch, rows, columns), options=options)
+
+
+def add(
+    graph: Subgraph,
+    left: Tensor,
+    right: Tensor,
+    *,
+    fused: Fused = Fused.NONE,
+    to: Quantization | None = None,
+) -> Tensor:
+    return _element_wise(graph, Op.ADD, [left, right], schema.add(fused), to)
+
+
+def subtract(
+    graph: Subgraph, left: Tensor, right: Tensor, *, to: Quantization | None = None
+) -> Tensor:
+    return _element_wise(graph, Op.SUB, [left, right], schema.sub(Fused.NONE), to)
+
+
+def multiply(
+    graph: Subgraph, left: Tensor, right: Tensor, *, to: Quantization | None = None
+) -> Tensor:
+    return _element_wise(graph, Op.MUL, [left, right], schema.mul(Fused.NONE), to)
+
+
+def divide(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
+    return _element_wise(graph, Op.DIV, [left, right], schema.div())
+
+
+def maximum(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
+    return _element_wise(graph, Op.MAXIMUM, [left, right])
+
+
+def minimum(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
+    return _element_wise(graph, Op.MINIMUM, [left, right])
+
+
+def squared_difference(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
+    return _element_wise(graph, Op.SQUARED_DIFFERENCE, [left, right])
+
+
+def prelu(graph: Subgraph, x: Tensor, alpha: Tensor) -> Tensor:
+    return _element_wise(graph, Op.PRELU, [x, alpha])
+
+
+def unary(graph: Subgraph, op: Op, x: Tensor, *, options: Options | None = None) -> Tensor:
+    """An operator of one tensor that keeps its shape: RELU, EXP, ABS, ..."""
+    return append(graph, op, [x], x.shape, options=options)
+
+
+def logistic(graph: Subgraph, x: Tensor, *, to: Quantization | None = None) -> Tensor:
+    return append(graph, Op.LOGISTIC, [x], x.shape, version=integer_version(x), to=to)
+
+
+def tanh(graph: Subgraph, x: Tensor, *, to: Quantization | None = None) -> Tensor:
+    return append(graph, Op.TANH, [x], x.shape, version=integer_version(x), to=to)
+
+
+def softmax(graph: Subgraph, x: Tensor, *, to: Quantization | None = None) -> Tensor:
+    """Over the last axis."""
+    version = integer_version(x)
+    return append(graph, Op.SOFTMAX, [x], x.shape, options=schema.softmax(), version=version, to=to)
+
+
+def logical_and(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
+    return _element_wise(graph, Op.LOGICAL_AND, [left, right])
+
+
+def logical_or(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
+    return _element_wise(graph, Op.LOGICAL_OR, [left, right])
+
+
+def less(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
+    return _comparison(graph, Op.LESS, left, right)
+
+
+def greater_equal(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
+    return _comparison(graph, Op.GREATER_EQUAL, left, right)
+
+
+def not_equal(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
+    return _comparison(graph, Op.NOT_EQUAL, left, right)
+
+
+def select(graph: Subgraph, condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    """yes where the condition holds, no elsewhere, all three broadcast."""
+    shape = broadcast(condition.shape, yes.shape, no.shape)
+    return append(graph, Op.SELECT_V2, [condition, yes, no], shape, type_=yes.type)
+
+
+def reduce(
+    graph: Subgraph,
+    op: Op,
+    x: Tensor,
+    *,
+    axes: Sequence[int],
+    keep_dims: bool,
+    to: Quantization | None = None,
+) -> Tensor:
+    """MEAN, SUM, REDUCE_MAX or REDUCE_ANY over axes."""
+    reduced = {axis % x.rank for axis in axes}
+    shape = [
+        1 if axis in reduced else size
+        for axis, size in enumerate(x.shape)
+        if keep_dims or axis not in reduced
+    ]
+    return append(
+        graph,
+        op,
+        [x, graph.constant(np.array(sorted(reduced), np.int32))],
+        shape,
+        options=schema.reducer(keep_dims=keep_dims),
+        version=integer_version(x),
+        to=to,
+    )
+
+
+def quantize(graph: Subgraph, x: Tensor, to: Quantization) -> Tensor:
+    """float32 to int8, or int8 of one quantization to another."""
+    return append(graph, Op.QUANTIZE, [x], x.shape, type_=TensorType.INT8, to=to)
+
+
+def dequantize(graph: Subgraph, x: Tensor) -> Tensor:
+    """float16 or int8 to float32."""
+    version = 3 if x.type in {TensorType.FLOAT16, TensorType.INT16} else 2
+    return append(graph, Op.DEQUANTIZE, [x], x.shape, type_=TensorType.FLOAT32, version=version)
+
+
+def cast(graph: Subgraph, x: Tensor, target: TensorType) -> Tensor:
+    options = schema.cast(source=x.type, target=target)
+    version = 3 if TensorType.INT8 in {x.type, target} else 1
+    return append(graph, Op.CAST, [x], x.shape, type_=target, options=options, version=version)
+
+
+def _comparison(graph: Subgraph, op: Op, left: Tensor, right: Tensor) -> Tensor:
+    shape = broadcast(left.shape, right.shape)
+    return append(graph, op, [left, right], shape, type_=TensorType.BOOL)
+
+
+def _element_wise(
+    graph: Subgraph,
+    op: Op,
+    inputs: Sequence[Tensor],
+    options: Options | None = None,
+    to: Quantization | None = None,
+) -> Tensor:
+    shape = broadcast(*(tensor.shape for tensor in inputs))
+    version = integer_version(inputs[0])
+    return append(graph, op, inputs, shape, options=options, version=version, to=to)

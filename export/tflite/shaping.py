@@ -1,0 +1,85 @@
+"""Layers that move elements and compute nothing."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from typing_extensions import assert_never
+
+from edgernn.export.tflite import operators as ops
+from edgernn.export.tflite.builder import FreeSize, Tensor
+from edgernn.export.tflite.values import Lowering
+from edgernn.graph import (
+    FoldTime,
+    Repeat,
+    Reshape,
+    Reverse,
+    Slice,
+    Transpose,
+    UnfoldTime,
+    Upsample1D,
+    ZeroPad1D,
+)
+
+Shaping: TypeAlias = (
+    Reshape | Transpose | Reverse | Repeat | Upsample1D | ZeroPad1D | Slice | FoldTime | UnfoldTime
+)
+
+
+def lowered(low: Lowering, layer: Shaping) -> Tensor:
+    graph = low.main
+    x = low.tensors[layer.input]
+    match layer:
+        case Reshape():
+            return _reshape(low, layer, x)
+        case Transpose():
+            return ops.transpose(graph, x, layer.permutation)
+        case Reverse():
+            return ops.reverse(graph, x, axis=1)
+        case Repeat():
+            row = ops.reshape(graph, x, (x.shape[0], 1, x.shape[1]))
+            return ops.tile(graph, row, axis=1, times=layer.times)
+        case Upsample1D():
+            return _upsample(low, layer, x)
+        case ZeroPad1D():
+            return ops.pad(graph, x, axis=1, left=layer.left, right=layer.right)
+        case Slice():
+            return ops.strided_slice(
+                graph,
+                x,
+                axis=layer.axis % x.rank,
+                start=layer.start,
+                stop=layer.stop,
+                step=layer.step,
+                squeeze_axis=layer.squeeze,
+            )
+        case FoldTime():
+            return ops.reshape(graph, x, (ops.product(x.shape[:2]), *x.shape[2:]))
+        case UnfoldTime():
+            like = low.tensors[layer.like]
+            shape = (*like.shape[:2], *x.shape[1:])
+            return ops.reshape(graph, x, shape, like={axis: (like, axis) for axis in (0, 1)})
+        case _:
+            assert_never(layer)
+
+
+def _reshape(low: Lowering, layer: Reshape, x: Tensor) -> Tensor:
+    shape = low.shape(layer.output)
+    free = [axis for axis, size in enumerate(shape) if isinstance(size, FreeSize)]
+    if len(free) <= 1:
+        return ops.reshape(low.main, x, shape)
+    if len(free) == 2 and free[0] == 0:
+        # The batch keeps its place, so that the other free size is what remains: -1.
+        return ops.reshape(low.main, x, shape, like={0: (x, 0)})
+    raise low.refuse(
+        layer,
+        f"gives a shape with {len(free) - 1} sizes that only the run will tell",
+        "Fix the model's input length, so that at most one size is left open",
+    )
+
+
+def _upsample(low: Lowering, layer: Upsample1D, x: Tensor) -> Tensor:
+    """Copies lie side by side along the features, where a reshape makes them steps."""
+    side_by_side = ops.concatenation(low.main, [x] * layer.times, axis=2)
+    shape = low.shape(layer.output)
+    return ops.reshape(low.main, side_by_side, shape, like={0: (x, 0)})

@@ -1,0 +1,103 @@
+"""Which recurrent layers run in one loop: a layer on top of another one, step by step.
+
+One loop for the whole stack needs no sequence in between, so nothing is written step by step
+into a long tensor, which costs the interpreter a copy of that tensor each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from edgernn.graph import Graph, GraphError, Gru, Layer, Lstm, Recurrent, SimpleRnn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stack:
+    """Recurrent layers, each (but the first) reading the one before it."""
+
+    layers: tuple[Recurrent, ...]
+
+    @property
+    def side_inputs(self) -> set[str]:
+        """Edges that have to be there before the loop starts."""
+        first, *others = self.layers
+        return {*first.reads, *(edge for layer in others for edge in layer.reads[1:])}
+
+    @property
+    def writes(self) -> set[str]:
+        return {edge for layer in self.layers for edge in layer.writes}
+
+
+Part: TypeAlias = Layer | Stack
+
+_RECURRENT = (SimpleRnn, Gru, Lstm)
+
+
+def plan(graph: Graph) -> tuple[Part, ...]:
+    """The layers in an order in which they can run, recurrent ones gathered into stacks."""
+    gathered = _ordered(graph, _gathered(graph))
+    if gathered is not None:
+        return gathered
+    # Two stacks whose initial states come out of each other's middle cannot run one after the
+    # other; single layers always can.
+    alone = [Stack(layers=(layer,)) for layer in graph.layers if isinstance(layer, _RECURRENT)]
+    separate = _ordered(graph, alone)
+    if separate is None:
+        raise GraphError(f"the layers of '{graph.name}' wait for each other")
+    return separate
+
+
+def _gathered(graph: Graph) -> list[Stack]:
+    depends_on = _dependencies(graph)
+    stacks: list[Stack] = []
+    for layer in graph.layers:
+        if not isinstance(layer, _RECURRENT):
+            continue
+        for position, stack in enumerate(stacks):
+            if _fits_on(layer, stack, depends_on):
+                stacks[position] = Stack(layers=(*stack.layers, layer))
+                break
+        else:
+            stacks.append(Stack(layers=(layer,)))
+    return stacks
+
+
+def _fits_on(layer: Recurrent, stack: Stack, depends_on: dict[str, set[str]]) -> bool:
+    """The layer reads the stack's top step by step, and nothing else that the stack makes."""
+    top = stack.layers[-1]
+    if layer.input != top.output or not top.return_sequences or layer.go_backwards:
+        return False
+    side_inputs = layer.reads[1:]
+    return not any(depends_on[edge] & stack.writes for edge in side_inputs)
+
+
+def _dependencies(graph: Graph) -> dict[str, set[str]]:
+    """For each edge, itself and all edges that it is computed from."""
+    sources = {entry.name: {entry.name} for entry in graph.inputs}
+    for layer in graph.layers:
+        before = set().union(*(sources[edge] for edge in layer.reads))
+        for edge in layer.writes:
+            sources[edge] = before | {edge}
+    return sources
+
+
+def _ordered(graph: Graph, stacks: Sequence[Stack]) -> tuple[Part, ...] | None:
+    """Parts in the graph's order as far as possible; None where they wait for each other."""
+    stack_of = {layer.name: stack for stack in stacks for layer in stack.layers}
+    waiting = list(dict.fromkeys(stack_of.get(layer.name, layer) for layer in graph.layers))
+    known = {entry.name for entry in graph.inputs}
+    ready: list[Part] = []
+    while waiting:
+        part = next((part for part in waiting if _needs(part) <= known), None)
+        if part is None:
+            return None
+        waiting.remove(part)
+        known.update(part.writes)
+        ready.append(part)
+    return tuple(ready)
+
+
+def _needs(part: Part) -> set[str]:
+    return part.side_inputs if isinstance(part, Stack) else set(part.reads)

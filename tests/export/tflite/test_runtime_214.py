@@ -1,0 +1,53 @@
+"""The same files in tflite-runtime 2.14, the last one for 32-bit ARM.
+
+It wants numpy below 2 and so an environment of its own, whose Python
+EDGERNN_TFLITE214_PYTHON names.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgernn.export import tflite
+from edgernn.graph import AnyArray
+from edgernn.reference import run
+from tests.export.tflite.cases import CASES
+from tests.export.tflite.test_lowering import assert_same
+
+PYTHON = os.environ.get("EDGERNN_TFLITE214_PYTHON", "")
+
+pytestmark = pytest.mark.skipif(
+    not PYTHON, reason="EDGERNN_TFLITE214_PYTHON does not name a Python with tflite-runtime 2.14"
+)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, AnyArray]:
+    """All cases in one child: its start costs more than they do."""
+    folder: Path = tmp_path_factory.mktemp("tflite214")
+    stored: dict[str, AnyArray] = {}
+    for name, case in CASES.items():
+        content = tflite.lower(case.graph, metadata={}).content
+        stored[f"{name}//model"] = np.frombuffer(content, np.uint8)
+        stored.update({f"{name}//in//{key}": value for key, value in case.inputs.items()})
+    source, target = folder / "cases.npz", folder / "results.npz"
+    np.savez(source, allow_pickle=False, **stored)
+    child = Path(__file__).with_name("tflite214_child.py")
+    subprocess.run([PYTHON, str(child), str(source), str(target)], check=True, timeout=300)
+    with np.load(target, allow_pickle=False) as found:
+        return dict(found)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_runtime_214_computes_what_the_reference_computes(
+    name: str, results: dict[str, AnyArray]
+) -> None:
+    case = CASES[name]
+    assert f"{name}//error" not in results, str(results[f"{name}//error"])
+    wanted = run(case.graph, case.inputs)
+    assert_same({output: results[f"{name}//out//{output}"] for output in wanted}, wanted)
