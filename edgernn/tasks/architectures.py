@@ -74,10 +74,9 @@ def _statistics(train: Samples) -> tuple[list[float], list[float]]:
 
     A constant feature gets the variance 1: Keras would divide by its epsilon instead.
     """
-    steps = train.x.shape[1]
-    full = np.full(len(train), steps)
-    lengths = full if train.lengths is None else train.lengths
-    real = train.x[np.arange(steps) < lengths[:, None]].astype(np.float64)  # [steps in all, F]
+    first, last = (steps[:, None] for steps in train.real_steps())
+    step = np.arange(train.x.shape[1])
+    real = train.x[(first <= step) & (step <= last)].astype(np.float64)  # [steps in all, F]
     variance = real.var(axis=0)
     variance[variance < 1e-12 * (1.0 + real.mean(axis=0) ** 2)] = 1.0
     return real.mean(axis=0).tolist(), variance.tolist()

@@ -63,11 +63,10 @@ def _follower_of_last_token(train: Samples, train_y: IntArray, test: Samples) ->
 def _stretched(samples: Samples) -> npt.NDArray[np.float64]:
     """[N, T, F] -> [N, STRETCHED_STEPS * F], the real steps interpolated linearly."""
     x = samples.x.reshape(len(samples), samples.x.shape[1], -1)
-    full = np.full(len(x), x.shape[1])
-    lengths = full if samples.lengths is None else samples.lengths
-    position = np.linspace(0.0, 1.0, STRETCHED_STEPS) * (lengths[:, None] - 1)  # [N, S]
+    first, last = (steps[:, None] for steps in samples.real_steps())
+    position = first + np.linspace(0.0, 1.0, STRETCHED_STEPS) * (last - first)  # [N, S]
     before = np.floor(position).astype(np.int64)
-    after = np.minimum(before + 1, lengths[:, None] - 1)
+    after = np.minimum(before + 1, last)
     rows = np.arange(len(x))[:, None]
     share = (position - before)[..., None]
     stretched = x[rows, before] * (1 - share) + x[rows, after] * share

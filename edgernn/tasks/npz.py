@@ -2,7 +2,7 @@
 
 x        float [N, T, F] (or [N, F]), or integer tokens [N, T]
 y        class of each row, an integer or a text (optional)
-lengths  steps of each row that are real, the rest being padding at the end (optional)
+lengths  steps of each row that are real, if padding follows them (optional)
 labels   text [C], the classes' names (optional; texts in y name themselves)
 origins  text [N], where each row comes from: a speaker, a file (optional)
 features text, what the features are and how they are computed (optional)

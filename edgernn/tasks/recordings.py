@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from edgernn.errors import DataError, MissingRuntime
-from edgernn.tasks.samples import FloatArray, Samples, padded
+from edgernn.tasks.samples import FloatArray, Samples, ending_together
 
 _LAYOUT: Final = "Make a folder with one sub-folder of .wav files for each class"
 
@@ -34,7 +34,7 @@ class FrontEnd:
     hop_ms: float = 10.0
     mel_bins: int = 40
     lowest_hz: float = 20.0
-    steps: int = 100  # longer recordings lose their end, shorter ones are followed by zeros
+    steps: int = 100  # longer recordings lose their end, shorter ones are preceded by zeros
 
     def description(self, rate_hz: int) -> str:
         """For the training log: what an app has to compute to feed the model."""
@@ -68,13 +68,12 @@ def read_recordings(folder: Path, front_end: FrontEnd = DEFAULT_FRONT_END) -> Sa
                 remedy="Resample the recordings to one rate",
             )
         sequences.append(_log_mel(path, waveform, rate_hz, front_end))
-    x, lengths = padded(sequences, front_end.steps)
+    x = ending_together(sequences, front_end.steps)
     number = {label: index for index, label in enumerate(labels)}
     return Samples(
         name=folder.resolve().name,
         x=x,
         y=np.array([number[path.parent.name] for path in paths], dtype=np.int64),
-        lengths=lengths,
         labels=tuple(labels),
         origins=tuple(path.relative_to(folder).as_posix() for path in paths),
         features=front_end.description(first_rate),

@@ -6,7 +6,7 @@
     run-001,running,1.31,-8.02
 
 `sequence` says where one sequence ends and the next begins, `label` (optional) is its class; all
-other columns are features, in this order.
+other columns are features, in this order.  Shorter sequences are preceded by zeros.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.tasks.samples import FloatArray, Samples, padded
+from edgernn.tasks.samples import FloatArray, Samples, ending_together
 
 _SEQUENCE: Final = "sequence"
 _LABEL: Final = "label"
@@ -58,13 +58,12 @@ def read_csv(path: Path) -> Samples:
         names[name] = None
         if _LABEL in header:
             classes.append(_one_label(path, body, steps, header.index(_LABEL)))
-    x, lengths = padded(sequences, max(len(sequence) for sequence in sequences))
+    x = ending_together(sequences, max(len(sequence) for sequence in sequences))
     labels, y = np.unique(classes, return_inverse=True) if classes else ((), None)
     return Samples(
         name=path.name,
         x=x,
         y=None if y is None else y.astype(np.int64),
-        lengths=lengths,
         labels=tuple(str(label) for label in labels),
         origins=tuple(names),
     )

