@@ -16,7 +16,7 @@ setup: $(VENV)/.installed ## make .venv with all Python packages (nothing to do 
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[profile,train,test,lint]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[profile,train,audio,test,lint]'
 	touch $@
 
 $(VENV_214)/.installed: Makefile
