@@ -27,7 +27,10 @@ def pin(cpus: Sequence[int] | None) -> list[int] | None:
     """Confines this process, and so the runtime's threads, to `cpus`; tells where it may run."""
     if not hasattr(os, "sched_setaffinity"):
         return None
+    allowed = os.sched_getaffinity(0)
     if cpus:
+        if not allowed.issuperset(cpus):
+            raise ValueError(f"CPUs {cpus} were asked for; there are {sorted(allowed)}")
         os.sched_setaffinity(0, cpus)
     return sorted(os.sched_getaffinity(0))
 

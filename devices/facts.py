@@ -1,0 +1,189 @@
+"""What a machine is and in which state it is, from the texts of Linux' files on the target.
+
+The payload only returns texts; what they mean is decided here, so that the same code serves this
+machine, a Raspberry Pi and a phone.  Nothing here raises: a fact that cannot be had is None.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+Texts = Mapping[str, str]  # file or command -> what it says
+
+#: What a machine is.  The device tree first: not every kernel writes a Model line into cpuinfo.
+IDENTITY_FILES: Final = (
+    "/sys/firmware/devicetree/base/model",
+    "/proc/device-tree/model",
+    "/proc/cpuinfo",
+    "/etc/os-release",
+)
+_CPU: Final = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq"
+_THROTTLED: Final = "/sys/devices/platform/soc/soc:firmware/get_throttled"
+#: How it is now.
+CONDITION_FILES: Final = (
+    "/proc/stat",
+    "/proc/loadavg",
+    f"{_CPU}/scaling_governor",
+    f"{_CPU}/scaling_cur_freq",
+    "/sys/class/thermal/thermal_zone[0-9]*/temp",
+    _THROTTLED,
+)
+#: Raspberry Pi: the firmware's own word on under-voltage and throttling.
+CONDITION_COMMANDS: Final = (("vcgencmd", "get_throttled"),)
+
+#: Features that decide which kernels a runtime takes.
+_ISA: Final = (
+    *("avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw", "avx512_vnni", "amx_int8"),
+    *("neon", "asimd", "asimddp", "asimdhp", "i8mm", "sve", "sve2", "sme"),
+)
+
+#: "CPU implementer" and "CPU part" of /proc/cpuinfo, which has no model name on ARM.
+_ARM_CORES: Final = {
+    ("0x41", "0xb76"): "ARM1176",
+    ("0x41", "0xc07"): "Cortex-A7",
+    ("0x41", "0xd03"): "Cortex-A53",
+    ("0x41", "0xd05"): "Cortex-A55",
+    ("0x41", "0xd07"): "Cortex-A57",
+    ("0x41", "0xd08"): "Cortex-A72",
+    ("0x41", "0xd09"): "Cortex-A73",
+    ("0x41", "0xd0a"): "Cortex-A75",
+    ("0x41", "0xd0b"): "Cortex-A76",
+    ("0x41", "0xd0c"): "Neoverse-N1",
+    ("0x41", "0xd40"): "Neoverse-V1",
+    ("0x41", "0xd41"): "Cortex-A78",
+    ("0x41", "0xd44"): "Cortex-X1",
+    ("0x41", "0xd49"): "Neoverse-N2",
+    ("0x41", "0xd4f"): "Neoverse-V2",
+}
+
+_USER_HZ: Final = 100  # the unit of /proc/stat towards user space on every architecture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What the machine is.  It does not change while it runs."""
+
+    board: str | None  # "Raspberry Pi 4 Model B Rev 1.4"
+    cpu: str | None  # "AMD EPYC 7763", or on ARM the kinds of cores: "Cortex-A72"
+    isa: tuple[str, ...]
+    system: str | None  # "Debian GNU/Linux 12 (bookworm)"
+    virtual: bool  # a hypervisor shares the CPU with others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttling:
+    """The Raspberry Pi firmware's word (vcgencmd get_throttled)."""
+
+    word: int
+
+    @property
+    def under_voltage(self) -> bool:
+        return bool(self.word & 0x1)
+
+    @property
+    def slowed(self) -> bool:
+        """Frequency capped, throttled, or at the soft temperature limit, now."""
+        return bool(self.word & 0xE)
+
+    @property
+    def happened(self) -> bool:
+        """Any of it since boot."""
+        return bool(self.word >> 16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """The state of the machine at one moment."""
+
+    governors: tuple[str, ...]  # distinct ones, over all cores
+    frequencies_mhz: tuple[float, ...]  # per core
+    temperature_c: float | None  # the hottest zone
+    throttling: Throttling | None
+    load: float | None  # mean number of runnable tasks over the last minute
+    busy_s: float | None  # CPU seconds spent since boot, by everything, over all cores
+    stolen_s: float | None  # CPU seconds that a hypervisor gave to others
+
+
+def identity(texts: Texts) -> Identity:
+    cpuinfo = texts.get("/proc/cpuinfo", "")
+    return Identity(
+        board=_board(texts, cpuinfo),
+        cpu=_cpu(cpuinfo),
+        isa=_isa(cpuinfo),
+        system=_first(
+            re.findall(r'^PRETTY_NAME="?([^"\n]*)', texts.get("/etc/os-release", ""), re.MULTILINE)
+        ),
+        virtual="hypervisor" in cpuinfo.split(),
+    )
+
+
+def conditions(texts: Texts) -> Conditions:
+    temperatures = _numbers(texts, "/temp")
+    busy_s, stolen_s = _cpu_seconds(texts.get("/proc/stat", ""))
+    return Conditions(
+        governors=tuple(dict.fromkeys(text.strip() for text in _ending(texts, "governor"))),
+        frequencies_mhz=tuple(khz / 1e3 for khz in _numbers(texts, "scaling_cur_freq")),
+        temperature_c=max(temperatures) / 1e3 if temperatures else None,
+        throttling=_throttling(texts),
+        load=_first([float(x) for x in texts.get("/proc/loadavg", "").split()[:1]]),
+        busy_s=busy_s,
+        stolen_s=stolen_s,
+    )
+
+
+def _board(texts: Texts, cpuinfo: str) -> str | None:
+    for name in IDENTITY_FILES[:2]:
+        if name in texts:
+            return texts[name].rstrip("\0\n")
+    return _field(cpuinfo, "Model")
+
+
+def _cpu(cpuinfo: str) -> str | None:
+    # 32-bit ARM has a "model name" too, but it only says "ARMv7 Processor".
+    parts = re.findall(
+        r"^CPU implementer\s*:\s*(\S+)$.*?^CPU part\s*:\s*(\S+)$", cpuinfo, re.MULTILINE | re.DOTALL
+    )
+    if parts:
+        cores = dict.fromkeys(_ARM_CORES.get(part, f"ARM core {'/'.join(part)}") for part in parts)
+        return " + ".join(cores)
+    return _field(cpuinfo, "model name")
+
+
+def _isa(cpuinfo: str) -> tuple[str, ...]:
+    words = (_field(cpuinfo, "flags") or _field(cpuinfo, "Features") or "").split()
+    return tuple(feature for feature in _ISA if feature in words)
+
+
+def _field(cpuinfo: str, name: str) -> str | None:
+    return _first(re.findall(rf"^{name}[ \t]*:[ \t]*(.*)$", cpuinfo, re.MULTILINE))
+
+
+def _throttling(texts: Texts) -> Throttling | None:
+    said = texts.get("vcgencmd get_throttled") or texts.get(_THROTTLED) or ""
+    words = re.findall(r"(?:0x)?([0-9a-fA-F]+)\s*$", said.strip())  # "throttled=0x50000"
+    return Throttling(word=int(words[0], 16)) if words else None
+
+
+def _cpu_seconds(stat: str) -> tuple[float | None, float | None]:
+    """proc(5): cpu user nice system idle iowait irq softirq steal guest guest_nice."""
+    fields = [int(x) for x in re.findall(r"\d+", stat.partition("\n")[0])]
+    if len(fields) < 8:
+        return None, None
+    user, nice, system, _idle, _iowait, irq, softirq, steal = fields[:8]
+    return (user + nice + system + irq + softirq) / _USER_HZ, steal / _USER_HZ
+
+
+def _ending(texts: Texts, end: str) -> list[str]:
+    return [text for name, text in texts.items() if name.endswith(end)]
+
+
+def _numbers(texts: Texts, end: str) -> list[float]:
+    return [float(text) for text in _ending(texts, end) if text.strip().lstrip("-").isdigit()]
+
+
+def _first(found: Iterable[T]) -> T | None:
+    return next(iter(found), None)

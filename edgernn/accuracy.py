@@ -1,0 +1,192 @@
+"""How right a model is on labelled data, from the outputs that came back from the device."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import assert_never
+
+from edgernn.devices.runners import Case, Outputs, Port
+from edgernn.errors import DataError
+from edgernn.graph.tensor import AnyArray
+from edgernn.stats import (
+    Difference,
+    Interval,
+    clopper_pearson,
+    mcnemar,
+    mean_interval,
+    paired_difference,
+)
+from edgernn.tasks.samples import Samples
+
+
+class Metric(str, Enum):
+    """What is counted: right classes, or the size of errors."""
+
+    ACCURACY = "accuracy"
+    MAE = "mean absolute error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """The labelled data that a report's predictions are for."""
+
+    name: str  # "digits:test"
+    sha256: str  # of x, lengths and y
+    metric: Metric
+    classes: tuple[int, ...]  # the right class of each row; () for the metric MAE
+    rows: int
+    trivial: float | None = None  # accuracy of baselines on the same rows
+    linear: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """Row by row: the class a model chose or, for MAE, the mean absolute error of the row.
+
+    Kept row by row, so that two models can be compared on the same rows afterwards.
+    """
+
+    classes: tuple[int, ...] = ()
+    errors: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """The metric with its interval: exact binomial for accuracy, bootstrap for MAE."""
+
+    metric: Metric
+    value: float
+    interval: Interval
+    rows: int
+
+
+def truth_of(samples: Samples) -> Truth:
+    """Raises DataError when the rows have no labels."""
+    y = samples.y
+    if y is None:
+        raise DataError(
+            f"{samples.name} has no labels: accuracy cannot be measured",
+            remedy="Add an array y with the class number of each row",
+        )
+    digest = hashlib.sha256()
+    for part in (samples.x, y, samples.lengths):
+        if part is not None:
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).tobytes())
+    is_class = y.dtype.kind in "iub"
+    return Truth(
+        name=samples.name,
+        sha256=digest.hexdigest(),
+        metric=Metric.ACCURACY if is_class else Metric.MAE,
+        classes=tuple(int(label) for label in y) if is_class else (),
+        rows=len(samples.x),
+        trivial=samples.baselines.trivial if samples.baselines else None,
+        linear=samples.baselines.linear if samples.baselines else None,
+    )
+
+
+def fitted(samples: Samples, port: Port, *, streaming: bool, file: str) -> Samples:
+    """The samples with as many steps as the model's input wants.
+
+    Raises DataError when they do not fit the input.
+    """
+    wanted, given = port.shape, samples.x.shape
+    if len(wanted) != len(given) or any(
+        size not in (None, have) for size, have in zip(wanted[2:], given[2:], strict=True)
+    ):
+        raise DataError(
+            f"{samples.name} does not fit {file}: input '{port.name}' has shape "
+            f"{_shape_text(wanted)}, the data {_shape_text((None, *given[1:]))}",
+            remedy="Use the data that the model was made for",
+        )
+    steps = wanted[1]
+    return samples if streaming or steps is None else samples.with_steps(steps)
+
+
+def cases_of(samples: Samples, port: Port, *, streaming: bool) -> list[Case]:
+    """One case per row.
+
+    Row by row, as a device meets them; and runtimes that quantize on the fly choose their scales
+    per call, so a batch would give other numbers than the product will.
+    """
+    if not streaming or samples.lengths is None:
+        return [{port.name: samples.x[row : row + 1]} for row in range(len(samples.x))]
+    return [
+        {port.name: samples.x[row : row + 1, :length]} for row, length in enumerate(samples.lengths)
+    ]
+
+
+def predictions_of(outputs: Outputs, samples: Samples, name: str) -> Predictions:
+    """What the output `name` says about each row.
+
+    An output with a time axis is read at the last real step of its sequence.
+    """
+    said = [
+        _last_step(case[name], None if samples.lengths is None else int(samples.lengths[row]))
+        for row, case in enumerate(outputs.cases)
+    ]
+    y = samples.y
+    if y is not None and y.dtype.kind == "f":
+        pairs = zip(said, y, strict=True)
+        return Predictions(errors=tuple(float(np.abs(a - b).mean()) for a, b in pairs))
+    return Predictions(classes=tuple(_class(scores) for scores in said))
+
+
+def score(predictions: Predictions, truth: Truth) -> Score:
+    match truth.metric:
+        case Metric.ACCURACY:
+            right = int(np.count_nonzero(_right(predictions, truth)))
+            value, interval = right / truth.rows, clopper_pearson(right, truth.rows)
+        case Metric.MAE:
+            value = float(np.mean(predictions.errors))
+            interval = mean_interval(predictions.errors)
+        case _:
+            assert_never(truth.metric)
+    return Score(metric=truth.metric, value=value, interval=interval, rows=truth.rows)
+
+
+def difference(a: Predictions, b: Predictions, truth: Truth) -> Difference:
+    """The metric of `a` minus that of `b` on the same rows."""
+    match truth.metric:
+        case Metric.ACCURACY:
+            return mcnemar(_right(a, truth), _right(b, truth))
+        case Metric.MAE:
+            return paired_difference(a.errors, b.errors)
+        case _:
+            assert_never(truth.metric)
+
+
+def agreement(a: Predictions, b: Predictions) -> float | None:
+    """The share of rows on which both chose the same class; None where there are no classes."""
+    if not a.classes or len(a.classes) != len(b.classes):
+        return None
+    return float(np.mean(np.array(a.classes) == np.array(b.classes)))
+
+
+def _right(predictions: Predictions, truth: Truth) -> npt.NDArray[np.bool_]:
+    right: npt.NDArray[np.bool_] = np.array(predictions.classes) == np.array(truth.classes)
+    return right
+
+
+def _last_step(output: AnyArray, length: int | None) -> AnyArray:
+    """[1, ..., C] -> [C]: of [1, T, ..., C] the step `length` - 1, or the last there is."""
+    row: AnyArray = output[0]
+    if row.ndim > 1:
+        # Fewer steps than the sequence: the model strides or pools over time.
+        row = row[min(length, len(row)) - 1 if length else -1]
+    return row.ravel()
+
+
+def _class(scores: AnyArray) -> int:
+    """The largest score, or for one number (a sigmoid) whether it is over one half."""
+    return int(scores.argmax()) if scores.size > 1 else int(scores[0] > 0.5)
+
+
+def _shape_text(shape: Sequence[int | None]) -> str:
+    return "[" + ", ".join("any" if size is None else str(size) for size in shape) + "]"

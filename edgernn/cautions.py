@@ -1,0 +1,104 @@
+"""What makes a measurement less trustworthy, as data: a full sentence and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Caution(Enum):
+    """Each value is the sentence, then the remedy; both may name figures in braces."""
+
+    FIRST_CALL_SLOW = (
+        "The first call took {ratio} times as long as a steady one.",
+        "Call the model once after loading it, before anybody waits for a result.",
+    )
+    SLOWER_WHEN_PACED = (
+        "Called once every {period}, a call takes {ratio} times as long as in a loop.",
+        "Trust the paced figure for a program that waits between calls.",
+    )
+    DEADLINES_MISSED = (
+        "{missed} of {calls} calls missed their deadline of {period}.",
+        "Choose a longer --period, a smaller model or more --threads.",
+    )
+    PROCESSES_DISAGREE = (
+        "The medians of the processes lie {spread} apart.",
+        "Close other programs, pin with --cpus, or raise --processes and --min-time.",
+    )
+    LONG_TAIL = (
+        "One call in a hundred took more than {ratio} times the median.",
+        "Close other programs, or pin to a quiet core with --cpus.",
+    )
+    FEW_PROCESSES = (
+        "Only {processes} processes were measured: too few to call a difference significant.",
+        "Use --processes 5 or more.",
+    )
+    FEW_VALUES = (
+        "The 99th percentile rests on {values} calls only.",
+        "Raise --min-time to 1s or more.",
+    )
+    FOREIGN_LOAD = (
+        "Other programs used {cpus} CPUs while this was measured.",
+        "Close them, and measure again.",
+    )
+    STOLEN_TIME = (
+        "The hypervisor gave {percent} of a CPU's time to others while this was measured.",
+        "Measure on a machine of your own, or compare ratios only.",
+    )
+    GOVERNOR = (
+        "The CPU's frequency governor is '{governor}': short calls run at a low clock.",
+        "Try `sudo cpupower frequency-set -g performance`, if the product will do so too.",
+    )
+    FREQUENCY_CHANGED = (
+        "The CPU's frequency went from {before} to {after} MHz while this was measured.",
+        "Let the device cool down, or fix the frequency.",
+    )
+    THROTTLED = (
+        "The device slowed itself down (throttle word {word}).",
+        "Cool it, then measure again.",
+    )
+    UNDER_VOLTAGE = (
+        "The device's supply voltage is too low (throttle word {word}).",
+        "Use its original power supply.",
+    )
+    MORE_THREADS_THAN_CPUS = (
+        "{threads} threads share {cpus} CPUs.",
+        "Lower --threads, or give more --cpus.",
+    )
+    ASSUMED_STEPS = (
+        "The model takes sequences of any length; {steps} steps were assumed.",
+        "Give real data with --data, or the length with --steps.",
+    )
+    FEW_TEST_ROWS = (
+        "With {rows} test rows the accuracy is known to ± {points} points only.",
+        "Give more rows with --data.",
+    )
+    INTERRUPTED = (
+        "Only {processes} of {wanted} processes were measured.",
+        "Run the same command with --resume.",
+    )
+    INVENTED = (
+        "This is the fake device: its figures are made up.",
+        "Use --device cpu.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """A caution with its figures, for one row of a report."""
+
+    caution: Caution
+    severity: float  # larger is worse, among warnings of one kind
+    figures: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        return self.caution.value[0].format(**dict(self.figures))
+
+    @property
+    def remedy(self) -> str:
+        return self.caution.value[1].format(**dict(self.figures))
+
+
+def warned(caution: Caution, severity: float = 0.0, /, **figures: str) -> Warned:
+    return Warned(caution=caution, severity=severity, figures=tuple(figures.items()))

@@ -1,0 +1,295 @@
+"""`edgernn profile`: size, speed, memory and accuracy of artefacts, on the device itself."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from edgernn.profile import Progress, Workload
+    from edgernn.report.report import Report
+
+INTERRUPTED = 130
+
+
+class Duration(click.ParamType[float]):
+    """A time like 10ms, 0.5s or 2min, in seconds."""
+
+    name = "duration"
+    _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}  # noqa: RUF012
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(us|ms|s|min)\s*", str(value))
+        if found is None or float(found[1]) <= 0:
+            self.fail(f"'{value}' is not a time; write 10ms, 0.5s or 1min", param, ctx)
+        return float(found[1]) * self._SECONDS[found[2]]
+
+
+class CpuList(click.ParamType[tuple[int, ...]]):
+    """CPU numbers: 3, or 0,2, or 0-3."""
+
+    name = "cpus"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        numbers: list[int] = []
+        for part in str(value).split(","):
+            found = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+            if found is None or (found[2] and int(found[2]) < int(found[1])):
+                self.fail(f"'{value}' is not a list of CPUs; write 3, 0,2 or 0-3", param, ctx)
+            numbers += range(int(found[1]), int(found[2] or found[1]) + 1)
+        return tuple(dict.fromkeys(numbers))
+
+
+@click.command()
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATHS…",
+)
+@click.option("--data", metavar="SPEC", help="Labelled data: digits:test, or a .npz with x and y.")
+@click.option(
+    "--device", default="cpu", show_default=True, help="Where to run; several with commas."
+)
+@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option("--cpus", type=CpuList(), metavar="LIST", help="Run on these CPUs only: 3, 0-1.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 1000),
+    default=5,
+    show_default=True,
+    help="Fresh processes for each artefact; verdicts need 5.",
+)
+@click.option(
+    "--min-time",
+    "min_time_s",
+    type=Duration(),
+    default="500ms",
+    show_default=True,
+    help="Shortest time to measure in each process.",
+)
+@click.option(
+    "--warmup",
+    "warm_up_s",
+    type=Duration(),
+    default="100ms",
+    show_default=True,
+    help="Calls before that, which are not counted.",
+)
+@click.option(
+    "--period",
+    "period_s",
+    type=Duration(),
+    metavar="DURATION",
+    help="Also call once every so often (10ms), as a real-time program does.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Length of made-up sequences, without --data, where the model leaves it free.",
+)
+@click.option("--json", "json_file", metavar="FILE", help="Write all measurements; - is stdout.")
+@click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--resume", is_flag=True, help="Complete the report in the --json file.")
+def command(
+    paths: tuple[Path, ...],
+    data: str | None,
+    device: str,
+    threads: int,
+    cpus: tuple[int, ...] | None,
+    processes: int,
+    min_time_s: float,
+    warm_up_s: float,
+    period_s: float | None,
+    steps: int,
+    json_file: str | None,
+    markdown_file: Path | None,
+    csv_file: Path | None,
+    resume: bool,
+) -> int:
+    """Measure artefacts where they are to run: size, speed, memory and accuracy.
+
+    \b
+    edgernn profile out/ --data digits:test
+    edgernn profile out/gru.tflite out/lstm.tflite --period 10ms --cpus 1 --json report.json
+
+    A folder stands for all that its model.json lists. Results are written after each process;
+    Ctrl-C keeps them, and --resume continues.
+    """
+    from edgernn.candidates import find_candidates
+    from edgernn.measure import Plan
+    from edgernn.profile import Workload
+
+    if resume and json_file in (None, "-"):
+        raise click.UsageError("--resume needs --json FILE: the report to complete")
+    plan = Plan(
+        threads=threads,
+        cpus=cpus,
+        warm_up_s=warm_up_s,
+        min_time_s=min_time_s,
+        processes=processes,
+        period_ms=None if period_s is None else period_s * 1e3,
+    )
+    candidates = find_candidates(paths)
+    workload = Workload(samples=_samples(data), steps=steps)
+    sinks = _Sinks(json_file=json_file, markdown_file=markdown_file, csv_file=csv_file)
+    report = _start(plan, workload, Path(str(json_file)) if resume else None)
+    interrupted = False
+    try:
+        for progress in _measured(report, device, candidates, workload):
+            report = progress.report
+            sinks.save(report)
+    except KeyboardInterrupt:
+        interrupted = True
+    sinks.finish(report)
+    if interrupted:
+        hint = f"; complete it with --resume --json {json_file}" if json_file else ""
+        click.echo(f"edgernn: interrupted; what was measured is kept{hint}", err=True)
+        return INTERRUPTED
+    _require_something(report)
+    return 0
+
+
+def _require_something(report: Report) -> None:
+    """Raises MissingRuntime or DeviceError when not one artefact could be measured."""
+    from edgernn.devices.runners import Skipped
+    from edgernn.errors import DeviceError, MissingRuntime
+
+    if any(cell.runs for cell in report.cells):
+        return
+    outcomes = [cell.outcome for cell in report.cells if cell.outcome]
+    first = f"nothing could be measured; {report.cells[0].item.file}: {outcomes[0]}"
+    if all(isinstance(outcome, Skipped) for outcome in outcomes):
+        raise MissingRuntime(first, remedy="Install the runtime, or choose another --device")
+    raise DeviceError(first, remedy="`edgernn inspect` tells what is in the file")
+
+
+def _samples(data: str | None) -> Any:
+    if data is None:
+        return None
+    from edgernn.tasks.data import load
+
+    return load(data)
+
+
+def _start(plan: Any, workload: Workload, earlier: Path | None) -> Report:
+    from datetime import datetime, timezone
+
+    from edgernn.profile import begun, resumed
+    from edgernn.report.storage import read_report
+
+    if earlier is not None and earlier.exists():
+        return resumed(read_report(earlier), plan, workload)
+    return begun(datetime.now(timezone.utc).isoformat(timespec="seconds"), plan, workload)
+
+
+def _measured(
+    report: Report, device: str, candidates: Any, workload: Workload
+) -> Iterator[Progress]:
+    from edgernn.devices import open_device
+    from edgernn.profile import profiled
+
+    for spec in device.split(","):
+        with open_device(spec.strip()) as opened, _bar() as show:
+            for progress in profiled(report, opened, candidates, workload):
+                report = progress.report
+                show(progress)
+                yield progress
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """A progress bar on stderr, or on anything but a terminal nothing at all.
+
+    It is drawn between processes only: a bar that moves would take time from what is measured.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    bar = Bar(
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+        auto_refresh=False,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("", total=None)
+        yield lambda progress: bar.update(
+            task,
+            completed=progress.done,
+            total=progress.total,
+            description=progress.next,
+            refresh=True,
+        )
+
+
+class _Sinks:
+    """Where results go: the JSON file after each process, all the rest at the end."""
+
+    def __init__(
+        self, *, json_file: str | None, markdown_file: Path | None, csv_file: Path | None
+    ) -> None:
+        self._json_file = json_file
+        self._markdown_file = markdown_file
+        self._csv_file = csv_file
+
+    def save(self, report: Report) -> None:
+        from edgernn import atomic
+        from edgernn.report.storage import as_json
+
+        if self._json_file not in (None, "-"):
+            atomic.write_bytes(Path(str(self._json_file)), as_json(report).encode())
+
+    def finish(self, report: Report) -> None:
+        from edgernn import atomic
+        from edgernn.report.csv import as_csv
+        from edgernn.report.derived import derived
+        from edgernn.report.markdown import as_markdown
+        from edgernn.report.storage import as_json
+
+        document = as_json(report, derived=derived(report))
+        if self._json_file not in (None, "-"):
+            atomic.write_bytes(Path(str(self._json_file)), document.encode())
+        if self._markdown_file is not None:
+            atomic.write_bytes(self._markdown_file, as_markdown(report).encode())
+        if self._csv_file is not None:
+            atomic.write_bytes(self._csv_file, as_csv(report).encode())
+        if self._json_file == "-":
+            click.echo(document, nl=False)
+        else:
+            self._print(report)
+
+    @staticmethod
+    def _print(report: Report) -> None:
+        from rich.console import Console
+
+        from edgernn.report.text import as_text, print_report
+
+        if sys.stdout.isatty():
+            print_report(report, Console())
+        else:
+            click.echo(as_text(report), nl=False)

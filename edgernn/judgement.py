@@ -1,0 +1,144 @@
+"""Which cautions a cell of a report deserves.  Thresholds are here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from edgernn.accuracy import Truth, score
+from edgernn.cautions import Caution, Warned, warned
+from edgernn.measure import Benchmark, Plan, Run
+from edgernn.report.report import Cell, Report
+from edgernn.report.units import milliseconds, percent
+from edgernn.stats import FEWEST_PROCESSES, median
+
+SLOW_FIRST_CALL: Final = 5.0  # times a steady call
+SLOW_WHEN_PACED: Final = 1.5  # times a call in a loop
+DISAGREEMENT: Final = 0.10  # (largest - smallest) median of processes, of their median
+LONG_TAIL: Final = 3.0  # 99th percentile over median
+FEWEST_CALLS: Final = 500  # below, the 99th percentile is decided by five calls
+FOREIGN_CPUS: Final = 0.25
+STOLEN_CPUS: Final = 0.05
+FREQUENCY_CHANGE: Final = 0.10  # of the fastest core's frequency
+WIDE_INTERVAL: Final = 0.02  # half width, as a share: 2 points
+
+
+def cautions(cell: Cell, report: Report) -> tuple[Warned, ...]:
+    """In the order in which a person should care."""
+    found: list[Warned] = []
+    if cell.device.startswith("fake"):
+        found.append(warned(Caution.INVENTED))
+    if cell.runs:
+        found += _of_benchmark(Benchmark(runs=cell.runs), report.plan)
+        found += _of_conditions(cell.runs)
+        found += _of_number(cell.runs, report.plan)
+    if cell.assumed_steps is not None:
+        found.append(warned(Caution.ASSUMED_STEPS, steps=str(cell.assumed_steps)))
+    if report.truth is not None and cell.predictions is not None:
+        found += _of_accuracy(cell, report.truth)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedCaution:
+    """A caution that several files of a report deserve, told by its worst case."""
+
+    worst: Warned
+    file: str
+    others: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        also = f" (Also: {', '.join(self.others)}.)" if self.others else ""
+        return f"{self.file}: {self.worst.sentence}{also}"
+
+
+def shared_cautions(report: Report) -> tuple[SharedCaution, ...]:
+    """Each kind of caution once: ten equal lines would not be read."""
+    by_kind: dict[Caution, list[tuple[Warned, str]]] = {}
+    for cell in report.cells:
+        for found in cautions(cell, report):
+            by_kind.setdefault(found.caution, []).append((found, cell.item.file))
+    shared = []
+    for entries in by_kind.values():
+        worst, file = max(entries, key=lambda one: one[0].severity)
+        others = dict.fromkeys(name for _, name in entries if name != file)
+        shared.append(SharedCaution(worst=worst, file=file, others=tuple(others)))
+    return tuple(shared)
+
+
+def _of_benchmark(benchmark: Benchmark, plan: Plan) -> Iterator[Warned]:
+    hot, paced = benchmark.hot, benchmark.paced
+    missed = benchmark.deadlines_missed
+    if paced and missed:
+        yield warned(
+            Caution.DEADLINES_MISSED,
+            missed / paced.calls,
+            missed=str(missed),
+            calls=str(paced.calls),
+            period=milliseconds(plan.period_ms),
+        )
+    if paced and paced.p50_ms > SLOW_WHEN_PACED * hot.p50_ms:
+        yield warned(
+            Caution.SLOWER_WHEN_PACED,
+            paced.p50_ms / hot.p50_ms,
+            period=milliseconds(plan.period_ms),
+            ratio=f"{paced.p50_ms / hot.p50_ms:.1f}",
+        )
+    if benchmark.first_call_ms > SLOW_FIRST_CALL * hot.p50_ms:
+        ratio = benchmark.first_call_ms / hot.p50_ms
+        yield warned(Caution.FIRST_CALL_SLOW, ratio, ratio=f"{ratio:.0f}")
+    medians = [median(run.hot_ms) for run in benchmark.runs]
+    spread = (max(medians) - min(medians)) / hot.p50_ms
+    if spread > DISAGREEMENT:
+        yield warned(Caution.PROCESSES_DISAGREE, spread, spread=percent(spread, 0))
+    if hot.p99_ms > LONG_TAIL * hot.p50_ms:
+        ratio = hot.p99_ms / hot.p50_ms
+        yield warned(Caution.LONG_TAIL, ratio, ratio=f"{ratio:.1f}")
+    if hot.calls < FEWEST_CALLS:
+        yield warned(Caution.FEW_VALUES, -hot.calls, values=str(hot.calls))
+
+
+def _of_conditions(runs: tuple[Run, ...]) -> Iterator[Warned]:
+    states = [state for run in runs for state in (run.before, run.after)]
+    slow = [g for state in states for g in state.governors if g not in ("performance", "")]
+    if slow:
+        yield warned(Caution.GOVERNOR, governor=slow[0])
+    words = [state.throttling for state in states if state.throttling]
+    if any(word.under_voltage for word in words):
+        word = next(word.word for word in words if word.under_voltage)
+        yield warned(Caution.UNDER_VOLTAGE, word=f"{word:#x}")
+    if any(word.slowed for word in words):
+        word = next(word.word for word in words if word.slowed)
+        yield warned(Caution.THROTTLED, word=f"{word:#x}")
+    peaks = [max(state.frequencies_mhz) for state in states if state.frequencies_mhz]
+    if peaks and max(peaks) - min(peaks) > FREQUENCY_CHANGE * max(peaks):
+        yield warned(
+            Caution.FREQUENCY_CHANGED, before=f"{max(peaks):.0f}", after=f"{min(peaks):.0f}"
+        )
+    foreign = [run.foreign_cpus for run in runs if run.foreign_cpus is not None]
+    if foreign and median(foreign) > FOREIGN_CPUS:
+        yield warned(Caution.FOREIGN_LOAD, median(foreign), cpus=f"{median(foreign):.1f}")
+    stolen = [run.stolen_cpus for run in runs if run.stolen_cpus is not None]
+    if stolen and median(stolen) > STOLEN_CPUS:
+        yield warned(Caution.STOLEN_TIME, median(stolen), percent=percent(median(stolen), 0))
+
+
+def _of_number(runs: tuple[Run, ...], plan: Plan) -> Iterator[Warned]:
+    cpus, threads = runs[0].cpus, runs[0].threads
+    available = len(cpus) if cpus is not None else runs[0].machine.cores
+    if threads > available:
+        yield warned(Caution.MORE_THREADS_THAN_CPUS, threads=str(threads), cpus=str(available))
+    if len(runs) < plan.processes:
+        yield warned(Caution.INTERRUPTED, processes=str(len(runs)), wanted=str(plan.processes))
+    elif len(runs) < FEWEST_PROCESSES:
+        yield warned(Caution.FEW_PROCESSES, processes=str(len(runs)))
+
+
+def _of_accuracy(cell: Cell, truth: Truth) -> Iterator[Warned]:
+    assert cell.predictions is not None  # noqa: S101 - the caller looked
+    reached = score(cell.predictions, truth)
+    if truth.classes and reached.interval.half_width > WIDE_INTERVAL:
+        points = f"{100 * reached.interval.half_width:.1f}"
+        yield warned(Caution.FEW_TEST_ROWS, rows=str(truth.rows), points=points)

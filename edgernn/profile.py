@@ -1,0 +1,279 @@
+"""Profiles artefacts on a device: what is in them, how right, how large, how fast they are there.
+
+Works on a Report and gives a new one after each process, so that whoever writes it down loses
+nothing.  What a report holds already is not measured again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from edgernn.accuracy import cases_of, fitted, predictions_of, truth_of
+from edgernn.candidates import Candidate
+from edgernn.devices import Device
+from edgernn.devices.facts import IDENTITY_FILES, identity
+from edgernn.devices.runners import (
+    Case,
+    Describe,
+    Description,
+    Failed,
+    Memory,
+    Model,
+    Outputs,
+    Port,
+    Skipped,
+    describe,
+    measure_memory,
+    run_cases,
+)
+from edgernn.errors import DataError, IncomparableRuns
+from edgernn.graph.tensor import AnyArray, Shape
+from edgernn.measure import Plan, Run, interleaved, measured
+from edgernn.report.report import Cell, PeakMemory, Report, Target
+from edgernn.tasks.samples import Samples
+
+DEFAULT_STEPS: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What is known so far, and what happens next."""
+
+    report: Report
+    next: str
+    done: int  # processes
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Workload:
+    """What the models are fed."""
+
+    samples: Samples | None = None
+    steps: int = DEFAULT_STEPS  # of made-up sequences, where a model leaves their length free
+
+
+def begun(created: str, plan: Plan, workload: Workload) -> Report:
+    """A report in which nothing is measured yet."""
+    samples = workload.samples
+    return Report(created=created, plan=plan, truth=truth_of(samples) if samples else None)
+
+
+def resumed(earlier: Report, plan: Plan, workload: Workload) -> Report:
+    """The earlier report, to be completed: what failed or was skipped is tried again.
+
+    Raises IncomparableRuns when it was made with another plan (more processes are welcome) or
+    other data.
+    """
+    if replace(earlier.plan, processes=plan.processes) != plan:
+        raise IncomparableRuns(
+            f"the report to resume was measured with another plan: {earlier.plan}, now {plan}",
+            remedy="Give the same options, or another --json file",
+        )
+    truth = truth_of(workload.samples) if workload.samples else None
+    if earlier.truth != truth:
+        raise IncomparableRuns(
+            "the report to resume was measured with other data",
+            remedy="Give the same --data, or another --json file",
+        )
+    cells = tuple(replace(cell, outcome=None) for cell in earlier.cells)
+    return replace(earlier, plan=plan, cells=cells)
+
+
+def profiled(
+    report: Report, device: Device, candidates: Sequence[Candidate], workload: Workload
+) -> Iterator[Progress]:
+    """Measures what `report` lacks about the candidates on this device.
+
+    Yields before each process, and once at the end.  Raises DataError when the data do not fit a
+    model, IncomparableRuns when the device is not the machine that the report knows by its name.
+    """
+    profile = _Profile(report=report, device=device, workload=workload)
+    total = sum(profile.processes_due(candidate) for candidate in candidates)
+    done = -1
+    for done, what in enumerate(profile.steps(candidates)):
+        yield Progress(report=profile.report, next=what, done=done, total=total)
+    yield Progress(report=profile.report, next="", done=done + 1, total=total)
+
+
+class _Profile:
+    """The report as it grows.  `steps` yields what it is about to do."""
+
+    def __init__(self, *, report: Report, device: Device, workload: Workload) -> None:
+        self.report = report
+        self._device = device
+        self._workload = workload
+
+    def processes_due(self, candidate: Candidate) -> int:
+        """How many processes will tell what is not known yet, if all goes well."""
+        cell = self._cell(candidate)
+        rows_due = self._workload.samples is not None and cell.predictions is None
+        timings_due = max(0, self.report.plan.processes - len(cell.runs))
+        return 1 + rows_due + (cell.memory is None) + timings_due
+
+    def steps(self, candidates: Sequence[Candidate]) -> Iterator[str]:
+        for candidate in candidates:
+            yield from self._once(candidate)
+        yield from self._timed(candidates)
+
+    def _once(self, candidate: Candidate) -> Iterator[str]:
+        """What one process tells for good: description, outputs, memory."""
+        file = candidate.item.file
+        cell = self._cell(candidate)
+        yield f"{file}: loading"
+        cell = self._described(candidate, cell)
+        self.report = self.report.with_cell(cell)
+        if cell.outcome is not None:
+            return
+        if self._workload.samples is not None and cell.predictions is None:
+            yield f"{file}: running {len(self._workload.samples)} rows"
+            cell = self._predicted(candidate, cell, self._workload.samples)
+            self.report = self.report.with_cell(cell)
+        if cell.outcome is None and cell.memory is None:
+            yield f"{file}: measuring memory"
+            self.report = self.report.with_cell(self._weighed(candidate, cell))
+
+    def _timed(self, candidates: Sequence[Candidate]) -> Iterator[str]:
+        """The processes of the plan, alternating between the candidates.
+
+        One that fails or is skipped gets no further process.
+        """
+        plan = self.report.plan
+        done = [len(self._cell(candidate).runs) for candidate in candidates]
+        for candidate, number in interleaved(candidates, done, plan.processes):
+            cell = self._cell(candidate)
+            if cell.outcome is not None:
+                continue
+            yield f"{candidate.item.file}: process {number + 1} of {plan.processes}"
+            model, case = self._model(candidate), self._case(candidate, cell)
+            result = measured(self._device, model, case, plan)
+            if isinstance(result, Run):
+                cell = replace(cell, runs=(*cell.runs, result))
+            else:
+                cell = replace(cell, outcome=result)
+            self.report = self.report.with_cell(cell)
+
+    def _described(self, candidate: Candidate, cell: Cell) -> Cell:
+        answer = describe(self._device, self._model(candidate), Describe(read=IDENTITY_FILES))
+        if isinstance(answer, Failed | Skipped):
+            return replace(cell, outcome=answer)
+        self._meet(answer)
+        cell = replace(cell, inputs=answer.inputs)
+        case = self._case(candidate, cell)
+        free_time = any(None in port.shape[1:2] for port in _data_ports(candidate, cell))
+        made_up = self._workload.samples is None and free_time and not candidate.item.streaming
+        return replace(
+            cell,
+            shapes=tuple((name, _called_shape(x, candidate)) for name, x in case.items()),
+            assumed_steps=self._workload.steps if made_up else None,
+        )
+
+    def _meet(self, answer: Description) -> None:
+        target = Target(
+            name=self._device.name,
+            machine=answer.process.machine,
+            identity=identity(answer.facts),
+        )
+        known = next((one for one in self.report.targets if one.name == target.name), target)
+        if known.machine != target.machine:
+            raise IncomparableRuns(
+                f"'{target.name}' was {known.machine}, now it is {target.machine}",
+                remedy="Begin a new report: give another --json file, or leave --resume out",
+            )
+        self.report = self.report.with_target(target)
+
+    def _predicted(self, candidate: Candidate, cell: Cell, samples: Samples) -> Cell:
+        item = candidate.item
+        port = _data_port(candidate, cell, samples)
+        samples = fitted(samples, port, streaming=item.streaming, file=item.file)
+        answer = run_cases(
+            self._device,
+            candidate.path,
+            item.backend,
+            cases_of(samples, port, streaming=item.streaming),
+            extra_files=candidate.extra_files,
+            states=candidate.states,
+            streaming=item.streaming,
+            threads=self.report.plan.threads,
+        )
+        if not isinstance(answer, Outputs):
+            return replace(cell, outcome=answer)
+        state_outputs = {state.output for state in candidate.states}
+        name = next(name for name in answer.cases[0] if name not in state_outputs)
+        for row, case in enumerate(answer.cases):
+            if not np.isfinite(case[name]).all():
+                reason = f"output '{name}' holds NaN or infinity for row {row} of the data"
+                return replace(cell, outcome=Failed(reason=reason))
+        return replace(cell, predictions=predictions_of(answer, samples, name))
+
+    def _weighed(self, candidate: Candidate, cell: Cell) -> Cell:
+        case = self._case(candidate, cell)
+        answer = measure_memory(self._device, self._model(candidate), case)
+        if not isinstance(answer, Memory):
+            return replace(cell, outcome=answer)
+        memory = PeakMemory(peak_bytes=answer.peak_bytes, runtime_bytes=answer.runtime_bytes)
+        return replace(cell, memory=memory)
+
+    def _case(self, candidate: Candidate, cell: Cell) -> Case:
+        """The arguments of a timed call: the first row of the data, or made up."""
+        samples = self._workload.samples
+        if samples is not None:
+            port = _data_port(candidate, cell, samples)
+            streaming = candidate.item.streaming
+            samples = fitted(samples, port, streaming=streaming, file=candidate.item.file)
+            return cases_of(samples, port, streaming=streaming)[0]
+        random = np.random.default_rng(0)
+        return {
+            port.name: _made_up(port, self._workload.steps, random)
+            for port in _data_ports(candidate, cell)
+        }
+
+    def _model(self, candidate: Candidate) -> Model:
+        return Model(
+            path=candidate.path,
+            backend=candidate.item.backend,
+            extra_files=candidate.extra_files,
+            states=candidate.states,
+            streaming=candidate.item.streaming,
+            threads=self.report.plan.threads,
+            cpus=self.report.plan.cpus,
+        )
+
+    def _cell(self, candidate: Candidate) -> Cell:
+        new = Cell(device=self._device.name, item=candidate.item)
+        return self.report.cell(new.key) or new
+
+
+def _called_shape(x: AnyArray, candidate: Candidate) -> Shape:
+    """The shape that one call gets: a streaming model takes one step of the sequence."""
+    return (x.shape[0], 1, *x.shape[2:]) if candidate.item.streaming else x.shape
+
+
+def _data_ports(candidate: Candidate, cell: Cell) -> list[Port]:
+    state_inputs = {state.input for state in candidate.states}
+    return [port for port in cell.inputs if port.name not in state_inputs]
+
+
+def _data_port(candidate: Candidate, cell: Cell, samples: Samples) -> Port:
+    ports = _data_ports(candidate, cell)
+    if len(ports) != 1:
+        names = ", ".join(port.name for port in ports)
+        raise DataError(
+            f"{candidate.item.file} takes {len(ports)} inputs ({names}); {samples.name} has one",
+            remedy="Profile it without --data",
+        )
+    return ports[0]
+
+
+def _made_up(port: Port, steps: int, random: np.random.Generator) -> AnyArray:
+    """Batch 1; ones for integers, since token 0 may mean padding."""
+    free = [1, steps, *([1] * len(port.shape))]
+    shape = [free[axis] if size is None else size for axis, size in enumerate(port.shape)]
+    dtype = np.dtype(port.dtype)
+    if dtype.kind == "f":
+        return random.normal(size=shape).astype(dtype)
+    return np.ones(shape, dtype)

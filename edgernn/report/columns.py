@@ -1,0 +1,117 @@
+"""The columns of a report's tables, for every format that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from edgernn.report.rows import Row
+from edgernn.report.units import (
+    DASH,
+    count,
+    file_size,
+    percent,
+    percent_interval,
+    seconds,
+    significant,
+)
+from edgernn.stats import Interval
+
+
+class Group(Enum):
+    """A terminal that is too narrow for all gets a table for each."""
+
+    NAME = "name"  # in every table
+    COST = "cost"
+    WORTH = "worth"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A title (with its unit) and how a row's figure is written."""
+
+    title: str
+    group: Group
+    text: Callable[[Row], str]
+    number: bool = True
+
+
+def _interval(row: Row) -> str:
+    if row.score_low is None or row.score_high is None:
+        return DASH
+    if row.metric == "accuracy":
+        return percent_interval(Interval(row.score_low, row.score_high))
+    return f"{significant(row.score_low)} to {significant(row.score_high)}"
+
+
+def _score(row: Row) -> str:
+    return percent(row.score) if row.metric == "accuracy" else significant(row.score)
+
+
+def _model(row: Row) -> str:
+    return f"{row.model} (a step)" if row.streaming else row.model
+
+
+def _scheme(row: Row) -> str:
+    return DASH if row.scheme == "unknown" else row.scheme
+
+
+def _verification(row: Row) -> str:
+    return DASH if row.verification == "unknown" else row.verification
+
+
+def _duty(row: Row) -> str:
+    return percent(row.duty_cycle)
+
+
+COLUMNS: Final = (
+    Column(title="device", group=Group.NAME, text=lambda r: r.device, number=False),
+    Column(title="model", group=Group.NAME, text=_model, number=False),
+    Column(title="back end", group=Group.NAME, text=lambda r: r.backend, number=False),
+    Column(title="scheme", group=Group.NAME, text=_scheme, number=False),
+    Column(title="file", group=Group.COST, text=lambda r: file_size(r.file_bytes)),
+    Column(title="parameters", group=Group.COST, text=lambda r: count(r.parameters)),
+    Column(title="load ms", group=Group.COST, text=lambda r: significant(r.load_ms)),
+    Column(title="first ms", group=Group.COST, text=lambda r: significant(r.first_call_ms)),
+    Column(title="p50 ms", group=Group.COST, text=lambda r: significant(r.p50_ms)),
+    Column(title="p95 ms", group=Group.COST, text=lambda r: significant(r.p95_ms)),
+    Column(title="p99 ms", group=Group.COST, text=lambda r: significant(r.p99_ms)),
+    Column(title="paced p50 ms", group=Group.COST, text=lambda r: significant(r.paced_p50_ms)),
+    Column(title="paced p99 ms", group=Group.COST, text=lambda r: significant(r.paced_p99_ms)),
+    Column(title="missed", group=Group.COST, text=lambda r: count(r.deadlines_missed)),
+    Column(title="duty", group=Group.COST, text=_duty),
+    Column(title="peak RSS", group=Group.COST, text=lambda r: file_size(r.peak_rss_bytes)),
+    Column(title="score", group=Group.WORTH, text=_score),
+    Column(title="95 % interval", group=Group.WORTH, text=_interval),
+    Column(title="agreement", group=Group.WORTH, text=lambda r: percent(r.agreement)),
+    Column(title="training", group=Group.WORTH, text=lambda r: seconds(r.training_s)),
+    Column(title="best epoch", group=Group.WORTH, text=lambda r: count(r.epochs_to_best)),
+    Column(title="verification", group=Group.WORTH, text=_verification, number=False),
+)
+
+
+def shown_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
+    """The columns that say something: without figures nobody asked for, or a device named alone."""
+    kept = [column for column in COLUMNS if any(column.text(row) != DASH for row in rows)]
+    if len({row.device for row in rows}) == 1:
+        kept = [column for column in kept if column.title != "device"]
+    return tuple(kept)
+
+
+def named(column: Column, rows: Sequence[Row]) -> str:
+    """The title, with the metric's name in the place of "score"."""
+    metrics = {row.metric for row in rows if row.metric}
+    return metrics.pop() if column.title == "score" and len(metrics) == 1 else column.title
+
+
+def baseline_lines(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
+    """What needs no network: (name, accuracy)."""
+    first = next(iter(rows), None)
+    if first is None or first.trivial_baseline is None:
+        return ()
+    return (
+        ("most frequent class", percent(first.trivial_baseline)),
+        ("linear model", percent(first.linear_baseline)),
+    )

@@ -1,0 +1,32 @@
+"""How and on what it was measured, in one sentence for each device."""
+
+from __future__ import annotations
+
+from edgernn.measure import Plan
+from edgernn.report.report import Report, Target
+
+
+def conditions_line(report: Report) -> str:
+    """Devices, runtimes, threads, processes: what a figure means nothing without."""
+    return " ".join([*(_target(target, report) for target in report.targets), _plan(report.plan)])
+
+
+def _target(target: Target, report: Report) -> str:
+    identity, machine = target.identity, target.machine
+    name = identity.board or identity.cpu or machine.architecture
+    kind = " (virtual machine)" if identity.virtual else ""
+    runs = [cell.runs[0] for cell in report.cells if cell.device == target.name and cell.runs]
+    versions = dict(pair for run in runs for pair in run.versions.items())
+    software = ", ".join(f"{package} {version}" for package, version in versions.items())
+    cores = f"{machine.cores} core{'s' if machine.cores != 1 else ''}"
+    parts = [f"{name}{kind}", f"{cores} {machine.architecture}", machine.system, software]
+    return f"Measured on {target.name}: {', '.join(part for part in parts if part)}."
+
+
+def _plan(plan: Plan) -> str:
+    threads = f"{plan.threads} thread{'s' if plan.threads != 1 else ''}"
+    pinned = f" on CPUs {', '.join(map(str, plan.cpus))}" if plan.cpus else ""
+    return (
+        f"Batch 1, {threads}{pinned}, {plan.processes} processes of at least {plan.min_time_s:g} s "
+        "each, the artefacts in turn."
+    )

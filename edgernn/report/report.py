@@ -1,0 +1,113 @@
+"""What a profile found, as values.  How it is shown is up to the modules beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from edgernn import __version__
+from edgernn.accuracy import Predictions, Truth
+from edgernn.devices.facts import Identity
+from edgernn.devices.runners import Failed, Machine, Port, Skipped
+from edgernn.graph import Shape
+from edgernn.measure import Benchmark, Plan, Run
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What it cost to train the model that an artefact was made from."""
+
+    cell: str
+    units: int
+    layers: int
+    seconds: float
+    seconds_to_best: float
+    epochs_to_best: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What was measured: one model file."""
+
+    file: str
+    sha256: str  # of the model file: what tells two files of one name apart
+    model: str  # what the user calls it: the Keras file's stem
+    backend: str
+    scheme: str  # "unknown" where no manifest tells
+    bytes: int  # with extra files
+    parameters: int | None
+    streaming: bool
+    verification: str  # "passed (2e-7)", "not run", "unknown"
+    source_sha256: str | None  # of the Keras file: artefacts of one source are comparable
+    training: Training | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeakMemory:
+    """Peak resident memory of a process of its own, and what of it was there before the model."""
+
+    peak_bytes: int | None
+    runtime_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """All that was found out about one item on one device.  It grows while a profile runs."""
+
+    device: str
+    item: Item
+    inputs: tuple[Port, ...] = ()  # as the runtime sees them
+    shapes: tuple[tuple[str, Shape], ...] = ()  # of the arguments that were timed, by input
+    assumed_steps: int | None = None  # time is free, and no data told how long sequences are
+    outcome: Failed | Skipped | None = None  # why nothing more is known
+    memory: PeakMemory | None = None
+    predictions: Predictions | None = None
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.device, self.item.file, self.item.sha256)
+
+    @property
+    def benchmark(self) -> Benchmark | None:
+        return Benchmark(runs=self.runs) if self.runs else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A device that took part."""
+
+    name: str
+    machine: Machine
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A profile, complete or not.  Immutable: measuring makes new ones."""
+
+    created: str  # ISO 8601, UTC
+    plan: Plan
+    truth: Truth | None = None
+    targets: tuple[Target, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    edgernn_version: str = __version__
+
+    def cell(self, key: tuple[str, str, str]) -> Cell | None:
+        return next((cell for cell in self.cells if cell.key == key), None)
+
+    def with_cell(self, cell: Cell) -> Report:
+        """The report with this cell in the place of an earlier state of it, or at the end."""
+        return replace(self, cells=_replaced(self.cells, cell, lambda one: one.key))
+
+    def with_target(self, target: Target) -> Report:
+        return replace(self, targets=_replaced(self.targets, target, lambda one: one.name))
+
+
+def _replaced(items: tuple[T, ...], new: T, key: Callable[[T], object]) -> tuple[T, ...]:
+    if any(key(item) == key(new) for item in items):
+        return tuple(new if key(item) == key(new) else item for item in items)
+    return (*items, new)

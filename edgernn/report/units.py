@@ -1,0 +1,63 @@
+"""Figures as a person reads them.  Pure functions, keyed by unit; None is a dash."""
+
+from __future__ import annotations
+
+from edgernn.stats import Interval, Ratio
+
+DASH = "–"
+
+
+def milliseconds(value: float | None) -> str:
+    """Three significant digits: 0.0831 ms, 12.4 ms, 1,204 ms."""
+    return DASH if value is None else f"{significant(value)} ms"
+
+
+def significant(value: float | None) -> str:
+    """Three significant digits, and all digits before the point."""
+    if value is None:
+        return DASH
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    digits = 2
+    scale = abs(value)
+    while scale < 1:
+        scale *= 10
+        digits += 1
+    if abs(value) >= 10:
+        digits = 1
+    return f"{value:.{digits}f}"
+
+
+def file_size(size_bytes: int | None) -> str:
+    """In units of a thousand, as disks and app stores count: 71.2 KB, 42.1 MB."""
+    if size_bytes is None:
+        return DASH
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    if size_bytes < 999_950:
+        return f"{size_bytes / 1e3:.1f} KB"
+    return f"{size_bytes / 1e6:.1f} MB"
+
+
+def count(number: int | None) -> str:
+    return DASH if number is None else f"{number:,}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    return DASH if share is None else f"{100 * share:.{digits}f} %"
+
+
+def percent_interval(interval: Interval | None) -> str:
+    """The bounds in percent: 97.1 to 99.8."""
+    return DASH if interval is None else f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
+
+
+def seconds(value: float | None) -> str:
+    return DASH if value is None else f"{significant(value)} s"
+
+
+def times(ratio: Ratio) -> str:
+    """1.20 ± 0.05: the estimate and half the width of its interval."""
+    return f"{ratio.estimate:.2f} ± {ratio.interval.half_width:.2f}"

@@ -1,0 +1,208 @@
+"""Figures with their uncertainty.  "Not significant" is an answer.
+
+Times are summarised by median and MAD, since their distribution has a long tail to one side.  The
+unit of resampling is the process: calls within one share its luck (memory layout, frequency).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+CONFIDENCE: Final = 0.95
+SIGNIFICANCE: Final = 1 - CONFIDENCE
+RESAMPLES: Final = 10_000
+#: With five pairs of processes the interval of a ratio covers the truth in 94 % of simulated
+#: comparisons (noise 3 % a process, drift 5 % a round), with three in 75 %: too few for a verdict.
+FEWEST_PROCESSES: Final = 5
+
+Values = Sequence[float] | npt.NDArray[Any]
+
+
+class Interval(NamedTuple):
+    """Where the true value lies with 95 % confidence."""
+
+    low: float
+    high: float
+
+    @property
+    def half_width(self) -> float:
+        return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """How many times larger the first of two figures is than the second."""
+
+    estimate: float
+    interval: Interval
+    enough_processes: bool
+
+    @property
+    def significant(self) -> bool:
+        """Whether the data rule out that the two are equal."""
+        return self.enough_processes and not self.interval.low <= 1.0 <= self.interval.high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The first of two figures minus the second, and whether that could be luck."""
+
+    estimate: float
+    interval: Interval | None  # None: the test gives a p-value and no interval
+    p_value: float | None
+
+    @property
+    def significant(self) -> bool:
+        if self.p_value is not None:
+            return self.p_value < SIGNIFICANCE
+        return self.interval is not None and not self.interval.low <= 0.0 <= self.interval.high
+
+
+def median(values: Values) -> float:
+    return float(np.median(np.asarray(values)))
+
+
+def mad(values: Values) -> float:
+    """Median absolute deviation from the median, not scaled to a normal distribution's sigma."""
+    x = np.asarray(values)
+    return float(np.median(np.abs(x - np.median(x))))
+
+
+def percentile(values: Values, percent: float) -> float:
+    """Linear between the two nearest ranks (numpy's default, type 7 of Hyndman and Fan)."""
+    return float(np.percentile(np.asarray(values), percent))
+
+
+def ratio_of_medians(a: Sequence[Values], b: Sequence[Values], *, seed: int = 0) -> Ratio:
+    """The median of `a` over the median of `b`, each a list of processes with their values.
+
+    The figure of a process is its median, that of several processes the median of theirs.  The
+    interval is a percentile bootstrap over processes; process i of `a` was run next to process i
+    of `b`, so pairs are drawn together and a drift of the machine cancels out.
+    """
+    medians_a = np.array([median(values) for values in a])
+    medians_b = np.array([median(values) for values in b])
+    pairs = min(len(medians_a), len(medians_b))
+    if pairs == 0:
+        raise ValueError("a ratio needs at least one process of each")
+    drawn = np.random.default_rng(seed).integers(0, pairs, (RESAMPLES, pairs))
+    ratios = np.median(medians_a[drawn], axis=1) / np.median(medians_b[drawn], axis=1)
+    return Ratio(
+        estimate=median(medians_a) / median(medians_b),
+        interval=_percentile_interval(ratios),
+        enough_processes=pairs >= FEWEST_PROCESSES,
+    )
+
+
+def mean_interval(values: Values, *, seed: int = 0) -> Interval:
+    """Percentile bootstrap of the mean, e.g. of absolute errors (one per sample)."""
+    return _percentile_interval(_resampled_means(np.asarray(values, np.float64), seed))
+
+
+def paired_difference(a: Values, b: Values, *, seed: int = 0) -> Difference:
+    """mean(a) - mean(b) of figures of the same samples, by bootstrap over the samples."""
+    x = np.asarray(a, np.float64) - np.asarray(b, np.float64)
+    return Difference(
+        estimate=float(x.mean()),
+        interval=_percentile_interval(_resampled_means(x, seed)),
+        p_value=None,
+    )
+
+
+def clopper_pearson(successes: int, trials: int) -> Interval:
+    """The exact binomial interval of a proportion (Clopper and Pearson, Biometrika 26, 1934)."""
+    if not 0 <= successes <= trials or trials == 0:
+        raise ValueError(f"{successes} successes of {trials} trials")
+    tail = SIGNIFICANCE / 2
+    k, n = successes, trials
+    low = 0.0 if k == 0 else _solve(lambda p: regularized_beta(p, k, n - k + 1) - tail)
+    high = 1.0 if k == n else _solve(lambda p: regularized_beta(p, k + 1, n - k) - (1 - tail))
+    return Interval(low, high)
+
+
+def mcnemar(right_a: npt.NDArray[np.bool_], right_b: npt.NDArray[np.bool_]) -> Difference:
+    """The difference of two accuracies on the same samples, by McNemar's exact test.
+
+    Only samples on which exactly one of the two is right say anything: under equality each is as
+    likely to be either's, so their count is binomial with p = 1/2 (two-sided p-value).
+    """
+    only_a = int(np.count_nonzero(right_a & ~right_b))
+    only_b = int(np.count_nonzero(right_b & ~right_a))
+    return Difference(
+        estimate=float(right_a.mean() - right_b.mean()),
+        interval=None,
+        p_value=sign_test(only_a, only_b),
+    )
+
+
+def sign_test(wins: int, losses: int) -> float:
+    """Two-sided p-value of so many wins and losses, were both equally likely."""
+    n, fewer = wins + losses, min(wins, losses)
+    if wins == losses:
+        return 1.0
+    return min(1.0, 2 * regularized_beta(0.5, n - fewer, fewer + 1))
+
+
+def regularized_beta(x: float, a: float, b: float) -> float:
+    """I_x(a, b), the distribution function of the beta distribution; also of the binomial:
+
+    P(X >= k) = I_p(k, n - k + 1).  By the continued fraction (DLMF 8.17.22), which converges fast
+    left of the mean; right of it, I_x(a, b) = 1 - I_(1-x)(b, a).
+    """
+    if x <= 0.0:
+        return 0.0
+    if x >= 1.0:
+        return 1.0
+    if x > (a + 1) / (a + b + 2):
+        return 1.0 - regularized_beta(1.0 - x, b, a)
+    log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    log_front += a * math.log(x) + b * math.log1p(-x)
+    return math.exp(log_front) / (a * _continued_fraction(x, a, b))
+
+
+def _continued_fraction(x: float, a: float, b: float) -> float:
+    """1 + d1/(1 + d2/(1 + …)), evaluated from the far end; d_m as in DLMF 8.17.23."""
+    terms = 60 + int(4 * math.sqrt(max(a, b)))
+    value = 1.0
+    for term in range(terms, 0, -1):
+        m = term // 2
+        if term % 2:
+            d = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        else:
+            d = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        value = 1.0 + d / value
+    return value
+
+
+def _solve(rising: Callable[[float], float]) -> float:
+    """The root of a rising function on [0, 1], by bisection down to neighbouring floats."""
+    low, high = 0.0, 1.0
+    while (middle := (low + high) / 2) not in (low, high):
+        if rising(middle) > 0:
+            high = middle
+        else:
+            low = middle
+    return middle
+
+
+def _resampled_means(x: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.float64]:
+    """Means of RESAMPLES samples drawn with replacement, a few at a time to spare memory."""
+    random = np.random.default_rng(seed)
+    rows = max(1, 1_000_000 // len(x))
+    return np.concatenate(
+        [
+            x[random.integers(0, len(x), (min(rows, RESAMPLES - done), len(x)))].mean(axis=1)
+            for done in range(0, RESAMPLES, rows)
+        ]
+    )
+
+
+def _percentile_interval(resampled: npt.NDArray[np.float64]) -> Interval:
+    low, high = np.percentile(resampled, [100 * SIGNIFICANCE / 2, 100 * (1 - SIGNIFICANCE / 2)])
+    return Interval(float(low), float(high))
