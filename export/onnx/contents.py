@@ -35,8 +35,8 @@ def read_contents(content: bytes) -> Contents:
         bytes=len(content),
         inputs=tuple(map(_line, model.graph.input)),
         outputs=tuple(map(_line, model.graph.output)),
-        operators=operators,
-        weight_bytes=weight_bytes,
+        operators=dict(operators),
+        weight_bytes=dict(weight_bytes),
         metadata={entry.key: entry.value for entry in model.metadata_props},
     )
 

@@ -66,8 +66,8 @@ class _Reader:
             bytes=len(self._content),
             inputs=inputs,
             outputs=outputs,
-            operators=operators,
-            weight_bytes=+weight_bytes,
+            operators=dict(operators),
+            weight_bytes=dict(+weight_bytes),
             metadata=dict(self._metadata()),
         )
 

@@ -1,0 +1,233 @@
+"""`edgernn export`: artefacts or one clear line, nothing in between."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from edgernn import errors
+from edgernn.artefact import VerificationStatus, read_manifest
+from edgernn.cli import INTERRUPTED
+from edgernn.devices.runners import Skipped
+from edgernn.export import pipeline, verify
+from edgernn.export.backends import BACKENDS, backend_named
+from tests.golden import GOLDEN
+
+SMALL = GOLDEN / "small_gru.keras"
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+def test_a_model_becomes_checked_artefacts_and_a_manifest(edgernn, tmp_path):
+    ran = edgernn("export", SMALL, "-o", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    assert names(tmp_path / "out") == {"small_gru.onnx", "small_gru.tflite", "model.json"}
+    for artefact in read_manifest(tmp_path / "out"):
+        assert artefact.verification.status is VerificationStatus.PASSED
+        assert artefact.verification.max_error < 1e-6
+        assert artefact.name in ran.out
+
+
+def test_schemes_and_steps_of_one_model_lie_side_by_side(edgernn, tmp_path):
+    for options in ([], ["--scheme", "float16"], ["--streaming"]):
+        assert edgernn("export", SMALL, "-o", tmp_path, "--to", "onnx", *options).code == 0
+    assert names(tmp_path) == {
+        "small_gru.onnx",
+        "small_gru.float16.onnx",
+        "small_gru.step.onnx",
+        "model.json",
+    }
+
+
+def test_json_on_stdout_is_the_manifests_entries(edgernn, tmp_path):
+    ran = edgernn("export", SMALL, "-o", tmp_path, "--json", "--labels", "a, b,c")
+    entries = json.loads(ran.out)
+    assert [entry["backend"] for entry in entries] == ["onnx", "tflite"]
+    assert entries == json.loads((tmp_path / "model.json").read_text())["artefacts"]
+    assert entries[0]["labels"] == ["a", "b", "c"]
+
+
+def test_labels_and_the_sources_checksum_are_in_the_files(edgernn, tmp_path):
+    edgernn("export", SMALL, "-o", tmp_path, "--labels", "a,b,c")
+    for suffix in ("onnx", "tflite"):
+        told = edgernn("inspect", tmp_path / f"small_gru.{suffix}", "--json")
+        metadata = json.loads(told.out)["metadata"]
+        assert json.loads(metadata["labels"]) == ["a", "b", "c"]
+        assert metadata["source_sha256"] == read_manifest(tmp_path)[0].source.sha256
+
+
+def test_no_verify_is_said_in_the_manifest(edgernn, tmp_path):
+    edgernn("export", SMALL, "-o", tmp_path, "--no-verify")
+    statuses = {artefact.verification.status for artefact in read_manifest(tmp_path)}
+    assert statuses == {VerificationStatus.NOT_RUN}
+
+
+def damaged(tmp_path: Path, name: str, content: bytes) -> Path:
+    path = tmp_path / name
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error"),
+    [
+        ("missing.keras", None, errors.ModelFileError),
+        ("notes.keras", b"not a model", errors.ModelFileError),
+        ("empty.h5", b"", errors.ModelFileError),
+        ("cut.keras", SMALL.read_bytes()[:-400], errors.ModelFileError),
+        ("photo.jpg", b"\xff\xd8\xff", errors.ModelFileError),
+        ("weights.h5", (GOLDEN / "small_gru.weights.h5").read_bytes(), errors.ModelFileError),
+        ("lambda.keras", (GOLDEN / "with_lambda.keras").read_bytes(), errors.UnsupportedLayer),
+    ],
+)
+def test_a_model_that_cannot_be_read_is_one_line_an_exit_code_and_no_file(
+    edgernn, tmp_path, name, content, error
+):
+    path = tmp_path / name if content is None else damaged(tmp_path, name, content)
+    ran = edgernn("export", path, "-o", tmp_path / "out")
+    assert ran.code == error.code
+    assert ran.err.startswith("edgernn: ")
+    assert ran.err.count("\n") == 1
+    assert ran.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_layer_that_cannot_be_expressed_is_named_with_its_place_and_a_remedy(edgernn, tmp_path):
+    ran = edgernn("export", GOLDEN / "gelu_gru.keras", "-o", tmp_path / "out", "--to", "onnx")
+    assert ran.code == errors.UnsupportedLayer.code
+    assert "'odd_gru'" in ran.err
+    assert "gelu" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_step_model_of_a_bidirectional_layer_is_refused(edgernn, tmp_path):
+    model = GOLDEN / "bidirectional_gru.keras"
+    ran = edgernn("export", model, "-o", tmp_path / "out", "--streaming")
+    assert ran.code == errors.UnsupportedLayer.code
+    assert "both" in ran.err
+
+
+def off_by_a_little(graph):
+    """The same graph, every bias too large by 0.01: a mistake that only running it shows."""
+    layers = tuple(
+        replace(layer, bias=layer.bias + np.float32(0.01)) if "bias" in layer.weights else layer
+        for layer in graph.layers
+    )
+    return replace(graph, layers=layers)
+
+
+@pytest.mark.parametrize("backend", list(BACKENDS))
+def test_an_artefact_that_disagrees_is_not_handed_over(edgernn, tmp_path, monkeypatch, backend):
+    honest = backend_named(backend)
+
+    def lower(graph, *, metadata):
+        return honest.lower(off_by_a_little(graph), metadata=metadata)
+
+    lying = SimpleNamespace(
+        NAME=honest.NAME, SUFFIX=honest.SUFFIX, SCHEMES=honest.SCHEMES, lower=lower
+    )
+    monkeypatch.setattr(pipeline, "backend_named", lambda _name: lying)
+    ran = edgernn("export", SMALL, "-o", tmp_path / "out", "--to", backend)
+    assert ran.code == errors.VerificationError.code
+    assert "'probabilities' is off by" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+class Interrupting:
+    """Stands for progress on the terminal; presses Ctrl-C when the given phase begins."""
+
+    def __init__(self, phase: str) -> None:
+        self.phase = phase
+
+    @contextmanager
+    def __call__(self, first_phase: str):
+        self.enter(first_phase)
+        yield self.enter
+
+    def enter(self, phase: str) -> None:
+        if phase == self.phase:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "phase", ["reading", "writing onnx", "checking onnx", "writing tflite", "checking tflite"]
+)
+def test_ctrl_c_in_any_phase_leaves_nothing(edgernn, tmp_path, monkeypatch, phase):
+    monkeypatch.setattr("edgernn.cli.export.progress_line", Interrupting(phase))
+    ran = edgernn("export", SMALL, "-o", tmp_path / "out")
+    assert ran.code == INTERRUPTED
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_real_ctrl_c_while_files_are_made_leaves_nothing(tmp_path):
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgernn", "export", SMALL, "-o", out],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not out.exists() and process.poll() is None:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert err.strip() == "edgernn: interrupted; nothing was left half-written"
+    assert not out.exists()
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
+    """A limit on the size of files makes the real write fail, as a full disk does."""
+
+    def no_file_over_1000_bytes() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "edgernn", "export", SMALL, "-o", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        preexec_fn=no_file_over_1000_bytes,
+    )
+    assert ran.returncode == errors.OutputError.code
+    assert ran.stderr.startswith("edgernn: cannot write to")
+    assert ran.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_runtime_that_is_not_installed_is_a_reason_in_the_manifest(
+    edgernn, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        verify, "run_cases", lambda *_, **__: Skipped(reason="onnxruntime is not installed")
+    )
+    ran = edgernn("export", SMALL, "-o", tmp_path, "--to", "onnx")
+    assert ran.code == 0
+    assert "onnxruntime is not installed" in ran.out
+    (artefact,) = read_manifest(tmp_path)
+    assert artefact.verification.status is VerificationStatus.SKIPPED
+
+
+def test_a_folder_that_cannot_be_written_is_named(edgernn, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    ran = edgernn("export", SMALL, "-o", tmp_path / "file" / "out")
+    assert ran.code == errors.OutputError.code
+    assert "Choose another folder" in ran.err
+
+
+def test_a_typo_in_a_format_lists_the_formats(edgernn, tmp_path):
+    ran = edgernn("export", SMALL, "-o", tmp_path, "--to", "onnx,tflit")
+    assert ran.code == 2
+    assert "'tflit' is not one of onnx, tflite" in ran.err
