@@ -1,0 +1,141 @@
+"""The step model under construction: its layers so far, and what time means on each edge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+
+from edgernn.errors import UnsupportedLayer
+from edgernn.graph import (
+    Affine,
+    AnyNotEqual,
+    ApplyMask,
+    Concatenate,
+    DType,
+    Graph,
+    Layer,
+    Merge,
+    MergeKind,
+    Shape,
+    Slice,
+    TensorSpec,
+    infer,
+)
+from edgernn.streaming.states import Ports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Time:
+    """What an edge of the step model is to the whole model's edge of the same name."""
+
+    is_sequence: bool  # axis 1 is the streamed time, one step of it; else there is no such axis
+    # The first calls for which the whole model has no element.  Below zero: elements that the
+    # whole model has before the first call, all of them zeros.
+    warm_up: int = 0
+
+
+#: Untouched by time: a parameter of the call, or the result for the sequence so far.
+STILL = Time(is_sequence=False)
+
+
+class Stepper:
+    """Collects the layers of the step model."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.ports = Ports.of(graph)
+        self.layers: list[Layer] = []
+        self.specs: dict[str, TensorSpec] = {}
+        self.times: dict[str, Time] = {}
+        self.renamed: dict[str, str] = {}  # edges of the whole model that go by another name here
+        self._names = {layer.name for layer in graph.layers}
+        self._ready: dict[int, str] = {}
+
+    def define(self, edge: str, spec: TensorSpec, time: Time) -> None:
+        self.specs[edge] = spec
+        self.times[edge] = time
+
+    def add(self, layer: Layer) -> str:
+        """Adds a layer; its first output."""
+        self.layers.append(layer)
+        written = infer(layer, [self.specs[edge] for edge in layer.reads])
+        self.specs.update(zip(layer.writes, written, strict=True))
+        return layer.writes[0]
+
+    def new_state(self, wanted: str, shape: Shape, dtype: DType = DType.FLOAT32) -> str:
+        """An input for what the call before left, zeros at first; `ports.hand_on` must follow."""
+        name = self.ports.new_state(wanted, shape, dtype)
+        self.define(name, TensorSpec(shape=shape, dtype=dtype), STILL)
+        return name
+
+    def name(self, wanted: str) -> str:
+        """`wanted`, made unlike the name of any layer or edge."""
+        name = self.ports.unique(wanted)
+        while name in self._names:
+            name = self.ports.unique(wanted)
+        self._names.add(name)
+        return name
+
+    def shift(self, layer: Layer, purpose: str, newest: str, length: int) -> str:
+        """The newest element with the `length` before it, [B, length + 1, ...]: a state."""
+        spec = self.specs[newest]
+        shape = (spec.shape[0], length, *spec.shape[2:])
+        state = self.new_state(f"{layer.name}_{purpose}", shape, spec.dtype)
+        joined = self.name(f"{layer.name}/{purpose}")
+        self.add(Concatenate(name=joined, inputs=(state, newest), output=joined, axis=1))
+        kept = self.name(f"{layer.name}/{purpose}/kept")
+        self.ports.hand_on(
+            state, self.add(Slice(name=kept, input=joined, output=kept, axis=1, start=1))
+        )
+        return joined
+
+    def ones(self, layer: Layer, like: str) -> str:
+        """float [B, 1, 1], all 1: made of the sequence `like`, for want of constants."""
+        first = self.name(f"{layer.name}/first_feature")
+        self.add(Slice(name=first, input=like, output=first, axis=2, stop=1))
+        one = self.name(f"{layer.name}/one")
+        nothing, unit = np.zeros(1, np.float32), np.ones(1, np.float32)
+        return self.add(Affine(name=one, input=first, output=one, scale=nothing, offset=unit))
+
+    def ready(self, layer: Layer, like: str, warm_up: int) -> str:
+        """bool [B, 1]: at least `warm_up` calls came before this one."""
+        if warm_up not in self._ready:
+            one = self.ones(layer, like)
+            true = self.name(f"{layer.name}/true")
+            self.add(AnyNotEqual(name=true, input=one, output=true, value=0.0))
+            calls = self.shift(layer, "calls", true, warm_up)
+            oldest = self.name(f"{layer.name}/ready")
+            self.add(Slice(name=oldest, input=calls, output=oldest, axis=1, stop=1))
+            self._ready[warm_up] = oldest
+        return self._ready[warm_up]
+
+    def valid_steps(self, layer: Layer, edge: str, mask: str | None) -> str | None:
+        """The mask bool [B, 1] of steps that count on `edge`; None if all do."""
+        warm_up = self.times[edge].warm_up
+        if warm_up <= 0:
+            return mask
+        ready = self.ready(layer, edge, warm_up)
+        if mask is None:
+            return ready
+        both = self.name(f"{layer.name}/counts")
+        merged = Merge(name=both, inputs=(mask, ready), output=both, kind=MergeKind.AND)
+        return self.add(merged)
+
+    def silent_before_start(self, layer: Layer, edge: str) -> str:
+        """The edge, with zeros for the steps of its warm-up."""
+        ready = self.valid_steps(layer, edge, None)
+        if ready is None:
+            return edge
+        name = self.name(f"{layer.name}/started")
+        return self.add(ApplyMask(name=name, input=edge, mask=ready, output=name))
+
+    def refuse(self, layer: Layer, reason: str, remedy: str) -> NoReturn:
+        raise UnsupportedLayer(
+            layer=layer.name,
+            kind=type(layer).__name__,
+            where=f"the streaming form of '{self.graph.name}'",
+            reason=reason,
+            remedy=remedy,
+        )
