@@ -92,7 +92,9 @@ class Edges:
 
     def forms(self, edge: str) -> tuple[Form, ...]:
         """The forms that are there, the first one first."""
-        return tuple(self._forms(edge))
+        if edge not in self._values:
+            return (PLAIN,)  # deferred, and not made for the mere question
+        return tuple(self._values[edge])
 
     def read_any(self, edge: str, *allowed: Layout) -> tuple[Value, Form]:
         """The edge in a form that costs nothing, if it is one of the allowed layouts."""

@@ -24,16 +24,23 @@ _ZERO: Final = np.zeros((), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Where the steps of a sequence go, and come back from."""
+
+    steps: Value  # int64 [B, T, 1]: the valid ones first, each kind in its order
+    counts: Value  # int64 [B, T]: valid steps up to and including this one
+    ones: Value  # int64 [B, T]: 1 for a valid step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Compaction:
-    """What a mask bool [B, T] means for the steps of a sequence."""
+    """What a mask means for the steps of a sequence."""
 
     edge: str
     reversed: bool  # the values below are those of the mask reversed in time
     mask: Value  # bool [B, T]
-    order: Value  # int64 [B, T, 1]: valid steps first, each kind in its order
-    counts: Value  # int64 [B, T]: valid steps up to and including this one
-    ones: Value  # int64 [B, T]: 1 for a valid step
     lengths: Value  # int32 [B]: valid steps
+    order: Order | None  # None for a single step, which stays where it is
 
 
 def compaction(edge: str, is_reversed: bool, edges: Edges) -> Compaction:
@@ -41,20 +48,24 @@ def compaction(edge: str, is_reversed: bool, edges: Edges) -> Compaction:
     key = ("compaction", edge, is_reversed)
     mask = edges.read(edge, Form(reversed=is_reversed))
     if key not in edges.shared:
-        edges.shared[key] = _compute(edge, mask, edges)
-    order, counts, ones, lengths = edges.shared[key]
+        single = edges.spec(edge).shape[1] == 1
+        edges.shared[key] = _single_step(mask, edges) if single else _ordered(edge, mask, edges)
+    lengths, *order = edges.shared[key]
     return Compaction(
         edge=edge,
         reversed=is_reversed,
         mask=mask,
-        order=order,
-        counts=counts,
-        ones=ones,
         lengths=lengths,
+        order=Order(steps=order[0], counts=order[1], ones=order[2]) if order else None,
     )
 
 
-def _compute(edge: str, mask: Value, edges: Edges) -> tuple[Value, ...]:
+def _single_step(mask: Value, edges: Edges) -> tuple[Value, ...]:
+    ones = edges.builder.op("Cast", mask, to=INT32)
+    return (edges.builder.op("Squeeze", ones, axes=int64([1])),)
+
+
+def _ordered(edge: str, mask: Value, edges: Edges) -> tuple[Value, ...]:
     builder = edges.builder
     steps = edges.spec(edge).shape[1]
     ones = builder.op("Cast", mask, to=INT64)
@@ -63,12 +74,8 @@ def _compute(edge: str, mask: Value, edges: Edges) -> tuple[Value, ...]:
     _, order = builder.ops("TopK", ones, size, outputs=(True, True), attributes={"axis": 1})
     counts = builder.op("CumSum", ones, builder.constant(int64([1])[0]))
     total = builder.op("Gather", counts, builder.constant(int64([-1])[0]), axis=1)
-    return (
-        builder.op("Unsqueeze", order, axes=int64([2])),
-        counts,
-        ones,
-        builder.op("Cast", total, to=INT32),
-    )
+    lengths = builder.op("Cast", total, to=INT32)
+    return lengths, builder.op("Unsqueeze", order, axes=int64([2])), counts, ones
 
 
 def compacted(layer: Recurrent, mask: Compaction, edges: Edges) -> Value:
@@ -77,10 +84,12 @@ def compacted(layer: Recurrent, mask: Compaction, edges: Edges) -> Value:
     producer = edges.producer(edge)
     if isinstance(producer, ApplyMask) and producer.mask == mask.edge:
         edge = producer.input  # steps set to zero are skipped anyway
+    if mask.order is None:
+        return edges.read(edge, Form(Layout.TIME_BATCH, mask.reversed))
     key = ("compacted", edge, mask.edge, mask.reversed)
     if key not in edges.shared:
         x = edges.read(edge, Form(reversed=mask.reversed))
-        gathered = edges.builder.op("GatherND", x, mask.order, batch_dims=1)
+        gathered = edges.builder.op("GatherND", x, mask.order.steps, batch_dims=1)
         edges.shared[key] = (edges.builder.op("Transpose", gathered, perm=[1, 0, 2]),)
     return edges.shared[key][0]
 
@@ -107,11 +116,13 @@ def expanded(
     step that is the position -1, or the number of valid steps if time runs backward: both name a
     position behind the last valid one, where the operator left zeros, as they should be.
     """
+    if mask.order is None:
+        return sequence, Form(Layout.TIME_BATCH, backward)
     builder = edges.builder
     batch_first = builder.op("Transpose", sequence, perm=[1, 0, 2])
     # Steps processed before this one, and this one too unless it is masked, less one.
-    taken = mask.ones if backward else builder.constant(int64([1])[0])
-    position = builder.op("Sub", mask.counts, taken)
+    taken = mask.order.ones if backward else builder.constant(int64([1])[0])
+    position = builder.op("Sub", mask.order.counts, taken)
     indices = builder.op("Unsqueeze", position, axes=int64([2]))
     result = builder.op("GatherND", batch_first, indices, batch_dims=1)
     if layer.zero_output_for_mask:

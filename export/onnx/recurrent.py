@@ -59,7 +59,9 @@ def recurrent(layer: Recurrent, edges: Edges) -> None:
     wants_last = edges.is_needed(layer.state_h) or (
         not layer.return_sequences and edges.is_needed(layer.output)
     )
-    outputs = [wants_sequence, wants_last]
+    # The outputs of one step are its final state: [1, B, H] either way.
+    is_single = edges.spec(layer.input).shape[1] == 1
+    outputs = [wants_sequence and not is_single, wants_last or (wants_sequence and is_single)]
     if isinstance(layer, Lstm):
         outputs.append(edges.is_needed(layer.state_c))
     if not any(outputs):
@@ -75,7 +77,9 @@ def recurrent(layer: Recurrent, edges: Edges) -> None:
         attributes=_attributes(layer, edges, backward=backward),
     )
     if wants_sequence:
-        sequence = edges.builder.op("Squeeze", results[0], axes=_SECOND)
+        sequence = results[1]
+        if not is_single:
+            sequence = edges.builder.op("Squeeze", results[0], axes=_SECOND)
         form = Form(Layout.TIME_BATCH, backward)
         if mask is not None:
             sequence = masks.without_empty_rows(layer, mask, sequence, edges)
@@ -84,7 +88,7 @@ def recurrent(layer: Recurrent, edges: Edges) -> None:
     for state, initial, result in zip(
         _state_edges(layer), _initial_edges(layer), results[1:], strict=True
     ):
-        if result != ABSENT:
+        if result != ABSENT and (state != layer.state_h or wants_last):
             final = edges.builder.op("Squeeze", result, axes=_FIRST)
             if mask is not None:
                 final = masks.without_empty_rows(layer, mask, final, edges)

@@ -53,7 +53,11 @@ def repeat(layer: Repeat, edges: Edges) -> None:
     )
     layout = Layout.TIME_BATCH if for_recurrent else Layout.BATCH_TIME
     axis = layout.position(1)
-    once = edges.builder.op("Unsqueeze", edges.read(layer.input), axes=int64([axis]))
+    x = edges.read(layer.input)
+    once = edges.builder.op("Unsqueeze", x, axes=int64([axis]))
+    if layer.times == 1:
+        edges.define(layer.output, once, Form(layout))
+        return
     tiles = [1, 1, 1]
     tiles[axis] = layer.times
     count = edges.builder.constant(int64(tiles))

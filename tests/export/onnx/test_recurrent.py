@@ -57,6 +57,7 @@ _EXPRESSIBLE = [
 
 @KINDS
 @pytest.mark.parametrize("mask", [None, "carry", "zero"])
+@pytest.mark.parametrize("time", [None, 1])
 @pytest.mark.parametrize(
     ("return_sequences", "go_backwards", "has_initial_state"),
     list(product([False, True], repeat=3)),
@@ -64,11 +65,12 @@ _EXPRESSIBLE = [
 def test_output_and_states_are_those_of_the_reference(
     kind: type[Recurrent],
     mask: str | None,
+    time: int | None,
     return_sequences: bool,
     go_backwards: bool,
     has_initial_state: bool,
 ) -> None:
-    inputs = [sequence()]
+    inputs = [sequence(time)]
     options: dict[str, Any] = {}
     if has_initial_state:
         names = ["initial_h", "initial_c"] if kind is Lstm else ["initial_h"]
@@ -205,3 +207,10 @@ def test_weights_that_two_layers_share_are_stored_once() -> None:
     shared = assert_agrees(graph_of(inputs, first, second, outputs=["a", "b"]))
     weights = sum(np.asarray(weight).nbytes for weight in first.weights.values())
     assert len(shared.content) < 1.05 * weights + 2000
+
+
+def test_steps_are_not_set_to_zero_for_a_layer_that_skips_them() -> None:
+    lowered = assert_agrees(
+        graph_of(sequence(), *masked_input(), cell(Gru, mask="mask", source="masked"))
+    )
+    assert "Where" not in operators(lowered)
