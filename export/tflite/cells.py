@@ -17,7 +17,15 @@ from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.activation import activate
 from edgernn.export.tflite.builder import Subgraph, Tensor
 from edgernn.export.tflite.weights import Floats, constant, floats
-from edgernn.graph import FloatArray, Gru, Lstm, Recurrent, SimpleRnn, as_float32
+from edgernn.graph import (
+    ActivationKind,
+    FloatArray,
+    Gru,
+    Lstm,
+    Recurrent,
+    SimpleRnn,
+    as_float32,
+)
 
 _Array = TypeVar("_Array", bound=np.ndarray[Any, Any])
 
@@ -115,8 +123,7 @@ def step(
 
 
 def _gru_step(graph: Subgraph, layer: Gru, source: InputSide, h: Tensor) -> Tensor:
-    gates = activate(graph, layer.recurrent_activation, source.with_state(graph, 0, h))
-    z, r = ops.split(graph, gates, 2)
+    z, r = _opened(graph, layer, source.with_state(graph, 0, h), 2)
     if layer.reset_after:
         candidate = source.blocks[1]
         bias = None
@@ -137,12 +144,19 @@ def _gru_step(graph: Subgraph, layer: Gru, source: InputSide, h: Tensor) -> Tens
 def _lstm_step(
     graph: Subgraph, layer: Lstm, source: InputSide, h: Tensor, c: Tensor
 ) -> tuple[Tensor, Tensor]:
-    gates = activate(graph, layer.recurrent_activation, source.with_state(graph, 0, h))
-    i, f, o = ops.split(graph, gates, 3)
+    i, f, o = _opened(graph, layer, source.with_state(graph, 0, h), 3)
     n = activate(graph, layer.activation, source.with_state(graph, 1, h))
     kept, taken = ops.multiply(graph, f, c), ops.multiply(graph, i, n)
     new_c = ops.add(graph, kept, taken)
     return ops.multiply(graph, o, activate(graph, layer.activation, new_c)), new_c
+
+
+def _opened(graph: Subgraph, layer: Gru | Lstm, block: Tensor, count: int) -> Sequence[Tensor]:
+    """The block's gates, opened together; one by one where the function looks at all units."""
+    function = layer.recurrent_activation
+    if function.kind in {ActivationKind.SOFTMAX, ActivationKind.LOG_SOFTMAX}:
+        return [activate(graph, function, gate) for gate in ops.split(graph, block, count)]
+    return ops.split(graph, activate(graph, function, block), count)
 
 
 def _block(layer: Recurrent, names: str, recurrent_bias: FloatArray | None = None) -> Block:
