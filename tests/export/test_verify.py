@@ -17,6 +17,9 @@ from edgernn.export.verify import judged, relative_error, worst_error
         ([0.5], [0.25], 0.25),  # small outputs are compared absolutely
         ([110.0, 0.0], [100.0, 0.0], 0.1),  # large ones relative to the largest
         ([np.nan], [1.0], np.inf),
+        ([1.0], [np.nan], np.inf),
+        ([np.inf], [1.0], np.inf),
+        ([np.nan, np.inf, 1.0], [np.nan, np.inf, 1.5], 0.5 / 1.5),
         ([[1.0]], [1.0], np.inf),
         ([], [], 0.0),
     ],
