@@ -5,21 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final
 
 from edgernn.artefact import Source
 from edgernn.errors import ModelFileError
 from edgernn.export.keras_archive import CONFIG, METADATA, WEIGHTS, opened_archive
 from edgernn.export.keras_call import LayerWeights
-from edgernn.export.keras_config import RESAVE, LayerConfig, model_tree, parse_json
-from edgernn.export.keras_model import KerasModel, Translated, translate
+from edgernn.export.keras_config import LayerConfig, model_tree, parse_json
+from edgernn.export.keras_model import KerasModel, Translated, config_errors, translate
 from edgernn.export.keras_version import KerasVersion, keras_version
 
 __all__ = ["KerasModel", "read_model"]
 
 _ZIP_MAGIC: Final = b"PK"
 _HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
-_Result = TypeVar("_Result")
 
 
 def read_model(path: Path) -> KerasModel:
@@ -38,7 +37,8 @@ def read_model(path: Path) -> KerasModel:
             f"{path.name} is neither a .keras archive nor an .h5 file",
             remedy="Give a model that was saved with model.save('model.keras')",
         )
-    translated, version = _guarded(lambda: read(path))
+    with config_errors():
+        translated, version = read(path)
     source = Source(
         file=path.name,
         sha256=digest,
@@ -73,19 +73,6 @@ def _sha256(file: BinaryIO) -> str:
     while chunk := file.read(1 << 20):
         digest.update(chunk)
     return digest.hexdigest()
-
-
-def _guarded(read: Callable[[], _Result]) -> _Result:
-    """A config of unforeseen structure is a damaged file, not a bug.  The cause is kept."""
-    try:
-        return read()
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
-        raise ModelFileError(
-            f"the model's config is not what Keras writes ({type(error).__name__}: {error})",
-            remedy=RESAVE,
-        ) from error
-    except RecursionError as error:
-        raise ModelFileError("the model's config is nested too deeply", remedy=RESAVE) from error
 
 
 def _read_archive(path: Path) -> tuple[Translated, KerasVersion]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +32,23 @@ class Translated:
 
     graph: Graph
     warnings: tuple[str, ...]
+
+
+@contextmanager
+def config_errors() -> Iterator[None]:
+    """A config of a structure that Keras does not write is a damaged model, not a bug.
+
+    Around all that reads a config; the cause is kept for a bug report.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise ModelFileError(
+            f"the model's config is not what Keras writes ({type(error).__name__}: {error})",
+            remedy=RESAVE,
+        ) from error
+    except RecursionError as error:
+        raise ModelFileError("the model's config is nested too deeply", remedy=RESAVE) from error
 
 
 def translate(

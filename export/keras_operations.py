@@ -329,7 +329,8 @@ def _reduced(kind: MergeKind) -> _Translate:
                 along_features = joined_axis in (-1, 2)
                 if along_features and kind is MergeKind.OR and any(p.everywhere for p in parts):
                     return AllValid()
-                masks = [edge for part in parts if (edge := as_mask(call, part.mask)) is not None]
+                known = [as_mask(call, part.mask) for part in parts]
+                masks = [mask for mask in known if mask is not None]
                 if len(masks) != len(parts):
                     return unknown
                 if along_features:
