@@ -1,0 +1,80 @@
+"""Builds the C library and its binding: a cffi module of one stable-ABI extension.
+
+`setup.py` names `builder`; a compiler and nothing else is needed.  The declarations repeat those
+of c/ernn.h that Python uses; the compiler checks that they agree.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cffi import FFI
+
+_SOURCES = Path("edgernn/runtime/c")
+
+# Exact integers and repeatable floats: -ffp-contract=off keeps the compiler from joining a product
+# and a sum that the arithmetic's definition rounds apart.  MSVC's /fp:precise does the same.
+_COMPILE_ARGS = ["/O2", "/fp:precise"] if os.name == "nt" else ["-O3", "-ffp-contract=off"]
+
+_DECLARATIONS = """
+typedef int... ernn_status;
+typedef int... ernn_isa;
+typedef int... ernn_dtype;
+#define ERNN_ISA_COUNT ...
+
+typedef struct { ...; } ernn_model;
+typedef struct ernn_session ernn_session;
+typedef struct {
+  const char *name;
+  ernn_dtype dtype;
+  uint32_t is_sequence;
+  uint32_t steps;
+  uint32_t width;
+  uint32_t state;
+  ...;
+} ernn_port;
+typedef struct { void *data; uint32_t steps; ...; } ernn_rows;
+typedef struct { ernn_isa isa; uint32_t max_steps; ...; } ernn_options;
+
+const char *ernn_status_text(ernn_status status);
+const char *ernn_isa_name(ernn_isa isa);
+ernn_isa ernn_isa_best(void);
+int ernn_isa_available(ernn_isa isa);
+
+ernn_status ernn_open(ernn_model *model, const void *bytes, size_t size);
+uint32_t ernn_input_count(const ernn_model *model);
+uint32_t ernn_output_count(const ernn_model *model);
+ernn_status ernn_input(const ernn_model *model, uint32_t index, ernn_port *port);
+ernn_status ernn_output(const ernn_model *model, uint32_t index, ernn_port *port);
+int ernn_is_streaming(const ernn_model *model);
+const char *ernn_label(const ernn_model *model, uint32_t index);
+ernn_status ernn_metadata_at(const ernn_model *model, uint32_t index, const char **key,
+                             const char **value);
+
+ernn_status ernn_session_size(const ernn_model *model, const ernn_options *options, size_t *bytes);
+ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
+                              size_t arena_bytes, const ernn_options *options);
+void ernn_reset(ernn_session *session);
+ernn_isa ernn_session_isa(const ernn_session *session);
+ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs);
+ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
+ernn_status ernn_output_steps(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
+size_t ernn_state_size(const ernn_session *session);
+ernn_status ernn_state_save(const ernn_session *session, void *bytes, size_t size);
+ernn_status ernn_state_restore(ernn_session *session, const void *bytes, size_t size);
+"""
+
+builder = FFI()
+builder.cdef(_DECLARATIONS)
+builder.set_source(
+    "edgernn.runtime._ernn",
+    '#include "ernn.h"',
+    sources=sorted(str(path) for path in _SOURCES.glob("*.c")),
+    include_dirs=[str(_SOURCES)],
+    extra_compile_args=_COMPILE_ARGS,
+    py_limited_api=True,
+    # Without a compiler everything but the native runtime still installs; using it then raises
+    # MissingRuntime, which says so.
+    optional=True,
+)

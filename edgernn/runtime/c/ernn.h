@@ -1,0 +1,248 @@
+/* ernn.h: runs .ernn models (GRU, LSTM and what stands around them) in float32 or in integers.
+ *
+ * C99, no dependencies, no allocation, no file access.  A model is read in place from memory that
+ * the caller holds (a mapped file, a flash section); any number of threads may share it.  A
+ * session holds what changes: states and buffers, in an arena that the caller provides.  One
+ * session serves one thread at a time.
+ *
+ *     #include "ernn.h"
+ *
+ *     ernn_model model;
+ *     ernn_status status = ernn_open(&model, bytes, size);     // bytes: 64-byte aligned
+ *     if (status != ERNN_OK) puts(ernn_status_text(status));
+ *
+ *     size_t arena_bytes;
+ *     ernn_session *session;
+ *     ernn_session_size(&model, NULL, &arena_bytes);
+ *     ernn_session_init(&session, &model, arena, arena_bytes, NULL);
+ *
+ *     float frame[40], scores[10];
+ *     const void *inputs[] = {frame};
+ *     void *outputs[] = {scores};
+ *     while (next_frame(frame)) ernn_step(session, inputs, outputs);
+ */
+#ifndef ERNN_H
+#define ERNN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Options: set them when the library is compiled -------------------------------------------
+ *
+ * ERNN_CHUNK_STEPS  Steps of a sequence that go through the layers together.  More steps read the
+ *                   input projection's weights less often and need larger buffers.
+ * ERNN_PORTABLE     Define it to leave out every instruction-set specific kernel.
+ */
+#ifndef ERNN_CHUNK_STEPS
+#define ERNN_CHUNK_STEPS 32
+#endif
+
+/* The .ernn version that this library reads; see docs/native-format.md. */
+#define ERNN_FORMAT_VERSION 1
+
+/* Arenas and model bytes start at a multiple of this. */
+#define ERNN_ALIGNMENT 64
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Every status and its text, once. */
+#define ERNN_STATUS_LIST(X)                                                                        \
+  X(OK, "success")                                                                                 \
+  X(NOT_ERNN, "this is not an .ernn file")                                                         \
+  X(VERSION, "the file has a format version that this library does not know")                      \
+  X(FEATURE, "the file needs a feature that this library does not have")                           \
+  X(TRUNCATED, "the file is shorter or longer than its header says")                               \
+  X(CHECKSUM, "the file is damaged: its checksum is wrong")                                        \
+  X(MISALIGNED, "model bytes and arenas must start at a multiple of 64")                            \
+  X(BYTE_ORDER, "this machine stores the high byte first, .ernn files the low one")                \
+  X(BAD_OFFSET, "the file points outside of itself")                                               \
+  X(BAD_MODEL, "the file's layers do not fit together")                                            \
+  X(UNKNOWN_LAYER, "the file holds a layer that this library does not know")                       \
+  X(TOO_LARGE, "the model needs more memory than this machine can address")                        \
+  X(ARGUMENT, "an argument is null or out of range")                                               \
+  X(ISA, "this processor, or this build, lacks the instruction set asked for")                     \
+  X(ARENA, "the arena is smaller than ernn_session_size says")                                     \
+  X(SHAPE, "the inputs' numbers of steps do not fit the model")                                    \
+  X(TOO_LONG, "the sequence is longer than the session's max_steps")                               \
+  X(NOT_STREAMING, "the model looks ahead or needs the whole sequence: it cannot run by steps")    \
+  X(TOKEN, "a token is outside the vocabulary")                                                    \
+  X(CAPACITY, "an output buffer is too small")                                                     \
+  X(BUSY, "the session is in use by another thread")                                               \
+  X(STATE, "the saved state belongs to another model")
+
+typedef enum ernn_status {
+#define ERNN_STATUS_ENUM(name, text) ERNN_##name,
+  ERNN_STATUS_LIST(ERNN_STATUS_ENUM)
+#undef ERNN_STATUS_ENUM
+      ERNN_STATUS_COUNT
+} ernn_status;
+
+/* A sentence for a person.  Never null.
+ *
+ *     fprintf(stderr, "%s: %s\n", path, ernn_status_text(status));
+ */
+const char *ernn_status_text(ernn_status status);
+
+/* ---- Instruction sets ------------------------------------------------------------------------ */
+
+/* Every set of kernels, once.  Integer schemes give the same bits on all of them. */
+#define ERNN_ISA_LIST(X)                                                                           \
+  X(AUTO, "auto")                                                                                  \
+  X(PORTABLE, "portable")                                                                          \
+  X(AVX2, "avx2")                                                                                  \
+  X(AVX512VNNI, "avx512vnni")                                                                      \
+  X(NEON, "neon")                                                                                  \
+  X(NEONDOT, "neondot")
+
+typedef enum ernn_isa {
+#define ERNN_ISA_ENUM(name, text) ERNN_ISA_##name,
+  ERNN_ISA_LIST(ERNN_ISA_ENUM)
+#undef ERNN_ISA_ENUM
+      ERNN_ISA_COUNT
+} ernn_isa;
+
+/* "avx2" and so on; null for a number that is none of them. */
+const char *ernn_isa_name(ernn_isa isa);
+
+/* The best set that this build and this processor have. */
+ernn_isa ernn_isa_best(void);
+
+/* Whether a session may be made with `isa`.  ERNN_ISA_AUTO always may. */
+int ernn_isa_available(ernn_isa isa);
+
+/* ---- Models ---------------------------------------------------------------------------------- */
+
+/* A checked model.  Plain data that points into the file's bytes: copy it, but read it only
+ * through the functions below.  It needs no closing; keep the bytes as long as it is used. */
+typedef struct ernn_model {
+  const uint8_t *bytes;
+  const struct ernn_header *header;
+  uint32_t causal; /* every layer can run step by step */
+} ernn_model;
+
+/* Checks the whole file (magic, version, sizes, offsets, checksum, each layer) and describes it in
+ * `model`.  After ERNN_OK no function below can be led astray by the file's content.
+ *
+ * bytes  the file, aligned to ERNN_ALIGNMENT (what mmap returns is); must outlive the model
+ * size   its length in bytes
+ *
+ *     ernn_model model;
+ *     ernn_status status = ernn_open(&model, bytes, size);
+ */
+ernn_status ernn_open(ernn_model *model, const void *bytes, size_t size);
+
+typedef enum ernn_dtype { ERNN_FLOAT32 = 0, ERNN_INT32 = 1, ERNN_BOOL = 2 } ernn_dtype;
+
+/* An input or output.  `steps` rows of `width` elements; a bool is one byte. */
+typedef struct ernn_port {
+  const char *name;    /* as in the Keras model; zero-terminated */
+  ernn_dtype dtype;
+  uint32_t is_sequence; /* 0: one row per call, whatever the number of steps */
+  uint32_t steps;       /* of a sequence: the fixed number, or 0 when any number will do */
+  uint32_t width;       /* elements per row */
+  uint32_t state;       /* of an input: 1 + index of the output that feeds it at the next call */
+} ernn_port;
+
+uint32_t ernn_input_count(const ernn_model *model);
+uint32_t ernn_output_count(const ernn_model *model);
+
+/* Describes one input or output.
+ *
+ *     ernn_port port;
+ *     for (uint32_t i = 0; i < ernn_input_count(&model); i++)
+ *       if (ernn_input(&model, i, &port) == ERNN_OK) puts(port.name);
+ */
+ernn_status ernn_input(const ernn_model *model, uint32_t index, ernn_port *port);
+ernn_status ernn_output(const ernn_model *model, uint32_t index, ernn_port *port);
+
+/* Whether ernn_step works: no layer looks ahead, or the file was exported for streaming. */
+int ernn_is_streaming(const ernn_model *model);
+
+/* The class names and the key-value texts that the exporter wrote.
+ *
+ *     const char *scheme = ernn_metadata(&model, "scheme");   // null when absent
+ *     puts(ernn_label(&model, best));                         // null past the last
+ */
+const char *ernn_label(const ernn_model *model, uint32_t index);
+const char *ernn_metadata(const ernn_model *model, const char *key);
+
+/* Key and value number `index`, for listing; ERNN_ARGUMENT past the last. */
+ernn_status ernn_metadata_at(const ernn_model *model, uint32_t index, const char **key,
+                             const char **value);
+
+/* ---- Sessions -------------------------------------------------------------------------------- */
+
+typedef struct ernn_session ernn_session;
+
+/* What a session is made for; null or zeros mean the defaults. */
+typedef struct ernn_options {
+  ernn_isa isa;       /* ERNN_ISA_AUTO: the best there is */
+  uint32_t max_steps; /* longest sequence of a model that needs it whole (default 256).  Models that
+                         can stream take sequences of any length whatever this says. */
+} ernn_options;
+
+/* How large an arena ernn_session_init needs. */
+ernn_status ernn_session_size(const ernn_model *model, const ernn_options *options, size_t *bytes);
+
+/* Makes a session inside `arena` (aligned to ERNN_ALIGNMENT) and resets it.  It needs no closing:
+ * when it is no longer used, the arena is the caller's again.
+ *
+ *     ernn_session *session;
+ *     status = ernn_session_init(&session, &model, arena, arena_bytes, NULL);
+ */
+ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
+                              size_t arena_bytes, const ernn_options *options);
+
+/* Sets every state to zero: the next step is the first of a new sequence. */
+void ernn_reset(ernn_session *session);
+
+/* The kernels in use. */
+ernn_isa ernn_session_isa(const ernn_session *session);
+
+/* One step of every input: `inputs[i]` is one row of input i, `outputs[i]` takes one row of
+ * output i.  A null input is a state that the session carries itself; a null output is not wanted.
+ * Outputs of layers that sum up a sequence (the last output of a GRU, a pooling over time) are
+ * what they would be if the sequence ended here.
+ *
+ *     const void *inputs[] = {frame};
+ *     void *outputs[] = {scores};
+ *     status = ernn_step(session, inputs, outputs);
+ */
+ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs);
+
+/* Rows of one input or output. */
+typedef struct ernn_rows {
+  void *data;     /* rows one after the other; null as in ernn_step */
+  uint32_t steps; /* inputs: rows given.  outputs: room for rows, then rows written */
+} ernn_rows;
+
+/* Runs over a sequence.  A model that can stream goes on from where the last call ended (call
+ * ernn_reset before a new sequence); another starts anew with each call.  Either way the result
+ * equals that of single steps, bit for bit.
+ *
+ *     ernn_rows input = {features, 98}, output = {scores, 1};
+ *     ernn_reset(session);
+ *     status = ernn_run(session, &input, &output);
+ */
+ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
+
+/* How many rows the outputs will have for the given inputs (data is ignored): fills
+ * outputs[i].steps.  */
+ernn_status ernn_output_steps(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
+
+/* The states as bytes, to go on elsewhere or later (also on another processor).
+ *
+ *     uint8_t saved[N];                        // N >= ernn_state_size(session)
+ *     ernn_state_save(session, saved, sizeof saved);
+ *     ernn_state_restore(session, saved, sizeof saved);
+ */
+size_t ernn_state_size(const ernn_session *session);
+ernn_status ernn_state_save(const ernn_session *session, void *bytes, size_t size);
+ernn_status ernn_state_restore(ernn_session *session, const void *bytes, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,56 @@
+"""The C library: loaded when first used, its statuses as exceptions."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from edgernn.errors import DataError, MissingRuntime, ModelFileError
+
+try:
+    from edgernn.runtime import _ernn  # type: ignore[attr-defined]
+except ImportError as error:
+    raise MissingRuntime(
+        "the native runtime was not built when edgernn was installed",
+        remedy="Install a C compiler (gcc or clang), then install edgernn again",
+    ) from error
+
+ffi: Final[Any] = _ernn.ffi
+lib: Final[Any] = _ernn.lib
+
+OK: Final = 0
+
+#: Instruction sets by the name that `Model(isa=...)` takes.
+ISA_BY_NAME: Final[dict[str, int]] = {
+    ffi.string(lib.ernn_isa_name(number)).decode(): number for number in range(lib.ERNN_ISA_COUNT)
+}
+
+
+def available_isas() -> tuple[str, ...]:
+    """The instruction sets that this processor and this build have, "portable" first.
+
+    >>> "portable" in available_isas()
+    True
+    """
+    return tuple(
+        name
+        for name, number in ISA_BY_NAME.items()
+        if name != "auto" and lib.ernn_isa_available(number)
+    )
+
+
+def status_text(status: int) -> str:
+    return str(ffi.string(lib.ernn_status_text(status)).decode())
+
+
+def check_model(status: int, where: str) -> None:
+    """Raises ModelFileError unless the library could use the file."""
+    if status != OK:
+        raise ModelFileError(
+            f"{where}: {status_text(status)}", remedy="Export the model again with this edgernn"
+        )
+
+
+def check_run(status: int) -> None:
+    """Raises DataError unless the library could run the model on what it was given."""
+    if status != OK:
+        raise DataError(status_text(status))

@@ -1,0 +1,177 @@
+"""`edgernn.Model`: runs an .ernn file."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgernn.errors import ModelFileError
+from edgernn.graph import AnyArray
+from edgernn.runtime.library import ISA_BY_NAME, available_isas, check_model, ffi, lib
+from edgernn.runtime.ports import NativePort, checked_batch, read_port
+from edgernn.runtime.session import Session, sequence_lengths
+
+_ALIGNMENT = 64
+_DEFAULT_MAX_STEPS = 256
+
+
+class Model:
+    """A model in memory, read in place.  Threads may share it; each call has a session of its own.
+
+    >>> model = edgernn.Model("gru.ernn")
+    >>> scores = model(features)               # [B, T, F] -> [B, classes]
+    >>> session = model.session()              # streaming, one sequence at a time
+    >>> scores = session.step(frame)
+
+    `source` is a path, or the file's bytes.  `isa` picks the kernels ("portable", "avx2", ...);
+    EDGERNN_ISA in the environment is the default, and "auto" the default of that.
+
+    Raises ModelFileError for a file that is missing, damaged or of a newer format, ValueError for
+    an instruction set that this processor lacks, and MissingRuntime where edgernn was installed
+    without a C compiler.
+    """
+
+    def __init__(self, source: str | os.PathLike[str] | bytes, *, isa: str | None = None) -> None:
+        self._isa = _checked_isa(isa or os.environ.get("EDGERNN_ISA", "auto"))
+        where = "the model" if isinstance(source, bytes) else os.fspath(source)
+        self._content: Any = (
+            _aligned(source) if isinstance(source, bytes) else _mapped(Path(source))
+        )
+        self.handle: Any = ffi.new("ernn_model *")
+        content = ffi.from_buffer(self._content)
+        check_model(lib.ernn_open(self.handle, content, len(content)), where)
+        self.inputs: tuple[NativePort, ...] = self._ports(lib.ernn_input, lib.ernn_input_count)
+        self.outputs: tuple[NativePort, ...] = self._ports(lib.ernn_output, lib.ernn_output_count)
+        fed = {port.state_output for port in self.inputs}
+        self.free_input_positions = [
+            position for position, port in enumerate(self.inputs) if port.state_output is None
+        ]
+        self.free_output_positions = [
+            position for position in range(len(self.outputs)) if position not in fed
+        ]
+        #: Inputs and outputs without those that hand states from call to call.
+        self.free_inputs = [self.inputs[position] for position in self.free_input_positions]
+        self.free_outputs = [self.outputs[position] for position in self.free_output_positions]
+        self.output_names = [port.name for port in self.free_outputs]
+        self._idle: list[Session] = []  # sessions of calls that are over
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether `Session.step` works: no layer looks ahead."""
+        return bool(lib.ernn_is_streaming(self.handle))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class names, if the exporter knew them."""
+        labels: list[str] = []
+        while (text := lib.ernn_label(self.handle, len(labels))) != ffi.NULL:
+            labels.append(ffi.string(text).decode())
+        return tuple(labels)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the exporter wrote down: scheme, source and so on."""
+        metadata: dict[str, str] = {}
+        key, value = ffi.new("char **"), ffi.new("char **")
+        while lib.ernn_metadata_at(self.handle, len(metadata), key, value) == 0:
+            metadata[ffi.string(key[0]).decode()] = ffi.string(value[0]).decode()
+        return metadata
+
+    def session(self, *, max_steps: int = _DEFAULT_MAX_STEPS) -> Session:
+        """A session at the beginning of a sequence.
+
+        `max_steps` counts only for models that need a whole sequence (`is_streaming` is false).
+        """
+        return Session(self, isa=self._isa, max_steps=max_steps)
+
+    def __call__(self, *arrays: AnyArray) -> Any:
+        """Runs whole sequences: one [B, ...] array for each input, states left out (zeros).
+
+        Returns an array [B, ...], or a dict by name where the model has several outputs.  The rows
+        of a batch are independent sequences.
+
+        Raises TypeError and ValueError for another element type or shape.
+        """
+        if len(arrays) != len(self.free_inputs):
+            raise TypeError(f"the model takes {len(self.free_inputs)} inputs, not {len(arrays)}")
+        given = {port.name: x for port, x in zip(self.free_inputs, arrays, strict=True)}
+        results = self.run(given)
+        wanted = {name: results[name] for name in self.output_names}
+        return next(iter(wanted.values())) if len(wanted) == 1 else wanted
+
+    def run(self, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """As a call, by name; states may be given, and are among the results.
+
+        Raises TypeError and ValueError as a call does, also for a name that is not an input.
+        """
+        arrays = self._checked(inputs)
+        batch = len(next(iter(arrays.values())))
+        session = self._borrowed(max(sequence_lengths(self.inputs, arrays), default=1))
+        try:
+            rows = []
+            for row in range(batch):
+                session.reset()
+                rows.append(session.run_checked({name: x[row] for name, x in arrays.items()}))
+        finally:
+            self._idle.append(session)
+        return {port.name: np.stack([row[port.name] for row in rows]) for port in self.outputs}
+
+    def _checked(self, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        unknown = [name for name in inputs if name not in {port.name for port in self.inputs}]
+        missing = [port.name for port in self.free_inputs if port.name not in inputs]
+        if unknown or missing:
+            wanted = ", ".join(f"'{port.name}'" for port in self.inputs)
+            raise ValueError(f"the model's inputs are {wanted}; given are {list(inputs)}")
+        arrays = {
+            port.name: checked_batch(port, inputs[port.name])
+            for port in self.inputs
+            if port.name in inputs
+        }
+        batches = {name: len(array) for name, array in arrays.items()}
+        if len(set(batches.values())) != 1 or 0 in batches.values():
+            raise ValueError(f"the inputs need one number of samples, at least 1: {batches}")
+        return arrays
+
+    def _borrowed(self, steps: int) -> Session:
+        """A session with room for `steps`; list.pop and append are atomic, so threads may call."""
+        while self._idle:
+            session = self._idle.pop()
+            if session.max_steps >= steps or self.is_streaming:
+                return session
+        return self.session(max_steps=max(_DEFAULT_MAX_STEPS, 1 << (steps - 1).bit_length()))
+
+    def _ports(self, describe: Any, count: Any) -> tuple[NativePort, ...]:
+        port = ffi.new("ernn_port *")
+        ports = []
+        for index in range(count(self.handle)):
+            check_model(describe(self.handle, index, port), "the model")
+            ports.append(read_port(port))
+        return tuple(ports)
+
+
+def _checked_isa(name: str) -> str:
+    if name != "auto" and name not in available_isas():
+        known = "known" if name in ISA_BY_NAME else "an instruction set of edgernn, but unknown"
+        raise ValueError(f"'{name}' is not {known} here; there are {', '.join(available_isas())}")
+    return name
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    try:
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:  # ValueError: an empty file
+        reason = error.strerror if isinstance(error, OSError) else "the file is empty"
+        raise ModelFileError(f"cannot read {path}: {reason}", remedy="Check the path") from error
+
+
+def _aligned(content: bytes) -> AnyArray:
+    room = np.empty(len(content) + _ALIGNMENT, np.uint8)
+    offset = -room.ctypes.data % _ALIGNMENT
+    room[offset : offset + len(content)] = np.frombuffer(content, np.uint8)
+    return room[offset : offset + len(content)]

@@ -1,0 +1,91 @@
+"""Inputs and outputs of a native model, and what may be fed to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgernn.graph import AnyArray, DType
+from edgernn.runtime.library import ffi
+
+_DTYPES = (DType.FLOAT32, DType.INT32, DType.BOOL)  # as enum ernn_dtype
+
+# Element kinds that may stand for each type: float64 for float32, int64 for int32.
+_ACCEPTED_KINDS = {DType.FLOAT32: "f", DType.INT32: "iu", DType.BOOL: "b"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativePort:
+    """An input or output: rows of `width` numbers, one a call or one a step.
+
+    Arrays of a sequence are [steps, width], others [width], with the batch in front in calls of
+    the whole model; tokens and masks have no width axis.
+    """
+
+    name: str
+    dtype: DType
+    is_sequence: bool
+    steps: int | None  # None: any number
+    width: int
+    state_output: int | None  # of an input: index of the output that feeds it at the next call
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """One step: () for a token, else (width,)."""
+        is_scalar = self.is_sequence and self.dtype is not DType.FLOAT32 and self.width == 1
+        return () if is_scalar else (self.width,)
+
+    def shape(self, steps: int) -> tuple[int, ...]:
+        return (steps, *self.row_shape) if self.is_sequence else self.row_shape
+
+
+def read_port(port: Any) -> NativePort:
+    return NativePort(
+        name=ffi.string(port.name).decode(),
+        dtype=_DTYPES[port.dtype],
+        is_sequence=bool(port.is_sequence),
+        steps=port.steps or None,
+        width=port.width,
+        state_output=port.state - 1 if port.state else None,
+    )
+
+
+def checked_batch(port: NativePort, given: AnyArray) -> AnyArray:
+    """`given` [B, ...] in the port's element type, contiguous.
+
+    Raises TypeError for another kind of element, ValueError (with both shapes) for another shape.
+    """
+    array = _converted(port, given)
+    wanted = (None, port.steps, *port.row_shape) if port.is_sequence else (None, *port.row_shape)
+    fits = len(wanted) == array.ndim and all(
+        size is None or size == found for size, found in zip(wanted, array.shape, strict=True)
+    )
+    if not fits:
+        readable = ", ".join("any" if size is None else str(size) for size in wanted)
+        raise ValueError(f"input '{port.name}' takes the shape ({readable}), not {array.shape}")
+    return array
+
+
+def checked_rows(port: NativePort, given: AnyArray) -> AnyArray:
+    """`given` [T, ...] for a sequence, one row for anything else; errors as `checked_batch`."""
+    rows: AnyArray = checked_batch(port, np.asarray(given)[None])[0]
+    return rows
+
+
+def checked_row(port: NativePort, given: AnyArray) -> AnyArray:
+    """One step; errors as `checked_batch`."""
+    array = _converted(port, given)
+    if array.shape != port.row_shape:
+        raise ValueError(
+            f"a step of '{port.name}' has the shape {port.row_shape}, not {array.shape}"
+        )
+    return array
+
+
+def _converted(port: NativePort, given: AnyArray) -> AnyArray:
+    array = np.asarray(given)
+    if array.dtype.kind not in _ACCEPTED_KINDS[port.dtype]:
+        raise TypeError(f"input '{port.name}' takes {port.dtype.value}, not {array.dtype}")
+    return np.ascontiguousarray(array, dtype=port.dtype.numpy).reshape(array.shape)

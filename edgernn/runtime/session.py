@@ -1,0 +1,150 @@
+"""A running model: its states, and the memory it works in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgernn.graph import AnyArray
+from edgernn.runtime.library import ISA_BY_NAME, check_run, ffi, lib
+from edgernn.runtime.ports import NativePort, checked_row, checked_rows
+
+if TYPE_CHECKING:
+    from edgernn.runtime.model import Model
+
+_ALIGNMENT = 64
+
+
+class Session:
+    """Steps through sequences and remembers where it is.  Serves one thread at a time.
+
+    >>> session = model.session()
+    >>> scores = [session.step(frame) for frame in frames]
+
+    `step` and `run` go on from the last call; `reset` begins a new sequence.  States that the
+    model hands from call to call itself (a file exported for streaming) are kept in here, too.
+    """
+
+    __slots__ = (
+        "_arena",
+        "_inputs",
+        "_model",
+        "_outputs",
+        "_row_pointers",
+        "_session",
+        "_step_arrays",
+        "_step_pointers",
+        "max_steps",
+    )
+
+    def __init__(self, model: Model, *, isa: str, max_steps: int) -> None:
+        self._model = model  # keeps the file's bytes
+        self.max_steps = max_steps
+        options = ffi.new("ernn_options *", {"isa": ISA_BY_NAME[isa], "max_steps": max_steps})
+        size = ffi.new("size_t *")
+        check_run(lib.ernn_session_size(model.handle, options, size))
+        room = np.empty(size[0] + _ALIGNMENT, np.uint8)
+        offset = -room.ctypes.data % _ALIGNMENT
+        self._arena = room[offset : offset + size[0]]
+        session = ffi.new("ernn_session **")
+        arena = ffi.from_buffer(self._arena)
+        check_run(lib.ernn_session_init(session, model.handle, arena, size[0], options))
+        self._session = session[0]
+        self._inputs = ffi.new("ernn_rows[]", len(model.inputs))
+        self._outputs = ffi.new("ernn_rows[]", len(model.outputs))
+        self._step_pointers = ffi.new("void *[]", len(model.inputs))
+        self._row_pointers = ffi.new("void *[]", len(model.outputs))
+        self._step_arrays = [(port.row_shape, port.dtype.numpy) for port in model.free_outputs]
+
+    @property
+    def isa(self) -> str:
+        """The kernels in use: "avx2" and so on."""
+        return str(ffi.string(lib.ernn_isa_name(lib.ernn_session_isa(self._session))).decode())
+
+    def reset(self) -> None:
+        """The next step is the first of a new sequence."""
+        lib.ernn_reset(self._session)
+
+    def step(self, *rows: AnyArray) -> Any:
+        """One step: one row of each input (states left out), one row of each output.
+
+        Returns an array, or a dict by name where the model has several outputs.  What sums up a
+        sequence (the last output of a layer, a pooling over time) is what it would be if the
+        sequence ended here.
+
+        Raises TypeError and ValueError for another element type or shape, DataError when the model
+        looks ahead and so cannot be run by steps.
+        """
+        model = self._model
+        free = model.free_inputs
+        if len(rows) != len(free):
+            raise TypeError(f"the model takes {len(free)} inputs a step, not {len(rows)}")
+        arrays = [checked_row(port, row) for port, row in zip(free, rows, strict=True)]
+        pointers = self._step_pointers
+        for position, array in zip(model.free_input_positions, arrays, strict=True):
+            pointers[position] = ffi.from_buffer(array)
+        results = [np.empty(shape, dtype) for shape, dtype in self._step_arrays]
+        row_pointers = self._row_pointers
+        for position, array in zip(model.free_output_positions, results, strict=True):
+            row_pointers[position] = ffi.from_buffer(array)
+        status = lib.ernn_step(self._session, pointers, row_pointers)
+        if status:
+            check_run(status)
+        return (
+            results[0] if len(results) == 1 else dict(zip(model.output_names, results, strict=True))
+        )
+
+    def run(self, *sequences: AnyArray) -> Any:
+        """Many steps: [T, ...] of each input.  Returns as `step` does, with a time axis."""
+        free = self._model.free_inputs
+        if len(sequences) != len(free):
+            raise TypeError(f"the model takes {len(free)} inputs, not {len(sequences)}")
+        arrays = {
+            port.name: checked_rows(port, array)
+            for port, array in zip(free, sequences, strict=True)
+        }
+        results = self.run_checked(arrays)
+        wanted = {name: results[name] for name in self._model.output_names}
+        return next(iter(wanted.values())) if len(wanted) == 1 else wanted
+
+    def run_checked(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """As `run`, by name, for arrays that were checked; all outputs, states among them."""
+        model = self._model
+        for rows, port in zip(self._inputs, model.inputs, strict=True):
+            array = arrays.get(port.name)
+            rows.data = ffi.NULL if array is None else ffi.from_buffer(array)
+            rows.steps = _steps(port, array)
+        check_run(lib.ernn_output_steps(self._session, self._inputs, self._outputs))
+        results = {
+            port.name: np.empty(port.shape(rows.steps), port.dtype.numpy)
+            for port, rows in zip(model.outputs, self._outputs, strict=True)
+        }
+        for rows, array in zip(self._outputs, results.values(), strict=True):
+            rows.data = ffi.from_buffer(array)
+        check_run(lib.ernn_run(self._session, self._inputs, self._outputs))
+        return results
+
+    def save(self) -> bytes:
+        """The states, for `restore` in this or another session of the same model."""
+        saved = bytearray(lib.ernn_state_size(self._session))
+        check_run(lib.ernn_state_save(self._session, ffi.from_buffer(saved), len(saved)))
+        return bytes(saved)
+
+    def restore(self, saved: bytes) -> None:
+        """Goes on from where `save` was called.  Raises DataError for states of another model."""
+        check_run(lib.ernn_state_restore(self._session, ffi.from_buffer(saved), len(saved)))
+
+
+def _steps(port: NativePort, array: AnyArray | None) -> int:
+    if array is None:
+        return port.steps or 1
+    return len(array) if port.is_sequence else 1
+
+
+def sequence_lengths(ports: Sequence[NativePort], arrays: Mapping[str, AnyArray]) -> list[int]:
+    """Steps of the inputs that are sequences ([B, T, ...] each)."""
+    return [
+        arrays[port.name].shape[1] for port in ports if port.is_sequence and port.name in arrays
+    ]

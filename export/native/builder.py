@@ -1,0 +1,187 @@
+"""Collects ops and constants by name, then orders and numbers them for the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from edgernn.errors import UnsupportedLayer
+from edgernn.export.native.forms import refused
+from edgernn.export.native.records import (
+    MAX_RECORDS,
+    NONE,
+    OP_OUTPUTS,
+    Constant,
+    EdgeForm,
+    Feature,
+    FileImage,
+    Op,
+    OpKind,
+    PortRecord,
+    argument_bits,
+    edge_record,
+    op_record,
+)
+from edgernn.graph import Graph, Output
+
+
+class Builder:
+    """What the lowering writes to."""
+
+    def __init__(self) -> None:
+        self.forms: dict[str, EdgeForm] = {}
+        self.ops: list[Op] = []
+        self.constants: list[Constant] = []
+        self.features = Feature(0)
+        self._constant_numbers: dict[Constant, int] = {}
+
+    def constant(self, constant: Constant) -> int:
+        """Its number; equal constants (of a shared layer) are stored once."""
+        number = self._constant_numbers.setdefault(constant, len(self.constants))
+        if number == len(self.constants):
+            self.constants.append(constant)
+        return number
+
+    def optional(self, constant: Constant | None) -> int:
+        return NONE if constant is None else self.constant(constant)
+
+    def temporary(self, base: str, form: EdgeForm) -> str:
+        """A new edge between the ops of one layer."""
+        name = f"{base}/{len(self.forms)}"
+        while name in self.forms:
+            name += "'"
+        self.forms[name] = form
+        return name
+
+    def op(
+        self,
+        kind: OpKind,
+        name: str,
+        inputs: Sequence[str | None],
+        outputs: Sequence[str | None],
+        arguments: Sequence[int | float] = (),
+    ) -> None:
+        self.ops.append(
+            Op(kind=kind, name=name, inputs=inputs, outputs=outputs, arguments=arguments)
+        )
+
+
+def file_image(
+    builder: Builder, graph: Graph, ports: Sequence[Output], metadata: Mapping[str, str]
+) -> FileImage:
+    """Everything numbered; `ports` are the outputs by the builder's edges.
+
+    Raises UnsupportedLayer for more records than the format allows.
+    """
+    inputs = [entry.name for entry in graph.inputs]
+    ops = _without_unread_outputs(_ordered(builder, inputs), {port.edge for port in ports})
+    numbers = {name: position for position, name in enumerate(inputs)}
+    for op in ops:
+        for edge in op.outputs:
+            if edge is not None:
+                numbers[edge] = len(numbers)
+    if max(len(numbers), len(ops), len(builder.constants)) > MAX_RECORDS:
+        raise _too_many(graph)
+    slots = _slots(ops, {port.edge for port in ports})
+    output_position = {output.name: position for position, output in enumerate(ports)}
+    fed_by = {state.input: 1 + output_position[state.output] for state in graph.states}
+    return FileImage(
+        edges=[
+            edge_record(builder.forms[edge], slot=slots.get(edge), is_input=edge in inputs)
+            for edge in numbers
+        ],
+        ops=[(op.name, _record(op, numbers)) for op in ops],
+        constants=builder.constants,
+        inputs=[
+            PortRecord(edge=numbers[name], name=name, state=fed_by.get(name, 0)) for name in inputs
+        ],
+        outputs=[PortRecord(edge=numbers[port.edge], name=port.name) for port in ports],
+        texts=[*_labels(metadata), *metadata.items()],
+        slots=len(set(slots.values())),
+        features=builder.features,
+    )
+
+
+def _record(op: Op, numbers: Mapping[str, int]) -> bytes:
+    return op_record(
+        op.kind,
+        [NONE if edge is None else numbers[edge] for edge in op.inputs],
+        [NONE if edge is None else numbers[edge] for edge in op.outputs],
+        [argument_bits(argument) for argument in op.arguments],
+    )
+
+
+def _labels(metadata: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [("", str(label)) for label in json.loads(metadata.get("labels", "[]"))]
+
+
+def _ordered(builder: Builder, inputs: Iterable[str]) -> list[Op]:
+    """What is done once a sequence last, where nothing done at each step depends on it.
+
+    The runtime can then take a sequence in parts, or step by step.
+    """
+    body = [op for op in builder.ops if _takes_sequence(builder, op)]
+    head = [op for op in builder.ops if not _takes_sequence(builder, op)]
+    written = set(inputs)
+    for op in body:
+        if not written.issuperset(edge for edge in op.inputs if edge is not None):
+            return builder.ops
+        written.update(edge for edge in op.outputs if edge is not None)
+    return body + head
+
+
+def _takes_sequence(builder: Builder, op: Op) -> bool:
+    return any(builder.forms[edge].is_sequence for edge in op.inputs if edge is not None)
+
+
+def _without_unread_outputs(ops: Sequence[Op], results: set[str]) -> list[Op]:
+    """Only recurrent layers write what nobody reads: states.  One output always stays."""
+    read = results.union(edge for op in ops for edge in op.inputs if edge is not None)
+    trimmed = []
+    for op in ops:
+        kept = [edge if edge in read else None for edge in op.outputs]
+        if not any(kept):
+            kept = [op.outputs[0], *[None] * (len(op.outputs) - 1)]
+        trimmed.append(
+            Op(
+                kind=op.kind,
+                name=op.name,
+                inputs=op.inputs,
+                outputs=[*kept, *[None] * (OP_OUTPUTS - len(kept))],
+                arguments=op.arguments,
+            )
+        )
+    return trimmed
+
+
+def _slots(ops: Sequence[Op], results: set[str]) -> dict[str, int]:
+    """A buffer for each edge; one is used again when the last reader of its edge is done."""
+    last_read: dict[str, int] = {}
+    for position, op in enumerate(ops):
+        for edge in (*op.inputs, *op.outputs):
+            if edge is not None:
+                last_read[edge] = len(ops) if edge in results else position
+    slots: dict[str, int] = {}
+    free_after: list[int] = []  # per slot: the last op that reads what is in it
+    for position, op in enumerate(ops):
+        for edge in op.outputs:
+            if edge is None:
+                continue
+            slot = next(
+                (number for number, last in enumerate(free_after) if last < position),
+                len(free_after),
+            )
+            if slot == len(free_after):
+                free_after.append(0)
+            free_after[slot] = last_read[edge]
+            slots[edge] = slot
+    return slots
+
+
+def _too_many(graph: Graph) -> UnsupportedLayer:
+    return refused(
+        graph.name,
+        "model",
+        f"has more than {MAX_RECORDS} layers, tensors or weights",
+        "Split the model",
+    )

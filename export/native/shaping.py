@@ -1,0 +1,109 @@
+"""Layers that move rows and features, and those that take several inputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from edgernn.export.native.builder import Builder
+from edgernn.export.native.forms import refused
+from edgernn.export.native.records import INT32_MAX, OP_INPUTS, EdgeForm, OpKind
+from edgernn.graph import (
+    Concatenate,
+    Graph,
+    Merge,
+    MergeKind,
+    Output,
+    Slice,
+    TensorSpec,
+    Transpose,
+)
+
+_MERGE_KINDS = tuple(MergeKind)  # in the order of ERNN_MERGE_LIST
+
+
+def lower_transpose(builder: Builder, layer: Transpose) -> None:
+    if layer.permutation == tuple(range(len(layer.permutation))):
+        builder.op(OpKind.RESHAPE, layer.name, [layer.input], [layer.output])
+    elif layer.permutation == (0, 2, 1):
+        builder.op(OpKind.TRANSPOSE, layer.name, [layer.input], [layer.output])
+    else:
+        raise refused(layer.name, "Transpose", f"orders the axes {layer.permutation}")
+
+
+def lower_slice(builder: Builder, layer: Slice, spec: TensorSpec) -> None:
+    axis = layer.axis % spec.rank
+    form = builder.forms[layer.input]
+    if axis == 0:
+        raise refused(layer.name, "Slice", "takes a part of the batch")
+    if axis == 1 and form.is_sequence:
+        stop = INT32_MAX if layer.stop is None else layer.stop
+        if layer.squeeze:
+            stop = INT32_MAX if layer.start == -1 else layer.start + 1
+        arguments = [layer.start, stop, layer.step]
+        builder.op(OpKind.SLICE_STEPS, layer.name, [layer.input], [layer.output], arguments)
+        return
+    if layer.squeeze and spec.rank == 2:
+        raise refused(layer.name, "Slice", "leaves no features")
+    end = layer.start + 1 or None if layer.squeeze else layer.stop
+    taken = range(*slice(layer.start, end, layer.step).indices(form.width))
+    if not taken:
+        raise refused(layer.name, "Slice", "leaves no features")
+    narrow = replace(form, width=len(taken))
+    output = builder.temporary(layer.output, narrow) if layer.squeeze else layer.output
+    arguments = [taken.start, 0, layer.step]
+    builder.op(OpKind.SLICE_WIDTH, layer.name, [layer.input], [output], arguments)
+    if layer.squeeze:  # [T, 1] is [T] in memory
+        builder.op(OpKind.RESHAPE, layer.name, [output], [layer.output])
+
+
+def lower_concatenate(builder: Builder, layer: Concatenate, spec: TensorSpec) -> None:
+    axis = layer.axis % spec.rank
+    is_sequence = builder.forms[layer.output].is_sequence
+    if axis == 0:
+        raise refused(layer.name, "Concatenate", "joins batches")
+    if axis == 1 and is_sequence:
+        kind, joined = OpKind.CONCAT_STEPS, _steps_joined
+    else:
+        kind, joined = OpKind.CONCAT_WIDTH, _widths_joined
+    edges = list(layer.inputs)
+    while len(edges) > OP_INPUTS:  # so many at a time
+        taken, edges = edges[:OP_INPUTS], edges[OP_INPUTS:]
+        form = joined([builder.forms[edge] for edge in taken])
+        part = builder.temporary(layer.output, form)
+        builder.op(kind, layer.name, taken, [part])
+        edges.insert(0, part)
+    builder.op(kind, layer.name, edges, [layer.output])
+
+
+def _steps_joined(forms: list[EdgeForm]) -> EdgeForm:
+    return replace(forms[0], steps=None)
+
+
+def _widths_joined(forms: list[EdgeForm]) -> EdgeForm:
+    return replace(forms[0], width=sum(form.width for form in forms))
+
+
+def lower_merge(builder: Builder, layer: Merge) -> None:
+    forms = [builder.forms[edge] for edge in layer.inputs]
+    output = builder.forms[layer.output]
+    add = partial(builder.op, OpKind.MERGE, layer.name)
+    if len(layer.inputs) > OP_INPUTS:
+        raise refused(layer.name, "Merge", f"takes more than {OP_INPUTS} inputs")
+    if not any(form.is_sequence == output.is_sequence for form in forms):
+        raise refused(layer.name, "Merge", "broadcasts all of its inputs")
+    add(layer.inputs, [layer.output], [_MERGE_KINDS.index(layer.kind)])
+
+
+def copied_outputs(builder: Builder, graph: Graph) -> tuple[Output, ...]:
+    """Outputs that are inputs get a copy of their own: the runtime writes each output itself."""
+    inputs = {entry.name for entry in graph.inputs}
+    outputs = []
+    for output in graph.outputs:
+        edge = output.edge
+        if edge in inputs:
+            copy = builder.temporary(edge, builder.forms[edge])
+            builder.op(OpKind.RESHAPE, output.name, [edge], [copy])
+            edge = copy
+        outputs.append(Output(name=output.name, edge=edge))
+    return tuple(outputs)

@@ -1,0 +1,136 @@
+"""Layers that look through a window of time: convolutions and pooling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgernn.export.native import packing
+from edgernn.export.native.activations import activation_arguments
+from edgernn.export.native.builder import Builder
+from edgernn.export.native.records import NONE, Constant, Feature, OpKind, PaddingCode, PoolCode
+from edgernn.graph import (
+    Activation,
+    Conv1D,
+    GlobalPool1D,
+    Padding,
+    Pool1D,
+    PoolKind,
+    QTensor,
+    Weight,
+    as_float32,
+)
+from edgernn.graph.quantized import Accumulation, LinearPlan, Product
+
+_PADDINGS = {
+    Padding.VALID: PaddingCode.VALID,
+    Padding.SAME: PaddingCode.SAME,
+    Padding.CAUSAL: PaddingCode.CAUSAL,
+}
+_POOLS = {PoolKind.MAX: PoolCode.MAX, PoolKind.AVERAGE: PoolCode.AVERAGE}
+
+
+def lower_conv(builder: Builder, layer: Conv1D, plan: LinearPlan | None) -> None:
+    """A product over windows.  Groups become zeros of a whole kernel, but for depthwise floats."""
+    window, inner, outputs = layer.kernel.shape
+    geometry = [window, layer.stride, layer.dilation, _PADDINGS[layer.padding]]
+    edges = [layer.input], [layer.output]
+    if plan is not None:
+        product = packing.product(_ungrouped(plan.product, layer))
+        arguments = linear_arguments(builder, product, plan, layer.activation)
+        builder.op(OpKind.QCONV, layer.name, *edges, [*arguments, *geometry])
+        builder.features |= Feature.INTEGER
+        return
+    is_depthwise = inner == 1 and outputs == layer.groups > 1
+    if is_depthwise:
+        kernel = packing.vector(as_float32(layer.kernel))
+        bias = None if layer.bias is None else packing.vector(as_float32(layer.bias))
+    else:
+        kernel = packing.matrix(_rows(layer))
+        bias = None if layer.bias is None else _padded_bias(layer.bias)
+    builder.op(
+        OpKind.DEPTHWISE if is_depthwise else OpKind.CONV,
+        layer.name,
+        *edges,
+        [
+            builder.constant(kernel),
+            builder.optional(bias),
+            *activation_arguments(layer.activation),
+            *geometry,
+        ],
+    )
+
+
+def lower_pool(builder: Builder, layer: Pool1D) -> None:
+    builder.op(
+        OpKind.POOL,
+        layer.name,
+        [layer.input],
+        [layer.output],
+        [_POOLS[layer.kind], layer.window, layer.stride, _PADDINGS[layer.padding]],
+    )
+
+
+def lower_global_pool(builder: Builder, layer: GlobalPool1D) -> None:
+    builder.op(
+        OpKind.GLOBAL_POOL,
+        layer.name,
+        [layer.input, layer.mask],
+        [layer.output],
+        [_POOLS[layer.kind]],
+    )
+
+
+def linear_arguments(
+    builder: Builder, product: Constant, plan: LinearPlan, activation: Activation
+) -> list[int | float]:
+    """Of QDENSE, and the first ten of QCONV."""
+    reading = plan.reading
+    return [
+        builder.constant(product),
+        NONE,
+        *activation_arguments(activation),
+        reading.bits,
+        float(reading.reciprocal),
+        reading.limit,
+        int(reading.from_state),
+    ]
+
+
+def _padded_bias(bias: Weight) -> Constant:
+    return packing.vector(packing.by_tile(as_float32(bias), 1))
+
+
+def _rows(layer: Conv1D) -> Weight:
+    """The kernel [window * C, out] of an ungrouped convolution."""
+    kernel = layer.kernel
+    if isinstance(kernel, QTensor) and kernel.axis not in (None, 2):
+        kernel = as_float32(kernel)
+    if isinstance(kernel, QTensor):
+        values = packing.expanded_groups(kernel.values, layer.groups)
+        flat = values.reshape(-1, values.shape[2])
+        return QTensor(values=flat, scale=kernel.scale, axis=None if kernel.axis is None else 1)
+    whole = packing.expanded_groups(kernel, layer.groups)
+    return np.ascontiguousarray(whole.reshape(-1, whole.shape[2]))
+
+
+def _ungrouped(product: Product | Accumulation, layer: Conv1D) -> Product | Accumulation:
+    """Zeros leave sums, and pairs of weights, as they are: a pair is then at most one weight."""
+    if layer.groups == 1:
+        return product
+    grouped = product.weights.reshape(layer.kernel.shape)
+    whole = packing.expanded_groups(grouped, layer.groups)
+    weights = whole.reshape(-1, whole.shape[2])
+    if isinstance(product, Product):
+        return Product(
+            weights=weights,
+            bias=product.bias,
+            shift=product.shift,
+            multiplier=product.multiplier,
+            pairs_safe=product.pairs_safe,
+        )
+    return Accumulation(
+        weights=weights,
+        bias=product.bias,
+        output_scale=product.output_scale,
+        pairs_safe=product.pairs_safe,
+    )
