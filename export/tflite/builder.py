@@ -94,6 +94,10 @@ class Model:
             self.buffers.append(values)
         return self._buffer_of[digest]
 
+    def values_of(self, constant: Tensor) -> AnyArray:
+        """What a constant holds, in its own shape."""
+        return self.buffers[constant.buffer].reshape(constant.shape)
+
     def opcode(self, op: Op, version: int) -> int:
         return self.opcodes.setdefault((op, version), len(self.opcodes))
 

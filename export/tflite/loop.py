@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from edgernn.export.tflite import operators, schema
 from edgernn.export.tflite.builder import Subgraph, Tensor
 from edgernn.export.tflite.schema import Op
@@ -17,81 +15,68 @@ from edgernn.export.tflite.weights import index
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Variable:
-    """One loop variable: what it starts from, what the body reads, what the body leaves."""
-
-    initial: Tensor  # outside
-    current: Tensor  # in the body
-    updated: Tensor | None = None  # in the body; None: invariant
-
-    def update(self, value: Tensor) -> None:
-        self.updated = value
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
 class Loop:
-    """for step in range(steps): body.  Fill `body`, then `close`."""
+    """for position in range(0, steps, stride): body.  Fill `body`, then `close`."""
 
     outside: Subgraph
     body: Subgraph
-    step: Variable  # int32 []
     steps: Tensor  # int32 [], outside
-    variables: list[Variable] = field(default_factory=list)
-    _invariants: dict[int, Tensor] = field(default_factory=dict)
+    initial: list[Tensor] = field(default_factory=list)  # outside, one a loop variable
+    _updated: dict[int, Tensor] = field(default_factory=dict)  # by index of the body's input
+    _invariants: dict[int, Tensor] = field(default_factory=dict)  # by index outside
 
     @staticmethod
-    def over(outside: Subgraph, steps: Tensor) -> Loop:
-        body = outside.model.subgraph()
-        step = _variable(body, index(outside, 0))
-        loop = Loop(outside=outside, body=body, step=step, steps=steps, variables=[step])
-        step.update(operators.add(body, step.current, index(body, 1)))
+    def over(outside: Subgraph, steps: Tensor, *, stride: int = 1) -> Loop:
+        loop = Loop(outside=outside, body=outside.model.subgraph(), steps=steps)
+        position = loop.carry(index(outside, 0))
+        loop.update(position, operators.add(loop.body, position, index(loop.body, stride)))
         return loop
 
-    def carry(self, initial: Tensor) -> Variable:
-        """A value that each step replaces."""
-        self.variables.append(_variable(self.body, initial))
-        return self.variables[-1]
+    @property
+    def position(self) -> Tensor:
+        """int32 [], in the body."""
+        return self.body.inputs[0]
+
+    def carry(self, initial: Tensor) -> Tensor:
+        """A value that each iteration replaces (see `update`), as the body reads it."""
+        self.initial.append(initial)
+        return self.body.input(initial.shape, initial.type, quantization=initial.quantization)
+
+    def update(self, current: Tensor, value: Tensor) -> None:
+        self._updated[current.index] = value
 
     def invariant(self, value: Tensor) -> Tensor:
-        """A value from outside, as the body reads it."""
+        """A value from outside, as the body reads it; a constant stays one."""
+        if value.buffer:
+            return self.body.constant(
+                self.outside.model.values_of(value), quantization=value.quantization
+            )
         if value.index not in self._invariants:
-            variable = _variable(self.body, value)
-            self.variables.append(variable)
-            self._invariants[value.index] = variable.current
+            self._invariants[value.index] = self.carry(value)
         return self._invariants[value.index]
 
     def close(self) -> dict[int, Tensor]:
-        """Adds the operator.  Final values, outside, by the index of the variable's body input."""
-        steps_inside = None if self.steps.buffer else self.invariant(self.steps)
+        """Adds the operator.  Final values, outside, by the index of the variable in the body."""
+        limit_inside = None if self.steps.buffer else self.invariant(self.steps)
         condition = self.outside.model.subgraph()
-        for variable in self.variables:
-            source = variable.current
+        for source in self.body.inputs:
             condition.input(source.shape, source.type, quantization=source.quantization)
-        if steps_inside is None:
-            limit = condition.constant(np.array(self._constant_steps(), np.int32))
+        if limit_inside is None:
+            limit = condition.constant(self.outside.model.values_of(self.steps))
         else:
-            limit = condition.inputs[self.body.inputs.index(steps_inside)]
+            limit = condition.inputs[self.body.inputs.index(limit_inside)]
         condition.outputs.append(operators.less(condition, condition.inputs[0], limit))
 
         results: dict[int, Tensor] = {}
-        for variable in self.variables:
-            self.body.outputs.append(variable.updated or variable.current)
-            source = variable.initial
-            results[variable.current.index] = self.outside.tensor(
-                source.shape, source.type, quantization=source.quantization
+        for current, initial in zip(self.body.inputs, self.initial, strict=True):
+            self.body.outputs.append(self._updated.get(current.index, current))
+            results[current.index] = self.outside.tensor(
+                initial.shape, initial.type, quantization=initial.quantization
             )
         self.outside.add(
             Op.WHILE,
-            [variable.initial for variable in self.variables],
+            self.initial,
             list(results.values()),
             options=schema.while_loop(cond=condition.position, body=self.body.position),
         )
         return results
-
-    def _constant_steps(self) -> int:
-        return int(self.outside.model.buffers[self.steps.buffer])
-
-
-def _variable(body: Subgraph, initial: Tensor) -> Variable:
-    current = body.input(initial.shape, initial.type, quantization=initial.quantization)
-    return Variable(initial=initial, current=current)

@@ -1,38 +1,62 @@
-"""Stacks of recurrent layers: one projection of the whole input, then one loop over the steps."""
+"""Stacks of recurrent layers: one projection of the whole input, then a loop over the steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isqrt
+from typing import Final
 
 import numpy as np
 
 from edgernn.export.tflite import cells
 from edgernn.export.tflite import operators as ops
-from edgernn.export.tflite.builder import Subgraph, Tensor
+from edgernn.export.tflite.builder import FreeSize, Subgraph, Tensor
 from edgernn.export.tflite.cells import Direct, InputSide, Projected
-from edgernn.export.tflite.loop import Loop, Variable
+from edgernn.export.tflite.loop import Loop
 from edgernn.export.tflite.stacks import Stack
 from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import constant, index, scalar
 from edgernn.graph import Lstm, Recurrent, consumers
 
+#: Steps of a chunk where the length is free (see _in_chunks): of 8 to 48 the best compromise
+#: between lengths of 40 and 4000.
+_CHUNK_STEPS: Final = 24
+
 
 def lower_stack(low: Lowering, stack: Stack) -> None:
     """Adds the stack to the main subgraph and defines all edges it writes."""
-    steps = low.shape(stack.layers[0].input)[1]
-    if steps == 1 and type(steps) is int:
-        _lower_single_step(low, stack)
+    memories = [_initial_memory(low, layer, low.tensors[stack.input]) for layer in stack.layers]
+    steps = low.shape(stack.input)[1]
+    if steps == 1 and not isinstance(steps, FreeSize):
+        memories, sequences = _single_step(low, stack, memories)
     else:
-        _lower_loop(low, stack)
+        memories, sequences = _loop(low, stack, memories)
+    for layer, memory in zip(stack.layers, memories, strict=True):
+        low.tensors[layer.state_h] = memory.states[0]
+        if isinstance(layer, Lstm):
+            low.tensors[layer.state_c] = memory.states[1]
+        if not layer.return_sequences:
+            low.tensors[layer.output] = memory.output or memory.states[0]
+        elif layer.name in sequences:
+            low.tensors[layer.output] = sequences[layer.name]
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Memory:
-    """What a layer remembers from step to step, as the current step sees it."""
+    """What a layer remembers from step to step."""
 
     states: tuple[Tensor, ...]  # h; h and c: [B, H]
-    output: Tensor | None  # the previous output [B, H]; None where it is always h
+    output: Tensor | None  # the previous output [B, H]; None where that is h
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return self.states if self.output is None else (*self.states, self.output)
+
+    def of(self, tensors: Sequence[Tensor]) -> _Memory:
+        """The same kind of memory, held in other tensors."""
+        states = tuple(tensors[: len(self.states)])
+        return _Memory(states=states, output=None if self.output is None else tensors[-1])
 
 
 def _advance(
@@ -67,148 +91,233 @@ def _remembers_output(layer: Recurrent) -> bool:
     return layer.initial_h is not None
 
 
-def _lower_single_step(low: Lowering, stack: Stack) -> None:
+def _single_step(
+    low: Lowering, stack: Stack, memories: Sequence[_Memory]
+) -> tuple[list[_Memory], dict[str, Tensor]]:
+    """A sequence of one step needs no loop: the step model of a stream."""
     graph = low.main
-    first = stack.layers[0]
-    x = low.tensors[first.input]
+    x = low.tensors[stack.input]
     value = ops.reshape(graph, x, (x.shape[0], x.shape[2]))
-    for layer in stack.layers:
+    left: list[_Memory] = []
+    sequences: dict[str, Tensor] = {}
+    for layer, memory in zip(stack.layers, memories, strict=True):
         valid = None if layer.mask is None else low.tensors[layer.mask]
-        memory = _Memory(states=_initial_states(low, layer, value), output=None)
-        if _remembers_output(layer):
-            memory.output = _zero_state(low, layer, value)
         source = Direct(blocks=cells.blocks_of(layer), x=value)
-        memory, value = _advance(graph, layer, source, memory, valid)
-        _define_states(low, layer, memory.states)
-        output = value
+        after, value = _advance(graph, layer, source, memory, valid)
+        left.append(after)
         if layer.return_sequences:
-            output = ops.reshape(graph, value, low.shape(layer.output))
-        low.tensors[layer.output] = output
+            sequences[layer.name] = ops.reshape(graph, value, low.shape(layer.output))
+    return left, sequences
 
 
-def _lower_loop(low: Lowering, stack: Stack) -> None:
+def _loop(
+    low: Lowering, stack: Stack, memories: Sequence[_Memory]
+) -> tuple[list[_Memory], dict[str, Tensor]]:
     graph = low.main
-    first = stack.layers[0]
-    x = low.tensors[first.input]
-    blocks = cells.blocks_of(first)
-    projections = [
-        ops.fully_connected(graph, x, constant(graph, block.kernel), graph.constant(block.bias))
-        for block in blocks
-    ]
-    loop = Loop.over(graph, ops.size_of(graph, x, axis=1))
-    inside, position = loop.body, loop.step.current
-    time = _reversed_time(low, loop) if first.go_backwards else position
-
-    def at_this_time(sequence: Tensor) -> Tensor:
-        return ops.gather(inside, loop.invariant(sequence), time, axis=1)
-
-    source: InputSide = Projected(
-        blocks=blocks, projections=[at_this_time(projection) for projection in projections]
+    x = low.tensors[stack.input]
+    blocks = cells.blocks_of(stack.layers[0])
+    masks = {layer.mask for layer in stack.layers if layer.mask is not None}
+    columns = {mask: ops.expand_dims(graph, low.tensors[mask], axis=2) for mask in sorted(masks)}
+    feed = _Feed(
+        projections=tuple(
+            ops.fully_connected(graph, x, constant(graph, block.kernel), graph.constant(block.bias))
+            for block in blocks
+        ),
+        masks={layer.name: columns[layer.mask] for layer in stack.layers if layer.mask is not None},
+        lowest=stack.layers[0].name,
     )
-    masks: dict[str, Tensor] = {}
-    finish: list[Callable[[dict[int, Tensor]], None]] = []
-    row: Tensor | None = None
-    for layer in stack.layers:
-        if layer.mask is not None and layer.mask not in masks:
-            mask = low.tensors[layer.mask]
-            masks[layer.mask] = at_this_time(ops.expand_dims(graph, mask, axis=2))
-        variables = [loop.carry(state) for state in _initial_states(low, layer, projections[0])]
-        memory = _Memory(states=tuple(variable.current for variable in variables), output=None)
-        previous: Variable | None = None
-        if _remembers_output(layer):
-            previous = loop.carry(_zero_state(low, layer, projections[0]))
-            memory.output = previous.current
-        valid = None if layer.mask is None else masks[layer.mask]
-        memory, output = _advance(inside, layer, source, memory, valid)
-        for variable, state in zip(variables, memory.states, strict=True):
-            variable.update(state)
-        if previous is not None and memory.output is not None:
-            previous.update(memory.output)
-        sequence = None
-        if layer.return_sequences and _is_read_outside(low, layer, stack):
-            sequence = loop.carry(_sequence_of(low, layer, projections))
-            if row is None:
-                row = _row_start(inside, position)
-            step_shape = (output.shape[0], 1, output.shape[1])
-            update = ops.reshape(inside, output, step_shape)
-            sequence.update(ops.dynamic_update_slice(inside, sequence.current, update, row))
-        finish.append(_finisher(low, layer, variables, previous, sequence))
-        source = Direct(blocks=(), x=output)
-        following = stack.layers.index(layer) + 1
-        if following < len(stack.layers):
-            source = Direct(blocks=cells.blocks_of(stack.layers[following]), x=output)
-    results = loop.close()
-    for define in finish:
-        define(results)
+    kept = [layer for layer in stack.layers if _is_read_outside(low, layer, stack)]
+    if kept:
+        return _in_chunks(graph, stack, feed, memories, kept)
+    steps = ops.size_of(graph, x, axis=1)
+    return _over_steps(graph, stack, feed, memories, steps=steps, kept=kept)
 
 
-def _finisher(
-    low: Lowering,
-    layer: Recurrent,
-    states: Sequence[Variable],
-    previous: Variable | None,
-    sequence: Variable | None,
-) -> Callable[[dict[int, Tensor]], None]:
-    """What is left to do for a layer when the loop is closed: define the edges it writes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Feed:
+    """What a loop reads step by step; all are [B, T, ...]."""
 
-    def define(results: dict[int, Tensor]) -> None:
-        final = tuple(results[variable.current.index] for variable in states)
-        _define_states(low, layer, final)
-        if sequence is not None:
-            low.tensors[layer.output] = results[sequence.current.index]
-        elif not layer.return_sequences:
-            last = previous or states[0]
-            low.tensors[layer.output] = results[last.current.index]
+    projections: tuple[Tensor, ...]  # of the lowest layer's input, one a block
+    masks: dict[str, Tensor]  # by layer
+    lowest: str
 
-    return define
+    def taken(self, loop: Loop, times: Tensor, lowest_times: Tensor) -> _Feed:
+        """The part of some times (int32 [k] or []), inside the loop.
+
+        A lowest layer that goes backwards has its own times; those above it read what it made
+        in the order in which it made it, yet their masks from the start.
+        """
+
+        made: dict[tuple[int, int], Tensor] = {}
+
+        def at(sequence: Tensor, when: Tensor) -> Tensor:
+            key = sequence.index, when.index
+            if key not in made:
+                made[key] = ops.gather(loop.body, loop.invariant(sequence), when, axis=1)
+            return made[key]
+
+        return _Feed(
+            projections=tuple(at(projection, lowest_times) for projection in self.projections),
+            masks={
+                layer: at(mask, lowest_times if layer == self.lowest else times)
+                for layer, mask in self.masks.items()
+            },
+            lowest=self.lowest,
+        )
 
 
-def _define_states(low: Lowering, layer: Recurrent, states: Sequence[Tensor]) -> None:
-    low.tensors[layer.state_h] = states[0]
-    if isinstance(layer, Lstm):
-        low.tensors[layer.state_c] = states[1]
+def _over_steps(
+    graph: Subgraph,
+    stack: Stack,
+    feed: _Feed,
+    memories: Sequence[_Memory],
+    *,
+    steps: Tensor,
+    kept: Sequence[Recurrent],
+    backwards: bool | None = None,
+) -> tuple[list[_Memory], dict[str, Tensor]]:
+    """The innermost loop: final memories, and the outputs of the layers `kept` as [B, T, H]."""
+    loop = Loop.over(graph, steps)
+    body, time = loop.body, loop.position
+    lowest_time = time
+    if stack.layers[0].go_backwards if backwards is None else backwards:
+        last = ops.subtract(graph, steps, index(graph, 1))
+        lowest_time = ops.subtract(body, loop.invariant(last), time)
+    here = feed.taken(loop, time, lowest_time)
+    carried = [memory.of([loop.carry(tensor) for tensor in memory.tensors]) for memory in memories]
+    sequences = {layer.name: loop.carry(_room(graph, layer, feed)) for layer in kept}
+    output: Tensor | None = None  # of the layer below
+    source: InputSide = Projected(
+        blocks=cells.blocks_of(stack.layers[0]), projections=here.projections
+    )
+    for layer, memory in zip(stack.layers, carried, strict=True):
+        if output is not None:
+            source = Direct(blocks=cells.blocks_of(layer), x=output)
+        valid = None if layer.mask is None else here.masks[layer.name]
+        after, output = _advance(body, layer, source, memory, valid)
+        for before, now in zip(memory.tensors, after.tensors, strict=True):
+            loop.update(before, now)
+        if layer.name in sequences:
+            sequence = sequences[layer.name]
+            step = ops.reshape(body, output, (output.shape[0], 1, output.shape[1]))
+            loop.update(sequence, _written(body, sequence, step, loop.position))
+    final = loop.close()
+    left = [memory.of([final[tensor.index] for tensor in memory.tensors]) for memory in carried]
+    return left, {name: final[sequence.index] for name, sequence in sequences.items()}
+
+
+def _in_chunks(
+    graph: Subgraph,
+    stack: Stack,
+    feed: _Feed,
+    memories: Sequence[_Memory],
+    kept: Sequence[Recurrent],
+) -> tuple[list[_Memory], dict[str, Tensor]]:
+    """A loop over chunks of k steps around the loop over steps.
+
+    The interpreter copies a sequence whenever a step is written into it.  With chunks that is k
+    steps copied at each step and all T at each chunk, instead of all T at each step.
+    """
+    some = feed.projections[0]
+    total = some.shape[1]
+    is_free = isinstance(total, FreeSize)
+    size = _CHUNK_STEPS if is_free else _chunk_steps(total)
+    steps = ops.size_of(graph, some, axis=1)
+    if size == total and not is_free:
+        return _over_steps(graph, stack, feed, memories, steps=steps, kept=kept)
+    # The last chunk may be short, yet is written as a whole: room for it, cut off afterwards.
+    spare = size - 1 if is_free or total % size else 0
+    loop = Loop.over(graph, steps, stride=size)
+    body, start = loop.body, loop.position
+    steps_inside = loop.invariant(steps)
+    times = ops.add(body, start, body.constant(np.arange(size, dtype=np.int32)))
+    last = ops.subtract(body, steps_inside, index(body, 1))
+    times = ops.minimum(body, times, last)
+    lowest_times = times
+    if stack.layers[0].go_backwards:
+        lowest_times = ops.subtract(body, last, times)
+    left = ops.minimum(body, ops.subtract(body, steps_inside, start), index(body, size))
+    carried = [memory.of([loop.carry(tensor) for tensor in memory.tensors]) for memory in memories]
+    sequences = {}
+    for layer in kept:
+        room = _room(graph, layer, feed)
+        sequences[layer.name] = loop.carry(ops.pad(graph, room, axis=1, left=0, right=spare))
+    after, chunks = _over_steps(
+        body,
+        stack,
+        feed.taken(loop, times, lowest_times),
+        carried,
+        steps=left,
+        kept=kept,
+        backwards=False,
+    )
+    for memory, memory_after in zip(carried, after, strict=True):
+        for before, now in zip(memory.tensors, memory_after.tensors, strict=True):
+            loop.update(before, now)
+    for name, sequence in sequences.items():
+        loop.update(sequence, _written(body, sequence, chunks[name], start))
+    final = loop.close()
+    results = {name: final[sequence.index] for name, sequence in sequences.items()}
+    if spare:
+        results = {
+            name: ops.strided_slice(graph, sequence, axis=1, stop=-spare)
+            for name, sequence in results.items()
+        }
+    return [memory.of([final[t.index] for t in memory.tensors]) for memory in carried], results
+
+
+def _chunk_steps(steps: int) -> int:
+    """Near the root of the length, if possible a divisor; short sequences stay whole."""
+    root = isqrt(steps)
+    if steps <= 2 * _CHUNK_STEPS:
+        return steps
+    nearby = range(root, 2 * root)
+    return next((size for size in nearby if steps % size == 0), root)
+
+
+def _written(graph: Subgraph, sequence: Tensor, part: Tensor, start: Tensor) -> Tensor:
+    """sequence [B, T, H] with part [B, k, H] from step `start` on."""
+    corner = ops.multiply(graph, start, graph.constant(np.array([0, 1, 0], np.int32)))
+    return ops.dynamic_update_slice(graph, sequence, part, corner)
 
 
 def _is_read_outside(low: Lowering, layer: Recurrent, stack: Stack) -> bool:
+    """Whether the whole sequence of the layer is wanted, not only each step by the next layer."""
+    if not layer.return_sequences:
+        return False
     readers = consumers(low.graph, layer.output)
     outputs = {output.edge for output in low.graph.outputs}
     return layer.output in outputs or any(reader not in stack.layers for reader in readers)
 
 
-def _reversed_time(low: Lowering, loop: Loop) -> Tensor:
-    last = ops.subtract(low.main, loop.steps, index(low.main, 1))
-    return ops.subtract(loop.body, loop.invariant(last), loop.step.current)
-
-
-def _row_start(graph: Subgraph, position: Tensor) -> Tensor:
-    """[0, position, 0], where a step lies in a sequence [B, T, H]."""
-    return ops.multiply(graph, position, graph.constant(np.array([0, 1, 0], np.int32)))
-
-
-def _initial_states(low: Lowering, layer: Recurrent, like: Tensor) -> tuple[Tensor, ...]:
+def _initial_memory(low: Lowering, layer: Recurrent, x: Tensor) -> _Memory:
     edges = [layer.initial_h]
     if isinstance(layer, Lstm):
         edges.append(layer.initial_c)
-    return tuple(
-        _zero_state(low, layer, like) if edge is None else low.tensors[edge] for edge in edges
+    zeros = _zeros(low, layer, x) if None in edges or _remembers_output(layer) else None
+    states = [zeros if edge is None else low.tensors[edge] for edge in edges]
+    return _Memory(
+        states=tuple(state for state in states if state is not None),
+        output=zeros if _remembers_output(layer) else None,
     )
 
 
-def _zero_state(low: Lowering, layer: Recurrent, like: Tensor) -> Tensor:
-    """Zeros [B, H]; where the batch is free it is taken from `like` [B, ...]."""
-    batch = like.shape[0]
+def _zeros(low: Lowering, layer: Recurrent, x: Tensor) -> Tensor:
+    """Zeros [B, H]; where the batch is free it is taken from x [B, T, F]."""
     graph = low.main
-    if type(batch) is int:
+    batch = x.shape[0]
+    if not isinstance(batch, FreeSize):
         return graph.constant(np.zeros((batch, layer.units), np.float32))
-    row = like if like.rank == 2 else ops.gather(graph, like, index(graph, 0), axis=1)
+    row = ops.gather(graph, x, index(graph, 0), axis=1)
     return ops.zeros_like(graph, _with_last_axis(graph, row, layer.units))
 
 
-def _sequence_of(low: Lowering, layer: Recurrent, projections: Sequence[Tensor]) -> Tensor:
+def _room(graph: Subgraph, layer: Recurrent, feed: _Feed) -> Tensor:
     """Some tensor [B, T, H] for the loop to overwrite: the projections have B and T at hand."""
-    graph = low.main
-    fitting = [part for part in projections if part.shape[2] == layer.units]
-    return fitting[0] if fitting else _with_last_axis(graph, projections[0], layer.units)
+    for projection in feed.projections:
+        if projection.shape[2] == layer.units:
+            return projection
+    return _with_last_axis(graph, feed.projections[0], layer.units)
 
 
 def _with_last_axis(graph: Subgraph, x: Tensor, size: int) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from edgernn.graph import Graph, GraphError, Gru, Layer, Lstm, Recurrent, SimpleRnn
 
@@ -18,6 +18,10 @@ class Stack:
     """Recurrent layers, each (but the first) reading the one before it."""
 
     layers: tuple[Recurrent, ...]
+
+    @property
+    def input(self) -> str:
+        return self.layers[0].input
 
     @property
     def side_inputs(self) -> set[str]:
@@ -30,14 +34,20 @@ class Stack:
         return {edge for layer in self.layers for edge in layer.writes}
 
 
+#: Above this, the weights of all layers do not stay in the second-level cache from step to step,
+#: and a loop for each layer is faster: its input is projected for all steps at once.  2 x 256
+#: units in float32 (2.4 MB) take 1.7 ms in two loops and 4.5 ms in one; 2 x 128 (0.6 MB) 1.0 and
+#: 0.8 ms.
+_CACHED_BYTES: Final = 1 << 20
+
 Part: TypeAlias = Layer | Stack
 
 _RECURRENT = (SimpleRnn, Gru, Lstm)
 
 
-def plan(graph: Graph) -> tuple[Part, ...]:
+def plan(graph: Graph, *, bytes_per_weight: int = 4) -> tuple[Part, ...]:
     """The layers in an order in which they can run, recurrent ones gathered into stacks."""
-    gathered = _ordered(graph, _gathered(graph))
+    gathered = _ordered(graph, _gathered(graph, bytes_per_weight))
     if gathered is not None:
         return gathered
     # Two stacks whose initial states come out of each other's middle cannot run one after the
@@ -49,14 +59,16 @@ def plan(graph: Graph) -> tuple[Part, ...]:
     return separate
 
 
-def _gathered(graph: Graph) -> list[Stack]:
+def _gathered(graph: Graph, bytes_per_weight: int) -> list[Stack]:
     depends_on = _dependencies(graph)
     stacks: list[Stack] = []
     for layer in graph.layers:
         if not isinstance(layer, _RECURRENT):
             continue
         for position, stack in enumerate(stacks):
-            if _fits_on(layer, stack, depends_on):
+            if _fits_on(layer, stack, depends_on) and _is_cached(
+                (*stack.layers, layer), bytes_per_weight
+            ):
                 stacks[position] = Stack(layers=(*stack.layers, layer))
                 break
         else:
@@ -71,6 +83,14 @@ def _fits_on(layer: Recurrent, stack: Stack, depends_on: dict[str, set[str]]) ->
         return False
     side_inputs = layer.reads[1:]
     return not any(depends_on[edge] & stack.writes for edge in side_inputs)
+
+
+def _is_cached(layers: Sequence[Recurrent], bytes_per_weight: int) -> bool:
+    """Whether what one step reads of the weights is small enough for one loop."""
+    first, *others = layers
+    numbers = first.recurrent_kernel.size
+    numbers += sum(layer.kernel.size + layer.recurrent_kernel.size for layer in others)
+    return numbers * bytes_per_weight <= _CACHED_BYTES
 
 
 def _dependencies(graph: Graph) -> dict[str, set[str]]:

@@ -20,6 +20,7 @@ from edgernn.graph import (
     TensorSpec,
 )
 from tests.export.tflite.models import (
+    BATCH,
     CELLS,
     FEATURES,
     STEPS,
@@ -121,6 +122,7 @@ def stack_cases() -> Iterator[tuple[str, Case]]:
         yield f"{cell} stack turned round", case([sequence()], up_only, *top.writes)
         step = Input(name="x", spec=TensorSpec(shape=(None, 1, FEATURES)))
         yield f"{cell} stack of one step", case([step], [bottom, top], *top.writes)
+    yield from _long_cases()
     yield "mixed stack", _mixed_stack()
     yield "bidirectional", _bidirectional()
     yield "encoder decoder", _encoder_decoder()
@@ -136,6 +138,26 @@ def stack_cases() -> Iterator[tuple[str, Case]]:
             "b.y",
         ),
     )
+
+
+def _long_cases() -> Iterator[tuple[str, Case]]:
+    """Sequences of many chunks, the last of them short, full or a single step."""
+    for steps in (48, 49, 60, 61):
+        for free in (False, True):
+            x = sequence(steps=None if free else steps)
+            layers: list[Layer] = [
+                lstm("a", "x", return_sequences=True, go_backwards=steps % 2 == 0),
+                gru("b", "a.y", UNITS, mask="m", return_sequences=True),
+            ]
+            made = case([x, mask_input()], layers, "a.y", "b.y", "a.c")
+            made.inputs["x"] = floats(BATCH, steps, FEATURES)
+            made.inputs["m"] = floats(BATCH, steps) > 0
+            yield f"{steps} {'free ' if free else ''}steps", made
+    wide: list[Layer] = [
+        gru("a", "x", FEATURES, 200, return_sequences=True),
+        gru("b", "a.y", 200, 200),
+    ]
+    yield "stack too wide for one loop", case([sequence()], wide, "b.y")
 
 
 def _mixed_stack() -> Case:
