@@ -47,6 +47,8 @@ def _checked(entry: Input, array: AnyArray) -> AnyArray:
         raise DataError(
             f"input '{entry.name}' takes the shape {_readable(shape)}, not {array.shape}"
         )
+    if 0 in array.shape[1:]:
+        raise DataError(f"input '{entry.name}' has the shape {array.shape}: there is nothing in it")
     return array.astype(wanted.numpy, copy=False)
 
 

@@ -54,7 +54,7 @@ def pool1d(layer: Pool1D, x: FloatArray) -> FloatArray:
             padded = np.pad(x, around, constant_values=-np.inf)
             return np.asarray(_strided(padded, layer.window, layer.stride).max(axis=2))
         case PoolKind.AVERAGE:
-            sums = _strided(np.pad(x, around), layer.window, layer.stride).sum(axis=2)
+            sums = _sum_in_order(_strided(np.pad(x, around), layer.window, layer.stride), axis=2)
             real = np.pad(np.ones((1, x.shape[1], 1), np.float32), around)
             counts = _strided(real, layer.window, layer.stride).sum(axis=2)
             return np.asarray(sums / counts)
@@ -71,12 +71,14 @@ def global_pool1d(
             return np.asarray(x.max(axis=1, keepdims=layer.keepdims))
         case PoolKind.AVERAGE:
             if mask is None:
-                return np.asarray(x.mean(axis=1, keepdims=layer.keepdims))
-            valid = mask[:, :, None]
-            total = np.where(valid, x, np.float32(0)).sum(axis=1, keepdims=layer.keepdims)
-            count = valid.astype(np.float32).sum(axis=1, keepdims=layer.keepdims)
+                valid: AnyArray = np.ones((1, x.shape[1], 1), np.bool_)
+            else:
+                valid = mask[:, :, None]
+            total = _sum_in_order(np.where(valid, x, np.float32(0)), axis=1)
+            count = valid.astype(np.float32).sum(axis=1)
             with np.errstate(invalid="ignore"):
-                return np.asarray(total / count)
+                average = np.asarray(total / count)
+            return average[:, None, :] if layer.keepdims else average
         case _:
             assert_never(layer.kind)
 
@@ -91,6 +93,12 @@ def _padding(padding: Padding, time: int, span: int, stride: int) -> tuple[int, 
             return span - 1, 0
         case _:
             assert_never(padding)
+
+
+def _sum_in_order(x: FloatArray, axis: int) -> FloatArray:
+    """The sum from the first element to the last: numpy's own sum may pair them in any order."""
+    running = np.add.accumulate(x, axis=axis)
+    return np.asarray(running.take(-1, axis=axis))
 
 
 def _strided(x: AnyArray, span: int, stride: int) -> AnyArray:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from typing_extensions import assert_never
 
 from edgernn.graph import (
+    AnyArray,
     FloatArray,
     Gru,
     Lstm,
@@ -48,13 +49,13 @@ RNN_TAPS: Final = ("x.h", "h.h", "pre.h", "h")
 class Unrolled(NamedTuple):
     """What a recurrent layer leaves: its output and its final states (h; h and c)."""
 
-    output: FloatArray  # [B, T, H] in order of processing, or [B, H]
-    states: tuple[FloatArray, ...]  # each [B, H]
+    output: AnyArray  # [B, T, H] in order of processing, or [B, H]
+    states: tuple[AnyArray, ...]  # each [B, H]
 
 
-_Step: TypeAlias = Callable[
-    [FloatArray, Sequence[FloatArray], bool],
-    tuple[tuple[FloatArray, ...], dict[str, FloatArray]],
+#: (projected input of the step, states, observed) -> (new states, quantities for the observer)
+Step: TypeAlias = Callable[
+    [AnyArray, Sequence[AnyArray], bool], tuple[tuple[AnyArray, ...], dict[str, AnyArray]]
 ]
 
 
@@ -67,15 +68,33 @@ def recurrent(
     observe: Observe | None = None,
 ) -> Unrolled:
     """Runs the layer over x.  Absent initial states are zeros."""
-    batch, steps, _ = x.shape
-    zeros = np.zeros((batch, layer.units), np.float32)
-    given = [*initial, *[None] * (_state_count(layer) - len(initial))]
-    states = tuple(zeros if state is None else state for state in given)
-    projected = _project(x, layer.kernel, layer.bias)
-    step = _step_function(layer)
+    zeros = np.zeros((x.shape[0], layer.units), np.float32)
+    given = [*initial, *[None] * (state_count(layer) - len(initial))]
+    return unroll(
+        layer,
+        _step_function(layer),
+        _project(x, layer.kernel, layer.bias),
+        [zeros if state is None else state for state in given],
+        mask=mask,
+        observe=observe,
+    )
+
+
+def unroll(
+    layer: Recurrent,
+    step: Step,
+    projected: AnyArray,  # [T, B, gates * H]
+    states: Sequence[AnyArray],  # each [B, H]
+    *,
+    mask: BoolArray | None,  # [B, T]
+    observe: Observe | None = None,
+) -> Unrolled:
+    """Loops over time by the layer's rules; knows nothing of what a step computes, nor in what."""
+    steps, batch, _ = projected.shape
+    zeros = np.zeros_like(states[0])
+    output, states = zeros, tuple(states)
+    outputs = np.zeros((batch, steps if layer.return_sequences else 0, layer.units), zeros.dtype)
     order = range(steps - 1, -1, -1) if layer.go_backwards else range(steps)
-    output = zeros
-    outputs = np.zeros((batch, steps if layer.return_sequences else 0, layer.units), np.float32)
     for position, time in enumerate(order):
         new_states, taps = step(projected[time], states, observe is not None)
         if mask is None:
@@ -108,7 +127,8 @@ def tap_names(layer: Recurrent) -> tuple[str, ...]:
             assert_never(layer)
 
 
-def _state_count(layer: Recurrent) -> int:
+def state_count(layer: Recurrent) -> int:
+    """h; h and c."""
     return 2 if isinstance(layer, Lstm) else 1
 
 
@@ -122,7 +142,7 @@ def _project(x: FloatArray, kernel: Weight, bias: Weight | None) -> FloatArray:
     return projected.reshape(steps, batch, kernel.shape[1])
 
 
-def _step_function(layer: Recurrent) -> _Step:
+def _step_function(layer: Recurrent) -> Step:
     match layer:
         case Gru():
             return _gru_step(layer)
@@ -134,7 +154,7 @@ def _step_function(layer: Recurrent) -> _Step:
             assert_never(layer)
 
 
-def _gru_step(layer: Gru) -> _Step:
+def _gru_step(layer: Gru) -> Step:
     units = layer.units
     kernel = as_float32(layer.recurrent_kernel)
     gates_kernel = np.ascontiguousarray(kernel[:, : 2 * units])
@@ -149,8 +169,8 @@ def _gru_step(layer: Gru) -> _Step:
         (h,) = states
         recurrent_gates = h @ gates_kernel + bias[: 2 * units]
         pre_gates = x[:, : 2 * units] + recurrent_gates
-        opened = activate(layer.recurrent_activation, pre_gates)
-        z, r = opened[:, :units], opened[:, units:]
+        # One by one: a softmax looks at all units of one gate.
+        z, r = (activate(layer.recurrent_activation, pre) for pre in np.split(pre_gates, 2, axis=1))
         if layer.reset_after:
             recurrent_h = h @ candidate_kernel + bias[2 * units :]
             reset: FloatArray = r * recurrent_h
@@ -182,7 +202,7 @@ def _gru_step(layer: Gru) -> _Step:
     return step
 
 
-def _lstm_step(layer: Lstm) -> _Step:
+def _lstm_step(layer: Lstm) -> Step:
     kernel = as_float32(layer.recurrent_kernel)
 
     def step(
@@ -218,7 +238,7 @@ def _lstm_step(layer: Lstm) -> _Step:
     return step
 
 
-def _rnn_step(layer: SimpleRnn) -> _Step:
+def _rnn_step(layer: SimpleRnn) -> Step:
     kernel = as_float32(layer.recurrent_kernel)
 
     def step(

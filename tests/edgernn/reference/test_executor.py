@@ -396,6 +396,11 @@ def test_inputs_of_different_batch_sizes_are_refused() -> None:
         run(graph, {"a": np.zeros((2, 2), np.float32), "b": np.zeros((3, 2), np.float32)})
 
 
+def test_a_sequence_without_steps_is_refused() -> None:
+    with pytest.raises(DataError, match=r"'tokens' has the shape \(2, 0\)"):
+        run(classifier(), {"tokens": np.zeros((2, 0), np.int32)})
+
+
 def test_a_sequence_shorter_than_a_window_is_refused() -> None:
     layer = Conv1D(**XY, kernel=weight(4, 4, 2), bias=None)
     with pytest.raises(DataError, match=r"window of 4 steps .* sequence of 3"):

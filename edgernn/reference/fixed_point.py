@@ -1,0 +1,144 @@
+"""The operations of docs/integer-arithmetic.md, sections 3 to 5, on int32 arrays.
+
+The names and the order of operations are the document's; what fits into 16 bits there does so
+here, the wider type only keeps numpy from wrapping silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edgernn.graph import FloatArray, Product, Reading
+
+IntArray: TypeAlias = npt.NDArray[np.int32]
+
+#: Told how many of how many numbers were clamped, and where: "input", "product", "cell".
+CountClamped: TypeAlias = Callable[[str, int, int], None]
+
+#: Integers [..., K] -> Q4.11 [..., N]; see requantizer.
+Requantize: TypeAlias = Callable[[IntArray], IntArray]
+
+INT16_MAX: Final = 32767
+INT16_MIN: Final = -32768
+
+#: The value of one unit of an opened gate, a candidate or h.
+Q15_UNIT: Final = np.float32(2.0**-15)
+
+# Segment by segment: the value, its slope and its curvature there.
+_C0: Final = np.array(
+    [
+        *(0, 8023, 15142, 20814, 24958, 27798, 29661, 30848),
+        *(31593, 32331, 32606, 32708, 32746, 32760, 32765, 32767),
+    ],
+    np.int32,
+)
+_C1: Final = np.array(
+    [16526, 15509, 12909, 9729, 6811, 4537, 2914, 1833, 2177, 812, 307, 115, 43, 11, 5, 0],
+    np.int32,
+)
+_C2: Final = np.array(
+    [-928, -2528, -3136, -2896, -2272, -1632, -1088, -704, -1424, -528, -208, -80, -32, 0, 0, 0],
+    np.int32,
+)
+
+#: |v| beyond which T(v) is constant.
+TANH_END: Final = 24575
+
+
+def sat16(a: IntArray) -> IntArray:
+    return np.asarray(np.clip(a, INT16_MIN, INT16_MAX))
+
+
+def adds(a: IntArray, b: IntArray | int) -> IntArray:
+    return sat16(a + b)
+
+
+def mulr(a: IntArray, b: IntArray | int) -> IntArray:
+    return np.asarray((a * b + 0x4000) >> 15, dtype=np.int32)
+
+
+def narrow(h: IntArray, bits: int) -> IntArray:
+    """What a recurrent product is fed with."""
+    return h if bits == 16 else np.asarray(adds(h, 128) >> 8, dtype=np.int32)
+
+
+def table_tanh(v: IntArray) -> IntArray:
+    """T(v): tanh(v / 4096) in Q15."""
+    u = np.minimum(np.abs(v), TANH_END)
+    w = u + np.minimum(u, 8192)
+    s = w >> 11
+    d = (w & 2047) << 3
+    y = _C0[s] + mulr(d, _C1[s] + mulr(d, _C2[s]))
+    return np.asarray(np.where(v < 0, -y, y), dtype=np.int32)
+
+
+def tanh(p: IntArray) -> IntArray:
+    """Q4.11 -> Q15."""
+    return table_tanh(adds(p, p))
+
+
+def sigmoid(p: IntArray) -> IntArray:
+    """Q4.11 -> Q15, 0 to 32767."""
+    return np.asarray((table_tanh(p) >> 1) + 16384, dtype=np.int32)
+
+
+def hard_sigmoid(p: IntArray, alpha: float) -> IntArray:
+    """clip(alpha x + 0.5, 0, 1): Q4.11 -> Q15, 0 to 32767."""
+    limit = int(np.floor(1024 / alpha + 0.5))
+    slope = int(np.rint(131072 * alpha))
+    opened = mulr(4 * np.clip(p, -limit, limit), slope) + 16384
+    return np.asarray(np.clip(opened, 0, INT16_MAX))
+
+
+def read_floats(x: FloatArray, reciprocal: float | FloatArray, limit: int) -> IntArray:
+    """rne(clamp(x * reciprocal)); NaN is 0."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = x * np.float32(reciprocal)
+    finite = np.where(np.isnan(scaled), np.float32(0), scaled)
+    clamped = np.clip(finite, np.float32(-limit), np.float32(limit))
+    return np.asarray(np.rint(clamped), dtype=np.int32)
+
+
+def read(reading: Reading, x: FloatArray, count: CountClamped | None = None) -> IntArray:
+    """A layer's input as integers."""
+    if reading.from_state:
+        return narrow((x * np.float32(32768)).astype(np.int32), reading.bits)
+    if count is not None:
+        end = np.float32((reading.limit + 0.5) * reading.scale)
+        count("input", int((np.abs(x) > end).sum()), x.size)
+    return read_floats(x, reading.reciprocal, reading.limit)
+
+
+def accumulate(weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32], q: IntArray) -> IntArray:
+    """bias + q weights, exact.  q [..., K] -> [..., N].  Raises OverflowError beyond int32."""
+    return _exact_sums(weights.astype(np.float64), bias, q)
+
+
+def requantizer(product: Product, count: CountClamped | None = None) -> Requantize:
+    """The integer product as a function: q [..., K] -> Q4.11 [..., N]."""
+    weights = product.weights.astype(np.float64)
+    shift = product.shift.astype(np.int32)
+    multiplier = product.multiplier.astype(np.int32)
+
+    def requantize(q: IntArray) -> IntArray:
+        shifted = _exact_sums(weights, product.bias, q) >> shift
+        if count is not None:
+            clamped = (shifted > INT16_MAX) | (shifted < INT16_MIN)
+            count("product", int(clamped.sum()), shifted.size)
+        return mulr(sat16(shifted), multiplier)
+
+    return requantize
+
+
+def _exact_sums(
+    weights: npt.NDArray[np.float64], bias: npt.NDArray[np.int32], q: IntArray
+) -> IntArray:
+    # float64 holds integers up to 2^53: the sums are exact, and far faster than numpy's in int.
+    exact = q.astype(np.float64) @ weights + bias
+    if np.abs(exact).max(initial=0.0) >= 2.0**31:
+        raise OverflowError("a sum of products does not fit into int32")
+    return exact.astype(np.int32)

@@ -1,0 +1,66 @@
+"""Weights as int8: one symmetric scale a column, chosen so that later arithmetic is safe."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edgernn.graph import FloatArray, QTensor
+
+Float64Array: TypeAlias = npt.NDArray[np.float64]
+
+#: int8 weights lie in ±127: -128 has no counterpart.
+WEIGHT_MAX: Final = 127
+
+#: |w[2k] + w[2k+1]| up to this keeps a pair of products with unsigned bytes inside int16.
+PAIR_MAX: Final = 128
+
+
+def column_scales(matrix: FloatArray, *, pairs_safe: bool) -> Float64Array:
+    """The finest scale of each column of [K, N] that int8 can carry; 0 for a column of zeros.
+
+    With pairs_safe, sums of neighbours 2k and 2k+1 stay within 127 units before rounding.  Each of
+    the two is rounded by at most a half, so the rounded pair stays within 128.
+    """
+    exact = matrix.astype(np.float64)
+    largest = np.abs(exact).max(axis=0, initial=0.0)
+    if pairs_safe:
+        largest = np.maximum(largest, np.abs(pair_sums(exact)).max(axis=0, initial=0.0))
+    return np.asarray(largest / WEIGHT_MAX)
+
+
+def pair_sums(matrix: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """[K, N] -> [ceil(K / 2), N]: rows 2k and 2k+1 added; a missing last row counts as zeros."""
+    padded = np.pad(matrix, ((0, matrix.shape[0] % 2), (0, 0)))
+    return np.asarray(padded[0::2] + padded[1::2])
+
+
+def to_int8(matrix: FloatArray, scales: Float64Array) -> npt.NDArray[np.int8]:
+    """Rounded to nearest, ties to even, clamped to ±127."""
+    units = np.where(scales > 0, scales, 1.0)
+    rounded = np.rint(matrix.astype(np.float64) / units)
+    return np.clip(rounded, -WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
+
+
+def per_column(weight: FloatArray) -> QTensor:
+    """int8 with one scale for each index of the last axis, as fine as can be: scheme dynamic."""
+    matrix = weight.reshape(-1, weight.shape[-1])
+    scales = column_scales(matrix, pairs_safe=False)
+    return as_qtensor(weight, to_int8(matrix, scales), scales)
+
+
+def per_tensor(weight: FloatArray) -> QTensor:
+    """int8 with a single scale: embedding tables, whose rows are then copied as they are."""
+    scale = np.float32(np.abs(weight.astype(np.float64)).max(initial=0.0) / WEIGHT_MAX)
+    if scale == 0:
+        scale = np.float32(1)
+    values = to_int8(weight.reshape(1, -1), np.array(float(scale))).reshape(weight.shape)
+    return QTensor(values=values, scale=np.array([scale], np.float32), axis=None)
+
+
+def as_qtensor(weight: FloatArray, matrix: npt.NDArray[np.int8], scales: Float64Array) -> QTensor:
+    """The int8 matrix [K, N] in the weight's own shape [..., N]."""
+    stored = np.where(scales > 0, scales, 1.0).astype(np.float32)
+    return QTensor(values=matrix.reshape(weight.shape), scale=stored, axis=weight.ndim - 1)
