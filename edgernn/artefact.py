@@ -58,12 +58,18 @@ class VerificationStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What the comparison with the reference gave.  Errors are relative to the output's scale."""
+    """What the comparison with the reference gave.  Errors are relative to the output's scale.
+
+    float32 and float16 are held to their largest error, integer schemes to their mean error
+    against the float model; `agreement` is how often the largest output is the same one.
+    """
 
     status: VerificationStatus
     reason: str = ""
     cases: int = 0
     max_error: float | None = None
+    mean_error: float | None = None
+    agreement: float | None = None
     tolerance: float | None = None
 
 

@@ -26,8 +26,10 @@ class Backend(Protocol):
     SUFFIX: str  # ".onnx"
     SCHEMES: frozenset[Scheme]
 
-    def lower(self, graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
+    def lower(self, graph: Graph, *, metadata: Mapping[str, str], **options: str) -> Lowered:
         """The graph in this format; `metadata` goes into the file where the format has a place.
+
+        `options` are the format's own choices; each module documents its names and values.
 
         The scheme is in the graph: float16 or int8 weights are stored as such.
         Raises UnsupportedLayer where the format cannot express a layer.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,10 @@ from edgernn.graph import (
 from edgernn.graph.tensor import AnyArray
 
 #: Tokens where no Embedding says how many there are.
-FEW_TOKENS = 10
+FEW_TOKENS: Final = 10
+
+#: Real sequences to compare on: enough to see a wrong scale, few enough to cost no time.
+MOST_EXAMPLES: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,6 +54,29 @@ def make_cases(graph: Graph, *, seed: int = 0) -> tuple[Case, ...]:
             Case(name=f"masked, {case.name}", inputs=_with_masked_steps(graph, case.inputs, random))
             for case in cases[:-1]
         ]
+    return tuple(cases)
+
+
+def example_cases(graph: Graph, samples: Mapping[str, AnyArray]) -> tuple[Case, ...]:
+    """Real sequences, one a call, as a device meets them; a step model gets its steps in turn.
+
+    States of a step model are random in [-1, 1]: wrong ones show as well as right ones would.
+    """
+    rows = min(MOST_EXAMPLES, *(len(array) for array in samples.values()))
+    random = np.random.default_rng(0)
+    cases = []
+    for row in range(rows):
+        inputs: dict[str, AnyArray] = {}
+        for entry in graph.inputs:
+            if entry.name not in samples:
+                shape = _concrete(entry.spec, _Sizes(batch=1, free=1))
+                inputs[entry.name] = random.uniform(-1, 1, shape).astype(entry.spec.dtype.numpy)
+                continue
+            array = samples[entry.name][row : row + 1]
+            steps = entry.spec.shape[1] if entry.spec.rank > 1 else None
+            at = row % array.shape[1] if steps is not None and steps < array.shape[1] else 0
+            inputs[entry.name] = array if steps is None else array[:, at : at + steps]
+        cases.append(Case(name=f"example {row}", inputs=inputs))
     return tuple(cases)
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-from typing_extensions import assert_never
 
 from edgernn import streaming
 from edgernn.artefact import (
@@ -21,11 +19,12 @@ from edgernn.artefact import (
     stored_file,
 )
 from edgernn.errors import OutputError
-from edgernn.export import Backend, Lowered, quantize
+from edgernn.export import Backend, Lowered
 from edgernn.export.backends import backend_named
 from edgernn.export.keras_file import KerasModel
-from edgernn.export.verify import verified
-from edgernn.graph import Graph, without_dead_layers
+from edgernn.export.quantize import quantize
+from edgernn.export.verify import Check, Examples, verified
+from edgernn.graph import Graph, Ranges, without_dead_layers
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
 
@@ -39,10 +38,15 @@ class Request:
 
     backends: tuple[str, ...] = ("onnx", "tflite")
     scheme: Scheme = Scheme.FLOAT32
+    ranges: Ranges | None = None  # of `float_graph`; needed by int8
+    keep_float: tuple[str, ...] = ()  # layers
+    per_layer: Mapping[str, Scheme] = field(default_factory=dict)
     streaming: bool = False
     verify: bool = True
     labels: tuple[str, ...] = ()
     training: TrainingLog | None = None  # written beside the artefacts, for reports
+    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # back end -> its own
+    examples: Examples | None = None  # what integer schemes are checked on, besides made-up inputs
 
 
 def export_model(
@@ -53,17 +57,22 @@ def export_model(
     Nothing appears in `out` before every artefact is made and agrees with the reference.
     Raises UnsupportedLayer, VerificationError or OutputError.
     """
-    graph = prepare(model.graph, request)
+    original = float_graph(model.graph)
+    graph = quantized(original, request)
+    if request.streaming:
+        original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
     with _workspace(out) as workspace:
         artefacts = []
         for name in request.backends:
             backend = backend_named(name)
             progress(f"writing {name}")
-            lowered = backend.lower(graph, metadata=_metadata(model, request))
+            options = request.options.get(name, {})
+            lowered = backend.lower(graph, metadata=_metadata(model, request), **options)
             artefact = _stored(lowered, backend, graph, model, request, workspace)
             if request.verify:
                 progress(f"checking {name}")
-                artefact = replace(artefact, verification=verified(artefact, graph, workspace))
+                check = Check(original=original, written=graph, examples=request.examples)
+                artefact = replace(artefact, verification=verified(artefact, check, workspace))
             artefacts.append(artefact)
         with _writing_to(out):
             for artefact in artefacts:
@@ -75,19 +84,22 @@ def export_model(
     return tuple(artefacts)
 
 
-def prepare(graph: Graph, request: Request) -> Graph:
-    """The graph that the back ends write down: states explicit, weights in their scheme."""
-    graph = without_dead_layers(graph)
-    graph = streaming.to_streaming(graph) if request.streaming else streaming.expose_states(graph)
-    match request.scheme:
-        case Scheme.FLOAT32:
-            return graph
-        case Scheme.FLOAT16:
-            return quantize.to_float16(graph)
-        case Scheme.DYNAMIC | Scheme.INT8:
-            raise AssertionError("the command line does not offer this scheme yet")
-        case _:
-            assert_never(request.scheme)
+def float_graph(graph: Graph) -> Graph:
+    """The graph that calibration runs: without dead layers, states explicit."""
+    return streaming.expose_states(without_dead_layers(graph))
+
+
+def quantized(graph: Graph, request: Request) -> Graph:
+    """The float graph with its weights, and for int8 its arithmetic, in the asked scheme."""
+    if request.scheme is Scheme.FLOAT32 and not request.per_layer:
+        return graph
+    return quantize(
+        graph,
+        request.ranges,
+        request.scheme,
+        keep_float=request.keep_float,
+        per_layer=request.per_layer,
+    )
 
 
 def artefact_stem(model: KerasModel, request: Request) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from typing_extensions import assert_never
@@ -14,13 +15,25 @@ from edgernn.artefact import Artefact, Verification, VerificationStatus
 from edgernn.devices import open_device
 from edgernn.devices.runners import Failed, Outputs, Skipped, run_cases
 from edgernn.errors import VerificationError
-from edgernn.export.cases import Case, make_cases
+from edgernn.export.cases import Case, example_cases, make_cases
 from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
+from edgernn.scheme import Scheme
 
 #: Largest |difference| relative to the output's scale.  float32 sums in another order differ by a
 #: few 1e-7 a step; a wrong gate, mask or padding is off by 1e-2 and more.
-FLOAT_TOLERANCE = 1e-4
+FLOAT_TOLERANCE: Final = 1e-4
+
+#: Mean |difference| of an integer scheme from the float model, relative to the output's scale.
+#: Sound models stay below 1 %; a wrong scale or gate is beyond 10 %.
+INTEGER_TOLERANCE: Final = 0.05
+
+#: Outputs that are zero everywhere have no scale.
+SMALLEST_SCALE: Final = 1e-6
+
+_NOT_WRITTEN: Final = (
+    "The artefact was not written. Please report this model; --no-verify writes it all the same"
+)
 
 
 NamedArrays = Mapping[str, AnyArray]
@@ -67,55 +80,137 @@ def worst_error(
     return worst
 
 
-def judged(worst: Worst, *, artefact: str, cases: int, tolerance: float) -> Verification:
-    """A passed verification.
-
-    Raises VerificationError when the worst error is over the tolerance.
-    """
-    if not worst.error <= tolerance:
+def same_up_to_rounding(
+    name: str,
+    cases: Sequence[Case],
+    actual: Sequence[NamedArrays],
+    expected: Sequence[NamedArrays],
+) -> Verification:
+    """Raises VerificationError when any number is further off than float32 sums may be."""
+    worst = worst_error(cases, actual, expected)
+    if not worst.error <= FLOAT_TOLERANCE:
         raise VerificationError(
-            f"{artefact} differs from the model: output '{worst.output}' is off by "
-            f"{worst.error:.2g} of its scale (allowed {tolerance:.0e}) for the case '{worst.case}'",
-            remedy="The artefact was not written. Please report this model; "
-            "--no-verify writes it all the same",
+            f"{name} differs from the model: output '{worst.output}' is off by "
+            f"{worst.error:.2g} of its scale (allowed {FLOAT_TOLERANCE:.0e}) "
+            f"for the case '{worst.case}'",
+            remedy=_NOT_WRITTEN,
         )
     return Verification(
         status=VerificationStatus.PASSED,
-        cases=cases,
+        cases=len(cases),
         max_error=worst.error,
-        tolerance=tolerance,
+        tolerance=FLOAT_TOLERANCE,
     )
 
 
-def verified(artefact: Artefact, graph: Graph, folder: Path) -> Verification:
-    """What the comparison of `folder/artefact.name` with the reference of `graph` gave.
+def near_on_average(
+    name: str,
+    cases: Sequence[Case],
+    actual: Sequence[NamedArrays],
+    expected: Sequence[NamedArrays],
+) -> Verification:
+    """Raises VerificationError when the mean error says that this is another function.
 
-    The artefact runs in a child process, so that a crash of its runtime is an error like another.
-    Raises VerificationError when the artefact fails or its worst error is over the tolerance.
+    Whether it is accurate enough is for the user to say, on labelled data.
     """
-    cases = make_cases(graph)
-    expected = [reference.run(graph, case.inputs) for case in cases]
+    mean = max(
+        mean_relative_error(
+            [here[output] for here in actual], [there[output] for there in expected]
+        )
+        for output in expected[0]
+    )
+    if not mean <= INTEGER_TOLERANCE:
+        raise VerificationError(
+            f"{name} differs from the float model: its outputs are off by {mean:.1%} of their "
+            f"scale on average (allowed {INTEGER_TOLERANCE:.0%})",
+            remedy="Calibrate with more typical data, keep the layer that costs most in float "
+            "with --keep-float, or use --scheme dynamic",
+        )
+    return Verification(
+        status=VerificationStatus.PASSED,
+        cases=len(cases),
+        max_error=worst_error(cases, actual, expected).error,
+        mean_error=mean,
+        agreement=agreement(actual, expected),
+        tolerance=INTEGER_TOLERANCE,
+    )
+
+
+def mean_relative_error(actual: Sequence[AnyArray], expected: Sequence[AnyArray]) -> float:
+    """mean |actual - expected| / max |expected| over all cases; infinite for another shape."""
+    if any(here.shape != there.shape for here, there in zip(actual, expected, strict=True)):
+        return float("inf")
+    difference = np.concatenate(
+        [np.abs(here - there).ravel() for here, there in zip(actual, expected, strict=True)]
+    )
+    scale = max(float(np.abs(there).max(initial=0.0)) for there in expected)
+    error = float(difference.mean() / max(scale, SMALLEST_SCALE))
+    return float("inf") if np.isnan(error) else error
+
+
+def agreement(actual: Sequence[NamedArrays], expected: Sequence[NamedArrays]) -> float | None:
+    """How often the largest number along the last axis is the same one; None without classes."""
+    first = next(iter(expected[0]))
+    if expected[0][first].ndim < 2 or expected[0][first].shape[-1] < 2:
+        return None
+    same = [
+        np.argmax(here[first], axis=-1) == np.argmax(there[first], axis=-1)
+        for here, there in zip(actual, expected, strict=True)
+    ]
+    return float(np.concatenate([row.ravel() for row in same]).mean())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Examples:
+    """Real sequences by input name, samples first: what integer schemes are compared on."""
+
+    inputs: Mapping[str, AnyArray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Check:
+    """What an artefact is compared with: the float model, and the graph that was written down."""
+
+    original: Graph
+    written: Graph
+    examples: Examples | None
+
+
+def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
+    """What the comparison of `folder/artefact.name` with the reference gave.
+
+    float32 and float16 must compute what the written graph means, up to rounding.  Integer schemes
+    quantize activations each in its own way: they must stay near the float model on the mean.
+    The artefact runs in a child process, so that a crash of its runtime is an error like another.
+    Raises VerificationError when the artefact fails or its error is over the tolerance.
+    """
+    integer = artefact.scheme in (Scheme.DYNAMIC, Scheme.INT8)
+    cases = make_cases(check.written)
+    if integer and check.examples is not None:
+        cases = example_cases(check.written, check.examples.inputs)
+    meaning = check.original if integer else check.written
+    expected = [reference.run(meaning, case.inputs) for case in cases]
+    ran = _run(artefact, cases, folder)
+    match ran:
+        case Skipped():
+            return Verification(status=VerificationStatus.SKIPPED, reason=ran.reason)
+        case Failed():
+            raise VerificationError(
+                f"{artefact.name} cannot be run: {ran.reason}", remedy=_NOT_WRITTEN
+            )
+        case Outputs():
+            judge = near_on_average if integer else same_up_to_rounding
+            return judge(artefact.name, cases, ran.cases, expected)
+        case _:
+            assert_never(ran)
+
+
+def _run(artefact: Artefact, cases: Sequence[Case], folder: Path) -> Outputs | Failed | Skipped:
     with open_device("cpu") as device:
-        ran = run_cases(
+        return run_cases(
             device,
             folder / artefact.name,
             artefact.backend,
             [case.inputs for case in cases],
             extra_files=[folder / file.name for file in artefact.files[1:]],
         )
-    match ran:
-        case Skipped():
-            return Verification(status=VerificationStatus.SKIPPED, reason=ran.reason)
-        case Failed():
-            raise VerificationError(
-                f"{artefact.name} cannot be run: {ran.reason}",
-                remedy="The artefact was not written. Please report this model; "
-                "--no-verify writes it all the same",
-            )
-        case Outputs():
-            worst = worst_error(cases, ran.cases, expected)
-            return judged(
-                worst, artefact=artefact.name, cases=len(cases), tolerance=FLOAT_TOLERANCE
-            )
-        case _:
-            assert_never(ran)

@@ -7,7 +7,14 @@ import pytest
 
 from edgernn.errors import VerificationError
 from edgernn.export.cases import Case
-from edgernn.export.verify import judged, relative_error, worst_error
+from edgernn.export.verify import (
+    agreement,
+    mean_relative_error,
+    near_on_average,
+    relative_error,
+    same_up_to_rounding,
+    worst_error,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,18 +35,38 @@ def test_error_is_relative_to_the_outputs_scale(actual, expected, error):
     assert relative_error(np.array(actual), np.array(expected)) == pytest.approx(error)
 
 
+CASES = [Case(name="one", inputs={}), Case(name="two", inputs={})]
+ZEROS = [{"y": np.zeros(2)}, {"y": np.zeros(2)}]
+
+
 def test_the_worst_case_and_output_are_named():
-    cases = [Case(name="one", inputs={}), Case(name="two", inputs={})]
-    expected = [{"y": np.zeros(2)}, {"y": np.zeros(2)}]
     actual = [{"y": np.array([0, 1e-7])}, {"y": np.array([0, 1e-3])}]
-    worst = worst_error(cases, actual, expected)
+    worst = worst_error(CASES, actual, ZEROS)
     assert (worst.case, worst.output, worst.error) == ("two", "y", 1e-3)
-    with pytest.raises(VerificationError, match=r"gru.onnx differs .*'y'.*0.001.*case 'two'"):
-        judged(worst, artefact="gru.onnx", cases=2, tolerance=1e-4)
+    complaint = r"gru.onnx differs .*'y'.*0.001.*case 'two'"
+    with pytest.raises(VerificationError, match=complaint):
+        same_up_to_rounding("gru.onnx", CASES, actual, ZEROS)
 
 
 def test_a_missing_output_fails():
-    cases = [Case(name="one", inputs={})]
-    worst = worst_error(cases, [{}], [{"y": np.zeros(1)}])
     with pytest.raises(VerificationError):
-        judged(worst, artefact="gru.onnx", cases=1, tolerance=1e-4)
+        same_up_to_rounding("gru.onnx", CASES, [{}, {}], ZEROS)
+
+
+def test_integer_schemes_are_held_to_their_mean_error():
+    expected = [{"y": np.array([[0.0, 1.0]])}, {"y": np.array([[1.0, 0.0]])}]
+    near = [{"y": np.array([[0.02, 0.98]])}, {"y": np.array([[0.99, 0.01]])}]
+    verification = near_on_average("gru.int8.onnx", CASES, near, expected)
+    assert verification.mean_error == pytest.approx(0.015)
+    assert verification.agreement == 1.0
+    swapped = expected[::-1]
+    assert agreement(swapped, expected) == 0.0
+    with pytest.raises(VerificationError, match=r"off by 100.0% of their scale.*--keep-float"):
+        near_on_average("gru.int8.onnx", CASES, swapped, expected)
+
+
+def test_a_mean_error_of_another_shape_or_of_nan_is_infinite():
+    one = [np.ones(2)]
+    assert mean_relative_error([np.ones(3)], one) == np.inf
+    assert mean_relative_error([np.array([np.nan, 1])], one) == np.inf
+    assert mean_relative_error(one, one) == 0

@@ -28,6 +28,8 @@ def edgernn(capsys, monkeypatch) -> Callable[..., Ran]:
         with pytest.raises(SystemExit) as exit_info:
             main()
         streams = capsys.readouterr()
-        return Ran(exit_info.value.code, streams.out, streams.err)
+        code = exit_info.value.code
+        assert isinstance(code, int)
+        return Ran(code, streams.out, streams.err)
 
     return run

@@ -37,6 +37,7 @@ def test_a_model_becomes_checked_artefacts_and_a_manifest(edgernn, tmp_path):
     assert names(tmp_path / "out") == {"small_gru.onnx", "small_gru.tflite", "model.json"}
     for artefact in read_manifest(tmp_path / "out"):
         assert artefact.verification.status is VerificationStatus.PASSED
+        assert artefact.verification.max_error is not None
         assert artefact.verification.max_error < 1e-6
         assert artefact.name in ran.out
 
