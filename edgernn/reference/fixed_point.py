@@ -7,6 +7,7 @@ here, the wider type only keeps numpy from wrapping silently.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -19,8 +20,8 @@ IntArray: TypeAlias = npt.NDArray[np.int32]
 #: Told how many of how many numbers were clamped, and where: "input", "product", "cell".
 CountClamped: TypeAlias = Callable[[str, int, int], None]
 
-#: Integers [..., K] -> Q4.11 [..., N]; see requantizer.
-Requantize: TypeAlias = Callable[[IntArray], IntArray]
+#: A matrix product and what follows it: integers [..., K] -> [..., N].
+OnIntegers: TypeAlias = Callable[[IntArray], IntArray]
 
 INT16_MAX: Final = 32767
 INT16_MIN: Final = -32768
@@ -44,6 +45,8 @@ _C2: Final = np.array(
     [-928, -2528, -3136, -2896, -2272, -1632, -1088, -704, -1424, -528, -208, -80, -32, 0, 0, 0],
     np.int32,
 )
+
+_EVERY_INT16: Final = np.arange(INT16_MIN, INT16_MAX + 1, dtype=np.int32)
 
 #: |v| beyond which T(v) is constant.
 TANH_END: Final = 24575
@@ -78,12 +81,23 @@ def table_tanh(v: IntArray) -> IntArray:
 
 def tanh(p: IntArray) -> IntArray:
     """Q4.11 -> Q15."""
-    return table_tanh(adds(p, p))
+    return _every_tanh()[p + 32768]
 
 
 def sigmoid(p: IntArray) -> IntArray:
     """Q4.11 -> Q15, 0 to 32767."""
-    return np.asarray((table_tanh(p) >> 1) + 16384, dtype=np.int32)
+    return _every_sigmoid()[p + 32768]
+
+
+# One look-up instead of twenty array operations, for each of the 65536 arguments there are.
+@cache
+def _every_tanh() -> IntArray:
+    return table_tanh(adds(_EVERY_INT16, _EVERY_INT16))
+
+
+@cache
+def _every_sigmoid() -> IntArray:
+    return np.asarray((table_tanh(_EVERY_INT16) >> 1) + 16384, dtype=np.int32)
 
 
 def hard_sigmoid(p: IntArray, alpha: float) -> IntArray:
@@ -113,32 +127,40 @@ def read(reading: Reading, x: FloatArray, count: CountClamped | None = None) -> 
     return read_floats(x, reading.reciprocal, reading.limit)
 
 
-def accumulate(weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32], q: IntArray) -> IntArray:
-    """bias + q weights, exact.  q [..., K] -> [..., N].  Raises OverflowError beyond int32."""
-    return _exact_sums(weights.astype(np.float64), bias, q)
+def summing(weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> OnIntegers:
+    """bias + q weights, exact, as a function of q [..., K] -> [..., N].
+
+    That function raises OverflowError where a sum does not fit into int32.
+    """
+    # BLAS multiplies floats a hundred times faster than numpy does integers, and a float sum of
+    # integers is exact, in any order, as long as no partial sum passes 2^24 (2^53).
+    single, double = weights.astype(np.float32), weights.astype(np.float64)
+    largest_column = float(np.abs(double).sum(axis=0).max(initial=0.0))
+
+    def sums(q: IntArray) -> IntArray:
+        largest = largest_column * float(np.abs(q).max(initial=0))
+        exact = q.astype(np.float32) @ single if largest < 2**24 else q.astype(np.float64) @ double
+        if largest + float(np.abs(bias).max(initial=0)) < 2**31:
+            return np.asarray(exact.astype(np.int32) + bias)
+        total = exact.astype(np.float64) + bias
+        if np.abs(total).max(initial=0.0) >= 2**31:
+            raise OverflowError("a sum of products does not fit into int32")
+        return total.astype(np.int32)
+
+    return sums
 
 
-def requantizer(product: Product, count: CountClamped | None = None) -> Requantize:
-    """The integer product as a function: q [..., K] -> Q4.11 [..., N]."""
-    weights = product.weights.astype(np.float64)
+def requantizer(product: Product, count: CountClamped | None = None) -> OnIntegers:
+    """The integer product as a function of q [..., K] -> Q4.11 [..., N]."""
+    sums = summing(product.weights, product.bias)
     shift = product.shift.astype(np.int32)
     multiplier = product.multiplier.astype(np.int32)
 
     def requantize(q: IntArray) -> IntArray:
-        shifted = _exact_sums(weights, product.bias, q) >> shift
+        shifted = sums(q) >> shift
         if count is not None:
             clamped = (shifted > INT16_MAX) | (shifted < INT16_MIN)
             count("product", int(clamped.sum()), shifted.size)
         return mulr(sat16(shifted), multiplier)
 
     return requantize
-
-
-def _exact_sums(
-    weights: npt.NDArray[np.float64], bias: npt.NDArray[np.int32], q: IntArray
-) -> IntArray:
-    # float64 holds integers up to 2^53: the sums are exact, and far faster than numpy's in int.
-    exact = q.astype(np.float64) @ weights + bias
-    if np.abs(exact).max(initial=0.0) >= 2.0**31:
-        raise OverflowError("a sum of products does not fit into int32")
-    return exact.astype(np.int32)

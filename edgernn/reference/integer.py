@@ -41,7 +41,6 @@ from edgernn.reference.fixed_point import (
     TANH_END,
     CountClamped,
     IntArray,
-    accumulate,
     adds,
     hard_sigmoid,
     mulr,
@@ -50,6 +49,7 @@ from edgernn.reference.fixed_point import (
     read_floats,
     requantizer,
     sigmoid,
+    summing,
     table_tanh,
     tanh,
 )
@@ -120,7 +120,7 @@ def _linear(
     if isinstance(product, Product):
         function = tanh if layer.activation.kind is ActivationKind.TANH else sigmoid
         return np.asarray(function(requantizer(product, count)(q)) * Q15_UNIT, dtype=np.float32)
-    sums = accumulate(product.weights, product.bias, q).astype(np.float32)
+    sums = summing(product.weights, product.bias)(q).astype(np.float32)
     return activate(layer.activation, np.asarray(sums * product.output_scale, dtype=np.float32))
 
 

@@ -124,7 +124,21 @@ def test_states_are_read_back_exactly(bits) -> None:
     np.testing.assert_array_equal(fp.read_floats(edge, 32768.0, 32767), h)
 
 
+@given(
+    rows=st.integers(1, 600),
+    largest=st.sampled_from([1, 127, 128, 32767]),
+    seed=st.integers(0, 2**16),
+)
+def test_sums_are_exact(rows, largest, seed) -> None:
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(-127, 128, (rows, 3)).astype(np.int8)
+    bias = rng.integers(-(2**20), 2**20, 3).astype(np.int32)
+    q = rng.integers(-largest, largest + 1, (2, rows)).astype(np.int32)
+    exact = q.astype(np.int64) @ weights.astype(np.int64) + bias
+    np.testing.assert_array_equal(fp.summing(weights, bias)(q), exact)
+
+
 def test_what_does_not_fit_into_int32_is_an_error() -> None:
-    weights, bias = np.full((600, 1), 127, np.int8), np.zeros(1, np.int32)
+    sums = fp.summing(np.full((600, 1), 127, np.int8), np.zeros(1, np.int32))
     with pytest.raises(OverflowError):
-        fp.accumulate(weights, bias, np.full((1, 600), 32767, np.int32))
+        sums(np.full((1, 600), 32767, np.int32))
