@@ -103,8 +103,8 @@ def _exposed(layer: Recurrent, graph: Graph, ports: Ports) -> Layer:
 
 
 def with_ports(graph: Graph, layers: Sequence[Layer], ports: Ports) -> Graph:
-    return Graph(
-        name=graph.name,
+    return replace(
+        graph,
         inputs=tuple(ports.inputs),
         layers=tuple(layers),
         outputs=tuple(ports.outputs),

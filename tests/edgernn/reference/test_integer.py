@@ -33,6 +33,7 @@ from edgernn.graph import (
 from edgernn.reference import integer, run
 from edgernn.reference.fixed_point import read
 from edgernn.scheme import Scheme
+from edgernn.streaming import to_streaming
 
 KINDS = ["gru", "gru before", "lstm", "rnn"]
 FEATURES, UNITS = 5, 7
@@ -234,6 +235,43 @@ def test_a_sequence_cut_in_two_gives_the_bits_of_the_whole(kind, seed, cut) -> N
     for state in graph.states:
         np.testing.assert_array_equal(second[state.output], whole[state.output])
     np.testing.assert_array_equal(integer.run(in_integers(plain, x), {"x": x})["y"], whole["y"])
+
+
+def test_a_step_model_made_from_an_int8_graph_gives_its_bits() -> None:
+    rng = np.random.default_rng(6)
+    conv = Conv1D(
+        name="conv",
+        input="x",
+        output="f",
+        kernel=random(rng, 3, FEATURES, FEATURES),
+        bias=random(rng, FEATURES),
+        padding=Padding.CAUSAL,
+    )
+    lstm = cell("lstm", rng, input="f", return_sequences=True)
+    head = Dense(name="head", input="y", output="p", kernel=random(rng, UNITS, 3), bias=None)
+    graph = Graph(
+        name="causal",
+        inputs=(Input(name="x", spec=X),),
+        layers=(conv, lstm, head),
+        outputs=(Output(name="p", edge="p"),),
+    )
+    x = random(rng, 20, 9, FEATURES)
+    quantized = in_integers(graph, x)
+    step = to_streaming(quantized)
+    states = {
+        state.input: np.zeros(
+            (20, *(size or 1 for size in step.specs[state.input].shape[1:])), np.float32
+        )
+        for state in step.states
+    }
+    answers = []
+    for time in range(9):
+        given_ = integer.run(step, {"x": x[:, time : time + 1], **states})
+        states = {state.input: given_[state.output] for state in step.states}
+        answers.append(given_["p"][:, 0])
+    whole = integer.run(quantized, {"x": x})["p"]
+    np.testing.assert_array_equal(np.stack(answers, axis=1), whole)
+    assert (run(graph, {"x": x})["p"] != whole).any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
