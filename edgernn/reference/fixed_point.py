@@ -120,7 +120,7 @@ def read_floats(x: FloatArray, reciprocal: float | FloatArray, limit: int) -> In
 def read(reading: Reading, x: FloatArray, count: CountClamped | None = None) -> IntArray:
     """A layer's input as integers."""
     if reading.from_state:
-        return narrow((x * np.float32(32768)).astype(np.int32), reading.bits)
+        return narrow(np.rint(x * np.float32(32768)).astype(np.int32), reading.bits)
     if count is not None:
         end = np.float32((reading.limit + 0.5) * reading.scale)
         count("input", int((np.abs(x) > end).sum()), x.size)
