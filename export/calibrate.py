@@ -62,14 +62,15 @@ def calibrate(
     Raises DataError where the data do not fit the graph or hold NaN or infinity (with the row),
     CalibrationError where they are too few or make the model itself give NaN or infinity.
     """
-    arguments = checked_arguments(graph, _with_zero_states(graph, data))
+    free = _with_free_batch(graph)
+    arguments = checked_arguments(free, _with_zero_states(graph, data))
     _check_finite(graph, arguments)
     _check_enough(graph, arguments)
     total = next(iter(arguments.values())).shape[0]
     extremes = _Extremes(graph=graph, method=method)
     for rows in _batches(graph, arguments):
         batch = {name: array[rows] for name, array in arguments.items()}
-        edges = execute(graph, batch, observe=extremes.add_cell)
+        edges = execute(free, batch, observe=extremes.add_cell)
         for name, value in edges.items():
             if graph.specs[name].dtype is DType.FLOAT32:
                 _check_result(graph, name, value, first_row=rows.start)
@@ -163,6 +164,11 @@ def _clip(layer: Recurrent, tap: str) -> float:
     if activation.kind is ActivationKind.TANH:
         return _TANH_CLIP
     return _SIGMOID_CLIP if activation.kind is ActivationKind.SIGMOID else float("inf")
+
+
+def _with_free_batch(graph: Graph) -> Graph:
+    """A model of one sample a call (a stateful one) is calibrated on many all the same."""
+    return at_shapes(graph, {entry.name: (None, *entry.spec.shape[1:]) for entry in graph.inputs})
 
 
 def _with_zero_states(graph: Graph, data: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
