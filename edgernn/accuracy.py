@@ -97,6 +97,16 @@ def fitted(samples: Samples, port: Port, *, streaming: bool, file: str) -> Sampl
     Raises DataError when they do not fit the input.
     """
     wanted, given = port.shape, samples.x.shape
+    takes_tokens, has_tokens = (
+        kind != "f" for kind in (np.dtype(port.dtype).kind, samples.x.dtype.kind)
+    )
+    if takes_tokens != has_tokens:
+        names = {True: "tokens", False: "features"}
+        raise DataError(
+            f"{samples.name} does not fit {file}: input '{port.name}' takes "
+            f"{names[takes_tokens]}, the data are {names[has_tokens]}",
+            remedy="Use the data that the model was made for",
+        )
     if len(wanted) != len(given) or any(
         size not in (None, have) for size, have in zip(wanted[2:], given[2:], strict=True)
     ):
@@ -115,11 +125,10 @@ def cases_of(samples: Samples, port: Port, *, streaming: bool) -> list[Case]:
     Row by row, as a device meets them; and runtimes that quantize on the fly choose their scales
     per call, so a batch would give other numbers than the product will.
     """
-    if not streaming or samples.lengths is None:
-        return [{port.name: samples.x[row : row + 1]} for row in range(len(samples.x))]
-    return [
-        {port.name: samples.x[row : row + 1, :length]} for row, length in enumerate(samples.lengths)
-    ]
+    # A stream ends with its last real step: its states would go on through the padding.
+    whole = np.full(len(samples.x), samples.x.shape[1])
+    ends = samples.real_steps()[1] + 1 if streaming else whole
+    return [{port.name: samples.x[row : row + 1, :end]} for row, end in enumerate(ends)]
 
 
 def predictions_of(outputs: Outputs, samples: Samples, name: str) -> Predictions:
@@ -127,14 +136,13 @@ def predictions_of(outputs: Outputs, samples: Samples, name: str) -> Predictions
 
     An output with a time axis is read at the last real step of its sequence.
     """
+    steps = samples.real_steps()[1]
     said = [
-        _last_step(case[name], None if samples.lengths is None else int(samples.lengths[row]))
-        for row, case in enumerate(outputs.cases)
+        _at_step(case[name], int(step)) for case, step in zip(outputs.cases, steps, strict=True)
     ]
     y = samples.y
     if y is not None and y.dtype.kind == "f":
-        pairs = zip(said, y, strict=True)
-        return Predictions(errors=tuple(float(np.abs(a - b).mean()) for a, b in pairs))
+        return Predictions(errors=_row_errors(said, y, name))
     return Predictions(classes=tuple(_class(scores) for scores in said))
 
 
@@ -174,13 +182,23 @@ def _right(predictions: Predictions, truth: Truth) -> npt.NDArray[np.bool_]:
     return right
 
 
-def _last_step(output: AnyArray, length: int | None) -> AnyArray:
-    """[1, ..., C] -> [C]: of [1, T, ..., C] the step `length` - 1, or the last there is."""
+def _at_step(output: AnyArray, step: int) -> AnyArray:
+    """[1, ..., C] -> [C]: of [1, T, ..., C] the step of that number, or the last there is."""
     row: AnyArray = output[0]
     if row.ndim > 1:
         # Fewer steps than the sequence: the model strides or pools over time.
-        row = row[min(length, len(row)) - 1 if length else -1]
+        row = row[min(step, len(row) - 1)]
     return row.ravel()
+
+
+def _row_errors(said: Sequence[AnyArray], y: AnyArray, name: str) -> tuple[float, ...]:
+    wanted = y.reshape(len(y), -1)
+    if any(values.shape != wanted.shape[1:] for values in said):
+        raise DataError(
+            f"output '{name}' has {said[0].size} values a row, y has {wanted.shape[1]}",
+            remedy="Give as many target values as the model predicts",
+        )
+    return tuple(float(np.abs(a - b).mean()) for a, b in zip(said, wanted, strict=True))
 
 
 def _class(scores: AnyArray) -> int:

@@ -47,10 +47,16 @@ class SharedCaution:
     worst: Warned
     file: str
     others: tuple[str, ...]
+    all_files: bool  # nobody else is left
 
     @property
     def sentence(self) -> str:
-        also = f" (Also: {', '.join(self.others)}.)" if self.others else ""
+        if not self.others:
+            also = ""
+        elif self.all_files and len(self.others) > 1:
+            also = " (All others too.)"
+        else:
+            also = f" (Also: {', '.join(self.others)}.)"
         return f"{self.file}: {self.worst.sentence}{also}"
 
 
@@ -64,7 +70,10 @@ def shared_cautions(report: Report) -> tuple[SharedCaution, ...]:
     for entries in by_kind.values():
         worst, file = max(entries, key=lambda one: one[0].severity)
         others = dict.fromkeys(name for _, name in entries if name != file)
-        shared.append(SharedCaution(worst=worst, file=file, others=tuple(others)))
+        all_files = len(others) + 1 == len({cell.item.file for cell in report.cells})
+        shared.append(
+            SharedCaution(worst=worst, file=file, others=tuple(others), all_files=all_files)
+        )
     return tuple(shared)
 
 

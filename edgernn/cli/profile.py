@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,47 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgernn.cli.parameters import CpuList, Duration
+
 if TYPE_CHECKING:
     from edgernn.profile import Progress, Workload
     from edgernn.report.report import Report
 
 INTERRUPTED = 130
-
-
-class Duration(click.ParamType[float]):
-    """A time like 10ms, 0.5s or 2min, in seconds."""
-
-    name = "duration"
-    _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}  # noqa: RUF012
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        if isinstance(value, float):
-            return value
-        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(us|ms|s|min)\s*", str(value))
-        if found is None or float(found[1]) <= 0:
-            self.fail(f"'{value}' is not a time; write 10ms, 0.5s or 1min", param, ctx)
-        return float(found[1]) * self._SECONDS[found[2]]
-
-
-class CpuList(click.ParamType[tuple[int, ...]]):
-    """CPU numbers: 3, or 0,2, or 0-3."""
-
-    name = "cpus"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        numbers: list[int] = []
-        for part in str(value).split(","):
-            found = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
-            if found is None or (found[2] and int(found[2]) < int(found[1])):
-                self.fail(f"'{value}' is not a list of CPUs; write 3, 0,2 or 0-3", param, ctx)
-            numbers += range(int(found[1]), int(found[2] or found[1]) + 1)
-        return tuple(dict.fromkeys(numbers))
 
 
 @click.command()
@@ -187,7 +152,7 @@ def _samples(data: str | None) -> Any:
         return None
     from edgernn.tasks.data import load
 
-    return load(data)
+    return load(data, notify=lambda message: click.echo(message, err=True))
 
 
 def _start(plan: Any, workload: Workload, earlier: Path | None) -> Report:

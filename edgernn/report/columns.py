@@ -83,6 +83,7 @@ COLUMNS: Final = (
     Column(title="missed", group=Group.COST, text=lambda r: count(r.deadlines_missed)),
     Column(title="duty", group=Group.COST, text=_duty),
     Column(title="peak RSS", group=Group.COST, text=lambda r: file_size(r.peak_rss_bytes)),
+    Column(title="of it model", group=Group.COST, text=lambda r: file_size(r.rss_of_model_bytes)),
     Column(title="score", group=Group.WORTH, text=_score),
     Column(title="95 % interval", group=Group.WORTH, text=_interval),
     Column(title="agreement", group=Group.WORTH, text=lambda r: percent(r.agreement)),

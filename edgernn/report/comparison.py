@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 from edgernn.accuracy import difference
 from edgernn.measure import latency_ratio
@@ -14,35 +13,76 @@ from edgernn.stats import Difference, Ratio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The faster cell beside a slower one."""
+    """Two cells.  `this` is the faster one or, where that is not significant, the smaller."""
 
-    faster: Cell
-    slower: Cell
-    speed: Ratio  # time of the slower over time of the faster: at least 1
-    size: float  # bytes of the faster over bytes of the slower
-    score: Difference | None  # of the faster minus of the slower
+    this: Cell
+    that: Cell
+    slowness: Ratio  # time of that over time of this
+    size: float  # bytes of this over bytes of that
+    score: Difference | None  # of this minus of that
 
     @property
     def equal_units(self) -> int | None:
         """The units of both models, if they were trained with as many and as many layers."""
-        a, b = self.faster.item.training, self.slower.item.training
+        a, b = self.this.item.training, self.that.item.training
         if a is None or b is None or (a.units, a.layers) != (b.units, b.layers):
             return None
         return a.units
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """One model on one device: its fastest format, and how much slower the others are."""
+
+    fastest: Cell
+    others: tuple[tuple[Cell, Ratio], ...]  # time of the other over time of the fastest
+
+
 def between_models(report: Report) -> tuple[Comparison, ...]:
     """Different models in the same format on the same device: the fastest against each other."""
     return tuple(
-        comparison
-        for comparison in _within(report, _format_key)
-        if comparison.faster.item.model != comparison.slower.item.model
+        compared(fastest, other, report)
+        for fastest, *others in _groups(report, _format_key)
+        for other in others
+        if fastest.item.model != other.item.model
     )
 
 
-def between_formats(report: Report) -> tuple[Comparison, ...]:
-    """The same model in different formats on the same device: the fastest against each other."""
-    return tuple(_within(report, _model_key))
+def between_formats(report: Report) -> tuple[Ranking, ...]:
+    """The formats of each model on each device, where there are several."""
+    return tuple(
+        Ranking(
+            fastest=fastest, others=tuple((other, _slowness(fastest, other)) for other in others)
+        )
+        for fastest, *others in _groups(report, _model_key)
+        if others
+    )
+
+
+def compared(a: Cell, b: Cell, report: Report) -> Comparison:
+    """Raises IncomparableRuns when the two were measured under different conditions."""
+    slowness = _slowness(a, b)
+    b_is_faster = slowness.significant and slowness.estimate < 1
+    b_is_smaller = not slowness.significant and a.item.bytes > b.item.bytes
+    if b_is_faster or b_is_smaller:
+        a, b = b, a
+        slowness = _slowness(a, b)
+    return Comparison(
+        this=a,
+        that=b,
+        slowness=slowness,
+        size=a.item.bytes / b.item.bytes,
+        score=difference(a.predictions, b.predictions, report.truth)
+        if report.truth and a.predictions and b.predictions
+        else None,
+    )
+
+
+def _slowness(faster: Cell, slower: Cell) -> Ratio:
+    a, b = faster.benchmark, slower.benchmark
+    if a is None or b is None:
+        raise ValueError("only cells with runs are compared")
+    return latency_ratio(b, a)
 
 
 def _format_key(cell: Cell) -> tuple[str, ...]:
@@ -55,30 +95,13 @@ def _model_key(cell: Cell) -> tuple[str, ...]:
     return (cell.device, item.model, item.source_sha256 or "", str(item.streaming))
 
 
-def _within(report: Report, key: Callable[[Cell], tuple[str, ...]]) -> Iterator[Comparison]:
-    timed = sorted((cell for cell in report.cells if cell.runs), key=key)
-    for _, group in groupby(timed, key=key):
-        fastest, *others = sorted(group, key=_median_ms)
-        for other in others:
-            yield _compared(fastest, other, report)
+def _groups(report: Report, key: Callable[[Cell], tuple[str, ...]]) -> Iterator[list[Cell]]:
+    """Timed cells that share a key, the fastest first, in the order of the report."""
+    timed = [cell for cell in report.cells if cell.runs]
+    for wanted in dict.fromkeys(key(cell) for cell in timed):
+        yield sorted((cell for cell in timed if key(cell) == wanted), key=_median_ms)
 
 
 def _median_ms(cell: Cell) -> float:
     benchmark = cell.benchmark
     return benchmark.hot.p50_ms if benchmark else float("inf")
-
-
-def _compared(faster: Cell, slower: Cell, report: Report) -> Comparison:
-    a, b, truth = faster.benchmark, slower.benchmark, report.truth
-    if a is None or b is None:
-        raise ValueError("only cells with runs are compared")
-    both = truth and faster.predictions and slower.predictions
-    return Comparison(
-        faster=faster,
-        slower=slower,
-        speed=latency_ratio(b, a),
-        size=faster.item.bytes / slower.item.bytes,
-        score=difference(faster.predictions, slower.predictions, truth)
-        if both and truth and faster.predictions and slower.predictions
-        else None,
-    )

@@ -52,6 +52,13 @@ class PeakMemory:
     peak_bytes: int | None
     runtime_bytes: int | None
 
+    @property
+    def model_bytes(self) -> int | None:
+        """What loading and calling the model added to the peak."""
+        if self.peak_bytes is None or self.runtime_bytes is None:
+            return None
+        return self.peak_bytes - self.runtime_bytes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:

@@ -39,7 +39,7 @@ class Row:
     deadlines_missed: int | None = None
     duty_cycle: float | None = None
     peak_rss_bytes: int | None = None
-    rss_before_model_bytes: int | None = None
+    rss_of_model_bytes: int | None = None  # of it, what loading and calling the model added
     metric: str | None = None
     score: float | None = None
     score_low: float | None = None
@@ -110,7 +110,7 @@ def _row(cell: Cell, report: Report) -> Row:
         deadlines_missed=benchmark.deadlines_missed if benchmark else None,
         duty_cycle=benchmark.duty_cycle if benchmark else None,
         peak_rss_bytes=cell.memory.peak_bytes if cell.memory else None,
-        rss_before_model_bytes=cell.memory.runtime_bytes if cell.memory else None,
+        rss_of_model_bytes=cell.memory.model_bytes if cell.memory else None,
         metric=reached.metric.value if reached else None,
         score=reached.value if reached else None,
         score_low=reached.interval.low if reached else None,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from edgernn.accuracy import Metric, Truth, score
-from edgernn.report.comparison import Comparison, between_formats, between_models
+from edgernn.report.comparison import Comparison, Ranking, between_formats, between_models
 from edgernn.report.report import Cell, Report
 from edgernn.report.units import percent, significant, times
 from edgernn.stats import FEWEST_PROCESSES, Difference, Ratio
@@ -13,30 +13,39 @@ from edgernn.stats import FEWEST_PROCESSES, Difference, Ratio
 
 def sentences(report: Report) -> tuple[str, ...]:
     """Models against each other, formats against each other, and all of them against baselines."""
+    several = len({cell.device for cell in report.cells}) > 1
     return (
-        *(_models(comparison, report.truth) for comparison in between_models(report)),
-        *(_formats(comparison) for comparison in between_formats(report)),
+        *(_models(one, report.truth, with_device=several) for one in between_models(report)),
+        *(_formats(ranking, with_device=several) for ranking in between_formats(report)),
         *_baseline(report),
     )
 
 
-def _models(comparison: Comparison, truth: Truth | None) -> str:
-    faster, slower = comparison.faster, comparison.slower
-    units = comparison.equal_units
-    this, that = _model_names(faster, slower)
-    clause = f"{this} is {_size(comparison.size)} {_speed(comparison.speed)} {that}"
-    if units is not None:
-        clause = f"at equal units ({units}) {clause}"
-    parts = [f"{_upper(clause)} ({_format(faster)})"]
+def _models(comparison: Comparison, truth: Truth | None, *, with_device: bool) -> str:
+    this, that = _model_names(comparison.this, comparison.that)
+    clause = f"{this} is {_size(comparison.size)} {_speed(comparison.slowness)} {that}"
+    if comparison.equal_units is not None:
+        clause = f"at equal units ({comparison.equal_units}) {clause}"
+    parts = [f"{_upper(clause)} ({_format(comparison.this, with_device=with_device)})"]
     if comparison.score is not None and truth is not None:
         parts.append(_score(comparison.score, truth.metric))
     return "; ".join(parts) + "."
 
 
-def _formats(comparison: Comparison) -> str:
-    faster, slower = comparison.faster, comparison.slower
-    size, speed = _size(comparison.size), _speed(comparison.speed)
-    return f"{faster.item.model}: {_format(faster)} is {size} {speed} {_format(slower)}."
+def _formats(ranking: Ranking, *, with_device: bool) -> str:
+    fastest = ranking.fastest
+    clauses = [
+        f"{_format(cell)} takes {times(ratio)} × as long"
+        for cell, ratio in ranking.others
+        if ratio.significant
+    ]
+    alike = [_format(cell) for cell, ratio in ranking.others if not ratio.significant]
+    if alike:
+        clauses.append(
+            f"{listed(alike)} {'is' if len(alike) == 1 else 'are'} not significantly slower"
+        )
+    best = f"{fastest.item.model} is fastest as {_format(fastest, with_device=with_device)}"
+    return f"{best}; {', '.join(clauses)}."
 
 
 def _baseline(report: Report) -> Iterator[str]:
@@ -57,21 +66,22 @@ def _baseline(report: Report) -> Iterator[str]:
         )
 
 
-def _model_names(faster: Cell, slower: Cell) -> tuple[str, str]:
+def _model_names(this: Cell, that: Cell) -> tuple[str, str]:
     """The kinds of cell where they tell the two apart ("the GRU"), else the models' names."""
-    a, b = faster.item.training, slower.item.training
+    a, b = this.item.training, that.item.training
     if a is not None and b is not None and a.cell != b.cell:
         return f"the {a.cell.upper()}", f"the {b.cell.upper()}"
-    return faster.item.model, slower.item.model
+    return this.item.model, that.item.model
 
 
-def _format(cell: Cell) -> str:
+def _format(cell: Cell, *, with_device: bool = False) -> str:
     scheme = "" if cell.item.scheme == "unknown" else f" {cell.item.scheme}"
-    return f"{cell.item.backend}{scheme} on {cell.device}"
+    device = f" on {cell.device}" if with_device else ""
+    return f"{cell.item.backend}{scheme}{device}"
 
 
 def _size(ratio: float) -> str:
-    """ "24 % smaller", of files."""
+    """Of files: 24 % smaller."""
     if 0.995 <= ratio <= 1.005:
         return "equally large"
     if ratio < 1:
@@ -79,13 +89,14 @@ def _size(ratio: float) -> str:
     return f"{100 * (ratio - 1):.0f} % larger" if ratio < 2 else f"{significant(ratio)} × as large"
 
 
-def _speed(ratio: Ratio) -> str:
-    if ratio.significant:
-        return f"and {times(ratio)} × faster than"
-    if not ratio.enough_processes:
-        figure = f"{ratio.estimate:.2f} × faster"
-        return f"and {figure} (in fewer than {FEWEST_PROCESSES} processes: no verdict) than"
-    return f"and not significantly faster ({times(ratio)} ×) than"
+def _speed(slowness: Ratio) -> str:
+    """How fast, and than what: goes before the name of the other."""
+    if slowness.significant:
+        return f"and {times(slowness)} × faster than"
+    if not slowness.enough_processes:
+        figure = f"{slowness.estimate:.2f} × as fast"
+        return f"and {figure} (fewer than {FEWEST_PROCESSES} processes: no verdict) as"
+    return f"and not significantly faster or slower ({times(slowness)} ×) than"
 
 
 def _score(difference: Difference, metric: Metric) -> str:
@@ -99,6 +110,11 @@ def _score(difference: Difference, metric: Metric) -> str:
         return f"the {name} difference, {amount}, is not significant{chance}"
     more = "higher" if difference.estimate > 0 else "lower"
     return f"its {name} is {amount} {more}, which is significant{chance}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """a, b and c"""
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def _upper(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from edgernn.stats import Interval, Ratio
 
 DASH = "–"
@@ -16,18 +18,10 @@ def significant(value: float | None) -> str:
     """Three significant digits, and all digits before the point."""
     if value is None:
         return DASH
-    if value == 0:
-        return "0"
-    if abs(value) >= 100:
+    rounded = float(f"{value:.3g}")
+    if rounded == 0 or abs(rounded) >= 100:
         return f"{value:,.0f}"
-    digits = 2
-    scale = abs(value)
-    while scale < 1:
-        scale *= 10
-        digits += 1
-    if abs(value) >= 10:
-        digits = 1
-    return f"{value:.{digits}f}"
+    return f"{rounded:.{2 - math.floor(math.log10(abs(rounded)))}f}"
 
 
 def file_size(size_bytes: int | None) -> str:

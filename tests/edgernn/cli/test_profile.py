@@ -1,0 +1,229 @@
+"""`edgernn profile`: what it prints, writes and keeps."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from edgernn import measure
+from edgernn import profile as profile_module
+from edgernn.cli import INTERRUPTED
+from edgernn.devices.runners import RUNNERS
+from edgernn.errors import DataError, DeviceError, IncomparableRuns, MissingRuntime, ModelFileError
+from edgernn.report.storage import read_report
+from tests.devices import models
+
+QUICK = ("--processes", "1", "--min-time", "1ms", "--warmup", "1ms")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two models that a person can check by hand, and data on which one is right."""
+    out = tmp_path / "out"
+    out.mkdir()
+    models.onnx_sum(out / "sum.onnx")
+    models.tflite_sum(out / "sum.tflite")
+    x = np.random.default_rng(0).normal(size=(40, 5, models.FEATURES)).astype(np.float32)
+    y = models.expected(x).argmax(axis=1)
+    y[:4] = 1 - y[:4]
+    np.savez(tmp_path / "data.npz", x=x, y=y)
+    return out
+
+
+def test_artefacts_are_profiled_and_their_accuracy_is_measured(edgernn, folder, tmp_path):
+    files = [tmp_path / name for name in ("r.json", "r.md", "r.csv")]
+    ran = edgernn(
+        *("profile", folder, "--data", tmp_path / "data.npz", *QUICK),
+        *("--json", files[0], "--markdown", files[1], "--csv", files[2]),
+    )
+    assert ran.code == 0, ran.err
+    assert "90.0 %" in ran.out
+    assert "\x1b" not in ran.out + ran.err
+    report = read_report(files[0])
+    assert [cell.item.file for cell in report.cells] == ["sum.onnx", "sum.tflite"]
+    assert len({cell.predictions for cell in report.cells}) == 1
+    assert report.cells[0].shapes == (("x", (1, 5, models.FEATURES)),)
+    assert "| sum | tflite |" in files[1].read_text()
+    assert files[2].read_text().startswith("device,model,backend,")
+
+
+def test_json_on_stdout_is_all_there_is_on_stdout(edgernn, folder):
+    ran = edgernn("profile", folder / "sum.onnx", *QUICK, "--json", "-")
+    document = json.loads(ran.out)
+    assert document["format"] == "edgernn-report"
+    assert document["summary"][0]["file"] == "sum.onnx"
+
+
+def test_the_fake_device_says_that_its_figures_are_made_up(edgernn, folder):
+    ran = edgernn("profile", folder, "--device", "fake", *QUICK)
+    assert ran.code == 0
+    assert "made up" in ran.out
+
+
+def test_several_devices_share_one_table(edgernn, folder):
+    ran = edgernn("profile", folder, "--device", "fake:a,fake:b", *QUICK)
+    assert ran.code == 0
+    assert "device" in ran.out.splitlines()[0]
+
+
+def test_a_broken_file_is_one_row_and_not_the_end(edgernn, folder):
+    (folder / "broken.tflite").write_bytes(b"\x00" * 100)
+    ran = edgernn("profile", folder, *QUICK)
+    assert ran.code == 0
+    assert "broken.tflite: failed: litert:" in ran.out
+
+
+def test_nothing_but_broken_files_is_an_error(edgernn, tmp_path):
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"\x00" * 100)
+    ran = edgernn("profile", path, *QUICK)
+    assert ran.code == DeviceError.code
+    assert "nothing could be measured; broken.onnx: failed" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_runtime_that_is_not_there_is_skipped_and_alone_an_error(edgernn, folder, monkeypatch):
+    monkeypatch.delitem(RUNNERS, "onnx")
+    ran = edgernn("profile", folder, *QUICK)
+    assert ran.code == 0
+    assert "sum.onnx: skipped: no runner for onnx files" in ran.out
+    ran = edgernn("profile", folder / "sum.onnx", *QUICK)
+    assert ran.code == MissingRuntime.code
+    assert "Install the runtime" in ran.err
+
+
+def test_resume_measures_what_is_missing_and_nothing_else(edgernn, folder, tmp_path):
+    path = tmp_path / "r.json"
+    arguments = ("profile", folder, "--json", path, "--min-time", "1ms", "--warmup", "1ms")
+    assert edgernn(*arguments, "--processes", "1").code == 0
+    first = read_report(path)
+    assert edgernn(*arguments, "--processes", "2", "--resume").code == 0
+    second = read_report(path)
+    for before, after in zip(first.cells, second.cells, strict=True):
+        assert after.runs[:1] == before.runs
+        assert len(after.runs) == 2
+        assert after.memory == before.memory
+    ran = edgernn(*arguments, "--processes", "2", "--resume", "--threads", "2")
+    assert ran.code == IncomparableRuns.code
+    assert read_report(path) == second
+
+
+def test_resume_without_an_earlier_report_begins_one(edgernn, folder, tmp_path):
+    path = tmp_path / "r.json"
+    ran = edgernn("profile", folder, *QUICK, "--device", "fake", "--json", path, "--resume")
+    assert ran.code == 0
+    assert path.exists()
+
+
+def test_resume_needs_a_file(edgernn, folder):
+    ran = edgernn("profile", folder, "--resume")
+    assert ran.code == 2
+    assert "--resume needs --json FILE" in ran.err
+
+
+def test_a_report_that_is_none_is_not_overwritten(edgernn, folder, tmp_path):
+    path = tmp_path / "r.json"
+    path.write_text("my diary")
+    ran = edgernn("profile", folder, *QUICK, "--json", path, "--resume")
+    assert ran.code == DataError.code
+    assert path.read_text() == "my diary"
+
+
+def test_what_was_measured_before_an_interruption_is_kept(edgernn, folder, tmp_path, monkeypatch):
+    calls = []
+
+    def third_is_interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return measure.measured(*arguments)
+
+    monkeypatch.setattr(profile_module, "measured", third_is_interrupted)
+    path = tmp_path / "r.json"
+    arguments = ("profile", folder, "--device", "fake", "--processes", "2", "--json", path)
+    ran = edgernn(*arguments)
+    assert ran.code == INTERRUPTED
+    assert "what was measured is kept" in ran.err
+    assert "--resume" in ran.err
+    assert [len(cell.runs) for cell in read_report(path).cells] == [1, 1]
+    assert "Only 1 of 2 processes were measured" in ran.out
+    assert edgernn(*arguments, "--resume").code == 0
+    assert [len(cell.runs) for cell in read_report(path).cells] == [2, 2]
+
+
+def test_ctrl_c_ends_the_child_at_once_and_keeps_the_report(folder, tmp_path):
+    path = tmp_path / "r.json"
+    command = [sys.executable, "-m", "edgernn", "profile", str(folder / "sum.onnx")]
+    process = subprocess.Popen(
+        [*command, "--min-time", "10min", "--json", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (path.exists() and read_report(path).cells and read_report(path).cells[0].memory):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)  # far less than the ten minutes asked for
+    assert process.returncode == INTERRUPTED
+    assert "interrupted; what was measured is kept" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("out", "--data", "nothing.npz"), DataError.code, "nothing.npz"),
+        (("out", "--device", "toaster"), DeviceError.code, "there is no device 'toaster'"),
+        (("empty",), ModelFileError.code, "neither a model.json nor a model file"),
+        (("missing",), 2, "does not exist"),
+        (("out", "--period", "10"), 2, "write 10ms, 0.5s or 1min"),
+        (("out", "--period", "0ms"), 2, "is not a time"),
+        (("out", "--cpus", "3-1"), 2, "is not a list of CPUs"),
+        (("out", "--processes", "0"), 2, "0 is not in the range"),
+        (("out", "--cpus", "4095"), DeviceError.code, "CPUs [4095] were asked for"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_wrong_use_is_one_clear_line(edgernn, tmp_path, monkeypatch, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    ran = edgernn("profile", *arguments)
+    assert ran.code == code
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_data_of_another_shape_are_refused_before_anything_is_timed(edgernn, folder, tmp_path):
+    x = np.zeros((4, 5, models.FEATURES + 1), np.float32)
+    np.savez(tmp_path / "wide.npz", x=x, y=np.zeros(4, np.int64))
+    ran = edgernn("profile", folder, "--data", tmp_path / "wide.npz")
+    assert ran.code == DataError.code
+    assert "does not fit sum.onnx" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("10ms", 0.01), ("0.5s", 0.5), (".5 s", 0.5), ("2min", 120), ("50us", 5e-5)],
+)
+def test_durations_are_read_with_their_unit(text, seconds):
+    from edgernn.cli.parameters import Duration
+
+    assert Duration().convert(text, None, None) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "cpus"), [("3", (3,)), ("0,2", (0, 2)), ("0-3", (0, 1, 2, 3)), ("1, 0-2", (1, 0, 2))]
+)
+def test_cpu_lists_are_read(text, cpus):
+    from edgernn.cli.parameters import CpuList
+
+    assert CpuList().convert(text, None, None) == cpus

@@ -1,0 +1,236 @@
+"""What a report says, word by word, about figures that are known."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from edgernn.devices.fake import FakeModel
+from edgernn.errors import DataError
+from edgernn.measure import Plan
+from edgernn.report import storage
+from edgernn.report.csv import as_csv
+from edgernn.report.derived import derived
+from edgernn.report.markdown import as_markdown
+from edgernn.report.rows import rows_of
+from edgernn.report.sentences import listed, sentences
+from edgernn.report.text import as_text
+from edgernn.tasks.samples import Baselines
+from tests.edgernn.report import reports
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    return reports.measured(tmp_path_factory.mktemp("report"))
+
+
+def test_the_sentences_name_size_speed_and_accuracy(report):
+    models, baseline = sentences(report)
+    assert models == (
+        "At equal units (128) the GRU is 24 % smaller and 1.20 ± 0.01 × faster than the LSTM "
+        "(onnx float32); the accuracy difference, 0.4 points, is not significant (p = 0.12)."
+    )
+    assert baseline == (
+        "The best network reaches 99.0 % on digits:test; a linear model reaches 91.8 %."
+    )
+
+
+def test_without_a_significant_difference_nobody_is_called_faster(tmp_path):
+    noisy = [[0.4], [0.7], [0.5], [0.62], [0.45]]
+    report = reports.measured(tmp_path, models=reports.with_hot_ms("lstm.onnx", noisy))
+    first = sentences(report)[0]
+    assert first.startswith(
+        "At equal units (128) the GRU is 24 % smaller and not significantly faster or slower (1.00"
+    )
+
+
+def test_too_few_processes_give_no_verdict(tmp_path):
+    first = sentences(reports.measured(tmp_path, plan=Plan(processes=3)))[0]
+    assert "1.20 × as fast (fewer than 5 processes: no verdict) as the LSTM" in first
+
+
+def test_a_faster_but_larger_model_is_the_subject(tmp_path):
+    report = reports.measured(tmp_path, models=reports.with_hot_ms("lstm.onnx", [[0.25]]))
+    assert sentences(report)[0].startswith(
+        "At equal units (128) the LSTM is 32 % larger and 2.00 ± 0.00 × faster than the GRU"
+    )
+
+
+def test_a_significant_difference_in_accuracy_is_called_so(tmp_path):
+    models = {
+        **reports.MODELS,
+        "gru.onnx": replace(reports.MODELS["gru.onnx"], compute=reports.wrong_from(950)),
+    }
+    first = sentences(reports.measured(tmp_path, models=models))[0]
+    assert first.endswith("; its accuracy is 4.0 points lower, which is significant (p = 1.8e-12).")
+
+
+def test_models_without_a_log_are_called_by_their_names(tmp_path):
+    items = [replace(one, training=None) for one in reports.ITEMS]
+    first = sentences(reports.measured(tmp_path, items=items))[0]
+    assert first.startswith("Gru is 24 % smaller and 1.20 ± 0.01 × faster than lstm")
+
+
+def test_formats_of_one_model_are_ranked(tmp_path):
+    items = [
+        reports.item("gru", "onnx", 76_000),
+        reports.item("gru", "tflite", 78_000),
+        reports.item("gru", "onnx", 40_000, file="gru.float16.onnx", scheme="float16"),
+    ]
+    models = {
+        "gru.onnx": FakeModel(hot_ms=[[2.0]]),
+        "gru.tflite": FakeModel(hot_ms=[[1.0], [1.1], [0.9], [1.0], [1.05]]),
+        "gru.float16.onnx": FakeModel(hot_ms=[[1.01], [1.0], [1.02], [0.97], [1.0]]),
+    }
+    report = reports.measured(tmp_path, items=items, models=models, samples=None)
+    (ranking,) = sentences(report)
+    assert ranking == (
+        "gru is fastest as tflite float32; onnx float32 takes 2.00 ± 0.20 × as long, "
+        "onnx float16 is not significantly slower."
+    )
+
+
+def test_a_network_that_does_not_beat_a_linear_model_is_told_so(tmp_path):
+    samples = replace(reports.SAMPLES, baselines=Baselines(trivial=0.1, linear=0.989))
+    last = sentences(reports.measured(tmp_path, samples=samples))[-1]
+    assert last == (
+        "No network is clearly better than a linear model on digits:test: the best reaches "
+        "99.0 %, a linear model reaches 98.9 %."
+    )
+
+
+def test_several_devices_are_told_apart(tmp_path):
+    report = reports.measured(tmp_path, name="desk")
+    report = reports.measured(tmp_path, name="kitchen", report=report)
+    said = sentences(report)
+    assert "(onnx float32 on desk)" in said[0]
+    assert "(onnx float32 on kitchen)" in said[1]
+    assert "| device |" in as_markdown(report)
+
+
+MARKDOWN_TABLE = """\
+| model | back end | scheme | file | parameters | load ms | first ms | p50 ms | p95 ms | p99 ms \
+| peak RSS | of it model | accuracy | 95 % interval | agreement | training | best epoch \
+| verification |
+| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: \
+| ---: | ---: | ---: | --- |
+| gru | onnx | float32 | 76.0 KB | 19,000 | 4.25 | 0.900 | 0.500 | 0.520 | 0.520 | 60.0 MB \
+| 10.0 MB | 98.6 % | 97.7 to 99.2 | 100.0 % | 41.2 s | 12 | passed (2e-07) |
+| lstm | onnx | float32 | 100.0 KB | 25,000 | 5.50 | 1.10 | 0.600 | 0.620 | 0.620 | 60.0 MB \
+| 10.0 MB | 99.0 % | 98.2 to 99.5 | – | 41.2 s | 12 | passed (2e-07) |
+| gru | tflite | float32 | 78.0 KB | 19,500 | – | – | – | – | – | 60.0 MB | 10.0 MB | 98.6 % \
+| 97.7 to 99.2 | 100.0 % | 41.2 s | 12 | passed (2e-07) |
+| most frequent class |  |  |  |  |  |  |  |  |  |  |  | 10.0 % |  |  |  |  |  |
+| linear model |  |  |  |  |  |  |  |  |  |  |  | 91.8 % |  |  |  |  |  |
+
+gru.tflite: failed: litert crashed (SIGSEGV)
+"""
+
+
+def test_the_markdown_table_to_the_letter(report):
+    assert as_markdown(report).startswith(MARKDOWN_TABLE)
+
+
+def test_cells_cannot_break_the_markdown_table(tmp_path):
+    items = [reports.item("a|b", "onnx", 10, file="x.onnx")]
+    text = as_markdown(reports.measured(tmp_path, items=items, samples=None))
+    assert "| a\\|b |" in text
+
+
+def test_the_text_holds_the_same_and_no_control_codes(report):
+    text = as_text(report)
+    for figure in ("98.6 %", "97.7 to 99.2", "0.500", "most frequent class", "SIGSEGV"):
+        assert figure in text
+    assert sentences(report)[0] in text
+    assert "\x1b" not in text
+
+
+def test_an_empty_report_can_be_shown(tmp_path):
+    report = replace(reports.measured(tmp_path), cells=(), targets=())
+    assert "5 processes" in as_text(report)
+    assert as_markdown(report)
+    assert as_csv(report).count("\n") == 1
+
+
+def test_the_csv_holds_plain_numbers(report):
+    rows = list(csv.DictReader(io.StringIO(as_csv(report))))
+    assert [row["file"] for row in rows] == ["gru.onnx", "lstm.onnx", "gru.tflite"]
+    assert (rows[0]["p50_ms"], rows[0]["file_bytes"], rows[0]["score"]) == ("0.5", "76000", "0.986")
+    assert rows[2]["p50_ms"] == ""
+    assert rows[2]["outcome"] == "failed: litert crashed (SIGSEGV)"
+
+
+def test_the_json_is_read_back_as_the_same_report(report, tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text(storage.as_json(report, derived=derived(report)))
+    assert storage.read_report(path) == report
+    document = json.loads(path.read_text())
+    assert (document["format"], document["version"]) == ("edgernn-report", 1)
+    assert document["summary"][0]["p50_ms"] == 0.5
+    assert document["sentences"] == list(sentences(report))
+
+
+def test_a_paced_run_survives_the_json(tmp_path):
+    report = reports.measured(tmp_path, plan=Plan(period_ms=10.0, cpus=(1, 2)))
+    path = tmp_path / "report.json"
+    path.write_text(storage.as_json(report))
+    again = storage.read_report(path)
+    assert again == report
+    assert again.cells[0].runs[0].paced is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not a report"),
+        ("[]", "is not a report"),
+        ('{"format": "edgernn-report"}', "is not a report"),
+        ('{"format": "other", "version": 1}', "has format other"),
+        ('{"format": "edgernn-report", "version": 99}', "99; this edgernn reads"),
+        ('{"format": "edgernn-report", "version": 1, "created": 5, "plan": {}}', "not a report"),
+        (
+            '{"format": "edgernn-report", "version": 1, "created": "x", "plan": {"threads": "1"}}',
+            "expected int, found '1'",
+        ),
+        (
+            '{"format": "edgernn-report", "version": 1, "created": "x", "plan": {}, "cells": 1}',
+            "not a report",
+        ),
+    ],
+)
+def test_a_file_that_is_not_a_report_is_refused(tmp_path, text, message):
+    path = tmp_path / "report.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        storage.read_report(path)
+
+
+def test_a_type_that_no_report_holds_is_a_bug_and_not_written():
+    with pytest.raises(TypeError, match="does not hold set"):
+        storage.encoded({1, 2})
+
+
+def test_names_are_listed_as_a_person_would():
+    assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == [
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+
+
+def test_agreement_is_with_the_float32_artefact_of_the_same_model(tmp_path):
+    items = [
+        reports.item("gru", "onnx", 76_000),
+        reports.item("gru", "onnx", 20_000, file="gru.int8.onnx", scheme="int8", sha256="q"),
+    ]
+    models = {
+        "gru.onnx": FakeModel(compute=reports.wrong_from(990)),
+        "gru.int8.onnx": FakeModel(compute=reports.wrong_from(970)),
+    }
+    float_row, int8_row = rows_of(reports.measured(tmp_path, items=items, models=models))
+    assert int8_row.agreement == 0.98
+    assert float_row.agreement is None  # nothing to agree with but itself

@@ -1,0 +1,149 @@
+"""When a measurement deserves a caution, and when it does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgernn.cautions import Caution
+from edgernn.devices.fake import FakeModel
+from edgernn.judgement import cautions, shared_cautions
+from edgernn.measure import Plan
+from tests.edgernn.report import reports
+
+#: 5 processes of 200 quiet calls on a machine of its own.
+QUIET = {"hot_ms": [[1.0, 1.01] * 100], "first_call_ms": 1.5, "compute": reports.wrong_from(990)}
+GOVERNOR = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
+FREQUENCY = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
+
+
+def stat(busy: int, stolen: int = 0) -> str:
+    return f"cpu {busy} 0 0 0 0 0 0 {stolen} 0 0\n"
+
+
+def found(tmp_path, plan=None, items=None, samples=reports.SAMPLES, **script):
+    items = items or [reports.item("gru", "onnx", 1000)]
+    models = {one.file: FakeModel(**{**QUIET, **script}) for one in items}
+    report = reports.measured(
+        tmp_path, models=models, items=items, plan=plan or Plan(), samples=samples
+    )
+    return {one.caution: one for one in cautions(report.cells[0], report)}
+
+
+def test_a_quiet_measurement_deserves_none(tmp_path):
+    quiet_machine = {GOVERNOR: "performance\n", FREQUENCY: "1500000\n", "/proc/stat": stat(100)}
+    after = {**quiet_machine, "/proc/stat": stat(200)}
+    assert found(tmp_path, before=quiet_machine, after=after) == {}
+
+
+@pytest.mark.parametrize(
+    ("caution", "script", "figure"),
+    [
+        (Caution.FIRST_CALL_SLOW, {"first_call_ms": 6.03}, "6 times"),
+        (Caution.PROCESSES_DISAGREE, {"hot_ms": [[1.0] * 200, [1.2] * 200]}, "20 %"),
+        (Caution.LONG_TAIL, {"hot_ms": [[1.0] * 90 + [3.5] * 10] * 2}, "3.5 times"),
+        (Caution.FEW_VALUES, {"hot_ms": [[1.0] * 99]}, "495 calls"),
+        (Caution.GOVERNOR, {"before": {GOVERNOR: "powersave\n"}}, "'powersave'"),
+        (
+            Caution.FREQUENCY_CHANGED,
+            {"before": {FREQUENCY: "1500000\n"}, "after": {FREQUENCY: "600000\n"}},
+            "from 1500 to 600 MHz",
+        ),
+        (Caution.THROTTLED, {"after": {"vcgencmd get_throttled": "throttled=0x4\n"}}, "0x4"),
+        (Caution.UNDER_VOLTAGE, {"after": {"vcgencmd get_throttled": "throttled=0x1\n"}}, "0x1"),
+        (
+            Caution.FOREIGN_LOAD,
+            {"before": {"/proc/stat": stat(0)}, "after": {"/proc/stat": stat(230)}},
+            "1.3 CPUs",  # 2.3 s busy in 1 s, 1 s of it ours
+        ),
+        (
+            Caution.STOLEN_TIME,
+            {"before": {"/proc/stat": stat(0)}, "after": {"/proc/stat": stat(100, 7)}},
+            "7 %",
+        ),
+    ],
+)
+def test_each_disturbance_is_noticed_alone_and_tells_its_figure(tmp_path, caution, script, figure):
+    noticed = found(tmp_path, **script)
+    assert set(noticed) == {caution}
+    assert figure in noticed[caution].sentence
+
+
+@pytest.mark.parametrize(
+    ("caution", "plan", "script", "figure"),
+    [
+        (Caution.FEW_PROCESSES, Plan(processes=4), {}, "Only 4 processes"),
+        (Caution.MORE_THREADS_THAN_CPUS, Plan(threads=5), {}, "5 threads share 4 CPUs"),
+        (
+            Caution.MORE_THREADS_THAN_CPUS,
+            Plan(threads=2, cpus=(3,)),
+            {},
+            "2 threads share 1 CPUs",
+        ),
+        (
+            Caution.SLOWER_WHEN_PACED,
+            Plan(period_ms=10.0),
+            {"paced_ms": [4.02] * 50},
+            "once every 10.0 ms, a call takes 4.0 times",
+        ),
+        (
+            Caution.DEADLINES_MISSED,
+            Plan(period_ms=10.0),
+            {"paced_ms": [1.0] * 50, "deadlines_missed": 2},
+            "10 of 250 calls missed their deadline of 10.0 ms",
+        ),
+    ],
+)
+def test_a_plan_can_be_its_own_disturbance(tmp_path, caution, plan, script, figure):
+    noticed = found(tmp_path, plan=plan, **script)
+    assert set(noticed) == {caution}
+    assert figure in noticed[caution].sentence
+
+
+def test_an_assumed_length_is_said(tmp_path):
+    noticed = found(tmp_path, samples=None)
+    assert noticed[Caution.ASSUMED_STEPS].sentence.endswith("100 steps were assumed.")
+
+
+def test_few_rows_make_an_accuracy_vague(tmp_path):
+    few = reports.SAMPLES.rows(np.arange(50), name="few")
+    noticed = found(tmp_path, samples=few, compute=reports.wrong_from(40))
+    assert set(noticed) == {Caution.FEW_TEST_ROWS}
+    assert noticed[Caution.FEW_TEST_ROWS].sentence.startswith("With 50 test rows")
+
+
+def test_the_fake_device_says_that_it_makes_figures_up(tmp_path):
+    report = reports.measured(tmp_path, name="fake")
+    assert cautions(report.cells[0], report)[0].caution is Caution.INVENTED
+
+
+def test_an_interrupted_cell_names_the_way_to_complete_it(tmp_path):
+    report = reports.measured(tmp_path)
+    cell = replace(report.cells[0], runs=report.cells[0].runs[:2])
+    noticed = {one.caution: one for one in cautions(cell, report)}
+    assert noticed[Caution.INTERRUPTED].sentence == "Only 2 of 5 processes were measured."
+    assert "--resume" in noticed[Caution.INTERRUPTED].remedy
+    assert Caution.FEW_PROCESSES not in noticed
+
+
+def test_a_caution_that_files_share_is_told_once_by_its_worst_case(tmp_path):
+    items = [reports.item(name, "onnx", 1000) for name in ("a", "b", "c")]
+    models = {
+        f"{name}.onnx": FakeModel(**{**QUIET, "first_call_ms": first})
+        for name, first in (("a", 7.0), ("b", 30.0), ("c", 1.0))
+    }
+    report = reports.measured(tmp_path, models=models, items=items)
+    (shared,) = shared_cautions(report)
+    assert shared.sentence == (
+        "b.onnx: The first call took 30 times as long as a steady one. (Also: a.onnx.)"
+    )
+
+
+def test_every_caution_is_a_sentence_and_has_a_remedy():
+    for caution in Caution:
+        sentence, remedy = caution.value
+        assert sentence[0].isupper() or sentence[0] == "{"
+        assert sentence.endswith(".")
+        assert remedy.endswith(".")

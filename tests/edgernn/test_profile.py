@@ -1,0 +1,203 @@
+"""The whole of a profile on the fake device: what is asked, in which order, and what is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgernn.candidates import Candidate, find_candidates
+from edgernn.devices import Completed
+from edgernn.devices.fake import FakeDevice, FakeModel
+from edgernn.devices.runners import Failed, Skipped
+from edgernn.errors import DataError, IncomparableRuns
+from edgernn.graph import State
+from edgernn.measure import Plan
+from edgernn.profile import Workload, begun, profiled, resumed
+from edgernn.report.rows import rows_of
+from edgernn.tasks.samples import Samples
+
+PLAN = Plan(processes=3)
+
+
+@pytest.fixture
+def candidates(tmp_path) -> tuple[Candidate, ...]:
+    for name in ("a.onnx", "b.tflite"):
+        (tmp_path / name).write_bytes(name.encode())
+    return find_candidates([tmp_path])
+
+
+@pytest.fixture
+def samples():
+    x = np.arange(8, dtype=np.float32).reshape(4, 2, 1)
+    return Samples(name="data", x=x, y=np.array([0, 1, 1, 1]))
+
+
+def over_half(case):
+    """Class 1 when the sequence's last value is over 3."""
+    return {"y": (case["x"][:, -1] > 3).astype(np.float32)}
+
+
+def profile(device, candidates, *, plan=PLAN, workload=None, report=None):
+    """All steps of a profile, the last with the finished report."""
+    workload = workload or Workload()
+    report = report or begun("2026-01-01T00:00:00+00:00", plan, workload)
+    return list(profiled(report, device, candidates, workload))
+
+
+def test_each_file_is_described_weighed_and_then_timed_in_turn(candidates):
+    device = FakeDevice()
+    profile(device, candidates)
+    assert device.log == [
+        *(("describe", "a.onnx"), ("memory", "a.onnx")),
+        *(("describe", "b.tflite"), ("memory", "b.tflite")),
+        *(("latency", "a.onnx"), ("latency", "b.tflite")),
+        *(("latency", "b.tflite"), ("latency", "a.onnx")),
+        *(("latency", "a.onnx"), ("latency", "b.tflite")),
+    ]
+
+
+def test_progress_tells_what_is_next_and_ends_where_it_said(candidates):
+    steps = profile(FakeDevice(), candidates)
+    assert [step.done for step in steps] == list(range(11))
+    assert {step.total for step in steps} == {10}
+    assert steps[4].next == "a.onnx: process 1 of 3"
+
+
+def test_the_report_grows_with_each_process(candidates):
+    runs = [
+        sum(len(cell.runs) for cell in s.report.cells) for s in profile(FakeDevice(), candidates)
+    ]
+    assert runs == [0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
+
+
+def test_rows_hold_the_figures_of_the_device_to_the_digit(candidates, samples):
+    model = FakeModel(
+        hot_ms=((1.0, 2.0, 3.0), (2.0, 3.0, 4.0), (9.0, 9.0, 9.0)),
+        paced_ms=(5.0, 7.0),
+        deadlines_missed=1,
+        compute=over_half,
+    )
+    device = FakeDevice(models={"a.onnx": model})
+    plan = replace(PLAN, period_ms=8.0)
+    steps = profile(device, candidates[:1], plan=plan, workload=Workload(samples=samples))
+    (row,) = rows_of(steps[-1].report)
+    assert (row.load_ms, row.first_call_ms, row.p50_ms) == (5.0, 1.5, 3.0)
+    assert row.p95_ms == pytest.approx(9.0)
+    assert (row.paced_p50_ms, row.deadlines_missed, row.duty_cycle) == (6.0, 3, 0.5)
+    assert (row.peak_rss_bytes, row.rss_of_model_bytes) == (60_000_000, 10_000_000)
+    assert (row.metric, row.score) == ("accuracy", 0.75)  # 1, 3, 5, 7 > 3: one of four is wrong
+    assert row.score_low == pytest.approx(0.19412044968324357)
+    assert (row.runtime, row.processes, row.outcome) == ("fake 1", 3, "measured")
+
+
+def test_a_resumed_profile_measures_only_what_is_missing(candidates, samples):
+    workload = Workload(samples=samples)
+    device = FakeDevice(
+        models={name: FakeModel(compute=over_half) for name in ("a.onnx", "b.tflite")}
+    )
+    steps = profile(device, candidates, workload=workload)
+    half_done = steps[8].report
+    device.log.clear()
+    rest = profile(device, candidates, workload=workload, report=resumed(half_done, PLAN, workload))
+    assert device.log == [
+        *(("describe", "a.onnx"), ("describe", "b.tflite")),
+        *(("latency", "b.tflite"), ("latency", "a.onnx")),
+        *(("latency", "a.onnx"), ("latency", "b.tflite")),
+    ]
+    assert [len(cell.runs) for cell in rest[-1].report.cells] == [3, 3]
+    assert rest[-1].report == steps[-1].report
+
+
+def test_more_processes_may_be_added_later(candidates):
+    report = profile(FakeDevice(), candidates)[-1].report
+    more = resumed(report, replace(PLAN, processes=5), Workload())
+    done = profile(FakeDevice(), candidates, report=more)[-1].report
+    assert [len(cell.runs) for cell in done.cells] == [5, 5]
+
+
+def test_another_plan_or_other_data_are_not_a_continuation(candidates, samples):
+    report = profile(FakeDevice(), candidates)[-1].report
+    with pytest.raises(IncomparableRuns, match="another plan"):
+        resumed(report, replace(PLAN, threads=2), Workload())
+    with pytest.raises(IncomparableRuns, match="other data"):
+        resumed(report, PLAN, Workload(samples=samples))
+
+
+def test_another_machine_under_the_same_name_is_not_a_continuation(candidates):
+    report = profile(FakeDevice(), candidates)[-1].report
+    with pytest.raises(IncomparableRuns, match="'fake' was"):
+        profile(FakeDevice(node="other"), candidates, report=resumed(report, PLAN, Workload()))
+
+
+@pytest.mark.parametrize("task", ["describe", "memory", "latency"])
+def test_a_crash_is_one_row_and_the_others_go_on(candidates, task):
+    crash = Completed(exit_code=None, signal="SIGSEGV")
+    device = FakeDevice(models={"a.onnx": FakeModel(ends={task: crash})})
+    first, second = profile(device, candidates)[-1].report.cells
+    assert first.outcome == Failed(reason="onnxruntime crashed (SIGSEGV)", signal="SIGSEGV")
+    assert first.runs == ()
+    assert (second.outcome, len(second.runs)) == (None, 3)
+    assert device.log.count((task, "a.onnx")) == 1
+
+
+def test_a_missing_runtime_is_skipped_and_tried_again_on_resume(candidates):
+    missing = FakeDevice(models={"a.onnx": FakeModel(missing="onnxruntime: no module")})
+    report = profile(missing, candidates)[-1].report
+    assert isinstance(report.cells[0].outcome, Skipped)
+    assert "pip install onnxruntime" in report.cells[0].outcome.reason
+    again = profile(FakeDevice(), candidates, report=resumed(report, PLAN, Workload()))
+    assert [(cell.outcome, len(cell.runs)) for cell in again[-1].report.cells] == [
+        (None, 3),
+        (None, 3),
+    ]
+
+
+def test_an_output_that_is_not_a_number_is_a_failure_that_names_the_row(candidates, samples):
+    def broken(case):
+        return {"y": np.where(case["x"][:, -1] > 5, np.nan, 1).astype(np.float32)}
+
+    device = FakeDevice(models={"a.onnx": FakeModel(compute=broken)})
+    cell = profile(device, candidates[:1], workload=Workload(samples=samples))[-1].report.cells[0]
+    assert isinstance(cell.outcome, Failed)
+    assert cell.outcome.reason == "output 'y' holds NaN or infinity for row 3 of the data"
+
+
+def test_without_data_the_length_of_a_free_sequence_is_assumed_and_said(candidates):
+    cell = profile(FakeDevice(), candidates, workload=Workload(steps=7))[-1].report.cells[0]
+    assert (cell.assumed_steps, cell.shapes) == (7, (("x", (1, 7, 1)),))
+    fixed = FakeDevice(models={"a.onnx": FakeModel(inputs={"x": (1, 4, 1)})})
+    cell = profile(fixed, candidates)[-1].report.cells[0]
+    assert (cell.assumed_steps, cell.shapes) == (None, (("x", (1, 4, 1)),))
+
+
+def test_a_streaming_model_is_timed_on_one_step_and_its_states_are_not_data(candidates, samples):
+    candidate = replace(
+        candidates[0],
+        item=replace(candidates[0].item, streaming=True),
+        states=(State(input="h", output="h_next"),),
+    )
+
+    def step(case):
+        assert set(case) == {"x"}
+        return {"y": case["x"], "h_next": np.zeros((1, 5), np.float32)}
+
+    inputs = {"x": (1, 1, 1), "h": (1, 5)}
+    device = FakeDevice(models={"a.onnx": FakeModel(inputs=inputs, compute=step)})
+    cell = profile(device, [candidate], workload=Workload(samples=samples))[-1].report.cells[0]
+    assert cell.shapes == (("x", (1, 1, 1)),)
+    assert cell.predictions is not None
+    assert cell.predictions.classes == (1, 1, 1, 1)  # the last step's value is over one half
+
+
+def test_data_for_a_model_of_several_inputs_are_refused(candidates, samples):
+    device = FakeDevice(models={"a.onnx": FakeModel(inputs={"x": (1, 2, 1), "z": (1, 2, 1)})})
+    with pytest.raises(DataError, match=r"takes 2 inputs \(x, z\)"):
+        profile(device, candidates, workload=Workload(samples=samples))
+
+
+def test_data_that_do_not_fit_a_model_are_refused(candidates, samples):
+    device = FakeDevice(models={"a.onnx": FakeModel(inputs={"x": (1, None, 13)})})
+    with pytest.raises(DataError, match=r"data does not fit a\.onnx"):
+        profile(device, candidates, workload=Workload(samples=samples))
