@@ -17,9 +17,7 @@ import numpy as np
 from edgernn.graph import AnyArray
 
 if TYPE_CHECKING:
-    from onnx import NodeProto, TensorProto
-
-Attribute: TypeAlias = int | float | str | Sequence[int] | Sequence[float] | Sequence[str]
+    from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto
 
 #: A value of the ONNX graph: an input, an initializer or a node's result.
 Value: TypeAlias = str
@@ -75,6 +73,18 @@ _INPUT_FROM: Final[Mapping[str, int]] = {
     "Squeeze": 13,
     "Unsqueeze": 13,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """The inner graph of a Scan.  It sees the outer values, so that constants stay outside."""
+
+    nodes: tuple[_Node, ...]
+    inputs: tuple[tuple[Value, int], ...]  # with their element types
+    outputs: tuple[tuple[Value, int], ...]
+
+
+Attribute: TypeAlias = int | float | str | Sequence[int] | Sequence[float] | Sequence[str] | Body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +155,24 @@ class Builder:
         )
         return names
 
+    def body(
+        self,
+        inputs: Sequence[int],
+        make: Callable[[Sequence[Value]], Sequence[tuple[Value, int]]],
+    ) -> Body:
+        """An inner graph: `make` gets its inputs (of the given element types), gives its outputs.
+
+        Whatever `make` adds is part of it, but for constants.
+        """
+        outer, self._nodes = self._nodes, []
+        names = tuple(self.fresh() for _ in inputs)
+        try:
+            outputs = tuple(make(names))
+            nodes = tuple(self._nodes)
+        finally:
+            self._nodes = outer
+        return Body(nodes=nodes, inputs=tuple(zip(names, inputs, strict=True)), outputs=outputs)
+
     def needs(self, opset: int) -> None:
         """Raises the model's opset to at least `opset`."""
         self.opset = max(self.opset, opset)
@@ -203,12 +231,26 @@ class Builder:
             attributes.update({key: array.tolist() for key, array in node.parameters.items()})
         while inputs and inputs[-1] == ABSENT:
             inputs.pop()
+        bodies = {k: v for k, v in attributes.items() if isinstance(v, Body)}
+        attributes.update({key: self._body_as_proto(body) for key, body in bodies.items()})
         outputs = list(node.outputs)
         while outputs[-1] == ABSENT:
             outputs.pop()
         return helper.make_node(
             node.kind, inputs, outputs, node.name or None, domain=node.domain or None, **attributes
         )
+
+    def _body_as_proto(self, body: Body) -> GraphProto:
+        from onnx import helper
+
+        nodes = [self._as_proto(node) for node in body.nodes]
+        return helper.make_graph(nodes, "step", _values(body.inputs), _values(body.outputs))
+
+
+def _values(entries: Sequence[tuple[Value, int]]) -> list[ValueInfoProto]:
+    from onnx import helper
+
+    return [helper.make_tensor_value_info(name, element, None) for name, element in entries]
 
 
 def _with_values(node: _Node, inputs: tuple[Value, ...], outputs: tuple[Value, ...]) -> _Node:

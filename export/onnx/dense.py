@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from typing_extensions import assert_never
+
 from edgernn.export.onnx.activation import activate_result
-from edgernn.export.onnx.builder import Value
 from edgernn.export.onnx.edges import PLAIN, Edges, Layout
-from edgernn.export.onnx.weights import looked_up, weight
-from edgernn.graph import Dense, Embedding
+from edgernn.export.onnx.integer import dynamic_product, integer_weight, is_bounded
+from edgernn.export.onnx.options import DenseForm
+from edgernn.export.onnx.weights import as_is, looked_up, weight
+from edgernn.graph import Dense, Embedding, QTensor
+
+#: From this many weights on, reading a quarter of the bytes pays for quantizing the input.
+INTEGER_PAYS_FROM_WEIGHTS: Final = 100_000
 
 
 def embedding(layer: Embedding, edges: Edges) -> None:
@@ -17,20 +25,35 @@ def embedding(layer: Embedding, edges: Edges) -> None:
 
 
 def dense(layer: Dense, edges: Edges) -> None:
-    kernel = weight(edges.builder, layer.kernel)
     bias = None if layer.bias is None else weight(edges.builder, layer.bias)
     if edges.spec(layer.input).rank == 2:
         x, form = edges.read(layer.input), PLAIN
-        result = _gemm(x, kernel, bias, layer, edges)
     else:
         x, form = edges.read_any(layer.input, Layout.BATCH_TIME, Layout.TIME_BATCH)
-        result = edges.builder.op("MatMul", x, kernel, name=layer.name)
-        if bias is not None:
-            result = edges.builder.op("Add", result, bias)
+    if isinstance(layer.kernel, QTensor) and _pays(layer, edges):
+        operand = integer_weight(edges.builder, layer.kernel, as_is, key="columns")
+        fine = not is_bounded(layer.input, edges.graph)
+        result = dynamic_product(edges.builder, x, operand, fine=fine)
+        edges.explain(layer, "product of integers")
+    else:
+        kernel = weight(edges.builder, layer.kernel)
+        if bias is not None and edges.spec(layer.input).rank == 2:
+            result = edges.builder.op("Gemm", x, kernel, bias, name=layer.name)
+            bias = None
+        else:
+            result = edges.builder.op("MatMul", x, kernel, name=layer.name)
+    if bias is not None:
+        result = edges.builder.op("Add", result, bias)
     activate_result(layer.activation, result, layer.output, edges, form)
 
 
-def _gemm(x: Value, kernel: Value, bias: Value | None, layer: Dense, edges: Edges) -> Value:
-    if bias is None:
-        return edges.builder.op("MatMul", x, kernel, name=layer.name)
-    return edges.builder.op("Gemm", x, kernel, bias, name=layer.name)
+def _pays(layer: Dense, edges: Edges) -> bool:
+    match edges.options.dense:
+        case DenseForm.AUTO:
+            return layer.kernel.size >= INTEGER_PAYS_FROM_WEIGHTS
+        case DenseForm.STORAGE:
+            return False
+        case DenseForm.INTEGER:
+            return True
+        case _:
+            assert_never(edges.options.dense)

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from edgernn.export.onnx.builder import Builder, Value
+from edgernn.export.onnx.options import Options
 from edgernn.graph import Graph, Layer, TensorSpec
 
 #: The end of a slice that has none.
@@ -49,9 +50,11 @@ PLAIN: Final = Form()
 class Edges:
     """The values of each edge met so far, on top of the builder that makes them."""
 
-    def __init__(self, builder: Builder, graph: Graph) -> None:
+    def __init__(self, builder: Builder, graph: Graph, options: Options) -> None:
         self.builder = builder
         self.graph = graph
+        self.options = options
+        self.notes: dict[str, str] = {}  # by layer: how it was written, and why
         self.shared: dict[Hashable, tuple[Value, ...]] = {}  # results that several layers need
         self._values: dict[str, dict[Form, Value]] = {}
         self._deferred: dict[str, Callable[[], Value]] = {}
@@ -65,6 +68,10 @@ class Edges:
     def is_needed(self, edge: str) -> bool:
         """Whether a layer or an output of the model reads the edge."""
         return edge in self._needed
+
+    def explain(self, layer: Layer, reason: str) -> None:
+        """Notes for the user how a layer was written."""
+        self.notes[layer.name] = reason
 
     def producer(self, edge: str) -> Layer | None:
         return self._producers.get(edge)

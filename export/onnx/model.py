@@ -11,25 +11,31 @@ from edgernn.export import Lowered
 from edgernn.export.onnx.builder import MICROSOFT, OLDEST_IR, Builder, Value
 from edgernn.export.onnx.edges import Edges
 from edgernn.export.onnx.lowering import lower_layer
+from edgernn.export.onnx.options import DenseForm, GruForm, Options
 from edgernn.graph import DType, Graph, TensorSpec, without_dead_layers
 
 if TYPE_CHECKING:
     from onnx import ValueInfoProto
 
 
-def lower(graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
+def lower(
+    graph: Graph, *, metadata: Mapping[str, str], gru: str = "auto", dense: str = "auto"
+) -> Lowered:
     """The graph as an ONNX model.
 
     Inputs and outputs keep their names and order; tokens are int32.  Free dimensions get names:
     "batch", and "<input>.<axis>" for the others.  Each entry of `metadata` becomes a metadata
     property, and the states (which result is which argument of the next call) one named "states".
+
+    gru ("auto", "storage" or "scan") and dense ("auto", "storage" or "integer") choose how layers
+    of int8 weights are written; see GruForm and DenseForm.
     """
     from onnx import helper
 
     graph = without_dead_layers(graph)
     public = {entry.name for entry in graph.inputs} | {output.name for output in graph.outputs}
     builder = Builder(reserved=frozenset(public))
-    edges = Edges(builder, graph)
+    edges = Edges(builder, graph, Options(gru=GruForm(gru), dense=DenseForm(dense)))
     for entry in graph.inputs:
         edges.define(entry.name, entry.name)
     for layer in graph.layers:
@@ -60,6 +66,7 @@ def lower(graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
         properties["states"] = json.dumps({state.input: state.output for state in graph.states})
     helper.set_model_props(model, properties)
     details = {"opset": str(builder.opset), "ir_version": str(ir_version)}
+    details |= {f"layer {name}": note for name, note in edges.notes.items()}
     return Lowered(content=model.SerializeToString(), details=details)
 
 

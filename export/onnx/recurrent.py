@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from typing import Final
-
-import numpy as np
-from typing_extensions import assert_never
-
 from edgernn.errors import UnsupportedLayer
 from edgernn.export.onnx import masks
-from edgernn.export.onnx.builder import ABSENT, Attribute, Value
-from edgernn.export.onnx.edges import Edges, Form, Layout, int64
-from edgernn.export.onnx.weights import joined, weight
-from edgernn.graph import (
-    Activation,
-    ActivationKind,
-    AnyArray,
-    FloatArray,
-    Gru,
-    Lstm,
-    Recurrent,
-    SimpleRnn,
-    Weight,
-)
-
-#: The order in which ONNX stores the gates.
-ONNX_GATES: Final = {SimpleRnn: ("h",), Gru: ("z", "r", "h"), Lstm: ("i", "o", "f", "c")}
-
-_FIRST: Final = int64([0])
-_SECOND: Final = int64([1])
+from edgernn.export.onnx.builder import ABSENT
+from edgernn.export.onnx.cell import Call, Results
+from edgernn.export.onnx.edges import Edges, Form, Layout
+from edgernn.export.onnx.integer_gru import gru_form, integer_gru
+from edgernn.export.onnx.operators import float_operator, integer_lstm
+from edgernn.graph import Gru, Lstm, QTensor, Recurrent
 
 
 def recurrent(layer: Recurrent, edges: Edges) -> None:
@@ -55,52 +34,70 @@ def recurrent(layer: Recurrent, edges: Edges) -> None:
     else:
         mask = masks.compaction(layer.mask, is_reversed, edges)
         x = masks.compacted(layer, mask, edges)
-    wants_sequence = layer.return_sequences and edges.is_needed(layer.output)
-    wants_last = edges.is_needed(layer.state_h) or (
-        not layer.return_sequences and edges.is_needed(layer.output)
+    initial = _initial_edges(layer)
+    wanted = [edges.is_needed(state) for state in _state_edges(layer)]
+    wants_output = edges.is_needed(layer.output)
+    wanted[0] |= wants_output and not layer.return_sequences
+    call = Call(
+        x=x,
+        lengths=ABSENT if mask is None else mask.lengths,
+        initial=tuple(ABSENT if edge is None else edges.read(edge) for edge in initial),
+        backward=backward,
+        wants_sequence=wants_output and layer.return_sequences,
+        wants_states=tuple(wanted),
     )
-    # The outputs of one step are its final state: [1, B, H] either way.
-    is_single = edges.spec(layer.input).shape[1] == 1
-    outputs = [wants_sequence and not is_single, wants_last or (wants_sequence and is_single)]
-    if isinstance(layer, Lstm):
-        outputs.append(edges.is_needed(layer.state_c))
-    if not any(outputs):
+    if not (call.wants_sequence or any(call.wants_states)):
         return
-    results = edges.builder.ops(
-        _operator(layer),
-        x,
-        *_weights(layer, edges),
-        ABSENT if mask is None else mask.lengths,
-        *(_initial_state(edge, edges) for edge in _initial_edges(layer)),
-        outputs=outputs,
-        name=layer.name,
-        attributes=_attributes(layer, edges, backward=backward),
-    )
-    if wants_sequence:
-        sequence = results[1]
-        if not is_single:
-            sequence = edges.builder.op("Squeeze", results[0], axes=_SECOND)
-        form = Form(Layout.TIME_BATCH, backward)
-        if mask is not None:
-            sequence = masks.without_empty_rows(layer, mask, sequence, edges)
-            sequence, form = masks.expanded(layer, mask, sequence, edges, backward=backward)
-        edges.define(layer.output, sequence, form)
-    for state, initial, result in zip(
-        _state_edges(layer), _initial_edges(layer), results[1:], strict=True
-    ):
-        if result != ABSENT and (state != layer.state_h or wants_last):
-            final = edges.builder.op("Squeeze", result, axes=_FIRST)
-            if mask is not None:
-                final = masks.without_empty_rows(layer, mask, final, edges)
-            if state == layer.state_h and not layer.return_sequences:
-                last = final
-                if mask is not None:
-                    last = masks.last_output(layer, mask, final, edges, backward=backward)
-                edges.define(layer.output, last)
-            if edges.is_needed(state):
-                if mask is not None and initial is not None:
-                    final = masks.final_state(mask, final, edges.read(initial), edges)
-                edges.define(state, final)
+    results = _run_cell(layer, call, edges)
+    if mask is None:
+        _define(layer, results, Form(Layout.TIME_BATCH, backward), edges)
+    else:
+        _define_masked(layer, results, mask, edges, backward=backward)
+
+
+def _run_cell(layer: Recurrent, call: Call, edges: Edges) -> Results:
+    """In the form that the layer's weights allow and the options ask for."""
+    match layer:
+        case Lstm(kernel=QTensor() as kernel, recurrent_kernel=QTensor() as recurrent_kernel):
+            return integer_lstm(layer, kernel, recurrent_kernel, call, edges)
+        case Gru(kernel=QTensor() as kernel, recurrent_kernel=QTensor() as recurrent_kernel):
+            form = gru_form(layer, edges)
+            edges.explain(layer, form.reason)
+            if form.is_integer:
+                return integer_gru(layer, kernel, recurrent_kernel, call, edges)
+        case _:
+            pass
+    return float_operator(layer, call, edges)
+
+
+def _define(layer: Recurrent, results: Results, form: Form, edges: Edges) -> None:
+    if results.sequence != ABSENT:
+        edges.define(layer.output, results.sequence, form)
+    for edge, value in zip(_state_edges(layer), results.states, strict=True):
+        if value != ABSENT:
+            edges.define(edge, value)
+            if edge == layer.state_h and not layer.return_sequences:
+                edges.define(layer.output, value)
+
+
+def _define_masked(
+    layer: Recurrent, results: Results, mask: masks.Compaction, edges: Edges, *, backward: bool
+) -> None:
+    if results.sequence != ABSENT:
+        sequence = masks.without_empty_rows(layer, mask, results.sequence, edges)
+        edges.define(layer.output, *masks.expanded(layer, mask, sequence, edges, backward=backward))
+    states = zip(_state_edges(layer), _initial_edges(layer), results.states, strict=True)
+    for edge, initial, value in states:
+        if value == ABSENT:
+            continue
+        final = masks.without_empty_rows(layer, mask, value, edges)
+        if edge == layer.state_h and not layer.return_sequences:
+            last = masks.last_output(layer, mask, final, edges, backward=backward)
+            edges.define(layer.output, last)
+        if edges.is_needed(edge):
+            if initial is not None:
+                final = masks.final_state(mask, final, edges.read(initial), edges)
+            edges.define(edge, final)
 
 
 def _is_reversed(layer: Recurrent, edges: Edges) -> bool:
@@ -110,141 +107,9 @@ def _is_reversed(layer: Recurrent, edges: Edges) -> bool:
     return (ready or forms)[0].reversed
 
 
-def _operator(layer: Recurrent) -> str:
-    match layer:
-        case Gru():
-            return "GRU"
-        case Lstm():
-            return "LSTM"
-        case SimpleRnn():
-            return "RNN"
-        case _:
-            assert_never(layer)
-
-
 def _state_edges(layer: Recurrent) -> tuple[str, ...]:
     return (layer.state_h, layer.state_c) if isinstance(layer, Lstm) else (layer.state_h,)
 
 
 def _initial_edges(layer: Recurrent) -> tuple[str | None, ...]:
     return (layer.initial_h, layer.initial_c) if isinstance(layer, Lstm) else (layer.initial_h,)
-
-
-def _initial_state(edge: str | None, edges: Edges) -> Value:
-    if edge is None:
-        return ABSENT
-    return edges.builder.op("Unsqueeze", edges.read(edge), axes=_FIRST)
-
-
-def _weights(layer: Recurrent, edges: Edges) -> tuple[Value, Value, Value]:
-    """W [1, gates * H, F], R [1, gates * H, H], B [1, 2 * gates * H]."""
-    order = [layer.GATES.index(name) for name in ONNX_GATES[type(layer)]]
-
-    def rows(kernel: AnyArray) -> AnyArray:
-        return in_order(kernel, order).T[None]
-
-    def side_by_side(biases: Sequence[AnyArray]) -> AnyArray:
-        return np.concatenate([in_order(bias, order) for bias in biases])[None]
-
-    builder, key = edges.builder, layer.GATES
-    biases = _biases(layer)
-    return (
-        weight(builder, layer.kernel, rows, key=key),
-        weight(builder, layer.recurrent_kernel, rows, key=key),
-        joined(builder, biases, side_by_side, key=key) if biases else ABSENT,
-    )
-
-
-def _biases(layer: Recurrent) -> tuple[Weight, ...]:
-    """The input's and the recurrent side's, [gates * H] each; nothing if the layer has neither."""
-    recurrent_bias = layer.recurrent_bias if isinstance(layer, Gru) else None
-    if layer.bias is None and recurrent_bias is None:
-        return ()
-    nothing = _zeros(len(layer.GATES) * layer.units)
-    return (
-        nothing if layer.bias is None else layer.bias,
-        nothing if recurrent_bias is None else recurrent_bias,
-    )
-
-
-@cache
-def _zeros(size: int) -> FloatArray:
-    """Always the same array of a size: weights are stored once for each array."""
-    return np.zeros(size, np.float32)
-
-
-def in_order(array: AnyArray, order: Sequence[int]) -> AnyArray:
-    """The blocks of gates along the last axis in a new order; an axis of size 1 is left alone."""
-    if array.shape[-1] == 1 and len(order) > 1:
-        return array
-    blocks = np.split(array, len(order), axis=-1)
-    return np.concatenate([blocks[position] for position in order], axis=-1)
-
-
-def _attributes(layer: Recurrent, edges: Edges, *, backward: bool) -> dict[str, Attribute]:
-    attributes: dict[str, Attribute] = {"hidden_size": layer.units}
-    if backward:
-        attributes["direction"] = "reverse"
-    match layer:
-        case Gru():
-            if layer.reset_after:
-                attributes["linear_before_reset"] = 1
-            functions = [layer.recurrent_activation, layer.activation]
-            defaults = [ActivationKind.SIGMOID, ActivationKind.TANH]
-        case Lstm():
-            functions = [layer.recurrent_activation, layer.activation, layer.activation]
-            defaults = [ActivationKind.SIGMOID, ActivationKind.TANH, ActivationKind.TANH]
-        case SimpleRnn():
-            functions = [layer.activation]
-            defaults = [ActivationKind.TANH]
-        case _:
-            assert_never(layer)
-    if [function.kind for function in functions] != defaults:
-        named = [_function(function, layer, edges) for function in functions]
-        attributes["activations"] = [name for name, _, _ in named]
-        # One entry for each function that takes one, none for the others.
-        alphas = [alpha for _, alpha, _ in named if alpha is not None]
-        betas = [beta for _, _, beta in named if beta is not None]
-        if alphas:
-            attributes["activation_alpha"] = alphas
-        if betas:
-            attributes["activation_beta"] = betas
-    return attributes
-
-
-_Function = tuple[str, float | None, float | None]  # ONNX's name, alpha, beta
-
-
-def _function(function: Activation, layer: Recurrent, edges: Edges) -> _Function:
-    match function.kind:
-        case ActivationKind.SIGMOID:
-            return "Sigmoid", None, None
-        case ActivationKind.TANH:
-            return "Tanh", None, None
-        case ActivationKind.HARD_SIGMOID:
-            return "HardSigmoid", function.alpha, function.beta
-        case ActivationKind.LINEAR:
-            return "Affine", 1.0, 0.0
-        case ActivationKind.SOFTSIGN:
-            return "Softsign", None, None
-        case ActivationKind.SOFTPLUS:
-            return "Softplus", None, None
-        case ActivationKind.ELU:
-            return "Elu", function.alpha, None
-        case ActivationKind.RELU if function.max_value is None:
-            if function.alpha == 0 and function.beta == 0:
-                return "Relu", None, None
-            if function.beta == 0:
-                return "LeakyRelu", function.alpha, None
-            if function.alpha == 0:
-                return "ThresholdedRelu", function.beta, None
-        case _:
-            pass
-    raise UnsupportedLayer(
-        layer=layer.name,
-        kind=type(layer).__name__,
-        where=f"model '{edges.graph.name}'",
-        reason=f"uses the activation {function.kind.value}, which ONNX's operator does not have",
-        remedy="Use one of sigmoid, tanh, hard_sigmoid, linear, relu, leaky_relu, elu, softsign, "
-        "softplus, or export to TFLite",
-    )

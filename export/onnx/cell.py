@@ -1,0 +1,71 @@
+"""What running a cell means to all of its forms, and how its gates and biases are laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from edgernn.export.onnx.builder import Value
+from edgernn.graph import AnyArray, FloatArray, Gru, Lstm, Recurrent, SimpleRnn, Weight
+
+#: The order in which ONNX stores the gates.
+ONNX_GATES: Final = {SimpleRnn: ("h",), Gru: ("z", "r", "h"), Lstm: ("i", "o", "f", "c")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What a cell is run on, and which of its results are wanted."""
+
+    x: Value  # [T, B, F]
+    lengths: Value  # int32 [B], or absent
+    initial: tuple[Value, ...]  # h (and c) [B, H], or absent
+    backward: bool
+    wants_sequence: bool
+    wants_states: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """Values of what was wanted; others may be absent.
+
+    Rows shorter than the longest have zeros behind their last step; rows of length 0 have zeros
+    as final states too.
+    """
+
+    sequence: Value  # [T, B, H], at the steps of x
+    states: tuple[Value, ...]  # final h (and c) [B, H]
+
+
+def gate_order(layer: Recurrent) -> list[int]:
+    """Positions of the gates in the layer, in ONNX's order."""
+    return [layer.GATES.index(name) for name in ONNX_GATES[type(layer)]]
+
+
+def in_order(array: AnyArray, order: Sequence[int]) -> AnyArray:
+    """The blocks of gates along the last axis in a new order; an axis of size 1 is left alone."""
+    if array.shape[-1] == 1 and len(order) > 1:
+        return array
+    blocks = np.split(array, len(order), axis=-1)
+    return np.concatenate([blocks[position] for position in order], axis=-1)
+
+
+def biases_of(layer: Recurrent) -> tuple[Weight, ...]:
+    """The input's and the recurrent side's, [gates * H] each; nothing if the layer has neither."""
+    recurrent_bias = layer.recurrent_bias if isinstance(layer, Gru) else None
+    if layer.bias is None and recurrent_bias is None:
+        return ()
+    nothing = _zeros(len(layer.GATES) * layer.units)
+    return (
+        nothing if layer.bias is None else layer.bias,
+        nothing if recurrent_bias is None else recurrent_bias,
+    )
+
+
+@cache
+def _zeros(size: int) -> FloatArray:
+    """Always the same array of a size: weights are stored once for each array."""
+    return np.zeros(size, np.float32)

@@ -1,0 +1,120 @@
+"""int8 weights that ONNX Runtime multiplies as integers, quantizing activations as it goes.
+
+On CPUs with AVX2 and no VNNI, its product of unsigned bytes (activations) and signed bytes
+(weights) adds two neighbours in 16 bits, which saturates: an LSTM that `quantize_dynamic` made was
+off by up to 0.39 there, and right elsewhere.  Weights whose neighbours never add up to more than
+128 are safe (the quantizer of scheme int8 sees to it).  All others are stored unsigned around 128,
+for which the runtime has a kernel that is right everywhere, and a little slower there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from edgernn.export.int8_weights import PAIR_MAX, pair_sums
+from edgernn.export.onnx.builder import ABSENT, FLOAT, Builder, Value
+from edgernn.export.onnx.weights import Arrange, along_axis
+from edgernn.graph import ActivationKind, AnyArray, Graph, Gru, Lstm, QTensor, SimpleRnn
+from edgernn.graph import layers as ly
+
+#: Functions into [-1, 1].
+BOUNDED_ACTIVATIONS: Final = frozenset(
+    {
+        ActivationKind.TANH,
+        ActivationKind.SIGMOID,
+        ActivationKind.HARD_SIGMOID,
+        ActivationKind.SOFTSIGN,
+        ActivationKind.SOFTMAX,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegerWeight:
+    """A matrix [..., K, N] as the second operand of an integer product."""
+
+    values: Value  # int8, or uint8 around 128
+    scale: Value  # [..., N]
+    zero_point: Value  # a scalar; absent for int8, where it is 0
+    zero_points: Value  # [..., N], for operators that want one a column
+
+
+def integer_weight(
+    builder: Builder, quantized: QTensor, arrange: Arrange, *, key: str
+) -> IntegerWeight:
+    """The weight, arranged; `key` names the arrangement, which is stored once."""
+    signed = is_safe_signed(quantized.values.reshape(-1, quantized.shape[-1]))
+    zero = np.array(0, np.int8) if signed else np.array(128, np.uint8)
+
+    def values() -> AnyArray:
+        arranged = np.ascontiguousarray(arrange(quantized.values))
+        return arranged if signed else (arranged.astype(np.int16) + 128).astype(np.uint8)
+
+    scale = arrange(along_axis(quantized))[..., 0, :]
+    identity = (id(quantized), key)
+    return IntegerWeight(
+        values=builder.constant_once((identity, "integers"), values),
+        scale=builder.constant(np.ascontiguousarray(scale)),
+        zero_point=ABSENT if signed else builder.constant(zero),
+        zero_points=builder.constant(np.full(scale.shape, zero)),
+    )
+
+
+def is_safe_signed(matrix: AnyArray) -> bool:
+    """Whether products of unsigned bytes with [K, N] never saturate 16 bits, two at a time."""
+    return bool(np.abs(pair_sums(matrix.astype(np.int16))).max(initial=0) <= PAIR_MAX)
+
+
+def scaled_product(
+    builder: Builder, read: Value, scale: Value, zero: Value, weight: IntegerWeight
+) -> Value:
+    """float32 (read - zero) scale W; ONNX Runtime fuses the four operators."""
+    product = builder.op("MatMulInteger", read, weight.values, zero, weight.zero_point)
+    both = builder.op("Mul", scale, weight.scale)
+    return builder.op("Mul", builder.op("Cast", product, to=FLOAT), both)
+
+
+def dynamic_product(builder: Builder, x: Value, weight: IntegerWeight, *, fine: bool) -> Value:
+    """x W with x in 8 bits, its range taken from x itself.
+
+    fine: what 8 bits leave of x is read with 8 bits again, for 16 in all.  Features have outliers,
+    which make 8 bits coarse for the rest of them.
+    """
+    read, scale, zero = builder.ops("DynamicQuantizeLinear", x, outputs=(True, True, True))
+    result = scaled_product(builder, read, scale, zero, weight)
+    if not fine:
+        return result
+    coarse = builder.op("DequantizeLinear", read, scale, zero)
+    rest = builder.op("Sub", x, coarse)
+    return builder.op("Add", result, dynamic_product(builder, rest, weight, fine=False))
+
+
+def is_bounded(edge: str, graph: Graph) -> bool:
+    """Whether the edge's numbers all lie in [-1, 1], by the layers that compute them."""
+    producers = {written: layer for layer in graph.layers for written in layer.writes}
+    layer = producers.get(edge)
+    match layer:
+        case SimpleRnn() | Gru():
+            return layer.activation.kind in BOUNDED_ACTIVATIONS
+        case Lstm():
+            return edge != layer.state_c and layer.activation.kind in BOUNDED_ACTIVATIONS
+        case ly.Activate() | ly.Dense() | ly.Conv1D():
+            return layer.activation.kind in BOUNDED_ACTIVATIONS
+        case (
+            ly.Reverse()
+            | ly.Slice()
+            | ly.Reshape()
+            | ly.Transpose()
+            | ly.Repeat()
+            | ly.FoldTime()
+            | ly.UnfoldTime()
+            | ly.ApplyMask()
+        ):
+            return is_bounded(layer.input, graph)
+        case ly.Concatenate():
+            return all(is_bounded(joined, graph) for joined in layer.inputs)
+        case _:
+            return False

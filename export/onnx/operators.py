@@ -1,0 +1,192 @@
+"""The operators that run a whole sequence: GRU, LSTM and RNN, and ONNX Runtime's int8 LSTM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from typing_extensions import assert_never
+
+from edgernn.errors import UnsupportedLayer
+from edgernn.export.onnx.builder import ABSENT, MICROSOFT, Attribute, Value
+from edgernn.export.onnx.cell import Call, Results, biases_of, gate_order, in_order
+from edgernn.export.onnx.edges import Edges, int64
+from edgernn.export.onnx.integer import integer_weight
+from edgernn.export.onnx.weights import joined, weight
+from edgernn.graph import (
+    Activation,
+    ActivationKind,
+    AnyArray,
+    Gru,
+    Lstm,
+    QTensor,
+    Recurrent,
+    SimpleRnn,
+)
+
+_INTEGER_LSTM: Final = "DynamicQuantizeLSTM"
+
+_FIRST: Final = int64([0])
+_SECOND: Final = int64([1])
+
+
+def float_operator(layer: Recurrent, call: Call, edges: Edges) -> Results:
+    """The layer's own operator; weights may be stored smaller, and are float32 when it runs."""
+    return _run_operator(_operator(layer), _weights(layer, edges), (), layer, call, edges)
+
+
+def integer_lstm(
+    layer: Lstm, kernel: QTensor, recurrent_kernel: QTensor, call: Call, edges: Edges
+) -> Results:
+    """ONNX Runtime's own LSTM of int8 weights, which lie as in Keras: [1, K, 4H]."""
+    order = gate_order(layer)
+
+    def columns(array: AnyArray) -> AnyArray:
+        return in_order(array, order)[None]
+
+    w = integer_weight(edges.builder, kernel, columns, key="lstm")
+    r = integer_weight(edges.builder, recurrent_kernel, columns, key="lstm")
+    more = (ABSENT, w.scale, w.zero_points, r.scale, r.zero_points)  # no peepholes
+    return _run_operator(_INTEGER_LSTM, (w.values, r.values), more, layer, call, edges)
+
+
+def _run_operator(
+    kind: str,
+    weights: Sequence[Value],
+    more: Sequence[Value],
+    layer: Recurrent,
+    call: Call,
+    edges: Edges,
+) -> Results:
+    """One of the operators that take x, W, R, B, lengths and initial states, in this order."""
+    op = edges.builder.op
+    # The outputs of one step are its final state: [1, B, H] either way.
+    is_single = edges.spec(layer.input).shape[1] == 1
+    initial = [s if s == ABSENT else op("Unsqueeze", s, axes=_FIRST) for s in call.initial]
+    wants_h = call.wants_states[0] or (call.wants_sequence and is_single)
+    sequence, *finals = edges.builder.ops(
+        kind,
+        call.x,
+        *weights,
+        _bias(layer, edges),
+        call.lengths,
+        *initial,
+        *more,
+        outputs=(call.wants_sequence and not is_single, wants_h, *call.wants_states[1:]),
+        name=layer.name,
+        domain=MICROSOFT if kind == _INTEGER_LSTM else "",
+        attributes=_attributes(layer, edges, backward=call.backward),
+    )
+    if call.wants_sequence:
+        sequence = finals[0] if is_single else op("Squeeze", sequence, axes=_SECOND)
+    states = [
+        op("Squeeze", final, axes=_FIRST) if wanted else ABSENT
+        for final, wanted in zip(finals, call.wants_states, strict=True)
+    ]
+    return Results(sequence=sequence, states=tuple(states))
+
+
+def _operator(layer: Recurrent) -> str:
+    match layer:
+        case Gru():
+            return "GRU"
+        case Lstm():
+            return "LSTM"
+        case SimpleRnn():
+            return "RNN"
+        case _:
+            assert_never(layer)
+
+
+def _weights(layer: Recurrent, edges: Edges) -> tuple[Value, Value]:
+    """W [1, gates * H, F], R [1, gates * H, H]."""
+    order = gate_order(layer)
+
+    def rows(kernel: AnyArray) -> AnyArray:
+        return in_order(kernel, order).T[None]
+
+    return (
+        weight(edges.builder, layer.kernel, rows, key=layer.GATES),
+        weight(edges.builder, layer.recurrent_kernel, rows, key=layer.GATES),
+    )
+
+
+def _bias(layer: Recurrent, edges: Edges) -> Value:
+    """B [1, 2 * gates * H], or absent."""
+    order = gate_order(layer)
+
+    def side_by_side(biases: Sequence[AnyArray]) -> AnyArray:
+        return np.concatenate([in_order(bias, order) for bias in biases])[None]
+
+    biases = biases_of(layer)
+    return joined(edges.builder, biases, side_by_side, key=layer.GATES) if biases else ABSENT
+
+
+def _attributes(layer: Recurrent, edges: Edges, *, backward: bool) -> dict[str, Attribute]:
+    attributes: dict[str, Attribute] = {"hidden_size": layer.units}
+    if backward:
+        attributes["direction"] = "reverse"
+    match layer:
+        case Gru():
+            if layer.reset_after:
+                attributes["linear_before_reset"] = 1
+            functions = [layer.recurrent_activation, layer.activation]
+            defaults = [ActivationKind.SIGMOID, ActivationKind.TANH]
+        case Lstm():
+            functions = [layer.recurrent_activation, layer.activation, layer.activation]
+            defaults = [ActivationKind.SIGMOID, ActivationKind.TANH, ActivationKind.TANH]
+        case SimpleRnn():
+            functions = [layer.activation]
+            defaults = [ActivationKind.TANH]
+        case _:
+            assert_never(layer)
+    if [function.kind for function in functions] != defaults:
+        named = [_function(function, layer, edges) for function in functions]
+        attributes["activations"] = [name for name, _, _ in named]
+        # One entry for each function that takes one, none for the others.
+        alphas = [alpha for _, alpha, _ in named if alpha is not None]
+        betas = [beta for _, _, beta in named if beta is not None]
+        if alphas:
+            attributes["activation_alpha"] = alphas
+        if betas:
+            attributes["activation_beta"] = betas
+    return attributes
+
+
+_Function = tuple[str, float | None, float | None]  # ONNX's name, alpha, beta
+
+
+def _function(function: Activation, layer: Recurrent, edges: Edges) -> _Function:
+    match function.kind:
+        case ActivationKind.SIGMOID:
+            return "Sigmoid", None, None
+        case ActivationKind.TANH:
+            return "Tanh", None, None
+        case ActivationKind.HARD_SIGMOID:
+            return "HardSigmoid", function.alpha, function.beta
+        case ActivationKind.LINEAR:
+            return "Affine", 1.0, 0.0
+        case ActivationKind.SOFTSIGN:
+            return "Softsign", None, None
+        case ActivationKind.SOFTPLUS:
+            return "Softplus", None, None
+        case ActivationKind.ELU:
+            return "Elu", function.alpha, None
+        case ActivationKind.RELU if function.max_value is None:
+            if function.alpha == 0 and function.beta == 0:
+                return "Relu", None, None
+            if function.beta == 0:
+                return "LeakyRelu", function.alpha, None
+            if function.alpha == 0:
+                return "ThresholdedRelu", function.beta, None
+        case _:
+            pass
+    raise UnsupportedLayer(
+        layer=layer.name,
+        kind=type(layer).__name__,
+        where=f"model '{edges.graph.name}'",
+        reason=f"uses the activation {function.kind.value}, which ONNX's operator does not have",
+        remedy="Use one of sigmoid, tanh, hard_sigmoid, linear, relu, leaky_relu, elu, softsign, "
+        "softplus, or export to TFLite",
+    )

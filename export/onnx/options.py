@@ -1,0 +1,28 @@
+"""What a caller may ask of the ONNX back end beyond the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class GruForm(str, Enum):
+    """How a GRU of int8 weights is written."""
+
+    AUTO = "auto"
+    STORAGE = "storage"  # the GRU operator; the weights are float32 once loaded
+    SCAN = "scan"  # a Scan with products of integers
+
+
+class DenseForm(str, Enum):
+    """How a Dense layer of int8 weights is written."""
+
+    AUTO = "auto"
+    STORAGE = "storage"  # the weights are float32 once loaded
+    INTEGER = "integer"  # a product of integers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    gru: GruForm = GruForm.AUTO
+    dense: DenseForm = DenseForm.AUTO
