@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import assert_never
 
-from edgernn.devices.runners import Case, Outputs, Port
+from edgernn.devices.runners import Case, Port
 from edgernn.errors import DataError
 from edgernn.graph.tensor import AnyArray
 from edgernn.stats import (
@@ -131,14 +131,14 @@ def cases_of(samples: Samples, port: Port, *, streaming: bool) -> list[Case]:
     return [{port.name: samples.x[row : row + 1, :end]} for row, end in enumerate(ends)]
 
 
-def predictions_of(outputs: Outputs, samples: Samples, name: str) -> Predictions:
+def predictions_of(cases: Sequence[Case], samples: Samples, name: str) -> Predictions:
     """What the output `name` says about each row.
 
     An output with a time axis is read at the last real step of its sequence.
     """
     steps = samples.real_steps()[1]
     said = [
-        _at_step(case[name], int(step)) for case, step in zip(outputs.cases, steps, strict=True)
+        _at_step(case[name], int(step)) for case, step in zip(cases, steps, strict=True)
     ]
     y = samples.y
     if y is not None and y.dtype.kind == "f":

@@ -208,7 +208,7 @@ class _Profile:
             if not np.isfinite(case[name]).all():
                 reason = f"output '{name}' holds NaN or infinity for row {row} of the data"
                 return replace(cell, outcome=Failed(reason=reason))
-        return replace(cell, predictions=predictions_of(answer, samples, name))
+        return replace(cell, predictions=predictions_of(answer.cases, samples, name))
 
     def _weighed(self, candidate: Candidate, cell: Cell) -> Cell:
         case = self._case(candidate, cell)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from edgernn.cli.export_arguments import BackendList, format_options, split_schemes
 from edgernn.cli.terminal import print_warning, progress_line
 from edgernn.export.backends import BACKENDS
 from edgernn.graph import CalibrationMethod
@@ -17,32 +16,6 @@ from edgernn.scheme import Scheme
 
 if TYPE_CHECKING:
     from edgernn.tasks.training_log import TrainingLog
-
-
-_SCHEMES = ", ".join(scheme.value for scheme in Scheme)
-
-
-class BackendList(click.ParamType[tuple[str, ...]]):
-    """Back ends by name, separated by commas."""
-
-    name = "backends"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
-        return ",".join(BACKENDS)
-
-    def convert(
-        self,
-        value: str | tuple[str, ...],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[str, ...]:
-        if isinstance(value, tuple):
-            return value
-        names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
-        for name in names:
-            if name not in BACKENDS:
-                self.fail(f"'{name}' is not one of {', '.join(BACKENDS)}", param, ctx)
-        return names
 
 
 @click.command()
@@ -95,11 +68,39 @@ class BackendList(click.ParamType[tuple[str, ...]]):
     help="Leave this layer in float32; may be given again.",
 )
 @click.option(
+    "--max-drop",
+    "max_drop_points",
+    type=click.FloatRange(0),
+    metavar="POINTS",
+    help="Keep the fewest layers in float that hold the loss of accuracy, on --data or else the "
+    "labelled --calibrate data, within so many points.",
+)
+@click.option(
+    "--data", metavar="SPEC", help="Labelled data to tell the accuracy on: digits:test, an .npz."
+)
+@click.option(
     "--streaming",
     is_flag=True,
     help="Write a model of one step, its states as explicit inputs and outputs.",
 )
 @click.option("--labels", metavar="A,B,…", help="Class names, stored in the artefacts.")
+@click.option(
+    "--onnx-gru",
+    type=click.Choice(["auto", "storage", "scan"]),
+    help="How an int8 GRU is written: int8 weights with float arithmetic, or an int8 loop.",
+)
+@click.option(
+    "--onnx-profile", type=click.Choice(["default", "qnn"]), help="qnn: QDQ for Qualcomm's NPU."
+)
+@click.option(
+    "--tflite-profile",
+    type=click.Choice(["default", "integer-only", "micro"]),
+    help="integer-only: for NPUs and MCUs without floats; micro: for tflite-micro.",
+)
+@click.option(
+    "--runtime-min",
+    help="Oldest TFLite runtime to support: 2.14 is the last tflite-runtime.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not compare the artefacts with the model.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest's entries as JSON.")
 def command(
@@ -111,10 +112,13 @@ def command(
     method: str,
     ranges_file: Path | None,
     keep_float: tuple[str, ...],
+    max_drop_points: float | None,
+    data: str | None,
     streaming: bool,
     labels: str | None,
     no_verify: bool,
     as_json: bool,
+    **formats: str | None,
 ) -> None:
     """Turn MODEL (.keras or .h5) into ONNX and TFLite, each checked against the original.
 
@@ -129,16 +133,24 @@ def command(
     from edgernn.export.calibration import Calibration
     from edgernn.export.keras_file import read_model
     from edgernn.export.pipeline import Request, export_model, float_graph, training_log_of
+    from edgernn.export.study import Study, rescued, studied
     from edgernn.report.exported import exported_table
+    from edgernn.report.quantized import study_as_json, study_texts
+    from edgernn.tasks.data import load
 
-    scheme, per_layer = _split_schemes(schemes)
+    scheme, per_layer = split_schemes(schemes)
+    wants_int8 = Scheme.INT8 in (scheme, *per_layer.values())
+    if max_drop_points is not None and not wants_int8:
+        raise click.UsageError("--max-drop goes with --scheme int8")
     with progress_line("reading") as progress:
         source = read_model(model)
         training = training_log_of(model, source.source.sha256)
+        samples = load(data) if data else None
         calibration = Calibration(
             spec=calibrate, method=CalibrationMethod(method), file=ranges_file
         )
-        calibrated = calibration.of(float_graph(source.graph), progress)
+        original = float_graph(source.graph)
+        calibrated = calibration.of(original, progress)
         request = Request(
             backends=backends,
             scheme=scheme,
@@ -150,30 +162,25 @@ def command(
             verify=not no_verify,
             labels=_labels(labels, training),
             training=training,
+            options=format_options(formats),
         )
+        if max_drop_points is not None:
+            progress("searching the layers to keep in float")
+            request = rescued(original, request, samples, calibrate, max_drop_points)
         artefacts = export_model(source, out, request, progress=progress)
+        study = Study(accuracies=(), costs=None)
+        if samples is not None or wants_int8:
+            progress("comparing with the float model")
+            study = studied(original, request, artefacts, out, samples)
     for warning in (*source.warnings, *calibrated.warnings):
         print_warning(warning)
     if as_json:
-        click.echo(json.dumps([artefact_as_json(artefact) for artefact in artefacts], indent=1))
-    else:
-        click.echo(exported_table(artefacts, out))
-
-
-def _split_schemes(given: Sequence[str]) -> tuple[Scheme, dict[str, Scheme]]:
-    """The scheme of the model, and those of single layers."""
-    whole, per_layer = Scheme.FLOAT32, {}
-    for entry in given:
-        layer, _, name = entry.rpartition("=")
-        if name not in {scheme.value for scheme in Scheme}:
-            near = difflib.get_close_matches(name, [scheme.value for scheme in Scheme], n=1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"Known are {_SCHEMES}."
-            raise click.BadParameter(f"there is no scheme '{name}'. {hint}", param_hint="--scheme")
-        if layer:
-            per_layer[layer] = Scheme(name)
-        else:
-            whole = Scheme(name)
-    return whole, per_layer
+        entries = [artefact_as_json(artefact) for artefact in artefacts]
+        click.echo(json.dumps({"artefacts": entries, **study_as_json(study)}, indent=1))
+        return
+    click.echo(exported_table(artefacts, out))
+    for text in study_texts(study):
+        click.echo(f"\n{text}")
 
 
 def _labels(given: str | None, training: TrainingLog | None) -> tuple[str, ...]:

@@ -67,24 +67,24 @@ def test_a_stream_ends_with_its_last_real_step(sequences):
 
 def test_the_largest_score_is_the_class(sequences):
     outputs = outputs_of([[1, 3]], [[5, 2]], [[0, 9]])
-    assert predictions_of(outputs, sequences, "y").classes == (1, 0, 1)
+    assert predictions_of(outputs.cases, sequences, "y").classes == (1, 0, 1)
 
 
 def test_a_single_score_is_a_probability_of_class_one(sequences):
     outputs = outputs_of([[0.4]], [[0.6]], [[0.51]])
-    assert predictions_of(outputs, sequences, "y").classes == (0, 1, 1)
+    assert predictions_of(outputs.cases, sequences, "y").classes == (0, 1, 1)
 
 
 def test_an_output_with_time_is_read_at_the_last_real_step(sequences):
     says = np.eye(4)[None]  # at step i: class i
     outputs = outputs_of(says, says, says)
-    assert predictions_of(outputs, sequences, "y").classes == (3, 1, 2)
+    assert predictions_of(outputs.cases, sequences, "y").classes == (3, 1, 2)
 
 
 def test_a_strided_output_is_read_at_its_last_step(sequences):
     says = np.eye(2)[None]
     outputs = outputs_of(says, says, says)
-    assert predictions_of(outputs, sequences, "y").classes == (1, 1, 1)
+    assert predictions_of(outputs.cases, sequences, "y").classes == (1, 1, 1)
 
 
 def test_accuracy_carries_its_exact_interval():
@@ -99,13 +99,13 @@ def test_the_mean_absolute_error_carries_a_bootstrap_interval():
     targets = np.array([[0.0, 1.0], [2.0, 2.0], [0.0, 0.0]])
     samples = samples_of(x, [0, 0, 0])
     object.__setattr__(samples, "y", targets)  # the loaders give classes only, so far
-    predictions = predictions_of(outputs_of([[0, 0]], [[1, 1]], [[0, 3]]), samples, "y")
+    predictions = predictions_of(outputs_of([[0, 0]], [[1, 1]], [[0, 3]]).cases, samples, "y")
     assert predictions.errors == (0.5, 1.0, 1.5)
     found = score(predictions, replace(truth(()), metric=Metric.MAE, rows=3))
     assert found.value == 1.0
     assert 0.5 <= found.interval.low < 1.0 < found.interval.high <= 1.5
     with pytest.raises(DataError, match="has 3 values a row, y has 2"):
-        predictions_of(outputs_of(*[[[0, 0, 0]]] * 3), samples, "y")
+        predictions_of(outputs_of(*[[[0, 0, 0]]] * 3).cases, samples, "y")
 
 
 def test_two_models_are_compared_on_the_same_rows():

@@ -55,7 +55,7 @@ def test_schemes_and_steps_of_one_model_lie_side_by_side(edgernn, tmp_path):
 
 def test_json_on_stdout_is_the_manifests_entries(edgernn, tmp_path):
     ran = edgernn("export", SMALL, "-o", tmp_path, "--json", "--labels", "a, b,c")
-    entries = json.loads(ran.out)
+    entries = json.loads(ran.out)["artefacts"]
     assert [entry["backend"] for entry in entries] == ["onnx", "tflite"]
     assert entries == json.loads((tmp_path / "model.json").read_text())["artefacts"]
     assert entries[0]["labels"] == ["a", "b", "c"]

@@ -1,0 +1,99 @@
+"""What an int8 export says: accuracy beside the float model, and what each layer costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from math import isfinite, isinf
+from typing import Any
+
+from edgernn.accuracy import Metric
+from edgernn.export.labelled import Accuracy
+from edgernn.export.sensitivity import Sensitivity
+from edgernn.export.study import Study
+from edgernn.report.aligned import aligned
+from edgernn.stats import Difference
+
+
+def accuracy_text(rows: Sequence[Accuracy]) -> str:
+    """A line for the float model and one for each artefact."""
+    cells = [("", "accuracy", "95 % interval", "drop", "same answer")]
+    for row in rows:
+        if row.score is None:
+            cells.append((row.name, row.reason, "", "", ""))
+            continue
+        interval = row.score.interval
+        if row.score.metric is Metric.ACCURACY:
+            value, low, high = (f"{x:.1%}" for x in (row.score.value, *interval))
+        else:
+            value, low, high = (f"{x:.4g}" for x in (row.score.value, *interval))
+        same = "" if row.agreement is None else f"{row.agreement:.1%}"
+        cells.append((row.name, value, f"{low} to {high}", _drop(row.drop, row), same))
+    return "\n".join(aligned(cells))
+
+
+def sensitivity_text(costs: Sensitivity) -> str:
+    """What each layer does to the outputs when it alone is quantized, and what to try."""
+    cells = [("layer", "arithmetic", "input range", "own SNR", "outputs' SNR", "clamped")]
+    cells += [
+        (
+            f"{cost.layer} ({cost.kind})",
+            cost.arithmetic,
+            f"{cost.input_low:.3g} to {cost.input_high:.3g}",
+            _decibel(cost.layer_snr_db),
+            _decibel(cost.output_snr_db),
+            ", ".join(f"{place} {share:.2%}" for place, share in cost.clamped.items() if share),
+        )
+        for cost in costs.layers
+    ]
+    return "\n".join([*aligned(cells), *_conclusions(costs)])
+
+
+def _conclusions(costs: Sensitivity) -> Iterator[str]:
+    worst = costs.costliest
+    if worst is not None:
+        yield (
+            f"All layers together: {_decibel(costs.output_snr_db)} at the outputs over "
+            f"{costs.samples} samples; '{worst.layer}' costs most."
+        )
+    yield from costs.advice
+    yield from costs.notes
+
+
+def _decibel(value: float) -> str:
+    return "exact" if isinf(value) else f"{value:.0f} dB"
+
+
+def _drop(drop: Difference | None, row: Accuracy) -> str:
+    if drop is None or row.score is None:
+        return ""
+    points = row.score.metric is Metric.ACCURACY
+    size = f"{drop.estimate * 100:.1f} points" if points else f"{drop.estimate:.3g}"
+    if drop.significant:
+        return size
+    because = f" (p = {drop.p_value:.2g})" if drop.p_value is not None else ""
+    return f"{size}, not significant{because}"
+
+
+def study_texts(study: Study) -> Iterator[str]:
+    """The tables that there are."""
+    if study.accuracies:
+        yield accuracy_text(study.accuracies)
+    if study.costs is not None and study.costs.layers:
+        yield sensitivity_text(study.costs)
+
+
+def study_as_json(study: Study) -> dict[str, Any]:
+    """The same for machines; a ratio that is infinite (no noise) is null."""
+    return {
+        "accuracy": [_finite(asdict(row)) for row in study.accuracies],
+        "quantization": None if study.costs is None else _finite(asdict(study.costs)),
+    }
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,0 +1,115 @@
+"""Accuracy of the float model and of its artefacts on the same labelled rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgernn import reference
+from edgernn.accuracy import (
+    Predictions,
+    Score,
+    Truth,
+    agreement,
+    cases_of,
+    difference,
+    fitted,
+    predictions_of,
+    score,
+    truth_of,
+)
+from edgernn.artefact import Artefact
+from edgernn.devices import open_device
+from edgernn.devices.runners import Failed, Port, Skipped, run_cases
+from edgernn.errors import DataError
+from edgernn.graph import AnyArray, Graph
+from edgernn.reference import integer
+from edgernn.stats import Difference
+from edgernn.tasks.samples import Samples
+
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """How right one form of the model is, and how that differs from the float model."""
+
+    name: str  # the artefact's file, or FLOAT_MODEL
+    score: Score | None  # None: its runtime is not there; see `reason`
+    drop: Difference | None = None  # float minus this, on the same rows
+    agreement: float | None = None  # share of rows with the float model's answer
+    reason: str = ""
+
+
+FLOAT_MODEL = "float model"
+
+
+def accuracies(
+    graph: Graph, artefacts: Sequence[Artefact], folder: Path, samples: Samples
+) -> tuple[Accuracy, ...]:
+    """The float graph (by the reference executor) first, then each artefact in its runtime.
+
+    Raises DataError where the samples have no labels, do not fit the model, or it has several
+    inputs.
+    """
+    truth = truth_of(samples)
+    original = predict(graph, samples)
+    rows = [Accuracy(name=FLOAT_MODEL, score=score(original, truth))]
+    rows += [_of_artefact(artefact, folder, samples, truth, original) for artefact in artefacts]
+    return tuple(rows)
+
+
+def predict(graph: Graph, samples: Samples) -> Predictions:
+    """What the reference executor says of each row: the integer one for an int8 graph."""
+    port = _only_input(graph)
+    samples = fitted(samples, port, streaming=False, file=graph.name)
+    runs = reference.run if graph.quantization is None else integer.run
+    outputs: list[Mapping[str, AnyArray]] = []
+    for start in range(0, len(samples), _BATCH):
+        batch = samples.x[start : start + _BATCH]
+        said = runs(graph, {port.name: batch})
+        outputs += [
+            {name: value[row : row + 1] for name, value in said.items()}
+            for row in range(len(batch))
+        ]
+    return predictions_of(outputs, samples, graph.outputs[0].name)
+
+
+def _of_artefact(
+    artefact: Artefact, folder: Path, samples: Samples, truth: Truth, original: Predictions
+) -> Accuracy:
+    entry = artefact.inputs[0]
+    port = Port(name=entry.name, shape=entry.spec.shape, dtype=entry.spec.dtype.value)
+    samples = fitted(samples, port, streaming=artefact.streaming, file=artefact.name)
+    with open_device("cpu") as device:
+        ran = run_cases(
+            device,
+            folder / artefact.name,
+            artefact.backend,
+            cases_of(samples, port, streaming=artefact.streaming),
+            extra_files=[folder / file.name for file in artefact.files[1:]],
+            states=artefact.states,
+            streaming=artefact.streaming,
+        )
+    if isinstance(ran, Skipped | Failed):
+        return Accuracy(name=artefact.name, score=None, reason=str(ran))
+    predictions = predictions_of(ran.cases, samples, artefact.outputs[0].name)
+    return Accuracy(
+        name=artefact.name,
+        score=score(predictions, truth),
+        drop=difference(original, predictions, truth),
+        agreement=agreement(original, predictions),
+    )
+
+
+def _only_input(graph: Graph) -> Port:
+    states = {state.input for state in graph.states}
+    inputs = [entry for entry in graph.inputs if entry.name not in states]
+    if len(inputs) != 1:
+        raise DataError(
+            f"'{graph.name}' has {len(inputs)} inputs; labelled data serve models of one",
+            remedy="Leave out --data",
+        )
+    spec = inputs[0].spec
+    return Port(name=inputs[0].name, shape=spec.shape, dtype=spec.dtype.value)
