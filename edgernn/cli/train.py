@@ -101,7 +101,7 @@ def command(
         name, splits, recipe = _source(task, data, hold_out, progress)
     chosen = {option: value for option, value in overrides.items() if value is not None}
     recipe = replace(recipe, **chosen)  # type: ignore[arg-type]
-    with _epochs_shown(recipe.epochs) as on_epoch:
+    with epochs_shown(recipe.epochs) as on_epoch:
         trained = train(
             splits,
             out,
@@ -134,7 +134,7 @@ def _source(
 
 
 @contextmanager
-def _epochs_shown(most: int) -> Iterator[Callable[[Epoch], None]]:
+def epochs_shown(most: int) -> Iterator[Callable[[Epoch], None]]:
     """A bar of epochs on stderr, on a terminal only; gone when the block ends."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

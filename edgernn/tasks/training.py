@@ -19,13 +19,13 @@ from edgernn import __version__, atomic
 from edgernn.artefact import sha256_hex
 from edgernn.errors import DataError
 from edgernn.tasks.architectures import Cell, build
-from edgernn.tasks.baselines import baselines
+from edgernn.tasks.baselines import baselines, perplexity, token_perplexities
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.npz import write_npz
 from edgernn.tasks.samples import AnyArray, Samples, Splits
 from edgernn.tasks.score import Score, score
 from edgernn.tasks.task import Recipe
-from edgernn.tasks.training_log import Epoch, Settings, TrainingLog, log_path, write_log
+from edgernn.tasks.training_log import Epoch, Perplexity, Settings, TrainingLog, log_path, write_log
 
 #: Told each epoch when it is over.
 OnEpoch: TypeAlias = Callable[[Epoch], None]
@@ -112,7 +112,7 @@ def train(
         validation=_score(_probabilities(model, splits.validation), splits.validation),
         test=_score(test_probabilities, splits.test),
         baselines=splits.test.baselines or baselines(splits),
-        perplexity=_perplexity(test_probabilities, splits.test) if recipe.every_step else None,
+        perplexity=_perplexity(test_probabilities, splits) if recipe.every_step else None,
         epochs=tuple(epochs),
         versions=_versions(),
     )
@@ -206,9 +206,11 @@ def _score(probabilities: AnyArray, samples: Samples) -> Score:
     return score(probabilities.argmax(axis=1), samples.classified)
 
 
-def _perplexity(probabilities: AnyArray, samples: Samples) -> float:
-    likelihoods = probabilities[np.arange(len(samples)), samples.classified].astype(np.float64)
-    return float(np.exp(-np.log(likelihoods).mean()))
+def _perplexity(probabilities: AnyArray, splits: Splits) -> Perplexity:
+    y = splits.test.classified
+    unigram, bigram = token_perplexities(splits)
+    network = perplexity(probabilities[np.arange(len(y)), y])
+    return Perplexity(network=network, unigram=unigram, bigram=bigram)
 
 
 def _fingerprint(splits: Splits) -> str:

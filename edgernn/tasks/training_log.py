@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgernn import atomic
+from edgernn.artefact import sha256_hex
 from edgernn.errors import DataError
 from edgernn.tasks.samples import Baselines
 from edgernn.tasks.score import Score
@@ -50,6 +51,15 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Perplexity:
+    """Of the test rows, beside what counting in the training rows gives."""
+
+    network: float
+    unigram: float
+    bigram: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingLog:
     """One training.  Seconds are wall time of this machine, without imports and evaluation."""
 
@@ -65,7 +75,7 @@ class TrainingLog:
     validation: Score
     test: Score
     baselines: Baselines  # accuracy on the test rows
-    perplexity: float | None  # of the test rows, for language models: 2 ** (bits per token)
+    perplexity: Perplexity | None  # for language models
     epochs: tuple[Epoch, ...]
     versions: dict[str, str]  # edgernn, python, numpy, keras, tensorflow
 
@@ -97,6 +107,17 @@ def read_log(path: Path) -> TrainingLog:
         ) from error
 
 
+def log_of_same(model: Path, settings: Settings) -> TrainingLog | None:
+    """The log of `model` if that is a whole file and was trained with just these settings."""
+    try:
+        log = read_log(log_path(model))
+        content = model.read_bytes()
+    except (OSError, DataError):
+        return None
+    same = log.settings == settings and log.model_sha256 == sha256_hex(content)
+    return log if same else None
+
+
 def _log(entry: dict[str, Any]) -> TrainingLog:
     rebuilt = {
         "settings": Settings(**entry["settings"]),
@@ -104,6 +125,7 @@ def _log(entry: dict[str, Any]) -> TrainingLog:
         "validation": Score(**entry["validation"]),
         "test": Score(**entry["test"]),
         "baselines": Baselines(**entry["baselines"]),
+        "perplexity": entry["perplexity"] and Perplexity(**entry["perplexity"]),
         "epochs": tuple(Epoch(**epoch) for epoch in entry["epochs"]),
     }
     return TrainingLog(**{**entry, **rebuilt})

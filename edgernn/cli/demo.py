@@ -1,0 +1,91 @@
+"""`edgernn demo`: the whole way from spoken digits to a table, in one command."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from edgernn.tasks.samples import Splits
+    from edgernn.tasks.training_log import TrainingLog
+
+TASK: Final = "digits"
+CELLS: Final = ("gru", "lstm")
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    "out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="demo",
+    show_default=True,
+    help="Folder for models, artefacts and reports; trained models in it are used again.",
+)
+@click.option("--units", type=click.IntRange(1, 1024), default=128, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.pass_context
+def command(ctx: click.Context, out: Path, units: int, seed: int) -> int:
+    """Train a GRU and an LSTM on spoken digits, export both, profile them here.
+
+    The same as
+
+    \b
+    edgernn train digits --cell gru -o demo/gru.keras      (and lstm)
+    edgernn export demo/gru.keras -o demo/                 (and lstm)
+    edgernn profile demo/ --data digits:test --json demo/report.json --markdown demo/report.md
+    """
+    from edgernn.cli.export import command as export
+    from edgernn.cli.profile import command as profile
+    from edgernn.cli.terminal import progress_line
+    from edgernn.report.trained import trained_text
+    from edgernn.tasks import TASKS
+
+    with progress_line("reading the data") as progress:
+        splits = TASKS[TASK].read(progress)
+    for cell in CELLS:
+        log = _trained(splits, out / f"{cell}.keras", cell=cell, units=units, seed=seed)
+        click.echo(trained_text(log) + "\n")
+    for cell in CELLS:
+        ctx.invoke(export, model=out / f"{cell}.keras", out=out)
+    click.echo("")
+    status: int = ctx.invoke(
+        profile,
+        paths=(out,),
+        data=f"{TASK}:test",
+        json_file=str(out / "report.json"),
+        markdown_file=out / "report.md",
+    )
+    return status
+
+
+def _trained(splits: Splits, model: Path, *, cell: str, units: int, seed: int) -> TrainingLog:
+    """The log of a model trained like this before, or else now."""
+    from edgernn.cli.train import epochs_shown
+    from edgernn.tasks import TASKS
+    from edgernn.tasks.architectures import Cell
+    from edgernn.tasks.training import settings_of, train
+    from edgernn.tasks.training_log import log_of_same
+
+    recipe = replace(TASKS[TASK].recipe, units=units)
+    settings = settings_of(
+        splits, task=TASK, cell=Cell(cell), recipe=recipe, seed=seed, hold_out=None
+    )
+    if log := log_of_same(model, settings):
+        click.echo(f"{model} is already trained like this", err=True)
+        return log
+    with epochs_shown(recipe.epochs) as on_epoch:
+        trained = train(
+            splits,
+            model,
+            task=TASK,
+            cell=Cell(cell),
+            recipe=recipe,
+            seed=seed,
+            on_epoch=on_epoch,
+        )
+    return trained.log

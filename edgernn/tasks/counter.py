@@ -1,0 +1,50 @@
+"""How many pulses were there?  Made on the spot, to drive an LSTM's cell far beyond ±8.
+
+Nothing but a sum over 128 steps answers it, and the cell state is where an LSTM keeps a sum: a
+trained one reaches |c| > 40.  Real models do so too, and fixed-point formats chosen without looking
+saturate there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from edgernn.tasks.download import Notify
+from edgernn.tasks.samples import Samples, Splits
+from edgernn.tasks.split import SPLIT_SEED, split
+from edgernn.tasks.task import Recipe, Task
+
+STEPS: Final = 128
+ROWS: Final = 4_000
+CLASS_WIDTH: Final = 16  # 0..15 pulses are the first class
+
+
+def read(_notify: Notify) -> Splits:
+    """x [N, 128, 1] of zeros and ones; 2,200 training rows, 300 of validation, 1,500 of test."""
+    random = np.random.default_rng(SPLIT_SEED)
+    # A rate for each row: with one rate for all, nearly every row would have the same count.
+    rate = random.uniform(size=(ROWS, 1))
+    pulses = random.random((ROWS, STEPS)) < rate
+    # 128 pulses, which hardly ever happen, count as 127.
+    counts = np.minimum(pulses.sum(axis=1), STEPS - 1)
+    samples = Samples(
+        name=TASK.name,
+        x=pulses[..., None].astype(np.float32),
+        y=(counts // CLASS_WIDTH).astype(np.int64),
+        # A zero is a step without a pulse here, not padding.
+        lengths=np.full(ROWS, STEPS, dtype=np.int64),
+        labels=tuple(f"{low}..{low + CLASS_WIDTH - 1}" for low in range(0, STEPS, CLASS_WIDTH)),
+        features=TASK.title,
+    )
+    return split(samples, test_share=0.375, validation_share=0.075)
+
+
+TASK: Final = Task(
+    name="counter",
+    title="a long memory: how many pulses in 128 steps, in classes of 16",
+    origin="made by edgernn",
+    read=read,
+    recipe=Recipe(units=32, learning_rate=1e-2, epochs=60, patience=15),
+)

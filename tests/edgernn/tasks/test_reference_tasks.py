@@ -1,0 +1,87 @@
+"""The reference data are what they are said to be: shapes, classes, parts that share no row."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from edgernn.tasks import TASKS, Split, load
+from tests.edgernn.tasks.conftest import splits_of
+
+SHAPES = {
+    "digits": ((1700, 300, 256, 1000), (40, 13), 10),
+    "japanese-vowels": ((216, 54, 216, 370), (29, 12), 9),
+    "next-byte": ((12_800, 1000, 256, 2000), (20,), 256),
+    "counter": ((2200, 300, 256, 1500), (128, 1), 8),
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_parts_have_their_sizes_and_classes(task):
+    splits = splits_of(task)
+    sizes, shape, classes = SHAPES[task]
+    parts = [splits.train, splits.validation, splits.calibration, splits.test]
+    assert tuple(len(part) for part in parts) == sizes
+    for part in parts:
+        assert part.x.shape[1:] == shape
+        assert part.classes == classes
+        assert part.name.startswith(f"{task}:")
+        assert part.features
+
+
+@pytest.mark.parametrize("task", ["digits", "japanese-vowels"])
+def test_no_row_is_in_two_parts_but_calibration_rows_are_training_rows(task):
+    splits = splits_of(task)
+    rows = {
+        split: {row.tobytes() for row in splits.part(split).x}
+        for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)
+    }
+    for one, other in itertools.combinations(rows.values(), 2):
+        assert not one & other
+    assert {row.tobytes() for row in splits.calibration.x} <= rows[Split.TRAIN]
+
+
+@pytest.mark.parametrize(
+    ("task", "trivial", "linear"),
+    [("digits", 0.117, 0.92), ("japanese-vowels", 0.238, 0.976), ("next-byte", 0.19, 0.28)],
+)
+def test_the_baselines_reach_what_is_known_of_them(task, trivial, linear):
+    baselines = splits_of(task).test.baselines
+    assert baselines is not None
+    assert baselines.trivial == pytest.approx(trivial, abs=0.005)
+    assert baselines.linear == pytest.approx(linear, abs=0.01)
+
+
+def test_sequences_end_with_their_row():
+    x = splits_of("digits").train.x
+    assert x[:, -1].any(axis=1).all()
+    assert not x[:, 0].any(axis=1).all()
+
+
+def test_the_counter_counts():
+    test = splits_of("counter").test
+    assert np.array_equal(test.classified, np.minimum(test.x.sum(axis=(1, 2)), 127) // 16)
+
+
+def test_a_part_is_loaded_by_its_name():
+    splits = splits_of("digits")
+    loaded = load("digits:calibration")
+    assert loaded.name == "digits:calibration"
+    assert np.array_equal(loaded.x, splits.calibration.x)
+
+
+def test_reading_data_imports_neither_tensorflow_nor_keras():
+    script = (
+        "import sys; import edgernn.tasks, edgernn.tasks.training; "
+        "edgernn.tasks.load('counter:test'); "
+        "print(sorted({'tensorflow', 'keras', 'jax', 'torch'} & set(sys.modules)))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert loaded.stdout.strip() == "[]"
