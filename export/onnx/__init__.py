@@ -7,6 +7,6 @@ from edgernn.scheme import Scheme
 
 NAME: Final = "onnx"
 SUFFIX: Final = ".onnx"
-SCHEMES: Final = frozenset({Scheme.FLOAT32, Scheme.FLOAT16})
+SCHEMES: Final = frozenset(Scheme)
 
 __all__ = ["NAME", "SCHEMES", "SUFFIX", "lower"]
