@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ WEIGHT_MAX: Final = 127
 #: |w[2k] + w[2k+1]| up to this keeps a pair of products with unsigned bytes inside int16.
 PAIR_MAX: Final = 128
 
+_BLOCK_ROWS: Final = 512
+
 
 def column_scales(matrix: FloatArray, *, pairs_safe: bool) -> Float64Array:
     """The finest scale of each column of [K, N] that int8 can carry; 0 for a column of zeros.
@@ -24,14 +26,13 @@ def column_scales(matrix: FloatArray, *, pairs_safe: bool) -> Float64Array:
     With pairs_safe, sums of neighbours 2k and 2k+1 stay within 127 units before rounding.  Each of
     the two is rounded by at most a half, so the rounded pair stays within 128.
     """
-    exact = matrix.astype(np.float64)
-    largest = np.abs(exact).max(axis=0, initial=0.0)
+    largest = _largest(matrix)
     if pairs_safe:
-        largest = np.maximum(largest, np.abs(pair_sums(exact)).max(axis=0, initial=0.0))
+        largest = np.maximum(largest, _largest(pair_sums(matrix)))
     return np.asarray(largest / WEIGHT_MAX)
 
 
-def pair_sums(matrix: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def pair_sums(matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """[K, N] -> [ceil(K / 2), N]: rows 2k and 2k+1 added; a missing last row counts as zeros."""
     padded = np.pad(matrix, ((0, matrix.shape[0] % 2), (0, 0)))
     return np.asarray(padded[0::2] + padded[1::2])
@@ -40,8 +41,18 @@ def pair_sums(matrix: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
 def to_int8(matrix: FloatArray, scales: Float64Array) -> npt.NDArray[np.int8]:
     """Rounded to nearest, ties to even, clamped to ±127."""
     units = np.where(scales > 0, scales, 1.0)
-    rounded = np.rint(matrix.astype(np.float64) / units)
-    return np.clip(rounded, -WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
+    result = np.empty(matrix.shape, np.int8)
+    for start in range(0, len(matrix), _BLOCK_ROWS):  # float64 copies of a part, not of the whole
+        rows = slice(start, start + _BLOCK_ROWS)
+        rounded = np.rint(matrix[rows] / units)
+        result[rows] = np.clip(rounded, -WEIGHT_MAX, WEIGHT_MAX)
+    return result
+
+
+def _largest(matrix: npt.NDArray[np.float32]) -> Float64Array:
+    """max |.| of each column."""
+    low, high = matrix.min(axis=0, initial=0.0), matrix.max(axis=0, initial=0.0)
+    return np.maximum(-low, high).astype(np.float64)
 
 
 def per_column(weight: FloatArray) -> QTensor:
@@ -53,10 +64,9 @@ def per_column(weight: FloatArray) -> QTensor:
 
 def per_tensor(weight: FloatArray) -> QTensor:
     """int8 with a single scale: embedding tables, whose rows are then copied as they are."""
-    scale = np.float32(np.abs(weight.astype(np.float64)).max(initial=0.0) / WEIGHT_MAX)
-    if scale == 0:
-        scale = np.float32(1)
-    values = to_int8(weight.reshape(1, -1), np.array(float(scale))).reshape(weight.shape)
+    matrix = weight.reshape(-1, weight.shape[-1])
+    scale = np.float32(column_scales(matrix, pairs_safe=False).max(initial=0.0) or 1.0)
+    values = to_int8(matrix, np.array(float(scale))).reshape(weight.shape)
     return QTensor(values=values, scale=np.array([scale], np.float32), axis=None)
 
 
