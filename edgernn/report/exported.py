@@ -11,14 +11,14 @@ from edgernn.report.aligned import aligned
 
 def exported_table(artefacts: Sequence[Artefact], out: Path) -> str:
     """Plain text, aligned, a line for each artefact."""
-    rows = [("file", "bytes", "of source", "checked", "how")]
+    rows = [("file", "bytes", "of float32 weights", "checked", "how")]
     for artefact in artefacts:
         details = ", ".join(f"{key} {value}" for key, value in artefact.details.items())
         rows.append(
             (
                 artefact.name,
                 f"{artefact.bytes:,}",
-                f"{artefact.bytes / artefact.source.bytes:.0%}",
+                f"{artefact.bytes / (4 * artefact.source.parameters):.0%}",
                 verification_text(artefact.verification),
                 details,
             )
