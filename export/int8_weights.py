@@ -52,7 +52,7 @@ def to_int8(matrix: FloatArray, scales: Float64Array) -> npt.NDArray[np.int8]:
 def _largest(matrix: npt.NDArray[np.float32]) -> Float64Array:
     """max |.| of each column."""
     low, high = matrix.min(axis=0, initial=0.0), matrix.max(axis=0, initial=0.0)
-    return np.maximum(-low, high).astype(np.float64)
+    return np.asarray(np.maximum(-low, high), dtype=np.float64)
 
 
 def per_column(weight: FloatArray) -> QTensor:
