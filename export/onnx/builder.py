@@ -7,7 +7,7 @@ and with it the opset, is known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -215,10 +215,18 @@ class Builder:
         """Whether a node computes the value (it is neither an input nor a constant)."""
         return any(value in node.outputs for node in self._nodes)
 
-    def finish(self) -> tuple[list[NodeProto], list[TensorProto]]:
-        """Nodes and initializers as the opset reached wants them."""
-        nodes = [self._as_proto(node) for node in self._nodes]
-        return nodes, [_tensor(array, name) for name, array in self._constants.items()]
+    def finish(self, results: Iterable[Value]) -> tuple[list[NodeProto], list[TensorProto]]:
+        """Nodes and initializers that the results need, as the opset reached wants them."""
+        needed = set(results)
+        kept: list[_Node] = []
+        for node in reversed(self._nodes):
+            if needed.intersection(node.outputs):
+                kept.append(node)
+                needed.update(_read_by(node))
+        nodes = [self._as_proto(node) for node in reversed(kept)]
+        used = needed.union(*(_names_read(node) for node in nodes))
+        tensors = [_tensor(a, name) for name, a in self._constants.items() if name in used]
+        return nodes, tensors
 
     def _as_proto(self, node: _Node) -> NodeProto:
         from onnx import helper
@@ -245,6 +253,19 @@ class Builder:
 
         nodes = [self._as_proto(node) for node in body.nodes]
         return helper.make_graph(nodes, "step", _values(body.inputs), _values(body.outputs))
+
+
+def _read_by(node: _Node) -> set[Value]:
+    """What the node reads, and what a body in it does."""
+    bodies = [value for value in node.attributes.values() if isinstance(value, Body)]
+    inner = (_read_by(step) for body in bodies for step in body.nodes)
+    return set(node.inputs).union(*inner)
+
+
+def _names_read(node: NodeProto) -> set[str]:
+    """Like _read_by, with the parameters that have become inputs."""
+    inner = (_names_read(step) for entry in node.attribute for step in entry.g.node)
+    return set(node.input).union(*inner)
 
 
 def _values(entries: Sequence[tuple[Value, int]]) -> list[ValueInfoProto]:

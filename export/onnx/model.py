@@ -42,7 +42,7 @@ def lower(
         lower_layer(layer, edges)
     _name_outputs(graph, edges)
 
-    nodes, initializers = builder.finish()
+    nodes, initializers = builder.finish(output.name for output in graph.outputs)
     proto = helper.make_graph(
         nodes,
         graph.name,

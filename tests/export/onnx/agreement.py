@@ -36,7 +36,16 @@ def checked(content: bytes) -> onnx.ModelProto:
     model = onnx.load_model_from_string(content)
     onnx.checker.check_model(model, full_check=True)
     onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    assert not _unused(model), "ONNX Runtime warns of initializers that nobody reads"
     return model
+
+
+def _unused(model: onnx.ModelProto) -> set[str]:
+    nodes = list(model.graph.node)
+    for node in nodes:  # grows by the nodes of inner graphs
+        nodes += [inner for entry in node.attribute for inner in entry.g.node]
+    read = {name for node in nodes for name in node.input}
+    return {tensor.name for tensor in model.graph.initializer} - read
 
 
 def operators(lowered: Lowered) -> list[str]:

@@ -156,7 +156,7 @@ def test_a_state_from_elsewhere_is_not_read_as_bytes() -> None:
 def test_a_gru_without_bound_is_not_read_as_bytes() -> None:
     graph = graph_of(sequence(), cell(Gru, activation=RELU))
     lowered = lower(quantize(graph, None, Scheme.DYNAMIC), metadata={}, gru="scan")
-    assert "relu has no bound" in lowered.details["layer rnn"]
+    assert "activation relu has no bound" in lowered.details["layer rnn"]
 
 
 @pytest.mark.parametrize(("units", "operator"), [(64, "GRU"), (320, "Scan")])
