@@ -137,9 +137,7 @@ def predictions_of(cases: Sequence[Case], samples: Samples, name: str) -> Predic
     An output with a time axis is read at the last real step of its sequence.
     """
     steps = samples.real_steps()[1]
-    said = [
-        _at_step(case[name], int(step)) for case, step in zip(cases, steps, strict=True)
-    ]
+    said = [_at_step(case[name], int(step)) for case, step in zip(cases, steps, strict=True)]
     y = samples.y
     if y is not None and y.dtype.kind == "f":
         return Predictions(errors=_row_errors(said, y, name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ class Candidate:
     path: Path
     extra_files: tuple[Path, ...] = ()
     states: tuple[State, ...] = ()
+    source: Path | None = None  # the Keras file it was made from, if it is at hand
 
 
 def find_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
@@ -90,6 +91,7 @@ def _from_manifest(folder: Path, artefact: Artefact) -> Candidate:
         path=path,
         extra_files=tuple(folder / file.name for file in artefact.files[1:]),
         states=artefact.states,
+        source=_source(folder, artefact),
     )
 
 
@@ -128,7 +130,8 @@ def _verification(artefact: Artefact) -> str:
 
 def _training(folder: Path, artefact: Artefact) -> Training | None:
     """The log of exactly this source model, if it lies beside it or beside its artefacts."""
-    for path in _possible_logs(folder, artefact):
+    for place in _places(folder):
+        path = log_path(place / artefact.source.file)
         if not path.is_file():
             continue
         log = read_log(path)
@@ -144,6 +147,15 @@ def _training(folder: Path, artefact: Artefact) -> Training | None:
     return None
 
 
-def _possible_logs(folder: Path, artefact: Artefact) -> Iterator[Path]:
-    for place in (folder, folder.resolve().parent, Path.cwd()):
-        yield log_path(place / artefact.source.file)
+def _source(folder: Path, artefact: Artefact) -> Path | None:
+    """The Keras file, if it has not changed since the export."""
+    for place in _places(folder):
+        path = place / artefact.source.file
+        if path.is_file() and sha256_hex(_content(path)) == artefact.source.sha256:
+            return path
+    return None
+
+
+def _places(folder: Path) -> tuple[Path, ...]:
+    """Where a model's own files are looked for: beside its artefacts, above them, and here."""
+    return (folder, folder.resolve().parent, Path.cwd())

@@ -31,9 +31,10 @@ from edgernn.devices.runners import (
     run_cases,
 )
 from edgernn.errors import DataError, IncomparableRuns
+from edgernn.float_reference import reference_predictions
 from edgernn.graph.tensor import AnyArray, Shape
 from edgernn.measure import Plan, Run, interleaved, measured
-from edgernn.report.report import Cell, PeakMemory, Report, Target
+from edgernn.report.report import Cell, PeakMemory, Reference, Report, Target
 from edgernn.tasks.samples import Samples
 
 DEFAULT_STEPS: Final = 100
@@ -118,7 +119,23 @@ class _Profile:
     def steps(self, candidates: Sequence[Candidate]) -> Iterator[str]:
         for candidate in candidates:
             yield from self._once(candidate)
+        self._add_references(candidates)
         yield from self._timed(candidates)
+
+    def _add_references(self, candidates: Sequence[Candidate]) -> None:
+        """What the original models say about the data, where their files are at hand."""
+        samples = self._workload.samples
+        if samples is None:
+            return
+        for candidate in candidates:
+            digest = candidate.item.source_sha256
+            known = any(one.source_sha256 == digest for one in self.report.references)
+            if candidate.source is None or digest is None or known:
+                continue
+            predictions = reference_predictions(candidate.source, samples)
+            if predictions is not None:
+                found = Reference(source_sha256=digest, predictions=predictions)
+                self.report = self.report.with_reference(found)
 
     def _once(self, candidate: Candidate) -> Iterator[str]:
         """What one process tells for good: description, outputs, memory."""

@@ -93,6 +93,14 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What the original model says about the data in float32, computed on the host."""
+
+    source_sha256: str
+    predictions: Predictions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A profile, complete or not.  Immutable: measuring makes new ones."""
 
@@ -101,6 +109,7 @@ class Report:
     truth: Truth | None = None
     targets: tuple[Target, ...] = ()
     cells: tuple[Cell, ...] = ()
+    references: tuple[Reference, ...] = ()
     edgernn_version: str = __version__
 
     def cell(self, key: tuple[str, str, str]) -> Cell | None:
@@ -109,6 +118,10 @@ class Report:
     def with_cell(self, cell: Cell) -> Report:
         """The report with this cell in the place of an earlier state of it, or at the end."""
         return replace(self, cells=_replaced(self.cells, cell, lambda one: one.key))
+
+    def with_reference(self, reference: Reference) -> Report:
+        new = _replaced(self.references, reference, lambda one: one.source_sha256)
+        return replace(self, references=new)
 
     def with_target(self, target: Target) -> Report:
         return replace(self, targets=_replaced(self.targets, target, lambda one: one.name))

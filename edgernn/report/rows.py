@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgernn.accuracy import agreement, score
+from edgernn.accuracy import Predictions, agreement, score
 from edgernn.report.report import Cell, Report
 from edgernn.scheme import Scheme
 
@@ -44,7 +44,7 @@ class Row:
     score: float | None = None
     score_low: float | None = None
     score_high: float | None = None
-    agreement: float | None = None  # with the float32 artefact of the same model
+    agreement: float | None = None  # with the float32 reference, see `reference_of`
     trivial_baseline: float | None = None
     linear_baseline: float | None = None
     training_s: float | None = None
@@ -60,17 +60,23 @@ def rows_of(report: Report) -> tuple[Row, ...]:
     return tuple(_row(cell, report) for cell in report.cells)
 
 
-def reference_of(cell: Cell, report: Report) -> Cell | None:
-    """The float32 artefact of the same Keras model on the same device, if it is another one."""
+def reference_of(cell: Cell, report: Report) -> Predictions | None:
+    """What the original model says, or else another float32 artefact of it on the same device."""
+    source = cell.item.source_sha256
+    if source is None:
+        return None
+    for reference in report.references:
+        if reference.source_sha256 == source:
+            return reference.predictions
     for other in report.cells:
         if (
             other.key != cell.key
             and other.device == cell.device
-            and other.item.source_sha256 == cell.item.source_sha256 is not None
+            and other.item.source_sha256 == source
             and other.item.scheme == Scheme.FLOAT32.value
             and other.predictions is not None
         ):
-            return other
+            return other.predictions
     return None
 
 
@@ -80,12 +86,8 @@ def _row(cell: Cell, report: Report) -> Row:
     paced = benchmark.paced if benchmark else None
     truth, predictions = report.truth, cell.predictions
     reached = score(predictions, truth) if predictions and truth else None
-    reference = reference_of(cell, report) if predictions else None
-    agreed = (
-        agreement(predictions, reference.predictions)
-        if predictions and reference and reference.predictions
-        else None
-    )
+    reference = reference_of(cell, report)
+    agreed = agreement(predictions, reference) if predictions and reference else None
     return Row(
         device=cell.device,
         model=item.model,

@@ -169,3 +169,15 @@ def test_what_was_not_verified_says_so(folder, verification, text):
     record(folder, [replace(ARTEFACT, verification=verification)])
     (candidate,) = find_candidates([folder])
     assert candidate.item.verification == text
+
+
+def test_the_keras_file_is_at_hand_only_if_it_is_still_the_same(folder, tmp_path):
+    source = tmp_path / "gru.keras"
+    source.write_bytes(b"keras")
+    same = replace(ARTEFACT.source, sha256=stored_file("", b"keras").sha256)
+    record(folder, [replace(ARTEFACT, source=same)])
+    (candidate,) = find_candidates([folder])
+    assert candidate.source == source
+    source.write_bytes(b"trained again")
+    (candidate,) = find_candidates([folder])
+    assert candidate.source is None

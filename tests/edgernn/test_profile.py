@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edgernn import profile as profile_module
+from edgernn.accuracy import Predictions
 from edgernn.candidates import Candidate, find_candidates
 from edgernn.devices import Completed
 from edgernn.devices.fake import FakeDevice, FakeModel
@@ -201,3 +203,28 @@ def test_data_that_do_not_fit_a_model_are_refused(candidates, samples):
     device = FakeDevice(models={"a.onnx": FakeModel(inputs={"x": (1, None, 13)})})
     with pytest.raises(DataError, match=r"data does not fit a\.onnx"):
         profile(device, candidates, workload=Workload(samples=samples))
+
+
+def test_the_original_model_is_asked_once_where_its_file_is_at_hand(
+    candidates, samples, monkeypatch
+):
+    asked = []
+
+    def answers(source, given):
+        asked.append((source.name, len(given)))
+        return Predictions(classes=(0, 1, 1, 1))
+
+    monkeypatch.setattr(profile_module, "reference_predictions", answers)
+    both = [
+        replace(
+            one, item=replace(one.item, source_sha256="abc"), source=one.path.with_suffix(".keras")
+        )
+        for one in candidates
+    ]
+    device = FakeDevice(models={one.item.file: FakeModel(compute=over_half) for one in both})
+    workload = Workload(samples=samples)
+    report = profile(device, both, workload=workload)[-1].report
+    assert asked == [("a.keras", 4)]
+    assert [row.agreement for row in rows_of(report)] == [0.75, 0.75]
+    profile(device, both, workload=workload, report=resumed(report, PLAN, workload))
+    assert len(asked) == 1

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from edgernn.accuracy import Predictions
 from edgernn.devices.fake import FakeModel
 from edgernn.errors import DataError
 from edgernn.measure import Plan
@@ -16,6 +17,7 @@ from edgernn.report import storage
 from edgernn.report.csv import as_csv
 from edgernn.report.derived import derived
 from edgernn.report.markdown import as_markdown
+from edgernn.report.report import Reference
 from edgernn.report.rows import rows_of
 from edgernn.report.sentences import listed, sentences
 from edgernn.report.text import as_text
@@ -234,3 +236,10 @@ def test_agreement_is_with_the_float32_artefact_of_the_same_model(tmp_path):
     float_row, int8_row = rows_of(reports.measured(tmp_path, items=items, models=models))
     assert int8_row.agreement == 0.98
     assert float_row.agreement is None  # nothing to agree with but itself
+
+
+def test_agreement_is_with_the_original_model_where_it_is_known(report):
+    classes = report.cells[0].predictions.classes
+    original = Predictions(classes=(*classes[:-1], 7))
+    known = report.with_reference(Reference(source_sha256="gru", predictions=original))
+    assert [row.agreement for row in rows_of(known)] == [0.999, None, 0.999]

@@ -1,0 +1,33 @@
+"""What the original model would have said, computed here in float32 without Keras.
+
+Agreement with it separates what quantization, a kernel or a device did to a model from what the
+model never knew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from edgernn.accuracy import Predictions
+from edgernn.tasks.samples import Samples
+
+#: numpy does some 10^10 multiplications a second: a larger job would keep the device waiting.
+MOST_MULTIPLICATIONS: Final = 1e11
+
+
+def reference_predictions(source: Path, samples: Samples) -> Predictions | None:
+    """Row by row what the Keras file `source` says; None where that cannot be had here.
+
+    That is so for models of several inputs, of a fixed batch or with states, and for jobs that
+    would take minutes.  Raises ModelFileError or UnsupportedLayer when the file cannot be read,
+    DataError when the samples do not fit it.
+    """
+    from edgernn.export.keras_file import read_model
+    from edgernn.export.labelled import predict
+
+    graph = read_model(source).graph
+    multiplications = graph.parameters * samples.x.shape[1] * len(samples.x)
+    if len(graph.inputs) != 1 or graph.inputs[0].spec.shape[0] is not None or graph.states:
+        return None
+    return predict(graph, samples) if multiplications <= MOST_MULTIPLICATIONS else None
