@@ -32,6 +32,14 @@ _DAMAGE: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """A member of the archive as a file."""
+
+    file: BinaryIO
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
     """A .keras file, open for reading."""
 
@@ -47,17 +55,17 @@ class Archive:
         return self._inflated(info)
 
     @contextmanager
-    def weights(self) -> Iterator[BinaryIO]:
+    def weights(self) -> Iterator[Stream]:
         """The weights' HDF5 file, in place where the archive stores it uncompressed."""
         info = self._info(WEIGHTS)
         if info.compress_type == zipfile.ZIP_STORED:
-            yield self._window(info)
+            yield Stream(file=self._window(info), size_bytes=info.file_size)
             return
         if info.file_size > _MAX_EXPANSION * max(self.size_bytes, 1 << 20):
             raise ModelFileError(
                 f"{WEIGHTS} claims to unpack to {info.file_size} bytes", remedy=RESAVE
             )
-        yield io.BytesIO(self._inflated(info))
+        yield Stream(file=io.BytesIO(self._inflated(info)), size_bytes=info.file_size)
 
     def _info(self, member: str) -> zipfile.ZipInfo:
         try:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from edgernn.artefact import Source
 from edgernn.errors import ModelFileError
+from edgernn.export.hdf5 import Hdf5Error, open_hdf5
+from edgernn.export.hdf5_format import SIGNATURE
 from edgernn.export.keras_archive import CONFIG, METADATA, WEIGHTS, opened_archive
 from edgernn.export.keras_call import LayerWeights
 from edgernn.export.keras_config import LayerConfig, model_tree, parse_json
 from edgernn.export.keras_model import KerasModel, Translated, config_errors, translate
 from edgernn.export.keras_version import KerasVersion, keras_version
+from edgernn.export.keras_weights import ArrayReader, legacy_weights, store_weights
 
 __all__ = ["KerasModel", "read_model"]
 
 _ZIP_MAGIC: Final = b"PK"
-_HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 
 
 def read_model(path: Path) -> KerasModel:
@@ -30,7 +33,7 @@ def read_model(path: Path) -> KerasModel:
     magic, bytes_, digest = _fingerprint(path)
     if magic.startswith(_ZIP_MAGIC):
         read = _read_archive
-    elif magic == _HDF5_MAGIC:
+    elif magic == SIGNATURE:
         read = _read_h5
     else:
         raise ModelFileError(
@@ -59,7 +62,7 @@ def _fingerprint(path: Path) -> tuple[bytes, int, str]:
         )
     try:
         with path.open("rb") as file:
-            magic = file.read(len(_HDF5_MAGIC))
+            magic = file.read(len(SIGNATURE))
             file.seek(0)
             return magic, path.stat().st_size, _sha256(file)
     except OSError as error:
@@ -76,32 +79,42 @@ def _sha256(file: BinaryIO) -> str:
 
 
 def _read_archive(path: Path) -> tuple[Translated, KerasVersion]:
-    from edgernn.export.keras_h5 import ArrayReader, opened, store_weights
-
     with opened_archive(path) as archive:
         metadata = parse_json(archive.text(METADATA), METADATA)
         version = keras_version(str(metadata.get("keras_version")))
         model = model_tree(parse_json(archive.text(CONFIG), CONFIG))
-        with archive.weights() as stream, opened(stream, WEIGHTS) as file:
+        with archive.weights() as stream, _hdf5_errors(WEIGHTS):
+            file = open_hdf5(stream.file, stream.size_bytes)
             weights = store_weights(file, model, ArrayReader(archive.size_bytes))
     return translate(model, version, _by_path(weights)), version
 
 
 def _read_h5(path: Path) -> tuple[Translated, KerasVersion]:
-    from edgernn.export.keras_h5 import ArrayReader, attribute_text, legacy_weights, opened
-
-    with opened(path, path.name) as file:
-        config = attribute_text(file, "model_config")
+    size_bytes = path.stat().st_size
+    with path.open("rb") as stream, _hdf5_errors(path.name):
+        file = open_hdf5(stream, size_bytes)
+        config = file.text("model_config")
         if config is None:
             raise ModelFileError(
                 f"{path.name} holds weights only, not the model they belong to",
                 remedy="Build the model in Python, model.load_weights(...) it, "
                 "and save it with model.save('model.keras')",
             )
-        version = keras_version(attribute_text(file, "keras_version") or "")
+        version = keras_version(file.text("keras_version") or "")
         model = model_tree(parse_json(config, "model_config"))
-        weights = legacy_weights(file, model, ArrayReader(path.stat().st_size))
+        weights = legacy_weights(file, model, ArrayReader(size_bytes))
     return translate(model, version, _by_path(weights)), version
+
+
+@contextmanager
+def _hdf5_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Hdf5Error as error:
+        raise ModelFileError(
+            f"{what} is damaged, or was not written by Keras: {error}",
+            remedy="Copy the file again, or load the model in Keras and save it again",
+        ) from error
 
 
 def _by_path(

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from edgernn.export.keras_activations import activation
 from edgernn.export.keras_call import UNREADABLE_MASK, Call, Tensor
 from edgernn.export.keras_config import LayerConfig
@@ -146,8 +148,8 @@ def _graph_layer(call: Call, unit: _Unit) -> Recurrent:
         "name": unit.name, "input": unit.input, "output": unit.name,
         "state_h": call.builder.unique(f"{unit.name}/state_h"), "mask": unit.mask,
         "initial_h": unit.initial[0] if unit.initial else None,
-        "kernel": call.weight("kernel", (features, width), cell),
-        "recurrent_kernel": call.weight("recurrent_kernel", (units, width), cell),
+        "kernel": _kernel(call, unit, "kernel", (features, width)),
+        "recurrent_kernel": _kernel(call, unit, "recurrent_kernel", (units, width)),
         "activation": _activation(call, cell, "activation"),
         "return_sequences": unit.return_sequences, "go_backwards": unit.go_backwards,
         "zero_output_for_mask": unit.zero_output_for_mask, "stateful": unit.stateful,
@@ -171,6 +173,16 @@ def _graph_layer(call: Call, unit: _Unit) -> Recurrent:
                 initial_c=unit.initial[1] if unit.initial else None,
                 recurrent_activation=_activation(call, cell, "recurrent_activation"),
             )  # fmt: skip
+
+
+def _kernel(call: Call, unit: _Unit, name: str, shape: tuple[int | None, int]) -> FloatArray:
+    stored = call.weight(name, shape, unit.cell)
+    if not unit.kind.startswith("CuDNN"):
+        return stored
+    units = unit.cell.size("units")
+    gates = np.split(stored, shape[1] // units, axis=1)
+    # cuDNN keeps each gate's matrix transposed, in the memory of the untransposed shape.
+    return call.derive(name, lambda: np.hstack([gate.reshape(units, -1).T for gate in gates]))
 
 
 def _activation(call: Call, cell: LayerConfig, option: str) -> Activation:
