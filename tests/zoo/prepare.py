@@ -36,6 +36,12 @@ class Prepared:
     inputs: list[list[npt.NDArray[Any]]]
     expected: list[list[npt.NDArray[Any]]]
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether the expected outputs are numbers of a size worth comparing."""
+        outputs = [output for call in self.expected for output in call]
+        return all(bool((np.abs(output) < 1e4).all()) for output in outputs)
+
 
 @cache
 def keras_of(generation: Generation) -> Keras:
@@ -66,10 +72,6 @@ def prepare(case: Case, generation: Generation) -> Prepared:
         specs = [(tuple(entry.shape), _dtype_name(entry)) for entry in model.inputs]
         inputs = [draw(case, specs, seed + call) for call in range(case.calls)]
         expected = [_predict(model, arrays) for arrays in inputs]
-    for outputs in expected:
-        for output in outputs:
-            if not (np.isfinite(output).all() and np.abs(output).max() < 1e4):
-                raise ValueError(f"case '{case.name}' predicts nothing to compare with: {output}")
     return Prepared(model=model, files=files, inputs=inputs, expected=expected)
 
 

@@ -220,8 +220,8 @@ def _activate(draw: st.DrawFn, position: int, tensor: Tensor) -> tuple[Step, Ten
 
 
 def _dropout(draw: st.DrawFn, position: int, tensor: Tensor) -> tuple[Step, Tensor]:
-    kind = draw(st.sampled_from(["Dropout", "GaussianNoise"]))
-    return _step(kind, position, **{"Dropout": {"rate": 0.3}}.get(kind, {"stddev": 0.3})), tensor
+    dropped = [_step("Dropout", position, rate=0.3), _step("GaussianNoise", position, stddev=0.3)]
+    return draw(st.sampled_from(dropped)), tensor
 
 
 def _repeat(draw: st.DrawFn, position: int, tensor: Tensor) -> tuple[Step, Tensor]:

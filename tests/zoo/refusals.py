@@ -9,10 +9,22 @@ from tests.zoo.case import Generation
 
 READER: Final = "reader"
 
+#: ONNX's recurrent operators have a fixed list of functions.
+_NOT_IN_ONNX: Final = ("selu", "gelu", "silu", "exponential", "mish", "softmax")
+
 #: Who refuses -> patterns of "<case>-<generation>".
 REFUSED: Final[dict[str, tuple[str, ...]]] = {
-    READER: (),
-    "onnx": (),
+    READER: (
+        "layer-group_normalization-*",
+        "layer-layer_normalization-rms-*",
+        "attention-additive-*",
+        "attention-concat_score-*",
+        "attention-multi_head-*",
+    ),
+    "onnx": (
+        *(f"*-activation_{function}-*" for function in _NOT_IN_ONNX),
+        "*-recurrent_activation_softmax-*",
+    ),
     "tflite": (),
 }
 

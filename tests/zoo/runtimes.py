@@ -41,30 +41,30 @@ def open_session(target: str, graph: Graph) -> Session:
 
 
 def run_calls(
-    session: Session, graph: Graph, calls: Sequence[Sequence[npt.NDArray[Any]]]
+    session: Session,
+    graph: Graph,
+    calls: Sequence[Sequence[npt.NDArray[Any]]],
+    *,
+    outputs: Sequence[str],
 ) -> list[list[npt.NDArray[Any]]]:
-    """Results in the order of the graph's outputs, states left out, call by call.
+    """The results named `outputs`, call by call.
 
     `calls` holds the arguments in the order of the graph's inputs, states left out; these start as
     zeros and are handed from call to call.
     """
-    state_inputs = {state.input for state in graph.states}
-    state_outputs = {state.output for state in graph.states}
-    names = [entry.name for entry in graph.inputs if entry.name not in state_inputs]
-    carried = {
-        entry.name: np.zeros(
-            [size or calls[0][0].shape[0] for size in entry.spec.shape], np.float32
-        )
+    states = {state.input for state in graph.states}
+    names = [entry.name for entry in graph.inputs if entry.name not in states]
+    batch = calls[0][0].shape[0]
+    carried: Arrays = {
+        entry.name: np.zeros([size or batch for size in entry.spec.shape], np.float32)
         for entry in graph.inputs
-        if entry.name in state_inputs
+        if entry.name in states
     }
     answers = []
     for arguments in calls:
         results = session({**dict(zip(names, arguments, strict=True)), **carried})
         carried = {state.input: results[state.output] for state in graph.states}
-        answers.append(
-            [results[output.name] for output in graph.outputs if output.name not in state_outputs]
-        )
+        answers.append([results[name] for name in outputs])
     return answers
 
 

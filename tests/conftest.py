@@ -1,0 +1,38 @@
+"""What the whole test suite shares."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how far each back end is from Keras, and what it refused."""
+    worst: dict[str, tuple[float, str]] = {}
+    models: dict[str, set[str]] = defaultdict(set)
+    refused: dict[str, set[str]] = defaultdict(set)
+    checks = 0
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            for name, entry in report.user_properties:
+                if name != "parity":
+                    continue
+                checks += 1
+                target, model = entry["target"], entry["model"]
+                if "refused" in entry:
+                    refused[target].add(model)
+                else:
+                    models[target].add(model)
+                    worst[target] = max(worst.get(target, (-1.0, "")), (entry["error"], model))
+    if not checks:
+        return
+    everything = set().union(*models.values(), *refused.values())
+    terminalreporter.section("parity with Keras")
+    terminalreporter.write_line(f"{len(everything)} models, {checks} comparisons")
+    for target in sorted(models | refused):
+        error, model = worst.get(target, (float("nan"), "none"))
+        terminalreporter.write_line(
+            f"{target}: {len(models[target])} models agree to {error:.1e} of the output's scale "
+            f"(worst: {model}); {len(refused[target])} refused with a reason"
+        )
