@@ -23,6 +23,7 @@ from edgernn.export.native.records import (
     op_record,
 )
 from edgernn.graph import Graph, Output
+from edgernn.graph.quantized import Accumulation, Product
 
 
 class Builder:
@@ -44,6 +45,18 @@ class Builder:
 
     def optional(self, constant: Constant | None) -> int:
         return NONE if constant is None else self.constant(constant)
+
+    def multiplies_bytes(self, layer: str, product: Product | Accumulation, bits: int) -> None:
+        """Notes an integer product whose other side has `bits`.
+
+        Raises ValueError for pairs of weights whose products with bytes would not fit 16 bits:
+        quantization makes none.
+        """
+        self.features |= Feature.INTEGER
+        if bits == 8:
+            self.features |= Feature.PAIRS_SAFE
+            if not product.pairs_safe:
+                raise ValueError(f"layer '{layer}' multiplies bytes, but its pairs are not safe")
 
     def temporary(self, base: str, form: EdgeForm) -> str:
         """A new edge between the ops of one layer."""

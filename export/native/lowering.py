@@ -14,7 +14,7 @@ from edgernn.export.native import packing, records, shaping, windows
 from edgernn.export.native.activations import activation_arguments
 from edgernn.export.native.builder import Builder, file_image
 from edgernn.export.native.forms import edge_form, refused
-from edgernn.export.native.records import NONE, Feature, OpKind
+from edgernn.export.native.records import NONE, OpKind
 from edgernn.export.native.recurrent import lower_recurrent
 from edgernn.graph import (
     Activation,
@@ -159,9 +159,8 @@ def _lower_dense(builder: Builder, layer: ly.Dense, plan: LinearPlan | None) -> 
         layer.name,
         [layer.input],
         [layer.output],
-        windows.linear_arguments(builder, packing.product(plan.product), plan, layer.activation),
+        windows.linear_arguments(builder, layer, plan),
     )
-    builder.features |= Feature.INTEGER
 
 
 def bias_number(builder: Builder, bias: Weight | None) -> int:

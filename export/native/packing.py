@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+import dataclasses
+from typing import Final, TypeVar
 
 import numpy as np
 
 from edgernn.export.native.records import TILE, Constant, ConstantType
 from edgernn.graph import AnyArray, FloatArray, QTensor, Weight, as_float32
 from edgernn.graph.quantized import Accumulation, Product
+
+AnyProduct = TypeVar("AnyProduct", bound=Product | Accumulation)
 
 #: Tiles of a full panel where no gates say otherwise: 64 columns keep a vector unit's sums busy.
 DENSE_TILES: Final = 4
@@ -108,6 +111,22 @@ def product(given: Product | Accumulation, *, gates: int = 1) -> Constant:
         data=b"".join(_quads(panel).tobytes() for panel in _panels(weights, tiles)),
         scales=b"".join(part.tobytes() for part in parts),
     )
+
+
+def product_columns(given: AnyProduct, columns: slice) -> AnyProduct:
+    """The part of a product that gives these columns of its result."""
+    per_column = {
+        entry.name: getattr(given, entry.name)[..., columns]
+        for entry in dataclasses.fields(given)
+        if entry.name != "pairs_safe"
+    }
+    return dataclasses.replace(given, **per_column)
+
+
+def pairs_are_safe(weights: AnyArray) -> bool:
+    """Whether unsigned bytes times two rows at a time fit 16 bits: |w[2k] + w[2k+1]| <= 128."""
+    even = np.pad(weights.astype(np.int16), ((0, len(weights) % 2), (0, 0)))
+    return bool((np.abs(even[::2] + even[1::2]) <= 128).all())
 
 
 def cell(exponent: AnyArray) -> Constant:

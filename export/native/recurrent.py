@@ -11,7 +11,7 @@ from edgernn.export.native import packing
 from edgernn.export.native.activations import activation_arguments
 from edgernn.export.native.builder import Builder
 from edgernn.export.native.forms import refused
-from edgernn.export.native.records import NONE, Constant, Feature, OpKind, RnnFlag
+from edgernn.export.native.records import NONE, Constant, OpKind, RnnFlag
 from edgernn.graph import (
     ActivationKind,
     Gru,
@@ -22,7 +22,7 @@ from edgernn.graph import (
     Weight,
     as_float32,
 )
-from edgernn.graph.quantized import Product, RecurrentPlan
+from edgernn.graph.quantized import RecurrentPlan
 
 #: Largest L of hard(p) for which 4 L is a 16-bit number (docs/integer-arithmetic.md, 5).
 _LARGEST_HARD_LIMIT: Final = 8191
@@ -114,17 +114,19 @@ def _columns_split(weight: Weight, column: int) -> tuple[Weight, Weight]:
 def _integer_arguments(
     builder: Builder, layer: Recurrent, plan: RecurrentPlan
 ) -> list[int | float]:
-    builder.features |= Feature.INTEGER
     gates = len(layer.GATES)
     candidate = NONE
     if _resets_before(layer):
-        gate_part, candidate_part = _product_split(plan.recurrent, 2 * layer.units)
+        gate_part = packing.product_columns(plan.recurrent, slice(2 * layer.units))
+        candidate_part = packing.product_columns(plan.recurrent, slice(2 * layer.units, None))
         recurrent = builder.constant(packing.product(gate_part, gates=2))
         candidate = builder.constant(packing.product(candidate_part))
     else:
         recurrent = builder.constant(packing.product(plan.recurrent, gates=gates))
     cell = None if plan.cell_exponent is None else packing.cell(plan.cell_exponent)
     reading = plan.reading
+    builder.multiplies_bytes(layer.name, plan.input, reading.bits)
+    builder.multiplies_bytes(layer.name, plan.recurrent, plan.state_bits)
     return [
         builder.constant(packing.product(plan.input, gates=gates)),
         recurrent,
@@ -149,16 +151,3 @@ def _hard_sigmoid(layer: Recurrent, plan: RecurrentPlan) -> tuple[int, int]:
     if limit > _LARGEST_HARD_LIMIT:
         raise refused(layer.name, type(layer).__name__, f"has a hard_sigmoid of slope {alpha}")
     return limit, factor
-
-
-def _product_split(product: Product, column: int) -> tuple[Product, Product]:
-    def part(columns: slice) -> Product:
-        return Product(
-            weights=product.weights[:, columns],
-            bias=product.bias[columns],
-            shift=product.shift[columns],
-            multiplier=product.multiplier[columns],
-            pairs_safe=product.pairs_safe,
-        )
-
-    return part(slice(column)), part(slice(column, None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -62,18 +63,22 @@ def lower_concatenate(builder: Builder, layer: Concatenate, spec: TensorSpec) ->
     is_sequence = builder.forms[layer.output].is_sequence
     if axis == 0:
         raise refused(layer.name, "Concatenate", "joins batches")
-    if axis == 1 and is_sequence:
-        kind, joined = OpKind.CONCAT_STEPS, _steps_joined
-    else:
-        kind, joined = OpKind.CONCAT_WIDTH, _widths_joined
-    edges = list(layer.inputs)
-    while len(edges) > OP_INPUTS:  # so many at a time
+    kind = OpKind.CONCAT_STEPS if axis == 1 and is_sequence else OpKind.CONCAT_WIDTH
+    joined_in_order(builder, layer.name, kind, layer.inputs, layer.output)
+
+
+def joined_in_order(
+    builder: Builder, name: str, kind: OpKind, inputs: Sequence[str], output: str
+) -> None:
+    """A concatenation of any number of edges, as many at a time as an op takes."""
+    edges = list(inputs)
+    join = _steps_joined if kind is OpKind.CONCAT_STEPS else _widths_joined
+    while len(edges) > OP_INPUTS:
         taken, edges = edges[:OP_INPUTS], edges[OP_INPUTS:]
-        form = joined([builder.forms[edge] for edge in taken])
-        part = builder.temporary(layer.output, form)
-        builder.op(kind, layer.name, taken, [part])
+        part = builder.temporary(output, join([builder.forms[edge] for edge in taken]))
+        builder.op(kind, name, taken, [part])
         edges.insert(0, part)
-    builder.op(kind, layer.name, edges, [layer.output])
+    builder.op(kind, name, edges, [output])
 
 
 def _steps_joined(forms: list[EdgeForm]) -> EdgeForm:

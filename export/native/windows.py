@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 
 from edgernn.export.native import packing
 from edgernn.export.native.activations import activation_arguments
 from edgernn.export.native.builder import Builder
-from edgernn.export.native.records import NONE, Constant, Feature, OpKind, PaddingCode, PoolCode
+from edgernn.export.native.records import NONE, Constant, OpKind, PaddingCode, PoolCode
+from edgernn.export.native.shaping import joined_in_order
 from edgernn.graph import (
-    Activation,
     Conv1D,
+    Dense,
     GlobalPool1D,
     Padding,
     Pool1D,
@@ -35,10 +39,12 @@ def lower_conv(builder: Builder, layer: Conv1D, plan: LinearPlan | None) -> None
     geometry = [window, layer.stride, layer.dilation, _PADDINGS[layer.padding]]
     edges = [layer.input], [layer.output]
     if plan is not None:
-        product = packing.product(_ungrouped(plan.product, layer))
-        arguments = linear_arguments(builder, product, plan, layer.activation)
-        builder.op(OpKind.QCONV, layer.name, *edges, [*arguments, *geometry])
-        builder.features |= Feature.INTEGER
+        whole = dataclasses.replace(plan, product=_ungrouped(plan.product, layer))
+        if plan.reading.bits == 8 and not packing.pairs_are_safe(whole.product.weights):
+            _lower_groups(builder, layer, plan, geometry)
+        else:
+            arguments = linear_arguments(builder, layer, whole)
+            builder.op(OpKind.QCONV, layer.name, *edges, [*arguments, *geometry])
         return
     is_depthwise = inner == 1 and outputs == layer.groups > 1
     if is_depthwise:
@@ -58,6 +64,25 @@ def lower_conv(builder: Builder, layer: Conv1D, plan: LinearPlan | None) -> None
             *geometry,
         ],
     )
+
+
+def _lower_groups(
+    builder: Builder, layer: Conv1D, plan: LinearPlan, geometry: Sequence[int | float]
+) -> None:
+    """A convolution for each group: between zeros, the pairs of weights would be other ones."""
+    input_form, output_form = builder.forms[layer.input], builder.forms[layer.output]
+    inner, outer = layer.kernel.shape[1], layer.kernel.shape[2] // layer.groups
+    parts = []
+    for group in range(layer.groups):
+        taken = builder.temporary(layer.input, dataclasses.replace(input_form, width=inner))
+        part = builder.temporary(layer.output, dataclasses.replace(output_form, width=outer))
+        builder.op(OpKind.SLICE_WIDTH, layer.name, [layer.input], [taken], [group * inner, 0, 1])
+        columns = slice(group * outer, (group + 1) * outer)
+        own = dataclasses.replace(plan, product=packing.product_columns(plan.product, columns))
+        arguments = linear_arguments(builder, layer, own)
+        builder.op(OpKind.QCONV, layer.name, [taken], [part], [*arguments, *geometry])
+        parts.append(part)
+    joined_in_order(builder, layer.name, OpKind.CONCAT_WIDTH, parts, layer.output)
 
 
 def lower_pool(builder: Builder, layer: Pool1D) -> None:
@@ -81,14 +106,15 @@ def lower_global_pool(builder: Builder, layer: GlobalPool1D) -> None:
 
 
 def linear_arguments(
-    builder: Builder, product: Constant, plan: LinearPlan, activation: Activation
+    builder: Builder, layer: Dense | Conv1D, plan: LinearPlan
 ) -> list[int | float]:
     """Of QDENSE, and the first ten of QCONV."""
     reading = plan.reading
+    builder.multiplies_bytes(layer.name, plan.product, reading.bits)
     return [
-        builder.constant(product),
+        builder.constant(packing.product(plan.product)),
         NONE,
-        *activation_arguments(activation),
+        *activation_arguments(layer.activation),
         reading.bits,
         float(reading.reciprocal),
         reading.limit,
@@ -114,23 +140,10 @@ def _rows(layer: Conv1D) -> Weight:
 
 
 def _ungrouped(product: Product | Accumulation, layer: Conv1D) -> Product | Accumulation:
-    """Zeros leave sums, and pairs of weights, as they are: a pair is then at most one weight."""
+    """Zeros leave the sums as they are."""
     if layer.groups == 1:
         return product
     grouped = product.weights.reshape(layer.kernel.shape)
     whole = packing.expanded_groups(grouped, layer.groups)
     weights = whole.reshape(-1, whole.shape[2])
-    if isinstance(product, Product):
-        return Product(
-            weights=weights,
-            bias=product.bias,
-            shift=product.shift,
-            multiplier=product.multiplier,
-            pairs_safe=product.pairs_safe,
-        )
-    return Accumulation(
-        weights=weights,
-        bias=product.bias,
-        output_scale=product.output_scale,
-        pairs_safe=product.pairs_safe,
-    )
+    return dataclasses.replace(product, weights=weights, pairs_safe=packing.pairs_are_safe(weights))

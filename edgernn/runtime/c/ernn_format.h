@@ -59,7 +59,10 @@ typedef struct ernn_edge {
   X(MATRIX_S8) /* and float32 scales [columns] */                                                  \
   X(TABLE_F32) /* [rows][columns] */                                                               \
   X(TABLE_F16)                                                                                     \
-  X(TABLE_S8) /* and float32 scales [rows] */
+  X(TABLE_S8) /* and float32 scales [rows] */                                                      \
+  X(PRODUCT)  /* int8 panels [panel][rows / 4][tiles][2][8 columns][4], see ernn_product */        \
+  X(ACCUMULATION)                                                                                  \
+  X(CELL) /* ernn_cell per tile of 16 units */
 
 typedef enum ernn_constant_type {
 #define ERNN_CONSTANT_ENUM(name) ERNN_##name,
@@ -77,6 +80,17 @@ typedef struct ernn_constant {
   uint32_t scales; /* offset, aligned to ERNN_ALIGNMENT; 0 where the type has none */
   uint32_t reserved;
 } ernn_constant;
+
+/* What an LSTM's integer cells need: docs/integer-arithmetic.md, section 6. */
+typedef struct ernn_cell {
+  int32_t exponent[ERNN_TILE]; /* in the order of lanes, see ERNN_LANE */
+  int16_t limit[ERNN_TILE];    /* L */
+  int16_t factor[ERNN_TILE];   /* 2^(e - 3) */
+} ernn_cell;
+
+/* Where column i of a tile is among 32-bit numbers: 0-3, 8-11, 4-7, 12-15.  AVX2 narrows two
+ * vectors within their 128-bit halves; in this order the result is in the natural one. */
+#define ERNN_LANE(i) (((i) & 3u) | ((i) & 4u) << 1 | ((i) & 8u) >> 1)
 
 /* Layers.  Arguments by number are listed at ERNN_ARGUMENTS below. */
 #define ERNN_OP_LIST(X)                                                                            \
@@ -180,7 +194,27 @@ enum {
   ERNN_RNN_RECURRENT_BIAS = 4,
   ERNN_RNN_ACTIVATION = 5,
   ERNN_RNN_GATE_ACTIVATION = 9,
-  ERNN_RNN_FLAGS = 13
+  ERNN_RNN_FLAGS = 13,
+
+  /* QDENSE, QCONV: kernel and activation as above, then how the input is read. */
+  ERNN_LINEAR_READING = 6,
+  ERNN_QCONV_WINDOW = 10, /* then stride, dilation, padding */
+
+  /* QGRU, QLSTM, QRNN: kernels as above. */
+  ERNN_QRNN_CELL = 3, /* of QLSTM, else ERNN_NONE */
+  ERNN_QRNN_READING = 4,
+  ERNN_QRNN_STATE_BITS = 8,
+  ERNN_QRNN_HARD_LIMIT = 9, /* L and m of hard(p); zeros for sigmoid */
+  ERNN_QRNN_HARD_FACTOR = 10,
+  ERNN_QRNN_FLAGS = 11
+};
+
+/* A reading takes four arguments from its first on. */
+enum {
+  ERNN_READING_BITS = 0,
+  ERNN_READING_RECIPROCAL = 1, /* float32 */
+  ERNN_READING_LIMIT = 2,
+  ERNN_READING_FROM_STATE = 3
 };
 
 enum { ERNN_RNN_SEQUENCES = 1, ERNN_RNN_BACKWARDS = 2, ERNN_RNN_ZERO_MASKED = 4 };

@@ -11,7 +11,7 @@
 
 extern const ernn_kernels ernn_kernels_portable;
 #ifdef ERNN_HAS_X86
-extern const ernn_kernels ernn_kernels_avx2;
+extern const ernn_kernels ernn_kernels_avx2, ernn_kernels_avx512vnni;
 #endif
 #ifdef ERNN_HAS_NEON
 extern const ernn_kernels ernn_kernels_neon, ernn_kernels_neondot;
@@ -21,6 +21,7 @@ const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
     [ERNN_ISA_PORTABLE] = &ernn_kernels_portable,
 #ifdef ERNN_HAS_X86
     [ERNN_ISA_AVX2] = &ernn_kernels_avx2,
+    [ERNN_ISA_AVX512VNNI] = &ernn_kernels_avx512vnni,
 #endif
 #ifdef ERNN_HAS_NEON
     [ERNN_ISA_NEON] = &ernn_kernels_neon,

@@ -32,6 +32,45 @@ typedef void ernn_f32_lstm(const float *x, const float *r, float *h, float *c, u
 /* In place over `count` elements. */
 typedef void ernn_f32_map(float *x, size_t count);
 
+/* An integer product.  Weights lie in panels as above, but four rows at a time:
+ * [panel][rows / 4][tile][2][8 columns][4 rows], the columns of a tile in the order of ERNN_LANE;
+ * rows are padded with zeros.  Of the numbers for each column, those of 32 bits are in the order of
+ * lanes, the multipliers in the natural one. */
+typedef struct ernn_product {
+  const int8_t *panels;
+  const int32_t *bias;          /* where sums of signed numbers begin */
+  const int32_t *unsigned_bias; /* where sums of bytes q + 128 begin */
+  const int32_t *shift;         /* of a PRODUCT */
+  const int16_t *multiplier;    /* of a PRODUCT */
+  const float *output_scale;    /* of an ACCUMULATION */
+  uint32_t rows, columns, tiles;
+} ernn_product;
+
+/* Rows of integers times a PRODUCT, requantized to Q4.11: docs/integer-arithmetic.md, section 4.
+ * u8: bytes q + 128.  x must be readable up to a multiple of 4 numbers; strides in elements. */
+typedef void ernn_u8_product(const uint8_t *x, size_t x_stride, uint32_t rows,
+                             const ernn_product *product, int16_t *out, size_t out_stride);
+typedef void ernn_s16_product(const int16_t *x, size_t x_stride, uint32_t rows,
+                              const ernn_product *product, int16_t *out, size_t out_stride);
+
+/* Rows of integers times an ACCUMULATION: float32(sum) * output_scale. */
+typedef void ernn_u8_sums(const uint8_t *x, size_t x_stride, uint32_t rows,
+                          const ernn_product *product, float *out, size_t out_stride);
+typedef void ernn_s16_sums(const int16_t *x, size_t x_stride, uint32_t rows,
+                           const ernn_product *product, float *out, size_t out_stride);
+
+/* hard(p) of section 5; zeros for sigmoid. */
+typedef struct ernn_hard {
+  int16_t limit, factor;
+} ernn_hard;
+
+/* One step of `tiles` tiles of 16 units (section 6; of a GRU with reset_after).  x and r: input and
+ * recurrent parts in Q4.11, [tile][gate][16].  fed: narrow(h) + 128, what the next product takes. */
+typedef void ernn_s16_gru(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed,
+                          uint32_t tiles, ernn_hard hard);
+typedef void ernn_s16_lstm(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
+                           const ernn_cell *cells, uint8_t *fed, uint32_t tiles, ernn_hard hard);
+
 typedef struct ernn_kernels {
   ernn_isa isa;
   ernn_f32_gemm *f32_gemm; /* any of the three types of matrix */
@@ -39,6 +78,12 @@ typedef struct ernn_kernels {
   ernn_f32_lstm *f32_lstm;
   ernn_f32_map *f32_sigmoid;
   ernn_f32_map *f32_tanh;
+  ernn_u8_product *u8_product;
+  ernn_s16_product *s16_product;
+  ernn_u8_sums *u8_sums;
+  ernn_s16_sums *s16_sums;
+  ernn_s16_gru *s16_gru;
+  ernn_s16_lstm *s16_lstm;
 } ernn_kernels;
 
 /* Null where the build has no such kernels. */

@@ -1,6 +1,6 @@
 /* ernn_model.c: checks a file and describes it. */
 
-#include "ernn_internal.h"
+#include "ernn_layers.h"
 
 const char *ernn_status_text(ernn_status status) {
   static const char *const texts[] = {
@@ -54,7 +54,8 @@ static ernn_status check_header(const ernn_header *header, size_t size) {
 
 static ernn_status check_constant(const ernn_header *header, const ernn_constant *constant) {
   uint64_t elements = (uint64_t)constant->rows * constant->columns;
-  uint32_t element_bytes = 4, scales = 0;
+  uint64_t scale_bytes = 0;
+  uint32_t element_bytes = 4;
   int is_matrix = 0;
   switch (constant->type) {
     case ERNN_VECTOR_F32:
@@ -62,7 +63,7 @@ static ernn_status check_constant(const ernn_header *header, const ernn_constant
     case ERNN_TABLE_F16: element_bytes = 2; break;
     case ERNN_TABLE_S8:
       element_bytes = 1;
-      scales = constant->rows;
+      scale_bytes = 4ull * constant->rows;
       break;
     case ERNN_MATRIX_F32: is_matrix = 1; break;
     case ERNN_MATRIX_F16:
@@ -72,7 +73,18 @@ static ernn_status check_constant(const ernn_header *header, const ernn_constant
     case ERNN_MATRIX_S8:
       is_matrix = 1;
       element_bytes = 1;
-      scales = constant->columns;
+      scale_bytes = 4ull * constant->columns;
+      break;
+    case ERNN_PRODUCT:
+    case ERNN_ACCUMULATION:
+      is_matrix = 1;
+      element_bytes = 1;
+      elements = ((uint64_t)constant->rows + 3) / 4 * 4 * constant->columns;
+      scale_bytes = (constant->type == ERNN_PRODUCT ? 14ull : 12ull) * constant->columns;
+      break;
+    case ERNN_CELL:
+      elements = constant->columns / ERNN_TILE;
+      element_bytes = sizeof(ernn_cell);
       break;
     default: return ERNN_FEATURE;
   }
@@ -80,16 +92,43 @@ static ernn_status check_constant(const ernn_header *header, const ernn_constant
       constant->columns > ERNN_MAX_WIDTH || constant->reserved != 0) {
     return ERNN_BAD_MODEL;
   }
-  if (constant->type == ERNN_VECTOR_F32 && constant->rows != 1) return ERNN_BAD_MODEL;
+  int is_row = constant->type == ERNN_VECTOR_F32 || constant->type == ERNN_CELL;
+  if (is_row && constant->rows != 1) return ERNN_BAD_MODEL;
+  if (constant->type == ERNN_CELL && constant->columns % ERNN_TILE != 0) return ERNN_BAD_MODEL;
   if (is_matrix ? constant->columns % ERNN_TILE != 0 || constant->tiles < 1 || constant->tiles > 4
                 : constant->tiles != 0) {
     return ERNN_BAD_MODEL;
   }
-  if (constant->bytes != elements * element_bytes || (scales == 0) != (constant->scales == 0)) {
+  if (constant->bytes != elements * element_bytes || (scale_bytes == 0) != (constant->scales == 0)) {
     return ERNN_BAD_MODEL;
   }
   if (!is_data(header, constant->offset, constant->bytes)) return ERNN_BAD_OFFSET;
-  if (scales > 0 && !is_data(header, constant->scales, 4ull * scales)) return ERNN_BAD_OFFSET;
+  if (scale_bytes > 0 && !is_data(header, constant->scales, scale_bytes)) return ERNN_BAD_OFFSET;
+  return ERNN_OK;
+}
+
+/* Numbers that shifts and multiplications of the integer layers rely on. */
+static ernn_status check_numbers(const ernn_model *model, uint32_t index) {
+  const ernn_constant *constant = ernn_constants(model) + index;
+  if (constant->type == ERNN_PRODUCT) {
+    ernn_product product = ernn_product_of(model, index);
+    for (uint32_t i = 0; i < constant->columns; i++) {
+      if (product.shift[i] < 0 || product.shift[i] > 24 || product.multiplier[i] < 0) {
+        return ERNN_BAD_MODEL;
+      }
+    }
+  }
+  if (constant->type == ERNN_CELL) {
+    const ernn_cell *cells = (const ernn_cell *)ernn_constant_data(model, index);
+    for (uint32_t i = 0; i < constant->columns; i++) {
+      const ernn_cell *cell = cells + i / ERNN_TILE;
+      uint32_t unit = i % ERNN_TILE;
+      int32_t exponent = cell->exponent[ERNN_LANE(unit)];
+      if (exponent < 3 || exponent > 12) return ERNN_BAD_MODEL;
+      if (cell->factor[unit] != 1 << (exponent - 3)) return ERNN_BAD_MODEL;
+      if (cell->limit[unit] != 24575 >> (exponent - 3)) return ERNN_BAD_MODEL;
+    }
+  }
   return ERNN_OK;
 }
 
@@ -155,41 +194,89 @@ static int is_activation(const uint32_t *arguments) {
   return arguments[0] < ERNN_ACTIVATION_COUNT;
 }
 
-static int is_window(const uint32_t *arguments, uint32_t window, uint32_t stride,
-                     uint32_t dilation, uint32_t padding, uint32_t width) {
-  uint64_t span = (uint64_t)(arguments[window] - 1) * dilation + 1;
-  return arguments[window] > 0 && dilation > 0 && span <= ERNN_MAX_WIDTH &&
-         (span + ERNN_CHUNK_STEPS) * width <= ERNN_MAX_ELEMENTS &&
-         arguments[stride] > 0 && arguments[stride] <= ERNN_MAX_STEPS &&
-         arguments[padding] <= ERNN_PADDING_CAUSAL;
+/* window, stride, dilation, padding */
+static int is_window(uint32_t window, uint32_t stride, uint32_t dilation, uint32_t padding,
+                     uint32_t width) {
+  uint64_t span = (uint64_t)(window - 1) * dilation + 1;
+  return window > 0 && dilation > 0 && span <= ERNN_MAX_WIDTH &&
+         (span + ERNN_CHUNK_STEPS) * width <= ERNN_MAX_ELEMENTS && stride > 0 &&
+         stride <= ERNN_MAX_STEPS && padding <= ERNN_PADDING_CAUSAL;
+}
+
+static int is_conv_window(const ernn_model *model, const ernn_op *op) {
+  const uint32_t *window = window_of(op);
+  return is_window(window[WINDOW], window[STRIDE], window[DILATION], window[PADDING],
+                   edge_at(model, op->inputs[0])->width);
+}
+
+static int is_product(const ernn_model *model, uint32_t index, uint64_t rows, uint64_t columns) {
+  const ernn_constant *constant = constant_at(model, index);
+  return constant && constant->type == ERNN_PRODUCT && constant->rows == rows &&
+         constant->columns == columns;
+}
+
+/* Eight bits are multiplied as unsigned bytes, which AVX2 can do only with safe pairs. */
+static int is_reading(const ernn_model *model, const uint32_t *reading) {
+  uint32_t bits = reading[ERNN_READING_BITS], limit = reading[ERNN_READING_LIMIT];
+  int is_safe = (model->header->features & ERNN_FEATURE_PAIRS_SAFE) != 0;
+  return reading[ERNN_READING_FROM_STATE] <= 1 &&
+         ((bits == 8 && limit <= 127 && is_safe) || (bits == 16 && limit <= 32767));
+}
+
+/* An activation that works on single numbers. */
+static int is_map(const uint32_t *arguments) {
+  return is_activation(arguments) && arguments[0] != ERNN_ACTIVATION_SOFTMAX &&
+         arguments[0] != ERNN_ACTIVATION_LOG_SOFTMAX;
+}
+
+static int is_float_cell(const ernn_model *model, const ernn_op *op, uint32_t features,
+                         uint32_t units, uint32_t gates, uint32_t recurrent_gates) {
+  const uint32_t *arguments = op->arguments;
+  uint32_t padded = ernn_padded(units);
+  return is_matrix(model, arguments[ERNN_RNN_KERNEL], features, (uint64_t)gates * padded) &&
+         is_matrix(model, arguments[ERNN_RNN_RECURRENT], units,
+                   (uint64_t)recurrent_gates * padded) &&
+         (recurrent_gates == gates ||
+          is_matrix(model, arguments[ERNN_RNN_CANDIDATE], units, padded)) &&
+         is_optional_vector(model, arguments[ERNN_RNN_BIAS], gates * padded) &&
+         is_optional_vector(model, arguments[ERNN_RNN_RECURRENT_BIAS], recurrent_gates * padded) &&
+         is_map(arguments + ERNN_RNN_ACTIVATION) && is_map(arguments + ERNN_RNN_GATE_ACTIVATION);
+}
+
+static int is_integer_cell(const ernn_model *model, const ernn_op *op, uint32_t features,
+                           uint32_t units, uint32_t gates, uint32_t recurrent_gates) {
+  const uint32_t *arguments = op->arguments;
+  uint32_t padded = ernn_padded(units), bits = arguments[ERNN_QRNN_STATE_BITS];
+  const ernn_constant *cells = constant_at(model, arguments[ERNN_QRNN_CELL]);
+  int is_lstm = op->kind == ERNN_OP_QLSTM;
+  int is_safe = (model->header->features & ERNN_FEATURE_PAIRS_SAFE) != 0;
+  return is_product(model, arguments[ERNN_RNN_KERNEL], features, (uint64_t)gates * padded) &&
+         is_product(model, arguments[ERNN_RNN_RECURRENT], units,
+                    (uint64_t)recurrent_gates * padded) &&
+         (recurrent_gates == gates ||
+          is_product(model, arguments[ERNN_RNN_CANDIDATE], units, padded)) &&
+         is_reading(model, arguments + ERNN_QRNN_READING) &&
+         (bits == 16 || (bits == 8 && is_safe)) &&
+         arguments[ERNN_QRNN_HARD_LIMIT] <= 8191 && arguments[ERNN_QRNN_HARD_FACTOR] <= 32767 &&
+         (is_lstm ? cells && cells->type == ERNN_CELL && cells->columns == padded
+                  : arguments[ERNN_QRNN_CELL] == ERNN_NONE);
 }
 
 static int is_recurrent(const ernn_model *model, const ernn_op *op, uint32_t gates) {
   const uint32_t *arguments = op->arguments;
   const ernn_constant *recurrent = constant_at(model, arguments[ERNN_RNN_RECURRENT]);
   if (!recurrent || !is_f32_sequence(model, op->inputs[0])) return 0;
-  uint32_t units = recurrent->rows, padded = ernn_padded(units);
-  uint32_t features = edge_at(model, op->inputs[0])->width;
-  int is_lstm = op->kind == ERNN_OP_LSTM;
-  int has_candidate = op->kind == ERNN_OP_GRU && arguments[ERNN_RNN_CANDIDATE] != ERNN_NONE;
+  uint32_t units = recurrent->rows, features = edge_at(model, op->inputs[0])->width;
+  uint32_t output = op->outputs[0], flags = rnn_flags(op);
+  int is_gru = op->kind == ERNN_OP_GRU || op->kind == ERNN_OP_QGRU;
+  int is_lstm = op->kind == ERNN_OP_LSTM || op->kind == ERNN_OP_QLSTM;
+  int has_candidate = is_gru && arguments[ERNN_RNN_CANDIDATE] != ERNN_NONE;
+  int sequences = (flags & ERNN_RNN_SEQUENCES) != 0;
   uint32_t recurrent_gates = has_candidate ? gates - 1 : gates;
-  uint32_t bias_columns = gates * padded, recurrent_columns = recurrent_gates * padded;
-  uint32_t output = op->outputs[0];
-  int sequences = (arguments[ERNN_RNN_FLAGS] & ERNN_RNN_SEQUENCES) != 0;
-  return units <= ERNN_MAX_WIDTH / 4 - ERNN_TILE &&
-         is_matrix(model, arguments[ERNN_RNN_KERNEL], features, bias_columns) &&
-         is_matrix(model, arguments[ERNN_RNN_RECURRENT], units, recurrent_columns) &&
-         (!has_candidate || is_matrix(model, arguments[ERNN_RNN_CANDIDATE], units, padded)) &&
-         (op->kind == ERNN_OP_GRU || arguments[ERNN_RNN_CANDIDATE] == ERNN_NONE) &&
-         is_optional_vector(model, arguments[ERNN_RNN_BIAS], bias_columns) &&
-         is_optional_vector(model, arguments[ERNN_RNN_RECURRENT_BIAS], recurrent_columns) &&
-         is_activation(arguments + ERNN_RNN_ACTIVATION) &&
-         is_activation(arguments + ERNN_RNN_GATE_ACTIVATION) &&
-         arguments[ERNN_RNN_ACTIVATION] != ERNN_ACTIVATION_SOFTMAX &&
-         arguments[ERNN_RNN_ACTIVATION] != ERNN_ACTIVATION_LOG_SOFTMAX &&
-         arguments[ERNN_RNN_GATE_ACTIVATION] != ERNN_ACTIVATION_SOFTMAX &&
-         arguments[ERNN_RNN_GATE_ACTIVATION] != ERNN_ACTIVATION_LOG_SOFTMAX &&
-         arguments[ERNN_RNN_FLAGS] <= 7 &&
+  return units <= ERNN_MAX_WIDTH / 4 - ERNN_TILE && flags <= 7 &&
+         (has_candidate || arguments[ERNN_RNN_CANDIDATE] == ERNN_NONE) &&
+         (is_integer_op(op) ? is_integer_cell : is_float_cell)(model, op, features, units, gates,
+                                                               recurrent_gates) &&
          (op->inputs[1] == ERNN_NONE || is_mask(model, op->inputs[1])) &&
          is_optional_row(model, op->inputs[2], units) &&
          (is_lstm ? is_optional_row(model, op->inputs[3], units) : op->inputs[3] == ERNN_NONE) &&
@@ -200,14 +287,25 @@ static int is_recurrent(const ernn_model *model, const ernn_op *op, uint32_t gat
                   : op->outputs[2] == ERNN_NONE);
 }
 
-static int is_dense(const ernn_model *model, const ernn_op *op, uint32_t window) {
+static int is_linear(const ernn_model *model, const ernn_op *op, uint32_t window) {
   const uint32_t *arguments = op->arguments;
-  if (!is_f32(model, op->inputs[0]) || !is_same_form(model, op->inputs[0], op->outputs[0])) return 0;
+  if (!is_f32(model, op->inputs[0]) || !is_same_form(model, op->inputs[0], op->outputs[0])) {
+    return 0;
+  }
   uint32_t padded = ernn_padded(edge_at(model, op->outputs[0])->width);
   uint64_t rows = (uint64_t)edge_at(model, op->inputs[0])->width * window;
-  return is_matrix(model, arguments[ERNN_DENSE_KERNEL], rows, padded) &&
-         is_optional_vector(model, arguments[ERNN_DENSE_BIAS], padded) &&
-         is_activation(arguments + ERNN_DENSE_ACTIVATION);
+  const uint32_t *activation = arguments + ERNN_DENSE_ACTIVATION;
+  if (!is_activation(activation)) return 0;
+  if (!is_integer_op(op)) {
+    return is_matrix(model, arguments[ERNN_DENSE_KERNEL], rows, padded) &&
+           is_optional_vector(model, arguments[ERNN_DENSE_BIAS], padded);
+  }
+  const ernn_constant *kernel = constant_at(model, arguments[ERNN_DENSE_KERNEL]);
+  int is_open = *activation == ERNN_ACTIVATION_TANH || *activation == ERNN_ACTIVATION_SIGMOID;
+  return kernel && kernel->type == (is_open ? ERNN_PRODUCT : ERNN_ACCUMULATION) &&
+         kernel->rows == rows && kernel->columns == padded &&
+         arguments[ERNN_DENSE_BIAS] == ERNN_NONE &&
+         is_reading(model, arguments + ERNN_LINEAR_READING);
 }
 
 /* Widths that join or broadcast; how many inputs there are is found by the first absent one. */
@@ -262,27 +360,24 @@ static int is_op(const ernn_model *model, const ernn_op *op) {
              (table->type == ERNN_TABLE_F32 || table->type == ERNN_TABLE_F16 ||
               table->type == ERNN_TABLE_S8);
     }
-    case ERNN_OP_DENSE: return is_dense(model, op, 1);
+    case ERNN_OP_DENSE:
+    case ERNN_OP_QDENSE: return is_linear(model, op, 1);
     case ERNN_OP_CONV:
-      return is_window(arguments, ERNN_CONV_WINDOW, ERNN_CONV_STRIDE,
-                       arguments[ERNN_CONV_DILATION], ERNN_CONV_PADDING,
-                       edge_at(model, input)->width) &&
-             is_f32_sequence(model, input) && is_dense(model, op, arguments[ERNN_CONV_WINDOW]);
+    case ERNN_OP_QCONV:
+      return is_conv_window(model, op) && is_f32_sequence(model, input) &&
+             is_linear(model, op, window_of(op)[WINDOW]);
     case ERNN_OP_DEPTHWISE: {
       uint32_t width = edge_at(model, input)->width;
-      uint64_t count = (uint64_t)width * arguments[ERNN_CONV_WINDOW];
-      return is_window(arguments, ERNN_CONV_WINDOW, ERNN_CONV_STRIDE,
-                       arguments[ERNN_CONV_DILATION], ERNN_CONV_PADDING,
-                       edge_at(model, input)->width) &&
-             count <= ERNN_MAX_WIDTH && is_f32_sequence(model, input) &&
-             is_like(model, input, output) &&
+      uint64_t count = (uint64_t)width * window_of(op)[WINDOW];
+      return is_conv_window(model, op) && count <= ERNN_MAX_WIDTH &&
+             is_f32_sequence(model, input) && is_like(model, input, output) &&
              is_vector(model, arguments[ERNN_DENSE_KERNEL], (uint32_t)count) &&
              is_optional_vector(model, arguments[ERNN_DENSE_BIAS], width) &&
              is_activation(arguments + ERNN_DENSE_ACTIVATION);
     }
     case ERNN_OP_POOL:
-      return is_window(arguments, ERNN_POOL_WINDOW, ERNN_POOL_STRIDE, 1, ERNN_POOL_PADDING,
-                       edge_at(model, input)->width) &&
+      return is_window(arguments[ERNN_POOL_WINDOW], arguments[ERNN_POOL_STRIDE], 1,
+                       arguments[ERNN_POOL_PADDING], edge_at(model, input)->width) &&
              arguments[ERNN_POOL_KIND] <= ERNN_POOL_AVERAGE && is_f32_sequence(model, input) &&
              is_like(model, input, output);
     case ERNN_OP_GLOBAL_POOL:
@@ -347,9 +442,12 @@ static int is_op(const ernn_model *model, const ernn_op *op) {
     case ERNN_OP_APPLY_MASK:
       return is_f32_sequence(model, input) && is_like(model, input, output) &&
              op->inputs[1] != ERNN_NONE && is_mask(model, op->inputs[1]);
-    case ERNN_OP_GRU: return is_recurrent(model, op, 3);
-    case ERNN_OP_LSTM: return is_recurrent(model, op, 4);
-    case ERNN_OP_RNN: return is_recurrent(model, op, 1);
+    case ERNN_OP_GRU:
+    case ERNN_OP_QGRU: return is_recurrent(model, op, 3);
+    case ERNN_OP_LSTM:
+    case ERNN_OP_QLSTM: return is_recurrent(model, op, 4);
+    case ERNN_OP_RNN:
+    case ERNN_OP_QRNN: return is_recurrent(model, op, 1);
     case ERNN_OP_COUNT: break;
   }
   return 0;
@@ -444,6 +542,7 @@ static ernn_status check_content(const ernn_model *model) {
   }
   for (uint32_t i = 0; i < header->constant_count; i++) {
     ernn_status status = check_constant(header, ernn_constants(model) + i);
+    if (status == ERNN_OK) status = check_numbers(model, i);
     if (status != ERNN_OK) return status;
   }
   for (uint32_t i = 0; i < header->text_count; i++) {

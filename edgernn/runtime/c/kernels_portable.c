@@ -2,6 +2,7 @@
  * columns of a tile are written so that a compiler turns them into whatever vectors there are. */
 
 #include "ernn_kernels.h"
+#include "ernn_fixed_point.h"
 #include "ernn_math.h"
 
 ERNN_INLINE float weight_at(const void *weights, size_t index, uint32_t type) {
@@ -90,6 +91,144 @@ static void f32_tanh__portable(float *x, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] = ernn_tanh(x[i]);
 }
 
+/* ---- Integers ---- */
+
+/* One row of 16-bit numbers times one tile.  Sums are unsigned, so that a hostile file only wraps
+ * them. */
+ERNN_INLINE void s32_tile(const int16_t *x, uint32_t quads, const int8_t *weights, size_t stride,
+                          const int32_t *begin, int32_t *sums) {
+  uint32_t totals[ERNN_TILE];
+  for (uint32_t i = 0; i < ERNN_TILE; i++) totals[i] = (uint32_t)begin[i];
+  for (uint32_t quad = 0; quad < quads; quad++, weights += stride, x += 4) {
+    int32_t x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
+    for (uint32_t i = 0; i < ERNN_TILE; i++) {
+      const int8_t *w = weights + 4 * i;
+      totals[i] += (uint32_t)(x0 * w[0] + x1 * w[1] + x2 * w[2] + x3 * w[3]);
+    }
+  }
+  for (uint32_t i = 0; i < ERNN_TILE; i++) sums[i] = (int32_t)totals[i];
+}
+
+/* How many numbers of a row are widened to 16 bits at a time. */
+enum { PART = 256 };
+
+/* Sums of one row and one tile, in the order of lanes. */
+ERNN_INLINE void s32_sums(const uint8_t *x8, const int16_t *x16, const ernn_product *product,
+                          uint32_t tile, int32_t *sums) {
+  uint32_t tiles = product->columns / ERNN_TILE, panel = tile / product->tiles * product->tiles;
+  uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;
+  uint32_t quads = (product->rows + 3) / 4;
+  size_t stride = (size_t)in_panel * 4 * ERNN_TILE;
+  const int8_t *weights = product->panels + (size_t)panel * ERNN_TILE * 4 * quads +
+                          (size_t)(tile - panel) * 4 * ERNN_TILE;
+  const int32_t *bias = product->bias + tile * ERNN_TILE;
+  if (x16) {
+    s32_tile(x16, quads, weights, stride, bias, sums);
+    return;
+  }
+  int32_t begin[ERNN_TILE];
+  for (uint32_t i = 0; i < ERNN_TILE; i++) sums[i] = bias[i];
+  for (uint32_t first = 0; first < quads; first += PART / 4) {
+    uint32_t taken = quads - first < PART / 4 ? quads - first : PART / 4;
+    int16_t wide[PART];
+    for (uint32_t i = 0; i < 4 * taken; i++) wide[i] = (int16_t)(x8[4 * first + i] - 128);
+    for (uint32_t i = 0; i < ERNN_TILE; i++) begin[i] = sums[i];
+    s32_tile(wide, taken, weights + first * stride, stride, begin, sums);
+  }
+}
+
+ERNN_INLINE void requantize(const ernn_product *product, uint32_t tile, const int32_t *sums,
+                            int16_t *out) {
+  const int32_t *shift = product->shift + tile * ERNN_TILE;
+  for (uint32_t i = 0; i < ERNN_TILE; i++) {
+    uint32_t lane = ERNN_LANE(i);
+    int32_t a = ernn_sat16(sums[lane] >> shift[lane]);
+    out[i] = (int16_t)ernn_mulr(a, product->multiplier[tile * ERNN_TILE + i]);
+  }
+}
+
+ERNN_INLINE void to_float(const ernn_product *product, uint32_t tile, const int32_t *sums,
+                          float *out) {
+  const float *scale = product->output_scale + tile * ERNN_TILE;
+  for (uint32_t i = 0; i < ERNN_TILE; i++) {
+    out[i] = (float)sums[ERNN_LANE(i)] * scale[ERNN_LANE(i)];
+  }
+}
+
+static void u8_product__portable(const uint8_t *x, size_t x_stride, uint32_t rows,
+                                 const ernn_product *product, int16_t *out, size_t out_stride) {
+  int32_t sums[ERNN_TILE];
+  for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
+    for (uint32_t row = 0; row < rows; row++) {
+      s32_sums(x + row * x_stride, NULL, product, tile, sums);
+      requantize(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
+    }
+  }
+}
+
+static void s16_product__portable(const int16_t *x, size_t x_stride, uint32_t rows,
+                                  const ernn_product *product, int16_t *out, size_t out_stride) {
+  int32_t sums[ERNN_TILE];
+  for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
+    for (uint32_t row = 0; row < rows; row++) {
+      s32_sums(NULL, x + row * x_stride, product, tile, sums);
+      requantize(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
+    }
+  }
+}
+
+static void u8_sums__portable(const uint8_t *x, size_t x_stride, uint32_t rows,
+                              const ernn_product *product, float *out, size_t out_stride) {
+  int32_t sums[ERNN_TILE];
+  for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
+    for (uint32_t row = 0; row < rows; row++) {
+      s32_sums(x + row * x_stride, NULL, product, tile, sums);
+      to_float(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
+    }
+  }
+}
+
+static void s16_sums__portable(const int16_t *x, size_t x_stride, uint32_t rows,
+                               const ernn_product *product, float *out, size_t out_stride) {
+  int32_t sums[ERNN_TILE];
+  for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
+    for (uint32_t row = 0; row < rows; row++) {
+      s32_sums(NULL, x + row * x_stride, product, tile, sums);
+      to_float(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
+    }
+  }
+}
+
+static void s16_gru__portable(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed,
+                              uint32_t tiles, ernn_hard hard) {
+  for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16, fed += 16) {
+    for (uint32_t i = 0; i < ERNN_TILE; i++) {
+      int32_t z = ernn_fixed_gate(ernn_adds(x[i], r[i]), hard);
+      int32_t reset = ernn_fixed_gate(ernn_adds(x[16 + i], r[16 + i]), hard);
+      int32_t n = ernn_fixed_tanh(ernn_adds(x[32 + i], ernn_mulr(reset, r[32 + i])));
+      h[i] = (int16_t)ernn_gru_state(z, n, h[i]);
+      fed[i] = ernn_fed(h[i]);
+    }
+  }
+}
+
+static void s16_lstm__portable(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
+                               const ernn_cell *cells, uint8_t *fed, uint32_t tiles,
+                               ernn_hard hard) {
+  for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16, fed += 16) {
+    const ernn_cell *cell = cells + tile;
+    for (uint32_t k = 0; k < ERNN_TILE; k++) {
+      int32_t i = ernn_fixed_gate(ernn_adds(x[k], r[k]), hard);
+      int32_t f = ernn_fixed_gate(ernn_adds(x[16 + k], r[16 + k]), hard);
+      int32_t n = ernn_fixed_tanh(ernn_adds(x[32 + k], r[32 + k]));
+      int32_t o = ernn_fixed_gate(ernn_adds(x[48 + k], r[48 + k]), hard);
+      c[k] = (int16_t)ernn_lstm_cell(i, f, n, c[k], cell->exponent[ERNN_LANE(k)]);
+      h[k] = (int16_t)ernn_lstm_state(o, c[k], cell->limit[k], cell->factor[k]);
+      fed[k] = ernn_fed(h[k]);
+    }
+  }
+}
+
 const ernn_kernels ernn_kernels_portable = {
     .isa = ERNN_ISA_PORTABLE,
     .f32_gemm = f32_gemm__portable,
@@ -97,4 +236,10 @@ const ernn_kernels ernn_kernels_portable = {
     .f32_lstm = f32_lstm__portable,
     .f32_sigmoid = f32_sigmoid__portable,
     .f32_tanh = f32_tanh__portable,
+    .u8_product = u8_product__portable,
+    .s16_product = s16_product__portable,
+    .u8_sums = u8_sums__portable,
+    .s16_sums = s16_sums__portable,
+    .s16_gru = s16_gru__portable,
+    .s16_lstm = s16_lstm__portable,
 };

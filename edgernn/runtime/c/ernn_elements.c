@@ -1,0 +1,117 @@
+/* ernn_elements.c: activations, normalization, and other functions of single numbers or rows. */
+
+#include "ernn_layers.h"
+#include "ernn_math.h"
+
+static float activated(uint32_t kind, float alpha, float beta, float most, float x) {
+  switch (kind) {
+    case ERNN_ACTIVATION_RELU: {
+      float below = alpha * smaller(x - beta, 0.0f);
+      return smaller(x > beta ? x : below, most);
+    }
+    case ERNN_ACTIVATION_SIGMOID: return ernn_sigmoid(x);
+    case ERNN_ACTIVATION_HARD_SIGMOID: return smaller(larger(alpha * x + beta, 0.0f), 1.0f);
+    case ERNN_ACTIVATION_TANH: return ernn_tanh(x);
+    case ERNN_ACTIVATION_SOFTPLUS: return ernn_softplus(x);
+    case ERNN_ACTIVATION_SOFTSIGN: return x / (1.0f + (x < 0.0f ? -x : x));
+    case ERNN_ACTIVATION_ELU: return x > 0.0f ? x : alpha * (ernn_exp(x) - 1.0f);
+    case ERNN_ACTIVATION_SELU:
+      return 1.0507009873554805f * (x > 0.0f ? x : 1.6732632423543772f * (ernn_exp(x) - 1.0f));
+    case ERNN_ACTIVATION_GELU: return x * (0.5f * (1.0f + ernn_erf(x * 0.70710678f)));
+    case ERNN_ACTIVATION_GELU_TANH:
+      return 0.5f * x * (1.0f + ernn_tanh(0.79788456f * (x + 0.044715f * x * x * x)));
+    case ERNN_ACTIVATION_SILU: return x * ernn_sigmoid(x);
+    case ERNN_ACTIVATION_HARD_SILU: return x * smaller(larger(x + 3.0f, 0.0f), 6.0f) / 6.0f;
+    case ERNN_ACTIVATION_MISH: return x * ernn_tanh(ernn_softplus(x));
+    case ERNN_ACTIVATION_EXPONENTIAL: { /* overflows to infinity, which ernn_exp does not */
+      float half = ernn_exp(0.5f * x);
+      return half * half;
+    }
+    default: return x;
+  }
+}
+
+static void softmax_row(float *x, uint32_t width, int logarithm) {
+  float most = x[0], sum = 0.0f;
+  for (uint32_t i = 1; i < width; i++) most = larger(x[i], most);
+  for (uint32_t i = 0; i < width; i++) {
+    x[i] -= most;
+    sum += ernn_exp(x[i]);
+  }
+  float offset = logarithm ? ernn_log(sum) : 0.0f, scale = 1.0f / sum;
+  for (uint32_t i = 0; i < width; i++) x[i] = logarithm ? x[i] - offset : ernn_exp(x[i]) * scale;
+}
+
+void ernn_activate(const ernn_kernels *kernels, const uint32_t *arguments, float *x, uint32_t rows,
+                   uint32_t width) {
+  uint32_t kind = arguments[0];
+  size_t count = (size_t)rows * width;
+  if (kind == ERNN_ACTIVATION_LINEAR) return;
+  if (kind == ERNN_ACTIVATION_SIGMOID) {
+    kernels->f32_sigmoid(x, count);
+  } else if (kind == ERNN_ACTIVATION_TANH) {
+    kernels->f32_tanh(x, count);
+  } else if (kind == ERNN_ACTIVATION_SOFTMAX || kind == ERNN_ACTIVATION_LOG_SOFTMAX) {
+    for (uint32_t row = 0; row < rows; row++) {
+      softmax_row(x + (size_t)row * width, width, kind == ERNN_ACTIVATION_LOG_SOFTMAX);
+    }
+  } else {
+    float alpha = ernn_float_of(arguments[1]), beta = ernn_float_of(arguments[2]);
+    float most = ernn_float_of(arguments[3]);
+    for (size_t i = 0; i < count; i++) x[i] = activated(kind, alpha, beta, most, x[i]);
+  }
+}
+
+static void run_affine(const ernn_context *run) {
+  const float *scale = vector_of(run, ERNN_AFFINE_SCALE);
+  const float *offset = vector_of(run, ERNN_AFFINE_OFFSET);
+  const float *x = input_f32(run, 0);
+  float *out = output_f32(run, 0);
+  uint32_t width = output_width(run);
+  for (uint32_t step = 0; step < input_steps(run, 0); step++, x += width, out += width) {
+    for (uint32_t i = 0; i < width; i++) out[i] = x[i] * scale[i] + offset[i];
+  }
+}
+
+static void run_layer_norm(const ernn_context *run) {
+  const float *gamma = vector_of(run, ERNN_NORM_GAMMA), *beta = vector_of(run, ERNN_NORM_BETA);
+  const float *x = input_f32(run, 0);
+  float *out = output_f32(run, 0), epsilon = float_argument(run, ERNN_NORM_EPSILON);
+  int rms = run->op->arguments[ERNN_NORM_RMS] != 0;
+  uint32_t width = output_width(run);
+  for (uint32_t step = 0; step < input_steps(run, 0); step++, x += width, out += width) {
+    float mean = 0.0f, variance = 0.0f;
+    for (uint32_t i = 0; i < width && !rms; i++) mean += x[i];
+    mean /= (float)width;
+    for (uint32_t i = 0; i < width; i++) variance += (x[i] - mean) * (x[i] - mean);
+    float scale = 1.0f / ernn_sqrt(variance / (float)width + epsilon);
+    for (uint32_t i = 0; i < width; i++) {
+      out[i] = (x[i] - mean) * scale * (gamma ? gamma[i] : 1.0f) + (beta ? beta[i] : 0.0f);
+    }
+  }
+}
+
+static void run_prelu(const ernn_context *run) {
+  const float *alpha = vector_of(run, ERNN_PRELU_ALPHA), *x = input_f32(run, 0);
+  float *out = output_f32(run, 0);
+  uint32_t width = output_width(run);
+  for (uint32_t step = 0; step < input_steps(run, 0); step++, x += width, out += width) {
+    for (uint32_t i = 0; i < width; i++) out[i] = x[i] >= 0.0f ? x[i] : alpha[i] * x[i];
+  }
+}
+
+static void run_activate(const ernn_context *run) {
+  uint32_t steps = input_steps(run, 0), width = output_width(run);
+  ernn_copy(output_f32(run, 0), input_f32(run, 0), (size_t)steps * width * sizeof(float));
+  ernn_activate(run->kernels, run->op->arguments + ERNN_ACTIVATE_ACTIVATION, output_f32(run, 0), steps,
+           width);
+}
+
+void ernn_run_elements(const ernn_context *run) {
+  switch ((ernn_op_kind)run->op->kind) {
+    case ERNN_OP_AFFINE: run_affine(run); break;
+    case ERNN_OP_LAYER_NORM: run_layer_norm(run); break;
+    case ERNN_OP_PRELU: run_prelu(run); break;
+    default: run_activate(run);
+  }
+}

@@ -1,0 +1,154 @@
+/* ernn_layers.h: what a layer's code sees of its inputs, outputs, weights and memory. */
+#ifndef ERNN_LAYERS_H
+#define ERNN_LAYERS_H
+
+#include "ernn_internal.h"
+
+/* What a layer runs with.  Edges by position among its inputs and outputs. */
+typedef struct ernn_context {
+  const ernn_model *model;
+  const ernn_op *op;
+  const ernn_kernels *kernels;
+  const ernn_view *views;
+  uint8_t *state;
+  uint8_t *scratch;
+} ernn_context;
+
+static inline const ernn_edge *edge_of(const ernn_context *run, uint32_t index) {
+  return ernn_edges(run->model) + index;
+}
+
+static inline const float *input_f32(const ernn_context *run, uint32_t position) {
+  uint32_t edge = run->op->inputs[position];
+  return edge == ERNN_NONE ? NULL : (const float *)(const void *)run->views[edge].data;
+}
+
+static inline const uint8_t *input_mask(const ernn_context *run, uint32_t position) {
+  uint32_t edge = run->op->inputs[position];
+  return edge == ERNN_NONE ? NULL : run->views[edge].data;
+}
+
+static inline float *output_f32(const ernn_context *run, uint32_t position) {
+  uint32_t edge = run->op->outputs[position];
+  return edge == ERNN_NONE ? NULL : (float *)(void *)run->views[edge].data;
+}
+
+static inline uint32_t input_steps(const ernn_context *run, uint32_t position) {
+  return run->views[run->op->inputs[position]].steps;
+}
+
+static inline uint32_t output_steps(const ernn_context *run) { return run->views[run->op->outputs[0]].steps; }
+
+static inline uint32_t input_width(const ernn_context *run, uint32_t position) {
+  return edge_of(run, run->op->inputs[position])->width;
+}
+
+static inline uint32_t output_width(const ernn_context *run) {
+  return edge_of(run, run->op->outputs[0])->width;
+}
+
+static inline const float *vector_of(const ernn_context *run, uint32_t argument) {
+  return (const float *)ernn_constant_data(run->model, run->op->arguments[argument]);
+}
+
+static inline float float_argument(const ernn_context *run, uint32_t argument) {
+  return ernn_float_of(run->op->arguments[argument]);
+}
+
+static inline float larger(float a, float b) { return a > b ? a : b; }
+static inline float smaller(float a, float b) { return a < b ? a : b; }
+
+/* Steps that a window reaches over, and rows that it is padded with: those in front, and all. */
+static inline uint32_t window_span(uint32_t window, uint32_t dilation) {
+  return (window - 1) * dilation + 1;
+}
+
+uint32_t ernn_padding_left(uint32_t steps, uint32_t span, uint32_t stride, uint32_t padding,
+                           uint32_t *total);
+
+/* First step and number of steps of SLICE_STEPS. */
+uint32_t ernn_slice_steps(const ernn_op *op, uint32_t steps, uint32_t *first);
+
+/* Where a convolution's geometry begins among its arguments: window, stride, dilation, padding. */
+static inline const uint32_t *window_of(const ernn_op *op) {
+  return op->arguments + (op->kind == ERNN_OP_QCONV ? ERNN_QCONV_WINDOW : ERNN_CONV_WINDOW);
+}
+
+enum { WINDOW = 0, STRIDE = 1, DILATION = 2, PADDING = 3 };
+
+static inline uint32_t conv_span(const ernn_op *op) {
+  return window_span(window_of(op)[WINDOW], window_of(op)[DILATION]);
+}
+
+/* Output rows that a dense layer or convolution computes at a time when it needs a copy. */
+enum { ERNN_BLOCK = 16 };
+
+/* What a recurrent layer keeps, followed by h and c (float32, or int16 in integer layers). */
+typedef struct ernn_rnn_state {
+  uint32_t seen;    /* a valid step has been */
+  uint32_t skipped; /* the last step was masked */
+  uint32_t unused[14];
+} ernn_rnn_state;
+
+static inline uint32_t chunk_of(uint32_t steps) {
+  return steps < ERNN_CHUNK_STEPS ? steps : ERNN_CHUNK_STEPS;
+}
+
+static inline int is_integer_op(const ernn_op *op) {
+  return op->kind == ERNN_OP_QDENSE || op->kind == ERNN_OP_QCONV || op->kind >= ERNN_OP_QGRU;
+}
+
+static inline uint32_t rnn_flags(const ernn_op *op) {
+  return op->arguments[is_integer_op(op) ? ERNN_QRNN_FLAGS : ERNN_RNN_FLAGS];
+}
+
+/* Numbers of a row that integer products read: a multiple of 4. */
+static inline uint32_t quad_padded(uint32_t count) { return (count + 3) & ~3u; }
+
+/* ---- Memory that layers need while they run: offsets of its parts, and all of it ---- */
+
+typedef struct ernn_linear_parts {
+  size_t integers; /* the padded input as integers; the input itself is at 0 */
+  size_t gathered; /* windows of a dilated convolution, ERNN_BLOCK at a time */
+  size_t sums;     /* ERNN_BLOCK rows, padded columns included */
+  size_t bytes;
+} ernn_linear_parts;
+
+/* Of Dense and convolutions over `rows` input rows, padding included. */
+ernn_linear_parts ernn_linear_scratch(const ernn_op *op, const ernn_constant *kernel, uint32_t rows,
+                                      uint32_t width);
+
+typedef struct ernn_rnn_parts {
+  size_t integers;  /* the inputs of a chunk as integers */
+  size_t projected; /* their products [chunk][columns] */
+  size_t product;   /* the recurrent product [columns] */
+  size_t reset;     /* GRU without reset_after: r * h, and its product */
+  size_t candidate;
+  size_t fed; /* what the recurrent product takes, as bytes */
+  size_t bytes;
+} ernn_rnn_parts;
+
+ernn_rnn_parts ernn_rnn_scratch(const ernn_op *op, uint32_t steps, uint32_t width, uint32_t units,
+                                uint32_t columns);
+
+/* ---- Layers ---- */
+
+/* In place; `arguments`: kind, alpha, beta, max_value. */
+void ernn_activate(const ernn_kernels *kernels, const uint32_t *arguments, float *x, uint32_t rows,
+                   uint32_t width);
+
+/* Reads a float row of `width` numbers as integers, of 8 bits (bytes q + 128) or 16, and pads it
+ * with zeros to `padded`: docs/integer-arithmetic.md, section 3.  `reading`: four arguments. */
+void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint32_t padded,
+                   void *out);
+
+ernn_status ernn_run_embedding(const ernn_context *run);
+void ernn_run_dense(const ernn_context *run);
+void ernn_run_conv(const ernn_context *run);
+void ernn_run_depthwise(const ernn_context *run);
+void ernn_run_elements(const ernn_context *run);
+void ernn_run_pool(const ernn_context *run);
+void ernn_run_shaping(const ernn_context *run);
+void ernn_run_recurrent(const ernn_context *run);
+
+#endif

@@ -1,0 +1,343 @@
+/* kernels_avx512vnni.c: x86 with AVX-512 and VNNI (Intel from 2019, AMD from 2022).
+ *
+ * VNNI multiplies and adds in one instruction and does not saturate.  Its latency of five cycles
+ * needs ten sums in flight: a lone row therefore adds up every fourth group of rows apart, which
+ * exact integers allow. */
+
+#include "ernn_kernels.h"
+
+#ifdef ERNN_HAS_X86
+
+#include <immintrin.h>
+
+#include "ernn_fixed_point.h"
+#include "kernels_x86.h"
+
+#define AVX512 ERNN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")
+
+/* ---- float32 ---- */
+
+/* Sixteen weights as float32. */
+AVX512 ERNN_INLINE __m512 load_weights(const void *weights, size_t index, uint32_t type) {
+  if (type == ERNN_MATRIX_F32) return _mm512_loadu_ps((const float *)weights + index);
+  if (type == ERNN_MATRIX_F16) {
+    const void *halves = (const uint16_t *)weights + index;
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
+  }
+  const void *bytes = (const int8_t *)weights + index;
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)bytes)));
+}
+
+/* `m` rows of x times `n` tiles; as in kernels_avx2.c. */
+AVX512 ERNN_INLINE void f32_block(const float *x, size_t x_stride, const ernn_matrix *matrix,
+                                  size_t first, uint32_t type, size_t column, const float *bias,
+                                  float *out, size_t out_stride, const int m, const int n) {
+  __m512 sums[16];
+  ERNN_UNROLL
+  for (int i = 0; i < m * n; i++) sums[i] = _mm512_setzero_ps();
+  for (uint32_t k = 0; k < matrix->rows; k++, first += 16 * (size_t)n) {
+    ERNN_UNROLL
+    for (int j = 0; j < n; j++) {
+      __m512 w = load_weights(matrix->panels, first + 16 * (size_t)j, type);
+      ERNN_UNROLL
+      for (int i = 0; i < m; i++) {
+        __m512 value = _mm512_set1_ps(x[(size_t)i * x_stride + k]);
+        sums[i * n + j] = _mm512_fmadd_ps(value, w, sums[i * n + j]);
+      }
+    }
+  }
+  ERNN_UNROLL
+  for (int i = 0; i < m; i++) {
+    ERNN_UNROLL
+    for (int j = 0; j < n; j++) {
+      size_t at = column + 16 * (size_t)j;
+      __m512 sum = sums[i * n + j];
+      if (type == ERNN_MATRIX_S8) sum = _mm512_mul_ps(sum, _mm512_loadu_ps(matrix->scales + at));
+      if (bias) sum = _mm512_add_ps(sum, _mm512_loadu_ps(bias + at));
+      _mm512_storeu_ps(out + (size_t)i * out_stride + at, sum);
+    }
+  }
+}
+
+AVX512 ERNN_INLINE void f32_columns(const float *x, size_t x_stride, uint32_t rows,
+                                    const ernn_matrix *matrix, size_t first, uint32_t type,
+                                    size_t column, const float *bias, float *out,
+                                    size_t out_stride, const int n) {
+  uint32_t row = 0;
+  for (; row + 4 <= rows; row += 4) {
+    f32_block(x + row * x_stride, x_stride, matrix, first, type, column, bias,
+              out + row * out_stride, out_stride, 4, n);
+  }
+  for (; row < rows; row++) {
+    f32_block(x + row * x_stride, x_stride, matrix, first, type, column, bias,
+              out + row * out_stride, out_stride, 1, n);
+  }
+}
+
+AVX512 ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t rows,
+                                    const ernn_matrix *matrix, uint32_t type, const float *bias,
+                                    float *out, size_t out_stride) {
+  uint32_t tiles = matrix->columns / ERNN_TILE;
+  for (uint32_t panel = 0; panel < tiles; panel += matrix->tiles) {
+    uint32_t taken = tiles - panel < matrix->tiles ? tiles - panel : matrix->tiles;
+    size_t column = (size_t)panel * ERNN_TILE, first = column * matrix->rows;
+    switch (taken) {
+      case 1:
+        f32_columns(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 1);
+        break;
+      case 2:
+        f32_columns(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 2);
+        break;
+      case 3:
+        f32_columns(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 3);
+        break;
+      default:
+        f32_columns(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 4);
+    }
+  }
+}
+
+AVX512 static void f32_gemm__avx512vnni(const float *x, size_t x_stride, uint32_t rows,
+                                        const ernn_matrix *matrix, const float *bias, float *out,
+                                        size_t out_stride) {
+  switch (matrix->type) {
+    case ERNN_MATRIX_F32:
+      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F32, bias, out, out_stride);
+      break;
+    case ERNN_MATRIX_F16:
+      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F16, bias, out, out_stride);
+      break;
+    default: f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_S8, bias, out, out_stride);
+  }
+}
+
+/* ---- Integers: the specification is docs/integer-arithmetic.md ---- */
+
+AVX512 ERNN_INLINE __m512i load_bytes(const void *bytes) { return _mm512_loadu_si512(bytes); }
+
+AVX512 ERNN_INLINE __m512i broadcast_quad(const uint8_t *x) {
+  int32_t quad;
+  __builtin_memcpy(&quad, x, sizeof quad);
+  return _mm512_set1_epi32(quad);
+}
+
+AVX512 ERNN_INLINE __m512i broadcast_words(const int16_t *x) {
+  int64_t quad;
+  __builtin_memcpy(&quad, x, sizeof quad);
+  return _mm512_set1_epi64(quad);
+}
+
+/* What becomes of a tile's sums (in the order of lanes): Q4.11 or float32. */
+AVX512 ERNN_INLINE void finish_tile(__m512i sums, const ernn_product *product, size_t column,
+                                    void *out, size_t at, const int to_float) {
+  if (to_float) {
+    __m512 scale = _mm512_loadu_ps(product->output_scale + column);
+    __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale);
+    _mm512_storeu_ps((float *)out + at, _mm512_shuffle_f32x4(scaled, scaled, 0xD8));
+  } else {
+    const void *multiplier = product->multiplier + column;
+    __m512i shifted = _mm512_srav_epi32(sums, load_bytes(product->shift + column));
+    __m256i narrow = _mm256_permute4x64_epi64(_mm512_cvtsepi32_epi16(shifted), 0xD8);
+    narrow = _mm256_mulhrs_epi16(narrow, _mm256_loadu_si256((const __m256i *)multiplier));
+    _mm256_storeu_si256((__m256i *)(void *)((int16_t *)out + at), narrow);
+  }
+}
+
+/* `m` rows of bytes times `n` tiles, sums of every `apart`-th quad kept apart. */
+AVX512 ERNN_INLINE void u8_block(const uint8_t *x, size_t x_stride, uint32_t quads,
+                                 const int8_t *weights, const ernn_product *product, size_t column,
+                                 void *out, size_t out_stride, const int to_float, const int m,
+                                 const int n, const int apart) {
+  __m512i sums[16];
+  ERNN_UNROLL
+  for (int i = 0; i < m * n * apart; i++) sums[i] = _mm512_setzero_si512();
+  uint32_t quad = 0;
+  for (; quad + (uint32_t)apart <= quads; quad += (uint32_t)apart) {
+    ERNN_UNROLL
+    for (int a = 0; a < apart; a++, weights += 64 * n, x += 4) {
+      ERNN_UNROLL
+      for (int j = 0; j < n; j++) {
+        __m512i w = load_bytes(weights + 64 * j);
+        ERNN_UNROLL
+        for (int i = 0; i < m; i++) {
+          __m512i *sum = &sums[(a * m + i) * n + j];
+          *sum = _mm512_dpbusd_epi32(*sum, broadcast_quad(x + (size_t)i * x_stride), w);
+        }
+      }
+    }
+  }
+  for (; quad < quads; quad++, weights += 64 * n, x += 4) {
+    ERNN_UNROLL
+    for (int j = 0; j < n; j++) {
+      __m512i w = load_bytes(weights + 64 * j);
+      ERNN_UNROLL
+      for (int i = 0; i < m; i++) {
+        __m512i *sum = &sums[i * n + j];
+        *sum = _mm512_dpbusd_epi32(*sum, broadcast_quad(x + (size_t)i * x_stride), w);
+      }
+    }
+  }
+  ERNN_UNROLL
+  for (int i = 0; i < m; i++) {
+    ERNN_UNROLL
+    for (int j = 0; j < n; j++) {
+      size_t at = column + 16 * (size_t)j;
+      __m512i sum = _mm512_add_epi32(sums[i * n + j], load_bytes(product->unsigned_bias + at));
+      ERNN_UNROLL
+      for (int a = 1; a < apart; a++) sum = _mm512_add_epi32(sum, sums[(a * m + i) * n + j]);
+      finish_tile(sum, product, at, out, (size_t)i * out_stride + at, to_float);
+    }
+  }
+}
+
+AVX512 ERNN_INLINE void u8_columns(const uint8_t *x, size_t x_stride, uint32_t rows,
+                                   const int8_t *weights, const ernn_product *product,
+                                   size_t column, uint8_t *out, size_t out_stride,
+                                   const int to_float, const int n) {
+  const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
+  uint32_t quads = (product->rows + 3) / 4, row = 0;
+  for (; row + 4 <= rows; row += 4) {
+    u8_block(x + row * x_stride, x_stride, quads, weights, product, column,
+             out + row * out_stride * element, out_stride, to_float, 4, n, 1);
+  }
+  for (; row < rows; row++) {
+    u8_block(x + row * x_stride, x_stride, quads, weights, product, column,
+             out + row * out_stride * element, out_stride, to_float, 1, n, 4);
+  }
+}
+
+AVX512 ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
+                                const ernn_product *product, void *out, size_t out_stride,
+                                const int to_float) {
+  uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
+  for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
+    uint32_t taken = tiles - panel < product->tiles ? tiles - panel : product->tiles;
+    const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
+    size_t column = (size_t)panel * ERNN_TILE;
+    switch (taken) {
+      case 1: u8_columns(x, x_stride, rows, weights, product, column, out, out_stride, to_float, 1);
+        break;
+      case 2: u8_columns(x, x_stride, rows, weights, product, column, out, out_stride, to_float, 2);
+        break;
+      case 3: u8_columns(x, x_stride, rows, weights, product, column, out, out_stride, to_float, 3);
+        break;
+      default:
+        u8_columns(x, x_stride, rows, weights, product, column, out, out_stride, to_float, 4);
+    }
+  }
+}
+
+/* Adds neighbouring lanes of two vectors: 32 half sums become 16 sums. */
+AVX512 ERNN_INLINE __m512i add_pairs(__m512i first, __m512i second) {
+  const __m512i even =
+      _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+  return _mm512_add_epi32(_mm512_permutex2var_epi32(first, even, second),
+                          _mm512_permutex2var_epi32(first, odd, second));
+}
+
+/* `m` rows of 16-bit numbers times one tile; weights are widened on the way. */
+AVX512 ERNN_INLINE void s16_block(const int16_t *x, size_t x_stride, uint32_t quads,
+                                  const int8_t *weights, size_t stride,
+                                  const ernn_product *product, size_t column, void *out,
+                                  size_t out_stride, const int to_float, const int m,
+                                  const int apart) {
+  __m512i sums[8];
+  ERNN_UNROLL
+  for (int i = 0; i < 2 * m * apart; i++) sums[i] = _mm512_setzero_si512();
+  uint32_t quad = 0;
+  for (; quad < quads; quad += (uint32_t)apart) {
+    ERNN_UNROLL
+    for (int a = 0; a < apart; a++) {
+      if (a > 0 && quad + (uint32_t)a >= quads) break;
+      ERNN_UNROLL
+      for (int j = 0; j < 2; j++) {
+        const void *eight_columns = weights + 32 * j;
+        __m512i w = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)eight_columns));
+        ERNN_UNROLL
+        for (int i = 0; i < m; i++) {
+          __m512i *sum = &sums[(a * m + i) * 2 + j];
+          *sum = _mm512_dpwssd_epi32(*sum, broadcast_words(x + (size_t)i * x_stride), w);
+        }
+      }
+      weights += stride;
+      x += 4;
+    }
+  }
+  ERNN_UNROLL
+  for (int i = 0; i < m; i++) {
+    __m512i first = sums[2 * i], second = sums[2 * i + 1];
+    ERNN_UNROLL
+    for (int a = 1; a < apart; a++) {
+      first = _mm512_add_epi32(first, sums[(a * m + i) * 2]);
+      second = _mm512_add_epi32(second, sums[(a * m + i) * 2 + 1]);
+    }
+    __m512i sum = _mm512_add_epi32(add_pairs(first, second), load_bytes(product->bias + column));
+    finish_tile(sum, product, column, out, (size_t)i * out_stride + column, to_float);
+  }
+}
+
+AVX512 ERNN_INLINE void s16_gemm(const int16_t *x, size_t x_stride, uint32_t rows,
+                                 const ernn_product *product, uint8_t *out, size_t out_stride,
+                                 const int to_float) {
+  const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
+  uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
+  for (uint32_t tile = 0; tile < tiles; tile++) {
+    uint32_t panel = tile / product->tiles * product->tiles;
+    uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;
+    size_t stride = (size_t)in_panel * 64, column = (size_t)tile * ERNN_TILE;
+    const int8_t *weights = product->panels + (size_t)panel * 64 * quads + (tile - panel) * 64;
+    uint32_t row = 0;
+    for (; row + 4 <= rows; row += 4) {
+      s16_block(x + row * x_stride, x_stride, quads, weights, stride, product, column,
+                out + row * out_stride * element, out_stride, to_float, 4, 1);
+    }
+    for (; row < rows; row++) {
+      s16_block(x + row * x_stride, x_stride, quads, weights, stride, product, column,
+                out + row * out_stride * element, out_stride, to_float, 1, 4);
+    }
+  }
+}
+
+AVX512 static void u8_product__avx512vnni(const uint8_t *x, size_t x_stride, uint32_t rows,
+                                          const ernn_product *product, int16_t *out,
+                                          size_t out_stride) {
+  u8_gemm(x, x_stride, rows, product, out, out_stride, 0);
+}
+
+AVX512 static void u8_sums__avx512vnni(const uint8_t *x, size_t x_stride, uint32_t rows,
+                                       const ernn_product *product, float *out,
+                                       size_t out_stride) {
+  u8_gemm(x, x_stride, rows, product, out, out_stride, 1);
+}
+
+AVX512 static void s16_product__avx512vnni(const int16_t *x, size_t x_stride, uint32_t rows,
+                                           const ernn_product *product, int16_t *out,
+                                           size_t out_stride) {
+  s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
+}
+
+AVX512 static void s16_sums__avx512vnni(const int16_t *x, size_t x_stride, uint32_t rows,
+                                        const ernn_product *product, float *out,
+                                        size_t out_stride) {
+  s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
+}
+
+const ernn_kernels ernn_kernels_avx512vnni = {
+    .isa = ERNN_ISA_AVX512VNNI,
+    .f32_gemm = f32_gemm__avx512vnni,
+    .f32_gru = f32_gru__avx2,
+    .f32_lstm = f32_lstm__avx2,
+    .f32_sigmoid = f32_sigmoid__avx2,
+    .f32_tanh = f32_tanh__avx2,
+    .u8_product = u8_product__avx512vnni,
+    .s16_product = s16_product__avx512vnni,
+    .u8_sums = u8_sums__avx512vnni,
+    .s16_sums = s16_sums__avx512vnni,
+    .s16_gru = s16_gru__avx2,
+    .s16_lstm = s16_lstm__avx2,
+};
+
+#else
+typedef int ernn_no_avx512vnni; /* C99 wants something in every file */
+#endif

@@ -1,0 +1,14 @@
+/* kernels_x86.h: AVX2 kernels that the table of AVX-512 uses too. */
+#ifndef KERNELS_X86_H
+#define KERNELS_X86_H
+
+#include "ernn_kernels.h"
+
+ernn_f32_gru f32_gru__avx2;
+ernn_f32_lstm f32_lstm__avx2;
+ernn_f32_map f32_sigmoid__avx2;
+ernn_f32_map f32_tanh__avx2;
+ernn_s16_gru s16_gru__avx2;
+ernn_s16_lstm s16_lstm__avx2;
+
+#endif

@@ -1,0 +1,65 @@
+"""Every layer and option that the back end accepts, in float, on every instruction set."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from edgernn import reference, streaming
+from edgernn.errors import UnsupportedLayer
+from edgernn.export.cases import Case, make_cases
+from edgernn.export.features import Feature, features
+from edgernn.export.native import lower
+from edgernn.export.quantize import quantize
+from edgernn.export.verify import relative_error
+from edgernn.graph import AnyArray, Graph
+from edgernn.runtime import Model, available_isas
+from edgernn.scheme import Scheme
+
+TOLERANCE = 1e-5
+
+#: Layers that the runtime does not have, options that it cannot express; all else must work.
+REFUSED = ("softmax", "Softmax(axis=1)", "Permute", "TimeDistributed", "Dot", "Attention")
+
+
+def named(feature: Feature) -> str:
+    return f"{feature.section}: {feature.keras}"
+
+
+def expected_of(graph: Graph, case: Case) -> dict[str, AnyArray]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # exponential cells overflow, and should here too
+        return reference.run(graph, case.inputs)
+
+
+def assert_agrees(graph: Graph, isa: str) -> None:
+    model = Model(lower(graph, metadata={}).content, isa=isa)
+    for case in make_cases(graph):
+        actual = model.run(case.inputs)
+        for name, wanted in expected_of(graph, case).items():
+            assert actual[name].dtype == wanted.dtype
+            np.testing.assert_array_equal(np.isnan(actual[name]), np.isnan(wanted))
+            error = relative_error(np.nan_to_num(actual[name]), np.nan_to_num(wanted))
+            assert error <= TOLERANCE, f"{name} is off by {error:.1e} for {case.name}"
+
+
+@pytest.mark.parametrize("feature", list(features()), ids=named)
+def test_a_layer_agrees_with_the_reference_or_is_refused(feature: Feature) -> None:
+    graph = streaming.expose_states(feature.graph)
+    try:
+        lower(graph, metadata={})
+    except UnsupportedLayer:
+        assert any(word in feature.keras for word in REFUSED), f"{feature.keras} was refused"
+        return
+    for isa in available_isas():
+        assert_agrees(graph, isa)
+
+
+@pytest.mark.parametrize("scheme", [Scheme.FLOAT16, Scheme.DYNAMIC])
+@pytest.mark.parametrize("isa", available_isas())
+def test_stored_halves_and_bytes_are_computed_in_float(isa: str, scheme: Scheme) -> None:
+    for feature in features():
+        if feature.section == "Recurrent layers" or "Dense" in feature.keras:
+            assert_agrees(quantize(streaming.expose_states(feature.graph), None, scheme), isa)

@@ -1,0 +1,118 @@
+"""Damaged and hostile files end in an error, never in a crash or in memory that is not theirs."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgernn.errors import DataError, ModelFileError
+from edgernn.export.native import lower
+from edgernn.export.native.records import HEADER_BYTES
+from edgernn.graph import Conv1D, Dense, Padding
+from edgernn.runtime import Model
+from tests.edgernn.runtime.models import (
+    cell,
+    graph_of,
+    numbers,
+    random_recurrent_plan,
+    with_plans,
+)
+
+
+def _content() -> bytes:
+    rng = np.random.default_rng(0)
+    conv = Conv1D(
+        name="conv",
+        input="x",
+        output="k",
+        kernel=numbers(rng, 2, 3, 5),
+        bias=None,
+        padding=Padding.SAME,
+    )
+    lstm = cell("lstm", rng, units=9, features=5, name="lstm", input="k", return_sequences=True)
+    gru = cell("gru", rng, units=7, features=9, name="gru", input="lstm.y")
+    dense = Dense(name="d", input="gru.y", output="s", kernel=numbers(rng, 7, 3), bias=None)
+    graph = graph_of(conv, lstm, gru, dense, features=3)
+    plan = random_recurrent_plan(lstm, rng, bits=16, state_bits=8)
+    return lower(with_plans(graph, lstm=plan), metadata={"labels": '["a"]'}).content
+
+
+CONTENT = _content()
+X = np.ones((1, 6, 3), np.float32)
+
+
+def with_checksum(content: bytes) -> bytes:
+    """As whoever makes a hostile file would write it."""
+    return content[:12] + struct.pack("<I", zlib.crc32(content[16:])) + content[16:]
+
+
+def use(content: bytes) -> None:
+    """Opens and runs; the errors of the library are fine, all else is not."""
+    try:
+        model = Model(content, isa="portable")
+        model.run({port.name: X for port in model.inputs})
+    except (ModelFileError, DataError, ValueError, TypeError, UnicodeDecodeError):
+        return
+
+
+def test_the_file_itself_is_fine() -> None:
+    assert Model(CONTENT)(X).shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("position", "replacement", "match"),
+    [
+        (0, b"GGUF", "not an .ernn file"),
+        (0, b"NNRE", "high byte first"),
+        (4, struct.pack("<I", 99), "format version"),
+        (8, struct.pack("<I", 12), "shorter or longer"),
+        (200, b"\xff", "checksum"),
+    ],
+)
+def test_a_damaged_file_is_named_so(position: int, replacement: bytes, match: str) -> None:
+    content = bytearray(CONTENT)
+    content[position : position + len(replacement)] = replacement
+    with pytest.raises(ModelFileError, match=match):
+        Model(bytes(content))
+
+
+@pytest.mark.parametrize("length", [0, 3, 16, 127, 128, 700, len(CONTENT) - 1])
+def test_a_cut_file_is_refused(length: int) -> None:
+    with pytest.raises(ModelFileError):
+        Model(CONTENT[:length])
+
+
+def test_an_unknown_feature_is_refused() -> None:
+    content = bytearray(CONTENT)
+    content[16] |= 0x80
+    with pytest.raises(ModelFileError, match="feature"):
+        Model(with_checksum(bytes(content)))
+
+
+# The records, where every word means something.
+_RECORDS = st.integers(16, min(len(CONTENT), HEADER_BYTES + 1400) // 4 * 4 - 1)
+_WORDS = st.one_of(
+    st.sampled_from([0, 1, 2, 3, 15, 16, 64, 2**16, 2**24, 2**31 - 1, 2**31, 2**32 - 1]),
+    st.integers(0, 2**32 - 1),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(changes=st.lists(st.tuples(_RECORDS, _WORDS), min_size=1, max_size=4))
+def test_changed_words_never_crash(changes: list[tuple[int, int]]) -> None:
+    content = bytearray(CONTENT)
+    for position, word in changes:
+        content[position // 4 * 4 : position // 4 * 4 + 4] = struct.pack("<I", word)
+    use(with_checksum(bytes(content)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(tail=st.binary(max_size=300))
+def test_any_bytes_behind_the_magic_never_crash(tail: bytes) -> None:
+    content = b"ERNN" + struct.pack("<II", 1, 16 + len(tail)) + b"\0\0\0\0" + tail
+    use(with_checksum(content))
