@@ -16,13 +16,13 @@ def windowed(layer: Conv1D | Pool1D, stepper: Stepper) -> None:
     if layer.stride != 1:
         stepper.refuse(
             layer,
-            f"takes every {layer.stride}th step, so that some calls would have no answer",
+            f"takes one step of {layer.stride}, so that some calls would have no answer",
             "Use strides=1, or export the whole model without --streaming",
         )
     if layer.padding is Padding.SAME and span > 1:
         stepper.refuse(
             layer,
-            f"looks {span // 2} steps ahead (padding 'same')",
+            f"looks ahead (steps: {span // 2}; padding 'same')",
             "Train it with padding='causal', or export the whole model without --streaming",
         )
     before = stepper.times[layer.input]

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from edgernn import reference
 from edgernn.errors import UnsupportedLayer
+from edgernn.export.calibrate import calibrate
 from edgernn.export.onnx import lower
+from edgernn.export.quantize import quantize
 from edgernn.graph import (
     RELU,
     SOFTMAX,
@@ -53,6 +55,7 @@ from edgernn.graph import (
     Upsample1D,
     ZeroPad1D,
 )
+from edgernn.scheme import Scheme
 from edgernn.streaming import expose_states, to_streaming, warm_up_steps
 from tests.export.onnx import agreement
 from tests.export.onnx.models import (
@@ -445,3 +448,12 @@ def test_states_do_not_take_the_names_of_others() -> None:
 def test_a_model_without_stateful_layers_is_left_as_it_is() -> None:
     graph = graph_of(sequence(), AnyNotEqual(name="m", input="x", output="m"), cell(Gru))
     assert expose_states(graph).layers == graph.layers
+
+
+def test_integer_parameters_stay_with_their_layers() -> None:
+    graph = graph_of(sequence(), cell(Gru, "gru", stateful=True))
+    inputs = {"x": numbers(16, 20, FEATURES)}
+    small = quantize(graph, calibrate(graph, inputs), Scheme.INT8)
+    for converted in (to_streaming(small), expose_states(small)):
+        assert converted.quantization is not None
+        assert set(converted.quantization.plans) == {"gru"}
