@@ -7,7 +7,7 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: help setup demo test lint bench check-readme clean
+.PHONY: help setup system demo test lint bench check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -24,10 +24,13 @@ $(VENV_214)/.installed: Makefile
 	$(VENV_214)/bin/python -m pip install --quiet tflite-runtime==2.14.0 'numpy==1.26.4'
 	touch $@
 
+system: ## install the Debian packages that tests need (or print the command)
+	PYTHON=$(PYTHON) .ci/system
+
 demo: setup ## train on spoken digits, export, profile here, show the table (demo/report.md)
 	$(BIN)/edgernn demo -o demo
 
-test: setup $(VENV_214)/.installed ## every test
+test: system setup $(VENV_214)/.installed ## every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: setup ## format, lint and types

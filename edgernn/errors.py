@@ -76,12 +76,6 @@ class DeviceError(EdgernnError):
     code = 10
 
 
-class BudgetExceeded(EdgernnError):
-    """A figure is over its budget."""
-
-    code = 11
-
-
 class CalibrationError(EdgernnError):
     """Quantization lacks calibration data, or they do not fit."""
 
@@ -105,7 +99,6 @@ EXIT_CODES: dict[int, type[EdgernnError]] = {
         VerificationError,
         MissingRuntime,
         DeviceError,
-        BudgetExceeded,
         CalibrationError,
         IncomparableRuns,
     )
