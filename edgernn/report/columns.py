@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 from edgernn.report.rows import Row
@@ -20,22 +19,14 @@ from edgernn.report.units import (
 from edgernn.stats import Interval
 
 
-class Group(Enum):
-    """A terminal that is too narrow for all gets a table for each."""
-
-    NAME = "name"  # in every table
-    COST = "cost"
-    WORTH = "worth"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A title (with its unit) and how a row's figure is written."""
 
     title: str
-    group: Group
     text: Callable[[Row], str]
     number: bool = True
+    names_row: bool = False  # repeated where a table is cut into several
 
 
 def _interval(row: Row) -> str:
@@ -67,29 +58,29 @@ def _duty(row: Row) -> str:
 
 
 COLUMNS: Final = (
-    Column(title="device", group=Group.NAME, text=lambda r: r.device, number=False),
-    Column(title="model", group=Group.NAME, text=_model, number=False),
-    Column(title="back end", group=Group.NAME, text=lambda r: r.backend, number=False),
-    Column(title="scheme", group=Group.NAME, text=_scheme, number=False),
-    Column(title="file", group=Group.COST, text=lambda r: file_size(r.file_bytes)),
-    Column(title="parameters", group=Group.COST, text=lambda r: count(r.parameters)),
-    Column(title="load ms", group=Group.COST, text=lambda r: significant(r.load_ms)),
-    Column(title="first ms", group=Group.COST, text=lambda r: significant(r.first_call_ms)),
-    Column(title="p50 ms", group=Group.COST, text=lambda r: significant(r.p50_ms)),
-    Column(title="p95 ms", group=Group.COST, text=lambda r: significant(r.p95_ms)),
-    Column(title="p99 ms", group=Group.COST, text=lambda r: significant(r.p99_ms)),
-    Column(title="paced p50 ms", group=Group.COST, text=lambda r: significant(r.paced_p50_ms)),
-    Column(title="paced p99 ms", group=Group.COST, text=lambda r: significant(r.paced_p99_ms)),
-    Column(title="missed", group=Group.COST, text=lambda r: count(r.deadlines_missed)),
-    Column(title="duty", group=Group.COST, text=_duty),
-    Column(title="peak RSS", group=Group.COST, text=lambda r: file_size(r.peak_rss_bytes)),
-    Column(title="of it model", group=Group.COST, text=lambda r: file_size(r.rss_of_model_bytes)),
-    Column(title="score", group=Group.WORTH, text=_score),
-    Column(title="95 % interval", group=Group.WORTH, text=_interval),
-    Column(title="agreement", group=Group.WORTH, text=lambda r: percent(r.agreement)),
-    Column(title="training", group=Group.WORTH, text=lambda r: seconds(r.training_s)),
-    Column(title="best epoch", group=Group.WORTH, text=lambda r: count(r.epochs_to_best)),
-    Column(title="verification", group=Group.WORTH, text=_verification, number=False),
+    Column(title="device", text=lambda r: r.device, number=False, names_row=True),
+    Column(title="model", text=_model, number=False, names_row=True),
+    Column(title="back end", text=lambda r: r.backend, number=False, names_row=True),
+    Column(title="scheme", text=_scheme, number=False, names_row=True),
+    Column(title="file", text=lambda r: file_size(r.file_bytes)),
+    Column(title="parameters", text=lambda r: count(r.parameters)),
+    Column(title="load ms", text=lambda r: significant(r.load_ms)),
+    Column(title="first ms", text=lambda r: significant(r.first_call_ms)),
+    Column(title="p50 ms", text=lambda r: significant(r.p50_ms)),
+    Column(title="p95 ms", text=lambda r: significant(r.p95_ms)),
+    Column(title="p99 ms", text=lambda r: significant(r.p99_ms)),
+    Column(title="paced p50 ms", text=lambda r: significant(r.paced_p50_ms)),
+    Column(title="paced p99 ms", text=lambda r: significant(r.paced_p99_ms)),
+    Column(title="missed", text=lambda r: count(r.deadlines_missed)),
+    Column(title="duty", text=_duty),
+    Column(title="peak RSS", text=lambda r: file_size(r.peak_rss_bytes)),
+    Column(title="of it model", text=lambda r: file_size(r.rss_of_model_bytes)),
+    Column(title="score", text=_score),
+    Column(title="95 % interval", text=_interval),
+    Column(title="agreement", text=lambda r: percent(r.agreement)),
+    Column(title="training", text=lambda r: seconds(r.training_s)),
+    Column(title="best epoch", text=lambda r: count(r.epochs_to_best)),
+    Column(title="verification", text=_verification, number=False),
 )
 
 

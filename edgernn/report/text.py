@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgernn.judgement import shared_cautions
-from edgernn.report.columns import Column, Group, baseline_lines, named, shown_columns
+from edgernn.report.columns import Column, baseline_lines, named, shown_columns
 from edgernn.report.conditions import conditions_line
 from edgernn.report.report import Report
 from edgernn.report.rows import Row, rows_of
@@ -38,16 +38,23 @@ def print_report(report: Report, console: Console) -> None:
 
 
 def _tables(rows: Sequence[Row], console: Console) -> Iterator[Table]:
-    """One table where it fits, else one for what the artefacts cost and one for their worth."""
+    """One table where it fits, else several, each with the names of its rows."""
     columns = shown_columns(rows)
-    whole = _table(rows, columns)
-    if console.measure(whole).maximum <= console.width:
-        yield whole
-        return
-    for group in (Group.COST, Group.WORTH):
-        part = [column for column in columns if column.group in (Group.NAME, group)]
-        if any(column.group is group for column in part):
-            yield _table(rows, part)
+    names = [column for column in columns if column.names_row]
+    part: list[Column] = []
+    for column in columns:
+        if column.names_row:
+            continue
+        wider = _table(rows, [*names, *part, column])
+        if (
+            part
+            and console.measure(wider, options=console.options.update(width=UNLIMITED)).maximum
+            > console.width
+        ):
+            yield _table(rows, [*names, *part])
+            part = []
+        part.append(column)
+    yield _table(rows, [*names, *part])
 
 
 def _table(rows: Sequence[Row], columns: Sequence[Column]) -> Table:

@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from edgernn.accuracy import Predictions
 from edgernn.devices.fake import FakeModel
@@ -20,7 +21,7 @@ from edgernn.report.markdown import as_markdown
 from edgernn.report.report import Reference
 from edgernn.report.rows import rows_of
 from edgernn.report.sentences import listed, sentences
-from edgernn.report.text import as_text
+from edgernn.report.text import as_text, print_report
 from edgernn.tasks.samples import Baselines
 from tests.edgernn.report import reports
 
@@ -243,3 +244,25 @@ def test_agreement_is_with_the_original_model_where_it_is_known(report):
     original = Predictions(classes=(*classes[:-1], 7))
     known = report.with_reference(Reference(source_sha256="gru", predictions=original))
     assert [row.agreement for row in rows_of(known)] == [0.999, None, 0.999]
+
+
+def test_a_narrow_terminal_gets_several_tables_each_with_the_names_of_its_rows(report):
+    out = io.StringIO()
+    print_report(report, Console(file=out, width=80))
+    lines = out.getvalue().splitlines()
+    titles = [line for line in lines if line.startswith("model")]
+    assert len(titles) == 4
+    assert all("back end   scheme" in title for title in titles)
+    shown = " ".join(titles)
+    wide = as_text(report).splitlines()[0].split()
+    assert [word for word in wide if word not in shown.split()] == []
+    rows = [line for line in lines if line.startswith(("gru ", "lstm "))]
+    assert len(rows) == 3 * 4
+    assert max(map(len, rows)) <= 80
+    assert "…" not in "".join(rows)
+
+
+def test_a_wide_terminal_gets_one_table(report):
+    out = io.StringIO()
+    print_report(report, Console(file=out, width=300))
+    assert sum(line.startswith("model") for line in out.getvalue().splitlines()) == 1
