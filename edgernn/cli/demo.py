@@ -28,8 +28,15 @@ CELLS: Final = ("gru", "lstm")
 )
 @click.option("--units", type=click.IntRange(1, 1024), default=128, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 1000),
+    default=5,
+    show_default=True,
+    help="Fresh processes for each artefact, as in `edgernn profile`.",
+)
 @click.pass_context
-def command(ctx: click.Context, out: Path, units: int, seed: int) -> int:
+def command(ctx: click.Context, out: Path, units: int, seed: int, processes: int) -> int:
     """Train a GRU and an LSTM on spoken digits, export both, profile them here.
 
     The same as
@@ -57,6 +64,7 @@ def command(ctx: click.Context, out: Path, units: int, seed: int) -> int:
         profile,
         paths=(out,),
         data=f"{TASK}:test",
+        processes=processes,
         json_file=str(out / "report.json"),
         markdown_file=out / "report.md",
     )

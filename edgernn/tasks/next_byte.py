@@ -32,8 +32,8 @@ WHEEL: Final = Wheel(
 
 STEPS: Final = 20
 TRAIN_ROWS: Final = 12_800
-VALIDATION_ROWS: Final = 1_000
-TEST_ROWS: Final = 2_000
+VALIDATION_ROWS: Final = 500
+TEST_ROWS: Final = 1_000
 #: Of the reviews, which are shuffled: the rest is for training.
 TEST_SHARE: Final = 0.1
 

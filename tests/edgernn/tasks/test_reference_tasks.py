@@ -16,7 +16,7 @@ from tests.edgernn.tasks.conftest import splits_of
 SHAPES = {
     "digits": ((1700, 300, 256, 1000), (40, 13), 10),
     "japanese-vowels": ((216, 54, 216, 370), (29, 12), 9),
-    "next-byte": ((12_800, 1000, 256, 2000), (20,), 256),
+    "next-byte": ((12_800, 500, 256, 1000), (20,), 256),
     "counter": ((2200, 300, 256, 1500), (128, 1), 8),
 }
 
@@ -48,7 +48,7 @@ def test_no_row_is_in_two_parts_but_calibration_rows_are_training_rows(task):
 
 @pytest.mark.parametrize(
     ("task", "trivial", "linear"),
-    [("digits", 0.117, 0.92), ("japanese-vowels", 0.238, 0.976), ("next-byte", 0.19, 0.28)],
+    [("digits", 0.117, 0.92), ("japanese-vowels", 0.238, 0.976), ("next-byte", 0.174, 0.277)],
 )
 def test_the_baselines_reach_what_is_known_of_them(task, trivial, linear):
     baselines = splits_of(task).test.baselines

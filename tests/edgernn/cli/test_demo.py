@@ -1,0 +1,83 @@
+"""`edgernn demo`: one command from data to a table, quick when it is repeated."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edgernn.cli import edgernn as command_line
+from edgernn.tasks import TASKS, Split, Splits
+from edgernn.tasks.task import Recipe, Task
+from tests.edgernn.tasks.conftest import splits_of
+
+# Keras 3.15 converts TensorFlow's tensors in a way that numpy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def small() -> Task:
+    """The digits with 100 rows in each part, and one epoch."""
+    digits = splits_of("digits")
+    few = Splits(
+        **{
+            split.value: digits.part(split).rows(np.arange(100), name=digits.part(split).name)
+            for split in Split
+        }
+    )
+    few = replace(few, test=replace(few.test, baselines=digits.test.baselines))
+    return replace(TASKS["digits"], read=lambda _notify: few, recipe=Recipe(epochs=1))
+
+
+def demo(out: Path) -> Result:
+    arguments = ["demo", "-o", str(out), "--units", "8", "--processes", "1"]
+    return CliRunner().invoke(command_line, arguments, catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def first(small: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TASKS, "digits", small)
+        return out, demo(out)
+
+
+def test_everything_is_there_in_the_end(first):
+    out, result = first
+    assert result.exit_code == 0
+    names = {path.name for path in out.iterdir()}
+    for cell in ("gru", "lstm"):
+        for suffix in ("keras", "onnx", "tflite", "train.json", "test.npz", "calibration.npz"):
+            assert f"{cell}.{suffix}" in names
+    assert {"model.json", "report.json", "report.md"} <= names
+    assert not [name for name in names if name.startswith(".")]
+
+
+def test_the_report_has_a_row_for_each_artefact_and_ends_with_sentences(first):
+    out, result = first
+    report = json.loads((out / "report.json").read_text())
+    files = {cell["item"]["file"] for cell in report["cells"]}
+    assert files == {"gru.onnx", "gru.tflite", "lstm.onnx", "lstm.tflite"}
+    markdown = (out / "report.md").read_text()
+    for text in (markdown, result.stdout):
+        assert "At equal units (8) the GRU is" in text
+        assert "linear model" in text
+
+
+def test_a_repeated_demo_uses_the_trained_models_again(first, small, monkeypatch):
+    out, result = first
+    assert "already trained" not in result.stderr
+    monkeypatch.setitem(TASKS, "digits", small)
+    calls = []
+    for name in ("export", "profile"):
+        stand_in = click.Command(name, callback=lambda name=name, **_options: calls.append(name))
+        monkeypatch.setattr(f"edgernn.cli.{name}.command", stand_in)
+    monkeypatch.setattr("edgernn.tasks.training.train", lambda *_, **__: pytest.fail("trained"))
+    repeated = demo(out)
+    assert repeated.stderr.count("is already trained like this") == 2
+    assert calls == ["export", "export", "profile"]
