@@ -1,0 +1,98 @@
+"""What each back end accepts, found by asking it: `python -m edgernn.export.support`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import Final
+
+from edgernn import streaming
+from edgernn.errors import UnsupportedLayer
+from edgernn.export import Lowered
+from edgernn.export.backends import BACKENDS, backend_named
+from edgernn.export.features import Feature, features
+from edgernn.export.keras_trace import TRANSLATIONS
+from edgernn.graph import Graph
+
+STREAMING: Final = "step by step"
+
+_PREFACE: Final = """\
+# What is supported
+
+Classes of `keras.layers` that the reader knows (of Keras 1, 2 and 3, from files and objects):
+{classes}; models inside models; indexing, arithmetic and concatenation of tensors between layers.
+
+Each line of the tables was tried: the smallest graph with this layer and option was handed to each
+back end. "step by step" tells whether `--streaming` can make of it a model that takes one step of
+time a call. A number leads to the reason below the table.
+
+Made by `python -m edgernn.export.support`; a test compares this file with the program.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One cell of the table; `reason` is empty for yes."""
+
+    column: str
+    reason: str
+
+
+def answers(feature: Feature) -> list[Answer]:
+    """What every back end, and streaming, says to one feature."""
+    asked: dict[str, Callable[[], object]] = {
+        name: partial(_lower, name, feature.graph) for name in BACKENDS
+    }
+    asked[STREAMING] = partial(streaming.to_streaming, feature.graph)
+    return [Answer(column=column, reason=_refusal(ask)) for column, ask in asked.items()]
+
+
+def _lower(backend: str, graph: Graph) -> Lowered:
+    return backend_named(backend).lower(streaming.expose_states(graph), metadata={})
+
+
+def _refusal(ask: Callable[[], object]) -> str:
+    try:
+        ask()
+    except UnsupportedLayer as error:
+        return f"{error.reason}. {error.remedy}"
+    return ""
+
+
+def markdown() -> str:
+    """docs/support.md, whole."""
+    lines = [_PREFACE.format(classes=", ".join(f"`{name}`" for name in sorted(TRANSLATIONS)))]
+    for section, rows in groupby(features(), key=lambda feature: feature.section):
+        lines += [f"## {section}", "", *_table(list(rows)), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(rows: Sequence[Feature]) -> Iterator[str]:
+    """Layers that get the same answers for an option share a line."""
+    columns = ["layer", "option", *BACKENDS, STREAMING]
+    yield f"| {' | '.join(columns)} |"
+    yield "|---" * len(columns) + "|"
+    reasons: dict[str, int] = {}
+    layers: dict[tuple[str, ...], list[str]] = {}
+    for feature in rows:
+        cells = [_cell(answer, reasons) for answer in answers(feature)]
+        layers.setdefault((feature.option, *cells), []).append(feature.layer)
+    for (option, *cells), names in layers.items():
+        yield f"| {', '.join(dict.fromkeys(names))} | {option} | {' | '.join(cells)} |"
+    yield ""
+    for reason, number in reasons.items():
+        yield f"{number}. {reason}."
+
+
+def _cell(answer: Answer, reasons: dict[str, int]) -> str:
+    if not answer.reason:
+        return "yes"
+    number = reasons.setdefault(f"{answer.column}: {answer.reason}", len(reasons) + 1)
+    return f"no ({number})"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
