@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgernn.errors import UnsupportedLayer
 from edgernn.export.onnx import masks
 from edgernn.export.onnx.builder import ABSENT
-from edgernn.export.onnx.cell import Call, Results
+from edgernn.export.onnx.cell import Call, Results, state_edges
 from edgernn.export.onnx.edges import Edges, Form, Layout
 from edgernn.export.onnx.integer_gru import gru_form, integer_gru
 from edgernn.export.onnx.operators import float_operator, integer_lstm
@@ -35,7 +35,7 @@ def recurrent(layer: Recurrent, edges: Edges) -> None:
         mask = masks.compaction(layer.mask, is_reversed, edges)
         x = masks.compacted(layer, mask, edges)
     initial = _initial_edges(layer)
-    wanted = [edges.is_needed(state) for state in _state_edges(layer)]
+    wanted = [edges.is_needed(state) for state in state_edges(layer)]
     wants_output = edges.is_needed(layer.output)
     wanted[0] |= wants_output and not layer.return_sequences
     call = Call(
@@ -57,6 +57,8 @@ def recurrent(layer: Recurrent, edges: Edges) -> None:
 
 def _run_cell(layer: Recurrent, call: Call, edges: Edges) -> Results:
     """In the form that the layer's weights allow and the options ask for."""
+    if edges.pairs is not None:
+        return float_operator(layer, call, edges)
     match layer:
         case Lstm(kernel=QTensor() as kernel, recurrent_kernel=QTensor() as recurrent_kernel):
             return integer_lstm(layer, kernel, recurrent_kernel, call, edges)
@@ -73,7 +75,7 @@ def _run_cell(layer: Recurrent, call: Call, edges: Edges) -> Results:
 def _define(layer: Recurrent, results: Results, form: Form, edges: Edges) -> None:
     if results.sequence != ABSENT:
         edges.define(layer.output, results.sequence, form)
-    for edge, value in zip(_state_edges(layer), results.states, strict=True):
+    for edge, value in zip(state_edges(layer), results.states, strict=True):
         if value != ABSENT:
             edges.define(edge, value)
             if edge == layer.state_h and not layer.return_sequences:
@@ -86,7 +88,7 @@ def _define_masked(
     if results.sequence != ABSENT:
         sequence = masks.without_empty_rows(layer, mask, results.sequence, edges)
         edges.define(layer.output, *masks.expanded(layer, mask, sequence, edges, backward=backward))
-    states = zip(_state_edges(layer), _initial_edges(layer), results.states, strict=True)
+    states = zip(state_edges(layer), _initial_edges(layer), results.states, strict=True)
     for edge, initial, value in states:
         if value == ABSENT:
             continue
@@ -105,10 +107,6 @@ def _is_reversed(layer: Recurrent, edges: Edges) -> bool:
     forms = edges.forms(layer.input)
     ready = [form for form in forms if form.layout is Layout.TIME_BATCH]
     return (ready or forms)[0].reversed
-
-
-def _state_edges(layer: Recurrent) -> tuple[str, ...]:
-    return (layer.state_h, layer.state_c) if isinstance(layer, Lstm) else (layer.state_h,)
 
 
 def _initial_edges(layer: Recurrent) -> tuple[str | None, ...]:
