@@ -10,17 +10,28 @@ from typing import Final
 
 from edgernn.export import Lowered
 from edgernn.export.tflite.lowering import lowered_model
+from edgernn.export.tflite.options import Options, Profile, Runtime
 from edgernn.graph import Graph
 from edgernn.scheme import Scheme
 
 NAME: Final = "tflite"
 SUFFIX: Final = ".tflite"
-SCHEMES: Final = frozenset({Scheme.FLOAT32, Scheme.FLOAT16})
+SCHEMES: Final = frozenset(Scheme)
 
 
-def lower(graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
+def lower(
+    graph: Graph,
+    *,
+    metadata: Mapping[str, str],
+    profile: str = "mixed",
+    runtime_min: str = "litert",
+) -> Lowered:
     """The graph as a TFLite file; the signature `serving_default` has the graph's names.
+
+    profile: "mixed", "integer-only" or "micro", what an int8 graph may use (options.Profile).
+    runtime_min: "litert" or "2.14", the oldest runtime for a dynamic graph (options.Runtime).
 
     Raises UnsupportedLayer where TFLite's built-in operators cannot express a layer.
     """
-    return lowered_model(graph, metadata)
+    options = Options(profile=Profile(profile), runtime_min=Runtime(runtime_min))
+    return lowered_model(graph, metadata, options)

@@ -1,154 +1,163 @@
-"""One step of a GRU, an LSTM or a simple RNN in float32.
-
-The weights of gates that are opened together form a block, so that a step is few and large
-operators: (z r | h) for GRU, (i f o | c) for LSTM, (h) for the simple RNN.
-"""
+"""One step of a recurrent layer, whatever it computes with; in float32 here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeAlias
 
-import numpy as np
 from typing_extensions import assert_never
 
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.activation import activate
-from edgernn.export.tflite.builder import Subgraph, Tensor
-from edgernn.export.tflite.weights import Floats, constant, floats
-from edgernn.graph import (
-    ActivationKind,
-    FloatArray,
-    Gru,
-    Lstm,
-    Recurrent,
-    SimpleRnn,
-    as_float32,
-)
-
-_Array = TypeVar("_Array", bound=np.ndarray[Any, Any])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """Gates that are multiplied together: W x + U h + b."""
-
-    kernel: Floats  # [N, F]
-    recurrent_kernel: Floats  # [N, H]
-    bias: FloatArray  # [N]: all that can be added on the input's side
-    recurrent_bias: FloatArray | None = None  # [N], where it has to stay on the state's side
-
-
-class InputSide(Protocol):
-    """Where a step's W x + b comes from."""
-
-    @property
-    def blocks(self) -> Sequence[Block]: ...
-
-    def alone(self, graph: Subgraph, block: int) -> Tensor:
-        """W x + b, [B, N]."""
-        ...
-
-    def with_state(self, graph: Subgraph, block: int, h: Tensor) -> Tensor:
-        """W x + U h + b, [B, N]."""
-        ...
+from edgernn.export.tflite.blocks import Block
+from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
+from edgernn.export.tflite.float_product import float_product
+from edgernn.export.tflite.options import Runtime
+from edgernn.export.tflite.weights import Matrix
+from edgernn.graph import ActivationKind, FloatArray, Gru, Lstm, Recurrent, SimpleRnn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projected:
-    """W x + b was computed for all steps before the loop; the step only adds to it."""
+    """W x + b was computed for all steps before the loop; these are one step's."""
 
-    blocks: Sequence[Block]
-    projections: Sequence[Tensor]  # one [B, N] a block
-
-    def alone(self, _graph: Subgraph, block: int) -> Tensor:
-        return self.projections[block]
-
-    def with_state(self, graph: Subgraph, block: int, h: Tensor) -> Tensor:
-        weights = constant(graph, self.blocks[block].recurrent_kernel)
-        recurrent = ops.fully_connected(graph, h, weights, None)
-        return ops.add(graph, self.projections[block], recurrent)
+    parts: Sequence[Tensor]  # one [B, N] a block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Direct:
-    """x is known only within the step: W x + U h is one product of [x h]."""
+    """x is known only within the step: a layer on top of another, or a model of one step."""
 
-    blocks: Sequence[Block]
     x: Tensor  # [B, F]
 
-    def alone(self, graph: Subgraph, block: int) -> Tensor:
+
+#: Where a step's W x + b comes from.
+Source: TypeAlias = Projected | Direct
+
+States: TypeAlias = tuple[Tensor, ...]  # each [B, H]
+
+
+class Cell(Protocol):
+    """A recurrent layer in some arithmetic.  Its states are its own affair between steps."""
+
+    @property
+    def layer(self) -> Recurrent: ...
+
+    @property
+    def reads(self) -> Quantization | None:
+        """The quantization of its input; None for float32."""
+        ...
+
+    def project(self, graph: Subgraph, x: Tensor) -> tuple[Tensor, ...]:
+        """W x + b of a sequence [B, T, F], one [B, T, N] a block."""
+        ...
+
+    def enter(self, graph: Subgraph, states: Sequence[Tensor]) -> States:
+        """States of the cell's own kind from float32 ones: h; h and c."""
+        ...
+
+    def step(self, graph: Subgraph, source: Source, states: States) -> States:
+        """The states after one more step."""
+        ...
+
+    def output(self, states: States) -> Tensor:
+        """h as the next layer reads it."""
+        ...
+
+    def leave(self, graph: Subgraph, states: States) -> tuple[Sequence[Tensor], ...]:
+        """Final states as edges, h; h and c, each in every form that is at hand."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloatCell:
+    """float32 arithmetic; the weights may be stored as float16 or int8.
+
+    int8 weights are multiplied as such: the operator quantizes each row of x and h as it goes.
+    """
+
+    layer: Recurrent
+    blocks: tuple[Block, ...]
+    runtime_min: Runtime
+
+    @property
+    def reads(self) -> None:
+        return None
+
+    def project(self, graph: Subgraph, x: Tensor) -> tuple[Tensor, ...]:
+        x = ops.as_float32(graph, x)
+        return tuple(self._product(graph, x, block.kernel, block.bias) for block in self.blocks)
+
+    def enter(self, _graph: Subgraph, states: Sequence[Tensor]) -> States:
+        return tuple(states)
+
+    def step(self, graph: Subgraph, source: Source, states: States) -> States:
+        if isinstance(source, Direct):
+            source = Direct(x=ops.as_float32(graph, source.x))
+        match self.layer:
+            case SimpleRnn():
+                pre_activation = self._with_state(graph, source, 0, states[0])
+                return (activate(graph, self.layer.activation, pre_activation),)
+            case Gru():
+                return (self._gru(graph, self.layer, source, states[0]),)
+            case Lstm():
+                return self._lstm(graph, self.layer, source, *states)
+            case _:
+                assert_never(self.layer)
+
+    def output(self, states: States) -> Tensor:
+        return states[0]
+
+    def leave(self, _graph: Subgraph, states: States) -> tuple[Sequence[Tensor], ...]:
+        return tuple([state] for state in states)
+
+    def _alone(self, graph: Subgraph, source: Source, block: int) -> Tensor:
+        """W x + b, [B, N]."""
+        if isinstance(source, Projected):
+            return source.parts[block]
         parts = self.blocks[block]
-        weights, bias = constant(graph, parts.kernel), graph.constant(parts.bias)
-        return ops.fully_connected(graph, self.x, weights, bias)
+        return self._product(graph, source.x, parts.kernel, parts.bias)
 
-    def with_state(self, graph: Subgraph, block: int, h: Tensor) -> Tensor:
+    def _product(
+        self, graph: Subgraph, x: Tensor, weights: Matrix, bias: FloatArray | None
+    ) -> Tensor:
+        return float_product(graph, x, weights, bias, runtime_min=self.runtime_min)
+
+    def _with_state(self, graph: Subgraph, source: Source, block: int, h: Tensor) -> Tensor:
+        """W x + U h + b, [B, N]."""
         parts = self.blocks[block]
-        joined = np.concatenate([parts.kernel, parts.recurrent_kernel], axis=1)
-        both = ops.concatenation(graph, [self.x, h], axis=1)
-        return ops.fully_connected(graph, both, constant(graph, joined), graph.constant(parts.bias))
+        if isinstance(source, Direct) and not parts.kernel.is_int8:
+            both = ops.concatenation(graph, [source.x, h], axis=1)
+            joined = parts.kernel.beside(parts.recurrent_kernel)
+            return self._product(graph, both, joined, parts.bias)
+        recurrent = self._product(graph, h, parts.recurrent_kernel, None)
+        return ops.add(graph, self._alone(graph, source, block), recurrent)
 
+    def _gru(self, graph: Subgraph, layer: Gru, source: Source, h: Tensor) -> Tensor:
+        z, r = _opened(graph, layer, self._with_state(graph, source, 0, h), 2)
+        if layer.reset_after:
+            candidate = self.blocks[1]
+            recurrent = self._product(
+                graph, h, candidate.recurrent_kernel, candidate.recurrent_bias
+            )
+            gated = ops.multiply(graph, r, recurrent)
+            pre_activation = ops.add(graph, self._alone(graph, source, 1), gated)
+        else:
+            pre_activation = self._with_state(graph, source, 1, ops.multiply(graph, r, h))
+        n = activate(graph, layer.activation, pre_activation)
+        # n + z (h - n) = z h + (1 - z) n, in three operators instead of four.
+        kept = ops.multiply(graph, z, ops.subtract(graph, h, n))
+        return ops.add(graph, n, kept)
 
-def blocks_of(layer: Recurrent) -> tuple[Block, ...]:
-    match layer:
-        case SimpleRnn():
-            return (_block(layer, "h"),)
-        case Gru():
-            recurrent_bias = None
-            if layer.recurrent_bias is not None:
-                recurrent_bias = _gates(layer, as_float32(layer.recurrent_bias), "h")
-            return (_block(layer, "zr"), _block(layer, "h", recurrent_bias))
-        case Lstm():
-            return (_block(layer, "ifo"), _block(layer, "c"))
-        case _:
-            assert_never(layer)
-
-
-def step(
-    graph: Subgraph, layer: Recurrent, source: InputSide, states: Sequence[Tensor]
-) -> tuple[Tensor, ...]:
-    """The states after one more step; the first of them is the output.  All are [B, H]."""
-    match layer:
-        case SimpleRnn():
-            (h,) = states
-            return (activate(graph, layer.activation, source.with_state(graph, 0, h)),)
-        case Gru():
-            return (_gru_step(graph, layer, source, states[0]),)
-        case Lstm():
-            h, c = states
-            return _lstm_step(graph, layer, source, h, c)
-        case _:
-            assert_never(layer)
-
-
-def _gru_step(graph: Subgraph, layer: Gru, source: InputSide, h: Tensor) -> Tensor:
-    z, r = _opened(graph, layer, source.with_state(graph, 0, h), 2)
-    if layer.reset_after:
-        candidate = source.blocks[1]
-        bias = None
-        if candidate.recurrent_bias is not None:
-            bias = graph.constant(candidate.recurrent_bias)
-        weights = constant(graph, candidate.recurrent_kernel)
-        recurrent = ops.fully_connected(graph, h, weights, bias)
-        gated = ops.multiply(graph, r, recurrent)
-        pre_activation = ops.add(graph, source.alone(graph, 1), gated)
-    else:
-        pre_activation = source.with_state(graph, 1, ops.multiply(graph, r, h))
-    n = activate(graph, layer.activation, pre_activation)
-    # n + z (h - n) = z h + (1 - z) n, in three operators instead of four.
-    kept = ops.multiply(graph, z, ops.subtract(graph, h, n))
-    return ops.add(graph, n, kept)
-
-
-def _lstm_step(
-    graph: Subgraph, layer: Lstm, source: InputSide, h: Tensor, c: Tensor
-) -> tuple[Tensor, Tensor]:
-    i, f, o = _opened(graph, layer, source.with_state(graph, 0, h), 3)
-    n = activate(graph, layer.activation, source.with_state(graph, 1, h))
-    kept, taken = ops.multiply(graph, f, c), ops.multiply(graph, i, n)
-    new_c = ops.add(graph, kept, taken)
-    return ops.multiply(graph, o, activate(graph, layer.activation, new_c)), new_c
+    def _lstm(
+        self, graph: Subgraph, layer: Lstm, source: Source, h: Tensor, c: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        i, f, o = _opened(graph, layer, self._with_state(graph, source, 0, h), 3)
+        n = activate(graph, layer.activation, self._with_state(graph, source, 1, h))
+        kept, taken = ops.multiply(graph, f, c), ops.multiply(graph, i, n)
+        new_c = ops.add(graph, kept, taken)
+        return ops.multiply(graph, o, activate(graph, layer.activation, new_c)), new_c
 
 
 def _opened(graph: Subgraph, layer: Gru | Lstm, block: Tensor, count: int) -> Sequence[Tensor]:
@@ -157,26 +166,3 @@ def _opened(graph: Subgraph, layer: Gru | Lstm, block: Tensor, count: int) -> Se
     if function.kind in {ActivationKind.SOFTMAX, ActivationKind.LOG_SOFTMAX}:
         return [activate(graph, function, gate) for gate in ops.split(graph, block, count)]
     return ops.split(graph, activate(graph, function, block), count)
-
-
-def _block(layer: Recurrent, names: str, recurrent_bias: FloatArray | None = None) -> Block:
-    rows = len(names) * layer.units
-    bias = np.zeros(rows, np.float32)
-    if layer.bias is not None:
-        bias = bias + _gates(layer, as_float32(layer.bias), names)
-    if recurrent_bias is None and isinstance(layer, Gru) and layer.recurrent_bias is not None:
-        bias = bias + _gates(layer, as_float32(layer.recurrent_bias), names)
-    return Block(
-        kernel=_gates(layer, floats(layer.kernel), names).T,
-        recurrent_kernel=_gates(layer, floats(layer.recurrent_kernel), names).T,
-        bias=bias,
-        recurrent_bias=recurrent_bias,
-    )
-
-
-def _gates(layer: Recurrent, weight: _Array, names: str) -> _Array:
-    """The columns of some gates in the order of `names`: [..., gates * H] -> [..., n * H]."""
-    units = layer.units
-    first = [layer.GATES.index(name) * units for name in names]
-    columns = np.concatenate([np.arange(start, start + units) for start in first])
-    return weight.take(columns, axis=-1)  # type: ignore[return-value]

@@ -6,54 +6,74 @@ import numpy as np
 
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.activation import activate, fusable
-from edgernn.export.tflite.builder import FreeSize, Subgraph, Tensor
+from edgernn.export.tflite.arithmetic import quantization_of
+from edgernn.export.tflite.builder import FreeSize, Quantization, Subgraph, Tensor
+from edgernn.export.tflite.int8_product import bias_constant
+from edgernn.export.tflite.linear import int8_activation, result_quantization
 from edgernn.export.tflite.schema import Fused, Op, TensorType, WindowPadding
 from edgernn.export.tflite.values import Lowering
-from edgernn.export.tflite.weights import constant, floats
+from edgernn.export.tflite.weights import Matrix, constant, scalar
 from edgernn.graph import Conv1D, GlobalPool1D, Padding, Pool1D, PoolKind, as_float32
 
 
 def conv1d(low: Lowering, layer: Conv1D) -> Tensor:
     graph = low.main
-    x = low.tensors[layer.input]
+    to = result_quantization(low, layer)
+    quantized_x = quantization_of(low, layer.input)
+    if to is not None and quantized_x is not None:
+        x = low.tensors.int8(layer.input, quantized_x)
+    else:
+        to, x = None, low.tensors[layer.input]
     window, _, channels_out = layer.kernel.shape
     padding = WindowPadding.VALID
     if layer.padding is Padding.CAUSAL:
         x = ops.pad(graph, x, axis=1, left=(window - 1) * layer.dilation, right=0)
     elif layer.padding is Padding.SAME:
         padding = WindowPadding.SAME
+    weights = Matrix.of(layer.kernel)  # [out, window, C / groups]
     bias = np.zeros(channels_out, np.float32) if layer.bias is None else as_float32(layer.bias)
-    fused = fusable(layer.activation)
-    kernel = floats(layer.kernel)  # [window, C / groups, out]
     depthwise = layer.groups > 1 and layer.groups == x.shape[2]
-    if depthwise:
-        weights = kernel.transpose(1, 0, 2)[:, None]  # [1, 1, window, out]
-    else:
-        weights = kernel.transpose(2, 0, 1)[:, None]  # [out, 1, window, C / groups]
+    fused = fusable(layer.activation)
     operator = ops.depthwise_convolution if depthwise else ops.convolution
     result = operator(
         graph,
         with_height(graph, x),
-        constant(graph, weights),
-        graph.constant(bias),
+        _kernel(graph, weights, depthwise=depthwise),
+        graph.constant(bias) if to is None else bias_constant(graph, x, weights, bias),
         steps=low.shape(layer.output)[1],
         stride=layer.stride,
         dilation=layer.dilation,
         padding=padding,
         fused=fused or Fused.NONE,
+        to=to,
     )
     result = without_height(graph, result)
+    if to is not None:
+        return int8_activation(graph, layer.activation, result)
     return result if fused is not None else activate(graph, layer.activation, result)
+
+
+def _kernel(graph: Subgraph, weights: Matrix, *, depthwise: bool) -> Tensor:
+    """[out, 1, window, C / groups], or [1, 1, window, out] of a depthwise convolution."""
+    values = weights.values[:, None]
+    if depthwise:
+        values = values.transpose(3, 1, 2, 0)
+    if weights.scale is None:
+        return constant(graph, values)
+    axis = 3 if depthwise else 0
+    return graph.constant(values, Quantization(scale=weights.scale, axis=axis))
 
 
 def pool1d(low: Lowering, layer: Pool1D) -> Tensor:
     graph = low.main
     if layer.padding is Padding.CAUSAL:
         raise low.refuse(layer, "pools with causal padding", "Use padding 'same' or 'valid'")
+    is_max = layer.kind is PoolKind.MAX
+    x = low.tensors.stored(layer.input) if is_max else low.tensors[layer.input]
     pooled = ops.pool(
         graph,
-        Op.MAX_POOL_2D if layer.kind is PoolKind.MAX else Op.AVERAGE_POOL_2D,
-        with_height(graph, low.tensors[layer.input]),
+        Op.MAX_POOL_2D if is_max else Op.AVERAGE_POOL_2D,
+        with_height(graph, x),
         steps=low.shape(layer.output)[1],
         window=layer.window,
         stride=layer.stride,
@@ -64,13 +84,17 @@ def pool1d(low: Lowering, layer: Pool1D) -> Tensor:
 
 def global_pool1d(low: Lowering, layer: GlobalPool1D) -> Tensor:
     graph = low.main
+    if layer.kind is PoolKind.MAX:
+        x = low.tensors.stored(layer.input)
+        return ops.reduce(
+            graph, Op.REDUCE_MAX, x, axes=[1], keep_dims=layer.keepdims, to=x.quantization
+        )
     x = low.tensors[layer.input]
-    if layer.kind is PoolKind.MAX or layer.mask is None:
-        op = Op.REDUCE_MAX if layer.kind is PoolKind.MAX else Op.MEAN
-        return ops.reduce(graph, op, x, axes=[1], keep_dims=layer.keepdims)
+    if layer.mask is None:
+        return ops.reduce(graph, Op.MEAN, x, axes=[1], keep_dims=layer.keepdims)
     valid = ops.expand_dims(graph, low.tensors[layer.mask], axis=2)
     weight = ops.cast(graph, valid, TensorType.FLOAT32)
-    kept = ops.select(graph, valid, x, graph.constant(np.array(0.0, np.float32)))
+    kept = ops.select(graph, valid, x, scalar(graph, 0.0))
     total = ops.reduce(graph, Op.SUM, kept, axes=[1], keep_dims=layer.keepdims)
     count = ops.reduce(graph, Op.SUM, weight, axes=[1], keep_dims=layer.keepdims)
     return ops.divide(graph, total, count)

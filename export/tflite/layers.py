@@ -8,14 +8,14 @@ from functools import reduce
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export.tflite import attention, convolution, normalization, shaping
+from edgernn.export.tflite import attention, convolution, linear, normalization, shaping
 from edgernn.export.tflite import operators as ops
-from edgernn.export.tflite.activation import activate, fusable
-from edgernn.export.tflite.builder import Subgraph, Tensor
-from edgernn.export.tflite.schema import Fused, Op
+from edgernn.export.tflite.activation import activate
+from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
+from edgernn.export.tflite.schema import Op
 from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import constant, floats, scalar
-from edgernn.graph import FloatArray, Gru, Lstm, MergeKind, SimpleRnn, as_float32
+from edgernn.graph import FloatArray, Gru, Lstm, MergeKind, QTensor, SimpleRnn, as_float32
 from edgernn.graph import layers as ly
 
 
@@ -33,10 +33,9 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
         case SimpleRnn() | Gru() | Lstm():
             raise AssertionError("recurrent layers are lowered as stacks")
         case ly.Embedding():
-            table = constant(graph, floats(layer.table))
-            return ops.gather(graph, table, tensors[layer.input], axis=0)
+            return _embedding(graph, layer, tensors[layer.input])
         case ly.Dense():
-            return _dense(graph, layer, tensors[layer.input])
+            return linear.dense(low, layer)
         case ly.Conv1D():
             return convolution.conv1d(low, layer)
         case ly.Pool1D():
@@ -69,7 +68,7 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
         ):
             return shaping.lowered(low, layer)
         case ly.Concatenate():
-            return ops.concatenation(graph, [tensors[e] for e in layer.inputs], axis=layer.axis)
+            return _concatenate(low, layer)
         case ly.Merge():
             return _merge(graph, layer, [tensors[edge] for edge in layer.inputs])
         case ly.Dot():
@@ -84,21 +83,34 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
             return ops.reduce(graph, Op.REDUCE_ANY, unlike, axes=[-1], keep_dims=False)
         case ly.ApplyMask():
             valid = ops.expand_dims(graph, tensors[layer.mask], axis=2)
-            return ops.select(graph, valid, tensors[layer.input], scalar(graph, 0.0))
+            x = tensors.stored(layer.input)
+            return ops.select(graph, valid, x, ops.zero(graph, like=x))
         case _:
             assert_never(layer)
 
 
-def _dense(graph: Subgraph, layer: ly.Dense, x: Tensor) -> Tensor:
-    fused = fusable(layer.activation)
-    product = ops.fully_connected(
-        graph,
-        x,
-        constant(graph, floats(layer.kernel).T),
-        None if layer.bias is None else constant(graph, floats(layer.bias)),
-        fused=fused or Fused.NONE,
-    )
-    return product if fused is not None else activate(graph, layer.activation, product)
+def _embedding(graph: Subgraph, layer: ly.Embedding, tokens: Tensor) -> Tensor:
+    """int8 rows are fetched as such."""
+    table = layer.table
+    if isinstance(table, QTensor) and table.axis is None:
+        stored = graph.constant(table.values, Quantization(scale=table.scale))
+    else:
+        stored = constant(graph, floats(table))
+    return ops.gather(graph, stored, tokens, axis=0)
+
+
+def _concatenate(low: Lowering, layer: ly.Concatenate) -> Tensor:
+    """int8 parts of one quantization are joined as such."""
+    parts = [low.tensors.stored(edge) for edge in layer.inputs]
+    units = {
+        None
+        if part.quantization is None
+        else (float(part.quantization.scale[0]), part.quantization.zero_point)
+        for part in parts
+    }
+    if len(units) > 1:
+        parts = [low.tensors[edge] for edge in layer.inputs]
+    return ops.concatenation(low.main, parts, axis=layer.axis)
 
 
 def _unless(graph: Subgraph, op: Op, x: Tensor, values: FloatArray, *, neutral: float) -> Tensor:

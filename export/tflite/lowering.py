@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from edgernn.export import Lowered
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.builder import Model, Tensor
 from edgernn.export.tflite.flatbuffer import to_bytes
 from edgernn.export.tflite.layers import lower_layer
+from edgernn.export.tflite.options import Options, Runtime
 from edgernn.export.tflite.recurrent import lower_stack
 from edgernn.export.tflite.stacks import Stack, plan
-from edgernn.export.tflite.values import TYPE_OF, Lowering, sized
-from edgernn.graph import Graph, without_dead_layers
+from edgernn.export.tflite.values import TYPE_OF, Edges, Lowering, sized
+from edgernn.graph import Graph, QTensor, Recurrent, without_dead_layers
 
 #: What TensorFlow calls the signature of a converted model; runtimes look for it by default.
 SIGNATURE = "serving_default"
 
 
-def lowered_model(graph: Graph, metadata: Mapping[str, str]) -> Lowered:
+def lowered_model(graph: Graph, metadata: Mapping[str, str], options: Options) -> Lowered:
     live = without_dead_layers(graph)
+    if live.quantization is not None:
+        # A product or two with float32 results is no reason to shut out the older runtime.
+        options = replace(options, runtime_min=Runtime.TFLITE_214)
     model = Model()
-    low = Lowering(graph=live, sized=sized(live), main=model.subgraph())
+    main = model.subgraph()
+    low = Lowering(
+        graph=live, sized=sized(live), main=main, tensors=Edges(main=main), options=options
+    )
+    inputs: dict[str, Tensor] = {}
     for entry in live.inputs:
         shape = low.shape(entry.name)
-        low.tensors[entry.name] = low.main.input(shape, TYPE_OF[entry.spec.dtype], name=entry.name)
-    inputs = dict(low.tensors)
-    parts = plan(live)
+        inputs[entry.name] = main.input(shape, TYPE_OF[entry.spec.dtype], name=entry.name)
+        low.tensors[entry.name] = inputs[entry.name]
+    parts = plan(live, bytes_per_weight=_bytes_per_weight(live))
     for part in parts:
         if isinstance(part, Stack):
             lower_stack(low, part)
@@ -37,6 +46,12 @@ def lowered_model(graph: Graph, metadata: Mapping[str, str]) -> Lowered:
         model, signature=SIGNATURE, inputs=inputs, outputs=outputs, metadata=metadata
     )
     return Lowered(content=content, details=_details(model))
+
+
+def _bytes_per_weight(graph: Graph) -> int:
+    """As the loops hold them in memory: int8 stays int8, float16 is widened."""
+    kernels = [layer.kernel for layer in graph.layers if isinstance(layer, Recurrent)]
+    return 1 if kernels and all(isinstance(kernel, QTensor) for kernel in kernels) else 4
 
 
 def _outputs(low: Lowering) -> dict[str, Tensor]:

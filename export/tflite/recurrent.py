@@ -9,14 +9,14 @@ from typing import Final
 
 import numpy as np
 
-from edgernn.export.tflite import cells
 from edgernn.export.tflite import operators as ops
+from edgernn.export.tflite.arithmetic import cell_for
 from edgernn.export.tflite.builder import FreeSize, Subgraph, Tensor
-from edgernn.export.tflite.cells import Direct, InputSide, Projected
+from edgernn.export.tflite.cells import Cell, Direct, Projected, Source
 from edgernn.export.tflite.loop import Loop
 from edgernn.export.tflite.stacks import Stack
 from edgernn.export.tflite.values import Lowering
-from edgernn.export.tflite.weights import constant, index, scalar
+from edgernn.export.tflite.weights import index
 from edgernn.graph import Lstm, Recurrent, consumers
 
 #: Steps of a chunk where the length is free (see _in_chunks): of 8 to 48 the best compromise
@@ -26,20 +26,30 @@ _CHUNK_STEPS: Final = 24
 
 def lower_stack(low: Lowering, stack: Stack) -> None:
     """Adds the stack to the main subgraph and defines all edges it writes."""
-    memories = [_initial_memory(low, layer, low.tensors[stack.input]) for layer in stack.layers]
-    steps = low.shape(stack.input)[1]
-    if steps == 1 and not isinstance(steps, FreeSize):
-        memories, sequences = _single_step(low, stack, memories)
+    cells = [cell_for(low, layer) for layer in stack.layers]
+    reads = cells[0].reads
+    x = low.tensors[stack.input] if reads is None else low.tensors.int8(stack.input, reads)
+    memories = [_initial_memory(low, cell, x) for cell in cells]
+    if x.shape[1] == 1 and not isinstance(x.shape[1], FreeSize):
+        memories, sequences = _single_step(low, cells, x, memories)
     else:
-        memories, sequences = _loop(low, stack, memories)
-    for layer, memory in zip(stack.layers, memories, strict=True):
-        low.tensors[layer.state_h] = memory.states[0]
-        if isinstance(layer, Lstm):
-            low.tensors[layer.state_c] = memory.states[1]
-        if not layer.return_sequences:
-            low.tensors[layer.output] = memory.output or memory.states[0]
-        elif layer.name in sequences:
-            low.tensors[layer.output] = sequences[layer.name]
+        memories, sequences = _loop(low, stack, cells, x, memories)
+    for cell, memory in zip(cells, memories, strict=True):
+        _define_edges(low, cell, memory, sequences.get(cell.layer.name))
+
+
+def _define_edges(low: Lowering, cell: Cell, memory: _Memory, sequence: Tensor | None) -> None:
+    layer = cell.layer
+    edges = [layer.state_h, layer.state_c] if isinstance(layer, Lstm) else [layer.state_h]
+    states = cell.leave(low.main, memory.states)
+    for edge, forms in zip(edges, states, strict=True):
+        for tensor in forms:
+            low.tensors[edge] = tensor
+    if sequence is not None:
+        low.tensors[layer.output] = sequence
+    elif not layer.return_sequences:
+        for tensor in states[0] if memory.output is None else [memory.output]:
+            low.tensors[layer.output] = tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +70,22 @@ class _Memory:
 
 
 def _advance(
-    graph: Subgraph, layer: Recurrent, source: InputSide, memory: _Memory, valid: Tensor | None
+    graph: Subgraph, cell: Cell, source: Source, memory: _Memory, valid: Tensor | None
 ) -> tuple[_Memory, Tensor]:
     """One step of one layer by the rules of its mask `valid` (bool [B, 1]): memory and output."""
-    states = cells.step(graph, layer, source, memory.states)
+    states = cell.step(graph, source, memory.states)
+    made = cell.output(states)
     if valid is None:
-        return _Memory(states=states, output=None), states[0]
+        return _Memory(states=states, output=None), made
     kept = tuple(
         ops.select(graph, valid, new, old) for new, old in zip(states, memory.states, strict=True)
     )
-    if layer.zero_output_for_mask:
-        output = ops.select(graph, valid, states[0], scalar(graph, 0.0))
+    if cell.layer.zero_output_for_mask:
+        output = ops.select(graph, valid, made, ops.zero(graph, like=made))
     elif memory.output is not None:
-        output = ops.select(graph, valid, states[0], memory.output)
+        output = ops.select(graph, valid, made, memory.output)
     else:
-        output = kept[0]
+        output = cell.output(kept)
     return _Memory(states=kept, output=output if memory.output is not None else None), output
 
 
@@ -92,18 +103,17 @@ def _remembers_output(layer: Recurrent) -> bool:
 
 
 def _single_step(
-    low: Lowering, stack: Stack, memories: Sequence[_Memory]
+    low: Lowering, cells: Sequence[Cell], x: Tensor, memories: Sequence[_Memory]
 ) -> tuple[list[_Memory], dict[str, Tensor]]:
     """A sequence of one step needs no loop: the step model of a stream."""
     graph = low.main
-    x = low.tensors[stack.input]
     value = ops.reshape(graph, x, (x.shape[0], x.shape[2]))
     left: list[_Memory] = []
     sequences: dict[str, Tensor] = {}
-    for layer, memory in zip(stack.layers, memories, strict=True):
+    for cell, memory in zip(cells, memories, strict=True):
+        layer = cell.layer
         valid = None if layer.mask is None else low.tensors[layer.mask]
-        source = Direct(blocks=cells.blocks_of(layer), x=value)
-        after, value = _advance(graph, layer, source, memory, valid)
+        after, value = _advance(graph, cell, Direct(x=value), memory, valid)
         left.append(after)
         if layer.return_sequences:
             sequences[layer.name] = ops.reshape(graph, value, low.shape(layer.output))
@@ -111,26 +121,21 @@ def _single_step(
 
 
 def _loop(
-    low: Lowering, stack: Stack, memories: Sequence[_Memory]
+    low: Lowering, stack: Stack, cells: Sequence[Cell], x: Tensor, memories: Sequence[_Memory]
 ) -> tuple[list[_Memory], dict[str, Tensor]]:
     graph = low.main
-    x = low.tensors[stack.input]
-    blocks = cells.blocks_of(stack.layers[0])
     masks = {layer.mask for layer in stack.layers if layer.mask is not None}
     columns = {mask: ops.expand_dims(graph, low.tensors[mask], axis=2) for mask in sorted(masks)}
     feed = _Feed(
-        projections=tuple(
-            ops.fully_connected(graph, x, constant(graph, block.kernel), graph.constant(block.bias))
-            for block in blocks
-        ),
+        projections=cells[0].project(graph, x),
         masks={layer.name: columns[layer.mask] for layer in stack.layers if layer.mask is not None},
         lowest=stack.layers[0].name,
     )
-    kept = [layer for layer in stack.layers if _is_read_outside(low, layer, stack)]
+    kept = [cell for cell in cells if _is_read_outside(low, cell.layer, stack)]
     if kept:
-        return _in_chunks(graph, stack, feed, memories, kept)
+        return _in_chunks(graph, cells, feed, memories, kept)
     steps = ops.size_of(graph, x, axis=1)
-    return _over_steps(graph, stack, feed, memories, steps=steps, kept=kept)
+    return _over_steps(graph, cells, feed, memories, steps=steps, kept=kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,37 +173,37 @@ class _Feed:
 
 def _over_steps(
     graph: Subgraph,
-    stack: Stack,
+    cells: Sequence[Cell],
     feed: _Feed,
     memories: Sequence[_Memory],
     *,
     steps: Tensor,
-    kept: Sequence[Recurrent],
+    kept: Sequence[Cell],
     backwards: bool | None = None,
 ) -> tuple[list[_Memory], dict[str, Tensor]]:
     """The innermost loop: final memories, and the outputs of the layers `kept` as [B, T, H]."""
     loop = Loop.over(graph, steps)
     body, time = loop.body, loop.position
     lowest_time = time
-    if stack.layers[0].go_backwards if backwards is None else backwards:
+    if cells[0].layer.go_backwards if backwards is None else backwards:
         last = ops.subtract(graph, steps, index(graph, 1))
         lowest_time = ops.subtract(body, loop.invariant(last), time)
     here = feed.taken(loop, time, lowest_time)
     carried = [memory.of([loop.carry(tensor) for tensor in memory.tensors]) for memory in memories]
-    sequences = {layer.name: loop.carry(_room(graph, layer, feed)) for layer in kept}
-    output: Tensor | None = None  # of the layer below
-    source: InputSide = Projected(
-        blocks=cells.blocks_of(stack.layers[0]), projections=here.projections
-    )
-    for layer, memory in zip(stack.layers, carried, strict=True):
-        if output is not None:
-            source = Direct(blocks=cells.blocks_of(layer), x=output)
-        valid = None if layer.mask is None else here.masks[layer.name]
-        after, output = _advance(body, layer, source, memory, valid)
+    sequences = {
+        cell.layer.name: loop.carry(_room(graph, cell, memory, feed))
+        for cell, memory in zip(cells, memories, strict=True)
+        if cell in kept
+    }
+    source: Source = Projected(parts=here.projections)
+    for cell, memory in zip(cells, carried, strict=True):
+        valid = here.masks.get(cell.layer.name)
+        after, output = _advance(body, cell, source, memory, valid)
+        source = Direct(x=output)
         for before, now in zip(memory.tensors, after.tensors, strict=True):
             loop.update(before, now)
-        if layer.name in sequences:
-            sequence = sequences[layer.name]
+        if cell in kept:
+            sequence = sequences[cell.layer.name]
             step = ops.reshape(body, output, (output.shape[0], 1, output.shape[1]))
             loop.update(sequence, _written(body, sequence, step, loop.position))
     final = loop.close()
@@ -208,10 +213,10 @@ def _over_steps(
 
 def _in_chunks(
     graph: Subgraph,
-    stack: Stack,
+    cells: Sequence[Cell],
     feed: _Feed,
     memories: Sequence[_Memory],
-    kept: Sequence[Recurrent],
+    kept: Sequence[Cell],
 ) -> tuple[list[_Memory], dict[str, Tensor]]:
     """A loop over chunks of k steps around the loop over steps.
 
@@ -224,7 +229,7 @@ def _in_chunks(
     size = _CHUNK_STEPS if is_free else _chunk_steps(total)
     steps = ops.size_of(graph, some, axis=1)
     if size == total and not is_free:
-        return _over_steps(graph, stack, feed, memories, steps=steps, kept=kept)
+        return _over_steps(graph, cells, feed, memories, steps=steps, kept=kept)
     # The last chunk may be short, yet is written as a whole: room for it, cut off afterwards.
     spare = size - 1 if is_free or total % size else 0
     loop = Loop.over(graph, steps, stride=size)
@@ -234,17 +239,18 @@ def _in_chunks(
     last = ops.subtract(body, steps_inside, index(body, 1))
     times = ops.minimum(body, times, last)
     lowest_times = times
-    if stack.layers[0].go_backwards:
+    if cells[0].layer.go_backwards:
         lowest_times = ops.subtract(body, last, times)
     left = ops.minimum(body, ops.subtract(body, steps_inside, start), index(body, size))
     carried = [memory.of([loop.carry(tensor) for tensor in memory.tensors]) for memory in memories]
     sequences = {}
-    for layer in kept:
-        room = _room(graph, layer, feed)
-        sequences[layer.name] = loop.carry(ops.pad(graph, room, axis=1, left=0, right=spare))
+    for cell, memory in zip(cells, memories, strict=True):
+        if cell in kept:
+            room = ops.pad(graph, _room(graph, cell, memory, feed), axis=1, left=0, right=spare)
+            sequences[cell.layer.name] = loop.carry(room)
     after, chunks = _over_steps(
         body,
-        stack,
+        cells,
         feed.taken(loop, times, lowest_times),
         carried,
         steps=left,
@@ -290,34 +296,47 @@ def _is_read_outside(low: Lowering, layer: Recurrent, stack: Stack) -> bool:
     return layer.output in outputs or any(reader not in stack.layers for reader in readers)
 
 
-def _initial_memory(low: Lowering, layer: Recurrent, x: Tensor) -> _Memory:
+def _initial_memory(low: Lowering, cell: Cell, x: Tensor) -> _Memory:
+    layer = cell.layer
     edges = [layer.initial_h]
     if isinstance(layer, Lstm):
         edges.append(layer.initial_c)
-    zeros = _zeros(low, layer, x) if None in edges or _remembers_output(layer) else None
-    states = [zeros if edge is None else low.tensors[edge] for edge in edges]
-    return _Memory(
-        states=tuple(state for state in states if state is not None),
-        output=zeros if _remembers_output(layer) else None,
-    )
+    remembers = _remembers_output(layer)
+    zeros = [_zeros(low, layer, x) if edge is None or remembers else None for edge in edges]
+    given = [
+        low.tensors[edge] if edge is not None else zero
+        for edge, zero in zip(edges, zeros, strict=True)
+    ]
+    states = cell.enter(low.main, [tensor for tensor in given if tensor is not None])
+    output = None
+    if remembers:
+        nothing = [zero for zero in zeros if zero is not None]
+        output = cell.output(cell.enter(low.main, nothing))
+    return _Memory(states=states, output=output)
 
 
 def _zeros(low: Lowering, layer: Recurrent, x: Tensor) -> Tensor:
-    """Zeros [B, H]; where the batch is free it is taken from x [B, T, F]."""
+    """Zeros float32 [B, H]; where the batch is free it is taken from x [B, T, F]."""
     graph = low.main
     batch = x.shape[0]
     if not isinstance(batch, FreeSize):
         return graph.constant(np.zeros((batch, layer.units), np.float32))
-    row = ops.gather(graph, x, index(graph, 0), axis=1)
+    row = ops.as_float32(graph, ops.gather(graph, x, index(graph, 0), axis=1))
     return ops.zeros_like(graph, _with_last_axis(graph, row, layer.units))
 
 
-def _room(graph: Subgraph, layer: Recurrent, feed: _Feed) -> Tensor:
-    """Some tensor [B, T, H] for the loop to overwrite: the projections have B and T at hand."""
-    for projection in feed.projections:
-        if projection.shape[2] == layer.units:
-            return projection
-    return _with_last_axis(graph, feed.projections[0], layer.units)
+def _room(graph: Subgraph, cell: Cell, memory: _Memory, feed: _Feed) -> Tensor:
+    """Some tensor [B, T, H] for the loop to overwrite with what the cell puts out.
+
+    The projections have B and T at hand; their values do not matter.
+    """
+    units = cell.layer.units
+    fitting = [part for part in feed.projections if part.shape[2] == units]
+    room = fitting[0] if fitting else _with_last_axis(graph, feed.projections[0], units)
+    like = cell.output(memory.states)
+    if like.quantization is None:
+        return ops.as_float32(graph, room)
+    return ops.quantize(graph, room, like.quantization)
 
 
 def _with_last_axis(graph: Subgraph, x: Tensor, size: int) -> Tensor:

@@ -28,7 +28,7 @@ Shaping: TypeAlias = (
 
 def lowered(low: Lowering, layer: Shaping) -> Tensor:
     graph = low.main
-    x = low.tensors[layer.input]
+    x = low.tensors.stored(layer.input)
     match layer:
         case Reshape():
             return _reshape(low, layer, x)
@@ -56,7 +56,7 @@ def lowered(low: Lowering, layer: Shaping) -> Tensor:
         case FoldTime():
             return ops.reshape(graph, x, (ops.product(x.shape[:2]), *x.shape[2:]))
         case UnfoldTime():
-            like = low.tensors[layer.like]
+            like = low.tensors.stored(layer.like)
             shape = (*like.shape[:2], *x.shape[1:])
             return ops.reshape(graph, x, shape, like={axis: (like, axis) for axis in (0, 1)})
         case _:

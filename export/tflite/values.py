@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edgernn.errors import UnsupportedLayer
-from edgernn.export.tflite.builder import FreeSize, Subgraph, Tensor
+from edgernn.export.tflite import operators as ops
+from edgernn.export.tflite.builder import FreeSize, Quantization, Subgraph, Tensor
+from edgernn.export.tflite.options import Options
 from edgernn.export.tflite.schema import TensorType
 from edgernn.graph import DType, Graph, GraphError, Shape, at_shapes
 from edgernn.graph.node import Node
@@ -22,13 +24,52 @@ TYPE_OF: Final = {
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class Edges:
+    """What each edge is as a tensor of the main subgraph: float32, int8 or both.
+
+    One form is made of the other when somebody asks for it, and then kept.
+    """
+
+    main: Subgraph
+    _plain: dict[str, Tensor] = field(default_factory=dict)  # float32; int32 and bool
+    _int8: dict[str, Tensor] = field(default_factory=dict)
+
+    def __getitem__(self, edge: str) -> Tensor:
+        """The edge in the type that the graph gives it."""
+        if edge not in self._plain:
+            self._plain[edge] = ops.dequantize(self.main, self._int8[edge])
+        return self._plain[edge]
+
+    def __setitem__(self, edge: str, tensor: Tensor) -> None:
+        forms = self._int8 if tensor.type is TensorType.INT8 else self._plain
+        forms[edge] = tensor
+
+    def stored(self, edge: str) -> Tensor:
+        """In the form that needs no conversion, int8 where both are there."""
+        return self._int8[edge] if edge in self._int8 else self._plain[edge]
+
+    def int8(self, edge: str, quantization: Quantization) -> Tensor:
+        """As int8: as it is, if it is so already, otherwise in this quantization."""
+        if edge not in self._int8:
+            self._int8[edge] = ops.quantize(self.main, self._plain[edge], quantization)
+        return self._int8[edge]
+
+    def is_int8(self, edge: str) -> bool:
+        return edge in self._int8
+
+    def quantization(self, edge: str) -> Quantization | None:
+        return self._int8[edge].quantization if edge in self._int8 else None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Lowering:
     """State of one `lower`: the graph, its sizes in the file, and the tensors made so far."""
 
     graph: Graph
     sized: Graph  # the same graph with a number in place of each free size
     main: Subgraph
-    tensors: dict[str, Tensor] = field(default_factory=dict)  # by edge
+    tensors: Edges
+    options: Options
 
     def shape(self, edge: str) -> tuple[int, ...]:
         """Sizes of an edge, FreeSize where the graph leaves them open."""

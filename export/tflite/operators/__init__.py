@@ -7,6 +7,8 @@ quantization of the result where it is an integer one.
 
 from edgernn.export.tflite.operators.arithmetic import (
     add,
+    as_float32,
+    as_int8,
     batch_matmul,
     cast,
     dequantize,
@@ -30,6 +32,7 @@ from edgernn.export.tflite.operators.arithmetic import (
     subtract,
     tanh,
     unary,
+    zero,
 )
 from edgernn.export.tflite.operators.movement import (
     concatenation,
@@ -54,6 +57,8 @@ from edgernn.export.tflite.operators.windows import convolution, depthwise_convo
 
 __all__ = [
     "add",
+    "as_float32",
+    "as_int8",
     "batch_matmul",
     "broadcast",
     "cast",
@@ -97,5 +102,6 @@ __all__ = [
     "tile",
     "transpose",
     "unary",
+    "zero",
     "zeros_like",
 ]

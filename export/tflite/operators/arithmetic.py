@@ -22,21 +22,28 @@ def fully_connected(
     fused: Fused = Fused.NONE,
     to: Quantization | None = None,
 ) -> Tensor:  # [..., N]
-    """x times the transposed weights.  keep_num_dims always: without it XNNPACK adds a reshape."""
-    per_channel = weights.quantization is not None and weights.quantization.scale.size > 1
-    if x.type is TensorType.FLOAT32 and weights.type is TensorType.INT8:
-        version = 12 if per_channel else 5
-    else:
-        version = 5 if bias is not None else 6
+    """x times the transposed weights.  keep_num_dims always: without it XNNPACK adds a reshape.
+
+    float32 times int8 quantizes each row of x as it goes.  With one scale a row of the weights
+    that takes version 12: older kernels would silently use the first scale for all.
+    """
+    hybrid = x.type is TensorType.FLOAT32 and weights.type is TensorType.INT8
+    version = 5 if bias is not None else 6
+    if hybrid:
+        version = 12 if _is_per_channel(weights) else 9
     return append(
         graph,
         Op.FULLY_CONNECTED,
         [x, weights, bias],
         (*x.shape[:-1], weights.shape[0]),
-        options=schema.fully_connected(fused=fused),
+        options=schema.fully_connected(fused=fused, asymmetric_inputs=hybrid),
         version=version,
         to=to,
     )
+
+
+def _is_per_channel(weights: Tensor) -> bool:
+    return weights.quantization is not None and weights.quantization.scale.size > 1
 
 
 def batch_matmul(
@@ -139,7 +146,8 @@ def not_equal(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
 def select(graph: Subgraph, condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     """yes where the condition holds, no elsewhere, all three broadcast."""
     shape = broadcast(condition.shape, yes.shape, no.shape)
-    return append(graph, Op.SELECT_V2, [condition, yes, no], shape, type_=yes.type)
+    operands = [condition, yes, no]
+    return append(graph, Op.SELECT_V2, operands, shape, type_=yes.type, to=yes.quantization)
 
 
 def reduce(
@@ -178,6 +186,23 @@ def dequantize(graph: Subgraph, x: Tensor) -> Tensor:
     """float16 or int8 to float32."""
     version = 3 if x.type in {TensorType.FLOAT16, TensorType.INT16} else 2
     return append(graph, Op.DEQUANTIZE, [x], x.shape, type_=TensorType.FLOAT32, version=version)
+
+
+def as_float32(graph: Subgraph, x: Tensor) -> Tensor:
+    return dequantize(graph, x) if x.type is TensorType.INT8 else x
+
+
+def as_int8(graph: Subgraph, x: Tensor, to: Quantization) -> Tensor:
+    """x as it is, if it is int8 already; otherwise quantized."""
+    return x if x.type is TensorType.INT8 else quantize(graph, x, to)
+
+
+def zero(graph: Subgraph, like: Tensor) -> Tensor:
+    """The constant 0 in the type and quantization of another tensor, []."""
+    if like.quantization is None:
+        return graph.constant(np.array(0, np.float32))
+    stored = np.array(like.quantization.zero_point, np.int8)
+    return graph.constant(stored, like.quantization)
 
 
 def cast(graph: Subgraph, x: Tensor, target: TensorType) -> Tensor:

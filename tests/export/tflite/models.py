@@ -25,6 +25,9 @@ from edgernn.graph import (
 
 BATCH, STEPS, FEATURES, UNITS = 3, 7, 5, 6
 
+#: Inputs that hold states; an h lies within ±1.
+STATES = frozenset({"h0", "c0"})
+
 _RNG = np.random.default_rng(20)
 
 
@@ -129,6 +132,8 @@ def _sample(entry: Input) -> AnyArray:
             drawn = _RNG.integers(0, 9, size=shape).astype(np.int32)
             drawn[0] = 0
             return drawn
+        case DType.FLOAT32 if entry.name in STATES:
+            return np.tanh(floats(*shape))
         case DType.FLOAT32:
             return floats(*shape)
 

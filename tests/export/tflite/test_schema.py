@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from flatbuffers import Builder
 from tflite.ActivationFunctionType import ActivationFunctionType
 from tflite.BuiltinOperator import BuiltinOperator
 from tflite.BuiltinOptions import BuiltinOptions
@@ -15,7 +14,7 @@ from tflite.Padding import Padding
 from tflite.TensorType import TensorType
 
 from edgernn.export.tflite import schema
-from edgernn.export.tflite.flatbuffer import write_options
+from edgernn.export.tflite.flatbuffer import Builder, write_options
 
 
 @pytest.mark.parametrize("op", schema.Op, ids=lambda op: op.name)

@@ -32,7 +32,7 @@ def main(source, target):
             continue
         for name, value in outputs.items():
             results[case + "//out//" + name] = value
-    np.savez(target, allow_pickle=False, **results)
+    np.savez(target, **results)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

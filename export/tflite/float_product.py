@@ -1,0 +1,41 @@
+"""Matrix products in float32 of weights in float32, float16 or int8."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgernn.export.tflite import operators as ops
+from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
+from edgernn.export.tflite.options import Runtime
+from edgernn.export.tflite.schema import Fused, Op
+from edgernn.export.tflite.weights import Matrix, matrix
+from edgernn.graph import FloatArray
+
+
+def float_product(
+    graph: Subgraph,
+    x: Tensor,  # float32 [..., K]
+    weights: Matrix,  # [N, K]
+    bias: FloatArray | None,  # [N]
+    *,
+    runtime_min: Runtime,
+    fused: Fused = Fused.NONE,
+) -> Tensor:  # float32 [..., N]
+    """x W + b.  int8 weights are multiplied as such; the kernel quantizes each row of x."""
+    scale = weights.scale
+    if scale is None or scale.size == 1 or runtime_min is Runtime.LITERT:
+        given = None if bias is None else graph.constant(bias)
+        return ops.fully_connected(graph, x, matrix(graph, weights), given, fused=fused)
+    # Old kernels know one scale a matrix only.  So they multiply the bare integers, and each
+    # column gets its scale afterwards.
+    bare = graph.constant(weights.values, Quantization(scale=np.ones(1, np.float32)))
+    result = ops.multiply(graph, ops.fully_connected(graph, x, bare, None), graph.constant(scale))
+    if bias is not None:
+        return ops.add(graph, result, graph.constant(bias), fused=fused)
+    match fused:
+        case Fused.NONE:
+            return result
+        case Fused.RELU6:
+            return ops.unary(graph, Op.RELU6, result)
+        case _:
+            return ops.unary(graph, Op.RELU, result)

@@ -1,0 +1,38 @@
+"""Matrix products in int8: weights with a scale a row, biases in units of the product."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from edgernn.export.tflite import operators as ops
+from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
+from edgernn.export.tflite.schema import Fused
+from edgernn.export.tflite.weights import Matrix, matrix
+from edgernn.graph import FloatArray
+
+#: A bias takes at most half of what int32 can hold, the sum of products the rest.
+_BIAS_END: Final = 2.0**30
+
+
+def product(
+    graph: Subgraph,
+    x: Tensor,  # int8 [..., K]
+    weights: Matrix,  # int8 [N, K]
+    bias: FloatArray | None,  # [N]
+    to: Quantization,
+    *,
+    fused: Fused = Fused.NONE,
+) -> Tensor:  # int8 [..., N]
+    given = None if bias is None else bias_constant(graph, x, weights, bias)
+    return ops.fully_connected(graph, x, matrix(graph, weights), given, fused=fused, to=to)
+
+
+def bias_constant(graph: Subgraph, x: Tensor, weights: Matrix, bias: FloatArray) -> Tensor:
+    """int32 in units of x's scale times the row's scale: zero point 0, as the kernels assume."""
+    if x.quantization is None or weights.scale is None:
+        raise AssertionError("an int8 product has int8 operands")
+    units = x.quantization.scale.astype(np.float64) * weights.scale.astype(np.float64)
+    steps = np.clip(np.rint(bias.astype(np.float64) / units), -_BIAS_END, _BIAS_END)
+    return graph.constant(steps.astype(np.int32), Quantization(scale=units.astype(np.float32)))

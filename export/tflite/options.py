@@ -1,0 +1,29 @@
+"""What a user can choose about a TFLite file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Profile(str, Enum):
+    """Which kernels an int8 file may use."""
+
+    MIXED = "mixed"  # int8 products, states in float32: the accurate one, for CPUs
+    INTEGER_ONLY = "integer-only"  # no float32 between input and output: for NPUs
+    MICRO = "micro"  # as integer-only, and small in memory: for tflite-micro
+
+
+class Runtime(str, Enum):
+    """The oldest runtime that has to load the file; matters to the scheme dynamic only."""
+
+    LITERT = "litert"  # ai-edge-litert, TensorFlow 2.17 and later
+    TFLITE_214 = "2.14"  # the last tflite-runtime: one scale a matrix instead of one a row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The choices of one `lower`."""
+
+    profile: Profile = Profile.MIXED
+    runtime_min: Runtime = Runtime.LITERT

@@ -1,0 +1,62 @@
+"""Which integers stand for what: scales and zero points of TFLite's int8 tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+
+from edgernn.export.tflite.builder import Quantization
+from edgernn.graph import FloatArray, Range
+
+_STEPS: Final = 255  # from -128 to 127
+
+#: What LOGISTIC and SOFTMAX of int8 give, fixed by TFLite's specification.
+PROBABILITY: Final = Quantization.per_tensor(1 / 256, -128)
+
+#: What TANH of int8 gives, fixed by the same; h is stored so too.
+STATE: Final = Quantization.per_tensor(1 / 128)
+
+#: Beyond these a sigmoid and a tanh are flat to an 8-bit integer.
+SIGMOID_END: Final = 8.0
+TANH_END: Final = 4.0
+
+#: Parts of a pre-activation that lie beyond, cancel each other or saturate.
+PART_END: Final = 16.0
+
+
+def covering(low: float, high: float) -> Quantization:
+    """int8 from low to high, zero among the values (TFLite's padding and bias need it)."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = (high - low) / _STEPS or 1 / _STEPS
+    zero_point = int(np.clip(round(-128 - low / scale), -128, 127))
+    return Quantization.per_tensor(scale, zero_point)
+
+
+def covering_range(found: Range) -> Quantization:
+    return covering(found.low, found.high)
+
+
+def interval(
+    cell: Mapping[str, Range],
+    quantities: Iterable[tuple[str, float, FloatArray | None]],
+    *,
+    end: float,
+) -> tuple[float, float]:
+    """The interval of several quantities of a cell, cut at ±end.
+
+    Each is a name, a sign or factor to apply, and what to add to each channel before that.
+    Without calibration of this cell the whole of ±end is taken.
+    """
+    low, high = 0.0, 0.0
+    for name, factor, shift in quantities:
+        if name not in cell:
+            return -end, end
+        added = 0.0 if shift is None else shift
+        ends = [
+            factor * float((cell[name].channel_low + added).min()),
+            factor * float((cell[name].channel_high + added).max()),
+        ]
+        low, high = min(low, *ends), max(high, *ends)
+    return max(low, -end), min(high, end)
