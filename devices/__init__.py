@@ -83,9 +83,13 @@ def open_device(spec: str) -> Device:
 def _host(address: str) -> Device:
     from edgernn.devices.host import HostDevice
 
-    if address:
-        raise DeviceError(f"'cpu' is this machine; it has no address '{address}'")
-    return HostDevice()
+    if address and not Path(address).is_file():
+        raise DeviceError(
+            f"there is no Python at {address}",
+            remedy="'cpu' is this machine; 'cpu:/path/to/python' uses that Python's runtimes",
+        )
+    # Not resolved: a virtual environment is known by the path of its link to Python.
+    return HostDevice(Path(address).absolute() if address else None)
 
 
 def _fake(address: str) -> Device:

@@ -25,15 +25,12 @@ class HostDevice:
     started, and a crash of a runtime in it is a value and not our end.
     """
 
-    name = "cpu"
-
-    def __init__(self) -> None:
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-
-    @property
-    def python(self) -> tuple[str, ...]:
+    def __init__(self, python: Path | None = None) -> None:
+        """`python` is another interpreter than ours, for its runtimes (an older LiteRT, say)."""
+        self.name = f"cpu:{python}" if python else "cpu"
         # The working directory holds only what was pushed, so "-P" (3.11) is not missed.
-        return (sys.executable,)
+        self.python = (str(python or sys.executable),)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
         try:

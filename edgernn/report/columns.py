@@ -98,6 +98,16 @@ def named(column: Column, rows: Sequence[Row]) -> str:
     return metrics.pop() if column.title == "score" and len(metrics) == 1 else column.title
 
 
+def unmeasured_lines(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Why a row is not complete: failed, skipped."""
+    several = len({row.device for row in rows}) > 1
+    return tuple(
+        f"{f'{row.device}, ' if several else ''}{row.file}: {row.outcome}"
+        for row in rows
+        if row.outcome != "measured"
+    )
+
+
 def baseline_lines(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
     """What needs no network: (name, accuracy)."""
     first = next(iter(rows), None)

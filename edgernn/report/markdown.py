@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edgernn.judgement import shared_cautions
-from edgernn.report.columns import baseline_lines, named, shown_columns
+from edgernn.report.columns import baseline_lines, named, shown_columns, unmeasured_lines
 from edgernn.report.conditions import conditions_line
 from edgernn.report.report import Report
 from edgernn.report.rows import Row, rows_of
@@ -36,9 +36,7 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
             cells[titles.index("model")] = name
             cells[titles.index("score")] = reached
             yield _line(cells)
-    for row in rows:
-        if row.outcome != "measured":
-            yield f"\n{row.file}: {row.outcome}"
+    yield from (f"\n{line}" for line in unmeasured_lines(rows))
 
 
 def _line(cells: Sequence[str]) -> str:

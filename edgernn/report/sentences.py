@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from edgernn.accuracy import Metric, Truth, score
 from edgernn.report.comparison import Comparison, Ranking, between_formats, between_models
 from edgernn.report.report import Cell, Report
 from edgernn.report.units import percent, significant, times
 from edgernn.stats import FEWEST_PROCESSES, Difference, Ratio
+
+_NO_VERDICT: Final = f"(fewer than {FEWEST_PROCESSES} processes: no verdict)"
 
 
 def sentences(report: Report) -> tuple[str, ...]:
@@ -39,7 +42,16 @@ def _formats(ranking: Ranking, *, with_device: bool) -> str:
         for cell, ratio in ranking.others
         if ratio.significant
     ]
-    alike = [_format(cell) for cell, ratio in ranking.others if not ratio.significant]
+    clauses += [
+        f"{_format(cell)} took {ratio.estimate:.2f} × as long {_NO_VERDICT}"
+        for cell, ratio in ranking.others
+        if not ratio.enough_processes
+    ]
+    alike = [
+        _format(cell)
+        for cell, ratio in ranking.others
+        if ratio.enough_processes and not ratio.significant
+    ]
     if alike:
         clauses.append(
             f"{listed(alike)} {'is' if len(alike) == 1 else 'are'} not significantly slower"
@@ -95,7 +107,7 @@ def _speed(slowness: Ratio) -> str:
         return f"and {times(slowness)} × faster than"
     if not slowness.enough_processes:
         figure = f"{slowness.estimate:.2f} × as fast"
-        return f"and {figure} (fewer than {FEWEST_PROCESSES} processes: no verdict) as"
+        return f"and {figure} {_NO_VERDICT} as"
     return f"and not significantly faster or slower ({times(slowness)} ×) than"
 
 

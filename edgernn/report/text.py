@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgernn.judgement import shared_cautions
-from edgernn.report.columns import Column, baseline_lines, named, shown_columns
+from edgernn.report.columns import Column, baseline_lines, named, shown_columns, unmeasured_lines
 from edgernn.report.conditions import conditions_line
 from edgernn.report.report import Report
 from edgernn.report.rows import Row, rows_of
@@ -74,9 +74,8 @@ def _table(rows: Sequence[Row], columns: Sequence[Column]) -> Table:
 
 
 def _below(report: Report, rows: Sequence[Row]) -> Iterator[RenderableType]:
-    for row in rows:
-        if row.outcome != "measured":
-            yield Text(f"{row.file}: {row.outcome}", style="red")
+    for line in unmeasured_lines(rows):
+        yield Text(line, style="red")
     yield ""
     for sentence in sentences(report):
         yield Text(sentence, style="bold")

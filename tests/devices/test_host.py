@@ -86,6 +86,18 @@ def test_an_unknown_device_is_refused_with_a_guess():
         open_device("toaster")
 
 
-def test_this_machine_takes_no_address():
-    with pytest.raises(DeviceError, match="no address"):
-        open_device("cpu:1")
+def test_another_interpreter_of_this_machine_can_be_named(tmp_path):
+    link = tmp_path / "python-of-another-environment"
+    link.symlink_to(sys.executable)
+    with open_device(f"cpu:{link}") as device:
+        assert device.name == f"cpu:{link}"
+        assert device.python is not None
+        completed = device.run(
+            [*device.python, "-c", "import sys; print(sys.executable)"], timeout_s=60
+        )
+    assert completed.stdout == f"{link}\n"
+
+
+def test_an_interpreter_that_is_not_there_is_refused():
+    with pytest.raises(DeviceError, match="there is no Python at /no/such/python"):
+        open_device("cpu:/no/such/python")

@@ -97,6 +97,19 @@ def test_formats_of_one_model_are_ranked(tmp_path):
     )
 
 
+def test_formats_measured_in_too_few_processes_are_not_judged(tmp_path):
+    items = [reports.item("gru", "onnx", 76_000), reports.item("gru", "tflite", 78_000)]
+    models = {"gru.onnx": FakeModel(hot_ms=[[2.0]]), "gru.tflite": FakeModel(hot_ms=[[1.0]])}
+    report = reports.measured(
+        tmp_path, items=items, models=models, samples=None, plan=Plan(processes=2)
+    )
+    (ranking,) = sentences(report)
+    assert ranking == (
+        "gru is fastest as tflite float32; onnx float32 took 2.00 × as long "
+        "(fewer than 5 processes: no verdict)."
+    )
+
+
 def test_a_network_that_does_not_beat_a_linear_model_is_told_so(tmp_path):
     samples = replace(reports.SAMPLES, baselines=Baselines(trivial=0.1, linear=0.989))
     last = sentences(reports.measured(tmp_path, samples=samples))[-1]
@@ -113,6 +126,7 @@ def test_several_devices_are_told_apart(tmp_path):
     assert "(onnx float32 on desk)" in said[0]
     assert "(onnx float32 on kitchen)" in said[1]
     assert "| device |" in as_markdown(report)
+    assert "kitchen, gru.tflite: failed: litert crashed" in as_text(report)
 
 
 MARKDOWN_TABLE = """\
