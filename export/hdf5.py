@@ -52,6 +52,7 @@ class Dataset:
 
     def read(self) -> FloatArray:
         """All of it.  Raises Hdf5Error where the file is shorter or holds no numbers."""
+        self.source.check(self.offset, prod(self.shape) * self.datatype.size_bytes)
         if self.is_bfloat16 and self.datatype.size_bytes == 2:
             halves = np.empty(self.shape, "<u2")
             self.source.into(self.offset, halves)
@@ -74,10 +75,10 @@ class Group:
     _attributes: dict[str, list[str]] | None = field(default=None, init=False)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._names()
+        return name in self.addresses()
 
     def names(self) -> list[str]:
-        return list(self._names())
+        return list(self.addresses())
 
     def text(self, attribute: str) -> str | None:
         """A text attribute; None where there is none."""
@@ -106,12 +107,18 @@ class Group:
 
     def _find(self, path: str) -> int | None:
         first, _, rest = path.partition("/")
-        address = self._names().get(first)
+        address = self.addresses().get(first)
         if address is None or not rest:
             return address
-        return Group(self.source, address)._find(rest)
+        for name in rest.split("/"):
+            names = Group(self.source, address).addresses()
+            if name not in names:
+                return None
+            address = names[name]
+        return address
 
-    def _names(self) -> dict[str, int]:
+    def addresses(self) -> dict[str, int]:
+        """Where each member's object header is, by name."""
         if self._members is None:
             self._members = {}
             for message in messages(self.source, self.address):

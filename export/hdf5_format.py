@@ -37,7 +37,7 @@ class Source:
     size_bytes: int
 
     def at(self, offset: int, count: int) -> bytes:
-        self._check(offset, count)
+        self.check(offset, count)
         self.file.seek(offset)
         found = self.file.read(count)
         if len(found) != count:
@@ -46,7 +46,9 @@ class Source:
 
     def into(self, offset: int, array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> None:
         """Fills `array` with the bytes at `offset`, without a copy in between."""
-        self._check(offset, array.nbytes)
+        self.check(offset, array.nbytes)
+        if not array.nbytes:
+            return
         self.file.seek(offset)
         buffer = memoryview(array).cast("B")  # type: ignore[arg-type]
         done = 0
@@ -59,7 +61,8 @@ class Source:
     def unpack(self, layout: struct.Struct, offset: int) -> tuple[int, ...]:
         return layout.unpack(self.at(offset, layout.size))
 
-    def _check(self, offset: int, count: int) -> None:
+    def check(self, offset: int, count: int) -> None:
+        """Raises Hdf5Error where the file does not have `count` bytes at `offset`."""
         if count < 0 or offset < 0 or offset + count > self.size_bytes:
             raise Hdf5Error(f"{count} bytes at {offset} lie outside of its {self.size_bytes}")
 

@@ -110,8 +110,15 @@ class Call:
         return self.weight(name, shape, owner) if name in stored else None
 
     def derive(self, name: str, compute: Callable[[], Any]) -> FloatArray:
-        """An array computed from weights, once for all calls of a shared layer."""
+        """An array computed from weights, once for all calls of a shared layer.
+
+        Raises ModelFileError where the result is not finite.
+        """
         key = (self.layer.path, name)
         if key not in self.derived:
-            self.derived[key] = np.ascontiguousarray(compute(), np.float32)
+            with np.errstate(all="ignore"):
+                array = np.ascontiguousarray(compute(), np.float32)
+            if not np.isfinite(array).all():
+                raise self.layer.damaged(f"has weights whose {name} is not finite")
+            self.derived[key] = array
         return self.derived[key]

@@ -132,6 +132,13 @@ class LayerConfig:
         return tuple(listed)
 
 
+def walk(layer: LayerConfig) -> Iterator[LayerConfig]:
+    """The layer and all inside it."""
+    yield layer
+    for child in layer.children.values():
+        yield from walk(child)
+
+
 def scalar(value: Any) -> float | None:
     """A finite number, also where Keras wrapped it as an array or tensor; otherwise None."""
     if isinstance(value, dict):

@@ -11,7 +11,7 @@ from edgernn.artefact import Source
 from edgernn.errors import ModelFileError
 from edgernn.export.keras_builder import GraphBuilder
 from edgernn.export.keras_call import LayerWeights, Tensor
-from edgernn.export.keras_config import RESAVE, LayerConfig, references
+from edgernn.export.keras_config import MODEL_KINDS, RESAVE, LayerConfig, references, walk
 from edgernn.export.keras_trace import Trace
 from edgernn.export.keras_version import KerasVersion
 from edgernn.graph import DType, Graph, Output, TensorSpec, without_dead_layers
@@ -76,7 +76,7 @@ def translate(
         raise ModelFileError(
             f"the model's layers do not fit together: {error}", remedy=RESAVE
         ) from error
-    warnings = (*trace.warnings, *_precision_warnings(model))
+    warnings = (*trace.warnings, *_precision_warnings(model), *_class_warnings(model))
     return Translated(graph=graph, warnings=tuple(dict.fromkeys(warnings)))
 
 
@@ -164,10 +164,7 @@ def _unique(name: str, taken: set[str]) -> str:
 def _precision_warnings(model: LayerConfig) -> list[str]:
     """Models that compute in another precision than float32."""
     policies: set[str] = set()
-    pending = [model]
-    while pending:
-        layer = pending.pop()
-        pending += layer.children.values()
+    for layer in walk(model):
         policy = layer.options.get("dtype", "float32")
         if isinstance(policy, dict) and isinstance(policy.get("config"), dict):
             policy = policy["config"].get("name")
@@ -177,4 +174,14 @@ def _precision_warnings(model: LayerConfig) -> list[str]:
         f"the model computes in {policy}; edgernn reads its weights as float32 and computes in "
         "float32, so results differ by the rounding of the original"
         for policy in sorted(policies - {"float32", "None"})
+    ]
+
+
+def _class_warnings(model: LayerConfig) -> list[str]:
+    """Classes derived from Model, of which only the description of the layers is followed."""
+    return [
+        f"'{layer.name}' is of the class '{layer.kind}'; edgernn follows the layers that its config "
+        "lists and cannot see whether its Python code does anything else"
+        for layer in walk(model)
+        if layer.is_model and layer.kind not in MODEL_KINDS
     ]

@@ -9,7 +9,7 @@ import numpy as np
 from edgernn.export.keras_call import Call
 from edgernn.export.keras_config import revive
 from edgernn.export.keras_layers import Emit
-from edgernn.graph import Affine, FloatArray, Shape
+from edgernn.graph import Affine, AnyArray, FloatArray, Shape
 
 
 def affine(call: Call, scale: FloatArray, offset: FloatArray) -> list[str]:
@@ -27,22 +27,23 @@ def batch_normalization(call: Call) -> list[str]:
         raise layer.unsupported(f"normalizes the axes {list(axis)} together", "Normalize one axis")
     position = axis[0] % call.rank
     size = (call.shape[position],)
-    mean = call.weight("moving_mean", size).astype(np.float64)
-    deviation = np.sqrt(
-        call.weight("moving_variance", size).astype(np.float64)
-        + layer.number("epsilon", default=1e-3)
-    )
+    mean = call.weight("moving_mean", size)
+    variance = call.weight("moving_variance", size)
     gamma = call.optional_weight("gamma", size)
     beta = call.optional_weight("beta", size)
-    scale = (1.0 if gamma is None else gamma) / deviation
-    offset = (0.0 if beta is None else beta) - mean * scale
+    epsilon = layer.number("epsilon", default=1e-3)
     # Broadcasts against [B, ...] from the right.
     shape = (-1, *[1] * (call.rank - 1 - position))
-    return affine(
-        call,
-        call.derive("scale", lambda: scale.reshape(shape)),
-        call.derive("offset", lambda: offset.reshape(shape)),
-    )
+
+    def scale() -> AnyArray:
+        unscaled = 1.0 / np.sqrt(variance.astype(np.float64) + epsilon)
+        return (unscaled if gamma is None else gamma * unscaled).reshape(shape)
+
+    def offset() -> AnyArray:
+        shifted = -mean.reshape(shape) * scale()
+        return shifted if beta is None else beta.reshape(shape) + shifted
+
+    return affine(call, call.derive("scale", scale), call.derive("offset", offset))
 
 
 def rescaling(call: Call) -> list[str]:
@@ -62,13 +63,16 @@ def normalization(call: Call) -> list[str]:
     else:
         mean = _constant(call, layer.options["mean"], "mean")
         variance = _constant(call, layer.options.get("variance"), "variance")
-    deviation = np.maximum(np.sqrt(variance.astype(np.float64)), 1e-7)
+
+    def deviation() -> AnyArray:
+        return np.maximum(np.sqrt(variance.astype(np.float64)), 1e-7)
+
     if layer.flag("invert"):
-        return affine(call, call.derive("scale", lambda: deviation), mean)
+        return affine(call, call.derive("scale", deviation), mean)
     return affine(
         call,
-        call.derive("scale", lambda: 1.0 / deviation),
-        call.derive("offset", lambda: -mean / deviation),
+        call.derive("scale", lambda: 1.0 / deviation()),
+        call.derive("offset", lambda: -mean / deviation()),
     )
 
 

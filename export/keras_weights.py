@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
+
+import numpy as np
 
 from edgernn.errors import ModelFileError
 from edgernn.export.hdf5 import Group
 from edgernn.export.keras_call import LayerWeights
-from edgernn.export.keras_config import RESAVE, LayerConfig
+from edgernn.export.keras_config import RESAVE, LayerConfig, walk
 from edgernn.export.keras_variables import legacy_slots, store_paths, variables
 from edgernn.graph import FloatArray
 
@@ -34,7 +36,13 @@ class ArrayReader:
                 f"the array '{name}' claims the shape {dataset.shape}, more than the file can hold",
                 remedy=RESAVE,
             )
-        return dataset.read()
+        array = dataset.read()
+        if not np.isfinite(array).all():
+            raise ModelFileError(
+                f"the array '{name}' holds NaN or infinity",
+                remedy="Train the model again, with a smaller learning rate or clipped gradients",
+            )
+        return array
 
 
 def legacy_weights(
@@ -81,7 +89,7 @@ def store_weights(
     weights: dict[tuple[str, ...], LayerWeights] = {}
     root = _root(file)
     groups = store_paths(model)
-    for layer in _walk(model):
+    for layer in walk(model):
         expected = variables(layer)
         if not expected:
             continue
@@ -103,9 +111,3 @@ def _root(file: Group) -> str:
     """The group of a model's layers; Keras 2.12 called it otherwise."""
     old = "_layer_checkpoint_dependencies"
     return old if old in file and "layers" not in file else "layers"
-
-
-def _walk(layer: LayerConfig) -> Iterator[LayerConfig]:
-    yield layer
-    for child in layer.children.values():
-        yield from _walk(child)

@@ -19,13 +19,16 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from pathlib import Path
+
 import numpy as np
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+HERE = Path(__file__).parent
 
 
-def text_classifier(keras, layers):
+def text_classifier(keras):
     """The legacy model that people have: hard_sigmoid, where the version defaults to it."""
+    layers = keras.layers
     model = keras.models.Sequential(name="text")
     if keras.__version__.startswith("3"):
         model.add(layers.Input(shape=(20,)))
@@ -40,8 +43,9 @@ def text_classifier(keras, layers):
     return model
 
 
-def masked_functional(keras, layers):
+def masked_functional(keras):
     """Masks through Bidirectional, merges and TimeDistributed; a shared layer; two inputs."""
+    layers = keras.layers
     tokens = layers.Input(shape=(None,), name="tokens", dtype="int32")
     features = layers.Input(shape=(None, 4), name="features")
     embedded = layers.Embedding(20, 4, mask_zero=True, name="embedding")(tokens)
@@ -57,8 +61,9 @@ def masked_functional(keras, layers):
     return keras.models.Model([tokens, features], [steps, last], name="masked")
 
 
-def seq2seq(keras, layers):
+def seq2seq(keras):
     """Returned and initial states; a nested model with BatchNormalization, partly frozen."""
+    layers = keras.layers
     source = layers.Input(shape=(None, 3), name="source")
     target = layers.Input(shape=(None, 2), name="target")
     _, h, c = layers.LSTM(4, return_state=True, name="encoder")(source)
@@ -72,8 +77,9 @@ def seq2seq(keras, layers):
     return keras.models.Model([source, target], [head(decoded), gru], name="seq2seq")
 
 
-def conv_stack(keras, layers):
+def conv_stack(keras):
     """Sizes and options that changed their spelling between versions."""
+    layers = keras.layers
     model = keras.models.Sequential(name="conv")
     model.add(layers.SeparableConv1D(6, 3, padding="same", input_shape=(12, 3)))
     model.add(layers.BatchNormalization())
@@ -99,11 +105,20 @@ def cudnn(keras, layers):
     return model
 
 
-def on_cpu(keras, layers):
+def on_cpu(keras):
+    layers = keras.layers
     model = keras.models.Sequential(name="cudnn")
     sigmoid = "sigmoid"
-    model.add(layers.GRU(4, reset_after=True, recurrent_activation=sigmoid, return_sequences=True,
-                         input_shape=(6, 3), name="a"))
+    model.add(
+        layers.GRU(
+            4,
+            reset_after=True,
+            recurrent_activation=sigmoid,
+            return_sequences=True,
+            input_shape=(6, 3),
+            name="a",
+        )
+    )
     model.add(layers.LSTM(5, recurrent_activation=sigmoid, name="b"))
     return model
 
@@ -114,10 +129,14 @@ MODELS = [text_classifier, masked_functional, seq2seq, conv_stack]
 def inputs_for(model, rng):
     found = []
     for tensor in model.inputs:
-        shape = [int(size) if size is not None else None for size in tensor.shape.as_list()] if (
-            hasattr(tensor.shape, "as_list")) else list(tensor.shape)
-        sizes = [3 if axis == 0 else (7 if size is None else size)
-                 for axis, size in enumerate(shape)]
+        shape = (
+            [int(size) if size is not None else None for size in tensor.shape.as_list()]
+            if (hasattr(tensor.shape, "as_list"))
+            else list(tensor.shape)
+        )
+        sizes = [
+            3 if axis == 0 else (7 if size is None else size) for axis, size in enumerate(shape)
+        ]
         if len(sizes) == 2:
             x = rng.randint(1, 20, sizes).astype("float32")
             x[0, 4:] = 0
@@ -130,21 +149,21 @@ def inputs_for(model, rng):
     return found
 
 
-def write(model, keras, label, suffix, predictor=None):
+def write(model, label, suffix, predictor=None):
     rng = np.random.RandomState(7)
     weights = [rng.normal(0, 0.5, w.shape).astype("float32") for w in model.get_weights()]
     # Variances are positive; a size of its own is not needed to find them.
     model.set_weights([np.abs(w) + 0.1 if w.ndim == 1 else w for w in weights])
-    path = os.path.join(HERE, "{}-{}{}".format(model.name, label, suffix))
-    model.save(path)
+    path = HERE / f"{model.name}-{label}{suffix}"
+    model.save(str(path))
     if predictor is not None:
-        predictor.load_weights(path)
+        predictor.load_weights(str(path))
     inputs = inputs_for(model, rng)
     outputs = (predictor or model).predict(inputs if len(inputs) > 1 else inputs[0])
     outputs = outputs if isinstance(outputs, list) else [outputs]
-    arrays = {"input_{}".format(i): x for i, x in enumerate(inputs)}
-    arrays.update({"output_{}".format(i): y for i, y in enumerate(outputs)})
-    np.savez_compressed(path.rsplit(".", 1)[0] + ".npz", **arrays)
+    arrays = {f"input_{i}": x for i, x in enumerate(inputs)}
+    arrays.update({f"output_{i}": y for i, y in enumerate(outputs)})
+    np.savez_compressed(HERE / f"{model.name}-{label}.npz", **arrays)
 
 
 def main():
@@ -156,12 +175,12 @@ def main():
     suffix = ".keras" if label.startswith("3") else ".h5"
     for build in MODELS:
         keras.backend.clear_session()
-        write(build(keras, keras.layers), keras, label, suffix)
+        write(build(keras), label, suffix)
     if label == "2.4.0":  # where CuDNN layers can be made and saved without a GPU
         from tensorflow.compat.v1.keras import layers
 
         keras.backend.clear_session()
-        write(cudnn(keras, layers), keras, label, suffix, on_cpu(keras, keras.layers))
+        write(cudnn(keras, layers), label, suffix, on_cpu(keras))
 
 
 main()
