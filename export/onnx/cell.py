@@ -40,6 +40,10 @@ class Results:
     states: tuple[Value, ...]  # final h (and c) [B, H]
 
 
+def state_edges(layer: Recurrent) -> tuple[str, ...]:
+    return (layer.state_h, layer.state_c) if isinstance(layer, Lstm) else (layer.state_h,)
+
+
 def gate_order(layer: Recurrent) -> list[int]:
     """Positions of the gates in the layer, in ONNX's order."""
     return [layer.GATES.index(name) for name in ONNX_GATES[type(layer)]]

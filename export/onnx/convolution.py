@@ -6,10 +6,11 @@ import numpy as np
 from typing_extensions import assert_never
 
 from edgernn.export.onnx.activation import activate_result
-from edgernn.export.onnx.builder import FLOAT, Attribute
+from edgernn.export.onnx.builder import ABSENT, FLOAT, Attribute
 from edgernn.export.onnx.edges import Edges, Form, Layout, int64
 from edgernn.export.onnx.weights import weight
 from edgernn.graph import (
+    AnyArray,
     Conv1D,
     GlobalPool1D,
     Padding,
@@ -25,8 +26,16 @@ _CHANNELS_FIRST = Form(Layout.CHANNELS_TIME)
 
 def conv1d(layer: Conv1D, edges: Edges) -> None:
     builder = edges.builder
-    kernel = weight(builder, layer.kernel, lambda k: k.transpose(2, 1, 0), key="conv")
-    bias = [] if layer.bias is None else [weight(builder, layer.bias)]
+
+    def outputs_first(kernel: AnyArray) -> AnyArray:
+        return kernel.transpose(2, 1, 0)
+
+    if edges.pairs is not None:
+        kernel, scale = edges.pairs.matrix(layer.kernel, outputs_first)
+        bias = edges.pairs.bias(layer.bias, layer.input, scale)
+    else:
+        kernel = weight(builder, layer.kernel, outputs_first, key="conv")
+        bias = ABSENT if layer.bias is None else weight(builder, layer.bias)
     window = (layer.kernel.shape[0] - 1) * layer.dilation + 1
     attributes = _padding(layer.padding, edges.spec(layer.input).shape[1], window, layer.stride)
     if layer.stride != 1:
@@ -36,7 +45,7 @@ def conv1d(layer: Conv1D, edges: Edges) -> None:
     if layer.groups != 1:
         attributes["group"] = layer.groups
     x = edges.read(layer.input, _CHANNELS_FIRST)
-    result = builder.op("Conv", x, kernel, *bias, name=layer.name, **attributes)
+    result = builder.op("Conv", x, kernel, bias, name=layer.name, **attributes)
     activate_result(layer.activation, result, layer.output, edges, _CHANNELS_FIRST)
 
 

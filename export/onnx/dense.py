@@ -7,9 +7,11 @@ from typing import Final
 from typing_extensions import assert_never
 
 from edgernn.export.onnx.activation import activate_result
+from edgernn.export.onnx.builder import ABSENT, Value
 from edgernn.export.onnx.edges import PLAIN, Edges, Layout
 from edgernn.export.onnx.integer import dynamic_product, integer_weight, is_bounded
 from edgernn.export.onnx.options import DenseForm
+from edgernn.export.onnx.qdq import Pairs
 from edgernn.export.onnx.weights import as_is, looked_up, weight
 from edgernn.graph import Dense, Embedding, QTensor
 
@@ -27,26 +29,38 @@ def embedding(layer: Embedding, edges: Edges) -> None:
 
 
 def dense(layer: Dense, edges: Edges) -> None:
-    bias = None if layer.bias is None else weight(edges.builder, layer.bias)
     if edges.spec(layer.input).rank == 2:
         x, form = edges.read(layer.input), PLAIN
     else:
         x, form = edges.read_any(layer.input, Layout.BATCH_TIME, Layout.TIME_BATCH)
     fine = not is_bounded(layer.input, edges.graph)
-    if isinstance(layer.kernel, QTensor) and _is_integer(layer, edges, fine=fine):
+    if edges.pairs is not None:
+        result = _product(layer, x, *_paired(layer, edges.pairs), edges)
+    elif isinstance(layer.kernel, QTensor) and _is_integer(layer, edges, fine=fine):
         operand = integer_weight(edges.builder, layer.kernel, as_is, key="columns")
         result = dynamic_product(edges.builder, x, operand, fine=fine)
+        if layer.bias is not None:
+            result = edges.builder.op("Add", result, weight(edges.builder, layer.bias))
         edges.explain(layer, "product of integers")
     else:
         kernel = weight(edges.builder, layer.kernel)
-        if bias is not None and edges.spec(layer.input).rank == 2:
-            result = edges.builder.op("Gemm", x, kernel, bias, name=layer.name)
-            bias = None
-        else:
-            result = edges.builder.op("MatMul", x, kernel, name=layer.name)
-    if bias is not None:
-        result = edges.builder.op("Add", result, bias)
+        bias = ABSENT if layer.bias is None else weight(edges.builder, layer.bias)
+        result = _product(layer, x, kernel, bias, edges)
     activate_result(layer.activation, result, layer.output, edges, form)
+
+
+def _product(layer: Dense, x: Value, kernel: Value, bias: Value, edges: Edges) -> Value:
+    op = edges.builder.op
+    if bias == ABSENT:
+        return op("MatMul", x, kernel, name=layer.name)
+    if edges.spec(layer.input).rank == 2:
+        return op("Gemm", x, kernel, bias, name=layer.name)
+    return op("Add", op("MatMul", x, kernel, name=layer.name), bias)
+
+
+def _paired(layer: Dense, pairs: Pairs) -> tuple[Value, Value]:
+    kernel, scale = pairs.matrix(layer.kernel, as_is)
+    return kernel, pairs.bias(layer.bias, layer.input, scale)
 
 
 def _is_integer(layer: Dense, edges: Edges, *, fine: bool) -> bool:

@@ -15,9 +15,12 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 import numpy as np
+from typing_extensions import assert_never
 
+from edgernn.errors import CalibrationError
 from edgernn.export.onnx.builder import Builder, Value
-from edgernn.export.onnx.options import Options
+from edgernn.export.onnx.options import Options, Profile
+from edgernn.export.onnx.qdq import Pairs
 from edgernn.graph import Graph, Layer, TensorSpec
 
 #: The end of a slice that has none.
@@ -54,8 +57,10 @@ class Edges:
         self.builder = builder
         self.graph = graph
         self.options = options
+        self.pairs = _pairs(builder, graph, options)
         self.notes: dict[str, str] = {}  # by layer: how it was written, and why
         self.shared: dict[Hashable, tuple[Value, ...]] = {}  # results that several layers need
+        self._already_rounded: set[Value] = set()
         self._values: dict[str, dict[Form, Value]] = {}
         self._deferred: dict[str, Callable[[], Value]] = {}
         self._needed = {edge for layer in graph.layers for edge in layer.reads}
@@ -77,7 +82,7 @@ class Edges:
         return self._producers.get(edge)
 
     def define(self, edge: str, value: Value, form: Form = PLAIN) -> None:
-        self._values.setdefault(edge, {})[form] = value
+        self._values.setdefault(edge, {})[form] = self._rounded(edge, value)
 
     def defer(self, edge: str, make: Callable[[], Value]) -> None:
         """Defines an edge whose value is made only if somebody reads it."""
@@ -89,11 +94,12 @@ class Edges:
         if form not in values:
             flipped = Form(form.layout, not form.reversed)
             if flipped in values:
-                values[form] = self._reverse(values[flipped], form.layout.position(1))
+                turned = self._reverse(values[flipped], form.layout.position(1))
+                values[form] = self._rounded(edge, turned)
             else:
                 source, value = next(iter(values.items()))
                 straight = self._transpose(value, source.layout, form.layout)
-                values[Form(form.layout, source.reversed)] = straight
+                values[Form(form.layout, source.reversed)] = self._rounded(edge, straight)
                 return self.read(edge, form)
         return values[form]
 
@@ -131,6 +137,14 @@ class Edges:
         shape = self.builder.op("Shape", value)
         return self.builder.op("Gather", shape, self.builder.constant(int64(positions)), axis=0)
 
+    def _rounded(self, edge: str, value: Value) -> Value:
+        """The value itself or, in the profile that wants it, quantized and dequantized once."""
+        if self.pairs is None or value in self._already_rounded:
+            return value
+        rounded = self.pairs.around(value, self.pairs.grid(edge))
+        self._already_rounded.add(rounded)
+        return rounded
+
     def _forms(self, edge: str) -> dict[Form, Value]:
         if edge not in self._values:
             self.define(edge, self._deferred[edge]())
@@ -150,6 +164,21 @@ class Edges:
             axes=int64([axis]),
             steps=int64([-1]),
         )
+
+
+def _pairs(builder: Builder, graph: Graph, options: Options) -> Pairs | None:
+    match options.profile:
+        case Profile.DEFAULT:
+            return None
+        case Profile.QNN:
+            if graph.quantization is None:
+                raise CalibrationError(
+                    "the profile qnn needs the ranges inside the model",
+                    remedy="Use --scheme int8 with --calibrate",
+                )
+            return Pairs(builder=builder, graph=graph, ranges=graph.quantization.ranges.edges)
+        case _:
+            assert_never(options.profile)
 
 
 def int64(values: Sequence[int]) -> np.ndarray:

@@ -92,10 +92,14 @@ def dynamic_product(builder: Builder, x: Value, weight: IntegerWeight, *, fine: 
     return builder.op("Add", result, dynamic_product(builder, rest, weight, fine=False))
 
 
+def producer_of(graph: Graph, edge: str) -> ly.Layer | None:
+    """The layer that writes the edge; None for an input of the model."""
+    return next((layer for layer in graph.layers if edge in layer.writes), None)
+
+
 def is_bounded(edge: str, graph: Graph) -> bool:
     """Whether the edge's numbers all lie in [-1, 1], by the layers that compute them."""
-    producers = {written: layer for layer in graph.layers for written in layer.writes}
-    layer = producers.get(edge)
+    layer = producer_of(graph, edge)
     match layer:
         case SimpleRnn() | Gru():
             return layer.activation.kind in BOUNDED_ACTIVATIONS

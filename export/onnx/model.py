@@ -11,7 +11,7 @@ from edgernn.export import Lowered
 from edgernn.export.onnx.builder import MICROSOFT, OLDEST_IR, Builder, Value
 from edgernn.export.onnx.edges import Edges
 from edgernn.export.onnx.lowering import lower_layer
-from edgernn.export.onnx.options import DenseForm, GruForm, Options
+from edgernn.export.onnx.options import DenseForm, GruForm, Options, Profile
 from edgernn.graph import DType, Graph, TensorSpec, without_dead_layers
 
 if TYPE_CHECKING:
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def lower(
-    graph: Graph, *, metadata: Mapping[str, str], gru: str = "auto", dense: str = "auto"
+    graph: Graph,
+    *,
+    metadata: Mapping[str, str],
+    gru: str = "auto",
+    dense: str = "auto",
+    profile: str = "default",
 ) -> Lowered:
     """The graph as an ONNX model.
 
@@ -28,14 +33,18 @@ def lower(
     property, and the states (which result is which argument of the next call) one named "states".
 
     gru ("auto", "storage" or "scan") and dense ("auto", "storage" or "integer") choose how layers
-    of int8 weights are written; see GruForm and DenseForm.
+    of int8 weights are written; see GruForm and DenseForm.  profile "qnn" (scheme int8 only) writes
+    quantize/dequantize pairs instead, see qdq.py.
+
+    Raises UnsupportedLayer, and CalibrationError for the profile qnn without ranges.
     """
     from onnx import helper
 
     graph = without_dead_layers(graph)
     public = {entry.name for entry in graph.inputs} | {output.name for output in graph.outputs}
+    options = Options(gru=GruForm(gru), dense=DenseForm(dense), profile=Profile(profile))
     builder = Builder(reserved=frozenset(public))
-    edges = Edges(builder, graph, Options(gru=GruForm(gru), dense=DenseForm(dense)))
+    edges = Edges(builder, graph, options)
     for entry in graph.inputs:
         edges.define(entry.name, entry.name)
     for layer in graph.layers:

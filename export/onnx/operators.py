@@ -10,7 +10,7 @@ from typing_extensions import assert_never
 
 from edgernn.errors import UnsupportedLayer
 from edgernn.export.onnx.builder import ABSENT, MICROSOFT, Attribute, Value
-from edgernn.export.onnx.cell import Call, Results, biases_of, gate_order, in_order
+from edgernn.export.onnx.cell import Call, Results, biases_of, gate_order, in_order, state_edges
 from edgernn.export.onnx.edges import Edges, int64
 from edgernn.export.onnx.integer import integer_weight
 from edgernn.export.onnx.weights import joined, weight
@@ -23,6 +23,7 @@ from edgernn.graph import (
     QTensor,
     Recurrent,
     SimpleRnn,
+    as_float32,
 )
 
 _INTEGER_LSTM: Final = "DynamicQuantizeLSTM"
@@ -48,7 +49,8 @@ def integer_lstm(
     w = integer_weight(edges.builder, kernel, columns, key="lstm")
     r = integer_weight(edges.builder, recurrent_kernel, columns, key="lstm")
     more = (ABSENT, w.scale, w.zero_points, r.scale, r.zero_points)  # no peepholes
-    return _run_operator(_INTEGER_LSTM, (w.values, r.values), more, layer, call, edges)
+    weights = (w.values, r.values, _bias(layer, edges))
+    return _run_operator(_INTEGER_LSTM, weights, more, layer, call, edges)
 
 
 def _run_operator(
@@ -65,19 +67,31 @@ def _run_operator(
     is_single = edges.spec(layer.input).shape[1] == 1
     initial = [s if s == ABSENT else op("Unsqueeze", s, axes=_FIRST) for s in call.initial]
     wants_h = call.wants_states[0] or (call.wants_sequence and is_single)
+    wants_sequence = call.wants_sequence and not is_single
+    if edges.pairs is not None:
+        initial = [
+            edges.pairs.around(value, edges.pairs.grid(edge))
+            for value, edge in zip(initial, state_edges(layer), strict=True)
+        ]
+        wants_sequence = wants_h = True  # or else the NPU computes in floats
     sequence, *finals = edges.builder.ops(
         kind,
         call.x,
         *weights,
-        _bias(layer, edges),
         call.lengths,
         *initial,
         *more,
-        outputs=(call.wants_sequence and not is_single, wants_h, *call.wants_states[1:]),
+        outputs=(wants_sequence, wants_h, *call.wants_states[1:]),
         name=layer.name,
         domain=MICROSOFT if kind == _INTEGER_LSTM else "",
         attributes=_attributes(layer, edges, backward=call.backward),
     )
+    if edges.pairs is not None:
+        sequence = edges.pairs.around(sequence, edges.pairs.grid(layer.state_h))
+        finals = [
+            edges.pairs.around(value, edges.pairs.grid(edge))
+            for value, edge in zip(finals, state_edges(layer), strict=True)
+        ]
     if call.wants_sequence:
         sequence = finals[0] if is_single else op("Squeeze", sequence, axes=_SECOND)
     states = [
@@ -99,28 +113,42 @@ def _operator(layer: Recurrent) -> str:
             assert_never(layer)
 
 
-def _weights(layer: Recurrent, edges: Edges) -> tuple[Value, Value]:
-    """W [1, gates * H, F], R [1, gates * H, H]."""
+def _weights(layer: Recurrent, edges: Edges) -> tuple[Value, Value, Value]:
+    """W [1, gates * H, F], R [1, gates * H, H], B [1, 2 * gates * H] or absent."""
     order = gate_order(layer)
 
     def rows(kernel: AnyArray) -> AnyArray:
         return in_order(kernel, order).T[None]
 
+    if edges.pairs is not None:
+        kernel, scale = edges.pairs.matrix(layer.kernel, rows)
+        recurrent_kernel, _ = edges.pairs.matrix(layer.recurrent_kernel, rows)
+        bias = _side_by_side(layer, [as_float32(part) for part in biases_of(layer)])
+        return kernel, recurrent_kernel, edges.pairs.bias(bias, layer.input, scale)
     return (
         weight(edges.builder, layer.kernel, rows, key=layer.GATES),
         weight(edges.builder, layer.recurrent_kernel, rows, key=layer.GATES),
+        _bias(layer, edges),
     )
 
 
 def _bias(layer: Recurrent, edges: Edges) -> Value:
-    """B [1, 2 * gates * H], or absent."""
-    order = gate_order(layer)
-
-    def side_by_side(biases: Sequence[AnyArray]) -> AnyArray:
-        return np.concatenate([in_order(bias, order) for bias in biases])[None]
-
     biases = biases_of(layer)
-    return joined(edges.builder, biases, side_by_side, key=layer.GATES) if biases else ABSENT
+    if not biases:
+        return ABSENT
+
+    def arrange(parts: Sequence[AnyArray]) -> AnyArray:
+        return np.asarray(_side_by_side(layer, parts))
+
+    return joined(edges.builder, biases, arrange, key=layer.GATES)
+
+
+def _side_by_side(layer: Recurrent, biases: Sequence[AnyArray]) -> AnyArray | None:
+    """[1, 2 * gates * H]: the input's side, then the recurrent one; None if there is no bias."""
+    order = gate_order(layer)
+    if not biases:
+        return None
+    return np.concatenate([in_order(bias, order) for bias in biases])[None]
 
 
 def _attributes(layer: Recurrent, edges: Edges, *, backward: bool) -> dict[str, Attribute]:

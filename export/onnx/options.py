@@ -22,7 +22,15 @@ class DenseForm(str, Enum):
     INTEGER = "integer"  # a product of integers
 
 
+class Profile(str, Enum):
+    """What the file is tuned for."""
+
+    DEFAULT = "default"  # ONNX Runtime on a CPU
+    QNN = "qnn"  # Qualcomm's provider: see qdq.py
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     gru: GruForm = GruForm.AUTO
     dense: DenseForm = DenseForm.AUTO
+    profile: Profile = Profile.DEFAULT

@@ -1,0 +1,138 @@
+"""Profile "qnn": quantize/dequantize pairs around the operators, for Qualcomm's provider.
+
+It turns DequantizeLinear → operator → QuantizeLinear into one integer operator of the NPU, and
+wants unsigned bytes per tensor for recurrent and dense weights, int32 biases, and an integer GRU
+with linear_before_reset, forward, both outputs and default activations (onnxruntime-qnn#284, #721).
+Other providers run the same file, slower than the default profile's.  The NPU needs fixed shapes:
+set the free dimensions in the session's options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from edgernn.export.onnx.builder import ABSENT, Builder, Value
+from edgernn.export.onnx.integer import is_bounded, producer_of
+from edgernn.export.onnx.weights import Arrange
+from edgernn.graph import (
+    DType,
+    Graph,
+    Gru,
+    Lstm,
+    Range,
+    SimpleRnn,
+    Weight,
+    as_float32,
+)
+from edgernn.graph import layers as ly
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Unsigned bytes that stand for scale * (byte - zero_point)."""
+
+    scale: float
+    zero_point: int
+
+    @classmethod
+    def covering(cls, low: float, high: float) -> Grid:
+        """The finest grid from low to high that has zero on it."""
+        low, high = min(low, 0.0), max(high, 0.0)
+        scale = float(np.float32((high - low) / 255 or 1.0))
+        return cls(scale=scale, zero_point=int(np.clip(np.rint(-low / scale), 0, 255)))
+
+
+# States of cells whose activation is tanh or the like.
+_STATE_GRID: Final = Grid(scale=1 / 128, zero_point=128)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Adds the pairs, with the ranges that calibration found."""
+
+    builder: Builder
+    graph: Graph
+    ranges: Mapping[str, Range]  # by edge
+
+    def grid(self, edge: str) -> Grid | None:
+        """The grid of an edge; None for one that calibration did not see as floats.
+
+        Layers that only move elements hand on the grid: their integers stay the same.
+        """
+        moved_from = _moved_from(self.graph, edge)
+        if moved_from is not None:
+            return self.grid(moved_from)
+        if self.graph.specs[edge].dtype is not DType.FLOAT32:
+            return None
+        if _is_state(self.graph, edge):
+            return _STATE_GRID
+        seen = self.ranges.get(edge)
+        return None if seen is None else Grid.covering(seen.low, seen.high)
+
+    def around(self, value: Value, grid: Grid | None) -> Value:
+        """The value, quantized and dequantized."""
+        if grid is None or value == ABSENT:
+            return value
+        scale, zero = self._constants(grid)
+        quantized = self.builder.op("QuantizeLinear", value, scale, zero)
+        return self.builder.op("DequantizeLinear", quantized, scale, zero)
+
+    def matrix(self, stored: Weight, arrange: Arrange) -> tuple[Value, float]:
+        """A weight as unsigned bytes with one scale, and that scale."""
+        weight = arrange(as_float32(stored))
+        grid = Grid.covering(float(weight.min(initial=0)), float(weight.max(initial=0)))
+        units = np.rint(weight.astype(np.float64) / grid.scale) + grid.zero_point
+        constant = self.builder.constant(np.clip(units, 0, 255).astype(np.uint8))
+        value = self.builder.op("DequantizeLinear", constant, *self._constants(grid))
+        return value, grid.scale
+
+    def bias(self, stored: Weight | None, edge: str, weight_scale: float) -> Value:
+        """A bias as int32 in units of what it is added to: input scale times weight scale.
+
+        In float32 where the input's range is not known.
+        """
+        if stored is None:
+            return ABSENT
+        bias, grid = as_float32(stored), self.grid(edge)
+        if grid is None:
+            return self.builder.constant(bias)
+        unit = grid.scale * weight_scale
+        limit = np.iinfo(np.int32).max
+        units = np.clip(np.rint(bias.astype(np.float64) / unit), -limit, limit).astype(np.int32)
+        scale = self.builder.constant(np.array(unit, np.float32))
+        return self.builder.op("DequantizeLinear", self.builder.constant(units), scale)
+
+    def _constants(self, grid: Grid) -> tuple[Value, Value]:
+        scale = self.builder.constant(np.array(grid.scale, np.float32))
+        return scale, self.builder.constant(np.array(grid.zero_point, np.uint8))
+
+
+def _is_state(graph: Graph, edge: str) -> bool:
+    """Whether the edge carries h: also as a state that an earlier call handed on."""
+    fed_back = {state.input: state.output for state in graph.states}
+    by_name = {output.name: output.edge for output in graph.outputs}
+    if edge in fed_back:
+        edge = by_name[fed_back[edge]]
+    layer = producer_of(graph, edge)
+    return isinstance(layer, SimpleRnn | Gru | Lstm) and is_bounded(edge, graph)
+
+
+def _moved_from(graph: Graph, edge: str) -> str | None:
+    match producer_of(graph, edge):
+        case (
+            ly.Reverse()
+            | ly.Slice()
+            | ly.Reshape()
+            | ly.Transpose()
+            | ly.Repeat()
+            | ly.Upsample1D()
+            | ly.FoldTime()
+            | ly.UnfoldTime()
+        ) as layer:
+            return layer.input
+        case _:
+            return None
