@@ -241,8 +241,9 @@ class _Profile:
         if samples is not None:
             port = _data_port(candidate, cell, samples)
             streaming = candidate.item.streaming
-            samples = fitted(samples, port, streaming=streaming, file=candidate.item.file)
-            return cases_of(samples, port, streaming=streaming)[0]
+            first = samples.rows(np.array([0]), name=samples.name)
+            first = fitted(first, port, streaming=streaming, file=candidate.item.file)
+            return cases_of(first, port, streaming=streaming)[0]
         random = np.random.default_rng(0)
         return {
             port.name: _made_up(port, self._workload.steps, random)

@@ -26,6 +26,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self._summaries:
             return None
         command: click.Command = importlib.import_module(f"edgernn.cli.{cmd_name}").command
+        _name_variables(command, prefix=f"EDGERNN_{cmd_name.upper()}")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -41,3 +42,14 @@ class LazyGroup(click.Group):
             hint = f" Did you mean '{near[0]}'?" if near else ""
             ctx.fail(f"There is no command '{name}'.{hint}")
         return super().resolve_command(ctx, args)
+
+
+def _name_variables(command: click.Command, *, prefix: str) -> None:
+    """Gives each option the environment variable of its name on the command line.
+
+    click would take the name of the function's parameter: --min-time is min_time_s in Python.
+    """
+    for option in command.params:
+        if isinstance(option, click.Option) and option.envvar is None:
+            longest = max(option.opts, key=len)
+            option.envvar = f"{prefix}_{longest.lstrip('-').replace('-', '_').upper()}"

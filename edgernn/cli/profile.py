@@ -29,9 +29,20 @@ INTERRUPTED = 130
 )
 @click.option("--data", metavar="SPEC", help="Labelled data: digits:test, or a .npz with x and y.")
 @click.option(
-    "--device", default="cpu", show_default=True, help="Where to run; several with commas."
+    "--device",
+    "devices",
+    metavar="NAME,…",
+    default="cpu",
+    show_default=True,
+    help="cpu, or cpu:/path/to/python for the runtimes of another Python.",
 )
-@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Threads of the runtime.",
+)
 @click.option("--cpus", type=CpuList(), metavar="LIST", help="Run on these CPUs only: 3, 0-1.")
 @click.option(
     "--processes",
@@ -71,13 +82,25 @@ INTERRUPTED = 130
     help="Length of made-up sequences, without --data, where the model leaves it free.",
 )
 @click.option("--json", "json_file", metavar="FILE", help="Write all measurements; - is stdout.")
-@click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--csv", "csv_file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option(
+    "--markdown",
+    "markdown_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the table, sentences and cautions.",
+)
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write plain numbers, a line for each artefact.",
+)
 @click.option("--resume", is_flag=True, help="Complete the report in the --json file.")
 def command(
     paths: tuple[Path, ...],
     data: str | None,
-    device: str,
+    devices: str,
     threads: int,
     cpus: tuple[int, ...] | None,
     processes: int,
@@ -119,7 +142,7 @@ def command(
     report = _start(plan, workload, Path(str(json_file)) if resume else None)
     interrupted = False
     try:
-        for progress in _measured(report, device, candidates, workload):
+        for progress in _measured(report, devices, candidates, workload):
             report = progress.report
             sinks.save(report)
     except KeyboardInterrupt:
@@ -167,12 +190,12 @@ def _start(plan: Any, workload: Workload, earlier: Path | None) -> Report:
 
 
 def _measured(
-    report: Report, device: str, candidates: Any, workload: Workload
+    report: Report, devices: str, candidates: Any, workload: Workload
 ) -> Iterator[Progress]:
     from edgernn.devices import open_device
     from edgernn.profile import profiled
 
-    for spec in device.split(","):
+    for spec in devices.split(","):
         with open_device(spec.strip()) as opened, _bar() as show:
             for progress in profiled(report, opened, candidates, workload):
                 report = progress.report

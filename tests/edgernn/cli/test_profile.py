@@ -66,6 +66,15 @@ def test_the_fake_device_says_that_its_figures_are_made_up(edgernn, folder):
     assert "made up" in ran.out
 
 
+def test_every_option_can_be_set_in_the_environment(edgernn, folder, monkeypatch):
+    for name, value in (("PROCESSES", "2"), ("MIN_TIME", "1ms"), ("DEVICE", "fake"), ("JSON", "-")):
+        monkeypatch.setenv(f"EDGERNN_PROFILE_{name}", value)
+    document = json.loads(edgernn("profile", folder).out)
+    assert document["plan"]["processes"] == 2
+    assert document["plan"]["min_time_s"] == 0.001
+    assert {cell["device"] for cell in document["cells"]} == {"fake"}
+
+
 def test_several_devices_share_one_table(edgernn, folder):
     ran = edgernn("profile", folder, "--device", "fake:a,fake:b", *QUICK)
     assert ran.code == 0
