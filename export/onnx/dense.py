@@ -9,7 +9,7 @@ from typing_extensions import assert_never
 from edgernn.export.onnx.activation import activate_result
 from edgernn.export.onnx.builder import ABSENT, Value
 from edgernn.export.onnx.edges import PLAIN, Edges, Layout
-from edgernn.export.onnx.integer import dynamic_product, integer_weight, is_bounded
+from edgernn.export.onnx.integer import dynamic_product, integer_weight, is_bounded, is_safe_signed
 from edgernn.export.onnx.options import DenseForm
 from edgernn.export.onnx.qdq import Pairs
 from edgernn.export.onnx.weights import as_is, looked_up, weight
@@ -37,7 +37,8 @@ def dense(layer: Dense, edges: Edges) -> None:
     if edges.pairs is not None:
         result = _product(layer, x, *_paired(layer, edges.pairs), edges)
     elif isinstance(layer.kernel, QTensor) and _is_integer(layer, edges, fine=fine):
-        operand = integer_weight(edges.builder, layer.kernel, as_is, key="columns")
+        signed = is_safe_signed(layer.kernel)
+        operand = integer_weight(edges.builder, layer.kernel, as_is, key="columns", signed=signed)
         result = dynamic_product(edges.builder, x, operand, fine=fine)
         if layer.bias is not None:
             result = edges.builder.op("Add", result, weight(edges.builder, layer.bias))

@@ -43,10 +43,12 @@ class IntegerWeight:
 
 
 def integer_weight(
-    builder: Builder, quantized: QTensor, arrange: Arrange, *, key: str
+    builder: Builder, quantized: QTensor, arrange: Arrange, *, key: str, signed: bool
 ) -> IntegerWeight:
-    """The weight, arranged; `key` names the arrangement, which is stored once."""
-    signed = is_safe_signed(quantized.values.reshape(-1, quantized.shape[-1]))
+    """The weight, arranged; `key` names the arrangement, which is stored once.
+
+    signed: keep int8, which has to be safe (`is_safe_signed`).
+    """
     zero = np.array(0, np.int8) if signed else np.array(128, np.uint8)
 
     def values() -> AnyArray:
@@ -63,9 +65,10 @@ def integer_weight(
     )
 
 
-def is_safe_signed(matrix: AnyArray) -> bool:
+def is_safe_signed(quantized: QTensor) -> bool:
     """Whether products of unsigned bytes with [K, N] never saturate 16 bits, two at a time."""
-    return bool(np.abs(pair_sums(matrix.astype(np.int16))).max(initial=0) <= PAIR_MAX)
+    matrix = quantized.values.reshape(-1, quantized.shape[-1]).astype(np.int16)
+    return bool(np.abs(pair_sums(matrix)).max(initial=0) <= PAIR_MAX)
 
 
 def scaled_product(

@@ -32,9 +32,11 @@ from edgernn.export.onnx.integer import (
     dynamic_product,
     integer_weight,
     is_bounded,
+    is_safe_signed,
     scaled_product,
 )
 from edgernn.export.onnx.options import GruForm
+from edgernn.export.onnx.weights import as_is
 from edgernn.graph import (
     AnyArray,
     FloatArray,
@@ -126,7 +128,8 @@ def integer_gru(
 
 def _projection(layer: Gru, kernel: QTensor, x: Value, edges: Edges) -> Value:
     """x W + b [T, B, 3H], with the biases of both sides where they simply add up."""
-    weight = integer_weight(edges.builder, kernel, lambda array: array, key="columns")
+    signed = is_safe_signed(kernel)
+    weight = integer_weight(edges.builder, kernel, as_is, key="columns", signed=signed)
     product = dynamic_product(
         edges.builder, x, weight, fine=not is_bounded(layer.input, edges.graph)
     )
@@ -169,12 +172,13 @@ class _Step:
     @classmethod
     def of(cls, layer: Gru, recurrent_kernel: QTensor, parts: Value, edges: Edges) -> _Step:
         builder, units = edges.builder, layer.units
+        signed = is_safe_signed(recurrent_kernel)
 
         def columns(start: int, stop: int, key: str) -> IntegerWeight:
             def cut(array: AnyArray) -> AnyArray:
                 return array[:, start:stop]
 
-            return integer_weight(builder, recurrent_kernel, cut, key=key)
+            return integer_weight(builder, recurrent_kernel, cut, key=key, signed=signed)
 
         bias = _recurrent_bias(layer)
         bias[: 2 * units] = 0

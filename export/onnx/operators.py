@@ -12,7 +12,7 @@ from edgernn.errors import UnsupportedLayer
 from edgernn.export.onnx.builder import ABSENT, MICROSOFT, Attribute, Value
 from edgernn.export.onnx.cell import Call, Results, biases_of, gate_order, in_order, state_edges
 from edgernn.export.onnx.edges import Edges, int64
-from edgernn.export.onnx.integer import integer_weight
+from edgernn.export.onnx.integer import integer_weight, is_safe_signed
 from edgernn.export.onnx.weights import joined, weight
 from edgernn.graph import (
     Activation,
@@ -46,8 +46,11 @@ def integer_lstm(
     def columns(array: AnyArray) -> AnyArray:
         return in_order(array, order)[None]
 
-    w = integer_weight(edges.builder, kernel, columns, key="lstm")
-    r = integer_weight(edges.builder, recurrent_kernel, columns, key="lstm")
+    signed = is_safe_signed(kernel) and is_safe_signed(recurrent_kernel)  # both of one type
+    w, r = (
+        integer_weight(edges.builder, stored, columns, key=f"lstm {signed}", signed=signed)
+        for stored in (kernel, recurrent_kernel)
+    )
     more = (ABSENT, w.scale, w.zero_points, r.scale, r.zero_points)  # no peepholes
     weights = (w.values, r.values, _bias(layer, edges))
     return _run_operator(_INTEGER_LSTM, weights, more, layer, call, edges)

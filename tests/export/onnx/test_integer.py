@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgernn import reference
 from edgernn.export import Lowered
+from edgernn.export.calibrate import calibrate
 from edgernn.export.cases import Case, make_cases
 from edgernn.export.onnx import lower
 from edgernn.export.onnx.integer import is_safe_signed
@@ -239,6 +241,11 @@ def test_layers_kept_in_float_stay_so() -> None:
     assert used.count("LSTM") == used.count("DynamicQuantizeLSTM") == 1
 
 
+def _stored(values: npt.NDArray[np.int64]) -> QTensor:
+    scale = np.full(values.shape[1], 0.001, np.float32)
+    return QTensor(values=values.astype(np.int8), scale=scale, axis=1)
+
+
 def _sums_in_16_bits(activations: npt.NDArray[np.int64], weights: npt.NDArray[np.int64]) -> Any:
     """What x86's vpmaddubsw makes of a product of unsigned and signed bytes, two at a time."""
     products = activations[:, :, None] * weights[None]
@@ -254,18 +261,39 @@ def test_weights_called_safe_never_saturate_where_vnni_is_missing(seed: int, lar
     worst = np.where(weights > 0, 255, 0).T  # one row of activations for each column
     for activations in (worst, 255 - worst, random.integers(0, 256, (4, 8))):
         exact = activations @ weights
-        if is_safe_signed(weights.astype(np.int8)):
+        if is_safe_signed(_stored(weights)):
             np.testing.assert_array_equal(_sums_in_16_bits(activations, weights), exact)
 
 
-@pytest.mark.parametrize("safe", [False, True])
-def test_weights_that_might_saturate_are_stored_unsigned(safe: bool) -> None:
+@pytest.mark.parametrize(("input_side", "state_side"), [(60, 60), (60, 100), (100, 60)])
+def test_weights_that_might_saturate_are_stored_unsigned(input_side: int, state_side: int) -> None:
+    """Both matrices of an LSTM have to be of one type."""
     layer = cell(Lstm, features=4, units=4)
-    values = np.full((4, 16), 60 if safe else 100, np.int8)
-    stored = QTensor(values=values, scale=np.full(16, 0.001, np.float32), axis=1)
-    graph = graph_of(sequence(features=4), replace(layer, kernel=stored, recurrent_kernel=stored))
-    model = checked(lower(graph, metadata={}).content)
-    types = {
-        tensor.data_type for tensor in model.graph.initializer if list(tensor.dims) == [1, 4, 16]
+    kernels = {
+        "kernel": _stored(np.full((4, 16), input_side)),
+        "recurrent_kernel": _stored(np.full((4, 16), state_side)),
     }
-    assert types == {3 if safe else 2}  # TensorProto: INT8, UINT8
+    graph = graph_of(sequence(features=4), replace(layer, **kernels))  # type: ignore[arg-type]
+    lowered = lower(graph, metadata={})
+    matrices = [t for t in checked(lowered.content).graph.initializer if list(t.dims) == [1, 4, 16]]
+    is_safe = input_side == state_side
+    expected = onnx.TensorProto.INT8 if is_safe else onnx.TensorProto.UINT8
+    assert {tensor.data_type for tensor in matrices} == {expected}
+    session(lowered.content)
+
+
+@FORMS
+@pytest.mark.parametrize("kind", [Gru, Lstm])
+def test_weights_of_scheme_int8_are_close_too(kind: type[Recurrent], gru: str) -> None:
+    layers: list[Layer] = [
+        _trained(kind, FEATURES, 24, return_sequences=True),
+        cell(kind, "above", "rnn", features=24),
+        Dense(name="head", input="above", output="y", kernel=numbers(UNITS, 4), bias=numbers(4)),
+    ]
+    graph = graph_of(sequence(), *layers)
+    ranges = calibrate(graph, {"x": numbers(16, 30, FEATURES, scale=1)})
+    small = quantize(graph, ranges, Scheme.INT8)
+    x = numbers(3, 30, FEATURES, seed=9, scale=1)
+    opened = session(lower(small, metadata={}, gru=gru).content)
+    actual, expected = run(opened, {"x": x}), reference.run(graph, {"x": x})
+    np.testing.assert_allclose(actual["y_out"], expected["y_out"], atol=TOLERANCE)
