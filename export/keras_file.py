@@ -60,6 +60,8 @@ def _fingerprint(path: Path) -> tuple[bytes, int, str]:
             f"{path} is a folder" + (" with a TensorFlow SavedModel" if saved_model else ""),
             remedy="Save the model as one file with model.save('model.keras')",
         )
+    if path.exists() and not path.is_file():
+        raise ModelFileError(f"{path} is not a file", remedy="Give the path of a saved model")
     try:
         with path.open("rb") as file:
             magic = file.read(len(SIGNATURE))

@@ -180,8 +180,8 @@ def _precision_warnings(model: LayerConfig) -> list[str]:
 def _class_warnings(model: LayerConfig) -> list[str]:
     """Classes derived from Model, of which only the description of the layers is followed."""
     return [
-        f"'{layer.name}' is of the class '{layer.kind}'; edgernn follows the layers that its config "
-        "lists and cannot see whether its Python code does anything else"
+        f"'{layer.name}' is of the class '{layer.kind}'; edgernn follows the layers that its "
+        "config lists and cannot see whether its Python code does anything else"
         for layer in walk(model)
         if layer.is_model and layer.kind not in MODEL_KINDS
     ]

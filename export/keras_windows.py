@@ -144,16 +144,10 @@ def _global_pool(kind: PoolKind) -> Emit:
 
 WINDOWS: Final[dict[str, Emit]] = {
     "Conv1D": conv,
-    "Convolution1D": conv,
     "DepthwiseConv1D": depthwise_conv,
     "SeparableConv1D": separable_conv,
-    "SeparableConvolution1D": separable_conv,
     "MaxPooling1D": _pool(PoolKind.MAX),
-    "MaxPool1D": _pool(PoolKind.MAX),
     "AveragePooling1D": _pool(PoolKind.AVERAGE),
-    "AvgPool1D": _pool(PoolKind.AVERAGE),
     "GlobalMaxPooling1D": _global_pool(PoolKind.MAX),
-    "GlobalMaxPool1D": _global_pool(PoolKind.MAX),
     "GlobalAveragePooling1D": _global_pool(PoolKind.AVERAGE),
-    "GlobalAvgPool1D": _global_pool(PoolKind.AVERAGE),
 }
