@@ -25,7 +25,7 @@ def load(spec: str, *, notify: Notify = silent) -> Samples:
     Raises DataError (nothing of that name, or damaged), DownloadError, MissingRuntime.
     """
     name, colon, part = spec.partition(":")
-    if name in TASKS and not (not colon and Path(spec).exists()):
+    if name in TASKS and (colon or not Path(spec).exists()):
         return TASKS[name].read(notify).part(_split(name, part))
     return load_path(Path(spec))
 

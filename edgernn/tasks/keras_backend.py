@@ -13,18 +13,28 @@ from edgernn.errors import MissingRuntime
 
 
 def load_keras() -> ModuleType:
-    """The module keras.  Raises MissingRuntime when it or TensorFlow is not installed."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    """The module keras, on TensorFlow.
+
+    Raises MissingRuntime when either is not installed, or this process runs Keras on another
+    backend already: the log's times and versions are TensorFlow's.
+    """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     # Before the import; it silences the C++ side once that has read it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _native_chatter_withheld():
-            return importlib.import_module("keras")
+            keras = importlib.import_module("keras")
     except ImportError as error:
         raise MissingRuntime(
             f"training needs Keras and TensorFlow ({error})",
             remedy="Install them with: pip install 'edgernn[train]'",
         ) from error
+    if keras.config.backend() != "tensorflow":
+        raise MissingRuntime(
+            f"Keras was imported with the backend {keras.config.backend()}",
+            remedy="Train in a process of its own, or set KERAS_BACKEND=tensorflow",
+        )
+    return keras
 
 
 @contextmanager

@@ -93,8 +93,7 @@ def train(
         keras.utils.set_random_seed(seed)
         model = _built(splits.train, cell, recipe, every_step=recipe.every_step)
         epochs = _fitted(model, splits, recipe, on_epoch)
-        if recipe.every_step:
-            model = _answering_at_the_end(model, splits.train, cell, recipe)
+        model = _deployable(model, splits.train, cell, recipe)
         model.save(unfinished)
         content = unfinished.read_bytes()
     best = min(range(len(epochs)), key=lambda index: epochs[index].validation_loss, default=-1)
@@ -135,8 +134,11 @@ def _built(train_rows: Samples, cell: Cell, recipe: Recipe, *, every_step: bool)
     )
 
 
-def _answering_at_the_end(model: Any, train_rows: Samples, cell: Cell, recipe: Recipe) -> Any:
-    """The model that answers once, after the last step, with the weights of `model`."""
+def _deployable(model: Any, train_rows: Samples, cell: Cell, recipe: Recipe) -> Any:
+    """The model that answers once, after the last step, with the weights of `model`.
+
+    It has never been compiled: Adam's moments would make its file three times as large.
+    """
     deployed = _built(train_rows, cell, recipe, every_step=False)
     deployed.set_weights(model.get_weights())
     return deployed

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -79,6 +82,12 @@ def test_the_log_tells_what_was_asked_for_and_what_came_of_it(trained):
     # Embedding-free: GRU 3 (2*8 + 8*8 + 2*8), LSTM 4 (8*8 + 8*8 + 8), head 8*2 + 2.
     assert log.parameters == 288 + 544 + 18
     assert set(log.versions) == {"edgernn", "python", "numpy", "keras", "tensorflow"}
+
+
+def test_the_model_file_holds_no_optimizer(trained):
+    model, _ = trained
+    with zipfile.ZipFile(model) as archive, archive.open("model.weights.h5") as weights:
+        assert "optimizer" not in h5py.File(io.BytesIO(weights.read()))
 
 
 def test_the_test_rows_are_those_held_out_and_carry_the_baselines(trained):
