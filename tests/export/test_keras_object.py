@@ -13,7 +13,6 @@ from edgernn.errors import ModelFileError, UnsupportedLayer
 from edgernn.export.keras_file import read_model
 from edgernn.export.keras_object import from_keras
 
-
 #: Keras 3.15 hands numpy 2 a tensor in the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
