@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from edgernn.cli import edgernn as command_line
 from edgernn.tasks import TASKS, Split, Splits
 from edgernn.tasks.task import Recipe, Task
-from tests.edgernn.tasks.conftest import splits_of
+from tests.edgernn.tasks.reference_data import splits_of
 
 # Keras 3.15 converts TensorFlow's tensors in a way that numpy 2 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

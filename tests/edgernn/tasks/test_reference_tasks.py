@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgernn.tasks import TASKS, Split, load
-from tests.edgernn.tasks.conftest import splits_of
+from tests.edgernn.tasks.reference_data import splits_of
 
 SHAPES = {
     "digits": ((1700, 300, 256, 1000), (40, 13), 10),
