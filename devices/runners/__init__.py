@@ -127,7 +127,17 @@ def _litert() -> Runner:
     return PythonRuntime("litert", install="ai-edge-litert")
 
 
-RUNNERS: Final[dict[str, Callable[[], Runner]]] = {"onnx": _onnxruntime, "tflite": _litert}
+def _native() -> Runner:
+    from edgernn.devices.runners.python_runtime import PythonRuntime
+
+    return PythonRuntime("native", install="edgernn")
+
+
+RUNNERS: Final[dict[str, Callable[[], Runner]]] = {
+    "onnx": _onnxruntime,
+    "tflite": _litert,
+    "native": _native,
+}
 
 #: A crash comes at once and a hang never ends: this only bounds the latter.
 TIMEOUT_S: Final = 600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -152,8 +152,41 @@ def named_details(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return {each["name"]: each for each in inputs}, {each["name"]: each for each in outputs}
 
 
-Session = Union[OnnxRuntimeSession, LiteRtSession]
-SESSIONS: dict[str, type[Session]] = {"onnxruntime": OnnxRuntimeSession, "litert": LiteRtSession}
+class NativeSession:
+    """A model in edgernn's own C library, through its Python binding.  It uses one thread."""
+
+    PACKAGES = (("edgernn.runtime", "edgernn"),)
+
+    def __init__(self, runtime: Any, request: Mapping[str, Any]) -> None:
+        self._model = runtime.Model(request["model"])
+        self.inputs = [self._tensor(port) for port in self._model.inputs]
+        self.outputs = [self._tensor(port) for port in self._model.outputs]
+
+    @staticmethod
+    def _tensor(port: Any) -> Tensor:
+        steps = [port.steps] if port.is_sequence else []
+        return Tensor(port.name, [None, *steps, *port.row_shape], port.dtype.value)
+
+    def call(self, feeds: Arrays) -> Arrays:
+        outputs: Arrays = self._model.run(feeds)
+        return outputs
+
+    def stepper(self, feeds: Arrays) -> Callable[[], object]:
+        """Takes the first step of `feeds` again and again, states kept inside: as streams do."""
+        session = self._model.session()
+        ports = self._model.free_inputs
+        rows = [
+            feeds[port.name][0, 0] if port.is_sequence else feeds[port.name][0] for port in ports
+        ]
+        return lambda: session.step(*rows)
+
+
+Session = Union[OnnxRuntimeSession, LiteRtSession, NativeSession]
+SESSIONS: dict[str, type[Session]] = {
+    "onnxruntime": OnnxRuntimeSession,
+    "litert": LiteRtSession,
+    "native": NativeSession,
+}
 
 
 def import_runtime(packages: Sequence[tuple[str, str]]) -> tuple[Any, dict[str, str]]:
@@ -162,7 +195,7 @@ def import_runtime(packages: Sequence[tuple[str, str]]) -> tuple[Any, dict[str, 
     for module, package in packages:
         try:
             runtime = importlib.import_module(module)
-        except ImportError as error:  # also a wheel built for another numpy or C library
+        except Exception as error:  # noqa: BLE001 - built for another numpy, or not built at all
             reasons.append(f"{package}: {error}")
             continue
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .arrays import Array
 from .model import Model
+from .sessions import NativeSession
 
 #: Calls whose time is kept, per process and regime.  Faster models are sampled evenly.
 MOST_VALUES = 2_000
@@ -19,9 +20,11 @@ FEWEST_WARM_UP_CALLS = 3
 FEWEST_PERIODS = 50
 
 
-def one_call(model: Model, case: Mapping[str, Array]) -> Callable[[], None]:
+def one_call(model: Model, case: Mapping[str, Array]) -> Callable[[], object]:
     """A function that does what an application does for one result: data in, call, result out."""
     feeds = model.feeds(model.first_step(case))
+    if model.streaming and isinstance(model.session, NativeSession):
+        return model.session.stepper(feeds)
 
     def call() -> None:
         results = model.session.call(feeds)
@@ -31,14 +34,14 @@ def one_call(model: Model, case: Mapping[str, Array]) -> Callable[[], None]:
     return call
 
 
-def timed_ms(call: Callable[[], None]) -> float:
+def timed_ms(call: Callable[[], object]) -> float:
     start = time.perf_counter_ns()
     call()
     return (time.perf_counter_ns() - start) / 1e6
 
 
 def hot_loop(
-    call: Callable[[], None], *, seconds: float, stride: int, fewest: int, most: int
+    call: Callable[[], object], *, seconds: float, stride: int, fewest: int, most: int
 ) -> list[float]:
     """Times of single calls for at least `seconds`, one out of `stride` calls, in milliseconds."""
     values: list[float] = []
@@ -50,7 +53,7 @@ def hot_loop(
     return values
 
 
-def paced_loop(call: Callable[[], None], *, seconds: float, period_s: float) -> dict[str, Any]:
+def paced_loop(call: Callable[[], object], *, seconds: float, period_s: float) -> dict[str, Any]:
     """One call every period, as an application with a microphone or a sensor does it.
 
     A call that is not finished when the next is due has missed its deadline; the next then starts
@@ -81,7 +84,7 @@ def paced_loop(call: Callable[[], None], *, seconds: float, period_s: float) -> 
     }
 
 
-def measure(call: Callable[[], None], request: Mapping[str, Any]) -> dict[str, Any]:
+def measure(call: Callable[[], object], request: Mapping[str, Any]) -> dict[str, Any]:
     """First call, calibration and warm-up (kept apart, never counted), hot loop, paced loop."""
     gc.disable()
     first_call_ms = timed_ms(call)
