@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from edgernn.cli import edgernn as command_line
 from edgernn.errors import DataError, DownloadError, MissingRuntime, OutputError
-from edgernn.tasks import load
+from edgernn.tasks import TASKS, load
 from edgernn.tasks.training_log import read_log
 from tests.edgernn.tasks.wheels import no_network
 
@@ -130,6 +130,11 @@ def test_wrong_usage_ends_with_exit_code_2(tmp_path, monkeypatch, arguments, com
     assert result.exit_code == 2
     assert complaint in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_help_names_every_task():
+    shown = CliRunner().invoke(command_line, ["train", "--help"]).stdout
+    assert all(task in shown for task in TASKS)
 
 
 def test_an_unknown_task_is_answered_with_the_nearest(tmp_path):
