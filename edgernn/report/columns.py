@@ -74,7 +74,7 @@ COLUMNS: Final = (
     Column(title="missed", text=lambda r: count(r.deadlines_missed)),
     Column(title="duty", text=_duty),
     Column(title="peak RSS", text=lambda r: file_size(r.peak_rss_bytes)),
-    Column(title="of it model", text=lambda r: file_size(r.rss_of_model_bytes)),
+    Column(title="model RSS", text=lambda r: file_size(r.rss_of_model_bytes)),
     Column(title="score", text=_score),
     Column(title="95 % interval", text=_interval),
     Column(title="agreement", text=lambda r: percent(r.agreement)),

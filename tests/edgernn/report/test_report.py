@@ -131,7 +131,7 @@ def test_several_devices_are_told_apart(tmp_path):
 
 MARKDOWN_TABLE = """\
 | model | back end | scheme | file | parameters | load ms | first ms | p50 ms | p95 ms | p99 ms \
-| peak RSS | of it model | accuracy | 95 % interval | agreement | training | best epoch \
+| peak RSS | model RSS | accuracy | 95 % interval | agreement | training | best epoch \
 | verification |
 | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: \
 | ---: | ---: | ---: | --- |
