@@ -8,15 +8,13 @@ from typing import Final
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.errors import UnsupportedLayer
 from edgernn.export.onnx.builder import ABSENT, MICROSOFT, Attribute, Value
 from edgernn.export.onnx.cell import Call, Results, biases_of, gate_order, in_order, state_edges
 from edgernn.export.onnx.edges import Edges, int64
+from edgernn.export.onnx.functions import operator_functions
 from edgernn.export.onnx.integer import integer_weight, is_safe_signed
 from edgernn.export.onnx.weights import joined, weight
 from edgernn.graph import (
-    Activation,
-    ActivationKind,
     AnyArray,
     Gru,
     Lstm,
@@ -27,6 +25,8 @@ from edgernn.graph import (
 )
 
 _INTEGER_LSTM: Final = "DynamicQuantizeLSTM"
+
+_DEFAULTS: Final = (["Tanh"], ["Sigmoid", "Tanh"], ["Sigmoid", "Tanh", "Tanh"])
 
 _FIRST: Final = int64([0])
 _SECOND: Final = int64([1])
@@ -87,7 +87,7 @@ def _run_operator(
         outputs=(wants_sequence, wants_h, *call.wants_states[1:]),
         name=layer.name,
         domain=MICROSOFT if kind == _INTEGER_LSTM else "",
-        attributes=_attributes(layer, edges, backward=call.backward),
+        attributes=_attributes(layer, backward=call.backward),
     )
     if edges.pairs is not None:
         sequence = edges.pairs.around(sequence, edges.pairs.grid(layer.state_h))
@@ -154,70 +154,23 @@ def _side_by_side(layer: Recurrent, biases: Sequence[AnyArray]) -> AnyArray | No
     return np.concatenate([in_order(bias, order) for bias in biases])[None]
 
 
-def _attributes(layer: Recurrent, edges: Edges, *, backward: bool) -> dict[str, Attribute]:
+def _attributes(layer: Recurrent, *, backward: bool) -> dict[str, Attribute]:
     attributes: dict[str, Attribute] = {"hidden_size": layer.units}
     if backward:
         attributes["direction"] = "reverse"
-    match layer:
-        case Gru():
-            if layer.reset_after:
-                attributes["linear_before_reset"] = 1
-            functions = [layer.recurrent_activation, layer.activation]
-            defaults = [ActivationKind.SIGMOID, ActivationKind.TANH]
-        case Lstm():
-            functions = [layer.recurrent_activation, layer.activation, layer.activation]
-            defaults = [ActivationKind.SIGMOID, ActivationKind.TANH, ActivationKind.TANH]
-        case SimpleRnn():
-            functions = [layer.activation]
-            defaults = [ActivationKind.TANH]
-        case _:
-            assert_never(layer)
-    if [function.kind for function in functions] != defaults:
-        named = [_function(function, layer, edges) for function in functions]
-        attributes["activations"] = [name for name, _, _ in named]
+    if isinstance(layer, Gru) and layer.reset_after:
+        attributes["linear_before_reset"] = 1
+    functions = operator_functions(layer)
+    if functions is None:
+        raise AssertionError(f"layer '{layer.name}' has an activation that only a Scan can run")
+    names = [function.name for function in functions]
+    if names not in _DEFAULTS:
+        attributes["activations"] = names
         # One entry for each function that takes one, none for the others.
-        alphas = [alpha for _, alpha, _ in named if alpha is not None]
-        betas = [beta for _, _, beta in named if beta is not None]
+        alphas = [function.alpha for function in functions if function.alpha is not None]
+        betas = [function.beta for function in functions if function.beta is not None]
         if alphas:
             attributes["activation_alpha"] = alphas
         if betas:
             attributes["activation_beta"] = betas
     return attributes
-
-
-_Function = tuple[str, float | None, float | None]  # ONNX's name, alpha, beta
-
-
-def _function(function: Activation, layer: Recurrent, edges: Edges) -> _Function:
-    match function.kind:
-        case ActivationKind.SIGMOID:
-            return "Sigmoid", None, None
-        case ActivationKind.TANH:
-            return "Tanh", None, None
-        case ActivationKind.HARD_SIGMOID:
-            return "HardSigmoid", function.alpha, function.beta
-        case ActivationKind.LINEAR:
-            return "Affine", 1.0, 0.0
-        case ActivationKind.SOFTSIGN:
-            return "Softsign", None, None
-        case ActivationKind.SOFTPLUS:
-            return "Softplus", None, None
-        case ActivationKind.ELU:
-            return "Elu", function.alpha, None
-        case ActivationKind.RELU if function.max_value is None:
-            if function.alpha == 0 and function.beta == 0:
-                return "Relu", None, None
-            if function.beta == 0:
-                return "LeakyRelu", function.alpha, None
-            if function.alpha == 0:
-                return "ThresholdedRelu", function.beta, None
-        case _:
-            pass
-    raise UnsupportedLayer(
-        layer=layer.name,
-        kind=type(layer).__name__,
-        where=f"model '{edges.graph.name}'",
-        reason=f"uses the activation {function.kind.value}, which ONNX's operator does not have",
-        remedy="Use one of sigmoid, tanh, hard_sigmoid, linear, relu, leaky_relu, elu, softsign, "
-        "softplus, or export to TFLite",
-    )

@@ -1,4 +1,4 @@
-"""GRU, LSTM and SimpleRNN as ONNX's own operators GRU, LSTM and RNN (never a Loop)."""
+"""GRU, LSTM and SimpleRNN: their layouts, masks and states around the cell that runs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from edgernn.export.onnx import masks
 from edgernn.export.onnx.builder import ABSENT
 from edgernn.export.onnx.cell import Call, Results, state_edges
 from edgernn.export.onnx.edges import Edges, Form, Layout
+from edgernn.export.onnx.functions import operator_functions
 from edgernn.export.onnx.integer_gru import gru_form, integer_gru
 from edgernn.export.onnx.operators import float_operator, integer_lstm
+from edgernn.export.onnx.stepwise import stepwise
 from edgernn.graph import Gru, Lstm, QTensor, Recurrent
 
 
@@ -57,6 +59,9 @@ def recurrent(layer: Recurrent, edges: Edges) -> None:
 
 def _run_cell(layer: Recurrent, call: Call, edges: Edges) -> Results:
     """In the form that the layer's weights allow and the options ask for."""
+    if operator_functions(layer) is None:
+        edges.explain(layer, "float32 steps in a Scan: ONNX's operator lacks its activation")
+        return stepwise(layer, call, edges)
     if edges.pairs is not None:
         return float_operator(layer, call, edges)
     match layer:

@@ -9,9 +9,6 @@ from tests.zoo.case import Generation
 
 READER: Final = "reader"
 
-#: ONNX's recurrent operators have a fixed list of functions.
-_NOT_IN_ONNX: Final = ("selu", "gelu", "silu", "exponential", "mish", "softmax")
-
 #: Who refuses -> patterns of "<case>-<generation>".
 REFUSED: Final[dict[str, tuple[str, ...]]] = {
     READER: (
@@ -21,10 +18,7 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "attention-concat_score-*",
         "attention-multi_head-*",
     ),
-    "onnx": (
-        *(f"*-activation_{function}-*" for function in _NOT_IN_ONNX),
-        "*-recurrent_activation_softmax-*",
-    ),
+    "onnx": (),
     "tflite": (),
 }
 

@@ -103,10 +103,46 @@ def test_gates_may_have_another_activation_than_the_candidate(
 
 
 @KINDS
-def test_an_activation_that_the_operator_lacks_is_refused_by_name(kind: type[Recurrent]) -> None:
-    layer = cell(kind, "encoder", activation=Activation(kind=ActivationKind.GELU))
-    with pytest.raises(UnsupportedLayer, match=r"'encoder'.*gelu"):
-        lower(graph_of(sequence(), layer), metadata={})
+@pytest.mark.parametrize(
+    "activation",
+    [
+        Activation(kind=ActivationKind.GELU),
+        Activation(kind=ActivationKind.SELU),
+        Activation(kind=ActivationKind.SOFTMAX),
+        Activation(kind=ActivationKind.RELU, max_value=0.8),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("time", [None, 1])
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("mask", [False, True])
+def test_an_activation_that_the_operator_lacks_runs_step_by_step(
+    kind: type[Recurrent], activation: Activation, time: int | None, go_backwards: bool, mask: bool
+) -> None:
+    options: dict[str, Any] = {"source": "masked", "mask": "mask"} if mask else {}
+    layer = cell(
+        kind, activation=activation, return_sequences=True, go_backwards=go_backwards, **options
+    )
+    layers = [*(masked_input() if mask else []), layer]
+    graph = graph_of(sequence(time), *layers, outputs=["rnn", *states_of(layer)])
+    lowered = assert_agrees(graph)
+    assert not {"GRU", "LSTM", "RNN", "Loop"} & set(operators(lowered))
+    assert "lacks its activation" in lowered.details["layer rnn"]
+
+
+@pytest.mark.parametrize("has_bias", [False, True])
+@pytest.mark.parametrize("reset_after", [False, True])
+def test_a_gru_step_by_step_has_all_options(has_bias: bool, reset_after: bool) -> None:
+    options: dict[str, Any] = {} if has_bias else {"bias": None, "recurrent_bias": None}
+    layer = cell(
+        Gru,
+        activation=Activation(kind=ActivationKind.MISH),
+        recurrent_activation=HARD_SIGMOID_KERAS2,
+        reset_after=reset_after,
+        initial_h="h",
+        **options,
+    )
+    assert_agrees(graph_of([sequence(), floats("h", None, UNITS)], layer))
 
 
 @KINDS
