@@ -32,6 +32,9 @@
  * ERNN_CHUNK_STEPS  Steps of a sequence that go through the layers together.  More steps read the
  *                   input projection's weights less often and need larger buffers.
  * ERNN_PORTABLE     Define it to leave out every instruction-set specific kernel.
+ * ERNN_HWCAP        64-bit ARM without an operating system's library (-ffreestanding): the name of a
+ *                   function `unsigned long f(void)` that gives Linux's AT_HWCAP.  Without it only
+ *                   what the compiler was told of the processor is used.
  */
 #ifndef ERNN_CHUNK_STEPS
 #define ERNN_CHUNK_STEPS 32

@@ -57,12 +57,20 @@ static int has_x86(ernn_isa isa) {
 #endif
 
 #ifdef ERNN_HAS_NEON
+#define HWCAP_DOT (1ul << 20) /* HWCAP_ASIMDDP */
+
+#ifdef ERNN_HWCAP
+unsigned long ERNN_HWCAP(void);
+#endif
+
 /* Without an operating system to ask, only what the compiler was told is known. */
 static int has_neon_dot(void) {
 #if defined(__ARM_FEATURE_DOTPROD)
   return 1;
+#elif defined(ERNN_HWCAP)
+  return (ERNN_HWCAP() & HWCAP_DOT) != 0;
 #elif defined(__linux__) && __STDC_HOSTED__
-  return (getauxval(AT_HWCAP) & (1ul << 20)) != 0; /* HWCAP_ASIMDDP */
+  return (getauxval(AT_HWCAP) & HWCAP_DOT) != 0;
 #else
   return 0;
 #endif

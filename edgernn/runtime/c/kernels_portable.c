@@ -4,6 +4,7 @@
 #include "ernn_kernels.h"
 #include "ernn_fixed_point.h"
 #include "ernn_math.h"
+#include "kernels_portable.h"
 
 ERNN_INLINE float weight_at(const void *weights, size_t index, uint32_t type) {
   if (type == ERNN_MATRIX_F32) return ((const float *)weights)[index];
@@ -58,7 +59,7 @@ static void f32_gemm__portable(const float *x, size_t x_stride, uint32_t rows,
   }
 }
 
-static void f32_gru__portable(const float *x, const float *r, float *h, uint32_t tiles) {
+void f32_gru__portable(const float *x, const float *r, float *h, uint32_t tiles) {
   for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16) {
     for (uint32_t i = 0; i < ERNN_TILE; i++) {
       float z = ernn_sigmoid(x[i] + r[i]);
@@ -69,7 +70,7 @@ static void f32_gru__portable(const float *x, const float *r, float *h, uint32_t
   }
 }
 
-static void f32_lstm__portable(const float *x, const float *r, float *h, float *c,
+void f32_lstm__portable(const float *x, const float *r, float *h, float *c,
                                uint32_t tiles) {
   for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16) {
     for (uint32_t k = 0; k < ERNN_TILE; k++) {
@@ -83,11 +84,11 @@ static void f32_lstm__portable(const float *x, const float *r, float *h, float *
   }
 }
 
-static void f32_sigmoid__portable(float *x, size_t count) {
+void f32_sigmoid__portable(float *x, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] = ernn_sigmoid(x[i]);
 }
 
-static void f32_tanh__portable(float *x, size_t count) {
+void f32_tanh__portable(float *x, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] = ernn_tanh(x[i]);
 }
 

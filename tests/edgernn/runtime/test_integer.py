@@ -77,8 +77,8 @@ def test_quantized_layers_of_every_kind_give_the_bits_of_the_reference() -> None
     compared = 0
     for feature in features():
         graph = feature.graph
-        if feature.section not in ("Recurrent layers", "Windows over time") and (
-            "Dense" not in feature.keras
+        if feature.section not in ("Recurrent layers", "Convolution and pooling") and (
+            "Dense" not in feature.layer
         ):
             continue
         cases = make_cases(graph)

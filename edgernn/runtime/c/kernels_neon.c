@@ -1,0 +1,376 @@
+/* kernels_neon.c: 64-bit ARM, what every processor of that kind has (armv8.0). */
+
+#include "ernn_kernels.h"
+
+#ifdef ERNN_HAS_NEON
+
+#include "ernn_fixed_point.h"
+#include "kernels_neon.h"
+#include "kernels_portable.h"
+
+/* ---- float32 ---- */
+
+/* Four weights as float32. */
+ERNN_INLINE float32x4_t load_weights(const void *weights, size_t index, uint32_t type) {
+  if (type == ERNN_MATRIX_F32) return vld1q_f32((const float *)weights + index);
+  if (type == ERNN_MATRIX_F16) {
+    uint16x4_t halves = vld1_u16((const uint16_t *)weights + index);
+    return vcvt_f32_f16(vreinterpret_f16_u16(halves));
+  }
+  int32_t bytes;
+  __builtin_memcpy(&bytes, (const int8_t *)weights + index, sizeof bytes);
+  int16x8_t words = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(bytes)));
+  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(words)));
+}
+
+/* `m` rows of x times `n` vectors of 4 columns; constants where it is inlined. */
+ERNN_INLINE void f32_block(const float *x, size_t x_stride, const ernn_matrix *matrix, size_t first,
+                           size_t stride, uint32_t type, size_t column, const float *bias,
+                           float *out, size_t out_stride, const int m, const int n) {
+  float32x4_t sums[24];
+  ERNN_UNROLL
+  for (int i = 0; i < m * n; i++) sums[i] = vdupq_n_f32(0.0f);
+  for (uint32_t k = 0; k < matrix->rows; k++, first += stride) {
+    ERNN_UNROLL
+    for (int j = 0; j < n; j++) {
+      float32x4_t w = load_weights(matrix->panels, first + 4 * (size_t)j, type);
+      ERNN_UNROLL
+      for (int i = 0; i < m; i++) {
+        sums[i * n + j] = vfmaq_n_f32(sums[i * n + j], w, x[(size_t)i * x_stride + k]);
+      }
+    }
+  }
+  ERNN_UNROLL
+  for (int i = 0; i < m; i++) {
+    ERNN_UNROLL
+    for (int j = 0; j < n; j++) {
+      size_t at = column + 4 * (size_t)j;
+      float32x4_t sum = sums[i * n + j];
+      if (type == ERNN_MATRIX_S8) sum = vmulq_f32(sum, vld1q_f32(matrix->scales + at));
+      if (bias) sum = vaddq_f32(sum, vld1q_f32(bias + at));
+      vst1q_f32(out + (size_t)i * out_stride + at, sum);
+    }
+  }
+}
+
+ERNN_INLINE void f32_columns(const float *x, size_t x_stride, uint32_t rows,
+                             const ernn_matrix *matrix, size_t first, size_t stride, uint32_t type,
+                             size_t column, const float *bias, float *out, size_t out_stride,
+                             const int n) {
+  uint32_t row = 0;
+  for (; row + 2 <= rows; row += 2) {
+    f32_block(x + row * x_stride, x_stride, matrix, first, stride, type, column, bias,
+              out + row * out_stride, out_stride, 2, n);
+  }
+  if (row < rows) {
+    f32_block(x + row * x_stride, x_stride, matrix, first, stride, type, column, bias,
+              out + row * out_stride, out_stride, 1, n);
+  }
+}
+
+ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t rows,
+                             const ernn_matrix *matrix, uint32_t type, const float *bias,
+                             float *out, size_t out_stride) {
+  uint32_t tiles = matrix->columns / ERNN_TILE;
+  for (uint32_t panel = 0; panel < tiles; panel += matrix->tiles) {
+    uint32_t taken = tiles - panel < matrix->tiles ? tiles - panel : matrix->tiles;
+    size_t column = (size_t)panel * ERNN_TILE, first = column * matrix->rows;
+    size_t stride = (size_t)taken * ERNN_TILE;
+    if (taken == 3) {
+      f32_columns(x, x_stride, rows, matrix, first, stride, type, column, bias, out, out_stride,
+                  12);
+      continue;
+    }
+    for (; taken >= 2; taken -= 2, first += 32, column += 32) {
+      f32_columns(x, x_stride, rows, matrix, first, stride, type, column, bias, out, out_stride, 8);
+    }
+    if (taken) {
+      f32_columns(x, x_stride, rows, matrix, first, stride, type, column, bias, out, out_stride, 4);
+    }
+  }
+}
+
+void f32_gemm__neon(const float *x, size_t x_stride, uint32_t rows, const ernn_matrix *matrix,
+                    const float *bias, float *out, size_t out_stride) {
+  switch (matrix->type) {
+    case ERNN_MATRIX_F32:
+      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F32, bias, out, out_stride);
+      break;
+    case ERNN_MATRIX_F16:
+      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F16, bias, out, out_stride);
+      break;
+    default: f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_S8, bias, out, out_stride);
+  }
+}
+
+/* ---- Integers: the specification is docs/integer-arithmetic.md ---- */
+
+/* q of four bytes q + 128, twice. */
+ERNN_INLINE int8x8_t broadcast_quad(const uint8_t *x) {
+  uint32_t quad;
+  __builtin_memcpy(&quad, x, sizeof quad);
+  return vreinterpret_s8_u32(vdup_n_u32(quad ^ 0x80808080u));
+}
+
+/* One row of bytes times `n` tiles.  Products of two groups of rows fit 16 bits together, since
+ * |q| <= 128 and |w| <= 127; each sum is in two neighbouring lanes at first. */
+ERNN_INLINE void u8_block(const uint8_t *x, uint32_t quads, const int8_t *weights, size_t stride,
+                          const ernn_product *product, size_t column, void *out,
+                          const int to_float, const int n) {
+  int32x4_t sums[16];
+  ERNN_UNROLL
+  for (int j = 0; j < 8 * n; j++) sums[j] = vdupq_n_s32(0);
+  uint32_t quad = 0;
+  for (; quad + 2 <= quads; quad += 2, weights += 2 * stride, x += 8) {
+    int8x8_t first = broadcast_quad(x), second = broadcast_quad(x + 4);
+    ERNN_UNROLL
+    for (int j = 0; j < 8 * n; j++) {
+      int16x8_t pairs = vmull_s8(vld1_s8(weights + 8 * j), first);
+      pairs = vmlal_s8(pairs, vld1_s8(weights + stride + 8 * j), second);
+      sums[j] = vpadalq_s16(sums[j], pairs);
+    }
+  }
+  if (quad < quads) {
+    int8x8_t last = broadcast_quad(x);
+    ERNN_UNROLL
+    for (int j = 0; j < 8 * n; j++) {
+      sums[j] = vpadalq_s16(sums[j], vmull_s8(vld1_s8(weights + 8 * j), last));
+    }
+  }
+  ERNN_UNROLL
+  for (int tile = 0; tile < n; tile++) {
+    size_t at = column + 16 * (size_t)tile;
+    int32x4_t whole[4];
+    ERNN_UNROLL
+    for (int i = 0; i < 4; i++) {
+      int32x4_t sum = vpaddq_s32(sums[8 * tile + 2 * i], sums[8 * tile + 2 * i + 1]);
+      whole[i] = vaddq_s32(sum, vld1q_s32(product->bias + at + 4 * (size_t)i));
+    }
+    finish_tile(whole, product, at, out, at, to_float);
+  }
+}
+
+ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
+                         const ernn_product *product, uint8_t *out, size_t out_stride,
+                         const int to_float) {
+  const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
+  uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
+  for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
+    uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;
+    const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
+    size_t column = (size_t)panel * ERNN_TILE, stride = (size_t)in_panel * 64;
+    for (uint32_t row = 0; row < rows; row++) {
+      const uint8_t *from = x + row * x_stride;
+      uint8_t *to = out + row * out_stride * element;
+      uint32_t tile = 0;
+      for (; tile + 2 <= in_panel; tile += 2) {
+        u8_block(from, quads, weights + tile * 64, stride, product, column + tile * 16, to,
+                 to_float, 2);
+      }
+      if (tile < in_panel) {
+        u8_block(from, quads, weights + tile * 64, stride, product, column + tile * 16, to,
+                 to_float, 1);
+      }
+    }
+  }
+}
+
+static void u8_product__neon(const uint8_t *x, size_t x_stride, uint32_t rows,
+                             const ernn_product *product, int16_t *out, size_t out_stride) {
+  u8_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
+}
+
+static void u8_sums__neon(const uint8_t *x, size_t x_stride, uint32_t rows,
+                          const ernn_product *product, float *out, size_t out_stride) {
+  u8_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
+}
+
+/* One row of 16-bit numbers times one tile; each sum is in four lanes at first. */
+ERNN_INLINE void s16_block(const int16_t *x, uint32_t quads, const int8_t *weights, size_t stride,
+                           const ernn_product *product, size_t column, void *out,
+                           const int to_float) {
+  int32x4_t sums[16];
+  ERNN_UNROLL
+  for (int j = 0; j < 16; j++) sums[j] = vdupq_n_s32(0);
+  for (uint32_t quad = 0; quad < quads; quad++, weights += stride, x += 4) {
+    int16x4_t four = vld1_s16(x);
+    ERNN_UNROLL
+    for (int j = 0; j < 8; j++) {
+      int16x8_t w = vmovl_s8(vld1_s8(weights + 8 * j));
+      sums[2 * j] = vmlal_s16(sums[2 * j], vget_low_s16(w), four);
+      sums[2 * j + 1] = vmlal_s16(sums[2 * j + 1], vget_high_s16(w), four);
+    }
+  }
+  int32x4_t whole[4];
+  ERNN_UNROLL
+  for (int i = 0; i < 4; i++) {
+    int32x4_t first = vpaddq_s32(sums[4 * i], sums[4 * i + 1]);
+    int32x4_t second = vpaddq_s32(sums[4 * i + 2], sums[4 * i + 3]);
+    whole[i] = vaddq_s32(vpaddq_s32(first, second), vld1q_s32(product->bias + column + 4 * (size_t)i));
+  }
+  finish_tile(whole, product, column, out, column, to_float);
+}
+
+ERNN_INLINE void s16_gemm(const int16_t *x, size_t x_stride, uint32_t rows,
+                          const ernn_product *product, uint8_t *out, size_t out_stride,
+                          const int to_float) {
+  const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
+  uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
+  for (uint32_t tile = 0; tile < tiles; tile++) {
+    uint32_t panel = tile / product->tiles * product->tiles;
+    uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;
+    const int8_t *weights = product->panels + (size_t)panel * 64 * quads + (tile - panel) * 64;
+    for (uint32_t row = 0; row < rows; row++) {
+      s16_block(x + row * x_stride, quads, weights, (size_t)in_panel * 64, product,
+                (size_t)tile * ERNN_TILE, out + row * out_stride * element, to_float);
+    }
+  }
+}
+
+void s16_product__neon(const int16_t *x, size_t x_stride, uint32_t rows,
+                       const ernn_product *product, int16_t *out, size_t out_stride) {
+  s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
+}
+
+void s16_sums__neon(const int16_t *x, size_t x_stride, uint32_t rows, const ernn_product *product,
+                    float *out, size_t out_stride) {
+  s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
+}
+
+/* The tables of T as bytes, for look-up by tbl. */
+typedef struct tanh_tables {
+  uint8x16_t value_low, value_high, slope_low, slope_high, curvature;
+} tanh_tables;
+
+ERNN_INLINE tanh_tables load_tanh_tables(void) {
+  uint8x16x2_t value = vld2q_u8((const uint8_t *)ernn_tanh_value);
+  uint8x16x2_t slope = vld2q_u8((const uint8_t *)ernn_tanh_slope);
+  tanh_tables tables = {value.val[0], value.val[1], slope.val[0], slope.val[1],
+                        vld1q_u8(ernn_tanh_curvature)};
+  return tables;
+}
+
+/* Bytes of a table at `index`; an index beyond 15 gives zero. */
+ERNN_INLINE int16x8_t look_up(uint8x16_t table, int16x8_t index) {
+  return vreinterpretq_s16_u8(vqtbl1q_u8(table, vreinterpretq_u8_s16(index)));
+}
+
+/* T(v) */
+ERNN_INLINE int16x8_t table_tanh8(int16x8_t v, const tanh_tables *tables) {
+  uint16x8_t magnitude = vreinterpretq_u16_s16(vabsq_s16(v)); /* 32768 of -32768 */
+  int16x8_t u = vreinterpretq_s16_u16(vminq_u16(magnitude, vdupq_n_u16(ERNN_TANH_END)));
+  int16x8_t w = vaddq_s16(u, vminq_s16(u, vdupq_n_s16(8192)));
+  int16x8_t s = vshrq_n_s16(w, 11);
+  int16x8_t d = vshlq_n_s16(vandq_s16(w, vdupq_n_s16(2047)), 3);
+  int16x8_t low = vorrq_s16(s, vdupq_n_s16((int16_t)0xFF00));
+  int16x8_t high = vorrq_s16(vshlq_n_s16(s, 8), vdupq_n_s16(0x00FF));
+  int16x8_t value = vorrq_s16(look_up(tables->value_low, low), look_up(tables->value_high, high));
+  int16x8_t slope = vorrq_s16(look_up(tables->slope_low, low), look_up(tables->slope_high, high));
+  int16x8_t bend = vnegq_s16(vshlq_n_s16(look_up(tables->curvature, low), 4));
+  slope = vaddq_s16(slope, vqrdmulhq_s16(d, bend));
+  int16x8_t y = vaddq_s16(value, vqrdmulhq_s16(d, slope));
+  int16x8_t sign = vshrq_n_s16(v, 15);
+  return vsubq_s16(veorq_s16(y, sign), sign);
+}
+
+ERNN_INLINE int16x8_t fixed_tanh8(int16x8_t p, const tanh_tables *tables) {
+  return table_tanh8(vqaddq_s16(p, p), tables);
+}
+
+ERNN_INLINE int16x8_t fixed_gate8(int16x8_t p, ernn_hard hard, const tanh_tables *tables) {
+  const int16x8_t half = vdupq_n_s16(16384);
+  if (hard.limit == 0) return vaddq_s16(vshrq_n_s16(table_tanh8(p, tables), 1), half);
+  p = vminq_s16(p, vdupq_n_s16(hard.limit));
+  p = vmaxq_s16(p, vdupq_n_s16((int16_t)-hard.limit));
+  p = vqrdmulhq_s16(vshlq_n_s16(p, 2), vdupq_n_s16(hard.factor));
+  return vmaxq_s16(vqaddq_s16(p, half), vdupq_n_s16(0));
+}
+
+ERNN_INLINE void store_fed8(uint8_t *fed, int16x8_t h) {
+  int16x8_t narrow = vshrq_n_s16(vqaddq_s16(h, vdupq_n_s16(128)), 8);
+  vst1_u8(fed, vqmovun_s16(vaddq_s16(narrow, vdupq_n_s16(128))));
+}
+
+ERNN_INLINE int16x4_t gru_state4(int16x4_t z, int16x4_t n, int16x4_t h) {
+  int32x4_t state = vmlsl_s16(vmull_s16(z, n), z, h);
+  return vrshrn_n_s32(vaddq_s32(state, vshll_n_s16(h, 15)), 15);
+}
+
+ERNN_INLINE int16x8_t adds_at(const int16_t *x, const int16_t *r, uint32_t at) {
+  return vqaddq_s16(vld1q_s16(x + at), vld1q_s16(r + at));
+}
+
+void s16_gru__neon(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed, uint32_t tiles,
+                   ernn_hard hard) {
+  tanh_tables tables = load_tanh_tables();
+  for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16, fed += 16) {
+    for (uint32_t i = 0; i < ERNN_TILE; i += 8) {
+      int16x8_t z = fixed_gate8(adds_at(x, r, i), hard, &tables);
+      int16x8_t reset = fixed_gate8(adds_at(x, r, 16 + i), hard, &tables);
+      int16x8_t p = vqrdmulhq_s16(reset, vld1q_s16(r + 32 + i));
+      int16x8_t n = fixed_tanh8(vqaddq_s16(vld1q_s16(x + 32 + i), p), &tables);
+      int16x8_t before = vld1q_s16(h + i);
+      int16x8_t state = vcombine_s16(
+          gru_state4(vget_low_s16(z), vget_low_s16(n), vget_low_s16(before)),
+          gru_state4(vget_high_s16(z), vget_high_s16(n), vget_high_s16(before)));
+      vst1q_s16(h + i, state);
+      store_fed8(fed + i, state);
+    }
+  }
+}
+
+ERNN_INLINE int16x4_t lstm_cell4(int16x4_t i, int16x4_t f, int16x4_t n, int16x4_t c,
+                                 const int32_t *exponent) {
+  int32x4_t gain = vshlq_s32(vmull_s16(i, n), vnegq_s32(vld1q_s32(exponent)));
+  int32x4_t cell = vmlsl_s16(vshll_n_s16(c, 15), f, c);
+  return vqrshrn_n_s32(vaddq_s32(cell, gain), 15);
+}
+
+void s16_lstm__neon(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
+                    const ernn_cell *cells, uint8_t *fed, uint32_t tiles, ernn_hard hard) {
+  tanh_tables tables = load_tanh_tables();
+  for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16, fed += 16) {
+    const ernn_cell *cell = cells + tile;
+    for (uint32_t k = 0; k < ERNN_TILE; k += 8) {
+      int16x8_t i = fixed_gate8(adds_at(x, r, k), hard, &tables);
+      int16x8_t f = fixed_gate8(adds_at(x, r, 16 + k), hard, &tables);
+      int16x8_t n = fixed_tanh8(adds_at(x, r, 32 + k), &tables);
+      int16x8_t o = fixed_gate8(adds_at(x, r, 48 + k), hard, &tables);
+      int16x8_t before = vld1q_s16(c + k);
+      const int32_t *exponent = cell->exponent + k / 2; /* lanes of columns k to k + 3 */
+      int16x8_t memory = vcombine_s16(
+          lstm_cell4(vget_low_s16(i), vget_low_s16(f), vget_low_s16(n), vget_low_s16(before),
+                     exponent),
+          lstm_cell4(vget_high_s16(i), vget_high_s16(f), vget_high_s16(n), vget_high_s16(before),
+                     exponent + 8));
+      memory = vmaxq_s16(memory, vdupq_n_s16(-32767));
+      vst1q_s16(c + k, memory);
+      int16x8_t limit = vld1q_s16(cell->limit + k);
+      int16x8_t t = vmaxq_s16(vminq_s16(memory, limit), vnegq_s16(limit));
+      t = table_tanh8(vmulq_s16(t, vld1q_s16(cell->factor + k)), &tables);
+      int16x8_t state = vqrdmulhq_s16(o, t);
+      vst1q_s16(h + k, state);
+      store_fed8(fed + k, state);
+    }
+  }
+}
+
+/* The gates in float32 are loops that compilers turn into NEON by themselves. */
+const ernn_kernels ernn_kernels_neon = {
+    .isa = ERNN_ISA_NEON,
+    .f32_gemm = f32_gemm__neon,
+    .f32_gru = f32_gru__portable,
+    .f32_lstm = f32_lstm__portable,
+    .f32_sigmoid = f32_sigmoid__portable,
+    .f32_tanh = f32_tanh__portable,
+    .u8_product = u8_product__neon,
+    .s16_product = s16_product__neon,
+    .u8_sums = u8_sums__neon,
+    .s16_sums = s16_sums__neon,
+    .s16_gru = s16_gru__neon,
+    .s16_lstm = s16_lstm__neon,
+};
+
+#else
+typedef int ernn_no_neon; /* C99 wants something in every file */
+#endif

@@ -1,0 +1,112 @@
+/* kernels_neondot.c: 64-bit ARM with dot products (armv8.2 and later: Pi 5, phones from 2018). */
+
+#include "ernn_kernels.h"
+
+#ifdef ERNN_HAS_NEON
+
+#include "kernels_neon.h"
+#include "kernels_portable.h"
+
+/* Instructions by hand: clang before 16 declares vdotq_s32 only when the whole file is compiled for
+ * such processors.  clang has to be told of the extension function by function, gcc's assembler
+ * where it is used. */
+#if defined(__clang__)
+#define DOT ERNN_TARGET("dotprod")
+#define SDOT "sdot "
+#else
+#define DOT
+#define SDOT ".arch_extension dotprod\n\tsdot "
+#endif
+
+/* Four sums of four products each; the second takes four numbers of q for all of them. */
+#define DOT4(sums, w, q) __asm__(SDOT "%0.4s, %1.16b, %2.16b" : "+w"(sums) : "w"(w), "w"(q))
+#define DOT4_LANE(sums, w, q, lane)                                                                \
+  __asm__(SDOT "%0.4s, %1.16b, %2.4b[" #lane "]" : "+w"(sums) : "w"(w), "w"(q))
+
+/* One row of bytes times `n` tiles, sixteen rows of the product at a time. */
+DOT ERNN_INLINE void u8_block(const uint8_t *x, uint32_t quads, const int8_t *weights, size_t stride,
+                          const ernn_product *product, size_t column, void *out,
+                          const int to_float, const int n) {
+  int32x4_t sums[16];
+  ERNN_UNROLL
+  for (int j = 0; j < 4 * n; j++) sums[j] = vld1q_s32(product->bias + column + 4 * (size_t)j);
+  uint32_t quad = 0;
+  for (; quad + 4 <= quads; quad += 4, weights += 4 * stride, x += 16) {
+    int8x16_t q = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(x), vdupq_n_u8(0x80)));
+    ERNN_UNROLL
+    for (int j = 0; j < 4 * n; j++) DOT4_LANE(sums[j], vld1q_s8(weights + 16 * j), q, 0);
+    ERNN_UNROLL
+    for (int j = 0; j < 4 * n; j++) DOT4_LANE(sums[j], vld1q_s8(weights + stride + 16 * j), q, 1);
+    ERNN_UNROLL
+    for (int j = 0; j < 4 * n; j++) {
+      DOT4_LANE(sums[j], vld1q_s8(weights + 2 * stride + 16 * j), q, 2);
+    }
+    ERNN_UNROLL
+    for (int j = 0; j < 4 * n; j++) {
+      DOT4_LANE(sums[j], vld1q_s8(weights + 3 * stride + 16 * j), q, 3);
+    }
+  }
+  for (; quad < quads; quad++, weights += stride, x += 4) {
+    uint32_t four;
+    __builtin_memcpy(&four, x, sizeof four);
+    int8x16_t q = vreinterpretq_s8_u32(vdupq_n_u32(four ^ 0x80808080u));
+    ERNN_UNROLL
+    for (int j = 0; j < 4 * n; j++) DOT4(sums[j], vld1q_s8(weights + 16 * j), q);
+  }
+  ERNN_UNROLL
+  for (int tile = 0; tile < n; tile++) {
+    size_t at = column + 16 * (size_t)tile;
+    finish_tile(sums + 4 * tile, product, at, out, at, to_float);
+  }
+}
+
+DOT ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
+                         const ernn_product *product, uint8_t *out, size_t out_stride,
+                         const int to_float) {
+  const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
+  uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
+  for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
+    uint32_t taken = tiles - panel < product->tiles ? tiles - panel : product->tiles;
+    const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
+    size_t column = (size_t)panel * ERNN_TILE, stride = (size_t)taken * 64;
+    for (uint32_t row = 0; row < rows; row++) {
+      const uint8_t *from = x + row * x_stride;
+      uint8_t *to = out + row * out_stride * element;
+      switch (taken) {
+        case 1: u8_block(from, quads, weights, stride, product, column, to, to_float, 1); break;
+        case 2: u8_block(from, quads, weights, stride, product, column, to, to_float, 2); break;
+        case 3: u8_block(from, quads, weights, stride, product, column, to, to_float, 3); break;
+        default: u8_block(from, quads, weights, stride, product, column, to, to_float, 4);
+      }
+    }
+  }
+}
+
+DOT static void u8_product__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
+                                const ernn_product *product, int16_t *out, size_t out_stride) {
+  u8_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
+}
+
+DOT static void u8_sums__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
+                             const ernn_product *product, float *out, size_t out_stride) {
+  u8_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
+}
+
+const ernn_kernels ernn_kernels_neondot = {
+    .isa = ERNN_ISA_NEONDOT,
+    .f32_gemm = f32_gemm__neon,
+    .f32_gru = f32_gru__portable,
+    .f32_lstm = f32_lstm__portable,
+    .f32_sigmoid = f32_sigmoid__portable,
+    .f32_tanh = f32_tanh__portable,
+    .u8_product = u8_product__neondot,
+    .s16_product = s16_product__neon,
+    .u8_sums = u8_sums__neondot,
+    .s16_sums = s16_sums__neon,
+    .s16_gru = s16_gru__neon,
+    .s16_lstm = s16_lstm__neon,
+};
+
+#else
+typedef int ernn_no_neondot; /* C99 wants something in every file */
+#endif

@@ -1,0 +1,12 @@
+/* kernels_portable.h: portable kernels that other tables use too. */
+#ifndef KERNELS_PORTABLE_H
+#define KERNELS_PORTABLE_H
+
+#include "ernn_kernels.h"
+
+ernn_f32_gru f32_gru__portable;
+ernn_f32_lstm f32_lstm__portable;
+ernn_f32_map f32_sigmoid__portable;
+ernn_f32_map f32_tanh__portable;
+
+#endif

@@ -1,0 +1,402 @@
+/* edgernn-run: runs a model on inputs from a file, measures itself, prints one JSON object.
+ *
+ *     edgernn-run model.ernn [inputs.bin [outputs.bin]] [--isa NAME] [--step]
+ *                 [--warm-up-ms N] [--time-ms N] [--period-us N] [--max-steps N]
+ *
+ * inputs.bin   u32 cases; for each case and input: u32 steps (0: a state that begins at zero), rows
+ * outputs.bin  the same for outputs.  Rows are padded to 4 bytes; all is little-endian
+ * --step       feeds sequences one step a call; outputs of sequences are those of all steps
+ * --time-ms    after the cases, calls the first case (its first step with --step) so long and tells
+ *              the time of each call; --period-us then calls it once a period
+ */
+
+#include "../c/ernn.h"
+#include "system.h"
+
+enum { MOST_PORTS = 64, MOST_VALUES = 20000 };
+
+/* ---- Text ---- */
+
+static char text[1 << 16];
+static size_t text_used;
+
+static void flush_text(void) {
+  for (size_t done = 0; done < text_used;) {
+    int64_t written = system_write(1, text + done, text_used - done);
+    if (written <= 0) break;
+    done += (size_t)written;
+  }
+  text_used = 0;
+}
+
+static void put(const char *more) {
+  for (; *more; more++) {
+    if (text_used == sizeof text) flush_text();
+    text[text_used++] = *more;
+  }
+}
+
+static void put_number(int64_t number) {
+  char digits[24];
+  int at = sizeof digits - 1;
+  uint64_t rest = number < 0 ? (uint64_t)-number : (uint64_t)number;
+  digits[at] = 0;
+  do {
+    digits[--at] = (char)('0' + rest % 10);
+    rest /= 10;
+  } while (rest);
+  if (number < 0) digits[--at] = '-';
+  put(digits + at);
+}
+
+static void put_field(const char *name, int64_t number) {
+  put(", \"");
+  put(name);
+  put("\": ");
+  put_number(number);
+}
+
+static int fail(const char *what, const char *why) {
+  text_used = 0;
+  put("{\"error\": \"");
+  put(what);
+  put(": ");
+  put(why);
+  put("\"}\n");
+  flush_text();
+  return 1;
+}
+
+static int same(const char *left, const char *right) {
+  for (; *left && *left == *right; left++) right++;
+  return *left == *right;
+}
+
+static int64_t number_of(const char *digits) {
+  int64_t number = 0;
+  for (; *digits >= '0' && *digits <= '9'; digits++) number = number * 10 + (*digits - '0');
+  return number;
+}
+
+/* ---- Files ---- */
+
+typedef struct bytes {
+  uint8_t *data;
+  size_t size;
+} bytes;
+
+/* Read, not mapped: a mapping of a model on a slow card would be paged in during the first call. */
+static int read_file(const char *path, bytes *content) {
+  int file = system_open(path, 0);
+  if (file < 0) return 0;
+  size_t room = 1 << 16;
+  content->size = 0;
+  content->data = (uint8_t *)system_map(-1, room);
+  while (content->data) {
+    if (content->size == room) {
+      uint8_t *larger = (uint8_t *)system_map(-1, 2 * room);
+      if (!larger) return 0;
+      for (size_t i = 0; i < room; i++) larger[i] = content->data[i];
+      content->data = larger;
+      room *= 2;
+    }
+    int64_t got = system_read(file, content->data + content->size, room - content->size);
+    if (got <= 0) {
+      system_close(file);
+      return got == 0;
+    }
+    content->size += (size_t)got;
+  }
+  return 0;
+}
+
+static int write_all(int file, const void *data, size_t size) {
+  for (size_t done = 0; done < size;) {
+    int64_t written = system_write(file, (const uint8_t *)data + done, size - done);
+    if (written <= 0) return 0;
+    done += (size_t)written;
+  }
+  return 1;
+}
+
+/* The peak of resident memory in bytes, or 0 where the system does not tell. */
+static int64_t peak_bytes(void) {
+  static char status[8192];
+  int file = system_open("/proc/self/status", 0);
+  if (file < 0) return 0;
+  int64_t size = system_read(file, status, sizeof status - 1);
+  system_close(file);
+  for (int64_t i = 0; i + 6 < size; i++) {
+    if (status[i] == 'V' && status[i + 1] == 'm' && status[i + 2] == 'H' && status[i + 3] == 'W') {
+      i += 6;
+      while (status[i] == ' ' || status[i] == '\t') i++;
+      return number_of(status + i) * 1024;
+    }
+  }
+  return 0;
+}
+
+/* ---- Running ---- */
+
+typedef struct program {
+  ernn_model model;
+  ernn_session *session;
+  uint32_t inputs, outputs;
+  size_t input_row[MOST_PORTS], output_row[MOST_PORTS]; /* bytes */
+  uint32_t is_sequence[MOST_PORTS];                     /* of an output */
+} program;
+
+static size_t padded(size_t size) { return (size + 3) & ~(size_t)3; }
+
+static size_t port_row(const ernn_port *port) {
+  return port->width * (port->dtype == ERNN_BOOL ? (size_t)1 : (size_t)4);
+}
+
+/* The rows of one case; moves `at` behind it.  0 when the file ends too early. */
+static int read_case(const program *run, const bytes *content, size_t *at, ernn_rows *rows) {
+  for (uint32_t i = 0; i < run->inputs; i++) {
+    if (*at + 4 > content->size) return 0;
+    const uint8_t *word = content->data + *at;
+    rows[i].steps = (uint32_t)word[0] | (uint32_t)word[1] << 8 | (uint32_t)word[2] << 16 |
+                    (uint32_t)word[3] << 24;
+    *at += 4;
+    size_t left = content->size - *at, size = padded(rows[i].steps * run->input_row[i]);
+    if (size > left) return 0;
+    rows[i].data = rows[i].steps ? content->data + *at : NULL;
+    *at += size;
+  }
+  return 1;
+}
+
+static uint32_t longest(const program *run, const ernn_rows *rows) {
+  uint32_t steps = 1;
+  for (uint32_t i = 0; i < run->inputs; i++) {
+    if (rows[i].steps > steps) steps = rows[i].steps;
+  }
+  return steps;
+}
+
+/* Step `step` of a case. */
+static ernn_status run_step(program *run, const ernn_rows *rows, uint32_t step,
+                            void *const *outputs) {
+  const void *inputs[MOST_PORTS];
+  for (uint32_t i = 0; i < run->inputs; i++) {
+    size_t at = rows[i].steps > step ? step * run->input_row[i] : 0;
+    inputs[i] = rows[i].data ? (uint8_t *)rows[i].data + at : NULL;
+  }
+  return ernn_step(run->session, inputs, outputs);
+}
+
+/* Runs one case and writes its outputs. */
+static ernn_status run_case(program *run, ernn_rows *rows, int by_steps, int file) {
+  ernn_rows outputs[MOST_PORTS];
+  uint32_t steps = longest(run, rows);
+  ernn_status status = ernn_output_steps(run->session, rows, outputs);
+  if (status != ERNN_OK) return status;
+  for (uint32_t i = 0; i < run->outputs; i++) {
+    if (by_steps && run->is_sequence[i]) outputs[i].steps = steps;
+    outputs[i].data = system_map(-1, padded(outputs[i].steps * run->output_row[i]));
+    if (!outputs[i].data) return ERNN_TOO_LARGE;
+  }
+  ernn_reset(run->session);
+  if (by_steps) {
+    for (uint32_t step = 0; step < steps && status == ERNN_OK; step++) {
+      void *to[MOST_PORTS];
+      for (uint32_t i = 0; i < run->outputs; i++) {
+        to[i] = (uint8_t *)outputs[i].data + (run->is_sequence[i] ? step * run->output_row[i] : 0);
+      }
+      status = run_step(run, rows, step, to);
+    }
+  } else {
+    status = ernn_run(run->session, rows, outputs);
+  }
+  for (uint32_t i = 0; i < run->outputs && status == ERNN_OK && file >= 0; i++) {
+    int is_written = write_all(file, &outputs[i].steps, 4) &&
+                     write_all(file, outputs[i].data, padded(outputs[i].steps * run->output_row[i]));
+    if (!is_written) return ERNN_CAPACITY;
+  }
+  return status;
+}
+
+/* ---- Timing ---- */
+
+static int64_t values_ns[MOST_VALUES];
+
+static void put_values(const char *name, const int64_t *values, int count) {
+  put(", \"");
+  put(name);
+  put("\": [");
+  for (int i = 0; i < count; i++) {
+    if (i) put(", ");
+    put_number(values[i]);
+  }
+  put("]");
+}
+
+typedef struct call {
+  program *run;
+  ernn_rows *rows;
+  ernn_rows outputs[MOST_PORTS];
+  void *step_outputs[MOST_PORTS];
+  int by_steps;
+} call;
+
+static int64_t timed_call(call *one) {
+  int64_t start = system_now_ns();
+  if (one->by_steps) {
+    run_step(one->run, one->rows, 0, one->step_outputs);
+  } else {
+    ernn_reset(one->run->session);
+    ernn_run(one->run->session, one->rows, one->outputs);
+  }
+  return system_now_ns() - start;
+}
+
+/* Hot calls for `duration_ns`; keeps the last ones when there is no room for all. */
+static int time_hot(call *one, int64_t duration_ns) {
+  int64_t end = system_now_ns() + duration_ns;
+  int count = 0;
+  while (system_now_ns() < end && count < MOST_VALUES) values_ns[count++] = timed_call(one);
+  return count;
+}
+
+static int time_paced(call *one, int64_t duration_ns, int64_t period_ns, int *missed) {
+  int64_t due = system_now_ns() + period_ns, end = due + duration_ns;
+  int count = 0;
+  for (*missed = 0; due < end && count < MOST_VALUES; due += period_ns) {
+    int64_t now = system_now_ns();
+    if (due > now) system_sleep_ns(due - now);
+    values_ns[count++] = timed_call(one);
+    *missed += system_now_ns() > due + period_ns;
+  }
+  return count;
+}
+
+static int measure(program *run, ernn_rows *rows, int by_steps, int64_t warm_up_ms, int64_t time_ms,
+                   int64_t period_us) {
+  static call one;
+  one.run = run;
+  one.rows = rows;
+  one.by_steps = by_steps;
+  if (ernn_output_steps(run->session, rows, one.outputs) != ERNN_OK) return 0;
+  for (uint32_t i = 0; i < run->outputs; i++) {
+    size_t size = padded(one.outputs[i].steps * run->output_row[i]);
+    one.outputs[i].data = one.step_outputs[i] = system_map(-1, size);
+    if (!one.outputs[i].data) return 0;
+  }
+  ernn_reset(run->session);
+  put_field("first_call_ns", timed_call(&one));
+  time_hot(&one, warm_up_ms * 1000000);
+  int count = time_hot(&one, time_ms * 1000000);
+  put_values("hot_ns", values_ns, count);
+  if (period_us > 0) {
+    int missed;
+    count = time_paced(&one, time_ms * 1000000, period_us * 1000, &missed);
+    put_values("paced_ns", values_ns, count);
+    put_field("deadlines_missed", missed);
+  }
+  return 1;
+}
+
+/* ---- Start ---- */
+
+static ernn_isa isa_named(const char *name) {
+  for (int isa = 0; isa < ERNN_ISA_COUNT; isa++) {
+    if (same(name, ernn_isa_name((ernn_isa)isa))) return (ernn_isa)isa;
+  }
+  return ERNN_ISA_COUNT;
+}
+
+static const char *open_program(program *run, const bytes *file, const ernn_options *options) {
+  ernn_status status = ernn_open(&run->model, file->data, file->size);
+  if (status != ERNN_OK) return ernn_status_text(status);
+  run->inputs = ernn_input_count(&run->model);
+  run->outputs = ernn_output_count(&run->model);
+  if (run->inputs > MOST_PORTS || run->outputs > MOST_PORTS) return "too many inputs or outputs";
+  ernn_port port;
+  for (uint32_t i = 0; i < run->inputs; i++) {
+    ernn_input(&run->model, i, &port);
+    run->input_row[i] = port_row(&port);
+  }
+  for (uint32_t i = 0; i < run->outputs; i++) {
+    ernn_output(&run->model, i, &port);
+    run->output_row[i] = port_row(&port);
+    run->is_sequence[i] = port.is_sequence;
+  }
+  size_t size;
+  status = ernn_session_size(&run->model, options, &size);
+  if (status != ERNN_OK) return ernn_status_text(status);
+  void *arena = system_map(-1, size);
+  if (!arena) return "there is not enough memory";
+  status = ernn_session_init(&run->session, &run->model, arena, size, options);
+  return status == ERNN_OK ? NULL : ernn_status_text(status);
+}
+
+int main(int argc, char **argv) {
+  const char *paths[3] = {NULL, NULL, NULL};
+  int path_count = 0, by_steps = 0;
+  int64_t warm_up_ms = 100, time_ms = 0, period_us = 0;
+  ernn_options options = {ERNN_ISA_AUTO, 0};
+  for (int i = 1; i < argc; i++) {
+    const char *value = i + 1 < argc ? argv[i + 1] : "";
+    if (same(argv[i], "--step")) {
+      by_steps = 1;
+    } else if (same(argv[i], "--isa")) {
+      options.isa = isa_named(value), i++;
+    } else if (same(argv[i], "--warm-up-ms")) {
+      warm_up_ms = number_of(value), i++;
+    } else if (same(argv[i], "--time-ms")) {
+      time_ms = number_of(value), i++;
+    } else if (same(argv[i], "--period-us")) {
+      period_us = number_of(value), i++;
+    } else if (same(argv[i], "--max-steps")) {
+      options.max_steps = (uint32_t)number_of(value), i++;
+    } else if (argv[i][0] == '-' || path_count == 3) {
+      return fail(argv[i], "is not an argument of edgernn-run");
+    } else {
+      paths[path_count++] = argv[i];
+    }
+  }
+  if (!paths[0]) return fail("edgernn-run", "give a model.ernn");
+  bytes file, cases = {NULL, 0};
+  if (!read_file(paths[0], &file)) return fail(paths[0], "cannot be read");
+  if (paths[1] && !read_file(paths[1], &cases)) return fail(paths[1], "cannot be read");
+  static program run;
+  int64_t start = system_now_ns();
+  const char *problem = open_program(&run, &file, &options);
+  if (problem) return fail(paths[0], problem);
+  put("{\"runtime\": \"ernn\", \"isa\": \"");
+  put(ernn_isa_name(ernn_session_isa(run.session)));
+  put("\"");
+  put_field("format", ERNN_FORMAT_VERSION);
+  put_field("load_ns", system_now_ns() - start);
+  put_field("model_bytes", (int64_t)file.size);
+  if (cases.size >= 4) {
+    static ernn_rows rows[MOST_PORTS], first[MOST_PORTS];
+    uint32_t count = (uint32_t)cases.data[0] | (uint32_t)cases.data[1] << 8 |
+                     (uint32_t)cases.data[2] << 16 | (uint32_t)cases.data[3] << 24;
+    int out = paths[2] ? system_open(paths[2], 1) : -1;
+    if (paths[2] && (out < 0 || !write_all(out, &count, 4))) {
+      return fail(paths[2], "cannot be written");
+    }
+    size_t at = 4;
+    for (uint32_t i = 0; i < count; i++) {
+      if (!read_case(&run, &cases, &at, rows)) return fail(paths[1], "ends too early");
+      for (uint32_t k = 0; k < run.inputs && i == 0; k++) first[k] = rows[k];
+      if (paths[2]) {
+        ernn_status status = run_case(&run, rows, by_steps, out);
+        if (status != ERNN_OK) return fail(paths[1], ernn_status_text(status));
+      }
+    }
+    if (out >= 0) system_close(out);
+    put_field("cases", count);
+    if (time_ms > 0 && count > 0 &&
+        !measure(&run, first, by_steps, warm_up_ms, time_ms, period_us)) {
+      return fail(paths[1], "does not fit the model");
+    }
+  }
+  put_field("peak_bytes", peak_bytes());
+  put("}\n");
+  flush_text();
+  return 0;
+}
