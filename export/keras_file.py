@@ -16,6 +16,7 @@ from edgernn.export.keras_archive import CONFIG, METADATA, WEIGHTS, opened_archi
 from edgernn.export.keras_call import LayerWeights
 from edgernn.export.keras_config import LayerConfig, model_tree, parse_json
 from edgernn.export.keras_model import KerasModel, Translated, config_errors, translate
+from edgernn.export.keras_translations import refuse_unknown
 from edgernn.export.keras_version import KerasVersion, keras_version
 from edgernn.export.keras_weights import ArrayReader, legacy_weights, store_weights
 
@@ -85,6 +86,7 @@ def _read_archive(path: Path) -> tuple[Translated, KerasVersion]:
         metadata = parse_json(archive.text(METADATA), METADATA)
         version = keras_version(str(metadata.get("keras_version")))
         model = model_tree(parse_json(archive.text(CONFIG), CONFIG))
+        refuse_unknown(model)
         with archive.weights() as stream, _hdf5_errors(WEIGHTS):
             file = open_hdf5(stream.file, stream.size_bytes)
             weights = store_weights(file, model, ArrayReader(archive.size_bytes))
@@ -104,6 +106,7 @@ def _read_h5(path: Path) -> tuple[Translated, KerasVersion]:
             )
         version = keras_version(file.text("keras_version") or "")
         model = model_tree(parse_json(config, "model_config"))
+        refuse_unknown(model)
         weights = legacy_weights(file, model, ArrayReader(size_bytes))
     return translate(model, version, _by_path(weights)), version
 

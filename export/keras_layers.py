@@ -78,10 +78,6 @@ def prelu(call: Call) -> list[str]:
 
 
 def layer_normalization(call: Call) -> list[str]:
-    if call.layer.flag("rms_scaling"):
-        raise call.layer.unsupported(
-            "has rms_scaling=True", "Use RMSNormalization, which says what it computes"
-        )
     axes = sorted(axis % call.rank for axis in call.layer.axes("axis"))
     if axes != list(range(call.rank - len(axes), call.rank)) or 0 in axes:
         raise call.layer.unsupported(

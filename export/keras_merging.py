@@ -157,8 +157,6 @@ def dot(call: Call) -> list[str]:
 
 def attention(call: Call) -> list[str]:
     layer = call.layer
-    if layer.text("score_mode", default="dot") != "dot":
-        raise layer.unsupported("scores by concatenation", "Use score_mode='dot'")
     if call.kwargs.get("return_attention_scores"):
         raise layer.unsupported("returns its scores", "Call it without return_attention_scores")
     if len(call.inputs) not in (2, 3):

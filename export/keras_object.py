@@ -16,6 +16,7 @@ from edgernn.errors import ModelFileError
 from edgernn.export.keras_call import LayerWeights
 from edgernn.export.keras_config import LayerConfig, model_tree, parse_json
 from edgernn.export.keras_model import KerasModel, config_errors, translate
+from edgernn.export.keras_translations import refuse_unknown
 from edgernn.export.keras_variables import variables
 from edgernn.export.keras_version import KerasVersion, keras_version
 
@@ -42,6 +43,7 @@ def from_keras(model: Any) -> KerasModel:
     weights = _LiveWeights(model)
     with config_errors():
         tree = model_tree(parse_json(text, "the model's config"))
+        refuse_unknown(tree)
         translated = translate(tree, version, weights)
     content = _digest(text, weights)
     return KerasModel(

@@ -31,7 +31,7 @@ from edgernn.graph import (
 )
 
 _STATES: Final = {"GRU": 1, "CuDNNGRU": 1, "SimpleRNN": 1, "LSTM": 2, "CuDNNLSTM": 2}
-_CELLS: Final = {"GRUCell": "GRU", "LSTMCell": "LSTM", "SimpleRNNCell": "SimpleRNN"}
+CELLS: Final = {"GRUCell": "GRU", "LSTMCell": "LSTM", "SimpleRNNCell": "SimpleRNN"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +61,7 @@ def rnn(call: Call) -> list[str]:
     cells = list(cell.children.values()) if cell.kind == "StackedRNNCells" else [cell]
     if not cells:
         raise call.layer.damaged("has no cells")
-    for inner in cells:
-        if inner.kind not in _CELLS:
-            raise inner.unsupported(
-                "is a cell that edgernn does not know", f"Use one of {', '.join(_CELLS)}"
-            )
-    return _run(call, [(_CELLS[inner.kind], inner) for inner in cells])
+    return _run(call, [(CELLS[inner.kind], inner) for inner in cells])
 
 
 def _run(call: Call, cells: list[tuple[str, LayerConfig]]) -> list[str]:

@@ -20,8 +20,6 @@ def affine(call: Call, scale: FloatArray, offset: FloatArray) -> list[str]:
 
 def batch_normalization(call: Call) -> list[str]:
     layer = call.layer
-    if layer.flag("renorm"):
-        raise layer.unsupported("uses batch renormalization", "Train it without renorm")
     axis = layer.axes("axis")
     if len(axis) != 1:
         raise layer.unsupported(f"normalizes the axes {list(axis)} together", "Normalize one axis")

@@ -17,24 +17,15 @@ from edgernn.export.keras_config import (
     TensorRef,
     references,
 )
-from edgernn.export.keras_layers import LAYERS, Emit
 from edgernn.export.keras_masks import result_masks
-from edgernn.export.keras_merging import MERGING
 from edgernn.export.keras_operations import Unknown, as_mask, operation
-from edgernn.export.keras_recurrent import RECURRENT
-from edgernn.export.keras_scaling import SCALING
+from edgernn.export.keras_translations import TRANSLATIONS, is_operation
 from edgernn.export.keras_version import KerasVersion
-from edgernn.export.keras_windows import WINDOWS
 from edgernn.graph import FloatArray
 
-#: Every layer class that is understood.
-TRANSLATIONS: Final[dict[str, Emit]] = {**LAYERS, **SCALING, **WINDOWS, **MERGING, **RECURRENT}
-
-_ARBITRARY_CODE: Final = frozenset({"Lambda"})
 _MASK_READERS: Final = frozenset({
     "GRU", "LSTM", "SimpleRNN", "RNN", "Bidirectional", "CuDNNGRU", "CuDNNLSTM",
 })  # fmt: skip
-_OPERATION_LAYERS: Final = frozenset({"TFOpLambda", "SlicingOpLambda"})
 
 
 class Trace:
@@ -104,7 +95,7 @@ class Trace:
         self, layer: LayerConfig, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: str
     ) -> list[Any]:
         name = self._builder.unique(wanted)
-        if layer.is_operation or layer.kind in _OPERATION_LAYERS:
+        if is_operation(layer):
             call = self._prepared(layer, name, (), {})
             return [operation(call, args, dict(kwargs))]
         if not args:
@@ -155,7 +146,7 @@ class Trace:
             ]
             return self.model(layer, passed, f"{name}/")
         call = self._prepared(layer, name, inputs, kwargs, masks, previous, extra)
-        edges = self._translation(layer)(call)
+        edges = TRANSLATIONS[layer.kind](call)
         found = result_masks(call, edges)
         return [Tensor(edge=edge, mask=mask) for edge, mask in zip(edges, found, strict=True)]
 
@@ -178,30 +169,6 @@ class Trace:
             kwargs=kwargs, extra=extra, weights=self._weights, keras=self._keras,
             builder=self._builder, derived=self._derived, inner=inner,
         )  # fmt: skip
-
-    def _translation(self, layer: LayerConfig) -> Emit:
-        if layer.kind in _ARBITRARY_CODE:
-            raise layer.unsupported(
-                "holds Python code, which edgernn never runs",
-                "Replace it by Keras layers (Rescaling, Activation, Reshape, ...)",
-            )
-        _refuse_quantized(layer)
-        if layer.kind not in TRANSLATIONS:
-            raise layer.unsupported(
-                "is not a layer that edgernn knows",
-                f"Supported are {', '.join(sorted(TRANSLATIONS))}",
-            )
-        return TRANSLATIONS[layer.kind]
-
-
-def _refuse_quantized(layer: LayerConfig) -> None:
-    policy = layer.options.get("dtype")
-    kind = policy.get("class_name") if isinstance(policy, dict) else ""
-    if "Quantized" in str(kind) or layer.options.get("quantization_config"):
-        raise layer.unsupported(
-            "was quantized by Keras",
-            "Export the model as it was before model.quantize(); edgernn quantizes it itself",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
