@@ -5,7 +5,7 @@ All in float64; what comes out are integers and float32 numbers that nobody comp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,9 +57,16 @@ class Planned:
 
 
 def recurrent_plan(
-    layer: Recurrent, reading: Reading, cell: Mapping[str, Range], *, state_bits: int
+    layer: Recurrent,
+    reading: Reading,
+    cell: Mapping[str, Range],
+    *,
+    state_bits: int,
+    initial_cell: Range | None = None,
 ) -> Planned:
-    """`cell` holds the ranges inside the layer; without them every part is taken to be small.
+    """`cell` holds the ranges inside the layer, `initial_cell` that of the c it is given.
+
+    Without them every number is taken to be small.
 
     Raises NoIntegerForm for activations or magnitudes that the integer arithmetic lacks.
     """
@@ -83,7 +90,7 @@ def recurrent_plan(
             recurrent=fed.product(signs),
             state_bits=state_bits,
             hard_sigmoid=hard,
-            cell_exponent=_cell_exponents(layer, cell) if isinstance(layer, Lstm) else None,
+            cell_exponent=_cell_exponents(layer, [cell.get("c"), initial_cell]),
         ),
         weights={
             "kernel": as_qtensor(kernel, read.weights, read.scales),
@@ -168,9 +175,12 @@ def _part(
     return np.maximum(np.abs(low + shift), np.abs(high + shift))
 
 
-def _cell_exponents(layer: Lstm, cell: Mapping[str, Range]) -> npt.NDArray[np.int8]:
+def _cell_exponents(layer: Recurrent, seen: Iterable[Range | None]) -> npt.NDArray[np.int8] | None:
+    if not isinstance(layer, Lstm):
+        return None
     largest = np.zeros(layer.units)
-    if "c" in cell:
-        largest = cell["c"].channel_magnitude.astype(np.float64)
+    for entry in seen:
+        if entry is not None:
+            largest = np.maximum(largest, entry.channel_magnitude)
     needed = np.ceil(np.log2(np.maximum(MARGIN * largest, 1.0)))
     return np.clip(needed, _LEAST_EXPONENT, _MOST_EXPONENT).astype(np.int8)

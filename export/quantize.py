@@ -32,6 +32,7 @@ from edgernn.graph import (
     Graph,
     Layer,
     LayerPlan,
+    Lstm,
     QTensor,
     Quantization,
     Ranges,
@@ -193,8 +194,15 @@ class _Quantizer:
         """None for a layer that has no weights to multiply with."""
         if isinstance(layer, Recurrent):
             bits = WIDE if layer.name in self.accurate else NARROW
-            cell = self._known().cells.get(layer.name, {})
-            return recurrent_plan(layer, self._reading(layer), cell, state_bits=bits)
+            known = self._known()
+            given = layer.initial_c if isinstance(layer, Lstm) else None
+            return recurrent_plan(
+                layer,
+                self._reading(layer),
+                known.cells.get(layer.name, {}),
+                state_bits=bits,
+                initial_cell=None if given is None else known.edges[given],
+            )
         if isinstance(layer, Dense | Conv1D):
             return linear_plan(layer, self._reading(layer))
         return None

@@ -346,6 +346,28 @@ def test_huge_weights_recur_with_16_bits() -> None:
     assert plan_of(int8(stack(layer, output="lstm_y")), "lstm").state_bits == 16
 
 
+def test_a_given_cell_counts_for_the_exponents() -> None:
+    layer = recurrent(Lstm, "lstm", "x", FEATURES)
+    closed = np.repeat(np.array([0, -30, 0, 0], np.float32), UNITS)  # forgets what it is given at once
+    layer = replace(layer, bias=closed, initial_h="h0", initial_c="c0")
+    state = TensorSpec(shape=(None, UNITS))
+    graph = Graph(
+        name="decoder",
+        inputs=(
+            Input(name="x", spec=TensorSpec(shape=(None, None, FEATURES))),
+            Input(name="h0", spec=state),
+            Input(name="c0", spec=state),
+        ),
+        layers=(layer,),
+        outputs=(Output(name="y", edge="lstm_y"),),
+    )
+    inputs = {**data(), "h0": np.zeros((40, UNITS), np.float32), "c0": 50 * weight(40, UNITS)}
+    exponents = plan_of(int8(graph, inputs), "lstm").cell_exponent
+    np.testing.assert_array_equal(
+        exponents, np.ceil(np.log2(1.25 * np.abs(inputs["c0"]).max(axis=0)))
+    )
+
+
 def test_a_column_of_zeros_and_constant_data_are_no_trouble() -> None:
     layer = recurrent(Lstm, "lstm", "x", FEATURES)
     layer = replace(layer, kernel=np.zeros_like(as_float32(layer.kernel)), bias=None)
