@@ -1,0 +1,97 @@
+"""Integers decide as floats do, on models that were trained and on data they never saw.
+
+The models in tests/golden/trained come from `edgernn train TASK --cell CELL` (32, 32, 16 and 24
+units), saved again without the optimizer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgernn.export.calibrate import calibrate
+from edgernn.export.keras_file import read_model
+from edgernn.export.pipeline import float_graph
+from edgernn.export.quantize import quantize
+from edgernn.graph import Graph, Lstm, Ranges, RecurrentPlan
+from edgernn.reference import integer, run
+from edgernn.scheme import Scheme
+from edgernn.streaming import to_streaming
+from tests.edgernn.tasks.reference_data import splits_of
+from tests.golden import GOLDEN
+
+MODELS = {
+    "digits_gru": "digits",
+    "digits_lstm": "digits",
+    "counter_lstm": "counter",
+    "vowels_gru": "japanese-vowels",
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def trained(request: pytest.FixtureRequest) -> Any:
+    """(graph, ranges, test inputs, classes, float probabilities)"""
+    splits = splits_of(MODELS[request.param])
+    graph = float_graph(read_model(GOLDEN / "trained" / f"{request.param}.keras").graph)
+    (entry,) = graph.inputs
+    ranges = calibrate(graph, {entry.name: splits.calibration.x})
+    inputs = {entry.name: splits.test.x}
+    return graph, ranges, inputs, splits.test.y, probabilities(run(graph, inputs))
+
+
+def probabilities(outputs: dict[str, Any]) -> Any:
+    (only,) = outputs.values()
+    return only
+
+
+def quantized(graph: Graph, ranges: Ranges, scheme: Scheme) -> Graph:
+    return quantize(graph, ranges if scheme is Scheme.INT8 else None, scheme)
+
+
+@pytest.mark.parametrize("scheme", [Scheme.DYNAMIC, Scheme.INT8])
+def test_accuracy_stays_within_a_third_of_a_point(trained, scheme) -> None:
+    graph, ranges, inputs, classes, exact = trained
+    given = probabilities(integer.run(quantized(graph, ranges, scheme), inputs))
+    rows = len(classes)
+    right = [int((answer.argmax(-1) == classes).sum()) for answer in (exact, given)]
+    assert right[0] > 0.9 * rows
+    assert abs(right[1] - right[0]) <= max(0.003 * rows, 1)
+    assert (given.argmax(-1) == exact.argmax(-1)).mean() >= 0.99
+
+
+def test_streaming_gives_the_bits_of_the_whole_sequence(trained) -> None:
+    graph, ranges, inputs, _, _ = trained
+    whole = quantized(graph, ranges, Scheme.INT8)
+    step = to_streaming(whole)
+    ((name, x),) = inputs.items()
+    x = x[:50]
+    states = {
+        state.input: np.zeros((50, *(size or 1 for size in step.specs[state.input].shape[1:])))
+        for state in step.states
+    }
+    answer: dict[str, Any] = {}
+    for time in range(x.shape[1]):
+        answer = integer.run(step, {name: x[:, time : time + 1], **states})
+        states = {state.input: answer[state.output] for state in step.states}
+    expected = integer.run(whole, {name: x})
+    np.testing.assert_array_equal(answer[graph.outputs[0].name], probabilities(expected))
+
+
+def test_the_counter_needs_a_wide_cell() -> None:
+    splits = splits_of("counter")
+    graph = float_graph(read_model(GOLDEN / "trained" / "counter_lstm.keras").graph)
+    ranges = calibrate(graph, {graph.inputs[0].name: splits.calibration.x})
+    (cell,) = (layer.name for layer in graph.layers if isinstance(layer, Lstm))
+    assert ranges.cells[cell]["c"].magnitude > 32
+    plan = plan_of(quantized(graph, ranges, Scheme.INT8), cell)
+    assert plan.cell_exponent is not None
+    assert plan.cell_exponent.max() == 6
+
+
+def plan_of(graph: Graph, layer: str) -> RecurrentPlan:
+    assert graph.quantization is not None
+    plan = graph.quantization.plans[layer]
+    assert isinstance(plan, RecurrentPlan)
+    return plan
