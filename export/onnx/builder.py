@@ -100,7 +100,7 @@ class _Node:
 
 @dataclass(slots=True, kw_only=True)
 class Builder:
-    """A mutable ONNX graph under construction; `finish` ends it."""
+    """A mutable ONNX graph under construction; `write` ends it."""
 
     reserved: frozenset[str]  # names of the model's inputs and outputs, never given to a value
     opset: int = OLDEST_OPSET
@@ -215,18 +215,24 @@ class Builder:
         """Whether a node computes the value (it is neither an input nor a constant)."""
         return any(value in node.outputs for node in self._nodes)
 
-    def finish(self, results: Iterable[Value]) -> tuple[list[NodeProto], list[TensorProto]]:
-        """Nodes and initializers that the results need, as the opset reached wants them."""
+    def write(self, graph: GraphProto, results: Iterable[Value]) -> None:
+        """Adds the nodes and initializers that the results need, as the opset reached wants them.
+
+        The builder is empty afterwards: constants are given up one by one, so that a large model
+        is never in memory twice more than it has to be.
+        """
         needed = set(results)
         kept: list[_Node] = []
         for node in reversed(self._nodes):
             if needed.intersection(node.outputs):
                 kept.append(node)
                 needed.update(_read_by(node))
-        nodes = [self._as_proto(node) for node in reversed(kept)]
-        used = needed.union(*(_names_read(node) for node in nodes))
-        tensors = [_tensor(a, name) for name, a in self._constants.items() if name in used]
-        return nodes, tensors
+        graph.node.extend(self._as_proto(node) for node in reversed(kept))
+        used = needed.union(*(_names_read(node) for node in graph.node))
+        for name in list(self._constants):
+            array = self._constants.pop(name)
+            if name in used:
+                _fill(graph.initializer.add(), name, array)
 
     def _as_proto(self, node: _Node) -> NodeProto:
         from onnx import helper
@@ -287,12 +293,10 @@ def _base26(number: int) -> str:
     return digits
 
 
-def _tensor(array: AnyArray, name: str) -> TensorProto:
-    from onnx import TensorProto, helper
+def _fill(tensor: TensorProto, name: str, array: AnyArray) -> None:
+    from onnx import helper
 
-    tensor = TensorProto()
     tensor.name = name
     tensor.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
     tensor.dims.extend(array.shape)
     tensor.raw_data = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
-    return tensor

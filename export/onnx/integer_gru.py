@@ -72,7 +72,7 @@ def gru_form(layer: Gru, edges: Edges) -> ChosenForm:
 
 
 def _stored(why: str) -> ChosenForm:
-    return ChosenForm(is_integer=False, reason=f"GRU operator, int8 in the file only{why}")
+    return ChosenForm(is_integer=False, reason=f"int8 in the file, float32 when loaded{why}")
 
 
 def _integer(why: str, *, single: bool) -> ChosenForm:

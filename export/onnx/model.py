@@ -38,7 +38,7 @@ def lower(
 
     Raises UnsupportedLayer, and CalibrationError for the profile qnn without ranges.
     """
-    from onnx import helper
+    from onnx import ModelProto, helper
 
     graph = without_dead_layers(graph)
     public = {entry.name for entry in graph.inputs} | {output.name for output in graph.outputs}
@@ -51,30 +51,26 @@ def lower(
         lower_layer(layer, edges)
     _name_outputs(graph, edges)
 
-    nodes, initializers = builder.finish(output.name for output in graph.outputs)
-    proto = helper.make_graph(
-        nodes,
-        graph.name,
-        [_value_info(entry.name, entry.spec) for entry in graph.inputs],
-        [_value_info(name, spec) for name, spec in graph.output_specs.items()],
-        initializers,
-    )
     opsets = [helper.make_opsetid("", builder.opset)]
     if builder.uses_microsoft_domain:
         opsets.append(helper.make_opsetid(MICROSOFT, 1))
-    ir_version = max(OLDEST_IR, helper.find_min_ir_version_for(opsets, ignore_unknown=True))
-    model = helper.make_model(
-        proto,
-        opset_imports=opsets,
-        ir_version=ir_version,
+    model = ModelProto(
+        ir_version=max(OLDEST_IR, helper.find_min_ir_version_for(opsets, ignore_unknown=True)),
+        opset_import=opsets,
         producer_name="edgernn",
         producer_version=__version__,
     )
+    # In place: helper.make_graph and make_model would each copy all weights.
+    model.graph.name = graph.name
+    model.graph.input.extend(_value_info(entry.name, entry.spec) for entry in graph.inputs)
+    outputs = graph.output_specs.items()
+    model.graph.output.extend(_value_info(name, spec) for name, spec in outputs)
+    builder.write(model.graph, graph.output_specs)
     properties = dict(metadata)
     if graph.states:
         properties["states"] = json.dumps({state.input: state.output for state in graph.states})
     helper.set_model_props(model, properties)
-    details = {"opset": str(builder.opset), "ir_version": str(ir_version)}
+    details = {"opset": str(builder.opset), "ir_version": str(model.ir_version)}
     details |= {f"layer {name}": note for name, note in edges.notes.items()}
     return Lowered(content=model.SerializeToString(), details=details)
 
