@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from edgernn.errors import ModelFileError
-from edgernn.export.keras_config import RESAVE
+from edgernn.export.keras_nodes import RESAVE
 
 CONFIG: Final = "config.json"
 METADATA: Final = "metadata.json"

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from edgernn.errors import ModelFileError
-from edgernn.export.keras_config import RESAVE, LayerConfig
+from edgernn.export.keras_config import LayerConfig
+from edgernn.export.keras_nodes import RESAVE
 from edgernn.graph import (
     Concatenate,
     DType,

@@ -11,7 +11,8 @@ from edgernn.artefact import Source
 from edgernn.errors import ModelFileError
 from edgernn.export.keras_builder import GraphBuilder
 from edgernn.export.keras_call import LayerWeights, Tensor
-from edgernn.export.keras_config import MODEL_KINDS, RESAVE, LayerConfig, references, walk
+from edgernn.export.keras_config import MODEL_KINDS, LayerConfig, walk
+from edgernn.export.keras_nodes import RESAVE, references
 from edgernn.export.keras_trace import Trace
 from edgernn.export.keras_version import KerasVersion
 from edgernn.graph import DType, Graph, Output, TensorSpec, without_dead_layers

@@ -7,20 +7,29 @@ config of a masked model is full of operations that nothing but a mask reads.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from edgernn.export.keras_activations import named_activation
 from edgernn.export.keras_call import Call, Tensor
-from edgernn.export.keras_masks import combined, feature_mask, joined, token_mask
+from edgernn.export.keras_mask_operations import (
+    MASK_OPERATIONS,
+    Joined,
+    Spread,
+    Unknown,
+    Value,
+    constant,
+    spread,
+    two_arguments,
+)
 from edgernn.graph import (
     LINEAR,
     Activate,
+    Activation,
+    ActivationKind,
     Affine,
     Concatenate,
-    DType,
     GlobalPool1D,
     Merge,
     MergeKind,
@@ -30,46 +39,6 @@ from edgernn.graph import (
     Slice,
     Transpose,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unequal:
-    """input != value, element by element: a mask, or half of one."""
-
-    edge: str
-    value: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """A mask repeated along a new last axis; mask None: `everywhere`, at each element."""
-
-    mask: Tensor | Unequal | None
-    everywhere: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
-    """Spread masks joined along `axis`, before the last axis is reduced away."""
-
-    parts: tuple[Spread, ...]
-    axis: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
-    """The result of an operation without a translation."""
-
-    operation: str
-    layer: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllValid:
-    """A mask that holds everywhere."""
-
-
-Value: TypeAlias = Tensor | Unequal | Spread | Joined | Unknown | AllValid
 
 
 def operation(call: Call, args: Sequence[Any], kwargs: dict[str, Any]) -> Value:
@@ -85,37 +54,12 @@ def operation(call: Call, args: Sequence[Any], kwargs: dict[str, Any]) -> Value:
     return translate(call, list(args), {**call.layer.options, **kwargs})
 
 
-def as_mask(call: Call, value: Any) -> str | None:
-    """The edge of a recorded mask.  Raises UnsupportedLayer where it cannot be computed."""
-    match value:
-        case None | AllValid():
-            return None
-        case Tensor() if call.builder.dtype(value.edge) is DType.BOOL:
-            return value.edge
-        case Unequal() if call.builder.rank(value.edge) == 2 and float(value.value).is_integer():
-            return token_mask(call, value.edge, int(value.value))
-        case _:
-            raise call.layer.unsupported(
-                "is given a mask that edgernn cannot compute"
-                + (f" (operation {value.operation})" if isinstance(value, Unknown) else ""),
-                "Let Embedding(mask_zero=True) or Masking make the mask",
-            )
-
-
 def _tensor(call: Call, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         return value
     raise call.layer.unsupported(
         "computes with something that is not a tensor of numbers", "Use layers instead"
     )
-
-
-def _constant(value: Any) -> Any:
-    """A number or array as float32 [1 or more axes]; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.ndarray):
-        return None
-    array = np.atleast_1d(np.asarray(value, np.float32))
-    return array if np.isfinite(array).all() else None
 
 
 def _affine(call: Call, value: Any, scale: Any, offset: Any) -> Value:
@@ -133,8 +77,8 @@ _ZERO: Final = np.zeros(1, np.float32)
 
 def _arithmetic(kind: MergeKind) -> _Translate:
     def translate(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
-        left, right = _two(call, args)
-        constants = _constant(left), _constant(right)
+        left, right = two_arguments(call, args)
+        constants = constant(left), constant(right)
         match constants:
             case (None, None):
                 pair = (_tensor(call, left).edge, _tensor(call, right).edge)
@@ -165,8 +109,8 @@ def _with_constant(call: Call, kind: MergeKind, tensor: Any, array: Any) -> Valu
 
 
 def _divide(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
-    left, right = _two(call, args)
-    divisor = _constant(right)
+    left, right = two_arguments(call, args)
+    divisor = constant(right)
     if divisor is None or not divisor.all():
         return Unknown(operation=call.layer.kind, layer=call.layer.name)
     return _affine(call, left, 1.0 / divisor.astype(np.float64), _ZERO)
@@ -174,12 +118,6 @@ def _divide(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
 
 def _negative(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
     return _affine(call, args[0], -_ONE, _ZERO)
-
-
-def _two(call: Call, args: list[Any]) -> tuple[Any, Any]:
-    if len(args) != 2:
-        raise call.layer.damaged(f"has {len(args)} arguments instead of two")
-    return args[0], args[1]
 
 
 def _get_item(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
@@ -234,7 +172,7 @@ def _activation(name: str) -> _Translate:
     def translate(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
         tensor = _tensor(call, args[0])
         function = named_activation(call.layer, call.keras, name)
-        if options.get("axis", -1) not in (-1, call.builder.rank(tensor.edge) - 1):
+        if options.get("axis") not in (None, -1, call.builder.rank(tensor.edge) - 1):
             return Unknown(operation=f"{name} over another axis", layer=call.layer.name)
         if function == LINEAR:
             return tensor
@@ -246,55 +184,22 @@ def _activation(name: str) -> _Translate:
     return translate
 
 
-def _unequal(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
-    left, right = _two(call, args)
-    value = _constant(right)
-    if not isinstance(left, Tensor) or value is None or value.size != 1:
-        return Unknown(operation="NotEqual", layer=call.layer.name)
-    return Unequal(edge=left.edge, value=float(value[0]))
-
-
 def _expand_dims(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     axis = options.get("axis")
     tensor = args[0]
-    if isinstance(tensor, Unequal) and axis in (-1, call.builder.rank(tensor.edge)):
-        return Spread(mask=tensor)
+    spread_mask = spread(call, tensor, axis)
+    if spread_mask is not None:
+        return spread_mask
     if not isinstance(tensor, Tensor) or type(axis) is not int:
         return Unknown(operation="ExpandDims", layer=call.layer.name)
     shape = call.builder.shape(tensor.edge)
     axis %= len(shape) + 1
-    if call.builder.dtype(tensor.edge) is DType.BOOL:
-        if axis == len(shape):
-            return Spread(mask=tensor)
-        return Unknown(operation="ExpandDims", layer=call.layer.name)
     if axis == 0 or shape[1:].count(None) > 1:
         return Unknown(operation="ExpandDims", layer=call.layer.name)
     sizes = [-1 if size is None else size for size in shape[1:]]
     sizes.insert(axis - 1, 1)
     call.add(Reshape(name=call.name, input=tensor.edge, output=call.name, target=tuple(sizes)))
     return Tensor(edge=call.name)
-
-
-def _like(everywhere: bool) -> _Translate:
-    def translate(_call: Call, _args: list[Any], _: dict[str, Any]) -> Value:
-        return Spread(mask=None, everywhere=everywhere)
-
-    return translate
-
-
-def _logical(kind: MergeKind) -> _Translate:
-    def translate(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
-        left, right = _two(call, args)
-        match left, right:
-            case Spread(), Spread(mask=None, everywhere=False) if kind is MergeKind.OR:
-                return left
-            case ((Tensor() | Unequal()), (Tensor() | Unequal())):
-                masks = [as_mask(call, left), as_mask(call, right)]
-                return Tensor(edge=combined(call, kind, [mask for mask in masks if mask]))
-            case _:
-                return Unknown(operation=call.layer.kind, layer=call.layer.name)
-
-    return translate
 
 
 def _concatenate(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
@@ -309,37 +214,6 @@ def _concatenate(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     edges = tuple(part.edge for part in parts)
     call.add(Concatenate(name=call.name, inputs=edges, output=call.name, axis=axis))
     return Tensor(edge=call.name)
-
-
-def _reduced(kind: MergeKind) -> _Translate:
-    """Any or All over the last axis."""
-
-    def translate(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
-        axis = options.get("axis")
-        axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
-        unknown = Unknown(operation=call.layer.kind, layer=call.layer.name)
-        if options.get("keepdims"):
-            return unknown
-        match args[0]:
-            case Unequal(edge=edge, value=value) if kind is MergeKind.OR:
-                if axis not in (-1, call.builder.rank(edge) - 1) or call.builder.rank(edge) != 3:
-                    return unknown
-                return Tensor(edge=feature_mask(call, edge, value))
-            case Joined(parts=parts, axis=joined_axis) if axis in (-1, 2):
-                along_features = joined_axis in (-1, 2)
-                if along_features and kind is MergeKind.OR and any(p.everywhere for p in parts):
-                    return AllValid()
-                known = [as_mask(call, part.mask) for part in parts]
-                masks = [mask for mask in known if mask is not None]
-                if len(masks) != len(parts):
-                    return unknown
-                if along_features:
-                    return Tensor(edge=combined(call, kind, masks))
-                return Tensor(edge=joined(call, masks)) if joined_axis == 1 else unknown
-            case _:
-                return unknown
-
-    return translate
 
 
 def _pooled(kind: PoolKind) -> _Translate:
@@ -358,6 +232,18 @@ def _pooled(kind: PoolKind) -> _Translate:
         return Tensor(edge=call.name)
 
     return translate
+
+
+def _squeeze(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
+    tensor = _tensor(call, args[0])
+    axis, shape = options.get("axis"), call.builder.shape(tensor.edge)
+    if type(axis) is not int or axis % len(shape) == 0 or shape[axis] != 1:
+        return Unknown(operation="Squeeze", layer=call.layer.name)
+    call.add(Slice(
+        name=call.name, input=tensor.edge, output=call.name, axis=axis % len(shape), stop=1,
+        squeeze=True,
+    ))  # fmt: skip
+    return Tensor(edge=call.name)
 
 
 def _flip(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
@@ -384,6 +270,16 @@ def _same(_call: Call, args: list[Any], _: dict[str, Any]) -> Value:
     return args[0]  # type: ignore[no-any-return]
 
 
+def _gelu(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
+    # keras.ops.gelu approximates unless told otherwise, tf.nn.gelu the other way round.
+    approximate = options.get("approximate", call.keras.major >= 3)
+    kind = ActivationKind.GELU_TANH if approximate else ActivationKind.GELU
+    edge = _tensor(call, args[0]).edge
+    function = Activation(kind=kind)
+    call.add(Activate(name=call.name, input=edge, output=call.name, activation=function))
+    return Tensor(edge=call.name)
+
+
 _Translate: TypeAlias = Callable[[Call, list[Any], dict[str, Any]], Value]
 
 _NAMED_ACTIVATIONS: Final = {
@@ -402,15 +298,11 @@ _OPERATIONS: Final[dict[str, _Translate]] = {
     "TrueDivide": _divide,
     "Negative": _negative,
     "GetItem": _get_item,
-    "NotEqual": _unequal,
-    "Any": _reduced(MergeKind.OR),
-    "All": _reduced(MergeKind.AND),
-    "LogicalOr": _logical(MergeKind.OR),
-    "LogicalAnd": _logical(MergeKind.AND),
+    **MASK_OPERATIONS,
     "ExpandDims": _expand_dims,
-    "ZerosLike": _like(everywhere=False),
-    "OnesLike": _like(everywhere=True),
     "Concatenate": _concatenate,
+    "Squeeze": _squeeze,
+    "Gelu": _gelu,
     "Mean": _pooled(PoolKind.AVERAGE),
     "Max": _pooled(PoolKind.MAX),
     "Flip": _flip,
@@ -426,9 +318,10 @@ _TENSORFLOW: Final = {
     "math.multiply": "Multiply", "math.truediv": "TrueDivide", "math.divide": "TrueDivide",
     "math.maximum": "Maximum", "math.minimum": "Minimum", "math.negative": "Negative",
     "__operators__.getitem": "GetItem", "concat": "Concatenate", "expand_dims": "ExpandDims",
-    "transpose": "Transpose", "math.reduce_mean": "Mean", "math.reduce_max": "Max",
+    "squeeze": "Squeeze", "transpose": "Transpose", "math.reduce_mean": "Mean",
+    "math.reduce_max": "Max",
     "nn.relu": "Relu", "nn.relu6": "Relu6", "math.sigmoid": "Sigmoid", "math.tanh": "Tanh",
-    "nn.softmax": "Softmax", "nn.silu": "Silu", "math.softplus": "Softplus", "nn.elu": "Elu",
+    "nn.softmax": "Softmax", "nn.silu": "Silu", "math.softplus": "Softplus", "nn.gelu": "Gelu",
     "nn.selu": "Selu", "math.exp": "Exp", "reverse": "Flip", "stop_gradient": "StopGradient",
 }  # fmt: skip
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 
 from edgernn.export.keras_call import Call
-from edgernn.export.keras_config import revive
 from edgernn.export.keras_layers import Emit
+from edgernn.export.keras_nodes import revive
 from edgernn.graph import Affine, AnyArray, FloatArray, Shape
 
 

@@ -10,15 +10,11 @@ from typing import Any, Final
 from edgernn.errors import ModelFileError
 from edgernn.export.keras_builder import GraphBuilder
 from edgernn.export.keras_call import Call, LayerWeights, Tensor
-from edgernn.export.keras_config import (
-    RESAVE,
-    CallConfig,
-    LayerConfig,
-    TensorRef,
-    references,
-)
+from edgernn.export.keras_config import LayerConfig
+from edgernn.export.keras_mask_operations import Unknown, as_mask
 from edgernn.export.keras_masks import result_masks
-from edgernn.export.keras_operations import Unknown, as_mask, operation
+from edgernn.export.keras_nodes import RESAVE, CallConfig, TensorRef, references
+from edgernn.export.keras_operations import operation
 from edgernn.export.keras_translations import TRANSLATIONS, is_operation
 from edgernn.export.keras_version import KerasVersion
 from edgernn.graph import FloatArray

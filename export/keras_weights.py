@@ -10,7 +10,8 @@ import numpy as np
 from edgernn.errors import ModelFileError
 from edgernn.export.hdf5 import Group
 from edgernn.export.keras_call import LayerWeights
-from edgernn.export.keras_config import RESAVE, LayerConfig, walk
+from edgernn.export.keras_config import LayerConfig, walk
+from edgernn.export.keras_nodes import RESAVE
 from edgernn.export.keras_variables import legacy_slots, store_paths, variables
 from edgernn.graph import FloatArray
 
