@@ -81,8 +81,8 @@ TASK: Final = Task(
     recipe=Recipe(
         units=650,
         layers=3,
-        # One pass takes minutes and ends between unigrams and bigrams: enough to tell a trained
-        # model from noise.  A good one takes hours; --epochs 0 writes one of the right size.
+        # One pass takes minutes and leaves bigrams behind (a GRU's perplexity 6.6 against 11.6);
+        # a good model takes hours.  --epochs 0 writes an untrained one of the same size.
         epochs=1,
         patience=2,
         batch_size=32,
