@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,13 @@ INTERRUPTED = 130
     metavar="FILE",
     help="Write plain numbers, a line for each artefact.",
 )
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write one page with tables and plots, to be opened offline.",
+)
 @click.option("--resume", is_flag=True, help="Complete the report in the --json file.")
 def command(
     paths: tuple[Path, ...],
@@ -111,6 +119,7 @@ def command(
     json_file: str | None,
     markdown_file: Path | None,
     csv_file: Path | None,
+    html_file: Path | None,
     resume: bool,
 ) -> int:
     """Measure artefacts where they are to run: size, speed, memory and accuracy.
@@ -138,7 +147,8 @@ def command(
     )
     candidates = find_candidates(paths)
     workload = Workload(samples=_samples(data), steps=steps)
-    sinks = _Sinks(json_file=json_file, markdown_file=markdown_file, csv_file=csv_file)
+    files = {"markdown": markdown_file, "csv": csv_file, "html": html_file}
+    sinks = _Sinks(json_file=json_file, files=files)
     report = _start(plan, workload, Path(str(json_file)) if resume else None)
     interrupted = False
     try:
@@ -238,46 +248,44 @@ def _bar() -> Iterator[Any]:
 class _Sinks:
     """Where results go: the JSON file after each process, all the rest at the end."""
 
-    def __init__(
-        self, *, json_file: str | None, markdown_file: Path | None, csv_file: Path | None
-    ) -> None:
-        self._json_file = json_file
-        self._markdown_file = markdown_file
-        self._csv_file = csv_file
+    def __init__(self, *, json_file: str | None, files: Mapping[str, Path | None]) -> None:
+        self._json_path = Path(json_file) if json_file and json_file != "-" else None
+        self._json_only = json_file == "-"
+        self._files = files
 
     def save(self, report: Report) -> None:
         from edgernn import atomic
         from edgernn.report.storage import as_json
 
-        if self._json_file not in (None, "-"):
-            atomic.write_bytes(Path(str(self._json_file)), as_json(report).encode())
+        if self._json_path is not None:
+            atomic.write_bytes(self._json_path, as_json(report).encode())
 
     def finish(self, report: Report) -> None:
+        """Prints first: a file that cannot be written must not cost the table."""
         from edgernn import atomic
-        from edgernn.report.csv import as_csv
         from edgernn.report.derived import derived
-        from edgernn.report.markdown import as_markdown
         from edgernn.report.storage import as_json
 
         document = as_json(report, derived=derived(report))
-        if self._json_file not in (None, "-"):
-            atomic.write_bytes(Path(str(self._json_file)), document.encode())
-        if self._markdown_file is not None:
-            atomic.write_bytes(self._markdown_file, as_markdown(report).encode())
-        if self._csv_file is not None:
-            atomic.write_bytes(self._csv_file, as_csv(report).encode())
-        if self._json_file == "-":
+        if self._json_only:
             click.echo(document, nl=False)
         else:
-            self._print(report)
+            _print(report)
+        if self._json_path is not None:
+            atomic.write_bytes(self._json_path, document.encode())
+        for kind, path in self._files.items():
+            if path is not None:
+                exporter = importlib.import_module(f"edgernn.report.{kind}")
+                text: str = getattr(exporter, f"as_{kind}")(report)
+                atomic.write_bytes(path, text.encode())
 
-    @staticmethod
-    def _print(report: Report) -> None:
-        from rich.console import Console
 
-        from edgernn.report.text import as_text, print_report
+def _print(report: Report) -> None:
+    from rich.console import Console
 
-        if sys.stdout.isatty():
-            print_report(report, Console())
-        else:
-            click.echo(as_text(report), nl=False)
+    from edgernn.report.text import as_text, print_report
+
+    if sys.stdout.isatty():
+        print_report(report, Console())
+    else:
+        click.echo(as_text(report), nl=False)

@@ -28,8 +28,10 @@ def _models(comparison: Comparison, truth: Truth | None, *, with_device: bool) -
     this, that = _model_names(comparison.this, comparison.that)
     clause = f"{this} is {_size(comparison.size)} {_speed(comparison.slowness)} {that}"
     if comparison.equal_units is not None:
-        clause = f"at equal units ({comparison.equal_units}) {clause}"
-    parts = [f"{_upper(clause)} ({_format(comparison.this, with_device=with_device)})"]
+        clause = f"At equal units ({comparison.equal_units}) {clause}"
+    elif this.startswith("the "):
+        clause = f"T{clause[1:]}"
+    parts = [f"{clause} ({_format(comparison.this, with_device=with_device)})"]
     if comparison.score is not None and truth is not None:
         parts.append(_score(comparison.score, truth.metric))
     return "; ".join(parts) + "."
@@ -127,7 +129,3 @@ def _score(difference: Difference, metric: Metric) -> str:
 def listed(names: Sequence[str]) -> str:
     """a, b and c"""
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -15,7 +15,14 @@ from edgernn import measure
 from edgernn import profile as profile_module
 from edgernn.cli import INTERRUPTED
 from edgernn.devices.runners import RUNNERS
-from edgernn.errors import DataError, DeviceError, IncomparableRuns, MissingRuntime, ModelFileError
+from edgernn.errors import (
+    DataError,
+    DeviceError,
+    IncomparableRuns,
+    MissingRuntime,
+    ModelFileError,
+    OutputError,
+)
 from edgernn.report.storage import read_report
 from tests.devices import models
 
@@ -37,10 +44,10 @@ def folder(tmp_path):
 
 
 def test_artefacts_are_profiled_and_their_accuracy_is_measured(edgernn, folder, tmp_path):
-    files = [tmp_path / name for name in ("r.json", "r.md", "r.csv")]
+    files = [tmp_path / name for name in ("r.json", "r.md", "r.csv", "r.html")]
     ran = edgernn(
         *("profile", folder, "--data", tmp_path / "data.npz", *QUICK),
-        *("--json", files[0], "--markdown", files[1], "--csv", files[2]),
+        *("--json", files[0], "--markdown", files[1], "--csv", files[2], "--html", files[3]),
     )
     assert ran.code == 0, ran.err
     assert "90.0 %" in ran.out
@@ -51,6 +58,18 @@ def test_artefacts_are_profiled_and_their_accuracy_is_measured(edgernn, folder, 
     assert report.cells[0].shapes == (("x", (1, 5, models.FEATURES)),)
     assert "| sum | tflite |" in files[1].read_text()
     assert files[2].read_text().startswith("device,model,backend,")
+    assert files[3].read_text().startswith("<!doctype html>")
+
+
+def test_a_file_that_cannot_be_written_does_not_cost_the_table(edgernn, folder, tmp_path):
+    (tmp_path / "taken").write_text("a file, not a folder")
+    ran = edgernn(
+        *("profile", folder, "--device", "fake", *QUICK),
+        *("--markdown", tmp_path / "taken" / "r.md"),
+    )
+    assert ran.code == OutputError.code
+    assert "sum.onnx" in ran.out
+    assert "cannot write" in ran.err
 
 
 def test_json_on_stdout_is_all_there_is_on_stdout(edgernn, folder):

@@ -72,10 +72,18 @@ def test_a_significant_difference_in_accuracy_is_called_so(tmp_path):
     assert first.endswith("; its accuracy is 4.0 points lower, which is significant (p = 1.8e-12).")
 
 
+def test_models_of_different_units_are_not_called_equal(tmp_path):
+    gru, lstm, _ = reports.ITEMS
+    assert lstm.training is not None
+    items = [gru, replace(lstm, training=replace(lstm.training, units=144))]
+    first = sentences(reports.measured(tmp_path, items=items))[0]
+    assert first.startswith("The GRU is 24 % smaller and 1.20 ± 0.01 × faster than the LSTM")
+
+
 def test_models_without_a_log_are_called_by_their_names(tmp_path):
     items = [replace(one, training=None) for one in reports.ITEMS]
     first = sentences(reports.measured(tmp_path, items=items))[0]
-    assert first.startswith("Gru is 24 % smaller and 1.20 ± 0.01 × faster than lstm")
+    assert first.startswith("gru is 24 % smaller and 1.20 ± 0.01 × faster than lstm")
 
 
 def test_formats_of_one_model_are_ranked(tmp_path):
