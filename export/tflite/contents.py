@@ -21,7 +21,7 @@ _OUT_OF_BOUNDS = (struct.error, IndexError, TypeError, ValueError, OverflowError
 _OPERATOR_NAMES = {
     code: name for name, code in vars(BuiltinOperator).items() if not name.startswith("_")
 }
-_TYPE_NAMES = {
+_TYPE_NAMES: dict[int, str] = {
     code: name.lower() for name, code in vars(TensorType).items() if not name.startswith("_")
 }
 

@@ -18,7 +18,7 @@ FEATURES = list(features())
 
 
 def named(feature: Feature) -> str:
-    return f"{feature.section}: {feature.keras}"
+    return f"{feature.layer}({feature.option})"
 
 
 def arguments(graph: Graph) -> dict[str, AnyArray]:

@@ -348,7 +348,9 @@ def test_huge_weights_recur_with_16_bits() -> None:
 
 def test_a_given_cell_counts_for_the_exponents() -> None:
     layer = recurrent(Lstm, "lstm", "x", FEATURES)
-    closed = np.repeat(np.array([0, -30, 0, 0], np.float32), UNITS)  # forgets what it is given at once
+    closed = np.repeat(
+        np.array([0, -30, 0, 0], np.float32), UNITS
+    )  # forgets what it is given at once
     layer = replace(layer, bias=closed, initial_h="h0", initial_c="c0")
     state = TensorSpec(shape=(None, UNITS))
     graph = Graph(
