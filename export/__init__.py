@@ -17,6 +17,7 @@ class Lowered:
     content: bytes  # the model file
     extra_files: Mapping[str, bytes] = field(default_factory=dict)  # suffix -> content
     details: Mapping[str, str] = field(default_factory=dict)  # e.g. opset, lowering chosen and why
+    graph: Graph | None = None  # as written, where sizes that were free had to be fixed
 
 
 class Backend(Protocol):

@@ -68,10 +68,11 @@ def export_model(
             progress(f"writing {name}")
             options = request.options.get(name, {})
             lowered = backend.lower(graph, metadata=_metadata(model, request), **options)
-            artefact = _stored(lowered, backend, graph, model, request, workspace)
+            written = lowered.graph or graph
+            artefact = _stored(lowered, backend, written, model, request, workspace)
             if request.verify:
                 progress(f"checking {name}")
-                check = Check(original=original, written=graph, examples=request.examples)
+                check = Check(original=original, written=written, examples=request.examples)
                 artefact = replace(artefact, verification=verified(artefact, check, workspace))
             artefacts.append(artefact)
         with _writing_to(out):

@@ -99,6 +99,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--runtime-min",
+    type=click.Choice(["litert", "2.14"]),
     help="Oldest TFLite runtime to support: 2.14 is the last tflite-runtime.",
 )
 @click.option("--no-verify", is_flag=True, help="Do not compare the artefacts with the model.")

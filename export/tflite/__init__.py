@@ -23,12 +23,12 @@ def lower(
     graph: Graph,
     *,
     metadata: Mapping[str, str],
-    profile: str = "mixed",
+    profile: str = "default",
     runtime_min: str = "litert",
 ) -> Lowered:
     """The graph as a TFLite file; the signature `serving_default` has the graph's names.
 
-    profile: "mixed", "integer-only" or "micro", what an int8 graph may use (options.Profile).
+    profile: "default", "integer-only" or "micro", what an int8 graph may use (options.Profile).
     runtime_min: "litert" or "2.14", the oldest runtime for a dynamic graph (options.Runtime).
 
     Raises UnsupportedLayer where TFLite's built-in operators cannot express a layer.

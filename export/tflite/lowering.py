@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from edgernn.export import Lowered
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.builder import Model, Tensor
+from edgernn.export.tflite.compaction import compacted
 from edgernn.export.tflite.flatbuffer import to_bytes
+from edgernn.export.tflite.fused_lstm import is_fused, lower_fused_lstm
 from edgernn.export.tflite.layers import lower_layer
-from edgernn.export.tflite.options import Options, Runtime
+from edgernn.export.tflite.options import Options, Profile, Runtime
 from edgernn.export.tflite.recurrent import lower_stack
 from edgernn.export.tflite.stacks import Stack, plan
 from edgernn.export.tflite.values import TYPE_OF, Edges, Lowering, sized
-from edgernn.graph import Graph, QTensor, Recurrent, without_dead_layers
+from edgernn.graph import Graph, Lstm, QTensor, Recurrent, at_shapes, without_dead_layers
 
 #: What TensorFlow calls the signature of a converted model; runtimes look for it by default.
 SIGNATURE = "serving_default"
@@ -25,6 +27,8 @@ def lowered_model(graph: Graph, metadata: Mapping[str, str], options: Options) -
     if live.quantization is not None:
         # A product or two with float32 results is no reason to shut out the older runtime.
         options = replace(options, runtime_min=Runtime.TFLITE_214)
+    if options.profile is not Profile.DEFAULT:
+        live = _at_batch_one(live)
     model = Model()
     main = model.subgraph()
     low = Lowering(
@@ -35,17 +39,33 @@ def lowered_model(graph: Graph, metadata: Mapping[str, str], options: Options) -
         shape = low.shape(entry.name)
         inputs[entry.name] = main.input(shape, TYPE_OF[entry.spec.dtype], name=entry.name)
         low.tensors[entry.name] = inputs[entry.name]
-    parts = plan(live, bytes_per_weight=_bytes_per_weight(live))
-    for part in parts:
-        if isinstance(part, Stack):
-            lower_stack(low, part)
-        else:
+    fused = {layer.name for layer in live.layers if is_fused(low, layer)}
+    for part in plan(live, bytes_per_weight=_bytes_per_weight(live), alone=fused):
+        if not isinstance(part, Stack):
             lower_layer(low, part)
+        elif isinstance(part.layers[0], Lstm) and part.layers[0].name in fused:
+            lower_fused_lstm(low, part.layers[0])
+        else:
+            lower_stack(low, part)
     outputs = _outputs(low)
+    live_model, moved = compacted(model, [*inputs.values(), *outputs.values()])
     content = to_bytes(
-        model, signature=SIGNATURE, inputs=inputs, outputs=outputs, metadata=metadata
+        live_model,
+        signature=SIGNATURE,
+        inputs={name: moved[tensor.index] for name, tensor in inputs.items()},
+        outputs={name: moved[tensor.index] for name, tensor in outputs.items()},
+        metadata=metadata,
     )
-    return Lowered(content=content, details=_details(model))
+    return Lowered(
+        content=content,
+        details=_details(live_model, options, fused),
+        graph=live if options.profile is not Profile.DEFAULT else None,
+    )
+
+
+def _at_batch_one(graph: Graph) -> Graph:
+    """Integer hardware wants fixed sizes, and variables have them."""
+    return at_shapes(graph, {entry.name: (1, *entry.spec.shape[1:]) for entry in graph.inputs})
 
 
 def _bytes_per_weight(graph: Graph) -> int:
@@ -70,6 +90,11 @@ def _copy(low: Lowering, tensor: Tensor) -> Tensor:
     return ops.strided_slice(low.main, tensor, axis=0)
 
 
-def _details(model: Model) -> dict[str, str]:
+def _details(model: Model, options: Options, fused: Collection[str]) -> dict[str, str]:
     operators = sum(len(graph.operators) for graph in model.subgraphs)
-    return {"operators": str(operators), "subgraphs": str(len(model.subgraphs))}
+    details = {"operators": str(operators), "subgraphs": str(len(model.subgraphs))}
+    if options.profile is not Profile.DEFAULT:
+        details |= {"profile": options.profile.value, "batch": "1"}
+    if fused:
+        details["states"] = "variables: call reset_all_variables before each sequence"
+    return details

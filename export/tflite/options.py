@@ -9,7 +9,7 @@ from enum import Enum
 class Profile(str, Enum):
     """Which kernels an int8 file may use."""
 
-    MIXED = "mixed"  # int8 products, states in float32: the accurate one, for CPUs
+    DEFAULT = "default"  # int8 products, states in float32: the accurate one, for CPUs
     INTEGER_ONLY = "integer-only"  # no float32 between input and output: for NPUs
     MICRO = "micro"  # as integer-only, and small in memory: for tflite-micro
 
@@ -25,5 +25,5 @@ class Runtime(str, Enum):
 class Options:
     """The choices of one `lower`."""
 
-    profile: Profile = Profile.MIXED
+    profile: Profile = Profile.DEFAULT
     runtime_min: Runtime = Runtime.LITERT

@@ -34,10 +34,6 @@ def covering(low: float, high: float) -> Quantization:
     return Quantization.per_tensor(scale, zero_point)
 
 
-def covering_range(found: Range) -> Quantization:
-    return covering(found.low, found.high)
-
-
 def interval(
     cell: Mapping[str, Range],
     quantities: Iterable[tuple[str, float, FloatArray | None]],

@@ -14,6 +14,7 @@ from edgernn.export.tflite.arithmetic import cell_for
 from edgernn.export.tflite.builder import FreeSize, Subgraph, Tensor
 from edgernn.export.tflite.cells import Cell, Direct, Projected, Source
 from edgernn.export.tflite.loop import Loop
+from edgernn.export.tflite.options import Profile
 from edgernn.export.tflite.stacks import Stack
 from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import index
@@ -126,8 +127,11 @@ def _loop(
     graph = low.main
     masks = {layer.mask for layer in stack.layers if layer.mask is not None}
     columns = {mask: ops.expand_dims(graph, low.tensors[mask], axis=2) for mask in sorted(masks)}
+    # A microcontroller has no room for the projections of all steps.
+    hoisted = low.options.profile is not Profile.MICRO
     feed = _Feed(
-        projections=cells[0].project(graph, x),
+        inputs=cells[0].project(graph, x) if hoisted else (x,),
+        are_projected=hoisted,
         masks={layer.name: columns[layer.mask] for layer in stack.layers if layer.mask is not None},
         lowest=stack.layers[0].name,
     )
@@ -142,7 +146,8 @@ def _loop(
 class _Feed:
     """What a loop reads step by step; all are [B, T, ...]."""
 
-    projections: tuple[Tensor, ...]  # of the lowest layer's input, one a block
+    inputs: tuple[Tensor, ...]  # the lowest layer's projections, one a block, or x itself
+    are_projected: bool
     masks: dict[str, Tensor]  # by layer
     lowest: str
 
@@ -162,7 +167,8 @@ class _Feed:
             return made[key]
 
         return _Feed(
-            projections=tuple(at(projection, lowest_times) for projection in self.projections),
+            inputs=tuple(at(sequence, lowest_times) for sequence in self.inputs),
+            are_projected=self.are_projected,
             masks={
                 layer: at(mask, lowest_times if layer == self.lowest else times)
                 for layer, mask in self.masks.items()
@@ -195,7 +201,9 @@ def _over_steps(
         for cell, memory in zip(cells, memories, strict=True)
         if cell in kept
     }
-    source: Source = Projected(parts=here.projections)
+    source: Source = Direct(x=here.inputs[0])
+    if here.are_projected:
+        source = Projected(parts=here.inputs)
     for cell, memory in zip(cells, carried, strict=True):
         valid = here.masks.get(cell.layer.name)
         after, output = _advance(body, cell, source, memory, valid)
@@ -223,7 +231,7 @@ def _in_chunks(
     The interpreter copies a sequence whenever a step is written into it.  With chunks that is k
     steps copied at each step and all T at each chunk, instead of all T at each step.
     """
-    some = feed.projections[0]
+    some = feed.inputs[0]
     total = some.shape[1]
     is_free = isinstance(total, FreeSize)
     size = _CHUNK_STEPS if is_free else _chunk_steps(total)
@@ -328,11 +336,11 @@ def _zeros(low: Lowering, layer: Recurrent, x: Tensor) -> Tensor:
 def _room(graph: Subgraph, cell: Cell, memory: _Memory, feed: _Feed) -> Tensor:
     """Some tensor [B, T, H] for the loop to overwrite with what the cell puts out.
 
-    The projections have B and T at hand; their values do not matter.
+    The loop's inputs have B and T at hand; their values do not matter.
     """
     units = cell.layer.units
-    fitting = [part for part in feed.projections if part.shape[2] == units]
-    room = fitting[0] if fitting else _with_last_axis(graph, feed.projections[0], units)
+    fitting = [part for part in feed.inputs if part.shape[2] == units]
+    room = fitting[0] if fitting else _with_last_axis(graph, feed.inputs[0], units)
     like = cell.output(memory.states)
     if like.quantization is None:
         return ops.as_float32(graph, room)

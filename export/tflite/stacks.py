@@ -6,7 +6,7 @@ into a long tensor, which costs the interpreter a copy of that tensor each time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -45,27 +45,34 @@ Part: TypeAlias = Layer | Stack
 _RECURRENT = (SimpleRnn, Gru, Lstm)
 
 
-def plan(graph: Graph, *, bytes_per_weight: int = 4) -> tuple[Part, ...]:
-    """The layers in an order in which they can run, recurrent ones gathered into stacks."""
-    gathered = _ordered(graph, _gathered(graph, bytes_per_weight))
+def plan(
+    graph: Graph, *, bytes_per_weight: int = 4, alone: Collection[str] = ()
+) -> tuple[Part, ...]:
+    """The layers in an order in which they can run, recurrent ones gathered into stacks.
+
+    alone: layers that share a loop with no other.
+    """
+    gathered = _ordered(graph, _gathered(graph, bytes_per_weight, alone))
     if gathered is not None:
         return gathered
     # Two stacks whose initial states come out of each other's middle cannot run one after the
     # other; single layers always can.
-    alone = [Stack(layers=(layer,)) for layer in graph.layers if isinstance(layer, _RECURRENT)]
-    separate = _ordered(graph, alone)
+    single = [Stack(layers=(layer,)) for layer in graph.layers if isinstance(layer, _RECURRENT)]
+    separate = _ordered(graph, single)
     if separate is None:
         raise GraphError(f"the layers of '{graph.name}' wait for each other")
     return separate
 
 
-def _gathered(graph: Graph, bytes_per_weight: int) -> list[Stack]:
+def _gathered(graph: Graph, bytes_per_weight: int, alone: Collection[str]) -> list[Stack]:
     depends_on = _dependencies(graph)
     stacks: list[Stack] = []
     for layer in graph.layers:
         if not isinstance(layer, _RECURRENT):
             continue
         for position, stack in enumerate(stacks):
+            if {layer.name, stack.layers[-1].name} & set(alone):
+                continue
             if _fits_on(layer, stack, depends_on) and _is_cached(
                 (*stack.layers, layer), bytes_per_weight
             ):

@@ -134,6 +134,8 @@ class LiteRtSession:
             self._interpreter.allocate_tensors()
         for name, x in feeds.items():
             self._interpreter.set_tensor(self._input_index[name], x)
+        # A call is a whole sequence; an LSTM that is one operator remembers the one before.
+        self._interpreter.reset_all_variables()
         self._interpreter.invoke()
         read = self._interpreter.get_tensor
         return {name: read(index) for name, index in self._output_index.items()}

@@ -178,7 +178,10 @@ def reduce(
 
 
 def quantize(graph: Subgraph, x: Tensor, to: Quantization) -> Tensor:
-    """float32 to int8, or int8 of one quantization to another."""
+    """float32 to int8, or int8 of one quantization to another; constants at once."""
+    if x.buffer and x.type is TensorType.FLOAT32:
+        steps = np.rint(graph.model.values_of(x) / to.scale[0]) + to.zero_point
+        return graph.constant(np.clip(steps, -128, 127).astype(np.int8), to)
     return append(graph, Op.QUANTIZE, [x], x.shape, type_=TensorType.INT8, to=to)
 
 
