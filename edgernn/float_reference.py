@@ -23,7 +23,7 @@ def reference_predictions(source: Path, samples: Samples) -> Predictions | None:
     would take minutes.  Raises ModelFileError or UnsupportedLayer when the file cannot be read,
     DataError when the samples do not fit it.
     """
-    from edgernn.export.keras_file import read_model
+    from edgernn.export.keras.file import read_model
     from edgernn.export.labelled import predict
 
     graph = read_model(source).graph

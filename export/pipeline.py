@@ -21,8 +21,8 @@ from edgernn.artefact import (
 from edgernn.errors import OutputError
 from edgernn.export import Backend, Lowered
 from edgernn.export.backends import backend_named
-from edgernn.export.keras_file import KerasModel
-from edgernn.export.quantize import quantize
+from edgernn.export.keras.file import KerasModel
+from edgernn.export.quantization.quantize import quantize
 from edgernn.export.verify import Check, Examples, verified
 from edgernn.graph import Graph, Ranges, without_dead_layers
 from edgernn.scheme import Scheme

@@ -14,7 +14,7 @@ from edgernn.errors import UnsupportedLayer
 from edgernn.export import Lowered
 from edgernn.export.backends import BACKENDS, backend_named
 from edgernn.export.features import Feature, features
-from edgernn.export.keras_translations import TRANSLATIONS
+from edgernn.export.keras.translations import TRANSLATIONS
 from edgernn.graph import Graph
 
 STREAMING: Final = "step by step"

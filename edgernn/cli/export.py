@@ -131,10 +131,10 @@ def command(
     MODEL is read without TensorFlow, and nothing that is in it is run.
     """
     from edgernn.artefact import as_json as artefact_as_json
-    from edgernn.export.calibration import Calibration
-    from edgernn.export.keras_file import read_model
+    from edgernn.export.keras.file import read_model
     from edgernn.export.pipeline import Request, export_model, float_graph, training_log_of
-    from edgernn.export.study import Study, rescued, studied
+    from edgernn.export.quantization.calibration import Calibration
+    from edgernn.export.quantization.study import Study, rescued, studied
     from edgernn.report.exported import exported_table
     from edgernn.report.quantized import study_as_json, study_texts
     from edgernn.tasks.data import load

@@ -28,7 +28,7 @@ def command(file: Path, as_json: bool) -> None:
 
 
 def _inspect_model(file: Path, *, as_json: bool) -> None:
-    from edgernn.export.keras_file import read_model
+    from edgernn.export.keras.file import read_model
     from edgernn.report.inspected import model_as_json, model_text
 
     model = read_model(file)

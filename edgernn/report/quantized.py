@@ -9,8 +9,8 @@ from typing import Any
 
 from edgernn.accuracy import Metric
 from edgernn.export.labelled import Accuracy
-from edgernn.export.sensitivity import Sensitivity
-from edgernn.export.study import Study
+from edgernn.export.quantization.sensitivity import Sensitivity
+from edgernn.export.quantization.study import Study
 from edgernn.report.aligned import aligned
 from edgernn.stats import Difference
 

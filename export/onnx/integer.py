@@ -14,9 +14,9 @@ from typing import Final
 
 import numpy as np
 
-from edgernn.export.int8_weights import PAIR_MAX, pair_sums
 from edgernn.export.onnx.builder import ABSENT, FLOAT, Builder, Value
 from edgernn.export.onnx.weights import Arrange, along_axis
+from edgernn.export.quantization.int8_weights import PAIR_MAX, pair_sums
 from edgernn.graph import ActivationKind, AnyArray, Graph, Gru, Lstm, QTensor, SimpleRnn
 from edgernn.graph import layers as ly
 

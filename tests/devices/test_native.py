@@ -9,7 +9,7 @@ from edgernn import reference, streaming
 from edgernn.devices import open_device
 from edgernn.devices.runners import Failed, Model, Outputs, TimeCalls, Timing, run_cases, time_calls
 from edgernn.export import native
-from edgernn.export.keras_file import read_model
+from edgernn.export.keras.file import read_model
 from tests.golden import GOLDEN
 
 pytest.importorskip("edgernn.runtime._ernn", reason="the native runtime was not built")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgernn import float_reference, reference
-from edgernn.export.keras_file import read_model
+from edgernn.export.keras.file import read_model
 from edgernn.float_reference import reference_predictions
 from edgernn.tasks.samples import Samples
 from tests.golden import GOLDEN

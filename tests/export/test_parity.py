@@ -11,8 +11,8 @@ from typing import Final
 import pytest
 
 from edgernn.errors import UnsupportedLayer
-from edgernn.export.keras_file import KerasModel, read_model
-from edgernn.export.keras_object import from_keras
+from edgernn.export.keras.file import KerasModel, read_model
+from edgernn.export.keras.object import from_keras
 from edgernn.export.verify import relative_error
 from edgernn.graph import Graph
 from tests.zoo import CASES

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
 
-from edgernn.export.keras_object import from_keras
+from edgernn.export.keras.object import from_keras
 from edgernn.export.verify import relative_error
 from tests.export.test_parity import TOLERANCE
 from tests.zoo.case import Case, Gaps, Generation

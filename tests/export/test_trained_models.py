@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgernn.export.calibrate import calibrate
-from edgernn.export.keras_file import read_model
+from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import float_graph
-from edgernn.export.quantize import quantize
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import Graph, Lstm, Ranges, RecurrentPlan
 from edgernn.reference import integer, run
 from edgernn.scheme import Scheme

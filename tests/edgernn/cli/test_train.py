@@ -103,7 +103,7 @@ def test_the_test_rows_are_those_held_out_and_carry_the_baselines(trained):
 def test_the_model_takes_features_as_they_come_and_scores_as_its_log_says(trained):
     model, _ = trained
     from edgernn import reference
-    from edgernn.export.keras_file import read_model
+    from edgernn.export.keras.file import read_model
 
     test = load(str(model.with_suffix(".test.npz")))
     outputs = reference.run(read_model(model).graph, {"features": test.x})

@@ -12,7 +12,7 @@ from edgernn.errors import UnsupportedLayer
 from edgernn.export.cases import Case, make_cases
 from edgernn.export.features import Feature, features
 from edgernn.export.native import lower
-from edgernn.export.quantize import quantize
+from edgernn.export.quantization.quantize import quantize
 from edgernn.export.verify import relative_error
 from edgernn.graph import AnyArray, Graph
 from edgernn.runtime import Model, available_isas

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgernn.errors import UnsupportedLayer
-from edgernn.export.calibrate import calibrate
 from edgernn.export.cases import make_cases
 from edgernn.export.features import features
 from edgernn.export.native import lower
-from edgernn.export.quantize import quantize
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import Graph
 from edgernn.reference import integer
 from edgernn.runtime import Model, available_isas

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from edgernn import reference
 from edgernn.errors import UnsupportedLayer
-from edgernn.export.calibrate import calibrate
 from edgernn.export.onnx import lower
-from edgernn.export.quantize import quantize
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     RELU,
     SOFTMAX,

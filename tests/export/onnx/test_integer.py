@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from edgernn import reference
 from edgernn.export import Lowered
-from edgernn.export.calibrate import calibrate
 from edgernn.export.cases import Case, make_cases
 from edgernn.export.onnx import lower
 from edgernn.export.onnx.integer import is_safe_signed
-from edgernn.export.quantize import quantize
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     HARD_SIGMOID_KERAS3,
     RELU,

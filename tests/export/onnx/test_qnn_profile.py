@@ -8,9 +8,9 @@ import pytest
 
 from edgernn import reference
 from edgernn.errors import CalibrationError
-from edgernn.export.calibrate import calibrate
 from edgernn.export.onnx import lower
-from edgernn.export.quantize import quantize
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     RELU,
     Conv1D,

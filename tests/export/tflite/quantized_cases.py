@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgernn.export.calibrate import calibrate
-from edgernn.export.quantize import quantize
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import AnyArray, Graph
 from edgernn.scheme import Scheme
 from tests.export.tflite.cases import CASES

@@ -12,8 +12,8 @@ from tflite.TensorType import TensorType
 
 from edgernn.errors import UnsupportedLayer
 from edgernn.export import tflite
-from edgernn.export.calibrate import calibrate
-from edgernn.export.quantize import quantize
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     HARD_SIGMOID_KERAS3,
     RELU,

@@ -11,8 +11,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from edgernn.export import tflite
-from edgernn.export.calibrate import calibrate
-from edgernn.export.quantize import quantize
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import AnyArray, Dense, Graph, Lstm
 from edgernn.reference import run
 from edgernn.scheme import Scheme

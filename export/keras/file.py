@@ -1,0 +1,128 @@
+"""Reads .keras and .h5 files without TensorFlow or Keras, and without running what is in them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from edgernn.artefact import Source
+from edgernn.errors import ModelFileError
+from edgernn.export.keras.archive import CONFIG, METADATA, WEIGHTS, opened_archive
+from edgernn.export.keras.call import LayerWeights
+from edgernn.export.keras.config import LayerConfig, model_tree, parse_json
+from edgernn.export.keras.hdf5 import Hdf5Error, open_hdf5
+from edgernn.export.keras.hdf5_format import SIGNATURE
+from edgernn.export.keras.model import KerasModel, Translated, config_errors, translate
+from edgernn.export.keras.translations import refuse_unknown
+from edgernn.export.keras.version import KerasVersion, keras_version
+from edgernn.export.keras.weights import ArrayReader, legacy_weights, store_weights
+
+__all__ = ["KerasModel", "read_model"]
+
+_ZIP_MAGIC: Final = b"PK"
+
+
+def read_model(path: Path) -> KerasModel:
+    """The model in a .keras or .h5 file.
+
+    Raises ModelFileError where the file is not a whole Keras model or is damaged, UnsupportedLayer
+    where edgernn does not know a layer or one of its options.
+    """
+    magic, bytes_, digest = _fingerprint(path)
+    if magic.startswith(_ZIP_MAGIC):
+        read = _read_archive
+    elif magic == SIGNATURE:
+        read = _read_h5
+    else:
+        raise ModelFileError(
+            f"{path.name} is neither a .keras archive nor an .h5 file",
+            remedy="Give a model that was saved with model.save('model.keras')",
+        )
+    with config_errors():
+        translated, version = read(path)
+    source = Source(
+        file=path.name,
+        sha256=digest,
+        bytes=bytes_,
+        keras_version=version.text,
+        parameters=translated.graph.parameters,
+    )
+    return KerasModel(graph=translated.graph, source=source, warnings=translated.warnings)
+
+
+def _fingerprint(path: Path) -> tuple[bytes, int, str]:
+    """(first bytes, size, sha256).  Raises ModelFileError where there is no such file."""
+    if path.is_dir():
+        saved_model = (path / "saved_model.pb").exists()
+        raise ModelFileError(
+            f"{path} is a folder" + (" with a TensorFlow SavedModel" if saved_model else ""),
+            remedy="Save the model as one file with model.save('model.keras')",
+        )
+    if path.exists() and not path.is_file():
+        raise ModelFileError(f"{path} is not a file", remedy="Give the path of a saved model")
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(SIGNATURE))
+            file.seek(0)
+            return magic, path.stat().st_size, _sha256(file)
+    except OSError as error:
+        raise ModelFileError(
+            f"{path} cannot be read ({error.strerror or error})", remedy="Check the path"
+        ) from error
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _read_archive(path: Path) -> tuple[Translated, KerasVersion]:
+    with opened_archive(path) as archive:
+        metadata = parse_json(archive.text(METADATA), METADATA)
+        version = keras_version(str(metadata.get("keras_version")))
+        model = model_tree(parse_json(archive.text(CONFIG), CONFIG))
+        refuse_unknown(model)
+        with archive.weights() as stream, _hdf5_errors(WEIGHTS):
+            file = open_hdf5(stream.file, stream.size_bytes)
+            weights = store_weights(file, model, ArrayReader(archive.size_bytes))
+    return translate(model, version, _by_path(weights)), version
+
+
+def _read_h5(path: Path) -> tuple[Translated, KerasVersion]:
+    size_bytes = path.stat().st_size
+    with path.open("rb") as stream, _hdf5_errors(path.name):
+        file = open_hdf5(stream, size_bytes)
+        config = file.text("model_config")
+        if config is None:
+            raise ModelFileError(
+                f"{path.name} holds weights only, not the model they belong to",
+                remedy="Build the model in Python, model.load_weights(...) it, "
+                "and save it with model.save('model.keras')",
+            )
+        version = keras_version(file.text("keras_version") or "")
+        model = model_tree(parse_json(config, "model_config"))
+        refuse_unknown(model)
+        weights = legacy_weights(file, model, ArrayReader(size_bytes))
+    return translate(model, version, _by_path(weights)), version
+
+
+@contextmanager
+def _hdf5_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Hdf5Error as error:
+        raise ModelFileError(
+            f"{what} is damaged, or was not written by Keras: {error}",
+            remedy="Copy the file again, or load the model in Keras and save it again",
+        ) from error
+
+
+def _by_path(
+    weights: Mapping[tuple[str, ...], LayerWeights],
+) -> Callable[[LayerConfig], LayerWeights]:
+    return lambda layer: weights.get(layer.path, {})

@@ -1,0 +1,108 @@
+"""Keras layers that are x * scale + offset when a model is used."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from edgernn.export.keras.call import Call
+from edgernn.export.keras.layers import Emit
+from edgernn.export.keras.nodes import revive
+from edgernn.graph import Affine, AnyArray, FloatArray, Shape
+
+
+def affine(call: Call, scale: FloatArray, offset: FloatArray) -> list[str]:
+    """x * scale + offset as the call's result."""
+    call.add(Affine(name=call.name, input=call.edge, output=call.name, scale=scale, offset=offset))
+    return [call.name]
+
+
+def batch_normalization(call: Call) -> list[str]:
+    layer = call.layer
+    axis = layer.axes("axis")
+    if len(axis) != 1:
+        raise layer.unsupported(f"normalizes the axes {list(axis)} together", "Normalize one axis")
+    position = axis[0] % call.rank
+    size = (call.shape[position],)
+    mean = call.weight("moving_mean", size)
+    variance = call.weight("moving_variance", size)
+    gamma = call.optional_weight("gamma", size)
+    beta = call.optional_weight("beta", size)
+    epsilon = layer.number("epsilon", default=1e-3)
+    # Broadcasts against [B, ...] from the right.
+    shape = (-1, *[1] * (call.rank - 1 - position))
+
+    def scale() -> AnyArray:
+        unscaled = 1.0 / np.sqrt(variance.astype(np.float64) + epsilon)
+        return (unscaled if gamma is None else gamma * unscaled).reshape(shape)
+
+    def offset() -> AnyArray:
+        shifted = -mean.reshape(shape) * scale()
+        return shifted if beta is None else beta.reshape(shape) + shifted
+
+    return affine(call, call.derive("scale", scale), call.derive("offset", offset))
+
+
+def rescaling(call: Call) -> list[str]:
+    scale = _constant(call, call.layer.options.get("scale", 1.0), "scale")
+    offset = _constant(call, call.layer.options.get("offset", 0.0), "offset")
+    return affine(call, scale, offset)
+
+
+def normalization(call: Call) -> list[str]:
+    """(x - mean) / max(sqrt(variance), 1e-7), or back again with `invert`."""
+    layer = call.layer
+    if layer.options.get("mean") is None:
+        kept = _kept_sizes(call)
+        shape = _broadcast_shape(call)
+        mean = call.weight("mean", kept).reshape(shape)
+        variance = call.weight("variance", kept).reshape(shape)
+    else:
+        mean = _constant(call, layer.options["mean"], "mean")
+        variance = _constant(call, layer.options.get("variance"), "variance")
+
+    def deviation() -> AnyArray:
+        return np.maximum(np.sqrt(variance.astype(np.float64)), 1e-7)
+
+    if layer.flag("invert"):
+        return affine(call, call.derive("scale", deviation), mean)
+    return affine(
+        call,
+        call.derive("scale", lambda: 1.0 / deviation()),
+        call.derive("offset", lambda: -mean / deviation()),
+    )
+
+
+def _kept_axes(call: Call) -> list[int]:
+    if call.layer.options.get("axis", -1) is None:
+        return []
+    return sorted(axis % call.rank for axis in call.layer.axes("axis"))
+
+
+def _kept_sizes(call: Call) -> Shape:
+    return tuple(call.shape[axis] for axis in _kept_axes(call))
+
+
+def _broadcast_shape(call: Call) -> tuple[int, ...]:
+    kept = _kept_axes(call)
+    return tuple((call.shape[axis] or -1) if axis in kept else 1 for axis in range(1, call.rank))
+
+
+def _constant(call: Call, value: Any, name: str) -> FloatArray:
+    """A number or nested list of numbers out of the config."""
+    revived = revive(value)
+    try:
+        array = np.array(revived, np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise call.layer.damaged(f"has a {name} that is not numbers ({error})") from error
+    if not np.isfinite(array).all():
+        raise call.layer.damaged(f"has a {name} that is not finite")
+    return np.atleast_1d(array)
+
+
+SCALING: Final[dict[str, Emit]] = {
+    "BatchNormalization": batch_normalization,
+    "Rescaling": rescaling,
+    "Normalization": normalization,
+}

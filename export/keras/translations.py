@@ -1,0 +1,83 @@
+"""Which layer classes are understood, and the refusal of all others before anything is read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edgernn.export.keras.config import LayerConfig, walk
+from edgernn.export.keras.layers import LAYERS, Emit
+from edgernn.export.keras.merging import MERGING
+from edgernn.export.keras.recurrent import CELLS, RECURRENT
+from edgernn.export.keras.scaling import SCALING
+from edgernn.export.keras.windows import WINDOWS
+
+#: Every layer class that is understood.
+TRANSLATIONS: Final[dict[str, Emit]] = {**LAYERS, **SCALING, **WINDOWS, **MERGING, **RECURRENT}
+
+_OPERATION_LAYERS: Final = frozenset({"TFOpLambda", "SlicingOpLambda"})
+_CELLS: Final = frozenset({*CELLS, "StackedRNNCells"})
+
+
+def is_operation(layer: LayerConfig) -> bool:
+    """Whether this is an operation rather than a layer: of Keras 3, or of TensorFlow in Keras 2."""
+    return layer.is_operation or layer.kind in _OPERATION_LAYERS
+
+
+def refuse_unknown(model: LayerConfig) -> None:
+    """Raises UnsupportedLayer for the first layer, in the model's order, that is not understood.
+
+    Comes before the weights: of a layer that is unknown, it is unknown what weights it has.
+    """
+    for layer in walk(model):
+        if not (layer.is_model or is_operation(layer)):
+            _refuse_code(layer)
+            _refuse_quantized(layer)
+            _refuse_class(layer)
+            _refuse_options(layer)
+
+
+def _refuse_code(layer: LayerConfig) -> None:
+    if layer.kind == "Lambda":
+        raise layer.unsupported(
+            "holds Python code, which edgernn never runs",
+            "Replace it by Keras layers (Rescaling, Activation, Reshape, ...)",
+        )
+
+
+def _refuse_quantized(layer: LayerConfig) -> None:
+    policy = layer.options.get("dtype")
+    kind = policy.get("class_name") if isinstance(policy, dict) else ""
+    if "Quantized" in str(kind) or layer.options.get("quantization_config"):
+        raise layer.unsupported(
+            "was quantized by Keras",
+            "Export the model as it was before model.quantize(); edgernn quantizes it itself",
+        )
+
+
+def _refuse_class(layer: LayerConfig) -> None:
+    in_stack = layer.path[-1].startswith("cells/")
+    in_rnn = in_stack or layer.path[-1] == "cell"
+    if in_rnn and layer.kind not in (CELLS if in_stack else _CELLS):
+        raise layer.unsupported(
+            "is a cell that edgernn does not know", f"Use one of {', '.join(CELLS)}"
+        )
+    if not in_rnn and layer.kind not in TRANSLATIONS:
+        raise layer.unsupported(
+            "is not a layer that edgernn knows",
+            f"Supported are {', '.join(sorted(TRANSLATIONS))}",
+        )
+
+
+def _refuse_options(layer: LayerConfig) -> None:
+    """Options that change which weights a layer has, or what it computes, beyond the graph."""
+    match layer.kind:
+        case "BatchNormalization" if layer.flag("renorm"):
+            raise layer.unsupported("uses batch renormalization", "Train it without renorm")
+        case "LayerNormalization" if layer.flag("rms_scaling"):
+            raise layer.unsupported(
+                "has rms_scaling=True", "Use RMSNormalization, which says what it computes"
+            )
+        case "Attention" if layer.text("score_mode", default="dot") != "dot":
+            raise layer.unsupported("scores by concatenation", "Use score_mode='dot'")
+        case _:
+            return

@@ -1,0 +1,114 @@
+"""The two layouts in which Keras keeps weights in HDF5."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from edgernn.errors import ModelFileError
+from edgernn.export.keras.call import LayerWeights
+from edgernn.export.keras.config import LayerConfig, walk
+from edgernn.export.keras.hdf5 import Group
+from edgernn.export.keras.nodes import RESAVE
+from edgernn.export.keras.variables import legacy_slots, store_paths, variables
+from edgernn.graph import FloatArray
+
+#: Arrays may take this many times the file's bytes: float16 doubles in memory.
+_MAX_EXPANSION: Final = 3
+_ALWAYS_ALLOWED_BYTES: Final = 16 << 20
+
+
+class ArrayReader:
+    """Reads arrays, keeping count of the memory they take: many may share one place in a file."""
+
+    def __init__(self, file_bytes: int) -> None:
+        self._left = max(_ALWAYS_ALLOWED_BYTES, _MAX_EXPANSION * file_bytes)
+
+    def read(self, group: Group, name: str) -> FloatArray:
+        """The array as float32.  Raises ModelFileError where it is missing or too large."""
+        dataset = group.dataset(name)
+        if dataset is None:
+            raise ModelFileError(f"the weights lack '{name}'", remedy=RESAVE)
+        self._left -= dataset.float32_bytes
+        if self._left < 0:
+            raise ModelFileError(
+                f"the array '{name}' claims the shape {dataset.shape}, more than the file can hold",
+                remedy=RESAVE,
+            )
+        array = dataset.read()
+        if not np.isfinite(array).all():
+            raise ModelFileError(
+                f"the array '{name}' holds NaN or infinity",
+                remedy="Train the model again, with a smaller learning rate or clipped gradients",
+            )
+        return array
+
+
+def legacy_weights(
+    file: Group, model: LayerConfig, reader: ArrayReader
+) -> Mapping[tuple[str, ...], LayerWeights]:
+    """Weights of every layer by path from a .h5: one flat list for each layer of the top model.
+
+    Raises ModelFileError where the arrays are not those of the config.
+    """
+    top = file.group("model_weights")
+    if top is None:
+        raise ModelFileError("the file holds a model's config but not its weights", remedy=RESAVE)
+    weights: dict[tuple[str, ...], dict[str, FloatArray]] = {}
+    for layer in model.children.values():
+        slots = legacy_slots(layer)
+        if not slots:
+            continue
+        group = top.group(layer.name)
+        names = [] if group is None else _weight_names(group)
+        if group is None or len(names) != len(slots):
+            raise layer.damaged(f"has {len(slots)} weights, but the file holds {len(names)}")
+        for slot, name in zip(slots, names, strict=True):
+            weights.setdefault(slot.path, {})[slot.name] = reader.read(group, name)
+    return weights
+
+
+def _weight_names(group: Group) -> list[str]:
+    """Keras splits a list that is too long for one attribute: weight_names0, weight_names1, ..."""
+    names = group.texts("weight_names")
+    part = 0
+    while more := group.texts(f"weight_names{part}"):
+        names = [*names, *more]
+        part += 1
+    return names
+
+
+def store_weights(
+    file: Group, model: LayerConfig, reader: ArrayReader
+) -> Mapping[tuple[str, ...], LayerWeights]:
+    """Weights of every layer by path from the `model.weights.h5` inside a .keras archive.
+
+    Raises ModelFileError where the arrays are not those of the config.
+    """
+    weights: dict[tuple[str, ...], LayerWeights] = {}
+    root = _root(file)
+    groups = store_paths(model)
+    for layer in walk(model):
+        expected = variables(layer)
+        if not expected:
+            continue
+        place = groups[layer.path].replace("layers/", f"{root}/")
+        group = file.group(f"{place}/vars")
+        stored = 0 if group is None else len(group.names())
+        if group is None or stored < len(expected):
+            raise layer.damaged(
+                f"has {len(expected)} weights, but the file holds {stored} in '{place}'"
+            )
+        weights[layer.path] = {
+            variable.name: reader.read(group, str(number))
+            for number, variable in enumerate(expected)
+        }
+    return weights
+
+
+def _root(file: Group) -> str:
+    """The group of a model's layers; Keras 2.12 called it otherwise."""
+    old = "_layer_checkpoint_dependencies"
+    return old if old in file and "layers" not in file else "layers"

@@ -1,0 +1,153 @@
+"""Keras' convolutions and poolings over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from edgernn.export.keras.activations import activation
+from edgernn.export.keras.call import Call
+from edgernn.export.keras.layers import Emit
+from edgernn.graph import (
+    LINEAR,
+    Conv1D,
+    GlobalPool1D,
+    Padding,
+    Pool1D,
+    PoolKind,
+    Transpose,
+)
+
+_CHANNELS_FIRST: Final = "channels_first"
+
+
+def _over_time(call: Call, compute: Callable[[str, str], None]) -> list[str]:
+    """Runs compute(input, output) on [B, T, C], whichever axis the channels are on in Keras."""
+    if call.layer.options.get("data_format") != _CHANNELS_FIRST:
+        compute(call.edge, call.name)
+        return [call.name]
+    turned, result = call.aside("channels_last"), call.aside("result")
+    call.add(Transpose(name=turned, input=call.edge, output=turned, permutation=(0, 2, 1)))
+    compute(turned, result)
+    call.add(Transpose(name=call.name, input=result, output=call.name, permutation=(0, 2, 1)))
+    return [call.name]
+
+
+def _padding(call: Call) -> Padding:
+    value = call.layer.text("padding", default="valid")
+    try:
+        return Padding(value)
+    except ValueError as error:
+        raise call.layer.damaged(f"has the padding {value!r}") from error
+
+
+def conv(call: Call) -> list[str]:
+    layer = call.layer
+    filters = layer.size("filters")
+    groups = layer.size("groups", default=1)
+    kernel = call.weight("kernel", (layer.size("kernel_size"), None, filters))
+
+    def compute(edge: str, output: str) -> None:
+        call.add(Conv1D(
+            name=output, input=edge, output=output, kernel=kernel,
+            bias=call.optional_weight("bias", (filters,)),
+            stride=layer.size("strides", default=1),
+            dilation=layer.size("dilation_rate", default=1), groups=groups,
+            padding=_padding(call), activation=activation(layer, call.keras),
+        ))  # fmt: skip
+
+    return _over_time(call, compute)
+
+
+def depthwise_conv(call: Call) -> list[str]:
+    layer = call.layer
+    multiplier = layer.size("depth_multiplier", default=1)
+    kernel = call.weight("depthwise_kernel", (layer.size("kernel_size"), None, multiplier))
+    window, channels, _ = kernel.shape
+
+    def compute(edge: str, output: str) -> None:
+        call.add(Conv1D(
+            name=output, input=edge, output=output,
+            kernel=kernel.reshape(window, 1, channels * multiplier),
+            bias=call.optional_weight("bias", (channels * multiplier,)),
+            stride=layer.size("strides", default=1),
+            dilation=layer.size("dilation_rate", default=1), groups=channels,
+            padding=_padding(call), activation=activation(layer, call.keras),
+        ))  # fmt: skip
+
+    return _over_time(call, compute)
+
+
+def separable_conv(call: Call) -> list[str]:
+    layer = call.layer
+    filters = layer.size("filters")
+    multiplier = layer.size("depth_multiplier", default=1)
+    depthwise = call.weight("depthwise_kernel", (layer.size("kernel_size"), None, multiplier))
+    window, channels, _ = depthwise.shape
+    pointwise = call.weight("pointwise_kernel", (1, channels * multiplier, filters))
+
+    def compute(edge: str, output: str) -> None:
+        middle = call.aside("depthwise")
+        call.add(Conv1D(
+            name=middle, input=edge, output=middle,
+            kernel=depthwise.reshape(window, 1, channels * multiplier), bias=None,
+            stride=layer.size("strides", default=1),
+            dilation=layer.size("dilation_rate", default=1), groups=channels,
+            padding=_padding(call), activation=LINEAR,
+        ))  # fmt: skip
+        call.add(Conv1D(
+            name=output, input=middle, output=output, kernel=pointwise,
+            bias=call.optional_weight("bias", (filters,)),
+            activation=activation(layer, call.keras),
+        ))  # fmt: skip
+
+    return _over_time(call, compute)
+
+
+def _pool(kind: PoolKind) -> Emit:
+    def pool(call: Call) -> list[str]:
+        window = call.layer.size("pool_size", default=2)
+        strides = call.layer.options.get("strides")
+        stride = window if strides is None else call.layer.size("strides")
+
+        def compute(edge: str, output: str) -> None:
+            call.add(Pool1D(
+                name=output, input=edge, output=output, kind=kind, window=window, stride=stride,
+                padding=_padding(call),
+            ))  # fmt: skip
+
+        return _over_time(call, compute)
+
+    return pool
+
+
+def _global_pool(kind: PoolKind) -> Emit:
+    def pool(call: Call) -> list[str]:
+        keepdims = call.layer.flag("keepdims")
+        mask = call.mask if kind is PoolKind.AVERAGE else None
+        edge = call.edge
+        first = call.layer.options.get("data_format") == _CHANNELS_FIRST
+        if first:
+            edge = call.aside("channels_last")
+            call.add(Transpose(name=edge, input=call.edge, output=edge, permutation=(0, 2, 1)))
+        pooled = call.aside("pooled") if first and keepdims else call.name
+        call.add(GlobalPool1D(
+            name=pooled, input=edge, output=pooled, mask=mask, kind=kind, keepdims=keepdims
+        ))  # fmt: skip
+        if pooled != call.name:
+            order = (0, 2, 1)
+            call.add(Transpose(name=call.name, input=pooled, output=call.name, permutation=order))
+        return [call.name]
+
+    return pool
+
+
+WINDOWS: Final[dict[str, Emit]] = {
+    "Conv1D": conv,
+    "DepthwiseConv1D": depthwise_conv,
+    "SeparableConv1D": separable_conv,
+    "MaxPooling1D": _pool(PoolKind.MAX),
+    "AveragePooling1D": _pool(PoolKind.AVERAGE),
+    "GlobalMaxPooling1D": _global_pool(PoolKind.MAX),
+    "GlobalAveragePooling1D": _global_pool(PoolKind.AVERAGE),
+}

@@ -1,0 +1,245 @@
+"""Ranges of every tensor that quantization needs, seen by the reference executor on real data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from edgernn.errors import CalibrationError, DataError
+from edgernn.export.quantization.histogram import Histogram
+from edgernn.graph import (
+    Activation,
+    ActivationKind,
+    AnyArray,
+    CalibrationMethod,
+    DType,
+    FloatArray,
+    Graph,
+    Range,
+    Ranges,
+    Recurrent,
+    SimpleRnn,
+    at_shapes,
+    fingerprint,
+)
+from edgernn.reference import execute
+from edgernn.reference.arguments import checked_arguments
+
+#: Told how many samples of how many are done.
+Progress: TypeAlias = Callable[[int, int], None]
+
+# Fewer sequences than this say little about a range, unless they are long.
+FEWEST_SAMPLES: Final = 8
+FEWEST_STEPS: Final = 1000
+
+# Activations kept of one batch, in numbers: 64 MB of float32, whatever the model's size.
+_BATCH_NUMBERS: Final = 2**24
+_MOST_ROWS: Final = 64
+
+# Beyond these a sigmoid or a tanh is flat to an 8-bit integer.
+_SIGMOID_CLIP: Final = 8.0
+_TANH_CLIP: Final = 4.0
+
+
+def calibrate(
+    graph: Graph,
+    data: Mapping[str, AnyArray],
+    *,
+    method: CalibrationMethod = CalibrationMethod.MINMAX,
+    progress: Progress | None = None,
+) -> Ranges:
+    """Runs the float graph over `data` (one array for each input, samples first).
+
+    Inputs that are states may be left out: they are zeros, as at the start of a stream.
+
+    Works in batches, so that memory does not grow with the data.  Sixteen typical sequences give
+    about the ranges of a hundred and more.
+
+    Raises DataError where the data do not fit the graph or hold NaN or infinity (with the row),
+    CalibrationError where they are too few or make the model itself give NaN or infinity.
+    """
+    free = _with_free_batch(graph)
+    arguments = checked_arguments(free, _with_zero_states(graph, data))
+    _check_finite(graph, arguments)
+    _check_enough(graph, arguments)
+    total = next(iter(arguments.values())).shape[0]
+    extremes = _Extremes(graph=graph, method=method)
+    for rows in _batches(graph, arguments):
+        batch = {name: array[rows] for name, array in arguments.items()}
+        edges = execute(free, batch, observe=extremes.add_cell)
+        for name, value in edges.items():
+            if graph.specs[name].dtype is DType.FLOAT32:
+                _check_result(graph, name, value, first_row=rows.start)
+                extremes.add_edge(name, value)
+        if progress is not None:
+            progress(min(rows.stop, total), total)
+    return extremes.ranges(samples=total, warnings=tuple(_constant_features(graph, arguments)))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Seen:
+    """Extremes of one quantity by channel, and its distribution where the method asks for it."""
+
+    low: FloatArray
+    high: FloatArray
+    histogram: Histogram | None
+
+    def add(self, rows: FloatArray) -> None:
+        np.minimum(self.low, rows.min(axis=0), out=self.low)
+        np.maximum(self.high, rows.max(axis=0), out=self.high)
+        if self.histogram is not None:
+            self.histogram.add(rows)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Extremes:
+    """Grows while batches go by."""
+
+    graph: Graph
+    method: CalibrationMethod
+    edges: dict[str, _Seen] = field(default_factory=dict)
+    cells: dict[str, dict[str, _Seen]] = field(default_factory=dict)
+
+    def add_edge(self, name: str, value: FloatArray) -> None:
+        self._add(self.edges, name, value)
+
+    def add_cell(self, layer: Recurrent, taps: Mapping[str, FloatArray]) -> None:
+        for tap, value in taps.items():
+            self._add(self.cells.setdefault(layer.name, {}), tap, value)
+
+    def _add(self, seen: dict[str, _Seen], name: str, value: FloatArray) -> None:
+        rows = value.reshape(-1, value.shape[-1]) if value.ndim else value.reshape(1, 1)
+        if rows.size == 0:
+            return
+        if name not in seen:
+            seen[name] = _Seen(
+                low=rows[0].copy(),
+                high=rows[0].copy(),
+                histogram=None if self.method is CalibrationMethod.MINMAX else Histogram(),
+            )
+        seen[name].add(rows)
+
+    def ranges(self, *, samples: int, warnings: tuple[str, ...]) -> Ranges:
+        layers = {layer.name: layer for layer in self.graph.layers if isinstance(layer, Recurrent)}
+        return Ranges(
+            graph_fingerprint=fingerprint(self.graph),
+            method=self.method,
+            samples=samples,
+            edges={name: self._range(seen) for name, seen in self.edges.items()},
+            cells={
+                name: {
+                    tap: self._range(seen, clip=_clip(layers[name], tap))
+                    for tap, seen in taps.items()
+                }
+                for name, taps in self.cells.items()
+            },
+            warnings=warnings,
+        )
+
+    def _range(self, seen: _Seen, clip: float = float("inf")) -> Range:
+        low, high = float(seen.low.min()), float(seen.high.max())
+        if seen.histogram is not None:
+            drawn_low, drawn_high = seen.histogram.interval(self.method)
+            low, high = max(low, drawn_low), min(high, drawn_high)
+        return Range(
+            low=min(max(low, -clip), clip),
+            high=min(max(high, -clip), clip),
+            channel_low=seen.low,
+            channel_high=seen.high,
+        )
+
+
+def _clip(layer: Recurrent, tap: str) -> float:
+    """Where integers for what enters an activation may end."""
+    if not tap.startswith("pre."):
+        return float("inf")
+    is_candidate = isinstance(layer, SimpleRnn) or tap in {"pre.h", "pre.c"}
+    activation: Activation = layer.activation
+    if not is_candidate and not isinstance(layer, SimpleRnn):
+        activation = layer.recurrent_activation
+    if activation.kind is ActivationKind.TANH:
+        return _TANH_CLIP
+    return _SIGMOID_CLIP if activation.kind is ActivationKind.SIGMOID else float("inf")
+
+
+def _with_free_batch(graph: Graph) -> Graph:
+    """A model of one sample a call (a stateful one) is calibrated on many all the same."""
+    return at_shapes(graph, {entry.name: (None, *entry.spec.shape[1:]) for entry in graph.inputs})
+
+
+def _with_zero_states(graph: Graph, data: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    given = {name: np.asarray(array) for name, array in data.items()}
+    samples = next((len(array) for array in given.values() if array.ndim), 0)
+    states = {state.input for state in graph.states}
+    zeros = {
+        entry.name: np.zeros((samples, *(size or 1 for size in entry.spec.shape[1:])), np.float32)
+        for entry in graph.inputs
+        if entry.name in states
+    }
+    return zeros | given
+
+
+def _check_finite(graph: Graph, arguments: Mapping[str, AnyArray]) -> None:
+    for entry in graph.inputs:
+        if entry.spec.dtype is not DType.FLOAT32:
+            continue
+        for row, sample in enumerate(arguments[entry.name]):
+            if not np.isfinite(sample).all():
+                kind = "NaN" if np.isnan(sample).any() else "infinity"
+                raise DataError(
+                    f"row {row} of input '{entry.name}' holds {kind}",
+                    remedy="Leave the row out or repair it; ranges would be meaningless",
+                )
+
+
+def _check_enough(graph: Graph, arguments: Mapping[str, AnyArray]) -> None:
+    samples = min(array.shape[0] for array in arguments.values())
+    steps = max(
+        array.shape[0] * (array.shape[1] if array.ndim > 1 else 1) for array in arguments.values()
+    )
+    if samples == 0 or (samples < FEWEST_SAMPLES and steps < FEWEST_STEPS):
+        raise CalibrationError(
+            f"{samples} samples are too few to calibrate '{graph.name}'",
+            remedy=f"Give at least {FEWEST_SAMPLES} typical ones, better 100",
+        )
+
+
+def _batches(graph: Graph, arguments: Mapping[str, AnyArray]) -> Iterator[slice]:
+    total = next(iter(arguments.values())).shape[0]
+    one_row = {name: (1, *array.shape[1:]) for name, array in arguments.items()}
+    specs = at_shapes(graph, one_row).specs.values()
+    numbers = sum(prod(size or 1 for size in spec.shape) for spec in specs)
+    rows = min(max(_BATCH_NUMBERS // max(numbers, 1), 1), _MOST_ROWS)
+    for start in range(0, total, rows):
+        yield slice(start, start + rows)
+
+
+def _check_result(graph: Graph, edge: str, value: FloatArray, *, first_row: int) -> None:
+    if np.isfinite(value).all():
+        return
+    row = int(np.argwhere(~np.isfinite(value))[0][0])
+    writer = next(layer.name for layer in graph.layers if edge in layer.writes)
+    raise CalibrationError(
+        f"layer '{writer}' gives NaN or infinity for row {first_row + row} of the data",
+        remedy="Leave the row out; a sequence that is masked from end to end can be the cause",
+    )
+
+
+def _constant_features(graph: Graph, arguments: Mapping[str, AnyArray]) -> Iterator[str]:
+    for entry in graph.inputs:
+        if entry.spec.dtype is not DType.FLOAT32:
+            continue
+        values = arguments[entry.name]
+        rows = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else values[:, None]
+        constant = np.flatnonzero(rows.min(axis=0) == rows.max(axis=0))
+        if constant.size:
+            named = ", ".join(str(feature) for feature in constant[:5])
+            more = f" and {constant.size - 5} more" if constant.size > 5 else ""
+            yield (
+                f"input '{entry.name}': feature {named}{more} never changes in the calibration "
+                "data; if it does in use, calibrate with samples that show it"
+            )

@@ -1,0 +1,186 @@
+"""Chooses the integer parameters of a layer: docs/integer-arithmetic.md, section 9.
+
+All in float64; what comes out are integers and float32 numbers that nobody computes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgernn.export.quantization.int8_weights import Float64Array, as_qtensor
+from edgernn.export.quantization.integer_matrix import (
+    MARGIN,
+    NARROW,
+    STATE_UNIT,
+    WIDE,
+    FittedMatrix,
+    NoIntegerForm,
+    fits_eight_bits,
+    state_reading,
+)
+from edgernn.graph import (
+    Accumulation,
+    ActivationKind,
+    Conv1D,
+    Dense,
+    Gru,
+    LinearPlan,
+    Lstm,
+    Product,
+    QTensor,
+    Range,
+    Reading,
+    Recurrent,
+    RecurrentPlan,
+    as_float32,
+)
+
+_LEAST_EXPONENT: Final = 3
+_MOST_EXPONENT: Final = 12
+
+#: Beyond these the integer sigmoid and tanh are constant.
+_SIGMOID_END: Final = 12.0
+_TANH_END: Final = 6.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Planned:
+    """A plan and the weights that it holds, in the layer's own layout and signs."""
+
+    plan: RecurrentPlan | LinearPlan
+    weights: Mapping[str, QTensor]
+
+
+def recurrent_plan(
+    layer: Recurrent,
+    reading: Reading,
+    cell: Mapping[str, Range],
+    *,
+    state_bits: int,
+    initial_cell: Range | None = None,
+) -> Planned:
+    """`cell` holds the ranges inside the layer, `initial_cell` that of the c it is given.
+
+    Without them every number is taken to be small.
+
+    Raises NoIntegerForm for activations or magnitudes that the integer arithmetic lacks.
+    """
+    hard = _hard_sigmoid(layer)
+    signs = _gate_signs(layer)
+    input_bias, recurrent_bias, moved = _biases(layer)
+    kernel, recurrent_kernel = as_float32(layer.kernel), as_float32(layer.recurrent_kernel)
+    if state_bits == NARROW and not fits_eight_bits(recurrent_kernel, STATE_UNIT):
+        state_bits = WIDE
+    read = FittedMatrix.make(kernel, input_bias, reading, seen=_part(layer, cell, "x", moved))
+    fed = FittedMatrix.make(
+        recurrent_kernel,
+        recurrent_bias,
+        state_reading(state_bits),
+        seen=_part(layer, cell, "h", -moved),
+    )
+    return Planned(
+        plan=RecurrentPlan(
+            reading=read.reading,
+            input=read.product(signs),
+            recurrent=fed.product(signs),
+            state_bits=state_bits,
+            hard_sigmoid=hard,
+            cell_exponent=_cell_exponents(layer, [cell.get("c"), initial_cell]),
+        ),
+        weights={
+            "kernel": as_qtensor(kernel, read.weights, read.scales),
+            "recurrent_kernel": as_qtensor(recurrent_kernel, fed.weights, fed.scales),
+        },
+    )
+
+
+def linear_plan(layer: Dense | Conv1D, reading: Reading) -> Planned:
+    """Raises NoIntegerForm for magnitudes that the integer arithmetic lacks."""
+    kernel = as_float32(layer.kernel)
+    matrix = kernel.reshape(-1, kernel.shape[-1])
+    bias = np.zeros(matrix.shape[1])
+    if layer.bias is not None:
+        bias = as_float32(layer.bias).astype(np.float64)
+    ends = {ActivationKind.SIGMOID: _SIGMOID_END, ActivationKind.TANH: _TANH_END}
+    end = ends.get(layer.activation.kind)
+    product: Product | Accumulation
+    if end is None:
+        fitted = FittedMatrix.make(matrix, bias, reading, seen=None)
+        product = fitted.accumulation()
+    else:
+        # Past its end the function is flat: saturating there is exact, whatever the real range.
+        fitted = FittedMatrix.make(matrix, bias, reading, seen=np.full(bias.shape, end / MARGIN))
+        product = fitted.product(np.ones(bias.shape))
+    return Planned(
+        plan=LinearPlan(reading=fitted.reading, product=product),
+        weights={"kernel": as_qtensor(kernel, fitted.weights, fitted.scales)},
+    )
+
+
+def _hard_sigmoid(layer: Recurrent) -> float | None:
+    """alpha of a hard sigmoid, None for a sigmoid (or no gates at all)."""
+    if layer.activation.kind is not ActivationKind.TANH:
+        raise NoIntegerForm(f"its activation is {layer.activation.kind.value}, not tanh")
+    if not isinstance(layer, Gru | Lstm):
+        return None
+    gate = layer.recurrent_activation
+    if gate.kind is ActivationKind.SIGMOID:
+        return None
+    if (
+        gate.kind is ActivationKind.HARD_SIGMOID
+        and gate.beta == 0.5
+        and 1 / 8 <= gate.alpha < 1 / 4
+    ):
+        return gate.alpha
+    raise NoIntegerForm(f"its recurrent activation is {gate.kind.value}")
+
+
+def _gate_signs(layer: Recurrent) -> Float64Array:
+    """-1 for the columns of z (Gru) and f (Lstm), which are stored negated."""
+    negated = {"z"} if isinstance(layer, Gru) else {"f"}
+    return np.repeat([-1.0 if gate in negated else 1.0 for gate in layer.GATES], layer.units)
+
+
+def _biases(layer: Recurrent) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """(input side, recurrent side, what was moved from the second to the first)."""
+    size = len(layer.GATES) * layer.units
+    given = np.zeros(size) if layer.bias is None else as_float32(layer.bias).astype(np.float64)
+    recurrent, moved = np.zeros(size), np.zeros(size)
+    if isinstance(layer, Gru) and layer.recurrent_bias is not None:
+        recurrent = as_float32(layer.recurrent_bias).astype(np.float64)
+        moved[: 2 * layer.units] = recurrent[: 2 * layer.units]
+    return given + moved, recurrent - moved, moved
+
+
+def _part(
+    layer: Recurrent, cell: Mapping[str, Range], side: str, shift: Float64Array
+) -> Float64Array:
+    """The largest |pre-activation part| seen in each column, after biases have been moved."""
+    low, high = (
+        np.concatenate(
+            [
+                getattr(cell[f"{side}.{gate}"], end).astype(np.float64)
+                if f"{side}.{gate}" in cell
+                else np.zeros(layer.units)
+                for gate in layer.GATES
+            ]
+        )
+        for end in ("channel_low", "channel_high")
+    )
+    return np.maximum(np.abs(low + shift), np.abs(high + shift))
+
+
+def _cell_exponents(layer: Recurrent, seen: Iterable[Range | None]) -> npt.NDArray[np.int8] | None:
+    if not isinstance(layer, Lstm):
+        return None
+    largest = np.zeros(layer.units)
+    for entry in seen:
+        if entry is not None:
+            largest = np.maximum(largest, entry.channel_magnitude)
+    needed = np.ceil(np.log2(np.maximum(MARGIN * largest, 1.0)))
+    return np.clip(needed, _LEAST_EXPONENT, _MOST_EXPONENT).astype(np.int8)

@@ -1,0 +1,273 @@
+"""Turns a float graph into one whose weights, or all of whose arithmetic, take fewer bits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from typing_extensions import assert_never
+
+from edgernn.errors import CalibrationError
+from edgernn.export.quantization.int8_weights import per_column, per_tensor
+from edgernn.export.quantization.integer_matrix import (
+    INT8_MAX,
+    NARROW,
+    STATE_UNIT,
+    WIDE,
+    NoIntegerForm,
+    fits_eight_bits,
+    float_reading,
+    state_reading,
+    wide_reading,
+)
+from edgernn.export.quantization.integer_plan import Planned, linear_plan, recurrent_plan
+from edgernn.graph import (
+    Conv1D,
+    Dense,
+    Embedding,
+    Graph,
+    Layer,
+    LayerPlan,
+    Lstm,
+    QTensor,
+    Quantization,
+    Ranges,
+    Reading,
+    Recurrent,
+    Weight,
+    as_float32,
+    fingerprint,
+    with_weights,
+)
+from edgernn.graph import layers as ly
+from edgernn.scheme import Scheme
+
+#: Larger magnitudes are infinite in float16.
+_FLOAT16_MAX: Final = float(np.finfo(np.float16).max)
+
+# What fills a file.  Biases and norm parameters are a percent of it and enter every step.
+_MATRICES: Final = frozenset({"kernel", "recurrent_kernel", "table"})
+
+_NO_OVERRIDES: Final[Mapping[str, Scheme]] = MappingProxyType({})
+
+
+def to_float16(graph: Graph) -> Graph:
+    """The same graph with its matrices and tables stored as float16, rounded to nearest even.
+
+    Biases and norm parameters stay float32, as does an array with values beyond float16's range
+    (65504).  Back ends store the halves and compute in float32, so the artefact's result is that
+    of the reference executor on the returned graph.
+    """
+    return quantize(graph, None, Scheme.FLOAT16)
+
+
+def quantize(
+    graph: Graph,
+    ranges: Ranges | None,
+    scheme: Scheme,
+    *,
+    keep_float: Collection[str] = (),
+    per_layer: Mapping[str, Scheme] = _NO_OVERRIDES,
+    accurate: Collection[str] = (),
+) -> Graph:
+    """The graph in `scheme`.
+
+    DYNAMIC stores matrices as int8 with a scale for each output channel (embedding tables with one
+    for all) and needs no ranges.  INT8 also gives recurrent layers, Dense and Conv1D the integer
+    parameters that docs/integer-arithmetic.md describes (`Graph.quantization`); a layer that has no
+    integer form keeps int8 weights and computes in float, and `quantization.notes` says so.
+
+    keep_float: layers left as they are.  per_layer: another scheme for some layers.  accurate:
+    layers that read their input and their own state with 16 bits instead of 8.
+
+    Raises CalibrationError for INT8 without ranges, with ranges of another graph, or when a named
+    layer does not exist.
+    """
+    schemes = {layer.name: scheme for layer in graph.layers}
+    for name in (*keep_float, *per_layer, *accurate):
+        _check_name(graph, name)
+    schemes |= dict(per_layer) | dict.fromkeys(keep_float, Scheme.FLOAT32)
+    if Scheme.INT8 in schemes.values():
+        _check_ranges(graph, ranges)
+    work = _Quantizer(ranges=ranges, accurate=frozenset(accurate))
+    layers = tuple(work.layer(layer, schemes[layer.name]) for layer in graph.layers)
+    quantization = None
+    if ranges is not None and Scheme.INT8 in schemes.values():
+        quantization = Quantization(plans=work.plans, ranges=ranges, notes=tuple(work.notes))
+    return replace(graph, layers=layers, quantization=quantization)
+
+
+def _check_name(graph: Graph, name: str) -> None:
+    known = [layer.name for layer in graph.layers]
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        remedy = f"Did you mean '{near[0]}'?" if near else f"Its layers are {', '.join(known)}"
+        raise CalibrationError(f"'{graph.name}' has no layer '{name}'", remedy=remedy)
+
+
+def _check_ranges(graph: Graph, ranges: Ranges | None) -> None:
+    if ranges is None:
+        raise CalibrationError(
+            f"int8 needs to know the ranges inside '{graph.name}'",
+            remedy="Give typical inputs with --calibrate, or use --scheme dynamic",
+        )
+    if ranges.graph_fingerprint != fingerprint(graph):
+        raise CalibrationError(
+            f"the ranges were taken from another model than '{graph.name}'",
+            remedy="Calibrate again, with --calibrate",
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Quantizer:
+    """Goes through the layers in order, since what an edge carries decides how it is read."""
+
+    ranges: Ranges | None
+    accurate: frozenset[str]
+    plans: dict[str, LayerPlan] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    #: Edges whose numbers are 8-bit integers times a known scale, or states.
+    narrow: dict[str, Reading] = field(default_factory=dict)
+    #: By identity and scheme: layers that share an array go on sharing it.
+    stored: dict[tuple[object, ...], Weight] = field(default_factory=dict)
+
+    def layer(self, layer: Layer, scheme: Scheme) -> Layer:
+        self._carry(layer)
+        match scheme:
+            case Scheme.FLOAT32:
+                return layer
+            case Scheme.FLOAT16 | Scheme.DYNAMIC:
+                return self._weights_only(layer, scheme)
+            case Scheme.INT8:
+                return self._integer(layer)
+            case _:
+                assert_never(scheme)
+
+    def _weights_only(self, layer: Layer, scheme: Scheme) -> Layer:
+        return with_weights(
+            layer,
+            {
+                name: self._stored(weight, scheme, one_scale=name == "table")
+                for name, weight in layer.weights.items()
+                if name in _MATRICES
+            },
+        )
+
+    def _stored(self, weight: Weight, scheme: Scheme, *, one_scale: bool) -> Weight:
+        key = (id(weight), scheme, one_scale)
+        if key not in self.stored:
+            halves = scheme is Scheme.FLOAT16
+            self.stored[key] = _halved(weight) if halves else _int8(weight, one_scale=one_scale)
+        return self.stored[key]
+
+    def _integer(self, layer: Layer) -> Layer:
+        if isinstance(layer, Embedding):
+            stored = self._weights_only(layer, Scheme.DYNAMIC)
+            table = stored.weights["table"]
+            if isinstance(table, QTensor) and table.axis is None:
+                scale = float(table.scale[0])
+                self.narrow[layer.output] = float_reading(scale, bits=NARROW, limit=INT8_MAX)
+            return stored
+        try:
+            planned = self._planned(layer)
+        except NoIntegerForm as reason:
+            self.notes.append(f"layer '{layer.name}' computes in float32: {reason}")
+            return self._weights_only(layer, Scheme.DYNAMIC)
+        if planned is None:
+            return layer
+        self.plans[layer.name] = planned.plan
+        if isinstance(layer, Recurrent):
+            self.narrow |= dict.fromkeys((layer.output, layer.state_h), state_reading(NARROW))
+        return with_weights(
+            layer,
+            {
+                name: self.stored.setdefault((id(getattr(layer, name)), _key(weight)), weight)
+                for name, weight in planned.weights.items()
+            },
+        )
+
+    def _planned(self, layer: Layer) -> Planned | None:
+        """None for a layer that has no weights to multiply with."""
+        if isinstance(layer, Recurrent):
+            bits = WIDE if layer.name in self.accurate else NARROW
+            known = self._known()
+            given = layer.initial_c if isinstance(layer, Lstm) else None
+            return recurrent_plan(
+                layer,
+                self._reading(layer),
+                known.cells.get(layer.name, {}),
+                state_bits=bits,
+                initial_cell=None if given is None else known.edges[given],
+            )
+        if isinstance(layer, Dense | Conv1D):
+            return linear_plan(layer, self._reading(layer))
+        return None
+
+    def _reading(self, layer: Recurrent | Dense | Conv1D) -> Reading:
+        kernel = as_float32(layer.kernel)
+        matrix = kernel.reshape(-1, kernel.shape[-1])
+        carried = self.narrow.get(layer.input)
+        wide = layer.name in self.accurate
+        if carried is not None and carried.from_state:
+            wide = wide or not fits_eight_bits(matrix, STATE_UNIT)
+            return state_reading(WIDE if wide else NARROW)
+        if carried is not None and not wide and fits_eight_bits(matrix, carried.scale):
+            return carried
+        return wide_reading(self._known().edges[layer.input].magnitude)
+
+    def _known(self) -> Ranges:
+        if self.ranges is None:
+            raise AssertionError("quantize has checked that int8 comes with ranges")
+        return self.ranges
+
+    def _carry(self, layer: Layer) -> None:
+        """What a layer that only moves or selects elements reads, it writes."""
+        carried = {self.narrow.get(edge) for edge in _moved_edges(layer)}
+        if len(carried) == 1:
+            (reading,) = carried
+            if reading is not None:
+                self.narrow[layer.writes[0]] = reading
+
+
+def _moved_edges(layer: Layer) -> tuple[str, ...]:
+    """The edges whose elements (and zeros) are all that `layer` writes; none for other layers."""
+    match layer:
+        case (
+            ly.Reverse()
+            | ly.Slice()
+            | ly.Reshape()
+            | ly.Transpose()
+            | ly.Repeat()
+            | ly.Upsample1D()
+            | ly.ZeroPad1D()
+            | ly.FoldTime()
+            | ly.UnfoldTime()
+            | ly.ApplyMask()
+        ):
+            return (layer.input,)
+        case ly.Concatenate():
+            return layer.inputs
+        case ly.Pool1D() | ly.GlobalPool1D():
+            return (layer.input,) if layer.kind is ly.PoolKind.MAX else ()
+        case _:
+            return ()
+
+
+def _halved(weight: Weight) -> Weight:
+    if isinstance(weight, QTensor) or np.abs(weight).max(initial=0.0) > _FLOAT16_MAX:
+        return weight
+    return weight.astype(np.float16)
+
+
+def _int8(weight: Weight, *, one_scale: bool) -> Weight:
+    if isinstance(weight, QTensor):
+        return weight
+    return per_tensor(as_float32(weight)) if one_scale else per_column(as_float32(weight))
+
+
+def _key(weight: QTensor) -> bytes:
+    return weight.scale.tobytes()

@@ -1,0 +1,46 @@
+"""Which layers stay in float so that int8 loses no more accuracy than the user allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edgernn.accuracy import Predictions, score, truth_of
+from edgernn.errors import CalibrationError
+from edgernn.export.labelled import predict
+from edgernn.export.quantization.sensitivity import fewest_float_layers, sensitivity
+from edgernn.graph import AnyArray, Graph, Ranges
+from edgernn.tasks.samples import Samples
+
+
+def layers_to_keep(
+    graph: Graph,
+    quantized: Graph,
+    ranges: Ranges,
+    examples: Mapping[str, AnyArray],
+    samples: Samples,
+    *,
+    max_drop_points: float,
+) -> tuple[str, ...]:
+    """The fewest layers found whose float arithmetic keeps the drop on `samples` within bounds.
+
+    Accuracy is that of the integer reference.  Raises CalibrationError when even float weights
+    everywhere do not help, DataError when the samples have no labels.
+    """
+    truth = truth_of(samples)
+
+    def value(predictions: Predictions) -> float:
+        return score(predictions, truth).value
+
+    accuracy = value(predict(graph, samples))
+
+    def drop(candidate: Graph) -> float:
+        return (accuracy - value(predict(candidate, samples))) * 100
+
+    costs = sensitivity(graph, quantized, examples).layers
+    kept = fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop_points)
+    if kept is None:
+        raise CalibrationError(
+            f"no choice of float layers keeps the drop within {max_drop_points:g} points",
+            remedy="Allow more with --max-drop, or use --scheme dynamic",
+        )
+    return kept

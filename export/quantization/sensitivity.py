@@ -1,0 +1,240 @@
+"""What quantization costs: layer by layer, and which layers to keep in float."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf, log10
+
+import numpy as np
+
+from edgernn.export.quantization.quantize import quantize
+from edgernn.graph import (
+    AnyArray,
+    DType,
+    Graph,
+    Layer,
+    LinearPlan,
+    QTensor,
+    Ranges,
+    Reading,
+    RecurrentPlan,
+)
+from edgernn.reference import execute, integer
+from edgernn.scheme import Scheme
+
+#: Below this the noise is a tenth of the signal.
+_LOUD_DB = 20.0
+
+# A share of clamped numbers that is worth a sentence.
+_MANY_CLAMPED = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerCost:
+    """What one layer does to the model when it alone is quantized and all others are float.
+
+    Signal-to-noise ratios are 10 log10(Σ float² / Σ (quantized - float)²) in dB, infinite without
+    any difference.
+    """
+
+    layer: str
+    kind: str  # the layer's class
+    arithmetic: str  # "int8, 16-bit input": how it computes
+    input_low: float
+    input_high: float
+    layer_snr_db: float  # of its own output
+    output_snr_db: float  # of the model's outputs, the worst of them
+    clamped: Mapping[str, float] = field(default_factory=dict)  # share, by place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """The cost of an int8 graph on some samples."""
+
+    samples: int
+    output_snr_db: float  # with all layers quantized
+    agreement: float | None  # share of rows with the same largest output; None for single numbers
+    layers: tuple[LayerCost, ...]  # in the graph's order
+    notes: tuple[str, ...]
+
+    @property
+    def costliest(self) -> LayerCost | None:
+        """The layer whose quantization moves the outputs most."""
+        return min(self.layers, key=lambda cost: cost.output_snr_db, default=None)
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """Full sentences with what to try; none where there is nothing to repair."""
+        return tuple(_advice(self))
+
+
+def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) -> Sensitivity:
+    """Compares `quantized` (made from `graph` by quantize) with `graph` on `data`.
+
+    Runs the model once for each quantized layer: a few dozen samples are enough.
+    """
+    exact = execute(graph, data)
+    clamped: dict[tuple[str, str], list[int]] = {}
+
+    def count(layer: str, where: str, found: int, total: int) -> None:
+        entry = clamped.setdefault((layer, where), [0, 0])
+        entry[0] += found
+        entry[1] += total
+
+    given = integer.execute(quantized, data, observe=count)
+    return Sensitivity(
+        samples=len(next(iter(data.values()))),
+        output_snr_db=_output_snr_db(graph, exact, given),
+        agreement=_agreement(graph, exact, given),
+        layers=tuple(
+            _cost(graph, quantized, before, after, exact, data, clamped)
+            for before, after in zip(graph.layers, quantized.layers, strict=True)
+            if after is not before
+        ),
+        notes=() if quantized.quantization is None else quantized.quantization.notes,
+    )
+
+
+def fewest_float_layers(
+    graph: Graph,
+    ranges: Ranges,
+    costs: Sequence[LayerCost],
+    drop: Callable[[Graph], float],
+    *,
+    max_drop: float,
+) -> tuple[str, ...] | None:
+    """The layers to keep in float for `drop(int8 graph)` to be at most `max_drop`; few of them.
+
+    Gives layers back to float in order of their cost until the drop is small enough, then tries
+    to quantize each of them again.  None when even the last layer does not help.
+
+    >>> fewest_float_layers(graph, ranges, costs, lambda g: accuracy - score(g), max_drop=0.005)
+    ('lstm_1',)
+    """
+
+    def is_enough(kept: Sequence[str]) -> bool:
+        return drop(quantize(graph, ranges, Scheme.INT8, keep_float=kept)) <= max_drop
+
+    by_cost = [cost.layer for cost in sorted(costs, key=lambda cost: cost.output_snr_db)]
+    for count in range(len(by_cost) + 1):
+        if is_enough(by_cost[:count]):
+            kept = by_cost[:count]
+            break
+    else:
+        return None
+    for name in kept[:-1]:  # the last one is needed: without it the search would have ended
+        without = [other for other in kept if other != name]
+        if is_enough(without):
+            kept = without
+    return tuple(kept)
+
+
+def snr_db(exact: AnyArray, given: AnyArray) -> float:
+    """10 log10 of signal over noise power; infinite without any difference."""
+    noise = float(np.square(given.astype(np.float64) - exact).sum())
+    signal = float(np.square(exact.astype(np.float64)).sum())
+    if noise == 0:
+        return inf
+    return 10 * log10(signal / noise) if signal > 0 else -inf
+
+
+def _cost(
+    graph: Graph,
+    quantized: Graph,
+    before: Layer,
+    after: Layer,
+    exact: Mapping[str, AnyArray],
+    data: Mapping[str, AnyArray],
+    clamped: Mapping[tuple[str, str], list[int]],
+) -> LayerCost:
+    given = integer.execute(_with_one(graph, quantized, after), data)
+    entering = exact[after.reads[0]]
+    return LayerCost(
+        layer=after.name,
+        kind=type(after).__name__,
+        arithmetic=_arithmetic(quantized, after),
+        input_low=float(entering.min()),
+        input_high=float(entering.max()),
+        layer_snr_db=snr_db(exact[before.writes[0]], given[before.writes[0]]),
+        output_snr_db=_output_snr_db(graph, exact, given),
+        clamped={
+            where: found / total
+            for (layer, where), (found, total) in clamped.items()
+            if layer == after.name and total
+        },
+    )
+
+
+def _with_one(graph: Graph, quantized: Graph, layer: Layer) -> Graph:
+    """The float graph with this one layer as it is in the quantized graph."""
+    layers = tuple(layer if float_.name == layer.name else float_ for float_ in graph.layers)
+    quantization = quantized.quantization
+    if quantization is not None:
+        plans = {name: plan for name, plan in quantization.plans.items() if name == layer.name}
+        quantization = replace(quantization, plans=plans)
+    return replace(graph, layers=layers, quantization=quantization)
+
+
+def _arithmetic(quantized: Graph, layer: Layer) -> str:
+    plan = None
+    if quantized.quantization is not None:
+        plan = quantized.quantization.plans.get(layer.name)
+    match plan:
+        case RecurrentPlan():
+            return f"int8, {_input(plan.reading)}, {plan.state_bits}-bit state"
+        case LinearPlan():
+            return f"int8, {_input(plan.reading)}"
+        case None:
+            is_int8 = any(isinstance(weight, QTensor) for weight in layer.weights.values())
+            return "float32, int8 weights" if is_int8 else "float32, float16 weights"
+
+
+def _input(reading: Reading) -> str:
+    return f"{reading.bits}-bit {'states' if reading.from_state else 'input'}"
+
+
+def _output_snr_db(
+    graph: Graph, exact: Mapping[str, AnyArray], given: Mapping[str, AnyArray]
+) -> float:
+    return min((snr_db(exact[edge], given[edge]) for edge in _float_outputs(graph)), default=inf)
+
+
+def _agreement(
+    graph: Graph, exact: Mapping[str, AnyArray], given: Mapping[str, AnyArray]
+) -> float | None:
+    edge = next(iter(_float_outputs(graph)), None)
+    if edge is None or exact[edge].shape[-1] < 2:
+        return None
+    return float((exact[edge].argmax(axis=-1) == given[edge].argmax(axis=-1)).mean())
+
+
+def _float_outputs(graph: Graph) -> list[str]:
+    states = {state.output for state in graph.states}
+    return [
+        output.edge
+        for output in graph.outputs
+        if output.name not in states and graph.specs[output.edge].dtype is DType.FLOAT32
+    ]
+
+
+def _advice(costs: Sensitivity) -> list[str]:
+    sentences = []
+    worst = costs.costliest
+    if worst is not None and worst.output_snr_db < _LOUD_DB:
+        sentences.append(
+            f"Layer '{worst.layer}' costs most ({worst.output_snr_db:.0f} dB alone): try "
+            f"--keep-float {worst.layer}, or --scheme dynamic."
+        )
+    for cost in costs.layers:
+        if cost.clamped.get("input", 0.0) > _MANY_CLAMPED:
+            sentences.append(
+                f"{cost.clamped['input']:.1%} of what layer '{cost.layer}' reads lies outside of "
+                "its calibrated range: calibrate with samples that show such values."
+            )
+        if max(cost.clamped.get("product", 0.0), cost.clamped.get("cell", 0.0)) > _MANY_CLAMPED:
+            sentences.append(
+                f"Numbers inside layer '{cost.layer}' are clamped: calibrate with more, or longer, "
+                "samples."
+            )
+    return sentences
