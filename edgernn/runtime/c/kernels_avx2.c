@@ -1,4 +1,5 @@
-/* kernels_avx2.c: x86 with AVX2, FMA and F16C (Intel from 2013, AMD from 2015). */
+/* kernels_avx2.c: x86 with AVX2, FMA and F16C (Intel from 2013, AMD from 2015), in integers:
+ * docs/integer-arithmetic.md is the specification. */
 
 #include "ernn_kernels.h"
 
@@ -7,205 +8,7 @@
 #include <immintrin.h>
 
 #include "ernn_fixed_point.h"
-#include "ernn_math.h"
 #include "kernels_x86.h"
-
-#define AVX2 ERNN_TARGET("avx2,fma,f16c")
-
-/* Eight weights as float32. */
-AVX2 ERNN_INLINE __m256 load_weights(const void *weights, size_t index, uint32_t type) {
-  if (type == ERNN_MATRIX_F32) return _mm256_loadu_ps((const float *)weights + index);
-  if (type == ERNN_MATRIX_F16) {
-    const void *halves = (const uint16_t *)weights + index;
-    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)halves));
-  }
-  const void *bytes = (const int8_t *)weights + index;
-  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)bytes)));
-}
-
-/* `m` rows of x times `n` vectors of 8 columns; m, n and type are constants where it is inlined, so
- * that the sums stay in registers (m * n <= 12). */
-AVX2 ERNN_INLINE void f32_block(const float *x, size_t x_stride, uint32_t k_count,
-                                const void *weights, size_t first, size_t stride, uint32_t type,
-                                const float *scales, const float *bias, float *out,
-                                size_t out_stride, const int m, const int n) {
-  __m256 sums[12];
-  ERNN_UNROLL
-  for (int i = 0; i < m * n; i++) sums[i] = _mm256_setzero_ps();
-  for (uint32_t k = 0; k < k_count; k++, first += stride) {
-    ERNN_UNROLL
-    for (int j = 0; j < n; j++) {
-      __m256 w = load_weights(weights, first + 8 * (size_t)j, type);
-      ERNN_UNROLL
-      for (int i = 0; i < m; i++) {
-        sums[i * n + j] =
-            _mm256_fmadd_ps(_mm256_broadcast_ss(x + (size_t)i * x_stride + k), w, sums[i * n + j]);
-      }
-    }
-  }
-  ERNN_UNROLL
-  for (int i = 0; i < m; i++) {
-    ERNN_UNROLL
-    for (int j = 0; j < n; j++) {
-      __m256 sum = sums[i * n + j];
-      if (type == ERNN_MATRIX_S8) sum = _mm256_mul_ps(sum, _mm256_loadu_ps(scales + 8 * j));
-      if (bias) sum = _mm256_add_ps(sum, _mm256_loadu_ps(bias + 8 * j));
-      _mm256_storeu_ps(out + (size_t)i * out_stride + 8 * j, sum);
-    }
-  }
-}
-
-/* All rows times the `n` vectors that begin at weight `first`. */
-AVX2 ERNN_INLINE void f32_columns(const float *x, size_t x_stride, uint32_t rows,
-                                  const ernn_matrix *matrix, size_t first, size_t stride,
-                                  uint32_t type, const float *scales, const float *bias,
-                                  float *out, size_t out_stride, const int n) {
-  uint32_t row = 0;
-  if (n <= 4) {
-    for (; row + 3 <= rows; row += 3) {
-      f32_block(x + row * x_stride, x_stride, matrix->rows, matrix->panels, first, stride, type,
-                scales, bias, out + row * out_stride, out_stride, 3, n <= 4 ? n : 4);
-    }
-  } else if (n == 6) {
-    for (; row + 2 <= rows; row += 2) {
-      f32_block(x + row * x_stride, x_stride, matrix->rows, matrix->panels, first, stride, type,
-                scales, bias, out + row * out_stride, out_stride, 2, n == 6 ? n : 6);
-    }
-  }
-  for (; row < rows; row++) {
-    f32_block(x + row * x_stride, x_stride, matrix->rows, matrix->panels, first, stride, type,
-              scales, bias, out + row * out_stride, out_stride, 1, n);
-  }
-}
-
-AVX2 ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t rows,
-                                  const ernn_matrix *matrix, uint32_t type, const float *bias,
-                                  float *out, size_t out_stride) {
-  uint32_t tiles = matrix->columns / ERNN_TILE;
-  for (uint32_t panel = 0; panel < tiles; panel += matrix->tiles) {
-    uint32_t taken = tiles - panel < matrix->tiles ? tiles - panel : matrix->tiles;
-    size_t first = (size_t)panel * ERNN_TILE * matrix->rows, stride = (size_t)taken * ERNN_TILE;
-    size_t column = (size_t)panel * ERNN_TILE;
-    const float *scales = type == ERNN_MATRIX_S8 ? matrix->scales + column : NULL;
-    const float *offsets = bias ? bias + column : NULL;
-    float *to = out + column;
-    switch (taken) {
-      case 1:
-        f32_columns(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                    out_stride, 2);
-        break;
-      case 2:
-        f32_columns(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                    out_stride, 4);
-        break;
-      case 3:
-        f32_columns(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                    out_stride, 6);
-        break;
-      default:
-        if (rows == 1) {
-          f32_columns(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                      out_stride, 8);
-        } else { /* in halves: twelve sums, four loads and a broadcast fit 16 registers */
-          f32_columns(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                      out_stride, 4);
-          f32_columns(x, x_stride, rows, matrix, first + 32, stride, type,
-                      scales ? scales + 32 : NULL, offsets ? offsets + 32 : NULL, to + 32,
-                      out_stride, 4);
-        }
-    }
-  }
-}
-
-AVX2 static void f32_gemm__avx2(const float *x, size_t x_stride, uint32_t rows,
-                                const ernn_matrix *matrix, const float *bias, float *out,
-                                size_t out_stride) {
-  switch (matrix->type) {
-    case ERNN_MATRIX_F32:
-      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F32, bias, out, out_stride);
-      break;
-    case ERNN_MATRIX_F16:
-      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F16, bias, out, out_stride);
-      break;
-    default: f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_S8, bias, out, out_stride);
-  }
-}
-
-/* As ernn_exp, eight at a time. */
-AVX2 ERNN_INLINE __m256 exp8(__m256 x) {
-  const __m256 shifter = _mm256_set1_ps(12582912.0f);
-  x = _mm256_max_ps(_mm256_set1_ps(-87.3f), x); /* NaN stays: max and min return their second */
-  x = _mm256_min_ps(_mm256_set1_ps(88.3f), x);
-  __m256 count = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), shifter);
-  __m256i exponent = _mm256_add_epi32(_mm256_castps_si256(count),
-                                      _mm256_set1_epi32(127 - 0x4B400000));
-  __m256 scale = _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
-  count = _mm256_sub_ps(count, shifter);
-  __m256 r = _mm256_fnmadd_ps(count, _mm256_set1_ps(0.693359375f), x);
-  r = _mm256_fmadd_ps(count, _mm256_set1_ps(2.12194440e-4f), r);
-  __m256 p = _mm256_set1_ps(0.0013933641603216529f);
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.008363175205886364f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.04166646674275398f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.16666576266288757f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
-  p = _mm256_fmadd_ps(p, _mm256_mul_ps(r, r), _mm256_add_ps(r, _mm256_set1_ps(1.0f)));
-  return _mm256_mul_ps(p, scale);
-}
-
-AVX2 ERNN_INLINE __m256 sigmoid8(__m256 x) {
-  __m256 one = _mm256_set1_ps(1.0f);
-  __m256 negative = _mm256_xor_ps(x, _mm256_set1_ps(-0.0f));
-  return _mm256_div_ps(one, _mm256_add_ps(one, exp8(negative)));
-}
-
-AVX2 ERNN_INLINE __m256 tanh8(__m256 x) {
-  __m256 one = _mm256_set1_ps(1.0f), two = _mm256_set1_ps(2.0f);
-  __m256 powers = _mm256_add_ps(exp8(_mm256_add_ps(x, x)), one);
-  return _mm256_sub_ps(one, _mm256_div_ps(two, powers));
-}
-
-AVX2 void f32_gru__avx2(const float *x, const float *r, float *h, uint32_t tiles) {
-  for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16) {
-    for (int i = 0; i < 16; i += 8) {
-      __m256 z = sigmoid8(_mm256_add_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(r + i)));
-      __m256 reset =
-          sigmoid8(_mm256_add_ps(_mm256_loadu_ps(x + 16 + i), _mm256_loadu_ps(r + 16 + i)));
-      __m256 n = tanh8(_mm256_fmadd_ps(reset, _mm256_loadu_ps(r + 32 + i),
-                                       _mm256_loadu_ps(x + 32 + i)));
-      __m256 before = _mm256_sub_ps(_mm256_loadu_ps(h + i), n);
-      _mm256_storeu_ps(h + i, _mm256_fmadd_ps(z, before, n));
-    }
-  }
-}
-
-AVX2 void f32_lstm__avx2(const float *x, const float *r, float *h, float *c,
-                                uint32_t tiles) {
-  for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16) {
-    for (int k = 0; k < 16; k += 8) {
-      __m256 i = sigmoid8(_mm256_add_ps(_mm256_loadu_ps(x + k), _mm256_loadu_ps(r + k)));
-      __m256 f = sigmoid8(_mm256_add_ps(_mm256_loadu_ps(x + 16 + k), _mm256_loadu_ps(r + 16 + k)));
-      __m256 n = tanh8(_mm256_add_ps(_mm256_loadu_ps(x + 32 + k), _mm256_loadu_ps(r + 32 + k)));
-      __m256 o = sigmoid8(_mm256_add_ps(_mm256_loadu_ps(x + 48 + k), _mm256_loadu_ps(r + 48 + k)));
-      __m256 cell = _mm256_fmadd_ps(f, _mm256_loadu_ps(c + k), _mm256_mul_ps(i, n));
-      _mm256_storeu_ps(c + k, cell);
-      _mm256_storeu_ps(h + k, _mm256_mul_ps(o, tanh8(cell)));
-    }
-  }
-}
-
-AVX2 void f32_sigmoid__avx2(float *x, size_t count) {
-  for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, sigmoid8(_mm256_loadu_ps(x)));
-  for (size_t i = 0; i < count; i++) x[i] = _mm_cvtss_f32(_mm256_castps256_ps128(
-                                         sigmoid8(_mm256_set1_ps(x[i]))));
-}
-
-AVX2 void f32_tanh__avx2(float *x, size_t count) {
-  for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, tanh8(_mm256_loadu_ps(x)));
-  for (size_t i = 0; i < count; i++) x[i] = _mm_cvtss_f32(_mm256_castps256_ps128(
-                                         tanh8(_mm256_set1_ps(x[i]))));
-}
-
-/* ---- Integers: the specification is docs/integer-arithmetic.md ---- */
 
 AVX2 ERNN_INLINE __m256i broadcast_quad(const uint8_t *x) {
   int32_t quad;
@@ -479,7 +282,7 @@ AVX2 ERNN_INLINE __m256i load16(const void *numbers) {
 }
 
 AVX2 void s16_gru__avx2(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed,
-                               uint32_t tiles, ernn_hard hard) {
+                        uint32_t tiles, ernn_hard hard) {
   tanh_tables tables = load_tanh_tables();
   for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16, fed += 16) {
     __m256i z = fixed_gate16(_mm256_adds_epi16(load16(x), load16(r)), hard, &tables);
@@ -510,8 +313,7 @@ AVX2 ERNN_INLINE __m256i lstm_cell16(__m256i i, __m256i f, __m256i n, __m256i c,
 }
 
 AVX2 void s16_lstm__avx2(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
-                                const ernn_cell *cells, uint8_t *fed, uint32_t tiles,
-                                ernn_hard hard) {
+                         const ernn_cell *cells, uint8_t *fed, uint32_t tiles, ernn_hard hard) {
   tanh_tables tables = load_tanh_tables();
   for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16, fed += 16) {
     const ernn_cell *cell = cells + tile;

@@ -1,9 +1,12 @@
-/* kernels_x86.h: AVX2 kernels that the table of AVX-512 uses too. */
+/* kernels_x86.h: AVX2 kernels that more than one table or file uses. */
 #ifndef KERNELS_X86_H
 #define KERNELS_X86_H
 
 #include "ernn_kernels.h"
 
+#define AVX2 ERNN_TARGET("avx2,fma,f16c")
+
+ernn_f32_gemm f32_gemm__avx2;
 ernn_f32_gru f32_gru__avx2;
 ernn_f32_lstm f32_lstm__avx2;
 ernn_f32_map f32_sigmoid__avx2;

@@ -1,0 +1,167 @@
+/* ernn_arena.c: how much memory a session needs, and where in it each of its parts lies. */
+
+#include "ernn_session.h"
+
+#define DEFAULT_MAX_STEPS 256u
+
+/* Most steps that each edge can have at a time. */
+static ernn_status infer_capacity(const ernn_model *model, uint32_t max_steps, uint32_t *steps) {
+  const ernn_header *header = model->header;
+  const ernn_edge *edges = ernn_edges(model);
+  if (model->causal) {
+    for (uint32_t i = 0; i < header->edge_count; i++) {
+      steps[i] = edges[i].is_sequence ? ERNN_CHUNK_STEPS : 1;
+    }
+    return ERNN_OK;
+  }
+  for (uint32_t i = 0; i < header->input_count; i++) {
+    uint32_t most = edges[i].steps ? edges[i].steps : max_steps;
+    steps[i] = edges[i].is_sequence ? most : 1;
+    if ((uint64_t)steps[i] * edges[i].width > ERNN_MAX_ELEMENTS) return ERNN_TOO_LARGE;
+  }
+  for (uint32_t i = 0; i < header->op_count; i++) {
+    ernn_status status = ernn_infer_steps(model, ernn_ops(model) + i, steps, 1);
+    if (status != ERNN_OK) return status;
+  }
+  return ERNN_OK;
+}
+
+/* Hands out parts of an arena; with a null base it only adds up. */
+typedef struct carver {
+  uint8_t *base;
+  size_t used;
+  int overflow;
+} carver;
+
+static void *carve(carver *arena, size_t bytes) {
+  size_t at = arena->used, limit = (size_t)-1 / 4;
+  if (bytes > limit || at > limit) {
+    arena->overflow = 1;
+    return NULL;
+  }
+  arena->used = at + ernn_aligned(bytes);
+  return arena->base ? arena->base + at : NULL;
+}
+
+static size_t slot_bytes(const ernn_model *model, uint32_t slot, const uint32_t *steps) {
+  size_t most = 0;
+  for (uint32_t i = model->header->input_count; i < model->header->edge_count; i++) {
+    const ernn_edge *edge = ernn_edges(model) + i;
+    size_t bytes = row_bytes(edge) * steps[i];
+    if (edge->slot == slot && bytes > most) most = bytes;
+  }
+  return ernn_aligned(most);
+}
+
+/* The session's parts.  `session` may be null: then only arena->used counts. */
+static ernn_status lay_out(ernn_session *session, carver *arena, const ernn_model *model,
+                           uint32_t max_steps) {
+  const ernn_header *header = model->header;
+  uint32_t steps[ERNN_MAX_RECORDS];
+  ernn_status status = infer_capacity(model, max_steps, steps);
+  if (status != ERNN_OK) return status;
+
+  ernn_session parts;
+  parts.inputs = (ernn_rows *)carve(arena, header->input_count * sizeof(ernn_rows));
+  parts.outputs = (ernn_rows *)carve(arena, header->output_count * sizeof(ernn_rows));
+  parts.views = (ernn_view *)carve(arena, header->edge_count * sizeof(ernn_view));
+  parts.steps = (uint32_t *)carve(arena, header->edge_count * sizeof(uint32_t));
+  parts.op_states = (uint32_t *)carve(arena, header->op_count * sizeof(uint32_t));
+  parts.own_states = (uint32_t *)carve(arena, header->input_count * sizeof(uint32_t));
+  parts.slot_offsets = (size_t *)carve(arena, (header->slot_count + 1) * sizeof(size_t));
+
+  size_t slots = 0, state = 0, scratch = 0;
+  for (uint32_t i = 0; i < header->slot_count; i++) {
+    if (session) parts.slot_offsets[i] = slots;
+    slots += slot_bytes(model, i, steps);
+    if (slots > (size_t)-1 / 8) return ERNN_TOO_LARGE;
+  }
+  if (session) parts.slot_offsets[header->slot_count] = slots;
+  for (uint32_t i = 0; i < header->op_count; i++) {
+    const ernn_op *op = ernn_ops(model) + i;
+    size_t needed = ernn_op_scratch_bytes(model, op, steps);
+    if (needed > scratch) scratch = needed;
+    if (session) parts.op_states[i] = (uint32_t)state;
+    state += ernn_aligned(ernn_op_state_bytes(model, op));
+    if (state > UINT32_MAX / 2) return ERNN_TOO_LARGE;
+  }
+  parts.op_state_bytes = state;
+  for (uint32_t i = 0; i < header->input_count; i++) {
+    if (session) parts.own_states[i] = (uint32_t)state;
+    if (ernn_ports(model)[i].state == 0) continue;
+    state += ernn_aligned(row_bytes(ernn_edges(model) + i) * steps[i]);
+    if (state > UINT32_MAX / 2) return ERNN_TOO_LARGE;
+  }
+  parts.state_bytes = state;
+  parts.scratch_bytes = scratch;
+  parts.slots = (uint8_t *)carve(arena, slots);
+  parts.state = (uint8_t *)carve(arena, state);
+  parts.scratch = (uint8_t *)carve(arena, scratch);
+  if (arena->overflow) return ERNN_TOO_LARGE;
+  if (session) {
+    parts.model = *model;
+    parts.busy = 0;
+    parts.head = header->op_count;
+    parts.kernels = session->kernels;
+    *session = parts;
+  }
+  return ERNN_OK;
+}
+
+static ernn_status checked_options(const ernn_options *options, uint32_t *max_steps,
+                                   ernn_isa *isa) {
+  *max_steps = options && options->max_steps ? options->max_steps : DEFAULT_MAX_STEPS;
+  *isa = options ? options->isa : ERNN_ISA_AUTO;
+  if (*max_steps > ERNN_MAX_STEPS) return ERNN_TOO_LARGE;
+  if (*isa == ERNN_ISA_AUTO) *isa = ernn_isa_best();
+  return ernn_isa_available(*isa) ? ERNN_OK : ERNN_ISA;
+}
+
+ernn_status ernn_session_size(const ernn_model *model, const ernn_options *options,
+                              size_t *bytes) {
+  uint32_t max_steps;
+  ernn_isa isa;
+  if (!model || !bytes) return ERNN_ARGUMENT;
+  ernn_status status = checked_options(options, &max_steps, &isa);
+  if (status != ERNN_OK) return status;
+  carver arena = {NULL, ernn_aligned(sizeof(ernn_session)), 0};
+  status = lay_out(NULL, &arena, model, max_steps);
+  *bytes = arena.used;
+  return status;
+}
+
+static int takes_sequence(const ernn_model *model, const ernn_op *op) {
+  for (uint32_t i = 0; i < ERNN_OP_INPUTS; i++) {
+    if (op->inputs[i] != ERNN_NONE && ernn_edges(model)[op->inputs[i]].is_sequence) return 1;
+  }
+  return 0;
+}
+
+ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
+                              size_t arena_bytes, const ernn_options *options) {
+  size_t needed;
+  if (!session || !arena) return ERNN_ARGUMENT;
+  ernn_status status = ernn_session_size(model, options, &needed);
+  if (status != ERNN_OK) return status;
+  if ((uintptr_t)arena % ERNN_ALIGNMENT != 0) return ERNN_MISALIGNED;
+  if (arena_bytes < needed) return ERNN_ARENA;
+
+  uint32_t max_steps;
+  ernn_isa isa;
+  checked_options(options, &max_steps, &isa);
+  ernn_clear(arena, needed);
+  ernn_session *made = (ernn_session *)arena;
+  made->kernels = ernn_kernels_by_isa[isa];
+  carver parts = {(uint8_t *)arena, ernn_aligned(sizeof(ernn_session)), 0};
+  status = lay_out(made, &parts, model, max_steps);
+  if (status != ERNN_OK) return status;
+  const ernn_edge *edges = ernn_edges(model);
+  for (uint32_t i = model->header->input_count; i < model->header->edge_count; i++) {
+    made->views[i].data = made->slots + made->slot_offsets[edges[i].slot];
+  }
+  for (uint32_t i = model->header->op_count; model->causal && i-- > 0;) {
+    if (!takes_sequence(model, ernn_ops(model) + i)) made->head = i;
+  }
+  *session = made;
+  return ERNN_OK;
+}

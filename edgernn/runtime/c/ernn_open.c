@@ -1,0 +1,181 @@
+/* ernn_open.c: checks a file before anything in it is used. */
+
+#include "ernn_check.h"
+
+/* A table of `count` records inside the file, aligned to 4. */
+static int is_table(const ernn_header *header, uint32_t offset, uint32_t count, size_t record) {
+  return count <= ERNN_MAX_RECORDS && offset % 4 == 0 && offset >= sizeof(ernn_header) &&
+         offset <= header->file_bytes && count * record <= header->file_bytes - offset;
+}
+
+static int is_text(const ernn_model *model, uint32_t offset, uint32_t bytes) {
+  uint32_t end = model->header->file_bytes;
+  return offset < end && bytes < end - offset && model->bytes[offset + bytes] == 0;
+}
+
+static ernn_status check_header(const ernn_header *header, size_t size) {
+  if (header->magic == 0x45524E4Eu) return ERNN_BYTE_ORDER;
+  if (header->magic != ERNN_MAGIC) return ERNN_NOT_ERNN;
+  if (header->version != ERNN_FORMAT_VERSION) return ERNN_VERSION;
+  if (header->file_bytes != size) return ERNN_TRUNCATED;
+  if (ernn_crc32((const uint8_t *)header + 16, size - 16) != header->crc32) return ERNN_CHECKSUM;
+  if (header->features & ~ERNN_FEATURES_KNOWN) return ERNN_FEATURE;
+  for (size_t i = 0; i < sizeof header->reserved / sizeof *header->reserved; i++) {
+    if (header->reserved[i] != 0) return ERNN_FEATURE;
+  }
+  if (header->input_count > ERNN_MAX_RECORDS || header->output_count > ERNN_MAX_RECORDS ||
+      !is_table(header, header->edge_offset, header->edge_count, sizeof(ernn_edge)) ||
+      !is_table(header, header->op_offset, header->op_count, sizeof(ernn_op)) ||
+      !is_table(header, header->constant_offset, header->constant_count, sizeof(ernn_constant)) ||
+      !is_table(header, header->port_offset, header->input_count, sizeof(ernn_port_record)) ||
+      !is_table(header, header->port_offset, header->input_count + header->output_count,
+                sizeof(ernn_port_record)) ||
+      !is_table(header, header->text_offset, header->text_count, sizeof(ernn_text))) {
+    return ERNN_BAD_OFFSET;
+  }
+  int has_ports = header->input_count > 0 && header->output_count > 0;
+  return has_ports && header->slot_count <= header->edge_count ? ERNN_OK : ERNN_BAD_MODEL;
+}
+
+static int reads(const ernn_op *op, uint32_t edge) {
+  for (uint32_t i = 0; i < ERNN_OP_INPUTS; i++) {
+    if (op->inputs[i] == edge) return 1;
+  }
+  return 0;
+}
+
+/* Edges are numbered in the order in which they are written, the model's inputs first. */
+static ernn_status check_ops(const ernn_model *model) {
+  const ernn_header *header = model->header;
+  uint32_t written = header->input_count;
+  for (uint32_t i = 0; i < header->op_count; i++) {
+    const ernn_op *op = ernn_ops(model) + i;
+    if (op->kind >= ERNN_OP_COUNT) return ERNN_UNKNOWN_LAYER;
+    if (!is_text(model, op->name, op->name_bytes)) return ERNN_BAD_OFFSET;
+    for (uint32_t k = 0; k < ERNN_OP_INPUTS; k++) {
+      if (op->inputs[k] != ERNN_NONE && op->inputs[k] >= written) return ERNN_BAD_MODEL;
+    }
+    uint32_t before = written;
+    for (uint32_t k = 0; k < ERNN_OP_OUTPUTS; k++) {
+      if (op->outputs[k] == ERNN_NONE) continue;
+      if (op->outputs[k] != written || written >= header->edge_count) return ERNN_BAD_MODEL;
+      if (ernn_edges(model)[written].slot >= header->slot_count) return ERNN_BAD_MODEL;
+      written++;
+    }
+    if (written == before || !ernn_is_op(model, op)) return ERNN_BAD_MODEL;
+  }
+  return written == header->edge_count ? ERNN_OK : ERNN_BAD_MODEL;
+}
+
+/* Two edges may share a buffer when the first is done with before the second is written. */
+static ernn_status check_slots(const ernn_model *model) {
+  const ernn_header *header = model->header;
+  const ernn_edge *edges = ernn_edges(model);
+  uint32_t end_of_use[ERNN_MAX_RECORDS]; /* of a slot: the last op that reads its edge */
+  for (uint32_t slot = 0; slot < header->slot_count; slot++) end_of_use[slot] = ERNN_NONE;
+  for (uint32_t i = 0; i < header->op_count; i++) {
+    const ernn_op *op = ernn_ops(model) + i;
+    for (uint32_t k = 0; k < ERNN_OP_OUTPUTS; k++) {
+      uint32_t edge = op->outputs[k];
+      if (edge == ERNN_NONE) continue;
+      uint32_t slot = edges[edge].slot, last = i;
+      if (end_of_use[slot] != ERNN_NONE && end_of_use[slot] >= i) return ERNN_BAD_MODEL;
+      for (uint32_t later = i + 1; later < header->op_count; later++) {
+        if (reads(ernn_ops(model) + later, edge)) last = later;
+      }
+      for (uint32_t port = 0; port < header->output_count; port++) {
+        if (ernn_ports(model)[header->input_count + port].edge == edge) last = header->op_count;
+      }
+      end_of_use[slot] = last;
+    }
+  }
+  return ERNN_OK;
+}
+
+static ernn_status check_ports(const ernn_model *model) {
+  const ernn_header *header = model->header;
+  for (uint32_t i = 0; i < header->input_count + header->output_count; i++) {
+    const ernn_port_record *port = ernn_ports(model) + i;
+    int is_input = i < header->input_count;
+    if (!is_text(model, port->name, port->name_bytes)) return ERNN_BAD_OFFSET;
+    if (port->edge >= header->edge_count || (is_input && port->edge != i)) return ERNN_BAD_MODEL;
+    if (port->state == 0) continue;
+    if (!is_input || port->state > header->output_count) return ERNN_BAD_MODEL;
+    /* A state is handed on as it is, so it must have a fixed size. */
+    const ernn_edge *from =
+        ernn_edges(model) + ernn_ports(model)[header->input_count + port->state - 1].edge;
+    const ernn_edge *to = ernn_edges(model) + port->edge;
+    int fits = from->dtype == to->dtype && from->width == to->width &&
+               from->is_sequence == to->is_sequence && (!to->is_sequence || to->steps > 0);
+    if (!fits) return ERNN_BAD_MODEL;
+  }
+  return ERNN_OK;
+}
+
+static ernn_status check_content(const ernn_model *model) {
+  const ernn_header *header = model->header;
+  for (uint32_t i = 0; i < header->edge_count; i++) {
+    const ernn_edge *edge = ernn_edges(model) + i;
+    int is_input = i < header->input_count;
+    if (edge->dtype > ERNN_BOOL || edge->is_sequence > 1 || edge->reserved != 0 ||
+        edge->width == 0 || edge->width > ERNN_MAX_WIDTH || edge->steps > ERNN_MAX_STEPS ||
+        (edge->steps != 0 && !(is_input && edge->is_sequence)) ||
+        (edge->slot == ERNN_NONE) != is_input) {
+      return ERNN_BAD_MODEL;
+    }
+  }
+  for (uint32_t i = 0; i < header->constant_count; i++) {
+    ernn_status status = ernn_check_constant(model, i);
+    if (status != ERNN_OK) return status;
+  }
+  for (uint32_t i = 0; i < header->text_count; i++) {
+    const ernn_text *text = ernn_texts(model) + i;
+    if (!is_text(model, text->key, text->key_bytes) ||
+        !is_text(model, text->value, text->value_bytes)) {
+      return ERNN_BAD_OFFSET;
+    }
+  }
+  ernn_status status = check_ports(model);
+  if (status == ERNN_OK) status = check_ops(model);
+  if (status == ERNN_OK) status = check_slots(model);
+  return status;
+}
+
+/* A model is causal when each layer takes a sequence in parts, every sequence has the same steps,
+ * and all that is done once a sequence (the head) comes after what is done at each step. */
+static uint32_t is_causal(const ernn_model *model) {
+  const ernn_header *header = model->header;
+  int in_head = 0, has_sequence = 0;
+  for (uint32_t i = 0; i < header->input_count; i++) {
+    if (ernn_ports(model)[i].state != 0 || !ernn_edges(model)[i].is_sequence) return 0;
+  }
+  for (uint32_t i = 0; i < header->op_count; i++) {
+    const ernn_op *op = ernn_ops(model) + i;
+    int takes_sequence = 0;
+    for (uint32_t k = 0; k < ERNN_OP_INPUTS; k++) {
+      if (op->inputs[k] == ERNN_NONE) continue;
+      takes_sequence |= ernn_edges(model)[op->inputs[k]].is_sequence;
+    }
+    if (!takes_sequence) {
+      in_head = 1;
+      if (ernn_edges(model)[op->outputs[0]].is_sequence) return 0;
+    } else if (in_head || !ernn_op_is_causal(model, op)) {
+      return 0;
+    }
+    has_sequence |= takes_sequence;
+  }
+  return has_sequence != 0;
+}
+
+ernn_status ernn_open(ernn_model *model, const void *bytes, size_t size) {
+  if (!model || !bytes) return ERNN_ARGUMENT;
+  if ((uintptr_t)bytes % ERNN_ALIGNMENT != 0) return ERNN_MISALIGNED;
+  if (size < sizeof(ernn_header)) return ERNN_TRUNCATED;
+  ernn_model opened = {(const uint8_t *)bytes, (const ernn_header *)bytes, 0};
+  ernn_status status = check_header(opened.header, size);
+  if (status == ERNN_OK) status = check_content(&opened);
+  if (status != ERNN_OK) return status;
+  opened.causal = is_causal(&opened);
+  *model = opened;
+  return ERNN_OK;
+}
