@@ -20,6 +20,12 @@ MAX_SIZE: Final = 1 << 24
 
 MODEL_KINDS: Final = frozenset({"Sequential", "Functional", "Model"})
 
+#: Layers whose config in Keras 3 does not say whether they are trainable.
+_SILENT_LAYERS: Final = frozenset({
+    "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Discretization", "HashedCrossing",
+    "Pipeline", "InputLayer",
+})  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LayerConfig:
@@ -181,17 +187,18 @@ def _layer(
         path=path,
         children=dict(_children(kind, name, options, inside, path)),
         calls=tuple(call_config(node) for node in as_list(calls if calls is not None else [])),
-        is_operation=_is_operation(module, options, calls),
+        is_operation=_is_operation(kind, module, options, calls),
     )
 
 
-def _is_operation(module: str, options: JsonObject, calls: Any) -> bool:
+def _is_operation(kind: str, module: str, options: JsonObject, calls: Any) -> bool:
     if module:
         return module.startswith(("keras.src.ops", "keras.ops"))
     # The .h5 of Keras 3 writes no module, and some operations (Add) are called like layers; but
-    # every layer that can be called says whether it is trainable.
+    # nearly every layer that can be called says whether it is trainable.
     called_by_keras_3 = bool(calls) and isinstance(calls[0], dict) and "args" in calls[0]
-    return called_by_keras_3 and "trainable" not in options and "layers" not in options
+    says_so = "trainable" in options or "layers" in options or kind in _SILENT_LAYERS
+    return called_by_keras_3 and not says_so
 
 
 def _children(

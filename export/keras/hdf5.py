@@ -23,12 +23,14 @@ from edgernn.export.keras.hdf5_format import (
     root_address,
     variable_text,
 )
+from edgernn.export.keras.hdf5_links import heaped_links, link
 from edgernn.graph import FloatArray
 
 __all__ = ["Dataset", "Group", "Hdf5Error", "open_hdf5"]
 
 _ATTRIBUTE: Final = struct.Struct("<BxHHH")
-_COMPACT, _CONTIGUOUS = 0, 1
+_CONTIGUOUS: Final = 1
+_OF_A_GROUP: Final = (MessageKind.SYMBOL_TABLE, MessageKind.LINK_INFO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Group:
         if address is None:
             return None
         found = messages(self.source, address)
-        is_group = any(message.kind == MessageKind.SYMBOL_TABLE for message in found)
+        is_group = any(message.kind in _OF_A_GROUP for message in found)
         return Group(self.source, address) if is_group else None
 
     def dataset(self, path: str) -> Dataset | None:
@@ -122,10 +124,16 @@ class Group:
         if self._members is None:
             self._members = {}
             for message in messages(self.source, self.address):
-                if message.kind == MessageKind.SYMBOL_TABLE:
-                    self._members = dict(members(self.source, message.body))
-                elif message.kind in (MessageKind.LINK, MessageKind.LINK_INFO):
-                    raise Hdf5Error("its groups are of a kind that Keras does not write")
+                match message.kind:
+                    case MessageKind.SYMBOL_TABLE:
+                        self._members |= members(self.source, message.body)
+                    case MessageKind.LINK:
+                        found = link(message.body)
+                        self._members |= [found] if found else []
+                    case MessageKind.LINK_INFO:
+                        self._members |= heaped_links(self.source, message.body)
+                    case _:
+                        continue
         return self._members
 
 
@@ -141,7 +149,7 @@ def _dataset(source: Source, address: int) -> Dataset | None:
     layout: bytes | None = None
     for message in messages(source, address):
         match message.kind:
-            case MessageKind.SYMBOL_TABLE:
+            case MessageKind.SYMBOL_TABLE | MessageKind.LINK_INFO:
                 return None
             case MessageKind.DATASPACE:
                 shape = dimensions(message.body)
