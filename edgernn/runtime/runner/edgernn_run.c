@@ -11,113 +11,10 @@
  */
 
 #include "../c/ernn.h"
-#include "system.h"
+#include "files.h"
+#include "text.h"
 
 enum { MOST_PORTS = 64, MOST_VALUES = 20000 };
-
-/* ---- Text ---- */
-
-static char text[1 << 16];
-static size_t text_used;
-
-static void flush_text(void) {
-  for (size_t done = 0; done < text_used;) {
-    int64_t written = system_write(1, text + done, text_used - done);
-    if (written <= 0) break;
-    done += (size_t)written;
-  }
-  text_used = 0;
-}
-
-static void put(const char *more) {
-  for (; *more; more++) {
-    if (text_used == sizeof text) flush_text();
-    text[text_used++] = *more;
-  }
-}
-
-static void put_number(int64_t number) {
-  char digits[24];
-  int at = sizeof digits - 1;
-  uint64_t rest = number < 0 ? (uint64_t)-number : (uint64_t)number;
-  digits[at] = 0;
-  do {
-    digits[--at] = (char)('0' + rest % 10);
-    rest /= 10;
-  } while (rest);
-  if (number < 0) digits[--at] = '-';
-  put(digits + at);
-}
-
-static void put_field(const char *name, int64_t number) {
-  put(", \"");
-  put(name);
-  put("\": ");
-  put_number(number);
-}
-
-static int fail(const char *what, const char *why) {
-  text_used = 0;
-  put("{\"error\": \"");
-  put(what);
-  put(": ");
-  put(why);
-  put("\"}\n");
-  flush_text();
-  return 1;
-}
-
-static int same(const char *left, const char *right) {
-  for (; *left && *left == *right; left++) right++;
-  return *left == *right;
-}
-
-static int64_t number_of(const char *digits) {
-  int64_t number = 0;
-  for (; *digits >= '0' && *digits <= '9'; digits++) number = number * 10 + (*digits - '0');
-  return number;
-}
-
-/* ---- Files ---- */
-
-typedef struct bytes {
-  uint8_t *data;
-  size_t size;
-} bytes;
-
-/* Read, not mapped: a mapping of a model on a slow card would be paged in during the first call. */
-static int read_file(const char *path, bytes *content) {
-  int file = system_open(path, 0);
-  if (file < 0) return 0;
-  size_t room = 1 << 16;
-  content->size = 0;
-  content->data = (uint8_t *)system_map(-1, room);
-  while (content->data) {
-    if (content->size == room) {
-      uint8_t *larger = (uint8_t *)system_map(-1, 2 * room);
-      if (!larger) return 0;
-      for (size_t i = 0; i < room; i++) larger[i] = content->data[i];
-      content->data = larger;
-      room *= 2;
-    }
-    int64_t got = system_read(file, content->data + content->size, room - content->size);
-    if (got <= 0) {
-      system_close(file);
-      return got == 0;
-    }
-    content->size += (size_t)got;
-  }
-  return 0;
-}
-
-static int write_all(int file, const void *data, size_t size) {
-  for (size_t done = 0; done < size;) {
-    int64_t written = system_write(file, (const uint8_t *)data + done, size - done);
-    if (written <= 0) return 0;
-    done += (size_t)written;
-  }
-  return 1;
-}
 
 /* The peak of resident memory in bytes, or 0 where the system does not tell. */
 static int64_t peak_bytes(void) {
@@ -160,10 +57,10 @@ static int read_case(const program *run, const bytes *content, size_t *at, ernn_
     rows[i].steps = (uint32_t)word[0] | (uint32_t)word[1] << 8 | (uint32_t)word[2] << 16 |
                     (uint32_t)word[3] << 24;
     *at += 4;
-    size_t left = content->size - *at, size = padded(rows[i].steps * run->input_row[i]);
-    if (size > left) return 0;
+    uint64_t left = content->size - *at, size = (uint64_t)rows[i].steps * run->input_row[i];
+    if (size > left || padded((size_t)size) > left) return 0;
     rows[i].data = rows[i].steps ? content->data + *at : NULL;
-    *at += size;
+    *at += padded((size_t)size);
   }
   return 1;
 }

@@ -68,8 +68,21 @@ static long system_call(long number, long a, long b, long c, long d, long e, lon
                    : "memory");
   return x0;
 }
+#elif defined(__arm__)
+enum { NR_EXIT = 1, NR_READ = 3, NR_WRITE = 4, NR_CLOSE = 6, NR_SLEEP = 162, NR_MMAP = 192,
+       NR_CLOCK = 263, NR_OPENAT = 322 }; /* NR_MMAP: mmap2, which counts in pages; only 0 is used */
+static long system_call(long number, long a, long b, long c, long d, long e, long f) {
+  register long r0 __asm__("r0") = a, r1 __asm__("r1") = b, r2 __asm__("r2") = c;
+  register long r3 __asm__("r3") = d, r4 __asm__("r4") = e, r5 __asm__("r5") = f;
+  /* r7 takes the number, and may be the frame pointer: kept aside. */
+  __asm__ volatile("mov r8, r7\n\tmov r7, %[number]\n\tsvc 0\n\tmov r7, r8"
+                   : "+r"(r0)
+                   : [number] "r"(number), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5)
+                   : "r8", "memory");
+  return r0;
+}
 #else
-#error "the freestanding runner knows x86-64 and 64-bit ARM"
+#error "the freestanding runner knows x86-64 and ARM of 64 and 32 bits"
 #endif
 
 typedef struct system_time {
@@ -114,6 +127,10 @@ void *memset(void *to, int value, size_t size) {
   return to;
 }
 
+#if defined(__arm__)
+#include "arm_runtime.h"
+#endif
+
 int main(int argc, char **argv);
 unsigned long system_hwcap(void);
 
@@ -134,6 +151,8 @@ __attribute__((used, noreturn)) static void system_start(long *stack) {
 }
 #if defined(__x86_64__)
 __asm__(".globl _start\n_start:\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall system_start\n");
+#elif defined(__arm__)
+__asm__(".globl _start\n_start:\n\tmov r0, sp\n\tbic r1, r0, #15\n\tmov sp, r1\n\tbl system_start\n");
 #else
 __asm__(".globl _start\n_start:\n\tmov x0, sp\n\tand sp, x0, #-16\n\tbl system_start\n");
 #endif

@@ -1,0 +1,68 @@
+/* text.h: text to standard output and from arguments, without a C library. */
+#ifndef EDGERNN_TEXT_H
+#define EDGERNN_TEXT_H
+
+#include "system.h"
+
+static char text[1 << 16];
+static size_t text_used;
+
+static void flush_text(void) {
+  for (size_t done = 0; done < text_used;) {
+    int64_t written = system_write(1, text + done, text_used - done);
+    if (written <= 0) break;
+    done += (size_t)written;
+  }
+  text_used = 0;
+}
+
+static void put(const char *more) {
+  for (; *more; more++) {
+    if (text_used == sizeof text) flush_text();
+    text[text_used++] = *more;
+  }
+}
+
+static void put_number(int64_t number) {
+  char digits[24];
+  int at = sizeof digits - 1;
+  uint64_t rest = number < 0 ? (uint64_t)-number : (uint64_t)number;
+  digits[at] = 0;
+  do {
+    digits[--at] = (char)('0' + rest % 10);
+    rest /= 10;
+  } while (rest);
+  if (number < 0) digits[--at] = '-';
+  put(digits + at);
+}
+
+static void put_field(const char *name, int64_t number) {
+  put(", \"");
+  put(name);
+  put("\": ");
+  put_number(number);
+}
+
+static int fail(const char *what, const char *why) {
+  text_used = 0;
+  put("{\"error\": \"");
+  put(what);
+  put(": ");
+  put(why);
+  put("\"}\n");
+  flush_text();
+  return 1;
+}
+
+static int same(const char *left, const char *right) {
+  for (; *left && *left == *right; left++) right++;
+  return *left == *right;
+}
+
+static int64_t number_of(const char *digits) {
+  int64_t number = 0;
+  for (; *digits >= '0' && *digits <= '9'; digits++) number = number * 10 + (*digits - '0');
+  return number;
+}
+
+#endif
