@@ -30,14 +30,16 @@ class Candidate:
 def find_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
     """The artefacts of the folders and files given, each once.
 
-    A folder stands for what its manifest lists, or without one for its model files.
+    A folder stands for what its manifest lists, or without one for its model files.  All of one
+    model come together, in the order in which the models were met.
     Raises ModelFileError when there is nothing to profile, or a file has changed since its export.
     """
     found: dict[Path, Candidate] = {}
     for path in paths:
         for candidate in _in_folder(path) if path.is_dir() else [_single(path)]:
             found.setdefault(candidate.path.resolve(), candidate)
-    return tuple(found.values())
+    models = list(dict.fromkeys(candidate.item.model for candidate in found.values()))
+    return tuple(sorted(found.values(), key=lambda one: models.index(one.item.model)))
 
 
 def _in_folder(folder: Path) -> list[Candidate]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 TASK: Final = "digits"
 CELLS: Final = ("gru", "lstm")
+#: And what each is calibrated with.
+SCHEMES: Final = {"float32": None, "int8": f"{TASK}:calibration"}
 
 
 @click.command()
@@ -37,14 +39,15 @@ CELLS: Final = ("gru", "lstm")
 )
 @click.pass_context
 def command(ctx: click.Context, out: Path, units: int, seed: int, processes: int) -> int:
-    """Train a GRU and an LSTM on spoken digits, export both, profile them here.
+    """Train a GRU and an LSTM on spoken digits, export both, float and int8, profile them here.
 
     The same as
 
     \b
     edgernn train digits --cell gru -o demo/gru.keras      (and lstm)
     edgernn export demo/gru.keras -o demo/                 (and lstm)
-    edgernn profile demo/ --data digits:test --json demo/report.json --markdown demo/report.md
+    edgernn export demo/gru.keras --scheme int8 --calibrate digits:calibration -o demo/
+    edgernn profile demo/ --data digits:test --html demo/report.html
     """
     from edgernn.cli.export import command as export
     from edgernn.cli.profile import command as profile
@@ -58,8 +61,11 @@ def command(ctx: click.Context, out: Path, units: int, seed: int, processes: int
         log = _trained(splits, out / f"{cell}.keras", cell=cell, units=units, seed=seed)
         click.echo(trained_text(log) + "\n")
     for cell in CELLS:
-        ctx.invoke(export, model=out / f"{cell}.keras", out=out)
-    click.echo("")
+        for scheme, data in SCHEMES.items():
+            ctx.invoke(
+                export, model=out / f"{cell}.keras", out=out, schemes=(scheme,), calibrate=data
+            )
+            click.echo("")
     status: int = ctx.invoke(
         profile,
         paths=(out,),
@@ -67,6 +73,7 @@ def command(ctx: click.Context, out: Path, units: int, seed: int, processes: int
         processes=processes,
         json_file=str(out / "report.json"),
         markdown_file=out / "report.md",
+        html_file=out / "report.html",
     )
     return status
 

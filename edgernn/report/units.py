@@ -53,5 +53,5 @@ def seconds(value: float | None) -> str:
 
 
 def times(ratio: Ratio) -> str:
-    """1.20 ± 0.05: the estimate and half the width of its interval."""
-    return f"{ratio.estimate:.2f} ± {ratio.interval.half_width:.2f}"
+    """1.20 ± 0.05: the estimate and half the width of its interval, which is never nothing."""
+    return f"{ratio.estimate:.2f} ± {max(0.01, ratio.interval.half_width):.2f}"

@@ -108,6 +108,19 @@ def test_an_artefact_named_twice_is_profiled_once(folder):
     assert len(find_candidates([folder, folder / "gru.onnx", folder / ".." / "out"])) == 1
 
 
+def test_the_files_of_one_model_come_together(tmp_path):
+    for name in ("gru.onnx", "gru.tflite", "lstm.onnx", "lstm.tflite"):
+        (tmp_path / name).write_bytes(b"model")
+    order = ["lstm.onnx", "gru.onnx", "lstm.tflite", "gru.tflite"]
+    found = find_candidates([tmp_path / name for name in order])
+    assert [one.path.name for one in found] == [
+        "lstm.onnx",
+        "lstm.tflite",
+        "gru.onnx",
+        "gru.tflite",
+    ]
+
+
 def test_bare_files_need_no_manifest(tmp_path):
     (tmp_path / "b.tflite").write_bytes(b"12345")
     (tmp_path / "a.onnx").write_bytes(b"1")

@@ -59,7 +59,7 @@ def test_too_few_processes_give_no_verdict(tmp_path):
 def test_a_faster_but_larger_model_is_the_subject(tmp_path):
     report = reports.measured(tmp_path, models=reports.with_hot_ms("lstm.onnx", [[0.25]]))
     assert sentences(report)[0].startswith(
-        "At equal units (128) the LSTM is 32 % larger and 2.00 ± 0.00 × faster than the GRU"
+        "At equal units (128) the LSTM is 32 % larger and 2.00 ± 0.01 × faster than the GRU"
     )
 
 

@@ -60,3 +60,8 @@ def test_shares_and_counts():
 def test_a_ratio_carries_half_of_its_interval():
     ratio = Ratio(estimate=1.2, interval=Interval(1.15, 1.26), enough_processes=True)
     assert units.times(ratio) == "1.20 ± 0.06"
+
+
+def test_an_interval_is_never_shown_as_nothing():
+    narrow = Ratio(estimate=1.2, interval=Interval(1.199, 1.201), enough_processes=True)
+    assert units.times(narrow) == "1.20 ± 0.01"
