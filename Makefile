@@ -7,7 +7,7 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: help setup system demo test lint bench check-readme clean
+.PHONY: help setup system demo test lint bench golden check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -33,12 +33,19 @@ demo: setup ## train on spoken digits, export, profile here, show the table (dem
 test: system setup $(VENV_214)/.installed ## every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
+golden: setup ## a pretrained GRU encoder and decoder says 1,000 words in each format and scheme
+	$(BIN)/python -m pytest -q --golden-words 1000 tests/export/test_pronunciation.py
+
 lint: setup ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: setup ## speed and size beside the peers, in one run, as ratios (minutes)
+$(VENV)/.bench: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
+bench: $(VENV)/.bench ## speed and size beside the peers, in one run, as ratios (minutes)
 	$(BIN)/python -m bench
 
 check-readme: setup ## the README's help texts and exit codes are those of the program

@@ -7,7 +7,37 @@ from collections import defaultdict
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--golden-words",
+        type=int,
+        default=200,
+        metavar="N",
+        help="words that the pretrained network says in each format and scheme (default: 200)",
+    )
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    _tell_figures(terminalreporter)
+    _tell_parity(terminalreporter)
+
+
+def _tell_figures(terminalreporter: pytest.TerminalReporter) -> None:
+    """Sentences that tests want to be read, whether they pass or not."""
+    sentences = [
+        sentence
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, ())
+        for name, sentence in report.user_properties
+        if name == "figure"
+    ]
+    if sentences:
+        terminalreporter.section("figures")
+    for sentence in sorted(sentences):
+        terminalreporter.write_line(sentence)
+
+
+def _tell_parity(terminalreporter: pytest.TerminalReporter) -> None:
     """Says how far each back end is from Keras, and what it refused."""
     worst: dict[str, tuple[float, str]] = {}
     models: dict[str, set[str]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""The three things that answer for a graph: the reference, ONNX Runtime, LiteRT.
+"""What answers for a graph: the reference, ONNX Runtime, LiteRT, and the native runtime.
 
 All run in this process.  A crash there ends the pytest worker, which counts as a failure.
 """
@@ -37,7 +37,7 @@ def open_session(target: str, graph: Graph) -> Session:
     if target == "reference":
         return lambda arrays: reference.run(graph, arrays)
     lowered = backends.backend_named(target).lower(graph, metadata={})
-    return _session(target, lowered.content)
+    return open_file(target, lowered.content)
 
 
 def run_calls(
@@ -69,13 +69,18 @@ def run_calls(
 
 
 @lru_cache(maxsize=8)
-def _session(target: str, content: bytes) -> Session:
-    """Cached, since the routes into edgernn mostly give the same file."""
+def open_file(target: str, content: bytes) -> Session:
+    """A way to call a file that a back end wrote.
+
+    Cached, since the routes into edgernn mostly give the same file.
+    """
     match target:
         case "onnx":
             return _onnx_session(content)
         case "tflite":
             return _tflite_session(content)
+        case "native":
+            return _native_session(content)
         case _:
             raise ValueError(f"no runtime for '{target}'")
 
@@ -105,3 +110,9 @@ def _tflite_session(content: bytes) -> Session:
         return results
 
     return call
+
+
+def _native_session(content: bytes) -> Session:
+    from edgernn import Model
+
+    return Model(content).run
