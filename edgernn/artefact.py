@@ -18,7 +18,7 @@ from edgernn.scheme import Scheme
 MANIFEST_NAME: Final = "model.json"
 
 # History of the manifest's format:
-#   1  first version
+#   1  first version; "refused" (what no artefact could be made for) may be missing
 MANIFEST_VERSION: Final = 1
 
 
@@ -62,6 +62,8 @@ class Verification:
 
     float32 and float16 are held to their largest error, integer schemes to their mean error
     against the float model; `agreement` is how often the largest output is the same one.
+    `integers` says that the artefact computes the integers of docs/integer-arithmetic.md: "bits",
+    or "rounding" where all outputs lie behind a function that has no exact definition (softmax).
     """
 
     status: VerificationStatus
@@ -70,6 +72,7 @@ class Verification:
     max_error: float | None = None
     mean_error: float | None = None
     agreement: float | None = None
+    integers: str = ""
     tolerance: float | None = None
 
 
@@ -101,6 +104,15 @@ class Artefact:
         return sum(file.bytes for file in self.files)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A back end that cannot express the model, where the user named none: its file is missing."""
+
+    file: str  # the name that the artefact would have had
+    backend: str
+    reason: str  # the whole sentence, with what to do
+
+
 def sha256_hex(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
@@ -110,11 +122,20 @@ def read_manifest(folder: Path) -> tuple[Artefact, ...]:
 
     Raises ModelFileError when the manifest is damaged or of a newer format.
     """
+    return _read(folder)[0]
+
+
+def read_refusals(folder: Path) -> tuple[Refusal, ...]:
+    """What `folder/model.json` says could not be made; errors as `read_manifest`."""
+    return _read(folder)[1]
+
+
+def _read(folder: Path) -> tuple[tuple[Artefact, ...], tuple[Refusal, ...]]:
     path = folder / MANIFEST_NAME
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return ()
+        return (), ()
     try:
         manifest = json.loads(text)
         version = int(manifest["version"])
@@ -123,21 +144,32 @@ def read_manifest(folder: Path) -> tuple[Artefact, ...]:
                 f"{path} has format {version}; this edgernn reads up to {MANIFEST_VERSION}",
                 remedy="Update edgernn, or export again with this one",
             )
-        return tuple(_artefact(entry) for entry in manifest["artefacts"])
+        artefacts = tuple(_artefact(entry) for entry in manifest["artefacts"])
+        return artefacts, tuple(Refusal(**entry) for entry in manifest.get("refused", []))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"{path} is not a manifest of edgernn ({error})", remedy="Export the model again"
         ) from error
 
 
-def record(folder: Path, written: Iterable[Artefact]) -> None:
-    """Adds `written` to the folder's manifest, in place of entries of the same file name."""
+def record(folder: Path, written: Iterable[Artefact], refused: Iterable[Refusal] = ()) -> None:
+    """Adds to the folder's manifest, in place of entries of the same file name.
+
+    What is refused now is listed no longer, even if an earlier model of that name was not.
+    """
     kept = {artefact.name: artefact for artefact in read_manifest(folder)}
-    kept.update({artefact.name: artefact for artefact in written})
+    refusals = {refusal.file: refusal for refusal in read_refusals(folder)}
+    for artefact in written:
+        kept[artefact.name] = artefact
+        refusals.pop(artefact.name, None)
+    for refusal in refused:
+        kept.pop(refusal.file, None)
+        refusals[refusal.file] = refusal
     manifest = {
         "format": "edgernn-model",
         "version": MANIFEST_VERSION,
         "artefacts": [as_json(artefact) for artefact in kept.values()],
+        "refused": [asdict(refusal) for refusal in refusals.values()],
     }
     atomic.write_bytes(folder / MANIFEST_NAME, json.dumps(manifest, indent=1).encode() + b"\n")
 

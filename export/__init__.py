@@ -18,6 +18,7 @@ class Lowered:
     extra_files: Mapping[str, bytes] = field(default_factory=dict)  # suffix -> content
     details: Mapping[str, str] = field(default_factory=dict)  # e.g. opset, lowering chosen and why
     graph: Graph | None = None  # as written, where sizes that were free had to be fixed
+    exact: Graph | None = None  # an int8 graph whose integers the file computes bit for bit
 
 
 class Backend(Protocol):

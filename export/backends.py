@@ -11,6 +11,7 @@ from edgernn.export import Backend
 BACKENDS: Final[dict[str, str]] = {
     "onnx": "edgernn.export.onnx",
     "tflite": "edgernn.export.tflite",
+    "native": "edgernn.export.native",
 }
 
 

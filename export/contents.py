@@ -37,18 +37,22 @@ class Damaged(Exception):
 
 
 #: Suffix -> the module whose `read_contents(bytes)` reads it.
-READERS = {".onnx": "edgernn.export.onnx.contents", ".tflite": "edgernn.export.tflite.contents"}
+READERS = {
+    ".onnx": "edgernn.export.onnx.contents",
+    ".tflite": "edgernn.export.tflite.contents",
+    ".ernn": "edgernn.export.native.contents",
+}
 
 
 def read_contents(path: Path) -> Contents:
-    """The contents of an .onnx or .tflite file.
+    """The contents of an .onnx, .tflite or .ernn file.
 
     Raises ModelFileError when the file is missing, damaged or of another kind.
     """
     if path.suffix not in READERS:
         raise ModelFileError(
             f"{path} is neither a Keras model nor an artefact",
-            remedy=f"Give a .keras, .h5, {' or '.join(READERS)} file",
+            remedy=f"Give a .keras, .h5, {', '.join(READERS)} file",
         )
     try:
         contents: Contents = import_module(READERS[path.suffix]).read_contents(path.read_bytes())

@@ -13,14 +13,15 @@ from edgernn import streaming
 from edgernn.artefact import (
     Artefact,
     Port,
+    Refusal,
     Verification,
     VerificationStatus,
     record,
     stored_file,
 )
-from edgernn.errors import OutputError
+from edgernn.errors import OutputError, UnsupportedLayer
 from edgernn.export import Backend, Lowered
-from edgernn.export.backends import backend_named
+from edgernn.export.backends import BACKENDS, backend_named
 from edgernn.export.keras.file import KerasModel
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.verify import Check, Examples, verified
@@ -36,7 +37,7 @@ Progress = Callable[[str], None]
 class Request:
     """What to make of a model."""
 
-    backends: tuple[str, ...] = ("onnx", "tflite")
+    backends: tuple[str, ...] | None = None  # None: all that can express the model
     scheme: Scheme = Scheme.FLOAT32
     ranges: Ranges | None = None  # of `float_graph`; needed by int8
     keep_float: tuple[str, ...] = ()  # layers
@@ -50,38 +51,70 @@ class Request:
 
 
 def export_model(
-    model: KerasModel, out: Path, request: Request, *, progress: Progress = lambda _phase: None
+    model: KerasModel,
+    out: Path,
+    request: Request,
+    *,
+    progress: Progress = lambda _phase: None,
+    on_refusal: Callable[[Refusal], None] = lambda _refusal: None,
 ) -> tuple[Artefact, ...]:
     """Writes `model` into the folder `out`, once for each back end, and records `model.json`.
 
-    Nothing appears in `out` before every artefact is made and agrees with the reference.
-    Raises UnsupportedLayer, VerificationError or OutputError.
+    Nothing appears in `out` before every artefact is made and agrees with the reference.  A back
+    end that the request does not name and that cannot express the model is left out; `model.json`
+    and `on_refusal` are told why.
+    Raises UnsupportedLayer (of a back end that the request names, or if there is none that can
+    express the model), VerificationError or OutputError.
     """
     original = float_graph(model.graph)
     graph = quantized(original, request)
     if request.streaming:
         original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
     with _workspace(out) as workspace:
-        artefacts = []
-        for name in request.backends:
+        artefacts: list[Artefact] = []
+        refusals: dict[str, UnsupportedLayer] = {}
+        for name in request.backends or BACKENDS:
             backend = backend_named(name)
             progress(f"writing {name}")
             options = request.options.get(name, {})
-            lowered = backend.lower(graph, metadata=_metadata(model, request), **options)
+            try:
+                lowered = backend.lower(graph, metadata=_metadata(model, request), **options)
+            except UnsupportedLayer as error:
+                if request.backends:
+                    raise
+                refusals[name] = error
+                continue
             written = lowered.graph or graph
             artefact = _stored(lowered, backend, written, model, request, workspace)
             if request.verify:
                 progress(f"checking {name}")
-                check = Check(original=original, written=written, examples=request.examples)
+                check = Check(
+                    original=original,
+                    written=written,
+                    examples=request.examples,
+                    exact=lowered.exact,
+                )
                 artefact = replace(artefact, verification=verified(artefact, check, workspace))
             artefacts.append(artefact)
+        if not artefacts:
+            raise next(iter(refusals.values()))
         with _writing_to(out):
             for artefact in artefacts:
                 for file in artefact.files:
                     (workspace / file.name).replace(out / file.name)
     if request.training is not None:
         write_log(out / log_path(Path(f"{model_name(model)}.keras")).name, request.training)
-    record(out, artefacts)
+    refused = tuple(
+        Refusal(
+            file=artefact_stem(model, request) + backend_named(name).SUFFIX,
+            backend=name,
+            reason=str(error),
+        )
+        for name, error in refusals.items()
+    )
+    record(out, artefacts, refused)
+    for refusal in refused:
+        on_refusal(refusal)
     return tuple(artefacts)
 
 

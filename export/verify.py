@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from edgernn.devices import open_device
 from edgernn.devices.runners import Failed, Outputs, Skipped, run_cases
 from edgernn.errors import VerificationError
 from edgernn.export.cases import Case, example_cases, make_cases
+from edgernn.export.integer_bits import same_integers
 from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
 from edgernn.scheme import Scheme
@@ -174,6 +175,7 @@ class Check:
     original: Graph
     written: Graph
     examples: Examples | None
+    exact: Graph | None = None  # what the artefact computes bit for bit, if it does
 
 
 def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
@@ -181,6 +183,7 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
 
     float32 and float16 must compute what the written graph means, up to rounding.  Integer schemes
     quantize activations each in its own way: they must stay near the float model on the mean.
+    Where a back end computes the integers of docs/integer-arithmetic.md, it must give their bits.
     The artefact runs in a child process, so that a crash of its runtime is an error like another.
     Raises VerificationError when the artefact fails or its error is over the tolerance.
     """
@@ -200,7 +203,11 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
             )
         case Outputs():
             judge = near_on_average if integer else same_up_to_rounding
-            return judge(artefact.name, cases, ran.cases, expected)
+            verification = judge(artefact.name, cases, ran.cases, expected)
+            if check.exact is None:
+                return verification
+            found = same_integers(artefact.name, check.exact, cases, ran.cases)
+            return replace(verification, integers=found)
         case _:
             assert_never(ran)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from edgernn.graph import CalibrationMethod
 from edgernn.scheme import Scheme
 
 if TYPE_CHECKING:
+    from edgernn.artefact import Refusal
     from edgernn.tasks.training_log import TrainingLog
 
 
@@ -27,9 +29,7 @@ if TYPE_CHECKING:
     "--to",
     "backends",
     type=BackendList(),
-    default=",".join(BACKENDS),
-    show_default=True,
-    help="Formats to write.",
+    help=f"Formats to write ({', '.join(BACKENDS)}); without it all that can express the model.",
 )
 @click.option(
     "--scheme",
@@ -107,7 +107,7 @@ if TYPE_CHECKING:
 def command(
     model: Path,
     out: Path,
-    backends: tuple[str, ...],
+    backends: tuple[str, ...] | None,
     schemes: tuple[str, ...],
     calibrate: str | None,
     method: str,
@@ -121,10 +121,10 @@ def command(
     as_json: bool,
     **formats: str | None,
 ) -> None:
-    """Turn MODEL (.keras or .h5) into ONNX and TFLite, each checked against the original.
+    """Turn MODEL (.keras or .h5) into ONNX, TFLite and native, each checked against the original.
 
     \b
-    edgernn export gru.keras -o out/        writes out/gru.onnx, out/gru.tflite, out/model.json
+    edgernn export gru.keras -o out/        writes out/gru.onnx, .tflite, .ernn and model.json
     edgernn export old.h5 --to onnx --scheme float16 -o out/
     edgernn export gru.keras --scheme int8 --calibrate digits:calibration -o out/
 
@@ -168,16 +168,23 @@ def command(
         if max_drop_points is not None:
             progress("searching the layers to keep in float")
             request = rescued(original, request, samples, calibrate, max_drop_points)
-        artefacts = export_model(source, out, request, progress=progress)
+        refusals: list[Refusal] = []
+        artefacts = export_model(
+            source, out, request, progress=progress, on_refusal=refusals.append
+        )
         study = Study(accuracies=(), costs=None)
         if samples is not None or wants_int8:
             progress("comparing with the float model")
             study = studied(original, request, artefacts, out, samples)
     for warning in (*source.warnings, *calibrated.warnings):
         print_warning(warning)
+    for refusal in refusals:
+        print_warning(f"{refusal.file} is left out: {refusal.reason}")
     if as_json:
         entries = [artefact_as_json(artefact) for artefact in artefacts]
-        click.echo(json.dumps({"artefacts": entries, **study_as_json(study)}, indent=1))
+        refused = [asdict(refusal) for refusal in refusals]
+        document = {"artefacts": entries, "refused": refused, **study_as_json(study)}
+        click.echo(json.dumps(document, indent=1))
         return
     click.echo(exported_table(artefacts, out))
     for text in study_texts(study):

@@ -15,7 +15,7 @@ from edgernn.cli.terminal import print_warning
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(file: Path, as_json: bool) -> None:
-    """Tell what is in FILE: a Keras model (.keras, .h5) or an artefact (.onnx, .tflite).
+    """Tell what is in FILE: a Keras model (.keras, .h5) or an artefact (.onnx, .tflite, .ernn).
 
     Nothing in FILE is run.
     """

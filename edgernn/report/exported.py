@@ -29,10 +29,13 @@ def exported_table(artefacts: Sequence[Artefact], out: Path) -> str:
 def verification_text(verification: Verification) -> str:
     """'max error 2e-07 in 8 cases', or why there is none."""
     if verification.status is VerificationStatus.PASSED and verification.mean_error is not None:
-        same = ""
+        text = f"mean error {verification.mean_error:.2%}"
         if verification.agreement is not None:
-            same = f", same answer in {verification.agreement:.1%}"
-        return f"mean error {verification.mean_error:.2%}{same} of {verification.cases} cases"
+            text += f", same answer in {verification.agreement:.1%}"
+        text += f" of {verification.cases} cases"
+        if verification.integers:
+            text += ", integers as specified"
+        return text + (" bit for bit" if verification.integers == "bits" else "")
     if verification.status is VerificationStatus.PASSED:
         return f"max error {verification.max_error:.0e} in {verification.cases} cases"
     return f"{verification.status.value}: {verification.reason}"

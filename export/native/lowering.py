@@ -61,7 +61,8 @@ def lower(graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
     image = file_image(builder, graph, outputs, metadata)
     integer_layers = sum(op.kind in records.INTEGER_KINDS for op in builder.ops)
     details = {"format": str(records.VERSION), "integer_layers": str(integer_layers)}
-    return Lowered(content=records.file_bytes(image), details=details)
+    exact = graph if graph.quantization else None
+    return Lowered(content=records.file_bytes(image), details=details, exact=exact)
 
 
 def _lower_layer(builder: Builder, graph: Graph, layer: Layer, plan: LayerPlan | None) -> None:

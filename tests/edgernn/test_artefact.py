@@ -10,10 +10,12 @@ import pytest
 from edgernn.artefact import (
     Artefact,
     Port,
+    Refusal,
     Source,
     Verification,
     VerificationStatus,
     read_manifest,
+    read_refusals,
     record,
     stored_file,
 )
@@ -50,6 +52,15 @@ def test_another_export_into_the_folder_adds_and_the_same_file_replaces(tmp_path
     newer = replace(GRU, labels=())
     record(tmp_path, [newer])
     assert read_manifest(tmp_path) == (newer, lstm)
+
+
+def test_what_is_refused_now_is_no_artefact_any_longer_and_the_other_way_round(tmp_path):
+    refusal = Refusal(file=GRU.name, backend="onnx", reason="layer 'l' is new. Wait")
+    record(tmp_path, [GRU])
+    record(tmp_path, [], [refusal])
+    assert (read_manifest(tmp_path), read_refusals(tmp_path)) == ((), (refusal,))
+    record(tmp_path, [GRU])
+    assert (read_manifest(tmp_path), read_refusals(tmp_path)) == ((GRU,), ())
 
 
 def test_a_folder_without_manifest_holds_no_artefacts(tmp_path):

@@ -20,6 +20,20 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
     ),
     "onnx": (),
     "tflite": (),
+    "native": (
+        "*activation_softmax-*",  # of gates
+        "layer-softmax-over_time-*",
+        "layer-permute-free_time-*",
+        "layer-layer_normalization-two_axes-*",
+        "layer-batch_normalization-over_time-*",
+        "layer-prelu-*",  # a slope for each step
+        "merge-broadcast-*",
+        "time_distributed-*",  # sequences of sequences
+        "image_rows-*",
+        "dot-*",
+        "attention-*",
+        "seq2seq-*-attention-*",
+    ),
 }
 
 

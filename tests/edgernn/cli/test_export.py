@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 
 from edgernn import errors
-from edgernn.artefact import VerificationStatus, read_manifest
+from edgernn.artefact import VerificationStatus, read_manifest, read_refusals
 from edgernn.cli import INTERRUPTED
 from edgernn.devices.runners import Skipped
 from edgernn.export import pipeline, verify
@@ -34,7 +35,8 @@ def names(folder: Path) -> set[str]:
 def test_a_model_becomes_checked_artefacts_and_a_manifest(edgernn, tmp_path):
     ran = edgernn("export", SMALL, "-o", tmp_path / "out")
     assert ran.code == 0, ran.err
-    assert names(tmp_path / "out") == {"small_gru.onnx", "small_gru.tflite", "model.json"}
+    made = {f"small_gru.{suffix}" for suffix in ("onnx", "tflite", "ernn")}
+    assert names(tmp_path / "out") == {*made, "model.json"}
     for artefact in read_manifest(tmp_path / "out"):
         assert artefact.verification.status is VerificationStatus.PASSED
         assert artefact.verification.max_error is not None
@@ -55,15 +57,17 @@ def test_schemes_and_steps_of_one_model_lie_side_by_side(edgernn, tmp_path):
 
 def test_json_on_stdout_is_the_manifests_entries(edgernn, tmp_path):
     ran = edgernn("export", SMALL, "-o", tmp_path, "--json", "--labels", "a, b,c")
-    entries = json.loads(ran.out)["artefacts"]
-    assert [entry["backend"] for entry in entries] == ["onnx", "tflite"]
-    assert entries == json.loads((tmp_path / "model.json").read_text())["artefacts"]
+    told, written = json.loads(ran.out), json.loads((tmp_path / "model.json").read_text())
+    entries = told["artefacts"]
+    assert [entry["backend"] for entry in entries] == ["onnx", "tflite", "native"]
+    assert entries == written["artefacts"]
+    assert told["refused"] == written["refused"] == []
     assert entries[0]["labels"] == ["a", "b", "c"]
 
 
 def test_labels_and_the_sources_checksum_are_in_the_files(edgernn, tmp_path):
     edgernn("export", SMALL, "-o", tmp_path, "--labels", "a,b,c")
-    for suffix in ("onnx", "tflite"):
+    for suffix in ("onnx", "tflite", "ernn"):
         told = edgernn("inspect", tmp_path / f"small_gru.{suffix}", "--json")
         metadata = json.loads(told.out)["metadata"]
         assert json.loads(metadata["labels"]) == ["a", "b", "c"]
@@ -106,11 +110,56 @@ def test_a_model_that_cannot_be_read_is_one_line_an_exit_code_and_no_file(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_layer_that_cannot_be_expressed_is_named_with_its_place_and_a_remedy(edgernn, tmp_path):
-    ran = edgernn("export", GOLDEN / "gelu_gru.keras", "-o", tmp_path / "out", "--to", "onnx")
+def softmax_gates(path: Path) -> Path:
+    """The small model as a file whose gates go through softmax: all but the native runtime do."""
+    config = '"recurrent_activation": "sigmoid"'
+    with zipfile.ZipFile(SMALL) as given, zipfile.ZipFile(path, "w") as made:
+        for entry in given.namelist():
+            content = given.read(entry)
+            if entry == "config.json":
+                assert content.count(config.encode()) == 1
+                content = content.replace(
+                    config.encode(), config.replace("sigmoid", "softmax").encode()
+                )
+            made.writestr(entry, content)
+    return path
+
+
+def test_a_format_that_nobody_named_is_left_out_with_one_line_and_an_entry(edgernn, tmp_path):
+    model, out = softmax_gates(tmp_path / "odd.keras"), tmp_path / "out"
+    edgernn("export", SMALL, "-o", out)
+    ran = edgernn("export", model, "-o", out)
+    assert ran.code == 0
+    (warning,) = ran.err.splitlines()
+    assert "odd.ernn is left out: layer " in warning
+    assert "softmax" in warning
+    assert {"odd.onnx", "odd.tflite"} <= names(out)
+    assert "odd.ernn" not in names(out)
+    (refusal,) = read_refusals(out)
+    assert (refusal.file, refusal.backend) == ("odd.ernn", "native")
+    assert refusal.reason in warning
+    assert len(read_manifest(out)) == 5
+
+
+def test_a_layer_that_a_named_format_cannot_express_is_an_error_with_a_remedy(edgernn, tmp_path):
+    model = softmax_gates(tmp_path / "odd.keras")
+    ran = edgernn("export", model, "-o", tmp_path / "out", "--to", "onnx,native")
     assert ran.code == errors.UnsupportedLayer.code
-    assert "'odd_gru'" in ran.err
-    assert "gelu" in ran.err
+    assert "layer 'gru' (Gru, in the native runtime) has softmax" in ran.err
+    assert "Export it to ONNX or TFLite" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_no_format_can_express_is_an_error(edgernn, tmp_path, monkeypatch):
+    def lower(*_, **__):
+        raise errors.UnsupportedLayer(
+            layer="l", kind="K", where="here", reason="is new", remedy="Wait"
+        )
+
+    refusing = SimpleNamespace(NAME="x", SUFFIX=".x", SCHEMES=frozenset(), lower=lower)
+    monkeypatch.setattr(pipeline, "backend_named", lambda _name: refusing)
+    ran = edgernn("export", SMALL, "-o", tmp_path / "out")
+    assert ran.code == errors.UnsupportedLayer.code
     assert not (tmp_path / "out").exists()
 
 
@@ -164,7 +213,7 @@ class Interrupting:
 
 
 @pytest.mark.parametrize(
-    "phase", ["reading", "writing onnx", "checking onnx", "writing tflite", "checking tflite"]
+    "phase", ["reading", "writing onnx", "checking onnx", "writing native", "checking native"]
 )
 def test_ctrl_c_in_any_phase_leaves_nothing(edgernn, tmp_path, monkeypatch, phase):
     monkeypatch.setattr("edgernn.cli.export.progress_line", Interrupting(phase))
@@ -231,4 +280,4 @@ def test_a_folder_that_cannot_be_written_is_named(edgernn, tmp_path):
 def test_a_typo_in_a_format_lists_the_formats(edgernn, tmp_path):
     ran = edgernn("export", SMALL, "-o", tmp_path, "--to", "onnx,tflit")
     assert ran.code == 2
-    assert "'tflit' is not one of onnx, tflite" in ran.err
+    assert "'tflit' is not one of onnx, tflite, native" in ran.err
