@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -43,6 +44,12 @@ def main(folder: Path) -> None:
         model.export(folder / f"stock-{cell}.onnx", format="onnx", verbose=False)
         seconds[f"stock {cell}.onnx"] = time.perf_counter() - started
     print(json.dumps(seconds))
+
+
+def language_model(cell: str, path: Path) -> None:
+    """Writes the next-byte task's model, untrained: 42 MB as LSTM, 32 MB as GRU."""
+    command = ["edgernn", "train", "next-byte", "--cell", cell, "--epochs", "0", "-o", str(path)]
+    subprocess.run([sys.executable, "-m", *command], check=True, capture_output=True)
 
 
 def _classifier(keras: Any, cell: str, shape: tuple[int | None, ...]) -> Any:

@@ -67,8 +67,10 @@ def tflite_call(path: Path, x: np.ndarray) -> Callable[[], object]:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path), num_threads=1)
-    interpreter.allocate_tensors()
     index = interpreter.get_input_details()[0]["index"]
+    if tuple(interpreter.get_input_details()[0]["shape"]) != x.shape:
+        interpreter.resize_tensor_input(index, x.shape)
+    interpreter.allocate_tensors()
     output = interpreter.get_output_details()[0]["index"]
 
     def call() -> object:
