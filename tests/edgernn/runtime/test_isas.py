@@ -1,0 +1,130 @@
+"""One hash: the integer reference's bits on every processor that can be had here.
+
+204 models (random ones whose parameters go to their ends, and trained ones) run in C on this
+machine, on emulated ARM processors and in WebAssembly, whole and step by step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgernn.export.keras.file import read_model
+from edgernn.export.pipeline import float_graph
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.quantization.quantize import quantize
+from edgernn.graph import LINEAR, Dense, Graph
+from edgernn.scheme import Scheme
+from tests.edgernn.runtime.batches import Entry, differing, entry, packed_batch, read_results
+from tests.edgernn.runtime.models import random_integer_cell, random_integer_layer
+from tests.edgernn.runtime.toolchain import (
+    ARMV7,
+    C_TESTS,
+    CORTEX_A72,
+    CORTEX_A76,
+    HOST,
+    Machine,
+    build_wasm,
+    run,
+    tool,
+)
+from tests.edgernn.tasks.reference_data import splits_of
+from tests.golden import GOLDEN
+
+CELLS, LAYERS = 120, 80
+TRAINED = {
+    "digits_gru": "digits",
+    "digits_lstm": "digits",
+    "counter_lstm": "counter",
+    "vowels_gru": "japanese-vowels",
+}
+
+
+def trained(name: str, task: str) -> Entry:
+    """Up to the scores before softmax, whose exponential is not of integers."""
+    splits = splits_of(task)
+    graph = float_graph(read_model(GOLDEN / "trained" / f"{name}.keras").graph)
+    (source,) = graph.inputs
+    ranges = calibrate(graph, {source.name: splits.calibration.x})
+    quantized = without_softmax(quantize(graph, ranges, Scheme.INT8))
+    return entry(name, quantized, {source.name: splits.test.x[:8]})
+
+
+def without_softmax(graph: Graph) -> Graph:
+    *before, head = graph.layers
+    assert isinstance(head, Dense)
+    return replace(graph, layers=(*before, replace(head, activation=LINEAR)))
+
+
+@pytest.fixture(scope="module")
+def entries() -> list[Entry]:
+    cells = [entry(f"cell {seed}", *random_integer_cell(seed)) for seed in range(CELLS)]
+    layers = [entry(f"layer {seed}", *random_integer_layer(seed)) for seed in range(LAYERS)]
+    return [*cells, *layers, *(trained(*one) for one in TRAINED.items())]
+
+
+@pytest.fixture(scope="module")
+def batch(entries: list[Entry], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("batch") / "batch.bin"
+    path.write_bytes(packed_batch(entries))
+    return path
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str | None, Path]:
+    """Programs by what they were built for; filled as they are needed."""
+    return {None: tmp_path_factory.mktemp("programs") / "host"}
+
+
+MACHINES = {
+    HOST: ("portable",),  # and what else this processor has
+    CORTEX_A72: ("portable", "neon"),
+    CORTEX_A76: ("portable", "neon", "neondot"),
+    ARMV7: ("portable",),
+}
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
+def test_a_processor_gives_the_bits_of_the_reference(
+    machine: Machine, entries: list[Entry], batch: Path, programs: dict[str | None, Path]
+) -> None:
+    program = programs[None].with_name(machine.target or "host")
+    if not program.exists():
+        machine.build(program, C_TESTS / "batch.c", C_TESTS / "run_batch.c")
+    results = batch.with_name(f"{machine.name}.bin")
+    for mode in ("run", "step"):
+        isas = machine.run(program, batch, results, mode).split()
+        assert set(MACHINES[machine]) <= set(isas)
+        checksums = read_results(results)
+        assert len(checksums) == len(isas)
+        for isa, words in zip(isas, checksums, strict=True):
+            assert differing(entries, words) == [], f"{isa} on {machine.name}, {mode}"
+
+
+@pytest.mark.parametrize("flags", [(), ("-msimd128",)], ids=["scalar", "simd128"])
+def test_webassembly_gives_the_bits_of_the_reference(
+    flags: tuple[str, ...], entries: list[Entry], batch: Path, tmp_path: Path
+) -> None:
+    module = build_wasm(
+        tmp_path / "batch.wasm", C_TESTS / "batch.c", C_TESTS / "batch_wasm.c", flags=flags
+    )
+    results = tmp_path / "results.bin"
+    for mode in ("run", "step"):
+        run([tool("node"), C_TESTS / "run_batch.mjs", module, batch, results, mode])
+        for words in read_results(results):
+            assert differing(entries, words) == []
+
+
+def test_the_comparison_finds_one_wrong_bit(entries: list[Entry]) -> None:
+    words = [word for one in entries for word in one.expected]
+    assert differing(entries, words) == []
+    words[-1] ^= 1
+    assert differing(entries, words) == [entries[-1].name]
+
+
+def test_the_models_are_many_and_different(entries: list[Entry]) -> None:
+    assert len(entries) == CELLS + LAYERS + len(TRAINED) > 200
+    assert len({one.content for one in entries}) == len(entries)
+    assert len({one.expected for one in entries}) == len(entries)

@@ -1,0 +1,118 @@
+"""Compilers, emulators and checkers for the tests of the C library.
+
+A test whose tool is not installed is skipped, with what to install; where CI is set it fails: there
+a tool that is missing would go unnoticed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+TOP: Final = Path(__file__).parents[3]
+LIBRARY: Final = TOP / "edgernn" / "runtime" / "c"
+RUNNER: Final = TOP / "edgernn" / "runtime" / "runner"
+C_TESTS: Final = TOP / "tests" / "c"
+SOURCES: Final = tuple(sorted(LIBRARY.glob("*.c")))
+
+# As build_ernn.py: the integer arithmetic and float results that the documentation promises.
+DEFINED: Final = ("-std=c99", "-ffp-contract=off")
+
+# Debian's package for each tool that .ci/system installs.
+_PACKAGES: Final = {
+    "gcc": "gcc",
+    "clang": "clang",
+    "ld.lld": "lld",
+    "wasm-ld": "lld",
+    "clang-tidy": "clang-tidy",
+    "qemu-aarch64": "qemu-user",
+    "qemu-arm": "qemu-user",
+    "node": "nodejs",
+    "nm": "binutils",
+    "size": "binutils",
+}
+
+
+def tool(name: str) -> str:
+    """The path of a program; without it the test is skipped, or fails where CI is set."""
+    found = shutil.which(name)
+    if found is None:
+        reason = f"{name} is not installed (Debian: apt-get install {_PACKAGES[name]})"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def run(command: Sequence[str | Path], **more: str) -> str:
+    """Standard output of a command that must succeed; `more`: environment variables."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **more},
+        timeout=600,
+    )
+    assert done.returncode == 0, f"{command[0]} gave {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A processor that programs are built for, and what runs them."""
+
+    name: str
+    target: str | None = None  # clang's; None: this machine, with its C library
+    flags: tuple[str, ...] = ()
+    emulator: tuple[str, ...] = ()
+
+    def build(self, out: Path, *sources: Path, flags: Sequence[str] = ("-O2",)) -> Path:
+        """A program of the library and `sources`; libc-free where there is a target."""
+        include = ("-I", str(LIBRARY), "-I", str(C_TESTS))
+        common = (*DEFINED, *flags, *self.flags, *include, *map(str, (*SOURCES, *sources)))
+        if self.target is None:
+            run([tool("gcc"), *common, "-D_GNU_SOURCE", "-o", out])
+            return out
+        tool("ld.lld")
+        free = ("-ffreestanding", "-nostdlib", "-static", "-fuse-ld=lld", "-fno-stack-protector")
+        target = f"--target={self.target}"
+        hwcap = "-DERNN_HWCAP=system_hwcap"
+        run([tool("clang"), target, *free, hwcap, "-fomit-frame-pointer", *common, "-o", out])
+        return out
+
+    def run(self, program: Path, *arguments: str | Path) -> str:
+        emulator = [tool(self.emulator[0]), *self.emulator[1:]] if self.emulator else []
+        return run([*emulator, program, *arguments])
+
+
+HOST: Final = Machine(name="host")
+_ARM64: Final = "aarch64-linux-gnu"
+CORTEX_A72: Final = Machine(
+    name="cortex-a72", target=_ARM64, emulator=("qemu-aarch64", "-cpu", "cortex-a72")
+)
+CORTEX_A76: Final = Machine(
+    name="cortex-a76", target=_ARM64, emulator=("qemu-aarch64", "-cpu", "cortex-a76")
+)
+ARMV7: Final = Machine(
+    name="armv7",
+    target="armv7a-linux-gnueabihf",
+    flags=("-mfpu=neon",),
+    emulator=("qemu-arm", "-cpu", "cortex-a7"),
+)
+
+
+def build_wasm(out: Path, *sources: Path, flags: Sequence[str]) -> Path:
+    """A WebAssembly module of the library and `sources` without a C library."""
+    tool("wasm-ld")
+    link = ("-nostdlib", "-Wl,--no-entry", "-Wl,--strip-all")
+    common = ("--target=wasm32", "-O2", "-mbulk-memory", "-ffreestanding", *DEFINED, *flags)
+    include = ("-I", str(LIBRARY), "-I", str(C_TESTS))
+    run([tool("clang"), *common, *link, *include, *SOURCES, *sources, "-o", out])
+    return out
