@@ -76,6 +76,10 @@ class DeviceError(EdgernnError):
     code = 10
 
 
+class ConnectionLost(DeviceError):
+    """The connection to the target was cut while something ran there.  Worth another try."""
+
+
 class CalibrationError(EdgernnError):
     """Quantization lacks calibration data, or they do not fit."""
 

