@@ -23,6 +23,8 @@ OP_INPUTS: Final = 6
 OP_OUTPUTS: Final = 3
 OP_ARGUMENTS: Final = 20
 HEADER_BYTES: Final = 128
+#: Magic, version, size and checksum; the checksum is of all that follows.
+PREFIX_BYTES: Final = 16
 INT32_MAX: Final = 0x7FFFFFFF
 
 
@@ -222,8 +224,10 @@ def file_bytes(image: FileImage) -> bytes:
         )
     constant_offset = body.append(constants, 4)
     content = body.content
-    checked = struct.pack(
+    struct.pack_into(
         "<13I60x",
+        content,
+        PREFIX_BYTES,
         image.features,
         len(image.edges),
         edge_offset,
@@ -238,9 +242,9 @@ def file_bytes(image: FileImage) -> bytes:
         text_offset,
         image.slots,
     )
-    checked += bytes(content[HEADER_BYTES:])
-    sizes = struct.pack("<II", VERSION, len(content))
-    return MAGIC + sizes + struct.pack("<I", zlib.crc32(checked)) + checked
+    checksum = zlib.crc32(memoryview(content)[PREFIX_BYTES:])
+    struct.pack_into("<4sIII", content, 0, MAGIC, VERSION, len(content), checksum)
+    return bytes(content)
 
 
 class _Body:
