@@ -7,55 +7,23 @@ the mask: most are never read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
-
-import numpy as np
+from typing import Any, Final
 
 from edgernn.export.keras.call import Call, Tensor
-from edgernn.export.keras.masks import combined, feature_mask, joined, token_mask
+from edgernn.export.keras.masks import always, combined, feature_mask, joined, token_mask
+from edgernn.export.keras.symbolic import (
+    AllValid,
+    Joined,
+    Spread,
+    Translate,
+    Unequal,
+    Unknown,
+    Value,
+    constant,
+    two_arguments,
+    unknown,
+)
 from edgernn.graph import DType, MergeKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unequal:
-    """input != value, element by element: a mask, or half of one."""
-
-    edge: str
-    value: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """A mask repeated along a new last axis; mask None: `everywhere`, at each element."""
-
-    mask: Tensor | Unequal | None
-    everywhere: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
-    """Spread masks joined along `axis`, before the last axis is reduced away."""
-
-    parts: tuple[Spread, ...]
-    axis: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
-    """The result of an operation without a translation."""
-
-    operation: str
-    layer: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllValid:
-    """A mask that holds everywhere."""
-
-
-Value: TypeAlias = Tensor | Unequal | Spread | Joined | Unknown | AllValid
 
 
 def as_mask(call: Call, value: Any) -> str | None:
@@ -75,47 +43,23 @@ def as_mask(call: Call, value: Any) -> str | None:
             )
 
 
-def constant(value: Any) -> Any:
-    """A number or array as float32 [1 or more axes]; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.ndarray):
-        return None
-    array = np.atleast_1d(np.asarray(value, np.float32))
-    return array if np.isfinite(array).all() else None
-
-
-def two_arguments(call: Call, args: list[Any]) -> tuple[Any, Any]:
-    if len(args) != 2:
-        raise call.layer.damaged(f"has {len(args)} arguments instead of two")
-    return args[0], args[1]
-
-
 def _unequal(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
     left, right = two_arguments(call, args)
     value = constant(right)
     if not isinstance(left, Tensor) or value is None or value.size != 1:
-        return Unknown(operation="NotEqual", layer=call.layer.name)
+        return unknown(call)
     return Unequal(edge=left.edge, value=float(value[0]))
 
 
-def spread(call: Call, value: Any, axis: Any) -> Value | None:
-    """ExpandDims of a mask; None where `value` is no mask."""
-    is_mask = isinstance(value, Unequal) or (
-        isinstance(value, Tensor) and call.builder.dtype(value.edge) is DType.BOOL
-    )
-    if not is_mask:
-        return None
-    last = axis in (-1, call.builder.rank(value.edge))
-    return Spread(mask=value) if last else Unknown(operation="ExpandDims", layer=call.layer.name)
-
-
-def _like(everywhere: bool) -> _Translate:
-    def translate(_call: Call, _args: list[Any], _: dict[str, Any]) -> Value:
-        return Spread(mask=None, everywhere=everywhere)
+def _like(everywhere: bool) -> Translate:
+    def translate(_call: Call, args: list[Any], _: dict[str, Any]) -> Value:
+        like = args[0] if args and isinstance(args[0], Tensor) else None
+        return Spread(mask=None, everywhere=everywhere, like=like)
 
     return translate
 
 
-def _logical(kind: MergeKind) -> _Translate:
+def _logical(kind: MergeKind) -> Translate:
     def translate(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
         left, right = two_arguments(call, args)
         match left, right:
@@ -125,45 +69,49 @@ def _logical(kind: MergeKind) -> _Translate:
                 masks = [as_mask(call, left), as_mask(call, right)]
                 return Tensor(edge=combined(call, kind, [mask for mask in masks if mask]))
             case _:
-                return Unknown(operation=call.layer.kind, layer=call.layer.name)
+                return unknown(call)
 
     return translate
 
 
-def _reduced(kind: MergeKind) -> _Translate:
+def _unspread(call: Call, part: Spread) -> str | None:
+    if part.mask is None and part.everywhere and part.like is not None:
+        return always(call, part.like.edge)
+    return as_mask(call, part.mask)
+
+
+def _reduced(kind: MergeKind) -> Translate:
     """Any or All over the last axis."""
 
     def translate(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
         axis = options.get("axis")
         axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
-        unknown = Unknown(operation=call.layer.kind, layer=call.layer.name)
+        unclear = unknown(call)
         if options.get("keepdims"):
-            return unknown
+            return unclear
         match args[0]:
             case Unequal(edge=edge, value=value) if kind is MergeKind.OR:
                 if axis not in (-1, call.builder.rank(edge) - 1) or call.builder.rank(edge) != 3:
-                    return unknown
+                    return unclear
                 return Tensor(edge=feature_mask(call, edge, value))
             case Joined(parts=parts, axis=joined_axis) if axis in (-1, 2):
                 along_features = joined_axis in (-1, 2)
                 if along_features and kind is MergeKind.OR and any(p.everywhere for p in parts):
                     return AllValid()
-                known = [as_mask(call, part.mask) for part in parts]
+                known = [_unspread(call, part) for part in parts]
                 masks = [mask for mask in known if mask is not None]
                 if len(masks) != len(parts):
-                    return unknown
+                    return unclear
                 if along_features:
                     return Tensor(edge=combined(call, kind, masks))
-                return Tensor(edge=joined(call, masks)) if joined_axis == 1 else unknown
+                return Tensor(edge=joined(call, masks)) if joined_axis == 1 else unclear
             case _:
-                return unknown
+                return unclear
 
     return translate
 
 
-_Translate: TypeAlias = Callable[[Call, list[Any], dict[str, Any]], Value]
-
-MASK_OPERATIONS: Final[dict[str, _Translate]] = {
+MASK_OPERATIONS: Final[dict[str, Translate]] = {
     "NotEqual": _unequal,
     "Any": _reduced(MergeKind.OR),
     "All": _reduced(MergeKind.AND),

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from edgernn.export.keras.call import UNREADABLE_MASK, Call
 from edgernn.graph import (
+    Affine,
     AnyNotEqual,
     ApplyMask,
     Concatenate,
@@ -38,6 +41,14 @@ def feature_mask(call: Call, edge: str, value: float) -> str:
     name = call.aside("mask")
     layer = AnyNotEqual(name=name, input=edge, output=name, value=value)
     return _computed_once(call, layer, ("any_not_equal", edge, repr(value)))
+
+
+def always(call: Call, edge: str) -> str:
+    """A mask that holds at every step of `edge` [B, T, F]."""
+    ones = call.aside("ones")
+    zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
+    layer = Affine(name=ones, input=edge, output=ones, scale=zero, offset=one)
+    return feature_mask(call, _computed_once(call, layer, ("ones", edge)), 0.0)
 
 
 def token_mask(call: Call, edge: str, value: int = 0) -> str:
@@ -143,4 +154,7 @@ def _concatenated(call: Call) -> str | None:
         if call.keras.merges_masks_by_or:
             return combined(call, MergeKind.OR, known) if every else None  # None: all are valid
         return combined(call, MergeKind.AND, known)
-    return joined(call, known) if every and axis == 1 else UNREADABLE_MASK
+    if axis != 1 or rank != 3:
+        return UNREADABLE_MASK
+    pairs = zip(call.previous, call.inputs, strict=True)
+    return joined(call, [mask or always(call, tensor.edge) for mask, tensor in pairs])

@@ -11,10 +11,11 @@ from edgernn.errors import ModelFileError
 from edgernn.export.keras.builder import GraphBuilder
 from edgernn.export.keras.call import Call, LayerWeights, Tensor
 from edgernn.export.keras.config import LayerConfig
-from edgernn.export.keras.mask_operations import Unknown, as_mask
+from edgernn.export.keras.mask_operations import as_mask
 from edgernn.export.keras.masks import result_masks
 from edgernn.export.keras.nodes import RESAVE, CallConfig, TensorRef, references
 from edgernn.export.keras.operations import operation
+from edgernn.export.keras.symbolic import Unknown
 from edgernn.export.keras.translations import TRANSLATIONS, is_operation
 from edgernn.export.keras.version import KerasVersion
 from edgernn.graph import FloatArray
@@ -79,11 +80,11 @@ class Trace:
     def _tensors(self, layer: LayerConfig, values: Sequence[Any]) -> list[Tensor]:
         """Results that must be tensors.  Raises UnsupportedLayer for an unknown operation's."""
         for value in values:
+            if isinstance(value, Unknown):
+                raise value.refusal()
             if not isinstance(value, Tensor):
-                kind = value.operation if isinstance(value, Unknown) else layer.kind
                 raise layer.unsupported(
-                    f"uses the operation {kind}, which edgernn does not know",
-                    "Use a Keras layer that does the same",
+                    "takes a mask for numbers", "Use the mask through layers only"
                 )
         return list(values)
 
@@ -93,7 +94,8 @@ class Trace:
         name = self._builder.unique(wanted)
         if is_operation(layer):
             call = self._prepared(layer, name, (), {})
-            return [operation(call, args, dict(kwargs))]
+            results = operation(call, args, dict(kwargs))
+            return results if isinstance(results, list) else [results]
         if not args:
             raise layer.damaged("is called without an input")
         inputs = self._tensors(layer, list(_flat(args[0])))

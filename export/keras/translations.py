@@ -75,7 +75,8 @@ def _refuse_options(layer: LayerConfig) -> None:
             raise layer.unsupported("uses batch renormalization", "Train it without renorm")
         case "LayerNormalization" if layer.flag("rms_scaling"):
             raise layer.unsupported(
-                "has rms_scaling=True", "Use RMSNormalization, which says what it computes"
+                "has rms_scaling=True, which Keras itself calls a mistake in its arithmetic",
+                "Train it with RMSNormalization instead, as Keras advises",
             )
         case "Attention" if layer.text("score_mode", default="dot") != "dot":
             raise layer.unsupported("scores by concatenation", "Use score_mode='dot'")

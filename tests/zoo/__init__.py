@@ -8,11 +8,29 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.zoo import bidirectional, elementwise, recurrent, stacks, structure, windows
+from tests.zoo import (
+    bidirectional,
+    elementwise,
+    merging,
+    operations,
+    recurrent,
+    stacks,
+    structure,
+    windows,
+)
 from tests.zoo.case import Case
 
 CASES: Final[tuple[Case, ...]] = tuple(
     case
-    for module in (recurrent, bidirectional, stacks, windows, elementwise, structure)
+    for module in (
+        recurrent,
+        bidirectional,
+        stacks,
+        windows,
+        elementwise,
+        merging,
+        structure,
+        operations,
+    )
     for case in module.cases()
 )

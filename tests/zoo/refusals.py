@@ -33,6 +33,12 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "dot-*",
         "attention-*",
         "seq2seq-*-attention-*",
+        "function-attention_pool-*",  # softmax over time
+        "*-softmax_over_time-*",
+        "tensorflow-softmax-*",
+        "*-matmul*",
+        "*-expand_and_squeeze-*",  # four axes for a while
+        "tensorflow-expand_dims-*",
     ),
 }
 

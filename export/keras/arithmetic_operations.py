@@ -1,0 +1,288 @@
+"""Operations on numbers: `x * 0.5 + y`, `keras.ops.clip`, sums and means, matrix products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from edgernn.export.keras.activations import named_activation
+from edgernn.export.keras.call import Call, Tensor
+from edgernn.export.keras.symbolic import (
+    Translate,
+    Value,
+    constant,
+    single_axis,
+    two_arguments,
+    unknown,
+)
+from edgernn.graph import (
+    LINEAR,
+    RELU,
+    Activate,
+    Activation,
+    ActivationKind,
+    Affine,
+    AnyArray,
+    Dense,
+    Dot,
+    GlobalPool1D,
+    Merge,
+    MergeKind,
+    PoolKind,
+    Slice,
+)
+
+_ONE: Final = np.ones(1, np.float32)
+_ZERO: Final = np.zeros(1, np.float32)
+
+
+def tensor_of(call: Call, value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    raise call.layer.unsupported(
+        "computes with something that is not a tensor of numbers", "Use layers instead"
+    )
+
+
+def _affine(call: Call, value: Any, scale: AnyArray, offset: AnyArray) -> Tensor:
+    return _scaled(call, tensor_of(call, value).edge, scale, offset, call.name)
+
+
+def _scaled(call: Call, edge: str, scale: AnyArray, offset: AnyArray, name: str) -> Tensor:
+    call.add(Affine(
+        name=name, input=edge, output=name,
+        scale=np.asarray(scale, np.float32), offset=np.asarray(offset, np.float32),
+    ))  # fmt: skip
+    return Tensor(edge=name)
+
+
+def _activated(call: Call, edge: str, function: Activation, name: str) -> Tensor:
+    call.add(Activate(name=name, input=edge, output=name, activation=function))
+    return Tensor(edge=name)
+
+
+def _arithmetic(kind: MergeKind) -> Translate:
+    def translate(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
+        left, right = two_arguments(call, args)
+        match constant(left), constant(right):
+            case (None, None):
+                pair = (tensor_of(call, left).edge, tensor_of(call, right).edge)
+                call.add(Merge(name=call.name, inputs=pair, output=call.name, kind=kind))
+                return Tensor(edge=call.name)
+            case (None, array):
+                return _with_constant(call, kind, left, array)
+            case (array, None) if kind is MergeKind.SUBTRACT:
+                return _affine(call, right, -_ONE, array)
+            case (array, None):
+                return _with_constant(call, kind, right, array)
+            case _:
+                return unknown(call)
+
+    return translate
+
+
+def _with_constant(call: Call, kind: MergeKind, value: Any, array: AnyArray) -> Value:
+    match kind:
+        case MergeKind.ADD:
+            return _affine(call, value, _ONE, array)
+        case MergeKind.SUBTRACT:
+            return _affine(call, value, _ONE, -array)
+        case MergeKind.MULTIPLY:
+            return _affine(call, value, array, _ZERO)
+        case MergeKind.MAXIMUM:  # c + relu(x - c)
+            return _rectified(call, value, _ONE, array)
+        case MergeKind.MINIMUM:  # c - relu(c - x)
+            return _rectified(call, value, -_ONE, array)
+        case _:
+            return unknown(call)
+
+
+def _rectified(call: Call, value: Any, sign: AnyArray, bound: AnyArray) -> Value:
+    """bound + sign * relu(sign * (x - bound))."""
+    edge = tensor_of(call, value).edge
+    beyond = _scaled(call, edge, sign, -sign * bound, call.aside("beyond")).edge
+    kept = _activated(call, beyond, RELU, call.aside("kept")).edge
+    return _scaled(call, kept, sign, bound, call.name)
+
+
+def _clip(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
+    """low + min(relu(x - low), high - low)."""
+    bounds = [options.get(name) for name in ("x_min", "x_max")]
+    low, high = (constant(bound) for bound in [*args[1:3], *bounds][:2])
+    if low is None or high is None or low.size != 1 or high.size != 1 or not low < high:
+        return unknown(call)
+    edge = tensor_of(call, args[0]).edge
+    span = Activation(kind=ActivationKind.RELU, max_value=float(high[0] - low[0]))
+    above = _scaled(call, edge, _ONE, -low, call.aside("above")).edge
+    kept = _activated(call, above, span, call.aside("kept")).edge
+    return _scaled(call, kept, _ONE, low, call.name)
+
+
+def _divide(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
+    left, right = two_arguments(call, args)
+    divisor = constant(right)
+    if divisor is None or not divisor.all():
+        return unknown(call, f"{call.layer.kind} by a tensor")
+    return _affine(call, left, 1.0 / divisor.astype(np.float64), _ZERO)
+
+
+def _negative(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
+    return _affine(call, args[0], -_ONE, _ZERO)
+
+
+def _square(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
+    edge = tensor_of(call, args[0]).edge
+    call.add(Merge(
+        name=call.name, inputs=(edge, edge), output=call.name, kind=MergeKind.MULTIPLY
+    ))  # fmt: skip
+    return Tensor(edge=call.name)
+
+
+def _power(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
+    base, exponent = two_arguments(call, args)
+    array = constant(exponent)
+    if array is None or array.size != 1 or array[0] != 2:
+        return unknown(call, "Power other than 2")
+    return _square(call, [base], options)
+
+
+def _absolute(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
+    edge = tensor_of(call, args[0]).edge
+    negative = _scaled(call, edge, -_ONE, _ZERO, call.aside("negative")).edge
+    call.add(Merge(
+        name=call.name, inputs=(edge, negative), output=call.name, kind=MergeKind.MAXIMUM
+    ))  # fmt: skip
+    return Tensor(edge=call.name)
+
+
+def _activation(name: str) -> Translate:
+    def translate(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
+        tensor = tensor_of(call, args[0])
+        function = named_activation(call.layer, call.keras, name)
+        if function == LINEAR:
+            return tensor
+        axis = options.get("axis")
+        if axis is not None and function.kind in _OVER_AXIS:
+            rank = call.builder.rank(tensor.edge)
+            if type(axis) is not int or not axis % rank > 0:
+                return unknown(call, f"{name} over axis {axis}")
+            function = Activation(kind=function.kind, axis=axis)
+        return _activated(call, tensor.edge, function, call.name)
+
+    return translate
+
+
+_OVER_AXIS: Final = (ActivationKind.SOFTMAX, ActivationKind.LOG_SOFTMAX)
+
+
+def _gelu(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
+    # keras.ops.gelu approximates unless told otherwise, tf.nn.gelu the other way round.
+    approximate = options.get("approximate", call.keras.major >= 3)
+    kind = ActivationKind.GELU_TANH if approximate else ActivationKind.GELU
+    return _activated(call, tensor_of(call, args[0]).edge, Activation(kind=kind), call.name)
+
+
+def _leaky_relu(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
+    # keras.ops calls it negative_slope, tf.nn.leaky_relu alpha; both leave out their 0.2.
+    slope = constant(options.get("negative_slope", options.get("alpha", 0.2)))
+    if slope is None or slope.size != 1:
+        return unknown(call)
+    function = Activation(kind=ActivationKind.RELU, alpha=float(slope[0]))
+    return _activated(call, tensor_of(call, args[0]).edge, function, call.name)
+
+
+def _over_an_axis(name: str, over_time: Callable[[Call, str, bool], Value]) -> Translate:
+    """Mean, Sum or Max: over time, or (of what is linear) over the features."""
+
+    def translate(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
+        edge = tensor_of(call, args[0]).edge
+        axis, rank = single_axis(options.get("axis")), call.builder.rank(edge)
+        keepdims = bool(options.get("keepdims"))
+        if type(axis) is int and axis in (1, 1 - rank) and rank == 3:
+            return over_time(call, edge, keepdims)
+        if type(axis) is int and axis in (-1, rank - 1) and name != "Max":
+            return _over_features(call, edge, keepdims=keepdims, mean=name == "Mean")
+        return unknown(call, f"{name} over axis {axis} of {rank}")
+
+    return translate
+
+
+def _pooled(kind: PoolKind) -> Callable[[Call, str, bool], Value]:
+    def over_time(call: Call, edge: str, keepdims: bool) -> Value:
+        call.add(GlobalPool1D(
+            name=call.name, input=edge, output=call.name, kind=kind, keepdims=keepdims
+        ))  # fmt: skip
+        return Tensor(edge=call.name)
+
+    return over_time
+
+
+def _sum_over_time(call: Call, edge: str, keepdims: bool) -> Value:
+    steps = call.builder.shape(edge)[1]
+    if steps is None:
+        return unknown(call, "Sum over a time that is not fixed")
+    mean = call.aside("mean")
+    call.add(GlobalPool1D(
+        name=mean, input=edge, output=mean, kind=PoolKind.AVERAGE, keepdims=keepdims
+    ))  # fmt: skip
+    return _scaled(call, mean, steps * _ONE, _ZERO, call.name)
+
+
+def _over_features(call: Call, edge: str, *, keepdims: bool, mean: bool) -> Value:
+    features = call.builder.shape(edge)[-1]
+    if features is None:
+        return unknown(call)
+    kernel = np.full((features, 1), 1.0 / features if mean else 1.0, np.float32)
+    name = call.name if keepdims else call.aside("kept")
+    call.add(Dense(name=name, input=edge, output=name, kernel=kernel, bias=None))
+    if not keepdims:
+        axis = call.builder.rank(edge) - 1
+        call.add(Slice(
+            name=call.name, input=name, output=call.name, axis=axis, stop=1, squeeze=True
+        ))  # fmt: skip
+    return Tensor(edge=call.name)
+
+
+def _matmul(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
+    left, right = (tensor_of(call, value).edge for value in two_arguments(call, args))
+    if (call.builder.rank(left), call.builder.rank(right)) != (3, 3):
+        return unknown(call, "Matmul of tensors that do not both have three axes")
+    if options.get("adjoint_a") or options.get("adjoint_b"):
+        return unknown(call)
+    call.add(Dot(
+        name=call.name, left=left, right=right, output=call.name,
+        left_axis=1 if options.get("transpose_a") else 2,
+        right_axis=2 if options.get("transpose_b") else 1,
+    ))  # fmt: skip
+    return Tensor(edge=call.name)
+
+
+_NAMED_ACTIVATIONS: Final = {
+    "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softmax": "softmax",
+    "LogSoftmax": "log_softmax", "Softplus": "softplus", "Softsign": "softsign", "Silu": "silu",
+    "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "Selu": "selu", "Exp": "exponential",
+}  # fmt: skip
+
+ARITHMETIC: Final[dict[str, Translate]] = {
+    "Add": _arithmetic(MergeKind.ADD),
+    "Subtract": _arithmetic(MergeKind.SUBTRACT),
+    "Multiply": _arithmetic(MergeKind.MULTIPLY),
+    "Maximum": _arithmetic(MergeKind.MAXIMUM),
+    "Minimum": _arithmetic(MergeKind.MINIMUM),
+    "Divide": _divide,
+    "TrueDivide": _divide,
+    "Negative": _negative,
+    "Square": _square,
+    "Power": _power,
+    "Absolute": _absolute,
+    "Clip": _clip,
+    "Matmul": _matmul,
+    "Mean": _over_an_axis("Mean", _pooled(PoolKind.AVERAGE)),
+    "Max": _over_an_axis("Max", _pooled(PoolKind.MAX)),
+    "Sum": _over_an_axis("Sum", _sum_over_time),
+    "Gelu": _gelu,
+    "LeakyRelu": _leaky_relu,
+    **{kind: _activation(name) for kind, name in _NAMED_ACTIVATIONS.items()},
+}

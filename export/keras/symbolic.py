@@ -1,0 +1,99 @@
+"""What the operations in a config work on: tensors, masks in the making, and what is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from edgernn.errors import UnsupportedLayer
+from edgernn.export.keras.call import Call, Tensor
+from edgernn.export.keras.config import LayerConfig
+from edgernn.graph import DType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unequal:
+    """input != value, element by element: a mask, or half of one."""
+
+    edge: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """A mask repeated along a new last axis; mask None: `everywhere`, at each element of `like`."""
+
+    mask: Tensor | Unequal | None
+    everywhere: bool = False
+    like: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """Spread masks joined along `axis`, before the last axis is reduced away."""
+
+    parts: tuple[Spread, ...]
+    axis: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """The result of an operation without a translation, or of what is computed from one."""
+
+    operation: str
+    layer: LayerConfig
+
+    def refusal(self) -> UnsupportedLayer:
+        return self.layer.unsupported(
+            f"uses the operation {self.operation}, which edgernn does not know",
+            "Use a Keras layer that does the same",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllValid:
+    """A mask that holds everywhere."""
+
+
+Value: TypeAlias = Tensor | Unequal | Spread | Joined | Unknown | AllValid
+
+#: Makes Values of an operation's arguments (Values, numbers, lists) and options.
+Translate: TypeAlias = Callable[[Call, list[Any], dict[str, Any]], Value | list[Value]]
+
+
+def unknown(call: Call, operation: str | None = None) -> Unknown:
+    """`operation`: what exactly, where it is not the whole of the operation."""
+    return Unknown(operation=operation or call.layer.kind, layer=call.layer)
+
+
+def single_axis(value: Any) -> Any:
+    """1 for 1 and [1]."""
+    return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
+
+
+def constant(value: Any) -> Any:
+    """A number or array as float32 [1 or more axes]; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.ndarray):
+        return None
+    array = np.atleast_1d(np.asarray(value, np.float32))
+    return array if np.isfinite(array).all() else None
+
+
+def two_arguments(call: Call, args: list[Any]) -> tuple[Any, Any]:
+    if len(args) != 2:
+        raise call.layer.damaged(f"has {len(args)} arguments instead of two")
+    return args[0], args[1]
+
+
+def spread(call: Call, value: Any, axis: Any) -> Value | None:
+    """ExpandDims of a mask; None where `value` is no mask."""
+    is_mask = isinstance(value, Unequal) or (
+        isinstance(value, Tensor) and call.builder.dtype(value.edge) is DType.BOOL
+    )
+    if not is_mask:
+        return None
+    last = axis in (-1, call.builder.rank(value.edge))
+    return Spread(mask=value) if last else unknown(call)
