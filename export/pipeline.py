@@ -76,25 +76,13 @@ def export_model(
         for name in request.backends or BACKENDS:
             backend = backend_named(name)
             progress(f"writing {name}")
-            options = request.options.get(name, {})
             try:
-                lowered = backend.lower(graph, metadata=_metadata(model, request), **options)
+                artefact = _made(backend, original, graph, model, request, workspace, progress)
             except UnsupportedLayer as error:
                 if request.backends:
                     raise
                 refusals[name] = error
                 continue
-            written = lowered.graph or graph
-            artefact = _stored(lowered, backend, written, model, request, workspace)
-            if request.verify:
-                progress(f"checking {name}")
-                check = Check(
-                    original=original,
-                    written=written,
-                    examples=request.examples,
-                    exact=lowered.exact,
-                )
-                artefact = replace(artefact, verification=verified(artefact, check, workspace))
             artefacts.append(artefact)
         if not artefacts:
             raise next(iter(refusals.values()))
@@ -170,6 +158,29 @@ def _metadata(model: KerasModel, request: Request) -> dict[str, str]:
     if request.labels:
         metadata["labels"] = json.dumps(request.labels)
     return metadata
+
+
+def _made(
+    backend: Backend,
+    original: Graph,
+    graph: Graph,
+    model: KerasModel,
+    request: Request,
+    workspace: Path,
+    progress: Progress,
+) -> Artefact:
+    """Lowered, written to the workspace and checked; the file's bytes are not kept in memory."""
+    options = request.options.get(backend.NAME, {})
+    lowered = backend.lower(graph, metadata=_metadata(model, request), **options)
+    written = lowered.graph or graph
+    artefact = _stored(lowered, backend, written, model, request, workspace)
+    if not request.verify:
+        return artefact
+    progress(f"checking {backend.NAME}")
+    check = Check(
+        original=original, written=written, examples=request.examples, exact=lowered.exact
+    )
+    return replace(artefact, verification=verified(artefact, check, workspace))
 
 
 def _stored(

@@ -56,9 +56,14 @@ def lowered_model(graph: Graph, metadata: Mapping[str, str], options: Options) -
         outputs={name: moved[tensor.index] for name, tensor in outputs.items()},
         metadata=metadata,
     )
+    details = _details(live_model, options, fused)
+    # A model and its subgraphs know each other, so the weights would stay until Python looks for
+    # such cycles.
+    model.buffers.clear()
+    live_model.buffers.clear()
     return Lowered(
         content=content,
-        details=_details(live_model, options, fused),
+        details=details,
         graph=live if options.profile is not Profile.DEFAULT else None,
     )
 
