@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import prod
+from math import ceil, prod
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -40,6 +40,9 @@ FEWEST_STEPS: Final = 1000
 _BATCH_NUMBERS: Final = 2**24
 _MOST_ROWS: Final = 64
 
+# So many steps in a row show a state's range.
+_STREAM_STEPS: Final = 32
+
 # Beyond these a sigmoid or a tanh is flat to an 8-bit integer.
 _SIGMOID_CLIP: Final = 8.0
 _TANH_CLIP: Final = 4.0
@@ -54,7 +57,9 @@ def calibrate(
 ) -> Ranges:
     """Runs the float graph over `data` (one array for each input, samples first).
 
-    Inputs that are states may be left out: they are zeros, as at the start of a stream.
+    Inputs that are states may be left out.  They start as zeros; then the model is called again
+    with the states that it gave for the row before, since a stream goes on: a model of one step
+    would else be calibrated as if it never remembered anything.
 
     Works in batches, so that memory does not grow with the data.  Sixteen typical sequences give
     about the ranges of a hundred and more.
@@ -63,18 +68,25 @@ def calibrate(
     CalibrationError where they are too few or make the model itself give NaN or infinity.
     """
     free = _with_free_batch(graph)
+    carried = {state.input: state.output for state in graph.states if state.input not in data}
     arguments = checked_arguments(free, _with_zero_states(graph, data))
     _check_finite(graph, arguments)
     _check_enough(graph, arguments)
     total = next(iter(arguments.values())).shape[0]
     extremes = _Extremes(graph=graph, method=method)
+    edge_of = {output.name: output.edge for output in graph.outputs}
     for rows in _batches(graph, arguments):
         batch = {name: array[rows] for name, array in arguments.items()}
-        edges = execute(free, batch, observe=extremes.add_cell)
-        for name, value in edges.items():
-            if graph.specs[name].dtype is DType.FLOAT32:
-                _check_result(graph, name, value, first_row=rows.start)
-                extremes.add_edge(name, value)
+        for _ in range(_calls(arguments) if carried else 1):
+            with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
+                edges = execute(free, batch, observe=extremes.add_cell)
+            for name, value in edges.items():
+                if graph.specs[name].dtype is DType.FLOAT32:
+                    _check_result(graph, name, value, first_row=rows.start)
+                    extremes.add_edge(name, value)
+            batch |= {
+                name: np.roll(edges[edge_of[output]], 1, 0) for name, output in carried.items()
+            }
         if progress is not None:
             progress(min(rows.stop, total), total)
     return extremes.ranges(samples=total, warnings=tuple(_constant_features(graph, arguments)))
@@ -181,6 +193,12 @@ def _with_zero_states(graph: Graph, data: Mapping[str, AnyArray]) -> dict[str, A
         if entry.name in states
     }
     return zeros | given
+
+
+def _calls(arguments: Mapping[str, AnyArray]) -> int:
+    """How often a model with states is called, so that it runs for _STREAM_STEPS at least."""
+    steps = max(array.shape[1] if array.ndim > 2 else 1 for array in arguments.values())
+    return max(2, ceil(_STREAM_STEPS / steps))
 
 
 def _check_finite(graph: Graph, arguments: Mapping[str, AnyArray]) -> None:

@@ -62,15 +62,21 @@ def recurrent_plan(
     cell: Mapping[str, Range],
     *,
     state_bits: int,
+    initial_state: Range | None = None,
     initial_cell: Range | None = None,
 ) -> Planned:
-    """`cell` holds the ranges inside the layer, `initial_cell` that of the c it is given.
+    """`cell` holds the ranges inside the layer; the others are those of the h and c it is given.
 
     Without them every number is taken to be small.
 
     Raises NoIntegerForm for activations or magnitudes that the integer arithmetic lacks.
     """
     hard = _hard_sigmoid(layer)
+    if initial_state is not None and initial_state.channel_magnitude.max(initial=0.0) > 1:
+        raise NoIntegerForm(
+            f"it starts from a state of up to {initial_state.channel_magnitude.max():.2g}, "
+            "beyond the 1 that its own states end at"
+        )
     signs = _gate_signs(layer)
     input_bias, recurrent_bias, moved = _biases(layer)
     kernel, recurrent_kernel = as_float32(layer.kernel), as_float32(layer.recurrent_kernel)

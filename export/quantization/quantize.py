@@ -195,13 +195,14 @@ class _Quantizer:
         if isinstance(layer, Recurrent):
             bits = WIDE if layer.name in self.accurate else NARROW
             known = self._known()
-            given = layer.initial_c if isinstance(layer, Lstm) else None
+            c = layer.initial_c if isinstance(layer, Lstm) else None
             return recurrent_plan(
                 layer,
                 self._reading(layer),
                 known.cells.get(layer.name, {}),
                 state_bits=bits,
-                initial_cell=None if given is None else known.edges[given],
+                initial_state=None if layer.initial_h is None else known.edges[layer.initial_h],
+                initial_cell=None if c is None else known.edges[c],
             )
         if isinstance(layer, Dense | Conv1D):
             return linear_plan(layer, self._reading(layer))

@@ -31,6 +31,7 @@ from edgernn.graph import (
 )
 from edgernn.reference import execute
 from edgernn.reference.recurrent import GRU_TAPS, LSTM_TAPS
+from edgernn.streaming import to_streaming
 
 FEATURES, UNITS = 3, 4
 
@@ -205,6 +206,33 @@ def test_too_few_samples_are_refused(rows) -> None:
 def test_one_long_sequence_is_enough() -> None:
     x = np.random.default_rng(0).normal(size=(1, 1500, FEATURES)).astype(np.float32)
     assert calibrate(stack(), {"x": x}).samples == 1
+
+
+def test_a_model_of_one_step_is_calibrated_as_a_stream() -> None:
+    """From zero states alone nothing would be seen of what its memory does to it."""
+    graph = without_mask(stack())
+    x = samples(rows=40)[:, :1]
+    at_rest = calibrate(graph, {"x": x}).cells["gru"]["h.h"]
+    streamed = calibrate(to_streaming(graph), {"x": x}).cells["gru"]["h.h"]
+    sequence = calibrate(graph, {"x": x.reshape(1, -1, FEATURES).repeat(8, axis=0)})
+    assert streamed.magnitude > 1.5 * at_rest.magnitude
+    assert streamed.magnitude >= 0.8 * sequence.cells["gru"]["h.h"].magnitude
+
+
+def test_states_that_are_given_are_taken_as_they_are() -> None:
+    graph = to_streaming(without_mask(stack()))
+    states = {state.input: np.zeros((40, UNITS), np.float32) for state in graph.states}
+    ranges = calibrate(graph, {"x": samples(rows=40)[:, :1], **states})
+    assert all(ranges.edges[name].magnitude == 0 for name in states)
+
+
+def without_mask(graph: Graph) -> Graph:
+    layers = tuple(
+        replace(layer, mask=None) if isinstance(layer, Gru | Lstm) else layer
+        for layer in graph.layers
+        if not isinstance(layer, AnyNotEqual)
+    )
+    return replace(graph, layers=layers)
 
 
 def test_a_row_for_which_the_model_gives_nan_is_refused_with_the_layer() -> None:

@@ -370,6 +370,32 @@ def test_a_given_cell_counts_for_the_exponents() -> None:
     )
 
 
+@pytest.mark.parametrize(("largest", "is_integer"), [(1.0, True), (1.5, False)])
+def test_a_layer_that_starts_from_a_large_state_computes_in_float(
+    largest: float, is_integer: bool
+) -> None:
+    """A state of integers ends at 1; a Dense layer in front of a decoder may give more."""
+    layer = replace(recurrent(Gru, "gru", "x", FEATURES), initial_h="h0")
+    graph = Graph(
+        name="decoder",
+        inputs=(
+            Input(name="x", spec=TensorSpec(shape=(None, None, FEATURES))),
+            Input(name="h0", spec=TensorSpec(shape=(None, UNITS))),
+        ),
+        layers=(layer,),
+        outputs=(Output(name="y", edge="gru_y"),),
+    )
+    inputs = {**data(), "h0": np.full((40, UNITS), -largest, np.float32)}
+    small = int8(graph, inputs)
+    assert small.quantization is not None
+    assert ("gru" in small.quantization.plans) == is_integer
+    if not is_integer:
+        assert "starts from a state of up to 1.5" in small.quantization.notes[0]
+    np.testing.assert_allclose(
+        integer.run(small, inputs)["y"], run(graph, inputs)["y"], atol=0.05, rtol=0
+    )
+
+
 def test_a_column_of_zeros_and_constant_data_are_no_trouble() -> None:
     layer = recurrent(Lstm, "lstm", "x", FEATURES)
     layer = replace(layer, kernel=np.zeros_like(as_float32(layer.kernel)), bias=None)
