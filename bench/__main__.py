@@ -11,6 +11,7 @@ from bench.comparison import table
 from bench.export_cost import compare_export
 from bench.keras_models import CELLS, language_model
 from bench.latency import compare_latency
+from bench.tflite_int8 import compare_int8
 
 
 def main() -> int:
@@ -22,6 +23,7 @@ def main() -> int:
         subprocess.run(
             [sys.executable, "-m", "bench.keras_models", str(models)],
             check=True,
+            stdout=subprocess.DEVNULL,  # TensorFlow talks at length
             stderr=subprocess.DEVNULL,
         )
         for cell in CELLS:
@@ -33,6 +35,7 @@ def main() -> int:
             rows += compare_export(models / f"lm-{cell}.keras", out, wall_s=3.0, peak_mb=250)
         print("timing …", file=sys.stderr)
         rows += compare_latency(models, out)
+        rows += compare_int8(Path(folder) / "int8")
     print(table(rows))
     return 0 if all(row.met for row in rows) else 1
 

@@ -32,6 +32,7 @@ MOST_DEVIATION_PERCENT: Final = 15.0
 
 def compare_int8(folder: Path) -> list[Comparison]:
     """Builds models and stock files in `folder` (in a process of its own), exports, compares."""
+    folder.mkdir(exist_ok=True)
     subprocess.run(
         [sys.executable, "-m", "bench.stock_int8", str(folder)],
         check=True,
