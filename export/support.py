@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -14,6 +14,7 @@ from edgernn.errors import UnsupportedLayer
 from edgernn.export import Lowered
 from edgernn.export.backends import BACKENDS, backend_named
 from edgernn.export.features import Feature, features
+from edgernn.export.keras.operations import OPERATIONS
 from edgernn.export.keras.translations import TRANSLATIONS
 from edgernn.graph import Graph
 
@@ -22,8 +23,11 @@ STREAMING: Final = "step by step"
 _PREFACE: Final = """\
 # What is supported
 
-Classes of `keras.layers` that the reader knows (of Keras 1, 2 and 3, from files and objects):
-{classes}; models inside models; indexing, arithmetic and concatenation of tensors between layers.
+Classes of `keras.layers` that the reader knows (of Keras 2 and 3, from files and objects):
+{classes}; models inside models.
+
+Operations between layers (`x[:, -1]`, `1 - x`, functions of `keras.ops` and their like in
+TensorFlow), as far as a model needs no more than they say: {operations}.
 
 Each line of the tables was tried: the smallest graph with this layer and option was handed to each
 back end. "step by step" tells whether `--streaming` can make of it a model that takes one step of
@@ -62,9 +66,13 @@ def _refusal(ask: Callable[[], object]) -> str:
     return ""
 
 
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
 def markdown() -> str:
     """docs/support.md, whole."""
-    lines = [_PREFACE.format(classes=", ".join(f"`{name}`" for name in sorted(TRANSLATIONS)))]
+    lines = [_PREFACE.format(classes=_listed(TRANSLATIONS), operations=_listed(OPERATIONS))]
     for section, rows in groupby(features(), key=lambda feature: feature.section):
         lines += [f"## {section}", "", *_table(list(rows)), ""]
     return "\n".join(lines).rstrip() + "\n"

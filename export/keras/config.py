@@ -40,6 +40,8 @@ class LayerConfig:
     children: Mapping[str, LayerConfig]
     calls: tuple[CallConfig, ...] = ()
     is_operation: bool = False  # an operation of Keras 3 (`x + 1`), not a layer
+    is_custom: bool = False  # of a class that is not Keras' own, even if it has the name of one
+    shared: int | None = None  # the same number: the same layer, seen from several models
 
     @property
     def is_model(self) -> bool:
@@ -178,6 +180,7 @@ def _layer(
     else:
         inside = where
     module = str(entry.get("module") or "")
+    shared = entry.get("shared_object_id")
     return LayerConfig(
         kind=kind,
         module=module,
@@ -188,7 +191,25 @@ def _layer(
         children=dict(_children(kind, name, options, inside, path)),
         calls=tuple(call_config(node) for node in as_list(calls if calls is not None else [])),
         is_operation=_is_operation(kind, module, options, calls),
+        is_custom=_is_custom(entry, module, options),
+        shared=shared if type(shared) is int else None,
     )
+
+
+_PACKAGES: Final = ("keras", "tf_keras", "tensorflow")
+
+
+def _is_custom(entry: JsonObject, module: str, options: JsonObject) -> bool:
+    """Many people call a layer of their own `Attention`."""
+    package = str(entry["class_name"]).rpartition(">")[0]
+    if package not in ("", "Keras"):
+        return True
+    if module:
+        return module.partition(".")[0] not in _PACKAGES
+    if entry.get("registered_name"):
+        return True
+    # The .h5 tells nothing, but Keras' own class has always written this option.
+    return entry["class_name"] == "Attention" and "use_scale" not in options
 
 
 def _is_operation(kind: str, module: str, options: JsonObject, calls: Any) -> bool:

@@ -15,7 +15,7 @@ from edgernn.export.keras.mask_operations import MASK_OPERATIONS
 from edgernn.export.keras.shape_operations import SHAPES
 from edgernn.export.keras.symbolic import Translate, Unknown, Value, unknown
 
-_OPERATIONS: Final[dict[str, Translate]] = {**ARITHMETIC, **SHAPES, **MASK_OPERATIONS}
+OPERATIONS: Final[dict[str, Translate]] = {**ARITHMETIC, **SHAPES, **MASK_OPERATIONS}
 
 #: TensorFlow functions that Keras 2 records, by the name of the same operation in Keras 3.
 _TENSORFLOW: Final = {
@@ -55,7 +55,7 @@ def operation(call: Call, args: Sequence[Any], kwargs: dict[str, Any]) -> Value 
     culprit = next(_unknowns([*args, *kwargs.values()]), None)
     if culprit is not None:
         return culprit
-    translate = _OPERATIONS.get(kind)
+    translate = OPERATIONS.get(kind)
     if translate is None:
         return unknown(call, kind)
     return translate(call, list(args), {**call.layer.options, **kwargs})

@@ -49,7 +49,7 @@ class Unknown:
     def refusal(self) -> UnsupportedLayer:
         return self.layer.unsupported(
             f"uses the operation {self.operation}, which edgernn does not know",
-            "Use a Keras layer that does the same",
+            "Use a Keras layer or one of the operations that docs/support.md lists",
         )
 
 

@@ -15,6 +15,23 @@ from edgernn.export.keras.windows import WINDOWS
 TRANSLATIONS: Final[dict[str, Emit]] = {**LAYERS, **SCALING, **WINDOWS, **MERGING, **RECURRENT}
 
 _OPERATION_LAYERS: Final = frozenset({"TFOpLambda", "SlicingOpLambda"})
+_DOCUMENTED: Final = "docs/support.md lists the layers that edgernn knows"
+
+#: By words in the class's name.
+_REMEDIES: Final[dict[tuple[str, ...], str]] = {
+    (
+        "ConvLSTM",
+        "2D",
+        "3D",
+    ): "Reshape its input to [time, features] and use Conv1D or an RNN layer",
+    ("Attention",): "Use Attention with score_mode='dot', on the outputs of Dense layers",
+    ("Vectorization", "Lookup", "Hash", "Category", "Discretization"): (
+        "Turn the data into tokens before the model"
+    ),
+    ("Spectrogram",): "Compute the features before the model",
+    ("Random",): "Leave augmentation out of the exported model",
+    ("Normalization",): "Train it with LayerNormalization or BatchNormalization",
+}
 _CELLS: Final = frozenset({*CELLS, "StackedRNNCells"})
 
 
@@ -57,15 +74,26 @@ def _refuse_quantized(layer: LayerConfig) -> None:
 def _refuse_class(layer: LayerConfig) -> None:
     in_stack = layer.path[-1].startswith("cells/")
     in_rnn = in_stack or layer.path[-1] == "cell"
-    if in_rnn and layer.kind not in (CELLS if in_stack else _CELLS):
+    if layer.is_custom and not in_rnn:
+        raise layer.unsupported(
+            "is not a layer that edgernn knows: its class is not one of Keras' own",
+            f"Build this part of the model from Keras' layers; {_DOCUMENTED}",
+        )
+    known = CELLS if in_stack else _CELLS
+    if in_rnn and (layer.is_custom or layer.kind not in known):
         raise layer.unsupported(
             "is a cell that edgernn does not know", f"Use one of {', '.join(CELLS)}"
         )
     if not in_rnn and layer.kind not in TRANSLATIONS:
-        raise layer.unsupported(
-            "is not a layer that edgernn knows",
-            f"Supported are {', '.join(sorted(TRANSLATIONS))}",
-        )
+        raise layer.unsupported("is not a layer that edgernn knows", _instead_of(layer))
+
+
+def _instead_of(layer: LayerConfig) -> str:
+    """What to do about a class that is not understood."""
+    for words, remedy in _REMEDIES.items():
+        if any(word in layer.kind for word in words):
+            return f"{remedy}; {_DOCUMENTED}"
+    return f"Build this part of the model from other layers; {_DOCUMENTED}"
 
 
 def _refuse_options(layer: LayerConfig) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from edgernn.errors import ModelFileError
 from edgernn.export.keras.call import LayerWeights
-from edgernn.export.keras.config import LayerConfig, walk
+from edgernn.export.keras.config import LayerConfig
 from edgernn.export.keras.hdf5 import Group
 from edgernn.export.keras.nodes import RESAVE
 from edgernn.export.keras.variables import legacy_slots, store_paths, variables
@@ -18,6 +18,9 @@ from edgernn.graph import FloatArray
 #: Arrays may take this many times the file's bytes: float16 doubles in memory.
 _MAX_EXPANSION: Final = 3
 _ALWAYS_ALLOWED_BYTES: Final = 16 << 20
+
+#: A shared layer's number and the names down from there.
+_Shared: TypeAlias = tuple[int, tuple[str, ...]]
 
 
 class ArrayReader:
@@ -88,15 +91,20 @@ def store_weights(
     Raises ModelFileError where the arrays are not those of the config.
     """
     weights: dict[tuple[str, ...], LayerWeights] = {}
+    elsewhere: list[tuple[LayerConfig, _Shared]] = []
+    owners: dict[_Shared, LayerWeights] = {}
     root = _root(file)
     groups = store_paths(model)
-    for layer in walk(model):
+    for layer, shared in _with_shared(model):
         expected = variables(layer)
         if not expected:
             continue
         place = groups[layer.path].replace("layers/", f"{root}/")
         group = file.group(f"{place}/vars")
         stored = 0 if group is None else len(group.names())
+        if stored == 0 and shared is not None:
+            elsewhere.append((layer, shared))
+            continue
         if group is None or stored < len(expected):
             raise layer.damaged(
                 f"has {len(expected)} weights, but the file holds {stored} in '{place}'"
@@ -105,7 +113,28 @@ def store_weights(
             variable.name: reader.read(group, str(number))
             for number, variable in enumerate(expected)
         }
+        if shared is not None:
+            owners[shared] = weights[layer.path]
+    # A layer that a nested model shares with the one around it is stored with one of them.
+    for layer, shared in elsewhere:
+        if shared not in owners:
+            raise layer.damaged(f"has {len(variables(layer))} weights, but the file holds none")
+        weights[layer.path] = owners[shared]
     return weights
+
+
+def _with_shared(
+    layer: LayerConfig, shared: _Shared | None = None
+) -> Iterator[tuple[LayerConfig, _Shared | None]]:
+    """Every layer; with it, for one that several models share, what all its places agree on.
+
+    Layers inside a shared wrapper are shared by their path below it.
+    """
+    if layer.shared is not None:
+        shared = (layer.shared, ())
+    yield layer, shared
+    for name, child in layer.children.items():
+        yield from _with_shared(child, shared and (shared[0], (*shared[1], name)))
 
 
 def _root(file: Group) -> str:

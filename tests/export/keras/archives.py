@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from edgernn.export.keras.config import model_tree, walk
+from edgernn.export.keras.file import KerasModel, read_model
 from edgernn.export.keras.variables import legacy_slots, store_paths, variables
 
 Json = dict[str, Any]
@@ -133,3 +134,20 @@ def gru_weights(features: int, units: int, *, reset_after: bool = True) -> dict[
     bias = ramp(2, 3 * units) if reset_after else ramp(3 * units)
     kernels = {"kernel": ramp(features, 3 * units), "recurrent_kernel": ramp(units, 3 * units)}
     return {**kernels, "bias": bias}
+
+
+def dense(name: str = "dense", units: int = 3, **options: Any) -> Json:
+    return layer("Dense", name, units=units, **options)
+
+
+def gru(name: str = "gru", units: int = 3, **options: Any) -> Json:
+    return layer("GRU", name, units=units, **options)
+
+
+def small(*layers: Json, shape: tuple[int | None, ...] = (None, 5, 2)) -> Json:
+    return sequential(input_layer("x", shape), *layers)
+
+
+def read(tmp_path: Path, config: Json, weights: Any = None, version: str = KERAS_3) -> KerasModel:
+    """The model as read from a .keras archive of this content."""
+    return read_model(write_keras(tmp_path / "m.keras", config, weights, version))

@@ -2,64 +2,44 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 
 from edgernn import reference
-from edgernn.export.keras.file import KerasModel, read_model
+from edgernn.errors import ModelFileError
+from edgernn.export.keras.file import read_model
 from edgernn.graph import (
     HARD_SIGMOID_KERAS2,
     HARD_SIGMOID_KERAS3,
     SIGMOID,
     Affine,
-    AnyNotEqual,
-    Concatenate,
     Conv1D,
     Dense,
     DType,
     Gru,
-    Lstm,
-    Merge,
-    MergeKind,
-    NotEqual,
-    Slice,
     TensorSpec,
 )
 from tests.export.keras.archives import (
     KERAS_2,
     KERAS_3,
-    Json,
     call,
     called,
+    dense,
     functional,
+    gru,
     gru_weights,
     input_layer,
     layer,
-    operation,
     ramp,
+    read,
     sequential,
+    small,
     tensor,
     write_h5,
     write_keras,
 )
 
-
-def read(tmp_path: Path, config: Json, weights: Any = None, version: str = KERAS_3) -> KerasModel:
-    return read_model(write_keras(tmp_path / "m.keras", config, weights, version))
-
-
-def dense(name: str = "dense", units: int = 3, **options: Any) -> Json:
-    return layer("Dense", name, units=units, **options)
-
-
 DENSE = {"kernel": ramp(2, 3), "bias": ramp(3)}
-
-
-def small(*layers: Json, shape: tuple[int | None, ...] = (None, 5, 2)) -> Json:
-    return sequential(input_layer("x", shape), *layers)
 
 
 def test_inputs_and_outputs_keep_their_keras_names(tmp_path):
@@ -111,6 +91,26 @@ def test_calls_of_nested_models_are_counted_from_one_by_keras_2(tmp_path):
     assert [entry.name for entry in graph.outputs] == ["last", "head"]
 
 
+def test_a_layer_shared_with_a_nested_model_is_stored_once_and_found(tmp_path):
+    """Keras stores it with whichever of the two it comes to first."""
+    shared = dense("shared") | {"shared_object_id": 7}
+    inner = functional([called(input_layer("i", [None, 5, 2])), called(shared, call(tensor("i")))],
+                       ["i"], ["shared"], name="inner")  # fmt: skip
+    layers = [
+        called(input_layer("a", [None, 5, 2])),
+        called(shared, call(tensor("a"))),
+        called(inner, call(tensor("a"))),
+        called(layer("Subtract", "less"), call([tensor("shared"), tensor("inner")])),
+    ]
+    x = np.ones((2, 5, 2), np.float32)
+    for place in ("shared", "inner/shared"):
+        graph = read(tmp_path, functional(layers, ["a"], ["less"]), {place: DENSE}).graph
+        assert not reference.run(graph, {"a": x})["less"].any()
+        assert graph.parameters == 9
+    with pytest.raises(ModelFileError, match="holds none"):
+        read(tmp_path, functional(layers, ["a"], ["less"]))
+
+
 def test_layers_may_be_listed_before_what_they_take(tmp_path):
     layers = [
         called(dense("second", 1, use_bias=False), call(tensor("first"))),
@@ -136,10 +136,6 @@ def test_integer_inputs_of_other_layers_are_numbers(tmp_path):
     config = sequential(input_layer("t", [None, 2], "uint8"), dense("d"))
     graph = read(tmp_path, config, {"d": DENSE}).graph
     assert graph.inputs[0].spec.dtype is DType.FLOAT32
-
-
-def gru(name: str = "gru", units: int = 3, **options: Any) -> Json:
-    return layer("GRU", name, units=units, **options)
 
 
 @pytest.mark.parametrize(
@@ -178,163 +174,6 @@ def test_an_activation_may_be_a_serialized_function_or_layer(tmp_path):
         (found,) = read(tmp_path, small(dense(activation=given)), {"dense": DENSE}).graph.layers
         assert isinstance(found, Dense)
         assert found.activation.alpha == alpha
-
-
-MASKED = [
-    called(input_layer("a", [None, None, 2])),
-    called(input_layer("b", [None, None, 2])),
-    called(layer("Masking", "ma", mask_value=0.0), call(tensor("a"))),
-    called(layer("Masking", "mb", mask_value=-1.0), call(tensor("b"))),
-]
-
-
-@pytest.mark.parametrize(
-    ("version", "kind"), [("2.8.0", MergeKind.AND), ("3.4.0", MergeKind.OR), ("3.3.0", None)]
-)
-def test_masks_of_merged_tensors_are_combined_as_that_version_did(tmp_path, version, kind):
-    layers = [
-        *MASKED,
-        called(layer("Add", "add"), call([tensor("ma"), tensor("mb")])),
-        called(gru(reset_after=True), call(tensor("add"))),
-    ]
-    config = functional(layers, ["a", "b"], ["gru"])
-    graph = read(tmp_path, config, {"gru": gru_weights(2, 3)}, version).graph
-    masks = [
-        entry.kind
-        for entry in graph.layers
-        if isinstance(entry, Merge) and entry.kind in (MergeKind.AND, MergeKind.OR)
-    ]
-    (found,) = (entry for entry in graph.layers if isinstance(entry, Gru))
-    assert masks == ([] if kind is None else [kind])
-    assert (found.mask is None) == (kind is None)
-
-
-def test_masks_joined_in_time_are_joined(tmp_path):
-    layers = [
-        *MASKED,
-        called(layer("Concatenate", "c", axis=1), call([tensor("ma"), tensor("mb")])),
-        called(gru(), call(tensor("c"))),
-    ]
-    graph = read(
-        tmp_path, functional(layers, ["a", "b"], ["gru"]), {"gru": gru_weights(2, 3)}
-    ).graph
-    axes = [entry.axis for entry in graph.layers if isinstance(entry, Concatenate)]
-    assert axes == [1, 1]
-
-
-@pytest.mark.parametrize(("version", "masked"), [(KERAS_3, False), (KERAS_2, True)])
-def test_keras_3_drops_the_mask_beside_an_initial_state_and_we_say_so(tmp_path, version, masked):
-    calls: Any = (
-        call(tensor("ma"), initial_state=[tensor("h")])
-        if version == KERAS_3
-        else [["ma", 0, 0, {}], ["h", 0, 0, {}]]
-    )
-    layers = [
-        *MASKED[:1],
-        called(input_layer("h", [None, 3])),
-        *MASKED[2:3],
-        called(gru(reset_after=True), calls),
-    ]
-    model = read(
-        tmp_path, functional(layers, ["a", "h"], ["gru"]), {"gru": gru_weights(2, 3)}, version
-    )
-    (found,) = (entry for entry in model.graph.layers if isinstance(entry, Gru))
-    assert found.initial_h == "h"
-    assert (found.mask is not None) == masked
-    assert any("mask" in warning for warning in model.warnings) != masked
-
-
-def test_a_recorded_mask_wins_over_the_rules(tmp_path):
-    layers = [
-        called(input_layer("a", [None, None, 2])),
-        called(operation("NotEqual", "unequal"), call(tensor("a"), -1.0)),
-        called(operation("Any", "any", axis=-1, keepdims=False), call(tensor("unequal"))),
-        called(gru(), call(tensor("a"), mask=tensor("any"))),
-    ]
-    graph = read(tmp_path, functional(layers, ["a"], ["gru"]), {"gru": gru_weights(2, 3)}).graph
-    (mask,) = (entry for entry in graph.layers if isinstance(entry, AnyNotEqual))
-    (found,) = (entry for entry in graph.layers if isinstance(entry, Gru))
-    assert mask.value == -1.0
-    assert found.mask == mask.output
-
-
-def test_the_same_mask_is_computed_once(tmp_path):
-    layers = [
-        called(input_layer("a", [None, None])),
-        called(operation("NotEqual", "unequal"), call(tensor("a"), 0)),
-        called(
-            layer("Embedding", "e", input_dim=4, output_dim=2, mask_zero=True), call(tensor("a"))
-        ),
-        called(gru(return_sequences=True), call(tensor("e"), mask=tensor("unequal"))),
-        called(gru("last"), call(tensor("gru"))),
-    ]
-    weights = {
-        "e": {"embeddings": ramp(4, 2)}, "gru": gru_weights(2, 3), "last": gru_weights(3, 3),
-    }  # fmt: skip
-    graph = read(tmp_path, functional(layers, ["a"], ["last"]), weights).graph
-    (mask,) = (entry for entry in graph.layers if isinstance(entry, NotEqual))
-    assert [entry.mask for entry in graph.layers if isinstance(entry, Gru)] == [mask.output] * 2
-
-
-def test_operations_that_only_a_dead_mask_reads_do_not_matter(tmp_path):
-    layers = [
-        called(input_layer("a", [None, 2])),
-        called(operation("Einsum", "strange"), call(tensor("a"))),
-        called(dense("d"), call(tensor("a"))),
-    ]
-    graph = read(tmp_path, functional(layers, ["a"], ["d"]), {"d": DENSE}).graph
-    assert [entry.name for entry in graph.layers] == ["d"]
-
-
-@pytest.mark.parametrize("version", ["2.2.4", "2.8.0", "3.15.1"])
-def test_a_bidirectional_gives_zeros_at_masked_steps_since_keras_joined_tensorflow(
-    tmp_path, version
-):
-    inner = layer("LSTM", "lstm", units=2, return_sequences=True)
-    config = small(layer("Masking", "masking"), layer("Bidirectional", "both", layer=inner))
-    weights = {"kernel": ramp(2, 8), "recurrent_kernel": ramp(2, 8), "bias": ramp(8)}
-    halves = {"both/forward_layer": weights, "both/backward_layer": weights}
-    graph = read(tmp_path, config, halves, version).graph
-    found = [entry for entry in graph.layers if isinstance(entry, Lstm)]
-    assert [entry.go_backwards for entry in found] == [False, True]
-    assert [entry.zero_output_for_mask for entry in found] == [version != "2.2.4"] * 2
-
-
-def test_arithmetic_with_constants_becomes_one_affine_layer_each(tmp_path):
-    layers = [
-        called(input_layer("a", [None, 2])),
-        called(operation("Multiply", "twice"), call(tensor("a"), 2.0)),
-        called(operation("Subtract", "less"), call(1.0, tensor("twice"))),
-        called(operation("TrueDivide", "half"), call(tensor("less"), 4)),
-    ]
-    graph = read(tmp_path, functional(layers, ["a"], ["half"])).graph
-    assert [type(entry) for entry in graph.layers] == [Affine] * 3
-    x = np.array([[1.0, -3.0]], np.float32)
-    np.testing.assert_allclose(reference.run(graph, {"a": x})["half"], (1 - 2 * x) / 4)
-
-
-@pytest.mark.parametrize(
-    ("key", "expected"),
-    [
-        ([{"class_name": "__slice__", "config": {}}, -1], (2,)),
-        ([{"class_name": "__ellipsis__", "config": {}}, 0], (5,)),
-        (
-            [
-                {"class_name": "__slice__", "config": {}},
-                {"class_name": "__slice__", "config": {"start": 1, "stop": None, "step": 2}},
-            ],
-            (2, 2),
-        ),
-    ],
-)
-def test_indexing_becomes_slices(tmp_path, key, expected):
-    layers = [
-        called(input_layer("a", [None, 5, 2])),
-        called(operation("GetItem", "item"), call(tensor("a"), key)),
-    ]
-    graph = read(tmp_path, functional(layers, ["a"], ["item"])).graph
-    assert all(isinstance(entry, Slice) for entry in graph.layers)
-    assert graph.output_specs["item"].shape == (None, *expected)
 
 
 def test_a_depthwise_convolution_is_a_grouped_one(tmp_path):
