@@ -6,11 +6,9 @@ takes seconds to start and hundreds of MB.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +20,11 @@ STEPS, FEATURES, UNITS = 100, 40, 128
 
 
 def main(folder: Path) -> None:
-    """Writes <cell>.keras, stock-<cell>.onnx and stock-<cell>.tflite; prints seconds as JSON."""
-    started = time.perf_counter()
+    """Writes <cell>.keras, stock-<cell>.onnx and stock-<cell>.tflite."""
     import keras
     import numpy as np
     import tensorflow as tf
 
-    seconds = {"import tensorflow": time.perf_counter() - started}
     keras.utils.set_random_seed(0)
     for cell in CELLS:
         model = _classifier(keras, cell, (None, STEPS, FEATURES))
@@ -36,14 +32,9 @@ def main(folder: Path) -> None:
         batch_1.set_weights(model.get_weights())
         model(np.zeros((1, STEPS, FEATURES), np.float32))  # Keras exports only what was called
         model.save(folder / f"{cell}.keras")
-        started = time.perf_counter()
         converter = tf.lite.TFLiteConverter.from_keras_model(batch_1)
         (folder / f"stock-{cell}.tflite").write_bytes(converter.convert())
-        seconds[f"stock {cell}.tflite"] = time.perf_counter() - started
-        started = time.perf_counter()
         model.export(folder / f"stock-{cell}.onnx", format="onnx", verbose=False)
-        seconds[f"stock {cell}.onnx"] = time.perf_counter() - started
-    print(json.dumps(seconds))
 
 
 def language_model(cell: str, path: Path) -> None:
