@@ -86,8 +86,9 @@ if TYPE_CHECKING:
 @click.option("--labels", metavar="A,B,…", help="Class names, stored in the artefacts.")
 @click.option(
     "--onnx-gru",
-    type=click.Choice(["auto", "storage", "scan"]),
-    help="How an int8 GRU is written: int8 weights with float arithmetic, or an int8 loop.",
+    type=click.Choice(["auto", "storage", "scan", "customop"]),
+    help="How an int8 GRU is written: int8 weights with float arithmetic, an int8 loop, or our own "
+    "operator (an LSTM too): the fastest, and whoever runs it registers edgernn's library.",
 )
 @click.option(
     "--onnx-profile", type=click.Choice(["default", "qnn"]), help="qnn: QDQ for Qualcomm's NPU."

@@ -25,6 +25,7 @@ Value: TypeAlias = str
 ABSENT: Final[Value] = ""
 
 MICROSOFT: Final = "com.microsoft"
+EDGERNN: Final = "org.edgernn"  # the operators of edgernn/runtime/ort
 
 # Element types, as TensorProto numbers them.
 FLOAT: Final = 1
@@ -84,7 +85,9 @@ class Body:
     outputs: tuple[tuple[Value, int], ...]
 
 
-Attribute: TypeAlias = int | float | str | Sequence[int] | Sequence[float] | Sequence[str] | Body
+Attribute: TypeAlias = (
+    int | float | str | bytes | Sequence[int] | Sequence[float] | Sequence[str] | Body
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,7 @@ class Builder:
 
     reserved: frozenset[str]  # names of the model's inputs and outputs, never given to a value
     opset: int = OLDEST_OPSET
-    uses_microsoft_domain: bool = False
+    domains: set[str] = field(default_factory=set)  # of operators that are not ONNX's own
     _nodes: list[_Node] = field(default_factory=list)
     _constants: dict[Value, AnyArray] = field(default_factory=dict)
     _by_content: dict[Hashable, Value] = field(default_factory=dict)
@@ -137,8 +140,8 @@ class Builder:
         attributes: Mapping[str, Attribute | AnyArray] = MappingProxyType({}),
     ) -> tuple[Value, ...]:
         """Adds a node; an output that nobody wants (False) stays absent."""
-        if domain == MICROSOFT:
-            self.uses_microsoft_domain = True
+        if domain:
+            self.domains.add(domain)
         else:
             self.needs(_SINCE.get(kind, OLDEST_OPSET))
         names = tuple(self.fresh() if wanted else ABSENT for wanted in outputs)

@@ -38,6 +38,7 @@ class Results:
 
     sequence: Value  # [T, B, H], at the steps of x
     states: tuple[Value, ...]  # final h (and c) [B, H]
+    initial: tuple[Value, ...] = ()  # as the cell rounds them; nothing where it takes them as given
 
 
 def state_edges(layer: Recurrent) -> tuple[str, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import onnx
 from google.protobuf.message import DecodeError
 
 from edgernn.export.contents import Contents, Damaged, TensorLine
+from edgernn.export.native import contents as native
+from edgernn.export.onnx.builder import EDGERNN
 
 
 def read_contents(content: bytes) -> Contents:
@@ -29,6 +31,8 @@ def read_contents(content: bytes) -> Contents:
         for tensor in graph.initializer:
             array = onnx.numpy_helper.to_array(tensor)
             weight_bytes[str(array.dtype)] += array.nbytes
+        for node in graph.node:
+            weight_bytes.update(_inside(node))
     opsets = [f"{entry.domain or 'opset'} {entry.version}" for entry in model.opset_import]
     return Contents(
         format=f"ONNX, {', '.join(opsets)}, IR {model.ir_version}",
@@ -47,6 +51,17 @@ def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
         for attribute in node.attribute:
             if attribute.HasField("g"):
                 yield from _graphs(attribute.g)
+
+
+def _inside(node: onnx.NodeProto) -> Mapping[str, int]:
+    """Weights of an operator of ours, which holds its layer as an .ernn file."""
+    if node.domain != EDGERNN:
+        return {}
+    total: Counter[str] = Counter()
+    for attribute in node.attribute:
+        if attribute.name == "model":
+            total.update(native.read_contents(attribute.s).weight_bytes)
+    return total
 
 
 def _line(value: onnx.ValueInfoProto) -> TensorLine:

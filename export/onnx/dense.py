@@ -42,6 +42,7 @@ def dense(layer: Dense, edges: Edges) -> None:
         result = dynamic_product(edges.builder, x, operand, fine=fine)
         if layer.bias is not None:
             result = edges.builder.op("Add", result, weight(edges.builder, layer.bias))
+        edges.quantizes_on_the_fly = True
         edges.explain(layer, "product of integers")
     else:
         kernel = weight(edges.builder, layer.kernel)

@@ -58,6 +58,7 @@ class Edges:
         self.graph = graph
         self.options = options
         self.pairs = _pairs(builder, graph, options)
+        self.quantizes_on_the_fly = False  # in a layer that a plan describes otherwise
         self.notes: dict[str, str] = {}  # by layer: how it was written, and why
         self.shared: dict[Hashable, tuple[Value, ...]] = {}  # results that several layers need
         self._already_rounded: set[Value] = set()

@@ -57,6 +57,8 @@ def gru_form(layer: Gru, edges: Edges) -> ChosenForm:
     match edges.options.gru:
         case GruForm.STORAGE:
             return _stored("")
+        case GruForm.CUSTOMOP:  # for layers that have no integers to compute with
+            return _stored("")
         case GruForm.SCAN:
             return _stored(f": {obstacle}") if obstacle else _integer("", single=single)
         case GruForm.AUTO:

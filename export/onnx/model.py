@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from edgernn import __version__
 from edgernn.export import Lowered
-from edgernn.export.onnx.builder import MICROSOFT, OLDEST_IR, Builder, Value
+from edgernn.export.integer_bits import with_recurrent_plans
+from edgernn.export.onnx.builder import EDGERNN, OLDEST_IR, Builder, Value
 from edgernn.export.onnx.edges import Edges
 from edgernn.export.onnx.lowering import lower_layer
+from edgernn.export.onnx.native_operator import NEEDS, check_quantized
 from edgernn.export.onnx.options import DenseForm, GruForm, Options, Profile
 from edgernn.graph import DType, Graph, TensorSpec, without_dead_layers
 
@@ -32,17 +34,19 @@ def lower(
     "batch", and "<input>.<axis>" for the others.  Each entry of `metadata` becomes a metadata
     property, and the states (which result is which argument of the next call) one named "states".
 
-    gru ("auto", "storage" or "scan") and dense ("auto", "storage" or "integer") choose how layers
-    of int8 weights are written; see GruForm and DenseForm.  profile "qnn" (scheme int8 only) writes
-    quantize/dequantize pairs instead, see qdq.py.
+    gru ("auto", "storage", "scan" or "customop") and dense ("auto", "storage" or "integer") choose
+    how layers of int8 weights are written; see GruForm and DenseForm.  profile "qnn" (scheme int8
+    only) writes quantize/dequantize pairs instead, see qdq.py.
 
-    Raises UnsupportedLayer, and CalibrationError for the profile qnn without ranges.
+    Raises UnsupportedLayer, and CalibrationError for the profile qnn or gru "customop" without
+    ranges.
     """
     from onnx import ModelProto, helper
 
     graph = without_dead_layers(graph)
     public = {entry.name for entry in graph.inputs} | {output.name for output in graph.outputs}
     options = Options(gru=GruForm(gru), dense=DenseForm(dense), profile=Profile(profile))
+    check_quantized(graph, options.gru)
     builder = Builder(reserved=frozenset(public))
     edges = Edges(builder, graph, options)
     for entry in graph.inputs:
@@ -52,8 +56,7 @@ def lower(
     _name_outputs(graph, edges)
 
     opsets = [helper.make_opsetid("", builder.opset)]
-    if builder.uses_microsoft_domain:
-        opsets.append(helper.make_opsetid(MICROSOFT, 1))
+    opsets += [helper.make_opsetid(domain, 1) for domain in sorted(builder.domains)]
     model = ModelProto(
         ir_version=max(OLDEST_IR, helper.find_min_ir_version_for(opsets, ignore_unknown=True)),
         opset_import=opsets,
@@ -69,10 +72,16 @@ def lower(
     properties = dict(metadata)
     if graph.states:
         properties["states"] = json.dumps({state.input: state.output for state in graph.states})
+    if EDGERNN in builder.domains:
+        properties["needs"] = NEEDS
     helper.set_model_props(model, properties)
     details = {"opset": str(builder.opset), "ir_version": str(model.ir_version)}
+    if EDGERNN in builder.domains:
+        details["needs"] = NEEDS
     details |= {f"layer {name}": note for name, note in edges.notes.items()}
-    return Lowered(content=model.SerializeToString(), details=details)
+    computes_integers = EDGERNN in builder.domains and not edges.quantizes_on_the_fly
+    exact = with_recurrent_plans(graph) if computes_integers else None
+    return Lowered(content=model.SerializeToString(), details=details, exact=exact)
 
 
 def _name_outputs(graph: Graph, edges: Edges) -> None:

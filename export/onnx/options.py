@@ -12,6 +12,7 @@ class GruForm(str, Enum):
     AUTO = "auto"
     STORAGE = "storage"  # the GRU operator; the weights are float32 once loaded
     SCAN = "scan"  # a Scan with products of integers
+    CUSTOMOP = "customop"  # our own operator, and an LSTM or SimpleRNN too: native_operator.py
 
 
 class DenseForm(str, Enum):

@@ -9,6 +9,7 @@ from edgernn.export.onnx.cell import Call, Results, state_edges
 from edgernn.export.onnx.edges import Edges, Form, Layout
 from edgernn.export.onnx.functions import operator_functions
 from edgernn.export.onnx.integer_gru import gru_form, integer_gru
+from edgernn.export.onnx.native_operator import integer_plan, native_operator
 from edgernn.export.onnx.operators import float_operator, integer_lstm
 from edgernn.export.onnx.stepwise import stepwise
 from edgernn.graph import Gru, Lstm, QTensor, Recurrent
@@ -59,6 +60,9 @@ def recurrent(layer: Recurrent, edges: Edges) -> None:
 
 def _run_cell(layer: Recurrent, call: Call, edges: Edges) -> Results:
     """In the form that the layer's weights allow and the options ask for."""
+    plan = integer_plan(layer, edges)
+    if plan is not None:
+        return native_operator(layer, plan, call, edges)
     if operator_functions(layer) is None:
         edges.explain(layer, "float32 steps in a Scan: ONNX's operator lacks its activation")
         return stepwise(layer, call, edges)
@@ -93,8 +97,9 @@ def _define_masked(
     if results.sequence != ABSENT:
         sequence = masks.without_empty_rows(layer, mask, results.sequence, edges)
         edges.define(layer.output, *masks.expanded(layer, mask, sequence, edges, backward=backward))
-    states = zip(state_edges(layer), _initial_edges(layer), results.states, strict=True)
-    for edge, initial, value in states:
+    given = [None if edge is None else edges.read(edge) for edge in _initial_edges(layer)]
+    starts = results.initial or given
+    for edge, initial, value in zip(state_edges(layer), starts, results.states, strict=True):
         if value == ABSENT:
             continue
         final = masks.without_empty_rows(layer, mask, value, edges)
@@ -103,7 +108,7 @@ def _define_masked(
             edges.define(layer.output, last)
         if edges.is_needed(edge):
             if initial is not None:
-                final = masks.final_state(mask, final, edges.read(initial), edges)
+                final = masks.final_state(mask, final, initial, edges)
             edges.define(edge, final)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from .arrays import Arrays, pack, unpack
 from .machine import machine, memory_high_water_bytes, pin, read_facts
 from .model import Model
-from .sessions import SESSIONS, RuntimeMissing, import_runtime
+from .sessions import SESSIONS, OperatorsMissing, RuntimeMissing, import_runtime
 from .timing import measure, one_call
 
 #: Enough for every buffer to be there; a hot loop would only take longer.
@@ -94,6 +94,8 @@ def main(request_path: str) -> None:
         reply = answer(request)
     except RuntimeMissing as error:
         reply = {"missing": str(error)}
+    except OperatorsMissing as error:
+        reply = {"skipped": str(error)}
     except Exception as error:  # noqa: BLE001 - runtimes raise what they like; the host decides
         reply = {"error": f"{type(error).__name__}: {error}"}
     with os.fdopen(reply_to, "w") as out:

@@ -12,9 +12,17 @@ import numpy as np
 
 from .arrays import Array, Arrays
 
+#: The domain of the operators in edgernn/runtime/ort, as a file's import of it.
+EDGERNN_DOMAIN = b"\x0a\x0borg.edgernn"
+END_OF_FILE = 64 * 1024
+
 
 class RuntimeMissing(Exception):
     """No Python package here can run this kind of model."""
+
+
+class OperatorsMissing(Exception):
+    """The runtime is here, but not the library of operators that the file needs."""
 
 
 class Tensor:
@@ -83,6 +91,8 @@ class OnnxRuntimeSession:
         options.log_severity_level = 3
         for library in request["libraries"]:
             options.register_custom_ops_library(os.path.abspath(library))  # noqa: PTH100
+        if needs_edgernn(request["model"]):
+            options.register_custom_ops_library(edgernn_operators())
         self._session = runtime.InferenceSession(
             request["model"], options, providers=["CPUExecutionProvider"]
         )
@@ -96,6 +106,24 @@ class OnnxRuntimeSession:
 
     def call(self, feeds: Arrays) -> Arrays:
         return dict(zip(self._names, self._session.run(self._names, feeds)))
+
+
+def needs_edgernn(path: str) -> bool:
+    """Whether an ONNX file imports edgernn's own operators: imports are near a file's end."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - END_OF_FILE))
+        return EDGERNN_DOMAIN in file.read()
+
+
+def edgernn_operators() -> str:
+    try:
+        ort = importlib.import_module("edgernn.runtime.ort")
+        return str(ort.library_path())
+    except Exception as error:
+        raise OperatorsMissing(
+            f"the file needs edgernn's operators for ONNX Runtime: {error}"
+        ) from error
 
 
 class LiteRtSession:
