@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from edgernn.artefact import (
     Refusal,
     Verification,
     VerificationStatus,
+    read_manifest,
     record,
     stored_file,
 )
@@ -26,6 +27,7 @@ from edgernn.export.keras.file import KerasModel
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.verify import Check, Examples, verified
 from edgernn.graph import Graph, Ranges, without_dead_layers
+from edgernn.interrupts import uninterrupted
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
 
@@ -71,6 +73,7 @@ def export_model(
     if request.streaming:
         original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
     with _workspace(out) as workspace:
+        read_manifest(out)  # one that is damaged stops us before the work, not after it
         artefacts: list[Artefact] = []
         refusals: dict[str, UnsupportedLayer] = {}
         for name in request.backends or BACKENDS:
@@ -86,24 +89,36 @@ def export_model(
             artefacts.append(artefact)
         if not artefacts:
             raise next(iter(refusals.values()))
-        with _writing_to(out):
-            for artefact in artefacts:
-                for file in artefact.files:
-                    (workspace / file.name).replace(out / file.name)
-    if request.training is not None:
-        write_log(out / log_path(Path(f"{model_name(model)}.keras")).name, request.training)
-    refused = tuple(
-        Refusal(
-            file=artefact_stem(model, request) + backend_named(name).SUFFIX,
-            backend=name,
-            reason=str(error),
+        refused = tuple(
+            Refusal(
+                file=artefact_stem(model, request) + backend_named(name).SUFFIX,
+                backend=name,
+                reason=str(error),
+            )
+            for name, error in refusals.items()
         )
-        for name, error in refusals.items()
-    )
-    record(out, artefacts, refused)
+        with uninterrupted():
+            _handed_over(artefacts, refused, model, request, workspace, out)
     for refusal in refused:
         on_refusal(refusal)
     return tuple(artefacts)
+
+
+def _handed_over(
+    artefacts: Sequence[Artefact],
+    refused: Sequence[Refusal],
+    model: KerasModel,
+    request: Request,
+    workspace: Path,
+    out: Path,
+) -> None:
+    with _writing_to(out):
+        for artefact in artefacts:
+            for file in artefact.files:
+                (workspace / file.name).replace(out / file.name)
+    if request.training is not None:
+        write_log(out / log_path(Path(f"{model_name(model)}.keras")).name, request.training)
+    record(out, artefacts, refused)
 
 
 def float_graph(graph: Graph) -> Graph:
@@ -216,17 +231,26 @@ def _stored(
 
 @contextmanager
 def _workspace(out: Path) -> Iterator[Path]:
-    """A hidden folder inside `out`, gone afterwards; `out` too if it was made in vain."""
-    made_here = not out.exists()
-    with _writing_to(out):
-        out.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix=".edgernn-", dir=out)
-    try:
-        with folder:
-            yield Path(folder.name)
-    finally:
-        if made_here and not any(out.iterdir()):
-            out.rmdir()
+    """A hidden folder inside `out`, gone afterwards; `out` too if it was made in vain, whenever
+    Ctrl-C comes.
+    """
+    made_here = [folder for folder in (out, *out.parents) if not folder.exists()]
+    with ExitStack() as stack:
+        with uninterrupted(), _writing_to(out):
+            stack.callback(_remove_empty, made_here)
+            out.mkdir(parents=True, exist_ok=True)
+            made = tempfile.TemporaryDirectory(prefix=".edgernn-", dir=out)
+            folder = Path(stack.enter_context(made))
+        yield folder
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Removes `folders`, the innermost first, up to one that holds something."""
+    for folder in folders:
+        if folder.exists():
+            if any(folder.iterdir()):
+                return
+            folder.rmdir()
 
 
 @contextmanager

@@ -222,8 +222,9 @@ def test_ctrl_c_in_any_phase_leaves_nothing(edgernn, tmp_path, monkeypatch, phas
     assert not (tmp_path / "out").exists()
 
 
-def test_a_real_ctrl_c_while_files_are_made_leaves_nothing(tmp_path):
-    out = tmp_path / "out"
+@pytest.mark.parametrize("after_ms", [0, 2, 20, 200])
+def test_a_real_ctrl_c_while_files_are_made_leaves_nothing(tmp_path, after_ms):
+    out = tmp_path / "new" / "out"
     process = subprocess.Popen(
         [sys.executable, "-m", "edgernn", "export", SMALL, "-o", out],
         stdout=subprocess.PIPE,
@@ -231,12 +232,38 @@ def test_a_real_ctrl_c_while_files_are_made_leaves_nothing(tmp_path):
         text=True,
     )
     while not out.exists() and process.poll() is None:
-        time.sleep(0.001)
+        time.sleep(0.0001)
+    time.sleep(after_ms / 1000)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED
     assert err.strip() == "edgernn: interrupted; nothing was left half-written"
-    assert not out.exists()
+    assert names(tmp_path) == set()
+
+
+def test_ctrl_c_while_files_are_handed_over_waits_until_they_all_are(
+    edgernn, tmp_path, monkeypatch
+):
+    honest = pipeline.record
+
+    def record(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        honest(*arguments)
+
+    monkeypatch.setattr(pipeline, "record", record)
+    ran = edgernn("export", SMALL, "-o", tmp_path / "out", "--no-verify")
+    assert ran.code == INTERRUPTED
+    recorded = {artefact.name for artefact in read_manifest(tmp_path / "out")}
+    assert names(tmp_path / "out") == {"model.json", *recorded}
+    assert len(recorded) == len(BACKENDS)
+
+
+def test_a_damaged_manifest_stops_the_export_before_anything_is_replaced(edgernn, tmp_path):
+    (tmp_path / "model.json").write_text("{")
+    ran = edgernn("export", SMALL, "-o", tmp_path)
+    assert ran.code not in (0, 1)
+    assert "model.json" in ran.err
+    assert names(tmp_path) == {"model.json"}
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
