@@ -138,14 +138,19 @@ def near_on_average(
 
 
 def mean_relative_error(actual: Sequence[AnyArray], expected: Sequence[AnyArray]) -> float:
-    """mean |actual - expected| / max |expected| over all cases; infinite for another shape."""
+    """mean |actual - expected| / max |expected| over all cases; infinite for another shape.
+
+    NaN agrees with itself only, as in relative_error.
+    """
     if any(here.shape != there.shape for here, there in zip(actual, expected, strict=True)):
         return float("inf")
-    difference = np.concatenate(
-        [np.abs(here - there).ravel() for here, there in zip(actual, expected, strict=True)]
-    )
-    scale = max(float(np.abs(there).max(initial=0.0)) for there in expected)
-    error = float(difference.mean() / max(scale, SMALLEST_SCALE))
+    here = np.concatenate([array.ravel() for array in actual])
+    there = np.concatenate([array.ravel() for array in expected])
+    known = ~(np.isnan(here) & np.isnan(there))  # an average over no valid step is no number
+    if not known.any():
+        return 0.0
+    scale = float(np.abs(there[np.isfinite(there)]).max(initial=0.0))
+    error = float(np.abs(here[known] - there[known]).mean() / max(scale, SMALLEST_SCALE))
     return float("inf") if np.isnan(error) else error
 
 

@@ -70,3 +70,12 @@ def test_a_mean_error_of_another_shape_or_of_nan_is_infinite():
     assert mean_relative_error([np.ones(3)], one) == np.inf
     assert mean_relative_error([np.array([np.nan, 1])], one) == np.inf
     assert mean_relative_error(one, one) == 0
+
+
+def test_an_average_over_no_valid_step_is_no_number_on_either_side():
+    expected = [np.array([np.nan, 2.0, -1.0]), np.array([np.nan])]
+    assert mean_relative_error(expected, expected) == 0
+    near = [np.array([np.nan, 1.9, -1.0]), np.array([np.nan])]
+    assert mean_relative_error(near, expected) == pytest.approx(0.05 / 2)
+    assert mean_relative_error([np.array([0.0, 2.0, -1.0]), expected[1]], expected) == np.inf
+    assert mean_relative_error([np.array([np.nan])], [np.array([np.nan])]) == 0
