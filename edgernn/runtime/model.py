@@ -28,6 +28,10 @@ class Model:
     >>> session = model.session()              # streaming, one sequence at a time
     >>> scores = session.step(frame)
 
+    NaN in an input passes through float layers as in numpy, so that a session's state stays NaN
+    until `reset`; integer layers read it as 0.  Inputs of C order and the right type are not copied,
+    and the GIL is free while the library runs.
+
     `source` is a path, or the file's bytes.  `isa` picks the kernels ("portable", "avx2", ...);
     EDGERNN_ISA in the environment is the default, and "auto" the default of that.
 

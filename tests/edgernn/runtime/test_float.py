@@ -17,6 +17,7 @@ from edgernn.export.verify import relative_error
 from edgernn.graph import AnyArray, Graph
 from edgernn.runtime import Model, available_isas
 from edgernn.scheme import Scheme
+from tests.edgernn.runtime.models import CELLS, cell, graph_of, numbers
 
 TOLERANCE = 1e-5
 
@@ -63,3 +64,20 @@ def test_stored_halves_and_bytes_are_computed_in_float(isa: str, scheme: Scheme)
     for feature in features():
         if feature.section == "Recurrent layers" or "Dense" in feature.layer:
             assert_agrees(quantize(streaming.expose_states(feature.graph), None, scheme), isa)
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_nan_stays_in_the_state_until_a_reset(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    layer = cell(kind, rng, units=20, features=4, return_sequences=True)
+    content = lower(graph_of(layer, features=4), metadata={}).content
+    x = numbers(rng, 1, 40, 4)
+    clean = x[0, :3].copy()
+    x[0, 3, 1] = np.nan
+    for isa in available_isas():
+        model = Model(content, isa=isa)
+        assert np.isnan(model(x)[0]).all(axis=-1).tolist() == [False] * 3 + [True] * 37
+        session = model.session()
+        session.run(x[0])
+        session.reset()
+        assert np.isfinite(session.run(clean)).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from edgernn.graph import (
     TensorSpec,
 )
 from edgernn.runtime import available_isas
+from edgernn.runtime.ports import checked_batch
 from tests.edgernn.runtime.models import cell, graph_of, numbers
 
 
@@ -124,6 +126,26 @@ def test_threads_share_a_model(gru: Graph) -> None:
         for _ in range(20):
             for got, wanted in zip(threads.map(model, xs), expected, strict=True):
                 np.testing.assert_array_equal(got, wanted)
+
+
+def test_a_running_call_leaves_python_to_others(gru: Graph) -> None:
+    """While one thread is in the library for long, this one goes on."""
+    model = edgernn.Model(lower(gru, metadata={}).content)
+    x = numbers(np.random.default_rng(0), 1, 400_000, 3)
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(model, x)
+        turns = 0
+        while not running.done():
+            turns += 1
+            time.sleep(0.001)
+    # With the GIL held there would be a turn before the call and one behind it.
+    assert turns > 10
+
+
+def test_contiguous_inputs_are_not_copied(gru: Graph) -> None:
+    port = edgernn.Model(lower(gru, metadata={}).content).inputs[0]
+    x = numbers(np.random.default_rng(0), 2, 5, 3)
+    assert checked_batch(port, x).ctypes.data == x.ctypes.data
 
 
 def test_an_instruction_set_can_be_chosen(gru: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
