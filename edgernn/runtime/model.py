@@ -29,8 +29,8 @@ class Model:
     >>> scores = session.step(frame)
 
     NaN in an input passes through float layers as in numpy, so that a session's state stays NaN
-    until `reset`; integer layers read it as 0.  Inputs of C order and the right type are not copied,
-    and the GIL is free while the library runs.
+    until `reset`; integer layers read it as 0.  Inputs in C order and of the right type are not
+    copied, and the GIL is free while the library runs.
 
     `source` is a path, or the file's bytes.  `isa` picks the kernels ("portable", "avx2", ...);
     EDGERNN_ISA in the environment is the default, and "auto" the default of that.
