@@ -1,20 +1,27 @@
-"""Whatever happens to a file's bytes or config, reading it ends in a model or in our own error."""
+"""Whatever happens to a file's bytes or config, reading it ends in a model or in our own error.
+
+A child process reads, in 1 GB of memory, and has to answer in time.
+"""
 
 from __future__ import annotations
 
 import io
 import json
-import tempfile
+import os
+import select
+import subprocess
+import sys
 import zipfile
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgernn.errors import EdgernnError
-from edgernn.export.keras.file import read_model
+from tests.export.keras import reading_child
 from tests.export.keras.archives import LEGACY
 
 SEEDS: Final = {
@@ -32,15 +39,60 @@ JUNK: Final[list[Any]] = [
 ]  # fmt: skip
 
 
-def survives(content: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model"
-        path.write_bytes(content)
-        try:
-            model = read_model(path)
-        except EdgernnError:
-            return
-        assert model.graph.outputs
+#: An undamaged seed takes a few hundredths of a second.
+TIME_LIMIT_S: Final = 10.0
+
+
+class Reader:
+    """The child process; another one is started after an answer that did not come."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "model"
+        self._child = self._started()
+
+    def survives(self, content: bytes) -> dict[str, Any]:
+        self._path.write_bytes(content)
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write(f"{self._path}\n")
+        self._child.stdin.flush()
+        ready, _, _ = select.select([self._child.stdout], [], [], TIME_LIMIT_S)
+        line = self._child.stdout.readline() if ready else ""
+        if not line:
+            self.close()
+            self._child = self._started()
+        assert ready, f"no answer after {TIME_LIMIT_S} s"
+        assert line, "the reader crashed"
+        told: dict[str, Any] = json.loads(line)
+        assert told["limit_bytes"] == reading_child.MEMORY_BYTES
+        assert told.get("outputs", 1) > 0
+        return told
+
+    def close(self) -> None:
+        self._child.kill()
+        self._child.communicate()
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", reading_child.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[3],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # each reserves memory
+        )
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    reader = Reader(tmp_path_factory.mktemp("damaged"))
+    yield reader
+    reader.close()
+
+
+def test_whole_files_are_read_within_the_limits(reader):
+    for content in SEEDS.values():
+        assert reader.survives(content)["outputs"]
 
 
 @settings(max_examples=150, deadline=None)
@@ -49,12 +101,12 @@ def survives(content: bytes) -> None:
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=20),
     st.floats(0, 1),
 )
-def test_changed_and_missing_bytes(name, changes, kept):
+def test_changed_and_missing_bytes(reader, name, changes, kept):
     content = bytearray(SEEDS[name])
     occupied = [place for place, byte in enumerate(content) if byte]
     for share, byte in changes:
         content[occupied[int(share * len(occupied))]] = byte
-    survives(bytes(content[: int(len(content) * max(kept, 0.5) * 2)]))
+    reader.survives(bytes(content[: int(len(content) * max(kept, 0.5) * 2)]))
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -90,7 +142,7 @@ PLACES: Final = {name: places(json.loads(config)) for name, config in CONFIGS.it
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_changed_configs(data):
+def test_changed_configs(reader, data):
     name = data.draw(st.sampled_from(sorted(CONFIGS)))
     config = json.loads(CONFIGS[name])
     spots = st.sampled_from(range(len(PLACES[name])))
@@ -109,4 +161,4 @@ def test_changed_configs(data):
         for member in source.namelist():
             content = source.read(member)
             archive.writestr(member, json.dumps(config) if member == "config.json" else content)
-    survives(stream.getvalue())
+    reader.survives(stream.getvalue())
