@@ -62,12 +62,9 @@ class Model:
         self.free_inputs = [self.inputs[position] for position in self.free_input_positions]
         self.free_outputs = [self.outputs[position] for position in self.free_output_positions]
         self.output_names = [port.name for port in self.free_outputs]
+        #: Whether `Session.step` works: no layer looks ahead.
+        self.is_streaming = bool(lib.ernn_is_streaming(self.handle))
         self._idle: list[Session] = []  # sessions of calls that are over
-
-    @property
-    def is_streaming(self) -> bool:
-        """Whether `Session.step` works: no layer looks ahead."""
-        return bool(lib.ernn_is_streaming(self.handle))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -103,18 +100,36 @@ class Model:
         """
         if len(arrays) != len(self.free_inputs):
             raise TypeError(f"the model takes {len(self.free_inputs)} inputs, not {len(arrays)}")
-        given = {port.name: x for port, x in zip(self.free_inputs, arrays, strict=True)}
-        results = self.run(given)
-        wanted = {name: results[name] for name in self.output_names}
-        return next(iter(wanted.values())) if len(wanted) == 1 else wanted
+        pairs = zip(self.free_inputs, arrays, strict=True)
+        results = self._run_batch({port.name: checked_batch(port, x) for port, x in pairs})
+        if len(self.output_names) == 1:
+            return results[self.output_names[0]]
+        return {name: results[name] for name in self.output_names}
 
     def run(self, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """As a call, by name; states may be given, and are among the results.
 
         Raises TypeError and ValueError as a call does, also for a name that is not an input.
         """
-        arrays = self._checked(inputs)
-        batch = len(next(iter(arrays.values())))
+        unknown = [name for name in inputs if name not in {port.name for port in self.inputs}]
+        missing = [port.name for port in self.free_inputs if port.name not in inputs]
+        if unknown or missing:
+            wanted = ", ".join(f"'{port.name}'" for port in self.inputs)
+            raise ValueError(f"the model's inputs are {wanted}; given are {list(inputs)}")
+        return self._run_batch(
+            {
+                port.name: checked_batch(port, inputs[port.name])
+                for port in self.inputs
+                if port.name in inputs
+            }
+        )
+
+    def _run_batch(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """For arrays of the right types and shapes; refuses different batches."""
+        batches = {name: len(array) for name, array in arrays.items()}
+        batch = next(iter(batches.values()))
+        if batch == 0 or any(size != batch for size in batches.values()):
+            raise ValueError(f"the inputs need one number of samples, at least 1: {batches}")
         session = self._borrowed(max(sequence_lengths(self.inputs, arrays), default=1))
         try:
             rows = []
@@ -123,23 +138,9 @@ class Model:
                 rows.append(session.run_checked({name: x[row] for name, x in arrays.items()}))
         finally:
             self._idle.append(session)
+        if batch == 1:
+            return {name: array[None] for name, array in rows[0].items()}
         return {port.name: np.stack([row[port.name] for row in rows]) for port in self.outputs}
-
-    def _checked(self, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        unknown = [name for name in inputs if name not in {port.name for port in self.inputs}]
-        missing = [port.name for port in self.free_inputs if port.name not in inputs]
-        if unknown or missing:
-            wanted = ", ".join(f"'{port.name}'" for port in self.inputs)
-            raise ValueError(f"the model's inputs are {wanted}; given are {list(inputs)}")
-        arrays = {
-            port.name: checked_batch(port, inputs[port.name])
-            for port in self.inputs
-            if port.name in inputs
-        }
-        batches = {name: len(array) for name, array in arrays.items()}
-        if len(set(batches.values())) != 1 or 0 in batches.values():
-            raise ValueError(f"the inputs need one number of samples, at least 1: {batches}")
-        return arrays
 
     def _borrowed(self, steps: int) -> Session:
         """A session with room for `steps`; list.pop and append are atomic, so threads may call."""

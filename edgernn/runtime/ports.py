@@ -12,6 +12,8 @@ from edgernn.runtime.library import ffi
 
 _DTYPES = (DType.FLOAT32, DType.INT32, DType.BOOL)  # as enum ernn_dtype
 
+_NUMPY = {dtype: np.dtype(dtype.numpy) for dtype in _DTYPES}
+
 # Element kinds that may stand for each type: float64 for float32, int64 for int32.
 _ACCEPTED_KINDS = {DType.FLOAT32: "f", DType.INT32: "iu", DType.BOOL: "b"}
 
@@ -29,23 +31,21 @@ class NativePort:
     is_sequence: bool
     steps: int | None  # None: any number
     width: int
+    row_shape: tuple[int, ...]  # one step: () for a token, else (width,)
     state_output: int | None  # of an input: index of the output that feeds it at the next call
-
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        """One step: () for a token, else (width,)."""
-        is_scalar = self.is_sequence and self.dtype is not DType.FLOAT32 and self.width == 1
-        return () if is_scalar else (self.width,)
 
     def shape(self, steps: int) -> tuple[int, ...]:
         return (steps, *self.row_shape) if self.is_sequence else self.row_shape
 
 
 def read_port(port: Any) -> NativePort:
+    dtype = _DTYPES[port.dtype]
+    is_scalar = port.is_sequence and dtype is not DType.FLOAT32 and port.width == 1
     return NativePort(
         name=ffi.string(port.name).decode(),
-        dtype=_DTYPES[port.dtype],
+        dtype=dtype,
         is_sequence=bool(port.is_sequence),
+        row_shape=() if is_scalar else (port.width,),
         steps=port.steps or None,
         width=port.width,
         state_output=port.state - 1 if port.state else None,
@@ -85,7 +85,10 @@ def checked_row(port: NativePort, given: AnyArray) -> AnyArray:
 
 
 def _converted(port: NativePort, given: AnyArray) -> AnyArray:
+    wanted = _NUMPY[port.dtype]
+    if type(given) is np.ndarray and given.dtype == wanted and given.flags.c_contiguous:
+        return given  # the way of every step of a stream: no call that can be spared
     array = np.asarray(given)
     if array.dtype.kind not in _ACCEPTED_KINDS[port.dtype]:
         raise TypeError(f"input '{port.name}' takes {port.dtype.value}, not {array.dtype}")
-    return np.ascontiguousarray(array, dtype=port.dtype.numpy).reshape(array.shape)
+    return np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _ALIGNMENT = 64
 
+# A step may take a few microseconds: names looked up once.
+_from_buffer, _step = ffi.from_buffer, lib.ernn_step
+
 
 class Session:
     """Steps through sequences and remembers where it is.  Serves one thread at a time.
@@ -82,19 +85,18 @@ class Session:
         if len(rows) != len(free):
             raise TypeError(f"the model takes {len(free)} inputs a step, not {len(rows)}")
         arrays = [checked_row(port, row) for port, row in zip(free, rows, strict=True)]
-        pointers = self._step_pointers
+        pointers, row_pointers = self._step_pointers, self._row_pointers
         for position, array in zip(model.free_input_positions, arrays, strict=True):
-            pointers[position] = ffi.from_buffer(array)
+            pointers[position] = _from_buffer(array)
         results = [np.empty(shape, dtype) for shape, dtype in self._step_arrays]
-        row_pointers = self._row_pointers
         for position, array in zip(model.free_output_positions, results, strict=True):
-            row_pointers[position] = ffi.from_buffer(array)
-        status = lib.ernn_step(self._session, pointers, row_pointers)
+            row_pointers[position] = _from_buffer(array)
+        status = _step(self._session, pointers, row_pointers)
         if status:
             check_run(status)
-        return (
-            results[0] if len(results) == 1 else dict(zip(model.output_names, results, strict=True))
-        )
+        if len(results) == 1:
+            return results[0]
+        return dict(zip(model.output_names, results, strict=True))
 
     def run(self, *sequences: AnyArray) -> Any:
         """Many steps: [T, ...] of each input.  Returns as `step` does, with a time axis."""
