@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -56,8 +57,10 @@ def keras_of(generation: Generation) -> Keras:
         return keras
 
 
-def prepare(case: Case, generation: Generation) -> Prepared:
-    """Builds, saves and calls the model.
+def prepare(
+    case: Case, generation: Generation, *, routes: Sequence[Route] = (Route.KERAS, Route.H5)
+) -> Prepared:
+    """Builds and calls the model, and saves it for each of the `routes` that are files.
 
     Warnings of Keras about masks and old formats are not ours to act on.
     """
@@ -68,7 +71,7 @@ def prepare(case: Case, generation: Generation) -> Prepared:
         warnings.simplefilter("ignore")
         model = case.build(k)
         randomize(model, seed)
-        files = _files(model, [route for route in Route if route is not Route.OBJECT])
+        files = _files(model, routes)
         specs = [(tuple(entry.shape), _dtype_name(entry)) for entry in model.inputs]
         inputs = [draw(case, specs, seed + call) for call in range(case.calls)]
         expected = [_predict(model, arrays) for arrays in inputs]
@@ -88,7 +91,7 @@ def _dtype_name(entry: Any) -> str:
     return str(getattr(entry.dtype, "name", entry.dtype))
 
 
-def _files(model: Any, routes: list[Route]) -> dict[Route, bytes]:
+def _files(model: Any, routes: Sequence[Route]) -> dict[Route, bytes]:
     files = {}
     with tempfile.TemporaryDirectory() as folder:
         for route in routes:

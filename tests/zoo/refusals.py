@@ -26,9 +26,17 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "layer-permute-free_time-*",
         "layer-layer_normalization-two_axes-*",
         "layer-batch_normalization-over_time-*",
-        "layer-prelu-*",  # a slope for each step
+        "layer-prelu-keras*",  # a slope for each step
+        "layer-prelu-old-*",
         "merge-broadcast-*",
-        "time_distributed-*",  # sequences of sequences
+        # sequences of sequences
+        *(
+            f"time_distributed-{inner}-*"
+            for inner in (
+                *("conv1d", "nested", "lstm", "flatten", "normalization"),
+                *("sequential_two_dense", "embedding", "dropout"),
+            )
+        ),
         "image_rows-*",
         "dot-*",
         "attention-*",
