@@ -14,8 +14,10 @@ from tests.zoo import (
     merging,
     operations,
     recurrent,
+    seq2seq,
     stacks,
     structure,
+    time_distributed,
     windows,
 )
 from tests.zoo.case import Case
@@ -26,6 +28,8 @@ CASES: Final[tuple[Case, ...]] = tuple(
         recurrent,
         bidirectional,
         stacks,
+        seq2seq,
+        time_distributed,
         windows,
         elementwise,
         merging,

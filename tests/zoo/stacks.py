@@ -1,4 +1,4 @@
-"""Recurrent layers together: stacks, sequence to sequence, autoencoders, TimeDistributed."""
+"""Recurrent layers on top of each other, and whole models as people build them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from itertools import product
 from typing import Any
 
 from tests.zoo.case import BOTH, Case, Gaps, Keras, sequence, state, tokens
-from tests.zoo.recurrent import CELLS, as_list, cell
+from tests.zoo.recurrent import CELLS, cell
 
 
 def cases() -> Iterator[Case]:
-    yield from _stacks()
-    yield from _encoders_and_decoders()
-    yield from _time_distributed()
-
-
-def _stacks() -> Iterator[Case]:
     for lower, upper in product(("gru", "lstm", "simple_rnn"), repeat=2):
         yield Case(
             name=f"stack-{lower}-{upper}",
@@ -61,46 +55,6 @@ def _stacks() -> Iterator[Case]:
     for name in CELLS:
         yield Case(name=f"rnn_of_cell-{name}", build=_rnn_of_cell(name))
     yield Case(name="rnn_of_cells", build=_rnn_of_cells)
-
-
-def _encoders_and_decoders() -> Iterator[Case]:
-    for name in CELLS:
-        yield Case(name=f"seq2seq-{name}", build=_seq2seq(name), generations=BOTH)
-        yield Case(name=f"autoencoder-{name}", build=_autoencoder(name))
-    for name in ("gru", "lstm"):
-        yield Case(
-            name=f"seq2seq-{name}-masked",
-            build=_seq2seq(name, masked=True),
-            gaps=Gaps.RIGHT,
-            generations=BOTH,
-        )
-        yield Case(name=f"seq2seq-{name}-attention", build=_seq2seq_attention(name))
-        yield Case(name=f"seq2seq-{name}-bidirectional_encoder", build=_bidirectional_encoder(name))
-        yield Case(name=f"decoder_step-{name}", build=_decoder_step(name), steps=1)
-    yield Case(name="seq2seq-unlike_lengths", build=_unlike_lengths)
-    yield Case(name="autoencoder-masked", build=_autoencoder_masked, gaps=Gaps.EMPTY_ROW)
-    yield Case(name="autoencoder-deep", build=_autoencoder_deep, generations=BOTH)
-
-
-def _time_distributed() -> Iterator[Case]:
-    builders = {
-        "dense": _td_dense,
-        "dense_masked": _td_masked,
-        "conv1d": _td_conv,
-        "nested": _td_nested,
-        "lstm": _td_recurrent,
-        "flatten": _td_flatten,
-        "normalization": _td_normalization,
-        "sequential_two_dense": _td_sequential,
-        "embedding": _td_embedding,
-        "dropout": _td_dropout,
-    }
-    for what, build in builders.items():
-        gaps = Gaps.HOLES if "masked" in what else Gaps.NONE
-        twice = BOTH if what in {"dense", "conv1d", "nested", "lstm"} else BOTH[:1]
-        yield Case(name=f"time_distributed-{what}", build=build, gaps=gaps, generations=twice)
-    yield Case(name="time_distributed-one_step", build=_td_dense, steps=1, batch=1)
-    yield Case(name="time_distributed-fixed_time", build=_td_fixed)
 
 
 def _stack(
@@ -250,171 +204,3 @@ def _rnn_of_cells(k: Keras) -> Any:
     entry = sequence(k)
     layer = k.layers.RNN([k.layers.GRUCell(5), k.layers.LSTMCell(4)])
     return k.Model(entry, layer(entry))
-
-
-def _seq2seq(name: str, *, masked: bool = False) -> Any:
-    def build(k: Keras) -> Any:
-        source, target = tokens(k), tokens(k)
-        encoded = k.layers.Embedding(11, 5, mask_zero=masked)(source)
-        decoded = k.layers.Embedding(11, 4, mask_zero=masked)(target)
-        _, *states = as_list(cell(k, name, 6, return_state=True)(encoded))
-        decoder = cell(k, name, 6, return_sequences=True, return_state=True)
-        sequences, *_ = as_list(decoder(decoded, initial_state=states))
-        return k.Model([source, target], k.layers.Dense(11, activation="softmax")(sequences))
-
-    return build
-
-
-def _seq2seq_attention(name: str) -> Any:
-    def build(k: Keras) -> Any:
-        source, target = sequence(k, 4), sequence(k, 3)
-        encoder = cell(k, name, 6, return_sequences=True, return_state=True)
-        encoded, *states = as_list(encoder(source))
-        decoded = cell(k, name, 6, return_sequences=True)(target, initial_state=states)
-        context = k.layers.Attention()([decoded, encoded])
-        joined = k.layers.Concatenate()([decoded, context])
-        return k.Model([source, target], k.layers.TimeDistributed(k.layers.Dense(3))(joined))
-
-    return build
-
-
-def _bidirectional_encoder(name: str) -> Any:
-    def build(k: Keras) -> Any:
-        source, target = sequence(k, 4), sequence(k, 3)
-        encoder = k.layers.Bidirectional(cell(k, name, 3, return_state=True))
-        _, *halves = as_list(encoder(source))
-        middle = len(halves) // 2
-        pairs = zip(halves[:middle], halves[middle:], strict=True)
-        states = [k.layers.Concatenate()(list(pair)) for pair in pairs]
-        decoded = cell(k, name, 6, return_sequences=True)(target, initial_state=states)
-        return k.Model([source, target], decoded)
-
-    return build
-
-
-def _decoder_step(name: str) -> Any:
-    """What runs once per token at inference: token and states in, logits and states out."""
-
-    def build(k: Keras) -> Any:
-        token = tokens(k, 1)
-        states = [state(k, 5) for _ in range(2 if name == "lstm" else 1)]
-        embedded = k.layers.Embedding(11, 4)(token)
-        layer = cell(k, name, 5, return_sequences=True, return_state=True)
-        output, *new = as_list(layer(embedded, initial_state=states))
-        return k.Model([token, *states], [k.layers.Dense(11)(output), *new])
-
-    return build
-
-
-def _unlike_lengths(k: Keras) -> Any:
-    source, target = sequence(k, 4, 7), sequence(k, 3, 4)
-    _, h, c = k.layers.LSTM(5, return_state=True)(source)
-    _, g = k.layers.GRU(5, return_state=True)(source)
-    decoded = k.layers.LSTM(5, return_sequences=True)(target, initial_state=[g, c])
-    return k.Model([source, target], [decoded, h])
-
-
-def _autoencoder(name: str) -> Any:
-    def build(k: Keras) -> Any:
-        entry = sequence(k, 4, 6)
-        x = cell(k, name, 3)(entry)
-        x = k.layers.RepeatVector(6)(x)
-        x = cell(k, name, 5, return_sequences=True)(x)
-        return k.Model(entry, k.layers.TimeDistributed(k.layers.Dense(4))(x))
-
-    return build
-
-
-def _autoencoder_masked(k: Keras) -> Any:
-    entry = sequence(k, 4, 5)
-    x = k.layers.Masking()(entry)
-    x = k.layers.LSTM(3)(x)
-    x = k.layers.RepeatVector(5)(x)
-    return k.Model(entry, k.layers.LSTM(4, return_sequences=True)(x))
-
-
-def _autoencoder_deep(k: Keras) -> Any:
-    entry = sequence(k, 4, 5)
-    x = k.layers.LSTM(6, activation="relu", return_sequences=True)(entry)
-    x = k.layers.LSTM(3, activation="relu")(x)
-    x = k.layers.RepeatVector(5)(x)
-    x = k.layers.LSTM(3, activation="relu", return_sequences=True)(x)
-    x = k.layers.LSTM(6, activation="relu", return_sequences=True)(x)
-    return k.Model(entry, k.layers.TimeDistributed(k.layers.Dense(4))(x))
-
-
-def _td_dense(k: Keras) -> Any:
-    entry = sequence(k)
-    return k.Model(entry, k.layers.TimeDistributed(k.layers.Dense(3, activation="tanh"))(entry))
-
-
-def _td_masked(k: Keras) -> Any:
-    entry = sequence(k)
-    x = k.layers.Masking()(entry)
-    x = k.layers.TimeDistributed(k.layers.Dense(3))(x)
-    return k.Model(entry, k.layers.GRU(4, return_sequences=True)(x))
-
-
-def _td_conv(k: Keras) -> Any:
-    """Several sub-sequences a sample: a convolution in each, a recurrent layer over them."""
-    entry = k.Input(batch_shape=(None, None, 6, 3))
-    x = k.layers.TimeDistributed(k.layers.Conv1D(4, 3, activation="relu"))(entry)
-    x = k.layers.TimeDistributed(k.layers.MaxPooling1D(2))(x)
-    x = k.layers.TimeDistributed(k.layers.Flatten())(x)
-    return k.Model(entry, k.layers.LSTM(5)(x))
-
-
-def _td_nested(k: Keras) -> Any:
-    inner_entry = k.Input(batch_shape=(None, 6, 3))
-    x = k.layers.Conv1D(4, 2, activation="relu")(inner_entry)
-    x = k.layers.GlobalMaxPooling1D()(x)
-    inner = k.Model(inner_entry, k.layers.Dense(3)(x))
-    entry = k.Input(batch_shape=(None, None, 6, 3))
-    x = k.layers.TimeDistributed(inner)(entry)
-    return k.Model(entry, k.layers.GRU(4)(x))
-
-
-def _td_recurrent(k: Keras) -> Any:
-    entry = k.Input(batch_shape=(None, None, 6, 3))
-    x = k.layers.TimeDistributed(k.layers.LSTM(4))(entry)
-    return k.Model(entry, k.layers.GRU(5, return_sequences=True)(x))
-
-
-def _td_flatten(k: Keras) -> Any:
-    entry = k.Input(batch_shape=(None, None, 3, 2))
-    return k.Model(entry, k.layers.LSTM(4)(k.layers.TimeDistributed(k.layers.Flatten())(entry)))
-
-
-def _td_normalization(k: Keras) -> Any:
-    entry = sequence(k)
-    x = k.layers.TimeDistributed(k.layers.BatchNormalization())(entry)
-    return k.Model(entry, k.layers.TimeDistributed(k.layers.LayerNormalization())(x))
-
-
-def _td_sequential(k: Keras) -> Any:
-    inner = k.Sequential(
-        [k.Input(batch_shape=(None, 4)), k.layers.Dense(5, activation="relu"), k.layers.Dense(2)]
-    )
-    entry = sequence(k)
-    return k.Model(entry, k.layers.TimeDistributed(inner)(entry))
-
-
-def _td_embedding(k: Keras) -> Any:
-    """Words of characters: [B, words, characters] tokens."""
-    entry = k.Input(batch_shape=(None, None, 4), dtype="int32")
-    x = k.layers.TimeDistributed(k.layers.Embedding(11, 3))(entry)
-    x = k.layers.TimeDistributed(k.layers.GRU(4))(x)
-    return k.Model(entry, k.layers.LSTM(5, return_sequences=True)(x))
-
-
-def _td_dropout(k: Keras) -> Any:
-    entry = sequence(k)
-    x = k.layers.TimeDistributed(k.layers.Dropout(0.5))(entry)
-    x = k.layers.TimeDistributed(k.layers.Activation("relu"))(x)
-    return k.Model(entry, k.layers.TimeDistributed(k.layers.Dense(2))(x))
-
-
-def _td_fixed(k: Keras) -> Any:
-    entry = k.Input(batch_shape=(None, 5, 4))
-    x = k.layers.TimeDistributed(k.layers.Dense(3))(entry)
-    return k.Model(entry, k.layers.Flatten()(x))

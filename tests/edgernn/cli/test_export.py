@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from edgernn import errors
-from edgernn.artefact import VerificationStatus, read_manifest, read_refusals
+from edgernn.artefact import VerificationStatus, read_manifest, read_refusals, record
 from edgernn.cli import INTERRUPTED
 from edgernn.devices.runners import Skipped
 from edgernn.export import pipeline, verify
@@ -244,13 +244,11 @@ def test_a_real_ctrl_c_while_files_are_made_leaves_nothing(tmp_path, after_ms):
 def test_ctrl_c_while_files_are_handed_over_waits_until_they_all_are(
     edgernn, tmp_path, monkeypatch
 ):
-    honest = pipeline.record
-
-    def record(*arguments):
+    def interrupted_record(*arguments):
         signal.raise_signal(signal.SIGINT)
-        honest(*arguments)
+        record(*arguments)
 
-    monkeypatch.setattr(pipeline, "record", record)
+    monkeypatch.setattr("edgernn.export.pipeline.record", interrupted_record)
     ran = edgernn("export", SMALL, "-o", tmp_path / "out", "--no-verify")
     assert ran.code == INTERRUPTED
     recorded = {artefact.name for artefact in read_manifest(tmp_path / "out")}

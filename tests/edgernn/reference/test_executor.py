@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -14,13 +12,9 @@ from edgernn.graph import (
     Activation,
     ActivationKind,
     Affine,
-    AnyNotEqual,
-    ApplyMask,
-    Attention,
     Concatenate,
     Conv1D,
     Dense,
-    Dot,
     DType,
     Embedding,
     FoldTime,
@@ -30,7 +24,6 @@ from edgernn.graph import (
     LayerNorm,
     Merge,
     MergeKind,
-    NotEqual,
     Output,
     Padding,
     Pool1D,
@@ -45,36 +38,9 @@ from edgernn.graph import (
     UnfoldTime,
     Upsample1D,
     ZeroPad1D,
-    infer,
 )
 from edgernn.reference import apply, execute, run
-
-TOLERANCE: dict[str, Any] = {"rtol": 2e-6, "atol": 2e-6}
-RNG = np.random.default_rng(11)
-X = RNG.normal(size=(3, 9, 4)).astype(np.float32)
-XY: dict[str, Any] = {"name": "layer", "input": "x", "output": "y"}
-
-
-def weight(*shape):
-    return RNG.normal(size=shape).astype(np.float32)
-
-
-def computed(layer, **values):
-    """What a single layer makes of the arrays, its shape checked against the inference."""
-    values = values or {"x": X}
-    (result,) = apply(layer, values)
-    specs = [
-        TensorSpec(shape=values[edge].shape, dtype=DType(str(values[edge].dtype)))
-        for edge in layer.reads
-    ]
-    (spec,) = infer(layer, specs)
-    assert result.shape == spec.shape
-    assert result.dtype == spec.dtype.numpy
-    return result
-
-
-def assert_same(ours, theirs) -> None:
-    np.testing.assert_allclose(ours, np.asarray(theirs), **TOLERANCE)
+from tests.edgernn.reference.layers import XY, X, assert_same, computed, weight
 
 
 @pytest.mark.parametrize("padding", list(Padding))
@@ -217,55 +183,6 @@ def test_root_mean_square_normalization(keras) -> None:
     assert_same(computed(layer), twin(X))
 
 
-@pytest.mark.parametrize("normalize", [False, True])
-@pytest.mark.parametrize("axes", [(1, 1), (2, 2), (1, 2)])
-def test_dot(keras, axes, normalize) -> None:
-    left, right = weight(3, 5, 5), weight(3, 5, 5)
-    layer = Dot(
-        name="dot",
-        left="a",
-        right="b",
-        output="y",
-        left_axis=axes[0],
-        right_axis=axes[1],
-        normalize=normalize,
-    )
-    twin = keras.layers.Dot(axes=axes, normalize=normalize)
-    assert_same(computed(layer, a=left, b=right), twin([left, right]))
-
-
-def test_a_dot_of_vectors_keeps_an_axis(keras) -> None:
-    left, right = weight(3, 5), weight(3, 5)
-    layer = Dot(name="dot", left="a", right="b", output="y", left_axis=1, right_axis=1)
-    assert_same(computed(layer, a=left, b=right), keras.layers.Dot(axes=1)([left, right]))
-
-
-@pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("masked", [False, True])
-def test_attention(keras, causal, masked) -> None:
-    query, value, key = weight(3, 5, 4), weight(3, 5, 6), weight(3, 5, 4)
-    query_mask = np.array([[1, 1, 1, 0, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]], bool)
-    key_mask = np.array([[0, 1, 0, 1, 1], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], bool)
-    layer = Attention(
-        name="attention",
-        query="q",
-        value="v",
-        key="k",
-        output="y",
-        query_mask="qm" if masked else None,
-        key_mask="km" if masked else None,
-        causal=causal,
-        scale=0.7,
-    )
-    twin = keras.layers.Attention(use_scale=True)
-    twin.build([query.shape, value.shape, key.shape])
-    twin.set_weights([np.float32(0.7)])
-    mask = [query_mask, key_mask, key_mask] if masked else None
-    expected = twin([query, value, key], mask=mask, use_causal_mask=causal)
-    ours = computed(layer, q=query, v=value, k=key, qm=query_mask, km=key_mask)
-    np.testing.assert_allclose(ours, np.asarray(expected), rtol=1e-5, atol=1e-5)
-
-
 def test_dense_works_on_the_last_axis(keras) -> None:
     layer = Dense(**XY, kernel=weight(4, 7), bias=weight(7), activation=ACTIVATIONS["tanh"])
     twin = keras.layers.Dense(7, activation="tanh")
@@ -309,34 +226,6 @@ def test_repeat_and_unfold() -> None:
     )
     unfold = UnfoldTime(name="unfold", input="f", like="x", output="y")
     np.testing.assert_array_equal(computed(unfold, f=X.reshape(27, 4), x=X), X)
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        (MergeKind.ADD, X + X[:, :1] + X),
-        (MergeKind.MULTIPLY, X * X[:, :1] * X),
-        (MergeKind.AVERAGE, (X + X[:, :1] + X) / 3),
-        (MergeKind.MAXIMUM, np.maximum(X, X[:, :1])),
-        (MergeKind.MINIMUM, np.minimum(X, X[:, :1])),
-    ],
-)
-def test_merging_broadcasts(kind, expected) -> None:
-    layer = Merge(name="merge", inputs=("a", "b", "c"), output="y", kind=kind)
-    assert_same(computed(layer, a=X, b=X[:, :1], c=X), expected)
-
-
-def test_masks() -> None:
-    tokens = np.array([[4, 0, 2], [0, 0, 1]], np.int32)
-    mask = computed(NotEqual(**XY), x=tokens)
-    np.testing.assert_array_equal(mask, [[True, False, True], [False, False, True]])
-    features = np.array([[[0, 0], [0, 1]], [[-1, 0], [0, 0]]], np.float32)
-    real = computed(AnyNotEqual(**XY, value=0.0), x=features)
-    np.testing.assert_array_equal(real, [[False, True], [True, False]])
-    layer = ApplyMask(name="apply", input="x", mask="m", output="y")
-    assert (computed(layer, x=features + 1, m=real)[~real] == 0).all()
-    both = Merge(name="and", inputs=("a", "b"), output="y", kind=MergeKind.AND)
-    np.testing.assert_array_equal(computed(both, a=mask, b=~mask), np.zeros_like(mask))
 
 
 def classifier(*, steps=None) -> Graph:

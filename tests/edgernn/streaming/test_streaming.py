@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,22 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgernn import reference
-from edgernn.errors import UnsupportedLayer
-from edgernn.export.onnx import lower
-from edgernn.export.quantization.calibrate import calibrate
-from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     RELU,
     SOFTMAX,
     Activate,
-    Activation,
-    ActivationKind,
     Affine,
-    AnyArray,
-    AnyNotEqual,
     ApplyMask,
-    Attention,
     Concatenate,
     Conv1D,
     Dense,
@@ -35,7 +25,6 @@ from edgernn.graph import (
     GlobalPool1D,
     Graph,
     Gru,
-    Input,
     Layer,
     LayerNorm,
     Lstm,
@@ -47,17 +36,22 @@ from edgernn.graph import (
     PoolKind,
     Recurrent,
     Reshape,
-    Reverse,
     SimpleRnn,
     Slice,
     Transpose,
     UnfoldTime,
-    Upsample1D,
     ZeroPad1D,
 )
-from edgernn.scheme import Scheme
-from edgernn.streaming import expose_states, to_streaming, warm_up_steps
-from tests.export.onnx import agreement
+from edgernn.streaming import to_streaming, warm_up_steps
+from tests.edgernn.streaming.runs import (
+    KINDS,
+    RUNTIMES,
+    Run,
+    assert_streams,
+    call_inputs,
+    in_reference,
+    step_by_step,
+)
 from tests.export.onnx.models import (
     FEATURES,
     UNITS,
@@ -70,87 +64,6 @@ from tests.export.onnx.models import (
     states_of,
     tokens,
 )
-
-Arrays = Mapping[str, AnyArray]
-Run = Callable[[Arrays], Mapping[str, AnyArray]]
-
-STEPS = 9
-KINDS = pytest.mark.parametrize("kind", [Gru, Lstm, SimpleRnn])
-
-
-def _in_reference(graph: Graph) -> Run:
-    return lambda inputs: reference.run(graph, inputs)
-
-
-def _in_onnx(graph: Graph) -> Run:
-    opened = agreement.session(lower(graph, metadata={}).content)
-    return lambda inputs: agreement.run(opened, inputs)
-
-
-RUNTIMES = pytest.mark.parametrize("runtime", [_in_reference, _in_onnx])
-
-
-def _call_inputs(graph: Graph, *, batch: int = 2, steps: int = STEPS, seed: int = 0) -> Arrays:
-    """Arguments of the whole model, with steps of zeros (masked, where the model masks)."""
-    random = np.random.default_rng(seed)
-    made: dict[str, AnyArray] = {}
-    for entry in graph.inputs:
-        shape = (batch, *(steps if size is None else size for size in entry.spec.shape[1:]))
-        if entry.spec.dtype.numpy == np.int32:
-            made[entry.name] = random.integers(0, 4, shape, dtype=np.int32)
-        else:
-            made[entry.name] = random.normal(size=shape).astype(np.float32)
-            if len(shape) == 3:
-                made[entry.name][random.random(shape[:2]) < 0.3] = 0
-    return made
-
-
-def _streamed(graph: Graph, inputs: Arrays, runtime: Callable[[Graph], Run]) -> list[Arrays]:
-    """What the step model answers in each call."""
-    step = to_streaming(graph)
-    run = runtime(step)
-    batch = len(next(iter(inputs.values())))
-    states: dict[str, AnyArray] = {}
-    for entry in step.inputs:
-        if any(state.input == entry.name for state in step.states):
-            shape = (batch, *entry.spec.shape[1:])
-            states[entry.name] = inputs.get(
-                entry.name, np.zeros(tuple(n or 0 for n in shape), entry.spec.dtype.numpy)
-            )
-    streams = {name for name in inputs if name not in states}
-    answers: list[Arrays] = []
-    for time in range(next(iter(inputs.values())).shape[1]):
-        newest = {name: inputs[name][:, time : time + 1] for name in streams}
-        answer = run({**newest, **states})
-        states = {state.input: answer[state.output] for state in step.states}
-        answers.append(answer)
-    return answers
-
-
-def _assert_streams(
-    graph: Graph, runtime: Callable[[Graph], Run], *, inputs: Arrays | None = None
-) -> None:
-    """Each answer is the whole model's, for the sequence so far."""
-    whole_inputs = _call_inputs(graph) if inputs is None else inputs
-    warm_up = warm_up_steps(graph)
-    streamed = {entry.name for entry in graph.inputs if entry.spec.rank > 2}
-    streamed |= {entry.name for entry in graph.inputs if entry.spec.dtype.value != "float32"}
-    compared = 0
-    for time, answer in enumerate(_streamed(graph, whole_inputs, runtime)):
-        if time < max(warm_up.values()):
-            continue
-        so_far = {
-            name: array[:, : time + 1] if name in streamed else array
-            for name, array in whole_inputs.items()
-        }
-        for name, whole in reference.run(graph, so_far).items():
-            edge = next(output.edge for output in graph.outputs if output.name == name)
-            is_sequence = graph.specs[edge].rank > 2 or graph.specs[edge].dtype.value == "bool"
-            wanted = whole[:, -1:] if is_sequence else whole
-            valid = ~np.isnan(wanted) if wanted.dtype == np.float32 else np.ones(wanted.shape, bool)
-            np.testing.assert_allclose(answer[name][valid], wanted[valid], atol=3e-6, rtol=1e-5)
-            compared += 1
-    assert compared
 
 
 @RUNTIMES
@@ -175,7 +88,7 @@ def test_a_recurrent_layer(
         options |= {name: name for name in names}
     layer = cell(kind, return_sequences=return_sequences, **options)
     layers = [*(masked_input() if mask else []), layer]
-    _assert_streams(graph_of(inputs, *layers, outputs=[layer.output, *states_of(layer)]), runtime)
+    assert_streams(graph_of(inputs, *layers, outputs=[layer.output, *states_of(layer)]), runtime)
 
 
 @RUNTIMES
@@ -208,7 +121,7 @@ def test_convolutions_in_front_of_a_recurrent_layer(
     span = (window - 1) * dilation
     warm_up = 2 * span if padding is Padding.VALID else 0
     assert warm_up_steps(graph) == dict.fromkeys(("two_out", "gru_out", "lstm_out"), warm_up)
-    _assert_streams(graph, runtime, inputs=_call_inputs(graph, steps=14))
+    assert_streams(graph, runtime, inputs=call_inputs(graph, steps=14))
 
 
 @RUNTIMES
@@ -218,7 +131,7 @@ def test_a_causal_convolution_behind_one_without_padding(runtime: Callable[[Grap
     two = Conv1D(
         name="b", input="a", output="b", kernel=numbers(3, 4, 4), bias=None, padding=Padding.CAUSAL
     )
-    _assert_streams(graph_of(sequence(), one, two), runtime)
+    assert_streams(graph_of(sequence(), one, two), runtime)
 
 
 @RUNTIMES
@@ -230,14 +143,14 @@ def test_zeros_in_front_of_a_convolution(runtime: Callable[[Graph], Run], left: 
     )
     graph = graph_of(sequence(), pad, conv, cell(Gru, "gru", "c", features=4))
     assert warm_up_steps(graph) == {"gru_out": 2 - left}
-    _assert_streams(graph, runtime)
+    assert_streams(graph, runtime)
 
 
 @RUNTIMES
 @pytest.mark.parametrize("kind", PoolKind)
 def test_pooling_over_a_window(runtime: Callable[[Graph], Run], kind: PoolKind) -> None:
     pool = Pool1D(name="pool", input="x", output="p", kind=kind, window=3, stride=1)
-    _assert_streams(graph_of(sequence(), pool, cell(Gru, "gru", "p")), runtime)
+    assert_streams(graph_of(sequence(), pool, cell(Gru, "gru", "p")), runtime)
 
 
 @RUNTIMES
@@ -268,7 +181,7 @@ def test_pooling_over_all_of_time(
         name="shift", input=source, output="s", scale=numbers(1), offset=numbers(1) - 5
     )
     lower_pool = GlobalPool1D(name="low", input="s", output="l", kind=kind)
-    _assert_streams(
+    assert_streams(
         graph_of(sequence(), *layers, pool, below_zero, lower_pool, outputs=["l", "p"]), runtime
     )
 
@@ -277,7 +190,7 @@ def test_a_running_average_stays_exact_over_many_steps() -> None:
     pool = GlobalPool1D(name="pool", input="x", output="p", kind=PoolKind.AVERAGE)
     graph = graph_of(sequence(), pool)
     inputs = {"x": 3 + numbers(1, 2000, FEATURES, scale=1)}
-    last = _streamed(graph, inputs, _in_reference)[-1]["p_out"]
+    last = step_by_step(graph, inputs, in_reference)[-1]["p_out"]
     np.testing.assert_allclose(last, inputs["x"].mean(axis=1), rtol=3e-6)
 
 
@@ -306,7 +219,7 @@ def test_layers_that_look_at_one_step_only(runtime: Callable[[Graph], Run]) -> N
         Slice(name="last", input="gru", output="l", axis=1, start=-1, squeeze=True),
         Activate(name="softmax", input="l", output="y", activation=SOFTMAX),
     ]
-    _assert_streams(graph_of(tokens("words", None, None), *layers, outputs=["w", "y"]), runtime)
+    assert_streams(graph_of(tokens("words", None, None), *layers, outputs=["w", "y"]), runtime)
 
 
 @settings(max_examples=20, deadline=None)
@@ -322,7 +235,7 @@ def test_any_mask_in_front_of_a_stack(data: st.DataObject) -> None:
         cell(Gru, "b", "a", features=UNITS, mask="mask"),
     ]
     x = numbers(batch, steps, FEATURES) * kept[:, :, None]
-    _assert_streams(graph_of(sequence(), *layers), _in_reference, inputs={"x": x})
+    assert_streams(graph_of(sequence(), *layers), in_reference, inputs={"x": x})
 
 
 def test_the_step_model_names_its_states_after_the_layers() -> None:
@@ -349,111 +262,3 @@ def test_an_output_that_is_the_state_already_is_not_doubled() -> None:
     step = to_streaming(graph_of(sequence(), layer, outputs=["gru", "gru.h"]))
     assert [output.name for output in step.outputs] == ["gru_out", "gru.h_out"]
     assert step.states[0].output == "gru.h_out"
-
-
-def _conv(**options: Any) -> Layer:
-    return Conv1D(
-        name="layer", input="x", output="y", kernel=numbers(3, FEATURES, 4), bias=None, **options
-    )
-
-
-_DENSE_OVER_TIME = Affine(
-    name="layer", input="x", output="y", scale=numbers(6, FEATURES), offset=numbers(FEATURES)
-)
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        _conv(padding=Padding.SAME),
-        _conv(stride=2),
-        Pool1D(name="layer", input="x", output="y", kind=PoolKind.MAX, window=2, stride=2),
-        cell(Gru, "layer", go_backwards=True),
-        Reverse(name="layer", input="x", output="y"),
-        Upsample1D(name="layer", input="x", output="y", times=2),
-        ZeroPad1D(name="layer", input="x", output="y", left=0, right=1),
-        Reshape(name="layer", input="x", output="y", target=(-1,)),
-        Transpose(name="layer", input="x", output="y", permutation=(0, 2, 1)),
-        Slice(name="layer", input="x", output="y", axis=1, start=1),
-        Concatenate(name="layer", inputs=("x", "x"), output="y", axis=1),
-        Attention(name="layer", query="x", key="x", value="x", output="y"),
-        LayerNorm(name="layer", input="x", output="y", gamma=None, beta=None, epsilon=1e-3, axes=2),
-        Activate(
-            name="layer",
-            input="x",
-            output="y",
-            activation=Activation(kind=ActivationKind.SOFTMAX, axis=1),
-        ),
-        _DENSE_OVER_TIME,
-    ],
-    ids=lambda layer: type(layer).__name__,
-)
-def test_what_needs_more_than_one_step_is_refused_with_a_remedy(layer: Layer) -> None:
-    with pytest.raises(UnsupportedLayer, match="'layer'") as refusal:
-        to_streaming(graph_of(sequence(time=6), layer))
-    assert refusal.value.remedy
-
-
-def test_a_decoder_that_starts_from_its_encoder_is_refused() -> None:
-    layers = [
-        cell(Gru, "encoder", "x"),
-        cell(Gru, "decoder", "y", initial_h="encoder.h", return_sequences=True),
-    ]
-    with pytest.raises(UnsupportedLayer, match=r"'decoder'.*other layers compute"):
-        to_streaming(graph_of([sequence(name="x"), sequence(name="y")], *layers))
-
-
-def test_zeros_in_front_of_a_recurrent_layer_are_refused() -> None:
-    pad = ZeroPad1D(name="pad", input="x", output="p", left=2, right=0)
-    with pytest.raises(UnsupportedLayer, match=r"'gru'.*zeros added in front"):
-        to_streaming(graph_of(sequence(), pad, cell(Gru, "gru", "p")))
-
-
-@KINDS
-def test_a_stateful_layer_in_chunks_equals_the_whole(kind: type[Recurrent]) -> None:
-    layers = [
-        cell(kind, "a", return_sequences=True, stateful=True),
-        cell(kind, "b", "a", features=UNITS, stateful=True),
-    ]
-    graph = expose_states(graph_of(sequence(), *layers))
-    chunks = np.split(numbers(2, 12, FEATURES), 3, axis=1)
-    states: dict[str, AnyArray] = {
-        state.input: np.zeros((2, UNITS), np.float32) for state in graph.states
-    }
-    run = _in_onnx(graph)
-    for chunk in chunks:
-        answer = run({"x": chunk, **states})
-        states = {state.input: answer[state.output] for state in graph.states}
-    free = graph_of(
-        sequence(),
-        cell(kind, "a", return_sequences=True),
-        cell(kind, "b", "a", features=UNITS),
-    )
-    whole = reference.run(free, {"x": np.concatenate(chunks, axis=1)})
-    np.testing.assert_allclose(answer["b_out"], whole["b_out"], atol=2e-6)
-
-
-def test_a_stateful_layer_with_an_initial_state_starts_there_each_time() -> None:
-    inputs: list[Input] = [sequence(), floats("h", None, UNITS)]
-    graph = expose_states(graph_of(inputs, cell(Gru, stateful=True, initial_h="h")))
-    assert not graph.states
-
-
-def test_states_do_not_take_the_names_of_others() -> None:
-    first = cell(Gru, "gru", stateful=True)
-    graph = expose_states(graph_of([sequence(), floats("gru_h", None, 3)], first))
-    assert graph.states[0].input == "gru_h_2"
-
-
-def test_a_model_without_stateful_layers_is_left_as_it_is() -> None:
-    graph = graph_of(sequence(), AnyNotEqual(name="m", input="x", output="m"), cell(Gru))
-    assert expose_states(graph).layers == graph.layers
-
-
-def test_integer_parameters_stay_with_their_layers() -> None:
-    graph = graph_of(sequence(), cell(Gru, "gru", stateful=True))
-    inputs = {"x": numbers(16, 20, FEATURES)}
-    small = quantize(graph, calibrate(graph, inputs), Scheme.INT8)
-    for converted in (to_streaming(small), expose_states(small)):
-        assert converted.quantization is not None
-        assert set(converted.quantization.plans) == {"gru"}
