@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
+from math import ceil, log2
+from typing import Final, TypeAlias
 
+from edgernn.export.tflite import quantization as quant
 from edgernn.export.tflite.blocks import blocks_of
 from edgernn.export.tflite.builder import Quantization
 from edgernn.export.tflite.cells import Cell, FloatCell
 from edgernn.export.tflite.int8_cells import int8_cell
-from edgernn.export.tflite.options import Profile
-from edgernn.export.tflite.quantization import covering
 from edgernn.export.tflite.values import Lowering
-from edgernn.graph import LayerPlan, Range, Recurrent, RecurrentPlan
+from edgernn.graph import Layer, LayerPlan, Lstm, Range, Recurrent, RecurrentPlan, consumers
 from edgernn.graph import layers as ly
 from edgernn.graph.node import Node
 
@@ -31,6 +31,14 @@ Moving: TypeAlias = (
 )
 
 
+#: Layers that compute and have no matrix; see int8_layers.
+Computing: TypeAlias = ly.Affine | ly.Pool1D | ly.GlobalPool1D | ly.Activate | ly.Merge
+
+#: A cell's range without calibration, and the room beyond what calibration saw.
+_UNKNOWN_CELL: Final = 64.0
+_CELL_MARGIN: Final = 1.25
+
+
 def cell_for(low: Lowering, layer: Recurrent) -> Cell:
     blocks = blocks_of(layer)
     plan = plan_of(low, layer)
@@ -42,7 +50,8 @@ def cell_for(low: Lowering, layer: Recurrent) -> Cell:
             ranges=cell_ranges(low, layer),
             x=x,
             hard_sigmoid=plan.hard_sigmoid,
-            integer_state=low.options.profile is not Profile.DEFAULT,
+            integer_state=low.integers_only,
+            cell=cell_quantization(low, layer) if isinstance(layer, Lstm) else None,
         )
     return FloatCell(layer=layer, blocks=blocks, runtime_min=low.options.runtime_min)
 
@@ -57,8 +66,16 @@ def quantization_of(low: Lowering, edge: str) -> Quantization | None:
     stored = low.tensors.quantization(edge)
     if stored is not None:
         return stored
+    writer = _writer(low, edge)
+    is_cell = isinstance(writer, Lstm) and edge == writer.state_c
+    if isinstance(writer, Recurrent) and plan_of(low, writer) is not None and not is_cell:
+        return quant.STATE  # known before the layer is lowered: another one may share its loop
     found = _seen(low, edge)
-    return None if found is None else covering(*found)
+    return None if found is None else quant.covering(*found)
+
+
+def _writer(low: Lowering, edge: str) -> Layer | None:
+    return next((layer for layer in low.graph.layers if edge in layer.writes), None)
 
 
 def _seen(low: Lowering, edge: str) -> tuple[float, float] | None:
@@ -72,7 +89,7 @@ def _seen(low: Lowering, edge: str) -> tuple[float, float] | None:
     if edge in quantization.ranges.edges:
         found = quantization.ranges.edges[edge]
         return found.low, found.high
-    writer = next((layer for layer in low.graph.layers if edge in layer.writes), None)
+    writer = _writer(low, edge)
     if not isinstance(writer, Moving | ly.Concatenate):
         return None
     parts = [part for part in (_seen(low, source) for source in writer.reads) if part is not None]
@@ -81,6 +98,31 @@ def _seen(low: Lowering, edge: str) -> tuple[float, float] | None:
     return min(low for low, _ in parts), max(high for _, high in parts)
 
 
+def feeds_integers(low: Lowering, edge: str) -> bool:
+    """Whether a layer reads the edge as integers, maybe after others that need no float32."""
+    return any(plan_of(low, layer) is not None for layer in _readers(low, edge))
+
+
+def _readers(low: Lowering, edge: str) -> Iterator[Layer]:
+    """The layers that read the edge, looking through those without a matrix."""
+    for layer in consumers(low.graph, edge):
+        if isinstance(layer, Moving | Computing):
+            yield from _readers(low, layer.writes[0])
+        else:
+            yield layer
+
+
 def cell_ranges(low: Lowering, layer: Recurrent) -> Mapping[str, Range]:
     quantization = low.graph.quantization
     return {} if quantization is None else quantization.ranges.cells.get(layer.name, {})
+
+
+def cell_quantization(low: Lowering, layer: Lstm) -> Quantization:
+    """int16 with a power-of-two scale, as the operator UNIDIRECTIONAL_SEQUENCE_LSTM wants it."""
+    ranges = cell_ranges(low, layer)
+    largest = _CELL_MARGIN * ranges["c"].magnitude if "c" in ranges else _UNKNOWN_CELL
+    given = None if layer.initial_c is None else _seen(low, layer.initial_c)
+    if given is not None:
+        largest = max(largest, *map(abs, given))
+    exponent = max(0, ceil(log2(max(largest, 1.0))))
+    return Quantization.per_tensor(2.0 ** (exponent - 15))

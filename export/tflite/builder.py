@@ -38,6 +38,15 @@ class Quantization:
     def per_tensor(scale: float, zero_point: int = 0) -> Quantization:
         return Quantization(scale=np.array([scale], np.float32), zero_point=zero_point)
 
+    def is_same(self, other: Quantization) -> bool:
+        """Whether the same integers stand for the same numbers."""
+        mine, theirs = (self.zero_point, self.axis), (other.zero_point, other.axis)
+        return mine == theirs and np.array_equal(self.scale, other.scale)
+
+    def real(self, stored: float) -> float:
+        """What an integer stands for, where there is one scale for all."""
+        return float(self.scale[0]) * (stored - self.zero_point)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tensor:

@@ -18,7 +18,7 @@ def compacted(model: Model, main: Iterable[Tensor]) -> tuple[Model, dict[int, Te
     opcodes = list(model.opcodes)
     kept: dict[int, Tensor] = {}
     for graph in model.subgraphs:
-        operators = _live_operators(graph)
+        operators = live_operators(graph)
         used = {tensor.index for tensor in (*graph.inputs, *graph.outputs)}
         if graph.position == 0:
             used |= {tensor.index for tensor in main}
@@ -46,7 +46,8 @@ def compacted(model: Model, main: Iterable[Tensor]) -> tuple[Model, dict[int, Te
     return live, kept
 
 
-def _live_operators(graph: Subgraph) -> list[Operator]:
+def live_operators(graph: Subgraph) -> list[Operator]:
+    """Those that an output of the subgraph depends on, in their order."""
     needed = {tensor.index for tensor in graph.outputs}
     live: list[Operator] = []
     for operator in reversed(graph.operators):

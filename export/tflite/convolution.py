@@ -9,7 +9,7 @@ from edgernn.export.tflite.activation import activate, fusable
 from edgernn.export.tflite.arithmetic import quantization_of
 from edgernn.export.tflite.builder import FreeSize, Quantization, Subgraph, Tensor
 from edgernn.export.tflite.int8_product import bias_constant
-from edgernn.export.tflite.linear import int8_activation, result_quantization
+from edgernn.export.tflite.linear import applied, result_quantization
 from edgernn.export.tflite.schema import Fused, Op, TensorType, WindowPadding
 from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import Matrix, constant, scalar
@@ -49,7 +49,7 @@ def conv1d(low: Lowering, layer: Conv1D) -> Tensor:
     )
     result = without_height(graph, result)
     if to is not None:
-        return int8_activation(graph, layer.activation, result)
+        return applied(low, layer, result)
     return result if fused is not None else activate(graph, layer.activation, result)
 
 
@@ -64,15 +64,14 @@ def _kernel(graph: Subgraph, weights: Matrix, *, depthwise: bool) -> Tensor:
     return graph.constant(values, Quantization(scale=weights.scale, axis=axis))
 
 
-def pool1d(low: Lowering, layer: Pool1D) -> Tensor:
+def pool1d(low: Lowering, layer: Pool1D, x: Tensor) -> Tensor:
+    """x in float32 or int8."""
     graph = low.main
     if layer.padding is Padding.CAUSAL:
         raise low.refuse(layer, "pools with causal padding", "Use padding 'same' or 'valid'")
-    is_max = layer.kind is PoolKind.MAX
-    x = low.tensors.stored(layer.input) if is_max else low.tensors[layer.input]
     pooled = ops.pool(
         graph,
-        Op.MAX_POOL_2D if is_max else Op.AVERAGE_POOL_2D,
+        Op.MAX_POOL_2D if layer.kind is PoolKind.MAX else Op.AVERAGE_POOL_2D,
         with_height(graph, x),
         steps=low.shape(layer.output)[1],
         window=layer.window,

@@ -7,7 +7,6 @@ from call to call: a program resets them before each sequence (`reset_all_variab
 
 from __future__ import annotations
 
-from math import ceil, log2
 from typing import Final
 
 import numpy as np
@@ -15,36 +14,31 @@ import numpy as np
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite import quantization as quant
 from edgernn.export.tflite import schema
-from edgernn.export.tflite.arithmetic import cell_ranges, plan_of, quantization_of
+from edgernn.export.tflite.arithmetic import cell_quantization, plan_of, quantization_of
 from edgernn.export.tflite.builder import Quantization
 from edgernn.export.tflite.int8_product import bias_constant
-from edgernn.export.tflite.options import Profile
 from edgernn.export.tflite.schema import Op, TensorType
+from edgernn.export.tflite.shaping import reversed_steps
 from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import Matrix, columns_of, matrix
-from edgernn.graph import Layer, Lstm, as_float32, consumers
+from edgernn.graph import ActivationKind, Layer, Lstm, as_float32, consumers
 
 #: The operator's own order of gates: input, forget, cell, output.
 _GATES: Final = "ifco"
 
-#: The cell's range without calibration, and the room beyond what calibration saw.
-_UNKNOWN_CELL: Final = 64.0
-_CELL_MARGIN: Final = 1.25
-
 
 def is_fused(low: Lowering, layer: Layer) -> bool:
-    """Whether the layer becomes this operator."""
-    wanted = low.options.profile is not Profile.DEFAULT and isinstance(layer, Lstm)
-    return wanted and plan_of(low, layer) is not None
+    """Whether the layer becomes this operator; others become a loop with an int16 cell."""
+    if not isinstance(layer, Lstm) or not low.integers_only or plan_of(low, layer) is None:
+        return False
+    return _is_expressible(low, layer)
 
 
 def lower_fused_lstm(low: Lowering, layer: Lstm) -> None:
-    """Raises UnsupportedLayer for what the operator lacks: masks, outside states, hard sigmoid."""
-    _refuse_what_it_lacks(low, layer)
     graph = low.main
     x = low.tensors.int8(layer.input, _input_quantization(low, layer))
     if layer.go_backwards:
-        x = ops.reverse(graph, x, axis=1)
+        x = reversed_steps(low, x)
     batch, steps, _ = x.shape
     kernels = _matrices(layer, Matrix.of(layer.kernel))
     recurrent_kernels = _matrices(layer, Matrix.of(layer.recurrent_kernel))
@@ -59,7 +53,7 @@ def lower_fused_lstm(low: Lowering, layer: Lstm) -> None:
     c = graph.tensor(
         (batch, layer.units),
         TensorType.INT16,
-        quantization=_cell_quantization(low, layer),
+        quantization=cell_quantization(low, layer),
         variable=True,
     )
     output = graph.tensor((batch, steps, layer.units), TensorType.INT8, quantization=quant.STATE)
@@ -105,26 +99,15 @@ def _input_quantization(low: Lowering, layer: Lstm) -> Quantization:
     return found
 
 
-def _cell_quantization(low: Lowering, layer: Lstm) -> Quantization:
-    ranges = cell_ranges(low, layer)
-    largest = _CELL_MARGIN * ranges["c"].magnitude if "c" in ranges else _UNKNOWN_CELL
-    exponent = max(0, ceil(log2(max(largest, 1.0))))
-    return Quantization.per_tensor(2.0 ** (exponent - 15))
-
-
-def _refuse_what_it_lacks(low: Lowering, layer: Lstm) -> None:
+def _is_expressible(low: Lowering, layer: Lstm) -> bool:
+    """The operator knows no masks, no states from outside, no hard sigmoid and one sequence."""
     read = {output.edge for output in low.graph.outputs}
-    lacking = {
-        "has a mask": layer.mask is not None,
-        "starts from a given state": layer.initial_h is not None or layer.initial_c is not None,
-        "hands out its cell": layer.state_c in read or bool(consumers(low.graph, layer.state_c)),
-        "uses a hard sigmoid": layer.recurrent_activation.kind.value != "sigmoid",
-        "has a batch of more than 1": low.shape(layer.input)[0] != 1,
-    }
-    for reason, found in lacking.items():
-        if found:
-            raise low.refuse(
-                layer,
-                f"{reason}, which TFLite's integer LSTM operator cannot do",
-                "Use the TFLite profile 'default', or a GRU",
-            )
+    hands_out_cell = layer.state_c in read or bool(consumers(low.graph, layer.state_c))
+    return (
+        layer.mask is None
+        and layer.initial_h is None
+        and layer.initial_c is None
+        and not hands_out_cell
+        and layer.recurrent_activation.kind is ActivationKind.SIGMOID
+        and low.graph.specs[layer.input].shape[0] == 1
+    )

@@ -42,7 +42,7 @@ class Int8Cell:
     """A Gru, Lstm or SimpleRnn with the activations tanh and sigmoid or hard sigmoid.
 
     States between steps: Gru (h int8, h float32), or (h int8) when integers only; Lstm (h int8,
-    c float32); SimpleRnn (h int8).
+    c float32 or int16); SimpleRnn (h int8).
     """
 
     layer: Recurrent
@@ -50,6 +50,7 @@ class Int8Cell:
     reads: Quantization
     hard_sigmoid: float | None  # alpha; None: sigmoid
     difference: Quantization | None = None  # n - h of a Gru with an int8 state
+    cell: Quantization | None = None  # of an Lstm with an int16 cell
 
     def project(self, graph: Subgraph, x: Tensor) -> tuple[Tensor, ...]:
         x = ops.as_int8(graph, x, self.reads)
@@ -65,7 +66,8 @@ class Int8Cell:
             case Gru():
                 return (h,) if self.difference is not None else (h, states[0])
             case Lstm():
-                return (h, states[1])
+                c = states[1]
+                return (h, c if self.cell is None else ops.as_int16(graph, c, self.cell))
             case _:
                 assert_never(self.layer)
 
@@ -79,6 +81,8 @@ class Int8Cell:
             case Gru():
                 return self._gru(graph, self.layer, source, states)
             case Lstm():
+                if self.cell is not None:
+                    return self._integer_lstm(graph, source, states, self.cell)
                 return self._lstm(graph, source, *states)
             case _:
                 assert_never(self.layer)
@@ -127,6 +131,27 @@ class Int8Cell:
         new_h = ops.multiply(graph, o, ops.tanh(graph, new_c))
         return ops.quantize(graph, new_h, quant.STATE), new_c
 
+    def _integer_lstm(
+        self, graph: Subgraph, source: Projected, states: States, cell: Quantization
+    ) -> States:
+        """Beyond the products in int16: a cell loses too much in int8."""
+        h, c = states
+        i, not_f, o = ops.split(graph, self._wide_gates(graph, self._total(graph, source, 0, h)), 3)
+        total = ops.as_int16(graph, self._total(graph, source, 1, h), quant.WIDE_PRE_ACTIVATION)
+        n = ops.tanh(graph, total, to=quant.WIDE_UNIT)
+        taken = ops.multiply(graph, i, n, to=cell)
+        lost = ops.multiply(graph, not_f, c, to=cell)
+        new_c = ops.add(graph, c, ops.subtract(graph, taken, lost, to=cell), to=cell)
+        bounded = ops.tanh(graph, new_c, to=quant.WIDE_UNIT)
+        new_h = ops.multiply(graph, o, bounded, to=quant.WIDE_UNIT)
+        return ops.quantize(graph, new_h, quant.STATE), new_c
+
+    def _wide_gates(self, graph: Subgraph, total: Tensor) -> Tensor:
+        if self.hard_sigmoid is not None:
+            return ops.as_int16(graph, total, quant.WIDE_UNIT)
+        wide = ops.as_int16(graph, total, quant.WIDE_PRE_ACTIVATION)
+        return ops.logistic(graph, wide, to=quant.WIDE_UNIT)
+
     def _recurrent(self, graph: Subgraph, block: int, h: Tensor) -> Tensor:
         parts = self.blocks[block]
         return product(graph, h, parts.recurrent_kernel, parts.recurrent_bias, parts.h_part)
@@ -150,8 +175,12 @@ def int8_cell(
     x: Quantization,
     hard_sigmoid: float | None,
     integer_state: bool,
+    cell: Quantization | None,
 ) -> Int8Cell:
-    """`ranges` are those inside the cell, by the names of edgernn.reference.recurrent."""
+    """`ranges` are those inside the cell, by the names of edgernn.reference.recurrent.
+
+    integer_state: no state in float32; `cell` is then the quantization of an Lstm's c.
+    """
     difference = None
     if isinstance(layer, Gru) and integer_state:
         found = quant.interval(ranges, [("n_minus_h", 1.0, None)], end=2.0)
@@ -162,6 +191,7 @@ def int8_cell(
         reads=x,
         hard_sigmoid=hard_sigmoid,
         difference=difference,
+        cell=cell if integer_state else None,
     )
 
 

@@ -11,11 +11,13 @@ from typing_extensions import assert_never
 from edgernn.export.tflite import attention, convolution, linear, normalization, shaping
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.activation import activate
+from edgernn.export.tflite.arithmetic import Computing, quantization_of
 from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
+from edgernn.export.tflite.int8_layers import lowered_to_int8
 from edgernn.export.tflite.schema import Op
 from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import constant, floats, scalar
-from edgernn.graph import FloatArray, Gru, Lstm, MergeKind, QTensor, SimpleRnn, as_float32
+from edgernn.graph import FloatArray, Gru, Lstm, MergeKind, PoolKind, QTensor, SimpleRnn, as_float32
 from edgernn.graph import layers as ly
 
 
@@ -29,6 +31,10 @@ def lower_layer(low: Lowering, layer: ly.Layer) -> None:
 
 def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
     graph, tensors = low.main, low.tensors
+    if isinstance(layer, Computing):
+        made = lowered_to_int8(low, layer)
+        if made is not None:
+            return made
     match layer:
         case SimpleRnn() | Gru() | Lstm():
             raise AssertionError("recurrent layers are lowered as stacks")
@@ -39,7 +45,9 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
         case ly.Conv1D():
             return convolution.conv1d(low, layer)
         case ly.Pool1D():
-            return convolution.pool1d(low, layer)
+            is_max = layer.kind is PoolKind.MAX
+            x = tensors.stored(layer.input) if is_max else tensors[layer.input]
+            return convolution.pool1d(low, layer, x)
         case ly.GlobalPool1D():
             return convolution.global_pool1d(low, layer)
         case ly.Affine():
@@ -79,7 +87,11 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
             value = graph.constant(np.array(layer.value, np.int32))
             return ops.not_equal(graph, tensors[layer.input], value)
         case ly.AnyNotEqual():
-            unlike = ops.not_equal(graph, tensors[layer.input], scalar(graph, layer.value))
+            x = tensors.stored(layer.input) if low.integers_only else tensors[layer.input]
+            value = scalar(graph, layer.value)
+            if x.quantization is not None:
+                value = ops.quantize(graph, value, x.quantization)
+            unlike = ops.not_equal(graph, x, value)
             return ops.reduce(graph, Op.REDUCE_ANY, unlike, axes=[-1], keep_dims=False)
         case ly.ApplyMask():
             valid = ops.expand_dims(graph, tensors[layer.mask], axis=2)
@@ -100,7 +112,7 @@ def _embedding(graph: Subgraph, layer: ly.Embedding, tokens: Tensor) -> Tensor:
 
 
 def _concatenate(low: Lowering, layer: ly.Concatenate) -> Tensor:
-    """int8 parts of one quantization are joined as such."""
+    """int8 parts of one quantization are joined as such, of several where floats are shunned."""
     parts = [low.tensors.stored(edge) for edge in layer.inputs]
     units = {
         None
@@ -108,7 +120,10 @@ def _concatenate(low: Lowering, layer: ly.Concatenate) -> Tensor:
         else (float(part.quantization.scale[0]), part.quantization.zero_point)
         for part in parts
     }
-    if len(units) > 1:
+    to = quantization_of(low, layer.output)
+    if len(units) > 1 and low.integers_only and to is not None:
+        parts = [ops.as_int8(low.main, part, to) for part in parts]
+    elif len(units) > 1:
         parts = [low.tensors[edge] for edge in layer.inputs]
     return ops.concatenation(low.main, parts, axis=layer.axis)
 

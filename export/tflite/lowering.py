@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from edgernn.export import Lowered
 from edgernn.export.tflite import operators as ops
+from edgernn.export.tflite.arithmetic import quantization_of
 from edgernn.export.tflite.builder import Model, Tensor
 from edgernn.export.tflite.compaction import compacted
 from edgernn.export.tflite.flatbuffer import to_bytes
@@ -14,6 +15,7 @@ from edgernn.export.tflite.fused_lstm import is_fused, lower_fused_lstm
 from edgernn.export.tflite.layers import lower_layer
 from edgernn.export.tflite.options import Options, Profile, Runtime
 from edgernn.export.tflite.recurrent import lower_stack
+from edgernn.export.tflite.restrictions import Origins, check
 from edgernn.export.tflite.stacks import Stack, plan
 from edgernn.export.tflite.values import TYPE_OF, Edges, Lowering, sized
 from edgernn.graph import Graph, Lstm, QTensor, Recurrent, at_shapes, without_dead_layers
@@ -39,6 +41,9 @@ def lowered_model(graph: Graph, metadata: Mapping[str, str], options: Options) -
         shape = low.shape(entry.name)
         inputs[entry.name] = main.input(shape, TYPE_OF[entry.spec.dtype], name=entry.name)
         low.tensors[entry.name] = inputs[entry.name]
+    if low.integers_only:
+        _quantize_inputs(low)
+    origins = Origins(model=model)
     fused = {layer.name for layer in live.layers if is_fused(low, layer)}
     for part in plan(live, bytes_per_weight=_bytes_per_weight(live), alone=fused):
         if not isinstance(part, Stack):
@@ -47,7 +52,9 @@ def lowered_model(graph: Graph, metadata: Mapping[str, str], options: Options) -
             lower_fused_lstm(low, part.layers[0])
         else:
             lower_stack(low, part)
+        origins.lowered(part)
     outputs = _outputs(low)
+    check(low, origins, [*inputs.values(), *outputs.values()])
     live_model, moved = compacted(model, [*inputs.values(), *outputs.values()])
     content = to_bytes(
         live_model,
@@ -64,13 +71,23 @@ def lowered_model(graph: Graph, metadata: Mapping[str, str], options: Options) -
     return Lowered(
         content=content,
         details=details,
-        graph=live if options.profile is not Profile.DEFAULT else None,
+        graph=live if low.integers_only else None,
     )
 
 
 def _at_batch_one(graph: Graph) -> Graph:
     """Integer hardware wants fixed sizes, and variables have them."""
     return at_shapes(graph, {entry.name: (1, *entry.spec.shape[1:]) for entry in graph.inputs})
+
+
+def _quantize_inputs(low: Lowering) -> None:
+    """All that is not a state, which is exact as it is, becomes int8 before anything else."""
+    recurrent = [layer for layer in low.graph.layers if isinstance(layer, Recurrent)]
+    states = {edge for layer in recurrent for edge in layer.reads[1:]}
+    for entry in low.graph.inputs:
+        found = quantization_of(low, entry.name)
+        if found is not None and entry.name not in states:
+            low.tensors.int8(entry.name, found)
 
 
 def _bytes_per_weight(graph: Graph) -> int:

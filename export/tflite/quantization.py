@@ -18,6 +18,10 @@ PROBABILITY: Final = Quantization.per_tensor(1 / 256, -128)
 #: What TANH of int8 gives, fixed by the same; h is stored so too.
 STATE: Final = Quantization.per_tensor(1 / 128)
 
+#: What LOGISTIC and TANH of int16 give, and what they read (Q3.12).
+WIDE_UNIT: Final = Quantization.per_tensor(2.0**-15)
+WIDE_PRE_ACTIVATION: Final = Quantization.per_tensor(2.0**-12)
+
 #: Beyond these a sigmoid and a tanh are flat to an 8-bit integer.
 SIGMOID_END: Final = 8.0
 TANH_END: Final = 4.0
@@ -32,6 +36,11 @@ def covering(low: float, high: float) -> Quantization:
     scale = (high - low) / _STEPS or 1 / _STEPS
     zero_point = int(np.clip(round(-128 - low / scale), -128, 127))
     return Quantization.per_tensor(scale, zero_point)
+
+
+def symmetric16(low: float, high: float) -> Quantization:
+    """int16 over ±max(|low|, |high|); its zero point has to be 0."""
+    return Quantization.per_tensor(max(abs(low), abs(high)) / 32767 or 1 / 32767)
 
 
 def interval(

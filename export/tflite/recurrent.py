@@ -318,7 +318,7 @@ def _initial_memory(low: Lowering, cell: Cell, x: Tensor) -> _Memory:
     remembers = _remembers_output(layer)
     zeros = [_zeros(low, layer, x) if edge is None or remembers else None for edge in edges]
     given = [
-        low.tensors[edge] if edge is not None else zero
+        _given(low, edge) if edge is not None else zero
         for edge, zero in zip(edges, zeros, strict=True)
     ]
     states = cell.enter(low.main, [tensor for tensor in given if tensor is not None])
@@ -327,6 +327,13 @@ def _initial_memory(low: Lowering, cell: Cell, x: Tensor) -> _Memory:
         nothing = [zero for zero in zeros if zero is not None]
         output = cell.output(cell.enter(low.main, nothing))
     return _Memory(states=states, output=output)
+
+
+def _given(low: Lowering, edge: str) -> Tensor:
+    """A state from elsewhere: an input as such, so that no rounding comes between two steps."""
+    if low.integers_only and not low.tensors.is_plain(edge):
+        return low.tensors.stored(edge)
+    return low.tensors[edge]
 
 
 def _zeros(low: Lowering, layer: Recurrent, x: Tensor) -> Tensor:

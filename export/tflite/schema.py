@@ -149,6 +149,10 @@ def _float32(slot: int, value: float) -> Field:
     return Field(slot=slot, kind=FieldKind.FLOAT32, value=value)
 
 
+#: pot_scale_int16 of AddOptions and SubOptions, which is true unless told otherwise.
+_ANY_SCALE: Final = Field(slot=1, kind=FieldKind.BOOL, value=False, default=1)
+
+
 def conv_2d(*, padding: WindowPadding, stride: int, dilation: int, fused: Fused) -> Options:
     """Strides and dilations of the width; the height is 1."""
     return Options(
@@ -209,8 +213,9 @@ def concatenation(axis: int) -> Options:
     return Options(tag=10, fields=(_int32(0, axis),))
 
 
-def add(fused: Fused) -> Options:
-    return Options(tag=11, fields=(_int8(0, fused),))
+def add(fused: Fused, *, any_scale: bool = False) -> Options:
+    """any_scale: int16 operands whose scales are no powers of two."""
+    return Options(tag=11, fields=(_int8(0, fused), *([_ANY_SCALE] if any_scale else [])))
 
 
 def reshape() -> Options:
@@ -233,8 +238,8 @@ def reducer(*, keep_dims: bool) -> Options:
     return Options(tag=27, fields=(_bool(0, keep_dims),))
 
 
-def sub(fused: Fused) -> Options:
-    return Options(tag=28, fields=(_int8(0, fused),))
+def sub(fused: Fused, *, any_scale: bool = False) -> Options:
+    return Options(tag=28, fields=(_int8(0, fused), *([_ANY_SCALE] if any_scale else [])))
 
 
 def div() -> Options:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import numpy as np
 from typing_extensions import assert_never
 
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.builder import FreeSize, Tensor
+from edgernn.export.tflite.options import Profile
 from edgernn.export.tflite.values import Lowering
 from edgernn.graph import (
     FoldTime,
@@ -35,9 +37,12 @@ def lowered(low: Lowering, layer: Shaping) -> Tensor:
         case Transpose():
             return ops.transpose(graph, x, layer.permutation)
         case Reverse():
-            return ops.reverse(graph, x, axis=1)
+            return reversed_steps(low, x)
         case Repeat():
             row = ops.reshape(graph, x, (x.shape[0], 1, x.shape[1]))
+            if low.options.profile is Profile.MICRO:
+                first = graph.constant(np.zeros(layer.times, np.int32))
+                return ops.gather(graph, row, first, axis=1)
             return ops.tile(graph, row, axis=1, times=layer.times)
         case Upsample1D():
             return _upsample(low, layer, x)
@@ -61,6 +66,15 @@ def lowered(low: Lowering, layer: Shaping) -> Tensor:
             return ops.reshape(graph, x, shape, like={axis: (like, axis) for axis in (0, 1)})
         case _:
             assert_never(layer)
+
+
+def reversed_steps(low: Lowering, x: Tensor) -> Tensor:
+    """x [B, T, ...] from its last step to its first; tflite-micro has no operator for that."""
+    steps = x.shape[1]
+    if low.options.profile is Profile.MICRO and not isinstance(steps, FreeSize):
+        backwards = low.main.constant(np.arange(steps, dtype=np.int32)[::-1].copy())
+        return ops.gather(low.main, x, backwards, axis=1)
+    return ops.reverse(low.main, x, axis=1)
 
 
 def _reshape(low: Lowering, layer: Reshape, x: Tensor) -> Tensor:

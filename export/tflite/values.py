@@ -8,7 +8,7 @@ from typing import Final
 from edgernn.errors import UnsupportedLayer
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.builder import FreeSize, Quantization, Subgraph, Tensor
-from edgernn.export.tflite.options import Options
+from edgernn.export.tflite.options import Options, Profile
 from edgernn.export.tflite.schema import TensorType
 from edgernn.graph import DType, Graph, GraphError, Shape, at_shapes
 from edgernn.graph.node import Node
@@ -25,7 +25,7 @@ TYPE_OF: Final = {
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Edges:
-    """What each edge is as a tensor of the main subgraph: float32, int8 or both.
+    """What each edge is as a tensor of the main subgraph: float32, int8, both; int16 a cell.
 
     One form is made of the other when somebody asks for it, and then kept.
     """
@@ -33,29 +33,38 @@ class Edges:
     main: Subgraph
     _plain: dict[str, Tensor] = field(default_factory=dict)  # float32; int32 and bool
     _int8: dict[str, Tensor] = field(default_factory=dict)
+    _int16: dict[str, Tensor] = field(default_factory=dict)
 
     def __getitem__(self, edge: str) -> Tensor:
         """The edge in the type that the graph gives it."""
         if edge not in self._plain:
-            self._plain[edge] = ops.dequantize(self.main, self._int8[edge])
+            self._plain[edge] = ops.dequantize(self.main, self.stored(edge))
         return self._plain[edge]
 
     def __setitem__(self, edge: str, tensor: Tensor) -> None:
-        forms = self._int8 if tensor.type is TensorType.INT8 else self._plain
-        forms[edge] = tensor
+        forms = {TensorType.INT8: self._int8, TensorType.INT16: self._int16}
+        forms.get(tensor.type, self._plain)[edge] = tensor
 
     def stored(self, edge: str) -> Tensor:
-        """In the form that needs no conversion, int8 where both are there."""
-        return self._int8[edge] if edge in self._int8 else self._plain[edge]
+        """In the form that needs no conversion, as integers where both are there."""
+        for forms in (self._int8, self._int16):
+            if edge in forms:
+                return forms[edge]
+        return self._plain[edge]
 
     def int8(self, edge: str, quantization: Quantization) -> Tensor:
         """As int8: as it is, if it is so already, otherwise in this quantization."""
         if edge not in self._int8:
-            self._int8[edge] = ops.quantize(self.main, self._plain[edge], quantization)
+            given = self._int16.get(edge) or self._plain[edge]
+            self._int8[edge] = ops.quantize(self.main, given, quantization)
         return self._int8[edge]
 
     def is_int8(self, edge: str) -> bool:
         return edge in self._int8
+
+    def is_plain(self, edge: str) -> bool:
+        """Whether it is at hand in the type that the graph gives it."""
+        return edge in self._plain
 
     def quantization(self, edge: str) -> Quantization | None:
         return self._int8[edge].quantization if edge in self._int8 else None
@@ -70,6 +79,10 @@ class Lowering:
     main: Subgraph
     tensors: Edges
     options: Options
+
+    @property
+    def integers_only(self) -> bool:
+        return self.options.profile is not Profile.DEFAULT
 
     def shape(self, edge: str) -> tuple[int, ...]:
         """Sizes of an edge, FreeSize where the graph leaves them open."""

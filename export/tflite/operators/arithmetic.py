@@ -69,13 +69,15 @@ def add(
     fused: Fused = Fused.NONE,
     to: Quantization | None = None,
 ) -> Tensor:
-    return _element_wise(graph, Op.ADD, [left, right], schema.add(fused), to)
+    options = schema.add(fused, any_scale=left.type is TensorType.INT16)
+    return _element_wise(graph, Op.ADD, [left, right], options, to)
 
 
 def subtract(
     graph: Subgraph, left: Tensor, right: Tensor, *, to: Quantization | None = None
 ) -> Tensor:
-    return _element_wise(graph, Op.SUB, [left, right], schema.sub(Fused.NONE), to)
+    options = schema.sub(Fused.NONE, any_scale=left.type is TensorType.INT16)
+    return _element_wise(graph, Op.SUB, [left, right], options, to)
 
 
 def multiply(
@@ -89,11 +91,12 @@ def divide(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
 
 
 def maximum(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
-    return _element_wise(graph, Op.MAXIMUM, [left, right])
+    """Integers need one quantization, which is the result's."""
+    return _element_wise(graph, Op.MAXIMUM, [left, right], to=left.quantization)
 
 
 def minimum(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
-    return _element_wise(graph, Op.MINIMUM, [left, right])
+    return _element_wise(graph, Op.MINIMUM, [left, right], to=left.quantization)
 
 
 def squared_difference(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
@@ -104,9 +107,17 @@ def prelu(graph: Subgraph, x: Tensor, alpha: Tensor) -> Tensor:
     return _element_wise(graph, Op.PRELU, [x, alpha])
 
 
-def unary(graph: Subgraph, op: Op, x: Tensor, *, options: Options | None = None) -> Tensor:
+def unary(
+    graph: Subgraph,
+    op: Op,
+    x: Tensor,
+    *,
+    options: Options | None = None,
+    to: Quantization | None = None,
+) -> Tensor:
     """An operator of one tensor that keeps its shape: RELU, EXP, ABS, ..."""
-    return append(graph, op, [x], x.shape, options=options)
+    version = integer_version(x)
+    return append(graph, op, [x], x.shape, options=options, version=version, to=to)
 
 
 def logistic(graph: Subgraph, x: Tensor, *, to: Quantization | None = None) -> Tensor:
@@ -177,12 +188,18 @@ def reduce(
     )
 
 
-def quantize(graph: Subgraph, x: Tensor, to: Quantization) -> Tensor:
-    """float32 to int8, or int8 of one quantization to another; constants at once."""
+def quantize(
+    graph: Subgraph, x: Tensor, to: Quantization, type_: TensorType = TensorType.INT8
+) -> Tensor:
+    """float32 to integers, or integers of one quantization to another; constants at once."""
     if x.buffer and x.type is TensorType.FLOAT32:
+        limits = np.iinfo(np.int16 if type_ is TensorType.INT16 else np.int8)
         steps = np.rint(graph.model.values_of(x) / to.scale[0]) + to.zero_point
-        return graph.constant(np.clip(steps, -128, 127).astype(np.int8), to)
-    return append(graph, Op.QUANTIZE, [x], x.shape, type_=TensorType.INT8, to=to)
+        return graph.constant(np.clip(steps, limits.min, limits.max).astype(limits.dtype), to)
+    version = 1 if x.type is TensorType.FLOAT32 else 2
+    if TensorType.INT16 in {x.type, type_}:
+        version = 3
+    return append(graph, Op.QUANTIZE, [x], x.shape, type_=type_, version=version, to=to)
 
 
 def dequantize(graph: Subgraph, x: Tensor) -> Tensor:
@@ -192,20 +209,30 @@ def dequantize(graph: Subgraph, x: Tensor) -> Tensor:
 
 
 def as_float32(graph: Subgraph, x: Tensor) -> Tensor:
-    return dequantize(graph, x) if x.type is TensorType.INT8 else x
+    return dequantize(graph, x) if x.type in {TensorType.INT8, TensorType.INT16} else x
 
 
 def as_int8(graph: Subgraph, x: Tensor, to: Quantization) -> Tensor:
-    """x as it is, if it is int8 already; otherwise quantized."""
-    return x if x.type is TensorType.INT8 else quantize(graph, x, to)
+    """x as it is, if it is so already; otherwise quantized."""
+    return _as_integer(graph, x, to, TensorType.INT8)
+
+
+def as_int16(graph: Subgraph, x: Tensor, to: Quantization) -> Tensor:
+    return _as_integer(graph, x, to, TensorType.INT16)
+
+
+def _as_integer(graph: Subgraph, x: Tensor, to: Quantization, type_: TensorType) -> Tensor:
+    if x.type is type_ and x.quantization is not None and x.quantization.is_same(to):
+        return x
+    return quantize(graph, x, to, type_)
 
 
 def zero(graph: Subgraph, like: Tensor) -> Tensor:
     """The constant 0 in the type and quantization of another tensor, []."""
     if like.quantization is None:
         return graph.constant(np.array(0, np.float32))
-    stored = np.array(like.quantization.zero_point, np.int8)
-    return graph.constant(stored, like.quantization)
+    dtype = np.int16 if like.type is TensorType.INT16 else np.int8
+    return graph.constant(np.array(like.quantization.zero_point, dtype), like.quantization)
 
 
 def cast(graph: Subgraph, x: Tensor, target: TensorType) -> Tensor:
@@ -216,7 +243,8 @@ def cast(graph: Subgraph, x: Tensor, target: TensorType) -> Tensor:
 
 def _comparison(graph: Subgraph, op: Op, left: Tensor, right: Tensor) -> Tensor:
     shape = broadcast(left.shape, right.shape)
-    return append(graph, op, [left, right], shape, type_=TensorType.BOOL)
+    version = 2 if left.type is TensorType.INT8 else 1
+    return append(graph, op, [left, right], shape, type_=TensorType.BOOL, version=version)
 
 
 def _element_wise(

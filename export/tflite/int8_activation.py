@@ -1,0 +1,43 @@
+"""Activations of integers: as operators, or as a table of all 256 values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgernn.export.tflite import operators as ops
+from edgernn.export.tflite import quantization as quant
+from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
+from edgernn.export.tflite.schema import TensorType
+from edgernn.export.tflite.weights import index
+from edgernn.graph import Activation, ActivationKind
+from edgernn.reference.activation import activate
+
+
+def int8_activation(
+    graph: Subgraph, activation: Activation, x: Tensor, to: Quantization
+) -> Tensor | None:
+    """An activation of integers; None for those that look at more than one number."""
+    match activation.kind:
+        case ActivationKind.TANH:
+            return ops.tanh(graph, x, to=quant.STATE)
+        case ActivationKind.SIGMOID:
+            return ops.logistic(graph, x, to=quant.PROBABILITY)
+        case ActivationKind.SOFTMAX:
+            last = activation.axis in {-1, x.rank - 1}
+            return ops.softmax(graph, x, to=quant.PROBABILITY) if last else None
+        case ActivationKind.LOG_SOFTMAX:
+            return None
+        case _:
+            return looked_up(graph, activation, x, to)
+
+
+def looked_up(graph: Subgraph, activation: Activation, x: Tensor, to: Quantization) -> Tensor:
+    """activation(x), int8; exact up to the rounding of its result."""
+    if x.quantization is None:
+        raise AssertionError("an int8 tensor has a quantization")
+    stored = np.arange(-128, 128)
+    real = (x.quantization.scale[0] * (stored - x.quantization.zero_point)).astype(np.float32)
+    steps = np.rint(activate(activation, real) / to.scale[0]) + to.zero_point
+    table = graph.constant(np.clip(steps, -128, 127).astype(np.int8), to)
+    at = ops.add(graph, ops.cast(graph, x, TensorType.INT32), index(graph, 128))
+    return ops.gather(graph, table, at, axis=0)
