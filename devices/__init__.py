@@ -1,4 +1,4 @@
-"""Where artefacts are run: this machine, later a board over SSH or a phone over adb.
+"""Where artefacts are run: this machine, a board over SSH, a phone over adb.
 
 A device is three primitives, `run`, `push` and `pull`, over a private working directory on the
 target; everything else is a function of them.
@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from typing_extensions import Self
 
 from edgernn.errors import DeviceError
+
+if TYPE_CHECKING:
+    from edgernn.devices.inventory import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +70,29 @@ class Device(Protocol):
     ) -> None: ...
 
 
-def open_device(spec: str) -> Device:
-    """The device that `spec` names: a kind, or `kind:address`.  Enter it before use.
+def open_device(spec: str, *, uses_own_packages: bool = False) -> Device:
+    """The device that `spec` names.  Enter it before use.
 
-    Raises DeviceError when there is no such kind.
+    A kind ("cpu", "pi"), a kind with an address ("ssh:NAME"), user@host, or a name in devices.toml.
+    `uses_own_packages`: on a target, the Python packages that it has instead of ones we bring.
+    Raises DeviceError when there is no such device.
     """
     kind, _, address = spec.partition(":")
-    if kind not in KINDS:
-        close = get_close_matches(kind, KINDS, n=1)
-        hint = f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(KINDS)}"
-        raise DeviceError(f"there is no device '{spec}'", remedy=hint)
-    return KINDS[kind](address)
+    if kind in KINDS:
+        return KINDS[kind](address, uses_own_packages)
+    if "@" in spec:
+        return _ssh(spec, uses_own_packages)
+    from edgernn.devices.inventory import named, read_inventory
+
+    if entry := named(spec):
+        return _of_inventory(entry, uses_own_packages)
+    known = [*KINDS, *(entry.name for entry in read_inventory())]
+    close = get_close_matches(kind, known, n=1)
+    hint = f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}"
+    raise DeviceError(f"there is no device '{spec}'", remedy=hint)
 
 
-def _host(address: str) -> Device:
+def _host(address: str, _uses_own_packages: bool) -> Device:
     from edgernn.devices.host import HostDevice
 
     if address and not Path(address).is_file():
@@ -92,10 +104,43 @@ def _host(address: str) -> Device:
     return HostDevice(Path(address).absolute() if address else None)
 
 
-def _fake(address: str) -> Device:
+def _fake(address: str, _uses_own_packages: bool) -> Device:
     from edgernn.devices.fake import FakeDevice
 
     return FakeDevice(name=address or "fake")
 
 
-KINDS: Final[dict[str, Callable[[str], Device]]] = {"cpu": _host, "fake": _fake}
+def _ssh(address: str, uses_own_packages: bool) -> Device:
+    from edgernn.devices.remote import RemoteDevice
+    from edgernn.devices.ssh import SshLink
+
+    return RemoteDevice(SshLink(address, name=address), uses_own_packages=uses_own_packages)
+
+
+def _pi(address: str, uses_own_packages: bool) -> Device:
+    from edgernn.devices.inventory import the_only_pi
+
+    if address:
+        return _ssh(address, uses_own_packages)
+    return _of_inventory(the_only_pi(), uses_own_packages)
+
+
+def _of_inventory(entry: Entry, uses_own_packages: bool) -> Device:
+    from edgernn.devices.remote import RemoteDevice
+    from edgernn.devices.ssh import SshLink
+
+    if entry.kind != "ssh":
+        raise DeviceError(
+            f"'{entry.name}' is of the unknown kind '{entry.kind}'",
+            remedy="Remove it with `edgernn devices remove`, and add it again",
+        )
+    link = SshLink(entry.address, name=entry.name)
+    return RemoteDevice(link, uses_own_packages=uses_own_packages)
+
+
+KINDS: Final[dict[str, Callable[[str, bool], Device]]] = {
+    "cpu": _host,
+    "fake": _fake,
+    "ssh": _ssh,
+    "pi": _pi,
+}

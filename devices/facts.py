@@ -20,6 +20,16 @@ IDENTITY_FILES: Final = (
     "/proc/device-tree/model",
     "/proc/cpuinfo",
     "/etc/os-release",
+    "/etc/edgernn-emulated",
+    "/proc/1/cmdline",
+)
+#: Android: what a phone is, and whether it is one.
+IDENTITY_COMMANDS: Final = (
+    ("getprop", "ro.product.model"),
+    ("getprop", "ro.build.fingerprint"),
+    ("getprop", "ro.kernel.qemu"),
+    ("getprop", "ro.boot.qemu"),
+    ("getprop", "ro.hardware"),
 )
 _CPU: Final = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq"
 _THROTTLED: Final = "/sys/devices/platform/soc/soc:firmware/get_throttled"
@@ -72,6 +82,7 @@ class Identity:
     isa: tuple[str, ...]
     system: str | None  # "Debian GNU/Linux 12 (bookworm)"
     virtual: bool  # a hypervisor shares the CPU with others
+    emulated: str | None = None  # how we know that another processor plays this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +125,9 @@ def identity(texts: Texts) -> Identity:
         board=_board(texts, cpuinfo),
         cpu=_cpu(cpuinfo),
         isa=_isa(cpuinfo),
-        system=_first(
-            re.findall(r'^PRETTY_NAME="?([^"\n]*)', texts.get("/etc/os-release", ""), re.MULTILINE)
-        ),
+        system=_system(texts),
         virtual="hypervisor" in cpuinfo.split(),
+        emulated=_emulated(texts),
     )
 
 
@@ -135,7 +145,35 @@ def conditions(texts: Texts) -> Conditions:
     )
 
 
+def _emulated(texts: Texts) -> str | None:
+    """Times of an emulator say nothing about what it plays: they may even be in another order."""
+    if "/etc/edgernn-emulated" in texts:
+        return texts["/etc/edgernn-emulated"].strip() or "marked as such"
+    if "qemu-" in texts.get("/proc/1/cmdline", ""):
+        return "its first process runs in qemu"
+    properties = {name: texts.get(f"getprop {name}", "").strip() for name in _QEMU_PROPERTIES}
+    if any(properties[name] in values for name, values in _QEMU_PROPERTIES.items()):
+        return "Android emulator"
+    return None
+
+
+_QEMU_PROPERTIES: Final = {
+    "ro.kernel.qemu": ("1",),
+    "ro.boot.qemu": ("1",),
+    "ro.hardware": ("ranchu", "goldfish"),
+}
+
+
+def _system(texts: Texts) -> str | None:
+    if fingerprint := texts.get("getprop ro.build.fingerprint", "").strip():
+        return f"Android ({fingerprint})"
+    release = texts.get("/etc/os-release", "")
+    return _first(re.findall(r'^PRETTY_NAME="?([^"\n]*)', release, re.MULTILINE))
+
+
 def _board(texts: Texts, cpuinfo: str) -> str | None:
+    if model := texts.get("getprop ro.product.model", "").strip():
+        return model
     for name in IDENTITY_FILES[:2]:
         if name in texts:
             return texts[name].rstrip("\0\n")

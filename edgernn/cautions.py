@@ -77,6 +77,10 @@ class Caution(Enum):
         "Only {processes} of {wanted} processes were measured.",
         "Run the same command with --resume.",
     )
+    EMULATED = (
+        "{device} is emulated ({how}): it tells size and accuracy, and its times mean nothing.",
+        "Measure latency and memory on a device itself.",
+    )
     INVENTED = (
         "This is the fake device: its figures are made up.",
         "Use --device cpu.",

@@ -29,6 +29,10 @@ def cautions(cell: Cell, report: Report) -> tuple[Warned, ...]:
     found: list[Warned] = []
     if cell.device.startswith("fake"):
         found.append(warned(Caution.INVENTED))
+    target = next((one for one in report.targets if one.name == cell.device), None)
+    if target is not None and target.identity.emulated:
+        how = target.identity.emulated
+        found.append(warned(Caution.EMULATED, device=cell.device, how=how))
     if cell.runs:
         found += _of_benchmark(Benchmark(runs=cell.runs), report.plan)
         found += _of_conditions(cell.runs)

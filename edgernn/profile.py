@@ -15,7 +15,7 @@ import numpy as np
 from edgernn.accuracy import cases_of, fitted, predictions_of, truth_of
 from edgernn.candidates import Candidate
 from edgernn.devices import Device
-from edgernn.devices.facts import IDENTITY_FILES, identity
+from edgernn.devices.facts import IDENTITY_COMMANDS, IDENTITY_FILES, identity
 from edgernn.devices.runners import (
     Case,
     Describe,
@@ -150,7 +150,7 @@ class _Profile:
             yield f"{file}: running {len(self._workload.samples)} rows"
             cell = self._predicted(candidate, cell, self._workload.samples)
             self.report = self.report.with_cell(cell)
-        if cell.outcome is None and cell.memory is None:
+        if cell.outcome is None and cell.memory is None and not self._is_emulated:
             yield f"{file}: measuring memory"
             self.report = self.report.with_cell(self._weighed(candidate, cell))
 
@@ -163,7 +163,7 @@ class _Profile:
         done = [len(self._cell(candidate).runs) for candidate in candidates]
         for candidate, number in interleaved(candidates, done, plan.processes):
             cell = self._cell(candidate)
-            if cell.outcome is not None:
+            if cell.outcome is not None or self._is_emulated:
                 continue
             yield f"{candidate.item.file}: process {number + 1} of {plan.processes}"
             model, case = self._model(candidate), self._case(candidate, cell)
@@ -175,7 +175,11 @@ class _Profile:
             self.report = self.report.with_cell(cell)
 
     def _described(self, candidate: Candidate, cell: Cell) -> Cell:
-        answer = describe(self._device, self._model(candidate), Describe(read=IDENTITY_FILES))
+        answer = describe(
+            self._device,
+            self._model(candidate),
+            Describe(read=IDENTITY_FILES, ask=IDENTITY_COMMANDS),
+        )
         if isinstance(answer, Failed | Skipped):
             return replace(cell, outcome=answer)
         self._meet(answer)
@@ -188,6 +192,12 @@ class _Profile:
             shapes=tuple((name, _called_shape(x, candidate)) for name, x in case.items()),
             assumed_steps=self._workload.steps if made_up else None,
         )
+
+    @property
+    def _is_emulated(self) -> bool:
+        """Then neither times nor memory are those of the device that is played."""
+        mine = [one for one in self.report.targets if one.name == self._device.name]
+        return any(one.identity.emulated for one in mine)
 
     def _meet(self, answer: Description) -> None:
         target = Target(

@@ -25,6 +25,7 @@ from edgernn.devices.runners.outcome import (
     Skipped,
     Timing,
 )
+from edgernn.errors import ConnectionLost
 from edgernn.graph import State
 from edgernn.graph.tensor import AnyArray
 
@@ -118,19 +119,19 @@ class Runner(Protocol):
 def _onnxruntime() -> Runner:
     from edgernn.devices.runners.python_runtime import PythonRuntime
 
-    return PythonRuntime("onnxruntime", install="onnxruntime")
+    return PythonRuntime("onnxruntime", packages=("onnxruntime",))
 
 
 def _litert() -> Runner:
     from edgernn.devices.runners.python_runtime import PythonRuntime
 
-    return PythonRuntime("litert", install="ai-edge-litert")
+    return PythonRuntime("litert", packages=("ai-edge-litert", "tflite-runtime"))
 
 
 def _native() -> Runner:
-    from edgernn.devices.runners.python_runtime import PythonRuntime
+    from edgernn.devices.runners.native import NativeRuntime
 
-    return PythonRuntime("native", install="edgernn")
+    return NativeRuntime()
 
 
 RUNNERS: Final[dict[str, Callable[[], Runner]]] = {
@@ -139,6 +140,8 @@ RUNNERS: Final[dict[str, Callable[[], Runner]]] = {
     "native": _native,
 }
 
+#: A task whose connection was cut begins again so often: nothing of it is kept on the target.
+ATTEMPTS_AFTER_A_CUT: Final = 2
 #: A crash comes at once and a hang never ends: this only bounds the latter.
 TIMEOUT_S: Final = 600.0
 
@@ -200,7 +203,14 @@ def _asked(
     runner = runner_for(model.backend)
     if runner is None:
         return Skipped(reason=f"no runner for {model.backend} files")
-    answer = runner.run(device, model, task, timeout_s=timeout_s)
+    for _ in range(ATTEMPTS_AFTER_A_CUT):
+        try:
+            answer = runner.run(device, model, task, timeout_s=timeout_s)
+            break
+        except ConnectionLost:
+            continue  # the device reaches for its target again, and waits longer each time
+    else:
+        answer = runner.run(device, model, task, timeout_s=timeout_s)
     if not isinstance(answer, kind | Failed | Skipped):
         raise TypeError(f"{runner.NAME} answered {type(task).__name__} with {type(answer)}")
     return answer

@@ -12,6 +12,7 @@ import numpy as np
 from typing_extensions import assert_never
 
 from edgernn.devices import Completed, Device
+from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.runners import (
     Answer,
     Describe,
@@ -25,6 +26,7 @@ from edgernn.devices.runners import (
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.devices.runners.payload.arrays import Arrays, pack, unpack
 from edgernn.devices.runners.reply import description, memory, outputs, timing
+from edgernn.devices.runners.wheels import python_with
 
 REQUEST = "request.json"
 INPUTS = "inputs.npz"
@@ -35,15 +37,17 @@ LOG_CHARACTERS = 2_000
 class PythonRuntime:
     """Runs the payload with one of its runtimes."""
 
-    def __init__(self, name: str, *, install: str) -> None:
+    def __init__(self, name: str, *, packages: tuple[str, ...]) -> None:
+        """`packages`: what to install for it; the next where one is not to be had."""
         self.NAME = name
-        self._install = install
+        self._packages = packages
 
     def run(
         self, device: Device, model: Model, task: Task, *, timeout_s: float
     ) -> Answer | Failed | Skipped:
-        if device.python is None:
-            return Skipped(reason=f"there is no Python on {device.name} to run {self.NAME}")
+        python = self._python(device)
+        if isinstance(python, Skipped):
+            return python
         arrays, index = pack(_cases(task))
         request = {**_request(self.NAME, model, task), "index": index}
         with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
@@ -55,7 +59,7 @@ class PythonRuntime:
                 device.push(local / INPUTS, INPUTS)
             for path in (model.path, *model.extra_files):
                 device.push(path, path.name)
-            argv = (*device.python, archive.NAME, REQUEST)
+            argv = (*python, archive.NAME, REQUEST)
             completed = device.run(argv, timeout_s=timeout_s)
             reply = self._reply(completed, timeout_s)
             if isinstance(reply, Failed | Skipped):
@@ -73,6 +77,13 @@ class PythonRuntime:
                 case _:
                     assert_never(task)
 
+    def _python(self, device: Device) -> tuple[str, ...] | Skipped:
+        if device.python is None:
+            return Skipped(reason=f"there is no Python on {device.name} to run {self.NAME}")
+        if isinstance(device, RemoteDevice) and not device.uses_own_packages:
+            return python_with(device, device.python, self._packages)
+        return device.python
+
     def _reply(self, completed: Completed, timeout_s: float) -> dict[str, Any] | Failed | Skipped:
         log = completed.stderr[-LOG_CHARACTERS:]
         if completed.timed_out:
@@ -88,9 +99,11 @@ class PythonRuntime:
             return Failed(reason=f"{self.NAME} ended without an answer", log=log)
         if "missing" in reply:
             return Skipped(
-                reason=f"{self.NAME} is not installed there: pip install {self._install} "
+                reason=f"{self.NAME} is not installed there: pip install {self._packages[0]} "
                 f"({reply['missing']})"
             )
+        if "skipped" in reply:
+            return Skipped(reason=reply["skipped"])
         if "error" in reply:
             return Failed(reason=f"{self.NAME}: {' '.join(reply['error'].split())}", log=log)
         return reply
@@ -98,7 +111,7 @@ class PythonRuntime:
     def _broken_start(self, completed: Completed, log: str) -> Failed | Skipped:
         """The payload catches what runtimes raise: Python itself, or numpy, did not start."""
         if "No module named 'numpy'" in completed.stderr:
-            return Skipped(reason=f"numpy is not installed there: pip install {self._install}")
+            return Skipped(reason=f"numpy is not installed there: pip install {self._packages[0]}")
         return Failed(reason=f"Python ended with exit code {completed.exit_code}", log=log)
 
 

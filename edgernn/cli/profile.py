@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import click
 from edgernn.cli.parameters import CpuList, Duration
 
 if TYPE_CHECKING:
+    from edgernn.errors import DeviceError
     from edgernn.profile import Progress, Workload
     from edgernn.report.report import Report
 
@@ -35,7 +37,12 @@ INTERRUPTED = 130
     metavar="NAME,…",
     default="cpu",
     show_default=True,
-    help="cpu, or cpu:/path/to/python for the runtimes of another Python.",
+    help="cpu, cpu:/path/to/python, pi, user@host, ssh:HOST, or a name of `edgernn devices`.",
+)
+@click.option(
+    "--use-device-python",
+    is_flag=True,
+    help="On a target, run the Python packages it has, instead of bringing ours.",
 )
 @click.option(
     "--threads",
@@ -109,6 +116,7 @@ def command(
     paths: tuple[Path, ...],
     data: str | None,
     devices: str,
+    use_device_python: bool,
     threads: int,
     cpus: tuple[int, ...] | None,
     processes: int,
@@ -151,17 +159,24 @@ def command(
     sinks = _Sinks(json_file=json_file, files=files)
     report = _start(plan, workload, Path(str(json_file)) if resume else None)
     interrupted = False
+    failures: list[DeviceError] = []
+    targets = _Targets(specs=_specs(devices), use_device_python=use_device_python)
     try:
-        for progress in _measured(report, devices, candidates, workload):
+        for progress in targets.measured(report, candidates, workload, failures):
             report = progress.report
             sinks.save(report)
     except KeyboardInterrupt:
         interrupted = True
-    sinks.finish(report)
+    if report.cells or not failures:
+        sinks.finish(report)
     if interrupted:
         hint = f"; complete it with --resume --json {json_file}" if json_file else ""
         click.echo(f"edgernn: interrupted; what was measured is kept{hint}", err=True)
         return INTERRUPTED
+    if failures:
+        for failure in failures[:-1]:
+            click.echo(f"edgernn: {failure}", err=True)
+        raise failures[-1]
     _require_something(report)
     return 0
 
@@ -171,7 +186,7 @@ def _require_something(report: Report) -> None:
     from edgernn.devices.runners import Skipped
     from edgernn.errors import DeviceError, MissingRuntime
 
-    if any(cell.runs for cell in report.cells):
+    if any(cell.runs or cell.outcome is None for cell in report.cells):
         return
     outcomes = [cell.outcome for cell in report.cells if cell.outcome]
     first = f"nothing could be measured; {report.cells[0].item.file}: {outcomes[0]}"
@@ -199,18 +214,35 @@ def _start(plan: Any, workload: Workload, earlier: Path | None) -> Report:
     return begun(datetime.now(timezone.utc).isoformat(timespec="seconds"), plan, workload)
 
 
-def _measured(
-    report: Report, devices: str, candidates: Any, workload: Workload
-) -> Iterator[Progress]:
-    from edgernn.devices import open_device
-    from edgernn.profile import profiled
+def _specs(devices: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(spec.strip() for spec in devices.split(",")))
 
-    for spec in devices.split(","):
-        with open_device(spec.strip()) as opened, _bar() as show:
-            for progress in profiled(report, opened, candidates, workload):
-                report = progress.report
-                show(progress)
-                yield progress
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Targets:
+    """The devices to measure on, one after another."""
+
+    specs: tuple[str, ...]
+    use_device_python: bool
+
+    def measured(
+        self, report: Report, candidates: Any, workload: Workload, failures: list[DeviceError]
+    ) -> Iterator[Progress]:
+        """A device that is not there, or goes away, becomes a failure: the others are measured."""
+        from edgernn.devices import open_device
+        from edgernn.errors import DeviceError
+        from edgernn.profile import profiled
+
+        for spec in self.specs:
+            try:
+                device = open_device(spec, uses_own_packages=self.use_device_python)
+                with device as opened, _bar() as show:
+                    for progress in profiled(report, opened, candidates, workload):
+                        report = progress.report
+                        show(progress)
+                        yield progress
+            except DeviceError as error:  # noqa: PERF203 - a loop over machines, not over numbers
+                failures.append(error)
 
 
 @contextmanager

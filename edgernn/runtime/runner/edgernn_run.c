@@ -1,11 +1,12 @@
 /* edgernn-run: runs a model on inputs from a file, measures itself, prints one JSON object.
  *
  *     edgernn-run model.ernn [inputs.bin [outputs.bin]] [--isa NAME] [--step]
- *                 [--warm-up-ms N] [--time-ms N] [--period-us N] [--max-steps N]
+ *                 [--every-step] [--warm-up-ms N] [--time-ms N] [--period-us N] [--max-steps N]
  *
  * inputs.bin   u32 cases; for each case and input: u32 steps (0: a state that begins at zero), rows
  * outputs.bin  the same for outputs.  Rows are padded to 4 bytes; all is little-endian
  * --step       feeds sequences one step a call; outputs of sequences are those of all steps
+ * --every-step as --step; also outputs of one row a call are written for each step, except states
  * --time-ms    after the cases, calls the first case (its first step with --step) so long and tells
  *              the time of each call; --period-us then calls it once a period
  */
@@ -40,7 +41,8 @@ typedef struct program {
   ernn_session *session;
   uint32_t inputs, outputs;
   size_t input_row[MOST_PORTS], output_row[MOST_PORTS]; /* bytes */
-  uint32_t is_sequence[MOST_PORTS];                     /* of an output */
+  uint32_t input_steps[MOST_PORTS];                     /* that the model asks for; 0: any number */
+  uint32_t is_sequence[MOST_PORTS];                     /* of an output: has a row for each step */
 } program;
 
 static size_t padded(size_t size) { return (size + 3) & ~(size_t)3; }
@@ -73,6 +75,18 @@ static uint32_t longest(const program *run, const ernn_rows *rows) {
   return steps;
 }
 
+/* How many rows the outputs of a call have.  A model of single steps is given whole sequences to be
+ * fed to it, but a call of it takes one. */
+static ernn_status output_steps(const program *run, const ernn_rows *rows, int by_steps,
+                                ernn_rows *outputs) {
+  ernn_rows of_a_call[MOST_PORTS];
+  for (uint32_t i = 0; i < run->inputs; i++) {
+    of_a_call[i] = rows[i];
+    if (by_steps && run->input_steps[i] && rows[i].steps) of_a_call[i].steps = run->input_steps[i];
+  }
+  return ernn_output_steps(run->session, of_a_call, outputs);
+}
+
 /* Step `step` of a case. */
 static ernn_status run_step(program *run, const ernn_rows *rows, uint32_t step,
                             void *const *outputs) {
@@ -88,7 +102,7 @@ static ernn_status run_step(program *run, const ernn_rows *rows, uint32_t step,
 static ernn_status run_case(program *run, ernn_rows *rows, int by_steps, int file) {
   ernn_rows outputs[MOST_PORTS];
   uint32_t steps = longest(run, rows);
-  ernn_status status = ernn_output_steps(run->session, rows, outputs);
+  ernn_status status = output_steps(run, rows, by_steps, outputs);
   if (status != ERNN_OK) return status;
   for (uint32_t i = 0; i < run->outputs; i++) {
     if (by_steps && run->is_sequence[i]) outputs[i].steps = steps;
@@ -175,7 +189,7 @@ static int measure(program *run, ernn_rows *rows, int by_steps, int64_t warm_up_
   one.run = run;
   one.rows = rows;
   one.by_steps = by_steps;
-  if (ernn_output_steps(run->session, rows, one.outputs) != ERNN_OK) return 0;
+  if (output_steps(run, rows, by_steps, one.outputs) != ERNN_OK) return 0;
   for (uint32_t i = 0; i < run->outputs; i++) {
     size_t size = padded(one.outputs[i].steps * run->output_row[i]);
     one.outputs[i].data = one.step_outputs[i] = system_map(-1, size);
@@ -214,6 +228,7 @@ static const char *open_program(program *run, const bytes *file, const ernn_opti
   for (uint32_t i = 0; i < run->inputs; i++) {
     ernn_input(&run->model, i, &port);
     run->input_row[i] = port_row(&port);
+    run->input_steps[i] = port.is_sequence ? port.steps : 0;
   }
   for (uint32_t i = 0; i < run->outputs; i++) {
     ernn_output(&run->model, i, &port);
@@ -229,15 +244,27 @@ static const char *open_program(program *run, const bytes *file, const ernn_opti
   return status == ERNN_OK ? NULL : ernn_status_text(status);
 }
 
+/* All outputs but the states, of which the last one counts. */
+static void want_every_step(program *run) {
+  for (uint32_t i = 0; i < run->outputs; i++) run->is_sequence[i] = 1;
+  for (uint32_t i = 0; i < run->inputs; i++) {
+    ernn_port port;
+    ernn_input(&run->model, i, &port);
+    if (port.state) run->is_sequence[port.state - 1] = 0;
+  }
+}
+
 int main(int argc, char **argv) {
   const char *paths[3] = {NULL, NULL, NULL};
-  int path_count = 0, by_steps = 0;
+  int path_count = 0, by_steps = 0, every_step = 0;
   int64_t warm_up_ms = 100, time_ms = 0, period_us = 0;
   ernn_options options = {ERNN_ISA_AUTO, 0};
   for (int i = 1; i < argc; i++) {
     const char *value = i + 1 < argc ? argv[i + 1] : "";
     if (same(argv[i], "--step")) {
       by_steps = 1;
+    } else if (same(argv[i], "--every-step")) {
+      by_steps = every_step = 1;
     } else if (same(argv[i], "--isa")) {
       options.isa = isa_named(value), i++;
     } else if (same(argv[i], "--warm-up-ms")) {
@@ -262,6 +289,7 @@ int main(int argc, char **argv) {
   int64_t start = system_now_ns();
   const char *problem = open_program(&run, &file, &options);
   if (problem) return fail(paths[0], problem);
+  if (every_step) want_every_step(&run);
   put("{\"runtime\": \"ernn\", \"isa\": \"");
   put(ernn_isa_name(ernn_session_isa(run.session)));
   put("\"");

@@ -1,0 +1,122 @@
+"""A program of this machine that carries a command to a target: ssh or adb, as a child."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from typing import IO, Final
+
+from edgernn.devices.remote_shell import Ended, ended
+from edgernn.errors import DeviceError
+
+#: How long a program may go on after the end of its output.
+CLOSING_S: Final = 15.0
+
+
+class Child:
+    """A running program whose input stays open until it is closed: the other end watches it.
+
+    In a session of its own: Ctrl-C is for us, who then tell the target in our own order.
+    """
+
+    def __init__(self, argv: list[str], *, stdin: IO[bytes] | None = None) -> None:
+        """Without `stdin` the program's input is a pipe that says nothing.
+
+        Raises DeviceError when the program is not there.
+        """
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
+        try:
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE if stdin is None else stdin,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._stderr.close()
+            raise DeviceError(
+                f"cannot start {argv[0]}: {error.strerror or error}",
+                remedy=f"Install it: apt-get install {_PACKAGES.get(argv[0], argv[0])}",
+            ) from error
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def close_input(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def lines_until(self, last: str, *, timeout_s: float) -> list[str]:
+        """Its lines up to the one that is `last`, or all it said before it ended or was too slow.
+
+        To be called by one thread, at most once at a time; what was read stays read.
+        """
+        lines: list[str] = []
+        reader = threading.Thread(target=self._read_lines, args=(lines, last), daemon=True)
+        reader.start()
+        reader.join(timeout_s)
+        return lines
+
+    def _read_lines(self, lines: list[str], last: str) -> None:
+        if self._process.stdout is None:
+            raise RuntimeError("the program was started without a pipe to read")
+        for line in self._process.stdout:
+            lines.append(line.decode(errors="replace").rstrip("\r\n"))
+            if lines[-1] == last:
+                return
+
+    def result(self, word: str, *, timeout_s: float | None, kill_timeout_s: float) -> Ended:
+        """Waits for its end.  Out of time, its input is closed, so that the target kills it.
+
+        Raises subprocess.TimeoutExpired.  On Ctrl-C the target is told in the same way.
+        """
+        output: list[bytes] = []
+        reader = threading.Thread(target=self._read_all, args=(output,), daemon=True)
+        reader.start()
+        try:
+            end = None if timeout_s is None else time.monotonic() + timeout_s
+            # In short waits: a thread's join does not let Ctrl-C through on every system.
+            while reader.is_alive():
+                left_s = 0.2 if end is None else max(0.0, min(0.2, end - time.monotonic()))
+                reader.join(left_s)
+                if left_s == 0.0:
+                    break
+            # Its output has ended, or there is no time left: then this raises TimeoutExpired.
+            self._process.wait(timeout=0.0 if reader.is_alive() else CLOSING_S)
+        except BaseException:
+            self.close_input()
+            reader.join(kill_timeout_s)
+            raise
+        return ended(word, b"".join(output), self._standard_error())
+
+    def _read_all(self, output: list[bytes]) -> None:
+        if self._process.stdout is None:
+            raise RuntimeError("the program was started without a pipe to read")
+        output.append(self._process.stdout.read())
+
+    def _standard_error(self) -> bytes:
+        self._stderr.seek(0)
+        return self._stderr.read()
+
+    def end(self) -> str:
+        """Ends it if it still runs; what it wrote to standard error."""
+        self.close_input()
+        try:
+            self._process.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        text = "" if self._stderr.closed else self._standard_error().decode(errors="replace")
+        self._stderr.close()
+        return text
+
+
+_PACKAGES: Final = {"ssh": "openssh-client", "adb": "adb"}

@@ -1,0 +1,120 @@
+"""devices.toml: the user's devices by name, in the folder of edgernn's settings.
+
+[kitchen]
+kind = "ssh"
+address = "pi@raspberrypi.local"
+board = "Raspberry Pi 4 Model B Rev 1.4"
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from edgernn import atomic
+from edgernn.errors import DeviceError
+from edgernn.folders import config_folder
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FILE_NAME: Final = "devices.toml"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+#: What a name may not be, since it means something else as a --device.
+_TAKEN: Final = frozenset({"cpu", "fake", "ssh", "pi", "android"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A device that the user named, and what it said about itself when it was added."""
+
+    name: str
+    kind: str  # "ssh", "android"
+    address: str  # user@host, or a serial number
+    board: str = ""
+    architecture: str = ""
+    system: str = ""
+
+    @property
+    def is_pi(self) -> bool:
+        return self.board.startswith("Raspberry Pi")
+
+
+def inventory_path() -> Path:
+    return config_folder() / FILE_NAME
+
+
+def read_inventory() -> tuple[Entry, ...]:
+    """In the file's order; nothing where there is no file.  Raises DeviceError for a broken one."""
+    path = inventory_path()
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tuple(_entry(name, table) for name, table in tables.items())
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, TypeError) as error:
+        raise DeviceError(
+            f"cannot read {path}: {error}",
+            remedy="Repair it, or delete it and add the devices again with `edgernn devices add`",
+        ) from error
+
+
+def write_inventory(entries: Sequence[Entry]) -> None:
+    """Raises OutputError where the file cannot be written; it is whole or as it was."""
+    text = "\n".join(_table(entry) for entry in entries)
+    atomic.write_bytes(inventory_path(), text.encode())
+
+
+def named(name: str) -> Entry | None:
+    return next((entry for entry in read_inventory() if entry.name == name), None)
+
+
+def the_only_pi() -> Entry:
+    """What --device pi means.  Raises DeviceError where there is none, or more than one."""
+    pis = [entry for entry in read_inventory() if entry.is_pi]
+    if len(pis) == 1:
+        return pis[0]
+    if pis:
+        raise DeviceError(
+            f"there are {len(pis)} Raspberry Pis: {', '.join(entry.name for entry in pis)}",
+            remedy="Say which: --device NAME",
+        )
+    raise DeviceError(
+        "no Raspberry Pi is known",
+        remedy="Run `edgernn devices add pi@raspberrypi.local`, or write --device pi@HOST",
+    )
+
+
+def checked_name(name: str) -> str:
+    """Raises DeviceError where a device cannot be called so."""
+    if not _NAME.fullmatch(name):
+        raise DeviceError(f"'{name}' is no name", remedy="Use letters, digits, - and _")
+    if name in _TAKEN:
+        raise DeviceError(f"'{name}' means something else", remedy="Choose another name")
+    return name
+
+
+def _entry(name: str, table: object) -> Entry:
+    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
+        raise ValueError(f"[{name}] must hold texts only")
+    known = {field.name for field in fields(Entry)} - {"name"}
+    if unknown := set(table) - known:
+        raise ValueError(f"[{name}] has {', '.join(sorted(unknown))}; known are {sorted(known)}")
+    return Entry(name=name, **table)
+
+
+def _table(entry: Entry) -> str:
+    # JSON's strings are TOML's basic strings.
+    lines = [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in asdict(entry).items()
+        if key != "name" and value
+    ]
+    return "\n".join([f"[{entry.name}]", *lines, ""])

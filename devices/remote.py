@@ -1,0 +1,272 @@
+"""A target behind a link (ssh, adb) as a device: its working directory, its cache, its lock.
+
+One program of ours stays connected for as long as the device is entered; what it keeps on the
+target goes when its standard input ends, so also after Ctrl-C, a crash or a cut.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final
+
+from typing_extensions import Self
+
+from edgernn.devices import Completed
+from edgernn.devices.child import Child
+from edgernn.devices.link import Link, Unreachable
+from edgernn.devices.remote_shell import KEEP, LINK, NOT_IN_CACHE, READ, RUN, STORE, Ended, command
+from edgernn.errors import ConnectionLost, DeviceError
+
+#: Waits between attempts to reach a target again after the connection was cut, in seconds.
+BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+OPEN_TIMEOUT_S: Final = 60.0
+CLOSE_TIMEOUT_S: Final = 20.0
+#: How long the target may take to say that it has killed a command.
+KILL_TIMEOUT_S: Final = 15.0
+#: Smaller files are sent each time: looking them up in the cache costs as much.
+SMALLEST_CACHED_BYTES: Final = 4_096
+
+
+class RemoteDevice:
+    """Runs commands on a target in a directory of their own.
+
+    A file that was pushed before, now or by an earlier profile, is not transferred again: the
+    target keeps files by their SHA-256.  After a cut, the call that met it raises ConnectionLost;
+    the next one reaches for the target again, and finds an empty working directory.
+    """
+
+    def __init__(self, link: Link, *, uses_own_packages: bool = False) -> None:
+        """`uses_own_packages`: the Python packages of the target, instead of ones we bring."""
+        self.uses_own_packages = uses_own_packages
+        self._link = link
+        self._word = secrets.token_hex(8)
+        self._keeper: Child | None = None
+        self._told: dict[str, str] = {}
+        #: What was found out about the target since it was reached; forgotten after a cut.
+        self.notes: dict[str, tuple[str, ...]] = {}
+        self._pushed: dict[str, str] = {}  # remote name -> SHA-256
+        self._was_entered = False
+
+    @property
+    def name(self) -> str:
+        return self._link.name
+
+    @property
+    def python(self) -> tuple[str, ...] | None:
+        found = self._fact("python")
+        return (found,) if found else None
+
+    @property
+    def architecture(self) -> str:
+        """As `uname -m` says."""
+        return self._fact("machine")
+
+    @property
+    def cache(self) -> str:
+        """The folder on the target that outlives a profile."""
+        return self._fact("cache")
+
+    @property
+    def work(self) -> str:
+        """The working directory on the target, as an absolute path."""
+        return self._fact("work")
+
+    def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
+        ended = self._script(RUN, self.work, *argv, timeout_s=timeout_s)
+        if ended is None:
+            return Completed(exit_code=None, timed_out=True)
+        stdout = ended.stdout.decode(errors="replace")
+        if ended.code in (126, 127):
+            complaint = (ended.stderr.strip() or "it is not there").splitlines()[-1]
+            raise DeviceError(
+                f"cannot start {argv[0]} on {self.name}: {complaint}",
+                remedy=f"The target is {self.architecture}; was this made for it?",
+            )
+        if ended.code is not None and ended.code > 128:
+            killed_by = _signal_name(ended.code - 128)
+            return Completed(exit_code=None, signal=killed_by, stdout=stdout, stderr=ended.stderr)
+        return Completed(exit_code=ended.code, stdout=stdout, stderr=ended.stderr)
+
+    def push(self, local: Path, remote: str) -> None:
+        try:
+            content = local.read_bytes()
+        except OSError as error:
+            raise DeviceError(f"cannot read {local}: {error.strerror or error}") from error
+        digest = hashlib.sha256(content).hexdigest()
+        self._ensure_open()
+        if self._pushed.get(remote) == digest:
+            return
+        target = f"{self.work}/{remote}"
+        if len(content) < SMALLEST_CACHED_BYTES:
+            self._store(local, target, len(content), remote)
+        else:
+            cached = f"{self.cache}/files/{digest}"
+            if self._done(LINK, cached, target, what=remote, also=NOT_IN_CACHE) == NOT_IN_CACHE:
+                self._store(local, cached, len(content), remote)
+                self._done(LINK, cached, target, what=remote)
+        self._pushed[remote] = digest
+
+    def pull(self, remote: str, local: Path) -> None:
+        self._pushed.pop(remote, None)
+        ended = self._lasting(READ, f"{self.work}/{remote}")
+        if ended.code != 0:
+            raise DeviceError(f"cannot read {remote} on {self.name}: {_last_line(ended.stderr)}")
+        try:
+            local.write_bytes(ended.stdout)
+        except OSError as error:
+            raise DeviceError(
+                f"cannot write {local}: {error.strerror or error}",
+                remedy="Free some room for temporary files, or set TMPDIR to another folder",
+            ) from error
+
+    def __enter__(self) -> Self:
+        self._open()
+        self._was_entered = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._was_entered = False
+        self._close()
+
+    def _fact(self, name: str) -> str:
+        self._ensure_open()
+        return self._told.get(name, "")
+
+    def _ensure_open(self) -> None:
+        """Reaches for the target again if the connection is gone."""
+        if not self._was_entered:
+            raise RuntimeError("enter the device first: with open_device(...) as device")
+        if self._keeper is not None and self._keeper.is_running:
+            return
+        self._close()
+        for wait_s in BACKOFF_S:
+            try:
+                self._open()
+            except Unreachable:  # noqa: PERF203 - it is what the loop is for
+                time.sleep(wait_s)
+            else:
+                return
+        self._open()
+
+    def _open(self) -> None:
+        self._pushed.clear()
+        self.notes.clear()
+        keeper = Child(self._link.first(command(KEEP, self._word, _who())))
+        try:
+            told = keeper.lines_until(f"ready {self._word}", timeout_s=OPEN_TIMEOUT_S)
+        except BaseException:
+            keeper.end()
+            raise
+        self._told = dict(line.split(" ", 1) for line in told if " " in line)
+        if "ready" in self._told:
+            self._keeper = keeper
+            return
+        stderr = keeper.end()
+        if "busy" in self._told:
+            raise DeviceError(
+                f"{self.name} is in use by {self._told['busy']}",
+                remedy="Wait for that to end: two profiles at once would disturb each other",
+            )
+        if told or "edgernn" in stderr:
+            raise DeviceError(
+                f"no working directory could be made on {self.name}: {_last_line(stderr)}",
+                remedy="Free some room there, or let the user write to ~/.cache",
+            )
+        raise self._link.refusal(stderr)
+
+    def _close(self) -> None:
+        """The target clears up when it sees the end of our input; we wait for its word."""
+        if self._keeper is not None:
+            keeper, self._keeper = self._keeper, None
+            keeper.close_input()
+            try:
+                keeper.lines_until("gone", timeout_s=CLOSE_TIMEOUT_S)
+            finally:
+                keeper.end()
+
+    def _store(self, local: Path, target: str, size: int, what: str) -> None:
+        with local.open("rb") as content:
+            self._done(STORE, target, str(size), what=what, stdin=content)
+
+    def _done(
+        self,
+        script: str,
+        *arguments: str,
+        what: str,
+        also: int = 0,
+        stdin: IO[bytes] | None = None,
+    ) -> int:
+        """The exit code, which is 0 or `also`; any other is a DeviceError."""
+        ended = self._lasting(script, *arguments, stdin=stdin)
+        if ended.code not in (0, also):
+            raise DeviceError(
+                f"cannot write {what} on {self.name}: {_last_line(ended.stderr)}",
+                remedy=f"Free some room in {self._told['cache']} there",
+            )
+        return ended.code or 0
+
+    def _lasting(self, script: str, *arguments: str, stdin: IO[bytes] | None = None) -> Ended:
+        ended = self._script(script, *arguments, stdin=stdin, timeout_s=None)
+        if ended is None:
+            raise AssertionError("without a time-out there is none")
+        return ended
+
+    def _script(
+        self,
+        script: str,
+        *arguments: str,
+        stdin: IO[bytes] | None = None,
+        timeout_s: float | None,
+    ) -> Ended | None:
+        """Runs a script there; None: it was killed for taking longer than `timeout_s`."""
+        self._ensure_open()
+        line = command(script, self._word, *arguments)
+        child = Child(self._link.further(line), stdin=stdin)
+        try:
+            ended = child.result(self._word, timeout_s=timeout_s, kill_timeout_s=KILL_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            child.end()
+        if ended.code is None:
+            self._close()
+            raise ConnectionLost(
+                f"the connection to {self.name} was lost: {_last_line(ended.stderr)}",
+                remedy="Check its power and network, then run the command again with --resume",
+            )
+        return ended
+
+
+def _who() -> str:
+    """For the other one who finds the target locked."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = "somebody"
+    return re.sub(r"[^\w@.-]", "_", f"{user}@{socket.gethostname()}")
+
+
+def _last_line(text: str) -> str:
+    return (text.strip() or "it gave no reason").splitlines()[-1]
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

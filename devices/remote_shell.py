@@ -1,0 +1,128 @@
+"""What a target's own shell is asked to do: POSIX sh, as dash, busybox and Android have it.
+
+A script gets its arguments as "$1", "$2", …: no name of a file or command is ever pasted into
+one.  Each ends by writing a secret word and its exit code to standard error; where that word is
+missing the connection was lost, whatever the exit code of the program that transports it says.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Final
+
+#: $1 the session's secret word, $2 who we are.  Takes the target's lock, makes the working
+#: directory, tells what the rest needs to know, and waits: when standard input ends, because we
+#: are done or dead or the connection is gone, nothing is left.
+KEEP: Final = """
+umask 077
+word=$1 who=$2
+cache=${XDG_CACHE_HOME:-${HOME:-/}/.cache}/edgernn
+if [ -d /data/local/tmp ]; then cache=/data/local/tmp/edgernn; fi
+lock=$cache/lock work=$cache/work.$word
+end_running() {
+  for file in "$cache"/work.*/.running; do
+    [ -f "$file" ] || continue
+    read -r pid < "$file"
+    if [ "$(readlink "/proc/$pid/cwd")" = "${file%/.running}" ]; then kill -9 -- "-$pid"; fi
+  done
+} 2>/dev/null
+mkdir -p "$cache/files" "$cache/packages" || exit 1
+if ! ln -s "$word $$ $who" "$lock" 2>/dev/null; then
+  set -- $(readlink "$lock")
+  other=$1 pid=${2:-0}
+  if [ $# -gt 1 ]; then shift 2; fi
+  if [ "$other" != "$word" ] && grep -q "$other" "/proc/$pid/cmdline" 2>/dev/null; then
+    echo "busy $*"
+    exit 0
+  fi
+  rm -f "$lock"
+  ln -s "$word $$ $who" "$lock" || exit 1
+fi
+end_running
+rm -rf "$cache"/work.*
+trap '' HUP INT TERM PIPE
+find "$cache/files" -type f -mtime +30 -exec rm -f {} + 2>/dev/null
+mkdir "$work" && echo "probe" > "$work/.probe" && rm "$work/.probe" || { rm -f "$lock"; exit 1; }
+echo "work $work"
+echo "cache $cache"
+echo "machine $(uname -m)"
+echo "python $(command -v python3)"
+echo "ready $word"
+cat > /dev/null
+if [ "$(readlink "$lock")" = "$word $$ $who" ]; then
+  end_running
+  cd / && rm -rf "$work"
+  rm -f "$lock"
+fi
+echo gone
+"""
+
+#: $1 the secret word, $2 the working directory, then the command.  It runs in a session of its
+#: own, and is killed with all that it started when standard input ends before it does.
+RUN: Final = """
+word=$1
+cd -- "$2" || exit 1
+shift 2
+exec 3<&0
+setsid "$@" < /dev/null 3<&- &
+pid=$!
+echo "$pid" > .running
+(read -r _ <&3; kill -9 -- "-$pid" || kill -9 "$pid") 2> /dev/null &
+watcher=$!
+wait "$pid"
+code=$?
+kill "$watcher" 2> /dev/null
+rm -f .running
+printf '\\n%s %s\\n' "$word" "$code" >&2
+"""
+
+#: $1 the word, $2 the file to write, $3 its size in bytes.  Whole or not there.
+STORE: Final = """
+cat > "$2.part" && [ "$(($(wc -c < "$2.part")))" = "$3" ] && mv -f "$2.part" "$2"
+code=$?
+[ $code = 0 ] || rm -f "$2.part"
+printf '\\n%s %s\\n' "$1" "$code" >&2
+"""
+
+#: $1 the word, $2 the file in the cache, $3 where it is wanted.  4: it is not in the cache.
+LINK: Final = """
+if [ -f "$2" ]; then
+  touch "$2"
+  ln -f "$2" "$3" 2> /dev/null || cp "$2" "$3"
+  code=$?
+else code=4; fi
+printf '\\n%s %s\\n' "$1" "$code" >&2
+"""
+NOT_IN_CACHE: Final = 4
+
+#: $1 the word, $2 the file.
+READ: Final = """
+cat "$2"
+printf '\\n%s %s\\n' "$1" "$?" >&2
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a script ended: None where the connection was lost before it could say so."""
+
+    code: int | None
+    stdout: bytes
+    stderr: str
+
+
+def command(script: str, *arguments: str) -> str:
+    """One line for any shell of the POSIX family that starts `script` with these arguments."""
+    return shlex.join(["exec", "sh", "-c", script, "edgernn", *arguments])
+
+
+def ended(word: str, stdout: bytes, stderr: bytes) -> Ended:
+    """Takes the script's last word off its standard error."""
+    text = stderr.decode(errors="replace").replace("\r\n", "\n")
+    found = re.search(rf"\n{word} (\d+)\n", text)
+    if found is None:
+        return Ended(code=None, stdout=stdout, stderr=text)
+    rest = text[: found.start()] + text[found.end() :]
+    return Ended(code=int(found[1]), stdout=stdout, stderr=rest)

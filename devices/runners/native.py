@@ -1,0 +1,26 @@
+"""The native runtime: its Python binding on this machine, the program without needs elsewhere."""
+
+from __future__ import annotations
+
+from edgernn.devices import Device
+from edgernn.devices.remote import RemoteDevice
+from edgernn.devices.runners import Answer, Model, Runner, Task
+from edgernn.devices.runners.native_program import NativeProgram
+from edgernn.devices.runners.outcome import Failed, Skipped
+from edgernn.devices.runners.python_runtime import PythonRuntime
+
+
+class NativeRuntime:
+    """Runs .ernn files."""
+
+    NAME = "native"
+
+    def run(
+        self, device: Device, model: Model, task: Task, *, timeout_s: float
+    ) -> Answer | Failed | Skipped:
+        runner: Runner = (
+            NativeProgram()
+            if isinstance(device, RemoteDevice)
+            else PythonRuntime(self.NAME, packages=("edgernn",))
+        )
+        return runner.run(device, model, task, timeout_s=timeout_s)

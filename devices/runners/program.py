@@ -1,0 +1,78 @@
+"""The native runtime as a program of a few kilobytes that needs nothing on the target.
+
+It is compiled on this machine for the target's processor when it is first needed, without any C
+library, and kept in the cache under the hash of its sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import edgernn.runtime
+from edgernn.devices.runners.outcome import Skipped
+from edgernn.errors import DeviceError
+from edgernn.folders import cache_folder
+
+NAME: Final = "edgernn-run"
+_RUNTIME: Final = Path(edgernn.runtime.__file__).parent
+
+#: `uname -m` -> what build.sh calls it.
+_ARCHITECTURES: Final = {
+    "aarch64": "arm64",
+    "armv8l": "armv7",  # a 32-bit system on a 64-bit kernel
+    "armv7l": "armv7",
+    "x86_64": "x86_64",
+}
+
+
+def static_program(architecture: str) -> Path | Skipped:
+    """The program for a processor, by what `uname -m` calls it.
+
+    Skipped where we do not support that, or there is no clang to compile it.  Raises DeviceError
+    when the compiler fails.
+    """
+    target = _ARCHITECTURES.get(architecture)
+    if target is None:
+        known = ", ".join(dict.fromkeys(_ARCHITECTURES.values()))
+        return Skipped(reason=f"there is no native runner for {architecture} (but for {known})")
+    folder = cache_folder() / "native-runner" / _fingerprint()
+    path = folder / f"{NAME}-{target}"
+    if path.is_file():
+        return path
+    if not shutil.which("clang") or not shutil.which("ld.lld"):
+        return Skipped(
+            reason=f"the native runner for {architecture} is made on this machine and needs "
+            "clang and lld: apt-get install clang lld"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as making:
+        _compile(target, Path(making))
+        (Path(making) / path.name).replace(path)
+    return path
+
+
+@cache
+def _fingerprint() -> str:
+    """Of all that the program is made from."""
+    digest = hashlib.sha256()
+    for pattern in ("runner/*", "c/*.[ch]"):
+        for source in sorted(_RUNTIME.glob(pattern)):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _compile(target: str, folder: Path) -> None:
+    argv = ["sh", str(_RUNTIME / "runner" / "build.sh"), str(folder), target]
+    compiled = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if compiled.returncode != 0:
+        errors = [line for line in compiled.stderr.splitlines() if "error" in line]
+        raise DeviceError(
+            f"clang could not compile the native runner: {(errors or ['no reason given'])[0]}",
+            remedy="Update clang and lld to version 14 or newer, and make them of one version",
+        )

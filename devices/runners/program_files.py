@@ -1,0 +1,84 @@
+"""What the native runner (edgernn/runtime/runner) reads and writes: cases as plain numbers.
+
+u32 number of cases; for each case and port: u32 steps, rows.  Rows are padded to four bytes; all
+is little-endian.  A case is one sequence: a batch of B is B cases.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from edgernn.graph.tensor import AnyArray
+from edgernn.runtime.ports import NativePort
+
+Case = Mapping[str, AnyArray]
+
+
+def packed(ports: Sequence[NativePort], cases: Sequence[Case]) -> bytes:
+    """The rows of all cases, one after another.  States that a case leaves out begin at zero."""
+    content = [struct.pack("<I", sum(_batch(case) for case in cases))]
+    for case in cases:
+        for row in range(_batch(case)):
+            given = {name: x[row] for name, x in case.items()}
+            content += [_packed_rows(port, given.get(port.name)) for port in ports]
+    return b"".join(content)
+
+
+def longest(ports: Sequence[NativePort], cases: Sequence[Case]) -> int:
+    """Steps of the longest sequence."""
+    names = [port.name for port in ports if port.is_sequence]
+    return max((case[name].shape[1] for case in cases for name in names if name in case), default=1)
+
+
+def unpacked(
+    content: bytes, ports: Sequence[NativePort], cases: Sequence[Case], every_step: frozenset[str]
+) -> tuple[dict[str, AnyArray], ...]:
+    """The outputs of each case, batch first.
+
+    Those of `every_step` were written at each step of a stream: [B, steps, ...], and the sequences
+    among them [B, steps, 1, ...], since each call gives one of a single step.
+    Raises ValueError where the content is cut short.
+    """
+    (count,) = struct.unpack_from("<I", content)
+    if count != sum(_batch(case) for case in cases):
+        raise ValueError(f"the native runner wrote {count} cases")
+    at, outputs = 4, []
+    for case in cases:
+        rows: list[dict[str, AnyArray]] = []
+        for _ in range(_batch(case)):
+            row: dict[str, AnyArray] = {}
+            for port in ports:
+                row[port.name], at = _unpacked_rows(content, at, port, port.name in every_step)
+            rows.append(row)
+        outputs.append({port.name: np.stack([row[port.name] for row in rows]) for port in ports})
+    return tuple(outputs)
+
+
+def _unpacked_rows(
+    content: bytes, at: int, port: NativePort, every_step: bool
+) -> tuple[AnyArray, int]:
+    """The rows that begin at `at`, and where they end."""
+    (steps,) = struct.unpack_from("<I", content, at)
+    count = steps * int(np.prod(port.row_shape, dtype=np.int64))
+    size = count * port.dtype.numpy.itemsize
+    if at + 4 + size > len(content):
+        raise ValueError("the native runner's outputs are cut short")
+    call = (1, *port.row_shape) if port.is_sequence else port.row_shape
+    shape = (steps, *call) if every_step else port.shape(steps)
+    rows = np.frombuffer(content, port.dtype.numpy, count, at + 4).reshape(shape)
+    return rows, at + 4 + size + -size % 4
+
+
+def _batch(case: Case) -> int:
+    return int(next(iter(case.values())).shape[0])
+
+
+def _packed_rows(port: NativePort, rows: AnyArray | None) -> bytes:
+    if rows is None:
+        return struct.pack("<I", 0)
+    stored = np.ascontiguousarray(rows, port.dtype.numpy)
+    steps = len(stored) if port.is_sequence else 1
+    return struct.pack("<I", steps) + stored.tobytes() + bytes(-stored.nbytes % 4)

@@ -1,0 +1,167 @@
+"""A target over the system's OpenSSH client: the user's own settings, keys, agents, jump hosts.
+
+One connection for a whole profile (ControlMaster); never a question (BatchMode), never an unknown
+key (StrictHostKeyChecking).  EDGERNN_SSH names another command, as GIT_SSH_COMMAND does for git.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Final
+
+from edgernn.devices.link import Unreachable
+from edgernn.errors import DeviceError
+from edgernn.folders import config_folder
+
+COMMAND_VARIABLE: Final = "EDGERNN_SSH"
+CONNECT_TIMEOUT_S: Final = 15
+#: A target that says nothing for three times as long is gone.
+ALIVE_INTERVAL_S: Final = 10
+
+#: What ssh writes, what that means, and what to do.  The first that is found counts.
+_REFUSALS: Final = (
+    (
+        "REMOTE HOST IDENTIFICATION HAS CHANGED",
+        (
+            "{host} shows another host key than the one that is known: it was installed anew, or "
+            "somebody else answers in its place"
+        ),
+        (
+            "If you know why, forget the old key with `edgernn devices remove` or `ssh-keygen -R`, "
+            "then run `edgernn devices add {host}`"
+        ),
+    ),
+    (
+        "Host key verification failed",
+        "the host key of {host} is not known",
+        "Run `edgernn devices add {host}`, which shows its fingerprint and asks",
+    ),
+    (
+        "Too many authentication failures",
+        "{host} refused our keys before the right one was tried",
+        "Name the key with IdentityFile and IdentitiesOnly in ~/.ssh/config",
+    ),
+)
+_UNREACHABLE: Final = (
+    "Could not resolve hostname",
+    "Connection refused",
+    "Connection timed out",
+    "Operation timed out",
+    "No route to host",
+    "Network is unreachable",
+    "Connection reset",
+    "Connection closed",
+    "banner exchange",
+    "Broken pipe",
+    "not responding",
+)
+
+
+def ssh_command() -> list[str]:
+    """The ssh to use: $EDGERNN_SSH, else ssh."""
+    return shlex.split(os.environ.get(COMMAND_VARIABLE, "ssh"))
+
+
+def own_known_hosts() -> Path:
+    """The host keys that the user confirmed in `edgernn devices add`."""
+    return config_folder() / "known_hosts"
+
+
+def checked_destination(destination: str) -> str:
+    """Raises DeviceError for what ssh would take for an option, or could not be a host."""
+    if destination.startswith("-") or not re.fullmatch(r"[^\s\0'\"\\;|&$`<>()]+", destination):
+        raise DeviceError(
+            f"'{destination}' is not a host", remedy="Write pi@raspberrypi.local, or ssh:NAME"
+        )
+    return destination
+
+
+class SshLink:
+    """Commands through one connection to `destination` (user@host, or a name in ssh's config)."""
+
+    def __init__(self, destination: str, *, name: str) -> None:
+        self.name = name
+        self._destination = checked_destination(destination)
+        # A socket's path must be short, and TMPDIR is long on some systems.
+        short = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108
+        self._folder = tempfile.mkdtemp(prefix="edgernn-", dir=short)
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._known_hosts = f"UserKnownHostsFile={known_hosts_files(self._destination)}"
+
+    def first(self, command: str) -> list[str]:
+        return self._argv(
+            command,
+            "ControlMaster=yes",
+            "ControlPersist=no",
+            "StrictHostKeyChecking=yes",
+            self._known_hosts,
+            f"ConnectTimeout={CONNECT_TIMEOUT_S}",
+            f"ServerAliveInterval={ALIVE_INTERVAL_S}",
+            "ServerAliveCountMax=3",
+        )
+
+    def further(self, command: str) -> list[str]:
+        # Without its master, ssh would silently make a connection of its own.
+        return self._argv(command, "ControlMaster=no", "ProxyCommand=false", "ProxyJump=none")
+
+    def _argv(self, command: str, *options: str) -> list[str]:
+        always = (
+            "BatchMode=yes",
+            "PasswordAuthentication=no",
+            "ForwardAgent=no",
+            "ForwardX11=no",
+            "ClearAllForwardings=yes",
+            "PermitLocalCommand=no",
+            "RemoteCommand=none",
+            "RequestTTY=no",
+            "LogLevel=ERROR",
+            f"ControlPath={self._folder}/control",
+        )
+        given = [word for option in (*options, *always) for word in ("-o", option)]
+        return [*ssh_command(), *given, "--", self._destination, command]
+
+    def refusal(self, stderr: str) -> DeviceError:
+        host = self._destination
+        for sign, what, remedy in _REFUSALS:
+            if sign in stderr:
+                return DeviceError(what.format(host=host), remedy=remedy.format(host=host))
+        if denied := re.search(r"Permission denied \(([^)]*)\)", stderr):
+            return _denied(host, denied[1].split(","))
+        complaint = (stderr.strip() or "ssh gave no reason").splitlines()[-1].strip()
+        if any(sign in stderr for sign in _UNREACHABLE):
+            return Unreachable(
+                f"{host} cannot be reached: {complaint}",
+                remedy="Is it switched on, in this network, and its sshd enabled?",
+            )
+        return DeviceError(
+            f"ssh to {host} failed: {complaint}", remedy=f"Try `ssh {host} true` by hand"
+        )
+
+
+def _denied(host: str, methods: list[str]) -> DeviceError:
+    if "publickey" not in methods:
+        return DeviceError(
+            f"{host} takes no keys, only {' or '.join(methods)}; edgernn never types a password",
+            remedy="Allow PubkeyAuthentication in its /etc/ssh/sshd_config",
+        )
+    return DeviceError(
+        f"{host} does not accept our key",
+        remedy=f"Run `ssh-copy-id {host}`, or load the key into ssh-agent",
+    )
+
+
+def known_hosts_files(destination: str) -> str:
+    """The user's own files of known hosts, then edgernn's, as ssh's option takes them."""
+    asked = subprocess.run(
+        [*ssh_command(), "-G", "--", destination], capture_output=True, text=True, check=False
+    )
+    found = re.search(r"^userknownhostsfile (.*)$", asked.stdout, re.MULTILINE)
+    users = found[1] if found else "~/.ssh/known_hosts ~/.ssh/known_hosts2"
+    return f'{users} "{own_known_hosts()}"'

@@ -1,0 +1,62 @@
+"""What a target is and has, found out by sh alone: also where nothing else is installed."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edgernn.devices import Device
+from edgernn.devices.facts import (
+    CONDITION_COMMANDS,
+    CONDITION_FILES,
+    IDENTITY_COMMANDS,
+    IDENTITY_FILES,
+    Conditions,
+    Identity,
+    conditions,
+    identity,
+)
+from edgernn.devices.runners import Machine, native_script
+from edgernn.errors import DeviceError
+
+SCRIPT: Final = "survey.sh"
+TIMEOUT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A target as it is now."""
+
+    machine: Machine
+    identity: Identity
+    conditions: Conditions
+    python: str | None  # how it is started there
+
+
+def survey(device: Device) -> Survey:
+    """Raises DeviceError where the target does not answer, or not as Linux does."""
+    word = secrets.token_hex(8)
+    text = native_script.script(
+        (*IDENTITY_FILES, *CONDITION_FILES), (*IDENTITY_COMMANDS, *CONDITION_COMMANDS)
+    )
+    with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
+        local = Path(folder) / SCRIPT
+        local.write_text(text)
+        device.push(local, SCRIPT)
+    completed = device.run(["sh", SCRIPT, word, "all", "true"], timeout_s=TIMEOUT_S)
+    told = native_script.sections(completed.stdout, word)
+    if "end" not in told:
+        raise DeviceError(
+            f"{device.name} does not tell what it is: {completed.stderr.strip()[-200:]}",
+            remedy="It must run Linux or Android",
+        )
+    facts = native_script.facts(told, "before")
+    return Survey(
+        machine=native_script.machine(told),
+        identity=identity(facts),
+        conditions=conditions(facts),
+        python=" ".join(device.python) if device.python else None,
+    )

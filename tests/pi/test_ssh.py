@@ -1,0 +1,227 @@
+"""ssh to a real sshd: what is run, pushed and pulled, and what is left when that goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from edgernn.devices import Completed, open_device
+from edgernn.devices.remote import RemoteDevice
+from edgernn.devices.ssh import SshLink
+from edgernn.errors import ConnectionLost, DeviceError
+
+pytestmark = pytest.mark.usefixtures("pi")
+
+ODD = 'it\'s "odd" $HOME `x` \\ ; & *\tü'
+
+
+def opened(destination: str) -> RemoteDevice:
+    return RemoteDevice(SshLink(destination, name=destination))
+
+
+def test_a_command_gives_its_exit_code_and_both_streams(device):
+    completed = device.run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout_s=60)
+    assert completed == Completed(exit_code=3, stdout="out\n", stderr="err\n")
+
+
+def test_an_exit_code_of_255_is_no_lost_connection(device):
+    assert device.run(["sh", "-c", "exit 125"], timeout_s=60).exit_code == 125
+
+
+def test_words_arrive_as_they_are_whatever_they_hold(device):
+    words = [ODD, "", "  two  spaces ", "-n", "line\nbreak"]
+    completed = device.run(
+        ["python3", "-c", "import sys; print(sys.argv[1:])", *words], timeout_s=60
+    )
+    assert completed.stdout == f"{words}\n"
+
+
+def test_files_with_odd_names_come_back_as_they_were(device, tmp_path):
+    for size in (0, 10, 100_000):  # the last goes through the cache
+        local, back = tmp_path / ODD, tmp_path / "back"
+        local.write_bytes(os.urandom(size))
+        device.push(local, ODD)
+        device.pull(ODD, back)
+        assert back.read_bytes() == local.read_bytes()
+
+
+def test_a_file_that_was_pushed_before_is_not_transferred_again(device, tmp_path, monkeypatch):
+    local = tmp_path / "model"
+    local.write_bytes(os.urandom(50_000))
+    device.push(local, "model")
+    device.__exit__(None, None, None)
+    with opened("pi@emulated") as later:
+        monkeypatch.setattr(RemoteDevice, "_store", None)  # would transfer
+        later.push(local, "again")
+        later.pull("again", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == local.read_bytes()
+
+
+def test_a_crash_is_a_value_that_names_the_signal(device):
+    completed = device.run(["sh", "-c", "kill -KILL $$"], timeout_s=60)
+    assert completed.signal == "SIGKILL"
+    assert completed.exit_code is None
+
+
+def test_a_time_out_kills_the_command_and_all_that_it_started(pi, device):
+    completed = device.run(["sh", "-c", "sleep 4321 & sleep 4321"], timeout_s=1.0)
+    assert completed.timed_out
+    assert not running(pi, "sleep 4321")
+    assert device.run(["echo", "still here"], timeout_s=60).stdout == "still here\n"
+
+
+def test_the_whole_session_is_one_connection(pi, device):
+    log = pi.folder / "sshd.log"
+    before = log.read_text().count("Accepted publickey")
+    for _ in range(3):
+        device.run(["true"], timeout_s=60)
+    assert log.read_text().count("Accepted publickey") == before
+
+
+def test_nothing_is_left_when_the_device_is_left(device, left_behind):
+    assert left_behind() == {"lock", device.work.rpartition("/")[2]}
+    device.__exit__(None, None, None)
+    assert left_behind() == set()
+
+
+def test_an_unknown_host_is_refused_with_the_command_that_adds_it():
+    with pytest.raises(DeviceError, match="host key of pi@unknown is not known") as refused:
+        opened("pi@unknown").__enter__()
+    assert "edgernn devices add pi@unknown" in refused.value.remedy
+
+
+def test_another_host_key_than_the_known_one_is_refused():
+    with pytest.raises(DeviceError, match="another host key than the one that is known"):
+        opened("pi@impostor").__enter__()
+
+
+def test_a_key_that_is_not_accepted_is_said_to_be_so():
+    with pytest.raises(DeviceError, match="does not accept our key") as refused:
+        opened("stranger@emulated").__enter__()
+    assert "ssh-copy-id stranger@emulated" in refused.value.remedy
+
+
+def test_a_server_that_takes_passwords_only_is_refused_without_a_question():
+    with pytest.raises(DeviceError, match="takes no keys, only password"):
+        opened("passwords@emulated").__enter__()
+
+
+def test_a_host_that_does_not_answer_is_unreachable():
+    with pytest.raises(DeviceError, match="pi@nobody cannot be reached"):
+        opened("pi@nobody").__enter__()
+
+
+def test_an_address_that_ssh_would_take_for_an_option_is_refused():
+    with pytest.raises(DeviceError, match="is not a host"):
+        open_device("ssh:-oProxyCommand=touch@x")
+
+
+def test_a_full_disk_is_named_and_nothing_half_written_stays(pi, tmp_path, left_behind):
+    large = tmp_path / "large"
+    large.write_bytes(os.urandom(1_000_000))
+    with opened("cramped@emulated") as cramped:
+        with pytest.raises(DeviceError, match="No space left on device"):
+            cramped.push(large, "large")
+        assert cramped.run(["ls"], timeout_s=60).stdout == ""
+    assert left_behind("cramped") == set()
+    assert not list((pi.inside / "home/cramped/.cache/edgernn/files").iterdir())
+
+
+def test_a_program_of_another_processor_is_said_not_to_start(device, tmp_path):
+    # An ELF header of a machine that nobody has (EM_M32), for which nothing is registered.
+    header = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x01\x00" + bytes(200)
+    (tmp_path / "program").write_bytes(header)
+    device.push(tmp_path / "program", "program")
+    device.run(["chmod", "+x", "program"], timeout_s=60)
+    with pytest.raises(DeviceError, match=r"cannot start \./program") as refused:
+        device.run(["./program"], timeout_s=60)
+    assert "aarch64" in refused.value.remedy
+
+
+def test_a_second_profile_on_one_device_is_refused_while_the_first_runs(device):
+    with pytest.raises(DeviceError, match="pi@emulated is in use by"):
+        opened("pi@emulated").__enter__()
+    assert device.run(["echo", "unharmed"], timeout_s=60).stdout == "unharmed\n"
+
+
+def test_a_lock_that_a_dead_one_left_is_taken_over(pi, left_behind):
+    lock = pi.inside / "home/pi/.cache/edgernn/lock"
+    lock.symlink_to("0123456789abcdef 99999 somebody@elsewhere")
+    with opened("pi@emulated") as device:
+        assert device.run(["true"], timeout_s=60).succeeded
+    assert left_behind() == set()
+
+
+def test_a_cut_connection_is_an_error_once_and_then_a_new_one(pi, device, tmp_path):
+    (tmp_path / "file").write_bytes(os.urandom(10_000))
+    device.push(tmp_path / "file", "file")
+    first_work = device.work
+    threading.Timer(1.0, cut, [pi]).start()
+    with pytest.raises(ConnectionLost, match="the connection to pi was lost"):
+        device.run(["sleep", "1234"], timeout_s=60)
+    assert device.run(["ls"], timeout_s=60).stdout == ""  # reached again; the folder is a new one
+    assert not running(pi, "sleep 1234")
+    device.push(tmp_path / "file", "file")
+    device.pull("file", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == (tmp_path / "file").read_bytes()
+    assert device.work == first_work
+
+
+def test_ctrl_c_kills_what_runs_there_and_leaves_nothing(pi, left_behind):
+    program = (
+        "from edgernn.devices import open_device\n"
+        "with open_device('pi@emulated') as d: d.run(['sleep', '5678'], timeout_s=600)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    wait_until(lambda: running(pi, "sleep 5678"))
+    child.send_signal(signal.SIGINT)
+    assert child.wait(timeout=60) != 0
+    wait_until(lambda: not running(pi, "sleep 5678") and left_behind() == set())
+
+
+def test_even_a_killed_edgernn_leaves_nothing(pi, left_behind):
+    program = (
+        "from edgernn.devices import open_device\n"
+        "with open_device('pi@emulated') as d: d.run(['sleep', '6789'], timeout_s=600)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    wait_until(lambda: running(pi, "sleep 6789"))
+    child.kill()
+    child.wait()
+    wait_until(lambda: not running(pi, "sleep 6789") and left_behind() == set())
+
+
+def cut(pi) -> None:
+    """Kills the ends of all connections on the Pi's side, as a network that is gone would."""
+    for pid in running(pi, "/usr/sbin/sshd"):
+        if pid != pi._first_process():
+            os.kill(pid, signal.SIGKILL)
+
+
+def running(pi, words: str) -> list[int]:
+    """Processes in the Pi's network whose command line holds these words."""
+    mine = Path(f"/proc/{pi._first_process()}/ns/pid").readlink()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            inside = (folder / "ns/pid").readlink() == mine
+            line = (folder / "cmdline").read_bytes() if inside else b""
+        except OSError:  # it has ended meanwhile
+            continue
+        if words in line.replace(b"\0", b" ").decode(errors="replace"):
+            found.append(int(folder.name))
+    return found
+
+
+def wait_until(true, *, timeout_s: float = 30.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.1)
