@@ -42,7 +42,9 @@ def stepped(graph: Graph, backend: str) -> npt.NDArray[np.float32]:
     session = open_session(backend, step)
     names = {state.input: state.output for state in step.states}
     (port,) = (entry.name for entry in step.inputs if entry.name not in names)
-    states = {name: np.zeros((1, *step.specs[name].shape[1:]), np.float32) for name in names}
+    states: dict[str, AnyArray] = {
+        name: np.zeros([size or 1 for size in step.specs[name].shape], np.float32) for name in names
+    }
     said = []
     for frame in stream():
         results = session({port: frame[None, None], **states})

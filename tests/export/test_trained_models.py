@@ -6,6 +6,7 @@ units), saved again without the optimizer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -50,7 +51,7 @@ def trained(request: pytest.FixtureRequest) -> Any:
     return graph, ranges, inputs, splits.test.y, probabilities(run(graph, inputs))
 
 
-def probabilities(outputs: dict[str, Any]) -> Any:
+def probabilities(outputs: Mapping[str, Any]) -> Any:
     (only,) = outputs.values()
     return only
 
