@@ -11,6 +11,8 @@ from bench.comparison import table
 from bench.export_cost import compare_export
 from bench.keras_models import CELLS, language_model
 from bench.latency import compare_latency
+from bench.native import compare_native
+from bench.onnx_int8 import compare_onnx_int8
 from bench.tflite_int8 import compare_int8
 
 
@@ -36,6 +38,8 @@ def main() -> int:
         print("timing …", file=sys.stderr)
         rows += compare_latency(models, out)
         rows += compare_int8(Path(folder) / "int8")
+        rows += compare_onnx_int8(Path(folder) / "onnx-int8")
+        rows += compare_native(Path(folder) / "native")
     print(table(rows))
     return 0 if all(row.met for row in rows) else 1
 
