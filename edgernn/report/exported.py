@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from edgernn.artefact import Artefact, Verification, VerificationStatus
 from edgernn.report.aligned import aligned
 
+#: Details of a layer begin so; the other details are of the whole file.
+_LAYER: Final = "layer "
+_SMALLEST_SHOWN: Final = 0.00005
+
 
 def exported_table(artefacts: Sequence[Artefact], out: Path) -> str:
-    """Plain text, aligned, a line for each artefact."""
+    """Plain text, aligned, a line for each artefact; what was chosen for layers comes below."""
     rows = [("file", "bytes", "of float32 weights", "checked", "how")]
+    choices = []
     for artefact in artefacts:
-        details = ", ".join(f"{key} {value}" for key, value in artefact.details.items())
+        details = artefact.details.items()
         rows.append(
             (
                 artefact.name,
                 f"{artefact.bytes:,}",
                 f"{artefact.bytes / (4 * artefact.source.parameters):.0%}",
                 verification_text(artefact.verification),
-                details,
+                ", ".join(f"{key} {value}" for key, value in details if not key.startswith(_LAYER)),
             )
         )
-    return "\n".join([*aligned(rows), f"Written to {out}/ with model.json."])
+        choices += [f"{artefact.name}: {choice}." for choice in _choices(artefact.details)]
+    return "\n".join([*aligned(rows), *choices, f"Written to {out}/ with model.json."])
+
+
+def _choices(details: Mapping[str, str]) -> Iterator[str]:
+    """What was chosen for which layers, each choice once."""
+    layers: dict[str, list[str]] = {}
+    for key, value in details.items():
+        if key.startswith(_LAYER):
+            layers.setdefault(value, []).append(key.removeprefix(_LAYER))
+    for choice, names in layers.items():
+        yield f"{'layer' if len(names) == 1 else 'layers'} {', '.join(names)} {choice}"
 
 
 def verification_text(verification: Verification) -> str:
     """'max error 2e-07 in 8 cases', or why there is none."""
     if verification.status is VerificationStatus.PASSED and verification.mean_error is not None:
-        text = f"mean error {verification.mean_error:.2%}"
+        below = verification.mean_error < _SMALLEST_SHOWN
+        text = f"mean error {'<0.01%' if below else f'{verification.mean_error:.2%}'}"
         if verification.agreement is not None:
             text += f", same answer in {verification.agreement:.1%}"
         text += f" of {verification.cases} cases"

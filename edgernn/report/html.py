@@ -17,10 +17,12 @@ from edgernn.stats import median, percentile
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --bar: #4a90d9; --mark: #d9534a; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 108rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 108rem; margin: 2rem auto;
+  padding: 0 1rem; }
 p, ul { max-width: 60rem; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; font-size: .87rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap;
+  font-size: .87rem; }
 th, td { padding: .25rem .5rem; border-bottom: 1px solid var(--line); text-align: left; }
 .number { text-align: right; }
 .baseline { opacity: .65; }
