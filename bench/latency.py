@@ -31,12 +31,14 @@ def compare_latency(models: Path, artefacts: Path) -> list[Comparison]:
     return rows
 
 
-def onnx_call(path: Path, x: np.ndarray) -> Callable[[], object]:
-    """One inference in ONNX Runtime, one thread."""
+def onnx_call(path: Path, x: np.ndarray, *, library: str = "") -> Callable[[], object]:
+    """One inference in ONNX Runtime, one thread; `library` holds operators that the file needs."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    if library:
+        options.register_custom_ops_library(library)
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: x}
     return lambda: session.run(None, feed)

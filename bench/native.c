@@ -1,0 +1,161 @@
+/* native.c: what bench/native.py needs of C: calls of the library without Python around them, and
+ * what this processor can do at best.  Compiled with the library into one shared object. */
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "ernn.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+static double now_s(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* ---- The library ---- */
+
+typedef struct call {
+  ernn_model model;
+  ernn_session *session;
+  void *arena;
+} call;
+
+/* Null when the model cannot be used.  `bytes` must outlive the call. */
+call *call_new(const void *bytes, size_t size) {
+  call *made = (call *)calloc(1, sizeof(call));
+  size_t arena;
+  if (ernn_open(&made->model, bytes, size) != ERNN_OK ||
+      ernn_session_size(&made->model, NULL, &arena) != ERNN_OK ||
+      !(made->arena = aligned_alloc(ERNN_ALIGNMENT, arena)) ||
+      ernn_session_init(&made->session, &made->model, made->arena, arena, NULL) != ERNN_OK) {
+    return NULL;
+  }
+  return made;
+}
+
+const char *call_isa(const call *made) { return ernn_isa_name(ernn_session_isa(made->session)); }
+
+/* `count` steps of a model with one input and one output; a status. */
+int call_steps(call *made, const void *row, void *out, int count) {
+  int status = 0;
+  for (int i = 0; i < count && status == 0; i++) {
+    status = (int)ernn_step(made->session, &row, &out);
+  }
+  return status;
+}
+
+/* One whole sequence. */
+int call_run(call *made, void *rows, unsigned steps, void *out) {
+  ernn_rows input = {rows, steps}, output = {out, steps};
+  ernn_reset(made->session);
+  return (int)ernn_run(made->session, &input, &output);
+}
+
+/* ---- The processor ----
+ *
+ * The best of many short trials: few of them are left alone by the other programs of a machine. */
+
+enum { TRIALS = 300 };
+
+/* Cycles per second under load: a chain of additions, each one cycle behind the one before. */
+double clock_hz(void) {
+  enum { ROUNDS = 5000, CHAIN = 64 };
+  unsigned long x = 0;
+  double best = 1e9;
+  for (int trial = 0; trial < TRIALS; trial++) {
+    double start = now_s();
+    for (int i = 0; i < ROUNDS; i++) {
+      _Pragma("GCC unroll 64") for (int k = 0; k < CHAIN; k++) {
+#if defined(__x86_64__)
+        __asm__ volatile("addq $1, %0" : "+r"(x));
+#elif defined(__aarch64__)
+        __asm__ volatile("add %0, %0, #1" : "+r"(x));
+#else
+        return 0;
+#endif
+      }
+    }
+    double took = now_s() - start;
+    if (took < best) best = took;
+  }
+  return (double)ROUNDS * CHAIN / best;
+}
+
+#if defined(__x86_64__)
+
+enum { SUMS = 12, TURNS = 20000 };
+
+/* The empty asm makes each sum a register, and each product one that is computed anew. */
+#define PEAK(name, features, vector, zero, one, body, macs)                                        \
+  __attribute__((target(features))) static double name(void) {                                     \
+    double best = 1e9;                                                                             \
+    for (int trial = 0; trial < TRIALS; trial++) {                                                 \
+      vector sums[SUMS], x = one, w = one;                                                         \
+      for (int i = 0; i < SUMS; i++) sums[i] = zero;                                               \
+      double start = now_s();                                                                      \
+      for (int turn = 0; turn < TURNS; turn++) {                                                   \
+        _Pragma("GCC unroll 12") for (int i = 0; i < SUMS; i++) {                                  \
+          sums[i] = body;                                                                          \
+          __asm__ volatile("" : "+v"(sums[i]), "+v"(w));                                           \
+        }                                                                                          \
+      }                                                                                            \
+      double took = now_s() - start;                                                               \
+      if (took < best) best = took;                                                                \
+    }                                                                                              \
+    return (double)TURNS * SUMS * (macs) / best;                                                   \
+  }
+
+#define VNNI "avx512f,avx512bw,avx512vl,avx512vnni"
+
+PEAK(u8_vnni, VNNI, __m512i, _mm512_setzero_si512(), _mm512_set1_epi8(1),
+     _mm512_dpbusd_epi32(sums[i], x, w), 64)
+PEAK(s16_vnni, VNNI, __m512i, _mm512_setzero_si512(), _mm512_set1_epi8(1),
+     _mm512_dpwssd_epi32(sums[i], x, w), 32)
+PEAK(u8_avx2, "avx2", __m256i, _mm256_setzero_si256(), _mm256_set1_epi8(1),
+     _mm256_add_epi32(sums[i], _mm256_madd_epi16(_mm256_maddubs_epi16(x, w), x)), 32)
+PEAK(s16_avx2, "avx2", __m256i, _mm256_setzero_si256(), _mm256_set1_epi8(1),
+     _mm256_add_epi32(sums[i], _mm256_madd_epi16(x, w)), 16)
+
+/* Products of `bits` with int8 weights and their sums, per second; 0 where that is not known. */
+double peak_macs(const char *isa, int bits) {
+  int is_vnni = isa[0] == 'a' && isa[3] == '5', is_avx2 = isa[0] == 'a' && isa[3] == '2';
+  if (is_vnni) return bits == 8 ? u8_vnni() : s16_vnni();
+  return is_avx2 ? bits == 8 ? u8_avx2() : s16_avx2() : 0;
+}
+
+/* Bytes per second when `size` bytes are read again and again, from the cache that holds them. */
+__attribute__((target("avx2"))) double read_bandwidth(size_t size) {
+  size_t room = (size + 511) / 512 * 512;
+  char *bytes = (char *)aligned_alloc(512, room);
+  for (size_t i = 0; i < room; i++) bytes[i] = (char)i;
+  size_t turns = ((size_t)8 << 20) / room + 1;
+  double best = 1e9;
+  for (int trial = 0; trial < TRIALS; trial++) {
+    __m256i sums[8] = {{0}};
+    double start = now_s();
+    for (size_t turn = 0; turn < turns; turn++) {
+      for (size_t at = 0; at < room; at += 256) {
+        _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) {
+          const __m256i *from = (const __m256i *)(const void *)(bytes + at + 32 * (size_t)i);
+          sums[i] = _mm256_xor_si256(sums[i], _mm256_load_si256(from));
+        }
+      }
+      for (int i = 0; i < 8; i++) __asm__ volatile("" : "+x"(sums[i]));
+    }
+    double took = now_s() - start;
+    if (took < best) best = took;
+  }
+  free(bytes);
+  return (double)turns * (double)room / best;
+}
+
+#else
+
+double peak_macs(const char *isa, int bits) { return (void)isa, (void)bits, 0; }
+double read_bandwidth(size_t size) { return (void)size, 0; }
+
+#endif

@@ -1,0 +1,112 @@
+"""The library called from C, and the limits of this processor: bench/native.c through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.native_models import Shape
+
+_HERE = Path(__file__).parent
+_LIBRARY = _HERE.parent / "edgernn" / "runtime" / "c"
+
+#: Calls from C that are timed as one: reading the clock is as long as a short step.
+STEPS_A_CALL = 50
+
+#: Steps of a sequence that share one reading of the input's weights (ERNN_CHUNK_STEPS).
+_CHUNK = 32
+
+
+class NativeLibrary:
+    """Compiled with the flags of setup.py into `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "native.so"
+        sources = [_HERE / "native.c", *sorted(_LIBRARY.glob("*.c"))]
+        flags = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fPIC", "-shared", f"-I{_LIBRARY}"]
+        compiler = os.environ.get("CC", "gcc")
+        subprocess.run([compiler, *flags, *sources, "-o", path], check=True)
+        self._c = ctypes.CDLL(str(path))
+        self._c.call_new.restype = ctypes.c_void_p
+        self._c.call_new.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self._c.call_isa.restype = ctypes.c_char_p
+        self._c.call_isa.argtypes = [ctypes.c_void_p]
+        pointers = [ctypes.c_void_p, ctypes.c_void_p]
+        self._c.call_steps.argtypes = [ctypes.c_void_p, *pointers, ctypes.c_int]
+        self._c.call_run.argtypes = [
+            *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p)
+        ]
+        for name in ("clock_hz", "peak_macs", "read_bandwidth"):
+            getattr(self._c, name).restype = ctypes.c_double
+        self._c.peak_macs.argtypes = [ctypes.c_char_p, ctypes.c_int]
+        self._c.read_bandwidth.argtypes = [ctypes.c_size_t]
+        self._kept: list[Any] = []  # bytes that C reads
+
+    def clock_hz(self) -> float:
+        return float(self._c.clock_hz())
+
+    def steps(self, model: Path, x: np.ndarray, units: int) -> Callable[[], object]:
+        """STEPS_A_CALL steps of a stream a call."""
+        handle, row, out = self._opened(model), self._kept_array(x[0, 0]), np.empty(units, "f4")
+        self._kept.append(out)
+        arguments = (handle, row.ctypes.data, out.ctypes.data, STEPS_A_CALL)
+        return _checked(lambda: self._c.call_steps(*arguments))
+
+    def sequence(self, model: Path, x: np.ndarray, units: int) -> Callable[[], object]:
+        """A whole sequence a call."""
+        handle, rows, out = self._opened(model), self._kept_array(x[0]), np.empty(units, "f4")
+        self._kept.append(out)
+        arguments = (handle, rows.ctypes.data, len(rows), out.ctypes.data)
+        return _checked(lambda: self._c.call_run(*arguments))
+
+    def isa(self, model: Path) -> str:
+        return str(self._c.call_isa(self._opened(model)).decode())
+
+    def roofline_ms(self, shape: Shape, model: Path) -> float | None:
+        """The least time that the integer products of `shape` can take here.
+
+        Each is bound by multiplications or by reading its weights: those of the states once a
+        step, those of the inputs once a chunk of steps.  Inputs from outside have 16 bits, those
+        from another layer 8.  None where the processor's peak is not known.
+        """
+        isa = self.isa(model).encode()
+        gates = {"gru": 3, "lstm": 4}[shape.cell]
+        columns, total_s = gates * shape.units, 0.0
+        peaks = {bits: self._c.peak_macs(isa, bits) for bits in (8, 16)}
+        if not all(peaks.values()):
+            return None
+        for layer in range(shape.layers):
+            features, bits = (shape.features, 16) if layer == 0 else (shape.units, 8)
+            chunks = -(-shape.steps // _CHUNK)
+            for rows, reads, width in ((features, chunks, bits), (shape.units, shape.steps, 8)):
+                weights = rows * columns
+                reading_s = reads * weights / self._c.read_bandwidth(weights)
+                total_s += max(shape.steps * weights / peaks[width], reading_s)
+        return total_s * 1e3
+
+    def _opened(self, model: Path) -> int:
+        content = model.read_bytes()
+        room = np.empty(len(content) + 64, np.uint8)
+        start = -room.ctypes.data % 64
+        room[start : start + len(content)] = np.frombuffer(content, np.uint8)
+        self._kept.append(room)
+        handle = self._c.call_new(room.ctypes.data + start, len(content))
+        if not handle:
+            raise AssertionError(f"the library refuses {model.name}")
+        return int(handle)
+
+    def _kept_array(self, array: np.ndarray) -> np.ndarray:
+        self._kept.append(np.ascontiguousarray(array))
+        return self._kept[-1]
+
+
+def _checked(call: Callable[[], int]) -> Callable[[], object]:
+    if call() != 0:
+        raise AssertionError("the library could not run the model")
+    return call
