@@ -1,7 +1,7 @@
 """Integers decide as floats do, on models that were trained and on data they never saw.
 
 The models in tests/golden/trained come from `edgernn train TASK --cell CELL` (32, 32, 16 and 24
-units), saved again without the optimizer.
+units; the counter with --seed 3 --epochs 90), saved without the optimizer.
 """
 
 from __future__ import annotations
@@ -33,10 +33,6 @@ MODELS = {
     "counter_lstm": "counter",
     "vowels_gru": "japanese-vowels",
 }
-
-#: A count beside the mark between two classes changes class with the least noise, and 8-bit gates
-#: are noisier than those of the integer reference (0.991).
-BESIDE_MARKS = 0.98
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -88,7 +84,7 @@ def test_files_decide_as_the_float_model_does(trained, scheme, backend, record_p
         f"{right.mean():.2%}, float {right_of_float.mean():.2%}, {same:.2%} of the answers alike",
     )
     assert drop.estimate <= 0.003 or not drop.significant
-    assert same >= (BESIDE_MARKS if graph.name == "counter_lstm" else 0.99)
+    assert same >= 0.99
 
 
 def test_streaming_gives_the_bits_of_the_whole_sequence(trained) -> None:
@@ -114,7 +110,7 @@ def test_the_counter_needs_a_wide_cell() -> None:
     graph = float_graph(read_model(GOLDEN / "trained" / "counter_lstm.keras").graph)
     ranges = calibrate(graph, {graph.inputs[0].name: splits.calibration.x})
     (cell,) = (layer.name for layer in graph.layers if isinstance(layer, Lstm))
-    assert ranges.cells[cell]["c"].magnitude > 32
+    assert ranges.cells[cell]["c"].magnitude > 40
     plan = plan_of(quantized(graph, ranges, Scheme.INT8), cell)
     assert plan.cell_exponent is not None
     assert plan.cell_exponent.max() == 6
