@@ -38,8 +38,7 @@ from edgernn.devices.runners.outcome import (
     Timing,
 )
 from edgernn.devices.runners.program import NAME, static_program
-from edgernn.errors import EdgernnError
-from edgernn.runtime import Model as NativeModel
+from edgernn.errors import EdgernnError, MissingRuntime
 from edgernn.runtime.ports import NativePort
 
 SCRIPT: Final = "run.sh"
@@ -60,7 +59,11 @@ class NativeProgram:
         self, device: Device, model: Model, task: Task, *, timeout_s: float
     ) -> Answer | Failed | Skipped:
         try:
+            from edgernn.runtime import Model as NativeModel  # not there without a C compiler
+
             native = NativeModel(model.path)
+        except MissingRuntime as error:
+            return Skipped(reason=str(error))
         except EdgernnError as error:
             return Failed(reason=f"{self.NAME}: {error.what}")
         found = static_program(_architecture(device))

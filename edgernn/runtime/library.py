@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, Final
 
 from edgernn.errors import DataError, MissingRuntime, ModelFileError
 
 try:
-    from edgernn.runtime import _ernn  # type: ignore[attr-defined]
+    _ernn: Any = import_module("edgernn.runtime._ernn")
 except ImportError as error:
     raise MissingRuntime(
         "the native runtime was not built when edgernn was installed",

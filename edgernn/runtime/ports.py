@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from edgernn.graph import AnyArray, DType
-from edgernn.runtime.library import ffi
 
 _DTYPES = (DType.FLOAT32, DType.INT32, DType.BOOL)  # as enum ernn_dtype
 
@@ -39,6 +38,8 @@ class NativePort:
 
 
 def read_port(port: Any) -> NativePort:
+    from edgernn.runtime.library import ffi  # all else here does without the library
+
     dtype = _DTYPES[port.dtype]
     is_scalar = port.is_sequence and dtype is not DType.FLOAT32 and port.width == 1
     return NativePort(

@@ -185,7 +185,7 @@ def named_details(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 class NativeSession:
     """A model in edgernn's own C library, through its Python binding.  It uses one thread."""
 
-    PACKAGES = (("edgernn.runtime", "edgernn"),)
+    PACKAGES = (("edgernn.runtime.model", "edgernn"),)
 
     def __init__(self, runtime: Any, request: Mapping[str, Any]) -> None:
         self._model = runtime.Model(request["model"])

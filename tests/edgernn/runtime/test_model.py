@@ -131,7 +131,7 @@ def test_threads_share_a_model(gru: Graph) -> None:
 def test_a_running_call_leaves_python_to_others(gru: Graph) -> None:
     """While one thread is in the library for long, this one goes on."""
     model = edgernn.Model(lower(gru, metadata={}).content)
-    x = numbers(np.random.default_rng(0), 1, 400_000, 3)
+    x = numbers(np.random.default_rng(0), 1, 2_000_000, 3)
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(model, x)
         turns = 0
@@ -139,7 +139,7 @@ def test_a_running_call_leaves_python_to_others(gru: Graph) -> None:
             turns += 1
             time.sleep(0.001)
     # With the GIL held there would be a turn before the call and one behind it.
-    assert turns > 10
+    assert turns > 3
 
 
 def test_contiguous_inputs_are_not_copied(gru: Graph) -> None:
