@@ -7,7 +7,7 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: help setup system demo test lint bench golden check-readme clean
+.PHONY: help setup system demo test lint bench golden pi pi-down check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,12 @@ $(VENV)/.bench: $(VENV)/.installed
 
 bench: $(VENV)/.bench ## speed and size beside the peers, in one run, as ratios (minutes)
 	$(BIN)/python -m bench
+
+pi: system setup ## bring up an emulated Raspberry Pi to try --device with (as root)
+	$(BIN)/python -m tests.pi up
+
+pi-down: ## remove it
+	$(BIN)/python -m tests.pi down
 
 check-readme: setup ## the README's help texts and exit codes are those of the program
 	$(BIN)/python -m pytest -q tests/test_readme.py

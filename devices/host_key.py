@@ -27,9 +27,14 @@ class HostKey:
 
 
 def is_known(destination: str) -> bool:
-    """Whether ssh trusts the host already: then there is nothing to confirm."""
+    """Whether ssh trusts the host already: then there is nothing to confirm.
+
+    Raises DeviceError where another key is known: that is never to be answered by adding one.
+    """
     options = ("StrictHostKeyChecking=yes", f"UserKnownHostsFile={known_hosts_files(destination)}")
     stderr = _connect(checked_destination(destination), *options)
+    if "IDENTIFICATION HAS CHANGED" in stderr:
+        raise SshLink(destination, name=destination).refusal(stderr)
     return "Host key verification failed" not in stderr
 
 

@@ -19,6 +19,7 @@ SUMMARIES = {
     "train": "Train a reference model on a reference task or on your data.",
     "export": "Turn a Keras model into checked ONNX, TFLite and native artefacts.",
     "profile": "Measure artefacts on a device: size, latency, memory, accuracy.",
+    "devices": "Name the boards that artefacts are measured on; check them.",
     "inspect": "Tell what is in a Keras model or an artefact.",
 }
 

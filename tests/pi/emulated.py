@@ -208,6 +208,7 @@ class EmulatedPi:
         (files / "etc/cpuinfo").write_text(
             "".join(_CORE.format(number=i) for i in range(CORES)) + f"Model\t\t: {BOARD}\n"
         )
+        (files / "etc/os-release").write_text('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n')
         (files / "etc/throttled").write_text("throttled=0x0\n")
         vcgencmd = files / "usr/bin/vcgencmd"
         vcgencmd.write_text("#!/bin/sh\ncat /etc/throttled\n")
