@@ -92,6 +92,12 @@ class IncomparableRuns(EdgernnError):
     code = 13
 
 
+class BudgetExceeded(EdgernnError):
+    """An artefact costs more than the budget allows."""
+
+    code = 14
+
+
 EXIT_CODES: dict[int, type[EdgernnError]] = {
     error.code: error
     for error in (
@@ -105,5 +111,6 @@ EXIT_CODES: dict[int, type[EdgernnError]] = {
         DeviceError,
         CalibrationError,
         IncomparableRuns,
+        BudgetExceeded,
     )
 }

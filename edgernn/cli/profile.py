@@ -15,6 +15,7 @@ import click
 from edgernn.cli.parameters import CpuList, Duration
 
 if TYPE_CHECKING:
+    from edgernn.budget import Budget
     from edgernn.errors import DeviceError
     from edgernn.profile import Progress, Workload
     from edgernn.report.report import Report
@@ -111,6 +112,20 @@ INTERRUPTED = 130
     metavar="FILE",
     help="Write one page with tables and plots, to be opened offline.",
 )
+@click.option(
+    "--budget",
+    "budget_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Limits (TOML): what exceeds one ends in exit code 14.",
+)
+@click.option(
+    "--junit",
+    "junit_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the budget's checks for a CI service.",
+)
 @click.option("--resume", is_flag=True, help="Complete the report in the --json file.")
 def command(
     paths: tuple[Path, ...],
@@ -128,6 +143,8 @@ def command(
     markdown_file: Path | None,
     csv_file: Path | None,
     html_file: Path | None,
+    budget_file: Path | None,
+    junit_file: Path | None,
     resume: bool,
 ) -> int:
     """Measure artefacts where they are to run: size, speed, memory and accuracy.
@@ -139,12 +156,16 @@ def command(
     A folder stands for all that its model.json lists. Results are written after each process;
     Ctrl-C keeps them, and --resume continues.
     """
+    from edgernn.budget import read_budget
     from edgernn.candidates import find_candidates
     from edgernn.measure import Plan
     from edgernn.profile import Workload
 
     if resume and json_file in (None, "-"):
         raise click.UsageError("--resume needs --json FILE: the report to complete")
+    if junit_file and not budget_file:
+        raise click.UsageError("--junit tells of a budget: give --budget FILE too")
+    budget = read_budget(budget_file) if budget_file else None
     plan = Plan(
         threads=threads,
         cpus=cpus,
@@ -178,7 +199,37 @@ def command(
             click.echo(f"edgernn: {failure}", err=True)
         raise failures[-1]
     _require_something(report)
+    if budget is not None:
+        _keep_to(budget, report, junit_file=junit_file, markdown_file=markdown_file)
     return 0
+
+
+def _keep_to(
+    budget: Budget, report: Report, *, junit_file: Path | None, markdown_file: Path | None
+) -> None:
+    """Tells what was not kept or not checked.  Raises BudgetExceeded."""
+    from edgernn import atomic
+    from edgernn.budget import Verdict, checked, exceeded
+    from edgernn.errors import BudgetExceeded
+    from edgernn.report.junit import as_junit
+    from edgernn.report.markdown import as_markdown
+
+    checks = checked(report, budget)
+    if junit_file is not None:
+        atomic.write_bytes(junit_file, as_junit(checks).encode())
+    if markdown_file is not None:
+        lines = "".join(f"- {check.sentence}\n" for check in checks)
+        atomic.write_bytes(markdown_file, f"{as_markdown(report)}\n{lines}".encode())
+    for check in checks:
+        if check.verdict is not Verdict.KEPT:
+            click.echo(check.sentence, err=True)
+    kept = sum(check.verdict is Verdict.KEPT for check in checks)
+    if over := exceeded(checks):
+        raise BudgetExceeded(
+            f"{len(over)} of {len(checks)} limits of the budget are exceeded",
+            remedy="The lines above name them",
+        )
+    click.echo(f"Within budget: {kept} of {len(checks)} limits checked and kept.", err=True)
 
 
 def _require_something(report: Report) -> None:

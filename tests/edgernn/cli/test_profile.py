@@ -16,6 +16,7 @@ from edgernn import profile as profile_module
 from edgernn.cli import INTERRUPTED
 from edgernn.devices.runners import RUNNERS
 from edgernn.errors import (
+    BudgetExceeded,
     DataError,
     DeviceError,
     IncomparableRuns,
@@ -255,3 +256,19 @@ def test_cpu_lists_are_read(text, cpus):
     from edgernn.cli.parameters import CpuList
 
     assert CpuList().convert(text, None, None) == cpus
+
+
+@pytest.mark.parametrize(("limit", "code"), [(10_000_000, 0), (10, BudgetExceeded.code)])
+def test_a_budget_decides_the_exit_code_and_junit_tells_why(edgernn, folder, tmp_path, limit, code):
+    budget, junit = tmp_path / "budget.toml", tmp_path / "junit.xml"
+    budget.write_text(f"[every]\nfile_bytes = {limit}\n")
+    gate = ("--budget", budget, "--junit", junit, "--markdown", tmp_path / "r.md")
+    ran = edgernn("profile", folder, *QUICK, *gate)
+    assert ran.code == code
+    assert "sum.onnx on cpu: file_bytes is" in (tmp_path / "r.md").read_text()
+    assert junit.read_text().count("<failure") == (2 if code else 0)
+    assert ("exceeded: sum.onnx on cpu: file_bytes" in ran.err) == bool(code)
+
+
+def test_junit_without_a_budget_is_wrong_usage(edgernn, folder, tmp_path):
+    assert edgernn("profile", folder, *QUICK, "--junit", tmp_path / "j.xml").code == 2
