@@ -95,6 +95,9 @@ def lower_merge(builder: Builder, layer: Merge) -> None:
     add = partial(builder.op, OpKind.MERGE, layer.name)
     if len(layer.inputs) > OP_INPUTS:
         raise refused(layer.name, "Merge", f"takes more than {OP_INPUTS} inputs")
+    lengths = {form.steps for form in forms if form.is_sequence}
+    if len(lengths) > 1 and 1 in lengths:
+        raise refused(layer.name, "Merge", "broadcasts a sequence of one step over time")
     if not any(form.is_sequence == output.is_sequence for form in forms):
         raise refused(layer.name, "Merge", "broadcasts all of its inputs")
     add(layer.inputs, [layer.output], [_MERGE_KINDS.index(layer.kind)])

@@ -38,6 +38,16 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
             )
         ),
         "image_rows-*",
+        *(
+            f"practice-{model}-*"
+            for model in (
+                *("both_ways_each_step", "characters_and_words", "characters_by_convolution"),
+                *("document", "document-masked"),
+                *("time_major", "time_major-last"),  # time before batch
+                "adapted_normalization",  # statistics of each step
+                "translator",  # attention
+            )
+        ),
         "dot-*",
         "attention-*",
         "seq2seq-*-attention-*",
