@@ -126,11 +126,12 @@ class Model:
 
     def _run_batch(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """For arrays of the right types and shapes; refuses different batches."""
-        batches = {name: len(array) for name, array in arrays.items()}
-        batch = next(iter(batches.values()))
-        if batch == 0 or any(size != batch for size in batches.values()):
-            raise ValueError(f"the inputs need one number of samples, at least 1: {batches}")
-        session = self._borrowed(max(sequence_lengths(self.inputs, arrays), default=1))
+        batch = len(next(iter(arrays.values())))
+        for array in arrays.values():
+            if len(array) != batch or batch == 0:
+                batches = {name: len(each) for name, each in arrays.items()}
+                raise ValueError(f"the inputs need one number of samples, at least 1: {batches}")
+        session = self._borrowed(arrays)
         try:
             rows = []
             for row in range(batch):
@@ -142,13 +143,17 @@ class Model:
             return {name: array[None] for name, array in rows[0].items()}
         return {port.name: np.stack([row[port.name] for row in rows]) for port in self.outputs}
 
-    def _borrowed(self, steps: int) -> Session:
-        """A session with room for `steps`; list.pop and append are atomic, so threads may call."""
-        while self._idle:
-            session = self._idle.pop()
-            if session.max_steps >= steps or self.is_streaming:
-                return session
-        return self.session(max_steps=max(_DEFAULT_MAX_STEPS, 1 << (steps - 1).bit_length()))
+    def _borrowed(self, arrays: Mapping[str, AnyArray]) -> Session:
+        """A session with room for `arrays`; list.pop and append are atomic, so threads may call."""
+        steps = 1 if self.is_streaming else max(sequence_lengths(self.inputs, arrays), default=1)
+        try:
+            while True:
+                session = self._idle.pop()
+                if self.is_streaming or session.max_steps >= steps:
+                    return session
+        except IndexError:  # none is idle, or another thread was faster
+            room = max(_DEFAULT_MAX_STEPS, 1 << (steps - 1).bit_length())
+        return self.session(max_steps=room)
 
     def _ports(self, describe: Any, count: Any) -> tuple[NativePort, ...]:
         port = ffi.new("ernn_port *")

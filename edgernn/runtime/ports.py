@@ -11,8 +11,6 @@ from edgernn.graph import AnyArray, DType
 
 _DTYPES = (DType.FLOAT32, DType.INT32, DType.BOOL)  # as enum ernn_dtype
 
-_NUMPY = {dtype: np.dtype(dtype.numpy) for dtype in _DTYPES}
-
 # Element kinds that may stand for each type: float64 for float32, int64 for int32.
 _ACCEPTED_KINDS = {DType.FLOAT32: "f", DType.INT32: "iu", DType.BOOL: "b"}
 
@@ -27,6 +25,7 @@ class NativePort:
 
     name: str
     dtype: DType
+    numpy: np.dtype[Any]
     is_sequence: bool
     steps: int | None  # None: any number
     width: int
@@ -45,6 +44,7 @@ def read_port(port: Any) -> NativePort:
     return NativePort(
         name=ffi.string(port.name).decode(),
         dtype=dtype,
+        numpy=np.dtype(dtype.numpy),
         is_sequence=bool(port.is_sequence),
         row_shape=() if is_scalar else (port.width,),
         steps=port.steps or None,
@@ -59,13 +59,15 @@ def checked_batch(port: NativePort, given: AnyArray) -> AnyArray:
     Raises TypeError for another kind of element, ValueError (with both shapes) for another shape.
     """
     array = _converted(port, given)
-    wanted = (None, port.steps, *port.row_shape) if port.is_sequence else (None, *port.row_shape)
-    fits = len(wanted) == array.ndim and all(
-        size is None or size == found for size, found in zip(wanted, array.shape, strict=True)
-    )
+    shape, row = array.shape, port.row_shape
+    if port.is_sequence:
+        fits = len(shape) == 2 + len(row) and shape[2:] == row and port.steps in (None, shape[1])
+    else:
+        fits = shape[1:] == row and len(shape) > 0
     if not fits:
+        wanted = (None, port.steps, *row) if port.is_sequence else (None, *row)
         readable = ", ".join("any" if size is None else str(size) for size in wanted)
-        raise ValueError(f"input '{port.name}' takes the shape ({readable}), not {array.shape}")
+        raise ValueError(f"input '{port.name}' takes the shape ({readable}), not {shape}")
     return array
 
 
@@ -86,7 +88,7 @@ def checked_row(port: NativePort, given: AnyArray) -> AnyArray:
 
 
 def _converted(port: NativePort, given: AnyArray) -> AnyArray:
-    wanted = _NUMPY[port.dtype]
+    wanted = port.numpy
     if type(given) is np.ndarray and given.dtype == wanted and given.flags.c_contiguous:
         return given  # the way of every step of a stream: no call that can be spared
     array = np.asarray(given)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ALIGNMENT = 64
 
 # A step may take a few microseconds: names looked up once.
-_from_buffer, _step = ffi.from_buffer, lib.ernn_step
+_from_buffer, _step, _run = ffi.from_buffer, lib.ernn_step, lib.ernn_run
 
 
 class Session:
@@ -59,7 +59,7 @@ class Session:
         self._outputs = ffi.new("ernn_rows[]", len(model.outputs))
         self._step_pointers = ffi.new("void *[]", len(model.inputs))
         self._row_pointers = ffi.new("void *[]", len(model.outputs))
-        self._step_arrays = [(port.row_shape, port.dtype.numpy) for port in model.free_outputs]
+        self._step_arrays = [(port.row_shape, port.numpy) for port in model.free_outputs]
 
     @property
     def isa(self) -> str:
@@ -113,19 +113,17 @@ class Session:
 
     def run_checked(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """As `run`, by name, for arrays that were checked; all outputs, states among them."""
-        model = self._model
-        for rows, port in zip(self._inputs, model.inputs, strict=True):
+        inputs, outputs = self._inputs, self._outputs
+        for rows, port in zip(inputs, self._model.inputs, strict=True):
             array = arrays.get(port.name)
-            rows.data = ffi.NULL if array is None else ffi.from_buffer(array)
+            rows.data = ffi.NULL if array is None else _from_buffer(array)
             rows.steps = _steps(port, array)
-        check_run(lib.ernn_output_steps(self._session, self._inputs, self._outputs))
-        results = {
-            port.name: np.empty(port.shape(rows.steps), port.dtype.numpy)
-            for port, rows in zip(model.outputs, self._outputs, strict=True)
-        }
-        for rows, array in zip(self._outputs, results.values(), strict=True):
-            rows.data = ffi.from_buffer(array)
-        check_run(lib.ernn_run(self._session, self._inputs, self._outputs))
+        check_run(lib.ernn_output_steps(self._session, inputs, outputs))
+        results = {}
+        for rows, port in zip(outputs, self._model.outputs, strict=True):
+            array = results[port.name] = np.empty(port.shape(rows.steps), port.numpy)
+            rows.data = _from_buffer(array)
+        check_run(_run(self._session, inputs, outputs))
         return results
 
     def save(self) -> bytes:
