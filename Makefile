@@ -7,7 +7,7 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: help setup system demo test lint bench golden pi pi-down check-readme clean
+.PHONY: help setup system demo test lint bench golden pi pi-down android android-down check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,12 @@ pi: system setup ## bring up an emulated Raspberry Pi to try --device with (as r
 
 pi-down: ## remove it
 	$(BIN)/python -m tests.pi down
+
+android: system setup ## bring up a loopback Android device to try --device android with
+	$(BIN)/python -m tests.android up
+
+android-down: ## remove it
+	$(BIN)/python -m tests.android down
 
 check-readme: setup ## the README's help texts and exit codes are those of the program
 	$(BIN)/python -m pytest -q tests/test_readme.py

@@ -125,6 +125,14 @@ def _pi(address: str, uses_own_packages: bool) -> Device:
     return _of_inventory(the_only_pi(), uses_own_packages)
 
 
+def _android(serial: str, uses_own_packages: bool) -> Device:
+    from edgernn.devices.adb import AdbLink
+    from edgernn.devices.remote import RemoteDevice
+
+    link = AdbLink(serial, name=f"android:{serial}" if serial else "android")
+    return RemoteDevice(link, uses_own_packages=uses_own_packages)
+
+
 def _of_inventory(entry: Entry, uses_own_packages: bool) -> Device:
     from edgernn.devices.remote import RemoteDevice
     from edgernn.devices.ssh import SshLink
@@ -143,4 +151,5 @@ KINDS: Final[dict[str, Callable[[str, bool], Device]]] = {
     "fake": _fake,
     "ssh": _ssh,
     "pi": _pi,
+    "android": _android,
 }

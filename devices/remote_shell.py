@@ -73,7 +73,7 @@ echo "$pid" > .running
 watcher=$!
 wait "$pid"
 code=$?
-kill "$watcher" 2> /dev/null
+kill -9 "$watcher" 2> /dev/null
 rm -f .running
 printf '\\n%s %s\\n' "$word" "$code" >&2
 """

@@ -38,7 +38,7 @@ INTERRUPTED = 130
     metavar="NAME,…",
     default="cpu",
     show_default=True,
-    help="cpu, cpu:/path/to/python, pi, user@host, ssh:HOST, or a name of `edgernn devices`.",
+    help="cpu, cpu:/path/to/python, pi, user@host, ssh:HOST, android, or a name (edgernn devices).",
 )
 @click.option(
     "--use-device-python",

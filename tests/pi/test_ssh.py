@@ -176,7 +176,10 @@ def test_a_cut_connection_is_an_error_once_and_then_a_new_one(pi, device, tmp_pa
 
 def test_ctrl_c_kills_what_runs_there_and_leaves_nothing(pi, left_behind):
     program = (
+        "import signal\n"
         "from edgernn.devices import open_device\n"
+        # A test run in the background of a script has SIGINT ignored, and its children too.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with open_device('pi@emulated') as d: d.run(['sleep', '5678'], timeout_s=600)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)

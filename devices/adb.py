@@ -1,0 +1,103 @@
+"""An Android phone or emulator over adb, the developer's own: same lock, cache and clearing up.
+
+Only the shell is used, also for files: it gives exit codes and both streams (shell v2).
+"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Final
+
+from edgernn.devices.link import Unreachable
+from edgernn.errors import DeviceError
+
+ADB_TIMEOUT_S: Final = 30.0
+
+_STATES: Final = {
+    "unauthorized": (
+        "does not trust this computer yet",
+        "Unlock it and allow USB debugging in the dialog that it shows",
+    ),
+    "offline": ("is offline", "Unplug it and plug it in again, or run `adb reconnect`"),
+    "no": (
+        "may not be opened by this user",
+        "Install udev rules for it (apt-get install android-sdk-platform-tools-common)",
+    ),
+    "recovery": ("is in recovery", "Boot it into Android"),
+    "bootloader": ("is in its boot loader", "Boot it into Android"),
+    "authorizing": ("is still being authorized", "Try again in a moment"),
+}
+
+
+class AdbLink:
+    """Commands in the shell of one Android device."""
+
+    def __init__(self, serial: str, *, name: str) -> None:
+        """`serial` may be empty: then there must be one device only."""
+        self.name = name
+        self._wanted = serial
+        self._serial = serial
+
+    def first(self, command: str) -> list[str]:
+        self._serial = self._ready_serial()
+        return self.further(command)
+
+    def further(self, command: str) -> list[str]:
+        # One word: adb passes it to the device's shell, which parses it once.
+        return ["adb", "-s", self._serial, "shell", "-T", command]
+
+    def refusal(self, stderr: str) -> DeviceError:
+        complaint = (stderr.strip() or "adb gave no reason").splitlines()[-1]
+        return Unreachable(
+            f"{self.name} cannot be reached: {complaint}", remedy="See `adb devices`"
+        )
+
+    def _ready_serial(self) -> str:
+        """Raises DeviceError where there is no such device, or it is not ready."""
+        states = attached()
+        if self._wanted:
+            serial = self._wanted
+            if serial not in states:
+                others = f"; attached are {', '.join(states)}" if states else ""
+                raise Unreachable(
+                    f"there is no Android device {serial}{others}",
+                    remedy="Plug it in and enable USB debugging, or run `adb connect HOST`",
+                )
+        elif len(states) != 1:
+            raise _not_one(states)
+        else:
+            (serial,) = states
+        if (state := states[serial]) != "device":
+            what, remedy = _STATES.get(state, (f"is in state '{state}'", "See `adb devices`"))
+            raise Unreachable(f"{serial} {what}", remedy=remedy)
+        return serial
+
+
+def attached() -> dict[str, str]:
+    """Serial number -> state, of all devices that adb sees.  Raises DeviceError without adb."""
+    try:
+        listed = subprocess.run(
+            ["adb", "devices"],  # noqa: S607 - the user's own
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ADB_TIMEOUT_S,
+        )
+    except FileNotFoundError as error:
+        raise DeviceError("adb is not installed", remedy="apt-get install adb") from error
+    except subprocess.TimeoutExpired as error:
+        raise DeviceError("adb does not answer", remedy="Run `adb kill-server`") from error
+    lines = [line.split() for line in listed.stdout.splitlines() if "\t" in line]
+    return {words[0]: words[1] for words in lines}
+
+
+def _not_one(states: dict[str, str]) -> DeviceError:
+    if states:
+        return DeviceError(
+            f"there are {len(states)} Android devices: {', '.join(states)}",
+            remedy="Say which: --device android:SERIAL",
+        )
+    return Unreachable(
+        "no Android device is attached",
+        remedy="Plug one in and enable USB debugging, or run `adb connect HOST`",
+    )

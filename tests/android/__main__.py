@@ -1,0 +1,98 @@
+"""A loopback Android device for a person to try: `make android` and `make android-down`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from edgernn.folders import cache_folder
+from tests.android.loopback import LoopbackDevice, kill_server, make_root, reason_against
+
+START_TIMEOUT_S = 20.0
+
+
+def main(argv: list[str]) -> None:
+    match argv:
+        case ["up"]:
+            up()
+        case ["serve", folder]:
+            serve(Path(folder))
+        case ["down"]:
+            down()
+        case _:
+            fail("say up or down")
+
+
+def up() -> None:
+    if reason := reason_against():
+        fail(reason)
+    down()
+    folder = Path(tempfile.mkdtemp(prefix="edgernn-android-"))
+    make_root(folder / "root")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.android", "serve", str(folder)], start_new_session=True
+    )
+    end = time.monotonic() + START_TIMEOUT_S
+    while not (folder / "serial").is_file():
+        if child.poll() is not None or time.monotonic() > end:
+            fail("it did not start")
+        time.sleep(0.05)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    state_file().parent.mkdir(parents=True, exist_ok=True)
+    state = {"pid": child.pid, "folder": str(folder), "adb_port": port}
+    state_file().write_text(json.dumps(state))
+    serial = (folder / "serial").read_text()
+    print("A loopback Android device is up.  Try:")
+    print(f"  export ANDROID_ADB_SERVER_PORT={port}")
+    print(f"  adb connect {serial}")
+    print("  edgernn devices check android")
+    print("  edgernn profile out/ --device cpu,android --data digits:test")
+
+
+def serve(folder: Path) -> None:
+    with LoopbackDevice(folder / "root") as device:
+        part = folder / "serial.part"
+        part.write_text(device.serial)
+        part.rename(folder / "serial")
+        while True:
+            time.sleep(3600)
+
+
+def down() -> None:
+    if not state_file().is_file():
+        return
+    state = json.loads(state_file().read_text())
+    if is_ours(state["pid"], state["folder"]):
+        os.kill(state["pid"], 9)
+    kill_server(state["adb_port"])
+    shutil.rmtree(state["folder"], ignore_errors=True)
+    state_file().unlink()
+
+
+def is_ours(pid: int, folder: str) -> bool:
+    """Whether the number still belongs to the process that we started."""
+    try:
+        return os.fsencode(folder) in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def state_file() -> Path:
+    return cache_folder() / "loopback-android.json"
+
+
+def fail(reason: str) -> NoReturn:
+    print(f"no loopback device: {reason}", file=sys.stderr)
+    sys.exit(1)
+
+
+main(sys.argv[1:])
