@@ -123,3 +123,27 @@ def test_the_bits_of_the_throttle_word(word, under_voltage, slowed, happened):
 def test_the_throttle_word_is_read_from_sysfs_where_there_is_no_vcgencmd():
     texts = {"/sys/devices/platform/soc/soc:firmware/get_throttled": "50000\n"}
     assert conditions(texts).throttling == Throttling(word=0x50000)
+
+
+@pytest.mark.parametrize(
+    ("texts", "sign"),
+    [
+        ({"/etc/edgernn-emulated": "qemu-user\n"}, "qemu-user"),
+        ({"/proc/1/cmdline": "/usr/bin/qemu-aarch64\0/sbin/init\0"}, "its first process"),
+        ({"getprop ro.boot.qemu": "1\n"}, "Android emulator"),
+        ({"getprop ro.hardware": "ranchu\n"}, "Android emulator"),
+    ],
+)
+def test_an_emulator_gives_itself_away(texts, sign):
+    assert sign in str(identity({**PI4, **texts}).emulated)
+
+
+def test_a_real_machine_is_not_taken_for_an_emulator():
+    texts = {"/proc/1/cmdline": "/sbin/init\0", "getprop ro.kernel.qemu": "\n"}
+    assert identity({**PI4, **texts}).emulated is None
+
+
+def test_a_phone_is_known_by_its_properties():
+    texts = {"getprop ro.product.model": "Pixel 8\n", "getprop ro.build.fingerprint": "google/x\n"}
+    assert identity(texts).board == "Pixel 8"
+    assert identity(texts).system == "Android (google/x)"

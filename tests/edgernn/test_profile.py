@@ -228,3 +228,11 @@ def test_the_original_model_is_asked_once_where_its_file_is_at_hand(
     assert [row.agreement for row in rows_of(report)] == [0.75, 0.75]
     profile(device, both, workload=workload, report=resumed(report, PLAN, workload))
     assert len(asked) == 1
+
+
+def test_an_emulated_device_is_asked_for_outputs_but_never_for_times_or_memory(candidates, samples):
+    emulated = FakeModel(before={"/etc/edgernn-emulated": "qemu"}, compute=over_half)
+    device = FakeDevice(models={"a.onnx": emulated, "b.tflite": emulated})
+    report = profile(device, candidates, workload=Workload(samples=samples))[-1].report
+    assert {task for task, _ in device.log} == {"describe", "outputs"}
+    assert all(row.score is not None and row.p50_ms is None for row in rows_of(report))
