@@ -57,6 +57,7 @@ def lower(graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
             form = edge_form(graph.specs[edge], layer=layer.name, kind=type(layer).__name__)
             builder.forms[edge] = form
         _lower_layer(builder, graph, layer, plans.get(layer.name))
+    shaping.keep_lengths_apart(builder, graph)
     outputs = shaping.copied_outputs(builder, graph)
     image = file_image(builder, graph, outputs, metadata)
     integer_layers = sum(op.kind in records.INTEGER_KINDS for op in builder.ops)

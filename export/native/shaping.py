@@ -8,7 +8,7 @@ from functools import partial
 
 from edgernn.export.native.builder import Builder
 from edgernn.export.native.forms import refused
-from edgernn.export.native.records import INT32_MAX, OP_INPUTS, EdgeForm, OpKind
+from edgernn.export.native.records import INT32_MAX, OP_INPUTS, EdgeForm, EdgeType, OpKind
 from edgernn.graph import (
     Concatenate,
     Graph,
@@ -95,9 +95,6 @@ def lower_merge(builder: Builder, layer: Merge) -> None:
     add = partial(builder.op, OpKind.MERGE, layer.name)
     if len(layer.inputs) > OP_INPUTS:
         raise refused(layer.name, "Merge", f"takes more than {OP_INPUTS} inputs")
-    lengths = {form.steps for form in forms if form.is_sequence}
-    if len(lengths) > 1 and 1 in lengths:
-        raise refused(layer.name, "Merge", "broadcasts a sequence of one step over time")
     if not any(form.is_sequence == output.is_sequence for form in forms):
         raise refused(layer.name, "Merge", "broadcasts all of its inputs")
     add(layer.inputs, [layer.output], [_MERGE_KINDS.index(layer.kind)])
@@ -115,3 +112,40 @@ def copied_outputs(builder: Builder, graph: Graph) -> tuple[Output, ...]:
             edge = copy
         outputs.append(Output(name=output.name, edge=edge))
     return tuple(outputs)
+
+
+def keep_lengths_apart(builder: Builder, graph: Graph) -> None:
+    """Makes the model one of whole sequences where its inputs may be of different lengths.
+
+    A model of layers that all can run step by step is run so, all inputs at the same step: two
+    questions that meet after their last words cannot be.  An op that needs a whole sequence (here
+    one that adds no step) forbids it.
+    """
+    states = {state.input for state in graph.states}
+    entries = [entry.name for entry in graph.inputs if entry.name not in states]
+    sequences = [name for name in entries if builder.forms[name].is_sequence]
+    lengths = {builder.forms[name].steps for name in sequences}
+    if len(lengths) == 1 and (lengths != {None} or _is_one_sequence(builder, graph, sequences)):
+        return
+    if sequences:
+        floats = [name for name in sequences if builder.forms[name].dtype is EdgeType.FLOAT32]
+        source = (floats or sequences)[0]
+        copy = builder.temporary(source, builder.forms[source])
+        if floats:
+            builder.op(OpKind.PAD, source, [source], [copy], [0, 0])
+        else:
+            builder.op(OpKind.SLICE_STEPS, source, [source], [copy], [0, INT32_MAX, 1])
+
+
+def _is_one_sequence(builder: Builder, graph: Graph, inputs: Sequence[str]) -> bool:
+    """Whether layers that go through several sequences step by step tie all of them together."""
+    tied = {name: {name} for name in inputs}
+    for layer in graph.layers:
+        edges = [edge for edge in layer.reads if builder.forms[edge].is_sequence]
+        together = set().union(*(tied.get(edge, set()) for edge in edges))
+        if isinstance(layer, Concatenate) and layer.axis % graph.specs[layer.output].rank == 1:
+            continue  # one behind the other: no step in common
+        for name in together:
+            tied[name] = tied[name] | together
+        tied.update({edge: together for edge in layer.writes if builder.forms[edge].is_sequence})
+    return all(tied[name] >= set(inputs) for name in inputs)

@@ -28,7 +28,6 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "layer-batch_normalization-over_time-*",
         "layer-prelu-keras*",  # a slope for each step
         "layer-prelu-old-*",
-        "merge-broadcast-*",
         # sequences of sequences
         *(
             f"time_distributed-{inner}-*"

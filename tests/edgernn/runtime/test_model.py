@@ -80,6 +80,29 @@ def test_several_inputs_are_given_in_order_or_by_name() -> None:
     np.testing.assert_allclose(by_name["joined"], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("meet", [False, True], ids=["at their ends", "step by step"])
+def test_inputs_may_have_different_lengths_where_they_meet_at_their_ends(meet: bool) -> None:
+    """As a question and a document do; and those that are added step by step still stream."""
+    rng = np.random.default_rng(0)
+    spec = TensorSpec(shape=(None, None, 4))
+    first = cell("gru", rng, units=6, features=4, name="a", return_sequences=meet)
+    second = cell("lstm", rng, units=6, features=4, name="b", input="z", return_sequences=meet)
+    graph = Graph(
+        name="two",
+        inputs=(Input(name="x", spec=spec), Input(name="z", spec=spec)),
+        layers=(first, second, Concatenate(name="c", inputs=("a.y", "b.y"), output="y")),
+        outputs=(Output(name="y", edge="y"),),
+    )
+    model = edgernn.Model(lower(graph, metadata={}).content)
+    assert model.is_streaming is meet
+    for steps in (40, 40), (40, 7), (7, 300):
+        if meet and steps[0] != steps[1]:
+            continue
+        inputs = {"x": numbers(rng, 2, steps[0], 4), "z": numbers(rng, 2, steps[1], 4)}
+        expected = reference.run(graph, inputs)["y"]
+        np.testing.assert_allclose(model.run(inputs)["y"], expected, atol=1e-6)
+
+
 def test_a_token_outside_the_vocabulary_is_an_error() -> None:
     model = edgernn.Model(lower(two_inputs(), metadata={}).content)
     with pytest.raises(DataError, match="vocabulary"):
