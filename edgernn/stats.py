@@ -21,6 +21,8 @@ RESAMPLES: Final = 10_000
 #: comparisons (noise 3 % a process, drift 5 % a round), with three in 75 %: too few for a verdict.
 FEWEST_PROCESSES: Final = 5
 
+_NORMAL_QUANTILE: Final = 1.959964  # of (1 + CONFIDENCE) / 2
+
 Values = Sequence[float] | npt.NDArray[Any]
 
 
@@ -131,14 +133,22 @@ def mcnemar(right_a: npt.NDArray[np.bool_], right_b: npt.NDArray[np.bool_]) -> D
 
     Only samples on which exactly one of the two is right say anything: under equality each is as
     likely to be either's, so their count is binomial with p = 1/2 (two-sided p-value).
+    The interval is Wald's with a row added to either kind (Bonett and Price, J. Educational and
+    Behavioral Statistics 37, 2012).
     """
     only_a = int(np.count_nonzero(right_a & ~right_b))
     only_b = int(np.count_nonzero(right_b & ~right_a))
     return Difference(
         estimate=float(right_a.mean() - right_b.mean()),
-        interval=None,
+        interval=_paired_interval(only_a, only_b, len(right_a)),
         p_value=sign_test(only_a, only_b),
     )
+
+
+def _paired_interval(only_a: int, only_b: int, rows: int) -> Interval:
+    a, b = (only_a + 1) / (rows + 2), (only_b + 1) / (rows + 2)
+    half = _NORMAL_QUANTILE * math.sqrt((a + b - (a - b) ** 2) / (rows + 2))
+    return Interval(max(a - b - half, -1.0), min(a - b + half, 1.0))
 
 
 def sign_test(wins: int, losses: int) -> float:

@@ -51,6 +51,11 @@ class Request:
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # back end -> its own
     examples: Examples | None = None  # what integer schemes are checked on, besides made-up inputs
 
+    @property
+    def fewest_bits(self) -> Scheme:
+        """What the artefacts are named for: of the schemes asked for, the one of fewest bits."""
+        return max([self.scheme, *self.per_layer.values()], key=list(Scheme).index)
+
 
 def export_model(
     model: KerasModel,
@@ -144,8 +149,8 @@ def artefact_stem(model: KerasModel, request: Request) -> str:
     parts = [model_name(model)]
     if request.streaming:
         parts.append("step")
-    if request.scheme is not Scheme.FLOAT32:
-        parts.append(request.scheme.value)
+    if request.fewest_bits is not Scheme.FLOAT32:
+        parts.append(request.fewest_bits.value)
     return ".".join(parts)
 
 
@@ -165,7 +170,7 @@ def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
 
 def _metadata(model: KerasModel, request: Request) -> dict[str, str]:
     metadata = {
-        "scheme": request.scheme.value,
+        "scheme": request.fewest_bits.value,
         "source": model.source.file,
         "source_sha256": model.source.sha256,
         "keras_version": model.source.keras_version,
@@ -216,7 +221,7 @@ def _stored(
     return Artefact(
         model=model_name(model),
         backend=backend.NAME,
-        scheme=request.scheme,
+        scheme=request.fewest_bits,
         files=tuple(stored_file(name, content) for name, content in contents.items()),
         inputs=tuple(Port(name=entry.name, spec=entry.spec) for entry in graph.inputs),
         outputs=tuple(Port(name=name, spec=spec) for name, spec in graph.output_specs.items()),

@@ -29,7 +29,20 @@ def accuracy_text(rows: Sequence[Accuracy]) -> str:
             value, low, high = (f"{x:.4g}" for x in (row.score.value, *interval))
         same = "" if row.agreement is None else f"{row.agreement:.1%}"
         cells.append((row.name, value, f"{low} to {high}", _drop(row.drop, row), same))
-    return "\n".join(aligned(cells))
+    return "\n".join([*aligned(cells), *_verdict(rows)])
+
+
+def _verdict(rows: Sequence[Accuracy]) -> Iterator[str]:
+    """Whether what was lost is more than luck, and what to try then."""
+    drops = [(row.name, row.drop) for row in rows if row.drop is not None]
+    lost = [name for name, drop in drops if drop.significant and drop.estimate > 0]
+    if lost:
+        yield (
+            f"More than luck: {', '.join(lost)}. Try --max-drop 0.5, which keeps the fewest layers "
+            "in float, more calibration data, or --scheme dynamic."
+        )
+    elif drops:
+        yield "No drop is more than luck would give on so many rows."
 
 
 def sensitivity_text(costs: Sensitivity) -> str:
@@ -42,7 +55,8 @@ def sensitivity_text(costs: Sensitivity) -> str:
             f"{cost.input_low:.3g} to {cost.input_high:.3g}",
             _decibel(cost.layer_snr_db),
             _decibel(cost.output_snr_db),
-            ", ".join(f"{place} {share:.2%}" for place, share in cost.clamped.items() if share),
+            ", ".join(f"{place} {share:.2%}" for place, share in cost.clamped.items() if share)
+            or "nothing",
         )
         for cost in costs.layers
     ]
@@ -52,9 +66,14 @@ def sensitivity_text(costs: Sensitivity) -> str:
 def _conclusions(costs: Sensitivity) -> Iterator[str]:
     worst = costs.costliest
     if worst is not None:
+        same = "" if costs.agreement is None else f", same answer in {costs.agreement:.1%} of them"
+        yield (
+            "SNR is signal over quantization noise, of the layer's own output and of the model's "
+            "with this layer alone quantized: at 20 dB noise is a tenth, at 40 dB a hundredth."
+        )
         yield (
             f"All layers together: {_decibel(costs.output_snr_db)} at the outputs over "
-            f"{costs.samples} samples; '{worst.layer}' costs most."
+            f"{costs.samples} samples{same}; '{worst.layer}' costs most."
         )
     yield from costs.advice
     yield from costs.notes
@@ -69,10 +88,10 @@ def _drop(drop: Difference | None, row: Accuracy) -> str:
         return ""
     points = row.score.metric is Metric.ACCURACY
     size = f"{drop.estimate * 100:.1f} points" if points else f"{drop.estimate:.3g}"
-    if drop.significant:
+    if drop.interval is None:
         return size
-    because = f" (p = {drop.p_value:.2g})" if drop.p_value is not None else ""
-    return f"{size}, not significant{because}"
+    low, high = (f"{100 * end:.1f}" if points else f"{end:.3g}" for end in drop.interval)
+    return f"{size} ({low} to {high})"
 
 
 def study_texts(study: Study) -> Iterator[str]:
@@ -81,6 +100,8 @@ def study_texts(study: Study) -> Iterator[str]:
         yield accuracy_text(study.accuracies)
     if study.costs is not None and study.costs.layers:
         yield sensitivity_text(study.costs)
+    if study.kept_float:
+        yield f"In float32: {', '.join(study.kept_float)}."
 
 
 def study_as_json(study: Study) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _check_name(graph: Graph, name: str) -> None:
     if name not in known:
         near = get_close_matches(name, known, n=1)
         remedy = f"Did you mean '{near[0]}'?" if near else f"Its layers are {', '.join(known)}"
-        raise CalibrationError(f"'{graph.name}' has no layer '{name}'", remedy=remedy)
+        raise CalibrationError(f"the model '{graph.name}' has no layer '{name}'", remedy=remedy)
 
 
 def _check_ranges(graph: Graph, ranges: Ranges | None) -> None:

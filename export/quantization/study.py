@@ -26,6 +26,7 @@ class Study:
 
     accuracies: tuple[Accuracy, ...]
     costs: Sensitivity | None
+    kept_float: tuple[str, ...] = ()  # layers, by the user's wish or by the search of --max-drop
 
 
 def studied(
@@ -40,7 +41,8 @@ def studied(
     graph = quantized(original, request)
     if graph.quantization is None or request.examples is None:
         return Study(accuracies=rows, costs=None)
-    return Study(accuracies=rows, costs=sensitivity(original, graph, _few(request)))
+    costs = sensitivity(original, graph, _few(request))
+    return Study(accuracies=rows, costs=costs, kept_float=request.keep_float)
 
 
 def rescued(
