@@ -104,7 +104,12 @@ def test_mcnemar_counts_only_rows_on_which_one_of_two_is_right():
     assert difference.estimate == pytest.approx(0.07)
     assert difference.p_value == pytest.approx(2 * (1 + 9) / 512)
     assert difference.significant
-    assert not stats.mcnemar(right_a, right_a).significant
+    # By hand: 9/102 and 2/102, difference .0686, standard error .0317.
+    assert difference.interval == pytest.approx((0.0065, 0.1307), abs=5e-4)
+    same = stats.mcnemar(right_a, right_a)
+    assert not same.significant
+    assert same.interval is not None
+    assert same.interval.low < 0 < same.interval.high
 
 
 def test_a_clear_ratio_is_significant_and_its_inverse_too():

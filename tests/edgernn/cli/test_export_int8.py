@@ -1,0 +1,121 @@
+"""`edgernn export --scheme int8`: what it prints, and what bad input gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgernn import errors
+from edgernn.artefact import read_manifest
+from edgernn.scheme import Scheme
+from tests.golden import GOLDEN
+
+SMALL = GOLDEN / "small_gru.keras"  # [8, 4] -> 3 classes
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Callable[..., Path]:
+    """Writes an .npz of samples; keywords are arrays in it."""
+
+    def write(**arrays: Any) -> Path:
+        np.savez(tmp_path / "samples.npz", **arrays)
+        return tmp_path / "samples.npz"
+
+    return write
+
+
+def features(rows: int = 40, width: int = 4) -> Any:
+    return np.random.default_rng(0).normal(size=(rows, 8, width)).astype(np.float32)
+
+
+def with_bad_number(bad: float) -> Any:
+    x = features()
+    x[17, 3, 2] = bad
+    return x
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "error", "says"),
+    [
+        (None, [], errors.CalibrationError, "--calibrate"),
+        ({"x": features(width=7)}, [], errors.DataError, "7"),
+        ({"x": np.zeros((40, 8), np.int32)}, [], errors.DataError, "x"),
+        ({"x": features(rows=3)}, [], errors.CalibrationError, "3 samples are too few"),
+        ({"x": features(rows=0)}, [], errors.DataError, ""),
+        ({"x": with_bad_number(np.nan)}, [], errors.DataError, "17"),
+        ({"x": with_bad_number(np.inf)}, [], errors.DataError, "17"),
+        ({"x": features()}, ["--keep-float", "grou"], errors.CalibrationError, "mean 'gru'?"),
+        ({"x": features()}, ["--scheme", "grou=float32"], errors.CalibrationError, "mean 'gru'?"),
+        ({"x": features()}, ["--max-drop", "0.5"], errors.DataError, "has no labels"),
+    ],
+    ids=[
+        *("no data", "another model's", "tokens", "too few", "none", "nan", "infinity"),
+        *("unknown layer to keep", "unknown layer with a scheme", "a drop without labels"),
+    ],
+)
+def test_bad_input_is_one_line_an_exit_code_and_no_file(
+    edgernn, data, tmp_path, arrays, options, error, says
+):
+    calibrate = [] if arrays is None else ["--calibrate", data(**arrays)]
+    ran = edgernn("export", SMALL, "-o", tmp_path / "out", "--scheme", "int8", *calibrate, *options)
+    assert ran.code == error.code, ran.err
+    assert says in ran.err
+    assert ran.err.startswith("edgernn: ")
+    assert ran.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_ranges_of_another_model_are_refused(edgernn, data, tmp_path):
+    ranges = tmp_path / "ranges.json"
+    calibrate = ["--calibrate", data(x=features()), "--ranges", ranges]
+    scheme = ["--scheme", "int8", "--to", "native"]
+    assert edgernn("export", SMALL, "-o", tmp_path / "a", *scheme, *calibrate).code == 0
+    assert edgernn("export", SMALL, "-o", tmp_path / "b", *scheme, "--ranges", ranges).code == 0
+    other = GOLDEN / "trained" / "digits_gru.keras"
+    ran = edgernn("export", other, "-o", tmp_path / "c", *scheme, "--ranges", ranges)
+    assert ran.code == errors.CalibrationError.code
+    assert "another model" in ran.err
+    assert ran.err.count("\n") == 1
+    assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize("constant", [0.0, 3.0])
+def test_features_that_never_change_are_warned_of_and_exported(edgernn, data, tmp_path, constant):
+    x = np.full((40, 8, 4), constant, np.float32)
+    ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "int8", "--calibrate", data(x=x))
+    assert ran.code == 0, ran.err
+    assert "never changes in the calibration data" in ran.err
+
+
+def test_a_layer_without_bound_computes_in_float_and_is_named(edgernn, data, tmp_path):
+    """gelu has no integer form here, as relu has none."""
+    model = GOLDEN / "gelu_gru.keras"
+    ran = edgernn(
+        *("export", model, "-o", tmp_path, "--scheme", "int8", "--calibrate", data(x=features()))
+    )
+    assert ran.code == 0, ran.err
+    assert "layer 'odd_gru' computes in float32: its activation is gelu, not tanh" in ran.out
+
+
+def test_the_table_tells_accuracy_noise_and_what_stays_in_float(edgernn, data, tmp_path):
+    x = features(200)
+    samples = data(x=x, y=np.random.default_rng(1).integers(0, 3, len(x)))
+    options = ["--scheme", "int8", "--calibrate", samples, "--data", samples, "--to", "native"]
+    whole = edgernn("export", SMALL, "-o", tmp_path, *options)
+    assert "No drop is more than luck" in whole.out
+    assert "gru (Gru)" in whole.out
+    assert "costs most" in whole.out
+    kept = edgernn("export", SMALL, "-o", tmp_path, *options, "--keep-float", "gru")
+    assert "In float32: gru." in kept.out
+    assert "gru (Gru)" not in kept.out
+
+
+def test_one_layer_of_fewer_bits_names_the_file_and_is_checked_as_such(edgernn, tmp_path):
+    ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "gru=dynamic")
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "small_gru.dynamic.onnx").exists()
+    assert {artefact.scheme for artefact in read_manifest(tmp_path)} == {Scheme.DYNAMIC}
