@@ -75,6 +75,11 @@ def _run(call: Call, cells: list[tuple[str, LayerConfig]]) -> list[str]:
             raise layer.unsupported("is time_major and masked", "Use batch-major tensors")
         edge = _time_swapped(call, edge, call.aside("batch_major"))
     states = _initial_states(call, sum(_STATES[kind] for kind, _ in cells))
+    if states and layer.flag("stateful") and call.keras.major < 3:
+        raise layer.unsupported(
+            "is stateful and is given an initial state, which Keras 2 takes in the first call only",
+            "Make it stateful=False, and hand its states on from call to call yourself",
+        )
     returns_sequences = layer.flag("return_sequences")
     final_states: list[str] = []
     for position, (kind, cell) in enumerate(cells):

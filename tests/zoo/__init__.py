@@ -13,6 +13,7 @@ from tests.zoo import (
     elementwise,
     merging,
     operations,
+    practice,
     recurrent,
     seq2seq,
     stacks,
@@ -35,6 +36,7 @@ CASES: Final[tuple[Case, ...]] = tuple(
         merging,
         structure,
         operations,
+        practice,
     )
     for case in module.cases()
 )

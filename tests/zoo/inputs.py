@@ -22,7 +22,9 @@ def _one(
 ) -> npt.NDArray[Any]:
     batch = case.batch if shape[0] is None else shape[0]
     sizes = (batch, *(case.steps if size is None else size for size in shape[1:]))
-    if dtype.startswith("int"):
+    if dtype == "bool":
+        return valid_steps(case.gaps, sizes[0], sizes[1], rng)
+    if dtype.startswith(("int", "uint")):
         lowest = 0 if case.gaps is Gaps.NONE else 1
         values = rng.integers(lowest, case.vocabulary, sizes).astype(np.int32)
         is_sequence = len(sizes) >= 2

@@ -17,6 +17,7 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "attention-additive-*",
         "attention-concat_score-*",
         "attention-multi_head-*",
+        "practice-stateful_from_a_state-keras2",
     ),
     "onnx": (),
     "tflite": (),
@@ -56,6 +57,12 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "*-matmul*",
         "*-expand_and_squeeze-*",  # four axes for a while
         "tensorflow-expand_dims-*",
+        "practice-characters_*",
+        "practice-document-*",
+        "practice-translator-*",
+        "practice-both_ways_each_step-*",
+        "practice-adapted_normalization-*",  # statistics for each step
+        "practice-time_major-*",
     ),
 }
 

@@ -9,10 +9,14 @@ import numpy.typing as npt
 
 
 def randomize(model: Any, seed: int) -> None:
-    """Gives every float weight of a Keras model new values; counters and states stay."""
+    """Gives every float weight of a Keras model new values; counters and states stay.
+
+    So do the statistics of Normalization, of which the layer computes with a copy.
+    """
     rng = np.random.default_rng(seed)
     for variable in model.weights:
-        if "float" in str(variable.dtype) and "state" not in variable.name:
+        kept = "state" in variable.name or variable.name.split(":")[0] in ("mean", "variance")
+        if "float" in str(variable.dtype) and not kept:
             shape = tuple(variable.shape)
             variable.assign(_values(variable.name, shape, rng).astype(np.float32))
 
