@@ -65,6 +65,11 @@ def _logical(kind: MergeKind) -> Translate:
         match left, right:
             case Spread(), Spread(mask=None, everywhere=False) if kind is MergeKind.OR:
                 return left
+            case (AllValid(), _) | (_, AllValid()):
+                every, other = (left, right) if isinstance(left, AllValid) else (right, left)
+                if isinstance(other, AllValid | Tensor | Unequal):
+                    return every if kind is MergeKind.OR else other
+                return unknown(call)
             case ((Tensor() | Unequal()), (Tensor() | Unequal())):
                 masks = [as_mask(call, left), as_mask(call, right)]
                 return Tensor(edge=combined(call, kind, [mask for mask in masks if mask]))
@@ -96,8 +101,9 @@ def _reduced(kind: MergeKind) -> Translate:
                 return Tensor(edge=feature_mask(call, edge, value))
             case Joined(parts=parts, axis=joined_axis) if axis in (-1, 2):
                 along_features = joined_axis in (-1, 2)
-                if along_features and kind is MergeKind.OR and any(p.everywhere for p in parts):
-                    return AllValid()
+                everywhere = [part for part in parts if part.everywhere]
+                if along_features and kind is MergeKind.OR and everywhere:
+                    return AllValid(like=everywhere[0].like)
                 known = [_unspread(call, part) for part in parts]
                 masks = [mask for mask in known if mask is not None]
                 if len(masks) != len(parts):

@@ -55,7 +55,9 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllValid:
-    """A mask that holds everywhere."""
+    """A mask that holds at every step of `like`."""
+
+    like: Tensor | None = None
 
 
 Value: TypeAlias = Tensor | Unequal | Spread | Joined | Unknown | AllValid
@@ -90,6 +92,8 @@ def two_arguments(call: Call, args: list[Any]) -> tuple[Any, Any]:
 
 def spread(call: Call, value: Any, axis: Any) -> Value | None:
     """ExpandDims of a mask; None where `value` is no mask."""
+    if isinstance(value, AllValid) and axis == -1:
+        return Spread(mask=None, everywhere=True, like=value.like)
     is_mask = isinstance(value, Unequal) or (
         isinstance(value, Tensor) and call.builder.dtype(value.edge) is DType.BOOL
     )

@@ -29,6 +29,10 @@ def _merges() -> Iterator[Case]:
     yield Case(name="merge-over_time-masked", build=_concatenate_masked, gaps=Gaps.HOLES)
     yield Case(name="merge-one_masked", build=_one_masked, gaps=Gaps.HOLES)
     yield Case(name="merge-one_of_three_unmasked", build=_one_unmasked, gaps=Gaps.HOLES)
+    for kind in ("Concatenate", "Add", "over_time"):
+        yield Case(
+            name=f"merge-one_masked-then_{kind}", build=_one_masked_then(kind), gaps=Gaps.HOLES
+        )
     yield Case(name="merge-over_time-one_masked", build=_picture_before_words, gaps=Gaps.EMPTY_ROW)
     yield Case(name="merge-over_time-one_masked-nested", build=_nested_pair, gaps=Gaps.HOLES)
     yield Case(name="merge-vectors", build=_vectors)
@@ -106,6 +110,25 @@ def _one_masked(k: Keras) -> Any:
     left, right = sequence(k), sequence(k)
     joined = k.layers.Concatenate()([k.layers.Masking()(left), right])
     return k.Model([left, right], k.layers.GRU(4)(joined))
+
+
+def _one_masked_then(kind: str) -> Any:
+    """A mask that a merge has made to hold everywhere meets one with holes, and none."""
+
+    def build(k: Keras) -> Any:
+        left, right = sequence(k), sequence(k)
+        masked = k.layers.Masking()(left)
+        joined = k.layers.Concatenate()([masked, right])
+        if kind == "Add":
+            merged = k.layers.Add()([joined, k.layers.Concatenate()([masked, masked])])
+        elif kind == "over_time":
+            widened = k.layers.Concatenate()([masked, k.layers.Masking()(right)])
+            merged = k.layers.Concatenate(axis=1)([joined, widened])
+        else:
+            merged = k.layers.Concatenate()([joined, right, masked])
+        return k.Model([left, right], k.layers.GRU(4, return_sequences=True)(merged))
+
+    return build
 
 
 def _one_unmasked(k: Keras) -> Any:
