@@ -33,8 +33,8 @@ from edgernn.scheme import Scheme
 from edgernn.tasks.data import load
 
 STEPS, FEATURES, UNITS = 100, 40, 128
-#: A GRU for which integers pay on every CPU tried: from about 290 units on with AVX2 alone, which is
-#: where the exporter draws the line, and from 330 on with AVX-512, whose floats are faster.
+#: A GRU for which integers pay on every CPU tried: from about 290 units on with AVX2 alone, where
+#: the exporter draws the line, and from 330 on with AVX-512, whose floats are faster.
 WIDE_UNITS: Final = 384
 STOCK: Final = "quantize_dynamic"
 
