@@ -5,20 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from edgernn.export.tflite.schema import Op, Options, TensorType
 from edgernn.graph import AnyArray, FloatArray
 
-_TYPE_OF: Final = {
+_TYPE_OF: Final[dict[np.dtype[Any], TensorType]] = {
     np.dtype(np.float32): TensorType.FLOAT32,
     np.dtype(np.float16): TensorType.FLOAT16,
     np.dtype(np.int32): TensorType.INT32,
     np.dtype(np.bool_): TensorType.BOOL,
     np.dtype(np.int16): TensorType.INT16,
     np.dtype(np.int8): TensorType.INT8,
+}
+
+
+_DTYPE_OF: Final[dict[TensorType, np.dtype[Any]]] = {
+    tensor_type: dtype for dtype, tensor_type in _TYPE_OF.items()
 }
 
 
@@ -104,8 +109,10 @@ class Model:
         return self._buffer_of[digest]
 
     def values_of(self, constant: Tensor) -> AnyArray:
-        """What a constant holds, in its own shape."""
-        return self.buffers[constant.buffer].reshape(constant.shape)
+        """What a constant holds, in its own type and shape: equal bytes may be another's too."""
+        stored = np.ascontiguousarray(self.buffers[constant.buffer]).reshape(-1)
+        values: AnyArray = stored.view(_DTYPE_OF[constant.type]).reshape(constant.shape)
+        return values
 
     def opcode(self, op: Op, version: int) -> int:
         return self.opcodes.setdefault((op, version), len(self.opcodes))

@@ -146,11 +146,10 @@ def _activation(low: Lowering, layer: ly.Activate, to: Quantization) -> Tensor |
     match fusable(layer.activation):
         case Fused.RELU:
             return ops.unary(low.main, Op.RELU, x, to=to)
-        case Fused.RELU6:
-            return ops.unary(low.main, Op.RELU6, x, to=to)
         case Fused.NONE:
             return x
         case _:
+            # RELU6 too: tflite-micro's does not change the scale.
             return int8_activation(low.main, layer.activation, x, to)
 
 

@@ -14,9 +14,10 @@ from edgernn.export.tflite.activation import activate
 from edgernn.export.tflite.arithmetic import Computing, quantization_of
 from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
 from edgernn.export.tflite.int8_layers import lowered_to_int8
-from edgernn.export.tflite.schema import Op
+from edgernn.export.tflite.options import Profile
+from edgernn.export.tflite.schema import Op, TensorType
 from edgernn.export.tflite.values import Lowering
-from edgernn.export.tflite.weights import constant, floats, scalar
+from edgernn.export.tflite.weights import constant, floats, index, scalar
 from edgernn.graph import FloatArray, Gru, Lstm, MergeKind, PoolKind, QTensor, SimpleRnn, as_float32
 from edgernn.graph import layers as ly
 
@@ -87,18 +88,37 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
             value = graph.constant(np.array(layer.value, np.int32))
             return ops.not_equal(graph, tensors[layer.input], value)
         case ly.AnyNotEqual():
-            x = tensors.stored(layer.input) if low.integers_only else tensors[layer.input]
-            value = scalar(graph, layer.value)
-            if x.quantization is not None:
-                value = ops.quantize(graph, value, x.quantization)
-            unlike = ops.not_equal(graph, x, value)
-            return ops.reduce(graph, Op.REDUCE_ANY, unlike, axes=[-1], keep_dims=False)
+            unlike = _unlike(low, layer)
+            if low.options.profile is not Profile.MICRO:
+                return ops.reduce(graph, Op.REDUCE_ANY, unlike, axes=[-1], keep_dims=False)
+            marks = ops.mask_as_int8(graph, unlike)
+            any_mark = ops.reduce(
+                graph, Op.REDUCE_MAX, marks, axes=[-1], keep_dims=False, to=marks.quantization
+            )
+            return ops.mask_of_int8(graph, any_mark)
         case ly.ApplyMask():
-            valid = ops.expand_dims(graph, tensors[layer.mask], axis=2)
+            valid = tensors[layer.mask]
+            if low.options.profile is Profile.MICRO:  # whose operator knows no bool
+                marks = ops.expand_dims(graph, ops.mask_as_int8(graph, valid), axis=2)
+                valid = ops.mask_of_int8(graph, marks)
+            else:
+                valid = ops.expand_dims(graph, valid, axis=2)
             x = tensors.stored(layer.input)
             return ops.select(graph, valid, x, ops.zero(graph, like=x))
         case _:
             assert_never(layer)
+
+
+def _unlike(low: Lowering, layer: ly.AnyNotEqual) -> Tensor:
+    """Where the input is not the value, bool [B, T, F]; as int8 where floats are shunned."""
+    graph = low.main
+    if not low.integers_only:
+        return ops.not_equal(graph, low.tensors[layer.input], scalar(graph, layer.value))
+    x = low.tensors.stored(layer.input)
+    if x.quantization is None:
+        return ops.not_equal(graph, x, scalar(graph, layer.value))
+    value = graph.model.values_of(ops.quantize(graph, scalar(graph, layer.value), x.quantization))
+    return ops.not_equal(graph, ops.cast(graph, x, TensorType.INT32), index(graph, int(value)))
 
 
 def _embedding(graph: Subgraph, layer: ly.Embedding, tokens: Tensor) -> Tensor:

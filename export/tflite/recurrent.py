@@ -15,6 +15,7 @@ from edgernn.export.tflite.builder import FreeSize, Subgraph, Tensor
 from edgernn.export.tflite.cells import Cell, Direct, Projected, Source
 from edgernn.export.tflite.loop import Loop
 from edgernn.export.tflite.options import Profile
+from edgernn.export.tflite.schema import TensorType
 from edgernn.export.tflite.stacks import Stack
 from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import index
@@ -129,9 +130,14 @@ def _loop(
 ) -> tuple[list[_Memory], dict[str, Tensor]]:
     graph = low.main
     masks = {layer.mask for layer in stack.layers if layer.mask is not None}
-    columns = {mask: ops.expand_dims(graph, low.tensors[mask], axis=2) for mask in sorted(masks)}
-    # A microcontroller has no room for the projections of all steps.
+    # A microcontroller has no room for the projections of all steps, and its runtime moves
+    # integers only.
     hoisted = low.options.profile is not Profile.MICRO
+    columns = {}
+    for mask in sorted(masks):
+        valid = low.tensors[mask]
+        stored = valid if hoisted else ops.mask_as_int8(graph, valid)
+        columns[mask] = ops.expand_dims(graph, stored, axis=2)
     feed = _Feed(
         inputs=cells[0].project(graph, x) if hoisted else (x,),
         are_projected=hoisted,
@@ -209,6 +215,8 @@ def _over_steps(
         source = Projected(parts=here.inputs)
     for cell, memory in zip(cells, carried, strict=True):
         valid = here.masks.get(cell.layer.name)
+        if valid is not None and valid.type is TensorType.INT8:
+            valid = ops.mask_of_int8(body, valid)
         after, output = _advance(body, cell, source, memory, valid)
         source = Direct(x=output)
         for before, now in zip(memory.tensors, after.tensors, strict=True):

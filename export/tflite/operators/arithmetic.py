@@ -235,10 +235,23 @@ def zero(graph: Subgraph, like: Tensor) -> Tensor:
     return graph.constant(np.array(like.quantization.zero_point, dtype), like.quantization)
 
 
-def cast(graph: Subgraph, x: Tensor, target: TensorType) -> Tensor:
+def cast(
+    graph: Subgraph, x: Tensor, target: TensorType, *, to: Quantization | None = None
+) -> Tensor:
     options = schema.cast(source=x.type, target=target)
     version = 3 if TensorType.INT8 in {x.type, target} else 1
-    return append(graph, Op.CAST, [x], x.shape, type_=target, options=options, version=version)
+    return append(
+        graph, Op.CAST, [x], x.shape, type_=target, options=options, version=version, to=to
+    )
+
+
+def mask_as_int8(graph: Subgraph, mask: Tensor) -> Tensor:
+    """bool as 0 and 1.  Comparisons of int8 end the process where a scale is not below 1."""
+    return cast(graph, mask, TensorType.INT8, to=Quantization.per_tensor(0.5))
+
+
+def mask_of_int8(graph: Subgraph, stored: Tensor) -> Tensor:
+    return not_equal(graph, stored, zero(graph, like=stored))
 
 
 def _comparison(graph: Subgraph, op: Op, left: Tensor, right: Tensor) -> Tensor:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from tflite.Model import Model
+from tflite.Model import Model as Schema
 
 from edgernn.errors import UnsupportedLayer
 from edgernn.export import tflite
+from edgernn.export.tflite.builder import Model
 from edgernn.graph import (
     Dense,
     Dot,
@@ -75,7 +76,7 @@ def test_a_shared_layer_is_stored_once() -> None:
 
 def test_only_inputs_and_outputs_have_names() -> None:
     content = tflite.lower(CASES["whole model"].graph, metadata={}).content
-    model = Model.GetRootAs(content, 0)
+    model = Schema.GetRootAs(content, 0)
     main = model.Subgraphs(0)
     names = [main.Tensors(at).Name() for at in range(main.TensorsLength())]
     assert [name for name in names if name] == [b"t"]
@@ -86,7 +87,7 @@ def test_only_inputs_and_outputs_have_names() -> None:
 
 def test_metadata_are_in_the_file() -> None:
     content = tflite.lower(CASES["gru"].graph, metadata={"labels": '["ja"]'}).content
-    model = Model.GetRootAs(content, 0)
+    model = Schema.GetRootAs(content, 0)
     entry = model.Metadata(0)
     stored = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
     assert (entry.Name(), stored) == (b"labels", b'["ja"]')
@@ -151,3 +152,13 @@ def test_what_cannot_be_expressed_is_refused_by_name(layer, inputs, reason: str)
         tflite.lower(graph, metadata={})
     assert (refused.value.layer, refused.value.where) == ("p", "model")
     assert refused.value.args[0].endswith(("first", "'valid'", "open"))
+
+
+def test_constants_of_equal_bytes_share_them_and_keep_their_types() -> None:
+    model = Model()
+    graph = model.subgraph()
+    whole = graph.constant(np.zeros(20, np.int8))
+    real = graph.constant(np.zeros((1, 5), np.float32))
+    assert whole.buffer == real.buffer
+    assert model.values_of(real).dtype == np.float32
+    assert model.values_of(real).shape == (1, 5)
