@@ -169,7 +169,7 @@ int ernn_is_streaming(const ernn_model *model);
  *     puts(ernn_label(&model, best));                         // null past the last
  */
 const char *ernn_label(const ernn_model *model, uint32_t index);
-const char *ernn_metadata(const ernn_model *model, const char *key);
+const char *ernn_metadata(const ernn_model *model, const char *wanted);
 
 /* Key and value number `index`, for listing; ERNN_ARGUMENT past the last. */
 ernn_status ernn_metadata_at(const ernn_model *model, uint32_t index, const char **key,

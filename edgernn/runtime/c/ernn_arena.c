@@ -53,8 +53,9 @@ static size_t slot_bytes(const ernn_model *model, uint32_t slot, const uint32_t 
   return ernn_aligned(most);
 }
 
-/* The session's parts.  `session` may be null: then only arena->used counts. */
-static ernn_status lay_out(ernn_session *session, carver *arena, const ernn_model *model,
+/* The session's parts.  `session` may be null: then only arena->used counts.  Not inlined: its table
+ * of 4 KB would be on the stack twice. */
+ERNN_NOINLINE static ernn_status lay_out(ernn_session *session, carver *arena, const ernn_model *model,
                            uint32_t max_steps) {
   const ernn_header *header = model->header;
   uint32_t steps[ERNN_MAX_RECORDS];

@@ -102,10 +102,13 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 /* Kernels name their instruction set themselves, so that one compiler call builds every file. */
 #define ERNN_TARGET(features) __attribute__((target(features)))
 #define ERNN_INLINE static inline __attribute__((always_inline))
+#define ERNN_NOINLINE __attribute__((noinline))
 
 /* gcc unrolls these small loops of constant length by itself at -O3, clang (the NDK's too) only
- * when told so, and without it keeps accumulators in memory. */
-#if defined(__clang__)
+ * when told so, and without it keeps accumulators in memory.  Builds that check each access define
+ * it as nothing: unrolled, they take minutes to compile. */
+#if defined(ERNN_UNROLL)
+#elif defined(__clang__)
 #define ERNN_UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)
 #define ERNN_UNROLL _Pragma("GCC unroll 16")

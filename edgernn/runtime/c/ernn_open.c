@@ -67,8 +67,9 @@ static ernn_status check_ops(const ernn_model *model) {
   return written == header->edge_count ? ERNN_OK : ERNN_BAD_MODEL;
 }
 
-/* Two edges may share a buffer when the first is done with before the second is written. */
-static ernn_status check_slots(const ernn_model *model) {
+/* Two edges may share a buffer when the first is done with before the second is written.  Not inlined:
+ * its table of 4 KB is not to be on the stack together with that of ernn_crc32. */
+ERNN_NOINLINE static ernn_status check_slots(const ernn_model *model) {
   const ernn_header *header = model->header;
   const ernn_edge *edges = ernn_edges(model);
   uint32_t end_of_use[ERNN_MAX_RECORDS]; /* of a slot: the last op that reads its edge */
@@ -99,9 +100,12 @@ static ernn_status check_ports(const ernn_model *model) {
     int is_input = i < header->input_count;
     if (!is_text(model, port->name, port->name_bytes)) return ERNN_BAD_OFFSET;
     if (port->edge >= header->edge_count || (is_input && port->edge != i)) return ERNN_BAD_MODEL;
+    if (port->state > (is_input ? header->output_count : 0)) return ERNN_BAD_MODEL;
+  }
+  /* A state is handed on as it is, so it must have a fixed size. */
+  for (uint32_t i = 0; i < header->input_count; i++) {
+    const ernn_port_record *port = ernn_ports(model) + i;
     if (port->state == 0) continue;
-    if (!is_input || port->state > header->output_count) return ERNN_BAD_MODEL;
-    /* A state is handed on as it is, so it must have a fixed size. */
     const ernn_edge *from =
         ernn_edges(model) + ernn_ports(model)[header->input_count + port->state - 1].edge;
     const ernn_edge *to = ernn_edges(model) + port->edge;

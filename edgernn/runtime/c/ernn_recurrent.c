@@ -34,8 +34,9 @@ static int16_t *as_s16(void *data) { return (int16_t *)data; }
 
 /* ---- float32 ---- */
 
-/* One step with any activations.  x and r are [tile][gate][16] and overwritten. */
-static void step_with_activations(const cells *cell, float *x, float *r, float *h, float *c) {
+/* One step with any activations.  x and r are [tile][gate][16]; x is overwritten. */
+static void step_with_activations(const cells *cell, float *x, const float *r, float *h,
+                                  float *c) {
   const ernn_context *run = cell->run;
   uint32_t padded = cell->padded;
   const uint32_t *arguments = run->op->arguments;

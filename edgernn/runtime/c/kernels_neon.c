@@ -105,11 +105,20 @@ void f32_gemm__neon(const float *x, size_t x_stride, uint32_t rows, const ernn_m
 
 /* ---- Integers: the specification is docs/integer-arithmetic.md ---- */
 
-/* q of four bytes q + 128, twice. */
-ERNN_INLINE int8x8_t broadcast_quad(const uint8_t *x) {
+/* clang knows that both halves of what is loaded twice are the same, uses the lower one only, and
+ * then needs an instruction to move the upper half of each weight down (a sixth of the loop). */
+#define KEEP_WHOLE(vector) __asm__("" : "+w"(vector))
+
+/* Finishes two sums before the next: clang else begins so many that registers run out. */
+#define IN_ORDER(first, second) __asm__ volatile("" : "+w"(first), "+w"(second))
+
+/* q of four bytes q + 128, four times. */
+ERNN_INLINE int8x16_t broadcast_quad(const uint8_t *x) {
   uint32_t quad;
   __builtin_memcpy(&quad, x, sizeof quad);
-  return vreinterpret_s8_u32(vdup_n_u32(quad ^ 0x80808080u));
+  int8x16_t q = vreinterpretq_s8_u32(vdupq_n_u32(quad ^ 0x80808080u));
+  KEEP_WHOLE(q);
+  return q;
 }
 
 /* One row of bytes times `n` tiles.  Products of two groups of rows fit 16 bits together, since
@@ -122,19 +131,27 @@ ERNN_INLINE void u8_block(const uint8_t *x, uint32_t quads, const int8_t *weight
   for (int j = 0; j < 8 * n; j++) sums[j] = vdupq_n_s32(0);
   uint32_t quad = 0;
   for (; quad + 2 <= quads; quad += 2, weights += 2 * stride, x += 8) {
-    int8x8_t first = broadcast_quad(x), second = broadcast_quad(x + 4);
+    int8x16_t first = broadcast_quad(x), second = broadcast_quad(x + 4);
     ERNN_UNROLL
-    for (int j = 0; j < 8 * n; j++) {
-      int16x8_t pairs = vmull_s8(vld1_s8(weights + 8 * j), first);
-      pairs = vmlal_s8(pairs, vld1_s8(weights + stride + 8 * j), second);
-      sums[j] = vpadalq_s16(sums[j], pairs);
+    for (int j = 0; j < 4 * n; j++) {
+      const int8_t *at = weights + 16 * j;
+      int8x16_t w = vld1q_s8(at), v = vld1q_s8(at + stride);
+      int16x8_t low = vmull_s8(vget_low_s8(w), vget_low_s8(first));
+      int16x8_t high = vmull_high_s8(w, first);
+      low = vmlal_s8(low, vget_low_s8(v), vget_low_s8(second));
+      high = vmlal_high_s8(high, v, second);
+      sums[2 * j] = vpadalq_s16(sums[2 * j], low);
+      sums[2 * j + 1] = vpadalq_s16(sums[2 * j + 1], high);
+      IN_ORDER(sums[2 * j], sums[2 * j + 1]);
     }
   }
   if (quad < quads) {
-    int8x8_t last = broadcast_quad(x);
+    int8x16_t last = broadcast_quad(x);
     ERNN_UNROLL
-    for (int j = 0; j < 8 * n; j++) {
-      sums[j] = vpadalq_s16(sums[j], vmull_s8(vld1_s8(weights + 8 * j), last));
+    for (int j = 0; j < 4 * n; j++) {
+      int8x16_t w = vld1q_s8(weights + 16 * j);
+      sums[2 * j] = vpadalq_s16(sums[2 * j], vmull_s8(vget_low_s8(w), vget_low_s8(last)));
+      sums[2 * j + 1] = vpadalq_s16(sums[2 * j + 1], vmull_high_s8(w, last));
     }
   }
   ERNN_UNROLL
@@ -193,12 +210,16 @@ ERNN_INLINE void s16_block(const int16_t *x, uint32_t quads, const int8_t *weigh
   ERNN_UNROLL
   for (int j = 0; j < 16; j++) sums[j] = vdupq_n_s32(0);
   for (uint32_t quad = 0; quad < quads; quad++, weights += stride, x += 4) {
-    int16x4_t four = vld1_s16(x);
+    int16x8_t four = vcombine_s16(vld1_s16(x), vld1_s16(x));
+    KEEP_WHOLE(four);
     ERNN_UNROLL
-    for (int j = 0; j < 8; j++) {
-      int16x8_t w = vmovl_s8(vld1_s8(weights + 8 * j));
-      sums[2 * j] = vmlal_s16(sums[2 * j], vget_low_s16(w), four);
-      sums[2 * j + 1] = vmlal_s16(sums[2 * j + 1], vget_high_s16(w), four);
+    for (int j = 0; j < 4; j++) {
+      int8x16_t w = vld1q_s8(weights + 16 * j);
+      int16x8_t low = vmovl_s8(vget_low_s8(w)), high = vmovl_high_s8(w);
+      sums[4 * j] = vmlal_s16(sums[4 * j], vget_low_s16(low), vget_low_s16(four));
+      sums[4 * j + 1] = vmlal_high_s16(sums[4 * j + 1], low, four);
+      sums[4 * j + 2] = vmlal_s16(sums[4 * j + 2], vget_low_s16(high), vget_low_s16(four));
+      sums[4 * j + 3] = vmlal_high_s16(sums[4 * j + 3], high, four);
     }
   }
   int32x4_t whole[4];
