@@ -7,7 +7,7 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: help setup system demo test lint bench golden pi pi-down android android-down check-readme clean
+.PHONY: fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down android android-down check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,15 @@ android: system setup ## bring up a loopback Android device to try --device andr
 
 android-down: ## remove it
 	$(BIN)/python -m tests.android down
+
+fuzz: setup ## let a fuzzer invent hostile .ernn files for FUZZ_SECONDS (default an hour)
+	$(BIN)/python -m tests.edgernn.runtime.fuzzing $(or $(FUZZ_SECONDS),3600)
+
+record-instructions: setup ## record what steps of the C library execute on ARM; commit the file
+	$(BIN)/python -m tests.edgernn.runtime.instructions
+
+runners: ## build edgernn-run for x86_64, arm64 and armv7 Linux and Android (build/runners)
+	sh edgernn/runtime/runner/build.sh build/runners
 
 check-readme: setup ## the README's help texts and exit codes are those of the program
 	$(BIN)/python -m pytest -q tests/test_readme.py

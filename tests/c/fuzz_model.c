@@ -9,7 +9,7 @@
 
 #include "ernn_internal.h"
 
-enum { MOST_PORTS = 8, STEPS = 5, MOST_ARENA = 1 << 26 };
+enum { MOST_PORTS = 8, STEPS = 5, MOST_ARENA = 1 << 22, MOST_INPUT = 1 << 16 };
 
 static void *aligned_copy(const void *from, size_t size) {
   void *copy = aligned_alloc(ERNN_ALIGNMENT, ernn_aligned(size ? size : 1));
@@ -17,21 +17,60 @@ static void *aligned_copy(const void *from, size_t size) {
   return copy;
 }
 
-/* Inputs of ones, each as large as the model asks for: reads beyond them are found. */
-static int make_rows(const ernn_model *model, ernn_rows *rows, uint32_t steps) {
+static size_t row_size(const ernn_port *port) {
+  return (size_t)port->width * (port->dtype == ERNN_BOOL ? 1 : 4);
+}
+
+/* Inputs each as large as the model asks for: reads beyond them are found.  `fill` makes them
+ * zeros, ones, infinite numbers or none at all. */
+static int make_rows(const ernn_model *model, ernn_rows *rows, uint8_t fill) {
+  static const uint8_t floats[] = {0x3F, 0x00, 0x7F, 0xFF};
   for (uint32_t i = 0; i < ernn_input_count(model); i++) {
     ernn_port port;
     ernn_input(model, i, &port);
-    rows[i].steps = port.is_sequence ? (port.steps ? port.steps : steps) : 1;
-    size_t size = (size_t)rows[i].steps * port.width * (port.dtype == ERNN_BOOL ? 1 : 4);
-    if (size > MOST_ARENA) return 0;
+    rows[i].steps = port.is_sequence ? (port.steps ? port.steps : STEPS) : 1;
+    if (rows[i].steps > MOST_INPUT / row_size(&port)) return 0; /* else a run takes seconds */
+    size_t size = rows[i].steps * row_size(&port);
     rows[i].data = malloc(size);
-    if (rows[i].data) memset(rows[i].data, port.dtype == ERNN_FLOAT32 ? 0x3F : 1, size);
+    if (!rows[i].data) return 0;
+    memset(rows[i].data, port.dtype == ERNN_FLOAT32 ? floats[fill % 4] : fill & 1, size);
   }
   return 1;
 }
 
-static void run(const ernn_model *model, ernn_isa isa) {
+static int make_outputs(const ernn_model *model, ernn_rows *rows) {
+  for (uint32_t i = 0; i < ernn_output_count(model); i++) {
+    ernn_port port;
+    ernn_output(model, i, &port);
+    if (rows[i].steps > MOST_ARENA / row_size(&port)) return 0;
+    rows[i].data = malloc(rows[i].steps * row_size(&port));
+    if (!rows[i].data) return 0;
+  }
+  return 1;
+}
+
+/* A sequence, a second part of it, and steps from a state that is saved and brought back. */
+static void use(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs) {
+  const void *from[MOST_PORTS];
+  void *to[MOST_PORTS];
+  for (uint32_t i = 0; i < MOST_PORTS; i++) {
+    from[i] = inputs[i].data;
+    to[i] = outputs[i].data;
+  }
+  ernn_run(session, inputs, outputs);
+  ernn_run(session, inputs, outputs);
+  size_t size = ernn_state_size(session);
+  void *saved = size <= MOST_ARENA ? malloc(size) : NULL;
+  if (saved && ernn_state_save(session, saved, size) != ERNN_OK) abort();
+  ernn_step(session, from, to);
+  ernn_reset(session);
+  ernn_step(session, from, to);
+  if (saved && ernn_state_restore(session, saved, size) != ERNN_OK) abort();
+  ernn_step(session, from, to);
+  free(saved);
+}
+
+static void run(const ernn_model *model, ernn_isa isa, uint8_t fill) {
   ernn_options options = {isa, 16};
   ernn_rows inputs[MOST_PORTS] = {{0}}, outputs[MOST_PORTS] = {{0}};
   size_t size;
@@ -39,24 +78,30 @@ static void run(const ernn_model *model, ernn_isa isa) {
   if (ernn_session_size(model, &options, &size) != ERNN_OK || size > MOST_ARENA) return;
   void *arena = aligned_alloc(ERNN_ALIGNMENT, ernn_aligned(size));
   ernn_session *session;
-  int is_ready = arena && ernn_session_init(&session, model, arena, size, &options) == ERNN_OK &&
-                 make_rows(model, inputs, STEPS);
-  if (is_ready && ernn_output_steps(session, inputs, outputs) == ERNN_OK) {
-    for (uint32_t i = 0; i < ernn_output_count(model); i++) {
-      ernn_port port;
-      ernn_output(model, i, &port);
-      size_t bytes = (size_t)outputs[i].steps * port.width * (port.dtype == ERNN_BOOL ? 1 : 4);
-      outputs[i].data = bytes <= MOST_ARENA ? malloc(bytes) : NULL;
-    }
-    ernn_run(session, inputs, outputs);
-    ernn_run(session, inputs, outputs);
-    ernn_reset(session);
+  if (arena && ernn_session_init(&session, model, arena, size, &options) == ERNN_OK &&
+      make_rows(model, inputs, fill) &&
+      ernn_output_steps(session, inputs, outputs) == ERNN_OK && make_outputs(model, outputs)) {
+    use(session, inputs, outputs);
   }
   for (uint32_t i = 0; i < MOST_PORTS; i++) {
     free(inputs[i].data);
     free(outputs[i].data);
   }
   free(arena);
+}
+
+/* What describes a model to its user: every text it tells is read to its end. */
+static void describe(const ernn_model *model) {
+  ernn_port port;
+  const char *key, *value;
+  size_t length = 0;
+  for (uint32_t i = 0; ernn_input(model, i, &port) == ERNN_OK; i++) length += strlen(port.name);
+  for (uint32_t i = 0; ernn_output(model, i, &port) == ERNN_OK; i++) length += strlen(port.name);
+  for (uint32_t i = 0; ernn_label(model, i); i++) length += strlen(ernn_label(model, i));
+  for (uint32_t i = 0; ernn_metadata_at(model, i, &key, &value) == ERNN_OK; i++) {
+    length += strlen(key) + strlen(value);
+  }
+  if (length > (size_t)-1 / 2) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -68,8 +113,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     header->crc32 = ernn_crc32(file + 16, size - 16);
   }
   if (ernn_open(&model, file, size) == ERNN_OK) {
-    run(&model, ERNN_ISA_PORTABLE);
-    run(&model, ERNN_ISA_AUTO);
+    uint8_t fill = size ? data[size - 1] : 0;
+    describe(&model);
+    run(&model, ERNN_ISA_PORTABLE, fill);
+    run(&model, ERNN_ISA_AUTO, fill);
   }
   free(file);
   return 0;

@@ -9,11 +9,14 @@
 #include "../../edgernn/runtime/runner/text.h"
 #include "batch.h"
 
+enum { POOL_BYTES = 1 << 28 }; /* hostile models ask for more */
+
 #if __STDC_HOSTED__
 
 /* Exactly as much as asked for: sanitizers watch both ends. */
 void *batch_allocate(size_t size) {
   void *memory = NULL;
+  if (size > POOL_BYTES) return NULL;
   return posix_memalign(&memory, ERNN_ALIGNMENT, size ? size : 1) == 0 ? memory : NULL;
 }
 void batch_free(void *memory) { free(memory); }
@@ -23,7 +26,6 @@ void batch_free(void *memory) { free(memory); }
 /* A stack of blocks: freed in any order, taken back when none is left. */
 static uint8_t *pool;
 static size_t pool_used, pool_live;
-enum { POOL_BYTES = 1 << 28 };
 
 void *batch_allocate(size_t size) {
   if (!pool) pool = (uint8_t *)system_map(-1, POOL_BYTES);

@@ -48,12 +48,12 @@ def entry(name: str, graph: Graph, inputs: Mapping[str, AnyArray]) -> Entry:
 
 
 def packed_batch(entries: Sequence[Entry]) -> bytes:
-    batch = struct.pack("<I", len(entries))
+    batch = bytearray(struct.pack("<I", len(entries)))
     for one in entries:
-        batch = _aligned(batch)
-        batch += struct.pack("<III", len(one.content), one.cases, len(one.inputs))
-        batch = _aligned(_aligned(batch) + one.content) + one.inputs
-    return batch
+        head = struct.pack("<III", len(one.content), one.cases, len(one.inputs))
+        for part in (head, one.content, one.inputs):
+            batch += bytes(-len(batch) % 64) + part
+    return bytes(batch)
 
 
 def read_results(path: Path) -> list[tuple[int, ...]]:
@@ -90,7 +90,3 @@ def _checksum(port: NativePort, value: Any) -> int:
     rows = np.ascontiguousarray(value, port.dtype.numpy)
     steps = len(rows) if port.is_sequence else 1
     return zlib.crc32(struct.pack("<I", steps) + rows.tobytes())
-
-
-def _aligned(content: bytes) -> bytes:
-    return content + bytes(-len(content) % 64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,13 +51,16 @@ def tool(name: str) -> str:
     return found
 
 
-def run(command: Sequence[str | Path], **more: str) -> str:
-    """Standard output of a command that must succeed; `more`: environment variables."""
+def run(
+    command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> str:
+    """Standard output of a command that must succeed; `env` adds variables."""
     done = subprocess.run(
         [str(word) for word in command],
         capture_output=True,
         text=True,
-        env={**os.environ, **more},
+        env={**os.environ, **(env or {})},
+        cwd=cwd,
         timeout=600,
     )
     assert done.returncode == 0, f"{command[0]} gave {done.returncode}\n{done.stdout}{done.stderr}"

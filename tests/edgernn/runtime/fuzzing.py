@@ -1,0 +1,110 @@
+"""Builds the fuzzer of tests/c/fuzz_model.c and lets it run: `make fuzz`.
+
+The corpus is made anew each time, of small models with every layer and option.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from edgernn.errors import EdgernnError
+from edgernn.export.features import features
+from edgernn.export.native import lower
+from tests.edgernn.runtime.models import random_integer_cell, random_integer_layer
+from tests.edgernn.runtime.toolchain import C_TESTS, DEFINED, LIBRARY, SOURCES, run, tool
+
+SANITIZERS: Final = (
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    "-g",
+    "-O1",
+    "-DERNN_UNROLL=",
+)
+# A hostile model may ask for more memory than there is: an error of the library, not of a test.
+ENVIRONMENT: Final = {"ASAN_OPTIONS": "allocator_may_return_null=1"}
+_LONGEST_FILE: Final = 24_000  # larger ones only slow the fuzzer down
+_SEEDS: Final = 400
+
+
+def build_checked(folder: Path) -> tuple[Path, Path]:
+    """The fuzzer and run_batch, both of one library that watches its memory and arithmetic."""
+    flags = (*DEFINED, "-D_GNU_SOURCE", *SANITIZERS, "-I", str(LIBRARY))
+    library = [folder / f"{source.stem}.o" for source in SOURCES]
+    instrumented = (*flags, "-fsanitize=fuzzer-no-link", "-c")
+    run([tool("clang"), *instrumented, *SOURCES], cwd=folder)
+    fuzzer, batch = folder / "fuzz_model", folder / "run_batch"
+    run(
+        [
+            tool("clang"),
+            *flags,
+            "-fsanitize=fuzzer",
+            *library,
+            C_TESTS / "fuzz_model.c",
+            "-o",
+            fuzzer,
+        ]
+    )
+    sources = (C_TESTS / "batch.c", C_TESTS / "run_batch.c")
+    run([tool("clang"), *flags, *library, *sources, "-o", batch])
+    return fuzzer, batch
+
+
+def small_models() -> Iterator[bytes]:
+    """Files of every layer and option in float, and of random integer layers."""
+    for feature in features():
+        try:
+            content = lower(feature.graph, metadata={"labels": '["a", "b"]'}).content
+        except EdgernnError:
+            continue
+        yield content
+    for seed in range(_SEEDS):
+        make = random_integer_cell if seed % 2 else random_integer_layer
+        graph, _ = make(seed)
+        content = lower(graph, metadata={}).content
+        if len(content) <= _LONGEST_FILE:
+            yield content
+
+
+def write_corpus(folder: Path) -> int:
+    count = 0
+    for count, content in enumerate(small_models(), 1):
+        (folder / f"{count:04}.ernn").write_bytes(content)
+    return count
+
+
+def fuzz(fuzzer: Path, folder: Path, *, seconds: int) -> subprocess.CompletedProcess[str]:
+    """Runs the fuzzer on a new corpus; what it finds is left in `folder`, with the reason."""
+    corpus = folder / "corpus"
+    corpus.mkdir()
+    write_corpus(corpus)
+    limits = (f"-max_total_time={seconds}", f"-max_len={_LONGEST_FILE}", "-timeout=20")
+    prefix = f"-artifact_prefix={folder}/"
+    return subprocess.run(
+        [fuzzer, *limits, "-rss_limit_mb=1024", prefix, "-print_final_stats=1", corpus],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        cwd=folder,
+        env={**os.environ, **ENVIRONMENT},
+    )
+
+
+def main() -> int:
+    seconds = int(sys.argv[1])
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    fuzzer, _ = build_checked(folder)
+    done = fuzz(fuzzer, folder, seconds=seconds)
+    sys.stdout.write(done.stderr)
+    found = sorted(path.name for path in folder.glob("*-*") if path.is_file())
+    sys.stdout.write(f"{folder}: {found or 'nothing found'}\n")
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

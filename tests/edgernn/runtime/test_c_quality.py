@@ -1,0 +1,148 @@
+"""What embedders rely on: clean compiles, small code, a small stack, nothing from a C library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.edgernn.runtime.toolchain import (
+    ARMV7,
+    C_TESTS,
+    CORTEX_A72,
+    DEFINED,
+    LIBRARY,
+    RUNNER,
+    SOURCES,
+    TOP,
+    run,
+    tool,
+)
+
+WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
+FREE = ("-ffreestanding", "-fno-stack-protector", "-fno-asynchronous-unwind-tables")
+MOST_STACK_BYTES = 8 * 1024
+MOST_TEXT_BYTES = 50_000
+
+# Layers: what ernn_step and ernn_run call.
+_RUNNING = {"ernn_elements", "ernn_linear", "ernn_pooling", "ernn_recurrent", "ernn_shaping"}
+
+# Kernels of an instruction set: its own files, and those that it takes functions from.
+KERNELS = {
+    "portable": ("kernels_portable",),
+    "avx2": ("kernels_avx2", "kernels_avx2_f32"),
+    "avx512vnni": ("kernels_avx512vnni",),
+    "neon": ("kernels_neon",),
+    "neondot": ("kernels_neondot",),
+}
+
+
+def objects(folder: Path, compiler: str, *flags: str) -> Path:
+    """Each file of the library compiled by itself into `folder`."""
+    folder.mkdir(exist_ok=True)
+    run([tool(compiler), *DEFINED, *flags, "-c", *SOURCES], cwd=folder)
+    return folder
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_the_library_and_its_runner_compile_without_a_warning(
+    compiler: str, tmp_path: Path
+) -> None:
+    objects(tmp_path, compiler, "-O2", *WARNINGS)
+    include = ("-I", str(LIBRARY), "-D_GNU_SOURCE")
+    programs = (RUNNER / "edgernn_run.c", C_TESTS / "batch.c")
+    run([tool(compiler), *DEFINED, "-O2", *WARNINGS, *include, "-c", *programs], cwd=tmp_path)
+
+
+@pytest.mark.parametrize("target", [CORTEX_A72.target, ARMV7.target, "wasm32"])
+def test_other_processors_kernels_compile_without_a_warning(target: str, tmp_path: Path) -> None:
+    objects(tmp_path, "clang", f"--target={target}", "-O2", *FREE, *WARNINGS)
+
+
+def test_clang_tidy_finds_nothing() -> None:
+    programs = (RUNNER / "edgernn_run.c", C_TESTS / "batch.c", C_TESTS / "run_batch.c")
+    kernels = [source for source in SOURCES if source.stem.startswith("kernels_avx")]
+    sources = [source for source in SOURCES if source not in kernels]  # gates are in portable, too
+    flags = (*DEFINED, "-D_GNU_SOURCE", f"-I{LIBRARY}")
+    run([tool("clang-tidy"), "--quiet", *sources, *programs, "--", *flags], cwd=TOP)
+
+
+@pytest.mark.parametrize("target", ["x86_64-linux-gnu", CORTEX_A72.target], ids=["x86_64", "arm64"])
+def test_nothing_is_asked_of_a_c_library(target: str, tmp_path: Path) -> None:
+    tool("ld.lld")
+    link = ("-shared", "-fPIC", "-nostdlib", "-fuse-ld=lld", "-Wl,-z,defs")
+    library = tmp_path / "libernn.so"
+    command = [tool("clang"), f"--target={target}", *DEFINED, "-O3", *FREE, *link]
+    run([*command, *SOURCES, "-o", library])
+    assert run([tool("nm"), "--dynamic", "--undefined-only", library]) == ""
+
+
+def test_gcc_s_library_asks_nothing_of_a_c_library_either(tmp_path: Path) -> None:
+    library = tmp_path / "libernn.so"
+    link = ("-shared", "-fPIC", "-nostdlib", "-Wl,-z,defs")
+    run([tool("gcc"), *DEFINED, "-O3", *FREE, *link, *SOURCES, "-o", library])
+    assert run([tool("nm"), "--dynamic", "--undefined-only", library]) == ""
+
+
+def test_nothing_is_allocated(tmp_path: Path) -> None:
+    """No function that gives memory is called; what a session needs is in its arena."""
+    folder = objects(tmp_path / "o", "gcc", "-O2")
+    symbols = run([tool("nm"), "--undefined-only", *sorted(folder.glob("*.o"))])
+    wanted = {line.split()[-1] for line in symbols.splitlines() if " U " in line}
+    outside = {name for name in wanted if not re.match(r"ernn_|[fsu]\d+_\w+__", name)}
+    assert outside <= {"memcpy", "memset", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}, outside
+
+
+@pytest.mark.parametrize(
+    ("target", "isas"),
+    [
+        ("x86_64-linux-gnu", ["portable", "avx2", "avx512vnni"]),
+        (CORTEX_A72.target, ["portable", "neon", "neondot"]),
+    ],
+    ids=["x86_64", "arm64"],
+)
+def test_code_is_small(
+    target: str, isas: list[str], tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    folder = objects(tmp_path / "o", "clang", f"--target={target}", "-Os", *FREE)
+    bytes_of = {path.stem: text_bytes(path) for path in sorted(folder.glob("*.o"))}
+    layers = sum(size for name, size in bytes_of.items() if name.startswith("ernn_"))
+    record_property("layers", layers)
+    assert layers <= MOST_TEXT_BYTES
+    for isa in isas:
+        kernels = sum(bytes_of[name] for name in KERNELS[isa])
+        record_property(isa, kernels)
+        assert 0 < kernels <= MOST_TEXT_BYTES, isa
+
+
+def text_bytes(path: Path) -> int:
+    return int(run([tool("size"), path]).splitlines()[1].split()[0])
+
+
+@pytest.mark.parametrize(
+    "target", ["x86_64-linux-gnu", CORTEX_A72.target, ARMV7.target], ids=["x86_64", "arm64", "arm"]
+)
+def test_calls_need_little_stack(target: str, tmp_path: Path) -> None:
+    """More than the deepest call can use: the nine largest frames of opening, and of running.
+
+    Three functions of opening hold a table of 4 KB.  None calls another: only one counts.
+    """
+    folder = objects(tmp_path / "o", "clang", f"--target={target}", "-O2", "-fstack-usage", *FREE)
+    frames: dict[str, int] = {}
+    opening: dict[str, int] = {}
+    for path in folder.glob("*.su"):
+        for line in path.read_text().splitlines():
+            where, size, _ = line.split("\t")
+            runs = path.stem.startswith("kernels_") or path.stem in _RUNNING
+            (frames if runs else opening)[where.split(":")[-1]] = int(size)
+    assert len(frames) > 15
+    assert len(opening) > 15
+    tables = {name for name, size in opening.items() if size > 2048}
+    assert tables <= {"check_slots", "lay_out", "ernn_crc32"}
+    for name in tables - {max(tables, key=opening.__getitem__)}:
+        del opening[name]
+    for several in (opening, frames):
+        largest = sorted(several.values(), reverse=True)
+        assert sum(largest[:9]) <= MOST_STACK_BYTES, largest[:9]
