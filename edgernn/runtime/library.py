@@ -39,8 +39,13 @@ def available_isas() -> tuple[str, ...]:
     )
 
 
+def text(pointer: Any) -> str:
+    """A string of the library's, or of a model file: bytes that are not UTF-8 show as U+FFFD."""
+    return str(ffi.string(pointer).decode(errors="replace"))
+
+
 def status_text(status: int) -> str:
-    return str(ffi.string(lib.ernn_status_text(status)).decode())
+    return text(lib.ernn_status_text(status))
 
 
 def check_model(status: int, where: str) -> None:

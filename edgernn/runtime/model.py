@@ -12,7 +12,7 @@ import numpy as np
 
 from edgernn.errors import ModelFileError
 from edgernn.graph import AnyArray
-from edgernn.runtime.library import ISA_BY_NAME, available_isas, check_model, ffi, lib
+from edgernn.runtime.library import ISA_BY_NAME, available_isas, check_model, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_batch, read_port
 from edgernn.runtime.session import Session, sequence_lengths
 
@@ -70,8 +70,8 @@ class Model:
     def labels(self) -> tuple[str, ...]:
         """The class names, if the exporter knew them."""
         labels: list[str] = []
-        while (text := lib.ernn_label(self.handle, len(labels))) != ffi.NULL:
-            labels.append(ffi.string(text).decode())
+        while (label := lib.ernn_label(self.handle, len(labels))) != ffi.NULL:
+            labels.append(text(label))
         return tuple(labels)
 
     @property
@@ -80,7 +80,7 @@ class Model:
         metadata: dict[str, str] = {}
         key, value = ffi.new("char **"), ffi.new("char **")
         while lib.ernn_metadata_at(self.handle, len(metadata), key, value) == 0:
-            metadata[ffi.string(key[0]).decode()] = ffi.string(value[0]).decode()
+            metadata[text(key[0])] = text(value[0])
         return metadata
 
     def session(self, *, max_steps: int = _DEFAULT_MAX_STEPS) -> Session:

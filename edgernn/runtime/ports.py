@@ -37,12 +37,12 @@ class NativePort:
 
 
 def read_port(port: Any) -> NativePort:
-    from edgernn.runtime.library import ffi  # all else here does without the library
+    from edgernn.runtime.library import text  # all else here does without the library
 
     dtype = _DTYPES[port.dtype]
     is_scalar = port.is_sequence and dtype is not DType.FLOAT32 and port.width == 1
     return NativePort(
-        name=ffi.string(port.name).decode(),
+        name=text(port.name),
         dtype=dtype,
         numpy=np.dtype(dtype.numpy),
         is_sequence=bool(port.is_sequence),

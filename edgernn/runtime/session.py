@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgernn.errors import DataError
 from edgernn.graph import AnyArray
-from edgernn.runtime.library import ISA_BY_NAME, check_run, ffi, lib
+from edgernn.runtime.library import ISA_BY_NAME, check_run, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_row, checked_rows
 
 if TYPE_CHECKING:
     from edgernn.runtime.model import Model
 
 _ALIGNMENT = 64
+_BUSY = "the session is in use by another thread; give each thread a session of its own"
 
 # A step may take a few microseconds: names looked up once.
 _from_buffer, _step, _run = ffi.from_buffer, lib.ernn_step, lib.ernn_run
 
 
 class Session:
-    """Steps through sequences and remembers where it is.  Serves one thread at a time.
+    """Steps through sequences and remembers where it is.
+
+    Serves one thread at a time: raises DataError when another one is in a call.
 
     >>> session = model.session()
     >>> scores = [session.step(frame) for frame in frames]
@@ -33,6 +39,7 @@ class Session:
     __slots__ = (
         "_arena",
         "_inputs",
+        "_lock",
         "_model",
         "_outputs",
         "_row_pointers",
@@ -44,6 +51,7 @@ class Session:
 
     def __init__(self, model: Model, *, isa: str, max_steps: int) -> None:
         self._model = model  # keeps the file's bytes
+        self._lock = threading.Lock()
         self.max_steps = max_steps
         options = ffi.new("ernn_options *", {"isa": ISA_BY_NAME[isa], "max_steps": max_steps})
         size = ffi.new("size_t *")
@@ -64,11 +72,12 @@ class Session:
     @property
     def isa(self) -> str:
         """The kernels in use: "avx2" and so on."""
-        return str(ffi.string(lib.ernn_isa_name(lib.ernn_session_isa(self._session))).decode())
+        return text(lib.ernn_isa_name(lib.ernn_session_isa(self._session)))
 
     def reset(self) -> None:
         """The next step is the first of a new sequence."""
-        lib.ernn_reset(self._session)
+        with self._alone():
+            lib.ernn_reset(self._session)
 
     def step(self, *rows: AnyArray) -> Any:
         """One step: one row of each input (states left out), one row of each output.
@@ -85,13 +94,18 @@ class Session:
         if len(rows) != len(free):
             raise TypeError(f"the model takes {len(free)} inputs a step, not {len(rows)}")
         arrays = [checked_row(port, row) for port, row in zip(free, rows, strict=True)]
-        pointers, row_pointers = self._step_pointers, self._row_pointers
-        for position, array in zip(model.free_input_positions, arrays, strict=True):
-            pointers[position] = _from_buffer(array)
-        results = [np.empty(shape, dtype) for shape, dtype in self._step_arrays]
-        for position, array in zip(model.free_output_positions, results, strict=True):
-            row_pointers[position] = _from_buffer(array)
-        status = _step(self._session, pointers, row_pointers)
+        if not self._lock.acquire(blocking=False):
+            raise DataError(_BUSY)
+        try:
+            pointers, row_pointers = self._step_pointers, self._row_pointers
+            for position, array in zip(model.free_input_positions, arrays, strict=True):
+                pointers[position] = _from_buffer(array)
+            results = [np.empty(shape, dtype) for shape, dtype in self._step_arrays]
+            for position, array in zip(model.free_output_positions, results, strict=True):
+                row_pointers[position] = _from_buffer(array)
+            status = _step(self._session, pointers, row_pointers)
+        finally:
+            self._lock.release()
         if status:
             check_run(status)
         if len(results) == 1:
@@ -113,28 +127,41 @@ class Session:
 
     def run_checked(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """As `run`, by name, for arrays that were checked; all outputs, states among them."""
-        inputs, outputs = self._inputs, self._outputs
-        for rows, port in zip(inputs, self._model.inputs, strict=True):
-            array = arrays.get(port.name)
-            rows.data = ffi.NULL if array is None else _from_buffer(array)
-            rows.steps = _steps(port, array)
-        check_run(lib.ernn_output_steps(self._session, inputs, outputs))
-        results = {}
-        for rows, port in zip(outputs, self._model.outputs, strict=True):
-            array = results[port.name] = np.empty(port.shape(rows.steps), port.numpy)
-            rows.data = _from_buffer(array)
-        check_run(_run(self._session, inputs, outputs))
-        return results
+        with self._alone():
+            inputs, outputs = self._inputs, self._outputs
+            for rows, port in zip(inputs, self._model.inputs, strict=True):
+                array = arrays.get(port.name)
+                rows.data = ffi.NULL if array is None else _from_buffer(array)
+                rows.steps = _steps(port, array)
+            check_run(lib.ernn_output_steps(self._session, inputs, outputs))
+            results = {}
+            for rows, port in zip(outputs, self._model.outputs, strict=True):
+                array = results[port.name] = np.empty(port.shape(rows.steps), port.numpy)
+                rows.data = _from_buffer(array)
+            check_run(_run(self._session, inputs, outputs))
+            return results
 
     def save(self) -> bytes:
         """The states, for `restore` in this or another session of the same model."""
         saved = bytearray(lib.ernn_state_size(self._session))
-        check_run(lib.ernn_state_save(self._session, ffi.from_buffer(saved), len(saved)))
+        with self._alone():
+            check_run(lib.ernn_state_save(self._session, ffi.from_buffer(saved), len(saved)))
         return bytes(saved)
 
     def restore(self, saved: bytes) -> None:
         """Goes on from where `save` was called.  Raises DataError for states of another model."""
-        check_run(lib.ernn_state_restore(self._session, ffi.from_buffer(saved), len(saved)))
+        with self._alone():
+            check_run(lib.ernn_state_restore(self._session, ffi.from_buffer(saved), len(saved)))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Arguments lie in memory of the session, so a second thread has to be kept out here."""
+        if not self._lock.acquire(blocking=False):
+            raise DataError(_BUSY)
+        try:
+            yield
+        finally:
+            self._lock.release()
 
 
 def _steps(port: NativePort, array: AnyArray | None) -> int:

@@ -34,7 +34,8 @@ def layers_to_keep(
     accuracy = value(predict(graph, samples))
 
     def drop(candidate: Graph) -> float:
-        return (accuracy - value(predict(candidate, samples))) * 100
+        # Rounded: a drop of exactly the limit is within it, whatever the last bit says.
+        return round((accuracy - value(predict(candidate, samples))) * 100, 6)
 
     costs = sensitivity(graph, quantized, examples).layers
     kept = fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop_points)

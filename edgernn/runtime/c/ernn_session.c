@@ -159,16 +159,18 @@ ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *co
   if (session->busy) return ERNN_BUSY;
   session->busy = 1;
   const ernn_edge *edges = ernn_edges(&session->model);
+  /* The caller has room for one row of every output, and for all rows of a state. */
+  for (uint32_t i = 0; i < session->model.header->output_count; i++) {
+    session->outputs[i].data = outputs[i];
+    session->outputs[i].steps = 1;
+  }
   for (uint32_t i = 0; i < session->model.header->input_count; i++) {
     /* A state may have several rows; any other input of a streaming model has one. */
     uint32_t fixed = edges[i].is_sequence ? edges[i].steps : 1;
     int is_state = ernn_ports(&session->model)[i].state != 0;
     session->inputs[i].data = (void *)(uintptr_t)inputs[i]; /* inputs are only read */
     session->inputs[i].steps = is_state ? fixed : 1;
-  }
-  for (uint32_t i = 0; i < session->model.header->output_count; i++) {
-    session->outputs[i].data = outputs[i];
-    session->outputs[i].steps = ERNN_MAX_STEPS;
+    if (is_state) session->outputs[ernn_ports(&session->model)[i].state - 1].steps = fixed;
   }
   ernn_status status = run_session(session);
   session->busy = 0;

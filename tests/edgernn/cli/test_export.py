@@ -223,7 +223,7 @@ def test_ctrl_c_in_any_phase_leaves_nothing(edgernn, tmp_path, monkeypatch, phas
 
 
 @pytest.mark.parametrize("after_ms", [0, 2, 20, 200])
-def test_a_real_ctrl_c_while_files_are_made_leaves_nothing(tmp_path, after_ms):
+def test_a_real_ctrl_c_while_files_are_made_leaves_nothing_or_all(tmp_path, after_ms):
     out = tmp_path / "new" / "out"
     process = subprocess.Popen(
         [sys.executable, "-m", "edgernn", "export", SMALL, "-o", out],
@@ -236,6 +236,11 @@ def test_a_real_ctrl_c_while_files_are_made_leaves_nothing(tmp_path, after_ms):
     time.sleep(after_ms / 1000)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
+    if process.returncode == 0:  # on a busy machine the export may be faster than this test
+        recorded = {artefact.name for artefact in read_manifest(out)}
+        assert names(out) == {"model.json", *recorded}
+        assert len(recorded) == len(BACKENDS)
+        return
     assert process.returncode == INTERRUPTED
     assert err.strip() == "edgernn: interrupted; nothing was left half-written"
     assert names(tmp_path) == set()

@@ -55,8 +55,9 @@ def use(content: bytes) -> None:
     """Opens and runs; the errors of the library are fine, all else is not."""
     try:
         model = Model(content, isa="portable")
+        assert all(isinstance(text, str) for text in (*model.labels, *model.metadata))
         model.run({port.name: X for port in model.inputs})
-    except (ModelFileError, DataError, ValueError, TypeError, UnicodeDecodeError):
+    except (ModelFileError, DataError, ValueError, TypeError):
         return
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from edgernn.graph import (
     Conv1D,
     Dense,
     Graph,
+    Output,
     Padding,
+    Upsample1D,
 )
 from edgernn.runtime import Model, available_isas
 from tests.edgernn.runtime.models import (
@@ -151,6 +154,37 @@ def test_a_file_exported_for_streaming_keeps_its_own_states() -> None:
     results = [session.step(frame) for frame in x]
     whole = Model(lower(graph, metadata={}).content)(x[None])
     np.testing.assert_allclose(results[-1]["y"].reshape(-1), whole["y"][0], atol=1e-6)
+
+
+def test_a_step_that_makes_many_rows_is_refused_instead_of_written_past_its_end() -> None:
+    layer = cell(
+        "gru",
+        np.random.default_rng(0),
+        units=4,
+        features=FEATURES,
+        name="gru",
+        return_sequences=True,
+    )
+    graph = streaming.to_streaming(graph_of(layer, features=FEATURES))
+    rows = Upsample1D(name="rows", input=graph.outputs[0].edge, output="many", times=2000)
+    many = replace(
+        graph,
+        layers=(*graph.layers, rows),
+        outputs=(Output(name="y", edge="many"), *graph.outputs[1:]),
+    )
+    with pytest.raises(DataError, match="too small"):
+        Model(lower(many, metadata={}).content).session().step(frames(1)[0])
+
+
+def test_a_session_in_use_keeps_other_threads_out(content: bytes) -> None:
+    session = Model(content).session()
+    with session._alone():
+        for call in (lambda: session.step(frames(1)[0]), lambda: session.run(frames(3))):
+            with pytest.raises(DataError, match="another thread"):
+                call()
+        with pytest.raises(DataError, match="another thread"):
+            session.reset()
+    session.step(frames(1)[0])
 
 
 def test_a_model_that_looks_ahead_does_not_step() -> None:
