@@ -136,6 +136,10 @@ def _read(folder: Path) -> tuple[tuple[Artefact, ...], tuple[Refusal, ...]]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return (), ()
+    except OSError as error:
+        raise ModelFileError(
+            f"cannot read {path}: {error.strerror}", remedy="Move it away, or use another folder"
+        ) from error
     try:
         manifest = json.loads(text)
         version = int(manifest["version"])

@@ -90,3 +90,9 @@ def test_the_manifest_says_what_it_is(tmp_path):
     record(tmp_path, [GRU])
     manifest = json.loads((tmp_path / "model.json").read_text())
     assert (manifest["format"], manifest["version"]) == ("edgernn-model", 1)
+
+
+def test_a_manifest_that_cannot_be_read_is_one_line(tmp_path):
+    (tmp_path / "model.json").mkdir()
+    with pytest.raises(ModelFileError, match=r"cannot read .*model\.json: Is a directory"):
+        read_manifest(tmp_path)

@@ -236,12 +236,16 @@ def test_a_real_ctrl_c_while_files_are_made_leaves_nothing_or_all(tmp_path, afte
     time.sleep(after_ms / 1000)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    if process.returncode == 0:  # on a busy machine the export may be faster than this test
+    # Python ends itself by the signal when the interrupt met code that exec was given as text (a
+    # dataclass being made); a shell shows 130 for that, too.
+    interrupted = (INTERRUPTED, -signal.SIGINT)
+    if out.exists():  # on a busy machine the export may be faster than this test
         recorded = {artefact.name for artefact in read_manifest(out)}
         assert names(out) == {"model.json", *recorded}
         assert len(recorded) == len(BACKENDS)
+        assert process.returncode in (0, *interrupted)
         return
-    assert process.returncode == INTERRUPTED
+    assert process.returncode in interrupted
     assert err.strip() == "edgernn: interrupted; nothing was left half-written"
     assert names(tmp_path) == set()
 
