@@ -6,8 +6,9 @@ target; everything else is a function of them.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,14 @@ class Completed:
     @property
     def succeeded(self) -> bool:
         return self.exit_code == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Choices:
+    """What the user may choose about how a target is used."""
+
+    own_packages: bool = False  # the target's Python packages, instead of ones we bring
+    stop: threading.Event = field(default_factory=threading.Event)  # set: give up what is running
 
 
 class Device(Protocol):
@@ -70,29 +79,29 @@ class Device(Protocol):
     ) -> None: ...
 
 
-def open_device(spec: str, *, uses_own_packages: bool = False) -> Device:
+def open_device(spec: str, choices: Choices | None = None) -> Device:
     """The device that `spec` names.  Enter it before use.
 
     A kind ("cpu", "pi"), a kind with an address ("ssh:NAME"), user@host, or a name in devices.toml.
-    `uses_own_packages`: on a target, the Python packages that it has instead of ones we bring.
     Raises DeviceError when there is no such device.
     """
+    choices = choices or Choices()
     kind, _, address = spec.partition(":")
     if kind in KINDS:
-        return KINDS[kind](address, uses_own_packages)
+        return KINDS[kind](address, choices)
     if "@" in spec:
-        return _ssh(spec, uses_own_packages)
+        return _ssh(spec, choices)
     from edgernn.devices.inventory import named, read_inventory
 
     if entry := named(spec):
-        return _of_inventory(entry, uses_own_packages)
+        return _of_inventory(entry, choices)
     known = [*KINDS, *(entry.name for entry in read_inventory())]
     close = get_close_matches(kind, known, n=1)
     hint = f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}"
     raise DeviceError(f"there is no device '{spec}'", remedy=hint)
 
 
-def _host(address: str, _uses_own_packages: bool) -> Device:
+def _host(address: str, _choices: Choices) -> Device:
     from edgernn.devices.host import HostDevice
 
     if address and not Path(address).is_file():
@@ -104,36 +113,36 @@ def _host(address: str, _uses_own_packages: bool) -> Device:
     return HostDevice(Path(address).absolute() if address else None)
 
 
-def _fake(address: str, _uses_own_packages: bool) -> Device:
+def _fake(address: str, _choices: Choices) -> Device:
     from edgernn.devices.fake import FakeDevice
 
     return FakeDevice(name=address or "fake")
 
 
-def _ssh(address: str, uses_own_packages: bool) -> Device:
+def _ssh(address: str, choices: Choices) -> Device:
     from edgernn.devices.remote import RemoteDevice
     from edgernn.devices.ssh import SshLink
 
-    return RemoteDevice(SshLink(address, name=address), uses_own_packages=uses_own_packages)
+    return RemoteDevice(SshLink(address, name=address), choices=choices)
 
 
-def _pi(address: str, uses_own_packages: bool) -> Device:
+def _pi(address: str, choices: Choices) -> Device:
     from edgernn.devices.inventory import the_only_pi
 
     if address:
-        return _ssh(address, uses_own_packages)
-    return _of_inventory(the_only_pi(), uses_own_packages)
+        return _ssh(address, choices)
+    return _of_inventory(the_only_pi(), choices)
 
 
-def _android(serial: str, uses_own_packages: bool) -> Device:
+def _android(serial: str, choices: Choices) -> Device:
     from edgernn.devices.adb import AdbLink
     from edgernn.devices.remote import RemoteDevice
 
     link = AdbLink(serial, name=f"android:{serial}" if serial else "android")
-    return RemoteDevice(link, uses_own_packages=uses_own_packages)
+    return RemoteDevice(link, choices=choices)
 
 
-def _of_inventory(entry: Entry, uses_own_packages: bool) -> Device:
+def _of_inventory(entry: Entry, choices: Choices) -> Device:
     from edgernn.devices.remote import RemoteDevice
     from edgernn.devices.ssh import SshLink
 
@@ -143,10 +152,10 @@ def _of_inventory(entry: Entry, uses_own_packages: bool) -> Device:
             remedy="Remove it with `edgernn devices remove`, and add it again",
         )
     link = SshLink(entry.address, name=entry.name)
-    return RemoteDevice(link, uses_own_packages=uses_own_packages)
+    return RemoteDevice(link, choices=choices)
 
 
-KINDS: Final[dict[str, Callable[[str, bool], Device]]] = {
+KINDS: Final[dict[str, Callable[[str, Choices], Device]]] = {
     "cpu": _host,
     "fake": _fake,
     "ssh": _ssh,

@@ -21,7 +21,7 @@ from typing import IO, Final
 
 from typing_extensions import Self
 
-from edgernn.devices import Completed
+from edgernn.devices import Choices, Completed
 from edgernn.devices.child import Child
 from edgernn.devices.link import Link, Unreachable
 from edgernn.devices.remote_shell import KEEP, LINK, NOT_IN_CACHE, READ, RUN, STORE, Ended, command
@@ -45,9 +45,8 @@ class RemoteDevice:
     the next one reaches for the target again, and finds an empty working directory.
     """
 
-    def __init__(self, link: Link, *, uses_own_packages: bool = False) -> None:
-        """`uses_own_packages`: the Python packages of the target, instead of ones we bring."""
-        self.uses_own_packages = uses_own_packages
+    def __init__(self, link: Link, *, choices: Choices | None = None) -> None:
+        self.choices = choices or Choices()
         self._link = link
         self._word = secrets.token_hex(8)
         self._keeper: Child | None = None

@@ -80,7 +80,7 @@ class PythonRuntime:
     def _python(self, device: Device) -> tuple[str, ...] | Skipped:
         if device.python is None:
             return Skipped(reason=f"there is no Python on {device.name} to run {self.NAME}")
-        if isinstance(device, RemoteDevice) and not device.uses_own_packages:
+        if isinstance(device, RemoteDevice) and not device.choices.own_packages:
             return python_with(device, device.python, self._packages)
         return device.python
 

@@ -280,13 +280,13 @@ class _Targets:
         self, report: Report, candidates: Any, workload: Workload, failures: list[DeviceError]
     ) -> Iterator[Progress]:
         """A device that is not there, or goes away, becomes a failure: the others are measured."""
-        from edgernn.devices import open_device
+        from edgernn.devices import Choices, open_device
         from edgernn.errors import DeviceError
         from edgernn.profile import profiled
 
         for spec in self.specs:
             try:
-                device = open_device(spec, uses_own_packages=self.use_device_python)
+                device = open_device(spec, Choices(own_packages=self.use_device_python))
                 with device as opened, _bar() as show:
                     for progress in profiled(report, opened, candidates, workload):
                         report = progress.report

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from edgernn.devices import open_device
+from edgernn.devices import Choices, open_device
 from edgernn.devices.runners import Failed, Outputs, Skipped, run_cases
 from edgernn.report.report import Report
 from edgernn.report.rows import rows_of
@@ -135,7 +135,7 @@ def test_where_there_is_no_python_native_models_still_run(exported, cases):
 
 
 def test_the_targets_own_python_is_used_if_asked_for(exported, cases):
-    with open_device("pi@emulated", uses_own_packages=True) as device:
+    with open_device("pi@emulated", Choices(own_packages=True)) as device:
         answer = run_cases(device, exported / "digits_gru.onnx", "onnx", cases)
     assert isinstance(answer, Skipped)  # it has none
     assert "numpy is not installed there" in answer.reason
