@@ -37,12 +37,16 @@ class Completed:
         return self.exit_code == 0
 
 
+class Stopped(Exception):
+    """The user gave up while something ran on a target.  Not an error, and not to be reported."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choices:
     """What the user may choose about how a target is used."""
 
     own_packages: bool = False  # the target's Python packages, instead of ones we bring
-    stop: threading.Event = field(default_factory=threading.Event)  # set: give up what is running
+    stop: threading.Event = field(default_factory=threading.Event)  # set: raise Stopped
 
 
 class Device(Protocol):

@@ -10,11 +10,14 @@ import threading
 import time
 from typing import IO, Final
 
+from edgernn.devices import Stopped
 from edgernn.devices.remote_shell import Ended, ended
 from edgernn.errors import DeviceError
 
 #: How long a program may go on after the end of its output.
 CLOSING_S: Final = 15.0
+#: How often a wait looks for Ctrl-C.
+WAIT_S: Final = 0.2
 
 
 class Child:
@@ -23,11 +26,15 @@ class Child:
     In a session of its own: Ctrl-C is for us, who then tell the target in our own order.
     """
 
-    def __init__(self, argv: list[str], *, stdin: IO[bytes] | None = None) -> None:
+    def __init__(
+        self, argv: list[str], *, stop: threading.Event, stdin: IO[bytes] | None = None
+    ) -> None:
         """Without `stdin` the program's input is a pipe that says nothing.
 
+        Once `stop` is set, whoever waits for the program raises Stopped.
         Raises DeviceError when the program is not there.
         """
+        self._stop = stop
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
         try:
             self._process = subprocess.Popen(
@@ -52,7 +59,9 @@ class Child:
         if self._process.stdin is not None:
             self._process.stdin.close()
 
-    def lines_until(self, last: str, *, timeout_s: float) -> list[str]:
+    def lines_until(
+        self, last: str, *, timeout_s: float, even_if_stopped: bool = False
+    ) -> list[str]:
         """Its lines up to the one that is `last`, or all it said before it ended or was too slow.
 
         To be called by one thread, at most once at a time; what was read stays read.
@@ -60,7 +69,10 @@ class Child:
         lines: list[str] = []
         reader = threading.Thread(target=self._read_lines, args=(lines, last), daemon=True)
         reader.start()
-        reader.join(timeout_s)
+        if even_if_stopped:
+            reader.join(timeout_s)
+        else:
+            self._join(reader, timeout_s)
         return lines
 
     def _read_lines(self, lines: list[str], last: str) -> None:
@@ -74,19 +86,13 @@ class Child:
     def result(self, word: str, *, timeout_s: float | None, kill_timeout_s: float) -> Ended:
         """Waits for its end.  Out of time, its input is closed, so that the target kills it.
 
-        Raises subprocess.TimeoutExpired.  On Ctrl-C the target is told in the same way.
+        Raises subprocess.TimeoutExpired.  On Ctrl-C, or stopped, the target is told likewise.
         """
         output: list[bytes] = []
         reader = threading.Thread(target=self._read_all, args=(output,), daemon=True)
         reader.start()
         try:
-            end = None if timeout_s is None else time.monotonic() + timeout_s
-            # In short waits: a thread's join does not let Ctrl-C through on every system.
-            while reader.is_alive():
-                left_s = 0.2 if end is None else max(0.0, min(0.2, end - time.monotonic()))
-                reader.join(left_s)
-                if left_s == 0.0:
-                    break
+            self._join(reader, timeout_s)
             # Its output has ended, or there is no time left: then this raises TimeoutExpired.
             self._process.wait(timeout=0.0 if reader.is_alive() else CLOSING_S)
         except BaseException:
@@ -94,6 +100,18 @@ class Child:
             reader.join(kill_timeout_s)
             raise
         return ended(word, b"".join(output), self._standard_error())
+
+    def _join(self, reader: threading.Thread, timeout_s: float | None) -> None:
+        """Waits for the thread, for so long at most.  Raises Stopped."""
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        # In short waits: a thread's join does not let Ctrl-C through on every system.
+        while reader.is_alive():
+            left_s = WAIT_S if end is None else max(0.0, min(WAIT_S, end - time.monotonic()))
+            reader.join(left_s)
+            if self._stop.is_set():
+                raise Stopped
+            if left_s == 0.0:
+                return
 
     def _read_all(self, output: list[bytes]) -> None:
         if self._process.stdout is None:

@@ -13,7 +13,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +20,7 @@ from typing import IO, Final
 
 from typing_extensions import Self
 
-from edgernn.devices import Choices, Completed
+from edgernn.devices import Choices, Completed, Stopped
 from edgernn.devices.child import Child
 from edgernn.devices.link import Link, Unreachable
 from edgernn.devices.remote_shell import KEEP, LINK, NOT_IN_CACHE, READ, RUN, STORE, Ended, command
@@ -157,7 +156,8 @@ class RemoteDevice:
             try:
                 self._open()
             except Unreachable:  # noqa: PERF203 - it is what the loop is for
-                time.sleep(wait_s)
+                if self.choices.stop.wait(wait_s):
+                    raise Stopped from None
             else:
                 return
         self._open()
@@ -165,7 +165,8 @@ class RemoteDevice:
     def _open(self) -> None:
         self._pushed.clear()
         self.notes.clear()
-        keeper = Child(self._link.first(command(KEEP, self._word, _who())))
+        first = self._link.first(command(KEEP, self._word, _who()))
+        keeper = Child(first, stop=self.choices.stop)
         try:
             told = keeper.lines_until(f"ready {self._word}", timeout_s=OPEN_TIMEOUT_S)
         except BaseException:
@@ -194,7 +195,7 @@ class RemoteDevice:
             keeper, self._keeper = self._keeper, None
             keeper.close_input()
             try:
-                keeper.lines_until("gone", timeout_s=CLOSE_TIMEOUT_S)
+                keeper.lines_until("gone", timeout_s=CLOSE_TIMEOUT_S, even_if_stopped=True)
             finally:
                 keeper.end()
 
@@ -235,7 +236,7 @@ class RemoteDevice:
         """Runs a script there; None: it was killed for taking longer than `timeout_s`."""
         self._ensure_open()
         line = command(script, self._word, *arguments)
-        child = Child(self._link.further(line), stdin=stdin)
+        child = Child(self._link.further(line), stop=self.choices.stop, stdin=stdin)
         try:
             ended = child.result(self._word, timeout_s=timeout_s, kill_timeout_s=KILL_TIMEOUT_S)
         except subprocess.TimeoutExpired:

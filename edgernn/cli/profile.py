@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgernn.cli.bars import bars
 from edgernn.cli.parameters import CpuList, Duration
+from edgernn.cli.sinks import Sinks
 
 if TYPE_CHECKING:
     from edgernn.budget import Budget
     from edgernn.errors import DeviceError
-    from edgernn.profile import Progress, Workload
+    from edgernn.profile import Workload
     from edgernn.report.report import Report
 
 INTERRUPTED = 130
@@ -158,7 +156,9 @@ def command(
     """
     from edgernn.budget import read_budget
     from edgernn.candidates import find_candidates
+    from edgernn.devices import Choices
     from edgernn.measure import Plan
+    from edgernn.pool import pooled
     from edgernn.profile import Workload
 
     if resume and json_file in (None, "-"):
@@ -177,15 +177,20 @@ def command(
     candidates = find_candidates(paths)
     workload = Workload(samples=_samples(data), steps=steps)
     files = {"markdown": markdown_file, "csv": csv_file, "html": html_file}
-    sinks = _Sinks(json_file=json_file, files=files)
+    sinks = Sinks(json_file=json_file, files=files)
     report = _start(plan, workload, Path(str(json_file)) if resume else None)
     interrupted = False
     failures: list[DeviceError] = []
-    targets = _Targets(specs=_specs(devices), use_device_python=use_device_python)
+    specs, choices = _specs(devices), Choices(own_packages=use_device_python)
     try:
-        for progress in targets.measured(report, candidates, workload, failures):
-            report = progress.report
-            sinks.save(report)
+        advances = pooled(report, specs, candidates, workload, choices)
+        with closing(advances), bars(len(specs)) as show:
+            for advance in advances:
+                report = advance.report
+                show(advance)
+                sinks.save(report)
+                if advance.failure is not None:
+                    failures.append(advance.failure)
     except KeyboardInterrupt:
         interrupted = True
     if report.cells or not failures:
@@ -267,108 +272,3 @@ def _start(plan: Any, workload: Workload, earlier: Path | None) -> Report:
 
 def _specs(devices: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spec.strip() for spec in devices.split(",")))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Targets:
-    """The devices to measure on, one after another."""
-
-    specs: tuple[str, ...]
-    use_device_python: bool
-
-    def measured(
-        self, report: Report, candidates: Any, workload: Workload, failures: list[DeviceError]
-    ) -> Iterator[Progress]:
-        """A device that is not there, or goes away, becomes a failure: the others are measured."""
-        from edgernn.devices import Choices, open_device
-        from edgernn.errors import DeviceError
-        from edgernn.profile import profiled
-
-        for spec in self.specs:
-            try:
-                device = open_device(spec, Choices(own_packages=self.use_device_python))
-                with device as opened, _bar() as show:
-                    for progress in profiled(report, opened, candidates, workload):
-                        report = progress.report
-                        show(progress)
-                        yield progress
-            except DeviceError as error:  # noqa: PERF203 - a loop over machines, not over numbers
-                failures.append(error)
-
-
-@contextmanager
-def _bar() -> Iterator[Any]:
-    """A progress bar on stderr, or on anything but a terminal nothing at all.
-
-    It is drawn between processes only: a bar that moves would take time from what is measured.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    bar = Bar(
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-        console=console,
-        transient=True,
-        auto_refresh=False,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task("", total=None)
-        yield lambda progress: bar.update(
-            task,
-            completed=progress.done,
-            total=progress.total,
-            description=progress.next,
-            refresh=True,
-        )
-
-
-class _Sinks:
-    """Where results go: the JSON file after each process, all the rest at the end."""
-
-    def __init__(self, *, json_file: str | None, files: Mapping[str, Path | None]) -> None:
-        self._json_path = Path(json_file) if json_file and json_file != "-" else None
-        self._json_only = json_file == "-"
-        self._files = files
-
-    def save(self, report: Report) -> None:
-        from edgernn import atomic
-        from edgernn.report.storage import as_json
-
-        if self._json_path is not None:
-            atomic.write_bytes(self._json_path, as_json(report).encode())
-
-    def finish(self, report: Report) -> None:
-        """Prints first: a file that cannot be written must not cost the table."""
-        from edgernn import atomic
-        from edgernn.report.derived import derived
-        from edgernn.report.storage import as_json
-
-        document = as_json(report, derived=derived(report))
-        if self._json_only:
-            click.echo(document, nl=False)
-        else:
-            _print(report)
-        if self._json_path is not None:
-            atomic.write_bytes(self._json_path, document.encode())
-        for kind, path in self._files.items():
-            if path is not None:
-                exporter = importlib.import_module(f"edgernn.report.{kind}")
-                text: str = getattr(exporter, f"as_{kind}")(report)
-                atomic.write_bytes(path, text.encode())
-
-
-def _print(report: Report) -> None:
-    from rich.console import Console
-
-    from edgernn.report.text import as_text, print_report
-
-    if sys.stdout.isatty():
-        print_report(report, Console())
-    else:
-        click.echo(as_text(report), nl=False)

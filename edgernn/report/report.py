@@ -123,6 +123,19 @@ class Report:
         new = _replaced(self.references, reference, lambda one: one.source_sha256)
         return replace(self, references=new)
 
+    def with_device(self, name: str, other: Report) -> Report:
+        """The report with all that another one, begun as this one was, found out on a device."""
+        report = self
+        for target in other.targets:
+            if target.name == name:
+                report = report.with_target(target)
+        for cell in other.cells:
+            if cell.device == name:
+                report = report.with_cell(cell)
+        for reference in other.references:
+            report = report.with_reference(reference)
+        return report
+
     def with_target(self, target: Target) -> Report:
         return replace(self, targets=_replaced(self.targets, target, lambda one: one.name))
 
