@@ -101,6 +101,16 @@ class Throttling:
         return bool(self.word & 0xE)
 
     @property
+    def under_voltage_happened(self) -> bool:
+        """Since boot."""
+        return bool(self.word & 0x1_0000)
+
+    @property
+    def slowing_happened(self) -> bool:
+        """Since boot."""
+        return bool(self.word & 0xE_0000)
+
+    @property
     def happened(self) -> bool:
         """Any of it since boot."""
         return bool(self.word >> 16)

@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import Final
 
 from edgernn.accuracy import Metric, score
-from edgernn.cautions import Caution
 from edgernn.devices.runners import Failed, Skipped
 from edgernn.errors import DataError
-from edgernn.judgement import cautions
+from edgernn.judgement import disturbances
 from edgernn.report.report import Cell, Report
 from edgernn.report.rows import Row, reference_of, rows_of
 
@@ -36,18 +35,6 @@ else:
     import tomli as tomllib
 
 EVERY: Final = "every"
-
-#: A time that was taken meanwhile says nothing about the artefact.
-_UNSTABLE: Final = frozenset(
-    {
-        Caution.PROCESSES_DISAGREE,
-        Caution.FOREIGN_LOAD,
-        Caution.STOLEN_TIME,
-        Caution.FREQUENCY_CHANGED,
-        Caution.THROTTLED,
-        Caution.UNDER_VOLTAGE,
-    }
-)
 
 
 class Limit(Enum):
@@ -68,6 +55,11 @@ class Limit(Enum):
     @property
     def is_time(self) -> bool:
         return self.value.endswith("_ms") or self is Limit.DEADLINES_MISSED
+
+    @property
+    def is_of_the_machine(self) -> bool:
+        """What an emulator cannot tell of the machine that it plays."""
+        return self.is_time or self is Limit.PEAK_RSS_BYTES
 
 
 class Verdict(Enum):
@@ -169,13 +161,13 @@ def _verdict(
         return Verdict.EXCEEDED, str(cell.outcome)  # what does not run keeps to nothing
     if isinstance(cell.outcome, Skipped):
         return Verdict.SKIPPED, cell.outcome.reason
-    warned = {one.caution: one for one in cautions(cell, report)}
+    if limit.is_of_the_machine and report.is_emulated(cell.device):
+        return Verdict.SKIPPED, "means nothing on an emulated device"
     if value is None:
-        emulated = warned.get(Caution.EMULATED)
-        return Verdict.SKIPPED, emulated.sentence.rstrip(".") if emulated else "was not measured"
-    disturbed = [one.sentence for caution, one in warned.items() if caution in _UNSTABLE]
+        return Verdict.SKIPPED, "was not measured"
+    disturbed = disturbances(cell, report)
     if limit.is_time and disturbed:
-        return Verdict.SKIPPED, f"is not to be trusted ({disturbed[0].rstrip('.')})"
+        return Verdict.SKIPPED, f"is not to be trusted ({disturbed[0].sentence.rstrip('.')})"
     kept = value >= bound if limit is Limit.AGREEMENT else value <= bound
     return (Verdict.KEPT if kept else Verdict.EXCEEDED), ""
 

@@ -61,6 +61,22 @@ class Caution(Enum):
         "The device's supply voltage is too low (throttle word {word}).",
         "Use its original power supply.",
     )
+    THROTTLED_MEANWHILE = (
+        "The device slowed itself down in mid-run (throttle word {before}, then {after}).",
+        "Cool it, then measure again; --cool-down 2min waits between processes.",
+    )
+    UNDER_VOLTAGE_MEANWHILE = (
+        "The device's supply voltage broke down in mid-run (throttle word {before}, then {after}).",
+        "Use its original power supply, then measure again.",
+    )
+    GOVERNOR_CHANGED = (
+        "The CPU's frequency governor went from '{before}' to '{after}' while this was measured.",
+        "Find the power service that changes it, then measure again.",
+    )
+    NOISY = (
+        "Two series of one artefact ({file}) differ significantly: {ratio} × as long.",
+        "Close other programs, pin with --cpus, raise --processes and --min-time.",
+    )
     MORE_THREADS_THAN_CPUS = (
         "{threads} threads share {cpus} CPUs.",
         "Lower --threads, or give more --cpus.",

@@ -10,7 +10,7 @@ from edgernn.accuracy import Truth, score
 from edgernn.cautions import Caution, Warned, warned
 from edgernn.measure import Benchmark, Plan, Run
 from edgernn.report.report import Cell, Report
-from edgernn.report.units import milliseconds, percent
+from edgernn.report.units import milliseconds, percent, times
 from edgernn.stats import FEWEST_PROCESSES, median
 
 SLOW_FIRST_CALL: Final = 5.0  # times a steady call
@@ -24,6 +24,28 @@ FREQUENCY_CHANGE: Final = 0.10  # of the fastest core's frequency
 WIDE_INTERVAL: Final = 0.02  # half width, as a share: 2 points
 
 
+#: A time that was taken meanwhile says nothing about the artefact.
+UNSTABLE: Final = frozenset(
+    {
+        Caution.PROCESSES_DISAGREE,
+        Caution.FOREIGN_LOAD,
+        Caution.STOLEN_TIME,
+        Caution.FREQUENCY_CHANGED,
+        Caution.GOVERNOR_CHANGED,
+        Caution.THROTTLED,
+        Caution.THROTTLED_MEANWHILE,
+        Caution.UNDER_VOLTAGE,
+        Caution.UNDER_VOLTAGE_MEANWHILE,
+        Caution.NOISY,
+    }
+)
+
+
+def disturbances(cell: Cell, report: Report) -> tuple[Warned, ...]:
+    """Why the times of a cell are not to be trusted, if they are not."""
+    return tuple(one for one in cautions(cell, report) if one.caution in UNSTABLE)
+
+
 def cautions(cell: Cell, report: Report) -> tuple[Warned, ...]:
     """In the order in which a person should care."""
     found: list[Warned] = []
@@ -33,6 +55,7 @@ def cautions(cell: Cell, report: Report) -> tuple[Warned, ...]:
     if target is not None and target.identity.emulated:
         how = target.identity.emulated
         found.append(warned(Caution.EMULATED, device=cell.device, how=how))
+    found += _of_noise(cell, report)
     if cell.runs:
         found += _of_benchmark(Benchmark(runs=cell.runs), report.plan)
         found += _of_conditions(cell.runs)
@@ -118,13 +141,11 @@ def _of_conditions(runs: tuple[Run, ...]) -> Iterator[Warned]:
     slow = [g for state in states for g in state.governors if g not in ("performance", "")]
     if slow:
         yield warned(Caution.GOVERNOR, governor=slow[0])
-    words = [state.throttling for state in states if state.throttling]
-    if any(word.under_voltage for word in words):
-        word = next(word.word for word in words if word.under_voltage)
-        yield warned(Caution.UNDER_VOLTAGE, word=f"{word:#x}")
-    if any(word.slowed for word in words):
-        word = next(word.word for word in words if word.slowed)
-        yield warned(Caution.THROTTLED, word=f"{word:#x}")
+    governors = list(dict.fromkeys(state.governors for state in states if state.governors))
+    if len(governors) > 1:
+        before, after = (", ".join(names) for names in governors[:2])
+        yield warned(Caution.GOVERNOR_CHANGED, before=before, after=after)
+    yield from _of_throttling(runs)
     peaks = [max(state.frequencies_mhz) for state in states if state.frequencies_mhz]
     if peaks and max(peaks) - min(peaks) > FREQUENCY_CHANGE * max(peaks):
         yield warned(
@@ -136,6 +157,35 @@ def _of_conditions(runs: tuple[Run, ...]) -> Iterator[Warned]:
     stolen = [run.stolen_cpus for run in runs if run.stolen_cpus is not None]
     if stolen and median(stolen) > STOLEN_CPUS:
         yield warned(Caution.STOLEN_TIME, median(stolen), percent=percent(median(stolen), 0))
+
+
+def _of_throttling(runs: tuple[Run, ...]) -> Iterator[Warned]:
+    """What the firmware says before or after a run, and what it noticed in between."""
+    states = [state.throttling for run in runs for state in (run.before, run.after)]
+    words = [word for word in states if word is not None]
+    if low := next((word for word in words if word.under_voltage), None):
+        yield warned(Caution.UNDER_VOLTAGE, word=f"{low.word:#x}")
+    if slow := next((word for word in words if word.slowed), None):
+        yield warned(Caution.THROTTLED, word=f"{slow.word:#x}")
+    meanwhile: dict[Caution, Warned] = {}
+    for before, after in zip(states[::2], states[1::2], strict=True):
+        if before is None or after is None:
+            continue
+        figures = {"before": f"{before.word:#x}", "after": f"{after.word:#x}"}
+        if after.under_voltage_happened and not before.under_voltage_happened and low is None:
+            caution = Caution.UNDER_VOLTAGE_MEANWHILE
+            meanwhile.setdefault(caution, warned(caution, **figures))
+        if after.slowing_happened and not before.slowing_happened and slow is None:
+            caution = Caution.THROTTLED_MEANWHILE
+            meanwhile.setdefault(caution, warned(caution, **figures))
+    yield from meanwhile.values()
+
+
+def _of_noise(cell: Cell, report: Report) -> Iterator[Warned]:
+    for noise in report.noise:
+        if noise.device == cell.device and cell.runs and noise.ratio.significant:
+            figures = {"file": noise.file, "ratio": times(noise.ratio)}
+            yield warned(Caution.NOISY, **figures)
 
 
 def _of_number(runs: tuple[Run, ...], plan: Plan) -> Iterator[Warned]:

@@ -45,6 +45,9 @@ class Plan:
     min_time_s: float = 0.5  # of counted calls, per process and regime
     processes: int = DEFAULT_PROCESSES
     period_ms: float | None = None  # also one call every period, as an application does
+    cool_down_s: float = 0.0  # longest wait before a process for the device to be cool again
+    check_noise: bool = False  # also one artefact as if it were two, on each device
+    emulated_timing: bool = False  # time emulated devices too, though that tells nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

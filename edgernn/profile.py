@@ -8,14 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from edgernn.accuracy import cases_of, fitted, predictions_of, truth_of
 from edgernn.candidates import Candidate
+from edgernn.cooling import Cooling
 from edgernn.devices import Device
-from edgernn.devices.facts import IDENTITY_COMMANDS, IDENTITY_FILES, identity
+from edgernn.devices.facts import (
+    CONDITION_COMMANDS,
+    CONDITION_FILES,
+    IDENTITY_COMMANDS,
+    IDENTITY_FILES,
+    Conditions,
+    conditions,
+    identity,
+)
 from edgernn.devices.runners import (
     Case,
     Describe,
@@ -34,7 +44,7 @@ from edgernn.errors import DataError, IncomparableRuns
 from edgernn.float_reference import reference_predictions
 from edgernn.graph.tensor import AnyArray, Shape
 from edgernn.measure import Plan, Run, interleaved, measured
-from edgernn.report.report import Cell, PeakMemory, Reference, Report, Target
+from edgernn.report.report import Cell, Noise, PeakMemory, Reference, Report, Target
 from edgernn.tasks.samples import Samples
 
 DEFAULT_STEPS: Final = 100
@@ -95,10 +105,18 @@ def profiled(
     """
     profile = _Profile(report=report, device=device, workload=workload)
     total = sum(profile.processes_due(candidate) for candidate in candidates)
-    done = -1
-    for done, what in enumerate(profile.steps(candidates)):
+    total += profile.noise_processes_due()
+    done = 0
+    for what in profile.steps(candidates):
         yield Progress(report=profile.report, next=what, done=done, total=total)
-    yield Progress(report=profile.report, next="", done=done + 1, total=total)
+        done += not isinstance(what, _Wait)
+    yield Progress(report=profile.report, next="", done=done, total=total)
+
+
+class _Wait(str):
+    """A step that is no process."""
+
+    __slots__ = ()
 
 
 class _Profile:
@@ -116,11 +134,19 @@ class _Profile:
         timings_due = max(0, self.report.plan.processes - len(cell.runs))
         return 1 + rows_due + (cell.memory is None) + timings_due
 
+    def noise_processes_due(self) -> int:
+        plan = self.report.plan
+        return 2 * plan.processes if plan.check_noise and not self._has_noise else 0
+
     def steps(self, candidates: Sequence[Candidate]) -> Iterator[str]:
         for candidate in candidates:
             yield from self._once(candidate)
         self._add_references(candidates)
+        if not self._is_timed:
+            return
         yield from self._timed(candidates)
+        if self.report.plan.check_noise and not self._has_noise:
+            yield from self._timed_twice(candidates)
 
     def _add_references(self, candidates: Sequence[Candidate]) -> None:
         """What the original models say about the data, where their files are at hand."""
@@ -150,7 +176,7 @@ class _Profile:
             yield f"{file}: running {len(self._workload.samples)} rows"
             cell = self._predicted(candidate, cell, self._workload.samples)
             self.report = self.report.with_cell(cell)
-        if cell.outcome is None and cell.memory is None and not self._is_emulated:
+        if cell.outcome is None and cell.memory is None and self._is_timed:
             yield f"{file}: measuring memory"
             self.report = self.report.with_cell(self._weighed(candidate, cell))
 
@@ -160,19 +186,54 @@ class _Profile:
         One that fails or is skipped gets no further process.
         """
         plan = self.report.plan
+        cooling = Cooling(limit_s=plan.cool_down_s)
         done = [len(self._cell(candidate).runs) for candidate in candidates]
         for candidate, number in interleaved(candidates, done, plan.processes):
             cell = self._cell(candidate)
-            if cell.outcome is not None or self._is_emulated:
+            if cell.outcome is not None:
                 continue
+            for wait in cooling.waits(partial(self._conditions, candidate)):
+                yield _Wait(wait)
             yield f"{candidate.item.file}: process {number + 1} of {plan.processes}"
-            model, case = self._model(candidate), self._case(candidate, cell)
-            result = measured(self._device, model, case, plan)
+            result = self._run(candidate, cell)
             if isinstance(result, Run):
                 cell = replace(cell, runs=(*cell.runs, result))
             else:
                 cell = replace(cell, outcome=result)
             self.report = self.report.with_cell(cell)
+
+    def _timed_twice(self, candidates: Sequence[Candidate]) -> Iterator[str]:
+        """The fastest artefact in two series, which differ by nothing but noise."""
+        plan = self.report.plan
+        timed = [
+            (cell.benchmark.hot.p50_ms, candidate)
+            for candidate in candidates
+            if (cell := self._cell(candidate)).benchmark and cell.outcome is None
+        ]
+        if not timed:
+            return
+        _, fastest = min(timed, key=lambda pair: pair[0])
+        cell = self._cell(fastest)
+        series: tuple[list[Run], list[Run]] = ([], [])
+        for which, number in interleaved((0, 1), (0, 0), plan.processes):
+            yield f"{cell.item.file}: noise, process {number + 1} of {plan.processes}"
+            result = self._run(fastest, cell)
+            if not isinstance(result, Run):
+                self.report = self.report.with_cell(replace(cell, outcome=result))
+                return
+            series[which].append(result)
+        first, second = (tuple(runs) for runs in series)
+        noise = Noise(device=self._device.name, file=cell.item.file, first=first, second=second)
+        self.report = self.report.with_noise(noise)
+
+    def _run(self, candidate: Candidate, cell: Cell) -> Run | Failed | Skipped:
+        model, case = self._model(candidate), self._case(candidate, cell)
+        return measured(self._device, model, case, self.report.plan)
+
+    def _conditions(self, candidate: Candidate) -> Conditions | None:
+        task = Describe(read=CONDITION_FILES, ask=CONDITION_COMMANDS)
+        answer = describe(self._device, self._model(candidate), task)
+        return conditions(answer.facts) if isinstance(answer, Description) else None
 
     def _described(self, candidate: Candidate, cell: Cell) -> Cell:
         answer = describe(
@@ -194,10 +255,14 @@ class _Profile:
         )
 
     @property
-    def _is_emulated(self) -> bool:
-        """Then neither times nor memory are those of the device that is played."""
-        mine = [one for one in self.report.targets if one.name == self._device.name]
-        return any(one.identity.emulated for one in mine)
+    def _is_timed(self) -> bool:
+        """Neither times nor memory of an emulated device are those of what it plays."""
+        emulated = self.report.is_emulated(self._device.name)
+        return self.report.plan.emulated_timing or not emulated
+
+    @property
+    def _has_noise(self) -> bool:
+        return any(noise.device == self._device.name for noise in self.report.noise)
 
     def _meet(self, answer: Description) -> None:
         target = Target(

@@ -88,6 +88,23 @@ INTERRUPTED = 130
     show_default=True,
     help="Length of made-up sequences, without --data, where the model leaves it free.",
 )
+@click.option(
+    "--cool-down",
+    "cool_down_s",
+    type=Duration(),
+    metavar="DURATION",
+    help="Before each process wait, so long at most, until the device is as cool as at first.",
+)
+@click.option(
+    "--check-noise",
+    is_flag=True,
+    help="Also measure one artefact as if it were two: how small a difference can be told?",
+)
+@click.option(
+    "--allow-emulated-timing",
+    is_flag=True,
+    help="Time emulated devices too. Every such figure is stamped, and no budget believes it.",
+)
 @click.option("--json", "json_file", metavar="FILE", help="Write all measurements; - is stdout.")
 @click.option(
     "--markdown",
@@ -137,6 +154,9 @@ def command(
     warm_up_s: float,
     period_s: float | None,
     steps: int,
+    cool_down_s: float | None,
+    check_noise: bool,
+    allow_emulated_timing: bool,
     json_file: str | None,
     markdown_file: Path | None,
     csv_file: Path | None,
@@ -173,6 +193,9 @@ def command(
         min_time_s=min_time_s,
         processes=processes,
         period_ms=None if period_s is None else period_s * 1e3,
+        cool_down_s=cool_down_s or 0.0,
+        check_noise=check_noise,
+        emulated_timing=allow_emulated_timing,
     )
     candidates = find_candidates(paths)
     workload = Workload(samples=_samples(data), steps=steps)

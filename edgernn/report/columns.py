@@ -54,7 +54,39 @@ def _verification(row: Row) -> str:
 
 
 def _duty(row: Row) -> str:
-    return percent(row.duty_cycle)
+    return _of_machine(row, percent(row.duty_cycle))
+
+
+def _of_machine(row: Row, text: str) -> str:
+    """Stamped where an emulator says it, so that no figure is taken for the device's."""
+    return f"{text} emulated" if row.emulated and text != DASH else text
+
+
+def _change(before: float | None, after: float | None, text: Callable[[float], str]) -> str:
+    """48 → 52, or one figure where nothing changed."""
+    said = [text(value) for value in (before, after) if value is not None]
+    return " → ".join(dict.fromkeys(said)) or DASH
+
+
+def _whole(value: float) -> str:
+    return f"{value:.0f}"
+
+
+def _temperature(row: Row) -> str:
+    return _change(row.temperature_before_c, row.temperature_after_c, _whole)
+
+
+def _frequency(row: Row) -> str:
+    return _change(row.frequency_before_mhz, row.frequency_after_mhz, _whole)
+
+
+def _throttling(row: Row) -> str:
+    before, after = row.throttle_word_before, row.throttle_word_after
+    return _change(before, after, lambda word: f"{int(word):#x}")
+
+
+def _trust(row: Row) -> str:
+    return f"unstable: {row.unstable.replace('_', ' ')}" if row.unstable else DASH
 
 
 COLUMNS: Final = (
@@ -64,17 +96,21 @@ COLUMNS: Final = (
     Column(title="scheme", text=_scheme, number=False, names_row=True),
     Column(title="file", text=lambda r: file_size(r.file_bytes)),
     Column(title="parameters", text=lambda r: count(r.parameters)),
-    Column(title="load ms", text=lambda r: significant(r.load_ms)),
-    Column(title="first ms", text=lambda r: significant(r.first_call_ms)),
-    Column(title="p50 ms", text=lambda r: significant(r.p50_ms)),
-    Column(title="p95 ms", text=lambda r: significant(r.p95_ms)),
-    Column(title="p99 ms", text=lambda r: significant(r.p99_ms)),
-    Column(title="paced p50 ms", text=lambda r: significant(r.paced_p50_ms)),
-    Column(title="paced p99 ms", text=lambda r: significant(r.paced_p99_ms)),
-    Column(title="missed", text=lambda r: count(r.deadlines_missed)),
+    Column(title="load ms", text=lambda r: _of_machine(r, significant(r.load_ms))),
+    Column(title="first ms", text=lambda r: _of_machine(r, significant(r.first_call_ms))),
+    Column(title="p50 ms", text=lambda r: _of_machine(r, significant(r.p50_ms))),
+    Column(title="p95 ms", text=lambda r: _of_machine(r, significant(r.p95_ms))),
+    Column(title="p99 ms", text=lambda r: _of_machine(r, significant(r.p99_ms))),
+    Column(title="paced p50 ms", text=lambda r: _of_machine(r, significant(r.paced_p50_ms))),
+    Column(title="paced p99 ms", text=lambda r: _of_machine(r, significant(r.paced_p99_ms))),
+    Column(title="missed", text=lambda r: _of_machine(r, count(r.deadlines_missed))),
     Column(title="duty", text=_duty),
-    Column(title="peak RSS", text=lambda r: file_size(r.peak_rss_bytes)),
-    Column(title="model RSS", text=lambda r: file_size(r.rss_of_model_bytes)),
+    Column(title="peak RSS", text=lambda r: _of_machine(r, file_size(r.peak_rss_bytes))),
+    Column(title="model RSS", text=lambda r: _of_machine(r, file_size(r.rss_of_model_bytes))),
+    Column(title="°C", text=_temperature),
+    Column(title="MHz", text=_frequency),
+    Column(title="throttled", text=_throttling),
+    Column(title="times", text=_trust, number=False),
     Column(title="score", text=_score),
     Column(title="95 % interval", text=_interval),
     Column(title="agreement", text=lambda r: percent(r.agreement)),

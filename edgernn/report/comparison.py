@@ -96,8 +96,8 @@ def _model_key(cell: Cell) -> tuple[str, ...]:
 
 
 def _groups(report: Report, key: Callable[[Cell], tuple[str, ...]]) -> Iterator[list[Cell]]:
-    """Timed cells that share a key, the fastest first, in the order of the report."""
-    timed = [cell for cell in report.cells if cell.runs]
+    """Timed cells of real machines that share a key, the fastest first, in the report's order."""
+    timed = [cell for cell in report.cells if cell.runs and not report.is_emulated(cell.device)]
     for wanted in dict.fromkeys(key(cell) for cell in timed):
         yield sorted((cell for cell in timed if key(cell) == wanted), key=_median_ms)
 

@@ -84,7 +84,7 @@ def _line(cells: Sequence[str], kinds: Sequence[str], kind: str = "measured") ->
 
 def _plots(report: Report) -> Iterator[str]:
     several = len({cell.device for cell in report.cells}) > 1
-    timed = [cell for cell in report.cells if cell.runs]
+    timed = [cell for cell in report.cells if cell.runs and not report.is_emulated(cell.device)]
     if timed:
         spreads = [_latency(cell, _name(cell, several)) for cell in timed]
         scale = log_scale([value for one in spreads for value in (one.low, one.middle, one.high)])

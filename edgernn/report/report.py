@@ -11,7 +11,8 @@ from edgernn.accuracy import Predictions, Truth
 from edgernn.devices.facts import Identity
 from edgernn.devices.runners import Failed, Machine, Port, Skipped
 from edgernn.graph import Shape
-from edgernn.measure import Benchmark, Plan, Run
+from edgernn.measure import Benchmark, Plan, Run, latency_ratio
+from edgernn.stats import Ratio
 
 T = TypeVar("T")
 
@@ -101,6 +102,21 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """One artefact of a device, measured as if it were two: what differs is the device's noise."""
+
+    device: str
+    file: str
+    first: tuple[Run, ...]
+    second: tuple[Run, ...]
+
+    @property
+    def ratio(self) -> Ratio:
+        """The first series over the second; 1 where there is no noise."""
+        return latency_ratio(Benchmark(runs=self.first), Benchmark(runs=self.second))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A profile, complete or not.  Immutable: measuring makes new ones."""
 
@@ -110,6 +126,7 @@ class Report:
     targets: tuple[Target, ...] = ()
     cells: tuple[Cell, ...] = ()
     references: tuple[Reference, ...] = ()
+    noise: tuple[Noise, ...] = ()  # by device, where it was asked for
     edgernn_version: str = __version__
 
     def cell(self, key: tuple[str, str, str]) -> Cell | None:
@@ -134,7 +151,17 @@ class Report:
                 report = report.with_cell(cell)
         for reference in other.references:
             report = report.with_reference(reference)
+        for noise in other.noise:
+            if noise.device == name:
+                report = report.with_noise(noise)
         return report
+
+    def with_noise(self, noise: Noise) -> Report:
+        return replace(self, noise=_replaced(self.noise, noise, lambda one: one.device))
+
+    def is_emulated(self, device: str) -> bool:
+        """Then its times and memory are not those of the device that is played."""
+        return any(one.identity.emulated for one in self.targets if one.name == device)
 
     def with_target(self, target: Target) -> Report:
         return replace(self, targets=_replaced(self.targets, target, lambda one: one.name))

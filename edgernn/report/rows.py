@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from edgernn.accuracy import Predictions, agreement, score
+from edgernn.judgement import disturbances
 from edgernn.report.report import Cell, Report
 from edgernn.scheme import Scheme
 
@@ -52,6 +54,15 @@ class Row:
     epochs_to_best: int | None = None
     verification: str
     runtime: str | None = None  # "onnxruntime 1.31.1"
+    temperature_before_c: float | None = None  # of the hottest zone, before the first process
+    temperature_after_c: float | None = None  # after the last one
+    frequency_before_mhz: float | None = None  # of the fastest core
+    frequency_after_mhz: float | None = None
+    governor: str | None = None
+    throttle_word_before: int | None = None  # Raspberry Pi: vcgencmd get_throttled
+    throttle_word_after: int | None = None
+    emulated: bool = False  # then times and memory say nothing about the device
+    unstable: str | None = None  # why its times are not to be trusted: names of cautions
     processes: int
     outcome: str  # "measured", "failed: …", "skipped: …"
 
@@ -125,9 +136,28 @@ def _row(cell: Cell, report: Report) -> Row:
         epochs_to_best=training.epochs_to_best if training else None,
         verification=item.verification,
         runtime=_runtime(cell),
+        **_conditions(cell),
+        emulated=report.is_emulated(cell.device),
+        unstable=", ".join(one.caution.name.lower() for one in disturbances(cell, report)) or None,
         processes=len(cell.runs),
         outcome=str(cell.outcome) if cell.outcome else "measured",
     )
+
+
+def _conditions(cell: Cell) -> dict[str, Any]:
+    """The machine before the first process and after the last one."""
+    if not cell.runs:
+        return {}
+    before, after = cell.runs[0].before, cell.runs[-1].after
+    return {
+        "temperature_before_c": before.temperature_c,
+        "temperature_after_c": after.temperature_c,
+        "frequency_before_mhz": max(before.frequencies_mhz, default=None),
+        "frequency_after_mhz": max(after.frequencies_mhz, default=None),
+        "governor": ", ".join(before.governors) or None,
+        "throttle_word_before": before.throttling.word if before.throttling else None,
+        "throttle_word_after": after.throttling.word if after.throttling else None,
+    }
 
 
 def _runtime(cell: Cell) -> str | None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from edgernn.accuracy import Metric, Truth, score
+from edgernn.report.across import sentences_across
 from edgernn.report.comparison import Comparison, Ranking, between_formats, between_models
-from edgernn.report.report import Cell, Report
-from edgernn.report.units import percent, significant, times
+from edgernn.report.report import Cell, Noise, Report
+from edgernn.report.units import listed, percent, significant, times
 from edgernn.stats import FEWEST_PROCESSES, Difference, Ratio
 
 _NO_VERDICT: Final = f"(fewer than {FEWEST_PROCESSES} processes: no verdict)"
 
 
 def sentences(report: Report) -> tuple[str, ...]:
-    """Models against each other, formats against each other, and all of them against baselines."""
+    """Models, formats, baselines, devices against each other; and what noise hides."""
     several = len({cell.device for cell in report.cells}) > 1
     return (
         *(_models(one, report.truth, with_device=several) for one in between_models(report)),
         *(_formats(ranking, with_device=several) for ranking in between_formats(report)),
         *_baseline(report),
+        *sentences_across(report),
+        *(_noise(noise) for noise in report.noise if not report.is_emulated(noise.device)),
     )
 
 
@@ -80,6 +83,18 @@ def _baseline(report: Report) -> Iterator[str]:
         )
 
 
+def _noise(noise: Noise) -> str:
+    """What an A/A check says: how small a difference this device can tell."""
+    ratio = noise.ratio
+    said = f"Two series of {noise.file} on {noise.device} took {times(ratio)} × as long"
+    if not ratio.enough_processes:
+        return f"{said} {_NO_VERDICT}."
+    if ratio.significant:
+        return f"{said}: a difference where there is none, so trust no smaller one here."
+    smallest = max(0.01, *(abs(bound - 1) for bound in ratio.interval))
+    return f"{said}: differences below {percent(smallest)} cannot be told here."
+
+
 def _model_names(this: Cell, that: Cell) -> tuple[str, str]:
     """The kinds of cell where they tell the two apart ("the GRU"), else the models' names."""
     a, b = this.item.training, that.item.training
@@ -124,8 +139,3 @@ def _score(difference: Difference, metric: Metric) -> str:
         return f"the {name} difference, {amount}, is not significant{chance}"
     more = "higher" if difference.estimate > 0 else "lower"
     return f"its {name} is {amount} {more}, which is significant{chance}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """a, b and c"""
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from edgernn.stats import Interval, Ratio
 
@@ -50,6 +51,11 @@ def percent_interval(interval: Interval | None) -> str:
 
 def seconds(value: float | None) -> str:
     return DASH if value is None else f"{significant(value)} s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """a, b and c"""
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def times(ratio: Ratio) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from edgernn.cautions import Caution
 from edgernn.devices.fake import FakeModel
-from edgernn.judgement import cautions, shared_cautions
+from edgernn.judgement import cautions, disturbances, shared_cautions
 from edgernn.measure import Plan
 from tests.edgernn.report import reports
 
@@ -21,6 +21,10 @@ FREQUENCY = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
 
 def stat(busy: int, stolen: int = 0) -> str:
     return f"cpu {busy} 0 0 0 0 0 0 {stolen} 0 0\n"
+
+
+def throttled(word: int):
+    return {"vcgencmd get_throttled": f"throttled={word:#x}\n"}
 
 
 def found(tmp_path, plan=None, items=None, samples=reports.SAMPLES, **script):
@@ -53,6 +57,21 @@ def test_a_quiet_measurement_deserves_none(tmp_path):
         ),
         (Caution.THROTTLED, {"after": {"vcgencmd get_throttled": "throttled=0x4\n"}}, "0x4"),
         (Caution.UNDER_VOLTAGE, {"after": {"vcgencmd get_throttled": "throttled=0x1\n"}}, "0x1"),
+        (
+            Caution.THROTTLED_MEANWHILE,
+            {"before": throttled(0x10000), "after": throttled(0x70000)},
+            "0x10000, then 0x70000",
+        ),
+        (
+            Caution.UNDER_VOLTAGE_MEANWHILE,
+            {"before": throttled(0x0), "after": throttled(0x10000)},
+            "0x0, then 0x10000",
+        ),
+        (
+            Caution.GOVERNOR_CHANGED,
+            {"before": {GOVERNOR: "performance\n"}, "after": {GOVERNOR: "\n"}},
+            "from 'performance' to ''",
+        ),
         (
             Caution.FOREIGN_LOAD,
             {"before": {"/proc/stat": stat(0)}, "after": {"/proc/stat": stat(230)}},
@@ -147,3 +166,18 @@ def test_every_caution_is_a_sentence_and_has_a_remedy():
         assert sentence[0].isupper() or sentence[0] == "{"
         assert sentence.endswith(".")
         assert remedy.endswith(".")
+
+
+def test_a_noise_check_that_fails_makes_all_times_of_its_device_unstable(tmp_path):
+    # Calls of the second series take a fifth longer.
+    items = [reports.item("gru", "onnx", 1000)]
+    a, b = [1.0] * 200, [1.2] * 200
+    times = [*[a] * 5, a, b, b, a, a, b, b, a, a, b]  # the series begin a round in turn
+    models = {"gru.onnx": FakeModel(hot_ms=times, compute=reports.wrong_from(990))}
+    plan = Plan(check_noise=True)
+    report = reports.measured(tmp_path, models=models, items=items, plan=plan)
+    (noise,) = report.noise
+    assert noise.file == "gru.onnx"
+    (disturbed,) = disturbances(report.cells[0], report)
+    assert disturbed.caution is Caution.NOISY
+    assert "gru.onnx" in disturbed.sentence

@@ -20,7 +20,7 @@ from edgernn.report.derived import derived
 from edgernn.report.markdown import as_markdown
 from edgernn.report.report import Reference
 from edgernn.report.rows import rows_of
-from edgernn.report.sentences import listed, sentences
+from edgernn.report.sentences import sentences
 from edgernn.report.text import as_text, print_report
 from edgernn.tasks.samples import Baselines
 from tests.edgernn.report import reports
@@ -237,14 +237,6 @@ def test_a_file_that_is_not_a_report_is_refused(tmp_path, text, message):
 def test_a_type_that_no_report_holds_is_a_bug_and_not_written():
     with pytest.raises(TypeError, match="does not hold set"):
         storage.encoded({1, 2})
-
-
-def test_names_are_listed_as_a_person_would():
-    assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == [
-        "a",
-        "a and b",
-        "a, b and c",
-    ]
 
 
 def test_agreement_is_with_the_float32_artefact_of_the_same_model(tmp_path):

@@ -65,3 +65,11 @@ def test_a_ratio_carries_half_of_its_interval():
 def test_an_interval_is_never_shown_as_nothing():
     narrow = Ratio(estimate=1.2, interval=Interval(1.199, 1.201), enough_processes=True)
     assert units.times(narrow) == "1.20 ± 0.01"
+
+
+def test_names_are_listed_as_a_person_would():
+    assert [units.listed(["a"]), units.listed(["a", "b"]), units.listed(["a", "b", "c"])] == [
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
