@@ -40,8 +40,9 @@ def bars(devices: int) -> Iterator[Callable[[Advance], None]]:
         if name not in lines:
             lines[name] = shown.add_task("", total=None, device=name)
         if progress is None:
+            done = shown.tasks[shown.task_ids.index(lines[name])].completed
             said = "failed" if advance.failure else "done"
-            shown.update(lines[name], description=said, refresh=True)
+            shown.update(lines[name], total=max(done, 1), description=said, refresh=True)
             return
         shown.update(
             lines[name],

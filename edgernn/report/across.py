@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from edgernn.report.report import Cell, Report
 from edgernn.report.units import listed
+
+#: More that agree are only counted.
+MOST_NAMED: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +52,13 @@ def sentences_across(report: Report) -> Iterator[str]:
                 f"{one.device} than on {one.first_device}."
             )
     for devices in dict.fromkeys((one.device, one.first_device) for one in answers):
-        same = [
-            one
-            for one in answers
-            if (one.device, one.first_device) == devices and not one.differing
-        ]
+        both = [one for one in answers if (one.device, one.first_device) == devices]
+        same = [one for one in both if not one.differing]
         if same:
+            everything = len(same) == len(both) > MOST_NAMED
+            names = f"All {len(same)} artefacts" if everything else listed([s.file for s in same])
             verb = "answers" if len(same) == 1 else "answer"
-            names = listed([one.file for one in same])
-            yield (f"{names} {verb} all {same[0].rows:,} rows on {devices[0]} as on {devices[1]}.")
+            yield f"{names} {verb} all {same[0].rows:,} rows on {devices[0]} as on {devices[1]}."
 
 
 def _by_file(report: Report) -> Iterator[list[Cell]]:
