@@ -102,6 +102,7 @@ COLUMNS: Final = (
     Column(title="p95 ms", text=lambda r: _of_machine(r, significant(r.p95_ms))),
     Column(title="p99 ms", text=lambda r: _of_machine(r, significant(r.p99_ms))),
     Column(title="paced p50 ms", text=lambda r: _of_machine(r, significant(r.paced_p50_ms))),
+    Column(title="paced p95 ms", text=lambda r: _of_machine(r, significant(r.paced_p95_ms))),
     Column(title="paced p99 ms", text=lambda r: _of_machine(r, significant(r.paced_p99_ms))),
     Column(title="missed", text=lambda r: _of_machine(r, count(r.deadlines_missed))),
     Column(title="duty", text=_duty),

@@ -19,7 +19,9 @@ def _target(target: Target, report: Report) -> str:
     versions = dict(pair for run in runs for pair in run.versions.items())
     software = ", ".join(f"{package} {version}" for package, version in versions.items())
     cores = f"{machine.cores} core{'s' if machine.cores != 1 else ''}"
-    parts = [f"{name}{kind}", f"{cores} {machine.architecture}", machine.system, software]
+    governors = dict.fromkeys(name for run in runs for name in run.before.governors)
+    governed = f"governor {', '.join(governors)}" if governors else ""
+    parts = [f"{name}{kind}", f"{cores} {machine.architecture}", machine.system, governed, software]
     return f"Measured on {target.name}: {', '.join(part for part in parts if part)}."
 
 
