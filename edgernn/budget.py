@@ -118,13 +118,15 @@ def _bounds(path: Path, device: str, table: object) -> Iterator[tuple[Limit, flo
         yield Limit(name), float(bound)
 
 
-def checked(report: Report, budget: Budget) -> tuple[Check, ...]:
+def checked(
+    report: Report, budget: Budget, *, absent: frozenset[str] = frozenset()
+) -> tuple[Check, ...]:
     """Every limit against every artefact on its devices.
 
-    Raises DataError where the budget names a device that was not measured.
+    Raises DataError where the budget names a device that was neither measured nor is `absent`.
     """
     devices = {cell.device for cell in report.cells}
-    if missing := set(budget) - devices - {EVERY}:
+    if missing := set(budget) - devices - absent - {EVERY}:
         raise DataError(
             f"the budget limits {', '.join(sorted(missing))}; measured were {sorted(devices)}",
             remedy="Add it to --device, or take it out of the budget",

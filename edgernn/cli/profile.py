@@ -13,7 +13,7 @@ from edgernn.cli.parameters import CpuList, Duration
 from edgernn.cli.sinks import Sinks
 
 if TYPE_CHECKING:
-    from edgernn.budget import Budget
+    from edgernn.cli.gate import Gate
     from edgernn.errors import DeviceError
     from edgernn.profile import Workload
     from edgernn.report.report import Report
@@ -174,7 +174,6 @@ def command(
     A folder stands for all that its model.json lists. Results are written after each process;
     Ctrl-C keeps them, and --resume continues.
     """
-    from edgernn.budget import read_budget
     from edgernn.candidates import find_candidates
     from edgernn.devices import Choices
     from edgernn.measure import Plan
@@ -185,7 +184,7 @@ def command(
         raise click.UsageError("--resume needs --json FILE: the report to complete")
     if junit_file and not budget_file:
         raise click.UsageError("--junit tells of a budget: give --budget FILE too")
-    budget = read_budget(budget_file) if budget_file else None
+    gate = _gate(budget_file, junit_file, markdown_file)
     plan = Plan(
         threads=threads,
         cpus=cpus,
@@ -203,7 +202,7 @@ def command(
     sinks = Sinks(json_file=json_file, files=files)
     report = _start(plan, workload, Path(str(json_file)) if resume else None)
     interrupted = False
-    failures: list[DeviceError] = []
+    failures: dict[str, DeviceError] = {}
     specs, choices = _specs(devices), Choices(own_packages=use_device_python)
     try:
         advances = pooled(report, specs, candidates, workload, choices)
@@ -213,7 +212,7 @@ def command(
                 show(advance)
                 sinks.save(report)
                 if advance.failure is not None:
-                    failures.append(advance.failure)
+                    failures[advance.device] = advance.failure
     except KeyboardInterrupt:
         interrupted = True
     if report.cells or not failures:
@@ -222,42 +221,26 @@ def command(
         hint = f"; complete it with --resume --json {json_file}" if json_file else ""
         click.echo(f"edgernn: interrupted; what was measured is kept{hint}", err=True)
         return INTERRUPTED
+    if gate is not None:
+        gate.keep(report, failures)
     if failures:
-        for failure in failures[:-1]:
+        *others, last = failures.values()
+        for failure in others:
             click.echo(f"edgernn: {failure}", err=True)
-        raise failures[-1]
+        raise last
     _require_something(report)
-    if budget is not None:
-        _keep_to(budget, report, junit_file=junit_file, markdown_file=markdown_file)
     return 0
 
 
-def _keep_to(
-    budget: Budget, report: Report, *, junit_file: Path | None, markdown_file: Path | None
-) -> None:
-    """Tells what was not kept or not checked.  Raises BudgetExceeded."""
-    from edgernn import atomic
-    from edgernn.budget import Verdict, checked, exceeded
-    from edgernn.errors import BudgetExceeded
-    from edgernn.report.junit import as_junit
-    from edgernn.report.markdown import as_markdown
+def _gate(
+    budget_file: Path | None, junit_file: Path | None, markdown_file: Path | None
+) -> Gate | None:
+    if budget_file is None:
+        return None
+    from edgernn.budget import read_budget
+    from edgernn.cli.gate import Gate
 
-    checks = checked(report, budget)
-    if junit_file is not None:
-        atomic.write_bytes(junit_file, as_junit(checks).encode())
-    if markdown_file is not None:
-        lines = "".join(f"- {check.sentence}\n" for check in checks)
-        atomic.write_bytes(markdown_file, f"{as_markdown(report)}\n{lines}".encode())
-    for check in checks:
-        if check.verdict is not Verdict.KEPT:
-            click.echo(check.sentence, err=True)
-    kept = sum(check.verdict is Verdict.KEPT for check in checks)
-    if over := exceeded(checks):
-        raise BudgetExceeded(
-            f"{len(over)} of {len(checks)} limits of the budget are exceeded",
-            remedy="The lines above name them",
-        )
-    click.echo(f"Within budget: {kept} of {len(checks)} limits checked and kept.", err=True)
+    return Gate(budget=read_budget(budget_file), junit_file=junit_file, markdown_file=markdown_file)
 
 
 def _require_something(report: Report) -> None:

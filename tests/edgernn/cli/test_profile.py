@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -268,6 +269,22 @@ def test_a_budget_decides_the_exit_code_and_junit_tells_why(edgernn, folder, tmp
     assert "sum.onnx on cpu: file_bytes is" in (tmp_path / "r.md").read_text()
     assert junit.read_text().count("<failure") == (2 if code else 0)
     assert ("exceeded: sum.onnx on cpu: file_bytes" in ran.err) == bool(code)
+
+
+def test_a_device_that_is_not_there_is_an_error_in_junit_and_the_others_are_checked(
+    edgernn, folder, tmp_path
+):
+    budget, junit = tmp_path / "budget.toml", tmp_path / "junit.xml"
+    budget.write_text("[every]\nfile_bytes = 10\n[toaster]\np95_ms = 1\n")
+    gate = ("--budget", budget, "--junit", junit)
+    ran = edgernn("profile", folder, *QUICK, "--device", "toaster,fake", *gate)
+    assert ran.code == DeviceError.code
+    assert "exceeded: sum.onnx on fake: file_bytes" in ran.err
+    assert "there is no device 'toaster'" in ran.err
+    suite = ET.fromstring(junit.read_text())[0]
+    assert (suite.get("errors"), suite.get("failures"), suite.get("tests")) == ("1", "2", "3")
+    (error,) = suite.iter("error")
+    assert "there is no device 'toaster'" in str(error.get("message"))
 
 
 def test_junit_without_a_budget_is_wrong_usage(edgernn, folder, tmp_path):

@@ -1,0 +1,56 @@
+"""The gate at the end of `edgernn profile --budget`: what was not kept, for people and for CI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from edgernn.budget import Budget
+    from edgernn.errors import DeviceError
+    from edgernn.report.report import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A budget, and the files that tell how it was kept."""
+
+    budget: Budget
+    junit_file: Path | None
+    markdown_file: Path | None  # of the report: the checks are added to it
+
+    def keep(self, report: Report, failures: Mapping[str, DeviceError]) -> None:
+        """Tells what was not kept or not checked.  Raises BudgetExceeded.
+
+        `failures`: the devices that could not be measured, or not to the end.  They are errors in
+        the JUnit file; the caller raises them.
+        """
+        from edgernn import atomic
+        from edgernn.budget import Verdict, checked, exceeded
+        from edgernn.errors import BudgetExceeded
+        from edgernn.report.junit import as_junit
+        from edgernn.report.markdown import as_markdown
+
+        checks = checked(report, self.budget, absent=frozenset(failures))
+        if self.junit_file is not None:
+            errors = {device: str(failure) for device, failure in failures.items()}
+            atomic.write_bytes(self.junit_file, as_junit(checks, errors).encode())
+        if self.markdown_file is not None:
+            lines = "".join(f"- {check.sentence}\n" for check in checks)
+            atomic.write_bytes(self.markdown_file, f"{as_markdown(report)}\n{lines}".encode())
+        for check in checks:
+            if check.verdict is not Verdict.KEPT:
+                click.echo(check.sentence, err=True)
+        kept = sum(check.verdict is Verdict.KEPT for check in checks)
+        over = exceeded(checks)
+        if over and not failures:
+            raise BudgetExceeded(
+                f"{len(over)} of {len(checks)} limits of the budget are exceeded",
+                remedy="The lines above name them",
+            )
+        if not over:
+            click.echo(f"Within budget: {kept} of {len(checks)} limits checked and kept.", err=True)
