@@ -6,6 +6,7 @@ model never knew.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,24 @@ from edgernn.tasks.samples import Samples
 
 #: numpy does some 10^10 multiplications a second: a larger job would keep the device waiting.
 MOST_MULTIPLICATIONS: Final = 1e11
+
+
+class References:
+    """Answers of original models to one set of samples: each is computed once.
+
+    Threads may share it.  The second that asks for a model waits for the first.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Path, Predictions | None] = {}
+        self._lock = threading.Lock()
+
+    def of(self, source: Path, samples: Samples) -> Predictions | None:
+        """As reference_predictions."""
+        with self._lock:
+            if source not in self._known:
+                self._known[source] = reference_predictions(source, samples)
+            return self._known[source]
 
 
 def reference_predictions(source: Path, samples: Samples) -> Predictions | None:

@@ -7,7 +7,7 @@ nothing.  What a report holds already is not measured again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -41,7 +41,7 @@ from edgernn.devices.runners import (
     run_cases,
 )
 from edgernn.errors import DataError, IncomparableRuns
-from edgernn.float_reference import reference_predictions
+from edgernn.float_reference import References
 from edgernn.graph.tensor import AnyArray, Shape
 from edgernn.measure import Plan, Run, interleaved, measured
 from edgernn.report.report import Cell, Noise, PeakMemory, Reference, Report, Target
@@ -66,6 +66,7 @@ class Workload:
 
     samples: Samples | None = None
     steps: int = DEFAULT_STEPS  # of made-up sequences, where a model leaves their length free
+    references: References = field(default_factory=References)
 
 
 def begun(created: str, plan: Plan, workload: Workload) -> Report:
@@ -158,7 +159,7 @@ class _Profile:
             known = any(one.source_sha256 == digest for one in self.report.references)
             if candidate.source is None or digest is None or known:
                 continue
-            predictions = reference_predictions(candidate.source, samples)
+            predictions = self._workload.references.of(candidate.source, samples)
             if predictions is not None:
                 found = Reference(source_sha256=digest, predictions=predictions)
                 self.report = self.report.with_reference(found)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgernn import profile as profile_module
+from edgernn import float_reference
 from edgernn.accuracy import Predictions
 from edgernn.candidates import Candidate, find_candidates
 from edgernn.devices import Completed
@@ -214,7 +214,7 @@ def test_the_original_model_is_asked_once_where_its_file_is_at_hand(
         asked.append((source.name, len(given)))
         return Predictions(classes=(0, 1, 1, 1))
 
-    monkeypatch.setattr(profile_module, "reference_predictions", answers)
+    monkeypatch.setattr(float_reference, "reference_predictions", answers)
     both = [
         replace(
             one, item=replace(one.item, source_sha256="abc"), source=one.path.with_suffix(".keras")
