@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from bench.comparison import table
+from bench.devices import compare_devices
 from bench.export_cost import compare_export
 from bench.keras_models import CELLS, language_model
 from bench.latency import compare_latency
@@ -40,8 +41,15 @@ def main() -> int:
         rows += compare_int8(Path(folder) / "int8")
         rows += compare_onnx_int8(Path(folder) / "onnx-int8")
         rows += compare_native(Path(folder) / "native")
+        rows += compare_devices(_phone_model(models, out), Path(folder) / "phones")
     print(table(rows))
     return 0 if all(row.met for row in rows) else 1
+
+
+def _phone_model(models: Path, out: Path) -> Path:
+    argv = [sys.executable, "-m", "edgernn", "export", str(models / f"{CELLS[0]}.keras")]
+    subprocess.run([*argv, "--to", "native", "-o", str(out)], check=True, capture_output=True)
+    return out / f"{CELLS[0]}.ernn"
 
 
 if __name__ == "__main__":
