@@ -48,8 +48,8 @@ $(VENV)/.bench: $(VENV)/.installed
 bench: $(VENV)/.bench ## speed and size beside the peers, in one run, as ratios (minutes)
 	$(BIN)/python -m bench
 
-pi: system setup ## bring up an emulated Raspberry Pi to try --device with (as root)
-	$(BIN)/python -m tests.pi up
+pi: system setup ## bring up an emulated Raspberry Pi to try --device with (as root; BOARD=5: a Pi 5)
+	$(BIN)/python -m tests.pi up $(BOARD)
 
 pi-down: ## remove it
 	$(BIN)/python -m tests.pi down

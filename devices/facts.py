@@ -14,13 +14,17 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 Texts = Mapping[str, str]  # file or command -> what it says
 
+#: A target that has this file is emulated.  The first line says by what; a line
+#: "counter: PROGRAM" names a program there, started as `PROGRAM FILE COMMAND…`, that writes to FILE
+#: how many instructions COMMAND executed up to each mark (edgernn/runtime/runner/system.h).
+MARKER: Final = "/etc/edgernn-emulated"
 #: What a machine is.  The device tree first: not every kernel writes a Model line into cpuinfo.
 IDENTITY_FILES: Final = (
     "/sys/firmware/devicetree/base/model",
     "/proc/device-tree/model",
     "/proc/cpuinfo",
     "/etc/os-release",
-    "/etc/edgernn-emulated",
+    MARKER,
     "/proc/1/cmdline",
 )
 #: Android: what a phone is, and whether it is one.
@@ -83,6 +87,7 @@ class Identity:
     system: str | None  # "Debian GNU/Linux 12 (bookworm)"
     virtual: bool  # a hypervisor shares the CPU with others
     emulated: str | None = None  # how we know that another processor plays this one
+    counter: str | None = None  # a program there that counts executed instructions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +143,7 @@ def identity(texts: Texts) -> Identity:
         system=_system(texts),
         virtual="hypervisor" in cpuinfo.split(),
         emulated=_emulated(texts),
+        counter=_field(texts.get(MARKER, ""), "counter"),
     )
 
 
@@ -157,8 +163,8 @@ def conditions(texts: Texts) -> Conditions:
 
 def _emulated(texts: Texts) -> str | None:
     """Times of an emulator say nothing about what it plays: they may even be in another order."""
-    if "/etc/edgernn-emulated" in texts:
-        return texts["/etc/edgernn-emulated"].strip() or "marked as such"
+    if MARKER in texts:
+        return texts[MARKER].strip().partition("\n")[0] or "marked as such"
     if "qemu-" in texts.get("/proc/1/cmdline", ""):
         return "its first process runs in qemu"
     properties = {name: texts.get(f"getprop {name}", "").strip() for name in _QEMU_PROPERTIES}

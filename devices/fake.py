@@ -19,6 +19,7 @@ from typing_extensions import Self
 
 from edgernn.devices import Completed
 from edgernn.devices.runners.payload.arrays import Arrays, pack, unpack
+from edgernn.devices.runners.python_runtime import COUNTS
 from edgernn.errors import DeviceError
 from edgernn.graph.tensor import Shape
 
@@ -39,6 +40,7 @@ class FakeModel:
     first_call_ms: float = 1.5
     peak_bytes: int = 60_000_000
     runtime_bytes: int = 50_000_000
+    instructions: Sequence[int] = (2_000_000, 2_000_000, 2_000_001)
     inputs: Mapping[str, Shape] = field(default_factory=lambda: {"x": (None, None, 1)})
     compute: Callable[[Arrays], Arrays] = _no_outputs
     before: Mapping[str, str] = field(default_factory=dict)
@@ -123,6 +125,10 @@ class FakeDevice:
                 return {"index": index}
             case "memory":
                 return {"peak_bytes": model.peak_bytes}
+            case "instructions":
+                counts = (1_000, 10, *(count + 10 for count in model.instructions))
+                self._files[COUNTS] = "\n".join(map(str, counts)).encode()
+                return {}
             case "latency":
                 return self._latency(request, model)
             case task:

@@ -49,6 +49,7 @@ class Limit(Enum):
     PACED_P99_MS = "paced_p99_ms"
     DEADLINES_MISSED = "deadlines_missed"
     PEAK_RSS_BYTES = "peak_rss_bytes"
+    INSTRUCTIONS = "instructions"  # of a call, where an emulator counts them
     ACCURACY_DROP = "accuracy_drop"  # below the float32 reference, as a share
     AGREEMENT = "agreement"  # with the float32 reference, as a share: the one that is a minimum
 

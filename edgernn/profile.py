@@ -28,14 +28,17 @@ from edgernn.devices.facts import (
 )
 from edgernn.devices.runners import (
     Case,
+    CountInstructions,
     Describe,
     Description,
     Failed,
+    Instructions,
     Memory,
     Model,
     Outputs,
     Port,
     Skipped,
+    count_instructions,
     describe,
     measure_memory,
     run_cases,
@@ -179,7 +182,12 @@ class _Profile:
             self.report = self.report.with_cell(cell)
         if cell.outcome is None and cell.memory is None and self._is_timed:
             yield f"{file}: measuring memory"
-            self.report = self.report.with_cell(self._weighed(candidate, cell))
+            cell = self._weighed(candidate, cell)
+            self.report = self.report.with_cell(cell)
+        counter = self.report.counter_of(self._device.name)
+        if counter and cell.outcome is None and not cell.instructions:
+            yield f"{file}: counting instructions"
+            self.report = self.report.with_cell(self._counted(candidate, cell, counter))
 
     def _timed(self, candidates: Sequence[Candidate]) -> Iterator[str]:
         """The processes of the plan, alternating between the candidates.
@@ -310,6 +318,13 @@ class _Profile:
             return replace(cell, outcome=answer)
         memory = PeakMemory(peak_bytes=answer.peak_bytes, runtime_bytes=answer.runtime_bytes)
         return replace(cell, memory=memory)
+
+    def _counted(self, candidate: Candidate, cell: Cell, counter: str) -> Cell:
+        task = CountInstructions(case=self._case(candidate, cell), counter=counter)
+        answer = count_instructions(self._device, self._model(candidate), task)
+        if not isinstance(answer, Instructions):
+            return replace(cell, outcome=answer)
+        return replace(cell, instructions=answer.per_call)
 
     def _case(self, candidate: Candidate, cell: Cell) -> Case:
         """The arguments of a timed call: the first row of the data, or made up."""

@@ -16,6 +16,7 @@ from edgernn.devices import Device
 from edgernn.devices.runners.outcome import (
     Description,
     Failed,
+    Instructions,
     Machine,
     Memory,
     Outputs,
@@ -33,6 +34,7 @@ __all__ = [
     "Case",
     "Description",
     "Failed",
+    "Instructions",
     "Machine",
     "Memory",
     "Model",
@@ -43,6 +45,7 @@ __all__ = [
     "Runner",
     "Skipped",
     "Timing",
+    "count_instructions",
     "describe",
     "measure_memory",
     "run_cases",
@@ -100,8 +103,19 @@ class MeasureMemory:
     case: Case
 
 
-Task: TypeAlias = Describe | RunCases | TimeCalls | MeasureMemory
-Answer: TypeAlias = Description | Outputs | Timing | Memory
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CountInstructions:
+    """Call the model a few times and tell how many instructions each call executed.
+
+    For emulated targets: `counter` is their program that counts (edgernn.devices.facts.MARKER).
+    """
+
+    case: Case
+    counter: str
+
+
+Task: TypeAlias = Describe | RunCases | TimeCalls | MeasureMemory | CountInstructions
+Answer: TypeAlias = Description | Outputs | Timing | Memory | Instructions
 
 
 class Runner(Protocol):
@@ -142,6 +156,8 @@ RUNNERS: Final[dict[str, Callable[[], Runner]]] = {
 
 #: A task whose connection was cut begins again so often: nothing of it is kept on the target.
 ATTEMPTS_AFTER_A_CUT: Final = 2
+#: Calls whose instructions are counted: they show how well counts repeat.
+COUNTED_CALLS: Final = 5
 #: A crash comes at once and a hang never ends: this only bounds the latter.
 TIMEOUT_S: Final = 600.0
 
@@ -194,7 +210,13 @@ def measure_memory(device: Device, model: Model, case: Case) -> Memory | Failed 
     return _asked(Memory, device, model, MeasureMemory(case=case), TIMEOUT_S)
 
 
-A = TypeVar("A", Description, Outputs, Timing, Memory)
+def count_instructions(
+    device: Device, model: Model, task: CountInstructions
+) -> Instructions | Failed | Skipped:
+    return _asked(Instructions, device, model, task, TIMEOUT_S)
+
+
+A = TypeVar("A", Description, Outputs, Timing, Memory, Instructions)
 
 
 def _asked(

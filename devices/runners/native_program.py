@@ -15,8 +15,10 @@ from edgernn import __version__
 from edgernn.devices import Completed, Device
 from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.runners import (
+    COUNTED_CALLS,
     Answer,
     Case,
+    CountInstructions,
     Describe,
     MeasureMemory,
     Model,
@@ -29,6 +31,7 @@ from edgernn.devices.runners import (
 from edgernn.devices.runners.outcome import (
     Description,
     Failed,
+    Instructions,
     Memory,
     Outputs,
     Paced,
@@ -38,16 +41,18 @@ from edgernn.devices.runners.outcome import (
     Timing,
 )
 from edgernn.devices.runners.program import NAME, static_program
+from edgernn.devices.runners.reply import counted_calls
 from edgernn.errors import EdgernnError, MissingRuntime
 from edgernn.runtime.ports import NativePort
 
 SCRIPT: Final = "run.sh"
 INPUTS: Final = "inputs.bin"
 OUTPUTS: Final = "outputs.bin"
+COUNTS: Final = "instructions.txt"
 LOG_CHARACTERS: Final = 2_000
 PROBE_TIMEOUT_S: Final = 60.0
-#: Long enough that every buffer is touched; a hot loop would only take longer.
-MEMORY_TIME_MS: Final = 1
+#: Enough for every buffer to be touched; a hot loop would only take longer.
+MEMORY_CALLS: Final = 3
 
 
 class NativeProgram:
@@ -78,10 +83,11 @@ class NativeProgram:
             cases = _cases(task)
             if cases:
                 _push(device, local, INPUTS, program_files.packed(native.inputs, cases))
+            counting = (task.counter, COUNTS) if isinstance(task, CountInstructions) else ()
             completed = device.run(
                 [
                     *("sh", "-c", 'chmod +x "$1" && shift && exec sh "$@"', "edgernn", NAME),
-                    *(SCRIPT, word, native_script.cpu_mask(model.cpus), f"./{NAME}"),
+                    *(SCRIPT, word, native_script.cpu_mask(model.cpus), *counting, f"./{NAME}"),
                     *_arguments(model, task, native.inputs),
                 ],
                 timeout_s=timeout_s,
@@ -117,6 +123,10 @@ class NativeProgram:
                 case MeasureMemory():
                     peak = reply["peak_bytes"] or None
                     return Memory(process=process, peak_bytes=peak, runtime_bytes=None)
+                case CountInstructions():
+                    device.pull(COUNTS, local / COUNTS)
+                    counts = (local / COUNTS).read_text()
+                    return Instructions(process=process, per_call=counted_calls(counts))
                 case _:
                     assert_never(task)
 
@@ -155,7 +165,7 @@ def _script(task: Task) -> str:
     match task:
         case Describe() | TimeCalls():
             return native_script.script(task.read, task.ask)
-        case RunCases() | MeasureMemory():
+        case RunCases() | MeasureMemory() | CountInstructions():
             return native_script.script((), ())
         case _:
             assert_never(task)
@@ -167,7 +177,7 @@ def _cases(task: Task) -> list[Case]:
             return []
         case RunCases():
             return list(task.cases)
-        case TimeCalls() | MeasureMemory():
+        case TimeCalls() | MeasureMemory() | CountInstructions():
             return [task.case]
         case _:
             assert_never(task)
@@ -191,7 +201,9 @@ def _arguments(model: Model, task: Task, ports: tuple[NativePort, ...]) -> list[
             if task.period_ms:
                 words += ["--period-us", str(max(1, round(task.period_ms * 1e3)))]
         case MeasureMemory():
-            words += ["--warm-up-ms", "1", "--time-ms", str(MEMORY_TIME_MS)]
+            words += ["--calls", str(MEMORY_CALLS)]
+        case CountInstructions():
+            words += ["--calls", str(COUNTED_CALLS)]
         case _:
             assert_never(task)
     return words
@@ -213,10 +225,10 @@ def _timing(
     return Timing(
         process=process,
         first_call_ms=reply["first_call_ns"] / 1e6,
-        calibration_ms=(),
-        warm_up_ms=(),
+        calibration_ms=_milliseconds(reply["calibration_ns"]),
+        warm_up_ms=_milliseconds(reply["warm_up_ns"]),
         hot_ms=_milliseconds(reply["hot_ns"]),
-        stride=1,
+        stride=reply["stride"],
         paced=_paced(reply, task.period_ms) if task.period_ms else None,
         cpu_s=native_script.cpu_s(told),
         wall_s=native_script.wall_s(told),
@@ -226,13 +238,12 @@ def _timing(
 
 
 def _paced(reply: Mapping[str, Any], period_ms: float) -> Paced:
-    values_ms = _milliseconds(reply["paced_ns"])
     return Paced(
         period_ms=period_ms,
-        values_ms=values_ms,
-        late_ms=(),  # the program does not tell
+        values_ms=_milliseconds(reply["paced_ns"]),
+        late_ms=_milliseconds(reply["late_ns"]),
         deadlines_missed=reply["deadlines_missed"],
-        duty_cycle=sum(values_ms) / (period_ms * max(1, len(values_ms))),
+        duty_cycle=sum(reply["paced_ns"]) / reply["paced_wall_ns"],
     )
 
 

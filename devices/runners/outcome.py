@@ -114,6 +114,14 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Instructions:
+    """What calls executed on an emulated processor, the binding's share included."""
+
+    process: Process
+    per_call: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """Peak resident memory (VmHWM) of a process that did nothing but load and call the model."""
 

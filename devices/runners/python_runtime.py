@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from typing_extensions import assert_never
 from edgernn.devices import Completed, Device
 from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.runners import (
+    COUNTED_CALLS,
     Answer,
+    CountInstructions,
     Describe,
     MeasureMemory,
     Model,
@@ -25,13 +28,22 @@ from edgernn.devices.runners import (
 )
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.devices.runners.payload.arrays import Arrays, pack, unpack
-from edgernn.devices.runners.reply import description, memory, outputs, timing
-from edgernn.devices.runners.wheels import python_with
+from edgernn.devices.runners.reply import description, instructions, memory, outputs, timing
+from edgernn.devices.runners.wheels import packages_on
 
 REQUEST = "request.json"
 INPUTS = "inputs.npz"
 OUTPUTS = "outputs.npz"
+COUNTS = "instructions.txt"
 LOG_CHARACTERS = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Python:
+    """An interpreter of a device, and the folders of packages that it is to find."""
+
+    argv: tuple[str, ...]
+    packages: tuple[str, ...] = ()
 
 
 class PythonRuntime:
@@ -59,7 +71,7 @@ class PythonRuntime:
                 device.push(local / INPUTS, INPUTS)
             for path in (model.path, *model.extra_files):
                 device.push(path, path.name)
-            argv = (*python, archive.NAME, REQUEST)
+            argv = (*_started(python, task), archive.NAME, REQUEST)
             completed = device.run(argv, timeout_s=timeout_s)
             reply = self._reply(completed, timeout_s)
             if isinstance(reply, Failed | Skipped):
@@ -74,15 +86,21 @@ class PythonRuntime:
                     return timing(reply)
                 case MeasureMemory():
                     return memory(reply)
+                case CountInstructions():
+                    device.pull(COUNTS, local / COUNTS)
+                    return instructions(reply, (local / COUNTS).read_text())
                 case _:
                     assert_never(task)
 
-    def _python(self, device: Device) -> tuple[str, ...] | Skipped:
+    def _python(self, device: Device) -> _Python | Skipped:
         if device.python is None:
             return Skipped(reason=f"there is no Python on {device.name} to run {self.NAME}")
         if isinstance(device, RemoteDevice) and not device.choices.own_packages:
-            return python_with(device, device.python, self._packages)
-        return device.python
+            folders = packages_on(device, device.python, self._packages)
+            if isinstance(folders, Skipped):
+                return folders
+            return _Python(argv=(*device.python, "-s"), packages=folders)
+        return _Python(argv=device.python)
 
     def _reply(self, completed: Completed, timeout_s: float) -> dict[str, Any] | Failed | Skipped:
         log = completed.stderr[-LOG_CHARACTERS:]
@@ -115,13 +133,23 @@ class PythonRuntime:
         return Failed(reason=f"Python ended with exit code {completed.exit_code}", log=log)
 
 
+def _started(python: _Python, task: Task) -> tuple[str, ...]:
+    """The interpreter's words.  Who counts starts it directly, and names hash alike each time."""
+    environment = [f"PYTHONPATH={':'.join(python.packages)}"] if python.packages else []
+    counting: tuple[str, ...] = ()
+    if isinstance(task, CountInstructions):
+        environment.append("PYTHONHASHSEED=0")
+        counting = (task.counter, COUNTS)
+    return (*(("env", *environment) if environment else ()), *counting, *python.argv)
+
+
 def _cases(task: Task) -> list[Mapping[str, Any]]:
     match task:
         case Describe():
             return []
         case RunCases():
             return list(task.cases)
-        case TimeCalls() | MeasureMemory():
+        case TimeCalls() | MeasureMemory() | CountInstructions():
             return [task.case]
         case _:
             assert_never(task)
@@ -156,6 +184,8 @@ def _request(runtime: str, model: Model, task: Task) -> dict[str, Any]:
             }
         case MeasureMemory():
             return {**common, "task": "memory"}
+        case CountInstructions():
+            return {**common, "task": "instructions", "calls": COUNTED_CALLS}
         case _:
             assert_never(task)
 

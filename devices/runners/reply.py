@@ -10,6 +10,7 @@ from typing import Any
 
 from edgernn.devices.runners.outcome import (
     Description,
+    Instructions,
     Machine,
     Memory,
     Outputs,
@@ -51,6 +52,22 @@ def timing(reply: Reply) -> Timing:
         before=reply["before"],
         after=reply["after"],
     )
+
+
+def instructions(reply: Reply, counts: str) -> Instructions:
+    """Raises ValueError where the counter's file is not one."""
+    return Instructions(process=_process(reply), per_call=counted_calls(counts))
+
+
+def counted_calls(counts: str) -> tuple[int, ...]:
+    """What each call executed, from a number a line: up to the first mark, of marking, of calls.
+
+    Raises ValueError where there is no call.
+    """
+    before, marking, *calls = (int(line) for line in counts.split())
+    if not calls:
+        raise ValueError(f"{before} instructions were counted, but no call")
+    return tuple(call - marking for call in calls)
 
 
 def memory(reply: Reply) -> Memory:

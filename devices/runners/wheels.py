@@ -79,10 +79,10 @@ class Platform:
         ]
 
 
-def python_with(
+def packages_on(
     device: RemoteDevice, python: tuple[str, ...], packages: tuple[str, ...]
 ) -> tuple[str, ...] | Skipped:
-    """How to start the target's Python so that it finds the first of `packages` that fits it.
+    """The folders on the target that hold the first of `packages` that fits its Python.
 
     Raises DeviceError when the target cannot be reached or has no room.
     """
@@ -95,8 +95,7 @@ def python_with(
     wheels = _fetched(platform, packages)
     if isinstance(wheels, Skipped):
         return wheels
-    folders = [_unpacked(device, python, wheel) for wheel in wheels]
-    device.notes[note] = ("env", f"PYTHONPATH={':'.join(folders)}", *python, "-s")
+    device.notes[note] = tuple(_unpacked(device, python, wheel) for wheel in wheels)
     return device.notes[note]
 
 

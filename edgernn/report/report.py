@@ -72,6 +72,7 @@ class Cell:
     assumed_steps: int | None = None  # time is free, and no data told how long sequences are
     outcome: Failed | Skipped | None = None  # why nothing more is known
     memory: PeakMemory | None = None
+    instructions: tuple[int, ...] = ()  # executed by each call, on an emulated device that counts
     predictions: Predictions | None = None
     runs: tuple[Run, ...] = ()
 
@@ -158,6 +159,10 @@ class Report:
 
     def with_noise(self, noise: Noise) -> Report:
         return replace(self, noise=_replaced(self.noise, noise, lambda one: one.device))
+
+    def counter_of(self, device: str) -> str | None:
+        """The program on an emulated device that counts instructions."""
+        return next((one.identity.counter for one in self.targets if one.name == device), None)
 
     def is_emulated(self, device: str) -> bool:
         """Then its times and memory are not those of the device that is played."""

@@ -9,6 +9,7 @@ from edgernn.accuracy import Predictions, agreement, score
 from edgernn.judgement import disturbances
 from edgernn.report.report import Cell, Report
 from edgernn.scheme import Scheme
+from edgernn.stats import median
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Row:
     duty_cycle: float | None = None
     peak_rss_bytes: int | None = None
     rss_of_model_bytes: int | None = None  # of it, what loading and calling the model added
+    instructions: int | None = None  # executed by a call: of an emulated device, and no time
     metric: str | None = None
     score: float | None = None
     score_low: float | None = None
@@ -124,6 +126,7 @@ def _row(cell: Cell, report: Report) -> Row:
         duty_cycle=benchmark.duty_cycle if benchmark else None,
         peak_rss_bytes=cell.memory.peak_bytes if cell.memory else None,
         rss_of_model_bytes=cell.memory.model_bytes if cell.memory else None,
+        instructions=round(median(cell.instructions)) if cell.instructions else None,
         metric=reached.metric.value if reached else None,
         score=reached.value if reached else None,
         score_low=reached.interval.low if reached else None,

@@ -40,6 +40,11 @@ def count(number: int | None) -> str:
     return DASH if number is None else f"{number:,}"
 
 
+def millions(number: int | None) -> str:
+    """1.94 M"""
+    return DASH if number is None else f"{significant(number / 1e6)} M"
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     return DASH if share is None else f"{100 * share:.{digits}f} %"
 

@@ -1,11 +1,11 @@
 /* count_instructions.c: a plugin for qemu-user that counts what a program executes between two calls
  * that only it makes.
  *
- *     qemu-aarch64 -plugin count_instructions.so PROGRAM ...
+ *     qemu-aarch64 -plugin count_instructions.so[,to=FILE] PROGRAM ...
  *
  * The program reads a file of which nothing exists with openat(-7777, ...): each such call ends a
- * span, whose number of instructions is written as a line to standard error.  Counts repeat to the
- * instruction where milliseconds under emulation say nothing.
+ * span, whose number of instructions is written as a line to FILE, else to standard error.  Counts
+ * repeat to the instruction where milliseconds under emulation say nothing.
  *
  * Debian's qemu-user brings no header: the declarations below follow the interface's version 1 as
  * its documentation describes it (QEMU, "QEMU TCG Plugins"). */
@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef uint64_t qemu_plugin_id_t;
 typedef void (*on_translation)(qemu_plugin_id_t id, void *block);
@@ -32,6 +33,7 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
 enum { MARK = -7777 };
 static uint64_t executed, at_last_mark;
+static FILE *counts;
 
 /* Before each instruction, not each block: a block may be left in its middle. */
 static void translated(qemu_plugin_id_t id, void *block) {
@@ -48,14 +50,17 @@ static void system_called(qemu_plugin_id_t id, unsigned int cpu, int64_t number,
   (void)id, (void)cpu, (void)number, (void)a2, (void)a3, (void)a4, (void)a5, (void)a6, (void)a7;
   (void)a8;
   if ((int32_t)a1 != MARK) return;
-  fprintf(stderr, "%" PRIu64 "\n", executed - at_last_mark);
+  fprintf(counts, "%" PRIu64 "\n", executed - at_last_mark);
+  fflush(counts);
   at_last_mark = executed;
 }
 
 __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id,
                                                                const void *info, int argc,
                                                                char **argv) {
-  (void)info, (void)argc, (void)argv;
+  (void)info;
+  counts = argc > 0 && strncmp(argv[0], "to=", 3) == 0 ? fopen(argv[0] + 3, "w") : stderr;
+  if (!counts) return 1;
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
   qemu_plugin_register_vcpu_syscall_cb(id, system_called);
   return 0;

@@ -11,25 +11,31 @@ from pathlib import Path
 from typing import NoReturn
 
 from edgernn.folders import cache_folder
-from tests.pi.emulated import EmulatedPi, end, reason_against
+from tests.pi.emulated import BOARDS, EmulatedPi, end, reason_against
 from tests.pi.root import CannotBuild
 
 
 def main(argv: list[str]) -> None:
     match argv:
-        case ["up"]:
-            up()
+        case ["up", *board] if len(board) <= 1:
+            up(board[0] if board else "4")
         case ["down"]:
             down()
         case _:
-            fail("say up or down")
+            fail("say up, up 5 or down")
 
 
-def up() -> None:
+def up(board: str) -> None:
+    if board not in BOARDS:
+        fail(f"there is no Raspberry Pi {board} here; there are {', '.join(BOARDS)}")
     if reason := reason_against():
         fail(reason)
     down()
-    pi = EmulatedPi(folder=Path(tempfile.mkdtemp(prefix="edgernn-pi-")), dies_with_parent=False)
+    pi = EmulatedPi(
+        folder=Path(tempfile.mkdtemp(prefix="edgernn-pi-")),
+        board=BOARDS[board],
+        dies_with_parent=False,
+    )
     try:
         pi.up()
     except CannotBuild as reason:
@@ -37,7 +43,8 @@ def up() -> None:
         fail(str(reason))
     state_file().parent.mkdir(parents=True, exist_ok=True)
     state_file().write_text(json.dumps({"pid": pi.pid, "folder": str(pi.folder)}))
-    print("An emulated Raspberry Pi 4 is up.  It tells size and accuracy, and no times.  Try:")
+    print(f"An emulated {pi.board.model} is up.")
+    print("It tells size, accuracy and executed instructions, and no times.  Try:")
     print(f"  export EDGERNN_SSH='{pi.ssh_command}'")
     print("  $EDGERNN_SSH pi@emulated")
     print("  edgernn devices check pi@emulated")

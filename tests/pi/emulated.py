@@ -19,10 +19,35 @@ from pathlib import Path
 from typing import Final
 
 from edgernn.folders import cache_folder
+from tests.pi.counter import PROGRAM, QEMU, counter_folder
 from tests.pi.root import CannotBuild, root_folder
 
-CPU: Final = "cortex-a72"  # a Pi 4's; qemu's default has features that no Pi has
-BOARD: Final = "Raspberry Pi 4 Model B Rev 1.4"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """A Raspberry Pi as its programs see it."""
+
+    model: str
+    cpu: str  # as qemu calls it; its default has features that no Pi has
+    part: str  # "CPU part" in cpuinfo
+    features: str
+
+
+BOARDS: Final = {
+    "4": Board(
+        model="Raspberry Pi 4 Model B Rev 1.4",
+        cpu="cortex-a72",
+        part="0xd08",
+        features="fp asimd evtstrm crc32 cpuid",
+    ),
+    "5": Board(
+        model="Raspberry Pi 5 Model B Rev 1.0",
+        cpu="cortex-a76",
+        part="0xd0b",
+        features="fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm "
+        "lrcpc dcpop asimddp",
+    ),
+}
 CORES: Final = os.cpu_count() or 1  # of this machine: qemu shows them
 BINFMT: Final = Path("/proc/sys/fs/binfmt_misc")
 START_TIMEOUT_S: Final = 60.0
@@ -53,20 +78,21 @@ Match User passwords
 _CORE: Final = """\
 processor\t: {number}
 BogoMIPS\t: 108.00
-Features\t: fp asimd evtstrm crc32 cpuid
+Features\t: {features}
 CPU implementer\t: 0x41
 CPU architecture: 8
 CPU variant\t: 0x0
-CPU part\t: 0xd08
+CPU part\t: {part}
 CPU revision\t: 3
 
 """
 
 #: Runs in the new namespaces as root: $1 the read-only root, $2 a folder of ours, $3 KiB,
-#: $4 the processor, $5 the Python packages that were pushed before: they survive from run to run.
+#: $4 the processor, $5 the Python packages that were pushed before: they survive from run to run,
+#: $6 what counts instructions.
 _BOOT: Final = """\
 set -eu
-root=$1 own=$2 cramped_kb=$3 cpu=$4 packages=$5
+root=$1 own=$2 cramped_kb=$3 cpu=$4 packages=$5 counter=$6
 ip link set lo up
 mount -t tmpfs -o size=2g,mode=755 tmpfs "$own/layer"
 mkdir "$own/layer/upper" "$own/layer/work"
@@ -90,6 +116,8 @@ hostname emulated-pi
 mkdir -p home/pi/.cache/edgernn/packages
 chown -R 1000:1000 home/pi/.cache
 mount --bind "$packages" home/pi/.cache/edgernn/packages
+mkdir -p opt/counter
+mount --bind "$counter" opt/counter
 exec env QEMU_CPU="$cpu" chroot . /usr/sbin/sshd -D -e
 """
 
@@ -100,6 +128,8 @@ def reason_against() -> str | None:
         return "an emulated Pi needs root, for namespaces and mounts"
     for program, package in {
         "qemu-aarch64-static": "qemu-user-static",
+        QEMU: "qemu-user",
+        "gcc": "gcc",
         "update-binfmts": "binfmt-support",
         "ssh": "openssh-client",
         "busybox": "busybox-static",
@@ -130,7 +160,7 @@ class EmulatedPi:
     """Up after `up()`; `folder` holds keys, settings for ssh and the log of sshd."""
 
     folder: Path
-    cpu: str = CPU
+    board: Board = BOARDS["4"]
     dies_with_parent: bool = True
     _unshare: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
@@ -170,8 +200,8 @@ class EmulatedPi:
                     *dying,
                     *("unshare", "--mount", "--propagation", "private", "--uts", "--ipc", "--net"),
                     *("--pid", "--fork", "--kill-child", "sh", "-c", _BOOT, "sh"),
-                    *(str(root), str(self.folder), str(CRAMPED_KB), self.cpu),
-                    str(_kept_packages()),
+                    *(str(root), str(self.folder), str(CRAMPED_KB), self.board.cpu),
+                    *(str(_kept_packages()), str(counter_folder())),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -202,12 +232,14 @@ class EmulatedPi:
         files = self.folder / "files"
         _key(self.folder / "user_key", "user of the emulated Pi")
         _key(files / "etc/ssh/ssh_host_ed25519_key", "emulated Pi")
-        (files / "etc/ssh/sshd_config").write_text(_SSHD.format(cpu=self.cpu))
-        (files / "etc/edgernn-emulated").write_text("qemu-user\n")
+        (files / "etc/ssh/sshd_config").write_text(_SSHD.format(cpu=self.board.cpu))
+        (files / "etc/edgernn-emulated").write_text(f"qemu-user\ncounter: {PROGRAM}\n")
         (files / "etc/hostname").write_text("emulated-pi\n")
-        (files / "etc/cpuinfo").write_text(
-            "".join(_CORE.format(number=i) for i in range(CORES)) + f"Model\t\t: {BOARD}\n"
-        )
+        board = self.board
+        cores = [
+            _CORE.format(number=i, part=board.part, features=board.features) for i in range(CORES)
+        ]
+        (files / "etc/cpuinfo").write_text("".join(cores) + f"Model\t\t: {board.model}\n")
         (files / "etc/os-release").write_text('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n')
         (files / "etc/throttled").write_text("throttled=0x0\n")
         vcgencmd = files / "usr/bin/vcgencmd"
@@ -215,7 +247,7 @@ class EmulatedPi:
         vcgencmd.chmod(0o755)
         model = files / "sys/firmware/devicetree/base"
         model.mkdir(parents=True)
-        (model / "model").write_bytes(BOARD.encode() + b"\0")
+        (model / "model").write_bytes(board.model.encode() + b"\0")
         cpus = files / "sys/devices/system/cpu"
         cpus.mkdir(parents=True)
         for name in ("online", "possible", "present"):

@@ -14,6 +14,7 @@ import numpy as np
 
 from .arrays import Arrays, pack, unpack
 from .machine import machine, memory_high_water_bytes, pin, read_facts
+from .marks import make_marked
 from .model import Model
 from .sessions import SESSIONS, OperatorsMissing, RuntimeMissing, import_runtime
 from .timing import measure, one_call
@@ -72,11 +73,18 @@ def memory(model: Model, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"peak_bytes": memory_high_water_bytes()}
 
 
+def instructions(model: Model, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Whoever counts is told when a call begins and ends, and writes it to a file of its own."""
+    make_marked(one_call(model, read_cases(request)[0]), calls=request["calls"])
+    return {}
+
+
 TASKS: dict[str, Callable[[Model, Mapping[str, Any]], dict[str, Any]]] = {
     "describe": describe,
     "outputs": outputs,
     "latency": latency,
     "memory": memory,
+    "instructions": instructions,
 }
 
 

@@ -2,6 +2,7 @@
  *
  *     edgernn-run model.ernn [inputs.bin [outputs.bin]] [--isa NAME] [--step]
  *                 [--every-step] [--warm-up-ms N] [--time-ms N] [--period-us N] [--max-steps N]
+ *                 [--calls N]
  *
  * inputs.bin   u32 cases; for each case and input: u32 steps (0: a state that begins at zero), rows
  * outputs.bin  the same for outputs.  Rows are padded to 4 bytes; all is little-endian
@@ -9,13 +10,14 @@
  * --every-step as --step; also outputs of one row a call are written for each step, except states
  * --time-ms    after the cases, calls the first case (its first step with --step) so long and tells
  *              the time of each call; --period-us then calls it once a period
+ * --calls      calls the first case in the same way so often, between marks for a plugin of qemu
  */
 
 #include "../c/ernn.h"
 #include "files.h"
 #include "text.h"
 
-enum { MOST_PORTS = 64, MOST_VALUES = 20000 };
+enum { MOST_PORTS = 64 };
 
 /* The peak of resident memory in bytes, or 0 where the system does not tell. */
 static int64_t peak_bytes(void) {
@@ -129,9 +131,58 @@ static ernn_status run_case(program *run, ernn_rows *rows, int by_steps, int fil
   return status;
 }
 
-/* ---- Timing ---- */
+/* ---- Calls ---- */
 
-static int64_t values_ns[MOST_VALUES];
+typedef struct call {
+  program *run;
+  ernn_rows *rows;
+  ernn_rows outputs[MOST_PORTS];
+  void *step_outputs[MOST_PORTS];
+  int by_steps;
+} call;
+
+/* What is called again and again: room for its outputs is made once.  0 when it does not fit. */
+static int prepare(call *one, program *run, ernn_rows *rows, int by_steps) {
+  one->run = run;
+  one->rows = rows;
+  one->by_steps = by_steps;
+  if (output_steps(run, rows, by_steps, one->outputs) != ERNN_OK) return 0;
+  for (uint32_t i = 0; i < run->outputs; i++) {
+    size_t size = padded(one->outputs[i].steps * run->output_row[i]);
+    one->outputs[i].data = one->step_outputs[i] = system_map(-1, size);
+    if (!one->outputs[i].data) return 0;
+  }
+  ernn_reset(run->session);
+  return 1;
+}
+
+static void make(call *one) {
+  if (one->by_steps) {
+    run_step(one->run, one->rows, 0, one->step_outputs);
+  } else {
+    ernn_reset(one->run->session);
+    ernn_run(one->run->session, one->rows, one->outputs);
+  }
+}
+
+/* Each call between two marks, which an emulator that counts instructions knows.  The two marks before
+ * the first call show what marking costs. */
+static void make_marked(call *one, int64_t calls) {
+  make(one);
+  system_mark();
+  system_mark();
+  for (int64_t i = 0; i < calls; i++) {
+    make(one);
+    system_mark();
+  }
+}
+
+/* ---- Timing: what devices/runners/payload/timing.py does, in the same numbers ---- */
+
+enum { MOST_VALUES = 2000, FEWEST_VALUES = 10, CALIBRATION_CALLS = 5, FEWEST_WARM_UP_CALLS = 3,
+       FEWEST_PERIODS = 50 };
+
+static int64_t values_ns[MOST_VALUES], late_ns[MOST_VALUES];
 
 static void put_values(const char *name, const int64_t *values, int count) {
   put(", \"");
@@ -144,69 +195,64 @@ static void put_values(const char *name, const int64_t *values, int count) {
   put("]");
 }
 
-typedef struct call {
-  program *run;
-  ernn_rows *rows;
-  ernn_rows outputs[MOST_PORTS];
-  void *step_outputs[MOST_PORTS];
-  int by_steps;
-} call;
-
-static int64_t timed_call(call *one) {
+static int64_t timed(call *one) {
   int64_t start = system_now_ns();
-  if (one->by_steps) {
-    run_step(one->run, one->rows, 0, one->step_outputs);
-  } else {
-    ernn_reset(one->run->session);
-    ernn_run(one->run->session, one->rows, one->outputs);
-  }
+  make(one);
   return system_now_ns() - start;
 }
 
-/* Hot calls for `duration_ns`; keeps the last ones when there is no room for all. */
-static int time_hot(call *one, int64_t duration_ns) {
+/* Times one out of `stride` calls into values_ns: for `duration_ns`, and `fewest` in any case. */
+static int time_hot(call *one, int64_t duration_ns, int64_t stride, int fewest) {
   int64_t end = system_now_ns() + duration_ns;
   int count = 0;
-  while (system_now_ns() < end && count < MOST_VALUES) values_ns[count++] = timed_call(one);
+  while (count < fewest || (count < MOST_VALUES && system_now_ns() < end)) {
+    values_ns[count++] = timed(one);
+    for (int64_t i = 1; i < stride; i++) make(one);
+  }
   return count;
 }
 
-static int time_paced(call *one, int64_t duration_ns, int64_t period_ns, int *missed) {
-  int64_t due = system_now_ns() + period_ns, end = due + duration_ns;
-  int count = 0;
-  for (*missed = 0; due < end && count < MOST_VALUES; due += period_ns) {
+/* One call every period.  One that is not done when the next is due has missed its deadline; the next
+ * then begins at the following multiple of the period: turns that were lost are not made up for. */
+static void time_paced(call *one, int64_t duration_ns, int64_t period_ns) {
+  int64_t count = duration_ns / period_ns, missed = 0;
+  if (count < FEWEST_PERIODS) count = FEWEST_PERIODS;
+  if (count > MOST_VALUES) count = MOST_VALUES;
+  int64_t begin = system_now_ns(), due = begin;
+  for (int i = 0; i < count; i++) {
+    due += period_ns;
     int64_t now = system_now_ns();
     if (due > now) system_sleep_ns(due - now);
-    values_ns[count++] = timed_call(one);
-    *missed += system_now_ns() > due + period_ns;
+    late_ns[i] = system_now_ns() - due;
+    values_ns[i] = timed(one);
+    int64_t behind = system_now_ns() - (due + period_ns);
+    if (behind > 0) {
+      missed++;
+      due += (behind / period_ns + 1) * period_ns;
+    }
   }
-  return count;
+  put_field("paced_wall_ns", system_now_ns() - begin);
+  put_values("paced_ns", values_ns, (int)count);
+  put_values("late_ns", late_ns, (int)count);
+  put_field("deadlines_missed", missed);
 }
 
-static int measure(program *run, ernn_rows *rows, int by_steps, int64_t warm_up_ms, int64_t time_ms,
-                   int64_t period_us) {
-  static call one;
-  one.run = run;
-  one.rows = rows;
-  one.by_steps = by_steps;
-  if (output_steps(run, rows, by_steps, one.outputs) != ERNN_OK) return 0;
-  for (uint32_t i = 0; i < run->outputs; i++) {
-    size_t size = padded(one.outputs[i].steps * run->output_row[i]);
-    one.outputs[i].data = one.step_outputs[i] = system_map(-1, size);
-    if (!one.outputs[i].data) return 0;
+static void measure(call *one, int64_t warm_up_ns, int64_t time_ns, int64_t period_ns) {
+  put_field("first_call_ns", timed(one));
+  int64_t per_call_ns = INT64_MAX;
+  int count = time_hot(one, 0, 1, CALIBRATION_CALLS);
+  for (int i = 0; i < count; i++) {
+    if (values_ns[i] < per_call_ns) per_call_ns = values_ns[i];
   }
-  ernn_reset(run->session);
-  put_field("first_call_ns", timed_call(&one));
-  time_hot(&one, warm_up_ms * 1000000);
-  int count = time_hot(&one, time_ms * 1000000);
+  put_values("calibration_ns", values_ns, count);
+  count = time_hot(one, warm_up_ns, 1, FEWEST_WARM_UP_CALLS);
+  put_values("warm_up_ns", values_ns, count);
+  int64_t stride = time_ns / (per_call_ns < 100 ? 100 : per_call_ns) / MOST_VALUES;
+  if (stride < 1) stride = 1;
+  count = time_hot(one, time_ns, stride, FEWEST_VALUES);
+  put_field("stride", stride);
   put_values("hot_ns", values_ns, count);
-  if (period_us > 0) {
-    int missed;
-    count = time_paced(&one, time_ms * 1000000, period_us * 1000, &missed);
-    put_values("paced_ns", values_ns, count);
-    put_field("deadlines_missed", missed);
-  }
-  return 1;
+  if (period_ns > 0) time_paced(one, time_ns, period_ns);
 }
 
 /* ---- Start ---- */
@@ -257,7 +303,7 @@ static void want_every_step(program *run) {
 int main(int argc, char **argv) {
   const char *paths[3] = {NULL, NULL, NULL};
   int path_count = 0, by_steps = 0, every_step = 0;
-  int64_t warm_up_ms = 100, time_ms = 0, period_us = 0;
+  int64_t warm_up_ms = 100, time_ms = 0, period_us = 0, calls = 0;
   ernn_options options = {ERNN_ISA_AUTO, 0};
   for (int i = 1; i < argc; i++) {
     const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -273,6 +319,8 @@ int main(int argc, char **argv) {
       time_ms = number_of(value), i++;
     } else if (same(argv[i], "--period-us")) {
       period_us = number_of(value), i++;
+    } else if (same(argv[i], "--calls")) {
+      calls = number_of(value), i++;
     } else if (same(argv[i], "--max-steps")) {
       options.max_steps = (uint32_t)number_of(value), i++;
     } else if (argv[i][0] == '-' || path_count == 3) {
@@ -315,9 +363,11 @@ int main(int argc, char **argv) {
     }
     if (out >= 0) system_close(out);
     put_field("cases", count);
-    if (time_ms > 0 && count > 0 &&
-        !measure(&run, first, by_steps, warm_up_ms, time_ms, period_us)) {
-      return fail(paths[1], "does not fit the model");
+    if (count > 0 && (time_ms > 0 || calls > 0)) {
+      static call one;
+      if (!prepare(&one, &run, first, by_steps)) return fail(paths[1], "does not fit the model");
+      if (time_ms > 0) measure(&one, warm_up_ms * 1000000, time_ms * 1000000, period_us * 1000);
+      if (calls > 0) make_marked(&one, calls);
     }
   }
   put_field("peak_bytes", peak_bytes());
