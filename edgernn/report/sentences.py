@@ -8,6 +8,7 @@ from typing import Final
 from edgernn.accuracy import Metric, Truth, score
 from edgernn.report.across import sentences_across
 from edgernn.report.comparison import Comparison, Ranking, between_formats, between_models
+from edgernn.report.executed import executed
 from edgernn.report.report import Cell, Noise, Report
 from edgernn.report.units import listed, percent, significant, times
 from edgernn.stats import FEWEST_PROCESSES, Difference, Ratio
@@ -22,6 +23,7 @@ def sentences(report: Report) -> tuple[str, ...]:
         *(_models(one, report.truth, with_device=several) for one in between_models(report)),
         *(_formats(ranking, with_device=several) for ranking in between_formats(report)),
         *_baseline(report),
+        *executed(report),
         *sentences_across(report),
         *(_noise(noise) for noise in report.noise if not report.is_emulated(noise.device)),
     )

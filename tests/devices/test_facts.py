@@ -147,3 +147,10 @@ def test_a_phone_is_known_by_its_properties():
     texts = {"getprop ro.product.model": "Pixel 8\n", "getprop ro.build.fingerprint": "google/x\n"}
     assert identity(texts).board == "Pixel 8"
     assert identity(texts).system == "Android (google/x)"
+
+
+def test_an_emulated_target_may_say_what_counts_instructions_there():
+    told = identity({"/etc/edgernn-emulated": "qemu-user\ncounter: /opt/count\n"})
+    assert (told.emulated, told.counter) == ("qemu-user", "/opt/count")
+    told = identity({"/etc/edgernn-emulated": ""})
+    assert (told.emulated, told.counter) == ("marked as such", None)

@@ -55,8 +55,8 @@ def counter_folder() -> Path:
 
 
 def _fill(folder: Path, qemu: Path) -> None:
-    compiler = ["gcc", "-shared", "-fPIC", "-O2", _PLUGIN, "-o", folder / "plugin.so"]
-    subprocess.run(compiler, check=True)
+    plugin = folder / "plugin.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", _PLUGIN, "-o", plugin], check=True)
     shutil.copy(qemu, folder / QEMU)
     listed = subprocess.run(["ldd", qemu], capture_output=True, text=True, check=True).stdout
     for name, path in re.findall(r"^\s*(\S+) => (/\S+)", listed, re.MULTILINE):

@@ -29,7 +29,7 @@ static int system_open(const char *path, int for_writing) {
   return open(path, for_writing ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY, 0644);
 }
 static void system_close(int file) { close(file); }
-static void system_mark(void) { openat(SYSTEM_MARK, "", O_RDONLY); }
+static void system_mark(void) { (void)openat(SYSTEM_MARK, "", O_RDONLY); }
 static void *system_map(int file, size_t size) {
   int is_file = file >= 0;
   void *at = mmap(NULL, size, is_file ? PROT_READ : PROT_READ | PROT_WRITE,

@@ -111,3 +111,19 @@ def test_a_noise_check_says_what_cannot_be_told_apart(tmp_path, second, said):
     assert said in sentence
     (tmp_path / "r.json").write_text(as_json(report))
     assert read_report(tmp_path / "r.json") == report
+
+
+def test_executed_instructions_are_shown_and_compared_within_a_format_only(tmp_path):
+    marker = {"/etc/edgernn-emulated": "qemu-user\ncounter: /opt/count\n"}
+    models = {
+        "gru.onnx": FakeModel(before=marker, instructions=(800_000, 799_000, 801_000)),
+        "lstm.onnx": FakeModel(before=marker, instructions=(1_000_000,) * 3),
+    }
+    report = reports.measured(tmp_path, models=models, items=ITEMS, samples=None, name="pi")
+    assert [cell.instructions for cell in report.cells][1] == (1_000_000,) * 3
+    assert not any(cell.runs or cell.memory for cell in report.cells)
+    rows = rows_of(report)
+    shown = {named(c, rows): c.text(rows[0]) for c in shown_columns(rows)}
+    assert shown["instructions"] == "0.800 M"
+    said = "On pi a call of gru executes 0.80 × the instructions of lstm (onnx float32)."
+    assert said in sentences(report)
