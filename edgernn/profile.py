@@ -15,6 +15,7 @@ import numpy as np
 
 from edgernn.accuracy import cases_of, fitted, predictions_of, truth_of
 from edgernn.candidates import Candidate
+from edgernn.class_names import data_numbers
 from edgernn.cooling import Cooling
 from edgernn.devices import Device
 from edgernn.devices.facts import (
@@ -159,7 +160,7 @@ class _Profile:
             known = any(one.source_sha256 == digest for one in self.report.references)
             if candidate.source is None or digest is None or known:
                 continue
-            predictions = self._workload.references.of(candidate.source, samples)
+            predictions = self._workload.references.of(candidate.source, samples, candidate.labels)
             if predictions is not None:
                 found = Reference(source_sha256=digest, predictions=predictions)
                 self.report = self.report.with_reference(found)
@@ -283,6 +284,7 @@ class _Profile:
         item = candidate.item
         port = _data_port(candidate, cell, samples)
         samples = fitted(samples, port, streaming=item.streaming, file=item.file)
+        numbers = data_numbers(candidate.labels, samples, file=item.file)
         answer = run_cases(
             self._device,
             candidate.path,
@@ -301,7 +303,7 @@ class _Profile:
             if not np.isfinite(case[name]).all():
                 reason = f"output '{name}' holds NaN or infinity for row {row} of the data"
                 return replace(cell, outcome=Failed(reason=reason))
-        return replace(cell, predictions=predictions_of(answer.cases, samples, name))
+        return replace(cell, predictions=predictions_of(answer.cases, samples, name, numbers))
 
     def _weighed(self, candidate: Candidate, cell: Cell) -> Cell:
         case = self._case(candidate, cell)

@@ -20,6 +20,7 @@ from edgernn.accuracy import (
     truth_of,
 )
 from edgernn.artefact import Artefact
+from edgernn.class_names import data_numbers
 from edgernn.devices import open_device
 from edgernn.devices.runners import Failed, Port, Skipped, run_cases
 from edgernn.errors import DataError
@@ -46,7 +47,11 @@ FLOAT_MODEL = "float model"
 
 
 def accuracies(
-    graph: Graph, artefacts: Sequence[Artefact], folder: Path, samples: Samples
+    graph: Graph,
+    artefacts: Sequence[Artefact],
+    folder: Path,
+    samples: Samples,
+    labels: tuple[str, ...] = (),
 ) -> tuple[Accuracy, ...]:
     """The float graph (by the reference executor) first, then each artefact in its runtime.
 
@@ -54,15 +59,19 @@ def accuracies(
     inputs.
     """
     truth = truth_of(samples)
-    original = predict(graph, samples)
+    original = predict(graph, samples, labels)
     rows = [Accuracy(name=FLOAT_MODEL, score=score(original, truth))]
     rows += [_of_artefact(artefact, folder, samples, truth, original) for artefact in artefacts]
     return tuple(rows)
 
 
-def predict(graph: Graph, samples: Samples) -> Predictions:
-    """What the reference executor says of each row: the integer one for an int8 graph."""
+def predict(graph: Graph, samples: Samples, labels: tuple[str, ...] = ()) -> Predictions:
+    """What the reference executor says of each row: the integer one for an int8 graph.
+
+    `labels` are the names of the model's classes.
+    """
     port = _only_input(graph)
+    numbers = data_numbers(labels, samples, file=graph.name)
     samples = fitted(samples, port, streaming=False, file=graph.name)
     runs = reference.run if graph.quantization is None else integer.run
     outputs: list[Mapping[str, AnyArray]] = []
@@ -73,7 +82,7 @@ def predict(graph: Graph, samples: Samples) -> Predictions:
             {name: value[row : row + 1] for name, value in said.items()}
             for row in range(len(batch))
         ]
-    return predictions_of(outputs, samples, graph.outputs[0].name)
+    return predictions_of(outputs, samples, graph.outputs[0].name, numbers)
 
 
 def _of_artefact(
@@ -94,7 +103,8 @@ def _of_artefact(
         )
     if isinstance(ran, Skipped | Failed):
         return Accuracy(name=artefact.name, score=None, reason=str(ran))
-    predictions = predictions_of(ran.cases, samples, artefact.outputs[0].name)
+    numbers = data_numbers(artefact.labels, samples, file=artefact.name)
+    predictions = predictions_of(ran.cases, samples, artefact.outputs[0].name, numbers)
     return Accuracy(
         name=artefact.name,
         score=score(predictions, truth),

@@ -75,6 +75,25 @@ def test_a_single_score_is_a_probability_of_class_one(sequences):
     assert predictions_of(outputs.cases, sequences, "y").classes == (0, 1, 1)
 
 
+def test_a_class_is_told_by_the_number_that_the_data_give_it(sequences):
+    outputs = outputs_of([[1, 3]], [[5, 2]], [[0, 9]])
+    assert predictions_of(outputs.cases, sequences, "y", (1, 0)).classes == (0, 1, 0)
+
+
+@pytest.mark.parametrize("scores", [[0.4, 0.6], [0.4]], ids=["two scores", "a sigmoid"])
+def test_a_class_that_the_output_cannot_name_is_an_error(sequences, scores):
+    beyond = replace(sequences, y=np.array([0, 1, 2]))
+    outputs = outputs_of(*[[scores]] * 3)
+    with pytest.raises(DataError, match=r"row 2 of data is of class 2.*classes 0 to 1 apart"):
+        predictions_of(outputs.cases, beyond, "y")
+
+
+def test_labels_that_are_not_as_many_as_the_outputs_classes_are_an_error(sequences):
+    outputs = outputs_of(*[[[0, 1, 2]]] * 3)
+    with pytest.raises(DataError, match=r"2 labels.*tells 3 classes apart"):
+        predictions_of(outputs.cases, sequences, "y", (1, 0))
+
+
 def test_an_output_with_time_is_read_at_the_last_real_step(sequences):
     says = np.eye(4)[None]  # at step i: class i
     outputs = outputs_of(says, says, says)
@@ -135,6 +154,7 @@ def test_the_truth_keeps_classes_baselines_and_a_hash_of_all(sequences):
     changed = sequences.x.copy()
     changed[0, 0, 0] += 1
     assert truth_of(replace(sequences, x=changed)).sha256 != known.sha256
+    assert truth_of(replace(sequences, labels=("a", "b"))).sha256 != known.sha256
     assert truth_of(replace(sequences, lengths=None)).sha256 != known.sha256
     assert truth_of(replace(sequences, y=np.array([1, 1, 1]))).sha256 != known.sha256
 
