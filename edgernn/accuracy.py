@@ -57,6 +57,17 @@ class Predictions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refit:
+    """What was done to sequences to give them the one length that a model takes."""
+
+    rows: int
+    cut_rows: int  # lost steps that were no padding
+    padded_rows: int  # got zeros
+    steps: int  # of the model
+    data_steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """The metric with its interval: exact binomial for accuracy, bootstrap for MAE."""
 
@@ -108,8 +119,9 @@ def fitted(samples: Samples, port: Port, *, streaming: bool, file: str) -> Sampl
             f"{names[takes_tokens]}, the data are {names[has_tokens]}",
             remedy="Use the data that the model was made for",
         )
+    own = 1 if len(given) == 2 and not has_tokens else 2  # [N, F] has no steps
     if len(wanted) != len(given) or any(
-        size not in (None, have) for size, have in zip(wanted[2:], given[2:], strict=True)
+        size not in (None, have) for size, have in zip(wanted[own:], given[own:], strict=True)
     ):
         raise DataError(
             f"{samples.name} does not fit {file}: input '{port.name}' has shape "
@@ -118,6 +130,31 @@ def fitted(samples: Samples, port: Port, *, streaming: bool, file: str) -> Sampl
         )
     steps = wanted[1]
     return samples if streaming or steps is None else samples.with_steps(steps)
+
+
+def refit_of(samples: Samples, port: Port, *, streaming: bool, file: str) -> Refit | None:
+    """What `fitted` does to the rows; None where it leaves all real steps, and adds none.
+
+    Raises DataError when it would cut every row: these are not the sequences that the model takes.
+    """
+    steps, have, rows = port.shape[1], samples.x.shape[1], len(samples)
+    if streaming or steps is None or steps == have:
+        return None
+    first, last = samples.real_steps()
+    lost = last >= steps if samples.lengths is not None else first < have - steps
+    cut_rows = int(np.count_nonzero(lost))
+    padded_rows = rows if have < steps else 0
+    if cut_rows == rows:
+        raise DataError(
+            f"{file} takes {steps} steps, and every sequence of {samples.name} is longer "
+            f"(up to {have})",
+            remedy=f"Cut the sequences into pieces of {steps} steps, as the product will",
+        )
+    if not cut_rows and not padded_rows:
+        return None
+    return Refit(
+        rows=rows, cut_rows=cut_rows, padded_rows=padded_rows, steps=steps, data_steps=have
+    )
 
 
 def cases_of(samples: Samples, port: Port, *, streaming: bool) -> list[Case]:

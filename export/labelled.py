@@ -9,6 +9,7 @@ from pathlib import Path
 from edgernn import reference
 from edgernn.accuracy import (
     Predictions,
+    Refit,
     Score,
     Truth,
     agreement,
@@ -16,6 +17,7 @@ from edgernn.accuracy import (
     difference,
     fitted,
     predictions_of,
+    refit_of,
     score,
     truth_of,
 )
@@ -41,6 +43,7 @@ class Accuracy:
     drop: Difference | None = None  # float minus this, on the same rows
     agreement: float | None = None  # share of rows with the float model's answer
     reason: str = ""
+    refit: Refit | None = None  # of the rows, for an input of fixed length
 
 
 FLOAT_MODEL = "float model"
@@ -60,7 +63,8 @@ def accuracies(
     """
     truth = truth_of(samples)
     original = predict(graph, samples, labels)
-    rows = [Accuracy(name=FLOAT_MODEL, score=score(original, truth))]
+    refit = refit_of(samples, _only_input(graph), streaming=False, file=graph.name)
+    rows = [Accuracy(name=FLOAT_MODEL, score=score(original, truth), refit=refit)]
     rows += [_of_artefact(artefact, folder, samples, truth, original) for artefact in artefacts]
     return tuple(rows)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from edgernn import __version__
-from edgernn.accuracy import Predictions, Truth
+from edgernn.accuracy import Predictions, Refit, Truth
 from edgernn.devices.facts import Identity
 from edgernn.devices.runners import Failed, Machine, Port, Skipped
 from edgernn.graph import Shape
@@ -73,6 +73,7 @@ class Cell:
     outcome: Failed | Skipped | None = None  # why nothing more is known
     memory: PeakMemory | None = None
     predictions: Predictions | None = None
+    refit: Refit | None = None  # of the rows that they are for
     runs: tuple[Run, ...] = ()
 
     @property
