@@ -37,7 +37,7 @@ class Truth:
     """The labelled data that a report's predictions are for."""
 
     name: str  # "digits:test"
-    sha256: str  # of x, lengths and y
+    sha256: str  # of x, lengths, y and labels
     metric: Metric
     classes: tuple[int, ...]  # the right class of each row; () for the metric MAE
     rows: int
@@ -54,6 +54,17 @@ class Predictions:
 
     classes: tuple[int, ...] = ()
     errors: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refit:
+    """What was done to sequences to give them the one length that a model takes."""
+
+    rows: int
+    cut_rows: int  # lost steps that were no padding
+    padded_rows: int  # got zeros
+    steps: int  # of the model
+    data_steps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +90,7 @@ def truth_of(samples: Samples) -> Truth:
         if part is not None:
             digest.update(f"{part.dtype.str}{part.shape}".encode())
             digest.update(np.ascontiguousarray(part).tobytes())
+    digest.update("\0".join(samples.labels).encode())
     is_class = y.dtype.kind in "iub"
     return Truth(
         name=samples.name,
@@ -107,8 +119,9 @@ def fitted(samples: Samples, port: Port, *, streaming: bool, file: str) -> Sampl
             f"{names[takes_tokens]}, the data are {names[has_tokens]}",
             remedy="Use the data that the model was made for",
         )
+    own = 1 if len(given) == 2 and not has_tokens else 2  # [N, F] has no steps
     if len(wanted) != len(given) or any(
-        size not in (None, have) for size, have in zip(wanted[2:], given[2:], strict=True)
+        size not in (None, have) for size, have in zip(wanted[own:], given[own:], strict=True)
     ):
         raise DataError(
             f"{samples.name} does not fit {file}: input '{port.name}' has shape "
@@ -117,6 +130,31 @@ def fitted(samples: Samples, port: Port, *, streaming: bool, file: str) -> Sampl
         )
     steps = wanted[1]
     return samples if streaming or steps is None else samples.with_steps(steps)
+
+
+def refit_of(samples: Samples, port: Port, *, streaming: bool, file: str) -> Refit | None:
+    """What `fitted` does to the rows; None where it leaves all real steps, and adds none.
+
+    Raises DataError when it would cut every row: these are not the sequences that the model takes.
+    """
+    steps, have, rows = port.shape[1], samples.x.shape[1], len(samples)
+    if streaming or steps is None or steps == have:
+        return None
+    first, last = samples.real_steps()
+    lost = last >= steps if samples.lengths is not None else first < have - steps
+    cut_rows = int(np.count_nonzero(lost))
+    padded_rows = rows if have < steps else 0
+    if cut_rows == rows:
+        raise DataError(
+            f"{file} takes {steps} steps, and every sequence of {samples.name} is longer "
+            f"(up to {have})",
+            remedy=f"Cut the sequences into pieces of {steps} steps, as the product will",
+        )
+    if not cut_rows and not padded_rows:
+        return None
+    return Refit(
+        rows=rows, cut_rows=cut_rows, padded_rows=padded_rows, steps=steps, data_steps=have
+    )
 
 
 def cases_of(samples: Samples, port: Port, *, streaming: bool) -> list[Case]:
@@ -131,17 +169,23 @@ def cases_of(samples: Samples, port: Port, *, streaming: bool) -> list[Case]:
     return [{port.name: samples.x[row : row + 1, :end]} for row, end in enumerate(ends)]
 
 
-def predictions_of(cases: Sequence[Case], samples: Samples, name: str) -> Predictions:
-    """What the output `name` says about each row.
+def predictions_of(
+    cases: Sequence[Case], samples: Samples, name: str, numbers: Sequence[int] = ()
+) -> Predictions:
+    """What the output `name` says about each row, in the data's numbers.
 
-    An output with a time axis is read at the last real step of its sequence.
+    An output with a time axis is read at the last real step of its sequence.  `numbers` are what
+    the data call the model's classes (class_names.data_numbers), where that differs.
+    Raises DataError when the output has no place for a class of the data.
     """
     steps = samples.real_steps()[1]
     said = [_at_step(case[name], int(step)) for case, step in zip(cases, steps, strict=True)]
     y = samples.y
     if y is not None and y.dtype.kind == "f":
         return Predictions(errors=_row_errors(said, y, name))
-    return Predictions(classes=tuple(_class(scores) for scores in said))
+    _require_places(said[0], samples, name, numbers)
+    chosen = (_class(scores) for scores in said)
+    return Predictions(classes=tuple(numbers[one] if numbers else one for one in chosen))
 
 
 def score(predictions: Predictions, truth: Truth) -> Score:
@@ -197,6 +241,26 @@ def _row_errors(said: Sequence[AnyArray], y: AnyArray, name: str) -> tuple[float
             remedy="Give as many target values as the model predicts",
         )
     return tuple(float(np.abs(a - b).mean()) for a, b in zip(said, wanted, strict=True))
+
+
+def _require_places(scores: AnyArray, samples: Samples, name: str, numbers: Sequence[int]) -> None:
+    places = max(scores.size, 2)  # a single number tells two classes apart
+    if numbers and len(numbers) != places:
+        raise DataError(
+            f"the model has {len(numbers)} labels, and its output '{name}' tells {places} classes "
+            "apart",
+            remedy="Export the model with as many --labels as it has classes",
+        )
+    if numbers or samples.y is None:
+        return
+    beyond = np.flatnonzero(samples.y >= places)
+    if beyond.size:
+        row = int(beyond[0])
+        raise DataError(
+            f"row {row} of {samples.name} is of class {samples.y[row]}, and output '{name}' tells "
+            f"the classes 0 to {places - 1} apart",
+            remedy="Count the classes from 0, or use the data that the model was made for",
+        )
 
 
 def _class(scores: AnyArray) -> int:

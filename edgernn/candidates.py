@@ -11,7 +11,7 @@ from edgernn.artefact import MANIFEST_NAME, Artefact, VerificationStatus, read_m
 from edgernn.errors import ModelFileError
 from edgernn.graph import State
 from edgernn.report.report import Item, Training
-from edgernn.tasks.training_log import log_path, read_log
+from edgernn.tasks.training_log import TrainingLog, log_path, read_log
 
 BACKEND_BY_SUFFIX: Final = {".onnx": "onnx", ".tflite": "tflite", ".ernn": "native"}
 
@@ -24,6 +24,7 @@ class Candidate:
     path: Path
     extra_files: tuple[Path, ...] = ()
     states: tuple[State, ...] = ()
+    labels: tuple[str, ...] = ()  # names of the classes, in the order of the outputs
     source: Path | None = None  # the Keras file it was made from, if it is at hand
 
 
@@ -75,6 +76,7 @@ def _from_manifest(folder: Path, artefact: Artefact) -> Candidate:
             f"{path} is not the file that {folder / MANIFEST_NAME} describes",
             remedy="Export the model again, or move the file out of the folder",
         )
+    log = _log(folder, artefact)
     item = Item(
         file=artefact.name,
         sha256=artefact.files[0].sha256,
@@ -86,13 +88,14 @@ def _from_manifest(folder: Path, artefact: Artefact) -> Candidate:
         streaming=artefact.streaming,
         verification=_verification(artefact),
         source_sha256=artefact.source.sha256,
-        training=_training(folder, artefact),
+        training=_training(log) if log else None,
     )
     return Candidate(
         item=item,
         path=path,
         extra_files=tuple(folder / file.name for file in artefact.files[1:]),
         states=artefact.states,
+        labels=artefact.labels or (log.labels if log else ()),
         source=_source(folder, artefact),
     )
 
@@ -130,7 +133,18 @@ def _verification(artefact: Artefact) -> str:
     return verification.status.value
 
 
-def _training(folder: Path, artefact: Artefact) -> Training | None:
+def _training(log: TrainingLog) -> Training:
+    return Training(
+        cell=log.settings.cell,
+        units=log.settings.units,
+        layers=log.settings.layers,
+        seconds=log.seconds,
+        seconds_to_best=log.seconds_to_best,
+        epochs_to_best=log.epochs_to_best,
+    )
+
+
+def _log(folder: Path, artefact: Artefact) -> TrainingLog | None:
     """The log of exactly this source model, if it lies beside it or beside its artefacts."""
     for place in _places(folder):
         path = log_path(place / artefact.source.file)
@@ -138,14 +152,7 @@ def _training(folder: Path, artefact: Artefact) -> Training | None:
             continue
         log = read_log(path)
         if log.model_sha256 == artefact.source.sha256:
-            return Training(
-                cell=log.settings.cell,
-                units=log.settings.units,
-                layers=log.settings.layers,
-                seconds=log.seconds,
-                seconds_to_best=log.seconds_to_best,
-                epochs_to_best=log.epochs_to_best,
-            )
+            return log
     return None
 
 

@@ -89,6 +89,14 @@ class Caution(Enum):
         "With {rows} test rows the accuracy is known to ± {points} points only.",
         "Give more rows with --data.",
     )
+    SEQUENCES_CUT = (
+        "{cut} of {rows} sequences lost steps: the model takes {steps}, the data have {have}.",
+        "Give sequences of {steps} steps, as the product will make them.",
+    )
+    SEQUENCES_PADDED = (
+        "{padded} of {rows} sequences were filled up with zeros, from {have} steps to {steps}.",
+        "Give sequences of {steps} steps, as the product will make them.",
+    )
     INTERRUPTED = (
         "Only {processes} of {wanted} processes were measured.",
         "Run the same command with --resume.",

@@ -24,23 +24,27 @@ class References:
     """
 
     def __init__(self) -> None:
-        self._known: dict[Path, Predictions | None] = {}
+        self._known: dict[tuple[Path, tuple[str, ...]], Predictions | None] = {}
         self._lock = threading.Lock()
 
-    def of(self, source: Path, samples: Samples) -> Predictions | None:
+    def of(self, source: Path, samples: Samples, labels: tuple[str, ...]) -> Predictions | None:
         """As reference_predictions."""
         with self._lock:
-            if source not in self._known:
-                self._known[source] = reference_predictions(source, samples)
-            return self._known[source]
+            key = (source, labels)
+            if key not in self._known:
+                self._known[key] = reference_predictions(source, samples, labels)
+            return self._known[key]
 
 
-def reference_predictions(source: Path, samples: Samples) -> Predictions | None:
+def reference_predictions(
+    source: Path, samples: Samples, labels: tuple[str, ...] = ()
+) -> Predictions | None:
     """Row by row what the Keras file `source` says; None where that cannot be had here.
 
-    That is so for models of several inputs, of a fixed batch or with states, and for jobs that
-    would take minutes.  Raises ModelFileError or UnsupportedLayer when the file cannot be read,
-    DataError when the samples do not fit it.
+    `labels` are the names of its classes.  None is the answer for models of several inputs, of a
+    fixed batch or with states, and for jobs that would take minutes.
+    Raises ModelFileError or UnsupportedLayer when the file cannot be read, DataError when the
+    samples do not fit it.
     """
     from edgernn.export.keras.file import read_model
     from edgernn.export.labelled import predict
@@ -49,4 +53,4 @@ def reference_predictions(source: Path, samples: Samples) -> Predictions | None:
     multiplications = graph.parameters * samples.x.shape[1] * len(samples.x)
     if len(graph.inputs) != 1 or graph.inputs[0].spec.shape[0] is not None or graph.states:
         return None
-    return predict(graph, samples) if multiplications <= MOST_MULTIPLICATIONS else None
+    return predict(graph, samples, labels) if multiplications <= MOST_MULTIPLICATIONS else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from edgernn.accuracy import Truth, score
+from edgernn.accuracy import Refit, Truth, score
 from edgernn.cautions import Caution, Warned, warned
 from edgernn.measure import Benchmark, Plan, Run
 from edgernn.report.report import Cell, Report
@@ -64,6 +64,8 @@ def cautions(cell: Cell, report: Report) -> tuple[Warned, ...]:
         found.append(warned(Caution.ASSUMED_STEPS, steps=str(cell.assumed_steps)))
     if report.truth is not None and cell.predictions is not None:
         found += _of_accuracy(cell, report.truth)
+    if cell.refit is not None:
+        found += of_refit(cell.refit)
     return tuple(found)
 
 
@@ -205,3 +207,19 @@ def _of_accuracy(cell: Cell, truth: Truth) -> Iterator[Warned]:
     if truth.classes and reached.interval.half_width > WIDE_INTERVAL:
         points = f"{100 * reached.interval.half_width:.1f}"
         yield warned(Caution.FEW_TEST_ROWS, rows=str(truth.rows), points=points)
+
+
+def of_refit(refit: Refit) -> Iterator[Warned]:
+    """Rows that are no longer what the user gave."""
+    figures = {
+        "rows": f"{refit.rows:,}",
+        "steps": str(refit.steps),
+        "have": str(refit.data_steps),
+    }
+    if refit.cut_rows:
+        cut = f"{refit.cut_rows:,}"
+        yield warned(Caution.SEQUENCES_CUT, refit.cut_rows / refit.rows, cut=cut, **figures)
+    if refit.padded_rows:
+        padded = f"{refit.padded_rows:,}"
+        share = refit.padded_rows / refit.rows
+        yield warned(Caution.SEQUENCES_PADDED, share, padded=padded, **figures)

@@ -13,8 +13,9 @@ from typing import Final
 
 import numpy as np
 
-from edgernn.accuracy import cases_of, fitted, predictions_of, truth_of
+from edgernn.accuracy import cases_of, fitted, predictions_of, refit_of, truth_of
 from edgernn.candidates import Candidate
+from edgernn.class_names import data_numbers
 from edgernn.cooling import Cooling
 from edgernn.devices import Device
 from edgernn.devices.facts import (
@@ -162,7 +163,7 @@ class _Profile:
             known = any(one.source_sha256 == digest for one in self.report.references)
             if candidate.source is None or digest is None or known:
                 continue
-            predictions = self._workload.references.of(candidate.source, samples)
+            predictions = self._workload.references.of(candidate.source, samples, candidate.labels)
             if predictions is not None:
                 found = Reference(source_sha256=digest, predictions=predictions)
                 self.report = self.report.with_reference(found)
@@ -290,7 +291,10 @@ class _Profile:
     def _predicted(self, candidate: Candidate, cell: Cell, samples: Samples) -> Cell:
         item = candidate.item
         port = _data_port(candidate, cell, samples)
-        samples = fitted(samples, port, streaming=item.streaming, file=item.file)
+        given = samples
+        samples = fitted(given, port, streaming=item.streaming, file=item.file)
+        refit = refit_of(given, port, streaming=item.streaming, file=item.file)
+        numbers = data_numbers(candidate.labels, samples, file=item.file)
         answer = run_cases(
             self._device,
             candidate.path,
@@ -309,7 +313,8 @@ class _Profile:
             if not np.isfinite(case[name]).all():
                 reason = f"output '{name}' holds NaN or infinity for row {row} of the data"
                 return replace(cell, outcome=Failed(reason=reason))
-        return replace(cell, predictions=predictions_of(answer.cases, samples, name))
+        predictions = predictions_of(answer.cases, samples, name, numbers)
+        return replace(cell, predictions=predictions, refit=refit)
 
     def _weighed(self, candidate: Candidate, cell: Cell) -> Cell:
         case = self._case(candidate, cell)

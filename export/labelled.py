@@ -9,6 +9,7 @@ from pathlib import Path
 from edgernn import reference
 from edgernn.accuracy import (
     Predictions,
+    Refit,
     Score,
     Truth,
     agreement,
@@ -16,10 +17,12 @@ from edgernn.accuracy import (
     difference,
     fitted,
     predictions_of,
+    refit_of,
     score,
     truth_of,
 )
 from edgernn.artefact import Artefact
+from edgernn.class_names import data_numbers
 from edgernn.devices import open_device
 from edgernn.devices.runners import Failed, Port, Skipped, run_cases
 from edgernn.errors import DataError
@@ -40,13 +43,18 @@ class Accuracy:
     drop: Difference | None = None  # float minus this, on the same rows
     agreement: float | None = None  # share of rows with the float model's answer
     reason: str = ""
+    refit: Refit | None = None  # of the rows, for an input of fixed length
 
 
 FLOAT_MODEL = "float model"
 
 
 def accuracies(
-    graph: Graph, artefacts: Sequence[Artefact], folder: Path, samples: Samples
+    graph: Graph,
+    artefacts: Sequence[Artefact],
+    folder: Path,
+    samples: Samples,
+    labels: tuple[str, ...] = (),
 ) -> tuple[Accuracy, ...]:
     """The float graph (by the reference executor) first, then each artefact in its runtime.
 
@@ -54,15 +62,20 @@ def accuracies(
     inputs.
     """
     truth = truth_of(samples)
-    original = predict(graph, samples)
-    rows = [Accuracy(name=FLOAT_MODEL, score=score(original, truth))]
+    original = predict(graph, samples, labels)
+    refit = refit_of(samples, _only_input(graph), streaming=False, file=graph.name)
+    rows = [Accuracy(name=FLOAT_MODEL, score=score(original, truth), refit=refit)]
     rows += [_of_artefact(artefact, folder, samples, truth, original) for artefact in artefacts]
     return tuple(rows)
 
 
-def predict(graph: Graph, samples: Samples) -> Predictions:
-    """What the reference executor says of each row: the integer one for an int8 graph."""
+def predict(graph: Graph, samples: Samples, labels: tuple[str, ...] = ()) -> Predictions:
+    """What the reference executor says of each row: the integer one for an int8 graph.
+
+    `labels` are the names of the model's classes.
+    """
     port = _only_input(graph)
+    numbers = data_numbers(labels, samples, file=graph.name)
     samples = fitted(samples, port, streaming=False, file=graph.name)
     runs = reference.run if graph.quantization is None else integer.run
     outputs: list[Mapping[str, AnyArray]] = []
@@ -73,7 +86,7 @@ def predict(graph: Graph, samples: Samples) -> Predictions:
             {name: value[row : row + 1] for name, value in said.items()}
             for row in range(len(batch))
         ]
-    return predictions_of(outputs, samples, graph.outputs[0].name)
+    return predictions_of(outputs, samples, graph.outputs[0].name, numbers)
 
 
 def _of_artefact(
@@ -94,7 +107,8 @@ def _of_artefact(
         )
     if isinstance(ran, Skipped | Failed):
         return Accuracy(name=artefact.name, score=None, reason=str(ran))
-    predictions = predictions_of(ran.cases, samples, artefact.outputs[0].name)
+    numbers = data_numbers(artefact.labels, samples, file=artefact.name)
+    predictions = predictions_of(ran.cases, samples, artefact.outputs[0].name, numbers)
     return Accuracy(
         name=artefact.name,
         score=score(predictions, truth),

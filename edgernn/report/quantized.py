@@ -11,6 +11,7 @@ from edgernn.accuracy import Metric
 from edgernn.export.labelled import Accuracy
 from edgernn.export.quantization.sensitivity import Sensitivity
 from edgernn.export.quantization.study import Study
+from edgernn.judgement import of_refit
 from edgernn.report.aligned import aligned
 from edgernn.stats import Difference
 
@@ -29,7 +30,12 @@ def accuracy_text(rows: Sequence[Accuracy]) -> str:
             value, low, high = (f"{x:.4g}" for x in (row.score.value, *interval))
         same = "" if row.agreement is None else f"{row.agreement:.1%}"
         cells.append((row.name, value, f"{low} to {high}", _drop(row.drop, row), same))
-    return "\n".join([*aligned(cells), *_verdict(rows)])
+    return "\n".join([*aligned(cells), *_verdict(rows), *_refits(rows)])
+
+
+def _refits(rows: Sequence[Accuracy]) -> Iterator[str]:
+    for refit in dict.fromkeys(row.refit for row in rows if row.refit is not None):
+        yield from (one.sentence for one in of_refit(refit))
 
 
 def _verdict(rows: Sequence[Accuracy]) -> Iterator[str]:

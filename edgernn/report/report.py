@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from edgernn import __version__
-from edgernn.accuracy import Predictions, Truth
+from edgernn.accuracy import Predictions, Refit, Truth
 from edgernn.devices.facts import Identity
 from edgernn.devices.runners import Failed, Machine, Port, Skipped
 from edgernn.graph import Shape
@@ -74,6 +74,7 @@ class Cell:
     memory: PeakMemory | None = None
     instructions: tuple[int, ...] = ()  # executed by each call, on an emulated device that counts
     predictions: Predictions | None = None
+    refit: Refit | None = None  # of the rows that they are for
     runs: tuple[Run, ...] = ()
 
     @property

@@ -3,7 +3,7 @@
 x        float [N, T, F] (or [N, F]), or integer tokens [N, T]
 y        class of each row, an integer or a text (optional)
 lengths  steps of each row that are real, if padding follows them (optional)
-labels   text [C], the classes' names (optional; texts in y name themselves)
+labels   text [C], the classes' names by number (optional; texts in y name themselves)
 origins  text [N], where each row comes from: a speaker, a file (optional)
 features text, what the features are and how they are computed (optional)
 baselines  float [2], accuracy of the best constant answer and of a linear classifier (optional)
@@ -36,6 +36,7 @@ def read_npz(path: Path) -> Samples:
         )
     labels = tuple(str(label) for label in arrays.get("labels", ()))
     y = arrays.get("y")
+    named = y is not None and y.dtype.kind == "U" and not labels
     if y is not None and y.dtype.kind == "U":
         labels = labels or tuple(str(label) for label in np.unique(y))
         y = _numbered(path, y, labels)
@@ -46,6 +47,7 @@ def read_npz(path: Path) -> Samples:
         y=None if y is None else _integers(path, "y", y),
         lengths=_integers(path, "lengths", arrays["lengths"]) if "lengths" in arrays else None,
         labels=labels,
+        named=named,
         origins=tuple(str(origin) for origin in arrays.get("origins", ())),
         features=str(arrays.get("features", "")),
         baselines=None if pair is None else _baselines(path, pair),

@@ -75,6 +75,7 @@ def read_recordings(folder: Path, front_end: FrontEnd = DEFAULT_FRONT_END) -> Sa
         x=x,
         y=np.array([number[path.parent.name] for path in paths], dtype=np.int64),
         labels=tuple(labels),
+        named=True,
         origins=tuple(path.relative_to(folder).as_posix() for path in paths),
         features=front_end.description(first_rate),
     )

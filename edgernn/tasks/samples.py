@@ -53,6 +53,7 @@ class Samples:
     y: IntArray | None = None  # [N], class numbers
     lengths: IntArray | None = None  # [N], 1..T: the steps from there on are padding
     labels: tuple[str, ...] = ()  # class names by number; () where they have none
+    named: bool = False  # y came as names only: their numbers are ours, and no model's
     origins: tuple[str, ...] = ()  # where each row comes from (a file's name), or ()
     features: str = ""  # what the features are and how they are computed, for a reader
     baselines: Baselines | None = None
@@ -72,6 +73,9 @@ class Samples:
                 )
         if self.origins and len(self.origins) != len(self):
             raise DataError(f"{self.name}: {len(self.origins)} origins for {len(self)} rows")
+        if len(set(self.labels)) < len(self.labels):
+            twice = next(label for label in self.labels if self.labels.count(label) > 1)
+            raise DataError(f"{self.name}: labels hold '{twice}' more than once")
         if self.y is not None:
             self._check_range("y", self.y, 0, len(self.labels) - 1 if self.labels else None)
         if self.lengths is not None:
@@ -104,6 +108,7 @@ class Samples:
             y=None if self.y is None else self.y[chosen],
             lengths=None if self.lengths is None else self.lengths[chosen],
             labels=self.labels,
+            named=self.named,
             origins=tuple(self.origins[row] for row in chosen) if self.origins else (),
             features=self.features,
         )

@@ -65,6 +65,7 @@ def read_csv(path: Path) -> Samples:
         x=x,
         y=None if y is None else y.astype(np.int64),
         labels=tuple(str(label) for label in labels),
+        named=True,
         origins=tuple(names),
     )
 

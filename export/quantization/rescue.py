@@ -18,6 +18,7 @@ def layers_to_keep(
     ranges: Ranges,
     examples: Mapping[str, AnyArray],
     samples: Samples,
+    labels: tuple[str, ...] = (),
     *,
     max_drop_points: float,
 ) -> tuple[str, ...]:
@@ -31,11 +32,11 @@ def layers_to_keep(
     def value(predictions: Predictions) -> float:
         return score(predictions, truth).value
 
-    accuracy = value(predict(graph, samples))
+    accuracy = value(predict(graph, samples, labels))
 
     def drop(candidate: Graph) -> float:
         # Rounded: a drop of exactly the limit is within it, whatever the last bit says.
-        return round((accuracy - value(predict(candidate, samples))) * 100, 6)
+        return round((accuracy - value(predict(candidate, samples, labels))) * 100, 6)
 
     costs = sensitivity(graph, quantized, examples).layers
     kept = fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop_points)

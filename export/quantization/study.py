@@ -37,7 +37,9 @@ def studied(
     samples: Samples | None,
 ) -> Study:
     """Accuracy on labelled samples, and for int8 the cost of each layer on the examples."""
-    rows = accuracies(original, artefacts, folder, samples) if samples is not None else ()
+    rows: tuple[Accuracy, ...] = ()
+    if samples is not None:
+        rows = accuracies(original, artefacts, folder, samples, request.labels)
     graph = quantized(original, request)
     if graph.quantization is None or request.examples is None:
         return Study(accuracies=rows, costs=None)
@@ -64,6 +66,7 @@ def rescued(
         request.ranges,
         _few(request),
         load(calibrate) if samples is None else samples,
+        request.labels,
         max_drop_points=max_drop_points,
     )
     return replace(request, keep_float=tuple(dict.fromkeys((*request.keep_float, *kept))))

@@ -10,12 +10,14 @@ import pytest
 from edgernn.accuracy import (
     Metric,
     Predictions,
+    Refit,
     Truth,
     agreement,
     cases_of,
     difference,
     fitted,
     predictions_of,
+    refit_of,
     score,
     truth_of,
 )
@@ -73,6 +75,25 @@ def test_the_largest_score_is_the_class(sequences):
 def test_a_single_score_is_a_probability_of_class_one(sequences):
     outputs = outputs_of([[0.4]], [[0.6]], [[0.51]])
     assert predictions_of(outputs.cases, sequences, "y").classes == (0, 1, 1)
+
+
+def test_a_class_is_told_by_the_number_that_the_data_give_it(sequences):
+    outputs = outputs_of([[1, 3]], [[5, 2]], [[0, 9]])
+    assert predictions_of(outputs.cases, sequences, "y", (1, 0)).classes == (0, 1, 0)
+
+
+@pytest.mark.parametrize("scores", [[0.4, 0.6], [0.4]], ids=["two scores", "a sigmoid"])
+def test_a_class_that_the_output_cannot_name_is_an_error(sequences, scores):
+    beyond = replace(sequences, y=np.array([0, 1, 2]))
+    outputs = outputs_of(*[[scores]] * 3)
+    with pytest.raises(DataError, match=r"row 2 of data is of class 2.*classes 0 to 1 apart"):
+        predictions_of(outputs.cases, beyond, "y")
+
+
+def test_labels_that_are_not_as_many_as_the_outputs_classes_are_an_error(sequences):
+    outputs = outputs_of(*[[[0, 1, 2]]] * 3)
+    with pytest.raises(DataError, match=r"2 labels.*tells 3 classes apart"):
+        predictions_of(outputs.cases, sequences, "y", (1, 0))
 
 
 def test_an_output_with_time_is_read_at_the_last_real_step(sequences):
@@ -135,6 +156,7 @@ def test_the_truth_keeps_classes_baselines_and_a_hash_of_all(sequences):
     changed = sequences.x.copy()
     changed[0, 0, 0] += 1
     assert truth_of(replace(sequences, x=changed)).sha256 != known.sha256
+    assert truth_of(replace(sequences, labels=("a", "b"))).sha256 != known.sha256
     assert truth_of(replace(sequences, lengths=None)).sha256 != known.sha256
     assert truth_of(replace(sequences, y=np.array([1, 1, 1]))).sha256 != known.sha256
 
@@ -150,6 +172,39 @@ def test_sequences_are_fitted_to_the_steps_a_model_wants(sequences):
     assert fitted(sequences, X, streaming=False, file="m") is sequences
     step = replace(X, shape=(1, 1, 2))
     assert fitted(sequences, step, streaming=True, file="m") is sequences
+
+
+def test_a_row_is_cut_when_it_loses_more_than_padding(sequences):
+    port = replace(X, shape=(1, 3, 2))
+    with_lengths = refit_of(sequences, port, streaming=False, file="m")
+    assert with_lengths == Refit(rows=3, cut_rows=1, padded_rows=0, steps=3, data_steps=4)
+    assert refit_of(sequences, replace(X, shape=(1, 1, 2)), streaming=True, file="m") is None
+    assert refit_of(sequences, X, streaming=False, file="m") is None
+    x = sequences.x.copy()
+    x[0, :2] = 0  # the beginning goes, and here it is padding
+    x[1:, :1] = 0
+    zeros_before = refit_of(samples_of(x), replace(X, shape=(1, 2, 2)), streaming=False, file="m")
+    assert zeros_before is not None
+    assert zeros_before.cut_rows == 2
+    assert refit_of(samples_of(x), port, streaming=False, file="m") is None
+
+
+def test_every_row_that_is_shorter_than_the_model_is_padded(sequences):
+    found = refit_of(sequences, replace(X, shape=(1, 6, 2)), streaming=False, file="m")
+    assert found == Refit(rows=3, cut_rows=0, padded_rows=3, steps=6, data_steps=4)
+
+
+def test_data_of_which_every_row_would_be_cut_are_refused(sequences):
+    port = replace(X, shape=(1, 3, 2))
+    with pytest.raises(DataError, match=r"m\.onnx takes 3 steps.*every sequence of data is longer"):
+        refit_of(replace(sequences, lengths=None), port, streaming=False, file="m.onnx")
+
+
+def test_features_without_time_are_not_taken_for_steps():
+    table = samples_of(np.ones((3, 4), np.float32))
+    port = replace(X, shape=(None, 6))
+    with pytest.raises(DataError, match=r"has shape \[any, 6\], the data \[any, 4\]"):
+        fitted(table, port, streaming=False, file="m")
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,16 @@ def test_a_file_beside_its_manifest_is_known_by_it(folder):
     assert candidate.item.source_sha256 == "abc"
 
 
+def test_the_names_of_the_classes_come_from_the_manifest_or_else_from_the_training(
+    folder, tmp_path
+):
+    log = replace(training_log("abc"), labels=("yes", "no"))
+    write_log(tmp_path / "gru.train.json", log)
+    assert find_candidates([folder])[0].labels == ("yes", "no")
+    record(folder, [replace(ARTEFACT, labels=("on", "off"))])
+    assert find_candidates([folder])[0].labels == ("on", "off")
+
+
 def test_an_artefact_named_twice_is_profiled_once(folder):
     assert len(find_candidates([folder, folder / "gru.onnx", folder / ".." / "out"])) == 1
 

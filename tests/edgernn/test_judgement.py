@@ -133,6 +133,26 @@ def test_few_rows_make_an_accuracy_vague(tmp_path):
     assert noticed[Caution.FEW_TEST_ROWS].sentence.startswith("With 50 test rows")
 
 
+@pytest.mark.parametrize(
+    ("steps", "caution", "begins"),
+    [
+        (1, Caution.SEQUENCES_CUT, "500 of 1,000 sequences lost steps: the model takes 1, the"),
+        (
+            3,
+            Caution.SEQUENCES_PADDED,
+            "1,000 of 1,000 sequences were filled up with zeros, from 2 steps to 3.",
+        ),
+    ],
+)
+def test_sequences_that_were_made_to_fit_are_counted(tmp_path, steps, caution, begins):
+    x = np.arange(2000, dtype=np.float32).reshape(1000, 2, 1)
+    x[:500, 0] = 0  # padding
+    samples = replace(reports.SAMPLES, x=x, baselines=None)
+    noticed = found(tmp_path, samples=samples, inputs={"x": (1, steps, 1)})
+    assert noticed[caution].sentence.startswith(begins)
+    assert f"sequences of {steps} steps" in noticed[caution].remedy
+
+
 def test_the_fake_device_says_that_it_makes_figures_up(tmp_path):
     report = reports.measured(tmp_path, name="fake")
     assert cautions(report.cells[0], report)[0].caution is Caution.INVENTED

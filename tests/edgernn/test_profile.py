@@ -18,6 +18,7 @@ from edgernn.graph import State
 from edgernn.measure import Plan
 from edgernn.profile import Workload, begun, profiled, resumed
 from edgernn.report.rows import rows_of
+from edgernn.tasks.npz import read_npz
 from edgernn.tasks.samples import Samples
 
 PLAN = Plan(processes=3)
@@ -205,12 +206,37 @@ def test_data_that_do_not_fit_a_model_are_refused(candidates, samples):
         profile(device, candidates, workload=Workload(samples=samples))
 
 
+@pytest.mark.parametrize(
+    ("y", "labels"),
+    [(["low", "high", "high", "high"], None), ([1, 0, 0, 0], ["high", "low"])],
+    ids=["names in y", "labels in another order than the model's"],
+)
+def test_accuracy_goes_by_the_names_of_the_classes(candidates, samples, tmp_path, y, labels):
+    path = tmp_path / "named.npz"
+    np.savez(path, x=samples.x, y=np.array(y), **({"labels": labels} if labels else {}))
+    device = FakeDevice(models={"a.onnx": FakeModel(compute=over_half)})
+    candidate = replace(candidates[0], labels=("low", "high"))
+    workload = Workload(samples=read_npz(path))
+    report = profile(device, [candidate], workload=workload)[-1].report
+    assert [row.score for row in rows_of(report)] == [0.75]
+
+
+def test_names_of_classes_that_a_model_does_not_know_are_refused_before_it_is_run(
+    candidates, samples
+):
+    named = replace(samples, labels=("high", "low"), named=True)
+    device = FakeDevice(models={"a.onnx": FakeModel(compute=over_half)})
+    with pytest.raises(DataError, match=r"names of the classes of a\.onnx are unknown"):
+        profile(device, candidates, workload=Workload(samples=named))
+    assert device.log == [("describe", "a.onnx")]
+
+
 def test_the_original_model_is_asked_once_where_its_file_is_at_hand(
     candidates, samples, monkeypatch
 ):
     asked = []
 
-    def answers(source, given):
+    def answers(source, given, _labels):
         asked.append((source.name, len(given)))
         return Predictions(classes=(0, 1, 1, 1))
 

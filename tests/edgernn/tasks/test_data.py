@@ -35,6 +35,18 @@ def test_an_npz_of_features_needs_no_more_than_x(tmp_path):
     assert (samples.y, samples.lengths, samples.labels) == (None, None, ())
 
 
+def test_names_without_an_order_are_told_apart_from_those_whose_numbers_were_chosen(tmp_path):
+    names, numbers, labels = np.array(list("bab")), np.array([1, 0, 1]), np.array(["a", "b"])
+    for y, more, named in (
+        (names, {}, True),
+        (names, {"labels": labels}, False),
+        (numbers, {"labels": labels}, False),
+    ):
+        assert load(str(npz(tmp_path, x=X[:3], y=y, **more))).named is named
+    lines = "sequence,label,a\nu,x,1\nv,y,2\n"
+    assert load(str(csv(tmp_path, lines))).named
+
+
 def test_texts_in_y_become_numbered_labels(tmp_path):
     samples = load(str(npz(tmp_path, x=X, y=np.array(["run", "walk", "run", "sit"]))))
     assert samples.labels == ("run", "sit", "walk")
@@ -99,6 +111,7 @@ def with_value(value, row):
         ({"x": X, "y": np.zeros((4, 2), int)}, r"y has shape \(4, 2\), x has 4 rows"),
         ({"x": X, "y": np.array([0.5, 0, 1, 1])}, r"y has the type float64"),
         ({"x": X, "y": np.array([0, 1, -1, 1])}, r"y of row 2 is -1"),
+        ({"x": X, "labels": np.array(["a", "b", "a"])}, r"labels hold 'a' more than once"),
         ({"x": X, "y": np.arange(4), "labels": np.array(["a", "b"])}, r"y of row 2 is 2, not 0..1"),
         ({"x": X, "y": np.array(["a", "b"] * 2), "labels": np.array(["a"])}, r"y holds 'b'"),
         ({"x": X, "lengths": np.array([3, 4, 1, 1])}, r"lengths of row 1 is 4, not 1..3"),

@@ -1,0 +1,47 @@
+"""Which class of the data a model means: by name where both have names, never by luck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from edgernn.errors import DataError
+from edgernn.tasks.samples import Samples
+
+_MOST_LISTED: Final = 12
+
+
+def data_numbers(labels: Sequence[str], samples: Samples, *, file: str) -> tuple[int, ...]:
+    """The data's number of each class of the model, `labels` being the model's names in order.
+
+    () where the numbers of both mean the same: one of the two has no names, and y came as numbers.
+    A class that the model has and the data lack gets a number that no row has.
+    Raises DataError where the names cannot be matched.
+    """
+    if samples.y is None or not samples.labels:
+        return ()
+    if not labels:
+        if not samples.named:
+            return ()
+        raise DataError(
+            f"{samples.name} names its classes ({_listed(samples.labels)}), and the names of the "
+            f"classes of {file} are unknown",
+            remedy="Export the model with --labels A,B,… in the order of its outputs, or give y as "
+            "the numbers of the outputs (an .npz may hold `labels` in that order instead)",
+        )
+    seen = {int(number): row for row, number in reversed(list(enumerate(samples.y)))}
+    for number, row in sorted(seen.items(), key=lambda one: one[1]):
+        if samples.labels[number] not in labels:
+            raise DataError(
+                f"row {row} of {samples.name} is of the class '{samples.labels[number]}', which "
+                f"is none of those of {file} ({_listed(labels)})",
+                remedy="Name the classes alike, or use the data that the model was made for",
+            )
+    strange = len(samples.labels)
+    known = {label: number for number, label in enumerate(samples.labels)}
+    return tuple(known.get(label, strange + number) for number, label in enumerate(labels))
+
+
+def _listed(labels: Sequence[str]) -> str:
+    shown = ", ".join(labels[:_MOST_LISTED])
+    return f"{shown}, …" if len(labels) > _MOST_LISTED else shown
