@@ -40,6 +40,8 @@ def up(abi: str) -> None:
     folder = Path(tempfile.mkdtemp(prefix="edgernn-android-"))
     child = subprocess.Popen(
         [sys.executable, "-m", "tests.android", "serve", str(folder), abi],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # or who reads ours would wait for its end
         start_new_session=True,
     )
     end = time.monotonic() + START_TIMEOUT_S
