@@ -30,8 +30,8 @@ system: ## install the Debian packages that tests need (or print the command)
 demo: setup ## train on spoken digits, export, profile here, show the table (demo/report.md)
 	$(BIN)/edgernn demo -o demo
 
-test: system setup $(VENV_214)/.installed ## every test
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: system setup $(VENV_214)/.installed ## every test; ANDROID_SERIAL=… also on that Android device
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(ANDROID_SERIAL),--android $(ANDROID_SERIAL))
 
 golden: setup ## a pretrained GRU encoder and decoder says 1,000 words in each format and scheme
 	$(BIN)/python -m pytest -q --golden-words 1000 tests/export/test_pronunciation.py
@@ -54,8 +54,8 @@ pi: system setup ## bring up an emulated Raspberry Pi to try --device with (as r
 pi-down: ## remove it
 	$(BIN)/python -m tests.pi down
 
-android: system setup ## bring up a loopback Android device to try --device android with
-	$(BIN)/python -m tests.android up
+android: system setup ## bring up a loopback Android device to try --device android with (ABI=arm64: in qemu)
+	$(BIN)/python -m tests.android up $(or $(ABI),x86_64)
 
 android-down: ## remove it
 	$(BIN)/python -m tests.android down

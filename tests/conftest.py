@@ -15,6 +15,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="words that the pretrained network says in each format and scheme (default: 200)",
     )
+    parser.addoption(
+        "--android",
+        metavar="SERIAL",
+        help="also run the tests for any Android device on this one (see `adb devices`)",
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

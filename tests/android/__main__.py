@@ -14,31 +14,35 @@ from pathlib import Path
 from typing import NoReturn
 
 from edgernn.folders import cache_folder
-from tests.android.loopback import LoopbackDevice, kill_server, make_root, reason_against
+from tests.android.loopback import LoopbackDevice, kill_server
+from tests.android.root import ABIS
+from tests.android.space import reason_against
 
 START_TIMEOUT_S = 20.0
 
 
 def main(argv: list[str]) -> None:
     match argv:
-        case ["up"]:
-            up()
-        case ["serve", folder]:
-            serve(Path(folder))
+        case ["up", abi] if abi in ABIS:
+            up(abi)
+        case ["serve", folder, abi]:
+            serve(Path(folder), abi)
         case ["down"]:
             down()
         case _:
-            fail("say up or down")
+            fail(f"say `up ABI` ({' or '.join(ABIS)}) or `down`")
 
 
-def up() -> None:
-    if reason := reason_against():
+def up(abi: str) -> None:
+    if reason := reason_against(ABIS[abi]):
         fail(reason)
     down()
     folder = Path(tempfile.mkdtemp(prefix="edgernn-android-"))
-    make_root(folder / "root")
     child = subprocess.Popen(
-        [sys.executable, "-m", "tests.android", "serve", str(folder)], start_new_session=True
+        [sys.executable, "-m", "tests.android", "serve", str(folder), abi],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # or who reads ours would wait for its end
+        start_new_session=True,
     )
     end = time.monotonic() + START_TIMEOUT_S
     while not (folder / "serial").is_file():
@@ -51,15 +55,15 @@ def up() -> None:
     state = {"pid": child.pid, "folder": str(folder), "adb_port": port}
     state_file().write_text(json.dumps(state))
     serial = (folder / "serial").read_text()
-    print("A loopback Android device is up.  Try:")
+    print("A loopback Android device is up.  It tells size and accuracy, and no times.  Try:")
     print(f"  export ANDROID_ADB_SERVER_PORT={port}")
     print(f"  adb connect {serial}")
     print("  edgernn devices check android")
     print("  edgernn profile out/ --device cpu,android --data digits:test")
 
 
-def serve(folder: Path) -> None:
-    with LoopbackDevice(folder / "root") as device:
+def serve(folder: Path, abi: str) -> None:
+    with LoopbackDevice(folder / "root", abi=abi) as device:
         part = folder / "serial.part"
         part.write_text(device.serial)
         part.rename(folder / "serial")

@@ -1,4 +1,4 @@
-"""A loopback Android device, and an adb server that knows no other."""
+"""Loopback Android devices, and an adb server that knows no other; or a real one, by --android."""
 
 from __future__ import annotations
 
@@ -8,14 +8,32 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.android.loopback import LoopbackDevice, kill_server, make_root, reason_against
+from edgernn.folders import CACHE_VARIABLE, cache_folder
+from tests.android.loopback import LoopbackDevice, kill_server
+from tests.android.root import ABIS, CannotBuild
+from tests.android.space import reason_against
+from tests.edgernn.cli.conftest import edgernn
+
+__all__ = ["edgernn"]  # a fixture: the command line
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test of `phone` is for any device: both loopback devices, and the real one if there is."""
+    if "phone" in metafunc.fixturenames:
+        serial = metafunc.config.getoption("--android")
+        targets = [*ABIS, *([f"android:{serial}"] if serial else [])]
+        metafunc.parametrize("phone", targets, indirect=True)
 
 
 @pytest.fixture
-def adb(monkeypatch, tmp_path) -> Iterator[None]:
+def settings(monkeypatch, tmp_path):
+    """No device is named yet."""
+    monkeypatch.setenv("EDGERNN_CONFIG", str(tmp_path / "settings"))
+
+
+@pytest.fixture
+def adb(monkeypatch, tmp_path) -> Iterator[int]:
     """adb's server on a port of its own, with a home of its own, seeing no real device."""
-    if reason := reason_against():
-        pytest.skip(reason)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     for name, value in {
@@ -23,28 +41,50 @@ def adb(monkeypatch, tmp_path) -> Iterator[None]:
         "ADB_LOCAL_TRANSPORT_MAX_PORT": "5553",
         "ADB_MDNS": "0",
         "ADB_USB": "0",
+        CACHE_VARIABLE: str(cache_folder()),  # as HOME was
         "HOME": str(tmp_path),
     }.items():
         monkeypatch.setenv(name, value)
-    yield
+    yield port
     kill_server(port)
 
 
 @pytest.fixture
-def attach(adb, tmp_path) -> Iterator[Callable[..., LoopbackDevice]]:  # noqa: ARG001
-    """Makes devices and lets adb connect to them."""
+def attach(adb, settings, tmp_path) -> Iterator[Callable[..., LoopbackDevice]]:  # noqa: ARG001
+    """Makes devices and lets adb connect to them.
+
+    At the end, nothing may have been brought to one that its processor could not run.
+    """
     made: list[LoopbackDevice] = []
 
-    def attach(*, authorizes: bool = True) -> LoopbackDevice:
-        root = tmp_path / f"root{len(made)}"
-        make_root(root)
-        device = LoopbackDevice(root, authorizes=authorizes).__enter__()
+    def attach(*, abi: str = "x86_64", **how: object) -> LoopbackDevice:
+        if reason := reason_against(ABIS[abi]):
+            pytest.skip(reason)
+        device = LoopbackDevice(tmp_path / f"root{len(made)}", abi=abi, **how)  # type: ignore[arg-type]
+        try:
+            device.__enter__()
+        except CannotBuild as reason:
+            pytest.skip(f"no loopback device: {reason}")
         made.append(device)
-        subprocess.run(
-            ["adb", "connect", device.serial], capture_output=True, check=True, timeout=60
-        )
+        connect(device)
         return device
 
     yield attach
+    foreign = [name for device in made for name in device.foreign_programs()]
     for device in made:
         device.__exit__()
+    assert not foreign, f"programs of another processor were brought there: {foreign}"
+
+
+@pytest.fixture
+def phone(request) -> str:
+    """What --device calls a phone, whatever it is."""
+    if request.param in ABIS:
+        return f"android:{request.getfixturevalue('attach')(abi=request.param).serial}"
+    request.getfixturevalue("settings")
+    return str(request.param)
+
+
+def connect(device: LoopbackDevice) -> None:
+    """What plugging in a cable does by itself."""
+    subprocess.run(["adb", "connect", device.serial], capture_output=True, check=True, timeout=60)

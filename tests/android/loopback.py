@@ -1,7 +1,6 @@
 """An Android device that is none: adb's protocol on loopback, in front of a small file system.
 
-The real adb client talks to it.  It knows one service, the shell (v2), whose commands run in
-a user and mount namespace with Android's own shell (mksh) and busybox.
+The real adb client talks to it.  It knows one service, the shell (v2).
 """
 
 from __future__ import annotations
@@ -9,66 +8,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import struct
 import threading
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.android.root import ABIS, foreign_programs, make_root
+from tests.android.space import Space
+
 MAX_DATA: Final = 256 * 1024
 VERSION: Final = 0x01000001
-_BANNER: Final = b"device::ro.product.model=Loopback;features=shell_v2,cmd"
+#: What it tells adb that it can do.  Androids before 7 have no shell_v2.
+FEATURES: Final = ("shell_v2", "cmd")
 
 STDIN, STDOUT, STDERR, EXIT, CLOSE_STDIN = range(5)
-
-#: Not grep's or find's own programs: toybox has them as applets too.
-APPLETS: Final = (
-    *("cat", "chmod", "cp", "cut", "find", "grep", "head", "kill", "ln", "ls", "mkdir", "mv"),
-    *("readlink", "rm", "setsid", "sleep", "taskset", "touch", "uname", "wc", "true", "sed"),
-    "printf",  # mksh has none of its own
-)
-_GETPROP: Final = """\
-#!/system/bin/sh
-case $1 in
-  ro.product.model) echo "Loopback phone" ;;
-  ro.build.fingerprint) echo "edgernn/loopback:14" ;;
-  ro.product.cpu.abilist) echo x86_64 ;;
-  *) echo ;;
-esac
-"""
-_ENTER: Final = """\
-mount --rbind /proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$1" \\
-  /system/bin/env -i PATH=/system/bin TMPDIR=/data/local/tmp /system/bin/sh -c "$2"
-"""
-
-
-def reason_against() -> str | None:
-    """Why there can be none on this machine."""
-    for program, package in {
-        "adb": "adb",
-        "busybox": "busybox-static",
-        "mksh-static": "mksh",
-        "unshare": "util-linux",
-    }.items():
-        if not shutil.which(program):
-            return f"{program} is missing: apt-get install {package}"
-    if os.system("unshare -Urm true 2>/dev/null") != 0:
-        return "user namespaces cannot be had here"
-    return None
-
-
-def make_root(root: Path) -> None:
-    """Android's folders with a shell."""
-    programs = root / "system/bin"
-    for folder in (programs, root / "data/local/tmp", root / "proc", root / "dev"):
-        folder.mkdir(parents=True)
-    shutil.copy(str(shutil.which("busybox")), programs / "busybox")
-    shutil.copy(str(shutil.which("mksh-static")), programs / "sh")
-    for name in (*APPLETS, "env"):
-        (programs / name).symlink_to("busybox")
-    (programs / "getprop").write_text(_GETPROP)
-    (programs / "getprop").chmod(0o755)
 
 
 @dataclass(kw_only=True)
@@ -85,51 +40,93 @@ class Stream:
 class LoopbackDevice:
     """Serves one root on a port of 127.0.0.1, in a thread of its own."""
 
-    def __init__(self, root: Path, *, authorizes: bool = True) -> None:
-        self._root = root
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        abi: str = "x86_64",
+        authorizes: bool = True,
+        features: Sequence[str] = FEATURES,
+        data_kb: int = 0,
+    ) -> None:
+        """`folder` must not be there yet."""
+        self.abi = ABIS[abi]
+        self.root = folder
+        self.space = Space(folder, self.abi, data_kb=data_kb)
         self._authorizes = authorizes
+        self._features = features
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
         self.port = 0
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     @property
     def serial(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def data(self) -> Path:
+        """Its /data/local/tmp, as this machine sees it."""
+        return self.space.inside / "data/local/tmp"
+
+    def left_behind(self) -> set[str]:
+        """What edgernn keeps there besides the files that are meant to stay."""
+        return {path.name for path in (self.data / "edgernn").iterdir()} - {"files", "packages"}
+
+    def foreign_programs(self) -> list[str]:
+        """Programs of another processor that were brought there."""
+        return foreign_programs(self.data, self.abi)
+
+    def set_property(self, name: str, value: str) -> None:
+        (self.root / "system/properties" / name).write_text(f"{value}\n")
+
     def __enter__(self) -> LoopbackDevice:
+        """Raises CannotBuild."""
+        make_root(self.root, self.abi)
+        self.space.up()
         self._thread.start()
-        self._ready.wait(10)
+        self.plug_in()
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        self._wait_for(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+        self.space.down()
+
+    def cut(self) -> None:
+        """Breaks every connection; the next one is welcome."""
+        self._loop.call_soon_threadsafe(self._close_connections)
 
     def unplug(self) -> None:
-        """Breaks every connection."""
-        self._loop.call_soon_threadsafe(self._close_connections)
+        """Breaks every connection, and takes no other."""
+        self._wait_for(self._refuse())
+
+    def plug_in(self) -> None:
+        """At the same port as before, if there was one."""
+        self._wait_for(self._serve())
+
+    def _wait_for(self, task: Coroutine[None, None, None]) -> None:
+        asyncio.run_coroutine_threadsafe(task, self._loop).result(10)
 
     def _close_connections(self) -> None:
         for writer in list(self._writers):
             writer.close()
 
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._server = self._loop.run_until_complete(
-            asyncio.start_server(self._connected, "127.0.0.1", 0)
-        )
+    async def _serve(self) -> None:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
-        self._ready.set()
-        self._loop.run_forever()
+
+    async def _refuse(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self._close_connections()
 
     async def _stop(self) -> None:
-        self._server.close()
-        self._close_connections()
+        await self._refuse()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -163,7 +160,7 @@ class LoopbackDevice:
     ) -> None:
         if command == b"CNXN":
             if self._authorizes:
-                send(writer, b"CNXN", VERSION, MAX_DATA, _BANNER)
+                send(writer, b"CNXN", VERSION, MAX_DATA, self._banner())
             else:  # a token to be signed; no signature is ever good enough
                 send(writer, b"AUTH", 1, 0, bytes(20))
         elif command == b"AUTH" and not self._authorizes and a == 2:
@@ -189,13 +186,20 @@ class LoopbackDevice:
         elif command == b"CLSE" and b in streams:
             self._hang_up(streams[b])
 
+    def _banner(self) -> bytes:
+        model = self.abi.properties["ro.product.model"].replace(" ", "_")
+        return f"device::ro.product.model={model};features={','.join(self._features)}".encode()
+
     async def _shell(self, writer: asyncio.StreamWriter, stream: Stream, line: str) -> None:
         stream.process = await asyncio.create_subprocess_exec(
-            *("unshare", "-Urm", "--propagation", "private", "sh", "-c", _ENTER, "sh"),
-            *(str(self._root), line),
+            *self.space.entering(line),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env={
+                **os.environ,
+                **self.abi.environment,
+            },  # its env is a program of that processor too
             start_new_session=True,
         )
         process = stream.process

@@ -1,25 +1,20 @@
-"""A file system of 64-bit ARM Debian, as a Raspberry Pi has it, unpacked but never run while made.
-
-Packages come through a private apt state, so that the architectures and lists of this machine stay
-as they are.  Signatures are checked by apt as always.
-"""
+"""A file system of 64-bit ARM Debian, as a Raspberry Pi has it: unpacked, never run while made."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from edgernn.folders import cache_folder
+from tests import debian_packages
+from tests.debian_packages import CannotBuild, fetched, unpack
 
-SUITE: Final = "bookworm"  # the names below hold for it: libssl3, python3.11
-KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+__all__ = ["CannotBuild", "root_folder"]
 
-#: sshd, Python without pip, busybox: and what these are linked with.
+#: sshd, Python without pip, busybox: and what these are linked with, as bookworm names them.
 PACKAGES: Final = (
     *("libc6", "libgcc-s1", "libstdc++6", "zlib1g", "libexpat1", "libssl3", "libffi8"),
     *("libbz2-1.0", "liblzma5", "libuuid1", "python3.11-minimal", "libpython3.11-minimal"),
@@ -39,19 +34,16 @@ APPLETS: Final = (
 )
 
 
-class CannotBuild(Exception):
-    """Why there is no file system: the reason of a skipped test."""
-
-
 def root_folder() -> Path:
     """The file system, made at first use and kept in the cache.  Raises CannotBuild."""
-    key = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    sources = (Path(__file__), Path(debian_packages.__file__))
+    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
     folder = cache_folder() / "emulated-pi" / key
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as making:
             root = Path(making) / "root"
-            _unpack(_packages(Path(making)), root)
+            unpack(fetched(PACKAGES, architecture="arm64", folder=Path(making)), root)
             _link_programs(root)
             try:
                 root.rename(folder)
@@ -59,84 +51,6 @@ def root_folder() -> Path:
                 if not folder.is_dir():
                     raise
     return folder
-
-
-def _packages(folder: Path) -> list[Path]:
-    if not KEYRING.is_file() or not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        raise CannotBuild("it is made from Debian packages, and this is no Debian")
-    settings = _private_state(folder)
-    options = [f"-o{name}={value}" for name, value in settings.items()]
-    _must(["apt-get", *options, "update", "-qq"], "apt-get update")
-    target = folder / "packages"
-    target.mkdir()
-    # As a sub-process of its own folder: `download` writes into the working directory.
-    wanted = [f"{name}:arm64" for name in PACKAGES]
-    _must(["apt-get", *options, "download", "-qq", *wanted], "apt-get download", folder=target)
-    return sorted(target.glob("*.deb"))
-
-
-def _private_state(folder: Path) -> dict[str, str]:
-    for name in ("state/lists/partial", "cache/archives/partial", "nothing"):
-        (folder / name).mkdir(parents=True)
-    (folder / "status").touch()
-    source = f"deb [arch=arm64 signed-by={KEYRING}] {_mirror()} {SUITE} main\n"
-    (folder / "sources.list").write_text(source)
-    return {
-        "Dir::State": f"{folder}/state",
-        "Dir::State::status": f"{folder}/status",
-        "Dir::Cache": f"{folder}/cache",
-        "Dir::Etc::sourcelist": f"{folder}/sources.list",
-        "Dir::Etc::sourceparts": f"{folder}/nothing",
-        "Dir::Etc::preferencesparts": f"{folder}/nothing",
-        "APT::Architecture": "arm64",
-        "APT::Architectures": "arm64",
-        "APT::Sandbox::User": "root",
-        "Acquire::Languages": "none",
-    }
-
-
-def _mirror() -> str:
-    """Where this machine gets Debian from."""
-    listed = subprocess.run(
-        [
-            *("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)"),
-            "Created-By: Packages",
-        ],
-        capture_output=True,
-        text=True,
-    )
-    mirrors = [line.split()[0] for line in listed.stdout.splitlines() if line.endswith(f" {SUITE}")]
-    if not mirrors:
-        raise CannotBuild(f"apt on this machine has no source for Debian {SUITE}")
-    return mirrors[0]
-
-
-def _must(argv: list[str], what: str, *, folder: Path | None = None) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, cwd=folder)
-    if done.returncode != 0:
-        reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
-        raise CannotBuild(f"{what} failed: {reason}")
-
-
-def _unpack(packages: list[Path], root: Path) -> None:
-    for name in ("bin", "sbin", "lib"):  # Debian's merged /usr
-        (root / "usr" / name).mkdir(parents=True)
-        (root / name).symlink_to(f"usr/{name}")
-    for package in packages:
-        with subprocess.Popen(
-            ["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE
-        ) as tar:
-            _untar(tar.stdout, root)
-        if tar.returncode != 0:
-            raise CannotBuild(f"{package.name} is damaged")
-    for name in ("share/doc", "share/man", "share/locale", "share/lintian"):
-        shutil.rmtree(root / "usr" / name, ignore_errors=True)
-
-
-def _untar(stream, root: Path) -> None:
-    argv = ["tar", "-x", "--keep-directory-symlink", "--no-same-owner", "-C", str(root)]
-    if subprocess.run(argv, stdin=stream).returncode != 0:
-        raise CannotBuild("tar could not unpack a package")
 
 
 def _link_programs(root: Path) -> None:

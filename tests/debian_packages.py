@@ -1,0 +1,100 @@
+"""Debian packages of any architecture, fetched and unpacked, but never installed or run.
+
+They come through a private apt state, so that the architectures and lists of this machine stay as
+they are.  Signatures are checked by apt as always.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Final
+
+SUITE: Final = "bookworm"
+KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+class CannotBuild(Exception):
+    """Why there is no file system: the reason of a skipped test."""
+
+
+def fetched(names: Sequence[str], *, architecture: str, folder: Path) -> list[Path]:
+    """The packages' files, written into `folder` with apt's own state.  Raises CannotBuild."""
+    if not KEYRING.is_file() or not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        raise CannotBuild("it is made from Debian packages, and this is no Debian")
+    settings = _private_state(folder, architecture)
+    options = [f"-o{name}={value}" for name, value in settings.items()]
+    _must(["apt-get", *options, "update", "-qq"], "apt-get update")
+    target = folder / "packages"
+    target.mkdir()
+    # As a sub-process of its own folder: `download` writes into the working directory.
+    wanted = [f"{name}:{architecture}" for name in names]
+    _must(["apt-get", *options, "download", "-qq", *wanted], "apt-get download", folder=target)
+    return sorted(target.glob("*.deb"))
+
+
+def unpack(packages: Sequence[Path], root: Path) -> None:
+    """Lays their files into `root`, without documentation.  Raises CannotBuild."""
+    for name in ("bin", "sbin", "lib"):  # Debian's merged /usr
+        (root / "usr" / name).mkdir(parents=True)
+        (root / name).symlink_to(f"usr/{name}")
+    for package in packages:
+        with subprocess.Popen(
+            ["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE
+        ) as tar:
+            _untar(tar.stdout, root)
+        if tar.returncode != 0:
+            raise CannotBuild(f"{package.name} is damaged")
+    for name in ("share/doc", "share/man", "share/locale", "share/lintian"):
+        shutil.rmtree(root / "usr" / name, ignore_errors=True)
+
+
+def _private_state(folder: Path, architecture: str) -> dict[str, str]:
+    for name in ("state/lists/partial", "cache/archives/partial", "nothing"):
+        (folder / name).mkdir(parents=True)
+    (folder / "status").touch()
+    source = f"deb [arch={architecture} signed-by={KEYRING}] {_mirror()} {SUITE} main\n"
+    (folder / "sources.list").write_text(source)
+    return {
+        "Dir::State": f"{folder}/state",
+        "Dir::State::status": f"{folder}/status",
+        "Dir::Cache": f"{folder}/cache",
+        "Dir::Etc::sourcelist": f"{folder}/sources.list",
+        "Dir::Etc::sourceparts": f"{folder}/nothing",
+        "Dir::Etc::preferencesparts": f"{folder}/nothing",
+        "APT::Architecture": architecture,
+        "APT::Architectures": architecture,
+        "APT::Sandbox::User": "root",
+        "Acquire::Languages": "none",
+    }
+
+
+def _mirror() -> str:
+    """Where this machine gets Debian from."""
+    listed = subprocess.run(
+        [
+            *("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)"),
+            "Created-By: Packages",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    mirrors = [line.split()[0] for line in listed.stdout.splitlines() if line.endswith(f" {SUITE}")]
+    if not mirrors:
+        raise CannotBuild(f"apt on this machine has no source for Debian {SUITE}")
+    return mirrors[0]
+
+
+def _must(argv: list[str], what: str, *, folder: Path | None = None) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=folder)
+    if done.returncode != 0:
+        reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
+        raise CannotBuild(f"{what} failed: {reason}")
+
+
+def _untar(stream: IO[bytes] | None, root: Path) -> None:
+    argv = ["tar", "-x", "--keep-directory-symlink", "--no-same-owner", "-C", str(root)]
+    if subprocess.run(argv, stdin=stream).returncode != 0:
+        raise CannotBuild("tar could not unpack a package")
