@@ -30,8 +30,8 @@ system: ## install the Debian packages that tests need (or print the command)
 demo: setup ## train on spoken digits, export, profile here, show the table (demo/report.md)
 	$(BIN)/edgernn demo -o demo
 
-test: system setup $(VENV_214)/.installed ## every test
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: system setup $(VENV_214)/.installed ## every test; on a Raspberry Pi of yours too with PI=pi@host
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(PI),--pi $(PI))
 
 golden: setup ## a pretrained GRU encoder and decoder says 1,000 words in each format and scheme
 	$(BIN)/python -m pytest -q --golden-words 1000 tests/export/test_pronunciation.py

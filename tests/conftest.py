@@ -15,6 +15,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="words that the pretrained network says in each format and scheme (default: 200)",
     )
+    parser.addoption(
+        "--pi",
+        metavar="HOST",
+        help="run the tests of tests/pi that any Raspberry Pi must pass on this one (pi@host, or "
+        "a name in devices.toml), instead of an emulated one",
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
