@@ -29,8 +29,17 @@ START_TIMEOUT_S: Final = 60.0
 CRAMPED_KB: Final = 256  # the home of the user "cramped"
 
 #: name -> uid.  nopython: python3 is not in the PATH; cramped: a home without room;
-#: passwords: no keys are accepted; stranger: our key is not known.
-USERS: Final = {"pi": 1000, "nopython": 1001, "cramped": 1002, "passwords": 1003, "stranger": 1004}
+#: passwords: no keys are accepted; stranger: our key is not known; readonly: a home that is
+#: somebody else's; jumpy: pi, whose programs see the wall clock that the file /etc/clock sets.
+USERS: Final = {
+    "pi": 1000,
+    "nopython": 1001,
+    "cramped": 1002,
+    "passwords": 1003,
+    "stranger": 1004,
+    "readonly": 1005,
+    "jumpy": 1000,
+}
 
 _SSHD: Final = """\
 Port 22
@@ -48,6 +57,11 @@ Match User nopython
 Match User passwords
   PubkeyAuthentication no
   PasswordAuthentication yes
+Match User jumpy
+  SetEnv QEMU_CPU={cpu} QEMU_UNAME=6.1.0-rpi7-rpi-v8 PATH=/usr/local/bin:/usr/bin:/bin \
+LD_PRELOAD=/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1 \
+XDG_CACHE_HOME=/home/pi/.cache FAKETIME_TIMESTAMP_FILE=/etc/clock FAKETIME_NO_CACHE=1 \
+FAKETIME_DONT_FAKE_MONOTONIC=1
 """
 
 _CORE: Final = """\
@@ -160,7 +174,7 @@ class EmulatedPi:
 
     def up(self) -> None:
         """Raises CannotBuild where it does not come up."""
-        root = root_folder()
+        root = self._root()
         self._write_files()
         log = (self.folder / "sshd.log").open("wb")
         dying = ["setpriv", "--pdeathsig", "KILL"] if self.dies_with_parent else []
@@ -192,6 +206,9 @@ class EmulatedPi:
         argv = ["nsenter", f"--net=/proc/{self._first_process()}/ns/net", *command]
         return subprocess.run(argv, capture_output=True, text=True, check=True)
 
+    def _root(self) -> Path:
+        return root_folder()
+
     def _first_process(self) -> int:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return int(children[0])
@@ -210,6 +227,7 @@ class EmulatedPi:
         )
         (files / "etc/os-release").write_text('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n')
         (files / "etc/throttled").write_text("throttled=0x0\n")
+        (files / "etc/clock").write_text("+0\n")
         vcgencmd = files / "usr/bin/vcgencmd"
         vcgencmd.write_text("#!/bin/sh\ncat /etc/throttled\n")
         vcgencmd.chmod(0o755)
@@ -247,7 +265,8 @@ class EmulatedPi:
             )
             for path, mode in ((home, 0o755), (ssh, 0o700), (keys, 0o600)):
                 path.chmod(mode)
-                os.chown(path, uid, uid)
+                if name != "readonly" or path != home:
+                    os.chown(path, uid, uid)
 
     def _wait_until_it_listens(self) -> None:
         end = time.monotonic() + START_TIMEOUT_S

@@ -1,4 +1,6 @@
-"""A file system of 64-bit ARM Debian, as a Raspberry Pi has it, unpacked but never run while made.
+"""A file system of ARM Debian, as a Raspberry Pi has it, unpacked but never run while made.
+
+arm64 is what Pis have today; armhf, of 32 bits, is what many still run.
 
 Packages come through a private apt state, so that the architectures and lists of this machine stay
 as they are.  Signatures are checked by apt as always.
@@ -28,7 +30,17 @@ PACKAGES: Final = (
     *("libcrypt1", "libgssapi-krb5-2", "libkrb5-3", "libk5crypto3", "libkrb5support0"),
     *("libkeyutils1", "libsystemd0", "liblz4-1", "libzstd1", "libgcrypt20", "libgpg-error0"),
     *("libcap2", "libwrap0", "libnsl2", "libtirpc3"),
+    "libfaketime",  # a wall clock that jumps, for programs that are linked dynamically
 )
+#: Debian's architecture -> the folder of its libraries, and what only it needs.  There are no
+#: numpy wheels for 32-bit ARM: who runs Python models there has Debian's numpy.
+ARCHITECTURES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "arm64": ("aarch64-linux-gnu", ()),
+    "armhf": (
+        "arm-linux-gnueabihf",
+        ("python3-numpy", "libblas3", "liblapack3", "libgfortran5"),
+    ),
+}
 #: What busybox stands in for.  No chpasswd, no mount: nobody administers this system.
 APPLETS: Final = (
     *("sh", "ash", "cat", "ls", "ln", "cp", "mv", "rm", "mkdir", "rmdir", "touch", "chmod", "env"),
@@ -43,16 +55,18 @@ class CannotBuild(Exception):
     """Why there is no file system: the reason of a skipped test."""
 
 
-def root_folder() -> Path:
+def root_folder(architecture: str = "arm64") -> Path:
     """The file system, made at first use and kept in the cache.  Raises CannotBuild."""
     key = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
-    folder = cache_folder() / "emulated-pi" / key
+    folder = cache_folder() / "emulated-pi" / f"{key}-{architecture}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as making:
             root = Path(making) / "root"
-            _unpack(_packages(Path(making)), root)
+            libraries, more = ARCHITECTURES[architecture]
+            _unpack(debian_packages(Path(making), architecture, (*PACKAGES, *more)), root)
             _link_programs(root)
+            _link_chosen_libraries(root / "usr/lib" / libraries)
             try:
                 root.rename(folder)
             except OSError:  # a parallel test run was faster
@@ -61,25 +75,26 @@ def root_folder() -> Path:
     return folder
 
 
-def _packages(folder: Path) -> list[Path]:
+def debian_packages(folder: Path, architecture: str, names: tuple[str, ...]) -> list[Path]:
+    """Downloads packages into `folder`, whatever this machine's own architecture is."""
     if not KEYRING.is_file() or not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         raise CannotBuild("it is made from Debian packages, and this is no Debian")
-    settings = _private_state(folder)
+    settings = _private_state(folder, architecture)
     options = [f"-o{name}={value}" for name, value in settings.items()]
     _must(["apt-get", *options, "update", "-qq"], "apt-get update")
     target = folder / "packages"
     target.mkdir()
     # As a sub-process of its own folder: `download` writes into the working directory.
-    wanted = [f"{name}:arm64" for name in PACKAGES]
+    wanted = [f"{name}:{architecture}" for name in names]
     _must(["apt-get", *options, "download", "-qq", *wanted], "apt-get download", folder=target)
     return sorted(target.glob("*.deb"))
 
 
-def _private_state(folder: Path) -> dict[str, str]:
+def _private_state(folder: Path, architecture: str) -> dict[str, str]:
     for name in ("state/lists/partial", "cache/archives/partial", "nothing"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
-    source = f"deb [arch=arm64 signed-by={KEYRING}] {_mirror()} {SUITE} main\n"
+    source = f"deb [arch={architecture} signed-by={KEYRING}] {_mirror()} {SUITE} main\n"
     (folder / "sources.list").write_text(source)
     return {
         "Dir::State": f"{folder}/state",
@@ -88,8 +103,8 @@ def _private_state(folder: Path) -> dict[str, str]:
         "Dir::Etc::sourcelist": f"{folder}/sources.list",
         "Dir::Etc::sourceparts": f"{folder}/nothing",
         "Dir::Etc::preferencesparts": f"{folder}/nothing",
-        "APT::Architecture": "arm64",
-        "APT::Architectures": "arm64",
+        "APT::Architecture": architecture,
+        "APT::Architectures": architecture,
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
     }
@@ -147,3 +162,10 @@ def _link_programs(root: Path) -> None:
     # Only in /usr/local/bin: a PATH without it is a system that has no Python.
     (root / "usr/local/bin").mkdir(parents=True, exist_ok=True)
     (root / "usr/local/bin/python3").symlink_to("/usr/bin/python3.11")
+
+
+def _link_chosen_libraries(libraries: Path) -> None:
+    """Debian lets its alternatives system choose a BLAS; no script of a package runs here."""
+    for name in ("blas", "lapack"):
+        if (libraries / name).is_dir():
+            (libraries / f"lib{name}.so.3").symlink_to(f"{name}/lib{name}.so.3")
