@@ -108,12 +108,12 @@ exec env QEMU_CPU="$cpu" chroot . /usr/sbin/sshd -D -e
 """
 
 
-def reason_against() -> str | None:
+def reason_against(qemu: str = "qemu-aarch64") -> str | None:
     """Why there can be no emulated Pi on this machine, in words for a skipped test."""
     if os.geteuid() != 0:
         return "an emulated Pi needs root, for namespaces and mounts"
     for program, package in {
-        "qemu-aarch64-static": "qemu-user-static",
+        f"{qemu}-static": "qemu-user-static",
         "update-binfmts": "binfmt-support",
         "ssh": "openssh-client",
         "busybox": "busybox-static",
@@ -122,20 +122,20 @@ def reason_against() -> str | None:
     }.items():
         if not shutil.which(program):
             return f"{program} is missing: apt-get install {package}"
-    if not _programs_of_arm_run():
+    if not _programs_of_arm_run(qemu):
         return "binfmt_misc cannot be had here, so that programs for ARM do not start"
     if subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "true"]).returncode != 0:
         return "namespaces cannot be had here"
     return None
 
 
-def _programs_of_arm_run() -> bool:
+def _programs_of_arm_run(qemu: str) -> bool:
     """Registers qemu with Debian's own tool, if nobody did; it stays registered."""
     if not (BINFMT / "register").exists():
         subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT], capture_output=True)
-    entry = BINFMT / "qemu-aarch64"
+    entry = BINFMT / qemu
     if not entry.exists():
-        subprocess.run(["update-binfmts", "--enable", "qemu-aarch64"], capture_output=True)
+        subprocess.run(["update-binfmts", "--enable", qemu], capture_output=True)
     return entry.exists() and "enabled" in entry.read_text()
 
 
