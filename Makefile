@@ -7,7 +7,7 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down android android-down check-readme clean
+.PHONY: fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,12 @@ pi: system setup ## bring up an emulated Raspberry Pi to try --device with (as r
 
 pi-down: ## remove it
 	$(BIN)/python -m tests.pi down
+
+pi-vm: setup ## bring up a virtual one: a kernel of its own, a clock that counts instructions
+	$(BIN)/python -m tests.pi vm-up
+
+pi-vm-down: ## remove it
+	$(BIN)/python -m tests.pi vm-down
 
 android: system setup ## bring up a loopback Android device to try --device android with
 	$(BIN)/python -m tests.android up

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -217,8 +216,8 @@ class EmulatedPi:
         for name in ("layer", "merged", "files/etc/ssh", "files/usr/bin", "files/home"):
             (self.folder / name).mkdir(parents=True)
         files = self.folder / "files"
-        _key(self.folder / "user_key", "user of the emulated Pi")
-        _key(files / "etc/ssh/ssh_host_ed25519_key", "emulated Pi")
+        generate_key(self.folder / "user_key", "user of the emulated Pi")
+        generate_key(files / "etc/ssh/ssh_host_ed25519_key", "emulated Pi")
         (files / "etc/ssh/sshd_config").write_text(_SSHD.format(cpu=self.cpu))
         (files / "etc/edgernn-emulated").write_text("qemu-user\n")
         (files / "etc/hostname").write_text("emulated-pi\n")
@@ -311,14 +310,9 @@ def _kept_packages() -> Path:
     return folder
 
 
-def _key(path: Path, comment: str) -> None:
+def generate_key(path: Path, comment: str) -> None:
     argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
-
-
-def end(pid: int) -> None:
-    """Ends an emulated Pi of another process (`make pi-down`)."""
-    os.kill(pid, signal.SIGKILL)
 
 
 if sys.platform != "linux":
