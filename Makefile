@@ -7,7 +7,7 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down android android-down check-readme clean
+.PHONY: fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -30,8 +30,9 @@ system: ## install the Debian packages that tests need (or print the command)
 demo: setup ## train on spoken digits, export, profile here, show the table (demo/report.md)
 	$(BIN)/edgernn demo -o demo
 
-test: system setup $(VENV_214)/.installed ## every test; ANDROID_SERIAL=… also on that Android device
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(ANDROID_SERIAL),--android $(ANDROID_SERIAL))
+test: system setup $(VENV_214)/.installed ## every test; PI=pi@host, ANDROID_SERIAL=…: also on devices of yours
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(PI),--pi $(PI)) \
+		$(if $(ANDROID_SERIAL),--android $(ANDROID_SERIAL))
 
 golden: setup ## a pretrained GRU encoder and decoder says 1,000 words in each format and scheme
 	$(BIN)/python -m pytest -q --golden-words 1000 tests/export/test_pronunciation.py
@@ -53,6 +54,12 @@ pi: system setup ## bring up an emulated Raspberry Pi to try --device with (as r
 
 pi-down: ## remove it
 	$(BIN)/python -m tests.pi down
+
+pi-vm: setup ## bring up a virtual one: a kernel of its own, a clock that counts instructions
+	$(BIN)/python -m tests.pi vm-up
+
+pi-vm-down: ## remove it
+	$(BIN)/python -m tests.pi vm-down
 
 android: system setup ## bring up a loopback Android device to try --device android with (ABI=arm64: in qemu)
 	$(BIN)/python -m tests.android up $(or $(ABI),x86_64)

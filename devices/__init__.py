@@ -6,6 +6,7 @@ target; everything else is a function of them.
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,14 @@ class Completed:
     @property
     def succeeded(self) -> bool:
         return self.exit_code == 0
+
+
+def signal_name(number: int) -> str:
+    """As Completed tells it.  Real-time signals have a number only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 class Stopped(Exception):

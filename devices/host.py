@@ -14,7 +14,7 @@ from types import TracebackType
 
 from typing_extensions import Self
 
-from edgernn.devices import Completed
+from edgernn.devices import Completed, signal_name
 from edgernn.errors import DeviceError
 
 
@@ -56,7 +56,7 @@ class HostDevice:
             _end(child)
             child.communicate()
             raise
-        killed_by = _signal_name(-child.returncode) if child.returncode < 0 else None
+        killed_by = signal_name(-child.returncode) if child.returncode < 0 else None
         exit_code = child.returncode if killed_by is None else None
         return Completed(exit_code=exit_code, signal=killed_by, stdout=stdout, stderr=stderr)
 
@@ -106,10 +106,3 @@ def _end(child: subprocess.Popen[str]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return f"signal {number}"

@@ -10,7 +10,6 @@ import getpass
 import hashlib
 import re
 import secrets
-import signal
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from typing import IO, Final
 
 from typing_extensions import Self
 
-from edgernn.devices import Choices, Completed, Stopped
+from edgernn.devices import Choices, Completed, Stopped, signal_name
 from edgernn.devices.child import Child
 from edgernn.devices.link import Link, Unreachable
 from edgernn.devices.remote_shell import KEEP, LINK, NOT_IN_CACHE, READ, RUN, STORE, Ended, command
@@ -91,7 +90,7 @@ class RemoteDevice:
                 remedy=f"The target is {self.architecture}; was this made for it?",
             )
         if ended.code is not None and ended.code > 128:
-            killed_by = _signal_name(ended.code - 128)
+            killed_by = signal_name(ended.code - 128)
             return Completed(exit_code=None, signal=killed_by, stdout=stdout, stderr=ended.stderr)
         return Completed(exit_code=ended.code, stdout=stdout, stderr=ended.stderr)
 
@@ -182,7 +181,7 @@ class RemoteDevice:
                 f"{self.name} is in use by {self._told['busy']}",
                 remedy="Wait for that to end: two profiles at once would disturb each other",
             )
-        if told or "edgernn" in stderr:
+        if told:
             raise DeviceError(
                 f"no working directory could be made on {self.name}: {_last_line(stderr)}",
                 remedy="Free some room there, or let the user write to ~/.cache",
@@ -263,10 +262,3 @@ def _who() -> str:
 
 def _last_line(text: str) -> str:
     return (text.strip() or "it gave no reason").splitlines()[-1]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

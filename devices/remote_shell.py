@@ -28,7 +28,8 @@ end_running() {
     if [ "$(readlink "/proc/$pid/cwd")" = "${file%/.running}" ]; then kill -9 -- "-$pid"; fi
   done
 } 2>/dev/null
-mkdir -p "$cache/files" "$cache/packages" || exit 1
+fail() { echo failed; exit 1; }
+mkdir -p "$cache/files" "$cache/packages" || fail
 if ! ln -s "$word $$ $who" "$lock" 2>/dev/null; then
   set -- $(readlink "$lock")
   other=$1 pid=${2:-0}
@@ -38,13 +39,13 @@ if ! ln -s "$word $$ $who" "$lock" 2>/dev/null; then
     exit 0
   fi
   rm -f "$lock"
-  ln -s "$word $$ $who" "$lock" || exit 1
+  ln -s "$word $$ $who" "$lock" || fail
 fi
 end_running
 rm -rf "$cache"/work.*
 trap '' HUP INT TERM PIPE
 find "$cache/files" -type f -mtime +30 -exec rm -f {} + 2>/dev/null
-mkdir "$work" && echo "probe" > "$work/.probe" && rm "$work/.probe" || { rm -f "$lock"; exit 1; }
+mkdir "$work" && echo "probe" > "$work/.probe" && rm "$work/.probe" || { rm -f "$lock"; fail; }
 echo "work $work"
 echo "cache $cache"
 echo "machine $(uname -m)"

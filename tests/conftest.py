@@ -20,6 +20,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SERIAL",
         help="also run the tests for any Android device on this one (see `adb devices`)",
     )
+    parser.addoption(
+        "--pi",
+        metavar="HOST",
+        help="run the tests of tests/pi that any Raspberry Pi must pass on this one (pi@host, or "
+        "a name in devices.toml), instead of an emulated one",
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,6 +6,7 @@ they are.  Signatures are checked by apt as always.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -30,9 +31,20 @@ def fetched(names: Sequence[str], *, architecture: str, folder: Path) -> list[Pa
     target = folder / "packages"
     target.mkdir()
     # As a sub-process of its own folder: `download` writes into the working directory.
-    wanted = [f"{name}:{architecture}" for name in names]
+    wanted = [f"{_real_name(options, name)}:{architecture}" for name in names]
     _must(["apt-get", *options, "download", "-qq", *wanted], "apt-get download", folder=target)
     return sorted(target.glob("*.deb"))
+
+
+def _real_name(options: list[str], name: str) -> str:
+    """A kernel's package has its version in its name; one without depends on the newest."""
+    if not name.startswith("linux-image-"):
+        return name
+    told = subprocess.run(["apt-cache", *options, "depends", name], capture_output=True, text=True)
+    found = re.search(r"Depends: (linux-image-\S+)", told.stdout)
+    if found is None:
+        raise CannotBuild(f"apt knows no kernel by the name of {name}")
+    return found[1]
 
 
 def unpack(packages: Sequence[Path], root: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from typing_extensions import assert_never
 
 from edgernn import __version__
-from edgernn.devices import Completed, Device
+from edgernn.devices import Completed, Device, signal_name
 from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.runners import (
     COUNTED_CALLS,
@@ -144,7 +144,9 @@ class NativeProgram:
             return Failed(reason=f"it cannot be confined to CPUs {model.cpus}: {complaint}")
         code = int(told.get("exit", "").strip() or -1)
         if code > 128:
-            return Failed(reason=f"{self.NAME} crashed (signal {code - 128})", log=log)
+            killed_by = signal_name(code - 128)
+            reason = f"{self.NAME} crashed ({killed_by})"
+            return Failed(reason=reason, signal=killed_by, log=log)
         try:
             reply: dict[str, Any] = json.loads(told.get("program", ""))
         except ValueError:

@@ -35,6 +35,15 @@ print(json.dumps({
 }))
 """
 
+#: Prints the version of the numpy that is installed, or nothing.
+_OWN_NUMPY: Final = """
+import importlib.metadata
+try:
+    print(importlib.metadata.version("numpy"))
+except importlib.metadata.PackageNotFoundError:
+    pass
+"""
+
 #: Unpacks the wheel argv[1] as the folder argv[2], whole or not at all.
 _UNPACK: Final = """
 import os, sys, tempfile, zipfile
@@ -48,6 +57,9 @@ with tempfile.TemporaryDirectory(dir=os.path.dirname(folder)) as part:
         if not os.path.isdir(folder):  # it is there when another profile was faster
             raise
 """
+
+#: Of all runtimes' packages the one that needs nothing but numpy, and that of version 1.
+LEAST_DEMANDING: Final = "tflite-runtime"
 
 #: manylinux2014 is glibc 2.17; no wheel that we want asks for less.
 _OLDEST_GLIBC_MINOR: Final = 17
@@ -93,6 +105,8 @@ def packages_on(
     if isinstance(platform, Skipped):
         return platform
     wheels = _fetched(platform, packages)
+    if isinstance(wheels, Skipped) and LEAST_DEMANDING in packages:
+        wheels = _fetched_without_numpy(device, python, platform) or wheels
     if isinstance(wheels, Skipped):
         return wheels
     device.notes[note] = tuple(_unpacked(device, python, wheel) for wheel in wheels)
@@ -129,9 +143,31 @@ def _fetched(platform: Platform, packages: tuple[str, ...]) -> list[Path] | Skip
     return Skipped(reason=f"no package of {packages[0]} for {platform} ({complaints[-1]})")
 
 
+def _fetched_without_numpy(
+    device: RemoteDevice, python: tuple[str, ...], platform: Platform
+) -> list[Path] | Skipped | None:
+    """For 32-bit ARM, for which PyPI has no numpy: the target's own is as good.
+
+    None where there is nothing for the platform even so.
+    """
+    requirement = ("--no-deps", LEAST_DEMANDING)
+    folder = _kept(platform, requirement)
+    if not folder.is_dir() and _download(platform, requirement, folder):
+        return None
+    asked = device.run([*python, "-s", "-c", _OWN_NUMPY], timeout_s=PROBE_TIMEOUT_S)
+    version = asked.stdout.strip()
+    if version.startswith("1."):
+        return sorted(folder.glob("*.whl"))
+    found = f"numpy {version}" if version else "no numpy"
+    return Skipped(
+        reason=f"{LEAST_DEMANDING} needs numpy 1, there are no wheels of it for {platform}, and "
+        f"{device.name} has {found}: install it there (apt-get install python3-numpy)"
+    )
+
+
 def _requirements(package: str) -> list[tuple[str, ...]]:
     """First the version that this machine has, so that devices differ in nothing else."""
-    anything = (package, "numpy<2") if package == "tflite-runtime" else (package,)
+    anything = (package, "numpy<2") if package == LEAST_DEMANDING else (package,)
     try:
         return [(f"{package}=={importlib.metadata.version(package)}", *anything[1:]), anything]
     except importlib.metadata.PackageNotFoundError:

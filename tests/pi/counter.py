@@ -20,24 +20,23 @@ from edgernn.folders import cache_folder
 MOUNTED: Final = "/opt/counter"
 PROGRAM: Final = f"{MOUNTED}/count-instructions"
 
-QEMU: Final = "qemu-aarch64"
 _PLUGIN: Final = Path(__file__).parents[1] / "c/count_instructions.c"
 
 #: $1 the file for the counts, then the command.  Its first word is looked up here: qemu does not.
-_SCRIPT: Final = f"""\
+_SCRIPT: Final = """\
 #!/bin/sh
 to=$1
-program=$(command -v -- "$2") || {{ echo "there is no $2" >&2; exit 127; }}
+program=$(command -v -- "$2") || { echo "there is no $2" >&2; exit 127; }
 shift 2
-here={MOUNTED}
-exec $here/loader --library-path $here $here/{QEMU} -plugin "$here/plugin.so,to=$to" \\
+here=MOUNTED
+exec $here/loader --library-path $here $here/qemu -plugin "$here/plugin.so,to=$to" \\
   -- "$program" "$@"
 """
 
 
-def counter_folder() -> Path:
-    """Made at first use and kept in the cache, for this plugin and this qemu."""
-    qemu = Path(str(shutil.which(QEMU)))
+def counter_folder(qemu_name: str) -> Path:
+    """Made at first use and kept in the cache, for this plugin and this qemu ("qemu-aarch64")."""
+    qemu = Path(str(shutil.which(qemu_name)))
     digest = hashlib.sha256(_SCRIPT.encode() + _PLUGIN.read_bytes() + qemu.read_bytes())
     folder = cache_folder() / "emulated-pi" / f"counter-{digest.hexdigest()[:16]}"
     if not folder.is_dir():
@@ -57,12 +56,12 @@ def counter_folder() -> Path:
 def _fill(folder: Path, qemu: Path) -> None:
     plugin = folder / "plugin.so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-O2", _PLUGIN, "-o", plugin], check=True)
-    shutil.copy(qemu, folder / QEMU)
+    shutil.copy(qemu, folder / "qemu")
     listed = subprocess.run(["ldd", qemu], capture_output=True, text=True, check=True).stdout
     for name, path in re.findall(r"^\s*(\S+) => (/\S+)", listed, re.MULTILINE):
         shutil.copy(path, folder / name)
     (loader,) = re.findall(r"^\s*(/\S+ld-linux\S+)", listed, re.MULTILINE)
     shutil.copy(loader, folder / "loader")
-    (folder / "count-instructions").write_text(_SCRIPT)
+    (folder / "count-instructions").write_text(_SCRIPT.replace("MOUNTED", MOUNTED))
     (folder / "count-instructions").chmod(0o755)
     folder.chmod(0o755)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,43 +18,27 @@ from pathlib import Path
 from typing import Final
 
 from edgernn.folders import cache_folder
-from tests.pi.counter import PROGRAM, QEMU, counter_folder
+from tests.pi.boards import BOARDS, Board
+from tests.pi.counter import PROGRAM, counter_folder
 from tests.pi.root import CannotBuild, root_folder
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
-    """A Raspberry Pi as its programs see it."""
-
-    model: str
-    cpu: str  # as qemu calls it; its default has features that no Pi has
-    part: str  # "CPU part" in cpuinfo
-    features: str
-
-
-BOARDS: Final = {
-    "4": Board(
-        model="Raspberry Pi 4 Model B Rev 1.4",
-        cpu="cortex-a72",
-        part="0xd08",
-        features="fp asimd evtstrm crc32 cpuid",
-    ),
-    "5": Board(
-        model="Raspberry Pi 5 Model B Rev 1.0",
-        cpu="cortex-a76",
-        part="0xd0b",
-        features="fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm "
-        "lrcpc dcpop asimddp",
-    ),
-}
 CORES: Final = os.cpu_count() or 1  # of this machine: qemu shows them
 BINFMT: Final = Path("/proc/sys/fs/binfmt_misc")
 START_TIMEOUT_S: Final = 60.0
 CRAMPED_KB: Final = 256  # the home of the user "cramped"
 
 #: name -> uid.  nopython: python3 is not in the PATH; cramped: a home without room;
-#: passwords: no keys are accepted; stranger: our key is not known.
-USERS: Final = {"pi": 1000, "nopython": 1001, "cramped": 1002, "passwords": 1003, "stranger": 1004}
+#: passwords: no keys are accepted; stranger: our key is not known; readonly: a home that is
+#: somebody else's; jumpy: pi, whose programs see the wall clock that the file /etc/clock sets.
+USERS: Final = {
+    "pi": 1000,
+    "nopython": 1001,
+    "cramped": 1002,
+    "passwords": 1003,
+    "stranger": 1004,
+    "readonly": 1005,
+    "jumpy": 1000,
+}
 
 _SSHD: Final = """\
 Port 22
@@ -73,18 +56,11 @@ Match User nopython
 Match User passwords
   PubkeyAuthentication no
   PasswordAuthentication yes
-"""
-
-_CORE: Final = """\
-processor\t: {number}
-BogoMIPS\t: 108.00
-Features\t: {features}
-CPU implementer\t: 0x41
-CPU architecture: 8
-CPU variant\t: 0x0
-CPU part\t: {part}
-CPU revision\t: 3
-
+Match User jumpy
+  SetEnv QEMU_CPU={cpu} QEMU_UNAME=6.1.0-rpi7-rpi-v8 PATH=/usr/local/bin:/usr/bin:/bin \
+LD_PRELOAD=/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1 \
+XDG_CACHE_HOME=/home/pi/.cache FAKETIME_TIMESTAMP_FILE=/etc/clock FAKETIME_NO_CACHE=1 \
+FAKETIME_DONT_FAKE_MONOTONIC=1
 """
 
 #: Runs in the new namespaces as root: $1 the read-only root, $2 a folder of ours, $3 KiB,
@@ -122,13 +98,13 @@ exec env QEMU_CPU="$cpu" chroot . /usr/sbin/sshd -D -e
 """
 
 
-def reason_against() -> str | None:
+def reason_against(qemu: str = "qemu-aarch64") -> str | None:
     """Why there can be no emulated Pi on this machine, in words for a skipped test."""
     if os.geteuid() != 0:
         return "an emulated Pi needs root, for namespaces and mounts"
     for program, package in {
-        "qemu-aarch64-static": "qemu-user-static",
-        QEMU: "qemu-user",
+        f"{qemu}-static": "qemu-user-static",
+        qemu: "qemu-user",
         "gcc": "gcc",
         "update-binfmts": "binfmt-support",
         "ssh": "openssh-client",
@@ -138,20 +114,20 @@ def reason_against() -> str | None:
     }.items():
         if not shutil.which(program):
             return f"{program} is missing: apt-get install {package}"
-    if not _programs_of_arm_run():
+    if not _programs_of_arm_run(qemu):
         return "binfmt_misc cannot be had here, so that programs for ARM do not start"
     if subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "true"]).returncode != 0:
         return "namespaces cannot be had here"
     return None
 
 
-def _programs_of_arm_run() -> bool:
+def _programs_of_arm_run(qemu: str) -> bool:
     """Registers qemu with Debian's own tool, if nobody did; it stays registered."""
     if not (BINFMT / "register").exists():
         subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT], capture_output=True)
-    entry = BINFMT / "qemu-aarch64"
+    entry = BINFMT / qemu
     if not entry.exists():
-        subprocess.run(["update-binfmts", "--enable", "qemu-aarch64"], capture_output=True)
+        subprocess.run(["update-binfmts", "--enable", qemu], capture_output=True)
     return entry.exists() and "enabled" in entry.read_text()
 
 
@@ -190,7 +166,7 @@ class EmulatedPi:
 
     def up(self) -> None:
         """Raises CannotBuild where it does not come up."""
-        root = root_folder()
+        root = root_folder(self.board.architecture)
         self._write_files()
         log = (self.folder / "sshd.log").open("wb")
         dying = ["setpriv", "--pdeathsig", "KILL"] if self.dies_with_parent else []
@@ -201,7 +177,7 @@ class EmulatedPi:
                     *("unshare", "--mount", "--propagation", "private", "--uts", "--ipc", "--net"),
                     *("--pid", "--fork", "--kill-child", "sh", "-c", _BOOT, "sh"),
                     *(str(root), str(self.folder), str(CRAMPED_KB), self.board.cpu),
-                    *(str(_kept_packages()), str(counter_folder())),
+                    *(str(_kept_packages()), str(counter_folder(self.board.qemu))),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -230,18 +206,17 @@ class EmulatedPi:
         for name in ("layer", "merged", "files/etc/ssh", "files/usr/bin", "files/home"):
             (self.folder / name).mkdir(parents=True)
         files = self.folder / "files"
-        _key(self.folder / "user_key", "user of the emulated Pi")
-        _key(files / "etc/ssh/ssh_host_ed25519_key", "emulated Pi")
+        generate_key(self.folder / "user_key", "user of the emulated Pi")
+        generate_key(files / "etc/ssh/ssh_host_ed25519_key", "emulated Pi")
         (files / "etc/ssh/sshd_config").write_text(_SSHD.format(cpu=self.board.cpu))
         (files / "etc/edgernn-emulated").write_text(f"qemu-user\ncounter: {PROGRAM}\n")
         (files / "etc/hostname").write_text("emulated-pi\n")
         board = self.board
-        cores = [
-            _CORE.format(number=i, part=board.part, features=board.features) for i in range(CORES)
-        ]
-        (files / "etc/cpuinfo").write_text("".join(cores) + f"Model\t\t: {board.model}\n")
+        cores = "".join(f"processor\t: {number}\n{board.core}\n" for number in range(CORES))
+        (files / "etc/cpuinfo").write_text(f"{cores}Model\t\t: {board.model}\n")
         (files / "etc/os-release").write_text('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n')
         (files / "etc/throttled").write_text("throttled=0x0\n")
+        (files / "etc/clock").write_text("+0\n")
         vcgencmd = files / "usr/bin/vcgencmd"
         vcgencmd.write_text("#!/bin/sh\ncat /etc/throttled\n")
         vcgencmd.chmod(0o755)
@@ -279,7 +254,8 @@ class EmulatedPi:
             )
             for path, mode in ((home, 0o755), (ssh, 0o700), (keys, 0o600)):
                 path.chmod(mode)
-                os.chown(path, uid, uid)
+                if name != "readonly" or path != home:
+                    os.chown(path, uid, uid)
 
     def _wait_until_it_listens(self) -> None:
         end = time.monotonic() + START_TIMEOUT_S
@@ -324,14 +300,9 @@ def _kept_packages() -> Path:
     return folder
 
 
-def _key(path: Path, comment: str) -> None:
+def generate_key(path: Path, comment: str) -> None:
     argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
-
-
-def end(pid: int) -> None:
-    """Ends an emulated Pi of another process (`make pi-down`)."""
-    os.kill(pid, signal.SIGKILL)
 
 
 if sys.platform != "linux":

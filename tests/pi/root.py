@@ -1,4 +1,7 @@
-"""A file system of 64-bit ARM Debian, as a Raspberry Pi has it: unpacked, never run while made."""
+"""A file system of ARM Debian, as a Raspberry Pi has it: unpacked, never run while made.
+
+arm64 is what Pis have today; armhf, of 32 bits, is what many still run.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,17 @@ PACKAGES: Final = (
     *("libcrypt1", "libgssapi-krb5-2", "libkrb5-3", "libk5crypto3", "libkrb5support0"),
     *("libkeyutils1", "libsystemd0", "liblz4-1", "libzstd1", "libgcrypt20", "libgpg-error0"),
     *("libcap2", "libwrap0", "libnsl2", "libtirpc3"),
+    "libfaketime",  # a wall clock that jumps, for programs that are linked dynamically
 )
+#: Debian's architecture -> the folder of its libraries, and what only it needs.  There are no
+#: numpy wheels for 32-bit ARM: who runs Python models there has Debian's numpy.
+ARCHITECTURES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "arm64": ("aarch64-linux-gnu", ()),
+    "armhf": (
+        "arm-linux-gnueabihf",
+        ("python3-numpy", "libblas3", "liblapack3", "libgfortran5"),
+    ),
+}
 #: What busybox stands in for.  No chpasswd, no mount: nobody administers this system.
 APPLETS: Final = (
     *("sh", "ash", "cat", "ls", "ln", "cp", "mv", "rm", "mkdir", "rmdir", "touch", "chmod", "env"),
@@ -34,17 +47,20 @@ APPLETS: Final = (
 )
 
 
-def root_folder() -> Path:
+def root_folder(architecture: str = "arm64") -> Path:
     """The file system, made at first use and kept in the cache.  Raises CannotBuild."""
     sources = (Path(__file__), Path(debian_packages.__file__))
     key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    folder = cache_folder() / "emulated-pi" / key
+    folder = cache_folder() / "emulated-pi" / f"{key}-{architecture}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as making:
             root = Path(making) / "root"
-            unpack(fetched(PACKAGES, architecture="arm64", folder=Path(making)), root)
+            libraries, more = ARCHITECTURES[architecture]
+            names = (*PACKAGES, *more)
+            unpack(fetched(names, architecture=architecture, folder=Path(making)), root)
             _link_programs(root)
+            _link_chosen_libraries(root / "usr/lib" / libraries)
             try:
                 root.rename(folder)
             except OSError:  # a parallel test run was faster
@@ -61,3 +77,10 @@ def _link_programs(root: Path) -> None:
     # Only in /usr/local/bin: a PATH without it is a system that has no Python.
     (root / "usr/local/bin").mkdir(parents=True, exist_ok=True)
     (root / "usr/local/bin/python3").symlink_to("/usr/bin/python3.11")
+
+
+def _link_chosen_libraries(libraries: Path) -> None:
+    """Debian lets its alternatives system choose a BLAS; no script of a package runs here."""
+    for name in ("blas", "lapack"):
+        if (libraries / name).is_dir():
+            (libraries / f"lib{name}.so.3").symlink_to(f"{name}/lib{name}.so.3")

@@ -9,14 +9,14 @@ import pytest
 from edgernn.report.report import Report
 from edgernn.report.rows import rows_of
 from edgernn.report.storage import read_report
-from tests.pi.emulated import BOARDS, EmulatedPi
-from tests.pi.test_profile import exported  # noqa: F401 - a fixture
+from tests.pi.boards import BOARDS
+from tests.pi.emulated import EmulatedPi
 
 FILES = ("digits_gru.onnx", "digits_gru.int8.tflite", "digits_gru.ernn", "digits_gru.int8.ernn")
 
 
 @pytest.fixture
-def counts(edgernn, exported, monkeypatch, tmp_path):  # noqa: F811
+def counts(edgernn, exported, monkeypatch, tmp_path):
     """Profiles artefacts on an emulated Pi and tells what a call of each executes."""
 
     def counts(pi: EmulatedPi, *files: str) -> dict[str, int]:
@@ -61,7 +61,7 @@ def test_dot_products_of_a_newer_processor_need_fewer_instructions(pi, pi5, coun
 
 
 @pytest.mark.usefixtures("pi")
-def test_a_counter_that_is_not_there_is_a_clear_failure(exported):  # noqa: F811
+def test_a_counter_that_is_not_there_is_a_clear_failure(exported):
     import numpy as np
 
     from edgernn.devices import open_device

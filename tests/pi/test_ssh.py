@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgernn.devices import Completed, open_device
+from edgernn.devices import open_device
 from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.ssh import SshLink
 from edgernn.errors import ConnectionLost, DeviceError
@@ -24,50 +24,6 @@ ODD = 'it\'s "odd" $HOME `x` \\ ; & *\tü'
 
 def opened(destination: str) -> RemoteDevice:
     return RemoteDevice(SshLink(destination, name=destination))
-
-
-def test_a_command_gives_its_exit_code_and_both_streams(device):
-    completed = device.run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout_s=60)
-    assert completed == Completed(exit_code=3, stdout="out\n", stderr="err\n")
-
-
-def test_an_exit_code_of_255_is_no_lost_connection(device):
-    assert device.run(["sh", "-c", "exit 125"], timeout_s=60).exit_code == 125
-
-
-def test_words_arrive_as_they_are_whatever_they_hold(device):
-    words = [ODD, "", "  two  spaces ", "-n", "line\nbreak"]
-    completed = device.run(
-        ["python3", "-c", "import sys; print(sys.argv[1:])", *words], timeout_s=60
-    )
-    assert completed.stdout == f"{words}\n"
-
-
-def test_files_with_odd_names_come_back_as_they_were(device, tmp_path):
-    for size in (0, 10, 100_000):  # the last goes through the cache
-        local, back = tmp_path / ODD, tmp_path / "back"
-        local.write_bytes(os.urandom(size))
-        device.push(local, ODD)
-        device.pull(ODD, back)
-        assert back.read_bytes() == local.read_bytes()
-
-
-def test_a_file_that_was_pushed_before_is_not_transferred_again(device, tmp_path, monkeypatch):
-    local = tmp_path / "model"
-    local.write_bytes(os.urandom(50_000))
-    device.push(local, "model")
-    device.__exit__(None, None, None)
-    with opened("pi@emulated") as later:
-        monkeypatch.setattr(RemoteDevice, "_store", None)  # would transfer
-        later.push(local, "again")
-        later.pull("again", tmp_path / "back")
-    assert (tmp_path / "back").read_bytes() == local.read_bytes()
-
-
-def test_a_crash_is_a_value_that_names_the_signal(device):
-    completed = device.run(["sh", "-c", "kill -KILL $$"], timeout_s=60)
-    assert completed.signal == "SIGKILL"
-    assert completed.exit_code is None
 
 
 def test_a_time_out_kills_the_command_and_all_that_it_started(pi, device):
@@ -143,12 +99,6 @@ def test_a_program_of_another_processor_is_said_not_to_start(device, tmp_path):
     with pytest.raises(DeviceError, match=r"cannot start \./program") as refused:
         device.run(["./program"], timeout_s=60)
     assert "aarch64" in refused.value.remedy
-
-
-def test_a_second_profile_on_one_device_is_refused_while_the_first_runs(device):
-    with pytest.raises(DeviceError, match="pi@emulated is in use by"):
-        opened("pi@emulated").__enter__()
-    assert device.run(["echo", "unharmed"], timeout_s=60).stdout == "unharmed\n"
 
 
 def test_a_lock_that_a_dead_one_left_is_taken_over(pi, left_behind):
