@@ -26,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the tests of tests/pi that any Raspberry Pi must pass on this one (pi@host, or "
         "a name in devices.toml), instead of an emulated one",
     )
+    parser.addoption(
+        "--pi-vm",
+        action="store_true",
+        help="run the tests of the virtual ARM computer (needs qemu-system-arm; a minute)",
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
