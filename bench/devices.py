@@ -16,7 +16,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.comparison import Comparison
-from tests.android.loopback import LoopbackDevice, kill_server, make_root, reason_against
+from tests.android.loopback import LoopbackDevice, kill_server
+from tests.android.root import ABIS
+from tests.android.space import reason_against
 
 PHONES = 4
 #: Five processes of a second each: a short profile.
@@ -25,7 +27,7 @@ PLAN = ("--processes", "5", "--min-time", "1s")
 
 def compare_devices(model: Path, folder: Path) -> list[Comparison]:
     """The throughput of four devices as a multiple of one's.  Nothing where there can be none."""
-    if reason := reason_against():
+    if reason := reason_against(ABIS["x86_64"]):
         print(f"no loopback phones: {reason}", file=sys.stderr)
         return []
     with _phones(folder) as serials:
@@ -54,7 +56,6 @@ def _phones(folder: Path) -> Iterator[list[str]]:
         stack.callback(kill_server, port)
         serials = []
         for number in range(PHONES):
-            make_root(folder / f"phone{number}")
             phone = stack.enter_context(LoopbackDevice(folder / f"phone{number}"))
             subprocess.run(["adb", "connect", phone.serial], check=True, capture_output=True)
             serials.append(phone.serial)

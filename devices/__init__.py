@@ -21,6 +21,7 @@ from edgernn.errors import DeviceError
 
 if TYPE_CHECKING:
     from edgernn.devices.inventory import Entry
+    from edgernn.devices.link import Link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,16 +157,20 @@ def _android(serial: str, choices: Choices) -> Device:
 
 
 def _of_inventory(entry: Entry, choices: Choices) -> Device:
+    from edgernn.devices.adb import AdbLink
     from edgernn.devices.remote import RemoteDevice
     from edgernn.devices.ssh import SshLink
 
-    if entry.kind != "ssh":
+    links: dict[str, Callable[[], Link]] = {
+        "ssh": lambda: SshLink(entry.address, name=entry.name),
+        "android": lambda: AdbLink(entry.address, name=entry.name),
+    }
+    if entry.kind not in links:
         raise DeviceError(
             f"'{entry.name}' is of the unknown kind '{entry.kind}'",
             remedy="Remove it with `edgernn devices remove`, and add it again",
         )
-    link = SshLink(entry.address, name=entry.name)
-    return RemoteDevice(link, choices=choices)
+    return RemoteDevice(links[entry.kind](), choices=choices)
 
 
 KINDS: Final[dict[str, Callable[[str, Choices], Device]]] = {

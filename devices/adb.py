@@ -39,7 +39,7 @@ class AdbLink:
         self._serial = serial
 
     def first(self, command: str) -> list[str]:
-        self._serial = self._ready_serial()
+        self._serial = ready_serial(self._wanted)
         return self.further(command)
 
     def further(self, command: str) -> list[str]:
@@ -47,30 +47,37 @@ class AdbLink:
         return ["adb", "-s", self._serial, "shell", "-T", command]
 
     def refusal(self, stderr: str) -> DeviceError:
-        complaint = (stderr.strip() or "adb gave no reason").splitlines()[-1]
+        complaint = _complaint(stderr)
+        if "doesn't support PTY args" in complaint:
+            return DeviceError(
+                f"{self.name} is too old: its adb tells no exit codes",
+                remedy="Android 7 or newer is needed",
+            )
         return Unreachable(
             f"{self.name} cannot be reached: {complaint}", remedy="See `adb devices`"
         )
 
-    def _ready_serial(self) -> str:
-        """Raises DeviceError where there is no such device, or it is not ready."""
-        states = attached()
-        if self._wanted:
-            serial = self._wanted
-            if serial not in states:
-                others = f"; attached are {', '.join(states)}" if states else ""
-                raise Unreachable(
-                    f"there is no Android device {serial}{others}",
-                    remedy="Plug it in and enable USB debugging, or run `adb connect HOST`",
-                )
-        elif len(states) != 1:
-            raise _not_one(states)
-        else:
-            (serial,) = states
-        if (state := states[serial]) != "device":
-            what, remedy = _STATES.get(state, (f"is in state '{state}'", "See `adb devices`"))
-            raise Unreachable(f"{serial} {what}", remedy=remedy)
-        return serial
+
+def ready_serial(wanted: str = "") -> str:
+    """The serial number of that device, or of the only one.
+
+    Raises DeviceError where there is no such device, or it is not ready.
+    """
+    states = attached()
+    if wanted:
+        if wanted not in states:
+            others = f"; attached are {', '.join(states)}" if states else ""
+            raise Unreachable(
+                f"there is no Android device {wanted}{others}",
+                remedy="Plug it in and enable USB debugging, or run `adb connect HOST`",
+            )
+    elif len(states) != 1:
+        raise _not_one(states)
+    serial = wanted or next(iter(states))
+    if (state := states[serial]) != "device":
+        what, remedy = _STATES.get(state, (f"is in state '{state}'", "See `adb devices`"))
+        raise Unreachable(f"{serial} {what}", remedy=remedy)
+    return serial
 
 
 def attached() -> dict[str, str]:
@@ -87,8 +94,17 @@ def attached() -> dict[str, str]:
         raise DeviceError("adb is not installed", remedy="apt-get install adb") from error
     except subprocess.TimeoutExpired as error:
         raise DeviceError("adb does not answer", remedy="Run `adb kill-server`") from error
+    if listed.returncode != 0:
+        raise DeviceError(
+            f"adb cannot work with its server: {_complaint(listed.stderr)}",
+            remedy="Another adb may have started it: use one version only, or `adb kill-server`",
+        )
     lines = [line.split() for line in listed.stdout.splitlines() if "\t" in line]
     return {words[0]: words[1] for words in lines}
+
+
+def _complaint(stderr: str) -> str:
+    return (stderr.strip() or "adb gave no reason").splitlines()[-1]
 
 
 def _not_one(states: dict[str, str]) -> DeviceError:

@@ -18,10 +18,12 @@ Texts = Mapping[str, str]  # file or command -> what it says
 #: "counter: PROGRAM" names a program there, started as `PROGRAM FILE COMMAND…`, that writes to FILE
 #: how many instructions COMMAND executed up to each mark (edgernn/runtime/runner/system.h).
 MARKER: Final = "/etc/edgernn-emulated"
+_COMPATIBLE: Final = "/proc/device-tree/compatible"
 #: What a machine is.  The device tree first: not every kernel writes a Model line into cpuinfo.
 IDENTITY_FILES: Final = (
     "/sys/firmware/devicetree/base/model",
     "/proc/device-tree/model",
+    _COMPATIBLE,
     "/proc/cpuinfo",
     "/etc/os-release",
     MARKER,
@@ -31,6 +33,10 @@ IDENTITY_FILES: Final = (
 IDENTITY_COMMANDS: Final = (
     ("getprop", "ro.product.model"),
     ("getprop", "ro.build.fingerprint"),
+    ("getprop", "ro.build.version.release"),
+    ("getprop", "ro.product.cpu.abilist"),
+    ("getprop", "ro.soc.model"),
+    ("getprop", "ro.board.platform"),
     ("getprop", "ro.kernel.qemu"),
     ("getprop", "ro.boot.qemu"),
     ("getprop", "ro.hardware"),
@@ -46,8 +52,8 @@ CONDITION_FILES: Final = (
     "/sys/class/thermal/thermal_zone[0-9]*/temp",
     _THROTTLED,
 )
-#: Raspberry Pi: the firmware's own word on under-voltage and throttling.
-CONDITION_COMMANDS: Final = (("vcgencmd", "get_throttled"),)
+#: Raspberry Pi: the firmware's own word on under-voltage and throttling.  Android: its battery.
+CONDITION_COMMANDS: Final = (("vcgencmd", "get_throttled"), ("dumpsys", "battery"))
 
 #: Features that decide which kernels a runtime takes.
 _ISA: Final = (
@@ -74,6 +80,8 @@ _ARM_CORES: Final = {
     ("0x41", "0xd4f"): "Neoverse-V2",
 }
 
+LOW_BATTERY: Final = 0.2
+
 _USER_HZ: Final = 100  # the unit of /proc/stat towards user space on every architecture
 
 
@@ -86,6 +94,8 @@ class Identity:
     isa: tuple[str, ...]
     system: str | None  # "Debian GNU/Linux 12 (bookworm)"
     virtual: bool  # a hypervisor shares the CPU with others
+    soc: str | None = None  # "BCM2711", "SM8550"
+    abis: tuple[str, ...] = ()  # of an Android's programs, the best first: "arm64-v8a"
     emulated: str | None = None  # how we know that another processor plays this one
     counter: str | None = None  # a program there that counts executed instructions
 
@@ -122,6 +132,20 @@ class Throttling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Battery:
+    """What a phone runs on."""
+
+    level: float  # 0 to 1
+    charging: bool  # or full, and plugged in
+    temperature_c: float | None
+
+    @property
+    def low(self) -> bool:
+        """So low that phones slow themselves down to save it."""
+        return self.level <= LOW_BATTERY and not self.charging
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """The state of the machine at one moment."""
 
@@ -132,6 +156,7 @@ class Conditions:
     load: float | None  # mean number of runnable tasks over the last minute
     busy_s: float | None  # CPU seconds spent since boot, by everything, over all cores
     stolen_s: float | None  # CPU seconds that a hypervisor gave to others
+    battery: Battery | None = None
 
 
 def identity(texts: Texts) -> Identity:
@@ -142,6 +167,8 @@ def identity(texts: Texts) -> Identity:
         isa=_isa(cpuinfo),
         system=_system(texts),
         virtual="hypervisor" in cpuinfo.split(),
+        soc=_soc(texts),
+        abis=tuple(filter(None, _property(texts, "ro.product.cpu.abilist").split(","))),
         emulated=_emulated(texts),
         counter=_field(texts.get(MARKER, ""), "counter"),
     )
@@ -158,6 +185,7 @@ def conditions(texts: Texts) -> Conditions:
         load=_first([float(x) for x in texts.get("/proc/loadavg", "").split()[:1]]),
         busy_s=busy_s,
         stolen_s=stolen_s,
+        battery=_battery(texts.get("dumpsys battery", "")),
     )
 
 
@@ -167,8 +195,7 @@ def _emulated(texts: Texts) -> str | None:
         return texts[MARKER].strip().partition("\n")[0] or "marked as such"
     if "qemu-" in texts.get("/proc/1/cmdline", ""):
         return "its first process runs in qemu"
-    properties = {name: texts.get(f"getprop {name}", "").strip() for name in _QEMU_PROPERTIES}
-    if any(properties[name] in values for name, values in _QEMU_PROPERTIES.items()):
+    if any(_property(texts, name) in values for name, values in _QEMU_PROPERTIES.items()):
         return "Android emulator"
     return None
 
@@ -181,19 +208,34 @@ _QEMU_PROPERTIES: Final = {
 
 
 def _system(texts: Texts) -> str | None:
-    if fingerprint := texts.get("getprop ro.build.fingerprint", "").strip():
-        return f"Android ({fingerprint})"
+    if fingerprint := _property(texts, "ro.build.fingerprint"):
+        release = _property(texts, "ro.build.version.release")
+        return " ".join(filter(None, ("Android", release, f"({fingerprint})")))
     release = texts.get("/etc/os-release", "")
     return _first(re.findall(r'^PRETTY_NAME="?([^"\n]*)', release, re.MULTILINE))
 
 
 def _board(texts: Texts, cpuinfo: str) -> str | None:
-    if model := texts.get("getprop ro.product.model", "").strip():
+    if model := _property(texts, "ro.product.model"):
         return model
     for name in IDENTITY_FILES[:2]:
         if name in texts:
             return texts[name].rstrip("\0\n")
     return _field(cpuinfo, "Model")
+
+
+def _soc(texts: Texts) -> str | None:
+    """By its own name; Androids before 12 only know the platform that their system is made for."""
+    for name in ("ro.soc.model", "ro.board.platform"):
+        if named := _property(texts, name):
+            return named
+    # "raspberrypi,4-model-b\0brcm,bcm2711\0": from the board to the processor.
+    compatible = texts.get(_COMPATIBLE, "").rstrip("\0\n").split("\0")
+    return compatible[-1].rpartition(",")[2].upper() or None
+
+
+def _property(texts: Texts, name: str) -> str:
+    return texts.get(f"getprop {name}", "").strip()
 
 
 def _cpu(cpuinfo: str) -> str | None:
@@ -220,6 +262,18 @@ def _throttling(texts: Texts) -> Throttling | None:
     said = texts.get("vcgencmd get_throttled") or texts.get(_THROTTLED) or ""
     words = re.findall(r"(?:0x)?([0-9a-fA-F]+)\s*$", said.strip())  # "throttled=0x50000"
     return Throttling(word=int(words[0], 16)) if words else None
+
+
+def _battery(dumped: str) -> Battery | None:
+    """Of `dumpsys battery`; status 2 is charging, 5 full, and temperatures are tenths of a °C."""
+    fields = dict(re.findall(r"^ *(level|scale|status|temperature): (\d+)$", dumped, re.MULTILINE))
+    if "level" not in fields:
+        return None
+    return Battery(
+        level=int(fields["level"]) / int(fields.get("scale", "100")),
+        charging=fields.get("status") in ("2", "5"),
+        temperature_c=int(fields["temperature"]) / 10 if "temperature" in fields else None,
+    )
 
 
 def _cpu_seconds(stat: str) -> tuple[float | None, float | None]:

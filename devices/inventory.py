@@ -39,7 +39,9 @@ class Entry:
     kind: str  # "ssh", "android"
     address: str  # user@host, or a serial number
     board: str = ""
+    soc: str = ""
     architecture: str = ""
+    abis: str = ""  # Android's, with commas
     system: str = ""
 
     @property

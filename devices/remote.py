@@ -12,6 +12,7 @@ import re
 import secrets
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,17 +23,33 @@ from typing_extensions import Self
 from edgernn.devices import Choices, Completed, Stopped, signal_name
 from edgernn.devices.child import Child
 from edgernn.devices.link import Link, Unreachable
-from edgernn.devices.remote_shell import KEEP, LINK, NOT_IN_CACHE, READ, RUN, STORE, Ended, command
+from edgernn.devices.remote_shell import (
+    KEEP,
+    LINK,
+    NOT_IN_CACHE,
+    READ,
+    RUN,
+    STORE,
+    Ended,
+    command,
+    unpacked,
+)
 from edgernn.errors import ConnectionLost, DeviceError
 
 #: Waits between attempts to reach a target again after the connection was cut, in seconds.
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 OPEN_TIMEOUT_S: Final = 60.0
 CLOSE_TIMEOUT_S: Final = 20.0
+#: How long an Android may take to finish its start: less than OPEN_TIMEOUT_S.
+BOOT_TIMEOUT_S: Final = 45
 #: How long the target may take to say that it has killed a command.
 KILL_TIMEOUT_S: Final = 15.0
 #: Smaller files are sent each time: looking them up in the cache costs as much.
 SMALLEST_CACHED_BYTES: Final = 4_096
+#: Smaller files come back as they are: to start gzip there costs more than it saves.
+SMALLEST_COMPRESSED_BYTES: Final = 16_384
+#: These are compressed already.
+_COMPRESSED: Final = frozenset({".npz"})
 
 
 class RemoteDevice:
@@ -67,6 +84,14 @@ class RemoteDevice:
     def architecture(self) -> str:
         """As `uname -m` says."""
         return self._fact("machine")
+
+    @property
+    def processors(self) -> tuple[str, ...]:
+        """What programs for it are made for, the best first: Android's ABIs, else `uname -m`.
+
+        The system of a phone may be of 32 bits where its kernel has 64.
+        """
+        return tuple(filter(None, self._fact("abis").split(","))) or (self.architecture,)
 
     @property
     def cache(self) -> str:
@@ -115,11 +140,18 @@ class RemoteDevice:
 
     def pull(self, remote: str, local: Path) -> None:
         self._pushed.pop(remote, None)
-        ended = self._lasting(READ, f"{self.work}/{remote}")
+        above = sys.maxsize if Path(remote).suffix in _COMPRESSED else SMALLEST_COMPRESSED_BYTES
+        ended = self._lasting(READ, f"{self.work}/{remote}", str(above))
         if ended.code != 0:
             raise DeviceError(f"cannot read {remote} on {self.name}: {_last_line(ended.stderr)}")
         try:
-            local.write_bytes(ended.stdout)
+            content = unpacked(ended.stdout)
+        except ValueError as error:
+            raise DeviceError(
+                f"cannot read {remote} on {self.name}: {error}", remedy="Check its cable or network"
+            ) from error
+        try:
+            local.write_bytes(content)
         except OSError as error:
             raise DeviceError(
                 f"cannot write {local}: {error.strerror or error}",
@@ -164,7 +196,7 @@ class RemoteDevice:
     def _open(self) -> None:
         self._pushed.clear()
         self.notes.clear()
-        first = self._link.first(command(KEEP, self._word, _who()))
+        first = self._link.first(command(KEEP, self._word, _who(), str(BOOT_TIMEOUT_S)))
         keeper = Child(first, stop=self.choices.stop)
         try:
             told = keeper.lines_until(f"ready {self._word}", timeout_s=OPEN_TIMEOUT_S)
@@ -180,6 +212,11 @@ class RemoteDevice:
             raise DeviceError(
                 f"{self.name} is in use by {self._told['busy']}",
                 remedy="Wait for that to end: two profiles at once would disturb each other",
+            )
+        if "booting" in self._told:
+            raise DeviceError(
+                f"{self.name} has not finished its start after {self._told['booting']} s",
+                remedy="Wait until it shows its lock screen, then try again",
             )
         if told:
             raise DeviceError(

@@ -7,19 +7,31 @@ missing the connection was lost, whatever the exit code of the program that tran
 
 from __future__ import annotations
 
+import gzip
 import re
 import shlex
+import zlib
 from dataclasses import dataclass
 from typing import Final
 
-#: $1 the session's secret word, $2 who we are.  Takes the target's lock, makes the working
+#: $1 the session's secret word, $2 who we are, $3 how many seconds to wait for the end of an
+#: Android's start.  Takes the target's lock, makes the working
 #: directory, tells what the rest needs to know, and waits: when standard input ends, because we
 #: are done or dead or the connection is gone, nothing is left.
 KEEP: Final = """
 umask 077
 word=$1 who=$2
 cache=${XDG_CACHE_HOME:-${HOME:-/}/.cache}/edgernn
-if [ -d /data/local/tmp ]; then cache=/data/local/tmp/edgernn; fi
+boot_s=$3 abis=
+if [ -d /data/local/tmp ]; then
+  cache=/data/local/tmp/edgernn
+  abis=$(getprop ro.product.cpu.abilist 2>/dev/null)
+  while command -v getprop > /dev/null && [ "$(getprop sys.boot_completed)" != 1 ]; do
+    if [ "$boot_s" -le 0 ]; then echo "booting $3"; exit 0; fi
+    boot_s=$((boot_s - 1))
+    sleep 1
+  done
+fi
 lock=$cache/lock work=$cache/work.$word
 end_running() {
   for file in "$cache"/work.*/.running; do
@@ -49,6 +61,7 @@ mkdir "$work" && echo "probe" > "$work/.probe" && rm "$work/.probe" || { rm -f "
 echo "work $work"
 echo "cache $cache"
 echo "machine $(uname -m)"
+echo "abis $abis"
 echo "python $(command -v python3)"
 echo "ready $word"
 cat > /dev/null
@@ -98,9 +111,16 @@ printf '\\n%s %s\\n' "$1" "$code" >&2
 """
 NOT_IN_CACHE: Final = 4
 
-#: $1 the word, $2 the file.
+#: $1 the word, $2 the file, $3 the size in bytes above which it is worth compressing.  The first
+#: line says what the rest is: "gzip", or "plain" where there is no gzip.
 READ: Final = """
-cat "$2"
+if [ "$(($(wc -c < "$2")))" -gt "$3" ] && gzip -c < /dev/null > /dev/null 2>&1; then
+  echo gzip
+  gzip -1 -c < "$2"
+else
+  echo plain
+  cat "$2"
+fi
 printf '\\n%s %s\\n' "$1" "$?" >&2
 """
 
@@ -117,6 +137,21 @@ class Ended:
 def command(script: str, *arguments: str) -> str:
     """One line for any shell of the POSIX family that starts `script` with these arguments."""
     return shlex.join(["exec", "sh", "-c", script, "edgernn", *arguments])
+
+
+def unpacked(read: bytes) -> bytes:
+    """The file's content, of what READ wrote.  Raises ValueError where it is damaged."""
+    how, _, content = read.partition(b"\n")
+    match how:
+        case b"plain":
+            return content
+        case b"gzip":
+            try:
+                return gzip.decompress(content)
+            except (OSError, EOFError, zlib.error) as error:
+                raise ValueError(f"it came back damaged ({error})") from error
+        case _:
+            raise ValueError(f"it came back as {how[:20]!r}")
 
 
 def ended(word: str, stdout: bytes, stderr: bytes) -> Ended:

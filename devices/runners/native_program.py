@@ -71,7 +71,7 @@ class NativeProgram:
             return Skipped(reason=str(error))
         except EdgernnError as error:
             return Failed(reason=f"{self.NAME}: {error.what}")
-        found = static_program(_architecture(device))
+        found = static_program(_processors(device))
         if isinstance(found, Skipped):
             return found
         word = secrets.token_hex(8)
@@ -157,10 +157,10 @@ class NativeProgram:
         return reply
 
 
-def _architecture(device: Device) -> str:
+def _processors(device: Device) -> tuple[str, ...]:
     if isinstance(device, RemoteDevice):
-        return device.architecture
-    return device.run(["uname", "-m"], timeout_s=PROBE_TIMEOUT_S).stdout.strip()
+        return device.processors
+    return (device.run(["uname", "-m"], timeout_s=PROBE_TIMEOUT_S).stdout.strip(),)
 
 
 def _script(task: Task) -> str:

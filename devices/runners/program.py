@@ -10,6 +10,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -22,32 +23,34 @@ from edgernn.folders import cache_folder
 NAME: Final = "edgernn-run"
 _RUNTIME: Final = Path(edgernn.runtime.__file__).parent
 
-#: `uname -m` -> what build.sh calls it.
+#: `uname -m`, or an ABI of Android -> what build.sh calls it.
 _ARCHITECTURES: Final = {
     "aarch64": "arm64",
     "armv8l": "armv7",  # a 32-bit system on a 64-bit kernel
     "armv7l": "armv7",
     "x86_64": "x86_64",
+    "arm64-v8a": "arm64",
+    "armeabi-v7a": "armv7",
 }
 
 
-def static_program(architecture: str) -> Path | Skipped:
-    """The program for a processor, by what `uname -m` calls it.
+def static_program(processors: Sequence[str]) -> Path | Skipped:
+    """The program for the first of these that we know, by what `uname -m` or Android calls them.
 
     Skipped where we do not support that, or there is no clang to compile it.  Raises DeviceError
     when the compiler fails.
     """
-    target = _ARCHITECTURES.get(architecture)
+    target = next((_ARCHITECTURES[one] for one in processors if one in _ARCHITECTURES), None)
     if target is None:
-        known = ", ".join(dict.fromkeys(_ARCHITECTURES.values()))
-        return Skipped(reason=f"there is no native runner for {architecture} (but for {known})")
+        known, asked = ", ".join(dict.fromkeys(_ARCHITECTURES.values())), " or ".join(processors)
+        return Skipped(reason=f"there is no native runner for {asked} (but for {known})")
     folder = cache_folder() / "native-runner" / _fingerprint()
     path = folder / f"{NAME}-{target}"
     if path.is_file():
         return path
     if not shutil.which("clang") or not shutil.which("ld.lld"):
         return Skipped(
-            reason=f"the native runner for {architecture} is made on this machine and needs "
+            reason=f"the native runner for {target} is made on this machine and needs "
             "clang and lld: apt-get install clang lld"
         )
     folder.mkdir(parents=True, exist_ok=True)

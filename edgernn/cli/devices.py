@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from edgernn.devices.facts import Battery
     from edgernn.devices.inventory import Entry
     from edgernn.devices.survey import Survey
 
@@ -19,6 +20,7 @@ def command() -> None:
 
     \b
     edgernn devices add pi@raspberrypi.local --name kitchen
+    edgernn devices add android --name phone
     edgernn devices list --json
     edgernn devices check kitchen
     edgernn devices remove kitchen
@@ -28,41 +30,44 @@ def command() -> None:
 
 @command.command("add")
 @click.argument("address")
-@click.option("--name", metavar="NAME", help="What to call it; else its host's name.")
+@click.option("--name", metavar="NAME", help="What to call it; else its host's name, or phone.")
 @click.option(
     "--fingerprint",
     metavar="SHA256:…",
     help="Accept the host key with this fingerprint without asking: for scripts.",
 )
 def add(address: str, name: str | None, fingerprint: str | None) -> int:
-    """Get to know user@host: show its host key, ask, test it, write down what it is."""
-    from edgernn.devices.host_key import is_known
-    from edgernn.devices.inventory import Entry, checked_name, read_inventory, write_inventory
-    from edgernn.devices.ssh import checked_destination
+    """Get to know user@host, android or android:SERIAL: test it, write down what it is.
+
+    A host's key is shown, and you are asked whether it is the right one.
+    """
+    from edgernn.devices.adb import ready_serial
+    from edgernn.devices.inventory import Entry, read_inventory, write_inventory
     from edgernn.errors import DeviceError
 
-    checked_destination(address)
-    host = address.rpartition("@")[2].partition(".")[0]
-    name = checked_name(name or host)
-    entries = read_inventory()
-    if any(entry.name == name for entry in entries):
-        raise DeviceError(
-            f"there is a device '{name}' already",
-            remedy="Choose another --name, or run `edgernn devices remove` first",
-        )
-    if not is_known(address) and not _confirmed(address, fingerprint):
-        click.echo("edgernn: the host key was not accepted; nothing was changed", err=True)
-        return DeviceError.code
-    found = _surveyed(f"ssh:{address}")
+    kind, _, wanted = address.partition(":")
+    if kind == "android":
+        address = ready_serial(wanted)
+        name = _free_name(name or "phone")
+    else:
+        kind = "ssh"
+        name = _free_name(name or address.rpartition("@")[2].partition(".")[0])
+        if not _trusted(address, fingerprint):
+            click.echo("edgernn: the host key was not accepted; nothing was changed", err=True)
+            return DeviceError.code
+    found = _surveyed(f"{kind}:{address}")
+    identity = found.identity
     entry = Entry(
         name=name,
-        kind="ssh",
+        kind=kind,
         address=address,
-        board=found.identity.board or found.identity.cpu or "",
+        board=identity.board or identity.cpu or "",
+        soc=identity.soc or "",
         architecture=found.machine.architecture,
-        system=found.identity.system or found.machine.system,
+        abis=",".join(identity.abis),
+        system=identity.system or found.machine.system,
     )
-    write_inventory([*entries, entry])
+    write_inventory([*read_inventory(), entry])
     _print_survey(name, found)
     click.echo(f"Measure on it with `edgernn profile out/ --device {name}`.")
     return 0
@@ -91,7 +96,7 @@ def list_devices(as_json: bool) -> int:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def check(name: str, as_json: bool) -> int:
-    """Connect to a device (a name, or user@host) and tell how it is."""
+    """Connect to a device (a name, user@host, android) and tell how it is."""
     found = _surveyed(name)
     if as_json:
         click.echo(json.dumps(asdict(found)))
@@ -113,10 +118,31 @@ def remove(name: str) -> int:
         raise DeviceError(f"there is no device '{name}'", remedy="See `edgernn devices list`")
     others = [one for one in read_inventory() if one.name != name]
     write_inventory(others)
-    if all(one.address != entry.address for one in others):
+    if entry.kind == "ssh" and all(one.address != entry.address for one in others):
         forget(entry.address)
     click.echo(f"Forgot {name}.")
     return 0
+
+
+def _free_name(name: str) -> str:
+    """Raises DeviceError where no device can be called so, or one is already."""
+    from edgernn.devices.inventory import checked_name, named
+    from edgernn.errors import DeviceError
+
+    if named(checked_name(name)):
+        raise DeviceError(
+            f"there is a device '{name}' already",
+            remedy="Choose another --name, or run `edgernn devices remove` first",
+        )
+    return name
+
+
+def _trusted(address: str, fingerprint: str | None) -> bool:
+    """Whether the host's key is known, or was confirmed just now."""
+    from edgernn.devices.host_key import is_known
+    from edgernn.devices.ssh import checked_destination
+
+    return is_known(checked_destination(address)) or _confirmed(address, fingerprint)
 
 
 def _confirmed(address: str, fingerprint: str | None) -> bool:
@@ -150,7 +176,7 @@ def _surveyed(spec: str) -> Survey:
 
 
 def _described(entry: Entry) -> str:
-    facts = [entry.board, entry.architecture, entry.system]
+    facts = [entry.board, entry.soc, entry.abis or entry.architecture, entry.system]
     return f"{entry.kind}:{entry.address}  {', '.join(fact for fact in facts if fact)}"
 
 
@@ -159,6 +185,10 @@ def _print_survey(name: str, found: Survey) -> None:
     board = identity.board or identity.cpu or "unknown board"
     click.echo(f"{name}: {board}, {machine.cores} × {identity.cpu or machine.architecture}")
     click.echo(f"  system       {identity.system or '–'}, {machine.system}, {machine.architecture}")
+    if identity.soc:
+        click.echo(f"  SoC          {identity.soc}")
+    if identity.abis:
+        click.echo(f"  ABIs         {' '.join(identity.abis)}")
     click.echo(f"  instructions {' '.join(identity.isa) or '–'}")
     click.echo(f"  Python       {found.python or 'none: native models only'}")
     if now.governors:
@@ -170,5 +200,14 @@ def _print_survey(name: str, found: Survey) -> None:
         state = "under-voltage" if word.under_voltage else "slowed" if word.slowed else "none"
         since = ", but it happened since boot" if word.happened and state == "none" else ""
         click.echo(f"  throttling   {state}{since} (0x{word.word:x})")
+    if now.battery is not None:
+        click.echo(f"  battery      {_charge(now.battery)}")
     if identity.emulated:
         click.echo(f"  emulated     {identity.emulated}: no times will be told")
+
+
+def _charge(battery: Battery) -> str:
+    plugged = "charging" if battery.charging else "not charging"
+    warm = "" if battery.temperature_c is None else f", {battery.temperature_c:.0f} °C"
+    low = ": phones slow down to save it; plug it in before you measure" if battery.low else ""
+    return f"{battery.level:.0%}, {plugged}{warm}{low}"

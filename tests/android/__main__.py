@@ -38,16 +38,19 @@ def up(abi: str) -> None:
         fail(reason)
     down()
     folder = Path(tempfile.mkdtemp(prefix="edgernn-android-"))
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.android", "serve", str(folder), abi],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,  # or who reads ours would wait for its end
-        start_new_session=True,
-    )
+    # To a file: whoever reads our own streams would wait for the end of the device.
+    with (folder / "log").open("wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.android", "serve", str(folder), abi],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     end = time.monotonic() + START_TIMEOUT_S
     while not (folder / "serial").is_file():
         if child.poll() is not None or time.monotonic() > end:
-            fail("it did not start")
+            fail(f"it did not start: {(folder / 'log').read_text()[-300:]}")
         time.sleep(0.05)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

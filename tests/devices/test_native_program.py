@@ -146,7 +146,7 @@ def test_a_damaged_model_is_a_failure(model, case, tmp_path):
     ("architecture", "machine"), [("aarch64", 183), ("armv7l", 40), ("x86_64", 62)]
 )
 def test_the_program_is_made_for_the_targets_processor(architecture, machine):
-    found = static_program(architecture)
+    found = static_program([architecture])
     assert not isinstance(found, Skipped)
     header = found.read_bytes()[:20]
     assert header[:4] == b"\x7fELF"
@@ -154,13 +154,13 @@ def test_the_program_is_made_for_the_targets_processor(architecture, machine):
 
 
 def test_a_processor_that_is_not_supported_is_skipped_by_name():
-    assert "riscv64" in str(static_program("riscv64"))
+    assert "riscv64" in str(static_program(["riscv64"]))
 
 
 def test_without_a_compiler_the_skip_names_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("EDGERNN_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "apt-get install clang lld" in str(static_program("aarch64"))
+    assert "apt-get install clang lld" in str(static_program(["aarch64"]))
 
 
 def test_masks_lists_and_times_are_read_as_the_system_writes_them():
