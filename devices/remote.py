@@ -209,9 +209,11 @@ class RemoteDevice:
             return
         stderr = keeper.end()
         if "busy" in self._told:
+            pid, _, who = self._told["busy"].partition(" ")
             raise DeviceError(
-                f"{self.name} is in use by {self._told['busy']}",
-                remedy="Wait for that to end: two profiles at once would disturb each other",
+                f"{self.name} is in use by {who}",
+                remedy="Wait for that to end: two profiles at once would disturb each other. If it "
+                f"was lost together with its network, end what it left: kill -9 {pid} there",
             )
         if "booting" in self._told:
             raise DeviceError(

@@ -47,7 +47,7 @@ if ! ln -s "$word $$ $who" "$lock" 2>/dev/null; then
   other=$1 pid=${2:-0}
   if [ $# -gt 1 ]; then shift 2; fi
   if [ "$other" != "$word" ] && grep -q "$other" "/proc/$pid/cmdline" 2>/dev/null; then
-    echo "busy $*"
+    echo "busy $pid $*"
     exit 0
   fi
   rm -f "$lock"

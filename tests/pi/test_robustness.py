@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -101,6 +102,15 @@ def test_a_silent_network_costs_a_profile_nothing_but_time(
         speaking.join()
         same(whole, resumed)
     wait_until(lambda: left_behind() == set())
+
+
+def test_a_session_that_lingers_can_be_ended_as_its_refusal_says(device):
+    with pytest.raises(DeviceError, match="pi@emulated is in use by") as refused:
+        open_device("pi@emulated").__enter__()
+    (pid,) = re.findall(r"kill -9 (\d+)", refused.value.remedy)
+    device.run(["kill", "-9", pid], timeout_s=60)
+    with open_device("pi@emulated") as other:
+        assert other.run(["echo", "mine"], timeout_s=60).stdout == "mine\n"
 
 
 @pytest.fixture
