@@ -29,6 +29,10 @@ _STATES: Final = {
 }
 
 
+#: What adb 29 and adb 30 say to -T where the device does not know shell v2 (Android 6 and older).
+_WITHOUT_SHELL_V2: Final = ("only supports allocating a pty", "doesn't support PTY args")
+
+
 class AdbLink:
     """Commands in the shell of one Android device."""
 
@@ -48,7 +52,7 @@ class AdbLink:
 
     def refusal(self, stderr: str) -> DeviceError:
         complaint = _complaint(stderr)
-        if "doesn't support PTY args" in complaint:
+        if any(sign in complaint for sign in _WITHOUT_SHELL_V2):
             return DeviceError(
                 f"{self.name} is too old: its adb tells no exit codes",
                 remedy="Android 7 or newer is needed",

@@ -73,6 +73,10 @@ class Caution(Enum):
         "The CPU's frequency governor went from '{before}' to '{after}' while this was measured.",
         "Find the power service that changes it, then measure again.",
     )
+    BATTERY_LOW = (
+        "The device's battery was at {level} and not charging: phones slow down to save it.",
+        "Plug it in, wait until it is charged, then measure again.",
+    )
     NOISY = (
         "Two series of one artefact ({file}) differ significantly: {ratio} × as long.",
         "Close other programs, pin with --cpus, raise --processes and --min-time.",

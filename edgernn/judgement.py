@@ -148,6 +148,9 @@ def _of_conditions(runs: tuple[Run, ...]) -> Iterator[Warned]:
         before, after = (", ".join(names) for names in governors[:2])
         yield warned(Caution.GOVERNOR_CHANGED, before=before, after=after)
     yield from _of_throttling(runs)
+    batteries = [state.battery for state in states if state.battery is not None]
+    if low := next((battery for battery in batteries if battery.low), None):
+        yield warned(Caution.BATTERY_LOW, level=percent(low.level, 0))
     peaks = [max(state.frequencies_mhz) for state in states if state.frequencies_mhz]
     if peaks and max(peaks) - min(peaks) > FREQUENCY_CHANGE * max(peaks):
         yield warned(

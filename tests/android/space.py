@@ -90,7 +90,7 @@ class Space:
         ]
 
     def running(self, words: str) -> list[int]:
-        """Processes in there whose command line holds these words."""
+        """Processes in there whose command line begins with these words."""
         mine = Path(f"/proc/{self._first_process()}/ns/pid").readlink()
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
@@ -99,7 +99,7 @@ class Space:
                 line = (folder / "cmdline").read_bytes() if inside else b""
             except OSError:  # it has ended meanwhile
                 continue
-            if words in line.replace(b"\0", b" ").decode(errors="replace"):
+            if line.replace(b"\0", b" ").startswith(words.encode()):
                 found.append(int(folder.name))
         return found
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from edgernn.devices.facts import Throttling, conditions, identity
+from edgernn.devices.facts import Battery, Throttling, conditions, identity
 
 PI4 = {
     "/proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
+    "/proc/device-tree/compatible": "raspberrypi,4-model-b\0brcm,bcm2711\0",
     "/etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\n',
     "/proc/cpuinfo": (
         "processor\t: 0\nBogoMIPS\t: 108.00\n"
@@ -154,3 +155,53 @@ def test_an_emulated_target_may_say_what_counts_instructions_there():
     assert (told.emulated, told.counter) == ("qemu-user", "/opt/count")
     told = identity({"/etc/edgernn-emulated": ""})
     assert (told.emulated, told.counter) == ("marked as such", None)
+
+
+def test_the_version_of_android_stands_before_its_build():
+    texts = {
+        "getprop ro.build.fingerprint": "google/x\n",
+        "getprop ro.build.version.release": "14\n",
+    }
+    assert identity(texts).system == "Android 14 (google/x)"
+
+
+@pytest.mark.parametrize(
+    ("texts", "soc"),
+    [
+        (PI4, "BCM2711"),
+        ({"getprop ro.soc.model": "SM8550\n", "getprop ro.board.platform": "kalama\n"}, "SM8550"),
+        ({"getprop ro.soc.model": "\n", "getprop ro.board.platform": "msm8998\n"}, "msm8998"),
+        ({"/proc/device-tree/compatible": "linux,dummy-virt\0"}, "DUMMY-VIRT"),
+        (SERVER, None),
+    ],
+)
+def test_the_processor_is_known_by_its_maker(texts, soc):
+    assert identity(texts).soc == soc
+
+
+@pytest.mark.parametrize(
+    ("text", "abis"),
+    [("arm64-v8a,armeabi-v7a,armeabi\n", ("arm64-v8a", "armeabi-v7a", "armeabi")), ("\n", ())],
+)
+def test_an_android_tells_what_programs_it_takes(text, abis):
+    assert identity({"getprop ro.product.cpu.abilist": text}).abis == abis
+
+
+def dumped(level: int, status: int) -> str:
+    head = f"  AC powered: false\n  status: {status}\n  level: {level}\n"
+    return f"{head}  scale: 100\n  temperature: 312\n"
+
+
+@pytest.mark.parametrize(
+    ("level", "status", "charging", "low"),
+    [(84, 2, True, False), (15, 3, False, True), (15, 2, True, False), (100, 5, True, False)],
+)
+def test_a_battery_is_low_where_it_is_nearly_empty_and_not_charged(level, status, charging, low):
+    battery = conditions({"dumpsys battery": dumped(level, status)}).battery
+    assert battery == Battery(level=level / 100, charging=charging, temperature_c=31.2)
+    assert battery.low == low
+
+
+@pytest.mark.parametrize("text", ["", "Can't find service: battery\n"])
+def test_what_has_no_battery_has_none(text):
+    assert conditions({"dumpsys battery": text}).battery is None

@@ -23,6 +23,14 @@ KITCHEN = Entry(
     board='Raspberry Pi "5" Model B',
     system="Debian \\ 12",
 )
+PHONE = Entry(
+    name="phone",
+    kind="android",
+    address="192.168.1.5:5555",
+    board="Pixel 8",
+    soc="Tensor G3",
+    abis="arm64-v8a,armeabi-v7a",
+)
 SERVER = Entry(name="server-2", kind="ssh", address="ann@server")
 
 
@@ -32,8 +40,8 @@ def settings(monkeypatch, tmp_path):
 
 
 def test_what_is_written_is_read_again():
-    write_inventory([KITCHEN, SERVER])
-    assert read_inventory() == (KITCHEN, SERVER)
+    write_inventory([KITCHEN, SERVER, PHONE])
+    assert read_inventory() == (KITCHEN, SERVER, PHONE)
 
 
 def test_without_a_file_there_are_no_devices():

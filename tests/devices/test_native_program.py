@@ -157,6 +157,16 @@ def test_a_processor_that_is_not_supported_is_skipped_by_name():
     assert "riscv64" in str(static_program(["riscv64"]))
 
 
+@pytest.mark.parametrize(
+    ("abis", "made_for"),
+    [(("arm64-v8a", "armeabi-v7a"), "arm64"), (("armeabi-v7a", "armeabi"), "armv7")],
+)
+def test_the_best_of_androids_abis_that_we_know_is_chosen(abis, made_for):
+    found = static_program(abis)
+    assert not isinstance(found, Skipped), found
+    assert found.name == f"edgernn-run-{made_for}"
+
+
 def test_without_a_compiler_the_skip_names_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("EDGERNN_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
