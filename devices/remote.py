@@ -207,6 +207,7 @@ class RemoteDevice:
         if "ready" in self._told:
             self._keeper = keeper
             return
+        is_silent = keeper.is_running
         stderr = keeper.end()
         if "busy" in self._told:
             pid, _, who = self._told["busy"].partition(" ")
@@ -219,6 +220,11 @@ class RemoteDevice:
             raise DeviceError(
                 f"{self.name} has not finished its start after {self._told['booting']} s",
                 remedy="Wait until it shows its lock screen, then try again",
+            )
+        if is_silent:
+            raise Unreachable(
+                f"{self.name} cannot be reached: it gave no answer in {OPEN_TIMEOUT_S:g} s",
+                remedy="Is its name known, and is it switched on and in this network?",
             )
         if told:
             raise DeviceError(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from edgernn.devices import open_device
+from edgernn.devices import open_device, remote
 from edgernn.devices.remote import RemoteDevice
-from edgernn.devices.ssh import SshLink
+from edgernn.devices.ssh import COMMAND_VARIABLE, SshLink
 from edgernn.errors import ConnectionLost, DeviceError
 
 pytestmark = pytest.mark.usefixtures("pi")
@@ -72,6 +72,17 @@ def test_a_server_that_takes_passwords_only_is_refused_without_a_question():
 def test_a_host_that_does_not_answer_is_unreachable():
     with pytest.raises(DeviceError, match="pi@nobody cannot be reached"):
         opened("pi@nobody").__enter__()
+
+
+def test_a_host_that_says_nothing_for_long_is_unreachable(monkeypatch, tmp_path):
+    silent = tmp_path / "ssh"
+    silent.write_text("#!/bin/sh\nexec sleep 30\n")
+    silent.chmod(0o755)
+    monkeypatch.setattr(remote, "OPEN_TIMEOUT_S", 0.3)
+    device = opened("pi@emulated")
+    monkeypatch.setenv(COMMAND_VARIABLE, str(silent))
+    with pytest.raises(DeviceError, match=r"cannot be reached: it gave no answer in 0\.3 s"):
+        device.__enter__()
 
 
 def test_an_address_that_ssh_would_take_for_an_option_is_refused():
