@@ -18,7 +18,8 @@ from edgernn.scheme import Scheme
 MANIFEST_NAME: Final = "model.json"
 
 # History of the manifest's format:
-#   1  first version; "refused" (what no artefact could be made for) may be missing
+#   1  first version; "refused" (what no artefact could be made for) and the
+#     "original_error" of a verification may be missing
 MANIFEST_VERSION: Final = 1
 
 
@@ -60,8 +61,10 @@ class VerificationStatus(str, Enum):
 class Verification:
     """What the comparison with the reference gave.  Errors are relative to the output's scale.
 
-    float32 and float16 are held to their largest error, integer schemes to their mean error
-    against the float model; `agreement` is how often the largest output is the same one.
+    float32 and float16 are held to their largest error against the graph that was written; the
+    weights of float16 are rounded there, and `original_error` is its largest error against the
+    float32 model.  Integer schemes are held to their mean error against the float32 model;
+    `agreement` is how often the largest output is the same one.
     `integers` says that the artefact computes the integers of docs/integer-arithmetic.md: "bits",
     or "rounding" where all outputs lie behind a function that has no exact definition (softmax).
     """
@@ -70,6 +73,7 @@ class Verification:
     reason: str = ""
     cases: int = 0
     max_error: float | None = None
+    original_error: float | None = None
     mean_error: float | None = None
     agreement: float | None = None
     integers: str = ""

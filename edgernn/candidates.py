@@ -128,8 +128,10 @@ def _content(path: Path) -> bytes:
 
 def _verification(artefact: Artefact) -> str:
     verification = artefact.verification
-    if verification.status is VerificationStatus.PASSED and verification.max_error is not None:
-        return f"passed ({verification.max_error:.0e})"
+    errors = (verification.original_error, verification.max_error)
+    error = next((one for one in errors if one is not None), None)
+    if verification.status is VerificationStatus.PASSED and error is not None:
+        return f"passed ({error:.0e})"
     return verification.status.value
 
 

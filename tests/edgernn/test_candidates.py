@@ -104,6 +104,12 @@ def test_a_file_beside_its_manifest_is_known_by_it(folder):
     assert candidate.item.source_sha256 == "abc"
 
 
+def test_float16_is_said_to_be_as_far_off_as_it_is_from_float32(folder):
+    passed = replace(ARTEFACT.verification, original_error=8e-5)
+    record(folder, [replace(ARTEFACT, verification=passed)])
+    assert find_candidates([folder])[0].item.verification == "passed (8e-05)"
+
+
 def test_the_names_of_the_classes_come_from_the_manifest_or_else_from_the_training(
     folder, tmp_path
 ):

@@ -55,6 +55,20 @@ def test_schemes_and_steps_of_one_model_lie_side_by_side(edgernn, tmp_path):
     }
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_float16_tells_its_distance_from_the_float32_model(edgernn, tmp_path, backend):
+    arguments = ("export", SMALL, "-o", tmp_path, "--to", backend)
+    ran = edgernn(*arguments, "--scheme", "float16")
+    (artefact,) = read_manifest(tmp_path)
+    found = artefact.verification
+    assert found.max_error is not None
+    assert found.original_error is not None
+    assert found.max_error < 1e-6 < 1e-5 < found.original_error < 1e-3
+    assert f"max error {found.original_error:.0e} in" in ran.out
+    assert edgernn(*arguments).code == 0
+    assert read_manifest(tmp_path)[-1].verification.original_error is None
+
+
 def test_json_on_stdout_is_the_manifests_entries(edgernn, tmp_path):
     ran = edgernn("export", SMALL, "-o", tmp_path, "--json", "--labels", "a, b,c")
     told, written = json.loads(ran.out), json.loads((tmp_path / "model.json").read_text())
