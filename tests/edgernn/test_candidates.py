@@ -153,7 +153,13 @@ def test_the_training_log_of_the_same_model_is_found_beside_it_or_above(folder, 
     write_log(tmp_path / "gru.train.json", training_log("abc"))
     (candidate,) = find_candidates([folder])
     assert candidate.item.training == Training(
-        cell="gru", units=64, layers=1, seconds=30.5, seconds_to_best=20.5, epochs_to_best=7
+        task="digits",
+        cell="gru",
+        units=64,
+        layers=1,
+        seconds=30.5,
+        seconds_to_best=20.5,
+        epochs_to_best=7,
     )
     write_log(folder / "gru.train.json", training_log("of another model"))
     (candidate,) = find_candidates([folder])
