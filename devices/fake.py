@@ -38,6 +38,7 @@ class FakeModel:
     deadlines_missed: int = 0
     load_ms: float = 5.0
     first_call_ms: float = 1.5
+    wall_s: float = 1.0  # of the whole timing, in which it used 1 CPU second
     peak_bytes: int = 60_000_000
     runtime_bytes: int = 50_000_000
     instructions: Sequence[int] = (2_000_000, 2_000_000, 2_000_001)
@@ -156,7 +157,7 @@ class FakeDevice:
                 "paced": paced if period_ms else None,
             },
             "cpu_s": 1.0,
-            "wall_s": 1.0,
+            "wall_s": model.wall_s,
             "before": dict(model.before),
             "after": dict(model.after),
         }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from edgernn import __version__, atomic
@@ -18,7 +19,8 @@ from edgernn.scheme import Scheme
 MANIFEST_NAME: Final = "model.json"
 
 # History of the manifest's format:
-#   1  first version; "refused" (what no artefact could be made for) may be missing
+#   1  first version; "refused" (what no artefact could be made for) and the
+#     "original_error" of a verification may be missing
 MANIFEST_VERSION: Final = 1
 
 
@@ -60,8 +62,10 @@ class VerificationStatus(str, Enum):
 class Verification:
     """What the comparison with the reference gave.  Errors are relative to the output's scale.
 
-    float32 and float16 are held to their largest error, integer schemes to their mean error
-    against the float model; `agreement` is how often the largest output is the same one.
+    float32 and float16 are held to their largest error against the graph that was written; the
+    weights of float16 are rounded there, and `original_error` is its largest error against the
+    float32 model.  Integer schemes are held to their mean error against the float32 model;
+    `agreement` is how often the largest output is the same one.
     `integers` says that the artefact computes the integers of docs/integer-arithmetic.md: "bits",
     or "rounding" where all outputs lie behind a function that has no exact definition (softmax).
     """
@@ -70,6 +74,7 @@ class Verification:
     reason: str = ""
     cases: int = 0
     max_error: float | None = None
+    original_error: float | None = None
     mean_error: float | None = None
     agreement: float | None = None
     integers: str = ""
@@ -111,6 +116,7 @@ class Refusal:
     file: str  # the name that the artefact would have had
     backend: str
     reason: str  # the whole sentence, with what to do
+    removed: bool = False  # an earlier export had made it: its files are gone
 
 
 def sha256_hex(content: bytes) -> str:
@@ -156,26 +162,49 @@ def _read(folder: Path) -> tuple[tuple[Artefact, ...], tuple[Refusal, ...]]:
         ) from error
 
 
-def record(folder: Path, written: Iterable[Artefact], refused: Iterable[Refusal] = ()) -> None:
+def record(
+    folder: Path,
+    written: Iterable[Artefact],
+    refused: Iterable[Refusal] = (),
+    *,
+    files: Mapping[Path, Path] = MappingProxyType({}),
+) -> tuple[Refusal, ...]:
     """Adds to the folder's manifest, in place of entries of the same file name.
 
-    What is refused now is listed no longer, even if an earlier model of that name was not.
+    `files`, from target to where each lies ready, appear together with the manifest or not at all.
+    What is refused now is listed no longer: the files that an earlier model of that name had go,
+    since whoever finds them would take them for this one's.  Gives the refusals with that said.
+    Raises OutputError.
     """
     kept = {artefact.name: artefact for artefact in read_manifest(folder)}
     refusals = {refusal.file: refusal for refusal in read_refusals(folder)}
+    superseded: set[str] = set()
     for artefact in written:
+        superseded |= _file_names(kept.get(artefact.name))
         kept[artefact.name] = artefact
         refusals.pop(artefact.name, None)
+    now_refused = []
     for refusal in refused:
-        kept.pop(refusal.file, None)
-        refusals[refusal.file] = refusal
+        earlier = kept.pop(refusal.file, None)
+        superseded |= _file_names(earlier)
+        now_refused.append(replace(refusal, removed=earlier is not None))
+        refusals[refusal.file] = now_refused[-1]
+    still_there = {name for artefact in kept.values() for name in _file_names(artefact)}
+    gone = [folder / name for name in sorted(superseded - still_there)]
     manifest = {
         "format": "edgernn-model",
         "version": MANIFEST_VERSION,
         "artefacts": [as_json(artefact) for artefact in kept.values()],
         "refused": [asdict(refusal) for refusal in refusals.values()],
     }
-    atomic.write_bytes(folder / MANIFEST_NAME, json.dumps(manifest, indent=1).encode() + b"\n")
+    path = folder / MANIFEST_NAME
+    with atomic.staged_together([path], along=files, gone=gone) as (temporary,):
+        temporary.write_bytes(json.dumps(manifest, indent=1).encode() + b"\n")
+    return tuple(now_refused)
+
+
+def _file_names(artefact: Artefact | None) -> set[str]:
+    return {file.name for file in artefact.files} if artefact else set()
 
 
 def stored_file(name: str, content: bytes) -> StoredFile:

@@ -1,14 +1,18 @@
-"""Files that are whole or absent: written under a temporary name, then renamed."""
+"""Files that are whole or absent: written under a temporary name, then renamed, all or none."""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from edgernn.errors import OutputError
+from edgernn.interrupts import uninterrupted
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -26,27 +30,106 @@ def staged(path: Path) -> Iterator[Path]:
 
     Raises OutputError as write_bytes does; removes the temporary file on any error or Ctrl-C.
     """
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
-        )
-        os.close(handle)
-        temporary = Path(name)
+    with staged_together([path]) as (temporary,):
         yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+
+
+@contextmanager
+def staged_together(
+    paths: Sequence[Path],
+    *,
+    along: Mapping[Path, Path] = MappingProxyType({}),
+    gone: Sequence[Path] = (),
+) -> Iterator[tuple[Path, ...]]:
+    """A temporary path beside each of `paths`; when the block ends without error, all take effect.
+
+    So do `along` and `gone`, see replace_together.
+    Raises OutputError as write_bytes does; then every earlier file is there as it was.
+    """
+    with ExitStack() as stack:
+        temporaries = []
+        for path in paths:
+            with _writing(path):
+                _require_no_folder(path)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                handle, name = tempfile.mkstemp(
+                    prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
+                )
+                os.close(handle)
+                temporaries.append(Path(name))
+                stack.callback(temporaries[-1].unlink, missing_ok=True)
+        with _writing(paths[0]):
+            yield tuple(temporaries)
+        for temporary in temporaries:
+            temporary.chmod(0o666 & ~_umask())
+        replace_together({**along, **dict(zip(paths, temporaries, strict=True))}, gone=gone)
+
+
+def replace_together(files: Mapping[Path, Path], *, gone: Sequence[Path] = ()) -> None:
+    """Renames each file to its target (a key), and removes `gone` where they are: all or nothing.
+
+    The files lie on their targets' file system.  What was there before comes back when anything
+    fails, and no reader ever misses it; Ctrl-C waits.  When this returns, all has reached the disk.
+    Raises OutputError.
+    """
+    targets = (*files, *gone)
+    with uninterrupted(), ExitStack() as kept, ExitStack() as undo:
+        for target, file in files.items():
+            with _writing(target):
+                _sync(file)
+        earlier: dict[Path, Path] = {}
+        for target in targets:
+            with _writing(target):
+                _require_no_folder(target)
+                if len(targets) > 1 and os.path.lexists(target):  # one rename is whole by itself
+                    folder = tempfile.TemporaryDirectory(prefix=".edgernn-", dir=target.parent)
+                    earlier[target] = Path(kept.enter_context(folder)) / target.name
+                    _keep(target, earlier[target])
+        for target in targets:
+            with _writing(target):
+                if target in files:
+                    files[target].replace(target)
+                else:
+                    target.unlink(missing_ok=True)
+                if target in earlier:
+                    undo.callback(earlier[target].replace, target)
+                else:
+                    undo.callback(target.unlink, missing_ok=True)
+        for parent in {target.parent for target in targets}:
+            with _writing(parent):
+                _sync(parent)
+        undo.pop_all()
+
+
+def _require_no_folder(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a folder of that name is there")
+
+
+def _keep(file: Path, copy: Path) -> None:
+    try:
+        copy.hardlink_to(file)
+    except OSError:  # FAT and some network shares know no hard links
+        shutil.copy2(file, copy, follow_symlinks=False)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}",
             remedy="Choose another folder with -o, or free some room",
         ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def _umask() -> int:

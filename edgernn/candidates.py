@@ -9,7 +9,7 @@ from typing import Final
 
 from edgernn.artefact import MANIFEST_NAME, Artefact, VerificationStatus, read_manifest, sha256_hex
 from edgernn.errors import ModelFileError
-from edgernn.graph import State
+from edgernn.graph import Shape, State
 from edgernn.report.report import Item, Training
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log
 
@@ -89,6 +89,7 @@ def _from_manifest(folder: Path, artefact: Artefact) -> Candidate:
         verification=_verification(artefact),
         source_sha256=artefact.source.sha256,
         training=_training(log) if log else None,
+        outputs=_outputs(artefact),
     )
     return Candidate(
         item=item,
@@ -128,13 +129,21 @@ def _content(path: Path) -> bytes:
 
 def _verification(artefact: Artefact) -> str:
     verification = artefact.verification
-    if verification.status is VerificationStatus.PASSED and verification.max_error is not None:
-        return f"passed ({verification.max_error:.0e})"
+    errors = (verification.original_error, verification.max_error)
+    error = next((one for one in errors if one is not None), None)
+    if verification.status is VerificationStatus.PASSED and error is not None:
+        return f"passed ({error:.0e})"
     return verification.status.value
+
+
+def _outputs(artefact: Artefact) -> tuple[Shape, ...]:
+    states = {state.output for state in artefact.states}
+    return tuple(port.spec.shape[1:] for port in artefact.outputs if port.name not in states)
 
 
 def _training(log: TrainingLog) -> Training:
     return Training(
+        task=log.settings.task,
         cell=log.settings.cell,
         units=log.settings.units,
         layers=log.settings.layers,

@@ -32,6 +32,9 @@ from edgernn.stats import Ratio, mad, median, percentile, ratio_of_medians
 
 K = TypeVar("K")
 
+#: /proc/stat counts in ticks of 10 ms: over fewer than ten of them, a tick is a tenth of a CPU.
+SHORTEST_RATE_S: Final = 0.1
+
 DEFAULT_PROCESSES: Final = 5  # stats.FEWEST_PROCESSES: what a verdict needs
 
 
@@ -243,6 +246,6 @@ def _rate(
     before_s: float | None, after_s: float | None, wall_s: float, *, own_s: float = 0.0
 ) -> float | None:
     """CPU seconds per second, without our own."""
-    if before_s is None or after_s is None or wall_s <= 0:
+    if before_s is None or after_s is None or wall_s < SHORTEST_RATE_S:
         return None
     return max(0.0, (after_s - before_s - own_s) / wall_s)

@@ -15,6 +15,7 @@ import numpy as np
 
 from edgernn.accuracy import cases_of, fitted, predictions_of, refit_of, truth_of
 from edgernn.candidates import Candidate
+from edgernn.changes import PLAN_OPTIONS, changes
 from edgernn.class_names import data_numbers
 from edgernn.cooling import Cooling
 from edgernn.devices import Device
@@ -87,7 +88,8 @@ def resumed(earlier: Report, plan: Plan, workload: Workload) -> Report:
     """
     if replace(earlier.plan, processes=plan.processes) != plan:
         raise IncomparableRuns(
-            f"the report to resume was measured with another plan: {earlier.plan}, now {plan}",
+            "the report to resume was measured with another plan: "
+            f"{changes(replace(earlier.plan, processes=plan.processes), plan, PLAN_OPTIONS)}",
             remedy="Give the same options, or another --json file",
         )
     truth = truth_of(workload.samples) if workload.samples else None
@@ -283,7 +285,7 @@ class _Profile:
         known = next((one for one in self.report.targets if one.name == target.name), target)
         if known.machine != target.machine:
             raise IncomparableRuns(
-                f"'{target.name}' was {known.machine}, now it is {target.machine}",
+                f"'{target.name}' is another machine now: {changes(known.machine, target.machine)}",
                 remedy="Begin a new report: give another --json file, or leave --resume out",
             )
         self.report = self.report.with_target(target)

@@ -67,7 +67,8 @@ def export_model(
 ) -> tuple[Artefact, ...]:
     """Writes `model` into the folder `out`, once for each back end, and records `model.json`.
 
-    Nothing appears in `out` before every artefact is made and agrees with the reference.  A back
+    Nothing changes in `out` before every artefact is made and agrees with the reference, and then
+    all of it does, or nothing.  A back
     end that the request does not name and that cannot express the model is left out; `model.json`
     and `on_refusal` are told why.
     Raises UnsupportedLayer (of a back end that the request names, or if there is none that can
@@ -102,8 +103,7 @@ def export_model(
             )
             for name, error in refusals.items()
         )
-        with uninterrupted():
-            _handed_over(artefacts, refused, model, request, workspace, out)
+        refused = _handed_over(artefacts, refused, model, request, workspace, out)
     for refusal in refused:
         on_refusal(refusal)
     return tuple(artefacts)
@@ -116,14 +116,13 @@ def _handed_over(
     request: Request,
     workspace: Path,
     out: Path,
-) -> None:
-    with _writing_to(out):
-        for artefact in artefacts:
-            for file in artefact.files:
-                (workspace / file.name).replace(out / file.name)
+) -> tuple[Refusal, ...]:
+    """All files and the manifest, or none of them.  Gives the refusals as they are recorded."""
+    names = [file.name for artefact in artefacts for file in artefact.files]
     if request.training is not None:
-        write_log(out / log_path(Path(f"{model_name(model)}.keras")).name, request.training)
-    record(out, artefacts, refused)
+        names.append(log_path(Path(f"{model_name(model)}.keras")).name)
+        write_log(workspace / names[-1], request.training)
+    return record(out, artefacts, refused, files={out / name: workspace / name for name in names})
 
 
 def float_graph(graph: Graph) -> Graph:

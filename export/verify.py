@@ -25,8 +25,12 @@ from edgernn.scheme import Scheme
 #: few 1e-7 a step; a wrong gate, mask or padding is off by 1e-2 and more.
 FLOAT_TOLERANCE: Final = 1e-4
 
-#: Mean |difference| of an integer scheme from the float model, relative to the output's scale.
-#: Sound models stay below 1 %; a wrong scale or gate is beyond 10 %.
+#: An output below this is a remainder of sums of numbers around one, whose order alone is worth
+#: 1e-6: what is relative to less would refuse sound models.
+SMALLEST_FLOAT_SCALE: Final = 0.01
+
+#: Mean |difference| of a scheme of fewer bits from the float32 model, relative to the output's
+#: scale.  Sound models stay below 1 %; a wrong scale or gate is beyond 10 %.
 INTEGER_TOLERANCE: Final = 0.05
 
 #: Outputs that are zero everywhere have no scale.
@@ -49,8 +53,8 @@ class Worst:
     output: str
 
 
-def relative_error(actual: AnyArray, expected: AnyArray) -> float:
-    """max |actual - expected| / max(1, max |expected|), infinite for another shape.
+def relative_error(actual: AnyArray, expected: AnyArray, *, scale: float | None = None) -> float:
+    """max |actual - expected| / scale, infinite for another shape; scale: max(1, max |expected|).
 
     NaN and infinity agree with themselves only: an average over no valid step is NaN in Keras too.
     """
@@ -61,9 +65,14 @@ def relative_error(actual: AnyArray, expected: AnyArray) -> float:
     if not differs.any():
         return 0.0
     difference = np.subtract(here, there, where=differs, out=np.zeros_like(there))
-    scale = float(np.abs(there[np.isfinite(there)]).max(initial=1.0))
-    error = float(np.abs(difference).max()) / scale
+    unit = largest(there, at_least=1.0) if scale is None else scale
+    error = float(np.abs(difference).max()) / unit
     return float("inf") if np.isnan(error) else error
+
+
+def largest(array: AnyArray, *, at_least: float) -> float:
+    """The largest finite magnitude."""
+    return float(np.abs(array[np.isfinite(array)]).max(initial=at_least))
 
 
 def worst_error(
@@ -71,11 +80,21 @@ def worst_error(
     actual: Sequence[Mapping[str, AnyArray]],
     expected: Sequence[Mapping[str, AnyArray]],
 ) -> Worst:
-    """Compares outputs by name, case by case.  A missing output is an infinite error."""
+    """Compares outputs by name, case by case.  A missing output is an infinite error.
+
+    The scale of an output is its largest number in all cases, not in one: a sum that happens to be
+    near zero is as inexact as its terms.
+    """
+    scales = {
+        name: max(largest(one[name], at_least=SMALLEST_FLOAT_SCALE) for one in expected)
+        for name in expected[0]
+    }
     worst = Worst(error=-1.0, case="", output="")
     for case, here, there in zip(cases, actual, expected, strict=True):
         for name, wanted in there.items():
-            error = relative_error(here[name], wanted) if name in here else float("inf")
+            scale = scales[name]
+            known = name in here
+            error = relative_error(here[name], wanted, scale=scale) if known else float("inf")
             if error > worst.error:
                 worst = Worst(error=error, case=case.name, output=name)
     return worst
@@ -122,7 +141,7 @@ def near_on_average(
     )
     if not mean <= INTEGER_TOLERANCE:
         raise VerificationError(
-            f"{name} differs from the float model: its outputs are off by {mean:.1%} of their "
+            f"{name} differs from the float32 model: its outputs are off by {mean:.1%} of their "
             f"scale on average (allowed {INTEGER_TOLERANCE:.0%})",
             remedy="Calibrate with more typical data, keep the layer that costs most in float "
             "with --keep-float, or use --scheme dynamic",
@@ -186,7 +205,8 @@ class Check:
 def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
     """What the comparison of `folder/artefact.name` with the reference gave.
 
-    float32 and float16 must compute what the written graph means, up to rounding.  Integer schemes
+    float32 and float16 must compute what the written graph means, up to rounding; of float16 the
+    distance from the float32 model is told too, since its weights are rounded.  Integer schemes
     quantize activations each in its own way: they must stay near the float model on the mean.
     Where a back end computes the integers of docs/integer-arithmetic.md, it must give their bits.
     The artefact runs in a child process, so that a crash of its runtime is an error like another.
@@ -209,6 +229,10 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
         case Outputs():
             judge = near_on_average if integer else same_up_to_rounding
             verification = judge(artefact.name, cases, ran.cases, expected)
+            if artefact.scheme is Scheme.FLOAT16:
+                original = [reference.run(check.original, case.inputs) for case in cases]
+                rounded = near_on_average(artefact.name, cases, ran.cases, original)
+                verification = replace(verification, original_error=rounded.max_error)
             if check.exact is None:
                 return verification
             found = same_integers(artefact.name, check.exact, cases, ran.cases)

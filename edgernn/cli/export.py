@@ -180,7 +180,8 @@ def command(
     for warning in (*source.warnings, *calibrated.warnings):
         print_warning(warning)
     for refusal in refusals:
-        print_warning(f"{refusal.file} is left out: {refusal.reason}")
+        removed = ", and that of an earlier export is removed" if refusal.removed else ""
+        print_warning(f"{refusal.file} is left out{removed}: {refusal.reason}")
     if as_json:
         entries = [artefact_as_json(artefact) for artefact in artefacts]
         refused = [asdict(refusal) for refusal in refusals]

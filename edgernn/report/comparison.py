@@ -39,10 +39,14 @@ class Ranking:
 
 
 def between_models(report: Report) -> tuple[Comparison, ...]:
-    """Different models in the same format on the same device: the fastest against each other."""
+    """Different models in the same format on the same device: the fastest against each other.
+
+    Only models that do the same: a keyword spotter that is faster than a language model is no news.
+    """
     return tuple(
         compared(fastest, other, report)
-        for fastest, *others in _groups(report, _format_key)
+        for group in _groups(report, _format_key)
+        for fastest, *others in doing_the_same(group)
         for other in others
         if fastest.item.model != other.item.model
     )
@@ -57,6 +61,15 @@ def between_formats(report: Report) -> tuple[Ranking, ...]:
         for fastest, *others in _groups(report, _model_key)
         if others
     )
+
+
+def doing_the_same(cells: list[Cell]) -> Iterator[list[Cell]]:
+    """The cells in groups, each of those that do what its first one does, as far as is known."""
+    while cells:
+        first, *_ = cells
+        same = [cell for cell in cells if _same_job(first, cell)]
+        yield same
+        cells = [cell for cell in cells if cell not in same]
 
 
 def compared(a: Cell, b: Cell, report: Report) -> Comparison:
@@ -87,12 +100,23 @@ def _slowness(faster: Cell, slower: Cell) -> Ratio:
 
 def _format_key(cell: Cell) -> tuple[str, ...]:
     item = cell.item
-    return (cell.device, item.backend, item.scheme, str(item.streaming))
+    return (cell.device, item.backend, item.scheme, str(item.streaming), fed(cell))
 
 
 def _model_key(cell: Cell) -> tuple[str, ...]:
     item = cell.item
-    return (cell.device, item.model, item.source_sha256 or "", str(item.streaming))
+    return (cell.device, item.model, item.source_sha256 or "", str(item.streaming), fed(cell))
+
+
+def fed(cell: Cell) -> str:
+    """The shapes of the arguments that were timed; their names are each model's own."""
+    return str(sorted(str(shape) for _, shape in cell.shapes))
+
+
+def _same_job(a: Cell, b: Cell) -> bool:
+    tasks = {cell.item.training.task for cell in (a, b) if cell.item.training is not None}
+    outputs = {cell.item.outputs for cell in (a, b)}
+    return len(tasks - {None}) < 2 and len(outputs - {None}) < 2
 
 
 def _groups(report: Report, key: Callable[[Cell], tuple[str, ...]]) -> Iterator[list[Cell]]:

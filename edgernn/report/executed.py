@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edgernn.report.comparison import doing_the_same, fed
 from edgernn.report.report import Cell, Report
 from edgernn.stats import median
 
@@ -16,20 +17,21 @@ def executed(report: Report) -> Iterator[str]:
     """The models of one format on one emulated device, the one with the fewest first."""
     counted = [cell for cell in report.cells if cell.instructions]
     for key in dict.fromkeys(_format(cell) for cell in counted):
-        fewest, *others = sorted((c for c in counted if _format(c) == key), key=_count)
-        device, backend, scheme, _ = key
-        for other in others:
-            if other.item.model != fewest.item.model:
-                yield (
-                    f"On {device} a call of {fewest.item.model} executes "
-                    f"{_count(fewest) / _count(other):.2f} × the instructions of "
-                    f"{other.item.model} ({backend} {scheme})."
-                )
+        group = sorted((cell for cell in counted if _format(cell) == key), key=_count)
+        device, backend, scheme = key[:3]
+        for fewest, *others in doing_the_same(group):
+            for other in others:
+                if other.item.model != fewest.item.model:
+                    yield (
+                        f"On {device} a call of {fewest.item.model} executes "
+                        f"{_count(fewest) / _count(other):.2f} × the instructions of "
+                        f"{other.item.model} ({backend} {scheme})."
+                    )
 
 
-def _format(cell: Cell) -> tuple[str, str, str, bool]:
+def _format(cell: Cell) -> tuple[str, ...]:
     item = cell.item
-    return (cell.device, item.backend, item.scheme, item.streaming)
+    return (cell.device, item.backend, item.scheme, str(item.streaming), fed(cell))
 
 
 def _count(cell: Cell) -> float:

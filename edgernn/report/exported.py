@@ -44,7 +44,7 @@ def _choices(details: Mapping[str, str]) -> Iterator[str]:
 
 
 def verification_text(verification: Verification) -> str:
-    """'max error 2e-07 in 8 cases', or why there is none."""
+    """'max error 2e-07 in 8 cases', or why there is none.  Errors are against the float32 model."""
     if verification.status is VerificationStatus.PASSED and verification.mean_error is not None:
         below = verification.mean_error < _SMALLEST_SHOWN
         text = f"mean error {'<0.01%' if below else f'{verification.mean_error:.2%}'}"
@@ -54,6 +54,11 @@ def verification_text(verification: Verification) -> str:
         if verification.integers:
             text += ", integers as specified"
         return text + (" bit for bit" if verification.integers == "bits" else "")
+    if verification.original_error is not None:
+        return (
+            f"max error {verification.original_error:.0e} in {verification.cases} cases "
+            f"({verification.max_error:.0e} of what its rounded weights mean)"
+        )
     if verification.status is VerificationStatus.PASSED:
         return f"max error {verification.max_error:.0e} in {verification.cases} cases"
     return f"{verification.status.value}: {verification.reason}"

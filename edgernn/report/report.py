@@ -21,6 +21,7 @@ T = TypeVar("T")
 class Training:
     """What it cost to train the model that an artefact was made from."""
 
+    task: str | None = None  # what it was trained on
     cell: str
     units: int
     layers: int
@@ -44,6 +45,7 @@ class Item:
     verification: str  # "passed (2e-7)", "not run", "unknown"
     source_sha256: str | None  # of the Keras file: artefacts of one source are comparable
     training: Training | None = None
+    outputs: tuple[Shape, ...] | None = None  # without batch and states, as the manifest tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

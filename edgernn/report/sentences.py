@@ -13,7 +13,8 @@ from edgernn.report.report import Cell, Noise, Report
 from edgernn.report.units import listed, percent, significant, times
 from edgernn.stats import FEWEST_PROCESSES, Difference, Ratio
 
-_NO_VERDICT: Final = f"(fewer than {FEWEST_PROCESSES} processes: no verdict)"
+#: A ratio without an interval that holds would be quoted like any other: none is given.
+_TOO_FEW: Final = f"fewer than {FEWEST_PROCESSES} processes"
 
 
 def sentences(report: Report) -> tuple[str, ...]:
@@ -31,7 +32,13 @@ def sentences(report: Report) -> tuple[str, ...]:
 
 def _models(comparison: Comparison, truth: Truth | None, *, with_device: bool) -> str:
     this, that = _model_names(comparison.this, comparison.that)
-    clause = f"{this} is {_size(comparison.size)} {_speed(comparison.slowness)} {that}"
+    if comparison.slowness.enough_processes:
+        clause = f"{this} is {_size(comparison.size)} {_speed(comparison.slowness)} {that}"
+    else:
+        clause = (
+            f"{this} is {_size_than(comparison.size)} {that}, and which is faster cannot be told "
+            f"from {_TOO_FEW}"
+        )
     if comparison.equal_units is not None:
         clause = f"At equal units ({comparison.equal_units}) {clause}"
     elif this.startswith("the "):
@@ -49,11 +56,15 @@ def _formats(ranking: Ranking, *, with_device: bool) -> str:
         for cell, ratio in ranking.others
         if ratio.significant
     ]
-    clauses += [
-        f"{_format(cell)} took {ratio.estimate:.2f} × as long {_NO_VERDICT}"
-        for cell, ratio in ranking.others
-        if not ratio.enough_processes
-    ]
+    unjudged = [_format(cell) for cell, ratio in ranking.others if not ratio.enough_processes]
+    if len(unjudged) == len(ranking.others):
+        formats = [_format(fastest, with_device=with_device), *unjudged]
+        return (
+            f"Which of {listed(formats)} is fastest for {fastest.item.model} cannot be told from "
+            f"{_TOO_FEW}."
+        )
+    if unjudged:
+        clauses.append(f"{listed(unjudged)} cannot be judged from {_TOO_FEW}")
     alike = [
         _format(cell)
         for cell, ratio in ranking.others
@@ -88,9 +99,9 @@ def _baseline(report: Report) -> Iterator[str]:
 def _noise(noise: Noise) -> str:
     """What an A/A check says: how small a difference this device can tell."""
     ratio = noise.ratio
-    said = f"Two series of {noise.file} on {noise.device} took {times(ratio)} × as long"
     if not ratio.enough_processes:
-        return f"{said} {_NO_VERDICT}."
+        return f"What {noise.device} cannot tell apart is not known from {_TOO_FEW}."
+    said = f"Two series of {noise.file} on {noise.device} took {times(ratio)} × as long"
     if ratio.significant:
         return f"{said}: a difference where there is none, so trust no smaller one here."
     smallest = max(0.01, *(abs(bound - 1) for bound in ratio.interval))
@@ -120,13 +131,18 @@ def _size(ratio: float) -> str:
     return f"{100 * (ratio - 1):.0f} % larger" if ratio < 2 else f"{significant(ratio)} × as large"
 
 
+def _size_than(ratio: float) -> str:
+    """Goes before the name of the other: 24 % smaller than."""
+    size = _size(ratio)
+    if size == "equally large":
+        return "as large as"
+    return f"{size} as" if size.endswith("large") else f"{size} than"
+
+
 def _speed(slowness: Ratio) -> str:
     """How fast, and than what: goes before the name of the other."""
     if slowness.significant:
         return f"and {times(slowness)} × faster than"
-    if not slowness.enough_processes:
-        figure = f"{slowness.estimate:.2f} × as fast"
-        return f"and {figure} {_NO_VERDICT} as"
     return f"and not significantly faster or slower ({times(slowness)} ×) than"
 
 
@@ -138,6 +154,6 @@ def _score(difference: Difference, metric: Metric) -> str:
     if size == 0:
         return f"both have the same {name}"
     if not difference.significant:
-        return f"the {name} difference, {amount}, is not significant{chance}"
+        return f"the {name} difference, {amount}, is not significant on these rows{chance}"
     more = "higher" if difference.estimate > 0 else "lower"
-    return f"its {name} is {amount} {more}, which is significant{chance}"
+    return f"its {name} is {amount} {more}, which is significant on these rows{chance}"

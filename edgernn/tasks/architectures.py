@@ -78,5 +78,12 @@ def _statistics(train: Samples) -> tuple[list[float], list[float]]:
     step = np.arange(train.x.shape[1])
     real = train.x[(first <= step) & (step <= last)].astype(np.float64)  # [steps in all, F]
     variance = real.var(axis=0)
+    huge = np.flatnonzero(variance > np.finfo(np.float32).max)
+    if huge.size:
+        raise DataError(
+            f"{train.name}: feature {huge[0]} of x reaches {np.abs(real[:, huge[0]]).max():.1e}, "
+            "and the square of that is beyond float32",
+            remedy="Scale the features, to between -1 and 1 for example",
+        )
     variance[variance < 1e-12 * (1.0 + real.mean(axis=0) ** 2)] = 1.0
     return real.mean(axis=0).tolist(), variance.tolist()

@@ -82,25 +82,41 @@ def train(
 
     `out` is a .keras file; beside it come the calibration and test rows (.npz) and the log
     (.train.json).  0 epochs write the untrained model.  An output that cannot be written is told
-    before the training, and each file is whole or absent.
+    before the training, and all four files are written or none.
     Raises MissingRuntime, DataError or OutputError.
     """
     settings = settings_of(
         splits, task=task, cell=cell, recipe=recipe, seed=seed, hold_out=hold_out
     )
-    with atomic.staged(out) as unfinished:
+    files = (out, *trained_files(out), log_path(out))
+    with atomic.staged_together(files) as (model_file, calibration_file, test_file, log_file):
         keras = load_keras()
         keras.utils.set_random_seed(seed)
         model = _built(splits.train, cell, recipe, every_step=recipe.every_step)
         epochs = _fitted(model, splits, recipe, on_epoch)
         model = _deployable(model, splits.train, cell, recipe)
-        model.save(unfinished)
-        content = unfinished.read_bytes()
+        model.save(model_file)
+        log = _log(model, splits, settings, epochs, recipe, out.name, model_file.read_bytes())
+        write_npz(calibration_file, splits.calibration)
+        write_npz(test_file, splits.test)
+        write_log(log_file, log)
+    return Trained(model=out, calibration=files[1], test=files[2], log=log)
+
+
+def _log(
+    model: Any,
+    splits: Splits,
+    settings: Settings,
+    epochs: list[Epoch],
+    recipe: Recipe,
+    name: str,
+    content: bytes,
+) -> TrainingLog:
     best = min(range(len(epochs)), key=lambda index: epochs[index].validation_loss, default=-1)
     test_probabilities = _probabilities(model, splits.test)
-    log = TrainingLog(
+    return TrainingLog(
         settings=settings,
-        model=out.name,
+        model=name,
         model_sha256=sha256_hex(content),
         parameters=sum(math.prod(weight.shape) for weight in model.trainable_variables),
         labels=splits.train.labels,
@@ -115,12 +131,6 @@ def train(
         epochs=tuple(epochs),
         versions=_versions(),
     )
-    calibration_path, test_path = trained_files(out)
-    write_npz(calibration_path, splits.calibration)
-    write_npz(test_path, splits.test)
-    # Last: a model with a log has all its files.
-    write_log(log_path(out), log)
-    return Trained(model=out, calibration=calibration_path, test=test_path, log=log)
 
 
 def _built(train_rows: Samples, cell: Cell, recipe: Recipe, *, every_step: bool) -> Any:

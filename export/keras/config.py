@@ -59,9 +59,9 @@ class LayerConfig:
             layer=self.name, kind=self.kind, where=self.where, reason=reason, remedy=remedy
         )
 
-    def damaged(self, what: str) -> ModelFileError:
+    def damaged(self, what: str, *, remedy: str = RESAVE) -> ModelFileError:
         return ModelFileError(
-            f"layer '{self.name}' ({self.kind}, in {self.where}) {what}", remedy=RESAVE
+            f"layer '{self.name}' ({self.kind}, in {self.where}) {what}", remedy=remedy
         )
 
     def flag(self, option: str, *, default: bool = False) -> bool:

@@ -41,7 +41,7 @@ def read_model(path: Path) -> KerasModel:
             f"{path.name} is neither a .keras archive nor an .h5 file",
             remedy="Give a model that was saved with model.save('model.keras')",
         )
-    with config_errors():
+    with _named(path), config_errors():
         translated, version = read(path)
     source = Source(
         file=path.name,
@@ -109,6 +109,17 @@ def _read_h5(path: Path) -> tuple[Translated, KerasVersion]:
         refuse_unknown(model)
         weights = legacy_weights(file, model, ArrayReader(size_bytes))
     return translate(model, version, _by_path(weights)), version
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Of many files, which one: the parts of a model do not know the file they come from."""
+    try:
+        yield
+    except ModelFileError as error:
+        if path.name in error.what:
+            raise
+        raise ModelFileError(f"{path.name}: {error.what}", remedy=error.remedy) from error
 
 
 @contextmanager

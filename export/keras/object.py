@@ -19,6 +19,7 @@ from edgernn.export.keras.model import KerasModel, config_errors, translate
 from edgernn.export.keras.translations import refuse_unknown
 from edgernn.export.keras.variables import variables
 from edgernn.export.keras.version import KerasVersion, keras_version
+from edgernn.export.keras.weights import require_finite
 
 __all__ = ["KerasModel", "from_keras"]
 
@@ -104,10 +105,13 @@ class _LiveWeights:
                 f"layer '{layer.name}' ({layer.kind}, in {layer.where}) has no weights yet",
                 remedy="Call the model once, or build it, before exporting it",
             )
-        return {
+        fetched = {
             variable.name: np.asarray(array, np.float32)
             for variable, array in zip(expected, stored, strict=False)
         }
+        for name, array in fetched.items():
+            require_finite(array, layer, name)
+        return fetched
 
     def _owner(self, path: tuple[str, ...]) -> Any:
         """The live layer at a path of names and attributes."""

@@ -29,24 +29,32 @@ class ArrayReader:
     def __init__(self, file_bytes: int) -> None:
         self._left = max(_ALWAYS_ALLOWED_BYTES, _MAX_EXPANSION * file_bytes)
 
-    def read(self, group: Group, name: str) -> FloatArray:
-        """The array as float32.  Raises ModelFileError where it is missing or too large."""
+    def read(self, group: Group, name: str, layer: LayerConfig, weight: str) -> FloatArray:
+        """The array, a weight of `layer`, as float32.
+
+        Raises ModelFileError where it is missing, too large or not finite.
+        """
         dataset = group.dataset(name)
         if dataset is None:
-            raise ModelFileError(f"the weights lack '{name}'", remedy=RESAVE)
+            raise layer.damaged(f"lacks its {weight} ('{name}') in the file")
         self._left -= dataset.float32_bytes
         if self._left < 0:
-            raise ModelFileError(
-                f"the array '{name}' claims the shape {dataset.shape}, more than the file can hold",
-                remedy=RESAVE,
+            raise layer.damaged(
+                f"has a {weight} ('{name}') that claims the shape {dataset.shape}, more than the "
+                "file can hold"
             )
         array = dataset.read()
-        if not np.isfinite(array).all():
-            raise ModelFileError(
-                f"the array '{name}' holds NaN or infinity",
-                remedy="Train the model again, with a smaller learning rate or clipped gradients",
-            )
+        require_finite(array, layer, weight)
         return array
+
+
+def require_finite(array: FloatArray, layer: LayerConfig, weight: str) -> None:
+    """Raises ModelFileError: what comes of NaN agrees with itself in every format."""
+    if not np.isfinite(array).all():
+        raise layer.damaged(
+            f"has NaN or infinity in its {weight}",
+            remedy="Train the model again, with a smaller learning rate or clipped gradients",
+        )
 
 
 def legacy_weights(
@@ -69,7 +77,9 @@ def legacy_weights(
         if group is None or len(names) != len(slots):
             raise layer.damaged(f"has {len(slots)} weights, but the file holds {len(names)}")
         for slot, name in zip(slots, names, strict=True):
-            weights.setdefault(slot.path, {})[slot.name] = reader.read(group, name)
+            weights.setdefault(slot.path, {})[slot.name] = reader.read(
+                group, name, layer, slot.name
+            )
     return weights
 
 
@@ -110,7 +120,7 @@ def store_weights(
                 f"has {len(expected)} weights, but the file holds {stored} in '{place}'"
             )
         weights[layer.path] = {
-            variable.name: reader.read(group, str(number))
+            variable.name: reader.read(group, str(number), layer, variable.name)
             for number, variable in enumerate(expected)
         }
         if shared is not None:

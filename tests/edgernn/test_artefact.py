@@ -54,11 +54,22 @@ def test_another_export_into_the_folder_adds_and_the_same_file_replaces(tmp_path
     assert read_manifest(tmp_path) == (newer, lstm)
 
 
+def test_files_that_an_artefact_has_no_longer_go(tmp_path):
+    data = stored_file("gru.onnx.data", b"weights")
+    (tmp_path / data.name).write_bytes(b"weights")
+    (tmp_path / "mine.txt").write_text("notes")
+    record(tmp_path, [replace(GRU, files=(*GRU.files, data))])
+    assert (tmp_path / data.name).exists()
+    record(tmp_path, [GRU])
+    assert {path.name for path in tmp_path.iterdir()} == {"model.json", "mine.txt"}
+
+
 def test_what_is_refused_now_is_no_artefact_any_longer_and_the_other_way_round(tmp_path):
     refusal = Refusal(file=GRU.name, backend="onnx", reason="layer 'l' is new. Wait")
     record(tmp_path, [GRU])
     record(tmp_path, [], [refusal])
-    assert (read_manifest(tmp_path), read_refusals(tmp_path)) == ((), (refusal,))
+    refused = replace(refusal, removed=True)
+    assert (read_manifest(tmp_path), read_refusals(tmp_path)) == ((), (refused,))
     record(tmp_path, [GRU])
     assert (read_manifest(tmp_path), read_refusals(tmp_path)) == ((GRU,), ())
 

@@ -104,6 +104,12 @@ def test_a_file_beside_its_manifest_is_known_by_it(folder):
     assert candidate.item.source_sha256 == "abc"
 
 
+def test_float16_is_said_to_be_as_far_off_as_it_is_from_float32(folder):
+    passed = replace(ARTEFACT.verification, original_error=8e-5)
+    record(folder, [replace(ARTEFACT, verification=passed)])
+    assert find_candidates([folder])[0].item.verification == "passed (8e-05)"
+
+
 def test_the_names_of_the_classes_come_from_the_manifest_or_else_from_the_training(
     folder, tmp_path
 ):
@@ -147,7 +153,13 @@ def test_the_training_log_of_the_same_model_is_found_beside_it_or_above(folder, 
     write_log(tmp_path / "gru.train.json", training_log("abc"))
     (candidate,) = find_candidates([folder])
     assert candidate.item.training == Training(
-        cell="gru", units=64, layers=1, seconds=30.5, seconds_to_best=20.5, epochs_to_best=7
+        task="digits",
+        cell="gru",
+        units=64,
+        layers=1,
+        seconds=30.5,
+        seconds_to_best=20.5,
+        epochs_to_best=7,
     )
     write_log(folder / "gru.train.json", training_log("of another model"))
     (candidate,) = find_candidates([folder])

@@ -151,7 +151,13 @@ def test_load_by_others_is_what_the_machine_did_beyond_us(model):
     assert run.stolen_cpus == pytest.approx(0.3)
 
 
-def test_load_by_others_is_unknown_where_the_system_does_not_tell(model):
+def test_load_by_others_is_unknown_where_the_kernel_counts_in_longer_ticks(model):
+    before, after = ({"/proc/stat": f"cpu {busy} 0 0 0 0 0 0 0 0 0\n"} for busy in (1000, 1103))
+    (run,) = runs_of(model, before=before, after=after, wall_s=0.02)
+    assert (run.foreign_cpus, run.stolen_cpus) == (None, None)
+
+
+def test_load_by_others_is_unknown_where_the_system_the_system_does_not_tell(model):
     (run,) = runs_of(model)
     assert (run.foreign_cpus, run.stolen_cpus) == (None, None)
 

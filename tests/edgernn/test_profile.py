@@ -122,7 +122,7 @@ def test_more_processes_may_be_added_later(candidates):
 
 def test_another_plan_or_other_data_are_not_a_continuation(candidates, samples):
     report = profile(FakeDevice(), candidates)[-1].report
-    with pytest.raises(IncomparableRuns, match="another plan"):
+    with pytest.raises(IncomparableRuns, match=r"another plan: --threads was 1 and is 2\. Give"):
         resumed(report, replace(PLAN, threads=2), Workload())
     with pytest.raises(IncomparableRuns, match="other data"):
         resumed(report, PLAN, Workload(samples=samples))
@@ -130,7 +130,7 @@ def test_another_plan_or_other_data_are_not_a_continuation(candidates, samples):
 
 def test_another_machine_under_the_same_name_is_not_a_continuation(candidates):
     report = profile(FakeDevice(), candidates)[-1].report
-    with pytest.raises(IncomparableRuns, match="'fake' was"):
+    with pytest.raises(IncomparableRuns, match="another machine now: node was fake and is other"):
         profile(FakeDevice(node="other"), candidates, report=resumed(report, PLAN, Workload()))
 
 

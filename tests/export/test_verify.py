@@ -42,10 +42,22 @@ ZEROS = [{"y": np.zeros(2)}, {"y": np.zeros(2)}]
 def test_the_worst_case_and_output_are_named():
     actual = [{"y": np.array([0, 1e-7])}, {"y": np.array([0, 1e-3])}]
     worst = worst_error(CASES, actual, ZEROS)
-    assert (worst.case, worst.output, worst.error) == ("two", "y", 1e-3)
-    complaint = r"gru.onnx differs .*'y'.*0.001.*case 'two'"
+    assert (worst.case, worst.output) == ("two", "y")
+    assert worst.error == pytest.approx(1e-3 / 0.01)  # zeros have no scale of their own
+    complaint = r"gru.onnx differs .*'y'.*0.1.*case 'two'"
     with pytest.raises(VerificationError, match=complaint):
         same_up_to_rounding("gru.onnx", CASES, actual, ZEROS)
+
+
+def test_a_small_output_is_held_to_its_own_scale_over_all_cases():
+    expected = [{"y": np.array([0.02, -0.05])}, {"y": np.array([0.0, 0.001])}]
+    wrong = [{"y": np.array([0.02, -0.05])}, {"y": np.array([0.0, 0.00102])}]
+    with pytest.raises(VerificationError, match=r"off by 0\.0004 of its scale"):
+        same_up_to_rounding("gru.onnx", CASES, wrong, expected)
+    rounded = [{"y": np.array([0.02, -0.05])}, {"y": np.array([0.0, 0.001001])}]
+    assert same_up_to_rounding("gru.onnx", CASES, rounded, expected).max_error == pytest.approx(
+        1e-6 / 0.05
+    )
 
 
 def test_a_missing_output_fails():

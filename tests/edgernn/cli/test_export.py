@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ import numpy as np
 import pytest
 
 from edgernn import errors
-from edgernn.artefact import VerificationStatus, read_manifest, read_refusals, record
+from edgernn.artefact import VerificationStatus, read_manifest, read_refusals
 from edgernn.cli import INTERRUPTED
 from edgernn.devices.runners import Skipped
 from edgernn.export import pipeline, verify
@@ -53,6 +55,20 @@ def test_schemes_and_steps_of_one_model_lie_side_by_side(edgernn, tmp_path):
         "small_gru.step.onnx",
         "model.json",
     }
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_float16_tells_its_distance_from_the_float32_model(edgernn, tmp_path, backend):
+    arguments = ("export", SMALL, "-o", tmp_path, "--to", backend)
+    ran = edgernn(*arguments, "--scheme", "float16")
+    (artefact,) = read_manifest(tmp_path)
+    found = artefact.verification
+    assert found.max_error is not None
+    assert found.original_error is not None
+    assert found.max_error < 1e-6 < 1e-5 < found.original_error < 1e-3
+    assert f"max error {found.original_error:.0e} in" in ran.out
+    assert edgernn(*arguments).code == 0
+    assert read_manifest(tmp_path)[-1].verification.original_error is None
 
 
 def test_json_on_stdout_is_the_manifests_entries(edgernn, tmp_path):
@@ -253,16 +269,67 @@ def test_a_real_ctrl_c_while_files_are_made_leaves_nothing_or_all(tmp_path, afte
 def test_ctrl_c_while_files_are_handed_over_waits_until_they_all_are(
     edgernn, tmp_path, monkeypatch
 ):
-    def interrupted_record(*arguments):
-        signal.raise_signal(signal.SIGINT)
-        record(*arguments)
+    replace = Path.replace
 
-    monkeypatch.setattr("edgernn.export.pipeline.record", interrupted_record)
+    def interrupted_replace(self, target):
+        signal.raise_signal(signal.SIGINT)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted_replace)
     ran = edgernn("export", SMALL, "-o", tmp_path / "out", "--no-verify")
     assert ran.code == INTERRUPTED
     recorded = {artefact.name for artefact in read_manifest(tmp_path / "out")}
     assert names(tmp_path / "out") == {"model.json", *recorded}
     assert len(recorded) == len(BACKENDS)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_a_disk_that_is_full_while_files_are_handed_over_leaves_those_of_the_last_export(
+    edgernn, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    assert edgernn("export", SMALL, "-o", out, "--no-verify").code == 0
+    before = contents(out)
+    replace = Path.replace
+
+    def full_for_the_manifest(self, target):
+        if target == out / "model.json" and self.suffix == ".json" and ".edgernn-" not in str(self):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", full_for_the_manifest)
+    ran = edgernn("export", SMALL, "-o", out, "--labels", "a,b,c", "--no-verify")
+    assert ran.code == errors.OutputError.code
+    assert "model.json: No space left on device" in ran.err
+    assert contents(out) == before
+    assert names(out) == set(before)
+
+
+def test_a_folder_in_the_place_of_one_artefact_keeps_all_from_being_written(edgernn, tmp_path):
+    (tmp_path / "small_gru.tflite").mkdir()
+    ran = edgernn("export", SMALL, "-o", tmp_path, "--no-verify")
+    assert ran.code == errors.OutputError.code
+    assert "small_gru.tflite: a folder of that name is there" in ran.err
+    assert names(tmp_path) == {"small_gru.tflite"}
+
+
+def test_a_format_that_is_refused_now_takes_the_file_of_an_earlier_export_with_it(
+    edgernn, tmp_path
+):
+    out = tmp_path / "out"
+    (tmp_path / "before").mkdir()
+    model = shutil.copy(SMALL, tmp_path / "before" / "odd.keras")
+    assert edgernn("export", model, "-o", out, "--no-verify").code == 0
+    assert "odd.ernn" in names(out)
+    model = softmax_gates(tmp_path / "odd.keras")
+    ran = edgernn("export", model, "-o", out, "--no-verify")
+    assert ran.code == 0
+    assert "odd.ernn is left out, and that of an earlier export is removed: layer" in ran.err
+    assert names(out) == {"odd.onnx", "odd.tflite", "model.json"}
+    assert read_refusals(out)[0].removed
 
 
 def test_a_damaged_manifest_stops_the_export_before_anything_is_replaced(edgernn, tmp_path):

@@ -162,6 +162,36 @@ def test_an_output_that_cannot_be_written_is_told_before_the_training(pulses, tm
     assert process.stderr.count("\n") == 1
 
 
+def test_a_folder_in_the_place_of_any_of_the_four_files_is_told_before_the_training(
+    pulses, tmp_path
+):
+    (tmp_path / "m.test.npz").mkdir()
+    process = edgernn("train", "--data", pulses, "-o", tmp_path / "m.keras")
+    assert process.returncode == OutputError.code
+    assert "m.test.npz: a folder of that name is there" in process.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["m.test.npz"]
+
+
+def test_a_disk_that_is_full_at_the_last_of_the_four_files_leaves_none(pulses, tmp_path):
+    command = [sys.executable, "-c", _FULL_AT_THE_END, str(pulses), str(tmp_path / "m.keras")]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == OutputError.code
+    assert "m.train.json: No space left on device" in process.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_whose_squares_are_beyond_float32_are_refused_by_their_feature(tmp_path):
+    x = np.random.default_rng(0).normal(size=(120, 4, 2))
+    x[..., 1] *= 1e30
+    np.savez(tmp_path / "x.npz", x=x, y=np.arange(120) % 2)
+    process = edgernn("train", "--data", tmp_path / "x.npz", "-o", tmp_path / "m.keras")
+    assert process.returncode == DataError.code
+    assert "feature 1 of x reaches" in process.stderr
+    assert "Scale the features" in process.stderr
+    assert process.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+
+
 def test_a_missing_tensorflow_is_told_with_the_command_that_installs_it(pulses, tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise ImportError('no tensorflow here')")
     process = edgernn(
@@ -207,5 +237,24 @@ def interrupting(_most):
 train.epochs_shown = interrupting
 data, model = sys.argv[1:]
 sys.argv = ["edgernn", "train", "--data", data, "--units", "4", "-o", model]
+main()
+"""
+
+
+_FULL_AT_THE_END = """
+import errno, sys
+from pathlib import Path
+from edgernn.cli import main
+
+replace = Path.replace
+
+def full(self, target):
+    if target.name == "m.train.json":
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return replace(self, target)
+
+Path.replace = full
+data, model = sys.argv[1:]
+sys.argv = ["edgernn", "train", "--data", data, "--units", "4", "--epochs", "0", "-o", model]
 main()
 """

@@ -66,6 +66,16 @@ def test_an_object_gives_what_it_predicts_itself(model):
         np.testing.assert_allclose(result, np.asarray(answer), atol=1e-5)
 
 
+def test_weights_that_are_no_numbers_are_refused_by_their_layer(model):
+    weights = model.get_weights()
+    model.set_weights([weights[0] * np.nan, *weights[1:]])
+    try:
+        with pytest.raises(ModelFileError, match=r"layer '\w+' \(.*has NaN or infinity in its"):
+            from_keras(model)
+    finally:
+        model.set_weights(weights)
+
+
 def test_the_source_of_an_object_tells_two_models_apart(model):
     first = from_keras(model).source
     assert first.file == "<object>"

@@ -192,7 +192,10 @@ WRONG_WEIGHTS: list[tuple[Any, str]] = [
     ({"d": {**DENSE, "kernel": ramp(3, 3)}}, r"shape \(3, 3\)"),
     ({"d": {**DENSE, "kernel": ramp(6)}}, r"shape \(6,\)"),
     ({"d": {**DENSE, "bias": ramp(2)}}, r"shape \(2,\)"),
-    ({"d": {**DENSE, "bias": [np.nan, 0, 0]}}, "NaN"),
+    (
+        {"d": {**DENSE, "bias": [np.nan, 0, 0]}},
+        r"m\.keras: layer 'd' \(Dense, in .*\) has NaN or infinity in its bias",
+    ),
 ]
 
 
@@ -201,6 +204,16 @@ def test_weights_that_contradict_the_config_are_refused(tmp_path, weights, reaso
     path = write_keras(tmp_path / "m.keras", on(layer("Dense", "d", units=3)), weights)
     with pytest.raises(ModelFileError, match=reason):
         read_model(path)
+
+
+def test_of_a_damaged_archive_the_file_is_named_once(tmp_path):
+    path = write_keras(tmp_path / "m.keras", on(layer("Dense", "d", units=3)), {"d": DENSE})
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(ModelFileError, match=r"^m\.keras: the \.keras archive is damaged"):
+        read_model(path)
+    with pytest.raises(ModelFileError) as refusal:
+        read_model(tmp_path / "missing.keras")
+    assert str(refusal.value).count("missing.keras") == 1
 
 
 ABSURD: list[Json] = [
