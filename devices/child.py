@@ -55,6 +55,14 @@ class Child:
     def is_running(self) -> bool:
         return self._process.poll() is None
 
+    def ends_within(self, timeout_s: float) -> bool:
+        """Waits for its end after that of its output."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def close_input(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()

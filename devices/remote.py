@@ -21,7 +21,7 @@ from typing import IO, Final
 from typing_extensions import Self
 
 from edgernn.devices import Choices, Completed, Stopped, signal_name
-from edgernn.devices.child import Child
+from edgernn.devices.child import CLOSING_S, Child
 from edgernn.devices.link import Link, Unreachable
 from edgernn.devices.remote_shell import (
     KEEP,
@@ -207,7 +207,7 @@ class RemoteDevice:
         if "ready" in self._told:
             self._keeper = keeper
             return
-        is_silent = keeper.is_running
+        is_silent = not keeper.ends_within(CLOSING_S)
         stderr = keeper.end()
         if "busy" in self._told:
             pid, _, who = self._told["busy"].partition(" ")

@@ -277,9 +277,6 @@ class EmulatedPi:
             "Host emulated\n"
             f"  ProxyCommand {enter}\n"
             f"  UserKnownHostsFile {self.known_hosts}\n"
-            "Host nobody\n"  # no question to a name server, which may take its time
-            "  HostName 127.0.0.1\n"
-            "  Port 1\n"
             "Host unknown\n"
             f"  ProxyCommand {enter}\n"
             f"  UserKnownHostsFile {self.folder}/no_known_hosts\n"

@@ -79,6 +79,7 @@ def test_a_host_that_says_nothing_for_long_is_unreachable(monkeypatch, tmp_path)
     silent.write_text("#!/bin/sh\nexec sleep 30\n")
     silent.chmod(0o755)
     monkeypatch.setattr(remote, "OPEN_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(remote, "CLOSING_S", 0.1)
     device = opened("pi@emulated")
     monkeypatch.setenv(COMMAND_VARIABLE, str(silent))
     with pytest.raises(DeviceError, match=r"cannot be reached: it gave no answer in 0\.3 s"):
