@@ -16,8 +16,9 @@ from edgernn.candidates import Candidate
 from edgernn.devices import Choices, Device, Stopped, open_device
 from edgernn.devices.host import HostDevice
 from edgernn.errors import DeviceError
-from edgernn.profile import Progress, Workload, profiled
+from edgernn.profile import Progress, profiled
 from edgernn.report.report import Report
+from edgernn.workload import Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,8 @@ nothing.  What a report holds already is not measured again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
 
 import numpy as np
 
@@ -29,7 +28,6 @@ from edgernn.devices.facts import (
     identity,
 )
 from edgernn.devices.runners import (
-    Case,
     CountInstructions,
     Describe,
     Description,
@@ -38,21 +36,17 @@ from edgernn.devices.runners import (
     Memory,
     Model,
     Outputs,
-    Port,
     Skipped,
     count_instructions,
     describe,
     measure_memory,
     run_cases,
 )
-from edgernn.errors import DataError, IncomparableRuns
-from edgernn.float_reference import References
-from edgernn.graph.tensor import AnyArray, Shape
+from edgernn.errors import IncomparableRuns
 from edgernn.measure import Plan, Run, interleaved, measured
 from edgernn.report.report import Cell, Noise, PeakMemory, Reference, Report, Target
 from edgernn.tasks.samples import Samples
-
-DEFAULT_STEPS: Final = 100
+from edgernn.workload import Workload, called_shape, data_port, data_ports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +57,6 @@ class Progress:
     next: str
     done: int  # processes
     total: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Workload:
-    """What the models are fed."""
-
-    samples: Samples | None = None
-    steps: int = DEFAULT_STEPS  # of made-up sequences, where a model leaves their length free
-    references: References = field(default_factory=References)
 
 
 def begun(created: str, plan: Plan, workload: Workload) -> Report:
@@ -239,7 +224,7 @@ class _Profile:
         self.report = self.report.with_noise(noise)
 
     def _run(self, candidate: Candidate, cell: Cell) -> Run | Failed | Skipped:
-        model, case = self._model(candidate), self._case(candidate, cell)
+        model, case = self._model(candidate), self._workload.case(candidate, cell.inputs)
         return measured(self._device, model, case, self.report.plan)
 
     def _conditions(self, candidate: Candidate) -> Conditions | None:
@@ -257,12 +242,12 @@ class _Profile:
             return replace(cell, outcome=answer)
         self._meet(answer)
         cell = replace(cell, inputs=answer.inputs)
-        case = self._case(candidate, cell)
-        free_time = any(None in port.shape[1:2] for port in _data_ports(candidate, cell))
+        case = self._workload.case(candidate, cell.inputs)
+        free_time = any(None in port.shape[1:2] for port in data_ports(candidate, cell.inputs))
         made_up = self._workload.samples is None and free_time and not candidate.item.streaming
         return replace(
             cell,
-            shapes=tuple((name, _called_shape(x, candidate)) for name, x in case.items()),
+            shapes=tuple((name, called_shape(x, candidate)) for name, x in case.items()),
             assumed_steps=self._workload.steps if made_up else None,
         )
 
@@ -292,7 +277,7 @@ class _Profile:
 
     def _predicted(self, candidate: Candidate, cell: Cell, samples: Samples) -> Cell:
         item = candidate.item
-        port = _data_port(candidate, cell, samples)
+        port = data_port(candidate, cell.inputs, samples)
         given = samples
         samples = fitted(given, port, streaming=item.streaming, file=item.file)
         refit = refit_of(given, port, streaming=item.streaming, file=item.file)
@@ -319,7 +304,7 @@ class _Profile:
         return replace(cell, predictions=predictions, refit=refit)
 
     def _weighed(self, candidate: Candidate, cell: Cell) -> Cell:
-        case = self._case(candidate, cell)
+        case = self._workload.case(candidate, cell.inputs)
         answer = measure_memory(self._device, self._model(candidate), case)
         if not isinstance(answer, Memory):
             return replace(cell, outcome=answer)
@@ -327,26 +312,11 @@ class _Profile:
         return replace(cell, memory=memory)
 
     def _counted(self, candidate: Candidate, cell: Cell, counter: str) -> Cell:
-        task = CountInstructions(case=self._case(candidate, cell), counter=counter)
+        task = CountInstructions(case=self._workload.case(candidate, cell.inputs), counter=counter)
         answer = count_instructions(self._device, self._model(candidate), task)
         if not isinstance(answer, Instructions):
             return replace(cell, outcome=answer)
         return replace(cell, instructions=answer.per_call)
-
-    def _case(self, candidate: Candidate, cell: Cell) -> Case:
-        """The arguments of a timed call: the first row of the data, or made up."""
-        samples = self._workload.samples
-        if samples is not None:
-            port = _data_port(candidate, cell, samples)
-            streaming = candidate.item.streaming
-            first = samples.rows(np.array([0]), name=samples.name)
-            first = fitted(first, port, streaming=streaming, file=candidate.item.file)
-            return cases_of(first, port, streaming=streaming)[0]
-        random = np.random.default_rng(0)
-        return {
-            port.name: _made_up(port, self._workload.steps, random)
-            for port in _data_ports(candidate, cell)
-        }
 
     def _model(self, candidate: Candidate) -> Model:
         return Model(
@@ -362,34 +332,3 @@ class _Profile:
     def _cell(self, candidate: Candidate) -> Cell:
         new = Cell(device=self._device.name, item=candidate.item)
         return self.report.cell(new.key) or new
-
-
-def _called_shape(x: AnyArray, candidate: Candidate) -> Shape:
-    """The shape that one call gets: a streaming model takes one step of the sequence."""
-    return (x.shape[0], 1, *x.shape[2:]) if candidate.item.streaming else x.shape
-
-
-def _data_ports(candidate: Candidate, cell: Cell) -> list[Port]:
-    state_inputs = {state.input for state in candidate.states}
-    return [port for port in cell.inputs if port.name not in state_inputs]
-
-
-def _data_port(candidate: Candidate, cell: Cell, samples: Samples) -> Port:
-    ports = _data_ports(candidate, cell)
-    if len(ports) != 1:
-        names = ", ".join(port.name for port in ports)
-        raise DataError(
-            f"{candidate.item.file} takes {len(ports)} inputs ({names}); {samples.name} has one",
-            remedy="Profile it without --data",
-        )
-    return ports[0]
-
-
-def _made_up(port: Port, steps: int, random: np.random.Generator) -> AnyArray:
-    """Batch 1; ones for integers, since token 0 may mean padding."""
-    free = [1, steps, *([1] * len(port.shape))]
-    shape = [free[axis] if size is None else size for axis, size in enumerate(port.shape)]
-    dtype = np.dtype(port.dtype)
-    if dtype.kind == "f":
-        return random.normal(size=shape).astype(dtype)
-    return np.ones(shape, dtype)

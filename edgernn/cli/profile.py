@@ -15,8 +15,8 @@ from edgernn.cli.sinks import Sinks
 if TYPE_CHECKING:
     from edgernn.cli.gate import Gate
     from edgernn.errors import DeviceError
-    from edgernn.profile import Workload
     from edgernn.report.report import Report
+    from edgernn.workload import Workload
 
 INTERRUPTED = 130
 
@@ -178,7 +178,7 @@ def command(
     from edgernn.devices import Choices
     from edgernn.measure import Plan
     from edgernn.pool import pooled
-    from edgernn.profile import Workload
+    from edgernn.workload import Workload
 
     if resume and json_file in (None, "-"):
         raise click.UsageError("--resume needs --json FILE: the report to complete")

@@ -16,7 +16,8 @@ from edgernn.devices.host import HostDevice
 from edgernn.errors import DataError, DeviceError
 from edgernn.measure import Plan
 from edgernn.pool import pooled
-from edgernn.profile import Workload, begun
+from edgernn.profile import begun
+from edgernn.workload import Workload
 from tests.edgernn.report.reports import item
 
 WORKLOAD = Workload()

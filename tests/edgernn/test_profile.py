@@ -16,10 +16,11 @@ from edgernn.devices.runners import Failed, Skipped
 from edgernn.errors import DataError, IncomparableRuns
 from edgernn.graph import State
 from edgernn.measure import Plan
-from edgernn.profile import Workload, begun, profiled, resumed
+from edgernn.profile import begun, profiled, resumed
 from edgernn.report.rows import rows_of
 from edgernn.tasks.npz import read_npz
 from edgernn.tasks.samples import Samples
+from edgernn.workload import Workload
 
 PLAN = Plan(processes=3)
 

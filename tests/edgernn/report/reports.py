@@ -11,9 +11,10 @@ from edgernn.candidates import Candidate
 from edgernn.devices import Completed
 from edgernn.devices.fake import FakeDevice, FakeModel
 from edgernn.measure import Plan
-from edgernn.profile import Workload, begun, profiled
+from edgernn.profile import begun, profiled
 from edgernn.report.report import Item, Report, Training
 from edgernn.tasks.samples import Baselines, Samples
+from edgernn.workload import Workload
 
 ROWS = 1000
 SAMPLES = Samples(
