@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -77,12 +81,17 @@ def attach(adb, settings, tmp_path) -> Iterator[Callable[..., LoopbackDevice]]: 
 
 
 @pytest.fixture
-def phone(request) -> str:
+def phone(request) -> Iterator[str]:
     """What --device calls a phone, whatever it is."""
     if request.param in ABIS:
-        return f"android:{request.getfixturevalue('attach')(abi=request.param).serial}"
+        yield f"android:{request.getfixturevalue('attach')(abi=request.param).serial}"
+        return
     request.getfixturevalue("settings")
-    return str(request.param)
+    # A device takes one profile at a time; pytest-xdist may start several tests of it.
+    name = hashlib.sha256(request.param.encode()).hexdigest()[:16]
+    with (Path(tempfile.gettempdir()) / f"edgernn-test-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield request.param
 
 
 def connect(device: LoopbackDevice) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from edgernn.devices import open_device, remote
 from edgernn.devices.remote import RemoteDevice
+from edgernn.devices.remote_shell import unpacked
 from edgernn.devices.ssh import COMMAND_VARIABLE, SshLink
 from edgernn.errors import ConnectionLost, DeviceError
 
@@ -39,6 +40,22 @@ def test_the_whole_session_is_one_connection(pi, device):
     for _ in range(3):
         device.run(["true"], timeout_s=60)
     assert log.read_text().count("Accepted publickey") == before
+
+
+def test_large_outputs_come_back_compressed(device, tmp_path, monkeypatch):
+    # The shell here is busybox, which has gzip built in: see tests/android for targets without.
+    came = []
+
+    def noted(read):
+        came.append(read)
+        return unpacked(read)
+
+    monkeypatch.setattr(remote, "unpacked", noted)
+    (tmp_path / "outputs.bin").write_bytes(bytes(500_000))
+    device.push(tmp_path / "outputs.bin", "outputs.bin")
+    device.pull("outputs.bin", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == bytes(500_000)
+    assert len(came[0]) < 10_000
 
 
 def test_nothing_is_left_when_the_device_is_left(device, left_behind):
