@@ -357,10 +357,13 @@ def test_ctrl_c_keeps_what_is_there_leaves_nothing_and_can_be_resumed(
     child = subprocess.Popen(
         [sys.executable, "-c", program, *arguments], stderr=subprocess.PIPE, text=True
     )
-    wait_until(lambda: bool(runs_in(file)))
-    wait_until(lambda: is_timing(loopback))
-    child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=60)
+    try:
+        wait_until(lambda: bool(runs_in(file)))
+        wait_until(lambda: is_timing(loopback))
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
     assert child.returncode == 130, err
     assert "interrupted; what was measured is kept" in err
     wait_until(lambda: loopback.left_behind() == set())
