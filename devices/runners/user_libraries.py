@@ -6,9 +6,10 @@ user's.
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,7 @@ class Library:
     name: str
     about: SharedObject
     content: bytes = field(repr=False)
+    digest: str
     companions: tuple[Library, ...] = ()
 
 
@@ -73,7 +75,8 @@ def _libraries(path: Path, _changed_ns: int) -> tuple[Library, ...]:
     for name, content in _files(path):
         about = shared_object(content)
         if about is not None:
-            found.append(Library(name=name, about=about, content=content))
+            digest = hashlib.sha256(content).hexdigest()
+            found.append(Library(name=name, about=about, content=content, digest=digest))
     return tuple(_with_companions(library, found) for library in found)
 
 
@@ -83,9 +86,7 @@ def _with_companions(library: Library, among: Sequence[Library]) -> Library:
         for other in among
         if other.name in library.about.needed and other.about.abi == library.about.abi
     )
-    return Library(
-        name=library.name, about=library.about, content=library.content, companions=companions
-    )
+    return replace(library, companions=companions)
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
