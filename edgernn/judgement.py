@@ -131,7 +131,7 @@ def _of_benchmark(benchmark: Benchmark, plan: Plan) -> Iterator[Warned]:
     spread = (max(medians) - min(medians)) / hot.p50_ms
     if spread > DISAGREEMENT:
         yield warned(Caution.PROCESSES_DISAGREE, spread, spread=percent(spread, 0))
-    if hot.p99_ms > LONG_TAIL * hot.p50_ms:
+    if hot.p99_ms is not None and hot.p99_ms > LONG_TAIL * hot.p50_ms:
         ratio = hot.p99_ms / hot.p50_ms
         yield warned(Caution.LONG_TAIL, ratio, ratio=f"{ratio:.1f}")
     if hot.calls < FEWEST_CALLS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 from typing_extensions import assert_never
@@ -164,7 +164,7 @@ def _calls(ports: FilePorts, model: Model) -> Calls:
         "states": [[state.input, state.output] for state in model.states],
         "streaming": model.streaming,
     }
-    return Calls(cast(Any, ports), request)
+    return Calls(ports, request)
 
 
 def _inputs(ports: FilePorts, calls: Calls, task: Task) -> bytes:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, Arrays
-from .sessions import Session
 
 
 class Model:
@@ -18,7 +17,8 @@ class Model:
     sequence is fed to it step by step, and each output gets a time axis: [B, steps, ...].
     """
 
-    def __init__(self, session: Session, request: Mapping[str, Any]) -> None:
+    def __init__(self, session: Any, request: Mapping[str, Any]) -> None:
+        """`session`: a Session, or just its inputs and outputs for who makes the calls elsewhere."""
         self.session = session
         self.states = [(str(a), str(b)) for a, b in request["states"]]
         self.streaming = bool(request["streaming"])

@@ -1,0 +1,197 @@
+"""ONNX Runtime and TensorFlow Lite on a phone, out of what a person gives: outputs as on the host."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgernn import streaming
+from edgernn.devices import Choices, open_device
+from edgernn.devices.runners import (
+    Describe,
+    Description,
+    Failed,
+    MeasureMemory,
+    Memory,
+    Model,
+    Outputs,
+    RunCases,
+    Skipped,
+    TimeCalls,
+    Timing,
+    runner_for,
+)
+from edgernn.export import onnx, tflite
+from edgernn.export.keras.file import read_model
+from tests.android.root import CannotBuild
+from tests.android.runtime_libraries import (
+    ONNX_RUNTIME,
+    TENSORFLOW_LITE,
+    give_c_library,
+    library,
+)
+from tests.devices.models import onnx_running_sum, onnx_sum, onnx_token_sum, tflite_sum
+from tests.golden import GOLDEN
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(3, 7, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """An AAR with both runtimes, as two of them would hold it, and one for another processor."""
+    path = tmp_path_factory.mktemp("packages") / "both runtimes.aar"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("AndroidManifest.xml", "<manifest/>")
+        try:
+            archive.writestr("jni/x86_64/libonnxruntime.so", library(ONNX_RUNTIME))
+            archive.writestr("jni/x86_64/libtensorflowlite_jni.so", library(TENSORFLOW_LITE))
+        except CannotBuild as reason:
+            pytest.skip(f"no runtime to load: {reason}")
+    return path
+
+
+@pytest.fixture
+def phone(attach):
+    loopback = attach(abi="x86_64")
+    try:
+        give_c_library(loopback.root)
+    except CannotBuild as reason:
+        pytest.skip(str(reason))
+    return f"android:{loopback.serial}"
+
+
+def asked(spec, model, task, *, package=None):
+    choices = Choices(android_runtimes=(package,) if package else ())
+    with open_device(spec, choices) as device:
+        return runner_for(model.backend).run(device, model, task, timeout_s=120.0)
+
+
+def outputs(answer):
+    assert isinstance(answer, Outputs), answer
+    return answer.cases
+
+
+def artefact(tmp_path, name):
+    """A model, and cases for it."""
+    case = {"x": X}
+    match name:
+        case "batches and lengths":
+            cases = [case, {"x": X[:1, :4]}]
+            return Model(path=onnx_sum(tmp_path / "it's.onnx"), backend="onnx"), cases
+        case "batch 1":
+            path = onnx_sum(tmp_path / "m.onnx", batch=1)
+            return Model(path=path, backend="onnx"), [case]
+        case "tokens":
+            path = onnx_token_sum(tmp_path / "m.onnx")
+            return Model(path=path, backend="onnx"), [{"tokens": np.arange(12).reshape(3, 4)}]
+        case "a step at a time":
+            path = onnx_running_sum(tmp_path / "m.onnx")
+            states = (streaming.State(input="state", output="next_state"),)
+            model = Model(path=path, backend="onnx", states=states, streaming=True)
+            return model, [case, {"x": X[:1], "state": np.ones((1, 3), np.float32)}]
+        case "signature":
+            path = tflite_sum(tmp_path / "m.tflite")
+            return Model(path=path, backend="tflite"), [case, {"x": X[:1, :4]}]
+        case "quantized":
+            path = tflite_sum(tmp_path / "m.tflite", quantized=True)
+            return Model(path=path, backend="tflite"), [case]
+        case "gru.onnx" | "gru.tflite" | "gru a step at a time":
+            graph = streaming.expose_states(read_model(GOLDEN / "small_gru.keras").graph)
+            by_step = name.endswith("time")
+            if by_step:
+                graph = streaming.to_streaming(graph)
+            backend = onnx if name.endswith("onnx") else tflite
+            path = tmp_path / f"gru{backend.SUFFIX}"
+            path.write_bytes(backend.lower(graph, metadata={}).content)
+            model = Model(
+                path=path,
+                backend="onnx" if backend is onnx else "tflite",
+                states=graph.states,
+                streaming=by_step,
+            )
+            return model, [{"x": RANDOM.normal(size=(2, 8, 4)).astype(np.float32)}]
+    raise ValueError(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("batches and lengths", "batch 1", "tokens", "a step at a time", "signature", "quantized"),
+        *("gru.onnx", "gru.tflite", "gru a step at a time"),
+    ],
+)
+def test_outputs_are_those_of_the_hosts_python(phone, package, tmp_path, name):
+    model, cases = artefact(tmp_path, name)
+    task = RunCases(cases=cases)
+    here = outputs(asked("cpu", model, task))
+    there = outputs(asked(phone, model, task, package=package))
+    assert len(here) == len(there)
+    for one, other in zip(here, there, strict=True):
+        assert set(one) == set(other)
+        for output in one:
+            assert one[output].dtype == other[output].dtype
+            np.testing.assert_allclose(one[output], other[output], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["batches and lengths", "quantized"])
+def test_both_describe_the_model_and_the_machine_alike(phone, package, tmp_path, name):
+    model, _ = artefact(tmp_path, name)
+    here = asked("cpu", model, Describe(read=("/proc/loadavg",)))
+    there = asked(phone, model, Describe(read=("/proc/loadavg",)), package=package)
+    assert isinstance(here, Description), here
+    assert isinstance(there, Description), there
+    assert here.inputs == there.inputs
+    assert here.outputs == there.outputs
+    assert set(here.facts) == set(there.facts)
+    assert there.process.load_ms > 0.0
+    assert there.process.import_ms > 0.0
+
+
+@pytest.mark.parametrize("name", ["a step at a time", "gru.tflite"])
+def test_calls_are_timed_hot_and_paced_with_what_they_need(phone, package, tmp_path, name):
+    model, (case, *_) = artefact(tmp_path, name)
+    one = {input: x[:1] for input, x in case.items()}
+    task = TimeCalls(case=one, warm_up_s=0.01, min_time_s=0.1, period_ms=2.0)
+    answer = asked(phone, replace(model, cpus=(0,)), task, package=package)
+    assert isinstance(answer, Timing), answer
+    assert len(answer.hot_ms) >= 10
+    assert min(answer.hot_ms) > 0.0
+    assert answer.first_call_ms > 0.0
+    assert answer.paced is not None
+    assert len(answer.paced.values_ms) == 50
+    assert answer.process.cpus == (0,)
+
+
+def test_memory_is_that_of_the_runtime_and_the_model(phone, package, tmp_path):
+    model, (case, *_) = artefact(tmp_path, "batches and lengths")
+    answer = asked(phone, model, MeasureMemory(case=case), package=package)
+    assert isinstance(answer, Memory), answer
+    assert answer.peak_bytes is not None
+    assert answer.runtime_bytes is not None
+    assert 1_000_000 < answer.runtime_bytes < answer.peak_bytes
+
+
+def test_a_model_that_the_runtime_refuses_is_a_failure_with_its_reason(phone, package, tmp_path):
+    model, cases = artefact(tmp_path, "batches and lengths")
+    content = model.path.read_bytes().replace(b"ReduceSum", b"ReduceSam")
+    model.path.write_bytes(content)
+    answer = asked(phone, model, RunCases(cases=cases), package=package)
+    assert isinstance(answer, Failed)
+    assert "ReduceSam" in answer.reason
+
+
+@pytest.mark.parametrize(
+    ("backend", "wanted"), [("onnx", "onnxruntime-android.aar"), ("tflite", "tensorflow-lite.aar")]
+)
+def test_without_a_runtime_the_skip_says_what_to_give(attach, tmp_path, backend, wanted):
+    spec = f"android:{attach().serial}"
+    (tmp_path / "m").write_bytes(b"")
+    answer = asked(spec, Model(path=tmp_path / "m", backend=backend), RunCases(cases=[]))
+    assert isinstance(answer, Skipped)
+    assert "there is no Python" in answer.reason
+    assert f"--android-runtime {wanted}" in answer.reason
+    assert ("--benchmark-model" in answer.reason) == (backend == "tflite")
