@@ -1,7 +1,7 @@
 """Google's benchmark_model on a device: how fast a TFLite file is there, told in sums.
 
-It makes the calls itself and keeps their outputs and their times to itself: there is no accuracy, no
-percentile over processes, and no call a period.
+It makes the calls itself and keeps their outputs and their times to itself: there is no accuracy,
+no percentile over processes, and no call a period.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ def _read(content: bytes) -> SharedObject | None:
         table = content[strings.offset : strings.offset + strings.size]
         rows = content[section.offset : section.offset + section.size]
         if section.kind == _DYNSYM:
-            # name, info, other, section, value, size; 32 bits: name, value, size, info, other, section
+            # name, info, other, section, value, size;
+            # of 32 bits: name, value, size, info, other, section
             form = struct.Struct("<IBBHQQ" if is_64 else "<IIIBBH")
             for row in form.iter_unpack(rows):
                 if row[3 if is_64 else 5] != _UNDEFINED:

@@ -1,7 +1,7 @@
 """What an ONNX or TFLite file takes and gives, read from the file itself.
 
-On a target without Python nobody else could tell the names of a TFLite signature, which axes are free
-and how an input is quantized: its C interface does not, in the versions that people have.
+On a target without Python nobody else could tell the names of a TFLite signature and which axes are
+free: the C interface does not, in the versions that people have.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ def _onnx_ports(path: Path) -> FilePorts:
 
     def tensor(entry: Any) -> Tensor:
         kind = entry.type.tensor_type
-        shape = [
-            axis.dim_value if axis.HasField("dim_value") else None for axis in kind.shape.dim
-        ]
+        shape = [axis.dim_value if axis.HasField("dim_value") else None for axis in kind.shape.dim]
         dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
         return Tensor(entry.name, shape, dtype.name)
 

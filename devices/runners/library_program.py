@@ -1,4 +1,4 @@
-"""ONNX Runtime and TensorFlow Lite on a target without Python, by the library that the user gives."""
+"""ONNX Runtime and TensorFlow Lite where there is no Python, by the library that the user gives."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class LibraryProgram:
             return Skipped(reason="instructions are counted where a runtime is a Python package")
         if model.backend == "onnx" and needs_edgernn(str(model.path)):
             return Skipped(
-                reason="the file needs edgernn's operators for ONNX Runtime, which are not made for "
-                "Android: export it with another form of the GRU"
+                reason="the file needs edgernn's operators for ONNX Runtime, which are not made "
+                "for Android: export it with --gru scan, or profile the native file"
             )
         program = library_program(self._library.about.abi)
         if isinstance(program, Skipped):

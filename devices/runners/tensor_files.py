@@ -1,8 +1,8 @@
 """What edgernn-library-run (edgernn/runtime/runner) reads and writes: the tensors of calls.
 
-u32 cases; for each case u32 calls; for each call and tensor: u32 rank (ABSENT: what was carried over
-from the call before), u32 sizes, the numbers.  Each head, and what follows it, begins at a multiple
-of 64 bytes; all is little-endian.
+u32 cases; for each case u32 calls; for each call and tensor: u32 rank (ABSENT: what was carried
+over from the call before), u32 sizes, the numbers.  Each head, and what follows it, begins at a
+multiple of 64 bytes; all is little-endian.
 """
 
 from __future__ import annotations

@@ -45,12 +45,10 @@ def found_library(paths: Sequence[Path], backend: str, abis: Sequence[str]) -> L
     wanted = f"give --android-runtime {EXAMPLES[backend]} (see docs/android.md)"
     if not paths:
         return Skipped(reason=wanted)
-    every: list[Library] = []
-    for path in paths:
-        try:
-            every += _libraries(path, path.stat().st_mtime_ns)
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
-            return Skipped(reason=f"{path} is no AAR, no folder and no .so file: {error}")
+    try:
+        every = [one for path in paths for one in _libraries(path, path.stat().st_mtime_ns)]
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        return Skipped(reason=f"--android-runtime takes an AAR, a folder or a .so file: {error}")
     named = ", ".join(path.name for path in paths)
     fitting = [library for library in every if SYMBOLS[backend] in library.about.symbols]
     for abi in abis:
@@ -104,5 +102,5 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
     else:
         content = path.read_bytes()
         if content[:4] != b"\x7fELF":
-            raise ValueError("it does not begin as one")
+            raise ValueError(f"{path} is none of these")
         yield path.name, content

@@ -1,4 +1,4 @@
-"""ONNX Runtime and LiteRT: Python packages where there is Python, and on a phone what the user gives."""
+"""ONNX Runtime and LiteRT: Python packages where there is Python; on a phone, what a user gives."""
 
 from __future__ import annotations
 

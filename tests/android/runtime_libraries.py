@@ -1,7 +1,7 @@
 """Genuine runtimes for a loopback device, and the C library that they and our program want there.
 
-The libraries are out of wheels that bundle them for Linux: what a phone would be given, but for its C
-library.  In the root, Debian's loader stands in for Android's, at Android's path.
+The libraries are out of wheels that bundle them for Linux: what a phone would be given, but for its
+C library.  In the root, Debian's loader stands in for Android's, at Android's path.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ONNX Runtime and TensorFlow Lite on a phone, out of what a person gives: outputs as on the host."""
+"""ONNX Runtime and TensorFlow Lite on a phone, out of what a person gives."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from edgernn.devices.runners import (
 )
 from edgernn.export import onnx, tflite
 from edgernn.export.keras.file import read_model
+from edgernn.graph import State
 from tests.android.root import CannotBuild
 from tests.android.runtime_libraries import (
     ONNX_RUNTIME,
@@ -55,7 +56,7 @@ def package(tmp_path_factory):
 
 
 @pytest.fixture
-def phone(attach):
+def handset(attach):
     loopback = attach(abi="x86_64")
     try:
         give_c_library(loopback.root)
@@ -67,7 +68,9 @@ def phone(attach):
 def asked(spec, model, task, *, package=None):
     choices = Choices(android_runtimes=(package,) if package else ())
     with open_device(spec, choices) as device:
-        return runner_for(model.backend).run(device, model, task, timeout_s=120.0)
+        runner = runner_for(model.backend)
+        assert runner is not None
+        return runner.run(device, model, task, timeout_s=120.0)
 
 
 def outputs(answer):
@@ -90,7 +93,7 @@ def artefact(tmp_path, name):
             return Model(path=path, backend="onnx"), [{"tokens": np.arange(12).reshape(3, 4)}]
         case "a step at a time":
             path = onnx_running_sum(tmp_path / "m.onnx")
-            states = (streaming.State(input="state", output="next_state"),)
+            states = (State(input="state", output="next_state"),)
             model = Model(path=path, backend="onnx", states=states, streaming=True)
             return model, [case, {"x": X[:1], "state": np.ones((1, 3), np.float32)}]
         case "signature":
@@ -114,7 +117,8 @@ def artefact(tmp_path, name):
                 streaming=by_step,
             )
             return model, [{"x": RANDOM.normal(size=(2, 8, 4)).astype(np.float32)}]
-    raise ValueError(name)
+        case _:
+            raise ValueError(name)
 
 
 @pytest.mark.parametrize(
@@ -124,11 +128,11 @@ def artefact(tmp_path, name):
         *("gru.onnx", "gru.tflite", "gru a step at a time"),
     ],
 )
-def test_outputs_are_those_of_the_hosts_python(phone, package, tmp_path, name):
+def test_outputs_are_those_of_the_hosts_python(handset, package, tmp_path, name):
     model, cases = artefact(tmp_path, name)
     task = RunCases(cases=cases)
     here = outputs(asked("cpu", model, task))
-    there = outputs(asked(phone, model, task, package=package))
+    there = outputs(asked(handset, model, task, package=package))
     assert len(here) == len(there)
     for one, other in zip(here, there, strict=True):
         assert set(one) == set(other)
@@ -138,10 +142,10 @@ def test_outputs_are_those_of_the_hosts_python(phone, package, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["batches and lengths", "quantized"])
-def test_both_describe_the_model_and_the_machine_alike(phone, package, tmp_path, name):
+def test_both_describe_the_model_and_the_machine_alike(handset, package, tmp_path, name):
     model, _ = artefact(tmp_path, name)
     here = asked("cpu", model, Describe(read=("/proc/loadavg",)))
-    there = asked(phone, model, Describe(read=("/proc/loadavg",)), package=package)
+    there = asked(handset, model, Describe(read=("/proc/loadavg",)), package=package)
     assert isinstance(here, Description), here
     assert isinstance(there, Description), there
     assert here.inputs == there.inputs
@@ -152,11 +156,11 @@ def test_both_describe_the_model_and_the_machine_alike(phone, package, tmp_path,
 
 
 @pytest.mark.parametrize("name", ["a step at a time", "gru.tflite"])
-def test_calls_are_timed_hot_and_paced_with_what_they_need(phone, package, tmp_path, name):
+def test_calls_are_timed_hot_and_paced_with_what_they_need(handset, package, tmp_path, name):
     model, (case, *_) = artefact(tmp_path, name)
-    one = {input: x[:1] for input, x in case.items()}
+    one = {port: x[:1] for port, x in case.items()}
     task = TimeCalls(case=one, warm_up_s=0.01, min_time_s=0.1, period_ms=2.0)
-    answer = asked(phone, replace(model, cpus=(0,)), task, package=package)
+    answer = asked(handset, replace(model, cpus=(0,)), task, package=package)
     assert isinstance(answer, Timing), answer
     assert len(answer.hot_ms) >= 10
     assert min(answer.hot_ms) > 0.0
@@ -166,20 +170,20 @@ def test_calls_are_timed_hot_and_paced_with_what_they_need(phone, package, tmp_p
     assert answer.process.cpus == (0,)
 
 
-def test_memory_is_that_of_the_runtime_and_the_model(phone, package, tmp_path):
+def test_memory_is_that_of_the_runtime_and_the_model(handset, package, tmp_path):
     model, (case, *_) = artefact(tmp_path, "batches and lengths")
-    answer = asked(phone, model, MeasureMemory(case=case), package=package)
+    answer = asked(handset, model, MeasureMemory(case=case), package=package)
     assert isinstance(answer, Memory), answer
     assert answer.peak_bytes is not None
     assert answer.runtime_bytes is not None
     assert 1_000_000 < answer.runtime_bytes < answer.peak_bytes
 
 
-def test_a_model_that_the_runtime_refuses_is_a_failure_with_its_reason(phone, package, tmp_path):
+def test_a_model_that_the_runtime_refuses_is_a_failure_with_its_reason(handset, package, tmp_path):
     model, cases = artefact(tmp_path, "batches and lengths")
     content = model.path.read_bytes().replace(b"ReduceSum", b"ReduceSam")
     model.path.write_bytes(content)
-    answer = asked(phone, model, RunCases(cases=cases), package=package)
+    answer = asked(handset, model, RunCases(cases=cases), package=package)
     assert isinstance(answer, Failed)
     assert "ReduceSam" in answer.reason
 

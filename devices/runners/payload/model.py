@@ -18,7 +18,7 @@ class Model:
     """
 
     def __init__(self, session: Any, request: Mapping[str, Any]) -> None:
-        """`session`: a Session, or just its inputs and outputs for who makes the calls elsewhere."""
+        """`session`: a Session, or just the ports of one for who makes the calls elsewhere."""
         self.session = session
         self.states = [(str(a), str(b)) for a, b in request["states"]]
         self.streaming = bool(request["streaming"])
