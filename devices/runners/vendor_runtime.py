@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from edgernn.devices import Device
 from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.runners import Answer, Model, Runner, Task
@@ -12,10 +10,6 @@ from edgernn.devices.runners.library_program import LibraryProgram
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.devices.runners.python_runtime import PythonRuntime
 from edgernn.devices.runners.user_libraries import found_library
-
-PROBE_TIMEOUT_S: Final = 60.0
-#: Prints the ABIs of an Android device, best first; nothing elsewhere.
-_ABIS: Final = "if command -v getprop > /dev/null; then getprop ro.product.cpu.abilist; fi"
 
 
 class VendorRuntime:
@@ -36,10 +30,9 @@ class VendorRuntime:
     def _runner(self, device: Device, model: Model) -> Runner | Skipped:
         if not isinstance(device, RemoteDevice) or device.python is not None:
             return self._python
-        abis = android_abis(device)
-        if not abis:
+        if not device.abis:
             return self._python  # which says that there is none
-        library = found_library(device.choices.android_runtimes, model.backend, abis)
+        library = found_library(device.choices.android_runtimes, model.backend, device.abis)
         if not isinstance(library, Skipped):
             return LibraryProgram(self.NAME, library)
         tool = device.choices.benchmark_model
@@ -50,12 +43,3 @@ class VendorRuntime:
             reason=f"there is no Python on {device.name} to run {self.NAME}: "
             f"{library.reason}{or_tool}"
         )
-
-
-def android_abis(device: RemoteDevice) -> tuple[str, ...]:
-    """Empty where it is no Android."""
-    note = "android ABIs"
-    if note not in device.notes:
-        told = device.run(["sh", "-c", _ABIS], timeout_s=PROBE_TIMEOUT_S).stdout
-        device.notes[note] = tuple(abi.strip() for abi in told.split(",") if abi.strip())
-    return device.notes[note]

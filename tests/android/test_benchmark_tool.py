@@ -20,6 +20,8 @@ from edgernn.devices.runners import (
     runner_for,
 )
 from edgernn.measure import Benchmark, Plan, measured
+from edgernn.report.rows import rows_of
+from edgernn.report.storage import read_report
 from tests.devices.models import FEATURES, tflite_sum
 
 #: It insists on the file, on as many numbers as the shape says, and on what else it was given.
@@ -66,16 +68,18 @@ def model(tmp_path):
 
 
 @pytest.fixture
-def asked(attach, tool, model):
-    spec = f"android:{attach().serial}"
+def spec(attach):
+    return f"android:{attach().serial}"
 
+
+@pytest.fixture
+def asked(spec, tool, model):
     def ask(task):
         runner = runner_for("tflite")
         assert runner is not None
         with open_device(spec, Choices(benchmark_model=tool)) as device:
             return runner.run(device, model, task, timeout_s=60.0)
 
-    ask.spec = spec
     return ask
 
 
@@ -89,8 +93,8 @@ def test_it_times_the_case_it_is_given_and_tells_sums(asked):
     assert answer.process.load_ms == pytest.approx(1.5)
 
 
-def test_what_it_keeps_to_itself_is_not_made_up(asked, tool, model):
-    with open_device(asked.spec, Choices(benchmark_model=tool)) as device:
+def test_what_it_keeps_to_itself_is_not_made_up(spec, tool, model):
+    with open_device(spec, Choices(benchmark_model=tool)) as device:
         runs = [measured(device, model, CASE, Plan()) for _ in range(2)]
     hot = Benchmark(runs=tuple(runs)).hot  # type: ignore[arg-type]
     assert hot.p50_ms == pytest.approx(0.41)
@@ -121,3 +125,21 @@ def test_a_tool_that_fails_is_a_failure_with_its_last_word(asked, tool):
     answer = asked(Describe())
     assert isinstance(answer, Failed), answer
     assert "Failed to load model" in answer.reason
+
+
+def test_a_profile_shows_what_it_tells_and_why_there_is_no_accuracy(
+    spec, tool, model, edgernn, tmp_path
+):
+    report_file, data = tmp_path / "report.json", tmp_path / "data.npz"
+    np.savez(data, x=np.ones((4, 6, FEATURES), np.float32), y=np.array([0, 1, 0, 1]))
+    ran = edgernn(
+        *("profile", model.path, "--device", spec, "--benchmark-model", tool, "--data", data),
+        *("--processes", "2", "--allow-emulated-timing", "--json", report_file),
+    )
+    assert ran.code == 0, ran.err
+    (row,) = rows_of(read_report(report_file))
+    assert row.outcome == "measured"
+    assert row.p50_ms == pytest.approx(0.41)
+    assert (row.p95_ms, row.score) == (None, None)
+    assert "Its accuracy on the device is not known: benchmark_model keeps" in ran.out
+    assert "there are no percentiles" in ran.out

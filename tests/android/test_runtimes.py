@@ -27,6 +27,8 @@ from edgernn.devices.runners import (
 from edgernn.export import onnx, tflite
 from edgernn.export.keras.file import read_model
 from edgernn.graph import State
+from edgernn.report.rows import rows_of
+from edgernn.report.storage import read_report
 from tests.android.root import CannotBuild
 from tests.android.runtime_libraries import (
     ONNX_RUNTIME,
@@ -199,3 +201,17 @@ def test_without_a_runtime_the_skip_says_what_to_give(attach, tmp_path, backend,
     assert "there is no Python" in answer.reason
     assert f"--android-runtime {wanted}" in answer.reason
     assert ("--benchmark-model" in answer.reason) == (backend == "tflite")
+
+
+def test_a_profile_of_a_folder_measures_every_format(handset, package, edgernn, tmp_path):
+    out, report_file = tmp_path / "out", tmp_path / "report.json"
+    formats = ("--to", "onnx,tflite,native")
+    exported = edgernn("export", GOLDEN / "small_gru.keras", "-o", out, *formats)
+    assert exported.code == 0, exported.err
+    ran = edgernn(
+        *("profile", out, "--device", f"cpu,{handset}", "--android-runtime", package),
+        *("--processes", "1", "--min-time", "1ms", "--warmup", "1ms", "--json", report_file),
+    )
+    assert ran.code == 0, ran.err
+    outcomes = [(row.device, row.outcome) for row in rows_of(read_report(report_file))]
+    assert sorted(outcomes) == [(handset, "measured")] * 3 + [("cpu", "measured")] * 3
