@@ -37,6 +37,8 @@ from tests.android.runtime_libraries import (
     library,
 )
 from tests.devices.models import onnx_running_sum, onnx_sum, onnx_token_sum, tflite_sum
+from tests.export.tflite.quantized_cases import QUANTIZED
+from tests.export.tflite.test_quantized import run_litert
 from tests.golden import GOLDEN
 
 RANDOM = np.random.default_rng(0)
@@ -141,6 +143,21 @@ def test_outputs_are_those_of_the_hosts_python(handset, package, tmp_path, name)
         for output in one:
             assert one[output].dtype == other[output].dtype
             np.testing.assert_allclose(one[output], other[output], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["gru int8", "lstm int8"])
+def test_int8_tflite_is_the_same_to_the_bit(handset, package, tmp_path, name):
+    """As LiteRT computes it without XNNPACK, which this TensorFlow Lite leaves int8 operators to."""
+    quantized = QUANTIZED[name]
+    path = tmp_path / "m.tflite"
+    path.write_bytes(tflite.lower(quantized.graph, metadata={}, **quantized.options).content)
+    here = run_litert(path.read_bytes(), quantized.case.inputs, xnnpack=False)
+    model = Model(path=path, backend="tflite")
+    (there,) = outputs(
+        asked(handset, model, RunCases(cases=[quantized.case.inputs]), package=package)
+    )
+    for output, values in there.items():
+        np.testing.assert_array_equal(here[output], values)
 
 
 @pytest.mark.parametrize("name", ["batches and lengths", "quantized"])
