@@ -64,7 +64,7 @@ class LibraryProgram:
         if model.backend == "onnx" and needs_edgernn(str(model.path)):
             return Skipped(
                 reason="the file needs edgernn's operators for ONNX Runtime, which are not made "
-                "for Android: export it with --gru scan, or profile the native file"
+                "for Android: export it with --onnx-gru scan, or profile the native file"
             )
         program = library_program(self._library.about.abi)
         if isinstance(program, Skipped):

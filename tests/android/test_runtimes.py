@@ -38,7 +38,7 @@ from tests.android.runtime_libraries import (
 )
 from tests.devices.models import onnx_running_sum, onnx_sum, onnx_token_sum, tflite_sum
 from tests.export.tflite.quantized_cases import QUANTIZED
-from tests.export.tflite.test_quantized import run_litert
+from tests.export.tflite.interpreters import run_litert
 from tests.golden import GOLDEN
 
 RANDOM = np.random.default_rng(0)
@@ -147,7 +147,7 @@ def test_outputs_are_those_of_the_hosts_python(handset, package, tmp_path, name)
 
 @pytest.mark.parametrize("name", ["gru int8", "lstm int8"])
 def test_int8_tflite_is_the_same_to_the_bit(handset, package, tmp_path, name):
-    """As LiteRT computes it without XNNPACK, which this TensorFlow Lite leaves int8 operators to."""
+    """As LiteRT computes it without XNNPACK: this TensorFlow Lite gives it no int8 operator."""
     quantized = QUANTIZED[name]
     path = tmp_path / "m.tflite"
     path.write_bytes(tflite.lower(quantized.graph, metadata={}, **quantized.options).content)
