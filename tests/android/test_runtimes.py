@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,44 +29,66 @@ from edgernn.export.keras.file import read_model
 from edgernn.graph import State
 from edgernn.report.rows import rows_of
 from edgernn.report.storage import read_report
-from tests.android.root import CannotBuild
+from tests.android.root import ABIS, CannotBuild
 from tests.android.runtime_libraries import (
     ONNX_RUNTIME,
     TENSORFLOW_LITE,
+    android_package,
     give_c_library,
-    library,
 )
 from tests.devices.models import onnx_running_sum, onnx_sum, onnx_token_sum, tflite_sum
-from tests.export.tflite.quantized_cases import QUANTIZED
 from tests.export.tflite.interpreters import run_litert
+from tests.export.tflite.quantized_cases import QUANTIZED
 from tests.golden import GOLDEN
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(3, 7, 3)).astype(np.float32)
 
 
+LIBRARIES = {
+    "libonnxruntime.so": ONNX_RUNTIME,
+    "libtensorflowlite_jni.so": TENSORFLOW_LITE,
+}
+
+
 @pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    """An AAR with both runtimes, as two of them would hold it, and one for another processor."""
-    path = tmp_path_factory.mktemp("packages") / "both runtimes.aar"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("AndroidManifest.xml", "<manifest/>")
-        try:
-            archive.writestr("jni/x86_64/libonnxruntime.so", library(ONNX_RUNTIME))
-            archive.writestr("jni/x86_64/libtensorflowlite_jni.so", library(TENSORFLOW_LITE))
-        except CannotBuild as reason:
-            pytest.skip(f"no runtime to load: {reason}")
-    return path
+def packages(tmp_path_factory):
+    """Makes an AAR with both runtimes for an ABI, once."""
+    made: dict[str, Path] = {}
+
+    def make(abi):
+        if abi not in made:
+            path = tmp_path_factory.mktemp("packages") / f"both runtimes, {abi}.aar"
+            try:
+                made[abi] = android_package(path, ABIS[abi], LIBRARIES)
+            except CannotBuild as reason:
+                pytest.skip(f"no runtime to load: {reason}")
+        return made[abi]
+
+    return make
 
 
 @pytest.fixture
-def handset(attach):
-    loopback = attach(abi="x86_64")
-    try:
-        give_c_library(loopback.root)
-    except CannotBuild as reason:
-        pytest.skip(str(reason))
-    return f"android:{loopback.serial}"
+def package(packages):
+    return packages("x86_64")
+
+
+@pytest.fixture
+def handset_of(attach):
+    def make(abi):
+        loopback = attach(abi=abi)
+        try:
+            give_c_library(loopback.root, loopback.abi)
+        except CannotBuild as reason:
+            pytest.skip(f"no C library: {reason}")
+        return f"android:{loopback.serial}"
+
+    return make
+
+
+@pytest.fixture
+def handset(handset_of):
+    return handset_of("x86_64")
 
 
 def asked(spec, model, task, *, package=None):
@@ -137,6 +159,18 @@ def test_outputs_are_those_of_the_hosts_python(handset, package, tmp_path, name)
     task = RunCases(cases=cases)
     here = outputs(asked("cpu", model, task))
     there = outputs(asked(handset, model, task, package=package))
+    assert_same(here, there)
+
+
+@pytest.mark.parametrize("name", ["gru.onnx", "gru a step at a time"])
+def test_they_are_on_arm_too(handset_of, packages, tmp_path, name):
+    model, cases = artefact(tmp_path, name)
+    task = RunCases(cases=cases)
+    here = outputs(asked("cpu", model, task))
+    assert_same(here, outputs(asked(handset_of("arm64"), model, task, package=packages("arm64"))))
+
+
+def assert_same(here, there):
     assert len(here) == len(there)
     for one, other in zip(here, there, strict=True):
         assert set(one) == set(other)
