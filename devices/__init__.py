@@ -56,6 +56,8 @@ class Choices:
     """What the user may choose about how a target is used."""
 
     own_packages: bool = False  # the target's Python packages, instead of ones we bring
+    android_runtimes: tuple[Path, ...] = ()  # an AAR, a folder of .so files, a .so
+    benchmark_model: Path | None = None  # Google's tool for TFLite files, made for the device
     stop: threading.Event = field(default_factory=threading.Event)  # set: raise Stopped
 
 

@@ -91,7 +91,12 @@ class RemoteDevice:
 
         The system of a phone may be of 32 bits where its kernel has 64.
         """
-        return tuple(filter(None, self._fact("abis").split(","))) or (self.architecture,)
+        return self.abis or (self.architecture,)
+
+    @property
+    def abis(self) -> tuple[str, ...]:
+        """Android's names of the processors that it plays; empty where it is no Android."""
+        return tuple(filter(None, self._fact("abis").split(",")))
 
     @property
     def cache(self) -> str:

@@ -37,6 +37,14 @@ class Caution(Enum):
         "The 99th percentile rests on {values} calls only.",
         "Raise --min-time to 1s or more.",
     )
+    ONE_FIGURE = (
+        "The device told one figure for all calls of a process: there are no percentiles.",
+        "For the times of single calls, give --android-runtime tensorflow-lite.aar.",
+    )
+    UNJUDGED = (
+        "Its accuracy on the device is not known: {reason}.",
+        "Give what is named there, or judge the file by another device's accuracy.",
+    )
     FOREIGN_LOAD = (
         "Other programs used {cpus} CPUs while this was measured.",
         "Close them, and measure again.",

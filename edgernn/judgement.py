@@ -64,6 +64,8 @@ def cautions(cell: Cell, report: Report) -> tuple[Warned, ...]:
         found.append(warned(Caution.ASSUMED_STEPS, steps=str(cell.assumed_steps)))
     if report.truth is not None and cell.predictions is not None:
         found += _of_accuracy(cell, report.truth)
+    if cell.unjudged is not None:
+        found.append(warned(Caution.UNJUDGED, reason=cell.unjudged.reason))
     if cell.refit is not None:
         found += of_refit(cell.refit)
     return tuple(found)
@@ -131,10 +133,12 @@ def _of_benchmark(benchmark: Benchmark, plan: Plan) -> Iterator[Warned]:
     spread = (max(medians) - min(medians)) / hot.p50_ms
     if spread > DISAGREEMENT:
         yield warned(Caution.PROCESSES_DISAGREE, spread, spread=percent(spread, 0))
-    if hot.p99_ms > LONG_TAIL * hot.p50_ms:
+    if hot.p99_ms is not None and hot.p99_ms > LONG_TAIL * hot.p50_ms:
         ratio = hot.p99_ms / hot.p50_ms
         yield warned(Caution.LONG_TAIL, ratio, ratio=f"{ratio:.1f}")
-    if hot.calls < FEWEST_CALLS:
+    if not all(run.per_call for run in benchmark.runs):
+        yield warned(Caution.ONE_FIGURE)
+    elif hot.calls < FEWEST_CALLS:
         yield warned(Caution.FEW_VALUES, -hot.calls, values=str(hot.calls))
 
 

@@ -6,7 +6,7 @@ Plan -> Run (one process, immutable) -> Benchmark (runs that agree in all that m
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from edgernn.devices import Device
@@ -73,17 +73,21 @@ class Run:
     stolen_cpus: float | None  # CPUs that the hypervisor gave away meanwhile
     before: Conditions
     after: Conditions
+    per_call: bool = True  # False: hot_ms is one figure for all calls (runners.Timing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The distribution of many calls, in milliseconds."""
+    """The distribution of many calls, in milliseconds.
+
+    Of single calls that nobody told of there is only the middle: the rest is None.
+    """
 
     p50_ms: float
-    p90_ms: float
-    p95_ms: float
-    p99_ms: float
-    mad_ms: float
+    p90_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    mad_ms: float | None
     calls: int
 
     @property
@@ -119,7 +123,11 @@ class Benchmark:
 
     @property
     def hot(self) -> Summary:
-        return summary([run.hot_ms for run in self.runs])
+        told = summary([run.hot_ms for run in self.runs])
+        if all(run.per_call for run in self.runs):
+            return told
+        calls = sum(run.stride for run in self.runs)
+        return replace(told, p90_ms=None, p95_ms=None, p99_ms=None, mad_ms=None, calls=calls)
 
     @property
     def paced(self) -> Summary | None:
@@ -239,6 +247,7 @@ def measured(device: Device, model: Model, case: Case, plan: Plan) -> Run | Fail
         stolen_cpus=_rate(before.stolen_s, after.stolen_s, timing.wall_s),
         before=before,
         after=after,
+        per_call=timing.per_call,
     )
 
 

@@ -292,6 +292,8 @@ class _Profile:
             streaming=item.streaming,
             threads=self.report.plan.threads,
         )
+        if isinstance(answer, Skipped):  # the device could describe it: it can still be timed
+            return replace(cell, unjudged=answer)
         if not isinstance(answer, Outputs):
             return replace(cell, outcome=answer)
         state_outputs = {state.output for state in candidate.states}
@@ -301,7 +303,7 @@ class _Profile:
                 reason = f"output '{name}' holds NaN or infinity for row {row} of the data"
                 return replace(cell, outcome=Failed(reason=reason))
         predictions = predictions_of(answer.cases, samples, name, numbers)
-        return replace(cell, predictions=predictions, refit=refit)
+        return replace(cell, predictions=predictions, refit=refit, unjudged=None)
 
     def _weighed(self, candidate: Candidate, cell: Cell) -> Cell:
         case = self._workload.case(candidate, cell.inputs)

@@ -131,15 +131,15 @@ class Runner(Protocol):
 
 
 def _onnxruntime() -> Runner:
-    from edgernn.devices.runners.python_runtime import PythonRuntime
+    from edgernn.devices.runners.vendor_runtime import VendorRuntime
 
-    return PythonRuntime("onnxruntime", packages=("onnxruntime",))
+    return VendorRuntime("onnxruntime", packages=("onnxruntime",))
 
 
 def _litert() -> Runner:
-    from edgernn.devices.runners.python_runtime import PythonRuntime
+    from edgernn.devices.runners.vendor_runtime import VendorRuntime
 
-    return PythonRuntime("litert", packages=("ai-edge-litert", "tflite-runtime"))
+    return VendorRuntime("litert", packages=("ai-edge-litert", "tflite-runtime"))
 
 
 def _native() -> Runner:

@@ -98,19 +98,23 @@ class Paced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """The times of one process, in milliseconds.  Calibration and warm-up are never counted."""
+    """The times of one process, in milliseconds.  Calibration and warm-up are never counted.
+
+    Without `per_call`, `hot_ms` is one figure for all calls: of a tool that keeps theirs to itself.
+    """
 
     process: Process
     first_call_ms: float
     calibration_ms: tuple[float, ...]
     warm_up_ms: tuple[float, ...]
     hot_ms: tuple[float, ...]
-    stride: int  # one out of so many calls was timed
+    stride: int  # one out of so many calls was timed; without per_call, of how many hot_ms tells
     paced: Paced | None
     cpu_s: float  # used by this process while it measured
     wall_s: float
     before: Mapping[str, str]  # facts, as in Description
     after: Mapping[str, str]
+    per_call: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from edgernn.errors import DeviceError
 from edgernn.folders import cache_folder
 
 NAME: Final = "edgernn-run"
+LIBRARY_NAME: Final = "edgernn-library-run"
 _RUNTIME: Final = Path(edgernn.runtime.__file__).parent
 
 #: `uname -m`, or an ABI of Android -> what build.sh calls it.
@@ -32,6 +33,7 @@ _ARCHITECTURES: Final = {
     "arm64-v8a": "arm64",
     "armeabi-v7a": "armv7",
 }
+_LIBRARY_ABIS: Final = ("arm64-v8a", "armeabi-v7a", "x86_64")
 
 
 def static_program(processors: Sequence[str]) -> Path | Skipped:
@@ -44,18 +46,33 @@ def static_program(processors: Sequence[str]) -> Path | Skipped:
     if target is None:
         known, asked = ", ".join(dict.fromkeys(_ARCHITECTURES.values())), " or ".join(processors)
         return Skipped(reason=f"there is no native runner for {asked} (but for {known})")
+    return _made(NAME, target, script="build.sh")
+
+
+def library_program(abi: str) -> Path | Skipped:
+    """The program that loads a runtime's shared library, for an ABI by Android's name.
+
+    Skipped and raises as `static_program`.
+    """
+    if abi not in _LIBRARY_ABIS:
+        known = ", ".join(_LIBRARY_ABIS)
+        return Skipped(reason=f"there is no runner of libraries for {abi} (but for {known})")
+    return _made(LIBRARY_NAME, abi, script="build_library_run.sh")
+
+
+def _made(name: str, target: str, *, script: str) -> Path | Skipped:
     folder = cache_folder() / "native-runner" / _fingerprint()
-    path = folder / f"{NAME}-{target}"
+    path = folder / f"{name}-{target}"
     if path.is_file():
         return path
     if not shutil.which("clang") or not shutil.which("ld.lld"):
         return Skipped(
-            reason=f"the native runner for {target} is made on this machine and needs "
+            reason=f"the runner for {target} is made on this machine and needs "
             "clang and lld: apt-get install clang lld"
         )
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as making:
-        _compile(target, Path(making))
+        _compile(script, target, Path(making))
         (Path(making) / path.name).replace(path)
     return path
 
@@ -64,18 +81,18 @@ def static_program(processors: Sequence[str]) -> Path | Skipped:
 def _fingerprint() -> str:
     """Of all that the program is made from."""
     digest = hashlib.sha256()
-    for pattern in ("runner/*", "c/*.[ch]"):
+    for pattern in ("runner/*", "c/*.[ch]", "ort/ort_abi.h"):
         for source in sorted(_RUNTIME.glob(pattern)):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _compile(target: str, folder: Path) -> None:
-    argv = ["sh", str(_RUNTIME / "runner" / "build.sh"), str(folder), target]
+def _compile(script: str, target: str, folder: Path) -> None:
+    argv = ["sh", str(_RUNTIME / "runner" / script), str(folder), target]
     compiled = subprocess.run(argv, capture_output=True, text=True, check=False)
     if compiled.returncode != 0:
         errors = [line for line in compiled.stderr.splitlines() if "error" in line]
         raise DeviceError(
-            f"clang could not compile the native runner: {(errors or ['no reason given'])[0]}",
+            f"clang could not compile the runner: {(errors or ['no reason given'])[0]}",
             remedy="Update clang and lld to version 14 or newer, and make them of one version",
         )

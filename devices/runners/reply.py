@@ -27,8 +27,8 @@ Reply = Mapping[str, Any]
 def description(reply: Reply) -> Description:
     return Description(
         process=_process(reply),
-        inputs=tuple(_port(entry) for entry in reply["inputs"]),
-        outputs=tuple(_port(entry) for entry in reply["outputs"]),
+        inputs=tuple(port(entry) for entry in reply["inputs"]),
+        outputs=tuple(port(entry) for entry in reply["outputs"]),
         facts=reply["facts"],
     )
 
@@ -88,7 +88,7 @@ def _process(reply: Reply) -> Process:
     )
 
 
-def _port(entry: Reply) -> Port:
+def port(entry: Reply) -> Port:
     return Port(
         name=entry["name"],
         shape=tuple(entry["shape"]),

@@ -44,6 +44,20 @@ INTERRUPTED = 130
     help="On a target, run the Python packages it has, instead of bringing ours.",
 )
 @click.option(
+    "--android-runtime",
+    "android_runtimes",
+    type=click.Path(exists=True, path_type=Path),
+    multiple=True,
+    metavar="AAR",
+    help="For a phone: ONNX Runtime or TensorFlow Lite (.aar, .so, or a folder). Repeatable.",
+)
+@click.option(
+    "--benchmark-model",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="For a phone: Google's benchmark_model, which times .tflite files.",
+)
+@click.option(
     "--threads",
     type=click.IntRange(1, 256),
     default=1,
@@ -147,6 +161,8 @@ def command(
     data: str | None,
     devices: str,
     use_device_python: bool,
+    android_runtimes: tuple[Path, ...],
+    benchmark_model: Path | None,
     threads: int,
     cpus: tuple[int, ...] | None,
     processes: int,
@@ -203,7 +219,12 @@ def command(
     report = _start(plan, workload, Path(str(json_file)) if resume else None)
     interrupted = False
     failures: dict[str, DeviceError] = {}
-    specs, choices = _specs(devices), Choices(own_packages=use_device_python)
+    specs = _specs(devices)
+    choices = Choices(
+        own_packages=use_device_python,
+        android_runtimes=android_runtimes,
+        benchmark_model=benchmark_model,
+    )
     try:
         advances = pooled(report, specs, candidates, workload, choices)
         with closing(advances), bars(len(specs)) as show:

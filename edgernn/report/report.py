@@ -76,6 +76,7 @@ class Cell:
     memory: PeakMemory | None = None
     instructions: tuple[int, ...] = ()  # executed by each call, on an emulated device that counts
     predictions: Predictions | None = None
+    unjudged: Skipped | None = None  # why there are no predictions, though there are data
     refit: Refit | None = None  # of the rows that they are for
     runs: tuple[Run, ...] = ()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .arrays import Array, Arrays
-from .sessions import Session
 
 
 class Model:
@@ -18,7 +17,8 @@ class Model:
     sequence is fed to it step by step, and each output gets a time axis: [B, steps, ...].
     """
 
-    def __init__(self, session: Session, request: Mapping[str, Any]) -> None:
+    def __init__(self, session: Any, request: Mapping[str, Any]) -> None:
+        """`session`: a Session, or just the ports of one for who makes the calls elsewhere."""
         self.session = session
         self.states = [(str(a), str(b)) for a, b in request["states"]]
         self.streaming = bool(request["streaming"])
@@ -39,33 +39,50 @@ class Model:
         return feeds
 
     def run(self, case: Mapping[str, Array]) -> Arrays:
-        """All outputs of one case, real-valued.
+        """All outputs of one case, real-valued."""
+        results = [self.result(self._made(row)) for row in self.rows(case)]
+        return self.joined(results)
 
-        A model of fixed batch 1 is given the rows of a larger batch one by one.
-        """
+    def rows(self, case: Mapping[str, Array]) -> list[Arrays]:
+        """The case, or its rows one by one for a model of fixed batch 1."""
         batch = next(iter(case.values())).shape[0]
         if batch > 1 and all(t.shape[:1] == (1,) for t in self.data_inputs):
-            rows = [self.run({n: x[i : i + 1] for n, x in case.items()}) for i in range(batch)]
-            return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-        results = self._stream(case) if self.streaming else self.session.call(self.feeds(case))
-        return {name: self.outputs[name].real(x) for name, x in results.items()}
+            return [{n: x[i : i + 1] for n, x in case.items()} for i in range(batch)]
+        return [dict(case)]
+
+    def calls(self, case: Mapping[str, Array]) -> Iterator[Arrays]:
+        """What each call takes of a case, besides the states that it carries over."""
+        return self._steps(case) if self.streaming else iter([dict(case)])
+
+    def result(self, calls: Sequence[Arrays]) -> Arrays:
+        """The outputs of a row, real-valued, from those of its calls."""
+        state_outputs = {b for _, b in self.states}
+        return {
+            name: self.outputs[name].real(
+                np.stack([call[name] for call in calls], 1)
+                if self.streaming and name not in state_outputs
+                else last
+            )
+            for name, last in calls[-1].items()
+        }
+
+    def joined(self, rows: Sequence[Arrays]) -> Arrays:
+        """The outputs of a case from those of its rows."""
+        if len(rows) == 1:
+            return rows[0]
+        return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
     def first_step(self, case: Mapping[str, Array]) -> Arrays:
         """The case, or for a streaming model the part of it that one call takes."""
-        return next(self._steps(case)) if self.streaming else dict(case)
+        return next(self.calls(case))
 
-    def _stream(self, case: Mapping[str, Array]) -> Arrays:
-        state_outputs = {b for _, b in self.states}
-        steps: list[Arrays] = []
-        carried: Arrays = {name: case[name] for name, _ in self.states if name in case}
-        for part in self._steps(case):
-            results = self.session.call(self.feeds({**part, **carried}))
-            carried = {a: results[b] for a, b in self.states}
-            steps.append(results)
-        return {
-            name: last if name in state_outputs else np.stack([step[name] for step in steps], 1)
-            for name, last in steps[-1].items()
-        }
+    def _made(self, row: Mapping[str, Array]) -> list[Arrays]:
+        made: list[Arrays] = []
+        carried: Arrays = {name: row[name] for name, _ in self.states if name in row}
+        for part in self.calls(row):
+            made.append(self.session.call(self.feeds({**part, **carried})))
+            carried = {a: made[-1][b] for a, b in self.states}
+        return made
 
     def _steps(self, case: Mapping[str, Array]) -> Iterator[Arrays]:
         time = {t.name: t.shape[1] or 1 for t in self.data_inputs if len(t.shape) > 1}

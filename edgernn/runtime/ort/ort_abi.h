@@ -1,4 +1,5 @@
-/* ort_abi.h: the part of ONNX Runtime's C interface that an operator library needs.
+/* ort_abi.h: the part of ONNX Runtime's C interface that an operator library needs, and a program that
+ * runs models (runner/ort_engine.h).
  *
  * ONNX Runtime's interface is a table of functions that only ever grows at its end, and structures
  * that carry the version their author knew.  What is declared here has kept its place since ONNX
@@ -17,6 +18,11 @@ typedef struct OrtKernelInfo OrtKernelInfo;           /* a node's attributes */
 typedef struct OrtKernelContext OrtKernelContext;     /* a call's inputs and outputs */
 typedef struct OrtValue OrtValue;
 typedef struct OrtTensorInfo OrtTensorInfo;           /* OrtTensorTypeAndShapeInfo */
+typedef struct OrtEnv OrtEnv;
+typedef struct OrtSession OrtSession;
+typedef struct OrtAllocator OrtAllocator;
+typedef struct OrtTypeInfo OrtTypeInfo;
+typedef struct OrtMemoryInfo OrtMemoryInfo;
 
 /* The functions by position; each has a type of its own and is reached through `ort_function`. */
 typedef struct OrtApi {
@@ -33,13 +39,42 @@ enum { ORT_TABLE_VERSION = 1 };
 /* name, position, result, parameters */
 #define ORT_FUNCTION_LIST(X)                                                                       \
   X(CreateStatus, 0, OrtStatus *, (int code, const char *text))                                    \
+  X(GetErrorMessage, 2, const char *, (const OrtStatus *status))                                   \
+  X(CreateEnv, 3, OrtStatus *, (int log_level, const char *name, OrtEnv **env))                    \
+  X(CreateSession, 7, OrtStatus *,                                                                 \
+    (OrtEnv *env, const char *path, const OrtSessionOptions *options, OrtSession **session))       \
+  X(Run, 9, OrtStatus *,                                                                           \
+    (OrtSession *session, const void *run_options, const char *const *input_names,                 \
+     const OrtValue *const *inputs, size_t input_count, const char *const *output_names,           \
+     size_t output_count, OrtValue **outputs))                                                     \
+  X(CreateSessionOptions, 10, OrtStatus *, (OrtSessionOptions **options))                          \
+  X(SetIntraOpNumThreads, 24, OrtStatus *, (OrtSessionOptions *options, int count))                \
+  X(SetInterOpNumThreads, 25, OrtStatus *, (OrtSessionOptions *options, int count))                \
   X(CreateCustomOpDomain, 26, OrtStatus *, (const char *name, OrtCustomOpDomain **domain))         \
   X(CustomOpDomain_Add, 27, OrtStatus *, (OrtCustomOpDomain *domain, const void *op))              \
   X(AddCustomOpDomain, 28, OrtStatus *, (OrtSessionOptions *options, OrtCustomOpDomain *domain))   \
+  X(SessionGetInputCount, 30, OrtStatus *, (const OrtSession *session, size_t *count))             \
+  X(SessionGetOutputCount, 31, OrtStatus *, (const OrtSession *session, size_t *count))            \
+  X(SessionGetInputTypeInfo, 33, OrtStatus *,                                                      \
+    (const OrtSession *session, size_t index, OrtTypeInfo **info))                                 \
+  X(SessionGetOutputTypeInfo, 34, OrtStatus *,                                                     \
+    (const OrtSession *session, size_t index, OrtTypeInfo **info))                                 \
+  X(SessionGetInputName, 36, OrtStatus *,                                                          \
+    (const OrtSession *session, size_t index, OrtAllocator *allocator, char **name))               \
+  X(SessionGetOutputName, 37, OrtStatus *,                                                         \
+    (const OrtSession *session, size_t index, OrtAllocator *allocator, char **name))               \
+  X(CreateTensorWithDataAsOrtValue, 49, OrtStatus *,                                               \
+    (const OrtMemoryInfo *where, void *data, size_t size, const int64_t *sizes, size_t rank,       \
+     int type, OrtValue **value))                                                                  \
   X(GetTensorMutableData, 51, OrtStatus *, (OrtValue *value, void **data))                         \
+  X(CastTypeInfoToTensorInfo, 55, OrtStatus *,                                                     \
+    (const OrtTypeInfo *type, const OrtTensorInfo **info))                                         \
+  X(GetTensorElementType, 60, OrtStatus *, (const OrtTensorInfo *info, int *type))                 \
   X(GetDimensionsCount, 61, OrtStatus *, (const OrtTensorInfo *info, size_t *rank))                \
   X(GetDimensions, 62, OrtStatus *, (const OrtTensorInfo *info, int64_t *sizes, size_t rank))      \
   X(GetTensorTypeAndShape, 65, OrtStatus *, (const OrtValue *value, OrtTensorInfo **info))         \
+  X(CreateCpuMemoryInfo, 69, OrtStatus *, (int allocator, int kind, OrtMemoryInfo **where))        \
+  X(GetAllocatorWithDefaultOptions, 78, OrtStatus *, (OrtAllocator **allocator))                   \
   X(KernelInfoGetAttribute_int64, 86, OrtStatus *,                                                 \
     (const OrtKernelInfo *info, const char *name, int64_t *value))                                 \
   X(KernelInfoGetAttribute_string, 87, OrtStatus *,                                                \
@@ -52,6 +87,8 @@ enum { ORT_TABLE_VERSION = 1 };
   X(KernelContext_GetOutput, 91, OrtStatus *,                                                      \
     (OrtKernelContext *context, size_t index, const int64_t *sizes, size_t rank,                   \
      OrtValue **value))                                                                            \
+  X(ReleaseStatus, 93, void, (OrtStatus *status))                                                  \
+  X(ReleaseValue, 96, void, (OrtValue *value))                                                     \
   X(ReleaseTensorTypeAndShapeInfo, 99, void, (OrtTensorInfo *info))
 
 #define ORT_FUNCTION_TYPE(name, position, result, parameters)                                      \

@@ -2,7 +2,8 @@
  *
  * Hosted builds take them from POSIX.  A freestanding build (-ffreestanding -nostdlib -static) makes
  * Linux system calls itself, so that one file of a few kilobytes runs on any Linux or Android of its
- * processor, whatever C library is there. */
+ * processor, whatever C library is there.  With SYSTEM_LOADS_LIBRARIES it is a dynamic executable that
+ * does the same, and takes dlopen and copying from the C library of the target. */
 #ifndef EDGERNN_SYSTEM_H
 #define EDGERNN_SYSTEM_H
 
@@ -48,8 +49,9 @@ static void system_sleep_ns(int64_t duration) {
 
 #else
 
+/* NR_EXIT is exit_group: the threads of a library end with us. */
 #if defined(__x86_64__)
-enum { NR_READ = 0, NR_WRITE = 1, NR_CLOSE = 3, NR_MMAP = 9, NR_SLEEP = 35, NR_EXIT = 60,
+enum { NR_READ = 0, NR_WRITE = 1, NR_CLOSE = 3, NR_MMAP = 9, NR_SLEEP = 35, NR_EXIT = 231,
        NR_CLOCK = 228, NR_OPENAT = 257 };
 static long system_call(long number, long a, long b, long c, long d, long e, long f) {
   register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
@@ -60,7 +62,7 @@ static long system_call(long number, long a, long b, long c, long d, long e, lon
   return number;
 }
 #elif defined(__aarch64__)
-enum { NR_OPENAT = 56, NR_CLOSE = 57, NR_READ = 63, NR_WRITE = 64, NR_EXIT = 93, NR_SLEEP = 101,
+enum { NR_OPENAT = 56, NR_CLOSE = 57, NR_READ = 63, NR_WRITE = 64, NR_EXIT = 94, NR_SLEEP = 101,
        NR_CLOCK = 113, NR_MMAP = 222 };
 static long system_call(long number, long a, long b, long c, long d, long e, long f) {
   register long x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b;
@@ -73,7 +75,7 @@ static long system_call(long number, long a, long b, long c, long d, long e, lon
   return x0;
 }
 #elif defined(__arm__)
-enum { NR_EXIT = 1, NR_READ = 3, NR_WRITE = 4, NR_CLOSE = 6, NR_SLEEP = 162, NR_MMAP = 192,
+enum { NR_READ = 3, NR_WRITE = 4, NR_CLOSE = 6, NR_SLEEP = 162, NR_MMAP = 192, NR_EXIT = 248,
        NR_CLOCK = 263, NR_OPENAT = 322 }; /* NR_MMAP: mmap2, which counts in pages; only 0 is used */
 static long system_call(long number, long a, long b, long c, long d, long e, long f) {
   register long r0 __asm__("r0") = a, r1 __asm__("r1") = b, r2 __asm__("r2") = c;
@@ -122,6 +124,10 @@ static void system_sleep_ns(int64_t duration) {
   system_call(NR_SLEEP, (long)&span, 0, 0, 0, 0, 0);
 }
 
+#if defined(SYSTEM_LOADS_LIBRARIES)
+void *memcpy(void *to, const void *from, size_t size);
+void *memset(void *to, int value, size_t size);
+#else
 /* Compilers may call these whatever they are told. */
 void *memcpy(void *to, const void *from, size_t size) {
   for (size_t i = 0; i < size; i++) ((volatile uint8_t *)to)[i] = ((const uint8_t *)from)[i];
@@ -131,6 +137,7 @@ void *memset(void *to, int value, size_t size) {
   for (size_t i = 0; i < size; i++) ((volatile uint8_t *)to)[i] = (uint8_t)value;
   return to;
 }
+#endif
 
 #if defined(__arm__)
 #include "arm_runtime.h"

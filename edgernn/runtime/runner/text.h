@@ -43,12 +43,22 @@ static void put_field(const char *name, int64_t number) {
   put_number(number);
 }
 
+/* Text of somebody else within quotes: a line of what is printable. */
+static void put_escaped(const char *more) {
+  for (; *more; more++) {
+    char one[3] = {'\\', *more, 0};
+    int is_special = *more == '"' || *more == '\\';
+    if (!is_special) one[0] = (unsigned char)*more < ' ' ? ' ' : *more, one[1] = 0;
+    put(one);
+  }
+}
+
 static int fail(const char *what, const char *why) {
   text_used = 0;
   put("{\"error\": \"");
-  put(what);
+  put_escaped(what);
   put(": ");
-  put(why);
+  put_escaped(why);
   put("\"}\n");
   flush_text();
   return 1;

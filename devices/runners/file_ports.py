@@ -1,0 +1,101 @@
+"""What an ONNX or TFLite file takes and gives, read from the file itself.
+
+On a target without Python nobody else could tell the names of a TFLite signature and which axes are
+free: the C interface does not, in the versions that people have.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgernn.devices.runners.payload.sessions import Tensor
+from edgernn.errors import DeviceError
+
+#: What the generated accessors raise when an offset points outside the file.
+_OUT_OF_BOUNDS = (struct.error, IndexError, TypeError, ValueError, OverflowError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FilePorts:
+    """Inputs and outputs, in the order of the file: the one in which a runtime numbers them."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+def file_ports(path: Path, backend: str) -> FilePorts:
+    """Raises DeviceError when the file is no such model."""
+    return _onnx_ports(path) if backend == "onnx" else _tflite_ports(path)
+
+
+def _onnx_ports(path: Path) -> FilePorts:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        graph = onnx.load(path, load_external_data=False).graph
+    except DecodeError as error:
+        raise DeviceError(f"{path.name} is no ONNX model: {error}") from error
+    constants = {tensor.name for tensor in graph.initializer}
+
+    def tensor(entry: Any) -> Tensor:
+        kind = entry.type.tensor_type
+        shape = [axis.dim_value if axis.HasField("dim_value") else None for axis in kind.shape.dim]
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+        return Tensor(entry.name, shape, dtype.name)
+
+    return FilePorts(
+        inputs=tuple(tensor(entry) for entry in graph.input if entry.name not in constants),
+        outputs=tuple(map(tensor, graph.output)),
+    )
+
+
+def _tflite_ports(path: Path) -> FilePorts:
+    from tflite.Model import Model
+
+    content = path.read_bytes()
+    if content[4:8] != b"TFL3":
+        raise DeviceError(f"{path.name} is no TFLite model: the identifier TFL3 is missing")
+    try:
+        model = Model.GetRootAs(content, 0)
+        graph = model.Subgraphs(0)
+        names: dict[int, str] = {}
+        if model.SignatureDefsLength() == 1 and model.SignatureDefs(0).SubgraphIndex() == 0:
+            names = dict(_signature_names(model.SignatureDefs(0)))
+        inputs = [graph.Inputs(i) for i in range(graph.InputsLength())]
+        outputs = [graph.Outputs(i) for i in range(graph.OutputsLength())]
+        return FilePorts(
+            inputs=tuple(_tflite_tensor(graph.Tensors(i), names.get(i)) for i in inputs),
+            outputs=tuple(_tflite_tensor(graph.Tensors(i), names.get(i)) for i in outputs),
+        )
+    except _OUT_OF_BOUNDS as error:
+        raise DeviceError(f"{path.name} is damaged: {error}") from error
+
+
+def _signature_names(signature: Any) -> Iterator[tuple[int, str]]:
+    for count, entry in (
+        (signature.InputsLength(), signature.Inputs),
+        (signature.OutputsLength(), signature.Outputs),
+    ):
+        for i in range(count):
+            yield entry(i).TensorIndex(), entry(i).Name().decode()
+
+
+def _tflite_tensor(tensor: Any, name: str | None) -> Tensor:
+    from tflite.TensorType import TensorType
+
+    kinds = {code: kind.lower() for kind, code in vars(TensorType).items() if kind[0] != "_"}
+    shape: list[int | None] = [tensor.Shape(i) for i in range(tensor.ShapeLength())]
+    for i in range(min(tensor.ShapeSignatureLength(), len(shape))):
+        if tensor.ShapeSignature(i) < 0:
+            shape[i] = None
+    dtype = kinds[tensor.Type()]
+    quantization = tensor.Quantization()
+    scale, zero_point = 0.0, 0
+    if "int" in dtype and quantization is not None and quantization.ScaleLength() == 1:
+        scale, zero_point = float(quantization.Scale(0)), int(quantization.ZeroPoint(0))
+    return Tensor(name or (tensor.Name() or b"").decode(), shape, dtype, (scale, zero_point))

@@ -1,0 +1,210 @@
+"""ONNX Runtime and TensorFlow Lite where there is no Python, by the library that the user gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from typing_extensions import assert_never
+
+from edgernn.devices import Device
+from edgernn.devices.runners import (
+    Answer,
+    CountInstructions,
+    Describe,
+    MeasureMemory,
+    Model,
+    RunCases,
+    Task,
+    TimeCalls,
+    native_script,
+    tensor_files,
+)
+from edgernn.devices.runners.file_ports import FilePorts, file_ports
+from edgernn.devices.runners.outcome import Description, Failed, Memory, Outputs, Skipped
+from edgernn.devices.runners.payload.arrays import Arrays
+from edgernn.devices.runners.payload.model import Model as Calls
+from edgernn.devices.runners.payload.sessions import needs_edgernn
+from edgernn.devices.runners.program import LIBRARY_NAME, library_program
+from edgernn.devices.runners.program_run import (
+    MEMORY_CALLS,
+    Ran,
+    cases_of,
+    pulled,
+    ran,
+    timing_words,
+)
+from edgernn.devices.runners.reply import port
+from edgernn.devices.runners.user_libraries import Library
+from edgernn.errors import DeviceError
+from edgernn.folders import cache_folder
+
+INPUTS: Final = "inputs.bin"
+OUTPUTS: Final = "outputs.bin"
+
+
+class LibraryProgram:
+    """Loads the library there and does as the Python payload does.
+
+    What a call is given is decided here, by the same code: the program only makes calls, and hands
+    the states of one to the next.
+    """
+
+    def __init__(self, name: str, library: Library) -> None:
+        self.NAME = name
+        self._library = library
+
+    def run(
+        self, device: Device, model: Model, task: Task, *, timeout_s: float
+    ) -> Answer | Failed | Skipped:
+        if isinstance(task, CountInstructions):
+            return Skipped(reason="instructions are counted where a runtime is a Python package")
+        if model.backend == "onnx" and needs_edgernn(str(model.path)):
+            return Skipped(
+                reason="the file needs edgernn's operators for ONNX Runtime, which are not made "
+                "for Android: export it with --onnx-gru scan, or profile the native file"
+            )
+        program = library_program(self._library.about.abi)
+        if isinstance(program, Skipped):
+            return program
+        try:
+            ports = file_ports(model.path, model.backend)
+        except DeviceError as error:
+            return Failed(reason=f"{self.NAME}: {error.what}")
+        calls = _calls(ports, model)
+        files: dict[str, Path | bytes] = {
+            LIBRARY_NAME: program,
+            model.path.name: model.path,
+            **{path.name: path for path in model.extra_files},
+            **{each.name: _kept(each) for each in (self._library, *self._library.companions)},
+        }
+        if cases_of(task):
+            files[INPUTS] = _inputs(ports, calls, task)
+        answer = ran(
+            device,
+            model,
+            task,
+            name=self.NAME,
+            files=files,
+            executable=LIBRARY_NAME,
+            words=self._words(ports, model, task),
+            timeout_s=timeout_s,
+        )
+        if isinstance(answer, Failed):
+            return answer
+        if refused := self._other_ports(ports, answer, model.backend):
+            return refused
+        return self._answer(device, ports, calls, task, answer)
+
+    def _words(self, ports: FilePorts, model: Model, task: Task) -> list[str]:
+        # A loader looks for a library's companions there, and not where the library is.
+        words = ["env", "LD_LIBRARY_PATH=.", f"./{LIBRARY_NAME}"]
+        words += [f"./{self._library.name}", f"./{model.path.name}"]
+        if cases_of(task):
+            words.append(INPUTS)
+        if isinstance(task, RunCases):
+            words.append(OUTPUTS)
+        words += ["--threads", str(model.threads)]
+        inputs = [tensor.name for tensor in ports.inputs]
+        outputs = [tensor.name for tensor in ports.outputs]
+        for state in model.states:
+            words += ["--state", str(inputs.index(state.input)), str(outputs.index(state.output))]
+        if isinstance(task, TimeCalls):
+            words += timing_words(task)
+        if isinstance(task, MeasureMemory):
+            words += ["--calls", str(MEMORY_CALLS)]
+        return words
+
+    def _other_ports(self, ports: FilePorts, answer: Ran, backend: str) -> Failed | None:
+        """The runtime must see in the file what was read from it, or numbers would be mixed up."""
+        for side, tensors in (("inputs", ports.inputs), ("outputs", ports.outputs)):
+            read = [(tensor.name, tensor.dtype.name) for tensor in tensors]
+            seen = [(entry["name"], entry["dtype"]) for entry in answer.reply[side]]
+            if backend == "tflite":  # knows its tensors by names that no signature has
+                read, seen = ([("", dtype) for _, dtype in each] for each in (read, seen))
+            if read != seen:
+                return Failed(reason=f"{self.NAME} sees the {side} {seen}, the file has {read}")
+        return None
+
+    def _answer(
+        self, device: Device, ports: FilePorts, calls: Calls, task: Task, answer: Ran
+    ) -> Answer:
+        process = answer.process({self.NAME: answer.reply["version"]})
+        match task:
+            case Describe():
+                return Description(
+                    process=process,
+                    inputs=tuple(port(tensor.described()) for tensor in ports.inputs),
+                    outputs=tuple(port(tensor.described()) for tensor in ports.outputs),
+                    facts=native_script.facts(answer.told, "before"),
+                )
+            case RunCases():
+                kinds = [(tensor.name, tensor.dtype) for tensor in ports.outputs]
+                rows = tensor_files.unpacked(pulled(device, OUTPUTS), kinds)
+                return Outputs(process=process, cases=tuple(_joined(calls, task, rows)))
+            case TimeCalls():
+                return answer.timing(task, process)
+            case MeasureMemory():
+                return Memory(
+                    process=process,
+                    peak_bytes=answer.reply["peak_bytes"] or None,
+                    runtime_bytes=answer.reply["runtime_bytes"] or None,
+                )
+            case CountInstructions():
+                raise AssertionError("it was skipped")
+            case _:
+                assert_never(task)
+
+
+def _calls(ports: FilePorts, model: Model) -> Calls:
+    """The payload's own notion of calls, for a session that is elsewhere."""
+    request = {
+        "states": [[state.input, state.output] for state in model.states],
+        "streaming": model.streaming,
+    }
+    return Calls(ports, request)
+
+
+def _inputs(ports: FilePorts, calls: Calls, task: Task) -> bytes:
+    names = [tensor.name for tensor in ports.inputs]
+    states = {name for name, _ in calls.states}
+    cases: list[Sequence[Arrays]] = []
+    if isinstance(task, RunCases):
+        for case in task.cases:
+            for row in calls.rows(case):
+                given = {name: x for name, x in row.items() if name in states}
+                first, *others = calls.calls(row)
+                made = [calls.feeds({**first, **given})]
+                made += [
+                    {name: calls.inputs[name].stored(x) for name, x in call.items()}
+                    for call in others
+                ]
+                cases.append(made)
+    else:
+        (case,) = cases_of(task)
+        cases.append([calls.feeds(calls.first_step(case))])
+    return tensor_files.packed(names, cases)
+
+
+def _joined(
+    calls: Calls, task: RunCases, rows: Sequence[Sequence[Arrays]]
+) -> list[dict[str, np.ndarray[Any, Any]]]:
+    """The outputs of each case from those of its rows' calls."""
+    left = iter(rows)
+    return [
+        calls.joined([calls.result(next(left)) for _ in calls.rows(case)]) for case in task.cases
+    ]
+
+
+def _kept(library: Library) -> Path:
+    """A file of it: devices are given files."""
+    folder = cache_folder() / "android-runtimes" / library.digest
+    path = folder / library.name
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f".{library.name}.part"
+        partial.write_bytes(library.content)
+        partial.replace(path)
+    return path

@@ -1,0 +1,106 @@
+"""The runtimes that a user gives for devices without Python: an AAR, a folder of .so files, a .so.
+
+Which runtime a library is, and for which processor, its own symbols tell: names of files are the
+user's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from edgernn.devices.runners.elf import SharedObject, shared_object
+from edgernn.devices.runners.outcome import Skipped
+
+#: Back end -> the function by which a library of its runtime is known, and what to give.
+SYMBOLS: Final = {"onnx": "OrtGetApiBase", "tflite": "TfLiteModelCreateFromFile"}
+EXAMPLES: Final = {"onnx": "onnxruntime-android.aar", "tflite": "tensorflow-lite.aar"}
+#: A function of what comes in the place of TensorFlow Lite, and has another interface.
+_LITERT: Final = "LiteRtCreateEnvironment"
+#: A runtime has tens of megabytes; what claims more is no runtime, or a bomb.
+MOST_BYTES: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """A shared library, and those of its companions that it wants loaded with it."""
+
+    name: str
+    about: SharedObject
+    content: bytes = field(repr=False)
+    digest: str
+    companions: tuple[Library, ...] = ()
+
+
+def found_library(paths: Sequence[Path], backend: str, abis: Sequence[str]) -> Library | Skipped:
+    """The runtime for a back end's files among `paths`, for the first of the ABIs that it has.
+
+    Skipped, with what to give, where there is none.
+    """
+    wanted = f"give --android-runtime {EXAMPLES[backend]} (see docs/android.md)"
+    if not paths:
+        return Skipped(reason=wanted)
+    try:
+        every = [one for path in paths for one in _libraries(path, path.stat().st_mtime_ns)]
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        return Skipped(reason=f"--android-runtime takes an AAR, a folder or a .so file: {error}")
+    named = ", ".join(path.name for path in paths)
+    fitting = [library for library in every if SYMBOLS[backend] in library.about.symbols]
+    for abi in abis:
+        for library in fitting:
+            if library.about.abi == abi:
+                return library
+    if fitting:
+        theirs = ", ".join(sorted({library.about.abi for library in fitting}))
+        return Skipped(reason=f"{named} is for {theirs}, the device for {', '.join(abis)}")
+    if backend == "tflite" and any(_LITERT in library.about.symbols for library in every):
+        return Skipped(
+            reason=f"{named} has LiteRT's own interface, and not TensorFlow Lite's C interface: "
+            "give org.tensorflow:tensorflow-lite, or --benchmark-model (see docs/android.md)"
+        )
+    return Skipped(reason=f"there is no {SYMBOLS[backend]} in {named}: {wanted}")
+
+
+@lru_cache(maxsize=16)
+def _libraries(path: Path, _changed_ns: int) -> tuple[Library, ...]:
+    """All libraries in it.  Raises OSError, BadZipFile or ValueError where it cannot be read."""
+    found: list[Library] = []
+    for name, content in _files(path):
+        about = shared_object(content)
+        if about is not None:
+            digest = hashlib.sha256(content).hexdigest()
+            found.append(Library(name=name, about=about, content=content, digest=digest))
+    return tuple(_with_companions(library, found) for library in found)
+
+
+def _with_companions(library: Library, among: Sequence[Library]) -> Library:
+    companions = tuple(
+        other
+        for other in among
+        if other.name in library.about.needed and other.about.abi == library.about.abi
+    )
+    return replace(library, companions=companions)
+
+
+def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+    if path.is_dir():
+        for file in sorted(path.rglob("*.so*")):
+            if file.is_file():
+                yield file.name, file.read_bytes()
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if entry.filename.endswith(".so"):
+                    if entry.file_size > MOST_BYTES:
+                        raise ValueError(f"{entry.filename} claims {entry.file_size} bytes")
+                    yield Path(entry.filename).name, archive.read(entry)
+    else:
+        content = path.read_bytes()
+        if content[:4] != b"\x7fELF":
+            raise ValueError(f"{path} is none of these")
+        yield path.name, content

@@ -1,0 +1,158 @@
+"""Which runtime is in what a user gives, for which processor: libraries made here by clang."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import zipfile
+
+import pytest
+
+from edgernn.devices.runners.elf import shared_object
+from edgernn.devices.runners.outcome import Skipped
+from edgernn.devices.runners.user_libraries import found_library
+
+TARGETS = {
+    "arm64-v8a": "aarch64-linux-android24",
+    "armeabi-v7a": "armv7a-linux-androideabi24",
+    "x86_64": "x86_64-linux-android24",
+}
+ORT = "void OrtGetApiBase(void) {}"
+TFLITE = "void TfLiteModelCreateFromFile(void) {}"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Makes a library from a line of C."""
+    if not shutil.which("clang") or not shutil.which("ld.lld"):
+        pytest.skip("clang and lld are missing: apt-get install clang lld")
+    folder = tmp_path_factory.mktemp("libraries")
+
+    def make(source, abi="arm64-v8a", *flags):
+        path = folder / "made.so"
+        subprocess.run(
+            [
+                *("clang", f"--target={TARGETS[abi]}", "-w", "-nostdlib", "-shared", "-fPIC"),
+                *("-fuse-ld=lld", *flags, "-x", "c", "-", "-o", path),
+            ],
+            input=source.encode(),
+            check=True,
+            capture_output=True,
+        )
+        return path.read_bytes()
+
+    return make
+
+
+@pytest.fixture
+def package(tmp_path):
+    """Makes an AAR of libraries by their paths in it."""
+
+    def make(files, name="some.aar"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("classes.jar", b"")
+            for path, content in files.items():
+                archive.writestr(path, content)
+        return tmp_path / name
+
+    return make
+
+
+@pytest.mark.parametrize("abi", TARGETS)
+def test_a_library_tells_its_abi_its_functions_and_what_it_needs(made, abi):
+    content = made("void other(void); void mine(void) { other(); }", abi)
+    about = shared_object(content)
+    assert about is not None
+    assert about.abi == abi
+    assert "mine" in about.symbols
+    assert "other" not in about.symbols
+
+
+def test_what_is_no_library_or_cut_short_is_none(made):
+    content = made(ORT)
+    assert shared_object(b"") is None
+    assert shared_object(b"MZ" + bytes(100)) is None
+    for size in range(0, len(content), 97):
+        about = shared_object(content[:size])
+        assert about is None or "OrtGetApiBase" in about.symbols
+
+
+def test_the_best_abi_of_the_device_that_the_package_has_is_taken(made, package):
+    path = package(
+        {
+            f"jni/{abi}/libonnxruntime.so": made(ORT, abi)
+            for abi in ("x86_64", "armeabi-v7a", "arm64-v8a")
+        }
+    )
+    for abis, best in ((("arm64-v8a", "armeabi-v7a"), "arm64-v8a"), (("x86", "x86_64"), "x86_64")):
+        found = found_library([path], "onnx", abis)
+        assert not isinstance(found, Skipped)
+        assert found.about.abi == best
+
+
+def test_who_only_calls_the_runtime_is_not_taken_for_it(made, package):
+    caller = made("void OrtGetApiBase(void); void JNI_OnLoad(void) { OrtGetApiBase(); }")
+    path = package({"jni/arm64-v8a/a4j.so": caller, "jni/arm64-v8a/b.so": made(ORT)})
+    found = found_library([path], "onnx", ["arm64-v8a"])
+    assert not isinstance(found, Skipped)
+    assert found.name == "b.so"
+
+
+def test_each_back_end_finds_its_own_among_several(made, package, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "libtensorflowlite_jni.so").write_bytes(made(TFLITE))
+    paths = [package({"jni/arm64-v8a/libonnxruntime.so": made(ORT)}), folder]
+    for backend, name in (("onnx", "libonnxruntime.so"), ("tflite", "libtensorflowlite_jni.so")):
+        found = found_library(paths, backend, ["arm64-v8a"])
+        assert not isinstance(found, Skipped)
+        assert found.name == name
+
+
+def test_a_library_file_by_itself_will_do(made, tmp_path):
+    (tmp_path / "mine.so").write_bytes(made(ORT, "armeabi-v7a"))
+    found = found_library([tmp_path / "mine.so"], "onnx", ["arm64-v8a", "armeabi-v7a"])
+    assert not isinstance(found, Skipped)
+    assert found.about.abi == "armeabi-v7a"
+
+
+def test_what_it_wants_loaded_with_it_comes_along(made, package, tmp_path):
+    companion = made("void help(void) {}", "arm64-v8a", "-Wl,-soname,libhelp.so")
+    (tmp_path / "libhelp.so").write_bytes(companion)
+    source = f"void help(void); {ORT} void use(void) {{ help(); }}"
+    runtime = made(source, "arm64-v8a", tmp_path / "libhelp.so")
+    folder = "jni/arm64-v8a"
+    path = package({f"{folder}/libhelp.so": companion, f"{folder}/libonnxruntime.so": runtime})
+    found = found_library([path], "onnx", ["arm64-v8a"])
+    assert not isinstance(found, Skipped)
+    assert [each.name for each in found.companions] == ["libhelp.so"]
+
+
+def test_a_package_for_other_processors_is_skipped_by_their_names(made, package):
+    path = package({"jni/x86_64/libonnxruntime.so": made(ORT, "x86_64")}, "x.aar")
+    found = found_library([path], "onnx", ["arm64-v8a"])
+    assert found == Skipped(reason="x.aar is for x86_64, the device for arm64-v8a")
+
+
+def test_another_runtime_is_skipped_with_what_to_give(made, package):
+    path = package({"jni/arm64-v8a/libonnxruntime.so": made(ORT)}, "x.aar")
+    found = found_library([path], "tflite", ["arm64-v8a"])
+    assert isinstance(found, Skipped)
+    assert "no TfLiteModelCreateFromFile in x.aar" in found.reason
+    assert "--android-runtime tensorflow-lite.aar" in found.reason
+
+
+def test_litert_with_its_own_interface_is_told_from_tensorflow_lite(made, package):
+    library = made("void LiteRtCreateEnvironment(void) {}")
+    path = package({"jni/arm64-v8a/libLiteRt.so": library})
+    found = found_library([path], "tflite", ["arm64-v8a"])
+    assert isinstance(found, Skipped)
+    assert "LiteRT's own interface" in found.reason
+    assert "org.tensorflow:tensorflow-lite" in found.reason
+
+
+def test_a_file_that_is_neither_is_skipped_by_name(tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    found = found_library([tmp_path / "notes.txt"], "onnx", ["arm64-v8a"])
+    assert isinstance(found, Skipped)
+    assert "notes.txt is none of these" in found.reason
