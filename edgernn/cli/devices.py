@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def add(address: str, name: str | None, fingerprint: str | None) -> int:
         name = _free_name(name or "phone")
     else:
         kind = "ssh"
-        name = _free_name(name or address.rpartition("@")[2].partition(".")[0])
+        name = _free_name(name or _host_name(address))
         if not _trusted(address, fingerprint):
             click.echo("edgernn: the host key was not accepted; nothing was changed", err=True)
             return DeviceError.code
@@ -93,16 +94,35 @@ def list_devices(as_json: bool) -> int:
 
 
 @command.command("check")
-@click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def check(name: str, as_json: bool) -> int:
-    """Connect to a device (a name, user@host, android) and tell how it is."""
-    found = _surveyed(name)
-    if as_json:
-        click.echo(json.dumps(asdict(found)))
-    else:
-        _print_survey(name, found)
-    return 0
+@click.argument("names", nargs=-1, metavar="[NAME]…")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, a line for each device.")
+def check(names: tuple[str, ...], as_json: bool) -> int:
+    """Connect to devices (names, user@host, android; or else all known ones); tell how they are.
+
+    Exit code 10 where one is not ready.
+    """
+    from edgernn.devices.inventory import read_inventory
+    from edgernn.errors import DeviceError
+
+    chosen = names or tuple(entry.name for entry in read_inventory())
+    if not chosen:
+        raise DeviceError(
+            "no device is known",
+            remedy="Name one, or run `edgernn devices add pi@raspberrypi.local`",
+        )
+    status = 0
+    for name in chosen:
+        try:
+            found = _surveyed(name)
+        except DeviceError as error:
+            click.echo(f"edgernn: {error}", err=True)
+            status = DeviceError.code
+            continue
+        if as_json:
+            click.echo(json.dumps({"name": name, **asdict(found)}))
+        else:
+            _print_survey(name, found)
+    return status
 
 
 @command.command("remove")
@@ -122,6 +142,13 @@ def remove(name: str) -> int:
         forget(entry.address)
     click.echo(f"Forgot {name}.")
     return 0
+
+
+def _host_name(address: str) -> str:
+    """Of pi@kitchen.local "kitchen"; a number stays whole, with dashes: 192-168-1-5."""
+    host = address.rpartition("@")[2].strip("[]")
+    is_number = not re.search("[g-zG-Z]", host.partition(".")[0]) and re.search(r"[.:]\d*$", host)
+    return re.sub("[.:]+", "-", host) if is_number else host.partition(".")[0]
 
 
 def _free_name(name: str) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import click
 import pytest
 
+from edgernn.devices.inventory import inventory_path
 from edgernn.devices.ssh import own_known_hosts
 from edgernn.errors import DeviceError
 
@@ -53,6 +54,18 @@ def test_a_device_is_added_after_its_fingerprint_was_shown_and_confirmed(
     assert json.loads(checked.out)["machine"]["architecture"] == "aarch64"
     assert json.loads(checked.out)["conditions"]["temperature_c"] == pytest.approx(48.312)
     assert len(asked) == 1
+
+
+def test_all_known_devices_are_checked_and_one_that_is_away_does_not_hide_the_others(
+    edgernn, fingerprint
+):
+    edgernn("devices", "add", "pi@unknown", "--name", "k", "--fingerprint", fingerprint)
+    path = inventory_path()
+    path.write_text(path.read_text() + '[away]\nkind = "ssh"\naddress = "pi@nobody"\n')
+    ran = edgernn("devices", "check", "--json")
+    assert ran.code == DeviceError.code
+    assert [json.loads(line)["name"] for line in ran.out.splitlines()] == ["k"]
+    assert "pi@nobody cannot be reached" in ran.err
 
 
 def test_a_key_that_is_not_confirmed_is_not_trusted(edgernn, answer):
