@@ -105,15 +105,15 @@ class Int8Cell:
         candidate = self.blocks[1]
         if layer.reset_after:
             recurrent = self._recurrent(graph, 1, h)
-            gated = ops.multiply(graph, r, recurrent, to=candidate.h_part)
+            gated = ops.multiply(graph, r, recurrent, to=quant.gated(candidate.h_part))
         else:
-            reset_h = ops.multiply(graph, r, h, to=quant.STATE)
+            reset_h = ops.multiply(graph, r, h, to=quant.gated(quant.STATE))
             gated = self._recurrent(graph, 1, reset_h)
         total = ops.add(graph, source.parts[1], gated, to=candidate.total)
         n = ops.tanh(graph, total, to=quant.STATE)
         if self.difference is not None:
             change = ops.subtract(graph, n, h, to=self.difference)
-            taken = ops.multiply(graph, not_z, change, to=self.difference)
+            taken = ops.multiply(graph, not_z, change, to=quant.gated(self.difference))
             return (ops.add(graph, h, taken, to=quant.STATE),)
         real_h = states[1]
         change = ops.subtract(graph, ops.dequantize(graph, n), real_h)

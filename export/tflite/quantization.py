@@ -38,6 +38,17 @@ def covering(low: float, high: float) -> Quantization:
     return Quantization.per_tensor(scale, zero_point)
 
 
+def gated(quantization: Quantization) -> Quantization:
+    """For what int8 gates let through of a tensor, in next to that tensor's own units.
+
+    In exactly those the result is (gate + 128) · x / 256, often halfway between two integers: there
+    XNNPACK rounds to even on x86 and up on ARM, and a state would go other ways.  In units 1/1024
+    larger no result is halfway, since 1025 (2n + 1) / 8 is no integer.
+    """
+    (scale,) = quantization.scale
+    return Quantization.per_tensor(float(scale) * (1 + 2.0**-10), quantization.zero_point)
+
+
 def symmetric16(low: float, high: float) -> Quantization:
     """int16 over ±max(|low|, |high|); its zero point has to be 0."""
     return Quantization.per_tensor(max(abs(low), abs(high)) / 32767 or 1 / 32767)

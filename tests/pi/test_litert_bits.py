@@ -1,52 +1,107 @@
-"""Where LiteRT's int8 gives the same bits on ARM and x86, and where it only decides alike."""
+"""Which bits of int8 TFLite are the same on ARM and here, and why the others are not."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pytest
 
+from edgernn.candidates import find_candidates
 from edgernn.devices import open_device
+from edgernn.devices.runners import Outputs, run_cases
 from edgernn.devices.runners.wheels import packages_on
-from tests.pi import litert_kernels
+from edgernn.devices.ssh import COMMAND_VARIABLE
+from tests.golden import GOLDEN
+from tests.pi import litert_outputs
 
-ROWS = 60
-SCRIPT = Path(litert_kernels.__file__)
+WHEELS: Final = ("ai-edge-litert", "tflite-runtime")
+PROFILES: Final = ("default", "integer-only")
+CELLS: Final = ("gru", "lstm")
 
 
 @pytest.fixture(scope="module")
-def inputs(exported):
-    rows = np.load(exported / "test.npz")["x"][:ROWS].astype(np.float32)
-    np.save(exported / "rows.npy", rows)
-    return [SCRIPT, exported / "digits_gru.int8.tflite", exported / "rows.npy"]
+def folder(tmp_path_factory, exported):
+    """A trained GRU and LSTM in int8: whole, by steps, and in integers only."""
+    from edgernn.cli import edgernn as command_line
+
+    folder = tmp_path_factory.mktemp("bits")
+    choices = {profile: ["--tflite-profile", profile] for profile in PROFILES}
+    for name, options in {**choices, "step": ["--streaming"]}.items():
+        for cell in CELLS:
+            arguments = [
+                *("export", str(GOLDEN / f"trained/digits_{cell}.keras"), "--to", "tflite"),
+                *("--scheme", "int8", "--calibrate", str(exported / "calibration.npz")),
+                *("--no-verify", "-o", str(folder / name), *options),
+            ]
+            assert command_line.main(arguments, standalone_mode=False) in (0, None)
+    return folder
 
 
-@pytest.fixture
-def here_and_there(device, inputs, tmp_path):
-    """By the set of kernels: what the model says here and on the Pi."""
-    words = [SCRIPT.name, "digits_gru.int8.tflite", "rows.npy", "outputs.npz"]
-    folders = packages_on(device, device.python, ("ai-edge-litert",))
-    assert isinstance(folders, tuple), folders
-    there = ("env", f"PYTHONPATH={':'.join(folders)}", *device.python, "-s")
-    found = []
+@pytest.fixture(scope="module")
+def device(emulated_pi):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(COMMAND_VARIABLE, emulated_pi.ssh_command)
+        with open_device("pi@emulated") as opened:
+            yield opened
+
+
+@pytest.fixture(scope="module")
+def here_and_there(device, folder, cases, tmp_path_factory):
+    """Outputs by kernels and file, of one process there: starting it takes longest."""
+    rows = [next(iter(case.values())) for case in cases]
+    files = {f"{profile}-{cell}": folder / profile / f"digits_{cell}.int8.tflite"
+             for profile in PROFILES for cell in CELLS}  # fmt: skip
+    made = tmp_path_factory.mktemp("made")
+    np.savez(made / "inputs.npz", x=np.stack(rows))
+    device.push(made / "inputs.npz", "inputs.npz")
+    device.push(Path(litert_outputs.__file__), "litert_outputs.py")
+    for name, path in files.items():
+        device.push(path, name)
+    packages = packages_on(device, device.python, WHEELS)
+    assert isinstance(packages, tuple), packages
+    python = ("env", f"PYTHONPATH={':'.join(packages)}", *device.python, "-s")
+    argv = [*python, "litert_outputs.py", "inputs.npz", "outputs.npz", *files]
+    completed = device.run(argv, timeout_s=300)
+    assert completed.succeeded, completed.stderr
+    device.pull("outputs.npz", made / "outputs.npz")
+    there = np.load(made / "outputs.npz")
+    return {
+        (kind, name): (litert_outputs.outputs_of(path, rows, kind), there[f"{kind} {name}"])
+        for kind in litert_outputs.KERNELS
+        for name, path in files.items()
+    }
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("cell", CELLS)
+def test_reference_kernels_give_the_same_bits(here_and_there, profile, cell):
+    np.testing.assert_array_equal(*here_and_there["reference", f"{profile}-{cell}"])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_float_layer_after_the_cells_differs_by_rounding_only(here_and_there, cell):
+    here, there = here_and_there["fast", f"default-{cell}"]
+    np.testing.assert_allclose(here, there, atol=1e-6)
+
+
+@pytest.mark.parametrize(("cell", "steps"), [("gru", 1), ("lstm", 0)])
+def test_integers_only_differ_in_the_last_place_of_softmax_at_most(here_and_there, cell, steps):
+    here, there = here_and_there["fast", f"integer-only-{cell}"]
+    assert np.abs(here - there).max() <= steps / 256
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_states_after_a_sequence_are_the_same_to_the_bit(device, folder, cases, cell):
+    (candidate,) = find_candidates([folder / f"step/digits_{cell}.step.int8.tflite"])
     with open_device("cpu") as host:
-        for one, python in ((host, (sys.executable,)), (device, there)):
-            for path in inputs:
-                one.push(path, path.name)
-            ran = one.run([*python, *words], timeout_s=300)
-            assert ran.succeeded, ran.stderr
-            one.pull("outputs.npz", tmp_path / "outputs.npz")
-            found.append(dict(np.load(tmp_path / "outputs.npz")))
-    here, on_pi = found
-    return {kind: (here[kind], on_pi[kind]) for kind in here}
-
-
-def test_reference_kernels_give_the_same_bits_and_fast_ones_the_same_answers(here_and_there):
-    here, there = here_and_there["reference"]
-    np.testing.assert_array_equal(here, there)
-    here, there = here_and_there["default"]
-    # XNNPACK rounds by the instructions at hand: a last bit a step, which recurrence carries on.
-    assert (here.argmax(axis=1) == there.argmax(axis=1)).mean() >= 0.98
-    np.testing.assert_allclose(here, there, atol=0.1)
+        here, there = (
+            run_cases(one, candidate.path, "tflite", cases, states=candidate.states, streaming=True)
+            for one in (host, device)
+        )
+    assert isinstance(here, Outputs), here
+    assert isinstance(there, Outputs), there
+    for mine, theirs in zip(here.cases, there.cases, strict=True):
+        for state in candidate.states:
+            np.testing.assert_array_equal(mine[state.output], theirs[state.output])
