@@ -26,7 +26,7 @@ from edgernn.export.backends import BACKENDS, backend_named
 from edgernn.export.keras.file import KerasModel
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.verify import Check, Examples, verified
-from edgernn.graph import Graph, Ranges, without_dead_layers
+from edgernn.graph import Graph, QTensor, Ranges, without_dead_layers
 from edgernn.interrupts import uninterrupted
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
@@ -75,6 +75,7 @@ def export_model(
     express the model), VerificationError or OutputError.
     """
     original = float_graph(model.graph)
+    request = _settled(original, request)
     graph = quantized(original, request)
     if request.streaming:
         original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
@@ -141,6 +142,30 @@ def quantized(graph: Graph, request: Request) -> Graph:
         keep_float=request.keep_float,
         per_layer=request.per_layer,
     )
+
+
+def _settled(graph: Graph, request: Request) -> Request:
+    """The request; float where it asks for int8 and no layer is left that is int8.
+
+    A float model must not be called int8, neither by its name nor by its check.
+    """
+    if request.fewest_bits is not Scheme.INT8 or _has_int8(quantized(graph, request)):
+        return request
+    return replace(
+        request,
+        scheme=Scheme.FLOAT32 if request.scheme is Scheme.INT8 else request.scheme,
+        per_layer={
+            name: Scheme.FLOAT32 if scheme is Scheme.INT8 else scheme
+            for name, scheme in request.per_layer.items()
+        },
+    )
+
+
+def _has_int8(graph: Graph) -> bool:
+    if graph.quantization is not None and graph.quantization.plans:
+        return True
+    weights = (weight for layer in graph.layers for weight in layer.weights.values())
+    return any(isinstance(weight, QTensor) for weight in weights)
 
 
 def artefact_stem(model: KerasModel, request: Request) -> str:
