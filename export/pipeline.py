@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgernn import streaming
 from edgernn.artefact import (
+    OBJECT,
     Artefact,
     Port,
     Refusal,
@@ -180,7 +181,8 @@ def artefact_stem(model: KerasModel, request: Request) -> str:
 
 def model_name(model: KerasModel) -> str:
     """The file's stem, or the name of a model in memory."""
-    return Path(model.source.file).stem if model.source.file else model.graph.name
+    in_memory = model.source.file == OBJECT
+    return model.graph.name if in_memory else Path(model.source.file).stem
 
 
 def training_log_of(model: Path, sha256: str) -> TrainingLog | None:

@@ -117,6 +117,24 @@ def test_the_table_tells_accuracy_noise_and_what_stays_in_float(edgernn, data, t
     assert "gru (Gru)" not in kept.out
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--keep-float", "gru"], "--keep-float goes with a --scheme other than float32"),
+        (["--calibrate", "DATA"], "--calibrate goes with --scheme int8"),
+        (["--calibrate", "DATA", "--scheme", "float16"], "--calibrate goes with --scheme int8"),
+        (["--ranges", "r.json"], "--ranges without --calibrate goes with --scheme int8"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_wrong_usage(edgernn, data, tmp_path, options, says):
+    samples = str(data(x=features()))
+    given = [samples if option == "DATA" else option for option in options]
+    ran = edgernn("export", SMALL, "-o", tmp_path / "out", *given)
+    assert ran.code == 2
+    assert says in ran.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_model_of_which_every_layer_stays_in_float_is_not_called_int8(edgernn, data, tmp_path):
     options = ["--scheme", "int8", "--calibrate", data(x=features())]
     read = read_model(SMALL).graph
