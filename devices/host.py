@@ -106,3 +106,16 @@ def _end(child: subprocess.Popen[str]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def require_cpus(cpus: Sequence[int]) -> None:
+    """Raises DeviceError where this machine cannot confine a process to `cpus`."""
+    if not hasattr(os, "sched_getaffinity"):
+        return
+    allowed = os.sched_getaffinity(0)
+    if not allowed.issuperset(cpus):
+        raise DeviceError(
+            f"CPUs {', '.join(map(str, cpus))} were asked for; there are "
+            f"{', '.join(map(str, sorted(allowed)))}",
+            remedy="Choose among these with --cpus",
+        )

@@ -24,11 +24,15 @@ MANIFEST_NAME: Final = "model.json"
 MANIFEST_VERSION: Final = 1
 
 
+#: Instead of a file's name: the source is a model in memory.
+OBJECT: Final = "<object>"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """The model an artefact was made from."""
 
-    file: str  # base name, or "<object>" for a model in memory
+    file: str  # base name, or OBJECT
     sha256: str
     bytes: int
     keras_version: str

@@ -24,6 +24,15 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def require_writable(path: Path) -> None:
+    """Raises OutputError as write_bytes would now; for long before there is something to write."""
+    with _writing(path):
+        _require_no_folder(path)
+        nearest = next(folder for folder in path.absolute().parents if folder.exists())
+        with tempfile.NamedTemporaryFile(dir=nearest, prefix=".edgernn-"):
+            pass
+
+
 @contextmanager
 def staged(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that becomes `path` when the block ends without error.

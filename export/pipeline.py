@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgernn import streaming
 from edgernn.artefact import (
+    OBJECT,
     Artefact,
     Port,
     Refusal,
@@ -26,7 +27,7 @@ from edgernn.export.backends import BACKENDS, backend_named
 from edgernn.export.keras.file import KerasModel
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.verify import Check, Examples, verified
-from edgernn.graph import Graph, Ranges, without_dead_layers
+from edgernn.graph import Graph, QTensor, Ranges, without_dead_layers
 from edgernn.interrupts import uninterrupted
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
@@ -75,6 +76,7 @@ def export_model(
     express the model), VerificationError or OutputError.
     """
     original = float_graph(model.graph)
+    request = _settled(original, request)
     graph = quantized(original, request)
     if request.streaming:
         original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
@@ -143,6 +145,30 @@ def quantized(graph: Graph, request: Request) -> Graph:
     )
 
 
+def _settled(graph: Graph, request: Request) -> Request:
+    """The request; float where it asks for int8 and no layer is left that is int8.
+
+    A float model must not be called int8, neither by its name nor by its check.
+    """
+    if request.fewest_bits is not Scheme.INT8 or _has_int8(quantized(graph, request)):
+        return request
+    return replace(
+        request,
+        scheme=Scheme.FLOAT32 if request.scheme is Scheme.INT8 else request.scheme,
+        per_layer={
+            name: Scheme.FLOAT32 if scheme is Scheme.INT8 else scheme
+            for name, scheme in request.per_layer.items()
+        },
+    )
+
+
+def _has_int8(graph: Graph) -> bool:
+    if graph.quantization is not None and graph.quantization.plans:
+        return True
+    weights = (weight for layer in graph.layers for weight in layer.weights.values())
+    return any(isinstance(weight, QTensor) for weight in weights)
+
+
 def artefact_stem(model: KerasModel, request: Request) -> str:
     """gru, gru.float16, gru.step.float16: what tells the artefacts of one model apart."""
     parts = [model_name(model)]
@@ -155,7 +181,8 @@ def artefact_stem(model: KerasModel, request: Request) -> str:
 
 def model_name(model: KerasModel) -> str:
     """The file's stem, or the name of a model in memory."""
-    return Path(model.source.file).stem if model.source.file else model.graph.name
+    in_memory = model.source.file == OBJECT
+    return model.graph.name if in_memory else Path(model.source.file).stem
 
 
 def training_log_of(model: Path, sha256: str) -> TrainingLog | None:

@@ -144,6 +144,7 @@ def command(
     wants_int8 = Scheme.INT8 in (scheme, *per_layer.values())
     if max_drop_points is not None and not wants_int8:
         raise click.UsageError("--max-drop goes with --scheme int8")
+    _require_use({scheme, *per_layer.values()}, keep_float, calibrate, ranges_file)
     with progress_line("reading") as progress:
         source = read_model(model)
         training = training_log_of(model, source.source.sha256)
@@ -191,6 +192,21 @@ def command(
     click.echo(exported_table(artefacts, out))
     for text in study_texts(study):
         click.echo(f"\n{text}")
+
+
+def _require_use(
+    schemes: set[Scheme], keep_float: tuple[str, ...], calibrate: str | None, ranges: Path | None
+) -> None:
+    """Raises UsageError for an option that would change nothing."""
+    if keep_float and schemes == {Scheme.FLOAT32}:
+        raise click.UsageError("--keep-float goes with a --scheme other than float32")
+    if Scheme.INT8 in schemes:
+        return
+    if ranges is not None and calibrate is None:
+        raise click.UsageError("--ranges without --calibrate goes with --scheme int8")
+    # int8 weights are checked on the samples; ranges may be taken for a later export.
+    if calibrate is not None and ranges is None and Scheme.DYNAMIC not in schemes:
+        raise click.UsageError("--calibrate goes with --scheme int8 (or dynamic, or --ranges FILE)")
 
 
 def _labels(given: str | None, training: TrainingLog | None) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
-"""Kinds of option values: times with a unit, lists of CPUs."""
+"""Kinds of option values: times with a unit, lists of CPUs, files of a report."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -42,3 +43,14 @@ class CpuList(click.ParamType[tuple[int, ...]]):
                 self.fail(f"'{value}' is not a list of CPUs; write 3, 0,2 or 0-3", param, ctx)
             numbers += range(int(found[1]), int(found[2] or found[1]) + 1)
         return tuple(dict.fromkeys(numbers))
+
+
+class ReportFile(click.ParamType[Path]):
+    """A file to write.  Not -, which means standard output elsewhere: the table is there."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        if str(value) == "-":
+            self.fail("only --json - is standard output; give the name of a file", param, ctx)
+        return Path(value)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgernn.cli.bars import bars
-from edgernn.cli.parameters import CpuList, Duration
+from edgernn.cli.parameters import CpuList, Duration, ReportFile
 from edgernn.cli.sinks import Sinks
 
 if TYPE_CHECKING:
@@ -123,21 +123,21 @@ INTERRUPTED = 130
 @click.option(
     "--markdown",
     "markdown_file",
-    type=click.Path(path_type=Path),
+    type=ReportFile(),
     metavar="FILE",
     help="Write the table, sentences and cautions.",
 )
 @click.option(
     "--csv",
     "csv_file",
-    type=click.Path(path_type=Path),
+    type=ReportFile(),
     metavar="FILE",
     help="Write plain numbers, a line for each artefact.",
 )
 @click.option(
     "--html",
     "html_file",
-    type=click.Path(path_type=Path),
+    type=ReportFile(),
     metavar="FILE",
     help="Write one page with tables and plots, to be opened offline.",
 )
@@ -151,7 +151,7 @@ INTERRUPTED = 130
 @click.option(
     "--junit",
     "junit_file",
-    type=click.Path(path_type=Path),
+    type=ReportFile(),
     metavar="FILE",
     help="Write the budget's checks for a CI service.",
 )
@@ -212,14 +212,16 @@ def command(
         check_noise=check_noise,
         emulated_timing=allow_emulated_timing,
     )
+    specs = _specs(devices)
+    _require_cpus(specs, cpus)
     candidates = find_candidates(paths)
     workload = Workload(samples=_samples(data), steps=steps)
     files = {"markdown": markdown_file, "csv": csv_file, "html": html_file}
     sinks = Sinks(json_file=json_file, files=files)
+    sinks.require_writable(junit_file)
     report = _start(plan, workload, Path(str(json_file)) if resume else None)
     interrupted = False
     failures: dict[str, DeviceError] = {}
-    specs = _specs(devices)
     choices = Choices(
         own_packages=use_device_python,
         android_runtimes=android_runtimes,
@@ -299,3 +301,11 @@ def _start(plan: Any, workload: Workload, earlier: Path | None) -> Report:
 
 def _specs(devices: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spec.strip() for spec in devices.split(",")))
+
+
+def _require_cpus(specs: tuple[str, ...], cpus: tuple[int, ...] | None) -> None:
+    """Of this machine we know at once; another one tells when it is asked.  Raises DeviceError."""
+    if cpus is not None and any(spec.partition(":")[0] == "cpu" for spec in specs):
+        from edgernn.devices.host import require_cpus
+
+        require_cpus(cpus)

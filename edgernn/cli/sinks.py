@@ -22,6 +22,14 @@ class Sinks:
         self._json_only = json_file == "-"
         self._files = files
 
+    def require_writable(self, *more: Path | None) -> None:
+        """Before an hour of measuring, not after it.  Raises OutputError."""
+        from edgernn import atomic
+
+        for path in (self._json_path, *self._files.values(), *more):
+            if path is not None:
+                atomic.require_writable(path)
+
     def save(self, report: Report) -> None:
         from edgernn import atomic
         from edgernn.report.storage import as_json

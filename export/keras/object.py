@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from edgernn.artefact import Source
+from edgernn.artefact import OBJECT, Source
 from edgernn.errors import ModelFileError
 from edgernn.export.keras.call import LayerWeights
 from edgernn.export.keras.config import LayerConfig, model_tree, parse_json
@@ -22,8 +22,6 @@ from edgernn.export.keras.version import KerasVersion, keras_version
 from edgernn.export.keras.weights import require_finite
 
 __all__ = ["KerasModel", "from_keras"]
-
-_OBJECT: Final = "<object>"
 
 
 def from_keras(model: Any) -> KerasModel:
@@ -50,7 +48,7 @@ def from_keras(model: Any) -> KerasModel:
     return KerasModel(
         graph=translated.graph,
         source=Source(
-            file=_OBJECT,
+            file=OBJECT,
             sha256=content,
             bytes=weights.read_bytes,
             keras_version=version.text,

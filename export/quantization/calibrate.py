@@ -65,13 +65,17 @@ def calibrate(
     about the ranges of a hundred and more.
 
     Raises DataError where the data do not fit the graph or hold NaN or infinity (with the row),
-    CalibrationError where they are too few or make the model itself give NaN or infinity.
+    CalibrationError where they are too few, never change in a whole input, or make the model
+    itself give NaN or infinity.
     """
     free = _with_free_batch(graph)
     carried = {state.input: state.output for state in graph.states if state.input not in data}
     arguments = checked_arguments(free, _with_zero_states(graph, data))
     _check_finite(graph, arguments)
     _check_enough(graph, arguments)
+    states = {state.input for state in graph.states}  # they may start as zeros
+    given = {name: array for name, array in arguments.items() if name in data.keys() - states}
+    constant = tuple(_constant_features(graph, given))
     total = next(iter(arguments.values())).shape[0]
     extremes = _Extremes(graph=graph, method=method)
     edge_of = {output.name: output.edge for output in graph.outputs}
@@ -89,7 +93,7 @@ def calibrate(
             }
         if progress is not None:
             progress(min(rows.stop, total), total)
-    return extremes.ranges(samples=total, warnings=tuple(_constant_features(graph, arguments)))
+    return extremes.ranges(samples=total, warnings=constant)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -248,12 +252,22 @@ def _check_result(graph: Graph, edge: str, value: FloatArray, *, first_row: int)
 
 
 def _constant_features(graph: Graph, arguments: Mapping[str, AnyArray]) -> Iterator[str]:
+    """A sentence for each input with features that never change.
+
+    Raises CalibrationError where none of an input's does: a scale drawn around one number clamps
+    whatever else comes.
+    """
     for entry in graph.inputs:
-        if entry.spec.dtype is not DType.FLOAT32:
+        if entry.spec.dtype is not DType.FLOAT32 or entry.name not in arguments:
             continue
         values = arguments[entry.name]
         rows = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else values[:, None]
         constant = np.flatnonzero(rows.min(axis=0) == rows.max(axis=0))
+        if constant.size == rows.shape[1]:
+            raise CalibrationError(
+                f"the calibration data never change in input '{entry.name}'",
+                remedy="Calibrate with typical sequences, such as those the model was trained on",
+            )
         if constant.size:
             named = ", ".join(str(feature) for feature in constant[:5])
             more = f" and {constant.size - 5} more" if constant.size > 5 else ""

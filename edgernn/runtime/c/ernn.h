@@ -198,7 +198,8 @@ ernn_status ernn_session_size(const ernn_model *model, const ernn_options *optio
 ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
                               size_t arena_bytes, const ernn_options *options);
 
-/* Sets every state to zero: the next step is the first of a new sequence. */
+/* Sets every state to zero: the next step is the first of a new sequence.  Not while another call
+ * is at work on the session: it cannot say ERNN_BUSY, and clears the states under that call. */
 void ernn_reset(ernn_session *session);
 
 /* The kernels in use. */

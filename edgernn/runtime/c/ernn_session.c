@@ -223,6 +223,7 @@ size_t ernn_state_size(const ernn_session *session) {
 
 ernn_status ernn_state_save(const ernn_session *session, void *bytes, size_t size) {
   if (!session || !bytes) return ERNN_ARGUMENT;
+  if (session->busy) return ERNN_BUSY;
   if (size < ernn_state_size(session)) return ERNN_CAPACITY;
   saved_header header = {session->model.header->crc32, (uint32_t)session->state_bytes};
   ernn_copy(bytes, &header, sizeof header);
@@ -233,6 +234,7 @@ ernn_status ernn_state_save(const ernn_session *session, void *bytes, size_t siz
 ernn_status ernn_state_restore(ernn_session *session, const void *bytes, size_t size) {
   saved_header header;
   if (!session || !bytes) return ERNN_ARGUMENT;
+  if (session->busy) return ERNN_BUSY;
   if (size != ernn_state_size(session)) return ERNN_STATE;
   ernn_copy(&header, bytes, sizeof header);
   if (header.model_crc32 != session->model.header->crc32 ||

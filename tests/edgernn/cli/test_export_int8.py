@@ -11,6 +11,7 @@ import pytest
 
 from edgernn import errors
 from edgernn.artefact import read_manifest
+from edgernn.export.keras.file import read_model
 from edgernn.scheme import Scheme
 from tests.golden import GOLDEN
 
@@ -46,6 +47,7 @@ def with_bad_number(bad: float) -> Any:
         ({"x": np.zeros((40, 8), np.int32)}, [], errors.DataError, "x"),
         ({"x": features(rows=3)}, [], errors.CalibrationError, "3 samples are too few"),
         ({"x": features(rows=0)}, [], errors.DataError, ""),
+        ({"x": np.zeros((40, 8, 4))}, [], errors.CalibrationError, "never change in input"),
         ({"x": with_bad_number(np.nan)}, [], errors.DataError, "17"),
         ({"x": with_bad_number(np.inf)}, [], errors.DataError, "17"),
         ({"x": features()}, ["--keep-float", "grou"], errors.CalibrationError, "mean 'gru'?"),
@@ -53,7 +55,7 @@ def with_bad_number(bad: float) -> Any:
         ({"x": features()}, ["--max-drop", "0.5"], errors.DataError, "has no labels"),
     ],
     ids=[
-        *("no data", "another model's", "tokens", "too few", "none", "nan", "infinity"),
+        *("no data", "another model's", "tokens", "too few", "none", "all zero", "nan", "infinity"),
         *("unknown layer to keep", "unknown layer with a scheme", "a drop without labels"),
     ],
 )
@@ -85,7 +87,8 @@ def test_ranges_of_another_model_are_refused(edgernn, data, tmp_path):
 
 @pytest.mark.parametrize("constant", [0.0, 3.0])
 def test_features_that_never_change_are_warned_of_and_exported(edgernn, data, tmp_path, constant):
-    x = np.full((40, 8, 4), constant, np.float32)
+    x = features()
+    x[..., 1] = constant
     ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "int8", "--calibrate", data(x=x))
     assert ran.code == 0, ran.err
     assert "never changes in the calibration data" in ran.err
@@ -112,6 +115,43 @@ def test_the_table_tells_accuracy_noise_and_what_stays_in_float(edgernn, data, t
     kept = edgernn("export", SMALL, "-o", tmp_path, *options, "--keep-float", "gru")
     assert "In float32: gru." in kept.out
     assert "gru (Gru)" not in kept.out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--keep-float", "gru"], "--keep-float goes with a --scheme other than float32"),
+        (["--calibrate", "DATA"], "--calibrate goes with --scheme int8"),
+        (["--calibrate", "DATA", "--scheme", "float16"], "--calibrate goes with --scheme int8"),
+        (["--ranges", "r.json"], "--ranges without --calibrate goes with --scheme int8"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_wrong_usage(edgernn, data, tmp_path, options, says):
+    samples = str(data(x=features()))
+    given = [samples if option == "DATA" else option for option in options]
+    ran = edgernn("export", SMALL, "-o", tmp_path / "out", *given)
+    assert ran.code == 2
+    assert says in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_of_which_every_layer_stays_in_float_is_not_called_int8(edgernn, data, tmp_path):
+    options = ["--scheme", "int8", "--calibrate", data(x=features())]
+    read = read_model(SMALL).graph
+    layers = [layer.name for layer in read.layers if layer.weights]
+    keep = [argument for name in layers for argument in ("--keep-float", name)]
+    assert edgernn("export", SMALL, "-o", tmp_path, *options, *keep[:2]).code == 0
+    assert {artefact.scheme for artefact in read_manifest(tmp_path)} == {Scheme.INT8}
+    ran = edgernn("export", SMALL, "-o", tmp_path / "float", *options, *keep)
+    assert ran.code == 0, ran.err
+    found = read_manifest(tmp_path / "float")
+    assert {artefact.name for artefact in found} == {
+        "small_gru.onnx",
+        "small_gru.tflite",
+        "small_gru.ernn",
+    }
+    assert {artefact.scheme for artefact in found} == {Scheme.FLOAT32}
+    assert "max error" in ran.out
 
 
 def test_one_layer_of_fewer_bits_names_the_file_and_is_checked_as_such(edgernn, tmp_path):

@@ -15,6 +15,7 @@ import pytest
 from edgernn import measure
 from edgernn import profile as profile_module
 from edgernn.cli import INTERRUPTED
+from edgernn.cli.sinks import Sinks
 from edgernn.devices.runners import RUNNERS
 from edgernn.errors import (
     BudgetExceeded,
@@ -63,7 +64,34 @@ def test_artefacts_are_profiled_and_their_accuracy_is_measured(edgernn, folder, 
     assert files[3].read_text().startswith("<!doctype html>")
 
 
-def test_a_file_that_cannot_be_written_does_not_cost_the_table(edgernn, folder, tmp_path):
+@pytest.mark.parametrize("option", ["--json", "--markdown", "--csv", "--html", "--junit"])
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(
+    edgernn, folder, tmp_path, monkeypatch, option
+):
+    monkeypatch.setattr("edgernn.pool.profiled", lambda *_: pytest.fail("it was measured"))
+    (tmp_path / "taken").write_text("a file, not a folder")
+    (tmp_path / "budget.toml").write_text("[every]\nfile_bytes = 1000000\n")
+    budget = ["--budget", tmp_path / "budget.toml"] if option == "--junit" else []
+    for path in (tmp_path / "taken" / "report", folder):
+        ran = edgernn("profile", folder, "--device", "fake", *QUICK, *budget, option, path)
+        assert ran.code == OutputError.code
+        assert f"cannot write {path}" in ran.err
+        assert ran.out == ""
+
+
+@pytest.mark.parametrize("option", ["--markdown", "--csv", "--html", "--junit"])
+def test_only_json_goes_to_standard_output(edgernn, folder, monkeypatch, tmp_path, option):
+    monkeypatch.chdir(tmp_path)
+    ran = edgernn("profile", folder, "--device", "fake", *QUICK, option, "-")
+    assert ran.code == 2
+    assert "only --json - is standard output" in ran.err
+    assert not (tmp_path / "-").exists()
+
+
+def test_a_file_that_cannot_be_written_in_the_end_does_not_cost_the_table(
+    edgernn, folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Sinks, "require_writable", lambda *_: None)
     (tmp_path / "taken").write_text("a file, not a folder")
     ran = edgernn(
         *("profile", folder, "--device", "fake", *QUICK),
@@ -219,7 +247,7 @@ def test_ctrl_c_ends_the_child_at_once_and_keeps_the_report(folder, tmp_path):
         (("out", "--period", "0ms"), 2, "is not a time"),
         (("out", "--cpus", "3-1"), 2, "is not a list of CPUs"),
         (("out", "--processes", "0"), 2, "0 is not in the range"),
-        (("out", "--cpus", "4095"), DeviceError.code, "CPUs [4095] were asked for"),
+        (("out", "--cpus", "4095"), DeviceError.code, "CPUs 4095 were asked for; there are 0"),
     ],
 )
 @pytest.mark.usefixtures("folder")

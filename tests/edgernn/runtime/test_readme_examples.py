@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import edgernn
+from edgernn.artefact import VerificationStatus, read_manifest
 from edgernn.export.native import lower
 from tests.edgernn.runtime.models import cell, graph_of, numbers
 from tests.edgernn.runtime.toolchain import HOST
@@ -34,10 +35,10 @@ int main(int argc, char **argv) {{
 """
 
 
-def example(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    assert found is not None
-    return found[1]
+def example(language: str, holding: str = "") -> str:
+    found = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    (one,) = (code for code in found if holding in code)
+    return str(one)
 
 
 @pytest.fixture
@@ -52,9 +53,23 @@ def test_the_python_example_runs(model: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(model.parent)
     features = numbers(np.random.default_rng(0), 1, 20, FEATURES)
     names: dict[str, object] = {"features": features}
-    exec(example("python"), names)
+    exec(example("python", "edgernn.Model("), names)
     np.testing.assert_array_equal(names["scores"], edgernn.Model(model)(features)[0])
     assert isinstance(names["saved"], bytes)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_model_in_memory_is_exported_as_the_readme_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keras = pytest.importorskip("keras")
+    monkeypatch.chdir(tmp_path)
+    layers = [keras.Input((None, 3)), keras.layers.GRU(4), keras.layers.Dense(2)]
+    exec(example("python", "from_keras("), {"model": keras.Sequential(layers, name="doorbell")})
+    found = read_manifest(tmp_path / "out")
+    assert [one.name for one in found] == ["doorbell.onnx", "doorbell.tflite", "doorbell.ernn"]
+    assert {one.labels for one in found} == {("no", "yes")}
+    assert {one.verification.status for one in found} == {VerificationStatus.PASSED}
 
 
 def test_the_c_example_compiles_and_gives_what_python_gives(model: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from tests.edgernn.runtime.models import (
     random_recurrent_plan,
     with_plans,
 )
+from tests.edgernn.runtime.toolchain import C_TESTS, HOST
 
 FEATURES = 7
 
@@ -185,6 +187,13 @@ def test_a_session_in_use_keeps_other_threads_out(content: bytes) -> None:
         with pytest.raises(DataError, match="another thread"):
             session.reset()
     session.step(frames(1)[0])
+
+
+def test_states_are_neither_saved_nor_restored_under_a_call(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "m.ernn").write_bytes(content)
+    program = HOST.build(tmp_path / "busy", C_TESTS / "busy_session.c", flags=("-O1", "-std=gnu11"))
+    idle, busy = "success", "the session is in use by another thread"
+    assert HOST.run(program, tmp_path / "m.ernn").splitlines() == [idle, idle, busy, busy]
 
 
 def test_a_model_that_looks_ahead_does_not_step() -> None:

@@ -253,6 +253,13 @@ def test_constant_features_are_warned_of() -> None:
     assert calibrate(stack(), {"x": samples()}).warnings == ()
 
 
+@pytest.mark.parametrize("value", [0, 3])
+def test_an_input_that_never_changes_is_refused(value: int) -> None:
+    x = np.full_like(samples(), value)
+    with pytest.raises(CalibrationError, match="never change in input 'x'"):
+        calibrate(stack(), {"x": x})
+
+
 def test_ranges_survive_their_file(tmp_path: Path) -> None:
     graph = stack()
     ranges = calibrate(graph, {"x": samples()}, method=CalibrationMethod.PERCENTILE)
