@@ -140,7 +140,7 @@ def test_native_integers_give_the_same_bits_on_both_processors(device, exported,
     ("file", "backend"), [("digits_gru.ernn", "native"), ("digits_gru.int8.tflite", "tflite")]
 )
 def test_others_decide_alike_and_differ_little(device, exported, cases, file, backend):
-    # Float layers come last in both, and each processor rounds those its own way: docs/measuring.md.
+    # Float layers come last in both, which each processor rounds its own way: docs/measuring.md.
     for here, there in here_and_there(device, exported / file, backend, cases):
         np.testing.assert_allclose(here, there, atol=5e-3)
         assert here.argmax() == there.argmax()
