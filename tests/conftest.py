@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--pi-vm",
         action="store_true",
-        help="run the tests of the virtual ARM computer (needs qemu-system-arm; a minute)",
+        help="run the tests of the virtual ARM computer (needs qemu-system-arm; two minutes)",
     )
 
 

@@ -1,4 +1,4 @@
-"""A profile on a whole ARM computer in qemu: with `--pi-vm` only, since it takes a minute."""
+"""A profile on a whole ARM computer in qemu: with `--pi-vm` only, since it takes two minutes."""
 
 from __future__ import annotations
 
