@@ -73,8 +73,9 @@ fuzz: setup ## let a fuzzer invent hostile .ernn files for FUZZ_SECONDS (default
 record-instructions: setup ## record what steps of the C library execute on ARM; commit the file
 	$(BIN)/python -m tests.edgernn.runtime.instructions
 
-runners: ## build edgernn-run for x86_64, arm64 and armv7 Linux and Android (build/runners)
+runners: ## build what runs models on targets, for x86_64, arm64 and armv7 (build/runners)
 	sh edgernn/runtime/runner/build.sh build/runners
+	sh edgernn/runtime/runner/build_library_run.sh build/runners
 
 check-readme: setup ## the README's help texts and exit codes are those of the program
 	$(BIN)/python -m pytest -q tests/test_readme.py

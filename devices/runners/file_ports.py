@@ -40,10 +40,14 @@ def _onnx_ports(path: Path) -> FilePorts:
         graph = onnx.load(path, load_external_data=False).graph
     except DecodeError as error:
         raise DeviceError(f"{path.name} is no ONNX model: {error}") from error
+    if not graph.output:
+        raise DeviceError(f"{path.name} is no ONNX model: it gives nothing")
     constants = {tensor.name for tensor in graph.initializer}
 
     def tensor(entry: Any) -> Tensor:
         kind = entry.type.tensor_type
+        if not kind.elem_type:
+            raise DeviceError(f"{path.name}: '{entry.name}' is no tensor")
         shape = [axis.dim_value if axis.HasField("dim_value") else None for axis in kind.shape.dim]
         dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
         return Tensor(entry.name, shape, dtype.name)

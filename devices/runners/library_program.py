@@ -27,7 +27,7 @@ from edgernn.devices.runners.outcome import Description, Failed, Memory, Outputs
 from edgernn.devices.runners.payload.arrays import Arrays
 from edgernn.devices.runners.payload.model import Model as Calls
 from edgernn.devices.runners.payload.sessions import needs_edgernn
-from edgernn.devices.runners.program import LIBRARY_NAME, library_program
+from edgernn.devices.runners.program import LIBRARY_NAME, OPERATORS_NAME, library_program
 from edgernn.devices.runners.program_run import (
     MEMORY_CALLS,
     Ran,
@@ -61,14 +61,13 @@ class LibraryProgram:
     ) -> Answer | Failed | Skipped:
         if isinstance(task, CountInstructions):
             return Skipped(reason="instructions are counted where a runtime is a Python package")
-        if model.backend == "onnx" and needs_edgernn(str(model.path)):
-            return Skipped(
-                reason="the file needs edgernn's operators for ONNX Runtime, which are not made "
-                "for Android: export it with --onnx-gru scan, or profile the native file"
-            )
-        program = library_program(self._library.about.abi)
+        abi = self._library.about.abi
+        program = library_program(abi)
         if isinstance(program, Skipped):
             return program
+        operators = library_program(abi, OPERATORS_NAME) if _needs_operators(model) else None
+        if isinstance(operators, Skipped):
+            return operators
         try:
             ports = file_ports(model.path, model.backend)
         except DeviceError as error:
@@ -77,9 +76,11 @@ class LibraryProgram:
         files: dict[str, Path | bytes] = {
             LIBRARY_NAME: program,
             model.path.name: model.path,
-            **{path.name: path for path in model.extra_files},
+            **{path.name: path for path in model.extra_files if path.suffix != ".so"},
             **{each.name: _kept(each) for each in (self._library, *self._library.companions)},
         }
+        if operators:
+            files[OPERATORS_NAME] = operators
         if cases_of(task):
             files[INPUTS] = _inputs(ports, calls, task)
         answer = ran(
@@ -107,6 +108,8 @@ class LibraryProgram:
         if isinstance(task, RunCases):
             words.append(OUTPUTS)
         words += ["--threads", str(model.threads)]
+        if _needs_operators(model):
+            words += ["--operators", f"./{OPERATORS_NAME}"]
         inputs = [tensor.name for tensor in ports.inputs]
         outputs = [tensor.name for tensor in ports.outputs]
         for state in model.states:
@@ -156,6 +159,10 @@ class LibraryProgram:
                 raise AssertionError("it was skipped")
             case _:
                 assert_never(task)
+
+
+def _needs_operators(model: Model) -> bool:
+    return model.backend == "onnx" and needs_edgernn(str(model.path))
 
 
 def _calls(ports: FilePorts, model: Model) -> Calls:

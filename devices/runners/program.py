@@ -22,6 +22,7 @@ from edgernn.folders import cache_folder
 
 NAME: Final = "edgernn-run"
 LIBRARY_NAME: Final = "edgernn-library-run"
+OPERATORS_NAME: Final = "edgernn-operators"
 _RUNTIME: Final = Path(edgernn.runtime.__file__).parent
 
 #: `uname -m`, or an ABI of Android -> what build.sh calls it.
@@ -49,15 +50,16 @@ def static_program(processors: Sequence[str]) -> Path | Skipped:
     return _made(NAME, target, script="build.sh")
 
 
-def library_program(abi: str) -> Path | Skipped:
+def library_program(abi: str, name: str = LIBRARY_NAME) -> Path | Skipped:
     """The program that loads a runtime's shared library, for an ABI by Android's name.
 
+    With the name of OPERATORS_NAME, our operators for ONNX Runtime, for there.
     Skipped and raises as `static_program`.
     """
     if abi not in _LIBRARY_ABIS:
         known = ", ".join(_LIBRARY_ABIS)
         return Skipped(reason=f"there is no runner of libraries for {abi} (but for {known})")
-    return _made(LIBRARY_NAME, abi, script="build_library_run.sh")
+    return _made(name, abi, script="build_library_run.sh")
 
 
 def _made(name: str, target: str, *, script: str) -> Path | Skipped:
@@ -81,7 +83,7 @@ def _made(name: str, target: str, *, script: str) -> Path | Skipped:
 def _fingerprint() -> str:
     """Of all that the program is made from."""
     digest = hashlib.sha256()
-    for pattern in ("runner/*", "c/*.[ch]", "ort/ort_abi.h"):
+    for pattern in ("runner/*", "c/*.[ch]", "ort/*.[ch]"):
         for source in sorted(_RUNTIME.glob(pattern)):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:16]

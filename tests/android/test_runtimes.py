@@ -143,6 +143,12 @@ def artefact(tmp_path, name):
                 streaming=by_step,
             )
             return model, [{"x": RANDOM.normal(size=(2, 8, 4)).astype(np.float32)}]
+        case "gru of our own operator":
+            path = tmp_path / "m.onnx"
+            quantized = QUANTIZED["gru int8"]
+            content = onnx.lower(quantized.graph, metadata={}, gru="customop").content
+            path.write_bytes(content)
+            return Model(path=path, backend="onnx"), [quantized.case.inputs]
         case _:
             raise ValueError(name)
 
@@ -151,7 +157,7 @@ def artefact(tmp_path, name):
     "name",
     [
         *("batches and lengths", "batch 1", "tokens", "a step at a time", "signature", "quantized"),
-        *("gru.onnx", "gru.tflite", "gru a step at a time"),
+        *("gru.onnx", "gru.tflite", "gru a step at a time", "gru of our own operator"),
     ],
 )
 def test_outputs_are_those_of_the_hosts_python(handset, package, tmp_path, name):
@@ -162,7 +168,7 @@ def test_outputs_are_those_of_the_hosts_python(handset, package, tmp_path, name)
     assert_same(here, there)
 
 
-@pytest.mark.parametrize("name", ["gru.onnx", "gru a step at a time"])
+@pytest.mark.parametrize("name", ["gru of our own operator", "gru a step at a time"])
 def test_they_are_on_arm_too(handset_of, packages, tmp_path, name):
     model, cases = artefact(tmp_path, name)
     task = RunCases(cases=cases)

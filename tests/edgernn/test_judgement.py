@@ -9,6 +9,7 @@ import pytest
 
 from edgernn.cautions import Caution
 from edgernn.devices.fake import FakeModel
+from edgernn.devices.runners import Skipped
 from edgernn.judgement import cautions, disturbances, shared_cautions
 from edgernn.measure import Plan
 from tests.edgernn.report import reports
@@ -201,3 +202,17 @@ def test_a_noise_check_that_fails_makes_all_times_of_its_device_unstable(tmp_pat
     (disturbed,) = disturbances(report.cells[0], report)
     assert disturbed.caution is Caution.NOISY
     assert "gru.onnx" in disturbed.sentence
+
+
+def test_what_a_device_keeps_to_itself_is_said_and_not_made_up(tmp_path):
+    items = [reports.item("gru", "tflite", 1000)]
+    models = {items[0].file: FakeModel(**QUIET)}
+    report = reports.measured(tmp_path, models=models, items=items, plan=Plan())
+    (cell,) = report.cells
+    runs = tuple(replace(run, per_call=False, hot_ms=(1.0,)) for run in cell.runs)
+    skipped = Skipped(reason="it keeps outputs to itself")
+    cell = replace(cell, runs=runs, predictions=None, unjudged=skipped)
+    found = {one.caution: one for one in cautions(cell, report)}
+    assert "it keeps outputs to itself" in found[Caution.UNJUDGED].sentence
+    assert Caution.ONE_FIGURE in found
+    assert Caution.FEW_VALUES not in found

@@ -53,6 +53,8 @@ enum { ORT_TABLE_VERSION = 1 };
   X(CreateCustomOpDomain, 26, OrtStatus *, (const char *name, OrtCustomOpDomain **domain))         \
   X(CustomOpDomain_Add, 27, OrtStatus *, (OrtCustomOpDomain *domain, const void *op))              \
   X(AddCustomOpDomain, 28, OrtStatus *, (OrtSessionOptions *options, OrtCustomOpDomain *domain))   \
+  X(RegisterCustomOpsLibrary, 29, OrtStatus *,                                                     \
+    (OrtSessionOptions *options, const char *path, void **library))                                \
   X(SessionGetInputCount, 30, OrtStatus *, (const OrtSession *session, size_t *count))             \
   X(SessionGetOutputCount, 31, OrtStatus *, (const OrtSession *session, size_t *count))            \
   X(SessionGetInputTypeInfo, 33, OrtStatus *,                                                      \

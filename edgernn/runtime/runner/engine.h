@@ -66,7 +66,8 @@ typedef struct engine {
   const char *name;
   const char *symbol; /* that the library has when it is this runtime */
   const char *(*start)(void *library, const char **version);
-  const char *(*open)(const char *path, int threads, ports *model);
+  /* `operators`: a library of more operators, or NULL. */
+  const char *(*open)(const char *path, int threads, const char *operators, ports *model);
   /* `outputs` stay valid until the next call. */
   const char *(*call)(const ports *model, const tensor *inputs, tensor *outputs);
 } engine;

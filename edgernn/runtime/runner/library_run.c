@@ -2,12 +2,13 @@
  * Lite) as edgernn-run runs one of ours: on inputs from a file, measured, told as one JSON object.
  *
  *     edgernn-library-run LIBRARY MODEL [inputs.bin [outputs.bin]] [--threads N] [--state IN OUT]
- *                         [--warm-up-ms N] [--time-ms N] [--period-us N] [--calls N]
+ *                         [--operators FILE] [--warm-up-ms N] [--time-ms N] [--period-us N] [--calls N]
  *
  * inputs.bin   u32 cases; for each case u32 calls; for each call and input: u32 rank (ABSENT: what
  *              --state carried over from the call before), u32 sizes, the numbers.  What follows a
  *              head, and the next one, begins at a multiple of 64 bytes; all is little-endian
  * outputs.bin  the same for outputs
+ * --operators  a library of more operators, for ONNX Runtime
  * --state      input IN of a call is output OUT of the one before it (both by position)
  * --time-ms    after the cases, makes the first call of the first case so long, states carried over,
  *              and tells the time of each; --period-us then makes it once a period
@@ -202,7 +203,7 @@ static const char *load_library(const char *path, const char **version) {
 }
 
 int main(int argc, char **argv) {
-  const char *paths[4] = {NULL, NULL, NULL, NULL}, *version = "unknown";
+  const char *paths[4] = {NULL, NULL, NULL, NULL}, *version = "unknown", *operators = NULL;
   int path_count = 0;
   int64_t threads = 1, warm_up_ms = 100, time_ms = 0, period_us = 0, calls = 0;
   for (int i = 1; i < argc; i++) {
@@ -214,6 +215,8 @@ int main(int argc, char **argv) {
       carried->input = (uint32_t)number_of(argv[i + 1]);
       carried->output = (uint32_t)number_of(argv[i + 2]);
       i += 2;
+    } else if (same(argv[i], "--operators")) {
+      operators = value, i++;
     } else if (same(argv[i], "--warm-up-ms")) {
       warm_up_ms = number_of(value), i++;
     } else if (same(argv[i], "--time-ms")) {
@@ -236,7 +239,7 @@ int main(int argc, char **argv) {
   if (problem) return fail(paths[0], problem);
   int64_t import_ns = system_now_ns() - start, runtime_bytes = peak_bytes();
   start = system_now_ns();
-  problem = one.runtime->open(paths[1], (int)threads, &one.model);
+  problem = one.runtime->open(paths[1], (int)threads, operators, &one.model);
   int64_t load_ns = system_now_ns() - start;
   if (problem) return fail(paths[1], problem);
   for (uint32_t i = 0; i < one.state_count; i++) {

@@ -53,7 +53,7 @@ static const char *ort_port(int is_input, size_t index, OrtAllocator *allocator,
   return info ? ort_describe(info, port) : "an input or output is no tensor";
 }
 
-static const char *ort_open(const char *path, int threads, ports *model) {
+static const char *ort_open(const char *path, int threads, const char *operators, ports *model) {
   OrtEnv *env;
   OrtSessionOptions *options;
   OrtAllocator *allocator;
@@ -62,6 +62,10 @@ static const char *ort_open(const char *path, int threads, ports *model) {
   if (!status) status = ORT(ort, CreateSessionOptions)(&options);
   if (!status) status = ORT(ort, SetIntraOpNumThreads)(options, threads);
   if (!status) status = ORT(ort, SetInterOpNumThreads)(options, 1);
+  void *library;
+  if (!status && operators) {
+    status = ORT(ort, RegisterCustomOpsLibrary)(options, operators, &library);
+  }
   if (!status) status = ORT(ort, CreateSession)(env, path, options, &ort_session);
   if (!status) status = ORT(ort, GetAllocatorWithDefaultOptions)(&allocator);
   if (!status) status = ORT(ort, CreateCpuMemoryInfo)(ORT_ARENA, ORT_DEFAULT_MEMORY, &ort_memory);

@@ -73,7 +73,9 @@ static const char *tflite_describe(const TfLiteTensor *one, tensor *port) {
   return NULL;
 }
 
-static const char *tflite_open(const char *path, int threads, ports *model) {
+static const char *tflite_open(const char *path, int threads, const char *operators,
+                               ports *model) {
+  if (operators) return "more operators are for ONNX Runtime";
   TfLiteModel *file = tflite.ModelCreateFromFile(path);
   if (!file) return "TensorFlow Lite refuses the model";
   TfLiteInterpreterOptions *options = tflite.InterpreterOptionsCreate();
