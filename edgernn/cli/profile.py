@@ -186,6 +186,7 @@ def command(
     \b
     edgernn profile out/ --data digits:test
     edgernn profile out/gru.tflite out/lstm.tflite --period 10ms --cpus 1 --json report.json
+    edgernn profile out/ --device cpu,kitchen,android --data digits:test --budget budget.toml
 
     A folder stands for all that its model.json lists. Results are written after each process;
     Ctrl-C keeps them, and --resume continues.
