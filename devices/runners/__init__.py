@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias, TypeVar
 
+from typing_extensions import assert_never
+
 from edgernn.devices import Device
 from edgernn.devices.runners.outcome import (
     Description,
@@ -116,6 +118,19 @@ class CountInstructions:
 
 Task: TypeAlias = Describe | RunCases | TimeCalls | MeasureMemory | CountInstructions
 Answer: TypeAlias = Description | Outputs | Timing | Memory | Instructions
+
+
+def cases_of(task: Task) -> list[Case]:
+    """The calls' arguments that a task needs over there."""
+    match task:
+        case Describe():
+            return []
+        case RunCases():
+            return list(task.cases)
+        case TimeCalls() | MeasureMemory() | CountInstructions():
+            return [task.case]
+        case _:
+            assert_never(task)
 
 
 class Runner(Protocol):

@@ -24,6 +24,7 @@ from edgernn.devices.runners import (
     RunCases,
     Task,
     TimeCalls,
+    cases_of,
     native_script,
 )
 from edgernn.devices.runners.file_ports import FilePorts, file_ports
@@ -38,7 +39,7 @@ from edgernn.devices.runners.outcome import (
 from edgernn.devices.runners.payload.arrays import Arrays
 from edgernn.devices.runners.payload.model import Model as Calls
 from edgernn.devices.runners.payload.sessions import Tensor
-from edgernn.devices.runners.program_run import cases_of, exit_code, problem, scripted
+from edgernn.devices.runners.program_run import exit_code, problem, scripted
 from edgernn.devices.runners.reply import port
 from edgernn.errors import DeviceError
 

@@ -19,6 +19,7 @@ from edgernn.devices.runners import (
     RunCases,
     Task,
     TimeCalls,
+    cases_of,
     native_script,
     tensor_files,
 )
@@ -31,7 +32,6 @@ from edgernn.devices.runners.program import LIBRARY_NAME, OPERATORS_NAME, librar
 from edgernn.devices.runners.program_run import (
     MEMORY_CALLS,
     Ran,
-    cases_of,
     pulled,
     ran,
     timing_words,

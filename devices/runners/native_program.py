@@ -20,6 +20,7 @@ from edgernn.devices.runners import (
     RunCases,
     Task,
     TimeCalls,
+    cases_of,
     native_script,
     program_files,
 )
@@ -36,7 +37,6 @@ from edgernn.devices.runners.program import NAME, static_program
 from edgernn.devices.runners.program_run import (
     MEMORY_CALLS,
     Ran,
-    cases_of,
     pulled,
     ran,
     timing_words,

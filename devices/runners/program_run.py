@@ -17,7 +17,6 @@ from typing_extensions import assert_never
 
 from edgernn.devices import Completed, Device, signal_name
 from edgernn.devices.runners import (
-    Case,
     CountInstructions,
     Describe,
     MeasureMemory,
@@ -28,9 +27,9 @@ from edgernn.devices.runners import (
     native_script,
 )
 from edgernn.devices.runners.outcome import Failed, Paced, Process, Timing
+from edgernn.devices.runners.reply import LOG_CHARACTERS, unfinished
 
 SCRIPT: Final = "run.sh"
-LOG_CHARACTERS: Final = 2_000
 #: Enough for every buffer to be touched; a hot loop would only take longer.
 MEMORY_CALLS: Final = 3
 
@@ -123,18 +122,6 @@ def pulled(device: Device, remote: str) -> bytes:
         return (Path(folder) / remote).read_bytes()
 
 
-def cases_of(task: Task) -> list[Case]:
-    match task:
-        case Describe():
-            return []
-        case RunCases():
-            return list(task.cases)
-        case TimeCalls() | MeasureMemory() | CountInstructions():
-            return [task.case]
-        case _:
-            assert_never(task)
-
-
 def timing_words(task: TimeCalls) -> list[str]:
     """How long to measure, as both programs understand it."""
     words = ["--warm-up-ms", str(max(1, round(task.warm_up_s * 1e3)))]
@@ -148,12 +135,9 @@ def problem(
     name: str, completed: Completed, told: Mapping[str, str], model: Model, timeout_s: float
 ) -> Failed | None:
     """Why there is nothing that the program said; None when it came to its end."""
+    if failed := unfinished(name, completed, timeout_s):
+        return failed
     log = completed.stderr[-LOG_CHARACTERS:]
-    if completed.timed_out:
-        return Failed(reason=f"{name} was not done after {timeout_s:g} s", log=log)
-    if completed.signal:
-        reason = f"{name} crashed ({completed.signal})"
-        return Failed(reason=reason, signal=completed.signal, log=log)
     if "program" not in told and model.cpus:
         complaint = (log.strip() or "taskset is missing").splitlines()[-1]
         return Failed(reason=f"it cannot be confined to CPUs {model.cpus}: {complaint}")

@@ -25,17 +25,25 @@ from edgernn.devices.runners import (
     Task,
     TimeCalls,
     archive,
+    cases_of,
 )
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.devices.runners.payload.arrays import Arrays, pack, unpack
-from edgernn.devices.runners.reply import description, instructions, memory, outputs, timing
+from edgernn.devices.runners.reply import (
+    LOG_CHARACTERS,
+    description,
+    instructions,
+    memory,
+    outputs,
+    timing,
+    unfinished,
+)
 from edgernn.devices.runners.wheels import packages_on
 
 REQUEST = "request.json"
 INPUTS = "inputs.npz"
 OUTPUTS = "outputs.npz"
 COUNTS = "instructions.txt"
-LOG_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +68,7 @@ class PythonRuntime:
         python = self._python(device)
         if isinstance(python, Skipped):
             return python
-        arrays, index = pack(_cases(task))
+        arrays, index = pack(cases_of(task))
         request = {**_request(self.NAME, model, task), "index": index}
         with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
             local = Path(folder)
@@ -103,12 +111,9 @@ class PythonRuntime:
         return _Python(argv=device.python)
 
     def _reply(self, completed: Completed, timeout_s: float) -> dict[str, Any] | Failed | Skipped:
+        if failed := unfinished(self.NAME, completed, timeout_s):
+            return failed
         log = completed.stderr[-LOG_CHARACTERS:]
-        if completed.timed_out:
-            return Failed(reason=f"{self.NAME} was not done after {timeout_s:g} s", log=log)
-        if completed.signal:
-            reason = f"{self.NAME} crashed ({completed.signal})"
-            return Failed(reason=reason, signal=completed.signal, log=log)
         if completed.exit_code != 0:
             return self._broken_start(completed, log)
         try:
@@ -141,18 +146,6 @@ def _started(python: _Python, task: Task) -> tuple[str, ...]:
         environment.append("PYTHONHASHSEED=0")
         counting = (task.counter, COUNTS)
     return (*(("env", *environment) if environment else ()), *counting, *python.argv)
-
-
-def _cases(task: Task) -> list[Mapping[str, Any]]:
-    match task:
-        case Describe():
-            return []
-        case RunCases():
-            return list(task.cases)
-        case TimeCalls() | MeasureMemory() | CountInstructions():
-            return [task.case]
-        case _:
-            assert_never(task)
 
 
 def _request(runtime: str, model: Model, task: Task) -> dict[str, Any]:

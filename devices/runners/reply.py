@@ -6,10 +6,12 @@ Every runner's payload prints the same object, so that the host never parses a t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
+from edgernn.devices import Completed
 from edgernn.devices.runners.outcome import (
     Description,
+    Failed,
     Instructions,
     Machine,
     Memory,
@@ -22,6 +24,20 @@ from edgernn.devices.runners.outcome import (
 from edgernn.graph.tensor import AnyArray
 
 Reply = Mapping[str, Any]
+
+#: Of what it wrote to standard error, the end is kept.
+LOG_CHARACTERS: Final = 2_000
+
+
+def unfinished(name: str, completed: Completed, timeout_s: float) -> Failed | None:
+    """Why there is no reply of the runtime `name`: out of time, or killed."""
+    log = completed.stderr[-LOG_CHARACTERS:]
+    if completed.timed_out:
+        return Failed(reason=f"{name} was not done after {timeout_s:g} s", log=log)
+    if completed.signal:
+        reason = f"{name} crashed ({completed.signal})"
+        return Failed(reason=reason, signal=completed.signal, log=log)
+    return None
 
 
 def description(reply: Reply) -> Description:
