@@ -5,10 +5,13 @@ arm64 is what Pis have today; armhf, of 32 bits, is what many still run.
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import os
+import sys
 import tempfile
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from typing import Final
 
 from edgernn.folders import cache_folder
@@ -37,6 +40,8 @@ ARCHITECTURES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         ("python3-numpy", "libblas3", "liblapack3", "libgfortran5"),
     ),
 }
+#: Of bookworm.
+PYTHON: Final = (3, 11)
 #: What busybox stands in for.  No chpasswd, no mount: nobody administers this system.
 APPLETS: Final = (
     *("sh", "ash", "cat", "ls", "ln", "cp", "mv", "rm", "mkdir", "rmdir", "touch", "chmod", "env"),
@@ -61,6 +66,7 @@ def root_folder(architecture: str = "arm64") -> Path:
             unpack(fetched(names, architecture=architecture, folder=Path(making)), root)
             _link_programs(root)
             _link_chosen_libraries(root / "usr/lib" / libraries)
+            _compile(root)
             try:
                 root.rename(folder)
             except OSError:  # a parallel test run was faster
@@ -84,3 +90,20 @@ def _link_chosen_libraries(libraries: Path) -> None:
     for name in ("blas", "lapack"):
         if (libraries / name).is_dir():
             (libraries / f"lib{name}.so.3").symlink_to(f"{name}/lib{name}.so.3")
+
+
+def _compile(root: Path) -> None:
+    """What Debian's packages do when they are installed.
+
+    Without it each Python there compiles the modules that it imports, which takes most of its time:
+    nobody may write into these folders.
+    """
+    if sys.version_info[:2] != PYTHON:
+        return  # its bytecode would be another one's
+    for folder in ("usr/lib/python3.11", "usr/lib/python3"):
+        compileall.compile_dir(
+            root / folder,
+            quiet=2,
+            stripdir=str(root),
+            invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+        )
