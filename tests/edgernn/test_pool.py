@@ -16,7 +16,7 @@ from edgernn.devices.host import HostDevice
 from edgernn.errors import DataError, DeviceError
 from edgernn.measure import Plan
 from edgernn.pool import pooled
-from edgernn.profile import begun
+from edgernn.profile import begun, resumed
 from edgernn.workload import Workload
 from tests.edgernn.report.reports import item
 
@@ -168,3 +168,14 @@ def test_a_name_that_nobody_has_is_a_failure_of_that_name_alone(candidates):
     (failed,) = [one for one in advances if one.failure]
     assert failed.device == "toaster"
     assert [cell.device for cell in advances[-1].report.cells] == ["fake"]
+
+
+def test_a_report_is_resumed_on_all_devices_and_keeps_one_that_is_not_measured_now(
+    open_as, candidates
+):
+    names = open_as(FakeDevice(name="pi"), FakeDevice(name="phone"), FakeDevice(name="desk"))
+    first = list(pool(names, candidates))[-1].report
+    more = resumed(first, Plan(processes=3), WORKLOAD)
+    last = list(pooled(more, ["phone", "pi"], candidates, WORKLOAD, Choices()))[-1].report
+    assert {cell.device: len(cell.runs) for cell in last.cells} == {"pi": 3, "phone": 3, "desk": 2}
+    assert last.cells[0].runs[:2] == first.cells[0].runs
