@@ -177,24 +177,30 @@ def record(
 
     `files`, from target to where each lies ready, appear together with the manifest or not at all.
     What is refused now is listed no longer: the files that an earlier model of that name had go,
-    since whoever finds them would take them for this one's.  Gives the refusals with that said.
+    since whoever finds them would take them for this one's; but not what was put in their place by
+    hand.  Gives the refusals with that said.
     Raises OutputError.
     """
     kept = {artefact.name: artefact for artefact in read_manifest(folder)}
     refusals = {refusal.file: refusal for refusal in read_refusals(folder)}
-    superseded: set[str] = set()
+    superseded: dict[str, StoredFile] = {}
     for artefact in written:
-        superseded |= _file_names(kept.get(artefact.name))
+        superseded |= _files(kept.get(artefact.name))
         kept[artefact.name] = artefact
         refusals.pop(artefact.name, None)
     now_refused = []
     for refusal in refused:
         earlier = kept.pop(refusal.file, None)
-        superseded |= _file_names(earlier)
-        now_refused.append(replace(refusal, removed=earlier is not None))
+        superseded |= _files(earlier)
+        removed = earlier is not None and _is_ours(folder, earlier.files[0])
+        now_refused.append(replace(refusal, removed=removed))
         refusals[refusal.file] = now_refused[-1]
-    still_there = {name for artefact in kept.values() for name in _file_names(artefact)}
-    gone = [folder / name for name in sorted(superseded - still_there)]
+    still_there = {name for artefact in kept.values() for name in _files(artefact)}
+    gone = [
+        folder / name
+        for name, file in sorted(superseded.items())
+        if name not in still_there and _is_ours(folder, file)
+    ]
     manifest = {
         "format": "edgernn-model",
         "version": MANIFEST_VERSION,
@@ -207,8 +213,18 @@ def record(
     return tuple(now_refused)
 
 
-def _file_names(artefact: Artefact | None) -> set[str]:
-    return {file.name for file in artefact.files} if artefact else set()
+def _files(artefact: Artefact | None) -> dict[str, StoredFile]:
+    return {file.name: file for file in artefact.files} if artefact else {}
+
+
+def _is_ours(folder: Path, file: StoredFile) -> bool:
+    """Gone, or still what was recorded: not what somebody put there since."""
+    try:
+        return sha256_hex((folder / file.name).read_bytes()) == file.sha256
+    except FileNotFoundError:
+        return True
+    except OSError:  # a folder, or not for us to read
+        return False
 
 
 def stored_file(name: str, content: bytes) -> StoredFile:
@@ -232,7 +248,7 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
         model=str(entry["model"]),
         backend=str(entry["backend"]),
         scheme=Scheme(entry["scheme"]),
-        files=tuple(StoredFile(**file) for file in entry["files"]),
+        files=tuple(_stored_file(file) for file in entry["files"]),
         inputs=_ports(entry["inputs"]),
         outputs=_ports(entry["outputs"]),
         states=tuple(State(**state) for state in entry["states"]),
@@ -248,6 +264,14 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
         ),
         edgernn_version=str(entry["edgernn_version"]),
     )
+
+
+def _stored_file(entry: dict[str, Any]) -> StoredFile:
+    """Refuses a name that leads out of the folder: a file that an export supersedes is deleted."""
+    file = StoredFile(**entry)
+    if file.name in {"", ".", ".."} or any(character in file.name for character in "/\\:\0"):
+        raise ValueError(f"{file.name!r} is not the name of a file beside it")
+    return file
 
 
 def _ports(entries: Sequence[dict[str, Any]]) -> tuple[Port, ...]:

@@ -6,13 +6,18 @@ import errno
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from edgernn.errors import OutputError
 from edgernn.interrupts import uninterrupted
+
+#: The mask belongs to all threads, and can only be looked at by changing it.
+_LOOKING: Final = threading.Lock()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -142,6 +147,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    with _LOOKING:
+        mask = os.umask(0)
+        os.umask(mask)
     return mask

@@ -49,23 +49,35 @@ class Accuracy:
 FLOAT_MODEL = "float model"
 
 
-def accuracies(
-    graph: Graph,
-    artefacts: Sequence[Artefact],
-    folder: Path,
-    samples: Samples,
-    labels: tuple[str, ...] = (),
-) -> tuple[Accuracy, ...]:
-    """The float graph (by the reference executor) first, then each artefact in its runtime.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FloatAnswers:
+    """What the float model says of labelled samples: what its artefacts are compared with."""
+
+    samples: Samples
+    truth: Truth
+    predictions: Predictions
+    refit: Refit | None
+
+
+def float_answers(graph: Graph, samples: Samples, labels: tuple[str, ...] = ()) -> FloatAnswers:
+    """By the reference executor.  `labels` are the names of the model's classes.
 
     Raises DataError where the samples have no labels, do not fit the model, or it has several
     inputs.
     """
     truth = truth_of(samples)
-    original = predict(graph, samples, labels)
+    predictions = predict(graph, samples, labels)
     refit = refit_of(samples, _only_input(graph), streaming=False, file=graph.name)
-    rows = [Accuracy(name=FLOAT_MODEL, score=score(original, truth), refit=refit)]
-    rows += [_of_artefact(artefact, folder, samples, truth, original) for artefact in artefacts]
+    return FloatAnswers(samples=samples, truth=truth, predictions=predictions, refit=refit)
+
+
+def accuracies(
+    answers: FloatAnswers, artefacts: Sequence[Artefact], folder: Path
+) -> tuple[Accuracy, ...]:
+    """The float model first, then each artefact in its runtime."""
+    score_of_float = score(answers.predictions, answers.truth)
+    rows = [Accuracy(name=FLOAT_MODEL, score=score_of_float, refit=answers.refit)]
+    rows += [_of_artefact(artefact, folder, answers) for artefact in artefacts]
     return tuple(rows)
 
 
@@ -89,12 +101,10 @@ def predict(graph: Graph, samples: Samples, labels: tuple[str, ...] = ()) -> Pre
     return predictions_of(outputs, samples, graph.outputs[0].name, numbers)
 
 
-def _of_artefact(
-    artefact: Artefact, folder: Path, samples: Samples, truth: Truth, original: Predictions
-) -> Accuracy:
+def _of_artefact(artefact: Artefact, folder: Path, answers: FloatAnswers) -> Accuracy:
     entry = artefact.inputs[0]
     port = Port(name=entry.name, shape=entry.spec.shape, dtype=entry.spec.dtype.value)
-    samples = fitted(samples, port, streaming=artefact.streaming, file=artefact.name)
+    samples = fitted(answers.samples, port, streaming=artefact.streaming, file=artefact.name)
     with open_device("cpu") as device:
         ran = run_cases(
             device,
@@ -111,9 +121,9 @@ def _of_artefact(
     predictions = predictions_of(ran.cases, samples, artefact.outputs[0].name, numbers)
     return Accuracy(
         name=artefact.name,
-        score=score(predictions, truth),
-        drop=difference(original, predictions, truth),
-        agreement=agreement(original, predictions),
+        score=score(predictions, answers.truth),
+        drop=difference(answers.predictions, predictions, answers.truth),
+        agreement=agreement(answers.predictions, predictions),
     )
 
 

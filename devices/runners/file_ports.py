@@ -7,14 +7,37 @@ free: the C interface does not, in the versions that people have.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from edgernn.devices.runners.payload.sessions import Tensor
 from edgernn.errors import DeviceError
 
+#: Numbers of element types -> numpy's name: those that edgernn-library-run knows (engine.h).
+_ONNX_DTYPES: Final = {
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+}
+_TFLITE_DTYPES: Final = {
+    0: "float32",
+    1: "float16",
+    2: "int32",
+    3: "uint8",
+    4: "int64",
+    6: "bool",
+    7: "int16",
+    9: "int8",
+    10: "float64",
+}
 #: What the generated accessors raise when an offset points outside the file.
 _OUT_OF_BOUNDS = (struct.error, IndexError, TypeError, ValueError, OverflowError, AttributeError)
 
@@ -45,12 +68,11 @@ def _onnx_ports(path: Path) -> FilePorts:
     constants = {tensor.name for tensor in graph.initializer}
 
     def tensor(entry: Any) -> Tensor:
-        kind = entry.type.tensor_type
-        if not kind.elem_type:
+        if not entry.type.HasField("tensor_type"):
             raise DeviceError(f"{path.name}: '{entry.name}' is no tensor")
+        kind = entry.type.tensor_type
         shape = [axis.dim_value if axis.HasField("dim_value") else None for axis in kind.shape.dim]
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
-        return Tensor(entry.name, shape, dtype.name)
+        return Tensor(entry.name, shape, _dtype(_ONNX_DTYPES, kind.elem_type, entry.name))
 
     return FilePorts(
         inputs=tuple(tensor(entry) for entry in graph.input if entry.name not in constants),
@@ -90,16 +112,20 @@ def _signature_names(signature: Any) -> Iterator[tuple[int, str]]:
 
 
 def _tflite_tensor(tensor: Any, name: str | None) -> Tensor:
-    from tflite.TensorType import TensorType
-
-    kinds = {code: kind.lower() for kind, code in vars(TensorType).items() if kind[0] != "_"}
+    name = name or (tensor.Name() or b"").decode()
     shape: list[int | None] = [tensor.Shape(i) for i in range(tensor.ShapeLength())]
     for i in range(min(tensor.ShapeSignatureLength(), len(shape))):
         if tensor.ShapeSignature(i) < 0:
             shape[i] = None
-    dtype = kinds[tensor.Type()]
+    dtype = _dtype(_TFLITE_DTYPES, tensor.Type(), name)
     quantization = tensor.Quantization()
     scale, zero_point = 0.0, 0
     if "int" in dtype and quantization is not None and quantization.ScaleLength() == 1:
         scale, zero_point = float(quantization.Scale(0)), int(quantization.ZeroPoint(0))
-    return Tensor(name or (tensor.Name() or b"").decode(), shape, dtype, (scale, zero_point))
+    return Tensor(name, shape, dtype, (scale, zero_point))
+
+
+def _dtype(known: Mapping[int, str], number: int, name: str) -> str:
+    if number not in known:
+        raise DeviceError(f"'{name}' is of a type that is not supported (number {number})")
+    return known[number]

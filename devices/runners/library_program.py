@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from typing_extensions import assert_never
 
+from edgernn import atomic
 from edgernn.devices import Device
 from edgernn.devices.runners import (
     Answer,
@@ -77,7 +78,7 @@ class LibraryProgram:
             LIBRARY_NAME: program,
             model.path.name: model.path,
             **{path.name: path for path in model.extra_files if path.suffix != ".so"},
-            **{each.name: _kept(each) for each in (self._library, *self._library.companions)},
+            **{each.name: kept(each) for each in (self._library, *self._library.companions)},
         }
         if operators:
             files[OPERATORS_NAME] = operators
@@ -205,13 +206,9 @@ def _joined(
     ]
 
 
-def _kept(library: Library) -> Path:
+def kept(library: Library) -> Path:
     """A file of it: devices are given files."""
-    folder = cache_folder() / "android-runtimes" / library.digest
-    path = folder / library.name
+    path = cache_folder() / "android-runtimes" / library.digest / library.name
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f".{library.name}.part"
-        partial.write_bytes(library.content)
-        partial.replace(path)
+        atomic.write_bytes(path, library.content)
     return path

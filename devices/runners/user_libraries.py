@@ -7,7 +7,9 @@ user's.
 from __future__ import annotations
 
 import hashlib
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -24,6 +26,8 @@ EXAMPLES: Final = {"onnx": "onnxruntime-android.aar", "tflite": "tensorflow-lite
 _LITERT: Final = "LiteRtCreateEnvironment"
 #: A runtime has tens of megabytes; what claims more is no runtime, or a bomb.
 MOST_BYTES: Final = 1 << 30
+#: What zipfile raises for an entry that is damaged, encrypted, or packed in a way unknown to it.
+_UNREADABLE: Final = (RuntimeError, EOFError, zlib.error, lzma.LZMAError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +102,18 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
                 if entry.filename.endswith(".so"):
                     if entry.file_size > MOST_BYTES:
                         raise ValueError(f"{entry.filename} claims {entry.file_size} bytes")
-                    yield Path(entry.filename).name, archive.read(entry)
+                    yield Path(entry.filename).name, _unpacked(archive, entry)
     else:
         content = path.read_bytes()
         if content[:4] != b"\x7fELF":
             raise ValueError(f"{path} is none of these")
         yield path.name, content
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    try:
+        return archive.read(entry)
+    except _UNREADABLE as error:
+        raise ValueError(
+            f"{entry.filename} in {archive.filename} is unreadable: {error}"
+        ) from error

@@ -133,6 +133,7 @@ def command(
     """
     from edgernn.artefact import as_json as artefact_as_json
     from edgernn.export.keras.file import read_model
+    from edgernn.export.labelled import float_answers
     from edgernn.export.pipeline import Request, export_model, float_graph, training_log_of
     from edgernn.export.quantization.calibration import Calibration
     from edgernn.export.quantization.study import Study, rescued, studied
@@ -170,26 +171,31 @@ def command(
         if max_drop_points is not None:
             progress("searching the layers to keep in float")
             request = rescued(original, request, samples, calibrate, max_drop_points)
+        answers = None
+        if samples is not None:  # before anything is written: they may not fit the model
+            progress("running the float model on --data")
+            answers = float_answers(original, samples, request.labels)
         refusals: list[Refusal] = []
         artefacts = export_model(
             source, out, request, progress=progress, on_refusal=refusals.append
         )
-        study = Study(accuracies=(), costs=None)
-        if samples is not None or wants_int8:
-            progress("comparing with the float model")
-            study = studied(original, request, artefacts, out, samples)
     for warning in (*source.warnings, *calibrated.warnings):
         print_warning(warning)
     for refusal in refusals:
         removed = ", and that of an earlier export is removed" if refusal.removed else ""
         print_warning(f"{refusal.file} is left out{removed}: {refusal.reason}")
+    if not as_json:
+        click.echo(exported_table(artefacts, out))
+    study = Study(accuracies=(), costs=None)
+    if answers is not None or wants_int8:
+        with progress_line("comparing with the float model"):
+            study = studied(original, request, artefacts, out, answers)
     if as_json:
         entries = [artefact_as_json(artefact) for artefact in artefacts]
         refused = [asdict(refusal) for refusal in refusals]
         document = {"artefacts": entries, "refused": refused, **study_as_json(study)}
         click.echo(json.dumps(document, indent=1))
         return
-    click.echo(exported_table(artefacts, out))
     for text in study_texts(study):
         click.echo(f"\n{text}")
 

@@ -8,6 +8,7 @@ from math import ceil, prod
 from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from edgernn.errors import CalibrationError, DataError
 from edgernn.export.quantization.histogram import Histogram
@@ -65,7 +66,7 @@ def calibrate(
     about the ranges of a hundred and more.
 
     Raises DataError where the data do not fit the graph or hold NaN or infinity (with the row),
-    CalibrationError where they are too few, never change in a whole input, or make the model
+    CalibrationError where they are too few, never change in any input, or make the model
     itself give NaN or infinity.
     """
     free = _with_free_batch(graph)
@@ -254,20 +255,22 @@ def _check_result(graph: Graph, edge: str, value: FloatArray, *, first_row: int)
 def _constant_features(graph: Graph, arguments: Mapping[str, AnyArray]) -> Iterator[str]:
     """A sentence for each input with features that never change.
 
-    Raises CalibrationError where none of an input's does: a scale drawn around one number clamps
-    whatever else comes.
+    Raises CalibrationError where no input changes at all: a scale drawn around one number clamps
+    whatever else comes.  One of several may be the same for all, the user's age or the place.
     """
+    # Tokens count as a change: they are looked up, and no scale is drawn around them.
+    if arguments and all(
+        array.dtype.kind == "f" and not _changes(array).any() for array in arguments.values()
+    ):
+        named = ", ".join(f"'{name}'" for name in arguments)
+        raise CalibrationError(
+            f"the calibration data never change in input {named}",
+            remedy="Calibrate with typical sequences, such as those the model was trained on",
+        )
     for entry in graph.inputs:
         if entry.spec.dtype is not DType.FLOAT32 or entry.name not in arguments:
             continue
-        values = arguments[entry.name]
-        rows = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else values[:, None]
-        constant = np.flatnonzero(rows.min(axis=0) == rows.max(axis=0))
-        if constant.size == rows.shape[1]:
-            raise CalibrationError(
-                f"the calibration data never change in input '{entry.name}'",
-                remedy="Calibrate with typical sequences, such as those the model was trained on",
-            )
+        constant = np.flatnonzero(~_changes(arguments[entry.name]))
         if constant.size:
             named = ", ".join(str(feature) for feature in constant[:5])
             more = f" and {constant.size - 5} more" if constant.size > 5 else ""
@@ -275,3 +278,10 @@ def _constant_features(graph: Graph, arguments: Mapping[str, AnyArray]) -> Itera
                 f"input '{entry.name}': feature {named}{more} never changes in the calibration "
                 "data; if it does in use, calibrate with samples that show it"
             )
+
+
+def _changes(values: AnyArray) -> npt.NDArray[np.bool_]:
+    """Of each feature, whether it is another number anywhere."""
+    rows = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else values[:, None]
+    changes: npt.NDArray[np.bool_] = rows.min(axis=0) != rows.max(axis=0)
+    return changes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgernn.artefact import Artefact
 from edgernn.errors import CalibrationError
-from edgernn.export.labelled import Accuracy, accuracies
+from edgernn.export.labelled import Accuracy, FloatAnswers, accuracies
 from edgernn.export.pipeline import Request, quantized
 from edgernn.export.quantization.rescue import layers_to_keep
 from edgernn.export.quantization.sensitivity import Sensitivity, sensitivity
@@ -34,12 +34,14 @@ def studied(
     request: Request,
     artefacts: Sequence[Artefact],
     folder: Path,
-    samples: Samples | None,
+    answers: FloatAnswers | None,
 ) -> Study:
-    """Accuracy on labelled samples, and for int8 the cost of each layer on the examples."""
+    """Accuracy beside the float model's `answers`, and for int8 the cost of each layer on the
+    examples.
+    """
     rows: tuple[Accuracy, ...] = ()
-    if samples is not None:
-        rows = accuracies(original, artefacts, folder, samples, request.labels)
+    if answers is not None:
+        rows = accuracies(answers, artefacts, folder)
     graph = quantized(original, request)
     if graph.quantization is None or request.examples is None:
         return Study(accuracies=rows, costs=None)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import flatbuffers
 import numpy as np
+import onnx
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from edgernn.devices import open_device
 from edgernn.devices.runners import Describe, Description, Model, describe
@@ -58,3 +61,31 @@ def test_a_model_that_is_cut_short_is_refused_or_read_in_part(tmp_path):
             refusals.append(error.what)
     assert refusals
     assert all("cut is damaged" in refusal for refusal in refusals)
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        (onnx.helper.make_tensor_sequence_value_info("a", 1, [1]), "'a' is no tensor"),
+        (onnx.helper.make_tensor_value_info("a", 8, [1]), "'a' is of a type that is not"),
+        (onnx.helper.make_tensor_value_info("a", 99, [1]), "'a' is of a type that is not"),
+    ],
+    ids=["sequence", "text", "unknown"],
+)
+def test_an_onnx_input_that_no_array_can_be_is_refused_by_name(tmp_path, entry, complaint):
+    given = onnx.helper.make_tensor_value_info("b", 1, [1])
+    graph = onnx.helper.make_graph([], "g", [entry], [given])
+    (tmp_path / "m").write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    with pytest.raises(DeviceError, match=complaint):
+        file_ports(tmp_path / "m", "onnx")
+
+
+@pytest.mark.parametrize("number", [5, 99], ids=["text", "unknown"])
+def test_a_tflite_input_that_no_array_can_be_is_refused_by_name(tmp_path, number):
+    model = schema.ModelT.InitFromPackedBuf(tflite_sum(tmp_path / "m").read_bytes())
+    model.subgraphs[0].tensors[0].type = number
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    (tmp_path / "m").write_bytes(builder.Output())
+    with pytest.raises(DeviceError, match="'x' is of a type that is not"):
+        file_ports(tmp_path / "m", "tflite")

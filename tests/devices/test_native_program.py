@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import platform
 import shutil
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +26,7 @@ from edgernn.devices.runners import (
     Skipped,
     TimeCalls,
     Timing,
+    program_files,
 )
 from edgernn.devices.runners.native_program import NativeProgram
 from edgernn.devices.runners.native_script import allowed_cpus, cpu_mask, cpu_s, script
@@ -121,6 +125,27 @@ def test_its_peak_of_memory_is_its_own(model, case):
     assert answer.peak_bytes is not None
     # The model is read into memory; of Python there is nothing.
     assert model.path.stat().st_size < answer.peak_bytes < 5_000_000
+
+
+def test_what_is_read_counts_once(model, case, tmp_path):
+    rows = np.repeat(case["x"], 20_000, axis=0)
+    told = run_here(model, {"x": rows}, tmp_path)
+    size = (tmp_path / "inputs.bin").stat().st_size
+    assert size > 5_000_000
+    assert size < told["peak_bytes"] < 1.2 * size
+
+
+def run_here(model, case, folder, *words):
+    """What the program prints on this machine, without a device."""
+    from edgernn.runtime import Model as NativeModel  # not there without a C compiler
+
+    found = static_program([platform.machine()])
+    assert not isinstance(found, Skipped), found
+    inputs = folder / "inputs.bin"
+    inputs.write_bytes(program_files.packed(NativeModel(model.path).inputs, [case]))
+    words = (*words, "--every-step") if model.streaming else words
+    told = subprocess.run([found, model.path, inputs, *words], capture_output=True, check=False)
+    return json.loads(told.stdout)
 
 
 def test_a_cpu_that_is_not_there_is_a_failure_that_says_so(model, case):

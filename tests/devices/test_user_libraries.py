@@ -156,3 +156,23 @@ def test_a_file_that_is_neither_is_skipped_by_name(tmp_path):
     found = found_library([tmp_path / "notes.txt"], "onnx", ["arm64-v8a"])
     assert isinstance(found, Skipped)
     assert "notes.txt is none of these" in found.reason
+
+
+@pytest.mark.parametrize("how", ["damaged", "encrypted", "an unknown method"])
+def test_a_package_that_cannot_be_unpacked_is_skipped_by_name(tmp_path, how):
+    path = tmp_path / "some.aar"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("libonnxruntime.so", bytes(range(256)) * 100)
+    content = bytearray(path.read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    if how == "damaged":
+        content[60:100] = b"\xff" * 40
+    elif how == "encrypted":
+        content[directory + 8] |= 1
+    else:
+        content[directory + 10] = 99
+    path.write_bytes(content)
+    found = found_library([path], "onnx", ["arm64-v8a"])
+    assert isinstance(found, Skipped)
+    assert "--android-runtime takes an AAR" in found.reason
+    assert "some.aar" in found.reason

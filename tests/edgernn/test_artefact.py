@@ -64,6 +64,26 @@ def test_files_that_an_artefact_has_no_longer_go(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"model.json", "mine.txt"}
 
 
+@pytest.mark.parametrize("name", ["../victim.txt", "/victim.txt", "a/b", "..", "", "..\\x", "C:x"])
+def test_a_file_outside_of_the_folder_is_no_artefacts_and_is_never_deleted(tmp_path, name):
+    (tmp_path / "victim.txt").write_bytes(b"mine")
+    outside = replace(GRU, files=(*GRU.files, stored_file(name, b"mine")))
+    record(tmp_path / "out", [outside])
+    with pytest.raises(ModelFileError, match="not the name of a file beside it"):
+        record(tmp_path / "out", [GRU])
+    assert (tmp_path / "victim.txt").exists()
+
+
+def test_a_file_that_was_replaced_by_hand_survives(tmp_path):
+    data = stored_file("gru.onnx.data", b"weights")
+    record(tmp_path, [replace(GRU, files=(*GRU.files, data))])
+    for name in (GRU.name, data.name):
+        (tmp_path / name).write_bytes(b"mine")
+    (refused,) = record(tmp_path, [], [Refusal(file=GRU.name, backend="onnx", reason="new")])
+    assert not refused.removed
+    assert {path.name for path in tmp_path.iterdir()} == {"model.json", GRU.name, data.name}
+
+
 def test_what_is_refused_now_is_no_artefact_any_longer_and_the_other_way_round(tmp_path):
     refusal = Refusal(file=GRU.name, backend="onnx", reason="layer 'l' is new. Wait")
     record(tmp_path, [GRU])

@@ -226,10 +226,10 @@ int main(int argc, char **argv) {
   }
   if (!paths[0]) return fail("edgernn-run", "give a model.ernn");
   bytes file, cases = {NULL, 0};
-  if (!read_file(paths[0], &file)) return fail(paths[0], "cannot be read");
   if (paths[1] && !read_file(paths[1], &cases)) return fail(paths[1], "cannot be read");
   static program run;
   int64_t start = system_now_ns();
+  if (!read_file(paths[0], &file)) return fail(paths[0], "cannot be read");
   const char *problem = open_program(&run, &file, &options);
   if (problem) return fail(paths[0], problem);
   if (every_step) want_every_step(&run);

@@ -9,29 +9,20 @@ typedef struct bytes {
   size_t size;
 } bytes;
 
-/* Read, not mapped: a mapping of a model on a slow card would be paged in during the first call. */
+/* Read, not mapped: a mapping of a model on a slow card would be paged in during the first call.
+ * Into one piece of the file's size: what was copied from smaller ones would count as memory. */
 static int read_file(const char *path, bytes *content) {
   int file = system_open(path, 0);
   if (file < 0) return 0;
-  size_t room = 1 << 16;
+  int64_t size = system_size(file), got = 1;
   content->size = 0;
-  content->data = (uint8_t *)system_map(-1, room);
-  while (content->data) {
-    if (content->size == room) {
-      uint8_t *larger = (uint8_t *)system_map(-1, 2 * room);
-      if (!larger) return 0;
-      for (size_t i = 0; i < room; i++) larger[i] = content->data[i];
-      content->data = larger;
-      room *= 2;
-    }
-    int64_t got = system_read(file, content->data + content->size, room - content->size);
-    if (got <= 0) {
-      system_close(file);
-      return got == 0;
-    }
-    content->size += (size_t)got;
+  content->data = size < 0 ? NULL : (uint8_t *)system_map(-1, size ? (size_t)size : 1);
+  while (content->data && got > 0 && content->size < (size_t)size) {
+    got = system_read(file, content->data + content->size, (size_t)size - content->size);
+    if (got > 0) content->size += (size_t)got;
   }
-  return 0;
+  system_close(file);
+  return content->data && got >= 0;
 }
 
 static int write_all(int file, const void *data, size_t size) {

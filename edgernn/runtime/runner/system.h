@@ -30,6 +30,11 @@ static int system_open(const char *path, int for_writing) {
   return open(path, for_writing ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY, 0644);
 }
 static void system_close(int file) { close(file); }
+/* Of a file that was just opened; negative where it has none, as a pipe. */
+static int64_t system_size(int file) {
+  int64_t size = lseek(file, 0, SEEK_END);
+  return lseek(file, 0, SEEK_SET) < 0 ? -1 : size;
+}
 static void system_mark(void) { (void)openat(SYSTEM_MARK, "", O_RDONLY); }
 static void *system_map(int file, size_t size) {
   int is_file = file >= 0;
@@ -51,8 +56,8 @@ static void system_sleep_ns(int64_t duration) {
 
 /* NR_EXIT is exit_group: the threads of a library end with us. */
 #if defined(__x86_64__)
-enum { NR_READ = 0, NR_WRITE = 1, NR_CLOSE = 3, NR_MMAP = 9, NR_SLEEP = 35, NR_EXIT = 231,
-       NR_CLOCK = 228, NR_OPENAT = 257 };
+enum { NR_READ = 0, NR_WRITE = 1, NR_CLOSE = 3, NR_LSEEK = 8, NR_MMAP = 9, NR_SLEEP = 35,
+       NR_EXIT = 231, NR_CLOCK = 228, NR_OPENAT = 257 };
 static long system_call(long number, long a, long b, long c, long d, long e, long f) {
   register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
   __asm__ volatile("syscall"
@@ -62,8 +67,8 @@ static long system_call(long number, long a, long b, long c, long d, long e, lon
   return number;
 }
 #elif defined(__aarch64__)
-enum { NR_OPENAT = 56, NR_CLOSE = 57, NR_READ = 63, NR_WRITE = 64, NR_EXIT = 94, NR_SLEEP = 101,
-       NR_CLOCK = 113, NR_MMAP = 222 };
+enum { NR_OPENAT = 56, NR_CLOSE = 57, NR_LSEEK = 62, NR_READ = 63, NR_WRITE = 64, NR_EXIT = 94,
+       NR_SLEEP = 101, NR_CLOCK = 113, NR_MMAP = 222 };
 static long system_call(long number, long a, long b, long c, long d, long e, long f) {
   register long x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b;
   register long x2 __asm__("x2") = c, x3 __asm__("x3") = d, x4 __asm__("x4") = e;
@@ -75,8 +80,8 @@ static long system_call(long number, long a, long b, long c, long d, long e, lon
   return x0;
 }
 #elif defined(__arm__)
-enum { NR_READ = 3, NR_WRITE = 4, NR_CLOSE = 6, NR_SLEEP = 162, NR_MMAP = 192, NR_EXIT = 248,
-       NR_CLOCK = 263, NR_OPENAT = 322 }; /* NR_MMAP: mmap2, which counts in pages; only 0 is used */
+enum { NR_READ = 3, NR_WRITE = 4, NR_CLOSE = 6, NR_LSEEK = 19, NR_SLEEP = 162, NR_MMAP = 192,
+       NR_EXIT = 248, NR_CLOCK = 263, NR_OPENAT = 322 }; /* NR_MMAP: mmap2, which counts in pages; only 0 is used */
 static long system_call(long number, long a, long b, long c, long d, long e, long f) {
   register long r0 __asm__("r0") = a, r1 __asm__("r1") = b, r2 __asm__("r2") = c;
   register long r3 __asm__("r3") = d, r4 __asm__("r4") = e, r5 __asm__("r5") = f;
@@ -107,6 +112,11 @@ static int system_open(const char *path, int for_writing) {
                           for_writing ? create_or_cut : 0, 0644, 0, 0);
 }
 static void system_close(int file) { system_call(NR_CLOSE, file, 0, 0, 0, 0, 0); }
+static int64_t system_size(int file) {
+  int start = 0, end = 2;
+  int64_t size = system_call(NR_LSEEK, file, 0, end, 0, 0, 0);
+  return system_call(NR_LSEEK, file, 0, start, 0, 0, 0) < 0 ? -1 : size;
+}
 static void system_mark(void) { system_call(NR_OPENAT, SYSTEM_MARK, (long)"", 0, 0, 0, 0); }
 static void *system_map(int file, size_t size) {
   int is_file = file >= 0, for_reading = 1, for_both = 3, is_private = 2, is_anonymous = 0x20;

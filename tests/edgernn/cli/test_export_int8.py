@@ -118,6 +118,29 @@ def test_the_table_tells_accuracy_noise_and_what_stays_in_float(edgernn, data, t
 
 
 @pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"x": features(width=7), "y": np.zeros(40, int)}, "does not fit"),
+        ({"x": features(), "y": np.array(["cat"] * 40)}, "the names of the classes of"),
+        ({"x": features(), "y": np.full(40, 3)}, "is of class 3"),
+        ({"x": features()}, "has no labels"),
+    ],
+    ids=["another model's", "unknown names", "a class too many", "no labels"],
+)
+def test_data_that_cannot_tell_the_accuracy_stop_an_export_before_it_changes_a_file(
+    edgernn, data, tmp_path, arrays, says
+):
+    out = tmp_path / "out"
+    assert edgernn("export", SMALL, "-o", out, "--no-verify", "--labels", "a,b,c").code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    labels = [] if "cat" in str(arrays.get("y")) else ["--labels", "d,e,f"]
+    ran = edgernn("export", SMALL, "-o", out, "--no-verify", "--data", data(**arrays), *labels)
+    assert ran.code == errors.DataError.code
+    assert says in ran.err
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize(
     ("options", "says"),
     [
         (["--keep-float", "gru"], "--keep-float goes with a --scheme other than float32"),

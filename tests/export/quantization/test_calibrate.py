@@ -260,6 +260,24 @@ def test_an_input_that_never_changes_is_refused(value: int) -> None:
         calibrate(stack(), {"x": x})
 
 
+def test_one_input_of_several_may_be_the_same_in_all_rows() -> None:
+    graph = stack()
+    head = graph.layers[-1]
+    assert isinstance(head, Dense)
+    side = Input(name="age", spec=TensorSpec(shape=(None, UNITS)))
+    graph = replace(
+        graph,
+        inputs=(*graph.inputs, side),
+        layers=(*graph.layers, replace(head, name="d", input="age", output="z")),
+        outputs=(*graph.outputs, Output(name="z", edge="z")),
+    )
+    x, age = samples(), np.full((40, UNITS), 30, np.float32)
+    (warning,) = calibrate(graph, {"x": x, "age": age}).warnings
+    assert "input 'age': feature 0, 1, 2, 3 never changes" in warning
+    with pytest.raises(CalibrationError, match="never change in input 'x', 'age'"):
+        calibrate(graph, {"x": np.ones_like(x), "age": age})
+
+
 def test_ranges_survive_their_file(tmp_path: Path) -> None:
     graph = stack()
     ranges = calibrate(graph, {"x": samples()}, method=CalibrationMethod.PERCENTILE)
