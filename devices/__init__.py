@@ -130,9 +130,9 @@ def _host(address: str, _choices: Choices) -> Device:
 
 
 def _fake(address: str, _choices: Choices) -> Device:
-    from edgernn.devices.fake import FakeDevice
+    from edgernn.devices.fake import INVENTED_SYSTEM, FakeDevice
 
-    return FakeDevice(name=address or "fake")
+    return FakeDevice(name=address or "fake", system=INVENTED_SYSTEM)
 
 
 def _ssh(address: str, choices: Choices) -> Device:

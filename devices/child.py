@@ -104,6 +104,8 @@ class Child:
             # Its output has ended, or there is no time left: then this raises TimeoutExpired.
             self._process.wait(timeout=0.0 if reader.is_alive() else CLOSING_S)
         except BaseException:
+            if self._process.stdin is None:  # its input is a file: that cannot be cut short
+                os.killpg(self._process.pid, signal.SIGKILL)
             self.close_input()
             reader.join(kill_timeout_s)
             raise

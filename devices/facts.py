@@ -182,7 +182,7 @@ def conditions(texts: Texts) -> Conditions:
         frequencies_mhz=tuple(khz / 1e3 for khz in _numbers(texts, "scaling_cur_freq")),
         temperature_c=max(temperatures) / 1e3 if temperatures else None,
         throttling=_throttling(texts),
-        load=_first([float(x) for x in texts.get("/proc/loadavg", "").split()[:1]]),
+        load=_first(map(float, re.findall(r"^\d+\.\d+", texts.get("/proc/loadavg", "")))),
         busy_s=busy_s,
         stolen_s=stolen_s,
         battery=_battery(texts.get("dumpsys battery", "")),
@@ -259,9 +259,10 @@ def _field(cpuinfo: str, name: str) -> str | None:
 
 
 def _throttling(texts: Texts) -> Throttling | None:
-    said = texts.get("vcgencmd get_throttled") or texts.get(_THROTTLED) or ""
-    words = re.findall(r"(?:0x)?([0-9a-fA-F]+)\s*$", said.strip())  # "throttled=0x50000"
-    return Throttling(word=int(words[0], 16)) if words else None
+    # Who may not ask gets a complaint, which may end in hexadecimal digits too.
+    said = re.fullmatch(r"throttled=0x([0-9a-fA-F]+)\s*", texts.get("vcgencmd get_throttled", ""))
+    said = said or re.fullmatch(r"(?:0x)?([0-9a-fA-F]+)\s*", texts.get(_THROTTLED, ""))
+    return Throttling(word=int(said[1], 16)) if said else None
 
 
 def _battery(dumped: str) -> Battery | None:
@@ -270,7 +271,7 @@ def _battery(dumped: str) -> Battery | None:
     if "level" not in fields:
         return None
     return Battery(
-        level=int(fields["level"]) / int(fields.get("scale", "100")),
+        level=int(fields["level"]) / (int(fields.get("scale", "100")) or 100),
         charging=fields.get("status") in ("2", "5"),
         temperature_c=int(fields["temperature"]) / 10 if "temperature" in fields else None,
     )
@@ -290,7 +291,8 @@ def _ending(texts: Texts, end: str) -> list[str]:
 
 
 def _numbers(texts: Texts, end: str) -> list[float]:
-    return [float(text) for text in _ending(texts, end) if text.strip().lstrip("-").isdigit()]
+    texts_of_one = (text.strip() for text in _ending(texts, end))
+    return [float(text) for text in texts_of_one if re.fullmatch(r"-?[0-9]+", text)]
 
 
 def _first(found: Iterable[T]) -> T | None:

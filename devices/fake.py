@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from typing_extensions import Self
@@ -22,6 +22,9 @@ from edgernn.devices.runners.payload.arrays import Arrays, pack, unpack
 from edgernn.devices.runners.python_runtime import COUNTS
 from edgernn.errors import DeviceError
 from edgernn.graph.tensor import Shape
+
+#: Of the device that a user gets: whoever sees its figures is told that they are made up.
+INVENTED_SYSTEM: Final = "none: made up"
 
 
 def _no_outputs(case: Arrays) -> Arrays:
@@ -59,6 +62,7 @@ class FakeDevice:
     models: Mapping[str, FakeModel] = field(default_factory=dict)  # by file name
     python: tuple[str, ...] | None = ("python",)
     node: str = "fake"
+    system: str = "Fake 1"
     architecture: str = "none"
     log: list[tuple[str, str]] = field(default_factory=list)  # (task, model file)
     _files: dict[str, bytes] = field(default_factory=dict)
@@ -99,7 +103,7 @@ class FakeDevice:
         return {
             "machine": {
                 "node": self.node,
-                "system": "Fake 1",
+                "system": self.system,
                 "architecture": self.architecture,
                 "cores": 4,
             },

@@ -115,7 +115,7 @@ def _entry(name: str, table: object) -> Entry:
 def _table(entry: Entry) -> str:
     # JSON's strings are TOML's basic strings.
     lines = [
-        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
         for key, value in asdict(entry).items()
         if key != "name" and value
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import os
 import re
 import secrets
 import socket
@@ -40,6 +41,8 @@ from edgernn.errors import ConnectionLost, DeviceError
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 OPEN_TIMEOUT_S: Final = 60.0
 CLOSE_TIMEOUT_S: Final = 20.0
+#: For one file: adb itself never gives up on a device that has fallen silent.
+TRANSFER_TIMEOUT_S: Final = 600.0
 #: How long an Android may take to finish its start: less than OPEN_TIMEOUT_S.
 BOOT_TIMEOUT_S: Final = 45
 #: How long the target may take to say that it has killed a command.
@@ -216,6 +219,11 @@ class RemoteDevice:
         stderr = keeper.end()
         if "busy" in self._told:
             pid, _, who = self._told["busy"].partition(" ")
+            if who == _who():
+                raise DeviceError(
+                    f"{self.name} is in use by this very profile under another name",
+                    remedy="Name each device once in --device",
+                )
             raise DeviceError(
                 f"{self.name} is in use by {who}",
                 remedy="Wait for that to end: two profiles at once would disturb each other. If it "
@@ -270,9 +278,13 @@ class RemoteDevice:
         return ended.code or 0
 
     def _lasting(self, script: str, *arguments: str, stdin: IO[bytes] | None = None) -> Ended:
-        ended = self._script(script, *arguments, stdin=stdin, timeout_s=None)
+        ended = self._script(script, *arguments, stdin=stdin, timeout_s=TRANSFER_TIMEOUT_S)
         if ended is None:
-            raise AssertionError("without a time-out there is none")
+            self._close()
+            raise ConnectionLost(
+                f"{self.name} did not take or give a file in {TRANSFER_TIMEOUT_S:g} s",
+                remedy="Check its network, then run the command again with --resume",
+            )
         return ended
 
     def _script(
@@ -307,7 +319,7 @@ def _who() -> str:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         user = "somebody"
-    return re.sub(r"[^\w@.-]", "_", f"{user}@{socket.gethostname()}")
+    return re.sub(r"[^\w@.:-]", "_", f"{user}@{socket.gethostname()}:{os.getpid()}")
 
 
 def _last_line(text: str) -> str:

@@ -15,7 +15,7 @@ nor fails: it is skipped, with the reason.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -119,19 +119,26 @@ def _bounds(path: Path, device: str, table: object) -> Iterator[tuple[Limit, flo
         yield Limit(name), float(bound)
 
 
-def checked(
-    report: Report, budget: Budget, *, absent: frozenset[str] = frozenset()
-) -> tuple[Check, ...]:
-    """Every limit against every artefact on its devices.
+def for_devices(budget: Budget, names: Mapping[str, str]) -> Budget:
+    """The budget by the names that a report has; `names` are these by what --device says.
 
-    Raises DataError where the budget names a device that was neither measured nor is `absent`.
+    Raises DataError where it limits a device that is not to be measured.
     """
-    devices = {cell.device for cell in report.cells}
-    if missing := set(budget) - devices - absent - {EVERY}:
+    known = {EVERY: EVERY, **names, **{name: name for name in names.values()}}
+    if missing := sorted(set(budget) - set(known)):
         raise DataError(
-            f"the budget limits {', '.join(sorted(missing))}; measured were {sorted(devices)}",
+            f"the budget limits {', '.join(missing)}, which is not among the devices: "
+            f"{', '.join(dict.fromkeys(names.values()))}",
             remedy="Add it to --device, or take it out of the budget",
         )
+    settled: Budget = {}
+    for device, bounds in budget.items():
+        settled[known[device]] = {**settled.get(known[device], {}), **bounds}
+    return settled
+
+
+def checked(report: Report, budget: Budget) -> tuple[Check, ...]:
+    """Every limit against every artefact on its devices."""
     return tuple(
         _check(cell, row, limit, bound, report)
         for cell, row in zip(report.cells, rows_of(report), strict=True)

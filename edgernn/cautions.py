@@ -73,6 +73,10 @@ class Caution(Enum):
         "The device slowed itself down in mid-run (throttle word {before}, then {after}).",
         "Cool it, then measure again; --cool-down 2min waits between processes.",
     )
+    THROTTLED_BEFORE = (
+        "The device slowed itself down before (throttle word {word}).",
+        "Restart it before you measure: until then it cannot tell whether it happens again.",
+    )
     UNDER_VOLTAGE_MEANWHILE = (
         "The device's supply voltage broke down in mid-run (throttle word {before}, then {after}).",
         "Use its original power supply, then measure again.",

@@ -7,7 +7,13 @@ command line, 130 to Ctrl-C.
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+
+def _printable(text: str) -> str:
+    """Without colours and other orders to a terminal, which a device's words may hold."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]", "", text)
 
 
 class EdgernnError(Exception):
@@ -16,9 +22,9 @@ class EdgernnError(Exception):
     code: ClassVar[int] = 1
 
     def __init__(self, what: str, *, remedy: str = "") -> None:
-        self.what = what
-        self.remedy = remedy
-        super().__init__(f"{what}. {remedy}" if remedy else what)
+        self.what = _printable(what)
+        self.remedy = _printable(remedy)
+        super().__init__(f"{self.what}. {self.remedy}" if remedy else self.what)
 
 
 class ModelFileError(EdgernnError):

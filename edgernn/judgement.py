@@ -8,6 +8,8 @@ from typing import Final
 
 from edgernn.accuracy import Refit, Truth, score
 from edgernn.cautions import Caution, Warned, warned
+from edgernn.devices.facts import Throttling
+from edgernn.devices.fake import INVENTED_SYSTEM
 from edgernn.measure import Benchmark, Plan, Run
 from edgernn.report.report import Cell, Report
 from edgernn.report.units import milliseconds, percent, times
@@ -21,6 +23,7 @@ FEWEST_CALLS: Final = 500  # below, the 99th percentile is decided by five calls
 FOREIGN_CPUS: Final = 0.25
 STOLEN_CPUS: Final = 0.05
 FREQUENCY_CHANGE: Final = 0.10  # of the fastest core's frequency
+NOISE: Final = 0.03  # two series of one artefact, as a share; less is told and believed
 WIDE_INTERVAL: Final = 0.02  # half width, as a share: 2 points
 
 
@@ -49,15 +52,17 @@ def disturbances(cell: Cell, report: Report) -> tuple[Warned, ...]:
 def cautions(cell: Cell, report: Report) -> tuple[Warned, ...]:
     """In the order in which a person should care."""
     found: list[Warned] = []
-    if cell.device.startswith("fake"):
-        found.append(warned(Caution.INVENTED))
     target = next((one for one in report.targets if one.name == cell.device), None)
+    if target is not None and target.machine.system == INVENTED_SYSTEM:
+        found.append(warned(Caution.INVENTED))
+    emulated = target is not None and target.identity.emulated is not None
     if target is not None and target.identity.emulated:
         how = target.identity.emulated
         found.append(warned(Caution.EMULATED, device=cell.device, how=how))
     found += _of_noise(cell, report)
     if cell.runs:
-        found += _of_benchmark(Benchmark(runs=cell.runs), report.plan)
+        if not emulated:  # its times are not judged, only shown
+            found += _of_benchmark(Benchmark(runs=cell.runs), report.plan)
         found += _of_conditions(cell.runs)
         found += _of_number(cell.runs, report.plan)
     if cell.assumed_steps is not None:
@@ -77,6 +82,7 @@ class SharedCaution:
 
     worst: Warned
     file: str
+    device: str  # "" where there is one only
     others: tuple[str, ...]
     all_files: bool  # nobody else is left
 
@@ -88,22 +94,30 @@ class SharedCaution:
             also = " (All others too.)"
         else:
             also = f" (Also: {', '.join(self.others)}.)"
-        return f"{self.file}: {self.worst.sentence}{also}"
+        where = f" on {self.device}" if self.device else ""
+        return f"{self.file}{where}: {self.worst.sentence}{also}"
 
 
 def shared_cautions(report: Report) -> tuple[SharedCaution, ...]:
-    """Each kind of caution once: ten equal lines would not be read."""
-    by_kind: dict[Caution, list[tuple[Warned, str]]] = {}
+    """Each kind of caution once for each device: ten equal lines would not be read."""
+    by_kind: dict[tuple[Caution, str], list[tuple[Warned, str]]] = {}
+    files: dict[str, set[str]] = {}
     for cell in report.cells:
+        files.setdefault(cell.device, set()).add(cell.item.file)
         for found in cautions(cell, report):
-            by_kind.setdefault(found.caution, []).append((found, cell.item.file))
+            by_kind.setdefault((found.caution, cell.device), []).append((found, cell.item.file))
     shared = []
-    for entries in by_kind.values():
+    for (_, device), entries in by_kind.items():
         worst, file = max(entries, key=lambda one: one[0].severity)
-        others = dict.fromkeys(name for _, name in entries if name != file)
-        all_files = len(others) + 1 == len({cell.item.file for cell in report.cells})
+        others = tuple(dict.fromkeys(name for _, name in entries if name != file))
         shared.append(
-            SharedCaution(worst=worst, file=file, others=tuple(others), all_files=all_files)
+            SharedCaution(
+                worst=worst,
+                file=file,
+                device=device if len(files) > 1 else "",
+                others=others,
+                all_files=len(others) + 1 == len(files[device]),
+            )
         )
     return tuple(shared)
 
@@ -181,19 +195,26 @@ def _of_throttling(runs: tuple[Run, ...]) -> Iterator[Warned]:
         if before is None or after is None:
             continue
         figures = {"before": f"{before.word:#x}", "after": f"{after.word:#x}"}
-        if after.under_voltage_happened and not before.under_voltage_happened and low is None:
+        new = Throttling(word=after.word & ~before.word)
+        if new.under_voltage_happened and low is None:
             caution = Caution.UNDER_VOLTAGE_MEANWHILE
             meanwhile.setdefault(caution, warned(caution, **figures))
-        if after.slowing_happened and not before.slowing_happened and slow is None:
+        if new.slowing_happened and slow is None:
             caution = Caution.THROTTLED_MEANWHILE
             meanwhile.setdefault(caution, warned(caution, **figures))
     yield from meanwhile.values()
+    if slow is None and not meanwhile and any(word.happened for word in words):
+        word = next(word.word for word in words if word.happened)
+        yield warned(Caution.THROTTLED_BEFORE, word=f"{word:#x}")
 
 
 def _of_noise(cell: Cell, report: Report) -> Iterator[Warned]:
     for noise in report.noise:
-        if noise.device == cell.device and cell.runs and noise.ratio.significant:
-            figures = {"file": noise.file, "ratio": times(noise.ratio)}
+        ratio = noise.ratio
+        if abs(ratio.estimate - 1) < NOISE or not ratio.significant:
+            continue
+        if noise.device == cell.device and cell.runs:
+            figures = {"file": noise.file, "ratio": times(ratio)}
             yield warned(Caution.NOISY, **figures)
 
 

@@ -71,6 +71,17 @@ def pooled(
         yield from pool.alone(host)
 
 
+def device_names(specs: Sequence[str], choices: Choices) -> dict[str, str]:
+    """What a report calls the devices; one that there is not keeps the name it was given."""
+    names = {}
+    for spec in specs:
+        try:
+            names[spec] = open_device(spec, choices).name
+        except DeviceError:  # noqa: PERF203 - told when it is to be measured
+            names[spec] = spec
+    return names
+
+
 class _Pool:
     """The report as the devices make it grow."""
 

@@ -43,7 +43,7 @@ from edgernn.devices.runners import (
     run_cases,
 )
 from edgernn.errors import IncomparableRuns
-from edgernn.measure import Plan, Run, interleaved, measured
+from edgernn.measure import Plan, Run, interleaved, measured, require_agreement
 from edgernn.report.report import Cell, Noise, PeakMemory, Reference, Report, Target
 from edgernn.tasks.samples import Samples
 from edgernn.workload import Workload, called_shape, data_port, data_ports
@@ -83,8 +83,7 @@ def resumed(earlier: Report, plan: Plan, workload: Workload) -> Report:
             "the report to resume was measured with other data",
             remedy="Give the same --data, or another --json file",
         )
-    cells = tuple(replace(cell, outcome=None) for cell in earlier.cells)
-    return replace(earlier, plan=plan, cells=cells)
+    return replace(earlier, plan=plan)
 
 
 def profiled(
@@ -96,13 +95,12 @@ def profiled(
     model, IncomparableRuns when the device is not the machine that the report knows by its name.
     """
     profile = _Profile(report=report, device=device, workload=workload)
-    total = sum(profile.processes_due(candidate) for candidate in candidates)
-    total += profile.noise_processes_due()
     done = 0
     for what in profile.steps(candidates):
+        total = done + profile.processes_due(candidates)
         yield Progress(report=profile.report, next=what, done=done, total=total)
         done += not isinstance(what, _Wait)
-    yield Progress(report=profile.report, next="", done=done, total=total)
+    yield Progress(report=profile.report, next="", done=done, total=done)
 
 
 class _Wait(str):
@@ -118,17 +116,27 @@ class _Profile:
         self.report = report
         self._device = device
         self._workload = workload
+        self._cooling = Cooling(limit_s=report.plan.cool_down_s)
+        self._tried: set[str] = set()  # files, described or not
+        self._noise_due = 2 * report.plan.processes
+        if not report.plan.check_noise or self._has_noise:
+            self._noise_due = 0
 
-    def processes_due(self, candidate: Candidate) -> int:
+    def processes_due(self, candidates: Sequence[Candidate]) -> int:
         """How many processes will tell what is not known yet, if all goes well."""
-        cell = self._cell(candidate)
-        rows_due = self._workload.samples is not None and cell.predictions is None
-        timings_due = max(0, self.report.plan.processes - len(cell.runs))
-        return 1 + rows_due + (cell.memory is None) + timings_due
+        due = sum(self._due(candidate) for candidate in candidates)
+        return due + (self._noise_due if self._is_timed else 0)
 
-    def noise_processes_due(self) -> int:
-        plan = self.report.plan
-        return 2 * plan.processes if plan.check_noise and not self._has_noise else 0
+    def _due(self, candidate: Candidate) -> int:
+        cell = self._cell(candidate)
+        is_new = candidate.item.file not in self._tried
+        if cell.outcome is not None and not is_new:
+            return 0
+        counts = bool(self.report.counter_of(self._device.name)) and not cell.instructions
+        has_rows = self._workload.samples is not None and cell.unjudged is None
+        rows_due = has_rows and cell.predictions is None
+        timed = max(0, self.report.plan.processes - len(cell.runs)) + (cell.memory is None)
+        return is_new + rows_due + counts + (timed if self._is_timed else 0)
 
     def steps(self, candidates: Sequence[Candidate]) -> Iterator[str]:
         for candidate in candidates:
@@ -158,8 +166,9 @@ class _Profile:
     def _once(self, candidate: Candidate) -> Iterator[str]:
         """What one process tells for good: description, outputs, memory."""
         file = candidate.item.file
-        cell = self._cell(candidate)
         yield f"{file}: loading"
+        self._tried.add(file)
+        cell = replace(self._cell(candidate), outcome=None)  # of an earlier try
         cell = self._described(candidate, cell)
         self.report = self.report.with_cell(cell)
         if cell.outcome is not None:
@@ -183,17 +192,16 @@ class _Profile:
         One that fails or is skipped gets no further process.
         """
         plan = self.report.plan
-        cooling = Cooling(limit_s=plan.cool_down_s)
         done = [len(self._cell(candidate).runs) for candidate in candidates]
         for candidate, number in interleaved(candidates, done, plan.processes):
             cell = self._cell(candidate)
             if cell.outcome is not None:
                 continue
-            for wait in cooling.waits(partial(self._conditions, candidate)):
-                yield _Wait(wait)
+            yield from self._cooled(candidate)
             yield f"{candidate.item.file}: process {number + 1} of {plan.processes}"
             result = self._run(candidate, cell)
             if isinstance(result, Run):
+                require_agreement((*cell.runs, result))  # before what was measured is touched
                 cell = replace(cell, runs=(*cell.runs, result))
             else:
                 cell = replace(cell, outcome=result)
@@ -213,7 +221,9 @@ class _Profile:
         cell = self._cell(fastest)
         series: tuple[list[Run], list[Run]] = ([], [])
         for which, number in interleaved((0, 1), (0, 0), plan.processes):
+            yield from self._cooled(fastest)
             yield f"{cell.item.file}: noise, process {number + 1} of {plan.processes}"
+            self._noise_due -= 1
             result = self._run(fastest, cell)
             if not isinstance(result, Run):
                 self.report = self.report.with_cell(replace(cell, outcome=result))
@@ -222,6 +232,10 @@ class _Profile:
         first, second = (tuple(runs) for runs in series)
         noise = Noise(device=self._device.name, file=cell.item.file, first=first, second=second)
         self.report = self.report.with_noise(noise)
+
+    def _cooled(self, candidate: Candidate) -> Iterator[str]:
+        for wait in self._cooling.waits(partial(self._conditions, candidate)):
+            yield _Wait(wait)
 
     def _run(self, candidate: Candidate, cell: Cell) -> Run | Failed | Skipped:
         model, case = self._model(candidate), self._workload.case(candidate, cell.inputs)
@@ -245,9 +259,16 @@ class _Profile:
         case = self._workload.case(candidate, cell.inputs)
         free_time = any(None in port.shape[1:2] for port in data_ports(candidate, cell.inputs))
         made_up = self._workload.samples is None and free_time and not candidate.item.streaming
+        shapes = tuple((name, called_shape(x, candidate)) for name, x in case.items())
+        if cell.runs and cell.shapes != shapes:
+            raise IncomparableRuns(
+                f"{candidate.item.file} was measured with {dict(cell.shapes)}, now {dict(shapes)}",
+                remedy="Give the same --steps and --data, or another --json file",
+            )
         return replace(
             cell,
-            shapes=tuple((name, called_shape(x, candidate)) for name, x in case.items()),
+            versions=answer.process.versions,
+            shapes=shapes,
             assumed_steps=self._workload.steps if made_up else None,
         )
 

@@ -6,7 +6,9 @@ Results go to stdout, progress and warnings to stderr.  Exit codes: edgernn.erro
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 
 import click
 
@@ -39,8 +41,14 @@ def edgernn() -> None:
     """
 
 
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Runs the command line; a deliberate error becomes one message and its exit code."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)  # as a CI service ends what takes too long
     try:
         status = edgernn.main(prog_name="edgernn", standalone_mode=False)
     except EdgernnError as error:

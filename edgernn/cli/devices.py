@@ -175,6 +175,7 @@ def _trusted(address: str, fingerprint: str | None) -> bool:
 def _confirmed(address: str, fingerprint: str | None) -> bool:
     """Shows the key and keeps it if a person, or the fingerprint given, says that it is right."""
     from edgernn.devices.host_key import keep, shown_key
+    from edgernn.errors import DeviceError
 
     key = shown_key(address)
     if fingerprint is None:
@@ -186,7 +187,13 @@ def _confirmed(address: str, fingerprint: str | None) -> bool:
             "  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
             err=True,
         )
-        accepted = click.confirm("Is it the same, and shall it be trusted?", err=True)
+        try:
+            accepted = click.confirm("Is it the same, and shall it be trusted?", err=True)
+        except click.Abort as error:  # nobody is there to answer, or Ctrl-C
+            raise DeviceError(
+                f"the host key of {address} was not confirmed; nothing was changed",
+                remedy="Give --fingerprint SHA256:… where nobody can be asked",
+            ) from error
     else:
         accepted = any(fingerprint in line.split() for line in key.fingerprints)
     if accepted:

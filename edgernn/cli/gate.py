@@ -35,7 +35,7 @@ class Gate:
         from edgernn.report.junit import as_junit
         from edgernn.report.markdown import as_markdown
 
-        checks = checked(report, self.budget, absent=frozenset(failures))
+        checks = checked(report, self.budget)
         if self.junit_file is not None:
             errors = {device: str(failure) for device, failure in failures.items()}
             atomic.write_bytes(self.junit_file, as_junit(checks, errors).encode())
@@ -52,5 +52,7 @@ class Gate:
                 f"{len(over)} of {len(checks)} limits of the budget are exceeded",
                 remedy="The lines above name them",
             )
-        if not over:
+        if not kept:
+            click.echo("Nothing of the budget could be checked.", err=True)
+        elif not over:
             click.echo(f"Within budget: {kept} of {len(checks)} limits checked and kept.", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -193,15 +194,15 @@ def command(
     """
     from edgernn.candidates import find_candidates
     from edgernn.devices import Choices
+    from edgernn.errors import EdgernnError
     from edgernn.measure import Plan
-    from edgernn.pool import pooled
+    from edgernn.pool import device_names, pooled
     from edgernn.workload import Workload
 
     if resume and json_file in (None, "-"):
         raise click.UsageError("--resume needs --json FILE: the report to complete")
     if junit_file and not budget_file:
         raise click.UsageError("--junit tells of a budget: give --budget FILE too")
-    gate = _gate(budget_file, junit_file, markdown_file)
     plan = Plan(
         threads=threads,
         cpus=cpus,
@@ -215,19 +216,20 @@ def command(
     )
     specs = _specs(devices)
     _require_cpus(specs, cpus)
+    choices = Choices(
+        own_packages=use_device_python,
+        android_runtimes=android_runtimes,
+        benchmark_model=benchmark_model,
+    )
+    gate = _gate(budget_file, junit_file, markdown_file, device_names(specs, choices))
     candidates = find_candidates(paths)
     workload = Workload(samples=_samples(data), steps=steps)
     files = {"markdown": markdown_file, "csv": csv_file, "html": html_file}
     sinks = Sinks(json_file=json_file, files=files)
     sinks.require_writable(junit_file)
     report = _start(plan, workload, Path(str(json_file)) if resume else None)
-    interrupted = False
+    interrupted, error = False, None
     failures: dict[str, DeviceError] = {}
-    choices = Choices(
-        own_packages=use_device_python,
-        android_runtimes=android_runtimes,
-        benchmark_model=benchmark_model,
-    )
     try:
         advances = pooled(report, specs, candidates, workload, choices)
         with closing(advances), bars(len(specs)) as show:
@@ -239,8 +241,15 @@ def command(
                     failures[advance.device] = advance.failure
     except KeyboardInterrupt:
         interrupted = True
-    if report.cells or not failures:
+    except EdgernnError as raised:  # of data or runs: it concerns all devices
+        error = raised
+    if any(cell.runs or cell.predictions or cell.outcome for cell in report.cells):
         sinks.finish(report)
+    if interrupted or error is not None:
+        for failure in failures.values():
+            click.echo(f"edgernn: {failure}", err=True)
+    if error is not None:
+        raise error
     if interrupted:
         hint = f"; complete it with --resume --json {json_file}" if json_file else ""
         click.echo(f"edgernn: interrupted; what was measured is kept{hint}", err=True)
@@ -257,14 +266,18 @@ def command(
 
 
 def _gate(
-    budget_file: Path | None, junit_file: Path | None, markdown_file: Path | None
+    budget_file: Path | None,
+    junit_file: Path | None,
+    markdown_file: Path | None,
+    names: Mapping[str, str],
 ) -> Gate | None:
     if budget_file is None:
         return None
-    from edgernn.budget import read_budget
+    from edgernn.budget import for_devices, read_budget
     from edgernn.cli.gate import Gate
 
-    return Gate(budget=read_budget(budget_file), junit_file=junit_file, markdown_file=markdown_file)
+    budget = for_devices(read_budget(budget_file), names)
+    return Gate(budget=budget, junit_file=junit_file, markdown_file=markdown_file)
 
 
 def _require_something(report: Report) -> None:

@@ -25,10 +25,15 @@ class Sinks:
     def require_writable(self, *more: Path | None) -> None:
         """Before an hour of measuring, not after it.  Raises OutputError."""
         from edgernn import atomic
+        from edgernn.errors import OutputError
 
-        for path in (self._json_path, *self._files.values(), *more):
-            if path is not None:
-                atomic.require_writable(path)
+        paths = [path for path in (self._json_path, *self._files.values(), *more) if path]
+        for number, path in enumerate(paths):
+            if path.resolve() in (other.resolve() for other in paths[:number]):
+                raise OutputError(
+                    f"two reports are to be written to {path}", remedy="Give each a file of its own"
+                )
+            atomic.require_writable(path)
 
     def save(self, report: Report) -> None:
         from edgernn import atomic

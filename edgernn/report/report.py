@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from edgernn import __version__
@@ -69,6 +69,7 @@ class Cell:
 
     device: str
     item: Item
+    versions: Mapping[str, str] = field(default_factory=dict)  # of what ran it
     inputs: tuple[Port, ...] = ()  # as the runtime sees them
     shapes: tuple[tuple[str, Shape], ...] = ()  # of the arguments that were timed, by input
     assumed_steps: int | None = None  # time is free, and no data told how long sequences are

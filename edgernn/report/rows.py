@@ -164,9 +164,7 @@ def _conditions(cell: Cell) -> dict[str, Any]:
 
 
 def _runtime(cell: Cell) -> str | None:
-    if not cell.runs:
-        return None
-    versions = cell.runs[0].versions
+    versions = cell.runs[0].versions if cell.runs else cell.versions
     return next(
         (
             f"{name} {version}"

@@ -10,8 +10,8 @@ from typing import Final
 from edgernn.report.units import significant
 from edgernn.report.xml import element, escaped
 
-WIDTH: Final = 760
-_LEFT: Final = 200  # room for names
+WIDTH: Final = 850
+_LEFT: Final = 290  # room for names: a file, and the device it was measured on
 _RIGHT: Final = 60
 _ROW: Final = 26
 _AXIS: Final = 36  # room for ticks and the axis' title

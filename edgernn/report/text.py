@@ -31,6 +31,9 @@ def as_text(report: Report) -> str:
 def print_report(report: Report, console: Console) -> None:
     """Tables, sentences, conditions, cautions: in the order of a person's questions."""
     rows = rows_of(report)
+    if not rows:
+        console.print("Nothing was measured.")
+        return
     for table in _tables(rows, console):
         console.print(table)
     for block in _below(report, rows):

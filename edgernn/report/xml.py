@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import html
+import re
 
 
 def escaped(text: str) -> str:
-    """Text that a file or a person gave, safe between tags and in attributes."""
-    return html.escape(text, quote=True)
+    """Text that a file or a person gave, safe between tags and in attributes.
+
+    XML has no control characters, not even as references.
+    """
+    return html.escape(re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "\ufffd", text), quote=True)
 
 
 def element(tag: str, *content: str, **attributes: str | float) -> str:

@@ -66,6 +66,32 @@ def test_the_distribution_is_named():
     assert identity(PI4).system == "Debian GNU/Linux 12 (bookworm)"
 
 
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "VCHI initialization failed\n",
+        "Can't open device file: /dev/vcio\n mknod /dev/vcio c 100 0\n",
+    ],
+)
+def test_a_complaint_of_vcgencmd_is_no_throttle_word(complaint):
+    sysfs = "/sys/devices/platform/soc/soc:firmware/get_throttled"
+    assert conditions({"vcgencmd get_throttled": complaint}).throttling is None
+    told = conditions({"vcgencmd get_throttled": complaint, sysfs: "50000\n"})
+    assert told.throttling == Throttling(word=0x50000)
+
+
+def test_odd_texts_of_sensors_are_no_facts():
+    state = conditions(
+        {
+            "/proc/loadavg": "abc def",
+            "/sys/class/thermal/thermal_zone0/temp": "--5",
+            "/sys/class/thermal/thermal_zone1/temp": "²",
+            "dumpsys battery": "  level: 50\n  scale: 0\n",
+        }
+    )
+    assert (state.load, state.temperature_c) == (None, None)
+
+
 def test_an_unknown_core_is_named_by_its_numbers():
     text = "CPU implementer\t: 0x99\nCPU part\t: 0x001\n"
     assert identity({"/proc/cpuinfo": text}).cpu == "ARM core 0x99/0x001"

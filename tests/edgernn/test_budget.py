@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgernn.budget import Limit, Verdict, checked, exceeded, read_budget
+from edgernn.budget import Limit, Verdict, checked, exceeded, for_devices, read_budget
 from edgernn.devices.fake import FakeModel
 from edgernn.devices.runners import Failed, Skipped
 from edgernn.errors import DataError
@@ -111,9 +111,27 @@ def test_a_budget_that_is_not_understood_is_refused(tmp_path, text, said):
         read_budget(written(tmp_path, text))
 
 
-def test_a_device_that_was_not_measured_is_refused(report, tmp_path):
-    with pytest.raises(DataError, match="kitchen"):
-        checked(report, read_budget(written(tmp_path, "[kitchen]\np95_ms = 1")))
+def test_a_device_that_is_not_to_be_measured_is_refused(tmp_path):
+    budget = read_budget(written(tmp_path, "[kitchne]\np95_ms = 1"))
+    with pytest.raises(DataError, match="limits kitchne, which is not among the devices: kitchen"):
+        for_devices(budget, {"pi": "kitchen"})
+
+
+def test_a_device_is_limited_by_what_device_says_or_by_its_name(tmp_path):
+    budget = read_budget(written(tmp_path, "[every]\np95_ms = 3\n[pi]\np95_ms = 1"))
+    by_name = {Limit.P95_MS: 1.0}
+    assert for_devices(budget, {"pi": "kitchen"}) == {
+        "every": {Limit.P95_MS: 3},
+        "kitchen": by_name,
+    }
+    budget = read_budget(written(tmp_path, "[kitchen]\np95_ms = 1"))
+    assert for_devices(budget, {"pi": "kitchen", "cpu": "cpu"}) == {"kitchen": by_name}
+
+
+def test_junit_is_xml_whatever_a_device_says():
+    document = as_junit((), {"pi": "\x1b[31mConnection refused\x1b[0m \x07"})
+    (error,) = ET.fromstring(document.encode()).iter("error")
+    assert "Connection refused" in str(error.get("message"))
 
 
 def test_junit_counts_and_names_what_was_exceeded_and_skipped(report, tmp_path):

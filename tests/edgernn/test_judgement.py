@@ -7,11 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edgernn.candidates import Candidate
 from edgernn.cautions import Caution
+from edgernn.devices import open_device
 from edgernn.devices.fake import FakeModel
 from edgernn.devices.runners import Skipped
 from edgernn.judgement import cautions, disturbances, shared_cautions
 from edgernn.measure import Plan
+from edgernn.profile import begun, profiled
+from edgernn.workload import Workload
 from tests.edgernn.report import reports
 
 #: 5 processes of 200 quiet calls on a machine of its own.
@@ -60,8 +64,13 @@ def test_a_quiet_measurement_deserves_none(tmp_path):
         (Caution.UNDER_VOLTAGE, {"after": {"vcgencmd get_throttled": "throttled=0x1\n"}}, "0x1"),
         (
             Caution.THROTTLED_MEANWHILE,
-            {"before": throttled(0x10000), "after": throttled(0x70000)},
-            "0x10000, then 0x70000",
+            {"before": throttled(0x80000), "after": throttled(0xE0000)},
+            "0x80000, then 0xe0000",
+        ),
+        (
+            Caution.THROTTLED_BEFORE,
+            {"before": throttled(0x50000), "after": throttled(0x50000)},
+            "throttle word 0x50000",
         ),
         (
             Caution.UNDER_VOLTAGE_MEANWHILE,
@@ -154,9 +163,16 @@ def test_sequences_that_were_made_to_fit_are_counted(tmp_path, steps, caution, b
     assert f"sequences of {steps} steps" in noticed[caution].remedy
 
 
-def test_the_fake_device_says_that_it_makes_figures_up(tmp_path):
-    report = reports.measured(tmp_path, name="fake")
+def test_the_fake_device_says_that_it_makes_figures_up_whatever_it_is_called(tmp_path):
+    with open_device("fake:b") as device:
+        item = reports.item("gru", "onnx", 1)
+        (tmp_path / item.file).write_bytes(b"")
+        candidate = Candidate(item=item, path=tmp_path / item.file)
+        report = begun("2026-01-01T00:00:00+00:00", Plan(processes=1), Workload())
+        report = list(profiled(report, device, [candidate], Workload()))[-1].report
     assert cautions(report.cells[0], report)[0].caution is Caution.INVENTED
+    named_so = reports.measured(tmp_path, name="fakepi")
+    assert Caution.INVENTED not in {one.caution for one in cautions(named_so.cells[0], named_so)}
 
 
 def test_an_interrupted_cell_names_the_way_to_complete_it(tmp_path):
@@ -187,6 +203,42 @@ def test_every_caution_is_a_sentence_and_has_a_remedy():
         assert sentence[0].isupper() or sentence[0] == "{"
         assert sentence.endswith(".")
         assert remedy.endswith(".")
+
+
+def test_little_noise_is_told_and_believed(tmp_path):
+    # Significant, since the fake device repeats to the digit, and too little to matter.
+    items = [reports.item("gru", "onnx", 1000)]
+    a, b = [1.0] * 200, [1.01] * 200
+    times = [*[a] * 5, a, b, b, a, a, b, b, a, a, b]
+    models = {"gru.onnx": FakeModel(hot_ms=times, compute=reports.wrong_from(990))}
+    report = reports.measured(tmp_path, models=models, items=items, plan=Plan(check_noise=True))
+    assert report.noise[0].ratio.significant
+    assert disturbances(report.cells[0], report) == ()
+
+
+def test_cautions_of_several_devices_are_told_for_each(tmp_path):
+    items = [reports.item("gru", "onnx", 1000)]
+    report = None
+    for name, governor in (("pi", "powersave"), ("phone", "schedutil"), ("desk", "performance")):
+        model = FakeModel(**QUIET, before={GOVERNOR: f"{governor}\n"})
+        report = reports.measured(
+            tmp_path, models={"gru.onnx": model}, items=items, name=name, report=report
+        )
+    assert report is not None
+    said = [one.sentence for one in shared_cautions(report)]
+    assert [line.partition(":")[0] for line in said] == ["gru.onnx on pi", "gru.onnx on phone"]
+
+
+def test_an_emulators_times_are_not_judged(tmp_path):
+    marker = {"/etc/edgernn-emulated": "qemu-user"}
+    items = [reports.item("gru", "onnx", 1000)]
+    model = FakeModel(hot_ms=[[1.0] * 5 + [900.0]], before=marker)
+    report = reports.measured(
+        tmp_path, models={"gru.onnx": model}, items=items, plan=Plan(emulated_timing=True)
+    )
+    assert report.cells[0].runs
+    found = {one.caution for one in cautions(report.cells[0], report)}
+    assert found <= {Caution.EMULATED, Caution.FEW_TEST_ROWS}
 
 
 def test_a_noise_check_that_fails_makes_all_times_of_its_device_unstable(tmp_path):

@@ -129,6 +129,44 @@ def test_another_plan_or_other_data_are_not_a_continuation(candidates, samples):
         resumed(report, PLAN, Workload(samples=samples))
 
 
+def test_a_runtime_that_was_updated_meanwhile_does_not_spoil_what_was_measured(candidates):
+    report = profile(FakeDevice(), candidates)[-1].report
+    updated = {one.item.file: FakeModel(versions={"fake": "2"}) for one in candidates}
+    more = resumed(report, replace(PLAN, processes=5), Workload())
+    steps = profiled(more, FakeDevice(models=updated), candidates, Workload())
+    seen = [more]
+    with pytest.raises(IncomparableRuns, match="runtime versions"):
+        seen.extend(step.report for step in steps)
+    assert [cell.runs for cell in seen[-1].cells] == [cell.runs for cell in report.cells]
+
+
+def test_another_length_of_made_up_sequences_is_not_a_continuation(candidates):
+    report = profile(FakeDevice(), candidates, workload=Workload(steps=1000))[-1].report
+    more = resumed(report, replace(PLAN, processes=5), Workload(steps=10))
+    with pytest.raises(IncomparableRuns, match="Give the same --steps"):
+        profile(FakeDevice(), candidates, report=more, workload=Workload(steps=10))
+
+
+def test_a_failure_stays_told_until_it_is_tried_again(candidates):
+    crash = Completed(exit_code=None, signal="SIGSEGV")
+    device = FakeDevice(models={"a.onnx": FakeModel(ends={"describe": crash})})
+    report = profile(device, candidates)[-1].report
+    other = profile(FakeDevice(), candidates[1:], report=resumed(report, PLAN, Workload()))[-1]
+    assert isinstance(other.report.cells[0].outcome, Failed)
+    again = profile(FakeDevice(), candidates, report=resumed(report, PLAN, Workload()))[-1]
+    assert again.report.cells[0].outcome is None
+    assert len(again.report.cells[0].runs) == 3
+
+
+def test_progress_on_an_emulator_counts_what_is_done_there(candidates, samples):
+    marker = {"/etc/edgernn-emulated": "qemu-user\ncounter: /opt/count\n"}
+    model = FakeModel(before=marker, compute=over_half)
+    device = FakeDevice(models={one.item.file: model for one in candidates})
+    steps = profile(device, candidates, workload=Workload(samples=samples))
+    assert steps[-1].done == steps[-1].total == 6  # load, rows, instructions; twice
+    assert steps[4].total == 6
+
+
 def test_another_machine_under_the_same_name_is_not_a_continuation(candidates):
     report = profile(FakeDevice(), candidates)[-1].report
     with pytest.raises(IncomparableRuns, match="another machine now: node was fake and is other"):

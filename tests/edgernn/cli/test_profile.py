@@ -315,5 +315,20 @@ def test_a_device_that_is_not_there_is_an_error_in_junit_and_the_others_are_chec
     assert "there is no device 'toaster'" in str(error.get("message"))
 
 
+def test_a_misspelt_device_of_a_budget_is_told_before_measuring(edgernn, folder, tmp_path):
+    (tmp_path / "budget.toml").write_text("[kitchne]\np95_ms = 1\n")
+    ran = edgernn("profile", folder, *QUICK, "--budget", tmp_path / "budget.toml")
+    assert ran.code == DataError.code
+    assert "kitchne" in ran.err
+    assert ran.out == ""
+
+
+def test_two_reports_in_one_file_are_refused(edgernn, folder, tmp_path):
+    same = tmp_path / "report"
+    ran = edgernn("profile", folder, *QUICK, "--json", same, "--csv", same)
+    assert ran.code == OutputError.code
+    assert not same.exists()
+
+
 def test_junit_without_a_budget_is_wrong_usage(edgernn, folder, tmp_path):
     assert edgernn("profile", folder, *QUICK, "--junit", tmp_path / "j.xml").code == 2
