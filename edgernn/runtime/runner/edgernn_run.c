@@ -85,9 +85,8 @@ static ernn_status run_step(program *run, const ernn_rows *rows, uint32_t step,
   return ernn_step(run->session, inputs, outputs);
 }
 
-/* Runs one case and writes its outputs. */
-static ernn_status run_case(program *run, ernn_rows *rows, int by_steps, int file) {
-  ernn_rows outputs[MOST_PORTS];
+/* Runs one case. */
+static ernn_status run_case(program *run, ernn_rows *rows, int by_steps, ernn_rows *outputs) {
   uint32_t steps = longest(run, rows);
   ernn_status status = output_steps(run, rows, by_steps, outputs);
   if (status != ERNN_OK) return status;
@@ -108,12 +107,16 @@ static ernn_status run_case(program *run, ernn_rows *rows, int by_steps, int fil
   } else {
     status = ernn_run(run->session, rows, outputs);
   }
-  for (uint32_t i = 0; i < run->outputs && status == ERNN_OK && file >= 0; i++) {
+  return status;
+}
+
+static int write_case(const program *run, const ernn_rows *outputs, int file) {
+  for (uint32_t i = 0; i < run->outputs; i++) {
     int is_written = write_all(file, &outputs[i].steps, 4) &&
                      write_all(file, outputs[i].data, padded(outputs[i].steps * run->output_row[i]));
-    if (!is_written) return ERNN_CAPACITY;
+    if (!is_written) return 0;
   }
-  return status;
+  return 1;
 }
 
 /* ---- Calls ---- */
@@ -244,16 +247,17 @@ int main(int argc, char **argv) {
     uint32_t count = (uint32_t)cases.data[0] | (uint32_t)cases.data[1] << 8 |
                      (uint32_t)cases.data[2] << 16 | (uint32_t)cases.data[3] << 24;
     int out = paths[2] ? system_open(paths[2], 1) : -1;
-    if (paths[2] && (out < 0 || !write_all(out, &count, 4))) {
-      return fail(paths[2], "cannot be written");
-    }
+    if (paths[2] && out < 0) return fail(paths[2], "cannot be written");
+    if (paths[2] && !write_all(out, &count, 4)) return fail(paths[2], NO_ROOM);
     size_t at = 4;
     for (uint32_t i = 0; i < count; i++) {
-      if (!read_case(&run, &cases, &at, rows)) return fail(paths[1], "ends too early");
+      if (!read_case(&run, &cases, &at, rows)) return fail(paths[1], CUT_SHORT);
       for (uint32_t k = 0; k < run.inputs && i == 0; k++) first[k] = rows[k];
       if (paths[2]) {
-        ernn_status status = run_case(&run, rows, by_steps, out);
+        ernn_rows outputs[MOST_PORTS];
+        ernn_status status = run_case(&run, rows, by_steps, outputs);
         if (status != ERNN_OK) return fail(paths[1], ernn_status_text(status));
+        if (!write_case(&run, outputs, out)) return fail(paths[2], NO_ROOM);
       }
     }
     if (out >= 0) system_close(out);
