@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,10 +97,17 @@ class LibraryProgram:
             timeout_s=timeout_s,
         )
         if isinstance(answer, Failed):
-            return answer
+            return self._explained(answer)
         if refused := self._other_ports(ports, answer, model.backend):
             return refused
         return self._answer(device, ports, calls, task, answer)
+
+    def _explained(self, failed: Failed) -> Failed:
+        """The program is there: what the system says is missing is the loader that it asks for."""
+        if not re.search(rf"env: .*{LIBRARY_NAME}.*No such file", failed.reason):
+            return failed
+        reason = f"{self.NAME}: the device has no loader of Android's for {self._library.about.abi}"
+        return replace(failed, reason=reason)
 
     def _words(self, ports: FilePorts, model: Model, task: Task) -> list[str]:
         # A loader looks for a library's companions there, and not where the library is.
