@@ -135,6 +135,12 @@ def test_what_is_read_counts_once(model, case, tmp_path):
     assert size < told["peak_bytes"] < 1.2 * size
 
 
+def test_outputs_of_cases_that_were_run_take_no_memory(model, case, tmp_path):
+    rows = np.repeat(case["x"], 2_000, axis=0)
+    told = run_here(model, {"x": rows}, tmp_path, tmp_path / "outputs.bin")
+    assert told["peak_bytes"] < (tmp_path / "inputs.bin").stat().st_size + 1_000_000
+
+
 def run_here(model, case, folder, *words):
     """What the program prints on this machine, without a device."""
     from edgernn.runtime import Model as NativeModel  # not there without a C compiler

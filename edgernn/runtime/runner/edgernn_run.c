@@ -30,6 +30,8 @@ typedef struct program {
   size_t input_row[MOST_PORTS], output_row[MOST_PORTS]; /* bytes */
   uint32_t input_steps[MOST_PORTS];                     /* that the model asks for; 0: any number */
   uint32_t is_sequence[MOST_PORTS];                     /* of an output: has a row for each step */
+  void *output[MOST_PORTS];                             /* what calls write to */
+  size_t output_room[MOST_PORTS];
 } program;
 
 static size_t padded(size_t size) { return (size + 3) & ~(size_t)3; }
@@ -85,6 +87,22 @@ static ernn_status run_step(program *run, const ernn_rows *rows, uint32_t step,
   return ernn_step(run->session, inputs, outputs);
 }
 
+/* Room for the rows of outputs, until the next case.  At least twice what was there: all that is left
+ * behind is no more than what is used.  0 when there is not enough. */
+static int give_room(program *run, ernn_rows *outputs) {
+  for (uint32_t i = 0; i < run->outputs; i++) {
+    size_t size = padded(outputs[i].steps * run->output_row[i]);
+    if (size > run->output_room[i]) {
+      size_t twice = 2 * run->output_room[i];
+      run->output_room[i] = size > twice ? size : twice;
+      run->output[i] = system_map(-1, run->output_room[i]);
+    }
+    if (!run->output[i]) return 0;
+    outputs[i].data = run->output[i];
+  }
+  return 1;
+}
+
 /* Runs one case. */
 static ernn_status run_case(program *run, ernn_rows *rows, int by_steps, ernn_rows *outputs) {
   uint32_t steps = longest(run, rows);
@@ -92,9 +110,8 @@ static ernn_status run_case(program *run, ernn_rows *rows, int by_steps, ernn_ro
   if (status != ERNN_OK) return status;
   for (uint32_t i = 0; i < run->outputs; i++) {
     if (by_steps && run->is_sequence[i]) outputs[i].steps = steps;
-    outputs[i].data = system_map(-1, padded(outputs[i].steps * run->output_row[i]));
-    if (!outputs[i].data) return ERNN_TOO_LARGE;
   }
+  if (!give_room(run, outputs)) return ERNN_TOO_LARGE;
   ernn_reset(run->session);
   if (by_steps) {
     for (uint32_t step = 0; step < steps && status == ERNN_OK; step++) {
@@ -125,7 +142,6 @@ struct call {
   program *run;
   ernn_rows *rows;
   ernn_rows outputs[MOST_PORTS];
-  void *step_outputs[MOST_PORTS];
   int by_steps;
 };
 
@@ -135,18 +151,14 @@ static int prepare(call *one, program *run, ernn_rows *rows, int by_steps) {
   one->rows = rows;
   one->by_steps = by_steps;
   if (output_steps(run, rows, by_steps, one->outputs) != ERNN_OK) return 0;
-  for (uint32_t i = 0; i < run->outputs; i++) {
-    size_t size = padded(one->outputs[i].steps * run->output_row[i]);
-    one->outputs[i].data = one->step_outputs[i] = system_map(-1, size);
-    if (!one->outputs[i].data) return 0;
-  }
+  if (!give_room(run, one->outputs)) return 0;
   ernn_reset(run->session);
   return 1;
 }
 
 static void make(call *one) {
   if (one->by_steps) {
-    run_step(one->run, one->rows, 0, one->step_outputs);
+    run_step(one->run, one->rows, 0, one->run->output);
   } else {
     ernn_reset(one->run->session);
     ernn_run(one->run->session, one->rows, one->outputs);
