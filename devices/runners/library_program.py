@@ -39,7 +39,7 @@ from edgernn.devices.runners.program_run import (
     ran,
     timing_words,
 )
-from edgernn.devices.runners.reply import port
+from edgernn.devices.runners.reply import damaged, port
 from edgernn.devices.runners.user_libraries import Library
 from edgernn.errors import DeviceError
 from edgernn.folders import cache_folder
@@ -100,7 +100,10 @@ class LibraryProgram:
             return self._explained(answer)
         if refused := self._other_ports(ports, answer, model.backend):
             return refused
-        return self._answer(device, ports, calls, task, answer)
+        try:
+            return self._answer(device, ports, calls, task, answer)
+        except ValueError as error:
+            return damaged(self.NAME, error)
 
     def _explained(self, failed: Failed) -> Failed:
         """The program is there: what the system says is missing is the loader that it asks for."""
@@ -144,6 +147,7 @@ class LibraryProgram:
     def _answer(
         self, device: Device, ports: FilePorts, calls: Calls, task: Task, answer: Ran
     ) -> Answer:
+        """Raises ValueError where a file that it comes with is damaged."""
         process = answer.process({self.NAME: answer.reply["version"]})
         match task:
             case Describe():
