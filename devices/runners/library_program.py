@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +39,7 @@ from edgernn.devices.runners.program_run import (
     ran,
     timing_words,
 )
-from edgernn.devices.runners.reply import port
+from edgernn.devices.runners.reply import damaged, port
 from edgernn.devices.runners.user_libraries import Library
 from edgernn.errors import DeviceError
 from edgernn.folders import cache_folder
@@ -95,10 +97,20 @@ class LibraryProgram:
             timeout_s=timeout_s,
         )
         if isinstance(answer, Failed):
-            return answer
+            return self._explained(answer)
         if refused := self._other_ports(ports, answer, model.backend):
             return refused
-        return self._answer(device, ports, calls, task, answer)
+        try:
+            return self._answer(device, ports, calls, task, answer)
+        except ValueError as error:
+            return damaged(self.NAME, error)
+
+    def _explained(self, failed: Failed) -> Failed:
+        """The program is there: what the system says is missing is the loader that it asks for."""
+        if not re.search(rf"env: .*{LIBRARY_NAME}.*No such file", failed.reason):
+            return failed
+        reason = f"{self.NAME}: the device has no loader of Android's for {self._library.about.abi}"
+        return replace(failed, reason=reason)
 
     def _words(self, ports: FilePorts, model: Model, task: Task) -> list[str]:
         # A loader looks for a library's companions there, and not where the library is.
@@ -135,6 +147,7 @@ class LibraryProgram:
     def _answer(
         self, device: Device, ports: FilePorts, calls: Calls, task: Task, answer: Ran
     ) -> Answer:
+        """Raises ValueError where a file that it comes with is damaged."""
         process = answer.process({self.NAME: answer.reply["version"]})
         match task:
             case Describe():

@@ -41,7 +41,7 @@ from edgernn.devices.runners.program_run import (
     ran,
     timing_words,
 )
-from edgernn.devices.runners.reply import counted_calls
+from edgernn.devices.runners.reply import counted_calls, damaged
 from edgernn.errors import EdgernnError, MissingRuntime
 from edgernn.runtime.ports import NativePort
 
@@ -86,7 +86,10 @@ class NativeProgram:
         )
         if isinstance(answer, Failed):
             return answer
-        return _answer(device, model, task, native.inputs, native.outputs, answer)
+        try:
+            return _answer(device, model, task, native.inputs, native.outputs, answer)
+        except ValueError as error:
+            return damaged(self.NAME, error)
 
 
 def _answer(
@@ -97,6 +100,7 @@ def _answer(
     outputs: tuple[NativePort, ...],
     answer: Ran,
 ) -> Answer:
+    """Raises ValueError where a file that it comes with is damaged."""
     process = answer.process({"edgernn": __version__})
     match task:
         case Describe():

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
 from edgernn.graph.tensor import AnyArray
 from edgernn.runtime.ports import NativePort
+
+CUT_SHORT: Final = "the native runner's outputs are cut short"
 
 Case = Mapping[str, AnyArray]
 
@@ -42,7 +45,7 @@ def unpacked(
     among them [B, steps, 1, ...], since each call gives one of a single step.
     Raises ValueError where the content is cut short.
     """
-    (count,) = struct.unpack_from("<I", content)
+    count = _number(content, 0)
     if count != sum(_batch(case) for case in cases):
         raise ValueError(f"the native runner wrote {count} cases")
     at, outputs = 4, []
@@ -61,15 +64,21 @@ def _unpacked_rows(
     content: bytes, at: int, port: NativePort, every_step: bool
 ) -> tuple[AnyArray, int]:
     """The rows that begin at `at`, and where they end."""
-    (steps,) = struct.unpack_from("<I", content, at)
+    steps = _number(content, at)
     count = steps * int(np.prod(port.row_shape, dtype=np.int64))
     size = count * port.dtype.numpy.itemsize
     if at + 4 + size > len(content):
-        raise ValueError("the native runner's outputs are cut short")
+        raise ValueError(CUT_SHORT)
     call = (1, *port.row_shape) if port.is_sequence else port.row_shape
     shape = (steps, *call) if every_step else port.shape(steps)
     rows = np.frombuffer(content, port.dtype.numpy, count, at + 4).reshape(shape)
     return rows, at + 4 + size + -size % 4
+
+
+def _number(content: bytes, at: int) -> int:
+    if at + 4 > len(content):
+        raise ValueError(CUT_SHORT)
+    return int.from_bytes(content[at : at + 4], "little")
 
 
 def _batch(case: Case) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,7 @@ from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.devices.runners.payload.arrays import Arrays, pack, unpack
 from edgernn.devices.runners.reply import (
     LOG_CHARACTERS,
+    damaged,
     description,
     instructions,
     memory,
@@ -84,21 +87,10 @@ class PythonRuntime:
             reply = self._reply(completed, timeout_s)
             if isinstance(reply, Failed | Skipped):
                 return reply
-            match task:
-                case Describe():
-                    return description(reply)
-                case RunCases():
-                    device.pull(OUTPUTS, local / OUTPUTS)
-                    return outputs(reply, _read(local / OUTPUTS, reply["index"]))
-                case TimeCalls():
-                    return timing(reply)
-                case MeasureMemory():
-                    return memory(reply)
-                case CountInstructions():
-                    device.pull(COUNTS, local / COUNTS)
-                    return instructions(reply, (local / COUNTS).read_text())
-                case _:
-                    assert_never(task)
+            try:
+                return _answer(device, local, task, reply)
+            except ValueError as error:
+                return damaged(self.NAME, error)
 
     def _python(self, device: Device) -> _Python | Skipped:
         if device.python is None:
@@ -183,11 +175,34 @@ def _request(runtime: str, model: Model, task: Task) -> dict[str, Any]:
             assert_never(task)
 
 
+def _answer(device: Device, folder: Path, task: Task, reply: Mapping[str, Any]) -> Answer:
+    """Raises ValueError where a file that it comes with is damaged."""
+    match task:
+        case Describe():
+            return description(reply)
+        case RunCases():
+            device.pull(OUTPUTS, folder / OUTPUTS)
+            return outputs(reply, _read(folder / OUTPUTS, reply["index"]))
+        case TimeCalls():
+            return timing(reply)
+        case MeasureMemory():
+            return memory(reply)
+        case CountInstructions():
+            device.pull(COUNTS, folder / COUNTS)
+            return instructions(reply, (folder / COUNTS).read_text())
+        case _:
+            assert_never(task)
+
+
 def _push_content(device: Device, folder: Path, name: str, content: bytes) -> None:
     (folder / name).write_bytes(content)
     device.push(folder / name, name)
 
 
 def _read(path: Path, index: Mapping[str, Any]) -> tuple[Arrays, ...]:
-    with np.load(path, allow_pickle=False) as stored:
-        return tuple(unpack({key: stored[key] for key in stored.files}, index))
+    """Raises ValueError where it is damaged."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return tuple(unpack({key: stored[key] for key in stored.files}, index))
+    except (EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(str(error)) from error

@@ -40,6 +40,11 @@ def unfinished(name: str, completed: Completed, timeout_s: float) -> Failed | No
     return None
 
 
+def damaged(name: str, error: ValueError) -> Failed:
+    """The runtime `name` told that all went well, but a file of it did not come whole."""
+    return Failed(reason=f"{name}: what it wrote is damaged: {error}")
+
+
 def description(reply: Reply) -> Description:
     return Description(
         process=_process(reply),

@@ -15,7 +15,8 @@ from typing import NoReturn
 
 from edgernn.folders import cache_folder
 from tests.android.loopback import LoopbackDevice, kill_server
-from tests.android.root import ABIS
+from tests.android.root import ABIS, CannotBuild
+from tests.android.runtime_libraries import give_c_library
 from tests.android.space import reason_against
 
 START_TIMEOUT_S = 20.0
@@ -57,6 +58,10 @@ def up(abi: str) -> None:
     state_file().parent.mkdir(parents=True, exist_ok=True)
     state = {"pid": child.pid, "folder": str(folder), "adb_port": port}
     state_file().write_text(json.dumps(state))
+    try:
+        give_c_library(folder / "root", ABIS[abi])
+    except CannotBuild as reason:
+        print(f"It has no loader, and so takes no --android-runtime: {reason}")
     serial = (folder / "serial").read_text()
     print("A loopback Android device is up.  It tells size and accuracy, and no times.  Try:")
     print(f"  export ANDROID_ADB_SERVER_PORT={port}")

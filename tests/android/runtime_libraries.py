@@ -108,7 +108,7 @@ def _wheel(bundled: Bundled, machine: str, folder: Path) -> Path:
 
 def give_c_library(root: Path, abi: Abi) -> None:
     """Debian's loader and libraries, by Android's names.  Raises CannotBuild."""
-    source = _c_library(abi)
+    source = c_library(abi)
     shutil.copy(source / _LOADERS[abi.machine], root / "system/bin/linker64")
     # Where Debian's loader looks for libraries, whatever its own path is.
     folder = root / f"lib/{abi.machine}-linux-gnu"
@@ -119,7 +119,7 @@ def give_c_library(root: Path, abi: Abi) -> None:
         (folder / name).symlink_to(own)
 
 
-def _c_library(abi: Abi) -> Path:
+def c_library(abi: Abi) -> Path:
     """A folder with Debian's, made at first use and kept in the cache."""
     key = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     folder = cache_folder() / "loopback-android" / f"{key}-libc-{abi.debian}"

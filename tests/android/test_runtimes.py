@@ -247,6 +247,13 @@ def test_a_model_that_the_runtime_refuses_is_a_failure_with_its_reason(handset, 
     assert "ReduceSam" in answer.reason
 
 
+def test_a_device_without_androids_loader_is_told_from_a_missing_file(attach, package, tmp_path):
+    model, cases = artefact(tmp_path, "batch 1")
+    answer = asked(f"android:{attach().serial}", model, RunCases(cases=cases), package=package)
+    assert isinstance(answer, Failed)
+    assert answer.reason == "onnxruntime: the device has no loader of Android's for x86_64"
+
+
 @pytest.mark.parametrize(
     ("backend", "wanted"), [("onnx", "onnxruntime-android.aar"), ("tflite", "tensorflow-lite.aar")]
 )

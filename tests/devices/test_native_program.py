@@ -26,11 +26,13 @@ from edgernn.devices.runners import (
     Skipped,
     TimeCalls,
     Timing,
+    native_program,
     program_files,
 )
 from edgernn.devices.runners.native_program import NativeProgram
 from edgernn.devices.runners.native_script import allowed_cpus, cpu_mask, cpu_s, script
 from edgernn.devices.runners.program import static_program
+from edgernn.devices.runners.program_run import pulled
 from edgernn.devices.runners.python_runtime import PythonRuntime
 from edgernn.export import native
 from edgernn.export.keras.file import read_model
@@ -135,6 +137,12 @@ def test_what_is_read_counts_once(model, case, tmp_path):
     assert size < told["peak_bytes"] < 1.2 * size
 
 
+def test_outputs_of_cases_that_were_run_take_no_memory(model, case, tmp_path):
+    rows = np.repeat(case["x"], 2_000, axis=0)
+    told = run_here(model, {"x": rows}, tmp_path, tmp_path / "outputs.bin")
+    assert told["peak_bytes"] < (tmp_path / "inputs.bin").stat().st_size + 1_000_000
+
+
 def run_here(model, case, folder, *words):
     """What the program prints on this machine, without a device."""
     from edgernn.runtime import Model as NativeModel  # not there without a C compiler
@@ -165,6 +173,15 @@ def test_a_damaged_model_is_a_failure(model, case, tmp_path):
             device, replace(model, path=path), RunCases(cases=[case]), timeout_s=60.0
         )
     assert isinstance(answer, Failed)
+
+
+@pytest.mark.parametrize("size", [0, 2, 4, 7, 11])
+def test_outputs_that_did_not_come_whole_are_a_failure(monkeypatch, model, case, size):
+    monkeypatch.setattr(native_program, "pulled", lambda *what: pulled(*what)[:size])
+    with open_device("cpu") as device:
+        answer = NativeProgram().run(device, model, RunCases(cases=[case]), timeout_s=60.0)
+    assert isinstance(answer, Failed)
+    assert "native: what it wrote is damaged" in answer.reason
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,20 @@ def cases():
     return [{"x": random.normal(size=(*shape, 3)).astype(np.float32)} for shape in SHAPES]
 
 
+@pytest.mark.parametrize("size", [0, 10, 300])
+def test_outputs_that_did_not_come_whole_are_a_failure(monkeypatch, cpu, cases, tmp_path, size):
+    pull = type(cpu).pull
+
+    def cut_short(device, remote, local):
+        pull(device, remote, local)
+        os.truncate(local, size)
+
+    monkeypatch.setattr(type(cpu), "pull", cut_short)
+    answer = run_cases(cpu, models.onnx_sum(tmp_path / "m.onnx"), "onnx", cases)
+    assert isinstance(answer, Failed)
+    assert "onnxruntime: what it wrote is damaged" in answer.reason
+
+
 @pytest.mark.parametrize(
     ("backend", "make"), [("onnx", models.onnx_sum), ("tflite", models.tflite_sum)]
 )

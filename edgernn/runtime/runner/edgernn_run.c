@@ -30,6 +30,8 @@ typedef struct program {
   size_t input_row[MOST_PORTS], output_row[MOST_PORTS]; /* bytes */
   uint32_t input_steps[MOST_PORTS];                     /* that the model asks for; 0: any number */
   uint32_t is_sequence[MOST_PORTS];                     /* of an output: has a row for each step */
+  void *output[MOST_PORTS];                             /* what calls write to */
+  size_t output_room[MOST_PORTS];
 } program;
 
 static size_t padded(size_t size) { return (size + 3) & ~(size_t)3; }
@@ -85,17 +87,31 @@ static ernn_status run_step(program *run, const ernn_rows *rows, uint32_t step,
   return ernn_step(run->session, inputs, outputs);
 }
 
-/* Runs one case and writes its outputs. */
-static ernn_status run_case(program *run, ernn_rows *rows, int by_steps, int file) {
-  ernn_rows outputs[MOST_PORTS];
+/* Room for the rows of outputs, until the next case.  At least twice what was there: all that is left
+ * behind is no more than what is used.  0 when there is not enough. */
+static int give_room(program *run, ernn_rows *outputs) {
+  for (uint32_t i = 0; i < run->outputs; i++) {
+    size_t size = padded(outputs[i].steps * run->output_row[i]);
+    if (size > run->output_room[i]) {
+      size_t twice = 2 * run->output_room[i];
+      run->output_room[i] = size > twice ? size : twice;
+      run->output[i] = system_map(-1, run->output_room[i]);
+    }
+    if (!run->output[i]) return 0;
+    outputs[i].data = run->output[i];
+  }
+  return 1;
+}
+
+/* Runs one case. */
+static ernn_status run_case(program *run, ernn_rows *rows, int by_steps, ernn_rows *outputs) {
   uint32_t steps = longest(run, rows);
   ernn_status status = output_steps(run, rows, by_steps, outputs);
   if (status != ERNN_OK) return status;
   for (uint32_t i = 0; i < run->outputs; i++) {
     if (by_steps && run->is_sequence[i]) outputs[i].steps = steps;
-    outputs[i].data = system_map(-1, padded(outputs[i].steps * run->output_row[i]));
-    if (!outputs[i].data) return ERNN_TOO_LARGE;
   }
+  if (!give_room(run, outputs)) return ERNN_TOO_LARGE;
   ernn_reset(run->session);
   if (by_steps) {
     for (uint32_t step = 0; step < steps && status == ERNN_OK; step++) {
@@ -108,12 +124,16 @@ static ernn_status run_case(program *run, ernn_rows *rows, int by_steps, int fil
   } else {
     status = ernn_run(run->session, rows, outputs);
   }
-  for (uint32_t i = 0; i < run->outputs && status == ERNN_OK && file >= 0; i++) {
+  return status;
+}
+
+static int write_case(const program *run, const ernn_rows *outputs, int file) {
+  for (uint32_t i = 0; i < run->outputs; i++) {
     int is_written = write_all(file, &outputs[i].steps, 4) &&
                      write_all(file, outputs[i].data, padded(outputs[i].steps * run->output_row[i]));
-    if (!is_written) return ERNN_CAPACITY;
+    if (!is_written) return 0;
   }
-  return status;
+  return 1;
 }
 
 /* ---- Calls ---- */
@@ -122,7 +142,6 @@ struct call {
   program *run;
   ernn_rows *rows;
   ernn_rows outputs[MOST_PORTS];
-  void *step_outputs[MOST_PORTS];
   int by_steps;
 };
 
@@ -132,18 +151,14 @@ static int prepare(call *one, program *run, ernn_rows *rows, int by_steps) {
   one->rows = rows;
   one->by_steps = by_steps;
   if (output_steps(run, rows, by_steps, one->outputs) != ERNN_OK) return 0;
-  for (uint32_t i = 0; i < run->outputs; i++) {
-    size_t size = padded(one->outputs[i].steps * run->output_row[i]);
-    one->outputs[i].data = one->step_outputs[i] = system_map(-1, size);
-    if (!one->outputs[i].data) return 0;
-  }
+  if (!give_room(run, one->outputs)) return 0;
   ernn_reset(run->session);
   return 1;
 }
 
 static void make(call *one) {
   if (one->by_steps) {
-    run_step(one->run, one->rows, 0, one->step_outputs);
+    run_step(one->run, one->rows, 0, one->run->output);
   } else {
     ernn_reset(one->run->session);
     ernn_run(one->run->session, one->rows, one->outputs);
@@ -244,16 +259,17 @@ int main(int argc, char **argv) {
     uint32_t count = (uint32_t)cases.data[0] | (uint32_t)cases.data[1] << 8 |
                      (uint32_t)cases.data[2] << 16 | (uint32_t)cases.data[3] << 24;
     int out = paths[2] ? system_open(paths[2], 1) : -1;
-    if (paths[2] && (out < 0 || !write_all(out, &count, 4))) {
-      return fail(paths[2], "cannot be written");
-    }
+    if (paths[2] && out < 0) return fail(paths[2], "cannot be written");
+    if (paths[2] && !write_all(out, &count, 4)) return fail(paths[2], NO_ROOM);
     size_t at = 4;
     for (uint32_t i = 0; i < count; i++) {
-      if (!read_case(&run, &cases, &at, rows)) return fail(paths[1], "ends too early");
+      if (!read_case(&run, &cases, &at, rows)) return fail(paths[1], CUT_SHORT);
       for (uint32_t k = 0; k < run.inputs && i == 0; k++) first[k] = rows[k];
       if (paths[2]) {
-        ernn_status status = run_case(&run, rows, by_steps, out);
+        ernn_rows outputs[MOST_PORTS];
+        ernn_status status = run_case(&run, rows, by_steps, outputs);
         if (status != ERNN_OK) return fail(paths[1], ernn_status_text(status));
+        if (!write_case(&run, outputs, out)) return fail(paths[2], NO_ROOM);
       }
     }
     if (out >= 0) system_close(out);

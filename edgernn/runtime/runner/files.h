@@ -9,6 +9,10 @@ typedef struct bytes {
   size_t size;
 } bytes;
 
+/* What may be wrong with one. */
+static const char *const CUT_SHORT = "ends too early";
+static const char *const NO_ROOM = "cannot be written: there is no room left";
+
 /* Read, not mapped: a mapping of a model on a slow card would be paged in during the first call.
  * Into one piece of the file's size: what was copied from smaller ones would count as memory. */
 static int read_file(const char *path, bytes *content) {

@@ -137,29 +137,33 @@ static void make(call *which) {
   if (problem && !which->problem) which->problem = problem;
 }
 
-/* Makes every call of every case, and writes its outputs.  NULL, or what is wrong. */
-static const char *run_cases(const bytes *content, int file) {
+/* What failed, and why; `why` is NULL where nothing did. */
+typedef struct failure {
+  const char *what, *why;
+} failure;
+
+/* Makes every call of every case, and writes its outputs.  `paths` as main has them. */
+static failure run_cases(const bytes *content, int file, const char *const *paths) {
+  const failure no_room = {paths[3], NO_ROOM}, cut_short = {paths[2], CUT_SHORT};
   size_t at = 0;
   uint32_t cases = read_number(content, &at);
-  if (!write_all(file, &cases, 4)) return "cannot be written";
+  if (!write_all(file, &cases, 4)) return no_room;
   at = aligned(at);
   static const uint8_t zeros[ALIGNMENT];
-  if (!write_all(file, zeros, ALIGNMENT - 4)) return "cannot be written";
+  if (!write_all(file, zeros, ALIGNMENT - 4)) return no_room;
   for (uint32_t i = 0; i < cases; i++) {
     uint32_t calls = read_number(content, &at);
-    if (at > content->size) return "ends too early";
+    if (at > content->size) return cut_short;
     at = aligned(at);
-    if (!write_all(file, &calls, 4) || !write_all(file, zeros, ALIGNMENT - 4)) {
-      return "cannot be written";
-    }
+    if (!write_all(file, &calls, 4) || !write_all(file, zeros, ALIGNMENT - 4)) return no_room;
     for (uint32_t k = 0; k < calls; k++) {
-      if (!read_inputs(content, &at)) return "ends too early";
+      if (!read_inputs(content, &at)) return cut_short;
       make(&one);
-      if (one.problem) return one.problem;
-      if (!write_outputs(file)) return "cannot be written";
+      if (one.problem) return (failure){paths[1], one.problem};
+      if (!write_outputs(file)) return no_room;
     }
   }
-  return NULL;
+  return (failure){NULL, NULL};
 }
 
 /* The first call of the first case is what will be made again and again. */
@@ -250,9 +254,9 @@ int main(int argc, char **argv) {
   if (paths[3]) {
     int file = system_open(paths[3], 1);
     if (file < 0) return fail(paths[3], "cannot be written");
-    problem = run_cases(&cases, file);
+    failure failed = run_cases(&cases, file, paths);
     system_close(file);
-    if (problem) return fail(paths[1], problem);
+    if (failed.why) return fail(failed.what, failed.why);
   }
   put("{\"runtime\": \"");
   put(one.runtime->name);
@@ -265,7 +269,7 @@ int main(int argc, char **argv) {
   put_ports("inputs", one.model.input, one.model.inputs);
   put_ports("outputs", one.model.output, one.model.outputs);
   if (time_ms > 0 || calls > 0) {
-    if (!read_first_call(&cases)) return fail(paths[2] ? paths[2] : "inputs", "ends too early");
+    if (!read_first_call(&cases)) return fail(paths[2] ? paths[2] : "inputs", CUT_SHORT);
     if (time_ms > 0) measure(&one, warm_up_ms * 1000000, time_ms * 1000000, period_us * 1000);
     if (calls > 0) make_marked(&one, calls);
     if (one.problem) return fail(paths[1], one.problem);

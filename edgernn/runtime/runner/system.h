@@ -17,6 +17,7 @@ enum { SYSTEM_MARK = -7777 };
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>

@@ -69,9 +69,13 @@ static int same(const char *left, const char *right) {
   return *left == *right;
 }
 
+/* No more than an int holds, so that milliseconds of it are nanoseconds too. */
 static int64_t number_of(const char *digits) {
   int64_t number = 0;
-  for (; *digits >= '0' && *digits <= '9'; digits++) number = number * 10 + (*digits - '0');
+  for (; *digits >= '0' && *digits <= '9'; digits++) {
+    number = number * 10 + (*digits - '0');
+    if (number > INT32_MAX) return INT32_MAX;
+  }
   return number;
 }
 
