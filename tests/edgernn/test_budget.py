@@ -119,11 +119,8 @@ def test_a_device_that_is_not_to_be_measured_is_refused(tmp_path):
 
 def test_a_device_is_limited_by_what_device_says_or_by_its_name(tmp_path):
     budget = read_budget(written(tmp_path, "[every]\np95_ms = 3\n[pi]\np95_ms = 1"))
-    by_name = {Limit.P95_MS: 1.0}
-    assert for_devices(budget, {"pi": "kitchen"}) == {
-        "every": {Limit.P95_MS: 3},
-        "kitchen": by_name,
-    }
+    every, by_name = {Limit.P95_MS: 3.0}, {Limit.P95_MS: 1.0}
+    assert for_devices(budget, {"pi": "kitchen"}) == {"every": every, "kitchen": by_name}
     budget = read_budget(written(tmp_path, "[kitchen]\np95_ms = 1"))
     assert for_devices(budget, {"pi": "kitchen", "cpu": "cpu"}) == {"kitchen": by_name}
 
