@@ -42,7 +42,7 @@ from edgernn.devices.runners import (
     measure_memory,
     run_cases,
 )
-from edgernn.errors import IncomparableRuns
+from edgernn.errors import DataError, IncomparableRuns
 from edgernn.measure import Plan, Run, interleaved, measured
 from edgernn.report.report import Cell, Noise, PeakMemory, Reference, Report, Target
 from edgernn.tasks.samples import Samples
@@ -92,8 +92,9 @@ def profiled(
 ) -> Iterator[Progress]:
     """Measures what `report` lacks about the candidates on this device.
 
-    Yields before each process, and once at the end.  Raises DataError when the data do not fit a
-    model, IncomparableRuns when the device is not the machine that the report knows by its name.
+    Yields before each process, and once at the end.  A model that the data do not fit is a row that
+    failed.  Raises DataError when they fit none, IncomparableRuns when the device is not the one
+    that the report knows by its name.
     """
     profile = _Profile(report=report, device=device, workload=workload)
     total = sum(profile.processes_due(candidate) for candidate in candidates)
@@ -118,6 +119,7 @@ class _Profile:
         self.report = report
         self._device = device
         self._workload = workload
+        self._misfits: list[DataError] = []
 
     def processes_due(self, candidate: Candidate) -> int:
         """How many processes will tell what is not known yet, if all goes well."""
@@ -132,8 +134,11 @@ class _Profile:
 
     def steps(self, candidates: Sequence[Candidate]) -> Iterator[str]:
         for candidate in candidates:
-            yield from self._once(candidate)
-        self._add_references(candidates)
+            yield from self._once_if_it_fits(candidate)
+        sound = [one for one in candidates if self._cell(one).outcome is None]
+        if self._misfits and not sound:
+            raise self._misfits[0]
+        self._add_references(sound if self._misfits else candidates)
         if not self._is_timed:
             return
         yield from self._timed(candidates)
@@ -154,6 +159,14 @@ class _Profile:
             if predictions is not None:
                 found = Reference(source_sha256=digest, predictions=predictions)
                 self.report = self.report.with_reference(found)
+
+    def _once_if_it_fits(self, candidate: Candidate) -> Iterator[str]:
+        try:
+            yield from self._once(candidate)
+        except DataError as misfit:
+            self._misfits.append(misfit)
+            failed = Failed(reason=str(misfit))
+            self.report = self.report.with_cell(replace(self._cell(candidate), outcome=failed))
 
     def _once(self, candidate: Candidate) -> Iterator[str]:
         """What one process tells for good: description, outputs, memory."""

@@ -139,6 +139,11 @@ class Samples:
             return np.zeros(rows, dtype=np.int64), self.lengths - 1
         if self.x.ndim < 3:
             return np.zeros(rows, dtype=np.int64), np.full(rows, steps - 1)
+        return self.nonzero_span()
+
+    def nonzero_span(self) -> tuple[IntArray, IntArray]:
+        """The first and the last step of each row that is not zero; all of a row of zeros."""
+        rows, steps = self.x.shape[:2]
         real: npt.NDArray[np.bool_] = np.logical_or.reduce(
             self.x.reshape(rows, steps, -1) != 0, axis=2
         )
