@@ -53,7 +53,7 @@ class Samples:
     y: IntArray | None = None  # [N], class numbers
     lengths: IntArray | None = None  # [N], 1..T: the steps from there on are padding
     labels: tuple[str, ...] = ()  # class names by number; () where they have none
-    named: bool = False  # y came as names only: their numbers are ours, and no model's
+    named: bool = False  # y came as texts: where they are `labels`, the numbers are no model's
     origins: tuple[str, ...] = ()  # where each row comes from (a file's name), or ()
     features: str = ""  # what the features are and how they are computed, for a reader
     baselines: Baselines | None = None
