@@ -170,11 +170,15 @@ def command(
         )
         if max_drop_points is not None:
             progress("searching the layers to keep in float")
-            request = rescued(original, request, samples, calibrate, max_drop_points)
+            request = rescued(
+                *(original, request, samples, calibrate),
+                file=model.name,
+                max_drop_points=max_drop_points,
+            )
         answers = None
         if samples is not None:  # before anything is written: they may not fit the model
             progress("running the float model on --data")
-            answers = float_answers(original, samples, request.labels)
+            answers = float_answers(original, samples, request.labels, file=model.name)
         refusals: list[Refusal] = []
         artefacts = export_model(
             source, out, request, progress=progress, on_refusal=refusals.append

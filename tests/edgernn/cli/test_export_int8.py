@@ -120,8 +120,11 @@ def test_the_table_tells_accuracy_noise_and_what_stays_in_float(edgernn, data, t
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        ({"x": features(width=7), "y": np.zeros(40, int)}, "does not fit"),
-        ({"x": features(), "y": np.array(["cat"] * 40)}, "the names of the classes of"),
+        ({"x": features(width=7), "y": np.zeros(40, int)}, "does not fit small_gru.keras"),
+        (
+            {"x": features(), "y": np.array(["cat"] * 40)},
+            "the names of the classes of small_gru.keras are",
+        ),
         ({"x": features(), "y": np.full(40, 3)}, "is of class 3"),
         ({"x": features()}, "has no labels"),
     ],
