@@ -187,6 +187,12 @@ def command(
         )
     for warning in (*source.warnings, *calibrated.warnings):
         print_warning(warning)
+    made = artefacts[0]
+    if made.scheme is not request.fewest_bits:
+        print_warning(
+            f"no layer is left that is {request.fewest_bits.value}: these are {made.scheme.value} "
+            f"models, named as such ({made.name}), in place of what had these names"
+        )
     for refusal in refusals:
         removed = ", and that of an earlier export is removed" if refusal.removed else ""
         print_warning(f"{refusal.file} is left out{removed}: {refusal.reason}")

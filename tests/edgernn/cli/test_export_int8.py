@@ -166,7 +166,8 @@ def test_a_model_of_which_every_layer_stays_in_float_is_not_called_int8(edgernn,
     read = read_model(SMALL).graph
     layers = [layer.name for layer in read.layers if layer.weights]
     keep = [argument for name in layers for argument in ("--keep-float", name)]
-    assert edgernn("export", SMALL, "-o", tmp_path, *options, *keep[:2]).code == 0
+    part = edgernn("export", SMALL, "-o", tmp_path, *options, *keep[:2])
+    assert (part.code, part.err) == (0, "")
     assert {artefact.scheme for artefact in read_manifest(tmp_path)} == {Scheme.INT8}
     ran = edgernn("export", SMALL, "-o", tmp_path / "float", *options, *keep)
     assert ran.code == 0, ran.err
@@ -178,6 +179,7 @@ def test_a_model_of_which_every_layer_stays_in_float_is_not_called_int8(edgernn,
     }
     assert {artefact.scheme for artefact in found} == {Scheme.FLOAT32}
     assert "max error" in ran.out
+    assert "no layer is left that is int8: these are float32 models" in ran.err
 
 
 def test_one_layer_of_fewer_bits_names_the_file_and_is_checked_as_such(edgernn, tmp_path):
