@@ -140,11 +140,21 @@ def refit_of(samples: Samples, port: Port, *, streaming: bool, file: str) -> Ref
     steps, have, rows = port.shape[1], samples.x.shape[1], len(samples)
     if streaming or steps is None or steps == have:
         return None
-    first, last = samples.real_steps()
-    lost = last >= steps if samples.lengths is not None else first < have - steps
+    if samples.lengths is not None:
+        lost = samples.lengths > steps
+    else:  # the beginning goes: of tokens too, what is zero there is taken for padding
+        first, last = samples.nonzero_span()
+        lost = first < have - steps
     cut_rows = int(np.count_nonzero(lost))
     padded_rows = rows if have < steps else 0
     if cut_rows == rows:
+        if samples.lengths is None and (last - first < steps).any():
+            raise DataError(
+                f"{file} takes {steps} steps, and the last {steps} of the {have} of "
+                f"{samples.name} are not the whole of any sequence",
+                remedy="Say with an array `lengths` in the .npz how many steps of each row are "
+                "real, where padding follows them",
+            )
         raise DataError(
             f"{file} takes {steps} steps, and every sequence of {samples.name} is longer "
             f"(up to {have})",

@@ -179,8 +179,19 @@ def record(
     What is refused now is listed no longer: the files that an earlier model of that name had go,
     since whoever finds them would take them for this one's; but not what was put in their place by
     hand.  Gives the refusals with that said.
+    Another process that records there waits.
     Raises OutputError.
     """
+    with atomic.alone(folder):
+        return _recorded(folder, written, refused, files)
+
+
+def _recorded(
+    folder: Path,
+    written: Iterable[Artefact],
+    refused: Iterable[Refusal],
+    files: Mapping[Path, Path],
+) -> tuple[Refusal, ...]:
     kept = {artefact.name: artefact for artefact in read_manifest(folder)}
     refusals = {refusal.file: refusal for refusal in read_refusals(folder)}
     superseded: dict[str, StoredFile] = {}

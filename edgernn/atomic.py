@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -36,6 +36,30 @@ def require_writable(path: Path) -> None:
         nearest = next(folder for folder in path.absolute().parents if folder.exists())
         with tempfile.NamedTemporaryFile(dir=nearest, prefix=".edgernn-"):
             pass
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """No other process is in such a block for `folder` meanwhile; makes the folder.
+
+    Held by the folder itself, so that nothing is left behind.  Where there are no such locks
+    (Windows, some network shares) the block runs all the same.  Raises OutputError.
+    """
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with _writing(folder):
+        handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

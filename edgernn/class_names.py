@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from edgernn.errors import DataError
+from edgernn.tasks.class_texts import is_number
 from edgernn.tasks.samples import Samples
 
 _MOST_LISTED: Final = 12
@@ -15,30 +16,34 @@ def data_numbers(labels: Sequence[str], samples: Samples, *, file: str) -> tuple
     """The data's number of each class of the model, `labels` being the model's names in order.
 
     () where the numbers of both mean the same: one of the two has no names, and y came as numbers.
+    Texts that are numbers are a model's names if that has numbers for names, else its outputs.
     A class that the model has and the data lack gets a number that no row has.
     Raises DataError where the names cannot be matched.
     """
-    if samples.y is None or not samples.labels:
+    names = samples.labels
+    if not names and samples.named and labels and all(is_number(label) for label in labels):
+        names = tuple(str(number) for number in range(samples.classes))
+    if samples.y is None or not names:
         return ()
     if not labels:
         if not samples.named:
             return ()
         raise DataError(
-            f"{samples.name} names its classes ({_listed(samples.labels)}), and the names of the "
-            f"classes of {file} are unknown",
-            remedy="Export the model with --labels A,B,… in the order of its outputs, or give y as "
-            "the numbers of the outputs (an .npz may hold `labels` in that order instead)",
+            f"{samples.name} names its classes ({_listed(names)}), and the names of the classes of "
+            f"{file} are unknown",
+            remedy="Export the model with --labels A,B,… in the order of its outputs, or write the "
+            "numbers of the outputs, from 0, for the names",
         )
     seen = {int(number): row for row, number in reversed(list(enumerate(samples.y)))}
     for number, row in sorted(seen.items(), key=lambda one: one[1]):
-        if samples.labels[number] not in labels:
+        if names[number] not in labels:
             raise DataError(
-                f"row {row} of {samples.name} is of the class '{samples.labels[number]}', which "
+                f"row {row} of {samples.name} is of the class '{names[number]}', which "
                 f"is none of those of {file} ({_listed(labels)})",
                 remedy="Name the classes alike, or use the data that the model was made for",
             )
-    strange = len(samples.labels)
-    known = {label: number for number, label in enumerate(samples.labels)}
+    strange = len(names)
+    known = {label: number for number, label in enumerate(names)}
     return tuple(known.get(label, strange + number) for number, label in enumerate(labels))
 
 

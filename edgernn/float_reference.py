@@ -53,4 +53,6 @@ def reference_predictions(
     multiplications = graph.parameters * samples.x.shape[1] * len(samples.x)
     if len(graph.inputs) != 1 or graph.inputs[0].spec.shape[0] is not None or graph.states:
         return None
-    return predict(graph, samples, labels) if multiplications <= MOST_MULTIPLICATIONS else None
+    if multiplications > MOST_MULTIPLICATIONS:
+        return None
+    return predict(graph, samples, labels, file=source.name)

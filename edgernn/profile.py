@@ -42,7 +42,7 @@ from edgernn.devices.runners import (
     measure_memory,
     run_cases,
 )
-from edgernn.errors import IncomparableRuns
+from edgernn.errors import DataError, IncomparableRuns
 from edgernn.measure import Plan, Run, interleaved, measured, require_agreement
 from edgernn.report.report import Cell, Noise, PeakMemory, Reference, Report, Target
 from edgernn.tasks.samples import Samples
@@ -91,8 +91,9 @@ def profiled(
 ) -> Iterator[Progress]:
     """Measures what `report` lacks about the candidates on this device.
 
-    Yields before each process, and once at the end.  Raises DataError when the data do not fit a
-    model, IncomparableRuns when the device is not the machine that the report knows by its name.
+    Yields before each process, and once at the end.  A model that the data do not fit is a row that
+    failed.  Raises DataError when they fit none, IncomparableRuns when the device is not the one
+    that the report knows by its name.
     """
     profile = _Profile(report=report, device=device, workload=workload)
     done = 0
@@ -121,6 +122,7 @@ class _Profile:
         self._noise_due = 2 * report.plan.processes
         if not report.plan.check_noise or self._has_noise:
             self._noise_due = 0
+        self._misfits: list[DataError] = []
 
     def processes_due(self, candidates: Sequence[Candidate]) -> int:
         """How many processes will tell what is not known yet, if all goes well."""
@@ -140,8 +142,11 @@ class _Profile:
 
     def steps(self, candidates: Sequence[Candidate]) -> Iterator[str]:
         for candidate in candidates:
-            yield from self._once(candidate)
-        self._add_references(candidates)
+            yield from self._once_if_it_fits(candidate)
+        sound = [one for one in candidates if self._cell(one).outcome is None]
+        if self._misfits and not sound:
+            raise self._misfits[0]
+        self._add_references(sound if self._misfits else candidates)
         if not self._is_timed:
             return
         yield from self._timed(candidates)
@@ -156,12 +161,21 @@ class _Profile:
         for candidate in candidates:
             digest = candidate.item.source_sha256
             known = any(one.source_sha256 == digest for one in self.report.references)
-            if candidate.source is None or digest is None or known:
+            is_out = self._cell(candidate).outcome is not None
+            if candidate.source is None or digest is None or known or is_out:
                 continue
             predictions = self._workload.references.of(candidate.source, samples, candidate.labels)
             if predictions is not None:
                 found = Reference(source_sha256=digest, predictions=predictions)
                 self.report = self.report.with_reference(found)
+
+    def _once_if_it_fits(self, candidate: Candidate) -> Iterator[str]:
+        try:
+            yield from self._once(candidate)
+        except DataError as misfit:
+            self._misfits.append(misfit)
+            failed = Failed(reason=str(misfit))
+            self.report = self.report.with_cell(replace(self._cell(candidate), outcome=failed))
 
     def _once(self, candidate: Candidate) -> Iterator[str]:
         """What one process tells for good: description, outputs, memory."""

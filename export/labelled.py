@@ -59,15 +59,17 @@ class FloatAnswers:
     refit: Refit | None
 
 
-def float_answers(graph: Graph, samples: Samples, labels: tuple[str, ...] = ()) -> FloatAnswers:
-    """By the reference executor.  `labels` are the names of the model's classes.
+def float_answers(
+    graph: Graph, samples: Samples, labels: tuple[str, ...] = (), *, file: str
+) -> FloatAnswers:
+    """By the reference executor.  `labels` are the names of the classes of the model in `file`.
 
     Raises DataError where the samples have no labels, do not fit the model, or it has several
     inputs.
     """
     truth = truth_of(samples)
-    predictions = predict(graph, samples, labels)
-    refit = refit_of(samples, _only_input(graph), streaming=False, file=graph.name)
+    predictions = predict(graph, samples, labels, file=file)
+    refit = refit_of(samples, _only_input(graph), streaming=False, file=file)
     return FloatAnswers(samples=samples, truth=truth, predictions=predictions, refit=refit)
 
 
@@ -81,14 +83,16 @@ def accuracies(
     return tuple(rows)
 
 
-def predict(graph: Graph, samples: Samples, labels: tuple[str, ...] = ()) -> Predictions:
+def predict(
+    graph: Graph, samples: Samples, labels: tuple[str, ...] = (), *, file: str
+) -> Predictions:
     """What the reference executor says of each row: the integer one for an int8 graph.
 
-    `labels` are the names of the model's classes.
+    `labels` are the names of the classes of the model, which the user knows as `file`.
     """
     port = _only_input(graph)
-    numbers = data_numbers(labels, samples, file=graph.name)
-    samples = fitted(samples, port, streaming=False, file=graph.name)
+    numbers = data_numbers(labels, samples, file=file)
+    samples = fitted(samples, port, streaming=False, file=file)
     runs = reference.run if graph.quantization is None else integer.run
     outputs: list[Mapping[str, AnyArray]] = []
     for start in range(0, len(samples), _BATCH):

@@ -41,6 +41,16 @@ _NOT_WRITTEN: Final = (
     "The artefact was not written. Please report this model; --no-verify writes it all the same"
 )
 
+_INTEGER_REMEDY: Final = (
+    "Calibrate with more typical data, keep the layer that costs most in float with --keep-float, "
+    "or use --scheme dynamic"
+)
+
+_FLOAT16_REMEDY: Final = (
+    "Weights are too small or too large for float16: use --scheme float32, or keep their layer in "
+    "float32 with --keep-float"
+)
+
 
 NamedArrays = Mapping[str, AnyArray]
 
@@ -129,6 +139,8 @@ def near_on_average(
     cases: Sequence[Case],
     actual: Sequence[NamedArrays],
     expected: Sequence[NamedArrays],
+    *,
+    remedy: str = _INTEGER_REMEDY,
 ) -> Verification:
     """Raises VerificationError when the mean error says that this is another function.
 
@@ -144,8 +156,7 @@ def near_on_average(
         raise VerificationError(
             f"{name} differs from the float32 model: its outputs are off by {mean:.1%} of their "
             f"scale on average (allowed {INTEGER_TOLERANCE:.0%})",
-            remedy="Calibrate with more typical data, keep the layer that costs most in float "
-            "with --keep-float, or use --scheme dynamic",
+            remedy=remedy,
         )
     return Verification(
         status=VerificationStatus.PASSED,
@@ -232,7 +243,9 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
             verification = judge(artefact.name, cases, ran.cases, expected)
             if artefact.scheme is Scheme.FLOAT16:
                 original = [reference.run(check.original, case.inputs) for case in cases]
-                rounded = near_on_average(artefact.name, cases, ran.cases, original)
+                rounded = near_on_average(
+                    artefact.name, cases, ran.cases, original, remedy=_FLOAT16_REMEDY
+                )
                 verification = replace(verification, original_error=rounded.max_error)
             if check.exact is None:
                 return verification

@@ -17,6 +17,7 @@ from edgernn.scheme import Scheme
 
 if TYPE_CHECKING:
     from edgernn.artefact import Refusal
+    from edgernn.graph import Graph
     from edgernn.tasks.training_log import TrainingLog
 
 
@@ -149,6 +150,7 @@ def command(
     with progress_line("reading") as progress:
         source = read_model(model)
         training = training_log_of(model, source.source.sha256)
+        names = _labels(labels, training, source.graph)
         samples = load(data) if data else None
         calibration = Calibration(
             spec=calibrate, method=CalibrationMethod(method), file=ranges_file
@@ -164,23 +166,33 @@ def command(
             keep_float=keep_float,
             streaming=streaming,
             verify=not no_verify,
-            labels=_labels(labels, training),
+            labels=names,
             training=training,
             options=format_options(formats),
         )
         if max_drop_points is not None:
             progress("searching the layers to keep in float")
-            request = rescued(original, request, samples, calibrate, max_drop_points)
+            request = rescued(
+                *(original, request, samples, calibrate),
+                file=model.name,
+                max_drop_points=max_drop_points,
+            )
         answers = None
         if samples is not None:  # before anything is written: they may not fit the model
             progress("running the float model on --data")
-            answers = float_answers(original, samples, request.labels)
+            answers = float_answers(original, samples, request.labels, file=model.name)
         refusals: list[Refusal] = []
         artefacts = export_model(
             source, out, request, progress=progress, on_refusal=refusals.append
         )
     for warning in (*source.warnings, *calibrated.warnings):
         print_warning(warning)
+    made = artefacts[0]
+    if made.scheme is not request.fewest_bits:
+        print_warning(
+            f"no layer is left that is {request.fewest_bits.value}: these are {made.scheme.value} "
+            f"models, named as such ({made.name}), in place of what had these names"
+        )
     for refusal in refusals:
         removed = ", and that of an earlier export is removed" if refusal.removed else ""
         print_warning(f"{refusal.file} is left out{removed}: {refusal.reason}")
@@ -215,8 +227,21 @@ def _require_use(
         raise click.UsageError("--calibrate goes with --scheme int8 (or dynamic, or --ranges FILE)")
 
 
-def _labels(given: str | None, training: TrainingLog | None) -> tuple[str, ...]:
-    """The user's labels, else those the model was trained with."""
-    if given:
-        return tuple(label.strip() for label in given.split(","))
-    return training.labels if training else ()
+def _labels(given: str | None, training: TrainingLog | None, graph: Graph) -> tuple[str, ...]:
+    """The user's labels, else those the model was trained with.
+
+    Raises UsageError for another number of labels than the model tells classes apart.
+    """
+    if not given:
+        return training.labels if training else ()
+    labels = tuple(label.strip() for label in given.split(","))
+    name, spec = next(iter(graph.output_specs.items()))
+    if len(graph.outputs) > 1 or len(spec.shape) not in {2, 3} or spec.shape[-1] is None:
+        return labels
+    classes = spec.shape[-1]  # perhaps at every step
+    if len(labels) not in {classes, max(classes, 2)}:  # a single number tells two classes apart
+        raise click.UsageError(
+            f"--labels names {len(labels)} classes, and output '{name}' tells "
+            f"{max(classes, 2)} apart"
+        )
+    return labels

@@ -3,7 +3,8 @@
 x        float [N, T, F] (or [N, F]), or integer tokens [N, T]
 y        class of each row, an integer or a text (optional)
 lengths  steps of each row that are real, if padding follows them (optional)
-labels   text [C], the classes' names by number (optional; texts in y name themselves)
+labels   text [C], the classes' names by number (optional; texts in y name themselves, or are all
+         whole numbers, and then those of a model's outputs)
 origins  text [N], where each row comes from: a speaker, a file (optional)
 features text, what the features are and how they are computed (optional)
 baselines  float [2], accuracy of the best constant answer and of a linear classifier (optional)
@@ -14,6 +15,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,7 @@ import numpy as np
 
 from edgernn import atomic
 from edgernn.errors import DataError
+from edgernn.tasks.class_texts import numbered
 from edgernn.tasks.samples import AnyArray, Baselines, InputArray, IntArray, Samples
 
 _KNOWN: Final = frozenset({"x", "y", "lengths", "labels", "origins", "features", "baselines"})
@@ -34,12 +37,12 @@ def read_npz(path: Path) -> Samples:
         raise DataError(
             f"{path} has no array x (it has {', '.join(sorted(arrays)) or 'none'})", remedy=_LAYOUT
         )
-    labels = tuple(str(label) for label in arrays.get("labels", ()))
+    labels = _texts(path, "labels", arrays["labels"]) if "labels" in arrays else ()
     y = arrays.get("y")
-    named = y is not None and y.dtype.kind == "U" and not labels
-    if y is not None and y.dtype.kind == "U":
-        labels = labels or tuple(str(label) for label in np.unique(y))
-        y = _numbered(path, y, labels)
+    named = False
+    if y is not None and y.dtype.kind in "SU":
+        texts, named = _texts(path, "y", y), not labels
+        labels, y = (labels, _numbered(path, texts, labels)) if labels else numbered(texts)
     pair = arrays.get("baselines")
     return Samples(
         name=path.name,
@@ -48,7 +51,7 @@ def read_npz(path: Path) -> Samples:
         lengths=_integers(path, "lengths", arrays["lengths"]) if "lengths" in arrays else None,
         labels=labels,
         named=named,
-        origins=tuple(str(origin) for origin in arrays.get("origins", ())),
+        origins=_texts(path, "origins", arrays["origins"]) if "origins" in arrays else (),
         features=str(arrays.get("features", "")),
         baselines=None if pair is None else _baselines(path, pair),
     )
@@ -118,10 +121,21 @@ def _fitting(path: Path, name: str, values: AnyArray) -> AnyArray:
     return values
 
 
-def _numbered(path: Path, y: AnyArray, labels: tuple[str, ...]) -> AnyArray:
+def _texts(path: Path, name: str, values: AnyArray) -> tuple[str, ...]:
+    """Without the spaces around them, as --labels are read.  numpy's bytes are UTF-8."""
+    try:
+        return tuple(
+            (text.decode() if isinstance(text, bytes) else str(text)).strip()
+            for text in values.ravel()
+        )
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: {name} holds bytes that are no text ({error})") from error
+
+
+def _numbered(path: Path, texts: Sequence[str], labels: tuple[str, ...]) -> IntArray:
     numbers = {label: number for number, label in enumerate(labels)}
     try:
-        return np.array([numbers[str(label)] for label in y.ravel()]).reshape(y.shape)
+        return np.array([numbers[text] for text in texts], dtype=np.int64)
     except KeyError as error:
         raise DataError(f"{path}: y holds {error}, which is not among the labels") from error
 

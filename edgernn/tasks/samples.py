@@ -53,7 +53,7 @@ class Samples:
     y: IntArray | None = None  # [N], class numbers
     lengths: IntArray | None = None  # [N], 1..T: the steps from there on are padding
     labels: tuple[str, ...] = ()  # class names by number; () where they have none
-    named: bool = False  # y came as names only: their numbers are ours, and no model's
+    named: bool = False  # y came as texts: where they are `labels`, the numbers are no model's
     origins: tuple[str, ...] = ()  # where each row comes from (a file's name), or ()
     features: str = ""  # what the features are and how they are computed, for a reader
     baselines: Baselines | None = None
@@ -139,6 +139,11 @@ class Samples:
             return np.zeros(rows, dtype=np.int64), self.lengths - 1
         if self.x.ndim < 3:
             return np.zeros(rows, dtype=np.int64), np.full(rows, steps - 1)
+        return self.nonzero_span()
+
+    def nonzero_span(self) -> tuple[IntArray, IntArray]:
+        """The first and the last step of each row that is not zero; all of a row of zeros."""
+        rows, steps = self.x.shape[:2]
         real: npt.NDArray[np.bool_] = np.logical_or.reduce(
             self.x.reshape(rows, steps, -1) != 0, axis=2
         )

@@ -5,8 +5,9 @@
     walk-001,walking,0.10,-9.69
     run-001,running,1.31,-8.02
 
-`sequence` says where one sequence ends and the next begins, `label` (optional) is its class; all
-other columns are features, in this order.  Shorter sequences are preceded by zeros.
+`sequence` says where one sequence ends and the next begins, `label` (optional) is its class, a
+name or, where all are whole numbers, that of an output; all other columns are features, in this
+order.  Shorter sequences are preceded by zeros.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final
 import numpy as np
 
 from edgernn.errors import DataError
+from edgernn.tasks.class_texts import numbered
 from edgernn.tasks.samples import FloatArray, Samples, ending_together
 
 _SEQUENCE: Final = "sequence"
@@ -59,12 +61,12 @@ def read_csv(path: Path) -> Samples:
         if _LABEL in header:
             classes.append(_one_label(path, body, steps, header.index(_LABEL)))
     x = ending_together(sequences, max(len(sequence) for sequence in sequences))
-    labels, y = np.unique(classes, return_inverse=True) if classes else ((), None)
+    labels, y = numbered(classes) if classes else ((), None)
     return Samples(
         name=path.name,
         x=x,
-        y=None if y is None else y.astype(np.int64),
-        labels=tuple(str(label) for label in labels),
+        y=y,
+        labels=labels,
         named=True,
         origins=tuple(names),
     )
@@ -89,7 +91,7 @@ def _numbers(
 
 
 def _one_label(path: Path, body: list[list[str]], steps: list[int], column: int) -> str:
-    found = {body[step][column] for step in steps}
+    found = {body[step][column].strip() for step in steps}
     if len(found) > 1:
         raise DataError(
             f"{path}, lines {steps[0] + 2}..{steps[-1] + 2}: one sequence with the labels "

@@ -20,6 +20,7 @@ def layers_to_keep(
     samples: Samples,
     labels: tuple[str, ...] = (),
     *,
+    file: str,
     max_drop_points: float,
 ) -> tuple[str, ...]:
     """The fewest layers found whose float arithmetic keeps the drop on `samples` within bounds.
@@ -32,11 +33,12 @@ def layers_to_keep(
     def value(predictions: Predictions) -> float:
         return score(predictions, truth).value
 
-    accuracy = value(predict(graph, samples, labels))
+    accuracy = value(predict(graph, samples, labels, file=file))
 
     def drop(candidate: Graph) -> float:
         # Rounded: a drop of exactly the limit is within it, whatever the last bit says.
-        return round((accuracy - value(predict(candidate, samples, labels))) * 100, 6)
+        said = predict(candidate, samples, labels, file=file)
+        return round((accuracy - value(said)) * 100, 6)
 
     costs = sensitivity(graph, quantized, examples).layers
     kept = fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop_points)

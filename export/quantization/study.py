@@ -54,6 +54,8 @@ def rescued(
     request: Request,
     samples: Samples | None,
     calibrate: str | None,
+    *,
+    file: str,
     max_drop_points: float,
 ) -> Request:
     """The request with the layers kept in float that hold the drop within `max_drop_points`."""
@@ -69,6 +71,7 @@ def rescued(
         _few(request),
         load(calibrate) if samples is None else samples,
         request.labels,
+        file=file,
         max_drop_points=max_drop_points,
     )
     return replace(request, keep_float=tuple(dict.fromkeys((*request.keep_float, *kept))))

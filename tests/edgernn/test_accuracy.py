@@ -200,6 +200,27 @@ def test_data_of_which_every_row_would_be_cut_are_refused(sequences):
         refit_of(replace(sequences, lengths=None), port, streaming=False, file="m.onnx")
 
 
+TOKENS = Port(name="x", shape=(1, 8), dtype="int32")
+
+
+def test_zeros_before_tokens_are_padding_that_may_go():
+    x = np.zeros((3, 20), np.int32)
+    x[:, 14:] = 5
+    assert refit_of(samples_of(x), TOKENS, streaming=False, file="m") is None
+    x[0, 3] = 7
+    found = refit_of(samples_of(x), TOKENS, streaming=False, file="m")
+    assert found == Refit(rows=3, cut_rows=1, padded_rows=0, steps=8, data_steps=20)
+
+
+def test_padding_behind_the_steps_is_to_be_told_by_lengths():
+    x = np.zeros((3, 20), np.int32)
+    x[:, :6] = 5
+    with pytest.raises(DataError, match=r"the last 8 of the 20 of data are not .*`lengths`"):
+        refit_of(samples_of(x), TOKENS, streaming=False, file="m")
+    told = samples_of(x, lengths=np.full(3, 6))
+    assert refit_of(told, TOKENS, streaming=False, file="m") is None
+
+
 def test_features_without_time_are_not_taken_for_steps():
     table = samples_of(np.ones((3, 4), np.float32))
     port = replace(X, shape=(None, 6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from dataclasses import replace
 
 import pytest
@@ -52,6 +53,25 @@ def test_another_export_into_the_folder_adds_and_the_same_file_replaces(tmp_path
     newer = replace(GRU, labels=())
     record(tmp_path, [newer])
     assert read_manifest(tmp_path) == (newer, lstm)
+
+
+def test_exports_of_several_processes_into_one_folder_are_all_listed(tmp_path):
+    names = [f"model{number}.onnx" for number in range(40)]
+    context = multiprocessing.get_context("fork")
+    processes = [
+        context.Process(target=_record_each, args=(tmp_path, names[part::4])) for part in range(4)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert {artefact.name for artefact in read_manifest(tmp_path)} == set(names)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.json"]
+
+
+def _record_each(folder, names):
+    for name in names:
+        record(folder, [replace(GRU, files=(stored_file(name, b""),))])
 
 
 def test_files_that_an_artefact_has_no_longer_go(tmp_path):

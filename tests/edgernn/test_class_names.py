@@ -53,3 +53,12 @@ def test_a_row_of_a_class_that_the_model_does_not_know_is_refused():
 def test_a_name_that_no_row_has_need_not_be_the_models():
     samples = samples_of([0, 0], labels=("cat", "dog"))
     assert data_numbers(("cow", "cat"), samples, file="m") == (2, 0)
+
+
+def test_texts_that_are_numbers_are_outputs_unless_the_model_is_named_by_numbers():
+    samples = samples_of([10, 30], named=True)
+    assert data_numbers((), samples, file="m") == ()
+    assert data_numbers(("cat", "dog"), samples, file="m") == ()
+    assert data_numbers(("30", "20", "10"), samples, file="m") == (30, 20, 10)
+    with pytest.raises(DataError, match="row 1 of data is of the class '30'"):
+        data_numbers(("10", "20"), samples, file="m")

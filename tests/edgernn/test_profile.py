@@ -236,13 +236,26 @@ def test_a_streaming_model_is_timed_on_one_step_and_its_states_are_not_data(cand
 def test_data_for_a_model_of_several_inputs_are_refused(candidates, samples):
     device = FakeDevice(models={"a.onnx": FakeModel(inputs={"x": (1, 2, 1), "z": (1, 2, 1)})})
     with pytest.raises(DataError, match=r"takes 2 inputs \(x, z\)"):
-        profile(device, candidates, workload=Workload(samples=samples))
+        profile(device, candidates[:1], workload=Workload(samples=samples))
 
 
-def test_data_that_do_not_fit_a_model_are_refused(candidates, samples):
-    device = FakeDevice(models={"a.onnx": FakeModel(inputs={"x": (1, None, 13)})})
+def test_data_that_fit_no_model_are_refused(candidates, samples):
+    wide = FakeModel(inputs={"x": (1, None, 13)})
+    device = FakeDevice(models={"a.onnx": wide, "b.tflite": wide})
     with pytest.raises(DataError, match=r"data does not fit a\.onnx"):
         profile(device, candidates, workload=Workload(samples=samples))
+    assert {task for task, _ in device.log} == {"describe"}
+
+
+def test_a_model_that_the_data_do_not_fit_is_one_row_and_the_others_go_on(candidates, samples):
+    wide = FakeModel(inputs={"x": (1, None, 13)})
+    device = FakeDevice(models={"a.onnx": wide, "b.tflite": FakeModel(compute=over_half)})
+    workload = Workload(samples=samples)
+    first, second = profile(device, candidates, workload=workload)[-1].report.cells
+    assert isinstance(first.outcome, Failed)
+    assert first.outcome.reason.startswith("data does not fit a.onnx: input 'x' has shape")
+    assert first.runs == ()
+    assert (second.outcome, len(second.runs)) == (None, 3)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +279,7 @@ def test_names_of_classes_that_a_model_does_not_know_are_refused_before_it_is_ru
     named = replace(samples, labels=("high", "low"), named=True)
     device = FakeDevice(models={"a.onnx": FakeModel(compute=over_half)})
     with pytest.raises(DataError, match=r"names of the classes of a\.onnx are unknown"):
-        profile(device, candidates, workload=Workload(samples=named))
+        profile(device, candidates[:1], workload=Workload(samples=named))
     assert device.log == [("describe", "a.onnx")]
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edgernn.artefact import VerificationStatus
 from edgernn.errors import VerificationError
 from edgernn.export.cases import Case
+from edgernn.export.keras.file import read_model
+from edgernn.export.pipeline import Request, export_model
 from edgernn.export.verify import (
     agreement,
     mean_relative_error,
@@ -16,6 +20,9 @@ from edgernn.export.verify import (
     same_up_to_rounding,
     worst_error,
 )
+from edgernn.graph import Dense, Graph, Input, Output, TensorSpec
+from edgernn.scheme import Scheme
+from tests.golden import GOLDEN
 
 
 @pytest.mark.parametrize(
@@ -84,6 +91,22 @@ def test_integer_schemes_are_held_to_their_mean_error():
     assert agreement(swapped, expected) == 0.0
     with pytest.raises(VerificationError, match=r"off by 100.0% of their scale.*--keep-float"):
         near_on_average("gru.int8.onnx", CASES, swapped, expected)
+
+
+def test_weights_beyond_float16_get_a_remedy_of_float16(tmp_path):
+    def scaled(name: str, factor: float, source: str, target: str) -> Dense:
+        kernel = np.full((4, 4), factor, np.float32)
+        return Dense(name=name, input=source, output=target, kernel=kernel, bias=None)
+
+    graph = Graph(
+        name="tiny",
+        inputs=(Input(name="x", spec=TensorSpec(shape=(None, 4))),),
+        layers=(scaled("small", 1e-9, "x", "z"), scaled("large", 1e4, "z", "y")),
+        outputs=(Output(name="y", edge="y"),),
+    )
+    model = replace(read_model(GOLDEN / "small_gru.keras"), graph=graph)
+    with pytest.raises(VerificationError, match="too small or too large for float16"):
+        export_model(model, tmp_path, Request(backends=("onnx",), scheme=Scheme.FLOAT16))
 
 
 def test_a_mean_error_of_another_shape_or_of_nan_is_infinite():

@@ -90,6 +90,17 @@ def test_labels_and_the_sources_checksum_are_in_the_files(edgernn, tmp_path):
         assert metadata["source_sha256"] == read_manifest(tmp_path)[0].source.sha256
 
 
+@pytest.mark.parametrize("labels", ["a,b", "a,b,c,d", "a"])
+def test_labels_of_another_number_than_the_model_has_classes_are_wrong_usage(
+    edgernn, tmp_path, labels
+):
+    ran = edgernn("export", SMALL, "-o", tmp_path / "out", "--labels", labels)
+    assert ran.code == 2
+    assert f"--labels names {len(labels.split(','))} classes, and output " in ran.err
+    assert "tells 3 apart" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_no_verify_is_said_in_the_manifest(edgernn, tmp_path):
     edgernn("export", SMALL, "-o", tmp_path, "--no-verify")
     statuses = {artefact.verification.status for artefact in read_manifest(tmp_path)}

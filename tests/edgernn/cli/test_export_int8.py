@@ -120,8 +120,11 @@ def test_the_table_tells_accuracy_noise_and_what_stays_in_float(edgernn, data, t
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        ({"x": features(width=7), "y": np.zeros(40, int)}, "does not fit"),
-        ({"x": features(), "y": np.array(["cat"] * 40)}, "the names of the classes of"),
+        ({"x": features(width=7), "y": np.zeros(40, int)}, "does not fit small_gru.keras"),
+        (
+            {"x": features(), "y": np.array(["cat"] * 40)},
+            "the names of the classes of small_gru.keras are",
+        ),
         ({"x": features(), "y": np.full(40, 3)}, "is of class 3"),
         ({"x": features()}, "has no labels"),
     ],
@@ -163,7 +166,8 @@ def test_a_model_of_which_every_layer_stays_in_float_is_not_called_int8(edgernn,
     read = read_model(SMALL).graph
     layers = [layer.name for layer in read.layers if layer.weights]
     keep = [argument for name in layers for argument in ("--keep-float", name)]
-    assert edgernn("export", SMALL, "-o", tmp_path, *options, *keep[:2]).code == 0
+    part = edgernn("export", SMALL, "-o", tmp_path, *options, *keep[:2])
+    assert (part.code, part.err) == (0, "")
     assert {artefact.scheme for artefact in read_manifest(tmp_path)} == {Scheme.INT8}
     ran = edgernn("export", SMALL, "-o", tmp_path / "float", *options, *keep)
     assert ran.code == 0, ran.err
@@ -175,6 +179,7 @@ def test_a_model_of_which_every_layer_stays_in_float_is_not_called_int8(edgernn,
     }
     assert {artefact.scheme for artefact in found} == {Scheme.FLOAT32}
     assert "max error" in ran.out
+    assert "no layer is left that is int8: these are float32 models" in ran.err
 
 
 def test_one_layer_of_fewer_bits_names_the_file_and_is_checked_as_such(edgernn, tmp_path):

@@ -54,6 +54,29 @@ def test_texts_in_y_become_numbered_labels(tmp_path):
     assert samples.y.tolist() == [0, 2, 0, 1]
 
 
+def test_texts_that_are_all_numbers_are_numbers(tmp_path):
+    written = np.array(["10", "2", "0", "10"])
+    lines = "".join(f"{row},{label},1\n" for row, label in enumerate(written))
+    for path in (npz(tmp_path, x=X, y=written), csv(tmp_path, f"sequence,label,a\n{lines}")):
+        samples = load(str(path))
+        assert samples.y is not None
+        assert (samples.y.tolist(), samples.labels) == ([10, 2, 0, 10], ())
+    for names in (["1", "x", "1", "1"], ["2019", "2020", "2019", "1"], ["01", "1", "1", "1"]):
+        assert load(str(npz(tmp_path, x=X, y=np.array(names)))).labels == tuple(sorted({*names}))
+
+
+def test_labels_may_be_bytes_and_spaces_around_them_do_not_count(tmp_path):
+    y = np.array([b"yes ", b" no", b"yes", b"no"])
+    for labels in (np.array([b"yes", b"no"]), np.array([" yes", "no "])):
+        samples = load(str(npz(tmp_path, x=X, y=y, labels=labels)))
+        assert samples.labels == ("yes", "no")
+        assert samples.y is not None
+        assert samples.y.tolist() == [0, 1, 0, 1]
+    assert load(str(npz(tmp_path, x=X, y=y))).labels == ("no", "yes")
+    assert load(str(csv(tmp_path, "sequence,label,a\nu, x,1\nu,x ,1\n"))).labels == ("x",)
+    refused(npz(tmp_path, x=X, y=np.array([b"\xff"] * 4)), saying="y holds bytes that are no text")
+
+
 @pytest.mark.parametrize(
     ("x", "dtype"),
     [

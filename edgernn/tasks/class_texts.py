@@ -1,0 +1,30 @@
+"""Classes that a file names by texts, and those whose texts are numbers all the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from edgernn.tasks.samples import IntArray
+
+#: Up to 999, as a model numbers its outputs: 2019 is a name, and no model has as many classes.
+_NUMBER: Final = re.compile("0|[1-9][0-9]{0,2}")
+
+
+def numbered(texts: Sequence[str]) -> tuple[tuple[str, ...], IntArray]:
+    """The names of the classes in order, and for each text the number of its class.
+
+    No names where all are numbers, which a .csv cannot tell from texts: then they say themselves
+    which output they mean.
+    """
+    if texts and all(is_number(text) for text in texts):
+        return (), np.array([int(text) for text in texts], dtype=np.int64)
+    labels, numbers = np.unique(texts, return_inverse=True)
+    return tuple(str(label) for label in labels), numbers.reshape(-1).astype(np.int64)
+
+
+def is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None
