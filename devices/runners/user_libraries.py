@@ -83,12 +83,16 @@ def _libraries(path: Path, _changed_ns: int) -> tuple[Library, ...]:
 
 
 def _with_companions(library: Library, among: Sequence[Library]) -> Library:
-    companions = tuple(
-        other
-        for other in among
-        if other.name in library.about.needed and other.about.abi == library.about.abi
-    )
-    return replace(library, companions=companions)
+    """With what it wants loaded, and what that wants in turn."""
+    there = {other.name: other for other in among if other.about.abi == library.about.abi}
+    companions: dict[str, Library] = {}
+    wanted = list(library.about.needed)
+    while wanted:
+        name = wanted.pop()
+        if name in there and name != library.name and name not in companions:
+            companions[name] = there[name]
+            wanted += there[name].about.needed
+    return replace(library, companions=tuple(companions.values()))
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:

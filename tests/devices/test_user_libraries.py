@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -116,13 +117,36 @@ def test_a_library_file_by_itself_will_do(made, tmp_path):
     assert found.about.abi == "armeabi-v7a"
 
 
-def test_what_it_wants_loaded_with_it_comes_along(made, package, tmp_path):
-    companion = made("void help(void) {}", "arm64-v8a", "-Wl,-soname,libhelp.so")
-    (tmp_path / "libhelp.so").write_bytes(companion)
+def test_what_it_wants_loaded_comes_along_with_what_that_wants(made, package, tmp_path):
+    content: dict[str, bytes] = {}
+    needs: list[Path] = []
+    for name, source in {
+        "libdeep.so": "void deep(void) {}",
+        "libhelp.so": "void deep(void); void help(void) { deep(); }",
+        "libonnxruntime.so": f"void help(void); {ORT} void use(void) {{ help(); }}",
+    }.items():
+        content[f"jni/arm64-v8a/{name}"] = made(source, "arm64-v8a", f"-Wl,-soname,{name}", *needs)
+        (tmp_path / name).write_bytes(content[f"jni/arm64-v8a/{name}"])
+        needs = [tmp_path / name]
+    content["jni/arm64-v8a/libother.so"] = made("void other(void) {}")
+    content["jni/x86_64/libhelp.so"] = made("void help(void) {}", "x86_64")
+    found = found_library([package(content)], "onnx", ["arm64-v8a"])
+    assert not isinstance(found, Skipped)
+    assert [each.name for each in found.companions] == ["libhelp.so", "libdeep.so"]
+    assert {each.about.abi for each in found.companions} == {"arm64-v8a"}
+
+
+def test_libraries_that_want_each_other_come_along_once(made, package, tmp_path):
+    helps = made("void help(void) {}", "arm64-v8a", "-Wl,-soname,libhelp.so")
+    (tmp_path / "libhelp.so").write_bytes(helps)
     source = f"void help(void); {ORT} void use(void) {{ help(); }}"
-    runtime = made(source, "arm64-v8a", tmp_path / "libhelp.so")
+    named = "-Wl,-soname,libonnxruntime.so"
+    runtime = made(source, "arm64-v8a", named, tmp_path / "libhelp.so")
+    (tmp_path / "libonnxruntime.so").write_bytes(runtime)
+    source = "void OrtGetApiBase(void); void help(void) { OrtGetApiBase(); }"
+    helps = made(source, "arm64-v8a", "-Wl,-soname,libhelp.so", tmp_path / "libonnxruntime.so")
     folder = "jni/arm64-v8a"
-    path = package({f"{folder}/libhelp.so": companion, f"{folder}/libonnxruntime.so": runtime})
+    path = package({f"{folder}/libhelp.so": helps, f"{folder}/libonnxruntime.so": runtime})
     found = found_library([path], "onnx", ["arm64-v8a"])
     assert not isinstance(found, Skipped)
     assert [each.name for each in found.companions] == ["libhelp.so"]
