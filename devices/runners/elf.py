@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,23 +17,32 @@ ABIS: Final = {
 _DYNAMIC, _DYNSYM = 6, 11  # kinds of sections
 _NEEDED = 1  # kind of a dynamic entry
 _UNDEFINED = 0  # the section of a symbol that is somebody else's
+#: Of a library's file name, and of the libraries that one names: more is no library, or a trap.
+_MOST_CHARACTERS: Final = 255
+_MOST_NEEDED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedObject:
-    """`needed` are the names of the libraries that it wants loaded with it."""
+    """`symbols` are those that were asked for and are in it.
+
+    `needed` are the names of the libraries that it wants loaded with it.
+    """
 
     abi: str
     symbols: frozenset[str]
     needed: tuple[str, ...]
 
 
-def shared_object(content: bytes) -> SharedObject | None:
-    """None when `content` is no library of an ABI that Android has, or its sections are gone."""
+def shared_object(content: bytes, wanted: Collection[str]) -> SharedObject | None:
+    """What `content` is, and which of the wanted functions it has.
+
+    None when `content` is no library of an ABI that Android has, or its sections are gone.
+    """
     if content[:4] != b"\x7fELF" or len(content) < 64 or content[5] != 1:  # little-endian
         return None
     try:
-        return _read(content)
+        return _read(content, wanted)
     except (struct.error, IndexError, ValueError):  # an offset outside of the file
         return None
 
@@ -45,42 +55,55 @@ class _Section:
     link: int  # the section that holds its strings
 
 
-def _read(content: bytes) -> SharedObject | None:
+def _read(content: bytes, wanted: Collection[str]) -> SharedObject | None:
     is_64 = content[4] == 2
     abi = ABIS.get((struct.unpack_from("<H", content, 18)[0], content[4]))
     if abi is None:
         return None
     sections = _sections(content, is_64)
-    symbols: set[str] = set()
-    needed: list[str] = []
-    for section in sections:
-        if section.kind not in (_DYNSYM, _DYNAMIC):
-            continue
-        strings = sections[section.link]
-        table = content[strings.offset : strings.offset + strings.size]
-        rows = content[section.offset : section.offset + section.size]
-        if section.kind == _DYNSYM:
-            # name, info, other, section, value, size;
-            # of 32 bits: name, value, size, info, other, section
-            form = struct.Struct("<IBBHQQ" if is_64 else "<IIIBBH")
-            for row in form.iter_unpack(rows):
-                if row[3 if is_64 else 5] != _UNDEFINED:
-                    symbols.add(_string(table, row[0]))
-        else:
-            form = struct.Struct("<qQ" if is_64 else "<iI")
-            needed += [_string(table, at) for kind, at in form.iter_unpack(rows) if kind == _NEEDED]
-    if not symbols:
+    symbols = next((each for each in sections if each.kind == _DYNSYM), None)
+    dynamic = next((each for each in sections if each.kind == _DYNAMIC), None)
+    if symbols is None:
         return None
-    return SharedObject(abi=abi, symbols=frozenset(symbols), needed=tuple(needed))
+    names = _part(content, sections[symbols.link])
+    # name, info, other, section, value, size; of 32 bits: name, value, size, info, other, section
+    form = struct.Struct("<IBBHQQ" if is_64 else "<IIIBBH")
+    rows = form.iter_unpack(_part(content, symbols))
+    defined = [row[0] for row in rows if row[3 if is_64 else 5] != _UNDEFINED]
+    strings = {name: name.encode() + b"\0" for name in wanted}
+    needed: list[str] = []
+    if dynamic is not None:
+        form = struct.Struct("<qQ" if is_64 else "<iI")
+        rows = form.iter_unpack(_part(content, dynamic))
+        offsets = [at for kind, at in rows if kind == _NEEDED]
+        if len(offsets) > _MOST_NEEDED:
+            return None
+        table = _part(content, sections[dynamic.link])
+        needed = [_string(table, at) for at in offsets]
+    return SharedObject(
+        abi=abi,
+        symbols=frozenset(
+            name
+            for name, string in strings.items()
+            if any(names.startswith(string, at) for at in defined)
+        ),
+        needed=tuple(needed),
+    )
 
 
 def _sections(content: bytes, is_64: bool) -> list[_Section]:
     (offset,) = struct.unpack_from("<Q" if is_64 else "<I", content, 40 if is_64 else 32)
     size, count = struct.unpack_from("<HH", content, 58 if is_64 else 46)
     form = struct.Struct("<IIQQQQIIQQ" if is_64 else "<10I")
-    rows = [form.unpack_from(content, offset + i * size) for i in range(count)]
+    if size != form.size:
+        raise ValueError("sections of another size than ELF's")
+    rows = form.iter_unpack(content[offset : offset + count * size])
     return [_Section(kind=row[1], offset=row[4], size=row[5], link=row[6]) for row in rows]
 
 
+def _part(content: bytes, section: _Section) -> bytes:
+    return content[section.offset : section.offset + section.size]
+
+
 def _string(table: bytes, at: int) -> str:
-    return table[at : table.index(b"\0", at)].decode()
+    return table[at : table.index(b"\0", at, at + _MOST_CHARACTERS + 1)].decode()

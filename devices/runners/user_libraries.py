@@ -10,9 +10,9 @@ import hashlib
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,8 @@ SYMBOLS: Final = {"onnx": "OrtGetApiBase", "tflite": "TfLiteModelCreateFromFile"
 EXAMPLES: Final = {"onnx": "onnxruntime-android.aar", "tflite": "tensorflow-lite.aar"}
 #: A function of what comes in the place of TensorFlow Lite, and has another interface.
 _LITERT: Final = "LiteRtCreateEnvironment"
-#: A runtime has tens of megabytes; what claims more is no runtime, or a bomb.
+_KNOWN: Final = (*SYMBOLS.values(), _LITERT)
+#: A runtime has tens of megabytes; what holds more is no package of one, or a bomb.
 MOST_BYTES: Final = 1 << 30
 #: What zipfile raises for an entry that is damaged, encrypted, or packed in a way unknown to it.
 _UNREADABLE: Final = (RuntimeError, EOFError, zlib.error, lzma.LZMAError)
@@ -72,42 +73,51 @@ def found_library(paths: Sequence[Path], backend: str, abis: Sequence[str]) -> L
 
 @lru_cache(maxsize=16)
 def _libraries(path: Path, _changed_ns: int) -> tuple[Library, ...]:
-    """All libraries in it.  Raises OSError, BadZipFile or ValueError where it cannot be read."""
+    """The runtimes in it.  Raises OSError, BadZipFile or ValueError where it cannot be read."""
     found: list[Library] = []
-    for name, content in _files(path):
-        about = shared_object(content)
+    total_bytes = 0
+    for name, size_bytes, read in _files(path):
+        total_bytes += size_bytes
+        if total_bytes > MOST_BYTES:
+            raise ValueError(f"the libraries in {path} have more than {MOST_BYTES} bytes")
+        content = read()
+        about = shared_object(content, _KNOWN)
         if about is not None:
             digest = hashlib.sha256(content).hexdigest()
             found.append(Library(name=name, about=about, content=content, digest=digest))
-    return tuple(_with_companions(library, found) for library in found)
+    return tuple(_with_companions(library, found) for library in found if library.about.symbols)
 
 
 def _with_companions(library: Library, among: Sequence[Library]) -> Library:
-    companions = tuple(
-        other
-        for other in among
-        if other.name in library.about.needed and other.about.abi == library.about.abi
-    )
-    return replace(library, companions=companions)
+    """With what it wants loaded, and what that wants in turn."""
+    there = {other.name: other for other in among if other.about.abi == library.about.abi}
+    companions: dict[str, Library] = {}
+    wanted = list(library.about.needed)
+    while wanted:
+        name = wanted.pop()
+        if name in there and name != library.name and name not in companions:
+            companions[name] = there[name]
+            wanted += there[name].about.needed
+    return replace(library, companions=tuple(companions.values()))
 
 
-def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+def _files(path: Path) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
+    """The name and size of each, and what reads it."""
     if path.is_dir():
         for file in sorted(path.rglob("*.so*")):
             if file.is_file():
-                yield file.name, file.read_bytes()
+                yield file.name, file.stat().st_size, file.read_bytes
     elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
                 if entry.filename.endswith(".so"):
-                    if entry.file_size > MOST_BYTES:
-                        raise ValueError(f"{entry.filename} claims {entry.file_size} bytes")
-                    yield Path(entry.filename).name, _unpacked(archive, entry)
+                    name = Path(entry.filename).name
+                    yield name, entry.file_size, partial(_unpacked, archive, entry)
     else:
-        content = path.read_bytes()
-        if content[:4] != b"\x7fELF":
-            raise ValueError(f"{path} is none of these")
-        yield path.name, content
+        with path.open("rb") as content:
+            if content.read(4) != b"\x7fELF":
+                raise ValueError(f"{path} is none of these")
+        yield path.name, path.stat().st_size, path.read_bytes
 
 
 def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from edgernn.devices.runners.tensor_files import packed
@@ -67,6 +68,15 @@ def test_a_disk_that_is_full_is_told_with_the_name_of_what_does_not_fit(folder, 
 def test_inputs_that_end_too_early_are_told_with_their_name(folder):
     (folder / "in").write_bytes(CALLS[:-64])
     assert told(folder, "m.onnx", "in", "out") == {"error": "in: ends too early"}
+
+
+def test_names_are_told_with_every_character(folder):
+    name = "a\"b\n\t'c\\\x01 \u00e9"
+    port = onnx.helper.make_tensor_value_info(name, 1, [1, 3])
+    graph = onnx.helper.make_graph([], "g", [port], [port])
+    opsets = [onnx.helper.make_opsetid("", 13)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), folder / "names")
+    assert [entry["name"] for entry in told(folder, "names")["inputs"]] == [name]
 
 
 def test_a_number_that_is_too_long_is_no_accident(folder):

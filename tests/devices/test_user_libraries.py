@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
+import tracemalloc
 import zipfile
+from pathlib import Path
 
 import pytest
 
+from edgernn.devices.runners import user_libraries
 from edgernn.devices.runners.elf import shared_object
 from edgernn.devices.runners.outcome import Skipped
 from edgernn.devices.runners.user_libraries import found_library
@@ -61,20 +65,63 @@ def package(tmp_path):
 @pytest.mark.parametrize("abi", TARGETS)
 def test_a_library_tells_its_abi_its_functions_and_what_it_needs(made, abi):
     content = made("void other(void); void mine(void) { other(); }", abi)
-    about = shared_object(content)
+    about = shared_object(content, ("mine", "other", "min", "ine"))
     assert about is not None
     assert about.abi == abi
-    assert "mine" in about.symbols
-    assert "other" not in about.symbols
+    assert about.symbols == {"mine"}
 
 
 def test_what_is_no_library_or_cut_short_is_none(made):
     content = made(ORT)
-    assert shared_object(b"") is None
-    assert shared_object(b"MZ" + bytes(100)) is None
+    assert shared_object(b"", ("OrtGetApiBase",)) is None
+    assert shared_object(b"MZ" + bytes(100), ("OrtGetApiBase",)) is None
     for size in range(0, len(content), 97):
-        about = shared_object(content[:size])
+        about = shared_object(content[:size], ("OrtGetApiBase",))
         assert about is None or "OrtGetApiBase" in about.symbols
+
+
+def elf(strings, symbols, *, entry_bytes=64, entries=2):
+    """A library for arm64 with a table of functions, all named by the first of the strings."""
+    table = struct.pack("<IBBHQQ", 0, 0, 0, 1, 0, 0) * symbols
+    header = bytearray(64)
+    header[:6] = b"\x7fELF\x02\x01"
+    struct.pack_into("<H", header, 18, 183)
+    struct.pack_into("<Q", header, 40, 64 + len(strings) + len(table))
+    struct.pack_into("<HH", header, 58, entry_bytes, entries)
+    at = 64 + len(strings)
+    sections = struct.pack("<IIQQQQIIQQ", 0, 11, 0, 0, at, len(table), 1, 0, 0, 24)
+    sections += struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, 64, len(strings), 0, 0, 0, 0)
+    return bytes(header) + strings + table + sections
+
+
+def test_sections_that_lie_on_top_of_each_other_are_refused():
+    assert shared_object(elf(b"a\0", 1), ("a",)) is not None
+    assert shared_object(elf(b"a\0", 1, entry_bytes=0, entries=2), ("a",)) is None
+
+
+def test_names_that_nobody_asked_for_take_no_memory():
+    content = elf(b"a" * 1_000_000 + b"\0", 100)
+    tracemalloc.start()
+    about = shared_object(content, ("a",))
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert about is not None
+    assert not about.symbols
+    assert peak_bytes < 3_000_000
+
+
+@pytest.mark.parametrize("kind", ["package", "folder"])
+def test_more_than_a_runtime_can_have_is_not_read(monkeypatch, package, tmp_path, kind):
+    content = {f"{name}.so": elf(b"OrtGetApiBase\0", 1) for name in "ab"}
+    monkeypatch.setattr(user_libraries, "MOST_BYTES", 2 * len(content["a.so"]) - 1)
+    path = package(content) if kind == "package" else tmp_path / "folder"
+    if kind == "folder":
+        path.mkdir()
+        for name, library in content.items():
+            (path / name).write_bytes(library)
+    found = found_library([path], "onnx", ["arm64-v8a"])
+    assert isinstance(found, Skipped)
+    assert f"the libraries in {path} have more than" in found.reason
 
 
 def test_the_best_abi_of_the_device_that_the_package_has_is_taken(made, package):
@@ -116,13 +163,36 @@ def test_a_library_file_by_itself_will_do(made, tmp_path):
     assert found.about.abi == "armeabi-v7a"
 
 
-def test_what_it_wants_loaded_with_it_comes_along(made, package, tmp_path):
-    companion = made("void help(void) {}", "arm64-v8a", "-Wl,-soname,libhelp.so")
-    (tmp_path / "libhelp.so").write_bytes(companion)
+def test_what_it_wants_loaded_comes_along_with_what_that_wants(made, package, tmp_path):
+    content: dict[str, bytes] = {}
+    needs: list[Path] = []
+    for name, source in {
+        "libdeep.so": "void deep(void) {}",
+        "libhelp.so": "void deep(void); void help(void) { deep(); }",
+        "libonnxruntime.so": f"void help(void); {ORT} void use(void) {{ help(); }}",
+    }.items():
+        content[f"jni/arm64-v8a/{name}"] = made(source, "arm64-v8a", f"-Wl,-soname,{name}", *needs)
+        (tmp_path / name).write_bytes(content[f"jni/arm64-v8a/{name}"])
+        needs = [tmp_path / name]
+    content["jni/arm64-v8a/libother.so"] = made("void other(void) {}")
+    content["jni/x86_64/libhelp.so"] = made("void help(void) {}", "x86_64")
+    found = found_library([package(content)], "onnx", ["arm64-v8a"])
+    assert not isinstance(found, Skipped)
+    assert [each.name for each in found.companions] == ["libhelp.so", "libdeep.so"]
+    assert {each.about.abi for each in found.companions} == {"arm64-v8a"}
+
+
+def test_libraries_that_want_each_other_come_along_once(made, package, tmp_path):
+    helps = made("void help(void) {}", "arm64-v8a", "-Wl,-soname,libhelp.so")
+    (tmp_path / "libhelp.so").write_bytes(helps)
     source = f"void help(void); {ORT} void use(void) {{ help(); }}"
-    runtime = made(source, "arm64-v8a", tmp_path / "libhelp.so")
+    named = "-Wl,-soname,libonnxruntime.so"
+    runtime = made(source, "arm64-v8a", named, tmp_path / "libhelp.so")
+    (tmp_path / "libonnxruntime.so").write_bytes(runtime)
+    source = "void OrtGetApiBase(void); void help(void) { OrtGetApiBase(); }"
+    helps = made(source, "arm64-v8a", "-Wl,-soname,libhelp.so", tmp_path / "libonnxruntime.so")
     folder = "jni/arm64-v8a"
-    path = package({f"{folder}/libhelp.so": companion, f"{folder}/libonnxruntime.so": runtime})
+    path = package({f"{folder}/libhelp.so": helps, f"{folder}/libonnxruntime.so": runtime})
     found = found_library([path], "onnx", ["arm64-v8a"])
     assert not isinstance(found, Skipped)
     assert [each.name for each in found.companions] == ["libhelp.so"]

@@ -43,13 +43,15 @@ static void put_field(const char *name, int64_t number) {
   put_number(number);
 }
 
-/* Text of somebody else within quotes: a line of what is printable. */
+/* Text of somebody else within quotes. */
 static void put_escaped(const char *more) {
+  static const char hexadecimal[] = "0123456789abcdef";
   for (; *more; more++) {
-    char one[3] = {'\\', *more, 0};
-    int is_special = *more == '"' || *more == '\\';
-    if (!is_special) one[0] = (unsigned char)*more < ' ' ? ' ' : *more, one[1] = 0;
-    put(one);
+    unsigned char byte = (unsigned char)*more;
+    char one[] = {'\\', *more, 0}, control[] = "\\u00..";
+    control[4] = hexadecimal[byte >> 4];
+    control[5] = hexadecimal[byte & 15];
+    put(byte < ' ' ? control : *more == '"' || *more == '\\' ? one : one + 1);
   }
 }
 
