@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +21,7 @@ MANIFEST_NAME: Final = "model.json"
 # History of the manifest's format:
 #   1  first version; "refused" (what no artefact could be made for) and the
 #     "original_error" of a verification may be missing
+# Fields that a reader does not know are ignored: only a change of meaning is a new version.
 MANIFEST_VERSION: Final = 1
 
 
@@ -159,7 +160,9 @@ def _read(folder: Path) -> tuple[tuple[Artefact, ...], tuple[Refusal, ...]]:
                 remedy="Update edgernn, or export again with this one",
             )
         artefacts = tuple(_artefact(entry) for entry in manifest["artefacts"])
-        return artefacts, tuple(Refusal(**entry) for entry in manifest.get("refused", []))
+        return artefacts, tuple(
+            Refusal(**_known(Refusal, entry)) for entry in manifest.get("refused", [])
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"{path} is not a manifest of edgernn ({error})", remedy="Export the model again"
@@ -262,14 +265,14 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
         files=tuple(_stored_file(file) for file in entry["files"]),
         inputs=_ports(entry["inputs"]),
         outputs=_ports(entry["outputs"]),
-        states=tuple(State(**state) for state in entry["states"]),
+        states=tuple(State(**_known(State, state)) for state in entry["states"]),
         streaming=bool(entry["streaming"]),
-        source=Source(**entry["source"]),
+        source=Source(**_known(Source, entry["source"])),
         labels=tuple(entry["labels"]),
         details=dict(entry["details"]),
         verification=Verification(
             **{
-                **entry["verification"],
+                **_known(Verification, entry["verification"]),
                 "status": VerificationStatus(entry["verification"]["status"]),
             }
         ),
@@ -277,10 +280,15 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
     )
 
 
+def _known(kind: type[Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """The fields that this version knows; a later one may have added some."""
+    return {known.name: entry[known.name] for known in fields(kind) if known.name in entry}
+
+
 def _stored_file(entry: dict[str, Any]) -> StoredFile:
     """Refuses a name that leads out of the folder: a file that an export supersedes is deleted."""
-    file = StoredFile(**entry)
-    if file.name in {"", ".", ".."} or any(character in file.name for character in "/\\:\0"):
+    file = StoredFile(**_known(StoredFile, entry))
+    if file.name in {"", ".."} or Path(file.name).name != file.name or "\0" in file.name:
         raise ValueError(f"{file.name!r} is not the name of a file beside it")
     return file
 

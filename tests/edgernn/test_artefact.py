@@ -84,11 +84,11 @@ def test_files_that_an_artefact_has_no_longer_go(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"model.json", "mine.txt"}
 
 
-@pytest.mark.parametrize("name", ["../victim.txt", "/victim.txt", "a/b", "..", "", "..\\x", "C:x"])
+@pytest.mark.parametrize("name", ["../victim.txt", "/victim.txt", "a/b", "..", ".", "", "a\0b"])
 def test_a_file_outside_of_the_folder_is_no_artefacts_and_is_never_deleted(tmp_path, name):
     (tmp_path / "victim.txt").write_bytes(b"mine")
     outside = replace(GRU, files=(*GRU.files, stored_file(name, b"mine")))
-    record(tmp_path / "out", [outside])
+    record(tmp_path / "out", [outside])  # as if written by a hostile hand
     with pytest.raises(ModelFileError, match="not the name of a file beside it"):
         record(tmp_path / "out", [GRU])
     assert (tmp_path / "victim.txt").exists()
@@ -141,6 +141,18 @@ def test_the_manifest_says_what_it_is(tmp_path):
     record(tmp_path, [GRU])
     manifest = json.loads((tmp_path / "model.json").read_text())
     assert (manifest["format"], manifest["version"]) == ("edgernn-model", 1)
+
+
+def test_fields_that_a_later_version_added_are_ignored(tmp_path):
+    record(tmp_path, [GRU], [Refusal(file="gru.ernn", backend="native", reason="new")])
+    manifest = json.loads((tmp_path / "model.json").read_text())
+    (entry,), (refused,) = manifest["artefacts"], manifest["refused"]
+    added = [entry, refused, entry["verification"], entry["source"]]
+    for part in (*added, *entry["files"], *entry["states"], *entry["inputs"]):
+        part["added"] = 1
+    (tmp_path / "model.json").write_text(json.dumps(manifest))
+    assert read_manifest(tmp_path) == (GRU,)
+    assert [refusal.file for refusal in read_refusals(tmp_path)] == ["gru.ernn"]
 
 
 def test_a_manifest_that_cannot_be_read_is_one_line(tmp_path):
