@@ -61,6 +61,8 @@ def cautions(cell: Cell, report: Report) -> tuple[Warned, ...]:
         found.append(warned(Caution.EMULATED, device=cell.device, how=how))
     found += _of_noise(cell, report)
     if cell.runs:
+        if not all(run.per_call for run in cell.runs):
+            found.append(warned(Caution.ONE_FIGURE))
         if not emulated:  # its times are not judged, only shown
             found += _of_benchmark(Benchmark(runs=cell.runs), report.plan)
         found += _of_conditions(cell.runs)
@@ -150,9 +152,7 @@ def _of_benchmark(benchmark: Benchmark, plan: Plan) -> Iterator[Warned]:
     if hot.p99_ms is not None and hot.p99_ms > LONG_TAIL * hot.p50_ms:
         ratio = hot.p99_ms / hot.p50_ms
         yield warned(Caution.LONG_TAIL, ratio, ratio=f"{ratio:.1f}")
-    if not all(run.per_call for run in benchmark.runs):
-        yield warned(Caution.ONE_FIGURE)
-    elif hot.calls < FEWEST_CALLS:
+    if all(run.per_call for run in benchmark.runs) and hot.calls < FEWEST_CALLS:
         yield warned(Caution.FEW_VALUES, -hot.calls, values=str(hot.calls))
 
 

@@ -243,7 +243,10 @@ def command(
         interrupted = True
     except EdgernnError as raised:  # of data or runs: it concerns all devices
         error = raised
-    if any(cell.runs or cell.predictions or cell.outcome for cell in report.cells):
+    told = report.cells
+    if error is not None:  # of a cell that was only looked at there is nothing to tell
+        told = tuple(cell for cell in told if cell.runs or cell.predictions or cell.outcome)
+    if told:
         sinks.finish(report)
     if interrupted or error is not None:
         for failure in failures.values():

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgernn.devices import open_device, ssh
+from edgernn.devices import open_device, remote, ssh
 from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.runners import (
     Failed,
@@ -105,7 +105,8 @@ def test_a_silent_network_costs_a_profile_nothing_but_time(
     wait_until(lambda: left_behind() == set())
 
 
-def test_a_session_that_lingers_can_be_ended_as_its_refusal_says(device):
+def test_a_session_that_lingers_can_be_ended_as_its_refusal_says(device, monkeypatch):
+    monkeypatch.setattr(remote, "_who", lambda: "another@computer:1")
     with pytest.raises(DeviceError, match="pi@emulated is in use by") as refused:
         open_device("pi@emulated").__enter__()
     (pid,) = re.findall(r"kill -9 (\d+)", refused.value.remedy)

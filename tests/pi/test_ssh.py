@@ -182,6 +182,11 @@ def test_even_a_killed_edgernn_leaves_nothing(pi, left_behind):
     wait_until(lambda: not running(pi, "sleep 6789") and left_behind() == set())
 
 
+def test_a_device_that_is_named_twice_is_told_from_one_that_others_use(device):  # noqa: ARG001
+    with pytest.raises(DeviceError, match="in use by this very profile under another name"):
+        opened("pi@emulated").__enter__()
+
+
 def cut(pi) -> None:
     """Kills the ends of all connections on the Pi's side, as a network that is gone would."""
     for pid in running(pi, "/usr/sbin/sshd"):
