@@ -215,7 +215,8 @@ def test_what_was_measured_before_an_interruption_is_kept(edgernn, folder, tmp_p
     assert [len(cell.runs) for cell in read_report(path).cells] == [2, 2]
 
 
-def test_ctrl_c_ends_the_child_at_once_and_keeps_the_report(folder, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_child_at_once_and_keeps_the_report(folder, tmp_path, number):
     path = tmp_path / "r.json"
     command = [sys.executable, "-m", "edgernn", "profile", str(folder / "sum.onnx")]
     process = subprocess.Popen(
@@ -229,7 +230,7 @@ def test_ctrl_c_ends_the_child_at_once_and_keeps_the_report(folder, tmp_path):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)  # far less than the ten minutes asked for
     assert process.returncode == INTERRUPTED
     assert "interrupted; what was measured is kept" in err
