@@ -37,10 +37,11 @@ test: system setup $(VENV_214)/.installed ## every test; PI=pi@host, ANDROID_SER
 golden: setup ## a pretrained GRU encoder and decoder says 1,000 words in each format and scheme
 	$(BIN)/python -m pytest -q --golden-words 1000 tests/export/test_pronunciation.py
 
-lint: setup ## format, lint and types
+lint: setup ## format, lint, types, and that imports point down
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 $(VENV)/.bench: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

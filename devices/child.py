@@ -10,7 +10,7 @@ import threading
 import time
 from typing import IO, Final
 
-from edgernn.devices import Stopped
+from edgernn.devices.device import Stopped
 from edgernn.devices.remote_shell import Ended, ended
 from edgernn.errors import DeviceError
 

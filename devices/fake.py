@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from typing_extensions import Self
 
-from edgernn.devices import Completed
+from edgernn.devices.device import Completed
 from edgernn.devices.runners.payload.arrays import Arrays, pack, unpack
 from edgernn.devices.runners.python_runtime import COUNTS
 from edgernn.errors import DeviceError

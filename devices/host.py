@@ -14,7 +14,7 @@ from types import TracebackType
 
 from typing_extensions import Self
 
-from edgernn.devices import Completed, signal_name
+from edgernn.devices.device import Completed, signal_name
 from edgernn.errors import DeviceError
 
 

@@ -21,8 +21,8 @@ from typing import IO, Final
 
 from typing_extensions import Self
 
-from edgernn.devices import Choices, Completed, Stopped, signal_name
 from edgernn.devices.child import CLOSING_S, Child
+from edgernn.devices.device import Choices, Completed, Stopped, signal_name
 from edgernn.devices.link import Link, Unreachable
 from edgernn.devices.remote_shell import (
     KEEP,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edgernn.devices import Device
+from edgernn.devices.device import Device
 from edgernn.devices.facts import (
     CONDITION_COMMANDS,
     CONDITION_FILES,
@@ -19,7 +19,8 @@ from edgernn.devices.facts import (
     conditions,
     identity,
 )
-from edgernn.devices.runners import Machine, native_script
+from edgernn.devices.runners import native_script
+from edgernn.devices.runners.outcome import Machine
 from edgernn.errors import DeviceError
 
 SCRIPT: Final = "survey.sh"

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from edgernn.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from edgernn.runtime import Model as Model
-
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:

@@ -11,10 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from edgernn import __version__, atomic
+from edgernn import atomic
 from edgernn.errors import ModelFileError
 from edgernn.graph import DType, State, TensorSpec
 from edgernn.scheme import Scheme
+from edgernn.version import __version__
 
 MANIFEST_NAME: Final = "model.json"
 

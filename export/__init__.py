@@ -1,39 +1,23 @@
-"""From a Keras model to checked artefacts: read, (calibrate, quantize,) lower, verify, write."""
+"""From a Keras model to checked artefacts: read, (calibrate, quantize,) lower, verify, write.
+
+The registry of back ends is here; each is a module that satisfies backend.Backend.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from importlib import import_module
+from typing import Final, cast
 
-from edgernn.graph import Graph
-from edgernn.scheme import Scheme
+from edgernn.export.backend import Backend
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lowered:
-    """What a back end made of a graph: file contents and facts worth telling."""
-
-    content: bytes  # the model file
-    extra_files: Mapping[str, bytes] = field(default_factory=dict)  # suffix -> content
-    details: Mapping[str, str] = field(default_factory=dict)  # e.g. opset, lowering chosen and why
-    graph: Graph | None = None  # as written, where sizes that were free had to be fixed
-    exact: Graph | None = None  # an int8 graph whose integers the file computes bit for bit
+#: In the order of a table's rows.  Imported when used: each brings a library of its own.
+BACKENDS: Final[dict[str, str]] = {
+    "onnx": "edgernn.export.onnx",
+    "tflite": "edgernn.export.tflite",
+    "native": "edgernn.export.native",
+}
 
 
-class Backend(Protocol):
-    """A module that writes one file format.  `lower` is pure: it neither reads nor writes files."""
-
-    NAME: str  # "onnx"
-    SUFFIX: str  # ".onnx"
-    SCHEMES: frozenset[Scheme]
-
-    def lower(self, graph: Graph, *, metadata: Mapping[str, str], **options: str) -> Lowered:
-        """The graph in this format; `metadata` goes into the file where the format has a place.
-
-        `options` are the format's own choices; each module documents its names and values.
-
-        The scheme is in the graph: float16 or int8 weights are stored as such.
-        Raises UnsupportedLayer where the format cannot express a layer.
-        """
-        ...
+def backend_named(name: str) -> Backend:
+    """The back end `name`.  Raises KeyError for a name that BACKENDS does not list."""
+    return cast("Backend", import_module(BACKENDS[name]))

@@ -37,6 +37,13 @@ class Case:
     inputs: Mapping[str, AnyArray]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Examples:
+    """Real sequences by input name, samples first: what integer schemes are compared on."""
+
+    inputs: Mapping[str, AnyArray]
+
+
 def make_cases(graph: Graph, *, seed: int = 0) -> tuple[Case, ...]:
     """Calls that the model can take: batch 1 and 3, one step, all zero, and masked ones.
 

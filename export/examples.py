@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.export.verify import Examples
+from edgernn.export.cases import Examples
 from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
 from edgernn.tasks.data import load

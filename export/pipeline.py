@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from edgernn import streaming
@@ -22,40 +22,19 @@ from edgernn.artefact import (
     stored_file,
 )
 from edgernn.errors import OutputError, UnsupportedLayer
-from edgernn.export import Backend, Lowered
-from edgernn.export.backends import BACKENDS, backend_named
+from edgernn.export import BACKENDS, backend_named
+from edgernn.export.backend import Backend, Lowered
 from edgernn.export.keras.file import KerasModel
 from edgernn.export.quantization.quantize import quantize
-from edgernn.export.verify import Check, Examples, verified
-from edgernn.graph import Graph, QTensor, Ranges, without_dead_layers
+from edgernn.export.request import Request
+from edgernn.export.verify import Check, verified
+from edgernn.graph import Graph, QTensor, without_dead_layers
 from edgernn.interrupts import uninterrupted
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
 
 #: Told the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What to make of a model."""
-
-    backends: tuple[str, ...] | None = None  # None: all that can express the model
-    scheme: Scheme = Scheme.FLOAT32
-    ranges: Ranges | None = None  # of `float_graph`; needed by int8
-    keep_float: tuple[str, ...] = ()  # layers
-    per_layer: Mapping[str, Scheme] = field(default_factory=dict)
-    streaming: bool = False
-    verify: bool = True
-    labels: tuple[str, ...] = ()
-    training: TrainingLog | None = None  # written beside the artefacts, for reports
-    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # back end -> its own
-    examples: Examples | None = None  # what integer schemes are checked on, besides made-up inputs
-
-    @property
-    def fewest_bits(self) -> Scheme:
-        """What the artefacts are named for: of the schemes asked for, the one of fewest bits."""
-        return max([self.scheme, *self.per_layer.values()], key=list(Scheme).index)
 
 
 def export_model(

@@ -11,8 +11,8 @@ from typing import Final
 
 from edgernn import streaming
 from edgernn.errors import UnsupportedLayer
-from edgernn.export import Lowered
-from edgernn.export.backends import BACKENDS, backend_named
+from edgernn.export import BACKENDS, backend_named
+from edgernn.export.backend import Lowered
 from edgernn.export.features import Feature, features
 from edgernn.export.keras.operations import OPERATIONS
 from edgernn.export.keras.translations import TRANSLATIONS

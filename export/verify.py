@@ -14,9 +14,10 @@ from typing_extensions import assert_never
 from edgernn import reference
 from edgernn.artefact import Artefact, Verification, VerificationStatus
 from edgernn.devices import open_device
-from edgernn.devices.runners import Failed, Outputs, Skipped, run_cases
+from edgernn.devices.runners import run_cases
+from edgernn.devices.runners.outcome import Failed, Outputs, Skipped
 from edgernn.errors import VerificationError
-from edgernn.export.cases import Case, example_cases, make_cases
+from edgernn.export.cases import Case, Examples, example_cases, make_cases
 from edgernn.export.float_noise import float_noise
 from edgernn.export.integer_bits import same_integers
 from edgernn.graph import Graph
@@ -230,13 +231,6 @@ def agreement(actual: Sequence[NamedArrays], expected: Sequence[NamedArrays]) ->
         for here, there in zip(actual, expected, strict=True)
     ]
     return float(np.concatenate([row.ravel() for row in same]).mean())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Examples:
-    """Real sequences by input name, samples first: what integer schemes are compared on."""
-
-    inputs: Mapping[str, AnyArray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,19 +14,8 @@ from typing import Final
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.devices import Device
-from edgernn.devices.runners import (
-    Answer,
-    CountInstructions,
-    Describe,
-    MeasureMemory,
-    Model,
-    RunCases,
-    Task,
-    TimeCalls,
-    cases_of,
-    native_script,
-)
+from edgernn.devices.device import Device
+from edgernn.devices.runners import native_script
 from edgernn.devices.runners.file_ports import FilePorts, file_ports
 from edgernn.devices.runners.outcome import (
     Description,
@@ -41,6 +30,17 @@ from edgernn.devices.runners.payload.model import Model as Calls
 from edgernn.devices.runners.payload.sessions import Tensor
 from edgernn.devices.runners.program_run import exit_code, problem, scripted
 from edgernn.devices.runners.reply import port
+from edgernn.devices.runners.runner import (
+    Answer,
+    CountInstructions,
+    Describe,
+    MeasureMemory,
+    Model,
+    RunCases,
+    Task,
+    TimeCalls,
+    cases_of,
+)
 from edgernn.errors import DeviceError
 
 NAME: Final = "benchmark_model"

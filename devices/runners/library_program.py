@@ -12,20 +12,8 @@ import numpy as np
 from typing_extensions import assert_never
 
 from edgernn import atomic
-from edgernn.devices import Device
-from edgernn.devices.runners import (
-    Answer,
-    CountInstructions,
-    Describe,
-    MeasureMemory,
-    Model,
-    RunCases,
-    Task,
-    TimeCalls,
-    cases_of,
-    native_script,
-    tensor_files,
-)
+from edgernn.devices.device import Device
+from edgernn.devices.runners import native_script, tensor_files
 from edgernn.devices.runners.file_ports import FilePorts, file_ports
 from edgernn.devices.runners.outcome import Description, Failed, Memory, Outputs, Skipped
 from edgernn.devices.runners.payload.arrays import Arrays
@@ -40,6 +28,17 @@ from edgernn.devices.runners.program_run import (
     timing_words,
 )
 from edgernn.devices.runners.reply import damaged, port
+from edgernn.devices.runners.runner import (
+    Answer,
+    CountInstructions,
+    Describe,
+    MeasureMemory,
+    Model,
+    RunCases,
+    Task,
+    TimeCalls,
+    cases_of,
+)
 from edgernn.devices.runners.user_libraries import Library
 from edgernn.errors import DeviceError
 from edgernn.folders import cache_folder

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from edgernn.devices import Device
+from edgernn.devices.device import Device
 from edgernn.devices.remote import RemoteDevice
-from edgernn.devices.runners import Answer, Model, Runner, Task
 from edgernn.devices.runners.native_program import NativeProgram
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.devices.runners.python_runtime import PythonRuntime
+from edgernn.devices.runners.runner import Answer, Model, Runner, Task
 
 
 class NativeRuntime:

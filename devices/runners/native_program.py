@@ -7,23 +7,9 @@ from typing import Final
 
 from typing_extensions import assert_never
 
-from edgernn import __version__
-from edgernn.devices import Device
+from edgernn.devices.device import Device
 from edgernn.devices.remote import RemoteDevice
-from edgernn.devices.runners import (
-    COUNTED_CALLS,
-    Answer,
-    CountInstructions,
-    Describe,
-    MeasureMemory,
-    Model,
-    RunCases,
-    Task,
-    TimeCalls,
-    cases_of,
-    native_script,
-    program_files,
-)
+from edgernn.devices.runners import native_script, program_files
 from edgernn.devices.runners.outcome import (
     Description,
     Failed,
@@ -42,8 +28,21 @@ from edgernn.devices.runners.program_run import (
     timing_words,
 )
 from edgernn.devices.runners.reply import counted_calls, damaged
+from edgernn.devices.runners.runner import (
+    COUNTED_CALLS,
+    Answer,
+    CountInstructions,
+    Describe,
+    MeasureMemory,
+    Model,
+    RunCases,
+    Task,
+    TimeCalls,
+    cases_of,
+)
 from edgernn.errors import EdgernnError, MissingRuntime
 from edgernn.runtime.ports import NativePort
+from edgernn.version import __version__
 
 INPUTS: Final = "inputs.bin"
 OUTPUTS: Final = "outputs.bin"

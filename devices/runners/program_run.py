@@ -15,8 +15,11 @@ from typing import Any, Final
 
 from typing_extensions import assert_never
 
-from edgernn.devices import Completed, Device, signal_name
-from edgernn.devices.runners import (
+from edgernn.devices.device import Completed, Device, signal_name
+from edgernn.devices.runners import native_script
+from edgernn.devices.runners.outcome import Failed, Paced, Process, Timing
+from edgernn.devices.runners.reply import LOG_CHARACTERS, unfinished
+from edgernn.devices.runners.runner import (
     CountInstructions,
     Describe,
     MeasureMemory,
@@ -24,10 +27,7 @@ from edgernn.devices.runners import (
     RunCases,
     Task,
     TimeCalls,
-    native_script,
 )
-from edgernn.devices.runners.outcome import Failed, Paced, Process, Timing
-from edgernn.devices.runners.reply import LOG_CHARACTERS, unfinished
 
 SCRIPT: Final = "run.sh"
 #: Enough for every buffer to be touched; a hot loop would only take longer.

@@ -14,21 +14,9 @@ from typing import Any
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.devices import Completed, Device
+from edgernn.devices.device import Completed, Device
 from edgernn.devices.remote import RemoteDevice
-from edgernn.devices.runners import (
-    COUNTED_CALLS,
-    Answer,
-    CountInstructions,
-    Describe,
-    MeasureMemory,
-    Model,
-    RunCases,
-    Task,
-    TimeCalls,
-    archive,
-    cases_of,
-)
+from edgernn.devices.runners import archive
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.devices.runners.payload.arrays import Arrays, pack, unpack
 from edgernn.devices.runners.reply import (
@@ -40,6 +28,18 @@ from edgernn.devices.runners.reply import (
     outputs,
     timing,
     unfinished,
+)
+from edgernn.devices.runners.runner import (
+    COUNTED_CALLS,
+    Answer,
+    CountInstructions,
+    Describe,
+    MeasureMemory,
+    Model,
+    RunCases,
+    Task,
+    TimeCalls,
+    cases_of,
 )
 from edgernn.devices.runners.wheels import packages_on
 

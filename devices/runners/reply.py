@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from edgernn.devices import Completed
+from edgernn.devices.device import Completed
 from edgernn.devices.runners.outcome import (
     Description,
     Failed,

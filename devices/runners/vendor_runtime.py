@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edgernn.devices import Device
+from edgernn.devices.device import Device
 from edgernn.devices.remote import RemoteDevice
-from edgernn.devices.runners import Answer, Model, Runner, Task
 from edgernn.devices.runners.benchmark_tool import BenchmarkTool
 from edgernn.devices.runners.library_program import LibraryProgram
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.devices.runners.python_runtime import PythonRuntime
+from edgernn.devices.runners.runner import Answer, Model, Runner, Task
 from edgernn.devices.runners.user_libraries import found_library
 
 

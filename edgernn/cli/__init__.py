@@ -12,9 +12,9 @@ import threading
 
 import click
 
-from edgernn import __version__
 from edgernn.cli.lazy_group import LazyGroup
 from edgernn.errors import EdgernnError
+from edgernn.version import __version__
 
 SUMMARIES = {
     "demo": "Train a GRU and an LSTM on spoken digits, export, profile, compare.",

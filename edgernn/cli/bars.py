@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edgernn.pool import Advance
+    from edgernn.profile.pool import Advance
 
 
 @contextmanager

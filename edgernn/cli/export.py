@@ -11,7 +11,7 @@ import click
 
 from edgernn.cli.export_arguments import BackendList, format_options, split_schemes
 from edgernn.cli.terminal import print_warning, progress_line
-from edgernn.export.backends import BACKENDS
+from edgernn.export import BACKENDS
 from edgernn.graph import CalibrationMethod
 from edgernn.scheme import Scheme
 
@@ -133,11 +133,12 @@ def command(
     MODEL is read without TensorFlow, and nothing that is in it is run.
     """
     from edgernn.artefact import as_json as artefact_as_json
+    from edgernn.export.calibration import Calibration
     from edgernn.export.keras.file import read_model
-    from edgernn.export.labelled import float_answers
-    from edgernn.export.pipeline import Request, export_model, float_graph, training_log_of
-    from edgernn.export.quantization.calibration import Calibration
-    from edgernn.export.quantization.study import Study, rescued, studied
+    from edgernn.export.pipeline import export_model, float_graph, training_log_of
+    from edgernn.export.request import Request
+    from edgernn.export.study.labelled import float_answers
+    from edgernn.export.study.study import Study, rescued, studied
     from edgernn.report.exported import exported_table
     from edgernn.report.quantized import study_as_json, study_texts
     from edgernn.tasks.data import load

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from edgernn.export.backends import BACKENDS
+from edgernn.export import BACKENDS
 from edgernn.scheme import Scheme
 
 _SCHEMES = ", ".join(scheme.value for scheme in Scheme)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from edgernn.budget import Budget
     from edgernn.errors import DeviceError
-    from edgernn.report.report import Report
+    from edgernn.profile.budget import Budget
+    from edgernn.profile.report import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,8 @@ class Gate:
         the JUnit file; the caller raises them.
         """
         from edgernn import atomic
-        from edgernn.budget import Verdict, checked, exceeded
         from edgernn.errors import BudgetExceeded
+        from edgernn.profile.budget import Verdict, checked, exceeded
         from edgernn.report.junit import as_junit
         from edgernn.report.markdown import as_markdown
 

@@ -16,8 +16,8 @@ from edgernn.cli.sinks import Sinks
 if TYPE_CHECKING:
     from edgernn.cli.gate import Gate
     from edgernn.errors import DeviceError
-    from edgernn.report.report import Report
-    from edgernn.workload import Workload
+    from edgernn.profile.report import Report
+    from edgernn.profile.workload import Workload
 
 INTERRUPTED = 130
 
@@ -192,12 +192,12 @@ def command(
     A folder stands for all that its model.json lists. Results are written after each process;
     Ctrl-C keeps them, and --resume continues.
     """
-    from edgernn.candidates import find_candidates
-    from edgernn.devices import Choices
+    from edgernn.devices.device import Choices
     from edgernn.errors import EdgernnError
-    from edgernn.measure import Plan
-    from edgernn.pool import device_names, pooled
-    from edgernn.workload import Workload
+    from edgernn.profile.candidates import find_candidates
+    from edgernn.profile.measure import Plan
+    from edgernn.profile.pool import device_names, pooled
+    from edgernn.profile.workload import Workload
 
     if resume and json_file in (None, "-"):
         raise click.UsageError("--resume needs --json FILE: the report to complete")
@@ -276,8 +276,8 @@ def _gate(
 ) -> Gate | None:
     if budget_file is None:
         return None
-    from edgernn.budget import for_devices, read_budget
     from edgernn.cli.gate import Gate
+    from edgernn.profile.budget import for_devices, read_budget
 
     budget = for_devices(read_budget(budget_file), names)
     return Gate(budget=budget, junit_file=junit_file, markdown_file=markdown_file)
@@ -285,7 +285,7 @@ def _gate(
 
 def _require_something(report: Report) -> None:
     """Raises MissingRuntime or DeviceError when not one artefact could be measured."""
-    from edgernn.devices.runners import Skipped
+    from edgernn.devices.runners.outcome import Skipped
     from edgernn.errors import DeviceError, MissingRuntime
 
     if any(cell.runs or cell.outcome is None for cell in report.cells):
@@ -308,8 +308,8 @@ def _samples(data: str | None) -> Any:
 def _start(plan: Any, workload: Workload, earlier: Path | None) -> Report:
     from datetime import datetime, timezone
 
-    from edgernn.profile import begun, resumed
-    from edgernn.report.storage import read_report
+    from edgernn.profile.profiling import begun, resumed
+    from edgernn.profile.storage import read_report
 
     if earlier is not None and earlier.exists():
         return resumed(read_report(earlier), plan, workload)

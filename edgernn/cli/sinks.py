@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from edgernn.report.report import Report
+    from edgernn.profile.report import Report
 
 
 class Sinks:
@@ -37,7 +37,7 @@ class Sinks:
 
     def save(self, report: Report) -> None:
         from edgernn import atomic
-        from edgernn.report.storage import as_json
+        from edgernn.profile.storage import as_json
 
         if self._json_path is not None:
             atomic.write_bytes(self._json_path, as_json(report).encode())
@@ -45,8 +45,8 @@ class Sinks:
     def finish(self, report: Report) -> None:
         """Prints first: a file that cannot be written must not cost the table."""
         from edgernn import atomic
+        from edgernn.profile.storage import as_json
         from edgernn.report.derived import derived
-        from edgernn.report.storage import as_json
 
         document = as_json(report, derived=derived(report))
         if self._json_only:

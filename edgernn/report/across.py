@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from edgernn.report.report import Cell, Report
-from edgernn.report.units import listed
+from edgernn.profile.report import Cell, Report
+from edgernn.units import listed
 
 #: More that agree are only counted.
 MOST_NAMED: Final = 2

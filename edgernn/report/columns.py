@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edgernn.report.rows import Row
-from edgernn.report.units import (
+from edgernn.profile.rows import Row
+from edgernn.stats import Interval
+from edgernn.units import (
     DASH,
     count,
     file_size,
@@ -17,7 +18,6 @@ from edgernn.report.units import (
     seconds,
     significant,
 )
-from edgernn.stats import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

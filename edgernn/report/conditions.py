@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgernn.measure import Plan
-from edgernn.report.report import Report, Target
+from edgernn.profile.measure import Plan
+from edgernn.profile.report import Report, Target
 
 
 def conditions_line(report: Report) -> str:

@@ -6,8 +6,8 @@ import csv
 import io
 from dataclasses import asdict, fields
 
-from edgernn.report.report import Report
-from edgernn.report.rows import Row, rows_of
+from edgernn.profile.report import Report
+from edgernn.profile.rows import Row, rows_of
 
 
 def as_csv(report: Report) -> str:

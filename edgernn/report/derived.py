@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from edgernn.judgement import cautions
-from edgernn.report.report import Report
-from edgernn.report.rows import rows_of
+from edgernn.profile.judgement import cautions
+from edgernn.profile.report import Report
+from edgernn.profile.rows import rows_of
 from edgernn.report.sentences import sentences
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgernn.report.comparison import doing_the_same, fed
-from edgernn.report.report import Cell, Report
+from edgernn.profile.comparison import doing_the_same, fed
+from edgernn.profile.report import Cell, Report
 from edgernn.stats import median
 
 

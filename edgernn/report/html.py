@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edgernn.accuracy import Metric, score
-from edgernn.judgement import shared_cautions
+from edgernn.profile.judgement import shared_cautions
+from edgernn.profile.report import Cell, Report
+from edgernn.profile.rows import Row, rows_of
 from edgernn.report.columns import baseline_lines, named, shown_columns, unmeasured_lines
 from edgernn.report.conditions import conditions_line
-from edgernn.report.report import Cell, Report
-from edgernn.report.rows import Row, rows_of
 from edgernn.report.sentences import sentences
 from edgernn.report.svg import Spread, linear_scale, log_scale, spread_plot
 from edgernn.report.xml import element, escaped
+from edgernn.scoring.accuracy import Metric, score
 from edgernn.stats import median, percentile
 
 _STYLE = """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from typing_extensions import assert_never
 
-from edgernn.budget import Check, Verdict
+from edgernn.profile.budget import Check, Verdict
 from edgernn.report.xml import element
 
 

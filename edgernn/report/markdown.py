@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edgernn.judgement import shared_cautions
+from edgernn.profile.judgement import shared_cautions
+from edgernn.profile.report import Report
+from edgernn.profile.rows import Row, rows_of
 from edgernn.report.columns import baseline_lines, named, shown_columns, unmeasured_lines
 from edgernn.report.conditions import conditions_line
-from edgernn.report.report import Report
-from edgernn.report.rows import Row, rows_of
 from edgernn.report.sentences import sentences
 
 

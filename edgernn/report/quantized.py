@@ -7,12 +7,12 @@ from dataclasses import asdict
 from math import isfinite, isinf
 from typing import Any
 
-from edgernn.accuracy import Metric
-from edgernn.export.labelled import Accuracy
-from edgernn.export.quantization.sensitivity import Sensitivity
-from edgernn.export.quantization.study import Study
-from edgernn.judgement import of_refit
+from edgernn.export.study.labelled import Accuracy
+from edgernn.export.study.sensitivity import Sensitivity
+from edgernn.export.study.study import Study
+from edgernn.profile.judgement import of_refit
 from edgernn.report.aligned import aligned
+from edgernn.scoring.accuracy import Metric
 from edgernn.stats import Difference
 
 

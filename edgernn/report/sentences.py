@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from edgernn.accuracy import Metric, Truth, score
+from edgernn.profile.comparison import Comparison, Ranking, between_formats, between_models
+from edgernn.profile.report import Cell, Noise, Report
 from edgernn.report.across import sentences_across
-from edgernn.report.comparison import Comparison, Ranking, between_formats, between_models
 from edgernn.report.executed import executed
-from edgernn.report.report import Cell, Noise, Report
-from edgernn.report.units import listed, percent, significant, times
+from edgernn.scoring.accuracy import Metric, Truth, score
 from edgernn.stats import FEWEST_PROCESSES, Difference, Ratio
+from edgernn.units import listed, percent, significant, times
 
 #: A ratio without an interval that holds would be quoted like any other: none is given.
 _TOO_FEW: Final = f"fewer than {FEWEST_PROCESSES} processes"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edgernn.report.units import significant
 from edgernn.report.xml import element, escaped
+from edgernn.units import significant
 
 WIDTH: Final = 850
 _LEFT: Final = 290  # room for names: a file, and the device it was measured on

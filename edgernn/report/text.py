@@ -10,11 +10,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edgernn.judgement import shared_cautions
+from edgernn.profile.judgement import shared_cautions
+from edgernn.profile.report import Report
+from edgernn.profile.rows import Row, rows_of
 from edgernn.report.columns import Column, baseline_lines, named, shown_columns, unmeasured_lines
 from edgernn.report.conditions import conditions_line
-from edgernn.report.report import Report
-from edgernn.report.rows import Row, rows_of
 from edgernn.report.sentences import sentences
 
 #: Wider than any table: lines that go into a file or a pipe are not wrapped.

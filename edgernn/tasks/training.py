@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edgernn import __version__, atomic
+from edgernn import atomic
 from edgernn.artefact import sha256_hex
 from edgernn.errors import DataError
 from edgernn.tasks.architectures import Cell, build
@@ -26,6 +26,7 @@ from edgernn.tasks.samples import AnyArray, Samples, Splits
 from edgernn.tasks.score import Score, score
 from edgernn.tasks.task import Recipe
 from edgernn.tasks.training_log import Epoch, Perplexity, Settings, TrainingLog, log_path, write_log
+from edgernn.version import __version__
 
 #: Told each epoch when it is over.
 OnEpoch: TypeAlias = Callable[[Epoch], None]

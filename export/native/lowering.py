@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export import Lowered
+from edgernn.export.backend import Lowered
 from edgernn.export.native import packing, records, shaping, windows
 from edgernn.export.native.activations import activation_arguments
 from edgernn.export.native.builder import Builder, file_image

@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from edgernn import __version__
-from edgernn.export import Lowered
+from edgernn.export.backend import Lowered
 from edgernn.export.integer_bits import with_recurrent_plans
 from edgernn.export.onnx.builder import EDGERNN, OLDEST_IR, Builder, Value
 from edgernn.export.onnx.edges import Edges
@@ -15,6 +14,7 @@ from edgernn.export.onnx.lowering import lower_layer
 from edgernn.export.onnx.native_operator import NEEDS, check_quantized
 from edgernn.export.onnx.options import DenseForm, GruForm, Options, Profile
 from edgernn.graph import DType, Graph, TensorSpec, without_dead_layers
+from edgernn.version import __version__
 
 if TYPE_CHECKING:
     from onnx import ValueInfoProto

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from edgernn.export import Lowered
+from edgernn.export.backend import Lowered
 from edgernn.export.tflite.lowering import lowered_model
 from edgernn.export.tflite.options import Options, Profile, Runtime
 from edgernn.graph import Graph

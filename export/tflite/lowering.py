@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from edgernn.export import Lowered
+from edgernn.export.backend import Lowered
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.arithmetic import quantization_of
 from edgernn.export.tflite.builder import Model, Tensor

@@ -11,15 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgernn.devices import Completed, open_device
+from edgernn.devices import open_device
+from edgernn.devices.device import Completed
 from edgernn.devices.remote import RemoteDevice
-from edgernn.devices.runners import Outputs, Skipped, run_cases
+from edgernn.devices.runners import run_cases
+from edgernn.devices.runners.outcome import Outputs, Skipped
 from edgernn.devices.survey import survey
 from edgernn.errors import DeviceError
 from edgernn.export import native
 from edgernn.export.keras.file import read_model
-from edgernn.report.rows import rows_of
-from edgernn.report.storage import read_report
+from edgernn.profile.rows import rows_of
+from edgernn.profile.storage import read_report
 from tests.golden import GOLDEN
 
 ODD = 'it\'s "odd" $HOME `x` \\ ; & *\tü'

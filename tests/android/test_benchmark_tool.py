@@ -5,23 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgernn.devices import Choices, open_device
-from edgernn.devices.runners import (
-    Describe,
-    Description,
-    Failed,
-    MeasureMemory,
-    Memory,
-    Model,
-    RunCases,
-    Skipped,
-    TimeCalls,
-    Timing,
-    runner_for,
-)
-from edgernn.measure import Benchmark, Plan, measured
-from edgernn.report.rows import rows_of
-from edgernn.report.storage import read_report
+from edgernn.devices import open_device
+from edgernn.devices.device import Choices
+from edgernn.devices.runners import runner_for
+from edgernn.devices.runners.outcome import Description, Failed, Memory, Skipped, Timing
+from edgernn.devices.runners.runner import Describe, MeasureMemory, Model, RunCases, TimeCalls
+from edgernn.profile.measure import Benchmark, Plan, measured
+from edgernn.profile.rows import rows_of
+from edgernn.profile.storage import read_report
 from tests.devices.models import FEATURES, tflite_sum
 
 #: It insists on the file, on as many numbers as the shape says, and on what else it was given.

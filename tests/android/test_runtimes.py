@@ -9,26 +9,16 @@ import numpy as np
 import pytest
 
 from edgernn import streaming
-from edgernn.devices import Choices, open_device
-from edgernn.devices.runners import (
-    Describe,
-    Description,
-    Failed,
-    MeasureMemory,
-    Memory,
-    Model,
-    Outputs,
-    RunCases,
-    Skipped,
-    TimeCalls,
-    Timing,
-    runner_for,
-)
+from edgernn.devices import open_device
+from edgernn.devices.device import Choices
+from edgernn.devices.runners import runner_for
+from edgernn.devices.runners.outcome import Description, Failed, Memory, Outputs, Skipped, Timing
+from edgernn.devices.runners.runner import Describe, MeasureMemory, Model, RunCases, TimeCalls
 from edgernn.export import onnx, tflite
 from edgernn.export.keras.file import read_model
 from edgernn.graph import State
-from edgernn.report.rows import rows_of
-from edgernn.report.storage import read_report
+from edgernn.profile.rows import rows_of
+from edgernn.profile.storage import read_report
 from tests.android.root import ABIS, CannotBuild
 from tests.android.runtime_libraries import (
     ONNX_RUNTIME,

@@ -16,18 +16,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgernn.cautions import Caution
 from edgernn.devices import adb, open_device, remote
 from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.remote_shell import unpacked
-from edgernn.devices.runners import Failed, Model, TimeCalls
 from edgernn.devices.runners.native_program import NativeProgram
+from edgernn.devices.runners.outcome import Failed
+from edgernn.devices.runners.runner import Model, TimeCalls
 from edgernn.errors import ConnectionLost, DeviceError
 from edgernn.export import native
 from edgernn.export.keras.file import read_model
-from edgernn.judgement import cautions
-from edgernn.measure import Run
-from edgernn.report.storage import read_report
+from edgernn.profile.cautions import Caution
+from edgernn.profile.judgement import cautions
+from edgernn.profile.measure import Run
+from edgernn.profile.storage import read_report
 from tests.android.conftest import connect
 from tests.android.loopback import LoopbackDevice
 from tests.golden import GOLDEN

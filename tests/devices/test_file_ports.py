@@ -9,9 +9,11 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from edgernn.devices import open_device
-from edgernn.devices.runners import Describe, Description, Model, describe
+from edgernn.devices.runners import describe
 from edgernn.devices.runners.file_ports import file_ports
+from edgernn.devices.runners.outcome import Description
 from edgernn.devices.runners.reply import port
+from edgernn.devices.runners.runner import Describe, Model
 from edgernn.errors import DeviceError
 from tests.devices.models import onnx_running_sum, onnx_token_sum, tflite_sum
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edgernn.devices import Completed, open_device
+from edgernn.devices import open_device
+from edgernn.devices.device import Completed
 from edgernn.devices.host import HostDevice
 from edgernn.errors import DeviceError
 

@@ -7,7 +7,9 @@ import pytest
 
 from edgernn import reference, streaming
 from edgernn.devices import open_device
-from edgernn.devices.runners import Failed, Model, Outputs, TimeCalls, Timing, run_cases, time_calls
+from edgernn.devices.runners import run_cases, time_calls
+from edgernn.devices.runners.outcome import Failed, Outputs, Timing
+from edgernn.devices.runners.runner import Model, TimeCalls
 from edgernn.export import native
 from edgernn.export.keras.file import read_model
 from tests.golden import GOLDEN

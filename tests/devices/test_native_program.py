@@ -14,26 +14,14 @@ import pytest
 from edgernn import streaming
 from edgernn.devices import open_device
 from edgernn.devices.facts import CONDITION_FILES, conditions
-from edgernn.devices.runners import (
-    Describe,
-    Description,
-    Failed,
-    MeasureMemory,
-    Memory,
-    Model,
-    Outputs,
-    RunCases,
-    Skipped,
-    TimeCalls,
-    Timing,
-    native_program,
-    program_files,
-)
+from edgernn.devices.runners import native_program, program_files
 from edgernn.devices.runners.native_program import NativeProgram
 from edgernn.devices.runners.native_script import allowed_cpus, cpu_mask, cpu_s, script
+from edgernn.devices.runners.outcome import Description, Failed, Memory, Outputs, Skipped, Timing
 from edgernn.devices.runners.program import static_program
 from edgernn.devices.runners.program_run import pulled
 from edgernn.devices.runners.python_runtime import PythonRuntime
+from edgernn.devices.runners.runner import Describe, MeasureMemory, Model, RunCases, TimeCalls
 from edgernn.export import native
 from edgernn.export.keras.file import read_model
 from tests.golden import GOLDEN

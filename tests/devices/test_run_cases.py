@@ -12,24 +12,12 @@ import zipfile
 import numpy as np
 import pytest
 
-from edgernn.devices import Completed, open_device
+from edgernn.devices import open_device
+from edgernn.devices.device import Completed
 from edgernn.devices.fake import FakeDevice, FakeModel
-from edgernn.devices.runners import (
-    Describe,
-    Description,
-    Failed,
-    Memory,
-    Model,
-    Outputs,
-    Skipped,
-    TimeCalls,
-    Timing,
-    archive,
-    describe,
-    measure_memory,
-    run_cases,
-    time_calls,
-)
+from edgernn.devices.runners import archive, describe, measure_memory, run_cases, time_calls
+from edgernn.devices.runners.outcome import Description, Failed, Memory, Outputs, Skipped, Timing
+from edgernn.devices.runners.runner import Describe, Model, TimeCalls
 from edgernn.graph import State
 from tests.devices import models
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgernn.export.backends import BACKENDS
+from edgernn.export import BACKENDS
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import float_graph
 from edgernn.export.quantization.calibrate import calibrate

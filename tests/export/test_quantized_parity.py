@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edgernn.errors import CalibrationError, EdgernnError, UnsupportedLayer
-from edgernn.export.backends import BACKENDS
+from edgernn.export import BACKENDS
 from edgernn.export.keras.object import from_keras
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize

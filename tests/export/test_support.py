@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgernn import reference
-from edgernn.export.backends import BACKENDS
+from edgernn.export import BACKENDS
 from edgernn.export.cases import make_cases
 from edgernn.export.features import Feature, features
 from edgernn.export.support import answers, markdown

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgernn.export.backends import BACKENDS
+from edgernn.export import BACKENDS
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import float_graph
 from edgernn.export.quantization.calibrate import calibrate

@@ -12,7 +12,8 @@ from edgernn import reference
 from edgernn.errors import VerificationError
 from edgernn.export.cases import Case, make_cases
 from edgernn.export.keras.file import read_model
-from edgernn.export.pipeline import Request, export_model
+from edgernn.export.pipeline import export_model
+from edgernn.export.request import Request
 from edgernn.export.verify import (
     agreement,
     mean_relative_error,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from edgernn.devices import open_device
-from edgernn.devices.runners import Outputs, Skipped, run_cases
+from edgernn.devices.runners import run_cases
+from edgernn.devices.runners.outcome import Outputs, Skipped
 from edgernn.devices.ssh import COMMAND_VARIABLE
 from edgernn.devices.survey import survey
 from tests.pi.boards import BOARDS

@@ -11,13 +11,15 @@ import re
 import numpy as np
 import pytest
 
-from edgernn.devices import Completed, open_device
+from edgernn.devices import open_device
+from edgernn.devices.device import Completed
 from edgernn.devices.remote import RemoteDevice
-from edgernn.devices.runners import Outputs, run_cases
+from edgernn.devices.runners import run_cases
+from edgernn.devices.runners.outcome import Outputs
 from edgernn.devices.survey import survey
 from edgernn.errors import DeviceError
-from edgernn.report.rows import rows_of
-from edgernn.report.storage import read_report
+from edgernn.profile.rows import rows_of
+from edgernn.profile.storage import read_report
 from tests.golden import GOLDEN
 from tests.pi.conftest import QUICK, TEST_ROWS
 

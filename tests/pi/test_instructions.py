@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from edgernn.report.report import Report
-from edgernn.report.rows import rows_of
-from edgernn.report.storage import read_report
+from edgernn.profile.report import Report
+from edgernn.profile.rows import rows_of
+from edgernn.profile.storage import read_report
 from tests.pi.boards import BOARDS
 from tests.pi.emulated import EmulatedPi
 
@@ -65,7 +65,9 @@ def test_a_counter_that_is_not_there_is_a_clear_failure(exported):
     import numpy as np
 
     from edgernn.devices import open_device
-    from edgernn.devices.runners import CountInstructions, Failed, Model, count_instructions
+    from edgernn.devices.runners import count_instructions
+    from edgernn.devices.runners.outcome import Failed
+    from edgernn.devices.runners.runner import CountInstructions, Model
     from edgernn.runtime import Model as NativeModel
 
     path = exported / "digits_gru.ernn"

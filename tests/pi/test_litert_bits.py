@@ -8,11 +8,12 @@ from typing import Final
 import numpy as np
 import pytest
 
-from edgernn.candidates import find_candidates
 from edgernn.devices import open_device
-from edgernn.devices.runners import Outputs, run_cases
+from edgernn.devices.runners import run_cases
+from edgernn.devices.runners.outcome import Outputs
 from edgernn.devices.runners.wheels import packages_on
 from edgernn.devices.ssh import COMMAND_VARIABLE
+from edgernn.profile.candidates import find_candidates
 from tests.golden import GOLDEN
 from tests.pi import litert_outputs
 

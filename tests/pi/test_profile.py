@@ -9,10 +9,12 @@ import threading
 import numpy as np
 import pytest
 
-from edgernn.devices import Choices, open_device
-from edgernn.devices.runners import Failed, Outputs, Skipped, run_cases
-from edgernn.report.report import Report
-from edgernn.report.storage import read_report
+from edgernn.devices import open_device
+from edgernn.devices.device import Choices
+from edgernn.devices.runners import run_cases
+from edgernn.devices.runners.outcome import Failed, Outputs, Skipped
+from edgernn.profile.report import Report
+from edgernn.profile.storage import read_report
 from tests.pi.conftest import QUICK
 from tests.pi.test_ssh import cut, running, wait_until
 

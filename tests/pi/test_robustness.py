@@ -21,17 +21,11 @@ import pytest
 
 from edgernn.devices import open_device, remote, ssh
 from edgernn.devices.remote import RemoteDevice
-from edgernn.devices.runners import (
-    Failed,
-    Model,
-    Outputs,
-    TimeCalls,
-    Timing,
-    run_cases,
-    time_calls,
-)
+from edgernn.devices.runners import run_cases, time_calls
+from edgernn.devices.runners.outcome import Failed, Outputs, Timing
+from edgernn.devices.runners.runner import Model, TimeCalls
 from edgernn.errors import ConnectionLost, DeviceError
-from edgernn.report.storage import read_report
+from edgernn.profile.storage import read_report
 from tests.pi.conftest import QUICK
 from tests.pi.test_ssh import cut, running, wait_until
 

@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from edgernn.cautions import Caution
 from edgernn.export import native
 from edgernn.export.keras.file import read_model
-from edgernn.judgement import disturbances
-from edgernn.report.report import Report
-from edgernn.report.storage import read_report
+from edgernn.profile.cautions import Caution
+from edgernn.profile.judgement import disturbances
+from edgernn.profile.report import Report
+from edgernn.profile.storage import read_report
 from tests.golden import GOLDEN
 from tests.pi.test_ssh import running, wait_until
 

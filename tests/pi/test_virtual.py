@@ -7,9 +7,9 @@ import pytest
 from edgernn.devices import open_device
 from edgernn.devices.ssh import COMMAND_VARIABLE
 from edgernn.devices.survey import survey
-from edgernn.report.report import Report
-from edgernn.report.rows import rows_of
-from edgernn.report.storage import read_report
+from edgernn.profile.report import Report
+from edgernn.profile.rows import rows_of
+from edgernn.profile.storage import read_report
 from tests.pi.conftest import QUICK
 from tests.pi.virtual import VirtualPi, reason_against
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn import reference
-from edgernn.export import backends
+from edgernn.export import BACKENDS, backend_named
 from edgernn.graph import Graph, without_dead_layers
 from edgernn.streaming import expose_states
 
@@ -21,7 +21,7 @@ Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 #: One call of a model: arguments by name to results by name.
 Session: TypeAlias = Callable[[Arrays], Arrays]
 
-TARGETS: Final = ("reference", *backends.BACKENDS)
+TARGETS: Final = ("reference", *BACKENDS)
 
 
 def prepared_graph(graph: Graph) -> Graph:
@@ -36,7 +36,7 @@ def open_session(target: str, graph: Graph) -> Session:
     """
     if target == "reference":
         return lambda arrays: reference.run(graph, arrays)
-    lowered = backends.backend_named(target).lower(graph, metadata={})
+    lowered = backend_named(target).lower(graph, metadata={})
     return open_file(target, lowered.content)
 
 

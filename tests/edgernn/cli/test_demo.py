@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from edgernn.candidates import BACKEND_BY_SUFFIX
 from edgernn.cli import edgernn as command_line
+from edgernn.profile.candidates import BACKEND_BY_SUFFIX
 from edgernn.tasks import TASKS, Split, Splits
 from edgernn.tasks.task import Recipe, Task
 from tests.edgernn.tasks.reference_data import splits_of

@@ -22,9 +22,8 @@ import pytest
 from edgernn import errors
 from edgernn.artefact import VerificationStatus, read_manifest, read_refusals
 from edgernn.cli import INTERRUPTED
-from edgernn.devices.runners import Skipped
-from edgernn.export import pipeline, verify
-from edgernn.export.backends import BACKENDS, backend_named
+from edgernn.devices.runners.outcome import Skipped
+from edgernn.export import BACKENDS, backend_named, pipeline, verify
 from tests.golden import GOLDEN
 
 SMALL = GOLDEN / "small_gru.keras"

@@ -12,8 +12,6 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from edgernn import measure
-from edgernn import profile as profile_module
 from edgernn.cli import INTERRUPTED
 from edgernn.cli.sinks import Sinks
 from edgernn.devices.runners import RUNNERS
@@ -26,7 +24,9 @@ from edgernn.errors import (
     ModelFileError,
     OutputError,
 )
-from edgernn.report.storage import read_report
+from edgernn.profile import measure
+from edgernn.profile import profiling as profile_module
+from edgernn.profile.storage import read_report
 from tests.devices import models
 
 QUICK = ("--processes", "1", "--min-time", "1ms", "--warmup", "1ms")
@@ -68,7 +68,7 @@ def test_artefacts_are_profiled_and_their_accuracy_is_measured(edgernn, folder, 
 def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(
     edgernn, folder, tmp_path, monkeypatch, option
 ):
-    monkeypatch.setattr("edgernn.pool.profiled", lambda *_: pytest.fail("it was measured"))
+    monkeypatch.setattr("edgernn.profile.pool.profiled", lambda *_: pytest.fail("it was measured"))
     (tmp_path / "taken").write_text("a file, not a folder")
     (tmp_path / "budget.toml").write_text("[every]\nfile_bytes = 1000000\n")
     budget = ["--budget", tmp_path / "budget.toml"] if option == "--junit" else []

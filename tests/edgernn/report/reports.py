@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from edgernn.candidates import Candidate
-from edgernn.devices import Completed
+from edgernn.devices.device import Completed
 from edgernn.devices.fake import FakeDevice, FakeModel
-from edgernn.measure import Plan
-from edgernn.profile import begun, profiled
-from edgernn.report.report import Item, Report, Training
+from edgernn.profile.candidates import Candidate
+from edgernn.profile.measure import Plan
+from edgernn.profile.profiling import begun, profiled
+from edgernn.profile.report import Item, Report, Training
+from edgernn.profile.workload import Workload
 from edgernn.tasks.samples import Baselines, Samples
-from edgernn.workload import Workload
 
 ROWS = 1000
 SAMPLES = Samples(

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from edgernn.devices.fake import FakeModel
-from edgernn.measure import Plan
+from edgernn.profile.measure import Plan
+from edgernn.profile.report import Report
+from edgernn.profile.rows import rows_of
+from edgernn.profile.storage import as_json, read_report
 from edgernn.report.across import compared_answers, sentences_across
 from edgernn.report.columns import named, shown_columns
 from edgernn.report.html import as_html
-from edgernn.report.report import Report
-from edgernn.report.rows import rows_of
 from edgernn.report.sentences import sentences
-from edgernn.report.storage import as_json, read_report
 from tests.edgernn.report import reports
 
 ITEMS = [reports.item("gru", "onnx", 1000), reports.item("lstm", "onnx", 1300)]

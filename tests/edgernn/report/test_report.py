@@ -10,18 +10,18 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from edgernn.accuracy import Predictions
 from edgernn.devices.fake import FakeModel
 from edgernn.errors import DataError
-from edgernn.measure import Plan
-from edgernn.report import storage
+from edgernn.profile import storage
+from edgernn.profile.measure import Plan
+from edgernn.profile.report import Reference
+from edgernn.profile.rows import rows_of
 from edgernn.report.csv import as_csv
 from edgernn.report.derived import derived
 from edgernn.report.markdown import as_markdown
-from edgernn.report.report import Reference
-from edgernn.report.rows import rows_of
 from edgernn.report.sentences import sentences
 from edgernn.report.text import as_text, print_report
+from edgernn.scoring.accuracy import Predictions
 from edgernn.tasks.samples import Baselines
 from tests.edgernn.report import reports
 

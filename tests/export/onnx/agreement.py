@@ -10,7 +10,7 @@ import onnx
 import onnxruntime as ort
 
 from edgernn import reference
-from edgernn.export import Lowered
+from edgernn.export.backend import Lowered
 from edgernn.export.cases import Case, make_cases
 from edgernn.export.onnx import lower
 from edgernn.export.verify import relative_error

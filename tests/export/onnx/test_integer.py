@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgernn import reference
-from edgernn.export import Lowered
+from edgernn.export.backend import Lowered
 from edgernn.export.cases import Case, make_cases
 from edgernn.export.onnx import lower
 from edgernn.export.onnx.integer import is_safe_signed

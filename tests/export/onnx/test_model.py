@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
-from edgernn.export import backends
+from edgernn.export import backend_named
 from edgernn.export.onnx import lower
 from edgernn.graph import (
     Dense,
@@ -44,7 +44,7 @@ def _bytes(layer: Layer) -> int:
 
 
 def test_it_is_the_back_end_that_the_registry_names() -> None:
-    named = backends.backend_named("onnx")
+    named = backend_named("onnx")
     assert named.lower is lower
     assert (named.NAME, named.SUFFIX) == ("onnx", ".onnx")
 

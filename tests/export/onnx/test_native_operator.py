@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgernn.devices import open_device
-from edgernn.devices.runners import Outputs, Skipped, run_cases
+from edgernn.devices.runners import run_cases
+from edgernn.devices.runners.outcome import Outputs, Skipped
 from edgernn.devices.runners.payload import sessions
 from edgernn.errors import CalibrationError, MissingRuntime
 from edgernn.export.onnx import lower

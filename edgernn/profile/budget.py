@@ -1,0 +1,201 @@
+"""What artefacts may cost, from a budget.toml, and whether they keep to it: a gate for CI.
+
+    [every]                     # for all devices
+    file_bytes = 100_000
+    agreement = 0.99            # with the float32 reference: at least
+
+    [kitchen]                   # a --device; write ["pi@host"] where it is no plain word
+    p95_ms = 5
+    deadlines_missed = 0
+
+A figure that cannot be trusted, of an emulator or of a machine that was disturbed, neither passes
+nor fails: it is skipped, with the reason.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from edgernn.devices.runners.outcome import Failed, Skipped
+from edgernn.errors import DataError
+from edgernn.profile.judgement import disturbances
+from edgernn.profile.report import Cell, Report
+from edgernn.profile.rows import Row, reference_of, rows_of
+from edgernn.scoring.accuracy import Metric, score
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+EVERY: Final = "every"
+
+
+class Limit(Enum):
+    """What can be limited; each value is its name in the file."""
+
+    FILE_BYTES = "file_bytes"
+    LOAD_MS = "load_ms"
+    FIRST_CALL_MS = "first_call_ms"
+    P95_MS = "p95_ms"
+    P99_MS = "p99_ms"
+    PACED_P95_MS = "paced_p95_ms"
+    PACED_P99_MS = "paced_p99_ms"
+    DEADLINES_MISSED = "deadlines_missed"
+    PEAK_RSS_BYTES = "peak_rss_bytes"
+    INSTRUCTIONS = "instructions"  # of a call, where an emulator counts them
+    ACCURACY_DROP = "accuracy_drop"  # below the float32 reference, as a share
+    AGREEMENT = "agreement"  # with the float32 reference, as a share: the one that is a minimum
+
+    @property
+    def is_time(self) -> bool:
+        return self.value.endswith("_ms") or self is Limit.DEADLINES_MISSED
+
+    @property
+    def is_of_the_machine(self) -> bool:
+        """What an emulator cannot tell of the machine that it plays."""
+        return self.is_time or self is Limit.PEAK_RSS_BYTES
+
+
+class Verdict(Enum):
+    """How a check ended."""
+
+    KEPT = "kept"
+    EXCEEDED = "exceeded"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One limit for one artefact on one device."""
+
+    device: str
+    file: str
+    limit: Limit
+    bound: float
+    value: float | None
+    verdict: Verdict
+    reason: str = ""  # of a skip, or why there is no value
+
+    @property
+    def sentence(self) -> str:
+        sign = "at least" if self.limit is Limit.AGREEMENT else "at most"
+        said = self.reason if self.value is None or self.reason else f"is {self.value:g}"
+        where = f"{self.file} on {self.device}: {self.limit.value}"
+        return f"{self.verdict.value}: {where} {said}, allowed is {sign} {self.bound:g}"
+
+
+Budget = dict[str, dict[Limit, float]]  # device, or EVERY -> bounds
+
+
+def read_budget(path: Path) -> Budget:
+    """Raises DataError where the file is not there, or says what we do not know."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read the budget {path}: {error}") from error
+    if not tables:
+        raise DataError(f"the budget {path} limits nothing", remedy=f"Begin with [{EVERY}]")
+    return {device: dict(_bounds(path, device, table)) for device, table in tables.items()}
+
+
+def _bounds(path: Path, device: str, table: object) -> Iterator[tuple[Limit, float]]:
+    if not isinstance(table, dict):
+        raise DataError(f"{path}: '{device}' stands outside of a table", remedy=f"Add [{EVERY}]")
+    known = [limit.value for limit in Limit]
+    for name, bound in table.items():
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}"
+            raise DataError(f"{path}: '{name}' of [{device}] cannot be limited", remedy=hint)
+        if isinstance(bound, bool) or not isinstance(bound, int | float) or not bound >= 0:
+            raise DataError(f"{path}: {name} of [{device}] must be a number, not {bound!r}")
+        yield Limit(name), float(bound)
+
+
+def for_devices(budget: Budget, names: Mapping[str, str]) -> Budget:
+    """The budget by the names that a report has; `names` are these by what --device says.
+
+    Raises DataError where it limits a device that is not to be measured.
+    """
+    known = {EVERY: EVERY, **names, **{name: name for name in names.values()}}
+    if missing := sorted(set(budget) - set(known)):
+        raise DataError(
+            f"the budget limits {', '.join(missing)}, which is not among the devices: "
+            f"{', '.join(dict.fromkeys(names.values()))}",
+            remedy="Add it to --device, or take it out of the budget",
+        )
+    settled: Budget = {}
+    for device, bounds in budget.items():
+        settled[known[device]] = {**settled.get(known[device], {}), **bounds}
+    return settled
+
+
+def checked(report: Report, budget: Budget) -> tuple[Check, ...]:
+    """Every limit against every artefact on its devices."""
+    return tuple(
+        _check(cell, row, limit, bound, report)
+        for cell, row in zip(report.cells, rows_of(report), strict=True)
+        for limit, bound in {**budget.get(EVERY, {}), **budget.get(cell.device, {})}.items()
+    )
+
+
+def exceeded(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    return tuple(check for check in checks if check.verdict is Verdict.EXCEEDED)
+
+
+def _check(cell: Cell, row: Row, limit: Limit, bound: float, report: Report) -> Check:
+    value = _VALUES[limit](cell, row, report)
+    verdict, reason = _verdict(cell, limit, bound, value, report)
+    return Check(
+        device=cell.device,
+        file=cell.item.file,
+        limit=limit,
+        bound=bound,
+        value=value,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _verdict(
+    cell: Cell, limit: Limit, bound: float, value: float | None, report: Report
+) -> tuple[Verdict, str]:
+    if isinstance(cell.outcome, Failed):
+        return Verdict.EXCEEDED, str(cell.outcome)  # what does not run keeps to nothing
+    if isinstance(cell.outcome, Skipped):
+        return Verdict.SKIPPED, cell.outcome.reason
+    if limit.is_of_the_machine and report.is_emulated(cell.device):
+        return Verdict.SKIPPED, "means nothing on an emulated device"
+    if value is None:
+        return Verdict.SKIPPED, "was not measured"
+    disturbed = disturbances(cell, report)
+    if limit.is_time and disturbed:
+        return Verdict.SKIPPED, f"is not to be trusted ({disturbed[0].sentence.rstrip('.')})"
+    kept = value >= bound if limit is Limit.AGREEMENT else value <= bound
+    return (Verdict.KEPT if kept else Verdict.EXCEEDED), ""
+
+
+def _drop(cell: Cell, _row: Row, report: Report) -> float | None:
+    """How far below the reference, in the metric's own unit; negative where it is better."""
+    reference = reference_of(cell, report)
+    if reference is None or cell.predictions is None or report.truth is None:
+        return None
+    of_reference, own = (score(one, report.truth).value for one in (reference, cell.predictions))
+    return of_reference - own if report.truth.metric is Metric.ACCURACY else own - of_reference
+
+
+def _of_row(name: str) -> Callable[[Cell, Row, Report], float | None]:
+    return lambda _cell, row, _report: getattr(row, name)
+
+
+_VALUES: Final[dict[Limit, Callable[[Cell, Row, Report], float | None]]] = {
+    **{limit: _of_row(limit.value) for limit in Limit if limit is not Limit.ACCURACY_DROP},
+    Limit.ACCURACY_DROP: _drop,
+}

@@ -1,0 +1,179 @@
+"""From paths to the artefacts to profile: by the manifest, or as bare model files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edgernn.artefact import MANIFEST_NAME, Artefact, VerificationStatus, read_manifest, sha256_hex
+from edgernn.errors import ModelFileError
+from edgernn.graph import Shape, State
+from edgernn.profile.report import Item, Training
+from edgernn.tasks.training_log import TrainingLog, log_path, read_log
+
+BACKEND_BY_SUFFIX: Final = {".onnx": "onnx", ".tflite": "tflite", ".ernn": "native"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A model file to profile, and how it is to be run."""
+
+    item: Item
+    path: Path
+    extra_files: tuple[Path, ...] = ()
+    states: tuple[State, ...] = ()
+    labels: tuple[str, ...] = ()  # names of the classes, in the order of the outputs
+    source: Path | None = None  # the Keras file it was made from, if it is at hand
+
+
+def find_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
+    """The artefacts of the folders and files given, each once.
+
+    A folder stands for what its manifest lists, or without one for its model files.  All of one
+    model come together, in the order in which the models were met.
+    Raises ModelFileError when there is nothing to profile, or a file has changed since its export.
+    """
+    found: dict[Path, Candidate] = {}
+    for path in paths:
+        for candidate in _in_folder(path) if path.is_dir() else [_single(path)]:
+            found.setdefault(candidate.path.resolve(), candidate)
+    models = list(dict.fromkeys(candidate.item.model for candidate in found.values()))
+    return tuple(sorted(found.values(), key=lambda one: models.index(one.item.model)))
+
+
+def _in_folder(folder: Path) -> list[Candidate]:
+    candidates = [_from_manifest(folder, artefact) for artefact in read_manifest(folder)]
+    if not candidates:
+        files = sorted(path for path in folder.iterdir() if path.suffix in BACKEND_BY_SUFFIX)
+        candidates = [_bare(path) for path in files]
+    if not candidates:
+        raise ModelFileError(
+            f"{folder} holds neither a {MANIFEST_NAME} nor a model file "
+            f"({', '.join(BACKEND_BY_SUFFIX)})",
+            remedy="Make one with `edgernn export MODEL -o FOLDER`",
+        )
+    return candidates
+
+
+def _single(path: Path) -> Candidate:
+    if path.suffix not in BACKEND_BY_SUFFIX:
+        raise ModelFileError(
+            f"{path} is not an artefact ({', '.join(BACKEND_BY_SUFFIX)}) or a folder of them",
+            remedy="Make one with `edgernn export MODEL -o FOLDER`",
+        )
+    for artefact in read_manifest(path.parent):
+        if artefact.name == path.name:
+            return _from_manifest(path.parent, artefact)
+    return _bare(path)
+
+
+def _from_manifest(folder: Path, artefact: Artefact) -> Candidate:
+    path = folder / artefact.name
+    if sha256_hex(_content(path)) != artefact.files[0].sha256:
+        raise ModelFileError(
+            f"{path} is not the file that {folder / MANIFEST_NAME} describes",
+            remedy="Export the model again, or move the file out of the folder",
+        )
+    log = _log(folder, artefact)
+    item = Item(
+        file=artefact.name,
+        sha256=artefact.files[0].sha256,
+        model=artefact.model,
+        backend=artefact.backend,
+        scheme=artefact.scheme.value,
+        bytes=artefact.bytes,
+        parameters=artefact.source.parameters,
+        streaming=artefact.streaming,
+        verification=_verification(artefact),
+        source_sha256=artefact.source.sha256,
+        training=_training(log) if log else None,
+        outputs=_outputs(artefact),
+    )
+    return Candidate(
+        item=item,
+        path=path,
+        extra_files=tuple(folder / file.name for file in artefact.files[1:]),
+        states=artefact.states,
+        labels=artefact.labels or (log.labels if log else ()),
+        source=_source(folder, artefact),
+    )
+
+
+def _bare(path: Path) -> Candidate:
+    content = _content(path)
+    item = Item(
+        file=path.name,
+        sha256=sha256_hex(content),
+        model=path.stem,
+        backend=BACKEND_BY_SUFFIX[path.suffix],
+        scheme="unknown",
+        bytes=len(content),
+        parameters=None,
+        streaming=False,
+        verification="unknown",
+        source_sha256=None,
+    )
+    return Candidate(item=item, path=path)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(
+            f"cannot read {path}: {error.strerror or error}", remedy="Check the path"
+        ) from error
+
+
+def _verification(artefact: Artefact) -> str:
+    verification = artefact.verification
+    errors = (verification.original_error, verification.max_error)
+    error = next((one for one in errors if one is not None), None)
+    if verification.status is VerificationStatus.PASSED and error is not None:
+        return f"passed ({error:.0e})"
+    return verification.status.value
+
+
+def _outputs(artefact: Artefact) -> tuple[Shape, ...]:
+    states = {state.output for state in artefact.states}
+    return tuple(port.spec.shape[1:] for port in artefact.outputs if port.name not in states)
+
+
+def _training(log: TrainingLog) -> Training:
+    return Training(
+        task=log.settings.task,
+        cell=log.settings.cell,
+        units=log.settings.units,
+        layers=log.settings.layers,
+        seconds=log.seconds,
+        seconds_to_best=log.seconds_to_best,
+        epochs_to_best=log.epochs_to_best,
+    )
+
+
+def _log(folder: Path, artefact: Artefact) -> TrainingLog | None:
+    """The log of exactly this source model, if it lies beside it or beside its artefacts."""
+    for place in _places(folder):
+        path = log_path(place / artefact.source.file)
+        if not path.is_file():
+            continue
+        log = read_log(path)
+        if log.model_sha256 == artefact.source.sha256:
+            return log
+    return None
+
+
+def _source(folder: Path, artefact: Artefact) -> Path | None:
+    """The Keras file, if it has not changed since the export."""
+    for place in _places(folder):
+        path = place / artefact.source.file
+        if path.is_file() and sha256_hex(_content(path)) == artefact.source.sha256:
+            return path
+    return None
+
+
+def _places(folder: Path) -> tuple[Path, ...]:
+    """Where a model's own files are looked for: beside its artefacts, above them, and here."""
+    return (folder, folder.resolve().parent, Path.cwd())

@@ -1,0 +1,1 @@
+"""How right outputs are: the metrics, and what they are counted against."""

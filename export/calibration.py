@@ -1,0 +1,58 @@
+"""Where an export's ranges come from: data the user names, or a file of an earlier calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgernn.errors import CalibrationError
+from edgernn.export.cases import Examples
+from edgernn.export.examples import read_examples
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.quantization.ranges_file import read_ranges, write_ranges
+from edgernn.graph import CalibrationMethod, Graph, Ranges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calibrated:
+    """Ranges, the data they were taken from, and sentences for the user."""
+
+    ranges: Ranges | None
+    examples: Examples | None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What the user said about calibration."""
+
+    spec: str | None  # data to calibrate on
+    method: CalibrationMethod = CalibrationMethod.MINMAX
+    file: Path | None = None  # with a spec: where ranges are saved; without: where they come from
+
+    def of(self, graph: Graph, progress: Callable[[str], None]) -> Calibrated:
+        """The ranges of `graph`.
+
+        Raises DataError, DownloadError, CalibrationError or OutputError.
+        """
+        if self.spec is None:
+            if self.file is None:
+                return Calibrated(ranges=None, examples=None)
+            if not self.file.exists():
+                raise CalibrationError(
+                    f"there is no file of ranges {self.file}",
+                    remedy="Make it with --calibrate DATA --ranges FILE",
+                )
+            ranges = read_ranges(self.file, graph)
+            return Calibrated(ranges=ranges, examples=None, warnings=ranges.warnings)
+        examples = read_examples(self.spec, graph)
+        ranges = calibrate(
+            graph,
+            examples.inputs,
+            method=self.method,
+            progress=lambda done, total: progress(f"calibrating: {done} of {total} sequences"),
+        )
+        if self.file is not None:
+            write_ranges(self.file, ranges)
+        return Calibrated(ranges=ranges, examples=examples, warnings=ranges.warnings)

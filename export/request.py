@@ -1,0 +1,33 @@
+"""What to make of a model: formats, scheme, ranges, checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edgernn.export.cases import Examples
+from edgernn.graph import Ranges
+from edgernn.scheme import Scheme
+from edgernn.tasks.training_log import TrainingLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to make of a model."""
+
+    backends: tuple[str, ...] | None = None  # None: all that can express the model
+    scheme: Scheme = Scheme.FLOAT32
+    ranges: Ranges | None = None  # of `float_graph`; needed by int8
+    keep_float: tuple[str, ...] = ()  # layers
+    per_layer: Mapping[str, Scheme] = field(default_factory=dict)
+    streaming: bool = False
+    verify: bool = True
+    labels: tuple[str, ...] = ()
+    training: TrainingLog | None = None  # written beside the artefacts, for reports
+    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # back end -> its own
+    examples: Examples | None = None  # what integer schemes are checked on, besides made-up inputs
+
+    @property
+    def fewest_bits(self) -> Scheme:
+        """What the artefacts are named for: of the schemes asked for, the one of fewest bits."""
+        return max([self.scheme, *self.per_layer.values()], key=list(Scheme).index)

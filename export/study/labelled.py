@@ -1,0 +1,144 @@
+"""Accuracy of the float model and of its artefacts on the same labelled rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgernn import reference
+from edgernn.artefact import Artefact
+from edgernn.devices import open_device
+from edgernn.devices.runners import run_cases
+from edgernn.devices.runners.outcome import Failed, Port, Skipped
+from edgernn.errors import DataError
+from edgernn.graph import AnyArray, Graph
+from edgernn.reference import integer
+from edgernn.scoring.accuracy import (
+    Predictions,
+    Refit,
+    Score,
+    Truth,
+    agreement,
+    cases_of,
+    difference,
+    fitted,
+    predictions_of,
+    refit_of,
+    score,
+    truth_of,
+)
+from edgernn.scoring.class_names import data_numbers
+from edgernn.stats import Difference
+from edgernn.tasks.samples import Samples
+
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """How right one form of the model is, and how that differs from the float model."""
+
+    name: str  # the artefact's file, or FLOAT_MODEL
+    score: Score | None  # None: its runtime is not there; see `reason`
+    drop: Difference | None = None  # float minus this, on the same rows
+    agreement: float | None = None  # share of rows with the float model's answer
+    reason: str = ""
+    refit: Refit | None = None  # of the rows, for an input of fixed length
+
+
+FLOAT_MODEL = "float model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FloatAnswers:
+    """What the float model says of labelled samples: what its artefacts are compared with."""
+
+    samples: Samples
+    truth: Truth
+    predictions: Predictions
+    refit: Refit | None
+
+
+def float_answers(
+    graph: Graph, samples: Samples, labels: tuple[str, ...] = (), *, file: str
+) -> FloatAnswers:
+    """By the reference executor.  `labels` are the names of the classes of the model in `file`.
+
+    Raises DataError where the samples have no labels, do not fit the model, or it has several
+    inputs.
+    """
+    truth = truth_of(samples)
+    predictions = predict(graph, samples, labels, file=file)
+    refit = refit_of(samples, _only_input(graph), streaming=False, file=file)
+    return FloatAnswers(samples=samples, truth=truth, predictions=predictions, refit=refit)
+
+
+def accuracies(
+    answers: FloatAnswers, artefacts: Sequence[Artefact], folder: Path
+) -> tuple[Accuracy, ...]:
+    """The float model first, then each artefact in its runtime."""
+    score_of_float = score(answers.predictions, answers.truth)
+    rows = [Accuracy(name=FLOAT_MODEL, score=score_of_float, refit=answers.refit)]
+    rows += [_of_artefact(artefact, folder, answers) for artefact in artefacts]
+    return tuple(rows)
+
+
+def predict(
+    graph: Graph, samples: Samples, labels: tuple[str, ...] = (), *, file: str
+) -> Predictions:
+    """What the reference executor says of each row: the integer one for an int8 graph.
+
+    `labels` are the names of the classes of the model, which the user knows as `file`.
+    """
+    port = _only_input(graph)
+    numbers = data_numbers(labels, samples, file=file)
+    samples = fitted(samples, port, streaming=False, file=file)
+    runs = reference.run if graph.quantization is None else integer.run
+    outputs: list[Mapping[str, AnyArray]] = []
+    for start in range(0, len(samples), _BATCH):
+        batch = samples.x[start : start + _BATCH]
+        said = runs(graph, {port.name: batch})
+        outputs += [
+            {name: value[row : row + 1] for name, value in said.items()}
+            for row in range(len(batch))
+        ]
+    return predictions_of(outputs, samples, graph.outputs[0].name, numbers)
+
+
+def _of_artefact(artefact: Artefact, folder: Path, answers: FloatAnswers) -> Accuracy:
+    entry = artefact.inputs[0]
+    port = Port(name=entry.name, shape=entry.spec.shape, dtype=entry.spec.dtype.value)
+    samples = fitted(answers.samples, port, streaming=artefact.streaming, file=artefact.name)
+    with open_device("cpu") as device:
+        ran = run_cases(
+            device,
+            folder / artefact.name,
+            artefact.backend,
+            cases_of(samples, port, streaming=artefact.streaming),
+            extra_files=[folder / file.name for file in artefact.files[1:]],
+            states=artefact.states,
+            streaming=artefact.streaming,
+        )
+    if isinstance(ran, Skipped | Failed):
+        return Accuracy(name=artefact.name, score=None, reason=str(ran))
+    numbers = data_numbers(artefact.labels, samples, file=artefact.name)
+    predictions = predictions_of(ran.cases, samples, artefact.outputs[0].name, numbers)
+    return Accuracy(
+        name=artefact.name,
+        score=score(predictions, answers.truth),
+        drop=difference(answers.predictions, predictions, answers.truth),
+        agreement=agreement(answers.predictions, predictions),
+    )
+
+
+def _only_input(graph: Graph) -> Port:
+    states = {state.input for state in graph.states}
+    inputs = [entry for entry in graph.inputs if entry.name not in states]
+    if len(inputs) != 1:
+        raise DataError(
+            f"'{graph.name}' has {len(inputs)} inputs; labelled data serve models of one",
+            remedy="Leave out --data",
+        )
+    spec = inputs[0].spec
+    return Port(name=inputs[0].name, shape=spec.shape, dtype=spec.dtype.value)

@@ -1,0 +1,84 @@
+"""What an export is worth: accuracy beside the float model, and where int8 loses it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgernn.artefact import Artefact
+from edgernn.errors import CalibrationError
+from edgernn.export.pipeline import quantized
+from edgernn.export.request import Request
+from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies
+from edgernn.export.study.rescue import layers_to_keep
+from edgernn.export.study.sensitivity import Sensitivity, sensitivity
+from edgernn.graph import AnyArray, Graph
+from edgernn.tasks.data import load
+from edgernn.tasks.samples import Samples
+
+#: Samples that tell a layer's noise: a few dozen are as good as thousands.
+_FEW = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Empty where there are no data to tell it on."""
+
+    accuracies: tuple[Accuracy, ...]
+    costs: Sensitivity | None
+    kept_float: tuple[str, ...] = ()  # layers, by the user's wish or by the search of --max-drop
+
+
+def studied(
+    original: Graph,
+    request: Request,
+    artefacts: Sequence[Artefact],
+    folder: Path,
+    answers: FloatAnswers | None,
+) -> Study:
+    """Accuracy beside the float model's `answers`, and for int8 the cost of each layer on the
+    examples.
+    """
+    rows: tuple[Accuracy, ...] = ()
+    if answers is not None:
+        rows = accuracies(answers, artefacts, folder)
+    graph = quantized(original, request)
+    if graph.quantization is None or request.examples is None:
+        return Study(accuracies=rows, costs=None)
+    costs = sensitivity(original, graph, _few(request))
+    return Study(accuracies=rows, costs=costs, kept_float=request.keep_float)
+
+
+def rescued(
+    original: Graph,
+    request: Request,
+    samples: Samples | None,
+    calibrate: str | None,
+    *,
+    file: str,
+    max_drop_points: float,
+) -> Request:
+    """The request with the layers kept in float that hold the drop within `max_drop_points`."""
+    if request.ranges is None or request.examples is None or calibrate is None:
+        raise CalibrationError(
+            "the search for layers to keep in float needs calibration data",
+            remedy="Give typical inputs with --calibrate",
+        )
+    kept = layers_to_keep(
+        original,
+        quantized(original, request),
+        request.ranges,
+        _few(request),
+        load(calibrate) if samples is None else samples,
+        request.labels,
+        file=file,
+        max_drop_points=max_drop_points,
+    )
+    return replace(request, keep_float=tuple(dict.fromkeys((*request.keep_float, *kept))))
+
+
+def _few(request: Request) -> dict[str, AnyArray]:
+    if request.examples is None:
+        return {}
+    return {name: array[:_FEW] for name, array in request.examples.inputs.items()}

@@ -1,0 +1,141 @@
+"""A budget: what is kept, exceeded, and what cannot be judged."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+
+from edgernn.devices.fake import FakeModel
+from edgernn.devices.runners.outcome import Failed, Skipped
+from edgernn.errors import DataError
+from edgernn.profile.budget import Limit, Verdict, checked, exceeded, for_devices, read_budget
+from edgernn.profile.measure import Plan
+from edgernn.report.junit import as_junit
+from tests.edgernn.report import reports
+
+QUIET = {"hot_ms": [[1.0, 1.01] * 100], "compute": reports.wrong_from(990)}
+
+
+@pytest.fixture
+def report(tmp_path):
+    items = [reports.item("gru", "onnx", 1000)]
+    models = {one.file: FakeModel(**QUIET) for one in items}
+    return reports.measured(
+        tmp_path, models=models, items=items, plan=Plan(), samples=reports.SAMPLES
+    )
+
+
+def written(tmp_path, text):
+    path = tmp_path / "budget.toml"
+    path.write_text(text)
+    return path
+
+
+def verdicts(report, tmp_path, text):
+    checks = checked(report, read_budget(written(tmp_path, text)))
+    return {check.limit: check.verdict for check in checks}
+
+
+def test_limits_are_kept_up_to_their_bound_and_exceeded_beyond(report, tmp_path):
+    kept = verdicts(report, tmp_path, "[every]\nfile_bytes = 1000\np95_ms = 1.01")
+    assert set(kept.values()) == {Verdict.KEPT}
+    over = verdicts(report, tmp_path, "[every]\nfile_bytes = 999\np95_ms = 1.0")
+    assert set(over.values()) == {Verdict.EXCEEDED}
+
+
+def test_a_devices_own_limit_goes_before_that_of_every_device(report, tmp_path):
+    text = "[every]\nfile_bytes = 1\n[desk]\nfile_bytes = 1000"
+    assert verdicts(report, tmp_path, text) == {Limit.FILE_BYTES: Verdict.KEPT}
+
+
+def test_what_was_not_measured_is_skipped(report, tmp_path):
+    text = "[every]\npaced_p95_ms = 1\ndeadlines_missed = 0"
+    assert set(verdicts(report, tmp_path, text).values()) == {Verdict.SKIPPED}
+
+
+def test_an_artefact_that_fails_exceeds_and_one_that_cannot_be_tried_is_skipped(report, tmp_path):
+    (cell,) = report.cells
+    text = "[every]\nfile_bytes = 1000"
+    failed = replace(report, cells=(replace(cell, outcome=Failed(reason="crashed")),))
+    assert verdicts(failed, tmp_path, text) == {Limit.FILE_BYTES: Verdict.EXCEEDED}
+    skipped = replace(report, cells=(replace(cell, outcome=Skipped(reason="no runtime")),))
+    assert verdicts(skipped, tmp_path, text) == {Limit.FILE_BYTES: Verdict.SKIPPED}
+
+
+def test_times_of_a_disturbed_machine_neither_pass_nor_fail_but_sizes_do(tmp_path):
+    items = [reports.item("gru", "onnx", 1000)]
+    throttled = {"vcgencmd get_throttled": "throttled=0x4\n"}
+    report = reports.measured(
+        tmp_path,
+        models={one.file: FakeModel(**QUIET, after=throttled) for one in items},
+        items=items,
+        plan=Plan(),
+        samples=reports.SAMPLES,
+    )
+    text = "[every]\np95_ms = 0.001\nfile_bytes = 1"
+    assert verdicts(report, tmp_path, text) == {
+        Limit.P95_MS: Verdict.SKIPPED,
+        Limit.FILE_BYTES: Verdict.EXCEEDED,
+    }
+
+
+@pytest.mark.parametrize("limit", ["p95_ms", "deadlines_missed", "peak_rss_bytes"])
+def test_an_emulated_target_neither_keeps_nor_exceeds_a_limit_of_the_machine(
+    report, tmp_path, limit
+):
+    (target,) = report.targets
+    identity = replace(target.identity, emulated="qemu-user")
+    emulated = replace(report, targets=(replace(target, identity=identity),))
+    assert emulated.cells[0].runs  # as --allow-emulated-timing leaves them
+    (check,) = checked(emulated, read_budget(written(tmp_path, f"[every]\n{limit} = 0")))
+    assert check.verdict is Verdict.SKIPPED
+    assert "means nothing on an emulated device" in check.sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[every]\np95 = 1", "Did you mean 'p95_ms'"),
+        ("p95_ms = 1", "outside of a table"),
+        ('[every]\np95_ms = "1"', "must be a number"),
+        ("[every]\np95_ms = nan", "must be a number"),
+        ("[every]\np95_ms = true", "must be a number"),
+        ("[every", "cannot read the budget"),
+        ("", "limits nothing"),
+    ],
+)
+def test_a_budget_that_is_not_understood_is_refused(tmp_path, text, said):
+    with pytest.raises(DataError, match=said):
+        read_budget(written(tmp_path, text))
+
+
+def test_a_device_that_is_not_to_be_measured_is_refused(tmp_path):
+    budget = read_budget(written(tmp_path, "[kitchne]\np95_ms = 1"))
+    with pytest.raises(DataError, match="limits kitchne, which is not among the devices: kitchen"):
+        for_devices(budget, {"pi": "kitchen"})
+
+
+def test_a_device_is_limited_by_what_device_says_or_by_its_name(tmp_path):
+    budget = read_budget(written(tmp_path, "[every]\np95_ms = 3\n[pi]\np95_ms = 1"))
+    every, by_name = {Limit.P95_MS: 3.0}, {Limit.P95_MS: 1.0}
+    assert for_devices(budget, {"pi": "kitchen"}) == {"every": every, "kitchen": by_name}
+    budget = read_budget(written(tmp_path, "[kitchen]\np95_ms = 1"))
+    assert for_devices(budget, {"pi": "kitchen", "cpu": "cpu"}) == {"kitchen": by_name}
+
+
+def test_junit_is_xml_whatever_a_device_says():
+    document = as_junit((), {"pi": "\x1b[31mConnection refused\x1b[0m \x07"})
+    (error,) = ET.fromstring(document.encode()).iter("error")
+    assert "Connection refused" in str(error.get("message"))
+
+
+def test_junit_counts_and_names_what_was_exceeded_and_skipped(report, tmp_path):
+    text = "[every]\nfile_bytes = 999\np95_ms = 5\ndeadlines_missed = 0"
+    checks = checked(report, read_budget(written(tmp_path, text)))
+    suite = ET.fromstring(as_junit(checks).encode())[0]
+    assert [suite.get(key) for key in ("tests", "failures", "skipped")] == ["3", "1", "1"]
+    (failure,) = suite.iter("failure")
+    assert "file_bytes is 1000, allowed is at most 999" in str(failure.get("message"))
+    assert len(exceeded(checks)) == 1
