@@ -253,7 +253,7 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
     The artefact runs in a child process, so that a crash of its runtime is an error like another.
     Raises VerificationError when the artefact fails or its error is over the tolerance.
     """
-    integer = artefact.scheme in (Scheme.DYNAMIC, Scheme.INT8)
+    integer = artefact.scheme.has_integer_weights
     cases = make_cases(check.written)
     if integer and check.examples is not None:
         cases = example_cases(check.written, check.examples.inputs)
