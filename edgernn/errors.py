@@ -8,6 +8,7 @@ command line, 130 to Ctrl-C.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -44,6 +45,18 @@ class UnsupportedLayer(EdgernnError):
         self.where = where
         self.reason = reason
         super().__init__(f"layer '{layer}' ({kind}, in {where}) {reason}", remedy=remedy)
+
+
+class UnsupportedScheme(EdgernnError):
+    """A format that was asked for cannot store the scheme that was asked for."""
+
+    code = 15
+
+    def __init__(self, *, format: str, scheme: str, known: Sequence[str]) -> None:  # noqa: A002
+        super().__init__(
+            f"the format '{format}' has no scheme {scheme}",
+            remedy=f"Export it as {' or '.join(known)}, or choose another format with --to",
+        )
 
 
 class DataError(EdgernnError):
@@ -118,5 +131,6 @@ EXIT_CODES: dict[int, type[EdgernnError]] = {
         CalibrationError,
         IncomparableRuns,
         BudgetExceeded,
+        UnsupportedScheme,
     )
 }

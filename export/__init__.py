@@ -1,23 +1,22 @@
 """From a Keras model to checked artefacts: read, (calibrate, quantize,) lower, verify, write.
 
-The registry of back ends is here; each is a module that satisfies backend.Backend.
+The formats are rows of `edgernn.formats`; each names its back end, a `backend.Backend`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Final, cast
+from pkgutil import resolve_name
 
 from edgernn.export.backend import Backend
-
-#: In the order of a table's rows.  Imported when used: each brings a library of its own.
-BACKENDS: Final[dict[str, str]] = {
-    "onnx": "edgernn.export.onnx",
-    "tflite": "edgernn.export.tflite",
-    "native": "edgernn.export.native",
-}
+from edgernn.formats import format_named
 
 
 def backend_named(name: str) -> Backend:
-    """The back end `name`.  Raises KeyError for a name that BACKENDS does not list."""
-    return cast("Backend", import_module(BACKENDS[name]))
+    """The back end of the format `name`, imported now: each brings a library of its own.
+
+    Raises ValueError for a name that no format has.
+    """
+    backend = resolve_name(format_named(name).backend)
+    if not isinstance(backend, Backend):
+        raise TypeError(f"the back end of the format '{name}' is {backend!r}, not a Backend")
+    return backend

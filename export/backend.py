@@ -1,18 +1,20 @@
-"""What a back end is: a module that writes one file format."""
+"""What a back end is: the code that writes and reads one file format."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from edgernn.graph import Graph
-from edgernn.scheme import Scheme
+
+if TYPE_CHECKING:
+    from edgernn.export.contents import Contents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lowered:
-    """What a back end made of a graph: file contents and facts worth telling."""
+    """What a back end made of a graph: the content of its files, and facts for reports."""
 
     content: bytes  # the model file
     extra_files: Mapping[str, bytes] = field(default_factory=dict)  # suffix -> content
@@ -21,19 +23,26 @@ class Lowered:
     exact: Graph | None = None  # an int8 graph whose integers the file computes bit for bit
 
 
-class Backend(Protocol):
-    """A module that writes one file format.  `lower` is pure: it neither reads nor writes files."""
+class Lower(Protocol):
+    """Makes a graph into the content of a file.  It neither reads nor writes files."""
 
-    NAME: str  # "onnx"
-    SUFFIX: str  # ".onnx"
-    SCHEMES: frozenset[Scheme]
-
-    def lower(self, graph: Graph, *, metadata: Mapping[str, str], **options: str) -> Lowered:
+    def __call__(self, graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
         """The graph in this format; `metadata` goes into the file where the format has a place.
 
-        `options` are the format's own choices; each module documents its names and values.
+        The scheme is in the graph: float16 or int8 weights are stored as such.  The format's own
+        choices (`Format.options`) are further keywords, each with a default.
 
-        The scheme is in the graph: float16 or int8 weights are stored as such.
         Raises UnsupportedLayer where the format cannot express a layer.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """The two functions of a format.  Its name, suffix and schemes are in `edgernn.formats`.
+
+    read_contents: the facts of a file's bytes, for `edgernn inspect`; raises `contents.Damaged`.
+    """
+
+    lower: Lower
+    read_contents: Callable[[bytes], Contents]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from edgernn.errors import ModelFileError
+from edgernn.export import backend_named
+from edgernn.formats import format_of, suffixes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,26 +37,19 @@ class Damaged(Exception):
     """The bytes are not a whole file of their format; the text says what is wrong."""
 
 
-#: Suffix -> the module whose `read_contents(bytes)` reads it.
-READERS = {
-    ".onnx": "edgernn.export.onnx.contents",
-    ".tflite": "edgernn.export.tflite.contents",
-    ".ernn": "edgernn.export.native.contents",
-}
-
-
 def read_contents(path: Path) -> Contents:
     """The contents of an .onnx, .tflite or .ernn file.
 
     Raises ModelFileError when the file is missing, damaged or of another kind.
     """
-    if path.suffix not in READERS:
+    found = format_of(path)
+    if found is None:
         raise ModelFileError(
             f"{path} is neither a Keras model nor an artefact",
-            remedy=f"Give a .keras, .h5, {', '.join(READERS)} file",
+            remedy=f"Give a .keras, .h5, {', '.join(suffixes())} file",
         )
     try:
-        contents: Contents = import_module(READERS[path.suffix]).read_contents(path.read_bytes())
+        return backend_named(found.name).read_contents(path.read_bytes())
     except OSError as error:
         raise ModelFileError(
             f"cannot read {path}: {error.strerror}", remedy="Check the path"
@@ -64,4 +58,3 @@ def read_contents(path: Path) -> Contents:
         raise ModelFileError(
             f"{path} is not a whole {path.suffix} file ({error})", remedy="Export it again"
         ) from error
-    return contents

@@ -21,19 +21,20 @@ from edgernn.artefact import (
     record,
     stored_file,
 )
-from edgernn.errors import OutputError, UnsupportedLayer
-from edgernn.export import BACKENDS, backend_named
-from edgernn.export.backend import Backend, Lowered
+from edgernn.errors import OutputError, UnsupportedLayer, UnsupportedScheme
+from edgernn.export import backend_named
+from edgernn.export.backend import Lowered
 from edgernn.export.keras.file import KerasModel
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.request import Request
 from edgernn.export.verify import Check, verified
+from edgernn.formats import FORMATS, Format, format_named
 from edgernn.graph import Graph, QTensor, without_dead_layers
 from edgernn.interrupts import uninterrupted
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
 
-#: Told the phase that begins ("writing onnx", "checking onnx").
+#: Called with the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
 
 
@@ -47,12 +48,11 @@ def export_model(
 ) -> tuple[Artefact, ...]:
     """Writes `model` into the folder `out`, once for each back end, and records `model.json`.
 
-    Nothing changes in `out` before every artefact is made and agrees with the reference, and then
-    all of it does, or nothing.  A back
-    end that the request does not name and that cannot express the model is left out; `model.json`
-    and `on_refusal` are told why.
-    Raises UnsupportedLayer (of a back end that the request names, or if there is none that can
-    express the model), VerificationError or OutputError.
+    Nothing changes in `out` before every artefact is made and agrees with the reference; then all
+    files appear together, or none.  A format that the request does not name is left out where it
+    cannot express the model or lacks the scheme; `model.json` and `on_refusal` get the reason.
+    Raises UnsupportedLayer or UnsupportedScheme (for a format that the request names, or where no
+    format can express the model), VerificationError or OutputError.
     """
     original = float_graph(model.graph)
     request = _settled(original, request)
@@ -62,23 +62,23 @@ def export_model(
     with _workspace(out) as workspace:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
         artefacts: list[Artefact] = []
-        refusals: dict[str, UnsupportedLayer] = {}
-        for name in request.backends or BACKENDS:
-            backend = backend_named(name)
-            progress(f"writing {name}")
+        refusals: dict[str, UnsupportedLayer | UnsupportedScheme] = {}
+        for target in map(format_named, request.backends or FORMATS):
+            progress(f"writing {target.name}")
             try:
-                artefact = _made(backend, original, graph, model, request, workspace, progress)
-            except UnsupportedLayer as error:
+                _require_schemes(target, request)
+                artefact = _made(target, original, graph, model, request, workspace, progress)
+            except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
                     raise
-                refusals[name] = error
+                refusals[target.name] = error
                 continue
             artefacts.append(artefact)
         if not artefacts:
             raise next(iter(refusals.values()))
         refused = tuple(
             Refusal(
-                file=artefact_stem(model, request) + backend_named(name).SUFFIX,
+                file=artefact_stem(model, request) + format_named(name).suffix,
                 backend=name,
                 reason=str(error),
             )
@@ -88,6 +88,18 @@ def export_model(
     for refusal in refused:
         on_refusal(refusal)
     return tuple(artefacts)
+
+
+def _require_schemes(target: Format, request: Request) -> None:
+    """Raises UnsupportedScheme where `target` lacks the model's scheme, or that of a layer."""
+    kept = (Scheme.FLOAT32,) if request.keep_float else ()
+    for scheme in dict.fromkeys((request.scheme, *request.per_layer.values(), *kept)):
+        if scheme not in target.schemes:
+            raise UnsupportedScheme(
+                format=target.name,
+                scheme=scheme.value,
+                known=[known.value for known in Scheme if known in target.schemes],
+            )
 
 
 def _handed_over(
@@ -186,7 +198,7 @@ def _metadata(model: KerasModel, request: Request) -> dict[str, str]:
 
 
 def _made(
-    backend: Backend,
+    target: Format,
     original: Graph,
     graph: Graph,
     model: KerasModel,
@@ -195,13 +207,14 @@ def _made(
     progress: Progress,
 ) -> Artefact:
     """Lowered, written to the workspace and checked; the file's bytes are not kept in memory."""
-    options = request.options.get(backend.NAME, {})
-    lowered = backend.lower(graph, metadata=_metadata(model, request), **options)
+    lower = backend_named(target.name).lower
+    options = request.options.get(target.name, {})
+    lowered = lower(graph, metadata=_metadata(model, request), **options)
     written = lowered.graph or graph
-    artefact = _stored(lowered, backend, written, model, request, workspace)
+    artefact = _stored(lowered, target, written, model, request, workspace)
     if not request.verify:
         return artefact
-    progress(f"checking {backend.NAME}")
+    progress(f"checking {target.name}")
     check = Check(
         original=original, written=written, examples=request.examples, exact=lowered.exact
     )
@@ -210,14 +223,14 @@ def _made(
 
 def _stored(
     lowered: Lowered,
-    backend: Backend,
+    target: Format,
     graph: Graph,
     model: KerasModel,
     request: Request,
     workspace: Path,
 ) -> Artefact:
     stem = artefact_stem(model, request)
-    contents = {f"{stem}{backend.SUFFIX}": lowered.content} | {
+    contents = {f"{stem}{target.suffix}": lowered.content} | {
         f"{stem}{suffix}": content for suffix, content in lowered.extra_files.items()
     }
     with _writing_to(workspace.parent):
@@ -225,7 +238,7 @@ def _stored(
             (workspace / name).write_bytes(content)
     return Artefact(
         model=model_name(model),
-        backend=backend.NAME,
+        backend=target.name,
         scheme=request.fewest_bits,
         files=tuple(stored_file(name, content) for name, content in contents.items()),
         inputs=tuple(Port(name=entry.name, spec=entry.spec) for entry in graph.inputs),

@@ -11,11 +11,12 @@ from typing import Final
 
 from edgernn import streaming
 from edgernn.errors import UnsupportedLayer
-from edgernn.export import BACKENDS, backend_named
+from edgernn.export import backend_named
 from edgernn.export.backend import Lowered
 from edgernn.export.features import Feature, features
 from edgernn.export.keras.operations import OPERATIONS
 from edgernn.export.keras.translations import TRANSLATIONS
+from edgernn.formats import FORMATS
 from edgernn.graph import Graph
 
 STREAMING: Final = "step by step"
@@ -48,7 +49,7 @@ class Answer:
 def answers(feature: Feature) -> list[Answer]:
     """What every back end, and streaming, says to one feature."""
     asked: dict[str, Callable[[], object]] = {
-        name: partial(_lower, name, feature.graph) for name in BACKENDS
+        name: partial(_lower, name, feature.graph) for name in FORMATS
     }
     asked[STREAMING] = partial(streaming.to_streaming, feature.graph)
     return [Answer(column=column, reason=_refusal(ask)) for column, ask in asked.items()]
@@ -80,7 +81,7 @@ def markdown() -> str:
 
 def _table(rows: Sequence[Feature]) -> Iterator[str]:
     """Layers that get the same answers for an option share a line."""
-    columns = ["layer", "option", *BACKENDS, STREAMING]
+    columns = ["layer", "option", *FORMATS, STREAMING]
     yield f"| {' | '.join(columns)} |"
     yield "|---" * len(columns) + "|"
     reasons: dict[str, int] = {}

@@ -1,12 +1,13 @@
-"""The runners by back end, and the questions that each of them can be asked.
+"""The runners by format, and the questions that each of them can be asked.
 
 What a runner is: runner.py.  What it answers: outcome.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Final, TypeVar
 
 from edgernn.devices.device import Device
@@ -31,32 +32,8 @@ from edgernn.devices.runners.runner import (
     TimeCalls,
 )
 from edgernn.errors import ConnectionLost
+from edgernn.formats import format_named
 from edgernn.graph import State
-
-
-def _onnxruntime() -> Runner:
-    from edgernn.devices.runners.vendor_runtime import VendorRuntime
-
-    return VendorRuntime("onnxruntime", packages=("onnxruntime",))
-
-
-def _litert() -> Runner:
-    from edgernn.devices.runners.vendor_runtime import VendorRuntime
-
-    return VendorRuntime("litert", packages=("ai-edge-litert", "tflite-runtime"))
-
-
-def _native() -> Runner:
-    from edgernn.devices.runners.native import NativeRuntime
-
-    return NativeRuntime()
-
-
-RUNNERS: Final[dict[str, Callable[[], Runner]]] = {
-    "onnx": _onnxruntime,
-    "tflite": _litert,
-    "native": _native,
-}
 
 #: A task whose connection was cut begins again so often: nothing of it is kept on the target.
 ATTEMPTS_AFTER_A_CUT: Final = 2
@@ -65,9 +42,17 @@ TIMEOUT_S: Final = 600.0
 
 
 def runner_for(backend: str) -> Runner | None:
-    """The runner for the files of a back end, if there is one."""
-    make = RUNNERS.get(backend)
-    return make() if make else None
+    """The runner for the files of a format, if there is one.
+
+    Raises ValueError for a name that no format has.
+    """
+    place = format_named(backend).runner
+    if place is None:
+        return None
+    runner = resolve_name(place)
+    if not isinstance(runner, Runner):
+        raise TypeError(f"the runner of the format '{backend}' is {runner!r}, not a Runner")
+    return runner
 
 
 def run_cases(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from edgernn.devices.device import Device
 from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.runners.native_program import NativeProgram
@@ -24,3 +26,6 @@ class NativeRuntime:
             else PythonRuntime(self.NAME, packages=("edgernn",))
         )
         return runner.run(device, model, task, timeout_s=timeout_s)
+
+
+NATIVE: Final[Runner] = NativeRuntime()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from typing_extensions import assert_never
 
@@ -109,6 +109,7 @@ def cases_of(task: Task) -> list[Case]:
             assert_never(task)
 
 
+@runtime_checkable
 class Runner(Protocol):
     """Executes one kind of model file.  `run` raises DeviceError when the device is gone."""
 

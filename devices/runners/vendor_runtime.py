@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from edgernn.devices.device import Device
 from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.runners.benchmark_tool import BenchmarkTool
@@ -43,3 +45,7 @@ class VendorRuntime:
             reason=f"there is no Python on {device.name} to run {self.NAME}: "
             f"{library.reason}{or_tool}"
         )
+
+
+ONNX_RUNTIME: Final[Runner] = VendorRuntime("onnxruntime", packages=("onnxruntime",))
+LITERT: Final[Runner] = VendorRuntime("litert", packages=("ai-edge-litert", "tflite-runtime"))

@@ -11,7 +11,7 @@ import click
 
 from edgernn.cli.export_arguments import BackendList, format_options, split_schemes
 from edgernn.cli.terminal import print_warning, progress_line
-from edgernn.export import BACKENDS
+from edgernn.formats import FORMATS, options_by_format
 from edgernn.graph import CalibrationMethod
 from edgernn.scheme import Scheme
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "--to",
     "backends",
     type=BackendList(),
-    help=f"Formats to write ({', '.join(BACKENDS)}); without it all that can express the model.",
+    help=f"Formats to write ({', '.join(FORMATS)}); without it all that can express the model.",
 )
 @click.option(
     "--scheme",
@@ -85,25 +85,7 @@ if TYPE_CHECKING:
     help="Write a model of one step, its states as explicit inputs and outputs.",
 )
 @click.option("--labels", metavar="A,B,…", help="Class names, stored in the artefacts.")
-@click.option(
-    "--onnx-gru",
-    type=click.Choice(["auto", "storage", "scan", "customop"]),
-    help="How an int8 GRU is written: int8 weights with float arithmetic, an int8 loop, or our own "
-    "operator (an LSTM too): the fastest, and whoever runs it registers edgernn's library.",
-)
-@click.option(
-    "--onnx-profile", type=click.Choice(["default", "qnn"]), help="qnn: QDQ for Qualcomm's NPU."
-)
-@click.option(
-    "--tflite-profile",
-    type=click.Choice(["default", "integer-only", "micro"]),
-    help="integer-only: for NPUs and MCUs without floats; micro: for tflite-micro.",
-)
-@click.option(
-    "--runtime-min",
-    type=click.Choice(["litert", "2.14"]),
-    help="Oldest TFLite runtime to support: 2.14 is the last tflite-runtime.",
-)
+@format_options
 @click.option("--no-verify", is_flag=True, help="Do not compare the artefacts with the model.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest's entries as JSON.")
 def command(
@@ -169,7 +151,7 @@ def command(
             verify=not no_verify,
             labels=names,
             training=training,
-            options=format_options(formats),
+            options=options_by_format(formats),
         )
         if max_drop_points is not None:
             progress("searching the layers to keep in float")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import click
 
-from edgernn.export import BACKENDS
+from edgernn.formats import FORMATS
 from edgernn.scheme import Scheme
 
 _SCHEMES = ", ".join(scheme.value for scheme in Scheme)
@@ -20,7 +20,7 @@ class BackendList(click.ParamType[tuple[str, ...]]):
     name = "backends"
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
-        return ",".join(BACKENDS)
+        return ",".join(FORMATS)
 
     def convert(
         self,
@@ -32,8 +32,8 @@ class BackendList(click.ParamType[tuple[str, ...]]):
             return value
         names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
         for name in names:
-            if name not in BACKENDS:
-                self.fail(f"'{name}' is not one of {', '.join(BACKENDS)}", param, ctx)
+            if name not in FORMATS:
+                self.fail(f"'{name}' is not one of {', '.join(FORMATS)}", param, ctx)
         return names
 
 
@@ -53,20 +53,16 @@ def split_schemes(given: Sequence[str]) -> tuple[Scheme, dict[str, Scheme]]:
     return whole, per_layer
 
 
-#: Option on the command line -> (back end, its own name for it).
-_FORMAT_OPTIONS: Final = {
-    "onnx_gru": ("onnx", "gru"),
-    "onnx_profile": ("onnx", "profile"),
-    "tflite_profile": ("tflite", "profile"),
-    "runtime_min": ("tflite", "runtime_min"),
-}
+F = TypeVar("F", bound=Callable[..., object])
 
 
-def format_options(given: Mapping[str, str | None]) -> dict[str, dict[str, str]]:
-    """By back end, the options that the user gave."""
-    options: dict[str, dict[str, str]] = {}
-    for option, value in given.items():
-        if value is not None:
-            backend, name = _FORMAT_OPTIONS[option]
-            options.setdefault(backend, {})[name] = value
-    return options
+def format_options(function: F) -> F:
+    """Declares the options that only one format knows, from the rows of `edgernn.formats`.
+
+    The command gets each as `FormatOption.parameter`; `options_by_format` sorts them.
+    """
+    rows = [option for row in FORMATS.values() for option in row.options]
+    for option in reversed(rows):  # click lists the decorators from the top down
+        choice = click.Choice(option.choices)
+        function = click.option(option.flag, type=choice, help=option.help)(function)
+    return function

@@ -19,9 +19,9 @@ def command(file: Path, as_json: bool) -> None:
 
     Nothing in FILE is run.
     """
-    from edgernn.export.contents import READERS
+    from edgernn.formats import format_of
 
-    if file.suffix in READERS:
+    if format_of(file) is not None:
         _inspect_artefact(file, as_json=as_json)
     else:
         _inspect_model(file, as_json=as_json)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from edgernn.artefact import MANIFEST_NAME, Artefact, VerificationStatus, read_manifest, sha256_hex
 from edgernn.errors import ModelFileError
+from edgernn.formats import Format, format_of, suffixes
 from edgernn.graph import Shape, State
 from edgernn.profile.report import Item, Training
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log
-
-BACKEND_BY_SUFFIX: Final = {".onnx": "onnx", ".tflite": "tflite", ".ernn": "native"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,27 +44,27 @@ def find_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
 def _in_folder(folder: Path) -> list[Candidate]:
     candidates = [_from_manifest(folder, artefact) for artefact in read_manifest(folder)]
     if not candidates:
-        files = sorted(path for path in folder.iterdir() if path.suffix in BACKEND_BY_SUFFIX)
-        candidates = [_bare(path) for path in files]
+        files = ((path, format_of(path)) for path in sorted(folder.iterdir()))
+        candidates = [_bare(path, found) for path, found in files if found is not None]
     if not candidates:
         raise ModelFileError(
-            f"{folder} holds neither a {MANIFEST_NAME} nor a model file "
-            f"({', '.join(BACKEND_BY_SUFFIX)})",
+            f"{folder} holds neither a {MANIFEST_NAME} nor a model file ({', '.join(suffixes())})",
             remedy="Make one with `edgernn export MODEL -o FOLDER`",
         )
     return candidates
 
 
 def _single(path: Path) -> Candidate:
-    if path.suffix not in BACKEND_BY_SUFFIX:
+    found = format_of(path)
+    if found is None:
         raise ModelFileError(
-            f"{path} is not an artefact ({', '.join(BACKEND_BY_SUFFIX)}) or a folder of them",
+            f"{path} is not an artefact ({', '.join(suffixes())}) or a folder of them",
             remedy="Make one with `edgernn export MODEL -o FOLDER`",
         )
     for artefact in read_manifest(path.parent):
         if artefact.name == path.name:
             return _from_manifest(path.parent, artefact)
-    return _bare(path)
+    return _bare(path, found)
 
 
 def _from_manifest(folder: Path, artefact: Artefact) -> Candidate:
@@ -101,13 +99,13 @@ def _from_manifest(folder: Path, artefact: Artefact) -> Candidate:
     )
 
 
-def _bare(path: Path) -> Candidate:
+def _bare(path: Path, found: Format) -> Candidate:
     content = _content(path)
     item = Item(
         file=path.name,
         sha256=sha256_hex(content),
         model=path.stem,
-        backend=BACKEND_BY_SUFFIX[path.suffix],
+        backend=found.name,
         scheme="unknown",
         bytes=len(content),
         parameters=None,

@@ -1,12 +1,23 @@
 """The back end that writes .ernn files, for edgernn's own runtime."""
 
-from typing import Final
+from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
+from edgernn.export.backend import Backend
 from edgernn.export.native.lowering import lower
-from edgernn.scheme import Scheme
 
-NAME: Final = "native"
-SUFFIX: Final = ".ernn"
-SCHEMES: Final = frozenset(Scheme)
+if TYPE_CHECKING:
+    from edgernn.export.contents import Contents
 
-__all__ = ["NAME", "SCHEMES", "SUFFIX", "lower"]
+
+def read_contents(content: bytes) -> Contents:
+    """As contents.py says, which is imported when a file is read."""
+    from edgernn.export.native import contents
+
+    return contents.read_contents(content)
+
+
+BACKEND: Final = Backend(lower=lower, read_contents=read_contents)
+
+__all__ = ["BACKEND", "lower"]

@@ -1,12 +1,23 @@
 """The back end that writes ONNX files, for ONNX Runtime 1.16 and newer and whatever reads ONNX."""
 
-from typing import Final
+from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
+from edgernn.export.backend import Backend
 from edgernn.export.onnx.model import lower
-from edgernn.scheme import Scheme
 
-NAME: Final = "onnx"
-SUFFIX: Final = ".onnx"
-SCHEMES: Final = frozenset(Scheme)
+if TYPE_CHECKING:
+    from edgernn.export.contents import Contents
 
-__all__ = ["NAME", "SCHEMES", "SUFFIX", "lower"]
+
+def read_contents(content: bytes) -> Contents:
+    """As contents.py says; writing a file needs no library that only reading needs."""
+    from edgernn.export.onnx import contents
+
+    return contents.read_contents(content)
+
+
+BACKEND: Final = Backend(lower=lower, read_contents=read_contents)
+
+__all__ = ["BACKEND", "lower"]

@@ -6,17 +6,15 @@ The files run on LiteRT (ai-edge-litert) and on tflite-runtime 2.14, the last on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from edgernn.export.backend import Lowered
+from edgernn.export.backend import Backend, Lowered
 from edgernn.export.tflite.lowering import lowered_model
 from edgernn.export.tflite.options import Options, Profile, Runtime
 from edgernn.graph import Graph
-from edgernn.scheme import Scheme
 
-NAME: Final = "tflite"
-SUFFIX: Final = ".tflite"
-SCHEMES: Final = frozenset(Scheme)
+if TYPE_CHECKING:
+    from edgernn.export.contents import Contents
 
 
 def lower(
@@ -35,3 +33,13 @@ def lower(
     """
     options = Options(profile=Profile(profile), runtime_min=Runtime(runtime_min))
     return lowered_model(graph, metadata, options)
+
+
+def read_contents(content: bytes) -> Contents:
+    """As contents.py says, which is imported when a file is read."""
+    from edgernn.export.tflite import contents
+
+    return contents.read_contents(content)
+
+
+BACKEND: Final = Backend(lower=lower, read_contents=read_contents)

@@ -124,7 +124,7 @@ def artefact(tmp_path, name):
             if by_step:
                 graph = streaming.to_streaming(graph)
             backend = onnx if name.endswith("onnx") else tflite
-            path = tmp_path / f"gru{backend.SUFFIX}"
+            path = tmp_path / ("gru.onnx" if backend is onnx else "gru.tflite")
             path.write_bytes(backend.lower(graph, metadata={}).content)
             model = Model(
                 path=path,

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from edgernn.errors import CalibrationError, EdgernnError, UnsupportedLayer
-from edgernn.export import BACKENDS
 from edgernn.export.keras.object import from_keras
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.verify import mean_relative_error, relative_error
+from edgernn.formats import FORMATS
 from edgernn.graph import AnyArray, Graph
 from edgernn.reference import integer
 from edgernn.scheme import Scheme
@@ -57,7 +57,7 @@ BOUNDS: Final = {
 
 #: Who computes exactly what the integer reference does, up to the order of float sums.
 EXACT: Final = {
-    Scheme.FLOAT16: frozenset(BACKENDS),
+    Scheme.FLOAT16: frozenset(FORMATS),
     Scheme.DYNAMIC: frozenset({"native"}),
     Scheme.INT8: frozenset({"native"}),
 }
@@ -149,11 +149,11 @@ def test_a_model_of_fewer_bits_answers_about_as_keras_does(case: Case, scheme: S
     small = quantized(case, scheme)
     faults: Mapping[str, str] = {
         backend: is_close(case, small, scheme, backend)
-        for backend in BACKENDS
+        for backend in FORMATS
         if not refuser(case.name, case.generations[0], backend)
     }
     assert not any(faults.values()), "; ".join(filter(None, faults.values()))
-    for backend in BACKENDS:
+    for backend in FORMATS:
         if backend not in faults:
             with pytest.raises(EdgernnError):
                 answers_of(open_session(backend, small), case, small)

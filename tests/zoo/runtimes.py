@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn import reference
-from edgernn.export import BACKENDS, backend_named
+from edgernn.export import backend_named
+from edgernn.formats import FORMATS
 from edgernn.graph import Graph, without_dead_layers
 from edgernn.streaming import expose_states
 
@@ -21,7 +22,7 @@ Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 #: One call of a model: arguments by name to results by name.
 Session: TypeAlias = Callable[[Arrays], Arrays]
 
-TARGETS: Final = ("reference", *BACKENDS)
+TARGETS: Final = ("reference", *FORMATS)
 
 
 def prepared_graph(graph: Graph) -> Graph:

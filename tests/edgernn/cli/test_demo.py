@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgernn.cli import edgernn as command_line
-from edgernn.profile.candidates import BACKEND_BY_SUFFIX
+from edgernn.formats import suffixes
 from edgernn.tasks import TASKS, Split, Splits
 from edgernn.tasks.task import Recipe, Task
 from tests.edgernn.tasks.reference_data import splits_of
@@ -24,7 +24,7 @@ ARTEFACTS = {
     f"{cell}{scheme}{suffix}"
     for cell in ("gru", "lstm")
     for scheme in ("", ".int8")
-    for suffix in BACKEND_BY_SUFFIX
+    for suffix in suffixes()
 }
 
 

@@ -23,7 +23,8 @@ from edgernn import errors
 from edgernn.artefact import VerificationStatus, read_manifest, read_refusals
 from edgernn.cli import INTERRUPTED
 from edgernn.devices.runners.outcome import Skipped
-from edgernn.export import BACKENDS, backend_named, pipeline, verify
+from edgernn.export import backend_named, pipeline, verify
+from edgernn.formats import FORMATS
 from tests.golden import GOLDEN
 
 SMALL = GOLDEN / "small_gru.keras"
@@ -56,7 +57,7 @@ def test_schemes_and_steps_of_one_model_lie_side_by_side(edgernn, tmp_path):
     }
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", FORMATS)
 def test_float16_tells_its_distance_from_the_float32_model(edgernn, tmp_path, backend):
     arguments = ("export", SMALL, "-o", tmp_path, "--to", backend)
     ran = edgernn(*arguments, "--scheme", "float16")
@@ -182,7 +183,7 @@ def test_a_model_that_no_format_can_express_is_an_error(edgernn, tmp_path, monke
             layer="l", kind="K", where="here", reason="is new", remedy="Wait"
         )
 
-    refusing = SimpleNamespace(NAME="x", SUFFIX=".x", SCHEMES=frozenset(), lower=lower)
+    refusing = SimpleNamespace(lower=lower)
     monkeypatch.setattr(pipeline, "backend_named", lambda _name: refusing)
     ran = edgernn("export", SMALL, "-o", tmp_path / "out")
     assert ran.code == errors.UnsupportedLayer.code
@@ -205,16 +206,14 @@ def off_by_a_little(graph):
     return replace(graph, layers=layers)
 
 
-@pytest.mark.parametrize("backend", list(BACKENDS))
+@pytest.mark.parametrize("backend", list(FORMATS))
 def test_an_artefact_that_disagrees_is_not_handed_over(edgernn, tmp_path, monkeypatch, backend):
     honest = backend_named(backend)
 
     def lower(graph, *, metadata):
         return honest.lower(off_by_a_little(graph), metadata=metadata)
 
-    lying = SimpleNamespace(
-        NAME=honest.NAME, SUFFIX=honest.SUFFIX, SCHEMES=honest.SCHEMES, lower=lower
-    )
+    lying = SimpleNamespace(lower=lower)
     monkeypatch.setattr(pipeline, "backend_named", lambda _name: lying)
     ran = edgernn("export", SMALL, "-o", tmp_path / "out", "--to", backend)
     assert ran.code == errors.VerificationError.code
@@ -268,7 +267,7 @@ def test_a_real_ctrl_c_while_files_are_made_leaves_nothing_or_all(tmp_path, afte
     if out.exists():  # on a busy machine the export may be faster than this test
         recorded = {artefact.name for artefact in read_manifest(out)}
         assert names(out) == {"model.json", *recorded}
-        assert len(recorded) == len(BACKENDS)
+        assert len(recorded) == len(FORMATS)
         assert process.returncode in (0, *interrupted)
         return
     assert process.returncode in interrupted
@@ -290,7 +289,7 @@ def test_ctrl_c_while_files_are_handed_over_waits_until_they_all_are(
     assert ran.code == INTERRUPTED
     recorded = {artefact.name for artefact in read_manifest(tmp_path / "out")}
     assert names(tmp_path / "out") == {"model.json", *recorded}
-    assert len(recorded) == len(BACKENDS)
+    assert len(recorded) == len(FORMATS)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -8,13 +8,13 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from edgernn.cli import INTERRUPTED
 from edgernn.cli.sinks import Sinks
-from edgernn.devices.runners import RUNNERS
 from edgernn.errors import (
     BudgetExceeded,
     DataError,
@@ -24,6 +24,7 @@ from edgernn.errors import (
     ModelFileError,
     OutputError,
 )
+from edgernn.formats import FORMATS
 from edgernn.profile import measure
 from edgernn.profile import profiling as profile_module
 from edgernn.profile.storage import read_report
@@ -147,7 +148,7 @@ def test_nothing_but_broken_files_is_an_error(edgernn, tmp_path):
 
 
 def test_a_runtime_that_is_not_there_is_skipped_and_alone_an_error(edgernn, folder, monkeypatch):
-    monkeypatch.delitem(RUNNERS, "onnx")
+    monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], runner=None))
     ran = edgernn("profile", folder, *QUICK)
     assert ran.code == 0
     assert "sum.onnx: skipped: no runner for onnx files" in ran.out

@@ -44,9 +44,7 @@ def _bytes(layer: Layer) -> int:
 
 
 def test_it_is_the_back_end_that_the_registry_names() -> None:
-    named = backend_named("onnx")
-    assert named.lower is lower
-    assert (named.NAME, named.SUFFIX) == ("onnx", ".onnx")
+    assert backend_named("onnx").lower is lower
 
 
 def test_writing_needs_neither_a_runtime_nor_a_framework() -> None:
