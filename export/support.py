@@ -15,7 +15,7 @@ from edgernn.export import backend_named
 from edgernn.export.backend import Lowered
 from edgernn.export.features import Feature, features
 from edgernn.export.keras.operations import OPERATIONS
-from edgernn.export.keras.translations import TRANSLATIONS
+from edgernn.export.keras.translations import CLASSES
 from edgernn.formats import FORMATS
 from edgernn.graph import Graph
 
@@ -73,7 +73,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def markdown() -> str:
     """docs/support.md, whole."""
-    lines = [_PREFACE.format(classes=_listed(TRANSLATIONS), operations=_listed(OPERATIONS))]
+    lines = [_PREFACE.format(classes=_listed(CLASSES), operations=_listed(OPERATIONS))]
     for section, rows in groupby(features(), key=lambda feature: feature.section):
         lines += [f"## {section}", "", *_table(list(rows)), ""]
     return "\n".join(lines).rstrip() + "\n"

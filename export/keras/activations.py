@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from edgernn.export.keras.config import LayerConfig
@@ -43,8 +44,6 @@ _BY_NAME: Final = {
 
 KNOWN_ACTIVATIONS: Final = tuple(sorted({*_BY_NAME, "hard_sigmoid"}))
 
-_LAYERS: Final = frozenset({"ReLU", "LeakyReLU", "ELU", "Softmax", "ThresholdedReLU"})
-
 
 def activation(
     layer: LayerConfig, keras: KerasVersion, option: str = "activation", *, default: Any = "linear"
@@ -56,7 +55,7 @@ def activation(
     value = layer.options.get(option, default)
     if isinstance(value, dict):
         kind, config = value.get("class_name"), value.get("config")
-        if kind in _LAYERS and isinstance(config, dict):
+        if kind in ACTIVATION_LAYERS and kind != "Activation" and isinstance(config, dict):
             return layer_activation(_like(layer, str(kind), config), keras)
         value = config.get("name", kind) if isinstance(config, dict) else config
     return named_activation(layer, keras, value, option)
@@ -81,33 +80,48 @@ def named_activation(
 
 def layer_activation(layer: LayerConfig, keras: KerasVersion) -> Activation:
     """The function of a layer that is nothing but an activation."""
-    match layer.kind:
-        case "Activation":
-            return activation(layer, keras)
-        case "ReLU":
-            ceiling = layer.options.get("max_value")
-            return Activation(
-                kind=ActivationKind.RELU,
-                alpha=layer.number("negative_slope", default=0.0),
-                beta=layer.number("threshold", default=0.0),
-                max_value=None if ceiling is None else layer.number("max_value"),
-            )
-        case "LeakyReLU":  # "alpha" in Keras 2
-            slope = "negative_slope" if "negative_slope" in layer.options else "alpha"
-            return Activation(kind=ActivationKind.RELU, alpha=layer.number(slope, default=0.3))
-        case "ThresholdedReLU":
-            return Activation(kind=ActivationKind.RELU, beta=layer.number("theta", default=1.0))
-        case "ELU":
-            return Activation(kind=ActivationKind.ELU, alpha=layer.number("alpha", default=1.0))
-        case "Softmax":
-            axes = layer.axes("axis")
-            if len(axes) != 1:
-                raise layer.unsupported(
-                    f"normalizes over the axes {list(axes)} together", "Use one axis"
-                )
-            return Activation(kind=ActivationKind.SOFTMAX, axis=axes[0])
-        case kind:
-            raise layer.unsupported(f"is a {kind}, not an activation", "Use an Activation layer")
+    return ACTIVATION_LAYERS[layer.kind](layer, keras)
+
+
+def _relu(layer: LayerConfig, _keras: KerasVersion) -> Activation:
+    ceiling = layer.options.get("max_value")
+    return Activation(
+        kind=ActivationKind.RELU,
+        alpha=layer.number("negative_slope", default=0.0),
+        beta=layer.number("threshold", default=0.0),
+        max_value=None if ceiling is None else layer.number("max_value"),
+    )
+
+
+def _leaky_relu(layer: LayerConfig, _keras: KerasVersion) -> Activation:
+    slope = "negative_slope" if "negative_slope" in layer.options else "alpha"  # in Keras 2
+    return Activation(kind=ActivationKind.RELU, alpha=layer.number(slope, default=0.3))
+
+
+def _thresholded_relu(layer: LayerConfig, _keras: KerasVersion) -> Activation:
+    return Activation(kind=ActivationKind.RELU, beta=layer.number("theta", default=1.0))
+
+
+def _elu(layer: LayerConfig, _keras: KerasVersion) -> Activation:
+    return Activation(kind=ActivationKind.ELU, alpha=layer.number("alpha", default=1.0))
+
+
+def _softmax(layer: LayerConfig, _keras: KerasVersion) -> Activation:
+    axes = layer.axes("axis")
+    if len(axes) != 1:
+        raise layer.unsupported(f"normalizes over the axes {list(axes)} together", "Use one axis")
+    return Activation(kind=ActivationKind.SOFTMAX, axis=axes[0])
+
+
+#: The functions of layer classes that are nothing but an activation.
+ACTIVATION_LAYERS: Final[dict[str, Callable[[LayerConfig, KerasVersion], Activation]]] = {
+    "Activation": activation,
+    "ReLU": _relu,
+    "LeakyReLU": _leaky_relu,
+    "ThresholdedReLU": _thresholded_relu,
+    "ELU": _elu,
+    "Softmax": _softmax,
+}
 
 
 def _like(layer: LayerConfig, kind: str, options: dict[str, Any]) -> LayerConfig:

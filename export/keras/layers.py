@@ -1,15 +1,26 @@
-"""Keras layers without a recurrence: each function adds what one call of one class computes."""
+"""Keras layers without a recurrence: each function adds what one call of one class computes.
+
+A new class is a function and a row of the table at the end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
-from edgernn.export.keras.activations import activation, layer_activation
+from edgernn.export.keras.activations import ACTIVATION_LAYERS, activation, layer_activation
 from edgernn.export.keras.call import Call
-from edgernn.export.keras.masks import feature_mask
+from edgernn.export.keras.config import LayerConfig
+from edgernn.export.keras.keras_class import (
+    KerasClass,
+    arrays,
+    arrays_and_bias,
+    scale_and_center,
+)
+from edgernn.export.keras.masks import feature_mask, passing, passing_since_keras_3, token_mask
 from edgernn.graph import (
     LINEAR,
     Activate,
@@ -25,9 +36,6 @@ from edgernn.graph import (
     Upsample1D,
     ZeroPad1D,
 )
-
-#: The edges of a call's results, in Keras' order.
-Emit: TypeAlias = Callable[[Call], list[str]]
 
 
 def identity(call: Call) -> list[str]:
@@ -180,29 +188,61 @@ def cropping(call: Call) -> list[str]:
     return [call.name]
 
 
-_NOTHING_AT_INFERENCE: Final = (
-    "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout",
-    "ActivityRegularization", "Identity", "InputLayer",
-)  # fmt: skip
-_ACTIVATION_LAYERS: Final = (
-    "Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "ThresholdedReLU",
-)  # fmt: skip
+def _embedding_mask(call: Call, _results: Sequence[str]) -> tuple[str | None, ...]:
+    return (token_mask(call, call.edge),) if call.layer.flag("mask_zero") else ()
 
-LAYERS: Final[dict[str, Emit]] = {
-    **dict.fromkeys(_NOTHING_AT_INFERENCE, identity),
-    **dict.fromkeys(_ACTIVATION_LAYERS, activate),
-    "Dense": dense,
-    "Embedding": embedding,
-    "Masking": masking,
-    "PReLU": prelu,
-    "LayerNormalization": layer_normalization,
-    "RMSNormalization": rms_normalization,
-    "UnitNormalization": unit_normalization,
-    "Flatten": flatten,
-    "Reshape": reshape,
-    "Permute": permute,
-    "RepeatVector": repeat_vector,
-    "UpSampling1D": upsampling,
-    "ZeroPadding1D": zero_padding,
-    "Cropping1D": cropping,
+
+def _masking_mask(call: Call, results: Sequence[str]) -> tuple[str | None, ...]:
+    writer = call.builder.writer(results[0])
+    return (writer.mask,) if isinstance(writer, ApplyMask) else ()
+
+
+def _refuse_rms_scaling(layer: LayerConfig) -> None:
+    if layer.flag("rms_scaling"):
+        raise layer.unsupported(
+            "has rms_scaling=True, which Keras itself calls a mistake in its arithmetic",
+            "Train it with RMSNormalization instead, as Keras advises",
+        )
+
+
+_NOTHING_AT_INFERENCE: Final = KerasClass(emit=identity, mask=passing)
+_NOTHING_AT_A_STEP: Final = replace(_NOTHING_AT_INFERENCE, is_stepwise=True)
+_ACTIVATION: Final = KerasClass(emit=activate, mask=passing)
+#: The others can work across time: softmax has an axis.
+_STEPWISE_ACTIVATIONS: Final = ("ReLU", "LeakyReLU", "ELU")
+
+LAYERS: Final[dict[str, KerasClass]] = {
+    "InputLayer": _NOTHING_AT_INFERENCE,
+    "SpatialDropout1D": _NOTHING_AT_INFERENCE,
+    "Identity": KerasClass(emit=identity, mask=passing_since_keras_3),
+    "Dropout": _NOTHING_AT_A_STEP,
+    "GaussianDropout": _NOTHING_AT_A_STEP,
+    "GaussianNoise": _NOTHING_AT_A_STEP,
+    "AlphaDropout": _NOTHING_AT_A_STEP,
+    "ActivityRegularization": _NOTHING_AT_A_STEP,
+    **{
+        kind: replace(_ACTIVATION, is_stepwise=kind in _STEPWISE_ACTIVATIONS)
+        for kind in ACTIVATION_LAYERS
+    },
+    "Dense": KerasClass(
+        emit=dense, variables=arrays_and_bias("kernel"), mask=passing, is_stepwise=True
+    ),
+    "Embedding": KerasClass(emit=embedding, variables=arrays("embeddings"), mask=_embedding_mask),
+    "Masking": KerasClass(emit=masking, mask=_masking_mask),
+    "PReLU": KerasClass(emit=prelu, variables=arrays("alpha"), mask=passing),
+    "LayerNormalization": KerasClass(
+        emit=layer_normalization,
+        variables=scale_and_center,
+        mask=passing,
+        refuse=_refuse_rms_scaling,
+    ),
+    "RMSNormalization": KerasClass(emit=rms_normalization, variables=arrays("scale")),
+    "UnitNormalization": KerasClass(emit=unit_normalization, mask=passing),
+    "Flatten": KerasClass(emit=flatten),
+    "Reshape": KerasClass(emit=reshape),
+    "Permute": KerasClass(emit=permute),
+    "RepeatVector": KerasClass(emit=repeat_vector),
+    "UpSampling1D": KerasClass(emit=upsampling),
+    "ZeroPadding1D": KerasClass(emit=zero_padding),
+    "Cropping1D": KerasClass(emit=cropping),
 }

@@ -1,4 +1,4 @@
-"""Which mask a layer's result carries: Keras' compute_mask, version by version.
+"""Which mask a layer's result carries: the rules of Keras' compute_mask, version by version.
 
 Keras 3 also records masks in the config of a functional model (as operations and `mask=`
 arguments); a recorded mask wins over these rules, which is what Keras does at run time.
@@ -7,7 +7,6 @@ arguments); a recorded mask wins over these rules, which is what Keras does at r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
@@ -15,25 +14,12 @@ from edgernn.export.keras.call import UNREADABLE_MASK, Call
 from edgernn.graph import (
     Affine,
     AnyNotEqual,
-    ApplyMask,
     Concatenate,
     Layer,
     Merge,
     MergeKind,
     NotEqual,
 )
-
-#: Layers whose result has the mask of their input.
-_PASSING: Final = frozenset({
-    "Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU", "Dense",
-    "BatchNormalization", "LayerNormalization", "UnitNormalization", "ActivityRegularization",
-    "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D",
-    "TimeDistributed", "InputLayer",
-})  # fmt: skip
-_PASSING_IN_KERAS_3: Final = frozenset({"Identity", "Normalization", "Rescaling"})
-
-_RECURRENT: Final = frozenset({"GRU", "LSTM", "SimpleRNN", "RNN", "CuDNNGRU", "CuDNNLSTM"})
-_MERGING: Final = frozenset({"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"})
 
 
 def feature_mask(call: Call, edge: str, value: float) -> str:
@@ -88,73 +74,41 @@ def _computed_once(call: Call, layer: Layer, key: tuple[str, ...]) -> str:
     return known[key]
 
 
-def result_masks(call: Call, results: Sequence[str]) -> list[str | None]:
-    """The mask of each result of a call (of a layer that is no model)."""
-    first: str | None = None
-    match call.layer.kind:
-        case "Embedding":
-            if call.layer.flag("mask_zero"):
-                first = token_mask(call, call.edge)
-        case "Masking":
-            writer = call.builder.writer(results[0])
-            first = writer.mask if isinstance(writer, ApplyMask) else None
-        case kind if kind in _RECURRENT:
-            first = _first(call.previous) if call.layer.flag("return_sequences") else None
-        case "Bidirectional":
-            if call.layer.children["forward_layer"].flag("return_sequences"):
-                first = _first(call.previous)
-                if call.layer.options.get("merge_mode", "concat") is None:
-                    return [first, first, *[None] * (len(results) - 2)]
-        case "TimeDistributed":
-            first = _time_distributed(call)
-        case "Attention":
-            first = _first(call.previous)
-        case "Concatenate":
-            first = _concatenated(call)
-        case kind if kind in _MERGING:
-            first = _merged(call)
-        case kind if kind in _PASSING or (call.keras.major >= 3 and kind in _PASSING_IN_KERAS_3):
-            first = _first(call.previous)
-        case _:
-            pass
-    return [first, *[None] * (len(results) - 1)]
+def passing(call: Call, _results: Sequence[str] = ()) -> tuple[str | None, ...]:
+    """The result has the mask of the (first) input."""
+    return tuple(call.previous[:1])
 
 
-def _first(masks: Sequence[str | None]) -> str | None:
-    return masks[0] if masks else None
+def passing_since_keras_3(call: Call, _results: Sequence[str]) -> tuple[str | None, ...]:
+    return passing(call) if call.keras.major >= 3 else ()
 
 
-def _time_distributed(call: Call) -> str | None:
-    mask = _first(call.previous)
-    inner = call.layer.children["layer"]
-    makes_masks = inner.kind == "Masking" or (inner.kind == "Embedding" and inner.flag("mask_zero"))
-    # Keras 2 asks the inner layer, which would answer with a mask of more than two axes.
-    return UNREADABLE_MASK if call.keras.major < 3 and makes_masks else mask
+def passing_sequences(call: Call, _results: Sequence[str]) -> tuple[str | None, ...]:
+    """A result with a time axis has the mask of the input."""
+    return passing(call) if call.layer.flag("return_sequences") else ()
 
 
-def _merged(call: Call) -> str | None:
+def merged(call: Call, _results: Sequence[str]) -> tuple[str | None, ...]:
+    """Of layers that combine their inputs element by element."""
     known = [mask for mask in call.previous if mask is not None]
     if not known:
-        return None
+        return ()
     if call.keras.merges_masks_by_or:
         every = len(known) == len(call.inputs)
-        return combined(call, MergeKind.OR, known) if every else None
-    return combined(call, MergeKind.AND, known)
+        return (combined(call, MergeKind.OR, known),) if every else ()
+    return (combined(call, MergeKind.AND, known),)
 
 
-def _concatenated(call: Call) -> str | None:
+def concatenated(call: Call, _results: Sequence[str]) -> tuple[str | None, ...]:
     """Along features: steps valid in any input (Keras 3) or all (Keras 2).  In time: joined."""
     known = [mask for mask in call.previous if mask is not None]
     if not known:
-        return None
-    every = len(known) == len(call.inputs)
+        return ()
     rank = call.builder.rank(call.inputs[0].edge)
     axis = call.layer.axes("axis")[0] % rank
     if axis == rank - 1:
-        if call.keras.merges_masks_by_or:
-            return combined(call, MergeKind.OR, known) if every else None  # None: all are valid
-        return combined(call, MergeKind.AND, known)
+        return merged(call, ())  # where an input has no mask, all its steps are valid
     if axis != 1 or rank != 3:
-        return UNREADABLE_MASK
+        return (UNREADABLE_MASK,)
     pairs = zip(call.previous, call.inputs, strict=True)
-    return joined(call, [mask or always(call, tensor.edge) for mask, tensor in pairs])
+    return (joined(call, [mask or always(call, tensor.edge) for mask, tensor in pairs]),)

@@ -7,7 +7,9 @@ from typing import Final
 import numpy as np
 
 from edgernn.export.keras.call import Call, Tensor
-from edgernn.export.keras.layers import Emit
+from edgernn.export.keras.config import LayerConfig
+from edgernn.export.keras.keras_class import Emit, KerasClass, Variable, named
+from edgernn.export.keras.masks import concatenated, merged, passing
 from edgernn.graph import (
     Affine,
     ApplyMask,
@@ -173,14 +175,25 @@ def attention(call: Call) -> list[str]:
     return [call.name]
 
 
-MERGING: Final[dict[str, Emit]] = {
-    "Add": _elementwise(MergeKind.ADD),
-    "Subtract": _elementwise(MergeKind.SUBTRACT, least=2, most=2),
-    "Multiply": _elementwise(MergeKind.MULTIPLY),
-    "Average": _elementwise(MergeKind.AVERAGE),
-    "Maximum": _elementwise(MergeKind.MAXIMUM),
-    "Minimum": _elementwise(MergeKind.MINIMUM),
-    "Concatenate": concatenate,
-    "Dot": dot,
-    "Attention": attention,
+def _attention_variables(layer: LayerConfig) -> tuple[Variable, ...]:
+    return named("scale") if layer.flag("use_scale") else ()
+
+
+def _refuse_other_scores(layer: LayerConfig) -> None:
+    if layer.text("score_mode", default="dot") != "dot":
+        raise layer.unsupported("scores by concatenation", "Use score_mode='dot'")
+
+
+MERGING: Final[dict[str, KerasClass]] = {
+    "Add": KerasClass(emit=_elementwise(MergeKind.ADD), mask=merged),
+    "Subtract": KerasClass(emit=_elementwise(MergeKind.SUBTRACT, least=2, most=2), mask=merged),
+    "Multiply": KerasClass(emit=_elementwise(MergeKind.MULTIPLY), mask=merged),
+    "Average": KerasClass(emit=_elementwise(MergeKind.AVERAGE), mask=merged),
+    "Maximum": KerasClass(emit=_elementwise(MergeKind.MAXIMUM), mask=merged),
+    "Minimum": KerasClass(emit=_elementwise(MergeKind.MINIMUM), mask=merged),
+    "Concatenate": KerasClass(emit=concatenate, mask=concatenated),
+    "Dot": KerasClass(emit=dot),
+    "Attention": KerasClass(
+        emit=attention, variables=_attention_variables, mask=passing, refuse=_refuse_other_scores
+    ),
 }

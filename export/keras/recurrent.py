@@ -1,4 +1,4 @@
-"""Keras' recurrent layers, and the wrappers around them."""
+"""Keras' recurrent layers."""
 
 from __future__ import annotations
 
@@ -9,29 +9,47 @@ from typing import Any, Final
 import numpy as np
 
 from edgernn.export.keras.activations import activation
-from edgernn.export.keras.call import UNREADABLE_MASK, Call, Tensor
+from edgernn.export.keras.call import Call, Tensor
 from edgernn.export.keras.config import LayerConfig
-from edgernn.export.keras.layers import Emit
+from edgernn.export.keras.keras_class import KerasClass, Variables, arrays, arrays_and_bias
+from edgernn.export.keras.masks import passing_sequences
 from edgernn.graph import (
     SIGMOID,
     TANH,
     Activation,
-    Concatenate,
     FloatArray,
-    FoldTime,
     Gru,
     Lstm,
-    Merge,
-    MergeKind,
     Recurrent,
     Reverse,
     SimpleRnn,
     Transpose,
-    UnfoldTime,
 )
 
-_STATES: Final = {"GRU": 1, "CuDNNGRU": 1, "SimpleRNN": 1, "LSTM": 2, "CuDNNLSTM": 2}
-CELLS: Final = {"GRUCell": "GRU", "LSTMCell": "LSTM", "SimpleRNNCell": "SimpleRNN"}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellKind:
+    """What a layer that runs one cell over time is made of."""
+
+    gates: int
+    states: int
+    variables: Variables
+    cell: str | None  # the class of its cell alone, as RNN(cell) takes it
+
+
+_TWO_MATRICES: Final = arrays_and_bias("kernel", "recurrent_kernel")
+_CUDNN_ARRAYS: Final = arrays("kernel", "recurrent_kernel", "bias")
+
+#: By class.  Only these keep their arrays in a group called `cell` inside a .keras file.
+CELL_KINDS: Final[dict[str, CellKind]] = {
+    "GRU": CellKind(gates=3, states=1, variables=_TWO_MATRICES, cell="GRUCell"),
+    "LSTM": CellKind(gates=4, states=2, variables=_TWO_MATRICES, cell="LSTMCell"),
+    "SimpleRNN": CellKind(gates=1, states=1, variables=_TWO_MATRICES, cell="SimpleRNNCell"),
+    "CuDNNGRU": CellKind(gates=3, states=1, variables=_CUDNN_ARRAYS, cell=None),
+    "CuDNNLSTM": CellKind(gates=4, states=2, variables=_CUDNN_ARRAYS, cell=None),
+}
+#: Class of a cell -> class of the layer that runs it.
+CELLS: Final = {kind.cell: name for name, kind in CELL_KINDS.items() if kind.cell is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +92,7 @@ def _run(call: Call, cells: list[tuple[str, LayerConfig]]) -> list[str]:
         if mask is not None:
             raise layer.unsupported("is time_major and masked", "Use batch-major tensors")
         edge = _time_swapped(call, edge, call.aside("batch_major"))
-    states = _initial_states(call, sum(_STATES[kind] for kind, _ in cells))
+    states = _initial_states(call, sum(CELL_KINDS[kind].states for kind, _ in cells))
     if states and layer.flag("stateful") and call.keras.major < 3:
         raise layer.unsupported(
             "is stateful and is given an initial state, which Keras 2 takes in the first call only",
@@ -85,7 +103,8 @@ def _run(call: Call, cells: list[tuple[str, LayerConfig]]) -> list[str]:
     for position, (kind, cell) in enumerate(cells):
         last = position == len(cells) - 1
         name = call.name if last and not time_major else call.aside(cell.name)
-        initial, states = states[: _STATES[kind]], states[_STATES[kind] :]
+        count = CELL_KINDS[kind].states
+        initial, states = states[:count], states[count:]
         unit = _graph_layer(call, _Unit(
             kind=kind, cell=cell, name=name, input=edge, mask=mask, initial=initial,
             return_sequences=returns_sequences if last else True,
@@ -98,7 +117,7 @@ def _run(call: Call, cells: list[tuple[str, LayerConfig]]) -> list[str]:
         edge = unit.output
         final_states += unit.writes[1:]
         if mask is not None and unit.go_backwards and not last:
-            mask = _reversed(call, mask)
+            mask = reversed_in_time(call, mask)
     if time_major and returns_sequences:
         edge = _time_swapped(call, edge, call.name)
     return [edge, *final_states] if layer.flag("return_state") else [edge]
@@ -109,7 +128,7 @@ def _time_swapped(call: Call, edge: str, name: str) -> str:
     return name
 
 
-def _reversed(call: Call, edge: str) -> str:
+def reversed_in_time(call: Call, edge: str) -> str:
     name = call.aside("reversed")
     call.add(Reverse(name=name, input=edge, output=name))
     return name
@@ -120,7 +139,7 @@ def _initial_states(call: Call, count: int) -> list[str]:
     given: Any = call.kwargs.get("initial_state")
     if given is None and call.extra:
         given = call.extra[0]
-    states = list(_flattened(given)) + [tensor.edge for tensor in call.inputs[1:]]
+    states = list(flattened(given)) + [tensor.edge for tensor in call.inputs[1:]]
     if states and len(states) != count:
         raise call.layer.unsupported(
             f"is called with {len(states)} initial states or constants and has {count} states",
@@ -129,12 +148,12 @@ def _initial_states(call: Call, count: int) -> list[str]:
     return states
 
 
-def _flattened(value: Any) -> list[str]:
+def flattened(value: Any) -> list[str]:
     match value:
         case Tensor():
             return [value.edge]
         case list() | tuple():
-            return [edge for item in value for edge in _flattened(item)]
+            return [edge for item in value for edge in flattened(item)]
         case _:
             return []
 
@@ -142,7 +161,7 @@ def _flattened(value: Any) -> list[str]:
 def _graph_layer(call: Call, unit: _Unit) -> Recurrent:
     cell = unit.cell
     units = cell.size("units")
-    width = units * {"GRU": 3, "CuDNNGRU": 3, "LSTM": 4, "CuDNNLSTM": 4, "SimpleRNN": 1}[unit.kind]
+    width = units * CELL_KINDS[unit.kind].gates
     features = call.builder.shape(unit.input)[-1]
     shared: dict[str, Any] = {
         "name": unit.name, "input": unit.input, "output": unit.name,
@@ -215,93 +234,12 @@ def _lstm_bias(call: Call, unit: _Unit) -> FloatArray | None:
     return call.derive("bias", lambda: both[0] + both[1])
 
 
-def bidirectional(call: Call) -> list[str]:
-    layer = call.layer
-    forward, backward = layer.children["forward_layer"], layer.children["backward_layer"]
-    for inner in (forward, backward):
-        if inner.kind not in RECURRENT or inner.kind == "Bidirectional":
-            raise layer.unsupported(f"wraps a {inner.kind}", "Wrap a GRU, LSTM or SimpleRNN")
-    returns_sequences = forward.flag("return_sequences")
-    zeros = returns_sequences and call.keras.bidirectional_zeros_masked_steps
-    if not call.inputs:
-        raise layer.damaged("is called on nothing")
-    given: Any = call.kwargs.get("initial_state")
-    if given is None and call.extra:
-        given = call.extra[0]
-    states = [Tensor(edge=edge) for edge in _flattened(given)] + list(call.inputs[1:])
-    half = len(states) // 2
-    sequence = Tensor(edge=call.inputs[0].edge, mask=call.mask)
-    ahead = call.inner(
-        forward.with_option("zero_output_for_mask", zeros),
-        [sequence, *states[:half]],
-        call.aside("forward"),
-    )
-    back = call.inner(
-        backward.with_option("zero_output_for_mask", zeros),
-        [sequence, *states[half:]],
-        call.aside("backward"),
-    )
-    y, y_back = ahead[0].edge, back[0].edge
-    if returns_sequences:
-        y_back = _reversed(call, y_back)
-    final = [tensor.edge for tensor in (*ahead[1:], *back[1:])]
-    return [*_both_ways(call, y, y_back), *final]
-
-
-def _both_ways(call: Call, forward: str, backward: str) -> list[str]:
-    kinds = {"sum": MergeKind.ADD, "mul": MergeKind.MULTIPLY, "ave": MergeKind.AVERAGE}
-    pair = (forward, backward)
-    match call.layer.options.get("merge_mode", "concat"):
-        case None:
-            return [*pair]
-        case "concat":
-            call.add(Concatenate(name=call.name, inputs=pair, output=call.name, axis=-1))
-        case str(mode) if mode in kinds:
-            call.add(Merge(name=call.name, inputs=pair, output=call.name, kind=kinds[mode]))
-        case mode:
-            raise call.layer.damaged(f"has the merge mode {mode!r}")
-    return [call.name]
-
-
-#: Layers that treat every step alike without being told.
-_STEPWISE: Final = frozenset({
-    "Dense", "Dropout", "GaussianDropout", "GaussianNoise", "AlphaDropout",
-    "ActivityRegularization", "ReLU", "LeakyReLU", "ELU",
-})  # fmt: skip
-
-
-def time_distributed(call: Call) -> list[str]:
-    inner = call.layer.children["layer"]
-    sequence = call.inputs[0] if call.inputs else None
-    if sequence is None or call.rank < 3:
-        raise call.layer.damaged("is called on a tensor without a time axis")
-    mask = None if sequence.mask is None else UNREADABLE_MASK
-    if inner.kind in _STEPWISE:
-        return [_single(call, call.inner(inner, [Tensor(edge=call.edge)], call.name))]
-    folded = call.aside("fold")
-    call.add(FoldTime(name=folded, input=call.edge, output=folded))
-    results = call.inner(inner, [Tensor(edge=folded, mask=mask)], call.aside(inner.name))
-    call.add(UnfoldTime(
-        name=call.name, input=_single(call, results), like=call.edge, output=call.name
-    ))  # fmt: skip
-    return [call.name]
-
-
-def _single(call: Call, results: list[Tensor]) -> str:
-    if len(results) != 1:
-        raise call.layer.unsupported(
-            f"wraps a layer with {len(results)} results", "Wrap a layer that returns one tensor"
+RECURRENT: Final[dict[str, KerasClass]] = {
+    **{
+        name: KerasClass(
+            emit=recurrent, variables=kind.variables, mask=passing_sequences, is_recurrent=True
         )
-    return results[0].edge
-
-
-RECURRENT: Final[dict[str, Emit]] = {
-    "GRU": recurrent,
-    "LSTM": recurrent,
-    "SimpleRNN": recurrent,
-    "CuDNNGRU": recurrent,
-    "CuDNNLSTM": recurrent,
-    "RNN": rnn,
-    "Bidirectional": bidirectional,
-    "TimeDistributed": time_distributed,
+        for name, kind in CELL_KINDS.items()
+    },
+    "RNN": KerasClass(emit=rnn, mask=passing_sequences, is_recurrent=True),
 }

@@ -7,7 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from edgernn.export.keras.call import Call
-from edgernn.export.keras.layers import Emit
+from edgernn.export.keras.config import LayerConfig
+from edgernn.export.keras.keras_class import KerasClass, Variable, named, scale_and_center
+from edgernn.export.keras.masks import passing, passing_since_keras_3
 from edgernn.export.keras.nodes import revive
 from edgernn.graph import Affine, AnyArray, FloatArray, Shape
 
@@ -101,8 +103,28 @@ def _constant(call: Call, value: Any, name: str) -> FloatArray:
     return np.atleast_1d(array)
 
 
-SCALING: Final[dict[str, Emit]] = {
-    "BatchNormalization": batch_normalization,
-    "Rescaling": rescaling,
-    "Normalization": normalization,
+def _batch_variables(layer: LayerConfig) -> tuple[Variable, ...]:
+    return (
+        *scale_and_center(layer),
+        *named("moving_mean", "moving_variance", trainable=False),
+    )
+
+
+def _refuse_renorm(layer: LayerConfig) -> None:
+    if layer.flag("renorm"):
+        raise layer.unsupported("uses batch renormalization", "Train it without renorm")
+
+
+def _adapted(layer: LayerConfig) -> tuple[Variable, ...]:
+    """Statistics given in the config are no arrays."""
+    known = layer.options.get("mean") is not None
+    return () if known else named("mean", "variance", "count", trainable=False)
+
+
+SCALING: Final[dict[str, KerasClass]] = {
+    "BatchNormalization": KerasClass(
+        emit=batch_normalization, variables=_batch_variables, mask=passing, refuse=_refuse_renorm
+    ),
+    "Rescaling": KerasClass(emit=rescaling, mask=passing_since_keras_3),
+    "Normalization": KerasClass(emit=normalization, variables=_adapted, mask=passing_since_keras_3),
 }

@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from edgernn.errors import ModelFileError
 from edgernn.export.keras.builder import GraphBuilder
 from edgernn.export.keras.call import Call, LayerWeights, Tensor
 from edgernn.export.keras.config import LayerConfig
 from edgernn.export.keras.mask_operations import as_mask
-from edgernn.export.keras.masks import result_masks
 from edgernn.export.keras.nodes import RESAVE, CallConfig, TensorRef, references
 from edgernn.export.keras.operations import operation
 from edgernn.export.keras.symbolic import Unknown
-from edgernn.export.keras.translations import TRANSLATIONS, is_operation
+from edgernn.export.keras.translations import CLASSES, is_operation
 from edgernn.export.keras.version import KerasVersion
 from edgernn.graph import FloatArray
-
-_MASK_READERS: Final = frozenset({
-    "GRU", "LSTM", "SimpleRNN", "RNN", "Bidirectional", "CuDNNGRU", "CuDNNLSTM",
-})  # fmt: skip
 
 
 class Trace:
@@ -128,7 +123,8 @@ class Trace:
         masks = previous
         if explicit is None and self._keras.major >= 3:
             if any(_holds_tensor(value) for value in (*kwargs.values(), *extra)):
-                if layer.kind in _MASK_READERS and any(implicit):
+                known = CLASSES.get(layer.kind)
+                if known is not None and known.is_recurrent and any(implicit):
                     self.warnings.append(
                         f"layer '{layer.name}' in {layer.where} is given an initial state, so "
                         "Keras 3 does not pass the mask of its input on to it; "
@@ -144,9 +140,11 @@ class Trace:
             ]
             return self.model(layer, passed, f"{name}/")
         call = self._prepared(layer, name, inputs, kwargs, masks, previous, extra)
-        edges = TRANSLATIONS[layer.kind](call)
-        found = result_masks(call, edges)
-        return [Tensor(edge=edge, mask=mask) for edge, mask in zip(edges, found, strict=True)]
+        kind = CLASSES[layer.kind]
+        edges = kind.emit(call)
+        found = kind.mask(call, edges)
+        masks = (*found, *[None] * (len(edges) - len(found)))
+        return [Tensor(edge=edge, mask=mask) for edge, mask in zip(edges, masks, strict=True)]
 
     def _prepared(
         self,

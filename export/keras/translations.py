@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from edgernn.export.keras.config import LayerConfig, walk
-from edgernn.export.keras.layers import LAYERS, Emit
-from edgernn.export.keras.merging import MERGING
-from edgernn.export.keras.recurrent import CELLS, RECURRENT
-from edgernn.export.keras.scaling import SCALING
-from edgernn.export.keras.windows import WINDOWS
+from edgernn.export.keras.keras_class import KerasClass
+from edgernn.export.keras.recurrent import CELLS
+from edgernn.export.keras.wrappers import INSIDE, WRAPPERS
 
 #: Every layer class that is understood.
-TRANSLATIONS: Final[dict[str, Emit]] = {**LAYERS, **SCALING, **WINDOWS, **MERGING, **RECURRENT}
+CLASSES: Final[dict[str, KerasClass]] = {**INSIDE, **WRAPPERS}
 
 _OPERATION_LAYERS: Final = frozenset({"TFOpLambda", "SlicingOpLambda"})
 _DOCUMENTED: Final = "docs/support.md lists the layers that edgernn knows"
@@ -50,7 +48,8 @@ def refuse_unknown(model: LayerConfig) -> None:
             _refuse_code(layer)
             _refuse_quantized(layer)
             _refuse_class(layer)
-            _refuse_options(layer)
+            if layer.kind in CLASSES:
+                CLASSES[layer.kind].refuse(layer)
 
 
 def _refuse_code(layer: LayerConfig) -> None:
@@ -84,7 +83,7 @@ def _refuse_class(layer: LayerConfig) -> None:
         raise layer.unsupported(
             "is a cell that edgernn does not know", f"Use one of {', '.join(CELLS)}"
         )
-    if not in_rnn and layer.kind not in TRANSLATIONS:
+    if not in_rnn and layer.kind not in CLASSES:
         raise layer.unsupported("is not a layer that edgernn knows", _instead_of(layer))
 
 
@@ -94,19 +93,3 @@ def _instead_of(layer: LayerConfig) -> str:
         if any(word in layer.kind for word in words):
             return f"{remedy}; {_DOCUMENTED}"
     return f"Build this part of the model from other layers; {_DOCUMENTED}"
-
-
-def _refuse_options(layer: LayerConfig) -> None:
-    """Options that change which weights a layer has, or what it computes, beyond the graph."""
-    match layer.kind:
-        case "BatchNormalization" if layer.flag("renorm"):
-            raise layer.unsupported("uses batch renormalization", "Train it without renorm")
-        case "LayerNormalization" if layer.flag("rms_scaling"):
-            raise layer.unsupported(
-                "has rms_scaling=True, which Keras itself calls a mistake in its arithmetic",
-                "Train it with RMSNormalization instead, as Keras advises",
-            )
-        case "Attention" if layer.text("score_mode", default="dot") != "dot":
-            raise layer.unsupported("scores by concatenation", "Use score_mode='dot'")
-        case _:
-            return

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
 
 from edgernn.export.keras.config import LayerConfig
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
-    """One array of a layer.  A legacy file holds a model's trainable ones before the others."""
-
-    name: str
-    trainable: bool = True
+from edgernn.export.keras.keras_class import Variable
+from edgernn.export.keras.recurrent import CELL_KINDS, CELLS
+from edgernn.export.keras.translations import CLASSES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,55 +19,11 @@ class Slot:
     name: str
 
 
-_RECURRENT: Final = frozenset({
-    "SimpleRNN", "GRU", "LSTM", "CuDNNGRU", "CuDNNLSTM", "SimpleRNNCell", "GRUCell", "LSTMCell",
-})  # fmt: skip
-_CUDNN: Final = frozenset({"CuDNNGRU", "CuDNNLSTM"})
-
-
 def variables(layer: LayerConfig) -> tuple[Variable, ...]:
     """The layer's own arrays (not those of layers inside it), in Keras' order."""
-    bias = layer.flag("use_bias", default=True)
-    match layer.kind:
-        case kind if kind in _RECURRENT:
-            return _named("kernel", "recurrent_kernel", *_if(bias or kind in _CUDNN, "bias"))
-        case "Dense" | "Conv1D":
-            return _named("kernel", *_if(bias, "bias"))
-        case "DepthwiseConv1D":
-            return _named("depthwise_kernel", *_if(bias, "bias"))
-        case "SeparableConv1D":
-            return _named("depthwise_kernel", "pointwise_kernel", *_if(bias, "bias"))
-        case "Embedding":
-            return _named("embeddings")
-        case "BatchNormalization":
-            return (
-                *_named(*_if(layer.flag("scale", default=True), "gamma")),
-                *_named(*_if(layer.flag("center", default=True), "beta")),
-                *_named("moving_mean", "moving_variance", trainable=False),
-            )
-        case "LayerNormalization":
-            return (
-                *_named(*_if(layer.flag("scale", default=True), "gamma")),
-                *_named(*_if(layer.flag("center", default=True), "beta")),
-            )
-        case "RMSNormalization":
-            return _named("scale")
-        case "Normalization" if layer.options.get("mean") is None:
-            return _named("mean", "variance", "count", trainable=False)
-        case "PReLU":
-            return _named("alpha")
-        case "Attention" if layer.flag("use_scale"):
-            return _named("scale")
-        case _:
-            return ()
-
-
-def _named(*names: str, trainable: bool = True) -> tuple[Variable, ...]:
-    return tuple(Variable(name=name, trainable=trainable) for name in names)
-
-
-def _if(present: bool, name: str) -> tuple[str, ...]:
-    return (name,) if present else ()
+    running = CELLS.get(layer.kind)  # a cell has the arrays of the layer that runs it
+    known = CLASSES.get(running or layer.kind)
+    return known.variables(layer) if known is not None else ()
 
 
 def legacy_slots(layer: LayerConfig) -> list[Slot]:
@@ -106,8 +56,7 @@ def store_paths(model: LayerConfig) -> dict[tuple[str, ...], str]:
 
 
 def _add_store_paths(layer: LayerConfig, group: str, groups: dict[tuple[str, ...], str]) -> None:
-    holds_cell = layer.kind in _RECURRENT and not layer.kind.endswith("Cell")
-    groups[layer.path] = f"{group}/cell" if holds_cell else group
+    groups[layer.path] = f"{group}/cell" if layer.kind in CELL_KINDS else group
     counts: dict[str, int] = {}
     for name, child in layer.children.items():
         if child.is_operation:

@@ -7,7 +7,7 @@ from typing import Final
 
 from edgernn.export.keras.activations import activation
 from edgernn.export.keras.call import Call
-from edgernn.export.keras.layers import Emit
+from edgernn.export.keras.keras_class import Emit, KerasClass, arrays_and_bias
 from edgernn.graph import (
     LINEAR,
     Conv1D,
@@ -142,12 +142,16 @@ def _global_pool(kind: PoolKind) -> Emit:
     return pool
 
 
-WINDOWS: Final[dict[str, Emit]] = {
-    "Conv1D": conv,
-    "DepthwiseConv1D": depthwise_conv,
-    "SeparableConv1D": separable_conv,
-    "MaxPooling1D": _pool(PoolKind.MAX),
-    "AveragePooling1D": _pool(PoolKind.AVERAGE),
-    "GlobalMaxPooling1D": _global_pool(PoolKind.MAX),
-    "GlobalAveragePooling1D": _global_pool(PoolKind.AVERAGE),
+WINDOWS: Final[dict[str, KerasClass]] = {
+    "Conv1D": KerasClass(emit=conv, variables=arrays_and_bias("kernel")),
+    "DepthwiseConv1D": KerasClass(
+        emit=depthwise_conv, variables=arrays_and_bias("depthwise_kernel")
+    ),
+    "SeparableConv1D": KerasClass(
+        emit=separable_conv, variables=arrays_and_bias("depthwise_kernel", "pointwise_kernel")
+    ),
+    "MaxPooling1D": KerasClass(emit=_pool(PoolKind.MAX)),
+    "AveragePooling1D": KerasClass(emit=_pool(PoolKind.AVERAGE)),
+    "GlobalMaxPooling1D": KerasClass(emit=_global_pool(PoolKind.MAX)),
+    "GlobalAveragePooling1D": KerasClass(emit=_global_pool(PoolKind.AVERAGE)),
 }

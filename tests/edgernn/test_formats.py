@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_every_option_is_a_keyword_of_its_back_end_with_a_default():
 
 
 def test_the_choices_of_an_option_are_those_that_the_back_end_knows():
-    known = {
+    known: dict[str, type[Enum]] = {
         "--onnx-gru": onnx.GruForm,
         "--onnx-profile": onnx.Profile,
         "--tflite-profile": tflite.Profile,
