@@ -32,7 +32,7 @@ from edgernn.devices.runners.runner import (
     TimeCalls,
 )
 from edgernn.errors import ConnectionLost
-from edgernn.formats import format_named
+from edgernn.formats import FORMATS
 from edgernn.graph import State
 
 #: A task whose connection was cut begins again so often: nothing of it is kept on the target.
@@ -42,14 +42,14 @@ TIMEOUT_S: Final = 600.0
 
 
 def runner_for(backend: str) -> Runner | None:
-    """The runner for the files of a format, if there is one.
+    """The runner for the files of a format; None without one.
 
-    Raises ValueError for a name that no format has.
+    A format that is unknown here has none either: a later edgernn may have written the manifest.
     """
-    place = format_named(backend).runner
-    if place is None:
+    row = FORMATS.get(backend)
+    if row is None or row.runner is None:
         return None
-    runner = resolve_name(place)
+    runner = resolve_name(row.runner)
     if not isinstance(runner, Runner):
         raise TypeError(f"the runner of the format '{backend}' is {runner!r}, not a Runner")
     return runner

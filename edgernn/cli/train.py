@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgernn.tasks.registry import TASKS
+
 if TYPE_CHECKING:
     from edgernn.tasks.samples import Splits
     from edgernn.tasks.task import Recipe
@@ -31,7 +33,25 @@ class KerasFile(click.ParamType[Path]):
         return path
 
 
-@click.command()
+_TASK_LINES = "\n".join(f"  {task.name:<16} {task.title}" for task in TASKS.values())
+
+_HELP = f"""Train a GRU or LSTM on TASK, or on your own sequences with --data.
+
+\b
+edgernn train digits --cell gru --units 128 -o gru.keras
+edgernn train --data recordings/ --hold-out '*_theo_*' --cell lstm -o lstm.keras
+
+\b
+The tasks:
+{_TASK_LINES}
+
+gru.calibration.npz, gru.test.npz and gru.train.json are written beside gru.keras: rows for `edgernn
+export --calibrate` and for `edgernn profile --data`, and the log of the training (time, losses,
+accuracy).  The model standardizes its features itself.
+"""
+
+
+@click.command(help=_HELP)
 @click.argument("task", required=False)
 @click.option(
     "--data",
@@ -48,19 +68,23 @@ class KerasFile(click.ParamType[Path]):
     type=click.Choice(["gru", "lstm", "gru-lstm"]),
     default="gru",
     show_default=True,
-    help="Recurrent layer; gru-lstm puts an LSTM upon a GRU.",
+    help="Recurrent layer; gru-lstm is an LSTM on top of a GRU.",
 )
 @click.option("--units", type=click.IntRange(1, 4096), help="Width of a recurrent layer.")
-@click.option("--layers", type=click.IntRange(1, 16), help="How often the cell is stacked.")
+@click.option("--layers", type=click.IntRange(1, 16), help="Number of recurrent layers.")
 @click.option(
-    "--epochs", type=click.IntRange(min=0), help="At most so many; 0 writes the untrained model."
+    "--epochs",
+    type=click.IntRange(min=0),
+    help="Maximum number of epochs; 0 writes the untrained model.",
 )
 @click.option(
-    "--patience", type=click.IntRange(min=1), help="Epochs without gain before the training stops."
+    "--patience",
+    type=click.IntRange(min=1),
+    help="Stop after this many epochs without improvement.",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), help="Rows of one training step.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Rows in one training step.")
 @click.option(
-    "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Step size of Adam."
+    "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Learning rate of Adam."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
@@ -69,7 +93,7 @@ class KerasFile(click.ParamType[Path]):
     "out",
     type=KerasFile(),
     required=True,
-    help="Model to write, ending in .keras; its data and log come beside it.",
+    help="Model to write, ending in .keras; its data and its log are written beside it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the training log as JSON.")
 def command(
@@ -82,16 +106,6 @@ def command(
     as_json: bool,
     **overrides: int | float | None,
 ) -> None:
-    """Train a GRU or LSTM on TASK (digits, japanese-vowels, next-byte, counter) or on --data.
-
-    \b
-    edgernn train digits --cell gru --units 128 -o gru.keras
-    edgernn train --data recordings/ --hold-out '*_theo_*' --cell lstm -o lstm.keras
-
-    Beside gru.keras come gru.calibration.npz and gru.test.npz (rows for `edgernn export
-    --calibrate` and `edgernn profile --data`) and gru.train.json (what the training cost and
-    reached).  The features are standardized inside the model.
-    """
     from edgernn.cli.terminal import progress_line
     from edgernn.report.trained import trained_text
     from edgernn.tasks.architectures import Cell

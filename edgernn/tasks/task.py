@@ -23,11 +23,27 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """How many rows each part has; rows for calibration are taken from those for training."""
+
+    train: int
+    validation: int
+    test: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A classification of sequences, scored by its accuracy on the test rows."""
+    """A classification of sequences, scored by its accuracy on the test rows.
+
+    A task is a module with a `TASK`, and its entry in registry.py.  Sizes are stated here, so that
+    they are known before the data are downloaded; the tests compare them with the data.
+    """
 
     name: str  # as on the command line: "digits"
     title: str
     origin: str  # whose data, under which licence
+    rows: Rows
+    shape: tuple[int, ...]  # of one row: [T, F], or [T] of tokens
+    classes: int
     read: Callable[[Notify], Splits]  # raises DownloadError
     recipe: Recipe = field(default_factory=Recipe)

@@ -11,25 +11,21 @@ import numpy as np
 import pytest
 
 from edgernn.tasks import TASKS, Split, load
+from edgernn.tasks.split import CALIBRATION_ROWS
 from tests.edgernn.tasks.reference_data import splits_of
-
-SHAPES = {
-    "digits": ((1700, 300, 256, 1000), (40, 13), 10),
-    "japanese-vowels": ((216, 54, 216, 370), (29, 12), 9),
-    "next-byte": ((12_800, 500, 256, 1000), (20,), 256),
-    "counter": ((2200, 300, 256, 1500), (128, 1), 8),
-}
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_parts_have_their_sizes_and_classes(task):
+def test_the_parts_have_the_sizes_and_classes_that_the_task_states(task):
     splits = splits_of(task)
-    sizes, shape, classes = SHAPES[task]
-    parts = [splits.train, splits.validation, splits.calibration, splits.test]
-    assert tuple(len(part) for part in parts) == sizes
-    for part in parts:
-        assert part.x.shape[1:] == shape
-        assert part.classes == classes
+    said = TASKS[task]
+    assert len(splits.train) == said.rows.train
+    assert len(splits.validation) == said.rows.validation
+    assert len(splits.test) == said.rows.test
+    assert len(splits.calibration) == min(CALIBRATION_ROWS, said.rows.train)
+    for part in (splits.train, splits.validation, splits.calibration, splits.test):
+        assert part.x.shape[1:] == said.shape
+        assert part.classes == said.classes
         assert part.name.startswith(f"{task}:")
         assert part.features
 
