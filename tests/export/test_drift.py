@@ -12,11 +12,11 @@ from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import float_graph
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
-from edgernn.formats import FORMATS
 from edgernn.graph import AnyArray, Graph
 from edgernn.scheme import Scheme
 from edgernn.streaming import to_streaming
 from tests.edgernn.tasks.reference_data import splits_of
+from tests.formats import RUN
 from tests.golden import GOLDEN
 from tests.zoo.runtimes import open_session
 
@@ -58,7 +58,7 @@ def exact(name: str) -> npt.NDArray[np.float32]:
     return stepped(model(name), "native")
 
 
-@pytest.mark.parametrize("backend", FORMATS)
+@pytest.mark.parametrize("backend", RUN)
 @pytest.mark.parametrize("name", ["digits_gru", "digits_lstm"])
 def test_a_stream_ends_as_close_to_float_as_it_began(
     name: str,

@@ -19,10 +19,10 @@ from edgernn.export.keras.object import from_keras
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.verify import mean_relative_error, relative_error
-from edgernn.formats import FORMATS
 from edgernn.graph import AnyArray, Graph
 from edgernn.reference import integer
 from edgernn.scheme import Scheme
+from tests.formats import RUN
 from tests.zoo import CASES
 from tests.zoo.case import Case
 from tests.zoo.inputs import draw
@@ -57,7 +57,7 @@ BOUNDS: Final = {
 
 #: Who computes exactly what the integer reference does, up to the order of float sums.
 EXACT: Final = {
-    Scheme.FLOAT16: frozenset(FORMATS),
+    Scheme.FLOAT16: frozenset(RUN),
     Scheme.DYNAMIC: frozenset({"native"}),
     Scheme.INT8: frozenset({"native"}),
 }
@@ -149,11 +149,11 @@ def test_a_model_of_fewer_bits_answers_about_as_keras_does(case: Case, scheme: S
     small = quantized(case, scheme)
     faults: Mapping[str, str] = {
         backend: is_close(case, small, scheme, backend)
-        for backend in FORMATS
+        for backend in RUN
         if not refuser(case.name, case.generations[0], backend)
     }
     assert not any(faults.values()), "; ".join(filter(None, faults.values()))
-    for backend in FORMATS:
+    for backend in RUN:
         if backend not in faults:
             with pytest.raises(EdgernnError):
                 answers_of(open_session(backend, small), case, small)

@@ -11,8 +11,8 @@ from edgernn.export.cases import make_cases
 from edgernn.export.features import Feature, features
 from edgernn.export.support import answers, markdown
 from edgernn.export.verify import relative_error
-from edgernn.formats import FORMATS
 from edgernn.streaming import expose_states
+from tests.formats import RUN
 from tests.zoo.runtimes import open_session
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "support.md"
@@ -30,7 +30,7 @@ def test_the_committed_table_is_current():
 def test_what_is_accepted_computes_what_the_reference_does(feature: Feature):
     graph = expose_states(feature.graph)
     accepting = {answer.column for answer in answers(feature) if not answer.reason}
-    sessions = {name: open_session(name, graph) for name in accepting.intersection(FORMATS)}
+    sessions = {name: open_session(name, graph) for name in accepting.intersection(RUN)}
     for case in make_cases(graph):
         expected = reference.run(graph, case.inputs)
         for target, session in sessions.items():

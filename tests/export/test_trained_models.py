@@ -17,13 +17,13 @@ from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import float_graph
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
-from edgernn.formats import FORMATS
 from edgernn.graph import Graph, Lstm, Ranges, RecurrentPlan
 from edgernn.reference import integer, run
 from edgernn.scheme import Scheme
 from edgernn.stats import mcnemar
 from edgernn.streaming import to_streaming
 from tests.edgernn.tasks.reference_data import splits_of
+from tests.formats import RUN
 from tests.golden import GOLDEN
 from tests.zoo.runtimes import open_session
 
@@ -67,7 +67,7 @@ def test_accuracy_stays_within_a_third_of_a_point(trained, scheme) -> None:
     assert (given.argmax(-1) == exact.argmax(-1)).mean() >= 0.99
 
 
-@pytest.mark.parametrize("backend", FORMATS)
+@pytest.mark.parametrize("backend", RUN)
 @pytest.mark.parametrize("scheme", [Scheme.DYNAMIC, Scheme.INT8])
 def test_files_decide_as_the_float_model_does(trained, scheme, backend, record_property) -> None:
     """Row by row, as on a device; a drop beyond 0.3 points has to be within luck's reach."""

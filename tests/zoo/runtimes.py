@@ -14,15 +14,15 @@ import numpy.typing as npt
 
 from edgernn import reference
 from edgernn.export import backend_named
-from edgernn.formats import FORMATS
 from edgernn.graph import Graph, without_dead_layers
 from edgernn.streaming import expose_states
+from tests.formats import RUN
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 #: One call of a model: arguments by name to results by name.
 Session: TypeAlias = Callable[[Arrays], Arrays]
 
-TARGETS: Final = ("reference", *FORMATS)
+TARGETS: Final = ("reference", *RUN)
 
 
 def prepared_graph(graph: Graph) -> Graph:
