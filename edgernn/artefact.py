@@ -61,12 +61,12 @@ class StoredFile:
 class VerificationStatus(str, Enum):
     PASSED = "passed"
     SKIPPED = "skipped"  # the runtime is not installed; the reason says so
-    NOT_RUN = "not run"  # the user said --no-verify
+    NOT_RUN = "not run"  # the user gave --no-verify
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What the comparison with the reference gave.  Errors are relative to the output's scale.
+    """The result of comparing with the reference.  Errors are relative to the output's scale.
 
     float32 and float16 are held to their largest error against the graph that was written; the
     weights of float16 are rounded there, and `original_error` is its largest error against the
@@ -138,7 +138,7 @@ def read_manifest(folder: Path) -> tuple[Artefact, ...]:
 
 
 def read_refusals(folder: Path) -> tuple[Refusal, ...]:
-    """What `folder/model.json` says could not be made; errors as `read_manifest`."""
+    """The artefacts that could not be made, from `folder/model.json`; errors as `read_manifest`."""
     return _read(folder)[1]
 
 
@@ -180,10 +180,10 @@ def record(
     """Adds to the folder's manifest, in place of entries of the same file name.
 
     `files`, from target to where each lies ready, appear together with the manifest or not at all.
-    What is refused now is listed no longer: the files that an earlier model of that name had go,
-    since whoever finds them would take them for this one's; but not what was put in their place by
-    hand.  Gives the refusals with that said.
-    Another process that records there waits.
+    A refused file is no longer listed, and an earlier export's file of that name is deleted: it
+    would be mistaken for a file of the new model.  A file that somebody put in its place by hand
+    stays.  Returns the refusals; `removed` is set where a file was deleted.
+    Other processes that record in the same folder wait.
     Raises OutputError.
     """
     with atomic.alone(folder):
@@ -233,12 +233,12 @@ def _files(artefact: Artefact | None) -> dict[str, StoredFile]:
 
 
 def _is_ours(folder: Path, file: StoredFile) -> bool:
-    """Gone, or still what was recorded: not what somebody put there since."""
+    """Whether the file is gone or still as recorded, so that nobody else's file is deleted."""
     try:
         return sha256_hex((folder / file.name).read_bytes()) == file.sha256
     except FileNotFoundError:
         return True
-    except OSError:  # a folder, or not for us to read
+    except OSError:  # a folder, or not readable
         return False
 
 

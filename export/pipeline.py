@@ -137,7 +137,7 @@ def quantized(graph: Graph, request: Request) -> Graph:
 
 
 def _settled(graph: Graph, request: Request) -> Request:
-    """The request; float where it asks for int8 and no layer is left that is int8.
+    """The request, with float32 in place of int8 where no layer can be int8.
 
     A float model must not be called int8, neither by its name nor by its check.
     """
@@ -161,7 +161,7 @@ def _has_int8(graph: Graph) -> bool:
 
 
 def artefact_stem(model: KerasModel, request: Request) -> str:
-    """gru, gru.float16, gru.step.float16: what tells the artefacts of one model apart."""
+    """gru, gru.float16, gru.step.float16: the name that the artefacts of one export share."""
     parts = [model_name(model)]
     if request.streaming:
         parts.append("step")
@@ -177,7 +177,7 @@ def model_name(model: KerasModel) -> str:
 
 
 def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
-    """The log that `edgernn train` left beside `model`, unless it tells of another file."""
+    """The log that `edgernn train` left beside `model`, unless it belongs to another file."""
     path = log_path(model)
     if not path.exists():
         return None

@@ -29,5 +29,5 @@ class Request:
 
     @property
     def fewest_bits(self) -> Scheme:
-        """What the artefacts are named for: of the schemes asked for, the one of fewest bits."""
+        """The requested scheme with the fewest bits: it is in the names of the artefacts."""
         return max([self.scheme, *self.per_layer.values()], key=list(Scheme).index)

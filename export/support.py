@@ -27,12 +27,12 @@ _PREFACE: Final = """\
 Classes of `keras.layers` that the reader knows (of Keras 2 and 3, from files and objects):
 {classes}; models inside models.
 
-Operations between layers (`x[:, -1]`, `1 - x`, functions of `keras.ops` and their like in
-TensorFlow), as far as a model needs no more than they say: {operations}.
+Operations between layers (`x[:, -1]`, `1 - x`, functions of `keras.ops` and the same functions of
+TensorFlow): {operations}.
 
-Each line of the tables was tried: the smallest graph with this layer and option was handed to each
-back end. "step by step" tells whether `--streaming` can make of it a model that takes one step of
-time a call. A number leads to the reason below the table.
+Each line of the tables was tried: the smallest graph with this layer and option was given to each
+back end. "step by step" shows whether `--streaming` can turn it into a model that takes one time
+step per call. A number refers to the reason below the table.
 
 Made by `python -m edgernn.export.support`; a test compares this file with the program.
 """
@@ -47,7 +47,7 @@ class Answer:
 
 
 def answers(feature: Feature) -> list[Answer]:
-    """What every back end, and streaming, says to one feature."""
+    """Whether every back end, and streaming, accepts one feature."""
     asked: dict[str, Callable[[], object]] = {
         name: partial(_lower, name, feature.graph) for name in FORMATS
     }

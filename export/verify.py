@@ -244,11 +244,12 @@ class Check:
 
 
 def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
-    """What the comparison of `folder/artefact.name` with the reference gave.
+    """The result of comparing `folder/artefact.name` with the reference.
 
-    float32 and float16 must compute what the written graph means, up to rounding; of float16 the
-    distance from the float32 model is told too, since its weights are rounded.  Integer schemes
-    quantize activations each in its own way: they must stay near the float model on the mean.
+    float32 and float16 must compute what the written graph means, up to rounding; for
+    float16 the distance from the float32 model is reported too, since its weights are rounded.
+    Integer schemes quantize activations in different ways: their mean error against the float model
+    must be small.
     Where a back end computes the integers of docs/integer-arithmetic.md, it must give their bits.
     The artefact runs in a child process, so that a crash of its runtime is an error like another.
     Raises VerificationError when the artefact fails or its error is over the tolerance.

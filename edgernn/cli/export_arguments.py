@@ -1,4 +1,4 @@
-"""Values of `edgernn export`'s options: formats, schemes, and what only one format knows."""
+"""Values of `edgernn export`'s options: formats, schemes, and options of single formats."""
 
 from __future__ import annotations
 

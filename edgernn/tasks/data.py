@@ -21,7 +21,7 @@ _KINDS: Final = "a task's part (digits:test), an .npz, a .csv, or a folder of .w
 def load(spec: str, *, notify: Notify = silent) -> Samples:
     """The samples that `spec` names: TASK:SPLIT, an .npz, a .csv, or a folder of recordings.
 
-    `notify` is told when something has to be downloaded first.
+    `notify` is called when something has to be downloaded first.
     Raises DataError (nothing of that name, or damaged), DownloadError, MissingRuntime.
     """
     name, colon, part = spec.partition(":")
@@ -57,7 +57,7 @@ def task_named(name: str) -> Task:
     hint = f"Did you mean {near[0]}? " if near else ""
     raise DataError(
         f"there is no task '{name}'",
-        remedy=f"{hint}The tasks are {', '.join(TASKS)}; your own data go with --data",
+        remedy=f"{hint}The tasks are {', '.join(TASKS)}; use --data for your own data",
     )
 
 

@@ -178,7 +178,7 @@ _OVER_AXIS: Final = (ActivationKind.SOFTMAX, ActivationKind.LOG_SOFTMAX)
 
 
 def _gelu(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
-    # keras.ops.gelu approximates unless told otherwise, tf.nn.gelu the other way round.
+    # keras.ops.gelu approximates by default, tf.nn.gelu does not.
     approximate = options.get("approximate", call.keras.major >= 3)
     kind = ActivationKind.GELU_TANH if approximate else ActivationKind.GELU
     return _activated(call, tensor_of(call, args[0]).edge, Activation(kind=kind), call.name)

@@ -208,7 +208,7 @@ def _is_custom(entry: JsonObject, module: str, options: JsonObject) -> bool:
         return module.partition(".")[0] not in _PACKAGES
     if entry.get("registered_name"):
         return True
-    # The .h5 tells nothing, but Keras' own class has always written this option.
+    # A .h5 does not say, but Keras' own class has always written this option.
     return entry["class_name"] == "Attention" and "use_scale" not in options
 
 

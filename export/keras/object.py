@@ -125,7 +125,7 @@ class _LiveWeights:
 
 
 def _digest(text: str, weights: _LiveWeights) -> str:
-    """A hash of the config and the weights, which tells two models in memory apart."""
+    """A hash of the config and the weights, which differs between two models in memory."""
     digest = hashlib.sha256(text.encode())
     for array in weights.arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
