@@ -27,7 +27,7 @@ from edgernn.errors import DataError
 from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Report
 from edgernn.profile.rows import Row, reference_of, rows_of
-from edgernn.scoring.accuracy import Metric, score
+from edgernn.scoring.truth import score
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -188,7 +188,7 @@ def _drop(cell: Cell, _row: Row, report: Report) -> float | None:
     if reference is None or cell.predictions is None or report.truth is None:
         return None
     of_reference, own = (score(one, report.truth).value for one in (reference, cell.predictions))
-    return of_reference - own if report.truth.metric is Metric.ACCURACY else own - of_reference
+    return report.truth.judge.loss(of_reference, own)
 
 
 def _of_row(name: str) -> Callable[[Cell, Row, Report], float | None]:

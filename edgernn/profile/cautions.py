@@ -90,7 +90,7 @@ class Caution(Enum):
         "Plug it in, wait until it is charged, then measure again.",
     )
     NOISY = (
-        "Two series of one artefact ({file}) differ significantly: {ratio} × as long.",
+        "Two series of one artefact ({file}) differ significantly: {ratio} as long.",
         "Close other programs, pin with --cpus, raise --processes and --min-time.",
     )
     MORE_THREADS_THAN_CPUS = (
@@ -102,7 +102,7 @@ class Caution(Enum):
         "Give real data with --data, or the length with --steps.",
     )
     FEW_TEST_ROWS = (
-        "With {rows} test rows the accuracy is known to ± {points} points only.",
+        "On {rows} test rows the 95 % interval of the {noun} is wide: {interval}.",
         "Give more rows with --data.",
     )
     SEQUENCES_CUT = (

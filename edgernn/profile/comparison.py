@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgernn.profile.measure import latency_ratio
 from edgernn.profile.report import Cell, Report
-from edgernn.scoring.accuracy import difference
+from edgernn.scoring.truth import difference
 from edgernn.stats import Difference, Ratio
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Report
 from edgernn.scheme import Scheme
-from edgernn.scoring.accuracy import Predictions, agreement, score
+from edgernn.scoring.predictions import Predictions, agreement
+from edgernn.scoring.truth import score
 from edgernn.stats import median
 
 
@@ -127,7 +128,7 @@ def _row(cell: Cell, report: Report) -> Row:
         peak_rss_bytes=cell.memory.peak_bytes if cell.memory else None,
         rss_of_model_bytes=cell.memory.model_bytes if cell.memory else None,
         instructions=round(median(cell.instructions)) if cell.instructions else None,
-        metric=reached.metric.value if reached else None,
+        metric=reached.metric if reached else None,
         score=reached.value if reached else None,
         score_low=reached.interval.low if reached else None,
         score_high=reached.interval.high if reached else None,

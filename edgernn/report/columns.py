@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edgernn.profile.rows import Row
+from edgernn.scoring.metric import METRICS
 from edgernn.stats import Interval
 from edgernn.units import (
     DASH,
@@ -14,7 +15,6 @@ from edgernn.units import (
     file_size,
     millions,
     percent,
-    percent_interval,
     seconds,
     significant,
 )
@@ -31,15 +31,13 @@ class Column:
 
 
 def _interval(row: Row) -> str:
-    if row.score_low is None or row.score_high is None:
+    if row.metric is None or row.score_low is None or row.score_high is None:
         return DASH
-    if row.metric == "accuracy":
-        return percent_interval(Interval(row.score_low, row.score_high))
-    return f"{significant(row.score_low)} to {significant(row.score_high)}"
+    return METRICS[row.metric].interval_text(Interval(row.score_low, row.score_high))
 
 
 def _score(row: Row) -> str:
-    return percent(row.score) if row.metric == "accuracy" else significant(row.score)
+    return DASH if row.metric is None else METRICS[row.metric].text(row.score)
 
 
 def _model(row: Row) -> str:

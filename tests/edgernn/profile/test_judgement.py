@@ -140,7 +140,9 @@ def test_few_rows_make_an_accuracy_vague(tmp_path):
     few = reports.SAMPLES.rows(np.arange(50), name="few")
     noticed = found(tmp_path, samples=few, compute=reports.wrong_from(40))
     assert set(noticed) == {Caution.FEW_TEST_ROWS}
-    assert noticed[Caution.FEW_TEST_ROWS].sentence.startswith("With 50 test rows")
+    assert noticed[Caution.FEW_TEST_ROWS].sentence == (
+        "On 50 test rows the 95 % interval of the accuracy is wide: [66.3, 90.0] % right."
+    )
 
 
 @pytest.mark.parametrize(

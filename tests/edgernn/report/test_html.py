@@ -53,7 +53,7 @@ def test_the_page_holds_table_sentences_and_plots(page, tmp_path):
     assert read.tags.count("tr") == 1 + 3 + 2  # titles, artefacts, baselines
     for said in sentences(reports.measured(tmp_path)):
         assert said in read.texts
-    assert {"98.6 %", "97.7 to 99.2", "most frequent class"} <= set(read.texts)
+    assert {"98.6 %", "[97.7, 99.2]", "most frequent class"} <= set(read.texts)
     assert "gru.tflite: failed: litert crashed (SIGSEGV)" in read.texts
 
 

@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -18,10 +19,12 @@ from edgernn.profile.report import Reference
 from edgernn.profile.rows import rows_of
 from edgernn.report.csv import as_csv
 from edgernn.report.derived import derived
+from edgernn.report.html import as_html
 from edgernn.report.markdown import as_markdown
 from edgernn.report.sentences import sentences
 from edgernn.report.text import as_text, print_report
-from edgernn.scoring.accuracy import Predictions
+from edgernn.scoring.predictions import Predictions
+from edgernn.tasks import load
 from edgernn.tasks.samples import Baselines
 from tests.edgernn.report import reports
 
@@ -34,7 +37,7 @@ def report(tmp_path_factory):
 def test_the_sentences_name_size_speed_and_accuracy(report):
     models, baseline = sentences(report)
     assert models == (
-        "At equal units (128) the GRU is 24 % smaller and 1.20 ± 0.01 × faster than the LSTM "
+        "At equal units (128) the GRU is 24 % smaller and 1.20 × [1.20, 1.22] faster than the LSTM "
         "(onnx float32); the accuracy difference, 0.4 points, is not significant on these rows "
         "(p = 0.12)."
     )
@@ -63,7 +66,7 @@ def test_too_few_processes_give_no_verdict(tmp_path):
 def test_a_faster_but_larger_model_is_the_subject(tmp_path):
     report = reports.measured(tmp_path, models=reports.with_hot_ms("lstm.onnx", [[0.25]]))
     assert sentences(report)[0].startswith(
-        "At equal units (128) the LSTM is 32 % larger and 2.00 ± 0.01 × faster than the GRU"
+        "At equal units (128) the LSTM is 32 % larger and 2.00 × [2.00, 2.00] faster than the GRU"
     )
 
 
@@ -107,13 +110,13 @@ def test_models_of_different_units_are_not_called_equal(tmp_path):
     assert lstm.training is not None
     items = [gru, replace(lstm, training=replace(lstm.training, units=144))]
     first = sentences(reports.measured(tmp_path, items=items))[0]
-    assert first.startswith("The GRU is 24 % smaller and 1.20 ± 0.01 × faster than the LSTM")
+    assert first.startswith("The GRU is 24 % smaller and 1.20 × [1.20, 1.22] faster than the LSTM")
 
 
 def test_models_without_a_log_are_called_by_their_names(tmp_path):
     items = [replace(one, training=None) for one in reports.ITEMS]
     first = sentences(reports.measured(tmp_path, items=items))[0]
-    assert first.startswith("gru is 24 % smaller and 1.20 ± 0.01 × faster than lstm")
+    assert first.startswith("gru is 24 % smaller and 1.20 × [1.20, 1.22] faster than lstm")
 
 
 def test_formats_of_one_model_are_ranked(tmp_path):
@@ -130,7 +133,7 @@ def test_formats_of_one_model_are_ranked(tmp_path):
     report = reports.measured(tmp_path, items=items, models=models, samples=None)
     (ranking,) = sentences(report)
     assert ranking == (
-        "gru is fastest as tflite float32; onnx float32 takes 2.00 ± 0.20 × as long, "
+        "gru is fastest as tflite float32; onnx float32 takes 2.00 × [1.81, 2.23] as long, "
         "onnx float16 is not significantly slower."
     )
 
@@ -174,11 +177,11 @@ MARKDOWN_TABLE = """\
 | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: \
 | ---: | ---: | ---: | --- |
 | gru | onnx | float32 | 76.0 KB | 19,000 | 4.25 | 0.900 | 0.500 | 0.520 | 0.520 | 60.0 MB \
-| 10.0 MB | 98.6 % | 97.7 to 99.2 | 100.0 % | 41.2 s | 12 | passed (2e-07) |
+| 10.0 MB | 98.6 % | [97.7, 99.2] | 100.0 % | 41.2 s | 12 | passed (2e-07) |
 | lstm | onnx | float32 | 100.0 KB | 25,000 | 5.50 | 1.10 | 0.600 | 0.620 | 0.620 | 60.0 MB \
-| 10.0 MB | 99.0 % | 98.2 to 99.5 | – | 41.2 s | 12 | passed (2e-07) |
+| 10.0 MB | 99.0 % | [98.2, 99.5] | – | 41.2 s | 12 | passed (2e-07) |
 | gru | tflite | float32 | 78.0 KB | 19,500 | – | – | – | – | – | 60.0 MB | 10.0 MB | 98.6 % \
-| 97.7 to 99.2 | 100.0 % | 41.2 s | 12 | passed (2e-07) |
+| [97.7, 99.2] | 100.0 % | 41.2 s | 12 | passed (2e-07) |
 | most frequent class |  |  |  |  |  |  |  |  |  |  |  | 10.0 % |  |  |  |  |  |
 | linear model |  |  |  |  |  |  |  |  |  |  |  | 91.8 % |  |  |  |  |  |
 
@@ -198,7 +201,7 @@ def test_cells_cannot_break_the_markdown_table(tmp_path):
 
 def test_the_text_holds_the_same_and_no_control_codes(report):
     text = as_text(report)
-    for figure in ("98.6 %", "97.7 to 99.2", "0.500", "most frequent class", "SIGSEGV"):
+    for figure in ("98.6 %", "[97.7, 99.2]", "0.500", "most frequent class", "SIGSEGV"):
         assert figure in text
     assert sentences(report)[0] in text
     assert "\x1b" not in text
@@ -236,6 +239,30 @@ def test_a_paced_run_survives_the_json(tmp_path):
     again = storage.read_report(path)
     assert again == report
     assert again.cells[0].runs[0].paced is not None
+
+
+def test_numbers_to_predict_are_judged_by_their_error_from_the_file_to_the_table(tmp_path):
+    x = np.arange(40, dtype=np.float32).reshape(40, 1, 1)
+    np.savez(tmp_path / "rows.npz", x=x, y=x[:, 0, 0] + 0.5)
+    models = {
+        "gru.onnx": FakeModel(compute=lambda case: {"y": case["x"][:, 0]}),
+        "lstm.onnx": FakeModel(compute=lambda case: {"y": case["x"][:, 0] + 2}),
+    }
+    report = reports.measured(
+        tmp_path,
+        models=models,
+        items=reports.ITEMS[:2],
+        samples=load(str(tmp_path / "rows.npz")),
+    )
+    gru, lstm = rows_of(report)
+    assert (gru.metric, gru.score, lstm.score) == ("mean absolute error", 0.5, 1.5)
+    text = as_text(report)
+    assert "mean absolute error" in text
+    assert "[0.500, 0.500]" in text
+    assert "error is 1.00 lower, which is significant" in sentences(report)[0]
+    assert "95 % interval of the mean" in as_html(report)
+    (tmp_path / "r.json").write_text(storage.as_json(report))
+    assert storage.read_report(tmp_path / "r.json") == report
 
 
 @pytest.mark.parametrize(
