@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Report
@@ -11,6 +11,9 @@ from edgernn.scheme import Scheme
 from edgernn.scoring.predictions import Predictions, agreement
 from edgernn.scoring.truth import score
 from edgernn.stats import median
+
+#: The outcome of a row that is complete.
+MEASURED: Final = "measured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +147,7 @@ def _row(cell: Cell, report: Report) -> Row:
         emulated=report.is_emulated(cell.device),
         unstable=", ".join(one.caution.name.lower() for one in disturbances(cell, report)) or None,
         processes=len(cell.runs),
-        outcome=str(cell.outcome) if cell.outcome else "measured",
+        outcome=str(cell.outcome) if cell.outcome else MEASURED,
     )
 
 

@@ -64,7 +64,7 @@ def test_the_table_tells_heat_clock_and_throttling_before_and_after(tmp_path):
     assert shown["°C"] == "48 → 61"
     assert shown["MHz"] == "1500"
     assert shown["throttled"] == "0x0 → 0x40000"
-    assert shown["times"] == "unstable: throttled meanwhile"
+    assert shown["note"] == "unstable: throttled meanwhile"
     assert (rows[0].governor, rows[0].throttle_word_after) == ("performance", 0x40000)
 
 
