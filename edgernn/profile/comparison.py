@@ -1,4 +1,4 @@
-"""Which cells are worth comparing, and what comes of it."""
+"""Which cells are compared, and the results."""
 
 from __future__ import annotations
 

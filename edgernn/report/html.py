@@ -39,7 +39,7 @@ def as_html(report: Report) -> str:
     """The whole page; every text that came from files is escaped."""
     rows = rows_of(report)
     body = [
-        element("h1", "What the artefacts cost, and what they are worth"),
+        element("h1", "Results"),
         *(element("p", escaped(said), class_="said") for said in sentences(report)),
         element("div", _table(rows), class_="wide"),
         *(element("p", escaped(line)) for line in unmeasured_lines(rows)),

@@ -39,16 +39,16 @@ def _refits(rows: Sequence[Accuracy]) -> Iterator[str]:
 
 
 def _verdict(rows: Sequence[Accuracy]) -> Iterator[str]:
-    """Whether what was lost is more than luck, and what to try then."""
+    """Whether what was lost is statistically significant, and what to try then."""
     drops = [(row, row.drop) for row in rows if row.drop is not None]
     lost = [row.name for row, drop in drops if drop.significant and _loss(row) > 0]
     if lost:
         yield (
-            f"More than luck: {', '.join(lost)}. Try --max-drop 0.5, which keeps the fewest layers "
-            "in float, more calibration data, or --scheme dynamic."
+            f"Statistically significant: {', '.join(lost)}. Try --max-drop 0.5, which keeps the "
+            "fewest layers in float, more calibration data, or --scheme dynamic."
         )
     elif drops:
-        yield "No drop is more than luck would give on so many rows."
+        yield "No drop is statistically significant on these rows."
 
 
 def sensitivity_text(costs: Sensitivity) -> str:

@@ -1,4 +1,4 @@
-"""What a person would say about a report."""
+"""The conclusions of a report, in sentences."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _models(comparison: Comparison, truth: Truth | None, *, with_device: bool) -
         clause = f"{this} is {_size(comparison.size)} {_speed(comparison.slowness)} {that}"
     else:
         clause = (
-            f"{this} is {_size_than(comparison.size)} {that}, and which is faster cannot be told "
+            f"{this} is {_size_than(comparison.size)} {that}, and which is faster cannot be judged "
             f"from {_TOO_FEW}"
         )
     if comparison.equal_units is not None:
@@ -61,7 +61,7 @@ def _formats(ranking: Ranking, *, with_device: bool) -> str:
     if len(unjudged) == len(ranking.others):
         formats = [_format(fastest, with_device=with_device), *unjudged]
         return (
-            f"Which of {listed(formats)} is fastest for {fastest.item.model} cannot be told from "
+            f"Which of {listed(formats)} is fastest for {fastest.item.model} cannot be judged from "
             f"{_TOO_FEW}."
         )
     if unjudged:
@@ -102,12 +102,12 @@ def _noise(noise: Noise) -> str:
     """What an A/A check says: how small a difference this device can tell."""
     ratio = noise.ratio
     if not ratio.enough_processes:
-        return f"What {noise.device} cannot tell apart is not known from {_TOO_FEW}."
+        return f"The noise of {noise.device} cannot be judged from {_TOO_FEW}."
     said = f"Two series of {noise.file} on {noise.device} took {times(ratio)} as long"
     if ratio.significant:
-        return f"{said}: a difference where there is none, so trust no smaller one here."
+        return f"{said}: the difference is noise, so smaller differences are not reliable here."
     smallest = max(0.01, *(abs(bound - 1) for bound in ratio.interval))
-    return f"{said}: differences below {percent(smallest)} cannot be told here."
+    return f"{said}: differences below {percent(smallest)} are within the noise here."
 
 
 def _model_names(this: Cell, that: Cell) -> tuple[str, str]:

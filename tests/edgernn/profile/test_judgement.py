@@ -103,13 +103,13 @@ def test_each_disturbance_is_noticed_alone_and_tells_its_figure(tmp_path, cautio
 @pytest.mark.parametrize(
     ("caution", "plan", "script", "figure"),
     [
-        (Caution.FEW_PROCESSES, Plan(processes=4), {}, "Only 4 processes"),
-        (Caution.MORE_THREADS_THAN_CPUS, Plan(threads=5), {}, "5 threads share 4 CPUs"),
+        (Caution.FEW_PROCESSES, Plan(processes=4), {}, "significant: 4."),
+        (Caution.MORE_THREADS_THAN_CPUS, Plan(threads=5), {}, "more threads (5) than CPUs (4)"),
         (
             Caution.MORE_THREADS_THAN_CPUS,
             Plan(threads=2, cpus=(3,)),
             {},
-            "2 threads share 1 CPUs",
+            "more threads (2) than CPUs (1)",
         ),
         (
             Caution.SLOWER_WHEN_PACED,

@@ -60,7 +60,7 @@ def test_too_few_processes_give_no_verdict(tmp_path):
     first = sentences(reports.measured(tmp_path, plan=Plan(processes=3)))[0]
     assert first.startswith(
         "At equal units (128) the GRU is 24 % smaller than the LSTM, and which is faster cannot be "
-        "told from fewer than 5 processes (onnx float32); the accuracy"
+        "judged from fewer than 5 processes (onnx float32); the accuracy"
     )
 
 
@@ -147,7 +147,7 @@ def test_formats_measured_in_too_few_processes_are_not_judged(tmp_path):
     )
     (ranking,) = sentences(report)
     assert ranking == (
-        "Which of tflite float32 and onnx float32 is fastest for gru cannot be told from fewer "
+        "Which of tflite float32 and onnx float32 is fastest for gru cannot be judged from fewer "
         "than 5 processes."
     )
 
