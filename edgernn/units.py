@@ -50,8 +50,17 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def percent_interval(interval: Interval | None) -> str:
-    """The bounds in percent: 97.1 to 99.8."""
-    return DASH if interval is None else f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
+    """The bounds in percent: [97.1, 99.8]."""
+    if interval is None:
+        return DASH
+    return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+
+
+def interval_text(interval: Interval | None) -> str:
+    """The bounds with three significant digits: [0.120, 0.135]."""
+    if interval is None:
+        return DASH
+    return f"[{significant(interval.low)}, {significant(interval.high)}]"
 
 
 def seconds(value: float | None) -> str:
@@ -64,5 +73,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def times(ratio: Ratio) -> str:
-    """1.20 ± 0.05: the estimate and half the width of its interval, which is never nothing."""
-    return f"{ratio.estimate:.2f} ± {max(0.01, ratio.interval.half_width):.2f}"
+    """1.20 × [1.18, 1.27]: the estimate and its interval, which may be skewed, rounded outwards."""
+    low = math.floor(100 * ratio.interval.low + 1e-9) / 100
+    high = math.ceil(100 * ratio.interval.high - 1e-9) / 100
+    return f"{ratio.estimate:.2f} × [{low:.2f}, {high:.2f}]"

@@ -8,8 +8,8 @@
     p95_ms = 5
     deadlines_missed = 0
 
-A figure that cannot be trusted, of an emulator or of a machine that was disturbed, neither passes
-nor fails: it is skipped, with the reason.
+Figures of an emulator or of a disturbed machine neither pass nor fail: they are skipped, with the
+reason.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edgernn.errors import DataError
 from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Report
 from edgernn.profile.rows import Row, reference_of, rows_of
-from edgernn.scoring.accuracy import Metric, score
+from edgernn.scoring.truth import score
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -59,7 +59,7 @@ class Limit(Enum):
 
     @property
     def is_of_the_machine(self) -> bool:
-        """What an emulator cannot tell of the machine that it plays."""
+        """What an emulator cannot measure for the machine that it emulates."""
         return self.is_time or self is Limit.PEAK_RSS_BYTES
 
 
@@ -95,7 +95,7 @@ Budget = dict[str, dict[Limit, float]]  # device, or EVERY -> bounds
 
 
 def read_budget(path: Path) -> Budget:
-    """Raises DataError where the file is not there, or says what we do not know."""
+    """Raises DataError where the file cannot be read or limits something unknown."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -107,7 +107,7 @@ def read_budget(path: Path) -> Budget:
 
 def _bounds(path: Path, device: str, table: object) -> Iterator[tuple[Limit, float]]:
     if not isinstance(table, dict):
-        raise DataError(f"{path}: '{device}' stands outside of a table", remedy=f"Add [{EVERY}]")
+        raise DataError(f"{path}: '{device}' is outside of a table", remedy=f"Add [{EVERY}]")
     known = [limit.value for limit in Limit]
     for name, bound in table.items():
         if name not in known:
@@ -172,12 +172,12 @@ def _verdict(
     if isinstance(cell.outcome, Skipped):
         return Verdict.SKIPPED, cell.outcome.reason
     if limit.is_of_the_machine and report.is_emulated(cell.device):
-        return Verdict.SKIPPED, "means nothing on an emulated device"
+        return Verdict.SKIPPED, "is not valid on an emulated device"
     if value is None:
         return Verdict.SKIPPED, "was not measured"
     disturbed = disturbances(cell, report)
     if limit.is_time and disturbed:
-        return Verdict.SKIPPED, f"is not to be trusted ({disturbed[0].sentence.rstrip('.')})"
+        return Verdict.SKIPPED, f"is unreliable ({disturbed[0].sentence.rstrip('.')})"
     kept = value >= bound if limit is Limit.AGREEMENT else value <= bound
     return (Verdict.KEPT if kept else Verdict.EXCEEDED), ""
 
@@ -188,7 +188,7 @@ def _drop(cell: Cell, _row: Row, report: Report) -> float | None:
     if reference is None or cell.predictions is None or report.truth is None:
         return None
     of_reference, own = (score(one, report.truth).value for one in (reference, cell.predictions))
-    return of_reference - own if report.truth.metric is Metric.ACCURACY else own - of_reference
+    return report.truth.judge.loss(of_reference, own)
 
 
 def _of_row(name: str) -> Callable[[Cell, Row, Report], float | None]:

@@ -11,7 +11,7 @@ class Caution(Enum):
 
     FIRST_CALL_SLOW = (
         "The first call took {ratio} times as long as a steady one.",
-        "Call the model once after loading it, before anybody waits for a result.",
+        "Call the model once after loading it, before a user waits for a result.",
     )
     SLOWER_WHEN_PACED = (
         "Called once every {period}, a call takes {ratio} times as long as in a loop.",
@@ -30,39 +30,39 @@ class Caution(Enum):
         "Close other programs, or pin to a quiet core with --cpus.",
     )
     FEW_PROCESSES = (
-        "Only {processes} processes were measured: too few to call a difference significant.",
+        "Too few processes were measured to call a difference significant: {processes}.",
         "Use --processes 5 or more.",
     )
     FEW_VALUES = (
-        "The 99th percentile rests on {values} calls only.",
+        "The 99th percentile is estimated from only {values} calls.",
         "Raise --min-time to 1s or more.",
     )
     ONE_FIGURE = (
-        "The device told one figure for all calls of a process: there are no percentiles.",
-        "For the times of single calls, give --android-runtime tensorflow-lite.aar.",
+        "The device reported only a total time for all calls of a process, no percentiles.",
+        "To time single calls, give --android-runtime tensorflow-lite.aar.",
     )
     UNJUDGED = (
-        "Its accuracy on the device is not known: {reason}.",
-        "Give what is named there, or judge the file by another device's accuracy.",
+        "The accuracy on the device is unknown: {reason}.",
+        "Supply what is missing, or use the accuracy measured on another device.",
     )
     FOREIGN_LOAD = (
-        "Other programs used {cpus} CPUs while this was measured.",
+        "Other programs kept {cpus} CPUs busy during the measurement.",
         "Close them, and measure again.",
     )
     STOLEN_TIME = (
-        "The hypervisor gave {percent} of a CPU's time to others while this was measured.",
-        "Measure on a machine of your own, or compare ratios only.",
+        "The hypervisor gave {percent} of a CPU's time to other machines during the measurement.",
+        "Measure on dedicated hardware, or compare ratios only.",
     )
     GOVERNOR = (
         "The CPU's frequency governor is '{governor}': short calls run at a low clock.",
         "Try `sudo cpupower frequency-set -g performance`, if the product will do so too.",
     )
     FREQUENCY_CHANGED = (
-        "The CPU's frequency went from {before} to {after} MHz while this was measured.",
+        "The CPU's frequency went from {before} to {after} MHz during the measurement.",
         "Let the device cool down, or fix the frequency.",
     )
     THROTTLED = (
-        "The device slowed itself down (throttle word {word}).",
+        "The device has reduced its clock (throttle word {word}).",
         "Cool it, then measure again.",
     )
     UNDER_VOLTAGE = (
@@ -70,19 +70,19 @@ class Caution(Enum):
         "Use its original power supply.",
     )
     THROTTLED_MEANWHILE = (
-        "The device slowed itself down in mid-run (throttle word {before}, then {after}).",
+        "The device reduced its clock during the run (throttle word {before}, then {after}).",
         "Cool it, then measure again; --cool-down 2min waits between processes.",
     )
     THROTTLED_BEFORE = (
-        "The device slowed itself down before (throttle word {word}).",
-        "Restart it before you measure: until then it cannot tell whether it happens again.",
+        "The device had reduced its clock before the run (throttle word {word}).",
+        "Restart it before you measure: until then it cannot report a new reduction.",
     )
     UNDER_VOLTAGE_MEANWHILE = (
-        "The device's supply voltage broke down in mid-run (throttle word {before}, then {after}).",
+        "The supply voltage dropped during the run (throttle word {before}, then {after}).",
         "Use its original power supply, then measure again.",
     )
     GOVERNOR_CHANGED = (
-        "The CPU's frequency governor went from '{before}' to '{after}' while this was measured.",
+        "The CPU's frequency governor went from '{before}' to '{after}' during the measurement.",
         "Find the power service that changes it, then measure again.",
     )
     BATTERY_LOW = (
@@ -90,11 +90,11 @@ class Caution(Enum):
         "Plug it in, wait until it is charged, then measure again.",
     )
     NOISY = (
-        "Two series of one artefact ({file}) differ significantly: {ratio} × as long.",
+        "Two series of one artefact ({file}) differ significantly: {ratio} as long.",
         "Close other programs, pin with --cpus, raise --processes and --min-time.",
     )
     MORE_THREADS_THAN_CPUS = (
-        "{threads} threads share {cpus} CPUs.",
+        "There are more threads ({threads}) than CPUs ({cpus}).",
         "Lower --threads, or give more --cpus.",
     )
     ASSUMED_STEPS = (
@@ -102,7 +102,7 @@ class Caution(Enum):
         "Give real data with --data, or the length with --steps.",
     )
     FEW_TEST_ROWS = (
-        "With {rows} test rows the accuracy is known to ± {points} points only.",
+        "On {rows} test rows the 95 % interval of the {noun} is wide: {interval}.",
         "Give more rows with --data.",
     )
     SEQUENCES_CUT = (
@@ -118,8 +118,8 @@ class Caution(Enum):
         "Run the same command with --resume.",
     )
     EMULATED = (
-        "{device} is emulated ({how}): it tells size and accuracy, and its times mean nothing.",
-        "Measure latency and memory on a device itself.",
+        "{device} is emulated ({how}): size and accuracy are valid, times are not.",
+        "Measure latency and memory on a real device.",
     )
     INVENTED = (
         "This is the fake device: its figures are made up.",

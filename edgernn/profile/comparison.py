@@ -1,4 +1,4 @@
-"""Which cells are worth comparing, and what comes of it."""
+"""Which cells are compared, and the results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgernn.profile.measure import latency_ratio
 from edgernn.profile.report import Cell, Report
-from edgernn.scoring.accuracy import difference
+from edgernn.scoring.truth import difference
 from edgernn.stats import Difference, Ratio
 
 
@@ -45,7 +45,7 @@ def between_models(report: Report) -> tuple[Comparison, ...]:
     """
     return tuple(
         compared(fastest, other, report)
-        for group in _groups(report, _format_key)
+        for group in _groups(report, format_key)
         for fastest, *others in doing_the_same(group)
         for other in others
         if fastest.item.model != other.item.model
@@ -98,7 +98,8 @@ def _slowness(faster: Cell, slower: Cell) -> Ratio:
     return latency_ratio(b, a)
 
 
-def _format_key(cell: Cell) -> tuple[str, ...]:
+def format_key(cell: Cell) -> tuple[str, ...]:
+    """What models must share to be compared: device, format, scheme and what they are fed."""
     item = cell.item
     return (cell.device, item.backend, item.scheme, str(item.streaming), fed(cell))
 

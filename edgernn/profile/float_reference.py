@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from edgernn.scoring.accuracy import Predictions
+from edgernn.scoring.predictions import Predictions
 from edgernn.tasks.samples import Samples
 
 #: numpy does some 10^10 multiplications a second: a larger job would keep the device waiting.

@@ -11,7 +11,8 @@ from edgernn.devices.fake import INVENTED_SYSTEM
 from edgernn.profile.cautions import Caution, Warned, warned
 from edgernn.profile.measure import Benchmark, Plan, Run
 from edgernn.profile.report import Cell, Report
-from edgernn.scoring.accuracy import Refit, Truth, score
+from edgernn.scoring.fitting import Refit
+from edgernn.scoring.truth import Truth, score
 from edgernn.stats import FEWEST_PROCESSES, median
 from edgernn.units import milliseconds, percent, times
 
@@ -24,7 +25,6 @@ FOREIGN_CPUS: Final = 0.25
 STOLEN_CPUS: Final = 0.05
 FREQUENCY_CHANGE: Final = 0.10  # of the fastest core's frequency
 NOISE: Final = 0.03  # two series of one artefact, as a share; less is told and believed
-WIDE_INTERVAL: Final = 0.02  # half width, as a share: 2 points
 
 
 #: A time that was taken meanwhile says nothing about the artefact.
@@ -232,9 +232,14 @@ def _of_number(runs: tuple[Run, ...], plan: Plan) -> Iterator[Warned]:
 def _of_accuracy(cell: Cell, truth: Truth) -> Iterator[Warned]:
     assert cell.predictions is not None  # noqa: S101 - the caller looked
     reached = score(cell.predictions, truth)
-    if truth.classes and reached.interval.half_width > WIDE_INTERVAL:
-        points = f"{100 * reached.interval.half_width:.1f}"
-        yield warned(Caution.FEW_TEST_ROWS, rows=str(truth.rows), points=points)
+    metric = truth.judge
+    if reached.interval.half_width > metric.widest:
+        yield warned(
+            Caution.FEW_TEST_ROWS,
+            rows=f"{truth.rows:,}",
+            noun=metric.noun,
+            interval=f"{metric.interval_text(reached.interval)} {metric.unit}".strip(),
+        )
 
 
 def of_refit(refit: Refit) -> Iterator[Warned]:

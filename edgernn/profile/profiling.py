@@ -39,8 +39,10 @@ from edgernn.profile.cooling import Cooling
 from edgernn.profile.measure import Plan, Run, interleaved, measured, require_agreement
 from edgernn.profile.report import Cell, Noise, PeakMemory, Reference, Report, Target
 from edgernn.profile.workload import Workload, called_shape, data_port, data_ports
-from edgernn.scoring.accuracy import cases_of, fitted, predictions_of, refit_of, truth_of
 from edgernn.scoring.class_names import data_numbers
+from edgernn.scoring.fitting import cases_of, fitted, refit_of
+from edgernn.scoring.reading import predictions_of
+from edgernn.scoring.truth import truth_of
 from edgernn.tasks.samples import Samples
 
 

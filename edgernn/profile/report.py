@@ -10,7 +10,9 @@ from edgernn.devices.facts import Identity
 from edgernn.devices.runners.outcome import Failed, Machine, Port, Skipped
 from edgernn.graph import Shape
 from edgernn.profile.measure import Benchmark, Plan, Run, latency_ratio
-from edgernn.scoring.accuracy import Predictions, Refit, Truth
+from edgernn.scoring.fitting import Refit
+from edgernn.scoring.predictions import Predictions
+from edgernn.scoring.truth import Truth
 from edgernn.stats import Ratio
 from edgernn.version import __version__
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Report
 from edgernn.scheme import Scheme
-from edgernn.scoring.accuracy import Predictions, agreement, score
+from edgernn.scoring.predictions import Predictions, agreement
+from edgernn.scoring.truth import score
 from edgernn.stats import median
+
+#: The outcome of a row that is complete.
+MEASURED: Final = "measured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +131,7 @@ def _row(cell: Cell, report: Report) -> Row:
         peak_rss_bytes=cell.memory.peak_bytes if cell.memory else None,
         rss_of_model_bytes=cell.memory.model_bytes if cell.memory else None,
         instructions=round(median(cell.instructions)) if cell.instructions else None,
-        metric=reached.metric.value if reached else None,
+        metric=reached.metric if reached else None,
         score=reached.value if reached else None,
         score_low=reached.interval.low if reached else None,
         score_high=reached.interval.high if reached else None,
@@ -143,7 +147,7 @@ def _row(cell: Cell, report: Report) -> Row:
         emulated=report.is_emulated(cell.device),
         unstable=", ".join(one.caution.name.lower() for one in disturbances(cell, report)) or None,
         processes=len(cell.runs),
-        outcome=str(cell.outcome) if cell.outcome else "measured",
+        outcome=str(cell.outcome) if cell.outcome else MEASURED,
     )
 
 

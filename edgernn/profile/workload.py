@@ -14,7 +14,7 @@ from edgernn.errors import DataError
 from edgernn.graph.tensor import AnyArray, Shape
 from edgernn.profile.candidates import Candidate
 from edgernn.profile.float_reference import References
-from edgernn.scoring.accuracy import cases_of, fitted
+from edgernn.scoring.fitting import cases_of, fitted
 from edgernn.tasks.samples import Samples
 
 DEFAULT_STEPS: Final = 100

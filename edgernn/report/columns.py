@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edgernn.profile.rows import Row
+from edgernn.profile.rows import MEASURED, Row
+from edgernn.scoring.metric import METRICS
 from edgernn.stats import Interval
 from edgernn.units import (
     DASH,
@@ -14,7 +15,6 @@ from edgernn.units import (
     file_size,
     millions,
     percent,
-    percent_interval,
     seconds,
     significant,
 )
@@ -28,18 +28,18 @@ class Column:
     text: Callable[[Row], str]
     number: bool = True
     names_row: bool = False  # repeated where a table is cut into several
+    decides: bool = False  # in the default table; all others only in the wide one
+    wraps: bool = False  # at words, where the table would be too wide
 
 
 def _interval(row: Row) -> str:
-    if row.score_low is None or row.score_high is None:
+    if row.metric is None or row.score_low is None or row.score_high is None:
         return DASH
-    if row.metric == "accuracy":
-        return percent_interval(Interval(row.score_low, row.score_high))
-    return f"{significant(row.score_low)} to {significant(row.score_high)}"
+    return METRICS[row.metric].interval_text(Interval(row.score_low, row.score_high))
 
 
 def _score(row: Row) -> str:
-    return percent(row.score) if row.metric == "accuracy" else significant(row.score)
+    return DASH if row.metric is None else METRICS[row.metric].text(row.score)
 
 
 def _model(row: Row) -> str:
@@ -86,20 +86,27 @@ def _throttling(row: Row) -> str:
     return _change(before, after, lambda word: f"{int(word):#x}")
 
 
-def _trust(row: Row) -> str:
+def _note(row: Row) -> str:
+    """What a reader must know before the figures: failed, skipped, or why times are unstable."""
+    if row.outcome != MEASURED:
+        return row.outcome.partition(":")[0]
     return f"unstable: {row.unstable.replace('_', ' ')}" if row.unstable else DASH
 
 
+def _name(title: str, text: Callable[[Row], str], *, wraps: bool = False) -> Column:
+    return Column(title=title, text=text, number=False, names_row=True, decides=True, wraps=wraps)
+
+
 COLUMNS: Final = (
-    Column(title="device", text=lambda r: r.device, number=False, names_row=True),
-    Column(title="model", text=_model, number=False, names_row=True),
-    Column(title="back end", text=lambda r: r.backend, number=False, names_row=True),
-    Column(title="scheme", text=_scheme, number=False, names_row=True),
-    Column(title="file", text=lambda r: file_size(r.file_bytes)),
+    _name("device", lambda r: r.device),
+    _name("model", _model, wraps=True),
+    _name("format", lambda r: r.backend),
+    _name("scheme", _scheme),
+    Column(title="size", text=lambda r: file_size(r.file_bytes), decides=True),
     Column(title="parameters", text=lambda r: count(r.parameters)),
     Column(title="load ms", text=lambda r: _of_machine(r, significant(r.load_ms))),
     Column(title="first ms", text=lambda r: _of_machine(r, significant(r.first_call_ms))),
-    Column(title="p50 ms", text=lambda r: _of_machine(r, significant(r.p50_ms))),
+    Column(title="p50 ms", text=lambda r: _of_machine(r, significant(r.p50_ms)), decides=True),
     Column(title="p95 ms", text=lambda r: _of_machine(r, significant(r.p95_ms))),
     Column(title="p99 ms", text=lambda r: _of_machine(r, significant(r.p99_ms))),
     Column(title="paced p50 ms", text=lambda r: _of_machine(r, significant(r.paced_p50_ms))),
@@ -109,23 +116,27 @@ COLUMNS: Final = (
     Column(title="duty", text=_duty),
     Column(title="peak RSS", text=lambda r: _of_machine(r, file_size(r.peak_rss_bytes))),
     Column(title="model RSS", text=lambda r: _of_machine(r, file_size(r.rss_of_model_bytes))),
-    Column(title="instructions", text=lambda r: millions(r.instructions)),
+    Column(title="instructions", text=lambda r: millions(r.instructions), decides=True),
     Column(title="°C", text=_temperature),
     Column(title="MHz", text=_frequency),
     Column(title="throttled", text=_throttling),
-    Column(title="times", text=_trust, number=False),
-    Column(title="score", text=_score),
-    Column(title="95 % interval", text=_interval),
+    Column(title="score", text=_score, decides=True),
+    Column(title="95 % interval", text=_interval, decides=True),
     Column(title="agreement", text=lambda r: percent(r.agreement)),
     Column(title="training", text=lambda r: seconds(r.training_s)),
     Column(title="best epoch", text=lambda r: count(r.epochs_to_best)),
     Column(title="verification", text=_verification, number=False),
+    Column(title="note", text=_note, number=False, decides=True, wraps=True),
 )
 
 
-def shown_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
-    """The columns that say something: without figures nobody asked for, or a device named alone."""
-    kept = [column for column in COLUMNS if any(column.text(row) != DASH for row in rows)]
+def shown_columns(rows: Sequence[Row], *, wide: bool = True) -> tuple[Column, ...]:
+    """The columns that say something: without figures nobody asked for, or a device named alone.
+
+    Unless `wide`, only those that decide between artefacts.
+    """
+    wanted = [column for column in COLUMNS if wide or column.decides]
+    kept = [column for column in wanted if any(column.text(row) != DASH for row in rows)]
     if len({row.device for row in rows}) == 1:
         kept = [column for column in kept if column.title != "device"]
     return tuple(kept)
@@ -143,7 +154,7 @@ def unmeasured_lines(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(
         f"{f'{row.device}, ' if several else ''}{row.file}: {row.outcome}"
         for row in rows
-        if row.outcome != "measured"
+        if row.outcome != MEASURED
     )
 
 

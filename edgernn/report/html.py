@@ -12,7 +12,7 @@ from edgernn.report.conditions import conditions_line
 from edgernn.report.sentences import sentences
 from edgernn.report.svg import Spread, linear_scale, log_scale, spread_plot
 from edgernn.report.xml import element, escaped
-from edgernn.scoring.accuracy import Metric, score
+from edgernn.scoring.truth import Truth, score
 from edgernn.stats import median, percentile
 
 _STYLE = """
@@ -39,7 +39,7 @@ def as_html(report: Report) -> str:
     """The whole page; every text that came from files is escaped."""
     rows = rows_of(report)
     body = [
-        element("h1", "What the artefacts cost, and what they are worth"),
+        element("h1", "Results"),
         *(element("p", escaped(said), class_="said") for said in sentences(report)),
         element("div", _table(rows), class_="wide"),
         *(element("p", escaped(line)) for line in unmeasured_lines(rows)),
@@ -97,15 +97,8 @@ def _plots(report: Report) -> Iterator[str]:
         )
     truth = report.truth
     judged = [cell for cell in report.cells if cell.predictions]
-    if truth is not None and truth.metric is Metric.ACCURACY and judged:
-        spreads = [_accuracy(cell, report, _name(cell, several)) for cell in judged]
-        values = [value for one in spreads for value in (one.low, one.high)]
-        scale = linear_scale(values, least=0.0, most=100.0)
-        yield element("h2", "Accuracy")
-        yield spread_plot(
-            spreads, scale, title=f"Accuracy on {truth.name}", unit=f"% right of {truth.name}"
-        )
-        yield element("p", "Bar: exact 95 % interval of the share of right rows.")
+    if truth is not None and judged:
+        yield from _score_plot(judged, truth, several)
 
 
 def _latency(cell: Cell, name: str) -> Spread:
@@ -120,15 +113,28 @@ def _latency(cell: Cell, name: str) -> Spread:
     )
 
 
-def _accuracy(cell: Cell, report: Report, name: str) -> Spread:
-    if report.truth is None or cell.predictions is None:
-        raise ValueError("only judged cells have an accuracy")
-    reached = score(cell.predictions, report.truth)
+def _score_plot(judged: Sequence[Cell], truth: Truth, several: bool) -> Iterator[str]:
+    metric = truth.judge
+    spreads = [_score(cell, truth, _name(cell, several)) for cell in judged]
+    values = [value for one in spreads for value in (one.low, one.high)]
+    scale = linear_scale(values, least=0.0, most=metric.scale * metric.largest)
+    title = metric.name[0].upper() + metric.name[1:]
+    yield element("h2", escaped(title))
+    yield spread_plot(
+        spreads, scale, title=f"{title} on {truth.name}", unit=f"{metric.unit} on {truth.name}"
+    )
+    yield element("p", escaped(f"Bar: {metric.interval_note}."))
+
+
+def _score(cell: Cell, truth: Truth, name: str) -> Spread:
+    if cell.predictions is None:
+        raise ValueError("only judged cells have a score")
+    reached, scale = score(cell.predictions, truth), truth.judge.scale
     return Spread(
         name=name,
-        low=100 * reached.interval.low,
-        middle=100 * reached.value,
-        high=100 * reached.interval.high,
+        low=scale * reached.interval.low,
+        middle=scale * reached.value,
+        high=scale * reached.interval.high,
     )
 
 

@@ -12,24 +12,24 @@ from edgernn.export.study.sensitivity import Sensitivity
 from edgernn.export.study.study import Study
 from edgernn.profile.judgement import of_refit
 from edgernn.report.aligned import aligned
-from edgernn.scoring.accuracy import Metric
-from edgernn.stats import Difference
+from edgernn.scoring.metric import METRICS
+from edgernn.stats import Interval
+from edgernn.units import percent
 
 
 def accuracy_text(rows: Sequence[Accuracy]) -> str:
     """A line for the float model and one for each artefact."""
-    cells = [("", "accuracy", "95 % interval", "drop", "same answer")]
+    judged = [METRICS[row.score.metric] for row in rows if row.score is not None]
+    title = judged[0].name if judged else "accuracy"
+    cells = [("", title, "95 % interval", "drop", "same answer")]
     for row in rows:
         if row.score is None:
             cells.append((row.name, row.reason, "", "", ""))
             continue
-        interval = row.score.interval
-        if row.score.metric is Metric.ACCURACY:
-            value, low, high = (f"{x:.1%}" for x in (row.score.value, *interval))
-        else:
-            value, low, high = (f"{x:.4g}" for x in (row.score.value, *interval))
-        same = "" if row.agreement is None else f"{row.agreement:.1%}"
-        cells.append((row.name, value, f"{low} to {high}", _drop(row.drop, row), same))
+        metric = METRICS[row.score.metric]
+        value, interval = metric.text(row.score.value), metric.interval_text(row.score.interval)
+        same = "" if row.agreement is None else percent(row.agreement)
+        cells.append((row.name, value, interval, _drop(row), same))
     return "\n".join([*aligned(cells), *_verdict(rows), *_refits(rows)])
 
 
@@ -39,16 +39,16 @@ def _refits(rows: Sequence[Accuracy]) -> Iterator[str]:
 
 
 def _verdict(rows: Sequence[Accuracy]) -> Iterator[str]:
-    """Whether what was lost is more than luck, and what to try then."""
-    drops = [(row.name, row.drop) for row in rows if row.drop is not None]
-    lost = [name for name, drop in drops if drop.significant and drop.estimate > 0]
+    """Whether what was lost is statistically significant, and what to try then."""
+    drops = [(row, row.drop) for row in rows if row.drop is not None]
+    lost = [row.name for row, drop in drops if drop.significant and _loss(row) > 0]
     if lost:
         yield (
-            f"More than luck: {', '.join(lost)}. Try --max-drop 0.5, which keeps the fewest layers "
-            "in float, more calibration data, or --scheme dynamic."
+            f"Statistically significant: {', '.join(lost)}. Try --max-drop 0.5, which keeps the "
+            "fewest layers in float, more calibration data, or --scheme dynamic."
         )
     elif drops:
-        yield "No drop is more than luck would give on so many rows."
+        yield "No drop is statistically significant on these rows."
 
 
 def sensitivity_text(costs: Sensitivity) -> str:
@@ -89,15 +89,23 @@ def _decibel(value: float) -> str:
     return "exact" if isinf(value) else f"{value:.0f} dB"
 
 
-def _drop(drop: Difference | None, row: Accuracy) -> str:
-    if drop is None or row.score is None:
+def _drop(row: Accuracy) -> str:
+    """How much worse than the float model: 0.3 points [-0.1, 0.7]."""
+    if row.drop is None or row.score is None:
         return ""
-    points = row.score.metric is Metric.ACCURACY
-    size = f"{drop.estimate * 100:.1f} points" if points else f"{drop.estimate:.3g}"
-    if drop.interval is None:
+    metric = METRICS[row.score.metric]
+    size = metric.amount(_loss(row))
+    if row.drop.interval is None:
         return size
-    low, high = (f"{100 * end:.1f}" if points else f"{end:.3g}" for end in drop.interval)
-    return f"{size} ({low} to {high})"
+    ends = sorted(metric.loss(end, 0.0) for end in row.drop.interval)
+    return f"{size} {metric.interval_text(Interval(*ends))}"
+
+
+def _loss(row: Accuracy) -> float:
+    """The drop with the sign that makes it a loss, whichever way the metric points."""
+    if row.drop is None or row.score is None:
+        return 0.0
+    return METRICS[row.score.metric].loss(row.drop.estimate, 0.0)
 
 
 def study_texts(study: Study) -> Iterator[str]:

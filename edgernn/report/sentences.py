@@ -1,4 +1,4 @@
-"""What a person would say about a report."""
+"""The conclusions of a report, in sentences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from edgernn.profile.comparison import Comparison, Ranking, between_formats, bet
 from edgernn.profile.report import Cell, Noise, Report
 from edgernn.report.across import sentences_across
 from edgernn.report.executed import executed
-from edgernn.scoring.accuracy import Metric, Truth, score
+from edgernn.scoring.metric import Metric
+from edgernn.scoring.truth import Truth, score
 from edgernn.stats import FEWEST_PROCESSES, Difference, Ratio
 from edgernn.units import listed, percent, significant, times
 
@@ -36,7 +37,7 @@ def _models(comparison: Comparison, truth: Truth | None, *, with_device: bool) -
         clause = f"{this} is {_size(comparison.size)} {_speed(comparison.slowness)} {that}"
     else:
         clause = (
-            f"{this} is {_size_than(comparison.size)} {that}, and which is faster cannot be told "
+            f"{this} is {_size_than(comparison.size)} {that}, and which is faster cannot be judged "
             f"from {_TOO_FEW}"
         )
     if comparison.equal_units is not None:
@@ -45,14 +46,14 @@ def _models(comparison: Comparison, truth: Truth | None, *, with_device: bool) -
         clause = f"T{clause[1:]}"
     parts = [f"{clause} ({_format(comparison.this, with_device=with_device)})"]
     if comparison.score is not None and truth is not None:
-        parts.append(_score(comparison.score, truth.metric))
+        parts.append(_score(comparison.score, truth.judge))
     return "; ".join(parts) + "."
 
 
 def _formats(ranking: Ranking, *, with_device: bool) -> str:
     fastest = ranking.fastest
     clauses = [
-        f"{_format(cell)} takes {times(ratio)} × as long"
+        f"{_format(cell)} takes {times(ratio)} as long"
         for cell, ratio in ranking.others
         if ratio.significant
     ]
@@ -60,7 +61,7 @@ def _formats(ranking: Ranking, *, with_device: bool) -> str:
     if len(unjudged) == len(ranking.others):
         formats = [_format(fastest, with_device=with_device), *unjudged]
         return (
-            f"Which of {listed(formats)} is fastest for {fastest.item.model} cannot be told from "
+            f"Which of {listed(formats)} is fastest for {fastest.item.model} cannot be judged from "
             f"{_TOO_FEW}."
         )
     if unjudged:
@@ -80,19 +81,20 @@ def _formats(ranking: Ranking, *, with_device: bool) -> str:
 
 def _baseline(report: Report) -> Iterator[str]:
     truth = report.truth
-    if truth is None or truth.linear is None or truth.metric is not Metric.ACCURACY:
+    if truth is None or truth.linear is None:
         return
+    metric = truth.judge
     reached = [score(cell.predictions, truth) for cell in report.cells if cell.predictions]
     if not reached:
         return
-    best = max(reached, key=lambda one: one.value)
-    linear = f"a linear model reaches {percent(truth.linear)}"
-    if best.interval.low > truth.linear:
-        yield f"The best network reaches {percent(best.value)} on {truth.name}; {linear}."
+    best = min(reached, key=lambda one: metric.loss(0.0, one.value))
+    linear = f"a linear model reaches {metric.text(truth.linear)}"
+    if metric.is_clearly_better(best.interval, than=truth.linear):
+        yield f"The best network reaches {metric.text(best.value)} on {truth.name}; {linear}."
     else:
         yield (
             f"No network is clearly better than a linear model on {truth.name}: the best reaches "
-            f"{percent(best.value)}, {linear}."
+            f"{metric.text(best.value)}, {linear}."
         )
 
 
@@ -100,12 +102,12 @@ def _noise(noise: Noise) -> str:
     """What an A/A check says: how small a difference this device can tell."""
     ratio = noise.ratio
     if not ratio.enough_processes:
-        return f"What {noise.device} cannot tell apart is not known from {_TOO_FEW}."
-    said = f"Two series of {noise.file} on {noise.device} took {times(ratio)} × as long"
+        return f"The noise of {noise.device} cannot be judged from {_TOO_FEW}."
+    said = f"Two series of {noise.file} on {noise.device} took {times(ratio)} as long"
     if ratio.significant:
-        return f"{said}: a difference where there is none, so trust no smaller one here."
+        return f"{said}: the difference is noise, so smaller differences are not reliable here."
     smallest = max(0.01, *(abs(bound - 1) for bound in ratio.interval))
-    return f"{said}: differences below {percent(smallest)} cannot be told here."
+    return f"{said}: differences below {percent(smallest)} are within the noise here."
 
 
 def _model_names(this: Cell, that: Cell) -> tuple[str, str]:
@@ -142,14 +144,13 @@ def _size_than(ratio: float) -> str:
 def _speed(slowness: Ratio) -> str:
     """How fast, and than what: goes before the name of the other."""
     if slowness.significant:
-        return f"and {times(slowness)} × faster than"
-    return f"and not significantly faster or slower ({times(slowness)} ×) than"
+        return f"and {times(slowness)} faster than"
+    return f"and not significantly faster or slower ({times(slowness)}) than"
 
 
 def _score(difference: Difference, metric: Metric) -> str:
-    name = "accuracy" if metric is Metric.ACCURACY else "error"
-    size = abs(difference.estimate)
-    amount = f"{100 * size:.1f} points" if metric is Metric.ACCURACY else significant(size)
+    name, size = metric.noun, abs(difference.estimate)
+    amount = metric.amount(size)
     chance = "" if difference.p_value is None else f" (p = {difference.p_value:.2g})"
     if size == 0:
         return f"both have the same {name}"

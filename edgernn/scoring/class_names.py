@@ -7,7 +7,7 @@ from typing import Final
 
 from edgernn.errors import DataError
 from edgernn.tasks.class_texts import is_number
-from edgernn.tasks.samples import Samples
+from edgernn.tasks.samples import Samples, is_numbers
 
 _MOST_LISTED: Final = 12
 
@@ -23,7 +23,7 @@ def data_numbers(labels: Sequence[str], samples: Samples, *, file: str) -> tuple
     names = samples.labels
     if not names and samples.named and labels and all(is_number(label) for label in labels):
         names = tuple(str(number) for number in range(samples.classes))
-    if samples.y is None or not names:
+    if samples.y is None or is_numbers(samples.y) or not names:
         return ()
     if not labels:
         if not samples.named:

@@ -1,7 +1,8 @@
 """Samples as a numpy archive: what users bring, and what a training leaves beside its model.
 
 x        float [N, T, F] (or [N, F]), or integer tokens [N, T]
-y        class of each row, an integer or a text (optional)
+y        class of each row, an integer or a text; or the numbers to predict, float [N] or [N, K]
+         (optional)
 lengths  steps of each row that are real, if padding follows them (optional)
 labels   text [C], the classes' names by number (optional; texts in y name themselves, or are all
          whole numbers, and then those of a model's outputs)
@@ -24,7 +25,7 @@ import numpy as np
 from edgernn import atomic
 from edgernn.errors import DataError
 from edgernn.tasks.class_texts import numbered
-from edgernn.tasks.samples import AnyArray, Baselines, InputArray, IntArray, Samples
+from edgernn.tasks.samples import AnyArray, Baselines, FloatArray, InputArray, IntArray, Samples
 
 _KNOWN: Final = frozenset({"x", "y", "lengths", "labels", "origins", "features", "baselines"})
 _LAYOUT: Final = "An .npz of samples holds x [samples, steps, features] and perhaps y and lengths"
@@ -47,7 +48,7 @@ def read_npz(path: Path) -> Samples:
     return Samples(
         name=path.name,
         x=_input(path, arrays["x"]),
-        y=None if y is None else _integers(path, "y", y),
+        y=None if y is None else _labels(path, y),
         lengths=_integers(path, "lengths", arrays["lengths"]) if "lengths" in arrays else None,
         labels=labels,
         named=named,
@@ -104,6 +105,14 @@ def _input(path: Path, x: AnyArray) -> InputArray:
             return x.astype(np.float32)
         case _:
             raise DataError(f"{path}: x has the type {x.dtype}", remedy=_LAYOUT)
+
+
+def _labels(path: Path, y: AnyArray) -> IntArray | FloatArray:
+    """Integers are classes; floats are the numbers that a model is to predict."""
+    if y.dtype.kind != "f":
+        return _integers(path, "y", y)
+    with np.errstate(over="ignore"):  # as of x
+        return y.astype(np.float32)
 
 
 def _integers(path: Path, name: str, values: AnyArray) -> IntArray:

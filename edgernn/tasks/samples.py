@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,18 +39,23 @@ class Baselines:
     linear: float  # fitted on the training rows
 
 
+def is_numbers(y: AnyArray) -> bool:
+    """Whether y holds numbers to predict (floats), not class numbers (integers)."""
+    return y.dtype.kind == "f"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Samples:
     """Sequences as a model takes them, with what is known about them.
 
     Sequences shorter than T are preceded by zeros; where `lengths` are given they are followed by
     padding instead.
-    Raises DataError when the parts do not belong together or x holds NaN or infinity.
+    Raises DataError when the parts do not belong together, or x or y holds NaN or infinity.
     """
 
     name: str  # what the user called it: "digits:test", "recordings.npz"
     x: InputArray  # [N, T, F] float32 or [N, T] int32
-    y: IntArray | None = None  # [N], class numbers
+    y: IntArray | FloatArray | None = None  # [N] class numbers; float [N] or [N, K] are numbers
     lengths: IntArray | None = None  # [N], 1..T: the steps from there on are padding
     labels: tuple[str, ...] = ()  # class names by number; () where they have none
     named: bool = False  # y came as texts: where they are `labels`, the numbers are no model's
@@ -66,7 +71,10 @@ class Samples:
             )
         self._check_finite()
         for part, values in (("y", self.y), ("lengths", self.lengths)):
-            if values is not None and values.shape != (len(self),):
+            if values is not None and (
+                values.shape[:1] != (len(self),)
+                or (values.ndim > 1 and (part == "lengths" or not is_numbers(values)))
+            ):
                 raise DataError(
                     f"{self.name}: {part} has shape {values.shape}, x has {len(self)} rows",
                     remedy=f"{part} must hold one number for each row of x",
@@ -76,8 +84,12 @@ class Samples:
         if len(set(self.labels)) < len(self.labels):
             twice = next(label for label in self.labels if self.labels.count(label) > 1)
             raise DataError(f"{self.name}: labels hold '{twice}' more than once")
-        if self.y is not None:
-            self._check_range("y", self.y, 0, len(self.labels) - 1 if self.labels else None)
+        if self.y is not None and is_numbers(self.y):
+            self._check_numbers(self.y)
+        elif self.y is not None:
+            self._check_range(
+                "y", cast("IntArray", self.y), 0, len(self.labels) - 1 if self.labels else None
+            )
         if self.lengths is not None:
             self._check_range("lengths", self.lengths, 1, self.x.shape[1])
 
@@ -87,18 +99,23 @@ class Samples:
     @property
     def classes(self) -> int:
         """How many classes there are, by their names or else by the highest number seen."""
-        if self.labels or self.y is None:
+        if self.labels or self.y is None or is_numbers(self.y):
             return len(self.labels)
         return int(self.y.max()) + 1
 
     @property
     def classified(self) -> IntArray:
-        """y.  Raises DataError where the samples have none."""
+        """y as class numbers.  Raises DataError where the samples have none."""
         if self.y is None:
             raise DataError(
                 f"{self.name} has no y", remedy="Add y, the class of each row of x, as an integer"
             )
-        return self.y
+        if is_numbers(self.y):
+            raise DataError(
+                f"{self.name}: y has the type {self.y.dtype}, which holds numbers, not classes",
+                remedy="y must hold one integer for each row",
+            )
+        return cast("IntArray", self.y)
 
     def rows(self, chosen: IntArray, *, name: str) -> Samples:
         """The chosen rows, in that order, under a new name.  Baselines are not inherited."""
@@ -165,6 +182,15 @@ class Samples:
                     f"{self.name}: row {row} of x holds {self.x[row][tuple(wrong[0])]} (at {at})",
                     remedy="Remove or repair this row",
                 )
+
+    def _check_numbers(self, y: AnyArray) -> None:
+        wrong = ~np.isfinite(y.reshape(len(y), -1)).all(axis=1)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise DataError(
+                f"{self.name}: row {row} of y holds NaN or infinity",
+                remedy="Remove or repair this row",
+            )
 
     def _check_range(self, part: str, values: IntArray, low: int, high: int | None) -> None:
         wrong = (values < low) | (values > high if high is not None else False)

@@ -14,21 +14,11 @@ from edgernn.devices.runners.outcome import Failed, Port, Skipped
 from edgernn.errors import DataError
 from edgernn.graph import AnyArray, Graph
 from edgernn.reference import integer
-from edgernn.scoring.accuracy import (
-    Predictions,
-    Refit,
-    Score,
-    Truth,
-    agreement,
-    cases_of,
-    difference,
-    fitted,
-    predictions_of,
-    refit_of,
-    score,
-    truth_of,
-)
 from edgernn.scoring.class_names import data_numbers
+from edgernn.scoring.fitting import Refit, cases_of, fitted, refit_of
+from edgernn.scoring.predictions import Predictions, agreement
+from edgernn.scoring.reading import predictions_of
+from edgernn.scoring.truth import Score, Truth, difference, score, truth_of
 from edgernn.stats import Difference
 from edgernn.tasks.samples import Samples
 

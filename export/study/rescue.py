@@ -8,7 +8,8 @@ from edgernn.errors import CalibrationError
 from edgernn.export.study.labelled import predict
 from edgernn.export.study.sensitivity import fewest_float_layers, sensitivity
 from edgernn.graph import AnyArray, Graph, Ranges
-from edgernn.scoring.accuracy import Predictions, score, truth_of
+from edgernn.scoring.predictions import Predictions
+from edgernn.scoring.truth import score, truth_of
 from edgernn.tasks.samples import Samples
 
 
@@ -25,26 +26,28 @@ def layers_to_keep(
 ) -> tuple[str, ...]:
     """The fewest layers found whose float arithmetic keeps the drop on `samples` within bounds.
 
-    Accuracy is that of the integer reference.  Raises CalibrationError when even float weights
-    everywhere do not help, DataError when the samples have no labels.
+    The drop is that of the integer reference: in percentage points of accuracy or, where y holds
+    numbers, in the unit of y.  Raises CalibrationError when even float weights everywhere do not
+    help, DataError when the samples have no labels.
     """
     truth = truth_of(samples)
 
     def value(predictions: Predictions) -> float:
         return score(predictions, truth).value
 
-    accuracy = value(predict(graph, samples, labels, file=file))
+    of_float = value(predict(graph, samples, labels, file=file))
 
     def drop(candidate: Graph) -> float:
         # Rounded: a drop of exactly the limit is within it, whatever the last bit says.
-        said = predict(candidate, samples, labels, file=file)
-        return round((accuracy - value(said)) * 100, 6)
+        answered = predict(candidate, samples, labels, file=file)
+        return round(truth.judge.loss(of_float, value(answered)) * truth.judge.scale, 6)
 
     costs = sensitivity(graph, quantized, examples).layers
     kept = fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop_points)
     if kept is None:
         raise CalibrationError(
-            f"no choice of float layers keeps the drop within {max_drop_points:g} points",
+            "no choice of float layers keeps the drop within "
+            f"{truth.judge.amount(max_drop_points / truth.judge.scale)}",
             remedy="Allow more with --max-drop, or use --scheme dynamic",
         )
     return kept

@@ -50,21 +50,26 @@ def test_file_sizes_are_decimal(size_bytes, text):
 def test_shares_and_counts():
     assert units.percent(0.9867) == "98.7 %"
     assert units.percent(0.25, 0) == "25 %"
-    assert units.percent_interval(Interval(0.971, 0.9979)) == "97.1 to 99.8"
+    assert units.percent_interval(Interval(0.971, 0.9979)) == "[97.1, 99.8]"
     assert units.count(66_570) == "66,570"
     assert units.seconds(41.26) == "41.3 s"
     assert units.milliseconds(10.0) == "10.0 ms"
     assert {units.percent(None), units.count(None), units.percent_interval(None)} == {"–"}
 
 
-def test_a_ratio_carries_half_of_its_interval():
+def test_a_ratio_carries_its_interval_which_may_be_skewed():
     ratio = Ratio(estimate=1.2, interval=Interval(1.15, 1.26), enough_processes=True)
-    assert units.times(ratio) == "1.20 ± 0.06"
+    assert units.times(ratio) == "1.20 × [1.15, 1.26]"
 
 
-def test_an_interval_is_never_shown_as_nothing():
+def test_an_interval_is_rounded_outwards():
     narrow = Ratio(estimate=1.2, interval=Interval(1.199, 1.201), enough_processes=True)
-    assert units.times(narrow) == "1.20 ± 0.01"
+    assert units.times(narrow) == "1.20 × [1.19, 1.21]"
+
+
+def test_an_interval_of_other_figures_has_three_digits():
+    assert units.interval_text(Interval(0.1234, 12.0)) == "[0.123, 12.0]"
+    assert units.interval_text(None) == "–"
 
 
 def test_names_are_listed_as_a_person_would():

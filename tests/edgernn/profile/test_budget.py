@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from edgernn.devices.fake import FakeModel
@@ -91,7 +92,7 @@ def test_an_emulated_target_neither_keeps_nor_exceeds_a_limit_of_the_machine(
     assert emulated.cells[0].runs  # as --allow-emulated-timing leaves them
     (check,) = checked(emulated, read_budget(written(tmp_path, f"[every]\n{limit} = 0")))
     assert check.verdict is Verdict.SKIPPED
-    assert "means nothing on an emulated device" in check.sentence
+    assert "is not valid on an emulated device" in check.sentence
 
 
 @pytest.mark.parametrize(
@@ -139,3 +140,62 @@ def test_junit_counts_and_names_what_was_exceeded_and_skipped(report, tmp_path):
     (failure,) = suite.iter("failure")
     assert "file_bytes is 1000, allowed is at most 999" in str(failure.get("message"))
     assert len(exceeded(checks)) == 1
+
+
+def quantized(tmp_path, *, wrong_from, samples=reports.SAMPLES, computes=reports.wrong_from):
+    """A float32 artefact, which is right up to row 990, and an int8 artefact of the same model."""
+    items = [
+        reports.item("gru", "onnx", 1000),
+        reports.item("gru", "onnx", 500, file="gru.int8.onnx", scheme="int8", sha256="q"),
+    ]
+    models = {
+        "gru.onnx": FakeModel(**{**QUIET, "compute": computes(990)}),
+        "gru.int8.onnx": FakeModel(**{**QUIET, "compute": computes(wrong_from)}),
+    }
+    return reports.measured(tmp_path, models=models, items=items, samples=samples)
+
+
+def drops(report, tmp_path, bound):
+    checks = checked(report, read_budget(written(tmp_path, f"[every]\naccuracy_drop = {bound}")))
+    return {check.file: check for check in checks}
+
+
+@pytest.mark.parametrize(
+    ("wrong_from", "drop", "verdict"),
+    [(970, 0.02, Verdict.EXCEEDED), (985, 0.005, Verdict.KEPT), (1000, -0.01, Verdict.KEPT)],
+    ids=["worse", "a little worse", "better"],
+)
+def test_the_drop_in_accuracy_is_how_much_worse_the_artefact_is(
+    tmp_path, wrong_from, drop, verdict
+):
+    found = drops(quantized(tmp_path, wrong_from=wrong_from), tmp_path, 0.01)
+    assert found["gru.int8.onnx"].value == pytest.approx(drop)
+    assert found["gru.int8.onnx"].verdict is verdict
+    assert found["gru.onnx"].verdict is Verdict.SKIPPED  # there is nothing to compare it with
+
+
+@pytest.mark.parametrize(
+    ("offset", "drop", "verdict"),
+    [(0.3, 0.2, Verdict.EXCEEDED), (0.0, -0.1, Verdict.KEPT)],
+    ids=["worse", "better"],
+)
+def test_the_drop_is_positive_for_a_larger_error_too(tmp_path, offset, drop, verdict):
+    numbers = replace(reports.SAMPLES, y=np.zeros(reports.ROWS, np.float32), baselines=None)
+    report = quantized(
+        tmp_path,
+        wrong_from=offset,
+        samples=numbers,
+        computes=lambda size: lambda _: {"y": np.full((1, 1), 0.1 if size == 990 else size)},
+    )
+    found = drops(report, tmp_path, 0.1)["gru.int8.onnx"]
+    assert found.value == pytest.approx(drop, abs=1e-6)
+    assert found.verdict is verdict
+
+
+@pytest.mark.parametrize(("bound", "verdict"), [(0.98, Verdict.KEPT), (0.981, Verdict.EXCEEDED)])
+def test_agreement_is_a_minimum(tmp_path, bound, verdict):
+    report = quantized(tmp_path, wrong_from=970)
+    checks = checked(report, read_budget(written(tmp_path, f"[every]\nagreement = {bound}")))
+    (check,) = (check for check in checks if check.file == "gru.int8.onnx")
+    assert check.verdict is verdict
+    assert f"agreement is 0.98, allowed is at least {bound:g}" in check.sentence

@@ -103,13 +103,13 @@ def test_each_disturbance_is_noticed_alone_and_tells_its_figure(tmp_path, cautio
 @pytest.mark.parametrize(
     ("caution", "plan", "script", "figure"),
     [
-        (Caution.FEW_PROCESSES, Plan(processes=4), {}, "Only 4 processes"),
-        (Caution.MORE_THREADS_THAN_CPUS, Plan(threads=5), {}, "5 threads share 4 CPUs"),
+        (Caution.FEW_PROCESSES, Plan(processes=4), {}, "significant: 4."),
+        (Caution.MORE_THREADS_THAN_CPUS, Plan(threads=5), {}, "more threads (5) than CPUs (4)"),
         (
             Caution.MORE_THREADS_THAN_CPUS,
             Plan(threads=2, cpus=(3,)),
             {},
-            "2 threads share 1 CPUs",
+            "more threads (2) than CPUs (1)",
         ),
         (
             Caution.SLOWER_WHEN_PACED,
@@ -140,7 +140,9 @@ def test_few_rows_make_an_accuracy_vague(tmp_path):
     few = reports.SAMPLES.rows(np.arange(50), name="few")
     noticed = found(tmp_path, samples=few, compute=reports.wrong_from(40))
     assert set(noticed) == {Caution.FEW_TEST_ROWS}
-    assert noticed[Caution.FEW_TEST_ROWS].sentence.startswith("With 50 test rows")
+    assert noticed[Caution.FEW_TEST_ROWS].sentence == (
+        "On 50 test rows the 95 % interval of the accuracy is wide: [66.3, 90.0] % right."
+    )
 
 
 @pytest.mark.parametrize(

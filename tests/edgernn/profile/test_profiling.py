@@ -18,7 +18,7 @@ from edgernn.profile.measure import Plan
 from edgernn.profile.profiling import begun, profiled, resumed
 from edgernn.profile.rows import rows_of
 from edgernn.profile.workload import Workload
-from edgernn.scoring.accuracy import Predictions
+from edgernn.scoring.predictions import Predictions
 from edgernn.tasks.npz import read_npz
 from edgernn.tasks.samples import Samples
 

@@ -11,7 +11,7 @@ from edgernn.profile.measure import Plan
 from edgernn.profile.report import Report
 from edgernn.profile.rows import rows_of
 from edgernn.profile.storage import as_json, read_report
-from edgernn.report.across import compared_answers, sentences_across
+from edgernn.report.across import sentences_across
 from edgernn.report.columns import named, shown_columns
 from edgernn.report.html import as_html
 from edgernn.report.sentences import sentences
@@ -45,8 +45,6 @@ def on(tmp_path, name, *, wrong_rows, report=None, plan=None, **script) -> Repor
 def test_answers_that_differ_between_devices_are_counted(tmp_path):
     here = on(tmp_path, "cpu", wrong_rows=(990, 990))
     report = on(tmp_path, "pi", wrong_rows=(990, 983), report=here)
-    found = {(one.file, one.device): one.differing for one in compared_answers(report)}
-    assert found == {("gru.onnx", "pi"): 0, ("lstm.onnx", "pi"): 7}
     assert list(sentences_across(report)) == [
         "lstm.onnx answers 7 of 1,000 rows differently on pi than on cpu.",
         "gru.onnx answers all 1,000 rows on pi as on cpu.",
@@ -64,7 +62,7 @@ def test_the_table_tells_heat_clock_and_throttling_before_and_after(tmp_path):
     assert shown["°C"] == "48 → 61"
     assert shown["MHz"] == "1500"
     assert shown["throttled"] == "0x0 → 0x40000"
-    assert shown["times"] == "unstable: throttled meanwhile"
+    assert shown["note"] == "unstable: throttled meanwhile"
     assert (rows[0].governor, rows[0].throttle_word_after) == ("performance", 0x40000)
 
 
@@ -96,8 +94,11 @@ def test_nobody_is_called_faster_on_an_emulator(tmp_path):
 @pytest.mark.parametrize(
     ("second", "said"),
     [
-        (1.0, "took 1.00 ± 0.01 × as long: differences below 1.0 % cannot be told here."),
-        (1.2, "a difference where there is none"),
+        (
+            1.0,
+            "took 1.00 × [1.00, 1.00] as long: differences below 1.0 % are within the noise here.",
+        ),
+        (1.2, "the difference is noise"),
     ],
 )
 def test_a_noise_check_says_what_cannot_be_told_apart(tmp_path, second, said):

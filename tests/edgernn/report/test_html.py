@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from edgernn.devices.fake import FakeModel
 from edgernn.report import svg
 from edgernn.report.html import as_html
 from edgernn.report.sentences import sentences
@@ -17,6 +18,7 @@ from edgernn.report.xml import element
 from tests.edgernn.report import reports
 
 VOID = {"meta"}
+GOVERNOR = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
 
 
 class Page(HTMLParser):
@@ -53,7 +55,7 @@ def test_the_page_holds_table_sentences_and_plots(page, tmp_path):
     assert read.tags.count("tr") == 1 + 3 + 2  # titles, artefacts, baselines
     for said in sentences(reports.measured(tmp_path)):
         assert said in read.texts
-    assert {"98.6 %", "97.7 to 99.2", "most frequent class"} <= set(read.texts)
+    assert {"98.6 %", "[97.7, 99.2]", "most frequent class"} <= set(read.texts)
     assert "gru.tflite: failed: litert crashed (SIGSEGV)" in read.texts
 
 
@@ -70,6 +72,30 @@ def test_names_from_files_cannot_become_markup(tmp_path):
     page = as_html(reports.measured(tmp_path, items=items))
     assert "<script" not in page
     assert name in Page(page).texts
+
+
+def test_names_in_sentences_cannot_become_markup(tmp_path):
+    names = ("<b>one</b>", "<script>two</script>")
+    items = [
+        reports.item(name, "onnx", size, file=f"{size}.onnx", training=None)
+        for size, name in enumerate(names, start=1000)
+    ]
+    models = {one.file: FakeModel(hot_ms=[[1.0]]) for one in items}
+    report = reports.measured(tmp_path, items=items, models=models, name="<i>desk</i>")
+    page = as_html(report)
+    said = sentences(report)
+    assert names[0] in said[0]
+    assert set(said) <= set(Page(page).texts)
+    assert not {"b", "i", "script"} & set(Page(page).tags)
+
+
+def test_what_a_device_says_cannot_become_markup(tmp_path):
+    models = {"gru.onnx": FakeModel(before={GOVERNOR: "<b>slow</b>\n"})}
+    report = reports.measured(tmp_path, items=reports.ITEMS[:1], models=models)
+    page = as_html(report)
+    assert "governor <b>slow</b>" in " ".join(Page(page).texts)  # of the conditions
+    assert "governor is '<b>slow</b>'" in " ".join(Page(page).texts)  # of a caution
+    assert "b" not in Page(page).tags
 
 
 def test_the_plots_are_well_formed_and_show_every_row(page):

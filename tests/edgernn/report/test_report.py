@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -18,10 +20,12 @@ from edgernn.profile.report import Reference
 from edgernn.profile.rows import rows_of
 from edgernn.report.csv import as_csv
 from edgernn.report.derived import derived
+from edgernn.report.html import as_html
 from edgernn.report.markdown import as_markdown
 from edgernn.report.sentences import sentences
 from edgernn.report.text import as_text, print_report
-from edgernn.scoring.accuracy import Predictions
+from edgernn.scoring.predictions import Predictions
+from edgernn.tasks import load
 from edgernn.tasks.samples import Baselines
 from tests.edgernn.report import reports
 
@@ -34,7 +38,7 @@ def report(tmp_path_factory):
 def test_the_sentences_name_size_speed_and_accuracy(report):
     models, baseline = sentences(report)
     assert models == (
-        "At equal units (128) the GRU is 24 % smaller and 1.20 ± 0.01 × faster than the LSTM "
+        "At equal units (128) the GRU is 24 % smaller and 1.20 × [1.20, 1.22] faster than the LSTM "
         "(onnx float32); the accuracy difference, 0.4 points, is not significant on these rows "
         "(p = 0.12)."
     )
@@ -56,14 +60,14 @@ def test_too_few_processes_give_no_verdict(tmp_path):
     first = sentences(reports.measured(tmp_path, plan=Plan(processes=3)))[0]
     assert first.startswith(
         "At equal units (128) the GRU is 24 % smaller than the LSTM, and which is faster cannot be "
-        "told from fewer than 5 processes (onnx float32); the accuracy"
+        "judged from fewer than 5 processes (onnx float32); the accuracy"
     )
 
 
 def test_a_faster_but_larger_model_is_the_subject(tmp_path):
     report = reports.measured(tmp_path, models=reports.with_hot_ms("lstm.onnx", [[0.25]]))
     assert sentences(report)[0].startswith(
-        "At equal units (128) the LSTM is 32 % larger and 2.00 ± 0.01 × faster than the GRU"
+        "At equal units (128) the LSTM is 32 % larger and 2.00 × [2.00, 2.00] faster than the GRU"
     )
 
 
@@ -107,13 +111,13 @@ def test_models_of_different_units_are_not_called_equal(tmp_path):
     assert lstm.training is not None
     items = [gru, replace(lstm, training=replace(lstm.training, units=144))]
     first = sentences(reports.measured(tmp_path, items=items))[0]
-    assert first.startswith("The GRU is 24 % smaller and 1.20 ± 0.01 × faster than the LSTM")
+    assert first.startswith("The GRU is 24 % smaller and 1.20 × [1.20, 1.22] faster than the LSTM")
 
 
 def test_models_without_a_log_are_called_by_their_names(tmp_path):
     items = [replace(one, training=None) for one in reports.ITEMS]
     first = sentences(reports.measured(tmp_path, items=items))[0]
-    assert first.startswith("gru is 24 % smaller and 1.20 ± 0.01 × faster than lstm")
+    assert first.startswith("gru is 24 % smaller and 1.20 × [1.20, 1.22] faster than lstm")
 
 
 def test_formats_of_one_model_are_ranked(tmp_path):
@@ -130,7 +134,7 @@ def test_formats_of_one_model_are_ranked(tmp_path):
     report = reports.measured(tmp_path, items=items, models=models, samples=None)
     (ranking,) = sentences(report)
     assert ranking == (
-        "gru is fastest as tflite float32; onnx float32 takes 2.00 ± 0.20 × as long, "
+        "gru is fastest as tflite float32; onnx float32 takes 2.00 × [1.81, 2.23] as long, "
         "onnx float16 is not significantly slower."
     )
 
@@ -143,7 +147,7 @@ def test_formats_measured_in_too_few_processes_are_not_judged(tmp_path):
     )
     (ranking,) = sentences(report)
     assert ranking == (
-        "Which of tflite float32 and onnx float32 is fastest for gru cannot be told from fewer "
+        "Which of tflite float32 and onnx float32 is fastest for gru cannot be judged from fewer "
         "than 5 processes."
     )
 
@@ -168,19 +172,19 @@ def test_several_devices_are_told_apart(tmp_path):
 
 
 MARKDOWN_TABLE = """\
-| model | back end | scheme | file | parameters | load ms | first ms | p50 ms | p95 ms | p99 ms \
+| model | format | scheme | size | parameters | load ms | first ms | p50 ms | p95 ms | p99 ms \
 | peak RSS | model RSS | accuracy | 95 % interval | agreement | training | best epoch \
-| verification |
+| verification | note |
 | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: \
-| ---: | ---: | ---: | --- |
+| ---: | ---: | ---: | --- | --- |
 | gru | onnx | float32 | 76.0 KB | 19,000 | 4.25 | 0.900 | 0.500 | 0.520 | 0.520 | 60.0 MB \
-| 10.0 MB | 98.6 % | 97.7 to 99.2 | 100.0 % | 41.2 s | 12 | passed (2e-07) |
+| 10.0 MB | 98.6 % | [97.7, 99.2] | 100.0 % | 41.2 s | 12 | passed (2e-07) | – |
 | lstm | onnx | float32 | 100.0 KB | 25,000 | 5.50 | 1.10 | 0.600 | 0.620 | 0.620 | 60.0 MB \
-| 10.0 MB | 99.0 % | 98.2 to 99.5 | – | 41.2 s | 12 | passed (2e-07) |
+| 10.0 MB | 99.0 % | [98.2, 99.5] | – | 41.2 s | 12 | passed (2e-07) | – |
 | gru | tflite | float32 | 78.0 KB | 19,500 | – | – | – | – | – | 60.0 MB | 10.0 MB | 98.6 % \
-| 97.7 to 99.2 | 100.0 % | 41.2 s | 12 | passed (2e-07) |
-| most frequent class |  |  |  |  |  |  |  |  |  |  |  | 10.0 % |  |  |  |  |  |
-| linear model |  |  |  |  |  |  |  |  |  |  |  | 91.8 % |  |  |  |  |  |
+| [97.7, 99.2] | 100.0 % | 41.2 s | 12 | passed (2e-07) | failed |
+| most frequent class |  |  |  |  |  |  |  |  |  |  |  | 10.0 % |  |  |  |  |  |  |
+| linear model |  |  |  |  |  |  |  |  |  |  |  | 91.8 % |  |  |  |  |  |  |
 
 gru.tflite: failed: litert crashed (SIGSEGV)
 """
@@ -198,9 +202,9 @@ def test_cells_cannot_break_the_markdown_table(tmp_path):
 
 def test_the_text_holds_the_same_and_no_control_codes(report):
     text = as_text(report)
-    for figure in ("98.6 %", "97.7 to 99.2", "0.500", "most frequent class", "SIGSEGV"):
+    for figure in ("98.6 %", "[97.7, 99.2]", "0.500", "most frequent class", "SIGSEGV"):
         assert figure in text
-    assert sentences(report)[0] in text
+    assert sentences(report)[0] in text.replace("\n", " ")
     assert "\x1b" not in text
 
 
@@ -236,6 +240,30 @@ def test_a_paced_run_survives_the_json(tmp_path):
     again = storage.read_report(path)
     assert again == report
     assert again.cells[0].runs[0].paced is not None
+
+
+def test_numbers_to_predict_are_judged_by_their_error_from_the_file_to_the_table(tmp_path):
+    x = np.arange(40, dtype=np.float32).reshape(40, 1, 1)
+    np.savez(tmp_path / "rows.npz", x=x, y=x[:, 0, 0] + 0.5)
+    models = {
+        "gru.onnx": FakeModel(compute=lambda case: {"y": case["x"][:, 0]}),
+        "lstm.onnx": FakeModel(compute=lambda case: {"y": case["x"][:, 0] + 2}),
+    }
+    report = reports.measured(
+        tmp_path,
+        models=models,
+        items=reports.ITEMS[:2],
+        samples=load(str(tmp_path / "rows.npz")),
+    )
+    gru, lstm = rows_of(report)
+    assert (gru.metric, gru.score, lstm.score) == ("mean absolute error", 0.5, 1.5)
+    text = as_text(report)
+    assert "mean absolute error" in text
+    assert "[0.500, 0.500]" in text
+    assert "error is 1.00 lower, which is significant" in sentences(report)[0]
+    assert "95 % interval of the mean" in as_html(report)
+    (tmp_path / "r.json").write_text(storage.as_json(report))
+    assert storage.read_report(tmp_path / "r.json") == report
 
 
 @pytest.mark.parametrize(
@@ -290,23 +318,69 @@ def test_agreement_is_with_the_original_model_where_it_is_known(report):
     assert [row.agreement for row in rows_of(known)] == [0.999, None, 0.999]
 
 
-def test_a_narrow_terminal_gets_several_tables_each_with_the_names_of_its_rows(report):
+def shown(report, width, *, wide=False):
     out = io.StringIO()
-    print_report(report, Console(file=out, width=80))
-    lines = out.getvalue().splitlines()
+    print_report(report, Console(file=out, width=width), wide=wide)
+    return out.getvalue().splitlines()
+
+
+def test_the_default_table_holds_what_decides(report):
+    titles = re.split(r"  +", as_text(report).splitlines()[0])
+    assert titles == [
+        *("model", "format", "scheme", "size", "p50 ms", "accuracy", "95 % interval", "note")
+    ]
+
+
+def test_no_line_of_the_default_is_longer_than_100_columns(tmp_path):
+    models = reports.with_hot_ms("gru.onnx", [[0.5], [0.9], [0.6], [0.8], [0.5]])
+    items = [replace(one, model=f"{one.model}_" + "name" * 9) for one in reports.ITEMS]
+    report = reports.measured(tmp_path, models=models, items=items)
+    lines = as_text(report).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "…" not in "".join(lines)
+    assert " ".join(sentences(report)[0].split()) in " ".join(" ".join(lines).split())
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_text_below_the_table_wraps_between_words(report, width):
+    lines = shown(report, width)
+    assert max(map(len, lines)) <= width
+    text = " ".join(line.strip() for line in lines)
+    assert all(sentence in text for sentence in sentences(report))
+    below = lines[lines.index("") + 1 :]
+    assert max(map(len, below)) > width - 20
+
+
+def test_a_path_that_is_longer_than_a_line_stays_whole(tmp_path):
+    file = "a" * 130 + ".onnx"
+    items = [replace(reports.ITEMS[0], file=file)]
+    models = {file: FakeModel(ends={"latency": reports.CRASH}, compute=reports.wrong_from(990))}
+    text = as_text(reports.measured(tmp_path, items=items, models=models))
+    assert f"\n{file}:\n" in text
+
+
+def test_the_wide_text_has_all_figures_in_one_table(report):
+    lines = as_text(report, wide=True).splitlines()
+    titles = lines[0].split()
+    for title in ("parameters", "load", "p95", "p99", "RSS", "agreement", "training"):
+        assert title in titles
+    assert sum(line.startswith("model") for line in lines) == 1
+    assert max(map(len, lines[lines.index("") :])) <= 100
+
+
+def test_a_narrow_terminal_gets_several_wide_tables_each_with_the_names_of_its_rows(report):
+    lines = shown(report, 80, wide=True)
     titles = [line for line in lines if line.startswith("model")]
-    assert len(titles) == 4
-    assert all("back end   scheme" in title for title in titles)
-    shown = " ".join(titles)
-    wide = as_text(report).splitlines()[0].split()
-    assert [word for word in wide if word not in shown.split()] == []
+    assert len(titles) >= 3
+    assert all("format  scheme" in title for title in titles)
+    together = " ".join(titles).split()
+    everything = as_text(report, wide=True).splitlines()[0].split()
+    assert [word for word in everything if word not in together] == []
     rows = [line for line in lines if line.startswith(("gru ", "lstm "))]
-    assert len(rows) == 3 * 4
+    assert len(rows) == 3 * len(titles)
     assert max(map(len, rows)) <= 80
     assert "…" not in "".join(rows)
 
 
-def test_a_wide_terminal_gets_one_table(report):
-    out = io.StringIO()
-    print_report(report, Console(file=out, width=300))
-    assert sum(line.startswith("model") for line in out.getvalue().splitlines()) == 1
+def test_a_large_terminal_gets_one_wide_table(report):
+    assert sum(line.startswith("model") for line in shown(report, 300, wide=True)) == 1

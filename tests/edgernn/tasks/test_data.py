@@ -132,7 +132,11 @@ def with_value(value, row):
         ({"x": np.array([["a", "b"]])}, r"x has the type <U1"),
         ({"x": X, "y": np.zeros(3, int)}, r"y has shape \(3,\), x has 4 rows"),
         ({"x": X, "y": np.zeros((4, 2), int)}, r"y has shape \(4, 2\), x has 4 rows"),
-        ({"x": X, "y": np.array([0.5, 0, 1, 1])}, r"y has the type float64"),
+        ({"x": X, "y": np.array([0.5, np.nan, 1, 1])}, r"row 1 of y holds NaN or infinity"),
+        ({"x": X, "y": np.array([0.5, 0, 1, 1e300])}, r"row 3 of y holds NaN or infinity"),
+        ({"x": X, "y": np.array([1j, 0, 1, 1])}, r"y has the type complex128"),
+        ({"x": X, "y": np.ones((3, 2))}, r"y has shape \(3, 2\), x has 4 rows"),
+        ({"x": X, "y": np.ones((4, 2), int)}, r"y has shape \(4, 2\), x has 4 rows"),
         ({"x": X, "y": np.array([0, 1, -1, 1])}, r"y of row 2 is -1"),
         ({"x": X, "labels": np.array(["a", "b", "a"])}, r"labels hold 'a' more than once"),
         ({"x": X, "y": np.arange(4), "labels": np.array(["a", "b"])}, r"y of row 2 is 2, not 0..1"),
@@ -276,3 +280,16 @@ def test_padding_is_what_lengths_leave_over_or_else_the_zeros_around():
     first, last = Samples(name="lengths", x=x, lengths=np.array([5, 4, 3, 1])).real_steps()
     assert first.tolist() == [0, 0, 0, 0]
     assert last.tolist() == [4, 3, 2, 0]
+
+
+@pytest.mark.parametrize("y", [np.array([0.5, -1.5, 2, 1]), np.ones((4, 2))], ids=["one", "two"])
+def test_floats_in_y_are_numbers_to_predict_and_no_classes(tmp_path, y):
+    path = tmp_path / "rows.npz"
+    np.savez(path, x=X, y=y)
+    samples = load(str(path))
+    assert samples.y is not None
+    assert samples.y.dtype == np.float32
+    np.testing.assert_array_equal(samples.y, y)
+    assert samples.classes == 0
+    with pytest.raises(DataError, match="y has the type float32, which holds numbers, not classes"):
+        _ = samples.classified

@@ -95,6 +95,15 @@ def test_whole_files_are_read_within_the_limits(reader):
         assert reader.survives(content)["outputs"]
 
 
+def cut(size: int, kept: float) -> int:
+    """How many bytes of a file are kept: in half of the draws all, else from none to all."""
+    return int(size * min(1.0, 2 * kept))
+
+
+def test_files_are_cut_in_half_of_the_draws():
+    assert [cut(1000, kept) for kept in (0.0, 0.1, 0.25, 0.5, 1.0)] == [0, 200, 500, 1000, 1000]
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(sorted(SEEDS)),
@@ -106,7 +115,7 @@ def test_changed_and_missing_bytes(reader, name, changes, kept):
     occupied = [place for place, byte in enumerate(content) if byte]
     for share, byte in changes:
         content[occupied[int(share * len(occupied))]] = byte
-    reader.survives(bytes(content[: int(len(content) * max(kept, 0.5) * 2)]))
+    reader.survives(bytes(content[: cut(len(content), kept)]))
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -1,0 +1,34 @@
+"""From the outputs that came back from a device to predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgernn.devices.runners.runner import Case
+from edgernn.graph.tensor import AnyArray
+from edgernn.scoring.metric import metric_for
+from edgernn.scoring.predictions import Predictions
+from edgernn.tasks.samples import Samples
+
+
+def predictions_of(
+    cases: Sequence[Case], samples: Samples, name: str, numbers: Sequence[int] = ()
+) -> Predictions:
+    """What the output `name` answers for each row, in the data's numbers.
+
+    An output with a time axis is read at the last real step of its sequence.  `numbers` are what
+    the data call the model's classes (class_names.data_numbers), where that differs.
+    Raises DataError when the output does not fit y.
+    """
+    steps = samples.real_steps()[1]
+    outputs = [_at_step(case[name], int(step)) for case, step in zip(cases, steps, strict=True)]
+    return metric_for(samples).predictions(outputs, samples, name, numbers)
+
+
+def _at_step(output: AnyArray, step: int) -> AnyArray:
+    """[1, ..., C] -> [C]: of [1, T, ..., C] the step of that number, or the last there is."""
+    row: AnyArray = output[0]
+    if row.ndim > 1:
+        # Fewer steps than the sequence: the model strides or pools over time.
+        row = row[min(step, len(row) - 1)]
+    return row.ravel()
