@@ -6,15 +6,17 @@ import mmap
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgernn.errors import ModelFileError
-from edgernn.graph import AnyArray
 from edgernn.runtime.library import ISA_BY_NAME, available_isas, check_model, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_batch, read_port
 from edgernn.runtime.session import Session, sequence_lengths
+
+if TYPE_CHECKING:
+    from edgernn.graph import AnyArray
 
 _ALIGNMENT = 64
 _DEFAULT_MAX_STEPS = 256

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.graph import AnyArray
 from edgernn.runtime.library import ISA_BY_NAME, check_run, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_row, checked_rows
 
 if TYPE_CHECKING:
+    from edgernn.graph import AnyArray
     from edgernn.runtime.model import Model
 
 _ALIGNMENT = 64
