@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import DataError
+from edgernn.runtime.kept import KeptArrays
 from edgernn.runtime.library import ISA_BY_NAME, check_run, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_row, checked_rows
 
@@ -39,6 +40,7 @@ class Session:
     __slots__ = (
         "_arena",
         "_inputs",
+        "_kept",
         "_lock",
         "_model",
         "_outputs",
@@ -68,6 +70,12 @@ class Session:
         self._step_pointers = ffi.new("void *[]", len(model.inputs))
         self._row_pointers = ffi.new("void *[]", len(model.outputs))
         self._step_arrays = [(port.row_shape, port.numpy) for port in model.free_outputs]
+        self._kept = KeptArrays(
+            inputs=list(zip(model.free_input_positions, model.free_inputs, strict=True)),
+            outputs=list(zip(model.free_output_positions, model.free_outputs, strict=True)),
+            input_count=len(model.inputs),
+            output_count=len(model.outputs),
+        )
 
     @property
     def isa(self) -> str:
@@ -79,16 +87,44 @@ class Session:
         with self._alone():
             lib.ernn_reset(self._session)
 
-    def step(self, *rows: AnyArray) -> Any:
-        """One step: one row of each input (states left out), one row of each output.
+    def step(self, *rows: AnyArray, out: Any = None) -> Any:
+        """One step of a sequence: one row of each input gives one row of each output.
 
-        Returns an array, or a dict by name where the model has several outputs.  What sums up a
-        sequence (the last output of a layer, a pooling over time) is what it would be if the
-        sequence ended here.
+        `rows` are [width] of float32, or numbers without an axis for tokens and masks, in the
+        order of `model.free_inputs`.  The result is an array [width], or a dict by name where the
+        model has several outputs.  The last output of a layer, or a pooling over time, is what it
+        would be if the sequence ended here.
 
-        Raises TypeError and ValueError for another element type or shape, DataError when the model
-        looks ahead and so cannot be run by steps.
+        Without `out` each call returns new arrays.  With `out` (an array of the result's shape
+        and type, or a dict of them) the call writes there, returns `out` and allocates no arrays.
+        Passing the same arrays again is fastest: the session keeps references to the last ones
+        and does not check their shapes again.  An input of another type or stride is copied first.
+
+        >>> frame, scores = np.empty(40, np.float32), np.empty(10, np.float32)
+        >>> while microphone.read_into(frame):
+        ...     session.step(frame, out=scores)
+
+        Raises TypeError and ValueError for inputs of another type or shape.  Raises DataError for
+        an `out` of another type or shape (the message shows both), one that is read-only, not
+        contiguous, or shares memory with an input or another output; when another thread uses the
+        session; and when the model looks ahead and so cannot run step by step.
         """
+        if out is None:
+            return self._step_into_new(rows)
+        lock = self._lock
+        if not lock.acquire(False):
+            raise DataError(_BUSY)
+        try:
+            kept = self._kept
+            kept.point_to(rows, out)
+            status = _step(self._session, kept.in_pointers, kept.out_pointers)
+        finally:
+            lock.release()
+        if status:
+            check_run(status)
+        return out
+
+    def _step_into_new(self, rows: tuple[AnyArray, ...]) -> Any:
         model = self._model
         free = model.free_inputs
         if len(rows) != len(free):
