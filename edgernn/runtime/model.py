@@ -48,6 +48,9 @@ class Model:
         self._content: Any = (
             _aligned(source) if isinstance(source, bytes) else _mapped(Path(source))
         )
+        #: The file's name, or "model in memory".
+        self.name = "model in memory" if isinstance(source, bytes) else Path(source).name
+        self.size_bytes = len(self._content)
         self.handle: Any = ffi.new("ernn_model *")
         content = ffi.from_buffer(self._content)
         check_model(lib.ernn_open(self.handle, content, len(content)), where)
@@ -67,6 +70,12 @@ class Model:
         #: Whether `Session.step` works: no layer looks ahead.
         self.is_streaming = bool(lib.ernn_is_streaming(self.handle))
         self._idle: list[Session] = []  # sessions of calls that are over
+
+    def __repr__(self) -> str:
+        """Name, scheme, bytes, inputs, outputs, states and labels, a line each."""
+        from edgernn.runtime.description import description
+
+        return description(self)
 
     @property
     def labels(self) -> tuple[str, ...]:
