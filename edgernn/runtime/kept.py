@@ -121,21 +121,25 @@ class KeptArrays:
     def _refuse_overlaps(self) -> None:
         """The library may write an output before it has read all inputs."""
         results = self._results
-        for index, port in enumerate(self._outputs):
-            result = results[index]
-            others = [*zip(self._inputs, self._rows, strict=True)]
-            others += [*zip(self._outputs[:index], results[:index], strict=True)]
-            for other, array in others:
-                if np.may_share_memory(result, array):
-                    raise DataError(
-                        f"out for '{port.name}' shares memory with '{other.name}'",
-                        remedy="Give each input and output separate memory",
-                    )
+        for index, result in enumerate(results):
+            for row_index, row in enumerate(self._rows):
+                if np.may_share_memory(result, row):
+                    raise _overlap(self._outputs[index], self._inputs[row_index])
+            for other in range(index):
+                if np.may_share_memory(result, results[other]):
+                    raise _overlap(self._outputs[index], self._outputs[other])
         self._is_checked = True
 
 
 def _kind(out: Any) -> str:
     return "None" if out is None else type(out).__name__
+
+
+def _overlap(port: NativePort, other: NativePort) -> DataError:
+    return DataError(
+        f"out for '{port.name}' shares memory with '{other.name}'",
+        remedy="Give each input and output separate memory",
+    )
 
 
 def _read_only(port: NativePort) -> DataError:

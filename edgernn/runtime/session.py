@@ -26,15 +26,15 @@ _from_buffer, _step, _run = ffi.from_buffer, lib.ernn_step, lib.ernn_run
 
 
 class Session:
-    """Steps through sequences and remembers where it is.
+    """Runs one sequence step by step and keeps the states between calls.
 
-    Serves one thread at a time: raises DataError when another one is in a call.
+    A session serves one thread at a time: a call raises DataError while another thread is in one.
 
     >>> session = model.session()
     >>> scores = [session.step(frame) for frame in frames]
 
-    `step` and `run` go on from the last call; `reset` begins a new sequence.  States that the
-    model hands from call to call itself (a file exported for streaming) are kept in here, too.
+    `step` and `run` continue from the last call; `reset` begins a new sequence.  The session also
+    keeps the states of a file exported for streaming.
     """
 
     __slots__ = (
@@ -79,11 +79,20 @@ class Session:
 
     @property
     def isa(self) -> str:
-        """The kernels in use: "avx2" and so on."""
+        """The instruction set in use, such as "avx2".
+
+        >>> session.isa in edgernn.runtime.available_isas()
+        True
+        """
         return text(lib.ernn_isa_name(lib.ernn_session_isa(self._session)))
 
     def reset(self) -> None:
-        """The next step is the first of a new sequence."""
+        """Sets all states to zero: the next step is the first of a new sequence.
+
+        >>> session.reset()
+
+        Raises DataError while another thread uses the session.
+        """
         with self._alone():
             lib.ernn_reset(self._session)
 
@@ -149,7 +158,19 @@ class Session:
         return dict(zip(model.output_names, results, strict=True))
 
     def run(self, *sequences: AnyArray) -> Any:
-        """Many steps: [T, ...] of each input.  Returns as `step` does, with a time axis."""
+        """Many steps of a sequence in one call.
+
+        `sequences` are [T, width] of float32, or [T] for tokens and masks, one for each of
+        `model.free_inputs`; an input that is no sequence is [width].  The result is an array, or a
+        dict by name where the model has several outputs: [T, width] for a sequence, else [width].
+
+        >>> scores = session.run(frames[:50])  # [50, 40] -> [10]
+        >>> scores = session.run(frames[50:])  # continues
+
+        Raises TypeError and ValueError for inputs of another type or shape, and DataError for a
+        sequence without steps, one longer than `max_steps` where the model needs it whole, a
+        token outside the vocabulary, and while another thread uses the session.
+        """
         free = self._model.free_inputs
         if len(sequences) != len(free):
             raise TypeError(f"the model takes {len(free)} inputs, not {len(sequences)}")
@@ -162,7 +183,7 @@ class Session:
         return next(iter(wanted.values())) if len(wanted) == 1 else wanted
 
     def run_checked(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """As `run`, by name, for arrays that were checked; all outputs, states among them."""
+        """As `run`, by name, for arrays already checked; returns all outputs, also states."""
         with self._alone():
             inputs, outputs = self._inputs, self._outputs
             for rows, port in zip(inputs, self._model.inputs, strict=True):
@@ -178,14 +199,24 @@ class Session:
             return results
 
     def save(self) -> bytes:
-        """The states, for `restore` in this or another session of the same model."""
+        """The states as bytes, for `restore` in this or another session of the same model.
+
+        >>> saved = session.save()
+
+        Raises DataError while another thread uses the session.
+        """
         saved = bytearray(lib.ernn_state_size(self._session))
         with self._alone():
             check_run(lib.ernn_state_save(self._session, ffi.from_buffer(saved), len(saved)))
         return bytes(saved)
 
     def restore(self, saved: bytes) -> None:
-        """Goes on from where `save` was called.  Raises DataError for states of another model."""
+        """Continues from where `save` was called.
+
+        >>> model.session().restore(saved)
+
+        Raises DataError for states of another model, and while another thread uses the session.
+        """
         with self._alone():
             check_run(lib.ernn_state_restore(self._session, ffi.from_buffer(saved), len(saved)))
 
