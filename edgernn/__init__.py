@@ -6,12 +6,13 @@ from edgernn.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from edgernn.runtime import Model as Model
+    from edgernn.runtime import Session as Session
 
 
 def __getattr__(name: str) -> object:
-    """`edgernn.Model`, imported when used: what needs no native runtime starts without it."""
-    if name == "Model":
-        from edgernn.runtime import Model
+    """`Model` and `Session`, imported when used: what needs no native runtime starts without it."""
+    if name in ("Model", "Session"):
+        from edgernn import runtime
 
-        return Model
+        return getattr(runtime, name)
     raise AttributeError(f"module 'edgernn' has no attribute '{name}'")

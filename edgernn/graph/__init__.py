@@ -1,5 +1,6 @@
 """The graph that every reader produces and every back end consumes.  It knows no file format."""
 
+from edgernn.dtype import DType
 from edgernn.graph.activation import (
     HARD_SIGMOID_KERAS2,
     HARD_SIGMOID_KERAS3,
@@ -70,7 +71,6 @@ from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn, gate
 from edgernn.graph.shapes import ShapeError, infer, window_padding
 from edgernn.graph.tensor import (
     AnyArray,
-    DType,
     FloatArray,
     QTensor,
     Shape,

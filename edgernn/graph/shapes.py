@@ -7,9 +7,10 @@ from math import prod
 
 from typing_extensions import assert_never
 
+from edgernn.dtype import DType
 from edgernn.graph import layers as ly
 from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn
-from edgernn.graph.tensor import DType, Shape, TensorSpec
+from edgernn.graph.tensor import Shape, TensorSpec
 
 
 class ShapeError(ValueError):

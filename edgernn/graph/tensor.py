@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from edgernn.dtype import DType
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 AnyArray: TypeAlias = npt.NDArray[Any]
 
 #: Dimensions of a tensor, batch first; None is a dimension that is free at run time.
 Shape: TypeAlias = tuple[int | None, ...]
-
-
-class DType(str, Enum):
-    """Element types of edges; tokens are INT32, masks are BOOL."""
-
-    FLOAT32 = "float32"
-    INT32 = "int32"
-    BOOL = "bool"
-
-    @property
-    def numpy(self) -> np.dtype[Any]:
-        return np.dtype(self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

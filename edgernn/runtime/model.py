@@ -6,27 +6,30 @@ import mmap
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgernn.errors import ModelFileError
-from edgernn.graph import AnyArray
 from edgernn.runtime.library import ISA_BY_NAME, available_isas, check_model, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_batch, read_port
 from edgernn.runtime.session import Session, sequence_lengths
+
+if TYPE_CHECKING:
+    from edgernn.graph import AnyArray
 
 _ALIGNMENT = 64
 _DEFAULT_MAX_STEPS = 256
 
 
 class Model:
-    """A model in memory, read in place.  Threads may share it; each call has a session of its own.
+    """Loads an .ernn file and runs it.  Threads may share a model; each call uses its own session.
 
     >>> model = edgernn.Model("gru.ernn")
     >>> scores = model(features)               # [B, T, F] -> [B, classes]
     >>> session = model.session()              # streaming, one sequence at a time
-    >>> scores = session.step(frame)
+    >>> scores = session.step(frame)           # [F] -> [classes]
+    >>> print(model)                           # inputs, outputs, states, scheme, size, labels
 
     NaN in an input passes through float layers as in numpy, so that a session's state stays NaN
     until `reset`; integer layers read it as 0.  Inputs in C order and of the right type are not
@@ -46,6 +49,9 @@ class Model:
         self._content: Any = (
             _aligned(source) if isinstance(source, bytes) else _mapped(Path(source))
         )
+        #: The file's name, or "model in memory".
+        self.name = "model in memory" if isinstance(source, bytes) else Path(source).name
+        self.size_bytes = len(self._content)
         self.handle: Any = ffi.new("ernn_model *")
         content = ffi.from_buffer(self._content)
         check_model(lib.ernn_open(self.handle, content, len(content)), where)
@@ -66,9 +72,19 @@ class Model:
         self.is_streaming = bool(lib.ernn_is_streaming(self.handle))
         self._idle: list[Session] = []  # sessions of calls that are over
 
+    def __repr__(self) -> str:
+        """Name, scheme, bytes, inputs, outputs, states and labels, a line each."""
+        from edgernn.runtime.description import description
+
+        return description(self)
+
     @property
     def labels(self) -> tuple[str, ...]:
-        """The class names, if the exporter knew them."""
+        """The class names in the order of the scores; empty if the file has none.
+
+        >>> model.labels[scores.argmax()]
+        'yes'
+        """
         labels: list[str] = []
         while (label := lib.ernn_label(self.handle, len(labels))) != ffi.NULL:
             labels.append(text(label))
@@ -76,7 +92,11 @@ class Model:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What the exporter wrote down: scheme, source and so on."""
+        """What the exporter stored besides labels, such as the scheme and the source file.
+
+        >>> model.metadata["scheme"]
+        'int8'
+        """
         metadata: dict[str, str] = {}
         key, value = ffi.new("char **"), ffi.new("char **")
         while lib.ernn_metadata_at(self.handle, len(metadata), key, value) == 0:
@@ -86,17 +106,26 @@ class Model:
     def session(self, *, max_steps: int = _DEFAULT_MAX_STEPS) -> Session:
         """A session at the beginning of a sequence.
 
-        `max_steps` counts only for models that need a whole sequence (`is_streaming` is false).
+        `max_steps` is the longest sequence that the session has memory for, in steps.  It matters
+        only for models that need a whole sequence (`is_streaming` is false).
+
+        >>> session = model.session()
+        >>> session.step(frame)
         """
         return Session(self, isa=self._isa, max_steps=max_steps)
 
     def __call__(self, *arrays: AnyArray) -> Any:
-        """Runs whole sequences: one [B, ...] array for each input, states left out (zeros).
+        """Runs whole sequences from zero states.
 
-        Returns an array [B, ...], or a dict by name where the model has several outputs.  The rows
-        of a batch are independent sequences.
+        `arrays` are [B, T, width] of float32, [B, T] for tokens and masks, or [B, width] for an
+        input that is no sequence, one for each of `free_inputs`.  Returns an array, or a dict by
+        name where the model has several outputs: [B, T, width] for a sequence, else [B, width].
+        The rows of a batch are independent sequences.
 
-        Raises TypeError and ValueError for another element type or shape.
+        >>> scores = model(features)  # [8, 100, 40] -> [8, 10]
+
+        Raises TypeError and ValueError for another element type or shape, and DataError for a
+        sequence without steps or a token outside the vocabulary.
         """
         if len(arrays) != len(self.free_inputs):
             raise TypeError(f"the model takes {len(self.free_inputs)} inputs, not {len(arrays)}")
@@ -107,9 +136,11 @@ class Model:
         return {name: results[name] for name in self.output_names}
 
     def run(self, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """As a call, by name; states may be given, and are among the results.
+        """As a call, by name.  `inputs` may include states; the results do include them.
 
-        Raises TypeError and ValueError as a call does, also for a name that is not an input.
+        >>> model.run({"features": features})["scores"]
+
+        Raises what a call raises, and ValueError for a name that is not an input.
         """
         unknown = [name for name in inputs if name not in {port.name for port in self.inputs}]
         missing = [port.name for port in self.free_inputs if port.name not in inputs]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgernn.graph import AnyArray, DType
+from edgernn.dtype import DType
+
+if TYPE_CHECKING:
+    from edgernn.graph import AnyArray
 
 _DTYPES = (DType.FLOAT32, DType.INT32, DType.BOOL)  # as enum ernn_dtype
 

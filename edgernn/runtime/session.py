@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.graph import AnyArray
+from edgernn.runtime.kept import KeptArrays
 from edgernn.runtime.library import ISA_BY_NAME, check_run, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_row, checked_rows
 
 if TYPE_CHECKING:
+    from edgernn.graph import AnyArray
     from edgernn.runtime.model import Model
 
 _ALIGNMENT = 64
@@ -25,20 +26,21 @@ _from_buffer, _step, _run = ffi.from_buffer, lib.ernn_step, lib.ernn_run
 
 
 class Session:
-    """Steps through sequences and remembers where it is.
+    """Runs one sequence step by step and keeps the states between calls.
 
-    Serves one thread at a time: raises DataError when another one is in a call.
+    A session serves one thread at a time: a call raises DataError while another thread is in one.
 
     >>> session = model.session()
     >>> scores = [session.step(frame) for frame in frames]
 
-    `step` and `run` go on from the last call; `reset` begins a new sequence.  States that the
-    model hands from call to call itself (a file exported for streaming) are kept in here, too.
+    `step` and `run` continue from the last call; `reset` begins a new sequence.  The session also
+    keeps the states of a file exported for streaming.
     """
 
     __slots__ = (
         "_arena",
         "_inputs",
+        "_kept",
         "_lock",
         "_model",
         "_outputs",
@@ -68,27 +70,70 @@ class Session:
         self._step_pointers = ffi.new("void *[]", len(model.inputs))
         self._row_pointers = ffi.new("void *[]", len(model.outputs))
         self._step_arrays = [(port.row_shape, port.numpy) for port in model.free_outputs]
+        self._kept = KeptArrays(
+            inputs=list(zip(model.free_input_positions, model.free_inputs, strict=True)),
+            outputs=list(zip(model.free_output_positions, model.free_outputs, strict=True)),
+            input_count=len(model.inputs),
+            output_count=len(model.outputs),
+        )
 
     @property
     def isa(self) -> str:
-        """The kernels in use: "avx2" and so on."""
+        """The instruction set in use, such as "avx2".
+
+        >>> session.isa in edgernn.runtime.available_isas()
+        True
+        """
         return text(lib.ernn_isa_name(lib.ernn_session_isa(self._session)))
 
     def reset(self) -> None:
-        """The next step is the first of a new sequence."""
+        """Sets all states to zero: the next step is the first of a new sequence.
+
+        >>> session.reset()
+
+        Raises DataError while another thread uses the session.
+        """
         with self._alone():
             lib.ernn_reset(self._session)
 
-    def step(self, *rows: AnyArray) -> Any:
-        """One step: one row of each input (states left out), one row of each output.
+    def step(self, *rows: AnyArray, out: Any = None) -> Any:
+        """One step of a sequence: one row of each input gives one row of each output.
 
-        Returns an array, or a dict by name where the model has several outputs.  What sums up a
-        sequence (the last output of a layer, a pooling over time) is what it would be if the
-        sequence ended here.
+        `rows` are [width] of float32, or numbers without an axis for tokens and masks, in the
+        order of `model.free_inputs`.  The result is an array [width], or a dict by name where the
+        model has several outputs.  The last output of a layer, or a pooling over time, is what it
+        would be if the sequence ended here.
 
-        Raises TypeError and ValueError for another element type or shape, DataError when the model
-        looks ahead and so cannot be run by steps.
+        Without `out` each call returns new arrays.  With `out` (an array of the result's shape
+        and type, or a dict of them) the call writes there, returns `out` and allocates no arrays.
+        Passing the same arrays again is fastest: the session keeps references to the last ones
+        and does not check their shapes again.  An input of another type or stride is copied first.
+
+        >>> frame, scores = np.empty(40, np.float32), np.empty(10, np.float32)
+        >>> while microphone.read_into(frame):
+        ...     session.step(frame, out=scores)
+
+        Raises TypeError and ValueError for inputs of another type or shape.  Raises DataError for
+        an `out` of another type or shape (the message shows both), one that is read-only, not
+        contiguous, or shares memory with an input or another output; when another thread uses the
+        session; and when the model looks ahead and so cannot run step by step.
         """
+        if out is None:
+            return self._step_into_new(rows)
+        lock = self._lock
+        if not lock.acquire(False):
+            raise DataError(_BUSY)
+        try:
+            kept = self._kept
+            kept.point_to(rows, out)
+            status = _step(self._session, kept.in_pointers, kept.out_pointers)
+        finally:
+            lock.release()
+        if status:
+            check_run(status)
+        return out
+
+    def _step_into_new(self, rows: tuple[AnyArray, ...]) -> Any:
         model = self._model
         free = model.free_inputs
         if len(rows) != len(free):
@@ -113,7 +158,19 @@ class Session:
         return dict(zip(model.output_names, results, strict=True))
 
     def run(self, *sequences: AnyArray) -> Any:
-        """Many steps: [T, ...] of each input.  Returns as `step` does, with a time axis."""
+        """Many steps of a sequence in one call.
+
+        `sequences` are [T, width] of float32, or [T] for tokens and masks, one for each of
+        `model.free_inputs`; an input that is no sequence is [width].  The result is an array, or a
+        dict by name where the model has several outputs: [T, width] for a sequence, else [width].
+
+        >>> scores = session.run(frames[:50])  # [50, 40] -> [10]
+        >>> scores = session.run(frames[50:])  # continues
+
+        Raises TypeError and ValueError for inputs of another type or shape, and DataError for a
+        sequence without steps, one longer than `max_steps` where the model needs it whole, a
+        token outside the vocabulary, and while another thread uses the session.
+        """
         free = self._model.free_inputs
         if len(sequences) != len(free):
             raise TypeError(f"the model takes {len(free)} inputs, not {len(sequences)}")
@@ -126,7 +183,7 @@ class Session:
         return next(iter(wanted.values())) if len(wanted) == 1 else wanted
 
     def run_checked(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """As `run`, by name, for arrays that were checked; all outputs, states among them."""
+        """As `run`, by name, for arrays already checked; returns all outputs, also states."""
         with self._alone():
             inputs, outputs = self._inputs, self._outputs
             for rows, port in zip(inputs, self._model.inputs, strict=True):
@@ -142,14 +199,24 @@ class Session:
             return results
 
     def save(self) -> bytes:
-        """The states, for `restore` in this or another session of the same model."""
+        """The states as bytes, for `restore` in this or another session of the same model.
+
+        >>> saved = session.save()
+
+        Raises DataError while another thread uses the session.
+        """
         saved = bytearray(lib.ernn_state_size(self._session))
         with self._alone():
             check_run(lib.ernn_state_save(self._session, ffi.from_buffer(saved), len(saved)))
         return bytes(saved)
 
     def restore(self, saved: bytes) -> None:
-        """Goes on from where `save` was called.  Raises DataError for states of another model."""
+        """Continues from where `save` was called.
+
+        >>> model.session().restore(saved)
+
+        Raises DataError for states of another model, and while another thread uses the session.
+        """
         with self._alone():
             check_run(lib.ernn_state_restore(self._session, ffi.from_buffer(saved), len(saved)))
 
