@@ -33,6 +33,7 @@ AWAITED: Final = frozenset(
         "devices/kinds.py",
         "edgernn/api.py",
         "edgernn/formats.py",
+        "edgernn/front/",
         "edgernn/graph/traits.py",
         "edgernn/reference/layers.py",
         "edgernn/report/formats.py",
