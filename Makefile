@@ -7,7 +7,7 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
+.PHONY: docs fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,14 @@ $(VENV)/.bench: $(VENV)/.installed
 bench: $(VENV)/.bench ## speed and size beside the peers, in one run, as ratios (minutes)
 	$(BIN)/python -m bench
 
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
+docs: $(VENV)/.docs ## build the documentation into site/ (guides, Python and command line reference)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "site/index.html is ready"
+
 pi: system setup ## bring up an emulated Raspberry Pi to try --device with (as root; BOARD=5: a Pi 5)
 	$(BIN)/python -m tests.pi up $(BOARD)
 
@@ -82,4 +90,4 @@ check-readme: setup ## the README's help texts and exit codes are those of the p
 	$(BIN)/python -m pytest -q tests/test_readme.py
 
 clean: ## remove both environments and what tools left behind
-	rm -rf $(VENV) $(VENV_214) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo
+	rm -rf $(VENV) $(VENV_214) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo site

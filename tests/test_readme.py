@@ -1,14 +1,13 @@
-"""The README tells what the program does: its help texts and exit codes are compared."""
+"""The help texts and exit codes in the README are those of the program."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 
-from edgernn.cli import SUMMARIES, edgernn
+from edgernn.cli import edgernn
 from edgernn.errors import EXIT_CODES
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -24,15 +23,3 @@ def test_the_exit_codes_are_those_of_errors_py():
     table = dict(re.findall(r"^\| (\d+) \| `?(\w+)`? \|", README, flags=re.MULTILINE))
     for code, error in EXIT_CODES.items():
         assert table.get(str(code)) == error.__name__
-
-
-@pytest.mark.parametrize("command", SUMMARIES)
-def test_options_shown_in_the_readme_exist(command):
-    options = {
-        option
-        for line in re.findall(rf"^edgernn {command} .*$", README, flags=re.MULTILINE)
-        for option in re.findall(r"(?<=\s)--?[a-z][a-z-]*", line)
-    }
-    help_text = CliRunner().invoke(edgernn, [command, "--help"]).output
-    assert options
-    assert not {option for option in options if option not in help_text}

@@ -53,7 +53,7 @@ def test_the_python_example_runs(model: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(model.parent)
     features = numbers(np.random.default_rng(0), 1, 20, FEATURES)
     names: dict[str, object] = {"features": features}
-    exec(example("python", "edgernn.Model("), names)
+    exec(example("python", "session.step("), names)
     np.testing.assert_array_equal(names["scores"], edgernn.Model(model)(features)[0])
     assert isinstance(names["saved"], bytes)
 
