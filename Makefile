@@ -50,22 +50,22 @@ $(VENV)/.bench: $(VENV)/.installed
 bench: $(VENV)/.bench ## speed and size beside the peers, in one run, as ratios (minutes)
 	$(BIN)/python -m bench
 
-pi: system setup ## bring up an emulated Raspberry Pi to try --device with (as root; BOARD=5: a Pi 5)
+pi: system setup ## start an emulated Raspberry Pi for --device pi (as root; BOARD=5: a Pi 5)
 	$(BIN)/python -m tests.pi up $(BOARD)
 
-pi-down: ## remove it
+pi-down: ## stop it and forget it
 	$(BIN)/python -m tests.pi down
 
-pi-vm: setup ## bring up a virtual one: a kernel of its own, a clock that counts instructions
+pi-vm: setup ## start a virtual one: its own kernel, and a clock that counts instructions
 	$(BIN)/python -m tests.pi vm-up
 
-pi-vm-down: ## remove it
+pi-vm-down: ## stop it and forget it
 	$(BIN)/python -m tests.pi vm-down
 
-android: system setup ## bring up a loopback Android device to try --device android with (ABI=arm64: in qemu)
-	$(BIN)/python -m tests.android up $(or $(ABI),x86_64)
+android: system setup ## start a loopback Android device for --device android (ABI=arm64: in qemu)
+	$(BIN)/python -m tests.android up $(ABI)
 
-android-down: ## remove it
+android-down: ## stop it and forget it
 	$(BIN)/python -m tests.android down
 
 fuzz: setup ## let a fuzzer invent hostile .ernn files for FUZZ_SECONDS (default an hour)
