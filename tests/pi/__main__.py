@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
 
 
 def up(board: str | None) -> None:
-    """One for each user: a second call uses the one that is up, unless it asks for another board."""
+    """One for each user: a second call uses it, unless it asks for another board."""
     if board is not None and board not in BOARDS:
         fail(f"there is no Raspberry Pi {board} here; there are {', '.join(BOARDS)}")
     state = running(EMULATED)
