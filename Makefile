@@ -58,22 +58,22 @@ docs: $(VENV)/.docs ## build the documentation into site/ (guides, Python and co
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "site/index.html is ready"
 
-pi: system setup ## bring up an emulated Raspberry Pi to try --device with (as root; BOARD=5: a Pi 5)
+pi: system setup ## start an emulated Raspberry Pi for --device pi (as root; BOARD=5: a Pi 5)
 	$(BIN)/python -m tests.pi up $(BOARD)
 
-pi-down: ## remove it
+pi-down: ## stop it and forget it
 	$(BIN)/python -m tests.pi down
 
-pi-vm: setup ## bring up a virtual one: a kernel of its own, a clock that counts instructions
+pi-vm: setup ## start a virtual one: its own kernel, and a clock that counts instructions
 	$(BIN)/python -m tests.pi vm-up
 
-pi-vm-down: ## remove it
+pi-vm-down: ## stop it and forget it
 	$(BIN)/python -m tests.pi vm-down
 
-android: system setup ## bring up a loopback Android device to try --device android with (ABI=arm64: in qemu)
-	$(BIN)/python -m tests.android up $(or $(ABI),x86_64)
+android: system setup ## start a loopback Android device for --device android (ABI=arm64: in qemu)
+	$(BIN)/python -m tests.android up $(ABI)
 
-android-down: ## remove it
+android-down: ## stop it and forget it
 	$(BIN)/python -m tests.android down
 
 fuzz: setup ## let a fuzzer invent hostile .ernn files for FUZZ_SECONDS (default an hour)

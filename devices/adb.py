@@ -36,25 +36,30 @@ _WITHOUT_SHELL_V2: Final = ("only supports allocating a pty", "doesn't support P
 class AdbLink:
     """Commands in the shell of one Android device."""
 
-    def __init__(self, serial: str, *, name: str) -> None:
-        """`serial` may be empty: then there must be one device only."""
+    def __init__(self, serial: str, *, name: str, server_port: str = "") -> None:
+        """`serial` may be empty: then there must be one device only.
+
+        `server_port` is the port of the adb server that sees it; empty: the usual one.
+        """
         self.name = name
+        self._adb = _adb(server_port)
+        self._server_port = server_port
         self._wanted = serial
         self._serial = serial
 
     def first(self, command: str) -> list[str]:
-        self._serial = ready_serial(self._wanted)
+        self._serial = ready_serial(self._wanted, self._server_port)
         return self.further(command)
 
     def further(self, command: str) -> list[str]:
         # One word: adb passes it to the device's shell, which parses it once.
-        return ["adb", "-s", self._serial, "shell", "-T", command]
+        return [*self._adb, "-s", self._serial, "shell", "-T", command]
 
     def refusal(self, stderr: str) -> DeviceError:
         complaint = _complaint(stderr)
         if any(sign in complaint for sign in _WITHOUT_SHELL_V2):
             return DeviceError(
-                f"{self.name} is too old: its adb tells no exit codes",
+                f"{self.name} is too old: its adb reports no exit codes",
                 remedy="Android 7 or newer is needed",
             )
         return Unreachable(
@@ -62,12 +67,12 @@ class AdbLink:
         )
 
 
-def ready_serial(wanted: str = "") -> str:
+def ready_serial(wanted: str = "", server_port: str = "") -> str:
     """The serial number of that device, or of the only one.
 
     Raises DeviceError where there is no such device, or it is not ready.
     """
-    states = attached()
+    states = attached(server_port)
     if wanted:
         if wanted not in states:
             others = f"; attached are {', '.join(states)}" if states else ""
@@ -84,11 +89,15 @@ def ready_serial(wanted: str = "") -> str:
     return serial
 
 
-def attached() -> dict[str, str]:
+def _adb(server_port: str) -> list[str]:
+    return ["adb", "-P", server_port] if server_port else ["adb"]
+
+
+def attached(server_port: str = "") -> dict[str, str]:
     """Serial number -> state, of all devices that adb sees.  Raises DeviceError without adb."""
     try:
         listed = subprocess.run(
-            ["adb", "devices"],  # noqa: S607 - the user's own
+            [*_adb(server_port), "devices"],
             capture_output=True,
             text=True,
             check=False,
@@ -115,7 +124,7 @@ def _not_one(states: dict[str, str]) -> DeviceError:
     if states:
         return DeviceError(
             f"there are {len(states)} Android devices: {', '.join(states)}",
-            remedy="Say which: --device android:SERIAL",
+            remedy="Choose one with --device android:SERIAL",
         )
     return Unreachable(
         "no Android device is attached",

@@ -32,7 +32,7 @@ class Completed:
 
 
 def signal_name(number: int) -> str:
-    """As Completed tells it.  Real-time signals have a number only."""
+    """As Completed has it.  Real-time signals have a number only."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -69,6 +69,11 @@ class Device(Protocol):
     @property
     def python(self) -> tuple[str, ...] | None:
         """How Python is started there; None where there is none (a phone)."""
+        ...
+
+    @property
+    def is_this_machine(self) -> bool:
+        """Whether work that goes on here disturbs its times."""
         ...
 
     def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed: ...

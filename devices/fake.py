@@ -68,6 +68,10 @@ class FakeDevice:
     _files: dict[str, bytes] = field(default_factory=dict)
     _processes: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def is_this_machine(self) -> bool:
+        return False
+
     def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:  # noqa: ARG002
         request = json.loads(self._files[argv[-1]])
         task, file = request["task"], request["model"]

@@ -32,6 +32,10 @@ class HostDevice:
         self.python = (str(python or sys.executable),)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
+    @property
+    def is_this_machine(self) -> bool:
+        return True
+
     def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
         try:
             child = subprocess.Popen(

@@ -9,7 +9,6 @@ board = "Raspberry Pi 4 Model B Rev 1.4"
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -26,14 +25,11 @@ else:
     import tomli as tomllib
 
 FILE_NAME: Final = "devices.toml"
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-#: What a name may not be, since it means something else as a --device.
-_TAKEN: Final = frozenset({"cpu", "fake", "ssh", "pi", "android"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A device that the user named, and what it said about itself when it was added."""
+    """A device that the user named, and what it reported about itself when it was added."""
 
     name: str
     kind: str  # "ssh", "android"
@@ -43,6 +39,9 @@ class Entry:
     architecture: str = ""
     abis: str = ""  # Android's, with commas
     system: str = ""
+    emulated: str = ""  # by what; empty: it is real
+    ssh_command: str = ""  # instead of $EDGERNN_SSH or ssh: "ssh -F CONFIG -p PORT"
+    adb_port: str = ""  # of the adb server that sees it, if not the usual one
 
     @property
     def is_pi(self) -> bool:
@@ -78,29 +77,42 @@ def named(name: str) -> Entry | None:
     return next((entry for entry in read_inventory() if entry.name == name), None)
 
 
+def keep_entry(entry: Entry) -> None:
+    """Adds a device, or replaces the one with its name.  Raises OutputError or DeviceError."""
+    write_inventory([*(one for one in read_inventory() if one.name != entry.name), entry])
+
+
+def forget_entry(name: str) -> None:
+    """Removes a device, if there is one of this name.  Raises OutputError or DeviceError."""
+    entries = read_inventory()
+    if any(entry.name == name for entry in entries):
+        write_inventory([entry for entry in entries if entry.name != name])
+
+
+def emulated_only(kind: str) -> Entry | None:
+    """The emulated device of a kind, where the user has named no real one of it."""
+    entries = [entry for entry in read_inventory() if entry.kind == kind]
+    return next(iter(entries), None) if all(entry.emulated for entry in entries) else None
+
+
 def the_only_pi() -> Entry:
-    """What --device pi means.  Raises DeviceError where there is none, or more than one."""
-    pis = [entry for entry in read_inventory() if entry.is_pi]
+    """What --device pi means: a real one before an emulated one.
+
+    Raises DeviceError where there is none, or more than one.
+    """
+    all_pis = [entry for entry in read_inventory() if entry.is_pi]
+    pis = [entry for entry in all_pis if not entry.emulated] or all_pis
     if len(pis) == 1:
         return pis[0]
     if pis:
         raise DeviceError(
             f"there are {len(pis)} Raspberry Pis: {', '.join(entry.name for entry in pis)}",
-            remedy="Say which: --device NAME",
+            remedy="Choose one with --device NAME",
         )
     raise DeviceError(
         "no Raspberry Pi is known",
-        remedy="Run `edgernn devices add pi@raspberrypi.local`, or write --device pi@HOST",
+        remedy="Run `edgernn devices add pi@raspberrypi.local`, or use --device pi@HOST",
     )
-
-
-def checked_name(name: str) -> str:
-    """Raises DeviceError where a device cannot be called so."""
-    if not _NAME.fullmatch(name):
-        raise DeviceError(f"'{name}' is no name", remedy="Use letters, digits, - and _")
-    if name in _TAKEN:
-        raise DeviceError(f"'{name}' means something else", remedy="Choose another name")
-    return name
 
 
 def _entry(name: str, table: object) -> Entry:

@@ -79,6 +79,10 @@ class RemoteDevice:
         return self._link.name
 
     @property
+    def is_this_machine(self) -> bool:
+        return False
+
+    @property
     def python(self) -> tuple[str, ...] | None:
         found = self._fact("python")
         return (found,) if found else None

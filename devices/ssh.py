@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,11 +31,11 @@ _REFUSALS: Final = (
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
         (
-            "{host} shows another host key than the one that is known: it was installed anew, or "
-            "somebody else answers in its place"
+            "{host} has a different host key than before: it was reinstalled, or another machine "
+            "answers in its place"
         ),
         (
-            "If you know why, forget the old key with `edgernn devices remove` or `ssh-keygen -R`, "
+            "If you know why, remove the old key with `edgernn devices remove` or `ssh-keygen -R`, "
             "then run `edgernn devices add {host}`"
         ),
     ),
@@ -45,7 +46,7 @@ _REFUSALS: Final = (
     ),
     (
         "Too many authentication failures",
-        "{host} refused our keys before the right one was tried",
+        "{host} refused several of your keys before the right one was tried",
         "Name the key with IdentityFile and IdentitiesOnly in ~/.ssh/config",
     ),
 )
@@ -86,14 +87,17 @@ def checked_destination(destination: str) -> str:
 class SshLink:
     """Commands through one connection to `destination` (user@host, or a name in ssh's config)."""
 
-    def __init__(self, destination: str, *, name: str) -> None:
+    def __init__(self, destination: str, *, name: str, program: str = "") -> None:
+        """`program` is the ssh command of this one device ("ssh -F FILE"); empty: ssh_command()."""
         self.name = name
+        self._program = shlex.split(program) or ssh_command()
         self._destination = checked_destination(destination)
         # A socket's path must be short, and TMPDIR is long on some systems.
         short = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108
         self._folder = tempfile.mkdtemp(prefix="edgernn-", dir=short)
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        self._known_hosts = f"UserKnownHostsFile={known_hosts_files(self._destination)}"
+        known_hosts = known_hosts_files(self._destination, self._program)
+        self._known_hosts = f"UserKnownHostsFile={known_hosts}"
 
     def first(self, command: str) -> list[str]:
         return self._argv(
@@ -125,7 +129,7 @@ class SshLink:
             f"ControlPath={self._folder}/control",
         )
         given = [word for option in (*options, *always) for word in ("-o", option)]
-        return [*ssh_command(), *given, "--", self._destination, command]
+        return [*self._program, *given, "--", self._destination, command]
 
     def refusal(self, stderr: str) -> DeviceError:
         host = self._destination
@@ -138,30 +142,29 @@ class SshLink:
         if any(sign in stderr for sign in _UNREACHABLE):
             return Unreachable(
                 f"{host} cannot be reached: {complaint}",
-                remedy="Is it switched on, in this network, and its sshd enabled?",
+                remedy="Check that it is switched on, in this network, and that sshd runs on it",
             )
         return DeviceError(
-            f"ssh to {host} failed: {complaint}", remedy=f"Try `ssh {host} true` by hand"
+            f"ssh to {host} failed: {complaint}", remedy=f"Try `ssh {host} true` yourself"
         )
 
 
 def _denied(host: str, methods: list[str]) -> DeviceError:
     if "publickey" not in methods:
         return DeviceError(
-            f"{host} takes no keys, only {' or '.join(methods)}; edgernn never types a password",
+            f"{host} accepts no keys, only {' or '.join(methods)}; edgernn never types a password",
             remedy="Allow PubkeyAuthentication in its /etc/ssh/sshd_config",
         )
     return DeviceError(
-        f"{host} does not accept our key",
+        f"{host} does not accept your key",
         remedy=f"Run `ssh-copy-id {host}`, or load the key into ssh-agent",
     )
 
 
-def known_hosts_files(destination: str) -> str:
+def known_hosts_files(destination: str, program: Sequence[str] = ()) -> str:
     """The user's own files of known hosts, then edgernn's, as ssh's option takes them."""
-    asked = subprocess.run(
-        [*ssh_command(), "-G", "--", destination], capture_output=True, text=True, check=False
-    )
+    argv = [*(program or ssh_command()), "-G", "--", destination]
+    asked = subprocess.run(argv, capture_output=True, text=True, check=False)
     found = re.search(r"^userknownhostsfile (.*)$", asked.stdout, re.MULTILINE)
     users = found[1] if found else "~/.ssh/known_hosts ~/.ssh/known_hosts2"
     return f'{users} "{own_known_hosts()}"'

@@ -1,13 +1,15 @@
-"""`edgernn devices`: the targets that the user named, and whether they are ready."""
+"""`edgernn devices`: the devices that the user named, and whether they are ready."""
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
+
+from edgernn.cli.completion import device_names, known_devices
+from edgernn.devices.kinds import checked_name, spellings, to_be_added
 
 if TYPE_CHECKING:
     from edgernn.devices.facts import Battery
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Name the boards that artefacts are measured on.
+    """Name the devices that artefacts are measured on.
 
     \b
     edgernn devices add pi@raspberrypi.local --name kitchen
@@ -29,55 +31,61 @@ def command() -> None:
     """
 
 
-@command.command("add")
+_ADD_HELP = f"""Connect to a device, and save its name and what it is.
+
+ADDRESS is one of: {", ".join(spellings(addable=True))}.
+
+An SSH server's host key is shown, and you are asked whether it is the right one.
+"""
+
+
+@command.command("add", help=_ADD_HELP)
 @click.argument("address")
-@click.option("--name", metavar="NAME", help="What to call it; else its host's name, or phone.")
+@click.option(
+    "--name", metavar="NAME", help="Name of the device; default: its host name, or phone."
+)
 @click.option(
     "--fingerprint",
     metavar="SHA256:…",
     help="Accept the host key with this fingerprint without asking: for scripts.",
 )
-def add(address: str, name: str | None, fingerprint: str | None) -> int:
-    """Get to know user@host, android or android:SERIAL: test it, write down what it is.
-
-    A host's key is shown, and you are asked whether it is the right one.
-    """
-    from edgernn.devices.adb import ready_serial
-    from edgernn.devices.inventory import Entry, read_inventory, write_inventory
+@click.option("--json", "as_json", is_flag=True, help="Print what was saved as JSON.")
+def add(address: str, name: str | None, fingerprint: str | None, as_json: bool) -> int:
+    from edgernn.devices.inventory import Entry, keep_entry
     from edgernn.errors import DeviceError
 
-    kind, _, wanted = address.partition(":")
-    if kind == "android":
-        address = ready_serial(wanted)
-        name = _free_name(name or "phone")
-    else:
-        kind = "ssh"
-        name = _free_name(name or _host_name(address))
-        if not _trusted(address, fingerprint):
-            click.echo("edgernn: the host key was not accepted; nothing was changed", err=True)
-            return DeviceError.code
-    found = _surveyed(f"{kind}:{address}")
+    kind, wanted = to_be_added(address)
+    address = kind.found(wanted)
+    name = _free_name(name or kind.default_name(address))
+    if kind.has_host_key and not _trusted(address, fingerprint):
+        click.echo("edgernn: the host key was not accepted; nothing was changed", err=True)
+        return DeviceError.code
+    found = _surveyed(f"{kind.name}:{address}")
     identity = found.identity
     entry = Entry(
         name=name,
-        kind=kind,
+        kind=kind.name,
         address=address,
         board=identity.board or identity.cpu or "",
         soc=identity.soc or "",
         architecture=found.machine.architecture,
         abis=",".join(identity.abis),
         system=identity.system or found.machine.system,
+        emulated=identity.emulated or "",
     )
-    write_inventory([*read_inventory(), entry])
-    _print_survey(name, found)
-    click.echo(f"Measure on it with `edgernn profile out/ --device {name}`.")
+    keep_entry(entry)
+    if as_json:
+        click.echo(json.dumps(asdict(entry)))
+    else:
+        _print_survey(name, found, kind.without_python)
+        click.echo(f"Measure on it with `edgernn profile out/ --device {name}`.")
     return 0
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_devices(as_json: bool) -> int:
-    """Tell which devices are known."""
+    """List the devices that have a name."""
     from edgernn.devices.inventory import inventory_path, read_inventory
 
     entries = read_inventory()
@@ -88,29 +96,32 @@ def list_devices(as_json: bool) -> int:
         for entry in entries:
             click.echo(f"{entry.name:{width}}  {_described(entry)}")
     else:
-        click.echo(f"No device is named in {inventory_path()}.", err=True)
+        click.echo(f"There are no devices in {inventory_path()}.", err=True)
         click.echo("Add one with `edgernn devices add pi@raspberrypi.local`.", err=True)
     return 0
 
 
 @command.command("check")
-@click.argument("names", nargs=-1, metavar="[NAME]…")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, a line for each device.")
+@click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=device_names)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of those that are ready.")
 def check(names: tuple[str, ...], as_json: bool) -> int:
-    """Connect to devices (names, user@host, android; or else all known ones); tell how they are.
+    """Connect to devices and show their state.
 
-    Exit code 10 where one is not ready.
+    NAME is what --device takes; default: all devices of `edgernn devices list`.
+    Exit code 10 if one is not ready.
     """
+    from edgernn.devices import without_python
     from edgernn.devices.inventory import read_inventory
     from edgernn.errors import DeviceError
 
     chosen = names or tuple(entry.name for entry in read_inventory())
     if not chosen:
         raise DeviceError(
-            "no device is known",
+            "there are no devices to check",
             remedy="Name one, or run `edgernn devices add pi@raspberrypi.local`",
         )
     status = 0
+    ready = []
     for name in chosen:
         try:
             found = _surveyed(name)
@@ -119,46 +130,44 @@ def check(names: tuple[str, ...], as_json: bool) -> int:
             status = DeviceError.code
             continue
         if as_json:
-            click.echo(json.dumps({"name": name, **asdict(found)}))
+            ready.append({"name": name, **asdict(found)})
         else:
-            _print_survey(name, found)
+            _print_survey(name, found, without_python(name))
+    if as_json:
+        click.echo(json.dumps(ready))
     return status
 
 
 @command.command("remove")
-@click.argument("name")
-def remove(name: str) -> int:
-    """Forget a device, and the host key that was confirmed for it."""
+@click.argument("name", shell_complete=known_devices)
+@click.option("--json", "as_json", is_flag=True, help="Print what was removed as JSON.")
+def remove(name: str, as_json: bool) -> int:
+    """Remove a device, and the host key that you confirmed for it."""
     from edgernn.devices.host_key import forget
-    from edgernn.devices.inventory import named, read_inventory, write_inventory
+    from edgernn.devices.inventory import forget_entry, named, read_inventory
+    from edgernn.devices.kinds import KINDS
     from edgernn.errors import DeviceError
 
     entry = named(name)
     if entry is None:
         raise DeviceError(f"there is no device '{name}'", remedy="See `edgernn devices list`")
-    others = [one for one in read_inventory() if one.name != name]
-    write_inventory(others)
-    if entry.kind == "ssh" and all(one.address != entry.address for one in others):
+    forget_entry(name)
+    kind = KINDS.get(entry.kind)
+    has_key = kind is not None and kind.has_host_key and not entry.ssh_command
+    if has_key and all(one.address != entry.address for one in read_inventory()):
         forget(entry.address)
-    click.echo(f"Forgot {name}.")
+    click.echo(json.dumps(asdict(entry)) if as_json else f"Removed {name}.")
     return 0
 
 
-def _host_name(address: str) -> str:
-    """Of pi@kitchen.local "kitchen"; a number stays whole, with dashes: 192-168-1-5."""
-    host = address.rpartition("@")[2].strip("[]")
-    is_number = not re.search("[g-zG-Z]", host.partition(".")[0]) and re.search(r"[.:]\d*$", host)
-    return re.sub("[.:]+", "-", host) if is_number else host.partition(".")[0]
-
-
 def _free_name(name: str) -> str:
-    """Raises DeviceError where no device can be called so, or one is already."""
-    from edgernn.devices.inventory import checked_name, named
+    """Raises DeviceError where no device can have this name, or one has it already."""
+    from edgernn.devices.inventory import named
     from edgernn.errors import DeviceError
 
     if named(checked_name(name)):
         raise DeviceError(
-            f"there is a device '{name}' already",
+            f"there is already a device '{name}'",
             remedy="Choose another --name, or run `edgernn devices remove` first",
         )
     return name
@@ -179,7 +188,7 @@ def _confirmed(address: str, fingerprint: str | None) -> bool:
 
     key = shown_key(address)
     if fingerprint is None:
-        click.echo(f"{address} shows this host key, which is not known yet:", err=True)
+        click.echo(f"The host key of {address} is new here:", err=True)
         for line in key.fingerprints:
             click.echo(f"  {line}", err=True)
         click.echo(
@@ -188,11 +197,11 @@ def _confirmed(address: str, fingerprint: str | None) -> bool:
             err=True,
         )
         try:
-            accepted = click.confirm("Is it the same, and shall it be trusted?", err=True)
+            accepted = click.confirm("Is it the same? Trust it from now on?", err=True)
         except click.Abort as error:  # nobody is there to answer, or Ctrl-C
             raise DeviceError(
                 f"the host key of {address} was not confirmed; nothing was changed",
-                remedy="Give --fingerprint SHA256:… where nobody can be asked",
+                remedy="In a script, use --fingerprint SHA256:…",
             ) from error
     else:
         accepted = any(fingerprint in line.split() for line in key.fingerprints)
@@ -214,7 +223,7 @@ def _described(entry: Entry) -> str:
     return f"{entry.kind}:{entry.address}  {', '.join(fact for fact in facts if fact)}"
 
 
-def _print_survey(name: str, found: Survey) -> None:
+def _print_survey(name: str, found: Survey, without_python: str) -> None:
     identity, now, machine = found.identity, found.conditions, found.machine
     board = identity.board or identity.cpu or "unknown board"
     click.echo(f"{name}: {board}, {machine.cores} × {identity.cpu or machine.architecture}")
@@ -224,7 +233,7 @@ def _print_survey(name: str, found: Survey) -> None:
     if identity.abis:
         click.echo(f"  ABIs         {' '.join(identity.abis)}")
     click.echo(f"  instructions {' '.join(identity.isa) or '–'}")
-    click.echo(f"  Python       {found.python or 'none: native models only'}")
+    click.echo(f"  Python       {found.python or f'none: {without_python}'}")
     if now.governors:
         click.echo(f"  governor     {', '.join(now.governors)}")
     if now.temperature_c is not None:
@@ -237,11 +246,11 @@ def _print_survey(name: str, found: Survey) -> None:
     if now.battery is not None:
         click.echo(f"  battery      {_charge(now.battery)}")
     if identity.emulated:
-        click.echo(f"  emulated     {identity.emulated}: no times will be told")
+        click.echo(f"  emulated     {identity.emulated}: profiles report no times")
 
 
 def _charge(battery: Battery) -> str:
     plugged = "charging" if battery.charging else "not charging"
     warm = "" if battery.temperature_c is None else f", {battery.temperature_c:.0f} °C"
-    low = ": phones slow down to save it; plug it in before you measure" if battery.low else ""
+    low = ": phones slow down when it is low; charge it before you measure" if battery.low else ""
     return f"{battery.level:.0%}, {plugged}{warm}{low}"

@@ -14,7 +14,6 @@ from typing import TypeAlias
 
 from edgernn.devices import open_device
 from edgernn.devices.device import Choices, Device, Stopped
-from edgernn.devices.host import HostDevice
 from edgernn.errors import DeviceError
 from edgernn.profile.candidates import Candidate
 from edgernn.profile.profiling import Progress, profiled
@@ -65,8 +64,8 @@ def pooled(
         else:
             devices.setdefault(device.name, device)  # two names of one device are one device
     pool.order = tuple(devices)
-    hosts = [device for device in devices.values() if isinstance(device, HostDevice)]
-    others = [device for device in devices.values() if not isinstance(device, HostDevice)]
+    hosts = [device for device in devices.values() if device.is_this_machine]
+    others = [device for device in devices.values() if not device.is_this_machine]
     yield from pool.side_by_side(others)
     for host in hosts:
         yield from pool.alone(host)

@@ -11,19 +11,26 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from edgernn.devices.adb import attached
+from edgernn.devices.inventory import Entry, emulated_only
+from edgernn.errors import EdgernnError
 from edgernn.folders import cache_folder
 from tests.android.loopback import LoopbackDevice, kill_server
 from tests.android.root import ABIS, CannotBuild
 from tests.android.runtime_libraries import give_c_library
 from tests.android.space import reason_against
+from tests.emulated_entry import forget_emulated, keep_emulated
 
 START_TIMEOUT_S = 20.0
+EMULATED = "emulated-android"  # its name in devices.toml
 
 
 def main(argv: list[str]) -> None:
     match argv:
+        case ["up"]:
+            up(None)
         case ["up", abi] if abi in ABIS:
             up(abi)
         case ["serve", folder, abi]:
@@ -31,10 +38,35 @@ def main(argv: list[str]) -> None:
         case ["down"]:
             down()
         case _:
-            fail(f"say `up ABI` ({' or '.join(ABIS)}) or `down`")
+            fail(f"the commands are: up, up ABI ({' or '.join(ABIS)}), down")
 
 
-def up(abi: str) -> None:
+def up(abi: str | None) -> None:
+    """One for each user: a second call uses the one that is up, unless it asks for another ABI."""
+    state = running()
+    if state is None or abi not in {None, state["abi"]}:
+        state = bring_up(abi or "x86_64")
+    port, serial = str(state["adb_port"]), state["serial"]
+    connect(port, serial)
+    keep_emulated(
+        Entry(
+            name=EMULATED,
+            kind="android",
+            address=serial,
+            board="Loopback phone",
+            abis=ABIS[state["abi"]].properties["ro.product.cpu.abilist"],
+            emulated="loopback",
+            adb_port=port,
+        )
+    )
+    name = EMULATED if attached() or emulated_only("android") is None else "android"
+    print("A loopback Android device is up. It reports no times. Next command:")
+    print(f"  edgernn profile out/ --device {name}")
+    print(f"To log in: adb -P {port} -s {serial} shell")
+    print("To stop it: make android-down")
+
+
+def bring_up(abi: str) -> dict[str, Any]:
     if reason := reason_against(ABIS[abi]):
         fail(reason)
     down()
@@ -55,19 +87,44 @@ def up(abi: str) -> None:
         time.sleep(0.05)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    state: dict[str, Any] = {
+        "pid": child.pid,
+        "folder": str(folder),
+        "adb_port": port,
+        "abi": abi,
+        "serial": (folder / "serial").read_text(),
+    }
     state_file().parent.mkdir(parents=True, exist_ok=True)
-    state = {"pid": child.pid, "folder": str(folder), "adb_port": port}
     state_file().write_text(json.dumps(state))
     try:
         give_c_library(folder / "root", ABIS[abi])
     except CannotBuild as reason:
-        print(f"It has no loader, and so takes no --android-runtime: {reason}")
-    serial = (folder / "serial").read_text()
-    print("A loopback Android device is up.  It tells size and accuracy, and no times.  Try:")
-    print(f"  export ANDROID_ADB_SERVER_PORT={port}")
-    print(f"  adb connect {serial}")
-    print("  edgernn devices check android")
-    print("  edgernn profile out/ --device cpu,android --data digits:test")
+        print(f"It has no loader, so --android-runtime does not work: {reason}")
+    return state
+
+
+def connect(port: str, serial: str) -> None:
+    """An adb server of its own, which looks for no other device, sees this one."""
+    environment = {
+        **os.environ,
+        "ADB_LOCAL_TRANSPORT_MAX_PORT": "5553",
+        "ADB_MDNS": "0",
+        "ADB_USB": "0",
+    }
+    argv = ["adb", "-P", port, "connect", serial]
+    connected = subprocess.run(
+        argv, env=environment, capture_output=True, text=True, timeout=START_TIMEOUT_S
+    )
+    if "connected to" not in connected.stdout:
+        fail(f"adb does not reach it: {connected.stdout}{connected.stderr}")
+
+
+def running() -> dict[str, Any] | None:
+    """What is kept about the one that is up; None where there is none."""
+    if not state_file().is_file():
+        return None
+    state: dict[str, Any] = json.loads(state_file().read_text())
+    return state if "serial" in state and is_ours(state["pid"], state["folder"]) else None
 
 
 def serve(folder: Path, abi: str) -> None:
@@ -80,6 +137,7 @@ def serve(folder: Path, abi: str) -> None:
 
 
 def down() -> None:
+    forget_emulated(EMULATED)
     if not state_file().is_file():
         return
     state = json.loads(state_file().read_text())
@@ -107,4 +165,7 @@ def fail(reason: str) -> NoReturn:
     sys.exit(1)
 
 
-main(sys.argv[1:])
+try:
+    main(sys.argv[1:])
+except EdgernnError as error:
+    fail(str(error))

@@ -40,7 +40,7 @@ def test_a_phone_without_a_name_is_called_phone_and_a_second_one_is_not(attach, 
     assert edgernn("devices", "add", f"android:{first.serial}").code == 0
     ran = edgernn("devices", "add", f"android:{second.serial}")
     assert ran.code == DeviceError.code
-    assert "there is a device 'phone' already" in ran.err
+    assert "there is already a device 'phone'" in ran.err
 
 
 @pytest.mark.usefixtures("adb", "settings")

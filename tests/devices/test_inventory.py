@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edgernn.devices import open_device
 from edgernn.devices.inventory import (
     Entry,
-    checked_name,
+    emulated_only,
+    forget_entry,
     inventory_path,
+    keep_entry,
     read_inventory,
     the_only_pi,
     write_inventory,
 )
+from edgernn.devices.kinds import KINDS
 from edgernn.devices.remote import RemoteDevice
 from edgernn.errors import DeviceError
 
@@ -74,6 +79,44 @@ def test_pi_is_refused_where_there_is_none_or_several():
         open_device("pi")
 
 
+def test_a_real_pi_comes_before_an_emulated_one():
+    emulated = Entry(
+        name="e", kind="ssh", address="b", board=KITCHEN.board, emulated="qemu", ssh_command="ssh"
+    )
+    write_inventory([emulated])
+    assert the_only_pi() == emulated
+    write_inventory([emulated, KITCHEN])
+    assert the_only_pi() == KITCHEN
+
+
+def test_an_emulated_phone_stands_in_only_where_no_real_one_has_a_name():
+    emulated = Entry(name="e", kind="android", address="x", emulated="loopback", adb_port="1")
+    assert emulated_only("android") is None
+    write_inventory([emulated, KITCHEN])
+    assert emulated_only("android") == emulated
+    write_inventory([emulated, PHONE])
+    assert emulated_only("android") is None
+
+
+def test_an_entry_replaces_the_one_of_its_name_and_is_forgotten_by_it():
+    write_inventory([KITCHEN, SERVER])
+    moved = replace(KITCHEN, address="pi@elsewhere")
+    keep_entry(moved)
+    assert read_inventory() == (SERVER, moved)
+    forget_entry("kitchen")
+    forget_entry("never-there")
+    assert read_inventory() == (SERVER,)
+
+
+def test_an_entry_with_its_own_ssh_command_and_adb_port_is_reached_by_them():
+    board = replace(KITCHEN, ssh_command="ssh -F '/a b/config'")
+    phone = replace(PHONE, adb_port="4711")
+    for entry, words in ((board, ["ssh", "-F", "/a b/config"]), (phone, ["adb", "-P", "4711"])):
+        link = KINDS[entry.kind].link
+        assert link is not None
+        assert link(entry).further("true")[: len(words)] == words
+
+
 def test_a_name_that_is_nearly_known_is_suggested():
     write_inventory([KITCHEN])
     with pytest.raises(DeviceError, match="Did you mean 'kitchen'"):
@@ -84,12 +127,6 @@ def test_a_device_of_an_unknown_kind_is_refused():
     write_inventory([Entry(name="radio", kind="morse", address="x")])
     with pytest.raises(DeviceError, match="unknown kind 'morse'"):
         open_device("radio")
-
-
-@pytest.mark.parametrize("name", ["pi", "cpu", "a b", "a.b", "-x", "", "ü"])
-def test_names_that_mean_something_else_are_refused(name):
-    with pytest.raises(DeviceError):
-        checked_name(name)
 
 
 @pytest.mark.parametrize("address", ["-oProxyCommand=x", "a b", "x;y", "$(x)", ""])

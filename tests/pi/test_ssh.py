@@ -72,18 +72,18 @@ def test_an_unknown_host_is_refused_with_the_command_that_adds_it():
 
 
 def test_another_host_key_than_the_known_one_is_refused():
-    with pytest.raises(DeviceError, match="another host key than the one that is known"):
+    with pytest.raises(DeviceError, match="a different host key than before"):
         opened("pi@impostor").__enter__()
 
 
 def test_a_key_that_is_not_accepted_is_said_to_be_so():
-    with pytest.raises(DeviceError, match="does not accept our key") as refused:
+    with pytest.raises(DeviceError, match="does not accept your key") as refused:
         opened("stranger@emulated").__enter__()
     assert "ssh-copy-id stranger@emulated" in refused.value.remedy
 
 
 def test_a_server_that_takes_passwords_only_is_refused_without_a_question():
-    with pytest.raises(DeviceError, match="takes no keys, only password"):
+    with pytest.raises(DeviceError, match="accepts no keys, only password"):
         opened("passwords@emulated").__enter__()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgernn.cli.devices import _host_name
+from edgernn.devices.kinds import to_be_added
 from edgernn.errors import DeviceError
 
 
@@ -19,7 +19,8 @@ from edgernn.errors import DeviceError
     ],
 )
 def test_a_device_is_called_after_its_host(address, name):
-    assert _host_name(address) == name
+    kind, host = to_be_added(address)
+    assert kind.default_name(host) == name
 
 
 def test_checking_nothing_says_how_to_add_something(edgernn, monkeypatch, tmp_path):
