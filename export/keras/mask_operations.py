@@ -10,7 +10,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from edgernn.export.keras.call import Call, Tensor
-from edgernn.export.keras.masks import always, combined, feature_mask, joined, token_mask
+from edgernn.export.keras.masks import (
+    always,
+    combined,
+    feature_mask,
+    joined,
+    number_mask,
+    token_mask,
+)
 from edgernn.export.keras.symbolic import (
     AllValid,
     Joined,
@@ -33,8 +40,13 @@ def as_mask(call: Call, value: Any) -> str | None:
             return None
         case Tensor() if call.builder.dtype(value.edge) is DType.BOOL:
             return value.edge
-        case Unequal() if call.builder.rank(value.edge) == 2 and float(value.value).is_integer():
-            return token_mask(call, value.edge, int(value.value))
+        case Unequal(edge=edge, value=number) if call.builder.rank(edge) == 2:
+            # Only an Embedding makes tokens of an input: it came before whoever reads its mask.
+            if call.builder.dtype(edge) is DType.FLOAT32:
+                return number_mask(call, edge, number)
+            if not float(number).is_integer():
+                return None  # no token is half a number: every step is valid
+            return token_mask(call, edge, int(number))
         case _:
             raise call.layer.unsupported(
                 "is given a mask that edgernn cannot compute"

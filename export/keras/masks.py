@@ -19,6 +19,7 @@ from edgernn.graph import (
     Merge,
     MergeKind,
     NotEqual,
+    Reshape,
 )
 
 
@@ -35,6 +36,13 @@ def always(call: Call, edge: str) -> str:
     zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
     layer = Affine(name=ones, input=edge, output=ones, scale=zero, offset=one)
     return feature_mask(call, _computed_once(call, layer, ("ones", edge)), 0.0)
+
+
+def number_mask(call: Call, edge: str, value: float) -> str:
+    """The steps of `edge`, float [B, T], whose number is not `value`."""
+    column = call.aside("column")
+    layer = Reshape(name=column, input=edge, output=column, target=(-1, 1))
+    return feature_mask(call, _computed_once(call, layer, ("column", edge)), value)
 
 
 def token_mask(call: Call, edge: str, value: int = 0) -> str:

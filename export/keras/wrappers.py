@@ -13,7 +13,7 @@ from edgernn.export.keras.merging import MERGING
 from edgernn.export.keras.recurrent import RECURRENT, flattened, reversed_in_time
 from edgernn.export.keras.scaling import SCALING
 from edgernn.export.keras.windows import WINDOWS
-from edgernn.graph import Concatenate, FoldTime, Merge, MergeKind, UnfoldTime
+from edgernn.graph import ApplyMask, Concatenate, FoldTime, Merge, MergeKind, UnfoldTime
 
 #: Every class that is no wrapper.
 INSIDE: Final[dict[str, KerasClass]] = {**LAYERS, **SCALING, **WINDOWS, **MERGING, **RECURRENT}
@@ -40,12 +40,20 @@ def bidirectional(call: Call) -> list[str]:
         [sequence, *states[:half]],
         call.aside("forward"),
     )
+    zeroing = call.mask if zeros and backward.flag("unroll") else None
     back = call.inner(
-        backward.with_option("zero_output_for_mask", zeros),
+        backward.with_option("zero_output_for_mask", zeros and zeroing is None),
         [sequence, *states[half:]],
         call.aside("backward"),
     )
     y, y_back = ahead[0].edge, back[0].edge
+    if zeroing is not None:
+        # NOTE: Keras' unrolled loop gives outputs in the order of processing, from the last step to
+        # the first, and sets them to zero by the mask in the order of time (keras 3.15,
+        # backend/tensorflow/rnn.py; tf_keras 2.21, backend.py).  The model was trained so.
+        name = call.aside("zeroed")
+        call.add(ApplyMask(name=name, input=y_back, mask=zeroing, output=name))
+        y_back = name
     if returns_sequences:
         y_back = reversed_in_time(call, y_back)
     final = [tensor.edge for tensor in (*ahead[1:], *back[1:])]

@@ -5,8 +5,9 @@ valid steps are moved to the front, the operator runs over as many as there are,
 are put back to where they belong.  A side effect: nothing is computed for masked steps.
 
 We rely on what ONNX Runtime (1.16 to 1.31) does with rows shorter than the longest: outputs after
-the last valid step are zeros, and so is the final state of a row of length 0.  Its older RNN
-operator alone runs a step of such a row all the same; see `without_empty_rows`.
+the last valid step are zeros.  No operator is given a length of 0: DynamicQuantizeLSTM then reads
+memory of an earlier call and spoils other rows, and RNN runs a step all the same.  Such a row runs
+one step, and `without_empty_rows` puts zeros in place of its results.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 
 from edgernn.export.onnx.builder import BOOL, INT32, INT64, Value
 from edgernn.export.onnx.edges import TO_THE_END, Edges, Form, Layout, int64
-from edgernn.graph import ApplyMask, Recurrent, SimpleRnn
+from edgernn.graph import ApplyMask, Recurrent
 
 _ZERO: Final = np.zeros((), np.float32)
 
@@ -39,7 +40,8 @@ class Compaction:
     edge: str
     reversed: bool  # the values below are those of the mask reversed in time
     mask: Value  # bool [B, T]
-    lengths: Value  # int32 [B]: valid steps
+    lengths: Value  # int32 [B]: valid steps, and 1 where there are none: what operators take
+    ran: Value  # bool [B, 1]: the row has a valid step
     order: Order | None  # None for a single step, which stays where it is
 
 
@@ -50,32 +52,56 @@ def compaction(edge: str, is_reversed: bool, edges: Edges) -> Compaction:
     if key not in edges.shared:
         single = edges.spec(edge).shape[1] == 1
         edges.shared[key] = _single_step(mask, edges) if single else _ordered(edge, mask, edges)
-    lengths, *order = edges.shared[key]
+    lengths, ran, *order = edges.shared[key]
     return Compaction(
         edge=edge,
         reversed=is_reversed,
         mask=mask,
         lengths=lengths,
+        ran=ran,
         order=Order(steps=order[0], counts=order[1], ones=order[2]) if order else None,
     )
 
 
 def _single_step(mask: Value, edges: Edges) -> tuple[Value, ...]:
     ones = edges.builder.op("Cast", mask, to=INT32)
-    return (edges.builder.op("Squeeze", ones, axes=int64([1])),)
+    return _lengths(edges.builder.op("Squeeze", ones, axes=int64([1])), edges)
+
+
+def _lengths(valid: Value, edges: Edges) -> tuple[Value, Value]:
+    """Lengths of at least 1 [B], and whether the row has a valid step [B, 1]."""
+    builder = edges.builder
+    ran = builder.op("Cast", valid, to=BOOL)
+    empty = builder.op("Cast", builder.op("Not", ran), to=INT32)
+    return builder.op("Add", valid, empty), builder.op("Unsqueeze", ran, axes=int64([1]))
 
 
 def _ordered(edge: str, mask: Value, edges: Edges) -> tuple[Value, ...]:
     builder = edges.builder
     steps = edges.spec(edge).shape[1]
     ones = builder.op("Cast", mask, to=INT64)
-    # TopK breaks ties by index: a sort of ones and zeros that keeps the order of each.
     size = edges.sizes(edge, [1]) if steps is None else builder.constant(int64([steps]))
-    _, order = builder.ops("TopK", ones, size, outputs=(True, True), attributes={"axis": 1})
+    keys = _distinct(ones, size, steps, edges)
+    _, order = builder.ops("TopK", keys, size, outputs=(True, True), attributes={"axis": 1})
     counts = builder.op("CumSum", ones, builder.constant(int64([1])[0]))
     total = builder.op("Gather", counts, builder.constant(int64([-1])[0]), axis=1)
-    lengths = builder.op("Cast", total, to=INT32)
-    return lengths, builder.op("Unsqueeze", order, axes=int64([2])), counts, ones
+    lengths = _lengths(builder.op("Cast", total, to=INT32), edges)
+    return *lengths, builder.op("Unsqueeze", order, axes=int64([2])), counts, ones
+
+
+def _distinct(ones: Value, size: Value, steps: int | None, edges: Edges) -> Value:
+    """Keys that sort valid steps first, each kind in its order: ones * T - position.
+
+    Equal keys would do for ONNX Runtime, which breaks ties by position; OpenVINO does not.
+    """
+    builder = edges.builder
+    if steps is None:
+        end = builder.op("Squeeze", size, axes=int64([0]))
+        zero, one = builder.constant(int64([0])[0]), builder.constant(int64([1])[0])
+        positions = builder.op("Range", zero, end, one)
+    else:
+        positions = builder.constant(int64(range(steps)))
+    return builder.op("Sub", builder.op("Mul", ones, size), positions)
 
 
 def compacted(layer: Recurrent, mask: Compaction, edges: Edges) -> Value:
@@ -94,17 +120,9 @@ def compacted(layer: Recurrent, mask: Compaction, edges: Edges) -> Value:
     return edges.shared[key][0]
 
 
-def without_empty_rows(layer: Recurrent, mask: Compaction, result: Value, edges: Edges) -> Value:
-    """A result of the operator, [T, B, H] or [B, H], with zeros in rows of length 0."""
-    if not isinstance(layer, SimpleRnn):
-        return result
-    return edges.builder.op("Where", _ran(mask, edges), result, edges.builder.constant(_ZERO))
-
-
-def _ran(mask: Compaction, edges: Edges) -> Value:
-    """bool [B, 1]: the row has a valid step."""
-    lengths = edges.builder.op("Unsqueeze", mask.lengths, axes=int64([1]))
-    return edges.builder.op("Cast", lengths, to=BOOL)
+def without_empty_rows(mask: Compaction, result: Value, edges: Edges) -> Value:
+    """A result of the operator, [T, B, H] or [B, H], with zeros in rows without a valid step."""
+    return edges.builder.op("Where", mask.ran, result, edges.builder.constant(_ZERO))
 
 
 def expanded(
@@ -148,4 +166,4 @@ def last_output(
 
 def final_state(mask: Compaction, final: Value, initial: Value, edges: Edges) -> Value:
     """The final state [B, H]; a row without a valid step keeps its initial one."""
-    return edges.builder.op("Where", _ran(mask, edges), final, initial)
+    return edges.builder.op("Where", mask.ran, final, initial)

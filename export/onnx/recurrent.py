@@ -95,14 +95,14 @@ def _define_masked(
     layer: Recurrent, results: Results, mask: masks.Compaction, edges: Edges, *, backward: bool
 ) -> None:
     if results.sequence != ABSENT:
-        sequence = masks.without_empty_rows(layer, mask, results.sequence, edges)
+        sequence = masks.without_empty_rows(mask, results.sequence, edges)
         edges.define(layer.output, *masks.expanded(layer, mask, sequence, edges, backward=backward))
     given = [None if edge is None else edges.read(edge) for edge in _initial_edges(layer)]
     starts = results.initial or given
     for edge, initial, value in zip(state_edges(layer), starts, results.states, strict=True):
         if value == ABSENT:
             continue
-        final = masks.without_empty_rows(layer, mask, value, edges)
+        final = masks.without_empty_rows(mask, value, edges)
         if edge == layer.state_h and not layer.return_sequences:
             last = masks.last_output(layer, mask, final, edges, backward=backward)
             edges.define(layer.output, last)

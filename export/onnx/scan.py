@@ -84,8 +84,6 @@ def _scan(
         "Scan", *initial, *scanned, outputs=wanted, name=layer.name, attributes=attributes
     )
     finals = results[:count]
-    if masks:
-        finals = tuple(_without_empty_rows(final, call, edges) for final in finals)
     return Results(sequence=results[-1] if call.wants_sequence else ABSENT, states=finals)
 
 
@@ -97,10 +95,3 @@ def _valid_steps(call: Call, edges: Edges) -> Value:
     positions = op("Unsqueeze", op("Range", zero, steps, one), axes=int64([1, 2]))
     lengths = op("Unsqueeze", op("Cast", call.lengths, to=INT64), axes=int64([0, 2]))
     return op("Less", positions, lengths)
-
-
-def _without_empty_rows(final: Value, call: Call, edges: Edges) -> Value:
-    """Zeros for rows of length 0, as the operators give; they would have kept the initial state."""
-    op = edges.builder.op
-    ran = op("Cast", op("Unsqueeze", call.lengths, axes=int64([1])), to=BOOL)
-    return op("Where", ran, final, edges.builder.constant(np.zeros((), np.float32)))

@@ -94,9 +94,10 @@ class FittedMatrix:
         seen: Float64Array | None,  # [N] magnitudes that Q4.11 has to hold; None: no Q4.11 follows
     ) -> FittedMatrix:
         scales = column_scales(matrix, pairs_safe=reading.bits == NARROW)
+        # Before the room is shared: a column of tiny weights beside its bias would take it all.
+        scales = np.maximum(scales, np.abs(bias) / (reading.scale * _BIAS_END))
         if reading.bits == WIDE and not reading.from_state:
             reading = _with_room(reading, matrix, bias, scales)
-        scales = np.maximum(scales, np.abs(bias) / (reading.scale * _BIAS_END))
         if seen is not None:
             scales = _holding(seen, scales, reading.scale)
         scales = _float32(np.where(scales > 0, scales, 1.0))

@@ -31,6 +31,15 @@ def cases() -> Iterator[Case]:
             name=f"bidirectional-{name}-return_state-{what}",
             build=_bidirectional(name, "sum", return_sequences=sequences, return_state=True),
         )
+        yield Case(
+            name=f"bidirectional-{name}-masked-unrolled-{what}",
+            build=_bidirectional(
+                name, "concat", masked=True, return_sequences=sequences, unroll=True, steps=5
+            ),
+            gaps=Gaps.EMPTY_ROW,
+            generations=BOTH if name == "gru" else BOTH[:1],
+            steps=5,
+        )
     for name in ("simple_rnn", "gru_reset_before"):
         yield Case(name=f"bidirectional-{name}", build=_bidirectional(name, "concat"))
     for name, gaps in product(("gru", "lstm"), (Gaps.LEFT, Gaps.RIGHT)):

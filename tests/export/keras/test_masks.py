@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgernn.graph import (
     AnyNotEqual,
     Concatenate,
+    DType,
     Gru,
     Lstm,
     Merge,
     MergeKind,
     NotEqual,
 )
+from edgernn.reference import run
 from tests.export.keras.archives import (
     KERAS_2,
     KERAS_3,
@@ -153,3 +156,22 @@ def test_a_bidirectional_gives_zeros_at_masked_steps_since_keras_joined_tensorfl
     found = [entry for entry in graph.layers if isinstance(entry, Lstm)]
     assert [entry.go_backwards for entry in found] == [False, True]
     assert [entry.zero_output_for_mask for entry in found] == [version != "2.2.4"] * 2
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5])
+def test_an_input_of_numbers_that_makes_a_mask_stays_one_of_numbers(tmp_path, value):
+    """Only an Embedding makes tokens: as integers, .3 and .5 would all be masked."""
+    layers = [
+        called(input_layer("x", [None, None, 2])),
+        called(input_layer("y", [None, None])),
+        called(operation("NotEqual", "unequal"), call(tensor("y"), value)),
+        called(gru(), call(tensor("x"), mask=tensor("unequal"))),
+    ]
+    config = functional(layers, ["x", "y"], ["gru"])
+    graph = read(tmp_path, config, {"gru": gru_weights(2, 3)}).graph
+    y = np.array([[0.3, 0, 0.5, 1.2]], np.float32)
+    x = np.ones((1, 4, 2), np.float32)
+    (masked,) = run(graph, {"x": x, "y": y}).values()
+    (kept,) = run(graph, {"x": x[:, :3], "y": np.full((1, 3), 9, np.float32)}).values()
+    assert graph.specs["y"].dtype is DType.FLOAT32
+    np.testing.assert_allclose(masked, kept, atol=1e-6)

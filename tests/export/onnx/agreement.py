@@ -19,9 +19,9 @@ from edgernn.graph import AnyArray, Graph
 TOLERANCE = 1e-5
 
 
-def session(content: bytes) -> ort.InferenceSession:
+def session(content: bytes, *, threads: int = 1) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.log_severity_level = 3
     return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 

@@ -8,14 +8,17 @@ from typing import Any
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgernn.export.cases import Case
 from edgernn.export.onnx import lower
+from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import Graph, Gru, Lstm, NotEqual, Recurrent, SimpleRnn
 from edgernn.reference import run as run_reference
+from edgernn.scheme import Scheme
 from tests.export.onnx.agreement import run, session
 from tests.export.onnx.models import (
     FEATURES,
@@ -96,3 +99,69 @@ def test_padded_tokens_are_skipped_and_cost_nothing() -> None:
     (expected,) = run_reference(graph, clean.inputs).values()
     (actual,) = run(opened, {"x": spoiled, "words": words}).values()
     np.testing.assert_allclose(actual, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("scheme", [Scheme.DYNAMIC, Scheme.FLOAT32])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kind", [Gru, Lstm, SimpleRnn])
+def test_a_row_of_padding_spoils_no_other_row_in_any_batch_or_call(
+    kind: type[Recurrent], threads: int, scheme: Scheme
+) -> None:
+    """DynamicQuantizeLSTM read memory of an earlier call where a length was 0."""
+    forward = cell(kind, "forward", units=24, features=16, mask="mask", return_sequences=True)
+    back = cell(kind, "back", units=24, features=16, mask="mask", go_backwards=True)
+    graph = graph_of(
+        [floats("x", None, None, 16), tokens("words", None, None)],
+        NotEqual(name="mask", input="words", output="mask"),
+        forward,
+        back,
+        outputs=["forward", "back"],
+    )
+    written = quantize(graph, None, scheme) if scheme is not Scheme.FLOAT32 else graph
+    opened = session(lower(written, metadata={}).content, threads=threads)
+    for batch in range(1, 10):
+        x = numbers(batch, 12, 16, scale=1)
+        words = np.ones((batch, 12), np.int32)
+        words[:, 9:] = 0
+        words[batch // 2] = 0
+        expected = run_reference(written, {"x": x, "words": words})
+        for _ in range(8):
+            actual = run(opened, {"x": x, "words": words})
+            for name, wanted in expected.items():
+                error = np.abs(actual[name] - wanted).max()
+                assert error <= (0.05 if scheme is Scheme.DYNAMIC else 2e-6), (batch, name)
+
+
+def test_steps_are_sorted_by_distinct_keys() -> None:
+    """Equal keys of TopK come in any order from OpenVINO."""
+    graph = graph_of(
+        [sequence(), booleans("mask", None, None)], cell(Gru, mask="mask", return_sequences=True)
+    )
+    model = onnx.load_model_from_string(lower(graph, metadata={}).content)
+    topk = next(node for node in model.graph.node if node.op_type == "TopK")
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(topk.input[0], 7, None))
+    opened = session(model.SerializeToString())
+    (keys,) = opened.run(None, {"x": numbers(2, 6, FEATURES), "mask": np.eye(2, 6, dtype=bool)})
+    assert all(len(set(row)) == 6 for row in keys)
+
+
+@pytest.mark.parametrize("kind", [Gru, Lstm, SimpleRnn])
+@pytest.mark.parametrize("scheme", [Scheme.DYNAMIC, Scheme.FLOAT32])
+def test_no_operator_is_given_a_length_of_zero(kind: type[Recurrent], scheme: Scheme) -> None:
+    graph = graph_of([sequence(), booleans("mask", None, None)], cell(kind, mask="mask"))
+    written = quantize(graph, None, scheme) if scheme is not Scheme.FLOAT32 else graph
+    model = onnx.load_model_from_string(lower(written, metadata={}).content)
+    lengths = {
+        node.input[4]
+        for node in model.graph.node
+        if node.op_type in {"GRU", "LSTM", "RNN", "DynamicQuantizeLSTM"}
+    }
+    assert lengths or scheme is Scheme.DYNAMIC  # a GRU of integers is a Scan
+    for name in lengths:
+        del model.graph.output[:]
+        model.graph.output.append(onnx.helper.make_tensor_value_info(name, 6, None))
+        opened = session(model.SerializeToString())
+        mask = np.array([[True, True], [False, False], [True, False]])
+        (given,) = opened.run(None, {"x": numbers(3, 2, FEATURES), "mask": mask})
+        np.testing.assert_array_equal(given, [2, 1, 1])
