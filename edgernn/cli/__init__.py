@@ -22,7 +22,7 @@ SUMMARIES = {
     "export": "Turn a Keras model into checked ONNX, TFLite and native artefacts.",
     "profile": "Measure artefacts on a device: size, latency, memory, accuracy.",
     "devices": "Name the boards that artefacts are measured on; check them.",
-    "inspect": "Tell what is in a Keras model or an artefact.",
+    "inspect": "Show what is in Keras models, artefacts and folders.",
 }
 
 INTERRUPTED = 130

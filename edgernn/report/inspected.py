@@ -1,12 +1,12 @@
-"""What `edgernn inspect` says of a Keras model or an artefact."""
+"""What `edgernn inspect` shows of a Keras model, an artefact or a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from edgernn.artefact import Source
+from edgernn.artefact import Artefact, Refusal, Source, VerificationStatus
 from edgernn.export.contents import Contents
 from edgernn.graph import Graph, Layer, Shape, parameter_count
 from edgernn.report.aligned import aligned
@@ -69,6 +69,39 @@ def contents_text(name: str, contents: Contents) -> str:
     )
     lines += [f"{key}: {value}" for key, value in contents.metadata.items()]
     return "\n".join(lines)
+
+
+def folder_text(
+    folder: str, artefacts: Sequence[Artefact], refusals: Sequence[Refusal] = ()
+) -> str:
+    """The artefacts of a folder, a line each, and what could not be made."""
+    rows = [("file", "format", "scheme", "bytes", "source", "check")]
+    rows += [
+        (
+            artefact.name,
+            artefact.backend,
+            artefact.scheme.value,
+            f"{artefact.bytes:,}",
+            artefact.source.file,
+            _check(artefact),
+        )
+        for artefact in artefacts
+    ]
+    left_out = [f"{refusal.file} is missing: {refusal.reason}" for refusal in refusals]
+    return "\n".join([f"{folder}: {_number(len(artefacts))}", *aligned(rows), *left_out])
+
+
+def _check(artefact: Artefact) -> str:
+    check = artefact.verification
+    if check.status is not VerificationStatus.PASSED:
+        return f"{check.status.value}: {check.reason}" if check.reason else check.status.value
+    if check.mean_error is not None:
+        return f"passed, mean error {100 * check.mean_error:.2g} %"
+    return "passed" if check.max_error is None else f"passed, largest error {check.max_error:.0e}"
+
+
+def _number(count: int) -> str:
+    return "1 artefact" if count == 1 else f"{count} artefacts"
 
 
 def shape_text(shape: Shape) -> str:

@@ -35,9 +35,7 @@ def read_npz(path: Path) -> Samples:
     """Raises DataError, naming the array and the row that are wrong."""
     arrays = _arrays(path)
     if "x" not in arrays:
-        raise DataError(
-            f"{path} has no array x (it has {', '.join(sorted(arrays)) or 'none'})", remedy=_LAYOUT
-        )
+        raise DataError(f"{path} has no array x; it has {_contents(path)}", remedy=_LAYOUT)
     labels = _texts(path, "labels", arrays["labels"]) if "labels" in arrays else ()
     y = arrays.get("y")
     named = False
@@ -92,6 +90,29 @@ def _arrays(path: Path) -> dict[str, AnyArray]:
             f"{path} is not a sound .npz ({error})",
             remedy=f"{_LAYOUT}; object arrays (pickles) are not read",
         ) from error
+
+
+def _contents(path: Path) -> str:
+    """What an archive has: features [1000, 40, 13] float64, target [1000] int64."""
+    with zipfile.ZipFile(path) as archive:
+        found = [_header(archive, name) for name in archive.namelist()]
+    return ", ".join(found) or "no arrays"
+
+
+def _header(archive: zipfile.ZipFile, member: str) -> str:
+    """Name, shape and dtype, without reading the array; the name alone where it is damaged."""
+    name = member.removesuffix(".npy")
+    try:
+        with archive.open(member) as file:
+            version = np.lib.format.read_magic(file)
+            read = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[version]
+            shape, _, dtype = read(file)
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return name
+    return f"{name} {list(shape)} {dtype}"
 
 
 def _input(path: Path, x: AnyArray) -> InputArray:

@@ -119,7 +119,7 @@ def _log(
         settings=settings,
         model=name,
         model_sha256=sha256_hex(content),
-        parameters=sum(math.prod(weight.shape) for weight in model.trainable_variables),
+        parameters=_parameters(model),
         labels=splits.train.labels,
         features=splits.train.features,
         epochs_to_best=best + 1,
@@ -132,6 +132,13 @@ def _log(
         epochs=tuple(epochs),
         versions=_versions(),
     )
+
+
+def _parameters(model: Any) -> int:
+    """The numbers that the exported graph has too: with the statistics of a Normalization, without
+    Keras' own counters, which are whole numbers.
+    """
+    return sum(math.prod(one.shape) for one in model.weights if "int" not in str(one.dtype))
 
 
 def _built(train_rows: Samples, cell: Cell, recipe: Recipe, *, every_step: bool) -> Any:

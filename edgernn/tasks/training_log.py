@@ -66,7 +66,7 @@ class TrainingLog:
     settings: Settings
     model: str  # file name
     model_sha256: str
-    parameters: int  # trainable
+    parameters: int  # as `inspect` and `profile` count them: statistics of inputs included
     labels: tuple[str, ...]
     features: str  # what the model's input is and how to compute it
     epochs_to_best: int  # the epoch of the lowest validation loss, whose weights were kept

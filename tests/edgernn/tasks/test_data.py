@@ -125,7 +125,7 @@ def with_value(value, row):
         ({"x": with_value(np.nan, 2)}, r"row 2 of x holds nan \(at 1, 0\)"),
         ({"x": with_value(-np.inf, 3)}, r"row 3 of x holds -inf \(at 1, 0\)"),
         ({"x": X.astype(np.float64) * 1e300}, r"row 0 of x holds inf"),
-        ({"X": X}, r"has no array x \(it has none\)"),
+        ({"X": X}, r"has no array x; it has X \[4, 3, 2\] float32"),
         ({"x": X[0, 0]}, r"x has shape \(2,\)"),
         ({"x": X[:0]}, r"x has shape \(0, 3, 2\)"),
         ({"x": X.astype(complex)}, r"x has the type complex128"),
