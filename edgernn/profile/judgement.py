@@ -24,7 +24,7 @@ FEWEST_CALLS: Final = 500  # below, the 99th percentile is decided by five calls
 FOREIGN_CPUS: Final = 0.25
 STOLEN_CPUS: Final = 0.05
 FREQUENCY_CHANGE: Final = 0.10  # of the fastest core's frequency
-NOISE: Final = 0.03  # two series of one artefact, as a share; less is told and believed
+NOISE: Final = 0.03  # two series of one artefact, as a share; a smaller difference is acceptable
 
 
 #: A time that was taken meanwhile says nothing about the artefact.
@@ -80,13 +80,13 @@ def cautions(cell: Cell, report: Report) -> tuple[Warned, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedCaution:
-    """A caution that several files of a report deserve, told by its worst case."""
+    """A caution that several files of a report deserve, represented by its worst case."""
 
     worst: Warned
     file: str
     device: str  # "" where there is one only
     others: tuple[str, ...]
-    all_files: bool  # nobody else is left
+    all_files: bool  # whether every file of the device has it
 
     @property
     def sentence(self) -> str:

@@ -42,7 +42,7 @@ class Plan:
     period_ms: float | None = None  # also one call every period, as an application does
     cool_down_s: float = 0.0  # longest wait before a process for the device to be cool again
     check_noise: bool = False  # also one artefact as if it were two, on each device
-    emulated_timing: bool = False  # time emulated devices too, though that tells nothing
+    emulated_timing: bool = False  # time emulated devices too, though the times are not valid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Run:
 class Summary:
     """The distribution of many calls, in milliseconds.
 
-    Of single calls that nobody told of there is only the middle: the rest is None.
+    Where only a total time was reported, there is only the median: the rest is None.
     """
 
     p50_ms: float
@@ -115,11 +115,11 @@ class Benchmark:
 
     @property
     def hot(self) -> Summary:
-        told = summary([run.hot_ms for run in self.runs])
+        found = summary([run.hot_ms for run in self.runs])
         if all(run.per_call for run in self.runs):
-            return told
+            return found
         calls = sum(run.stride for run in self.runs)
-        return replace(told, p90_ms=None, p95_ms=None, p99_ms=None, mad_ms=None, calls=calls)
+        return replace(found, p90_ms=None, p95_ms=None, p99_ms=None, mad_ms=None, calls=calls)
 
     @property
     def paced(self) -> Summary | None:

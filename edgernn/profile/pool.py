@@ -1,4 +1,4 @@
-"""Several devices at once: each is profiled by a thread of its own, into one report.
+"""Several devices at once: each is profiled by its own thread, into one report.
 
 Other devices do their work themselves, so they go side by side.  This machine is measured when
 none of them is: driving them takes time from what is measured here.
@@ -77,7 +77,7 @@ def device_names(specs: Sequence[str], choices: Choices) -> dict[str, str]:
     for spec in specs:
         try:
             names[spec] = open_device(spec, choices).name
-        except DeviceError:  # noqa: PERF203 - told when it is to be measured
+        except DeviceError:  # noqa: PERF203 - reported when it is to be measured
             names[spec] = spec
     return names
 

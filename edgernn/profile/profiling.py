@@ -122,7 +122,7 @@ class _Profile:
         self._misfits: list[DataError] = []
 
     def processes_due(self, candidates: Sequence[Candidate]) -> int:
-        """How many processes will tell what is not known yet, if all goes well."""
+        """How many processes are still needed, if none fails."""
         due = sum(self._due(candidate) for candidate in candidates)
         return due + (self._noise_due if self._is_timed else 0)
 
@@ -175,7 +175,7 @@ class _Profile:
             self.report = self.report.with_cell(replace(self._cell(candidate), outcome=failed))
 
     def _once(self, candidate: Candidate) -> Iterator[str]:
-        """What one process tells for good: description, outputs, memory."""
+        """What a single process measures: description, outputs, memory."""
         file = candidate.item.file
         yield f"{file}: loading"
         self._tried.add(file)

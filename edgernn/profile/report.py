@@ -1,4 +1,4 @@
-"""What a profile found, as values.  How it is shown is up to the modules beside this one."""
+"""The results of a profile, as values.  edgernn.report shows them."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ class Item:
     """What was measured: one model file."""
 
     file: str
-    sha256: str  # of the model file: what tells two files of one name apart
+    sha256: str  # of the model file: distinguishes two files of one name
     model: str  # what the user calls it: the Keras file's stem
     backend: str
-    scheme: str  # "unknown" where no manifest tells
+    scheme: str  # "unknown" without a manifest
     bytes: int  # with extra files
     parameters: int | None
     streaming: bool
     verification: str  # "passed (2e-7)", "not run", "unknown"
     source_sha256: str | None  # of the Keras file: artefacts of one source are comparable
     training: Training | None = None
-    outputs: tuple[Shape, ...] | None = None  # without batch and states, as the manifest tells
+    outputs: tuple[Shape, ...] | None = None  # without batch and states, from the manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeakMemory:
-    """Peak resident memory of a process of its own, and what of it was there before the model."""
+    """Peak resident memory of a separate process, and the part used before the model was loaded."""
 
     peak_bytes: int | None
     runtime_bytes: int | None
@@ -74,7 +74,7 @@ class Cell:
     versions: Mapping[str, str] = field(default_factory=dict)  # of what ran it
     inputs: tuple[Port, ...] = ()  # as the runtime sees them
     shapes: tuple[tuple[str, Shape], ...] = ()  # of the arguments that were timed, by input
-    assumed_steps: int | None = None  # time is free, and no data told how long sequences are
+    assumed_steps: int | None = None  # time is free, and no data show how long sequences are
     outcome: Failed | Skipped | None = None  # why nothing more is known
     memory: PeakMemory | None = None
     instructions: tuple[int, ...] = ()  # executed by each call, on an emulated device that counts

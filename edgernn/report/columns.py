@@ -131,7 +131,7 @@ COLUMNS: Final = (
 
 
 def shown_columns(rows: Sequence[Row], *, wide: bool = True) -> tuple[Column, ...]:
-    """The columns that say something: without figures nobody asked for, or a device named alone.
+    """The columns that hold values; without the device where there is only one.
 
     Unless `wide`, only those that decide between artefacts.
     """

@@ -18,9 +18,9 @@ def _target(target: Target, report: Report) -> str:
     name = identity.board or identity.cpu or machine.architecture
     kind = " (virtual machine)" if identity.virtual else ""
     runs = [cell.runs[0] for cell in report.cells if cell.device == target.name and cell.runs]
-    told = [cell.versions for cell in report.cells if cell.device == target.name]
-    told += [run.versions for run in runs]
-    versions = dict(pair for one in told for pair in one.items())
+    known = [cell.versions for cell in report.cells if cell.device == target.name]
+    known += [run.versions for run in runs]
+    versions = dict(pair for one in known for pair in one.items())
     software = ", ".join(f"{package} {version}" for package, version in versions.items())
     cores = f"{machine.cores} core{'s' if machine.cores != 1 else ''}"
     governors = dict.fromkeys(name for run in runs for name in run.before.governors)

@@ -99,7 +99,7 @@ def _baseline(report: Report) -> Iterator[str]:
 
 
 def _noise(noise: Noise) -> str:
-    """What an A/A check says: how small a difference this device can tell."""
+    """The result of an A/A check: how large the noise of the device is."""
     ratio = noise.ratio
     if not ratio.enough_processes:
         return f"The noise of {noise.device} cannot be judged from {_TOO_FEW}."
@@ -111,7 +111,7 @@ def _noise(noise: Noise) -> str:
 
 
 def _model_names(this: Cell, that: Cell) -> tuple[str, str]:
-    """The kinds of cell where they tell the two apart ("the GRU"), else the models' names."""
+    """The kinds of cell where they differ ("the GRU"), else the models' names."""
     a, b = this.item.training, that.item.training
     if a is not None and b is not None and a.cell != b.cell:
         return f"the {a.cell.upper()}", f"the {b.cell.upper()}"

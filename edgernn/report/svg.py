@@ -88,10 +88,12 @@ def spread_plot(rows: Sequence[Spread], scale: Scale, *, title: str, unit: str) 
 
 def _row(row: Spread, scale: Scale, *, y: float, unit: str) -> Iterator[str]:
     low, middle, high = (scale.x(value) for value in (row.low, row.middle, row.high))
-    told = f"{significant(row.middle)} {unit} ({significant(row.low)} to {significant(row.high)})"
+    figures = (
+        f"{significant(row.middle)} {unit} ({significant(row.low)} to {significant(row.high)})"
+    )
     bar = element(
         "rect",
-        element("title", escaped(f"{row.name}: {told}")),
+        element("title", escaped(f"{row.name}: {figures}")),
         x=low,
         y=y - 4,
         width=max(high - low, 1),

@@ -64,7 +64,7 @@ def row_errors(
 
 
 def _require_places(scores: AnyArray, samples: Samples, name: str, numbers: Sequence[int]) -> None:
-    places = max(scores.size, 2)  # a single number tells two classes apart
+    places = max(scores.size, 2)  # a single number stands for two classes
     if numbers and len(numbers) != places:
         raise DataError(
             f"the model has {len(numbers)} labels, and its output '{name}' has {places} classes",

@@ -50,7 +50,7 @@ class Score:
 
 
 def truth_of(samples: Samples) -> Truth:
-    """The labels with a hash that tells two data sets apart.
+    """The labels with a hash that distinguishes data sets.
 
     Raises DataError when the rows have no labels.
     """

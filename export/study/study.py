@@ -1,4 +1,4 @@
-"""What an export is worth: accuracy beside the float model, and where int8 loses it."""
+"""The accuracy of an export beside the float model, and the layers where int8 loses it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from edgernn.graph import AnyArray, Graph
 from edgernn.tasks.data import load
 from edgernn.tasks.samples import Samples
 
-#: Samples that tell a layer's noise: a few dozen are as good as thousands.
+#: Samples to estimate a layer's noise: a few dozen are as good as thousands.
 _FEW = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """Empty where there are no data to tell it on."""
+    """The results of a study; empty where there are no data for it."""
 
     accuracies: tuple[Accuracy, ...]
     costs: Sensitivity | None
