@@ -24,7 +24,7 @@ def known_devices(
     ]
 
 
-def device_names(
+def complete_devices(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """`shell_complete` for --device: kinds and names, also the last of several with commas."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgernn.cli.completion import device_names, known_devices
+from edgernn.cli.completion import complete_devices, known_devices
 from edgernn.devices.kinds import checked_name, spellings, to_be_added
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def list_devices(as_json: bool) -> int:
 
 
 @command.command("check")
-@click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=device_names)
+@click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=complete_devices)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of those that are ready.")
 def check(names: tuple[str, ...], as_json: bool) -> int:
     """Connect to devices and show their state.

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgernn.cli.bars import bars
+from edgernn.cli.completion import complete_devices
 from edgernn.cli.parameters import CpuList, Duration, ReportFile
 from edgernn.cli.sinks import Sinks
+from edgernn.devices.kinds import spellings
 
 if TYPE_CHECKING:
     from edgernn.cli.gate import Gate
@@ -37,7 +39,8 @@ INTERRUPTED = 130
     metavar="NAME,…",
     default="cpu",
     show_default=True,
-    help="cpu, cpu:/path/to/python, pi, user@host, ssh:HOST, android, or a name (edgernn devices).",
+    help=f"{', '.join(spellings())}, or a name (edgernn devices).",
+    shell_complete=complete_devices,
 )
 @click.option(
     "--use-device-python",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from edgernn.cli.completion import device_names, known_devices
+from edgernn.cli.completion import complete_devices, known_devices
 from edgernn.devices.inventory import Entry, inventory_path, write_inventory
 
 CONTEXT = click.Context(click.Command("any"))
@@ -25,7 +25,7 @@ def test_names_in_the_inventory_are_completed_with_their_board():
 
 
 def test_kinds_and_names_are_completed_after_a_comma():
-    values = [item.value for item in device_names(CONTEXT, PARAMETER, "cpu,")]
+    values = [item.value for item in complete_devices(CONTEXT, PARAMETER, "cpu,")]
     assert values == ["cpu,cpu", "cpu,pi", "cpu,android", "cpu,kitchen"]
 
 
