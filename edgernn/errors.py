@@ -28,6 +28,12 @@ class EdgernnError(Exception):
         super().__init__(f"{self.what}. {self.remedy}" if remedy else self.what)
 
 
+class WrongOption(EdgernnError, ValueError):
+    """Options that contradict each other, that change nothing, or that name what does not exist."""
+
+    code = 2  # as click's own errors of usage
+
+
 class ModelFileError(EdgernnError):
     """The file is not a Keras model, is damaged, or holds weights only."""
 

@@ -1,4 +1,4 @@
-"""Where an export's ranges come from: data the user names, or a file of an earlier calibration."""
+"""Where an export's ranges come from: the user's data, or a file of an earlier calibration."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from edgernn.export.examples import read_examples
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.ranges_file import read_ranges, write_ranges
 from edgernn.graph import CalibrationMethod, Graph, Ranges
+from edgernn.tasks.given import Given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,11 +24,11 @@ class Calibrated:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibration:
     """What the user said about calibration."""
 
-    spec: str | None  # data to calibrate on
+    spec: Given | None  # data to calibrate on: edgernn.tasks.given
     method: CalibrationMethod = CalibrationMethod.MINMAX
     file: Path | None = None  # with a spec: where ranges are saved; without: where they come from
 

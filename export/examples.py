@@ -1,8 +1,10 @@
-"""Real sequences by input name, from what the user names on the command line."""
+"""Real sequences by input name, from the data that the user gives."""
 
 from __future__ import annotations
 
+import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,41 +13,49 @@ from edgernn.errors import DataError
 from edgernn.export.cases import Examples
 from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
-from edgernn.tasks.data import load
+from edgernn.tasks.given import Given, as_samples, given_arrays
 
 
-def read_examples(spec: str, graph: Graph) -> Examples:
-    """What `spec` (digits:calibration, an .npz, …) holds for the inputs of `graph`.
+def read_examples(given: Given, graph: Graph) -> Examples:
+    """What `given` (digits:calibration, an .npz, an array x, …) holds for the inputs of `graph`.
 
-    A model of one input takes the samples' x, cut or filled to its steps; one of several takes an
-    .npz with an array for each input, by name.
+    A model of one input takes the samples' x, cut or filled to its steps; one of several takes
+    arrays by the inputs' names, or an .npz of them.
     Raises DataError where something is missing or does not fit.
     """
     states = {state.input for state in graph.states}
     inputs = [entry for entry in graph.inputs if entry.name not in states]
     if len(inputs) == 1:
-        samples = load(spec)
+        samples = as_samples(given, name="the calibration data")
         shape = inputs[0].spec.shape
         if len(shape) > 1 and shape[1] is not None and len(shape) == samples.x.ndim:
             samples = samples.with_steps(shape[1])
         return Examples(inputs={inputs[0].name: samples.x})
-    arrays = _named_arrays(Path(spec))
+    arrays = _named_arrays(given)
     missing = [entry.name for entry in inputs if entry.name not in arrays]
     if missing:
         raise DataError(
-            f"{spec} has no array for the input '{missing[0]}'",
+            f"{_name(given)} has no array for the input '{missing[0]}'",
             remedy=f"The model takes {', '.join(entry.name for entry in inputs)}: "
             "save them with numpy.savez, samples first",
         )
     return Examples(inputs={entry.name: arrays[entry.name] for entry in inputs})
 
 
-def _named_arrays(path: Path) -> dict[str, AnyArray]:
+def _named_arrays(given: Given) -> dict[str, AnyArray]:
+    if isinstance(given, Mapping):
+        return given_arrays(given, name=_name(given))
+    remedy = "A model of several inputs takes arrays by name: a dict, or numpy.savez(file, name=…)"
+    if not isinstance(given, str | os.PathLike):
+        raise DataError("the model has several inputs, and the data have no names", remedy=remedy)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(Path(given), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(
-            f"{path} is not an .npz with an array for each input",
-            remedy="A model of several inputs takes numpy.savez(file, input_name=array, …)",
+            f"{given} is not an .npz with an array for each input", remedy=remedy
         ) from error
+
+
+def _name(given: Given) -> str:
+    return str(given) if isinstance(given, str | os.PathLike) else "the calibration data"

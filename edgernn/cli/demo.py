@@ -37,8 +37,7 @@ SCHEMES: Final = {"float32": None, "int8": f"{TASK}:calibration"}
     show_default=True,
     help="Fresh processes for each artefact, as in `edgernn profile`.",
 )
-@click.pass_context
-def command(ctx: click.Context, out: Path, units: int, seed: int, processes: int) -> int:
+def command(out: Path, units: int, seed: int, processes: int) -> None:
     """Train a GRU and an LSTM on spoken digits, export both, float and int8, profile them here.
 
     The same as
@@ -47,11 +46,11 @@ def command(ctx: click.Context, out: Path, units: int, seed: int, processes: int
     edgernn train digits --cell gru -o demo/gru.keras      (and lstm)
     edgernn export demo/gru.keras -o demo/                 (and lstm)
     edgernn export demo/gru.keras --scheme int8 --calibrate digits:calibration -o demo/
-    edgernn profile demo/ --data digits:test --html demo/report.html
+    edgernn profile demo/ --data digits:test -o demo/report.html
     """
-    from edgernn.cli.export import command as export
-    from edgernn.cli.profile import command as profile
-    from edgernn.cli.terminal import progress_line
+    from edgernn.front.loaded import load
+    from edgernn.front.measuring import measure
+    from edgernn.front.progress import progress_line
     from edgernn.report.trained import trained_text
     from edgernn.tasks import TASKS
 
@@ -61,21 +60,12 @@ def command(ctx: click.Context, out: Path, units: int, seed: int, processes: int
         log = _trained(splits, out / f"{cell}.keras", cell=cell, units=units, seed=seed)
         click.echo(trained_text(log) + "\n")
     for cell in CELLS:
+        model = load(out / f"{cell}.keras")
         for scheme, data in SCHEMES.items():
-            ctx.invoke(
-                export, model=out / f"{cell}.keras", out=out, schemes=(scheme,), calibrate=data
-            )
-            click.echo("")
-    status: int = ctx.invoke(
-        profile,
-        paths=(out,),
-        data=f"{TASK}:test",
-        processes=processes,
-        json_file=str(out / "report.json"),
-        markdown_file=out / "report.md",
-        html_file=out / "report.html",
-    )
-    return status
+            click.echo(f"{model.export(out, scheme=scheme, calibrate=data)}\n")
+    report = measure(out, data=f"{TASK}:test", processes=processes)
+    report.write(*(out / f"report.{suffix}" for suffix in ("json", "md", "html")))
+    click.echo(str(report))
 
 
 def _trained(splits: Splits, model: Path, *, cell: str, units: int, seed: int) -> TrainingLog:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -37,23 +36,7 @@ class BackendList(click.ParamType[tuple[str, ...]]):
         return names
 
 
-def split_schemes(given: Sequence[str]) -> tuple[Scheme, dict[str, Scheme]]:
-    """The scheme of the model, and those of single layers."""
-    whole, per_layer = Scheme.FLOAT32, {}
-    for entry in given:
-        layer, _, name = entry.rpartition("=")
-        if name not in {scheme.value for scheme in Scheme}:
-            near = difflib.get_close_matches(name, [scheme.value for scheme in Scheme], n=1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"Known are {_SCHEMES}."
-            raise click.BadParameter(f"there is no scheme '{name}'. {hint}", param_hint="--scheme")
-        if layer:
-            per_layer[layer] = Scheme(name)
-        else:
-            whole = Scheme(name)
-    return whole, per_layer
-
-
-F = TypeVar("F", bound=Callable[..., object])
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def format_options(function: F) -> F:

@@ -17,14 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """A budget, and the files that tell how it was kept."""
+    """A budget, and the files that report how it was kept."""
 
     budget: Budget
-    junit_file: Path | None
-    markdown_file: Path | None  # of the report: the checks are added to it
+    files: tuple[Path, ...]  # of the reports: .xml gets the checks, .md gets them too
 
     def keep(self, report: Report, failures: Mapping[str, DeviceError]) -> None:
-        """Tells what was not kept or not checked.  Raises BudgetExceeded.
+        """Reports the limits that are exceeded or not checked.  Raises BudgetExceeded.
 
         `failures`: the devices that could not be measured, or not to the end.  They are errors in
         the JUnit file; the caller raises them.
@@ -36,12 +35,12 @@ class Gate:
         from edgernn.report.markdown import as_markdown
 
         checks = checked(report, self.budget)
-        if self.junit_file is not None:
-            errors = {device: str(failure) for device, failure in failures.items()}
-            atomic.write_bytes(self.junit_file, as_junit(checks, errors).encode())
-        if self.markdown_file is not None:
-            lines = "".join(f"- {check.sentence}\n" for check in checks)
-            atomic.write_bytes(self.markdown_file, f"{as_markdown(report)}\n{lines}".encode())
+        errors = {device: str(failure) for device, failure in failures.items()}
+        lines = "".join(f"- {check.sentence}\n" for check in checks)
+        texts = {".xml": as_junit(checks, errors), ".md": f"{as_markdown(report)}\n{lines}"}
+        for path in self.files:
+            if text := texts.get(path.suffix.lower()):
+                atomic.write_bytes(path, text.encode())
         for check in checks:
             if check.verdict is not Verdict.KEPT:
                 click.echo(check.sentence, err=True)

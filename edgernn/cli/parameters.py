@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Those of edgernn.report.formats (a test compares) and JUnit's: known without importing them.
+REPORT_SUFFIXES: Final = (".json", ".html", ".md", ".csv", ".xml")
 
 
 class Duration(click.ParamType[float]):
@@ -46,11 +52,26 @@ class CpuList(click.ParamType[tuple[int, ...]]):
 
 
 class ReportFile(click.ParamType[Path]):
-    """A file to write.  Not -, which means standard output elsewhere: the table is there."""
+    """A file to write; its suffix decides the format.  Not -, which means standard output."""
 
     name = "file"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         if str(value) == "-":
-            self.fail("only --json - is standard output; give the name of a file", param, ctx)
-        return Path(value)
+            self.fail("--json prints the report; give the name of a file here", param, ctx)
+        path = Path(value)
+        if path.suffix.lower() not in REPORT_SUFFIXES:
+            self.fail(f"'{path}' ends in none of {', '.join(REPORT_SUFFIXES)}", param, ctx)
+        return path
+
+
+def former_option(name: str) -> Callable[[F], F]:
+    """An option of earlier versions: hidden, it answers with today's spelling."""
+
+    def refuse(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            raise click.UsageError(f"{name} is now -o: write `-o {value}`, the suffix decides")
+
+    return click.option(
+        name, name.lstrip("-"), hidden=True, metavar="FILE", expose_value=False, callback=refuse
+    )

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from edgernn.cli.bars import bars
 from edgernn.cli.completion import complete_devices
-from edgernn.cli.parameters import CpuList, Duration, ReportFile
+from edgernn.cli.parameters import CpuList, Duration, ReportFile, former_option
 from edgernn.cli.sinks import Sinks
 from edgernn.devices.kinds import spellings
 
 if TYPE_CHECKING:
     from edgernn.cli.gate import Gate
-    from edgernn.errors import DeviceError
-    from edgernn.profile.report import Report
-    from edgernn.profile.workload import Workload
 
 INTERRUPTED = 130
 
@@ -29,7 +24,7 @@ INTERRUPTED = 130
     "paths",
     nargs=-1,
     required=True,
-    type=click.Path(exists=True, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="PATHS…",
 )
 @click.option("--data", metavar="SPEC", help="Labelled data: digits:test, or a .npz with x and y.")
@@ -111,40 +106,30 @@ INTERRUPTED = 130
     "cool_down_s",
     type=Duration(),
     metavar="DURATION",
-    help="Before each process wait, so long at most, until the device is as cool as at first.",
+    help="Before each process, wait up to this long until the device is as cool as at first.",
 )
 @click.option(
     "--check-noise",
     is_flag=True,
-    help="Also measure one artefact as if it were two: how small a difference can be told?",
+    help="Also measure one artefact as if it were two: which differences are noise?",
 )
 @click.option(
     "--allow-emulated-timing",
     is_flag=True,
-    help="Time emulated devices too. Every such figure is stamped, and no budget believes it.",
-)
-@click.option("--json", "json_file", metavar="FILE", help="Write all measurements; - is stdout.")
-@click.option(
-    "--markdown",
-    "markdown_file",
-    type=ReportFile(),
-    metavar="FILE",
-    help="Write the table, sentences and cautions.",
+    help="Time emulated devices too. Each such figure is marked, and budgets ignore it.",
 )
 @click.option(
-    "--csv",
-    "csv_file",
+    "-o",
+    "--output",
+    "files",
     type=ReportFile(),
+    multiple=True,
     metavar="FILE",
-    help="Write plain numbers, a line for each artefact.",
+    help="Write a report; the suffix decides: .json .html .md .csv, with --budget .xml (JUnit). "
+    "Repeatable.",
 )
-@click.option(
-    "--html",
-    "html_file",
-    type=ReportFile(),
-    metavar="FILE",
-    help="Write one page with tables and plots, to be opened offline.",
-)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--wide", is_flag=True, help="Show all columns.")
 @click.option(
     "--budget",
     "budget_file",
@@ -152,14 +137,11 @@ INTERRUPTED = 130
     metavar="FILE",
     help="Limits (TOML): what exceeds one ends in exit code 14.",
 )
-@click.option(
-    "--junit",
-    "junit_file",
-    type=ReportFile(),
-    metavar="FILE",
-    help="Write the budget's checks for a CI service.",
-)
-@click.option("--resume", is_flag=True, help="Complete the report in the --json file.")
+@former_option("--markdown")
+@former_option("--csv")
+@former_option("--html")
+@former_option("--junit")
+@click.option("--resume", is_flag=True, help="Complete the report in the .json file of -o.")
 def command(
     paths: tuple[Path, ...],
     data: str | None,
@@ -177,35 +159,31 @@ def command(
     cool_down_s: float | None,
     check_noise: bool,
     allow_emulated_timing: bool,
-    json_file: str | None,
-    markdown_file: Path | None,
-    csv_file: Path | None,
-    html_file: Path | None,
+    files: tuple[Path, ...],
+    as_json: bool,
+    wide: bool,
     budget_file: Path | None,
-    junit_file: Path | None,
     resume: bool,
 ) -> int:
     """Measure artefacts where they are to run: size, speed, memory and accuracy.
 
     \b
     edgernn profile out/ --data digits:test
-    edgernn profile out/gru.tflite out/lstm.tflite --period 10ms --cpus 1 --json report.json
+    edgernn profile out/gru.tflite out/lstm.tflite --period 10ms --cpus 1 -o report.json
     edgernn profile out/ --device cpu,kitchen,android --data digits:test --budget budget.toml
 
     A folder stands for all that its model.json lists. Results are written after each process;
     Ctrl-C keeps them, and --resume continues.
     """
     from edgernn.devices.device import Choices
-    from edgernn.errors import EdgernnError
-    from edgernn.profile.candidates import find_candidates
+    from edgernn.front.measuring import Job, carried_out
     from edgernn.profile.measure import Plan
-    from edgernn.profile.pool import device_names, pooled
-    from edgernn.profile.workload import Workload
+    from edgernn.profile.pool import device_names
 
-    if resume and json_file in (None, "-"):
-        raise click.UsageError("--resume needs --json FILE: the report to complete")
-    if junit_file and not budget_file:
-        raise click.UsageError("--junit tells of a budget: give --budget FILE too")
+    sinks = Sinks(files, as_json=as_json, wide=wide)
+    _require_sense(
+        paths, files, sinks, as_json=as_json, resume=resume, has_budget=bool(budget_file)
+    )
     plan = Plan(
         threads=threads,
         cpus=cpus,
@@ -218,114 +196,80 @@ def command(
         emulated_timing=allow_emulated_timing,
     )
     specs = _specs(devices)
-    _require_cpus(specs, cpus)
     choices = Choices(
         own_packages=use_device_python,
         android_runtimes=android_runtimes,
         benchmark_model=benchmark_model,
     )
-    gate = _gate(budget_file, junit_file, markdown_file, device_names(specs, choices))
-    candidates = find_candidates(paths)
-    workload = Workload(samples=_samples(data), steps=steps)
-    files = {"markdown": markdown_file, "csv": csv_file, "html": html_file}
-    sinks = Sinks(json_file=json_file, files=files)
-    sinks.require_writable(junit_file)
-    report = _start(plan, workload, Path(str(json_file)) if resume else None)
-    interrupted, error = False, None
-    failures: dict[str, DeviceError] = {}
-    try:
-        advances = pooled(report, specs, candidates, workload, choices)
-        with closing(advances), bars(len(specs)) as show:
-            for advance in advances:
-                report = advance.report
-                show(advance)
-                sinks.save(report)
-                if advance.failure is not None:
-                    failures[advance.device] = advance.failure
-    except KeyboardInterrupt:
-        interrupted = True
-    except EdgernnError as raised:  # of data or runs: it concerns all devices
-        error = raised
-    told = report.cells
-    if error is not None:  # of a cell that was only looked at there is nothing to tell
-        told = tuple(cell for cell in told if cell.runs or cell.predictions or cell.outcome)
-    if told:
-        sinks.finish(report)
-    if interrupted or error is not None:
+    gate = _gate(budget_file, files, device_names(specs, choices))
+    sinks.require_writable()
+    job = Job(
+        paths=paths,
+        devices=specs,
+        plan=plan,
+        data=data,
+        steps=steps,
+        choices=choices,
+        resume=sinks.json_file if resume else None,
+        notify=lambda message: click.echo(message, err=True),
+    )
+    ending = carried_out(job, save=sinks.save)
+    if ending.has_results:
+        sinks.finish(ending.report)
+    failures = ending.failures
+    if ending.interrupted or ending.error is not None:
         for failure in failures.values():
             click.echo(f"edgernn: {failure}", err=True)
-    if error is not None:
-        raise error
-    if interrupted:
-        hint = f"; complete it with --resume --json {json_file}" if json_file else ""
+    if ending.error is not None:
+        raise ending.error
+    if ending.interrupted:
+        file = sinks.json_file
+        hint = f"; complete it with --resume -o {file}" if file else ""
         click.echo(f"edgernn: interrupted; what was measured is kept{hint}", err=True)
         return INTERRUPTED
     if gate is not None:
-        gate.keep(report, failures)
+        gate.keep(ending.report, failures)
     if failures:
         *others, last = failures.values()
         for failure in others:
             click.echo(f"edgernn: {failure}", err=True)
         raise last
-    _require_something(report)
+    ending.require_something()
     return 0
 
 
+def _require_sense(
+    paths: tuple[Path, ...],
+    files: tuple[Path, ...],
+    sinks: Sinks,
+    *,
+    as_json: bool,
+    resume: bool,
+    has_budget: bool,
+) -> None:
+    """Raises UsageError for options that do not go together."""
+    report = next((path for path in paths if as_json and path.suffix == ".json"), None)
+    if report is not None:
+        raise click.UsageError(f"--json prints JSON; write `-o {report}` for a file")
+    missing = next((path for path in paths if not path.exists()), None)
+    if missing is not None:
+        raise click.UsageError(f"There is no file or folder '{missing}'.")
+    if resume and sinks.json_file is None:
+        raise click.UsageError("--resume needs -o FILE.json: the report to complete")
+    if not has_budget and any(path.suffix.lower() == ".xml" for path in files):
+        raise click.UsageError("a .xml file reports a budget's checks: give --budget FILE too")
+
+
 def _gate(
-    budget_file: Path | None,
-    junit_file: Path | None,
-    markdown_file: Path | None,
-    names: Mapping[str, str],
+    budget_file: Path | None, files: tuple[Path, ...], names: Mapping[str, str]
 ) -> Gate | None:
     if budget_file is None:
         return None
     from edgernn.cli.gate import Gate
     from edgernn.profile.budget import for_devices, read_budget
 
-    budget = for_devices(read_budget(budget_file), names)
-    return Gate(budget=budget, junit_file=junit_file, markdown_file=markdown_file)
-
-
-def _require_something(report: Report) -> None:
-    """Raises MissingRuntime or DeviceError when not one artefact could be measured."""
-    from edgernn.devices.runners.outcome import Skipped
-    from edgernn.errors import DeviceError, MissingRuntime
-
-    if any(cell.runs or cell.outcome is None for cell in report.cells):
-        return
-    outcomes = [cell.outcome for cell in report.cells if cell.outcome]
-    first = f"nothing could be measured; {report.cells[0].item.file}: {outcomes[0]}"
-    if all(isinstance(outcome, Skipped) for outcome in outcomes):
-        raise MissingRuntime(first, remedy="Install the runtime, or choose another --device")
-    raise DeviceError(first, remedy="`edgernn inspect` tells what is in the file")
-
-
-def _samples(data: str | None) -> Any:
-    if data is None:
-        return None
-    from edgernn.tasks.data import load
-
-    return load(data, notify=lambda message: click.echo(message, err=True))
-
-
-def _start(plan: Any, workload: Workload, earlier: Path | None) -> Report:
-    from datetime import datetime, timezone
-
-    from edgernn.profile.profiling import begun, resumed
-    from edgernn.profile.storage import read_report
-
-    if earlier is not None and earlier.exists():
-        return resumed(read_report(earlier), plan, workload)
-    return begun(datetime.now(timezone.utc).isoformat(timespec="seconds"), plan, workload)
+    return Gate(budget=for_devices(read_budget(budget_file), names), files=files)
 
 
 def _specs(devices: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spec.strip() for spec in devices.split(",")))
-
-
-def _require_cpus(specs: tuple[str, ...], cpus: tuple[int, ...] | None) -> None:
-    """Of this machine we know at once; another one tells when it is asked.  Raises DeviceError."""
-    if cpus is not None and any(spec.partition(":")[0] == "cpu" for spec in specs):
-        from edgernn.devices.host import require_cpus
-
-        require_cpus(cpus)

@@ -1,10 +1,9 @@
-"""Where the results of `edgernn profile` go: standard output and the files that were named."""
+"""Where the results of `edgernn profile` go: standard output and the files of -o."""
 
 from __future__ import annotations
 
-import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,23 +14,30 @@ if TYPE_CHECKING:
 
 
 class Sinks:
-    """Where results go: the JSON file after each process, all the rest at the end."""
+    """Where results go: the .json file after each process, all the rest at the end."""
 
-    def __init__(self, *, json_file: str | None, files: Mapping[str, Path | None]) -> None:
-        self._json_path = Path(json_file) if json_file and json_file != "-" else None
-        self._json_only = json_file == "-"
+    def __init__(self, files: Sequence[Path], *, as_json: bool, wide: bool) -> None:
         self._files = files
+        self._as_json = as_json
+        self._wide = wide
 
-    def require_writable(self, *more: Path | None) -> None:
-        """Before an hour of measuring, not after it.  Raises OutputError."""
+    @property
+    def json_file(self) -> Path | None:
+        """The report that --resume continues."""
+        return next((path for path in self._files if path.suffix.lower() == ".json"), None)
+
+    def require_writable(self) -> None:
+        """Before an hour of measuring, not after it.  Raises OutputError, WrongOption."""
         from edgernn import atomic
         from edgernn.errors import OutputError
+        from edgernn.front.reports import report_format
 
-        paths = [path for path in (self._json_path, *self._files.values(), *more) if path]
-        for number, path in enumerate(paths):
-            if path.resolve() in (other.resolve() for other in paths[:number]):
+        for number, path in enumerate(self._files):
+            if path.suffix.lower() != ".xml":
+                report_format(path)
+            if path.resolve() in (other.resolve() for other in self._files[:number]):
                 raise OutputError(
-                    f"two reports are to be written to {path}", remedy="Give each a file of its own"
+                    f"two reports are to be written to {path}", remedy="Give each its own file"
                 )
             atomic.require_writable(path)
 
@@ -39,35 +45,29 @@ class Sinks:
         from edgernn import atomic
         from edgernn.profile.storage import as_json
 
-        if self._json_path is not None:
-            atomic.write_bytes(self._json_path, as_json(report).encode())
+        if self.json_file is not None:
+            atomic.write_bytes(self.json_file, as_json(report).encode())
 
     def finish(self, report: Report) -> None:
         """Prints first: a file that cannot be written must not cost the table."""
         from edgernn import atomic
-        from edgernn.profile.storage import as_json
-        from edgernn.report.derived import derived
+        from edgernn.report.formats import FORMATS
 
-        document = as_json(report, derived=derived(report))
-        if self._json_only:
-            click.echo(document, nl=False)
+        if self._as_json:
+            click.echo(FORMATS[".json"].write(report), nl=False)
         else:
-            _print(report)
-        if self._json_path is not None:
-            atomic.write_bytes(self._json_path, document.encode())
-        for kind, path in self._files.items():
-            if path is not None:
-                exporter = importlib.import_module(f"edgernn.report.{kind}")
-                text: str = getattr(exporter, f"as_{kind}")(report)
-                atomic.write_bytes(path, text.encode())
+            _print(report, wide=self._wide)
+        for path in self._files:
+            if row := FORMATS.get(path.suffix.lower()):
+                atomic.write_bytes(path, row.write(report).encode())
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, *, wide: bool) -> None:
     from rich.console import Console
 
     from edgernn.report.text import as_text, print_report
 
     if sys.stdout.isatty():
-        print_report(report, Console())
+        print_report(report, Console(), wide)
     else:
-        click.echo(as_text(report), nl=False)
+        click.echo(as_text(report, wide), nl=False)

@@ -106,7 +106,7 @@ def command(
     as_json: bool,
     **overrides: int | float | None,
 ) -> None:
-    from edgernn.cli.terminal import progress_line
+    from edgernn.front.progress import progress_line
     from edgernn.report.trained import trained_text
     from edgernn.tasks.architectures import Cell
     from edgernn.tasks.training import train

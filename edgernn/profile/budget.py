@@ -102,11 +102,21 @@ def read_budget(path: Path) -> Budget:
         raise DataError(f"cannot read the budget {path}: {error}") from error
     if not tables:
         raise DataError(f"the budget {path} limits nothing", remedy=f"Begin with [{EVERY}]")
+    return budget_of(tables, str(path))
+
+
+def budget_of(tables: Mapping[str, object], path: str = "the budget") -> Budget:
+    """The limits by device (or "every"), each a dict of limits by name; `path` is for messages.
+
+    Raises DataError for a limit that does not exist or is not a number.
+
+    >>> budget_of({"every": {"p95_ms": 5}})
+    """
     return {device: dict(_bounds(path, device, table)) for device, table in tables.items()}
 
 
-def _bounds(path: Path, device: str, table: object) -> Iterator[tuple[Limit, float]]:
-    if not isinstance(table, dict):
+def _bounds(path: str, device: str, table: object) -> Iterator[tuple[Limit, float]]:
+    if not isinstance(table, Mapping):
         raise DataError(f"{path}: '{device}' is outside of a table", remedy=f"Add [{EVERY}]")
     known = [limit.value for limit in Limit]
     for name, bound in table.items():

@@ -14,7 +14,7 @@ from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies
 from edgernn.export.study.rescue import layers_to_keep
 from edgernn.export.study.sensitivity import Sensitivity, sensitivity
 from edgernn.graph import AnyArray, Graph
-from edgernn.tasks.data import load
+from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.samples import Samples
 
 #: Samples to estimate a layer's noise: a few dozen are as good as thousands.
@@ -54,7 +54,7 @@ def rescued(
     original: Graph,
     request: Request,
     samples: Samples | None,
-    calibrate: str | None,
+    calibrate: Given | None,
     *,
     file: str,
     max_drop_points: float,
@@ -70,7 +70,7 @@ def rescued(
         quantized(original, request),
         request.ranges,
         _few(request),
-        load(calibrate) if samples is None else samples,
+        as_samples(calibrate) if samples is None else samples,
         request.labels,
         file=file,
         max_drop_points=max_drop_points,

@@ -150,7 +150,7 @@ def test_paths_with_spaces_and_quotes_are_profiled_from_end_to_end(
     phone, artefact, edgernn, tmp_path
 ):
     report_file = tmp_path / "it's a report.json"
-    ran = edgernn("profile", artefact, "--device", phone, "--json", report_file, *QUICK)
+    ran = edgernn("profile", artefact, "--device", phone, "-o", report_file, *QUICK)
     assert ran.code == 0, ran.err
     (row,) = rows_of(read_report(report_file))
     assert (row.file, row.outcome) == (artefact.name, "measured")

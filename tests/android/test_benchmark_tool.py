@@ -125,7 +125,7 @@ def test_a_profile_shows_what_it_tells_and_why_there_is_no_accuracy(
     np.savez(data, x=np.ones((4, 6, FEATURES), np.float32), y=np.array([0, 1, 0, 1]))
     ran = edgernn(
         *("profile", model.path, "--device", spec, "--benchmark-model", tool, "--data", data),
-        *("--processes", "2", "--allow-emulated-timing", "--json", report_file),
+        *("--processes", "2", "--allow-emulated-timing", "-o", report_file),
     )
     assert ran.code == 0, ran.err
     (row,) = rows_of(read_report(report_file))

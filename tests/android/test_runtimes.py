@@ -264,7 +264,7 @@ def test_a_profile_of_a_folder_measures_every_format(handset, package, edgernn, 
     assert exported.code == 0, exported.err
     ran = edgernn(
         *("profile", out, "--device", f"cpu,{handset}", "--android-runtime", package),
-        *("--processes", "1", "--min-time", "1ms", "--warmup", "1ms", "--json", report_file),
+        *("--processes", "1", "--min-time", "1ms", "--warmup", "1ms", "-o", report_file),
     )
     assert ran.code == 0, ran.err
     outcomes = [(row.device, row.outcome) for row in rows_of(read_report(report_file))]

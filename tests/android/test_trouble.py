@@ -94,7 +94,7 @@ def test_unplugged_in_mid_run_and_plugged_in_again_nothing_is_lost(
     person = threading.Thread(target=unplug_and_plug_in)
     person.start()
     ran = edgernn(
-        *("profile", artefact, "--device", "android", "--json", tmp_path / "r.json"),
+        *("profile", artefact, "--device", "android", "-o", tmp_path / "r.json"),
         *("--processes", "2", *TIMED, "800ms"),
     )
     person.join()
@@ -118,7 +118,7 @@ def test_unplugged_for_good_keeps_what_was_measured(
     person = threading.Thread(target=unplug)
     person.start()
     ran = edgernn(
-        *("profile", artefact, "--device", "android", "--json", file),
+        *("profile", artefact, "--device", "android", "-o", file),
         *("--processes", "3", *TIMED, "500ms"),
     )
     person.join()
@@ -258,7 +258,7 @@ def test_a_battery_that_is_low_is_a_caution(attach, artefact, edgernn, tmp_path)
     dumped.write_text(text)
     assert "9%, not charging" in edgernn("devices", "check", "android").out
     ran = edgernn(
-        *("profile", artefact, "--device", "android", "--json", tmp_path / "r.json"),
+        *("profile", artefact, "--device", "android", "-o", tmp_path / "r.json"),
         *("--processes", "1", *TIMED, "1ms"),
     )
     assert ran.code == 0, ran.err
@@ -345,7 +345,7 @@ def test_ctrl_c_keeps_what_is_there_leaves_nothing_and_can_be_resumed(
     loopback = attach()
     file = tmp_path / "r.json"
     arguments = [
-        *("profile", str(artefact), "--device", "android", "--json", str(file)),
+        *("profile", str(artefact), "--device", "android", "-o", str(file)),
         *("--processes", "3", *TIMED, "1s"),
     ]
     program = (

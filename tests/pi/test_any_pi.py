@@ -98,7 +98,7 @@ def test_four_artefacts_and_this_machine_make_one_table(edgernn, address, export
     files = [f"digits_gru.{end}" for end in ("onnx", "ernn", "int8.tflite", "int8.ernn")]
     ran = edgernn(
         *("profile", *(exported / file for file in files), "--data", exported / "test.npz"),
-        *("--device", f"cpu,{address}", "--json", tmp_path / "r.json", *QUICK),
+        *("--device", f"cpu,{address}", "-o", tmp_path / "r.json", *QUICK),
     )
     assert ran.code == 0, ran.err
     report = read_report(tmp_path / "r.json")

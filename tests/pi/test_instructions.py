@@ -24,7 +24,7 @@ def counts(edgernn, exported, monkeypatch, tmp_path):
         path = tmp_path / "r.json"
         ran = edgernn(
             *("profile", *(exported / file for file in files)),
-            *("--device", "pi@emulated", "--json", path),
+            *("--device", "pi@emulated", "-o", path),
         )
         assert ran.code == 0, ran.err
         report: Report = read_report(path)

@@ -212,7 +212,7 @@ def test_ctrl_c_keeps_the_report_and_leaves_nothing_and_resume_completes_it(
     arguments = [
         *("profile", str(exported / "digits_gru.int8.ernn"), str(exported / "digits_gru.onnx")),
         *("--data", str(exported / "test.npz"), "--device", "pi@emulated"),
-        *("--json", str(tmp_path / "r.json"), *QUICK),
+        *("-o", str(tmp_path / "r.json"), *QUICK),
     ]
     program = (
         "import signal, sys\n"
@@ -249,7 +249,7 @@ def test_folders_and_files_may_have_any_names(edgernn, exported, tmp_path):
         shutil.copy(exported / f"digits_gru{Path(name).suffix}", folder / name)
     ran = edgernn(
         *("profile", *(folder / name for name in names), "--device", "pi@emulated"),
-        *("--json", folder / "a report's.json", *QUICK),
+        *("-o", folder / "a report's.json", *QUICK),
     )
     assert ran.code == 0, ran.err
     cells = read_report(folder / "a report's.json").cells
@@ -266,7 +266,7 @@ def test_a_disk_that_fills_up_in_mid_profile_costs_only_what_came_after(
         # Its home has 256 KB: room for a native model, and not for ONNX Runtime.
         *("profile", exported / "digits_gru.int8.ernn", exported / "digits_gru.onnx"),
         *("--data", tmp_path / "few.npz", "--device", "cramped@emulated"),
-        *("--json", tmp_path / "r.json", *QUICK),
+        *("-o", tmp_path / "r.json", *QUICK),
     )
     assert ran.code == DeviceError.code
     assert "No space left on device" in ran.err

@@ -40,7 +40,7 @@ def profile(edgernn, artefact, tmp_path):
     def profile() -> tuple[Report, str]:
         ran = edgernn(
             *("profile", artefact, "--device", "pi@emulated", "--allow-emulated-timing"),
-            *("--processes", "1", "--min-time", "1500ms", "--json", tmp_path / "r.json"),
+            *("--processes", "1", "--min-time", "1500ms", "-o", tmp_path / "r.json"),
         )
         assert ran.code == 0, ran.err
         return read_report(tmp_path / "r.json"), ran.out

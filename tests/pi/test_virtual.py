@@ -45,7 +45,7 @@ def test_native_and_onnx_are_profiled_without_a_word_on_time(edgernn, exported, 
     ran = edgernn(
         *("profile", exported / "digits_gru.int8.ernn", exported / "digits_gru.onnx"),
         *("--data", exported / "test.npz", "--device", "pi@virtual"),
-        *("--json", tmp_path / "r.json", *QUICK),
+        *("-o", tmp_path / "r.json", *QUICK),
     )
     assert ran.code == 0, ran.err
     for row in rows_of(read_report(tmp_path / "r.json")):
@@ -63,7 +63,7 @@ def timed(edgernn, exported, tmp_path):
         ran = edgernn(
             *("profile", exported / "digits_gru.int8.ernn", "--device", "pi@virtual"),
             *("--allow-emulated-timing", "--processes", "3", "--min-time", "50ms"),
-            *("--json", tmp_path / name),
+            *("-o", tmp_path / name),
         )
         assert ran.code == 0, ran.err
         return read_report(tmp_path / name)

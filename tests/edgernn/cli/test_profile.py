@@ -51,7 +51,7 @@ def test_artefacts_are_profiled_and_their_accuracy_is_measured(edgernn, folder, 
     files = [tmp_path / name for name in ("r.json", "r.md", "r.csv", "r.html")]
     ran = edgernn(
         *("profile", folder, "--data", tmp_path / "data.npz", *QUICK),
-        *("--json", files[0], "--markdown", files[1], "--csv", files[2], "--html", files[3]),
+        *("-o", files[0], "-o", files[1], "-o", files[2], "-o", files[3]),
     )
     assert ran.code == 0, ran.err
     assert "90.0 %" in ran.out
@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_written_in_the_end_does_not_cost_the_table(
     (tmp_path / "taken").write_text("a file, not a folder")
     ran = edgernn(
         *("profile", folder, "--device", "fake", *QUICK),
-        *("--markdown", tmp_path / "taken" / "r.md"),
+        *("-o", tmp_path / "taken" / "r.md"),
     )
     assert ran.code == OutputError.code
     assert "sum.onnx" in ran.out
@@ -104,7 +104,7 @@ def test_a_file_that_cannot_be_written_in_the_end_does_not_cost_the_table(
 
 
 def test_json_on_stdout_is_all_there_is_on_stdout(edgernn, folder):
-    ran = edgernn("profile", folder / "sum.onnx", *QUICK, "--json", "-")
+    ran = edgernn("profile", folder / "sum.onnx", *QUICK, "--json")
     document = json.loads(ran.out)
     assert document["format"] == "edgernn-report"
     assert document["summary"][0]["file"] == "sum.onnx"
@@ -159,7 +159,7 @@ def test_a_runtime_that_is_not_there_is_skipped_and_alone_an_error(edgernn, fold
 
 def test_resume_measures_what_is_missing_and_nothing_else(edgernn, folder, tmp_path):
     path = tmp_path / "r.json"
-    arguments = ("profile", folder, "--json", path, "--min-time", "1ms", "--warmup", "1ms")
+    arguments = ("profile", folder, "-o", path, "--min-time", "1ms", "--warmup", "1ms")
     assert edgernn(*arguments, "--processes", "1").code == 0
     first = read_report(path)
     assert edgernn(*arguments, "--processes", "2", "--resume").code == 0
@@ -175,7 +175,7 @@ def test_resume_measures_what_is_missing_and_nothing_else(edgernn, folder, tmp_p
 
 def test_resume_without_an_earlier_report_begins_one(edgernn, folder, tmp_path):
     path = tmp_path / "r.json"
-    ran = edgernn("profile", folder, *QUICK, "--device", "fake", "--json", path, "--resume")
+    ran = edgernn("profile", folder, *QUICK, "--device", "fake", "-o", path, "--resume")
     assert ran.code == 0
     assert path.exists()
 
@@ -189,7 +189,7 @@ def test_resume_needs_a_file(edgernn, folder):
 def test_a_report_that_is_none_is_not_overwritten(edgernn, folder, tmp_path):
     path = tmp_path / "r.json"
     path.write_text("my diary")
-    ran = edgernn("profile", folder, *QUICK, "--json", path, "--resume")
+    ran = edgernn("profile", folder, *QUICK, "-o", path, "--resume")
     assert ran.code == DataError.code
     assert path.read_text() == "my diary"
 
@@ -205,7 +205,7 @@ def test_what_was_measured_before_an_interruption_is_kept(edgernn, folder, tmp_p
 
     monkeypatch.setattr(profile_module, "measured", third_is_interrupted)
     path = tmp_path / "r.json"
-    arguments = ("profile", folder, "--device", "fake", "--processes", "2", "--json", path)
+    arguments = ("profile", folder, "--device", "fake", "--processes", "2", "-o", path)
     ran = edgernn(*arguments)
     assert ran.code == INTERRUPTED
     assert "what was measured is kept" in ran.err
@@ -221,7 +221,7 @@ def test_ctrl_c_ends_the_child_at_once_and_keeps_the_report(folder, tmp_path, nu
     path = tmp_path / "r.json"
     command = [sys.executable, "-m", "edgernn", "profile", str(folder / "sum.onnx")]
     process = subprocess.Popen(
-        [*command, "--min-time", "10min", "--json", str(path)],
+        [*command, "--min-time", "10min", "-o", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -293,7 +293,7 @@ def test_cpu_lists_are_read(text, cpus):
 def test_a_budget_decides_the_exit_code_and_junit_tells_why(edgernn, folder, tmp_path, limit, code):
     budget, junit = tmp_path / "budget.toml", tmp_path / "junit.xml"
     budget.write_text(f"[every]\nfile_bytes = {limit}\n")
-    gate = ("--budget", budget, "--junit", junit, "--markdown", tmp_path / "r.md")
+    gate = ("--budget", budget, "-o", junit, "-o", tmp_path / "r.md")
     ran = edgernn("profile", folder, *QUICK, *gate)
     assert ran.code == code
     assert "sum.onnx on cpu: file_bytes is" in (tmp_path / "r.md").read_text()
@@ -306,7 +306,7 @@ def test_a_device_that_is_not_there_is_an_error_in_junit_and_the_others_are_chec
 ):
     budget, junit = tmp_path / "budget.toml", tmp_path / "junit.xml"
     budget.write_text("[every]\nfile_bytes = 10\n[toaster]\np95_ms = 1\n")
-    gate = ("--budget", budget, "--junit", junit)
+    gate = ("--budget", budget, "-o", junit)
     ran = edgernn("profile", folder, *QUICK, "--device", "toaster,fake", *gate)
     assert ran.code == DeviceError.code
     assert "exceeded: sum.onnx on fake: file_bytes" in ran.err
@@ -327,10 +327,10 @@ def test_a_misspelt_device_of_a_budget_is_told_before_measuring(edgernn, folder,
 
 def test_two_reports_in_one_file_are_refused(edgernn, folder, tmp_path):
     same = tmp_path / "report"
-    ran = edgernn("profile", folder, *QUICK, "--json", same, "--csv", same)
+    ran = edgernn("profile", folder, *QUICK, "-o", same, "-o", same)
     assert ran.code == OutputError.code
     assert not same.exists()
 
 
 def test_junit_without_a_budget_is_wrong_usage(edgernn, folder, tmp_path):
-    assert edgernn("profile", folder, *QUICK, "--junit", tmp_path / "j.xml").code == 2
+    assert edgernn("profile", folder, *QUICK, "-o", tmp_path / "j.xml").code == 2

@@ -1,21 +1,50 @@
-"""How far each device is, on a terminal: one line a device, drawn only when something happened.
-
-A bar that moved by itself would take time from what is measured on this machine.
-"""
+"""How far a job is: on a terminal or in a notebook by default, else through a callback."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from edgernn.profile.pool import Advance
+from edgernn.profile.pool import Advance
+
+#: Called with each step of a device.
+Show: TypeAlias = Callable[[Advance], None]
 
 
 @contextmanager
-def bars(devices: int) -> Iterator[Callable[[Advance], None]]:
-    """Shows each advance on stderr, or on anything but a terminal nothing at all."""
+def progress_line(
+    first_phase: str, callback: Callable[[str], None] | None = None
+) -> Iterator[Callable[[str], None]]:
+    """Yields what shows the present phase: `callback`, or a spinner on stderr.
+
+    Without a callback, nothing is shown but on a terminal and in a notebook.
+    """
+    if callback is not None:
+        callback(first_phase)
+        yield callback
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not (console.is_terminal or console.is_jupyter):
+        yield lambda _phase: None
+        return
+    with console.status(first_phase) as status:
+        yield status.update
+
+
+@contextmanager
+def device_bars(devices: int, callback: Show | None = None) -> Iterator[Show]:
+    """Yields what shows an advance: `callback`, or a line for each device on stderr.
+
+    Lines are drawn only when something happened, on a terminal or in a notebook.
+
+    A bar that moved by itself would take time from what is measured on this machine.
+    """
+    if callback is not None:
+        yield callback
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -31,7 +60,7 @@ def bars(devices: int) -> Iterator[Callable[[Advance], None]]:
         console=console,
         transient=True,
         auto_refresh=False,
-        disable=not console.is_terminal,
+        disable=not (console.is_terminal or console.is_jupyter),
     )
     lines: dict[str, TaskID] = {}
 

@@ -1,0 +1,68 @@
+"""A report against a budget, for Python: kept or not, and each check."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgernn.profile.budget import (
+    EVERY,
+    Budget,
+    Check,
+    Verdict,
+    budget_of,
+    checked,
+    for_devices,
+    read_budget,
+)
+from edgernn.profile.report import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The checks of a budget.  `print` shows a sentence for each."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def kept(self) -> bool:
+        """No limit is exceeded.  Limits that could not be checked are in `skipped`."""
+        return not self.exceeded
+
+    @property
+    def exceeded(self) -> tuple[Check, ...]:
+        """Artefacts that cost more than a limit allows, or that do not run."""
+        return self._with(Verdict.EXCEEDED)
+
+    @property
+    def skipped(self) -> tuple[Check, ...]:
+        """Limits whose figure is missing or cannot be trusted; each has a reason."""
+        return self._with(Verdict.SKIPPED)
+
+    def _with(self, verdict: Verdict) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.verdict is verdict)
+
+    def __str__(self) -> str:
+        return "\n".join(check.sentence for check in self.checks)
+
+
+def checked_against(
+    report: Report, budget: str | os.PathLike[str] | Mapping[str, float | Mapping[str, float]]
+) -> Checked:
+    """As Report.check."""
+    names = {target.name: target.name for target in report.targets}
+    return Checked(checks=checked(report, for_devices(_limits(budget), names)))
+
+
+def _limits(
+    given: str | os.PathLike[str] | Mapping[str, float | Mapping[str, float]],
+) -> Budget:
+    if isinstance(given, str | os.PathLike):
+        return read_budget(Path(given))
+    everywhere = {name: bound for name, bound in given.items() if not isinstance(bound, Mapping)}
+    devices = {name: bounds for name, bounds in given.items() if isinstance(bounds, Mapping)}
+    if everywhere:
+        devices[EVERY] = {**everywhere, **devices.get(EVERY, {})}
+    return budget_of(devices)

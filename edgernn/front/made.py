@@ -1,0 +1,133 @@
+"""What an export made: files by format, scheme or name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgernn.artefact import Artefact, Refusal
+from edgernn.export.study.study import Study
+from edgernn.front.measuring import measure
+from edgernn.front.notebook import html_lines, html_table
+from edgernn.front.reports import Report
+from edgernn.report.exported import exported_table, verification_text
+from edgernn.report.quantized import study_texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeFile:
+    """One model file that an export wrote.
+
+    path: where it is.  artefact: what model.json says of it.
+    """
+
+    path: Path
+    artefact: Artefact
+
+    @property
+    def format(self) -> str:
+        """ "onnx", "tflite" or "native"."""
+        return self.artefact.backend
+
+    @property
+    def scheme(self) -> str:
+        """ "float32", "float16", "dynamic" or "int8"."""
+        return str(self.artefact.scheme.value)
+
+    @property
+    def bytes(self) -> int:
+        """The size, with extra files that belong to it."""
+        return self.artefact.bytes
+
+    def __str__(self) -> str:
+        checked = verification_text(self.artefact.verification)
+        return f"{self.path}: {self.format} {self.scheme}, {self.bytes:,} bytes, {checked}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Made(Mapping[Any, MadeFile]):
+    """What an export made: a mapping from file names to `MadeFile`.
+
+    Files are found by name, by format, or by format and scheme.  A format that was made in several
+    schemes needs the scheme, or the file's name:
+
+    >>> made["native"]  # one scheme was exported
+    >>> made["native", "int8"], made["gru.int8.ernn"]  # always possible
+
+    artefacts: what model.json says of each file, in the order of the table.
+    refusals: formats that were left out, with the reason.
+    warnings: sentences about the model, the calibration and the names.
+    study: accuracy beside the float model, and what each layer costs in int8.
+    """
+
+    folder: Path
+    artefacts: tuple[Artefact, ...]
+    refusals: tuple[Refusal, ...]
+    warnings: tuple[str, ...]
+    study: Study
+
+    def __getitem__(self, key: str | tuple[str, str]) -> MadeFile:
+        format_, scheme = key if isinstance(key, tuple) else (key, None)
+        found = [
+            one
+            for one in self.artefacts
+            if one.name == key
+            or (one.backend == format_ and (scheme is None or one.scheme == scheme))
+        ]
+        if len(found) == 1:
+            return MadeFile(path=self.folder / found[0].name, artefact=found[0])
+        if found:
+            names = ", ".join(one.name for one in found)
+            raise KeyError(
+                f"{key!r} stands for {names}: write [format, scheme] or the name of the file"
+            )
+        reason = next((one.reason for one in self.refusals if one.backend == format_), None)
+        why = reason or f"the files are {', '.join(self)}"
+        raise KeyError(f"there is no {key!r}; {why}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(one.name for one in self.artefacts)
+
+    def __len__(self) -> int:
+        return len(self.artefacts)
+
+    @property
+    def refusal_sentences(self) -> tuple[str, ...]:
+        """Which files are left out, and why."""
+        return tuple(
+            f"{one.file} is left out"
+            f"{', and that of an earlier export is removed' if one.removed else ''}: {one.reason}"
+            for one in self.refusals
+        )
+
+    def profile(self, **options: Any) -> Report:
+        """Measures these files where they are to run; options as `edgernn.measure` has them.
+
+        Raises DataError, DeviceError or MissingRuntime, as there.
+
+        >>> report = made.profile(device="cpu", data=(x_test, y_test))
+        >>> print(report)
+        """
+        return measure([file.path for file in self.values()], **options)
+
+    def __str__(self) -> str:
+        return "\n\n".join([exported_table(self.artefacts, self.folder), *study_texts(self.study)])
+
+    def __repr__(self) -> str:
+        return f"<edgernn.Made {self.folder}: {', '.join(self)}>"
+
+    def _repr_html_(self) -> str:
+        head = ("file", "format", "scheme", "bytes", "checked")
+        rows = [
+            (
+                one.path.name,
+                one.format,
+                one.scheme,
+                f"{one.bytes:,}",
+                verification_text(one.artefact.verification),
+            )
+            for one in self.values()
+        ]
+        return html_table(head, rows) + html_lines([*self.warnings, *self.refusal_sentences])
