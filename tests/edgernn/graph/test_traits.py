@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from edgernn import graph as g
 
-ENDS = {"input": "x", "output": "y"}
+ENDS: dict[str, Any] = {"input": "x", "output": "y"}
 
 
 @pytest.mark.parametrize("kind", get_args(g.Moving))
