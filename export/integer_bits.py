@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Final
 
 import numpy as np
+from typing_extensions import assert_never
 
 from edgernn.errors import VerificationError
 from edgernn.export.cases import Case
@@ -20,11 +21,16 @@ from edgernn.graph import (
     Activate,
     Activation,
     ActivationKind,
+    Affine,
     AnyArray,
+    AnyNotEqual,
     Attention,
+    Concatenate,
     Conv1D,
     Dense,
     Dot,
+    Embedding,
+    GlobalPool1D,
     Graph,
     Gru,
     Layer,
@@ -32,6 +38,11 @@ from edgernn.graph import (
     LayerPlan,
     LinearPlan,
     Lstm,
+    Merge,
+    Moving,
+    NotEqual,
+    Pool1D,
+    PRelu,
     Product,
     RecurrentPlan,
     SimpleRnn,
@@ -118,21 +129,32 @@ def certainties(graph: Graph) -> dict[str, Certainty]:
 
 
 def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
-    match layer, plan:
-        case _, RecurrentPlan():
-            return True
-        case ((Dense() | Conv1D()), LinearPlan(product=Product())):
-            return True
-        case ((Dense() | Conv1D()), LinearPlan()):
+    if isinstance(layer, Moving):
+        return True
+    match layer:
+        case Gru() | Lstm() | SimpleRnn():
+            return plan is not None
+        case Dense() | Conv1D():
+            is_rounded = isinstance(plan, LinearPlan) and isinstance(plan.product, Product)
+            return is_rounded or (plan is not None and _is_single_operation(layer.activation))
+        case Activate():
             return _is_single_operation(layer.activation)
-        case ((Dense() | Conv1D() | Gru() | Lstm() | SimpleRnn()), None):
+        case LayerNorm() | Dot() | Attention():
             return False
-        case ((LayerNorm() | Dot() | Attention()), _):
-            return False
-        case Activate(), _:
-            return _is_single_operation(layer.activation)
+        case (
+            Embedding()
+            | Pool1D()
+            | GlobalPool1D()
+            | Affine()
+            | PRelu()
+            | Concatenate()
+            | Merge()
+            | NotEqual()
+            | AnyNotEqual()
+        ):
+            return True
         case _:
-            return True
+            assert_never(layer)
 
 
 def _is_single_operation(activation: Activation) -> bool:

@@ -78,6 +78,7 @@ from edgernn.graph.tensor import (
     Weight,
     as_float32,
 )
+from edgernn.graph.traits import Moving, moved_edges, producer
 
 __all__ = [
     "HARD_SIGMOID_KERAS2",
@@ -117,6 +118,7 @@ __all__ = [
     "Lstm",
     "Merge",
     "MergeKind",
+    "Moving",
     "Node",
     "NotEqual",
     "Output",
@@ -153,7 +155,9 @@ __all__ = [
     "gate",
     "infer",
     "live_layers",
+    "moved_edges",
     "parameter_count",
+    "producer",
     "window_padding",
     "with_edges",
     "with_weights",

@@ -95,15 +95,17 @@ def apply(
     count: CountClamped | None = None,
 ) -> tuple[AnyArray, ...]:
     """What an integer layer writes, given the edges it reads."""
-    match layer, plan:
-        case ((Gru() | Lstm() | SimpleRnn()), RecurrentPlan()):
+    match plan:
+        case RecurrentPlan() if isinstance(layer, Recurrent):
             return _recurrent(layer, plan, values, count)
-        case Dense(), LinearPlan():
+        case LinearPlan() if isinstance(layer, Dense):
             return (_linear(layer, plan, read(plan.reading, values[layer.input], count), count),)
-        case Conv1D(), LinearPlan():
+        case LinearPlan() if isinstance(layer, Conv1D):
             return (_conv1d(layer, plan, read(plan.reading, values[layer.input], count), count),)
-        case _:
+        case RecurrentPlan() | LinearPlan():
             raise TypeError(f"layer '{layer.name}' cannot be run by a {type(plan).__name__}")
+        case _:
+            assert_never(plan)
 
 
 def _counter(layer: Layer, observe: Observe | None) -> CountClamped | None:

@@ -66,7 +66,6 @@ class Edges:
         self._deferred: dict[str, Callable[[], Value]] = {}
         self._needed = {edge for layer in graph.layers for edge in layer.reads}
         self._needed.update(output.edge for output in graph.outputs)
-        self._producers = {edge: layer for layer in graph.layers for edge in layer.writes}
 
     def spec(self, edge: str) -> TensorSpec:
         return self.graph.specs[edge]
@@ -78,9 +77,6 @@ class Edges:
     def explain(self, layer: Layer, reason: str) -> None:
         """Notes for the user how a layer was written."""
         self.notes[layer.name] = reason
-
-    def producer(self, edge: str) -> Layer | None:
-        return self._producers.get(edge)
 
     def define(self, edge: str, value: Value, form: Form = PLAIN) -> None:
         self._values.setdefault(edge, {})[form] = self._rounded(edge, value)

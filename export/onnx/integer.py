@@ -13,11 +13,23 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from typing_extensions import assert_never
 
 from edgernn.export.onnx.builder import ABSENT, FLOAT, Builder, Value
 from edgernn.export.onnx.weights import Arrange, along_axis
 from edgernn.export.quantization.int8_weights import PAIR_MAX, pair_sums
-from edgernn.graph import ActivationKind, AnyArray, Graph, Gru, Lstm, QTensor, SimpleRnn
+from edgernn.graph import (
+    ActivationKind,
+    AnyArray,
+    Graph,
+    Gru,
+    Lstm,
+    Moving,
+    QTensor,
+    SimpleRnn,
+    moved_edges,
+    producer,
+)
 from edgernn.graph import layers as ly
 
 #: Functions into [-1, 1].
@@ -95,33 +107,32 @@ def dynamic_product(builder: Builder, x: Value, weight: IntegerWeight, *, fine: 
     return builder.op("Add", result, dynamic_product(builder, rest, weight, fine=False))
 
 
-def producer_of(graph: Graph, edge: str) -> ly.Layer | None:
-    """The layer that writes the edge; None for an input of the model."""
-    return next((layer for layer in graph.layers if edge in layer.writes), None)
-
-
 def is_bounded(edge: str, graph: Graph) -> bool:
     """Whether the edge's numbers all lie in [-1, 1], by the layers that compute them."""
-    layer = producer_of(graph, edge)
+    layer = producer(graph, edge)
+    if layer is None:
+        return False
+    if isinstance(layer, Moving):
+        return is_bounded(layer.input, graph)
     match layer:
-        case SimpleRnn() | Gru():
+        case SimpleRnn() | Gru() | ly.Activate() | ly.Dense() | ly.Conv1D():
             return layer.activation.kind in BOUNDED_ACTIVATIONS
         case Lstm():
             return edge != layer.state_c and layer.activation.kind in BOUNDED_ACTIVATIONS
-        case ly.Activate() | ly.Dense() | ly.Conv1D():
-            return layer.activation.kind in BOUNDED_ACTIVATIONS
+        case ly.Concatenate() | ly.Pool1D() | ly.GlobalPool1D():
+            sources = moved_edges(layer)
+            return bool(sources) and all(is_bounded(source, graph) for source in sources)
         case (
-            ly.Reverse()
-            | ly.Slice()
-            | ly.Reshape()
-            | ly.Transpose()
-            | ly.Repeat()
-            | ly.FoldTime()
-            | ly.UnfoldTime()
-            | ly.ApplyMask()
+            ly.Embedding()
+            | ly.Affine()
+            | ly.LayerNorm()
+            | ly.PRelu()
+            | ly.Merge()
+            | ly.Dot()
+            | ly.Attention()
+            | ly.NotEqual()
+            | ly.AnyNotEqual()
         ):
-            return is_bounded(layer.input, graph)
-        case ly.Concatenate():
-            return all(is_bounded(joined, graph) for joined in layer.inputs)
-        case _:
             return False
+        case _:
+            assert_never(layer)

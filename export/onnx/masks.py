@@ -19,7 +19,7 @@ import numpy as np
 
 from edgernn.export.onnx.builder import BOOL, INT32, INT64, Value
 from edgernn.export.onnx.edges import TO_THE_END, Edges, Form, Layout, int64
-from edgernn.graph import ApplyMask, Recurrent
+from edgernn.graph import ApplyMask, Recurrent, producer
 
 _ZERO: Final = np.zeros((), np.float32)
 
@@ -107,9 +107,9 @@ def _distinct(ones: Value, size: Value, steps: int | None, edges: Edges) -> Valu
 def compacted(layer: Recurrent, mask: Compaction, edges: Edges) -> Value:
     """The layer's input [T, B, F], valid steps first."""
     edge = layer.input
-    producer = edges.producer(edge)
-    if isinstance(producer, ApplyMask) and producer.mask == mask.edge:
-        edge = producer.input  # steps set to zero are skipped anyway
+    writer = producer(edges.graph, edge)
+    if isinstance(writer, ApplyMask) and writer.mask == mask.edge:
+        edge = writer.input  # steps set to zero are skipped anyway
     if mask.order is None:
         return edges.read(edge, Form(Layout.TIME_BATCH, mask.reversed))
     key = ("compacted", edge, mask.edge, mask.reversed)

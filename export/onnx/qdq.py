@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from edgernn.export.onnx.builder import ABSENT, Builder, Value
-from edgernn.export.onnx.integer import is_bounded, producer_of
+from edgernn.export.onnx.integer import is_bounded
 from edgernn.export.onnx.weights import Arrange
 from edgernn.graph import (
     DType,
@@ -27,8 +27,9 @@ from edgernn.graph import (
     SimpleRnn,
     Weight,
     as_float32,
+    moved_edges,
+    producer,
 )
-from edgernn.graph import layers as ly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +62,13 @@ class Pairs:
     def grid(self, edge: str) -> Grid | None:
         """The grid of an edge; None for one that calibration did not see as floats.
 
-        Layers that only move elements hand on the grid: their integers stay the same.
+        A layer that only moves elements keeps the grid, and so the integers, of what it reads;
+        one that joins edges of unlike grids has a grid of its own.
         """
-        moved_from = _moved_from(self.graph, edge)
-        if moved_from is not None:
-            return self.grid(moved_from)
+        layer = producer(self.graph, edge)
+        grids = () if layer is None else {self.grid(source) for source in moved_edges(layer)}
+        if len(grids) == 1:
+            return next(iter(grids))
         if self.graph.specs[edge].dtype is not DType.FLOAT32:
             return None
         if _is_state(self.graph, edge):
@@ -117,22 +120,5 @@ def _is_state(graph: Graph, edge: str) -> bool:
     by_name = {output.name: output.edge for output in graph.outputs}
     if edge in fed_back:
         edge = by_name[fed_back[edge]]
-    layer = producer_of(graph, edge)
+    layer = producer(graph, edge)
     return isinstance(layer, SimpleRnn | Gru | Lstm) and is_bounded(edge, graph)
-
-
-def _moved_from(graph: Graph, edge: str) -> str | None:
-    match producer_of(graph, edge):
-        case (
-            ly.Reverse()
-            | ly.Slice()
-            | ly.Reshape()
-            | ly.Transpose()
-            | ly.Repeat()
-            | ly.Upsample1D()
-            | ly.FoldTime()
-            | ly.UnfoldTime()
-        ) as layer:
-            return layer.input
-        case _:
-            return None

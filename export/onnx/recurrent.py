@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import assert_never
+
 from edgernn.errors import UnsupportedLayer
 from edgernn.export.onnx import masks
 from edgernn.export.onnx.builder import ABSENT
@@ -12,7 +14,7 @@ from edgernn.export.onnx.integer_gru import gru_form, integer_gru
 from edgernn.export.onnx.native_operator import integer_plan, native_operator
 from edgernn.export.onnx.operators import float_operator, integer_lstm
 from edgernn.export.onnx.stepwise import stepwise
-from edgernn.graph import Gru, Lstm, QTensor, Recurrent
+from edgernn.graph import Gru, Lstm, QTensor, Recurrent, SimpleRnn
 
 
 def recurrent(layer: Recurrent, edges: Edges) -> None:
@@ -76,8 +78,10 @@ def _run_cell(layer: Recurrent, call: Call, edges: Edges) -> Results:
             edges.explain(layer, form.reason)
             if form.is_integer:
                 return integer_gru(layer, kernel, recurrent_kernel, call, edges)
-        case _:
+        case Lstm() | Gru() | SimpleRnn():
             pass
+        case _:
+            assert_never(layer)
     return float_operator(layer, call, edges)
 
 

@@ -26,6 +26,7 @@ from edgernn.graph import (
     SimpleRnn,
     at_shapes,
     fingerprint,
+    producer,
 )
 from edgernn.reference import execute
 from edgernn.reference.arguments import checked_arguments
@@ -245,9 +246,10 @@ def _check_result(graph: Graph, edge: str, value: FloatArray, *, first_row: int)
     if np.isfinite(value).all():
         return
     row = int(np.argwhere(~np.isfinite(value))[0][0])
-    writer = next(layer.name for layer in graph.layers if edge in layer.writes)
+    writer = producer(graph, edge)
+    name = edge if writer is None else writer.name
     raise CalibrationError(
-        f"layer '{writer}' gives NaN or infinity for row {first_row + row} of the data",
+        f"layer '{name}' gives NaN or infinity for row {first_row + row} of the data",
         remedy="Leave the row out; a sequence that is masked from end to end can be the cause",
     )
 

@@ -30,17 +30,21 @@ from edgernn.graph import (
     Dense,
     Embedding,
     Graph,
+    Gru,
     Layer,
     LayerPlan,
     Lstm,
+    Moving,
     QTensor,
     Quantization,
     Ranges,
     Reading,
     Recurrent,
+    SimpleRnn,
     Weight,
     as_float32,
     fingerprint,
+    moved_edges,
     with_weights,
 )
 from edgernn.graph import layers as ly
@@ -192,21 +196,43 @@ class _Quantizer:
 
     def _planned(self, layer: Layer) -> Planned | None:
         """None for a layer that has no weights to multiply with."""
-        if isinstance(layer, Recurrent):
-            bits = WIDE if layer.name in self.accurate else NARROW
-            known = self._known()
-            c = layer.initial_c if isinstance(layer, Lstm) else None
-            return recurrent_plan(
-                layer,
-                self._reading(layer),
-                known.cells.get(layer.name, {}),
-                state_bits=bits,
-                initial_state=None if layer.initial_h is None else known.edges[layer.initial_h],
-                initial_cell=None if c is None else known.edges[c],
-            )
-        if isinstance(layer, Dense | Conv1D):
-            return linear_plan(layer, self._reading(layer))
-        return None
+        if isinstance(layer, Moving):
+            return None
+        match layer:
+            case SimpleRnn() | Gru() | Lstm():
+                return self._recurrent(layer)
+            case Dense() | Conv1D():
+                return linear_plan(layer, self._reading(layer))
+            case (
+                Embedding()
+                | ly.Pool1D()
+                | ly.GlobalPool1D()
+                | ly.Affine()
+                | ly.LayerNorm()
+                | ly.Activate()
+                | ly.PRelu()
+                | ly.Concatenate()
+                | ly.Merge()
+                | ly.Dot()
+                | ly.Attention()
+                | ly.NotEqual()
+                | ly.AnyNotEqual()
+            ):
+                return None
+            case _:
+                assert_never(layer)
+
+    def _recurrent(self, layer: Recurrent) -> Planned:
+        known = self._known()
+        c = layer.initial_c if isinstance(layer, Lstm) else None
+        return recurrent_plan(
+            layer,
+            self._reading(layer),
+            known.cells.get(layer.name, {}),
+            state_bits=WIDE if layer.name in self.accurate else NARROW,
+            initial_state=None if layer.initial_h is None else known.edges[layer.initial_h],
+            initial_cell=None if c is None else known.edges[c],
+        )
 
     def _reading(self, layer: Recurrent | Dense | Conv1D) -> Reading:
         kernel = as_float32(layer.kernel)
@@ -227,35 +253,11 @@ class _Quantizer:
 
     def _carry(self, layer: Layer) -> None:
         """What a layer that only moves or selects elements reads, it writes."""
-        carried = {self.narrow.get(edge) for edge in _moved_edges(layer)}
+        carried = {self.narrow.get(edge) for edge in moved_edges(layer)}
         if len(carried) == 1:
             (reading,) = carried
             if reading is not None:
                 self.narrow[layer.writes[0]] = reading
-
-
-def _moved_edges(layer: Layer) -> tuple[str, ...]:
-    """The edges whose elements (and zeros) are all that `layer` writes; none for other layers."""
-    match layer:
-        case (
-            ly.Reverse()
-            | ly.Slice()
-            | ly.Reshape()
-            | ly.Transpose()
-            | ly.Repeat()
-            | ly.Upsample1D()
-            | ly.ZeroPad1D()
-            | ly.FoldTime()
-            | ly.UnfoldTime()
-            | ly.ApplyMask()
-        ):
-            return (layer.input,)
-        case ly.Concatenate():
-            return layer.inputs
-        case ly.Pool1D() | ly.GlobalPool1D():
-            return (layer.input,) if layer.kind is ly.PoolKind.MAX else ()
-        case _:
-            return ()
 
 
 def _halved(weight: Weight) -> Weight:

@@ -6,30 +6,30 @@ from collections.abc import Iterator, Mapping
 from math import ceil, log2
 from typing import Final, TypeAlias
 
+from typing_extensions import assert_never
+
 from edgernn.export.tflite import quantization as quant
 from edgernn.export.tflite.blocks import blocks_of
 from edgernn.export.tflite.builder import Quantization
 from edgernn.export.tflite.cells import Cell, FloatCell
 from edgernn.export.tflite.int8_cells import int8_cell
 from edgernn.export.tflite.values import Lowering
-from edgernn.graph import Layer, LayerPlan, Lstm, Range, Recurrent, RecurrentPlan, consumers
+from edgernn.graph import (
+    Gru,
+    Layer,
+    LayerPlan,
+    Lstm,
+    Moving,
+    Range,
+    Recurrent,
+    RecurrentPlan,
+    SimpleRnn,
+    consumers,
+    moved_edges,
+    producer,
+)
 from edgernn.graph import layers as ly
 from edgernn.graph.node import Node
-
-#: Layers whose results are elements of what they read (and zeros).
-Moving: TypeAlias = (
-    ly.Reshape
-    | ly.Transpose
-    | ly.Reverse
-    | ly.Repeat
-    | ly.Upsample1D
-    | ly.ZeroPad1D
-    | ly.Slice
-    | ly.FoldTime
-    | ly.UnfoldTime
-    | ly.ApplyMask
-)
-
 
 #: Layers that compute and have no matrix; see int8_layers.
 Computing: TypeAlias = ly.Affine | ly.Pool1D | ly.GlobalPool1D | ly.Activate | ly.Merge
@@ -66,16 +66,12 @@ def quantization_of(low: Lowering, edge: str) -> Quantization | None:
     stored = low.tensors.quantization(edge)
     if stored is not None:
         return stored
-    writer = _writer(low, edge)
+    writer = producer(low.graph, edge)
     is_cell = isinstance(writer, Lstm) and edge == writer.state_c
     if isinstance(writer, Recurrent) and plan_of(low, writer) is not None and not is_cell:
         return quant.STATE  # known before the layer is lowered: another one may share its loop
     found = _seen(low, edge)
     return None if found is None else quant.covering(*found)
-
-
-def _writer(low: Lowering, edge: str) -> Layer | None:
-    return next((layer for layer in low.graph.layers if edge in layer.writes), None)
 
 
 def _seen(low: Lowering, edge: str) -> tuple[float, float] | None:
@@ -89,10 +85,9 @@ def _seen(low: Lowering, edge: str) -> tuple[float, float] | None:
     if edge in quantization.ranges.edges:
         found = quantization.ranges.edges[edge]
         return found.low, found.high
-    writer = _writer(low, edge)
-    if not isinstance(writer, Moving | ly.Concatenate):
-        return None
-    parts = [part for part in (_seen(low, source) for source in writer.reads) if part is not None]
+    writer = producer(low.graph, edge)
+    sources = () if writer is None else moved_edges(writer)
+    parts = [part for part in (_seen(low, source) for source in sources) if part is not None]
     if not parts:
         return None
     return min(low for low, _ in parts), max(high for _, high in parts)
@@ -107,9 +102,28 @@ def _readers(low: Lowering, edge: str) -> Iterator[Layer]:
     """The layers that read the edge, looking through those without a matrix."""
     for layer in consumers(low.graph, edge):
         if isinstance(layer, Moving | Computing):
-            yield from _readers(low, layer.writes[0])
-        else:
-            yield layer
+            yield from _readers(low, layer.output)
+            continue
+        match layer:
+            # Concatenate too: it may have to join unlike scales, and does that in float32.
+            case (
+                ly.Embedding()
+                | SimpleRnn()
+                | Gru()
+                | Lstm()
+                | ly.Dense()
+                | ly.Conv1D()
+                | ly.LayerNorm()
+                | ly.PRelu()
+                | ly.Concatenate()
+                | ly.Dot()
+                | ly.Attention()
+                | ly.NotEqual()
+                | ly.AnyNotEqual()
+            ):
+                yield layer
+            case _:
+                assert_never(layer)
 
 
 def cell_ranges(low: Lowering, layer: Recurrent) -> Mapping[str, Range]:

@@ -18,7 +18,17 @@ from edgernn.export.tflite.options import Profile
 from edgernn.export.tflite.schema import Op, TensorType
 from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import constant, floats, index, scalar
-from edgernn.graph import FloatArray, Gru, Lstm, MergeKind, PoolKind, QTensor, SimpleRnn, as_float32
+from edgernn.graph import (
+    FloatArray,
+    Gru,
+    Lstm,
+    MergeKind,
+    Moving,
+    PoolKind,
+    QTensor,
+    SimpleRnn,
+    as_float32,
+)
 from edgernn.graph import layers as ly
 
 
@@ -36,6 +46,8 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
         made = lowered_to_int8(low, layer)
         if made is not None:
             return made
+    if isinstance(layer, Moving):
+        return shaping.lowered(low, layer)
     match layer:
         case SimpleRnn() | Gru() | Lstm():
             raise AssertionError("recurrent layers are lowered as stacks")
@@ -64,18 +76,6 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
             x = tensors[layer.input]
             alpha = as_float32(layer.alpha)
             return ops.prelu(graph, x, graph.constant(alpha.reshape(alpha.shape[-(x.rank - 1) :])))
-        case (
-            ly.Reshape()
-            | ly.Transpose()
-            | ly.Reverse()
-            | ly.Repeat()
-            | ly.Upsample1D()
-            | ly.ZeroPad1D()
-            | ly.Slice()
-            | ly.FoldTime()
-            | ly.UnfoldTime()
-        ):
-            return shaping.lowered(low, layer)
         case ly.Concatenate():
             return _concatenate(low, layer)
         case ly.Merge():
@@ -96,15 +96,6 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
                 graph, Op.REDUCE_MAX, marks, axes=[-1], keep_dims=False, to=marks.quantization
             )
             return ops.mask_of_int8(graph, any_mark)
-        case ly.ApplyMask():
-            valid = tensors[layer.mask]
-            if low.options.profile is Profile.MICRO:  # whose operator knows no bool
-                marks = ops.expand_dims(graph, ops.mask_as_int8(graph, valid), axis=2)
-                valid = ops.mask_of_int8(graph, marks)
-            else:
-                valid = ops.expand_dims(graph, valid, axis=2)
-            x = tensors.stored(layer.input)
-            return ops.select(graph, valid, x, ops.zero(graph, like=x))
         case _:
             assert_never(layer)
 

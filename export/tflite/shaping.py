@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 from typing_extensions import assert_never
 
@@ -12,7 +10,9 @@ from edgernn.export.tflite.builder import FreeSize, Tensor
 from edgernn.export.tflite.options import Profile
 from edgernn.export.tflite.values import Lowering
 from edgernn.graph import (
+    ApplyMask,
     FoldTime,
+    Moving,
     Repeat,
     Reshape,
     Reverse,
@@ -23,12 +23,8 @@ from edgernn.graph import (
     ZeroPad1D,
 )
 
-Shaping: TypeAlias = (
-    Reshape | Transpose | Reverse | Repeat | Upsample1D | ZeroPad1D | Slice | FoldTime | UnfoldTime
-)
 
-
-def lowered(low: Lowering, layer: Shaping) -> Tensor:
+def lowered(low: Lowering, layer: Moving) -> Tensor:
     graph = low.main
     x = low.tensors.stored(layer.input)
     match layer:
@@ -64,8 +60,20 @@ def lowered(low: Lowering, layer: Shaping) -> Tensor:
             like = low.tensors.stored(layer.like)
             shape = (*like.shape[:2], *x.shape[1:])
             return ops.reshape(graph, x, shape, like={axis: (like, axis) for axis in (0, 1)})
+        case ApplyMask():
+            return _masked(low, layer, x)
         case _:
             assert_never(layer)
+
+
+def _masked(low: Lowering, layer: ApplyMask, x: Tensor) -> Tensor:
+    graph, valid = low.main, low.tensors[layer.mask]
+    if low.options.profile is Profile.MICRO:  # whose operator knows no bool
+        marks = ops.expand_dims(graph, ops.mask_as_int8(graph, valid), axis=2)
+        valid = ops.mask_of_int8(graph, marks)
+    else:
+        valid = ops.expand_dims(graph, valid, axis=2)
+    return ops.select(graph, valid, x, ops.zero(graph, like=x))
 
 
 def reversed_steps(low: Lowering, x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 /* ernn_arena.c: how much memory a session needs, and where in it each of its parts lies. */
 
 #include "ernn_session.h"
+#include "ernn_steps.h"
 
 #define DEFAULT_MAX_STEPS 256u
 

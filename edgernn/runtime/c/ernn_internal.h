@@ -92,22 +92,12 @@ typedef struct ernn_view {
   uint32_t steps;
 } ernn_view;
 
-/* The steps that the layer writes when it reads `steps`; per edge.
- *
- * `at_capacity`: steps are the largest there may be, so that rounding goes up and what fits only
- * some sequences is no error. */
-ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_t *steps,
-                             int at_capacity);
-
 /* Bytes that the layer keeps between calls, and bytes it needs while it runs over `steps`. */
 size_t ernn_op_state_bytes(const ernn_model *model, const ernn_op *op);
 size_t ernn_op_scratch_bytes(const ernn_model *model, const ernn_op *op, const uint32_t *steps);
 
 ernn_status ernn_op_run(const ernn_model *model, const ernn_op *op, const ernn_kernels *kernels,
                         const ernn_view *views, uint8_t *state, uint8_t *scratch);
-
-/* Whether the layer works on a part of a sequence at a time, in order. */
-int ernn_op_is_causal(const ernn_model *model, const ernn_op *op);
 
 /* ---- Bytes ---- */
 

@@ -2,7 +2,7 @@
 #ifndef ERNN_LAYERS_H
 #define ERNN_LAYERS_H
 
-#include "ernn_internal.h"
+#include "ernn_steps.h"
 
 /* What a layer runs with.  Edges by position among its inputs and outputs. */
 typedef struct ernn_context {
@@ -58,16 +58,10 @@ static inline float float_argument(const ernn_context *run, uint32_t argument) {
 static inline float larger(float a, float b) { return a > b ? a : b; }
 static inline float smaller(float a, float b) { return a < b ? a : b; }
 
-/* Steps that a window reaches over, and rows that it is padded with: those in front, and all. */
+/* Steps that a window reaches over. */
 static inline uint32_t window_span(uint32_t window, uint32_t dilation) {
   return (window - 1) * dilation + 1;
 }
-
-uint32_t ernn_padding_left(uint32_t steps, uint32_t span, uint32_t stride, uint32_t padding,
-                           uint32_t *total);
-
-/* First step and number of steps of SLICE_STEPS. */
-uint32_t ernn_slice_steps(const ernn_op *op, uint32_t steps, uint32_t *first);
 
 /* Where a convolution's geometry begins among its arguments: window, stride, dilation, padding. */
 static inline const uint32_t *window_of(const ernn_op *op) {

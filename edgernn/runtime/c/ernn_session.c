@@ -5,6 +5,7 @@
  * whole sequence and starts anew with each call. */
 
 #include "ernn_session.h"
+#include "ernn_steps.h"
 
 void ernn_reset(ernn_session *session) { ernn_clear(session->state, session->state_bytes); }
 

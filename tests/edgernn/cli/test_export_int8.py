@@ -146,10 +146,16 @@ def test_data_that_cannot_tell_the_accuracy_stop_an_export_before_it_changes_a_f
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--keep-float", "gru"], "--keep-float goes with a --scheme other than float32"),
-        (["--calibrate", "DATA"], "--calibrate goes with --scheme int8"),
-        (["--calibrate", "DATA", "--scheme", "float16"], "--calibrate goes with --scheme int8"),
-        (["--ranges", "r.json"], "--ranges without --calibrate goes with --scheme int8"),
+        (["--keep-float", "gru"], "--keep-float (keep_float) changes nothing in a float32 export"),
+        (["--calibrate", "DATA"], "--calibrate (calibrate) changes nothing in this export"),
+        (
+            ["--calibrate", "DATA", "--scheme", "float16"],
+            "--calibrate (calibrate) changes nothing in this export",
+        ),
+        (
+            ["--ranges", "r.json"],
+            "--ranges (ranges) without --calibrate is read by an int8 export only",
+        ),
     ],
 )
 def test_an_option_that_would_change_nothing_is_wrong_usage(edgernn, data, tmp_path, options, says):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from edgernn.cli import INTERRUPTED
+from edgernn.cli.parameters import REPORT_SUFFIXES
 from edgernn.cli.sinks import Sinks
 from edgernn.errors import (
     BudgetExceeded,
@@ -28,6 +29,7 @@ from edgernn.formats import FORMATS
 from edgernn.profile import measure
 from edgernn.profile import profiling as profile_module
 from edgernn.profile.storage import read_report
+from edgernn.report.formats import FORMATS
 from tests.devices import models
 
 QUICK = ("--processes", "1", "--min-time", "1ms", "--warmup", "1ms")
@@ -65,28 +67,56 @@ def test_artefacts_are_profiled_and_their_accuracy_is_measured(edgernn, folder, 
     assert files[3].read_text().startswith("<!doctype html>")
 
 
-@pytest.mark.parametrize("option", ["--json", "--markdown", "--csv", "--html", "--junit"])
-def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(
-    edgernn, folder, tmp_path, monkeypatch, option
+@pytest.mark.parametrize("suffix", REPORT_SUFFIXES)
+def test_a_file_that_cannot_be_written_is_reported_before_anything_is_measured(
+    edgernn, folder, tmp_path, monkeypatch, suffix
 ):
     monkeypatch.setattr("edgernn.profile.pool.profiled", lambda *_: pytest.fail("it was measured"))
     (tmp_path / "taken").write_text("a file, not a folder")
     (tmp_path / "budget.toml").write_text("[every]\nfile_bytes = 1000000\n")
-    budget = ["--budget", tmp_path / "budget.toml"] if option == "--junit" else []
-    for path in (tmp_path / "taken" / "report", folder):
-        ran = edgernn("profile", folder, "--device", "fake", *QUICK, *budget, option, path)
+    (tmp_path / f"folder{suffix}").mkdir()
+    budget = ["--budget", tmp_path / "budget.toml"] if suffix == ".xml" else []
+    for path in (tmp_path / "taken" / f"report{suffix}", tmp_path / f"folder{suffix}"):
+        ran = edgernn("profile", folder, "--device", "fake", *QUICK, *budget, "-o", path)
         assert ran.code == OutputError.code
         assert f"cannot write {path}" in ran.err
         assert ran.out == ""
 
 
-@pytest.mark.parametrize("option", ["--markdown", "--csv", "--html", "--junit"])
-def test_only_json_goes_to_standard_output(edgernn, folder, monkeypatch, tmp_path, option):
+def test_standard_output_is_no_file(edgernn, folder, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    ran = edgernn("profile", folder, "--device", "fake", *QUICK, option, "-")
+    ran = edgernn("profile", folder, "--device", "fake", *QUICK, "-o", "-")
     assert ran.code == 2
-    assert "only --json - is standard output" in ran.err
+    assert "--json prints the report" in ran.err
     assert not (tmp_path / "-").exists()
+
+
+@pytest.mark.parametrize("option", ["--markdown", "--csv", "--html", "--junit"])
+def test_an_option_of_earlier_versions_answers_with_its_new_spelling(edgernn, folder, option):
+    ran = edgernn("profile", folder, option, "report.md")
+    assert ran.code == 2
+    assert f"{option} is now -o: write `-o report.md`" in ran.err
+
+
+def test_a_file_after_json_is_told_the_new_spelling(edgernn, folder):
+    ran = edgernn("profile", folder, "--json", "report.json")
+    assert ran.code == 2
+    assert "write `-o report.json` for a file" in ran.err
+
+
+def test_the_suffixes_of_the_command_line_are_those_of_the_report_formats(edgernn, folder):
+    assert (*FORMATS, ".xml") == REPORT_SUFFIXES
+    ran = edgernn("profile", folder, "-o", "report.pdf")
+    assert ran.code == 2
+    assert "'report.pdf' ends in none of .json, .html, .md, .csv, .xml" in ran.err
+
+
+def test_wide_shows_what_the_default_table_leaves_out(edgernn, folder):
+    narrow = edgernn("profile", folder, "--device", "fake", *QUICK).out
+    wide = edgernn("profile", folder, "--device", "fake", *QUICK, "--wide").out
+    assert max(map(len, narrow.splitlines())) <= 100
+    assert "p99 ms" in wide
+    assert "p99 ms" not in narrow
 
 
 def test_a_file_that_cannot_be_written_in_the_end_does_not_cost_the_table(
@@ -117,7 +147,7 @@ def test_the_fake_device_says_that_its_figures_are_made_up(edgernn, folder):
 
 
 def test_every_option_can_be_set_in_the_environment(edgernn, folder, monkeypatch):
-    for name, value in (("PROCESSES", "2"), ("MIN_TIME", "1ms"), ("DEVICE", "fake"), ("JSON", "-")):
+    for name, value in (("PROCESSES", "2"), ("MIN_TIME", "1ms"), ("DEVICE", "fake"), ("JSON", "1")):
         monkeypatch.setenv(f"EDGERNN_PROFILE_{name}", value)
     document = json.loads(edgernn("profile", folder).out)
     assert document["plan"]["processes"] == 2
@@ -183,7 +213,7 @@ def test_resume_without_an_earlier_report_begins_one(edgernn, folder, tmp_path):
 def test_resume_needs_a_file(edgernn, folder):
     ran = edgernn("profile", folder, "--resume")
     assert ran.code == 2
-    assert "--resume needs --json FILE" in ran.err
+    assert "--resume needs -o FILE.json" in ran.err
 
 
 def test_a_report_that_is_none_is_not_overwritten(edgernn, folder, tmp_path):
@@ -244,7 +274,7 @@ def test_ctrl_c_ends_the_child_at_once_and_keeps_the_report(folder, tmp_path, nu
         (("out", "--data", "nothing.npz"), DataError.code, "nothing.npz"),
         (("out", "--device", "toaster"), DeviceError.code, "there is no device 'toaster'"),
         (("empty",), ModelFileError.code, "neither a model.json nor a model file"),
-        (("missing",), 2, "does not exist"),
+        (("missing",), 2, "There is no file or folder 'missing'"),
         (("out", "--period", "10"), 2, "write 10ms, 0.5s or 1min"),
         (("out", "--period", "0ms"), 2, "is not a time"),
         (("out", "--cpus", "3-1"), 2, "is not a list of CPUs"),
@@ -326,7 +356,7 @@ def test_a_misspelt_device_of_a_budget_is_told_before_measuring(edgernn, folder,
 
 
 def test_two_reports_in_one_file_are_refused(edgernn, folder, tmp_path):
-    same = tmp_path / "report"
+    same = tmp_path / "report.json"
     ran = edgernn("profile", folder, *QUICK, "-o", same, "-o", same)
     assert ran.code == OutputError.code
     assert not same.exists()

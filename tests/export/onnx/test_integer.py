@@ -22,17 +22,25 @@ from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     HARD_SIGMOID_KERAS3,
     RELU,
+    Concatenate,
     Conv1D,
     Dense,
     Embedding,
+    GlobalPool1D,
     Graph,
     Gru,
     Layer,
     Lstm,
+    Pool1D,
+    PoolKind,
     QTensor,
     Recurrent,
+    Reverse,
     SimpleRnn,
+    Slice,
     State,
+    Upsample1D,
+    ZeroPad1D,
 )
 from edgernn.scheme import Scheme
 from edgernn.streaming import to_streaming
@@ -197,6 +205,31 @@ def test_dense(dense: str, rank: int) -> None:
     )
     lowered = _assert_close(graph_of(floats("x", *[None] * (rank - 1), 40), layer), dense=dense)
     assert ("MatMulInteger" in operators(lowered)) == (dense == "integer")
+
+
+_ENDS: dict[str, Any] = {"input": "rnn", "output": "moved"}
+
+
+@pytest.mark.parametrize(
+    "moving",
+    [
+        Upsample1D(name="moving", **_ENDS, times=2),
+        ZeroPad1D(name="moving", **_ENDS, left=1, right=2),
+        Reverse(name="moving", **_ENDS),
+        Slice(name="moving", **_ENDS, axis=1, start=1),
+        Pool1D(name="moving", **_ENDS, kind=PoolKind.MAX, window=2, stride=2),
+        GlobalPool1D(name="moving", **_ENDS, kind=PoolKind.MAX),
+        Concatenate(name="moving", inputs=("rnn", "rnn"), output="moved", axis=1),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_numbers_that_were_only_moved_still_need_one_product_of_integers(moving: Layer) -> None:
+    recurrent = cell(Gru, units=16, return_sequences=True)
+    head = Dense(name="head", input="moved", output="y", kernel=numbers(16, 30), bias=numbers(30))
+    lowered = _assert_close(
+        graph_of(sequence(6), recurrent, moving, head), dense="integer", gru="storage"
+    )
+    assert operators(lowered).count("MatMulInteger") == 1
 
 
 def test_outliers_do_not_coarsen_the_other_features() -> None:

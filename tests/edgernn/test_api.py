@@ -1,0 +1,144 @@
+"""The Python front door: from a file to a checked report, without deep imports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import edgernn
+from edgernn.errors import DataError, WrongOption
+
+MODEL = Path(__file__).parents[1] / "golden/trained/digits_gru.keras"
+LABELS = [str(digit) for digit in range(10)]
+QUICK = {"processes": 1, "min_time_ms": 1, "warm_up_ms": 1}
+
+
+@pytest.fixture(scope="module")
+def rows():
+    random = np.random.default_rng(0)
+    return random.normal(size=(40, 40, 13)).astype(np.float32), random.integers(0, 10, 40)
+
+
+@pytest.fixture(scope="module")
+def made(rows, tmp_path_factory):
+    model = edgernn.load(str(MODEL))
+    out = tmp_path_factory.mktemp("made")
+    return model.export(
+        out, to=["tflite", "native"], scheme="int8", calibrate=rows[0], labels=LABELS
+    )
+
+
+@pytest.fixture(scope="module")
+def report(made, rows):
+    return made.profile(device="cpu", data=rows, **QUICK)
+
+
+def test_a_loaded_model_shows_its_layers_and_shapes():
+    model = edgernn.load(MODEL)
+    assert model.inputs == {"features": (None, 40, 13)}
+    assert model.parameters == 4868
+    for text in (str(model), model._repr_html_()):
+        assert "gru_1" in text
+        assert "4,512" in text
+
+
+def test_made_files_are_found_by_format_by_scheme_and_by_name(made):
+    assert list(made) == ["digits_gru.int8.tflite", "digits_gru.int8.ernn"]
+    assert made["native"].path == made.folder / "digits_gru.int8.ernn"
+    assert made["native", "int8"] == made["native"] == made["digits_gru.int8.ernn"]
+    assert made["native"].bytes == made["native"].path.stat().st_size
+    with pytest.raises(KeyError, match="the files are"):
+        made["onnx"]
+
+
+def test_a_format_in_several_schemes_needs_the_scheme(tmp_path):
+    made = edgernn.load(MODEL).export(tmp_path, to="native", scheme=["float32", "float16"])
+    assert [file.scheme for file in made.values()] == ["float32", "float16"]
+    with pytest.raises(KeyError, match=r"write \[format, scheme\]"):
+        made["native"]
+    assert made["native", "float16"].bytes < made["native", "float32"].bytes
+
+
+def test_a_report_has_rows_sentences_and_files(report, tmp_path):
+    assert [row.backend for row in report.rows] == ["tflite", "native"]
+    assert all(0 <= row.score <= 1 for row in report.rows)
+    assert "digits_gru" in str(report)
+    assert "<table>" in report._repr_html_()
+    report.write(tmp_path / "report.html", str(tmp_path / "report.json"))
+    assert json.loads((tmp_path / "report.json").read_text())["format"] == "edgernn-report"
+    assert str(edgernn.Report.read(tmp_path / "report.json")) == str(report)
+
+
+def test_a_report_is_not_half_written_where_a_suffix_is_unknown(report, tmp_path):
+    with pytest.raises(WrongOption, match="End its name in"):
+        report.write(tmp_path / "report.html", tmp_path / "report.docx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_budget_is_kept_or_exceeded(report):
+    assert report.check({"file_bytes": 1_000_000}).kept
+    exceeded = report.check({"cpu": {"file_bytes": 1}})
+    assert not exceeded.kept
+    assert len(exceeded.exceeded) == 2
+    assert "file_bytes" in str(exceeded)
+    with pytest.raises(DataError, match="cannot be limited"):
+        report.check({"file_byte": 1})
+
+
+def test_the_written_native_model_runs(made, rows):
+    native = edgernn.Model(made["native"].path)
+    assert native(rows[0]).shape == (40, 10)
+    assert "features" in str(native)
+
+
+def test_folders_and_several_paths_are_measured(made):
+    report = edgernn.measure(made.folder, device="fake", **QUICK)
+    assert len(report.rows) == 2
+    single = edgernn.measure([made["native"].path], device=["fake:a", "fake:b"], **QUICK)
+    assert [row.device for row in single.rows] == ["a", "b"]
+
+
+def test_rows_that_do_not_belong_together_show_both_shapes(made, rows):
+    with pytest.raises(DataError, match=r"x has shape \(40, 40, 13\) and y has shape \(39,\)"):
+        made.profile(data=(rows[0], rows[1][:-1]), **QUICK)
+
+
+def test_options_that_do_not_exist_are_refused_before_anything_is_written(tmp_path):
+    model, out = edgernn.load(MODEL), tmp_path / "out"
+    with pytest.raises(WrongOption, match="Did you mean 'int8'"):
+        model.export(out, scheme="int9")
+    with pytest.raises(WrongOption, match="tflight"):
+        model.export(out, to="tflight")
+    with pytest.raises(TypeError, match="did you mean tflite_profile"):
+        model.export(out, tflite_profil="micro")
+    with pytest.raises(WrongOption, match="changes nothing"):
+        model.export(out, calibrate=np.zeros((2, 40, 13), np.float32))
+    assert not out.exists()
+
+
+def test_progress_is_reported_to_a_callback(tmp_path):
+    phases = []
+    edgernn.load(MODEL).export(tmp_path, to="native", progress=phases.append)
+    assert phases == ["reading", "writing native", "checking native"]
+
+
+def test_devices_and_tasks_are_known():
+    assert edgernn.known_devices()[0].name == "cpu"
+    assert "digits" in [task.name for task in edgernn.known_tasks()]
+
+
+def test_dir_and_help_show_the_interface():
+    assert {"load", "measure", "Model", "Report", "known_devices"} <= set(dir(edgernn))
+    for name in edgernn.__all__:
+        assert getattr(edgernn, name).__doc__, name
+
+
+def test_importing_edgernn_imports_nothing_heavy():
+    code = "import sys, edgernn; print([m for m in ('numpy', 'onnx', 'click') if m in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
