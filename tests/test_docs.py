@@ -27,32 +27,6 @@ FENCE: Final = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTAL
 CODE: Final = re.compile(r"`([^`\n]+)`")
 FOLDERS: Final = ("edgernn", "export", "devices", "docs", "tests", "bench", ".ci")
 
-#: Documented ahead of the change that brings them.  A test fails once they exist: remove them here.
-AWAITED: Final = frozenset(
-    {
-        "devices/kinds.py",
-        "edgernn/api.py",
-        "edgernn/formats.py",
-        "edgernn/front/",
-        "edgernn/graph/traits.py",
-        "edgernn/reference/layers.py",
-        "edgernn/report/formats.py",
-        "edgernn/scoring/metric.py",
-        "export/keras/keras_class.py",
-        "export/native/layers.py",
-        "export/onnx/layers.py",
-        "tests/edgernn/test_formats.py",
-        "tests/edgernn/test_scheme.py",
-        "profile -o",
-    }
-)
-
-
-def awaited(*values: str, marker: str) -> Any:
-    reason = f"{marker} comes with another change"
-    marks = [pytest.mark.xfail(reason=reason, strict=True)] if marker in AWAITED else []
-    return pytest.param(*values, marks=marks)
-
 
 @cache
 def text_of(document: Path) -> str:
@@ -106,7 +80,7 @@ def paths() -> Iterator[Any]:
         for match in CODE.findall(prose_of(document))
         if re.fullmatch(known, match)
     }
-    return (awaited(path, document, marker=path) for path, document in sorted(found))
+    return (pytest.param(path, document) for path, document in sorted(found))
 
 
 @pytest.mark.parametrize(("path", "document"), list(paths()))
@@ -114,7 +88,7 @@ def test_a_path_in_backticks_exists(path: str, document: str) -> None:
     assert (TOP / path).exists(), f"{document} names {path}"
 
 
-def commands() -> Iterator[Any]:
+def commands() -> list[Any]:
     """Each option of each `edgernn` command in a block of code: the command, an option."""
     found = set()
     for document in DOCUMENTS:
@@ -122,7 +96,7 @@ def commands() -> Iterator[Any]:
             for line in re.sub(r"\\\n\s*", "", block).splitlines():
                 if line.strip().startswith("edgernn "):
                     found |= set(options_in(line))
-    return (awaited(*both, marker=" ".join(both)) for both in sorted(found))
+    return [pytest.param(*both) for both in sorted(found)]
 
 
 def options_in(line: str) -> Iterator[tuple[str, str]]:

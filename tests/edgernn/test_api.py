@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from edgernn.errors import DataError, WrongOption
 
 MODEL = Path(__file__).parents[1] / "golden/trained/digits_gru.keras"
 LABELS = [str(digit) for digit in range(10)]
-QUICK = {"processes": 1, "min_time_ms": 1, "warm_up_ms": 1}
+QUICK: dict[str, Any] = {"processes": 1, "min_time_ms": 1, "warm_up_ms": 1}
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +123,7 @@ def test_options_that_do_not_exist_are_refused_before_anything_is_written(tmp_pa
 
 
 def test_progress_is_reported_to_a_callback(tmp_path):
-    phases = []
+    phases: list[str] = []
     edgernn.load(MODEL).export(tmp_path, to="native", progress=phases.append)
     assert phases == ["reading", "writing native", "checking native"]
 

@@ -231,7 +231,7 @@ class Interrupting:
         self.phase = phase
 
     @contextmanager
-    def __call__(self, first_phase: str):
+    def __call__(self, first_phase: str, _callback: object = None):
         self.enter(first_phase)
         yield self.enter
 

@@ -29,7 +29,7 @@ from edgernn.formats import FORMATS
 from edgernn.profile import measure
 from edgernn.profile import profiling as profile_module
 from edgernn.profile.storage import read_report
-from edgernn.report.formats import FORMATS
+from edgernn.report.formats import FORMATS as REPORT_FORMATS
 from tests.devices import models
 
 QUICK = ("--processes", "1", "--min-time", "1ms", "--warmup", "1ms")
@@ -105,7 +105,7 @@ def test_a_file_after_json_is_told_the_new_spelling(edgernn, folder):
 
 
 def test_the_suffixes_of_the_command_line_are_those_of_the_report_formats(edgernn, folder):
-    assert (*FORMATS, ".xml") == REPORT_SUFFIXES
+    assert (*REPORT_FORMATS, ".xml") == REPORT_SUFFIXES
     ran = edgernn("profile", folder, "-o", "report.pdf")
     assert ran.code == 2
     assert "'report.pdf' ends in none of .json, .html, .md, .csv, .xml" in ran.err
