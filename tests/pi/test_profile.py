@@ -66,7 +66,7 @@ def test_the_targets_own_python_is_used_if_asked_for(exported, cases):
 def test_one_device_that_is_not_there_does_not_cost_the_others(edgernn, exported, tmp_path):
     ran = edgernn(
         *("profile", exported / "digits_gru.ernn", "--device", "pi@nobody,pi@emulated"),
-        *("--json", tmp_path / "r.json", *QUICK),
+        *("-o", tmp_path / "r.json", *QUICK),
     )
     assert ran.code == 10
     assert "pi@nobody cannot be reached" in ran.err
