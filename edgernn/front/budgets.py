@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgernn.errors import DeviceError
 from edgernn.profile.budget import (
     EVERY,
     Budget,
@@ -25,11 +26,15 @@ class Checked:
     """The checks of a budget.  `print` shows a sentence for each."""
 
     checks: tuple[Check, ...]
+    failures: Mapping[str, DeviceError]  # devices that could not be measured: nothing is kept there
 
     @property
     def kept(self) -> bool:
-        """No limit is exceeded.  Limits that could not be checked are in `skipped`."""
-        return not self.exceeded
+        """No limit is exceeded, and each device was there.
+
+        Limits that could not be checked are in `skipped`.
+        """
+        return not self.exceeded and not self.failures
 
     @property
     def exceeded(self) -> tuple[Check, ...]:
@@ -45,15 +50,19 @@ class Checked:
         return tuple(check for check in self.checks if check.verdict is verdict)
 
     def __str__(self) -> str:
-        return "\n".join(check.sentence for check in self.checks)
+        failed = [f"not measured: {device}: {error}" for device, error in self.failures.items()]
+        return "\n".join([*failed, *(check.sentence for check in self.checks)])
 
 
 def checked_against(
-    report: Report, budget: str | os.PathLike[str] | Mapping[str, float | Mapping[str, float]]
+    report: Report,
+    failures: Mapping[str, DeviceError],
+    budget: str | os.PathLike[str] | Mapping[str, float | Mapping[str, float]],
 ) -> Checked:
     """As Report.check."""
-    names = {target.name: target.name for target in report.targets}
-    return Checked(checks=checked(report, for_devices(_limits(budget), names)))
+    names = {name: name for name in (*(one.name for one in report.targets), *failures)}
+    checks = checked(report, for_devices(_limits(budget), names))
+    return Checked(checks=checks, failures=failures)
 
 
 def _limits(

@@ -71,8 +71,8 @@ class Report:
 
         >>> report.write("report.html", "report.json")
         """
-        files = [(Path(path), report_format(Path(path))) for path in paths]
-        for path, suffix in files:
+        files = {Path(path): report_format(Path(path)) for path in paths}
+        for path, suffix in files.items():
             atomic.write_bytes(path, FORMATS[suffix].write(self.values).encode())
 
     def check(
@@ -85,14 +85,15 @@ class Report:
 
         >>> assert report.check({"p95_ms": 5, "accuracy_drop": 0.005}).kept
         """
-        return checked_against(self.values, budget)
+        return checked_against(self.values, self.failures, budget)
 
     def text(self, *, wide: bool = False) -> str:
         """The printed form; `wide` has all columns."""
-        return as_text(self.values, wide)
+        failed = "".join(f"{device}: {error}\n" for device, error in self.failures.items())
+        return f"{as_text(self.values, wide)}{failed}"
 
     def __str__(self) -> str:
-        return as_text(self.values).rstrip("\n")
+        return self.text().rstrip("\n")
 
     def __repr__(self) -> str:
         devices = ", ".join(dict.fromkeys(row.device for row in self.rows))
@@ -103,4 +104,5 @@ class Report:
         columns = shown_columns(rows, wide=False)
         head = [named(column, rows) for column in columns]
         table = html_table(head, [[column.text(row) for column in columns] for row in rows])
-        return table + html_lines(self.sentences)
+        failed = [f"{device}: {error}" for device, error in self.failures.items()]
+        return table + html_lines([*self.sentences, *failed])

@@ -10,7 +10,7 @@ from typing_extensions import assert_never
 
 from edgernn.graph import AnyArray, FloatArray, Graph, Gru, Lstm, Recurrent, SimpleRnn, as_float32
 from edgernn.graph import layers as ly
-from edgernn.reference import convolution, linear, merging, normalization, shaping
+from edgernn.reference import convolution, dense, merging, normalization, shaping
 from edgernn.reference.activation import activate
 from edgernn.reference.arguments import checked_arguments
 from edgernn.reference.recurrent import recurrent
@@ -57,9 +57,9 @@ def apply(
         case SimpleRnn() | Gru() | Lstm():
             return _recurrent(layer, values, observe)
         case ly.Embedding():
-            result: AnyArray = linear.embedding(layer, values[layer.input])
+            result: AnyArray = dense.embedding(layer, values[layer.input])
         case ly.Dense():
-            result = linear.dense(layer, values[layer.input])
+            result = dense.dense(layer, values[layer.input])
         case ly.Conv1D():
             result = convolution.conv1d(layer, values[layer.input])
         case ly.Pool1D():

@@ -110,8 +110,8 @@ def _header(archive: zipfile.ZipFile, member: str) -> str:
                 (2, 0): np.lib.format.read_array_header_2_0,
             }[version]
             shape, _, dtype = read(file)
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        return name
+    except (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return name  # NotImplementedError, of an unknown compression, is a RuntimeError
     return f"{name} {list(shape)} {dtype}"
 
 

@@ -10,7 +10,7 @@ from edgernn.export.backend import Lowered
 from edgernn.export.integer_bits import with_recurrent_plans
 from edgernn.export.onnx.builder import EDGERNN, OLDEST_IR, Builder, Value
 from edgernn.export.onnx.edges import Edges
-from edgernn.export.onnx.lowering import lower_layer
+from edgernn.export.onnx.layers import lower_layer
 from edgernn.export.onnx.native_operator import NEEDS, check_quantized
 from edgernn.export.onnx.options import DenseForm, GruForm, Options, Profile
 from edgernn.graph import DType, Graph, TensorSpec, without_dead_layers

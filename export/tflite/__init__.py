@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from edgernn.export.backend import Backend, Lowered
-from edgernn.export.tflite.lowering import lowered_model
+from edgernn.export.tflite.model import lowered_model
 from edgernn.export.tflite.options import Options, Profile, Runtime
 from edgernn.graph import Graph
 

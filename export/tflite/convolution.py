@@ -8,8 +8,8 @@ from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.activation import activate, fusable
 from edgernn.export.tflite.arithmetic import quantization_of
 from edgernn.export.tflite.builder import FreeSize, Quantization, Subgraph, Tensor
+from edgernn.export.tflite.dense import applied, result_quantization
 from edgernn.export.tflite.int8_product import bias_constant
-from edgernn.export.tflite.linear import applied, result_quantization
 from edgernn.export.tflite.schema import Fused, Op, TensorType, WindowPadding
 from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import Matrix, constant, scalar

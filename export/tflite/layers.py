@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export.tflite import attention, convolution, linear, normalization, shaping
+from edgernn.export.tflite import attention, convolution, dense, normalization, shaping
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.activation import activate
 from edgernn.export.tflite.arithmetic import Computing, quantization_of
@@ -54,7 +54,7 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
         case ly.Embedding():
             return _embedding(graph, layer, tensors[layer.input])
         case ly.Dense():
-            return linear.dense(low, layer)
+            return dense.dense(low, layer)
         case ly.Conv1D():
             return convolution.conv1d(low, layer)
         case ly.Pool1D():

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 import edgernn
-from edgernn.errors import DataError, WrongOption
+from edgernn.devices import open_device
+from edgernn.devices.device import Choices, Device
+from edgernn.errors import DataError, DeviceError, WrongOption
 
 MODEL = Path(__file__).parents[1] / "golden/trained/digits_gru.keras"
 LABELS = [str(digit) for digit in range(10)]
@@ -143,3 +145,18 @@ def test_importing_edgernn_imports_nothing_heavy():
     code = "import sys, edgernn; print([m for m in ('numpy', 'onnx', 'click') if m in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_device_that_is_not_there_shows_in_the_report_and_breaks_its_budget(made, monkeypatch):
+    def open_or_lose(spec: str, choices: Choices) -> Device:
+        if spec == "kitchen":
+            raise DeviceError("there is no device 'kitchen'", remedy="Add it")
+        return open_device(spec, choices)
+
+    monkeypatch.setattr("edgernn.profile.pool.open_device", open_or_lose)
+    report = edgernn.measure(made.folder, device=["fake", "kitchen"], **QUICK)
+    assert "there is no device 'kitchen'" in str(report)
+    checked = report.check({"file_bytes": 1_000_000})
+    assert not checked.exceeded
+    assert not checked.kept
+    assert "not measured: kitchen" in str(checked)

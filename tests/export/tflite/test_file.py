@@ -28,7 +28,7 @@ from edgernn.graph import (
 from edgernn.reference import run
 from tests.export.tflite.cases import CASES
 from tests.export.tflite.models import case, gru, lstm, sequence, single, weights
-from tests.export.tflite.test_lowering import assert_same
+from tests.export.tflite.test_model import assert_same
 
 
 def keyword_spotter(make: Any) -> Graph:

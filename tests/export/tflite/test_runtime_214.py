@@ -18,7 +18,7 @@ from edgernn.graph import AnyArray
 from edgernn.reference import run
 from tests.export.tflite.cases import CASES
 from tests.export.tflite.quantized_cases import QUANTIZED, Quantized
-from tests.export.tflite.test_lowering import assert_same
+from tests.export.tflite.test_model import assert_same
 from tests.export.tflite.test_quantized import assert_close
 
 PYTHON = os.environ.get("EDGERNN_TFLITE214_PYTHON", "")

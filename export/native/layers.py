@@ -10,8 +10,8 @@ import numpy as np
 from typing_extensions import assert_never
 
 from edgernn.export.backend import Lowered
-from edgernn.export.native import packing, records, shaping, windows
-from edgernn.export.native.activations import activation_arguments
+from edgernn.export.native import convolution, packing, records, shaping
+from edgernn.export.native.activation import activation_arguments
 from edgernn.export.native.builder import Builder, file_image
 from edgernn.export.native.forms import edge_form, refused
 from edgernn.export.native.records import NONE, OpKind
@@ -79,11 +79,11 @@ def _lower_layer(builder: Builder, graph: Graph, layer: Layer, plan: LayerPlan |
             _lower_dense(builder, layer, _plan_of(LinearPlan, layer, plan))
         case ly.Conv1D():
             _check_axis(layer, layer.activation, specs[0])
-            windows.lower_conv(builder, layer, _plan_of(LinearPlan, layer, plan))
+            convolution.lower_conv(builder, layer, _plan_of(LinearPlan, layer, plan))
         case ly.Pool1D():
-            windows.lower_pool(builder, layer)
+            convolution.lower_pool(builder, layer)
         case ly.GlobalPool1D():
-            windows.lower_global_pool(builder, layer)
+            convolution.lower_global_pool(builder, layer)
         case ly.Affine():
             width = builder.forms[layer.output].width
             _lower_elements(
@@ -161,7 +161,7 @@ def _lower_dense(builder: Builder, layer: ly.Dense, plan: LinearPlan | None) -> 
         layer.name,
         [layer.input],
         [layer.output],
-        windows.linear_arguments(builder, layer, plan),
+        convolution.linear_arguments(builder, layer, plan),
     )
 
 

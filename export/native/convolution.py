@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgernn.export.native import packing
-from edgernn.export.native.activations import activation_arguments
+from edgernn.export.native.activation import activation_arguments
 from edgernn.export.native.builder import Builder
 from edgernn.export.native.records import NONE, Constant, OpKind, PaddingCode, PoolCode
 from edgernn.export.native.shaping import joined_in_order
