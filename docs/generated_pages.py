@@ -43,7 +43,8 @@ def _python() -> Iterator[str]:
     names = [name for name in getattr(edgernn, "__all__", ("Model",)) if not name.startswith("_")]
     for name in sorted(names, key=lambda name: inspect.isclass(getattr(edgernn, name))):
         defined = getattr(edgernn, name)
-        yield f"::: {defined.__module__}.{defined.__qualname__}"
+        module = "" if inspect.ismodule(defined) else f"{defined.__module__}."
+        yield f"::: {module}{defined.__name__}"
         yield f"    options: {{heading: edgernn.{name}, toc_label: {name}}}\n"
 
 
