@@ -11,6 +11,7 @@ import click
 from edgernn.cli.completion import complete_devices
 from edgernn.cli.parameters import CpuList, Duration, ReportFile, former_option
 from edgernn.cli.sinks import Sinks
+from edgernn.cli.terminal import print_note
 from edgernn.devices.kinds import spellings
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def command(
         steps=steps,
         choices=choices,
         resume=sinks.json_file if resume else None,
-        notify=lambda message: click.echo(message, err=True),
+        notify=print_note,
     )
     ending = carried_out(job, save=sinks.save)
     if ending.has_results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -153,6 +154,9 @@ def epochs_shown(most: int) -> Iterator[Callable[[Epoch], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from edgernn.front.hidden import is_hidden
+
+    log = logging.getLogger(__name__)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -161,11 +165,15 @@ def epochs_shown(most: int) -> Iterator[Callable[[Epoch], None]]:
     )
     console = Console(stderr=True)
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns, console=console, transient=True, disable=is_hidden() or not console.is_terminal
     ) as bar:
         shown = bar.add_task("starting TensorFlow", total=most)
 
         def advance(epoch: Epoch) -> None:
+            log.info(
+                "epoch %d of at most %d: loss %.4f, validation accuracy %.1f %%, %.1f s",
+                *(epoch.number, most, epoch.loss, 100 * epoch.validation_accuracy, epoch.seconds),
+            )
             bar.update(
                 shown,
                 completed=epoch.number,
