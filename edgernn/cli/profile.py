@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgernn.cli.completion import complete_devices
+from edgernn.cli.completion import complete_data, complete_devices
 from edgernn.cli.parameters import CpuList, Duration, ReportFile, former_option
 from edgernn.cli.sinks import Sinks
 from edgernn.cli.terminal import print_note
@@ -28,7 +28,12 @@ INTERRUPTED = 130
     type=click.Path(path_type=Path),
     metavar="PATHS…",
 )
-@click.option("--data", metavar="SPEC", help="Labelled data: digits:test, or a .npz with x and y.")
+@click.option(
+    "--data",
+    metavar="SPEC",
+    help="Labelled data: digits:test, or a .npz with x and y.",
+    shell_complete=complete_data,
+)
 @click.option(
     "--device",
     "devices",

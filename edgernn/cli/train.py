@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
+from edgernn.cli.completion import complete_tasks
 from edgernn.tasks.registry import TASKS
 
 if TYPE_CHECKING:
@@ -33,6 +35,14 @@ class KerasFile(click.ParamType[Path]):
             self.fail(f"'{path}' does not end in .keras", param, ctx)
         return path
 
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
+
 
 _TASK_LINES = "\n".join(f"  {task.name:<16} {task.title}" for task in TASKS.values())
 
@@ -53,7 +63,7 @@ accuracy).  The model standardizes its features itself.
 
 
 @click.command(help=_HELP)
-@click.argument("task", required=False)
+@click.argument("task", required=False, shell_complete=complete_tasks)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
