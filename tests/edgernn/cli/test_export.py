@@ -88,7 +88,7 @@ def test_labels_and_the_sources_checksum_are_in_the_files(edgernn, tmp_path):
     edgernn("export", SMALL, "-o", tmp_path, "--labels", "a,b,c")
     for suffix in ("onnx", "tflite", "ernn"):
         told = edgernn("inspect", tmp_path / f"small_gru.{suffix}", "--json")
-        metadata = json.loads(told.out)["metadata"]
+        metadata = json.loads(told.out)[0]["metadata"]
         assert json.loads(metadata["labels"]) == ["a", "b", "c"]
         assert metadata["source_sha256"] == read_manifest(tmp_path)[0].source.sha256
 
