@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from edgernn.artefact import Source
-from edgernn.errors import ModelFileError
+from edgernn.errors import ModelFileError, UnsupportedLayer
 from edgernn.export.keras.builder import GraphBuilder
 from edgernn.export.keras.call import LayerWeights, Tensor
 from edgernn.export.keras.config import MODEL_KINDS, LayerConfig, walk
 from edgernn.export.keras.nodes import RESAVE, references
 from edgernn.export.keras.trace import Trace
 from edgernn.export.keras.version import KerasVersion
-from edgernn.graph import DType, Graph, Output, TensorSpec, without_dead_layers
+from edgernn.graph import DType, Graph, GraphError, Output, TensorSpec, without_dead_layers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +74,13 @@ def translate(
         outputs.append(Output(name=unique, edge=tensor.edge))
     try:
         graph = without_dead_layers(builder.graph(model.name, tuple(outputs)))
-    except ValueError as error:
-        raise ModelFileError(
-            f"the model's layers do not fit together: {error}", remedy=RESAVE
+    except GraphError as error:  # the shapes fitted, before an Embedding made tokens of an input
+        raise UnsupportedLayer(
+            layer=model.name,
+            kind=model.kind,
+            where=model.where,
+            reason=f"uses an input as numbers that is tokens elsewhere ({error})",
+            remedy="Give the model an input for each use",
         ) from error
     warnings = (*trace.warnings, *_precision_warnings(model), *_class_warnings(model))
     return Translated(graph=graph, warnings=tuple(dict.fromkeys(warnings)))

@@ -39,6 +39,8 @@ LSTM = {"kernel": ramp(2, 8), "recurrent_kernel": ramp(2, 8), "bias": ramp(8)}
 FREE = input_layer("x", [None, None, 2])
 VECTOR = input_layer("x", [None, 2])
 X = tensor("x")
+LOOKED_UP = called(layer("Embedding", "e", input_dim=4, output_dim=2), call(X))
+COMPUTED = called(layer("Dense", "d", units=2), call(X))
 ATTENTION = layer("Attention", "a", score_mode="concat")
 
 
@@ -129,6 +131,17 @@ UNSUPPORTED: list[tuple[Json, Any, str]] = [
         ),
         {"d": {"kernel": ramp(2, 2), "bias": ramp(2)}, "tokens": {"embeddings": ramp(4, 2)}},
         "takes tokens",
+    ),
+    *(
+        (
+            functional([called(VECTOR), *readers], ["x"], ["e", "d"]),
+            {"e": {"embeddings": ramp(4, 2)}, "d": {"kernel": ramp(2, 2), "bias": ramp(2)}},
+            reason,
+        )
+        for readers, reason in (
+            ((LOOKED_UP, COMPUTED), r"as numbers that is tokens .*'d' takes float32"),
+            ((COMPUTED, LOOKED_UP), r"'d' takes float32, not int32"),
+        )
     ),
     (
         sequential(
