@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -162,6 +163,10 @@ def _unique(name: str, taken: set[str]) -> str:
     return unique
 
 
+#: Types that no layer computes in.  Keras 2 gave a first layer its input's: int32 for an Embedding.
+_OF_INPUTS: Final = re.compile(r"u?int\d+|bool|string")
+
+
 def _precision_warnings(model: LayerConfig) -> list[str]:
     """Models that compute in another precision than float32."""
     policies: set[str] = set()
@@ -169,7 +174,8 @@ def _precision_warnings(model: LayerConfig) -> list[str]:
         policy = layer.options.get("dtype", "float32")
         if isinstance(policy, dict) and isinstance(policy.get("config"), dict):
             policy = policy["config"].get("name")
-        if layer.kind != "InputLayer" and not layer.is_operation:
+        is_of_input = _OF_INPUTS.fullmatch(str(policy)) is not None
+        if layer.kind != "InputLayer" and not layer.is_operation and not is_of_input:
             policies.add(str(policy))
     return [
         f"the model computes in {policy}; edgernn reads its weights as float32 and computes in "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from edgernn.export.backend import Backend
-from edgernn.export.native.layers import lower
+from edgernn.export.native.model import lower
 
 if TYPE_CHECKING:
     from edgernn.export.contents import Contents

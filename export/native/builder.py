@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from edgernn.errors import UnsupportedLayer
-from edgernn.export.native.forms import refused
+from edgernn.export.native.edges import refused
 from edgernn.export.native.records import (
     MAX_RECORDS,
     NONE,

@@ -10,8 +10,8 @@ import numpy as np
 from edgernn.export.native import packing
 from edgernn.export.native.activation import activation_arguments
 from edgernn.export.native.builder import Builder
+from edgernn.export.native.merging import joined_in_order
 from edgernn.export.native.records import NONE, Constant, OpKind, PaddingCode, PoolCode
-from edgernn.export.native.shaping import joined_in_order
 from edgernn.graph import (
     Conv1D,
     Dense,

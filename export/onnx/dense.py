@@ -9,7 +9,12 @@ from typing_extensions import assert_never
 from edgernn.export.onnx.activation import activate_result
 from edgernn.export.onnx.builder import ABSENT, Value
 from edgernn.export.onnx.edges import PLAIN, Edges, Layout
-from edgernn.export.onnx.integer import dynamic_product, integer_weight, is_bounded, is_safe_signed
+from edgernn.export.onnx.integer_product import (
+    dynamic_product,
+    integer_weight,
+    is_bounded,
+    is_safe_signed,
+)
 from edgernn.export.onnx.options import DenseForm
 from edgernn.export.onnx.qdq import Pairs
 from edgernn.export.onnx.weights import as_is, looked_up, weight

@@ -18,7 +18,7 @@ from edgernn.export.onnx.activation import activate
 from edgernn.export.onnx.builder import ABSENT, Builder, Value
 from edgernn.export.onnx.cell import Call, Results
 from edgernn.export.onnx.edges import Edges
-from edgernn.export.onnx.integer import (
+from edgernn.export.onnx.integer_product import (
     BOUNDED_ACTIVATIONS,
     IntegerWeight,
     dynamic_product,

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from edgernn.export.onnx.builder import ABSENT, Builder, Value
-from edgernn.export.onnx.integer import is_bounded
+from edgernn.export.onnx.integer_product import is_bounded
 from edgernn.export.onnx.weights import Arrange
 from edgernn.graph import (
     DType,

@@ -9,10 +9,10 @@ from edgernn.export.onnx import masks
 from edgernn.export.onnx.builder import ABSENT
 from edgernn.export.onnx.cell import Call, Results, state_edges
 from edgernn.export.onnx.edges import Edges, Form, Layout
-from edgernn.export.onnx.functions import operator_functions
 from edgernn.export.onnx.integer_gru import gru_form, integer_gru
 from edgernn.export.onnx.native_operator import integer_plan, native_operator
-from edgernn.export.onnx.operators import float_operator, integer_lstm
+from edgernn.export.onnx.recurrent_activations import operator_functions
+from edgernn.export.onnx.recurrent_operators import float_operator, integer_lstm
 from edgernn.export.onnx.stepwise import stepwise
 from edgernn.graph import Gru, Lstm, QTensor, Recurrent, SimpleRnn
 

@@ -14,12 +14,12 @@ import numpy as np
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite import quantization as quant
 from edgernn.export.tflite import schema
-from edgernn.export.tflite.arithmetic import cell_quantization, plan_of, quantization_of
 from edgernn.export.tflite.builder import Quantization
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.int8_product import bias_constant
+from edgernn.export.tflite.precision import cell_quantization, plan_of, quantization_of
 from edgernn.export.tflite.schema import Op, TensorType
 from edgernn.export.tflite.shaping import reversed_steps
-from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import Matrix, columns_of, matrix
 from edgernn.graph import ActivationKind, Layer, Lstm, as_float32, consumers
 

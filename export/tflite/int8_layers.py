@@ -14,13 +14,13 @@ from typing_extensions import assert_never
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite import quantization as quant
 from edgernn.export.tflite.activation import fusable
-from edgernn.export.tflite.arithmetic import Computing, feeds_integers, quantization_of
 from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
 from edgernn.export.tflite.convolution import pool1d, with_height, without_height
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.int8_activation import int8_activation
 from edgernn.export.tflite.int8_product import bias_constant
+from edgernn.export.tflite.precision import Computing, feeds_integers, quantization_of
 from edgernn.export.tflite.schema import Fused, Op, TensorType, WindowPadding
-from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import Matrix
 from edgernn.graph import FloatArray, MergeKind, PoolKind, as_float32
 from edgernn.graph import layers as ly

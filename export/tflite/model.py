@@ -7,17 +7,17 @@ from dataclasses import replace
 
 from edgernn.export.backend import Lowered
 from edgernn.export.tflite import operators as ops
-from edgernn.export.tflite.arithmetic import quantization_of
 from edgernn.export.tflite.builder import Model, Tensor
 from edgernn.export.tflite.compaction import compacted
+from edgernn.export.tflite.edges import TYPE_OF, Edges, Lowering, sized
 from edgernn.export.tflite.flatbuffer import to_bytes
 from edgernn.export.tflite.fused_lstm import is_fused, lower_fused_lstm
 from edgernn.export.tflite.layers import lower_layer
 from edgernn.export.tflite.options import Options, Profile, Runtime
+from edgernn.export.tflite.precision import quantization_of
 from edgernn.export.tflite.recurrent import lower_stack
 from edgernn.export.tflite.restrictions import Origins, check
 from edgernn.export.tflite.stacks import Stack, plan
-from edgernn.export.tflite.values import TYPE_OF, Edges, Lowering, sized
 from edgernn.graph import Graph, Lstm, QTensor, Recurrent, at_shapes, without_dead_layers
 
 #: What TensorFlow calls the signature of a converted model; runtimes look for it by default.

@@ -10,14 +10,14 @@ from typing import Final
 import numpy as np
 
 from edgernn.export.tflite import operators as ops
-from edgernn.export.tflite.arithmetic import cell_for
 from edgernn.export.tflite.builder import FreeSize, Subgraph, Tensor
 from edgernn.export.tflite.cells import Cell, Direct, Projected, Source
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.loop import Loop
 from edgernn.export.tflite.options import Profile
+from edgernn.export.tflite.precision import cell_for
 from edgernn.export.tflite.schema import TensorType
 from edgernn.export.tflite.stacks import Stack
-from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import index
 from edgernn.graph import Lstm, Recurrent, consumers
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edgernn.errors import UnsupportedLayer
-from edgernn.export.tflite.arithmetic import plan_of
 from edgernn.export.tflite.builder import FreeSize, Model, Operator, Subgraph, Tensor
 from edgernn.export.tflite.compaction import live_operators
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.options import Profile
+from edgernn.export.tflite.precision import plan_of
 from edgernn.export.tflite.schema import Op, TensorType
 from edgernn.export.tflite.stacks import Part, Stack
-from edgernn.export.tflite.values import Lowering
 from edgernn.graph import Layer
 
 #: Operators that this back end may write and tflite-micro does not have

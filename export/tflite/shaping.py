@@ -7,8 +7,8 @@ from typing_extensions import assert_never
 
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.builder import FreeSize, Tensor
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.options import Profile
-from edgernn.export.tflite.values import Lowering
 from edgernn.graph import (
     ApplyMask,
     FoldTime,

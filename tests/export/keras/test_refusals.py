@@ -36,6 +36,9 @@ from tests.export.keras.archives import (
 
 SEQUENCE = input_layer("x", [None, 5, 2])
 LSTM = {"kernel": ramp(2, 8), "recurrent_kernel": ramp(2, 8), "bias": ramp(8)}
+FREE = input_layer("x", [None, None, 2])
+VECTOR = input_layer("x", [None, 2])
+X = tensor("x")
 ATTENTION = layer("Attention", "a", score_mode="concat")
 
 
@@ -79,6 +82,33 @@ UNSUPPORTED: list[tuple[Json, Any, str]] = [
         ),
         {},
         "operation Einsum",
+    ),
+    (
+        functional(
+            [called(FREE), called(operation("Reshape", "r", newshape=[-1, 3, 2]), call(X))],
+            ["x"],
+            ["r"],
+        ),
+        {},
+        "has no known number of parts",
+    ),
+    (
+        functional(
+            [called(VECTOR), called(operation("Reshape", "r", newshape=[-1, 2, 2]), call(X))],
+            ["x"],
+            ["r"],
+        ),
+        {},
+        "rows of 2 numbers would be joined to rows of 4",
+    ),
+    (
+        functional(
+            [called(VECTOR), called(operation("Reshape", "r", newshape=[2, -1]), call(X))],
+            ["x"],
+            ["r"],
+        ),
+        {},
+        "the batch, has to stay open",
     ),
     (
         functional(

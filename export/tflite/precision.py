@@ -1,4 +1,4 @@
-"""Chooses what each layer computes with: float32, or int8 where the graph has a plan for it."""
+"""Chooses the precision of each layer: int8 where the graph has a plan for it, else float32."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from edgernn.export.tflite import quantization as quant
 from edgernn.export.tflite.blocks import blocks_of
 from edgernn.export.tflite.builder import Quantization
 from edgernn.export.tflite.cells import Cell, FloatCell
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.int8_cells import int8_cell
-from edgernn.export.tflite.values import Lowering
 from edgernn.graph import (
     Gru,
     Layer,

@@ -16,7 +16,7 @@ from edgernn import reference
 from edgernn.export.backend import Lowered
 from edgernn.export.cases import Case, make_cases
 from edgernn.export.onnx import lower
-from edgernn.export.onnx.integer import is_safe_signed
+from edgernn.export.onnx.integer_product import is_safe_signed
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (

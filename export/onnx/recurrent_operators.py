@@ -11,8 +11,8 @@ from typing_extensions import assert_never
 from edgernn.export.onnx.builder import ABSENT, MICROSOFT, Attribute, Value
 from edgernn.export.onnx.cell import Call, Results, biases_of, gate_order, in_order, state_edges
 from edgernn.export.onnx.edges import Edges, int64
-from edgernn.export.onnx.functions import operator_functions
-from edgernn.export.onnx.integer import integer_weight, is_safe_signed
+from edgernn.export.onnx.integer_product import integer_weight, is_safe_signed
+from edgernn.export.onnx.recurrent_activations import operator_functions
 from edgernn.export.onnx.weights import joined, weight
 from edgernn.graph import (
     AnyArray,
