@@ -133,6 +133,12 @@ class BudgetExceeded(EdgernnError):
     code = 14
 
 
+class TrainingFailed(EdgernnError):
+    """A training of a comparison failed, or cannot end within the time that is given."""
+
+    code = 16
+
+
 EXIT_CODES: dict[int, type[EdgernnError]] = {
     error.code: error
     for error in (
@@ -148,5 +154,6 @@ EXIT_CODES: dict[int, type[EdgernnError]] = {
         IncomparableRuns,
         BudgetExceeded,
         UnsupportedScheme,
+        TrainingFailed,
     )
 }

@@ -130,9 +130,27 @@ def predict(
 
 
 def _of_artefact(artefact: Artefact, folder: Path, answers: FloatAnswers) -> Accuracy:
+    predictions = artefact_predictions(artefact, folder, answers.samples)
+    if isinstance(predictions, Skipped | Failed):
+        return Accuracy(name=artefact.name, score=None, reason=str(predictions))
+    return Accuracy(
+        name=artefact.name,
+        score=score(predictions, answers.truth),
+        drop=difference(answers.predictions, predictions, answers.truth),
+        agreement=agreement(answers.predictions, predictions),
+    )
+
+
+def artefact_predictions(
+    artefact: Artefact, folder: Path, samples: Samples
+) -> Predictions | Skipped | Failed:
+    """The answer of an artefact in `folder` to each row, on its runtime on this machine.
+
+    Raises DataError where the samples do not fit the model.
+    """
     entry = artefact.inputs[0]
     port = Port(name=entry.name, shape=entry.spec.shape, dtype=entry.spec.dtype.value)
-    samples = fitted(answers.samples, port, streaming=artefact.streaming, file=artefact.name)
+    samples = fitted(samples, port, streaming=artefact.streaming, file=artefact.name)
     with open_device("cpu") as device:
         ran = run_cases(
             device,
@@ -144,15 +162,9 @@ def _of_artefact(artefact: Artefact, folder: Path, answers: FloatAnswers) -> Acc
             streaming=artefact.streaming,
         )
     if isinstance(ran, Skipped | Failed):
-        return Accuracy(name=artefact.name, score=None, reason=str(ran))
+        return ran
     numbers = data_numbers(artefact.labels, samples, file=artefact.name)
-    predictions = predictions_of(ran.cases, samples, artefact.outputs[0].name, numbers)
-    return Accuracy(
-        name=artefact.name,
-        score=score(predictions, answers.truth),
-        drop=difference(answers.predictions, predictions, answers.truth),
-        agreement=agreement(answers.predictions, predictions),
-    )
+    return predictions_of(ran.cases, samples, artefact.outputs[0].name, numbers)
 
 
 def _only_input(graph: Graph) -> Port:

@@ -1,0 +1,99 @@
+"""What is compared: an architecture at a size, and one training of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from enum import Enum
+
+from edgernn.errors import WrongOption
+from edgernn.tasks.architectures import Cell
+from edgernn.tasks.task import Recipe
+
+
+class Equal(str, Enum):
+    """What contenders have in common."""
+
+    UNITS = "units"  # as many in each recurrent layer
+    BYTES = "bytes"  # as large a file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """An architecture ("gru", "gru-lstm") with so many units in each recurrent layer.
+
+    >>> Contender(architecture="gru", units=128).name
+    'gru-128'
+    """
+
+    architecture: str
+    units: int
+
+    @property
+    def name(self) -> str:
+        """In tables and file names."""
+        return f"{self.architecture}-{self.units}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One training.  Its seed follows from what is trained, not from who trains it or when."""
+
+    contender: Contender
+    recipe: Recipe  # `units` as the contender's
+    repetition: int  # from 0
+    data_sha256: str
+
+    @property
+    def key(self) -> str:
+        """The name of its files: the same for the same training of the same data."""
+        settings = {
+            "architecture": self.contender.architecture,
+            **asdict(self.recipe),
+            "repetition": self.repetition,
+            "data": self.data_sha256,
+        }
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def seed(self) -> int:
+        """Of the weights, the order of rows, and the validation split; below 2³¹."""
+        return int(self.key[:8], 16) >> 1
+
+
+def parsed_models(models: str | Sequence[str]) -> tuple[str, ...]:
+    """Architectures in "gru,lstm,gru-lstm" or in a list, each once, in their order.
+
+    Raises WrongOption for one that there is not, and for fewer than two.
+    """
+    given = models.split(",") if isinstance(models, str) else models
+    names = tuple(dict.fromkeys(name.strip() for name in given))
+    known = [cell.value for cell in Cell]
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            raise WrongOption(
+                f"there is no architecture '{name}'",
+                remedy=f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}",
+            )
+    if len(names) < 2:
+        raise WrongOption(
+            f"a comparison needs two architectures, and {len(names)} is given",
+            remedy="Name two or more: --models gru,lstm",
+        )
+    return names
+
+
+def parsed_equals(equal: str | Sequence[str]) -> tuple[Equal, ...]:
+    """Raises WrongOption for anything but "units" and "bytes"."""
+    given = equal.split(",") if isinstance(equal, str) else equal
+    try:
+        return tuple(dict.fromkeys(Equal(one.strip()) for one in given))
+    except ValueError as error:
+        raise WrongOption(
+            f"contenders cannot be made equal by '{','.join(given)}'",
+            remedy="Choose units, bytes, or units,bytes",
+        ) from error

@@ -1,0 +1,77 @@
+"""The rows of a comparison, as files in its folder: every worker reads the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edgernn.selection.contender import Job
+from edgernn.tasks.data import task_named
+from edgernn.tasks.download import Notify, silent
+from edgernn.tasks.given import Given, as_samples
+from edgernn.tasks.npz import read_npz, write_npz
+from edgernn.tasks.registry import TASKS
+from edgernn.tasks.samples import Split, Splits
+from edgernn.tasks.split import CALIBRATION_ROWS, split
+from edgernn.tasks.task import Recipe
+
+
+def splits_of(
+    given: Given, *, hold_out: str | None = None, notify: Notify = silent
+) -> tuple[str, Splits, Recipe]:
+    """Name, parts and recipe of a task ("digits"), or of data as `as_samples` takes them.
+
+    Raises DataError or DownloadError.
+    """
+    if isinstance(given, str) and given in TASKS and not Path(given).exists():
+        task = task_named(given)
+        return task.name, task.read(notify), task.recipe
+    samples = as_samples(given, notify=notify)
+    return samples.name, split(samples, hold_out=hold_out), Recipe()
+
+
+def write_splits(folder: Path, splits: Splits) -> None:
+    """Raises OutputError."""
+    for part in Split:
+        write_npz(_file(folder, part), splits.part(part))
+
+
+def read_splits(folder: Path) -> Splits:
+    """Raises DataError."""
+    return Splits(**{part.value: read_npz(_file(folder, part)) for part in Split})
+
+
+def drawn_again(splits: Splits, job: Job) -> Splits:
+    """The training and validation rows mixed and divided anew by the training's seed.
+
+    Which rows happen to validate is a part of the luck of a training, as its first weights are
+    (Bouthillier et al., MLSys 2021).  The test rows stay.
+    """
+    train, validation = splits.train, splits.validation
+    rows = np.concatenate([train.x, validation.x])
+    both = replace(
+        train,
+        x=rows,
+        y=_joined(train.y, validation.y),
+        lengths=_joined(train.lengths, validation.lengths),
+        origins=train.origins + validation.origins,
+    )
+    order = np.random.default_rng(job.seed).permutation(len(both)).astype(np.int64)
+    first, rest = np.split(order, [len(validation)])
+    drawn = both.rows(rest, name=train.name)
+    return replace(
+        splits,
+        train=drawn,
+        validation=both.rows(first, name=validation.name),
+        calibration=both.rows(rest[:CALIBRATION_ROWS], name=splits.calibration.name),
+    )
+
+
+def _joined(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:  # type: ignore[type-arg]
+    return None if first is None or second is None else np.concatenate([first, second])
+
+
+def _file(folder: Path, part: Split) -> Path:
+    return folder / "data" / f"{part.value}.npz"

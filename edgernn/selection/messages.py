@@ -1,0 +1,77 @@
+"""Lines of JSON between the coordinator and its workers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+from edgernn.scheme import Scheme
+from edgernn.selection.contender import Contender, Job
+from edgernn.selection.work import Forms
+from edgernn.tasks.task import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """Train, score and write down one job."""
+
+    job: Job
+    forms: Forms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """How many bytes would the files of a contender have?"""
+
+    contender: Contender
+    recipe: Recipe
+    forms: Forms
+
+
+Order: TypeAlias = Train | Measure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The end of an order.  `error` is a sentence, "" where all went well."""
+
+    bytes: dict[str, int]  # by form; {} for a training, whose result is a file
+    error: str = ""
+    remedy: str | None = None
+
+
+def order_line(order: Order) -> str:
+    """One line, without its end."""
+    return json.dumps({"order": type(order).__name__, **asdict(order)})
+
+
+def read_order(line: str) -> Order:
+    entry: dict[str, Any] = json.loads(line)
+    forms = Forms(
+        formats=tuple(entry["forms"]["formats"]),
+        schemes=tuple(Scheme(name) for name in entry["forms"]["schemes"]),
+    )
+    if entry["order"] == Train.__name__:
+        job = entry["job"]
+        return Train(
+            job=Job(
+                contender=Contender(**job["contender"]),
+                recipe=Recipe(**job["recipe"]),
+                repetition=job["repetition"],
+                data_sha256=job["data_sha256"],
+            ),
+            forms=forms,
+        )
+    return Measure(
+        contender=Contender(**entry["contender"]), recipe=Recipe(**entry["recipe"]), forms=forms
+    )
+
+
+def answer_line(answer: Answer) -> str:
+    """One line, without its end."""
+    return json.dumps(asdict(answer))
+
+
+def read_answer(line: str) -> Answer:
+    return Answer(**json.loads(line))

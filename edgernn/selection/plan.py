@@ -1,0 +1,104 @@
+"""What a comparison is asked for, kept in its folder, so that --resume continues the same one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from edgernn import atomic
+from edgernn.errors import DataError, OutputError
+from edgernn.selection.contender import Contender, Equal, Job
+from edgernn.tasks.task import Recipe
+
+_VERSION: Final = 1
+_FORMAT: Final = "edgernn-comparison-plan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Contenders and trainings.  The first contender is what the others are compared with."""
+
+    data: str  # name
+    data_sha256: str
+    recipe: Recipe
+    groups: dict[Equal, tuple[Contender, ...]]
+    seeds: int  # trainings of each contender
+    formats: tuple[str, ...]
+    schemes: tuple[str, ...]
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """Of all groups, each once."""
+        return tuple(dict.fromkeys(one for group in self.groups.values() for one in group))
+
+    def job(self, contender: Contender, repetition: int) -> Job:
+        from dataclasses import replace
+
+        return Job(
+            contender=contender,
+            recipe=replace(self.recipe, units=contender.units),
+            repetition=repetition,
+            data_sha256=self.data_sha256,
+        )
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """One training of each contender, then the second of each, and so on."""
+        return tuple(
+            self.job(contender, repetition)
+            for repetition in range(self.seeds)
+            for contender in self.contenders
+        )
+
+
+def plan_file(folder: Path) -> Path:
+    return folder / "plan.json"
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Raises OutputError."""
+    entry = {"format": _FORMAT, "version": _VERSION, **asdict(plan)}
+    entry["groups"] = {
+        equal.value: [asdict(one) for one in group] for equal, group in plan.groups.items()
+    }
+    atomic.write_bytes(plan_file(folder), json.dumps(entry, indent=1).encode() + b"\n")
+
+
+def data_of_plan(folder: Path) -> str | None:
+    """The hash of the data that the comparison in `folder` was made with; None: there is none.
+
+    Raises DataError for a file that is no plan.
+    """
+    path = plan_file(folder)
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        if entry["format"] != _FORMAT:
+            raise KeyError(entry["format"])
+        return str(entry["data_sha256"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} is not the plan of a comparison ({error})", remedy="Give another folder"
+        ) from error
+
+
+@contextmanager
+def coordinating(folder: Path) -> Iterator[None]:
+    """No second coordinator works in `folder` meanwhile.  Raises OutputError."""
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise OutputError(
+                f"another comparison is running in {folder}",
+                remedy="Wait for its end, or give another folder with -o",
+            ) from error
+        yield

@@ -1,0 +1,141 @@
+"""What a worker does for one job: train, write the files, score each of them on the test rows."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgernn import atomic
+from edgernn.artefact import Artefact
+from edgernn.devices.runners.outcome import Failed, Skipped
+from edgernn.errors import MissingRuntime
+from edgernn.export.calibration import Calibration
+from edgernn.export.keras.file import read_model
+from edgernn.export.pipeline import export_model, float_graph
+from edgernn.export.request import Request
+from edgernn.export.study.labelled import artefact_predictions, predict
+from edgernn.scheme import Scheme
+from edgernn.scoring.predictions import Predictions
+from edgernn.selection.contender import Contender, Job
+from edgernn.selection.data import drawn_again
+from edgernn.selection.memory import peak_bytes, reset_peak
+from edgernn.selection.training import ORIGINAL, Epoch, Training
+from edgernn.tasks.architectures import Cell
+from edgernn.tasks.samples import Samples, Splits
+from edgernn.tasks.task import Recipe
+from edgernn.tasks.training import train
+from edgernn.tasks.training_log import log_path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forms:
+    """What is made of each trained model: every format in every scheme."""
+
+    formats: tuple[str, ...]
+    schemes: tuple[Scheme, ...]
+
+
+def form_name(artefact: Artefact) -> str:
+    """ "native int8": how tables and files call what was made from a model."""
+    return f"{artefact.backend} {artefact.scheme.value}"
+
+
+def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
+    """Trains, and scores the model and each file made from it on the test rows.
+
+    kept: where the model is written (.keras; its log beside it).
+    Raises DataError, UnsupportedLayer, MissingRuntime, OutputError.
+    """
+    parts = drawn_again(splits, job)
+    reset_peak()
+    with tempfile.TemporaryDirectory() as scratch:
+        written = train(
+            parts,
+            Path(scratch) / "model.keras",
+            task=splits.train.name,
+            cell=Cell(job.contender.architecture),
+            recipe=job.recipe,
+            seed=job.seed,
+        )
+        peak = peak_bytes()
+        artefacts = _exported(written.model, Path(scratch), parts.calibration, forms)
+        scores = {ORIGINAL: _original_scores(written.model, parts.test)}
+        for artefact in artefacts:
+            found = artefact_predictions(artefact, Path(scratch), parts.test)
+            if isinstance(found, Skipped | Failed):
+                raise MissingRuntime(
+                    f"{form_name(artefact)} cannot be scored: {found}",
+                    remedy="Install the runtime, or leave this format out of --to",
+                )
+            scores[form_name(artefact)] = per_row(found, parts.test)
+        log = written.log
+        _keep(written.model, kept)
+    return Training(
+        key=job.key,
+        name=job.contender.name,
+        repetition=job.repetition,
+        seed=job.seed,
+        parameters=log.parameters,
+        seconds=log.seconds,
+        seconds_to_best=log.seconds_to_best,
+        epochs_to_best=log.epochs_to_best,
+        peak_bytes=peak,
+        curve=tuple(
+            Epoch(loss=epoch.loss, validation_loss=epoch.validation_loss) for epoch in log.epochs
+        ),
+        scores=scores,
+        bytes={form_name(one): sum(file.bytes for file in one.files) for one in artefacts},
+    )
+
+
+def size_of(
+    contender: Contender, recipe: Recipe, splits: Splits, forms: Forms
+) -> dict[str, int]:
+    """Bytes by form, of an untrained model: sizes do not depend on the weights."""
+    with tempfile.TemporaryDirectory() as scratch:
+        written = train(
+            splits,
+            Path(scratch) / "model.keras",
+            task=splits.train.name,
+            cell=Cell(contender.architecture),
+            recipe=replace(recipe, units=contender.units, epochs=0),
+        )
+        artefacts = _exported(written.model, Path(scratch), splits.calibration, forms)
+        return {form_name(one): sum(file.bytes for file in one.files) for one in artefacts}
+
+
+def per_row(predictions: Predictions, samples: Samples) -> tuple[float, ...]:
+    """1 or 0 for right or wrong, else each row's error."""
+    if predictions.errors:
+        return predictions.errors
+    right = zip(predictions.classes, samples.classified, strict=True)
+    return tuple(float(chosen == true) for chosen, true in right)
+
+
+def _original_scores(path: Path, test: Samples) -> tuple[float, ...]:
+    graph = float_graph(read_model(path).graph)
+    return per_row(predict(graph, test, file=path.name), test)
+
+
+def _exported(
+    path: Path, out: Path, calibration: Samples, forms: Forms
+) -> tuple[Artefact, ...]:
+    """Unchecked: the files of the representative training are checked when they are handed over."""
+    model = read_model(path)
+    graph = float_graph(model.graph)
+    needed = any(scheme.needs_calibration for scheme in forms.schemes)
+    calibrated = Calibration(spec=calibration if needed else None).of(graph, lambda _phase: None)
+    made: list[Artefact] = []
+    for scheme in forms.schemes:
+        request = Request(
+            backends=forms.formats, scheme=scheme, ranges=calibrated.ranges, verify=False
+        )
+        made += export_model(model, out, request)
+    return tuple(made)
+
+
+def _keep(model: Path, kept: Path) -> None:
+    atomic.write_bytes(kept, model.read_bytes())
+    atomic.write_bytes(log_path(kept), log_path(model).read_bytes())
+
