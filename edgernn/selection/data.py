@@ -13,7 +13,7 @@ from edgernn.tasks.download import Notify, silent
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.npz import read_npz, write_npz
 from edgernn.tasks.registry import TASKS
-from edgernn.tasks.samples import Split, Splits
+from edgernn.tasks.samples import AnyArray, Split, Splits
 from edgernn.tasks.split import CALIBRATION_ROWS, split
 from edgernn.tasks.task import Recipe
 
@@ -69,7 +69,7 @@ def drawn_again(splits: Splits, job: Job) -> Splits:
     )
 
 
-def _joined(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:  # type: ignore[type-arg]
+def _joined(first: AnyArray | None, second: AnyArray | None) -> AnyArray | None:
     return None if first is None or second is None else np.concatenate([first, second])
 
 

@@ -38,7 +38,7 @@ class Answer:
 
     bytes: dict[str, int]  # by form; {} for a training, whose result is a file
     error: str = ""
-    remedy: str | None = None
+    remedy: str = ""
 
 
 def order_line(order: Order) -> str:

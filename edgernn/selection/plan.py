@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -36,8 +36,6 @@ class Plan:
         return tuple(dict.fromkeys(one for group in self.groups.values() for one in group))
 
     def job(self, contender: Contender, repetition: int) -> Job:
-        from dataclasses import replace
-
         return Job(
             contender=contender,
             recipe=replace(self.recipe, units=contender.units),
@@ -76,9 +74,7 @@ def data_of_plan(folder: Path) -> str | None:
     path = plan_file(folder)
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
-        if entry["format"] != _FORMAT:
-            raise KeyError(entry["format"])
-        return str(entry["data_sha256"])
+        return str({_FORMAT: entry}[entry["format"]]["data_sha256"])
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgernn import atomic
@@ -11,7 +11,8 @@ from edgernn.artefact import Artefact
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.errors import MissingRuntime
 from edgernn.export.calibration import Calibration
-from edgernn.export.keras.file import read_model
+from edgernn.export.keras.file import KerasModel, read_model
+from edgernn.export.keras.object import from_keras
 from edgernn.export.pipeline import export_model, float_graph
 from edgernn.export.request import Request
 from edgernn.export.study.labelled import artefact_predictions, predict
@@ -21,7 +22,7 @@ from edgernn.selection.contender import Contender, Job
 from edgernn.selection.data import drawn_again
 from edgernn.selection.memory import peak_bytes, reset_peak
 from edgernn.selection.training import ORIGINAL, Epoch, Training
-from edgernn.tasks.architectures import Cell
+from edgernn.tasks.architectures import Cell, build
 from edgernn.tasks.samples import Samples, Splits
 from edgernn.tasks.task import Recipe
 from edgernn.tasks.training import train
@@ -59,7 +60,7 @@ def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
             seed=job.seed,
         )
         peak = peak_bytes()
-        artefacts = _exported(written.model, Path(scratch), parts.calibration, forms)
+        artefacts = _exported(read_model(written.model), Path(scratch), parts.calibration, forms)
         scores = {ORIGINAL: _original_scores(written.model, parts.test)}
         for artefact in artefacts:
             found = artefact_predictions(artefact, Path(scratch), parts.test)
@@ -89,19 +90,17 @@ def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
     )
 
 
-def size_of(
-    contender: Contender, recipe: Recipe, splits: Splits, forms: Forms
-) -> dict[str, int]:
+def size_of(contender: Contender, recipe: Recipe, splits: Splits, forms: Forms) -> dict[str, int]:
     """Bytes by form, of an untrained model: sizes do not depend on the weights."""
+    untrained = build(
+        splits.train,
+        Cell(contender.architecture),
+        units=contender.units,
+        layers=recipe.layers,
+        classes=splits.train.classes,
+    )
     with tempfile.TemporaryDirectory() as scratch:
-        written = train(
-            splits,
-            Path(scratch) / "model.keras",
-            task=splits.train.name,
-            cell=Cell(contender.architecture),
-            recipe=replace(recipe, units=contender.units, epochs=0),
-        )
-        artefacts = _exported(written.model, Path(scratch), splits.calibration, forms)
+        artefacts = _exported(from_keras(untrained), Path(scratch), splits.calibration, forms)
         return {form_name(one): sum(file.bytes for file in one.files) for one in artefacts}
 
 
@@ -119,10 +118,9 @@ def _original_scores(path: Path, test: Samples) -> tuple[float, ...]:
 
 
 def _exported(
-    path: Path, out: Path, calibration: Samples, forms: Forms
+    model: KerasModel, out: Path, calibration: Samples, forms: Forms
 ) -> tuple[Artefact, ...]:
     """Unchecked: the files of the representative training are checked when they are handed over."""
-    model = read_model(path)
     graph = float_graph(model.graph)
     needed = any(scheme.needs_calibration for scheme in forms.schemes)
     calibrated = Calibration(spec=calibration if needed else None).of(graph, lambda _phase: None)
@@ -138,4 +136,3 @@ def _exported(
 def _keep(model: Path, kept: Path) -> None:
     atomic.write_bytes(kept, model.read_bytes())
     atomic.write_bytes(log_path(kept), log_path(model).read_bytes())
-

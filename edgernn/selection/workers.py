@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final, TypeAlias
+from typing import Final, TextIO, TypeAlias, cast
 
 from edgernn.errors import TrainingFailed
 from edgernn.selection.messages import Answer, Order, order_line, read_answer
@@ -59,7 +59,13 @@ class Workers:
         self._busy[worker] = (order, time.monotonic())
         worker.tell(order_line(order))
 
-    def done(self, *, until: float | None = None) -> Done | None:
+    def next(self) -> Done:
+        """The next order that ends.  Raises TrainingFailed as `done` does."""
+        while (done := self.done(until=None)) is None:
+            pass
+        return done
+
+    def done(self, *, until: float | None) -> Done | None:
         """The next order that ends; None at the time `until` (of time.monotonic).
 
         Raises TrainingFailed for an order that ended its worker repeatedly or that failed.
@@ -126,27 +132,24 @@ class _Worker:
                 env=environment,
                 text=True,
             )
+        self._stdin = cast("TextIO", self._process.stdin)
+        self._stdout = cast("TextIO", self._process.stdout)
         threading.Thread(target=self._read, args=[events], daemon=True).start()
 
     def tell(self, line: str) -> None:
-        assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it is gone: its reader reports that
-            self._process.stdin.write(line + "\n")
-            self._process.stdin.flush()
+            self._stdin.write(line + "\n")
+            self._stdin.flush()
 
     def end(self) -> None:
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
+        for pipe in (self._stdin, self._stdout):
+            with suppress(BrokenPipeError):
+                pipe.close()
 
     def _read(self, events: SimpleQueue[_Event]) -> None:
-        assert self._process.stdout is not None
         with suppress(ValueError):  # closed by `end`
-            for line in self._process.stdout:
+            for line in self._stdout:
                 events.put((self, line))
         events.put((self, ""))
-
-

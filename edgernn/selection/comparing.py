@@ -1,0 +1,225 @@
+"""The job of `compare`: data in, trainings over seeds, files, latencies, verdicts."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from edgernn.devices.device import Choices
+from edgernn.errors import WrongOption
+from edgernn.export.calibration import Calibration
+from edgernn.export.keras.file import read_model
+from edgernn.export.pipeline import export_model, float_graph, training_log_of
+from edgernn.export.request import Request
+from edgernn.profile import measure
+from edgernn.profile.candidates import find_candidates
+from edgernn.profile.pool import pooled
+from edgernn.profile.profiling import begun
+from edgernn.profile.report import Report
+from edgernn.profile.workload import Workload
+from edgernn.scoring.metric import metric_for
+from edgernn.selection.clock import Clock
+from edgernn.selection.comparison import Baseline, Comparison, against_baselines, group_of
+from edgernn.selection.contender import Contender, Equal
+from edgernn.selection.data import write_splits
+from edgernn.selection.plan import Plan, coordinating, data_of_plan, write_plan
+from edgernn.selection.sizing import with_bytes
+from edgernn.selection.training import ORIGINAL, Training, training_file
+from edgernn.selection.trainings import all_trained, bytes_by_form
+from edgernn.selection.work import Forms
+from edgernn.selection.workers import Workers, working
+from edgernn.tasks.baselines import baseline_answers
+from edgernn.tasks.samples import Splits
+from edgernn.tasks.task import Recipe
+
+#: About this long takes a file on this machine, in all processes of a profile.
+_SECONDS_PER_FILE = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is to be compared, on which data, how thoroughly."""
+
+    name: str  # of the data
+    splits: Splits
+    recipe: Recipe  # `units` are those of the first contender
+    architectures: tuple[str, ...]  # the first is what the others are compared with
+    equal: tuple[Equal, ...] = (Equal.UNITS,)
+    seeds: int = 5
+    forms: Forms
+    devices: tuple[str, ...] = ("cpu",)
+    workers: int = 1
+    time_limit_s: float | None = None
+    worth: float  # in the metric's unit
+
+
+def compared(
+    question: Question, folder: Path, *, resume: bool, progress: Callable[[str], None]
+) -> Comparison:
+    """Trains what is missing in `folder`, and concludes.
+
+    Raises WrongOption (a folder with results and no `resume`, or of other data), TrainingFailed,
+    OutputError, and what training, export and profile raise.
+    """
+    began = time.monotonic()
+    splits = question.splits
+    digest = _digest(splits)
+    with coordinating(folder):
+        _require_same(folder, digest, resume=resume)
+        write_splits(folder, splits)
+        clock = Clock(limit_s=question.time_limit_s)
+        with working(folder, question.workers) as workers:
+            plan = _planned(question, digest, workers, progress)
+            write_plan(folder, plan)
+            files = len(plan.contenders) * len(question.forms.formats) * len(question.forms.schemes)
+            clock.reserve_s = files * _SECONDS_PER_FILE * len(question.devices)
+            trained = all_trained(plan, folder, workers, clock, question.forms, progress)
+        measured = _measured(question, folder, trained.trainings, progress)
+    metric = metric_for(splits.test)
+    return Comparison(
+        data=question.name,
+        test_rows=len(splits.test),
+        training_rows=len(splits.train),
+        metric=metric.name,
+        worth=question.worth,
+        formats=question.forms.formats,
+        groups=tuple(
+            group_of(equal, group, trained.trainings, metric=metric, worth=question.worth)
+            for equal, group in plan.groups.items()
+        ),
+        trainings=trained.trainings,
+        baselines=against_baselines(
+            _baselines(splits), trained.trainings, metric=metric, worth=question.worth
+        ),
+        measured=measured,
+        left_out=trained.left_out,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _digest(splits: Splits) -> str:
+    digest = hashlib.sha256()
+    for part in (splits.train, splits.validation, splits.test):
+        for array in (part.x, part.y, part.lengths):
+            if array is not None:
+                digest.update(f"{array.dtype.str}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _require_same(folder: Path, digest: str, *, resume: bool) -> None:
+    earlier = data_of_plan(folder)
+    if earlier is None:
+        return
+    if not resume:
+        raise WrongOption(
+            f"{folder} holds a comparison",
+            remedy="Continue it with --resume, or give another folder with -o",
+        )
+    if earlier != digest:
+        raise WrongOption(
+            f"the comparison in {folder} was made with other data",
+            remedy="Give the same data, or another folder with -o",
+        )
+
+
+def _planned(
+    question: Question, digest: str, workers: Workers, progress: Callable[[str], None]
+) -> Plan:
+    """The contenders of each group; equal bytes are found by making files."""
+    units = question.recipe.units
+    plan = Plan(
+        data=question.name,
+        data_sha256=digest,
+        recipe=question.recipe,
+        groups={
+            Equal.UNITS: tuple(
+                Contender(architecture=name, units=units) for name in question.architectures
+            )
+        },
+        seeds=question.seeds,
+        formats=question.forms.formats,
+        schemes=tuple(scheme.value for scheme in question.forms.schemes),
+    )
+    if Equal.BYTES in question.equal:
+        smallest = Forms(formats=question.forms.formats[:1], schemes=question.forms.schemes[-1:])
+
+        def bytes_of(contender: Contender) -> int:
+            progress(f"measuring the bytes of {contender.name}")
+            return max(bytes_by_form(contender, plan, workers, smallest).values())
+
+        first = plan.groups[Equal.UNITS][0]
+        wanted = bytes_of(first)
+        group = [first]
+        group += [
+            with_bytes(name, wanted, bytes_of).contender for name in question.architectures[1:]
+        ]
+        plan = replace(plan, groups={**plan.groups, Equal.BYTES: tuple(group)})
+    groups = {equal: plan.groups[equal] for equal in question.equal}
+    return replace(plan, groups=groups)
+
+
+def _measured(
+    question: Question,
+    folder: Path,
+    trainings: dict[Contender, tuple[Training, ...]],
+    progress: Callable[[str], None],
+) -> Report | None:
+    """Files of the median training of each contender, checked, and measured on the devices."""
+    out = folder / "files"
+    for contender, runs in trainings.items():
+        progress(f"exporting {contender.name}")
+        _export_median(question, contender, runs, folder, out)
+    workload = Workload(samples=question.splits.test)
+    report = begun(
+        datetime.now(timezone.utc).isoformat(timespec="seconds"), measure.Plan(), workload
+    )
+    advances = pooled(report, question.devices, find_candidates([out]), workload, Choices())
+    with closing(advances):
+        for advance in advances:
+            report = advance.report
+            if advance.progress is not None and advance.progress.next:
+                progress(f"{advance.device}: {advance.progress.next}")
+    return report
+
+
+def _export_median(
+    question: Question,
+    contender: Contender,
+    runs: Sequence[Training],
+    folder: Path,
+    out: Path,
+) -> None:
+    middle = sorted(runs, key=lambda run: run.score(ORIGINAL))[len(runs) // 2]
+    named = folder / "models" / f"{contender.name}.keras"
+    source = training_file(folder, middle.key).with_suffix(".keras")
+    named.parent.mkdir(exist_ok=True)
+    named.write_bytes(source.read_bytes())
+    model = read_model(named)
+    graph = float_graph(model.graph)
+    calibrated = Calibration(spec=question.splits.calibration).of(graph, lambda _phase: None)
+    for scheme in question.forms.schemes:
+        request = Request(
+            backends=question.forms.formats,
+            scheme=scheme,
+            ranges=calibrated.ranges if scheme.needs_calibration else None,
+            examples=calibrated.examples,
+            labels=question.splits.test.labels,
+            training=training_log_of(source, model.source.sha256),
+        )
+        export_model(model, out, request)
+
+
+def _baselines(splits: Splits) -> tuple[Baseline, ...]:
+    true = splits.test.classified
+    return tuple(
+        Baseline(name=name, scores=tuple(float(value) for value in answers == true))
+        for name, answers in baseline_answers(splits).items()
+    )

@@ -1,0 +1,164 @@
+"""The result of a comparison as values: what reports show, and how verdicts follow from scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgernn.profile import report as profile
+from edgernn.scoring.metric import METRICS, Metric
+from edgernn.selection.contender import Contender, Equal
+from edgernn.selection.crossed import RowScores, crossed_difference
+from edgernn.selection.training import ORIGINAL, Training, row_scores
+from edgernn.selection.verdict import Verdict, verdicts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A model without recurrence, fitted to the same rows."""
+
+    name: str  # "linear", "most frequent class"
+    scores: tuple[float, ...]  # a number for each test row, as in Training.scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A contender in one form ("native int8"), beside the first contender in the same form."""
+
+    contender: Contender
+    form: str
+    scores: tuple[float, ...]  # one for each training
+    bytes: int | None  # of the file; None for the original
+    verdict: Verdict | None  # None for the first contender itself
+
+    @property
+    def score(self) -> float:
+        """The mean over trainings."""
+        return float(np.mean(self.scores))
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation between trainings: the luck of the seed."""
+        return float(np.std(self.scores, ddof=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Contenders that have something in common: as many units, or as many bytes."""
+
+    equal: Equal
+    standings: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgainstBaseline:
+    """The best contender minus a model without recurrence.  "Worse" means: use neither."""
+
+    baseline: str
+    score: float
+    contender: Contender
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Contenders, their trainings, verdicts, and what was measured on devices."""
+
+    data: str
+    test_rows: int
+    training_rows: int
+    metric: str  # a name of METRICS
+    worth: float  # in the metric's unit
+    formats: tuple[str, ...]
+    groups: tuple[Group, ...]
+    trainings: Mapping[Contender, tuple[Training, ...]]
+    baselines: tuple[AgainstBaseline, ...]
+    measured: profile.Report | None  # of one training of each contender
+    left_out: int  # trainings that the time limit did not allow
+    seconds: float
+
+    @property
+    def judge(self) -> Metric:
+        """The metric's row."""
+        return METRICS[self.metric]
+
+    @property
+    def first(self) -> Contender:
+        """What the others are compared with."""
+        return self.groups[0].standings[0].contender
+
+
+def group_of(
+    equal: Equal,
+    contenders: Sequence[Contender],
+    trainings: Mapping[Contender, tuple[Training, ...]],
+    *,
+    metric: Metric,
+    worth: float,
+) -> Group:
+    """Standings in every form that all contenders have; p-values are adjusted within a form."""
+    standings: list[Standing] = []
+    forms = list(trainings[contenders[0]][0].scores)
+    for form in forms:
+        first, *others = (row_scores(list(trainings[one]), form) for one in contenders)
+        found = verdicts(
+            [crossed_difference(other, first) for other in others],
+            worth=worth,
+            higher_is_better=metric.higher_is_better,
+        )
+        for contender, verdict in zip(contenders, (None, *found), strict=True):
+            runs = trainings[contender]
+            standings.append(
+                Standing(
+                    contender=contender,
+                    form=form,
+                    scores=tuple(run.score(form) for run in runs),
+                    bytes=None if form == ORIGINAL else _median_bytes(runs, form),
+                    verdict=verdict,
+                )
+            )
+    return Group(equal=equal, standings=tuple(standings))
+
+
+def against_baselines(
+    baselines: Sequence[Baseline],
+    trainings: Mapping[Contender, tuple[Training, ...]],
+    *,
+    metric: Metric,
+    worth: float,
+) -> tuple[AgainstBaseline, ...]:
+    """The best contender, by its mean score, beside each model without recurrence."""
+
+    def mean(contender: Contender) -> float:
+        value = float(np.mean([run.score(ORIGINAL) for run in trainings[contender]]))
+        return value if metric.higher_is_better else -value
+
+    if not baselines:
+        return ()
+    best = max(trainings, key=mean)
+    scores = row_scores(list(trainings[best]), ORIGINAL)
+    found = verdicts(
+        [crossed_difference(scores, _without_seeds(one)) for one in baselines],
+        worth=worth,
+        higher_is_better=metric.higher_is_better,
+    )
+    return tuple(
+        AgainstBaseline(
+            baseline=baseline.name,
+            score=float(np.mean(baseline.scores)),
+            contender=best,
+            verdict=verdict,
+        )
+        for baseline, verdict in zip(baselines, found, strict=True)
+    )
+
+
+def _without_seeds(baseline: Baseline) -> RowScores:
+    """A model that is the same each time it is fitted: two equal trainings."""
+    return np.array([baseline.scores, baseline.scores], np.float64)
+
+
+def _median_bytes(trainings: Sequence[Training], form: str) -> int:
+    return int(np.median([training.bytes[form] for training in trainings]))

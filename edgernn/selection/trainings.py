@@ -1,0 +1,111 @@
+"""Trains what has no result yet, and begins nothing that cannot end in time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgernn.errors import TrainingFailed
+from edgernn.selection.clock import Clock
+from edgernn.selection.contender import Contender, Job
+from edgernn.selection.crossed import FEWEST_SEEDS
+from edgernn.selection.messages import Measure, Train
+from edgernn.selection.plan import Plan
+from edgernn.selection.training import Training, read_training
+from edgernn.selection.work import Forms
+from edgernn.selection.workers import Workers
+
+#: Called with a sentence about how far the trainings are.
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """All trainings that there are, by contender, and how many were left out for time."""
+
+    trainings: dict[Contender, tuple[Training, ...]]
+    left_out: int = 0
+
+
+def all_trained(
+    plan: Plan, folder: Path, workers: Workers, clock: Clock, forms: Forms, progress: Progress
+) -> Trained:
+    """Trains the jobs of `plan` that have no result in `folder` yet.
+
+    Raises TrainingFailed when a contender has fewer than two trainings at the end of the time.
+    """
+    found = {job.key: read_training(folder, job.key) for job in plan.jobs}
+    missing = [job for job in plan.jobs if found[job.key] is None]
+    for training, job in ((found[job.key], job) for job in plan.jobs):
+        if training is not None:
+            clock.took(job.contender, training.seconds)
+    total, waiting = len(plan.jobs), list(missing)
+    left_out: list[Job] = []
+    while waiting or workers.running:
+        while waiting and workers.has_room:
+            job = waiting.pop(0)
+            if clock.fits(job.contender):
+                workers.give(Train(job=job, forms=forms))
+            else:
+                left_out.append(job)
+        if not workers.running:
+            break
+        progress(_said(total - len(waiting) - len(workers.running), total, waiting, clock, workers))
+        done = workers.done(until=clock.deadline)
+        if done is None:
+            left_out += waiting + [
+                order.job for order in workers.running if isinstance(order, Train)
+            ]
+            break
+        if isinstance(done.order, Train):
+            job = done.order.job
+            clock.took(job.contender, done.seconds)
+            found[job.key] = read_training(folder, job.key)
+    trainings = {
+        contender: tuple(
+            training
+            for repetition in range(plan.seeds)
+            if (training := found[plan.job(contender, repetition).key]) is not None
+        )
+        for contender in plan.contenders
+    }
+    _require_seeds(trainings, clock)
+    return Trained(trainings=trainings, left_out=len(left_out))
+
+
+def bytes_by_form(
+    contender: Contender, plan: Plan, workers: Workers, forms: Forms
+) -> dict[str, int]:
+    """The bytes of a contender's files, measured by a worker."""
+    workers.give(Measure(contender=contender, recipe=plan.recipe, forms=forms))
+    return workers.next().answer.bytes
+
+
+def _said(done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: Workers) -> str:
+    names = " and ".join(
+        f"{order.job.contender.name} (seed {order.job.repetition + 1})"
+        for order in workers.running
+        if isinstance(order, Train)
+    )
+    left = clock.left_s([job.contender for job in waiting], max(1, len(workers.running)))
+    about = "" if left is None else f", about {left / 60:.0f} min to go"
+    return f"{done} of {total} trainings are done; training {names}{about}"
+
+
+def _require_seeds(trainings: dict[Contender, tuple[Training, ...]], clock: Clock) -> None:
+    few = [contender for contender, done in trainings.items() if len(done) < FEWEST_SEEDS]
+    if not few:
+        return
+    estimates = [clock.estimate_s(contender) for contender in trainings]
+    known = [one for one in estimates if one is not None]
+    spent = time.monotonic() - clock.began
+    needs = sum(known) * FEWEST_SEEDS if len(known) == len(trainings) else None
+    about = f"; two of each take about {needs / 60:.0f} min on one worker" if needs else ""
+    raise TrainingFailed(
+        f"after {spent:.0f} s {few[0].name} has {len(trainings[few[0]])} trainings, and a "
+        f"comparison needs {FEWEST_SEEDS}{about}",
+        remedy="Give a longer --time-limit and --resume (what was trained is kept), or fewer "
+        "--models",
+    )
