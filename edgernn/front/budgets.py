@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgernn.devices.device import Choices
 from edgernn.errors import DeviceError
 from edgernn.profile.budget import (
     EVERY,
@@ -18,6 +19,7 @@ from edgernn.profile.budget import (
     for_devices,
     read_budget,
 )
+from edgernn.profile.pool import device_names
 from edgernn.profile.report import Report
 
 
@@ -60,9 +62,13 @@ def checked_against(
     budget: str | os.PathLike[str] | Mapping[str, float | Mapping[str, float]],
 ) -> Checked:
     """As Report.check."""
+    limits = _limits(budget)
     names = {name: name for name in (*(one.name for one in report.targets), *failures)}
-    checks = checked(report, for_devices(_limits(budget), names))
-    return Checked(checks=checks, failures=failures)
+    # A budget may name a device as `device=` does: "pi", "kitchen", "android".
+    others = [name for name in limits if name not in names and name != EVERY]
+    spelled = device_names(others, Choices())
+    names |= {other: name for other, name in spelled.items() if name in names}
+    return Checked(checks=checked(report, for_devices(limits, names)), failures=failures)
 
 
 def _limits(

@@ -80,8 +80,10 @@ class Report:
     ) -> Checked:
         """Compares with limits: a budget.toml, limits by name, or limits by device and name.
 
+        A device is named as in `device=`, or as in the report.
+
         Times that cannot be trusted (an emulator, a disturbed machine) are skipped with a reason.
-        Raises DataError for a limit that does not exist.
+        Raises DataError for a limit that does not exist, or a device that was not measured.
 
         >>> assert report.check({"p95_ms": 5, "accuracy_drop": 0.005}).kept
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -91,6 +92,31 @@ def test_a_budget_is_kept_or_exceeded(report):
     assert "file_bytes" in str(exceeded)
     with pytest.raises(DataError, match="cannot be limited"):
         report.check({"file_byte": 1})
+
+
+def test_a_budget_names_devices_as_they_were_given(made):
+    report = edgernn.measure(made.folder, device="fake:desk", **QUICK)
+    assert {row.device for row in report.rows} == {"desk"}
+    for name in ("desk", "fake:desk"):
+        assert len(report.check({name: {"file_bytes": 1}}).exceeded) == 2
+    with pytest.raises(DataError, match="which is not among the devices: desk"):
+        report.check({"fake:other": {"file_bytes": 1}})
+
+
+def test_profile_of_made_files_takes_what_measure_takes():
+    method, function = map(inspect.signature, (edgernn.Made.profile, edgernn.measure))
+    _, *options = method.parameters.values()
+    _, *known = function.parameters.values()
+    assert options == known
+    for option in known:
+        assert option.name in (edgernn.measure.__doc__ or "")
+
+
+def test_profile_of_made_files_passes_its_options_on(made):
+    report = made.profile(device="fake", processes=3, min_time_ms=2, warm_up_ms=3, period_ms=20)
+    plan = report.values.plan
+    assert (plan.processes, plan.min_time_s, plan.warm_up_s) == (3, 0.002, 0.003)
+    assert plan.period_ms == 20
 
 
 def test_the_written_native_model_runs(made, rows):
