@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,24 @@ def made(rows, tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(made, rows):
     return made.profile(device="cpu", data=rows, **QUICK)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_the_script_in_the_readme_runs(tmp_path, monkeypatch, capsys):
+    keras = pytest.importorskip("keras")
+    readme = (MODEL.parents[3] / "README.md").read_text(encoding="utf-8")
+    found = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    (script,) = (code for code in found if "edgernn.load(" in code)
+    monkeypatch.chdir(tmp_path)
+    layers = [keras.Input((20, 3)), keras.layers.GRU(4), keras.layers.Dense(2)]
+    keras.Sequential(layers).save("gru.keras")
+    random = np.random.default_rng(0)
+    x, x_test = random.normal(size=(2, 300, 20, 3)).astype(np.float32)
+    names = {"x": x, "x_test": x_test, "y_test": random.integers(0, 2, 300)}
+    exec(script, names)
+    assert {"report.html", "report.json", "out"} < {path.name for path in tmp_path.iterdir()}
+    assert "gru.int8.ernn" in capsys.readouterr().out
+    assert names["native"](x).shape == (300, 2)
 
 
 def test_a_loaded_model_shows_its_layers_and_shapes():
