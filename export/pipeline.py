@@ -207,9 +207,10 @@ def _made(
     progress: Progress,
 ) -> Artefact:
     """Lowered, written to the workspace and checked; the file's bytes are not kept in memory."""
-    lower = backend_named(target.name).lower
+    backend = backend_named(target.name)
+    backend.import_library()
     options = request.options.get(target.name, {})
-    lowered = lower(graph, metadata=_metadata(model, request), **options)
+    lowered = backend.lower(graph, metadata=_metadata(model, request), **options)
     written = lowered.graph or graph
     artefact = _stored(lowered, target, written, model, request, workspace)
     if not request.verify:

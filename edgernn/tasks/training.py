@@ -92,8 +92,11 @@ def train(
         splits, task=task, cell=cell, recipe=recipe, seed=seed, hold_out=hold_out
     )
     files = (out, *trained_files(out), log_path(out))
+    for file in files:
+        atomic.require_writable(file)  # before the seconds that Keras takes
+    # Ctrl-C in the import of its C++ code may end the process: nothing is on the disk yet.
+    keras = load_keras()
     with atomic.staged_together(files) as (model_file, calibration_file, test_file, log_file):
-        keras = load_keras()
         keras.utils.set_random_seed(seed)
         model = _built(splits.train, cell, recipe, every_step=recipe.every_step)
         epochs = _fitted(model, splits, recipe, on_epoch)
