@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from typing_extensions import Self
 
 from edgernn.devices.device import Completed, signal_name
 from edgernn.errors import DeviceError
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class HostDevice:
@@ -37,6 +42,13 @@ class HostDevice:
         return True
 
     def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
+        start_s = time.perf_counter()
+        try:
+            return self._ran(argv, timeout_s=timeout_s)
+        finally:
+            _LOG.debug("%s: ran %s: %.3f s", self.name, argv[0], time.perf_counter() - start_s)
+
+    def _ran(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
         try:
             child = subprocess.Popen(
                 argv,

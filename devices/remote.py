@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import logging
 import os
 import re
 import secrets
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -53,6 +55,8 @@ SMALLEST_CACHED_BYTES: Final = 4_096
 SMALLEST_COMPRESSED_BYTES: Final = 16_384
 #: Formats that are already compressed.
 _COMPRESSED: Final = frozenset({".npz"})
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class RemoteDevice:
@@ -116,7 +120,11 @@ class RemoteDevice:
         return self._fact("work")
 
     def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
-        ended = self._script(RUN, self.work, *argv, timeout_s=timeout_s)
+        start_s = time.perf_counter()
+        try:
+            ended = self._script(RUN, self.work, *argv, timeout_s=timeout_s)
+        finally:
+            _LOG.debug("%s: ran %s: %.3f s", self.name, argv[0], time.perf_counter() - start_s)
         if ended is None:
             return Completed(exit_code=None, timed_out=True)
         stdout = ended.stdout.decode(errors="replace")

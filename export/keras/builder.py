@@ -9,23 +9,20 @@ from edgernn.errors import ModelFileError
 from edgernn.export.keras.config import LayerConfig
 from edgernn.export.keras.nodes import RESAVE
 from edgernn.graph import (
+    ApplyMask,
     Concatenate,
     DType,
-    FoldTime,
     Graph,
     Input,
     Layer,
+    Moving,
     Output,
-    Repeat,
-    Reshape,
-    Reverse,
     Shape,
     ShapeError,
-    Slice,
     TensorSpec,
-    Transpose,
-    UnfoldTime,
+    WrongType,
     infer,
+    moved_edges,
 )
 
 #: A config of a few kilobytes can call nested models 10^n times.
@@ -63,7 +60,7 @@ class GraphBuilder:
     def add(self, layer: Layer, source: LayerConfig) -> None:
         """Appends `layer`, made of the Keras layer `source`.
 
-        Raises ModelFileError if shapes do not fit.
+        Raises ModelFileError if shapes do not fit, UnsupportedLayer if types do not.
         """
         if len(self._layers) >= MAX_LAYERS:
             raise ModelFileError(
@@ -73,6 +70,11 @@ class GraphBuilder:
             )
         try:
             written = infer(layer, [self._specs[edge] for edge in layer.reads])
+        except WrongType as error:
+            raise source.unsupported(
+                f"uses an input as numbers that is tokens elsewhere, or tokens as numbers ({error})",
+                "Give the model an input for each use",
+            ) from error
         except ShapeError as error:
             raise ModelFileError(
                 f"the config of the {source.kind} layer '{source.name}' in {source.where} "
@@ -110,19 +112,13 @@ class GraphBuilder:
             self._specs[edge] = spec
             return
         writer = self._writers[edge]
-        match writer:
-            case Reshape() | Transpose() | Reverse() | Repeat() | Slice() | FoldTime():
-                self.as_tokens(writer.input, source)
-            case UnfoldTime():
-                self.as_tokens(writer.input, source)
-            case Concatenate():
-                for joined in writer.inputs:
-                    self.as_tokens(joined, source)
-            case _:
-                raise source.unsupported(
-                    f"takes tokens, but '{writer.name}' computes real numbers for it",
-                    "Feed it from an input of the model",
-                )
+        if not isinstance(writer, Moving | Concatenate) or isinstance(writer, ApplyMask):
+            raise source.unsupported(
+                f"takes tokens, but '{writer.name}' computes real numbers for it",
+                "Feed it from an input of the model",
+            )
+        for moved in moved_edges(writer):
+            self.as_tokens(moved, source)
         self._specs[edge] = replace(self._specs[edge], dtype=DType.INT32)
 
     def graph(self, name: str, outputs: tuple[Output, ...]) -> Graph:

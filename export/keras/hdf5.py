@@ -95,7 +95,7 @@ class Group:
 
     def group(self, path: str) -> Group | None:
         """The group at `path` below this one; None if it does not exist."""
-        address = self._find(path)
+        address = _find(self, path)
         if address is None:
             return None
         found = messages(self.source, address)
@@ -104,20 +104,8 @@ class Group:
 
     def dataset(self, path: str) -> Dataset | None:
         """The array at `path` below this group; None if it does not exist."""
-        address = self._find(path)
+        address = _find(self, path)
         return None if address is None else _dataset(self.source, address)
-
-    def _find(self, path: str) -> int | None:
-        first, _, rest = path.partition("/")
-        address = self.addresses().get(first)
-        if address is None or not rest:
-            return address
-        for name in rest.split("/"):
-            names = Group(self.source, address).addresses()
-            if name not in names:
-                return None
-            address = names[name]
-        return address
 
     def addresses(self) -> dict[str, int]:
         """The address of each member's object header, by name."""
@@ -141,6 +129,20 @@ def open_hdf5(file: BinaryIO, size_bytes: int) -> Group:
     """The root group of the HDF5 file that `file` holds from its first byte on."""
     source = Source(file, size_bytes)
     return Group(source, root_address(source))
+
+
+def _find(group: Group, path: str) -> int | None:
+    """Where the header of what is at `path` is.
+
+    The longest name comes first: on Windows, Keras 2.12 to 2.15 joined names with backslashes.
+    """
+    names = path.split("/")
+    for count in range(len(names), 0, -1):
+        address = group.addresses().get("\\".join(names[:count]))
+        if address is not None:
+            rest = "/".join(names[count:])
+            return _find(Group(group.source, address), rest) if rest else address
+    return None
 
 
 def _dataset(source: Source, address: int) -> Dataset | None:

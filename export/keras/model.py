@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from edgernn.artefact import Source
-from edgernn.errors import ModelFileError
+from edgernn.errors import ModelFileError, UnsupportedLayer
 from edgernn.export.keras.builder import GraphBuilder
 from edgernn.export.keras.call import LayerWeights, Tensor
 from edgernn.export.keras.config import MODEL_KINDS, LayerConfig, walk
 from edgernn.export.keras.nodes import RESAVE, references
 from edgernn.export.keras.trace import Trace
 from edgernn.export.keras.version import KerasVersion
-from edgernn.graph import DType, Graph, Output, TensorSpec, without_dead_layers
+from edgernn.graph import DType, Graph, GraphError, Output, TensorSpec, without_dead_layers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +74,13 @@ def translate(
         outputs.append(Output(name=unique, edge=tensor.edge))
     try:
         graph = without_dead_layers(builder.graph(model.name, tuple(outputs)))
-    except ValueError as error:
-        raise ModelFileError(
-            f"the model's layers do not fit together: {error}", remedy=RESAVE
+    except GraphError as error:  # the shapes fitted, before an Embedding made tokens of an input
+        raise UnsupportedLayer(
+            layer=model.name,
+            kind=model.kind,
+            where=model.where,
+            reason=f"uses an input as numbers that is tokens elsewhere ({error})",
+            remedy="Give the model an input for each use",
         ) from error
     warnings = (*trace.warnings, *_precision_warnings(model), *_class_warnings(model))
     return Translated(graph=graph, warnings=tuple(dict.fromkeys(warnings)))
@@ -162,6 +167,10 @@ def _unique(name: str, taken: set[str]) -> str:
     return unique
 
 
+#: Types that no layer computes in.  Keras 2 gave a first layer its input's: int32 for an Embedding.
+_OF_INPUTS: Final = re.compile(r"u?int\d+|bool|string")
+
+
 def _precision_warnings(model: LayerConfig) -> list[str]:
     """Models that compute in another precision than float32."""
     policies: set[str] = set()
@@ -169,7 +178,8 @@ def _precision_warnings(model: LayerConfig) -> list[str]:
         policy = layer.options.get("dtype", "float32")
         if isinstance(policy, dict) and isinstance(policy.get("config"), dict):
             policy = policy["config"].get("name")
-        if layer.kind != "InputLayer" and not layer.is_operation:
+        is_of_input = _OF_INPUTS.fullmatch(str(policy)) is not None
+        if layer.kind != "InputLayer" and not layer.is_operation and not is_of_input:
             policies.add(str(policy))
     return [
         f"the model computes in {policy}; edgernn reads its weights as float32 and computes in "

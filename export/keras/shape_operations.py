@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from edgernn.export.keras.arithmetic_operations import tensor_of
 from edgernn.export.keras.call import Call, Tensor
+from edgernn.export.keras.reshaping import reshape
 from edgernn.export.keras.symbolic import (
     Joined,
     Spread,
@@ -153,19 +154,6 @@ def _split(call: Call, args: list[Any], options: dict[str, Any]) -> Value | list
     return results
 
 
-def _reshape(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
-    edge = tensor_of(call, args[0]).edge
-    shape = options.get("newshape", options.get("shape"))
-    if not isinstance(shape, list | tuple) or not all(type(size) is int for size in shape):
-        return unknown(call)
-    kept, target = shape[0] if shape else 0, tuple(shape[1:])
-    # Only the batch may be left open: another -1 would mix samples.
-    if kept != -1 or not target or not all(0 < size < 1 << 31 for size in target):
-        return unknown(call, f"Reshape to {list(shape)}")
-    call.add(Reshape(name=call.name, input=edge, output=call.name, target=target))
-    return Tensor(edge=call.name)
-
-
 def _squeeze(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     edge = tensor_of(call, args[0]).edge
     axis, shape = single_axis(options.get("axis")), call.builder.shape(edge)
@@ -224,7 +212,7 @@ SHAPES: Final[dict[str, Translate]] = {
     "Concatenate": _concatenate,
     "Stack": _stack,
     "Split": _split,
-    "Reshape": _reshape,
+    "Reshape": reshape,
     "Flip": _flip,
     "Transpose": _transpose,
     "Cast": _cast,

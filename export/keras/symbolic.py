@@ -41,15 +41,20 @@ class Joined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """The result of an operation without a translation, or a value computed from one."""
+    """The result of an operation without a translation, or a value computed from one.
+
+    limit, remedy: the unsupported use of a known operation, as the end of a sentence; what to do.
+    """
 
     operation: str
     layer: LayerConfig
+    limit: str = ""
+    remedy: str = ""
 
     def refusal(self) -> UnsupportedLayer:
         return self.layer.unsupported(
-            f"uses the operation {self.operation}, which edgernn does not support",
-            "Use a Keras layer or one of the operations that docs/support.md lists",
+            self.limit or f"uses the operation {self.operation}, which edgernn does not support",
+            self.remedy or "Use a Keras layer or an operation that docs/support.md lists",
         )
 
 
@@ -66,9 +71,12 @@ Value: TypeAlias = Tensor | Unequal | Spread | Joined | Unknown | AllValid
 Translate: TypeAlias = Callable[[Call, list[Any], dict[str, Any]], Value | list[Value]]
 
 
-def unknown(call: Call, operation: str | None = None) -> Unknown:
+def unknown(
+    call: Call, operation: str | None = None, *, limit: str = "", remedy: str = ""
+) -> Unknown:
     """`operation`: the unsupported part, if it is not the whole operation."""
-    return Unknown(operation=operation or call.layer.kind, layer=call.layer)
+    name = operation or call.layer.kind
+    return Unknown(operation=name, layer=call.layer, limit=limit, remedy=remedy)
 
 
 def single_axis(value: Any) -> Any:

@@ -150,4 +150,5 @@ def _with_shared(
 def _root(file: Group) -> str:
     """The group of a model's layers; it has another name in Keras 2.12."""
     old = "_layer_checkpoint_dependencies"
-    return old if old in file and "layers" not in file else "layers"
+    names = {name.partition("\\")[0] for name in file.names()}  # on Windows with more behind it
+    return old if old in names and "layers" not in names else "layers"

@@ -12,6 +12,7 @@ from edgernn.export.onnx.weights import weight
 from edgernn.graph import (
     AnyArray,
     Conv1D,
+    DType,
     GlobalPool1D,
     Padding,
     Pool1D,
@@ -117,4 +118,6 @@ def upsample1d(layer: Upsample1D, edges: Edges) -> None:
 def zero_pad1d(layer: ZeroPad1D, edges: Edges) -> None:
     pads = int64([0, layer.left, 0, 0, layer.right, 0])
     x = edges.read(layer.input)
+    if edges.spec(layer.input).dtype is not DType.FLOAT32:
+        edges.builder.needs(11)  # before, only floats are padded
     edges.define(layer.output, edges.builder.op("Pad", x, name=layer.name, pads=pads))

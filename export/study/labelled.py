@@ -16,6 +16,7 @@ from edgernn.graph import AnyArray, Graph
 from edgernn.reference import integer
 from edgernn.scoring.class_names import data_numbers
 from edgernn.scoring.fitting import Refit, cases_of, fitted, refit_of
+from edgernn.scoring.metric import METRICS
 from edgernn.scoring.predictions import Predictions, agreement
 from edgernn.scoring.reading import predictions_of
 from edgernn.scoring.truth import Score, Truth, difference, score, truth_of
@@ -36,6 +37,18 @@ class Accuracy:
     reason: str = ""
     refit: Refit | None = None  # of the rows, for an input of fixed length
 
+    @property
+    def loss(self) -> float:
+        """The drop with the sign that makes it a loss, whichever way the metric points."""
+        if self.drop is None or self.score is None:
+            return 0.0
+        return METRICS[self.score.metric].loss(self.drop.estimate, 0.0)
+
+    @property
+    def lost(self) -> bool:
+        """Whether this is worse than the float model, beyond chance."""
+        return self.drop is not None and self.drop.significant and self.loss > 0
+
 
 FLOAT_MODEL = "float model"
 
@@ -48,6 +61,8 @@ class FloatAnswers:
     truth: Truth
     predictions: Predictions
     refit: Refit | None
+    labels: tuple[str, ...] = ()
+    file: str = ""
 
 
 def float_answers(
@@ -61,7 +76,14 @@ def float_answers(
     truth = truth_of(samples)
     predictions = predict(graph, samples, labels, file=file)
     refit = refit_of(samples, _only_input(graph), streaming=False, file=file)
-    return FloatAnswers(samples=samples, truth=truth, predictions=predictions, refit=refit)
+    return FloatAnswers(
+        samples=samples,
+        truth=truth,
+        predictions=predictions,
+        refit=refit,
+        labels=labels,
+        file=file,
+    )
 
 
 def accuracies(
@@ -72,6 +94,17 @@ def accuracies(
     rows = [Accuracy(name=FLOAT_MODEL, score=score_of_float, refit=answers.refit)]
     rows += [_of_artefact(artefact, folder, answers) for artefact in artefacts]
     return tuple(rows)
+
+
+def accuracy_of(graph: Graph, answers: FloatAnswers, *, name: str) -> Accuracy:
+    """That of a graph which nobody has exported, by the reference executor, on the same rows."""
+    predictions = predict(graph, answers.samples, answers.labels, file=answers.file)
+    return Accuracy(
+        name=name,
+        score=score(predictions, answers.truth),
+        drop=difference(answers.predictions, predictions, answers.truth),
+        agreement=agreement(answers.predictions, predictions),
+    )
 
 
 def predict(

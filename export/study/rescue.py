@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from edgernn.errors import CalibrationError
+from edgernn.export.quantization.quantize import quantize
 from edgernn.export.study.labelled import predict
 from edgernn.export.study.sensitivity import fewest_float_layers, sensitivity
 from edgernn.graph import AnyArray, Graph, Ranges
+from edgernn.scheme import Scheme
 from edgernn.scoring.predictions import Predictions
 from edgernn.scoring.truth import score, truth_of
 from edgernn.tasks.samples import Samples
@@ -48,6 +50,12 @@ def layers_to_keep(
         raise CalibrationError(
             "no choice of float layers keeps the drop within "
             f"{truth.judge.amount(max_drop_points / truth.judge.scale)}",
-            remedy="Allow more with --max-drop, or use --scheme dynamic",
+            remedy=f"Allow more with --max-drop{_dynamic(graph, drop, max_drop_points)}",
         )
     return kept
+
+
+def _dynamic(graph: Graph, drop: Callable[[Graph], float], max_drop: float) -> str:
+    """The advice to use another scheme, where that keeps the drop within bounds."""
+    dropped = drop(quantize(graph, None, Scheme.DYNAMIC))
+    return f"; --scheme dynamic drops by {dropped:g}" if dropped <= max_drop else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf, log10
 
@@ -57,6 +57,7 @@ class Sensitivity:
     agreement: float | None  # share of rows with the same largest output; None for single numbers
     layers: tuple[LayerCost, ...]  # in the graph's order
     notes: tuple[str, ...]
+    remedies: Mapping[str, float] = field(default_factory=dict)  # option -> outputs' SNR with it
 
     @property
     def costliest(self) -> LayerCost | None:
@@ -83,7 +84,7 @@ def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) ->
         entry[1] += total
 
     given = integer.execute(quantized, data, observe=count)
-    return Sensitivity(
+    costs = Sensitivity(
         samples=len(next(iter(data.values()))),
         output_snr_db=_output_snr_db(graph, exact, given),
         agreement=_agreement(graph, exact, given),
@@ -94,6 +95,24 @@ def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) ->
         ),
         notes=() if quantized.quantization is None else quantized.quantization.notes,
     )
+    worst = costs.costliest
+    if worst is None or worst.output_snr_db >= _LOUD_DB:
+        return costs
+    remedies = {
+        option: _output_snr_db(graph, exact, integer.execute(other, data))
+        for option, other in _remedies(graph, quantized, worst.layer)
+    }
+    return replace(costs, remedies=remedies)
+
+
+def _remedies(graph: Graph, quantized: Graph, worst: str) -> Iterator[tuple[str, Graph]]:
+    """Options that are not in use, each with the graph that it leads to."""
+    if len([layer for layer in quantized.layers if layer not in graph.layers]) > 1:
+        yield f"--keep-float {worst}", _without_one(graph, quantized, worst)
+    if quantized.quantization is not None and quantized.quantization.plans:
+        yield "--scheme dynamic", quantize(graph, None, Scheme.DYNAMIC)
+    else:
+        yield "--scheme float16", quantize(graph, None, Scheme.FLOAT16)
 
 
 def fewest_float_layers(
@@ -176,6 +195,17 @@ def _with_one(graph: Graph, quantized: Graph, layer: Layer) -> Graph:
     return replace(graph, layers=layers, quantization=quantization)
 
 
+def _without_one(graph: Graph, quantized: Graph, name: str) -> Graph:
+    """The quantized graph with this one layer as it is in the float graph."""
+    exact = {layer.name: layer for layer in graph.layers}
+    layers = tuple(exact[layer.name] if layer.name == name else layer for layer in quantized.layers)
+    quantization = quantized.quantization
+    if quantization is not None:
+        plans = {key: plan for key, plan in quantization.plans.items() if key != name}
+        quantization = replace(quantization, plans=plans)
+    return replace(quantized, layers=layers, quantization=quantization)
+
+
 def _arithmetic(quantized: Graph, layer: Layer) -> str:
     plan = None
     if quantized.quantization is not None:
@@ -222,9 +252,18 @@ def _advice(costs: Sensitivity) -> list[str]:
     sentences = []
     worst = costs.costliest
     if worst is not None and worst.output_snr_db < _LOUD_DB:
+        better = [
+            f"{option} reaches {snr:.0f} dB at the outputs"
+            for option, snr in costs.remedies.items()
+            if snr > costs.output_snr_db + 1
+        ]
         sentences.append(
-            f"Layer '{worst.layer}' costs most ({worst.output_snr_db:.0f} dB alone): try "
-            f"--keep-float {worst.layer}, or --scheme dynamic."
+            f"Layer '{worst.layer}' costs most ({worst.output_snr_db:.0f} dB alone). "
+            + (
+                f"On the same samples, {' and '.join(better)}."
+                if better
+                else f"On the same samples, {' and '.join(costs.remedies)} did not help."
+            )
         )
     for cost in costs.layers:
         if cost.clamped.get("input", 0.0) > _MANY_CLAMPED:
