@@ -26,14 +26,14 @@ _LOG: Final = logging.getLogger(__name__)
 class HostDevice:
     """Runs commands here, in a temporary directory.
 
-    A child is the leader of its own session, so that a time-out or Ctrl-C ends it with all that it
-    started, and a crash of a runtime in it is a value and not our end.
+    Each child leads its own session, so a time-out or Ctrl-C ends it with all that it started.
+    A crash of a runtime ends only the child and is returned as a value.
     """
 
     def __init__(self, python: Path | None = None) -> None:
-        """`python` is another interpreter than ours, for its runtimes (an older LiteRT, say)."""
+        """`python` is another interpreter than this one, for its runtimes (an older LiteRT)."""
         self.name = f"cpu:{python}" if python else "cpu"
-        # The working directory holds only what was pushed, so "-P" (3.11) is not missed.
+        # The working directory holds only pushed files, so "-P" (3.11) is not needed.
         self.python = (str(python or sys.executable),)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -112,7 +112,7 @@ def _copy(source: Path, target: Path) -> None:
     except OSError as error:
         raise DeviceError(
             f"cannot copy {source.name} to {target}: {error.strerror or error}",
-            remedy="Free some room for temporary files, or set TMPDIR to another folder",
+            remedy="Free some space for temporary files, or set TMPDIR to another folder",
         ) from error
 
 

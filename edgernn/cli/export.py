@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from edgernn.cli.terminal import print_warning
 from edgernn.formats import FORMATS
 from edgernn.graph import CalibrationMethod
 from edgernn.scheme import Scheme
+
+if TYPE_CHECKING:
+    from edgernn.front.made import Made
 
 
 @click.command()
@@ -96,6 +99,11 @@ from edgernn.scheme import Scheme
 @click.option("--labels", metavar="A,B,…", help="Class names, stored in the artefacts.")
 @format_options
 @click.option("--no-verify", is_flag=True, help="Do not compare the artefacts with the model.")
+@click.option(
+    "--require-verify",
+    is_flag=True,
+    help="Fail where a file cannot be compared, since its runtime is not installed.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest's entries as JSON.")
 def command(
     model: Path,
@@ -111,6 +119,7 @@ def command(
     streaming: bool,
     labels: str | None,
     no_verify: bool,
+    require_verify: bool,
     as_json: bool,
     **formats: Any,
 ) -> None:
@@ -123,25 +132,37 @@ def command(
 
     MODEL is read without TensorFlow, and nothing that is in it is run.
     """
-    from edgernn.artefact import as_json as artefact_as_json
+    from edgernn.errors import EdgernnError
     from edgernn.front.loaded import load
+
+    try:
+        made = load(model).export(
+            out,
+            to=backends,
+            scheme=schemes,
+            calibrate=calibrate,
+            calibration=method,
+            ranges=ranges_file,
+            keep_float=keep_float,
+            max_drop=max_drop_points,
+            data=data,
+            streaming=streaming,
+            labels=labels or (),
+            verify=not no_verify,
+            require_verify=require_verify,
+            **formats,
+        )
+    except EdgernnError as error:
+        if error.made is not None:  # what passed is written, whatever failed
+            _show(error.made, as_json=as_json)
+        raise
+    _show(made, as_json=as_json)
+
+
+def _show(made: Made, *, as_json: bool) -> None:
+    from edgernn.artefact import as_json as artefact_as_json
     from edgernn.report.quantized import study_as_json
 
-    made = load(model).export(
-        out,
-        to=backends,
-        scheme=schemes,
-        calibrate=calibrate,
-        calibration=method,
-        ranges=ranges_file,
-        keep_float=keep_float,
-        max_drop=max_drop_points,
-        data=data,
-        streaming=streaming,
-        labels=labels or (),
-        verify=not no_verify,
-        **formats,
-    )
     for warning in (*made.warnings, *made.refusal_sentences):
         print_warning(warning)
     if as_json:

@@ -67,6 +67,7 @@ def completed(*words: str) -> list[str]:
 )
 def test_options_complete_what_they_take(command, parameter, completes):
     found = program.get_command(CONTEXT, command)
+    assert found is not None
     (option,) = (one for one in found.params if one.name == parameter)
     assert [item.value for item in option.shell_complete(CONTEXT, "")] == [
         item.value for item in completes(CONTEXT, option, "")
