@@ -41,6 +41,7 @@ KERNELS = {
     "portable": ("kernels_portable",),
     "avx2": ("kernels_avx2", "kernels_avx2_f32"),
     "avx512vnni": ("kernels_avx512vnni",),
+    "amx": ("kernels_amx", "kernels_avx512vnni"),
     "neon": ("kernels_neon",),
     "neondot": ("kernels_neondot",),
 }
