@@ -11,7 +11,7 @@
 
 #define AMX ERNN_TARGET(AVX512_FEATURES ",amx-tile,amx-int8")
 
-enum { ROWS = 16, QUADS = 16, ROW_BYTES = 64, FEWEST_ROWS = 5 };
+enum { ROWS = 16, MOST_QUADS = 16, ROW_BYTES = 64, FEWEST_ROWS = 5, FEWEST_QUADS = 8 };
 
 /* Instructions by hand: compilers' intrinsics do not say what they read and write. */
 typedef struct tile_shapes {
@@ -45,14 +45,15 @@ typedef struct block {
   size_t out_stride;
   uint32_t rows;
   const ernn_product *product;
-  uint32_t quads;
+  uint32_t quads, at_once, done; /* all; those of a tile; those that tiles multiply */
 } block;
 
 /* The sums of rows [first, first + count) and one tile: those of quads beyond `done` are added, and
  * with two planes, `low` are the sums of the second. */
 AMX ERNN_INLINE void finish(const block *of, const tile_sums *sums, const tile_sums *low,
                             uint32_t first, uint32_t count, const int8_t *weights, size_t stride,
-                            uint32_t done, size_t column, const int to_float, const int planes) {
+                            size_t column, const int to_float, const int planes) {
+  const uint32_t done = of->done;
   const uint8_t *x = of->x + first * of->x_stride + 4 * (size_t)done;
   const __m512i begin = begin_of(of->product, column, planes);
   weights += done * stride;
@@ -76,12 +77,11 @@ AMX ERNN_INLINE void two_by_two(const block *of, const int8_t *weights, size_t s
                                 size_t column, const int to_float, const int planes, const int n) {
   const uint8_t *x = of->x;
   size_t second = planes == 2 ? of->plane : ROWS * of->x_stride;
-  uint32_t done = of->quads / QUADS * QUADS;
   ZERO(0);
   ZERO(1);
   ZERO(2);
   ZERO(3);
-  for (uint32_t quad = 0; quad < done; quad += QUADS, x += 4 * QUADS) {
+  for (uint32_t quad = 0; quad < of->done; quad += of->at_once, x += 4 * (size_t)of->at_once) {
     const int8_t *w = weights + quad * stride;
     LOAD(4, x, of->x_stride);
     LOAD(6, w, stride);
@@ -105,9 +105,9 @@ AMX ERNN_INLINE void two_by_two(const block *of, const int8_t *weights, size_t s
       STORE(2, sums);
       STORE(3, low);
     }
-    finish(of, &sums, &low, 0, first, w, stride, done, at, to_float, planes);
+    finish(of, &sums, &low, 0, first, w, stride, at, to_float, planes);
     if (planes == 2) continue;
-    finish(of, &low, &low, ROWS, of->rows - ROWS, w, stride, done, at, to_float, planes);
+    finish(of, &low, &low, ROWS, of->rows - ROWS, w, stride, at, to_float, planes);
   }
 }
 
@@ -115,12 +115,11 @@ AMX ERNN_INLINE void two_by_two(const block *of, const int8_t *weights, size_t s
 AMX ERNN_INLINE void one_by_four(const block *of, const int8_t *weights, size_t stride,
                                  size_t column, const int to_float, const int n) {
   const uint8_t *x = of->x;
-  uint32_t done = of->quads / QUADS * QUADS;
   ZERO(0);
   ZERO(1);
   ZERO(2);
   ZERO(3);
-  for (uint32_t quad = 0; quad < done; quad += QUADS, x += 4 * QUADS) {
+  for (uint32_t quad = 0; quad < of->done; quad += of->at_once, x += 4 * (size_t)of->at_once) {
     const int8_t *w = weights + quad * stride;
     LOAD(4, x, of->x_stride);
     LOAD(6, w, stride);
@@ -146,7 +145,7 @@ AMX ERNN_INLINE void one_by_four(const block *of, const int8_t *weights, size_t 
       case 2: STORE(2, sums); break;
       default: STORE(3, sums);
     }
-    finish(of, &sums, &sums, 0, of->rows, weights + 64 * j, stride, done, column + 16 * (size_t)j,
+    finish(of, &sums, &sums, 0, of->rows, weights + 64 * j, stride, column + 16 * (size_t)j,
            to_float, 1);
   }
 }
@@ -169,44 +168,55 @@ AMX ERNN_INLINE void panel_of(const block *of, const int8_t *weights, uint32_t t
   if (tiles) two_by_two(of, weights, stride, column, to_float, planes, 1);
 }
 
-AMX ERNN_INLINE void configure(uint32_t rows, const int planes) {
+AMX ERNN_INLINE void configure(const block *of, const int planes) {
   tile_shapes shapes = {.palette = 1};
-  uint32_t first = rows < ROWS ? rows : ROWS, second = planes == 2 ? rows : rows - first;
+  uint32_t first = of->rows < ROWS ? of->rows : ROWS;
+  uint32_t second = planes == 2 ? of->rows : of->rows - first;
+  int is_alone = planes == 1 && of->rows <= ROWS;
   for (int i = 0; i < 8; i++) {
     shapes.row_bytes[i] = ROW_BYTES;
-    shapes.rows[i] = ROWS; /* weights */
+    shapes.rows[i] = (uint8_t)(i % 2 == 0 || is_alone ? first : second);
   }
-  if (planes == 2 || rows > ROWS) {
-    shapes.rows[0] = shapes.rows[2] = shapes.rows[4] = (uint8_t)first;
-    shapes.rows[1] = shapes.rows[3] = shapes.rows[5] = (uint8_t)second;
-  } else {
-    for (int i = 0; i < 6; i++) shapes.rows[i] = (uint8_t)first;
-  }
+  shapes.row_bytes[4] = shapes.row_bytes[5] = (uint16_t)(4 * of->at_once);
+  shapes.rows[6] = shapes.rows[7] = (uint8_t)of->at_once; /* weights */
   CONFIGURE(shapes);
 }
 
-/* Returns the rows that are done: the rest is too few. */
+/* How many quads a tile takes, so that few are left over. */
+static uint32_t quads_at_once(uint32_t quads) {
+  uint32_t fewer = quads / MOST_QUADS, more = fewer + 1;
+  if (fewer == 0) return quads;
+  uint32_t rest = quads % more; /* of `more` tiles that are not full */
+  return quads % MOST_QUADS <= rest + 1 ? MOST_QUADS : quads / more;
+}
+
+/* All rows, in blocks of one size and what is left.  A panel's weights stay in the first cache while
+ * the blocks of rows pass by.  Returns the rows that are done: the rest is too few. */
 AMX ERNN_INLINE uint32_t gemm(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                               const ernn_product *product, uint8_t *out, size_t out_stride,
                               const int to_float, const int planes) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
+  const uint32_t most = planes == 2 ? ROWS : 2 * ROWS;
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4, row = 0;
-  uint32_t most = planes == 2 ? ROWS : 2 * ROWS, shaped = 0;
-  if (quads < QUADS) return 0;
+  uint32_t at_once = quads_at_once(quads);
+  if (quads < FEWEST_QUADS || rows < FEWEST_ROWS) return 0;
   while (rows - row >= FEWEST_ROWS) {
-    uint32_t taken = rows - row < most ? rows - row : most;
-    if (taken != shaped) configure(taken, planes);
-    shaped = taken;
-    block of = {x + row * x_stride, x_stride, plane,  out + row * out_stride * element,
-                out_stride,         taken,    product, quads};
+    uint32_t size = rows - row < most ? rows - row : most, end = row + (rows - row) / size * size;
+    block of = {NULL,    x_stride, plane,   NULL,  out_stride,
+                size, product,  quads, at_once, quads / at_once * at_once};
+    configure(&of, planes);
     for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
       uint32_t width = tiles - panel < product->tiles ? tiles - panel : product->tiles;
-      panel_of(&of, product->panels + (size_t)panel * 64 * quads, width,
-               (size_t)panel * ERNN_TILE, to_float, planes);
+      for (uint32_t at = row; at < end; at += size) {
+        of.x = x + at * x_stride;
+        of.out = out + at * out_stride * element;
+        panel_of(&of, product->panels + (size_t)panel * 64 * quads, width,
+                 (size_t)panel * ERNN_TILE, to_float, planes);
+      }
     }
-    row += taken;
+    row = end;
   }
-  if (shaped) RELEASE();
+  RELEASE();
   return row;
 }
 
@@ -256,8 +266,8 @@ const ernn_kernels ernn_kernels_amx = {
     .s16_sums = s16_sums__avx512vnni,
     .planes_product = planes_product__amx,
     .planes_sums = planes_sums__amx,
-    .s16_gru = s16_gru__avx2,
-    .s16_lstm = s16_lstm__avx2,
+    .s16_gru = s16_gru__avx512,
+    .s16_lstm = s16_lstm__avx512,
 };
 
 #else

@@ -16,6 +16,8 @@ ernn_u8_sums u8_sums__avx512vnni;
 ernn_s16_sums s16_sums__avx512vnni;
 ernn_planes_product planes_product__avx512vnni;
 ernn_planes_sums planes_sums__avx512vnni;
+ernn_s16_gru s16_gru__avx512;
+ernn_s16_lstm s16_lstm__avx512;
 
 AVX512 ERNN_INLINE __m512i load_bytes(const void *bytes) { return _mm512_loadu_si512(bytes); }
 

@@ -326,8 +326,8 @@ const ernn_kernels ernn_kernels_avx512vnni = {
     .s16_sums = s16_sums__avx512vnni,
     .planes_product = planes_product__avx512vnni,
     .planes_sums = planes_sums__avx512vnni,
-    .s16_gru = s16_gru__avx2,
-    .s16_lstm = s16_lstm__avx2,
+    .s16_gru = s16_gru__avx512,
+    .s16_lstm = s16_lstm__avx512,
 };
 
 #else

@@ -77,7 +77,7 @@ def test_sequences_of_different_lengths_give_their_own_bits(isa: str, lanes: int
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_blocks_of_any_size_give_the_portable_bits(bits: int) -> None:
-    """Matrix instructions take 16 or 32 rows and 64 numbers: sizes around those, and their rests."""
+    """Matrix instructions take 16 or 32 rows and 64 numbers: sizes around those."""
     rng = np.random.default_rng(bits)
     for kind, units, features in (("gru", 64, 70), ("lstm", 83, 64), ("gru before", 131, 200)):
         layer = cell(kind, rng, units=units, features=features, return_sequences=True)
