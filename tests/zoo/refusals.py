@@ -29,6 +29,7 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "layer-batch_normalization-over_time-*",
         "layer-normalization-over_time-*",
         "layer-normalization-two_axes-*",
+        "moved_tokens-*",  # three axes of tokens
         "*-reshape-fold*",  # the steps become rows of the batch
         "function-fold_free_time-*",
         "function-gru_on_folded_time-*",

@@ -39,6 +39,8 @@ LSTM = {"kernel": ramp(2, 8), "recurrent_kernel": ramp(2, 8), "bias": ramp(8)}
 FREE = input_layer("x", [None, None, 2])
 VECTOR = input_layer("x", [None, 2])
 X = tensor("x")
+LOOKED_UP = called(layer("Embedding", "e", input_dim=4, output_dim=2), call(X))
+COMPUTED = called(layer("Dense", "d", units=2), call(X))
 ATTENTION = layer("Attention", "a", score_mode="concat")
 
 
@@ -52,8 +54,8 @@ def nested(inner: Json) -> Json:
 
 UNSUPPORTED: list[tuple[Json, Any, str]] = [
     (on(layer("Lambda", "code", function="x")), {}, "never runs"),
-    (on(layer("ConvLSTM1D", "clever", filters=2)), {}, "not a layer that edgernn knows"),
-    (on(layer("MyOwn>Layer", "own")), {}, "not a layer that edgernn knows"),
+    (on(layer("ConvLSTM1D", "clever", filters=2)), {}, "not a layer that edgernn supports"),
+    (on(layer("MyOwn>Layer", "own")), {}, "is not supported: its class is not one of Keras' own"),
     (
         on(layer("GRU", "gru", units=3, activation="log_sigmoid")),
         {"gru": gru_weights(2, 3)},
@@ -130,6 +132,17 @@ UNSUPPORTED: list[tuple[Json, Any, str]] = [
         {"d": {"kernel": ramp(2, 2), "bias": ramp(2)}, "tokens": {"embeddings": ramp(4, 2)}},
         "takes tokens",
     ),
+    *(
+        (
+            functional([called(VECTOR), *readers], ["x"], ["e", "d"]),
+            {"e": {"embeddings": ramp(4, 2)}, "d": {"kernel": ramp(2, 2), "bias": ramp(2)}},
+            reason,
+        )
+        for readers, reason in (
+            ((LOOKED_UP, COMPUTED), r"as numbers that is tokens .*'d' takes float32"),
+            ((COMPUTED, LOOKED_UP), r"'d' takes float32, not int32"),
+        )
+    ),
     (
         sequential(
             input_layer("x", [None, 4, 5, 2]),
@@ -177,7 +190,7 @@ def test_weights_without_a_model_are_refused(tmp_path):
     with h5py.File(path, "w") as file:
         file["dense/kernel:0"] = np.zeros((2, 2))
     for file in (path, GOLDEN / "small_gru.weights.h5"):
-        with pytest.raises(ModelFileError, match="weights only"):
+        with pytest.raises(ModelFileError, match="contains only weights"):
             read_model(file)
 
 
