@@ -66,7 +66,10 @@ class VerificationStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """The result of comparing with the reference.  Errors are relative to the output's scale.
+    """The result of comparing with the reference.
+
+    max_error and original_error are relative to the output's largest number, mean_error to its
+    spread (edgernn.export.noise).
 
     float32 and float16 are held to their largest error against the graph that was written; the
     weights of float16 are rounded there, and `original_error` is its largest error against the

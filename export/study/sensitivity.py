@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf, log10
+from math import inf
 
-import numpy as np
-
+from edgernn.export.noise import shares_a_unit, spread
 from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     AnyArray,
@@ -23,7 +22,7 @@ from edgernn.graph import (
 from edgernn.reference import execute, integer
 from edgernn.scheme import Scheme
 
-#: Below this the noise is a tenth of the signal.
+#: Below this the noise is more than a tenth of the spread.
 _LOUD_DB = 20.0
 
 # A share of clamped numbers that is worth a sentence.
@@ -34,8 +33,8 @@ _MANY_CLAMPED = 1e-3
 class LayerCost:
     """What one layer does to the model when it alone is quantized and all others are float.
 
-    Signal-to-noise ratios are 10 log10(Σ float² / Σ (quantized - float)²) in dB, infinite without
-    any difference.
+    Signal-to-noise ratios are 10 log10(variance of float / mean (quantized - float)²) in dB,
+    infinite without any difference (edgernn.export.noise).
     """
 
     layer: str
@@ -130,13 +129,9 @@ def fewest_float_layers(
     return tuple(kept)
 
 
-def snr_db(exact: AnyArray, given: AnyArray) -> float:
-    """10 log10 of signal over noise power; infinite without any difference."""
-    noise = float(np.square(given.astype(np.float64) - exact).sum())
-    signal = float(np.square(exact.astype(np.float64)).sum())
-    if noise == 0:
-        return inf
-    return 10 * log10(signal / noise) if signal > 0 else -inf
+def snr_db(graph: Graph, edge: str, exact: AnyArray, given: AnyArray) -> float:
+    """10 log10 of the variance of `edge` over that of the noise; infinite without any."""
+    return spread([exact], shared=shares_a_unit(graph, edge)).noise([exact], [given]).snr_db
 
 
 def _cost(
@@ -156,7 +151,7 @@ def _cost(
         arithmetic=_arithmetic(quantized, after),
         input_low=float(entering.min()),
         input_high=float(entering.max()),
-        layer_snr_db=snr_db(exact[before.writes[0]], given[before.writes[0]]),
+        layer_snr_db=_snr_db(graph, before.writes[0], exact, given),
         output_snr_db=_output_snr_db(graph, exact, given),
         clamped={
             where: found / total
@@ -197,7 +192,14 @@ def _input(reading: Reading) -> str:
 def _output_snr_db(
     graph: Graph, exact: Mapping[str, AnyArray], given: Mapping[str, AnyArray]
 ) -> float:
-    return min((snr_db(exact[edge], given[edge]) for edge in _float_outputs(graph)), default=inf)
+    edges = _float_outputs(graph)
+    return min((_snr_db(graph, edge, exact, given) for edge in edges), default=inf)
+
+
+def _snr_db(
+    graph: Graph, edge: str, exact: Mapping[str, AnyArray], given: Mapping[str, AnyArray]
+) -> float:
+    return snr_db(graph, edge, exact[edge], given[edge])
 
 
 def _agreement(

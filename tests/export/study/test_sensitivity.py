@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_a_layers_own_ratio_is_that_of_its_output(setting) -> None:
     graph, _, data, quantized = setting
     costs = sensitivity(graph, quantized, data)
     exact = run(graph, data)["y"]
-    assert costs.output_snr_db == snr_db(exact, integer.run(quantized, data)["y"])
+    assert costs.output_snr_db == snr_db(graph, "y", exact, integer.run(quantized, data)["y"])
     assert costs.layers[2].layer_snr_db == costs.layers[2].output_snr_db
 
 
@@ -112,7 +113,7 @@ def test_the_search_keeps_the_fewest_layers_in_float(setting) -> None:
     exact = run(graph, data)["y"]
 
     def drop(candidate: Graph) -> float:
-        return -snr_db(exact, integer.run(candidate, data)["y"])
+        return -snr_db(graph, "y", exact, integer.run(candidate, data)["y"])
 
     costs = sensitivity(graph, quantized, data).layers
     all_in_integers = drop(quantized)
@@ -142,3 +143,16 @@ def test_the_search_says_when_nothing_helps(setting) -> None:
     graph, ranges, data, quantized = setting
     costs = sensitivity(graph, quantized, data).layers
     assert fewest_float_layers(graph, ranges, costs, lambda _: 1.0, max_drop=0.5) is None
+
+
+def test_an_offset_of_the_output_hides_no_noise(setting) -> None:
+    """A target of 293 ± 0.5 is as hard as one of 0 ± 0.5."""
+    graph, _, data, _ = setting
+    head = graph.layers[-1]
+    bias = np.full(4, 293, np.float32)
+    shifted = replace(graph, layers=(*graph.layers[:-1], replace(head, bias=bias)))
+    both = [
+        sensitivity(one, quantize(one, calibrate(one, data), Scheme.INT8), data).output_snr_db
+        for one in (graph, shifted)
+    ]
+    assert both[1] == pytest.approx(both[0], abs=1)
