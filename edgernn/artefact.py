@@ -77,6 +77,7 @@ class Verification:
     `agreement` is how often the largest output is the same one.
     `integers` says that the artefact computes the integers of docs/integer-arithmetic.md: "bits",
     or "rounding" where all outputs lie behind a function that has no exact definition (softmax).
+    checked_on: where the inputs came from ("rows kept back from calibration", "made-up inputs").
     """
 
     status: VerificationStatus
@@ -88,6 +89,7 @@ class Verification:
     agreement: float | None = None
     integers: str = ""
     tolerance: float | None = None
+    checked_on: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,17 @@ class Spread:
         off = off.reshape(-1, self.deviation.size) / self.deviation
         return Noise(mean=_mean(off), power=_mean(np.square(off)))
 
+    def by_row(self, exact: AnyArray, given: AnyArray) -> _Floats:
+        """The mean |error| of each row [B, ...] in units of the spread; infinite as in `noise`."""
+        if given.shape != exact.shape:
+            return np.full(len(exact), inf)
+        return np.array(
+            [
+                self.noise([exact[row : row + 1]], [given[row : row + 1]]).mean
+                for row in range(len(exact))
+            ]
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:

@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgernn import streaming
@@ -27,10 +27,12 @@ from edgernn.export.backend import Lowered
 from edgernn.export.keras.file import KerasModel
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.request import Request
+from edgernn.export.suite import Suite, suite_for
 from edgernn.export.verify import Check, verified
 from edgernn.formats import FORMATS, Format, format_named
-from edgernn.graph import Graph, QTensor, without_dead_layers
+from edgernn.graph import Graph, Input, QTensor, without_dead_layers
 from edgernn.interrupts import uninterrupted
+from edgernn.reference import References
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
 
@@ -61,13 +63,14 @@ def export_model(
         original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
     with _workspace(out) as workspace:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
+        checks = _Checks(original=original, request=request)
         artefacts: list[Artefact] = []
         refusals: dict[str, UnsupportedLayer | UnsupportedScheme] = {}
         for target in map(format_named, request.backends or FORMATS):
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
-                artefact = _made(target, original, graph, model, request, workspace, progress)
+                artefact = _made(target, graph, model, request, workspace, progress, checks)
             except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
                     raise
@@ -199,12 +202,12 @@ def _metadata(model: KerasModel, request: Request) -> dict[str, str]:
 
 def _made(
     target: Format,
-    original: Graph,
     graph: Graph,
     model: KerasModel,
     request: Request,
     workspace: Path,
     progress: Progress,
+    checks: _Checks,
 ) -> Artefact:
     """Lowered, written to the workspace and checked; the file's bytes are not kept in memory."""
     lower = backend_named(target.name).lower
@@ -215,10 +218,34 @@ def _made(
     if not request.verify:
         return artefact
     progress(f"checking {target.name}")
-    check = Check(
-        original=original, written=written, examples=request.examples, exact=lowered.exact
-    )
+    check = checks.of(written, lowered.exact)
     return replace(artefact, verification=verified(artefact, check, workspace))
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Checks:
+    """What the files of one export are compared with: calls and references, made once for all."""
+
+    original: Graph
+    request: Request
+    references: References = field(default_factory=References)
+    suites: dict[tuple[Input, ...], Suite] = field(default_factory=dict)
+
+    def of(self, written: Graph, exact: Graph | None) -> Check:
+        if written.inputs not in self.suites:
+            self.suites[written.inputs] = suite_for(
+                written,
+                self.original,
+                self.request.examples,
+                integer=self.request.fewest_bits.has_integer_weights,
+            )
+        return Check(
+            original=self.original,
+            written=written,
+            suite=self.suites[written.inputs],
+            exact=exact,
+            references=self.references,
+        )
 
 
 def _stored(

@@ -19,7 +19,8 @@ from edgernn.graph import (
     Reading,
     RecurrentPlan,
 )
-from edgernn.reference import execute, integer
+from edgernn.reference import execute, integer, with_free_batch
+from edgernn.reference.arguments import with_zero_states
 from edgernn.scheme import Scheme
 
 #: Below this the noise is more than a tenth of the spread.
@@ -71,8 +72,11 @@ class Sensitivity:
 def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) -> Sensitivity:
     """Compares `quantized` (made from `graph` by quantize) with `graph` on `data`.
 
-    Runs the model once for each quantized layer: a few dozen samples are enough.
+    Runs the model once for each quantized layer: a few dozen samples are enough.  There may be any
+    number, also where the model takes a fixed batch; states that they lack are zero.
     """
+    graph, quantized = with_free_batch(graph), with_free_batch(quantized)
+    data = with_zero_states(graph, data)
     exact = execute(graph, data)
     clamped: dict[tuple[str, str], list[int]] = {}
 
