@@ -54,15 +54,10 @@ _NOT_WRITTEN: Final = (
     "The artefact was not written. Please report this model; --no-verify writes it all the same"
 )
 
-_INTEGER_REMEDY: Final = (
-    "Calibrate with more typical data, keep the layer that costs most in float with --keep-float, "
-    "or use --scheme dynamic"
-)
+#: A scheme that passes instead is looked for, and named, by edgernn.export.alternatives.
+_ROUNDED_REMEDY: Final = "--no-verify writes the file all the same"
 
-_FLOAT16_REMEDY: Final = (
-    "Weights are too small or too large for float16: use --scheme float32, or keep their layer in "
-    "float32 with --keep-float"
-)
+_FLOAT16_CAUSE: Final = ": some weights are too small or too large for float16"
 
 
 NamedArrays = Mapping[str, AnyArray]
@@ -184,7 +179,7 @@ def near_on_average(
     *,
     shared: Collection[str] = (),
     tolerance: float = INTEGER_TOLERANCE,
-    remedy: str = _INTEGER_REMEDY,
+    cause: str = "",
 ) -> Verification:
     """Raises VerificationError when the mean error is more than `tolerance` of the outputs' spread.
 
@@ -198,8 +193,8 @@ def near_on_average(
     if not mean <= tolerance:
         raise VerificationError(
             f"{name} differs from the float32 model: its outputs are off by {mean:.1%} of their "
-            f"spread on average (allowed {tolerance:.0%})",
-            remedy=remedy,
+            f"spread on average (allowed {tolerance:.0%}){cause}",
+            remedy=_ROUNDED_REMEDY,
         )
     return Verification(
         status=VerificationStatus.PASSED,
@@ -290,7 +285,7 @@ def _same(
         *(artefact.name, decisive, [actual[at] for at in positions], original),
         shared=_of_one_unit(check.original),
         tolerance=_tolerance(check.suite),
-        remedy=_FLOAT16_REMEDY,
+        cause=_FLOAT16_CAUSE,
     )
     return replace(found, original_error=rounded.max_error)
 
