@@ -41,8 +41,8 @@ def reference_predictions(
 ) -> Predictions | None:
     """Row by row what the Keras file `source` says; None where that cannot be had here.
 
-    `labels` are the names of its classes.  None is the answer for models of several inputs, of a
-    fixed batch or with states, and for jobs that would take minutes.
+    `labels` are the names of its classes.  None is the answer for models of several inputs or
+    with states, and for jobs that would take minutes.
     Raises ModelFileError or UnsupportedLayer when the file cannot be read, DataError when the
     samples do not fit it.
     """
@@ -51,7 +51,7 @@ def reference_predictions(
 
     graph = read_model(source).graph
     multiplications = graph.parameters * samples.x.shape[1] * len(samples.x)
-    if len(graph.inputs) != 1 or graph.inputs[0].spec.shape[0] is not None or graph.states:
+    if len(graph.inputs) != 1 or graph.states:
         return None
     if multiplications > MOST_MULTIPLICATIONS:
         return None

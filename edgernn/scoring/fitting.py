@@ -89,15 +89,21 @@ def refit_of(samples: Samples, port: Port, *, streaming: bool, file: str) -> Ref
 
 
 def cases_of(samples: Samples, port: Port, *, streaming: bool) -> list[Case]:
-    """One case per row.
+    """One case per row; where the model takes a fixed batch, as many rows as that.
 
     Row by row, as a device meets them; and runtimes that quantize on the fly choose their scales
-    per call, so a batch would give other numbers than the product will.
+    per call, so a batch would give other numbers than the product will.  The last case of a fixed
+    batch is filled with its last row: whoever reads the outputs stops at the last sample.
     """
     # A stream ends with its last real step: its states would go on through the padding.
     whole = np.full(len(samples.x), samples.x.shape[1])
     ends = samples.real_steps()[1] + 1 if streaming else whole
-    return [{port.name: samples.x[row : row + 1, :end]} for row, end in enumerate(ends)]
+    batch = port.shape[0] or 1
+    cases = []
+    for start in range(0, len(samples.x), batch):
+        rows = np.minimum(np.arange(start, start + batch), len(samples.x) - 1)
+        cases.append({port.name: samples.x[rows, : ends[rows].max()]})
+    return cases
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:
