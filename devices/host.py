@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -15,14 +14,17 @@ from types import TracebackType
 from typing_extensions import Self
 
 from edgernn.devices.device import Completed, signal_name
+from edgernn.devices.supervised import supervised
 from edgernn.errors import DeviceError
+from edgernn.temporary import TemporaryFolder
 
 
 class HostDevice:
     """Runs commands here, in a temporary directory.
 
     A child is the leader of its own session, so that a time-out or Ctrl-C ends it with all that it
-    started, and a crash of a runtime in it is a value and not our end.
+    started, and a crash of a runtime in it is a value and not our end.  It ends when we do, however
+    that happens, and its memory and processor time are limited.
     """
 
     def __init__(self, python: Path | None = None) -> None:
@@ -30,18 +32,26 @@ class HostDevice:
         self.name = f"cpu:{python}" if python else "cpu"
         # The working directory holds only what was pushed, so "-P" (3.11) is not missed.
         self.python = (str(python or sys.executable),)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: TemporaryFolder | None = None
 
     @property
     def is_this_machine(self) -> bool:
         return True
 
     def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
+        reading, writing = os.pipe()
+        try:
+            return self._run(argv, reading, timeout_s)
+        finally:
+            os.close(writing)
+
+    def _run(self, argv: Sequence[str], watched: int, timeout_s: float) -> Completed:
+        """`watched`: the read end of the pipe that ends with us."""
         try:
             child = subprocess.Popen(
-                argv,
+                supervised(argv, timeout_s=timeout_s),
                 cwd=self._root,
-                stdin=subprocess.DEVNULL,
+                stdin=watched,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -50,6 +60,8 @@ class HostDevice:
             )
         except OSError as error:
             raise DeviceError(f"cannot start {argv[0]}: {error.strerror or error}") from error
+        finally:
+            os.close(watched)
         try:
             stdout, stderr = child.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
@@ -60,9 +72,15 @@ class HostDevice:
             _end(child)
             child.communicate()
             raise
-        killed_by = signal_name(-child.returncode) if child.returncode < 0 else None
-        exit_code = child.returncode if killed_by is None else None
-        return Completed(exit_code=exit_code, signal=killed_by, stdout=stdout, stderr=stderr)
+        code = child.returncode
+        if code in (126, 127):
+            complaint = (stderr.strip() or "it is not there").splitlines()[-1]
+            raise DeviceError(f"cannot start {argv[0]}: {complaint}")
+        number = -code if code < 0 else code - 128  # the shell itself was killed, or what it ran
+        if number > 0:
+            killed_by = signal_name(number)
+            return Completed(exit_code=None, signal=killed_by, stdout=stdout, stderr=stderr)
+        return Completed(exit_code=code, stdout=stdout, stderr=stderr)
 
     def push(self, local: Path, remote: str) -> None:
         _copy(local, self._root / remote)
@@ -72,7 +90,7 @@ class HostDevice:
 
     def __enter__(self) -> Self:
         try:
-            self._folder = tempfile.TemporaryDirectory(prefix="edgernn-")
+            self._folder = TemporaryFolder()
         except OSError as error:
             raise DeviceError(f"no temporary directory to work in: {error.strerror}") from error
         return self
@@ -84,14 +102,14 @@ class HostDevice:
         trace: TracebackType | None,
     ) -> None:
         if self._folder is not None:
-            self._folder.cleanup()
+            self._folder.remove()
             self._folder = None
 
     @property
     def _root(self) -> Path:
         if self._folder is None:
             raise RuntimeError("enter the device first: with open_device(...) as device")
-        return Path(self._folder.name)
+        return self._folder.path
 
 
 def _copy(source: Path, target: Path) -> None:

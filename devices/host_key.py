@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from edgernn import atomic
 from edgernn.devices.ssh import (
@@ -16,6 +14,7 @@ from edgernn.devices.ssh import (
     own_known_hosts,
     ssh_command,
 )
+from edgernn.temporary import TemporaryFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +40,8 @@ def is_known(destination: str) -> bool:
 def shown_key(destination: str) -> HostKey:
     """Asks the server for its key, without logging in.  Raises DeviceError if nobody answers."""
     checked_destination(destination)
-    with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
-        seen = Path(folder) / "known_hosts"
+    with TemporaryFolder() as folder:
+        seen = folder / "known_hosts"
         # Into an empty file of its own: what ssh accepts here, nobody trusts yet.
         stderr = _connect(
             destination,

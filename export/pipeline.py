@@ -40,6 +40,7 @@ from edgernn.graph import Graph, QTensor, without_dead_layers
 from edgernn.interrupts import uninterrupted
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
+from edgernn.temporary import TemporaryFolder
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
@@ -323,8 +324,7 @@ def _workspace(out: Path) -> Iterator[Path]:
         with uninterrupted(), _writing_to(out):
             stack.callback(_remove_empty, made_here)
             out.mkdir(parents=True, exist_ok=True)
-            made = tempfile.TemporaryDirectory(prefix=".edgernn-", dir=out)
-            folder = Path(stack.enter_context(made))
+            folder = stack.enter_context(TemporaryFolder(prefix=".edgernn", parent=out))
         yield folder
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +40,7 @@ from edgernn.devices.runners.runner import (
     cases_of,
 )
 from edgernn.devices.runners.wheels import packages_on
+from edgernn.temporary import TemporaryFolder
 
 REQUEST = "request.json"
 INPUTS = "inputs.npz"
@@ -72,8 +72,8 @@ class PythonRuntime:
             return python
         arrays, index = pack(cases_of(task))
         request = {**_request(self.NAME, model, task), "index": index}
-        with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
-            local = Path(folder)
+        with TemporaryFolder() as folder:
+            local = folder
             _push_content(device, local, archive.NAME, archive.payload_archive())
             _push_content(device, local, REQUEST, json.dumps(request).encode())
             if arrays:
