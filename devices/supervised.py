@@ -1,9 +1,9 @@
 """A child of this machine that cannot outlive us, nor take all of its memory or time.
 
-A shell in between holds the read end of a pipe whose other end is ours: when that closes, because
-we are done or were killed, it kills the child with all that it started.  What a child leaves running
-when it ends is terminated.  A death signal (prctl)
-would do so too, but Linux sends it when the *thread* ends that started the child.
+A shell between this process and the child holds the read end of a pipe whose other end is here.
+When the pipe closes, because the work is done or this process was killed, the shell kills the child
+with all that it started.  It terminates what a child leaves running when it ends.  A death signal
+(prctl) is not enough: Linux sends it when the thread ends that started the child.
 """
 
 from __future__ import annotations

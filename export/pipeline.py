@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from edgernn import streaming
@@ -106,8 +107,12 @@ def export_model(
                     error,
                     target,
                     request,
-                    lambda other, target=target: _verified_as(
-                        other, target, original, model, workspace
+                    partial(
+                        _verified_as,
+                        target=target,
+                        original=original,
+                        model=model,
+                        workspace=workspace,
                     ),
                 )
             else:

@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgernn.cli.completion import (
+    complete_data,
+    complete_formats,
+    complete_layers,
+    complete_schemes,
+)
 from edgernn.cli.export_arguments import BackendList, format_options
 from edgernn.cli.terminal import print_warning
 from edgernn.formats import FORMATS
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     "--to",
     "backends",
     type=BackendList(),
+    shell_complete=complete_formats,
     help=f"Formats to write ({', '.join(FORMATS)}); without it all that can express the model.",
 )
 @click.option(
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
     default=[Scheme.FLOAT32.value],
     show_default=True,
     metavar="[LAYER=]SCHEME,…",
+    shell_complete=complete_schemes,
     help="float32; float16: half the bytes, computed in float32; dynamic: int8 weights, no data "
     "needed; int8: integer arithmetic, needs --calibrate. Several are separated by commas. "
     "LAYER=SCHEME is for one layer.",
@@ -44,6 +52,7 @@ if TYPE_CHECKING:
 @click.option(
     "--calibrate",
     metavar="SPEC",
+    shell_complete=complete_data,
     help="Typical inputs for int8: digits:calibration, or an .npz.",
 )
 @click.option(
@@ -65,6 +74,7 @@ if TYPE_CHECKING:
     "--keep-float",
     multiple=True,
     metavar="LAYER",
+    shell_complete=complete_layers,
     help="Leave this layer in float32; may be given again.",
 )
 @click.option(
@@ -76,7 +86,10 @@ if TYPE_CHECKING:
     "labelled --calibrate data, within so many points.",
 )
 @click.option(
-    "--data", metavar="SPEC", help="Labelled data to measure the accuracy on: digits:test, an .npz."
+    "--data",
+    metavar="SPEC",
+    shell_complete=complete_data,
+    help="Labelled data to measure the accuracy on: digits:test, an .npz.",
 )
 @click.option(
     "--streaming",

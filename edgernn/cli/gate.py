@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgernn.cli.terminal import print_note, print_warning
+
 if TYPE_CHECKING:
     from edgernn.errors import DeviceError
     from edgernn.profile.budget import Budget
@@ -69,6 +71,6 @@ class Gate:
                 remedy="The lines above say why; --allow-skipped lets such a budget pass",
             )
         if not kept:
-            click.echo(f"{NOTHING_CHECKED}.".capitalize(), err=True)
+            print_warning(NOTHING_CHECKED)
         elif not over:
-            click.echo(f"Within budget: {kept} of {len(checks)} limits checked and kept.", err=True)
+            print_note(f"Within budget: {kept} of {len(checks)} limits checked and kept.")

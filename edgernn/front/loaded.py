@@ -24,6 +24,7 @@ from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
+from edgernn.front.steps import logged_step
 from edgernn.graph import CalibrationMethod, Graph, Shape, parameter_count
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
@@ -44,7 +45,8 @@ def load(model: Any) -> Loaded:
     if not isinstance(model, str | os.PathLike):
         return Loaded(model=from_keras(model))
     path = Path(model)
-    read = read_model(path)
+    with logged_step(f"reading {path}"):
+        read = read_model(path)
     return Loaded(model=read, training=training_log_of(path, read.source.sha256))
 
 

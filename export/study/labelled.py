@@ -28,10 +28,10 @@ _BATCH = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """How right one form of the model is, and how that differs from the float model."""
+    """The accuracy of one form of the model, and its difference from the float model."""
 
     name: str  # the artefact's file, or FLOAT_MODEL
-    score: Score | None  # None: its runtime is not there; see `reason`
+    score: Score | None  # None: its runtime is not installed; see `reason`
     drop: Difference | None = None  # float minus this, on the same rows
     agreement: float | None = None  # share of rows with the float model's answer
     reason: str = ""
@@ -55,7 +55,7 @@ FLOAT_MODEL = "float model"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FloatAnswers:
-    """What the float model says of labelled samples: what its artefacts are compared with."""
+    """The float model's answers for labelled samples, with which artefacts are compared."""
 
     samples: Samples
     truth: Truth
@@ -70,7 +70,7 @@ def float_answers(
 ) -> FloatAnswers:
     """By the reference executor.  `labels` are the names of the classes of the model in `file`.
 
-    Raises DataError where the samples have no labels, do not fit the model, or it has several
+    Raises DataError if the samples have no labels or do not fit the model, or if it has several
     inputs.
     """
     truth = truth_of(samples)
@@ -110,7 +110,7 @@ def accuracy_of(graph: Graph, answers: FloatAnswers, *, name: str) -> Accuracy:
 def predict(
     graph: Graph, samples: Samples, labels: tuple[str, ...] = (), *, file: str
 ) -> Predictions:
-    """What the reference executor says of each row: the integer one for an int8 graph.
+    """The reference executor's answer for each row; of the integer executor for an int8 graph.
 
     `labels` are the names of the classes of the model, which the user knows as `file`.
     """
@@ -160,7 +160,7 @@ def _only_input(graph: Graph) -> Port:
     inputs = [entry for entry in graph.inputs if entry.name not in states]
     if len(inputs) != 1:
         raise DataError(
-            f"'{graph.name}' has {len(inputs)} inputs; labelled data serve models of one",
+            f"'{graph.name}' has {len(inputs)} inputs; accuracy needs a model with one",
             remedy="Leave out --data",
         )
     spec = inputs[0].spec

@@ -1,4 +1,4 @@
-"""What quantization costs: layer by layer, and which layers to keep in float."""
+"""The noise that quantization adds, layer by layer, and which layers to keep in float."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from edgernn.scheme import Scheme
 #: Below this the noise is a tenth of the signal.
 _LOUD_DB = 20.0
 
-# A share of clamped numbers that is worth a sentence.
+# The share of clamped values from which on a sentence reports them.
 _MANY_CLAMPED = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerCost:
-    """What one layer does to the model when it alone is quantized and all others are float.
+    """The effect of one layer on the model if only this layer is quantized.
 
     Signal-to-noise ratios are 10 log10(Σ float² / Σ (quantized - float)²) in dB, infinite without
     any difference.
@@ -61,12 +61,12 @@ class Sensitivity:
 
     @property
     def costliest(self) -> LayerCost | None:
-        """The layer whose quantization moves the outputs most."""
+        """The layer whose quantization changes the outputs most."""
         return min(self.layers, key=lambda cost: cost.output_snr_db, default=None)
 
     @property
     def advice(self) -> tuple[str, ...]:
-        """Full sentences with what to try; none where there is nothing to repair."""
+        """Full sentences with what to try; empty if nothing needs repair."""
         return tuple(_advice(self))
 
 
@@ -125,8 +125,8 @@ def fewest_float_layers(
 ) -> tuple[str, ...] | None:
     """The layers to keep in float for `drop(int8 graph)` to be at most `max_drop`; few of them.
 
-    Gives layers back to float in order of their cost until the drop is small enough, then tries
-    to quantize each of them again.  None when even the last layer does not help.
+    Returns layers to float in order of their cost until the drop is small enough, then tries to
+    quantize each of them again.  None if the drop is too large even without quantized layers.
 
     >>> fewest_float_layers(graph, ranges, costs, lambda g: accuracy - score(g), max_drop=0.005)
     ('lstm_1',)
@@ -186,7 +186,7 @@ def _cost(
 
 
 def _with_one(graph: Graph, quantized: Graph, layer: Layer) -> Graph:
-    """The float graph with this one layer as it is in the quantized graph."""
+    """The float graph with this one layer from the quantized graph."""
     layers = tuple(layer if float_.name == layer.name else float_ for float_ in graph.layers)
     quantization = quantized.quantization
     if quantization is not None:
@@ -268,8 +268,8 @@ def _advice(costs: Sensitivity) -> list[str]:
     for cost in costs.layers:
         if cost.clamped.get("input", 0.0) > _MANY_CLAMPED:
             sentences.append(
-                f"{cost.clamped['input']:.1%} of what layer '{cost.layer}' reads lies outside of "
-                "its calibrated range: calibrate with samples that show such values."
+                f"{cost.clamped['input']:.1%} of the inputs of layer '{cost.layer}' lie outside of "
+                "its calibrated range: calibrate with samples that contain such values."
             )
         if max(cost.clamped.get("product", 0.0), cost.clamped.get("cell", 0.0)) > _MANY_CLAMPED:
             sentences.append(

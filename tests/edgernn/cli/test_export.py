@@ -22,6 +22,7 @@ import pytest
 from edgernn import errors
 from edgernn.artefact import VerificationStatus, read_manifest, read_refusals
 from edgernn.cli import INTERRUPTED
+from edgernn.devices import runners
 from edgernn.devices.runners.outcome import Skipped
 from edgernn.export import backend_named, pipeline, verify
 from edgernn.formats import FORMATS, suffixes
@@ -89,7 +90,7 @@ def test_labels_and_the_sources_checksum_are_in_the_files(edgernn, tmp_path):
     edgernn("export", SMALL, "-o", tmp_path, "--labels", "a,b,c")
     for suffix in ("onnx", "tflite", "ernn"):
         told = edgernn("inspect", tmp_path / f"small_gru.{suffix}", "--json")
-        metadata = json.loads(told.out)["metadata"]
+        metadata = json.loads(told.out)[0]["metadata"]
         assert json.loads(metadata["labels"]) == ["a", "b", "c"]
         assert metadata["source_sha256"] == read_manifest(tmp_path)[0].source.sha256
 
@@ -472,7 +473,7 @@ def test_a_runtime_that_is_not_installed_is_a_reason_in_the_manifest(
 
 
 def test_require_verify_makes_a_check_that_cannot_be_run_an_error(edgernn, tmp_path, monkeypatch):
-    real = verify.run_cases
+    real = runners.run_cases
 
     def run(device, path, backend, *given, **options):
         if backend == "onnx":
