@@ -43,6 +43,7 @@ from edgernn.interrupts import uninterrupted
 from edgernn.reference import References
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
+from edgernn.temporary import TemporaryFolder
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
@@ -356,8 +357,7 @@ def _workspace(out: Path) -> Iterator[Path]:
         with uninterrupted(), _writing_to(out):
             stack.callback(_remove_empty, made_here)
             out.mkdir(parents=True, exist_ok=True)
-            made = tempfile.TemporaryDirectory(prefix=".edgernn-", dir=out)
-            folder = Path(stack.enter_context(made))
+            folder = stack.enter_context(TemporaryFolder(prefix=".edgernn", parent=out))
         yield folder
 
 
