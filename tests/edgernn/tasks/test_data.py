@@ -125,7 +125,7 @@ def with_value(value, row):
     ("arrays", "saying"),
     [
         ({"x": with_value(np.nan, 2)}, r"row 2 of x has nan \(at 1, 0\)"),
-        ({"x": with_value(-np.inf, 3)}, r"row 3 of x holds -inf \(at 1, 0\)"),
+        ({"x": with_value(-np.inf, 3)}, r"row 3 of x has -inf \(at 1, 0\)"),
         ({"x": X.astype(np.float64) * 1e300}, r"row 0 of x has inf"),
         ({"X": X}, r"has no array x; it has X \[4, 3, 2\] float32"),
         ({"x": X[0, 0]}, r"x has shape \(2,\)"),
@@ -246,7 +246,7 @@ def test_a_name_that_is_nothing_is_refused_with_the_nearest(tmp_path, monkeypatc
 
 def test_another_kind_of_file_is_refused(tmp_path):
     (tmp_path / "data.parquet").write_bytes(b"PAR1")
-    refused(tmp_path / "data.parquet", saying="not a kind of file that holds samples")
+    refused(tmp_path / "data.parquet", saying="not a kind of file that contains samples")
 
 
 def test_sequences_are_cut_or_filled_up_at_their_beginning():
