@@ -52,7 +52,7 @@ def trained_files(model: Path) -> tuple[Path, Path]:
 def settings_of(
     splits: Splits, *, task: str, cell: Cell, recipe: Recipe, seed: int, hold_out: str | None
 ) -> Settings:
-    """What a training is asked for, to record it or to recognize a model made the same way."""
+    """The settings of a training, to record them or to recognize a model trained in the same way."""
     return Settings(
         task=task,
         data_sha256=_fingerprint(splits),
@@ -82,7 +82,7 @@ def train(
     """Trains until the validation loss stops falling, and keeps the weights of its minimum.
 
     `out` is a .keras file; beside it come the calibration and test rows (.npz) and the log
-    (.train.json).  0 epochs write the untrained model.  An output that cannot be written is told
+    (.train.json).  0 epochs write the untrained model.  An output that cannot be written is reported
     before the training, and all four files are written or none.
     Raises MissingRuntime, DataError or OutputError.
     """
