@@ -65,7 +65,7 @@ class Report:
         return sentences(self.values)
 
     def write(self, *paths: str | os.PathLike[str]) -> None:
-        """Writes files whose suffixes decide: .json, .html, .md, .csv; each whole or not at all.
+        """Writes files in the format of their suffix (.html, .json, …), each whole or not at all.
 
         Raises WrongOption for another suffix, before anything is written; OutputError.
 

@@ -92,7 +92,7 @@ static int has_amx(void) {
 unsigned long ERNN_HWCAP(void);
 #endif
 
-/* Without an operating system to ask, only what the compiler was told is known. */
+/* Without an operating system, only the compiler's options are known. */
 static int has_neon_dot(void) {
 #if defined(__ARM_FEATURE_DOTPROD)
   return 1;
