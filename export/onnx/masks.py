@@ -1,4 +1,4 @@
-"""Recurrent layers that skip masked steps, whatever the mask looks like.
+"""Recurrent layers that skip masked steps, for any mask.
 
 ONNX's operators know a length for each row, which is right for padding at the end only.  So the
 valid steps are moved to the front, in the order in which the layer takes them; the operator runs
@@ -27,7 +27,7 @@ _ZERO: Final = np.zeros((), np.float32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Where the steps of a sequence go, and come back from."""
+    """The order that moves the valid steps of each row to the front, and back."""
 
     steps: Value  # int64 [B, T, 1]: the valid ones first, each kind in its order
     counts: Value  # int64 [B, T]: valid steps up to and including this one
@@ -36,7 +36,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compaction:
-    """What a mask means for the steps of a sequence."""
+    """The values that are computed from a mask, for all layers with this mask."""
 
     edge: str
     reversed: bool  # the values below are those of the mask reversed in time
@@ -44,7 +44,7 @@ class Compaction:
     lengths: Value  # int32 [B]: valid steps, and 1 where there are none: what operators take
     last: Value  # int64 [B, 1]: lengths - 1
     ran: Value  # bool [B, 1]: the row has a valid step
-    order: Order | None  # None for a single step, which stays where it is
+    order: Order | None  # None for a single step, which is not moved
 
 
 def compaction(edge: str, is_reversed: bool, edges: Edges) -> Compaction:
@@ -98,7 +98,7 @@ def _ordered(edge: str, mask: Value, edges: Edges) -> tuple[Value, ...]:
 def _distinct(ones: Value, size: Value, steps: int | None, edges: Edges) -> Value:
     """Keys that sort valid steps first, each kind in its order: ones * T - position.
 
-    Equal keys would do for ONNX Runtime, which breaks ties by position; OpenVINO does not.
+    Equal keys would be enough for ONNX Runtime, which orders ties by position; OpenVINO does not.
     """
     builder = edges.builder
     if steps is None:

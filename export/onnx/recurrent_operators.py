@@ -11,8 +11,8 @@ from typing_extensions import assert_never
 from edgernn.export.onnx.builder import ABSENT, MICROSOFT, Attribute, Value
 from edgernn.export.onnx.cell import Call, Results, biases_of, gate_order, in_order, state_edges
 from edgernn.export.onnx.edges import Edges, int64
-from edgernn.export.onnx.functions import operator_functions
-from edgernn.export.onnx.integer import integer_weights, is_safe_signed
+from edgernn.export.onnx.integer_product import integer_weights, is_safe_signed
+from edgernn.export.onnx.recurrent_activations import operator_functions
 from edgernn.export.onnx.weights import joined
 from edgernn.graph import (
     AnyArray,
@@ -90,7 +90,7 @@ def _run_operator(
             edges.pairs.around(value, edges.pairs.grid(edge))
             for value, edge in zip(initial, state_edges(layer), strict=True)
         ]
-        wants_sequence = wants_h = True  # or else the NPU computes in floats
+        wants_sequence = wants_h = True  # otherwise the NPU computes in floats
     states = len(call.wants_states)
     sequence, *finals = edges.builder.ops(
         kind,
