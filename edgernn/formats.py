@@ -74,8 +74,8 @@ _ROWS: Final = (
                 flag="--onnx-lstm",
                 name="lstm",
                 choices=("auto", "storage"),
-                help="How an int8 LSTM is written: ONNX Runtime's int8 LSTM (auto), or int8 weights "
-                "with float arithmetic (storage).",
+                help="How an int8 LSTM is written: ONNX Runtime's int8 LSTM (auto), or int8 "
+                "weights with float arithmetic (storage).",
             ),
             FormatOption(
                 flag="--onnx-profile",

@@ -99,7 +99,7 @@ def cases_of(samples: Samples, port: Port, *, streaming: bool) -> list[Case]:
     whole = np.full(len(samples.x), samples.x.shape[1])
     ends = samples.real_steps()[1] + 1 if streaming else whole
     batch = port.shape[0] or 1
-    cases = []
+    cases: list[Case] = []
     for start in range(0, len(samples.x), batch):
         rows = np.minimum(np.arange(start, start + batch), len(samples.x) - 1)
         cases.append({port.name: samples.x[rows, : ends[rows].max()]})

@@ -52,7 +52,7 @@ def trained_files(model: Path) -> tuple[Path, Path]:
 def settings_of(
     splits: Splits, *, task: str, cell: Cell, recipe: Recipe, seed: int, hold_out: str | None
 ) -> Settings:
-    """The settings of a training, to record them or to recognize a model trained in the same way."""
+    """The settings of a training: for its log, or to recognize a model trained in the same way."""
     return Settings(
         task=task,
         data_sha256=_fingerprint(splits),

@@ -133,7 +133,8 @@ def test_a_budget_names_devices_as_they_were_given(made):
 
 
 def test_profile_of_made_files_takes_what_measure_takes():
-    method, function = map(inspect.signature, (edgernn.Made.profile, edgernn.measure))
+    method = inspect.signature(edgernn.Made.profile)
+    function = inspect.signature(edgernn.measure)
     _, *options = method.parameters.values()
     _, *known = function.parameters.values()
     assert options == known
