@@ -89,8 +89,8 @@ def crossed_difference(a: RowScores, b: RowScores) -> Effect:
 def _residual(x: RowScores) -> float:
     """Variance of what neither the row nor the seed explains."""
     rest = x - x.mean(axis=0) - x.mean(axis=1)[:, None] + x.mean()
-    squares: float = np.square(rest).sum().item()
-    return squares / ((len(x) - 1) * (x.shape[1] - 1))
+    freedom = (len(x) - 1) * (x.shape[1] - 1)
+    return float(np.vdot(rest, rest)) / freedom
 
 
 def holm(p_values: list[float]) -> list[float]:
