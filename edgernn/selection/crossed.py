@@ -90,15 +90,4 @@ def _residual(x: RowScores) -> float:
     """Variance of what neither the row nor the seed explains."""
     rest = x - x.mean(axis=0) - x.mean(axis=1)[:, None] + x.mean()
     freedom = (len(x) - 1) * (x.shape[1] - 1)
-    return float(np.vdot(rest, rest)) / freedom
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """p-values adjusted for testing all of them (Holm, Scandinavian J. of Statistics 6, 1979)."""
-    order = np.argsort(p_values, kind="stable")
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
+    return float(np.vdot(rest, rest).item()) / freedom
