@@ -30,7 +30,7 @@ MAX_LAYERS: Final = 20_000
 
 
 class GraphBuilder:
-    """A graph in the making.  Layers are added in the order in which they run."""
+    """A graph under construction.  Layers are added in the order in which they run."""
 
     def __init__(self) -> None:
         self._inputs: dict[str, Input] = {}
@@ -38,11 +38,11 @@ class GraphBuilder:
         self._specs: dict[str, TensorSpec] = {}
         self._writers: dict[str, Layer] = {}
         self._names: set[str] = set()
-        #: Masks by what they are computed from, so that the same one is computed once.
+        #: Masks by their inputs, so that equal masks are computed once.
         self.masks: dict[tuple[str, ...], str] = {}
 
     def unique(self, wanted: str) -> str:
-        """`wanted`, or wanted_1, wanted_2, ... where it is taken; from now on it is."""
+        """Reserves and returns `wanted`, or wanted_1, wanted_2, ... if it is taken."""
         name, number = wanted, 0
         while name in self._names:
             number += 1
@@ -60,7 +60,7 @@ class GraphBuilder:
     def add(self, layer: Layer, source: LayerConfig) -> None:
         """Appends `layer`, made of the Keras layer `source`.
 
-        Raises ModelFileError where shapes do not fit, UnsupportedLayer where types do not.
+        Raises ModelFileError if shapes do not fit, UnsupportedLayer if types do not.
         """
         if len(self._layers) >= MAX_LAYERS:
             raise ModelFileError(
@@ -72,7 +72,7 @@ class GraphBuilder:
             written = infer(layer, [self._specs[edge] for edge in layer.reads])
         except WrongType as error:
             raise source.unsupported(
-                f"uses an input as numbers that is tokens elsewhere, or tokens as numbers ({error})",
+                f"uses an input as numbers that is tokens elsewhere ({error})",
                 "Give the model an input for each use",
             ) from error
         except ShapeError as error:
@@ -87,7 +87,7 @@ class GraphBuilder:
         self._layers.append(layer)
 
     def writer(self, edge: str) -> Layer | None:
-        """The layer whose result `edge` is; None for an input."""
+        """The layer that writes `edge`; None for an input."""
         return self._writers.get(edge)
 
     def shape(self, edge: str) -> Shape:
@@ -102,7 +102,7 @@ class GraphBuilder:
     def as_tokens(self, edge: str, source: LayerConfig) -> None:
         """Makes the inputs that `edge` comes from integers, which Keras casts silently.
 
-        Raises UnsupportedLayer where `edge` is the result of a computation.
+        Raises UnsupportedLayer if `edge` is the result of a computation.
         """
         if self._specs[edge].dtype is DType.INT32:
             return
@@ -122,7 +122,7 @@ class GraphBuilder:
         self._specs[edge] = replace(self._specs[edge], dtype=DType.INT32)
 
     def graph(self, name: str, outputs: tuple[Output, ...]) -> Graph:
-        """The finished graph.  Raises GraphError (a ValueError) where tokens are also numbers."""
+        """The finished graph.  Raises GraphError (a ValueError) if tokens are used as numbers."""
         return Graph(
             name=name,
             inputs=tuple(self._inputs.values()),

@@ -1,4 +1,4 @@
-"""What reading a Keras model gives, and the last step to it: from config and weights to a graph."""
+"""The result of reading a Keras model, and the last step: from config and weights to a graph."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edgernn.graph import DType, Graph, GraphError, Output, TensorSpec, without_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KerasModel:
-    """A model read.  `warnings` are whole sentences for the user."""
+    """A model that was read.  `warnings` are whole sentences for the user."""
 
     graph: Graph
     source: Source
@@ -38,9 +38,9 @@ class Translated:
 
 @contextmanager
 def config_errors() -> Iterator[None]:
-    """A config of a structure that Keras does not write is a damaged model, not a bug.
+    """Turns errors while a config is read into ModelFileError: the model is damaged.
 
-    Around all that reads a config; the cause is kept for a bug report.
+    Encloses all code that reads a config; the cause is kept for a bug report.
     """
     try:
         yield
@@ -110,7 +110,7 @@ def _inputs(model: LayerConfig, keras: KerasVersion) -> list[_Argument]:
     first = layers[0]
     if first.kind == "InputLayer":
         return [_argument(first, first.name)]
-    if _shape(first) is not None:  # Keras 2: the first layer says what it takes
+    if _shape(first) is not None:  # Keras 2: the first layer has the input shape
         return [_argument(first, f"{first.name}_input")]
     if first.is_model:
         return _inputs(first, keras)
@@ -153,7 +153,7 @@ def _argument(layer: LayerConfig, name: str) -> _Argument:
 
 
 def _output_names(model: LayerConfig, count: int) -> list[str]:
-    """The keys of a dict of outputs, otherwise the names of the layers that make them."""
+    """The keys of a dict of outputs, otherwise the names of the layers that compute them."""
     if "output_layers" in model.options:
         return [key or ref.layer for key, ref in references(model.options["output_layers"])]
     return [list(model.children)[-1]] * count
@@ -189,10 +189,10 @@ def _precision_warnings(model: LayerConfig) -> list[str]:
 
 
 def _class_warnings(model: LayerConfig) -> list[str]:
-    """Classes derived from Model, of which only the description of the layers is followed."""
+    """Warns about classes derived from Model: only the layers in their config are exported."""
     return [
         f"'{layer.name}' is of the class '{layer.kind}'; edgernn follows the layers that its "
-        "config lists and cannot see whether its Python code does anything else"
+        "config lists and does not know whether its Python code does anything else"
         for layer in walk(model)
         if layer.is_model and layer.kind not in MODEL_KINDS
     ]

@@ -1,4 +1,4 @@
-"""Keras layers that are x * scale + offset when a model is used."""
+"""Keras layers that compute x * scale + offset in inference."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _given_statistic(call: Call, value: Any, name: str) -> FloatArray:
 
 
 def _constant(call: Call, value: Any, name: str) -> FloatArray:
-    """A number or nested list of numbers out of the config."""
+    """A number or nested list of numbers from the config."""
     revived = revive(value)
     try:
         array = np.array(revived, np.float32)
@@ -138,7 +138,7 @@ def _refuse_renorm(layer: LayerConfig) -> None:
 
 
 def _adapted(layer: LayerConfig) -> tuple[Variable, ...]:
-    """Statistics given in the config are no arrays."""
+    """Without arrays if the statistics are in the config."""
     known = layer.options.get("mean") is not None
     return () if known else named("mean", "variance", "count", trainable=False)
 

@@ -1,4 +1,4 @@
-"""Operations that move numbers about: `x[:, -1, :]`, `keras.ops.stack`, `split`, `reshape`."""
+"""Operations that move elements: `x[:, -1, :]`, `keras.ops.stack`, `split`, `reshape`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _get_item(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
 
 
 def _slice(call: Call, edge: str, axis: int, part: Any) -> str | None:
-    """One axis of an index; None where there is no translation."""
+    """One axis of an index; None if there is no translation."""
     if isinstance(part, dict):  # SlicingOpLambda
         part = slice(part.get("start"), part.get("stop"), part.get("step"))
     bounds = (part.start, part.stop, part.step) if isinstance(part, slice) else (part,)
@@ -69,7 +69,7 @@ def _slice(call: Call, edge: str, axis: int, part: Any) -> str | None:
 
 
 def _widened(call: Call, edge: str, axis: int) -> str | None:
-    """A new axis of size 1 at `axis`; None where a reshape cannot express it."""
+    """A new axis of size 1 at `axis`; None if a reshape cannot express it."""
     shape = call.builder.shape(edge)
     if axis == 0 or axis > len(shape) or shape[1:].count(None) > 1:
         return None
@@ -126,7 +126,7 @@ def _stack(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
 
 
 def _split(call: Call, args: list[Any], options: dict[str, Any]) -> Value | list[Value]:
-    """Keras 3 gives a count or the places of the cuts, TensorFlow a count or the sizes."""
+    """Keras 3 stores a count or the positions of the cuts, TensorFlow a count or the sizes."""
     edge = tensor_of(call, args[0]).edge
     shape = call.builder.shape(edge)
     axis = options.get("axis", 0)
@@ -187,7 +187,7 @@ def _transpose(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
 
 
 def _cast(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
-    """Of real numbers to real numbers nothing is left; of an input to integers, its tokens."""
+    """A cast between float types adds nothing; a cast of an input to integers makes it tokens."""
     tensor = tensor_of(call, args[0])
     wanted = str(options.get("dtype"))
     if call.builder.dtype(tensor.edge).value == "float32" and wanted.startswith(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read_contents(content: bytes) -> Contents:
-    """As contents.py says, which is imported when a file is read."""
+    """See contents.py, which is imported only when a file is read."""
     from edgernn.export.native import contents
 
     return contents.read_contents(content)

@@ -102,7 +102,7 @@ def _plan_of(kind: type[Plan], layer: Layer, plan: LayerPlan | None) -> Plan | N
 
 
 def _check_axis(layer: Layer, activation: Activation, spec: TensorSpec) -> None:
-    """The runtime's softmax goes over the features."""
+    """Refuses a softmax over another axis: the runtime's is over the features."""
     is_last = activation.axis in (-1, spec.rank - 1)
     if activation.kind in _OVER_AXIS and not is_last:
         raise refused(

@@ -26,7 +26,7 @@ def lower_concatenate(builder: Builder, layer: Concatenate, spec: TensorSpec) ->
 def joined_in_order(
     builder: Builder, name: str, kind: OpKind, inputs: Sequence[str], output: str
 ) -> None:
-    """A concatenation of any number of edges, as many at a time as an op takes."""
+    """Concatenates any number of edges, at most as many at a time as an op takes."""
     edges = list(inputs)
     join = _steps_joined if kind is OpKind.CONCAT_STEPS else _widths_joined
     while len(edges) > OP_INPUTS:

@@ -15,10 +15,10 @@ from edgernn.graph.quantized import LayerPlan
 
 
 def lower(graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
-    """The graph as an .ernn file: float32, float16 or int8 weights as the graph holds them.
+    """The graph as an .ernn file: with the graph's float32, float16 or int8 weights.
 
     An int8 graph (one with `quantization`) is computed in integers where it has plans, bit for bit
-    as docs/integer-arithmetic.md says.
+    as docs/integer-arithmetic.md defines.
 
     Raises UnsupportedLayer for layers that the runtime does not have, and for tensors that are not
     rows of features, one or one a step.
@@ -43,7 +43,7 @@ def lower(graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
 
 
 def _copied_outputs(builder: Builder, graph: Graph) -> tuple[Output, ...]:
-    """Outputs that are inputs get a copy of their own: the runtime writes each output itself."""
+    """Copies outputs that are also inputs, because the runtime writes each output itself."""
     inputs = {entry.name for entry in graph.inputs}
     outputs = []
     for output in graph.outputs:
@@ -57,11 +57,11 @@ def _copied_outputs(builder: Builder, graph: Graph) -> tuple[Output, ...]:
 
 
 def _keep_lengths_apart(builder: Builder, graph: Graph) -> None:
-    """Makes the model one of whole sequences where its inputs may be of different lengths.
+    """Makes the model run on whole sequences if its inputs can have different lengths.
 
-    A model of layers that all can run step by step is run so, all inputs at the same step: two
-    questions that meet after their last words cannot be.  An op that needs a whole sequence (here
-    one that adds no step) forbids it.
+    If all layers can run step by step, the runtime runs them so, with all inputs at the same step.
+    Inputs of different lengths that are merged after their last steps cannot run like this.  An op
+    that needs a whole sequence (here one that adds no step) prevents it.
     """
     states = {state.input for state in graph.states}
     entries = [entry.name for entry in graph.inputs if entry.name not in states]
@@ -80,7 +80,7 @@ def _keep_lengths_apart(builder: Builder, graph: Graph) -> None:
 
 
 def _is_one_sequence(builder: Builder, graph: Graph, inputs: Sequence[str]) -> bool:
-    """Whether layers that go through several sequences step by step tie all of them together."""
+    """Whether layers that read several sequences step by step connect all inputs."""
     tied = {name: {name} for name in inputs}
     for layer in graph.layers:
         edges = [edge for edge in layer.reads if builder.forms[edge].is_sequence]

@@ -36,7 +36,7 @@ def _lower_elements(
 
 
 def _row(layer: Layer, weight: FloatArray, width: int) -> FloatArray:
-    """One number for each feature, from what broadcasts against [B, ..., F]."""
+    """One number for each feature, from weights that broadcast against [B, ..., F]."""
     if prod(weight.shape[:-1]) != 1:
         raise refused(
             layer.name, type(layer).__name__, f"has weights {weight.shape} that differ by step"

@@ -1,4 +1,4 @@
-"""Windows over the time axis: convolution and pooling, channels first as ONNX has them."""
+"""Windows over the time axis: convolution and pooling, channels first as in ONNX."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def pool1d(layer: Pool1D, edges: Edges) -> None:
 
 
 def _padding(padding: Padding, steps: int | None, window: int, stride: int) -> dict[str, Attribute]:
-    """Pads in numbers where they are known, else a rule: SAME with a stride depends on time."""
+    """Pads as numbers if they are known, else a rule: SAME with a stride depends on time."""
     match padding:
         case Padding.VALID:
             return {}

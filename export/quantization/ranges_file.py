@@ -12,6 +12,7 @@ import numpy as np
 from edgernn import atomic
 from edgernn.errors import CalibrationError
 from edgernn.graph import CalibrationMethod, FloatArray, Graph, Range, Ranges, fingerprint
+from edgernn.regular_file import DAMAGE, read_json
 
 # History of the format:
 #   1  first version
@@ -22,7 +23,7 @@ _AGAIN: Final = "Calibrate again, with --calibrate"
 
 
 def write_ranges(path: Path, ranges: Ranges) -> None:
-    """Raises OutputError where the file cannot be written."""
+    """Raises OutputError if the file cannot be written."""
     content = {
         "format": _FORMAT,
         "version": RANGES_VERSION,
@@ -37,23 +38,23 @@ def write_ranges(path: Path, ranges: Ranges) -> None:
 
 
 def read_ranges(path: Path, graph: Graph) -> Ranges:
-    """The ranges that `path` holds for `graph`.
+    """The ranges in the file `path`, for `graph`.
 
-    Raises CalibrationError when there is no such file, it is damaged, or it was made from another
+    Raises CalibrationError if there is no such file, if it is damaged, or if it is for another
     graph: other weights, options or names.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         ranges = _ranges(content)
     except OSError as error:
         raise CalibrationError(f"{path} cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except DAMAGE as error:
         raise CalibrationError(
             f"{path} is not a file of ranges ({error})", remedy=_AGAIN
         ) from error
     if ranges.graph_fingerprint != fingerprint(graph):
         raise CalibrationError(
-            f"{path} holds the ranges of another model than '{graph.name}'", remedy=_AGAIN
+            f"{path} contains the ranges of another model than '{graph.name}'", remedy=_AGAIN
         )
     return ranges
 

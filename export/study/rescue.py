@@ -26,11 +26,11 @@ def layers_to_keep(
     file: str,
     max_drop_points: float,
 ) -> tuple[str, ...]:
-    """The fewest layers found whose float arithmetic keeps the drop on `samples` within bounds.
+    """The smallest set of float layers found that keeps the drop on `samples` within the limit.
 
-    The drop is that of the integer reference: in percentage points of accuracy or, where y holds
-    numbers, in the unit of y.  Raises CalibrationError when even float weights everywhere do not
-    help, DataError when the samples have no labels.
+    The drop is that of the integer reference: in percentage points of accuracy or, if y contains
+    numbers, in the unit of y.  Raises CalibrationError if even a float model exceeds the limit,
+    DataError if the samples have no labels.
     """
     truth = truth_of(samples)
 
@@ -40,7 +40,7 @@ def layers_to_keep(
     of_float = value(predict(graph, samples, labels, file=file))
 
     def drop(candidate: Graph) -> float:
-        # Rounded: a drop of exactly the limit is within it, whatever the last bit says.
+        # Rounded: a drop of exactly the limit is within it, despite rounding errors.
         answered = predict(candidate, samples, labels, file=file)
         return round(truth.judge.loss(of_float, value(answered)) * truth.judge.scale, 6)
 

@@ -1,4 +1,4 @@
-"""The accuracy of an export beside the float model, and the layers where int8 loses it."""
+"""The accuracy of an export beside the float model's, and the layers where int8 reduces it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FEW = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """The results of a study; empty where there are no data for it."""
+    """The results of a study; empty without data."""
 
     accuracies: tuple[Accuracy, ...]
     costs: Sensitivity | None
@@ -74,7 +74,7 @@ def rescued(
     file: str,
     max_drop_points: float,
 ) -> Request:
-    """The request with the layers kept in float that hold the drop within `max_drop_points`."""
+    """The request with layers kept in float so that the drop is at most `max_drop_points`."""
     if request.ranges is None or request.examples is None or calibrate is None:
         raise CalibrationError(
             "the search for layers to keep in float needs calibration data",

@@ -1,4 +1,4 @@
-"""Tables and matrices: Embedding, and Dense in float32, in int8 or with int8 weights on"""
+"""Tables and matrices: Embedding, and Dense in float32, in int8 or with int8 weights only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edgernn.graph import ActivationKind, Conv1D, Dense, Embedding, QTensor, as_
 
 
 def embedding(graph: Subgraph, layer: Embedding, tokens: Tensor) -> Tensor:
-    """int8 rows are fetched as such."""
+    """int8 rows stay int8."""
     table = layer.table
     if isinstance(table, QTensor) and table.axis is None:
         stored = graph.constant(table.values, Quantization(scale=table.scale))
@@ -53,10 +53,10 @@ def dense(low: Lowering, layer: Dense) -> Tensor:
 
 
 def result_quantization(low: Lowering, layer: Dense | Conv1D) -> Quantization | None:
-    """How the product is stored as int8, before an activation that cannot be fused.
+    """The quantization of the product, before an activation that cannot be fused.
 
-    None where the result is better computed as float32: when nobody goes on with integers (a
-    head's logits keep their resolution), or where the range is unknown.
+    None if float32 is better: if no reader uses integers (so that the logits of a head keep their
+    resolution), or if the range is unknown.
     """
     if plan_of(low, layer) is None:
         return None
@@ -89,7 +89,7 @@ def applied(low: Lowering, layer: Dense | Conv1D, made: Tensor) -> Tensor:
 
 
 def _reach(low: Lowering, layer: Dense | Conv1D) -> Quantization | None:
-    """What the product can reach at most, given the input's range: calibration saw no logits."""
+    """The largest range of the product, from the input's range: calibration has no logits."""
     x = quantization_of(low, layer.input)
     if x is None:
         return None

@@ -1,8 +1,8 @@
 """LSTM as TFLite's own operator, in integers throughout: for NPUs and microcontrollers.
 
-The operator fixes what may vary elsewhere: batch 1, one scale a weight matrix, gates in Q3.12, the
-cell in int16 with a power-of-two scale.  Its states are variables of the interpreter and live on
-from call to call: a program resets them before each sequence (`reset_all_variables`).
+The operator requires batch 1, one scale for each weight matrix, gates in Q3.12 and the cell in
+int16 with a power-of-two scale.  Its states are variables of the interpreter and are kept from call
+to call: a program resets them before each sequence (`reset_all_variables`).
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _input_quantization(low: Lowering, layer: Lstm) -> Quantization:
 
 
 def _is_expressible(low: Lowering, layer: Lstm) -> bool:
-    """The operator knows no masks, no states from outside, no hard sigmoid and one sequence."""
+    """The operator supports no masks, no initial states, no hard sigmoid and only one sequence."""
     read = {output.edge for output in low.graph.outputs}
     hands_out_cell = layer.state_c in read or bool(consumers(low.graph, layer.state_c))
     return (

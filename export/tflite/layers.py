@@ -26,9 +26,9 @@ from edgernn.graph import layers as ly
 
 
 def lower_layer(low: Lowering, layer: ly.Layer) -> None:
-    """Adds the layer to the main subgraph and defines the edge it writes.
+    """Adds the layer to the main subgraph and defines its edge.
 
-    Raises UnsupportedLayer where TFLite's built-in operators cannot express it.
+    Raises UnsupportedLayer if TFLite's built-in operators cannot express it.
     """
     low.tensors[layer.writes[0]] = _lowered(low, layer)
 
@@ -89,7 +89,7 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
 
 
 def _unlike(low: Lowering, layer: ly.AnyNotEqual) -> Tensor:
-    """Where the input is not the value, bool [B, T, F]; as int8 where floats are shunned."""
+    """Where the input is not the value, bool [B, T, F]; in int8 in profiles without floats."""
     graph = low.main
     if not low.integers_only:
         return ops.not_equal(graph, low.tensors[layer.input], scalar(graph, layer.value))

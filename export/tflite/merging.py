@@ -20,12 +20,12 @@ from edgernn.graph import Attention, Concatenate, Dot, Merge, MergeKind
 # the softmax of the scores and not NaN.
 _FORBIDDEN = 1e9
 
-# As tf.nn.l2_normalize: below this sum of squares it divides by this one's root.
+# As tf.nn.l2_normalize: below this sum of squares it divides by the root of this number.
 _L2_EPSILON = 1e-12
 
 
 def concatenate(low: Lowering, layer: Concatenate) -> Tensor:
-    """int8 parts of one quantization are joined as such, of several where floats are shunned."""
+    """Joins int8 parts of one quantization as int8; of several, only in profiles without floats."""
     parts = [low.tensors.stored(edge) for edge in layer.inputs]
     units = {
         None

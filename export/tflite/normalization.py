@@ -39,7 +39,7 @@ def layer_norm(graph: Subgraph, layer: LayerNorm, x: Tensor) -> Tensor:
 
 
 def _unless(graph: Subgraph, op: Op, x: Tensor, values: FloatArray, *, neutral: float) -> Tensor:
-    """x combined with constants, left out where they change nothing."""
+    """x combined with constants; x itself if they change nothing."""
     grows = len(values.shape) > x.rank or any(
         mine == 1 < theirs for mine, theirs in zip(x.shape[::-1], values.shape[::-1], strict=False)
     )

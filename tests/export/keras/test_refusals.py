@@ -54,8 +54,8 @@ def nested(inner: Json) -> Json:
 
 UNSUPPORTED: list[tuple[Json, Any, str]] = [
     (on(layer("Lambda", "code", function="x")), {}, "never runs"),
-    (on(layer("ConvLSTM1D", "clever", filters=2)), {}, "not a layer that edgernn knows"),
-    (on(layer("MyOwn>Layer", "own")), {}, "not a layer that edgernn knows"),
+    (on(layer("ConvLSTM1D", "clever", filters=2)), {}, "not a layer that edgernn supports"),
+    (on(layer("MyOwn>Layer", "own")), {}, "is not supported: its class is not one of Keras' own"),
     (
         on(layer("GRU", "gru", units=3, activation="log_sigmoid")),
         {"gru": gru_weights(2, 3)},
@@ -190,7 +190,7 @@ def test_weights_without_a_model_are_refused(tmp_path):
     with h5py.File(path, "w") as file:
         file["dense/kernel:0"] = np.zeros((2, 2))
     for file in (path, GOLDEN / "small_gru.weights.h5"):
-        with pytest.raises(ModelFileError, match="weights only"):
+        with pytest.raises(ModelFileError, match="contains only weights"):
             read_model(file)
 
 
