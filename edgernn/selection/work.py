@@ -11,7 +11,7 @@ from edgernn.artefact import Artefact
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.errors import MissingRuntime
 from edgernn.export.calibration import Calibration
-from edgernn.export.keras.file import KerasModel, read_model
+from edgernn.export.keras.file import KerasModel, parameters_of, read_model
 from edgernn.export.keras.object import from_keras
 from edgernn.export.pipeline import export_model, float_graph
 from edgernn.export.request import Request
@@ -58,6 +58,7 @@ def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
             cell=Cell(job.contender.architecture),
             recipe=job.recipe,
             seed=job.seed,
+            count_parameters=parameters_of,
         )
         peak = peak_bytes()
         artefacts = _exported(read_model(written.model), Path(scratch), parts.calibration, forms)
