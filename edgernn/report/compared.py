@@ -14,6 +14,7 @@ from edgernn.profile.report import Cell
 from edgernn.selection.advice import Choice, advice, cells_of, deployed
 from edgernn.selection.comparison import Comparison, Group, Standing
 from edgernn.selection.contender import Contender, Equal
+from edgernn.selection.sizing import TOLERANCE
 from edgernn.selection.verdict import Verdict
 from edgernn.units import DASH, file_size, milliseconds, seconds
 
@@ -34,8 +35,8 @@ def comparison_markdown(comparison: Comparison) -> str:
         f"# {' or '.join(_architectures(comparison))} on {comparison.data}?",
         recommendation(comparison),
         *(_group_block(group, comparison) for group in comparison.groups),
-        "## Five questions\n\n" + "\n".join(_questions(comparison)),
-        "## How it was measured\n\n" + _method(comparison),
+        "## Five questions\n\n" + "\n".join(questions(comparison)),
+        "## How it was measured\n\n" + method(comparison),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -99,29 +100,54 @@ def _architectures(comparison: Comparison) -> list[str]:
     return list(dict.fromkeys(one.contender.architecture for one in comparison.groups[0].standings))
 
 
-def _group_block(group: Group, comparison: Comparison) -> str:
-    title = {Equal.UNITS: "## Equal units", Equal.BYTES: "## Equal bytes"}[group.equal]
-    head = (
+def group_title(group: Group) -> str:
+    """What its contenders have in common."""
+    return {Equal.UNITS: "Equal units", Equal.BYTES: "Equal bytes"}[group.equal]
+
+
+def group_table(group: Group, comparison: Comparison) -> list[list[str]]:
+    """The head, then a row for each contender in each form."""
+    devices = measuredmeasured_devices(comparison)
+    head = [
         "contender",
         "form",
         comparison.judge.name,
         "seeds differ by",
         "size",
-        *(f"p50 on {device}" for device in _devices(comparison)),
+        *(f"p50 on {device}" for device in devices),
         f"difference from {group.standings[0].contender.name}",
         "verdict",
-    )
+    ]
     cells = cells_of(comparison)
-    rows = [_row(one, comparison, cells) for one in group.standings]
+    return [head, *(_row(one, comparison, cells) for one in group.standings)]
+
+
+def group_note(group: Group) -> str:
+    """Which contenders of a group of equal bytes are not equal."""
+    if group.equal is not Equal.BYTES:
+        return ""
+    standings = deployed(group)
+    wanted = standings[0].bytes or 0
+    others = [one for one in standings if abs((one.bytes or 0) / wanted - 1) > TOLERANCE]
+    return "".join(
+        f"{one.contender.name} is {100 * ((one.bytes or 0) / wanted - 1):+.0f} % of the bytes away: "
+        "no other width comes nearer.  "
+        for one in others
+    ).strip()
+
+
+def _group_block(group: Group, comparison: Comparison) -> str:
+    head, *rows = group_table(group, comparison)
     lines = [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
-    return title + "\n\n" + "\n".join(lines)
+    note = group_note(group)
+    return f"## {group_title(group)}\n\n" + "\n".join(lines) + (f"\n\n{note}" if note else "")
 
 
 def _row(standing: Standing, comparison: Comparison, cells: Any) -> list[str]:
     judge = comparison.judge
     times = [
         _p50(cells.get((device, standing.contender.name, standing.form)))
-        for device in _devices(comparison)
+        for device in measured_devices(comparison)
     ]
     return [
         standing.contender.name,
@@ -155,14 +181,14 @@ def _p50(cell: Cell | None) -> str:
     return milliseconds(cell.benchmark.hot.p50_ms) if cell and cell.benchmark else DASH
 
 
-def _devices(comparison: Comparison) -> list[str]:
+def measured_devices(comparison: Comparison) -> list[str]:
     if comparison.measured is None:
         return []
     return list(dict.fromkeys(cell.device for cell in comparison.measured.cells))
 
 
-def _questions(comparison: Comparison) -> Iterator[str]:
-    """Those that people are told to ask before choosing, answered by measurements."""
+def questions(comparison: Comparison) -> Iterator[str]:
+    """Markdown items: what people ask before they choose, answered by measurements."""
     contenders = [one.contender for one in deployed(comparison.groups[0])]
     first, others = contenders[0], contenders[1:]
     for other in others:
@@ -235,7 +261,8 @@ def _mean_seconds(comparison: Comparison, contender: Contender) -> float:
     return float(np.mean([run.seconds for run in comparison.trainings[contender]]))
 
 
-def _method(comparison: Comparison) -> str:
+def method(comparison: Comparison) -> str:
+    """How the figures came about, in sentences."""
     seeds = [len(runs) for runs in comparison.trainings.values()]
     number = f"{min(seeds)}" if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}"
     left = (

@@ -33,6 +33,7 @@ from edgernn.selection.plan import Plan, coordinating, data_of_plan, write_plan
 from edgernn.selection.sizing import with_bytes
 from edgernn.selection.training import ORIGINAL, Training, training_file
 from edgernn.selection.trainings import all_trained, bytes_by_form
+from edgernn.selection.verdict import Worth
 from edgernn.selection.work import Forms
 from edgernn.selection.workers import Workers, working
 from edgernn.tasks.baselines import baseline_answers
@@ -57,7 +58,7 @@ class Question:
     devices: tuple[str, ...] = ("cpu",)
     workers: int = 1
     time_limit_s: float | None = None
-    worth: float  # in the metric's unit
+    worth: Worth
 
 
 def compared(
@@ -83,20 +84,23 @@ def compared(
             trained = all_trained(plan, folder, workers, clock, question.forms, progress)
         measured = _measured(question, folder, trained.trainings, progress)
     metric = metric_for(splits.test)
+    first = plan.contenders[0]
+    scores = [run.score(ORIGINAL) for run in trained.trainings[first]]
+    worth = question.worth.of(float(np.mean(scores)))
     return Comparison(
         data=question.name,
         test_rows=len(splits.test),
         training_rows=len(splits.train),
         metric=metric.name,
-        worth=question.worth,
+        worth=worth,
         formats=question.forms.formats,
         groups=tuple(
-            group_of(equal, group, trained.trainings, metric=metric, worth=question.worth)
+            group_of(equal, group, trained.trainings, metric=metric, worth=worth)
             for equal, group in plan.groups.items()
         ),
         trainings=trained.trainings,
         baselines=against_baselines(
-            _baselines(splits), trained.trainings, metric=metric, worth=question.worth
+            _baselines(splits), trained.trainings, metric=metric, worth=worth
         ),
         measured=measured,
         left_out=trained.left_out,

@@ -11,6 +11,18 @@ from edgernn.selection.crossed import Effect
 from edgernn.stats import SIGNIFICANCE, Interval, holm
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """The smallest difference that would change a choice."""
+
+    amount: float
+    is_relative: bool = False  # a share of the first contender's score, as for errors
+
+    def of(self, score: float) -> float:
+        """In the scores' unit."""
+        return self.amount * abs(score) if self.is_relative else self.amount
+
+
 class Outcome(str, Enum):
     """What the interval of a difference says, beside the smallest difference worth having."""
 

@@ -1,0 +1,128 @@
+"""`edgernn compare`: GRU or LSTM, answered on the user's own data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgernn.cli.completion import complete_devices, complete_schemes, complete_tasks
+from edgernn.cli.parameters import Duration
+
+
+@click.command()
+@click.argument("data", shell_complete=complete_tasks)
+@click.option(
+    "--models",
+    default="gru,lstm",
+    show_default=True,
+    help="Architectures, as for `train --cell`; the others are compared with the first.",
+)
+@click.option(
+    "--equal",
+    default="units",
+    show_default=True,
+    help="What contenders have in common: units, bytes (of the file), or units,bytes.",
+)
+@click.option("--units", type=click.IntRange(1, 4096), help="Width of the first architecture.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Maximum number of epochs.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(2, 1000),
+    default=5,
+    show_default=True,
+    help="Trainings of each contender.",
+)
+@click.option(
+    "--scheme",
+    default="float32,int8",
+    show_default=True,
+    shell_complete=complete_schemes,
+    help="Schemes of the files that are scored and measured.",
+)
+@click.option("--to", default="native", show_default=True, help="Formats of these files.")
+@click.option(
+    "--device",
+    "devices",
+    default="cpu",
+    show_default=True,
+    shell_complete=complete_devices,
+    help="Where the files are measured, after the last training.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Trainings at a time; each takes one processor and up to 1.5 GB.",
+)
+@click.option("--time-limit", "time_limit_s", type=Duration(), help="For everything: 10min.")
+@click.option(
+    "--worth",
+    help="Smallest difference that matters: points of a share (0.5, the default), or percent of an "
+    "error (2%).",
+)
+@click.option("--hold-out", metavar="PATTERN", help="Test on the rows whose origin matches.")
+@click.option("--resume", is_flag=True, help="Continue the comparison in the folder.")
+@click.option(
+    "-o",
+    "--output",
+    "out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder for trainings, models, files, and report.md, .html, .json.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the text.")
+def command(
+    data: str,
+    models: str,
+    equal: str,
+    units: int | None,
+    epochs: int | None,
+    seeds: int,
+    scheme: str,
+    to: str,
+    devices: str,
+    workers: int,
+    time_limit_s: float | None,
+    worth: str | None,
+    hold_out: str | None,
+    resume: bool,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Train GRU, LSTM or a mix on DATA over several seeds, and say which to use.
+
+    DATA is a task (digits) or your own: an .npz, a .csv, or a folder of .wav files by class.
+
+    \b
+    edgernn compare digits --models gru,lstm -o cmp/
+    edgernn compare mydata.npz --models gru,lstm,gru-lstm --equal units,bytes --workers 2 -o cmp/
+    edgernn compare mydata.npz --time-limit 10min -o cmp/ --resume
+
+    The answer is one contender, "equal for your purpose", "cannot tell" (and what would help), or
+    "use neither".  Intervals hold the luck of seeds and of test rows.
+    """
+    from edgernn.front.comparing import compare
+
+    result = compare(
+        data,
+        models=models,
+        equal=equal,
+        units=units,
+        epochs=epochs,
+        seeds=seeds,
+        scheme=scheme,
+        to=to,
+        device=devices.split(","),
+        workers=workers,
+        time_limit_s=time_limit_s,
+        worth=worth,
+        hold_out=hold_out,
+        resume=resume,
+        out=out,
+    )
+    if as_json:
+        click.echo((out / "report.json").read_text(encoding="utf-8"), nl=False)
+    else:
+        click.echo(str(result))

@@ -1,0 +1,204 @@
+"""GRU or LSTM? `compare` answers on the user's own data, with trainings over several seeds."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from edgernn import atomic
+from edgernn.errors import WrongOption
+from edgernn.formats import format_named
+from edgernn.front.progress import progress_line
+from edgernn.front.schemes import parsed_schemes
+from edgernn.report.compared import (
+    comparison_json,
+    comparison_markdown,
+    recommendation,
+)
+from edgernn.report.compared_html import comparison_html
+from edgernn.scheme import Scheme
+from edgernn.scoring.metric import Metric, metric_for
+from edgernn.selection import comparison as values
+from edgernn.selection.comparing import Question, compared
+from edgernn.selection.contender import parsed_equals, parsed_models
+from edgernn.selection.crossed import FEWEST_SEEDS
+from edgernn.selection.data import splits_of
+from edgernn.selection.verdict import Worth
+from edgernn.selection.work import Forms
+from edgernn.tasks.given import Given
+
+DEFAULT_SEEDS: Final = 5
+#: The smallest difference that changes a choice: of shares in points, of errors in percent.
+DEFAULT_WORTH_POINTS: Final = 0.5
+DEFAULT_WORTH_PERCENT: Final = 2.0
+_WRITERS: Final[dict[str, Callable[[values.Comparison], str]]] = {
+    ".md": comparison_markdown,
+    ".json": comparison_json,
+    ".html": comparison_html,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Compared:
+    """The result of `compare`.  `print` shows the recommendation and the tables behind it.
+
+    values: scores of every training, verdicts, times, as edgernn.selection.comparison has them.
+    folder: trainings, models and files.
+    """
+
+    values: values.Comparison
+    folder: Path
+
+    @property
+    def recommendation(self) -> str:
+        """One or two sentences."""
+        return recommendation(self.values)
+
+    def write(self, *paths: str | os.PathLike[str]) -> None:
+        """Writes .md, .html or .json files, each whole or not at all.
+
+        Raises WrongOption for another suffix, before anything is written; OutputError.
+
+        >>> verdict.write("compare.html")
+        """
+        files = {Path(path): Path(path).suffix.lower() for path in paths}
+        for path, suffix in files.items():
+            if suffix not in _WRITERS:
+                raise WrongOption(
+                    f"no comparison is written as '{path.name}'",
+                    remedy=f"End its name in {', '.join(_WRITERS)}",
+                )
+        for path, suffix in files.items():
+            atomic.write_bytes(path, _WRITERS[suffix](self.values).encode())
+
+    def __str__(self) -> str:
+        return comparison_markdown(self.values).rstrip("\n")
+
+    def __repr__(self) -> str:
+        return f"<edgernn.Compared {self.values.data}: {self.recommendation}>"
+
+    def _repr_html_(self) -> str:
+        return comparison_html(self.values)
+
+
+def compare(
+    data: Given,
+    *,
+    models: str | Sequence[str] = ("gru", "lstm"),
+    out: str | os.PathLike[str],
+    equal: str | Sequence[str] = "units",
+    units: int | None = None,
+    epochs: int | None = None,
+    seeds: int = DEFAULT_SEEDS,
+    scheme: str | Sequence[str] = ("float32", "int8"),
+    to: str | Sequence[str] = "native",
+    device: str | Sequence[str] = "cpu",
+    workers: int = 1,
+    time_limit_s: float | None = None,
+    worth: str | float | None = None,
+    hold_out: str | None = None,
+    resume: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Compared:
+    """Trains architectures on the data, over seeds, and says whether their difference matters.
+
+    data: a task ("digits"), (x, y), (x, y, lengths), a path or a spec.
+    models: architectures by notation, as for `train --cell`; the first is the reference.
+    out: the folder of trainings, files and report.json; continued with `resume`.
+    equal: "units" (the same in each layer), "bytes" (files of equal size, within 5 %), or both.
+    units: of the first architecture; without it those of the task, or 128.
+    epochs: at most; early stopping ends most trainings sooner.
+    seeds: trainings of each contender, each with its own weights and validation rows.
+    scheme, to: the files that are made, scored and measured.
+    device: where they are measured, after the last training.
+    workers: trainings at a time, one processor each; results do not depend on it.
+    time_limit_s: for everything; no training begins that is not expected to end in time.
+    worth: the smallest difference that matters: points of a share (0.5), or "2%" of an error.
+    progress: called with each phase; without it a line on a terminal.
+
+    Raises WrongOption, DataError, TrainingFailed (also where the time is too short), OutputError.
+
+    >>> verdict = edgernn.compare((x, y), models=["gru", "lstm"], seeds=5, out="cmp/")
+    >>> print(verdict.recommendation)
+    """
+    architectures = parsed_models(models)
+    if seeds < FEWEST_SEEDS:
+        raise WrongOption(
+            f"{seeds} training of each contender shows nothing about the luck of a seed",
+            remedy=f"Give {FEWEST_SEEDS} seeds or more; 5 are usual",
+        )
+    schemes, per_layer = parsed_schemes(scheme)
+    if per_layer:
+        raise WrongOption(
+            "a comparison has no schemes of single layers", remedy="Name schemes of whole models"
+        )
+    folder = Path(out)
+    with progress_line("reading the data", progress) as phase:
+        name, splits, recipe = splits_of(data, hold_out=hold_out, notify=phase)
+        chosen = {"units": units, "epochs": epochs}
+        recipe = replace(recipe, **{key: one for key, one in chosen.items() if one is not None})
+        metric = metric_for(splits.test)
+        question = Question(
+            name=name,
+            splits=splits,
+            recipe=recipe,
+            architectures=architectures,
+            equal=parsed_equals(equal),
+            seeds=seeds,
+            forms=Forms(formats=_formats(to), schemes=_sorted(schemes)),
+            devices=(device,) if isinstance(device, str) else tuple(device),
+            workers=workers,
+            time_limit_s=time_limit_s,
+            worth=parsed_worth(worth, metric),
+        )
+        found = compared(question, folder, resume=resume, progress=phase)
+    result = Compared(values=found, folder=folder)
+    result.write(*(folder / f"report{suffix}" for suffix in _WRITERS))
+    return result
+
+
+def parsed_worth(given: str | float | None, metric: Metric) -> Worth:
+    """Points of a share, or percent of an error.
+
+    Raises WrongOption for points of an error, percent of a share, and for what is not positive.
+    """
+    is_share = metric.largest == 1.0
+    text = str(DEFAULT_WORTH_POINTS if is_share else f"{DEFAULT_WORTH_PERCENT}%")
+    text = text if given is None else str(given)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%|points?)?\s*", text)
+    if found is None or not float(found[1]) > 0:
+        raise WrongOption(
+            f"a smallest worthwhile difference cannot be '{text}'",
+            remedy="Give points of a share (0.5), or percent of an error (2%)",
+        )
+    number, unit = float(found[1]), found[2]
+    if is_share:
+        if unit == "%":
+            raise WrongOption(
+                f"{metric.noun} is a share, and '{text}' would be a percentage of a percentage",
+                remedy=f"Give points: --worth {found[1]}",
+            )
+        return Worth(amount=number / metric.scale)
+    if unit != "%":
+        raise WrongOption(
+            f"the {metric.noun} has the unit of the data, and '{text}' has none",
+            remedy=f"Give percent of the error: --worth {found[1]}%",
+        )
+    return Worth(amount=number / 100, is_relative=True)
+
+
+def _formats(to: str | Sequence[str]) -> tuple[str, ...]:
+    names = to.split(",") if isinstance(to, str) else to
+    try:
+        return tuple(dict.fromkeys(format_named(name.strip()).name for name in names))
+    except ValueError as error:
+        raise WrongOption(str(error).rstrip(".")) from error
+
+
+def _sorted(schemes: Sequence[Scheme]) -> tuple[Scheme, ...]:
+    """The smallest last: it is the form that the advice is about."""
+    return tuple(sorted(schemes, key=list(Scheme).index))

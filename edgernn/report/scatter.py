@@ -1,0 +1,102 @@
+"""Scores against costs: each contender a point, those that nothing beats are marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from edgernn.report.xml import element, escaped
+from edgernn.units import significant
+
+WIDTH: Final = 640
+HEIGHT: Final = 320
+_LEFT: Final = 60
+_RIGHT: Final = 130  # room for names
+_TOP: Final = 12
+_BOTTOM: Final = 44
+_TICKS: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A contender in one form.  `low` and `high` are the interval of its score."""
+
+    name: str
+    cost: float
+    score: float
+    low: float
+    high: float
+
+
+def pareto_front(points: Sequence[Point], *, higher_is_better: bool) -> set[str]:
+    """The names of points that no other beats in cost without losing score.
+
+    >>> pareto_front([small_and_good, large_and_good], higher_is_better=True)
+    {'small_and_good'}
+    """
+    sign = 1 if higher_is_better else -1
+
+    def beats(a: Point, b: Point) -> bool:
+        no_worse = a.cost <= b.cost and sign * a.score >= sign * b.score
+        return no_worse and (a.cost, a.score) != (b.cost, b.score)
+
+    return {one.name for one in points if not any(beats(other, one) for other in points)}
+
+
+def scatter_plot(
+    points: Sequence[Point], *, title: str, cost: str, score: str, higher_is_better: bool
+) -> str:
+    """Costs along the bottom from 0, scores upwards; dominated points are dimmed."""
+    front = pareto_front(points, higher_is_better=higher_is_better)
+    right = 1.08 * max(point.cost for point in points) or 1.0
+    low, high = min(point.low for point in points), max(point.high for point in points)
+    spare = (high - low) / 12 or 1.0
+    low, high = low - spare, high + spare
+
+    def x(value: float) -> float:
+        return _LEFT + value / right * (WIDTH - _LEFT - _RIGHT)
+
+    def y(value: float) -> float:
+        return HEIGHT - _BOTTOM - (value - low) / (high - low) * (HEIGHT - _BOTTOM - _TOP)
+
+    parts: list[str] = [element("title", escaped(title))]
+    for number in range(_TICKS + 1):
+        across, up = right * number / _TICKS, low + (high - low) * number / _TICKS
+        parts += _tick(x(across), HEIGHT - _BOTTOM + 14, significant(across), "middle")
+        parts += _tick(_LEFT - 6, y(up) + 4, significant(up), "end")
+        parts.append(
+            element("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y(up), y2=y(up), class_="grid")
+        )
+    parts.append(
+        element(
+            "text",
+            escaped(cost),
+            x=(_LEFT + WIDTH - _RIGHT) / 2,
+            y=HEIGHT - 8,
+            text_anchor="middle",
+        )
+    )
+    parts.append(element("text", escaped(score), x=_LEFT, y=_TOP - 2, class_="tick"))
+    for point in points:
+        parts += _point(point, x(point.cost), y, is_front=point.name in front)
+    return element(
+        "svg",
+        *parts,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
+        xmlns="http://www.w3.org/2000/svg",
+    )
+
+
+def _tick(x: float, y: float, text: str, anchor: str) -> Iterator[str]:
+    yield element("text", escaped(text), x=x, y=y, text_anchor=anchor, class_="tick")
+
+
+def _point(
+    point: Point, x: float, at: Callable[[float], float], *, is_front: bool
+) -> Iterator[str]:
+    kind = "front" if is_front else "beaten"
+    yield element("line", x1=x, x2=x, y1=at(point.low), y2=at(point.high), class_=f"bar {kind}")
+    yield element("circle", cx=x, cy=at(point.score), r=4, class_=f"dot {kind}")
+    yield element("text", escaped(point.name), x=x + 8, y=at(point.score) + 4, class_=kind)
