@@ -20,6 +20,10 @@ from edgernn.tasks.samples import Samples
 
 #: Samples to estimate a layer's noise: a few dozen are as good as thousands.
 _FEW = 32
+_FEWEST = 8
+
+#: In one run of the model: numpy takes about a second for so many.
+_MOST_MULTIPLICATIONS = 10**10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,7 @@ def studied(
     graph = quantized(original, request)
     if graph.quantization is None or request.examples is None:
         return Study(accuracies=rows, costs=None, tried=tried)
-    costs = sensitivity(scaled(original, request)[0], graph, _few(request))
+    costs = sensitivity(scaled(original, request)[0], graph, _few(original, request))
     return Study(accuracies=rows, costs=costs, kept_float=request.keep_float, tried=tried)
 
 
@@ -85,7 +89,7 @@ def rescued(
         float_,
         quantized(original, request),
         prepared.ranges or request.ranges,
-        _few(request),
+        _few(original, request),
         as_samples(calibrate) if samples is None else samples,
         request.labels,
         file=file,
@@ -94,7 +98,12 @@ def rescued(
     return replace(request, keep_float=tuple(dict.fromkeys((*request.keep_float, *kept))))
 
 
-def _few(request: Request) -> dict[str, AnyArray]:
+def _few(original: Graph, request: Request) -> dict[str, AnyArray]:
+    """Rows to estimate noise on: the model runs several times over them."""
     if request.examples is None:
         return {}
-    return {name: array[:_FEW] for name, array in request.examples.inputs.items()}
+    arrays = request.examples.inputs
+    steps = max((array.shape[1] for array in arrays.values() if array.ndim > 1), default=1)
+    affordable = _MOST_MULTIPLICATIONS // max(original.parameters * steps, 1)
+    rows = min(max(affordable, _FEWEST), _FEW)
+    return {name: array[:rows] for name, array in arrays.items()}
