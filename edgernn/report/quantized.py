@@ -110,6 +110,8 @@ def study_texts(study: Study) -> Iterator[str]:
         yield accuracy_text(study.accuracies, study.tried)
     if study.costs is not None and study.costs.layers:
         yield sensitivity_text(study.costs)
+    if study.headroom:
+        yield study.headroom
     if study.kept_float:
         yield f"In float32: {', '.join(study.kept_float)}."
 

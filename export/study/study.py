@@ -9,14 +9,16 @@ from pathlib import Path
 from edgernn.artefact import Artefact
 from edgernn.errors import CalibrationError
 from edgernn.export.pipeline import quantized, scaled
+from edgernn.export.quantization.headroom import headroom
 from edgernn.export.request import Request
 from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
 from edgernn.export.study.rescue import layers_to_keep
 from edgernn.export.study.sensitivity import Sensitivity, sensitivity
-from edgernn.graph import AnyArray, Graph
+from edgernn.graph import AnyArray, CalibrationMethod, Graph
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.samples import Samples
+from edgernn.units import percent
 
 #: Samples to estimate a layer's noise: a few dozen are as good as thousands.
 _FEW = 32
@@ -33,6 +35,7 @@ class Study:
     accuracies: tuple[Accuracy, ...]
     costs: Sensitivity | None
     kept_float: tuple[str, ...] = ()  # layers, by the user's wish or by the search of --max-drop
+    headroom: str = ""  # beyond the rows that ranges were taken from
     tried: Accuracy | None = None  # the scheme of more bits, where accuracy was lost
 
 
@@ -56,7 +59,22 @@ def studied(
     if graph.quantization is None or request.examples is None:
         return Study(accuracies=rows, costs=None, tried=tried)
     costs = sensitivity(scaled(original, request)[0], graph, _few(original, request))
-    return Study(accuracies=rows, costs=costs, kept_float=request.keep_float, tried=tried)
+    return Study(
+        accuracies=rows,
+        costs=costs,
+        kept_float=request.keep_float,
+        headroom=_headroom(request),
+        tried=tried,
+    )
+
+
+def _headroom(request: Request) -> str:
+    if request.ranges is None or request.ranges.method is not CalibrationMethod.MINMAX:
+        return ""
+    share, rows = percent(headroom(request.ranges.samples), 0), request.ranges.samples
+    return (
+        f"Ranges reach {share} beyond what {rows} calibration rows gave, where nothing ends them."
+    )
 
 
 def _of_more_bits(original: Graph, request: Request, answers: FloatAnswers) -> Accuracy | None:
