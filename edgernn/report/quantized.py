@@ -81,6 +81,8 @@ def _conclusions(costs: Sensitivity) -> Iterator[str]:
             "spread, at 40 dB a hundredth."
         )
         yield (
+            "This is the integer arithmetic of native files; the check of each file says what "
+            "its own runtime makes of it. "
             f"All layers together: {_decibel(costs.output_snr_db)} at the outputs over "
             f"{costs.samples} samples{same}; '{worst.layer}' costs most."
         )
