@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from edgernn.profile.comparison import Comparison, Ranking, between_formats, between_models
+from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Noise, Report
 from edgernn.report.across import sentences_across
 from edgernn.report.executed import executed
 from edgernn.scoring.metric import Metric
-from edgernn.scoring.truth import Truth, score
+from edgernn.scoring.truth import score
 from edgernn.stats import FEWEST_PROCESSES, Difference, Ratio
 from edgernn.units import listed, percent, significant, times
 
@@ -22,8 +23,8 @@ def sentences(report: Report) -> tuple[str, ...]:
     """Models, formats, baselines, devices against each other; and what noise hides."""
     several = len({cell.device for cell in report.cells}) > 1
     return (
-        *(_models(one, report.truth, with_device=several) for one in between_models(report)),
-        *(_formats(ranking, with_device=several) for ranking in between_formats(report)),
+        *(_models(one, report, with_device=several) for one in between_models(report)),
+        *(_formats(ranking, report, with_device=several) for ranking in between_formats(report)),
         *_baseline(report),
         *executed(report),
         *sentences_across(report),
@@ -31,15 +32,21 @@ def sentences(report: Report) -> tuple[str, ...]:
     )
 
 
-def _models(comparison: Comparison, truth: Truth | None, *, with_device: bool) -> str:
+def _models(comparison: Comparison, report: Report, *, with_device: bool) -> str:
+    truth = report.truth
     this, that = _model_names(comparison.this, comparison.that)
-    if comparison.slowness.enough_processes:
-        clause = f"{this} is {_size(comparison.size)} {_speed(comparison.slowness)} {that}"
+    unstable = [
+        name
+        for name, cell in ((this, comparison.this), (that, comparison.that))
+        if disturbances(cell, report)
+    ]
+    unjudged = f"{_size_than(comparison.size)} {that}, and which is faster cannot be judged"
+    if not comparison.slowness.enough_processes:
+        clause = f"{this} is {unjudged} from {_TOO_FEW}"
+    elif unstable:
+        clause = f"{this} is {unjudged}: {_unstable(unstable)}"
     else:
-        clause = (
-            f"{this} is {_size_than(comparison.size)} {that}, and which is faster cannot be judged "
-            f"from {_TOO_FEW}"
-        )
+        clause = f"{this} is {_size(comparison.size)} {_speed(comparison.slowness)} {that}"
     if comparison.equal_units is not None:
         clause = f"At equal units ({comparison.equal_units}) {clause}"
     elif this.startswith("the "):
@@ -50,33 +57,44 @@ def _models(comparison: Comparison, truth: Truth | None, *, with_device: bool) -
     return "; ".join(parts) + "."
 
 
-def _formats(ranking: Ranking, *, with_device: bool) -> str:
-    fastest = ranking.fastest
-    clauses = [
-        f"{_format(cell)} takes {times(ratio)} as long"
-        for cell, ratio in ranking.others
-        if ratio.significant
+def _formats(ranking: Ranking, report: Report, *, with_device: bool) -> str:
+    fastest, model = ranking.fastest, ranking.fastest.item.model
+    compared = [
+        _format(fastest, with_device=with_device),
+        *(_format(one) for one, _ in ranking.others),
     ]
-    unjudged = [_format(cell) for cell, ratio in ranking.others if not ratio.enough_processes]
-    if len(unjudged) == len(ranking.others):
-        formats = [_format(fastest, with_device=with_device), *unjudged]
-        return (
-            f"Which of {listed(formats)} is fastest for {fastest.item.model} cannot be judged from "
-            f"{_TOO_FEW}."
-        )
-    if unjudged:
-        clauses.append(f"{listed(unjudged)} cannot be judged from {_TOO_FEW}")
-    alike = [
-        _format(cell)
-        for cell, ratio in ranking.others
-        if ratio.enough_processes and not ratio.significant
-    ]
+    question = f"Which of {listed(compared)} is fastest for {model} cannot be judged"
+    if not any(ratio.enough_processes for _, ratio in ranking.others):
+        return f"{question} from {_TOO_FEW}."
+    if disturbances(fastest, report):
+        return f"{question}: {_unstable([_format(fastest)])}."
+    few, unstable, slower, alike = [], [], [], []
+    for cell, ratio in ranking.others:
+        if not ratio.enough_processes:
+            few.append(_format(cell))
+        elif disturbances(cell, report):
+            unstable.append(_format(cell))
+        elif ratio.significant:
+            slower.append(f"{_format(cell)} takes {times(ratio)} as long")
+        else:
+            alike.append(_format(cell))
+    if not slower and not alike:
+        return f"{question}: {_unstable(unstable)}."
+    clauses = slower
+    if few:
+        clauses.append(f"{listed(few)} cannot be judged from {_TOO_FEW}")
     if alike:
         clauses.append(
             f"{listed(alike)} {'is' if len(alike) == 1 else 'are'} not significantly slower"
         )
-    best = f"{fastest.item.model} is fastest as {_format(fastest, with_device=with_device)}"
+    if unstable:
+        clauses.append(f"{listed(unstable)} cannot be judged, since the times are unstable")
+    best = f"{model} is fastest as {_format(fastest, with_device=with_device)}"
     return f"{best}; {', '.join(clauses)}."
+
+
+def _unstable(names: Sequence[str]) -> str:
+    return f"the times of {listed(names)} are unstable"
 
 
 def _baseline(report: Report) -> Iterator[str]:

@@ -48,12 +48,72 @@ def test_the_sentences_name_size_speed_and_accuracy(report):
 
 
 def test_without_a_significant_difference_nobody_is_called_faster(tmp_path):
-    noisy = [[0.4], [0.7], [0.5], [0.62], [0.45]]
-    report = reports.measured(tmp_path, models=reports.with_hot_ms("lstm.onnx", noisy))
+    alike = [[0.5], [0.505], [0.495], [0.502], [0.498]]
+    report = reports.measured(tmp_path, models=reports.with_hot_ms("lstm.onnx", alike))
     first = sentences(report)[0]
     assert first.startswith(
         "At equal units (128) the GRU is 24 % smaller and not significantly faster or slower (1.00"
     )
+
+
+#: Medians of processes that disagree.
+UNSTABLE = [[1.0], [1.8], [0.9], [1.6], [1.05]]
+
+
+def test_models_with_unstable_times_get_no_verdict_of_speed(tmp_path):
+    report = reports.measured(tmp_path, models=reports.with_hot_ms("lstm.onnx", UNSTABLE))
+    first = sentences(report)[0]
+    assert first.startswith(
+        "At equal units (128) the GRU is 24 % smaller than the LSTM, and which is faster cannot be "
+        "judged: the times of the LSTM are unstable (onnx float32); the accuracy"
+    )
+    assert "×" not in first
+
+
+FORMATS = (
+    reports.item("gru", "onnx", 76_000),
+    reports.item("gru", "tflite", 78_000),
+    reports.item("gru", "onnx", 40_000, file="gru.float16.onnx", scheme="float16"),
+)
+
+
+@pytest.mark.parametrize(
+    ("unstable", "said"),
+    [
+        (
+            {"gru.onnx"},
+            (
+                "gru is fastest as tflite float32; onnx float16 takes 1.50 × [1.50, 1.50] as long, "
+                "onnx float32 cannot be judged, since the times are unstable."
+            ),
+        ),
+        (
+            {"gru.tflite"},
+            (
+                "Which of tflite float32, onnx float16 and onnx float32 is fastest for gru cannot be "
+                "judged: the times of tflite float32 are unstable."
+            ),
+        ),
+        (
+            {"gru.onnx", "gru.float16.onnx"},
+            (
+                "Which of tflite float32, onnx float16 and onnx float32 is fastest for gru cannot be "
+                "judged: the times of onnx float16 and onnx float32 are unstable."
+            ),
+        ),
+    ],
+)
+def test_formats_with_unstable_times_get_no_verdict(tmp_path, unstable, said):
+    times_ms = {"gru.onnx": 2.0, "gru.tflite": 1.0, "gru.float16.onnx": 1.5}
+    models = {
+        file: FakeModel(
+            hot_ms=[[ms * one for one in run] for run in UNSTABLE] if file in unstable else [[ms]]
+        )
+        for file, ms in times_ms.items()
+    }
+    report = reports.measured(tmp_path, items=FORMATS, models=models, samples=None)
+    (ranking,) = sentences(report)
+    assert ranking == said
 
 
 def test_too_few_processes_give_no_verdict(tmp_path):
@@ -121,20 +181,15 @@ def test_models_without_a_log_are_called_by_their_names(tmp_path):
 
 
 def test_formats_of_one_model_are_ranked(tmp_path):
-    items = [
-        reports.item("gru", "onnx", 76_000),
-        reports.item("gru", "tflite", 78_000),
-        reports.item("gru", "onnx", 40_000, file="gru.float16.onnx", scheme="float16"),
-    ]
     models = {
         "gru.onnx": FakeModel(hot_ms=[[2.0]]),
-        "gru.tflite": FakeModel(hot_ms=[[1.0], [1.1], [0.9], [1.0], [1.05]]),
-        "gru.float16.onnx": FakeModel(hot_ms=[[1.01], [1.0], [1.02], [0.97], [1.0]]),
+        "gru.tflite": FakeModel(hot_ms=[[1.0], [1.02], [0.98], [1.0], [1.01]]),
+        "gru.float16.onnx": FakeModel(hot_ms=[[1.01], [1.0], [1.02], [0.98], [1.0]]),
     }
-    report = reports.measured(tmp_path, items=items, models=models, samples=None)
+    report = reports.measured(tmp_path, items=FORMATS, models=models, samples=None)
     (ranking,) = sentences(report)
     assert ranking == (
-        "gru is fastest as tflite float32; onnx float32 takes 2.00 × [1.81, 2.23] as long, "
+        "gru is fastest as tflite float32; onnx float32 takes 2.00 × [1.96, 2.05] as long, "
         "onnx float16 is not significantly slower."
     )
 
