@@ -90,15 +90,15 @@ FORMATS = (
         (
             {"gru.tflite"},
             (
-                "Which of tflite float32, onnx float16 and onnx float32 is fastest for gru cannot be "
-                "judged: the times of tflite float32 are unstable."
+                "Which of tflite float32, onnx float16 and onnx float32 is fastest for gru "
+                "cannot be judged: the times of tflite float32 are unstable."
             ),
         ),
         (
             {"gru.onnx", "gru.float16.onnx"},
             (
-                "Which of tflite float32, onnx float16 and onnx float32 is fastest for gru cannot be "
-                "judged: the times of onnx float16 and onnx float32 are unstable."
+                "Which of tflite float32, onnx float16 and onnx float32 is fastest for gru "
+                "cannot be judged: the times of onnx float16 and onnx float32 are unstable."
             ),
         ),
     ],
