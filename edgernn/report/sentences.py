@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from edgernn.profile.comparison import Comparison, Ranking, between_formats, between_models
-from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Noise, Report
 from edgernn.report.across import sentences_across
 from edgernn.report.executed import executed
 from edgernn.scoring.metric import Metric
-from edgernn.scoring.truth import score
+from edgernn.scoring.truth import Truth, score
 from edgernn.stats import FEWEST_PROCESSES, Difference, Ratio
 from edgernn.units import listed, percent, significant, times
 
 #: A ratio without an interval that holds would be quoted like any other: none is given.
+_UNSTABLE: Final = "times that are marked as unstable"
 _TOO_FEW: Final = f"fewer than {FEWEST_PROCESSES} processes"
 
 
@@ -23,8 +23,8 @@ def sentences(report: Report) -> tuple[str, ...]:
     """Models, formats, baselines, devices against each other; and what noise hides."""
     several = len({cell.device for cell in report.cells}) > 1
     return (
-        *(_models(one, report, with_device=several) for one in between_models(report)),
-        *(_formats(ranking, report, with_device=several) for ranking in between_formats(report)),
+        *(_models(one, report.truth, with_device=several) for one in between_models(report)),
+        *(_formats(ranking, with_device=several) for ranking in between_formats(report)),
         *_baseline(report),
         *executed(report),
         *sentences_across(report),
@@ -32,21 +32,15 @@ def sentences(report: Report) -> tuple[str, ...]:
     )
 
 
-def _models(comparison: Comparison, report: Report, *, with_device: bool) -> str:
-    truth = report.truth
+def _models(comparison: Comparison, truth: Truth | None, *, with_device: bool) -> str:
     this, that = _model_names(comparison.this, comparison.that)
-    unstable = [
-        name
-        for name, cell in ((this, comparison.this), (that, comparison.that))
-        if disturbances(cell, report)
-    ]
-    unjudged = f"{_size_than(comparison.size)} {that}, and which is faster cannot be judged"
-    if not comparison.slowness.enough_processes:
-        clause = f"{this} is {unjudged} from {_TOO_FEW}"
-    elif unstable:
-        clause = f"{this} is {unjudged}: {_unstable(unstable)}"
-    else:
+    if comparison.slowness.can_be_judged:
         clause = f"{this} is {_size(comparison.size)} {_speed(comparison.slowness)} {that}"
+    else:
+        clause = (
+            f"{this} is {_size_than(comparison.size)} {that}, and which is faster cannot be judged "
+            f"from {_unjudged(comparison.slowness)}"
+        )
     if comparison.equal_units is not None:
         clause = f"At equal units ({comparison.equal_units}) {clause}"
     elif this.startswith("the "):
@@ -57,44 +51,37 @@ def _models(comparison: Comparison, report: Report, *, with_device: bool) -> str
     return "; ".join(parts) + "."
 
 
-def _formats(ranking: Ranking, report: Report, *, with_device: bool) -> str:
-    fastest, model = ranking.fastest, ranking.fastest.item.model
-    compared = [
-        _format(fastest, with_device=with_device),
-        *(_format(one) for one, _ in ranking.others),
+def _formats(ranking: Ranking, *, with_device: bool) -> str:
+    fastest = ranking.fastest
+    clauses = [
+        f"{_format(cell)} takes {times(ratio)} as long"
+        for cell, ratio in ranking.others
+        if ratio.significant
     ]
-    question = f"Which of {listed(compared)} is fastest for {model} cannot be judged"
-    if not any(ratio.enough_processes for _, ratio in ranking.others):
-        return f"{question} from {_TOO_FEW}."
-    if disturbances(fastest, report):
-        return f"{question}: {_unstable([_format(fastest)])}."
-    few, unstable, slower, alike = [], [], [], []
+    unjudged: dict[str, list[str]] = {}
     for cell, ratio in ranking.others:
-        if not ratio.enough_processes:
-            few.append(_format(cell))
-        elif disturbances(cell, report):
-            unstable.append(_format(cell))
-        elif ratio.significant:
-            slower.append(f"{_format(cell)} takes {times(ratio)} as long")
-        else:
-            alike.append(_format(cell))
-    if not slower and not alike:
-        return f"{question}: {_unstable(unstable)}."
-    clauses = slower
-    if few:
-        clauses.append(f"{listed(few)} cannot be judged from {_TOO_FEW}")
+        if not ratio.can_be_judged:
+            unjudged.setdefault(_unjudged(ratio), []).append(_format(cell))
+    if sum(map(len, unjudged.values())) == len(ranking.others):
+        every = [one for formats in unjudged.values() for one in formats]
+        formats = [_format(fastest, with_device=with_device), *every]
+        return (
+            f"Which of {listed(formats)} is fastest for {fastest.item.model} cannot be judged from "
+            f"{listed(list(unjudged))}."
+        )
+    for reason, formats in unjudged.items():
+        clauses.append(f"{listed(formats)} cannot be judged from {reason}")
+    alike = [
+        _format(cell)
+        for cell, ratio in ranking.others
+        if ratio.can_be_judged and not ratio.significant
+    ]
     if alike:
         clauses.append(
             f"{listed(alike)} {'is' if len(alike) == 1 else 'are'} not significantly slower"
         )
-    if unstable:
-        clauses.append(f"{listed(unstable)} cannot be judged, since the times are unstable")
-    best = f"{model} is fastest as {_format(fastest, with_device=with_device)}"
+    best = f"{fastest.item.model} is fastest as {_format(fastest, with_device=with_device)}"
     return f"{best}; {', '.join(clauses)}."
-
-
-def _unstable(names: Sequence[str]) -> str:
-    return f"the times of {listed(names)} are unstable"
 
 
 def _baseline(report: Report) -> Iterator[str]:
@@ -157,6 +144,11 @@ def _size_than(ratio: float) -> str:
     if size == "equally large":
         return "as large as"
     return f"{size} as" if size.endswith("large") else f"{size} than"
+
+
+def _unjudged(ratio: Ratio) -> str:
+    """Goes after: cannot be judged from."""
+    return _UNSTABLE if ratio.enough_processes else _TOO_FEW
 
 
 def _speed(slowness: Ratio) -> str:

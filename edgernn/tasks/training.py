@@ -52,7 +52,7 @@ def trained_files(model: Path) -> tuple[Path, Path]:
 def settings_of(
     splits: Splits, *, task: str, cell: Cell, recipe: Recipe, seed: int, hold_out: str | None
 ) -> Settings:
-    """What a training is asked for, to record it or to recognize a model made the same way."""
+    """The settings of a training: for its log, or to recognize a model trained in the same way."""
     return Settings(
         task=task,
         data_sha256=_fingerprint(splits),
@@ -83,9 +83,9 @@ def train(
     """Trains until the validation loss stops falling, and keeps the weights of its minimum.
 
     `out` is a .keras file; beside it come the calibration and test rows (.npz) and the log
-    (.train.json).  0 epochs write the untrained model.  An output that cannot be written is told
-    before the training, and all four files are written or none.  `count_parameters` gets the model
-    file; `edgernn.export.keras.file.parameters_of` counts as exports and profiles do.
+    (.train.json).  0 epochs write the untrained model.  An output that cannot be written is
+    reported before the training, and all four files are written or none.  `count_parameters` gets
+    the model file; `edgernn.export.keras.file.parameters_of` counts as exports and profiles do.
     Raises MissingRuntime, DataError or OutputError.
     """
     settings = settings_of(

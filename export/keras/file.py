@@ -19,6 +19,7 @@ from edgernn.export.keras.model import KerasModel, Translated, config_errors, tr
 from edgernn.export.keras.translations import refuse_unknown
 from edgernn.export.keras.version import KerasVersion, keras_version
 from edgernn.export.keras.weights import ArrayReader, legacy_weights, store_weights
+from edgernn.regular_file import opened
 
 __all__ = ["KerasModel", "read_model"]
 
@@ -73,7 +74,7 @@ def _fingerprint(path: Path) -> tuple[bytes, int, str]:
     if path.exists() and not path.is_file():
         raise ModelFileError(f"{path} is not a file", remedy="Give the path of a saved model")
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             magic = file.read(len(SIGNATURE))
             file.seek(0)
             return magic, path.stat().st_size, _sha256(file)
@@ -104,7 +105,7 @@ def _read_archive(path: Path) -> tuple[Translated, KerasVersion]:
 
 def _read_h5(path: Path) -> tuple[Translated, KerasVersion]:
     size_bytes = path.stat().st_size
-    with path.open("rb") as stream, _hdf5_errors(path.name):
+    with opened(path) as stream, _hdf5_errors(path.name):
         file = open_hdf5(stream, size_bytes)
         config = file.text("model_config")
         if config is None:

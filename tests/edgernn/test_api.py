@@ -111,6 +111,16 @@ def test_a_budget_is_kept_or_exceeded(report):
     assert "file_bytes" in str(exceeded)
     with pytest.raises(DataError, match="cannot be limited"):
         report.check({"file_byte": 1})
+    with pytest.raises(DataError, match="Write a share"):
+        report.check({"agreement": 99})
+
+
+def test_a_budget_of_which_nothing_could_be_checked_is_not_kept_unless_that_is_allowed(report):
+    vain = report.check({"paced_p95_ms": 5})
+    assert (vain.kept, vain.exceeded) == (False, ())
+    assert str(vain).endswith("nothing of the budget could be checked")
+    assert report.check({"paced_p95_ms": 5}, allow_skipped=True).kept
+    assert report.check({"paced_p95_ms": 5, "file_bytes": 1_000_000}).kept
 
 
 def test_a_budget_names_devices_as_they_were_given(made):
@@ -123,7 +133,8 @@ def test_a_budget_names_devices_as_they_were_given(made):
 
 
 def test_profile_of_made_files_takes_what_measure_takes():
-    method, function = map(inspect.signature, (edgernn.Made.profile, edgernn.measure))
+    method = inspect.signature(edgernn.Made.profile)
+    function = inspect.signature(edgernn.measure)
     _, *options = method.parameters.values()
     _, *known = function.parameters.values()
     assert options == known
