@@ -17,6 +17,7 @@ LOWERED_AFTERWARDS = """
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from edgernn.export import backend_named
 from edgernn.export.keras.file import read_model
 
 def extensions():
