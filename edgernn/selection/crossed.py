@@ -90,4 +90,4 @@ def _residual(x: RowScores) -> float:
     """Variance of what neither the row nor the seed explains."""
     rest = x - x.mean(axis=0) - x.mean(axis=1)[:, None] + x.mean()
     freedom = (len(x) - 1) * (x.shape[1] - 1)
-    return float(np.vdot(rest, rest).item()) / freedom
+    return float(np.vdot(rest, rest) / freedom)
