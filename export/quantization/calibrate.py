@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import ceil, prod
+from math import ceil
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -24,12 +24,12 @@ from edgernn.graph import (
     Ranges,
     Recurrent,
     SimpleRnn,
-    at_shapes,
     fingerprint,
     producer,
 )
 from edgernn.reference import execute
-from edgernn.reference.arguments import checked_arguments
+from edgernn.reference.arguments import checked_arguments, with_zero_states
+from edgernn.reference.batched import rows_at_once, with_free_batch
 
 #: Receives the number of finished samples and of all samples.
 Progress: TypeAlias = Callable[[int, int], None]
@@ -37,10 +37,6 @@ Progress: TypeAlias = Callable[[int, int], None]
 # Fewer sequences than this say little about a range, unless they are long.
 FEWEST_SAMPLES: Final = 8
 FEWEST_STEPS: Final = 1000
-
-# Activations kept of one batch, in numbers: 64 MB of float32, whatever the model's size.
-_BATCH_NUMBERS: Final = 2**24
-_MOST_ROWS: Final = 64
 
 # Number of steps in a row that show a state's range.
 _STREAM_STEPS: Final = 32
@@ -70,9 +66,9 @@ def calibrate(
     CalibrationError if they are too few, never change in any input, or make the model itself
     return NaN or infinity.
     """
-    free = _with_free_batch(graph)
+    free = with_free_batch(graph)
     carried = {state.input: state.output for state in graph.states if state.input not in data}
-    arguments = checked_arguments(free, _with_zero_states(graph, data))
+    arguments = checked_arguments(free, with_zero_states(graph, data))
     _check_finite(graph, arguments)
     _check_enough(graph, arguments)
     states = {state.input for state in graph.states}  # they may start as zeros
@@ -184,23 +180,6 @@ def _clip(layer: Recurrent, tap: str) -> float:
     return _SIGMOID_CLIP if activation.kind is ActivationKind.SIGMOID else float("inf")
 
 
-def _with_free_batch(graph: Graph) -> Graph:
-    """A model of fixed batch 1 (a stateful one) is also calibrated on many samples."""
-    return at_shapes(graph, {entry.name: (None, *entry.spec.shape[1:]) for entry in graph.inputs})
-
-
-def _with_zero_states(graph: Graph, data: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-    given = {name: np.asarray(array) for name, array in data.items()}
-    samples = next((len(array) for array in given.values() if array.ndim), 0)
-    states = {state.input for state in graph.states}
-    zeros = {
-        entry.name: np.zeros((samples, *(size or 1 for size in entry.spec.shape[1:])), np.float32)
-        for entry in graph.inputs
-        if entry.name in states
-    }
-    return zeros | given
-
-
 def _calls(arguments: Mapping[str, AnyArray]) -> int:
     """How often a model with states is called, so that it runs for at least _STREAM_STEPS."""
     steps = max(array.shape[1] if array.ndim > 2 else 1 for array in arguments.values())
@@ -234,10 +213,7 @@ def _check_enough(graph: Graph, arguments: Mapping[str, AnyArray]) -> None:
 
 def _batches(graph: Graph, arguments: Mapping[str, AnyArray]) -> Iterator[slice]:
     total = next(iter(arguments.values())).shape[0]
-    one_row = {name: (1, *array.shape[1:]) for name, array in arguments.items()}
-    specs = at_shapes(graph, one_row).specs.values()
-    numbers = sum(prod(size or 1 for size in spec.shape) for spec in specs)
-    rows = min(max(_BATCH_NUMBERS // max(numbers, 1), 1), _MOST_ROWS)
+    rows = rows_at_once(graph, {name: array.shape for name, array in arguments.items()})
     for start in range(0, total, rows):
         yield slice(start, start + rows)
 

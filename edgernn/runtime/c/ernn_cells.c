@@ -145,17 +145,25 @@ static void project_s16(const ernn_cells *cell) {
   uint32_t width = kernel.rows, padded = quad_padded(width), rows = 0;
   int16_t *projected = as_s16(cell->projected);
   size_t row_bytes = (size_t)padded * (reading[ERNN_READING_BITS] / 8);
+  int is_wide = reading[ERNN_READING_BITS] == 16, in_planes = is_wide && run->kernels->planes_product;
   for (uint32_t i = 0; i < cell->count; i++) {
     const ernn_lane *lane = cell->lanes + i;
     const float *x = lane->x + (size_t)lane->first * width;
     for (uint32_t row = 0; row < lane->rows; row++) {
-      ernn_read_row(reading, x + (size_t)row * width, width, padded,
-                    cell->integers + (row * cell->count + i) * row_bytes);
+      uint8_t *to = cell->integers + (row * cell->count + i) * row_bytes;
+      if (in_planes) {
+        ernn_read_planes(reading, x + (size_t)row * width, width, padded, to);
+      } else {
+        ernn_read_row(reading, x + (size_t)row * width, width, padded, to);
+      }
     }
     rows = lane->rows > rows ? lane->rows : rows;
   }
   rows *= cell->count;
-  if (reading[ERNN_READING_BITS] == 16) {
+  if (in_planes) {
+    run->kernels->planes_product(cell->integers, row_bytes, padded, rows, &kernel, projected,
+                                 cell->columns);
+  } else if (is_wide) {
     run->kernels->s16_product(as_s16(cell->integers), padded, rows, &kernel, projected,
                               cell->columns);
   } else {

@@ -59,6 +59,13 @@ typedef void ernn_u8_sums(const uint8_t *x, size_t x_stride, uint32_t rows,
 typedef void ernn_s16_sums(const int16_t *x, size_t x_stride, uint32_t rows,
                            const ernn_product *product, float *out, size_t out_stride);
 
+/* The same with 16-bit numbers in two planes of bytes, exact: q + 32768 = 256 high + low.  x: the high
+ * bytes; those below are `plane` bytes further.  Strides of x are in bytes. */
+typedef void ernn_planes_product(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+                                 const ernn_product *product, int16_t *out, size_t out_stride);
+typedef void ernn_planes_sums(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+                              const ernn_product *product, float *out, size_t out_stride);
+
 /* hard(p) of section 5; zeros for sigmoid. */
 typedef struct ernn_hard {
   int16_t limit, factor;
@@ -82,6 +89,8 @@ typedef struct ernn_kernels {
   ernn_s16_product *s16_product;
   ernn_u8_sums *u8_sums;
   ernn_s16_sums *s16_sums;
+  ernn_planes_product *planes_product; /* null where s16_product is as fast */
+  ernn_planes_sums *planes_sums;
   ernn_s16_gru *s16_gru;
   ernn_s16_lstm *s16_lstm;
 } ernn_kernels;
@@ -94,6 +103,10 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #if !defined(ERNN_PORTABLE) && (defined(__GNUC__) || defined(__clang__))
 #if defined(__x86_64__)
 #define ERNN_HAS_X86 1
+/* Linux gives the tiles to those who ask for them. */
+#if defined(__linux__) && __STDC_HOSTED__ && (defined(__clang__) || __GNUC__ >= 11)
+#define ERNN_HAS_AMX 1
+#endif
 #elif defined(__aarch64__)
 #define ERNN_HAS_NEON 1
 #endif

@@ -153,6 +153,10 @@ void ernn_activate(const ernn_kernels *kernels, const uint32_t *arguments, float
 void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint32_t padded,
                    void *out);
 
+/* The same of 16 bits in two planes of bytes: `padded` high ones at `out`, then the low ones. */
+void ernn_read_planes(const uint32_t *reading, const float *x, uint32_t width, uint32_t padded,
+                      uint8_t *out);
+
 ernn_status ernn_run_embedding(const ernn_context *run);
 void ernn_run_dense(const ernn_context *run);
 void ernn_run_conv(const ernn_context *run);

@@ -67,6 +67,26 @@ void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint
   }
 }
 
+void ernn_read_planes(const uint32_t *reading, const float *x, uint32_t width, uint32_t padded,
+                      uint8_t *out) {
+  float reciprocal = ernn_float_of(reading[ERNN_READING_RECIPROCAL]);
+  float limit = (float)(int32_t)reading[ERNN_READING_LIMIT];
+  if (reading[ERNN_READING_FROM_STATE] != 0) {
+    reciprocal = 32768.0f;
+    limit = 32767.0f;
+  }
+  uint8_t *low = out + padded;
+  for (uint32_t i = 0; i < width; i++) {
+    uint32_t word = (uint32_t)(read_float(x[i], reciprocal, limit) + 32768);
+    out[i] = (uint8_t)(word >> 8);
+    low[i] = (uint8_t)word;
+  }
+  for (uint32_t i = width; i < padded; i++) {
+    out[i] = 128;
+    low[i] = 0;
+  }
+}
+
 static uint32_t reading_bytes(const ernn_op *op) {
   return op->arguments[ERNN_LINEAR_READING + ERNN_READING_BITS] / 8;
 }

@@ -1,7 +1,7 @@
 """One hash: the integer reference's bits on every processor that can be had here.
 
 204 models (random ones whose parameters go to their ends, and trained ones) run in C on this
-machine, on emulated ARM processors and in WebAssembly, whole, step by step and several sequences together.
+machine, on emulated ARM processors and in WebAssembly: whole, step by step and side by side.
 """
 
 from __future__ import annotations

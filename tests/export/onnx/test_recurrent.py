@@ -228,7 +228,9 @@ def _halves(
 
     def half(end: str, **more: Any) -> Recurrent:
         names = ("h", "c")[: _states(kind)]
-        given = {f"initial_{name}": f"{name}_{end}" for name in names} if initial else {}
+        given: dict[str, Any] = (
+            {f"initial_{name}": f"{name}_{end}" for name in names} if initial else {}
+        )
         return cell(kind, end, seed=len(end), **given, **{**options, **more})
 
     there, again = half("there"), half("back", go_backwards=True, **(back or {}))
