@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     "--calibrate",
     metavar="SPEC",
     shell_complete=complete_data,
-    help="Typical inputs for int8: digits:calibration, or an .npz.",
+    help="Typical inputs: digits:calibration, or an .npz. int8 needs them; dynamic and float16 "
+    "bring features of unlike scale to one scale with them.",
 )
 @click.option(
     "--calibration",
