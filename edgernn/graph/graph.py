@@ -137,6 +137,12 @@ def consumers(graph: Graph, edge: str) -> list[Layer]:
     return [layer for layer in graph.layers if edge in layer.reads]
 
 
+def batch_size(graph: Graph) -> int | None:
+    """How many rows a call of the model takes; None where that is free."""
+    sizes = (entry.spec.shape[0] for entry in graph.inputs)
+    return next((size for size in sizes if size is not None), None)
+
+
 def at_shapes(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
     """The graph with the shapes of the named inputs replaced (to pin a batch or a length)."""
     inputs = tuple(

@@ -11,6 +11,7 @@ from edgernn.errors import ModelFileError
 from edgernn.formats import Format, format_of, suffixes
 from edgernn.graph import Shape, State
 from edgernn.profile.report import Item, Training
+from edgernn.regular_file import read_bytes
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log
 
 
@@ -118,7 +119,7 @@ def _bare(path: Path, found: Format) -> Candidate:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except OSError as error:
         raise ModelFileError(
             f"cannot read {path}: {error.strerror or error}", remedy="Check the path"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
+from edgernn.profile.judgement import disturbances
 from edgernn.profile.measure import latency_ratio
 from edgernn.profile.report import Cell, Report
 from edgernn.scoring.truth import difference
-from edgernn.stats import Difference, Ratio
+from edgernn.stats import Difference, Ratio, holm
+
+#: p-values by the devices and files of both cells.
+Adjusted = Mapping[frozenset[tuple[str, str]], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +49,9 @@ def between_models(report: Report) -> tuple[Comparison, ...]:
     Only models for the same task: it means nothing that a keyword spotter is faster than a
     language model.
     """
+    adjusted = _adjusted(report)
     return tuple(
-        compared(fastest, other, report)
+        compared(fastest, other, report, adjusted)
         for group in _groups(report, format_key)
         for fastest, *others in doing_the_same(group)
         for other in others
@@ -55,9 +61,11 @@ def between_models(report: Report) -> tuple[Comparison, ...]:
 
 def between_formats(report: Report) -> tuple[Ranking, ...]:
     """The formats of each model on each device, if there are several."""
+    adjusted = _adjusted(report)
     return tuple(
         Ranking(
-            fastest=fastest, others=tuple((other, _slowness(fastest, other)) for other in others)
+            fastest=fastest,
+            others=tuple((other, _slowness(fastest, other, report, adjusted)) for other in others),
         )
         for fastest, *others in _groups(report, _model_key)
         if others
@@ -73,14 +81,18 @@ def doing_the_same(cells: list[Cell]) -> Iterator[list[Cell]]:
         cells = [cell for cell in cells if cell not in same]
 
 
-def compared(a: Cell, b: Cell, report: Report) -> Comparison:
-    """Raises IncomparableRuns if the two were measured under different conditions."""
-    slowness = _slowness(a, b)
+def compared(a: Cell, b: Cell, report: Report, adjusted: Adjusted | None = None) -> Comparison:
+    """Two cells, their p-value adjusted for all comparisons of the report.
+
+    Raises IncomparableRuns if the two were measured under different conditions.
+    """
+    adjusted = _adjusted(report) if adjusted is None else adjusted
+    slowness = _slowness(a, b, report, adjusted)
     b_is_faster = slowness.significant and slowness.estimate < 1
     b_is_smaller = not slowness.significant and a.item.bytes > b.item.bytes
     if b_is_faster or b_is_smaller:
         a, b = b, a
-        slowness = _slowness(a, b)
+        slowness = _slowness(a, b, report, adjusted)
     return Comparison(
         this=a,
         that=b,
@@ -92,11 +104,39 @@ def compared(a: Cell, b: Cell, report: Report) -> Comparison:
     )
 
 
-def _slowness(faster: Cell, slower: Cell) -> Ratio:
+def _slowness(faster: Cell, slower: Cell, report: Report, adjusted: Adjusted) -> Ratio:
+    ratio = _ratio(faster, slower)
+    return replace(
+        ratio,
+        p_value=adjusted.get(_pair(faster, slower), ratio.p_value),
+        stable=not (disturbances(faster, report) or disturbances(slower, report)),
+    )
+
+
+def _ratio(faster: Cell, slower: Cell) -> Ratio:
     a, b = faster.benchmark, slower.benchmark
     if a is None or b is None:
         raise ValueError("only cells with runs are compared")
     return latency_ratio(b, a)
+
+
+def _adjusted(report: Report) -> Adjusted:
+    """The p-values of all pairs that could be compared, for testing them all.
+
+    All of a group, not only those with its fastest: which one is fastest is itself decided by these
+    times, and the smallest of many equal figures lies below the others by chance.
+    """
+    pairs: dict[frozenset[tuple[str, str]], float] = {}
+    for group in (*_groups(report, format_key), *_groups(report, _model_key)):
+        for a, b in itertools.combinations(group, 2):
+            if _pair(a, b) not in pairs:
+                p_value = _ratio(a, b).p_value
+                pairs[_pair(a, b)] = 1.0 if p_value is None else p_value
+    return dict(zip(pairs, holm(list(pairs.values())), strict=True))
+
+
+def _pair(a: Cell, b: Cell) -> frozenset[tuple[str, str]]:
+    return frozenset({(a.device, a.item.file), (b.device, b.item.file)})
 
 
 def format_key(cell: Cell) -> tuple[str, ...]:

@@ -41,8 +41,8 @@ def reference_predictions(
 ) -> Predictions | None:
     """The answers of the Keras file `source` for each row; None if they cannot be computed here.
 
-    `labels` are the names of its classes.  Returns None for models with several inputs, with a
-    fixed batch or with states, and for jobs that would take minutes.
+    `labels` are the names of its classes.  Returns None for models with several inputs or with
+    states, and for jobs that would take minutes.
     Raises ModelFileError or UnsupportedLayer if the file cannot be read, DataError if the samples
     do not fit it.
     """
@@ -51,7 +51,7 @@ def reference_predictions(
 
     graph = read_model(source).graph
     multiplications = graph.parameters * samples.x.shape[1] * len(samples.x)
-    if len(graph.inputs) != 1 or graph.inputs[0].spec.shape[0] is not None or graph.states:
+    if len(graph.inputs) != 1 or graph.states:
         return None
     if multiplications > MOST_MULTIPLICATIONS:
         return None

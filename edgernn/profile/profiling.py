@@ -332,7 +332,8 @@ class _Profile:
         name = next(name for name in answer.cases[0] if name not in state_outputs)
         for row, case in enumerate(answer.cases):
             if not np.isfinite(case[name]).all():
-                reason = f"output '{name}' contains NaN or infinity for row {row} of the data"
+                first = row * len(case[name])
+                reason = f"output '{name}' contains NaN or infinity for row {first} of the data"
                 return replace(cell, outcome=Failed(reason=reason))
         predictions = predictions_of(answer.cases, samples, name, numbers)
         return replace(cell, predictions=predictions, refit=refit, unjudged=None)

@@ -15,6 +15,7 @@ from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 
 from edgernn.errors import DataError
 from edgernn.profile.report import Report
+from edgernn.regular_file import DAMAGE, MODEL_BYTES, read_json
 
 # History of the format:
 #   1  first version
@@ -30,9 +31,8 @@ def as_json(report: Report, *, derived: Mapping[str, Any] | None = None) -> str:
 
 def read_report(path: Path) -> Report:
     """Raises FileNotFoundError, or DataError if it is not a report that this version reads."""
-    text = path.read_text(encoding="utf-8")
     try:
-        document = json.loads(text)
+        document = read_json(path, at_most=MODEL_BYTES)
         known = document["format"] == FORMAT and int(document["version"]) <= VERSION
         if not known:
             raise DataError(
@@ -41,7 +41,11 @@ def read_report(path: Path) -> Report:
                 remedy="Update edgernn, or give another --json file",
             )
         return cast("Report", decoded(Report, document))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    except DAMAGE as error:
         raise DataError(
             f"{path} is not a report of edgernn ({type(error).__name__}: {error})",
             remedy="Give another --json file",

@@ -35,6 +35,21 @@ def checked_arguments(graph: Graph, inputs: Mapping[str, AnyArray]) -> dict[str,
     return checked
 
 
+def with_zero_states(graph: Graph, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    """The arguments with zeros for the states that were left out: as every sequence begins."""
+    given = {name: np.asarray(array) for name, array in inputs.items()}
+    rows = next((len(array) for array in given.values() if array.ndim), 0)
+    states = {state.input for state in graph.states}
+    zeros = {
+        entry.name: np.zeros(
+            (rows, *(size or 1 for size in entry.spec.shape[1:])), entry.spec.dtype.numpy
+        )
+        for entry in graph.inputs
+        if entry.name in states
+    }
+    return zeros | given
+
+
 def _checked(entry: Input, array: AnyArray) -> AnyArray:
     wanted = entry.spec.dtype
     if array.dtype.kind not in _ACCEPTED_KINDS[wanted]:

@@ -89,15 +89,21 @@ def refit_of(samples: Samples, port: Port, *, streaming: bool, file: str) -> Ref
 
 
 def cases_of(samples: Samples, port: Port, *, streaming: bool) -> list[Case]:
-    """One case per row.
+    """One case per row; where the model takes a fixed batch, as many rows as that.
 
     Row by row, like a device in use: runtimes that quantize at run time choose their scales for
-    each call, so a batch would have other results.
+    each call, so a batch would have other results.  The last case of a fixed batch is filled with
+    its last row: readers of the outputs stop at the last sample.
     """
     # A stream ends with its last real step: padding would change its states.
     whole = np.full(len(samples.x), samples.x.shape[1])
     ends = samples.real_steps()[1] + 1 if streaming else whole
-    return [{port.name: samples.x[row : row + 1, :end]} for row, end in enumerate(ends)]
+    batch = port.shape[0] or 1
+    cases: list[Case] = []
+    for start in range(0, len(samples.x), batch):
+        rows = np.minimum(np.arange(start, start + batch), len(samples.x) - 1)
+        cases.append({port.name: samples.x[rows, : ends[rows].max()]})
+    return cases
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:

@@ -11,7 +11,6 @@ import hashlib
 import re
 import subprocess
 import sys
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from typing import Final, TypeAlias
 from edgernn import atomic
 from edgernn.errors import DownloadError, OutputError
 from edgernn.folders import CACHE_VARIABLE, cache_folder
+from edgernn.temporary import TemporaryFolder
 
 #: Receives the reason for a wait as one sentence.
 Notify: TypeAlias = Callable[[str], None]
@@ -134,14 +134,14 @@ def _download_folder() -> Iterator[Path]:
     # In the cache, not in /tmp: the user chose a folder with enough space, and /tmp stays clean.
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix=".download-", dir=cache_folder())
+        folder = TemporaryFolder(prefix=".download", parent=cache_folder())
     except OSError as error:
         raise DownloadError(
             f"cannot write to the cache {cache_folder()}: {error.strerror or error}",
             remedy=f"Set {CACHE_VARIABLE} to a folder that you may write to",
         ) from error
-    with folder:
-        yield Path(folder.name)
+    with folder as path:
+        yield path
 
 
 def _pip_download(wanted: Wheel, folder: Path) -> None:

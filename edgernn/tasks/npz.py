@@ -14,8 +14,6 @@ baselines  float [2], accuracy of the best constant answer and of a linear class
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -23,6 +21,7 @@ from typing import Final
 import numpy as np
 
 from edgernn import atomic
+from edgernn.array_archive import DamagedArchive, described_arrays, is_single, read_arrays
 from edgernn.errors import DataError
 from edgernn.tasks.class_texts import numbered
 from edgernn.tasks.samples import AnyArray, Baselines, FloatArray, InputArray, IntArray, Samples
@@ -78,14 +77,12 @@ def write_npz(path: Path, samples: Samples) -> None:
 
 def _arrays(path: Path) -> dict[str, AnyArray]:
     try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is a single array, not an .npz", remedy=_LAYOUT)
-            return {name: archive[name] for name in archive.files if name in _KNOWN}
+        if is_single(path):
+            raise DataError(f"{path} is a single array, not an .npz", remedy=_LAYOUT)
+        return read_arrays(path, _KNOWN)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except DamagedArchive as error:
         raise DataError(
             f"{path} is not a valid .npz ({error})",
             remedy=f"{_LAYOUT}; object arrays (pickles) are not read",
@@ -94,25 +91,7 @@ def _arrays(path: Path) -> dict[str, AnyArray]:
 
 def _contents(path: Path) -> str:
     """The arrays of an archive: features [1000, 40, 13] float64, target [1000] int64."""
-    with zipfile.ZipFile(path) as archive:
-        found = [_header(archive, name) for name in archive.namelist()]
-    return ", ".join(found) or "no arrays"
-
-
-def _header(archive: zipfile.ZipFile, member: str) -> str:
-    """Name, shape and dtype, without reading the array; only the name if it is damaged."""
-    name = member.removesuffix(".npy")
-    try:
-        with archive.open(member) as file:
-            version = np.lib.format.read_magic(file)
-            read = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            shape, _, dtype = read(file)
-    except (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
-        return name  # NotImplementedError, of an unknown compression, is a RuntimeError
-    return f"{name} {list(shape)} {dtype}"
+    return ", ".join(described_arrays(path)) or "no arrays"
 
 
 def _input(path: Path, x: AnyArray) -> InputArray:

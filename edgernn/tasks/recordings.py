@@ -18,8 +18,12 @@ from typing import Any, Final
 import numpy as np
 
 from edgernn.errors import DataError, MissingRuntime
+from edgernn.regular_file import opened
 from edgernn.tasks.samples import FloatArray, Samples, ending_together
 
+_LOWEST_RATE_HZ: Final = 1_000
+_HIGHEST_RATE_HZ: Final = 768_000
+_MOST_SAMPLES: Final = 1 << 28  # an hour of stereo at 37 kHz
 _LAYOUT: Final = "Make a folder with one sub-folder of .wav files for each class"
 
 
@@ -85,9 +89,27 @@ def _waveform(path: Path) -> tuple[FloatArray, int]:
     """Samples in -1..1, the channels averaged, and how many there are in a second."""
     soundfile = _package("soundfile")
     try:
-        channels, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)  # [samples, C]
-    except (OSError, RuntimeError) as error:  # soundfile's own error is a RuntimeError
-        raise DataError(f"{path} is not a valid wav file ({error})") from error
+        with opened(path) as file, soundfile.SoundFile(file) as sound:
+            rate_hz = sound.samplerate
+            # No recording has 2^31 samples a second, and a window of them would cost seconds.
+            if not _LOWEST_RATE_HZ <= rate_hz <= _HIGHEST_RATE_HZ:
+                raise DataError(
+                    f"{path} claims {rate_hz} samples a second; recordings have "
+                    f"{_LOWEST_RATE_HZ} to {_HIGHEST_RATE_HZ}",
+                    remedy="Save it again at the rate of your microphone, or remove it",
+                )
+            if sound.frames * sound.channels > _MOST_SAMPLES:
+                raise DataError(
+                    f"{path} claims {sound.frames} samples of {sound.channels} channels",
+                    remedy="Cut it into recordings of a few seconds, or remove it",
+                )
+            channels = sound.read(dtype="float32", always_2d=True)  # [samples, C]
+    # soundfile's own error is a RuntimeError; damaged numbers in a header are TypeError, ValueError
+    except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} is not a valid wav file ({reason})") from error
+    if not len(channels):
+        raise DataError(f"{path} holds no samples", remedy="Remove it")
     waveform: FloatArray = channels.mean(axis=1)
     if not np.isfinite(waveform).all():
         raise DataError(f"{path} contains NaN or infinity")

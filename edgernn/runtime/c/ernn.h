@@ -96,6 +96,7 @@ const char *ernn_status_text(ernn_status status);
   X(PORTABLE, "portable")                                                                          \
   X(AVX2, "avx2")                                                                                  \
   X(AVX512VNNI, "avx512vnni")                                                                      \
+  X(AMX, "amx")                                                                                    \
   X(NEON, "neon")                                                                                  \
   X(NEONDOT, "neondot")
 

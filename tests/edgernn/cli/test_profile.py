@@ -331,6 +331,22 @@ def test_a_budget_decides_the_exit_code_and_junit_tells_why(edgernn, folder, tmp
     assert ("exceeded: sum.onnx on cpu: file_bytes" in ran.err) == bool(code)
 
 
+def test_a_budget_of_which_nothing_could_be_checked_fails_unless_that_is_allowed(
+    edgernn, folder, tmp_path
+):
+    budget, junit = tmp_path / "budget.toml", tmp_path / "junit.xml"
+    budget.write_text("[every]\npaced_p95_ms = 5\n")
+    gate = ("--budget", budget, "-o", junit)
+    ran = edgernn("profile", folder, *QUICK, *gate)
+    assert ran.code == BudgetExceeded.code
+    assert "nothing of the budget could be checked. The lines above say why" in ran.err
+    assert junit.read_text().count("<error") == 1
+    allowed = edgernn("profile", folder, *QUICK, *gate, "--allow-skipped")
+    assert allowed.code == 0
+    assert "nothing of the budget could be checked" in allowed.err
+    assert junit.read_text().count("<error") == 0
+
+
 def test_a_device_that_is_not_there_is_an_error_in_junit_and_the_others_are_checked(
     edgernn, folder, tmp_path
 ):
