@@ -46,8 +46,6 @@ _WORTH: Final = 0.5
 #: Rows of a kernel that differ by this factor are taken to read features of unlike scale.
 _UNLIKE: Final = 100.0
 
-#: Beyond the rows that were seen.
-_HEADROOM: Final = 1.25
 _INT8_STEPS: Final = 127
 
 _Floats = npt.NDArray[np.float64]
@@ -306,8 +304,8 @@ def _folded(layer: Multiplying, scaling: _Scaling) -> tuple[AnyArray, AnyArray |
 
 def _as_range(low: AnyArray, high: AnyArray) -> Range:
     return Range(
-        low=float(low.min()) * _HEADROOM,
-        high=float(high.max()) * _HEADROOM,
+        low=float(low.min()),
+        high=float(high.max()),
         channel_low=_float32(low),
         channel_high=_float32(high),
     )
