@@ -182,8 +182,8 @@ def command(
 
     \b
     edgernn profile out/ --data digits:test
-    edgernn profile out/gru.tflite out/lstm.tflite --period 10ms --cpus 1 -o report.json
-    edgernn profile out/ --device cpu,kitchen,android --data digits:test --budget budget.toml
+    edgernn profile out/gru.tflite out/lstm.tflite --period 10ms -o report.json
+    edgernn profile out/ --device cpu,kitchen --data my.npz --budget budget.toml
 
     A folder stands for all that its model.json lists. Results are written after each process;
     Ctrl-C keeps them, and --resume continues.

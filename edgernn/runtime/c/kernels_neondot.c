@@ -94,9 +94,12 @@ DOT static void u8_sums__neondot(const uint8_t *x, size_t x_stride, uint32_t row
 
 const ernn_kernels ernn_kernels_neondot = {
     .isa = ERNN_ISA_NEONDOT,
+    .rows = &ernn_rows_portable,
     .f32_gemm = f32_gemm__neon,
     .f32_gru = f32_gru__portable,
     .f32_lstm = f32_lstm__portable,
+    .exact_gru = f32_gru__portable,
+    .exact_lstm = f32_lstm__portable,
     .f32_sigmoid = f32_sigmoid__portable,
     .f32_tanh = f32_tanh__portable,
     .u8_product = u8_product__neondot,
