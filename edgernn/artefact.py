@@ -67,7 +67,10 @@ class VerificationStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """The result of comparing with the reference.  Errors are relative to the output's scale.
+    """The result of comparing with the reference.
+
+    max_error and original_error are relative to the output's largest number, mean_error to its
+    spread (edgernn.export.noise).
 
     float32 and float16 are held to their largest error against the graph that was written; the
     weights of float16 are rounded there, and `original_error` is its largest error against the
@@ -75,6 +78,7 @@ class Verification:
     `agreement` is how often the largest output is the same one.
     `integers` says that the artefact computes the integers of docs/integer-arithmetic.md: "bits",
     or "rounding" where all outputs lie behind a function that has no exact definition (softmax).
+    checked_on: where the inputs came from ("rows kept back from calibration", "made-up inputs").
     """
 
     status: VerificationStatus
@@ -86,6 +90,7 @@ class Verification:
     agreement: float | None = None
     integers: str = ""
     tolerance: float | None = None
+    checked_on: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgernn.array_archive import DamagedArchive, read_arrays
 from edgernn.errors import DataError
-from edgernn.export.cases import Examples
+from edgernn.export.rows import Examples
 from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
 from edgernn.tasks.given import Given, as_samples, given_arrays

@@ -13,6 +13,7 @@ from edgernn.cli.parameters import CpuList, Duration, ReportFile, former_option
 from edgernn.cli.sinks import Sinks
 from edgernn.cli.terminal import print_note
 from edgernn.devices.kinds import spellings
+from edgernn.report.formats import FORMATS
 
 if TYPE_CHECKING:
     from edgernn.cli.gate import Gate
@@ -131,7 +132,7 @@ INTERRUPTED = 130
     type=ReportFile(),
     multiple=True,
     metavar="FILE",
-    help="Write a report; the suffix decides: .json .html .md .csv, with --budget .xml (JUnit). "
+    help=f"Write a report; the suffix decides: {' '.join(FORMATS)}, with --budget .xml (JUnit). "
     "Repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -181,8 +182,8 @@ def command(
 
     \b
     edgernn profile out/ --data digits:test
-    edgernn profile out/gru.tflite out/lstm.tflite --period 10ms --cpus 1 -o report.json
-    edgernn profile out/ --device cpu,kitchen,android --data digits:test --budget budget.toml
+    edgernn profile out/gru.tflite out/lstm.tflite --period 10ms -o report.json
+    edgernn profile out/ --device cpu,kitchen --data my.npz --budget budget.toml
 
     A folder stands for all that its model.json lists. Results are written after each process;
     Ctrl-C keeps them, and --resume continues.

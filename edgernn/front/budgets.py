@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgernn.devices.device import Choices
 from edgernn.errors import DeviceError
 from edgernn.profile.budget import (
     EVERY,
@@ -20,6 +21,7 @@ from edgernn.profile.budget import (
     nothing_checked,
     read_budget,
 )
+from edgernn.profile.pool import device_names
 from edgernn.profile.report import Report
 
 
@@ -68,8 +70,13 @@ def checked_against(
     allow_skipped: bool = False,
 ) -> Checked:
     """As Report.check."""
+    limits = _limits(budget)
     names = {name: name for name in (*(one.name for one in report.targets), *failures)}
-    checks = checked(report, for_devices(_limits(budget), names))
+    # A budget may name a device as `device=` does: "pi", "kitchen", "android".
+    others = [name for name in limits if name not in names and name != EVERY]
+    spelled = device_names(others, Choices())
+    names |= {other: name for other, name in spelled.items() if name in names}
+    checks = checked(report, for_devices(limits, names))
     return Checked(checks=checks, failures=failures, allow_skipped=allow_skipped)
 
 

@@ -65,7 +65,7 @@ class Report:
         return sentences(self.values)
 
     def write(self, *paths: str | os.PathLike[str]) -> None:
-        """Writes files whose suffixes decide: .json, .html, .md, .csv; each whole or not at all.
+        """Writes files in the format of their suffix (.html, .json, …), each whole or not at all.
 
         Raises WrongOption for another suffix, before anything is written; OutputError.
 
@@ -83,9 +83,12 @@ class Report:
     ) -> Checked:
         """Compares with limits: a budget.toml, limits by name, or limits by device and name.
 
+        A device is named as in `device=`, or as in the report.
+
         Times that cannot be trusted (an emulator, a disturbed machine) are skipped with a reason.
         allow_skipped: a budget of which nothing could be checked counts as kept.
-        Raises DataError for a limit that does not exist, or that nothing can keep or exceed.
+        Raises DataError for a limit that does not exist, that nothing can keep or exceed, or for a
+        device that was not measured.
 
         >>> assert report.check({"p95_ms": 5, "accuracy_drop": 0.005}).kept
         """

@@ -1,10 +1,10 @@
-"""What artefacts may cost, from a budget.toml, and whether they keep to it: a gate for CI.
+"""Limits for artefacts from a budget.toml, and checks of these limits: a gate for CI.
 
     [every]                     # for all devices
     file_bytes = 100_000
     agreement = 0.99            # with the float32 reference: at least
 
-    [kitchen]                   # a --device; write ["pi@host"] where it is no plain word
+    [kitchen]                   # a --device; write ["pi@host"] if it is no plain word
     p95_ms = 5
     deadlines_missed = 0
 
@@ -34,7 +34,7 @@ EVERY: Final = "every"
 
 
 class Limit(Enum):
-    """What can be limited; each value is its name in the file."""
+    """The figures that can be limited; each value is the name in the file."""
 
     FILE_BYTES = "file_bytes"
     LOAD_MS = "load_ms"
@@ -45,9 +45,9 @@ class Limit(Enum):
     PACED_P99_MS = "paced_p99_ms"
     DEADLINES_MISSED = "deadlines_missed"
     PEAK_RSS_BYTES = "peak_rss_bytes"
-    INSTRUCTIONS = "instructions"  # of a call, where an emulator counts them
+    INSTRUCTIONS = "instructions"  # of a call, on an emulator that counts them
     ACCURACY_DROP = "accuracy_drop"  # below the float32 reference, as a share
-    AGREEMENT = "agreement"  # with the float32 reference, as a share: the one that is a minimum
+    AGREEMENT = "agreement"  # with the float32 reference, as a share: the only minimum
 
     @property
     def is_time(self) -> bool:
@@ -68,7 +68,7 @@ class Limit(Enum):
 
     @property
     def is_of_the_machine(self) -> bool:
-        """What an emulator cannot measure for the machine that it emulates."""
+        """The figures of an emulator that do not hold for the emulated machine."""
         return self.is_time or self is Limit.PEAK_RSS_BYTES
 
 
@@ -90,7 +90,7 @@ class Check:
     bound: float
     value: float | None
     verdict: Verdict
-    reason: str = ""  # of a skip, or why there is no value
+    reason: str = ""  # why it was skipped, or why there is no value
 
     @property
     def sentence(self) -> str:
@@ -110,7 +110,7 @@ Budget = dict[str, dict[Limit, float]]  # device, or EVERY -> bounds
 
 
 def read_budget(path: Path) -> Budget:
-    """Raises DataError where the file cannot be read or limits something unknown."""
+    """Raises DataError if the file cannot be read or contains an unknown limit."""
     try:
         tables = read_toml(path)
     except (OSError, ValueError) as error:
@@ -162,9 +162,9 @@ def _number(bound: object) -> float | None:
 
 
 def for_devices(budget: Budget, names: Mapping[str, str]) -> Budget:
-    """The budget by the names that a report has; `names` are these by what --device says.
+    """The budget with a report's device names; `names` maps the spellings of --device to them.
 
-    Raises DataError where it limits a device that is not to be measured.
+    Raises DataError if it limits a device that is not measured.
     """
     known = {EVERY: EVERY, **names, **{name: name for name in names.values()}}
     if missing := sorted(set(budget) - set(known)):
@@ -180,7 +180,7 @@ def for_devices(budget: Budget, names: Mapping[str, str]) -> Budget:
 
 
 def checked(report: Report, budget: Budget) -> tuple[Check, ...]:
-    """Every limit against every artefact on its devices.
+    """Checks every limit for every artefact on its devices.
 
     Raises DataError where the drop of a metric that is a share is allowed to be all of it.
     """
@@ -231,7 +231,7 @@ def _verdict(
     cell: Cell, limit: Limit, bound: float, value: float | None, report: Report
 ) -> tuple[Verdict, str]:
     if isinstance(cell.outcome, Failed):
-        return Verdict.EXCEEDED, str(cell.outcome)  # what does not run keeps to nothing
+        return Verdict.EXCEEDED, str(cell.outcome)  # counts as exceeded
     if isinstance(cell.outcome, Skipped):
         return Verdict.SKIPPED, cell.outcome.reason
     if limit.is_of_the_machine and report.is_emulated(cell.device):
@@ -246,7 +246,7 @@ def _verdict(
 
 
 def _drop(cell: Cell, _row: Row, report: Report) -> float | None:
-    """How far below the reference, in the metric's own unit; negative where it is better."""
+    """How far below the reference, in the metric's own unit; negative if it is better."""
     reference = reference_of(cell, report)
     if reference is None or cell.predictions is None or report.truth is None:
         return None

@@ -1,4 +1,4 @@
-"""Which cells are compared, and the results."""
+"""Compares cells, and chooses which cells are comparable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Adjusted = Mapping[frozenset[tuple[str, str]], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two cells.  `this` is the faster one or, where that is not significant, the smaller."""
+    """Two cells.  `this` is the faster one or, without a significant difference, the smaller."""
 
     this: Cell
     that: Cell
@@ -28,7 +28,7 @@ class Comparison:
 
     @property
     def equal_units(self) -> int | None:
-        """The units of both models, if they were trained with as many and as many layers."""
+        """The units of both models, if both have equally many units and layers."""
         a, b = self.this.item.training, self.that.item.training
         if a is None or b is None or (a.units, a.layers) != (b.units, b.layers):
             return None
@@ -46,7 +46,8 @@ class Ranking:
 def between_models(report: Report) -> tuple[Comparison, ...]:
     """Different models in the same format on the same device: the fastest against each other.
 
-    Only models that do the same: a keyword spotter that is faster than a language model is no news.
+    Only models for the same task: it means nothing that a keyword spotter is faster than a
+    language model.
     """
     adjusted = _adjusted(report)
     return tuple(
@@ -59,7 +60,7 @@ def between_models(report: Report) -> tuple[Comparison, ...]:
 
 
 def between_formats(report: Report) -> tuple[Ranking, ...]:
-    """The formats of each model on each device, where there are several."""
+    """The formats of each model on each device, if there are several."""
     adjusted = _adjusted(report)
     return tuple(
         Ranking(
@@ -72,7 +73,7 @@ def between_formats(report: Report) -> tuple[Ranking, ...]:
 
 
 def doing_the_same(cells: list[Cell]) -> Iterator[list[Cell]]:
-    """The cells in groups, each of those that do what its first one does, as far as is known."""
+    """Groups of cells whose models have the same task, as far as that is known."""
     while cells:
         first, *_ = cells
         same = [cell for cell in cells if _same_job(first, cell)]
@@ -83,7 +84,7 @@ def doing_the_same(cells: list[Cell]) -> Iterator[list[Cell]]:
 def compared(a: Cell, b: Cell, report: Report, adjusted: Adjusted | None = None) -> Comparison:
     """Two cells, their p-value adjusted for all comparisons of the report.
 
-    Raises IncomparableRuns when the two were measured under different conditions.
+    Raises IncomparableRuns if the two were measured under different conditions.
     """
     adjusted = _adjusted(report) if adjusted is None else adjusted
     slowness = _slowness(a, b, report, adjusted)
@@ -139,7 +140,7 @@ def _pair(a: Cell, b: Cell) -> frozenset[tuple[str, str]]:
 
 
 def format_key(cell: Cell) -> tuple[str, ...]:
-    """What models must share to be compared: device, format, scheme and what they are fed."""
+    """The facts that comparable models share: device, format, scheme and shapes of inputs."""
     item = cell.item
     return (cell.device, item.backend, item.scheme, str(item.streaming), fed(cell))
 

@@ -30,7 +30,7 @@ def as_json(report: Report, *, derived: Mapping[str, Any] | None = None) -> str:
 
 
 def read_report(path: Path) -> Report:
-    """Raises FileNotFoundError, or DataError where the file is not a report that we can read."""
+    """Raises FileNotFoundError, or DataError if it is not a report that this version reads."""
     try:
         document = read_json(path, at_most=MODEL_BYTES)
         known = document["format"] == FORMAT and int(document["version"]) <= VERSION
@@ -67,7 +67,7 @@ def _require_rows(report: Report) -> None:
 
 
 def encoded(value: Any) -> Any:
-    """Values as what JSON knows.  Raises TypeError for a type that no report holds."""
+    """Encodes a value for JSON.  Raises TypeError for a type that no report contains."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: encoded(getattr(value, field.name)) for field in fields(value)} | (
             {"kind": type(value).__name__} if type(value).__name__ in _UNION_MEMBERS else {}
@@ -82,10 +82,10 @@ def encoded(value: Any) -> Any:
         case None | bool() | int() | float() | str():
             return value
         case _:
-            raise TypeError(f"a report does not hold {type(value).__name__}")
+            raise TypeError(f"a report does not contain {type(value).__name__}")
 
 
-#: Dataclasses that stand where another one could.
+#: Dataclasses that are alternatives of a field.
 _UNION_MEMBERS: Final = frozenset({"Failed", "Skipped"})
 
 

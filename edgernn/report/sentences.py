@@ -139,11 +139,9 @@ def _size(ratio: float) -> str:
 
 
 def _size_than(ratio: float) -> str:
-    """Goes before the name of the other: 24 % smaller than."""
+    """Of the smaller file, before the name of the other: 24 % smaller than."""
     size = _size(ratio)
-    if size == "equally large":
-        return "as large as"
-    return f"{size} as" if size.endswith("large") else f"{size} than"
+    return "as large as" if size == "equally large" else f"{size} than"
 
 
 def _unjudged(ratio: Ratio) -> str:

@@ -54,6 +54,15 @@ def read_model(path: Path) -> KerasModel:
     return KerasModel(graph=translated.graph, source=source, warnings=translated.warnings)
 
 
+def parameters_of(path: Path) -> int:
+    """How many numbers the model in a file stores: the count of train, inspect and profile.
+
+    An array that several layers share counts once.  Statistics of a Normalization count, counters
+    that Keras keeps for itself do not.  Raises as `read_model`.
+    """
+    return read_model(path).graph.parameters
+
+
 def _fingerprint(path: Path) -> tuple[bytes, int, str]:
     """(first bytes, size, sha256).  Raises ModelFileError if there is no such file."""
     if path.is_dir():

@@ -8,6 +8,7 @@ import struct
 import time
 import wave
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from edgernn.errors import DataError, EdgernnError, ModelFileError
 from edgernn.export.contents import read_contents
 from edgernn.export.examples import _named_arrays
 from edgernn.export.keras.file import read_model
-from edgernn.front.budgets import read_budget
+from edgernn.profile.budget import read_budget
 from edgernn.profile.candidates import find_candidates
 from edgernn.profile.storage import read_report
 from edgernn.regular_file import opened, read_json, read_text, read_toml
@@ -30,7 +31,7 @@ from edgernn.tasks.table import read_csv
 from edgernn.tasks.training_log import read_log
 
 #: Each reader of a file, with a name that leads to it.
-READERS = {
+READERS: dict[str, Callable[[Path], object]] = {
     "gru.keras": read_model,
     "gru.h5": read_model,
     "gru.ernn": Model,

@@ -23,6 +23,7 @@ def another(folder):
     child = subprocess.Popen(
         [sys.executable, "-c", MAKE, str(folder)], stdout=subprocess.PIPE, text=True
     )
+    assert child.stdout is not None
     assert child.stdout.readline() == "made\n"
     return child
 

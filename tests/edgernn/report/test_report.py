@@ -334,7 +334,7 @@ def test_a_file_that_is_not_a_report_is_refused(tmp_path, text, message):
 
 
 def test_a_type_that_no_report_holds_is_a_bug_and_not_written():
-    with pytest.raises(TypeError, match="does not hold set"):
+    with pytest.raises(TypeError, match="does not contain set"):
         storage.encoded({1, 2})
 
 
