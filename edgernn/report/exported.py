@@ -71,7 +71,7 @@ def verification_text(verification: Verification) -> str:
     """'max error 2e-07 in 8 cases', or why there is none.  Errors are against the float32 model."""
     if verification.status is VerificationStatus.PASSED and verification.mean_error is not None:
         below = verification.mean_error < _SMALLEST_SHOWN
-        text = f"mean error {'<0.01%' if below else f'{verification.mean_error:.2%}'}"
+        text = f"mean error {'<0.01%' if below else f'{verification.mean_error:.2%}'} of the spread"
         if verification.agreement is not None:
             text += f", same answer in {verification.agreement:.1%}"
         text += f" of {verification.cases} cases"

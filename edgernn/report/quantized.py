@@ -76,8 +76,9 @@ def _conclusions(costs: Sensitivity) -> Iterator[str]:
     if worst is not None:
         same = "" if costs.agreement is None else f", same answer in {costs.agreement:.1%} of them"
         yield (
-            "SNR is signal over quantization noise, of the layer's own output and of the model's "
-            "with this layer alone quantized: at 20 dB noise is a tenth, at 40 dB a hundredth."
+            "SNR is the spread of an output over quantization noise, of the layer's own output and "
+            "of the model's with this layer alone quantized: at 20 dB noise is a tenth of the "
+            "spread, at 40 dB a hundredth."
         )
         yield (
             f"All layers together: {_decibel(costs.output_snr_db)} at the outputs over "

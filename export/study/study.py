@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgernn.artefact import Artefact
 from edgernn.errors import CalibrationError
-from edgernn.export.pipeline import quantized
+from edgernn.export.pipeline import quantized, scaled
 from edgernn.export.request import Request
 from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
 from edgernn.export.study.rescue import layers_to_keep
@@ -51,7 +51,7 @@ def studied(
     graph = quantized(original, request)
     if graph.quantization is None or request.examples is None:
         return Study(accuracies=rows, costs=None, tried=tried)
-    costs = sensitivity(original, graph, _few(request))
+    costs = sensitivity(scaled(original, request)[0], graph, _few(request))
     return Study(accuracies=rows, costs=costs, kept_float=request.keep_float, tried=tried)
 
 
@@ -80,10 +80,11 @@ def rescued(
             "the search for layers to keep in float needs calibration data",
             remedy="Give typical inputs with --calibrate",
         )
+    float_, prepared = scaled(original, request)
     kept = layers_to_keep(
-        original,
+        float_,
         quantized(original, request),
-        request.ranges,
+        prepared.ranges or request.ranges,
         _few(request),
         as_samples(calibrate) if samples is None else samples,
         request.labels,

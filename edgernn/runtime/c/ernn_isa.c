@@ -93,7 +93,7 @@ static int has_amx(void) {
 unsigned long ERNN_HWCAP(void);
 #endif
 
-/* Without an operating system to ask, only what the compiler was told is known. */
+/* Without an operating system, only the compiler's options are known. */
 static int has_hwcap(unsigned long bit) {
 #if defined(ERNN_HWCAP)
   return (ERNN_HWCAP() & bit) != 0;

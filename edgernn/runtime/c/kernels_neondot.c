@@ -8,8 +8,8 @@
 #include "kernels_portable.h"
 
 /* Instructions by hand: clang before 16 declares vdotq_s32 only when the whole file is compiled for
- * such processors.  clang has to be told of the extension function by function, gcc's assembler
- * where it is used. */
+ * such processors.  clang needs the extension as an attribute of each function, gcc's assembler at
+ * each use. */
 #if defined(__clang__)
 #define DOT ERNN_TARGET("dotprod")
 #define SDOT "sdot "
