@@ -71,10 +71,18 @@ _ROWS: Final = (
                 "operator is the fastest; the app that runs it must register edgernn's library.",
             ),
             FormatOption(
+                flag="--onnx-lstm",
+                name="lstm",
+                choices=("auto", "storage"),
+                help="How an int8 LSTM is written: ONNX Runtime's int8 LSTM (auto), or int8 "
+                "weights with float arithmetic (storage).",
+            ),
+            FormatOption(
                 flag="--onnx-profile",
                 name="profile",
-                choices=("default", "qnn"),
-                help="qnn: QDQ for Qualcomm's NPU.",
+                choices=("default", "qnn", "portable"),
+                help="qnn: QDQ for Qualcomm's NPU; portable: plain operators, for OpenCV and other "
+                "runtimes.",
             ),
         ),
     ),

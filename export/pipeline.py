@@ -45,6 +45,7 @@ from edgernn.interrupts import uninterrupted
 from edgernn.reference import References
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
+from edgernn.temporary import TemporaryFolder
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
@@ -287,9 +288,10 @@ def _made(
     checks: _Checks,
 ) -> Artefact:
     """Lowered, written to the workspace and checked; the file's bytes are not kept in memory."""
-    lower = backend_named(target.name).lower
+    backend = backend_named(target.name)
+    backend.import_library()
     options = request.options.get(target.name, {})
-    lowered = lower(graph, metadata=_metadata(model, request), **options)
+    lowered = backend.lower(graph, metadata=_metadata(model, request), **options)
     written = lowered.graph or graph
     artefact = _stored(lowered, target, written, model, request, workspace)
     if not request.verify:
@@ -371,8 +373,7 @@ def _workspace(out: Path) -> Iterator[Path]:
         with uninterrupted(), _writing_to(out):
             stack.callback(_remove_empty, made_here)
             out.mkdir(parents=True, exist_ok=True)
-            made = tempfile.TemporaryDirectory(prefix=".edgernn-", dir=out)
-            folder = Path(stack.enter_context(made))
+            folder = stack.enter_context(TemporaryFolder(prefix=".edgernn", parent=out))
         yield folder
 
 

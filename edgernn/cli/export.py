@@ -134,7 +134,7 @@ def command(
     """Turn MODEL (.keras or .h5) into ONNX, TFLite and native, each checked against the original.
 
     \b
-    edgernn export gru.keras -o out/        writes out/gru.onnx, .tflite, .ernn and model.json
+    edgernn export gru.keras -o out/     # gru.onnx, .tflite, .ernn and model.json
     edgernn export old.h5 --to onnx --scheme float16 -o out/
     edgernn export gru.keras --scheme int8 --calibrate digits:calibration -o out/
 

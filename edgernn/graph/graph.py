@@ -45,7 +45,7 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Graph:
-    """A model.  Checks itself when made; `specs` tells the shape and type of every edge.
+    """A model.  Checks itself when created; `specs` has the shape and type of every edge.
 
     Raises GraphError when an edge is read before it is written, written twice or of the wrong
     shape, or when two layers share a name.

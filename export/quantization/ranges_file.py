@@ -13,6 +13,7 @@ import numpy as np
 from edgernn import atomic
 from edgernn.errors import CalibrationError
 from edgernn.graph import CalibrationMethod, Features, FloatArray, Graph, Range, Ranges, fingerprint
+from edgernn.regular_file import DAMAGE, read_json
 
 # History of the format:
 #   1  first version
@@ -48,11 +49,11 @@ def read_ranges(path: Path, graph: Graph) -> Ranges:
     graph: other weights, options or names.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         ranges = _ranges(content)
     except OSError as error:
         raise CalibrationError(f"{path} cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except DAMAGE as error:
         raise CalibrationError(
             f"{path} is not a file of ranges ({error})", remedy=_AGAIN
         ) from error
