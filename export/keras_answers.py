@@ -21,7 +21,7 @@ def main(path: str, generation: str) -> None:
     if generation == "2":
         import tf_keras as keras
     else:
-        import keras  # type: ignore[no-redef]
+        import keras
 
     model = keras.models.load_model(path, compile=False)
     with np.load("inputs.npz") as stored:
@@ -37,7 +37,7 @@ def main(path: str, generation: str) -> None:
         said = model(inputs[0] if len(inputs) == 1 else inputs, training=False)
         for position, output in enumerate(_flat(said)):
             answers[f"{call}.{position}"] = np.asarray(output)
-    np.savez("outputs.npz", **answers)
+    np.savez("outputs.npz", **answers)  # type: ignore[arg-type]
 
 
 def _flat(said: Any) -> list[Any]:
