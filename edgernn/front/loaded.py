@@ -23,6 +23,7 @@ from edgernn.export.quantization.absorb import unlike_features
 from edgernn.export.quantization.headroom import beyond
 from edgernn.export.request import Request
 from edgernn.export.rows import together
+from edgernn.export.small_models import larger_than_float32
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
 from edgernn.formats import FORMATS, format_named, options_by_format
@@ -34,6 +35,7 @@ from edgernn.front.steps import logged_step
 from edgernn.graph import CalibrationMethod, Graph, Shape, parameter_count
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
+from edgernn.streaming import to_streaming
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.training_log import TrainingLog
 
@@ -235,6 +237,8 @@ class Loaded:
                     for one in failures
                 ]
             refusals += [failure.refusal for failure in failures]
+            float_form = to_streaming(original) if streaming and artefacts else original
+            warnings += larger_than_float32(float_form, artefacts, _options(options))
             study = Study(accuracies=(), costs=None)
             if artefacts and (answers is not None or any(one.needs_calibration for one in used)):
                 phase("comparing with the float model")
