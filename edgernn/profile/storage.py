@@ -18,7 +18,8 @@ from edgernn.profile.report import Report
 
 # History of the format:
 #   1  first version
-VERSION: Final = 1
+#   2  targets of every kind: their answers in `truth`, likelihoods and numbers in `predictions`
+VERSION: Final = 2
 FORMAT: Final = "edgernn-report"
 
 

@@ -25,6 +25,7 @@ class Workload:
     """What the models are fed."""
 
     samples: Samples | None = None
+    metric: str | None = None  # to put first, instead of the usual one of the target
     steps: int = DEFAULT_STEPS  # of made-up sequences, where a model leaves their length free
     references: References = field(default_factory=References)
 
