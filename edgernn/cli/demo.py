@@ -72,14 +72,11 @@ def _trained(splits: Splits, model: Path, *, cell: str, units: int, seed: int) -
     """The log of a model trained like this before, or else now."""
     from edgernn.cli.train import epochs_shown
     from edgernn.tasks import TASKS
-    from edgernn.tasks.architectures import Cell
     from edgernn.tasks.training import settings_of, train
     from edgernn.tasks.training_log import log_of_same
 
     recipe = replace(TASKS[TASK].recipe, units=units)
-    settings = settings_of(
-        splits, task=TASK, cell=Cell(cell), recipe=recipe, seed=seed, hold_out=None
-    )
+    settings = settings_of(splits, task=TASK, cell=cell, recipe=recipe, seed=seed)
     if log := log_of_same(model, settings):
         click.echo(f"{model} is already trained like this", err=True)
         return log
@@ -88,7 +85,7 @@ def _trained(splits: Splits, model: Path, *, cell: str, units: int, seed: int) -
             splits,
             model,
             task=TASK,
-            cell=Cell(cell),
+            cell=cell,
             recipe=recipe,
             seed=seed,
             on_epoch=on_epoch,

@@ -69,12 +69,13 @@ from edgernn.scheme import Scheme
     "max_drop_points",
     type=click.FloatRange(0),
     metavar="POINTS",
-    help="Keep the fewest layers in float that hold the loss of accuracy, on --data or else the "
-    "labelled --calibrate data, within so many points.",
+    help="Keep the fewest layers in float that hold the loss, on --data or else the labelled "
+    "--calibrate data, within so many points of accuracy or F1, or percent of an error.",
 )
 @click.option(
     "--data", metavar="SPEC", help="Labelled data to measure the accuracy on: digits:test, an .npz."
 )
+@click.option("--target", metavar="COLUMN,…", help="Columns of a .csv to score, or the kind of y.")
 @click.option(
     "--streaming",
     is_flag=True,
@@ -95,6 +96,7 @@ def command(
     keep_float: tuple[str, ...],
     max_drop_points: float | None,
     data: str | None,
+    target: str | None,
     streaming: bool,
     labels: str | None,
     no_verify: bool,
@@ -124,6 +126,7 @@ def command(
         keep_float=keep_float,
         max_drop=max_drop_points,
         data=data,
+        target=target,
         streaming=streaming,
         labels=labels or (),
         verify=not no_verify,

@@ -27,7 +27,18 @@ INTERRUPTED = 130
     type=click.Path(path_type=Path),
     metavar="PATHS…",
 )
-@click.option("--data", metavar="SPEC", help="Labelled data: digits:test, or a .npz with x and y.")
+@click.option(
+    "--data",
+    metavar="SPEC",
+    help="Data to score, or without labels to compare with the original: digits:test, an .npz with "
+    "x and y, mydata.csv:test.",
+)
+@click.option("--target", metavar="COLUMN,…", help="Columns of a .csv to score, or the kind of y.")
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="The metric to put first: accuracy, f1, f1_macro, auc, mae, rmse, r2, perplexity.",
+)
 @click.option(
     "--device",
     "devices",
@@ -145,6 +156,8 @@ INTERRUPTED = 130
 def command(
     paths: tuple[Path, ...],
     data: str | None,
+    target: str | None,
+    metric: str | None,
     devices: str,
     use_device_python: bool,
     android_runtimes: tuple[Path, ...],
@@ -208,6 +221,8 @@ def command(
         devices=specs,
         plan=plan,
         data=data,
+        target=target,
+        metric=metric,
         steps=steps,
         choices=choices,
         resume=sinks.json_file if resume else None,

@@ -7,7 +7,7 @@ from typing import Final
 
 from edgernn.errors import DataError
 from edgernn.tasks.class_texts import is_number
-from edgernn.tasks.samples import Samples
+from edgernn.tasks.samples import AnyArray, Samples
 from edgernn.tasks.target import Target
 
 _WITHOUT_NAMES: Final = (Target.NUMBERS, Target.SEQUENCE)
@@ -39,7 +39,8 @@ def data_numbers(labels: Sequence[str], samples: Samples, *, file: str) -> tuple
             "numbers of the outputs, from 0, for the names",
         )
     seen: dict[int, int] = {}  # the first row of each class
-    for row, found in enumerate(samples.y.reshape(len(samples), -1)):
+    y: AnyArray = samples.y.reshape(len(samples), -1)
+    for row, found in enumerate(y):
         for number in found[found >= 0]:
             seen.setdefault(int(number), row)
     for number, row in sorted(seen.items(), key=lambda one: one[1]):

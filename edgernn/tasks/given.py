@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from edgernn.errors import DataError
 from edgernn.tasks.class_texts import texts_numbered
-from edgernn.tasks.data import load, load_path
+from edgernn.tasks.data import load
 from edgernn.tasks.download import Notify, silent
+from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.samples import AnyArray, InputArray, IntArray, Samples
 from edgernn.tasks.target import Target, normal_form, target_named
 
@@ -30,7 +30,8 @@ def as_samples(
     given: Given,
     *,
     name: str = "the data",
-    target: str | Target | None = None,
+    target: str | None = None,
+    reading: Reading = AS_IT_IS,
     notify: Notify = silent,
 ) -> Samples:
     """The samples in whatever form they are given.
@@ -40,7 +41,8 @@ def as_samples(
     y: classes as whole numbers or texts [N] or [N, 1] or one-hot [N, C]; several labels as zeros
     and ones [N, K]; a class for each step [N, T] (-1: none); numbers to predict as floats [N, ...].
     target: "class", "labels", "steps", "numbers", "token" (the next one: perplexity) or "sequence"
-    where y can be read in several ways; for arrays only.
+    where y can be read in several ways; columns ("load,price") of a .csv.
+    reading: how tables and folders are read (edgernn.tasks.reading), as a training recorded it.
     Raises DataError, with the shapes of both, where the parts do not belong together.
 
     >>> as_samples((x_test, y_test)).x.shape
@@ -48,10 +50,8 @@ def as_samples(
     """
     if isinstance(given, Samples):
         return given
-    if isinstance(given, str):
-        return load(given, notify=notify)
-    if isinstance(given, os.PathLike):
-        return load_path(Path(given))
+    if isinstance(given, str | os.PathLike):
+        return load(str(given), reading=reading.with_target(target), notify=notify)
     parts = _parts(given, name)
     x = _input(_array(parts["x"], "x", name), name)
     lengths = parts.get("lengths")

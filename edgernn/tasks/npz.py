@@ -40,22 +40,25 @@ _NAMES: Final = ("trivial_name", "linear_name")
 _LAYOUT: Final = "An .npz of samples holds x [samples, steps, features] and perhaps y and lengths"
 
 
-def read_npz(path: Path) -> Samples:
-    """Raises DataError, naming the array and the row that are wrong."""
+def read_npz(path: Path, kind: Target | None = None) -> Samples:
+    """The arrays as samples; `kind` is that of y where the file does not say it.
+
+    Raises DataError, naming the array and the row that are wrong.
+    """
     arrays = _arrays(path)
     if "x" not in arrays:
         raise DataError(f"{path} has no array x; it has {_contents(path)}", remedy=_LAYOUT)
     x = _input(path, arrays["x"])
     labels = _texts(path, "labels", arrays["labels"]) if "labels" in arrays else ()
     y = arrays.get("y")
-    kind, named = None, False
+    named = False
     if y is not None:
         if y.dtype.kind in "SU":
             named = not labels
             labels, y = (labels, _numbered(path, y, labels)) if labels else _named(path, y)
         elif y.dtype.kind not in "iufb":
             raise DataError(f"{path}: y has the type {y.dtype}", remedy=_LAYOUT)
-        y, kind = _answers(path, y, x, arrays)
+        y, kind = _answers(path, y, x, arrays, kind)
     pair = arrays.get("baselines")
     return Samples(
         name=path.name,
@@ -147,7 +150,11 @@ def _input(path: Path, x: AnyArray) -> InputArray:
 
 
 def _answers(
-    path: Path, y: AnyArray, x: InputArray, arrays: dict[str, AnyArray]
+    path: Path,
+    y: AnyArray,
+    x: InputArray,
+    arrays: dict[str, AnyArray],
+    kind: Target | None,
 ) -> tuple[AnyArray, Target]:
     if y.shape[:1] != x.shape[:1]:
         raise DataError(
@@ -155,7 +162,7 @@ def _answers(
             remedy="y must hold one number for each row of x",
         )
     given = str(arrays.get("target", ""))
-    target = target_named(given, str(path)) if given else None
+    target = kind or (target_named(given, str(path)) if given else None)
     return normal_form(y, x_shape=x.shape, data=str(path), target=target)
 
 
