@@ -92,6 +92,12 @@ score).  The model standardizes its features itself.
     help="Lines of a series that are predicted.",
 )
 @click.option(
+    "--steps", type=click.IntRange(1), help="Length of the sequences of a task (reviews)."
+)
+@click.option(
+    "--full", is_flag=True, help="All rows of a task; without it, those of a few minutes."
+)
+@click.option(
     "--hold-out",
     metavar="PATTERN",
     help="Test on the rows of your data whose origin matches ('*_theo_*'), train on the others.",
@@ -130,6 +136,8 @@ def command(
     target_kind: str | None,
     window: int,
     horizon: int,
+    steps: int | None,
+    full: bool,
     hold_out: str | None,
     cell: str,
     seed: int,
@@ -151,7 +159,8 @@ def command(
         hold_out=hold_out,
     )
     with progress_line("reading the data") as progress:
-        name, splits, recipe = _source(task, data, reading, progress)
+        sized = {"steps": steps, "full": full} if steps or full else {}
+        name, splits, recipe = _source(task, data, reading, sized, progress)
     chosen = {option: value for option, value in overrides.items() if value is not None}
     recipe = replace(recipe, **chosen)  # type: ignore[arg-type]
     with epochs_shown(recipe.epochs) as on_epoch:
@@ -169,7 +178,11 @@ def command(
 
 
 def _source(
-    task: str | None, data: Path | None, reading: Reading, progress: Callable[[str], None]
+    task: str | None,
+    data: Path | None,
+    reading: Reading,
+    sized: dict[str, int | bool | None],
+    progress: Callable[[str], None],
 ) -> tuple[str, Splits, Recipe]:
     from edgernn.tasks.data import load_path, task_named
     from edgernn.tasks.split import split
@@ -180,6 +193,8 @@ def _source(
     if task is not None and task not in TASKS and Path(task).exists():
         data = Path(task)
     if data is not None:
+        if sized:
+            raise click.UsageError("--steps and --full go with a task; your data have their sizes")
         samples = load_path(data, reading)
         return samples.name, split(samples, hold_out=reading.hold_out), Recipe()
     if reading.hold_out is not None:
@@ -189,6 +204,10 @@ def _source(
     if reading.target or reading.kind:
         raise click.UsageError("--target goes with your own data: the tasks have their own targets")
     reference = task_named(task or "")
+    if sized and reference.sized is None:
+        raise click.UsageError(f"the data of {reference.name} have one size")
+    if sized and reference.sized is not None:
+        return reference.name, reference.sized(progress, **sized), reference.recipe
     return reference.name, reference.read(progress), reference.recipe
 
 

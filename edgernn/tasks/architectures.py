@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from edgernn.errors import DataError
+from edgernn.tasks.goal import season
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.notation import Architecture, Part
 from edgernn.tasks.samples import Samples
@@ -40,8 +41,8 @@ def build(
     The output: probabilities [B, C] of classes and tokens, [B, K] of labels, [B, T, C] of a class
     for each step; numbers [B, ...] in the shape of y.  With `every_step` there is an answer after
     each step.
-    seasonal_steps: what the network answers is added to the first feature so many steps before the
-    answer ("as last week").
+    seasonal_steps: what the network answers is added to what the input says so many steps before
+    ("as last week"): see `season`.
     """
     keras = load_keras()
     inputs, edge = _entrance(train, units)
@@ -53,10 +54,8 @@ def build(
     ]
     outputs = heads[0] if len(heads) == 1 else keras.layers.Average(name="average")(heads)
     if seasonal_steps:
-        horizon = np.asarray(train.y).reshape(len(train), -1).shape[1]
-        begin = train.x.shape[1] - seasonal_steps
         outputs = keras.layers.Add(name="seasonal")(
-            [outputs, inputs[:, begin : begin + horizon, 0]]
+            [outputs, inputs[season(train, seasonal_steps)]]
         )
     shape = np.asarray(train.y).shape[1:]
     if train.target is Target.NUMBERS and len(shape) > 1:

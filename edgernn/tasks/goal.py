@@ -79,14 +79,20 @@ def _residuals(samples: Samples, seasonal_steps: int) -> npt.NDArray[np.float64]
     y = np.asarray(samples.y, np.float64).reshape(len(samples), -1)
     if not seasonal_steps:
         return y
+    return y - samples.x[season(samples, seasonal_steps)]
+
+
+def season(samples: Samples, seasonal_steps: int) -> tuple[slice, int | slice, int | slice]:
+    """Where x [N, T, F] holds what y [N, values] was so many steps before its first value.
+
+    The first features of that step where they are as many as the values (a step is a day, the
+    values its hours), else the first feature of that step and the next ones.
+    """
+    values = np.asarray(samples.y).reshape(len(samples), -1).shape[1]
     begin = samples.x.shape[1] - seasonal_steps
-    if begin < 0 or y.shape[1] > seasonal_steps:
-        raise DataError(
-            f"{samples.name} has {samples.x.shape[1]} steps, too few for a season of "
-            f"{seasonal_steps}",
-            remedy="Give longer sequences",
-        )
-    return y - samples.x[:, begin : begin + y.shape[1], 0]
+    if values <= samples.x.shape[2] and values > 1:
+        return slice(None), begin, slice(0, values)
+    return slice(None), slice(begin, begin + values), 0
 
 
 def _require_learnable(train: Samples, architecture: Architecture) -> None:

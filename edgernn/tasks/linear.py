@@ -31,12 +31,14 @@ def ridge_scores(train: Samples, targets: Floats, test: Samples) -> Floats:
     return ridge(stretched(train)[some], targets[some], stretched(test))
 
 
-def ridge(features: Floats, targets: Floats, test_features: Floats) -> Floats:
+def ridge(
+    features: Floats, targets: Floats, test_features: Floats, *, strength: float = RIDGE
+) -> Floats:
     """[N, D], [N, K] and [M, D] -> [M, K]; features are standardized first."""
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-9
     design = with_constant((features - mean) / deviation)
     weights = np.linalg.solve(
-        design.T @ design + RIDGE * np.eye(design.shape[1]), design.T @ targets
+        design.T @ design + strength * np.eye(design.shape[1]), design.T @ targets
     )
     return np.asarray(with_constant((test_features - mean) / deviation) @ weights)
 

@@ -66,7 +66,12 @@ class _Table:
                 with np.errstate(over="ignore"):  # becomes inf, which is refused below
                     found[row] = [float(line[place]) for place in places]
             except ValueError as error:
-                raise DataError(f"{self.path}, line {row + 2}: {error}") from error
+                wrong = next(place for place in places if not _is_float(line[place]))
+                raise DataError(
+                    f"{self.path}, line {row + 2}: {error} (column '{self.header[wrong]}')",
+                    remedy="Features and numbers to predict are numbers: remove the column, or name "
+                    "it with --target if it is to be predicted",
+                ) from error
             if not np.isfinite(found[row]).all():
                 raise DataError(f"{self.path}, line {row + 2}: not a finite number")
         return found

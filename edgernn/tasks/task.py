@@ -47,3 +47,6 @@ class Task:
     classes: int  # 0 for numbers
     read: Callable[[Notify], Splits]  # raises DownloadError
     recipe: Recipe = field(default_factory=Recipe)
+    #: As read, with the length of the sequences (steps=) or all rows (full=True); None where the
+    #: data have one size.
+    sized: Callable[..., Splits] | None = None
