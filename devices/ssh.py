@@ -1,4 +1,4 @@
-"""A target over the system's OpenSSH client: the user's own settings, keys, agents, jump hosts.
+"""A target over the system's OpenSSH client, with the user's settings, keys, agents, jump hosts.
 
 One connection for a whole profile (ControlMaster); never a question (BatchMode), never an unknown
 key (StrictHostKeyChecking).  EDGERNN_SSH names another command, as GIT_SSH_COMMAND does for git.
@@ -9,10 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
-import tempfile
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -20,13 +17,14 @@ from typing import Final
 from edgernn.devices.link import Unreachable
 from edgernn.errors import DeviceError
 from edgernn.folders import config_folder
+from edgernn.temporary import TemporaryFolder
 
 COMMAND_VARIABLE: Final = "EDGERNN_SSH"
 CONNECT_TIMEOUT_S: Final = 15
-#: A target that says nothing for three times as long is gone.
+#: The connection counts as lost after three such periods without an answer.
 ALIVE_INTERVAL_S: Final = 10
 
-#: What ssh writes, what that means, and what to do.  The first that is found counts.
+#: A text in ssh's output, its meaning, and what to do.  The first match counts.
 _REFUSALS: Final = (
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -66,7 +64,7 @@ _UNREACHABLE: Final = (
 
 
 def ssh_command() -> list[str]:
-    """The ssh to use: $EDGERNN_SSH, else ssh."""
+    """The ssh command: $EDGERNN_SSH, else ssh."""
     return shlex.split(os.environ.get(COMMAND_VARIABLE, "ssh"))
 
 
@@ -76,7 +74,7 @@ def own_known_hosts() -> Path:
 
 
 def checked_destination(destination: str) -> str:
-    """Raises DeviceError for what ssh would take for an option, or could not be a host."""
+    """Raises DeviceError if ssh would read it as an option, or if it cannot be a host."""
     if destination.startswith("-") or not re.fullmatch(r"[^\s\0'\"\\;|&$`<>()]+", destination):
         raise DeviceError(
             f"'{destination}' is not a host", remedy="Write pi@raspberrypi.local, or ssh:NAME"
@@ -93,9 +91,8 @@ class SshLink:
         self._program = shlex.split(program) or ssh_command()
         self._destination = checked_destination(destination)
         # A socket's path must be short, and TMPDIR is long on some systems.
-        short = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108
-        self._folder = tempfile.mkdtemp(prefix="edgernn-", dir=short)
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        short = Path("/tmp") if Path("/tmp").is_dir() else None  # noqa: S108
+        self._sockets = TemporaryFolder(parent=short)
         known_hosts = known_hosts_files(self._destination, self._program)
         self._known_hosts = f"UserKnownHostsFile={known_hosts}"
 
@@ -112,7 +109,7 @@ class SshLink:
         )
 
     def further(self, command: str) -> list[str]:
-        # Without its master, ssh would silently make a connection of its own.
+        # Without its master, ssh would silently open another connection.
         return self._argv(command, "ControlMaster=no", "ProxyCommand=false", "ProxyJump=none")
 
     def _argv(self, command: str, *options: str) -> list[str]:
@@ -126,7 +123,7 @@ class SshLink:
             "RemoteCommand=none",
             "RequestTTY=no",
             "LogLevel=ERROR",
-            f"ControlPath={self._folder}/control",
+            f"ControlPath={self._sockets.path}/control",
         )
         given = [word for option in (*options, *always) for word in ("-o", option)]
         return [*self._program, *given, "--", self._destination, command]

@@ -1,11 +1,9 @@
-"""What a target is and has, found out by sh alone: also where nothing else is installed."""
+"""Facts about a target, found with sh alone, because nothing else may be installed there."""
 
 from __future__ import annotations
 
 import secrets
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from edgernn.devices.device import Device
@@ -22,6 +20,7 @@ from edgernn.devices.facts import (
 from edgernn.devices.runners import native_script
 from edgernn.devices.runners.outcome import Machine
 from edgernn.errors import DeviceError
+from edgernn.temporary import TemporaryFolder
 
 SCRIPT: Final = "survey.sh"
 TIMEOUT_S: Final = 60.0
@@ -34,24 +33,24 @@ class Survey:
     machine: Machine
     identity: Identity
     conditions: Conditions
-    python: str | None  # how it is started there
+    python: str | None  # the command that starts it
 
 
 def survey(device: Device) -> Survey:
-    """Raises DeviceError where the target does not answer, or not as Linux does."""
+    """Raises DeviceError if the target does not answer, or does not run Linux."""
     word = secrets.token_hex(8)
     text = native_script.script(
         (*IDENTITY_FILES, *CONDITION_FILES), (*IDENTITY_COMMANDS, *CONDITION_COMMANDS)
     )
-    with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
-        local = Path(folder) / SCRIPT
+    with TemporaryFolder() as folder:
+        local = folder / SCRIPT
         local.write_text(text)
         device.push(local, SCRIPT)
     completed = device.run(["sh", SCRIPT, word, "all", "true"], timeout_s=TIMEOUT_S)
     told = native_script.sections(completed.stdout, word)
     if "end" not in told:
         raise DeviceError(
-            f"{device.name} does not tell what it is: {completed.stderr.strip()[-200:]}",
+            f"{device.name} does not report what it is: {completed.stderr.strip()[-200:]}",
             remedy="It must run Linux or Android",
         )
     facts = native_script.facts(told, "before")

@@ -14,13 +14,14 @@ from typing import Any, Final
 from edgernn import atomic
 from edgernn.errors import ModelFileError
 from edgernn.graph import DType, State, TensorSpec
+from edgernn.regular_file import DAMAGE, read_bytes, read_json
 from edgernn.scheme import Scheme
 from edgernn.version import __version__
 
 MANIFEST_NAME: Final = "model.json"
 
 # History of the manifest's format:
-#   1  first version; "refused" (what no artefact could be made for) and the
+#   1  first version; "refused" (what no artefact could be made for), its "failed" and the
 #     "original_error" of a verification may be missing
 # Fields that a reader does not know are ignored: only a change of meaning is a new version.
 MANIFEST_VERSION: Final = 1
@@ -66,7 +67,10 @@ class VerificationStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """The result of comparing with the reference.  Errors are relative to the output's scale.
+    """The result of comparing with the reference.
+
+    max_error and original_error are relative to the output's largest number, mean_error to its
+    spread (edgernn.export.noise).
 
     float32 and float16 are held to their largest error against the graph that was written; the
     weights of float16 are rounded there, and `original_error` is its largest error against the
@@ -74,6 +78,7 @@ class Verification:
     `agreement` is how often the largest output is the same one.
     `integers` says that the artefact computes the integers of docs/integer-arithmetic.md: "bits",
     or "rounding" where all outputs lie behind a function that has no exact definition (softmax).
+    checked_on: where the inputs came from ("rows kept back from calibration", "made-up inputs").
     """
 
     status: VerificationStatus
@@ -85,6 +90,7 @@ class Verification:
     agreement: float | None = None
     integers: str = ""
     tolerance: float | None = None
+    checked_on: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +123,15 @@ class Artefact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A back end that cannot express the model, where the user named none: its file is missing."""
+    """A file that the export did not hand over: its back end cannot express the model, or it
+    failed the check.
+    """
 
     file: str  # the name that the artefact would have had
     backend: str
     reason: str  # the whole sentence, with what to do
     removed: bool = False  # an earlier export had made it: its files are gone
+    failed: bool = False  # it was made and failed the check, or could not have the check it needs
 
 
 def sha256_hex(content: bytes) -> str:
@@ -145,15 +154,16 @@ def read_refusals(folder: Path) -> tuple[Refusal, ...]:
 def _read(folder: Path) -> tuple[tuple[Artefact, ...], tuple[Refusal, ...]]:
     path = folder / MANIFEST_NAME
     try:
-        text = path.read_text(encoding="utf-8")
+        manifest = read_json(path)
     except FileNotFoundError:
         return (), ()
     except OSError as error:
         raise ModelFileError(
             f"cannot read {path}: {error.strerror}", remedy="Move it away, or use another folder"
         ) from error
+    except ValueError as error:
+        raise _not_a_manifest(path, error) from error
     try:
-        manifest = json.loads(text)
         version = int(manifest["version"])
         if version > MANIFEST_VERSION:
             raise ModelFileError(
@@ -164,10 +174,14 @@ def _read(folder: Path) -> tuple[tuple[Artefact, ...], tuple[Refusal, ...]]:
         return artefacts, tuple(
             Refusal(**_known(Refusal, entry)) for entry in manifest.get("refused", [])
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelFileError(
-            f"{path} is not a manifest of edgernn ({error})", remedy="Export the model again"
-        ) from error
+    except DAMAGE as error:
+        raise _not_a_manifest(path, error) from error
+
+
+def _not_a_manifest(path: Path, error: Exception) -> ModelFileError:
+    return ModelFileError(
+        f"{path} is not a manifest of edgernn ({error})", remedy="Export the model again"
+    )
 
 
 def record(
@@ -235,7 +249,7 @@ def _files(artefact: Artefact | None) -> dict[str, StoredFile]:
 def _is_ours(folder: Path, file: StoredFile) -> bool:
     """Whether the file is gone or still as recorded, so that nobody else's file is deleted."""
     try:
-        return sha256_hex((folder / file.name).read_bytes()) == file.sha256
+        return sha256_hex(read_bytes(folder / file.name)) == file.sha256
     except FileNotFoundError:
         return True
     except OSError:  # a folder, or not readable
@@ -263,7 +277,7 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
         model=str(entry["model"]),
         backend=str(entry["backend"]),
         scheme=Scheme(entry["scheme"]),
-        files=tuple(_stored_file(file) for file in entry["files"]),
+        files=_stored_files(entry["files"]),
         inputs=_ports(entry["inputs"]),
         outputs=_ports(entry["outputs"]),
         states=tuple(State(**_known(State, state)) for state in entry["states"]),
@@ -284,6 +298,12 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
 def _known(kind: type[Any], entry: dict[str, Any]) -> dict[str, Any]:
     """The fields that this version knows; a later one may have added some."""
     return {known.name: entry[known.name] for known in fields(kind) if known.name in entry}
+
+
+def _stored_files(entries: Sequence[dict[str, Any]]) -> tuple[StoredFile, ...]:
+    if not entries:
+        raise ValueError("an artefact has no files")
+    return tuple(_stored_file(entry) for entry in entries)
 
 
 def _stored_file(entry: dict[str, Any]) -> StoredFile:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import assert_never
 
+from edgernn.array_archive import read_arrays
 from edgernn.devices.device import Completed, Device
 from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.runners import archive
@@ -42,6 +40,7 @@ from edgernn.devices.runners.runner import (
     cases_of,
 )
 from edgernn.devices.runners.wheels import packages_on
+from edgernn.temporary import TemporaryFolder
 
 REQUEST = "request.json"
 INPUTS = "inputs.npz"
@@ -51,7 +50,7 @@ COUNTS = "instructions.txt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Python:
-    """An interpreter of a device, and the folders of packages that it is to find."""
+    """A Python interpreter of a device, and the folders of packages to add to its path."""
 
     argv: tuple[str, ...]
     packages: tuple[str, ...] = ()
@@ -61,7 +60,7 @@ class PythonRuntime:
     """Runs the payload with one of its runtimes."""
 
     def __init__(self, name: str, *, packages: tuple[str, ...]) -> None:
-        """`packages`: what to install for it; the next where one is not to be had."""
+        """`packages`: the packages to install, in order of preference."""
         self.NAME = name
         self._packages = packages
 
@@ -73,8 +72,8 @@ class PythonRuntime:
             return python
         arrays, index = pack(cases_of(task))
         request = {**_request(self.NAME, model, task), "index": index}
-        with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
-            local = Path(folder)
+        with TemporaryFolder() as folder:
+            local = folder
             _push_content(device, local, archive.NAME, archive.payload_archive())
             _push_content(device, local, REQUEST, json.dumps(request).encode())
             if arrays:
@@ -124,14 +123,14 @@ class PythonRuntime:
         return reply
 
     def _broken_start(self, completed: Completed, log: str) -> Failed | Skipped:
-        """The payload catches what runtimes raise: Python itself, or numpy, did not start."""
+        """Python or numpy did not start: the payload itself catches errors of runtimes."""
         if "No module named 'numpy'" in completed.stderr:
             return Skipped(reason=f"numpy is not installed there: pip install {self._packages[0]}")
         return Failed(reason=f"Python ended with exit code {completed.exit_code}", log=log)
 
 
 def _started(python: _Python, task: Task) -> tuple[str, ...]:
-    """The interpreter's words.  Who counts starts it directly, and names hash alike each time."""
+    """The command line of Python.  For counting, the hash seed is fixed, so that counts repeat."""
     environment = [f"PYTHONPATH={':'.join(python.packages)}"] if python.packages else []
     counting: tuple[str, ...] = ()
     if isinstance(task, CountInstructions):
@@ -176,7 +175,7 @@ def _request(runtime: str, model: Model, task: Task) -> dict[str, Any]:
 
 
 def _answer(device: Device, folder: Path, task: Task, reply: Mapping[str, Any]) -> Answer:
-    """Raises ValueError where a file that it comes with is damaged."""
+    """Raises ValueError if a file that belongs to the reply is damaged."""
     match task:
         case Describe():
             return description(reply)
@@ -200,9 +199,8 @@ def _push_content(device: Device, folder: Path, name: str, content: bytes) -> No
 
 
 def _read(path: Path, index: Mapping[str, Any]) -> tuple[Arrays, ...]:
-    """Raises ValueError where it is damaged."""
+    """Raises ValueError if it is damaged."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return tuple(unpack({key: stored[key] for key in stored.files}, index))
-    except (EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        return tuple(unpack(read_arrays(path), index))
+    except (KeyError, TypeError, IndexError) as error:
         raise ValueError(str(error)) from error

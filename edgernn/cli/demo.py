@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from edgernn.cli.terminal import print_note
+
 if TYPE_CHECKING:
     from edgernn.tasks.samples import Splits
     from edgernn.tasks.training_log import TrainingLog
@@ -71,6 +73,7 @@ def command(out: Path, units: int, seed: int, processes: int) -> None:
 def _trained(splits: Splits, model: Path, *, cell: str, units: int, seed: int) -> TrainingLog:
     """The log of a model trained like this before, or else now."""
     from edgernn.cli.train import epochs_shown
+    from edgernn.export.keras.file import parameters_of
     from edgernn.tasks import TASKS
     from edgernn.tasks.training import settings_of, train
     from edgernn.tasks.training_log import log_of_same
@@ -78,7 +81,7 @@ def _trained(splits: Splits, model: Path, *, cell: str, units: int, seed: int) -
     recipe = replace(TASKS[TASK].recipe, units=units)
     settings = settings_of(splits, task=TASK, cell=cell, recipe=recipe, seed=seed)
     if log := log_of_same(model, settings):
-        click.echo(f"{model} is already trained like this", err=True)
+        print_note(f"{model} is already trained like this")
         return log
     with epochs_shown(recipe.epochs) as on_epoch:
         trained = train(
@@ -88,6 +91,7 @@ def _trained(splits: Splits, model: Path, *, cell: str, units: int, seed: int) -
             cell=cell,
             recipe=recipe,
             seed=seed,
+            count_parameters=parameters_of,
             on_epoch=on_epoch,
         )
     return trained.log

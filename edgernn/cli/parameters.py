@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
+
+from edgernn.report.formats import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Those of edgernn.report.formats (a test compares) and JUnit's: known without importing them.
-REPORT_SUFFIXES: Final = (".json", ".html", ".md", ".csv", ".xml")
+#: Suffixes of the files of -o: report formats, and JUnit for the checks of a budget.
+REPORT_SUFFIXES: Final = (*FORMATS, ".xml")
 
 
 class Duration(click.ParamType[float]):
@@ -63,6 +66,14 @@ class ReportFile(click.ParamType[Path]):
         if path.suffix.lower() not in REPORT_SUFFIXES:
             self.fail(f"'{path}' ends in none of {', '.join(REPORT_SUFFIXES)}", param, ctx)
         return path
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
 
 
 def former_option(name: str) -> Callable[[F], F]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
+from edgernn.cli.completion import complete_tasks
 from edgernn.tasks.notation import HELP
 from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.registry import TASKS
@@ -34,6 +37,14 @@ class KerasFile(click.ParamType[Path]):
         if path.suffix != ".keras":
             self.fail(f"'{path}' does not end in .keras", param, ctx)
         return path
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
 
 
 _TASK_LINES = "\n".join(f"  {task.name:<16} {task.title}" for task in TASKS.values())
@@ -60,7 +71,7 @@ score).  The model standardizes its features itself.
 
 
 @click.command(help=_HELP)
-@click.argument("task", metavar="DATA", required=False)
+@click.argument("task", metavar="DATA", required=False, shell_complete=complete_tasks)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -145,6 +156,7 @@ def command(
     as_json: bool,
     **overrides: int | float | None,
 ) -> None:
+    from edgernn.export.keras.file import parameters_of
     from edgernn.front.progress import progress_line
     from edgernn.report.trained import trained_text
     from edgernn.tasks.notation import architecture_named
@@ -172,6 +184,7 @@ def command(
             recipe=recipe,
             seed=seed,
             reading=reading,
+            count_parameters=parameters_of,
             on_epoch=on_epoch,
         )
     click.echo(json.dumps(asdict(trained.log), indent=1) if as_json else trained_text(trained.log))
@@ -217,6 +230,9 @@ def epochs_shown(most: int) -> Iterator[Callable[[Epoch], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from edgernn.front.hidden import is_hidden
+
+    log = logging.getLogger(__name__)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -225,15 +241,18 @@ def epochs_shown(most: int) -> Iterator[Callable[[Epoch], None]]:
     )
     console = Console(stderr=True)
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns, console=console, transient=True, disable=is_hidden() or not console.is_terminal
     ) as bar:
         shown = bar.add_task("starting TensorFlow", total=most)
 
         def advance(epoch: Epoch) -> None:
-            accuracy = epoch.validation_accuracy
             reached = f"loss {epoch.validation_loss:.3g}"
-            if accuracy is not None:
-                reached = f"{100 * accuracy:.1f} %"
+            if epoch.validation_accuracy is not None:
+                reached = f"accuracy {100 * epoch.validation_accuracy:.1f} %"
+            log.info(
+                "epoch %d of at most %d: loss %.4f, validation %s, %.1f s",
+                *(epoch.number, most, epoch.loss, reached, epoch.seconds),
+            )
             bar.update(shown, completed=epoch.number, description=f"validation {reached}")
 
         yield advance

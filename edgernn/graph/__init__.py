@@ -20,6 +20,7 @@ from edgernn.graph.graph import (
     Output,
     State,
     at_shapes,
+    batch_size,
     consumers,
     live_layers,
     without_dead_layers,
@@ -66,9 +67,9 @@ from edgernn.graph.quantized import (
     Reading,
     RecurrentPlan,
 )
-from edgernn.graph.ranges import CalibrationMethod, Range, Ranges
+from edgernn.graph.ranges import CalibrationMethod, Features, Range, Ranges
 from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn, gate
-from edgernn.graph.shapes import ShapeError, infer, window_padding
+from edgernn.graph.shapes import ShapeError, WrongType, infer, window_padding
 from edgernn.graph.tensor import (
     AnyArray,
     FloatArray,
@@ -78,7 +79,7 @@ from edgernn.graph.tensor import (
     Weight,
     as_float32,
 )
-from edgernn.graph.traits import Moving, moved_edges, producer
+from edgernn.graph.traits import Moving, Multiplying, moved_edges, producer
 
 __all__ = [
     "HARD_SIGMOID_KERAS2",
@@ -104,6 +105,7 @@ __all__ = [
     "Dense",
     "Dot",
     "Embedding",
+    "Features",
     "FloatArray",
     "FoldTime",
     "GlobalPool1D",
@@ -119,6 +121,7 @@ __all__ = [
     "Merge",
     "MergeKind",
     "Moving",
+    "Multiplying",
     "Node",
     "NotEqual",
     "Output",
@@ -147,9 +150,11 @@ __all__ = [
     "UnfoldTime",
     "Upsample1D",
     "Weight",
+    "WrongType",
     "ZeroPad1D",
     "as_float32",
     "at_shapes",
+    "batch_size",
     "consumers",
     "fingerprint",
     "gate",

@@ -17,6 +17,10 @@ class ShapeError(ValueError):
     """Two shapes do not fit; the text names both."""
 
 
+class WrongType(ShapeError):
+    """A layer takes numbers where there are tokens or a mask, or the other way round."""
+
+
 def infer(layer: ly.Layer, reads: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
     """Specs of `layer.writes`, given those of `layer.reads`.
 
@@ -68,15 +72,17 @@ def infer(layer: ly.Layer, reads: Sequence[TensorSpec]) -> tuple[TensorSpec, ...
         case ly.Repeat():
             _expect_rank(layer, reads[0], 2)
             batch, features = reads[0].shape
-            return (TensorSpec(shape=(batch, layer.times, features)),)
+            return (TensorSpec(shape=(batch, layer.times, features), dtype=reads[0].dtype),)
         case ly.Upsample1D():
-            batch, time, channels = _sequence(layer, reads[0])
+            _expect_rank(layer, reads[0], 3)
+            batch, time, channels = reads[0].shape
             steps = None if time is None else time * layer.times
-            return (TensorSpec(shape=(batch, steps, channels)),)
+            return (TensorSpec(shape=(batch, steps, channels), dtype=reads[0].dtype),)
         case ly.ZeroPad1D():
-            batch, time, channels = _sequence(layer, reads[0])
+            _expect_rank(layer, reads[0], 3)
+            batch, time, channels = reads[0].shape
             steps = None if time is None else time + layer.left + layer.right
-            return (TensorSpec(shape=(batch, steps, channels)),)
+            return (TensorSpec(shape=(batch, steps, channels), dtype=reads[0].dtype),)
         case ly.Slice():
             return (TensorSpec(shape=_sliced(layer, reads[0].shape), dtype=reads[0].dtype),)
         case ly.FoldTime():
@@ -145,7 +151,7 @@ def _sequence(layer: ly.Layer, spec: TensorSpec) -> tuple[int | None, int | None
 
 def _expect(layer: ly.Layer, spec: TensorSpec, dtype: DType = DType.FLOAT32) -> None:
     if spec.dtype is not dtype:
-        raise ShapeError(f"layer '{layer.name}' takes {dtype.value}, not {spec.dtype.value}")
+        raise WrongType(f"layer '{layer.name}' takes {dtype.value}, not {spec.dtype.value}")
 
 
 def _expect_rank(layer: ly.Layer, spec: TensorSpec, rank: int) -> None:

@@ -27,6 +27,9 @@ Moving: TypeAlias = (
     | ly.ApplyMask
 )
 
+#: Layers that multiply their `input` with a `kernel` whose second to last axis is its channels.
+Multiplying: TypeAlias = SimpleRnn | Gru | Lstm | ly.Dense | ly.Conv1D
+
 
 def moved_edges(layer: ly.Layer) -> tuple[str, ...]:
     """The edges whose elements, and zeros, are all that the layer writes.

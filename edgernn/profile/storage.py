@@ -15,6 +15,7 @@ from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 
 from edgernn.errors import DataError
 from edgernn.profile.report import Report
+from edgernn.regular_file import DAMAGE, MODEL_BYTES, read_json
 
 # History of the format:
 #   1  first version
@@ -30,10 +31,9 @@ def as_json(report: Report, *, derived: Mapping[str, Any] | None = None) -> str:
 
 
 def read_report(path: Path) -> Report:
-    """Raises FileNotFoundError, or DataError where the file is not a report that we can read."""
-    text = path.read_text(encoding="utf-8")
+    """Raises FileNotFoundError, or DataError if it is not a report that this version reads."""
     try:
-        document = json.loads(text)
+        document = read_json(path, at_most=MODEL_BYTES)
         known = document["format"] == FORMAT and int(document["version"]) <= VERSION
         if not known:
             raise DataError(
@@ -42,7 +42,11 @@ def read_report(path: Path) -> Report:
                 remedy="Update edgernn, or give another --json file",
             )
         return cast("Report", decoded(Report, document))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    except DAMAGE as error:
         raise DataError(
             f"{path} is not a report of edgernn ({type(error).__name__}: {error})",
             remedy="Give another --json file",
@@ -50,7 +54,7 @@ def read_report(path: Path) -> Report:
 
 
 def encoded(value: Any) -> Any:
-    """Values as what JSON knows.  Raises TypeError for a type that no report holds."""
+    """Encodes a value for JSON.  Raises TypeError for a type that no report contains."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: encoded(getattr(value, field.name)) for field in fields(value)} | (
             {"kind": type(value).__name__} if type(value).__name__ in _UNION_MEMBERS else {}
@@ -65,10 +69,10 @@ def encoded(value: Any) -> Any:
         case None | bool() | int() | float() | str():
             return value
         case _:
-            raise TypeError(f"a report does not hold {type(value).__name__}")
+            raise TypeError(f"a report does not contain {type(value).__name__}")
 
 
-#: Dataclasses that stand where another one could.
+#: Dataclasses that are alternatives of a field.
 _UNION_MEMBERS: Final = frozenset({"Failed", "Skipped"})
 
 

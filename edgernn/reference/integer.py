@@ -1,7 +1,7 @@
-"""Runs an int8 graph: layers with a plan in integers, all others as the float executor does.
+"""Runs an int8 graph: layers with a plan in integers, all others like the float executor.
 
-This is the definition that docs/integer-arithmetic.md describes in words; the native runtime has
-to give the same bits.
+This is the definition that docs/integer-arithmetic.md describes in words; the native runtime must
+compute the same bits.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from edgernn.graph import (
     RecurrentPlan,
     SimpleRnn,
 )
-from edgernn.reference import executor
+from edgernn.reference import layers as float_layers
 from edgernn.reference.activation import activate
 from edgernn.reference.arguments import checked_arguments
 from edgernn.reference.convolution import windows
@@ -55,7 +55,7 @@ from edgernn.reference.fixed_point import (
 )
 from edgernn.reference.recurrent import BoolArray, Step, unroll
 
-#: (layer, where, clamped, all): where a layer's integers met their ends; see CountClamped.
+#: (layer, where, clamped, all): how many of a layer's integers were clamped; see CountClamped.
 Observe: TypeAlias = Callable[[str, str, int, int], None]
 
 AnyProduct = TypeVar("AnyProduct", bound=Product | Accumulation)
@@ -64,7 +64,7 @@ _ROUND: Final = 0x4000
 
 
 def run(graph: Graph, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-    """The outputs by name.  Raises DataError as the float executor does.
+    """The outputs by name.  Raises DataError like the float executor.
 
     A graph without `quantization` runs in float.
     """
@@ -81,7 +81,7 @@ def execute(
     for layer in graph.layers:
         plan = plans.get(layer.name)
         if plan is None:
-            written = executor.apply(layer, values)
+            written = float_layers.apply(layer, values)
         else:
             written = apply(layer, plan, values, _counter(layer, observe))
         values.update(zip(layer.writes, written, strict=True))
@@ -94,7 +94,7 @@ def apply(
     values: Mapping[str, AnyArray],
     count: CountClamped | None = None,
 ) -> tuple[AnyArray, ...]:
-    """What an integer layer writes, given the edges it reads."""
+    """The results of an integer layer for the edges that it reads."""
     match plan:
         case RecurrentPlan() if isinstance(layer, Recurrent):
             return _recurrent(layer, plan, values, count)
@@ -127,7 +127,7 @@ def _linear(
 
 
 def _conv1d(layer: Conv1D, plan: LinearPlan, q: IntArray, count: CountClamped | None) -> FloatArray:
-    """Each group is a product of its own; windows are laid out time first."""
+    """Each group is a separate product; windows are stored time first."""
     taken = windows(layer, q)  # [B, T', window, C]
     batch, steps, window, channels = taken.shape
     inner = channels // layer.groups
@@ -146,7 +146,7 @@ def _columns_of(plan: LinearPlan, columns: slice) -> LinearPlan:
 
 
 def _columns(product: AnyProduct, columns: slice) -> AnyProduct:
-    """The part of a product that gives these columns of the result."""
+    """The part of a product that computes these columns of the result."""
     per_column = {
         entry.name: getattr(product, entry.name)[..., columns]
         for entry in fields(product)

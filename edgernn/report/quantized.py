@@ -17,8 +17,8 @@ from edgernn.stats import Interval
 from edgernn.units import percent, percent_interval
 
 
-def accuracy_text(rows: Sequence[Accuracy]) -> str:
-    """A line for the float model and one for each artefact."""
+def accuracy_text(rows: Sequence[Accuracy], tried: Accuracy | None = None) -> str:
+    """A line for the float model and one for each artefact; `tried` is what helps instead."""
     judged = [METRICS[row.score.metric] for row in rows if row.score is not None]
     title = judged[0].name if judged else "accuracy"
     cells = [("", title, "95 % interval", "drop", "same answer")]
@@ -30,7 +30,7 @@ def accuracy_text(rows: Sequence[Accuracy]) -> str:
         value, interval = metric.text(row.score.value), metric.interval_text(row.score.interval)
         same = "" if row.agreement is None else percent(row.agreement)
         cells.append((row.name, value, interval, _drop(row), same))
-    return "\n".join([*aligned(cells), *_verdict(rows), *_refits(rows)])
+    return "\n".join([*aligned(cells), *_verdict(rows, tried), *_refits(rows)])
 
 
 def _refits(rows: Sequence[Accuracy]) -> Iterator[str]:
@@ -38,16 +38,18 @@ def _refits(rows: Sequence[Accuracy]) -> Iterator[str]:
         yield from (one.sentence for one in of_refit(refit))
 
 
-def _verdict(rows: Sequence[Accuracy]) -> Iterator[str]:
-    """Whether what was lost is statistically significant, and what to try then."""
-    drops = [(row, row.drop) for row in rows if row.drop is not None]
-    lost = [row.name for row, drop in drops if drop.significant and _loss(row) > 0]
+def _verdict(rows: Sequence[Accuracy], tried: Accuracy | None) -> Iterator[str]:
+    """Whether what was lost is statistically significant, and what was tried then."""
+    lost = [row.name for row in rows if row.lost]
     if lost:
-        yield (
-            f"Statistically significant: {', '.join(lost)}. Try --max-drop 0.5, which keeps the "
-            "fewest layers in float, more calibration data, or --scheme dynamic."
-        )
-    elif drops:
+        yield f"Statistically significant: {', '.join(lost)}."
+        if tried is not None:
+            yield (
+                f"On the same rows, {tried.name} drops by {_drop(tried)}"
+                f"{', which is significant, too' if tried.lost else ', which is not significant'}"
+                " (by the reference; nothing was written)."
+            )
+    elif any(row.drop is not None for row in rows):
         yield "No drop is statistically significant on these rows."
 
 
@@ -74,8 +76,9 @@ def _conclusions(costs: Sensitivity) -> Iterator[str]:
     if worst is not None:
         same = "" if costs.agreement is None else f", same answer in {costs.agreement:.1%} of them"
         yield (
-            "SNR is signal over quantization noise, of the layer's own output and of the model's "
-            "with this layer alone quantized: at 20 dB noise is a tenth, at 40 dB a hundredth."
+            "SNR is the spread of an output over quantization noise, of the layer's own output and "
+            "of the model's with this layer alone quantized: at 20 dB noise is a tenth of the "
+            "spread, at 40 dB a hundredth."
         )
         yield (
             f"All layers together: {_decibel(costs.output_snr_db)} at the outputs over "
@@ -96,10 +99,10 @@ def _drop(row: Accuracy) -> str:
     metric = METRICS[row.score.metric]
     before = row.score.value + row.drop.estimate  # the float model's
     if metric.is_share or before == 0:
-        scale, size = 1.0, metric.amount(_loss(row))
+        scale, size = 1.0, metric.amount(row.loss)
         text = metric.interval_text
     else:
-        scale, size = 1 / abs(before), percent(_loss(row) / abs(before))
+        scale, size = 1 / abs(before), percent(row.loss / abs(before))
         text = percent_interval
     if row.drop.interval is None:
         return size
@@ -107,17 +110,10 @@ def _drop(row: Accuracy) -> str:
     return f"{size} {text(Interval(low, high))}"
 
 
-def _loss(row: Accuracy) -> float:
-    """The drop with the sign that makes it a loss, whichever way the metric points."""
-    if row.drop is None or row.score is None:
-        return 0.0
-    return METRICS[row.score.metric].loss(row.drop.estimate, 0.0)
-
-
 def study_texts(study: Study) -> Iterator[str]:
     """The tables that there are."""
     if study.accuracies:
-        yield accuracy_text(study.accuracies)
+        yield accuracy_text(study.accuracies, study.tried)
     if study.costs is not None and study.costs.layers:
         yield sensitivity_text(study.costs)
     if study.kept_float:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import DataError
+from edgernn.runtime.batch import arena_bytes, run_batch
 from edgernn.runtime.kept import KeptArrays
 from edgernn.runtime.library import ISA_BY_NAME, check_run, ffi, lib, text
-from edgernn.runtime.ports import NativePort, checked_row, checked_rows
+from edgernn.runtime.ports import NativePort, checked_rows
 
 if TYPE_CHECKING:
     from edgernn.graph import AnyArray
@@ -44,32 +45,31 @@ class Session:
         "_lock",
         "_model",
         "_outputs",
-        "_row_pointers",
         "_session",
-        "_step_arrays",
-        "_step_pointers",
+        "max_batch",
         "max_steps",
     )
 
-    def __init__(self, model: Model, *, isa: str, max_steps: int) -> None:
+    def __init__(self, model: Model, *, isa: str, max_steps: int, max_batch: int = 1) -> None:
         self._model = model  # keeps the file's bytes
         self._lock = threading.Lock()
         self.max_steps = max_steps
-        options = ffi.new("ernn_options *", {"isa": ISA_BY_NAME[isa], "max_steps": max_steps})
-        size = ffi.new("size_t *")
-        check_run(lib.ernn_session_size(model.handle, options, size))
-        room = np.empty(size[0] + _ALIGNMENT, np.uint8)
+        #: Sequences of a batch that it was made for; they run side by side where memory allows.
+        self.max_batch = max_batch
+        options = ffi.new(
+            "ernn_options *",
+            {"isa": ISA_BY_NAME[isa], "max_steps": max_steps, "max_batch": max_batch},
+        )
+        size = arena_bytes(model.handle, options)
+        room = np.empty(size + _ALIGNMENT, np.uint8)
         offset = -room.ctypes.data % _ALIGNMENT
-        self._arena = room[offset : offset + size[0]]
+        self._arena = room[offset : offset + size]
         session = ffi.new("ernn_session **")
         arena = ffi.from_buffer(self._arena)
-        check_run(lib.ernn_session_init(session, model.handle, arena, size[0], options))
+        check_run(lib.ernn_session_init(session, model.handle, arena, size, options))
         self._session = session[0]
         self._inputs = ffi.new("ernn_rows[]", len(model.inputs))
         self._outputs = ffi.new("ernn_rows[]", len(model.outputs))
-        self._step_pointers = ffi.new("void *[]", len(model.inputs))
-        self._row_pointers = ffi.new("void *[]", len(model.outputs))
-        self._step_arrays = [(port.row_shape, port.numpy) for port in model.free_outputs]
         self._kept = KeptArrays(
             inputs=list(zip(model.free_input_positions, model.free_inputs, strict=True)),
             outputs=list(zip(model.free_output_positions, model.free_outputs, strict=True)),
@@ -118,44 +118,21 @@ class Session:
         contiguous, or shares memory with an input or another output; when another thread uses the
         session; and when the model looks ahead and so cannot run step by step.
         """
-        if out is None:
-            return self._step_into_new(rows)
         lock = self._lock
         if not lock.acquire(False):
             raise DataError(_BUSY)
         try:
             kept = self._kept
-            kept.point_to(rows, out)
+            if out is None:
+                out = kept.point_to_new(rows)
+            else:
+                kept.point_to(rows, out)
             status = _step(self._session, kept.in_pointers, kept.out_pointers)
         finally:
             lock.release()
         if status:
             check_run(status)
         return out
-
-    def _step_into_new(self, rows: tuple[AnyArray, ...]) -> Any:
-        model = self._model
-        free = model.free_inputs
-        if len(rows) != len(free):
-            raise TypeError(f"the model takes {len(free)} inputs a step, not {len(rows)}")
-        arrays = [checked_row(port, row) for port, row in zip(free, rows, strict=True)]
-        if not self._lock.acquire(blocking=False):
-            raise DataError(_BUSY)
-        try:
-            pointers, row_pointers = self._step_pointers, self._row_pointers
-            for position, array in zip(model.free_input_positions, arrays, strict=True):
-                pointers[position] = _from_buffer(array)
-            results = [np.empty(shape, dtype) for shape, dtype in self._step_arrays]
-            for position, array in zip(model.free_output_positions, results, strict=True):
-                row_pointers[position] = _from_buffer(array)
-            status = _step(self._session, pointers, row_pointers)
-        finally:
-            self._lock.release()
-        if status:
-            check_run(status)
-        if len(results) == 1:
-            return results[0]
-        return dict(zip(model.output_names, results, strict=True))
 
     def run(self, *sequences: AnyArray) -> Any:
         """Many steps of a sequence in one call.
@@ -197,6 +174,14 @@ class Session:
                 rows.data = _from_buffer(array)
             check_run(_run(self._session, inputs, outputs))
             return results
+
+    def run_batch(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """Independent sequences from zero states, by name; `arrays` [B, ...] are checked.
+
+        Returns all outputs [B, ...], also states.  Leaves the session as `reset` does.
+        """
+        with self._alone():
+            return run_batch(self._session, self._model.inputs, self._model.outputs, arrays)
 
     def save(self) -> bytes:
         """The states as bytes, for `restore` in this or another session of the same model.

@@ -1,4 +1,4 @@
-"""How right a model is, as one row for each metric: all that is particular to it stands here.
+"""The metrics: one row contains everything that belongs to a metric.
 
 A new metric is a row of METRICS, with its arithmetic in edgernn/measures.py; tables, sentences,
 plots, budgets and cautions read the row.
@@ -74,7 +74,7 @@ class Metric:
         return Difference(estimate=estimate, interval=interval, p_value=None)
 
     def loss(self, before: float, after: float) -> float:
-        """How much worse `after` is than `before`, in the metric's unit; negative where better.
+        """How much worse `after` is than `before`, in the metric's unit; negative if better.
 
         >>> METRICS["accuracy"].loss(before=0.98, after=0.95)
         0.03
@@ -102,7 +102,7 @@ class Metric:
         return f"{100 * cost:.3g} {'points' if self.is_share else '%'}"
 
     def is_clearly_better(self, interval: Interval, than: float) -> bool:
-        """Whether the whole interval lies on the better side of a value."""
+        """Whether the whole interval is on the better side of a value."""
         return interval.low > than if self.higher_is_better else interval.high < than
 
 

@@ -14,7 +14,7 @@ class Predictions:
     """Answers in the order of scoring.answers.Answers; which of the fields are there depends on
     the target.
 
-    Kept row by row, so that two models can be compared on the same rows afterwards.
+    Stored for each row, so that two models can be compared on the same rows later.
     """
 
     classes: tuple[int, ...] = ()  # chosen: of each row, step with an answer, label or token

@@ -1,4 +1,4 @@
-"""From the outputs that came back from a device to predictions."""
+"""Turns the outputs of a device into predictions."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ _ROUNDED: Final = 0.02
 def predictions_of(
     cases: Sequence[Case], samples: Samples, name: str, numbers: Sequence[int] = ()
 ) -> Predictions:
-    """What the output `name` answers for each row, in the data's numbers.
+    """The answers of the output `name` for each row, in the data's numbers.
 
+    The cases hold the samples in order, one or several each (fitting.cases_of).
     An output with a time axis is read at the last real step of its sequence, unless y is as long.
     `numbers` are what the data call the model's classes (class_names.data_numbers), where that
     differs.  Without labels the outputs are kept as they are, with the classes they stand for
     where they are probabilities.
     Raises DataError when the output does not fit y.
     """
-    outputs = [case[name][0] for case in cases]
+    rows = [row for case in cases for row in case[name]]
+    outputs = rows[: len(samples)]
     return _READERS[samples.target](outputs, samples, name, numbers)
 
 

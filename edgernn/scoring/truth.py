@@ -1,4 +1,4 @@
-"""What is right about labelled rows, and how right predictions are."""
+"""The true answers of labelled rows, and the accuracy of predictions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edgernn.tasks.samples import Samples
 class Truth(Answers):
     """The data that a report's predictions are for, with their right answers where they have some.
 
-    Raises ValueError when the metric is none of METRICS.
+    Raises ValueError if the metric is none of METRICS.
     """
 
     name: str  # "digits:test"

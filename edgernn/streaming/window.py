@@ -1,4 +1,4 @@
-"""Convolution and pooling over the last few steps, which a state keeps."""
+"""Convolution and pooling over the last few steps, which are stored in a state."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from edgernn.streaming.stepper import Stepper, Time
 
 
 def windowed(layer: Conv1D | Pool1D, stepper: Stepper) -> None:
-    """Causal padding is what the state holds at first; without any, the first answers are void."""
+    """The state starts as the causal padding; without padding, the first results are invalid."""
     span = _span(layer)
     if layer.stride != 1:
         stepper.refuse(
             layer,
-            f"takes one step of {layer.stride}, so that some calls would have no answer",
+            f"takes one of {layer.stride} steps, so some calls would have no result",
             "Use strides=1, or export the whole model without --streaming",
         )
     if layer.padding is Padding.SAME and span > 1:
@@ -45,7 +45,7 @@ def windowed(layer: Conv1D | Pool1D, stepper: Stepper) -> None:
     if warm_up < 0 or (before.warm_up < 0 and layer.padding is not Padding.VALID):
         stepper.refuse(
             layer,
-            "would have to answer for zero steps before the first call",
+            "would have results before the first call",
             "Pad by at most kernel_size - 1 steps, or use padding='causal'",
         )
     if span > 1:
@@ -55,14 +55,14 @@ def windowed(layer: Conv1D | Pool1D, stepper: Stepper) -> None:
 
 
 def _span(layer: Conv1D | Pool1D) -> int:
-    """Steps from the first to the last that the window sees."""
+    """Steps from the first to the last one in the window."""
     if isinstance(layer, Pool1D):
         return layer.window
     return (layer.kernel.shape[0] - 1) * layer.dilation + 1
 
 
 def zero_padded(layer: ZeroPad1D, stepper: Stepper) -> None:
-    """Zeros in front are what a window's state holds at first; the next layer has to have one."""
+    """The state of a window starts as zeros in front; the next layer must have such a state."""
     if layer.right:
         stepper.refuse(
             layer,

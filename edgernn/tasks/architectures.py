@@ -15,7 +15,8 @@ from edgernn.tasks.notation import Architecture, Part
 from edgernn.tasks.samples import Samples
 from edgernn.tasks.target import Target
 
-#: Tokens are bytes or indices into a small table; a stray huge number must not make a huge table.
+#: Tokens are bytes or indices into a small table; a single wrong number must not create a huge
+#: table.
 MOST_TOKENS = 100_000
 #: Steps that a convolution sees: the present one and those before it.
 KERNEL: Final = 5
@@ -35,7 +36,7 @@ def build(
     """An untrained keras.Model for samples like `train`.
 
     float features [B, T, F] are standardized with the mean and deviation of the real training
-    steps by a layer of the model, so that an artefact takes the features as they come.  Tokens
+    steps by a layer of the model, so that an artefact takes the features unchanged.  Tokens
     [B, T] go through an Embedding as wide as the recurrent layers.
     `layers` counts repetitions of the whole stack.
     The output: probabilities [B, C] of classes and tokens, [B, K] of labels, [B, T, C] of a class

@@ -1,4 +1,4 @@
-"""What a model without a neural network reaches: computed on the same rows, never quoted."""
+"""The accuracy without a neural network, computed on the same rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEIGHBOURS: Final = (-2, -1, 0, 1, 2)  # the steps that a linear model of steps
 
 
 def with_baselines(splits: Splits) -> Splits:
-    """The same parts, the test part carrying its baselines."""
+    """The same parts; the test part has its baselines."""
     return replace(splits, test=replace(splits.test, baselines=baselines(splits)))
 
 

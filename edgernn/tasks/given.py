@@ -1,4 +1,4 @@
-"""Data as a person gives them: a spec, a path, arrays, or samples that are made already."""
+"""Data in the forms that a user can give: a spec, a path, arrays, or Samples."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _array(value: Any, part: str, name: str) -> AnyArray:
 
 def _input(x: AnyArray, name: str) -> InputArray:
     if x.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # what overflows becomes inf, which Samples refuses
+        with np.errstate(over="ignore"):  # values that overflow become inf, which Samples refuses
             return x.astype(np.float32)
     if x.dtype.kind in "SU":
         raise DataError(f"{name}: x has the type {x.dtype}, which is text", remedy=_FORMS)
@@ -144,7 +144,7 @@ def _integers(given: Any, part: str, name: str) -> IntArray:
     if values.dtype.kind not in "iub":
         raise DataError(
             f"{name}: {part} has the type {values.dtype}",
-            remedy=f"{part} must hold one whole number for each row of x",
+            remedy=f"{part} must have one whole number for each row of x",
         )
     return _bounded(values, part, name).astype(np.int64)
 
@@ -153,5 +153,5 @@ def _bounded(values: AnyArray, part: str, name: str) -> AnyArray:
     if values.dtype.kind != "b" and values.size:
         largest = max(int(values.max()), -int(values.min()))
         if largest > _LARGEST:
-            raise DataError(f"{name}: {part} holds numbers beyond 32 bits")
+            raise DataError(f"{name}: {part} has numbers beyond 32 bits")
     return values

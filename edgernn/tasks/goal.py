@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn.errors import DataError
+from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.notation import Architecture
 from edgernn.tasks.samples import AnyArray, Samples, Splits
 from edgernn.tasks.target import NO_ANSWER, Target
@@ -20,10 +21,16 @@ class Goal:
     """Numbers are fitted standardized, what the season says already being subtracted."""
 
     train: Samples
-    loss: Any  # as keras.Model.compile takes it
     seasonal_steps: int
     mean: npt.NDArray[np.float64]  # [values], of y; 0 and 1 for other targets
     deviation: npt.NDArray[np.float64]
+
+    @property
+    def loss(self) -> Any:
+        """As keras.Model.compile takes it."""
+        if self.train.target is Target.STEPS:
+            return load_keras().losses.SparseCategoricalCrossentropy(ignore_class=NO_ANSWER)
+        return _LOSSES[self.train.target]
 
     def of(self, samples: Samples) -> AnyArray:
         """The targets of some rows."""
@@ -51,19 +58,10 @@ def goal_of(splits: Splits, architecture: Architecture, recipe: Recipe) -> Goal:
     deviation = residuals.std(axis=0)
     return Goal(
         train=train,
-        loss=_loss(train.target),
         seasonal_steps=recipe.seasonal_steps,
         mean=residuals.mean(axis=0),
         deviation=np.where(deviation > 0, deviation, 1.0),
     )
-
-
-def _loss(target: Target | None) -> Any:
-    from edgernn.tasks.keras_backend import load_keras
-
-    if target is Target.STEPS:
-        return load_keras().losses.SparseCategoricalCrossentropy(ignore_class=NO_ANSWER)
-    return _LOSSES[target]
 
 
 _LOSSES: Final[dict[Target | None, str]] = {

@@ -19,6 +19,7 @@ lines (the window) predict the next ones (the horizon).
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from typing import Final
 import numpy as np
 
 from edgernn.errors import DataError
+from edgernn.regular_file import opened
 from edgernn.tasks.class_texts import is_number, texts_numbered
 from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.samples import AnyArray, FloatArray, Samples, ending_together
@@ -69,8 +71,8 @@ class _Table:
                 wrong = next(place for place in places if not _is_float(line[place]))
                 raise DataError(
                     f"{self.path}, line {row + 2}: {error} (column '{self.header[wrong]}')",
-                    remedy="Features and numbers to predict are numbers: remove the column, or name "
-                    "it with --target if it is to be predicted",
+                    remedy="Features and numbers to predict are numbers: remove the column, or "
+                    "name it with --target if it is to be predicted",
                 ) from error
             if not np.isfinite(found[row]).all():
                 raise DataError(f"{self.path}, line {row + 2}: not a finite number")
@@ -94,7 +96,8 @@ def read_csv(path: Path, reading: Reading = AS_IT_IS) -> Samples:
 
 def _read(path: Path) -> _Table:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with opened(path) as content:
+            file = io.TextIOWrapper(content, newline="", encoding="utf-8-sig")
             lines = list(csv.reader(file, strict=True))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error

@@ -159,6 +159,6 @@ def _require_finite(y: AnyArray, data: str) -> None:
     wrong = ~np.isfinite(y.reshape(len(y), -1)).all(axis=1)
     if wrong.any():
         raise DataError(
-            f"{data}: row {int(np.argmax(wrong))} of y holds NaN or infinity",
+            f"{data}: row {int(np.argmax(wrong))} of y contains NaN or infinity",
             remedy="Remove or repair this row",
         )

@@ -89,28 +89,37 @@ def train(
     recipe: Recipe,
     seed: int = 0,
     reading: Reading = AS_IT_IS,
+    count_parameters: Callable[[Path], int],
     on_epoch: OnEpoch = lambda _epoch: None,
 ) -> Trained:
     """Trains until the validation loss stops falling, and keeps the weights of its minimum.
 
     `out` is a .keras file; beside it come the calibration and test rows (.npz) and the log
-    (.train.json).  0 epochs write the untrained model.  An output that cannot be written is told
-    before the training, and all four files are written or none.
+    (.train.json).  0 epochs write the untrained model.  An output that cannot be written is
+    reported before the training, and all four files are written or none.  `count_parameters` gets
+    the model file; `edgernn.export.keras.file.parameters_of` counts as exports and profiles do.
     Raises MissingRuntime, DataError or OutputError.
     """
     settings = settings_of(splits, task=task, cell=cell, recipe=recipe, seed=seed, reading=reading)
     architecture = architecture_named(cell)
     goal = goal_of(splits, architecture, recipe)
     files = (out, *trained_files(out), log_path(out))
+    for file in files:
+        atomic.require_writable(file)  # before the seconds that Keras takes
+    # Ctrl-C in the import of its C++ code may end the process: nothing is on the disk yet.
+    keras = load_keras()
     with atomic.staged_together(files) as (model_file, calibration_file, test_file, log_file):
-        keras = load_keras()
         keras.utils.set_random_seed(seed)
         every_step = splits.train.target is Target.TOKEN
         model = _built(splits.train, architecture, recipe, every_step=every_step)
         epochs = _fitted(model, splits, goal, recipe, on_epoch)
         model = _deployable(model, goal, architecture, recipe)
         model.save(model_file)
-        log = _log(model, splits, settings, epochs, out.name, model_file.read_bytes())
+        log = _log(
+            *(model, splits, settings, epochs, out.name),
+            content=model_file.read_bytes(),
+            parameters=count_parameters(model_file),
+        )
         write_npz(calibration_file, splits.calibration)
         write_npz(test_file, splits.test)
         write_log(log_file, log)
@@ -123,14 +132,16 @@ def _log(
     settings: Settings,
     epochs: list[Epoch],
     name: str,
+    *,
     content: bytes,
+    parameters: int,
 ) -> TrainingLog:
     best = min(range(len(epochs)), key=lambda index: epochs[index].validation_loss, default=-1)
     return TrainingLog(
         settings=settings,
         model=name,
         model_sha256=sha256_hex(content),
-        parameters=_parameters(model),
+        parameters=parameters,
         labels=splits.train.labels,
         features=splits.train.features,
         epochs_to_best=best + 1,
@@ -149,13 +160,6 @@ def _baselines(splits: Splits) -> Baselines:
     if found is None:
         raise ValueError(f"nothing is trained on the target {splits.train.target}")
     return found
-
-
-def _parameters(model: Any) -> int:
-    """The numbers that the exported graph has too: with the statistics of a Normalization, without
-    Keras' own counters, which are whole numbers.
-    """
-    return sum(math.prod(one.shape) for one in model.weights if "int" not in str(one.dtype))
 
 
 def _built(

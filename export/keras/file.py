@@ -1,4 +1,4 @@
-"""Reads .keras and .h5 files without TensorFlow or Keras, and without running what is in them."""
+"""Reads .keras and .h5 files without TensorFlow or Keras, and without running code from them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from edgernn.export.keras.model import KerasModel, Translated, config_errors, tr
 from edgernn.export.keras.translations import refuse_unknown
 from edgernn.export.keras.version import KerasVersion, keras_version
 from edgernn.export.keras.weights import ArrayReader, legacy_weights, store_weights
+from edgernn.regular_file import opened
 
 __all__ = ["KerasModel", "read_model"]
 
@@ -28,8 +29,8 @@ _ZIP_MAGIC: Final = b"PK"
 def read_model(path: Path) -> KerasModel:
     """The model in a .keras or .h5 file.
 
-    Raises ModelFileError where the file is not a whole Keras model or is damaged, UnsupportedLayer
-    where edgernn does not know a layer or one of its options.
+    Raises ModelFileError if the file is not a complete Keras model or is damaged, UnsupportedLayer
+    if edgernn does not support a layer or one of its options.
     """
     magic, bytes_, digest = _fingerprint(path)
     if magic.startswith(_ZIP_MAGIC):
@@ -53,8 +54,17 @@ def read_model(path: Path) -> KerasModel:
     return KerasModel(graph=translated.graph, source=source, warnings=translated.warnings)
 
 
+def parameters_of(path: Path) -> int:
+    """How many numbers the model in a file stores: the count of train, inspect and profile.
+
+    An array that several layers share counts once.  Statistics of a Normalization count, counters
+    that Keras keeps for itself do not.  Raises as `read_model`.
+    """
+    return read_model(path).graph.parameters
+
+
 def _fingerprint(path: Path) -> tuple[bytes, int, str]:
-    """(first bytes, size, sha256).  Raises ModelFileError where there is no such file."""
+    """(first bytes, size, sha256).  Raises ModelFileError if there is no such file."""
     if path.is_dir():
         saved_model = (path / "saved_model.pb").exists()
         raise ModelFileError(
@@ -64,7 +74,7 @@ def _fingerprint(path: Path) -> tuple[bytes, int, str]:
     if path.exists() and not path.is_file():
         raise ModelFileError(f"{path} is not a file", remedy="Give the path of a saved model")
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             magic = file.read(len(SIGNATURE))
             file.seek(0)
             return magic, path.stat().st_size, _sha256(file)
@@ -95,13 +105,13 @@ def _read_archive(path: Path) -> tuple[Translated, KerasVersion]:
 
 def _read_h5(path: Path) -> tuple[Translated, KerasVersion]:
     size_bytes = path.stat().st_size
-    with path.open("rb") as stream, _hdf5_errors(path.name):
+    with opened(path) as stream, _hdf5_errors(path.name):
         file = open_hdf5(stream, size_bytes)
         config = file.text("model_config")
         if config is None:
             raise ModelFileError(
-                f"{path.name} holds weights only, not the model they belong to",
-                remedy="Build the model in Python, model.load_weights(...) it, "
+                f"{path.name} contains only weights, not the model that they belong to",
+                remedy="Build the model in Python, load the weights with model.load_weights(...), "
                 "and save it with model.save('model.keras')",
             )
         version = keras_version(file.text("keras_version") or "")
@@ -113,7 +123,7 @@ def _read_h5(path: Path) -> tuple[Translated, KerasVersion]:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Of many files, which one: the parts of a model do not know the file they come from."""
+    """Adds the file's name to errors: the parts of a model do not know their file."""
     try:
         yield
     except ModelFileError as error:

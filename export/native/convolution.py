@@ -1,4 +1,4 @@
-"""Layers that look through a window of time: convolutions and pooling."""
+"""Layers with a window over time: convolutions and pooling."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from edgernn.export.native import packing
 from edgernn.export.native.activation import activation_arguments
 from edgernn.export.native.builder import Builder
+from edgernn.export.native.merging import joined_in_order
 from edgernn.export.native.records import NONE, Constant, OpKind, PaddingCode, PoolCode
-from edgernn.export.native.shaping import joined_in_order
 from edgernn.graph import (
     Conv1D,
     Dense,
@@ -34,7 +34,7 @@ _POOLS = {PoolKind.MAX: PoolCode.MAX, PoolKind.AVERAGE: PoolCode.AVERAGE}
 
 
 def lower_conv(builder: Builder, layer: Conv1D, plan: LinearPlan | None) -> None:
-    """A product over windows.  Groups become zeros of a whole kernel, but for depthwise floats."""
+    """A product over windows.  Groups become one kernel with zeros, except depthwise floats."""
     window, inner, outputs = layer.kernel.shape
     geometry = [window, layer.stride, layer.dilation, _PADDINGS[layer.padding]]
     edges = [layer.input], [layer.output]
@@ -69,7 +69,7 @@ def lower_conv(builder: Builder, layer: Conv1D, plan: LinearPlan | None) -> None
 def _lower_groups(
     builder: Builder, layer: Conv1D, plan: LinearPlan, geometry: Sequence[int | float]
 ) -> None:
-    """A convolution for each group: between zeros, the pairs of weights would be other ones."""
+    """A convolution for each group: zeros between the weights would change the pairs."""
     input_form, output_form = builder.forms[layer.input], builder.forms[layer.output]
     inner, outer = layer.kernel.shape[1], layer.kernel.shape[2] // layer.groups
     parts = []
@@ -108,7 +108,7 @@ def lower_global_pool(builder: Builder, layer: GlobalPool1D) -> None:
 def linear_arguments(
     builder: Builder, layer: Dense | Conv1D, plan: LinearPlan
 ) -> list[int | float]:
-    """Of QDENSE, and the first ten of QCONV."""
+    """The arguments of QDENSE, and the first ten of QCONV."""
     reading = plan.reading
     builder.multiplies_bytes(layer.name, plan.product, reading.bits)
     return [
@@ -140,7 +140,7 @@ def _rows(layer: Conv1D) -> Weight:
 
 
 def _ungrouped(product: Product | Accumulation, layer: Conv1D) -> Product | Accumulation:
-    """Zeros leave the sums as they are."""
+    """The product with zeros between the groups, which do not change the sums."""
     if layer.groups == 1:
         return product
     grouped = product.weights.reshape(layer.kernel.shape)

@@ -13,7 +13,7 @@ from edgernn.graph.quantized import Accumulation, Product
 
 AnyProduct = TypeVar("AnyProduct", bound=Product | Accumulation)
 
-#: Tiles of a full panel where no gates say otherwise: 64 columns keep a vector unit's sums busy.
+#: Tiles of a full panel without gates: 64 columns keep the sums of a vector unit busy.
 DENSE_TILES: Final = 4
 
 #: Columns of a tile in the order of 32-bit lanes.  AVX2 packs pairs of vectors within 128-bit
@@ -44,7 +44,7 @@ def vector(values: AnyArray) -> Constant:
 
 
 def matrix(weight: Weight, *, gates: int = 1) -> Constant:
-    """[K, gates * units] as panels, in the element type that the weight has."""
+    """[K, gates * units] as panels, in the element type of the weight."""
     tiles = DENSE_TILES if gates == 1 else gates
     if isinstance(weight, QTensor) and weight.axis not in (None, 1):
         weight = as_float32(weight)  # a scale for each row does not factor out of the sum
@@ -68,6 +68,23 @@ def matrix(weight: Weight, *, gates: int = 1) -> Constant:
     )
 
 
+def is_dynamic(weight: Weight) -> bool:
+    """Whether `dynamic` can store it: bytes with one scale for each column."""
+    return isinstance(weight, QTensor) and weight.axis in (None, 1)
+
+
+def dynamic(weight: QTensor, *, gates: int = 1) -> Constant:
+    """[K, gates * units] as bytes that are multiplied in integers; scales apply to the sums."""
+    columns = weight.shape[1]
+    sums = Accumulation(
+        weights=weight.values,
+        bias=np.zeros(columns, np.int32),
+        output_scale=np.broadcast_to(weight.scale, columns).astype(np.float32),
+        pairs_safe=pairs_are_safe(weight.values),
+    )
+    return product(sums, gates=gates)
+
+
 def table(weight: Weight) -> Constant:
     """[vocabulary, E], row by row."""
     scales = b""
@@ -85,16 +102,16 @@ def table(weight: Weight) -> Constant:
 
 
 def product(given: Product | Accumulation, *, gates: int = 1) -> Constant:
-    """An integer product: weights as panels of k quads, then what is done with the sums.
+    """An integer product: weights as panels of k quads, then the parameters that rescale the sums.
 
-    Sums of unsigned bytes u = q + 128 begin at bias - 128 * (sum of the column's weights); both
-    beginnings are stored, so that a kernel may use either sign.
+    Sums of unsigned bytes u = q + 128 start at bias - 128 * (sum of the column's weights); both
+    start values are stored, so that a kernel may use either sign.
     """
     tiles = DENSE_TILES if gates == 1 else gates
     weights = by_tile(given.weights, gates)
     bias = by_tile(given.bias, gates).astype(np.int64)
     column_sums = weights.astype(np.int64).sum(axis=0)
-    unsigned_bias = (bias - 128 * column_sums).astype("<u4", casting="unsafe")  # wraps, as sums do
+    unsigned_bias = (bias - 128 * column_sums).astype("<u4", casting="unsafe")  # wraps like sums
     parts = [by_lane(bias.astype("<i4")), by_lane(unsigned_bias)]
     if isinstance(given, Product):
         kind = ConstantType.PRODUCT
@@ -114,7 +131,7 @@ def product(given: Product | Accumulation, *, gates: int = 1) -> Constant:
 
 
 def product_columns(given: AnyProduct, columns: slice) -> AnyProduct:
-    """The part of a product that gives these columns of its result."""
+    """The part of a product that computes these columns of its result."""
     per_column = {
         entry.name: getattr(given, entry.name)[..., columns]
         for entry in dataclasses.fields(given)

@@ -37,6 +37,7 @@ class EdgeType(IntEnum):
 class Feature(IntFlag):
     PAIRS_SAFE = 1
     INTEGER = 2
+    DYNAMIC = 8
 
 
 class ConstantType(IntEnum):

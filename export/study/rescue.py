@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from edgernn.errors import CalibrationError
+from edgernn.export.quantization.quantize import quantize
 from edgernn.export.study.labelled import predict
 from edgernn.export.study.sensitivity import fewest_float_layers, sensitivity
 from edgernn.graph import AnyArray, Graph, Ranges
+from edgernn.scheme import Scheme
 from edgernn.scoring.metric import METRICS
 from edgernn.scoring.predictions import Predictions
 from edgernn.scoring.truth import require_labels, score, truth_of
@@ -25,7 +27,7 @@ def layers_to_keep(
     file: str,
     max_drop_points: float,
 ) -> tuple[str, ...]:
-    """The fewest layers found whose float arithmetic keeps the drop on `samples` within bounds.
+    """The smallest set of float layers found that keeps the drop on `samples` within the limit.
 
     The drop is that of the integer reference by the target's first metric: in points of a share
     such as accuracy, in percent of an error or a perplexity.  Raises CalibrationError when even
@@ -41,7 +43,7 @@ def layers_to_keep(
     of_float = value(predict(graph, samples, labels, file=file))
 
     def drop(candidate: Graph) -> float:
-        # Rounded: a drop of exactly the limit is within it, whatever the last bit says.
+        # Rounded: a drop of exactly the limit is within it, despite rounding errors.
         answered = predict(candidate, samples, labels, file=file)
         return round(100 * metric.cost(of_float, value(answered)), 6)
 
@@ -51,6 +53,12 @@ def layers_to_keep(
         raise CalibrationError(
             f"no choice of float layers keeps the loss of {metric.noun} within "
             f"{metric.cost_text(max_drop_points / 100)}",
-            remedy="Allow more with --max-drop, or use --scheme dynamic",
+            remedy=f"Allow more with --max-drop{_dynamic(graph, drop, max_drop_points)}",
         )
     return kept
+
+
+def _dynamic(graph: Graph, drop: Callable[[Graph], float], max_drop: float) -> str:
+    """The advice to use another scheme, where that keeps the drop within bounds."""
+    dropped = drop(quantize(graph, None, Scheme.DYNAMIC))
+    return f"; --scheme dynamic drops by {dropped:g}" if dropped <= max_drop else ""

@@ -18,6 +18,7 @@
 #define ERNN_MAX_RECORDS 1024u
 #define ERNN_MAX_WIDTH (1u << 22)
 #define ERNN_MAX_STEPS (1u << 24)
+#define ERNN_MAX_BATCH 4096u
 #define ERNN_MAX_ELEMENTS (1u << 28) /* of one edge: its bytes fit 32 bits */
 
 typedef struct ernn_header {
@@ -36,10 +37,12 @@ typedef struct ernn_header {
 } ernn_header;
 
 /* Bit 0: recurrent and input weights come in pairs whose sum fits 8 bits (|w[2k] + w[2k+1]| <= 128),
- * so that AVX2's vpmaddubsw cannot saturate.  Bit 1: the file holds integer layers. */
+ * so that AVX2's vpmaddubsw cannot saturate.  Bit 1: the file holds integer layers.  Bit 3: kernels of
+ * DENSE, GRU, LSTM and RNN may be ACCUMULATIONs: their products are computed in integers. */
 #define ERNN_FEATURE_PAIRS_SAFE 1u
 #define ERNN_FEATURE_INTEGER 2u
-#define ERNN_FEATURES_KNOWN (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER)
+#define ERNN_FEATURE_DYNAMIC 8u
+#define ERNN_FEATURES_KNOWN (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC)
 
 /* A tensor between layers: rows of `width` elements, one row or one for each step. */
 typedef struct ernn_edge {

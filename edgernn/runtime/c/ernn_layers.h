@@ -92,6 +92,18 @@ static inline int is_integer_op(const ernn_op *op) {
   return op->kind == ERNN_OP_QDENSE || op->kind == ERNN_OP_QCONV || op->kind >= ERNN_OP_QGRU;
 }
 
+static inline int is_recurrent_op(const ernn_op *op) {
+  switch ((ernn_op_kind)op->kind) {
+    case ERNN_OP_GRU:
+    case ERNN_OP_LSTM:
+    case ERNN_OP_RNN:
+    case ERNN_OP_QGRU:
+    case ERNN_OP_QLSTM:
+    case ERNN_OP_QRNN: return 1;
+    default: return 0;
+  }
+}
+
 static inline uint32_t rnn_flags(const ernn_op *op) {
   return op->arguments[is_integer_op(op) ? ERNN_QRNN_FLAGS : ERNN_RNN_FLAGS];
 }
@@ -115,17 +127,23 @@ ernn_linear_parts ernn_linear_scratch(const ernn_op *op, const ernn_constant *ke
 typedef struct ernn_rnn_parts {
   size_t integers;  /* the inputs of a chunk as integers */
   size_t projected; /* their products [chunk][columns] */
-  size_t product;   /* the recurrent product [columns] */
-  size_t reset;     /* GRU without reset_after: r * h, and its product */
-  size_t candidate;
-  size_t fed; /* what the recurrent product takes, as bytes */
+  size_t product;   /* the recurrent products [lanes][columns] */
+  size_t reset;     /* states as the product takes them, or r * h (GRU without reset_after) */
+  size_t candidate; /* the product of r * h */
+  size_t fed;       /* what the recurrent product takes, as bytes [lanes][units] */
+  size_t quantized; /* of float layers: rows as integers, see ernn_multiply */
+  size_t lanes;     /* ernn_lane of each */
   size_t bytes;
 } ernn_rnn_parts;
 
+/* `lanes`: sequences side by side. */
 ernn_rnn_parts ernn_rnn_scratch(const ernn_op *op, uint32_t steps, uint32_t width, uint32_t units,
-                                uint32_t columns);
+                                uint32_t columns, uint32_t lanes);
 
 /* ---- Layers ---- */
+
+/* One layer over `lanes` sequences; `runs` has a context for each, all of the same layer. */
+ernn_status ernn_op_run(const ernn_context *runs, uint32_t lanes);
 
 /* In place; `arguments`: kind, alpha, beta, max_value. */
 void ernn_activate(const ernn_kernels *kernels, const uint32_t *arguments, float *x, uint32_t rows,
@@ -136,6 +154,31 @@ void ernn_activate(const ernn_kernels *kernels, const uint32_t *arguments, float
 void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint32_t padded,
                    void *out);
 
+/* The same of 16 bits in two planes of bytes: `padded` high ones at `out`, then the low ones. */
+void ernn_read_planes(const ernn_kernels *kernels, const uint32_t *reading, const float *x,
+                      uint32_t width, uint32_t padded, uint8_t *out);
+
+static inline void ernn_pad_planes(uint8_t *out, uint32_t width, uint32_t padded) {
+  for (uint32_t i = width; i < padded; i++) {
+    out[i] = 128; /* zero, in two planes */
+    out[padded + i] = 0;
+  }
+}
+
+/* Rows of floats: of inputs, or of states, which are seldom beyond 1. */
+typedef struct ernn_rows_in {
+  const float *x;
+  size_t stride;
+  uint32_t rows;
+  uint32_t are_states;
+} ernn_rows_in;
+
+/* Rows times a matrix of floats, or times an ACCUMULATION in integers: docs/integer-arithmetic.md,
+ * section 11.  `room`: ernn_quantized_bytes for the rows; bias may be null. */
+void ernn_multiply(const ernn_context *run, uint32_t constant, const ernn_rows_in *from,
+                   const float *bias, float *out, size_t out_stride, uint8_t *room);
+size_t ernn_quantized_bytes(uint32_t rows, uint32_t width);
+
 ernn_status ernn_run_embedding(const ernn_context *run);
 void ernn_run_dense(const ernn_context *run);
 void ernn_run_conv(const ernn_context *run);
@@ -143,6 +186,8 @@ void ernn_run_depthwise(const ernn_context *run);
 void ernn_run_elements(const ernn_context *run);
 void ernn_run_pool(const ernn_context *run);
 void ernn_run_shaping(const ernn_context *run);
-void ernn_run_recurrent(const ernn_context *run);
+
+/* The same layer over `lanes` sequences, which may differ in length; `runs` has one for each. */
+void ernn_run_recurrent(const ernn_context *runs, uint32_t lanes);
 
 #endif

@@ -8,8 +8,8 @@
  * outputs.bin  the same for outputs.  Rows are padded to 4 bytes; all is little-endian
  * --step       feeds sequences one step a call; outputs of sequences are those of all steps
  * --every-step as --step; also outputs of one row a call are written for each step, except states
- * --time-ms    after the cases, calls the first case (its first step with --step) so long and tells
- *              the time of each call; --period-us then calls it once a period
+ * --time-ms    after the cases, calls the first case (its first step with --step) for this time and
+ *              prints the time of each call; --period-us then calls it once a period
  * --calls      calls the first case in the same way so often, between marks for a plugin of qemu
  */
 
@@ -214,7 +214,7 @@ int main(int argc, char **argv) {
   const char *paths[3] = {NULL, NULL, NULL};
   int path_count = 0, by_steps = 0, every_step = 0;
   int64_t warm_up_ms = 100, time_ms = 0, period_us = 0, calls = 0;
-  ernn_options options = {ERNN_ISA_AUTO, 0};
+  ernn_options options = {ERNN_ISA_AUTO, 0, 0};
   for (int i = 1; i < argc; i++) {
     const char *value = i + 1 < argc ? argv[i + 1] : "";
     if (same(argv[i], "--step")) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def write_load(folder: Path) -> Path:
 def write_rows(folder: Path, name: str) -> Path:
     random = np.random.default_rng(1)
     x = random.normal(size=(400, 12, 3)).astype(np.float32)
-    more = {}
+    more: dict[str, Any] = {}
     match name:
         case "tags":
             y = (x[:, :, 0] > 0) + (x[:, :, 1] > 1.0)
@@ -171,8 +172,9 @@ def test_a_sigmoid_that_a_person_trained_is_scored_from_floats_in_a_column(tmp_p
     model.fit(x[:300], y[:300], epochs=5, verbose=0)
     said = model.predict(x[300:], verbose=0)[:, 0]
     made = edgernn.load(model).export(tmp_path / "out", scheme="float32", data=(x[300:], y[300:]))
-    options = {"processes": 1, "min_time_ms": 5, "warm_up_ms": 1}
-    report = made.profile(data=(x[300:], y[300:]), metric="auc", **options)
+    report = made.profile(
+        data=(x[300:], y[300:]), metric="auc", processes=1, min_time_ms=5, warm_up_ms=1
+    )
     for row in report.rows:
         found = {one.metric: one.value for one in row.scores}
         assert row.metric == "AUC"
@@ -186,7 +188,7 @@ def test_a_sigmoid_that_a_person_trained_is_scored_from_floats_in_a_column(tmp_p
     [
         (np.zeros(200, int), (), "all rows of rows.npz are of one class"),
         (np.arange(200), (), "has 200 classes and 140 rows to train on"),
-        (np.full(200, np.nan), (), "row 0 of y holds NaN or infinity"),
+        (np.full(200, np.nan), (), "row 0 of y contains NaN or infinity"),
         (None, (), "has no labels, so nothing can be learned"),
         (np.arange(200) % 2, ("--target-kind", "numbers", "--cell", "gur"), "Did you mean 'gru'"),
         (np.arange(200) % 2, ("--target-kind", "token", "--cell", "bi-gru"), "sees the token"),

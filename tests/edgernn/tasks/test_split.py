@@ -52,7 +52,7 @@ def test_data_without_labels_have_parts_too(tmp_path):
 
 @pytest.mark.parametrize(
     ("part", "saying"),
-    [("tset", r"has no part 'tset'.*Did you mean .*rows\.npz:test"), ("", "does not say which")],
+    [("tset", r"has no part 'tset'.*Did you mean .*rows\.npz:test"), ("", "does not name a part")],
 )
 def test_a_part_that_is_none_is_refused(tmp_path, part, saying):
     with pytest.raises(DataError, match=saying):

@@ -82,7 +82,7 @@ def test_the_kind_can_be_said_where_values_allow_several(given, kind):
 @pytest.mark.parametrize(
     ("y", "target", "saying"),
     [
-        (np.array([0.5, np.nan, 1]), None, "row 1 of y holds NaN or infinity"),
+        (np.array([0.5, np.nan, 1]), None, "row 1 of y contains NaN or infinity"),
         (np.array([0.5, 1, 2]), "class", "y holds 0.5, which is no class"),
         (np.full((3, 2), 7), None, r"y has shape \[3, 2\] and type int64, x has shape \[3, 4, 2\]"),
         (np.full((3, 2), 7), "labels", "y holds 7, and labels are 0 or 1"),

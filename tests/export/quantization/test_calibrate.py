@@ -128,7 +128,7 @@ def test_what_enters_a_sigmoid_or_tanh_is_cut_where_they_are_flat() -> None:
 def test_batches_do_not_show_in_the_result(method, monkeypatch) -> None:
     graph, x = stack(), samples()
     whole = calibrate(graph, {"x": x}, method=method)
-    monkeypatch.setattr("edgernn.export.quantization.calibrate._MOST_ROWS", 7)
+    monkeypatch.setattr("edgernn.reference.batched.MOST_ROWS", 7)
     calls: list[tuple[int, int]] = []
     pieces = calibrate(
         graph, {"x": x}, method=method, progress=lambda done, total: calls.append((done, total))
@@ -188,7 +188,7 @@ def test_the_mse_interval_has_the_least_error_of_all() -> None:
 def test_data_that_are_not_finite_are_refused_with_their_row(bad) -> None:
     x = samples()
     x[17, 3, 0] = bad
-    with pytest.raises(DataError, match=r"row 17 of input 'x' holds (NaN|infinity)"):
+    with pytest.raises(DataError, match=r"row 17 of input 'x' contains (NaN|infinity)"):
         calibrate(stack(), {"x": x})
 
 
@@ -241,7 +241,7 @@ def test_a_row_for_which_the_model_gives_nan_is_refused_with_the_layer() -> None
     graph = replace(graph, layers=(*graph.layers, mean), outputs=(Output(name="y", edge="m"),))
     x = samples()
     x[23] = 0  # masked from end to end
-    with pytest.raises(CalibrationError, match=r"layer 'mean' gives NaN .* row 23"):
+    with pytest.raises(CalibrationError, match=r"layer 'mean' returns NaN .* row 23"):
         calibrate(graph, {"x": x})
 
 
