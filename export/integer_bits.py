@@ -27,6 +27,7 @@ from edgernn.graph import (
     Attention,
     Concatenate,
     Conv1D,
+    Conv2D,
     Dense,
     Dot,
     Embedding,
@@ -42,6 +43,7 @@ from edgernn.graph import (
     Moving,
     NotEqual,
     Pool1D,
+    Pool2D,
     PRelu,
     Product,
     RecurrentPlan,
@@ -134,7 +136,7 @@ def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
     match layer:
         case Gru() | Lstm() | SimpleRnn():
             return plan is not None
-        case Dense() | Conv1D():
+        case Dense() | Conv1D() | Conv2D():
             is_rounded = isinstance(plan, LinearPlan) and isinstance(plan.product, Product)
             return is_rounded or (plan is not None and _is_single_operation(layer.activation))
         case Activate():
@@ -144,6 +146,7 @@ def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
         case (
             Embedding()
             | Pool1D()
+            | Pool2D()
             | GlobalPool1D()
             | Affine()
             | PRelu()

@@ -42,7 +42,7 @@ def moved_edges(layer: ly.Layer) -> tuple[str, ...]:
     match layer:
         case ly.Concatenate():
             return layer.inputs
-        case ly.Pool1D() | ly.GlobalPool1D():
+        case ly.Pool1D() | ly.Pool2D() | ly.GlobalPool1D():
             return (layer.input,) if layer.kind is ly.PoolKind.MAX else ()
         case (
             ly.Embedding()
@@ -51,6 +51,7 @@ def moved_edges(layer: ly.Layer) -> tuple[str, ...]:
             | Lstm()
             | ly.Dense()
             | ly.Conv1D()
+            | ly.Conv2D()
             | ly.Affine()
             | ly.LayerNorm()
             | ly.Activate()

@@ -10,7 +10,7 @@ from typing_extensions import assert_never
 
 from edgernn.graph import AnyArray, FloatArray, Graph, Gru, Lstm, Recurrent, SimpleRnn, as_float32
 from edgernn.graph import layers as ly
-from edgernn.reference import convolution, dense, merging, normalization, shaping
+from edgernn.reference import convolution, dense, images, merging, normalization, shaping
 from edgernn.reference.activation import activate
 from edgernn.reference.arguments import checked_arguments
 from edgernn.reference.recurrent import recurrent
@@ -62,6 +62,10 @@ def apply(
             result = dense.dense(layer, values[layer.input])
         case ly.Conv1D():
             result = convolution.conv1d(layer, values[layer.input])
+        case ly.Conv2D():
+            result = images.conv2d(layer, values[layer.input])
+        case ly.Pool2D():
+            result = images.pool2d(layer, values[layer.input])
         case ly.Pool1D():
             result = convolution.pool1d(layer, values[layer.input])
         case ly.GlobalPool1D():

@@ -84,7 +84,7 @@ def _step_input(entry: Input, stepper: Stepper) -> Input:
 def _convert(layer: ly.Layer, stepper: Stepper) -> None:
     """Adds what the layer becomes; refuses what one step cannot answer."""
     sequences = [edge for edge in layer.reads if stepper.times[edge].is_sequence]
-    windows = (ly.Conv1D, ly.Pool1D, ly.ZeroPad1D)
+    windows = (ly.Conv1D, ly.Conv2D, ly.Pool1D, ly.Pool2D, ly.ZeroPad1D)
     if not isinstance(layer, windows) and any(stepper.times[e].warm_up < 0 for e in sequences):
         stepper.refuse(
             layer,
@@ -97,8 +97,11 @@ def _convert(layer: ly.Layer, stepper: Stepper) -> None:
     match layer:
         case SimpleRnn() | Gru() | Lstm():
             one_step(layer, stepper)
-        case ly.Conv1D() | ly.Pool1D():
+        case ly.Conv1D() | ly.Conv2D() | ly.Pool1D() | ly.Pool2D():
             windowed(layer, stepper)
+        case ly.ZeroPad1D() if layer.axis != 1:
+            _refuse_if(stepper.times[layer.input].warm_up < 0, layer, stepper)
+            _keep(layer, stepper)
         case ly.ZeroPad1D():
             zero_padded(layer, stepper)
         case ly.GlobalPool1D():
@@ -138,6 +141,8 @@ def _convert(layer: ly.Layer, stepper: Stepper) -> None:
             _join(layer, stepper)
         case ly.Merge():
             _join(layer, stepper)
+        case ly.Upsample1D() if layer.axis != 1:
+            _keep(layer, stepper)
         case ly.Reverse() | ly.Upsample1D() | ly.Dot() | ly.Attention():
             _refuse_if(True, layer, stepper)
         case ly.Repeat():

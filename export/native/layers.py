@@ -135,7 +135,9 @@ def _lower_layer(builder: Builder, graph: Graph, layer: Layer, plan: LayerPlan |
             builder.op(OpKind.ANY_NOT_EQUAL, layer.name, [layer.input], [layer.output], value)
         case ly.ApplyMask():
             builder.op(OpKind.APPLY_MASK, layer.name, [layer.input, layer.mask], [layer.output])
-        case ly.FoldTime() | ly.UnfoldTime() | ly.Dot() | ly.Attention():
+        case (
+            ly.Conv2D() | ly.Pool2D() | ly.FoldTime() | ly.UnfoldTime() | ly.Dot() | ly.Attention()
+        ):
             raise refused(layer.name, type(layer).__name__, "is not among the runtime's layers")
         case _:
             assert_never(layer)

@@ -32,7 +32,7 @@ from edgernn.graph import layers as ly
 from edgernn.graph.node import Node
 
 #: Layers that compute and have no matrix; see int8_layers.
-Computing: TypeAlias = ly.Affine | ly.Pool1D | ly.GlobalPool1D | ly.Activate | ly.Merge
+Computing: TypeAlias = ly.Affine | ly.Pool1D | ly.Pool2D | ly.GlobalPool1D | ly.Activate | ly.Merge
 
 #: A cell's range without calibration, and the room beyond what calibration saw.
 _UNKNOWN_CELL: Final = 64.0

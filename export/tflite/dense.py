@@ -15,7 +15,7 @@ from edgernn.export.tflite.int8_product import product
 from edgernn.export.tflite.schema import Fused
 from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import Matrix
-from edgernn.graph import ActivationKind, Conv1D, Dense, as_float32
+from edgernn.graph import ActivationKind, Conv1D, Conv2D, Dense, as_float32
 
 
 def dense(low: Lowering, layer: Dense) -> Tensor:
@@ -42,7 +42,7 @@ def dense(low: Lowering, layer: Dense) -> Tensor:
     return made if fused is not None else activate(graph, layer.activation, made)
 
 
-def result_quantization(low: Lowering, layer: Dense | Conv1D) -> Quantization | None:
+def result_quantization(low: Lowering, layer: Dense | Conv1D | Conv2D) -> Quantization | None:
     """How the product is stored as int8, before an activation that cannot be fused.
 
     None where the result is better computed as float32: when nobody goes on with integers (a
@@ -67,7 +67,7 @@ def result_quantization(low: Lowering, layer: Dense | Conv1D) -> Quantization | 
             return None
 
 
-def applied(low: Lowering, layer: Dense | Conv1D, made: Tensor) -> Tensor:
+def applied(low: Lowering, layer: Dense | Conv1D | Conv2D, made: Tensor) -> Tensor:
     """The layer's activation after an int8 product."""
     if fusable(layer.activation) is not None:
         return made
@@ -78,7 +78,7 @@ def applied(low: Lowering, layer: Dense | Conv1D, made: Tensor) -> Tensor:
     return result
 
 
-def _reach(low: Lowering, layer: Dense | Conv1D) -> Quantization | None:
+def _reach(low: Lowering, layer: Dense | Conv1D | Conv2D) -> Quantization | None:
     """What the product can reach at most, given the input's range: calibration saw no logits."""
     x = quantization_of(low, layer.input)
     if x is None:

@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export.tflite import attention, convolution, dense, normalization, shaping
+from edgernn.export.tflite import attention, convolution, dense, images, normalization, shaping
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.activation import activate
 from edgernn.export.tflite.arithmetic import Computing, quantization_of
@@ -57,9 +57,13 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
             return dense.dense(low, layer)
         case ly.Conv1D():
             return convolution.conv1d(low, layer)
-        case ly.Pool1D():
+        case ly.Conv2D():
+            return images.conv2d(low, layer)
+        case ly.Pool1D() | ly.Pool2D():
             is_max = layer.kind is PoolKind.MAX
             x = tensors.stored(layer.input) if is_max else tensors[layer.input]
+            if isinstance(layer, ly.Pool2D):
+                return images.pool2d(low, layer, x)
             return convolution.pool1d(low, layer, x)
         case ly.GlobalPool1D():
             return convolution.global_pool1d(low, layer)

@@ -11,6 +11,7 @@ from typing import Final
 from tests.zoo import (
     bidirectional,
     elementwise,
+    images,
     merging,
     operations,
     practice,
@@ -32,6 +33,7 @@ CASES: Final[tuple[Case, ...]] = tuple(
         seq2seq,
         time_distributed,
         windows,
+        images,
         elementwise,
         merging,
         structure,
