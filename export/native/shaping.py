@@ -5,44 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from math import prod
 
+from edgernn.export.native import axes
 from edgernn.export.native.builder import Builder
 from edgernn.export.native.forms import refused
 from edgernn.export.native.records import INT32_MAX, OP_INPUTS, EdgeForm, EdgeType, OpKind
 from edgernn.graph import (
     Concatenate,
+    DType,
     Graph,
     Merge,
     MergeKind,
     Output,
     Slice,
-    TensorSpec,
-    Transpose,
 )
 
 _MERGE_KINDS = tuple(MergeKind)  # in the order of ERNN_MERGE_LIST
 
 
-def lower_transpose(builder: Builder, layer: Transpose) -> None:
-    if layer.permutation == tuple(range(len(layer.permutation))):
-        builder.op(OpKind.RESHAPE, layer.name, [layer.input], [layer.output])
-    elif layer.permutation == (0, 2, 1):
-        builder.op(OpKind.TRANSPOSE, layer.name, [layer.input], [layer.output])
-    else:
-        raise refused(layer.name, "Transpose", f"orders the axes {layer.permutation}")
-
-
-def lower_slice(builder: Builder, layer: Slice, spec: TensorSpec) -> None:
+def lower_slice(builder: Builder, layer: Slice) -> None:
+    spec = builder.specs[layer.input]
     axis = layer.axis % spec.rank
     form = builder.forms[layer.input]
     if axis == 0:
         raise refused(layer.name, "Slice", "takes a part of the batch")
-    if axis == 1 and form.is_sequence:
+    if axis < spec.rank - 1 or spec.dtype is not DType.FLOAT32:
         stop = INT32_MAX if layer.stop is None else layer.stop
         if layer.squeeze:
             stop = INT32_MAX if layer.start == -1 else layer.start + 1
-        arguments = [layer.start, stop, layer.step]
-        builder.op(OpKind.SLICE_STEPS, layer.name, [layer.input], [layer.output], arguments)
+        axes.along(builder, layer, axis, OpKind.SLICE_STEPS, [layer.start, stop, layer.step])
         return
     if layer.squeeze and spec.rank == 2:
         raise refused(layer.name, "Slice", "leaves no features")
@@ -58,13 +50,35 @@ def lower_slice(builder: Builder, layer: Slice, spec: TensorSpec) -> None:
         builder.op(OpKind.RESHAPE, layer.name, [output], [layer.output])
 
 
-def lower_concatenate(builder: Builder, layer: Concatenate, spec: TensorSpec) -> None:
+def lower_concatenate(builder: Builder, layer: Concatenate) -> None:
+    spec = builder.specs[layer.output]
     axis = layer.axis % spec.rank
-    is_sequence = builder.forms[layer.output].is_sequence
     if axis == 0:
         raise refused(layer.name, "Concatenate", "joins batches")
-    kind = OpKind.CONCAT_STEPS if axis == 1 and is_sequence else OpKind.CONCAT_WIDTH
-    joined_in_order(builder, layer.name, kind, layer.inputs, layer.output)
+    is_last = axis == spec.rank - 1 and spec.dtype is DType.FLOAT32
+    if not is_last and axis == 1 and not builder.folds[layer.output]:
+        joined_in_order(builder, layer.name, OpKind.CONCAT_STEPS, layer.inputs, layer.output)
+        return
+    if is_last:
+        joined_in_order(builder, layer.name, OpKind.CONCAT_WIDTH, layer.inputs, layer.output)
+        return
+    wide = [_as_rows(builder, layer, edge, axis) for edge in layer.inputs]
+    form = _widths_joined([builder.forms[edge] for edge in wide])
+    output = builder.temporary(layer.output, form)
+    joined_in_order(builder, layer.name, OpKind.CONCAT_WIDTH, wide, output)
+    builder.op(OpKind.RESHAPE, layer.name, [output], [layer.output])
+
+
+def _as_rows(builder: Builder, layer: Concatenate, edge: str, axis: int) -> str:
+    """The edge with everything from the axis on in one row."""
+    inner = builder.specs[edge].shape[axis:]
+    if None in inner:
+        raise axes.unknown(layer)
+    width = prod(size for size in inner if size is not None)
+    form = replace(builder.forms[edge], width=width, steps=None)
+    wide = builder.temporary(edge, form)
+    builder.op(OpKind.RESHAPE, layer.name, [edge], [wide])
+    return wide
 
 
 def joined_in_order(
@@ -95,6 +109,12 @@ def lower_merge(builder: Builder, layer: Merge) -> None:
     add = partial(builder.op, OpKind.MERGE, layer.name)
     if len(layer.inputs) > OP_INPUTS:
         raise refused(layer.name, "Merge", f"takes more than {OP_INPUTS} inputs")
+    sizes = axes.rows_of(builder, layer.output)
+    for edge in layer.inputs:
+        own = axes.rows_of(builder, edge)
+        is_one_row = all(size == 1 for size in own) and not builder.folds[layer.output]
+        if (len(sizes) > 1 or builder.folds[layer.output]) and own != sizes and not is_one_row:
+            raise refused(layer.name, "Merge", f"broadcasts {own} to {sizes}")
     if not any(form.is_sequence == output.is_sequence for form in forms):
         raise refused(layer.name, "Merge", "broadcasts all of its inputs")
     add(layer.inputs, [layer.output], [_MERGE_KINDS.index(layer.kind)])
@@ -118,14 +138,19 @@ def keep_lengths_apart(builder: Builder, graph: Graph) -> None:
     """Makes the model one of whole sequences where its inputs may be of different lengths.
 
     A model of layers that all can run step by step is run so, all inputs at the same step: two
-    questions that meet after their last words cannot be.  An op that needs a whole sequence (here
-    one that adds no step) forbids it.
+    questions that meet after their last words cannot be, nor can images of several rows a step.
+    An op that needs a whole sequence (here one that adds no step) forbids it.
     """
     states = {state.input for state in graph.states}
     entries = [entry.name for entry in graph.inputs if entry.name not in states]
     sequences = [name for name in entries if builder.forms[name].is_sequence]
+    is_of_rows = all(len(axes.rows_of(builder, edge)) < 2 for edge in graph.specs)
     lengths = {builder.forms[name].steps for name in sequences}
-    if len(lengths) == 1 and (lengths != {None} or _is_one_sequence(builder, graph, sequences)):
+    if (
+        is_of_rows
+        and len(lengths) == 1
+        and (lengths != {None} or _is_one_sequence(builder, graph, sequences))
+    ):
         return
     if sequences:
         floats = [name for name in sequences if builder.forms[name].dtype is EdgeType.FLOAT32]

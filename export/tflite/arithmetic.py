@@ -113,6 +113,7 @@ def _readers(low: Lowering, edge: str) -> Iterator[Layer]:
                 | Lstm()
                 | ly.Dense()
                 | ly.Conv1D()
+                | ly.Conv2D()
                 | ly.LayerNorm()
                 | ly.PRelu()
                 | ly.Concatenate()

@@ -39,7 +39,13 @@ typedef struct ernn_header {
  * so that AVX2's vpmaddubsw cannot saturate.  Bit 1: the file holds integer layers. */
 #define ERNN_FEATURE_PAIRS_SAFE 1u
 #define ERNN_FEATURE_INTEGER 2u
+#define ERNN_FEATURE_IMAGES 4u
+/* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
+#ifdef ERNN_WITHOUT_IMAGES
 #define ERNN_FEATURES_KNOWN (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER)
+#else
+#define ERNN_FEATURES_KNOWN (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_IMAGES)
+#endif
 
 /* A tensor between layers: rows of `width` elements, one row or one for each step. */
 typedef struct ernn_edge {
@@ -125,7 +131,12 @@ typedef struct ernn_cell {
   X(RNN)                                                                                           \
   X(QGRU)                                                                                          \
   X(QLSTM)                                                                                         \
-  X(QRNN)
+  X(QRNN)                                                                                          \
+  X(CONV2D) /* over rows and columns; the feature IMAGES */                                        \
+  X(DEPTHWISE2D)                                                                                   \
+  X(QCONV2D)                                                                                       \
+  X(QDEPTHWISE2D)                                                                                  \
+  X(SWAP)
 
 typedef enum ernn_op_kind {
 #define ERNN_OP_ENUM(name) ERNN_OP_##name,
@@ -199,6 +210,22 @@ enum {
   /* QDENSE, QCONV: kernel and activation as above, then how the input is read. */
   ERNN_LINEAR_READING = 6,
   ERNN_QCONV_WINDOW = 10, /* then stride, dilation, padding */
+
+  /* CONV2D, DEPTHWISE2D: kernel, bias and activation as above; QCONV2D, QDEPTHWISE2D also the
+   * reading.  Then of the rows window, stride, dilation and padding, the same four of the columns,
+   * and the image's columns and rows (0: as many as there are steps for). */
+  ERNN_CONV2D_ROWS = 6,
+  ERNN_QCONV2D_ROWS = 10,
+
+  /* Of POOL, UPSAMPLE, PAD and SLICE_STEPS over another axis than time: its size (0: what the steps
+   * give) and how many steps one of it has (0: they work over time). */
+  ERNN_AXIS_SIZE = 18,
+  ERNN_AXIS_ROWS = 19,
+
+  /* SWAP: [outer][first][second][inner] numbers; a first of 0 is what the steps give. */
+  ERNN_SWAP_FIRST = 0,
+  ERNN_SWAP_SECOND = 1,
+  ERNN_SWAP_INNER = 2,
 
   /* QGRU, QLSTM, QRNN: kernels as above. */
   ERNN_QRNN_CELL = 3, /* of QLSTM, else ERNN_NONE */
