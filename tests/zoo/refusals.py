@@ -29,15 +29,10 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "layer-batch_normalization-over_time-*",
         "layer-prelu-keras*",  # a slope for each step
         "layer-prelu-old-*",
-        # sequences of sequences
-        *(
-            f"time_distributed-{inner}-*"
-            for inner in (
-                *("conv1d", "nested", "lstm", "flatten", "normalization"),
-                *("sequential_two_dense", "embedding", "dropout"),
-            )
-        ),
-        "image_rows-*",
+        # a recurrent layer goes through sequences inside of sequences
+        *(f"time_distributed-{inner}-*" for inner in ("lstm", "embedding")),
+        "globalaverage_pool2d-any_size-*",
+        "elements4d-batch_normalization-rows-*",
         *(
             f"practice-{model}-*"
             for model in (
@@ -55,7 +50,6 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "*-softmax_over_time-*",
         "tensorflow-softmax-*",
         "*-matmul*",
-        "*-expand_and_squeeze-*",  # four axes for a while
         "tensorflow-expand_dims-*",
         "practice-characters_*",
         "practice-document-*",
