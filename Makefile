@@ -48,7 +48,7 @@ $(VENV)/.bench: $(VENV)/.installed
 	touch $@
 
 bench: $(VENV)/.bench ## speed and size beside the peers, in one run, as ratios (minutes)
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench bench.json
 
 $(VENV)/.docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.alternate import Milliseconds
-from edgernn.report.aligned import aligned
 from edgernn.stats import ratio_of_medians
 
 #: Values of one run are split into so many parts in a row, each a unit of resampling.
@@ -15,7 +14,10 @@ PARTS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """`ratio` is peer / ours: above 1 we are better.  Without peer it is limit / ours."""
+    """`ratio` is peer / ours: above 1 we are better.  Without peer it is limit / ours.
+
+    A target of 0 is none: the figure is shown and not judged.
+    """
 
     name: str
     ours: str
@@ -56,20 +58,30 @@ def below(name: str, value: float, unit: str, *, limit: float) -> Comparison:
     )
 
 
-def table(rows: Sequence[Comparison]) -> str:
-    """Plain text; minima are shown, ratios are of medians."""
-    cells = [("what", "ours", "peer or limit", "ratio", "interval", "must reach", "")]
-    for row in rows:
-        low_high = f"{row.interval[0]:.2f}–{row.interval[1]:.2f}" if row.interval else ""
-        cells.append(
-            (
-                row.name,
-                row.ours,
-                row.peer,
-                f"{row.ratio:.2f}x",
-                low_high,
-                f"{row.target:.2f}x",
-                "met" if row.met else "NOT MET",
-            )
+_HEAD = ("what", "ours", "peer or limit", "ratio", "interval", "must reach", "")
+_WIDTHS = (74, 12, 19, 8, 12, 10, 0)
+
+
+def head() -> str:
+    """The first line of the table."""
+    return _line(_HEAD)
+
+
+def line(row: Comparison) -> str:
+    """Minima are shown, ratios are of medians."""
+    low_high = f"{row.interval[0]:.2f}–{row.interval[1]:.2f}" if row.interval else ""
+    return _line(
+        (
+            row.name,
+            row.ours,
+            row.peer,
+            f"{row.ratio:.2f}x",
+            low_high,
+            f"{row.target:.2f}x" if row.target else "",
+            ("met" if row.met else "NOT MET") if row.target else "",
         )
-    return "\n".join(aligned(cells))
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "  ".join(cell.ljust(w) for cell, w in zip(cells, _WIDTHS, strict=True)).rstrip()

@@ -63,6 +63,15 @@ def tflite_call(path: Path, x: np.ndarray) -> Callable[[], object]:
     return call
 
 
+def openvino_call(path: Path, x: np.ndarray) -> Callable[[], object]:
+    """One inference in OpenVINO, one thread, in float32."""
+    import openvino
+
+    settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
+    return lambda: request.infer([x])
+
+
 _PEERS: Final = {
     "ONNX Runtime": (".onnx", onnx_call, "Keras' export"),
     "LiteRT": (".tflite", tflite_call, "the stock converter"),

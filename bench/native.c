@@ -59,21 +59,22 @@ int call_run(call *made, void *rows, unsigned steps, void *out) {
  *
  * The best of many short trials: few of them are left alone by the other programs of a machine. */
 
-enum { TRIALS = 300 };
+enum { TRIALS = 100 };
 
-/* Cycles per second under load: a chain of additions, each one cycle behind the one before. */
+/* Cycles per second under load: a chain of multiplications, each waiting for the one before.  Not of
+ * additions: some processors add constants up while they rename registers, many in one cycle. */
 double clock_hz(void) {
-  enum { ROUNDS = 5000, CHAIN = 64 };
-  unsigned long x = 0;
+  enum { ROUNDS = 2000, CHAIN = 64, LATENCY = 3 };
   double best = 1e9;
   for (int trial = 0; trial < TRIALS; trial++) {
+    unsigned long x = 3;
     double start = now_s();
     for (int i = 0; i < ROUNDS; i++) {
       _Pragma("GCC unroll 64") for (int k = 0; k < CHAIN; k++) {
 #if defined(__x86_64__)
-        __asm__ volatile("addq $1, %0" : "+r"(x));
+        __asm__ volatile("imulq %0, %0" : "+r"(x));
 #elif defined(__aarch64__)
-        __asm__ volatile("add %0, %0, #1" : "+r"(x));
+        __asm__ volatile("mul %w0, %w0, %w0" : "+r"(x));
 #else
         return 0;
 #endif
@@ -82,7 +83,7 @@ double clock_hz(void) {
     double took = now_s() - start;
     if (took < best) best = took;
   }
-  return (double)ROUNDS * CHAIN / best;
+  return (double)ROUNDS * CHAIN * LATENCY / best;
 }
 
 #if defined(__x86_64__)
@@ -128,29 +129,39 @@ double peak_macs(const char *isa, int bits) {
 }
 
 /* Bytes per second when `size` bytes are read again and again, from the cache that holds them. */
-__attribute__((target("avx2"))) double read_bandwidth(size_t size) {
+#define READ(name, features, vector, zero, load, add)                                              \
+  __attribute__((target(features))) static double name(const char *bytes, size_t room) {           \
+    size_t turns = ((size_t)8 << 20) / room + 1;                                                   \
+    double best = 1e9;                                                                             \
+    for (int trial = 0; trial < TRIALS; trial++) {                                                 \
+      vector sums[8];                                                                              \
+      for (int i = 0; i < 8; i++) sums[i] = zero;                                                  \
+      double start = now_s();                                                                      \
+      for (size_t turn = 0; turn < turns; turn++) {                                                \
+        for (size_t at = 0; at < room; at += 8 * sizeof(vector)) {                                 \
+          _Pragma("GCC unroll 8") for (size_t i = 0; i < 8; i++) {                                 \
+            sums[i] = add(sums[i], load((const void *)(bytes + at + sizeof(vector) * i)));         \
+          }                                                                                        \
+        }                                                                                          \
+        for (int i = 0; i < 8; i++) __asm__ volatile("" : "+v"(sums[i]));                          \
+      }                                                                                            \
+      double took = now_s() - start;                                                               \
+      if (took < best) best = took;                                                                \
+    }                                                                                              \
+    return (double)turns * (double)room / best;                                                    \
+  }
+
+READ(read_avx2, "avx2", __m256i, _mm256_setzero_si256(), _mm256_load_si256, _mm256_xor_si256)
+READ(read_avx512, "avx512f", __m512i, _mm512_setzero_si512(), _mm512_load_si512, _mm512_xor_si512)
+
+/* With the widest loads that the processor has. */
+double read_bandwidth(size_t size) {
   size_t room = (size + 511) / 512 * 512;
   char *bytes = (char *)aligned_alloc(512, room);
   for (size_t i = 0; i < room; i++) bytes[i] = (char)i;
-  size_t turns = ((size_t)8 << 20) / room + 1;
-  double best = 1e9;
-  for (int trial = 0; trial < TRIALS; trial++) {
-    __m256i sums[8] = {{0}};
-    double start = now_s();
-    for (size_t turn = 0; turn < turns; turn++) {
-      for (size_t at = 0; at < room; at += 256) {
-        _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) {
-          const __m256i *from = (const __m256i *)(const void *)(bytes + at + 32 * (size_t)i);
-          sums[i] = _mm256_xor_si256(sums[i], _mm256_load_si256(from));
-        }
-      }
-      for (int i = 0; i < 8; i++) __asm__ volatile("" : "+x"(sums[i]));
-    }
-    double took = now_s() - start;
-    if (took < best) best = took;
-  }
+  double rate = __builtin_cpu_supports("avx512f") ? read_avx512(bytes, room) : read_avx2(bytes, room);
   free(bytes);
-  return (double)turns * (double)room / best;
+  return rate;
 }
 
 #else

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,14 +32,18 @@ class Shape:
         return f"{self.cell}-{self.steps}-{self.features}-{self.layers}x{self.units}"
 
 
-KWS_GRU: Final = Shape(cell="gru", steps=100, features=40, units=128)
-KWS_LSTM: Final = Shape(cell="lstm", steps=100, features=40, units=128)
-STACK: Final = Shape(cell="gru", steps=100, features=40, units=256, layers=2)
-WIDE: Final = Shape(cell="gru", steps=50, features=256, units=512)
-STEP: Final = Shape(cell="gru", steps=1, features=64, units=256)
-LANGUAGE: Final = Shape(cell="lstm", steps=20, features=650, units=650)
+def _both(steps: int, features: int, units: int, layers: int = 1) -> tuple[Shape, Shape]:
+    gru = Shape(cell="gru", steps=steps, features=features, units=units, layers=layers)
+    return gru, replace(gru, cell="lstm")
 
-SHAPES: Final = (KWS_GRU, KWS_LSTM, STACK, WIDE, STEP, LANGUAGE)
+
+KWS: Final = _both(100, 40, 128)
+STEP: Final = _both(1, 64, 256)
+STACK: Final = _both(100, 40, 256, 2)
+WIDE: Final = _both(50, 256, 512)
+LANGUAGE: Final = _both(20, 650, 650)
+
+SHAPES: Final = (*KWS, *STEP, *STACK, *WIDE, *LANGUAGE)
 
 
 def main(folder: Path) -> None:

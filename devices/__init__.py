@@ -1,6 +1,6 @@
 """Where artefacts are run: this machine, a board over SSH, a phone over adb.
 
-What a device is: device.py.  The kinds of devices, a row for each: kinds.py.
+device.py defines the interface of a device; kinds.py has a row for each kind of device.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def open_device(spec: str, choices: Choices | None = None) -> Device:
 
 
 def without_python(spec: str) -> str:
-    """What runs on a device of this kind when it has no Python, in a phrase."""
+    """A phrase that says which files run on a device of this kind without Python."""
     from edgernn.devices.inventory import named
 
     entry = named(spec)

@@ -1,6 +1,6 @@
-"""An Android phone or emulator over adb, the developer's own: same lock, cache and clearing up.
+"""An Android phone or emulator over the developer's adb: same lock, cache and clean-up as ssh.
 
-Only the shell is used, also for files: it gives exit codes and both streams (shell v2).
+Only the shell is used, also for files: it returns exit codes and both streams (shell v2).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _STATES: Final = {
 }
 
 
-#: What adb 29 and adb 30 say to -T where the device does not know shell v2 (Android 6 and older).
+#: How adb 29 and adb 30 answer -T if the device does not support shell v2 (Android 6 and older).
 _WITHOUT_SHELL_V2: Final = ("only supports allocating a pty", "doesn't support PTY args")
 
 
@@ -37,9 +37,9 @@ class AdbLink:
     """Commands in the shell of one Android device."""
 
     def __init__(self, serial: str, *, name: str, server_port: str = "") -> None:
-        """`serial` may be empty: then there must be one device only.
+        """`serial` may be empty if only one device is attached.
 
-        `server_port` is the port of the adb server that sees it; empty: the usual one.
+        `server_port` is the port of the adb server that manages the device; empty: the default.
         """
         self.name = name
         self._adb = _adb(server_port)
@@ -68,9 +68,9 @@ class AdbLink:
 
 
 def ready_serial(wanted: str = "", server_port: str = "") -> str:
-    """The serial number of that device, or of the only one.
+    """The serial number of the device, or of the only one if `serial` is empty.
 
-    Raises DeviceError where there is no such device, or it is not ready.
+    Raises DeviceError if there is no such device or it is not ready.
     """
     states = attached(server_port)
     if wanted:
@@ -94,7 +94,7 @@ def _adb(server_port: str) -> list[str]:
 
 
 def attached(server_port: str = "") -> dict[str, str]:
-    """Serial number -> state, of all devices that adb sees.  Raises DeviceError without adb."""
+    """Serial number -> state, of all devices that adb lists.  Raises DeviceError without adb."""
     try:
         listed = subprocess.run(
             [*_adb(server_port), "devices"],

@@ -1,4 +1,4 @@
-"""A program of this machine that carries a command to a target: ssh or adb, as a child."""
+"""A child process that forwards a command to a target: ssh or adb."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from edgernn.devices.device import Stopped
 from edgernn.devices.remote_shell import Ended, ended
 from edgernn.errors import DeviceError
 
-#: How long a program may go on after the end of its output.
+#: How long a program may keep running after it closed its output.
 CLOSING_S: Final = 15.0
 #: How often a wait looks for Ctrl-C.
 WAIT_S: Final = 0.2
 
 
 class Child:
-    """A running program whose input stays open until it is closed: the other end watches it.
+    """A running program.  Its input stays open until `end`; the target stops when it closes.
 
-    In a session of its own: Ctrl-C is for us, who then tell the target in our own order.
+    It has its own session, so Ctrl-C reaches only this process, which then ends the target's
+    commands in the right order.
     """
 
     def __init__(
         self, argv: list[str], *, stop: threading.Event, stdin: IO[bytes] | None = None
     ) -> None:
-        """Without `stdin` the program's input is a pipe that says nothing.
+        """Without `stdin` the program's input is an open pipe without data.
 
-        Once `stop` is set, whoever waits for the program raises Stopped.
-        Raises DeviceError when the program is not there.
+        Once `stop` is set, the methods that wait for the program raise Stopped.
+        Raises DeviceError if the program is not installed.
         """
         self._stop = stop
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
@@ -56,7 +57,7 @@ class Child:
         return self._process.poll() is None
 
     def ends_within(self, timeout_s: float) -> bool:
-        """Waits for its end after that of its output."""
+        """Waits until the program ends, after its output ended."""
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -70,9 +71,9 @@ class Child:
     def lines_until(
         self, last: str, *, timeout_s: float, even_if_stopped: bool = False
     ) -> list[str]:
-        """Its lines up to the one that is `last`, or all it said before it ended or was too slow.
+        """The lines of output up to `last`, or all lines until the program ended or timed out.
 
-        To be called by one thread, at most once at a time; what was read stays read.
+        Call it from one thread at a time.  A later call does not return the same lines again.
         """
         lines: list[str] = []
         reader = threading.Thread(target=self._read_lines, args=(lines, last), daemon=True)
@@ -92,9 +93,9 @@ class Child:
                 return
 
     def result(self, word: str, *, timeout_s: float | None, kill_timeout_s: float) -> Ended:
-        """Waits for its end.  Out of time, its input is closed, so that the target kills it.
+        """Waits for the end.  After a time-out, closes the input, so that the target kills it.
 
-        Raises subprocess.TimeoutExpired.  On Ctrl-C, or stopped, the target is told likewise.
+        Raises subprocess.TimeoutExpired.  Ctrl-C and `stop` close the input, too.
         """
         output: list[bytes] = []
         reader = threading.Thread(target=self._read_all, args=(output,), daemon=True)
@@ -112,9 +113,9 @@ class Child:
         return ended(word, b"".join(output), self._standard_error())
 
     def _join(self, reader: threading.Thread, timeout_s: float | None) -> None:
-        """Waits for the thread, for so long at most.  Raises Stopped."""
+        """Waits for the thread, at most `timeout_s` seconds.  Raises Stopped."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
-        # In short waits: a thread's join does not let Ctrl-C through on every system.
+        # Wait in short steps: on some systems, Ctrl-C does not interrupt a thread's join.
         while reader.is_alive():
             left_s = WAIT_S if end is None else max(0.0, min(WAIT_S, end - time.monotonic()))
             reader.join(left_s)
@@ -133,7 +134,7 @@ class Child:
         return self._stderr.read()
 
     def end(self) -> str:
-        """Ends it if it still runs; what it wrote to standard error."""
+        """Ends the program if it still runs.  Returns what it wrote to standard error."""
         self.close_input()
         try:
             self._process.wait(timeout=0.5)

@@ -1,6 +1,6 @@
-"""What a device is: three primitives, `run`, `push` and `pull`, over a private working directory.
+"""The interface of a device: `run`, `push` and `pull`, with a private working directory.
 
-Everything else is a function of them.
+Everything else is built from these three methods.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing_extensions import Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """How a command on a device ended.  `signal` names what killed it, e.g. "SIGSEGV"."""
+    """How a command on a device ended.  `signal` is the signal that killed it, e.g. "SIGSEGV"."""
 
     exit_code: int | None  # None: killed by a signal, or out of time
     signal: str | None = None
@@ -32,7 +32,7 @@ class Completed:
 
 
 def signal_name(number: int) -> str:
-    """As Completed has it.  Real-time signals have a number only."""
+    """The name, as in Completed.signal.  Real-time signals have only a number."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -40,40 +40,40 @@ def signal_name(number: int) -> str:
 
 
 class Stopped(Exception):
-    """The user gave up while something ran on a target.  Not an error, and not to be reported."""
+    """The user stopped a command on a target.  This is not an error and is not reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choices:
-    """What the user may choose about how a target is used."""
+    """Options of a user for how a target is used."""
 
-    own_packages: bool = False  # the target's Python packages, instead of ones we bring
+    own_packages: bool = False  # use the target's Python packages instead of transferred ones
     android_runtimes: tuple[Path, ...] = ()  # an AAR, a folder of .so files, a .so
     benchmark_model: Path | None = None  # Google's tool for TFLite files, made for the device
     stop: threading.Event = field(default_factory=threading.Event)  # set: raise Stopped
 
 
 class Device(Protocol):
-    """A target.  As a context manager it owns a working directory there, gone when it is left.
+    """A target.  As a context manager it owns a working directory there, and deletes it at exit.
 
     Remote names are relative to that directory, which is also where commands are started.
-    All methods raise DeviceError when the target cannot be reached or has no room; a command that
-    fails, crashes or takes too long is a value.
+    All methods raise DeviceError if the target cannot be reached or has no space left.  A command
+    that fails, crashes or takes too long is returned as a value.
     """
 
     @property
     def name(self) -> str:
-        """What the user calls it, and a report's rows with it."""
+        """The name that the user gave it; rows of a report show it."""
         ...
 
     @property
     def python(self) -> tuple[str, ...] | None:
-        """How Python is started there; None where there is none (a phone)."""
+        """How Python is started there; None if there is no Python (a phone)."""
         ...
 
     @property
     def is_this_machine(self) -> bool:
-        """Whether work that goes on here disturbs its times."""
+        """Whether other work on this machine disturbs its times."""
         ...
 
     def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed: ...

@@ -1,7 +1,7 @@
-"""What a machine is and in which state it is, from the texts of Linux' files on the target.
+"""Facts about a machine and its state, parsed from files of Linux on the target.
 
-The payload only returns texts; what they mean is decided here, so that the same code serves this
-machine, a Raspberry Pi and a phone.  Nothing here raises: a fact that cannot be had is None.
+The payload returns only texts; this module parses them, so that the same code serves this machine,
+a Raspberry Pi and a phone.  Nothing here raises: a fact that is not available is None.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 T = TypeVar("T")
-Texts = Mapping[str, str]  # file or command -> what it says
+Texts = Mapping[str, str]  # file or command -> its text
 
-#: A target that has this file is emulated.  The first line says by what; a line
+#: A target that has this file is emulated.  The first line names the emulator; a line
 #: "counter: PROGRAM" names a program there, started as `PROGRAM FILE COMMAND…`, that writes to FILE
 #: how many instructions COMMAND executed up to each mark (edgernn/runtime/runner/system.h).
 MARKER: Final = "/etc/edgernn-emulated"
 _COMPATIBLE: Final = "/proc/device-tree/compatible"
-#: What a machine is.  The device tree first: not every kernel writes a Model line into cpuinfo.
+#: Files that describe a machine.  The device tree is first: not every kernel writes a Model line
+#: into cpuinfo.
 IDENTITY_FILES: Final = (
     "/sys/firmware/devicetree/base/model",
     "/proc/device-tree/model",
@@ -29,7 +30,7 @@ IDENTITY_FILES: Final = (
     MARKER,
     "/proc/1/cmdline",
 )
-#: Android: what a phone is, and whether it is one.
+#: Android: properties that identify a phone.
 IDENTITY_COMMANDS: Final = (
     ("getprop", "ro.product.model"),
     ("getprop", "ro.build.fingerprint"),
@@ -43,7 +44,7 @@ IDENTITY_COMMANDS: Final = (
 )
 _CPU: Final = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq"
 _THROTTLED: Final = "/sys/devices/platform/soc/soc:firmware/get_throttled"
-#: How it is now.
+#: Files that describe the machine's present state.
 CONDITION_FILES: Final = (
     "/proc/stat",
     "/proc/loadavg",
@@ -52,10 +53,10 @@ CONDITION_FILES: Final = (
     "/sys/class/thermal/thermal_zone[0-9]*/temp",
     _THROTTLED,
 )
-#: Raspberry Pi: the firmware's own word on under-voltage and throttling.  Android: its battery.
+#: Raspberry Pi: under-voltage and throttling, from the firmware.  Android: the battery.
 CONDITION_COMMANDS: Final = (("vcgencmd", "get_throttled"), ("dumpsys", "battery"))
 
-#: Features that decide which kernels a runtime takes.
+#: CPU features that decide which kernels a runtime uses.
 _ISA: Final = (
     *("avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw", "avx512_vnni", "amx_int8"),
     *("neon", "asimd", "asimddp", "asimdhp", "i8mm", "sve", "sve2", "sme"),
@@ -82,12 +83,12 @@ _ARM_CORES: Final = {
 
 LOW_BATTERY: Final = 0.2
 
-_USER_HZ: Final = 100  # the unit of /proc/stat towards user space on every architecture
+_USER_HZ: Final = 100  # the unit of /proc/stat in user space, on every architecture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What the machine is.  It does not change while it runs."""
+    """Facts about the machine that do not change while it runs."""
 
     board: str | None  # "Raspberry Pi 4 Model B Rev 1.4"
     cpu: str | None  # "AMD EPYC 7763", or on ARM the kinds of cores: "Cortex-A72"
@@ -95,14 +96,14 @@ class Identity:
     system: str | None  # "Debian GNU/Linux 12 (bookworm)"
     virtual: bool  # a hypervisor shares the CPU with others
     soc: str | None = None  # "BCM2711", "SM8550"
-    abis: tuple[str, ...] = ()  # of an Android's programs, the best first: "arm64-v8a"
-    emulated: str | None = None  # how we know that another processor plays this one
-    counter: str | None = None  # a program there that counts executed instructions
+    abis: tuple[str, ...] = ()  # of programs for Android, the best first: "arm64-v8a"
+    emulated: str | None = None  # why this machine is known to be emulated
+    counter: str | None = None  # a program on the target that counts executed instructions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttling:
-    """The Raspberry Pi firmware's word (vcgencmd get_throttled)."""
+    """The throttling state of a Raspberry Pi (vcgencmd get_throttled)."""
 
     word: int
 
@@ -127,13 +128,13 @@ class Throttling:
 
     @property
     def happened(self) -> bool:
-        """Any of it since boot."""
+        """Any of these since boot."""
         return bool(self.word >> 16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Battery:
-    """What a phone runs on."""
+    """The battery of a phone."""
 
     level: float  # 0 to 1
     charging: bool  # or full, and plugged in
@@ -141,7 +142,7 @@ class Battery:
 
     @property
     def low(self) -> bool:
-        """So low that phones slow themselves down to save it."""
+        """So low that phones slow down to save energy."""
         return self.level <= LOW_BATTERY and not self.charging
 
 
@@ -154,7 +155,7 @@ class Conditions:
     temperature_c: float | None  # the hottest zone
     throttling: Throttling | None
     load: float | None  # mean number of runnable tasks over the last minute
-    busy_s: float | None  # CPU seconds spent since boot, by everything, over all cores
+    busy_s: float | None  # CPU seconds since boot, of all processes on all cores
     stolen_s: float | None  # CPU seconds that a hypervisor gave to others
     battery: Battery | None = None
 
@@ -190,7 +191,7 @@ def conditions(texts: Texts) -> Conditions:
 
 
 def _emulated(texts: Texts) -> str | None:
-    """Times of an emulator say nothing about what it plays: they may even be in another order."""
+    """Times on an emulator do not show the times of the emulated device, not even their order."""
     if MARKER in texts:
         return texts[MARKER].strip().partition("\n")[0] or "marked as such"
     if "qemu-" in texts.get("/proc/1/cmdline", ""):
@@ -225,7 +226,7 @@ def _board(texts: Texts, cpuinfo: str) -> str | None:
 
 
 def _soc(texts: Texts) -> str | None:
-    """By its own name; Androids before 12 only know the platform that their system is made for."""
+    """The name of the SoC; before Android 12, the platform of the system."""
     for name in ("ro.soc.model", "ro.board.platform"):
         if named := _property(texts, name):
             return named
@@ -239,7 +240,7 @@ def _property(texts: Texts, name: str) -> str:
 
 
 def _cpu(cpuinfo: str) -> str | None:
-    # 32-bit ARM has a "model name" too, but it only says "ARMv7 Processor".
+    # 32-bit ARM has a "model name" too, but it is only "ARMv7 Processor".
     parts = re.findall(
         r"^CPU implementer\s*:\s*(\S+)$.*?^CPU part\s*:\s*(\S+)$", cpuinfo, re.MULTILINE | re.DOTALL
     )
@@ -259,7 +260,7 @@ def _field(cpuinfo: str, name: str) -> str | None:
 
 
 def _throttling(texts: Texts) -> Throttling | None:
-    # Who may not ask gets a complaint, which may end in hexadecimal digits too.
+    # Without permission the output is an error, which may also end in hexadecimal digits.
     said = re.fullmatch(r"throttled=0x([0-9a-fA-F]+)\s*", texts.get("vcgencmd get_throttled", ""))
     said = said or re.fullmatch(r"(?:0x)?([0-9a-fA-F]+)\s*", texts.get(_THROTTLED, ""))
     return Throttling(word=int(said[1], 16)) if said else None

@@ -1,7 +1,7 @@
-"""A device that makes its numbers up: so that scheduling, statistics and reports can be checked.
+"""A device with made-up numbers, for tests of scheduling, statistics and reports.
 
-It speaks the payload's language: a request is pushed, a command is run, an answer is printed.
-What it answers is scripted per model file.  Nothing is run and no time passes.
+It uses the payload's protocol: a request is pushed, a command is run, a reply is printed.
+Each model file has a script of replies.  Nothing is run and no time passes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edgernn.devices.runners.python_runtime import COUNTS
 from edgernn.errors import DeviceError
 from edgernn.graph.tensor import Shape
 
-#: Of the device that a user gets: whoever sees its figures is told that they are made up.
+#: The name of the emulator, so that every report shows that the numbers are made up.
 INVENTED_SYSTEM: Final = "none: made up"
 
 
@@ -34,14 +34,14 @@ def _no_outputs(case: Arrays) -> Arrays:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FakeModel:
-    """What a model file "does" on the fake device."""
+    """The scripted behaviour of a model file on the fake device."""
 
-    hot_ms: Sequence[Sequence[float]] = ((1.0, 1.0, 1.0),)  # per process; begins again at the end
+    hot_ms: Sequence[Sequence[float]] = ((1.0, 1.0, 1.0),)  # one a process, repeated
     paced_ms: Sequence[float] = (2.0, 2.0)
     deadlines_missed: int = 0
     load_ms: float = 5.0
     first_call_ms: float = 1.5
-    wall_s: float = 1.0  # of the whole timing, in which it used 1 CPU second
+    wall_s: float = 1.0  # duration of the timing, in which it used 1 CPU second
     peak_bytes: int = 60_000_000
     runtime_bytes: int = 50_000_000
     instructions: Sequence[int] = (2_000_000, 2_000_000, 2_000_001)
@@ -50,13 +50,13 @@ class FakeModel:
     before: Mapping[str, str] = field(default_factory=dict)
     after: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=lambda: {"fake": "1"})
-    missing: str = ""  # the runtime is not there
+    missing: str = ""  # the runtime is not installed
     ends: Mapping[str, Completed] = field(default_factory=dict)  # task -> how its process ends
 
 
 @dataclass(slots=True, kw_only=True)
 class FakeDevice:
-    """Keeps what is pushed in memory; `log` tells the tasks in their order."""
+    """Keeps what is pushed in memory; `log` lists the tasks in order."""
 
     name: str = "fake"
     models: Mapping[str, FakeModel] = field(default_factory=dict)  # by file name

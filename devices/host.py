@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from typing_extensions import Self
 
 from edgernn.devices.device import Completed, signal_name
 from edgernn.errors import DeviceError
 
+_LOG: Final = logging.getLogger(__name__)
+
 
 class HostDevice:
     """Runs commands here, in a temporary directory.
 
-    A child is the leader of its own session, so that a time-out or Ctrl-C ends it with all that it
-    started, and a crash of a runtime in it is a value and not our end.
+    Each child leads its own session, so a time-out or Ctrl-C ends it with all that it started.
+    A crash of a runtime ends only the child and is returned as a value.
     """
 
     def __init__(self, python: Path | None = None) -> None:
-        """`python` is another interpreter than ours, for its runtimes (an older LiteRT, say)."""
+        """`python` is another interpreter than this one, for its runtimes (an older LiteRT)."""
         self.name = f"cpu:{python}" if python else "cpu"
-        # The working directory holds only what was pushed, so "-P" (3.11) is not missed.
+        # The working directory holds only pushed files, so "-P" (3.11) is not needed.
         self.python = (str(python or sys.executable),)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -37,6 +42,13 @@ class HostDevice:
         return True
 
     def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
+        start_s = time.perf_counter()
+        try:
+            return self._ran(argv, timeout_s=timeout_s)
+        finally:
+            _LOG.debug("%s: ran %s: %.3f s", self.name, argv[0], time.perf_counter() - start_s)
+
+    def _ran(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
         try:
             child = subprocess.Popen(
                 argv,
@@ -100,7 +112,7 @@ def _copy(source: Path, target: Path) -> None:
     except OSError as error:
         raise DeviceError(
             f"cannot copy {source.name} to {target}: {error.strerror or error}",
-            remedy="Free some room for temporary files, or set TMPDIR to another folder",
+            remedy="Free some space for temporary files, or set TMPDIR to another folder",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The key by which an ssh server proves who it is: shown to a person, kept once confirmed."""
+"""The host key of an ssh server: shown to the user, and stored after confirmation."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from edgernn.devices.ssh import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostKey:
-    """What a server showed.  Nobody has vouched for it yet."""
+    """The host key that a server sent, not confirmed yet."""
 
-    lines: str  # as known_hosts holds them
+    lines: str  # in the format of known_hosts
     fingerprints: tuple[str, ...]  # "256 SHA256:… emulated (ED25519)"
 
 
 def is_known(destination: str) -> bool:
-    """Whether ssh trusts the host already: then there is nothing to confirm.
+    """Whether ssh trusts the host already; if so, no confirmation is needed.
 
-    Raises DeviceError where another key is known: that is never to be answered by adding one.
+    Raises DeviceError if another key of the host is known; never add a key in this case.
     """
     options = ("StrictHostKeyChecking=yes", f"UserKnownHostsFile={known_hosts_files(destination)}")
     stderr = _connect(checked_destination(destination), *options)
@@ -39,11 +39,11 @@ def is_known(destination: str) -> bool:
 
 
 def shown_key(destination: str) -> HostKey:
-    """Asks the server for its key, without logging in.  Raises DeviceError if nobody answers."""
+    """Requests the server's key without logging in.  Raises DeviceError without an answer."""
     checked_destination(destination)
     with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
         seen = Path(folder) / "known_hosts"
-        # Into an empty file of its own: what ssh accepts here, nobody trusts yet.
+        # Into an empty file of its own: no other connection trusts the key that ssh accepts here.
         stderr = _connect(
             destination,
             "StrictHostKeyChecking=accept-new",
@@ -65,14 +65,14 @@ def shown_key(destination: str) -> HostKey:
 
 
 def keep(key: HostKey) -> None:
-    """Trusts the key from now on.  Raises OutputError where it cannot be written down."""
+    """Stores the key as trusted.  Raises OutputError if it cannot be written."""
     path = own_known_hosts()
     before = path.read_text() if path.is_file() else ""
     atomic.write_bytes(path, f"{before}{key.lines}".encode())
 
 
 def forget(destination: str) -> None:
-    """Removes what edgernn keeps about the host; the user's own known_hosts stays as it is."""
+    """Removes the key that edgernn stored; does not change the user's own known_hosts."""
     path = own_known_hosts()
     if not path.is_file():
         return
@@ -92,7 +92,7 @@ def forget(destination: str) -> None:
 
 
 def _connect(destination: str, *options: str) -> str:
-    """What ssh complains about while it connects and runs nothing."""
+    """The errors of ssh from a connection that runs no command."""
     always = (
         *("BatchMode=yes", "ControlPath=none", f"ConnectTimeout={CONNECT_TIMEOUT_S}"),
         *("PasswordAuthentication=no", "ClearAllForwardings=yes", "RemoteCommand=none"),

@@ -39,9 +39,9 @@ class Entry:
     architecture: str = ""
     abis: str = ""  # Android's, with commas
     system: str = ""
-    emulated: str = ""  # by what; empty: it is real
+    emulated: str = ""  # the emulator; empty: a real device
     ssh_command: str = ""  # instead of $EDGERNN_SSH or ssh: "ssh -F CONFIG -p PORT"
-    adb_port: str = ""  # of the adb server that sees it, if not the usual one
+    adb_port: str = ""  # port of its adb server, if not the default
 
     @property
     def is_pi(self) -> bool:
@@ -53,7 +53,7 @@ def inventory_path() -> Path:
 
 
 def read_inventory() -> tuple[Entry, ...]:
-    """In the file's order; nothing where there is no file.  Raises DeviceError for a broken one."""
+    """The devices in the file's order; none without a file.  Raises DeviceError if invalid."""
     path = inventory_path()
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -68,7 +68,7 @@ def read_inventory() -> tuple[Entry, ...]:
 
 
 def write_inventory(entries: Sequence[Entry]) -> None:
-    """Raises OutputError where the file cannot be written; it is whole or as it was."""
+    """Raises OutputError if the file cannot be written; it is never left incomplete."""
     text = "\n".join(_table(entry) for entry in entries)
     atomic.write_bytes(inventory_path(), text.encode())
 
@@ -83,22 +83,22 @@ def keep_entry(entry: Entry) -> None:
 
 
 def forget_entry(name: str) -> None:
-    """Removes a device, if there is one of this name.  Raises OutputError or DeviceError."""
+    """Removes the device if it exists.  Raises OutputError or DeviceError."""
     entries = read_inventory()
     if any(entry.name == name for entry in entries):
         write_inventory([entry for entry in entries if entry.name != name])
 
 
 def emulated_only(kind: str) -> Entry | None:
-    """The emulated device of a kind, where the user has named no real one of it."""
+    """The emulated device of a kind, if the user has added no real one of this kind."""
     entries = [entry for entry in read_inventory() if entry.kind == kind]
     return next(iter(entries), None) if all(entry.emulated for entry in entries) else None
 
 
 def the_only_pi() -> Entry:
-    """What --device pi means: a real one before an emulated one.
+    """The device for --device pi: a real one, else an emulated one.
 
-    Raises DeviceError where there is none, or more than one.
+    Raises DeviceError if there is none, or more than one real one.
     """
     all_pis = [entry for entry in read_inventory() if entry.is_pi]
     pis = [entry for entry in all_pis if not entry.emulated] or all_pis
@@ -117,7 +117,7 @@ def the_only_pi() -> Entry:
 
 def _entry(name: str, table: object) -> Entry:
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
-        raise ValueError(f"[{name}] must hold texts only")
+        raise ValueError(f"[{name}] may contain only strings")
     known = {field.name for field in fields(Entry)} - {"name"}
     if unknown := set(table) - known:
         raise ValueError(f"[{name}] has {', '.join(sorted(unknown))}; known are {sorted(known)}")

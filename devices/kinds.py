@@ -1,4 +1,4 @@
-"""The kinds of devices: everything that belongs to one kind stands in its row of KINDS.
+"""The kinds of devices: the row of KINDS contains everything that belongs to one kind.
 
 A new kind is a link (link.py) or a device (device.py) in a module of its own, and a row here.
 """
@@ -30,13 +30,13 @@ class Kind:
     """One kind of device.  Its name is reserved: no device in devices.toml may have it."""
 
     name: str  # before the colon of --device KIND:ADDRESS
-    open: Callable[[str, Choices], Device]  # takes the address, which may be empty
-    spellings: tuple[str, ...] = ()  # as help and messages show it; none: they leave it out
-    link: Callable[[Entry], Link] | None = None  # None: devices.toml cannot hold one
-    found: Callable[[str], str] = _as_given  # checks an address to be added, and completes it
-    default_name: Callable[[str], str] = _as_given  # of a device added without --name
-    has_host_key: bool = False  # a person confirms it before the device is added
-    without_python: str = "native models only"  # what runs there when Python is missing
+    open: Callable[[str, Choices], Device]  # receives the address, which may be empty
+    spellings: tuple[str, ...] = ()  # spellings in help and messages; empty: not shown
+    link: Callable[[Entry], Link] | None = None  # None: cannot be stored in devices.toml
+    found: Callable[[str], str] = _as_given  # checks and completes the address of a new device
+    default_name: Callable[[str], str] = _as_given  # name of a device that is added without --name
+    has_host_key: bool = False  # the user confirms it before the device is added
+    without_python: str = "native models only"  # the files that run without Python
 
 
 def _open_host(address: str, _choices: Choices) -> Device:
@@ -47,7 +47,7 @@ def _open_host(address: str, _choices: Choices) -> Device:
             f"there is no Python at {address}",
             remedy="'cpu' is this machine; 'cpu:/path/to/python' uses that Python's runtimes",
         )
-    # Not resolved: a virtual environment is known by the path of its link to Python.
+    # Not resolved: Python finds its virtual environment by the path of this link.
     return HostDevice(Path(address).absolute() if address else None)
 
 
@@ -77,7 +77,7 @@ def _ssh_link(entry: Entry) -> Link:
 
 
 def _host_name(address: str) -> str:
-    """Of pi@kitchen.local "kitchen"; a number stays whole, with dashes: 192-168-1-5."""
+    """pi@kitchen.local gives "kitchen"; an IP address keeps all numbers: 192-168-1-5."""
     host = address.rpartition("@")[2].strip("[]")
     is_number = not re.search("[g-zG-Z]", host.partition(".")[0]) and re.search(r"[.:]\d*$", host)
     return re.sub("[.:]+", "-", host) if is_number else host.partition(".")[0]
@@ -135,7 +135,7 @@ KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in _ROWS}
 
 
 def open_entry(entry: Entry, choices: Choices) -> Device:
-    """The device of a row in devices.toml.  Raises DeviceError where its kind is unknown."""
+    """The device of an entry in devices.toml.  Raises DeviceError if its kind is unknown."""
     from edgernn.devices.remote import RemoteDevice
 
     kind = KINDS.get(entry.kind)
@@ -148,7 +148,7 @@ def open_entry(entry: Entry, choices: Choices) -> Device:
 
 
 def spellings(*, addable: bool = False) -> tuple[str, ...]:
-    """What --device takes besides names; with `addable` what `edgernn devices add` takes.
+    """The spellings of --device besides names; with `addable`, those of `edgernn devices add`.
 
     >>> spellings(addable=True)
     ('user@host', 'ssh:HOST', 'android', 'android:SERIAL')
@@ -158,14 +158,14 @@ def spellings(*, addable: bool = False) -> tuple[str, ...]:
 
 
 def to_be_added(spec: str) -> tuple[Kind, str]:
-    """The kind and the address of what `edgernn devices add` was given; a bare host is of ssh."""
+    """Splits the argument of `edgernn devices add` into kind and address; a bare host is ssh."""
     name, _, address = spec.partition(":")
     kind = KINDS.get(name)
     return (kind, address) if kind and kind.link else (SSH, spec)
 
 
 def checked_name(name: str) -> str:
-    """Raises DeviceError where a device cannot have this name."""
+    """Raises DeviceError if a device cannot have this name."""
     if not _NAME.fullmatch(name):
         raise DeviceError(
             f"'{name}' cannot be the name of a device", remedy="Use letters, digits, - and _"

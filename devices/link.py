@@ -1,4 +1,4 @@
-"""How words get to a target's shell, and what its silence means: ssh and adb are the two links."""
+"""How commands reach the shell of a target.  ssh and adb are the two links."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ class Link(Protocol):
     The program passes standard input, output and error through, and ends when the command ends.
     """
 
-    name: str  # of the device, as the user calls it
+    name: str  # the user's name of the device
 
     def first(self, command: str) -> list[str]:
         """The program and its arguments for the first command, which lasts as long as the link."""
         ...
 
     def further(self, command: str) -> list[str]:
-        """The same for all others: they use what the first set up, and fail when it is gone."""
+        """The same for later commands: they use the first one's connection, and fail without it."""
         ...
 
     def refusal(self, stderr: str) -> DeviceError:
-        """What to tell the user when the first command never answered."""
+        """The error to raise if the first command did not answer."""
         ...
 
 
 class Unreachable(DeviceError):
-    """Nobody answered, or the connection broke: worth another try, unlike a refusal."""
+    """No answer, or a lost connection: worth another try, unlike a refusal."""

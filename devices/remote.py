@@ -1,19 +1,21 @@
 """A target behind a link (ssh, adb) as a device: its working directory, its cache, its lock.
 
-One program of ours stays connected for as long as the device is entered; what it keeps on the
-target goes when its standard input ends, so also after Ctrl-C, a crash or a cut.
+One program stays connected as long as the device is entered.  It deletes its files on the target
+when its standard input ends, so also after Ctrl-C, a crash or a lost connection.
 """
 
 from __future__ import annotations
 
 import getpass
 import hashlib
+import logging
 import os
 import re
 import secrets
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -41,26 +43,28 @@ from edgernn.errors import ConnectionLost, DeviceError
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 OPEN_TIMEOUT_S: Final = 60.0
 CLOSE_TIMEOUT_S: Final = 20.0
-#: For one file: adb itself never gives up on a device that has fallen silent.
+#: For one file: adb itself never times out if a device stops answering.
 TRANSFER_TIMEOUT_S: Final = 600.0
-#: How long an Android may take to finish its start: less than OPEN_TIMEOUT_S.
+#: How long Android may take to boot: less than OPEN_TIMEOUT_S.
 BOOT_TIMEOUT_S: Final = 45
-#: How long the target may take to say that it has killed a command.
+#: How long the target may take to report that it has killed a command.
 KILL_TIMEOUT_S: Final = 15.0
-#: Smaller files are sent each time: looking them up in the cache costs as much.
+#: Smaller files are sent each time: a look-up in the cache takes as long.
 SMALLEST_CACHED_BYTES: Final = 4_096
-#: Smaller files come back as they are: to start gzip there costs more than it saves.
+#: Smaller files are not compressed on the way back: starting gzip takes longer than it saves.
 SMALLEST_COMPRESSED_BYTES: Final = 16_384
-#: These are compressed already.
+#: Formats that are already compressed.
 _COMPRESSED: Final = frozenset({".npz"})
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class RemoteDevice:
     """Runs commands on a target in a directory of their own.
 
     A file that was pushed before, now or by an earlier profile, is not transferred again: the
-    target keeps files by their SHA-256.  After a cut, the call that met it raises ConnectionLost;
-    the next one reaches for the target again, and finds an empty working directory.
+    target stores files by their SHA-256.  If the connection is lost during a call, that call raises
+    ConnectionLost; the next one connects again, with an empty working directory.
     """
 
     def __init__(self, link: Link, *, choices: Choices | None = None) -> None:
@@ -69,7 +73,7 @@ class RemoteDevice:
         self._word = secrets.token_hex(8)
         self._keeper: Child | None = None
         self._told: dict[str, str] = {}
-        #: What was found out about the target since it was reached; forgotten after a cut.
+        #: Facts that the target reported; cleared when the connection is lost.
         self.notes: dict[str, tuple[str, ...]] = {}
         self._pushed: dict[str, str] = {}  # remote name -> SHA-256
         self._was_entered = False
@@ -89,25 +93,25 @@ class RemoteDevice:
 
     @property
     def architecture(self) -> str:
-        """As `uname -m` says."""
+        """The output of `uname -m`."""
         return self._fact("machine")
 
     @property
     def processors(self) -> tuple[str, ...]:
-        """What programs for it are made for, the best first: Android's ABIs, else `uname -m`.
+        """The platforms of programs for it, the best first: Android's ABIs, else `uname -m`.
 
-        The system of a phone may be of 32 bits where its kernel has 64.
+        A phone can have a 32-bit system on a 64-bit kernel.
         """
         return self.abis or (self.architecture,)
 
     @property
     def abis(self) -> tuple[str, ...]:
-        """Android's names of the processors that it plays; empty where it is no Android."""
+        """Android's ABIs; empty if it does not run Android."""
         return tuple(filter(None, self._fact("abis").split(",")))
 
     @property
     def cache(self) -> str:
-        """The folder on the target that outlives a profile."""
+        """The folder on the target that is kept after a profile."""
         return self._fact("cache")
 
     @property
@@ -116,7 +120,11 @@ class RemoteDevice:
         return self._fact("work")
 
     def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
-        ended = self._script(RUN, self.work, *argv, timeout_s=timeout_s)
+        start_s = time.perf_counter()
+        try:
+            ended = self._script(RUN, self.work, *argv, timeout_s=timeout_s)
+        finally:
+            _LOG.debug("%s: ran %s: %.3f s", self.name, argv[0], time.perf_counter() - start_s)
         if ended is None:
             return Completed(exit_code=None, timed_out=True)
         stdout = ended.stdout.decode(errors="replace")
@@ -124,7 +132,7 @@ class RemoteDevice:
             complaint = (ended.stderr.strip() or "it is not there").splitlines()[-1]
             raise DeviceError(
                 f"cannot start {argv[0]} on {self.name}: {complaint}",
-                remedy=f"The target is {self.architecture}; was this made for it?",
+                remedy=f"The target is {self.architecture}; was the program built for it?",
             )
         if ended.code is not None and ended.code > 128:
             killed_by = signal_name(ended.code - 128)
@@ -167,7 +175,7 @@ class RemoteDevice:
         except OSError as error:
             raise DeviceError(
                 f"cannot write {local}: {error.strerror or error}",
-                remedy="Free some room for temporary files, or set TMPDIR to another folder",
+                remedy="Free some space for temporary files, or set TMPDIR to another folder",
             ) from error
 
     def __enter__(self) -> Self:
@@ -189,7 +197,7 @@ class RemoteDevice:
         return self._told.get(name, "")
 
     def _ensure_open(self) -> None:
-        """Reaches for the target again if the connection is gone."""
+        """Connects again if the connection is lost."""
         if not self._was_entered:
             raise RuntimeError("enter the device first: with open_device(...) as device")
         if self._keeper is not None and self._keeper.is_running:
@@ -198,7 +206,7 @@ class RemoteDevice:
         for wait_s in BACKOFF_S:
             try:
                 self._open()
-            except Unreachable:  # noqa: PERF203 - it is what the loop is for
+            except Unreachable:  # noqa: PERF203 - retrying is the purpose of the loop
                 if self.choices.stop.wait(wait_s):
                     raise Stopped from None
             else:
@@ -225,33 +233,33 @@ class RemoteDevice:
             pid, _, who = self._told["busy"].partition(" ")
             if who == _who():
                 raise DeviceError(
-                    f"{self.name} is in use by this very profile under another name",
+                    f"{self.name} is already in use by this profile under another name",
                     remedy="Name each device once in --device",
                 )
             raise DeviceError(
                 f"{self.name} is in use by {who}",
-                remedy="Wait for that to end: two profiles at once would disturb each other. If it "
-                f"was lost together with its network, end what it left: kill -9 {pid} there",
+                remedy="Wait until that profile ends: two at once would disturb each other. If it "
+                f"lost its network, end the process that it left: kill -9 {pid} there",
             )
         if "booting" in self._told:
             raise DeviceError(
-                f"{self.name} has not finished its start after {self._told['booting']} s",
+                f"{self.name} has not finished booting after {self._told['booting']} s",
                 remedy="Wait until it shows its lock screen, then try again",
             )
         if is_silent:
             raise Unreachable(
                 f"{self.name} cannot be reached: it gave no answer in {OPEN_TIMEOUT_S:g} s",
-                remedy="Is its name known, and is it switched on and in this network?",
+                remedy="Check its name, and that it is switched on and in this network",
             )
         if told:
             raise DeviceError(
-                f"no working directory could be made on {self.name}: {_last_line(stderr)}",
-                remedy="Free some room there, or let the user write to ~/.cache",
+                f"cannot create a working directory on {self.name}: {_last_line(stderr)}",
+                remedy="Free some space there, or make ~/.cache writable for the user",
             )
         raise self._link.refusal(stderr)
 
     def _close(self) -> None:
-        """The target clears up when it sees the end of our input; we wait for its word."""
+        """The target cleans up at the end of its input; this waits until it reports that."""
         if self._keeper is not None:
             keeper, self._keeper = self._keeper, None
             keeper.close_input()
@@ -272,12 +280,12 @@ class RemoteDevice:
         also: int = 0,
         stdin: IO[bytes] | None = None,
     ) -> int:
-        """The exit code, which is 0 or `also`; any other is a DeviceError."""
+        """The exit code if it is 0 or `also`.  Raises DeviceError otherwise."""
         ended = self._lasting(script, *arguments, stdin=stdin)
         if ended.code not in (0, also):
             raise DeviceError(
                 f"cannot write {what} on {self.name}: {_last_line(ended.stderr)}",
-                remedy=f"Free some room in {self._told['cache']} there",
+                remedy=f"Free some space in {self._told['cache']} there",
             )
         return ended.code or 0
 
@@ -286,7 +294,7 @@ class RemoteDevice:
         if ended is None:
             self._close()
             raise ConnectionLost(
-                f"{self.name} did not take or give a file in {TRANSFER_TIMEOUT_S:g} s",
+                f"{self.name} did not transfer a file within {TRANSFER_TIMEOUT_S:g} s",
                 remedy="Check its network, then run the command again with --resume",
             )
         return ended
@@ -298,7 +306,7 @@ class RemoteDevice:
         stdin: IO[bytes] | None = None,
         timeout_s: float | None,
     ) -> Ended | None:
-        """Runs a script there; None: it was killed for taking longer than `timeout_s`."""
+        """Runs a script there; None if it was killed after `timeout_s`."""
         self._ensure_open()
         line = command(script, self._word, *arguments)
         child = Child(self._link.further(line), stop=self.choices.stop, stdin=stdin)
@@ -318,7 +326,7 @@ class RemoteDevice:
 
 
 def _who() -> str:
-    """For the other one who finds the target locked."""
+    """The user and machine to show to others who find the target locked."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

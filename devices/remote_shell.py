@@ -1,8 +1,8 @@
-"""What a target's own shell is asked to do: POSIX sh, as dash, busybox and Android have it.
+"""The scripts that run in a target's own shell: POSIX sh, as in dash, busybox and Android.
 
-A script gets its arguments as "$1", "$2", …: no name of a file or command is ever pasted into
-one.  Each ends by writing a secret word and its exit code to standard error; where that word is
-missing the connection was lost, whatever the exit code of the program that transports it says.
+A script gets its arguments as "$1", "$2", …: names of files and commands are never inserted into
+its text.  Each script ends by writing a secret word and its exit code to standard error.  If the
+word is missing, the connection was lost, whatever the exit code of ssh or adb.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import zlib
 from dataclasses import dataclass
 from typing import Final
 
-#: $1 the session's secret word, $2 who we are, $3 how many seconds to wait for the end of an
-#: Android's start.  Takes the target's lock, makes the working
-#: directory, tells what the rest needs to know, and waits: when standard input ends, because we
-#: are done or dead or the connection is gone, nothing is left.
+#: $1 the session's secret word, $2 user and machine, $3 how many seconds to wait until Android has
+#: booted.  Takes the target's lock, makes the working directory, prints facts about the target, and
+#: waits.  When standard input ends (at the end, after a crash, after a lost connection), it deletes
+#: everything.
 KEEP: Final = """
 umask 077
 word=$1 who=$2
@@ -92,7 +92,7 @@ rm -f .running
 printf '\\n%s %s\\n' "$word" "$code" >&2
 """
 
-#: $1 the word, $2 the file to write, $3 its size in bytes.  Whole or not there.
+#: $1 the word, $2 the file to write, $3 its size in bytes.  Leaves no incomplete file.
 STORE: Final = """
 cat > "$2.part" && [ "$(($(wc -c < "$2.part")))" = "$3" ] && mv -f "$2.part" "$2"
 code=$?
@@ -100,7 +100,7 @@ code=$?
 printf '\\n%s %s\\n' "$1" "$code" >&2
 """
 
-#: $1 the word, $2 the file in the cache, $3 where it is wanted.  4: it is not in the cache.
+#: $1 the word, $2 the file in the cache, $3 its destination.  Exit code 4: not in the cache.
 LINK: Final = """
 if [ -f "$2" ]; then
   touch "$2"
@@ -111,8 +111,8 @@ printf '\\n%s %s\\n' "$1" "$code" >&2
 """
 NOT_IN_CACHE: Final = 4
 
-#: $1 the word, $2 the file, $3 the size in bytes above which it is worth compressing.  The first
-#: line says what the rest is: "gzip", or "plain" where there is no gzip.
+#: $1 the word, $2 the file, $3 the size in bytes from which on it is compressed.  The first
+#: line names the encoding of the rest: "gzip", or "plain" where there is no gzip.
 READ: Final = """
 if [ "$(($(wc -c < "$2")))" -gt "$3" ] && gzip -c < /dev/null > /dev/null 2>&1; then
   echo gzip
@@ -127,7 +127,7 @@ printf '\\n%s %s\\n' "$1" "$?" >&2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a script ended: None where the connection was lost before it could say so."""
+    """How a script ended; None if the connection was lost before it reported that."""
 
     code: int | None
     stdout: bytes
@@ -140,7 +140,7 @@ def command(script: str, *arguments: str) -> str:
 
 
 def unpacked(read: bytes) -> bytes:
-    """The file's content, of what READ wrote.  Raises ValueError where it is damaged."""
+    """The content of the file, from the output of READ.  Raises ValueError if it is damaged."""
     how, _, content = read.partition(b"\n")
     match how:
         case b"plain":
@@ -151,11 +151,11 @@ def unpacked(read: bytes) -> bytes:
             except (OSError, EOFError, zlib.error) as error:
                 raise ValueError(f"it came back damaged ({error})") from error
         case _:
-            raise ValueError(f"it came back as {how[:20]!r}")
+            raise ValueError(f"its encoding is {how[:20]!r}")
 
 
 def ended(word: str, stdout: bytes, stderr: bytes) -> Ended:
-    """Takes the script's last word off its standard error."""
+    """Splits the script's secret word and exit code from its standard error."""
     text = stderr.decode(errors="replace").replace("\r\n", "\n")
     found = re.search(rf"\n{word} (\d+)\n", text)
     if found is None:

@@ -1,4 +1,4 @@
-"""A target over the system's OpenSSH client: the user's own settings, keys, agents, jump hosts.
+"""A target over the system's OpenSSH client, with the user's settings, keys, agents, jump hosts.
 
 One connection for a whole profile (ControlMaster); never a question (BatchMode), never an unknown
 key (StrictHostKeyChecking).  EDGERNN_SSH names another command, as GIT_SSH_COMMAND does for git.
@@ -23,10 +23,10 @@ from edgernn.folders import config_folder
 
 COMMAND_VARIABLE: Final = "EDGERNN_SSH"
 CONNECT_TIMEOUT_S: Final = 15
-#: A target that says nothing for three times as long is gone.
+#: The connection counts as lost after three such periods without an answer.
 ALIVE_INTERVAL_S: Final = 10
 
-#: What ssh writes, what that means, and what to do.  The first that is found counts.
+#: A text in ssh's output, its meaning, and what to do.  The first match counts.
 _REFUSALS: Final = (
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -66,7 +66,7 @@ _UNREACHABLE: Final = (
 
 
 def ssh_command() -> list[str]:
-    """The ssh to use: $EDGERNN_SSH, else ssh."""
+    """The ssh command: $EDGERNN_SSH, else ssh."""
     return shlex.split(os.environ.get(COMMAND_VARIABLE, "ssh"))
 
 
@@ -76,7 +76,7 @@ def own_known_hosts() -> Path:
 
 
 def checked_destination(destination: str) -> str:
-    """Raises DeviceError for what ssh would take for an option, or could not be a host."""
+    """Raises DeviceError if ssh would read it as an option, or if it cannot be a host."""
     if destination.startswith("-") or not re.fullmatch(r"[^\s\0'\"\\;|&$`<>()]+", destination):
         raise DeviceError(
             f"'{destination}' is not a host", remedy="Write pi@raspberrypi.local, or ssh:NAME"
@@ -112,7 +112,7 @@ class SshLink:
         )
 
     def further(self, command: str) -> list[str]:
-        # Without its master, ssh would silently make a connection of its own.
+        # Without its master, ssh would silently open another connection.
         return self._argv(command, "ControlMaster=no", "ProxyCommand=false", "ProxyJump=none")
 
     def _argv(self, command: str, *options: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a target is and has, found out by sh alone: also where nothing else is installed."""
+"""Facts about a target, found with sh alone, because nothing else may be installed there."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Survey:
     machine: Machine
     identity: Identity
     conditions: Conditions
-    python: str | None  # how it is started there
+    python: str | None  # the command that starts it
 
 
 def survey(device: Device) -> Survey:
-    """Raises DeviceError where the target does not answer, or not as Linux does."""
+    """Raises DeviceError if the target does not answer, or does not run Linux."""
     word = secrets.token_hex(8)
     text = native_script.script(
         (*IDENTITY_FILES, *CONDITION_FILES), (*IDENTITY_COMMANDS, *CONDITION_COMMANDS)
@@ -51,7 +51,7 @@ def survey(device: Device) -> Survey:
     told = native_script.sections(completed.stdout, word)
     if "end" not in told:
         raise DeviceError(
-            f"{device.name} does not tell what it is: {completed.stderr.strip()[-200:]}",
+            f"{device.name} does not report what it is: {completed.stderr.strip()[-200:]}",
             remedy="It must run Linux or Android",
         )
     facts = native_script.facts(told, "before")

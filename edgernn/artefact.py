@@ -20,7 +20,7 @@ from edgernn.version import __version__
 MANIFEST_NAME: Final = "model.json"
 
 # History of the manifest's format:
-#   1  first version; "refused" (what no artefact could be made for) and the
+#   1  first version; "refused" (what no artefact could be made for), its "failed" and the
 #     "original_error" of a verification may be missing
 # Fields that a reader does not know are ignored: only a change of meaning is a new version.
 MANIFEST_VERSION: Final = 1
@@ -117,12 +117,15 @@ class Artefact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A back end that cannot express the model, where the user named none: its file is missing."""
+    """A file that the export did not hand over: its back end cannot express the model, or it
+    failed the check.
+    """
 
     file: str  # the name that the artefact would have had
     backend: str
     reason: str  # the whole sentence, with what to do
     removed: bool = False  # an earlier export had made it: its files are gone
+    failed: bool = False  # it was made and failed the check, or could not have the check it needs
 
 
 def sha256_hex(content: bytes) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 def _printable(text: str) -> str:
@@ -18,14 +18,24 @@ def _printable(text: str) -> str:
 
 
 class EdgernnError(Exception):
-    """Something the user can act on.  `code` is the process's exit code."""
+    """Something the user can act on.  `code` is the process's exit code.
+
+    outcome: a sentence on what succeeded all the same; "" where nothing did.
+    made: the `Made` of an export of which some files passed; None otherwise.
+    """
 
     code: ClassVar[int] = 1
+    outcome: str = ""
+    made: Any = None
 
     def __init__(self, what: str, *, remedy: str = "") -> None:
         self.what = _printable(what)
         self.remedy = _printable(remedy)
         super().__init__(f"{self.what}. {self.remedy}" if remedy else self.what)
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text}\n{_printable(self.outcome)}" if self.outcome else text
 
 
 class WrongOption(EdgernnError, ValueError):

@@ -176,6 +176,23 @@ def regularized_beta(x: float, a: float, b: float) -> float:
     return math.exp(log_front) / (a * _continued_fraction(x, a, b))
 
 
+def student_cdf(t: float, freedom: float) -> float:
+    """P(T <= t) of Student's distribution; `freedom` need not be a whole number."""
+    tail = regularized_beta(freedom / (freedom + t * t), freedom / 2, 0.5) / 2
+    return tail if t < 0 else 1.0 - tail
+
+
+def student_quantile(p: float, freedom: float) -> float:
+    """The t with P(T <= t) = p of Student's distribution, for p in (0, 1)."""
+    if not 0.0 < p < 1.0:
+        raise ValueError(f"a quantile of {p}")
+    if p < 0.5:
+        return -student_quantile(1.0 - p, freedom)
+    # t² = freedom · (1 − u) / u, where u is the quantile of the beta distribution
+    u = _solve(lambda x: regularized_beta(x, freedom / 2, 0.5) - 2 * (1.0 - p))
+    return math.sqrt(freedom * (1.0 - u) / u)
+
+
 def _continued_fraction(x: float, a: float, b: float) -> float:
     """1 + d1/(1 + d2/(1 + …)), evaluated from the far end; d_m as in DLMF 8.17.23."""
     terms = 60 + int(4 * math.sqrt(max(a, b)))

@@ -6,7 +6,8 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from edgernn import streaming
@@ -21,8 +22,15 @@ from edgernn.artefact import (
     record,
     stored_file,
 )
-from edgernn.errors import OutputError, UnsupportedLayer, UnsupportedScheme
+from edgernn.errors import (
+    MissingRuntime,
+    OutputError,
+    UnsupportedLayer,
+    UnsupportedScheme,
+    VerificationError,
+)
 from edgernn.export import backend_named
+from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
 from edgernn.export.keras.file import KerasModel
 from edgernn.export.quantization.quantize import quantize
@@ -38,6 +46,19 @@ from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_lo
 Progress = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A file that failed its check: the manifest's entry, and the error to raise."""
+
+    refusal: Refusal
+    error: VerificationError | MissingRuntime
+
+
+def raise_failure(failure: Failure) -> None:
+    """Raises the error of a file that failed its check."""
+    raise failure.error
+
+
 def export_model(
     model: KerasModel,
     out: Path,
@@ -45,14 +66,18 @@ def export_model(
     *,
     progress: Progress = lambda _phase: None,
     on_refusal: Callable[[Refusal], None] = lambda _refusal: None,
+    on_failure: Callable[[Failure], None] = raise_failure,
 ) -> tuple[Artefact, ...]:
     """Writes `model` into the folder `out`, once for each back end, and records `model.json`.
 
-    Nothing changes in `out` before every artefact is made and agrees with the reference; then all
-    files appear together, or none.  A format that the request does not name is left out where it
-    cannot express the model or lacks the scheme; `model.json` and `on_refusal` get the reason.
+    Nothing changes in `out` before every artefact is made and checked; then all files that agree
+    with the reference appear together.  One that does not is left out: `model.json` gets the
+    reason, and `on_failure` is called when the others are written.  Where none agrees, `out` stays
+    as it was.  A format that the request does not name is left out where it cannot express the
+    model or lacks the scheme; `model.json` and `on_refusal` get the reason.
     Raises UnsupportedLayer or UnsupportedScheme (for a format that the request names, or where no
-    format can express the model), VerificationError or OutputError.
+    format can express the model), OutputError, and by `on_failure` VerificationError, or
+    MissingRuntime where the request requires a check that cannot be run.
     """
     original = float_graph(model.graph)
     request = _settled(original, request)
@@ -63,6 +88,7 @@ def export_model(
         read_manifest(out)  # one that is damaged stops us before the work, not after it
         artefacts: list[Artefact] = []
         refusals: dict[str, UnsupportedLayer | UnsupportedScheme] = {}
+        failures: dict[str, VerificationError | MissingRuntime] = {}
         for target in map(format_named, request.backends or FORMATS):
             progress(f"writing {target.name}")
             try:
@@ -72,22 +98,56 @@ def export_model(
                 if request.backends:
                     raise
                 refusals[target.name] = error
-                continue
-            artefacts.append(artefact)
-        if not artefacts:
+            except MissingRuntime as error:
+                failures[target.name] = error
+            except VerificationError as error:
+                progress(f"looking for a scheme that {target.name} passes")
+                failures[target.name] = with_passing_alternative(
+                    error,
+                    target,
+                    request,
+                    partial(
+                        _verified_as,
+                        target=target,
+                        original=original,
+                        model=model,
+                        workspace=workspace,
+                    ),
+                )
+            else:
+                artefacts.append(artefact)
+        if not artefacts and not failures:
             raise next(iter(refusals.values()))
         refused = tuple(
             Refusal(
                 file=artefact_stem(model, request) + format_named(name).suffix,
                 backend=name,
                 reason=str(error),
+                failed=name in failures,
             )
-            for name, error in refusals.items()
+            for name, error in {**refusals, **failures}.items()
         )
-        refused = _handed_over(artefacts, refused, model, request, workspace, out)
+        if artefacts:
+            refused = _handed_over(artefacts, refused, model, request, workspace, out)
     for refusal in refused:
-        on_refusal(refusal)
+        if not refusal.failed:
+            on_refusal(refusal)
+    for refusal in refused:
+        if refusal.failed:
+            on_failure(Failure(refusal=refusal, error=failures[refusal.backend]))
     return tuple(artefacts)
+
+
+def _verified_as(
+    request: Request, target: Format, original: Graph, model: KerasModel, workspace: Path
+) -> Verification:
+    """The check of another request of the same model and format, in a folder of its own."""
+    graph = quantized(float_graph(model.graph), request)
+    if request.streaming:
+        graph = streaming.to_streaming(graph)
+    with tempfile.TemporaryDirectory(dir=workspace) as folder:
+        made = _made(target, original, graph, model, request, Path(folder), lambda _phase: None)
+    return made.verification
 
 
 def _require_schemes(target: Format, request: Request) -> None:
@@ -218,7 +278,13 @@ def _made(
     check = Check(
         original=original, written=written, examples=request.examples, exact=lowered.exact
     )
-    return replace(artefact, verification=verified(artefact, check, workspace))
+    verification = verified(artefact, check, workspace)
+    if request.require_verify and verification.status is VerificationStatus.SKIPPED:
+        raise MissingRuntime(
+            f"{artefact.name} cannot be checked: {verification.reason}",
+            remedy="Install what is missing, or leave out --require-verify (require_verify)",
+        )
+    return replace(artefact, verification=verification)
 
 
 def _stored(

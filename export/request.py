@@ -22,6 +22,7 @@ class Request:
     per_layer: Mapping[str, Scheme] = field(default_factory=dict)
     streaming: bool = False
     verify: bool = True
+    require_verify: bool = False  # a file whose runtime is missing is an error
     labels: tuple[str, ...] = ()
     training: TrainingLog | None = None  # written beside the artefacts, for reports
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # back end -> its own

@@ -48,15 +48,10 @@ _NOT_WRITTEN: Final = (
     "The artefact was not written. Please report this model; --no-verify writes it all the same"
 )
 
-_INTEGER_REMEDY: Final = (
-    "Calibrate with more typical data, keep the layer that costs most in float with --keep-float, "
-    "or use --scheme dynamic"
-)
+#: A scheme that passes instead is looked for, and named, by edgernn.export.alternatives.
+_ROUNDED_REMEDY: Final = "--no-verify writes the file all the same"
 
-_FLOAT16_REMEDY: Final = (
-    "Weights are too small or too large for float16: use --scheme float32, or keep their layer in "
-    "float32 with --keep-float"
-)
+_FLOAT16_CAUSE: Final = ": some weights are too small or too large for float16"
 
 
 NamedArrays = Mapping[str, AnyArray]
@@ -176,7 +171,7 @@ def near_on_average(
     actual: Sequence[NamedArrays],
     expected: Sequence[NamedArrays],
     *,
-    remedy: str = _INTEGER_REMEDY,
+    cause: str = "",
 ) -> Verification:
     """Raises VerificationError when the mean error says that this is another function.
 
@@ -191,8 +186,8 @@ def near_on_average(
     if not mean <= INTEGER_TOLERANCE:
         raise VerificationError(
             f"{name} differs from the float32 model: its outputs are off by {mean:.1%} of their "
-            f"scale on average (allowed {INTEGER_TOLERANCE:.0%})",
-            remedy=remedy,
+            f"scale on average (allowed {INTEGER_TOLERANCE:.0%}){cause}",
+            remedy=_ROUNDED_REMEDY,
         )
     return Verification(
         status=VerificationStatus.PASSED,
@@ -278,7 +273,7 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
             if artefact.scheme is Scheme.FLOAT16:
                 original = [reference.run(check.original, case.inputs) for case in cases]
                 rounded = near_on_average(
-                    artefact.name, cases, ran.cases, original, remedy=_FLOAT16_REMEDY
+                    artefact.name, cases, ran.cases, original, cause=_FLOAT16_CAUSE
                 )
                 verification = replace(verification, original_error=rounded.max_error)
             if check.exact is None:

@@ -1,6 +1,6 @@
-"""The runners by format, and the questions that each of them can be asked.
+"""The runners by format, and the tasks that each of them can do.
 
-What a runner is: runner.py.  What it answers: outcome.py.
+runner.py defines the interface of a runner; outcome.py defines its results.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from edgernn.errors import ConnectionLost
 from edgernn.formats import FORMATS
 from edgernn.graph import State
 
-#: A task whose connection was cut begins again so often: nothing of it is kept on the target.
+#: How often a task is repeated after a lost connection: nothing of it is kept on the target.
 ATTEMPTS_AFTER_A_CUT: Final = 2
-#: A crash comes at once and a hang never ends: this only bounds the latter.
+#: Ends a runtime that hangs; a crash is reported at once.
 TIMEOUT_S: Final = 600.0
 
 
 def runner_for(backend: str) -> Runner | None:
-    """The runner for the files of a format; None without one.
+    """The runner for files of a format; None if there is none.
 
-    A format that is unknown here has none either: a later edgernn may have written the manifest.
+    An unknown format has none either: a newer edgernn may have written the manifest.
     """
     row = FORMATS.get(backend)
     if row is None or row.runner is None:
@@ -71,8 +71,8 @@ def run_cases(
 
     Cases are calls: arguments by name, batch first; shapes may differ from case to case.  State
     inputs that a case leaves out start as zeros.  With `streaming` a case holds whole sequences
-    [B, T, ...], each output comes back as [B, T, ...] with what the model said after each call, and
-    each state output as it was after the last.
+    [B, T, ...].  Each output is [B, T, ...], one step for each call; each state output is the state
+    after the last call.
     """
     model = Model(
         path=artefact,
@@ -117,7 +117,7 @@ def _asked(
             answer = runner.run(device, model, task, timeout_s=timeout_s)
             break
         except ConnectionLost:
-            continue  # the device reaches for its target again, and waits longer each time
+            continue  # the device connects again, and waits longer each time
     else:
         answer = runner.run(device, model, task, timeout_s=timeout_s)
     if not isinstance(answer, kind | Failed | Skipped):

@@ -1,4 +1,4 @@
-"""The payload as one file that any Python starts: `python payload.pyz request.json`."""
+"""The payload as one file that any Python can run: `python payload.pyz request.json`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Google's benchmark_model on a device: how fast a TFLite file is there, told in sums.
+"""Google's benchmark_model on a device: the mean latency of a TFLite file.
 
-It makes the calls itself and keeps their outputs and their times to itself: there is no accuracy,
-no percentile over processes, and no call a period.
+The tool makes the calls itself and reports neither outputs nor the time of each call.  So there is
+no accuracy, no percentile and no paced loop.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from edgernn.devices.runners.runner import (
 from edgernn.errors import DeviceError
 
 NAME: Final = "benchmark_model"
-#: As the Python payload and our programs do at least.
+#: The minimum of the Python payload and of the other programs.
 FEWEST_VALUES: Final = 10
 MEMORY_CALLS: Final = 3
 MEGABYTE: Final = 1024 * 1024
@@ -54,7 +54,7 @@ _SUMMARY: Final = re.compile(
     rf"Inference timings in us: Init: {_NUMBER}, First inference: {_NUMBER}, "
     rf"Warmup \(avg\): {_NUMBER}, Inference \(avg\): {_NUMBER}"
 )
-#: One for the warm-up, then one for the calls that count; the oldest tools only have these.
+#: One for the warm-up, then one for the measured calls; the oldest versions print only these.
 _STATISTICS: Final = re.compile(r"count=\d+(?: \w+=[^\s=]+)*")
 _INIT: Final = re.compile(rf"Initialized session in {_NUMBER}\s*ms")
 _PEAK: Final = re.compile(
@@ -64,7 +64,7 @@ _PEAK: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmarked:
-    """What the tool says.  Times in milliseconds; None: this version does not tell."""
+    """The figures that the tool reports, in milliseconds; None: this version does not report it."""
 
     init_ms: float
     first_ms: float
@@ -76,12 +76,12 @@ class Benchmarked:
 
     @property
     def typical_ms(self) -> float:
-        """The median, or the mean where that is all there is."""
+        """The median, or the mean if the tool reports no median."""
         return self.mean_ms if self.median_ms is None else self.median_ms
 
 
 def read_benchmark(text: str) -> Benchmarked:
-    """Of the tool's output, of any version so far.  Raises ValueError where it told no times."""
+    """Parses the output of any version so far.  Raises ValueError if it contains no times."""
     statistics = [_fields(found) for found in _STATISTICS.findall(text)]
     summary = _SUMMARY.search(text)
     if not statistics or (summary is None and len(statistics) < 2):
@@ -92,7 +92,7 @@ def read_benchmark(text: str) -> Benchmarked:
     else:
         found = _INIT.search(text)
         if found is None:
-            raise ValueError("it did not tell how long it took to load the model")
+            raise ValueError("it did not report the time to load the model")
         init = float(found[1])
         warm = statistics[0]
         first = warm.get("first", warm.get("curr", 0.0)) / 1e3
@@ -131,14 +131,14 @@ class BenchmarkTool:
         match task:
             case RunCases():
                 return Skipped(
-                    reason=f"{NAME} keeps a model's outputs to itself: give --android-runtime "
+                    reason=f"{NAME} does not return a model's outputs: give --android-runtime "
                     "tensorflow-lite.aar for its accuracy"
                 )
             case CountInstructions():
                 return Skipped(reason=f"{NAME} does not count instructions")
             case TimeCalls() if task.period_ms:
                 return Skipped(
-                    reason=f"{NAME} does not tell the times of calls that are made once a period: "
+                    reason=f"{NAME} cannot time calls that are made once a period: "
                     "give --android-runtime tensorflow-lite.aar for --period"
                 )
             case Describe() | TimeCalls() | MeasureMemory():
@@ -176,7 +176,7 @@ class BenchmarkTool:
             return Failed(reason=f"{NAME} ended with exit code {exit_code(told)}")
         process = Process(
             machine=native_script.machine(told),
-            versions={NAME: "unknown"},  # it has no word for it
+            versions={NAME: "unknown"},  # the tool does not name the signal
             cpus=native_script.allowed_cpus(told),
             import_ms=0.0,  # part of the load
             load_ms=said.init_ms,
@@ -211,7 +211,7 @@ class BenchmarkTool:
 
 
 def _feeds(ports: FilePorts, model: Model, task: Task) -> Arrays:
-    """What the first call takes; empty where the task has no case."""
+    """The arguments of the first call; empty if the task has no case."""
     cases = cases_of(task)
     if not cases:
         return {}
@@ -230,7 +230,7 @@ def _file(index: int) -> str:
 
 
 def _input_flags(ports: FilePorts, feeds: Arrays) -> list[str]:
-    """Inputs by position: the tool only warns of other names, and a file's may be empty."""
+    """Inputs by position: the tool ignores other names, and names in a file may be empty."""
     if not feeds:
         return []
     given = _given(ports, feeds)

@@ -1,4 +1,4 @@
-"""What a shared library is made for and what it has, of its ELF file."""
+"""Reads from the ELF file of a shared library its platform, its symbols and what it needs."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ ABIS: Final = {
 }
 _DYNAMIC, _DYNSYM = 6, 11  # kinds of sections
 _NEEDED = 1  # kind of a dynamic entry
-_UNDEFINED = 0  # the section of a symbol that is somebody else's
-#: Of a library's file name, and of the libraries that one names: more is no library, or a trap.
+_UNDEFINED = 0  # the section of a symbol that another library defines
+#: Limits of the length of a library's name and of its number of dependencies; a file that
+#: exceeds them is no library, or an attack.
 _MOST_CHARACTERS: Final = 255
 _MOST_NEEDED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedObject:
-    """`symbols` are those that were asked for and are in it.
+    """`symbols` are the requested symbols that the library defines.
 
-    `needed` are the names of the libraries that it wants loaded with it.
+    `needed` are the names of the libraries that it depends on.
     """
 
     abi: str
@@ -35,9 +36,9 @@ class SharedObject:
 
 
 def shared_object(content: bytes, wanted: Collection[str]) -> SharedObject | None:
-    """What `content` is, and which of the wanted functions it has.
+    """The platform of `content`, and which of the requested functions it defines.
 
-    None when `content` is no library of an ABI that Android has, or its sections are gone.
+    None if `content` is no library of one of Android's ABIs, or its sections were stripped.
     """
     if content[:4] != b"\x7fELF" or len(content) < 64 or content[5] != 1:  # little-endian
         return None

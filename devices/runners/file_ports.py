@@ -1,7 +1,7 @@
-"""What an ONNX or TFLite file takes and gives, read from the file itself.
+"""The inputs and outputs of an ONNX or TFLite file, read from the file.
 
-On a target without Python nobody else could tell the names of a TFLite signature and which axes are
-free: the C interface does not, in the versions that people have.
+A target without Python cannot report the names of a TFLite signature and its free axes: the C
+interface of common versions does not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 from edgernn.devices.runners.payload.sessions import Tensor
 from edgernn.errors import DeviceError
 
-#: Numbers of element types -> numpy's name: those that edgernn-library-run knows (engine.h).
+#: Number of an element type -> numpy's name, for the types in edgernn-library-run (engine.h).
 _ONNX_DTYPES: Final = {
     1: "float32",
     2: "uint8",
@@ -38,20 +38,20 @@ _TFLITE_DTYPES: Final = {
     9: "int8",
     10: "float64",
 }
-#: What the generated accessors raise when an offset points outside the file.
+#: The exceptions of the generated accessors if an offset points outside the file.
 _OUT_OF_BOUNDS = (struct.error, IndexError, TypeError, ValueError, OverflowError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FilePorts:
-    """Inputs and outputs, in the order of the file: the one in which a runtime numbers them."""
+    """Inputs and outputs in the order of the file; runtimes number them in the same order."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
 
 def file_ports(path: Path, backend: str) -> FilePorts:
-    """Raises DeviceError when the file is no such model."""
+    """Raises DeviceError if the file is not a model of this format."""
     return _onnx_ports(path) if backend == "onnx" else _tflite_ports(path)
 
 
@@ -64,7 +64,7 @@ def _onnx_ports(path: Path) -> FilePorts:
     except DecodeError as error:
         raise DeviceError(f"{path.name} is no ONNX model: {error}") from error
     if not graph.output:
-        raise DeviceError(f"{path.name} is no ONNX model: it gives nothing")
+        raise DeviceError(f"{path.name} is no ONNX model: it has no outputs")
     constants = {tensor.name for tensor in graph.initializer}
 
     def tensor(entry: Any) -> Tensor:

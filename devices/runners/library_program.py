@@ -1,4 +1,4 @@
-"""ONNX Runtime and TensorFlow Lite where there is no Python, by the library that the user gives."""
+"""ONNX Runtime and TensorFlow Lite without Python, with a library that the user gives."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ OUTPUTS: Final = "outputs.bin"
 
 
 class LibraryProgram:
-    """Loads the library there and does as the Python payload does.
+    """Loads the library on the target and does the same tasks as the Python payload.
 
-    What a call is given is decided here, by the same code: the program only makes calls, and hands
-    the states of one to the next.
+    The arguments of each call are computed here, by the same code; the program only makes the calls
+    and passes the states of one call to the next.
     """
 
     def __init__(self, name: str, library: Library) -> None:
@@ -62,7 +62,7 @@ class LibraryProgram:
         self, device: Device, model: Model, task: Task, *, timeout_s: float
     ) -> Answer | Failed | Skipped:
         if isinstance(task, CountInstructions):
-            return Skipped(reason="instructions are counted where a runtime is a Python package")
+            return Skipped(reason="instructions are counted only for Python packages")
         abi = self._library.about.abi
         program = library_program(abi)
         if isinstance(program, Skipped):
@@ -105,14 +105,14 @@ class LibraryProgram:
             return damaged(self.NAME, error)
 
     def _explained(self, failed: Failed) -> Failed:
-        """The program is there: what the system says is missing is the loader that it asks for."""
+        """The program exists, so "No such file" is about its loader."""
         if not re.search(rf"env: .*{LIBRARY_NAME}.*No such file", failed.reason):
             return failed
-        reason = f"{self.NAME}: the device has no loader of Android's for {self._library.about.abi}"
+        reason = f"{self.NAME}: the device has no loader for programs of {self._library.about.abi}"
         return replace(failed, reason=reason)
 
     def _words(self, ports: FilePorts, model: Model, task: Task) -> list[str]:
-        # A loader looks for a library's companions there, and not where the library is.
+        # The loader searches there for a library's dependencies, not beside the library.
         words = ["env", "LD_LIBRARY_PATH=.", f"./{LIBRARY_NAME}"]
         words += [f"./{self._library.name}", f"./{model.path.name}"]
         if cases_of(task):
@@ -133,20 +133,20 @@ class LibraryProgram:
         return words
 
     def _other_ports(self, ports: FilePorts, answer: Ran, backend: str) -> Failed | None:
-        """The runtime must see in the file what was read from it, or numbers would be mixed up."""
+        """Failed if the runtime finds other tensors in the file than edgernn read from it."""
         for side, tensors in (("inputs", ports.inputs), ("outputs", ports.outputs)):
             read = [(tensor.name, tensor.dtype.name) for tensor in tensors]
             seen = [(entry["name"], entry["dtype"]) for entry in answer.reply[side]]
-            if backend == "tflite":  # knows its tensors by names that no signature has
+            if backend == "tflite":  # names its tensors differently from the signature
                 read, seen = ([("", dtype) for _, dtype in each] for each in (read, seen))
             if read != seen:
-                return Failed(reason=f"{self.NAME} sees the {side} {seen}, the file has {read}")
+                return Failed(reason=f"{self.NAME} finds the {side} {seen}, the file has {read}")
         return None
 
     def _answer(
         self, device: Device, ports: FilePorts, calls: Calls, task: Task, answer: Ran
     ) -> Answer:
-        """Raises ValueError where a file that it comes with is damaged."""
+        """Raises ValueError if a file that belongs to the reply is damaged."""
         process = answer.process({self.NAME: answer.reply["version"]})
         match task:
             case Describe():
@@ -179,7 +179,7 @@ def _needs_operators(model: Model) -> bool:
 
 
 def _calls(ports: FilePorts, model: Model) -> Calls:
-    """The payload's own notion of calls, for a session that is elsewhere."""
+    """The payload's rules for calls, for a session on the target."""
     request = {
         "states": [[state.input, state.output] for state in model.states],
         "streaming": model.streaming,
@@ -211,7 +211,7 @@ def _inputs(ports: FilePorts, calls: Calls, task: Task) -> bytes:
 def _joined(
     calls: Calls, task: RunCases, rows: Sequence[Sequence[Arrays]]
 ) -> list[dict[str, np.ndarray[Any, Any]]]:
-    """The outputs of each case from those of its rows' calls."""
+    """Joins the outputs of the calls of each row into the outputs of each case."""
     left = iter(rows)
     return [
         calls.joined([calls.result(next(left)) for _ in calls.rows(case)]) for case in task.cases
@@ -219,7 +219,7 @@ def _joined(
 
 
 def kept(library: Library) -> Path:
-    """A file of it: devices are given files."""
+    """Writes it to a file: devices transfer files only."""
     path = cache_folder() / "android-runtimes" / library.digest / library.name
     if not path.is_file():
         atomic.write_bytes(path, library.content)

@@ -1,4 +1,4 @@
-"""The native runtime: its Python binding on this machine, the program without needs elsewhere."""
+"""The native runtime: its Python binding on this machine, a static program on targets."""
 
 from __future__ import annotations
 

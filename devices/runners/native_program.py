@@ -59,7 +59,7 @@ class NativeProgram:
         self, device: Device, model: Model, task: Task, *, timeout_s: float
     ) -> Answer | Failed | Skipped:
         try:
-            from edgernn.runtime import Model as NativeModel  # not there without a C compiler
+            from edgernn.runtime import Model as NativeModel  # missing without a C compiler
 
             native = NativeModel(model.path)
         except MissingRuntime as error:
@@ -99,7 +99,7 @@ def _answer(
     outputs: tuple[NativePort, ...],
     answer: Ran,
 ) -> Answer:
-    """Raises ValueError where a file that it comes with is damaged."""
+    """Raises ValueError if a file that belongs to the reply is damaged."""
     process = answer.process({"edgernn": __version__})
     match task:
         case Describe():

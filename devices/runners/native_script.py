@@ -1,8 +1,8 @@
-"""The few lines of sh around the native program, and what they print.
+"""The shell script around the native program, and the parser of its output.
 
-They do what the Python payload does by itself: pin to CPUs, read what the machine says about itself
-before and after, take the time.  Standard output is sections, each begun by a secret word and a
-name on a line of its own.
+The script does what the Python payload does itself: it pins the process to CPUs, reads facts about
+the machine before and after, and takes the time.  Its output consists of sections; each begins
+with a line that contains a secret word and the section's name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 from edgernn.devices.runners.outcome import Machine
 
-#: What patterns of files may hold: they are written into the script unquoted, to be expanded.
+#: The characters of a file pattern: patterns are unquoted in the script, so that sh expands them.
 _PATTERN: Final = re.compile(r"[\w/.:*\[\]-]+")
 
 _SCRIPT: Final = """\
@@ -57,7 +57,7 @@ section end
 def script(read: Sequence[str], ask: Sequence[Sequence[str]]) -> str:
     """The script that reads these patterns of files and runs these commands for facts.
 
-    To be started with the word, a CPU mask in hexadecimal or "all", and the program's words.
+    Its arguments are the word, a CPU mask in hexadecimal or "all", and the program's arguments.
     """
     for pattern in read:
         if not _PATTERN.fullmatch(pattern):
@@ -72,13 +72,13 @@ def script(read: Sequence[str], ask: Sequence[Sequence[str]]) -> str:
 
 
 def sections(stdout: str, word: str) -> dict[str, str]:
-    """What each section says, by its name."""
+    """The text of each section by its name."""
     parts = re.split(rf"\n{word} (.*)\n", f"\n{stdout}")
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def facts(told: Mapping[str, str], when: str) -> dict[str, str]:
-    """The facts of "before" or "after"."""
+    """The facts from "before" or "after"."""
     prefix = f"{when}:"
     return {
         name.removeprefix(prefix): text for name, text in told.items() if name.startswith(prefix)
@@ -86,7 +86,7 @@ def facts(told: Mapping[str, str], when: str) -> dict[str, str]:
 
 
 def machine(told: Mapping[str, str]) -> Machine:
-    """As the Python payload describes the same machine."""
+    """The machine in the form that the Python payload uses."""
     node, system, release, architecture, cores = told["machine"].split("\n")[:5]
     return Machine(
         node=node, system=f"{system} {release}", architecture=architecture, cores=int(cores)
@@ -94,12 +94,12 @@ def machine(told: Mapping[str, str]) -> Machine:
 
 
 def cpu_mask(cpus: Sequence[int] | None) -> str:
-    """For taskset, whose masks all systems understand, unlike lists."""
+    """The argument of taskset: all versions accept masks, not all accept lists."""
     return f"{sum(1 << cpu for cpu in cpus):x}" if cpus else "all"
 
 
 def allowed_cpus(told: Mapping[str, str]) -> tuple[int, ...] | None:
-    """Of a line like "Cpus_allowed_list:	0-2,5"."""
+    """Parses a line like "Cpus_allowed_list:	0-2,5"."""
     found: list[int] = []
     for first, last in re.findall(r"(\d+)(?:-(\d+))?", told.get("cpus", "")):
         found += range(int(first), int(last or first) + 1)
@@ -107,12 +107,12 @@ def allowed_cpus(told: Mapping[str, str]) -> tuple[int, ...] | None:
 
 
 def wall_s(told: Mapping[str, str]) -> float:
-    """Time that went by, by the kernel's clock, which nobody sets; 0.0 where it does not tell."""
+    """Elapsed seconds by the kernel's monotonic clock; 0.0 if it is not available."""
     before, after = (told.get(f"uptime-{when}", "").split() for when in ("before", "after"))
     return float(after[0]) - float(before[0]) if before and after else 0.0
 
 
 def cpu_s(told: Mapping[str, str]) -> float:
-    """What the program and all other children used, by the shell's `times`."""
+    """CPU seconds of the program and all other children, from the shell's `times`."""
     children = told.get("times", "").strip().split("\n")[-1]
     return sum(60 * float(m) + float(s) for m, s in re.findall(r"(\d+)m\s*([\d.]+)s", children))

@@ -1,4 +1,4 @@
-"""What may come of asking a runtime for something, besides the thing asked for."""
+"""The results of a task: values of a successful one, or Failed or Skipped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Failed:
 
     reason: str
     signal: str | None = None
-    log: str = ""  # the end of what it wrote to standard error
+    log: str = ""  # the end of its standard error
 
     def __str__(self) -> str:
         return f"failed: {self.reason}"
@@ -22,7 +22,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """It could not be tried, and that is nobody's fault: the runtime is not installed there."""
+    """The task could not be tried: for example, the runtime is not installed there."""
 
     reason: str
 
@@ -45,7 +45,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Who ran it.  Runs of machines that differ in any of this are never put together."""
+    """The machine.  Runs of machines that differ in any of this are never combined."""
 
     node: str
     system: str  # "Linux 6.1.0"
@@ -55,18 +55,18 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """What every process tells of itself, whatever it was asked to do."""
+    """Facts that every process reports, whatever its task."""
 
     machine: Machine
-    versions: Mapping[str, str]  # of runtime, numpy, Python
-    cpus: tuple[int, ...] | None  # where it was allowed to run; None: the system does not tell
-    import_ms: float  # the runtime's own start, before any model
-    load_ms: float  # model file to a session that is ready for its first call
+    versions: Mapping[str, str]  # versions of runtime, numpy, Python
+    cpus: tuple[int, ...] | None  # the CPUs it was confined to; None: unknown
+    import_ms: float  # start of the runtime, before any model
+    load_ms: float  # from the model file to a session that is ready for its first call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What the runtime thinks the model takes and gives, and facts about the machine."""
+    """The model's inputs and outputs as the runtime reports them, and facts about the machine."""
 
     process: Process
     inputs: tuple[Port, ...]
@@ -76,7 +76,7 @@ class Description:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outputs:
-    """What the model gave, case by case, by output name.
+    """The outputs of each case by name.
 
     A streaming model's outputs have a time axis after the batch: [B, steps, ...].
     """
@@ -93,14 +93,14 @@ class Paced:
     values_ms: tuple[float, ...]
     late_ms: tuple[float, ...]  # how long after its due time each call began
     deadlines_missed: int
-    duty_cycle: float  # share of the time spent in calls, 0 to 1
+    duty_cycle: float  # share of the time in calls, 0 to 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """The times of one process, in milliseconds.  Calibration and warm-up are never counted.
 
-    Without `per_call`, `hot_ms` is one figure for all calls: of a tool that keeps theirs to itself.
+    Without `per_call`, `hot_ms` is one figure for all calls: the tool does not report each call.
     """
 
     process: Process
@@ -108,9 +108,9 @@ class Timing:
     calibration_ms: tuple[float, ...]
     warm_up_ms: tuple[float, ...]
     hot_ms: tuple[float, ...]
-    stride: int  # one out of so many calls was timed; without per_call, of how many hot_ms tells
+    stride: int  # one out of this many calls was timed; without per_call, the number of calls
     paced: Paced | None
-    cpu_s: float  # used by this process while it measured
+    cpu_s: float  # CPU seconds of this process while it measured
     wall_s: float
     before: Mapping[str, str]  # facts, as in Description
     after: Mapping[str, str]
@@ -119,7 +119,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instructions:
-    """What calls executed on an emulated processor, the binding's share included."""
+    """Instructions that calls executed on an emulated processor, including the binding's."""
 
     process: Process
     per_call: tuple[int, ...]
@@ -130,5 +130,5 @@ class Memory:
     """Peak resident memory (VmHWM) of a process that did nothing but load and call the model."""
 
     process: Process
-    peak_bytes: int | None  # None: the system does not tell
-    runtime_bytes: int | None  # the same before the model: interpreter, numpy, runtime
+    peak_bytes: int | None  # None: unknown
+    runtime_bytes: int | None  # before the model is loaded: interpreter, numpy, runtime

@@ -1,4 +1,4 @@
-"""The native runtime as a program of a few kilobytes that needs nothing on the target.
+"""The native runtime as a program of a few kilobytes without dependencies on the target.
 
 It is compiled on this machine for the target's processor when it is first needed, without any C
 library, and kept in the cache under the hash of its sources.
@@ -38,9 +38,9 @@ _LIBRARY_ABIS: Final = ("arm64-v8a", "armeabi-v7a", "x86_64")
 
 
 def static_program(processors: Sequence[str]) -> Path | Skipped:
-    """The program for the first of these that we know, by what `uname -m` or Android calls them.
+    """The program for the first supported platform among these (`uname -m`, or Android's ABIs).
 
-    Skipped where we do not support that, or there is no clang to compile it.  Raises DeviceError
+    Skipped if none is supported, or if there is no clang to compile it.  Raises DeviceError
     when the compiler fails.
     """
     target = next((_ARCHITECTURES[one] for one in processors if one in _ARCHITECTURES), None)
@@ -53,8 +53,8 @@ def static_program(processors: Sequence[str]) -> Path | Skipped:
 def library_program(abi: str, name: str = LIBRARY_NAME) -> Path | Skipped:
     """The program that loads a runtime's shared library, for an ABI by Android's name.
 
-    With the name of OPERATORS_NAME, our operators for ONNX Runtime, for there.
-    Skipped and raises as `static_program`.
+    With the name OPERATORS_NAME: edgernn's operators for ONNX Runtime, for this ABI.
+    Skipped and raises like `static_program`.
     """
     if abi not in _LIBRARY_ABIS:
         known = ", ".join(_LIBRARY_ABIS)
@@ -69,7 +69,7 @@ def _made(name: str, target: str, *, script: str) -> Path | Skipped:
         return path
     if not shutil.which("clang") or not shutil.which("ld.lld"):
         return Skipped(
-            reason=f"the runner for {target} is made on this machine and needs "
+            reason=f"the runner for {target} is compiled on this machine, which needs "
             "clang and lld: apt-get install clang lld"
         )
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def _made(name: str, target: str, *, script: str) -> Path | Skipped:
 
 @cache
 def _fingerprint() -> str:
-    """Of all that the program is made from."""
+    """The hash of all sources of the program."""
     digest = hashlib.sha256()
     for pattern in ("runner/*", "c/*.[ch]", "ort/*.[ch]"):
         for source in sorted(_RUNTIME.glob(pattern)):

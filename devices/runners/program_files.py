@@ -1,4 +1,4 @@
-"""What the native runner (edgernn/runtime/runner) reads and writes: cases as plain numbers.
+"""The files that the native runner (edgernn/runtime/runner) reads and writes.
 
 u32 number of cases; for each case and port: u32 steps, rows.  Rows are padded to four bytes; all
 is little-endian.  A case is one sequence: a batch of B is B cases.
@@ -21,7 +21,7 @@ Case = Mapping[str, AnyArray]
 
 
 def packed(ports: Sequence[NativePort], cases: Sequence[Case]) -> bytes:
-    """The rows of all cases, one after another.  States that a case leaves out begin at zero."""
+    """The rows of all cases, one after another.  States that a case leaves out start as zeros."""
     content = [struct.pack("<I", sum(_batch(case) for case in cases))]
     for case in cases:
         for row in range(_batch(case)):

@@ -1,6 +1,6 @@
-"""A program of ours on a target: started for one task, within the script that reads the conditions.
+"""Runs a native program on a target for one task, within the script that reads the conditions.
 
-What is pushed and which words it is started with depends on the program; what comes back does not.
+Files and arguments depend on the program; the form of the reply does not.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from edgernn.devices.runners.runner import (
 )
 
 SCRIPT: Final = "run.sh"
-#: Enough for every buffer to be touched; a hot loop would only take longer.
+#: Enough calls to touch every buffer; more would only take longer.
 MEMORY_CALLS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What the script told section by section, and what the program printed."""
+    """The sections of the script's output, and the output of the program."""
 
     told: Mapping[str, str]
     reply: Mapping[str, Any]
@@ -78,7 +78,7 @@ def ran(
     words: Sequence[str],
     timeout_s: float,
 ) -> Ran | Failed:
-    """Pushes `files` by the names they are to have there, and runs the words; `name` fails."""
+    """Pushes `files` under their remote names and runs `words`; errors name the runtime `name`."""
     told = scripted(
         device, model, task, files=files, executable=executable, words=words, timeout_s=timeout_s
     )
@@ -97,7 +97,7 @@ def scripted(
     words: Sequence[str],
     timeout_s: float,
 ) -> tuple[Completed, dict[str, str]]:
-    """How the script ended, and its sections: the program's output is one of them."""
+    """How the script ended, and its sections; one of them is the program's output."""
     word = secrets.token_hex(8)
     with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
         for remote, content in {**files, SCRIPT: _script(task).encode()}.items():
@@ -123,7 +123,7 @@ def pulled(device: Device, remote: str) -> bytes:
 
 
 def timing_words(task: TimeCalls) -> list[str]:
-    """How long to measure, as both programs understand it."""
+    """The arguments that set how long to measure, for both programs."""
     words = ["--warm-up-ms", str(max(1, round(task.warm_up_s * 1e3)))]
     words += ["--time-ms", str(max(1, round(task.min_time_s * 1e3)))]
     if task.period_ms:
@@ -134,7 +134,7 @@ def timing_words(task: TimeCalls) -> list[str]:
 def problem(
     name: str, completed: Completed, told: Mapping[str, str], model: Model, timeout_s: float
 ) -> Failed | None:
-    """Why there is nothing that the program said; None when it came to its end."""
+    """Why there is no output of the program; None if it ran to its end."""
     if failed := unfinished(name, completed, timeout_s):
         return failed
     log = completed.stderr[-LOG_CHARACTERS:]

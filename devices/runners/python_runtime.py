@@ -51,7 +51,7 @@ COUNTS = "instructions.txt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Python:
-    """An interpreter of a device, and the folders of packages that it is to find."""
+    """A Python interpreter of a device, and the folders of packages to add to its path."""
 
     argv: tuple[str, ...]
     packages: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class PythonRuntime:
     """Runs the payload with one of its runtimes."""
 
     def __init__(self, name: str, *, packages: tuple[str, ...]) -> None:
-        """`packages`: what to install for it; the next where one is not to be had."""
+        """`packages`: the packages to install, in order of preference."""
         self.NAME = name
         self._packages = packages
 
@@ -124,14 +124,14 @@ class PythonRuntime:
         return reply
 
     def _broken_start(self, completed: Completed, log: str) -> Failed | Skipped:
-        """The payload catches what runtimes raise: Python itself, or numpy, did not start."""
+        """Python or numpy did not start: the payload itself catches errors of runtimes."""
         if "No module named 'numpy'" in completed.stderr:
             return Skipped(reason=f"numpy is not installed there: pip install {self._packages[0]}")
         return Failed(reason=f"Python ended with exit code {completed.exit_code}", log=log)
 
 
 def _started(python: _Python, task: Task) -> tuple[str, ...]:
-    """The interpreter's words.  Who counts starts it directly, and names hash alike each time."""
+    """The command line of Python.  For counting, the hash seed is fixed, so that counts repeat."""
     environment = [f"PYTHONPATH={':'.join(python.packages)}"] if python.packages else []
     counting: tuple[str, ...] = ()
     if isinstance(task, CountInstructions):
@@ -176,7 +176,7 @@ def _request(runtime: str, model: Model, task: Task) -> dict[str, Any]:
 
 
 def _answer(device: Device, folder: Path, task: Task, reply: Mapping[str, Any]) -> Answer:
-    """Raises ValueError where a file that it comes with is damaged."""
+    """Raises ValueError if a file that belongs to the reply is damaged."""
     match task:
         case Describe():
             return description(reply)
@@ -200,7 +200,7 @@ def _push_content(device: Device, folder: Path, name: str, content: bytes) -> No
 
 
 def _read(path: Path, index: Mapping[str, Any]) -> tuple[Arrays, ...]:
-    """Raises ValueError where it is damaged."""
+    """Raises ValueError if it is damaged."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return tuple(unpack({key: stored[key] for key in stored.files}, index))

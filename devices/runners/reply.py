@@ -1,4 +1,4 @@
-"""From the JSON object that a payload printed to values.
+"""Parses the JSON object that a payload prints.
 
 Every runner's payload prints the same object, so that the host never parses a table.
 """
@@ -25,7 +25,7 @@ from edgernn.graph.tensor import AnyArray
 
 Reply = Mapping[str, Any]
 
-#: Of what it wrote to standard error, the end is kept.
+#: How many characters of standard error are kept, from its end.
 LOG_CHARACTERS: Final = 2_000
 
 
@@ -41,8 +41,8 @@ def unfinished(name: str, completed: Completed, timeout_s: float) -> Failed | No
 
 
 def damaged(name: str, error: ValueError) -> Failed:
-    """The runtime `name` told that all went well, but a file of it did not come whole."""
-    return Failed(reason=f"{name}: what it wrote is damaged: {error}")
+    """The runtime `name` reported success, but one of its files is incomplete."""
+    return Failed(reason=f"{name}: its output is damaged: {error}")
 
 
 def description(reply: Reply) -> Description:
@@ -76,12 +76,12 @@ def timing(reply: Reply) -> Timing:
 
 
 def instructions(reply: Reply, counts: str) -> Instructions:
-    """Raises ValueError where the counter's file is not one."""
+    """Raises ValueError if the file is not one of a counter."""
     return Instructions(process=_process(reply), per_call=counted_calls(counts))
 
 
 def counted_calls(counts: str) -> tuple[int, ...]:
-    """What each call executed, from a number a line: up to the first mark, of marking, of calls.
+    """Instructions of each call.  The lines: before the first mark, of one mark, of each call.
 
     Raises ValueError where there is no call.
     """

@@ -1,8 +1,8 @@
-"""How one runtime is executed on a device, and what can be asked of it.
+"""The interface of a runner, which runs one runtime on a device, and the tasks that it can do.
 
-A runner does a task in one fresh process on the device.  A runtime that is not there is `Skipped`,
-one that refuses the model or crashes is `Failed`: both are values, since a table with nine rows out
-of ten is worth more than none.
+A runner does a task in one fresh process on the device.  If the runtime is not installed, the
+result is `Skipped`; if it refuses the model or crashes, `Failed`.  Both are values, so that the
+other rows of a table are still measured.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ COUNTED_CALLS: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model on disk and how it is to be run."""
+    """A model on disk and how to run it."""
 
     path: Path
     backend: str  # "onnx", "tflite", "native": decides the runner
     extra_files: tuple[Path, ...] = ()  # external data, libraries of custom operators
     states: tuple[State, ...] = ()  # start as zeros; output -> input of the next call
-    streaming: bool = False  # takes a step (or a few) a call
+    streaming: bool = False  # one step (or a few) for each call
     threads: int = 1
-    cpus: tuple[int, ...] | None = None  # confined to these; None: where the system puts it
+    cpus: tuple[int, ...] | None = None  # confined to these; None: the system chooses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Describe:
-    """Load the model; tell inputs, outputs and what `read` (file patterns) and `ask` give."""
+    """Load the model; report inputs, outputs, the files `read` and the commands `ask`."""
 
     read: tuple[str, ...] = ()
     ask: tuple[tuple[str, ...], ...] = ()
@@ -76,14 +76,14 @@ class TimeCalls:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MeasureMemory:
-    """Load and call the model a few times, and tell the peak of resident memory."""
+    """Load and call the model a few times; report the peak of resident memory."""
 
     case: Case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CountInstructions:
-    """Call the model a few times and tell how many instructions each call executed.
+    """Call the model a few times; report how many instructions each call executed.
 
     For emulated targets: `counter` is their program that counts (edgernn.devices.facts.MARKER).
     """
@@ -97,7 +97,7 @@ Answer: TypeAlias = Description | Outputs | Timing | Memory | Instructions
 
 
 def cases_of(task: Task) -> list[Case]:
-    """The calls' arguments that a task needs over there."""
+    """The arguments of calls that a task needs."""
     match task:
         case Describe():
             return []
@@ -111,12 +111,12 @@ def cases_of(task: Task) -> list[Case]:
 
 @runtime_checkable
 class Runner(Protocol):
-    """Executes one kind of model file.  `run` raises DeviceError when the device is gone."""
+    """Executes one kind of model file.  `run` raises DeviceError without a connection."""
 
     NAME: str  # "onnxruntime"
 
     def run(
         self, device: Device, model: Model, task: Task, *, timeout_s: float
     ) -> Answer | Failed | Skipped:
-        """Does `task` in one fresh process: the answer is of the kind that the task asks for."""
+        """Does `task` in one fresh process.  The type of the answer depends on the task."""
         ...

@@ -1,7 +1,7 @@
-"""What edgernn-library-run (edgernn/runtime/runner) reads and writes: the tensors of calls.
+"""The files of tensors that edgernn-library-run (edgernn/runtime/runner) reads and writes.
 
-u32 cases; for each case u32 calls; for each call and tensor: u32 rank (ABSENT: what was carried
-over from the call before), u32 sizes, the numbers.  Each head, and what follows it, begins at a
+u32 cases; for each case u32 calls; for each call and tensor: u32 rank (ABSENT: carried over from
+the previous call), u32 sizes, the numbers.  Each head, and the numbers after it, begin at a
 multiple of 64 bytes; all is little-endian.
 """
 
@@ -36,7 +36,7 @@ def unpacked(
 ) -> list[list[dict[str, AnyArray]]]:
     """The tensors, by name and dtype, of the calls of each case.
 
-    Raises ValueError where the content is cut short, or no such file.
+    Raises ValueError if the content is incomplete or not such a file.
     """
     reader = _Reader(content)
     cases = []

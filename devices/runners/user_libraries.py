@@ -1,7 +1,7 @@
 """The runtimes that a user gives for devices without Python: an AAR, a folder of .so files, a .so.
 
-Which runtime a library is, and for which processor, its own symbols tell: names of files are the
-user's.
+The symbols and the ELF header of a library identify the runtime and the processor, since users may
+rename files.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from typing import Final
 from edgernn.devices.runners.elf import SharedObject, shared_object
 from edgernn.devices.runners.outcome import Skipped
 
-#: Back end -> the function by which a library of its runtime is known, and what to give.
+#: Back end -> a function that only libraries of its runtime export, and an example to give.
 SYMBOLS: Final = {"onnx": "OrtGetApiBase", "tflite": "TfLiteModelCreateFromFile"}
 EXAMPLES: Final = {"onnx": "onnxruntime-android.aar", "tflite": "tensorflow-lite.aar"}
-#: A function of what comes in the place of TensorFlow Lite, and has another interface.
+#: A function of LiteRT, TensorFlow Lite's successor, which has another interface.
 _LITERT: Final = "LiteRtCreateEnvironment"
 _KNOWN: Final = (*SYMBOLS.values(), _LITERT)
-#: A runtime has tens of megabytes; what holds more is no package of one, or a bomb.
+#: A runtime has tens of megabytes; a larger archive is no runtime, or a zip bomb.
 MOST_BYTES: Final = 1 << 30
-#: What zipfile raises for an entry that is damaged, encrypted, or packed in a way unknown to it.
+#: Exceptions of zipfile for an entry that is damaged, encrypted, or compressed in an unknown way.
 _UNREADABLE: Final = (RuntimeError, EOFError, zlib.error, lzma.LZMAError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """A shared library, and those of its companions that it wants loaded with it."""
+    """A shared library and the libraries that it depends on."""
 
     name: str
     about: SharedObject
@@ -43,9 +43,9 @@ class Library:
 
 
 def found_library(paths: Sequence[Path], backend: str, abis: Sequence[str]) -> Library | Skipped:
-    """The runtime for a back end's files among `paths`, for the first of the ABIs that it has.
+    """The runtime for a back end's files among `paths`, for the first of the ABIs that has one.
 
-    Skipped, with what to give, where there is none.
+    If there is none: Skipped, with an example of a runtime to give.
     """
     wanted = f"give --android-runtime {EXAMPLES[backend]} (see docs/android.md)"
     if not paths:
@@ -73,7 +73,7 @@ def found_library(paths: Sequence[Path], backend: str, abis: Sequence[str]) -> L
 
 @lru_cache(maxsize=16)
 def _libraries(path: Path, _changed_ns: int) -> tuple[Library, ...]:
-    """The runtimes in it.  Raises OSError, BadZipFile or ValueError where it cannot be read."""
+    """The runtimes in it.  Raises OSError, BadZipFile or ValueError if it cannot be read."""
     found: list[Library] = []
     total_bytes = 0
     for name, size_bytes, read in _files(path):
@@ -89,7 +89,7 @@ def _libraries(path: Path, _changed_ns: int) -> tuple[Library, ...]:
 
 
 def _with_companions(library: Library, among: Sequence[Library]) -> Library:
-    """With what it wants loaded, and what that wants in turn."""
+    """The library with its dependencies and theirs."""
     there = {other.name: other for other in among if other.about.abi == library.about.abi}
     companions: dict[str, Library] = {}
     wanted = list(library.about.needed)
@@ -102,7 +102,7 @@ def _with_companions(library: Library, among: Sequence[Library]) -> Library:
 
 
 def _files(path: Path) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
-    """The name and size of each, and what reads it."""
+    """The name and size of each file, and a function that reads it."""
     if path.is_dir():
         for file in sorted(path.rglob("*.so*")):
             if file.is_file():

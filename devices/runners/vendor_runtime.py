@@ -1,4 +1,4 @@
-"""ONNX Runtime and LiteRT: Python packages where there is Python; on a phone, what a user gives."""
+"""ONNX Runtime and LiteRT: Python packages, or without Python the libraries that a user gives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgernn.devices.runners.user_libraries import found_library
 
 
 class VendorRuntime:
-    """Runs the files of one back end that is not ours."""
+    """Runs the files of a back end with its vendor's runtime."""
 
     def __init__(self, name: str, *, packages: tuple[str, ...]) -> None:
         self.NAME = name
@@ -33,7 +33,7 @@ class VendorRuntime:
         if not isinstance(device, RemoteDevice) or device.python is not None:
             return self._python
         if not device.abis:
-            return self._python  # which says that there is none
+            return self._python  # which reports that there is none
         library = found_library(device.choices.android_runtimes, model.backend, device.abis)
         if not isinstance(library, Skipped):
             return LibraryProgram(self.NAME, library)

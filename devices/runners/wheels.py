@@ -1,7 +1,7 @@
-"""Python packages for a target, fetched on this machine for its platform and kept over there.
+"""Python packages for a target, downloaded on this machine and stored on the target.
 
-A Raspberry Pi needs nothing installed but Python: no pip, no compiler, no network.  pip on this
-machine resolves and fetches the wheels; each is pushed once, unpacked once, and found by its hash.
+A Raspberry Pi needs only Python: no pip, no compiler, no network.  pip on this machine resolves and
+downloads the wheels; each is pushed and unpacked once, and stored under its hash.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from edgernn.folders import cache_folder
 PROBE_TIMEOUT_S: Final = 60.0
 UNPACK_TIMEOUT_S: Final = 600.0
 
-#: Prints what decides which wheels fit.
+#: Prints the facts that decide which wheels fit.
 _PROBE: Final = """
 import json, platform, struct, sys
 print(json.dumps({
@@ -54,20 +54,20 @@ with tempfile.TemporaryDirectory(dir=os.path.dirname(folder)) as part:
     try:
         os.rename(part + "/content", folder)
     except OSError:
-        if not os.path.isdir(folder):  # it is there when another profile was faster
+        if not os.path.isdir(folder):  # another profile may have been faster
             raise
 """
 
-#: Of all runtimes' packages the one that needs nothing but numpy, and that of version 1.
+#: The runtime package with the fewest dependencies: only numpy, in version 1.
 LEAST_DEMANDING: Final = "tflite-runtime"
 
-#: manylinux2014 is glibc 2.17; no wheel that we want asks for less.
+#: manylinux2014 is glibc 2.17; no wheel in use accepts an older one.
 _OLDEST_GLIBC_MINOR: Final = 17
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """What decides which wheels a Python can load."""
+    """The facts that decide which wheels a Python can load."""
 
     python: tuple[int, int]
     machine: str  # "aarch64", "armv7l", "x86_64"
@@ -96,7 +96,7 @@ def packages_on(
 ) -> tuple[str, ...] | Skipped:
     """The folders on the target that hold the first of `packages` that fits its Python.
 
-    Raises DeviceError when the target cannot be reached or has no room.
+    Raises DeviceError when the target cannot be reached or has no space left.
     """
     note = f"packages of {' '.join(packages)}"
     if note in device.notes:
@@ -126,7 +126,7 @@ def _platform(device: RemoteDevice, python: tuple[str, ...]) -> Platform | Skipp
         )
     machine = told["machine"]
     if told["bits"] == 32 and machine in ("aarch64", "armv8l"):
-        machine = "armv7l"  # a 64-bit kernel under a 32-bit system, as Raspberry Pi OS had it
+        machine = "armv7l"  # a 32-bit system on a 64-bit kernel, as in older Raspberry Pi OS
     major, minor = told["version"]
     return Platform(python=(major, minor), machine=machine, glibc_minor=int(version.split(".")[1]))
 
@@ -146,9 +146,9 @@ def _fetched(platform: Platform, packages: tuple[str, ...]) -> list[Path] | Skip
 def _fetched_without_numpy(
     device: RemoteDevice, python: tuple[str, ...], platform: Platform
 ) -> list[Path] | Skipped | None:
-    """For 32-bit ARM, for which PyPI has no numpy: the target's own is as good.
+    """For 32-bit ARM, where PyPI has no numpy: uses the numpy of the target.
 
-    None where there is nothing for the platform even so.
+    None if there is still no package for the platform.
     """
     requirement = ("--no-deps", LEAST_DEMANDING)
     folder = _kept(platform, requirement)
@@ -166,7 +166,7 @@ def _fetched_without_numpy(
 
 
 def _requirements(package: str) -> list[tuple[str, ...]]:
-    """First the version that this machine has, so that devices differ in nothing else."""
+    """First the version of this machine, so that devices run the same version if possible."""
     anything = (package, "numpy<2") if package == LEAST_DEMANDING else (package,)
     try:
         return [(f"{package}=={importlib.metadata.version(package)}", *anything[1:]), anything]
@@ -180,7 +180,7 @@ def _kept(platform: Platform, requirement: tuple[str, ...]) -> Path:
 
 
 def _download(platform: Platform, requirement: tuple[str, ...], folder: Path) -> str:
-    """Fills `folder`, or leaves it out and tells what pip complained about."""
+    """Fills `folder`; without success, creates none and returns the error of pip."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder.parent) as fetching:
         target = Path(fetching) / "wheels"
@@ -214,7 +214,7 @@ def _unpacked(device: RemoteDevice, python: tuple[str, ...], wheel: Path) -> str
     device.push(wheel, "package.whl")
     argv = [*python, "-c", _UNPACK, "package.whl", folder]
     unpacked = device.run(argv, timeout_s=UNPACK_TIMEOUT_S)
-    # Its content is there now: the wheel itself would only take room.
+    # The content is unpacked; the wheel itself would only take space.
     device.run(
         ["rm", "-f", "package.whl", f"{device.cache}/files/{digest}"], timeout_s=PROBE_TIMEOUT_S
     )
@@ -222,6 +222,6 @@ def _unpacked(device: RemoteDevice, python: tuple[str, ...], wheel: Path) -> str
         complaint = (unpacked.stderr.strip() or "it took too long").splitlines()[-1]
         raise DeviceError(
             f"cannot unpack {wheel.name} on {device.name}: {complaint}",
-            remedy=f"Free some room in {device.cache} there",
+            remedy=f"Free some space in {device.cache} there",
         )
     return folder

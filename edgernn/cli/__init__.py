@@ -5,6 +5,7 @@ Results go to stdout, progress and warnings to stderr.  Exit codes: edgernn.erro
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -49,6 +50,8 @@ def main() -> None:
     """Runs the command line; a deliberate error becomes one message and its exit code."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)  # as a CI service ends what takes too long
+    if "_EDGERNN_COMPLETE" in os.environ:  # a shell asks; click calls what is registered
+        importlib.import_module("edgernn.cli.bash_completion")
     try:
         status = edgernn.main(prog_name="edgernn", standalone_mode=False)
     except EdgernnError as error:

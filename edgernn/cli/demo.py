@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from edgernn.cli.terminal import print_note
+
 if TYPE_CHECKING:
     from edgernn.tasks.samples import Splits
     from edgernn.tasks.training_log import TrainingLog
@@ -81,7 +83,7 @@ def _trained(splits: Splits, model: Path, *, cell: str, units: int, seed: int) -
         splits, task=TASK, cell=Cell(cell), recipe=recipe, seed=seed, hold_out=None
     )
     if log := log_of_same(model, settings):
-        click.echo(f"{model} is already trained like this", err=True)
+        print_note(f"{model} is already trained like this")
         return log
     with epochs_shown(recipe.epochs) as on_epoch:
         trained = train(

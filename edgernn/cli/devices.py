@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edgernn.cli.completion import complete_devices, known_devices
+from edgernn.cli.terminal import print_note
+from edgernn.cli.verbosity import is_quiet
 from edgernn.devices.kinds import checked_name, spellings, to_be_added
 
 if TYPE_CHECKING:
@@ -78,7 +80,8 @@ def add(address: str, name: str | None, fingerprint: str | None, as_json: bool) 
         click.echo(json.dumps(asdict(entry)))
     else:
         _print_survey(name, found, kind.without_python)
-        click.echo(f"Measure on it with `edgernn profile out/ --device {name}`.")
+        if not is_quiet():
+            click.echo(f"Measure on it with `edgernn profile out/ --device {name}`.")
     return 0
 
 
@@ -96,8 +99,8 @@ def list_devices(as_json: bool) -> int:
         for entry in entries:
             click.echo(f"{entry.name:{width}}  {_described(entry)}")
     else:
-        click.echo(f"There are no devices in {inventory_path()}.", err=True)
-        click.echo("Add one with `edgernn devices add pi@raspberrypi.local`.", err=True)
+        print_note(f"There are no devices in {inventory_path()}.")
+        print_note("Add one with `edgernn devices add pi@raspberrypi.local`.")
     return 0
 
 

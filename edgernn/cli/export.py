@@ -5,15 +5,24 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgernn.cli.completion import (
+    complete_data,
+    complete_formats,
+    complete_layers,
+    complete_schemes,
+)
 from edgernn.cli.export_arguments import BackendList, format_options
 from edgernn.cli.terminal import print_warning
 from edgernn.formats import FORMATS
 from edgernn.graph import CalibrationMethod
 from edgernn.scheme import Scheme
+
+if TYPE_CHECKING:
+    from edgernn.front.made import Made
 
 
 @click.command()
@@ -25,6 +34,7 @@ from edgernn.scheme import Scheme
     "--to",
     "backends",
     type=BackendList(),
+    shell_complete=complete_formats,
     help=f"Formats to write ({', '.join(FORMATS)}); without it all that can express the model.",
 )
 @click.option(
@@ -34,6 +44,7 @@ from edgernn.scheme import Scheme
     default=[Scheme.FLOAT32.value],
     show_default=True,
     metavar="[LAYER=]SCHEME,…",
+    shell_complete=complete_schemes,
     help="float32; float16: half the bytes, computed in float32; dynamic: int8 weights, no data "
     "needed; int8: integer arithmetic, needs --calibrate. Several are separated by commas. "
     "LAYER=SCHEME is for one layer.",
@@ -41,6 +52,7 @@ from edgernn.scheme import Scheme
 @click.option(
     "--calibrate",
     metavar="SPEC",
+    shell_complete=complete_data,
     help="Typical inputs for int8: digits:calibration, or an .npz.",
 )
 @click.option(
@@ -62,6 +74,7 @@ from edgernn.scheme import Scheme
     "--keep-float",
     multiple=True,
     metavar="LAYER",
+    shell_complete=complete_layers,
     help="Leave this layer in float32; may be given again.",
 )
 @click.option(
@@ -73,7 +86,10 @@ from edgernn.scheme import Scheme
     "labelled --calibrate data, within so many points.",
 )
 @click.option(
-    "--data", metavar="SPEC", help="Labelled data to measure the accuracy on: digits:test, an .npz."
+    "--data",
+    metavar="SPEC",
+    shell_complete=complete_data,
+    help="Labelled data to measure the accuracy on: digits:test, an .npz.",
 )
 @click.option(
     "--streaming",
@@ -83,6 +99,11 @@ from edgernn.scheme import Scheme
 @click.option("--labels", metavar="A,B,…", help="Class names, stored in the artefacts.")
 @format_options
 @click.option("--no-verify", is_flag=True, help="Do not compare the artefacts with the model.")
+@click.option(
+    "--require-verify",
+    is_flag=True,
+    help="Fail where a file cannot be compared, since its runtime is not installed.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest's entries as JSON.")
 def command(
     model: Path,
@@ -98,6 +119,7 @@ def command(
     streaming: bool,
     labels: str | None,
     no_verify: bool,
+    require_verify: bool,
     as_json: bool,
     **formats: Any,
 ) -> None:
@@ -110,25 +132,37 @@ def command(
 
     MODEL is read without TensorFlow, and nothing that is in it is run.
     """
-    from edgernn.artefact import as_json as artefact_as_json
+    from edgernn.errors import EdgernnError
     from edgernn.front.loaded import load
+
+    try:
+        made = load(model).export(
+            out,
+            to=backends,
+            scheme=schemes,
+            calibrate=calibrate,
+            calibration=method,
+            ranges=ranges_file,
+            keep_float=keep_float,
+            max_drop=max_drop_points,
+            data=data,
+            streaming=streaming,
+            labels=labels or (),
+            verify=not no_verify,
+            require_verify=require_verify,
+            **formats,
+        )
+    except EdgernnError as error:
+        if error.made is not None:  # what passed is written, whatever failed
+            _show(error.made, as_json=as_json)
+        raise
+    _show(made, as_json=as_json)
+
+
+def _show(made: Made, *, as_json: bool) -> None:
+    from edgernn.artefact import as_json as artefact_as_json
     from edgernn.report.quantized import study_as_json
 
-    made = load(model).export(
-        out,
-        to=backends,
-        scheme=schemes,
-        calibrate=calibrate,
-        calibration=method,
-        ranges=ranges_file,
-        keep_float=keep_float,
-        max_drop=max_drop_points,
-        data=data,
-        streaming=streaming,
-        labels=labels or (),
-        verify=not no_verify,
-        **formats,
-    )
     for warning in (*made.warnings, *made.refusal_sentences):
         print_warning(warning)
     if as_json:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgernn.cli.terminal import print_note, print_warning
+
 if TYPE_CHECKING:
     from edgernn.errors import DeviceError
     from edgernn.profile.budget import Budget
@@ -52,6 +54,6 @@ class Gate:
                 remedy="The lines above name them",
             )
         if not kept:
-            click.echo("Nothing of the budget could be checked.", err=True)
+            print_warning("nothing of the budget could be checked")
         elif not over:
-            click.echo(f"Within budget: {kept} of {len(checks)} limits checked and kept.", err=True)
+            print_note(f"Within budget: {kept} of {len(checks)} limits checked and kept.")

@@ -1,4 +1,7 @@
-"""A click group that imports a subcommand only when it is used, and suggests after a typo."""
+"""A click group that imports a subcommand only when it is used, and suggests after a typo.
+
+It gives each of them -q and -v, and names of environment variables.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import importlib
 from collections.abc import Mapping
 
 import click
+
+from edgernn.cli.verbosity import add_verbosity, log_causes
+from edgernn.errors import EdgernnError
 
 
 class LazyGroup(click.Group):
@@ -26,8 +32,16 @@ class LazyGroup(click.Group):
         if cmd_name not in self._summaries:
             return None
         command: click.Command = importlib.import_module(f"edgernn.cli.{cmd_name}").command
+        add_verbosity(command)
         _name_variables(command, prefix=f"EDGERNN_{cmd_name.upper()}")
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except EdgernnError as error:
+            log_causes(error)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,6 +64,14 @@ class ReportFile(click.ParamType[Path]):
         if path.suffix.lower() not in REPORT_SUFFIXES:
             self.fail(f"'{path}' ends in none of {', '.join(REPORT_SUFFIXES)}", param, ctx)
         return path
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
 
 
 def former_option(name: str) -> Callable[[F], F]:

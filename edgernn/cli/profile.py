@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgernn.cli.completion import complete_devices
+from edgernn.cli.completion import complete_data, complete_devices
 from edgernn.cli.parameters import CpuList, Duration, ReportFile, former_option
 from edgernn.cli.sinks import Sinks
+from edgernn.cli.terminal import print_note
 from edgernn.devices.kinds import spellings
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ INTERRUPTED = 130
     type=click.Path(path_type=Path),
     metavar="PATHS…",
 )
-@click.option("--data", metavar="SPEC", help="Labelled data: digits:test, or a .npz with x and y.")
+@click.option(
+    "--data",
+    metavar="SPEC",
+    help="Labelled data: digits:test, or a .npz with x and y.",
+    shell_complete=complete_data,
+)
 @click.option(
     "--device",
     "devices",
@@ -211,7 +217,7 @@ def command(
         steps=steps,
         choices=choices,
         resume=sinks.json_file if resume else None,
-        notify=lambda message: click.echo(message, err=True),
+        notify=print_note,
     )
     ending = carried_out(job, save=sinks.save)
     if ending.has_results:

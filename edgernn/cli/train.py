@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
+from edgernn.cli.completion import complete_tasks
 from edgernn.tasks.registry import TASKS
 
 if TYPE_CHECKING:
@@ -32,6 +35,14 @@ class KerasFile(click.ParamType[Path]):
             self.fail(f"'{path}' does not end in .keras", param, ctx)
         return path
 
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
+
 
 _TASK_LINES = "\n".join(f"  {task.name:<16} {task.title}" for task in TASKS.values())
 
@@ -52,7 +63,7 @@ accuracy).  The model standardizes its features itself.
 
 
 @click.command(help=_HELP)
-@click.argument("task", required=False)
+@click.argument("task", required=False, shell_complete=complete_tasks)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -153,6 +164,9 @@ def epochs_shown(most: int) -> Iterator[Callable[[Epoch], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from edgernn.front.hidden import is_hidden
+
+    log = logging.getLogger(__name__)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -161,11 +175,15 @@ def epochs_shown(most: int) -> Iterator[Callable[[Epoch], None]]:
     )
     console = Console(stderr=True)
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns, console=console, transient=True, disable=is_hidden() or not console.is_terminal
     ) as bar:
         shown = bar.add_task("starting TensorFlow", total=most)
 
         def advance(epoch: Epoch) -> None:
+            log.info(
+                "epoch %d of at most %d: loss %.4f, validation accuracy %.1f %%, %.1f s",
+                *(epoch.number, most, epoch.loss, 100 * epoch.validation_accuracy, epoch.seconds),
+            )
             bar.update(
                 shown,
                 completed=epoch.number,

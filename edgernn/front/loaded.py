@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from edgernn.artefact import Artefact, Refusal
-from edgernn.errors import WrongOption
+from edgernn.artefact import Artefact, Refusal, record
+from edgernn.errors import EdgernnError, WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.keras.file import read_model
 from edgernn.export.keras.model import KerasModel
 from edgernn.export.keras.object import from_keras
-from edgernn.export.pipeline import export_model, float_graph, training_log_of
+from edgernn.export.pipeline import Failure, export_model, float_graph, training_log_of
 from edgernn.export.request import Request
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
@@ -24,6 +24,7 @@ from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
+from edgernn.front.steps import logged_step
 from edgernn.graph import CalibrationMethod, Graph, Shape, parameter_count
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
@@ -44,7 +45,8 @@ def load(model: Any) -> Loaded:
     if not isinstance(model, str | os.PathLike):
         return Loaded(model=from_keras(model))
     path = Path(model)
-    read = read_model(path)
+    with logged_step(f"reading {path}"):
+        read = read_model(path)
     return Loaded(model=read, training=training_log_of(path, read.source.sha256))
 
 
@@ -99,6 +101,7 @@ class Loaded:
         streaming: bool = False,
         labels: Sequence[str] = (),
         verify: bool = True,
+        require_verify: bool = False,
         progress: Callable[[str], None] | None = None,
         **options: str | None,
     ) -> Made:
@@ -118,12 +121,16 @@ class Loaded:
         streaming: a model of one step, its states as inputs and outputs.
         labels: names of the classes, stored in the files.
         verify: compare the files with the original on their runtimes.
+        require_verify: a file that cannot be compared, since its runtime is not installed, is an
+            error (MissingRuntime); without it `made.outcome` and model.json say so.
         progress: called with each phase; without it a line on a terminal.
         options: of one format: onnx_gru, onnx_profile, tflite_profile, runtime_min.
 
-        The files of one scheme appear together or not at all.
+        The files of one scheme that pass the check appear together.  Where one fails, the others
+        are kept, model.json lists it as refused, and VerificationError is raised at the end: its
+        `made` is what this method would have returned, None where no file passed.
         Raises WrongOption, DataError, CalibrationError, UnsupportedLayer or UnsupportedScheme (of a
-        format in `to`), VerificationError, OutputError.
+        format in `to`), VerificationError, MissingRuntime, OutputError.
 
         >>> made = model.export("out/", to=["tflite", "native"], scheme="int8", calibrate=x[:200])
         >>> made["native"].path
@@ -133,6 +140,11 @@ class Loaded:
         kept = (keep_float,) if isinstance(keep_float, str) else tuple(keep_float)
         file = None if ranges is None else Path(ranges)
         _require_use(used, kept, calibrate, file, max_drop)
+        if require_verify and not verify:
+            raise WrongOption(
+                "--require-verify (require_verify) contradicts --no-verify (verify=False)",
+                remedy="Leave one of them out",
+            )
         backends = _formats(to)
         names = _labels(labels, self.training, self.model.graph)
         folder = Path(out)
@@ -152,6 +164,7 @@ class Loaded:
                     keep_float=() if one is Scheme.FLOAT32 and not per_layer else kept,
                     streaming=streaming,
                     verify=verify,
+                    require_verify=require_verify,
                     labels=names,
                     training=self.training,
                     options=_options(options),
@@ -177,24 +190,43 @@ class Loaded:
             artefacts: list[Artefact] = []
             refusals: list[Refusal] = []
             warnings = [*self.model.warnings, *calibrated.warnings]
+            failures: list[Failure] = []
+            unrecorded: list[Refusal] = []
             for request in requests:
+                before = len(failures)
                 made = export_model(
-                    self.model, folder, request, progress=phase, on_refusal=refusals.append
+                    *(self.model, folder, request),
+                    progress=phase,
+                    on_refusal=refusals.append,
+                    on_failure=failures.append,
                 )
-                warnings += _other_name(made[0], request)
+                if made:
+                    warnings += _other_name(made[0], request)
+                else:  # a scheme that failed everywhere; others may pass
+                    unrecorded += [failure.refusal for failure in failures[before:]]
                 artefacts += made
+            if artefacts and unrecorded:
+                removed = {one.file: one for one in record(folder, (), unrecorded)}
+                failures = [
+                    replace(one, refusal=removed.get(one.refusal.file, one.refusal))
+                    for one in failures
+                ]
+            refusals += [failure.refusal for failure in failures]
             study = Study(accuracies=(), costs=None)
-            if answers is not None or any(one.needs_calibration for one in used):
+            if artefacts and (answers is not None or any(one.needs_calibration for one in used)):
                 phase("comparing with the float model")
                 integer = max(requests, key=lambda one: list(Scheme).index(one.fewest_bits))
                 study = studied(original, integer, artefacts, folder, answers)
-        return Made(
+        result = Made(
             folder=folder,
             artefacts=tuple(artefacts),
             refusals=tuple(refusals),
             warnings=tuple(warnings),
             study=study,
         )
+        if failures:
+            raise _with_outcome(failures[0], result)
+        return result
 
     def __str__(self) -> str:
         return model_text(self.model.graph, self.model.source)
@@ -217,6 +249,14 @@ class Loaded:
         ]
         head = ("layer", "kind", "output", "parameters")
         return html_lines([title, inputs, outputs]) + html_table(head, rows)
+
+
+def _with_outcome(failure: Failure, made: Made) -> EdgernnError:
+    """The first failure, with what passed all the same."""
+    error = failure.error
+    error.outcome = made.outcome
+    error.made = made if made.artefacts else None
+    return error
 
 
 def _require_use(

@@ -12,7 +12,7 @@ from edgernn.export.study.study import Study
 from edgernn.front.measuring import measure
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.front.reports import Report
-from edgernn.report.exported import exported_table, verification_text
+from edgernn.report.exported import exported_table, outcome_text, verification_text
 from edgernn.report.quantized import study_texts
 
 
@@ -57,7 +57,7 @@ class Made(Mapping[Any, MadeFile]):
     >>> made["native", "int8"], made["gru.int8.ernn"]  # always possible
 
     artefacts: what model.json says of each file, in the order of the table.
-    refusals: formats that were left out, with the reason.
+    refusals: files that were left out, with the reason; those that failed the check too.
     warnings: sentences about the model, the calibration and the names.
     study: accuracy beside the float model, and what each layer costs in int8.
     """
@@ -97,10 +97,15 @@ class Made(Mapping[Any, MadeFile]):
     def refusal_sentences(self) -> tuple[str, ...]:
         """Which files are left out, and why."""
         return tuple(
-            f"{one.file} is left out"
+            f"{one.file} {'failed and ' if one.failed else ''}is left out"
             f"{', and that of an earlier export is removed' if one.removed else ''}: {one.reason}"
             for one in self.refusals
         )
+
+    @property
+    def outcome(self) -> str:
+        """Which files passed the check, which were not checked, and which failed."""
+        return outcome_text(self.artefacts, self.refusals, self.folder)
 
     def profile(self, **options: Any) -> Report:
         """Measures these files where they are to run; options as `edgernn.measure` has them.
@@ -113,7 +118,7 @@ class Made(Mapping[Any, MadeFile]):
         return measure([file.path for file in self.values()], **options)
 
     def __str__(self) -> str:
-        return "\n\n".join([exported_table(self.artefacts, self.folder), *study_texts(self.study)])
+        return "\n\n".join([exported_table(self.artefacts), *study_texts(self.study), self.outcome])
 
     def __repr__(self) -> str:
         return f"<edgernn.Made {self.folder}: {', '.join(self)}>"

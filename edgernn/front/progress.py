@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from edgernn.front.hidden import is_hidden
+from edgernn.front.steps import logged_phases
 from edgernn.profile.pool import Advance
+
+_LOG: Final = logging.getLogger(__name__)
 
 #: Called with each step of a device.
 Show: TypeAlias = Callable[[Advance], None]
@@ -18,8 +23,17 @@ def progress_line(
 ) -> Iterator[Callable[[str], None]]:
     """Yields what shows the present phase: `callback`, or a spinner on stderr.
 
-    Without a callback, nothing is shown but on a terminal and in a notebook.
+    Without a callback, nothing is shown but on a terminal and in a notebook.  Each phase is logged
+    with its time.
     """
+    with _phase_shown(first_phase, callback) as show, logged_phases(first_phase, show) as begin:
+        yield begin
+
+
+@contextmanager
+def _phase_shown(
+    first_phase: str, callback: Callable[[str], None] | None
+) -> Iterator[Callable[[str], None]]:
     if callback is not None:
         callback(first_phase)
         yield callback
@@ -27,7 +41,7 @@ def progress_line(
     from rich.console import Console
 
     console = Console(stderr=True)
-    if not (console.is_terminal or console.is_jupyter):
+    if is_hidden() or not (console.is_terminal or console.is_jupyter):
         yield lambda _phase: None
         return
     with console.status(first_phase) as status:
@@ -42,6 +56,28 @@ def device_bars(devices: int, callback: Show | None = None) -> Iterator[Show]:
 
     A bar that moved by itself would take time from what is measured on this machine.
     """
+    with _bars_shown(devices, callback) as shown:
+
+        def show(advance: Advance) -> None:
+            _log(advance)
+            shown(advance)
+
+        yield show
+
+
+def _log(advance: Advance) -> None:
+    name, progress = advance.device, advance.progress
+    if progress is not None:
+        what = progress.next or "storing the report"
+        _LOG.info("%s: %d of %d processes are done; %s", name, progress.done, progress.total, what)
+    elif advance.failure is not None:
+        _LOG.info("%s: failed: %s", name, advance.failure)
+    else:
+        _LOG.info("%s: done", name)
+
+
+@contextmanager
+def _bars_shown(devices: int, callback: Show | None) -> Iterator[Show]:
     if callback is not None:
         yield callback
         return
@@ -60,7 +96,7 @@ def device_bars(devices: int, callback: Show | None = None) -> Iterator[Show]:
         console=console,
         transient=True,
         auto_refresh=False,
-        disable=not (console.is_terminal or console.is_jupyter),
+        disable=is_hidden() or not (console.is_terminal or console.is_jupyter),
     )
     lines: dict[str, TaskID] = {}
 

@@ -70,7 +70,7 @@ from edgernn.graph.quantized import (
 )
 from edgernn.graph.ranges import CalibrationMethod, Range, Ranges
 from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn, gate
-from edgernn.graph.shapes import ShapeError, infer, window_padding
+from edgernn.graph.shapes import ShapeError, WrongType, infer, window_padding
 from edgernn.graph.tensor import (
     AnyArray,
     FloatArray,
@@ -151,6 +151,7 @@ __all__ = [
     "UnfoldTime",
     "Upsample1D",
     "Weight",
+    "WrongType",
     "ZeroPad1D",
     "as_float32",
     "at_shapes",

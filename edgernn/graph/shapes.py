@@ -17,6 +17,10 @@ class ShapeError(ValueError):
     """Two shapes do not fit; the text names both."""
 
 
+class WrongType(ShapeError):
+    """A layer takes numbers where there are tokens or a mask, or the other way round."""
+
+
 def infer(layer: ly.Layer, reads: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
     """Specs of `layer.writes`, given those of `layer.reads`.
 
@@ -77,7 +81,7 @@ def infer(layer: ly.Layer, reads: Sequence[TensorSpec]) -> tuple[TensorSpec, ...
         case ly.Repeat():
             _expect_rank(layer, reads[0], 2)
             batch, features = reads[0].shape
-            return (TensorSpec(shape=(batch, layer.times, features)),)
+            return (TensorSpec(shape=(batch, layer.times, features), dtype=reads[0].dtype),)
         case ly.Upsample1D():
             return (_grown(layer, reads[0], lambda size: size * layer.times),)
         case ly.ZeroPad1D():
@@ -167,18 +171,17 @@ def _window_sizes(
 def _grown(
     layer: ly.Upsample1D | ly.ZeroPad1D, spec: TensorSpec, grow: Callable[[int], int]
 ) -> TensorSpec:
-    _expect(layer, spec)
     if not 0 < layer.axis < spec.rank:
         raise ShapeError(f"layer '{layer.name}' has no axis {layer.axis} in {spec.shape}")
     size = spec.shape[layer.axis]
     taken = None if size is None else grow(size)
     shape = (*spec.shape[: layer.axis], taken, *spec.shape[layer.axis + 1 :])
-    return TensorSpec(shape=shape)
+    return TensorSpec(shape=shape, dtype=spec.dtype)
 
 
 def _expect(layer: ly.Layer, spec: TensorSpec, dtype: DType = DType.FLOAT32) -> None:
     if spec.dtype is not dtype:
-        raise ShapeError(f"layer '{layer.name}' takes {dtype.value}, not {spec.dtype.value}")
+        raise WrongType(f"layer '{layer.name}' takes {dtype.value}, not {spec.dtype.value}")
 
 
 def _expect_rank(layer: ly.Layer, spec: TensorSpec, rank: int) -> None:

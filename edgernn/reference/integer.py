@@ -32,7 +32,7 @@ from edgernn.graph import (
     RecurrentPlan,
     SimpleRnn,
 )
-from edgernn.reference import executor
+from edgernn.reference import layers as float_layers
 from edgernn.reference.activation import activate
 from edgernn.reference.arguments import checked_arguments
 from edgernn.reference.convolution import windows
@@ -83,7 +83,7 @@ def execute(
     for layer in graph.layers:
         plan = plans.get(layer.name)
         if plan is None:
-            written = executor.apply(layer, values)
+            written = float_layers.apply(layer, values)
         else:
             written = apply(layer, plan, values, _counter(layer, observe))
         values.update(zip(layer.writes, written, strict=True))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from edgernn.artefact import Artefact, Verification, VerificationStatus
+from edgernn.artefact import Artefact, Refusal, Verification, VerificationStatus
 from edgernn.report.aligned import aligned
 
 #: Details of a layer begin so; the other details are of the whole file.
@@ -14,7 +14,7 @@ _LAYER: Final = "layer "
 _SMALLEST_SHOWN: Final = 0.00005
 
 
-def exported_table(artefacts: Sequence[Artefact], out: Path) -> str:
+def exported_table(artefacts: Sequence[Artefact]) -> str:
     """Plain text, aligned, a line for each artefact; what was chosen for layers comes below."""
     rows = [("file", "bytes", "of float32 weights", "checked", "how")]
     choices = []
@@ -30,7 +30,31 @@ def exported_table(artefacts: Sequence[Artefact], out: Path) -> str:
             )
         )
         choices += [f"{artefact.name}: {choice}." for choice in _choices(artefact.details)]
-    return "\n".join([*aligned(rows), *choices, f"Written to {out}/ with model.json."])
+    return "\n".join([*aligned(rows), *choices])
+
+
+def outcome_text(artefacts: Sequence[Artefact], refusals: Sequence[Refusal], out: Path) -> str:
+    """The last line of an export: where the files are, which passed the check, which did not.
+
+    >>> outcome_text(made.artefacts, made.refusals, made.folder)
+    'Written to out/ with model.json. Passed the check: gru.onnx, gru.ernn. FAILED: gru.tflite.'
+    """
+    sentences = []
+    if artefacts:
+        sentences.append(f"Written to {out}/ with model.json.")
+    passed = [one for one in artefacts if one.verification.status is VerificationStatus.PASSED]
+    unchecked: dict[str, list[str]] = {}
+    for one in artefacts:
+        if one.verification.status is not VerificationStatus.PASSED:
+            unchecked.setdefault(one.verification.reason, []).append(one.name)
+    failed = [one.file for one in refusals if one.failed]
+    if passed:
+        sentences.append(f"Passed the check: {', '.join(one.name for one in passed)}.")
+    for reason, names in unchecked.items():
+        sentences.append(f"NOT CHECKED: {', '.join(names)} ({reason.rstrip('.')}).")
+    if failed:
+        sentences.append(f"FAILED, not written: {', '.join(failed)}.")
+    return " ".join(sentences)
 
 
 def _choices(details: Mapping[str, str]) -> Iterator[str]:

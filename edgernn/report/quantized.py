@@ -17,8 +17,8 @@ from edgernn.stats import Interval
 from edgernn.units import percent
 
 
-def accuracy_text(rows: Sequence[Accuracy]) -> str:
-    """A line for the float model and one for each artefact."""
+def accuracy_text(rows: Sequence[Accuracy], tried: Accuracy | None = None) -> str:
+    """A line for the float model and one for each artefact; `tried` is what helps instead."""
     judged = [METRICS[row.score.metric] for row in rows if row.score is not None]
     title = judged[0].name if judged else "accuracy"
     cells = [("", title, "95 % interval", "drop", "same answer")]
@@ -30,7 +30,7 @@ def accuracy_text(rows: Sequence[Accuracy]) -> str:
         value, interval = metric.text(row.score.value), metric.interval_text(row.score.interval)
         same = "" if row.agreement is None else percent(row.agreement)
         cells.append((row.name, value, interval, _drop(row), same))
-    return "\n".join([*aligned(cells), *_verdict(rows), *_refits(rows)])
+    return "\n".join([*aligned(cells), *_verdict(rows, tried), *_refits(rows)])
 
 
 def _refits(rows: Sequence[Accuracy]) -> Iterator[str]:
@@ -38,16 +38,18 @@ def _refits(rows: Sequence[Accuracy]) -> Iterator[str]:
         yield from (one.sentence for one in of_refit(refit))
 
 
-def _verdict(rows: Sequence[Accuracy]) -> Iterator[str]:
-    """Whether what was lost is statistically significant, and what to try then."""
-    drops = [(row, row.drop) for row in rows if row.drop is not None]
-    lost = [row.name for row, drop in drops if drop.significant and _loss(row) > 0]
+def _verdict(rows: Sequence[Accuracy], tried: Accuracy | None) -> Iterator[str]:
+    """Whether what was lost is statistically significant, and what was tried then."""
+    lost = [row.name for row in rows if row.lost]
     if lost:
-        yield (
-            f"Statistically significant: {', '.join(lost)}. Try --max-drop 0.5, which keeps the "
-            "fewest layers in float, more calibration data, or --scheme dynamic."
-        )
-    elif drops:
+        yield f"Statistically significant: {', '.join(lost)}."
+        if tried is not None:
+            yield (
+                f"On the same rows, {tried.name} drops by {_drop(tried)}"
+                f"{', which is significant, too' if tried.lost else ', which is not significant'}"
+                " (by the reference; nothing was written)."
+            )
+    elif any(row.drop is not None for row in rows):
         yield "No drop is statistically significant on these rows."
 
 
@@ -94,24 +96,17 @@ def _drop(row: Accuracy) -> str:
     if row.drop is None or row.score is None:
         return ""
     metric = METRICS[row.score.metric]
-    size = metric.amount(_loss(row))
+    size = metric.amount(row.loss)
     if row.drop.interval is None:
         return size
     ends = sorted(metric.loss(end, 0.0) for end in row.drop.interval)
     return f"{size} {metric.interval_text(Interval(*ends))}"
 
 
-def _loss(row: Accuracy) -> float:
-    """The drop with the sign that makes it a loss, whichever way the metric points."""
-    if row.drop is None or row.score is None:
-        return 0.0
-    return METRICS[row.score.metric].loss(row.drop.estimate, 0.0)
-
-
 def study_texts(study: Study) -> Iterator[str]:
     """The tables that there are."""
     if study.accuracies:
-        yield accuracy_text(study.accuracies)
+        yield accuracy_text(study.accuracies, study.tried)
     if study.costs is not None and study.costs.layers:
         yield sensitivity_text(study.costs)
     if study.kept_float:

@@ -36,7 +36,12 @@ typedef struct {
   ...;
 } ernn_port;
 typedef struct { void *data; uint32_t steps; ...; } ernn_rows;
-typedef struct { ernn_isa isa; uint32_t max_steps; ...; } ernn_options;
+typedef struct {
+  ernn_isa isa;
+  uint32_t max_steps;
+  uint32_t max_batch;
+  ...;
+} ernn_options;
 
 const char *ernn_status_text(ernn_status status);
 const char *ernn_isa_name(ernn_isa isa);
@@ -60,6 +65,8 @@ void ernn_reset(ernn_session *session);
 ernn_isa ernn_session_isa(const ernn_session *session);
 ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs);
 ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
+ernn_status ernn_run_batch(ernn_session *session, uint32_t count, const ernn_rows *inputs,
+                           ernn_rows *outputs);
 ernn_status ernn_output_steps(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
 size_t ernn_state_size(const ernn_session *session);
 ernn_status ernn_state_save(const ernn_session *session, void *bytes, size_t size);

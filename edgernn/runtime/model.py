@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import ModelFileError
+from edgernn.runtime.batch import together
 from edgernn.runtime.library import ISA_BY_NAME, available_isas, check_model, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_batch, read_port
 from edgernn.runtime.session import Session, sequence_lengths
@@ -122,8 +123,9 @@ class Model:
         `arrays` are [B, T, width] of float32, [B, T] for tokens and masks, or [B, width] for an
         input that is no sequence, one for each of `free_inputs`; images are [B, H, W, C].  Returns
         an array, or a dict by name where the model has several outputs: [B, T, width] for a
-        sequence, else [B, width].
-        The rows of a batch are independent sequences.
+        sequence, else [B, width].  The rows of a batch are independent sequences.  The C library
+        gets all of them at once and computes up to 32 side by side, which reads the weights once
+        for all.
 
         >>> scores = model(features)  # [8, 100, 40] -> [8, 10]
 
@@ -165,29 +167,28 @@ class Model:
             if len(array) != batch or batch == 0:
                 batches = {name: len(each) for name, each in arrays.items()}
                 raise ValueError(f"the inputs need one number of samples, at least 1: {batches}")
-        session = self._borrowed(arrays)
+        session = self._borrowed(arrays, together(batch))
         try:
-            rows = []
-            for row in range(batch):
-                session.reset()
-                rows.append(session.run_checked({name: x[row] for name, x in arrays.items()}))
+            if batch > 1:
+                return session.run_batch(arrays)
+            session.reset()
+            only = session.run_checked({name: x[0] for name, x in arrays.items()})
+            return {name: array[None] for name, array in only.items()}
         finally:
             self._idle.append(session)
-        if batch == 1:
-            return {name: array[None] for name, array in rows[0].items()}
-        return {port.name: np.stack([row[port.name] for row in rows]) for port in self.outputs}
 
-    def _borrowed(self, arrays: Mapping[str, AnyArray]) -> Session:
+    def _borrowed(self, arrays: Mapping[str, AnyArray], lanes: int) -> Session:
         """A session with room for `arrays`; list.pop and append are atomic, so threads may call."""
         steps = 1 if self.is_streaming else max(sequence_lengths(self.inputs, arrays), default=1)
         try:
             while True:
                 session = self._idle.pop()
-                if self.is_streaming or session.max_steps >= steps:
+                has_room = self.is_streaming or session.max_steps >= steps
+                if has_room and session.max_batch >= lanes:
                     return session
         except IndexError:  # none is idle, or another thread was faster
             room = max(_DEFAULT_MAX_STEPS, 1 << (steps - 1).bit_length())
-        return self.session(max_steps=room)
+        return Session(self, isa=self._isa, max_steps=room, max_batch=lanes)
 
     def _ports(self, describe: Any, count: Any) -> tuple[NativePort, ...]:
         port = ffi.new("ernn_port *")

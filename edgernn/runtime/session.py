@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import DataError
+from edgernn.runtime.batch import arena_bytes, run_batch
 from edgernn.runtime.kept import KeptArrays
 from edgernn.runtime.library import ISA_BY_NAME, check_run, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_row, checked_rows
@@ -48,22 +49,27 @@ class Session:
         "_session",
         "_step_arrays",
         "_step_pointers",
+        "max_batch",
         "max_steps",
     )
 
-    def __init__(self, model: Model, *, isa: str, max_steps: int) -> None:
+    def __init__(self, model: Model, *, isa: str, max_steps: int, max_batch: int = 1) -> None:
         self._model = model  # keeps the file's bytes
         self._lock = threading.Lock()
         self.max_steps = max_steps
-        options = ffi.new("ernn_options *", {"isa": ISA_BY_NAME[isa], "max_steps": max_steps})
-        size = ffi.new("size_t *")
-        check_run(lib.ernn_session_size(model.handle, options, size))
-        room = np.empty(size[0] + _ALIGNMENT, np.uint8)
+        #: Sequences of a batch that it was made for; they run side by side where memory allows.
+        self.max_batch = max_batch
+        options = ffi.new(
+            "ernn_options *",
+            {"isa": ISA_BY_NAME[isa], "max_steps": max_steps, "max_batch": max_batch},
+        )
+        size = arena_bytes(model.handle, options)
+        room = np.empty(size + _ALIGNMENT, np.uint8)
         offset = -room.ctypes.data % _ALIGNMENT
-        self._arena = room[offset : offset + size[0]]
+        self._arena = room[offset : offset + size]
         session = ffi.new("ernn_session **")
         arena = ffi.from_buffer(self._arena)
-        check_run(lib.ernn_session_init(session, model.handle, arena, size[0], options))
+        check_run(lib.ernn_session_init(session, model.handle, arena, size, options))
         self._session = session[0]
         self._inputs = ffi.new("ernn_rows[]", len(model.inputs))
         self._outputs = ffi.new("ernn_rows[]", len(model.outputs))
@@ -198,6 +204,14 @@ class Session:
             check_run(_run(self._session, inputs, outputs))
             return results
 
+    def run_batch(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """Independent sequences from zero states, by name; `arrays` [B, ...] are checked.
+
+        Returns all outputs [B, ...], also states.  Leaves the session as `reset` does.
+        """
+        with self._alone():
+            return run_batch(self._session, self._model.inputs, self._model.outputs, arrays)
+
     def save(self) -> bytes:
         """The states as bytes, for `restore` in this or another session of the same model.
 
@@ -234,7 +248,7 @@ class Session:
 def _steps(port: NativePort, array: AnyArray | None) -> int:
     """Rows of the file: one for each step, or for each pixel."""
     if array is None:
-        return (port.steps or 1) * port.rows
+        return (port.steps or 1) * (port.rows if port.is_sequence else 1)
     return len(array) * port.rows if port.is_sequence else 1
 
 

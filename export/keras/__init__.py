@@ -1,1 +1,1 @@
-"""Keras models, from files and objects, as graphs: nothing in a file is ever run."""
+"""Reads Keras models, from files and from memory, as graphs.  No code of a file is run."""

@@ -1,4 +1,4 @@
-"""Keras' activation functions by name, as the version that wrote the model means them."""
+"""Keras' activation functions by name, for the Keras version that wrote the model."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def named_activation(
         return HARD_SIGMOID_KERAS3 if keras.major >= 3 else HARD_SIGMOID_KERAS2
     if name not in _BY_NAME:
         raise layer.unsupported(
-            f"has {option} '{name}', which edgernn does not know",
+            f"has {option} '{name}', which edgernn does not support",
             f"Use one of {', '.join(KNOWN_ACTIVATIONS)}",
         )
     return _BY_NAME[name]
 
 
 def layer_activation(layer: LayerConfig, keras: KerasVersion) -> Activation:
-    """The function of a layer that is nothing but an activation."""
+    """The function of a layer that computes only an activation."""
     return ACTIVATION_LAYERS[layer.kind](layer, keras)
 
 
@@ -113,7 +113,7 @@ def _softmax(layer: LayerConfig, _keras: KerasVersion) -> Activation:
     return Activation(kind=ActivationKind.SOFTMAX, axis=axes[0])
 
 
-#: The functions of layer classes that are nothing but an activation.
+#: The functions of layer classes that compute only an activation.
 ACTIVATION_LAYERS: Final[dict[str, Callable[[LayerConfig, KerasVersion], Activation]]] = {
     "Activation": activation,
     "ReLU": _relu,

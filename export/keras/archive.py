@@ -24,7 +24,7 @@ _MAX_EXPANSION: Final = 20
 _CHUNK_BYTES: Final = 1 << 20
 _LOCAL_HEADER: Final = struct.Struct("<4s5H3I2H")
 
-#: What zipfile raises for damage and for features that it lacks.
+#: Exceptions of zipfile for damaged files and unsupported features.
 _DAMAGE: Final = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
     ValueError, struct.error,
@@ -48,7 +48,7 @@ class Archive:
     size_bytes: int
 
     def text(self, member: str) -> bytes:
-        """A JSON member whole.  Raises ModelFileError where it is missing or absurdly large."""
+        """The content of a JSON member.  Raises ModelFileError if it is missing or too large."""
         info = self._info(member)
         if info.file_size > _MAX_TEXT_BYTES:
             raise ModelFileError(f"{member} claims {info.file_size} bytes", remedy=RESAVE)
@@ -72,13 +72,13 @@ class Archive:
             return self.zip.getinfo(member)
         except KeyError as error:
             raise ModelFileError(
-                f"the archive holds no {member}, so it is not a Keras model", remedy=RESAVE
+                f"the archive contains no {member}, so it is not a Keras model", remedy=RESAVE
             ) from error
 
     def _inflated(self, info: zipfile.ZipInfo) -> bytes:
         try:
             with self.zip.open(info) as stream:
-                # One byte more than promised, to notice a member that is longer than it says.
+                # One byte more than declared, to notice a member that is longer than declared.
                 content = stream.read(info.file_size + 1)
         except _DAMAGE as error:
             raise _damaged(info.filename, error) from error
@@ -87,7 +87,7 @@ class Archive:
         return content
 
     def _window(self, info: zipfile.ZipInfo) -> BinaryIO:
-        """The stored member as a file of its own, after a look at its checksum."""
+        """The stored member as a file, after a check of its checksum."""
         self.file.seek(info.header_offset)
         try:
             header = _LOCAL_HEADER.unpack(self.file.read(_LOCAL_HEADER.size))
@@ -149,7 +149,7 @@ class _Window(io.RawIOBase):
 
 @contextmanager
 def opened_archive(path: Path) -> Iterator[Archive]:
-    """The archive at `path`.  Raises ModelFileError where it is damaged."""
+    """The archive at `path`.  Raises ModelFileError if it is damaged."""
     with path.open("rb") as file:
         try:
             archive = zipfile.ZipFile(file)

@@ -9,23 +9,20 @@ from edgernn.errors import ModelFileError
 from edgernn.export.keras.config import LayerConfig
 from edgernn.export.keras.nodes import RESAVE
 from edgernn.graph import (
+    ApplyMask,
     Concatenate,
     DType,
-    FoldTime,
     Graph,
     Input,
     Layer,
+    Moving,
     Output,
-    Repeat,
-    Reshape,
-    Reverse,
     Shape,
     ShapeError,
-    Slice,
     TensorSpec,
-    Transpose,
-    UnfoldTime,
+    WrongType,
     infer,
+    moved_edges,
 )
 
 #: A config of a few kilobytes can call nested models 10^n times.
@@ -33,7 +30,7 @@ MAX_LAYERS: Final = 20_000
 
 
 class GraphBuilder:
-    """A graph in the making.  Layers are added in the order in which they run."""
+    """A graph under construction.  Layers are added in the order in which they run."""
 
     def __init__(self) -> None:
         self._inputs: dict[str, Input] = {}
@@ -41,11 +38,11 @@ class GraphBuilder:
         self._specs: dict[str, TensorSpec] = {}
         self._writers: dict[str, Layer] = {}
         self._names: set[str] = set()
-        #: Masks by what they are computed from, so that the same one is computed once.
+        #: Masks by their inputs, so that equal masks are computed once.
         self.masks: dict[tuple[str, ...], str] = {}
 
     def unique(self, wanted: str) -> str:
-        """`wanted`, or wanted_1, wanted_2, ... where it is taken; from now on it is."""
+        """Reserves and returns `wanted`, or wanted_1, wanted_2, ... if it is taken."""
         name, number = wanted, 0
         while name in self._names:
             number += 1
@@ -63,7 +60,7 @@ class GraphBuilder:
     def add(self, layer: Layer, source: LayerConfig) -> None:
         """Appends `layer`, made of the Keras layer `source`.
 
-        Raises ModelFileError where shapes do not fit.
+        Raises ModelFileError if shapes do not fit, UnsupportedLayer if types do not.
         """
         if len(self._layers) >= MAX_LAYERS:
             raise ModelFileError(
@@ -73,6 +70,11 @@ class GraphBuilder:
             )
         try:
             written = infer(layer, [self._specs[edge] for edge in layer.reads])
+        except WrongType as error:
+            raise source.unsupported(
+                f"uses an input as numbers that is tokens elsewhere, or tokens as numbers ({error})",
+                "Give the model an input for each use",
+            ) from error
         except ShapeError as error:
             raise ModelFileError(
                 f"the config of the {source.kind} layer '{source.name}' in {source.where} "
@@ -85,7 +87,7 @@ class GraphBuilder:
         self._layers.append(layer)
 
     def writer(self, edge: str) -> Layer | None:
-        """The layer whose result `edge` is; None for an input."""
+        """The layer that writes `edge`; None for an input."""
         return self._writers.get(edge)
 
     def shape(self, edge: str) -> Shape:
@@ -100,7 +102,7 @@ class GraphBuilder:
     def as_tokens(self, edge: str, source: LayerConfig) -> None:
         """Makes the inputs that `edge` comes from integers, which Keras casts silently.
 
-        Raises UnsupportedLayer where `edge` is the result of a computation.
+        Raises UnsupportedLayer if `edge` is the result of a computation.
         """
         if self._specs[edge].dtype is DType.INT32:
             return
@@ -110,23 +112,17 @@ class GraphBuilder:
             self._specs[edge] = spec
             return
         writer = self._writers[edge]
-        match writer:
-            case Reshape() | Transpose() | Reverse() | Repeat() | Slice() | FoldTime():
-                self.as_tokens(writer.input, source)
-            case UnfoldTime():
-                self.as_tokens(writer.input, source)
-            case Concatenate():
-                for joined in writer.inputs:
-                    self.as_tokens(joined, source)
-            case _:
-                raise source.unsupported(
-                    f"takes tokens, but '{writer.name}' computes real numbers for it",
-                    "Feed it from an input of the model",
-                )
+        if not isinstance(writer, Moving | Concatenate) or isinstance(writer, ApplyMask):
+            raise source.unsupported(
+                f"takes tokens, but '{writer.name}' computes real numbers for it",
+                "Feed it from an input of the model",
+            )
+        for moved in moved_edges(writer):
+            self.as_tokens(moved, source)
         self._specs[edge] = replace(self._specs[edge], dtype=DType.INT32)
 
     def graph(self, name: str, outputs: tuple[Output, ...]) -> Graph:
-        """The finished graph.  Raises GraphError (a ValueError) where tokens are also numbers."""
+        """The finished graph.  Raises GraphError (a ValueError) if tokens are used as numbers."""
         return Graph(
             name=name,
             inputs=tuple(self._inputs.values()),

@@ -1,4 +1,4 @@
-"""One call of a Keras layer, as the functions that translate it see it."""
+"""One call of a Keras layer: the argument of the functions that translate it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgernn.export.keras.config import LayerConfig
 from edgernn.export.keras.version import KerasVersion
 from edgernn.graph import FloatArray, Layer, Shape
 
-#: A mask exists, but not as [B, T] beside this tensor: harmless unless something reads it.
+#: A mask exists, but not as [B, T] for this tensor; an error only if a layer reads it.
 UNREADABLE_MASK: Final = "\0"
 
 
@@ -36,8 +36,8 @@ class Call:
     layer: LayerConfig
     name: str
     inputs: tuple[Tensor, ...]  # the first argument, flattened
-    masks: tuple[str | None, ...]  # what the layer's `mask` argument holds, one per input
-    previous: tuple[str | None, ...]  # what its results' masks are computed from
+    masks: tuple[str | None, ...]  # the layer's `mask` argument, one per input
+    previous: tuple[str | None, ...]  # the masks from which its results' masks are computed
     kwargs: Mapping[str, Any]  # tensors in place of references
     extra: tuple[Any, ...] = ()  # positional arguments after the first
     weights: Callable[[LayerConfig], LayerWeights]
@@ -80,7 +80,7 @@ class Call:
         self.builder.add(layer, self.layer)
 
     def aside(self, suffix: str) -> str:
-        """A unique name for a layer or edge beside the main one."""
+        """A unique name for another layer or edge of this call."""
         return self.builder.unique(f"{self.name}/{suffix}")
 
     def weight(
@@ -88,7 +88,7 @@ class Call:
     ) -> FloatArray:
         """An array of this layer, or of the layer `owner` inside it.
 
-        Raises ModelFileError where its shape is not `shape` (None: any).
+        Raises ModelFileError if its shape is not `shape` (None: any).
         """
         owner = owner or self.layer
         array = self.weights(owner)[name]
@@ -112,7 +112,7 @@ class Call:
     def derive(self, name: str, compute: Callable[[], Any]) -> FloatArray:
         """An array computed from weights, once for all calls of a shared layer.
 
-        Raises ModelFileError where the result is not finite.
+        Raises ModelFileError if the result is not finite.
         """
         key = (self.layer.path, name)
         if key not in self.derived:

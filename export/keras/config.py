@@ -1,4 +1,4 @@
-"""A model's config (JSON) as a tree of layers: what they are and where they sit."""
+"""Reads a model's config (JSON) as a tree of layers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from edgernn.export.keras.nodes import RESAVE, CallConfig, as_list, call_config,
 
 JsonObject: TypeAlias = dict[str, Any]
 
-#: Larger sizes than this are taken for damage: no layer of a device model has 2^24 units.
+#: Larger sizes count as damage: no layer of a device model has 2^24 units.
 MAX_SIZE: Final = 1 << 24
 
 MODEL_KINDS: Final = frozenset({"Sequential", "Functional", "Model"})
 
-#: Layers whose config in Keras 3 does not say whether they are trainable.
+#: Layers whose config in Keras 3 has no entry `trainable`.
 _SILENT_LAYERS: Final = frozenset({
     "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Discretization", "HashedCrossing",
     "Pipeline", "InputLayer",
@@ -29,19 +29,19 @@ _SILENT_LAYERS: Final = frozenset({
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LayerConfig:
-    """One layer, wrapper or model.  `children` are by attribute, or by name inside a model."""
+    """One layer, wrapper or model.  The keys of `children` are attributes, or names in a model."""
 
     kind: str  # the class name: "GRU"
     module: str  # "keras.layers"; "" in legacy files
     name: str
     options: Mapping[str, Any]  # the layer's get_config()
     where: str  # "model 'm' > nested 'encoder'"
-    path: tuple[str, ...]  # names from the model down to here: where its weights are kept
+    path: tuple[str, ...]  # names from the model down to this layer: the path of its weights
     children: Mapping[str, LayerConfig]
     calls: tuple[CallConfig, ...] = ()
     is_operation: bool = False  # an operation of Keras 3 (`x + 1`), not a layer
-    is_custom: bool = False  # of a class that is not Keras' own, even if it has the name of one
-    shared: int | None = None  # the same number: the same layer, seen from several models
+    is_custom: bool = False  # its class is not Keras' own, even if it has the name of one
+    shared: int | None = None  # equal numbers: the same layer, shared by several models
 
     @property
     def is_model(self) -> bool:
@@ -119,7 +119,7 @@ class LayerConfig:
 
 
 def walk(layer: LayerConfig) -> Iterator[LayerConfig]:
-    """The layer and all inside it."""
+    """The layer and all layers inside it."""
     yield layer
     for child in layer.children.values():
         yield from walk(child)
@@ -137,7 +137,7 @@ def scalar(value: Any) -> float | None:
 
 
 def parse_json(text: str | bytes, what: str) -> JsonObject:
-    """A JSON object.  Raises ModelFileError where `text` is anything else."""
+    """A JSON object.  Raises ModelFileError if `text` is anything else."""
     try:
         decoded = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -186,7 +186,7 @@ def _layer(
         module=module,
         name=name,
         options=options,
-        where=where if path else inside,  # a model at the top sits in itself
+        where=where if path else inside,  # a model at the top is its own place
         path=path,
         children=dict(_children(kind, name, options, inside, path)),
         calls=tuple(call_config(node) for node in as_list(calls if calls is not None else [])),
@@ -200,7 +200,7 @@ _PACKAGES: Final = ("keras", "tf_keras", "tensorflow")
 
 
 def _is_custom(entry: JsonObject, module: str, options: JsonObject) -> bool:
-    """Many people call a layer of their own `Attention`."""
+    """Whether the class is Keras' own: many people call their own layer `Attention`, too."""
     package = str(entry["class_name"]).rpartition(">")[0]
     if package not in ("", "Keras"):
         return True
@@ -208,7 +208,7 @@ def _is_custom(entry: JsonObject, module: str, options: JsonObject) -> bool:
         return module.partition(".")[0] not in _PACKAGES
     if entry.get("registered_name"):
         return True
-    # A .h5 does not say, but Keras' own class has always written this option.
+    # A .h5 does not name the module, but Keras' own class has always written this option.
     return entry["class_name"] == "Attention" and "use_scale" not in options
 
 
@@ -246,7 +246,7 @@ def _children(
 
 
 def _wrapped(kind: str, options: JsonObject) -> Iterator[tuple[str, Any]]:
-    """The layers inside a wrapper, by the attribute that holds them in Keras."""
+    """The layers inside a wrapper, by their attribute in Keras."""
     match kind:
         case "Bidirectional":
             forward = options.get("layer")
@@ -264,7 +264,7 @@ def _wrapped(kind: str, options: JsonObject) -> Iterator[tuple[str, Any]]:
 
 
 def _turned(entry: Any) -> Any:
-    """What Bidirectional makes of its layer for the way back."""
+    """The config of Bidirectional's backward layer, derived from its forward layer."""
     if not isinstance(entry, dict) or not isinstance(entry.get("config"), dict):
         return entry
     config = entry["config"]

@@ -1,4 +1,4 @@
-"""Reads .keras and .h5 files without TensorFlow or Keras, and without running what is in them."""
+"""Reads .keras and .h5 files without TensorFlow or Keras, and without running code from them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _ZIP_MAGIC: Final = b"PK"
 def read_model(path: Path) -> KerasModel:
     """The model in a .keras or .h5 file.
 
-    Raises ModelFileError where the file is not a whole Keras model or is damaged, UnsupportedLayer
-    where edgernn does not know a layer or one of its options.
+    Raises ModelFileError if the file is not a complete Keras model or is damaged, UnsupportedLayer
+    if edgernn does not support a layer or one of its options.
     """
     magic, bytes_, digest = _fingerprint(path)
     if magic.startswith(_ZIP_MAGIC):
@@ -54,7 +54,7 @@ def read_model(path: Path) -> KerasModel:
 
 
 def _fingerprint(path: Path) -> tuple[bytes, int, str]:
-    """(first bytes, size, sha256).  Raises ModelFileError where there is no such file."""
+    """(first bytes, size, sha256).  Raises ModelFileError if there is no such file."""
     if path.is_dir():
         saved_model = (path / "saved_model.pb").exists()
         raise ModelFileError(
@@ -100,8 +100,8 @@ def _read_h5(path: Path) -> tuple[Translated, KerasVersion]:
         config = file.text("model_config")
         if config is None:
             raise ModelFileError(
-                f"{path.name} holds weights only, not the model they belong to",
-                remedy="Build the model in Python, model.load_weights(...) it, "
+                f"{path.name} contains only weights, not the model that they belong to",
+                remedy="Build the model in Python, load the weights with model.load_weights(...), "
                 "and save it with model.save('model.keras')",
             )
         version = keras_version(file.text("keras_version") or "")
@@ -113,7 +113,7 @@ def _read_h5(path: Path) -> tuple[Translated, KerasVersion]:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Of many files, which one: the parts of a model do not know the file they come from."""
+    """Adds the file's name to errors: the parts of a model do not know their file."""
     try:
         yield
     except ModelFileError as error:

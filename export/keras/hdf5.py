@@ -40,7 +40,7 @@ class Dataset:
     source: Source
     shape: tuple[int, ...]
     datatype: Datatype
-    offset: int  # of its first byte in the file
+    offset: int  # position of its first byte in the file
     attributes: dict[str, list[str]]
 
     @property
@@ -49,11 +49,11 @@ class Dataset:
 
     @property
     def float32_bytes(self) -> int:
-        """What the array takes in memory."""
+        """Size of the array in memory, in bytes."""
         return prod(self.shape) * 4
 
     def read(self) -> FloatArray:
-        """All of it.  Raises Hdf5Error where the file is shorter or holds no numbers."""
+        """Reads the array.  Raises Hdf5Error if the file is too short or has no numbers there."""
         self.source.check(self.offset, prod(self.shape) * self.datatype.size_bytes)
         if self.is_bfloat16 and self.datatype.size_bytes == 2:
             halves = np.empty(self.shape, "<u2")
@@ -69,7 +69,7 @@ class Dataset:
 
 @dataclass(slots=True)
 class Group:
-    """A folder of the file.  Links to elsewhere are not followed: they are not there."""
+    """A group of the file.  Links to other files are ignored."""
 
     source: Source
     address: int
@@ -83,19 +83,19 @@ class Group:
         return list(self.addresses())
 
     def text(self, attribute: str) -> str | None:
-        """A text attribute; None where there is none."""
+        """A text attribute; None if it does not exist."""
         found = self.texts(attribute)
         return found[0] if found else None
 
     def texts(self, attribute: str) -> list[str]:
-        """An attribute that is a list of texts; none where there is no such attribute."""
+        """An attribute that is a list of texts; empty if it does not exist."""
         if self._attributes is None:
             self._attributes = _text_attributes(self.source, self.address)
         return self._attributes.get(attribute, [])
 
     def group(self, path: str) -> Group | None:
-        """The group at `path` below this one; None where there is none."""
-        address = self._find(path)
+        """The group at `path` below this one; None if it does not exist."""
+        address = _find(self, path)
         if address is None:
             return None
         found = messages(self.source, address)
@@ -103,24 +103,12 @@ class Group:
         return Group(self.source, address) if is_group else None
 
     def dataset(self, path: str) -> Dataset | None:
-        """The array at `path` below this group; None where there is none."""
-        address = self._find(path)
+        """The array at `path` below this group; None if it does not exist."""
+        address = _find(self, path)
         return None if address is None else _dataset(self.source, address)
 
-    def _find(self, path: str) -> int | None:
-        first, _, rest = path.partition("/")
-        address = self.addresses().get(first)
-        if address is None or not rest:
-            return address
-        for name in rest.split("/"):
-            names = Group(self.source, address).addresses()
-            if name not in names:
-                return None
-            address = names[name]
-        return address
-
     def addresses(self) -> dict[str, int]:
-        """Where each member's object header is, by name."""
+        """The address of each member's object header, by name."""
         if self._members is None:
             self._members = {}
             for message in messages(self.source, self.address):
@@ -141,6 +129,20 @@ def open_hdf5(file: BinaryIO, size_bytes: int) -> Group:
     """The root group of the HDF5 file that `file` holds from its first byte on."""
     source = Source(file, size_bytes)
     return Group(source, root_address(source))
+
+
+def _find(group: Group, path: str) -> int | None:
+    """Where the header of what is at `path` is.
+
+    The longest name comes first: on Windows, Keras 2.12 to 2.15 joined names with backslashes.
+    """
+    names = path.split("/")
+    for count in range(len(names), 0, -1):
+        address = group.addresses().get("\\".join(names[:count]))
+        if address is not None:
+            rest = "/".join(names[count:])
+            return _find(Group(group.source, address), rest) if rest else address
+    return None
 
 
 def _dataset(source: Source, address: int) -> Dataset | None:
@@ -217,7 +219,7 @@ def _attribute(source: Source, body: bytes) -> tuple[str, list[str] | None]:
     try:
         element = datatype(parts[1])
     except Hdf5Error:
-        return name, None  # not a text, so not one of Keras' that we read
+        return name, None  # not a text, so none of the attributes that are read
     shape = dimensions(parts[2])
     if shape is None or element.kind not in (TypeClass.STRING, TypeClass.VARIABLE):
         return name, None

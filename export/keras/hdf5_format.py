@@ -1,6 +1,6 @@
-"""The structures of an HDF5 file, as far as Keras' files have them, with every bound checked.
+"""The structures of HDF5 that Keras' files use; every bound is checked.
 
-libhdf5 is not used to read the files of strangers: on damaged ones it crashes the process or loops
+libhdf5 is not used for untrusted files: damaged ones crash the process or make it loop
 for ever.  Keras writes a small part of the format: superblock 0 or 1, version 1 object headers,
 symbol-table groups, contiguous arrays.  Section numbers are those of the HDF5 File Format
 Specification, version 3.0.  All integers are little-endian.
@@ -26,12 +26,12 @@ _MAX_RANK: Final = 32
 
 
 class Hdf5Error(ValueError):
-    """The file is damaged, or uses a part of HDF5 that Keras does not."""
+    """The file is damaged, or uses a part of HDF5 that Keras does not use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to read from at given places, never past its end."""
+    """A file that is read at given positions, never past its end."""
 
     file: BinaryIO
     size_bytes: int
@@ -62,13 +62,13 @@ class Source:
         return layout.unpack(self.at(offset, layout.size))
 
     def check(self, offset: int, count: int) -> None:
-        """Raises Hdf5Error where the file does not have `count` bytes at `offset`."""
+        """Raises Hdf5Error if the file does not have `count` bytes at `offset`."""
         if count < 0 or offset < 0 or offset + count > self.size_bytes:
             raise Hdf5Error(f"{count} bytes at {offset} lie outside of its {self.size_bytes}")
 
 
 class MessageKind(IntEnum):
-    """What an object header holds (section IV.A.2)."""
+    """The messages of an object header (section IV.A.2)."""
 
     DATASPACE = 0x01
     LINK_INFO = 0x02
@@ -96,7 +96,7 @@ _CONTINUATION: Final = struct.Struct("<QQ")
 
 
 def root_address(source: Source) -> int:
-    """Where the root group's object header is."""
+    """The address of the root group's object header."""
     fields = source.unpack(_SUPERBLOCK, 0)
     if fields[0] != SIGNATURE:  # type: ignore[comparison-overlap]
         raise Hdf5Error("it has no HDF5 signature")
@@ -154,7 +154,7 @@ _SOFT_LINK: Final = 2
 
 
 def members(source: Source, symbol_table: bytes) -> Iterator[tuple[str, int]]:
-    """(name, object header's address) of what a group holds; soft links are left out."""
+    """(name, object header's address) of each member of a group; soft links are left out."""
     tree, heap = _unpacked(_CONTINUATION, symbol_table)
     signature, _, heap_bytes, _, heap_data = source.unpack(_HEAP, heap)
     if signature != b"HEAP":  # type: ignore[comparison-overlap]
@@ -169,7 +169,7 @@ def members(source: Source, symbol_table: bytes) -> Iterator[tuple[str, int]]:
         for name_offset, address, cache in _ENTRY.iter_unpack(block):
             count += 1
             if count > MAX_ENTRIES:
-                raise Hdf5Error("a group holds too much")
+                raise Hdf5Error("a group has too many members")
             if cache != _SOFT_LINK:
                 yield _text_at(names, name_offset), address
 

@@ -1,7 +1,7 @@
-"""Links of the groups that libhdf5 turns into its newer form: those with a name beyond ASCII.
+"""Links of groups in HDF5's newer form, which libhdf5 uses if a name is not ASCII.
 
-A few links are messages in the group's own header.  More than eight lie in a fractal heap, with a
-version 2 B-tree to find them by name; here the tree is walked from end to end.  Section numbers
+Up to eight links are messages in the group's own header.  More are stored in a fractal heap, with a
+version 2 B-tree to find them by name; this module reads the whole tree.  Section numbers
 are those of the HDF5 File Format Specification, version 3.0.
 """
 
@@ -30,7 +30,7 @@ def link(body: bytes) -> tuple[str, int] | None:
     position, kind = 2, _HARD
     if flags & 8:
         kind, position = body[position], position + 1
-    position += 8 if flags & 4 else 0  # when it was made
+    position += 8 if flags & 4 else 0  # time of creation
     position += 1 if flags & 16 else 0  # ASCII or UTF-8; the first is part of the second
     count = 1 << (flags & 3)
     length = int.from_bytes(body[position : position + count], "little")
@@ -44,7 +44,7 @@ def link(body: bytes) -> tuple[str, int] | None:
 
 
 def heaped_links(source: Source, link_info: bytes) -> Iterator[tuple[str, int]]:
-    """The links that a link info message (IV.A.2.c) says are in a heap."""
+    """The links in the heap that a link info message (IV.A.2.c) refers to."""
     start = 10 if len(link_info) > 1 and link_info[1] & 1 else 2
     if len(link_info) < start + 16:
         raise Hdf5Error("a message is too short")
@@ -66,7 +66,7 @@ _RECORD: Final = struct.Struct("<I7s")  # hash of the name, id in the heap
 
 
 def _heap_ids(source: Source, address: int) -> Iterator[bytes]:
-    """What the records of a version 2 B-tree by name point to."""
+    """The heap ids in the records of a version 2 B-tree that is sorted by name."""
     signature, _, kind, node_bytes, record_bytes, depth, _, _, root, entries, _ = source.unpack(
         _TREE, address
     )
@@ -97,7 +97,7 @@ def _heap_ids(source: Source, address: int) -> Iterator[bytes]:
             raise Hdf5Error("a group's tree is damaged")
         seen += entries
         if seen > MAX_ENTRIES:
-            raise Hdf5Error("a group holds too much")
+            raise Hdf5Error("a group has too many members")
         records = source.at(node + _NODE_PREFIX, entries * _RECORD.size)
         yield from (heap_id for _, heap_id in _RECORD.iter_unpack(records))
         if level:
@@ -127,9 +127,9 @@ class _Heap:
     source: Source
     width: int  # blocks in a row
     first_bytes: int  # of a block in rows 0 and 1; each further row has twice the size
-    most_bytes: int  # of a block that holds data; larger ones hold blocks
+    most_bytes: int  # largest block with data; larger blocks contain blocks
     root: int
-    root_rows: int  # 0: the root holds data itself
+    root_rows: int  # 0: the root itself contains data
 
     def object(self, heap_id: bytes) -> bytes:
         kind, offset, length = _HEAP_ID.unpack(heap_id)
@@ -138,7 +138,7 @@ class _Heap:
         return self.source.at(self._place(offset), length)
 
     def _place(self, offset: int) -> int:
-        """Where in the file the heap's byte `offset` is."""
+        """The position in the file of the heap's byte `offset`."""
         block, rows = self.root, self.root_rows
         for _ in range(_MAX_DEPTH):
             if rows == 0:

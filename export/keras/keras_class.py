@@ -1,4 +1,4 @@
-"""What the reader knows of one layer class of Keras: a row of the table in translations.py."""
+"""The record of one layer class of Keras: a row of the table in translations.py."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from edgernn.export.keras.config import LayerConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """One array of a layer.  A legacy file holds a model's trainable ones before the others."""
+    """One array of a layer.  In a legacy file, a model's trainable arrays come first."""
 
     name: str
     trainable: bool = True
 
 
-#: Adds what one call computes to the graph; gives the edges of its results, in Keras' order.
+#: Adds the layers of one call to the graph; returns the edges of its results, in Keras' order.
 Emit: TypeAlias = Callable[[Call], list[str]]
 #: A layer's own arrays (not those of layers inside it), in the order in which Keras stores them.
 Variables: TypeAlias = Callable[[LayerConfig], tuple[Variable, ...]]
-#: From a call and the edges of its results: the masks of the first results; others have none.
+#: From a call and the edges of its results to the masks of the first results; others have none.
 MaskRule: TypeAlias = Callable[[Call, Sequence[str]], tuple[str | None, ...]]
 
 
@@ -35,7 +35,7 @@ def no_mask(_call: Call, _results: Sequence[str]) -> tuple[str | None, ...]:
 
 
 def accept(_layer: LayerConfig) -> None:
-    """Every option of the class is understood."""
+    """Refuses nothing: every option of the class is supported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,8 @@ class KerasClass:
     """How calls of one class become layers of the graph.
 
     variables, mask: the weights that a layer has and the masks that its results carry (masks.py).
-    refuse: raises UnsupportedLayer for options that change which weights there are or what is
-    computed, beyond the graph; called before anything else of the model is read.
+    refuse: raises UnsupportedLayer for options that the graph cannot express, because they change
+    the weights or the computation; called before anything else of the model is read.
     is_stepwise: treats each step of time alike, so that TimeDistributed changes nothing.
     is_recurrent: reads the mask of its input, and can be given an initial state.
     """
@@ -76,7 +76,7 @@ def arrays_and_bias(*names: str) -> Variables:
 
 
 def scale_and_center(layer: LayerConfig) -> tuple[Variable, ...]:
-    """gamma and beta, as far as the layer has them."""
+    """gamma and beta, if the layer has them."""
     scale = ["gamma"] if layer.flag("scale", default=True) else []
     center = ["beta"] if layer.flag("center", default=True) else []
     return named(*scale, *center)

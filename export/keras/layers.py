@@ -1,4 +1,4 @@
-"""Keras layers without a recurrence: each function adds what one call of one class computes.
+"""Keras layers without a recurrence: each function adds the graph layers for one call of a class.
 
 A new class is a function and a row of the table at the end.
 """
@@ -39,7 +39,7 @@ from edgernn.graph import (
 
 
 def identity(call: Call) -> list[str]:
-    """Dropout, noise and regularization do nothing when a model is used."""
+    """Dropout, noise and regularization do nothing in inference."""
     return [call.edge]
 
 
@@ -112,7 +112,7 @@ def rms_normalization(call: Call) -> list[str]:
 
 
 def unit_normalization(call: Call) -> list[str]:
-    """x / |x| = x / sqrt(mean(x * x)) / sqrt(n); the epsilon only keeps 0 / 0 away."""
+    """x / |x| = x / sqrt(mean(x * x)) / sqrt(n); the epsilon only prevents 0 / 0."""
     _only_last_axis(call)
     size = call.shape[-1]
     if size is None:

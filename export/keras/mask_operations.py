@@ -1,4 +1,4 @@
-"""The operations with which Keras 3 computes masks, and what they give before they are masks.
+"""The operations with which Keras 3 computes masks, and their intermediate values.
 
 A recorded mask may be NotEqual and Any, or for Concatenate: ExpandDims, ZerosLike, LogicalOr,
 Concatenate, Any.  The values in between are kept symbolic, and become edges where a layer reads
@@ -34,24 +34,24 @@ from edgernn.graph import DType, MergeKind
 
 
 def as_mask(call: Call, value: Any) -> str | None:
-    """The edge of a recorded mask.  Raises UnsupportedLayer where it cannot be computed."""
+    """The edge of a recorded mask.  Raises UnsupportedLayer if it cannot be computed."""
     match value:
         case None | AllValid():
             return None
         case Tensor() if call.builder.dtype(value.edge) is DType.BOOL:
             return value.edge
         case Unequal(edge=edge, value=number) if call.builder.rank(edge) == 2:
-            # Only an Embedding makes tokens of an input: it came before whoever reads its mask.
+            # Only an Embedding turns an input into tokens; it runs before the readers of its mask.
             if call.builder.dtype(edge) is DType.FLOAT32:
                 return number_mask(call, edge, number)
             if not float(number).is_integer():
-                return None  # no token is half a number: every step is valid
+                return None  # a token is never a fraction: every step is valid
             return token_mask(call, edge, int(number))
         case _:
             raise call.layer.unsupported(
                 "is given a mask that edgernn cannot compute"
                 + (f" (operation {value.operation})" if isinstance(value, Unknown) else ""),
-                "Let Embedding(mask_zero=True) or Masking make the mask",
+                "Create the mask with Embedding(mask_zero=True) or Masking",
             )
 
 

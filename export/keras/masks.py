@@ -1,7 +1,7 @@
-"""Which mask a layer's result carries: the rules of Keras' compute_mask, version by version.
+"""The masks of layers' results: the rules of Keras' compute_mask, for each version.
 
 Keras 3 also records masks in the config of a functional model (as operations and `mask=`
-arguments); a recorded mask wins over these rules, which is what Keras does at run time.
+arguments); a recorded mask takes precedence over these rules, as in Keras at run time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def feature_mask(call: Call, edge: str, value: float) -> str:
 
 
 def always(call: Call, edge: str) -> str:
-    """A mask that holds at every step of `edge` [B, T, F]."""
+    """A mask that is true at every step of `edge` [B, T, F]."""
     ones = call.aside("ones")
     zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
     layer = Affine(name=ones, input=edge, output=ones, scale=zero, offset=one)
@@ -66,7 +66,7 @@ def combined(call: Call, kind: MergeKind, masks: Sequence[str]) -> str:
 
 
 def joined(call: Call, masks: Sequence[str]) -> str:
-    """Masks one after the other in time."""
+    """Masks joined in time."""
     if UNREADABLE_MASK in masks:
         return UNREADABLE_MASK
     name = call.aside("mask")
@@ -97,7 +97,7 @@ def passing_sequences(call: Call, _results: Sequence[str]) -> tuple[str | None, 
 
 
 def merged(call: Call, _results: Sequence[str]) -> tuple[str | None, ...]:
-    """Of layers that combine their inputs element by element."""
+    """The mask of a layer that combines its inputs element by element."""
     known = [mask for mask in call.previous if mask is not None]
     if not known:
         return ()

@@ -1,4 +1,4 @@
-"""Keras layers that make one tensor of several: merges, Concatenate, Dot, Attention."""
+"""Keras layers that turn several tensors into one: merges, Concatenate, Dot, Attention."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def _same_rank(call: Call) -> list[Tensor]:
 
 
 def _valid(call: Call, edge: str, mask: str) -> str:
-    """`edge` where `mask` holds, zeros elsewhere."""
+    """`edge` where `mask` is true, zeros elsewhere."""
     name = call.aside("valid")
     call.add(ApplyMask(name=name, input=edge, mask=mask, output=name))
     return name
 
 
 def _where(call: Call, mask: str, chosen: str, otherwise: str) -> str:
-    """chosen where mask holds, else otherwise; exact, since each sum has one term that is zero."""
+    """`chosen` where mask is true, else `otherwise`; exact, since one term of each sum is zero."""
     kept = _valid(call, chosen, mask)
     hidden = _valid(call, otherwise, mask)
     rest = merge(call, MergeKind.SUBTRACT, [otherwise, hidden], call.aside("invalid"))
@@ -106,7 +106,7 @@ def _multiply_valid(call: Call, inputs: list[Tensor]) -> str:
 
 
 def _or_one(call: Call, edge: str, mask: str) -> str:
-    """edge where mask holds, ones elsewhere: (edge - 1) masked + 1."""
+    """edge where mask is true, ones elsewhere: (edge - 1) masked + 1."""
     one = np.ones(1, np.float32)
     less = call.aside("less_one")
     call.add(Affine(name=less, input=edge, output=less, scale=one, offset=-one))
@@ -117,7 +117,7 @@ def _or_one(call: Call, edge: str, mask: str) -> str:
 
 
 def _extreme_of_valid(call: Call, kind: MergeKind, inputs: list[Tensor]) -> str:
-    """Keras >= 3.4: masked elements take no part; a fold from left to right."""
+    """Keras >= 3.4: masked elements are ignored; folds from left to right."""
     result, mask = inputs[0].edge, inputs[0].mask
     for tensor in inputs[1:]:
         other = (

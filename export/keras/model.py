@@ -1,26 +1,27 @@
-"""What reading a Keras model gives, and the last step to it: from config and weights to a graph."""
+"""The result of reading a Keras model, and the last step: from config and weights to a graph."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from edgernn.artefact import Source
-from edgernn.errors import ModelFileError
+from edgernn.errors import ModelFileError, UnsupportedLayer
 from edgernn.export.keras.builder import GraphBuilder
 from edgernn.export.keras.call import LayerWeights, Tensor
 from edgernn.export.keras.config import MODEL_KINDS, LayerConfig, walk
 from edgernn.export.keras.nodes import RESAVE, references
 from edgernn.export.keras.trace import Trace
 from edgernn.export.keras.version import KerasVersion
-from edgernn.graph import DType, Graph, Output, TensorSpec, without_dead_layers
+from edgernn.graph import DType, Graph, GraphError, Output, TensorSpec, without_dead_layers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KerasModel:
-    """A model read.  `warnings` are whole sentences for the user."""
+    """A model that was read.  `warnings` are whole sentences for the user."""
 
     graph: Graph
     source: Source
@@ -37,9 +38,9 @@ class Translated:
 
 @contextmanager
 def config_errors() -> Iterator[None]:
-    """A config of a structure that Keras does not write is a damaged model, not a bug.
+    """Turns errors while a config is read into ModelFileError: the model is damaged.
 
-    Around all that reads a config; the cause is kept for a bug report.
+    Encloses all code that reads a config; the cause is kept for a bug report.
     """
     try:
         yield
@@ -73,9 +74,13 @@ def translate(
         outputs.append(Output(name=unique, edge=tensor.edge))
     try:
         graph = without_dead_layers(builder.graph(model.name, tuple(outputs)))
-    except ValueError as error:
-        raise ModelFileError(
-            f"the model's layers do not fit together: {error}", remedy=RESAVE
+    except GraphError as error:  # the shapes fitted, before an Embedding made tokens of an input
+        raise UnsupportedLayer(
+            layer=model.name,
+            kind=model.kind,
+            where=model.where,
+            reason=f"uses an input as numbers that is tokens elsewhere ({error})",
+            remedy="Give the model an input for each use",
         ) from error
     warnings = (*trace.warnings, *_precision_warnings(model), *_class_warnings(model))
     return Translated(graph=graph, warnings=tuple(dict.fromkeys(warnings)))
@@ -105,7 +110,7 @@ def _inputs(model: LayerConfig, keras: KerasVersion) -> list[_Argument]:
     first = layers[0]
     if first.kind == "InputLayer":
         return [_argument(first, first.name)]
-    if _shape(first) is not None:  # Keras 2: the first layer says what it takes
+    if _shape(first) is not None:  # Keras 2: the first layer has the input shape
         return [_argument(first, f"{first.name}_input")]
     if first.is_model:
         return _inputs(first, keras)
@@ -148,7 +153,7 @@ def _argument(layer: LayerConfig, name: str) -> _Argument:
 
 
 def _output_names(model: LayerConfig, count: int) -> list[str]:
-    """The keys of a dict of outputs, otherwise the names of the layers that make them."""
+    """The keys of a dict of outputs, otherwise the names of the layers that compute them."""
     if "output_layers" in model.options:
         return [key or ref.layer for key, ref in references(model.options["output_layers"])]
     return [list(model.children)[-1]] * count
@@ -162,6 +167,10 @@ def _unique(name: str, taken: set[str]) -> str:
     return unique
 
 
+#: Types that no layer computes in.  Keras 2 gave a first layer its input's: int32 for an Embedding.
+_OF_INPUTS: Final = re.compile(r"u?int\d+|bool|string")
+
+
 def _precision_warnings(model: LayerConfig) -> list[str]:
     """Models that compute in another precision than float32."""
     policies: set[str] = set()
@@ -169,7 +178,8 @@ def _precision_warnings(model: LayerConfig) -> list[str]:
         policy = layer.options.get("dtype", "float32")
         if isinstance(policy, dict) and isinstance(policy.get("config"), dict):
             policy = policy["config"].get("name")
-        if layer.kind != "InputLayer" and not layer.is_operation:
+        is_of_input = _OF_INPUTS.fullmatch(str(policy)) is not None
+        if layer.kind != "InputLayer" and not layer.is_operation and not is_of_input:
             policies.add(str(policy))
     return [
         f"the model computes in {policy}; edgernn reads its weights as float32 and computes in "
@@ -179,10 +189,10 @@ def _precision_warnings(model: LayerConfig) -> list[str]:
 
 
 def _class_warnings(model: LayerConfig) -> list[str]:
-    """Classes derived from Model, of which only the description of the layers is followed."""
+    """Warns about classes derived from Model: only the layers in their config are exported."""
     return [
         f"'{layer.name}' is of the class '{layer.kind}'; edgernn follows the layers that its "
-        "config lists and cannot see whether its Python code does anything else"
+        "config lists and does not know whether its Python code does anything else"
         for layer in walk(model)
         if layer.is_model and layer.kind not in MODEL_KINDS
     ]

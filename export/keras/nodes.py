@@ -1,4 +1,4 @@
-"""How layers are called, out of a model's config.
+"""Reads from a model's config how layers are called.
 
 Two dialects are read: Keras 2 writes a call as `[["layer", node, tensor, kwargs], ...]`, Keras 3 as
 `{"args": [...], "kwargs": {...}}` with tensors as `__keras_tensor__`.
@@ -109,7 +109,7 @@ def references(value: Any) -> list[tuple[str, TensorRef]]:
         return [(key, ref) for key in sorted(value) for _, ref in references(value[key])]
     if isinstance(value, list | tuple):
         return [pair for item in value for pair in references(item)]
-    raise ModelFileError("the model does not say what its inputs and outputs are", remedy=RESAVE)
+    raise ModelFileError("the model does not list its inputs and outputs", remedy=RESAVE)
 
 
 def revive(value: Any) -> Any:

@@ -27,13 +27,13 @@ __all__ = ["KerasModel", "from_keras"]
 def from_keras(model: Any) -> KerasModel:
     """The graph of a keras.Model or tf_keras.Model.
 
-    Raises ModelFileError for what is no model, was never built or is subclassed, UnsupportedLayer
-    where edgernn does not know a layer or one of its options.
+    Raises ModelFileError if it is no model, was never built or is subclassed, UnsupportedLayer
+    if edgernn does not support a layer or one of its options.
     """
     version = _version(model)
     try:
         text = model.to_json()
-    except NotImplementedError as error:  # Keras' answer for a model made of Python code
+    except NotImplementedError as error:  # raised by Keras for a model that consists of Python code
         raise ModelFileError(
             f"the model is of the class '{type(model).__name__}', "
             "whose layers only its Python code knows",
@@ -73,7 +73,7 @@ def _version(model: Any) -> KerasVersion:
 
 
 class _LiveWeights:
-    """Weights of the model's layers, fetched when they are first asked for."""
+    """Weights of the model's layers, fetched when they are first used."""
 
     def __init__(self, model: Any) -> None:
         self._model = model

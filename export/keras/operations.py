@@ -1,7 +1,7 @@
 """Operations of Keras 3 (`x * 2`, `x[:, -1]`, masks) and Keras 2's TFOpLambda and SlicingOpLambda.
 
-An operation that has no translation gives an `Unknown`, and only what uses that is refused: the
-config of a masked model is full of operations that nothing but a mask reads.
+An operation without a translation returns an `Unknown`, and only layers that use it are refused:
+the config of a masked model contains many operations that only masks use.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _RENAMED: Final = {"clip_value_min": "x_min", "clip_value_max": "x_max"}
 
 
 def operation(call: Call, args: Sequence[Any], kwargs: dict[str, Any]) -> Value | list[Value]:
-    """What an operation makes of its arguments (Values, numbers, lists): one result or several."""
+    """The results of an operation for its arguments (Values, numbers, lists): one or several."""
     kind = call.layer.kind
     if kind in ("TFOpLambda", "SlicingOpLambda"):
         function = str(call.layer.options.get("function"))

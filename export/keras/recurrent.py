@@ -29,12 +29,12 @@ from edgernn.graph import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellKind:
-    """What a layer that runs one cell over time is made of."""
+    """The parts of a layer that runs one cell over time."""
 
     gates: int
     states: int
     variables: Variables
-    cell: str | None  # the class of its cell alone, as RNN(cell) takes it
+    cell: str | None  # the class of its cell, for RNN(cell)
 
 
 _TWO_MATRICES: Final = arrays_and_bias("kernel", "recurrent_kernel")
@@ -54,7 +54,7 @@ CELLS: Final = {kind.cell: name for name, kind in CELL_KINDS.items() if kind.cel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Unit:
-    """One cell to run over time: its own options, and how the layer around it runs it."""
+    """One cell to run over time: its options, and those of the layer that runs it."""
 
     kind: str  # "GRU", "LSTM", "SimpleRNN", "CuDNNGRU", "CuDNNLSTM"
     cell: LayerConfig  # holds units, activations and weights
@@ -96,7 +96,7 @@ def _run(call: Call, cells: list[tuple[str, LayerConfig]]) -> list[str]:
     if states and layer.flag("stateful") and call.keras.major < 3:
         raise layer.unsupported(
             "is stateful and is given an initial state, which Keras 2 takes in the first call only",
-            "Make it stateful=False, and hand its states on from call to call yourself",
+            "Make it stateful=False, and pass its states from call to call yourself",
         )
     returns_sequences = layer.flag("return_sequences")
     final_states: list[str] = []
@@ -108,7 +108,7 @@ def _run(call: Call, cells: list[tuple[str, LayerConfig]]) -> list[str]:
         unit = _graph_layer(call, _Unit(
             kind=kind, cell=cell, name=name, input=edge, mask=mask, initial=initial,
             return_sequences=returns_sequences if last else True,
-            # The cells after the first meet the steps in the order of processing already.
+            # The cells after the first get the steps already in the order of processing.
             go_backwards=layer.flag("go_backwards") and position == 0,
             zero_output_for_mask=layer.flag("zero_output_for_mask"),
             stateful=layer.flag("stateful"),

@@ -1,4 +1,4 @@
-"""Keras layers that are x * scale + offset when a model is used."""
+"""Keras layers that compute x * scale + offset in inference."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def normalization(call: Call) -> list[str]:
         mean = call.weight("mean", kept).reshape(shape)
         variance = call.weight("variance", kept).reshape(shape)
     else:
-        mean = _constant(call, layer.options["mean"], "mean")
-        variance = _constant(call, layer.options.get("variance"), "variance")
+        mean = _given_statistic(call, layer.options["mean"], "mean")
+        variance = _given_statistic(call, layer.options.get("variance"), "variance")
 
     def deviation() -> AnyArray:
         return np.maximum(np.sqrt(variance.astype(np.float64)), 1e-7)
@@ -91,8 +91,30 @@ def _broadcast_shape(call: Call) -> tuple[int, ...]:
     return tuple((call.shape[axis] or -1) if axis in kept else 1 for axis in range(1, call.rank))
 
 
+def _given_statistic(call: Call, value: Any, name: str) -> FloatArray:
+    """A mean or variance out of the config, with the axes of [B, ...] that it belongs to.
+
+    Numbers lie along the last of the kept axes.  Before version 3.13, Keras 3 took arrays with an
+    axis for each one of the input, and lined them up from the right.
+    """
+    array = _constant(call, value, name)
+    if array.size == 1:
+        return array.reshape(1)
+    shape = _broadcast_shape(call)
+    kept = [size for size in _kept_sizes(call) if size is not None]
+    try:
+        if array.ndim <= len(kept):
+            return np.broadcast_to(array, kept).reshape(shape)
+        return np.broadcast_to(array, shape)
+    except ValueError as error:
+        raise call.layer.damaged(
+            f"has a {name} of shape {array.shape} for the axes {_kept_axes(call)} of its input, "
+            f"whose sizes are {tuple(kept)}"
+        ) from error
+
+
 def _constant(call: Call, value: Any, name: str) -> FloatArray:
-    """A number or nested list of numbers out of the config."""
+    """A number or nested list of numbers from the config."""
     revived = revive(value)
     try:
         array = np.array(revived, np.float32)
@@ -116,7 +138,7 @@ def _refuse_renorm(layer: LayerConfig) -> None:
 
 
 def _adapted(layer: LayerConfig) -> tuple[Variable, ...]:
-    """Statistics given in the config are no arrays."""
+    """Without arrays if the statistics are in the config."""
     known = layer.options.get("mean") is not None
     return () if known else named("mean", "variance", "count", trainable=False)
 

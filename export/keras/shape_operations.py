@@ -1,4 +1,4 @@
-"""Operations that move numbers about: `x[:, -1, :]`, `keras.ops.stack`, `split`, `reshape`."""
+"""Operations that move elements: `x[:, -1, :]`, `keras.ops.stack`, `split`, `reshape`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from edgernn.export.keras.arithmetic_operations import tensor_of
 from edgernn.export.keras.call import Call, Tensor
+from edgernn.export.keras.reshaping import reshape
 from edgernn.export.keras.symbolic import (
     Joined,
     Spread,
@@ -39,7 +40,7 @@ def _get_item(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
 
 
 def _slice(call: Call, edge: str, axis: int, part: Any) -> str | None:
-    """One axis of an index; None where there is no translation."""
+    """One axis of an index; None if there is no translation."""
     if isinstance(part, dict):  # SlicingOpLambda
         part = slice(part.get("start"), part.get("stop"), part.get("step"))
     bounds = (part.start, part.stop, part.step) if isinstance(part, slice) else (part,)
@@ -68,7 +69,7 @@ def _slice(call: Call, edge: str, axis: int, part: Any) -> str | None:
 
 
 def _widened(call: Call, edge: str, axis: int) -> str | None:
-    """A new axis of size 1 at `axis`; None where a reshape cannot express it."""
+    """A new axis of size 1 at `axis`; None if a reshape cannot express it."""
     shape = call.builder.shape(edge)
     if axis == 0 or axis > len(shape) or shape[1:].count(None) > 1:
         return None
@@ -125,7 +126,7 @@ def _stack(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
 
 
 def _split(call: Call, args: list[Any], options: dict[str, Any]) -> Value | list[Value]:
-    """Keras 3 gives a count or the places of the cuts, TensorFlow a count or the sizes."""
+    """Keras 3 stores a count or the positions of the cuts, TensorFlow a count or the sizes."""
     edge = tensor_of(call, args[0]).edge
     shape = call.builder.shape(edge)
     axis = options.get("axis", 0)
@@ -151,19 +152,6 @@ def _split(call: Call, args: list[Any], options: dict[str, Any]) -> Value | list
         ))  # fmt: skip
         results.append(Tensor(edge=name))
     return results
-
-
-def _reshape(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
-    edge = tensor_of(call, args[0]).edge
-    shape = options.get("newshape", options.get("shape"))
-    if not isinstance(shape, list | tuple) or not all(type(size) is int for size in shape):
-        return unknown(call)
-    kept, target = shape[0] if shape else 0, tuple(shape[1:])
-    # Only the batch may be left open: another -1 would mix samples.
-    if kept != -1 or not target or not all(0 < size < 1 << 31 for size in target):
-        return unknown(call, f"Reshape to {list(shape)}")
-    call.add(Reshape(name=call.name, input=edge, output=call.name, target=target))
-    return Tensor(edge=call.name)
 
 
 def _squeeze(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
@@ -199,7 +187,7 @@ def _transpose(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
 
 
 def _cast(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
-    """Of real numbers to real numbers nothing is left; of an input to integers, its tokens."""
+    """A cast between float types adds nothing; a cast of an input to integers makes it tokens."""
     tensor = tensor_of(call, args[0])
     wanted = str(options.get("dtype"))
     if call.builder.dtype(tensor.edge).value == "float32" and wanted.startswith(
@@ -224,7 +212,7 @@ SHAPES: Final[dict[str, Translate]] = {
     "Concatenate": _concatenate,
     "Stack": _stack,
     "Split": _split,
-    "Reshape": _reshape,
+    "Reshape": reshape,
     "Flip": _flip,
     "Transpose": _transpose,
     "Cast": _cast,

@@ -1,4 +1,4 @@
-"""What the operations in a config work on: tensors, masks in the making, and what is unknown."""
+"""The values of the operations in a config: tensors, parts of masks, and unknown values."""
 
 from __future__ import annotations
 
@@ -41,34 +41,42 @@ class Joined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """The result of an operation without a translation, or of what is computed from one."""
+    """The result of an operation without a translation, or a value computed from one.
+
+    limit, remedy: the unsupported use of a known operation, as the end of a sentence; what to do.
+    """
 
     operation: str
     layer: LayerConfig
+    limit: str = ""
+    remedy: str = ""
 
     def refusal(self) -> UnsupportedLayer:
         return self.layer.unsupported(
-            f"uses the operation {self.operation}, which edgernn does not know",
-            "Use a Keras layer or one of the operations that docs/support.md lists",
+            self.limit or f"uses the operation {self.operation}, which edgernn does not support",
+            self.remedy or "Use a Keras layer or an operation that docs/support.md lists",
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllValid:
-    """A mask that holds at every step of `like`."""
+    """A mask that is true at every step of `like`."""
 
     like: Tensor | None = None
 
 
 Value: TypeAlias = Tensor | Unequal | Spread | Joined | Unknown | AllValid
 
-#: Makes Values of an operation's arguments (Values, numbers, lists) and options.
+#: Computes an operation's Values from its arguments (Values, numbers, lists) and options.
 Translate: TypeAlias = Callable[[Call, list[Any], dict[str, Any]], Value | list[Value]]
 
 
-def unknown(call: Call, operation: str | None = None) -> Unknown:
-    """`operation`: what exactly, where it is not the whole of the operation."""
-    return Unknown(operation=operation or call.layer.kind, layer=call.layer)
+def unknown(
+    call: Call, operation: str | None = None, *, limit: str = "", remedy: str = ""
+) -> Unknown:
+    """`operation`: the unsupported part, if it is not the whole operation."""
+    name = operation or call.layer.kind
+    return Unknown(operation=name, layer=call.layer, limit=limit, remedy=remedy)
 
 
 def single_axis(value: Any) -> Any:
@@ -91,7 +99,7 @@ def two_arguments(call: Call, args: list[Any]) -> tuple[Any, Any]:
 
 
 def spread(call: Call, value: Any, axis: Any) -> Value | None:
-    """ExpandDims of a mask; None where `value` is no mask."""
+    """ExpandDims of a mask; None if `value` is no mask."""
     if isinstance(value, AllValid) and axis == -1:
         return Spread(mask=None, everywhere=True, like=value.like)
     is_mask = isinstance(value, Unequal) or (

@@ -169,7 +169,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Numbering:
-    """Where the calls of a nested model are counted from.
+    """The number of the first call of a nested model in references to it.
 
     A functional model has one call of its own, from when it was built.  Keras 2 counts it in all
     references to a nested model, Keras 3 only among the outputs.
@@ -246,7 +246,7 @@ def _in_order(
     if done < len(waiting):
         stuck = next(name for (name, _), count in waiting.items() if count)
         raise ModelFileError(
-            f"layer '{stuck}' in {model.where} waits for a result that no layer makes",
+            f"layer '{stuck}' in {model.where} needs a result that no layer computes",
             remedy=RESAVE,
         )
 
@@ -257,7 +257,7 @@ def _result(
     results = known.get((ref.layer, ref.node))
     if results is None or not 0 <= ref.tensor < len(results):
         raise model.damaged(
-            f"refers to result {ref.tensor} of call {ref.node} of '{ref.layer}', which is not there"
+            f"refers to result {ref.tensor} of call {ref.node} of '{ref.layer}', which is missing"
         )
     return results[ref.tensor]
 

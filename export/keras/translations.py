@@ -1,4 +1,4 @@
-"""Which layer classes are understood, and the refusal of all others before anything is read."""
+"""The table of supported layer classes; all others are refused before anything else is read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from edgernn.export.keras.keras_class import KerasClass
 from edgernn.export.keras.recurrent import CELLS
 from edgernn.export.keras.wrappers import INSIDE, WRAPPERS
 
-#: Every layer class that is understood.
+#: Every supported layer class.
 CLASSES: Final[dict[str, KerasClass]] = {**INSIDE, **WRAPPERS}
 
 _OPERATION_LAYERS: Final = frozenset({"TFOpLambda", "SlicingOpLambda"})
-_DOCUMENTED: Final = "docs/support.md lists the layers that edgernn knows"
+_DOCUMENTED: Final = "docs/support.md lists the layers that edgernn supports"
 
 #: By words in the class's name.
 _REMEDIES: Final[dict[tuple[str, ...], str]] = {
@@ -39,9 +39,9 @@ def is_operation(layer: LayerConfig) -> bool:
 
 
 def refuse_unknown(model: LayerConfig) -> None:
-    """Raises UnsupportedLayer for the first layer, in the model's order, that is not understood.
+    """Raises UnsupportedLayer for the first unsupported layer, in the model's order.
 
-    Comes before the weights: of a layer that is unknown, it is unknown what weights it has.
+    This runs before weights are read, because the weights of an unknown layer are unknown.
     """
     for layer in walk(model):
         if not (layer.is_model or is_operation(layer)):
@@ -55,7 +55,7 @@ def refuse_unknown(model: LayerConfig) -> None:
 def _refuse_code(layer: LayerConfig) -> None:
     if layer.kind == "Lambda":
         raise layer.unsupported(
-            "holds Python code, which edgernn never runs",
+            "contains Python code, which edgernn never runs",
             "Replace it by Keras layers (Rescaling, Activation, Reshape, ...)",
         )
 
@@ -75,20 +75,20 @@ def _refuse_class(layer: LayerConfig) -> None:
     in_rnn = in_stack or layer.path[-1] == "cell"
     if layer.is_custom and not in_rnn:
         raise layer.unsupported(
-            "is not a layer that edgernn knows: its class is not one of Keras' own",
+            "is not supported: its class is not one of Keras' own",
             f"Build this part of the model from Keras' layers; {_DOCUMENTED}",
         )
     known = CELLS if in_stack else _CELLS
     if in_rnn and (layer.is_custom or layer.kind not in known):
         raise layer.unsupported(
-            "is a cell that edgernn does not know", f"Use one of {', '.join(CELLS)}"
+            "is a cell that edgernn does not support", f"Use one of {', '.join(CELLS)}"
         )
     if not in_rnn and layer.kind not in CLASSES:
-        raise layer.unsupported("is not a layer that edgernn knows", _instead_of(layer))
+        raise layer.unsupported("is not a layer that edgernn supports", _instead_of(layer))
 
 
 def _instead_of(layer: LayerConfig) -> str:
-    """What to do about a class that is not understood."""
+    """What to do about an unsupported class."""
     for words, remedy in _REMEDIES.items():
         if any(word in layer.kind for word in words):
             return f"{remedy}; {_DOCUMENTED}"

@@ -1,4 +1,4 @@
-"""What weights a layer has, in the order in which Keras stores them."""
+"""The weights of a layer, in the order in which Keras stores them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def variables(layer: LayerConfig) -> tuple[Variable, ...]:
 
 
 def legacy_slots(layer: LayerConfig) -> list[Slot]:
-    """The arrays of a layer and all inside it, as the legacy .h5 lists them."""
+    """The arrays of a layer and all layers inside it, in the order of the legacy .h5."""
     trained, fixed = _split_slots(layer)
     return trained + fixed
 

@@ -1,4 +1,4 @@
-"""Which Keras wrote a model: what its config leaves out or changed its mind about depends on it."""
+"""The Keras version that wrote a model: defaults and rules of the config depend on it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class KerasVersion:
 
     @property
     def is_standalone(self) -> bool:
-        """The keras package before it became TensorFlow's (2.4): some of its rules differ."""
+        """The stand-alone keras package, before 2.4: some of its rules differ."""
         return (self.major, self.minor) < (2, 4) and "tf" not in self.text
 
     @property
     def bidirectional_zeros_masked_steps(self) -> bool:
-        """Whether a Bidirectional that returns sequences gives zeros where steps are masked."""
+        """Whether a Bidirectional that returns sequences sets masked steps to zeros."""
         return not self.is_standalone
 
     @property
     def merges_masks_by_or(self) -> bool:
-        """Merging layers combine masks by `or` and honour them; `and`, and no more, in Keras 2."""
+        """Whether merging layers combine masks by `or` and use them (Keras 2: `and`, not used)."""
         return (self.major, self.minor) >= (3, 4)
 
     @property
@@ -54,11 +54,11 @@ class KerasVersion:
 
 
 def keras_version(text: str) -> KerasVersion:
-    """Raises ModelFileError for what is no version, and for Keras 1."""
+    """Raises ModelFileError if it is no version, and for Keras 1."""
     match = re.match(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", text)
     if match is None:
         raise ModelFileError(
-            f"the model does not say which Keras wrote it (keras_version is {text!r})",
+            f"the model does not name the Keras version that wrote it (keras_version is {text!r})",
             remedy="Load it with that Keras and save it again",
         )
     major, minor, patch = (int(part or 0) for part in match.groups())

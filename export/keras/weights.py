@@ -1,4 +1,4 @@
-"""The two layouts in which Keras keeps weights in HDF5."""
+"""The two layouts in which Keras stores weights in HDF5."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from edgernn.graph import FloatArray
 _MAX_EXPANSION: Final = 3
 _ALWAYS_ALLOWED_BYTES: Final = 16 << 20
 
-#: A shared layer's number and the names down from there.
+#: A shared layer's number and the names below it.
 _Shared: TypeAlias = tuple[int, tuple[str, ...]]
 
 
 class ArrayReader:
-    """Reads arrays, keeping count of the memory they take: many may share one place in a file."""
+    """Reads arrays and limits their memory: many may refer to the same bytes of a file."""
 
     def __init__(self, file_bytes: int) -> None:
         self._left = max(_ALWAYS_ALLOWED_BYTES, _MAX_EXPANSION * file_bytes)
@@ -32,7 +32,7 @@ class ArrayReader:
     def read(self, group: Group, name: str, layer: LayerConfig, weight: str) -> FloatArray:
         """The array, a weight of `layer`, as float32.
 
-        Raises ModelFileError where it is missing, too large or not finite.
+        Raises ModelFileError if it is missing, too large or not finite.
         """
         dataset = group.dataset(name)
         if dataset is None:
@@ -49,7 +49,7 @@ class ArrayReader:
 
 
 def require_finite(array: FloatArray, layer: LayerConfig, weight: str) -> None:
-    """Raises ModelFileError: what comes of NaN agrees with itself in every format."""
+    """Raises ModelFileError for NaN and infinity: all formats would agree on useless outputs."""
     if not np.isfinite(array).all():
         raise layer.damaged(
             f"has NaN or infinity in its {weight}",
@@ -136,7 +136,7 @@ def store_weights(
 def _with_shared(
     layer: LayerConfig, shared: _Shared | None = None
 ) -> Iterator[tuple[LayerConfig, _Shared | None]]:
-    """Every layer; with it, for one that several models share, what all its places agree on.
+    """Every layer, with a key that is the same at all places of a shared layer.
 
     Layers inside a shared wrapper are shared by their path below it.
     """
@@ -148,6 +148,7 @@ def _with_shared(
 
 
 def _root(file: Group) -> str:
-    """The group of a model's layers; Keras 2.12 called it otherwise."""
+    """The group of a model's layers; it has another name in Keras 2.12."""
     old = "_layer_checkpoint_dependencies"
-    return old if old in file and "layers" not in file else "layers"
+    names = {name.partition("\\")[0] for name in file.names()}  # on Windows with more behind it
+    return old if old in names and "layers" not in names else "layers"

@@ -16,7 +16,7 @@ from edgernn.export.keras.scaling import SCALING
 from edgernn.export.keras.windows import WINDOWS
 from edgernn.graph import ApplyMask, Concatenate, FoldTime, Merge, MergeKind, UnfoldTime
 
-#: Every class that is no wrapper.
+#: The classes that are no wrappers.
 INSIDE: Final[dict[str, KerasClass]] = {
     **LAYERS,
     **SCALING,
@@ -118,7 +118,7 @@ def _mask_of_both_ways(call: Call, _results: Sequence[str]) -> tuple[str | None,
 def _mask_of_steps(call: Call, _results: Sequence[str]) -> tuple[str | None, ...]:
     inner = call.layer.children["layer"]
     makes_masks = inner.kind == "Masking" or (inner.kind == "Embedding" and inner.flag("mask_zero"))
-    # Keras 2 asks the inner layer, which would answer with a mask of more than two axes.
+    # Keras 2 calls the inner layer's compute_mask, which returns a mask of more than two axes.
     return (UNREADABLE_MASK,) if call.keras.major < 3 and makes_masks else passing(call)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from edgernn.export.backend import Backend
-from edgernn.export.native.layers import lower
+from edgernn.export.native.model import lower
 
 if TYPE_CHECKING:
     from edgernn.export.contents import Contents
 
 
 def read_contents(content: bytes) -> Contents:
-    """As contents.py says, which is imported when a file is read."""
+    """See contents.py, which is imported only when a file is read."""
     from edgernn.export.native import contents
 
     return contents.read_contents(content)

@@ -8,7 +8,7 @@ from math import prod
 
 from edgernn.errors import UnsupportedLayer
 from edgernn.export.native.builder import Builder
-from edgernn.export.native.forms import refused
+from edgernn.export.native.edges import refused
 from edgernn.export.native.records import AXIS_ARGUMENTS, OP_ARGUMENTS, EdgeType, OpKind
 from edgernn.graph import (
     DType,

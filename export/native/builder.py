@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from edgernn.errors import UnsupportedLayer
-from edgernn.export.native.forms import refused
+from edgernn.export.native.edges import refused
 from edgernn.export.native.records import (
     AXIS_ARGUMENTS,
     IMAGE_KINDS,
@@ -30,7 +30,7 @@ from edgernn.graph.quantized import Accumulation, Product
 
 
 class Builder:
-    """What the lowering writes to."""
+    """An .ernn file under construction."""
 
     def __init__(self) -> None:
         self.forms: dict[str, EdgeForm] = {}
@@ -42,7 +42,7 @@ class Builder:
         self._constant_numbers: dict[Constant, int] = {}
 
     def constant(self, constant: Constant) -> int:
-        """Its number; equal constants (of a shared layer) are stored once."""
+        """Returns the constant's number; equal constants (of a shared layer) are stored once."""
         number = self._constant_numbers.setdefault(constant, len(self.constants))
         if number == len(self.constants):
             self.constants.append(constant)
@@ -52,10 +52,10 @@ class Builder:
         return NONE if constant is None else self.constant(constant)
 
     def multiplies_bytes(self, layer: str, product: Product | Accumulation, bits: int) -> None:
-        """Notes an integer product whose other side has `bits`.
+        """Records an integer product whose other operand has `bits`.
 
         Raises ValueError for pairs of weights whose products with bytes would not fit 16 bits:
-        quantization makes none.
+        quantization creates none.
         """
         self.features |= Feature.INTEGER
         if bits == 8:
@@ -89,7 +89,7 @@ class Builder:
 def file_image(
     builder: Builder, graph: Graph, ports: Sequence[Output], metadata: Mapping[str, str]
 ) -> FileImage:
-    """Everything numbered; `ports` are the outputs by the builder's edges.
+    """The records of the file, numbered.  `ports` are the outputs with the builder's edges.
 
     Raises UnsupportedLayer for more records than the format allows.
     """
@@ -147,7 +147,7 @@ def _shapes(graph: Graph) -> list[tuple[str, str]]:
 
 
 def _ordered(builder: Builder, inputs: Iterable[str]) -> list[Op]:
-    """What is done once a sequence last, where nothing done at each step depends on it.
+    """Moves ops that run once for a sequence to the end, unless an op of a step needs them.
 
     The runtime can then take a sequence in parts, or step by step.
     """
@@ -166,7 +166,7 @@ def _takes_sequence(builder: Builder, op: Op) -> bool:
 
 
 def _without_unread_outputs(ops: Sequence[Op], results: set[str]) -> list[Op]:
-    """Only recurrent layers write what nobody reads: states.  One output always stays."""
+    """Only recurrent layers have unread outputs: states.  One output is always kept."""
     read = results.union(edge for op in ops for edge in op.inputs if edge is not None)
     trimmed = []
     for op in ops:
@@ -186,14 +186,14 @@ def _without_unread_outputs(ops: Sequence[Op], results: set[str]) -> list[Op]:
 
 
 def _slots(ops: Sequence[Op], results: set[str]) -> dict[str, int]:
-    """A buffer for each edge; one is used again when the last reader of its edge is done."""
+    """A buffer for each edge; it is used again after the last op that reads the edge."""
     last_read: dict[str, int] = {}
     for position, op in enumerate(ops):
         for edge in (*op.inputs, *op.outputs):
             if edge is not None:
                 last_read[edge] = len(ops) if edge in results else position
     slots: dict[str, int] = {}
-    free_after: list[int] = []  # per slot: the last op that reads what is in it
+    free_after: list[int] = []  # for each slot: the last op that reads its content
     for position, op in enumerate(ops):
         for edge in op.outputs:
             if edge is None:

@@ -1,4 +1,4 @@
-"""What is in an .ernn file, read from its records: nothing of it is run."""
+"""Reads the contents of an .ernn file from its records; runs nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _ELEMENTS: Final = {
     ConstantType.CELL: "int32",
 }
 
-#: Bytes by type that each row (of TABLE_S8) or column has beside the data: scales, biases, shifts.
+#: Bytes of each row (of TABLE_S8) or column beside the data (scales, biases, shifts), by type.
 _BESIDE: Final[dict[ConstantType, dict[str, int]]] = {
     ConstantType.MATRIX_S8: {"float32": 4},
     ConstantType.TABLE_S8: {"float32": 4},
@@ -56,7 +56,7 @@ _OP: Final = f"<{3 + OP_INPUTS + OP_OUTPUTS + OP_ARGUMENTS}I"
 def read_contents(content: bytes) -> Contents:
     """Format, inputs, outputs, layers, weights and metadata of the model in `content`.
 
-    Raises Damaged when it is no .ernn file, or damaged.
+    Raises Damaged if it is no .ernn file, or damaged.
     """
     file = _File(content)
     edges = list(file.records(_EDGE, file.edge_count, file.edge_offset))
@@ -124,7 +124,7 @@ class _File:
 
     def part(self, offset: int, size: int) -> bytes:
         if offset + size > len(self._content):
-            raise Damaged("it points outside of itself")
+            raise Damaged("it refers to positions outside of the file")
         return self._content[offset : offset + size]
 
     def records(self, layout: str, count: int, offset: int) -> Iterator[tuple[int, ...]]:
@@ -142,7 +142,7 @@ class _File:
     def line(self, port: Sequence[int], edges: Sequence[Sequence[int]]) -> TensorLine:
         edge, name, name_bytes, _state = port
         if edge >= len(edges):
-            raise Damaged("an input or output is no tensor of it")
+            raise Damaged("an input or output is not one of its tensors")
         dtype, is_sequence, _, width, steps, _ = edges[edge]
         kind = _known(EdgeType, dtype)
         sizes = ["?", str(steps or "?")] if is_sequence else ["?"]
@@ -159,4 +159,4 @@ def _known(kinds: type[Kind], number: int) -> Kind:
     try:
         return kinds(number)
     except ValueError as error:
-        raise Damaged(f"it holds a {kinds.__name__} {number} that nobody knows") from error
+        raise Damaged(f"it contains the unknown {kinds.__name__} {number}") from error

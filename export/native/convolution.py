@@ -1,4 +1,4 @@
-"""Layers that look through a window of time: convolutions and pooling."""
+"""Layers with a window over time: convolutions and pooling."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from edgernn.export.native import axes, packing
 from edgernn.export.native.activation import activation_arguments
 from edgernn.export.native.builder import Builder
+from edgernn.export.native.merging import joined_in_order
 from edgernn.export.native.records import NONE, Constant, OpKind, PaddingCode, PoolCode
-from edgernn.export.native.shaping import joined_in_order
 from edgernn.graph import (
     Conv1D,
     Conv2D,
@@ -150,7 +150,7 @@ def _lower_groups(
     geometry: Sequence[int | float],
     kind: OpKind,
 ) -> None:
-    """A convolution for each group: between zeros, the pairs of weights would be other ones."""
+    """A convolution for each group: zeros between the weights would change the pairs."""
     input_form, output_form = builder.forms[layer.input], builder.forms[layer.output]
     inner, outer = layer.kernel.shape[1], layer.kernel.shape[2] // layer.groups
     parts = []
@@ -209,7 +209,7 @@ def lower_global_pool(builder: Builder, layer: GlobalPool1D) -> None:
 def linear_arguments(
     builder: Builder, layer: Dense | Conv1D, plan: LinearPlan
 ) -> list[int | float]:
-    """Of QDENSE, and the first ten of QCONV."""
+    """The arguments of QDENSE, and the first ten of QCONV."""
     reading = plan.reading
     builder.multiplies_bytes(layer.name, plan.product, reading.bits)
     return [
@@ -241,7 +241,7 @@ def _rows(layer: Conv1D) -> Weight:
 
 
 def _ungrouped(product: Product | Accumulation, layer: Conv1D) -> Product | Accumulation:
-    """Zeros leave the sums as they are."""
+    """The product with zeros between the groups, which do not change the sums."""
     if layer.groups == 1:
         return product
     grouped = product.weights.reshape(layer.kernel.shape)

@@ -13,7 +13,7 @@ from edgernn.graph.quantized import Accumulation, Product
 
 AnyProduct = TypeVar("AnyProduct", bound=Product | Accumulation)
 
-#: Tiles of a full panel where no gates say otherwise: 64 columns keep a vector unit's sums busy.
+#: Tiles of a full panel without gates: 64 columns keep the sums of a vector unit busy.
 DENSE_TILES: Final = 4
 
 #: Columns of a tile in the order of 32-bit lanes.  AVX2 packs pairs of vectors within 128-bit
@@ -44,7 +44,7 @@ def vector(values: AnyArray) -> Constant:
 
 
 def matrix(weight: Weight, *, gates: int = 1) -> Constant:
-    """[K, gates * units] as panels, in the element type that the weight has."""
+    """[K, gates * units] as panels, in the element type of the weight."""
     tiles = DENSE_TILES if gates == 1 else gates
     if isinstance(weight, QTensor) and weight.axis not in (None, 1):
         weight = as_float32(weight)  # a scale for each row does not factor out of the sum
@@ -85,16 +85,16 @@ def table(weight: Weight) -> Constant:
 
 
 def product(given: Product | Accumulation, *, gates: int = 1) -> Constant:
-    """An integer product: weights as panels of k quads, then what is done with the sums.
+    """An integer product: weights as panels of k quads, then the parameters that rescale the sums.
 
-    Sums of unsigned bytes u = q + 128 begin at bias - 128 * (sum of the column's weights); both
-    beginnings are stored, so that a kernel may use either sign.
+    Sums of unsigned bytes u = q + 128 start at bias - 128 * (sum of the column's weights); both
+    start values are stored, so that a kernel may use either sign.
     """
     tiles = DENSE_TILES if gates == 1 else gates
     weights = by_tile(given.weights, gates)
     bias = by_tile(given.bias, gates).astype(np.int64)
     column_sums = weights.astype(np.int64).sum(axis=0)
-    unsigned_bias = (bias - 128 * column_sums).astype("<u4", casting="unsafe")  # wraps, as sums do
+    unsigned_bias = (bias - 128 * column_sums).astype("<u4", casting="unsafe")  # wraps like sums
     parts = [by_lane(bias.astype("<i4")), by_lane(unsigned_bias)]
     if isinstance(given, Product):
         kind = ConstantType.PRODUCT
@@ -114,7 +114,7 @@ def product(given: Product | Accumulation, *, gates: int = 1) -> Constant:
 
 
 def product_columns(given: AnyProduct, columns: slice) -> AnyProduct:
-    """The part of a product that gives these columns of its result."""
+    """The part of a product that computes these columns of its result."""
     per_column = {
         entry.name: getattr(given, entry.name)[..., columns]
         for entry in dataclasses.fields(given)

@@ -10,7 +10,7 @@ from typing_extensions import assert_never
 from edgernn.export.native import packing
 from edgernn.export.native.activation import activation_arguments
 from edgernn.export.native.builder import Builder
-from edgernn.export.native.forms import refused
+from edgernn.export.native.edges import refused
 from edgernn.export.native.records import NONE, Constant, OpKind, RnnFlag
 from edgernn.graph import (
     ActivationKind,

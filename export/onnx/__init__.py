@@ -1,4 +1,4 @@
-"""The back end that writes ONNX files, for ONNX Runtime 1.16 and newer and whatever reads ONNX."""
+"""The back end that writes ONNX files, for ONNX Runtime (1.16 and newer) and other readers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read_contents(content: bytes) -> Contents:
-    """As contents.py says; writing a file needs no library that only reading needs."""
+    """See contents.py, which is imported only when a file is read."""
     from edgernn.export.onnx import contents
 
     return contents.read_contents(content)

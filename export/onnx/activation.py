@@ -1,4 +1,4 @@
-"""Activations as ONNX operators; where one is newer than the rest, as the older ones it is made of.
+"""Activations as ONNX operators; newer operators are composed of older ones.
 
 ONNX Runtime recognizes the pieces of Gelu and fuses them again.
 """
@@ -34,7 +34,7 @@ def activate_layer(layer: Activate, edges: Edges) -> None:
 def activate_result(
     activation: Activation, x: Value, edge: str, edges: Edges, form: Form = PLAIN
 ) -> None:
-    """Defines `edge` as the activation of x, which holds the edge's elements in `form`."""
+    """Defines `edge` as the activation of x, whose elements are in `form`."""
     rank = edges.spec(edge).rank
     if activation.kind in _OVER_AN_AXIS and form.layout is not Layout.BATCH_TIME:
         before = f"{edge} before {activation.kind.value}"

@@ -1,8 +1,8 @@
-"""Collects ONNX nodes and constants, and writes them as the oldest opset that has them all.
+"""Collects ONNX nodes and constants, and writes them in the oldest opset that has all of them.
 
 Some operators take a parameter as an attribute in old opsets and as an input in new ones
-(`Squeeze` and its axes).  A node therefore keeps such parameters apart until the whole model,
-and with it the opset, is known.
+(`Squeeze` and its axes).  A node therefore stores such parameters separately until the whole
+model, and so the opset, is known.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BOOL: Final = 9
 OLDEST_OPSET: Final = 7
 OLDEST_IR: Final = 4
 
-# The opset from which an operator has the form in which we use it; OLDEST_OPSET if not listed.
+# The first opset in which an operator has the form used here; OLDEST_OPSET if not listed.
 _SINCE: Final[Mapping[str, int]] = {
     "ConstantOfShape": 9,
     "CumSum": 11,
@@ -78,7 +78,7 @@ _INPUT_FROM: Final[Mapping[str, int]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """The inner graph of a Scan.  It sees the outer values, so that constants stay outside."""
+    """The inner graph of a Scan.  It can read outer values, so constants stay outside."""
 
     nodes: tuple[_Node, ...]
     inputs: tuple[tuple[Value, int], ...]  # with their element types
@@ -118,12 +118,12 @@ class Builder:
     ) -> Value:
         """Adds a node of one output, and names that output.
 
-        An attribute given as an array is one that new opsets take as an input.
+        An attribute that is an array is an input in newer opsets.
         """
         return self.ops(kind, *inputs, outputs=(True,), name=name, attributes=attributes)[0]
 
     def op_once(self, kind: str, *inputs: Value, **attributes: int) -> Value:
-        """A node of one output that equal calls share."""
+        """Adds a node with one output; equal calls return the same node."""
         key = (kind, inputs, tuple(attributes.items()))
         if key not in self._by_content:
             added = self.ops(kind, *inputs, outputs=(True,), attributes=attributes)
@@ -139,7 +139,7 @@ class Builder:
         domain: str = "",
         attributes: Mapping[str, Attribute | AnyArray] = MappingProxyType({}),
     ) -> tuple[Value, ...]:
-        """Adds a node; an output that nobody wants (False) stays absent."""
+        """Adds a node; an output that is not wanted (False) is absent."""
         if domain:
             self.domains.add(domain)
         else:
@@ -163,9 +163,9 @@ class Builder:
         inputs: Sequence[int],
         make: Callable[[Sequence[Value]], Sequence[tuple[Value, int]]],
     ) -> Body:
-        """An inner graph: `make` gets its inputs (of the given element types), gives its outputs.
+        """An inner graph: `make` gets its inputs (of these element types), returns its outputs.
 
-        Whatever `make` adds is part of it, but for constants.
+        All nodes that `make` adds are part of it; constants are not.
         """
         outer, self._nodes = self._nodes, []
         names = tuple(self.fresh() for _ in inputs)
@@ -186,7 +186,7 @@ class Builder:
         return self.constant_once(key, lambda: array)
 
     def constant_once(self, key: Hashable, make: Callable[[], AnyArray]) -> Value:
-        """A constant under a key of the caller's: `make` is called for the first only."""
+        """A constant with a key: `make` is called only if the key is new."""
         if key not in self._by_content:
             value = self.fresh()
             self._constants[value] = make()
@@ -194,7 +194,7 @@ class Builder:
         return self._by_content[key]
 
     def fresh(self) -> Value:
-        """A name nobody has; short, since each is stored several times."""
+        """An unused name; short, since each is stored several times."""
         while True:
             name = _base26(self._count)
             self._count += 1
@@ -219,10 +219,10 @@ class Builder:
         return any(value in node.outputs for node in self._nodes)
 
     def write(self, graph: GraphProto, results: Iterable[Value]) -> None:
-        """Adds the nodes and initializers that the results need, as the opset reached wants them.
+        """Adds the nodes and initializers that the results need, in the form of the final opset.
 
-        The builder is empty afterwards: constants are given up one by one, so that a large model
-        is never in memory twice more than it has to be.
+        The builder is empty afterwards: constants are released one by one, so that a large model
+        is not kept in memory longer than necessary.
         """
         needed = set(results)
         kept: list[_Node] = []
@@ -265,7 +265,7 @@ class Builder:
 
 
 def _read_by(node: _Node) -> set[Value]:
-    """What the node reads, and what a body in it does."""
+    """The values that the node reads, and those that a body in it reads."""
     bodies = [value for value in node.attributes.values() if isinstance(value, Body)]
     inner = (_read_by(step) for body in bodies for step in body.nodes)
     return set(node.inputs).union(*inner)

@@ -1,4 +1,4 @@
-"""What running a cell means to all of its forms, and how its gates and biases are laid out."""
+"""The call of a cell and its results, for all of its forms, and the order of gates and biases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONNX_GATES: Final = {SimpleRnn: ("h",), Gru: ("z", "r", "h"), Lstm: ("i", "o", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What a cell is run on, and which of its results are wanted."""
+    """The arguments of a cell, and which of its results are wanted."""
 
     x: Value  # [T, B, F]
     lengths: Value  # int32 [B], or absent
@@ -30,7 +30,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Values of what was wanted; others may be absent.
+    """The wanted results; others may be absent.
 
     Rows shorter than the longest have zeros behind their last step; rows of length 0 have zeros
     as final states too.
@@ -38,7 +38,7 @@ class Results:
 
     sequence: Value  # [T, B, H], at the steps of x
     states: tuple[Value, ...]  # final h (and c) [B, H]
-    initial: tuple[Value, ...] = ()  # as the cell rounds them; nothing where it takes them as given
+    initial: tuple[Value, ...] = ()  # as the cell rounds them; None if it takes them unchanged
 
 
 def state_edges(layer: Recurrent) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ def gate_order(layer: Recurrent) -> list[int]:
 
 
 def in_order(array: AnyArray, order: Sequence[int]) -> AnyArray:
-    """The blocks of gates along the last axis in a new order; an axis of size 1 is left alone."""
+    """The blocks of gates along the last axis in a new order; an axis of size 1 is not changed."""
     if array.shape[-1] == 1 and len(order) > 1:
         return array
     blocks = np.split(array, len(order), axis=-1)
@@ -59,7 +59,7 @@ def in_order(array: AnyArray, order: Sequence[int]) -> AnyArray:
 
 
 def biases_of(layer: Recurrent) -> tuple[Weight, ...]:
-    """The input's and the recurrent side's, [gates * H] each; nothing if the layer has neither."""
+    """The input's and the recurrent bias, [gates * H] each; empty if the layer has neither."""
     recurrent_bias = layer.recurrent_bias if isinstance(layer, Gru) else None
     if layer.bias is None and recurrent_bias is None:
         return ()

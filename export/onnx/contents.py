@@ -1,4 +1,4 @@
-"""What is in an ONNX file."""
+"""Reads the contents of an ONNX file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from edgernn.export.onnx.builder import EDGERNN
 def read_contents(content: bytes) -> Contents:
     """Opset, inputs, outputs, operators, weights and metadata of the model in `content`.
 
-    Raises Damaged when it is no ONNX model.
+    Raises Damaged if it is no ONNX model.
     """
     try:
         model = onnx.load_model_from_string(content)
     except DecodeError as error:
         raise Damaged(str(error)) from error
     if not model.graph.node:
-        raise Damaged("it holds no operators")
+        raise Damaged("it contains no operators")
     weight_bytes: Counter[str] = Counter()
     operators: Counter[str] = Counter()
     for graph in _graphs(model.graph):
@@ -54,7 +54,7 @@ def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
 
 
 def _inside(node: onnx.NodeProto) -> Mapping[str, int]:
-    """Weights of an operator of ours, which holds its layer as an .ernn file."""
+    """Weights of edgernn's own operator, which contains its layer as an .ernn file."""
     if node.domain != EDGERNN:
         return {}
     total: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Windows over the time axis: convolution and pooling, channels first as ONNX has them."""
+"""Windows over the time axis: convolution and pooling, channels first as in ONNX."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from edgernn.export.onnx.weights import weight
 from edgernn.graph import (
     AnyArray,
     Conv1D,
+    DType,
     GlobalPool1D,
     Padding,
     Pool1D,
@@ -60,7 +61,7 @@ def pool1d(layer: Pool1D, edges: Edges) -> None:
 
 
 def _padding(padding: Padding, steps: int | None, window: int, stride: int) -> dict[str, Attribute]:
-    """Pads in numbers where they are known, else a rule: SAME with a stride depends on time."""
+    """Pads as numbers if they are known, else a rule: SAME with a stride depends on time."""
     match padding:
         case Padding.VALID:
             return {}
@@ -131,4 +132,6 @@ def zero_pad1d(layer: ZeroPad1D, edges: Edges) -> None:
     sides[layer.axis], sides[rank + layer.axis] = layer.left, layer.right
     pads = int64(sides)
     x = edges.read(layer.input)
+    if edges.spec(layer.input).dtype is not DType.FLOAT32:
+        edges.builder.needs(11)  # before, only floats are padded
     edges.define(layer.output, edges.builder.op("Pad", x, name=layer.name, pads=pads))

@@ -1,10 +1,9 @@
-"""Which ONNX values stand for an edge of the graph, and in what order of axes.
+"""The ONNX values of each edge of the graph, and their order of axes.
 
-ONNX wants time first in recurrent operators and channels before time in convolutions; the graph
-is batch first.  An edge may therefore exist in several layouts, and reversed in time.  A layout
-is made when somebody asks for it, from one that is there: a stack of recurrent layers stays time
-first, a chain of convolutions stays channels first, and what one layer reverses only for the next
-to reverse it again is never reversed.
+ONNX requires time first in recurrent operators and channels before time in convolutions; the graph
+is batch first.  An edge may therefore exist in several layouts, and reversed in time.  A layout is
+created when a layer reads it, from an existing one: a stack of recurrent layers stays time first, a
+chain of convolutions stays channels first, and two reversals in a row are not computed.
 """
 
 from __future__ import annotations
@@ -31,22 +30,18 @@ _BEFORE_THE_START: Final = np.iinfo(np.int64).min + 1
 class Layout(Enum):
     """Physical order of a sequence's axes (batch 0, time 1, channels 2)."""
 
-    BATCH_TIME = (0, 1, 2)  # the graph's own; the only one for tensors that are not of rank 3
+    BATCH_TIME = (0, 1, 2)  # of the graph; the only layout for tensors of another rank than 3
     TIME_BATCH = (1, 0, 2)  # recurrent operators
     CHANNELS_TIME = (0, 2, 1)  # convolutions and pooling
     CHANNELS_IMAGE = (0, 3, 1, 2)  # of rank 4: convolutions and pooling of rows and columns
 
     def position(self, axis: int) -> int:
-        """Where the graph's axis lies."""
+        """The position of the graph's axis."""
         return self.value.index(axis) if axis < len(self.value) else axis
-
-    @property
-    def is_of_images(self) -> bool:
-        return len(self.value) == 4
 
 
 class Form(NamedTuple):
-    """How a value holds an edge."""
+    """The form in which a value represents an edge."""
 
     layout: Layout = Layout.BATCH_TIME
     reversed: bool = False  # in time
@@ -56,7 +51,7 @@ PLAIN: Final = Form()
 
 
 class Edges:
-    """The values of each edge met so far, on top of the builder that makes them."""
+    """The values of each edge so far, and the builder that creates them."""
 
     def __init__(self, builder: Builder, graph: Graph, options: Options) -> None:
         self.builder = builder
@@ -64,7 +59,7 @@ class Edges:
         self.options = options
         self.pairs = _pairs(builder, graph, options)
         self.quantizes_on_the_fly = False  # in a layer that a plan describes otherwise
-        self.notes: dict[str, str] = {}  # by layer: how it was written, and why
+        self.notes: dict[str, str] = {}  # by layer: how it was written and why
         self.shared: dict[Hashable, tuple[Value, ...]] = {}  # results that several layers need
         self._already_rounded: set[Value] = set()
         self._values: dict[str, dict[Form, Value]] = {}
@@ -80,18 +75,18 @@ class Edges:
         return edge in self._needed
 
     def explain(self, layer: Layer, reason: str) -> None:
-        """Notes for the user how a layer was written."""
+        """Records for the user how a layer was written."""
         self.notes[layer.name] = reason
 
     def define(self, edge: str, value: Value, form: Form = PLAIN) -> None:
         self._values.setdefault(edge, {})[form] = self._rounded(edge, value)
 
     def defer(self, edge: str, make: Callable[[], Value]) -> None:
-        """Defines an edge whose value is made only if somebody reads it."""
+        """Defines an edge whose value is created only if a layer reads it."""
         self._deferred[edge] = make
 
     def read(self, edge: str, form: Form = PLAIN) -> Value:
-        """The edge in the given form, made from another one where it has to be."""
+        """The edge in the given form, converted from another form if necessary."""
         values = self._forms(edge)
         if form not in values:
             flipped = Form(form.layout, not form.reversed)
@@ -106,13 +101,13 @@ class Edges:
         return values[form]
 
     def forms(self, edge: str) -> tuple[Form, ...]:
-        """The forms that are there, the first one first."""
+        """The existing forms, the first one first."""
         if edge not in self._values:
-            return (PLAIN,)  # deferred, and not made for the mere question
+            return (PLAIN,)  # deferred, and not created by this query
         return tuple(self._values[edge])
 
     def read_any(self, edge: str, *allowed: Layout) -> tuple[Value, Form]:
-        """The edge in a form that costs nothing, if it is one of the allowed layouts."""
+        """The edge in an existing form, if its layout is one of the allowed ones."""
         for form in self.forms(edge):
             if form.layout in allowed:
                 return self.read(edge, form), form
@@ -140,7 +135,7 @@ class Edges:
         return self.builder.op("Gather", shape, self.builder.constant(int64(positions)), axis=0)
 
     def _rounded(self, edge: str, value: Value) -> Value:
-        """The value itself or, in the profile that wants it, quantized and dequantized once."""
+        """The value itself or, in a profile with pairs, quantized and dequantized once."""
         if self.pairs is None or value in self._already_rounded:
             return value
         rounded = self.pairs.around(value, self.pairs.grid(edge))

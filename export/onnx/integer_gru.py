@@ -1,8 +1,8 @@
-"""A GRU of int8 weights, of which ONNX Runtime has none: products of integers in a Scan.
+"""A GRU with int8 weights, which ONNX Runtime lacks: integer products in a Scan.
 
-A step costs some 10 microseconds more than one of the GRU operator (a Scan has its own executor),
-and its product a fraction.  Below a few hundred units the operator wins; then int8 weights only
-make the file small ("storage"): they become float32 when the model is loaded.
+A step takes some 10 microseconds more than one of the GRU operator (a Scan has its own executor),
+and its product a fraction of the time.  Below a few hundred units the operator is faster; then int8
+weights only make the file small ("storage"): they become float32 when the model is loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edgernn.export.onnx.activation import activate
 from edgernn.export.onnx.builder import ABSENT, Builder, Value
 from edgernn.export.onnx.cell import Call, Results
 from edgernn.export.onnx.edges import Edges
-from edgernn.export.onnx.integer import (
+from edgernn.export.onnx.integer_product import (
     BOUNDED_ACTIVATIONS,
     IntegerWeight,
     dynamic_product,
@@ -33,13 +33,13 @@ from edgernn.export.onnx.stepwise import recurrent_bias, split
 from edgernn.export.onnx.weights import as_is
 from edgernn.graph import AnyArray, Gru, QTensor, as_float32
 
-# From this many units on, products of integers pay for the operators around them.  Measured with
-# ONNX Runtime 1.31 on x86-64, batch 1: over a sequence 256 units take 0.86 ms against 0.67 ms with
-# the GRU operator, 320 take 0.99 against 1.44; one step of 256 takes 40 us against 42.
+# From this many units on, integer products save more time than the operators around them take.
+# Measured with ONNX Runtime 1.31 on x86-64, batch 1: a sequence with 256 units takes 0.86 ms, with
+# the GRU operator 0.67 ms; with 320 units 0.99 and 1.44 ms; one step of 256 units 40 and 42 us.
 SCAN_PAYS_FROM_UNITS: Final = 288
 STEP_PAYS_FROM_UNITS: Final = 256
 
-# h lies in [-1, 1]: tanh and sigmoid never leave it.
+# h is in [-1, 1], as are tanh and sigmoid.
 _STATE_SCALE: Final = np.array(1 / 128, np.float32)
 _STATE_ZERO: Final = np.array(128, np.uint8)
 
@@ -51,7 +51,7 @@ class ChosenForm:
 
 
 def gru_form(layer: Gru, edges: Edges) -> ChosenForm:
-    """The form for this layer, and a sentence about why."""
+    """The form for this layer, and the reason as a sentence."""
     obstacle = _obstacle(layer, edges)
     single = edges.spec(layer.input).shape[1] == 1
     match edges.options.gru:
@@ -64,7 +64,7 @@ def gru_form(layer: Gru, edges: Edges) -> ChosenForm:
         case GruForm.AUTO:
             pays_from = STEP_PAYS_FROM_UNITS if single else SCAN_PAYS_FROM_UNITS
             if layer.units < pays_from:
-                return _stored(f": with {layer.units} units products of integers do not pay yet")
+                return _stored(f": with {layer.units} units integer products are not faster")
             if obstacle:
                 return _stored(f": {obstacle}")
             why = f": with {layer.units} units they are faster (from {pays_from} on)"
@@ -79,7 +79,7 @@ def _stored(why: str) -> ChosenForm:
 
 def _integer(why: str, *, single: bool) -> ChosenForm:
     where = "" if single else ", step by step in a Scan"
-    return ChosenForm(is_integer=True, reason=f"products of integers{where}{why}")
+    return ChosenForm(is_integer=True, reason=f"integer products{where}{why}")
 
 
 def _obstacle(layer: Gru, edges: Edges) -> str:
@@ -88,7 +88,7 @@ def _obstacle(layer: Gru, edges: Edges) -> str:
         return f"the activation {layer.activation.kind.value} has no bound"
     states = {state.input for state in edges.graph.states}
     if layer.initial_h is not None and layer.initial_h not in states:
-        return "it starts from a state that may lie outside of -1 and 1"
+        return "it starts from a state that may be outside of [-1, 1]"
     return ""
 
 
@@ -103,7 +103,7 @@ def integer_gru(
 
 
 def _projection(layer: Gru, kernel: QTensor, x: Value, edges: Edges) -> Value:
-    """x W + b [T, B, 3H], with the biases of both sides where they simply add up."""
+    """x W + b [T, B, 3H], with both biases if they are simply added."""
     signed = is_safe_signed(kernel)
     weight = integer_weight(edges.builder, kernel, as_is, key="columns", signed=signed)
     product = dynamic_product(

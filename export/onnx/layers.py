@@ -1,4 +1,4 @@
-"""Each layer of the graph to the function that writes it."""
+"""Chooses the function that writes a layer."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _not_equal(layer: ly.NotEqual, edges: Edges) -> None:
 
 
 def _any_not_equal(layer: ly.AnyNotEqual, edges: Edges) -> None:
-    """Some |x - value| is positive exactly if their sum is: two operators do."""
+    """Some |x - value| is positive exactly if their sum is, so two operators are enough."""
     op, builder = edges.builder.op, edges.builder
     x = edges.read(layer.input)
     if layer.value != 0:
@@ -96,7 +96,7 @@ def _any_not_equal(layer: ly.AnyNotEqual, edges: Edges) -> None:
 
 
 def _apply_mask(layer: ly.ApplyMask, edges: Edges) -> None:
-    """Left out if all its readers skip masked steps anyway."""
+    """Omitted if all its readers skip masked steps anyway."""
 
     def make() -> Value:
         kept = edges.builder.op("Unsqueeze", edges.read(layer.mask), axes=int64([2]))

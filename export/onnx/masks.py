@@ -1,13 +1,13 @@
-"""Recurrent layers that skip masked steps, whatever the mask looks like.
+"""Recurrent layers that skip masked steps, for any mask.
 
-ONNX's operators know a length for each row, which is right for padding at the end only.  So the
-valid steps are moved to the front, the operator runs over as many as there are, and its outputs
-are put back to where they belong.  A side effect: nothing is computed for masked steps.
+ONNX's operators take a length for each row, which only covers padding at the end.  So the valid
+steps are moved to the front, the operator runs over them, and its outputs are moved back to their
+positions.  As a side effect, nothing is computed for masked steps.
 
-We rely on what ONNX Runtime (1.16 to 1.31) does with rows shorter than the longest: outputs after
-the last valid step are zeros.  No operator is given a length of 0: DynamicQuantizeLSTM then reads
-memory of an earlier call and spoils other rows, and RNN runs a step all the same.  Such a row runs
-one step, and `without_empty_rows` puts zeros in place of its results.
+This relies on the behaviour of ONNX Runtime (1.16 to 1.31) for rows shorter than the longest:
+outputs after the last valid step are zeros.  No operator gets a length of 0: DynamicQuantizeLSTM
+then reads memory of an earlier call and corrupts other rows, and RNN runs a step anyway.  Such a
+row runs one step, and `without_empty_rows` replaces its results by zeros.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ZERO: Final = np.zeros((), np.float32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Where the steps of a sequence go, and come back from."""
+    """The order that moves the valid steps of each row to the front, and back."""
 
     steps: Value  # int64 [B, T, 1]: the valid ones first, each kind in its order
     counts: Value  # int64 [B, T]: valid steps up to and including this one
@@ -35,14 +35,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compaction:
-    """What a mask means for the steps of a sequence."""
+    """The values that are computed from a mask, for all layers with this mask."""
 
     edge: str
     reversed: bool  # the values below are those of the mask reversed in time
     mask: Value  # bool [B, T]
-    lengths: Value  # int32 [B]: valid steps, and 1 where there are none: what operators take
+    lengths: Value  # int32 [B]: number of valid steps, at least 1: the operators' lengths
     ran: Value  # bool [B, 1]: the row has a valid step
-    order: Order | None  # None for a single step, which stays where it is
+    order: Order | None  # None for a single step, which is not moved
 
 
 def compaction(edge: str, is_reversed: bool, edges: Edges) -> Compaction:
@@ -92,7 +92,7 @@ def _ordered(edge: str, mask: Value, edges: Edges) -> tuple[Value, ...]:
 def _distinct(ones: Value, size: Value, steps: int | None, edges: Edges) -> Value:
     """Keys that sort valid steps first, each kind in its order: ones * T - position.
 
-    Equal keys would do for ONNX Runtime, which breaks ties by position; OpenVINO does not.
+    Equal keys would be enough for ONNX Runtime, which orders ties by position; OpenVINO does not.
     """
     builder = edges.builder
     if steps is None:
@@ -128,11 +128,11 @@ def without_empty_rows(mask: Compaction, result: Value, edges: Edges) -> Value:
 def expanded(
     layer: Recurrent, mask: Compaction, sequence: Value, edges: Edges, *, backward: bool
 ) -> tuple[Value, Form]:
-    """The operator's outputs [T, B, H] at the steps they belong to, and their form.
+    """The operator's outputs [T, B, H] at their original steps, and their form.
 
     A masked step takes the output of the last step processed before it.  Before the first valid
-    step that is the position -1, or the number of valid steps if time runs backward: both name a
-    position behind the last valid one, where the operator left zeros, as they should be.
+    step that is the position -1, or the number of valid steps if time runs backward: both are
+    positions after the last valid one, where the operator's outputs are zeros, as required.
     """
     if mask.order is None:
         return sequence, Form(Layout.TIME_BATCH, backward)

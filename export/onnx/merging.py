@@ -11,8 +11,8 @@ from edgernn.export.onnx.builder import FLOAT, Builder, Value
 from edgernn.export.onnx.edges import Edges, int64
 from edgernn.graph import Attention, Concatenate, Dot, Merge, MergeKind
 
-# What Keras' Attention takes from a score that must not count; finite, so that a row where every
-# score is forbidden is the softmax of the scores and not NaN.
+# Keras' Attention subtracts this from a masked score; it is finite, so that a row in which every
+# score is masked is the softmax of the scores and not NaN.
 _FORBIDDEN = 1e9
 
 # Below this sum of squares, tf.nn.l2_normalize divides by its root instead.
@@ -64,7 +64,7 @@ def _merged(layer: Merge, values: list[Value], builder: Builder) -> Value:
 
 
 def dot(layer: Dot, edges: Edges) -> None:
-    """Einsum writes any axes down; plain matrices and vectors go the older way."""
+    """Einsum handles any axes; plain matrices and vectors use older operators."""
     builder = edges.builder
     left, right = edges.read(layer.left), edges.read(layer.right)
     if layer.normalize:
@@ -120,7 +120,7 @@ def attention(layer: Attention, edges: Edges) -> None:
 
 
 def _forbidden(layer: Attention, edges: Edges) -> Value | None:
-    """bool, broadcasting against [B, Tq, Tk]: pairs that must not count."""
+    """bool, broadcasting against [B, Tq, Tk]: masked pairs."""
     op = edges.builder.op
     reasons: list[Value] = []
     if layer.key_mask is not None:
@@ -132,7 +132,7 @@ def _forbidden(layer: Attention, edges: Edges) -> Value | None:
 
 
 def _later(layer: Attention, edges: Edges) -> Value:
-    """bool [Tq, Tk]: the key's step comes after the query's."""
+    """bool [Tq, Tk]: the key's step is later than the query's."""
     builder = edges.builder
     rows, columns = edges.spec(layer.query).shape[1], edges.spec(layer.key).shape[1]
     if rows is not None and columns is not None:

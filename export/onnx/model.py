@@ -85,7 +85,7 @@ def lower(
 
 
 def _name_outputs(graph: Graph, edges: Edges) -> None:
-    """Gives results their public names; what already has one is copied."""
+    """Gives results their public names; a value that already has one is copied."""
     builder = edges.builder
     values = {output.name: edges.read(output.edge) for output in graph.outputs}
     public: dict[Value, str] = {}

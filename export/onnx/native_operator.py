@@ -1,9 +1,9 @@
-"""Recurrent layers of integers as operators of our own, over the native runtime's kernels.
+"""Integer recurrent layers as edgernn's own operators, which use the kernels of the native runtime.
 
-ONNX Runtime has no int8 GRU, and what can be built from its operators (integer_gru.py) pays from a
-few hundred units on only.  edgernn/runtime/ort is a small library that any ONNX Runtime from 1.16
-on loads; a file that uses its operators says so in its metadata.  An operator holds its layer as an
-.ernn file, so that the bits are those of the native runtime and of the integer reference.
+ONNX Runtime has no int8 GRU, and one composed of its operators (integer_gru.py) is faster only
+from a few hundred units on.  edgernn/runtime/ort is a small library that any ONNX Runtime from 1.16
+on can load; the metadata of a file names it if it is needed.  An operator contains its layer as an
+.ernn file, so its results have the bits of the native runtime and of the integer reference.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from edgernn.graph import (
 )
 from edgernn.reference.fixed_point import INT16_MAX
 
-#: What a file that needs the library says in its metadata and its manifest.
+#: A file that needs the library has this text in its metadata and its manifest.
 NEEDS: Final = (
     "operators of org.edgernn: register the library edgernn.runtime.ort.library_path() with the "
     "session's options (pip install edgernn; ONNX Runtime 1.16 or newer)"
@@ -43,7 +43,7 @@ _NAMES: Final = {Gru: "IntegerGRU", Lstm: "IntegerLSTM", SimpleRnn: "IntegerRNN"
 
 
 def check_quantized(graph: Graph, gru: GruForm) -> None:
-    """Raises CalibrationError where the operators are asked for, and the graph is not int8."""
+    """Raises CalibrationError if these operators are requested for a graph that is not int8."""
     if gru is GruForm.CUSTOMOP and graph.quantization is None:
         raise CalibrationError(
             "the operators of --onnx-gru customop compute in integers",
@@ -52,7 +52,7 @@ def check_quantized(graph: Graph, gru: GruForm) -> None:
 
 
 def integer_plan(layer: Recurrent, edges: Edges) -> RecurrentPlan | None:
-    """The layer's plan where it is to become one of the operators."""
+    """The layer's plan if it is written as one of these operators."""
     if edges.options.gru is not GruForm.CUSTOMOP or edges.graph.quantization is None:
         return None
     plan = edges.graph.quantization.plans.get(layer.name)
@@ -102,7 +102,7 @@ def _read_initial(
 
 
 def _alone(layer: Recurrent, plan: RecurrentPlan, call: Call, edges: Edges) -> Graph:
-    """The layer as a model of its own, in the order of its input, its states fed back."""
+    """The layer as a separate model that runs in the order of its input, with states fed back."""
     names = ("h", "c") if isinstance(layer, Lstm) else ("h",)
     own: Recurrent = replace(
         layer,

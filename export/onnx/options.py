@@ -1,4 +1,4 @@
-"""What a caller may ask of the ONNX back end beyond the graph."""
+"""Options of the ONNX back end."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class GruForm(str, Enum):
 
     AUTO = "auto"
     STORAGE = "storage"  # the GRU operator; the weights are float32 once loaded
-    SCAN = "scan"  # a Scan with products of integers
-    CUSTOMOP = "customop"  # our own operator, and an LSTM or SimpleRNN too: native_operator.py
+    SCAN = "scan"  # a Scan with integer products
+    CUSTOMOP = "customop"  # edgernn's own operator, also for LSTM and SimpleRNN: native_operator.py
 
 
 class DenseForm(str, Enum):
@@ -20,11 +20,11 @@ class DenseForm(str, Enum):
 
     AUTO = "auto"
     STORAGE = "storage"  # the weights are float32 once loaded
-    INTEGER = "integer"  # a product of integers
+    INTEGER = "integer"  # an integer product
 
 
 class Profile(str, Enum):
-    """What the file is tuned for."""
+    """The target that the file is optimized for."""
 
     DEFAULT = "default"  # ONNX Runtime on a CPU
     QNN = "qnn"  # Qualcomm's provider: see qdq.py

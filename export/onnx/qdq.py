@@ -1,10 +1,10 @@
 """Profile "qnn": quantize/dequantize pairs around the operators, for Qualcomm's provider.
 
-It turns DequantizeLinear → operator → QuantizeLinear into one integer operator of the NPU, and
-wants unsigned bytes per tensor for recurrent and dense weights, int32 biases, and an integer GRU
-with linear_before_reset, forward, both outputs and default activations (onnxruntime-qnn#284, #721).
-Other providers run the same file, slower than the default profile's.  The NPU needs fixed shapes:
-set the free dimensions in the session's options.
+The provider turns DequantizeLinear → operator → QuantizeLinear into one integer operator of the
+NPU.  It requires unsigned bytes per tensor for recurrent and dense weights, int32 biases, and an
+integer GRU with linear_before_reset, forward, both outputs and default activations
+(onnxruntime-qnn#284, #721).  Other providers run the same file, slower than the file of the default
+profile.  The NPU needs fixed shapes: set the free dimensions in the session's options.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from edgernn.export.onnx.builder import ABSENT, Builder, Value
-from edgernn.export.onnx.integer import is_bounded
+from edgernn.export.onnx.integer_product import is_bounded
 from edgernn.export.onnx.weights import Arrange
 from edgernn.graph import (
     DType,
@@ -34,14 +34,14 @@ from edgernn.graph import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Unsigned bytes that stand for scale * (byte - zero_point)."""
+    """Unsigned bytes that represent scale * (byte - zero_point)."""
 
     scale: float
     zero_point: int
 
     @classmethod
     def covering(cls, low: float, high: float) -> Grid:
-        """The finest grid from low to high that has zero on it."""
+        """The finest grid from low to high that contains zero."""
         low, high = min(low, 0.0), max(high, 0.0)
         scale = float(np.float32((high - low) / 255 or 1.0))
         return cls(scale=scale, zero_point=int(np.clip(np.rint(-low / scale), 0, 255)))
@@ -60,10 +60,10 @@ class Pairs:
     ranges: Mapping[str, Range]  # by edge
 
     def grid(self, edge: str) -> Grid | None:
-        """The grid of an edge; None for one that calibration did not see as floats.
+        """The grid of an edge; None if calibration did not observe it as floats.
 
-        A layer that only moves elements keeps the grid, and so the integers, of what it reads;
-        one that joins edges of unlike grids has a grid of its own.
+        A layer that only moves elements keeps the grid, and so the integers, of its input; a layer
+        that joins edges with different grids has its own grid.
         """
         layer = producer(self.graph, edge)
         grids = () if layer is None else {self.grid(source) for source in moved_edges(layer)}
@@ -94,9 +94,9 @@ class Pairs:
         return value, grid.scale
 
     def bias(self, stored: Weight | None, edge: str, weight_scale: float) -> Value:
-        """A bias as int32 in units of what it is added to: input scale times weight scale.
+        """A bias as int32 in units of the sum: input scale times weight scale.
 
-        In float32 where the input's range is not known.
+        float32 if the input's range is not known.
         """
         if stored is None:
             return ABSENT
@@ -115,7 +115,7 @@ class Pairs:
 
 
 def _is_state(graph: Graph, edge: str) -> bool:
-    """Whether the edge carries h: also as a state that an earlier call handed on."""
+    """Whether the edge contains h, also as a state from an earlier call."""
     fed_back = {state.input: state.output for state in graph.states}
     by_name = {output.name: output.edge for output in graph.outputs}
     if edge in fed_back:

@@ -9,10 +9,10 @@ from edgernn.export.onnx import masks
 from edgernn.export.onnx.builder import ABSENT
 from edgernn.export.onnx.cell import Call, Results, state_edges
 from edgernn.export.onnx.edges import Edges, Form, Layout
-from edgernn.export.onnx.functions import operator_functions
 from edgernn.export.onnx.integer_gru import gru_form, integer_gru
 from edgernn.export.onnx.native_operator import integer_plan, native_operator
-from edgernn.export.onnx.operators import float_operator, integer_lstm
+from edgernn.export.onnx.recurrent_activations import operator_functions
+from edgernn.export.onnx.recurrent_operators import float_operator, integer_lstm
 from edgernn.export.onnx.stepwise import stepwise
 from edgernn.graph import Gru, Lstm, QTensor, Recurrent, SimpleRnn
 
@@ -20,15 +20,15 @@ from edgernn.graph import Gru, Lstm, QTensor, Recurrent, SimpleRnn
 def recurrent(layer: Recurrent, edges: Edges) -> None:
     """Defines the layer's output and final states.
 
-    ONNX keeps the outputs of a reversed operator in the order of the input, so that the layer's
-    own order (that of processing) is their reverse: a Form says so and nothing is moved.
+    ONNX orders the outputs of a reversed operator like its input, so the layer's own order (that
+    of processing) is their reverse.  A Form records this, and nothing is moved.
     """
     if layer.stateful:
         raise UnsupportedLayer(
             layer=layer.name,
             kind=type(layer).__name__,
             where=f"model '{edges.graph.name}'",
-            reason="is stateful, and an ONNX file holds no state",
+            reason="is stateful, and an ONNX file cannot store states",
             remedy="Make the states inputs and outputs first (edgernn.streaming.expose_states)",
         )
     is_reversed = _is_reversed(layer, edges)
@@ -61,7 +61,7 @@ def recurrent(layer: Recurrent, edges: Edges) -> None:
 
 
 def _run_cell(layer: Recurrent, call: Call, edges: Edges) -> Results:
-    """In the form that the layer's weights allow and the options ask for."""
+    """Writes the layer in the form that its weights allow and the options request."""
     plan = integer_plan(layer, edges)
     if plan is not None:
         return native_operator(layer, plan, call, edges)
@@ -117,7 +117,7 @@ def _define_masked(
 
 
 def _is_reversed(layer: Recurrent, edges: Edges) -> bool:
-    """Whether the input is at hand in reverse: then it is read so, from the other end."""
+    """Whether the input exists in reverse; if so, it is read in that form, from the other end."""
     forms = edges.forms(layer.input)
     ready = [form for form in forms if form.layout is Layout.TIME_BATCH]
     return (ready or forms)[0].reversed

@@ -1,4 +1,4 @@
-"""Runs a cell step by step in a Scan, for what no operator runs over a sequence."""
+"""Runs a cell step by step in a Scan, for cells without an operator for sequences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run_steps(
 ) -> Results:
     """Runs `step` over sequences [T, B, ...]; a single step without a Scan.
 
-    Constants and weights that the step needs must exist before: nodes that it adds belong to it.
+    Constants and weights of the step must exist before; nodes that it adds belong to the step.
     """
     initial = [_zeros(layer, call.x, edges) if state == ABSENT else state for state in call.initial]
     if edges.spec(layer.input).shape[1] == 1 and call.lengths == ABSENT:
@@ -88,7 +88,7 @@ def _scan(
 
 
 def _valid_steps(call: Call, edges: Edges) -> Value:
-    """bool [T, B, 1]: the step is one of its row's."""
+    """bool [T, B, 1]: the step is within the length of its row."""
     builder, op = edges.builder, edges.builder.op
     zero, one = (builder.constant(np.array(number, np.int64)) for number in (0, 1))
     steps = op("Gather", op("Shape", call.x), zero, axis=0)

@@ -25,13 +25,13 @@ def reshape(layer: Reshape, edges: Edges) -> None:
     target = [size for size in known if size is not None]
     if len(target) != len(known):
         target = list(layer.target)
-    shape = edges.builder.constant(int64([0, *target]))  # 0: the batch as it is
+    shape = edges.builder.constant(int64([0, *target]))  # 0: keeps the batch
     x = edges.read(layer.input)
     edges.define(layer.output, edges.builder.op("Reshape", x, shape, name=layer.name))
 
 
 def transpose(layer: Transpose, edges: Edges) -> None:
-    """Axes that a layout of the result names are not moved: the layout says it all."""
+    """Nothing is moved if a layout of the result describes the new order of axes."""
     if layer.permutation == Layout.CHANNELS_TIME.value:
         for form in edges.forms(layer.input):
             if form == PLAIN:
@@ -46,7 +46,7 @@ def transpose(layer: Transpose, edges: Edges) -> None:
 
 
 def repeat(layer: Repeat, edges: Edges) -> None:
-    """Time first if a recurrent layer is to read it."""
+    """Time first if a recurrent layer reads it."""
     for_recurrent = any(
         isinstance(reader, SimpleRnn | Gru | Lstm)
         for reader in consumers(edges.graph, layer.output)
@@ -87,7 +87,7 @@ def sliced(layer: Slice, edges: Edges) -> None:
 
 
 def _unreversed(edge: str, edges: Edges) -> Form:
-    """A form at hand in which time runs forward."""
+    """An existing form in which time runs forward."""
     return next((form for form in edges.forms(edge) if not form.reversed), PLAIN)
 
 

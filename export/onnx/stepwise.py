@@ -1,6 +1,6 @@
-"""Cells with activations that ONNX's operators do not have, one float32 step after the other.
+"""Cells with activations that ONNX's operators lack, computed step by step in float32.
 
-Slower than an operator (a Scan costs some 10 microseconds a step), and right.
+This is slower than an operator: a Scan takes some 10 microseconds for each step.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Stored weights as ONNX values that hold float32 at run time.
+"""Stored weights as ONNX values that are float32 at run time.
 
 float16 weights are followed by a Cast, int8 weights by Cast and Mul.  ONNX Runtime folds both
-when it loads the model, so they cost nothing later.  (It would not fold a DequantizeLinear,
-which would then run at each call: a GRU of 650 units took 8.9 ms instead of 3.0.)
+when it loads the model, so they take no time later.  (It does not fold a DequantizeLinear,
+which would run at each call: a GRU of 650 units took 8.9 ms instead of 3.0.)
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from edgernn.export.onnx.builder import FLOAT, Builder, Value
 from edgernn.graph import AnyArray, QTensor, Weight, as_float32
 
-#: Moves or selects elements; must do the same to a scale that has size 1 along some axes.
+#: Moves or selects elements; it must also work on a scale with axes of size 1.
 Arrange = Callable[[AnyArray], AnyArray]
 
 
@@ -25,7 +25,7 @@ def as_is(array: AnyArray) -> AnyArray:
 def weight(
     builder: Builder, stored: Weight, arrange: Arrange = as_is, *, key: Hashable = None
 ) -> Value:
-    """The weight, arranged, as float32.  `key` names the arrangement: stored once per key."""
+    """The weight, arranged, as float32.  It is stored once for each `key`."""
     return joined(builder, [stored], lambda arrays: arrange(arrays[0]), key=key)
 
 
@@ -59,7 +59,7 @@ def as_float(builder: Builder, value: Value) -> Value:
 
 
 def along_axis(quantized: QTensor) -> AnyArray:
-    """The scale with as many axes as the values, so that both can be arranged alike."""
+    """The scale with as many axes as the values, so that both can be arranged in the same way."""
     axis = quantized.values.ndim - 1 if quantized.axis is None else quantized.axis
     shape = [1] * quantized.values.ndim
     shape[axis] = quantized.shape[axis]

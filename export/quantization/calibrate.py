@@ -1,4 +1,4 @@
-"""Ranges of every tensor that quantization needs, seen by the reference executor on real data."""
+"""Observes the ranges that quantization needs, with the reference executor on real data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from edgernn.graph import (
 from edgernn.reference import execute
 from edgernn.reference.arguments import checked_arguments
 
-#: Told how many samples of how many are done.
+#: Receives the number of finished samples and of all samples.
 Progress: TypeAlias = Callable[[int, int], None]
 
 # Fewer sequences than this say little about a range, unless they are long.
@@ -42,7 +42,7 @@ FEWEST_STEPS: Final = 1000
 _BATCH_NUMBERS: Final = 2**24
 _MOST_ROWS: Final = 64
 
-# So many steps in a row show a state's range.
+# Number of steps in a row that show a state's range.
 _STREAM_STEPS: Final = 32
 
 # Beyond these a sigmoid or a tanh is flat to an 8-bit integer.
@@ -59,16 +59,16 @@ def calibrate(
 ) -> Ranges:
     """Runs the float graph over `data` (one array for each input, samples first).
 
-    Inputs that are states may be left out.  They start as zeros; then the model is called again
-    with the states that it gave for the row before, since a stream goes on: a model of one step
-    would else be calibrated as if it never remembered anything.
+    Inputs that are states may be left out.  They start as zeros; each further call of the model
+    gets the states from the row before, as in a stream.  Otherwise a model of one step would be
+    calibrated only with states of zeros.
 
     Works in batches, so that memory does not grow with the data.  Sixteen typical sequences give
     about the ranges of a hundred and more.
 
-    Raises DataError where the data do not fit the graph or hold NaN or infinity (with the row),
-    CalibrationError where they are too few, never change in any input, or make the model
-    itself give NaN or infinity.
+    Raises DataError if the data do not fit the graph or contain NaN or infinity (with the row),
+    CalibrationError if they are too few, never change in any input, or make the model itself
+    return NaN or infinity.
     """
     free = _with_free_batch(graph)
     carried = {state.input: state.output for state in graph.states if state.input not in data}
@@ -100,7 +100,7 @@ def calibrate(
 
 @dataclass(slots=True, kw_only=True)
 class _Seen:
-    """Extremes of one quantity by channel, and its distribution where the method asks for it."""
+    """Extremes of one quantity by channel, and its distribution if the method needs it."""
 
     low: FloatArray
     high: FloatArray
@@ -115,7 +115,7 @@ class _Seen:
 
 @dataclass(slots=True, kw_only=True)
 class _Extremes:
-    """Grows while batches go by."""
+    """Collects the ranges batch by batch."""
 
     graph: Graph
     method: CalibrationMethod
@@ -185,7 +185,7 @@ def _clip(layer: Recurrent, tap: str) -> float:
 
 
 def _with_free_batch(graph: Graph) -> Graph:
-    """A model of one sample a call (a stateful one) is calibrated on many all the same."""
+    """A model of fixed batch 1 (a stateful one) is also calibrated on many samples."""
     return at_shapes(graph, {entry.name: (None, *entry.spec.shape[1:]) for entry in graph.inputs})
 
 
@@ -202,7 +202,7 @@ def _with_zero_states(graph: Graph, data: Mapping[str, AnyArray]) -> dict[str, A
 
 
 def _calls(arguments: Mapping[str, AnyArray]) -> int:
-    """How often a model with states is called, so that it runs for _STREAM_STEPS at least."""
+    """How often a model with states is called, so that it runs for at least _STREAM_STEPS."""
     steps = max(array.shape[1] if array.ndim > 2 else 1 for array in arguments.values())
     return max(2, ceil(_STREAM_STEPS / steps))
 
@@ -215,7 +215,7 @@ def _check_finite(graph: Graph, arguments: Mapping[str, AnyArray]) -> None:
             if not np.isfinite(sample).all():
                 kind = "NaN" if np.isnan(sample).any() else "infinity"
                 raise DataError(
-                    f"row {row} of input '{entry.name}' holds {kind}",
+                    f"row {row} of input '{entry.name}' contains {kind}",
                     remedy="Leave the row out or repair it; ranges would be meaningless",
                 )
 
@@ -249,7 +249,7 @@ def _check_result(graph: Graph, edge: str, value: FloatArray, *, first_row: int)
     writer = producer(graph, edge)
     name = edge if writer is None else writer.name
     raise CalibrationError(
-        f"layer '{name}' gives NaN or infinity for row {first_row + row} of the data",
+        f"layer '{name}' returns NaN or infinity for row {first_row + row} of the data",
         remedy="Leave the row out; a sequence that is masked from end to end can be the cause",
     )
 
@@ -257,10 +257,10 @@ def _check_result(graph: Graph, edge: str, value: FloatArray, *, first_row: int)
 def _constant_features(graph: Graph, arguments: Mapping[str, AnyArray]) -> Iterator[str]:
     """A sentence for each input with features that never change.
 
-    Raises CalibrationError where no input changes at all: a scale drawn around one number clamps
-    whatever else comes.  One of several may be the same for all, the user's age or the place.
+    Raises CalibrationError if no input changes: a scale for a single number would clamp all others.
+    One of several inputs may be constant, for example the user's age.
     """
-    # Tokens count as a change: they are looked up, and no scale is drawn around them.
+    # Tokens count as a change: they are looked up and have no scale.
     if arguments and all(
         array.dtype.kind == "f" and not _changes(array).any() for array in arguments.values()
     ):
@@ -283,7 +283,7 @@ def _constant_features(graph: Graph, arguments: Mapping[str, AnyArray]) -> Itera
 
 
 def _changes(values: AnyArray) -> npt.NDArray[np.bool_]:
-    """Of each feature, whether it is another number anywhere."""
+    """For each feature, whether it ever changes."""
     rows = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else values[:, None]
     changes: npt.NDArray[np.bool_] = rows.min(axis=0) != rows.max(axis=0)
     return changes

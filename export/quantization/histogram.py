@@ -37,7 +37,7 @@ class Histogram:
         self.counts += found
 
     def interval(self, method: CalibrationMethod) -> tuple[float, float]:
-        """(low, high) as the method draws it; wider than the values by at most one bin."""
+        """(low, high) by the method; wider than the values by at most one bin."""
         match method:
             case CalibrationMethod.MINMAX:
                 return -self.span, self.span

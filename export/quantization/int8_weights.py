@@ -56,7 +56,7 @@ def _largest(matrix: npt.NDArray[np.float32]) -> Float64Array:
 
 
 def per_column(weight: FloatArray) -> QTensor:
-    """int8 with one scale for each index of the last axis, as fine as can be: scheme dynamic."""
+    """int8 with the finest scale for each index of the last axis: scheme dynamic."""
     matrix = weight.reshape(-1, weight.shape[-1])
     scales = column_scales(matrix, pairs_safe=False)
     return as_qtensor(weight, to_int8(matrix, scales), scales)

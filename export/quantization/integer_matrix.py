@@ -1,7 +1,7 @@
-"""A matrix and the bias behind it in integers, with scales that the arithmetic can hold.
+"""A matrix and its bias in integers, with scales that the arithmetic can represent.
 
-The choices are those of docs/integer-arithmetic.md, section 9, made in float64; what comes out are
-integers and float32 numbers that nobody computes again.
+The rules are those of docs/integer-arithmetic.md, section 9, computed in float64.  The results are
+integers and float32 numbers, which all formats store unchanged.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ INT16_MAX: Final = 32767
 #: The scale of h in 8 bits.
 STATE_UNIT: Final = 2.0**-7
 
-#: Room beyond what calibration saw.
+#: Margins beyond the values in calibration.
 MARGIN: Final = 1.25
 _WIDE_HEADROOM: Final = 2.0  # a 16-bit input has a bit to spare for outliers
 _SLACK: Final = 1.001  # over the rounding of weights
@@ -43,7 +43,7 @@ _BIAS_END: Final = 2.0**29
 
 
 class NoIntegerForm(Exception):
-    """This layer cannot be computed in integers; the text says why.  Never leaves the package."""
+    """This layer cannot be computed in integers, for the reason in the text.  Internal."""
 
 
 def state_reading(bits: int) -> Reading:
@@ -94,7 +94,7 @@ class FittedMatrix:
         seen: Float64Array | None,  # [N] magnitudes that Q4.11 has to hold; None: no Q4.11 follows
     ) -> FittedMatrix:
         scales = column_scales(matrix, pairs_safe=reading.bits == NARROW)
-        # Before the room is shared: a column of tiny weights beside its bias would take it all.
+        # Before the range is divided: a column of tiny weights beside its bias would use all of it.
         scales = np.maximum(scales, np.abs(bias) / (reading.scale * _BIAS_END))
         if reading.bits == WIDE and not reading.from_state:
             reading = _with_room(reading, matrix, bias, scales)

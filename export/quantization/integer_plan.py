@@ -1,6 +1,7 @@
 """Chooses the integer parameters of a layer: docs/integer-arithmetic.md, section 9.
 
-All in float64; what comes out are integers and float32 numbers that nobody computes again.
+All is computed in float64.  The results are integers and float32 numbers, which all formats store
+unchanged.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _TANH_END: Final = 6.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Planned:
-    """A plan and the weights that it holds, in the layer's own layout and signs."""
+    """A plan, and its weights in the layer's own layout and signs."""
 
     plan: RecurrentPlan | LinearPlan
     weights: Mapping[str, QTensor]
@@ -66,9 +67,9 @@ def recurrent_plan(
     initial_state: Range | None = None,
     initial_cell: Range | None = None,
 ) -> Planned:
-    """`cell` holds the ranges inside the layer; the others are those of the h and c it is given.
+    """`cell` has the ranges inside the layer; the others are the ranges of its initial h and c.
 
-    Without them every number is taken to be small.
+    Without ranges, all values are assumed to be small.
 
     Raises NoIntegerForm for activations or magnitudes that the integer arithmetic lacks.
     """
@@ -76,7 +77,7 @@ def recurrent_plan(
     if initial_state is not None and initial_state.channel_magnitude.max(initial=0.0) > 1:
         raise NoIntegerForm(
             f"it starts from a state of up to {initial_state.channel_magnitude.max():.2g}, "
-            "beyond the 1 that its own states end at"
+            "beyond 1, the limit of its own states"
         )
     signs = _gate_signs(layer)
     input_bias, recurrent_bias, moved = _biases(layer)
@@ -120,7 +121,7 @@ def linear_plan(layer: Dense | Conv1D | Conv2D, reading: Reading) -> Planned:
         fitted = FittedMatrix.make(matrix, bias, reading, seen=None)
         product = fitted.accumulation()
     else:
-        # Past its end the function is flat: saturating there is exact, whatever the real range.
+        # The function is constant beyond its end, so saturation there is exact for any range.
         fitted = FittedMatrix.make(matrix, bias, reading, seen=np.full(bias.shape, end / MARGIN))
         product = fitted.product(np.ones(bias.shape))
     return Planned(
@@ -154,7 +155,7 @@ def _gate_signs(layer: Recurrent) -> Float64Array:
 
 
 def _biases(layer: Recurrent) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """(input side, recurrent side, what was moved from the second to the first)."""
+    """(input bias, recurrent bias, the part moved from the second to the first)."""
     size = len(layer.GATES) * layer.units
     given = np.zeros(size) if layer.bias is None else as_float32(layer.bias).astype(np.float64)
     recurrent, moved = np.zeros(size), np.zeros(size)

@@ -1,4 +1,4 @@
-"""Turns a float graph into one whose weights, or all of whose arithmetic, take fewer bits."""
+"""Turns a float graph into one with weights, or weights and arithmetic, in fewer bits."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ from edgernn.scheme import Scheme
 #: Larger magnitudes are infinite in float16.
 _FLOAT16_MAX: Final = float(np.finfo(np.float16).max)
 
-# What fills a file.  Biases and norm parameters are a percent of it and enter every step.
+# The largest part of a file.  Biases and norm parameters are a percent of it and are used in
+# every step.
 _MATRICES: Final = frozenset({"kernel", "recurrent_kernel", "table"})
 
 _NO_OVERRIDES: Final[Mapping[str, Scheme]] = MappingProxyType({})
@@ -64,8 +65,8 @@ def to_float16(graph: Graph) -> Graph:
     """The same graph with its matrices and tables stored as float16, rounded to nearest even.
 
     Biases and norm parameters stay float32, as does an array with values beyond float16's range
-    (65504).  Back ends store the halves and compute in float32, so the artefact's result is that
-    of the reference executor on the returned graph.
+    (65504).  Back ends store float16 and compute in float32, so the artefact's result equals
+    that of the reference executor on the returned graph.
     """
     return quantize(graph, None, Scheme.FLOAT16)
 
@@ -84,10 +85,10 @@ def quantize(
     DYNAMIC stores matrices as int8 with a scale for each output channel (embedding tables with one
     for all) and needs no ranges.  INT8 also gives recurrent layers, Dense and convolutions the
     integer parameters that docs/integer-arithmetic.md describes (`Graph.quantization`); a layer
-    that has no integer form keeps int8 weights and computes in float, and `quantization.notes`
-    says so.
+    that has no integer form keeps int8 weights and computes in float; `quantization.notes` lists
+    these layers.
 
-    keep_float: layers left as they are.  per_layer: another scheme for some layers.  accurate:
+    keep_float: layers that stay in float.  per_layer: another scheme for some layers.  accurate:
     layers that read their input and their own state with 16 bits instead of 8.
 
     Raises CalibrationError for INT8 without ranges, with ranges of another graph, or when a named
@@ -118,7 +119,7 @@ def _check_name(graph: Graph, name: str) -> None:
 def _check_ranges(graph: Graph, ranges: Ranges | None) -> None:
     if ranges is None:
         raise CalibrationError(
-            f"int8 needs to know the ranges inside '{graph.name}'",
+            f"int8 needs the ranges inside '{graph.name}'",
             remedy="Give typical inputs with --calibrate, or use --scheme dynamic",
         )
     if ranges.graph_fingerprint != fingerprint(graph):
@@ -130,15 +131,15 @@ def _check_ranges(graph: Graph, ranges: Ranges | None) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class _Quantizer:
-    """Goes through the layers in order, since what an edge carries decides how it is read."""
+    """Quantizes the layers in order, because the integers on an edge decide how it is read."""
 
     ranges: Ranges | None
     accurate: frozenset[str]
     plans: dict[str, LayerPlan] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    #: Edges whose numbers are 8-bit integers times a known scale, or states.
+    #: Edges whose values are 8-bit integers times a known scale, or states.
     narrow: dict[str, Reading] = field(default_factory=dict)
-    #: By identity and scheme: layers that share an array go on sharing it.
+    #: By identity and scheme: layers that share an array still share it afterwards.
     stored: dict[tuple[object, ...], Weight] = field(default_factory=dict)
 
     def layer(self, layer: Layer, scheme: Scheme) -> Layer:
@@ -197,7 +198,7 @@ class _Quantizer:
         )
 
     def _planned(self, layer: Layer) -> Planned | None:
-        """None for a layer that has no weights to multiply with."""
+        """None for a layer without a matrix."""
         if isinstance(layer, Moving):
             return None
         match layer:
@@ -255,7 +256,7 @@ class _Quantizer:
         return self.ranges
 
     def _carry(self, layer: Layer) -> None:
-        """What a layer that only moves or selects elements reads, it writes."""
+        """A layer that only moves or selects elements writes the kind of values that it reads."""
         carried = {self.narrow.get(edge) for edge in moved_edges(layer)}
         if len(carried) == 1:
             (reading,) = carried

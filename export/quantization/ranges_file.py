@@ -22,7 +22,7 @@ _AGAIN: Final = "Calibrate again, with --calibrate"
 
 
 def write_ranges(path: Path, ranges: Ranges) -> None:
-    """Raises OutputError where the file cannot be written."""
+    """Raises OutputError if the file cannot be written."""
     content = {
         "format": _FORMAT,
         "version": RANGES_VERSION,
@@ -37,9 +37,9 @@ def write_ranges(path: Path, ranges: Ranges) -> None:
 
 
 def read_ranges(path: Path, graph: Graph) -> Ranges:
-    """The ranges that `path` holds for `graph`.
+    """The ranges in the file `path`, for `graph`.
 
-    Raises CalibrationError when there is no such file, it is damaged, or it was made from another
+    Raises CalibrationError if there is no such file, if it is damaged, or if it is for another
     graph: other weights, options or names.
     """
     try:
@@ -53,7 +53,7 @@ def read_ranges(path: Path, graph: Graph) -> Ranges:
         ) from error
     if ranges.graph_fingerprint != fingerprint(graph):
         raise CalibrationError(
-            f"{path} holds the ranges of another model than '{graph.name}'", remedy=_AGAIN
+            f"{path} contains the ranges of another model than '{graph.name}'", remedy=_AGAIN
         )
     return ranges
 

@@ -1,1 +1,1 @@
-"""What an export is worth: accuracy beside the float model, and where a scheme loses it."""
+"""The accuracy of an export compared with the float model, and which layers reduce it."""

@@ -16,6 +16,7 @@ from edgernn.graph import AnyArray, Graph
 from edgernn.reference import integer
 from edgernn.scoring.class_names import data_numbers
 from edgernn.scoring.fitting import Refit, cases_of, fitted, refit_of
+from edgernn.scoring.metric import METRICS
 from edgernn.scoring.predictions import Predictions, agreement
 from edgernn.scoring.reading import predictions_of
 from edgernn.scoring.truth import Score, Truth, difference, score, truth_of
@@ -27,14 +28,26 @@ _BATCH = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """How right one form of the model is, and how that differs from the float model."""
+    """The accuracy of one form of the model, and its difference from the float model."""
 
     name: str  # the artefact's file, or FLOAT_MODEL
-    score: Score | None  # None: its runtime is not there; see `reason`
+    score: Score | None  # None: its runtime is not installed; see `reason`
     drop: Difference | None = None  # float minus this, on the same rows
     agreement: float | None = None  # share of rows with the float model's answer
     reason: str = ""
     refit: Refit | None = None  # of the rows, for an input of fixed length
+
+    @property
+    def loss(self) -> float:
+        """The drop with the sign that makes it a loss, whichever way the metric points."""
+        if self.drop is None or self.score is None:
+            return 0.0
+        return METRICS[self.score.metric].loss(self.drop.estimate, 0.0)
+
+    @property
+    def lost(self) -> bool:
+        """Whether this is worse than the float model, beyond chance."""
+        return self.drop is not None and self.drop.significant and self.loss > 0
 
 
 FLOAT_MODEL = "float model"
@@ -42,12 +55,14 @@ FLOAT_MODEL = "float model"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FloatAnswers:
-    """What the float model says of labelled samples: what its artefacts are compared with."""
+    """The float model's answers for labelled samples, with which artefacts are compared."""
 
     samples: Samples
     truth: Truth
     predictions: Predictions
     refit: Refit | None
+    labels: tuple[str, ...] = ()
+    file: str = ""
 
 
 def float_answers(
@@ -55,13 +70,20 @@ def float_answers(
 ) -> FloatAnswers:
     """By the reference executor.  `labels` are the names of the classes of the model in `file`.
 
-    Raises DataError where the samples have no labels, do not fit the model, or it has several
+    Raises DataError if the samples have no labels or do not fit the model, or if it has several
     inputs.
     """
     truth = truth_of(samples)
     predictions = predict(graph, samples, labels, file=file)
     refit = refit_of(samples, _only_input(graph), streaming=False, file=file)
-    return FloatAnswers(samples=samples, truth=truth, predictions=predictions, refit=refit)
+    return FloatAnswers(
+        samples=samples,
+        truth=truth,
+        predictions=predictions,
+        refit=refit,
+        labels=labels,
+        file=file,
+    )
 
 
 def accuracies(
@@ -74,10 +96,21 @@ def accuracies(
     return tuple(rows)
 
 
+def accuracy_of(graph: Graph, answers: FloatAnswers, *, name: str) -> Accuracy:
+    """That of a graph which nobody has exported, by the reference executor, on the same rows."""
+    predictions = predict(graph, answers.samples, answers.labels, file=answers.file)
+    return Accuracy(
+        name=name,
+        score=score(predictions, answers.truth),
+        drop=difference(answers.predictions, predictions, answers.truth),
+        agreement=agreement(answers.predictions, predictions),
+    )
+
+
 def predict(
     graph: Graph, samples: Samples, labels: tuple[str, ...] = (), *, file: str
 ) -> Predictions:
-    """What the reference executor says of each row: the integer one for an int8 graph.
+    """The reference executor's answer for each row; of the integer executor for an int8 graph.
 
     `labels` are the names of the classes of the model, which the user knows as `file`.
     """
@@ -127,7 +160,7 @@ def _only_input(graph: Graph) -> Port:
     inputs = [entry for entry in graph.inputs if entry.name not in states]
     if len(inputs) != 1:
         raise DataError(
-            f"'{graph.name}' has {len(inputs)} inputs; labelled data serve models of one",
+            f"'{graph.name}' has {len(inputs)} inputs; accuracy needs a model with one",
             remedy="Leave out --data",
         )
     spec = inputs[0].spec

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from edgernn.errors import CalibrationError
+from edgernn.export.quantization.quantize import quantize
 from edgernn.export.study.labelled import predict
 from edgernn.export.study.sensitivity import fewest_float_layers, sensitivity
 from edgernn.graph import AnyArray, Graph, Ranges
+from edgernn.scheme import Scheme
 from edgernn.scoring.predictions import Predictions
 from edgernn.scoring.truth import score, truth_of
 from edgernn.tasks.samples import Samples
@@ -24,11 +26,11 @@ def layers_to_keep(
     file: str,
     max_drop_points: float,
 ) -> tuple[str, ...]:
-    """The fewest layers found whose float arithmetic keeps the drop on `samples` within bounds.
+    """The smallest set of float layers found that keeps the drop on `samples` within the limit.
 
-    The drop is that of the integer reference: in percentage points of accuracy or, where y holds
-    numbers, in the unit of y.  Raises CalibrationError when even float weights everywhere do not
-    help, DataError when the samples have no labels.
+    The drop is that of the integer reference: in percentage points of accuracy or, if y contains
+    numbers, in the unit of y.  Raises CalibrationError if even a float model exceeds the limit,
+    DataError if the samples have no labels.
     """
     truth = truth_of(samples)
 
@@ -38,7 +40,7 @@ def layers_to_keep(
     of_float = value(predict(graph, samples, labels, file=file))
 
     def drop(candidate: Graph) -> float:
-        # Rounded: a drop of exactly the limit is within it, whatever the last bit says.
+        # Rounded: a drop of exactly the limit is within it, despite rounding errors.
         answered = predict(candidate, samples, labels, file=file)
         return round(truth.judge.loss(of_float, value(answered)) * truth.judge.scale, 6)
 
@@ -48,6 +50,12 @@ def layers_to_keep(
         raise CalibrationError(
             "no choice of float layers keeps the drop within "
             f"{truth.judge.amount(max_drop_points / truth.judge.scale)}",
-            remedy="Allow more with --max-drop, or use --scheme dynamic",
+            remedy=f"Allow more with --max-drop{_dynamic(graph, drop, max_drop_points)}",
         )
     return kept
+
+
+def _dynamic(graph: Graph, drop: Callable[[Graph], float], max_drop: float) -> str:
+    """The advice to use another scheme, where that keeps the drop within bounds."""
+    dropped = drop(quantize(graph, None, Scheme.DYNAMIC))
+    return f"; --scheme dynamic drops by {dropped:g}" if dropped <= max_drop else ""

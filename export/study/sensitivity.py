@@ -1,8 +1,8 @@
-"""What quantization costs: layer by layer, and which layers to keep in float."""
+"""The noise that quantization adds, layer by layer, and which layers to keep in float."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf, log10
 
@@ -26,13 +26,13 @@ from edgernn.scheme import Scheme
 #: Below this the noise is a tenth of the signal.
 _LOUD_DB = 20.0
 
-# A share of clamped numbers that is worth a sentence.
+# The share of clamped values from which on a sentence reports them.
 _MANY_CLAMPED = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerCost:
-    """What one layer does to the model when it alone is quantized and all others are float.
+    """The effect of one layer on the model if only this layer is quantized.
 
     Signal-to-noise ratios are 10 log10(Σ float² / Σ (quantized - float)²) in dB, infinite without
     any difference.
@@ -57,15 +57,16 @@ class Sensitivity:
     agreement: float | None  # share of rows with the same largest output; None for single numbers
     layers: tuple[LayerCost, ...]  # in the graph's order
     notes: tuple[str, ...]
+    remedies: Mapping[str, float] = field(default_factory=dict)  # option -> outputs' SNR with it
 
     @property
     def costliest(self) -> LayerCost | None:
-        """The layer whose quantization moves the outputs most."""
+        """The layer whose quantization changes the outputs most."""
         return min(self.layers, key=lambda cost: cost.output_snr_db, default=None)
 
     @property
     def advice(self) -> tuple[str, ...]:
-        """Full sentences with what to try; none where there is nothing to repair."""
+        """Full sentences with what to try; empty if nothing needs repair."""
         return tuple(_advice(self))
 
 
@@ -83,7 +84,7 @@ def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) ->
         entry[1] += total
 
     given = integer.execute(quantized, data, observe=count)
-    return Sensitivity(
+    costs = Sensitivity(
         samples=len(next(iter(data.values()))),
         output_snr_db=_output_snr_db(graph, exact, given),
         agreement=_agreement(graph, exact, given),
@@ -94,6 +95,24 @@ def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) ->
         ),
         notes=() if quantized.quantization is None else quantized.quantization.notes,
     )
+    worst = costs.costliest
+    if worst is None or worst.output_snr_db >= _LOUD_DB:
+        return costs
+    remedies = {
+        option: _output_snr_db(graph, exact, integer.execute(other, data))
+        for option, other in _remedies(graph, quantized, worst.layer)
+    }
+    return replace(costs, remedies=remedies)
+
+
+def _remedies(graph: Graph, quantized: Graph, worst: str) -> Iterator[tuple[str, Graph]]:
+    """Options that are not in use, each with the graph that it leads to."""
+    if len([layer for layer in quantized.layers if layer not in graph.layers]) > 1:
+        yield f"--keep-float {worst}", _without_one(graph, quantized, worst)
+    if quantized.quantization is not None and quantized.quantization.plans:
+        yield "--scheme dynamic", quantize(graph, None, Scheme.DYNAMIC)
+    else:
+        yield "--scheme float16", quantize(graph, None, Scheme.FLOAT16)
 
 
 def fewest_float_layers(
@@ -106,8 +125,8 @@ def fewest_float_layers(
 ) -> tuple[str, ...] | None:
     """The layers to keep in float for `drop(int8 graph)` to be at most `max_drop`; few of them.
 
-    Gives layers back to float in order of their cost until the drop is small enough, then tries
-    to quantize each of them again.  None when even the last layer does not help.
+    Returns layers to float in order of their cost until the drop is small enough, then tries to
+    quantize each of them again.  None if the drop is too large even without quantized layers.
 
     >>> fewest_float_layers(graph, ranges, costs, lambda g: accuracy - score(g), max_drop=0.005)
     ('lstm_1',)
@@ -167,13 +186,24 @@ def _cost(
 
 
 def _with_one(graph: Graph, quantized: Graph, layer: Layer) -> Graph:
-    """The float graph with this one layer as it is in the quantized graph."""
+    """The float graph with this one layer from the quantized graph."""
     layers = tuple(layer if float_.name == layer.name else float_ for float_ in graph.layers)
     quantization = quantized.quantization
     if quantization is not None:
         plans = {name: plan for name, plan in quantization.plans.items() if name == layer.name}
         quantization = replace(quantization, plans=plans)
     return replace(graph, layers=layers, quantization=quantization)
+
+
+def _without_one(graph: Graph, quantized: Graph, name: str) -> Graph:
+    """The quantized graph with this one layer as it is in the float graph."""
+    exact = {layer.name: layer for layer in graph.layers}
+    layers = tuple(exact[layer.name] if layer.name == name else layer for layer in quantized.layers)
+    quantization = quantized.quantization
+    if quantization is not None:
+        plans = {key: plan for key, plan in quantization.plans.items() if key != name}
+        quantization = replace(quantization, plans=plans)
+    return replace(quantized, layers=layers, quantization=quantization)
 
 
 def _arithmetic(quantized: Graph, layer: Layer) -> str:
@@ -222,15 +252,24 @@ def _advice(costs: Sensitivity) -> list[str]:
     sentences = []
     worst = costs.costliest
     if worst is not None and worst.output_snr_db < _LOUD_DB:
+        better = [
+            f"{option} reaches {snr:.0f} dB at the outputs"
+            for option, snr in costs.remedies.items()
+            if snr > costs.output_snr_db + 1
+        ]
         sentences.append(
-            f"Layer '{worst.layer}' costs most ({worst.output_snr_db:.0f} dB alone): try "
-            f"--keep-float {worst.layer}, or --scheme dynamic."
+            f"Layer '{worst.layer}' costs most ({worst.output_snr_db:.0f} dB alone). "
+            + (
+                f"On the same samples, {' and '.join(better)}."
+                if better
+                else f"On the same samples, {' and '.join(costs.remedies)} did not help."
+            )
         )
     for cost in costs.layers:
         if cost.clamped.get("input", 0.0) > _MANY_CLAMPED:
             sentences.append(
-                f"{cost.clamped['input']:.1%} of what layer '{cost.layer}' reads lies outside of "
-                "its calibrated range: calibrate with samples that show such values."
+                f"{cost.clamped['input']:.1%} of the inputs of layer '{cost.layer}' lie outside of "
+                "its calibrated range: calibrate with samples that contain such values."
             )
         if max(cost.clamped.get("product", 0.0), cost.clamped.get("cell", 0.0)) > _MANY_CLAMPED:
             sentences.append(

@@ -1,4 +1,4 @@
-"""The accuracy of an export beside the float model, and the layers where int8 loses it."""
+"""The accuracy of an export beside the float model's, and the layers where int8 reduces it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from edgernn.artefact import Artefact
 from edgernn.errors import CalibrationError
 from edgernn.export.pipeline import quantized
 from edgernn.export.request import Request
-from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies
+from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
 from edgernn.export.study.rescue import layers_to_keep
 from edgernn.export.study.sensitivity import Sensitivity, sensitivity
 from edgernn.graph import AnyArray, Graph
+from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.samples import Samples
 
@@ -23,11 +24,12 @@ _FEW = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """The results of a study; empty where there are no data for it."""
+    """The results of a study; empty without data."""
 
     accuracies: tuple[Accuracy, ...]
     costs: Sensitivity | None
     kept_float: tuple[str, ...] = ()  # layers, by the user's wish or by the search of --max-drop
+    tried: Accuracy | None = None  # the scheme of more bits, where accuracy was lost
 
 
 def studied(
@@ -43,11 +45,24 @@ def studied(
     rows: tuple[Accuracy, ...] = ()
     if answers is not None:
         rows = accuracies(answers, artefacts, folder)
+    tried = None
+    if answers is not None and any(row.lost for row in rows):
+        tried = _of_more_bits(original, request, answers)
     graph = quantized(original, request)
     if graph.quantization is None or request.examples is None:
-        return Study(accuracies=rows, costs=None)
+        return Study(accuracies=rows, costs=None, tried=tried)
     costs = sensitivity(original, graph, _few(request))
-    return Study(accuracies=rows, costs=costs, kept_float=request.keep_float)
+    return Study(accuracies=rows, costs=costs, kept_float=request.keep_float, tried=tried)
+
+
+def _of_more_bits(original: Graph, request: Request, answers: FloatAnswers) -> Accuracy | None:
+    """The accuracy of the next scheme with more bits than the one in use; None after float32."""
+    in_use = list(Scheme).index(request.fewest_bits)
+    if in_use == 0:
+        return None
+    scheme = list(Scheme)[in_use - 1]
+    graph = quantized(original, replace(request, scheme=scheme, per_layer={}, keep_float=()))
+    return accuracy_of(graph, answers, name=f"--scheme {scheme.value}")
 
 
 def rescued(
@@ -59,7 +74,7 @@ def rescued(
     file: str,
     max_drop_points: float,
 ) -> Request:
-    """The request with the layers kept in float that hold the drop within `max_drop_points`."""
+    """The request with layers kept in float so that the drop is at most `max_drop_points`."""
     if request.ranges is None or request.examples is None or calibrate is None:
         raise CalibrationError(
             "the search for layers to keep in float needs calibration data",

@@ -1,4 +1,4 @@
-"""TFLite files, authored directly: one loop per stack of recurrent layers, built-in operators only.
+"""Writes TFLite files: one loop for each stack of recurrent layers, only built-in operators.
 
 The files run on LiteRT (ai-edge-litert) and on tflite-runtime 2.14, the last one for 32-bit ARM.
 """
@@ -26,17 +26,18 @@ def lower(
 ) -> Lowered:
     """The graph as a TFLite file; the signature `serving_default` has the graph's names.
 
-    profile: "default", "integer-only" or "micro", what an int8 graph may use (options.Profile).
-    runtime_min: "litert" or "2.14", the oldest runtime for a dynamic graph (options.Runtime).
+    profile: "default", "integer-only" or "micro", the operators that an int8 graph may use
+    (options.Profile). runtime_min: "litert" or "2.14", the oldest runtime for a dynamic graph
+    (options.Runtime).
 
-    Raises UnsupportedLayer where TFLite's built-in operators cannot express a layer.
+    Raises UnsupportedLayer if TFLite's built-in operators cannot express a layer.
     """
     options = Options(profile=Profile(profile), runtime_min=Runtime(runtime_min))
     return lowered_model(graph, metadata, options)
 
 
 def read_contents(content: bytes) -> Contents:
-    """As contents.py says, which is imported when a file is read."""
+    """See contents.py, which is imported only when a file is read."""
     from edgernn.export.tflite import contents
 
     return contents.read_contents(content)

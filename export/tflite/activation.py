@@ -1,4 +1,4 @@
-"""Activations as operators; what has no operator of its own is composed."""
+"""Activations as operators; those without an operator are composed of others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgernn.export.tflite.schema import Fused, Op
 from edgernn.export.tflite.weights import scalar
 from edgernn.graph import Activation, ActivationKind
 
-# Constants of SELU (Klambauer et al. 2017), as Keras has them.
+# Constants of SELU (Klambauer et al. 2017), with Keras' digits.
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 
@@ -59,7 +59,7 @@ def activate(graph: Subgraph, activation: Activation, x: Tensor) -> Tensor:
 
 
 def fusable(activation: Activation) -> Fused | None:
-    """How a matrix product or convolution applies the activation itself; None where it cannot."""
+    """The activation as an option of a matrix product or convolution; None if it is none."""
     if activation.kind is ActivationKind.LINEAR:
         return Fused.NONE
     if activation.kind is ActivationKind.RELU and activation.alpha == activation.beta == 0.0:
@@ -115,7 +115,7 @@ def _scaled(graph: Subgraph, x: Tensor, factor: float) -> Tensor:
 
 
 def _over_axis(graph: Subgraph, op: Op, axis: int, x: Tensor) -> Tensor:
-    """TFLite's softmax knows the last axis only."""
+    """TFLite's softmax supports only the last axis."""
     order = list(range(x.rank))
     axis %= x.rank
     order[axis], order[-1] = order[-1], order[axis]

@@ -1,7 +1,7 @@
-"""The weights of a recurrent layer in blocks of gates that are opened together.
+"""The weights of a recurrent layer in blocks of gates that are computed together.
 
-A step is then few and large operators: (z r | h) for GRU, (i f o | c) for LSTM, (h) for the
-simple RNN.
+A step then consists of few and large operators: (z r | h) for GRU, (i f o | c) for LSTM, (h) for
+the simple RNN.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Block:
     gates: str
     kernel: Matrix  # [N, F]
     recurrent_kernel: Matrix  # [N, H]
-    bias: FloatArray  # [N]: all that can be added on the input's side
-    moved: FloatArray  # [N]: what of `bias` was the recurrent side's
-    recurrent_bias: FloatArray | None  # [N], where it has to stay on the state's side
+    bias: FloatArray  # [N]: the sum of all biases that can be added to the input's product
+    moved: FloatArray  # [N]: the recurrent bias's part of `bias`
+    recurrent_bias: FloatArray | None  # [N], if it must stay at the state's product
 
 
 def blocks_of(layer: Recurrent) -> tuple[Block, ...]:
@@ -32,7 +32,7 @@ def blocks_of(layer: Recurrent) -> tuple[Block, ...]:
         case SimpleRnn():
             return (_block(layer, "h"),)
         case Gru():
-            # The reset gate multiplies the candidate's recurrent side, its bias included.
+            # The reset gate multiplies the candidate's recurrent part, including its bias.
             return (_block(layer, "zr"), _block(layer, "h", keeps_bias=layer.reset_after))
         case Lstm():
             return (_block(layer, "ifo"), _block(layer, "c"))

@@ -44,12 +44,12 @@ class Quantization:
         return Quantization(scale=np.array([scale], np.float32), zero_point=zero_point)
 
     def is_same(self, other: Quantization) -> bool:
-        """Whether the same integers stand for the same numbers."""
+        """Whether equal integers represent equal numbers."""
         mine, theirs = (self.zero_point, self.axis), (other.zero_point, other.axis)
         return mine == theirs and np.array_equal(self.scale, other.scale)
 
     def real(self, stored: float) -> float:
-        """What an integer stands for, where there is one scale for all."""
+        """The number that an integer represents, for a single scale."""
         return float(self.scale[0]) * (stored - self.zero_point)
 
 
@@ -58,7 +58,7 @@ class Tensor:
     """A value in one subgraph."""
 
     index: int  # in its subgraph
-    shape: tuple[int, ...]  # FreeSize where a resize may change it
+    shape: tuple[int, ...]  # FreeSize if a resize may change it
     type: TensorType
     buffer: int = 0  # 0: computed, or an input
     quantization: Quantization | None = None
@@ -76,7 +76,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """One operation; -1 among its tensors stands for an absent optional one."""
+    """One operation; -1 among its tensors is an absent optional one."""
 
     opcode: int  # position in the model's table of (operator, version)
     inputs: tuple[int, ...]
@@ -87,7 +87,7 @@ class Operator:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Model:
-    """What `flatbuffer.to_bytes` writes.  Equal constants share one buffer in all subgraphs."""
+    """A model for `flatbuffer.to_bytes`.  Equal constants share one buffer in all subgraphs."""
 
     subgraphs: list[Subgraph] = field(default_factory=list)
     buffers: list[AnyArray] = field(default_factory=lambda: [np.zeros(0, np.int8)])
@@ -100,8 +100,8 @@ class Model:
 
     def buffer(self, values: AnyArray) -> int:
         """Position of a buffer with these bytes."""
-        # The digest is taken of a contiguous copy that is dropped at once: a large model's
-        # transposed weights then exist once, as views, until they are written.
+        # The digest is that of a contiguous copy, which is released at once.  So a large model's
+        # transposed weights exist only once, as views, until they are written.
         digest = hashlib.sha256(np.ascontiguousarray(values).data).digest()
         if digest not in self._buffer_of:
             self._buffer_of[digest] = len(self.buffers)
@@ -109,7 +109,7 @@ class Model:
         return self._buffer_of[digest]
 
     def values_of(self, constant: Tensor) -> AnyArray:
-        """What a constant holds, in its own type and shape: equal bytes may be another's too."""
+        """The values of a constant, in its own type and shape: others may share its bytes."""
         stored = np.ascontiguousarray(self.buffers[constant.buffer]).reshape(-1)
         values: AnyArray = stored.view(_DTYPE_OF[constant.type]).reshape(constant.shape)
         return values
@@ -166,7 +166,7 @@ class Subgraph:
         return made
 
     def constant(self, values: AnyArray, quantization: Quantization | None = None) -> Tensor:
-        """A tensor with fixed values; the same one when asked for the same values again."""
+        """A tensor with fixed values; equal values return the same tensor."""
         buffer = self.model.buffer(values)
         key = (buffer, values.shape, values.dtype.str, _key(quantization))
         if key not in self._constant_of:
@@ -185,7 +185,7 @@ class Subgraph:
         version: int = 1,
         intermediates: Sequence[Tensor] = (),
     ) -> None:
-        """Appends an operator.  `version` is the lowest of its kernel that does what is asked."""
+        """Appends an operator.  `version` is the lowest that supports the arguments."""
         self.operators.append(
             Operator(
                 opcode=self.model.opcode(op, version),

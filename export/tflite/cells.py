@@ -1,4 +1,4 @@
-"""One step of a recurrent layer, whatever it computes with; in float32 here."""
+"""One step of a recurrent layer: the interface for all precisions, and float32."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edgernn.graph import ActivationKind, FloatArray, Gru, Lstm, Recurrent, Simp
 class Projected:
     """W x + b was computed for all steps before the loop; these are one step's."""
 
-    parts: Sequence[Tensor]  # one [B, N] a block
+    parts: Sequence[Tensor]  # one [B, N] for each block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +32,14 @@ class Direct:
     x: Tensor  # [B, F]
 
 
-#: Where a step's W x + b comes from.
+#: The source of a step's W x + b.
 Source: TypeAlias = Projected | Direct
 
 States: TypeAlias = tuple[Tensor, ...]  # each [B, H]
 
 
 class Cell(Protocol):
-    """A recurrent layer in some arithmetic.  Its states are its own affair between steps."""
+    """A recurrent layer in one precision.  Only the cell interprets its states between steps."""
 
     @property
     def layer(self) -> Recurrent: ...
@@ -50,7 +50,7 @@ class Cell(Protocol):
         ...
 
     def project(self, graph: Subgraph, x: Tensor) -> tuple[Tensor, ...]:
-        """W x + b of a sequence [B, T, F], one [B, T, N] a block."""
+        """W x + b of a sequence [B, T, F], one [B, T, N] for each block."""
         ...
 
     def enter(self, graph: Subgraph, states: Sequence[Tensor]) -> States:
@@ -62,11 +62,11 @@ class Cell(Protocol):
         ...
 
     def output(self, states: States) -> Tensor:
-        """h as the next layer reads it."""
+        """h in the form that the next layer reads."""
         ...
 
     def leave(self, graph: Subgraph, states: States) -> tuple[Sequence[Tensor], ...]:
-        """Final states as edges, h; h and c, each in every form that is at hand."""
+        """Final states as edges, h; h and c, each in every form that exists."""
         ...
 
 
@@ -74,7 +74,7 @@ class Cell(Protocol):
 class FloatCell:
     """float32 arithmetic; the weights may be stored as float16 or int8.
 
-    int8 weights are multiplied as such: the operator quantizes each row of x and h as it goes.
+    int8 weights are multiplied as int8: the operator quantizes each row of x and h at run time.
     """
 
     layer: Recurrent
@@ -161,7 +161,7 @@ class FloatCell:
 
 
 def _opened(graph: Subgraph, layer: Gru | Lstm, block: Tensor, count: int) -> Sequence[Tensor]:
-    """The block's gates, opened together; one by one where the function looks at all units."""
+    """The block's gates, computed together, or one by one if the function needs all units."""
     function = layer.recurrent_activation
     if function.kind in {ActivationKind.SOFTMAX, ActivationKind.LOG_SOFTMAX}:
         return [activate(graph, function, gate) for gate in ops.split(graph, block, count)]

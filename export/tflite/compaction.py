@@ -1,4 +1,4 @@
-"""Leaves out what no output depends on: operators, tensors, buffers."""
+"""Removes operators, tensors and buffers on which no output depends."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from edgernn.export.tflite.builder import Model, Operator, Subgraph, Tensor
 
 
 def compacted(model: Model, main: Iterable[Tensor]) -> tuple[Model, dict[int, Tensor]]:
-    """The same model without dead parts, and where tensors of its first subgraph have gone.
+    """The same model without dead parts, and the new numbers of its first subgraph's tensors.
 
-    `main` are the tensors that the signature names; they stay, used or not.
+    `main` are the tensors that the signature names; they are kept even if unused.
     """
     live = Model(subgraphs=[], opcodes={})
     new_buffers: dict[int, int] = {0: 0}
@@ -47,7 +47,7 @@ def compacted(model: Model, main: Iterable[Tensor]) -> tuple[Model, dict[int, Te
 
 
 def live_operators(graph: Subgraph) -> list[Operator]:
-    """Those that an output of the subgraph depends on, in their order."""
+    """The operators that an output of the subgraph depends on, in their order."""
     needed = {tensor.index for tensor in graph.outputs}
     live: list[Operator] = []
     for operator in reversed(graph.operators):

@@ -1,4 +1,4 @@
-"""What is in a TFLite file."""
+"""Reads the contents of a TFLite file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgernn.export.contents import Contents, Damaged, TensorLine
 
 _T = TypeVar("_T")
 
-#: What the generated accessors raise when an offset points outside the file.
+#: The exceptions of the generated accessors if an offset points outside the file.
 _OUT_OF_BOUNDS = (struct.error, IndexError, TypeError, ValueError, OverflowError, AttributeError)
 
 _OPERATOR_NAMES = {
@@ -29,7 +29,7 @@ _TYPE_NAMES: dict[int, str] = {
 def read_contents(content: bytes) -> Contents:
     """Signature, operators, weights and metadata of the model in `content`.
 
-    Raises Damaged when it is no TFLite model, or one whose offsets point outside the file.
+    Raises Damaged if it is no TFLite model, or if its offsets point outside the file.
     """
     if content[4:8] != b"TFL3":
         raise Damaged("the identifier TFL3 is missing")
@@ -51,7 +51,7 @@ class _Reader:
             for code in self._items(model.OperatorCodesLength(), model.OperatorCodes)
         ]
         operators: Counter[str] = Counter()
-        constants: dict[int, Any] = {}  # a buffer may serve several tensors: it is counted once
+        constants: dict[int, Any] = {}  # several tensors may share a buffer: it is counted once
         for graph in self._items(model.SubgraphsLength(), model.Subgraphs):
             for operator in self._items(graph.OperatorsLength(), graph.Operators):
                 operators[_OPERATOR_NAMES.get(codes[operator.OpcodeIndex()], "custom")] += 1
@@ -72,7 +72,8 @@ class _Reader:
         )
 
     def _items(self, count: int, get: Callable[[int], _T]) -> Iterator[_T]:
-        # Each item takes at least four bytes: a larger count is a lie that would take hours.
+        # Each item takes at least four bytes; a larger count is damage and would take hours to
+        # read.
         if count * 4 > len(self._content):
             raise Damaged(f"a table claims {count} entries")
         return map(get, range(count))

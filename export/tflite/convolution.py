@@ -6,12 +6,12 @@ import numpy as np
 
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.activation import activate, fusable
-from edgernn.export.tflite.arithmetic import quantization_of
 from edgernn.export.tflite.builder import FreeSize, Quantization, Subgraph, Tensor
 from edgernn.export.tflite.dense import applied, result_quantization
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.int8_product import bias_constant
+from edgernn.export.tflite.precision import quantization_of
 from edgernn.export.tflite.schema import Fused, Op, TensorType, WindowPadding
-from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import Matrix, constant, scalar
 from edgernn.graph import Conv1D, GlobalPool1D, Padding, Pool1D, PoolKind, as_float32
 

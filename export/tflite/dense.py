@@ -1,4 +1,4 @@
-"""Dense: in float32, in int8, or with int8 weights and a float32 result."""
+"""Tables and matrices: Embedding, and Dense in float32, in int8 or with int8 weights only."""
 
 from __future__ import annotations
 
@@ -7,15 +7,25 @@ import numpy as np
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite import quantization as quant
 from edgernn.export.tflite.activation import activate, fusable
-from edgernn.export.tflite.arithmetic import feeds_integers, plan_of, quantization_of
-from edgernn.export.tflite.builder import Quantization, Tensor
+from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.float_product import float_product
 from edgernn.export.tflite.int8_activation import int8_activation
 from edgernn.export.tflite.int8_product import product
+from edgernn.export.tflite.precision import feeds_integers, plan_of, quantization_of
 from edgernn.export.tflite.schema import Fused
-from edgernn.export.tflite.values import Lowering
-from edgernn.export.tflite.weights import Matrix
-from edgernn.graph import ActivationKind, Conv1D, Conv2D, Dense, as_float32
+from edgernn.export.tflite.weights import Matrix, constant, floats
+from edgernn.graph import ActivationKind, Conv1D, Conv2D, Dense, Embedding, QTensor, as_float32
+
+
+def embedding(graph: Subgraph, layer: Embedding, tokens: Tensor) -> Tensor:
+    """int8 rows stay int8."""
+    table = layer.table
+    if isinstance(table, QTensor) and table.axis is None:
+        stored = graph.constant(table.values, Quantization(scale=table.scale))
+    else:
+        stored = constant(graph, floats(table))
+    return ops.gather(graph, stored, tokens, axis=0)
 
 
 def dense(low: Lowering, layer: Dense) -> Tensor:
@@ -43,10 +53,10 @@ def dense(low: Lowering, layer: Dense) -> Tensor:
 
 
 def result_quantization(low: Lowering, layer: Dense | Conv1D | Conv2D) -> Quantization | None:
-    """How the product is stored as int8, before an activation that cannot be fused.
+    """The quantization of the product, before an activation that cannot be fused.
 
-    None where the result is better computed as float32: when nobody goes on with integers (a
-    head's logits keep their resolution), or where the range is unknown.
+    None if float32 is better: if no reader uses integers (so that the logits of a head keep their
+    resolution), or if the range is unknown.
     """
     if plan_of(low, layer) is None:
         return None
@@ -79,7 +89,7 @@ def applied(low: Lowering, layer: Dense | Conv1D | Conv2D, made: Tensor) -> Tens
 
 
 def _reach(low: Lowering, layer: Dense | Conv1D | Conv2D) -> Quantization | None:
-    """What the product can reach at most, given the input's range: calibration saw no logits."""
+    """The largest range of the product, from the input's range: calibration has no logits."""
     x = quantization_of(low, layer.input)
     if x is None:
         return None

@@ -16,14 +16,14 @@ from edgernn.graph import AnyArray
 # Interpreters map the file and use weights in place: their kernels load 16 bytes at a time.
 _BUFFER_ALIGNMENT: Final = 16
 
-#: From here on, operators do not fit into the byte that the schema's first versions had for them.
+#: From this number on, operators do not fit into the byte of the schema's first versions.
 _PLACEHOLDER_FOR_GREATER_OP_CODES: Final = 127
 
 
 class Builder(_Builder):  # type: ignore[misc]  # flatbuffers has no types
-    """Writes a vector of numbers once, however many tables point to it.
+    """Writes each vector of numbers once, and lets tables share it.
 
-    A quarter of a quantized file would be zero points that are all zero.
+    Otherwise a quarter of a quantized file would be zero points that are all zero.
     """
 
     def __init__(self, size: int) -> None:
@@ -31,7 +31,7 @@ class Builder(_Builder):  # type: ignore[misc]  # flatbuffers has no types
         self._vector_at: dict[tuple[str, bytes], int] = {}
 
     def vector(self, values: AnyArray) -> int:
-        """Where the vector is."""
+        """The position of the vector."""
         key = values.dtype.str, values.tobytes()
         if key not in self._vector_at:
             self._vector_at[key] = self.CreateNumpyVector(values)
@@ -46,7 +46,7 @@ def to_bytes(
     outputs: Mapping[str, Tensor],
     metadata: Mapping[str, str],
 ) -> bytes:
-    """The file.  Its first subgraph is what runs; `signature` names its inputs and outputs."""
+    """The file.  Its first subgraph is run; `signature` names its inputs and outputs."""
     metadata_at = {key: len(model.buffers) + at for at, key in enumerate(metadata)}
     buffers = [
         *model.buffers,
@@ -54,7 +54,7 @@ def to_bytes(
     ]
     writer = Builder(sum(buffer.nbytes for buffer in buffers) + (1 << 16))
 
-    # A flatbuffer is written back to front: what is written last lies first in the file.
+    # A flatbuffer is written back to front: the last part written comes first in the file.
     buffer_tables = [_buffer(writer, values) for values in reversed(buffers)]
     buffers_at = _tables(writer, buffer_tables[::-1])
     subgraphs_at = _tables(writer, [_subgraph(writer, graph) for graph in model.subgraphs])

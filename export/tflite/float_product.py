@@ -21,13 +21,13 @@ def float_product(
     runtime_min: Runtime,
     fused: Fused = Fused.NONE,
 ) -> Tensor:  # float32 [..., N]
-    """x W + b.  int8 weights are multiplied as such; the kernel quantizes each row of x."""
+    """x W + b.  int8 weights are multiplied as int8; the kernel quantizes each row of x."""
     scale = weights.scale
     if scale is None or scale.size == 1 or runtime_min is Runtime.LITERT:
         given = None if bias is None else graph.constant(bias)
         return ops.fully_connected(graph, x, matrix(graph, weights), given, fused=fused)
-    # Old kernels know one scale a matrix only.  So they multiply the bare integers, and each
-    # column gets its scale afterwards.
+    # Old kernels support only one scale for each matrix.  So they multiply the bare integers, and
+    # each column gets its scale afterwards.
     bare = graph.constant(weights.values, Quantization(scale=np.ones(1, np.float32)))
     result = ops.multiply(graph, ops.fully_connected(graph, x, bare, None), graph.constant(scale))
     if bias is not None:

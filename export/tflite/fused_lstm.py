@@ -1,8 +1,8 @@
 """LSTM as TFLite's own operator, in integers throughout: for NPUs and microcontrollers.
 
-The operator fixes what may vary elsewhere: batch 1, one scale a weight matrix, gates in Q3.12, the
-cell in int16 with a power-of-two scale.  Its states are variables of the interpreter and live on
-from call to call: a program resets them before each sequence (`reset_all_variables`).
+The operator requires batch 1, one scale for each weight matrix, gates in Q3.12 and the cell in
+int16 with a power-of-two scale.  Its states are variables of the interpreter and are kept from call
+to call: a program resets them before each sequence (`reset_all_variables`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite import quantization as quant
 from edgernn.export.tflite import schema
-from edgernn.export.tflite.arithmetic import cell_quantization, plan_of, quantization_of
 from edgernn.export.tflite.builder import Quantization
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.int8_product import bias_constant
+from edgernn.export.tflite.precision import cell_quantization, plan_of, quantization_of
 from edgernn.export.tflite.schema import Op, TensorType
 from edgernn.export.tflite.shaping import reversed_steps
-from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import Matrix, columns_of, matrix
 from edgernn.graph import ActivationKind, Layer, Lstm, as_float32, consumers
 
@@ -100,7 +100,7 @@ def _input_quantization(low: Lowering, layer: Lstm) -> Quantization:
 
 
 def _is_expressible(low: Lowering, layer: Lstm) -> bool:
-    """The operator knows no masks, no states from outside, no hard sigmoid and one sequence."""
+    """The operator supports no masks, no initial states, no hard sigmoid and only one sequence."""
     read = {output.edge for output in low.graph.outputs}
     hands_out_cell = layer.state_c in read or bool(consumers(low.graph, layer.state_c))
     return (

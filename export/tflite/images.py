@@ -6,13 +6,13 @@ import numpy as np
 
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.activation import activate, fusable
-from edgernn.export.tflite.arithmetic import quantization_of
 from edgernn.export.tflite.builder import FreeSize, Tensor
 from edgernn.export.tflite.convolution import kernel_constant
 from edgernn.export.tflite.dense import applied, result_quantization
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.int8_product import bias_constant
+from edgernn.export.tflite.precision import quantization_of
 from edgernn.export.tflite.schema import Fused, Op, WindowPadding
-from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import Matrix
 from edgernn.graph import Conv2D, Padding, Pool2D, PoolKind, as_float32, window_padding
 

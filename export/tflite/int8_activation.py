@@ -1,4 +1,4 @@
-"""Activations of integers: as operators, or as a table of all 256 values."""
+"""Activations in int8: as operators, or as a table of all 256 values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgernn.reference.activation import activate
 def int8_activation(
     graph: Subgraph, activation: Activation, x: Tensor, to: Quantization
 ) -> Tensor | None:
-    """An activation of integers; None for those that look at more than one number."""
+    """The activation in int8; None if its result depends on more than one number."""
     match activation.kind:
         case ActivationKind.TANH:
             return ops.tanh(graph, x, to=quant.STATE)

@@ -1,9 +1,9 @@
 """One step of a recurrent layer in int8.
 
-The gates z (GRU) and f (LSTM) are computed as z' = 1 - z and f' = 1 - f, by negating their rows:
-an int8 sigmoid ends at 255/256, so that a plain gate that should hold its state for ever would
-leak 0.4 % of it a step, while z' reaches 0.  States are float32 where the profile allows: what
-changes a state by less than 1/256 would be lost to an int8 one.
+The gates z (GRU) and f (LSTM) are computed as z' = 1 - z and f' = 1 - f, by negating their rows: an
+int8 sigmoid ends at 255/256, so a plain gate that should keep its state for ever would lose 0.4 %
+of it at each step, while z' reaches 0.  States are float32 if the profile allows it: int8 states
+would lose all changes smaller than 1/256.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from edgernn.graph import FloatArray, Gru, Lstm, Range, Recurrent, SimpleRnn
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Int8Block:
-    """A block in int8: its weights, and the quantization of each stage of its pre-activation."""
+    """A block in int8: its weights, and the quantization of each part of its pre-activation."""
 
     kernel: Matrix  # [N, F]
     recurrent_kernel: Matrix  # [N, H]
@@ -34,7 +34,7 @@ class Int8Block:
     recurrent_bias: FloatArray | None  # [N]
     x_part: Quantization  # W x + b
     h_part: Quantization  # U h
-    total: Quantization  # what the activation is applied to
+    total: Quantization  # the argument of the activation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,7 @@ class Int8Cell:
     def _integer_lstm(
         self, graph: Subgraph, source: Projected, states: States, cell: Quantization
     ) -> States:
-        """Beyond the products in int16: a cell loses too much in int8."""
+        """Computes in int16 after the products: a cell loses too much in int8."""
         h, c = states
         i, not_f, o = ops.split(graph, self._wide_gates(graph, self._total(graph, source, 0, h)), 3)
         total = ops.as_int16(graph, self._total(graph, source, 1, h), quant.WIDE_PRE_ACTIVATION)
@@ -161,7 +161,7 @@ class Int8Cell:
         return ops.add(graph, source.parts[block], recurrent, to=self.blocks[block].total)
 
     def _gates(self, graph: Subgraph, total: Tensor) -> Tensor:
-        """A hard sigmoid is what the saturation of its pre-activation has left: see _gate_block."""
+        """A hard sigmoid results from the saturation of its pre-activation: see _gate_block."""
         if self.hard_sigmoid is not None:
             return total
         return ops.logistic(graph, total, to=quant.PROBABILITY)

@@ -1,6 +1,6 @@
 """Layers without a matrix in int8: norms, averages, sums, activations.
 
-Where floats are allowed, they are computed so between layers that are in int8 anyway.
+If floats are allowed, only layers between int8 layers are computed like this.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing_extensions import assert_never
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite import quantization as quant
 from edgernn.export.tflite.activation import fusable
-from edgernn.export.tflite.arithmetic import Computing, feeds_integers, quantization_of
 from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
 from edgernn.export.tflite.convolution import pool1d, with_height, without_height
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.images import pool2d
 from edgernn.export.tflite.int8_activation import int8_activation
 from edgernn.export.tflite.int8_product import bias_constant
+from edgernn.export.tflite.precision import Computing, feeds_integers, quantization_of
 from edgernn.export.tflite.schema import Fused, Op, TensorType, WindowPadding
-from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import Matrix
 from edgernn.graph import FloatArray, MergeKind, PoolKind, as_float32
 from edgernn.graph import layers as ly
@@ -30,7 +30,7 @@ _LARGEST: Final = 127
 
 
 def lowered_to_int8(low: Lowering, layer: Computing) -> Tensor | None:
-    """The layer's result in integers; None where it has no such form, or float32 is better."""
+    """The layer's result in integers; None if it has no such form, or float32 is better."""
     to = quantization_of(low, layer.output)
     inputs = [edge for edge in layer.reads if quantization_of(low, edge) is not None]
     if to is None or len(inputs) < len(layer.reads):
@@ -58,14 +58,14 @@ def lowered_to_int8(low: Lowering, layer: Computing) -> Tensor | None:
 def _known(low: Lowering, edge: str) -> Quantization:
     found = quantization_of(low, edge)
     if found is None:
-        raise AssertionError(f"nothing is known about the range of '{edge}'")
+        raise AssertionError(f"the range of '{edge}' is unknown")
     return found
 
 
 def _affine(low: Lowering, layer: ly.Affine, to: Quantization) -> Tensor:
     """A depthwise convolution over one step has a scale and a bias for each channel.
 
-    What comes from outside has channels of very different sizes, so that it is scaled in int16.
+    The model's inputs have channels of very different sizes, so they are scaled in int16.
     """
     scale, offset = as_float32(layer.scale), as_float32(layer.offset)
     shape = low.shape(layer.input)
@@ -194,7 +194,7 @@ def _folded(
     parts: Sequence[Tensor],
     to: Quantization,
 ) -> Tensor:
-    """Part after part; between them everything that the parts can reach has room."""
+    """Combines part after part; the type in between can represent all their results."""
     result, *others = parts
     for at, part in enumerate(others):
         ends = reach(_ends(result)[:, None], _ends(part)[None, :])

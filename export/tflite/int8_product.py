@@ -1,4 +1,4 @@
-"""Matrix products in int8: weights with a scale a row, biases in units of the product."""
+"""Matrix products in int8: weights with a scale for each row, biases in units of the product."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgernn.export.tflite.schema import Fused
 from edgernn.export.tflite.weights import Matrix, matrix
 from edgernn.graph import FloatArray
 
-#: A bias takes at most half of what int32 can hold, the sum of products the rest.
+#: A bias takes at most half of the range of int32, the sum of products the rest.
 _BIAS_END: Final = 2.0**30
 
 

@@ -1,7 +1,8 @@
-"""WHILE over the steps of a sequence, as the interpreter runs it fastest.
+"""WHILE over the steps of a sequence, in the form that the interpreter runs fastest.
 
 The interpreter copies each loop variable once an iteration, from the body's output to its input,
-unless both are the same tensor.  So what does not change is an invariant: its input is its output.
+unless both are the same tensor.  So values that do not change are invariants: input and output are
+one tensor.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Loop:
     outside: Subgraph
     body: Subgraph
     steps: Tensor  # int32 [], outside
-    initial: list[Tensor] = field(default_factory=list)  # outside, one a loop variable
+    initial: list[Tensor] = field(default_factory=list)  # outside, one for each loop variable
     _updated: dict[int, Tensor] = field(default_factory=dict)  # by index of the body's input
     _invariants: dict[int, Tensor] = field(default_factory=dict)  # by index outside
 

@@ -1,4 +1,4 @@
-"""A graph to the bytes of a TFLite file."""
+"""The whole model: a graph becomes the bytes of a TFLite file."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import replace
 
 from edgernn.export.backend import Lowered
 from edgernn.export.tflite import operators as ops
-from edgernn.export.tflite.arithmetic import quantization_of
 from edgernn.export.tflite.builder import Model, Tensor
 from edgernn.export.tflite.compaction import compacted
+from edgernn.export.tflite.edges import TYPE_OF, Edges, Lowering, sized
 from edgernn.export.tflite.flatbuffer import to_bytes
 from edgernn.export.tflite.fused_lstm import is_fused, lower_fused_lstm
 from edgernn.export.tflite.layers import lower_layer
 from edgernn.export.tflite.options import Options, Profile, Runtime
+from edgernn.export.tflite.precision import quantization_of
 from edgernn.export.tflite.recurrent import lower_stack
 from edgernn.export.tflite.restrictions import Origins, check
 from edgernn.export.tflite.stacks import Stack, plan
-from edgernn.export.tflite.values import TYPE_OF, Edges, Lowering, sized
 from edgernn.graph import Graph, Lstm, QTensor, Recurrent, at_shapes, without_dead_layers
 
-#: What TensorFlow calls the signature of a converted model; runtimes look for it by default.
+#: TensorFlow's name for the signature of a converted model; the default of runtimes.
 SIGNATURE = "serving_default"
 
 
 def lowered_model(graph: Graph, metadata: Mapping[str, str], options: Options) -> Lowered:
     live = without_dead_layers(graph)
     if live.quantization is not None:
-        # A product or two with float32 results is no reason to shut out the older runtime.
+        # A few products with float32 results must not exclude the older runtime.
         options = replace(options, runtime_min=Runtime.TFLITE_214)
     if options.profile is not Profile.DEFAULT:
         live = _at_batch_one(live)
@@ -64,8 +64,8 @@ def lowered_model(graph: Graph, metadata: Mapping[str, str], options: Options) -
         metadata=metadata,
     )
     details = _details(live_model, options, fused)
-    # A model and its subgraphs know each other, so the weights would stay until Python looks for
-    # such cycles.
+    # A model and its subgraphs refer to each other, so without this the weights would stay until
+    # Python collects such cycles.
     model.buffers.clear()
     live_model.buffers.clear()
     return Lowered(
@@ -76,12 +76,12 @@ def lowered_model(graph: Graph, metadata: Mapping[str, str], options: Options) -
 
 
 def _at_batch_one(graph: Graph) -> Graph:
-    """Integer hardware wants fixed sizes, and variables have them."""
+    """Fixes the batch: integer hardware needs fixed sizes, and variables have them."""
     return at_shapes(graph, {entry.name: (1, *entry.spec.shape[1:]) for entry in graph.inputs})
 
 
 def _quantize_inputs(low: Lowering) -> None:
-    """All that is not a state, which is exact as it is, becomes int8 before anything else."""
+    """Makes all inputs int8 first, except states, which stay exact."""
     recurrent = [layer for layer in low.graph.layers if isinstance(layer, Recurrent)]
     states = {edge for layer in recurrent for edge in layer.reads[1:]}
     for entry in low.graph.inputs:
@@ -91,7 +91,7 @@ def _quantize_inputs(low: Lowering) -> None:
 
 
 def _bytes_per_weight(graph: Graph) -> int:
-    """As the loops hold them in memory: int8 stays int8, float16 is widened."""
+    """Their size in memory in a loop: int8 stays int8, float16 is widened."""
     kernels = [layer.kernel for layer in graph.layers if isinstance(layer, Recurrent)]
     return 1 if kernels and all(isinstance(kernel, QTensor) for kernel in kernels) else 4
 

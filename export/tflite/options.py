@@ -1,4 +1,4 @@
-"""What a user can choose about a TFLite file."""
+"""Options of a TFLite file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class Profile(str, Enum):
 
     DEFAULT = "default"  # int8 products, states in float32: the accurate one, for CPUs
     INTEGER_ONLY = "integer-only"  # no float32 between input and output: for NPUs
-    MICRO = "micro"  # as integer-only, and small in memory: for tflite-micro
+    MICRO = "micro"  # like integer-only, and small in memory: for tflite-micro
 
 
 class Runtime(str, Enum):
-    """The oldest runtime that has to load the file; matters to the scheme dynamic only."""
+    """The oldest runtime that must load the file; only used by the scheme dynamic."""
 
     LITERT = "litert"  # ai-edge-litert, TensorFlow 2.17 and later
-    TFLITE_214 = "2.14"  # the last tflite-runtime: one scale a matrix instead of one a row
+    TFLITE_214 = "2.14"  # the last tflite-runtime: one scale for each matrix instead of each row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

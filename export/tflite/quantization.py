@@ -1,4 +1,4 @@
-"""Which integers stand for what: scales and zero points of TFLite's int8 tensors."""
+"""Scales and zero points of TFLite's int8 tensors."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from edgernn.graph import FloatArray, Range
 
 _STEPS: Final = 255  # from -128 to 127
 
-#: What LOGISTIC and SOFTMAX of int8 give, fixed by TFLite's specification.
+#: The results of LOGISTIC and SOFTMAX in int8, fixed by TFLite's specification.
 PROBABILITY: Final = Quantization.per_tensor(1 / 256, -128)
 
-#: What TANH of int8 gives, fixed by the same; h is stored so too.
+#: The results of TANH in int8, fixed by the specification; h is stored like this, too.
 STATE: Final = Quantization.per_tensor(1 / 128)
 
-#: What LOGISTIC and TANH of int16 give, and what they read (Q3.12).
+#: The results of LOGISTIC and TANH in int16, and their arguments (Q3.12).
 WIDE_UNIT: Final = Quantization.per_tensor(2.0**-15)
 WIDE_PRE_ACTIVATION: Final = Quantization.per_tensor(2.0**-12)
 
-#: Beyond these a sigmoid and a tanh are flat to an 8-bit integer.
+#: Beyond these values a sigmoid and a tanh are constant in 8 bits.
 SIGMOID_END: Final = 8.0
 TANH_END: Final = 4.0
 
@@ -39,18 +39,18 @@ def covering(low: float, high: float) -> Quantization:
 
 
 def gated(quantization: Quantization) -> Quantization:
-    """For what int8 gates let through of a tensor, in next to that tensor's own units.
+    """For the product of int8 gates and a tensor, in almost the tensor's own units.
 
-    In exactly those the result is (gate + 128) · x / 256, often halfway between two integers: there
-    XNNPACK rounds to even on x86 and up on ARM, and a state would go other ways.  In units 1/1024
-    larger no result is halfway, since 1025 (2n + 1) / 8 is no integer.
+    In exactly its units the result is (gate + 128) · x / 256, often halfway between two integers.
+    XNNPACK then rounds to even on x86 and up on ARM, so that states would differ.  In units that
+    are larger by 1/1024 no result is halfway, since 1025 (2n + 1) / 8 is no integer.
     """
     (scale,) = quantization.scale
     return Quantization.per_tensor(float(scale) * (1 + 2.0**-10), quantization.zero_point)
 
 
 def symmetric16(low: float, high: float) -> Quantization:
-    """int16 over ±max(|low|, |high|); its zero point has to be 0."""
+    """int16 over ±max(|low|, |high|); its zero point must be 0."""
     return Quantization.per_tensor(max(abs(low), abs(high)) / 32767 or 1 / 32767)
 
 
@@ -62,8 +62,8 @@ def interval(
 ) -> tuple[float, float]:
     """The interval of several quantities of a cell, cut at ±end.
 
-    Each is a name, a sign or factor to apply, and what to add to each channel before that.
-    Without calibration of this cell the whole of ±end is taken.
+    Each has a name, a sign or factor, and an offset that is added to each channel before.
+    Without calibration of this cell the interval is ±end.
     """
     low, high = 0.0, 0.0
     for name, factor, shift in quantities:

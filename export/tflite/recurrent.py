@@ -10,18 +10,18 @@ from typing import Final
 import numpy as np
 
 from edgernn.export.tflite import operators as ops
-from edgernn.export.tflite.arithmetic import cell_for
 from edgernn.export.tflite.builder import FreeSize, Subgraph, Tensor
 from edgernn.export.tflite.cells import Cell, Direct, Projected, Source
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.loop import Loop
 from edgernn.export.tflite.options import Profile
+from edgernn.export.tflite.precision import cell_for
 from edgernn.export.tflite.schema import TensorType
 from edgernn.export.tflite.stacks import Stack
-from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import index
 from edgernn.graph import Lstm, Recurrent, consumers
 
-#: Steps of a chunk, and of the chunks that it is cut into, where the length is free (see
+#: Steps of a chunk, and of the chunks that it is cut into, if the length is free (see
 #: _in_chunks): the time per step stays within 10 % of its median from 40 to 4000 steps.
 _CHUNK_STEPS: Final = (128, 16)
 
@@ -30,7 +30,7 @@ _WHOLE_STEPS: Final = 48
 
 
 def lower_stack(low: Lowering, stack: Stack) -> None:
-    """Adds the stack to the main subgraph and defines all edges it writes."""
+    """Adds the stack to the main subgraph and defines all its edges."""
     cells = [cell_for(low, layer) for layer in stack.layers]
     reads = cells[0].reads
     x = low.tensors[stack.input] if reads is None else low.tensors.int8(stack.input, reads)
@@ -59,17 +59,17 @@ def _define_edges(low: Lowering, cell: Cell, memory: _Memory, sequence: Tensor |
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Memory:
-    """What a layer remembers from step to step."""
+    """The values that a layer keeps from step to step."""
 
     states: tuple[Tensor, ...]  # h; h and c: [B, H]
-    output: Tensor | None  # the previous output [B, H]; None where that is h
+    output: Tensor | None  # the previous output [B, H]; None if it equals h
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         return self.states if self.output is None else (*self.states, self.output)
 
     def of(self, tensors: Sequence[Tensor]) -> _Memory:
-        """The same kind of memory, held in other tensors."""
+        """The same kind of memory in other tensors."""
         states = tuple(tensors[: len(self.states)])
         return _Memory(states=states, output=None if self.output is None else tensors[-1])
 
@@ -153,9 +153,9 @@ def _loop(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Feed:
-    """What a loop reads step by step; all are [B, T, ...]."""
+    """The tensors that a loop reads step by step; all are [B, T, ...]."""
 
-    inputs: tuple[Tensor, ...]  # the lowest layer's projections, one a block, or x itself
+    inputs: tuple[Tensor, ...]  # the lowest layer's projections, one for each block, or x itself
     are_projected: bool
     masks: dict[str, Tensor]  # by layer
     lowest: str
@@ -163,8 +163,8 @@ class _Feed:
     def taken(self, loop: Loop, times: Tensor, lowest_times: Tensor) -> _Feed:
         """The part of some times (int32 [k] or []), inside the loop.
 
-        A lowest layer that goes backwards has its own times; those above it read what it made
-        in the order in which it made it, yet their masks from the start.
+        A lowest layer that runs backwards has its own times.  The layers above it read its outputs
+        in the order of computation, but their masks from the start.
         """
 
         made: dict[tuple[int, int], Tensor] = {}
@@ -252,7 +252,8 @@ def _in_chunks(
         return _over_steps(
             graph, cells, feed, memories, steps=steps, kept=kept, backwards=backwards
         )
-    # The last chunk may be short, yet is written as a whole: room for it, cut off afterwards.
+    # The last chunk may be short but is written as a whole: the sequence has space for it, which
+    # is cut off afterwards.
     spare = size - 1 if is_free or total % size else 0
     loop = Loop.over(graph, steps, stride=size)
     body, start = loop.body, loop.position
@@ -286,7 +287,7 @@ def _in_chunks(
 
 
 def _chunk_steps(steps: int) -> int:
-    """Steps of a chunk of so many; all of them where cutting gains nothing.
+    """The steps of a chunk for this length; all steps if cutting is not faster.
 
     Each level of n chunks of k steps costs n + k copies of a step: so n is near k where that is
     the only level, and near the square root of k where k is long enough to be cut again.
@@ -338,14 +339,14 @@ def _initial_memory(low: Lowering, cell: Cell, x: Tensor) -> _Memory:
 
 
 def _given(low: Lowering, edge: str) -> Tensor:
-    """A state from elsewhere: an input as such, so that no rounding comes between two steps."""
+    """An initial state; an input is not quantized, so that nothing is rounded between two steps."""
     if low.integers_only and not low.tensors.is_plain(edge):
         return low.tensors.stored(edge)
     return low.tensors[edge]
 
 
 def _zeros(low: Lowering, layer: Recurrent, x: Tensor) -> Tensor:
-    """Zeros float32 [B, H]; where the batch is free it is taken from x [B, T, F]."""
+    """Zeros float32 [B, H]; a free batch size is read from x [B, T, F]."""
     graph = low.main
     batch = x.shape[0]
     if not isinstance(batch, FreeSize):
@@ -355,9 +356,9 @@ def _zeros(low: Lowering, layer: Recurrent, x: Tensor) -> Tensor:
 
 
 def _room(graph: Subgraph, cell: Cell, memory: _Memory, feed: _Feed) -> Tensor:
-    """Some tensor [B, T, H] for the loop to overwrite with what the cell puts out.
+    """Any tensor [B, T, H] that the loop overwrites with the outputs of the cell.
 
-    The loop's inputs have B and T at hand; their values do not matter.
+    It is one of the loop's inputs, which have B and T; its values do not matter.
     """
     units = cell.layer.units
     fitting = [part for part in feed.inputs if part.shape[2] == units]

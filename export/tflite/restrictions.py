@@ -1,4 +1,4 @@
-"""What the profiles for NPUs and microcontrollers rule out, found in what was lowered."""
+"""Checks a lowered model for operators that NPUs or microcontrollers do not support."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edgernn.errors import UnsupportedLayer
-from edgernn.export.tflite.arithmetic import plan_of
 from edgernn.export.tflite.builder import FreeSize, Model, Operator, Subgraph, Tensor
 from edgernn.export.tflite.compaction import live_operators
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.options import Profile
+from edgernn.export.tflite.precision import plan_of
 from edgernn.export.tflite.schema import Op, TensorType
 from edgernn.export.tflite.stacks import Part, Stack
-from edgernn.export.tflite.values import Lowering
 from edgernn.graph import Layer
 
 #: Operators that this back end may write and tflite-micro does not have
@@ -25,17 +25,17 @@ _DEFAULT: Final = "Use the TFLite profile 'default'"
 
 @dataclass(slots=True, kw_only=True)
 class Origins:
-    """Which layer a tensor was made for: layers are lowered one after the other."""
+    """Records for which layer a tensor was created: layers are lowered one after the other."""
 
     model: Model
     _marks: list[tuple[Part, list[int]]] = field(default_factory=list)
 
     def lowered(self, part: Part) -> None:
-        """To be called after each part: what is new since the last call is the part's."""
+        """Call it after each part: tensors that are new since the last call belong to this part."""
         self._marks.append((part, [len(graph.tensors) for graph in self.model.subgraphs]))
 
     def part(self, graph: Subgraph, tensor: int) -> Part | None:
-        """None for what was made for the inputs or the outputs of the model."""
+        """None for tensors of the model's inputs or outputs."""
         for part, counts in self._marks:
             if graph.position < len(counts) and tensor < counts[graph.position]:
                 return part
@@ -43,7 +43,7 @@ class Origins:
 
 
 def check(low: Lowering, origins: Origins, ends: Sequence[Tensor]) -> None:
-    """Raises UnsupportedLayer for float32 between inputs and outputs, or what micro lacks.
+    """Raises UnsupportedLayer for float32 inside the model, or operators that micro lacks.
 
     ends: the model's inputs and outputs, which may be float32.
     """
@@ -100,7 +100,7 @@ def _refusal(low: Lowering, layer: Layer) -> UnsupportedLayer:
 
 
 def _check_sizes(low: Lowering) -> None:
-    """tflite-micro plans all memory when a model is loaded."""
+    """Refuses free sizes: tflite-micro plans all memory when a model is loaded."""
     for entry in low.graph.inputs:
         if any(isinstance(size, FreeSize) for size in low.shape(entry.name)):
             raise UnsupportedLayer(

@@ -92,7 +92,7 @@ class Op(IntEnum):
 
 
 class Fused(IntEnum):
-    """schema.fbs: ActivationFunctionType, applied by the operator that makes the value."""
+    """schema.fbs: ActivationFunctionType, applied by the operator that computes the value."""
 
     NONE = 0
     RELU = 1
@@ -149,7 +149,7 @@ def _float32(slot: int, value: float) -> Field:
     return Field(slot=slot, kind=FieldKind.FLOAT32, value=value)
 
 
-#: pot_scale_int16 of AddOptions and SubOptions, which is true unless told otherwise.
+#: pot_scale_int16 of AddOptions and SubOptions, which is true by default.
 _ANY_SCALE: Final = Field(slot=1, kind=FieldKind.BOOL, value=False, default=1)
 
 

@@ -7,8 +7,8 @@ from typing_extensions import assert_never
 
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.builder import FreeSize, Tensor
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.options import Profile
-from edgernn.export.tflite.values import Lowering
 from edgernn.graph import (
     ApplyMask,
     FoldTime,
@@ -68,7 +68,7 @@ def lowered(low: Lowering, layer: Moving) -> Tensor:
 
 def _masked(low: Lowering, layer: ApplyMask, x: Tensor) -> Tensor:
     graph, valid = low.main, low.tensors[layer.mask]
-    if low.options.profile is Profile.MICRO:  # whose operator knows no bool
+    if low.options.profile is Profile.MICRO:  # whose operator does not support bool
         marks = ops.expand_dims(graph, ops.mask_as_int8(graph, valid), axis=2)
         valid = ops.mask_of_int8(graph, marks)
     else:
@@ -91,11 +91,11 @@ def _reshape(low: Lowering, layer: Reshape, x: Tensor) -> Tensor:
     if len(free) <= 1:
         return ops.reshape(low.main, x, shape)
     if len(free) == 2 and free[0] == 0:
-        # The batch keeps its place, so that the other free size is what remains: -1.
+        # The batch keeps its place, so the other free size is computed: -1.
         return ops.reshape(low.main, x, shape, like={0: (x, 0)})
     raise low.refuse(
         layer,
-        f"gives a shape with {len(free) - 1} sizes that only the run will tell",
+        f"has a result with {len(free) - 1} sizes that are only known at run time",
         "Fix the model's input length, so that at most one size is left open",
     )
 

@@ -1,7 +1,7 @@
-"""Which recurrent layers run in one loop: a layer on top of another one, step by step.
+"""Chooses which recurrent layers run in one loop: a layer on top of another one, step by step.
 
-One loop for the whole stack needs no sequence in between, so nothing is written step by step
-into a long tensor, which costs the interpreter a copy of that tensor each time.
+One loop for the whole stack needs no sequence in between.  So no long tensor is written step by
+step, for which the interpreter would copy the whole tensor at each step.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Stack:
 
     @property
     def side_inputs(self) -> set[str]:
-        """Edges that have to be there before the loop starts."""
+        """Edges that the loop needs before it starts."""
         first, *others = self.layers
         return {*first.reads, *(edge for layer in others for edge in layer.reads[1:])}
 
@@ -50,17 +50,17 @@ def plan(
 ) -> tuple[Part, ...]:
     """The layers in an order in which they can run, recurrent ones gathered into stacks.
 
-    alone: layers that share a loop with no other.
+    alone: layers that share a loop with no other layer.
     """
     gathered = _ordered(graph, _gathered(graph, bytes_per_weight, alone))
     if gathered is not None:
         return gathered
-    # Two stacks whose initial states come out of each other's middle cannot run one after the
+    # Two stacks that need each other's inner results as initial states cannot run one after the
     # other; single layers always can.
     single = [Stack(layers=(layer,)) for layer in graph.layers if isinstance(layer, _RECURRENT)]
     separate = _ordered(graph, single)
     if separate is None:
-        raise GraphError(f"the layers of '{graph.name}' wait for each other")
+        raise GraphError(f"the layers of '{graph.name}' depend on each other in a circle")
     return separate
 
 
@@ -84,7 +84,7 @@ def _gathered(graph: Graph, bytes_per_weight: int, alone: Collection[str]) -> li
 
 
 def _fits_on(layer: Recurrent, stack: Stack, depends_on: dict[str, set[str]]) -> bool:
-    """The layer reads the stack's top step by step, and nothing else that the stack makes."""
+    """Whether the layer reads the stack's top step by step, and no other result of the stack."""
     top = stack.layers[-1]
     if layer.input != top.output or not top.return_sequences or layer.go_backwards:
         return False
@@ -93,7 +93,7 @@ def _fits_on(layer: Recurrent, stack: Stack, depends_on: dict[str, set[str]]) ->
 
 
 def _is_cached(layers: Sequence[Recurrent], bytes_per_weight: int) -> bool:
-    """Whether what one step reads of the weights is small enough for one loop."""
+    """Whether the weights that one step reads are small enough for one loop."""
     first, *others = layers
     numbers = first.recurrent_kernel.size
     numbers += sum(layer.kernel.size + layer.recurrent_kernel.size for layer in others)
@@ -111,7 +111,7 @@ def _dependencies(graph: Graph) -> dict[str, set[str]]:
 
 
 def _ordered(graph: Graph, stacks: Sequence[Stack]) -> tuple[Part, ...] | None:
-    """Parts in the graph's order as far as possible; None where they wait for each other."""
+    """Parts in the graph's order as far as possible; None if they depend on each other."""
     stack_of = {layer.name: stack for stack in stacks for layer in stack.layers}
     waiting = list(dict.fromkeys(stack_of.get(layer.name, layer) for layer in graph.layers))
     known = {entry.name for entry in graph.inputs}

@@ -18,9 +18,9 @@ _Array = TypeVar("_Array", bound=np.ndarray[Any, Any])
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Matrix:
-    """A weight with its outputs first, as TFLite multiplies: [N, K], or [N, ..., K].
+    """A weight with its outputs first, as TFLite requires: [N, K], or [N, ..., K].
 
-    float32; float16, which is stored so and widened once when the model is loaded; or int8.
+    float32; float16, which is stored and converted to float32 when the model is loaded; or int8.
     """
 
     values: AnyArray
@@ -28,7 +28,7 @@ class Matrix:
 
     @staticmethod
     def of(weight: Weight) -> Matrix:
-        """A kernel [..., N] of the graph, turned round: [N, ...]."""
+        """A kernel [..., N] of the graph, transposed: [N, ...]."""
         if isinstance(weight, QTensor):
             return Matrix(values=np.moveaxis(weight.values, -1, 0), scale=weight.scale)
         return Matrix(values=np.moveaxis(weight, -1, 0))
@@ -45,7 +45,7 @@ class Matrix:
         return Matrix(values=self.values.take(chosen, axis=0), scale=scale)
 
     def with_signs(self, signs: FloatArray) -> Matrix:
-        """Rows multiplied with 1 or -1; int8 weights lie in ±127, so that none overflows."""
+        """Rows multiplied by 1 or -1; int8 weights are within ±127, so none overflows."""
         along_rows = signs.reshape(-1, *[1] * (self.values.ndim - 1))
         return Matrix(values=self.values * along_rows.astype(self.values.dtype), scale=self.scale)
 
@@ -55,14 +55,14 @@ class Matrix:
         return Matrix(values=self.values, scale=self.scale * np.float32(factor))
 
     def real(self) -> FloatArray:
-        """The numbers it stands for."""
+        """The numbers that it represents."""
         if self.scale is None:
             return self.values.astype(np.float32, copy=False)
         along_rows = self.scale.reshape(-1, *[1] * (self.values.ndim - 1))
         return (self.values * along_rows).astype(np.float32)
 
     def with_one_scale(self) -> Matrix:
-        """int8 with one scale for all rows: what kernels of old runtimes take."""
+        """int8 with one scale for all rows, as kernels of old runtimes require."""
         if self.scale is None or self.scale.size == 1:
             return self
         real = self.real()
@@ -83,7 +83,7 @@ def matrix(graph: Subgraph, weights: Matrix) -> Tensor:
 
 
 def constant(graph: Subgraph, values: AnyArray) -> Tensor:
-    """A constant to compute with: float16 is followed by the DEQUANTIZE that widens it once."""
+    """A constant in float32: float16 is followed by a DEQUANTIZE, which runs once."""
     stored = graph.constant(values)
     if values.dtype != np.float16:
         return stored
@@ -93,7 +93,7 @@ def constant(graph: Subgraph, values: AnyArray) -> Tensor:
 
 
 def floats(weight: Weight) -> AnyArray:
-    """The float32 or float16 array of a weight that is computed with in float32."""
+    """The float32 or float16 array of a weight that is used in float32."""
     return as_float32(weight) if isinstance(weight, QTensor) else weight
 
 

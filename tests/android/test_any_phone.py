@@ -97,7 +97,7 @@ def test_a_program_of_another_processor_is_said_not_to_start(phone, tmp_path):
         device.run(["chmod", "+x", "program"], timeout_s=60)
         with pytest.raises(DeviceError, match=r"cannot start \./program") as refused:
             device.run(["./program"], timeout_s=60)
-    assert "was this made for it?" in refused.value.remedy
+    assert "was the program built for it?" in refused.value.remedy
 
 
 def test_nothing_is_left_when_the_device_is_left(phone):

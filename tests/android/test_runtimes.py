@@ -241,7 +241,7 @@ def test_a_device_without_androids_loader_is_told_from_a_missing_file(attach, pa
     model, cases = artefact(tmp_path, "batch 1")
     answer = asked(f"android:{attach().serial}", model, RunCases(cases=cases), package=package)
     assert isinstance(answer, Failed)
-    assert answer.reason == "onnxruntime: the device has no loader of Android's for x86_64"
+    assert answer.reason == "onnxruntime: the device has no loader for programs of x86_64"
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_a_device_that_never_ends_its_start_is_given_up(attach, monkeypatch):
     loopback = attach()
     loopback.set_property("sys.boot_completed", "")
     monkeypatch.setattr(remote, "BOOT_TIMEOUT_S", 1)
-    with pytest.raises(DeviceError, match="has not finished its start after 1 s"):
+    with pytest.raises(DeviceError, match="has not finished booting after 1 s"):
         open_device("android").__enter__()
     assert not (loopback.data / "edgernn").exists()
 

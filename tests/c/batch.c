@@ -4,7 +4,7 @@
 
 #include "ernn_internal.h"
 
-enum { MOST_PORTS = 16 };
+enum { MOST_PORTS = 16, MOST_CASES = 16, LANES = 3 };
 
 typedef struct reader {
   const uint8_t *bytes;
@@ -98,9 +98,8 @@ static uint32_t checksum(const ernn_rows *rows, size_t size) {
   return crc;
 }
 
-static ernn_status run_case(ernn_session *session, const ernn_model *model, ernn_rows *inputs,
-                            int by_steps, results *to) {
-  ernn_rows outputs[MOST_PORTS] = {{NULL, 0}};
+static ernn_status make_outputs(ernn_session *session, const ernn_model *model,
+                                const ernn_rows *inputs, ernn_rows *outputs) {
   ernn_status status = ernn_output_steps(session, inputs, outputs);
   for (uint32_t i = 0; i < ernn_output_count(model) && status == ERNN_OK; i++) {
     ernn_port port;
@@ -108,11 +107,11 @@ static ernn_status run_case(ernn_session *session, const ernn_model *model, ernn
     outputs[i].data = batch_allocate(outputs[i].steps * row_size(&port));
     if (!outputs[i].data) status = ERNN_TOO_LARGE;
   }
-  if (status == ERNN_OK) {
-    ernn_reset(session);
-    status = by_steps ? step_through(session, model, inputs, outputs)
-                      : ernn_run(session, inputs, outputs);
-  }
+  return status;
+}
+
+static void add_outputs(const ernn_model *model, ernn_status status, ernn_rows *outputs,
+                        results *to) {
   if (status != ERNN_OK) add(to, (uint32_t)status);
   for (uint32_t i = 0; i < ernn_output_count(model); i++) {
     ernn_port port;
@@ -120,20 +119,23 @@ static ernn_status run_case(ernn_session *session, const ernn_model *model, ernn
     if (status == ERNN_OK) add(to, checksum(outputs + i, outputs[i].steps * row_size(&port)));
     batch_free(outputs[i].data);
   }
-  return status;
 }
 
-static ernn_status run_model(const ernn_model *model, reader *cases, uint32_t count,
-                             const ernn_options *options, int by_steps, results *to) {
-  size_t size;
-  ernn_session *session;
-  if (ernn_input_count(model) > MOST_PORTS || ernn_output_count(model) > MOST_PORTS) {
-    return ERNN_ARGUMENT;
+static void run_case(ernn_session *session, const ernn_model *model, ernn_rows *inputs,
+                     int by_steps, results *to) {
+  ernn_rows outputs[MOST_PORTS] = {{NULL, 0}};
+  ernn_status status = make_outputs(session, model, inputs, outputs);
+  if (status == ERNN_OK) {
+    ernn_reset(session);
+    status = by_steps ? step_through(session, model, inputs, outputs)
+                      : ernn_run(session, inputs, outputs);
   }
-  ernn_status status = ernn_session_size(model, options, &size);
-  void *arena = status == ERNN_OK ? batch_allocate(size) : NULL;
-  if (!arena) return status == ERNN_OK ? ERNN_TOO_LARGE : status;
-  status = ernn_session_init(&session, model, arena, size, options);
+  add_outputs(model, status, outputs, to);
+}
+
+static ernn_status run_alone(ernn_session *session, const ernn_model *model, reader *cases,
+                             uint32_t count, int by_steps, results *to) {
+  ernn_status status = ERNN_OK;
   for (uint32_t i = 0; i < count && status == ERNN_OK; i++) {
     ernn_rows inputs[MOST_PORTS] = {{NULL, 0}};
     int is_stepped = by_steps && model->causal; /* a state begins at zero only there */
@@ -144,15 +146,56 @@ static ernn_status run_model(const ernn_model *model, reader *cases, uint32_t co
     }
     for (uint32_t k = 0; k < MOST_PORTS; k++) batch_free(inputs[k].data);
   }
+  return status;
+}
+
+/* All cases in one call: groups of LANES, the last one with what is left. */
+static ernn_status run_together(ernn_session *session, const ernn_model *model, reader *cases,
+                                uint32_t count, results *to) {
+  static ernn_rows inputs[MOST_CASES * MOST_PORTS], outputs[MOST_CASES * MOST_PORTS];
+  uint32_t in = ernn_input_count(model), out = ernn_output_count(model);
+  ernn_status status = count <= MOST_CASES ? ERNN_OK : ERNN_ARGUMENT;
+  ernn_clear(inputs, sizeof inputs);
+  ernn_clear(outputs, sizeof outputs);
+  for (uint32_t i = 0; i < count && status == ERNN_OK; i++) {
+    if (!read_case(cases, model, inputs + i * in)) status = ERNN_SHAPE;
+    if (status == ERNN_OK) {
+      status = make_outputs(session, model, inputs + i * in, outputs + i * out);
+    }
+  }
+  if (status == ERNN_OK) status = ernn_run_batch(session, count, inputs, outputs);
+  for (uint32_t i = 0; i < count && count <= MOST_CASES; i++) {
+    add_outputs(model, status, outputs + i * out, to);
+    for (uint32_t k = 0; k < in; k++) batch_free(inputs[i * in + k].data);
+  }
+  return ERNN_OK;
+}
+
+static ernn_status run_model(const ernn_model *model, reader *cases, uint32_t count,
+                             const ernn_options *options, batch_mode mode, results *to) {
+  size_t size;
+  ernn_session *session;
+  if (ernn_input_count(model) > MOST_PORTS || ernn_output_count(model) > MOST_PORTS) {
+    return ERNN_ARGUMENT;
+  }
+  ernn_status status = ernn_session_size(model, options, &size);
+  void *arena = status == ERNN_OK ? batch_allocate(size) : NULL;
+  if (!arena) return status == ERNN_OK ? ERNN_TOO_LARGE : status;
+  status = ernn_session_init(&session, model, arena, size, options);
+  if (status == ERNN_OK && mode == BATCH_TOGETHER) {
+    status = run_together(session, model, cases, count, to);
+  } else if (status == ERNN_OK) {
+    status = run_alone(session, model, cases, count, mode == BATCH_STEP, to);
+  }
   batch_free(arena);
   return status;
 }
 
-size_t batch_run(const uint8_t *file, size_t size, ernn_isa isa, int by_steps, uint32_t *result,
+size_t batch_run(const uint8_t *file, size_t size, ernn_isa isa, batch_mode mode, uint32_t *result,
                  size_t room) {
   reader all = {file, 0, size};
   results to = {result, 0, room};
-  ernn_options options = {isa, 0};
+  ernn_options options = {isa, 0, mode == BATCH_TOGETHER ? LANES : 1};
   uint32_t models = next_word(&all);
   for (uint32_t i = 0; i < models; i++) {
     align(&all, ERNN_ALIGNMENT);
@@ -169,7 +212,7 @@ size_t batch_run(const uint8_t *file, size_t size, ernn_isa isa, int by_steps, u
     ernn_status status = ernn_open(&model, copy, model_bytes);
     add(&to, (uint32_t)status);
     if (status == ERNN_OK) {
-      status = run_model(&model, &cases, count, &options, by_steps, &to);
+      status = run_model(&model, &cases, count, &options, mode, &to);
       if (status != ERNN_OK) add(&to, (uint32_t)status);
     }
     batch_free(copy);

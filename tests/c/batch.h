@@ -22,10 +22,12 @@
 void *batch_allocate(size_t size);
 void batch_free(void *memory);
 
-/* Runs all models of `file` (aligned to 64) on `isa`, in calls of ernn_run, and where `by_steps` in
- * calls of ernn_step for the models that can stream.  Returns the numbers written to `result`, at
+/* Calls of ernn_run; of ernn_step for the models that can stream; or of ernn_run_batch. */
+typedef enum batch_mode { BATCH_RUN, BATCH_STEP, BATCH_TOGETHER } batch_mode;
+
+/* Runs all models of `file` (aligned to 64) on `isa`.  Returns the numbers written to `result`, at
  * most `room`; 0 when the file is not a batch or there is no room. */
-size_t batch_run(const uint8_t *file, size_t size, ernn_isa isa, int by_steps, uint32_t *result,
+size_t batch_run(const uint8_t *file, size_t size, ernn_isa isa, batch_mode mode, uint32_t *result,
                  size_t room);
 
 #endif

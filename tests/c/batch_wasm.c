@@ -30,9 +30,9 @@ EXPORT(results) uint32_t *results(void) { return words; }
 EXPORT(isa_name) const char *isa_name(uint32_t isa) {
   return ernn_isa_available((ernn_isa)isa) ? ernn_isa_name((ernn_isa)isa) : NULL;
 }
-EXPORT(run) size_t run(const uint8_t *file, size_t size, uint32_t isa, int by_steps) {
+EXPORT(run) size_t run(const uint8_t *file, size_t size, uint32_t isa, int mode) {
   size_t before = used, blocks = live;
-  size_t count = batch_run(file, size, (ernn_isa)isa, by_steps, words, MOST_WORDS);
+  size_t count = batch_run(file, size, (ernn_isa)isa, (batch_mode)mode, words, MOST_WORDS);
   used = before;
   live = blocks;
   return count;

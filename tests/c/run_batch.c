@@ -1,6 +1,6 @@
 /* run_batch: batch_run on Linux, with or without a C library.
  *
- *     run_batch batch.bin results.bin [run|step] [ISA ...]
+ *     run_batch batch.bin results.bin [run|step|together] [ISA ...]
  *
  * results.bin has for each ISA the number of words, and the words (u32).  An ISA that this processor
  * lacks is an error; without one, all that it has are run and named on standard output. */
@@ -44,9 +44,9 @@ void batch_free(void *memory) {
 enum { MOST_WORDS = 1 << 16 };
 static uint32_t words[MOST_WORDS];
 
-static int run_isa(const bytes *batch, ernn_isa isa, int by_steps, int out) {
+static int run_isa(const bytes *batch, ernn_isa isa, batch_mode mode, int out) {
   uint32_t count =
-      (uint32_t)batch_run(batch->data, batch->size, isa, by_steps, words, MOST_WORDS);
+      (uint32_t)batch_run(batch->data, batch->size, isa, mode, words, MOST_WORDS);
   if (count == 0) return fail(ernn_isa_name(isa), "the file is no batch, or there is no room");
   if (!write_all(out, &count, 4) || !write_all(out, words, 4 * (size_t)count)) {
     return fail("results", "cannot be written");
@@ -61,7 +61,9 @@ int main(int argc, char **argv) {
   if (argc < 3 || !read_file(argv[1], &batch)) return fail("batch", "cannot be read");
   int out = system_open(argv[2], 1);
   if (out < 0) return fail(argv[2], "cannot be written");
-  int by_steps = argc > 3 && same(argv[3], "step");
+  batch_mode mode = BATCH_RUN;
+  if (argc > 3 && same(argv[3], "step")) mode = BATCH_STEP;
+  if (argc > 3 && same(argv[3], "together")) mode = BATCH_TOGETHER;
   for (int isa = ERNN_ISA_PORTABLE; isa < ERNN_ISA_COUNT; isa++) {
     int is_wanted = argc <= 4;
     for (int i = 4; i < argc; i++) is_wanted |= same(argv[i], ernn_isa_name((ernn_isa)isa));
@@ -69,7 +71,7 @@ int main(int argc, char **argv) {
     if (!ernn_isa_available((ernn_isa)isa)) {
       return fail(ernn_isa_name((ernn_isa)isa), ernn_status_text(ERNN_ISA));
     }
-    if (run_isa(&batch, (ernn_isa)isa, by_steps, out) != 0) return 1;
+    if (run_isa(&batch, (ernn_isa)isa, mode, out) != 0) return 1;
   }
   system_close(out);
   flush_text();

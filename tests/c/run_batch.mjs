@@ -1,4 +1,4 @@
-// run_batch in WebAssembly: node run_batch.mjs batch.wasm batch.bin results.bin [run|step]
+// run_batch in WebAssembly: node run_batch.mjs batch.wasm batch.bin results.bin [run|step|together]
 // Writes and prints what run_batch.c does.
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -19,7 +19,7 @@ const parts = [];
 for (let isa = 1; isa < 16; isa++) {
   const name = isaName(isa);
   if (name === 0) continue;
-  const count = run(at, batch.length, isa, mode === "step" ? 1 : 0);
+  const count = run(at, batch.length, isa, ["run", "step", "together"].indexOf(mode ?? "run"));
   if (count === 0) throw new Error(`${text(name)}: the file is no batch, or there is no room`);
   parts.push(Buffer.from(Uint32Array.of(count).buffer));
   parts.push(Buffer.from(memory.buffer.slice(results(), results() + 4 * count)));

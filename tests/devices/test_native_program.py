@@ -169,7 +169,7 @@ def test_outputs_that_did_not_come_whole_are_a_failure(monkeypatch, model, case,
     with open_device("cpu") as device:
         answer = NativeProgram().run(device, model, RunCases(cases=[case]), timeout_s=60.0)
     assert isinstance(answer, Failed)
-    assert "native: what it wrote is damaged" in answer.reason
+    assert "native: its output is damaged" in answer.reason
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_outputs_that_did_not_come_whole_are_a_failure(monkeypatch, cpu, cases, 
     monkeypatch.setattr(type(cpu), "pull", cut_short)
     answer = run_cases(cpu, models.onnx_sum(tmp_path / "m.onnx"), "onnx", cases)
     assert isinstance(answer, Failed)
-    assert "onnxruntime: what it wrote is damaged" in answer.reason
+    assert "onnxruntime: its output is damaged" in answer.reason
 
 
 @pytest.mark.parametrize(

@@ -187,3 +187,25 @@ def test_paired_errors_are_compared_row_by_row():
 def test_the_same_seed_gives_the_same_interval():
     values = list(np.random.default_rng(2).normal(size=50))
     assert stats.mean_interval(values) == stats.mean_interval(values)
+
+
+@pytest.mark.parametrize(
+    ("p", "freedom", "expected"),
+    [  # from scipy.stats.t.ppf
+        (0.975, 4, 2.7764451051977934),
+        (0.975, 2.5, 3.5746548420036817),
+        (0.975, 1, 12.706204736174694),
+        (0.95, 37.3, 1.6867452971434367),
+        (0.2, 3, -0.9784723123633038),
+        (0.999, 8, 4.5007909337237235),
+    ],
+)
+def test_quantiles_of_students_distribution(p, freedom, expected):
+    assert stats.student_quantile(p, freedom) == pytest.approx(expected, rel=1e-9)
+    assert stats.student_cdf(expected, freedom) == pytest.approx(p, rel=1e-9)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, -1.0])
+def test_a_quantile_lies_between_0_and_1(p):
+    with pytest.raises(ValueError, match="a quantile of"):
+        stats.student_quantile(p, 3)

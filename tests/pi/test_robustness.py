@@ -173,7 +173,7 @@ def test_what_expired_because_the_clock_jumped_is_sent_again(pi, device, tmp_pat
 
 
 def test_a_home_that_cannot_be_written_is_named():
-    with pytest.raises(DeviceError, match="no working directory could be made") as refused:
+    with pytest.raises(DeviceError, match="cannot create a working directory") as refused:
         open_device("readonly@emulated").__enter__()
     assert "Permission denied" in refused.value.what
     assert "let the user write to ~/.cache" in refused.value.remedy
@@ -270,7 +270,7 @@ def test_a_disk_that_fills_up_in_mid_profile_costs_only_what_came_after(
     )
     assert ran.code == DeviceError.code
     assert "No space left on device" in ran.err
-    assert "Free some room in" in ran.err
+    assert "Free some space in" in ran.err
     first = read_report(tmp_path / "r.json").cells[0]
     assert first.item.file == "digits_gru.int8.ernn"
     assert first.predictions is not None

@@ -183,7 +183,7 @@ def test_even_a_killed_edgernn_leaves_nothing(pi, left_behind):
 
 
 def test_a_device_that_is_named_twice_is_told_from_one_that_others_use(device):  # noqa: ARG001
-    with pytest.raises(DeviceError, match="in use by this very profile under another name"):
+    with pytest.raises(DeviceError, match="already in use by this profile under another name"):
         opened("pi@emulated").__enter__()
 
 

@@ -51,6 +51,14 @@ LAYERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "Normalization",
         {"mean": [0.1, -0.2, 0.3, 0.5], "variance": [1.0, 2.0, 0.5, 0.1]},
     ),
+    "normalization-over_time": (
+        "Normalization",
+        {"axis": 1, "mean": [0.1, -0.2, 0.3, 0.5, 0.7], "variance": [1.0, 2.0, 0.5, 0.1, 3.0]},
+    ),
+    "normalization-two_axes": (
+        "Normalization",
+        {"axis": (1, 2), "mean": [0.1, -0.2, 0.3, 0.5], "variance": [1.0, 2.0, 0.5, 0.1]},
+    ),
     "normalization-scalar": ("Normalization", {"axis": None, "mean": 0.3, "variance": 2.0}),
     "dense": ("Dense", {"units": 3}),
     "dense-no_bias": ("Dense", {"units": 3, "use_bias": False}),

@@ -54,6 +54,13 @@ FUNCTIONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "stack": lambda ops, x: ops.stack([x[:, 0], x[:, 2], x[:, -1]], axis=1),
     "concatenate": lambda ops, x: ops.concatenate([x, x], axis=1),
     "reshape": lambda ops, x: ops.reshape(x, (-1, 2, 10)),
+    "reshape-fold": lambda ops, x: ops.reshape(x, (-1, 4)),
+    "reshape-fold_two_axes": lambda ops, x: ops.reshape(x, (-1, 2)),
+    "reshape-fold_and_back": lambda ops, x: ops.reshape(ops.reshape(x, (-1, 4)) * 2, (-1, 5, 4)),
+    "reshape-fold_and_regroup": lambda ops, x: ops.reshape(ops.reshape(x, (-1, 2)), (-1, 2, 5)),
+    "reshape-fold_twice": lambda ops, x: ops.reshape(
+        ops.reshape(ops.reshape(x, (-1, 4)), (-1, 2)) + 1, (-1, 20)
+    ),
     "expand_and_squeeze": lambda ops, x: ops.squeeze(ops.expand_dims(x, 1), 1),
     "flip": lambda ops, x: ops.flip(x, axis=1),
     "cast": lambda ops, x: ops.cast(x, "float32"),
@@ -72,6 +79,7 @@ TENSORFLOW: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "matmul": lambda tf, x: tf.matmul(x, x, transpose_b=True),
     "matmul_operator": lambda tf, x: x @ tf.transpose(x, [0, 2, 1]),
     "reshape": lambda tf, x: tf.reshape(x, (-1, 20)),
+    "reshape-fold_and_back": lambda tf, x: tf.reshape(tf.reshape(x, [-1, 4]) * 2, [-1, 5, 4]),
     "expand_dims": lambda tf, x: tf.squeeze(tf.expand_dims(x, 1), [1]),
     "reverse": lambda tf, x: tf.reverse(x, axis=[1]),
     "leaky_relu": lambda tf, x: tf.nn.leaky_relu(x, 0.1),
@@ -94,6 +102,8 @@ def cases() -> Iterator[Case]:
             generations=(Generation.KERAS2,),
         )
     yield Case(name="function-free_time", build=_free_time)
+    yield Case(name="function-fold_free_time", build=_fold_free_time)
+    yield Case(name="function-gru_on_folded_time", build=_gru_on_folded_time)
     yield Case(name="function-of_inputs", build=_of_inputs)
     yield Case(name="operator-seasonal_skip", build=_seasonal_skip, steps=8, generations=BOTH)
     yield Case(name="operator-highway", build=_highway, generations=BOTH)
@@ -134,6 +144,18 @@ def _free_time(k: Keras) -> Any:
     entry = sequence(k)
     x = k.ops.relu(k.layers.GRU(4, return_sequences=True)(entry))
     return k.Model(entry, k.ops.mean(x, axis=1))
+
+
+def _fold_free_time(k: Keras) -> Any:
+    entry = sequence(k)
+    return k.Model(entry, k.layers.Dense(3)(k.ops.reshape(entry, (-1, 2))))
+
+
+def _gru_on_folded_time(k: Keras) -> Any:
+    """A document of sentences, its sentences made rows of the batch by hand."""
+    entry = k.Input((3, 6, 4))
+    sentences = k.layers.GRU(5)(k.ops.reshape(entry, (-1, 6, 4)))
+    return k.Model(entry, k.layers.GRU(2)(k.ops.reshape(sentences, (-1, 3, 5))))
 
 
 def _of_inputs(k: Keras) -> Any:

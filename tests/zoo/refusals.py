@@ -27,6 +27,12 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "layer-permute-free_time-*",
         "layer-layer_normalization-two_axes-*",
         "layer-batch_normalization-over_time-*",
+        "layer-normalization-over_time-*",
+        "layer-normalization-two_axes-*",
+        "moved_tokens-*",  # three axes of tokens
+        "*-reshape-fold*",  # the steps become rows of the batch
+        "function-fold_free_time-*",
+        "function-gru_on_folded_time-*",
         "layer-prelu-keras*",  # a slope for each step
         "layer-prelu-old-*",
         # a recurrent layer goes through sequences inside of sequences

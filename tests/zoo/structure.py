@@ -30,6 +30,10 @@ def cases() -> Iterator[Case]:
         "awkward_names": _awkward_names,
         "siamese": _siamese,
         "wide_and_deep": _wide_and_deep,
+        "moved_tokens-padded": _moved_tokens("ZeroPadding1D", {"padding": (1, 2)}),
+        "moved_tokens-doubled": _moved_tokens("UpSampling1D", {"size": 2}),
+        "moved_tokens-turned": _moved_tokens("Permute", {"dims": (2, 1)}),
+        "moved_tokens-repeated": _repeated_tokens,
     }
     keras2 = {
         "nested",
@@ -228,3 +232,20 @@ def _shared_mask(k: Keras) -> Any:
     forward = k.layers.GRU(4)(x)
     backward = k.layers.LSTM(4, go_backwards=True)(x)
     return k.Model(entry, k.layers.Add()([forward, backward]))
+
+
+def _moved_tokens(kind: str, options: dict[str, Any]) -> Callable[[Keras], Any]:
+    """Several tokens a step, moved about before they are looked up."""
+
+    def build(k: Keras) -> Any:
+        entry = k.Input((5, 3), dtype="int32")
+        rows = k.layers.Embedding(11, 2)(getattr(k.layers, kind)(**options)(entry))
+        return k.Model(entry, k.layers.GRU(4)(k.layers.TimeDistributed(k.layers.Flatten())(rows)))
+
+    return build
+
+
+def _repeated_tokens(k: Keras) -> Any:
+    entry = tokens(k, 5)
+    rows = k.layers.Embedding(11, 2)(k.layers.RepeatVector(3)(entry))
+    return k.Model(entry, k.layers.GRU(4)(k.layers.TimeDistributed(k.layers.Flatten())(rows)))

@@ -1,4 +1,4 @@
-"""Runs one model in one Python runtime, on whatever machine it is sent to.
+"""Runs one model in one Python runtime, on the machine that it is sent to.
 
 The package is zipped into one file (`edgernn.devices.runners.archive`) and started there as
 `python payload.pyz request.json`; it prints one JSON object, the reply.  It needs Python 3.9, numpy

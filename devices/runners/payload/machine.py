@@ -1,4 +1,4 @@
-"""What this machine says about itself.  The host knows what to ask for, and what it means."""
+"""Reads facts about this machine.  The host chooses which, and parses them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-#: What the host asks to be read here (sysfs, procfs) is small; a surprise is cut off.
+#: Most bytes that are read from one file: files of sysfs and procfs are small.
 MOST_BYTES_READ = 100_000
 
 
@@ -24,7 +24,7 @@ def machine() -> dict[str, Any]:
 
 
 def pin(cpus: Sequence[int] | None) -> list[int] | None:
-    """Confines this process, and so the runtime's threads, to `cpus`; tells where it may run."""
+    """Confines this process, and so the runtime's threads, to `cpus`; returns the CPUs allowed."""
     if not hasattr(os, "sched_setaffinity"):
         return None
     allowed = os.sched_getaffinity(0)
@@ -36,7 +36,7 @@ def pin(cpus: Sequence[int] | None) -> list[int] | None:
 
 
 def memory_high_water_bytes() -> int | None:
-    """VmHWM of this process.  Not ru_maxrss: a child inherits that from who started it."""
+    """VmHWM of this process.  Not ru_maxrss: a child inherits that from its parent."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
@@ -46,7 +46,7 @@ def memory_high_water_bytes() -> int | None:
 
 
 def read_facts(request: Mapping[str, Any]) -> dict[str, str]:
-    """The files (patterns) and commands that the host asks for; what is not there is left out."""
+    """The texts of the requested files (patterns) and commands; missing ones are left out."""
     names = [name for pattern in request["read"] for name in sorted(glob.glob(pattern))]  # noqa: PTH207
     found = {name: text_of(name) for name in names}
     found.update({" ".join(command): output_of(command) for command in request["ask"]})

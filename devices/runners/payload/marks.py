@@ -1,6 +1,6 @@
 """Marks between calls, for an emulator that counts the instructions in between.
 
-A mark is a system call that fails: openat in a folder that nobody has (edgernn/runtime/runner/
+A mark is a system call that fails: openat in a folder that does not exist (edgernn/runtime/runner/
 system.h has the same one).
 """
 
@@ -20,11 +20,11 @@ def mark() -> None:
         os.open("", os.O_RDONLY, dir_fd=MARK)
     except OSError:
         return
-    raise RuntimeError("a folder with a negative number was there")
+    raise RuntimeError("a folder with a negative number was opened")
 
 
 def make_marked(call: Callable[[], object], *, calls: int) -> None:
-    """The two marks before the first call show what marking itself costs."""
+    """Two marks before the first call show how many instructions a mark takes."""
     gc.disable()
     for _ in range(WARM_UP_CALLS):
         call()

@@ -1,4 +1,4 @@
-"""What a call means for a model with states: what is carried over, what is fed step by step."""
+"""Calls of a model with states: carries states over and feeds sequences step by step."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .arrays import Array, Arrays
 
 
 class Model:
-    """A session and what its states mean: the output `b` of one call is the input `a` of the next.
+    """A session with states {a: b}: output `b` of one call is input `a` of the next.
 
     States start as zeros.  A streaming model takes a few steps (`time`, usually 1) a call; a whole
     sequence is fed to it step by step, and each output gets a time axis: [B, steps, ...].
     """
 
     def __init__(self, session: Any, request: Mapping[str, Any]) -> None:
-        """`session`: a Session, or just the ports of one for who makes the calls elsewhere."""
+        """`session`: a Session, or only its ports if another program makes the calls."""
         self.session = session
         self.states = [(str(a), str(b)) for a, b in request["states"]]
         self.streaming = bool(request["streaming"])
@@ -51,11 +51,11 @@ class Model:
         return [dict(case)]
 
     def calls(self, case: Mapping[str, Array]) -> Iterator[Arrays]:
-        """What each call takes of a case, besides the states that it carries over."""
+        """The arguments of each call of a case, except the states that are carried over."""
         return self._steps(case) if self.streaming else iter([dict(case)])
 
     def result(self, calls: Sequence[Arrays]) -> Arrays:
-        """The outputs of a row, real-valued, from those of its calls."""
+        """Joins the outputs of a row's calls; real-valued."""
         state_outputs = {b for _, b in self.states}
         return {
             name: self.outputs[name].real(
@@ -67,7 +67,7 @@ class Model:
         }
 
     def joined(self, rows: Sequence[Arrays]) -> Arrays:
-        """The outputs of a case from those of its rows."""
+        """Joins the outputs of a case's rows."""
         if len(rows) == 1:
             return rows[0]
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}

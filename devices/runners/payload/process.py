@@ -19,12 +19,12 @@ from .model import Model
 from .sessions import SESSIONS, OperatorsMissing, RuntimeMissing, import_runtime
 from .timing import measure, one_call
 
-#: Enough for every buffer to be there; a hot loop would only take longer.
+#: Enough calls to allocate every buffer; more would only take longer.
 MEMORY_CALLS = 3
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Does what the request's `task` says.  Raises whatever the runtime raises."""
+    """Does the request's `task`.  Raises whatever the runtime raises."""
     reply: dict[str, Any] = {"cpus": pin(request["cpus"]), "machine": machine()}
     session_class = SESSIONS[request["runtime"]]
     start_ns = time.perf_counter_ns()
@@ -74,7 +74,7 @@ def memory(model: Model, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def instructions(model: Model, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Whoever counts is told when a call begins and ends, and writes it to a file of its own."""
+    """Makes calls between marks; the emulator counts the instructions and writes them to a file."""
     make_marked(one_call(model, read_cases(request)[0]), calls=request["calls"])
     return {}
 
@@ -94,7 +94,7 @@ def read_cases(request: Mapping[str, Any]) -> list[Arrays]:
 
 
 def main(request_path: str) -> None:
-    # Runtimes print to file descriptor 1 as they please: the reply keeps it for itself.
+    # Runtimes also print to file descriptor 1, so the reply gets a copy that they cannot reach.
     reply_to = os.dup(1)
     os.dup2(2, 1)
     request = json.loads(Path(request_path).read_text())
@@ -104,7 +104,7 @@ def main(request_path: str) -> None:
         reply = {"missing": str(error)}
     except OperatorsMissing as error:
         reply = {"skipped": str(error)}
-    except Exception as error:  # noqa: BLE001 - runtimes raise what they like; the host decides
+    except Exception as error:  # noqa: BLE001 - runtimes raise any class; the host decides
         reply = {"error": f"{type(error).__name__}: {error}"}
     with os.fdopen(reply_to, "w") as out:
         json.dump(reply, out)

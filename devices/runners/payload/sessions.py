@@ -22,7 +22,7 @@ class RuntimeMissing(Exception):
 
 
 class OperatorsMissing(Exception):
-    """The runtime is here, but not the library of operators that the file needs."""
+    """The runtime is installed, but not the library of operators that the file needs."""
 
 
 class Tensor:
@@ -45,7 +45,7 @@ class Tensor:
         self.scale, self.zero_point = quantization
 
     def stored(self, x: Array) -> Array:
-        """`x` as the model takes it."""
+        """`x` in the type that the model takes."""
         if self.scale and x.dtype.kind == "f":
             limits = np.iinfo(self.dtype)
             steps = np.rint(x / self.scale) + self.zero_point
@@ -56,7 +56,7 @@ class Tensor:
         return x.astype(self.dtype, casting="same_kind")
 
     def real(self, x: Array) -> Array:
-        """What the model gave, as float32 where it is quantized."""
+        """An output of the model; float32 if the model returns quantized integers."""
         if not self.scale:
             return x
         real: Array = (x.astype(np.float32) - self.zero_point) * np.float32(self.scale)
@@ -73,7 +73,7 @@ class OnnxRuntimeSession:
     """A model in ONNX Runtime's CPU provider."""
 
     PACKAGES = (("onnxruntime", "onnxruntime"),)
-    TYPES = {  # noqa: RUF012 - Python 3.9 and a script: ClassVar would say no more
+    TYPES = {  # noqa: RUF012 - Python 3.9 and a script: ClassVar would add nothing
         "tensor(float)": "float32",
         "tensor(float16)": "float16",
         "tensor(double)": "float64",
@@ -162,7 +162,7 @@ class LiteRtSession:
             self._interpreter.allocate_tensors()
         for name, x in feeds.items():
             self._interpreter.set_tensor(self._input_index[name], x)
-        # A call is a whole sequence; an LSTM that is one operator remembers the one before.
+        # A call is a whole sequence, but a fused LSTM operator keeps the last call's state.
         self._interpreter.reset_all_variables()
         self._interpreter.invoke()
         read = self._interpreter.get_tensor
@@ -170,10 +170,10 @@ class LiteRtSession:
 
 
 def named_details(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The details of inputs and outputs by the names that the model's signature gives them.
+    """The details of inputs and outputs by their names in the model's signature.
 
     Names of tensors may be empty or mangled.  The signature runner must not outlive this function:
-    an interpreter refuses to allocate while something else refers to its inside.
+    an interpreter refuses to allocate while another object refers to its memory.
     """
     if len(interpreter.get_signature_list()) == 1:
         runner = interpreter.get_signature_runner()
@@ -202,7 +202,7 @@ class NativeSession:
         return outputs
 
     def stepper(self, feeds: Arrays) -> Callable[[], object]:
-        """Takes the first step of `feeds` again and again, states kept inside: as streams do."""
+        """Takes the first step of `feeds` again and again; keeps the states, as a stream does."""
         session = self._model.session()
         ports = self._model.free_inputs
         rows = [

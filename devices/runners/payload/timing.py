@@ -16,12 +16,12 @@ MOST_VALUES = 2_000
 FEWEST_VALUES = 10
 CALIBRATION_CALLS = 5
 FEWEST_WARM_UP_CALLS = 3
-#: At a period of 10 ms, 50 deadlines are half a second: too few would not show a miss.
+#: Fewest deadlines of a paced loop: fewer might not show a miss.  At 10 ms, 50 take 0.5 s.
 FEWEST_PERIODS = 50
 
 
 def one_call(model: Model, case: Mapping[str, Array]) -> Callable[[], object]:
-    """A function that does what an application does for one result: data in, call, result out."""
+    """A function that does the work of an application for one result: data in, call, result out."""
     feeds = model.feeds(model.first_step(case))
     if model.streaming and isinstance(model.session, NativeSession):
         return model.session.stepper(feeds)
@@ -113,5 +113,5 @@ def measure(call: Callable[[], object], request: Mapping[str, Any]) -> dict[str,
 
 
 def rounded(values: Sequence[float]) -> list[float]:
-    """Nanoseconds are what the clock gives; more digits would only fill the file."""
+    """Rounded to the clock's resolution, nanoseconds; more digits would only enlarge the file."""
     return [round(value, 6) for value in values]

@@ -184,6 +184,8 @@ typedef struct ernn_options {
   ernn_isa isa;       /* ERNN_ISA_AUTO: the best there is */
   uint32_t max_steps; /* longest sequence of a model that needs it whole (default 256).  Models that
                          can stream take sequences of any length whatever this says. */
+  uint32_t max_batch; /* sequences that ernn_run_batch runs side by side (default 1).  They share each
+                         reading of the recurrent weights; each needs memory of its own. */
 } ernn_options;
 
 /* How large an arena ernn_session_init needs. */
@@ -231,6 +233,18 @@ typedef struct ernn_rows {
  *     status = ernn_run(session, &input, &output);
  */
 ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
+
+/* Runs over `count` independent sequences, which may differ in length.  Each begins with zero states,
+ * or with the states among its inputs, and gives the bits that it gives alone.  The inputs of
+ * sequence i begin at inputs[i * ernn_input_count], its outputs at outputs[i * ernn_output_count].
+ * The session is as after ernn_reset.  More sequences than options.max_batch run one group after the
+ * other; put those of similar length next to each other.
+ *
+ *     ernn_rows inputs[] = {{first, 98}, {second, 71}}, outputs[] = {{a, 1}, {b, 1}};
+ *     status = ernn_run_batch(session, 2, inputs, outputs);      // a model with one input and output
+ */
+ernn_status ernn_run_batch(ernn_session *session, uint32_t count, const ernn_rows *inputs,
+                           ernn_rows *outputs);
 
 /* How many rows the outputs will have for the given inputs (data is ignored): fills
  * outputs[i].steps.  */

@@ -44,6 +44,17 @@ static void *carve(carver *arena, size_t bytes) {
   return arena->base ? arena->base + at : NULL;
 }
 
+/* What a session is made for, defaults filled in. */
+typedef struct settings {
+  ernn_isa isa;
+  uint32_t max_steps, max_batch;
+} settings;
+
+/* `bytes` once for each lane; more than carve gives where that overflows. */
+static size_t repeated(size_t bytes, size_t lanes) {
+  return bytes > (size_t)-1 / 4 / lanes ? (size_t)-1 : bytes * lanes;
+}
+
 static size_t slot_bytes(const ernn_model *model, uint32_t slot, const uint32_t *steps) {
   size_t most = 0;
   for (uint32_t i = model->header->input_count; i < model->header->edge_count; i++) {
@@ -56,17 +67,20 @@ static size_t slot_bytes(const ernn_model *model, uint32_t slot, const uint32_t 
 
 /* The session's parts.  `session` may be null: then only arena->used counts.  Not inlined: its table
  * of 4 KB would be on the stack twice. */
-ERNN_NOINLINE static ernn_status lay_out(ernn_session *session, carver *arena, const ernn_model *model,
-                           uint32_t max_steps) {
+ERNN_NOINLINE static ernn_status lay_out(ernn_session *session, carver *arena,
+                                         const ernn_model *model, const settings *made_for) {
   const ernn_header *header = model->header;
   uint32_t steps[ERNN_MAX_RECORDS];
-  ernn_status status = infer_capacity(model, max_steps, steps);
+  ernn_status status = infer_capacity(model, made_for->max_steps, steps);
   if (status != ERNN_OK) return status;
 
   ernn_session parts;
+  const size_t lanes = made_for->max_batch;
   parts.inputs = (ernn_rows *)carve(arena, header->input_count * sizeof(ernn_rows));
   parts.outputs = (ernn_rows *)carve(arena, header->output_count * sizeof(ernn_rows));
-  parts.views = (ernn_view *)carve(arena, header->edge_count * sizeof(ernn_view));
+  parts.lanes = (ernn_session_lane *)carve(arena, lanes * sizeof(ernn_session_lane));
+  parts.contexts = (ernn_context *)carve(arena, lanes * sizeof(ernn_context));
+  parts.views = (ernn_view *)carve(arena, lanes * header->edge_count * sizeof(ernn_view));
   parts.steps = (uint32_t *)carve(arena, header->edge_count * sizeof(uint32_t));
   parts.op_states = (uint32_t *)carve(arena, header->op_count * sizeof(uint32_t));
   parts.own_states = (uint32_t *)carve(arena, header->input_count * sizeof(uint32_t));
@@ -81,7 +95,7 @@ ERNN_NOINLINE static ernn_status lay_out(ernn_session *session, carver *arena, c
   if (session) parts.slot_offsets[header->slot_count] = slots;
   for (uint32_t i = 0; i < header->op_count; i++) {
     const ernn_op *op = ernn_ops(model) + i;
-    size_t needed = ernn_op_scratch_bytes(model, op, steps);
+    size_t needed = ernn_op_scratch_bytes(model, op, steps, made_for->max_batch);
     if (needed > scratch) scratch = needed;
     if (session) parts.op_states[i] = (uint32_t)state;
     state += ernn_aligned(ernn_op_state_bytes(model, op));
@@ -96,8 +110,8 @@ ERNN_NOINLINE static ernn_status lay_out(ernn_session *session, carver *arena, c
   }
   parts.state_bytes = state;
   parts.scratch_bytes = scratch;
-  parts.slots = (uint8_t *)carve(arena, slots);
-  parts.state = (uint8_t *)carve(arena, state);
+  parts.slots = (uint8_t *)carve(arena, repeated(slots, lanes));
+  parts.state = (uint8_t *)carve(arena, repeated(state, lanes));
   parts.scratch = (uint8_t *)carve(arena, scratch);
   if (arena->overflow) return ERNN_TOO_LARGE;
   if (session) {
@@ -105,29 +119,39 @@ ERNN_NOINLINE static ernn_status lay_out(ernn_session *session, carver *arena, c
     parts.busy = 0;
     parts.head = header->op_count;
     parts.kernels = session->kernels;
+    parts.lane_count = made_for->max_batch;
     *session = parts;
+    for (size_t i = 0; i < lanes; i++) {
+      ernn_session_lane *lane = session->lanes + i;
+      lane->views = session->views + i * header->edge_count;
+      lane->state = session->state + i * state;
+      for (uint32_t k = header->input_count; k < header->edge_count; k++) {
+        uint32_t slot = ernn_edges(model)[k].slot;
+        lane->views[k].data = session->slots + i * slots + session->slot_offsets[slot];
+      }
+    }
   }
   return ERNN_OK;
 }
 
-static ernn_status checked_options(const ernn_options *options, uint32_t *max_steps,
-                                   ernn_isa *isa) {
-  *max_steps = options && options->max_steps ? options->max_steps : DEFAULT_MAX_STEPS;
-  *isa = options ? options->isa : ERNN_ISA_AUTO;
-  if (*max_steps > ERNN_MAX_STEPS) return ERNN_TOO_LARGE;
-  if (*isa == ERNN_ISA_AUTO) *isa = ernn_isa_best();
-  return ernn_isa_available(*isa) ? ERNN_OK : ERNN_ISA;
+static ernn_status checked_options(const ernn_options *options, settings *made_for) {
+  made_for->max_steps = options && options->max_steps ? options->max_steps : DEFAULT_MAX_STEPS;
+  made_for->max_batch = options && options->max_batch ? options->max_batch : 1;
+  made_for->isa = options ? options->isa : ERNN_ISA_AUTO;
+  if (made_for->max_steps > ERNN_MAX_STEPS) return ERNN_TOO_LARGE;
+  if (made_for->max_batch > ERNN_MAX_BATCH) return ERNN_TOO_LARGE;
+  if (made_for->isa == ERNN_ISA_AUTO) made_for->isa = ernn_isa_best();
+  return ernn_isa_available(made_for->isa) ? ERNN_OK : ERNN_ISA;
 }
 
 ernn_status ernn_session_size(const ernn_model *model, const ernn_options *options,
                               size_t *bytes) {
-  uint32_t max_steps;
-  ernn_isa isa;
+  settings made_for;
   if (!model || !bytes) return ERNN_ARGUMENT;
-  ernn_status status = checked_options(options, &max_steps, &isa);
+  ernn_status status = checked_options(options, &made_for);
   if (status != ERNN_OK) return status;
   carver arena = {NULL, ernn_aligned(sizeof(ernn_session)), 0};
-  status = lay_out(NULL, &arena, model, max_steps);
+  status = lay_out(NULL, &arena, model, &made_for);
   *bytes = arena.used;
   return status;
 }
@@ -148,19 +172,14 @@ ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, v
   if ((uintptr_t)arena % ERNN_ALIGNMENT != 0) return ERNN_MISALIGNED;
   if (arena_bytes < needed) return ERNN_ARENA;
 
-  uint32_t max_steps;
-  ernn_isa isa;
-  checked_options(options, &max_steps, &isa);
+  settings made_for;
+  checked_options(options, &made_for);
   ernn_clear(arena, needed);
   ernn_session *made = (ernn_session *)arena;
-  made->kernels = ernn_kernels_by_isa[isa];
+  made->kernels = ernn_kernels_by_isa[made_for.isa];
   carver parts = {(uint8_t *)arena, ernn_aligned(sizeof(ernn_session)), 0};
-  status = lay_out(made, &parts, model, max_steps);
+  status = lay_out(made, &parts, model, &made_for);
   if (status != ERNN_OK) return status;
-  const ernn_edge *edges = ernn_edges(model);
-  for (uint32_t i = model->header->input_count; i < model->header->edge_count; i++) {
-    made->views[i].data = made->slots + made->slot_offsets[edges[i].slot];
-  }
   for (uint32_t i = model->header->op_count; model->causal && i-- > 0;) {
     if (!takes_sequence(model, ernn_ops(model) + i)) made->head = i;
   }

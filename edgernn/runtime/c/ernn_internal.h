@@ -92,12 +92,11 @@ typedef struct ernn_view {
   uint32_t steps;
 } ernn_view;
 
-/* Bytes that the layer keeps between calls, and bytes it needs while it runs over `steps`. */
+/* Bytes that the layer keeps between calls, and bytes it needs while it runs over `steps` of `lanes`
+ * sequences side by side. */
 size_t ernn_op_state_bytes(const ernn_model *model, const ernn_op *op);
-size_t ernn_op_scratch_bytes(const ernn_model *model, const ernn_op *op, const uint32_t *steps);
-
-ernn_status ernn_op_run(const ernn_model *model, const ernn_op *op, const ernn_kernels *kernels,
-                        const ernn_view *views, uint8_t *state, uint8_t *scratch);
+size_t ernn_op_scratch_bytes(const ernn_model *model, const ernn_op *op, const uint32_t *steps,
+                             uint32_t lanes);
 
 /* ---- Bytes ---- */
 

@@ -84,10 +84,6 @@ typedef struct ernn_rnn_state {
   uint32_t unused[14];
 } ernn_rnn_state;
 
-static inline int is_recurrent_op(const ernn_op *op) {
-  return op->kind >= ERNN_OP_GRU && op->kind <= ERNN_OP_QRNN;
-}
-
 /* The axis that a layer works on: [outer][size][rows] steps.  Without arguments, all of time. */
 typedef struct ernn_axis {
   uint32_t outer, size, rows;
@@ -118,6 +114,18 @@ static inline int is_integer_op(const ernn_op *op) {
          op->kind == ERNN_OP_QDEPTHWISE2D;
 }
 
+static inline int is_recurrent_op(const ernn_op *op) {
+  switch ((ernn_op_kind)op->kind) {
+    case ERNN_OP_GRU:
+    case ERNN_OP_LSTM:
+    case ERNN_OP_RNN:
+    case ERNN_OP_QGRU:
+    case ERNN_OP_QLSTM:
+    case ERNN_OP_QRNN: return 1;
+    default: return 0;
+  }
+}
+
 static inline uint32_t rnn_flags(const ernn_op *op) {
   return op->arguments[is_integer_op(op) ? ERNN_QRNN_FLAGS : ERNN_RNN_FLAGS];
 }
@@ -141,17 +149,22 @@ ernn_linear_parts ernn_linear_scratch(const ernn_op *op, const ernn_constant *ke
 typedef struct ernn_rnn_parts {
   size_t integers;  /* the inputs of a chunk as integers */
   size_t projected; /* their products [chunk][columns] */
-  size_t product;   /* the recurrent product [columns] */
-  size_t reset;     /* GRU without reset_after: r * h, and its product */
-  size_t candidate;
-  size_t fed; /* what the recurrent product takes, as bytes */
+  size_t product;   /* the recurrent products [lanes][columns] */
+  size_t reset;     /* states as the product takes them, or r * h (GRU without reset_after) */
+  size_t candidate; /* the product of r * h */
+  size_t fed;       /* what the recurrent product takes, as bytes [lanes][units] */
+  size_t lanes;     /* ernn_lane of each */
   size_t bytes;
 } ernn_rnn_parts;
 
+/* `lanes`: sequences side by side. */
 ernn_rnn_parts ernn_rnn_scratch(const ernn_op *op, uint32_t steps, uint32_t width, uint32_t units,
-                                uint32_t columns);
+                                uint32_t columns, uint32_t lanes);
 
 /* ---- Layers ---- */
+
+/* One layer over `lanes` sequences; `runs` has a context for each, all of the same layer. */
+ernn_status ernn_op_run(const ernn_context *runs, uint32_t lanes);
 
 /* In place; `arguments`: kind, alpha, beta, max_value. */
 void ernn_activate(const ernn_kernels *kernels, const uint32_t *arguments, float *x, uint32_t rows,
@@ -177,6 +190,8 @@ void ernn_run_depthwise(const ernn_context *run);
 void ernn_run_elements(const ernn_context *run);
 void ernn_run_pool(const ernn_context *run);
 void ernn_run_shaping(const ernn_context *run);
-void ernn_run_recurrent(const ernn_context *run);
+
+/* The same layer over `lanes` sequences, which may differ in length; `runs` has one for each. */
+void ernn_run_recurrent(const ernn_context *runs, uint32_t lanes);
 
 #endif

@@ -28,7 +28,8 @@ size_t ernn_op_state_bytes(const ernn_model *model, const ernn_op *op) {
   }
 }
 
-size_t ernn_op_scratch_bytes(const ernn_model *model, const ernn_op *op, const uint32_t *steps) {
+size_t ernn_op_scratch_bytes(const ernn_model *model, const ernn_op *op, const uint32_t *steps,
+                             uint32_t lanes) {
   const ernn_constant *constants = ernn_constants(model);
   uint32_t in = steps[op->inputs[0]], width = ernn_edges(model)[op->inputs[0]].width, padding = 0;
   switch ((ernn_op_kind)op->kind) {
@@ -64,42 +65,46 @@ size_t ernn_op_scratch_bytes(const ernn_model *model, const ernn_op *op, const u
     case ERNN_OP_QLSTM:
     case ERNN_OP_QRNN:
       return ernn_rnn_scratch(op, in, width, rnn_units(model, op),
-                              constants[op->arguments[ERNN_RNN_KERNEL]].columns)
+                              constants[op->arguments[ERNN_RNN_KERNEL]].columns, lanes)
           .bytes;
     default: return 0;
   }
 }
 
-ernn_status ernn_op_run(const ernn_model *model, const ernn_op *op, const ernn_kernels *kernels,
-                        const ernn_view *views, uint8_t *state, uint8_t *scratch) {
-  const ernn_context run = {model, op, kernels, views, state, scratch};
-  switch ((ernn_op_kind)op->kind) {
-    case ERNN_OP_EMBEDDING: return ernn_run_embedding(&run);
+static ernn_status run_one(const ernn_context *run) {
+  switch ((ernn_op_kind)run->op->kind) {
+    case ERNN_OP_EMBEDDING: return ernn_run_embedding(run);
     case ERNN_OP_DENSE:
-    case ERNN_OP_QDENSE: ernn_run_dense(&run); break;
+    case ERNN_OP_QDENSE: ernn_run_dense(run); break;
     case ERNN_OP_CONV:
-    case ERNN_OP_QCONV: ernn_run_conv(&run); break;
-    case ERNN_OP_DEPTHWISE: ernn_run_depthwise(&run); break;
+    case ERNN_OP_QCONV: ernn_run_conv(run); break;
+    case ERNN_OP_DEPTHWISE: ernn_run_depthwise(run); break;
 #ifndef ERNN_WITHOUT_IMAGES
     case ERNN_OP_CONV2D:
     case ERNN_OP_DEPTHWISE2D:
     case ERNN_OP_QCONV2D:
-    case ERNN_OP_QDEPTHWISE2D: ernn_run_conv2d(&run); break;
-    case ERNN_OP_SWAP: ernn_run_swap(&run); break;
+    case ERNN_OP_QDEPTHWISE2D: ernn_run_conv2d(run); break;
+    case ERNN_OP_SWAP: ernn_run_swap(run); break;
 #endif
     case ERNN_OP_POOL:
-    case ERNN_OP_GLOBAL_POOL: ernn_run_pool(&run); break;
+    case ERNN_OP_GLOBAL_POOL: ernn_run_pool(run); break;
     case ERNN_OP_AFFINE:
     case ERNN_OP_LAYER_NORM:
     case ERNN_OP_ACTIVATE:
-    case ERNN_OP_PRELU: ernn_run_elements(&run); break;
-    case ERNN_OP_GRU:
-    case ERNN_OP_LSTM:
-    case ERNN_OP_RNN:
-    case ERNN_OP_QGRU:
-    case ERNN_OP_QLSTM:
-    case ERNN_OP_QRNN: ernn_run_recurrent(&run); break;
-    default: ernn_run_shaping(&run);
+    case ERNN_OP_PRELU: ernn_run_elements(run); break;
+    default: ernn_run_shaping(run);
+  }
+  return ERNN_OK;
+}
+
+ernn_status ernn_op_run(const ernn_context *runs, uint32_t lanes) {
+  if (is_recurrent_op(runs->op)) {
+    ernn_run_recurrent(runs, lanes);
+    return ERNN_OK;
+  }
+  for (uint32_t i = 0; i < lanes; i++) {
+    ernn_status status = run_one(runs + i);
+    if (status != ERNN_OK) return status;
   }
   return ERNN_OK;
 }

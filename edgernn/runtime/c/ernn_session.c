@@ -13,46 +13,59 @@ ernn_isa ernn_session_isa(const ernn_session *session) { return session->kernels
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
-static ernn_status run_ops(ernn_session *session, uint32_t first, uint32_t last) {
+/* Ops [first, last) over those of the first `lanes` lanes that have steps; those from `head` on only
+ * where a sequence ends. */
+static ernn_status run_ops(ernn_session *session, uint32_t lanes, uint32_t last) {
   const ernn_op *ops = ernn_ops(&session->model);
-  for (uint32_t i = first; i < last; i++) {
-    ernn_status status =
-        ernn_op_run(&session->model, ops + i, session->kernels, session->views,
-                    session->state + session->op_states[i], session->scratch);
+  for (uint32_t i = 0; i < last; i++) {
+    const ernn_op *op = ops + i;
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < lanes; k++) {
+      const ernn_session_lane *lane = session->lanes + k;
+      if (lane->taken == 0 || (i >= session->head && !lane->is_last)) continue;
+      const ernn_context run = {&session->model,
+                                op,
+                                session->kernels,
+                                lane->views,
+                                lane->state + session->op_states[i],
+                                session->scratch};
+      session->contexts[count++] = run;
+    }
+    if (count == 0) continue;
+    ernn_status status = ernn_op_run(session->contexts, count);
     if (status != ERNN_OK) return status;
   }
   return ERNN_OK;
 }
 
-static const ernn_edge *output_edge(const ernn_session *session, uint32_t index) {
+static uint32_t output_edge_of(const ernn_session *session, uint32_t index) {
   const ernn_header *header = session->model.header;
-  return ernn_edges(&session->model) + ernn_ports(&session->model)[header->input_count + index].edge;
+  return ernn_ports(&session->model)[header->input_count + index].edge;
 }
 
-static const ernn_view *output_view(const ernn_session *session, uint32_t index) {
-  const ernn_header *header = session->model.header;
-  return session->views + ernn_ports(&session->model)[header->input_count + index].edge;
+static const ernn_edge *output_edge(const ernn_session *session, uint32_t index) {
+  return ernn_edges(&session->model) + output_edge_of(session, index);
 }
 
 /* Copies what the outputs hold now to row `row` of where the caller wants them. */
-static void hand_over(ernn_session *session, uint32_t row, int is_last) {
+static void hand_over(const ernn_session *session, const ernn_session_lane *lane, uint32_t row) {
   for (uint32_t i = 0; i < session->model.header->output_count; i++) {
     const ernn_edge *edge = output_edge(session, i);
-    const ernn_view *view = output_view(session, i);
-    ernn_rows *out = session->outputs + i;
-    if (!out->data || !(edge->is_sequence || is_last)) continue;
+    const ernn_view *view = lane->views + output_edge_of(session, i);
+    const ernn_rows *out = lane->outputs + i;
+    if (!out->data || !(edge->is_sequence || lane->is_last)) continue;
     size_t at = edge->is_sequence ? row * row_bytes(edge) : 0;
     ernn_copy((uint8_t *)out->data + at, view->data, view->steps * row_bytes(edge));
   }
 }
 
-/* Counts and pointers of session->inputs and outputs, before anything runs. */
-static ernn_status check_arguments(const ernn_session *session, uint32_t *total) {
+/* Counts and pointers of a lane's inputs and outputs, before anything runs. */
+static ernn_status check_arguments(const ernn_session *session, ernn_session_lane *lane) {
   const ernn_header *header = session->model.header;
   const ernn_edge *edges = ernn_edges(&session->model);
-  *total = session->inputs[0].steps;
+  lane->total = lane->inputs[0].steps;
   for (uint32_t i = 0; i < header->input_count; i++) {
-    const ernn_rows *input = session->inputs + i;
+    const ernn_rows *input = lane->inputs + i;
     if (!input->data) {
       if (ernn_ports(&session->model)[i].state == 0) return ERNN_ARGUMENT;
       continue;
@@ -60,32 +73,56 @@ static ernn_status check_arguments(const ernn_session *session, uint32_t *total)
     if (input->steps == 0) return ERNN_SHAPE;
     if ((uint64_t)input->steps * edges[i].width > ERNN_MAX_ELEMENTS) return ERNN_TOO_LARGE;
     if (!edges[i].is_sequence && input->steps != 1) return ERNN_SHAPE;
-    if (session->model.causal && input->steps != *total) return ERNN_SHAPE;
+    if (session->model.causal && input->steps != lane->total) return ERNN_SHAPE;
   }
   return ERNN_OK;
 }
 
-static ernn_status run_causal(ernn_session *session, uint32_t total) {
+/* Refuses an output without room; then sets its number of rows. */
+static ernn_status check_room(ernn_rows *output, uint32_t rows) {
+  if (output->data && output->steps < rows) return ERNN_CAPACITY;
+  output->steps = rows;
+  return ERNN_OK;
+}
+
+/* What each lane does from step `done` on; whether any has steps left. */
+static int begin_chunk(ernn_session *session, uint32_t lanes, uint32_t done) {
   const ernn_header *header = session->model.header;
   const ernn_edge *edges = ernn_edges(&session->model);
-  for (uint32_t i = 0; i < header->output_count; i++) {
-    uint32_t rows = output_edge(session, i)->is_sequence ? total : 1;
-    if (session->outputs[i].data && session->outputs[i].steps < rows) return ERNN_CAPACITY;
-    session->outputs[i].steps = rows;
-  }
-  for (uint32_t done = 0; done < total;) {
-    uint32_t left = total - done, taken = left < ERNN_CHUNK_STEPS ? left : ERNN_CHUNK_STEPS;
+  int is_any_left = 0;
+  for (uint32_t k = 0; k < lanes; k++) {
+    ernn_session_lane *lane = session->lanes + k;
+    uint32_t left = lane->total > done ? lane->total - done : 0;
+    lane->taken = left < ERNN_CHUNK_STEPS ? left : ERNN_CHUNK_STEPS;
+    lane->is_last = lane->taken == left;
+    if (left == 0) continue;
+    is_any_left = 1;
     for (uint32_t i = 0; i < header->edge_count; i++) {
-      session->views[i].steps = edges[i].is_sequence ? taken : 1;
+      lane->views[i].steps = edges[i].is_sequence ? lane->taken : 1;
     }
     for (uint32_t i = 0; i < header->input_count; i++) {
-      session->views[i].data = (uint8_t *)session->inputs[i].data + done * row_bytes(edges + i);
+      lane->views[i].data = (uint8_t *)lane->inputs[i].data + done * row_bytes(edges + i);
     }
-    int is_last = taken == left;
-    ernn_status status = run_ops(session, 0, is_last ? header->op_count : session->head);
+  }
+  return is_any_left;
+}
+
+static ernn_status run_causal(ernn_session *session, uint32_t lanes) {
+  const ernn_header *header = session->model.header;
+  for (uint32_t k = 0; k < lanes; k++) {
+    ernn_session_lane *lane = session->lanes + k;
+    for (uint32_t i = 0; i < header->output_count; i++) {
+      uint32_t rows = output_edge(session, i)->is_sequence ? lane->total : 1;
+      ernn_status status = check_room(lane->outputs + i, rows);
+      if (status != ERNN_OK) return status;
+    }
+  }
+  for (uint32_t done = 0; begin_chunk(session, lanes, done); done += ERNN_CHUNK_STEPS) {
+    ernn_status status = run_ops(session, lanes, header->op_count);
     if (status != ERNN_OK) return status;
-    hand_over(session, done, is_last);
-    done += taken;
+    for (uint32_t k = 0; k < lanes; k++) {
+      if (session->lanes[k].taken > 0) hand_over(session, session->lanes + k, done);
+    }
   }
   return ERNN_OK;
 }
@@ -104,7 +141,8 @@ static ernn_status infer_run(ernn_session *session, const ernn_rows *inputs) {
     const ernn_op *op = ernn_ops(model) + i;
     ernn_status status = ernn_infer_steps(model, op, session->steps, 0);
     if (status != ERNN_OK) return status;
-    if (ernn_op_scratch_bytes(model, op, session->steps) > session->scratch_bytes) {
+    if (ernn_op_scratch_bytes(model, op, session->steps, session->lane_count) >
+        session->scratch_bytes) {
       return ERNN_TOO_LONG;
     }
     for (uint32_t k = 0; k < ERNN_OP_OUTPUTS; k++) {
@@ -118,40 +156,61 @@ static ernn_status infer_run(ernn_session *session, const ernn_rows *inputs) {
   return ERNN_OK;
 }
 
-static ernn_status run_whole(ernn_session *session) {
-  const ernn_model *model = &session->model;
-  const ernn_header *header = model->header;
-  ernn_status status = infer_run(session, session->inputs);
+/* Steps and inputs of a lane whose layers take the whole sequence. */
+static ernn_status begin_whole(ernn_session *session, ernn_session_lane *lane) {
+  const ernn_header *header = session->model.header;
+  ernn_status status = infer_run(session, lane->inputs);
   if (status != ERNN_OK) return status;
-  for (uint32_t i = 0; i < header->edge_count; i++) session->views[i].steps = session->steps[i];
+  for (uint32_t i = 0; i < header->edge_count; i++) lane->views[i].steps = session->steps[i];
   for (uint32_t i = 0; i < header->input_count; i++) {
-    uint8_t *given = (uint8_t *)session->inputs[i].data;
-    session->views[i].data = given ? given : session->state + session->own_states[i];
+    uint8_t *given = (uint8_t *)lane->inputs[i].data;
+    lane->views[i].data = given ? given : lane->state + session->own_states[i];
   }
   for (uint32_t i = 0; i < header->output_count; i++) {
-    uint32_t rows = output_view(session, i)->steps;
-    if (session->outputs[i].data && session->outputs[i].steps < rows) return ERNN_CAPACITY;
-    session->outputs[i].steps = rows;
+    status = check_room(lane->outputs + i, lane->views[output_edge_of(session, i)].steps);
+    if (status != ERNN_OK) return status;
   }
-  ernn_clear(session->state, session->op_state_bytes);
-  status = run_ops(session, 0, header->op_count);
+  ernn_clear(lane->state, session->op_state_bytes);
+  lane->taken = lane->is_last = 1;
+  return ERNN_OK;
+}
+
+static ernn_status run_whole(ernn_session *session, uint32_t lanes) {
+  const ernn_model *model = &session->model;
+  const ernn_header *header = model->header;
+  for (uint32_t k = 0; k < lanes; k++) {
+    ernn_status status = begin_whole(session, session->lanes + k);
+    if (status != ERNN_OK) return status;
+  }
+  ernn_status status = run_ops(session, lanes, header->op_count);
   if (status != ERNN_OK) return status;
-  hand_over(session, 0, 1);
-  for (uint32_t i = 0; i < header->input_count; i++) {
-    uint32_t feeder = ernn_ports(model)[i].state;
-    if (feeder == 0) continue;
-    size_t bytes = row_bytes(ernn_edges(model) + i) * session->steps[i];
-    ernn_copy(session->state + session->own_states[i], output_view(session, feeder - 1)->data,
-              bytes);
+  for (uint32_t k = 0; k < lanes; k++) {
+    const ernn_session_lane *lane = session->lanes + k;
+    hand_over(session, lane, 0);
+    for (uint32_t i = 0; i < header->input_count; i++) {
+      uint32_t feeder = ernn_ports(model)[i].state;
+      if (feeder == 0) continue;
+      size_t bytes = row_bytes(ernn_edges(model) + i) * lane->views[i].steps;
+      ernn_copy(lane->state + session->own_states[i],
+                lane->views[output_edge_of(session, feeder - 1)].data, bytes);
+    }
   }
   return ERNN_OK;
 }
 
+static ernn_status run_lanes(ernn_session *session, uint32_t lanes) {
+  for (uint32_t k = 0; k < lanes; k++) {
+    ernn_status status = check_arguments(session, session->lanes + k);
+    if (status != ERNN_OK) return status;
+  }
+  return session->model.causal ? run_causal(session, lanes) : run_whole(session, lanes);
+}
+
+/* The stream, with session->inputs and outputs. */
 static ernn_status run_session(ernn_session *session) {
-  uint32_t total;
-  ernn_status status = check_arguments(session, &total);
-  if (status != ERNN_OK) return status;
-  return session->model.causal ? run_causal(session, total) : run_whole(session);
+  session->lanes->inputs = session->inputs;
+  session->lanes->outputs = session->outputs;
+  return run_lanes(session, 1);
 }
 
 ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs) {
@@ -189,6 +248,29 @@ ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *
   for (uint32_t i = 0; i < header->output_count && status == ERNN_OK; i++) {
     outputs[i].steps = session->outputs[i].steps;
   }
+  session->busy = 0;
+  return status;
+}
+
+ernn_status ernn_run_batch(ernn_session *session, uint32_t count, const ernn_rows *inputs,
+                           ernn_rows *outputs) {
+  if (!session || !inputs || !outputs) return ERNN_ARGUMENT;
+  if (session->busy) return ERNN_BUSY;
+  session->busy = 1;
+  const ernn_header *header = session->model.header;
+  ernn_status status = ERNN_OK;
+  for (uint32_t done = 0; done < count && status == ERNN_OK;) {
+    uint32_t left = count - done, lanes = left;
+    if (lanes > session->lane_count) lanes = session->lane_count;
+    for (uint32_t k = 0; k < lanes; k++) {
+      session->lanes[k].inputs = inputs + (size_t)(done + k) * header->input_count;
+      session->lanes[k].outputs = outputs + (size_t)(done + k) * header->output_count;
+    }
+    ernn_clear(session->state, lanes * session->state_bytes);
+    status = run_lanes(session, lanes);
+    done += lanes;
+  }
+  ernn_reset(session);
   session->busy = 0;
   return status;
 }

@@ -2,23 +2,36 @@
 #ifndef ERNN_SESSION_H
 #define ERNN_SESSION_H
 
-#include "ernn_internal.h"
+#include "ernn_layers.h"
+
+/* One of the sequences that run side by side. */
+typedef struct ernn_session_lane {
+  ernn_view *views; /* per edge */
+  uint8_t *state;
+  const ernn_rows *inputs; /* of the call at hand */
+  ernn_rows *outputs;
+  uint32_t total, taken; /* steps of the sequence, and those at work now: 0 when it is over */
+  uint32_t is_last;      /* what is at work now is its end */
+} ernn_session_lane;
 
 struct ernn_session {
   ernn_model model;
   const ernn_kernels *kernels;
   uint32_t busy;
   uint32_t head; /* causal models: the first op that runs once a sequence */
+  uint32_t lane_count;
+  ernn_session_lane *lanes; /* a stream is in the first */
+  ernn_context *contexts;   /* per lane, of the layer at work */
   ernn_rows *inputs, *outputs;
-  ernn_view *views;     /* per edge */
+  ernn_view *views;     /* per lane and edge */
   uint32_t *steps;      /* per edge */
-  uint32_t *op_states;  /* per op: offset in `state` */
-  uint32_t *own_states; /* per input: offset in `state` of what the session feeds it */
-  size_t *slot_offsets; /* per slot, and one past the last: offset in `slots` */
+  uint32_t *op_states;  /* per op: offset in a lane's state */
+  uint32_t *own_states; /* per input: offset in a lane's state of what the session feeds it */
+  size_t *slot_offsets; /* per slot, and one past the last: offset in a lane's slots */
   uint8_t *slots;
   uint8_t *state;
   uint8_t *scratch;
-  size_t op_state_bytes, state_bytes, scratch_bytes;
+  size_t op_state_bytes, state_bytes, scratch_bytes; /* states: of a lane */
 };
 
 static inline size_t row_bytes(const ernn_edge *edge) {

@@ -214,7 +214,7 @@ int main(int argc, char **argv) {
   const char *paths[3] = {NULL, NULL, NULL};
   int path_count = 0, by_steps = 0, every_step = 0;
   int64_t warm_up_ms = 100, time_ms = 0, period_us = 0, calls = 0;
-  ernn_options options = {ERNN_ISA_AUTO, 0};
+  ernn_options options = {ERNN_ISA_AUTO, 0, 0};
   for (int i = 1; i < argc; i++) {
     const char *value = i + 1 < argc ? argv[i + 1] : "";
     if (same(argv[i], "--step")) {

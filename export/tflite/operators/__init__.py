@@ -1,8 +1,8 @@
-"""TFLite's operators as functions: tensors in, a tensor out, its shape worked out.
+"""TFLite's operators as functions: tensors in, a tensor with its shape out.
 
-Each takes the lowest operator version whose kernel does what is asked (the rules are those of
+Each uses the lowest operator version whose kernel supports the arguments (the rules are those of
 tensorflow/lite/tools/versioning/op_version.cc), so that old runtimes load the file.  `to` is the
-quantization of the result where it is an integer one.
+quantization of an integer result.
 """
 
 from edgernn.export.tflite.operators.arithmetic import (

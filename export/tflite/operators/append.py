@@ -1,4 +1,4 @@
-"""How every operator gets into a subgraph."""
+"""Appends operators to a subgraph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def append(
     version: int = 1,
     to: Quantization | None = None,
 ) -> Tensor:
-    """Adds the operator; its result has the type of the first input, if not told otherwise."""
+    """Adds the operator; by default its result has the type of the first input."""
     if type_ is None:
         type_ = next(tensor.type for tensor in inputs if tensor is not None)
     output = graph.tensor(shape, type_, quantization=to)
@@ -28,5 +28,5 @@ def append(
 
 
 def integer_version(x: Tensor) -> int:
-    """Of most operators, version 2 brought int8 and version 3 int16."""
+    """The version of most operators: 2 added int8, 3 added int16."""
     return {TensorType.INT8: 2, TensorType.INT16: 3}.get(x.type, 1)

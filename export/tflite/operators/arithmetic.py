@@ -24,8 +24,8 @@ def fully_connected(
 ) -> Tensor:  # [..., N]
     """x times the transposed weights.  keep_num_dims always: without it XNNPACK adds a reshape.
 
-    float32 times int8 quantizes each row of x as it goes.  With one scale a row of the weights
-    that takes version 12: older kernels would silently use the first scale for all.
+    float32 times int8 quantizes each row of x at run time.  With a scale for each row of the
+    weights this needs version 12: older kernels would use the first scale for all rows.
     """
     hybrid = x.type is TensorType.FLOAT32 and weights.type is TensorType.INT8
     version = 5 if bias is not None else 6
@@ -91,7 +91,7 @@ def divide(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
 
 
 def maximum(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
-    """Integers need one quantization, which is the result's."""
+    """Integers must all have the result's quantization."""
     return _element_wise(graph, Op.MAXIMUM, [left, right], to=left.quantization)
 
 
@@ -155,7 +155,7 @@ def not_equal(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
 
 
 def select(graph: Subgraph, condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """yes where the condition holds, no elsewhere, all three broadcast."""
+    """`yes` where the condition is true, else `no`; all three are broadcast."""
     shape = broadcast(condition.shape, yes.shape, no.shape)
     operands = [condition, yes, no]
     return append(graph, Op.SELECT_V2, operands, shape, type_=yes.type, to=yes.quantization)
@@ -213,7 +213,7 @@ def as_float32(graph: Subgraph, x: Tensor) -> Tensor:
 
 
 def as_int8(graph: Subgraph, x: Tensor, to: Quantization) -> Tensor:
-    """x as it is, if it is so already; otherwise quantized."""
+    """x itself if it has this quantization, otherwise x quantized."""
     return _as_integer(graph, x, to, TensorType.INT8)
 
 
@@ -246,7 +246,7 @@ def cast(
 
 
 def mask_as_int8(graph: Subgraph, mask: Tensor) -> Tensor:
-    """bool as 0 and 1.  Comparisons of int8 end the process where a scale is not below 1."""
+    """bool as 0 and 1.  Comparisons of int8 abort the process unless all scales are below 1."""
     return cast(graph, mask, TensorType.INT8, to=Quantization.per_tensor(0.5))
 
 

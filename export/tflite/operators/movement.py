@@ -1,4 +1,4 @@
-"""Operators that move elements or ask for sizes."""
+"""Operators that move elements or read sizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgernn.export.tflite.schema import Op, TensorType
 
 
 def gather(graph: Subgraph, x: Tensor, indices: Tensor, *, axis: int) -> Tensor:
-    """The entries of one axis that the indices (int32, of any rank) name."""
+    """The entries of one axis at the indices (int32, of any rank)."""
     version = {TensorType.INT8: 2, TensorType.BOOL: 3, TensorType.INT16: 4}.get(x.type, 1)
     return append(
         graph,
@@ -189,8 +189,8 @@ def reshape(
 ) -> Tensor:
     """x in another shape.
 
-    One size may be free; further free ones are looked up at run time, where `like` names for the
-    axis a tensor and its axis of that size.
+    One size may be free.  Further free sizes are read at run time: `like` maps such an axis to a
+    tensor and its axis of the same size.
     """
     free = [axis for axis, size in enumerate(shape) if isinstance(size, FreeSize)]
     if len(free) <= 1:
@@ -222,12 +222,12 @@ def zeros_like(graph: Subgraph, x: Tensor) -> Tensor:
 
 
 def shape_of(graph: Subgraph, x: Tensor) -> Tensor:
-    """The sizes of x as the run finds them, int32 [rank]."""
+    """The sizes of x at run time, int32 [rank]."""
     return append(graph, Op.SHAPE, [x], (x.rank,), type_=TensorType.INT32, options=schema.shape())
 
 
 def size_of(graph: Subgraph, x: Tensor, axis: int) -> Tensor:
-    """One size of x, int32 []: a constant where it is known."""
+    """One size of x, int32 []: a constant if it is known."""
     size = x.shape[axis]
     if not isinstance(size, FreeSize):
         return graph.constant(np.array(size, np.int32))
@@ -235,6 +235,6 @@ def size_of(graph: Subgraph, x: Tensor, axis: int) -> Tensor:
 
 
 def number_range(graph: Subgraph, stop: Tensor, stop_size: int) -> Tensor:
-    """0, 1, ... stop - 1 as int32; `stop_size` is what stop is in the file."""
+    """0, 1, ... stop - 1 as int32; `stop_size` is the value of stop in the file."""
     zero, one = (graph.constant(np.array(value, np.int32)) for value in (0, 1))
     return append(graph, Op.RANGE, [zero, stop, one], (stop_size,))

@@ -1,4 +1,4 @@
-"""Sizes of results, worked out from those of the operands; free ones stay free."""
+"""Sizes of results, computed from those of the operands; free sizes stay free."""
 
 from __future__ import annotations
 

@@ -22,9 +22,11 @@ import pytest
 from edgernn import errors
 from edgernn.artefact import VerificationStatus, read_manifest, read_refusals
 from edgernn.cli import INTERRUPTED
+from edgernn.devices import runners
 from edgernn.devices.runners.outcome import Skipped
 from edgernn.export import backend_named, pipeline, verify
 from edgernn.formats import FORMATS, suffixes
+from edgernn.front.loaded import load
 from tests.formats import RUN
 from tests.golden import GOLDEN
 
@@ -88,7 +90,7 @@ def test_labels_and_the_sources_checksum_are_in_the_files(edgernn, tmp_path):
     edgernn("export", SMALL, "-o", tmp_path, "--labels", "a,b,c")
     for suffix in ("onnx", "tflite", "ernn"):
         told = edgernn("inspect", tmp_path / f"small_gru.{suffix}", "--json")
-        metadata = json.loads(told.out)["metadata"]
+        metadata = json.loads(told.out)[0]["metadata"]
         assert json.loads(metadata["labels"]) == ["a", "b", "c"]
         assert metadata["source_sha256"] == read_manifest(tmp_path)[0].source.sha256
 
@@ -222,6 +224,89 @@ def test_an_artefact_that_disagrees_is_not_handed_over(edgernn, tmp_path, monkey
     assert ran.code == errors.VerificationError.code
     assert "'probabilities' is off by" in ran.err
     assert not (tmp_path / "out").exists()
+
+
+def lie_in(monkeypatch, *backends):
+    """These back ends write another model than they were given."""
+
+    def named(name):
+        honest = backend_named(name)
+        if name not in backends:
+            return honest
+        return SimpleNamespace(
+            lower=lambda graph, **given: honest.lower(off_by_a_little(graph), **given)
+        )
+
+    monkeypatch.setattr(pipeline, "backend_named", named)
+
+
+def test_what_passed_is_kept_when_one_format_fails_and_all_say_so(edgernn, tmp_path, monkeypatch):
+    assert edgernn("export", SMALL, "-o", tmp_path).code == 0
+    lie_in(monkeypatch, "tflite")
+    ran = edgernn("export", SMALL, "-o", tmp_path)
+    assert ran.code == errors.VerificationError.code
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "model.json",
+        "small_gru.ernn",
+        "small_gru.onnx",
+    ]
+    outcome = (
+        f"Written to {tmp_path}/ with model.json. "
+        "Passed the check: small_gru.onnx, small_gru.ernn. FAILED, not written: small_gru.tflite."
+    )
+    assert ran.out.splitlines()[-1] == outcome
+    assert ran.err.splitlines()[-1] == outcome
+    (refusal,) = read_refusals(tmp_path)
+    assert refusal.failed
+    assert refusal.removed
+    assert "'probabilities' is off by" in refusal.reason
+    assert [artefact.backend for artefact in read_manifest(tmp_path)] == ["onnx", "native"]
+    monkeypatch.undo()
+    assert edgernn("export", SMALL, "-o", tmp_path).code == 0
+    assert not read_refusals(tmp_path)
+
+
+def test_a_scheme_that_fails_in_each_format_does_not_cost_another_scheme_its_files(
+    edgernn, tmp_path, monkeypatch
+):
+    assert edgernn("export", SMALL, "-o", tmp_path, "--scheme", "dynamic").code == 0
+    monkeypatch.setattr(verify, "INTEGER_TOLERANCE", 1e-12)
+    ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "float32,dynamic", "--json")
+    assert ran.code == errors.VerificationError.code
+    document = json.loads(ran.out)
+    assert {entry["scheme"] for entry in document["artefacts"]} == {"float32"}
+    failed = [entry["file"] for entry in document["refused"] if entry["failed"]]
+    assert failed == [f"small_gru.dynamic.{suffix}" for suffix in ("onnx", "tflite", "ernn")]
+    assert all(entry["removed"] for entry in document["refused"])
+    assert not list(tmp_path.glob("*.dynamic.*"))
+    assert [refusal.file for refusal in read_refusals(tmp_path)] == failed
+
+
+def test_the_remedy_of_a_failed_scheme_is_one_that_was_tried_and_passes(
+    edgernn, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(verify, "INTEGER_TOLERANCE", 1e-12)  # float16 is off by more, too
+    out = tmp_path / "out"
+    ran = edgernn("export", SMALL, "-o", out, "--scheme", "dynamic", "--to", "native")
+    assert ran.code == errors.VerificationError.code
+    assert "--scheme float32 passes the check on the same inputs (max error" in ran.err
+    assert "--scheme dynamic" not in ran.err
+    assert not out.exists()
+
+
+def test_where_no_scheme_passes_the_error_says_so(edgernn, tmp_path, monkeypatch):
+    lie_in(monkeypatch, "native")
+    monkeypatch.setattr(verify, "INTEGER_TOLERANCE", 1e-12)
+    ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "float16", "--to", "native")
+    assert "Nor does float32 pass the check. The artefact was not written." in ran.err
+
+
+def test_a_python_caller_gets_what_passed_with_the_error(tmp_path, monkeypatch):
+    lie_in(monkeypatch, "onnx")
+    with pytest.raises(errors.VerificationError) as caught:
+        load(SMALL).export(tmp_path, to=["onnx", "native"])
+    assert list(caught.value.made) == ["small_gru.ernn"]
+    assert "Passed the check: small_gru.ernn." in str(caught.value)
 
 
 class Interrupting:
@@ -380,8 +465,31 @@ def test_a_runtime_that_is_not_installed_is_a_reason_in_the_manifest(
     ran = edgernn("export", SMALL, "-o", tmp_path, "--to", "onnx")
     assert ran.code == 0
     assert "onnxruntime is not installed" in ran.out
+    assert ran.out.splitlines()[-1].endswith(
+        "NOT CHECKED: small_gru.onnx (onnxruntime is not installed)."
+    )
     (artefact,) = read_manifest(tmp_path)
     assert artefact.verification.status is VerificationStatus.SKIPPED
+
+
+def test_require_verify_makes_a_check_that_cannot_be_run_an_error(edgernn, tmp_path, monkeypatch):
+    real = runners.run_cases
+
+    def run(device, path, backend, *given, **options):
+        if backend == "onnx":
+            return Skipped(reason="onnxruntime is not installed")
+        return real(device, path, backend, *given, **options)
+
+    monkeypatch.setattr(verify, "run_cases", run)
+    ran = edgernn("export", SMALL, "-o", tmp_path, "--to", "onnx,native", "--require-verify")
+    assert ran.code == errors.MissingRuntime.code
+    assert "small_gru.onnx cannot be checked: onnxruntime is not installed" in ran.err
+    assert ran.err.splitlines()[-1].endswith(
+        "Passed the check: small_gru.ernn. FAILED, not written: small_gru.onnx."
+    )
+    assert [artefact.backend for artefact in read_manifest(tmp_path)] == ["native"]
+    contradiction = edgernn("export", SMALL, "-o", tmp_path, "--require-verify", "--no-verify")
+    assert contradiction.code == 2
 
 
 def test_a_folder_that_cannot_be_written_is_named(edgernn, tmp_path):

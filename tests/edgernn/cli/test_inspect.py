@@ -38,12 +38,60 @@ def test_a_folder_without_a_manifest_shows_each_model_file(edgernn, exported, tm
     assert "small_gru.keras: Keras" in shown
 
 
-def test_several_paths_are_a_list_in_json(edgernn, exported):
-    found = json.loads(edgernn("inspect", MODEL, exported, "--json").out)
-    assert ["layers" in entry for entry in found] == [True, False]
-    assert [entry["backend"] for entry in found[1]["artefacts"]] == ["onnx", "tflite", "native"]
-    single = json.loads(edgernn("inspect", MODEL, "--json").out)
-    assert single == found[0]
+def test_json_is_a_list_with_path_and_kind_of_each(edgernn, exported):
+    artefact = exported / "small_gru.ernn"
+    found = json.loads(edgernn("inspect", MODEL, artefact, exported, "--json").out)
+    assert [(one["path"], one["kind"]) for one in found] == [
+        (str(MODEL), "model"),
+        (str(artefact), "artefact"),
+        (str(exported), "folder"),
+    ]
+    assert [layer["name"] for layer in found[0]["layers"]] == ["gru", "probabilities"]
+    assert found[1]["bytes"] == artefact.stat().st_size
+    assert [entry["backend"] for entry in found[2]["artefacts"]] == ["onnx", "tflite", "native"]
+    assert json.loads(edgernn("inspect", MODEL, "--json").out) == found[:1]
+
+
+@pytest.fixture
+def partly_damaged(exported, tmp_path):
+    """A folder without model.json, in which the file in the middle is damaged."""
+    folder = tmp_path / "partly"
+    folder.mkdir()
+    shutil.copy(exported / "small_gru.ernn", folder / "a.ernn")
+    (folder / "b.onnx").write_bytes((exported / "small_gru.onnx").read_bytes()[:100])
+    shutil.copy(MODEL, folder / "c.keras")
+    return folder
+
+
+def test_a_damaged_file_is_a_row_and_the_others_are_shown(edgernn, partly_damaged):
+    ran = edgernn("inspect", partly_damaged)
+    assert ran.code == ModelFileError.code
+    first, middle, last = (ran.out.index(text) for text in ("a.ernn: ", "b.onnx: ", "c.keras: "))
+    assert first < middle < last
+    assert "cannot be read: " in ran.out[middle:last]
+    assert ran.err == "edgernn: 1 of 3 cannot be read\n"
+
+
+def test_a_damaged_file_is_an_entry_in_json(edgernn, partly_damaged):
+    ran = edgernn("inspect", partly_damaged, "--json")
+    found = json.loads(ran.out)
+    assert ran.code == ModelFileError.code
+    assert [one["kind"] for one in found] == ["artefact", "error", "model"]
+    assert found[1]["error"] == "ModelFileError"
+    assert found[1]["exit_code"] == ModelFileError.code
+    assert "b.onnx" in found[1]["message"]
+
+
+def test_a_path_that_is_not_there_does_not_hide_the_next(edgernn, tmp_path):
+    ran = edgernn("inspect", tmp_path / "none.onnx", MODEL)
+    assert ran.code == ModelFileError.code
+    assert "small_gru.keras: Keras" in ran.out
+
+
+def test_one_damaged_file_alone_is_an_error_message(edgernn, partly_damaged):
+    ran = edgernn("inspect", partly_damaged / "b.onnx")
+    assert (ran.code, ran.out) == (ModelFileError.code, "")
+    assert ran.err.startswith("edgernn: ")
 
 
 def test_an_empty_folder_is_refused_with_a_remedy(edgernn, tmp_path):

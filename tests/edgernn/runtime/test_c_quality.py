@@ -27,7 +27,14 @@ MOST_STACK_BYTES = 8 * 1024
 MOST_TEXT_BYTES = 50_000
 
 # Layers: what ernn_step and ernn_run call.
-_RUNNING = {"ernn_elements", "ernn_linear", "ernn_pooling", "ernn_recurrent", "ernn_shaping"}
+_RUNNING = {
+    "ernn_cells",
+    "ernn_elements",
+    "ernn_linear",
+    "ernn_pooling",
+    "ernn_recurrent",
+    "ernn_shaping",
+}
 
 # Kernels of an instruction set: its own files, and those that it takes functions from.
 KERNELS = {

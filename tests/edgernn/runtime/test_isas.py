@@ -1,7 +1,7 @@
 """One hash: the integer reference's bits on every processor that can be had here.
 
 204 models (random ones whose parameters go to their ends, and trained ones) run in C on this
-machine, on emulated ARM processors and in WebAssembly, whole and step by step.
+machine, on emulated ARM processors and in WebAssembly, whole, step by step and several sequences together.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from tests.edgernn.tasks.reference_data import splits_of
 from tests.golden import GOLDEN
 
 CELLS, LAYERS = 120, 80
+MODES = ("run", "step", "together")
 TRAINED = {
     "digits_gru": "digits",
     "digits_lstm": "digits",
@@ -94,7 +95,7 @@ def test_a_processor_gives_the_bits_of_the_reference(
     if not program.exists():
         machine.build(program, C_TESTS / "batch.c", C_TESTS / "run_batch.c")
     results = batch.with_name(f"{machine.name}.bin")
-    for mode in ("run", "step"):
+    for mode in MODES:
         isas = machine.run(program, batch, results, mode).split()
         assert set(MACHINES[machine]) <= set(isas)
         checksums = read_results(results)
@@ -111,7 +112,7 @@ def test_webassembly_gives_the_bits_of_the_reference(
         tmp_path / "batch.wasm", C_TESTS / "batch.c", C_TESTS / "batch_wasm.c", flags=flags
     )
     results = tmp_path / "results.bin"
-    for mode in ("run", "step"):
+    for mode in MODES:
         run([tool("node"), C_TESTS / "run_batch.mjs", module, batch, results, mode])
         for words in read_results(results):
             assert differing(entries, words) == []

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
+import h5py
 import numpy as np
 import pytest
 
@@ -206,6 +210,56 @@ def test_a_model_of_half_precision_is_read_as_float32_with_a_warning(tmp_path):
     assert ["mixed_float16" in warning for warning in model.warnings] == [True]
 
 
+def test_the_type_of_a_first_layer_s_input_is_no_precision(tmp_path):
+    """Keras 2.0 wrote the input's type into the first layer: int32 for tokens."""
+    tokens = layer(
+        "Embedding", "e", input_dim=4, output_dim=2, dtype="int32", batch_input_shape=[None, 5]
+    )
+    model = read_model(
+        write_h5(tmp_path / "m.h5", sequential(tokens), {"e": {"embeddings": ramp(4, 2)}}, "2.0.8")
+    )
+    assert model.graph.inputs[0].spec.dtype is DType.INT32
+    assert model.warnings == ()
+
+
+@pytest.mark.parametrize("root", ["layers", "_layer_checkpoint_dependencies"])
+def test_weights_saved_on_windows_have_backslashes_in_their_places(tmp_path, root):
+    """Keras 2.12 to 2.15 joined the names of groups as Windows joins those of folders."""
+    both = layer("Bidirectional", "both", layer=gru("g", return_sequences=True, reset_after=True))
+    weights = {
+        "both/forward_layer": gru_weights(2, 3),
+        "both/backward_layer": {name: -w for name, w in gru_weights(2, 3).items()},
+        "dense": {"kernel": ramp(6, 3), "bias": ramp(3)},
+    }
+    path = write_keras(tmp_path / "m.keras", small(both, dense()), weights, "2.15.0")
+    windows = tmp_path / "windows.keras"
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(windows, "w") as to:
+        for name in source.namelist():
+            content = source.read(name)
+            to.writestr(name, _on_windows(content, root) if name.endswith(".h5") else content)
+    for plain, joined in zip(
+        read_model(path).graph.layers, read_model(windows).graph.layers, strict=True
+    ):
+        assert plain.weights.keys() == joined.weights.keys()
+        for name, array in plain.weights.items():
+            np.testing.assert_array_equal(array, joined.weights[name])
+
+
+def _on_windows(content: bytes, root: str) -> bytes:
+    r"""The same arrays, each group as one name below the root: layers\\gru\\cell."""
+    written = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as source, h5py.File(written, "w") as file:
+
+        def copy(name: str, found: h5py.Dataset | h5py.Group) -> None:
+            place, _, rest = name.partition("/vars/")
+            if isinstance(found, h5py.Dataset):
+                place = place.replace("layers/", f"{root}/", 1).replace("/", "\\")
+                file[f"{place}/vars/{rest}"] = found[()]
+
+        source.visititems(copy)
+    return written.getvalue()
+
+
 def test_a_functional_model_of_a_class_of_one_s_own_is_read_with_a_warning(tmp_path):
     layers = [called(input_layer("a", [None, 2])), called(dense("d"), call(tensor("a")))]
     config = {**functional(layers, ["a"], ["d"]), "class_name": "Custom>MyModel", "module": "mine"}
@@ -221,8 +275,6 @@ def test_a_sequential_model_of_keras_2_takes_its_input_from_its_first_layer(tmp_
 
 
 def test_weights_inside_the_archive_may_be_compressed(tmp_path):
-    import zipfile
-
     path = write_keras(tmp_path / "m.keras", small(dense()), {"dense": DENSE})
     packed = tmp_path / "packed.keras"
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as to:

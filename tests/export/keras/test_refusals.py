@@ -36,6 +36,11 @@ from tests.export.keras.archives import (
 
 SEQUENCE = input_layer("x", [None, 5, 2])
 LSTM = {"kernel": ramp(2, 8), "recurrent_kernel": ramp(2, 8), "bias": ramp(8)}
+FREE = input_layer("x", [None, None, 2])
+VECTOR = input_layer("x", [None, 2])
+X = tensor("x")
+LOOKED_UP = called(layer("Embedding", "e", input_dim=4, output_dim=2), call(X))
+COMPUTED = called(layer("Dense", "d", units=2), call(X))
 ATTENTION = layer("Attention", "a", score_mode="concat")
 
 
@@ -49,8 +54,8 @@ def nested(inner: Json) -> Json:
 
 UNSUPPORTED: list[tuple[Json, Any, str]] = [
     (on(layer("Lambda", "code", function="x")), {}, "never runs"),
-    (on(layer("ConvLSTM1D", "clever", filters=2)), {}, "not a layer that edgernn knows"),
-    (on(layer("MyOwn>Layer", "own")), {}, "not a layer that edgernn knows"),
+    (on(layer("ConvLSTM1D", "clever", filters=2)), {}, "not a layer that edgernn supports"),
+    (on(layer("MyOwn>Layer", "own")), {}, "is not supported: its class is not one of Keras' own"),
     (
         on(layer("GRU", "gru", units=3, activation="log_sigmoid")),
         {"gru": gru_weights(2, 3)},
@@ -82,6 +87,33 @@ UNSUPPORTED: list[tuple[Json, Any, str]] = [
     ),
     (
         functional(
+            [called(FREE), called(operation("Reshape", "r", newshape=[-1, 3, 2]), call(X))],
+            ["x"],
+            ["r"],
+        ),
+        {},
+        "has no known number of parts",
+    ),
+    (
+        functional(
+            [called(VECTOR), called(operation("Reshape", "r", newshape=[-1, 2, 2]), call(X))],
+            ["x"],
+            ["r"],
+        ),
+        {},
+        "rows of 2 numbers would be joined to rows of 4",
+    ),
+    (
+        functional(
+            [called(VECTOR), called(operation("Reshape", "r", newshape=[2, -1]), call(X))],
+            ["x"],
+            ["r"],
+        ),
+        {},
+        "the batch, has to stay open",
+    ),
+    (
+        functional(
             [called(SEQUENCE), called(ATTENTION, call([tensor("x"), tensor("x")]))], ["x"], ["a"]
         ),
         {},
@@ -99,6 +131,17 @@ UNSUPPORTED: list[tuple[Json, Any, str]] = [
         ),
         {"d": {"kernel": ramp(2, 2), "bias": ramp(2)}, "tokens": {"embeddings": ramp(4, 2)}},
         "takes tokens",
+    ),
+    *(
+        (
+            functional([called(VECTOR), *readers], ["x"], ["e", "d"]),
+            {"e": {"embeddings": ramp(4, 2)}, "d": {"kernel": ramp(2, 2), "bias": ramp(2)}},
+            reason,
+        )
+        for readers, reason in (
+            ((LOOKED_UP, COMPUTED), r"as numbers that is tokens .*'d' takes float32"),
+            ((COMPUTED, LOOKED_UP), r"'d' takes float32, not int32"),
+        )
     ),
     (
         sequential(
@@ -147,7 +190,7 @@ def test_weights_without_a_model_are_refused(tmp_path):
     with h5py.File(path, "w") as file:
         file["dense/kernel:0"] = np.zeros((2, 2))
     for file in (path, GOLDEN / "small_gru.weights.h5"):
-        with pytest.raises(ModelFileError, match="weights only"):
+        with pytest.raises(ModelFileError, match="contains only weights"):
             read_model(file)
 
 

@@ -1,4 +1,4 @@
-"""Classes that edgernn does not know: told apart from those it does, and refused with a remedy."""
+"""Classes that edgernn does not support are recognized and refused with a remedy."""
 
 from __future__ import annotations
 

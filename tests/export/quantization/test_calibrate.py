@@ -188,7 +188,7 @@ def test_the_mse_interval_has_the_least_error_of_all() -> None:
 def test_data_that_are_not_finite_are_refused_with_their_row(bad) -> None:
     x = samples()
     x[17, 3, 0] = bad
-    with pytest.raises(DataError, match=r"row 17 of input 'x' holds (NaN|infinity)"):
+    with pytest.raises(DataError, match=r"row 17 of input 'x' contains (NaN|infinity)"):
         calibrate(stack(), {"x": x})
 
 
@@ -241,7 +241,7 @@ def test_a_row_for_which_the_model_gives_nan_is_refused_with_the_layer() -> None
     graph = replace(graph, layers=(*graph.layers, mean), outputs=(Output(name="y", edge="m"),))
     x = samples()
     x[23] = 0  # masked from end to end
-    with pytest.raises(CalibrationError, match=r"layer 'mean' gives NaN .* row 23"):
+    with pytest.raises(CalibrationError, match=r"layer 'mean' returns NaN .* row 23"):
         calibrate(graph, {"x": x})
 
 

@@ -67,7 +67,13 @@ def test_the_costliest_layer_is_the_spoiled_one(setting) -> None:
     assert spoiled.output_snr_db < 15 < min(gru.output_snr_db, head.output_snr_db)
     assert gru.arithmetic == "int8, 16-bit input, 8-bit state"
     assert spoiled.arithmetic == "int8, 8-bit states"
-    assert "--keep-float spoiled" in costs.advice[0]
+    assert set(costs.remedies) == {"--keep-float spoiled", "--scheme dynamic"}
+    exact = run(graph, data)["y"]
+    dynamic = run(quantize(graph, None, Scheme.DYNAMIC), data)["y"]
+    assert costs.remedies["--scheme dynamic"] == pytest.approx(snr_db(exact, dynamic))
+    for option, reached in costs.remedies.items():  # an option is named where it helped, with dB
+        said = f"{option} reaches {reached:.0f} dB at the outputs"
+        assert (said in costs.advice[0]) == (reached > costs.output_snr_db + 1)
     assert costs.samples == 60
 
 
@@ -105,6 +111,8 @@ def test_dynamic_graphs_have_costs_too(setting) -> None:
     graph, _, data, _ = setting
     costs = sensitivity(graph, quantize(graph, None, Scheme.DYNAMIC), data)
     assert {cost.arithmetic for cost in costs.layers} == {"float32, int8 weights"}
+    assert "--scheme dynamic" not in costs.remedies
+    assert not any("dynamic" in sentence for sentence in costs.advice)
 
 
 def test_the_search_keeps_the_fewest_layers_in_float(setting) -> None:

@@ -1,4 +1,4 @@
-"""How the graph's tensors lie in the native runtime: rows of numbers, one or one a step."""
+"""The form of the graph's tensors in the runtime: one row of numbers, or one for each step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EDGE_TYPES = {
 
 
 def refused(layer: str, kind: str, reason: str, remedy: str = "") -> UnsupportedLayer:
-    """The error that the native back end raises for what it cannot express."""
+    """The native back end's error for a layer that it cannot express."""
     return UnsupportedLayer(
         layer=layer,
         kind=kind,
@@ -27,7 +27,7 @@ def refused(layer: str, kind: str, reason: str, remedy: str = "") -> Unsupported
 
 
 def edge_form(spec: TensorSpec, *, layer: str, kind: str, is_folded: bool = False) -> EdgeForm:
-    """[B, F] floats are one row, [B, T, F] floats, [B, T] tokens and masks a row a step.
+    """[B, F] floats are one row; [B, T, F] floats, [B, T] tokens and masks one for each step.
 
     An image [B, H, W, C] has H * W rows of C numbers; so has any tensor of more axes.  is_folded:
     time is in the first axis, so that there are as many of all these as steps.

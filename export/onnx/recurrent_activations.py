@@ -11,7 +11,7 @@ from edgernn.graph import Activation, ActivationKind, Gru, Lstm, Recurrent, Simp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """ONNX's name, and the parameters that the function takes."""
+    """ONNX's name of the function, and its parameters."""
 
     name: str
     alpha: float | None = None

@@ -11,8 +11,8 @@ from typing_extensions import assert_never
 from edgernn.export.onnx.builder import ABSENT, MICROSOFT, Attribute, Value
 from edgernn.export.onnx.cell import Call, Results, biases_of, gate_order, in_order, state_edges
 from edgernn.export.onnx.edges import Edges, int64
-from edgernn.export.onnx.functions import operator_functions
-from edgernn.export.onnx.integer import integer_weight, is_safe_signed
+from edgernn.export.onnx.integer_product import integer_weight, is_safe_signed
+from edgernn.export.onnx.recurrent_activations import operator_functions
 from edgernn.export.onnx.weights import joined, weight
 from edgernn.graph import (
     AnyArray,
@@ -33,14 +33,14 @@ _SECOND: Final = int64([1])
 
 
 def float_operator(layer: Recurrent, call: Call, edges: Edges) -> Results:
-    """The layer's own operator; weights may be stored smaller, and are float32 when it runs."""
+    """The layer's operator; weights may be stored in fewer bits, and are float32 when it runs."""
     return _run_operator(_operator(layer), _weights(layer, edges), (), layer, call, edges)
 
 
 def integer_lstm(
     layer: Lstm, kernel: QTensor, recurrent_kernel: QTensor, call: Call, edges: Edges
 ) -> Results:
-    """ONNX Runtime's own LSTM of int8 weights, which lie as in Keras: [1, K, 4H]."""
+    """ONNX Runtime's LSTM with int8 weights, in Keras' layout: [1, K, 4H]."""
     order = gate_order(layer)
 
     def columns(array: AnyArray) -> AnyArray:
@@ -76,7 +76,7 @@ def _run_operator(
             edges.pairs.around(value, edges.pairs.grid(edge))
             for value, edge in zip(initial, state_edges(layer), strict=True)
         ]
-        wants_sequence = wants_h = True  # or else the NPU computes in floats
+        wants_sequence = wants_h = True  # otherwise the NPU computes in floats
     sequence, *finals = edges.builder.ops(
         kind,
         call.x,

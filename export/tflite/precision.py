@@ -1,4 +1,4 @@
-"""Chooses what each layer computes with: float32, or int8 where the graph has a plan for it."""
+"""Chooses the precision of each layer: int8 where the graph has a plan for it, else float32."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from edgernn.export.tflite import quantization as quant
 from edgernn.export.tflite.blocks import blocks_of
 from edgernn.export.tflite.builder import Quantization
 from edgernn.export.tflite.cells import Cell, FloatCell
+from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.int8_cells import int8_cell
-from edgernn.export.tflite.values import Lowering
 from edgernn.graph import (
     Gru,
     Layer,
@@ -31,10 +31,10 @@ from edgernn.graph import (
 from edgernn.graph import layers as ly
 from edgernn.graph.node import Node
 
-#: Layers that compute and have no matrix; see int8_layers.
+#: Layers that compute without a matrix; see int8_layers.
 Computing: TypeAlias = ly.Affine | ly.Pool1D | ly.Pool2D | ly.GlobalPool1D | ly.Activate | ly.Merge
 
-#: A cell's range without calibration, and the room beyond what calibration saw.
+#: A cell's range without calibration, and the margin beyond the values in calibration.
 _UNKNOWN_CELL: Final = 64.0
 _CELL_MARGIN: Final = 1.25
 
@@ -62,20 +62,20 @@ def plan_of(low: Lowering, layer: Node) -> LayerPlan | None:
 
 
 def quantization_of(low: Lowering, edge: str) -> Quantization | None:
-    """How an edge is as int8; None where nothing is known about its range."""
+    """The quantization of an edge; None if its range is unknown."""
     stored = low.tensors.quantization(edge)
     if stored is not None:
         return stored
     writer = producer(low.graph, edge)
     is_cell = isinstance(writer, Lstm) and edge == writer.state_c
     if isinstance(writer, Recurrent) and plan_of(low, writer) is not None and not is_cell:
-        return quant.STATE  # known before the layer is lowered: another one may share its loop
+        return quant.STATE  # known before the layer is lowered: another may share its loop
     found = _seen(low, edge)
     return None if found is None else quant.covering(*found)
 
 
 def _seen(low: Lowering, edge: str) -> tuple[float, float] | None:
-    """What calibration saw on the edge, or on those whose elements it is made of.
+    """The range of the edge in calibration, or of the edges whose elements it contains.
 
     Edges that a streaming model adds (the window of a convolution) were not calibrated.
     """
@@ -94,18 +94,18 @@ def _seen(low: Lowering, edge: str) -> tuple[float, float] | None:
 
 
 def feeds_integers(low: Lowering, edge: str) -> bool:
-    """Whether a layer reads the edge as integers, maybe after others that need no float32."""
+    """Whether a layer reads the edge as integers, directly or after layers without float32."""
     return any(plan_of(low, layer) is not None for layer in _readers(low, edge))
 
 
 def _readers(low: Lowering, edge: str) -> Iterator[Layer]:
-    """The layers that read the edge, looking through those without a matrix."""
+    """The layers that read the edge, directly or through layers without a matrix."""
     for layer in consumers(low.graph, edge):
         if isinstance(layer, Moving | Computing):
             yield from _readers(low, layer.output)
             continue
         match layer:
-            # Concatenate too: it may have to join unlike scales, and does that in float32.
+            # Concatenate, too: it joins different scales in float32.
             case (
                 ly.Embedding()
                 | SimpleRnn()
@@ -133,7 +133,7 @@ def cell_ranges(low: Lowering, layer: Recurrent) -> Mapping[str, Range]:
 
 
 def cell_quantization(low: Lowering, layer: Lstm) -> Quantization:
-    """int16 with a power-of-two scale, as the operator UNIDIRECTIONAL_SEQUENCE_LSTM wants it."""
+    """int16 with a power-of-two scale, as UNIDIRECTIONAL_SEQUENCE_LSTM requires."""
     ranges = cell_ranges(low, layer)
     largest = _CELL_MARGIN * ranges["c"].magnitude if "c" in ranges else _UNKNOWN_CELL
     given = None if layer.initial_c is None else _seen(low, layer.initial_c)

@@ -16,7 +16,7 @@ from edgernn import reference
 from edgernn.export.backend import Lowered
 from edgernn.export.cases import Case, make_cases
 from edgernn.export.onnx import lower
-from edgernn.export.onnx.integer import is_safe_signed
+from edgernn.export.onnx.integer_product import is_safe_signed
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
@@ -156,11 +156,11 @@ def test_initial_states_enter(kind: type[Recurrent]) -> None:
 
 
 def test_a_state_from_elsewhere_is_not_read_as_bytes() -> None:
-    """It may lie outside of [-1, 1]; the reason is told."""
+    """It may be outside of [-1, 1]; the file records the reason."""
     graph = graph_of([sequence(), floats("h", None, UNITS)], cell(Gru, initial_h="h"))
     lowered = _assert_close(graph, gru="scan")
     assert "Scan" not in operators(lowered)
-    assert "may lie outside" in lowered.details["layer rnn"]
+    assert "may be outside" in lowered.details["layer rnn"]
 
 
 def test_a_gru_without_bound_is_not_read_as_bytes() -> None:

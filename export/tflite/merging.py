@@ -1,22 +1,75 @@
-"""Batched products of two tensors: Dot and Attention."""
+"""Several tensors into one: concatenation, element-wise merges, dot products, attention."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import reduce
+
 import numpy as np
+from typing_extensions import assert_never
 
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.builder import FreeSize, Subgraph, Tensor
+from edgernn.export.tflite.edges import Lowering
+from edgernn.export.tflite.precision import quantization_of
 from edgernn.export.tflite.schema import Op
-from edgernn.export.tflite.values import Lowering
 from edgernn.export.tflite.weights import scalar
-from edgernn.graph import Attention, Dot
+from edgernn.graph import Attention, Concatenate, Dot, Merge, MergeKind
 
 # As Keras' Attention: large, yet finite, so that a row in which every score is forbidden gives
 # the softmax of the scores and not NaN.
 _FORBIDDEN = 1e9
 
-# As tf.nn.l2_normalize: below this sum of squares it divides by this one's root.
+# As tf.nn.l2_normalize: below this sum of squares it divides by the root of this number.
 _L2_EPSILON = 1e-12
+
+
+def concatenate(low: Lowering, layer: Concatenate) -> Tensor:
+    """Joins int8 parts of one quantization as int8; of several, only in profiles without floats."""
+    parts = [low.tensors.stored(edge) for edge in layer.inputs]
+    units = {
+        None
+        if part.quantization is None
+        else (float(part.quantization.scale[0]), part.quantization.zero_point)
+        for part in parts
+    }
+    to = quantization_of(low, layer.output)
+    if len(units) > 1 and low.integers_only and to is not None:
+        parts = [ops.as_int8(low.main, part, to) for part in parts]
+    elif len(units) > 1:
+        parts = [low.tensors[edge] for edge in layer.inputs]
+    return ops.concatenation(low.main, parts, axis=layer.axis)
+
+
+def merge(graph: Subgraph, layer: Merge, inputs: Sequence[Tensor]) -> Tensor:
+    match layer.kind:
+        case MergeKind.ADD:
+            return _folded(graph, ops.add, inputs)
+        case MergeKind.SUBTRACT:
+            return _folded(graph, ops.subtract, inputs)
+        case MergeKind.MULTIPLY:
+            return _folded(graph, ops.multiply, inputs)
+        case MergeKind.AVERAGE:
+            total = _folded(graph, ops.add, inputs)
+            return ops.multiply(graph, total, scalar(graph, 1 / len(inputs)))
+        case MergeKind.MAXIMUM:
+            return _folded(graph, ops.maximum, inputs)
+        case MergeKind.MINIMUM:
+            return _folded(graph, ops.minimum, inputs)
+        case MergeKind.AND:
+            return _folded(graph, ops.logical_and, inputs)
+        case MergeKind.OR:
+            return _folded(graph, ops.logical_or, inputs)
+        case _:
+            assert_never(layer.kind)
+
+
+def _folded(
+    graph: Subgraph,
+    combine: Callable[[Subgraph, Tensor, Tensor], Tensor],
+    inputs: Sequence[Tensor],
+) -> Tensor:
+    return reduce(lambda left, right: combine(graph, left, right), inputs)
 
 
 def dot(low: Lowering, layer: Dot) -> Tensor:

@@ -1,10 +1,10 @@
-"""int8 weights that ONNX Runtime multiplies as integers, quantizing activations as it goes.
+"""int8 weights that ONNX Runtime multiplies as integers; it quantizes the activations at run time.
 
 On CPUs with AVX2 and no VNNI, its product of unsigned bytes (activations) and signed bytes
-(weights) adds two neighbours in 16 bits, which saturates: an LSTM that `quantize_dynamic` made was
-off by up to 0.39 there, and right elsewhere.  Weights whose neighbours never add up to more than
-128 are safe (the quantizer of scheme int8 sees to it).  All others are stored unsigned around 128,
-for which the runtime has a kernel that is right everywhere, and a little slower there.
+(weights) adds two neighbours in 16 bits, which can saturate: an LSTM from `quantize_dynamic` had
+errors of up to 0.39 on such CPUs, and none on others.  Weights are safe if no two neighbours add up
+to more than 128 (the quantizer of scheme int8 ensures this).  All others are stored unsigned around
+128; the runtime's kernel for these is correct on all CPUs, and a little slower on such ones.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from edgernn.graph import (
 )
 from edgernn.graph import layers as ly
 
-#: Functions into [-1, 1].
+#: Functions with results in [-1, 1].
 BOUNDED_ACTIVATIONS: Final = frozenset(
     {
         ActivationKind.TANH,
@@ -51,7 +51,7 @@ class IntegerWeight:
     values: Value  # int8, or uint8 around 128
     scale: Value  # [..., N]
     zero_point: Value  # a scalar; absent for int8, where it is 0
-    zero_points: Value  # [..., N], for operators that want one a column
+    zero_points: Value  # [..., N], for operators that need one for each column
 
 
 def integer_weight(
@@ -59,7 +59,7 @@ def integer_weight(
 ) -> IntegerWeight:
     """The weight, arranged; `key` names the arrangement, which is stored once.
 
-    signed: keep int8, which has to be safe (`is_safe_signed`).
+    signed: keep int8, which must be safe (`is_safe_signed`).
     """
     zero = np.array(0, np.int8) if signed else np.array(128, np.uint8)
 
@@ -93,10 +93,10 @@ def scaled_product(
 
 
 def dynamic_product(builder: Builder, x: Value, weight: IntegerWeight, *, fine: bool) -> Value:
-    """x W with x in 8 bits, its range taken from x itself.
+    """x W with x quantized to 8 bits, with the range of x itself.
 
-    fine: what 8 bits leave of x is read with 8 bits again, for 16 in all.  Features have outliers,
-    which make 8 bits coarse for the rest of them.
+    fine: the rounding error of x is quantized to 8 bits again, for 16 bits in all.  Outliers in the
+    features make 8 bits too coarse for all other values.
     """
     read, scale, zero = builder.ops("DynamicQuantizeLinear", x, outputs=(True, True, True))
     result = scaled_product(builder, read, scale, zero, weight)
@@ -108,7 +108,7 @@ def dynamic_product(builder: Builder, x: Value, weight: IntegerWeight, *, fine: 
 
 
 def is_bounded(edge: str, graph: Graph) -> bool:
-    """Whether the edge's numbers all lie in [-1, 1], by the layers that compute them."""
+    """Whether all values of the edge are in [-1, 1], judged by the layers that compute them."""
     layer = producer(graph, edge)
     if layer is None:
         return False

@@ -1,4 +1,4 @@
-"""The graph's edges as tensors while a graph is lowered, and the shapes they have."""
+"""The graph's edges as tensors while a graph is lowered, and their shapes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgernn.export.tflite.schema import TensorType
 from edgernn.graph import DType, Graph, GraphError, Shape, at_shapes
 from edgernn.graph.node import Node
 
-#: Lengths to try for a free time axis after 1 to 63: the file holds the shortest that fits.
+#: Lengths to try for a free time axis after 1 to 63: the file stores the shortest that fits.
 _LONGER_PLACEHOLDERS: Final = tuple(1 << power for power in range(6, 15))
 
 TYPE_OF: Final = {
@@ -25,9 +25,9 @@ TYPE_OF: Final = {
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Edges:
-    """What each edge is as a tensor of the main subgraph: float32, int8, both; int16 a cell.
+    """The tensors of each edge in the main subgraph: float32, int8 or both; int16 for a cell.
 
-    One form is made of the other when somebody asks for it, and then kept.
+    A missing form is converted from the other when it is first read, and then kept.
     """
 
     main: Subgraph
@@ -46,14 +46,14 @@ class Edges:
         forms.get(tensor.type, self._plain)[edge] = tensor
 
     def stored(self, edge: str) -> Tensor:
-        """In the form that needs no conversion, as integers where both are there."""
+        """The edge in an existing form; as integers if both exist."""
         for forms in (self._int8, self._int16):
             if edge in forms:
                 return forms[edge]
         return self._plain[edge]
 
     def int8(self, edge: str, quantization: Quantization) -> Tensor:
-        """As int8: as it is, if it is so already, otherwise in this quantization."""
+        """The edge as int8: the existing form, else in this quantization."""
         if edge not in self._int8:
             given = self._int16.get(edge) or self._plain[edge]
             self._int8[edge] = ops.quantize(self.main, given, quantization)
@@ -63,7 +63,7 @@ class Edges:
         return edge in self._int8
 
     def is_plain(self, edge: str) -> bool:
-        """Whether it is at hand in the type that the graph gives it."""
+        """Whether it exists in the type that the graph gives it."""
         return edge in self._plain
 
     def quantization(self, edge: str) -> Quantization | None:
@@ -72,10 +72,10 @@ class Edges:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Lowering:
-    """State of one `lower`: the graph, its sizes in the file, and the tensors made so far."""
+    """State of one `lower`: the graph, its sizes in the file, and the tensors so far."""
 
     graph: Graph
-    sized: Graph  # the same graph with a number in place of each free size
+    sized: Graph  # the same graph with a number for each free size
     main: Subgraph
     tensors: Edges
     options: Options
@@ -85,7 +85,7 @@ class Lowering:
         return self.options.profile is not Profile.DEFAULT
 
     def shape(self, edge: str) -> tuple[int, ...]:
-        """Sizes of an edge, FreeSize where the graph leaves them open."""
+        """Sizes of an edge, FreeSize if they are free in the graph."""
         open_shape = self.graph.specs[edge].shape
         sizes = self.sized.specs[edge].shape
         return tuple(
@@ -113,7 +113,7 @@ def sized(graph: Graph) -> Graph:
 
 
 def _at_length(graph: Graph, steps: int) -> Graph | None:
-    """None where a window does not fit into so short a sequence."""
+    """None if a window does not fit into such a short sequence."""
     shapes = {entry.name: _filled(entry.spec.shape, steps) for entry in graph.inputs}
     try:
         return at_shapes(graph, shapes)

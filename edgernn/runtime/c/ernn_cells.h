@@ -1,0 +1,41 @@
+/* ernn_cells.h: a recurrent layer while it runs, over one sequence or several side by side. */
+#ifndef ERNN_CELLS_H
+#define ERNN_CELLS_H
+
+#include "ernn_layers.h"
+
+/* One of the sequences.  h and c are float or int16_t, as the layer computes. */
+typedef struct ernn_lane {
+  ernn_rnn_state *state;
+  void *h, *c;
+  const float *x;
+  const uint8_t *mask;
+  float *out;
+  uint32_t steps;       /* of the whole sequence */
+  uint32_t first, rows; /* the steps of the chunk at hand */
+  uint32_t is_live;     /* whether the step at hand changes its states */
+} ernn_lane;
+
+/* Arrays of the scratch memory hold one row for each lane, or for each step of a chunk and each
+ * lane: [step][lane]. */
+typedef struct ernn_cells {
+  const ernn_context *run; /* the first lane's; layer, weights and kernels are those of all */
+  ernn_lane *lanes;
+  uint32_t count, live; /* lanes; lanes up to the last live one */
+  uint32_t units, padded, columns;
+  uint8_t *integers, *projected, *product, *reset, *candidate, *fed;
+} ernn_cells;
+
+static inline float *as_f32(void *data) { return (float *)data; }
+static inline int16_t *as_s16(void *data) { return (int16_t *)data; }
+
+/* The input's product, for the `rows` of each lane that begin at its `first`. */
+void ernn_project(const ernn_cells *cells);
+
+/* One step of all live lanes: number `turn` of the chunk in the order of computation. */
+void ernn_step_cells(const ernn_cells *cells, uint32_t turn);
+
+/* What the first step of integer cells is fed with: h of lane `lane`, in bytes. */
+void ernn_feed_state(const ernn_cells *cells, uint32_t lane);
+
+#endif

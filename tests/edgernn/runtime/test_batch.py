@@ -1,0 +1,102 @@
+"""Sequences side by side give the bits that each gives alone, whatever their lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edgernn
+from edgernn.export.native import lower
+from edgernn.graph import Graph
+from edgernn.runtime import available_isas
+from edgernn.runtime.library import ISA_BY_NAME, ffi, lib
+from tests.edgernn.runtime.models import CELLS, cell, graph_of, random_integer_cell
+
+LENGTHS = (70, 1, 33, 32, 64, 5, 100)
+
+
+def float_graph(seed: int) -> Graph:
+    rng = np.random.default_rng(seed)
+    kind = CELLS[seed % 4]
+    backwards: dict[str, Any] = {"go_backwards": True} if seed % 3 == 2 else {}
+    return graph_of(cell(kind, rng, units=21, features=10, **backwards), features=10)
+
+
+def run_ragged(content: bytes, sequences: list[Any], *, isa: str, lanes: int) -> list[Any]:
+    """ernn_run_batch over sequences of different lengths, from Python."""
+    model = edgernn.Model(content, isa=isa)
+    options = ffi.new("ernn_options *", {"isa": ISA_BY_NAME[isa], "max_batch": lanes})
+    size, session = ffi.new("size_t *"), ffi.new("ernn_session **")
+    assert lib.ernn_session_size(model.handle, options, size) == 0
+    room = np.empty(size[0] + 64, np.uint8)
+    arena = room[-room.ctypes.data % 64 :]
+    assert (
+        lib.ernn_session_init(session, model.handle, ffi.from_buffer(arena), size[0], options) == 0
+    )
+    count = len(sequences)
+    inputs = ffi.new("ernn_rows[]", count)
+    outputs = ffi.new("ernn_rows[]", count * len(model.outputs))
+    at = [port.name for port in model.outputs].index("y")
+    results = []
+    for i, x in enumerate(sequences):
+        inputs[i].data, inputs[i].steps = ffi.from_buffer(x), len(x)
+        rows = len(x) if model.outputs[at].is_sequence else 1
+        results.append(np.full((rows, model.outputs[at].width), np.nan, np.float32))
+        out = outputs[i * len(model.outputs) + at]
+        out.data, out.steps = ffi.from_buffer(results[-1]), rows
+    assert lib.ernn_run_batch(session[0], count, inputs, outputs) == 0
+    return results
+
+
+@pytest.mark.parametrize("isa", available_isas())
+@pytest.mark.parametrize("lanes", [1, 2, 7])
+def test_sequences_of_different_lengths_give_their_own_bits(isa: str, lanes: int) -> None:
+    for seed in range(24):
+        graph = float_graph(seed) if seed % 2 else random_integer_cell(seed)[0]
+        if len(graph.inputs) > 1:
+            continue  # a mask or a state: test_isas has them
+        content = lower(graph, metadata={}).content
+        width = int(graph.inputs[0].spec.shape[-1] or 0)
+        rng = np.random.default_rng(seed)
+        sequences = [rng.normal(size=(n, width)).astype(np.float32) for n in LENGTHS]
+        together = run_ragged(content, sequences, isa=isa, lanes=lanes)
+        model = edgernn.Model(content, isa=isa)
+        for x, got in zip(sequences, together, strict=True):
+            alone = model.run({"x": x[None]})["y"][0]
+            assert got.tobytes() == alone.tobytes(), (seed, len(x))
+
+
+def test_a_batch_is_a_stack_of_its_rows() -> None:
+    rng = np.random.default_rng(0)
+    for seed in range(8):
+        graph, inputs = random_integer_cell(seed)
+        model = edgernn.Model(lower(graph, metadata={}).content)
+        rows = {
+            port.name: np.concatenate([inputs[port.name]] * 20)[rng.permutation(40)]
+            for port in model.inputs
+            if port.name in inputs
+        }
+        batch = model.run(rows)
+        for i in range(len(next(iter(rows.values())))):
+            alone = model.run({name: x[i : i + 1] for name, x in rows.items()})
+            for name, y in alone.items():
+                assert batch[name][i].tobytes() == y[0].tobytes(), (seed, name)
+
+
+def test_a_batch_leaves_nothing_behind() -> None:
+    graph, inputs = random_integer_cell(0)
+    model = edgernn.Model(lower(graph, metadata={}).content)
+    rows = {name: x for name, x in inputs.items() if name in {port.name for port in model.inputs}}
+    first = model.run(rows)
+    for name, y in model.run(rows).items():
+        assert y.tobytes() == first[name].tobytes()
+
+
+def test_more_lanes_than_memory_for_them_run_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = lower(float_graph(1), metadata={}).content
+    x = np.random.default_rng(0).normal(size=(9, 40, 10)).astype(np.float32)
+    wanted = edgernn.Model(content).run({"x": x})["y"]
+    monkeypatch.setattr("edgernn.runtime.batch._MOST_ARENA_BYTES", 1)
+    assert edgernn.Model(content).run({"x": x})["y"].tobytes() == wanted.tobytes()
