@@ -1,6 +1,6 @@
 """One hash: the integer reference's bits on every processor that can be had here.
 
-204 models (random ones whose parameters go to their ends, and trained ones) run in C on this
+244 models (random ones whose parameters go to their ends, and trained ones) run in C on this
 machine, on emulated ARM processors and in WebAssembly, whole, step by step and several sequences together.
 """
 
@@ -18,6 +18,7 @@ from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import LINEAR, Dense, Graph
 from edgernn.scheme import Scheme
 from tests.edgernn.runtime.batches import Entry, differing, entry, packed_batch, read_results
+from tests.edgernn.runtime.image_models import random_integer_image
 from tests.edgernn.runtime.models import random_integer_cell, random_integer_layer
 from tests.edgernn.runtime.toolchain import (
     ARMV7,
@@ -33,7 +34,7 @@ from tests.edgernn.runtime.toolchain import (
 from tests.edgernn.tasks.reference_data import splits_of
 from tests.golden import GOLDEN
 
-CELLS, LAYERS = 120, 80
+CELLS, LAYERS, IMAGES = 120, 80, 40
 MODES = ("run", "step", "together")
 TRAINED = {
     "digits_gru": "digits",
@@ -63,7 +64,8 @@ def without_softmax(graph: Graph) -> Graph:
 def entries() -> list[Entry]:
     cells = [entry(f"cell {seed}", *random_integer_cell(seed)) for seed in range(CELLS)]
     layers = [entry(f"layer {seed}", *random_integer_layer(seed)) for seed in range(LAYERS)]
-    return [*cells, *layers, *(trained(*one) for one in TRAINED.items())]
+    images = [entry(f"image {seed}", *random_integer_image(seed)) for seed in range(IMAGES)]
+    return [*cells, *layers, *images, *(trained(*one) for one in TRAINED.items())]
 
 
 @pytest.fixture(scope="module")
