@@ -25,6 +25,7 @@ from edgernn.graph import (
     AnyArray,
     AnyNotEqual,
     Attention,
+    Compare,
     Concatenate,
     Conv1D,
     Conv2D,
@@ -48,6 +49,7 @@ from edgernn.graph import (
     Product,
     RecurrentPlan,
     SimpleRnn,
+    Where,
 )
 from edgernn.reference import integer
 
@@ -154,6 +156,8 @@ def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
             | Merge()
             | NotEqual()
             | AnyNotEqual()
+            | Compare()
+            | Where()
         ):
             return True
         case _:

@@ -282,6 +282,34 @@ class ApplyMask(Node):
     output: str
 
 
+class CompareKind(str, Enum):
+    GREATER = "greater"
+    GREATER_EQUAL = "greater_equal"
+    LESS = "less"
+    LESS_EQUAL = "less_equal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Compare(Node):
+    """input > value, and its like, element by element: float32 -> bool."""
+
+    input: str
+    output: str
+    kind: CompareKind
+    value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Where(Node):
+    """`then` where the condition holds, else `otherwise`; with numpy's broadcasting."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("condition", "then", "otherwise")
+    condition: str  # bool
+    then: str
+    otherwise: str
+    output: str
+
+
 Layer: TypeAlias = (
     Embedding
     | SimpleRnn
@@ -313,6 +341,8 @@ Layer: TypeAlias = (
     | NotEqual
     | AnyNotEqual
     | ApplyMask
+    | Compare
+    | Where
 )
 
 

@@ -110,6 +110,13 @@ def infer(layer: ly.Layer, reads: Sequence[TensorSpec]) -> tuple[TensorSpec, ...
             return (TensorSpec(shape=reads[0].shape, dtype=DType.BOOL),)
         case ly.AnyNotEqual():
             return (TensorSpec(shape=reads[0].shape[:-1], dtype=DType.BOOL),)
+        case ly.Compare():
+            _expect(layer, reads[0])
+            return (TensorSpec(shape=reads[0].shape, dtype=DType.BOOL),)
+        case ly.Where():
+            _expect(layer, reads[0], DType.BOOL)
+            chosen = _broadcast(layer, [spec.shape for spec in reads])
+            return (TensorSpec(shape=chosen, dtype=reads[1].dtype),)
         case ly.ApplyMask():
             _expect(layer, reads[1], DType.BOOL)
             return (reads[0],)

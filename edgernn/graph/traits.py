@@ -61,6 +61,8 @@ def moved_edges(layer: ly.Layer) -> tuple[str, ...]:
             | ly.Attention()
             | ly.NotEqual()
             | ly.AnyNotEqual()
+            | ly.Compare()
+            | ly.Where()
         ):
             return ()
         case _:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from typing_extensions import assert_never
@@ -18,6 +18,14 @@ from edgernn.reference.recurrent import recurrent
 ObserveCell: TypeAlias = Callable[[Recurrent, Mapping[str, FloatArray]], None]
 
 _Values: TypeAlias = Mapping[str, AnyArray]
+
+
+_COMPARISONS: Final = {
+    ly.CompareKind.GREATER: np.greater,
+    ly.CompareKind.GREATER_EQUAL: np.greater_equal,
+    ly.CompareKind.LESS: np.less,
+    ly.CompareKind.LESS_EQUAL: np.less_equal,
+}
 
 
 def apply(
@@ -88,6 +96,11 @@ def apply(
             result = values[layer.input] != layer.value
         case ly.AnyNotEqual():
             result = np.any(values[layer.input] != np.float32(layer.value), axis=-1)
+        case ly.Compare():
+            result = _COMPARISONS[layer.kind](values[layer.input], np.float32(layer.value))
+        case ly.Where():
+            parts = values[layer.then], values[layer.otherwise]
+            result = np.where(values[layer.condition], *parts)
         case ly.ApplyMask():
             kept = values[layer.mask][:, :, None]
             result = np.where(kept, values[layer.input], np.float32(0))

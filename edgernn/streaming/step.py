@@ -108,6 +108,12 @@ def _convert(layer: ly.Layer, stepper: Stepper) -> None:
             running_pool(layer, stepper)
         case ly.Embedding() | ly.Dense() | ly.NotEqual() | ly.AnyNotEqual() | ly.ApplyMask():
             _keep(layer, stepper)
+        case ly.Compare():
+            _keep(layer, stepper)
+        case ly.Where():
+            _refuse_if(len(sequences) < len(layer.reads), layer, stepper)
+            _refuse_if(len({stepper.times[e].warm_up for e in sequences}) > 1, layer, stepper)
+            _keep(layer, stepper)
         case ly.Affine():
             _refuse_if(_varies_over_time(layer, layer.scale, stepper), layer, stepper)
             _refuse_if(_varies_over_time(layer, layer.offset, stepper), layer, stepper)

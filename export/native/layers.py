@@ -97,7 +97,7 @@ def lower_layer(builder: Builder, graph: Graph, layer: Layer, plan: LayerPlan | 
         case ly.ApplyMask():
             axes.one_axis_of_time(builder, layer, layer.input)
             builder.op(OpKind.APPLY_MASK, layer.name, [layer.input, layer.mask], [layer.output])
-        case ly.Dot() | ly.Attention():
+        case ly.Dot() | ly.Attention() | ly.Compare() | ly.Where():
             raise refused(layer.name, type(layer).__name__, "is not among the runtime's layers")
         case _:
             assert_never(layer)

@@ -71,6 +71,10 @@ def lower_layer(layer: ly.Layer, edges: Edges) -> None:
             _not_equal(layer, edges)
         case ly.AnyNotEqual():
             _any_not_equal(layer, edges)
+        case ly.Compare():
+            merging.compare(layer, edges)
+        case ly.Where():
+            merging.where(layer, edges)
         case ly.ApplyMask():
             _apply_mask(layer, edges)
         case _:

@@ -221,6 +221,8 @@ class _Quantizer:
                 | ly.Attention()
                 | ly.NotEqual()
                 | ly.AnyNotEqual()
+                | ly.Compare()
+                | ly.Where()
             ):
                 return None
             case _:

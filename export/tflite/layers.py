@@ -76,6 +76,11 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
             return merging.dot(low, layer)
         case ly.Attention():
             return merging.attention(low, layer)
+        case ly.Compare():
+            return merging.compare(low, layer)
+        case ly.Where():
+            parts = (tensors[layer.then], tensors[layer.otherwise])
+            return ops.select(graph, tensors[layer.condition], *parts)
         case ly.NotEqual():
             value = graph.constant(np.array(layer.value, np.int32))
             return ops.not_equal(graph, tensors[layer.input], value)

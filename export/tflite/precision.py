@@ -121,6 +121,8 @@ def _readers(low: Lowering, edge: str) -> Iterator[Layer]:
                 | ly.Attention()
                 | ly.NotEqual()
                 | ly.AnyNotEqual()
+                | ly.Compare()
+                | ly.Where()
             ):
                 yield layer
             case _:

@@ -62,7 +62,9 @@ class Op(IntEnum):
     MINIMUM = 57
     LESS = 58
     NEG = 59
+    GREATER = 61
     GREATER_EQUAL = 62
+    LESS_EQUAL = 63
     TILE = 69
     EXPAND_DIMS = 70
     NOT_EQUAL = 72

@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.zoo import (
     bidirectional,
+    elements,
     elementwise,
     images,
     merging,
@@ -38,6 +39,7 @@ CASES: Final[tuple[Case, ...]] = tuple(
         merging,
         structure,
         operations,
+        elements,
         practice,
     )
     for case in module.cases()

@@ -49,6 +49,7 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
                 "translator",  # attention
             )
         ),
+        *("element-greater-*", "element-less*", "element-tf_greater-*", "element-tf_less-*"),
         "dot-*",
         "attention-*",
         "seq2seq-*-attention-*",

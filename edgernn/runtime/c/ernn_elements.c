@@ -27,6 +27,10 @@ static float activated(uint32_t kind, float alpha, float beta, float most, float
       float half = ernn_exp(0.5f * x);
       return half * half;
     }
+    case ERNN_ACTIVATION_SQRT: return ernn_sqrt(x);
+    case ERNN_ACTIVATION_RSQRT: return 1.0f / ernn_sqrt(x);
+    case ERNN_ACTIVATION_LOGARITHM: return ernn_log(x);
+    case ERNN_ACTIVATION_RECIPROCAL: return 1.0f / x;
     default: return x;
   }
 }

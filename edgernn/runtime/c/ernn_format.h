@@ -277,7 +277,11 @@ enum {
   X(SILU)                                                                                          \
   X(HARD_SILU)                                                                                     \
   X(MISH)                                                                                          \
-  X(EXPONENTIAL)
+  X(EXPONENTIAL)                                                                                   \
+  X(SQRT)                                                                                          \
+  X(RSQRT)                                                                                         \
+  X(LOGARITHM)                                                                                     \
+  X(RECIPROCAL)
 
 enum {
 #define ERNN_ACTIVATION_ENUM(name) ERNN_ACTIVATION_##name,
