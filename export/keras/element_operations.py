@@ -269,18 +269,24 @@ def _repeat(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     return Tensor(edge=call.name)
 
 
+def _integers(value: Any) -> list[int] | None:
+    """A list of integers, also given as one or as an array; None for anything else."""
+    listed = value.tolist() if isinstance(value, np.ndarray) else value
+    listed = [listed] if type(listed) is int else listed
+    if not isinstance(listed, list | tuple) or not all(type(n) is int for n in listed):
+        return None
+    return list(listed)
+
+
 def _tile(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     edge = _edge(call, args[0])
     repeats = options.get("repeats", options.get("multiples"))
     if repeats is None and len(args) > 1:
         repeats = args[1]
-    listed = repeats.tolist() if isinstance(repeats, np.ndarray) else repeats
-    listed = [listed] if isinstance(listed, int) else listed
-    rank = call.builder.rank(edge)
-    whole = isinstance(listed, list | tuple) and all(type(n) is int and n > 0 for n in listed)
-    if not whole or len(listed) > rank:
+    listed, rank = _integers(repeats), call.builder.rank(edge)
+    if listed is None or len(listed) > rank or min(listed, default=0) < 1:
         return unknown(call)
-    times = [1] * (rank - len(listed)) + list(listed)
+    times = [1] * (rank - len(listed)) + listed
     if times[0] != 1:
         return unknown(call, "Tile of the batch")
     for axis, count in enumerate(times):
@@ -295,8 +301,8 @@ def _tile(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
 def _swap_axes(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     edge = _edge(call, args[0])
     rank = call.builder.rank(edge)
-    axes = [options.get("axis1"), options.get("axis2")]
-    if not all(type(axis) is int and -rank <= axis < rank for axis in axes):
+    axes = _integers([options.get("axis1"), options.get("axis2")])
+    if axes is None or not all(-rank <= axis < rank for axis in axes):
         return unknown(call)
     order = list(range(rank))
     first, second = (axis % rank for axis in axes)
@@ -309,11 +315,10 @@ def _broadcast_to(call: Call, args: list[Any], options: dict[str, Any]) -> Value
     edge = _edge(call, args[0])
     shape = options.get("shape", args[1] if len(args) > 1 else None)
     rank = call.builder.rank(edge)
-    listed = shape.tolist() if isinstance(shape, np.ndarray) else shape
-    whole = isinstance(listed, list | tuple) and all(type(n) is int for n in listed[1:])
-    if not whole or len(listed) != rank or min(listed[1:], default=1) < 1:
+    sizes = _integers(list(shape)[1:]) if isinstance(shape, list | tuple | np.ndarray) else None
+    if sizes is None or len(sizes) != rank - 1 or min(sizes, default=1) < 1:
         return unknown(call)
-    ones = np.ones((1, *listed[1:]), np.float32)
+    ones = np.ones((1, *sizes), np.float32)
     call.add(Affine(name=call.name, input=edge, output=call.name, scale=ones, offset=0 * ones))
     return Tensor(edge=call.name)
 

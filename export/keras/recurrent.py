@@ -97,7 +97,8 @@ def cell_call(call: Call) -> list[str]:
         raise layer.unsupported(
             f"is called with {len(states)} states and has {count}", "Pass one for each state"
         )
-    edge, final = call.inputs[0].edge, []
+    edge = call.inputs[0].edge
+    final: list[str] = []
     for position, (kind, cell) in enumerate(zip(kinds, cells, strict=True)):
         features = call.builder.shape(edge)[-1]
         if call.builder.rank(edge) != 2 or features is None:

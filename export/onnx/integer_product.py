@@ -132,6 +132,8 @@ def is_bounded(edge: str, graph: Graph) -> bool:
             | ly.Attention()
             | ly.NotEqual()
             | ly.AnyNotEqual()
+            | ly.Compare()
+            | ly.Where()
         ):
             return False
         case _:

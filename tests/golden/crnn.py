@@ -6,6 +6,9 @@ image_crnn: signs in a picture of 48 x 160, read from left to right: which sign,
 of 20 places.  keyword_crnn: spoken digits as 40 frames of 13 features, the shape of "Hello Edge".
 """
 
+# It prints what training reports.
+# ruff: noqa: T201
+
 from __future__ import annotations
 
 import os
