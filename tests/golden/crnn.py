@@ -90,7 +90,7 @@ def main() -> None:
     )
     model.fit(*train, epochs=int(os.environ.get("EPOCHS", "10")), batch_size=32, verbose=2)
     print("image_crnn", model.evaluate(*test, verbose=0))
-    model.save(GOLDEN / "trained" / "image_crnn.keras")
+    model.save(GOLDEN / "trained" / "image_crnn.keras", include_optimizer=False)
 
     splits = splits_of("digits")
     model = keyword_crnn(keras)
@@ -100,7 +100,7 @@ def main() -> None:
     )
     model.fit(splits.train.x, splits.train.y, epochs=12, batch_size=32, verbose=2)
     print("keyword_crnn", model.evaluate(splits.test.x, splits.test.y, verbose=0))
-    model.save(GOLDEN / "trained" / "keyword_crnn.keras")
+    model.save(GOLDEN / "trained" / "keyword_crnn.keras", include_optimizer=False)
 
 
 if __name__ == "__main__":
