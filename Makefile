@@ -7,7 +7,7 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: docs fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
+.PHONY: consumers docs test-long fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,9 @@ test: system setup $(VENV_214)/.installed ## every test; PI=pi@host, ANDROID_SER
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(PI),--pi $(PI)) \
 		$(if $(ANDROID_SERIAL),--android $(ANDROID_SERIAL))
 
+test-long: system setup $(VENV_214)/.installed ## the tests marked `long`, which `make test` leaves out (up to an hour)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
+
 golden: setup ## a pretrained GRU encoder and decoder says 1,000 words in each format and scheme
 	$(BIN)/python -m pytest -q --golden-words 1000 tests/export/test_pronunciation.py
 
@@ -49,6 +52,16 @@ $(VENV)/.bench: $(VENV)/.installed
 
 bench: $(VENV)/.bench ## speed and size beside the peers, in one run, as ratios (minutes)
 	$(BIN)/python -m bench bench.json
+
+# Not in `make setup`: with onnxruntime-web half a gigabyte that only tests of other runtimes need.
+$(VENV)/.consumers: $(VENV)/.installed tests/consumers/package.json
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[consumers]'
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix tests/consumers
+	touch $@
+
+consumers: $(VENV)/.consumers ## try the files in OpenVINO, OpenCV and onnxruntime-web; record it in docs/support.md
+	$(BIN)/python -m tests.consumers
+	$(BIN)/python -m edgernn.export.support > docs/support.md
 
 $(VENV)/.docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'

@@ -123,7 +123,8 @@ PEAK(s16_avx2, "avx2", __m256i, _mm256_setzero_si256(), _mm256_set1_epi8(1),
 
 /* Products of `bits` with int8 weights and their sums, per second; 0 where that is not known. */
 double peak_macs(const char *isa, int bits) {
-  int is_vnni = isa[0] == 'a' && isa[3] == '5', is_avx2 = isa[0] == 'a' && isa[3] == '2';
+  int is_amx = isa[0] == 'a' && isa[1] == 'm', is_avx2 = isa[0] == 'a' && isa[3] == '2';
+  int is_vnni = is_amx || (isa[0] == 'a' && isa[3] == '5'); /* single rows */
   if (is_vnni) return bits == 8 ? u8_vnni() : s16_vnni();
   return is_avx2 ? bits == 8 ? u8_avx2() : s16_avx2() : 0;
 }

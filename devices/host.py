@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,9 @@ from typing import Final
 from typing_extensions import Self
 
 from edgernn.devices.device import Completed, signal_name
+from edgernn.devices.supervised import supervised
 from edgernn.errors import DeviceError
+from edgernn.temporary import TemporaryFolder
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -27,7 +28,8 @@ class HostDevice:
     """Runs commands here, in a temporary directory.
 
     Each child leads its own session, so a time-out or Ctrl-C ends it with all that it started.
-    A crash of a runtime ends only the child and is returned as a value.
+    A crash of a runtime ends only the child and is returned as a value.  A child ends when this
+    process ends, even by SIGKILL; its memory and processor time are limited.
     """
 
     def __init__(self, python: Path | None = None) -> None:
@@ -35,7 +37,7 @@ class HostDevice:
         self.name = f"cpu:{python}" if python else "cpu"
         # The working directory holds only pushed files, so "-P" (3.11) is not needed.
         self.python = (str(python or sys.executable),)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: TemporaryFolder | None = None
 
     @property
     def is_this_machine(self) -> bool:
@@ -43,17 +45,20 @@ class HostDevice:
 
     def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
         start_s = time.perf_counter()
+        reading, writing = os.pipe()
         try:
-            return self._ran(argv, timeout_s=timeout_s)
+            return self._ran(argv, reading, timeout_s=timeout_s)
         finally:
+            os.close(writing)
             _LOG.debug("%s: ran %s: %.3f s", self.name, argv[0], time.perf_counter() - start_s)
 
-    def _ran(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
+    def _ran(self, argv: Sequence[str], watched: int, *, timeout_s: float) -> Completed:
+        """`watched`: the read end of a pipe that closes when this process ends."""
         try:
             child = subprocess.Popen(
-                argv,
+                supervised(argv, timeout_s=timeout_s),
                 cwd=self._root,
-                stdin=subprocess.DEVNULL,
+                stdin=watched,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -62,6 +67,8 @@ class HostDevice:
             )
         except OSError as error:
             raise DeviceError(f"cannot start {argv[0]}: {error.strerror or error}") from error
+        finally:
+            os.close(watched)
         try:
             stdout, stderr = child.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
@@ -72,9 +79,15 @@ class HostDevice:
             _end(child)
             child.communicate()
             raise
-        killed_by = signal_name(-child.returncode) if child.returncode < 0 else None
-        exit_code = child.returncode if killed_by is None else None
-        return Completed(exit_code=exit_code, signal=killed_by, stdout=stdout, stderr=stderr)
+        code = child.returncode
+        if code in (126, 127):
+            complaint = (stderr.strip() or "it is not there").splitlines()[-1]
+            raise DeviceError(f"cannot start {argv[0]}: {complaint}")
+        number = -code if code < 0 else code - 128  # the shell itself was killed, or what it ran
+        if number > 0:
+            killed_by = signal_name(number)
+            return Completed(exit_code=None, signal=killed_by, stdout=stdout, stderr=stderr)
+        return Completed(exit_code=code, stdout=stdout, stderr=stderr)
 
     def push(self, local: Path, remote: str) -> None:
         _copy(local, self._root / remote)
@@ -84,7 +97,7 @@ class HostDevice:
 
     def __enter__(self) -> Self:
         try:
-            self._folder = tempfile.TemporaryDirectory(prefix="edgernn-")
+            self._folder = TemporaryFolder()
         except OSError as error:
             raise DeviceError(f"no temporary directory to work in: {error.strerror}") from error
         return self
@@ -96,14 +109,14 @@ class HostDevice:
         trace: TracebackType | None,
     ) -> None:
         if self._folder is not None:
-            self._folder.cleanup()
+            self._folder.remove()
             self._folder = None
 
     @property
     def _root(self) -> Path:
         if self._folder is None:
             raise RuntimeError("enter the device first: with open_device(...) as device")
-        return Path(self._folder.name)
+        return self._folder.path
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from edgernn import atomic
 from edgernn.devices.ssh import (
@@ -16,6 +14,7 @@ from edgernn.devices.ssh import (
     own_known_hosts,
     ssh_command,
 )
+from edgernn.temporary import TemporaryFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +40,8 @@ def is_known(destination: str) -> bool:
 def shown_key(destination: str) -> HostKey:
     """Requests the server's key without logging in.  Raises DeviceError without an answer."""
     checked_destination(destination)
-    with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
-        seen = Path(folder) / "known_hosts"
+    with TemporaryFolder() as folder:
+        seen = folder / "known_hosts"
         # Into an empty file of its own: no other connection trusts the key that ssh accepts here.
         stderr = _connect(
             destination,

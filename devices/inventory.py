@@ -9,7 +9,6 @@ board = "Raspberry Pi 4 Model B Rev 1.4"
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -18,11 +17,7 @@ from typing import Final
 from edgernn import atomic
 from edgernn.errors import DeviceError
 from edgernn.folders import config_folder
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from edgernn.regular_file import DAMAGE, read_toml
 
 FILE_NAME: Final = "devices.toml"
 
@@ -56,11 +51,11 @@ def read_inventory() -> tuple[Entry, ...]:
     """The devices in the file's order; none without a file.  Raises DeviceError if invalid."""
     path = inventory_path()
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = read_toml(path)
         return tuple(_entry(name, table) for name, table in tables.items())
     except FileNotFoundError:
         return ()
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, *DAMAGE) as error:
         raise DeviceError(
             f"cannot read {path}: {error}",
             remedy="Repair it, or delete it and add the devices again with `edgernn devices add`",

@@ -37,7 +37,9 @@ end_running() {
   for file in "$cache"/work.*/.running; do
     [ -f "$file" ] || continue
     read -r pid < "$file"
-    if [ "$(readlink "/proc/$pid/cwd")" = "${file%/.running}" ]; then kill -9 -- "-$pid"; fi
+    if [ "$(readlink "/proc/$pid/cwd")" = "${file%/.running}" ]; then
+      kill -9 "-$pid" || kill -9 -- "-$pid"
+    fi
   done
 } 2>/dev/null
 fail() { echo failed; exit 1; }
@@ -74,7 +76,8 @@ echo gone
 """
 
 #: $1 the secret word, $2 the working directory, then the command.  It runs in a session of its
-#: own, and is killed with all that it started when standard input ends before it does.
+#: own, and is killed with all that it started when standard input ends before it does.  (dash knows
+#: no "--" in kill: with it, only the process itself was killed.)
 RUN: Final = """
 word=$1
 cd -- "$2" || exit 1
@@ -83,7 +86,7 @@ exec 3<&0
 setsid "$@" < /dev/null 3<&- &
 pid=$!
 echo "$pid" > .running
-(read -r _ <&3; kill -9 -- "-$pid" || kill -9 "$pid") 2> /dev/null &
+(read -r _ <&3; kill -9 "-$pid" || kill -9 -- "-$pid" || kill -9 "$pid") 2> /dev/null &
 watcher=$!
 wait "$pid"
 code=$?

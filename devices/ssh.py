@@ -9,10 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
-import tempfile
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -20,6 +17,7 @@ from typing import Final
 from edgernn.devices.link import Unreachable
 from edgernn.errors import DeviceError
 from edgernn.folders import config_folder
+from edgernn.temporary import TemporaryFolder
 
 COMMAND_VARIABLE: Final = "EDGERNN_SSH"
 CONNECT_TIMEOUT_S: Final = 15
@@ -93,9 +91,8 @@ class SshLink:
         self._program = shlex.split(program) or ssh_command()
         self._destination = checked_destination(destination)
         # A socket's path must be short, and TMPDIR is long on some systems.
-        short = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108
-        self._folder = tempfile.mkdtemp(prefix="edgernn-", dir=short)
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        short = Path("/tmp") if Path("/tmp").is_dir() else None  # noqa: S108
+        self._sockets = TemporaryFolder(parent=short)
         known_hosts = known_hosts_files(self._destination, self._program)
         self._known_hosts = f"UserKnownHostsFile={known_hosts}"
 
@@ -126,7 +123,7 @@ class SshLink:
             "RemoteCommand=none",
             "RequestTTY=no",
             "LogLevel=ERROR",
-            f"ControlPath={self._folder}/control",
+            f"ControlPath={self._sockets.path}/control",
         )
         given = [word for option in (*options, *always) for word in ("-o", option)]
         return [*self._program, *given, "--", self._destination, command]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from edgernn.devices.device import Device
@@ -22,6 +20,7 @@ from edgernn.devices.facts import (
 from edgernn.devices.runners import native_script
 from edgernn.devices.runners.outcome import Machine
 from edgernn.errors import DeviceError
+from edgernn.temporary import TemporaryFolder
 
 SCRIPT: Final = "survey.sh"
 TIMEOUT_S: Final = 60.0
@@ -43,8 +42,8 @@ def survey(device: Device) -> Survey:
     text = native_script.script(
         (*IDENTITY_FILES, *CONDITION_FILES), (*IDENTITY_COMMANDS, *CONDITION_COMMANDS)
     )
-    with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
-        local = Path(folder) / SCRIPT
+    with TemporaryFolder() as folder:
+        local = folder / SCRIPT
         local.write_text(text)
         device.push(local, SCRIPT)
     completed = device.run(["sh", SCRIPT, word, "all", "true"], timeout_s=TIMEOUT_S)

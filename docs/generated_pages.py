@@ -40,8 +40,7 @@ def _home(readme: str) -> str:
 
 def _python() -> Iterator[str]:
     """What `edgernn` offers: functions first, then classes."""
-    names = [name for name in getattr(edgernn, "__all__", ("Model",)) if not name.startswith("_")]
-    for name in sorted(names, key=lambda name: inspect.isclass(getattr(edgernn, name))):
+    for name in sorted(edgernn.__all__, key=lambda name: inspect.isclass(getattr(edgernn, name))):
         defined = getattr(edgernn, name)
         module = "" if inspect.ismodule(defined) else f"{defined.__module__}."
         yield f"::: {module}{defined.__name__}"

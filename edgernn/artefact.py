@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 from edgernn import atomic
 from edgernn.errors import ModelFileError
 from edgernn.graph import DType, State, TensorSpec
+from edgernn.regular_file import DAMAGE, read_bytes, read_json
 from edgernn.scheme import Scheme
 from edgernn.version import __version__
 
@@ -66,7 +67,10 @@ class VerificationStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """The result of comparing with the reference.  Errors are relative to the output's scale.
+    """The result of comparing with the reference.
+
+    max_error and original_error are relative to the output's largest number, mean_error to its
+    spread (edgernn.export.noise).
 
     float32 and float16 are held to their largest error against the graph that was written; the
     weights of float16 are rounded there, and `original_error` is its largest error against the
@@ -74,6 +78,7 @@ class Verification:
     `agreement` is how often the largest output is the same one.
     `integers` says that the artefact computes the integers of docs/integer-arithmetic.md: "bits",
     or "rounding" where all outputs lie behind a function that has no exact definition (softmax).
+    checked_on: where the inputs came from ("kept-back rows", "made-up inputs").
     """
 
     status: VerificationStatus
@@ -85,6 +90,7 @@ class Verification:
     agreement: float | None = None
     integers: str = ""
     tolerance: float | None = None
+    checked_on: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,15 +154,16 @@ def read_refusals(folder: Path) -> tuple[Refusal, ...]:
 def _read(folder: Path) -> tuple[tuple[Artefact, ...], tuple[Refusal, ...]]:
     path = folder / MANIFEST_NAME
     try:
-        text = path.read_text(encoding="utf-8")
+        manifest = read_json(path)
     except FileNotFoundError:
         return (), ()
     except OSError as error:
         raise ModelFileError(
             f"cannot read {path}: {error.strerror}", remedy="Move it away, or use another folder"
         ) from error
+    except ValueError as error:
+        raise _not_a_manifest(path, error) from error
     try:
-        manifest = json.loads(text)
         version = int(manifest["version"])
         if version > MANIFEST_VERSION:
             raise ModelFileError(
@@ -167,10 +174,14 @@ def _read(folder: Path) -> tuple[tuple[Artefact, ...], tuple[Refusal, ...]]:
         return artefacts, tuple(
             Refusal(**_known(Refusal, entry)) for entry in manifest.get("refused", [])
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelFileError(
-            f"{path} is not a manifest of edgernn ({error})", remedy="Export the model again"
-        ) from error
+    except DAMAGE as error:
+        raise _not_a_manifest(path, error) from error
+
+
+def _not_a_manifest(path: Path, error: Exception) -> ModelFileError:
+    return ModelFileError(
+        f"{path} is not a manifest of edgernn ({error})", remedy="Export the model again"
+    )
 
 
 def record(
@@ -238,7 +249,7 @@ def _files(artefact: Artefact | None) -> dict[str, StoredFile]:
 def _is_ours(folder: Path, file: StoredFile) -> bool:
     """Whether the file is gone or still as recorded, so that nobody else's file is deleted."""
     try:
-        return sha256_hex((folder / file.name).read_bytes()) == file.sha256
+        return sha256_hex(read_bytes(folder / file.name)) == file.sha256
     except FileNotFoundError:
         return True
     except OSError:  # a folder, or not readable
@@ -266,7 +277,7 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
         model=str(entry["model"]),
         backend=str(entry["backend"]),
         scheme=Scheme(entry["scheme"]),
-        files=tuple(_stored_file(file) for file in entry["files"]),
+        files=_stored_files(entry["files"]),
         inputs=_ports(entry["inputs"]),
         outputs=_ports(entry["outputs"]),
         states=tuple(State(**_known(State, state)) for state in entry["states"]),
@@ -285,8 +296,28 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
 
 
 def _known(kind: type[Any], entry: dict[str, Any]) -> dict[str, Any]:
-    """The fields that this version knows; a later one may have added some."""
-    return {known.name: entry[known.name] for known in fields(kind) if known.name in entry}
+    """The fields that this version knows; a later one may have added some.
+
+    Raises TypeError for a value of another type than its field has.
+    """
+    hints = get_type_hints(kind)
+    found = {known.name: entry[known.name] for known in fields(kind) if known.name in entry}
+    for name, value in found.items():
+        allowed = get_args(hints[name]) or (hints[name],)
+        if issubclass(allowed[0], Enum):
+            continue  # the caller makes it of the text
+        numbers = (int, float) if float in allowed else ()
+        if not isinstance(value, (*allowed, *numbers)) or (
+            isinstance(value, bool) and bool not in allowed
+        ):
+            raise TypeError(f"{name} cannot be {value!r}")
+    return found
+
+
+def _stored_files(entries: Sequence[dict[str, Any]]) -> tuple[StoredFile, ...]:
+    if not entries:
+        raise ValueError("an artefact has no files")
+    return tuple(_stored_file(entry) for entry in entries)
 
 
 def _stored_file(entry: dict[str, Any]) -> StoredFile:

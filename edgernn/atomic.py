@@ -15,6 +15,7 @@ from typing import Final
 
 from edgernn.errors import OutputError
 from edgernn.interrupts import uninterrupted
+from edgernn.temporary import TemporaryFolder, temporary_file
 
 #: The mask belongs to all threads, and can only be looked at by changing it.
 _LOOKING: Final = threading.Lock()
@@ -90,12 +91,9 @@ def staged_together(
             with _writing(path):
                 _require_no_folder(path)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                handle, name = tempfile.mkstemp(
-                    prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
-                )
-                os.close(handle)
-                temporaries.append(Path(name))
-                stack.callback(temporaries[-1].unlink, missing_ok=True)
+                file = temporary_file(path)
+                temporaries.append(file.path)
+                stack.callback(file.remove)
         with _writing(paths[0]):
             yield tuple(temporaries)
         for temporary in temporaries:
@@ -120,8 +118,8 @@ def replace_together(files: Mapping[Path, Path], *, gone: Sequence[Path] = ()) -
             with _writing(target):
                 _require_no_folder(target)
                 if len(targets) > 1 and os.path.lexists(target):  # one rename is whole by itself
-                    folder = tempfile.TemporaryDirectory(prefix=".edgernn-", dir=target.parent)
-                    earlier[target] = Path(kept.enter_context(folder)) / target.name
+                    folder = TemporaryFolder(prefix=".edgernn", parent=target.parent)
+                    earlier[target] = kept.enter_context(folder) / target.name
                     _keep(target, earlier[target])
         for target in targets:
             with _writing(target):

@@ -41,6 +41,7 @@ class Format:
     backend: where its `edgernn.export.backend.Backend` is.
     runner: where its `edgernn.devices.runners.runner.Runner` is; None where nothing runs its files:
     they are written without a check and cannot be profiled.
+    threads: whether its runtime shares out one call among threads.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Format:
     schemes: frozenset[Scheme]
     backend: str
     runner: str | None = None
+    threads: bool = False
     options: tuple[FormatOption, ...] = ()
 
 
@@ -58,6 +60,7 @@ _ROWS: Final = (
         schemes=frozenset(Scheme),
         backend="edgernn.export.onnx:BACKEND",
         runner="edgernn.devices.runners.vendor_runtime:ONNX_RUNTIME",
+        threads=True,
         options=(
             FormatOption(
                 flag="--onnx-gru",
@@ -68,10 +71,18 @@ _ROWS: Final = (
                 "operator is the fastest; the app that runs it must register edgernn's library.",
             ),
             FormatOption(
+                flag="--onnx-lstm",
+                name="lstm",
+                choices=("auto", "storage"),
+                help="How an int8 LSTM is written: ONNX Runtime's int8 LSTM (auto), or int8 "
+                "weights with float arithmetic (storage).",
+            ),
+            FormatOption(
                 flag="--onnx-profile",
                 name="profile",
-                choices=("default", "qnn"),
-                help="qnn: QDQ for Qualcomm's NPU.",
+                choices=("default", "qnn", "portable"),
+                help="qnn: QDQ for Qualcomm's NPU; portable: plain operators, for OpenCV and other "
+                "runtimes.",
             ),
         ),
     ),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from edgernn.graph import Graph
+from edgernn.interrupts import uninterrupted
 
 if TYPE_CHECKING:
     from edgernn.export.contents import Contents
@@ -42,7 +44,19 @@ class Backend:
     """The two functions of a format.  Its name, suffix and schemes are in `edgernn.formats`.
 
     read_contents: the facts of a file's bytes, for `edgernn inspect`; raises `contents.Damaged`.
+    library: the module of C or C++ code that `lower` imports, if any: see `import_library`.
     """
 
     lower: Lower
     read_contents: Callable[[bytes], Contents]
+    library: str | None = None
+
+    def import_library(self) -> None:
+        """Imports `library`; Ctrl-C waits for the end of that.
+
+        In the middle of it the interrupt meets C++ code that ends the whole process (abort), and
+        what was begun would stay on the disk.
+        """
+        if self.library is not None:
+            with uninterrupted():
+                import_module(self.library)

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgernn.errors import CalibrationError
-from edgernn.export.cases import Examples
 from edgernn.export.examples import read_examples
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.ranges_file import read_ranges, write_ranges
+from edgernn.export.rows import Examples, split
 from edgernn.graph import CalibrationMethod, Graph, Ranges
 from edgernn.tasks.given import Given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibrated:
-    """Ranges, the data they were taken from, and sentences for the user."""
+    """Ranges, rows to check on (others than those of the ranges), and sentences for the user."""
 
     ranges: Ranges | None
     examples: Examples | None
@@ -47,13 +47,13 @@ class Calibration:
                 )
             ranges = read_ranges(self.file, graph)
             return Calibrated(ranges=ranges, examples=None, warnings=ranges.warnings)
-        examples = read_examples(self.spec, graph)
+        seen, fresh = split(read_examples(self.spec, graph))
         ranges = calibrate(
             graph,
-            examples.inputs,
+            seen.inputs,
             method=self.method,
             progress=lambda done, total: progress(f"calibrating: {done} of {total} sequences"),
         )
         if self.file is not None:
             write_ranges(self.file, ranges)
-        return Calibrated(ranges=ranges, examples=examples, warnings=ranges.warnings)
+        return Calibrated(ranges=ranges, examples=fresh, warnings=ranges.warnings)

@@ -21,12 +21,13 @@ from edgernn.graph import (
     consumers,
 )
 from edgernn.graph.tensor import AnyArray
+from edgernn.reference import with_free_batch
 
 #: Tokens where no Embedding says how many there are.
 FEW_TOKENS: Final = 10
 
-#: Real sequences to compare on: enough to see a wrong scale, few enough to cost no time.
-MOST_EXAMPLES: Final = 64
+#: What free dimensions are tried with, until the windows of the model fit in.
+_FREE_SIZES: Final = (7, 8, 16, 32, 64, 128, 256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,18 +38,12 @@ class Case:
     inputs: Mapping[str, AnyArray]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Examples:
-    """Real sequences by input name, samples first: what integer schemes are compared on."""
-
-    inputs: Mapping[str, AnyArray]
-
-
 def make_cases(graph: Graph, *, seed: int = 0) -> tuple[Case, ...]:
     """Calls that the model can take: batch 1 and 3, one step, all zero, and masked ones.
 
-    Batch and time are varied only where the graph leaves them free.  The same graph and seed give
-    the same cases.
+    Batch and time are varied only where the graph leaves them free.  Numbers are normal, those of
+    an int8 graph from its calibrated ranges, states in [-1, 1].  The same graph and seed give the
+    same cases.
     """
     random = np.random.default_rng(seed)
     cases = [_case(f"random, {sizes}", graph, sizes, random) for sizes in _possible_sizes(graph)]
@@ -64,27 +59,20 @@ def make_cases(graph: Graph, *, seed: int = 0) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def example_cases(graph: Graph, samples: Mapping[str, AnyArray]) -> tuple[Case, ...]:
-    """Real sequences, one a call, as a device meets them; a step model gets its steps in turn.
+def random_rows(graph: Graph, rows: int, *, seed: int = 0) -> dict[str, AnyArray]:
+    """So many rows of made-up inputs by name, also where a call takes another number of them.
 
-    States of a step model are random in [-1, 1]: wrong ones show as well as right ones would.
+    Steps are masked here and there, where the model knows masks.
     """
-    rows = min(MOST_EXAMPLES, *(len(array) for array in samples.values()))
-    random = np.random.default_rng(0)
-    cases = []
-    for row in range(rows):
-        inputs: dict[str, AnyArray] = {}
-        for entry in graph.inputs:
-            if entry.name not in samples:
-                shape = _concrete(entry.spec, _Sizes(batch=1, free=1))
-                inputs[entry.name] = random.uniform(-1, 1, shape).astype(entry.spec.dtype.numpy)
-                continue
-            array = samples[entry.name][row : row + 1]
-            steps = entry.spec.shape[1] if entry.spec.rank > 1 else None
-            at = row % array.shape[1] if steps is not None and steps < array.shape[1] else 0
-            inputs[entry.name] = array if steps is None else array[:, at : at + steps]
-        cases.append(Case(name=f"example {row}", inputs=inputs))
-    return tuple(cases)
+    random = np.random.default_rng(seed)
+    free = with_free_batch(graph)
+    for steps in _FREE_SIZES:
+        sizes = _Sizes(batch=rows, free=steps)
+        shapes = tuple(_concrete(entry.spec, sizes) for entry in free.inputs)
+        if _fits(free, shapes):
+            inputs = _case("rows", free, sizes, random).inputs
+            return _with_masked_steps(free, inputs, random)
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +88,7 @@ def _possible_sizes(graph: Graph) -> Iterator[_Sizes]:
     """Sizes that shape inference accepts; a window of a convolution may need more steps."""
     seen: set[tuple[tuple[int, ...], ...]] = set()
     for batch, least in ((1, 7), (1, 1), (3, 7), (3, 1)):
-        for free in (least, 8, 16, 32, 64, 128, 256):
+        for free in (least, *_FREE_SIZES[1:]):
             sizes = _Sizes(batch=batch, free=free)
             shapes = tuple(_concrete(entry.spec, sizes) for entry in graph.inputs)
             if _fits(graph, shapes):
@@ -139,6 +127,13 @@ def _random_array(
 ) -> AnyArray:
     match graph.specs[name].dtype:
         case DType.FLOAT32:
+            if any(state.input == name for state in graph.states):
+                return random.uniform(-1, 1, shape).astype(np.float32)
+            known = graph.quantization.ranges.edges.get(name) if graph.quantization else None
+            if known is not None and known.channel_low.shape == shape[-1:]:
+                return random.uniform(known.channel_low, known.channel_high, shape).astype(
+                    np.float32
+                )
             return random.normal(size=shape).astype(np.float32)
         case DType.INT32:
             return random.integers(0, _tokens(graph, name), size=shape, dtype=np.int32)

@@ -9,6 +9,7 @@ from pathlib import Path
 from edgernn.errors import ModelFileError
 from edgernn.export import backend_named
 from edgernn.formats import format_of, suffixes
+from edgernn.regular_file import read_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def read_contents(path: Path) -> Contents:
             remedy=f"Give a .keras, .h5, {', '.join(suffixes())} file",
         )
     try:
-        return backend_named(found.name).read_contents(path.read_bytes())
+        return backend_named(found.name).read_contents(read_bytes(path))
     except OSError as error:
         raise ModelFileError(
             f"cannot read {path}: {error.strerror}", remedy="Check the path"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
+from edgernn.array_archive import DamagedArchive, read_arrays
 from edgernn.errors import DataError
-from edgernn.export.cases import Examples
+from edgernn.export.rows import Examples
 from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
 from edgernn.tasks.given import Given, as_samples, given_arrays
@@ -49,11 +47,11 @@ def _named_arrays(given: Given) -> dict[str, AnyArray]:
     if not isinstance(given, str | os.PathLike):
         raise DataError("the model has several inputs, and the data have no names", remedy=remedy)
     try:
-        with np.load(Path(given), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        return dict(read_arrays(Path(given)))
+    except (OSError, DamagedArchive) as error:
+        reason = getattr(error, "strerror", None) or error
         raise DataError(
-            f"{given} is not an .npz with an array for each input", remedy=remedy
+            f"{given} is not an .npz with an array for each input ({reason})", remedy=remedy
         ) from error
 
 

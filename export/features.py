@@ -161,9 +161,19 @@ def _no_recurrent_bias(kind: type[Recurrent]) -> dict[str, None]:
     return {"recurrent_bias": None} if kind is Gru else {}
 
 
+#: Functions that Keras has as operations only.
+_OPERATIONS: Final = frozenset(
+    {
+        ActivationKind.SQRT,
+        ActivationKind.RSQRT,
+        ActivationKind.LOGARITHM,
+        ActivationKind.RECIPROCAL,
+    }
+)
+
 #: What Keras calls an activation, and what the graph makes of it.
 _ACTIVATIONS: Final[dict[str, Activation]] = {
-    **{kind.value: Activation(kind=kind) for kind in ActivationKind},
+    **{kind.value: Activation(kind=kind) for kind in ActivationKind if kind not in _OPERATIONS},
     "relu": Activation(kind=ActivationKind.RELU),
     "relu6": Activation(kind=ActivationKind.RELU, max_value=6.0),
     "leaky_relu": Activation(kind=ActivationKind.RELU, alpha=0.2),

@@ -51,7 +51,6 @@ from edgernn.graph import (
     SimpleRnn,
     Where,
 )
-from edgernn.reference import integer
 
 #: Largest |difference| relative to the output's scale behind a function that has no exact
 #: definition.  Sound ones are off by a few 1e-7.
@@ -73,15 +72,20 @@ class Certainty(IntEnum):
 
 
 def same_integers(
-    name: str, graph: Graph, cases: Sequence[Case], actual: Sequence[Mapping[str, AnyArray]]
+    name: str,
+    graph: Graph,
+    cases: Sequence[Case],
+    actual: Sequence[Mapping[str, AnyArray]],
+    expected: Sequence[Mapping[str, AnyArray]],
 ) -> str:
     """Says "bits" if an output was compared so, else "rounding", or "" where none can be compared.
 
-    `actual` are the outputs of `cases`, each a mapping by name.
+    actual, expected: the outputs of `cases` by name: those of a file, and those of
+    edgernn.reference.integer for `graph`.
     Raises VerificationError at the first difference.
     """
     certainty = certainties(graph)
-    for case, given, wanted in zip(cases, actual, _expected(graph, cases), strict=True):
+    for case, given, wanted in zip(cases, actual, expected, strict=True):
         for output in graph.outputs:
             if certainty[output.edge] is Certainty.OPEN:
                 continue
@@ -166,23 +170,3 @@ def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
 
 def _is_single_operation(activation: Activation) -> bool:
     return activation.kind in _SINGLE_OPERATIONS
-
-
-def _expected(graph: Graph, cases: Sequence[Case]) -> list[Mapping[str, AnyArray]]:
-    """The integer reference's outputs; cases of equal shapes run as one batch, which is faster."""
-    groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
-    for position, case in enumerate(cases):
-        shapes = tuple(array.shape for array in case.inputs.values())
-        groups.setdefault(shapes, []).append(position)
-    expected: dict[int, Mapping[str, AnyArray]] = {}
-    for positions in groups.values():
-        names = cases[positions[0]].inputs
-        together = integer.run(
-            graph,
-            {name: np.concatenate([cases[at].inputs[name] for at in positions]) for name in names},
-        )
-        for number, at in enumerate(positions):
-            rows = len(next(iter(cases[at].inputs.values())))
-            part = slice(number * rows, (number + 1) * rows)
-            expected[at] = {name: array[part] for name, array in together.items()}
-    return [expected[position] for position in range(len(cases))]

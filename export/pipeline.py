@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -33,14 +33,19 @@ from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
 from edgernn.export.keras.file import KerasModel
+from edgernn.export.quantization.absorb import absorbed
+from edgernn.export.quantization.headroom import with_headroom
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.request import Request
+from edgernn.export.suite import Suite, suite_for
 from edgernn.export.verify import Check, verified
 from edgernn.formats import FORMATS, Format, format_named
-from edgernn.graph import Graph, QTensor, without_dead_layers
+from edgernn.graph import Graph, Input, QTensor, without_dead_layers
 from edgernn.interrupts import uninterrupted
+from edgernn.reference import References
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
+from edgernn.temporary import TemporaryFolder
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
@@ -86,6 +91,7 @@ def export_model(
         original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
     with _workspace(out) as workspace:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
+        checks = _Checks(original=original, request=request)
         artefacts: list[Artefact] = []
         refusals: dict[str, UnsupportedLayer | UnsupportedScheme] = {}
         failures: dict[str, VerificationError | MissingRuntime] = {}
@@ -93,7 +99,7 @@ def export_model(
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
-                artefact = _made(target, original, graph, model, request, workspace, progress)
+                artefact = _made(target, graph, model, request, workspace, progress, checks)
             except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
                     raise
@@ -146,7 +152,8 @@ def _verified_as(
     if request.streaming:
         graph = streaming.to_streaming(graph)
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
-        made = _made(target, original, graph, model, request, Path(folder), lambda _phase: None)
+        checks = _Checks(original=original, request=request)
+        made = _made(target, graph, model, request, Path(folder), lambda _phase: None, checks)
     return made.verification
 
 
@@ -183,10 +190,24 @@ def float_graph(graph: Graph) -> Graph:
     return streaming.expose_states(without_dead_layers(graph))
 
 
+def scaled(graph: Graph, request: Request) -> tuple[Graph, Request]:
+    """The float graph that is quantized, and the request with its ranges.
+
+    Where rows of the inputs were seen, features of unlike scale are brought to one scale, and
+    ranges get room beyond those rows.
+    """
+    if request.ranges is None or request.fewest_bits is Scheme.FLOAT32:
+        return graph, request
+    kept = [name for name, scheme in request.per_layer.items() if scheme is Scheme.FLOAT32]
+    changed, ranges = absorbed(graph, request.ranges, leave={*kept, *request.keep_float})
+    return changed, replace(request, ranges=with_headroom(changed, ranges))
+
+
 def quantized(graph: Graph, request: Request) -> Graph:
     """The float graph with its weights, and for int8 its arithmetic, in the asked scheme."""
     if request.scheme is Scheme.FLOAT32 and not request.per_layer:
         return graph
+    graph, request = scaled(graph, request)
     return quantize(
         graph,
         request.ranges,
@@ -259,32 +280,56 @@ def _metadata(model: KerasModel, request: Request) -> dict[str, str]:
 
 def _made(
     target: Format,
-    original: Graph,
     graph: Graph,
     model: KerasModel,
     request: Request,
     workspace: Path,
     progress: Progress,
+    checks: _Checks,
 ) -> Artefact:
     """Lowered, written to the workspace and checked; the file's bytes are not kept in memory."""
-    lower = backend_named(target.name).lower
+    backend = backend_named(target.name)
+    backend.import_library()
     options = request.options.get(target.name, {})
-    lowered = lower(graph, metadata=_metadata(model, request), **options)
+    lowered = backend.lower(graph, metadata=_metadata(model, request), **options)
     written = lowered.graph or graph
     artefact = _stored(lowered, target, written, model, request, workspace)
     if not request.verify:
         return artefact
     progress(f"checking {target.name}")
-    check = Check(
-        original=original, written=written, examples=request.examples, exact=lowered.exact
-    )
-    verification = verified(artefact, check, workspace)
+    verification = verified(artefact, checks.of(written, lowered.exact), workspace)
     if request.require_verify and verification.status is VerificationStatus.SKIPPED:
         raise MissingRuntime(
             f"{artefact.name} cannot be checked: {verification.reason}",
             remedy="Install what is missing, or leave out --require-verify (require_verify)",
         )
     return replace(artefact, verification=verification)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Checks:
+    """What the files of one export are compared with: calls and references, made once for all."""
+
+    original: Graph
+    request: Request
+    references: References = field(default_factory=References)
+    suites: dict[tuple[Input, ...], Suite] = field(default_factory=dict)
+
+    def of(self, written: Graph, exact: Graph | None) -> Check:
+        if written.inputs not in self.suites:
+            self.suites[written.inputs] = suite_for(
+                written,
+                self.original,
+                self.request.examples,
+                integer=self.request.fewest_bits.has_integer_weights,
+            )
+        return Check(
+            original=self.original,
+            written=written,
+            suite=self.suites[written.inputs],
+            exact=exact,
+            references=self.references,
+        )
 
 
 def _stored(
@@ -328,8 +373,7 @@ def _workspace(out: Path) -> Iterator[Path]:
         with uninterrupted(), _writing_to(out):
             stack.callback(_remove_empty, made_here)
             out.mkdir(parents=True, exist_ok=True)
-            made = tempfile.TemporaryDirectory(prefix=".edgernn-", dir=out)
-            folder = Path(stack.enter_context(made))
+            folder = stack.enter_context(TemporaryFolder(prefix=".edgernn", parent=out))
         yield folder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edgernn.export.cases import Examples
+from edgernn.export.rows import Examples
 from edgernn.graph import Ranges
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog
@@ -26,7 +26,7 @@ class Request:
     labels: tuple[str, ...] = ()
     training: TrainingLog | None = None  # written beside the artefacts, for reports
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # back end -> its own
-    examples: Examples | None = None  # what integer schemes are checked on, besides made-up inputs
+    examples: Examples | None = None  # real rows that the files are checked on
 
     @property
     def fewest_bits(self) -> Scheme:

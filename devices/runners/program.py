@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ import edgernn.runtime
 from edgernn.devices.runners.outcome import Skipped
 from edgernn.errors import DeviceError
 from edgernn.folders import cache_folder
+from edgernn.temporary import TemporaryFolder
 
 NAME: Final = "edgernn-run"
 LIBRARY_NAME: Final = "edgernn-library-run"
@@ -73,9 +73,9 @@ def _made(name: str, target: str, *, script: str) -> Path | Skipped:
             "clang and lld: apt-get install clang lld"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as making:
-        _compile(script, target, Path(making))
-        (Path(making) / path.name).replace(path)
+    with TemporaryFolder(prefix=".making", parent=folder) as making:
+        _compile(script, target, making)
+        (making / path.name).replace(path)
     return path
 
 

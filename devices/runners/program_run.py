@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from edgernn.devices.runners.runner import (
     Task,
     TimeCalls,
 )
+from edgernn.temporary import TemporaryFolder
 
 SCRIPT: Final = "run.sh"
 #: Enough calls to touch every buffer; more would only take longer.
@@ -99,11 +99,11 @@ def scripted(
 ) -> tuple[Completed, dict[str, str]]:
     """How the script ended, and its sections; one of them is the program's output."""
     word = secrets.token_hex(8)
-    with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
+    with TemporaryFolder() as folder:
         for remote, content in {**files, SCRIPT: _script(task).encode()}.items():
             local = content
             if isinstance(local, bytes):
-                local = Path(folder) / remote
+                local = folder / remote
                 local.write_bytes(content)  # type: ignore[arg-type]
             device.push(local, remote)
         completed = device.run(
@@ -117,9 +117,9 @@ def scripted(
 
 
 def pulled(device: Device, remote: str) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
-        device.pull(remote, Path(folder) / remote)
-        return (Path(folder) / remote).read_bytes()
+    with TemporaryFolder() as folder:
+        device.pull(remote, folder / remote)
+        return (folder / remote).read_bytes()
 
 
 def timing_words(task: TimeCalls) -> list[str]:

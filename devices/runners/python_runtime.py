@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import assert_never
 
+from edgernn.array_archive import read_arrays
 from edgernn.devices.device import Completed, Device
 from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.runners import archive
@@ -42,6 +40,7 @@ from edgernn.devices.runners.runner import (
     cases_of,
 )
 from edgernn.devices.runners.wheels import packages_on
+from edgernn.temporary import TemporaryFolder
 
 REQUEST = "request.json"
 INPUTS = "inputs.npz"
@@ -73,8 +72,8 @@ class PythonRuntime:
             return python
         arrays, index = pack(cases_of(task))
         request = {**_request(self.NAME, model, task), "index": index}
-        with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
-            local = Path(folder)
+        with TemporaryFolder() as folder:
+            local = folder
             _push_content(device, local, archive.NAME, archive.payload_archive())
             _push_content(device, local, REQUEST, json.dumps(request).encode())
             if arrays:
@@ -202,7 +201,6 @@ def _push_content(device: Device, folder: Path, name: str, content: bytes) -> No
 def _read(path: Path, index: Mapping[str, Any]) -> tuple[Arrays, ...]:
     """Raises ValueError if it is damaged."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return tuple(unpack({key: stored[key] for key in stored.files}, index))
-    except (EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        return tuple(unpack(read_arrays(path), index))
+    except (KeyError, TypeError, IndexError) as error:
         raise ValueError(str(error)) from error

@@ -11,7 +11,6 @@ import importlib.metadata
 import json
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.runners.outcome import Skipped
 from edgernn.errors import DeviceError
 from edgernn.folders import cache_folder
+from edgernn.temporary import TemporaryFolder
 
 PROBE_TIMEOUT_S: Final = 60.0
 UNPACK_TIMEOUT_S: Final = 600.0
@@ -182,8 +182,8 @@ def _kept(platform: Platform, requirement: tuple[str, ...]) -> Path:
 def _download(platform: Platform, requirement: tuple[str, ...], folder: Path) -> str:
     """Fills `folder`; without success, creates none and returns the error of pip."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder.parent) as fetching:
-        target = Path(fetching) / "wheels"
+    with TemporaryFolder(prefix=".fetching", parent=folder.parent) as fetching:
+        target = fetching / "wheels"
         pip = subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input"),

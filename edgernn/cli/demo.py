@@ -73,6 +73,7 @@ def command(out: Path, units: int, seed: int, processes: int) -> None:
 def _trained(splits: Splits, model: Path, *, cell: str, units: int, seed: int) -> TrainingLog:
     """The log of a model trained like this before, or else now."""
     from edgernn.cli.train import epochs_shown
+    from edgernn.export.keras.file import parameters_of
     from edgernn.tasks import TASKS
     from edgernn.tasks.architectures import Cell
     from edgernn.tasks.training import settings_of, train
@@ -93,6 +94,7 @@ def _trained(splits: Splits, model: Path, *, cell: str, units: int, seed: int) -
             cell=Cell(cell),
             recipe=recipe,
             seed=seed,
+            count_parameters=parameters_of,
             on_epoch=on_epoch,
         )
     return trained.log

@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     "--calibrate",
     metavar="SPEC",
     shell_complete=complete_data,
-    help="Typical inputs for int8: digits:calibration, or an .npz.",
+    help="Typical inputs: digits:calibration, or an .npz. int8 needs them; dynamic and float16 "
+    "bring features of unlike scale to one scale with them.",
 )
 @click.option(
     "--calibration",
@@ -126,7 +127,7 @@ def command(
     """Turn MODEL (.keras or .h5) into ONNX, TFLite and native, each checked against the original.
 
     \b
-    edgernn export gru.keras -o out/        writes out/gru.onnx, .tflite, .ernn and model.json
+    edgernn export gru.keras -o out/     # gru.onnx, .tflite, .ernn and model.json
     edgernn export old.h5 --to onnx --scheme float16 -o out/
     edgernn export gru.keras --scheme int8 --calibrate digits:calibration -o out/
 

@@ -23,21 +23,33 @@ class Gate:
 
     budget: Budget
     files: tuple[Path, ...]  # of the reports: .xml gets the checks, .md gets them too
+    allow_skipped: bool = False  # a budget of which nothing can be checked passes
 
     def keep(self, report: Report, failures: Mapping[str, DeviceError]) -> None:
-        """Reports the limits that are exceeded or not checked.  Raises BudgetExceeded.
+        """Reports the limits that are exceeded or not checked.
+
+        Raises BudgetExceeded, also where no limit could be checked.
 
         `failures`: the devices that could not be measured, or not to the end.  They are errors in
         the JUnit file; the caller raises them.
         """
         from edgernn import atomic
         from edgernn.errors import BudgetExceeded
-        from edgernn.profile.budget import Verdict, checked, exceeded
+        from edgernn.profile.budget import (
+            NOTHING_CHECKED,
+            Verdict,
+            checked,
+            exceeded,
+            nothing_checked,
+        )
         from edgernn.report.junit import as_junit
         from edgernn.report.markdown import as_markdown
 
         checks = checked(report, self.budget)
         errors = {device: str(failure) for device, failure in failures.items()}
+        vain = nothing_checked(checks) and not failures and not self.allow_skipped
+        if vain:
+            errors["every"] = NOTHING_CHECKED
         lines = "".join(f"- {check.sentence}\n" for check in checks)
         texts = {".xml": as_junit(checks, errors), ".md": f"{as_markdown(report)}\n{lines}"}
         for path in self.files:
@@ -53,7 +65,12 @@ class Gate:
                 f"{len(over)} of {len(checks)} limits of the budget are exceeded",
                 remedy="The lines above name them",
             )
+        if vain:
+            raise BudgetExceeded(
+                NOTHING_CHECKED,
+                remedy="The lines above say why; --allow-skipped lets such a budget pass",
+            )
         if not kept:
-            print_warning("nothing of the budget could be checked")
+            print_warning(NOTHING_CHECKED)
         elif not over:
             print_note(f"Within budget: {kept} of {len(checks)} limits checked and kept.")

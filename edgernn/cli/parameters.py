@@ -10,10 +10,12 @@ from typing import Any, Final, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from edgernn.report.formats import FORMATS
+
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Those of edgernn.report.formats (a test compares) and JUnit's: known without importing them.
-REPORT_SUFFIXES: Final = (".json", ".html", ".md", ".csv", ".xml")
+#: Suffixes of the files of -o: report formats, and JUnit for the checks of a budget.
+REPORT_SUFFIXES: Final = (*FORMATS, ".xml")
 
 
 class Duration(click.ParamType[float]):

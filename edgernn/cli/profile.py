@@ -13,6 +13,7 @@ from edgernn.cli.parameters import CpuList, Duration, ReportFile, former_option
 from edgernn.cli.sinks import Sinks
 from edgernn.cli.terminal import print_note
 from edgernn.devices.kinds import spellings
+from edgernn.report.formats import FORMATS
 
 if TYPE_CHECKING:
     from edgernn.cli.gate import Gate
@@ -131,7 +132,7 @@ INTERRUPTED = 130
     type=ReportFile(),
     multiple=True,
     metavar="FILE",
-    help="Write a report; the suffix decides: .json .html .md .csv, with --budget .xml (JUnit). "
+    help=f"Write a report; the suffix decides: {' '.join(FORMATS)}, with --budget .xml (JUnit). "
     "Repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -147,6 +148,11 @@ INTERRUPTED = 130
 @former_option("--csv")
 @former_option("--html")
 @former_option("--junit")
+@click.option(
+    "--allow-skipped",
+    is_flag=True,
+    help="Let a --budget pass of which no limit could be checked.",
+)
 @click.option("--resume", is_flag=True, help="Complete the report in the .json file of -o.")
 def command(
     paths: tuple[Path, ...],
@@ -169,14 +175,15 @@ def command(
     as_json: bool,
     wide: bool,
     budget_file: Path | None,
+    allow_skipped: bool,
     resume: bool,
 ) -> int:
     """Measure artefacts where they are to run: size, speed, memory and accuracy.
 
     \b
     edgernn profile out/ --data digits:test
-    edgernn profile out/gru.tflite out/lstm.tflite --period 10ms --cpus 1 -o report.json
-    edgernn profile out/ --device cpu,kitchen,android --data digits:test --budget budget.toml
+    edgernn profile out/gru.tflite out/lstm.tflite --period 10ms -o report.json
+    edgernn profile out/ --device cpu,kitchen --data my.npz --budget budget.toml
 
     A folder stands for all that its model.json lists. Results are written after each process;
     Ctrl-C keeps them, and --resume continues.
@@ -207,7 +214,7 @@ def command(
         android_runtimes=android_runtimes,
         benchmark_model=benchmark_model,
     )
-    gate = _gate(budget_file, files, device_names(specs, choices))
+    gate = _gate(budget_file, files, device_names(specs, choices), allow_skipped=allow_skipped)
     sinks.require_writable()
     job = Job(
         paths=paths,
@@ -267,14 +274,19 @@ def _require_sense(
 
 
 def _gate(
-    budget_file: Path | None, files: tuple[Path, ...], names: Mapping[str, str]
+    budget_file: Path | None,
+    files: tuple[Path, ...],
+    names: Mapping[str, str],
+    *,
+    allow_skipped: bool,
 ) -> Gate | None:
     if budget_file is None:
         return None
     from edgernn.cli.gate import Gate
     from edgernn.profile.budget import for_devices, read_budget
 
-    return Gate(budget=for_devices(read_budget(budget_file), names), files=files)
+    budget = for_devices(read_budget(budget_file), names)
+    return Gate(budget=budget, files=files, allow_skipped=allow_skipped)
 
 
 def _specs(devices: str) -> tuple[str, ...]:

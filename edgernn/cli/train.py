@@ -117,6 +117,7 @@ def command(
     as_json: bool,
     **overrides: int | float | None,
 ) -> None:
+    from edgernn.export.keras.file import parameters_of
     from edgernn.front.progress import progress_line
     from edgernn.report.trained import trained_text
     from edgernn.tasks.architectures import Cell
@@ -135,6 +136,7 @@ def command(
             recipe=recipe,
             seed=seed,
             hold_out=hold_out,
+            count_parameters=parameters_of,
             on_epoch=on_epoch,
         )
     click.echo(json.dumps(asdict(trained.log), indent=1) if as_json else trained_text(trained.log))

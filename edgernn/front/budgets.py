@@ -7,17 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgernn.devices.device import Choices
 from edgernn.errors import DeviceError
 from edgernn.profile.budget import (
     EVERY,
+    NOTHING_CHECKED,
     Budget,
     Check,
     Verdict,
     budget_of,
     checked,
     for_devices,
+    nothing_checked,
     read_budget,
 )
+from edgernn.profile.pool import device_names
 from edgernn.profile.report import Report
 
 
@@ -27,14 +31,17 @@ class Checked:
 
     checks: tuple[Check, ...]
     failures: Mapping[str, DeviceError]  # devices that could not be measured: nothing is kept there
+    allow_skipped: bool = False
 
     @property
     def kept(self) -> bool:
-        """No limit is exceeded, and each device was there.
+        """No limit is exceeded, each device was there, and something could be checked.
 
-        Limits that could not be checked are in `skipped`.
+        Limits that could not be checked are in `skipped`; where these are all, the budget is not
+        kept, unless `allow_skipped` was given.
         """
-        return not self.exceeded and not self.failures
+        vain = nothing_checked(self.checks) and not self.allow_skipped
+        return not self.exceeded and not self.failures and not vain
 
     @property
     def exceeded(self) -> tuple[Check, ...]:
@@ -51,18 +58,26 @@ class Checked:
 
     def __str__(self) -> str:
         failed = [f"not measured: {device}: {error}" for device, error in self.failures.items()]
-        return "\n".join([*failed, *(check.sentence for check in self.checks)])
+        vain = [NOTHING_CHECKED] if nothing_checked(self.checks) else []
+        return "\n".join([*failed, *(check.sentence for check in self.checks), *vain])
 
 
 def checked_against(
     report: Report,
     failures: Mapping[str, DeviceError],
     budget: str | os.PathLike[str] | Mapping[str, float | Mapping[str, float]],
+    *,
+    allow_skipped: bool = False,
 ) -> Checked:
     """As Report.check."""
+    limits = _limits(budget)
     names = {name: name for name in (*(one.name for one in report.targets), *failures)}
-    checks = checked(report, for_devices(_limits(budget), names))
-    return Checked(checks=checks, failures=failures)
+    # A budget may name a device as `device=` does: "pi", "kitchen", "android".
+    others = [name for name in limits if name not in names and name != EVERY]
+    spelled = device_names(others, Choices())
+    names |= {other: name for other, name in spelled.items() if name in names}
+    checks = checked(report, for_devices(limits, names))
+    return Checked(checks=checks, failures=failures, allow_skipped=allow_skipped)
 
 
 def _limits(

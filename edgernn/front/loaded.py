@@ -12,11 +12,15 @@ from typing import Any
 from edgernn.artefact import Artefact, Refusal, record
 from edgernn.errors import EdgernnError, WrongOption
 from edgernn.export.calibration import Calibration
+from edgernn.export.examples import read_examples
 from edgernn.export.keras.file import read_model
 from edgernn.export.keras.model import KerasModel
 from edgernn.export.keras.object import from_keras
 from edgernn.export.pipeline import Failure, export_model, float_graph, training_log_of
+from edgernn.export.quantization.absorb import unlike_features
+from edgernn.export.quantization.headroom import beyond
 from edgernn.export.request import Request
+from edgernn.export.rows import together
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
 from edgernn.formats import FORMATS, format_named, options_by_format
@@ -110,8 +114,9 @@ class Loaded:
         to: formats ("onnx", "tflite", "native"); without it all that can express the model.
         scheme: "float32", "float16", "dynamic" or "int8"; several as a list, each of them one
             export; "LAYER=SCHEME" in the list is for one layer.
-        calibrate: typical inputs for int8: x [N, T, F] or [N, T], arrays by input name, a path,
-            or a spec such as "digits:calibration".
+        calibrate: typical inputs: x [N, T, F] or [N, T], arrays by input name, a path, or a spec
+            such as "digits:calibration".  int8 needs them; dynamic and float16 bring features of
+            unlike scale to one scale with them.  One row of four is kept back for the check.
         calibration: how a range is drawn around the values seen.
         ranges: with `calibrate`, the file to save ranges in; without, the file to read them from.
         keep_float: layers to leave in float32.
@@ -154,13 +159,19 @@ class Loaded:
             calibrated = Calibration(
                 spec=calibrate, method=CalibrationMethod(calibration), file=file
             ).of(original, phase)
+            answers = None
+            if samples is not None:  # before anything is written: they may not fit the model
+                phase("running the float model on the data")
+                answers = float_answers(original, samples, names, file=self.model.source.file)
+            rows = None if samples is None else read_examples(samples, original)
+            examples = together(calibrated.examples, rows)
             requests = [
                 Request(
                     backends=backends,
                     scheme=one,
                     per_layer=per_layer,
                     ranges=calibrated.ranges,
-                    examples=calibrated.examples,
+                    examples=examples,
                     keep_float=() if one is Scheme.FLOAT32 and not per_layer else kept,
                     streaming=streaming,
                     verify=verify,
@@ -183,13 +194,14 @@ class Loaded:
                     else request
                     for request in requests
                 ]
-            answers = None
-            if samples is not None:  # before anything is written: they may not fit the model
-                phase("running the float model on the data")
-                answers = float_answers(original, samples, names, file=self.model.source.file)
             artefacts: list[Artefact] = []
             refusals: list[Refusal] = []
             warnings = [*self.model.warnings, *calibrated.warnings]
+            integers = any(one.needs_calibration for one in used)
+            if calibrated.ranges and examples and examples.origin.is_fresh and integers:
+                warnings += beyond(original, calibrated.ranges, examples.inputs)
+            if calibrated.ranges is None and used != {Scheme.FLOAT32}:
+                warnings += unlike_features(original)
             failures: list[Failure] = []
             unrecorded: list[Refusal] = []
             for request in requests:
@@ -283,11 +295,11 @@ def _require_use(
             "--ranges (ranges) without --calibrate is read by an int8 export only",
             remedy="Choose scheme int8, or give data to calibrate with",
         )
-    # Integer weights are checked on the samples; ranges may be saved for a later export.
-    if calibrate is not None and ranges is None and Scheme.DYNAMIC not in used:
+    # Features of unlike scale are brought to one; ranges may be saved for a later export.
+    if calibrate is not None and ranges is None and used == {Scheme.FLOAT32}:
         raise WrongOption(
-            "--calibrate (calibrate) changes nothing in this export",
-            remedy="Choose scheme int8 or dynamic, or save the ranges with --ranges FILE (ranges)",
+            "--calibrate (calibrate) changes nothing in a float32 export",
+            remedy="Choose another scheme, or save the ranges with --ranges FILE (ranges)",
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from edgernn.artefact import Artefact, Refusal
 from edgernn.export.study.study import Study
 from edgernn.front.measuring import measure
 from edgernn.front.notebook import html_lines, html_table
+from edgernn.front.progress import Show
 from edgernn.front.reports import Report
+from edgernn.profile.workload import DEFAULT_STEPS
 from edgernn.report.exported import exported_table, outcome_text, verification_text
 from edgernn.report.quantized import study_texts
+from edgernn.tasks.given import Given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +111,61 @@ class Made(Mapping[Any, MadeFile]):
         """Which files passed the check, which were not checked, and which failed."""
         return outcome_text(self.artefacts, self.refusals, self.folder)
 
-    def profile(self, **options: Any) -> Report:
-        """Measures these files where they are to run; options as `edgernn.measure` has them.
+    def profile(
+        self,
+        *,
+        device: str | Sequence[str] = "cpu",
+        data: Given | None = None,
+        threads: int = 1,
+        cpus: Sequence[int] | None = None,
+        processes: int = 5,
+        min_time_ms: float = 500.0,
+        warm_up_ms: float = 100.0,
+        period_ms: float | None = None,
+        steps: int = DEFAULT_STEPS,
+        cool_down_s: float = 0.0,
+        check_noise: bool = False,
+        emulated_timing: bool = False,
+        device_python: bool = False,
+        android_runtimes: Sequence[str | os.PathLike[str]] = (),
+        benchmark_model: str | os.PathLike[str] | None = None,
+        progress: Show | None = None,
+    ) -> Report:
+        """Measures these files where they are to run: size, latency, memory and accuracy.
+
+        device: "cpu", "pi", "user@host", "android" or a name of devices.toml; several as a list.
+        data: rows to score: (x, y), (x, y, lengths), a path or a spec such as "digits:test".
+            x is float [N, T, F] or whole numbers [N, T], y the class of each row [N].
+        threads: of the runtime.  cpus: run on these only.
+        processes: fresh ones for each file; verdicts about speed need 5.
+        min_time_ms, warm_up_ms: of each process.  period_ms: also one call in each period.
+        steps: of made-up sequences, where there are no data and the length is free.
+        The others are as in `edgernn.measure`, which takes any files.
 
         Raises DataError, DeviceError or MissingRuntime, as there.
 
-        >>> report = made.profile(device="cpu", data=(x_test, y_test))
+        >>> report = made.profile(device="cpu", data=(x_test, y_test), period_ms=10)
         >>> print(report)
         """
-        return measure([file.path for file in self.values()], **options)
+        return measure(
+            [file.path for file in self.values()],
+            device=device,
+            data=data,
+            threads=threads,
+            cpus=cpus,
+            processes=processes,
+            min_time_ms=min_time_ms,
+            warm_up_ms=warm_up_ms,
+            period_ms=period_ms,
+            steps=steps,
+            cool_down_s=cool_down_s,
+            check_noise=check_noise,
+            emulated_timing=emulated_timing,
+            device_python=device_python,
+            android_runtimes=android_runtimes,
+            benchmark_model=benchmark_model,
+            progress=progress,
+        )
 
     def __str__(self) -> str:
         return "\n\n".join([exported_table(self.artefacts), *study_texts(self.study), self.outcome])

@@ -65,7 +65,7 @@ class Report:
         return sentences(self.values)
 
     def write(self, *paths: str | os.PathLike[str]) -> None:
-        """Writes files whose suffixes decide: .json, .html, .md, .csv; each whole or not at all.
+        """Writes files in the format of their suffix (.html, .json, …), each whole or not at all.
 
         Raises WrongOption for another suffix, before anything is written; OutputError.
 
@@ -76,16 +76,23 @@ class Report:
             atomic.write_bytes(path, FORMATS[suffix].write(self.values).encode())
 
     def check(
-        self, budget: str | os.PathLike[str] | Mapping[str, float | Mapping[str, float]]
+        self,
+        budget: str | os.PathLike[str] | Mapping[str, float | Mapping[str, float]],
+        *,
+        allow_skipped: bool = False,
     ) -> Checked:
         """Compares with limits: a budget.toml, limits by name, or limits by device and name.
 
+        A device is named as in `device=`, or as in the report.
+
         Times that cannot be trusted (an emulator, a disturbed machine) are skipped with a reason.
-        Raises DataError for a limit that does not exist.
+        allow_skipped: a budget of which nothing could be checked counts as kept.
+        Raises DataError for a limit that does not exist, that nothing can keep or exceed, or for a
+        device that was not measured.
 
         >>> assert report.check({"p95_ms": 5, "accuracy_drop": 0.005}).kept
         """
-        return checked_against(self.values, self.failures, budget)
+        return checked_against(self.values, self.failures, budget, allow_skipped=allow_skipped)
 
     def text(self, *, wide: bool = False) -> str:
         """The printed form; `wide` has all columns."""

@@ -20,6 +20,7 @@ from edgernn.graph.graph import (
     Output,
     State,
     at_shapes,
+    batch_size,
     consumers,
     live_layers,
     without_dead_layers,
@@ -71,7 +72,7 @@ from edgernn.graph.quantized import (
     Reading,
     RecurrentPlan,
 )
-from edgernn.graph.ranges import CalibrationMethod, Range, Ranges
+from edgernn.graph.ranges import CalibrationMethod, Features, Range, Ranges
 from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn, gate
 from edgernn.graph.shapes import ShapeError, WrongType, infer, window_padding
 from edgernn.graph.tensor import (
@@ -83,7 +84,7 @@ from edgernn.graph.tensor import (
     Weight,
     as_float32,
 )
-from edgernn.graph.traits import Moving, moved_edges, producer
+from edgernn.graph.traits import Moving, Multiplying, is_bounded, moved_edges, producer
 
 __all__ = [
     "HARD_SIGMOID_KERAS2",
@@ -112,6 +113,7 @@ __all__ = [
     "Dense",
     "Dot",
     "Embedding",
+    "Features",
     "FloatArray",
     "FoldTime",
     "GlobalPool1D",
@@ -127,6 +129,7 @@ __all__ = [
     "Merge",
     "MergeKind",
     "Moving",
+    "Multiplying",
     "Node",
     "NotEqual",
     "Output",
@@ -161,10 +164,12 @@ __all__ = [
     "ZeroPad1D",
     "as_float32",
     "at_shapes",
+    "batch_size",
     "consumers",
     "fingerprint",
     "gate",
     "infer",
+    "is_bounded",
     "live_layers",
     "moved_edges",
     "parameter_count",

@@ -1,4 +1,4 @@
-"""Tells whether two graphs are the same model."""
+"""Decides whether two graphs are the same model."""
 
 from __future__ import annotations
 

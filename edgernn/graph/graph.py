@@ -45,7 +45,7 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Graph:
-    """A model.  Checks itself when made; `specs` tells the shape and type of every edge.
+    """A model.  Checks itself when created; `specs` has the shape and type of every edge.
 
     Raises GraphError when an edge is read before it is written, written twice or of the wrong
     shape, or when two layers share a name.
@@ -135,6 +135,12 @@ def without_dead_layers(graph: Graph) -> Graph:
 def consumers(graph: Graph, edge: str) -> list[Layer]:
     """The layers that read `edge`, in order."""
     return [layer for layer in graph.layers if edge in layer.reads]
+
+
+def batch_size(graph: Graph) -> int | None:
+    """How many rows a call of the model takes; None where that is free."""
+    sizes = (entry.spec.shape[0] for entry in graph.inputs)
+    return next((size for size in sizes if size is not None), None)
 
 
 def at_shapes(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:

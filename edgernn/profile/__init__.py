@@ -1,1 +1,1 @@
-"""Artefacts on a device: what they cost and how right they are there, as a report of values."""
+"""Profiles artefacts on a device: size, latency, memory and accuracy, as a report of values."""

@@ -1,4 +1,4 @@
-"""The same artefact on several devices: how many rows it answers differently."""
+"""The same artefact on several devices: the number of rows with different answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgernn.profile.report import Cell, Report
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """How many rows of the data an artefact answers differently on two devices."""
+    """The number of rows for which an artefact's answers differ between two devices."""
 
     file: str
     device: str
@@ -20,7 +20,7 @@ class Answers:
 
 
 def compared_answers(report: Report) -> tuple[Answers, ...]:
-    """Each artefact's classes on each device against those on the first that has some."""
+    """Compares each artefact's classes on each device with those on the first device."""
     found = []
     for first, *others in _by_file(report):
         for other in others:

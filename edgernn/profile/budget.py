@@ -1,10 +1,10 @@
-"""What artefacts may cost, from a budget.toml, and whether they keep to it: a gate for CI.
+"""Limits for artefacts from a budget.toml, and checks of these limits: a gate for CI.
 
     [every]                     # for all devices
     file_bytes = 100_000
     agreement = 0.99            # with the float32 reference: at least
 
-    [kitchen]                   # a --device; write ["pi@host"] where it is no plain word
+    [kitchen]                   # a --device; write ["pi@host"] if it is no plain word
     p95_ms = 5
     deadlines_missed = 0
 
@@ -14,8 +14,8 @@ reason.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -27,18 +27,14 @@ from edgernn.errors import DataError
 from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Report
 from edgernn.profile.rows import Row, reference_of, rows_of
+from edgernn.regular_file import read_toml
 from edgernn.scoring.truth import score
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 EVERY: Final = "every"
 
 
 class Limit(Enum):
-    """What can be limited; each value is its name in the file."""
+    """The figures that can be limited; each value is the name in the file."""
 
     FILE_BYTES = "file_bytes"
     LOAD_MS = "load_ms"
@@ -49,17 +45,30 @@ class Limit(Enum):
     PACED_P99_MS = "paced_p99_ms"
     DEADLINES_MISSED = "deadlines_missed"
     PEAK_RSS_BYTES = "peak_rss_bytes"
-    INSTRUCTIONS = "instructions"  # of a call, where an emulator counts them
+    INSTRUCTIONS = "instructions"  # of a call, on an emulator that counts them
     ACCURACY_DROP = "accuracy_drop"  # below the float32 reference, as a share
-    AGREEMENT = "agreement"  # with the float32 reference, as a share: the one that is a minimum
+    AGREEMENT = "agreement"  # with the float32 reference, as a share: the only minimum
 
     @property
     def is_time(self) -> bool:
         return self.value.endswith("_ms") or self is Limit.DEADLINES_MISSED
 
     @property
+    def sensible(self) -> tuple[float, float]:
+        """The least and the largest bound that can be kept by one file and exceeded by another."""
+        if self is Limit.AGREEMENT:
+            return 1e-9, 1.0
+        if self is Limit.ACCURACY_DROP:
+            return 0.0, 1e9  # of numbers, in their own unit
+        if self is Limit.DEADLINES_MISSED:
+            return 0.0, 1e9
+        if self.is_time:
+            return 1e-9, 24 * 3600e3
+        return 1.0, 1e15  # bytes, instructions
+
+    @property
     def is_of_the_machine(self) -> bool:
-        """What an emulator cannot measure for the machine that it emulates."""
+        """The figures of an emulator that do not hold for the emulated machine."""
         return self.is_time or self is Limit.PEAK_RSS_BYTES
 
 
@@ -81,7 +90,7 @@ class Check:
     bound: float
     value: float | None
     verdict: Verdict
-    reason: str = ""  # of a skip, or why there is no value
+    reason: str = ""  # why it was skipped, or why there is no value
 
     @property
     def sentence(self) -> str:
@@ -91,13 +100,19 @@ class Check:
         return f"{self.verdict.value}: {where} {said}, allowed is {sign} {self.bound:g}"
 
 
+#: The verdict on a budget of which each limit was skipped.
+NOTHING_CHECKED: Final = "nothing of the budget could be checked"
+
+_PER_CENT: Final = 100.0  # the scale of a metric that is a share
+_SHARE: Final = "Write a share: 0.99, not 99"
+
 Budget = dict[str, dict[Limit, float]]  # device, or EVERY -> bounds
 
 
 def read_budget(path: Path) -> Budget:
-    """Raises DataError where the file cannot be read or limits something unknown."""
+    """Raises DataError if the file cannot be read or contains an unknown limit."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = read_toml(path)
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the budget {path}: {error}") from error
     if not tables:
@@ -124,15 +139,32 @@ def _bounds(path: str, device: str, table: object) -> Iterator[tuple[Limit, floa
             close = get_close_matches(name, known, n=1)
             hint = f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}"
             raise DataError(f"{path}: '{name}' of [{device}] cannot be limited", remedy=hint)
-        if isinstance(bound, bool) or not isinstance(bound, int | float) or not bound >= 0:
+        number = _number(bound)
+        if number is None:
             raise DataError(f"{path}: {name} of [{device}] must be a number, not {bound!r}")
-        yield Limit(name), float(bound)
+        low, high = Limit(name).sensible
+        if not low <= number <= high:
+            raise DataError(
+                f"{path}: {name} of [{device}] is {number:g}; a limit that can be kept and "
+                f"exceeded is between {low:g} and {high:g}",
+                remedy=_SHARE if Limit(name) is Limit.AGREEMENT and number > 1 else "",
+            )
+        yield Limit(name), number
+
+
+def _number(bound: object) -> float | None:
+    if isinstance(bound, bool) or not isinstance(bound, int | float):
+        return None
+    try:
+        return float(bound) if math.isfinite(bound) else None
+    except OverflowError:
+        return None
 
 
 def for_devices(budget: Budget, names: Mapping[str, str]) -> Budget:
-    """The budget by the names that a report has; `names` are these by what --device says.
+    """The budget with a report's device names; `names` maps the spellings of --device to them.
 
-    Raises DataError where it limits a device that is not to be measured.
+    Raises DataError if it limits a device that is not measured.
     """
     known = {EVERY: EVERY, **names, **{name: name for name in names.values()}}
     if missing := sorted(set(budget) - set(known)):
@@ -148,7 +180,11 @@ def for_devices(budget: Budget, names: Mapping[str, str]) -> Budget:
 
 
 def checked(report: Report, budget: Budget) -> tuple[Check, ...]:
-    """Every limit against every artefact on its devices."""
+    """Checks every limit for every artefact on its devices.
+
+    Raises DataError where the drop of a metric that is a share is allowed to be all of it.
+    """
+    _require_sense(report, budget)
     return tuple(
         _check(cell, row, limit, bound, report)
         for cell, row in zip(report.cells, rows_of(report), strict=True)
@@ -156,7 +192,24 @@ def checked(report: Report, budget: Budget) -> tuple[Check, ...]:
     )
 
 
-def exceeded(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+def _require_sense(report: Report, budget: Budget) -> None:
+    judge = None if report.truth is None else report.truth.judge
+    for device, bounds in budget.items():
+        bound = bounds.get(Limit.ACCURACY_DROP, 0.0)
+        if judge is not None and judge.scale == _PER_CENT and bound >= 1:
+            raise DataError(
+                f"the budget: accuracy_drop of [{device}] is {bound:g}, and {judge.name} is "
+                "a share",
+                remedy="Write a share: 0.01 for one point",
+            )
+
+
+def nothing_checked(checks: Sequence[Check]) -> bool:
+    """Whether no limit was either kept or exceeded: such a budget says nothing about the files."""
+    return all(check.verdict is Verdict.SKIPPED for check in checks)
+
+
+def exceeded(checks: Sequence[Check]) -> tuple[Check, ...]:
     return tuple(check for check in checks if check.verdict is Verdict.EXCEEDED)
 
 
@@ -178,7 +231,7 @@ def _verdict(
     cell: Cell, limit: Limit, bound: float, value: float | None, report: Report
 ) -> tuple[Verdict, str]:
     if isinstance(cell.outcome, Failed):
-        return Verdict.EXCEEDED, str(cell.outcome)  # what does not run keeps to nothing
+        return Verdict.EXCEEDED, str(cell.outcome)  # counts as exceeded
     if isinstance(cell.outcome, Skipped):
         return Verdict.SKIPPED, cell.outcome.reason
     if limit.is_of_the_machine and report.is_emulated(cell.device):
@@ -193,7 +246,7 @@ def _verdict(
 
 
 def _drop(cell: Cell, _row: Row, report: Report) -> float | None:
-    """How far below the reference, in the metric's own unit; negative where it is better."""
+    """How far below the reference, in the metric's own unit; negative if it is better."""
     reference = reference_of(cell, report)
     if reference is None or cell.predictions is None or report.truth is None:
         return None

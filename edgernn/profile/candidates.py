@@ -1,4 +1,4 @@
-"""From paths to the artefacts to profile: by the manifest, or as bare model files."""
+"""Finds the artefacts to profile in paths: listed in a manifest, or as single model files."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from edgernn.errors import ModelFileError
 from edgernn.formats import Format, format_of, suffixes
 from edgernn.graph import Shape, State
 from edgernn.profile.report import Item, Training
+from edgernn.regular_file import read_bytes
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A model file to profile, and how it is to be run."""
+    """A model file to profile, and how to run it."""
 
     item: Item
     path: Path
     extra_files: tuple[Path, ...] = ()
     states: tuple[State, ...] = ()
     labels: tuple[str, ...] = ()  # names of the classes, in the order of the outputs
-    source: Path | None = None  # the Keras file it was made from, if it is at hand
+    source: Path | None = None  # the Keras file it was made from, if it still exists
 
 
 def find_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
-    """The artefacts of the folders and files given, each once.
+    """The artefacts in these folders and files, each once.
 
-    A folder stands for what its manifest lists, or without one for its model files.  All of one
-    model come together, in the order in which the models were met.
-    Raises ModelFileError when there is nothing to profile, or a file has changed since its export.
+    A folder means all files in its manifest or, without a manifest, its model files.  Artefacts of
+    one model are together, in the order in which the models were found.
+    Raises ModelFileError if there is nothing to profile, or if a file has changed since its export.
     """
     found: dict[Path, Candidate] = {}
     for path in paths:
@@ -118,7 +119,7 @@ def _bare(path: Path, found: Format) -> Candidate:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except OSError as error:
         raise ModelFileError(
             f"cannot read {path}: {error.strerror or error}", remedy="Check the path"
@@ -152,7 +153,7 @@ def _training(log: TrainingLog) -> Training:
 
 
 def _log(folder: Path, artefact: Artefact) -> TrainingLog | None:
-    """The log of exactly this source model, if it lies beside it or beside its artefacts."""
+    """The training log of this source model, if it is beside the model or beside its artefacts."""
     for place in _places(folder):
         path = log_path(place / artefact.source.file)
         if not path.is_file():
@@ -173,5 +174,5 @@ def _source(folder: Path, artefact: Artefact) -> Path | None:
 
 
 def _places(folder: Path) -> tuple[Path, ...]:
-    """Where a model's own files are looked for: beside its artefacts, above them, and here."""
+    """The folders to search for a model's own files: of its artefacts, above them, and this one."""
     return (folder, folder.resolve().parent, Path.cwd())

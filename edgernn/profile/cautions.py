@@ -1,4 +1,4 @@
-"""What makes a measurement less trustworthy, as data: a full sentence and what to do about it."""
+"""Cautions: reasons why a measurement is less reliable, each with a sentence and a remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Caution(Enum):
-    """Each value is the sentence, then the remedy; both may name figures in braces."""
+    """Each value is the sentence, then the remedy; both may contain figures in braces."""
 
     FIRST_CALL_SLOW = (
         "The first call took {ratio} times as long as a steady one.",

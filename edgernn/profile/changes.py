@@ -1,4 +1,4 @@
-"""What differs between two values of one kind, in the words of whoever chose them."""
+"""Describes the differences of two values of one kind with the names of the user's options."""
 
 from __future__ import annotations
 

@@ -1,19 +1,24 @@
-"""Which cells are compared, and the results."""
+"""Compares cells, and chooses which cells are comparable."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
+from edgernn.profile.judgement import disturbances
 from edgernn.profile.measure import latency_ratio
 from edgernn.profile.report import Cell, Report
 from edgernn.scoring.truth import difference
-from edgernn.stats import Difference, Ratio
+from edgernn.stats import Difference, Ratio, holm
+
+#: p-values by the devices and files of both cells.
+Adjusted = Mapping[frozenset[tuple[str, str]], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two cells.  `this` is the faster one or, where that is not significant, the smaller."""
+    """Two cells.  `this` is the faster one or, without a significant difference, the smaller."""
 
     this: Cell
     that: Cell
@@ -23,7 +28,7 @@ class Comparison:
 
     @property
     def equal_units(self) -> int | None:
-        """The units of both models, if they were trained with as many and as many layers."""
+        """The units of both models, if both have equally many units and layers."""
         a, b = self.this.item.training, self.that.item.training
         if a is None or b is None or (a.units, a.layers) != (b.units, b.layers):
             return None
@@ -41,10 +46,12 @@ class Ranking:
 def between_models(report: Report) -> tuple[Comparison, ...]:
     """Different models in the same format on the same device: the fastest against each other.
 
-    Only models that do the same: a keyword spotter that is faster than a language model is no news.
+    Only models for the same task: it means nothing that a keyword spotter is faster than a
+    language model.
     """
+    adjusted = _adjusted(report)
     return tuple(
-        compared(fastest, other, report)
+        compared(fastest, other, report, adjusted)
         for group in _groups(report, format_key)
         for fastest, *others in doing_the_same(group)
         for other in others
@@ -53,10 +60,12 @@ def between_models(report: Report) -> tuple[Comparison, ...]:
 
 
 def between_formats(report: Report) -> tuple[Ranking, ...]:
-    """The formats of each model on each device, where there are several."""
+    """The formats of each model on each device, if there are several."""
+    adjusted = _adjusted(report)
     return tuple(
         Ranking(
-            fastest=fastest, others=tuple((other, _slowness(fastest, other)) for other in others)
+            fastest=fastest,
+            others=tuple((other, _slowness(fastest, other, report, adjusted)) for other in others),
         )
         for fastest, *others in _groups(report, _model_key)
         if others
@@ -64,7 +73,7 @@ def between_formats(report: Report) -> tuple[Ranking, ...]:
 
 
 def doing_the_same(cells: list[Cell]) -> Iterator[list[Cell]]:
-    """The cells in groups, each of those that do what its first one does, as far as is known."""
+    """Groups of cells whose models have the same task, as far as that is known."""
     while cells:
         first, *_ = cells
         same = [cell for cell in cells if _same_job(first, cell)]
@@ -72,14 +81,18 @@ def doing_the_same(cells: list[Cell]) -> Iterator[list[Cell]]:
         cells = [cell for cell in cells if cell not in same]
 
 
-def compared(a: Cell, b: Cell, report: Report) -> Comparison:
-    """Raises IncomparableRuns when the two were measured under different conditions."""
-    slowness = _slowness(a, b)
+def compared(a: Cell, b: Cell, report: Report, adjusted: Adjusted | None = None) -> Comparison:
+    """Two cells, their p-value adjusted for all comparisons of the report.
+
+    Raises IncomparableRuns if the two were measured under different conditions.
+    """
+    adjusted = _adjusted(report) if adjusted is None else adjusted
+    slowness = _slowness(a, b, report, adjusted)
     b_is_faster = slowness.significant and slowness.estimate < 1
     b_is_smaller = not slowness.significant and a.item.bytes > b.item.bytes
     if b_is_faster or b_is_smaller:
         a, b = b, a
-        slowness = _slowness(a, b)
+        slowness = _slowness(a, b, report, adjusted)
     return Comparison(
         this=a,
         that=b,
@@ -91,15 +104,43 @@ def compared(a: Cell, b: Cell, report: Report) -> Comparison:
     )
 
 
-def _slowness(faster: Cell, slower: Cell) -> Ratio:
+def _slowness(faster: Cell, slower: Cell, report: Report, adjusted: Adjusted) -> Ratio:
+    ratio = _ratio(faster, slower)
+    return replace(
+        ratio,
+        p_value=adjusted.get(_pair(faster, slower), ratio.p_value),
+        stable=not (disturbances(faster, report) or disturbances(slower, report)),
+    )
+
+
+def _ratio(faster: Cell, slower: Cell) -> Ratio:
     a, b = faster.benchmark, slower.benchmark
     if a is None or b is None:
         raise ValueError("only cells with runs are compared")
     return latency_ratio(b, a)
 
 
+def _adjusted(report: Report) -> Adjusted:
+    """The p-values of all pairs that could be compared, for testing them all.
+
+    All of a group, not only those with its fastest: which one is fastest is itself decided by these
+    times, and the smallest of many equal figures lies below the others by chance.
+    """
+    pairs: dict[frozenset[tuple[str, str]], float] = {}
+    for group in (*_groups(report, format_key), *_groups(report, _model_key)):
+        for a, b in itertools.combinations(group, 2):
+            if _pair(a, b) not in pairs:
+                p_value = _ratio(a, b).p_value
+                pairs[_pair(a, b)] = 1.0 if p_value is None else p_value
+    return dict(zip(pairs, holm(list(pairs.values())), strict=True))
+
+
+def _pair(a: Cell, b: Cell) -> frozenset[tuple[str, str]]:
+    return frozenset({(a.device, a.item.file), (b.device, b.item.file)})
+
+
 def format_key(cell: Cell) -> tuple[str, ...]:
-    """What models must share to be compared: device, format, scheme and what they are fed."""
+    """The facts that comparable models share: device, format, scheme and shapes of inputs."""
     item = cell.item
     return (cell.device, item.backend, item.scheme, str(item.streaming), fed(cell))
 

@@ -1,4 +1,4 @@
-"""Waiting for a device to cool down, so that the last artefact is not measured on a hotter one."""
+"""Waits until a device has cooled down, so that later artefacts are not measured hotter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from edgernn.devices.facts import Conditions
 
-#: As cool as at first: sensors are no better than this.
+#: A device counts as cool within this tolerance: sensors are not more accurate.
 MARGIN_C: Final = 2.0
 #: How often to look.  Looking starts a process on the device, which warms it.
 LOOK_S: Final = 3.0
@@ -17,16 +17,16 @@ LOOK_S: Final = 3.0
 
 @dataclass(slots=True, kw_only=True)
 class Cooling:
-    """Knows how warm a device was when it was first asked."""
+    """Remembers the temperature of a device at the first call."""
 
     limit_s: float  # the longest wait at once; 0: never wait
     pause: Callable[[float], None] = field(default=time.sleep)
     _first_c: float | None = None
 
     def waits(self, now: Callable[[], Conditions | None]) -> Iterator[str]:
-        """Waits while the device is warmer than at first, or slows itself down for its heat.
+        """Waits while the device is warmer than at first, or throttles because of heat.
 
-        Yields before each wait what for.  A device without a sensor is not waited for.
+        Yields the reason before each wait.  Does not wait for a device without a sensor.
         """
         waited_s = 0.0
         while waited_s < self.limit_s:

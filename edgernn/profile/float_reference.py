@@ -1,7 +1,7 @@
-"""What the original model would have said, computed here in float32 without Keras.
+"""The original model's answers, computed here in float32 without Keras.
 
-Agreement with it separates what quantization, a kernel or a device did to a model from what the
-model never knew.
+Agreement with them separates the effect of quantization, a kernel or a device from the errors of
+the model itself.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Final
 from edgernn.scoring.predictions import Predictions
 from edgernn.tasks.samples import Samples
 
-#: numpy does some 10^10 multiplications a second: a larger job would keep the device waiting.
+#: numpy does some 10^10 multiplications a second; the device would wait for a larger job.
 MOST_MULTIPLICATIONS: Final = 1e11
 
 
 class References:
     """Answers of original models to one set of samples: each is computed once.
 
-    Threads may share it.  The second that asks for a model waits for the first.
+    Threads may share it.  A second request for the same model waits for the first.
     """
 
     def __init__(self) -> None:
@@ -39,19 +39,19 @@ class References:
 def reference_predictions(
     source: Path, samples: Samples, labels: tuple[str, ...] = ()
 ) -> Predictions | None:
-    """Row by row what the Keras file `source` says; None where that cannot be had here.
+    """The answers of the Keras file `source` for each row; None if they cannot be computed here.
 
-    `labels` are the names of its classes.  None is the answer for models of several inputs, of a
-    fixed batch or with states, and for jobs that would take minutes.
-    Raises ModelFileError or UnsupportedLayer when the file cannot be read, DataError when the
-    samples do not fit it.
+    `labels` are the names of its classes.  Returns None for models with several inputs or with
+    states, and for jobs that would take minutes.
+    Raises ModelFileError or UnsupportedLayer if the file cannot be read, DataError if the samples
+    do not fit it.
     """
     from edgernn.export.keras.file import read_model
     from edgernn.export.study.labelled import predict
 
     graph = read_model(source).graph
     multiplications = graph.parameters * samples.x.shape[1] * len(samples.x)
-    if len(graph.inputs) != 1 or graph.inputs[0].spec.shape[0] is not None or graph.states:
+    if len(graph.inputs) != 1 or graph.states:
         return None
     if multiplications > MOST_MULTIPLICATIONS:
         return None

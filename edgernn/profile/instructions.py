@@ -1,7 +1,7 @@
-"""Executed instructions of an emulated device: which counts may be compared.
+"""Compares counts of instructions that an emulated device executed.
 
 Counts of two models in one runtime and scheme have about the ratio of their times on the device;
-counts of different runtimes do not, since instructions differ in what they cost.
+counts of different runtimes do not, since instructions take different times.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Counts:
 
 
 def compared_counts(report: Report) -> Iterator[Counts]:
-    """In each format on each device, the model that executes fewest against the others."""
+    """For each format on each device, the model with the fewest instructions and the others."""
     counted = [cell for cell in report.cells if cell.instructions]
     for key in dict.fromkeys(format_key(cell) for cell in counted):
         group = sorted((cell for cell in counted if format_key(cell) == key), key=_count)

@@ -1,4 +1,4 @@
-"""Which cautions a cell of a report deserves.  Thresholds are here and nowhere else."""
+"""Decides which cautions a cell of a report gets.  All thresholds are in this module."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FREQUENCY_CHANGE: Final = 0.10  # of the fastest core's frequency
 NOISE: Final = 0.03  # two series of one artefact, as a share; a smaller difference is acceptable
 
 
-#: A time that was taken meanwhile says nothing about the artefact.
+#: A time measured under one of these conditions is no property of the artefact.
 UNSTABLE: Final = frozenset(
     {
         Caution.PROCESSES_DISAGREE,
@@ -45,12 +45,12 @@ UNSTABLE: Final = frozenset(
 
 
 def disturbances(cell: Cell, report: Report) -> tuple[Warned, ...]:
-    """Why the times of a cell are not to be trusted, if they are not."""
+    """The reasons why the times of a cell are unreliable; empty if they are reliable."""
     return tuple(one for one in cautions(cell, report) if one.caution in UNSTABLE)
 
 
 def cautions(cell: Cell, report: Report) -> tuple[Warned, ...]:
-    """In the order in which a person should care."""
+    """In the order of importance for the reader."""
     found: list[Warned] = []
     target = next((one for one in report.targets if one.name == cell.device), None)
     if target is not None and target.machine.system == INVENTED_SYSTEM:
@@ -80,11 +80,11 @@ def cautions(cell: Cell, report: Report) -> tuple[Warned, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedCaution:
-    """A caution that several files of a report deserve, represented by its worst case."""
+    """A caution that several files of a report get, represented by its worst case."""
 
     worst: Warned
     file: str
-    device: str  # "" where there is one only
+    device: str  # "" if there is only one
     others: tuple[str, ...]
     all_files: bool  # whether every file of the device has it
 
@@ -101,7 +101,7 @@ class SharedCaution:
 
 
 def shared_cautions(report: Report) -> tuple[SharedCaution, ...]:
-    """Each kind of caution once for each device: ten equal lines would not be read."""
+    """Each kind of caution once for each device, instead of ten equal lines."""
     by_kind: dict[tuple[Caution, str], list[tuple[Warned, str]]] = {}
     files: dict[str, set[str]] = {}
     for cell in report.cells:
@@ -183,7 +183,7 @@ def _of_conditions(runs: tuple[Run, ...]) -> Iterator[Warned]:
 
 
 def _of_throttling(runs: tuple[Run, ...]) -> Iterator[Warned]:
-    """What the firmware says before or after a run, and what it noticed in between."""
+    """The firmware's throttling before or after a run, and events in between."""
     states = [state.throttling for run in runs for state in (run.before, run.after)]
     words = [word for word in states if word is not None]
     if low := next((word for word in words if word.under_voltage), None):
@@ -230,7 +230,7 @@ def _of_number(runs: tuple[Run, ...], plan: Plan) -> Iterator[Warned]:
 
 
 def _of_accuracy(cell: Cell, truth: Truth) -> Iterator[Warned]:
-    assert cell.predictions is not None  # noqa: S101 - the caller looked
+    assert cell.predictions is not None  # noqa: S101 - the caller has checked this
     reached = score(cell.predictions, truth)
     metric = truth.judge
     if reached.interval.half_width > metric.widest:
@@ -243,7 +243,7 @@ def _of_accuracy(cell: Cell, truth: Truth) -> Iterator[Warned]:
 
 
 def of_refit(refit: Refit) -> Iterator[Warned]:
-    """Rows that are no longer what the user gave."""
+    """Cautions for rows that were cut or padded."""
     figures = {
         "rows": f"{refit.rows:,}",
         "steps": str(refit.steps),

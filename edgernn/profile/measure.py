@@ -1,4 +1,4 @@
-"""From a plan to processes to a benchmark.
+"""Measures artefacts: from a plan to processes to a benchmark.
 
 Plan -> Run (one process, immutable) -> Benchmark (runs that agree in all that matters).
 """
@@ -27,7 +27,7 @@ K = TypeVar("K")
 #: /proc/stat counts in ticks of 10 ms: over fewer than ten of them, a tick is a tenth of a CPU.
 SHORTEST_RATE_S: Final = 0.1
 
-DEFAULT_PROCESSES: Final = 5  # stats.FEWEST_PROCESSES: what a verdict needs
+DEFAULT_PROCESSES: Final = 5  # stats.FEWEST_PROCESSES: needed for a verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Plan:
     warm_up_s: float = 0.1
     min_time_s: float = 0.5  # of counted calls, per process and regime
     processes: int = DEFAULT_PROCESSES
-    period_ms: float | None = None  # also one call every period, as an application does
+    period_ms: float | None = None  # also one call every period, like an application
     cool_down_s: float = 0.0  # longest wait before a process for the device to be cool again
     check_noise: bool = False  # also one artefact as if it were two, on each device
     emulated_timing: bool = False  # time emulated devices too, though the times are not valid
@@ -47,12 +47,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What one process measured.  Times in milliseconds; only `hot_ms` and `paced` are counted."""
+    """What one process measured, in milliseconds; only `hot_ms` and `paced` are counted."""
 
     machine: Machine
     versions: Mapping[str, str]
     threads: int
-    cpus: tuple[int, ...] | None  # where it was allowed to run
+    cpus: tuple[int, ...] | None  # the CPUs it was confined to
     import_ms: float
     load_ms: float
     first_call_ms: float
@@ -61,8 +61,8 @@ class Run:
     hot_ms: tuple[float, ...]
     stride: int  # one out of so many calls was timed
     paced: Paced | None
-    foreign_cpus: float | None  # CPUs that other programs kept busy meanwhile
-    stolen_cpus: float | None  # CPUs that the hypervisor gave away meanwhile
+    foreign_cpus: float | None  # CPUs that other programs kept busy during the measurement
+    stolen_cpus: float | None  # CPUs that the hypervisor gave to other machines
     before: Conditions
     after: Conditions
     per_call: bool = True  # False: hot_ms is one figure for all calls (runners.Timing)
@@ -72,7 +72,7 @@ class Run:
 class Summary:
     """The distribution of many calls, in milliseconds.
 
-    Where only a total time was reported, there is only the median: the rest is None.
+    If only a total time was reported, there is only the median; the rest is None.
     """
 
     p50_ms: float
@@ -89,9 +89,9 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """Runs of one artefact that may be put together.
+    """Runs of one artefact that may be combined.
 
-    Raises IncomparableRuns when they differ in machine, versions, threads, CPUs or period.
+    Raises IncomparableRuns if they differ in machine, versions, threads, CPUs or period.
     """
 
     runs: tuple[Run, ...]
@@ -145,8 +145,8 @@ class Benchmark:
 def summary(processes: Sequence[Sequence[float]]) -> Summary:
     """Percentiles over all calls of all processes.
 
-    Only the median is robust against a process that had bad luck: it is the median of the
-    processes' medians.
+    Only the median is robust against a disturbed process: it is the median of the processes'
+    medians.
     """
     calls = [value for values in processes for value in values]
     return Summary(
@@ -168,7 +168,7 @@ def require_agreement(runs: Sequence[Run]) -> None:
 
 
 def require_same_conditions(a: Run, b: Run) -> None:
-    """What two runs, also of different artefacts and runtimes, must share to be compared."""
+    """The facts that comparable runs share, also of different artefacts and runtimes."""
     _require_equal("machine", a.machine, b.machine)
     _require_equal("threads", a.threads, b.threads)
     _require_equal("CPUs", a.cpus, b.cpus)
@@ -180,7 +180,7 @@ def require_same_conditions(a: Run, b: Run) -> None:
 def _require_equal(what: str, a: object, b: object) -> None:
     if a != b:
         raise IncomparableRuns(
-            f"these runs cannot be put together: {what} was {a}, then {b}",
+            f"these runs cannot be combined: {what} was {a}, then {b}",
             remedy="Measure all of them again under the same conditions",
         )
 
@@ -188,17 +188,17 @@ def _require_equal(what: str, a: object, b: object) -> None:
 def latency_ratio(a: Benchmark, b: Benchmark) -> Ratio:
     """How many times longer a call of `a` takes than one of `b` (hot loop).
 
-    Raises IncomparableRuns when they were not measured on one machine, with the same threads.
+    Raises IncomparableRuns if they were not measured on one machine, with the same threads.
     """
     require_same_conditions(a.runs[0], b.runs[0])
     return ratio_of_medians([run.hot_ms for run in a.runs], [run.hot_ms for run in b.runs])
 
 
 def interleaved(keys: Sequence[K], done: Sequence[int], processes: int) -> Iterator[tuple[K, int]]:
-    """Who is measured next, and in which round: each once in it, so that drift hits all alike.
+    """The order of measurements: each artefact once a round, so that drift affects all equally.
 
-    `done` says how many processes each has already; it joins in the round after.  Each round begins
-    with another one: who comes first finds a cooler machine.
+    `done` has the number of finished processes of each; it joins in the next round.  Each round
+    starts with another artefact, because the first one runs on a cooler machine.
     """
     for number in range(processes):
         due = [key for key, had in zip(keys, done, strict=True) if had <= number]
@@ -246,7 +246,7 @@ def measured(device: Device, model: Model, case: Case, plan: Plan) -> Run | Fail
 def _rate(
     before_s: float | None, after_s: float | None, wall_s: float, *, own_s: float = 0.0
 ) -> float | None:
-    """CPU seconds per second, without our own."""
+    """CPU seconds per second, without those of this process."""
     if before_s is None or after_s is None or wall_s < SHORTEST_RATE_S:
         return None
     return max(0.0, (after_s - before_s - own_s) / wall_s)

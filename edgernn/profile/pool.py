@@ -1,7 +1,7 @@
 """Several devices at once: each is profiled by its own thread, into one report.
 
-Other devices do their work themselves, so they go side by side.  This machine is measured when
-none of them is: driving them takes time from what is measured here.
+Other devices do their work themselves, so they run in parallel.  This machine is measured when none
+of them is, because driving them takes CPU time here.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from edgernn.profile.workload import Workload
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
-    """One device got further.  `report` holds what is known of all."""
+    """Progress of one device.  `report` contains the results of all devices so far."""
 
     device: str
     report: Report
-    progress: Progress | None  # None: it is done with
+    progress: Progress | None  # None: this device is finished
     failure: DeviceError | None = None  # why it ended early: the others go on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ended:
-    """The last word about a device."""
+    """The last progress of a device."""
 
     device: str
     error: BaseException | None
@@ -51,8 +51,8 @@ def pooled(
 ) -> Generator[Advance, None, None]:
     """Profiles the candidates on all devices, each named as for open_device.
 
-    A device that is not there, or goes away, becomes a failure.  On any other error and on Ctrl-C
-    `choices.stop` is set, and what runs on the devices is ended there before the error goes on.
+    A device that is missing, or is lost, becomes a failure.  On any other error and on Ctrl-C
+    `choices.stop` is set, and programs on the devices are ended before the error is raised.
     """
     pool = _Pool(report, candidates, workload, choices)
     devices: dict[str, Device] = {}
@@ -62,7 +62,7 @@ def pooled(
         except DeviceError as error:  # noqa: PERF203 - a loop over machines, not over numbers
             yield pool.ended(spec, error)
         else:
-            devices.setdefault(device.name, device)  # two names of one device are one device
+            devices.setdefault(device.name, device)  # two names of one device count as one device
     pool.order = tuple(devices)
     hosts = [device for device in devices.values() if device.is_this_machine]
     others = [device for device in devices.values() if not device.is_this_machine]
@@ -72,18 +72,18 @@ def pooled(
 
 
 def device_names(specs: Sequence[str], choices: Choices) -> dict[str, str]:
-    """What a report calls the devices; one that there is not keeps the name it was given."""
+    """The devices' names in a report; a missing device keeps the name that the user gave."""
     names = {}
     for spec in specs:
         try:
             names[spec] = open_device(spec, choices).name
-        except DeviceError:  # noqa: PERF203 - reported when it is to be measured
+        except DeviceError:  # noqa: PERF203 - reported when it is measured
             names[spec] = spec
     return names
 
 
 class _Pool:
-    """The report as the devices make it grow."""
+    """The report while devices add to it."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class _Pool:
         self._stop = choices.stop
 
     def alone(self, device: Device) -> Iterator[Advance]:
-        """In this thread, so that nothing else goes on here."""
+        """In this thread, so that nothing else runs on this machine."""
         try:
             with device:
                 for progress in self._profiled(device):
@@ -130,7 +130,7 @@ class _Pool:
                     case name, progress:
                         yield self._advanced(name, progress)
         finally:
-            if running:  # an error, or Ctrl-C: here, on the devices and there is nothing left
+            if running:  # an error or Ctrl-C: nothing keeps running, here or on the devices
                 self._stop.set()
             for thread in threads:
                 thread.join()
@@ -146,7 +146,7 @@ class _Pool:
                     messages.put((device.name, progress))
         except Stopped:
             pass
-        except BaseException as raised:  # noqa: BLE001 - the thread that asked for it raises it
+        except BaseException as raised:  # noqa: BLE001 - the waiting thread raises it
             error = raised
         messages.put(_Ended(device=device.name, error=error))
 

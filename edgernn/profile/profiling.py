@@ -1,7 +1,7 @@
-"""Profiles artefacts on a device: what is in them, how right, how large, how fast they are there.
+"""Profiles artefacts on a device: contents, accuracy, size and speed.
 
-Works on a Report and gives a new one after each process, so that whoever writes it down loses
-nothing.  What a report holds already is not measured again.
+Extends a Report and yields a new one after each process, so that a caller who saves it loses
+nothing.  Results that the report already contains are not measured again.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from edgernn.tasks.samples import Samples
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What is known so far, and what happens next."""
+    """The results so far, and the next step."""
 
     report: Report
     next: str
@@ -57,16 +57,16 @@ class Progress:
 
 
 def begun(created: str, plan: Plan, workload: Workload) -> Report:
-    """A report in which nothing is measured yet."""
+    """A report without measurements."""
     samples = workload.samples
     return Report(created=created, plan=plan, truth=truth_of(samples) if samples else None)
 
 
 def resumed(earlier: Report, plan: Plan, workload: Workload) -> Report:
-    """The earlier report, to be completed: what failed or was skipped is tried again.
+    """The earlier report, to be continued: failed and skipped rows are tried again.
 
-    Raises IncomparableRuns when it was made with another plan (more processes are welcome) or
-    other data.
+    Raises IncomparableRuns if it was measured with another plan (except for more processes) or
+    with other data.
     """
     if replace(earlier.plan, processes=plan.processes) != plan:
         raise IncomparableRuns(
@@ -86,11 +86,11 @@ def resumed(earlier: Report, plan: Plan, workload: Workload) -> Report:
 def profiled(
     report: Report, device: Device, candidates: Sequence[Candidate], workload: Workload
 ) -> Iterator[Progress]:
-    """Measures what `report` lacks about the candidates on this device.
+    """Measures the candidates on this device as far as results are missing in `report`.
 
-    Yields before each process, and once at the end.  A model that the data do not fit is a row that
-    failed.  Raises DataError when they fit none, IncomparableRuns when the device is not the one
-    that the report knows by its name.
+    Yields before each process, and once at the end.  A model that the data do not fit becomes a
+    failed row.  Raises DataError if they fit none, IncomparableRuns if the device is not the one
+    that the report has under its name.
     """
     profile = _Profile(report=report, device=device, workload=workload)
     done = 0
@@ -102,13 +102,13 @@ def profiled(
 
 
 class _Wait(str):
-    """A step that is no process."""
+    """A step without a process."""
 
     __slots__ = ()
 
 
 class _Profile:
-    """The report as it grows.  `steps` yields what it is about to do."""
+    """The report while it grows.  `steps` yields before each step."""
 
     def __init__(self, *, report: Report, device: Device, workload: Workload) -> None:
         self.report = report
@@ -151,7 +151,7 @@ class _Profile:
             yield from self._timed_twice(candidates)
 
     def _add_references(self, candidates: Sequence[Candidate]) -> None:
-        """What the original models say about the data, where their files are at hand."""
+        """The original models' answers for the data, if their files exist."""
         samples = self._workload.samples
         if samples is None:
             return
@@ -175,11 +175,11 @@ class _Profile:
             self.report = self.report.with_cell(replace(self._cell(candidate), outcome=failed))
 
     def _once(self, candidate: Candidate) -> Iterator[str]:
-        """What a single process measures: description, outputs, memory."""
+        """The tasks of a single process each: description, outputs, memory."""
         file = candidate.item.file
         yield f"{file}: loading"
         self._tried.add(file)
-        cell = replace(self._cell(candidate), outcome=None)  # of an earlier try
+        cell = replace(self._cell(candidate), outcome=None)  # from an earlier try
         cell = self._described(candidate, cell)
         self.report = self.report.with_cell(cell)
         if cell.outcome is not None:
@@ -212,14 +212,14 @@ class _Profile:
             yield f"{candidate.item.file}: process {number + 1} of {plan.processes}"
             result = self._run(candidate, cell)
             if isinstance(result, Run):
-                require_agreement((*cell.runs, result))  # before what was measured is touched
+                require_agreement((*cell.runs, result))  # before earlier results are changed
                 cell = replace(cell, runs=(*cell.runs, result))
             else:
                 cell = replace(cell, outcome=result)
             self.report = self.report.with_cell(cell)
 
     def _timed_twice(self, candidates: Sequence[Candidate]) -> Iterator[str]:
-        """The fastest artefact in two series, which differ by nothing but noise."""
+        """The fastest artefact in two series, which differ only by noise."""
         plan = self.report.plan
         timed = [
             (cell.benchmark.hot.p50_ms, candidate)
@@ -285,7 +285,7 @@ class _Profile:
 
     @property
     def _is_timed(self) -> bool:
-        """Neither times nor memory of an emulated device are those of what it plays."""
+        """Times and memory of an emulated device differ from those of the real device."""
         emulated = self.report.is_emulated(self._device.name)
         return self.report.plan.emulated_timing or not emulated
 
@@ -332,7 +332,8 @@ class _Profile:
         name = next(name for name in answer.cases[0] if name not in state_outputs)
         for row, case in enumerate(answer.cases):
             if not np.isfinite(case[name]).all():
-                reason = f"output '{name}' holds NaN or infinity for row {row} of the data"
+                first = row * len(case[name])
+                reason = f"output '{name}' contains NaN or infinity for row {first} of the data"
                 return replace(cell, outcome=Failed(reason=reason))
         predictions = predictions_of(answer.cases, samples, name, numbers)
         return replace(cell, predictions=predictions, refit=refit, unjudged=None)

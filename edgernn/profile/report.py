@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """What it cost to train the model that an artefact was made from."""
+    """The training of the model that an artefact was made from."""
 
-    task: str | None = None  # what it was trained on
+    task: str | None = None  # the data that it was trained on
     cell: str
     units: int
     layers: int
@@ -34,11 +34,11 @@ class Training:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """What was measured: one model file."""
+    """One measured model file."""
 
     file: str
     sha256: str  # of the model file: distinguishes two files of one name
-    model: str  # what the user calls it: the Keras file's stem
+    model: str  # the user's name for it: the Keras file's stem
     backend: str
     scheme: str  # "unknown" without a manifest
     bytes: int  # with extra files
@@ -59,7 +59,7 @@ class PeakMemory:
 
     @property
     def model_bytes(self) -> int | None:
-        """What loading and calling the model added to the peak."""
+        """The memory that loading and calling the model added to the peak."""
         if self.peak_bytes is None or self.runtime_bytes is None:
             return None
         return self.peak_bytes - self.runtime_bytes
@@ -67,15 +67,15 @@ class PeakMemory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """All that was found out about one item on one device.  It grows while a profile runs."""
+    """All results for one item on one device so far."""
 
     device: str
     item: Item
-    versions: Mapping[str, str] = field(default_factory=dict)  # of what ran it
-    inputs: tuple[Port, ...] = ()  # as the runtime sees them
+    versions: Mapping[str, str] = field(default_factory=dict)  # of the runtime and its parts
+    inputs: tuple[Port, ...] = ()  # as the runtime reports them
     shapes: tuple[tuple[str, Shape], ...] = ()  # of the arguments that were timed, by input
     assumed_steps: int | None = None  # time is free, and no data show how long sequences are
-    outcome: Failed | Skipped | None = None  # why nothing more is known
+    outcome: Failed | Skipped | None = None  # why there are no further results
     memory: PeakMemory | None = None
     instructions: tuple[int, ...] = ()  # executed by each call, on an emulated device that counts
     predictions: Predictions | None = None
@@ -94,7 +94,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A device that took part."""
+    """A device of the profile."""
 
     name: str
     machine: Machine
@@ -103,7 +103,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """What the original model says about the data in float32, computed on the host."""
+    """The original model's answers for the data in float32, computed on the host."""
 
     source_sha256: str
     predictions: Predictions
@@ -111,7 +111,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """One artefact of a device, measured as if it were two: what differs is the device's noise."""
+    """One artefact of a device, measured in two series: their difference is the device's noise."""
 
     device: str
     file: str
@@ -120,7 +120,7 @@ class Noise:
 
     @property
     def ratio(self) -> Ratio:
-        """The first series over the second; 1 where there is no noise."""
+        """The first series over the second; 1 without noise."""
         return latency_ratio(Benchmark(runs=self.first), Benchmark(runs=self.second))
 
 
@@ -141,7 +141,7 @@ class Report:
         return next((cell for cell in self.cells if cell.key == key), None)
 
     def with_cell(self, cell: Cell) -> Report:
-        """The report with this cell in the place of an earlier state of it, or at the end."""
+        """The report with this cell, which replaces its earlier state or is added at the end."""
         return replace(self, cells=_replaced(self.cells, cell, lambda one: one.key))
 
     def with_reference(self, reference: Reference) -> Report:
@@ -149,7 +149,7 @@ class Report:
         return replace(self, references=new)
 
     def with_device(self, name: str, other: Report) -> Report:
-        """The report with all that another one, begun as this one was, found out on a device."""
+        """The report with another one's results for a device; both started from the same one."""
         report = self
         for target in other.targets:
             if target.name == name:
@@ -172,7 +172,7 @@ class Report:
         return next((one.identity.counter for one in self.targets if one.name == device), None)
 
     def is_emulated(self, device: str) -> bool:
-        """Then its times and memory are not those of the device that is played."""
+        """Whether it is emulated: then its times and memory are not those of the real device."""
         return any(one.identity.emulated for one in self.targets if one.name == device)
 
     def with_target(self, target: Target) -> Report:

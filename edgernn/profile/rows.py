@@ -1,4 +1,4 @@
-"""One flat row of figures for each cell: what tables, CSV and budgets are made from."""
+"""One flat row of figures for each cell: the source of tables, CSV and budgets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MEASURED: Final = "measured"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Figures of one artefact on one device; None is unknown or not asked for.
+    """Figures of one artefact on one device; None is unknown or not requested.
 
     Field names carry units and are the columns of the CSV.  Shares are 0 to 1.
     """
@@ -46,8 +46,8 @@ class Row:
     deadlines_missed: int | None = None
     duty_cycle: float | None = None
     peak_rss_bytes: int | None = None
-    rss_of_model_bytes: int | None = None  # of it, what loading and calling the model added
-    instructions: int | None = None  # executed by a call: of an emulated device, and no time
+    rss_of_model_bytes: int | None = None  # the part that loading and calling the model added
+    instructions: int | None = None  # executed by a call on an emulated device; no time
     metric: str | None = None
     score: float | None = None
     score_low: float | None = None
@@ -67,8 +67,8 @@ class Row:
     governor: str | None = None
     throttle_word_before: int | None = None  # Raspberry Pi: vcgencmd get_throttled
     throttle_word_after: int | None = None
-    emulated: bool = False  # then times and memory say nothing about the device
-    unstable: str | None = None  # why its times are not to be trusted: names of cautions
+    emulated: bool = False  # then times and memory do not hold for the device
+    unstable: str | None = None  # why its times are unreliable: names of cautions
     processes: int
     outcome: str  # "measured", "failed: …", "skipped: …"
 
@@ -78,7 +78,7 @@ def rows_of(report: Report) -> tuple[Row, ...]:
 
 
 def reference_of(cell: Cell, report: Report) -> Predictions | None:
-    """What the original model says, or else another float32 artefact of it on the same device."""
+    """The original model's answers, or else those of its float32 artefact on the same device."""
     source = cell.item.source_sha256
     if source is None:
         return None

@@ -15,6 +15,7 @@ from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 
 from edgernn.errors import DataError
 from edgernn.profile.report import Report
+from edgernn.regular_file import DAMAGE, MODEL_BYTES, read_json
 
 # History of the format:
 #   1  first version
@@ -29,10 +30,9 @@ def as_json(report: Report, *, derived: Mapping[str, Any] | None = None) -> str:
 
 
 def read_report(path: Path) -> Report:
-    """Raises FileNotFoundError, or DataError where the file is not a report that we can read."""
-    text = path.read_text(encoding="utf-8")
+    """Raises FileNotFoundError, or DataError if it is not a report that this version reads."""
     try:
-        document = json.loads(text)
+        document = read_json(path, at_most=MODEL_BYTES)
         known = document["format"] == FORMAT and int(document["version"]) <= VERSION
         if not known:
             raise DataError(
@@ -40,16 +40,34 @@ def read_report(path: Path) -> Report:
                 f"this edgernn reads {FORMAT} up to {VERSION}",
                 remedy="Update edgernn, or give another --json file",
             )
-        return cast("Report", decoded(Report, document))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        report = cast("Report", decoded(Report, document))
+        _require_rows(report)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    except DAMAGE as error:
         raise DataError(
             f"{path} is not a report of edgernn ({type(error).__name__}: {error})",
             remedy="Give another --json file",
         ) from error
 
+    return report
+
+
+def _require_rows(report: Report) -> None:
+    """Raises ValueError where there are not as many predictions as labelled rows."""
+    if report.truth is None:
+        return
+    for cell in report.cells:
+        if cell.predictions is not None:
+            known = (cell.predictions.classes, cell.predictions.errors, report.truth.classes)
+            if any(rows and len(rows) != report.truth.rows for rows in known):
+                raise ValueError(f"{cell.item.file} has not {report.truth.rows} predictions")
+
 
 def encoded(value: Any) -> Any:
-    """Values as what JSON knows.  Raises TypeError for a type that no report holds."""
+    """Encodes a value for JSON.  Raises TypeError for a type that no report contains."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: encoded(getattr(value, field.name)) for field in fields(value)} | (
             {"kind": type(value).__name__} if type(value).__name__ in _UNION_MEMBERS else {}
@@ -64,10 +82,10 @@ def encoded(value: Any) -> Any:
         case None | bool() | int() | float() | str():
             return value
         case _:
-            raise TypeError(f"a report does not hold {type(value).__name__}")
+            raise TypeError(f"a report does not contain {type(value).__name__}")
 
 
-#: Dataclasses that stand where another one could.
+#: Dataclasses that are alternatives of a field.
 _UNION_MEMBERS: Final = frozenset({"Failed", "Skipped"})
 
 

@@ -1,4 +1,4 @@
-"""What artefacts are fed while they are profiled: the user's rows, or made-up sequences."""
+"""The inputs of artefacts in a profile: the user's rows, or made-up sequences."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ DEFAULT_STEPS: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Workload:
-    """What the models are fed."""
+    """The inputs of the models."""
 
     samples: Samples | None = None
-    steps: int = DEFAULT_STEPS  # of made-up sequences, where a model leaves their length free
+    steps: int = DEFAULT_STEPS  # length of made-up sequences if the model leaves it free
     references: References = field(default_factory=References)
 
     def case(self, candidate: Candidate, ports: Sequence[Port]) -> Case:
         """The arguments of a timed call: the first row of the data, or made up.
 
-        `ports` are the model's inputs as its runtime sees them.  Raises DataError when the data do
+        `ports` are the model's inputs as its runtime reports them.  Raises DataError if the data do
         not fit them.
         """
         samples = self.samples
@@ -48,7 +48,7 @@ class Workload:
 
 
 def called_shape(x: AnyArray, candidate: Candidate) -> Shape:
-    """The shape that one call gets: a streaming model takes one step of the sequence."""
+    """The shape of one call: a streaming model takes one step of the sequence."""
     return (x.shape[0], 1, *x.shape[2:]) if candidate.item.streaming else x.shape
 
 
@@ -59,7 +59,7 @@ def data_ports(candidate: Candidate, ports: Sequence[Port]) -> list[Port]:
 
 
 def data_port(candidate: Candidate, ports: Sequence[Port], samples: Samples) -> Port:
-    """The input that the samples are for.  Raises DataError where there are several."""
+    """The input that the samples are for.  Raises DataError if there are several."""
     found = data_ports(candidate, ports)
     if len(found) != 1:
         names = ", ".join(port.name for port in found)

@@ -13,7 +13,7 @@ from edgernn.graph import Activation, ActivationKind, FloatArray
 _SELU_ALPHA = np.float32(1.6732632423543772)
 _SELU_SCALE = np.float32(1.0507009873554805)
 
-_ERF = np.vectorize(erf, otypes=[np.float64])  # numpy has none; exactness counts here, not speed
+_ERF = np.vectorize(erf, otypes=[np.float64])  # numpy has none; exact, not fast
 
 
 def activate(activation: Activation, x: FloatArray) -> FloatArray:

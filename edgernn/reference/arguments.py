@@ -1,4 +1,4 @@
-"""Checks what is fed to a model before anything is computed."""
+"""Checks the arguments of a model before anything is computed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from edgernn.errors import DataError
 from edgernn.graph import AnyArray, DType, Graph, Input
 
-# Element kinds that may stand for each type: float64 for float32, int64 for int32.
+# Element kinds that are accepted for each type: float64 for float32, int64 for int32.
 _ACCEPTED_KINDS = {DType.FLOAT32: "f", DType.INT32: "iu", DType.BOOL: "b"}
 
 
@@ -31,8 +31,23 @@ def checked_arguments(graph: Graph, inputs: Mapping[str, AnyArray]) -> dict[str,
     }
     batches = {name: array.shape[0] for name, array in checked.items()}
     if len(set(batches.values())) > 1:
-        raise DataError(f"the inputs hold different numbers of samples: {batches}")
+        raise DataError(f"the inputs have different numbers of samples: {batches}")
     return checked
+
+
+def with_zero_states(graph: Graph, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    """The arguments with zeros for the states that were left out: as every sequence begins."""
+    given = {name: np.asarray(array) for name, array in inputs.items()}
+    rows = next((len(array) for array in given.values() if array.ndim), 0)
+    states = {state.input for state in graph.states}
+    zeros = {
+        entry.name: np.zeros(
+            (rows, *(size or 1 for size in entry.spec.shape[1:])), entry.spec.dtype.numpy
+        )
+        for entry in graph.inputs
+        if entry.name in states
+    }
+    return zeros | given
 
 
 def _checked(entry: Input, array: AnyArray) -> AnyArray:
@@ -48,7 +63,7 @@ def _checked(entry: Input, array: AnyArray) -> AnyArray:
             f"input '{entry.name}' takes the shape {_readable(shape)}, not {array.shape}"
         )
     if 0 in array.shape[1:]:
-        raise DataError(f"input '{entry.name}' has the shape {array.shape}: there is nothing in it")
+        raise DataError(f"input '{entry.name}' has the shape {array.shape}, which is empty")
     return array.astype(wanted.numpy, copy=False)
 
 

@@ -38,7 +38,7 @@ def conv1d(layer: Conv1D, x: FloatArray) -> FloatArray:
 
 
 def windows(layer: Conv1D, x: AnyArray) -> AnyArray:
-    """What each output step of a convolution sees, [B, T', window, C]; padding is zeros."""
+    """The window of each output step of a convolution, [B, T', window, C]; padding is zeros."""
     span = (layer.kernel.shape[0] - 1) * layer.dilation + 1
     left, right = edges_of(layer.padding, x.shape[1], span, layer.stride)
     padded = np.pad(x, ((0, 0), (left, right), (0, 0)))
@@ -46,7 +46,7 @@ def windows(layer: Conv1D, x: AnyArray) -> AnyArray:
 
 
 def pool1d(layer: Pool1D, x: FloatArray) -> FloatArray:
-    """[B, T, C] -> [B, T', C]; padding steps never count."""
+    """[B, T, C] -> [B, T', C]; padding steps are ignored."""
     return pooled(x, layer.kind, layer.window, layer.stride, layer.padding)
 
 

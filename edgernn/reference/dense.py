@@ -22,7 +22,7 @@ def check_tokens(layer: Embedding, tokens: npt.NDArray[np.int32]) -> None:
     if outside.any():
         row = int(np.argwhere(outside)[0][0])
         raise DataError(
-            f"row {row} holds the token {int(tokens[outside][0])}; "
+            f"row {row} has the token {int(tokens[outside][0])}; "
             f"the vocabulary of '{layer.name}' is 0 to {vocabulary - 1}",
             remedy="Map unknown tokens to one that the model was trained with",
         )

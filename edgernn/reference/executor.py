@@ -15,7 +15,7 @@ def run(graph: Graph, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
     >>> run(graph, {"x": np.zeros((1, 40, 13), np.float32)})["y"].shape
     (1, 10)
 
-    Raises DataError when the inputs do not fit the graph (see `arguments`).
+    Raises DataError if the inputs do not fit the graph (see `arguments`).
     """
     values = checked_arguments(graph, inputs)
     last_use = _last_use(graph)
@@ -30,7 +30,7 @@ def run(graph: Graph, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
 def execute(
     graph: Graph, inputs: Mapping[str, AnyArray], *, observe: ObserveCell | None = None
 ) -> dict[str, AnyArray]:
-    """Every edge by name, inputs included: for calibration and for finding an error's origin."""
+    """Every edge by name, including inputs: for calibration, and to locate errors."""
     values = checked_arguments(graph, inputs)
     for layer in graph.layers:
         values.update(zip(layer.writes, apply(layer, values, observe), strict=True))

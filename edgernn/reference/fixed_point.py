@@ -1,7 +1,7 @@
 """The operations of docs/integer-arithmetic.md, sections 3 to 5, on int32 arrays.
 
-The names and the order of operations are the document's; what fits into 16 bits there does so
-here, the wider type only keeps numpy from wrapping silently.
+The names and the order of operations are the document's.  Values that have 16 bits there have
+16 bits here, too; the wider type only prevents numpy from wrapping silently.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from edgernn.graph import FloatArray, Product, Reading
 
 IntArray: TypeAlias = npt.NDArray[np.int32]
 
-#: Told how many of how many numbers were clamped, and where: "input", "product", "cell".
+#: Receives where numbers were clamped ("input", "product", "cell"), how many, and of how many.
 CountClamped: TypeAlias = Callable[[str, int, int], None]
 
-#: A matrix product and what follows it: integers [..., K] -> [..., N].
+#: A matrix product with its requantization: integers [..., K] -> [..., N].
 OnIntegers: TypeAlias = Callable[[IntArray], IntArray]
 
 INT16_MAX: Final = 32767
 INT16_MIN: Final = -32768
 
-#: The value of one unit of an opened gate, a candidate or h.
+#: The value of one unit of a gate, a candidate or h.
 Q15_UNIT: Final = np.float32(2.0**-15)
 
 # Segment by segment: the value, its slope and its curvature there.
@@ -65,7 +65,7 @@ def mulr(a: IntArray, b: IntArray | int) -> IntArray:
 
 
 def narrow(h: IntArray, bits: int) -> IntArray:
-    """What a recurrent product is fed with."""
+    """The argument of a recurrent product."""
     return h if bits == 16 else np.asarray(adds(h, 128) >> 8, dtype=np.int32)
 
 
@@ -89,7 +89,7 @@ def sigmoid(p: IntArray) -> IntArray:
     return _every_sigmoid()[p + 32768]
 
 
-# One look-up instead of twenty array operations, for each of the 65536 arguments there are.
+# One look-up in a table of all 65536 arguments instead of twenty array operations.
 @cache
 def _every_tanh() -> IntArray:
     return table_tanh(adds(_EVERY_INT16, _EVERY_INT16))
@@ -130,7 +130,7 @@ def read(reading: Reading, x: FloatArray, count: CountClamped | None = None) -> 
 def summing(weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> OnIntegers:
     """bias + q weights, exact, as a function of q [..., K] -> [..., N].
 
-    That function raises OverflowError where a sum does not fit into int32.
+    That function raises OverflowError if a sum does not fit into int32.
     """
     # BLAS multiplies floats a hundred times faster than numpy does integers, and a float sum of
     # integers is exact, in any order, as long as no partial sum passes 2^24 (2^53).

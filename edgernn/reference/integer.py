@@ -1,7 +1,7 @@
-"""Runs an int8 graph: layers with a plan in integers, all others as the float executor does.
+"""Runs an int8 graph: layers with a plan in integers, all others like the float executor.
 
-This is the definition that docs/integer-arithmetic.md describes in words; the native runtime has
-to give the same bits.
+This is the definition that docs/integer-arithmetic.md describes in words; the native runtime must
+compute the same bits.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from edgernn.reference.fixed_point import (
 from edgernn.reference.images import windows2d
 from edgernn.reference.recurrent import BoolArray, Step, unroll
 
-#: (layer, where, clamped, all): where a layer's integers met their ends; see CountClamped.
+#: (layer, where, clamped, all): how many of a layer's integers were clamped; see CountClamped.
 Observe: TypeAlias = Callable[[str, str, int, int], None]
 
 AnyProduct = TypeVar("AnyProduct", bound=Product | Accumulation)
@@ -66,7 +66,7 @@ _ROUND: Final = 0x4000
 
 
 def run(graph: Graph, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-    """The outputs by name.  Raises DataError as the float executor does.
+    """The outputs by name.  Raises DataError like the float executor.
 
     A graph without `quantization` runs in float.
     """
@@ -96,7 +96,7 @@ def apply(
     values: Mapping[str, AnyArray],
     count: CountClamped | None = None,
 ) -> tuple[AnyArray, ...]:
-    """What an integer layer writes, given the edges it reads."""
+    """The results of an integer layer for the edges that it reads."""
     match plan:
         case RecurrentPlan() if isinstance(layer, Recurrent):
             return _recurrent(layer, plan, values, count)
@@ -164,7 +164,7 @@ def _columns_of(plan: LinearPlan, columns: slice) -> LinearPlan:
 
 
 def _columns(product: AnyProduct, columns: slice) -> AnyProduct:
-    """The part of a product that gives these columns of the result."""
+    """The part of a product that computes these columns of the result."""
     per_column = {
         entry.name: getattr(product, entry.name)[..., columns]
         for entry in fields(product)

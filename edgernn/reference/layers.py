@@ -31,7 +31,7 @@ _COMPARISONS: Final = {
 def apply(
     layer: ly.Layer, values: _Values, observe: ObserveCell | None = None
 ) -> tuple[AnyArray, ...]:
-    """What the layer writes (in the order of `layer.writes`), given the edges it reads."""
+    """The layer's results (in the order of `layer.writes`) for the edges that it reads."""
     match layer:
         case SimpleRnn() | Gru() | Lstm():
             return _recurrent(layer, values, observe)

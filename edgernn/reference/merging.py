@@ -20,8 +20,8 @@ from edgernn.graph import (
 )
 from edgernn.reference.activation import softmax
 
-# What Keras' Attention takes from a score that must not count.  Large, yet finite: where *every*
-# score is forbidden, the result is the softmax of the scores and not NaN.
+# Keras' Attention subtracts this from a masked score.  It is large but finite: if *every* score is
+# masked, the result is the softmax of the scores and not NaN.
 _FORBIDDEN = np.float32(1e9)
 
 # Below this sum of squares, tf.nn.l2_normalize divides by its root instead.

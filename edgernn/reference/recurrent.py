@@ -1,8 +1,8 @@
 """GRU, LSTM and simple RNN over whole sequences, by the rules of keras.backend.rnn.
 
-The input's projection is computed for all steps at once; the loop over time holds only what
-depends on the state.  Quantities inside a cell that no edge carries are handed to an observer,
-by the names that `GRU_TAPS`, `LSTM_TAPS` and `RNN_TAPS` list: calibration needs their ranges.
+The input's projection is computed for all steps at once; the loop over time computes only values
+that depend on the state.  Values inside a cell that are no edges are passed to an observer under
+the names in `GRU_TAPS`, `LSTM_TAPS` and `RNN_TAPS`: calibration needs their ranges.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 #: Called once a step with [rows, H] arrays by tap name; rows whose step is masked are left out.
 Observe: TypeAlias = Callable[[Mapping[str, FloatArray]], None]
 
-#: x.* is the input's projection with its bias, h.* the recurrent one with its own, pre.* what an
-#: activation is applied to, z r i f o the opened gates, n the candidate, step = h' - h or c' - c.
+#: x.* is the input's projection with its bias, h.* the recurrent one with its own, pre.* the
+#: argument of an activation, z r i f o the gates, n the candidate, step = h' - h or c' - c.
 #: reset is r * h.h with reset_after, else r * h (then h.h = reset U_h); lost is (1 - f) * c.
 GRU_TAPS: Final = (
     *("x.z", "x.r", "x.h", "h.z", "h.r", "h.h", "pre.z", "pre.r", "pre.h"),
@@ -47,7 +47,7 @@ RNN_TAPS: Final = ("x.h", "h.h", "pre.h", "h")
 
 
 class Unrolled(NamedTuple):
-    """What a recurrent layer leaves: its output and its final states (h; h and c)."""
+    """The results of a recurrent layer: its output and its final states (h; h and c)."""
 
     output: AnyArray  # [B, T, H] in order of processing, or [B, H]
     states: tuple[AnyArray, ...]  # each [B, H]
@@ -89,7 +89,7 @@ def unroll(
     mask: BoolArray | None,  # [B, T]
     observe: Observe | None = None,
 ) -> Unrolled:
-    """Loops over time by the layer's rules; knows nothing of what a step computes, nor in what."""
+    """Loops over time by the layer's rules, for any `step` in any arithmetic."""
     steps, batch, _ = projected.shape
     zeros = np.zeros_like(states[0])
     output, states = zeros, tuple(states)
@@ -115,7 +115,7 @@ def unroll(
 
 
 def tap_names(layer: Recurrent) -> tuple[str, ...]:
-    """Everything the observer may be told about this layer."""
+    """The names of all values that an observer of this layer can receive."""
     match layer:
         case Gru():
             return GRU_TAPS
@@ -169,7 +169,7 @@ def _gru_step(layer: Gru) -> Step:
         (h,) = states
         recurrent_gates = h @ gates_kernel + bias[: 2 * units]
         pre_gates = x[:, : 2 * units] + recurrent_gates
-        # One by one: a softmax looks at all units of one gate.
+        # One by one: a softmax is over all units of one gate.
         z, r = (activate(layer.recurrent_activation, pre) for pre in np.split(pre_gates, 2, axis=1))
         if layer.reset_after:
             recurrent_h = h @ candidate_kernel + bias[2 * units :]
@@ -254,5 +254,5 @@ def _rnn_step(layer: SimpleRnn) -> Step:
 
 
 def _parts(joined: FloatArray, gates: str) -> dict[str, FloatArray]:
-    """[B, gates * H] cut into one [B, H] a gate, by name."""
+    """[B, gates * H] cut into one [B, H] for each gate, by name."""
     return dict(zip(gates, np.split(joined, len(gates), axis=1), strict=True))

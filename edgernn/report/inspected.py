@@ -96,7 +96,7 @@ def _check(artefact: Artefact) -> str:
     if check.status is not VerificationStatus.PASSED:
         return f"{check.status.value}: {check.reason}" if check.reason else check.status.value
     if check.mean_error is not None:
-        return f"passed, mean error {100 * check.mean_error:.2g} %"
+        return f"passed, mean error {100 * check.mean_error:.2g} % of the spread"
     return "passed" if check.max_error is None else f"passed, largest error {check.max_error:.0e}"
 
 

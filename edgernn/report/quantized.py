@@ -76,10 +76,13 @@ def _conclusions(costs: Sensitivity) -> Iterator[str]:
     if worst is not None:
         same = "" if costs.agreement is None else f", same answer in {costs.agreement:.1%} of them"
         yield (
-            "SNR is signal over quantization noise, of the layer's own output and of the model's "
-            "with this layer alone quantized: at 20 dB noise is a tenth, at 40 dB a hundredth."
+            "SNR is the spread of an output over quantization noise, of the layer's own output and "
+            "of the model's with this layer alone quantized: at 20 dB noise is a tenth of the "
+            "spread, at 40 dB a hundredth."
         )
         yield (
+            "This is the integer arithmetic of native files; the check of each file says what "
+            "its own runtime makes of it. "
             f"All layers together: {_decibel(costs.output_snr_db)} at the outputs over "
             f"{costs.samples} samples{same}; '{worst.layer}' costs most."
         )
@@ -109,6 +112,8 @@ def study_texts(study: Study) -> Iterator[str]:
         yield accuracy_text(study.accuracies, study.tried)
     if study.costs is not None and study.costs.layers:
         yield sensitivity_text(study.costs)
+    if study.headroom:
+        yield study.headroom
     if study.kept_float:
         yield f"In float32: {', '.join(study.kept_float)}."
 

@@ -15,6 +15,7 @@ from edgernn.stats import FEWEST_PROCESSES, Difference, Ratio
 from edgernn.units import listed, percent, significant, times
 
 #: A ratio without an interval that holds would be quoted like any other: none is given.
+_UNSTABLE: Final = "times that are marked as unstable"
 _TOO_FEW: Final = f"fewer than {FEWEST_PROCESSES} processes"
 
 
@@ -33,12 +34,12 @@ def sentences(report: Report) -> tuple[str, ...]:
 
 def _models(comparison: Comparison, truth: Truth | None, *, with_device: bool) -> str:
     this, that = _model_names(comparison.this, comparison.that)
-    if comparison.slowness.enough_processes:
+    if comparison.slowness.can_be_judged:
         clause = f"{this} is {_size(comparison.size)} {_speed(comparison.slowness)} {that}"
     else:
         clause = (
             f"{this} is {_size_than(comparison.size)} {that}, and which is faster cannot be judged "
-            f"from {_TOO_FEW}"
+            f"from {_unjudged(comparison.slowness)}"
         )
     if comparison.equal_units is not None:
         clause = f"At equal units ({comparison.equal_units}) {clause}"
@@ -57,19 +58,23 @@ def _formats(ranking: Ranking, *, with_device: bool) -> str:
         for cell, ratio in ranking.others
         if ratio.significant
     ]
-    unjudged = [_format(cell) for cell, ratio in ranking.others if not ratio.enough_processes]
-    if len(unjudged) == len(ranking.others):
-        formats = [_format(fastest, with_device=with_device), *unjudged]
+    unjudged: dict[str, list[str]] = {}
+    for cell, ratio in ranking.others:
+        if not ratio.can_be_judged:
+            unjudged.setdefault(_unjudged(ratio), []).append(_format(cell))
+    if sum(map(len, unjudged.values())) == len(ranking.others):
+        every = [one for formats in unjudged.values() for one in formats]
+        formats = [_format(fastest, with_device=with_device), *every]
         return (
             f"Which of {listed(formats)} is fastest for {fastest.item.model} cannot be judged from "
-            f"{_TOO_FEW}."
+            f"{listed(list(unjudged))}."
         )
-    if unjudged:
-        clauses.append(f"{listed(unjudged)} cannot be judged from {_TOO_FEW}")
+    for reason, formats in unjudged.items():
+        clauses.append(f"{listed(formats)} cannot be judged from {reason}")
     alike = [
         _format(cell)
         for cell, ratio in ranking.others
-        if ratio.enough_processes and not ratio.significant
+        if ratio.can_be_judged and not ratio.significant
     ]
     if alike:
         clauses.append(
@@ -134,11 +139,14 @@ def _size(ratio: float) -> str:
 
 
 def _size_than(ratio: float) -> str:
-    """Goes before the name of the other: 24 % smaller than."""
+    """Of the smaller file, before the name of the other: 24 % smaller than."""
     size = _size(ratio)
-    if size == "equally large":
-        return "as large as"
-    return f"{size} as" if size.endswith("large") else f"{size} than"
+    return "as large as" if size == "equally large" else f"{size} than"
+
+
+def _unjudged(ratio: Ratio) -> str:
+    """Goes after: cannot be judged from."""
+    return _UNSTABLE if ratio.enough_processes else _TOO_FEW
 
 
 def _speed(slowness: Ratio) -> str:

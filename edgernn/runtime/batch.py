@@ -1,4 +1,4 @@
-"""A batch as the C library takes it: for each sequence, where its rows are and how many there are."""
+"""A batch as the C library takes it: where the rows of each sequence are, and how many."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from edgernn.runtime.ports import NativePort, checked_row
 if TYPE_CHECKING:
     from edgernn.graph import AnyArray
 
-_from_buffer = ffi.from_buffer
+_from_buffer, _empty = ffi.from_buffer, np.empty
 
 _NOTHING: Any = object()  # not None, which a caller may pass
 
@@ -27,6 +27,7 @@ class KeptArrays:
     """
 
     __slots__ = (
+        "_created",
         "_in_places",
         "_inputs",
         "_is_checked",
@@ -51,6 +52,7 @@ class KeptArrays:
         self._out_places = [place for place, _ in outputs]
         self._inputs = [port for _, port in inputs]
         self._outputs = [port for _, port in outputs]
+        self._created = [(place, port.row_shape, port.numpy) for place, port in outputs]
         self._rows: list[AnyArray] = [_NOTHING] * len(inputs)
         self._results: list[AnyArray] = [_NOTHING] * len(outputs)
         self._is_checked = False  # for overlaps; a refused call leaves it so
@@ -60,14 +62,8 @@ class KeptArrays:
 
     def point_to(self, rows: Sequence[AnyArray], out: Any) -> None:
         """Sets both pointer arrays.  Raises as `Session.step` does."""
-        kept, results = self._rows, self._results
-        if len(rows) != len(kept):
-            raise TypeError(f"the model takes {len(kept)} inputs a step, not {len(rows)}")
-        index = 0
-        for row in rows:
-            if row is not kept[index]:
-                self._keep_row(index, row)
-            index += 1  # noqa: SIM113 - enumerate allocates
+        self._point_to_rows(rows)
+        results = self._results
         if len(results) == 1:
             if out is not results[0]:
                 self._keep_result(0, out)
@@ -77,6 +73,33 @@ class KeptArrays:
             self._keep_named(out)
         if not self._is_checked:
             self._refuse_overlaps()
+
+    def point_to_new(self, rows: Sequence[AnyArray]) -> Any:
+        """As `point_to` with new arrays, which it returns: one, or a dict where there are more.
+
+        New memory is writeable and overlaps nothing, so there is nothing to check.
+        """
+        self._point_to_rows(rows)
+        results, pointers = self._results, self.out_pointers
+        index = 0
+        for place, shape, dtype in self._created:
+            result = results[index] = _empty(shape, dtype)
+            pointers[place] = _from_buffer(result)
+            index += 1  # noqa: SIM113 - enumerate allocates
+        self._is_checked = True
+        if len(results) == 1:
+            return results[0]
+        return {port.name: one for port, one in zip(self._outputs, results, strict=True)}
+
+    def _point_to_rows(self, rows: Sequence[AnyArray]) -> None:
+        kept = self._rows
+        if len(rows) != len(kept):
+            raise TypeError(f"the model takes {len(kept)} inputs a step, not {len(rows)}")
+        index = 0
+        for row in rows:
+            if row is not kept[index]:
+                self._keep_row(index, row)
+            index += 1  # noqa: SIM113 - enumerate allocates
 
     def _keep_row(self, index: int, given: AnyArray) -> None:
         self._is_checked = False
@@ -123,12 +146,26 @@ class KeptArrays:
         results = self._results
         for index, result in enumerate(results):
             for row_index, row in enumerate(self._rows):
-                if np.may_share_memory(result, row):
+                if not _have_own_memory(result, row) and np.may_share_memory(result, row):
                     raise _overlap(self._outputs[index], self._inputs[row_index])
             for other in range(index):
                 if np.may_share_memory(result, results[other]):
                     raise _overlap(self._outputs[index], self._outputs[other])
         self._is_checked = True
+
+
+def _have_own_memory(one: AnyArray, other: AnyArray) -> bool:
+    """Whether they lie in the memory of different arrays: numpy's own test takes a microsecond."""
+    owner, of_other = one.base, other.base
+    owner = one if owner is None else owner
+    of_other = other if of_other is None else of_other
+    return (
+        owner is not of_other
+        and type(owner) is np.ndarray
+        and type(of_other) is np.ndarray
+        and owner.flags.owndata
+        and of_other.flags.owndata
+    )
 
 
 def _kind(out: Any) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import ModelFileError
+from edgernn.regular_file import opened
 from edgernn.runtime.batch import together
 from edgernn.runtime.library import ISA_BY_NAME, available_isas, check_model, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_batch, read_port
@@ -208,7 +209,7 @@ def _checked_isa(name: str) -> str:
 
 def _mapped(path: Path) -> mmap.mmap:
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:  # ValueError: an empty file
         reason = error.strerror if isinstance(error, OSError) else "the file is empty"

@@ -105,8 +105,10 @@ def checked_row(port: NativePort, given: AnyArray) -> AnyArray:
 
 def _converted(port: NativePort, given: AnyArray) -> AnyArray:
     wanted = port.numpy
-    if type(given) is np.ndarray and given.dtype == wanted and given.flags.c_contiguous:
-        return given  # the way of every step of a stream: no call that can be spared
+    # The way of every step of a stream: no call that can be spared, so `is`.  A type that is equal
+    # but another object takes the way below, which copies nothing either.
+    if type(given) is np.ndarray and given.dtype is wanted and given.flags.c_contiguous:
+        return given
     array = np.asarray(given)
     if array.dtype.kind not in _ACCEPTED_KINDS[port.dtype]:
         raise TypeError(f"input '{port.name}' takes {port.dtype.value}, not {array.dtype}")

@@ -13,7 +13,7 @@ from edgernn.errors import DataError
 from edgernn.runtime.batch import arena_bytes, run_batch
 from edgernn.runtime.kept import KeptArrays
 from edgernn.runtime.library import ISA_BY_NAME, check_run, ffi, lib, text
-from edgernn.runtime.ports import NativePort, checked_row, checked_rows
+from edgernn.runtime.ports import NativePort, checked_rows
 
 if TYPE_CHECKING:
     from edgernn.graph import AnyArray
@@ -45,10 +45,7 @@ class Session:
         "_lock",
         "_model",
         "_outputs",
-        "_row_pointers",
         "_session",
-        "_step_arrays",
-        "_step_pointers",
         "max_batch",
         "max_steps",
     )
@@ -73,9 +70,6 @@ class Session:
         self._session = session[0]
         self._inputs = ffi.new("ernn_rows[]", len(model.inputs))
         self._outputs = ffi.new("ernn_rows[]", len(model.outputs))
-        self._step_pointers = ffi.new("void *[]", len(model.inputs))
-        self._row_pointers = ffi.new("void *[]", len(model.outputs))
-        self._step_arrays = [(port.row_shape, port.numpy) for port in model.free_outputs]
         self._kept = KeptArrays(
             inputs=list(zip(model.free_input_positions, model.free_inputs, strict=True)),
             outputs=list(zip(model.free_output_positions, model.free_outputs, strict=True)),
@@ -124,44 +118,21 @@ class Session:
         contiguous, or shares memory with an input or another output; when another thread uses the
         session; and when the model looks ahead and so cannot run step by step.
         """
-        if out is None:
-            return self._step_into_new(rows)
         lock = self._lock
         if not lock.acquire(False):
             raise DataError(_BUSY)
         try:
             kept = self._kept
-            kept.point_to(rows, out)
+            if out is None:
+                out = kept.point_to_new(rows)
+            else:
+                kept.point_to(rows, out)
             status = _step(self._session, kept.in_pointers, kept.out_pointers)
         finally:
             lock.release()
         if status:
             check_run(status)
         return out
-
-    def _step_into_new(self, rows: tuple[AnyArray, ...]) -> Any:
-        model = self._model
-        free = model.free_inputs
-        if len(rows) != len(free):
-            raise TypeError(f"the model takes {len(free)} inputs a step, not {len(rows)}")
-        arrays = [checked_row(port, row) for port, row in zip(free, rows, strict=True)]
-        if not self._lock.acquire(blocking=False):
-            raise DataError(_BUSY)
-        try:
-            pointers, row_pointers = self._step_pointers, self._row_pointers
-            for position, array in zip(model.free_input_positions, arrays, strict=True):
-                pointers[position] = _from_buffer(array)
-            results = [np.empty(shape, dtype) for shape, dtype in self._step_arrays]
-            for position, array in zip(model.free_output_positions, results, strict=True):
-                row_pointers[position] = _from_buffer(array)
-            status = _step(self._session, pointers, row_pointers)
-        finally:
-            self._lock.release()
-        if status:
-            check_run(status)
-        if len(results) == 1:
-            return results[0]
-        return dict(zip(model.output_names, results, strict=True))
 
     def run(self, *sequences: AnyArray) -> Any:
         """Many steps of a sequence in one call.

@@ -1,1 +1,1 @@
-"""How right outputs are: the metrics, and what they are counted against."""
+"""The accuracy of outputs: metrics, and true answers."""

@@ -1,4 +1,4 @@
-"""Which class of the data a model means: by name where both have names, never by luck."""
+"""Matches a model's classes with those of the data: by name if both have names."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MOST_LISTED: Final = 12
 def data_numbers(labels: Sequence[str], samples: Samples, *, file: str) -> tuple[int, ...]:
     """The data's number of each class of the model, `labels` being the model's names in order.
 
-    () where the numbers of both mean the same: one of the two has no names, and y came as numbers.
-    Texts that are numbers are a model's names if that has numbers for names, else its outputs.
-    A class that the model has and the data lack gets a number that no row has.
-    Raises DataError where the names cannot be matched.
+    () if both use the same numbers: one of the two has no names, and y contains numbers.
+    Texts that are numbers are names if the model has numbers as names, else numbers of outputs.
+    A class of the model that the data lack gets a number that no row has.
+    Raises DataError if the names cannot be matched.
     """
     names = samples.labels
     if not names and samples.named and labels and all(is_number(label) for label in labels):
@@ -40,7 +40,7 @@ def data_numbers(labels: Sequence[str], samples: Samples, *, file: str) -> tuple
             raise DataError(
                 f"row {row} of {samples.name} is of the class '{names[number]}', which "
                 f"is none of those of {file} ({_listed(labels)})",
-                remedy="Name the classes alike, or use the data that the model was made for",
+                remedy="Use the same names of classes, or data that the model was made for",
             )
     strange = len(names)
     known = {label: number for number, label in enumerate(names)}

@@ -1,4 +1,4 @@
-"""Labelled rows as a model takes them: what fits its input, and what had to be cut or filled."""
+"""Fits labelled rows to a model's input, and counts sequences that are cut or padded."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from edgernn.tasks.samples import Samples
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refit:
-    """What was done to sequences to give them the one length that a model takes."""
+    """How sequences were changed to the fixed length of a model."""
 
     rows: int
-    cut_rows: int  # lost steps that were no padding
-    padded_rows: int  # got zeros
+    cut_rows: int  # sequences that lost steps which are no padding
+    padded_rows: int  # sequences that got zeros
     steps: int  # of the model
     data_steps: int
 
 
 def fitted(samples: Samples, port: Port, *, streaming: bool, file: str) -> Samples:
-    """The samples with as many steps as the model's input wants.
+    """The samples with the number of steps of the model's input.
 
-    Raises DataError when they do not fit the input.
+    Raises DataError if they do not fit the input.
     """
     wanted, given = port.shape, samples.x.shape
     takes_tokens, has_tokens = (
@@ -54,16 +54,16 @@ def fitted(samples: Samples, port: Port, *, streaming: bool, file: str) -> Sampl
 
 
 def refit_of(samples: Samples, port: Port, *, streaming: bool, file: str) -> Refit | None:
-    """What `fitted` does to the rows; None where it leaves all real steps, and adds none.
+    """The changes that `fitted` makes to the rows; None if it keeps all real steps and adds none.
 
-    Raises DataError when it would cut every row: these are not the sequences that the model takes.
+    Raises DataError if it would cut every row: the model is not made for such sequences.
     """
     steps, have, rows = port.shape[1], samples.x.shape[1], len(samples)
     if streaming or steps is None or steps == have:
         return None
     if samples.lengths is not None:
         lost = samples.lengths > steps
-    else:  # the beginning goes: of tokens too, what is zero there is taken for padding
+    else:  # the start is cut; zeros there count as padding, also for tokens
         first, last = samples.nonzero_span()
         lost = first < have - steps
     cut_rows = int(np.count_nonzero(lost))
@@ -73,7 +73,7 @@ def refit_of(samples: Samples, port: Port, *, streaming: bool, file: str) -> Ref
             raise DataError(
                 f"{file} takes {steps} steps, and the last {steps} of the {have} of "
                 f"{samples.name} are not the whole of any sequence",
-                remedy="Say with an array `lengths` in the .npz how many steps of each row are "
+                remedy="Add an array `lengths` to the .npz: how many steps of each row are "
                 "real, where padding follows them",
             )
         raise DataError(
@@ -89,15 +89,21 @@ def refit_of(samples: Samples, port: Port, *, streaming: bool, file: str) -> Ref
 
 
 def cases_of(samples: Samples, port: Port, *, streaming: bool) -> list[Case]:
-    """One case per row.
+    """One case per row; where the model takes a fixed batch, as many rows as that.
 
-    Row by row, as a device meets them; and runtimes that quantize on the fly choose their scales
-    per call, so a batch would give other numbers than the product will.
+    Row by row, like a device in use: runtimes that quantize at run time choose their scales for
+    each call, so a batch would have other results.  The last case of a fixed batch is filled with
+    its last row: readers of the outputs stop at the last sample.
     """
-    # A stream ends with its last real step: its states would go on through the padding.
+    # A stream ends with its last real step: padding would change its states.
     whole = np.full(len(samples.x), samples.x.shape[1])
     ends = samples.real_steps()[1] + 1 if streaming else whole
-    return [{port.name: samples.x[row : row + 1, :end]} for row, end in enumerate(ends)]
+    batch = port.shape[0] or 1
+    cases: list[Case] = []
+    for start in range(0, len(samples.x), batch):
+        rows = np.minimum(np.arange(start, start + batch), len(samples.x) - 1)
+        cases.append({port.name: samples.x[rows, : ends[rows].max()]})
+    return cases
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:

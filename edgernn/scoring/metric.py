@@ -1,4 +1,4 @@
-"""How right a model is, as one row for each metric: all that is particular to it stands here.
+"""The metrics: one row contains everything that belongs to a metric.
 
 A new metric is a row of METRICS and its functions; tables, sentences, plots, budgets and cautions
 read the row.
@@ -27,7 +27,7 @@ from edgernn.stats import (
 from edgernn.tasks.samples import Samples, is_numbers
 from edgernn.units import interval_text, percent, percent_interval, significant
 
-#: The right class of each row, or () where y holds numbers.
+#: The true class of each row, or () if y contains numbers.
 Classes = Sequence[int]
 
 
@@ -45,7 +45,7 @@ class Metric:
     scale: float  # from a value to its plot and to points: 100 for shares
     largest: float  # that a value can be
     interval_note: str  # what the interval is, for the reader of a plot
-    widest: float  # half width of an interval that deserves no caution
+    widest: float  # half width up to which an interval gets no caution
     judges: Callable[[Samples], bool]  # whether it is the one for these labels
     predictions: Callable[[Sequence[AnyArray], Samples, str, Sequence[int]], Predictions]
     score: Callable[[Predictions, Classes], tuple[float, Interval]]
@@ -55,7 +55,7 @@ class Metric:
     amount: Callable[[float], str]  # of a difference: 0.4 points
 
     def loss(self, before: float, after: float) -> float:
-        """How much worse `after` is than `before`, in the metric's unit; negative where better.
+        """How much worse `after` is than `before`, in the metric's unit; negative if better.
 
         >>> METRICS["accuracy"].loss(before=0.98, after=0.95)
         0.03
@@ -63,12 +63,12 @@ class Metric:
         return before - after if self.higher_is_better else after - before
 
     def is_clearly_better(self, interval: Interval, than: float) -> bool:
-        """Whether the whole interval lies on the better side of a value."""
+        """Whether the whole interval is on the better side of a value."""
         return interval.low > than if self.higher_is_better else interval.high < than
 
 
 def metric_for(samples: Samples) -> Metric:
-    """Accuracy for classes (and where there are no labels), an error for numbers."""
+    """Accuracy for classes (and without labels), an error for numbers."""
     return next(row for row in METRICS.values() if row.judges(samples))
 
 

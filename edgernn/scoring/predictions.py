@@ -1,4 +1,4 @@
-"""What a model answered, row by row: classes or errors, in the data's own numbers."""
+"""A model's answers for each row: classes or errors, in the data's own numbers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from edgernn.tasks.samples import Samples
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predictions:
-    """The class that a model chose for each row or, where y holds numbers, each row's error.
+    """The class that a model chose for each row or, if y contains numbers, each row's error.
 
-    Kept row by row, so that two models can be compared on the same rows afterwards.
+    Stored for each row, so that two models can be compared on the same rows later.
     """
 
     classes: tuple[int, ...] = ()
@@ -24,7 +24,7 @@ class Predictions:
 
 
 def agreement(a: Predictions, b: Predictions) -> float | None:
-    """The share of rows on which both chose the same class; None where there are no classes."""
+    """The share of rows for which both chose the same class; None without classes."""
     if not a.classes or len(a.classes) != len(b.classes):
         return None
     return float(np.mean(np.array(a.classes) == np.array(b.classes)))
@@ -35,8 +35,8 @@ def chosen_classes(
 ) -> Predictions:
     """The class with the largest score of each row; `outputs` are [C] each, of the output `name`.
 
-    `numbers` are what the data call the model's classes, where that differs.
-    Raises DataError when the output has no place for a class of the data.
+    `numbers` are the data's numbers of the model's classes, if they differ.
+    Raises DataError if the output lacks a class of the data.
     """
     _require_places(outputs[0], samples, name, numbers)
     chosen = (_class(scores) for scores in outputs)
@@ -51,7 +51,7 @@ def row_errors(
 ) -> Predictions:
     """The mean of `error(output - y)` of each row, e.g. of numpy.abs.
 
-    Raises DataError when the output `name` has another number of values than y.
+    Raises DataError if the output `name` has another number of values than y.
     """
     wanted = np.asarray(samples.y).reshape(len(samples), -1)
     if any(values.shape != wanted.shape[1:] for values in outputs):
@@ -64,7 +64,7 @@ def row_errors(
 
 
 def _require_places(scores: AnyArray, samples: Samples, name: str, numbers: Sequence[int]) -> None:
-    places = max(scores.size, 2)  # a single number stands for two classes
+    places = max(scores.size, 2)  # a single number represents two classes
     if numbers and len(numbers) != places:
         raise DataError(
             f"the model has {len(numbers)} labels, and its output '{name}' has {places} classes",

@@ -1,4 +1,4 @@
-"""What is right about labelled rows, and how right predictions are."""
+"""The true answers of labelled rows, and the accuracy of predictions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from edgernn.tasks.samples import Samples, is_numbers
 class Truth:
     """The labelled data that a report's predictions are for.
 
-    Raises ValueError when the metric is none of METRICS.
+    Raises ValueError if the metric is none of METRICS.
     """
 
     name: str  # "digits:test"
     sha256: str  # of x, lengths, y and labels
     metric: str  # a name of METRICS
-    classes: tuple[int, ...]  # the right class of each row; () where y holds numbers
+    classes: tuple[int, ...]  # the true class of each row; () if y contains numbers
     rows: int
     trivial: float | None = None  # accuracy of baselines on the same rows
     linear: float | None = None
@@ -52,7 +52,7 @@ class Score:
 def truth_of(samples: Samples) -> Truth:
     """The labels with a hash that distinguishes data sets.
 
-    Raises DataError when the rows have no labels.
+    Raises DataError if the rows have no labels.
     """
     y = samples.y
     if y is None:
@@ -79,7 +79,7 @@ def truth_of(samples: Samples) -> Truth:
 
 
 def score(predictions: Predictions, truth: Truth) -> Score:
-    """How right the predictions are, by the truth's metric."""
+    """The value of the truth's metric for the predictions."""
     value, interval = truth.judge.score(predictions, truth.classes)
     return Score(metric=truth.metric, value=value, interval=interval, rows=truth.rows)
 

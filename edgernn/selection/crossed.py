@@ -89,15 +89,5 @@ def crossed_difference(a: RowScores, b: RowScores) -> Effect:
 def _residual(x: RowScores) -> float:
     """Variance of what neither the row nor the seed explains."""
     rest = x - x.mean(axis=0) - x.mean(axis=1)[:, None] + x.mean()
-    return float((rest**2).sum()) / ((len(x) - 1) * (x.shape[1] - 1))
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """p-values adjusted for testing all of them (Holm, Scandinavian J. of Statistics 6, 1979)."""
-    order = np.argsort(p_values, kind="stable")
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
+    freedom = (len(x) - 1) * (x.shape[1] - 1)
+    return float(np.vdot(rest, rest) / freedom)

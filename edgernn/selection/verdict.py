@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from edgernn.selection.crossed import Effect, holm
-from edgernn.stats import SIGNIFICANCE, Interval
+from edgernn.selection.crossed import Effect
+from edgernn.stats import SIGNIFICANCE, Interval, holm
 
 
 class Outcome(str, Enum):

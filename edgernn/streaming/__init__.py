@@ -1,4 +1,4 @@
-"""Turns a model of whole sequences into one that is handed its states, or one step at a time."""
+"""Turns a model of whole sequences into one that takes its states as inputs, or one step a call."""
 
 from edgernn.streaming.states import expose_states
 from edgernn.streaming.step import to_streaming, warm_up_steps

@@ -1,4 +1,4 @@
-"""A recurrent layer that runs one step from the state the call before left."""
+"""A recurrent layer that runs one step from the state after the previous call."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def one_step(layer: Recurrent, stepper: Stepper) -> None:
         # before, which is h.
         last = stepper.name(f"{layer.name}/last")
         stepper.add(replace(step, return_sequences=False, output=last))
-        # Unless the caller chooses the first state: then h is something before the first step.
+        # Unless the caller chooses the first state: then h is not zero before the first step.
         is_chosen = layer.initial_h is not None and not stepper.ports.is_state(layer.initial_h)
         _emit_state(layer, stepper, shown_since=mask if is_chosen else None)
     for initial, final in state_fields(layer):
@@ -73,7 +73,7 @@ def _initial_state(layer: Recurrent, field_name: str, stepper: Stepper) -> str:
 
 
 def _emit_state(layer: Recurrent, stepper: Stepper, *, shown_since: str | None) -> None:
-    """Defines the layer's output as its state h; zeros before `shown_since` first holds."""
+    """Defines the layer's output as its state h; zeros before `shown_since` is first true."""
     if shown_since is None:
         if layer.return_sequences:
             name = stepper.name(f"{layer.name}/output")

@@ -1,4 +1,4 @@
-"""Pooling over all of time, one step after the other."""
+"""Pooling over all of time, step by step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edgernn.graph import (
 )
 from edgernn.streaming.stepper import Stepper, Time
 
-# Far below any activation, yet finite: added to a maximum that does not count yet.
+# Far below any activation but finite: added to a maximum that is not valid yet.
 _LOWEST = 1e30
 
 
@@ -60,9 +60,9 @@ def _masked(stepper: Stepper, wanted: str, edge: str, mask: str | None) -> str:
 
 
 def _running_maximum(layer: GlobalPool1D, stepper: Stepper) -> str:
-    """max(x, maximum so far), the latter lowered out of the way as long as there is none.
+    """max(x, maximum so far); the latter is lowered as long as there is no valid step.
 
-    Keras' maximum does not look at masks; the steps of a warm-up do not count.
+    Keras' maximum ignores masks; the steps of a warm-up are left out.
     """
     batch, _, channels = stepper.specs[layer.input].shape
     started = stepper.new_state(f"{layer.name}_started", (batch, 1, 1))
@@ -80,9 +80,9 @@ def _running_maximum(layer: GlobalPool1D, stepper: Stepper) -> str:
 def _running_average(layer: GlobalPool1D, stepper: Stepper) -> str:
     """average + (x - average) / n for the n-th valid step.
 
-    1 / n comes from softsign(n - 1) = (n - 1) / n.  The count is exact up to 2^24 steps, and stays
-    there: from then on old steps are slowly forgotten.  Before the first valid step the average
-    is zero (the whole model has NaN there).
+    1 / n comes from softsign(n - 1) = (n - 1) / n.  The count is exact up to 2^24 steps, then
+    constant: from then on, the influence of old steps slowly decreases.  Before the first valid
+    step the average is zero (the whole model has NaN there).
     """
     batch, _, channels = stepper.specs[layer.input].shape
     mask = stepper.valid_steps(layer, layer.input, layer.mask)

@@ -1,4 +1,4 @@
-"""States that a layer would keep for itself, as inputs and outputs of the model."""
+"""Turns the states of stateful layers into inputs and outputs of the model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edgernn.graph import (
 
 @dataclass(slots=True, kw_only=True)
 class Ports:
-    """The inputs, outputs and states of a graph under construction, with names nobody else has."""
+    """The inputs, outputs and states of a graph under construction, with unique names."""
 
     inputs: list[Input]
     outputs: list[Output]
@@ -40,7 +40,7 @@ class Ports:
         )
 
     def unique(self, wanted: str) -> str:
-        """`wanted`, or the first of wanted_2, wanted_3, ... that is free; now taken."""
+        """Reserves and returns `wanted`, or the first free one of wanted_2, wanted_3, ..."""
         name, count = wanted, 1
         while name in self.taken:
             count += 1
@@ -49,13 +49,13 @@ class Ports:
         return name
 
     def new_state(self, wanted: str, shape: Shape, dtype: DType = DType.FLOAT32) -> str:
-        """Adds an input for what the call before left; `hand_on` must follow."""
+        """Adds an input for the state after the previous call; `hand_on` must follow."""
         name = self.unique(wanted)
         self.inputs.append(Input(name=name, spec=TensorSpec(shape=shape, dtype=dtype)))
         return name
 
     def hand_on(self, state: str, edge: str) -> None:
-        """Makes `edge` what the next call gets as the input `state`."""
+        """Makes `edge` the input `state` of the next call."""
         ready = [output.name for output in self.outputs if output.edge == edge]
         used = {known.output for known in self.states}
         free = [name for name in ready if name not in used]
@@ -75,10 +75,10 @@ def state_fields(layer: Recurrent) -> tuple[tuple[str, str], ...]:
 
 
 def expose_states(graph: Graph) -> Graph:
-    """Makes the states of stateful layers inputs and outputs, since a file keeps nothing.
+    """Makes the states of stateful layers inputs and outputs, because a file stores no states.
 
-    A stateful layer that is given an initial state starts each call from that, as in Keras, and
-    has no state of its own.
+    A stateful layer with an initial state starts each call from that state, as in Keras, and has
+    no state of its own.
     """
     ports = Ports.of(graph)
     layers = [

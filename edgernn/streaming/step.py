@@ -1,12 +1,12 @@
-"""One step of a causal model: what it knows of the past is in its states.
+"""One step of a causal model: its states contain what it needs of the past.
 
-The step model's call number t gives what the whole model gives for the first t + 1 steps: a
-sequence's newest element or, where time is gone (the last output of a recurrent layer, a pooled
+Call number t of the step model returns the whole model's result for the first t + 1 steps: the
+newest element of a sequence or, without a time axis (the last output of a recurrent layer, a pooled
 value), the result for the sequence so far.
 
-A convolution without padding answers only when its window is full.  The whole model then has
-fewer steps than its input, and the step model's first answers are void: `warm_up_steps` says how
-many.  Layers behind it that remember (recurrent, pooling) do not move during these steps.
+A convolution without padding has no result until its window is full.  The whole model then has
+fewer steps than its input, and the step model's first results are invalid: `warm_up_steps` is their
+number.  Later layers with states (recurrent, pooling) do not change during these steps.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ _WHOLE = "Export the whole model without --streaming"
 def to_streaming(graph: Graph) -> Graph:
     """A model of one step per call ([B, 1, F] or [B, 1] tokens), its states as inputs and outputs.
 
-    An initial state that the whole model takes as an input is now the state's input: give it in
-    the first call, later what the call before returned.
+    An initial state that is an input of the whole model is now the input of the state: pass it in
+    the first call, and in later calls the result of the previous call.
 
-    Raises UnsupportedLayer for a layer that needs steps to come or the number of all steps.
+    Raises UnsupportedLayer for a layer that needs later steps or the number of all steps.
     """
     return _converted(without_dead_layers(graph))[0]
 
 
 def warm_up_steps(graph: Graph) -> dict[str, int]:
-    """How many first answers of `to_streaming(graph)` are void, by output of `graph`."""
+    """How many first results of `to_streaming(graph)` are invalid, by output of `graph`."""
     _, stepper = _converted(without_dead_layers(graph))
     return {output.name: stepper.times[output.edge].warm_up for output in graph.outputs}
 
@@ -70,7 +70,7 @@ def _converted(graph: Graph) -> tuple[Graph, Stepper]:
 
 
 def _step_input(entry: Input, stepper: Stepper) -> Input:
-    """A sequence is handed over one step a call; states and vectors stay as they are."""
+    """A sequence is passed one step for each call; states and vectors do not change."""
     spec = entry.spec
     is_sequence = not stepper.ports.is_state(entry.name) and (
         spec.rank > 2 or (spec.rank == 2 and spec.dtype is not DType.FLOAT32)
@@ -82,7 +82,7 @@ def _step_input(entry: Input, stepper: Stepper) -> Input:
 
 
 def _convert(layer: ly.Layer, stepper: Stepper) -> None:
-    """Adds what the layer becomes; refuses what one step cannot answer."""
+    """Adds the layers for one step; refuses layers that need more than one step."""
     sequences = [edge for edge in layer.reads if stepper.times[edge].is_sequence]
     windows = (ly.Conv1D, ly.Conv2D, ly.Pool1D, ly.Pool2D, ly.ZeroPad1D)
     if not isinstance(layer, windows) and any(stepper.times[e].warm_up < 0 for e in sequences):
@@ -158,7 +158,7 @@ def _convert(layer: ly.Layer, stepper: Stepper) -> None:
 
 
 def _keep(layer: ly.Layer, stepper: Stepper) -> None:
-    """Adds the layer as it is; its results have the time of what it reads."""
+    """Adds the layer unchanged; its results have the time of its inputs."""
     stepper.add(layer)
     times = [stepper.times[edge] for edge in layer.reads]
     time = Time(
@@ -169,7 +169,7 @@ def _keep(layer: ly.Layer, stepper: Stepper) -> None:
 
 
 def _join(layer: ly.Concatenate | ly.Merge, stepper: Stepper) -> None:
-    """Sequences of one length, and what has one element for all of time."""
+    """Sequences of one length, and tensors without a time axis."""
     sequences = [edge for edge in layer.inputs if stepper.times[edge].is_sequence]
     rank = stepper.specs[sequences[0]].rank
     _refuse_if(len({stepper.times[edge].warm_up for edge in sequences}) > 1, layer, stepper)
@@ -192,7 +192,7 @@ def _is_softmax_over_time(layer: ly.Activate, stepper: Stepper) -> bool:
 
 
 def _reshape(layer: ly.Reshape, stepper: Stepper) -> None:
-    """Time has to stay an axis of its own, in front."""
+    """Time must stay a separate axis, in front."""
     inner = stepper.specs[layer.input].shape[2:]
     steps = stepper.graph.specs[layer.output].shape[1]
     target = layer.target[1:]

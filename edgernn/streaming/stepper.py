@@ -1,4 +1,4 @@
-"""The step model under construction: its layers so far, and what time means on each edge."""
+"""The step model under construction: its layers so far, and the time axis of each edge."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from edgernn.streaming.states import Ports
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Time:
-    """What an edge of the step model is to the whole model's edge of the same name."""
+    """The relation of an edge of the step model to the whole model's edge of the same name."""
 
     is_sequence: bool  # axis 1 is the streamed time, one step of it; else there is no such axis
     # The first calls for which the whole model has no element.  Below zero: elements that the
@@ -36,7 +36,7 @@ class Time:
     warm_up: int = 0
 
 
-#: Untouched by time: a parameter of the call, or the result for the sequence so far.
+#: Without time: a parameter of the call, or the result for the sequence so far.
 STILL = Time(is_sequence=False)
 
 
@@ -49,7 +49,7 @@ class Stepper:
         self.layers: list[Layer] = []
         self.specs: dict[str, TensorSpec] = {}
         self.times: dict[str, Time] = {}
-        self.renamed: dict[str, str] = {}  # edges of the whole model that go by another name here
+        self.renamed: dict[str, str] = {}  # edges of the whole model with another name here
         self._names = {layer.name for layer in graph.layers}
         self._ready: dict[int, str] = {}
 
@@ -65,13 +65,13 @@ class Stepper:
         return layer.writes[0]
 
     def new_state(self, wanted: str, shape: Shape, dtype: DType = DType.FLOAT32) -> str:
-        """An input for what the call before left, zeros at first; `ports.hand_on` must follow."""
+        """An input for the previous call's state, first zeros; `ports.hand_on` must follow."""
         name = self.ports.new_state(wanted, shape, dtype)
         self.define(name, TensorSpec(shape=shape, dtype=dtype), STILL)
         return name
 
     def name(self, wanted: str) -> str:
-        """`wanted`, made unlike the name of any layer or edge."""
+        """`wanted`, or a variant that is no name of a layer or edge."""
         name = self.ports.unique(wanted)
         while name in self._names:
             name = self.ports.unique(wanted)
@@ -92,7 +92,7 @@ class Stepper:
         return joined
 
     def ones(self, layer: Layer, like: str) -> str:
-        """float [B, 1, 1], all 1: made of the sequence `like`, for want of constants."""
+        """float [B, 1, 1], all 1; computed from the sequence `like`: graphs have no constants."""
         first = self.name(f"{layer.name}/first_feature")
         self.add(Slice(name=first, input=like, output=first, axis=2, stop=1))
         one = self.name(f"{layer.name}/one")
@@ -112,7 +112,7 @@ class Stepper:
         return self._ready[warm_up]
 
     def valid_steps(self, layer: Layer, edge: str, mask: str | None) -> str | None:
-        """The mask bool [B, 1] of steps that count on `edge`; None if all do."""
+        """The mask bool [B, 1] of valid steps of `edge`; None if all are valid."""
         warm_up = self.times[edge].warm_up
         if warm_up <= 0:
             return mask

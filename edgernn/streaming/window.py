@@ -1,4 +1,4 @@
-"""Convolution and pooling over the last few steps, which a state keeps."""
+"""Convolution and pooling over the last few steps, which are stored in a state."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _Window: TypeAlias = Conv1D | Conv2D | Pool1D | Pool2D
 
 
 def windowed(layer: _Window, stepper: Stepper) -> None:
-    """Causal padding is what the state holds at first; without any, the first answers are void."""
+    """The state starts as the causal padding; without padding, the first results are invalid."""
     span, stride, padding = _over_time(layer)
     if stride != 1:
         stepper.refuse(
             layer,
-            f"takes one step of {stride}, so that some calls would have no answer",
+            f"takes one of {stride} steps, so some calls would have no result",
             "Use strides=1, or export the whole model without --streaming",
         )
     if padding is Padding.SAME and span > 1:
@@ -52,7 +52,7 @@ def windowed(layer: _Window, stepper: Stepper) -> None:
     if warm_up < 0 or (before.warm_up < 0 and padding is not Padding.VALID):
         stepper.refuse(
             layer,
-            "would have to answer for zero steps before the first call",
+            "would have results before the first call",
             "Pad by at most kernel_size - 1 steps, or use padding='causal'",
         )
     if span > 1:
@@ -83,7 +83,7 @@ def _of_one_step(layer: _Window, source: str) -> _Window:
 
 
 def zero_padded(layer: ZeroPad1D, stepper: Stepper) -> None:
-    """Zeros in front are what a window's state holds at first; the next layer has to have one."""
+    """The state of a window starts as zeros in front; the next layer must have such a state."""
     if layer.right:
         stepper.refuse(
             layer,

@@ -1,6 +1,6 @@
-"""Reference tasks and the user's own data: sequences to train on, to calibrate and to judge with.
+"""Reference tasks and the user's own data: sequences for training, calibration and tests.
 
-Only the training modules import Keras, and only when a training begins.
+Only the training modules import Keras, and only when a training starts.
 """
 
 from __future__ import annotations

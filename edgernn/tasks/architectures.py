@@ -11,12 +11,13 @@ from edgernn.errors import DataError
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.samples import Samples
 
-#: Tokens are bytes or indices into a small table; a stray huge number must not make a huge table.
+#: Tokens are bytes or indices into a small table; a single wrong number must not create a huge
+#: table.
 MOST_TOKENS = 100_000
 
 
 class Cell(str, Enum):
-    """Which recurrent layers are stacked; GRU_LSTM puts an LSTM upon a GRU."""
+    """The recurrent layers of a model; GRU_LSTM is an LSTM on top of a GRU."""
 
     GRU = "gru"
     LSTM = "lstm"
@@ -29,10 +30,10 @@ def build(
     """An untrained keras.Model for samples like `train`: class probabilities [B, classes].
 
     float features [B, T, F] are standardized with the mean and deviation of the real training
-    steps by a layer of the model, so that an artefact takes the features as they come.  Tokens
+    steps by a layer of the model, so that an artefact takes the features unchanged.  Tokens
     [B, T] go through an Embedding as wide as the recurrent layers.
     `layers` counts repetitions of the cell (of the pair, for GRU_LSTM).
-    With `every_step` there is an answer after each step: [B, T, classes].
+    With `every_step` there is a result after each step: [B, T, classes].
     """
     keras = load_keras()
     if train.x.dtype.kind == "f":
@@ -48,8 +49,8 @@ def build(
         tokens = int(train.x.max()) + 1
         if tokens > MOST_TOKENS or train.x.min() < 0:
             raise DataError(
-                f"{train.name}: x holds tokens {train.x.min()}..{train.x.max()}",
-                remedy=f"Tokens must lie in 0..{MOST_TOKENS - 1}; features must be floats",
+                f"{train.name}: x has tokens {train.x.min()}..{train.x.max()}",
+                remedy=f"Tokens must be in 0..{MOST_TOKENS - 1}; features must be floats",
             )
         inputs = keras.Input(train.x.shape[1:], dtype="int32", name="tokens")
         edge = keras.layers.Embedding(max(tokens, classes), units, name="embedding")(inputs)

@@ -1,4 +1,4 @@
-"""What a model without a neural network reaches: computed on the same rows, never quoted."""
+"""The accuracy without a neural network, computed on the same rows."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy.typing as npt
 
 from edgernn.tasks.samples import Baselines, IntArray, Samples, Splits
 
-#: Every sequence is stretched to this many steps, so that short and long ones line up.
+#: Every sequence is stretched to this many steps, so that short and long ones are aligned.
 STRETCHED_STEPS: Final = 10
-#: Training rows of the ridge regression: more change nothing and cost time.
+#: Training rows of the ridge regression: more take time and change nothing.
 MOST_ROWS: Final = 10_000
 RIDGE: Final = 10.0
-_SMOOTHING: Final = 5.0  # so many made-up sightings after each token
+_SMOOTHING: Final = 5.0  # number of made-up observations after each token
 
 
 def with_baselines(splits: Splits) -> Splits:
-    """The same parts, the test part carrying its baselines."""
+    """The same parts; the test part has its baselines."""
     return replace(splits, test=replace(splits.test, baselines=baselines(splits)))
 
 
@@ -37,12 +37,12 @@ def baselines(splits: Splits) -> Baselines:
 
 
 def perplexity(likelihoods: npt.NDArray[np.floating[Any]]) -> float:
-    """Between how many answers a model wavers; likelihoods [N] of the right ones."""
+    """The perplexity of a model; likelihoods [N] of the right ones."""
     return float(np.exp(-np.log(likelihoods.astype(np.float64)).mean()))
 
 
 def token_perplexities(splits: Splits) -> tuple[float, float]:
-    """Of the test rows, by counting in all the training tokens: alone, and after the last token.
+    """On the test rows, by counts of all training tokens: alone, and after the last token.
 
     The counts after a token are smoothed towards those of the tokens alone.
     """
@@ -78,7 +78,7 @@ def _follower_of_last_token(train: Samples, train_y: IntArray, test: Samples) ->
     tokens = int(max(last.max(), test_last.max())) + 1
     counts = np.zeros((tokens, int(train_y.max()) + 1), dtype=np.int64)
     np.add.at(counts, (last, train_y), 1)
-    # A token never seen in training gets the most frequent class.
+    # A token that training lacks gets the most frequent class.
     counts[counts.sum(axis=1) == 0] = np.bincount(train_y, minlength=counts.shape[1])
     return np.asarray(counts.argmax(axis=1)[test_last], dtype=np.int64)
 

@@ -1,4 +1,4 @@
-"""Classes that a file names by texts, and those whose texts are numbers all the same."""
+"""Classes that are texts in a file, and classes whose texts are numbers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 
 from edgernn.tasks.samples import IntArray
 
-#: Up to 999, as a model numbers its outputs: 2019 is a name, and no model has as many classes.
+#: Numbers of outputs, up to 999: 2019 is a name, and no model has that many classes.
 _NUMBER: Final = re.compile("0|[1-9][0-9]{0,2}")
 
 
 def numbered(texts: Sequence[str]) -> tuple[tuple[str, ...], IntArray]:
     """The names of the classes in order, and for each text the number of its class.
 
-    No names where all are numbers, which a .csv cannot tell from texts: then they say themselves
-    which output they mean.
+    No names if all are numbers, because a .csv cannot distinguish them from texts: then they are
+    the numbers of the outputs.
     """
     if texts and all(is_number(text) for text in texts):
         return (), np.array([int(text) for text in texts], dtype=np.int64)

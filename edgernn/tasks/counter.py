@@ -1,8 +1,8 @@
-"""How many pulses were there?  Made on the spot, to drive an LSTM's cell far beyond ±8.
+"""The number of pulses in a sequence: generated data that drive an LSTM's cell far beyond ±8.
 
-Nothing but a sum over 128 steps answers it, and the cell state is where an LSTM keeps a sum: a
-trained one reaches |c| = 89.  Real models do so too, and fixed-point formats chosen without looking
-saturate there.
+The answer is a sum over 128 steps, and an LSTM stores a sum in its cell state: a trained one
+reaches |c| = 89.  Real models have such states, too, and fixed-point formats that ignore them
+saturate.
 """
 
 from __future__ import annotations

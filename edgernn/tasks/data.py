@@ -1,4 +1,4 @@
-"""Labelled sequences by one word on the command line: `digits:test`, a file, or a folder."""
+"""Labelled sequences from one argument of the command line: `digits:test`, a file, or a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KINDS: Final = "a task's part (digits:test), an .npz, a .csv, or a folder of .w
 def load(spec: str, *, notify: Notify = silent) -> Samples:
     """The samples that `spec` names: TASK:SPLIT, an .npz, a .csv, or a folder of recordings.
 
-    `notify` is called when something has to be downloaded first.
+    `notify` is called if something must be downloaded first.
     Raises DataError (nothing of that name, or damaged), DownloadError, MissingRuntime.
     """
     name, colon, part = spec.partition(":")
@@ -45,7 +45,7 @@ def load_path(path: Path) -> Samples:
             return read_csv(path)
         case _:
             raise DataError(
-                f"{path} is not a kind of file that holds samples", remedy=f"Give {_KINDS}"
+                f"{path} is not a kind of file that contains samples", remedy=f"Give {_KINDS}"
             )
 
 
@@ -68,6 +68,6 @@ def _split(task: str, part: str) -> Split:
     near = difflib.get_close_matches(part, names, n=1)
     hint = f"Did you mean {task}:{near[0]}? " if near else ""
     raise DataError(
-        f"{task} has no part '{part}'" if part else f"'{task}' does not say which part",
+        f"{task} has no part '{part}'" if part else f"'{task}' does not name a part",
         remedy=f"{hint}The parts are {', '.join(f'{task}:{name}' for name in names)}",
     )

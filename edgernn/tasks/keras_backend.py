@@ -1,4 +1,4 @@
-"""Keras on TensorFlow, imported when a training begins and not before: it takes ten seconds."""
+"""Keras on TensorFlow, imported only when a training starts: the import takes ten seconds."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from edgernn.errors import MissingRuntime
 def load_keras() -> ModuleType:
     """The module keras, on TensorFlow.
 
-    Raises MissingRuntime when either is not installed, or this process runs Keras on another
-    backend already: the log's times and versions are TensorFlow's.
+    Raises MissingRuntime if either is not installed, or if this process already runs Keras on
+    another backend: the log's times and versions are TensorFlow's.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # Before the import; it silences the C++ side once that has read it.
@@ -32,17 +32,17 @@ def load_keras() -> ModuleType:
     if keras.config.backend() != "tensorflow":
         raise MissingRuntime(
             f"Keras was imported with the backend {keras.config.backend()}",
-            remedy="Train in a process of its own, or set KERAS_BACKEND=tensorflow",
+            remedy="Train in a separate process, or set KERAS_BACKEND=tensorflow",
         )
     return keras
 
 
 @contextmanager
 def _native_chatter_withheld() -> Iterator[None]:
-    """File descriptor 2 goes into a file meanwhile; it is shown only if the block fails.
+    """Redirects file descriptor 2 to a file, which is shown only if the block fails.
 
-    TensorFlow's libraries greet on stderr (oneDNN, missing CUDA) before any log level is read, and
-    sys.stderr does not catch what C++ writes.
+    TensorFlow's libraries print messages on stderr (oneDNN, missing CUDA) before any log level is
+    read, and sys.stderr does not catch what C++ writes.
     """
     with tempfile.TemporaryFile() as withheld:
         kept = os.dup(2)

@@ -1,4 +1,4 @@
-"""Samples as a numpy archive: what users bring, and what a training leaves beside its model.
+"""Samples as a numpy archive: the user's data, and the files that a training writes.
 
 x        float [N, T, F] (or [N, F]), or integer tokens [N, T]
 y        class of each row, an integer or a text; or the numbers to predict, float [N] or [N, K]
@@ -14,8 +14,6 @@ baselines  float [2], accuracy of the best constant answer and of a linear class
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -23,16 +21,17 @@ from typing import Final
 import numpy as np
 
 from edgernn import atomic
+from edgernn.array_archive import DamagedArchive, described_arrays, is_single, read_arrays
 from edgernn.errors import DataError
 from edgernn.tasks.class_texts import numbered
 from edgernn.tasks.samples import AnyArray, Baselines, FloatArray, InputArray, IntArray, Samples
 
 _KNOWN: Final = frozenset({"x", "y", "lengths", "labels", "origins", "features", "baselines"})
-_LAYOUT: Final = "An .npz of samples holds x [samples, steps, features] and perhaps y and lengths"
+_LAYOUT: Final = "An .npz of samples has x [samples, steps, features], and optionally y and lengths"
 
 
 def read_npz(path: Path) -> Samples:
-    """Raises DataError, naming the array and the row that are wrong."""
+    """Raises DataError, with the name of the array and the row of the error."""
     arrays = _arrays(path)
     if "x" not in arrays:
         raise DataError(f"{path} has no array x; it has {_contents(path)}", remedy=_LAYOUT)
@@ -78,47 +77,27 @@ def write_npz(path: Path, samples: Samples) -> None:
 
 def _arrays(path: Path) -> dict[str, AnyArray]:
     try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is a single array, not an .npz", remedy=_LAYOUT)
-            return {name: archive[name] for name in archive.files if name in _KNOWN}
+        if is_single(path):
+            raise DataError(f"{path} is a single array, not an .npz", remedy=_LAYOUT)
+        return read_arrays(path, _KNOWN)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except DamagedArchive as error:
         raise DataError(
-            f"{path} is not a sound .npz ({error})",
+            f"{path} is not a valid .npz ({error})",
             remedy=f"{_LAYOUT}; object arrays (pickles) are not read",
         ) from error
 
 
 def _contents(path: Path) -> str:
-    """What an archive has: features [1000, 40, 13] float64, target [1000] int64."""
-    with zipfile.ZipFile(path) as archive:
-        found = [_header(archive, name) for name in archive.namelist()]
-    return ", ".join(found) or "no arrays"
-
-
-def _header(archive: zipfile.ZipFile, member: str) -> str:
-    """Name, shape and dtype, without reading the array; the name alone where it is damaged."""
-    name = member.removesuffix(".npy")
-    try:
-        with archive.open(member) as file:
-            version = np.lib.format.read_magic(file)
-            read = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            shape, _, dtype = read(file)
-    except (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
-        return name  # NotImplementedError, of an unknown compression, is a RuntimeError
-    return f"{name} {list(shape)} {dtype}"
+    """The arrays of an archive: features [1000, 40, 13] float64, target [1000] int64."""
+    return ", ".join(described_arrays(path)) or "no arrays"
 
 
 def _input(path: Path, x: AnyArray) -> InputArray:
     match x.dtype.kind:
         case "f":
-            with np.errstate(over="ignore"):  # what overflows becomes inf, which Samples refuses
+            with np.errstate(over="ignore"):  # overflow gives inf, which Samples refuses
                 return x.astype(np.float32)
         case "i" | "u" if x.ndim == 2:
             return _fitting(path, "x", x).astype(np.int32)
@@ -140,26 +119,26 @@ def _integers(path: Path, name: str, values: AnyArray) -> IntArray:
     if values.dtype.kind not in "iu":
         raise DataError(
             f"{path}: {name} has the type {values.dtype}",
-            remedy=f"{name} must hold one integer for each row",
+            remedy=f"{name} must have one integer for each row",
         )
     return _fitting(path, name, values).astype(np.int64)
 
 
 def _fitting(path: Path, name: str, values: AnyArray) -> AnyArray:
     if values.size and max(int(values.max()), -int(values.min())) > np.iinfo(np.int32).max:
-        raise DataError(f"{path}: {name} holds numbers beyond 32 bits")
+        raise DataError(f"{path}: {name} has numbers beyond 32 bits")
     return values
 
 
 def _texts(path: Path, name: str, values: AnyArray) -> tuple[str, ...]:
-    """Without the spaces around them, as --labels are read.  numpy's bytes are UTF-8."""
+    """Texts without spaces around them, like --labels.  numpy's bytes are UTF-8."""
     try:
         return tuple(
             (text.decode() if isinstance(text, bytes) else str(text)).strip()
             for text in values.ravel()
         )
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: {name} holds bytes that are no text ({error})") from error
+        raise DataError(f"{path}: {name} contains bytes that are no text ({error})") from error
 
 
 def _numbered(path: Path, texts: Sequence[str], labels: tuple[str, ...]) -> IntArray:

@@ -1,4 +1,4 @@
-"""Sequences with their classes, as one array a model takes, and how they are split."""
+"""Sequences with their classes, as one array for a model, and their parts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Split(str, Enum):
 class Baselines:
     """Accuracy (0..1) on the test rows without a neural network.
 
-    A network that does not clearly beat `linear` is not worth its milliseconds.
+    A network that is not clearly better than `linear` is not worth its latency.
     """
 
     trivial: float  # always the class that is most frequent there
@@ -40,25 +40,25 @@ class Baselines:
 
 
 def is_numbers(y: AnyArray) -> bool:
-    """Whether y holds numbers to predict (floats), not class numbers (integers)."""
+    """Whether y contains numbers to predict (floats), not class numbers (integers)."""
     return y.dtype.kind == "f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Samples:
-    """Sequences as a model takes them, with what is known about them.
+    """Sequences in the form that a model takes, with facts about them.
 
-    Sequences shorter than T are preceded by zeros; where `lengths` are given they are followed by
-    padding instead.
-    Raises DataError when the parts do not belong together, or x or y holds NaN or infinity.
+    Sequences shorter than T have zeros in front; with `lengths` they have padding at the end
+    instead. Raises DataError if the parts do not belong together, or if x or y contains NaN or
+    infinity.
     """
 
-    name: str  # what the user called it: "digits:test", "recordings.npz"
+    name: str  # the user's name for it: "digits:test", "recordings.npz"
     x: InputArray  # [N, T, F] float32 or [N, T] int32
     y: IntArray | FloatArray | None = None  # [N] class numbers; float [N] or [N, K] are numbers
     lengths: IntArray | None = None  # [N], 1..T: the steps from there on are padding
-    labels: tuple[str, ...] = ()  # class names by number; () where they have none
-    named: bool = False  # y came as texts: where they are `labels`, the numbers are no model's
+    labels: tuple[str, ...] = ()  # class names by number; () without names
+    named: bool = False  # y contained texts, so its numbers are no outputs'
     origins: tuple[str, ...] = ()  # where each row comes from (a file's name), or ()
     features: str = ""  # what the features are and how they are computed, for a reader
     baselines: Baselines | None = None
@@ -77,13 +77,13 @@ class Samples:
             ):
                 raise DataError(
                     f"{self.name}: {part} has shape {values.shape}, x has {len(self)} rows",
-                    remedy=f"{part} must hold one number for each row of x",
+                    remedy=f"{part} must have one number for each row of x",
                 )
         if self.origins and len(self.origins) != len(self):
             raise DataError(f"{self.name}: {len(self.origins)} origins for {len(self)} rows")
         if len(set(self.labels)) < len(self.labels):
             twice = next(label for label in self.labels if self.labels.count(label) > 1)
-            raise DataError(f"{self.name}: labels hold '{twice}' more than once")
+            raise DataError(f"{self.name}: labels contain '{twice}' more than once")
         if self.y is not None and is_numbers(self.y):
             self._check_numbers(self.y)
         elif self.y is not None:
@@ -105,15 +105,15 @@ class Samples:
 
     @property
     def classified(self) -> IntArray:
-        """y as class numbers.  Raises DataError where the samples have none."""
+        """y as class numbers.  Raises DataError if the samples have none."""
         if self.y is None:
             raise DataError(
                 f"{self.name} has no y", remedy="Add y, the class of each row of x, as an integer"
             )
         if is_numbers(self.y):
             raise DataError(
-                f"{self.name}: y has the type {self.y.dtype}, which holds numbers, not classes",
-                remedy="y must hold one integer for each row",
+                f"{self.name}: y has the type {self.y.dtype}, which means numbers, not classes",
+                remedy="y must have one integer for each row",
             )
         return cast("IntArray", self.y)
 
@@ -131,9 +131,9 @@ class Samples:
         )
 
     def with_steps(self, steps: int) -> Samples:
-        """The same sequences in `steps` steps: zeros come or steps go on the side of the padding.
+        """The same sequences with `steps` steps: adds zeros or removes steps where the padding is.
 
-        Without `lengths` that is the beginning: the last steps are kept.
+        Without `lengths` this is the start, so the last steps are kept.
         """
         have = self.x.shape[1]
         if have == steps:
@@ -149,7 +149,7 @@ class Samples:
     def real_steps(self) -> tuple[IntArray, IntArray]:
         """The first and the last step of each row that is not padding, [N] each.
 
-        Padding is what `lengths` leave over, or else the zeros around a sequence of features.
+        Padding is the rest after `lengths`, or else the zeros around a sequence of features.
         """
         rows, steps = self.x.shape[:2]
         if self.lengths is not None:
@@ -164,7 +164,7 @@ class Samples:
         real: npt.NDArray[np.bool_] = np.logical_or.reduce(
             self.x.reshape(rows, steps, -1) != 0, axis=2
         )
-        real[~real.any(axis=1)] = True  # nothing but zeros: then they are meant
+        real[~real.any(axis=1)] = True  # a row of zeros has no padding
         first, from_the_end = real.argmax(axis=1), real[:, ::-1].argmax(axis=1)
         return first.astype(np.int64), (steps - 1 - from_the_end).astype(np.int64)
 
@@ -179,7 +179,7 @@ class Samples:
             if len(wrong):
                 at = ", ".join(str(index) for index in wrong[0])
                 raise DataError(
-                    f"{self.name}: row {row} of x holds {self.x[row][tuple(wrong[0])]} (at {at})",
+                    f"{self.name}: row {row} of x has {self.x[row][tuple(wrong[0])]} (at {at})",
                     remedy="Remove or repair this row",
                 )
 
@@ -188,7 +188,7 @@ class Samples:
         if wrong.any():
             row = int(np.argmax(wrong))
             raise DataError(
-                f"{self.name}: row {row} of y holds NaN or infinity",
+                f"{self.name}: row {row} of y contains NaN or infinity",
                 remedy="Remove or repair this row",
             )
 
@@ -202,7 +202,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Splits:
-    """A data set in its four parts.  `test` carries the baselines."""
+    """A data set in its four parts.  `test` has the baselines."""
 
     train: Samples
     validation: Samples
@@ -215,11 +215,11 @@ class Splits:
 
 
 def ending_together(sequences: Sequence[AnyArray], steps: int) -> FloatArray:
-    """Sequences [t, F] cut to their first `steps` and preceded by zeros: [N, steps, F] float32.
+    """Sequences [t, F] cut to their first `steps`, with zeros in front: [N, steps, F] float32.
 
-    Zeros before the sequence, and no Masking layer: a model without mask need not carry its answer
-    through the padding, the exported model has no mask to compute, and one that is fed step by
-    step has its answer at the last step.
+    Zeros are in front, and there is no Masking layer: the model need not keep its answer through
+    the padding, the exported model computes no mask, and a streaming model has its answer at the
+    last step.
     """
     x = np.zeros((len(sequences), steps, sequences[0].shape[1]), dtype=np.float32)
     for row, sequence in enumerate(sequences):

@@ -1,4 +1,4 @@
-"""Accuracy with the interval that goes with it."""
+"""Accuracy with its confidence interval."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ order.  Shorter sequences are preceded by zeros.
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from typing import Final
 import numpy as np
 
 from edgernn.errors import DataError
+from edgernn.regular_file import opened
 from edgernn.tasks.class_texts import numbered
 from edgernn.tasks.samples import FloatArray, Samples, ending_together
 
@@ -30,7 +32,8 @@ _LABEL: Final = "label"
 def read_csv(path: Path) -> Samples:
     """Raises DataError, naming the line that is wrong."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with opened(path) as content:
+            file = io.TextIOWrapper(content, newline="", encoding="utf-8-sig")
             lines = list(csv.reader(file, strict=True))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error

@@ -52,7 +52,7 @@ def trained_files(model: Path) -> tuple[Path, Path]:
 def settings_of(
     splits: Splits, *, task: str, cell: Cell, recipe: Recipe, seed: int, hold_out: str | None
 ) -> Settings:
-    """What a training is asked for, to record it or to recognize a model made the same way."""
+    """The settings of a training: for its log, or to recognize a model trained in the same way."""
     return Settings(
         task=task,
         data_sha256=_fingerprint(splits),
@@ -77,27 +77,36 @@ def train(
     recipe: Recipe,
     seed: int = 0,
     hold_out: str | None = None,
+    count_parameters: Callable[[Path], int],
     on_epoch: OnEpoch = lambda _epoch: None,
 ) -> Trained:
     """Trains until the validation loss stops falling, and keeps the weights of its minimum.
 
     `out` is a .keras file; beside it come the calibration and test rows (.npz) and the log
-    (.train.json).  0 epochs write the untrained model.  An output that cannot be written is told
-    before the training, and all four files are written or none.
+    (.train.json).  0 epochs write the untrained model.  An output that cannot be written is
+    reported before the training, and all four files are written or none.  `count_parameters` gets
+    the model file; `edgernn.export.keras.file.parameters_of` counts as exports and profiles do.
     Raises MissingRuntime, DataError or OutputError.
     """
     settings = settings_of(
         splits, task=task, cell=cell, recipe=recipe, seed=seed, hold_out=hold_out
     )
     files = (out, *trained_files(out), log_path(out))
+    for file in files:
+        atomic.require_writable(file)  # before the seconds that Keras takes
+    # Ctrl-C in the import of its C++ code may end the process: nothing is on the disk yet.
+    keras = load_keras()
     with atomic.staged_together(files) as (model_file, calibration_file, test_file, log_file):
-        keras = load_keras()
         keras.utils.set_random_seed(seed)
         model = _built(splits.train, cell, recipe, every_step=recipe.every_step)
         epochs = _fitted(model, splits, recipe, on_epoch)
         model = _deployable(model, splits.train, cell, recipe)
         model.save(model_file)
-        log = _log(model, splits, settings, epochs, recipe, out.name, model_file.read_bytes())
+        log = _log(
+            *(model, splits, settings, epochs, recipe, out.name),
+            content=model_file.read_bytes(),
+            parameters=count_parameters(model_file),
+        )
         write_npz(calibration_file, splits.calibration)
         write_npz(test_file, splits.test)
         write_log(log_file, log)
@@ -111,7 +120,9 @@ def _log(
     epochs: list[Epoch],
     recipe: Recipe,
     name: str,
+    *,
     content: bytes,
+    parameters: int,
 ) -> TrainingLog:
     best = min(range(len(epochs)), key=lambda index: epochs[index].validation_loss, default=-1)
     test_probabilities = _probabilities(model, splits.test)
@@ -119,7 +130,7 @@ def _log(
         settings=settings,
         model=name,
         model_sha256=sha256_hex(content),
-        parameters=_parameters(model),
+        parameters=parameters,
         labels=splits.train.labels,
         features=splits.train.features,
         epochs_to_best=best + 1,
@@ -132,13 +143,6 @@ def _log(
         epochs=tuple(epochs),
         versions=_versions(),
     )
-
-
-def _parameters(model: Any) -> int:
-    """The numbers that the exported graph has too: with the statistics of a Normalization, without
-    Keras' own counters, which are whole numbers.
-    """
-    return sum(math.prod(one.shape) for one in model.weights if "int" not in str(one.dtype))
 
 
 def _built(train_rows: Samples, cell: Cell, recipe: Recipe, *, every_step: bool) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from edgernn import atomic
 from edgernn.artefact import sha256_hex
 from edgernn.errors import DataError
+from edgernn.regular_file import DAMAGE, read_bytes, read_json
 from edgernn.tasks.samples import Baselines
 from edgernn.tasks.score import Score
 
@@ -94,14 +95,18 @@ def write_log(path: Path, log: TrainingLog) -> None:
 def read_log(path: Path) -> TrainingLog:
     """Raises FileNotFoundError, or DataError where the file is not a training log we know."""
     try:
-        entry = json.loads(path.read_text(encoding="utf-8"))
+        entry = read_json(path)
         if entry.pop("format") != _FORMAT or entry.pop("version") > LOG_VERSION:
             raise DataError(
                 f"{path} is not a training log that this edgernn reads",
                 remedy="Update edgernn, or train again with this one",
             )
         return _log(entry)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    except DAMAGE as error:
         raise DataError(
             f"{path} is not a training log ({error})", remedy="Train the model again"
         ) from error
@@ -111,7 +116,7 @@ def log_of_same(model: Path, settings: Settings) -> TrainingLog | None:
     """The log of `model` if that is a whole file and was trained with just these settings."""
     try:
         log = read_log(log_path(model))
-        content = model.read_bytes()
+        content = read_bytes(model)
     except (OSError, DataError):
         return None
     same = log.settings == settings and log.model_sha256 == sha256_hex(content)

@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 
 from edgernn.errors import ModelFileError
 from edgernn.export.keras.nodes import RESAVE
+from edgernn.regular_file import opened
 
 CONFIG: Final = "config.json"
 METADATA: Final = "metadata.json"
@@ -150,7 +151,7 @@ class _Window(io.RawIOBase):
 @contextmanager
 def opened_archive(path: Path) -> Iterator[Archive]:
     """The archive at `path`.  Raises ModelFileError if it is damaged."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         try:
             archive = zipfile.ZipFile(file)
         except _DAMAGE as error:

@@ -72,7 +72,7 @@ class GraphBuilder:
             written = infer(layer, [self._specs[edge] for edge in layer.reads])
         except WrongType as error:
             raise source.unsupported(
-                f"uses an input as numbers that is tokens elsewhere, or tokens as numbers ({error})",
+                f"uses an input as numbers that is tokens elsewhere ({error})",
                 "Give the model an input for each use",
             ) from error
         except ShapeError as error:

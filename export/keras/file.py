@@ -19,6 +19,7 @@ from edgernn.export.keras.model import KerasModel, Translated, config_errors, tr
 from edgernn.export.keras.translations import refuse_unknown
 from edgernn.export.keras.version import KerasVersion, keras_version
 from edgernn.export.keras.weights import ArrayReader, legacy_weights, store_weights
+from edgernn.regular_file import opened
 
 __all__ = ["KerasModel", "read_model"]
 
@@ -53,6 +54,15 @@ def read_model(path: Path) -> KerasModel:
     return KerasModel(graph=translated.graph, source=source, warnings=translated.warnings)
 
 
+def parameters_of(path: Path) -> int:
+    """How many numbers the model in a file stores: the count of train, inspect and profile.
+
+    An array that several layers share counts once.  Statistics of a Normalization count, counters
+    that Keras keeps for itself do not.  Raises as `read_model`.
+    """
+    return read_model(path).graph.parameters
+
+
 def _fingerprint(path: Path) -> tuple[bytes, int, str]:
     """(first bytes, size, sha256).  Raises ModelFileError if there is no such file."""
     if path.is_dir():
@@ -64,7 +74,7 @@ def _fingerprint(path: Path) -> tuple[bytes, int, str]:
     if path.exists() and not path.is_file():
         raise ModelFileError(f"{path} is not a file", remedy="Give the path of a saved model")
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             magic = file.read(len(SIGNATURE))
             file.seek(0)
             return magic, path.stat().st_size, _sha256(file)
@@ -95,7 +105,7 @@ def _read_archive(path: Path) -> tuple[Translated, KerasVersion]:
 
 def _read_h5(path: Path) -> tuple[Translated, KerasVersion]:
     size_bytes = path.stat().st_size
-    with path.open("rb") as stream, _hdf5_errors(path.name):
+    with opened(path) as stream, _hdf5_errors(path.name):
         file = open_hdf5(stream, size_bytes)
         config = file.text("model_config")
         if config is None:

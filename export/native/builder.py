@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from edgernn.errors import UnsupportedLayer
+from edgernn.export.native import packing
 from edgernn.export.native.edges import refused
 from edgernn.export.native.records import (
     AXIS_ARGUMENTS,
@@ -25,7 +26,7 @@ from edgernn.export.native.records import (
     edge_record,
     op_record,
 )
-from edgernn.graph import DType, Graph, Output, TensorSpec
+from edgernn.graph import DType, Graph, Output, QTensor, TensorSpec, Weight
 from edgernn.graph.quantized import Accumulation, Product
 
 
@@ -47,6 +48,13 @@ class Builder:
         if number == len(self.constants):
             self.constants.append(constant)
         return number
+
+    def matrix(self, weight: Weight, *, gates: int = 1, in_integers: bool = True) -> int:
+        """Weights of a float layer: bytes are multiplied in integers where the layer allows it."""
+        if in_integers and isinstance(weight, QTensor) and packing.is_dynamic(weight):
+            self.features |= Feature.DYNAMIC
+            return self.constant(packing.dynamic(weight, gates=gates))
+        return self.constant(packing.matrix(weight, gates=gates))
 
     def optional(self, constant: Constant | None) -> int:
         return NONE if constant is None else self.constant(constant)

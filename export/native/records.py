@@ -38,6 +38,7 @@ class Feature(IntFlag):
     PAIRS_SAFE = 1
     INTEGER = 2
     IMAGES = 4
+    DYNAMIC = 8
 
 
 class ConstantType(IntEnum):

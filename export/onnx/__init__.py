@@ -18,6 +18,6 @@ def read_contents(content: bytes) -> Contents:
     return contents.read_contents(content)
 
 
-BACKEND: Final = Backend(lower=lower, read_contents=read_contents)
+BACKEND: Final = Backend(lower=lower, read_contents=read_contents, library="onnx")
 
 __all__ = ["BACKEND", "lower"]

@@ -21,11 +21,16 @@ class Call:
     """The arguments of a cell, and which of its results are wanted."""
 
     x: Value  # [T, B, F]
-    lengths: Value  # int32 [B], or absent
+    lengths: Value  # int32 [B], at least 1, or absent
+    last: Value  # int64 [B, 1]: the last step of each row, or absent like the lengths
     initial: tuple[Value, ...]  # h (and c) [B, H], or absent
     backward: bool
     wants_sequence: bool
     wants_states: tuple[bool, ...]
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.wants_sequence or any(self.wants_states)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,14 @@ class Edges:
         """Whether a layer or an output of the model reads the edge."""
         return edge in self._needed
 
+    def is_defined(self, edge: str) -> bool:
+        """Whether the edge's value is known already."""
+        return edge in self._values or edge in self._deferred
+
+    def is_written(self, layer: Layer) -> bool:
+        """Whether the layer was written already, together with another one."""
+        return any(self.is_defined(edge) for edge in layer.writes)
+
     def explain(self, layer: Layer, reason: str) -> None:
         """Records for the user how a layer was written."""
         self.notes[layer.name] = reason
@@ -166,7 +174,7 @@ class Edges:
 
 def _pairs(builder: Builder, graph: Graph, options: Options) -> Pairs | None:
     match options.profile:
-        case Profile.DEFAULT:
+        case Profile.DEFAULT | Profile.PORTABLE:
             return None
         case Profile.QNN:
             if graph.quantization is None:

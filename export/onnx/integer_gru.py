@@ -44,6 +44,10 @@ _STATE_SCALE: Final = np.array(1 / 128, np.float32)
 _STATE_ZERO: Final = np.array(128, np.uint8)
 
 
+#: What is said of weights in the storage form.
+STORED: Final = "int8 in the file, float32 when loaded"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenForm:
     is_integer: bool
@@ -74,7 +78,7 @@ def gru_form(layer: Gru, edges: Edges) -> ChosenForm:
 
 
 def _stored(why: str) -> ChosenForm:
-    return ChosenForm(is_integer=False, reason=f"int8 in the file, float32 when loaded{why}")
+    return ChosenForm(is_integer=False, reason=f"{STORED}{why}")
 
 
 def _integer(why: str, *, single: bool) -> ChosenForm:

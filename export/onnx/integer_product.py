@@ -9,6 +9,7 @@ to more than 128 (the quantizer of scheme int8 ensures this).  All others are st
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,14 +62,28 @@ def integer_weight(
 
     signed: keep int8, which must be safe (`is_safe_signed`).
     """
+    return integer_weights(
+        builder, [quantized], lambda arrays: arrange(arrays[0]), key=key, signed=signed
+    )
+
+
+def integer_weights(
+    builder: Builder,
+    quantized: Sequence[QTensor],
+    arrange: Callable[[Sequence[AnyArray]], AnyArray],
+    *,
+    key: str,
+    signed: bool,
+) -> IntegerWeight:
+    """Like integer_weight, of several weights that are arranged into one."""
     zero = np.array(0, np.int8) if signed else np.array(128, np.uint8)
 
     def values() -> AnyArray:
-        arranged = np.ascontiguousarray(arrange(quantized.values))
+        arranged = np.ascontiguousarray(arrange([part.values for part in quantized]))
         return arranged if signed else (arranged.astype(np.int16) + 128).astype(np.uint8)
 
-    scale = arrange(along_axis(quantized))[..., 0, :]
-    identity = (id(quantized), key)
+    scale = arrange([along_axis(part) for part in quantized])[..., 0, :]
+    identity = (tuple(id(part) for part in quantized), key)
     return IntegerWeight(
         values=builder.constant_once((identity, "integers"), values),
         scale=builder.constant(np.ascontiguousarray(scale)),

@@ -1,13 +1,14 @@
 """Recurrent layers that skip masked steps, for any mask.
 
-ONNX's operators take a length for each row, which only covers padding at the end.  So the valid
-steps are moved to the front, the operator runs over them, and its outputs are moved back to their
-positions.  As a side effect, nothing is computed for masked steps.
+ONNX's operators know a length for each row, which is right for padding at the end only.  So the
+valid steps are moved to the front, in the order in which the layer takes them; the operator runs
+over all steps, and its outputs are put back to where they belong.
 
-This relies on the behaviour of ONNX Runtime (1.16 to 1.31) for rows shorter than the longest:
-outputs after the last valid step are zeros.  No operator gets a length of 0: DynamicQuantizeLSTM
-then reads memory of an earlier call and corrupts other rows, and RNN runs a step anyway.  Such a
-row runs one step, and `without_empty_rows` replaces its results by zeros.
+ONNX Runtime receives the lengths, and computes nothing behind them.  Other runtimes ignore them
+(OpenVINO 2026.4, ONNX's reference evaluator), so that nothing but the final c of an LSTM depends on
+them: h is taken from the outputs, and no layer runs from the end.  No operator is given a length of
+0: DynamicQuantizeLSTM then reads memory of an earlier call and spoils other rows, and RNN runs a
+step all the same.  Such a row runs one step, and zeros take the place of its results.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Compaction:
     edge: str
     reversed: bool  # the values below are those of the mask reversed in time
     mask: Value  # bool [B, T]
-    lengths: Value  # int32 [B]: number of valid steps, at least 1: the operators' lengths
+    lengths: Value  # int32 [B]: valid steps, and 1 where there are none: what operators take
+    last: Value  # int64 [B, 1]: lengths - 1
     ran: Value  # bool [B, 1]: the row has a valid step
     order: Order | None  # None for a single step, which is not moved
 
@@ -52,12 +54,13 @@ def compaction(edge: str, is_reversed: bool, edges: Edges) -> Compaction:
     if key not in edges.shared:
         single = edges.spec(edge).shape[1] == 1
         edges.shared[key] = _single_step(mask, edges) if single else _ordered(edge, mask, edges)
-    lengths, ran, *order = edges.shared[key]
+    lengths, last, ran, *order = edges.shared[key]
     return Compaction(
         edge=edge,
         reversed=is_reversed,
         mask=mask,
         lengths=lengths,
+        last=last,
         ran=ran,
         order=Order(steps=order[0], counts=order[1], ones=order[2]) if order else None,
     )
@@ -68,12 +71,15 @@ def _single_step(mask: Value, edges: Edges) -> tuple[Value, ...]:
     return _lengths(edges.builder.op("Squeeze", ones, axes=int64([1])), edges)
 
 
-def _lengths(valid: Value, edges: Edges) -> tuple[Value, Value]:
-    """Lengths of at least 1 [B], and whether the row has a valid step [B, 1]."""
+def _lengths(valid: Value, edges: Edges) -> tuple[Value, Value, Value]:
+    """Lengths of at least 1 [B], the last steps [B, 1], whether the row has any [B, 1]."""
     builder = edges.builder
     ran = builder.op("Cast", valid, to=BOOL)
     empty = builder.op("Cast", builder.op("Not", ran), to=INT32)
-    return builder.op("Add", valid, empty), builder.op("Unsqueeze", ran, axes=int64([1]))
+    lengths = builder.op("Add", valid, empty)
+    columns = builder.op("Unsqueeze", builder.op("Cast", lengths, to=INT64), axes=int64([1]))
+    last = builder.op("Sub", columns, builder.constant(int64([1])))
+    return lengths, last, builder.op("Unsqueeze", ran, axes=int64([1]))
 
 
 def _ordered(edge: str, mask: Value, edges: Edges) -> tuple[Value, ...]:
@@ -121,46 +127,36 @@ def compacted(layer: Recurrent, mask: Compaction, edges: Edges) -> Value:
 
 
 def without_empty_rows(mask: Compaction, result: Value, edges: Edges) -> Value:
-    """A result of the operator, [T, B, H] or [B, H], with zeros in rows without a valid step."""
+    """A state of the operator [B, H], with zeros in rows without a valid step."""
     return edges.builder.op("Where", mask.ran, result, edges.builder.constant(_ZERO))
 
 
-def expanded(
-    layer: Recurrent, mask: Compaction, sequence: Value, edges: Edges, *, backward: bool
-) -> tuple[Value, Form]:
-    """The operator's outputs [T, B, H] at their original steps, and their form.
+def expanded(layer: Recurrent, mask: Compaction, sequence: Value, edges: Edges) -> Value:
+    """The operator's outputs [T, B, H] at the steps they belong to: [B, T, H], in the mask's order.
 
-    A masked step takes the output of the last step processed before it.  Before the first valid
-    step that is the position -1, or the number of valid steps if time runs backward: both are
-    positions after the last valid one, where the operator's outputs are zeros, as required.
+    A masked step takes the output of the last step processed before it, zeros if there is none.
     """
-    if mask.order is None:
-        return sequence, Form(Layout.TIME_BATCH, backward)
     builder = edges.builder
     batch_first = builder.op("Transpose", sequence, perm=[1, 0, 2])
-    # Steps processed before this one, and this one too unless it is masked, less one.
-    taken = mask.order.ones if backward else builder.constant(int64([1])[0])
-    position = builder.op("Sub", mask.order.counts, taken)
-    indices = builder.op("Unsqueeze", position, axes=int64([2]))
-    result = builder.op("GatherND", batch_first, indices, batch_dims=1)
-    if layer.zero_output_for_mask:
-        kept = builder.op("Unsqueeze", mask.mask, axes=int64([2]))
-        result = builder.op("Where", kept, result, builder.constant(_ZERO))
-    return result, Form(Layout.BATCH_TIME, backward)
+    if mask.order is None:
+        result, kept = batch_first, mask.mask
+    else:
+        position = builder.op("Sub", mask.order.counts, builder.constant(int64([1])[0]))
+        indices = builder.op("Unsqueeze", position, axes=int64([2]))
+        result = builder.op("GatherND", batch_first, indices, batch_dims=1)
+        reached = builder.op("Cast", mask.order.counts, to=BOOL)
+        kept = mask.mask if layer.zero_output_for_mask else reached
+    shown = builder.op("Unsqueeze", kept, axes=int64([2]))
+    return builder.op("Where", shown, result, builder.constant(_ZERO))
 
 
-def last_output(
-    layer: Recurrent, mask: Compaction, final: Value, edges: Edges, *, backward: bool
-) -> Value:
+def last_output(layer: Recurrent, mask: Compaction, final: Value, edges: Edges) -> Value:
     """The output [B, H] of the step processed last; zeros for a row without a valid step."""
     if not layer.zero_output_for_mask:
         return final
     builder = edges.builder
-    if backward:
-        kept = builder.op("Slice", mask.mask, starts=int64([0]), ends=int64([1]), axes=int64([1]))
-    else:
-        to_the_end = int64([TO_THE_END])
-        kept = builder.op("Slice", mask.mask, starts=int64([-1]), ends=to_the_end, axes=int64([1]))
+    to_the_end = int64([TO_THE_END])
+    kept = builder.op("Slice", mask.mask, starts=int64([-1]), ends=to_the_end, axes=int64([1]))
     return builder.op("Where", kept, final, builder.constant(_ZERO))
 
 

@@ -12,7 +12,7 @@ from edgernn.export.onnx.builder import EDGERNN, OLDEST_IR, Builder, Value
 from edgernn.export.onnx.edges import Edges
 from edgernn.export.onnx.layers import lower_layer
 from edgernn.export.onnx.native_operator import NEEDS, check_quantized
-from edgernn.export.onnx.options import DenseForm, GruForm, Options, Profile
+from edgernn.export.onnx.options import options
 from edgernn.graph import DType, Graph, TensorSpec, without_dead_layers
 from edgernn.version import __version__
 
@@ -25,6 +25,7 @@ def lower(
     *,
     metadata: Mapping[str, str],
     gru: str = "auto",
+    lstm: str = "auto",
     dense: str = "auto",
     profile: str = "default",
 ) -> Lowered:
@@ -34,9 +35,10 @@ def lower(
     "batch", and "<input>.<axis>" for the others.  Each entry of `metadata` becomes a metadata
     property, and the states (which result is which argument of the next call) one named "states".
 
-    gru ("auto", "storage", "scan" or "customop") and dense ("auto", "storage" or "integer") choose
-    how layers of int8 weights are written; see GruForm and DenseForm.  profile "qnn" (scheme int8
-    only) writes quantize/dequantize pairs instead, see qdq.py.
+    gru ("auto", "storage", "scan" or "customop"), lstm ("auto" or "storage") and dense ("auto",
+    "storage" or "integer") choose how layers of int8 weights are written; see GruForm, LstmForm and
+    DenseForm.  profile "qnn" (scheme int8 only) writes quantize/dequantize pairs instead, see
+    qdq.py; profile "portable" writes for runtimes other than ONNX Runtime, see Options.
 
     Raises UnsupportedLayer, and CalibrationError for the profile qnn or gru "customop" without
     ranges.
@@ -45,10 +47,10 @@ def lower(
 
     graph = without_dead_layers(graph)
     public = {entry.name for entry in graph.inputs} | {output.name for output in graph.outputs}
-    options = Options(gru=GruForm(gru), dense=DenseForm(dense), profile=Profile(profile))
-    check_quantized(graph, options.gru)
+    chosen = options(gru=gru, lstm=lstm, dense=dense, profile=profile)
+    check_quantized(graph, chosen.gru)
     builder = Builder(reserved=frozenset(public))
-    edges = Edges(builder, graph, options)
+    edges = Edges(builder, graph, chosen)
     for entry in graph.inputs:
         edges.define(entry.name, entry.name)
     for layer in graph.layers:

@@ -38,11 +38,9 @@ def joined(
 ) -> Value:
     """Several weights of one kind arranged into one value, as float32."""
     identity = (tuple(id(array) for array in stored), key)
-    match stored:
-        case [QTensor() as quantized]:
-            return _dequantized(builder, quantized, lambda array: arrange([array]), identity)
-        case _:
-            pass
+    quantized = [part for part in stored if isinstance(part, QTensor)]
+    if len(quantized) == len(stored):
+        return _dequantized(builder, quantized, arrange, identity)
     arrays = [as_float32(part) if isinstance(part, QTensor) else part for part in stored]
     precision = np.result_type(*arrays)
     value = builder.constant_once(
@@ -67,10 +65,17 @@ def along_axis(quantized: QTensor) -> AnyArray:
 
 
 def _dequantized(
-    builder: Builder, quantized: QTensor, arrange: Arrange, identity: Hashable
+    builder: Builder,
+    quantized: Sequence[QTensor],
+    arrange: Callable[[Sequence[AnyArray]], AnyArray],
+    identity: Hashable,
 ) -> Value:
-    values = builder.constant_once((identity, "values"), lambda: arrange(quantized.values))
-    scale = builder.constant_once((identity, "scale"), lambda: arrange(along_axis(quantized)))
+    values = builder.constant_once(
+        (identity, "values"), lambda: arrange([part.values for part in quantized])
+    )
+    scale = builder.constant_once(
+        (identity, "scale"), lambda: arrange([along_axis(part) for part in quantized])
+    )
     return builder.op_once("Mul", as_float(builder, values), scale)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import ceil, prod
+from math import ceil
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -18,18 +18,20 @@ from edgernn.graph import (
     AnyArray,
     CalibrationMethod,
     DType,
+    Features,
     FloatArray,
     Graph,
+    Multiplying,
     Range,
     Ranges,
     Recurrent,
     SimpleRnn,
-    at_shapes,
     fingerprint,
     producer,
 )
 from edgernn.reference import execute
-from edgernn.reference.arguments import checked_arguments
+from edgernn.reference.arguments import checked_arguments, with_zero_states
+from edgernn.reference.batched import rows_at_once, with_free_batch
 
 #: Receives the number of finished samples and of all samples.
 Progress: TypeAlias = Callable[[int, int], None]
@@ -37,10 +39,6 @@ Progress: TypeAlias = Callable[[int, int], None]
 # Fewer sequences than this say little about a range, unless they are long.
 FEWEST_SAMPLES: Final = 8
 FEWEST_STEPS: Final = 1000
-
-# Activations kept of one batch, in numbers: 64 MB of float32, whatever the model's size.
-_BATCH_NUMBERS: Final = 2**24
-_MOST_ROWS: Final = 64
 
 # Number of steps in a row that show a state's range.
 _STREAM_STEPS: Final = 32
@@ -70,9 +68,9 @@ def calibrate(
     CalibrationError if they are too few, never change in any input, or make the model itself
     return NaN or infinity.
     """
-    free = _with_free_batch(graph)
+    free = with_free_batch(graph)
     carried = {state.input: state.output for state in graph.states if state.input not in data}
-    arguments = checked_arguments(free, _with_zero_states(graph, data))
+    arguments = checked_arguments(free, with_zero_states(graph, data))
     _check_finite(graph, arguments)
     _check_enough(graph, arguments)
     states = {state.input for state in graph.states}  # they may start as zeros
@@ -90,6 +88,7 @@ def calibrate(
                 if graph.specs[name].dtype is DType.FLOAT32:
                     _check_result(graph, name, value, first_row=rows.start)
                     extremes.add_edge(name, value)
+            extremes.add_inputs(edges)
             batch |= {
                 name: np.roll(edges[edge_of[output]], 1, 0) for name, output in carried.items()
             }
@@ -114,6 +113,41 @@ class _Seen:
 
 
 @dataclass(slots=True, kw_only=True)
+class _Moments:
+    """Extremes, mean and variance of channels; sums are of differences from the first row."""
+
+    first: FloatArray
+    low: FloatArray
+    high: FloatArray
+    sums: npt.NDArray[np.float64]
+    squares: npt.NDArray[np.float64]
+    count: int = 0
+
+    @classmethod
+    def zero(cls, rows: FloatArray) -> _Moments:
+        first, nothing = rows[0].copy(), np.zeros(rows.shape[1])
+        return cls(first=first, low=first, high=first, sums=nothing.copy(), squares=nothing.copy())
+
+    def add(self, rows: FloatArray) -> None:
+        self.low = np.minimum(self.low, rows.min(axis=0))
+        self.high = np.maximum(self.high, rows.max(axis=0))
+        moved = rows.astype(np.float64) - self.first
+        self.sums += moved.sum(axis=0)
+        self.squares += np.square(moved).sum(axis=0)
+        self.count += len(rows)
+
+    def features(self) -> Features:
+        mean = self.sums / self.count
+        variance = np.maximum(self.squares / self.count - np.square(mean), 0.0)
+        return Features(
+            low=self.low,
+            high=self.high,
+            mean=(mean + self.first).astype(np.float32),
+            deviation=np.sqrt(variance).astype(np.float32),
+        )
+
+
+@dataclass(slots=True, kw_only=True)
 class _Extremes:
     """Collects the ranges batch by batch."""
 
@@ -121,6 +155,18 @@ class _Extremes:
     method: CalibrationMethod
     edges: dict[str, _Seen] = field(default_factory=dict)
     cells: dict[str, dict[str, _Seen]] = field(default_factory=dict)
+    inputs: dict[str, _Moments] = field(default_factory=dict)
+
+    def add_inputs(self, edges: Mapping[str, AnyArray]) -> None:
+        """What layers that multiply read, without the steps that a mask hides from them."""
+        for layer in self.graph.layers:
+            if not isinstance(layer, Multiplying):
+                continue
+            value = edges[layer.input]
+            mask = layer.mask if isinstance(layer, Recurrent) else None
+            rows = value.reshape(-1, value.shape[-1]) if mask is None else value[edges[mask]]
+            if len(rows):
+                self.inputs.setdefault(layer.name, _Moments.zero(rows)).add(rows)
 
     def add_edge(self, name: str, value: FloatArray) -> None:
         self._add(self.edges, name, value)
@@ -155,6 +201,7 @@ class _Extremes:
                 }
                 for name, taps in self.cells.items()
             },
+            inputs={name: seen.features() for name, seen in self.inputs.items()},
             warnings=warnings,
         )
 
@@ -182,23 +229,6 @@ def _clip(layer: Recurrent, tap: str) -> float:
     if activation.kind is ActivationKind.TANH:
         return _TANH_CLIP
     return _SIGMOID_CLIP if activation.kind is ActivationKind.SIGMOID else float("inf")
-
-
-def _with_free_batch(graph: Graph) -> Graph:
-    """A model of fixed batch 1 (a stateful one) is also calibrated on many samples."""
-    return at_shapes(graph, {entry.name: (None, *entry.spec.shape[1:]) for entry in graph.inputs})
-
-
-def _with_zero_states(graph: Graph, data: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-    given = {name: np.asarray(array) for name, array in data.items()}
-    samples = next((len(array) for array in given.values() if array.ndim), 0)
-    states = {state.input for state in graph.states}
-    zeros = {
-        entry.name: np.zeros((samples, *(size or 1 for size in entry.spec.shape[1:])), np.float32)
-        for entry in graph.inputs
-        if entry.name in states
-    }
-    return zeros | given
 
 
 def _calls(arguments: Mapping[str, AnyArray]) -> int:
@@ -234,10 +264,7 @@ def _check_enough(graph: Graph, arguments: Mapping[str, AnyArray]) -> None:
 
 def _batches(graph: Graph, arguments: Mapping[str, AnyArray]) -> Iterator[slice]:
     total = next(iter(arguments.values())).shape[0]
-    one_row = {name: (1, *array.shape[1:]) for name, array in arguments.items()}
-    specs = at_shapes(graph, one_row).specs.values()
-    numbers = sum(prod(size or 1 for size in spec.shape) for spec in specs)
-    rows = min(max(_BATCH_NUMBERS // max(numbers, 1), 1), _MOST_ROWS)
+    rows = rows_at_once(graph, {name: array.shape for name, array in arguments.items()})
     for start in range(0, total, rows):
         yield slice(start, start + rows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from edgernn.devices import open_device
 from edgernn.devices.runners import run_cases
 from edgernn.devices.runners.outcome import Failed, Port, Skipped
 from edgernn.errors import DataError
-from edgernn.graph import AnyArray, Graph
+from edgernn.graph import Graph
 from edgernn.reference import integer
+from edgernn.reference.arguments import with_zero_states
 from edgernn.scoring.class_names import data_numbers
 from edgernn.scoring.fitting import Refit, cases_of, fitted, refit_of
 from edgernn.scoring.metric import METRICS
@@ -22,8 +23,6 @@ from edgernn.scoring.reading import predictions_of
 from edgernn.scoring.truth import Score, Truth, difference, score, truth_of
 from edgernn.stats import Difference
 from edgernn.tasks.samples import Samples
-
-_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,14 +117,11 @@ def predict(
     numbers = data_numbers(labels, samples, file=file)
     samples = fitted(samples, port, streaming=False, file=file)
     runs = reference.run if graph.quantization is None else integer.run
-    outputs: list[Mapping[str, AnyArray]] = []
-    for start in range(0, len(samples), _BATCH):
-        batch = samples.x[start : start + _BATCH]
-        said = runs(graph, {port.name: batch})
-        outputs += [
-            {name: value[row : row + 1] for name, value in said.items()}
-            for row in range(len(batch))
-        ]
+    calls = [
+        with_zero_states(graph, {port.name: samples.x[row : row + 1]})
+        for row in range(len(samples))
+    ]
+    outputs = reference.run_calls(graph, calls, run=runs)
     return predictions_of(outputs, samples, graph.outputs[0].name, numbers)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf, log10
+from math import inf
 
-import numpy as np
-
+from edgernn.export.noise import shares_a_unit, spread
 from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     AnyArray,
@@ -20,10 +19,11 @@ from edgernn.graph import (
     Reading,
     RecurrentPlan,
 )
-from edgernn.reference import execute, integer
+from edgernn.reference import apply, execute, integer, with_free_batch
+from edgernn.reference.arguments import with_zero_states
 from edgernn.scheme import Scheme
 
-#: Below this the noise is a tenth of the signal.
+#: Below this the noise is more than a tenth of the spread.
 _LOUD_DB = 20.0
 
 # The share of clamped values from which on a sentence reports them.
@@ -34,8 +34,8 @@ _MANY_CLAMPED = 1e-3
 class LayerCost:
     """The effect of one layer on the model if only this layer is quantized.
 
-    Signal-to-noise ratios are 10 log10(Σ float² / Σ (quantized - float)²) in dB, infinite without
-    any difference.
+    Signal-to-noise ratios are 10 log10(variance of float / mean (quantized - float)²) in dB,
+    infinite without any difference (edgernn.export.noise).
     """
 
     layer: str
@@ -73,8 +73,11 @@ class Sensitivity:
 def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) -> Sensitivity:
     """Compares `quantized` (made from `graph` by quantize) with `graph` on `data`.
 
-    Runs the model once for each quantized layer: a few dozen samples are enough.
+    Runs the model once for each quantized layer: a few dozen samples are enough.  There may be any
+    number, also where the model takes a fixed batch; states that they lack are zero.
     """
+    graph, quantized = with_free_batch(graph), with_free_batch(quantized)
+    data = with_zero_states(graph, data)
     exact = execute(graph, data)
     clamped: dict[tuple[str, str], list[int]] = {}
 
@@ -89,7 +92,7 @@ def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) ->
         output_snr_db=_output_snr_db(graph, exact, given),
         agreement=_agreement(graph, exact, given),
         layers=tuple(
-            _cost(graph, quantized, before, after, exact, data, clamped)
+            _cost(graph, quantized, before, after, exact, clamped)
             for before, after in zip(graph.layers, quantized.layers, strict=True)
             if after is not before
         ),
@@ -149,13 +152,9 @@ def fewest_float_layers(
     return tuple(kept)
 
 
-def snr_db(exact: AnyArray, given: AnyArray) -> float:
-    """10 log10 of signal over noise power; infinite without any difference."""
-    noise = float(np.square(given.astype(np.float64) - exact).sum())
-    signal = float(np.square(exact.astype(np.float64)).sum())
-    if noise == 0:
-        return inf
-    return 10 * log10(signal / noise) if signal > 0 else -inf
+def snr_db(graph: Graph, edge: str, exact: AnyArray, given: AnyArray) -> float:
+    """10 log10 of the variance of `edge` over that of the noise; infinite without any."""
+    return spread([exact], shared=shares_a_unit(graph, edge)).noise([exact], [given]).snr_db
 
 
 def _cost(
@@ -164,10 +163,9 @@ def _cost(
     before: Layer,
     after: Layer,
     exact: Mapping[str, AnyArray],
-    data: Mapping[str, AnyArray],
     clamped: Mapping[tuple[str, str], list[int]],
 ) -> LayerCost:
-    given = integer.execute(_with_one(graph, quantized, after), data)
+    given = _alone(quantized, graph, after, exact)
     entering = exact[after.reads[0]]
     return LayerCost(
         layer=after.name,
@@ -175,7 +173,7 @@ def _cost(
         arithmetic=_arithmetic(quantized, after),
         input_low=float(entering.min()),
         input_high=float(entering.max()),
-        layer_snr_db=snr_db(exact[before.writes[0]], given[before.writes[0]]),
+        layer_snr_db=_snr_db(graph, before.writes[0], exact, given),
         output_snr_db=_output_snr_db(graph, exact, given),
         clamped={
             where: found / total
@@ -185,14 +183,25 @@ def _cost(
     )
 
 
-def _with_one(graph: Graph, quantized: Graph, layer: Layer) -> Graph:
-    """The float graph with this one layer from the quantized graph."""
-    layers = tuple(layer if float_.name == layer.name else float_ for float_ in graph.layers)
-    quantization = quantized.quantization
-    if quantization is not None:
-        plans = {name: plan for name, plan in quantization.plans.items() if name == layer.name}
-        quantization = replace(quantization, plans=plans)
-    return replace(graph, layers=layers, quantization=quantization)
+def _alone(
+    quantized: Graph, graph: Graph, layer: Layer, exact: Mapping[str, AnyArray]
+) -> dict[str, AnyArray]:
+    """Every edge of the float graph with this one layer as it is in the quantized graph.
+
+    What does not depend on the layer is as in `exact`, and not computed again.
+    """
+    plan = quantized.quantization.plans.get(layer.name) if quantized.quantization else None
+    values, changed = dict(exact), set[str]()
+    for other in graph.layers:
+        if other.name == layer.name:
+            written = apply(layer, values) if plan is None else integer.apply(layer, plan, values)
+        elif changed.intersection(other.reads):
+            written = apply(other, values)
+        else:
+            continue
+        values.update(zip(other.writes, written, strict=True))
+        changed.update(other.writes)
+    return values
 
 
 def _without_one(graph: Graph, quantized: Graph, name: str) -> Graph:
@@ -227,7 +236,14 @@ def _input(reading: Reading) -> str:
 def _output_snr_db(
     graph: Graph, exact: Mapping[str, AnyArray], given: Mapping[str, AnyArray]
 ) -> float:
-    return min((snr_db(exact[edge], given[edge]) for edge in _float_outputs(graph)), default=inf)
+    edges = _float_outputs(graph)
+    return min((_snr_db(graph, edge, exact, given) for edge in edges), default=inf)
+
+
+def _snr_db(
+    graph: Graph, edge: str, exact: Mapping[str, AnyArray], given: Mapping[str, AnyArray]
+) -> float:
+    return snr_db(graph, edge, exact[edge], given[edge])
 
 
 def _agreement(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from edgernn.devices import open_device
 from edgernn.devices.device import Completed
 from edgernn.devices.host import HostDevice
+from edgernn.devices.supervised import MEMORY_VARIABLE, memory_limit
 from edgernn.errors import DeviceError
 
 
@@ -45,6 +48,50 @@ def test_a_time_out_ends_the_process_and_all_that_it_started(host):
     assert completed.timed_out
     assert completed.exit_code is None
     assert completed.stdout == ""
+
+
+def test_a_child_may_take_a_limited_amount_of_memory(host, monkeypatch):
+    monkeypatch.setenv(MEMORY_VARIABLE, str(1 << 30))
+    completed = host.run([sys.executable, "-c", "bytes(3 << 30)"], timeout_s=60)
+    assert completed.exit_code == 1
+    assert "MemoryError" in completed.stderr
+    assert host.run([sys.executable, "-c", "bytes(100 << 20)"], timeout_s=60).succeeded
+
+
+def test_without_a_wish_the_limit_is_between_4_and_8_gib(monkeypatch):
+    monkeypatch.delenv(MEMORY_VARIABLE, raising=False)
+    assert 4 << 30 <= memory_limit() <= 8 << 30
+
+
+def test_a_child_may_take_a_limited_amount_of_processor_time(host):
+    program = "import resource; print(*resource.getrlimit(resource.RLIMIT_CPU))"
+    completed = host.run([sys.executable, "-c", program], timeout_s=30)
+    assert completed.stdout.split() == [str(40 * (os.cpu_count() or 1))] * 2
+
+
+def test_a_child_reads_nothing_and_leaves_nothing_running(host):
+    grandchild = "import time; time.sleep(60)"
+    program = (
+        "import subprocess, sys;"
+        "nothing = subprocess.DEVNULL;"
+        f"child = subprocess.Popen([sys.executable, '-c', {grandchild!r}], stdout=nothing,"
+        " stderr=nothing); print(child.pid, repr(sys.stdin.read()))"
+    )
+    completed = host.run([sys.executable, "-c", program], timeout_s=30)
+    pid, read = completed.stdout.split()
+    assert read == "''"
+    deadline = time.monotonic() + 5
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_running(pid)
+
+
+def is_running(pid: str) -> bool:
+    """Also false for one that has ended and that nobody asked for its exit code."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_what_is_pushed_can_be_read_there_and_pulled_back(host, tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +41,24 @@ def made(rows, tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(made, rows):
     return made.profile(device="cpu", data=rows, **QUICK)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_the_script_in_the_readme_runs(tmp_path, monkeypatch, capsys):
+    keras = pytest.importorskip("keras")
+    readme = (MODEL.parents[3] / "README.md").read_text(encoding="utf-8")
+    found = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    (script,) = (code for code in found if "edgernn.load(" in code)
+    monkeypatch.chdir(tmp_path)
+    layers = [keras.Input((20, 3)), keras.layers.GRU(4), keras.layers.Dense(2)]
+    keras.Sequential(layers).save("gru.keras")
+    random = np.random.default_rng(0)
+    x, x_test = random.normal(size=(2, 300, 20, 3)).astype(np.float32)
+    names = {"x": x, "x_test": x_test, "y_test": random.integers(0, 2, 300)}
+    exec(script, names)
+    assert {"report.html", "report.json", "out"} < {path.name for path in tmp_path.iterdir()}
+    assert "gru.int8.ernn" in capsys.readouterr().out
+    assert names["native"](x).shape == (300, 2)
 
 
 def test_a_loaded_model_shows_its_layers_and_shapes():
@@ -91,6 +111,42 @@ def test_a_budget_is_kept_or_exceeded(report):
     assert "file_bytes" in str(exceeded)
     with pytest.raises(DataError, match="cannot be limited"):
         report.check({"file_byte": 1})
+    with pytest.raises(DataError, match="Write a share"):
+        report.check({"agreement": 99})
+
+
+def test_a_budget_of_which_nothing_could_be_checked_is_not_kept_unless_that_is_allowed(report):
+    vain = report.check({"paced_p95_ms": 5})
+    assert (vain.kept, vain.exceeded) == (False, ())
+    assert str(vain).endswith("nothing of the budget could be checked")
+    assert report.check({"paced_p95_ms": 5}, allow_skipped=True).kept
+    assert report.check({"paced_p95_ms": 5, "file_bytes": 1_000_000}).kept
+
+
+def test_a_budget_names_devices_as_they_were_given(made):
+    report = edgernn.measure(made.folder, device="fake:desk", **QUICK)
+    assert {row.device for row in report.rows} == {"desk"}
+    for name in ("desk", "fake:desk"):
+        assert len(report.check({name: {"file_bytes": 1}}).exceeded) == 2
+    with pytest.raises(DataError, match="which is not among the devices: desk"):
+        report.check({"fake:other": {"file_bytes": 1}})
+
+
+def test_profile_of_made_files_takes_what_measure_takes():
+    method = inspect.signature(edgernn.Made.profile)
+    function = inspect.signature(edgernn.measure)
+    _, *options = method.parameters.values()
+    _, *known = function.parameters.values()
+    assert options == known
+    for option in known:
+        assert option.name in (edgernn.measure.__doc__ or "")
+
+
+def test_profile_of_made_files_passes_its_options_on(made):
+    report = made.profile(device="fake", processes=3, min_time_ms=2, warm_up_ms=3, period_ms=20)
+    plan = report.values.plan
+    assert (plan.processes, plan.min_time_s, plan.warm_up_s) == (3, 0.002, 0.003)
+    assert plan.period_ms == 20
 
 
 def test_the_written_native_model_runs(made, rows):

@@ -157,5 +157,5 @@ def test_fields_that_a_later_version_added_are_ignored(tmp_path):
 
 def test_a_manifest_that_cannot_be_read_is_one_line(tmp_path):
     (tmp_path / "model.json").mkdir()
-    with pytest.raises(ModelFileError, match=r"cannot read .*model\.json: Is a directory"):
+    with pytest.raises(ModelFileError, match=r"cannot read .*model\.json: it is a folder"):
         read_manifest(tmp_path)

@@ -57,6 +57,7 @@ def test_every_option_is_a_keyword_of_its_back_end_with_a_default():
 def test_the_choices_of_an_option_are_those_that_the_back_end_knows():
     known: dict[str, type[Enum]] = {
         "--onnx-gru": onnx.GruForm,
+        "--onnx-lstm": onnx.LstmForm,
         "--onnx-profile": onnx.Profile,
         "--tflite-profile": tflite.Profile,
         "--runtime-min": tflite.Runtime,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -143,6 +144,44 @@ def test_too_few_processes_allow_no_verdict():
     assert ratio.estimate == 2.0
     assert not ratio.enough_processes
     assert not ratio.significant
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [  # from scipy.stats.ttest_rel of the logarithms
+        ([1.02, 1.05, 0.99, 1.04, 1.01], [1.0, 1.0, 0.98, 1.0, 1.02], 0.10671378386264821),
+        ([2.0, 2.1, 2.2, 1.9, 2.05, 2.1], [1.0, 1.1, 1.05, 0.95, 1.0, 1.0], 7.243059756349901e-8),
+        ([1.0, 1.0, 1.1, 1.05], [1.02, 0.97, 1.0, 1.01], 0.2222344759498024),
+    ],
+)
+def test_the_p_value_of_a_ratio_is_that_of_a_paired_t_test_of_logarithms(a, b, expected):
+    assert stats.paired_log_test(a, b) == pytest.approx(expected, rel=1e-9)
+    assert stats.ratio_of_medians([[x] for x in a], [[x] for x in b]).p_value == pytest.approx(
+        expected, rel=1e-9
+    )
+
+
+def test_holm_multiplies_the_smallest_p_value_by_their_number():
+    # as R's p.adjust(c(.01, .04, .03, .005), "holm")
+    assert stats.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_equal_series_are_called_different_in_at_most_one_case_of_twenty():
+    random = np.random.default_rng(11)
+    called = sum(
+        stats.ratio_of_medians(
+            [[x] for x in random.normal(1, 0.03, 5)], [[x] for x in random.normal(1, 0.03, 5)]
+        ).significant
+        for _ in range(400)
+    )
+    assert called <= 30  # the mean is 20 at most; the bootstrap alone gives 40
+
+
+def test_a_ratio_of_unstable_figures_is_never_significant():
+    ratio = stats.ratio_of_medians([[2.0 + k / 100] for k in range(5)], [[1.0]] * 5)
+    assert ratio.significant
+    assert not replace(ratio, stable=False).significant
+    assert not replace(ratio, p_value=0.06).significant
 
 
 def test_a_ratio_of_nothing_is_refused():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,9 +56,13 @@ def answers(graph: Graph, cases: list[Case]) -> list[Mapping[str, Any]]:
     return [integer.run(graph, case.inputs) for case in cases]
 
 
+def same(graph: Graph, cases: list[Case], actual: Sequence[Mapping[str, Any]]) -> str:
+    return same_integers("m", graph, cases, actual, answers(graph, cases))
+
+
 def test_equal_bits_are_said_to_be_so() -> None:
     graph, cases = model(), cases_of()
-    assert same_integers("m", graph, cases, answers(graph, cases)) == "bits"
+    assert same(graph, cases, answers(graph, cases)) == "bits"
 
 
 def test_the_smallest_difference_fails_and_its_case_is_named() -> None:
@@ -67,15 +71,15 @@ def test_the_smallest_difference_fails_and_its_case_is_named() -> None:
     changed = actual[1]["y"].copy()
     changed[1, 2] = np.nextafter(changed[1, 2], np.float32(2))
     with pytest.raises(VerificationError, match=r"m differs .* output 'y' for the case 'case 1'"):
-        same_integers("m", graph, cases, [actual[0], {"y": changed}, actual[2]])
+        same(graph, cases, [actual[0], {"y": changed}, actual[2]])
 
 
 def test_behind_softmax_a_rounding_passes_and_an_integer_does_not() -> None:
     graph, cases = model(head=True), cases_of(1)
     (exact,) = answers(graph, cases)
-    assert same_integers("m", graph, cases, [{"y": exact["y"] + np.float32(1e-6)}]) == "rounding"
+    assert same(graph, cases, [{"y": exact["y"] + np.float32(1e-6)}]) == "rounding"
     with pytest.raises(VerificationError):
-        same_integers("m", graph, cases, [{"y": exact["y"] + np.float32(1e-4)}])
+        same(graph, cases, [{"y": exact["y"] + np.float32(1e-4)}])
 
 
 def test_integers_read_from_float_sums_are_open() -> None:
@@ -83,7 +87,7 @@ def test_integers_read_from_float_sums_are_open() -> None:
     certainty = certainties(graph)
     assert certainty["below.y"] is Certainty.ROUNDING
     assert certainty[graph.outputs[0].edge] is Certainty.OPEN
-    assert same_integers("m", graph, cases_of(1), [{}]) == ""
+    assert same(graph, cases_of(1), [{}]) == ""
 
 
 def test_the_native_runtime_passes() -> None:
@@ -94,7 +98,7 @@ def test_the_native_runtime_passes() -> None:
     assert lowered.exact is not None
     native = Model(lowered.content)
     actual = [native.run(case.inputs) for case in cases]
-    assert same_integers("m", lowered.exact, cases, actual) == "bits"
+    assert same(lowered.exact, cases, actual) == "bits"
 
 
 def test_a_graph_can_be_left_with_its_recurrent_integers_only() -> None:

@@ -16,11 +16,11 @@ import pytest
 
 from edgernn import reference
 from edgernn.errors import DownloadError
-from edgernn.export.cases import Examples
 from edgernn.export.keras.file import KerasModel, read_model
 from edgernn.export.pipeline import export_model, float_graph
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
+from edgernn.export.rows import Examples
 from edgernn.graph import Ranges
 from edgernn.scheme import Scheme
 from edgernn.stats import paired_difference

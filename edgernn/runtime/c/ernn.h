@@ -34,7 +34,7 @@
  * ERNN_PORTABLE     Define it to leave out every instruction-set specific kernel.
  * ERNN_HWCAP        64-bit ARM without an operating system's library (-ffreestanding): the name of a
  *                   function `unsigned long f(void)` that gives Linux's AT_HWCAP.  Without it only
- *                   what the compiler was told of the processor is used.
+ *                   the compiler's options for the processor count.
  */
 #ifndef ERNN_CHUNK_STEPS
 #define ERNN_CHUNK_STEPS 32
@@ -96,6 +96,7 @@ const char *ernn_status_text(ernn_status status);
   X(PORTABLE, "portable")                                                                          \
   X(AVX2, "avx2")                                                                                  \
   X(AVX512VNNI, "avx512vnni")                                                                      \
+  X(AMX, "amx")                                                                                    \
   X(NEON, "neon")                                                                                  \
   X(NEONDOT, "neondot")
 
@@ -179,7 +180,7 @@ ernn_status ernn_metadata_at(const ernn_model *model, uint32_t index, const char
 
 typedef struct ernn_session ernn_session;
 
-/* What a session is made for; null or zeros mean the defaults. */
+/* Options of a session; null or zeros mean the defaults. */
 typedef struct ernn_options {
   ernn_isa isa;       /* ERNN_ISA_AUTO: the best there is */
   uint32_t max_steps; /* longest sequence of a model that needs it whole (default 256).  Models that

@@ -44,7 +44,7 @@ static void *carve(carver *arena, size_t bytes) {
   return arena->base ? arena->base + at : NULL;
 }
 
-/* What a session is made for, defaults filled in. */
+/* Options of a session, with defaults filled in. */
 typedef struct settings {
   ernn_isa isa;
   uint32_t max_steps, max_batch;

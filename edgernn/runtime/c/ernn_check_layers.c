@@ -59,6 +59,16 @@ static int is_matrix(const ernn_model *model, uint32_t index, uint64_t rows, uin
           constant->type == ERNN_MATRIX_S8);
 }
 
+/* The same, or bytes that are multiplied with bytes. */
+static int is_matrix_or_sums(const ernn_model *model, uint32_t index, uint64_t rows,
+                             uint64_t columns) {
+  const ernn_constant *constant = constant_at(model, index);
+  int is_sums = constant && constant->type == ERNN_ACCUMULATION && constant->rows == rows &&
+                constant->columns == columns;
+  return is_sums ? (model->header->features & ERNN_FEATURE_DYNAMIC) != 0
+                 : is_matrix(model, index, rows, columns);
+}
+
 static int is_activation(const uint32_t *arguments) {
   return arguments[0] < ERNN_ACTIVATION_COUNT;
 }
@@ -102,11 +112,12 @@ static int is_float_cell(const ernn_model *model, const ernn_op *op, uint32_t fe
                          uint32_t units, uint32_t gates, uint32_t recurrent_gates) {
   const uint32_t *arguments = op->arguments;
   uint32_t padded = ernn_padded(units);
-  return is_matrix(model, arguments[ERNN_RNN_KERNEL], features, (uint64_t)gates * padded) &&
-         is_matrix(model, arguments[ERNN_RNN_RECURRENT], units,
+  return is_matrix_or_sums(model, arguments[ERNN_RNN_KERNEL], features,
+                           (uint64_t)gates * padded) &&
+         is_matrix_or_sums(model, arguments[ERNN_RNN_RECURRENT], units,
                    (uint64_t)recurrent_gates * padded) &&
          (recurrent_gates == gates ||
-          is_matrix(model, arguments[ERNN_RNN_CANDIDATE], units, padded)) &&
+          is_matrix_or_sums(model, arguments[ERNN_RNN_CANDIDATE], units, padded)) &&
          is_optional_vector(model, arguments[ERNN_RNN_BIAS], gates * padded) &&
          is_optional_vector(model, arguments[ERNN_RNN_RECURRENT_BIAS], recurrent_gates * padded) &&
          is_map(arguments + ERNN_RNN_ACTIVATION) && is_map(arguments + ERNN_RNN_GATE_ACTIVATION);
@@ -166,7 +177,9 @@ static int is_linear(const ernn_model *model, const ernn_op *op, uint32_t window
   const uint32_t *activation = arguments + ERNN_DENSE_ACTIVATION;
   if (!is_activation(activation)) return 0;
   if (!is_integer_op(op)) {
-    return is_matrix(model, arguments[ERNN_DENSE_KERNEL], rows, padded) &&
+    int is_dense = op->kind == ERNN_OP_DENSE;
+    return (is_dense ? is_matrix_or_sums : is_matrix)(model, arguments[ERNN_DENSE_KERNEL], rows,
+                                                      padded) &&
            is_optional_vector(model, arguments[ERNN_DENSE_BIAS], padded);
   }
   const ernn_constant *kernel = constant_at(model, arguments[ERNN_DENSE_KERNEL]);

@@ -37,15 +37,18 @@ typedef struct ernn_header {
 } ernn_header;
 
 /* Bit 0: recurrent and input weights come in pairs whose sum fits 8 bits (|w[2k] + w[2k+1]| <= 128),
- * so that AVX2's vpmaddubsw cannot saturate.  Bit 1: the file holds integer layers. */
+ * so that AVX2's vpmaddubsw cannot saturate.  Bit 1: the file holds integer layers.  Bit 3: kernels of
+ * DENSE, GRU, LSTM and RNN may be ACCUMULATIONs: their products are computed in integers. */
 #define ERNN_FEATURE_PAIRS_SAFE 1u
 #define ERNN_FEATURE_INTEGER 2u
 #define ERNN_FEATURE_IMAGES 4u
+#define ERNN_FEATURE_DYNAMIC 8u
+#define ERNN_FEATURES_SMALL (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC)
 /* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
 #ifdef ERNN_WITHOUT_IMAGES
-#define ERNN_FEATURES_KNOWN (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER)
+#define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL
 #else
-#define ERNN_FEATURES_KNOWN (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_IMAGES)
+#define ERNN_FEATURES_KNOWN (ERNN_FEATURES_SMALL | ERNN_FEATURE_IMAGES)
 #endif
 
 /* A tensor between layers: rows of `width` elements, one row or one for each step. */

@@ -161,7 +161,7 @@ static void convolve(const ernn_context *run, const ernn_image *image,
         gather(run, image, first, taken, gathered);
         from = gathered;
       }
-      ernn_multiply(run, from, stride, taken, out, sums);
+      ernn_multiply_kernel(run, from, stride, taken, out, sums);
       out += (size_t)taken * output_width(run);
     }
   }

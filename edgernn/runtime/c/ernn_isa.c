@@ -13,6 +13,9 @@ extern const ernn_kernels ernn_kernels_portable;
 #ifdef ERNN_HAS_X86
 extern const ernn_kernels ernn_kernels_avx2, ernn_kernels_avx512vnni;
 #endif
+#ifdef ERNN_HAS_AMX
+extern const ernn_kernels ernn_kernels_amx;
+#endif
 #ifdef ERNN_HAS_NEON
 extern const ernn_kernels ernn_kernels_neon, ernn_kernels_neondot;
 #endif
@@ -22,6 +25,9 @@ const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
 #ifdef ERNN_HAS_X86
     [ERNN_ISA_AVX2] = &ernn_kernels_avx2,
     [ERNN_ISA_AVX512VNNI] = &ernn_kernels_avx512vnni,
+#endif
+#ifdef ERNN_HAS_AMX
+    [ERNN_ISA_AMX] = &ernn_kernels_amx,
 #endif
 #ifdef ERNN_HAS_NEON
     [ERNN_ISA_NEON] = &ernn_kernels_neon,
@@ -56,6 +62,29 @@ static int has_x86(ernn_isa isa) {
 }
 #endif
 
+#ifdef ERNN_HAS_AMX
+enum { ARCH_PRCTL = 158, ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+
+/* Asks Linux for the tiles: without permission the first use of one ends the process.  The answer is
+ * no where a signal's stack would be too small for them.  Asking again does nothing. */
+static int may_use_tiles(void) {
+  long result = ARCH_PRCTL;
+  __asm__ volatile("syscall"
+                   : "+a"(result)
+                   : "D"((long)ARCH_REQ_XCOMP_PERM), "S"((long)XFEATURE_XTILEDATA)
+                   : "rcx", "r11", "memory");
+  return result == 0;
+}
+
+static int has_amx(void) {
+  unsigned int a, b, c, d, low, high;
+  if (!has_x86(ERNN_ISA_AVX512VNNI) || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+  unsigned int tile_and_int8 = 1u << 24 | 1u << 25, saved = 1u << 17 | 1u << 18;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (d & tile_and_int8) == tile_and_int8 && (low & saved) == saved && may_use_tiles();
+}
+#endif
+
 #ifdef ERNN_HAS_NEON
 #define HWCAP_DOT (1ul << 20) /* HWCAP_ASIMDDP */
 
@@ -63,7 +92,7 @@ static int has_x86(ernn_isa isa) {
 unsigned long ERNN_HWCAP(void);
 #endif
 
-/* Without an operating system to ask, only what the compiler was told is known. */
+/* Without an operating system, only the compiler's options are known. */
 static int has_neon_dot(void) {
 #if defined(__ARM_FEATURE_DOTPROD)
   return 1;
@@ -82,6 +111,9 @@ int ernn_isa_available(ernn_isa isa) {
   if ((uint32_t)isa >= ERNN_ISA_COUNT || !ernn_kernels_by_isa[isa]) return 0;
 #ifdef ERNN_HAS_X86
   if (isa == ERNN_ISA_AVX2 || isa == ERNN_ISA_AVX512VNNI) return has_x86(isa);
+#endif
+#ifdef ERNN_HAS_AMX
+  if (isa == ERNN_ISA_AMX) return has_amx();
 #endif
 #ifdef ERNN_HAS_NEON
   if (isa == ERNN_ISA_NEONDOT) return has_neon_dot();

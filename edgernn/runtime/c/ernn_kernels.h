@@ -59,6 +59,13 @@ typedef void ernn_u8_sums(const uint8_t *x, size_t x_stride, uint32_t rows,
 typedef void ernn_s16_sums(const int16_t *x, size_t x_stride, uint32_t rows,
                            const ernn_product *product, float *out, size_t out_stride);
 
+/* The same with 16-bit numbers in two planes of bytes, exact: q + 32768 = 256 high + low.  x: the high
+ * bytes; those below are `plane` bytes further.  Strides of x are in bytes. */
+typedef void ernn_planes_product(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+                                 const ernn_product *product, int16_t *out, size_t out_stride);
+typedef void ernn_planes_sums(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+                              const ernn_product *product, float *out, size_t out_stride);
+
 /* hard(p) of section 5; zeros for sigmoid. */
 typedef struct ernn_hard {
   int16_t limit, factor;
@@ -71,17 +78,39 @@ typedef void ernn_s16_gru(const int16_t *x, const int16_t *r, int16_t *h, uint8_
 typedef void ernn_s16_lstm(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
                            const ernn_cell *cells, uint8_t *fed, uint32_t tiles, ernn_hard hard);
 
+/* Rows of floats.  peak: the largest magnitude, NaN left out, infinity as the largest number.  scale:
+ * x * scale + bias in place; bias may be null.  The others read floats as integers, as section 3 of
+ * docs/integer-arithmetic.md: bytes q + 128, words q, or the two planes of q. */
+typedef struct ernn_row_kernels {
+  float (*peak)(const float *x, size_t count);
+  void (*scale)(float *x, size_t count, float scale, const float *bias);
+  void (*bytes)(const float *x, size_t count, float reciprocal, float limit, uint8_t *out);
+  void (*words)(const float *x, size_t count, float reciprocal, float limit, int16_t *out);
+  void (*planes)(const float *x, size_t count, float reciprocal, float limit, uint8_t *high,
+                 uint8_t *low);
+} ernn_row_kernels;
+
+extern const ernn_row_kernels ernn_rows_portable;
+extern const ernn_row_kernels ernn_rows_avx2;
+extern const ernn_row_kernels ernn_rows_avx512vnni;
+
 typedef struct ernn_kernels {
   ernn_isa isa;
+  uint32_t pairs_saturate; /* sums of bytes are exact only where the file's pairs are safe */
+  const ernn_row_kernels *rows;
   ernn_f32_gemm *f32_gemm; /* any of the three types of matrix */
   ernn_f32_gru *f32_gru;
   ernn_f32_lstm *f32_lstm;
+  ernn_f32_gru *exact_gru; /* of the dynamic scheme: the portable ones' bits */
+  ernn_f32_lstm *exact_lstm;
   ernn_f32_map *f32_sigmoid;
   ernn_f32_map *f32_tanh;
   ernn_u8_product *u8_product;
   ernn_s16_product *s16_product;
   ernn_u8_sums *u8_sums;
   ernn_s16_sums *s16_sums;
+  ernn_planes_product *planes_product; /* null where s16_product is as fast */
+  ernn_planes_sums *planes_sums;
   ernn_s16_gru *s16_gru;
   ernn_s16_lstm *s16_lstm;
 } ernn_kernels;
@@ -94,6 +123,10 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #if !defined(ERNN_PORTABLE) && (defined(__GNUC__) || defined(__clang__))
 #if defined(__x86_64__)
 #define ERNN_HAS_X86 1
+/* Linux gives the tiles to those who ask for them. */
+#if defined(__linux__) && __STDC_HOSTED__ && (defined(__clang__) || __GNUC__ >= 11)
+#define ERNN_HAS_AMX 1
+#endif
 #elif defined(__aarch64__)
 #define ERNN_HAS_NEON 1
 #endif

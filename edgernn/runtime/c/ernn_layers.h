@@ -153,6 +153,7 @@ typedef struct ernn_rnn_parts {
   size_t reset;     /* states as the product takes them, or r * h (GRU without reset_after) */
   size_t candidate; /* the product of r * h */
   size_t fed;       /* what the recurrent product takes, as bytes [lanes][units] */
+  size_t quantized; /* of float layers: rows as integers, see ernn_multiply */
   size_t lanes;     /* ernn_lane of each */
   size_t bytes;
 } ernn_rnn_parts;
@@ -177,11 +178,36 @@ void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint
 
 /* At most ERNN_BLOCK rows, `stride` numbers apart, times the layer's kernel: into rows of the output.
  * `sums`: room for padded columns. */
-void ernn_multiply(const ernn_context *run, const void *x, size_t stride, uint32_t rows, float *out,
-                   uint8_t *sums);
+void ernn_multiply_kernel(const ernn_context *run, const void *x, size_t stride, uint32_t rows,
+                          float *out, uint8_t *sums);
 
 /* The activation of `rows` rows of the output, where the product did not apply it. */
 void ernn_finish_linear(const ernn_context *run, uint32_t rows);
+
+/* The same of 16 bits in two planes of bytes: `padded` high ones at `out`, then the low ones. */
+void ernn_read_planes(const ernn_kernels *kernels, const uint32_t *reading, const float *x,
+                      uint32_t width, uint32_t padded, uint8_t *out);
+
+static inline void ernn_pad_planes(uint8_t *out, uint32_t width, uint32_t padded) {
+  for (uint32_t i = width; i < padded; i++) {
+    out[i] = 128; /* zero, in two planes */
+    out[padded + i] = 0;
+  }
+}
+
+/* Rows of floats: of inputs, or of states, which are seldom beyond 1. */
+typedef struct ernn_rows_in {
+  const float *x;
+  size_t stride;
+  uint32_t rows;
+  uint32_t are_states;
+} ernn_rows_in;
+
+/* Rows times a matrix of floats, or times an ACCUMULATION in integers: docs/integer-arithmetic.md,
+ * section 11.  `room`: ernn_quantized_bytes for the rows; bias may be null. */
+void ernn_multiply(const ernn_context *run, uint32_t constant, const ernn_rows_in *from,
+                   const float *bias, float *out, size_t out_stride, uint8_t *room);
+size_t ernn_quantized_bytes(uint32_t rows, uint32_t width);
 
 ernn_status ernn_run_embedding(const ernn_context *run);
 void ernn_run_dense(const ernn_context *run);

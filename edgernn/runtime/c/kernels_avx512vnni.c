@@ -8,12 +8,8 @@
 
 #ifdef ERNN_HAS_X86
 
-#include <immintrin.h>
-
-#include "ernn_fixed_point.h"
-#include "kernels_x86.h"
-
-#define AVX512 ERNN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")
+#include "kernels_avx512.h"
+#include "kernels_rows.h"
 
 /* ---- float32 ---- */
 
@@ -97,7 +93,7 @@ AVX512 ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t ro
   }
 }
 
-AVX512 static void f32_gemm__avx512vnni(const float *x, size_t x_stride, uint32_t rows,
+AVX512 void f32_gemm__avx512vnni(const float *x, size_t x_stride, uint32_t rows,
                                         const ernn_matrix *matrix, const float *bias, float *out,
                                         size_t out_stride) {
   switch (matrix->type) {
@@ -113,44 +109,21 @@ AVX512 static void f32_gemm__avx512vnni(const float *x, size_t x_stride, uint32_
 
 /* ---- Integers: the specification is docs/integer-arithmetic.md ---- */
 
-AVX512 ERNN_INLINE __m512i load_bytes(const void *bytes) { return _mm512_loadu_si512(bytes); }
-
-AVX512 ERNN_INLINE __m512i broadcast_quad(const uint8_t *x) {
-  int32_t quad;
-  __builtin_memcpy(&quad, x, sizeof quad);
-  return _mm512_set1_epi32(quad);
-}
-
 AVX512 ERNN_INLINE __m512i broadcast_words(const int16_t *x) {
   int64_t quad;
   __builtin_memcpy(&quad, x, sizeof quad);
   return _mm512_set1_epi64(quad);
 }
 
-/* What becomes of a tile's sums (in the order of lanes): Q4.11 or float32. */
-AVX512 ERNN_INLINE void finish_tile(__m512i sums, const ernn_product *product, size_t column,
-                                    void *out, size_t at, const int to_float) {
-  if (to_float) {
-    __m512 scale = _mm512_loadu_ps(product->output_scale + column);
-    __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale);
-    _mm512_storeu_ps((float *)out + at, _mm512_shuffle_f32x4(scaled, scaled, 0xD8));
-  } else {
-    const void *multiplier = product->multiplier + column;
-    __m512i shifted = _mm512_srav_epi32(sums, load_bytes(product->shift + column));
-    __m256i narrow = _mm256_permute4x64_epi64(_mm512_cvtsepi32_epi16(shifted), 0xD8);
-    narrow = _mm256_mulhrs_epi16(narrow, _mm256_loadu_si256((const __m256i *)multiplier));
-    _mm256_storeu_si256((__m256i *)(void *)((int16_t *)out + at), narrow);
-  }
-}
-
-/* `m` rows of bytes times `n` tiles, sums of every `apart`-th quad kept apart. */
-AVX512 ERNN_INLINE void u8_block(const uint8_t *x, size_t x_stride, uint32_t quads,
+/* `m` rows of `planes` planes of bytes times `n` tiles, sums of every `apart`-th quad kept apart. */
+AVX512 ERNN_INLINE void u8_block(const uint8_t *x, size_t x_stride, size_t plane, uint32_t quads,
                                  const int8_t *weights, const ernn_product *product, size_t column,
-                                 void *out, size_t out_stride, const int to_float, const int m,
-                                 const int n, const int apart) {
+                                 void *out, size_t out_stride, const int to_float, const int planes,
+                                 const int m, const int n, const int apart) {
   __m512i sums[16];
+  const int all = m * planes;
   ERNN_UNROLL
-  for (int i = 0; i < m * n * apart; i++) sums[i] = _mm512_setzero_si512();
+  for (int i = 0; i < all * n * apart; i++) sums[i] = _mm512_setzero_si512();
   uint32_t quad = 0;
   for (; quad + (uint32_t)apart <= quads; quad += (uint32_t)apart) {
     ERNN_UNROLL
@@ -159,9 +132,10 @@ AVX512 ERNN_INLINE void u8_block(const uint8_t *x, size_t x_stride, uint32_t qua
       for (int j = 0; j < n; j++) {
         __m512i w = load_bytes(weights + 64 * j);
         ERNN_UNROLL
-        for (int i = 0; i < m; i++) {
-          __m512i *sum = &sums[(a * m + i) * n + j];
-          *sum = _mm512_dpbusd_epi32(*sum, broadcast_quad(x + (size_t)i * x_stride), w);
+        for (int i = 0; i < all; i++) {
+          const uint8_t *from = x + (size_t)(i / planes) * x_stride + (size_t)(i % planes) * plane;
+          __m512i *sum = &sums[(a * all + i) * n + j];
+          *sum = _mm512_dpbusd_epi32(*sum, broadcast_quad(from), w);
         }
       }
     }
@@ -171,59 +145,67 @@ AVX512 ERNN_INLINE void u8_block(const uint8_t *x, size_t x_stride, uint32_t qua
     for (int j = 0; j < n; j++) {
       __m512i w = load_bytes(weights + 64 * j);
       ERNN_UNROLL
-      for (int i = 0; i < m; i++) {
-        __m512i *sum = &sums[i * n + j];
-        *sum = _mm512_dpbusd_epi32(*sum, broadcast_quad(x + (size_t)i * x_stride), w);
+      for (int i = 0; i < all; i++) {
+        const uint8_t *from = x + (size_t)(i / planes) * x_stride + (size_t)(i % planes) * plane;
+        sums[i * n + j] = _mm512_dpbusd_epi32(sums[i * n + j], broadcast_quad(from), w);
       }
     }
+  }
+  ERNN_UNROLL
+  for (int i = 0; i < all * n; i++) {
+    ERNN_UNROLL
+    for (int a = 1; a < apart; a++) sums[i] = _mm512_add_epi32(sums[i], sums[a * all * n + i]);
   }
   ERNN_UNROLL
   for (int i = 0; i < m; i++) {
     ERNN_UNROLL
     for (int j = 0; j < n; j++) {
       size_t at = column + 16 * (size_t)j;
-      __m512i sum = _mm512_add_epi32(sums[i * n + j], load_bytes(product->unsigned_bias + at));
-      ERNN_UNROLL
-      for (int a = 1; a < apart; a++) sum = _mm512_add_epi32(sum, sums[(a * m + i) * n + j]);
+      __m512i sum = sums[i * planes * n + j];
+      if (planes == 2) {
+        sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 8), sums[(i * planes + 1) * n + j]);
+      }
+      sum = _mm512_add_epi32(sum, begin_of(product, at, planes));
       finish_tile(sum, product, at, out, (size_t)i * out_stride + at, to_float);
     }
   }
 }
 
-AVX512 ERNN_INLINE void u8_columns(const uint8_t *x, size_t x_stride, uint32_t rows,
+AVX512 ERNN_INLINE void u8_columns(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                                    const int8_t *weights, const ernn_product *product,
                                    size_t column, uint8_t *out, size_t out_stride,
-                                   const int to_float, const int n) {
+                                   const int to_float, const int planes, const int n) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
+  const uint32_t block = planes == 1 ? 4 : 2;
   uint32_t quads = (product->rows + 3) / 4, row = 0;
-  for (; row + 4 <= rows; row += 4) {
-    u8_block(x + row * x_stride, x_stride, quads, weights, product, column,
-             out + row * out_stride * element, out_stride, to_float, 4, n, 1);
+  for (; row + block <= rows; row += block) {
+    u8_block(x + row * x_stride, x_stride, plane, quads, weights, product, column,
+             out + row * out_stride * element, out_stride, to_float, planes, (int)block, n, 1);
   }
   for (; row < rows; row++) {
-    u8_block(x + row * x_stride, x_stride, quads, weights, product, column,
-             out + row * out_stride * element, out_stride, to_float, 1, n, 4);
+    u8_block(x + row * x_stride, x_stride, plane, quads, weights, product, column,
+             out + row * out_stride * element, out_stride, to_float, planes, 1, n, (int)block);
   }
 }
 
-AVX512 ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
+AVX512 ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                                 const ernn_product *product, void *out, size_t out_stride,
-                                const int to_float) {
+                                const int to_float, const int planes) {
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
   for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
     uint32_t taken = tiles - panel < product->tiles ? tiles - panel : product->tiles;
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
     size_t column = (size_t)panel * ERNN_TILE;
+#define COLUMNS(n)                                                                                 \
+  u8_columns(x, x_stride, plane, rows, weights, product, column, out, out_stride, to_float,        \
+             planes, n)
     switch (taken) {
-      case 1: u8_columns(x, x_stride, rows, weights, product, column, out, out_stride, to_float, 1);
-        break;
-      case 2: u8_columns(x, x_stride, rows, weights, product, column, out, out_stride, to_float, 2);
-        break;
-      case 3: u8_columns(x, x_stride, rows, weights, product, column, out, out_stride, to_float, 3);
-        break;
-      default:
-        u8_columns(x, x_stride, rows, weights, product, column, out, out_stride, to_float, 4);
+      case 1: COLUMNS(1); break;
+      case 2: COLUMNS(2); break;
+      case 3: COLUMNS(3); break;
+      default: COLUMNS(4);
     }
+#undef COLUMNS
   }
 }
 
@@ -299,43 +281,59 @@ AVX512 ERNN_INLINE void s16_gemm(const int16_t *x, size_t x_stride, uint32_t row
   }
 }
 
-AVX512 static void u8_product__avx512vnni(const uint8_t *x, size_t x_stride, uint32_t rows,
-                                          const ernn_product *product, int16_t *out,
-                                          size_t out_stride) {
-  u8_gemm(x, x_stride, rows, product, out, out_stride, 0);
+AVX512 void u8_product__avx512vnni(const uint8_t *x, size_t x_stride, uint32_t rows,
+                                   const ernn_product *product, int16_t *out, size_t out_stride) {
+  u8_gemm(x, x_stride, 0, rows, product, out, out_stride, 0, 1);
 }
 
-AVX512 static void u8_sums__avx512vnni(const uint8_t *x, size_t x_stride, uint32_t rows,
-                                       const ernn_product *product, float *out,
+AVX512 void u8_sums__avx512vnni(const uint8_t *x, size_t x_stride, uint32_t rows,
+                                const ernn_product *product, float *out, size_t out_stride) {
+  u8_gemm(x, x_stride, 0, rows, product, out, out_stride, 1, 1);
+}
+
+AVX512 void planes_product__avx512vnni(const uint8_t *x, size_t x_stride, size_t plane,
+                                       uint32_t rows, const ernn_product *product, int16_t *out,
                                        size_t out_stride) {
-  u8_gemm(x, x_stride, rows, product, out, out_stride, 1);
+  u8_gemm(x, x_stride, plane, rows, product, out, out_stride, 0, 2);
 }
 
-AVX512 static void s16_product__avx512vnni(const int16_t *x, size_t x_stride, uint32_t rows,
+AVX512 void planes_sums__avx512vnni(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+                                    const ernn_product *product, float *out, size_t out_stride) {
+  u8_gemm(x, x_stride, plane, rows, product, out, out_stride, 1, 2);
+}
+
+AVX512 void s16_product__avx512vnni(const int16_t *x, size_t x_stride, uint32_t rows,
                                            const ernn_product *product, int16_t *out,
                                            size_t out_stride) {
   s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
 }
 
-AVX512 static void s16_sums__avx512vnni(const int16_t *x, size_t x_stride, uint32_t rows,
+AVX512 void s16_sums__avx512vnni(const int16_t *x, size_t x_stride, uint32_t rows,
                                         const ernn_product *product, float *out,
                                         size_t out_stride) {
   s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
+ERNN_ROW_KERNELS(AVX512, avx512vnni)
+
 const ernn_kernels ernn_kernels_avx512vnni = {
     .isa = ERNN_ISA_AVX512VNNI,
+    .rows = &ernn_rows_avx512vnni,
     .f32_gemm = f32_gemm__avx512vnni,
-    .f32_gru = f32_gru__avx2,
-    .f32_lstm = f32_lstm__avx2,
+    .f32_gru = exact_gru__avx512,
+    .f32_lstm = exact_lstm__avx512,
+    .exact_gru = exact_gru__avx512,
+    .exact_lstm = exact_lstm__avx512,
     .f32_sigmoid = f32_sigmoid__avx2,
     .f32_tanh = f32_tanh__avx2,
     .u8_product = u8_product__avx512vnni,
     .s16_product = s16_product__avx512vnni,
     .u8_sums = u8_sums__avx512vnni,
     .s16_sums = s16_sums__avx512vnni,
-    .s16_gru = s16_gru__avx2,
-    .s16_lstm = s16_lstm__avx2,
+    .planes_product = planes_product__avx512vnni,
+    .planes_sums = planes_sums__avx512vnni,
+    .s16_gru = s16_gru__avx512,
+    .s16_lstm = s16_lstm__avx512,
 };
 
 #else

@@ -8,8 +8,8 @@
 #include "kernels_portable.h"
 
 /* Instructions by hand: clang before 16 declares vdotq_s32 only when the whole file is compiled for
- * such processors.  clang has to be told of the extension function by function, gcc's assembler
- * where it is used. */
+ * such processors.  clang needs the extension as an attribute of each function, gcc's assembler at
+ * each use. */
 #if defined(__clang__)
 #define DOT ERNN_TARGET("dotprod")
 #define SDOT "sdot "
@@ -94,9 +94,12 @@ DOT static void u8_sums__neondot(const uint8_t *x, size_t x_stride, uint32_t row
 
 const ernn_kernels ernn_kernels_neondot = {
     .isa = ERNN_ISA_NEONDOT,
+    .rows = &ernn_rows_portable,
     .f32_gemm = f32_gemm__neon,
     .f32_gru = f32_gru__portable,
     .f32_lstm = f32_lstm__portable,
+    .exact_gru = f32_gru__portable,
+    .exact_lstm = f32_lstm__portable,
     .f32_sigmoid = f32_sigmoid__portable,
     .f32_tanh = f32_tanh__portable,
     .u8_product = u8_product__neondot,

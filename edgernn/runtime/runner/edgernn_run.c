@@ -8,8 +8,8 @@
  * outputs.bin  the same for outputs.  Rows are padded to 4 bytes; all is little-endian
  * --step       feeds sequences one step a call; outputs of sequences are those of all steps
  * --every-step as --step; also outputs of one row a call are written for each step, except states
- * --time-ms    after the cases, calls the first case (its first step with --step) so long and tells
- *              the time of each call; --period-us then calls it once a period
+ * --time-ms    after the cases, calls the first case (its first step with --step) for this time and
+ *              prints the time of each call; --period-us then calls it once a period
  * --calls      calls the first case in the same way so often, between marks for a plugin of qemu
  */
 

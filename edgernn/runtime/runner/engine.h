@@ -55,7 +55,7 @@ static size_t tensor_bytes(const tensor *one) {
   return count;
 }
 
-/* What the model takes and gives, as the runtime tells. */
+/* Inputs and outputs of the model, as the runtime reports them. */
 typedef struct ports {
   uint32_t inputs, outputs;
   tensor input[MOST_PORTS], output[MOST_PORTS];

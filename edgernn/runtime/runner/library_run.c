@@ -1,5 +1,5 @@
 /* edgernn-library-run: runs a model in a runtime that is a shared library (ONNX Runtime, TensorFlow
- * Lite) as edgernn-run runs one of ours: on inputs from a file, measured, told as one JSON object.
+ * Lite) as edgernn-run runs an .ernn file: inputs from a file, measurements as one JSON object.
  *
  *     edgernn-library-run LIBRARY MODEL [inputs.bin [outputs.bin]] [--threads N] [--state IN OUT]
  *                         [--operators FILE] [--warm-up-ms N] [--time-ms N] [--period-us N] [--calls N]
@@ -10,8 +10,8 @@
  * outputs.bin  the same for outputs
  * --operators  a library of more operators, for ONNX Runtime
  * --state      input IN of a call is output OUT of the one before it (both by position)
- * --time-ms    after the cases, makes the first call of the first case so long, states carried over,
- *              and tells the time of each; --period-us then makes it once a period
+ * --time-ms    after the cases, makes the first call of the first case for this time, with states
+ *              carried over, and prints the time of each; --period-us then makes it once a period
  * --calls      makes it in the same way so often, between marks for a plugin of qemu
  *
  * It is a dynamic executable only to get at dlopen: see build_library_run.sh. */

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A folder that nobody has: opening a file of it fails, and tells a plugin of qemu where we are. */
+/* A folder that does not exist: opening a file in it fails, which marks the place for a plugin of
+ * qemu. */
 enum { SYSTEM_MARK = -7777 };
 
 #if __STDC_HOSTED__
@@ -139,7 +140,7 @@ static void system_sleep_ns(int64_t duration) {
 void *memcpy(void *to, const void *from, size_t size);
 void *memset(void *to, int value, size_t size);
 #else
-/* Compilers may call these whatever they are told. */
+/* Compilers may call these whatever their options are. */
 void *memcpy(void *to, const void *from, size_t size) {
   for (size_t i = 0; i < size; i++) ((volatile uint8_t *)to)[i] = ((const uint8_t *)from)[i];
   return to;

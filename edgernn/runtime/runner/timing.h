@@ -1,7 +1,7 @@
 /* timing.h: the first call, a hot loop and one call every period: what devices/runners/payload/timing.py
  * does, in the same numbers.
  *
- * The program that includes it says what a call is: `struct call`, and `make` which makes one. */
+ * The program that includes it defines a call: `struct call`, and `make` which makes one. */
 #ifndef EDGERNN_TIMING_H
 #define EDGERNN_TIMING_H
 

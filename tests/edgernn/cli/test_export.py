@@ -14,7 +14,6 @@ import zipfile
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -188,7 +187,7 @@ def test_a_model_that_no_format_can_express_is_an_error(edgernn, tmp_path, monke
             layer="l", kind="K", where="here", reason="is new", remedy="Wait"
         )
 
-    refusing = SimpleNamespace(lower=lower)
+    refusing = replace(backend_named("native"), lower=lower)
     monkeypatch.setattr(pipeline, "backend_named", lambda _name: refusing)
     ran = edgernn("export", SMALL, "-o", tmp_path / "out")
     assert ran.code == errors.UnsupportedLayer.code
@@ -218,7 +217,7 @@ def test_an_artefact_that_disagrees_is_not_handed_over(edgernn, tmp_path, monkey
     def lower(graph, *, metadata):
         return honest.lower(off_by_a_little(graph), metadata=metadata)
 
-    lying = SimpleNamespace(lower=lower)
+    lying = replace(honest, lower=lower)
     monkeypatch.setattr(pipeline, "backend_named", lambda _name: lying)
     ran = edgernn("export", SMALL, "-o", tmp_path / "out", "--to", backend)
     assert ran.code == errors.VerificationError.code
@@ -233,8 +232,8 @@ def lie_in(monkeypatch, *backends):
         honest = backend_named(name)
         if name not in backends:
             return honest
-        return SimpleNamespace(
-            lower=lambda graph, **given: honest.lower(off_by_a_little(graph), **given)
+        return replace(
+            honest, lower=lambda graph, **given: honest.lower(off_by_a_little(graph), **given)
         )
 
     monkeypatch.setattr(pipeline, "backend_named", named)
@@ -270,7 +269,7 @@ def test_a_scheme_that_fails_in_each_format_does_not_cost_another_scheme_its_fil
     edgernn, tmp_path, monkeypatch
 ):
     assert edgernn("export", SMALL, "-o", tmp_path, "--scheme", "dynamic").code == 0
-    monkeypatch.setattr(verify, "INTEGER_TOLERANCE", 1e-12)
+    monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)
     ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "float32,dynamic", "--json")
     assert ran.code == errors.VerificationError.code
     document = json.loads(ran.out)
@@ -285,7 +284,7 @@ def test_a_scheme_that_fails_in_each_format_does_not_cost_another_scheme_its_fil
 def test_the_remedy_of_a_failed_scheme_is_one_that_was_tried_and_passes(
     edgernn, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(verify, "INTEGER_TOLERANCE", 1e-12)  # float16 is off by more, too
+    monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)  # float16 is off by more, too
     out = tmp_path / "out"
     ran = edgernn("export", SMALL, "-o", out, "--scheme", "dynamic", "--to", "native")
     assert ran.code == errors.VerificationError.code
@@ -296,7 +295,7 @@ def test_the_remedy_of_a_failed_scheme_is_one_that_was_tried_and_passes(
 
 def test_where_no_scheme_passes_the_error_says_so(edgernn, tmp_path, monkeypatch):
     lie_in(monkeypatch, "native")
-    monkeypatch.setattr(verify, "INTEGER_TOLERANCE", 1e-12)
+    monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)
     ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "float16", "--to", "native")
     assert "Nor does float32 pass the check. The artefact was not written." in ran.err
 

@@ -85,7 +85,7 @@ def test_ranges_of_another_model_are_refused(edgernn, data, tmp_path):
     assert not (tmp_path / "c").exists()
 
 
-@pytest.mark.parametrize("constant", [0.0, 3.0])
+@pytest.mark.parametrize("constant", [0.0, 1.5])
 def test_features_that_never_change_are_warned_of_and_exported(edgernn, data, tmp_path, constant):
     x = features()
     x[..., 1] = constant
@@ -147,11 +147,7 @@ def test_data_that_cannot_tell_the_accuracy_stop_an_export_before_it_changes_a_f
     ("options", "says"),
     [
         (["--keep-float", "gru"], "--keep-float (keep_float) changes nothing in a float32 export"),
-        (["--calibrate", "DATA"], "--calibrate (calibrate) changes nothing in this export"),
-        (
-            ["--calibrate", "DATA", "--scheme", "float16"],
-            "--calibrate (calibrate) changes nothing in this export",
-        ),
+        (["--calibrate", "DATA"], "--calibrate (calibrate) changes nothing in a float32 export"),
         (
             ["--ranges", "r.json"],
             "--ranges (ranges) without --calibrate is read by an int8 export only",

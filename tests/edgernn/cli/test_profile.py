@@ -104,8 +104,8 @@ def test_a_file_after_json_is_told_the_new_spelling(edgernn, folder):
     assert "write `-o report.json` for a file" in ran.err
 
 
-def test_the_suffixes_of_the_command_line_are_those_of_the_report_formats(edgernn, folder):
-    assert (*REPORT_FORMATS, ".xml") == REPORT_SUFFIXES
+def test_the_help_and_a_wrong_suffix_list_the_report_formats(edgernn, folder):
+    assert " ".join(REPORT_FORMATS) in " ".join(edgernn("profile", "--help").out.split())
     ran = edgernn("profile", folder, "-o", "report.pdf")
     assert ran.code == 2
     assert "'report.pdf' ends in none of .json, .html, .md, .csv, .xml" in ran.err
@@ -329,6 +329,22 @@ def test_a_budget_decides_the_exit_code_and_junit_tells_why(edgernn, folder, tmp
     assert "sum.onnx on cpu: file_bytes is" in (tmp_path / "r.md").read_text()
     assert junit.read_text().count("<failure") == (2 if code else 0)
     assert ("exceeded: sum.onnx on cpu: file_bytes" in ran.err) == bool(code)
+
+
+def test_a_budget_of_which_nothing_could_be_checked_fails_unless_that_is_allowed(
+    edgernn, folder, tmp_path
+):
+    budget, junit = tmp_path / "budget.toml", tmp_path / "junit.xml"
+    budget.write_text("[every]\npaced_p95_ms = 5\n")
+    gate = ("--budget", budget, "-o", junit)
+    ran = edgernn("profile", folder, *QUICK, *gate)
+    assert ran.code == BudgetExceeded.code
+    assert "nothing of the budget could be checked. The lines above say why" in ran.err
+    assert junit.read_text().count("<error") == 1
+    allowed = edgernn("profile", folder, *QUICK, *gate, "--allow-skipped")
+    assert allowed.code == 0
+    assert "nothing of the budget could be checked" in allowed.err
+    assert junit.read_text().count("<error") == 0
 
 
 def test_a_device_that_is_not_there_is_an_error_in_junit_and_the_others_are_checked(

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from edgernn.cli import edgernn as command_line
 from edgernn.errors import DataError, DownloadError, MissingRuntime, OutputError
+from edgernn.export.keras.file import parameters_of
 from edgernn.tasks import TASKS, load
 from edgernn.tasks.training_log import read_log
 from tests.edgernn.tasks.wheels import no_network
@@ -80,8 +81,9 @@ def test_the_log_tells_what_was_asked_for_and_what_came_of_it(trained):
     assert log.test.samples == 100
     assert log.test.accuracy > 0.9, "half of all rows is what a constant answer reaches"
     assert log.baselines.linear > 0.9
-    # Embedding-free: GRU 3 (2*8 + 8*8 + 2*8), LSTM 4 (8*8 + 8*8 + 8), head 8*2 + 2.
-    assert log.parameters == 288 + 544 + 18
+    # Mean and variance of 2 features, GRU 3 (2*8 + 8*8 + 2*8), LSTM 4 (8*8 + 8*8 + 8), 8*2 + 2.
+    assert log.parameters == 4 + 288 + 544 + 18
+    assert log.parameters == parameters_of(model)
     assert set(log.versions) == {"edgernn", "python", "numpy", "keras", "tensorflow"}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,7 +32,7 @@ def report(tmp_path):
 
 def written(tmp_path, text):
     path = tmp_path / "budget.toml"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     return path
 
 
@@ -90,7 +92,7 @@ def test_an_emulated_target_neither_keeps_nor_exceeds_a_limit_of_the_machine(
     identity = replace(target.identity, emulated="qemu-user")
     emulated = replace(report, targets=(replace(target, identity=identity),))
     assert emulated.cells[0].runs  # as --allow-emulated-timing leaves them
-    (check,) = checked(emulated, read_budget(written(tmp_path, f"[every]\n{limit} = 0")))
+    (check,) = checked(emulated, read_budget(written(tmp_path, f"[every]\n{limit} = 1")))
     assert check.verdict is Verdict.SKIPPED
     assert "is not valid on an emulated device" in check.sentence
 
@@ -105,11 +107,33 @@ def test_an_emulated_target_neither_keeps_nor_exceeds_a_limit_of_the_machine(
         ("[every]\np95_ms = true", "must be a number"),
         ("[every", "cannot read the budget"),
         ("", "limits nothing"),
+        ("[every]\nagreement = 99", "is 99; .* Write a share: 0.99"),
+        ("[every]\nagreement = 0", "is 0; a limit that can be kept and exceeded is"),
+        ("[every]\nagreement = inf", "must be a number"),
+        (f"[every]\nfile_bytes = 1{'0' * 400}", "must be a number"),
+        ("[every]\nfile_bytes = 0.5", "is between 1 and 1e\\+15"),
+        ("[every]\np95_ms = 0", "is 0; a limit that can be kept"),
+        ("[every]\np95_ms = 1e300", "is 1e\\+300; a limit that can be kept"),
+        ("[every]\nx = " + "[" * 100_000, "cannot read the budget"),
+        ("[every]\nfile_bytes = 1\n# \udcff", "is not UTF-8"),
     ],
 )
 def test_a_budget_that_is_not_understood_is_refused(tmp_path, text, said):
     with pytest.raises(DataError, match=said):
         read_budget(written(tmp_path, text))
+
+
+def test_a_drop_of_all_the_accuracy_is_no_limit(tmp_path):
+    report = quantized(tmp_path, wrong_from=970)
+    with pytest.raises(DataError, match=r"accuracy_drop of .every. is 5, and accuracy is a share"):
+        drops(report, tmp_path, 5)
+
+
+def test_a_pipe_or_a_device_is_no_budget(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(DataError, match="not a file"):
+            read_budget(path)
 
 
 def test_a_device_that_is_not_to_be_measured_is_refused(tmp_path):

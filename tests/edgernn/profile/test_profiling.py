@@ -203,7 +203,7 @@ def test_an_output_that_is_not_a_number_is_a_failure_that_names_the_row(candidat
     device = FakeDevice(models={"a.onnx": FakeModel(compute=broken)})
     cell = profile(device, candidates[:1], workload=Workload(samples=samples))[-1].report.cells[0]
     assert isinstance(cell.outcome, Failed)
-    assert cell.outcome.reason == "output 'y' holds NaN or infinity for row 3 of the data"
+    assert cell.outcome.reason == "output 'y' contains NaN or infinity for row 3 of the data"
 
 
 def test_without_data_the_length_of_a_free_sequence_is_assumed_and_said(candidates):

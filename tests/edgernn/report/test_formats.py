@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -16,6 +18,12 @@ from tests.edgernn.report import reports
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     return reports.measured(tmp_path_factory.mktemp("formats"))
+
+
+def test_the_suffixes_are_known_without_the_writers():
+    code = "import sys, edgernn.report.formats; print(*sorted(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not [name for name in ran.stdout.split() if name in ("numpy", "edgernn.report.html")]
 
 
 def test_each_format_is_found_by_its_suffix():

@@ -12,7 +12,14 @@ from edgernn.export.native import lower
 from edgernn.graph import Graph
 from edgernn.runtime import available_isas
 from edgernn.runtime.library import ISA_BY_NAME, ffi, lib
-from tests.edgernn.runtime.models import CELLS, cell, graph_of, random_integer_cell
+from tests.edgernn.runtime.models import (
+    CELLS,
+    cell,
+    graph_of,
+    random_integer_cell,
+    random_recurrent_plan,
+    with_plans,
+)
 
 LENGTHS = (70, 1, 33, 32, 64, 5, 100)
 
@@ -66,6 +73,24 @@ def test_sequences_of_different_lengths_give_their_own_bits(isa: str, lanes: int
         for x, got in zip(sequences, together, strict=True):
             alone = model.run({"x": x[None]})["y"][0]
             assert got.tobytes() == alone.tobytes(), (seed, len(x))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_blocks_of_any_size_give_the_portable_bits(bits: int) -> None:
+    """Matrix instructions take 16 or 32 rows and 64 numbers: sizes around those."""
+    rng = np.random.default_rng(bits)
+    for kind, units, features in (("gru", 64, 70), ("lstm", 83, 64), ("gru before", 131, 200)):
+        layer = cell(kind, rng, units=units, features=features, return_sequences=True)
+        plan = random_recurrent_plan(layer, rng, bits=bits, state_bits=8)
+        content = lower(
+            with_plans(graph_of(layer, features=features), cell=plan), metadata={}
+        ).content
+        for batch in (1, 4, 5, 16, 17, 23, 32, 33, 40):
+            x = 3 * rng.normal(size=(batch, 9, features)).astype(np.float32)
+            wanted = edgernn.Model(content, isa="portable").run({"x": x})["y"]
+            for isa in available_isas():
+                got = edgernn.Model(content, isa=isa).run({"x": x})["y"]
+                assert got.tobytes() == wanted.tobytes(), (isa, kind, batch)
 
 
 def test_a_batch_is_a_stack_of_its_rows() -> None:

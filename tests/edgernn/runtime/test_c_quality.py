@@ -40,7 +40,8 @@ _RUNNING = {
 KERNELS = {
     "portable": ("kernels_portable",),
     "avx2": ("kernels_avx2", "kernels_avx2_f32"),
-    "avx512vnni": ("kernels_avx512vnni",),
+    "avx512vnni": ("kernels_avx512vnni", "kernels_avx512_gates"),
+    "amx": ("kernels_amx", "kernels_avx512vnni", "kernels_avx512_gates"),
     "neon": ("kernels_neon",),
     "neondot": ("kernels_neondot",),
 }

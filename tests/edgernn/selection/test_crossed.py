@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgernn.selection.crossed import crossed_difference, holm
+from edgernn.selection.crossed import crossed_difference
+from edgernn.stats import holm
 
 ACCURACY = 3.9  # in standard logistic units, before the difficulty of rows: about 94 %
 

@@ -74,7 +74,9 @@ def test_labels_may_be_bytes_and_spaces_around_them_do_not_count(tmp_path):
         assert samples.y.tolist() == [0, 1, 0, 1]
     assert load(str(npz(tmp_path, x=X, y=y))).labels == ("no", "yes")
     assert load(str(csv(tmp_path, "sequence,label,a\nu, x,1\nu,x ,1\n"))).labels == ("x",)
-    refused(npz(tmp_path, x=X, y=np.array([b"\xff"] * 4)), saying="y holds bytes that are no text")
+    refused(
+        npz(tmp_path, x=X, y=np.array([b"\xff"] * 4)), saying="y contains bytes that are no text"
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,9 +124,9 @@ def with_value(value, row):
 @pytest.mark.parametrize(
     ("arrays", "saying"),
     [
-        ({"x": with_value(np.nan, 2)}, r"row 2 of x holds nan \(at 1, 0\)"),
-        ({"x": with_value(-np.inf, 3)}, r"row 3 of x holds -inf \(at 1, 0\)"),
-        ({"x": X.astype(np.float64) * 1e300}, r"row 0 of x holds inf"),
+        ({"x": with_value(np.nan, 2)}, r"row 2 of x has nan \(at 1, 0\)"),
+        ({"x": with_value(-np.inf, 3)}, r"row 3 of x has -inf \(at 1, 0\)"),
+        ({"x": X.astype(np.float64) * 1e300}, r"row 0 of x has inf"),
         ({"X": X}, r"has no array x; it has X \[4, 3, 2\] float32"),
         ({"x": X[0, 0]}, r"x has shape \(2,\)"),
         ({"x": X[:0]}, r"x has shape \(0, 3, 2\)"),
@@ -132,21 +134,21 @@ def with_value(value, row):
         ({"x": np.array([["a", "b"]])}, r"x has the type <U1"),
         ({"x": X, "y": np.zeros(3, int)}, r"y has shape \(3,\), x has 4 rows"),
         ({"x": X, "y": np.zeros((4, 2), int)}, r"y has shape \(4, 2\), x has 4 rows"),
-        ({"x": X, "y": np.array([0.5, np.nan, 1, 1])}, r"row 1 of y holds NaN or infinity"),
-        ({"x": X, "y": np.array([0.5, 0, 1, 1e300])}, r"row 3 of y holds NaN or infinity"),
+        ({"x": X, "y": np.array([0.5, np.nan, 1, 1])}, r"row 1 of y contains NaN or infinity"),
+        ({"x": X, "y": np.array([0.5, 0, 1, 1e300])}, r"row 3 of y contains NaN or infinity"),
         ({"x": X, "y": np.array([1j, 0, 1, 1])}, r"y has the type complex128"),
         ({"x": X, "y": np.ones((3, 2))}, r"y has shape \(3, 2\), x has 4 rows"),
         ({"x": X, "y": np.ones((4, 2), int)}, r"y has shape \(4, 2\), x has 4 rows"),
         ({"x": X, "y": np.array([0, 1, -1, 1])}, r"y of row 2 is -1"),
-        ({"x": X, "labels": np.array(["a", "b", "a"])}, r"labels hold 'a' more than once"),
+        ({"x": X, "labels": np.array(["a", "b", "a"])}, r"labels contain 'a' more than once"),
         ({"x": X, "y": np.arange(4), "labels": np.array(["a", "b"])}, r"y of row 2 is 2, not 0..1"),
         ({"x": X, "y": np.array(["a", "b"] * 2), "labels": np.array(["a"])}, r"y holds 'b'"),
         ({"x": X, "lengths": np.array([3, 4, 1, 1])}, r"lengths of row 1 is 4, not 1..3"),
         ({"x": X, "lengths": np.array([3, 0, 1, 1])}, r"lengths of row 1 is 0, not 1..3"),
-        ({"x": X[:, :, 0].astype(np.int64) + 2**40}, r"x holds numbers beyond 32 bits"),
+        ({"x": X[:, :, 0].astype(np.int64) + 2**40}, r"x has numbers beyond 32 bits"),
         ({"x": X, "origins": np.array(["a"])}, r"1 origins for 4 rows"),
         ({"x": X, "baselines": np.array([1, 2, 3])}, r"baselines must be two numbers"),
-        ({"x": np.array([None, 1], dtype=object)}, r"not a sound \.npz.*pickles\) are not read"),
+        ({"x": np.array([None, 1], dtype=object)}, r"not a valid \.npz.*pickles\) are not read"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -158,7 +160,7 @@ def test_an_npz_that_makes_no_sense_is_refused(tmp_path, arrays, saying):
 def test_a_truncated_npz_is_refused(tmp_path, kept):
     path = npz(tmp_path, x=X)
     path.write_bytes(path.read_bytes()[:kept])
-    refused(path, saying="is not a sound .npz")
+    refused(path, saying="is not a valid .npz")
 
 
 def test_a_damaged_npz_is_refused(tmp_path):
@@ -167,7 +169,7 @@ def test_a_damaged_npz_is_refused(tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(bytes(content))
-    refused(path, saying="is not a sound .npz")
+    refused(path, saying="is not a valid .npz")
 
 
 def test_a_bare_array_is_refused(tmp_path):
@@ -230,8 +232,8 @@ def test_a_csv_that_makes_no_sense_is_refused_by_its_line(tmp_path, content, say
 @pytest.mark.parametrize(
     ("spec", "saying"),
     [
-        ("digits", r"'digits' does not say which part\. The parts are digits:train, "),
-        ("digits:", r"does not say which part"),
+        ("digits", r"'digits' does not name a part\. The parts are digits:train, "),
+        ("digits:", r"does not name a part"),
         ("digits:tests", r"digits has no part 'tests'\. Did you mean digits:test\?"),
         ("digit:test", r"there are no data named 'digit:test'\. Did you mean digits:test\?"),
         ("nowhere.npz", r"there are no data named 'nowhere.npz'\. Give a task's part"),
@@ -244,7 +246,7 @@ def test_a_name_that_is_nothing_is_refused_with_the_nearest(tmp_path, monkeypatc
 
 def test_another_kind_of_file_is_refused(tmp_path):
     (tmp_path / "data.parquet").write_bytes(b"PAR1")
-    refused(tmp_path / "data.parquet", saying="not a kind of file that holds samples")
+    refused(tmp_path / "data.parquet", saying="not a kind of file that contains samples")
 
 
 def test_sequences_are_cut_or_filled_up_at_their_beginning():
@@ -291,5 +293,5 @@ def test_floats_in_y_are_numbers_to_predict_and_no_classes(tmp_path, y):
     assert samples.y.dtype == np.float32
     np.testing.assert_array_equal(samples.y, y)
     assert samples.classes == 0
-    with pytest.raises(DataError, match="y has the type float32, which holds numbers, not classes"):
+    with pytest.raises(DataError, match="y has the type float32, which means numbers, not classes"):
         _ = samples.classified

@@ -88,7 +88,7 @@ def test_an_index_that_lacks_the_release_is_named(tmp_path, cache, monkeypatch):
     [
         (CONTENT.replace(b"1", b"7"), "wrong SHA-256"),
         (CONTENT * 100, "wrong SHA-256"),
-        (None, "does not hold"),
+        (None, "does not contain"),
     ],
     ids=["changed", "longer", "not a zip"],
 )

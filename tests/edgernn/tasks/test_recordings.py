@@ -75,8 +75,8 @@ def test_stereo_is_averaged(tones):
 @pytest.mark.parametrize(
     ("damage", "saying"),
     [
-        (lambda path: path.write_bytes(b"not sound"), r"zz\.wav is not a sound wav file"),
-        (lambda path: path.write_bytes(b""), r"zz\.wav is not a sound wav file"),
+        (lambda path: path.write_bytes(b"not sound"), r"zz\.wav is not a valid wav file"),
+        (lambda path: path.write_bytes(b""), r"zz\.wav is not a valid wav file"),
         (lambda path: write_tone(path, hertz=1, rate_hz=16000), "16000 samples a second"),
         (lambda path: write_tone(path, hertz=1, seconds=0.01), "shorter than one window of 25 ms"),
     ],

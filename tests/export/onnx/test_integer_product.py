@@ -19,6 +19,7 @@ from edgernn.export.onnx import lower
 from edgernn.export.onnx.integer_product import is_safe_signed
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
+from edgernn.export.verify import relative_error
 from edgernn.graph import (
     HARD_SIGMOID_KERAS3,
     RELU,
@@ -143,6 +144,31 @@ def test_a_layer_like_a_trained_one_is_small_and_close(kind: type[Recurrent], gr
     whole = lower(graph, metadata={})
     small = _assert_close(graph, case, gru=gru)
     assert len(small.content) <= 0.30 * len(whole.content)
+
+
+@pytest.mark.parametrize("kind", [Gru, Lstm, SimpleRnn])
+@pytest.mark.parametrize("choice", [{"lstm": "storage", "gru": "storage"}, {"profile": "portable"}])
+def test_weights_in_the_storage_form_need_no_operator_of_one_runtime(
+    kind: type[Recurrent], choice: dict[str, str]
+) -> None:
+    """What the file means is the float reference with the rounded weights, to float precision."""
+    layers = [
+        _trained(kind, 40, 320),
+        Dense(name="d", input="rnn", output="d", kernel=numbers(320, 500), bias=None),
+    ]
+    original = graph_of(sequence(features=40), *layers)
+    graph = quantize(original, None, Scheme.DYNAMIC)
+    lowered = lower(graph, metadata={}, **choice)
+    model = checked(lowered.content)
+    assert [entry.domain for entry in model.opset_import] == [""]
+    assert ("MatMulInteger" in operators(lowered)) == ("profile" not in choice)
+    opened = session(lowered.content)
+    tolerance = 1e-5 if "profile" in choice else TOLERANCE  # then Dense is a product of integers
+    for case in make_cases(graph):
+        actual, expected = run(opened, case.inputs), reference.run(graph, case.inputs)
+        for name, wanted in expected.items():
+            assert relative_error(actual[name], wanted) <= tolerance
+    assert len(lowered.content) <= 0.30 * len(lower(original, metadata={}).content)
 
 
 @pytest.mark.parametrize("kind", [Gru, Lstm])

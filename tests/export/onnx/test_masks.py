@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.extra.numpy as hnp
@@ -34,6 +35,8 @@ from tests.export.onnx.models import (
 )
 
 Mask = npt.NDArray[np.bool_]
+
+RECURRENT = {"GRU", "LSTM", "RNN", "DynamicQuantizeLSTM"}
 
 _MASKS = hnp.arrays(np.bool_, st.tuples(st.integers(1, 4), st.integers(1, 9)))
 
@@ -152,11 +155,7 @@ def test_no_operator_is_given_a_length_of_zero(kind: type[Recurrent], scheme: Sc
     graph = graph_of([sequence(), booleans("mask", None, None)], cell(kind, mask="mask"))
     written = quantize(graph, None, scheme) if scheme is not Scheme.FLOAT32 else graph
     model = onnx.load_model_from_string(lower(written, metadata={}).content)
-    lengths = {
-        node.input[4]
-        for node in model.graph.node
-        if node.op_type in {"GRU", "LSTM", "RNN", "DynamicQuantizeLSTM"}
-    }
+    lengths = {node.input[4] for node in model.graph.node if node.op_type in RECURRENT}
     assert lengths or scheme is Scheme.DYNAMIC  # a GRU of integers is a Scan
     for name in lengths:
         del model.graph.output[:]
@@ -165,3 +164,38 @@ def test_no_operator_is_given_a_length_of_zero(kind: type[Recurrent], scheme: Sc
         mask = np.array([[True, True], [False, False], [True, False]])
         (given,) = opened.run(None, {"x": numbers(3, 2, FEATURES), "mask": mask})
         np.testing.assert_array_equal(given, [2, 1, 1])
+
+
+@pytest.mark.parametrize("profile", ["default", "portable"])
+@pytest.mark.parametrize("kind", [Gru, Lstm, SimpleRnn])
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("zero", [False, True])
+def test_a_runtime_that_ignores_lengths_gives_the_same(
+    kind: type[Recurrent], backward: bool, zero: bool, profile: str
+) -> None:
+    """OpenVINO 2026.4 and ONNX's reference evaluator do; but for the final c of an LSTM."""
+    graph = _graph(kind, backward=backward, zero=zero)
+    if profile == "default":
+        graph = replace(graph, outputs=tuple(o for o in graph.outputs if not _is_final_c(o.edge)))
+    model = onnx.load_model_from_string(lower(graph, metadata={}, profile=profile).content)
+    for node in model.graph.node:
+        assert not any(entry.s == b"reverse" for entry in node.attribute)
+        if node.op_type in RECURRENT and len(node.input) > 4:
+            assert profile == "default" or not node.input[4]
+            node.input[4] = ""
+    opened = session(model.SerializeToString())
+    mask = np.array(
+        [[True, True, False, True], [False] * 4, [False, False, True, True], [True] * 4]
+    )
+    inputs: Mapping[str, npt.NDArray[np.generic]] = {
+        "x": numbers(4, 4, FEATURES, scale=1),
+        "mask": mask,
+        **{entry.name: numbers(4, UNITS, seed=i) for i, entry in enumerate(graph.inputs[2:])},
+    }
+    actual = run(opened, inputs)
+    for name, wanted in run_reference(graph, inputs).items():
+        np.testing.assert_allclose(actual[name], wanted, atol=2e-6, err_msg=name)
+
+
+def _is_final_c(edge: str) -> bool:
+    return edge.endswith(".c")

@@ -128,7 +128,7 @@ def test_what_enters_a_sigmoid_or_tanh_is_cut_where_they_are_flat() -> None:
 def test_batches_do_not_show_in_the_result(method, monkeypatch) -> None:
     graph, x = stack(), samples()
     whole = calibrate(graph, {"x": x}, method=method)
-    monkeypatch.setattr("edgernn.export.quantization.calibrate._MOST_ROWS", 7)
+    monkeypatch.setattr("edgernn.reference.batched.MOST_ROWS", 7)
     calls: list[tuple[int, int]] = []
     pieces = calibrate(
         graph, {"x": x}, method=method, progress=lambda done, total: calls.append((done, total))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_the_costliest_layer_is_the_spoiled_one(setting) -> None:
     assert set(costs.remedies) == {"--keep-float spoiled", "--scheme dynamic"}
     exact = run(graph, data)["y"]
     dynamic = run(quantize(graph, None, Scheme.DYNAMIC), data)["y"]
-    assert costs.remedies["--scheme dynamic"] == pytest.approx(snr_db(exact, dynamic))
+    assert costs.remedies["--scheme dynamic"] == pytest.approx(snr_db(graph, "y", exact, dynamic))
     for option, reached in costs.remedies.items():  # an option is named where it helped, with dB
         said = f"{option} reaches {reached:.0f} dB at the outputs"
         assert (said in costs.advice[0]) == (reached > costs.output_snr_db + 1)
@@ -81,7 +82,7 @@ def test_a_layers_own_ratio_is_that_of_its_output(setting) -> None:
     graph, _, data, quantized = setting
     costs = sensitivity(graph, quantized, data)
     exact = run(graph, data)["y"]
-    assert costs.output_snr_db == snr_db(exact, integer.run(quantized, data)["y"])
+    assert costs.output_snr_db == snr_db(graph, "y", exact, integer.run(quantized, data)["y"])
     assert costs.layers[2].layer_snr_db == costs.layers[2].output_snr_db
 
 
@@ -120,7 +121,7 @@ def test_the_search_keeps_the_fewest_layers_in_float(setting) -> None:
     exact = run(graph, data)["y"]
 
     def drop(candidate: Graph) -> float:
-        return -snr_db(exact, integer.run(candidate, data)["y"])
+        return -snr_db(graph, "y", exact, integer.run(candidate, data)["y"])
 
     costs = sensitivity(graph, quantized, data).layers
     all_in_integers = drop(quantized)
@@ -150,3 +151,16 @@ def test_the_search_says_when_nothing_helps(setting) -> None:
     graph, ranges, data, quantized = setting
     costs = sensitivity(graph, quantized, data).layers
     assert fewest_float_layers(graph, ranges, costs, lambda _: 1.0, max_drop=0.5) is None
+
+
+def test_an_offset_of_the_output_hides_no_noise(setting) -> None:
+    """A target of 293 ± 0.5 is as hard as one of 0 ± 0.5."""
+    graph, _, data, _ = setting
+    head = graph.layers[-1]
+    bias = np.full(4, 293, np.float32)
+    shifted = replace(graph, layers=(*graph.layers[:-1], replace(head, bias=bias)))
+    both = [
+        sensitivity(one, quantize(one, calibrate(one, data), Scheme.INT8), data).output_snr_db
+        for one in (graph, shifted)
+    ]
+    assert both[1] == pytest.approx(both[0], abs=1)

@@ -1,0 +1,112 @@
+"""The README's commands are run as they stand there, one after the other in one folder.
+
+The environment makes them quick: EDGERNN_TRAIN_EPOCHS and others are documented settings.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from edgernn.cli import main
+from edgernn.devices.device import Choices, Device
+from edgernn.devices.host import HostDevice
+from edgernn.devices.kinds import KINDS, Kind
+from edgernn.errors import BudgetExceeded
+from tests.edgernn.tasks.reference_data import splits_of
+
+# Keras 3.15 converts TensorFlow's tensors in a way that numpy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+TOP = Path(__file__).parents[3]
+README = (TOP / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("edgernn ")]
+#: They need a device; tests/pi and tests/android run them.
+WITH_DEVICE = re.compile(r"edgernn devices add|--device (pi|android)$")
+SLOW = re.compile(r"edgernn demo|--device cpu,kitchen,phone")
+QUICK = {
+    "EDGERNN_TRAIN_EPOCHS": "1",
+    "EDGERNN_PROFILE_PROCESSES": "1",
+    "EDGERNN_PROFILE_MIN_TIME": "1ms",
+    "EDGERNN_PROFILE_WARMUP": "1ms",
+    "EDGERNN_DEMO_PROCESSES": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with what the commands take for granted: an old model, a budget, two devices."""
+    splits_of("digits")  # downloaded once
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copy(TOP / "tests/golden/legacy/masked-2.4.0.h5", folder / "old_keras2_model.h5")
+    (budget,) = re.findall(r"^```toml\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    (folder / "budget.toml").write_text(budget, encoding="utf-8")
+    before = Path.cwd()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGERNN_CONFIG", str(folder))
+        for name in ("kitchen", "phone"):
+            patch.setitem(cast("dict[str, Kind]", KINDS), name, called(name))
+        for name, value in QUICK.items():
+            patch.setenv(name, value)
+        os.chdir(folder)
+        yield folder
+        os.chdir(before)
+
+
+def called(name: str) -> Kind:
+    """This machine under the name of a device that a person added."""
+
+    def opened(_address: str, _choices: Choices) -> Device:
+        device = HostDevice()
+        device.name = name
+        return device
+
+    return replace(KINDS["fake"], name=name, open=opened)
+
+
+def code_of(line: str, monkeypatch: pytest.MonkeyPatch) -> object:
+    monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(line, marks=pytest.mark.long if SLOW.search(line) else ())
+        for line in COMMANDS
+        if not WITH_DEVICE.search(line)
+    ],
+)
+def test_a_command_of_the_readme_runs(
+    folder: Path, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = code_of(line, monkeypatch)
+    errors = capsys.readouterr().err
+    assert code in ({0, BudgetExceeded.code} if "--budget" in line else {0}), errors
+    for written in re.findall(r" -o (\S+)", line):
+        assert (folder / written).exists()
+
+
+def test_the_budget_of_the_readme_limits_the_devices_of_its_command(folder: Path) -> None:
+    cases = ET.parse(folder / "junit.xml").iter("testcase")
+    assert {case.get("classname") for case in cases} >= {
+        "budget.cpu",
+        "budget.kitchen",
+    }
+
+
+def test_most_commands_of_the_readme_are_run() -> None:
+    assert len([line for line in COMMANDS if not WITH_DEVICE.search(line)]) >= 13
