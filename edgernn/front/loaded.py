@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from edgernn.artefact import Artefact, Refusal, Verification, record
+from edgernn.artefact import Artefact, Refusal, record
 from edgernn.errors import EdgernnError, WrongOption
-from edgernn.export.against_keras import compared_with_keras
 from edgernn.export.calibration import Calibration
 from edgernn.export.examples import read_examples
 from edgernn.export.keras.file import read_model
@@ -27,6 +25,7 @@ from edgernn.export.small_models import larger_than_float32
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
 from edgernn.formats import FORMATS, format_named, options_by_format
+from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.front.progress import progress_line
@@ -179,7 +178,7 @@ class Loaded:
             oracle = None
             if against_keras:
                 phase("comparing with Keras")
-                oracle = self._compared_with_keras()
+                oracle = as_keras_has_it(self.model, self.origin)
             original = float_graph(self.model.graph)
             if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
                 calibrate = as_samples(calibrate, target=target, reading=self.reading)
@@ -269,24 +268,6 @@ class Loaded:
         if failures:
             raise _with_outcome(failures[0], result)
         return result
-
-    def _compared_with_keras(self) -> Verification:
-        if self.origin is None:
-            raise WrongOption(
-                "--against-keras (against_keras) needs the model that was read",
-                remedy="Load it with edgernn.load",
-            )
-        major = self.model.source.keras_version.split(".")[0]
-        generation = "3" if major == "3" else "2"
-        return compared_with_keras(self.model.graph, self._store, generation=generation)
-
-    def _store(self, folder: Path) -> Path:
-        """The model as a file that Keras can load."""
-        if isinstance(self.origin, Path):
-            return Path(shutil.copy(self.origin, folder / self.origin.name))
-        path = folder / "model.keras"
-        self.origin.save(path)
-        return path
 
     def __str__(self) -> str:
         return model_text(self.model.graph, self.model.source)
