@@ -18,6 +18,7 @@ from edgernn.export.keras.model import KerasModel
 from edgernn.export.keras.object import from_keras
 from edgernn.export.pipeline import Failure, export_model, float_graph, training_log_of
 from edgernn.export.quantization.absorb import unlike_features
+from edgernn.export.quantization.headroom import beyond
 from edgernn.export.request import Request
 from edgernn.export.rows import together
 from edgernn.export.study.labelled import float_answers
@@ -196,6 +197,9 @@ class Loaded:
             artefacts: list[Artefact] = []
             refusals: list[Refusal] = []
             warnings = [*self.model.warnings, *calibrated.warnings]
+            integers = any(one.needs_calibration for one in used)
+            if calibrated.ranges and examples and examples.origin.is_fresh and integers:
+                warnings += beyond(original, calibrated.ranges, examples.inputs)
             if calibrated.ranges is None and used != {Scheme.FLOAT32}:
                 warnings += unlike_features(original)
             failures: list[Failure] = []

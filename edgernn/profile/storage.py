@@ -40,7 +40,8 @@ def read_report(path: Path) -> Report:
                 f"this edgernn reads {FORMAT} up to {VERSION}",
                 remedy="Update edgernn, or give another --json file",
             )
-        return cast("Report", decoded(Report, document))
+        report = cast("Report", decoded(Report, document))
+        _require_rows(report)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -50,6 +51,19 @@ def read_report(path: Path) -> Report:
             f"{path} is not a report of edgernn ({type(error).__name__}: {error})",
             remedy="Give another --json file",
         ) from error
+
+    return report
+
+
+def _require_rows(report: Report) -> None:
+    """Raises ValueError where there are not as many predictions as labelled rows."""
+    if report.truth is None:
+        return
+    for cell in report.cells:
+        if cell.predictions is not None:
+            known = (cell.predictions.classes, cell.predictions.errors, report.truth.classes)
+            if any(rows and len(rows) != report.truth.rows for rows in known):
+                raise ValueError(f"{cell.item.file} has not {report.truth.rows} predictions")
 
 
 def encoded(value: Any) -> Any:
