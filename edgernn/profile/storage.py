@@ -16,10 +16,12 @@ from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 from edgernn.errors import DataError
 from edgernn.profile.report import Report
 from edgernn.regular_file import DAMAGE, MODEL_BYTES, read_json
+from edgernn.scoring.predictions import Predictions
 
 # History of the format:
 #   1  first version
-VERSION: Final = 1
+#   2  targets of every kind: their answers in `truth`, likelihoods and numbers in `predictions`
+VERSION: Final = 2
 FORMAT: Final = "edgernn-report"
 
 
@@ -56,14 +58,22 @@ def read_report(path: Path) -> Report:
 
 
 def _require_rows(report: Report) -> None:
-    """Raises ValueError where there are not as many predictions as labelled rows."""
-    if report.truth is None:
+    """Raises ValueError where there are not as many predictions as right answers."""
+    truth = report.truth
+    if truth is None:
         return
+    wanted = sum(truth.sizes) if truth.sizes else truth.rows
+    if truth.classes and len(truth.classes) != wanted:
+        raise ValueError(f"{len(truth.classes)} right classes for {wanted} answers")
     for cell in report.cells:
-        if cell.predictions is not None:
-            known = (cell.predictions.classes, cell.predictions.errors, report.truth.classes)
-            if any(rows and len(rows) != report.truth.rows for rows in known):
-                raise ValueError(f"{cell.item.file} has not {report.truth.rows} predictions")
+        found = cell.predictions
+        if found is not None and found.classes and len(found.classes) != _answers(found, wanted):
+            raise ValueError(f"{cell.item.file} has not {wanted} predictions")
+
+
+def _answers(predictions: Predictions, wanted: int) -> int:
+    """Of a sequence each row has as many tokens as the model chose."""
+    return sum(predictions.sizes) if predictions.sizes else wanted
 
 
 def encoded(value: Any) -> Any:

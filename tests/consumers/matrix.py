@@ -11,7 +11,7 @@ import numpy as np
 from edgernn import reference
 from edgernn.export.consumers import Record, Tried
 from edgernn.export.keras.object import from_keras
-from edgernn.export.onnx import lower
+from edgernn.export.onnx.model import lower
 from edgernn.export.pipeline import float_graph, quantized
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
