@@ -56,7 +56,7 @@ def run_batch(
     for index, port in enumerate(inputs):
         array = arrays.get(port.name)
         steps = (port.steps or 1) if array is None or not port.is_sequence else array.shape[1]
-        given["steps"][:, index] = steps
+        given["steps"][:, index] = steps * (port.rows if port.is_sequence else 1)
         if array is not None:
             given["data"][:, index] = _addresses(array)
     results: dict[str, AnyArray] = {}
