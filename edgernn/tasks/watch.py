@@ -1,4 +1,4 @@
-"""Exercises of the shoulder from the sensors of a watch; the test is on people never seen before."""
+"""Exercises of the shoulder, from the sensors of a watch; the test is on other people."""
 
 from __future__ import annotations
 
