@@ -126,7 +126,7 @@ def test_a_budget_that_is_not_understood_is_refused(tmp_path, text, said):
 
 def test_a_drop_of_all_the_accuracy_is_no_limit(tmp_path):
     report = quantized(tmp_path, wrong_from=970)
-    with pytest.raises(DataError, match=r"accuracy_drop of .every. is 5, and accuracy is a share"):
+    with pytest.raises(DataError, match=r"accuracy_drop of .every. is 5;.*0 and 1\. Write a share"):
         drops(report, tmp_path, 5)
 
 
