@@ -78,7 +78,7 @@ class Verification:
     `agreement` is how often the largest output is the same one.
     `integers` says that the artefact computes the integers of docs/integer-arithmetic.md: "bits",
     or "rounding" where all outputs lie behind a function that has no exact definition (softmax).
-    checked_on: where the inputs came from ("rows kept back from calibration", "made-up inputs").
+    checked_on: where the inputs came from ("kept-back rows", "made-up inputs").
     """
 
     status: VerificationStatus

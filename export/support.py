@@ -11,7 +11,7 @@ from typing import Final
 
 from edgernn import streaming
 from edgernn.errors import UnsupportedLayer
-from edgernn.export import backend_named
+from edgernn.export import backend_named, consumers
 from edgernn.export.backend import Lowered
 from edgernn.export.features import Feature, features
 from edgernn.export.keras.operations import OPERATIONS
@@ -76,6 +76,7 @@ def markdown() -> str:
     lines = [_PREFACE.format(classes=_listed(CLASSES), operations=_listed(OPERATIONS))]
     for section, rows in groupby(features(), key=lambda feature: feature.section):
         lines += [f"## {section}", "", *_table(list(rows)), ""]
+    lines += ["## Runtimes of .onnx files", "", *consumers.table(consumers.recorded())]
     return "\n".join(lines).rstrip() + "\n"
 
 

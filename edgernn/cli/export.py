@@ -83,8 +83,8 @@ if TYPE_CHECKING:
     "max_drop_points",
     type=click.FloatRange(0),
     metavar="POINTS",
-    help="Keep the fewest layers in float that hold the loss of accuracy, on --data or else the "
-    "labelled --calibrate data, within so many points.",
+    help="Keep the fewest layers in float that hold the loss, on --data or else the labelled "
+    "--calibrate data, within so many points of accuracy or F1, or percent of an error.",
 )
 @click.option(
     "--data",
@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     shell_complete=complete_data,
     help="Labelled data to measure the accuracy on: digits:test, an .npz.",
 )
+@click.option("--target", metavar="COLUMN,…", help="Columns of a .csv to score, or the kind of y.")
 @click.option(
     "--streaming",
     is_flag=True,
@@ -117,6 +118,7 @@ def command(
     keep_float: tuple[str, ...],
     max_drop_points: float | None,
     data: str | None,
+    target: str | None,
     streaming: bool,
     labels: str | None,
     no_verify: bool,
@@ -147,6 +149,7 @@ def command(
             keep_float=keep_float,
             max_drop=max_drop_points,
             data=data,
+            target=target,
             streaming=streaming,
             labels=labels or (),
             verify=not no_verify,

@@ -18,6 +18,7 @@ from edgernn.export.keras.model import KerasModel
 from edgernn.export.keras.object import from_keras
 from edgernn.export.pipeline import Failure, export_model, float_graph, training_log_of
 from edgernn.export.quantization.absorb import unlike_features
+from edgernn.export.quantization.headroom import beyond
 from edgernn.export.request import Request
 from edgernn.export.rows import together
 from edgernn.export.study.labelled import float_answers
@@ -32,6 +33,7 @@ from edgernn.graph import CalibrationMethod, Graph, Shape, parameter_count
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
+from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.training_log import TrainingLog
 
 
@@ -75,6 +77,11 @@ class Loaded:
         return {name: spec.shape for name, spec in self.model.graph.output_specs.items()}
 
     @property
+    def reading(self) -> Reading:
+        """How tables are read: as the training did it, whose log lies beside the file."""
+        return self.training.settings.reading if self.training else AS_IT_IS
+
+    @property
     def parameters(self) -> int:
         """How many numbers the weights hold."""
         return self.model.graph.parameters
@@ -101,6 +108,7 @@ class Loaded:
         keep_float: str | Sequence[str] = (),
         max_drop: float | None = None,
         data: Given | None = None,
+        target: str | None = None,
         streaming: bool = False,
         labels: Sequence[str] = (),
         verify: bool = True,
@@ -119,9 +127,12 @@ class Loaded:
         calibration: how a range is drawn around the values seen.
         ranges: with `calibrate`, the file to save ranges in; without, the file to read them from.
         keep_float: layers to leave in float32.
-        max_drop: keep the fewest layers in float32 that hold the loss of accuracy within so many
-            points, on `data` or else on a labelled `calibrate`.
-        data: labelled rows to measure the accuracy on: (x, y), (x, y, lengths), a path or a spec.
+        max_drop: keep the fewest layers in float32 that hold the loss within so many points of
+            accuracy or F1, or percent of an error, on `data` or else on a labelled `calibrate`.
+        data: labelled rows to measure the accuracy or error on: (x, y), (x, y, lengths), a path or
+            a spec; "mydata.csv:test" is a part of a file.  Tables are read as in the training.
+        target: columns to predict of a .csv ("load"), or what y means where it can be read in
+            several ways: "numbers", "labels", …
         streaming: a model of one step, its states as inputs and outputs.
         labels: names of the classes, stored in the files.
         verify: compare the files with the original on their runtimes.
@@ -153,8 +164,12 @@ class Loaded:
         names = _labels(labels, self.training, self.model.graph)
         folder = Path(out)
         with progress_line("reading", progress) as phase:
-            samples = None if data is None else as_samples(data)
+            samples = None
+            if data is not None:
+                samples = as_samples(data, target=target, reading=self.reading)
             original = float_graph(self.model.graph)
+            if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
+                calibrate = as_samples(calibrate, target=target, reading=self.reading)
             calibrated = Calibration(
                 spec=calibrate, method=CalibrationMethod(calibration), file=file
             ).of(original, phase)
@@ -196,6 +211,9 @@ class Loaded:
             artefacts: list[Artefact] = []
             refusals: list[Refusal] = []
             warnings = [*self.model.warnings, *calibrated.warnings]
+            integers = any(one.needs_calibration for one in used)
+            if calibrated.ranges and examples and examples.origin.is_fresh and integers:
+                warnings += beyond(original, calibrated.ranges, examples.inputs)
             if calibrated.ranges is None and used != {Scheme.FLOAT32}:
                 warnings += unlike_features(original)
             failures: list[Failure] = []

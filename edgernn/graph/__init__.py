@@ -79,7 +79,7 @@ from edgernn.graph.tensor import (
     Weight,
     as_float32,
 )
-from edgernn.graph.traits import Moving, Multiplying, moved_edges, producer
+from edgernn.graph.traits import Moving, Multiplying, is_bounded, moved_edges, producer
 
 __all__ = [
     "HARD_SIGMOID_KERAS2",
@@ -159,6 +159,7 @@ __all__ = [
     "fingerprint",
     "gate",
     "infer",
+    "is_bounded",
     "live_layers",
     "moved_edges",
     "parameter_count",

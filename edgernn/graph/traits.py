@@ -5,11 +5,12 @@ Each question has one answer here, so that no two back ends disagree about a lay
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from typing_extensions import assert_never
 
 from edgernn.graph import layers as ly
+from edgernn.graph.activation import ActivationKind
 from edgernn.graph.graph import Graph
 from edgernn.graph.recurrent import Gru, Lstm, SimpleRnn
 
@@ -67,6 +68,37 @@ def moved_edges(layer: ly.Layer) -> tuple[str, ...]:
             return ()
         case _:
             assert_never(layer)
+
+
+_BOUNDED: Final = frozenset(
+    {
+        ActivationKind.SIGMOID,
+        ActivationKind.HARD_SIGMOID,
+        ActivationKind.TANH,
+        ActivationKind.SOFTMAX,
+        ActivationKind.SOFTSIGN,
+    }
+)
+
+
+def is_bounded(graph: Graph, edge: str) -> bool:
+    """Whether no input can lead the numbers of `edge` beyond ends that are known beforehand."""
+    layer = producer(graph, edge)
+    if layer is None:
+        return False
+    if moved := moved_edges(layer):
+        return all(is_bounded(graph, source) for source in moved)
+    if isinstance(layer, SimpleRnn | Gru | Lstm):
+        is_cell = isinstance(layer, Lstm) and edge == layer.state_c
+        return not is_cell and layer.activation.kind in _BOUNDED
+    if isinstance(layer, ly.Dense | ly.Conv1D | ly.Activate):
+        activation = layer.activation
+        return activation.kind in _BOUNDED or (
+            activation.kind is ActivationKind.RELU
+            and activation.max_value is not None
+            and activation.alpha == 0
+        )
+    return isinstance(layer, ly.Embedding)
 
 
 def producer(graph: Graph, edge: str) -> ly.Layer | None:

@@ -28,7 +28,8 @@ from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Report
 from edgernn.profile.rows import Row, reference_of, rows_of
 from edgernn.regular_file import read_toml
-from edgernn.scoring.truth import score
+from edgernn.scoring.metric import METRICS, Metric
+from edgernn.scoring.truth import scores
 
 EVERY: Final = "every"
 
@@ -45,9 +46,18 @@ class Limit(Enum):
     PACED_P99_MS = "paced_p99_ms"
     DEADLINES_MISSED = "deadlines_missed"
     PEAK_RSS_BYTES = "peak_rss_bytes"
-    INSTRUCTIONS = "instructions"  # of a call, on an emulator that counts them
-    ACCURACY_DROP = "accuracy_drop"  # below the float32 reference, as a share
-    AGREEMENT = "agreement"  # with the float32 reference, as a share: the only minimum
+    INSTRUCTIONS = "instructions"  # of a call, where an emulator counts them
+    ACCURACY_DROP = "accuracy_drop"  # worse than the float32 reference: a difference of shares
+    F1_MACRO_DROP = "f1_macro_drop"
+    F1_DROP = "f1_drop"
+    AUC_DROP = "auc_drop"
+    R2_DROP = "r2_drop"
+    EDIT_DISTANCE_RISE = "edit_distance_rise"
+    MAE_RISE = "mae_rise"  # the same as a share of the reference's: 0.01 is one percent
+    RMSE_RISE = "rmse_rise"
+    PERPLEXITY_RISE = "perplexity_rise"
+    DEVIATION = "deviation"  # from the float32 reference's numbers, in standard deviations
+    AGREEMENT = "agreement"  # with the float32 reference, as a share: the one that is a minimum
 
     @property
     def is_time(self) -> bool:
@@ -237,7 +247,7 @@ def _verdict(
     if limit.is_of_the_machine and report.is_emulated(cell.device):
         return Verdict.SKIPPED, "is not valid on an emulated device"
     if value is None:
-        return Verdict.SKIPPED, "was not measured"
+        return Verdict.SKIPPED, _missing(limit, report)
     disturbed = disturbances(cell, report)
     if limit.is_time and disturbed:
         return Verdict.SKIPPED, f"is unreliable ({disturbed[0].sentence.rstrip('.')})"
@@ -245,13 +255,30 @@ def _verdict(
     return (Verdict.KEPT if kept else Verdict.EXCEEDED), ""
 
 
-def _drop(cell: Cell, _row: Row, report: Report) -> float | None:
-    """How far below the reference, in the metric's own unit; negative if it is better."""
-    reference = reference_of(cell, report)
-    if reference is None or cell.predictions is None or report.truth is None:
-        return None
-    of_reference, own = (score(one, report.truth).value for one in (reference, cell.predictions))
-    return report.truth.judge.loss(of_reference, own)
+def _missing(limit: Limit, report: Report) -> str:
+    """Why there is no value: a limit of another metric than those of the data, or no data."""
+    of_metric = {metric.limit: metric for metric in METRICS.values()}.get(limit.value)
+    truth = report.truth
+    if of_metric is None or truth is None or of_metric in truth.judges:
+        return "was not measured"
+    known = ", ".join(metric.limit for metric in truth.judges) or "no such limit, without labels"
+    return f"does not fit {truth.name}, which allows {known}"
+
+
+def _cost(metric: Metric) -> Callable[[Cell, Row, Report], float | None]:
+    """How much worse than the reference by this metric; negative where it is better."""
+
+    def of(cell: Cell, _row: Row, report: Report) -> float | None:
+        reference = reference_of(cell, report)
+        if reference is None or cell.predictions is None or report.truth is None:
+            return None
+        before, after = (
+            {one.metric: one.value for one in scores(predictions, report.truth)}.get(metric.name)
+            for predictions in (reference, cell.predictions)
+        )
+        return None if before is None or after is None else metric.cost(before, after)
+
+    return of
 
 
 def _of_row(name: str) -> Callable[[Cell, Row, Report], float | None]:
@@ -259,6 +286,6 @@ def _of_row(name: str) -> Callable[[Cell, Row, Report], float | None]:
 
 
 _VALUES: Final[dict[Limit, Callable[[Cell, Row, Report], float | None]]] = {
-    **{limit: _of_row(limit.value) for limit in Limit if limit is not Limit.ACCURACY_DROP},
-    Limit.ACCURACY_DROP: _drop,
+    **{limit: _of_row(limit.value) for limit in Limit},
+    **{Limit(metric.limit): _cost(metric) for metric in METRICS.values()},
 }

@@ -19,7 +19,8 @@ from edgernn.regular_file import DAMAGE, MODEL_BYTES, read_json
 
 # History of the format:
 #   1  first version
-VERSION: Final = 1
+#   2  targets of every kind: their answers in `truth`, likelihoods and numbers in `predictions`
+VERSION: Final = 2
 FORMAT: Final = "edgernn-report"
 
 

@@ -44,13 +44,13 @@ def test_no_row_is_in_two_parts_but_calibration_rows_are_training_rows(task):
 
 @pytest.mark.parametrize(
     ("task", "trivial", "linear"),
-    [("digits", 0.117, 0.92), ("japanese-vowels", 0.238, 0.976), ("next-byte", 0.174, 0.277)],
+    [("digits", 0.117, 0.92), ("japanese-vowels", 0.238, 0.976), ("next-byte", 22.0, 11.63)],
 )
 def test_the_baselines_reach_what_is_known_of_them(task, trivial, linear):
     baselines = splits_of(task).test.baselines
     assert baselines is not None
-    assert baselines.trivial == pytest.approx(trivial, abs=0.005)
-    assert baselines.linear == pytest.approx(linear, abs=0.01)
+    assert baselines.trivial == pytest.approx(trivial, rel=0.01)
+    assert baselines.linear == pytest.approx(linear, rel=0.01)
 
 
 def test_sequences_end_with_their_row():
