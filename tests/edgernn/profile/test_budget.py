@@ -125,22 +125,6 @@ def test_a_budget_that_is_not_understood_is_refused(tmp_path, text, said):
         read_budget(written(tmp_path, text))
 
 
-<<<<<<< HEAD
-def test_a_drop_of_all_the_accuracy_is_no_limit(tmp_path):
-    report = quantized(tmp_path, wrong_from=970)
-    with pytest.raises(DataError, match=r"accuracy_drop of .every. is 5;.*0 and 1\. Write a share"):
-        drops(report, tmp_path, 5)
-
-
-||||||| cb8b2b3
-def test_a_drop_of_all_the_accuracy_is_no_limit(tmp_path):
-    report = quantized(tmp_path, wrong_from=970)
-    with pytest.raises(DataError, match=r"accuracy_drop of .every. is 5, and accuracy is a share"):
-        drops(report, tmp_path, 5)
-
-
-=======
->>>>>>> hostile
 def test_a_pipe_or_a_device_is_no_budget(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
