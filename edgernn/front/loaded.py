@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgernn.artefact import Artefact, Refusal, record
-from edgernn.errors import EdgernnError, WrongOption
+from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.examples import read_examples
 from edgernn.export.keras.file import read_model
@@ -28,6 +28,7 @@ from edgernn.formats import FORMATS, format_named, options_by_format
 from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
+from edgernn.front.outcome import other_name, with_outcome
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
@@ -239,7 +240,7 @@ class Loaded:
                     on_failure=failures.append,
                 )
                 if made:
-                    warnings += _other_name(made[0], request)
+                    warnings += other_name(made[0], request)
                 else:  # a scheme that failed everywhere; others may pass
                     unrecorded += [failure.refusal for failure in failures[before:]]
                 artefacts += made
@@ -266,7 +267,7 @@ class Loaded:
             against_keras=oracle,
         )
         if failures:
-            raise _with_outcome(failures[0], result)
+            raise with_outcome(failures[0], result)
         return result
 
     def __str__(self) -> str:
@@ -290,14 +291,6 @@ class Loaded:
         ]
         head = ("layer", "kind", "output", "parameters")
         return html_lines([title, inputs, outputs]) + html_table(head, rows)
-
-
-def _with_outcome(failure: Failure, made: Made) -> EdgernnError:
-    """The first failure, with what passed all the same."""
-    error = failure.error
-    error.outcome = made.outcome
-    error.made = made if made.artefacts else None
-    return error
 
 
 def _require_use(
@@ -380,15 +373,3 @@ def _labels(given: Sequence[str], training: TrainingLog | None, graph: Graph) ->
             remedy="Give one label for each class, in the order of the outputs",
         )
     return labels
-
-
-def _other_name(artefact: Artefact, request: Request) -> list[str]:
-    if artefact.scheme is request.fewest_bits:
-        return []
-    return [
-        (
-            f"no layer is left that is {request.fewest_bits.value}: these are "
-            f"{artefact.scheme.value} models, named as such ({artefact.name}), in place of files "
-            "that had these names"
-        )
-    ]

@@ -70,9 +70,10 @@ class Limit(Enum):
             return 1e-9, 1.0
         if self in _SHARES:
             return 0.0, 0.999
-        if self.value.endswith(("_drop", "_rise")) or self is Limit.DEVIATION:
-            return 0.0, 1e9
-        if self is Limit.DEADLINES_MISSED:
+        if self.value.endswith(("_drop", "_rise")) or self in (
+            Limit.DEADLINES_MISSED,
+            Limit.DEVIATION,
+        ):
             return 0.0, 1e9
         if self.is_time:
             return 1e-9, 24 * 3600e3
@@ -82,10 +83,6 @@ class Limit(Enum):
     def is_of_the_machine(self) -> bool:
         """The figures of an emulator that do not hold for the emulated machine."""
         return self.is_time or self is Limit.PEAK_RSS_BYTES
-
-
-#: Differences of shares: a drop by 1 would be kept by everything.
-_SHARES: Final = frozenset({Limit.ACCURACY_DROP, Limit.F1_MACRO_DROP, Limit.F1_DROP, Limit.AUC_DROP})
 
 
 class Verdict(Enum):
@@ -119,6 +116,10 @@ class Check:
 #: The verdict on a budget of which each limit was skipped.
 NOTHING_CHECKED: Final = "nothing of the budget could be checked"
 
+#: Drops of what is between 0 and 1.
+_SHARES: Final = frozenset(
+    {Limit.ACCURACY_DROP, Limit.F1_MACRO_DROP, Limit.F1_DROP, Limit.AUC_DROP}
+)
 _SHARE: Final = "Write a share: 0.99, not 99"
 
 Budget = dict[str, dict[Limit, float]]  # device, or EVERY -> bounds
@@ -162,7 +163,7 @@ def _bounds(path: str, device: str, table: object) -> Iterator[tuple[Limit, floa
             raise DataError(
                 f"{path}: {name} of [{device}] is {number:g}; a limit that can be kept and "
                 f"exceeded is between {low:g} and {high:g}",
-                remedy=_SHARE if Limit(name) is Limit.AGREEMENT and number > 1 else "",
+                remedy=_SHARE if high <= 1 and number > high else "",
             )
         yield Limit(name), number
 
