@@ -33,6 +33,8 @@ from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
 from edgernn.export.keras.file import KerasModel
+from edgernn.export.quantization.absorb import absorbed
+from edgernn.export.quantization.headroom import with_headroom
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.request import Request
 from edgernn.export.suite import Suite, suite_for
@@ -188,10 +190,24 @@ def float_graph(graph: Graph) -> Graph:
     return streaming.expose_states(without_dead_layers(graph))
 
 
+def scaled(graph: Graph, request: Request) -> tuple[Graph, Request]:
+    """The float graph that is quantized, and the request with its ranges.
+
+    Where rows of the inputs were seen, features of unlike scale are brought to one scale, and
+    ranges get room beyond those rows.
+    """
+    if request.ranges is None or request.fewest_bits is Scheme.FLOAT32:
+        return graph, request
+    kept = [name for name, scheme in request.per_layer.items() if scheme is Scheme.FLOAT32]
+    changed, ranges = absorbed(graph, request.ranges, leave={*kept, *request.keep_float})
+    return changed, replace(request, ranges=with_headroom(changed, ranges))
+
+
 def quantized(graph: Graph, request: Request) -> Graph:
     """The float graph with its weights, and for int8 its arithmetic, in the asked scheme."""
     if request.scheme is Scheme.FLOAT32 and not request.per_layer:
         return graph
+    graph, request = scaled(graph, request)
     return quantize(
         graph,
         request.ranges,

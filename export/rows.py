@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -27,17 +27,21 @@ _MOST_STEPS: Final = 32
 
 
 class Origin(str, Enum):
-    """Where the numbers come from that a file is checked on, as reports say it."""
+    """Where the numbers come from that a file is checked on, as reports say it.
 
-    KEPT_BACK = "rows kept back from calibration"
+    Kept-back rows are those that calibration was not given; made-up inputs are random.
+    """
+
+    KEPT_BACK = "kept-back rows"
     CALIBRATION = "calibration rows"
     DATA = "rows of the data"
+    BOTH = "kept-back rows and rows of the data"
     MADE_UP = "made-up inputs"
 
     @property
     def is_fresh(self) -> bool:
         """Whether calibration never saw them."""
-        return self in {Origin.KEPT_BACK, Origin.DATA}
+        return self in {Origin.KEPT_BACK, Origin.DATA, Origin.BOTH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,6 +77,29 @@ def split(examples: Examples) -> tuple[Examples, Examples]:
     fresh = np.linspace(0, rows - 1, kept + 2)[1:-1].astype(np.intp)
     others = np.setdiff1d(np.arange(rows), fresh)
     return examples.take(others, examples.origin), examples.take(fresh, Origin.KEPT_BACK)
+
+
+def together(calibrated: Examples | None, data: Examples | None) -> Examples | None:
+    """What a file is checked on: rows that calibration did not see, where there are such."""
+    if data is None:
+        return calibrated
+    data = replace(data.few(), origin=Origin.DATA)
+    if calibrated is None or not calibrated.origin.is_fresh or not _alike(calibrated, data):
+        return data
+    kept = calibrated.few(MOST_ROWS // 2)
+    halves = kept, data.few(MOST_ROWS - len(kept))
+    return Examples(
+        inputs={
+            name: np.concatenate([half.inputs[name] for half in halves]) for name in data.inputs
+        },
+        origin=Origin.BOTH,
+    )
+
+
+def _alike(one: Examples, other: Examples) -> bool:
+    """Whether both have the same inputs and sizes: rows of several lengths make no one array."""
+    sizes = ({name: x.shape[1:] for name, x in e.inputs.items()} for e in (one, other))
+    return next(sizes) == next(sizes)
 
 
 def row_calls(graph: Graph, examples: Examples) -> dict[str, AnyArray]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from edgernn.devices.runners.payload.sessions import Tensor
 from edgernn.errors import DeviceError
+from edgernn.interrupts import uninterrupted
 
 #: Number of an element type -> numpy's name, for the types in edgernn-library-run (engine.h).
 _ONNX_DTYPES: Final = {
@@ -56,8 +57,9 @@ def file_ports(path: Path, backend: str) -> FilePorts:
 
 
 def _onnx_ports(path: Path) -> FilePorts:
-    import onnx
-    from google.protobuf.message import DecodeError
+    with uninterrupted():  # Ctrl-C in the import of its C++ code would end the process
+        import onnx
+        from google.protobuf.message import DecodeError
 
     try:
         graph = onnx.load(path, load_external_data=False).graph

@@ -32,8 +32,15 @@ INTERRUPTED = 130
 @click.option(
     "--data",
     metavar="SPEC",
-    help="Labelled data: digits:test, or a .npz with x and y.",
     shell_complete=complete_data,
+    help="Data to score, or without labels to compare with the original: digits:test, an .npz with "
+    "x and y, mydata.csv:test.",
+)
+@click.option("--target", metavar="COLUMN,…", help="Columns of a .csv to score, or the kind of y.")
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="The metric to put first: accuracy, f1, f1_macro, auc, mae, rmse, r2, perplexity.",
 )
 @click.option(
     "--device",
@@ -157,6 +164,8 @@ INTERRUPTED = 130
 def command(
     paths: tuple[Path, ...],
     data: str | None,
+    target: str | None,
+    metric: str | None,
     devices: str,
     use_device_python: bool,
     android_runtimes: tuple[Path, ...],
@@ -182,8 +191,8 @@ def command(
 
     \b
     edgernn profile out/ --data digits:test
-    edgernn profile out/gru.tflite out/lstm.tflite --period 10ms --cpus 1 -o report.json
-    edgernn profile out/ --device cpu,kitchen,android --data digits:test --budget budget.toml
+    edgernn profile out/gru.tflite out/lstm.tflite --period 10ms -o report.json
+    edgernn profile out/ --device cpu,kitchen --data my.npz --budget budget.toml
 
     A folder stands for all that its model.json lists. Results are written after each process;
     Ctrl-C keeps them, and --resume continues.
@@ -221,6 +230,8 @@ def command(
         devices=specs,
         plan=plan,
         data=data,
+        target=target,
+        metric=metric,
         steps=steps,
         choices=choices,
         resume=sinks.json_file if resume else None,

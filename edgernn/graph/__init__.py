@@ -31,8 +31,11 @@ from edgernn.graph.layers import (
     AnyNotEqual,
     ApplyMask,
     Attention,
+    Compare,
+    CompareKind,
     Concatenate,
     Conv1D,
+    Conv2D,
     Dense,
     Dot,
     Embedding,
@@ -45,6 +48,7 @@ from edgernn.graph.layers import (
     NotEqual,
     Padding,
     Pool1D,
+    Pool2D,
     PoolKind,
     PRelu,
     Repeat,
@@ -54,6 +58,7 @@ from edgernn.graph.layers import (
     Transpose,
     UnfoldTime,
     Upsample1D,
+    Where,
     ZeroPad1D,
     parameter_count,
 )
@@ -67,7 +72,7 @@ from edgernn.graph.quantized import (
     Reading,
     RecurrentPlan,
 )
-from edgernn.graph.ranges import CalibrationMethod, Range, Ranges
+from edgernn.graph.ranges import CalibrationMethod, Features, Range, Ranges
 from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn, gate
 from edgernn.graph.shapes import ShapeError, WrongType, infer, window_padding
 from edgernn.graph.tensor import (
@@ -79,7 +84,7 @@ from edgernn.graph.tensor import (
     Weight,
     as_float32,
 )
-from edgernn.graph.traits import Moving, moved_edges, producer
+from edgernn.graph.traits import Moving, Multiplying, is_bounded, moved_edges, producer
 
 __all__ = [
     "HARD_SIGMOID_KERAS2",
@@ -99,12 +104,16 @@ __all__ = [
     "ApplyMask",
     "Attention",
     "CalibrationMethod",
+    "Compare",
+    "CompareKind",
     "Concatenate",
     "Conv1D",
+    "Conv2D",
     "DType",
     "Dense",
     "Dot",
     "Embedding",
+    "Features",
     "FloatArray",
     "FoldTime",
     "GlobalPool1D",
@@ -120,12 +129,14 @@ __all__ = [
     "Merge",
     "MergeKind",
     "Moving",
+    "Multiplying",
     "Node",
     "NotEqual",
     "Output",
     "PRelu",
     "Padding",
     "Pool1D",
+    "Pool2D",
     "PoolKind",
     "Product",
     "QTensor",
@@ -148,6 +159,7 @@ __all__ = [
     "UnfoldTime",
     "Upsample1D",
     "Weight",
+    "Where",
     "WrongType",
     "ZeroPad1D",
     "as_float32",
@@ -157,6 +169,7 @@ __all__ = [
     "fingerprint",
     "gate",
     "infer",
+    "is_bounded",
     "live_layers",
     "moved_edges",
     "parameter_count",

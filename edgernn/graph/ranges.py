@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from edgernn.graph.tensor import FloatArray
@@ -42,6 +42,16 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Features:
+    """Each channel of a layer's input, over the steps that the layer does not skip: [channels]."""
+
+    low: FloatArray
+    high: FloatArray
+    mean: FloatArray
+    deviation: FloatArray  # standard deviation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ranges:
     """Ranges of one graph over one calibration set.
 
@@ -49,7 +59,7 @@ class Ranges:
     >>> ranges.cells["gru_1"]["n_minus_h"].low
 
     The names inside cells are GRU_TAPS, LSTM_TAPS and RNN_TAPS of `edgernn.reference.recurrent`;
-    masked steps are left out of those, and of nothing else.
+    masked steps are left out of those and of `inputs`, and of nothing else.
     """
 
     graph_fingerprint: str  # see edgernn.graph.fingerprint
@@ -57,4 +67,5 @@ class Ranges:
     samples: int
     edges: Mapping[str, Range]  # float edges by name
     cells: Mapping[str, Mapping[str, Range]]  # recurrent layer -> quantity -> [H] channels
+    inputs: Mapping[str, Features] = field(default_factory=dict)  # layer that multiplies -> input
     warnings: tuple[str, ...] = ()  # sentences about the calibration data

@@ -14,7 +14,7 @@ from edgernn.graph.quantized import LinearPlan
 def lower_dense(builder: Builder, layer: Dense, plan: LinearPlan | None) -> None:
     if plan is None:
         arguments: list[int | float] = [
-            builder.constant(packing.matrix(layer.kernel)),
+            builder.matrix(layer.kernel),
             _bias_number(builder, layer.bias),
             *activation_arguments(layer.activation),
         ]

@@ -68,6 +68,23 @@ def matrix(weight: Weight, *, gates: int = 1) -> Constant:
     )
 
 
+def is_dynamic(weight: Weight) -> bool:
+    """Whether `dynamic` can store it: bytes with one scale for each column."""
+    return isinstance(weight, QTensor) and weight.axis in (None, 1)
+
+
+def dynamic(weight: QTensor, *, gates: int = 1) -> Constant:
+    """[K, gates * units] as bytes that are multiplied in integers; scales apply to the sums."""
+    columns = weight.shape[1]
+    sums = Accumulation(
+        weights=weight.values,
+        bias=np.zeros(columns, np.int32),
+        output_scale=np.broadcast_to(weight.scale, columns).astype(np.float32),
+        pairs_safe=pairs_are_safe(weight.values),
+    )
+    return product(sums, gates=gates)
+
+
 def table(weight: Weight) -> Constant:
     """[vocabulary, E], row by row."""
     scales = b""

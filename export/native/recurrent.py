@@ -27,6 +27,14 @@ from edgernn.graph.quantized import RecurrentPlan
 #: Largest L of hard(p) for which 4 L is a 16-bit number (docs/integer-arithmetic.md, 5).
 _LARGEST_HARD_LIMIT: Final = 8191
 
+#: Activations whose results are at most 1.
+_BOUNDED: Final = (
+    ActivationKind.TANH,
+    ActivationKind.SIGMOID,
+    ActivationKind.HARD_SIGMOID,
+    ActivationKind.SOFTSIGN,
+)
+
 _OVER_AXIS: Final = (ActivationKind.SOFTMAX, ActivationKind.LOG_SOFTMAX)
 
 
@@ -78,15 +86,16 @@ def _float_arguments(builder: Builder, layer: Recurrent) -> list[int | float]:
         raise refused(layer.name, type(layer).__name__, "has softmax as an activation of its gates")
     gates = len(layer.GATES)
     candidate = NONE
+    is_bounded = layer.activation.kind in _BOUNDED  # states fit bytes of a fixed scale
     if _resets_before(layer):
         gates_kernel, candidate_kernel = _columns_split(layer.recurrent_kernel, 2 * layer.units)
-        recurrent = builder.constant(packing.matrix(gates_kernel, gates=2))
-        candidate = builder.constant(packing.matrix(candidate_kernel))
+        recurrent = builder.matrix(gates_kernel, gates=2, in_integers=is_bounded)
+        candidate = builder.matrix(candidate_kernel, in_integers=is_bounded)
     else:
-        recurrent = builder.constant(packing.matrix(layer.recurrent_kernel, gates=gates))
+        recurrent = builder.matrix(layer.recurrent_kernel, gates=gates, in_integers=is_bounded)
     recurrent_bias = layer.recurrent_bias if isinstance(layer, Gru) else None
     return [
-        builder.constant(packing.matrix(layer.kernel, gates=gates)),
+        builder.matrix(layer.kernel, gates=gates),
         recurrent,
         candidate,
         builder.optional(_bias(layer.bias, gates)),

@@ -84,7 +84,9 @@ def _run_operator(
     is_cut = call.lengths != ABSENT and not is_single
     wants_sequence = (wants_outputs or (wants_h and is_cut)) and not is_single
     # OpenCV 5.0 returns the final state in place of a GRU's outputs where nobody names the state.
-    wants_h = (wants_h and not is_cut) or (wants_outputs and (is_single or isinstance(layer, Gru)))
+    wants_h = (wants_h and not is_cut) or (
+        (wants_outputs and is_single) or (wants_sequence and isinstance(layer, Gru))
+    )
     if edges.pairs is not None:
         initial = [
             edges.pairs.around(value, edges.pairs.grid(edge))

@@ -18,8 +18,10 @@ from edgernn.graph import (
     AnyArray,
     CalibrationMethod,
     DType,
+    Features,
     FloatArray,
     Graph,
+    Multiplying,
     Range,
     Ranges,
     Recurrent,
@@ -86,6 +88,7 @@ def calibrate(
                 if graph.specs[name].dtype is DType.FLOAT32:
                     _check_result(graph, name, value, first_row=rows.start)
                     extremes.add_edge(name, value)
+            extremes.add_inputs(edges)
             batch |= {
                 name: np.roll(edges[edge_of[output]], 1, 0) for name, output in carried.items()
             }
@@ -110,6 +113,41 @@ class _Seen:
 
 
 @dataclass(slots=True, kw_only=True)
+class _Moments:
+    """Extremes, mean and variance of channels; sums are of differences from the first row."""
+
+    first: FloatArray
+    low: FloatArray
+    high: FloatArray
+    sums: npt.NDArray[np.float64]
+    squares: npt.NDArray[np.float64]
+    count: int = 0
+
+    @classmethod
+    def zero(cls, rows: FloatArray) -> _Moments:
+        first, nothing = rows[0].copy(), np.zeros(rows.shape[1])
+        return cls(first=first, low=first, high=first, sums=nothing.copy(), squares=nothing.copy())
+
+    def add(self, rows: FloatArray) -> None:
+        self.low = np.minimum(self.low, rows.min(axis=0))
+        self.high = np.maximum(self.high, rows.max(axis=0))
+        moved = rows.astype(np.float64) - self.first
+        self.sums += moved.sum(axis=0)
+        self.squares += np.square(moved).sum(axis=0)
+        self.count += len(rows)
+
+    def features(self) -> Features:
+        mean = self.sums / self.count
+        variance = np.maximum(self.squares / self.count - np.square(mean), 0.0)
+        return Features(
+            low=self.low,
+            high=self.high,
+            mean=(mean + self.first).astype(np.float32),
+            deviation=np.sqrt(variance).astype(np.float32),
+        )
+
+
+@dataclass(slots=True, kw_only=True)
 class _Extremes:
     """Collects the ranges batch by batch."""
 
@@ -117,6 +155,18 @@ class _Extremes:
     method: CalibrationMethod
     edges: dict[str, _Seen] = field(default_factory=dict)
     cells: dict[str, dict[str, _Seen]] = field(default_factory=dict)
+    inputs: dict[str, _Moments] = field(default_factory=dict)
+
+    def add_inputs(self, edges: Mapping[str, AnyArray]) -> None:
+        """What layers that multiply read, without the steps that a mask hides from them."""
+        for layer in self.graph.layers:
+            if not isinstance(layer, Multiplying):
+                continue
+            value = edges[layer.input]
+            mask = layer.mask if isinstance(layer, Recurrent) else None
+            rows = value.reshape(-1, value.shape[-1]) if mask is None else value[edges[mask]]
+            if len(rows):
+                self.inputs.setdefault(layer.name, _Moments.zero(rows)).add(rows)
 
     def add_edge(self, name: str, value: FloatArray) -> None:
         self._add(self.edges, name, value)
@@ -151,6 +201,7 @@ class _Extremes:
                 }
                 for name, taps in self.cells.items()
             },
+            inputs={name: seen.features() for name, seen in self.inputs.items()},
             warnings=warnings,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from edgernn import atomic
 from edgernn.errors import CalibrationError
-from edgernn.graph import CalibrationMethod, FloatArray, Graph, Range, Ranges, fingerprint
+from edgernn.graph import CalibrationMethod, Features, FloatArray, Graph, Range, Ranges, fingerprint
 from edgernn.regular_file import DAMAGE, read_json
 
 # History of the format:
@@ -33,6 +34,10 @@ def write_ranges(path: Path, ranges: Ranges) -> None:
         "warnings": list(ranges.warnings),
         "edges": _as_json(ranges.edges),
         "cells": {name: _as_json(taps) for name, taps in ranges.cells.items()},
+        "inputs": {
+            name: {part.name: getattr(features, part.name).tolist() for part in fields(Features)}
+            for name, features in ranges.inputs.items()
+        },
     }
     atomic.write_bytes(path, json.dumps(content, separators=(",", ":")).encode() + b"\n")
 
@@ -82,6 +87,10 @@ def _ranges(content: dict[str, Any]) -> Ranges:
         samples=int(content["samples"]),
         edges=_range_map(content["edges"]),
         cells={name: _range_map(taps) for name, taps in content["cells"].items()},
+        inputs={  # ranges of an earlier version have none
+            name: Features(**{part.name: _channels(entry[part.name]) for part in fields(Features)})
+            for name, entry in content.get("inputs", {}).items()
+        },
         warnings=tuple(content["warnings"]),
     )
 

@@ -61,8 +61,9 @@ static void step_with_activations(const ernn_cells *cell, float *x, const float 
       }
     }
     if (resets_before) {
-      ernn_matrix matrix = ernn_matrix_of(run->model, arguments[ERNN_RNN_CANDIDATE]);
-      kernels->f32_gemm(reset, padded, 1, &matrix, NULL, candidate, padded);
+      ernn_rows_in from = {reset, padded, 1, 1};
+      ernn_multiply(run, arguments[ERNN_RNN_CANDIDATE], &from, NULL, candidate, padded,
+                    cell->quantized);
     } else {
       candidate = reset;
     }
@@ -88,52 +89,54 @@ static const void *states_of(const ernn_cells *cell, size_t element) {
 static void step_f32(const ernn_cells *cell, uint32_t turn) {
   const ernn_context *run = cell->run;
   const uint32_t *arguments = run->op->arguments;
-  ernn_matrix recurrent = ernn_matrix_of(run->model, arguments[ERNN_RNN_RECURRENT]);
+  const ernn_constant *recurrent = ernn_constants(run->model) + arguments[ERNN_RNN_RECURRENT];
+  uint32_t r_columns = recurrent->columns;
+  int is_dynamic = recurrent->type == ERNN_ACCUMULATION;
   int is_default = arguments[ERNN_RNN_ACTIVATION] == ERNN_ACTIVATION_TANH &&
                    arguments[ERNN_RNN_GATE_ACTIVATION] == ERNN_ACTIVATION_SIGMOID &&
                    arguments[ERNN_RNN_CANDIDATE] == ERNN_NONE && run->op->kind != ERNN_OP_RNN;
-  run->kernels->f32_gemm((const float *)states_of(cell, sizeof(float)), cell->padded, cell->live,
-                         &recurrent, vector_of(run, ERNN_RNN_RECURRENT_BIAS),
-                         as_f32(cell->product), recurrent.columns);
+  ernn_rows_in from = {(const float *)states_of(cell, sizeof(float)), cell->padded, cell->live, 1};
+  ernn_multiply(run, arguments[ERNN_RNN_RECURRENT], &from, vector_of(run, ERNN_RNN_RECURRENT_BIAS),
+                as_f32(cell->product), r_columns, cell->quantized);
   for (uint32_t i = 0; i < cell->live; i++) {
     const ernn_lane *lane = cell->lanes + i;
     if (!lane->is_live) continue;
     float *x = as_f32(cell->projected) + (size_t)row_of(cell, i, turn) * cell->columns;
-    const float *r = as_f32(cell->product) + (size_t)i * recurrent.columns;
+    const float *r = as_f32(cell->product) + (size_t)i * r_columns;
     float *h = as_f32(lane->h), *c = as_f32(lane->c);
     if (!is_default) {
       step_with_activations(cell, x, r, h, c);
     } else if (run->op->kind == ERNN_OP_LSTM) {
-      run->kernels->f32_lstm(x, r, h, c, cell->padded / ERNN_TILE);
+      ernn_f32_lstm *gates = is_dynamic ? run->kernels->exact_lstm : run->kernels->f32_lstm;
+      gates(x, r, h, c, cell->padded / ERNN_TILE);
     } else {
-      run->kernels->f32_gru(x, r, h, cell->padded / ERNN_TILE);
+      ernn_f32_gru *gates = is_dynamic ? run->kernels->exact_gru : run->kernels->f32_gru;
+      gates(x, r, h, cell->padded / ERNN_TILE);
     }
   }
 }
 
-/* Rows of one lane are one after the other, and their products `count` rows apart. */
 static void project_f32(const ernn_cells *cell) {
   const ernn_context *run = cell->run;
-  ernn_matrix kernel = ernn_matrix_of(run->model, run->op->arguments[ERNN_RNN_KERNEL]);
-  const float *bias = vector_of(run, ERNN_RNN_BIAS);
-  size_t vector = kernel.rows * sizeof(float);
-  uint32_t rows = 0;
-  if (cell->count == 1) {
-    run->kernels->f32_gemm(cell->lanes->x + (size_t)cell->lanes->first * kernel.rows, kernel.rows,
-                           cell->lanes->rows, &kernel, bias, as_f32(cell->projected),
-                           cell->columns);
-    return;
-  }
-  for (uint32_t i = 0; i < cell->count; i++) {
-    const ernn_lane *lane = cell->lanes + i;
-    for (uint32_t row = 0; row < lane->rows; row++) {
-      ernn_copy(cell->integers + (row * cell->count + i) * vector,
-                lane->x + (size_t)(lane->first + row) * kernel.rows, vector);
+  uint32_t constant = run->op->arguments[ERNN_RNN_KERNEL], rows = 0;
+  uint32_t width = ernn_constants(run->model)[constant].rows;
+  size_t vector = width * sizeof(float);
+  ernn_rows_in from = {cell->lanes->x + (size_t)cell->lanes->first * width, width,
+                       cell->lanes->rows, 0};
+  if (cell->count > 1) {
+    for (uint32_t i = 0; i < cell->count; i++) {
+      const ernn_lane *lane = cell->lanes + i;
+      for (uint32_t row = 0; row < lane->rows; row++) {
+        ernn_copy(cell->integers + (row * cell->count + i) * vector,
+                  lane->x + (size_t)(lane->first + row) * width, vector);
+      }
+      rows = lane->rows > rows ? lane->rows : rows;
     }
-    rows = lane->rows > rows ? lane->rows : rows;
+    from.x = as_f32(cell->integers);
+    from.rows = rows * cell->count;
   }
-  run->kernels->f32_gemm(as_f32(cell->integers), kernel.rows, rows * cell->count, &kernel, bias,
-                         as_f32(cell->projected), cell->columns);
+  ernn_multiply(run, constant, &from, vector_of(run, ERNN_RNN_BIAS), as_f32(cell->projected),
+                cell->columns, cell->quantized);
 }
 
 /* ---- Integers: docs/integer-arithmetic.md, section 6 ---- */
@@ -152,7 +155,7 @@ static void project_s16(const ernn_cells *cell) {
     for (uint32_t row = 0; row < lane->rows; row++) {
       uint8_t *to = cell->integers + (row * cell->count + i) * row_bytes;
       if (in_planes) {
-        ernn_read_planes(reading, x + (size_t)row * width, width, padded, to);
+        ernn_read_planes(run->kernels, reading, x + (size_t)row * width, width, padded, to);
       } else {
         ernn_read_row(reading, x + (size_t)row * width, width, padded, to);
       }
@@ -217,7 +220,8 @@ static uint8_t *fed_of(const ernn_cells *cell, uint32_t lane) {
 
 static void narrow_to_fed(const ernn_cells *cell, uint32_t lane, const int16_t *words) {
   uint8_t *fed = fed_of(cell, lane);
-  for (uint32_t i = 0; i < cell->padded; i++) fed[i] = ernn_fed(words[i]);
+  uint32_t padded = cell->padded; /* which bytes that are written might change otherwise */
+  for (uint32_t i = 0; i < padded; i++) fed[i] = ernn_fed(words[i]);
 }
 
 void ernn_feed_state(const ernn_cells *cell, uint32_t lane) {

@@ -23,7 +23,7 @@ typedef struct ernn_cells {
   ernn_lane *lanes;
   uint32_t count, live; /* lanes; lanes up to the last live one */
   uint32_t units, padded, columns;
-  uint8_t *integers, *projected, *product, *reset, *candidate, *fed;
+  uint8_t *integers, *projected, *product, *reset, *candidate, *fed, *quantized;
 } ernn_cells;
 
 static inline float *as_f32(void *data) { return (float *)data; }

@@ -78,11 +78,31 @@ typedef void ernn_s16_gru(const int16_t *x, const int16_t *r, int16_t *h, uint8_
 typedef void ernn_s16_lstm(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
                            const ernn_cell *cells, uint8_t *fed, uint32_t tiles, ernn_hard hard);
 
+/* Rows of floats.  peak: the largest magnitude, NaN left out, infinity as the largest number.  scale:
+ * x * scale + bias in place; bias may be null.  The others read floats as integers, as section 3 of
+ * docs/integer-arithmetic.md: bytes q + 128, words q, or the two planes of q. */
+typedef struct ernn_row_kernels {
+  float (*peak)(const float *x, size_t count);
+  void (*scale)(float *x, size_t count, float scale, const float *bias);
+  void (*bytes)(const float *x, size_t count, float reciprocal, float limit, uint8_t *out);
+  void (*words)(const float *x, size_t count, float reciprocal, float limit, int16_t *out);
+  void (*planes)(const float *x, size_t count, float reciprocal, float limit, uint8_t *high,
+                 uint8_t *low);
+} ernn_row_kernels;
+
+extern const ernn_row_kernels ernn_rows_portable;
+extern const ernn_row_kernels ernn_rows_avx2;
+extern const ernn_row_kernels ernn_rows_avx512vnni;
+
 typedef struct ernn_kernels {
   ernn_isa isa;
+  uint32_t pairs_saturate; /* sums of bytes are exact only where the file's pairs are safe */
+  const ernn_row_kernels *rows;
   ernn_f32_gemm *f32_gemm; /* any of the three types of matrix */
   ernn_f32_gru *f32_gru;
   ernn_f32_lstm *f32_lstm;
+  ernn_f32_gru *exact_gru; /* of the dynamic scheme: the portable ones' bits */
+  ernn_f32_lstm *exact_lstm;
   ernn_f32_map *f32_sigmoid;
   ernn_f32_map *f32_tanh;
   ernn_u8_product *u8_product;

@@ -3,6 +3,7 @@
 #include "ernn_fixed_point.h"
 #include "ernn_layers.h"
 #include "ernn_math.h"
+#include "kernels_rows.h"
 
 ernn_status ernn_run_embedding(const ernn_context *run) {
   const ernn_constant *table =
@@ -30,19 +31,8 @@ ernn_status ernn_run_embedding(const ernn_context *run) {
 
 /* ---- Reading floats as integers ---- */
 
-static int32_t read_float(float x, float reciprocal, float limit) {
-  const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it rounds to the nearest, ties to even */
-  ernn_bits pun;
-  pun.value = x * reciprocal;
-  pun.value = pun.value == pun.value ? pun.value : 0.0f;
-  pun.value = pun.value > limit ? limit : pun.value;
-  pun.value = pun.value < -limit ? -limit : pun.value;
-  pun.value += shifter;
-  return pun.bits - 0x4B400000;
-}
-
 /* A state's 16 bits; what is not a state's float would not fit and is cut. */
-static int32_t read_state(float x) { return read_float(x, 32768.0f, 32767.0f); }
+static int32_t read_state(float x) { return ernn_rounded(x, 32768.0f, 32767.0f); }
 
 void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint32_t padded,
                    void *out) {
@@ -53,7 +43,7 @@ void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint
     uint8_t *bytes = (uint8_t *)out;
     for (uint32_t i = 0; i < width && from_state; i++) bytes[i] = ernn_fed(read_state(x[i]));
     for (uint32_t i = 0; i < width && !from_state; i++) {
-      bytes[i] = (uint8_t)(read_float(x[i], reciprocal, limit) + 128);
+      bytes[i] = (uint8_t)(ernn_rounded(x[i], reciprocal, limit) + 128);
     }
     for (uint32_t i = width; i < padded; i++) bytes[i] = 128;
   } else {
@@ -62,29 +52,21 @@ void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint
       reciprocal = 32768.0f;
       limit = 32767.0f;
     }
-    for (uint32_t i = 0; i < width; i++) words[i] = (int16_t)read_float(x[i], reciprocal, limit);
+    for (uint32_t i = 0; i < width; i++) words[i] = (int16_t)ernn_rounded(x[i], reciprocal, limit);
     for (uint32_t i = width; i < padded; i++) words[i] = 0;
   }
 }
 
-void ernn_read_planes(const uint32_t *reading, const float *x, uint32_t width, uint32_t padded,
-                      uint8_t *out) {
+void ernn_read_planes(const ernn_kernels *kernels, const uint32_t *reading, const float *x,
+                      uint32_t width, uint32_t padded, uint8_t *out) {
   float reciprocal = ernn_float_of(reading[ERNN_READING_RECIPROCAL]);
   float limit = (float)(int32_t)reading[ERNN_READING_LIMIT];
   if (reading[ERNN_READING_FROM_STATE] != 0) {
     reciprocal = 32768.0f;
     limit = 32767.0f;
   }
-  uint8_t *low = out + padded;
-  for (uint32_t i = 0; i < width; i++) {
-    uint32_t word = (uint32_t)(read_float(x[i], reciprocal, limit) + 32768);
-    out[i] = (uint8_t)(word >> 8);
-    low[i] = (uint8_t)word;
-  }
-  for (uint32_t i = width; i < padded; i++) {
-    out[i] = 128;
-    low[i] = 0;
-  }
+  kernels->rows->planes(x, width, reciprocal, limit, out, out + padded);
+  ernn_pad_planes(out, width, padded);
 }
 
 static uint32_t reading_bytes(const ernn_op *op) {
@@ -100,6 +82,9 @@ ernn_linear_parts ernn_linear_scratch(const ernn_op *op, const ernn_constant *ke
   size_t columns = kernel->columns, element = is_integer_op(op) ? 2 : sizeof(float);
   if (!is_dense) parts.integers = ernn_aligned((size_t)rows * width * sizeof(float));
   parts.gathered = parts.integers;
+  if (kernel->type == ERNN_ACCUMULATION && !is_integer_op(op)) {
+    parts.gathered += ernn_quantized_bytes(ERNN_BLOCK, width);
+  }
   if (is_integer_op(op)) {
     /* A dense layer pads each row, in blocks; a convolution's rows overlap and end in slack. */
     size_t numbers = is_dense ? (size_t)ERNN_BLOCK * quad_padded(width) : (size_t)rows * width + 4;
@@ -156,17 +141,27 @@ static void multiply_integers(const ernn_context *run, const uint8_t *x, size_t 
 /* The same in float32. */
 static void multiply_floats(const ernn_context *run, const float *x, size_t stride, uint32_t rows,
                             float *out, uint8_t *sums) {
-  ernn_matrix kernel = ernn_matrix_of(run->model, run->op->arguments[ERNN_DENSE_KERNEL]);
+  uint32_t constant = run->op->arguments[ERNN_DENSE_KERNEL], width = output_width(run);
+  uint32_t columns = ernn_constants(run->model)[constant].columns;
   const float *bias = vector_of(run, ERNN_DENSE_BIAS);
-  uint32_t width = output_width(run);
-  float *to = kernel.columns == width ? out : (float *)(void *)sums;
-  run->kernels->f32_gemm(x, stride, rows, &kernel, bias, to, kernel.columns);
+  float *to = columns == width ? out : (float *)(void *)sums;
+  ernn_rows_in from = {x, stride, rows, 0};
+  ernn_multiply(run, constant, &from, bias, to, columns, run->scratch);
   for (uint32_t i = 0; i < rows && to != out; i++) {
-    ernn_copy(out + (size_t)i * width, to + (size_t)i * kernel.columns, width * sizeof(float));
+    ernn_copy(out + (size_t)i * width, to + (size_t)i * columns, width * sizeof(float));
   }
 }
 
-static void finish(const ernn_context *run, uint32_t rows) {
+void ernn_multiply_kernel(const ernn_context *run, const void *x, size_t stride, uint32_t rows,
+                          float *out, uint8_t *sums) {
+  if (is_integer_op(run->op)) {
+    multiply_integers(run, (const uint8_t *)x, stride, rows, out, sums);
+  } else {
+    multiply_floats(run, (const float *)x, stride, rows, out, sums);
+  }
+}
+
+void ernn_finish_linear(const ernn_context *run, uint32_t rows) {
   uint32_t constant = run->op->arguments[ERNN_DENSE_KERNEL];
   int is_open = is_integer_op(run->op) && ernn_constants(run->model)[constant].type == ERNN_PRODUCT;
   if (is_open) return; /* the integers went through the activation already */
@@ -199,7 +194,7 @@ void ernn_run_dense(const ernn_context *run) {
       multiply_floats(run, x, width, taken, out, sums);
     }
   }
-  finish(run, rows);
+  ernn_finish_linear(run, rows);
 }
 
 /* ---- Convolutions ---- */
@@ -263,7 +258,7 @@ void ernn_run_conv(const ernn_context *run) {
       multiply_floats(run, (const float *)(const void *)from, stride, taken, out, sums);
     }
   }
-  finish(run, rows);
+  ernn_finish_linear(run, rows);
 }
 
 void ernn_run_depthwise(const ernn_context *run) {
@@ -281,5 +276,5 @@ void ernn_run_depthwise(const ernn_context *run) {
       for (uint32_t i = 0; i < width; i++) sums[i] += x[i] * w[i];
     }
   }
-  finish(run, rows);
+  ernn_finish_linear(run, rows);
 }

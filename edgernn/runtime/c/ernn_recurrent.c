@@ -17,7 +17,7 @@ ernn_rnn_parts ernn_rnn_scratch(const ernn_op *op, uint32_t steps, uint32_t widt
   size_t vectors = ernn_aligned((size_t)lanes * ernn_padded(units) * element);
   uint32_t chunk = chunk_steps(lanes);
   size_t rows = (size_t)lanes * (steps < chunk ? steps : chunk);
-  ernn_rnn_parts parts = {0, 0, 0, 0, 0, 0, 0, 0};
+  ernn_rnn_parts parts = {0, 0, 0, 0, 0, 0, 0, 0, 0};
   if (is_integer_op(op) || lanes > 1) {
     parts.projected = ernn_aligned(rows * quad_padded(width) * element);
   }
@@ -25,7 +25,13 @@ ernn_rnn_parts ernn_rnn_scratch(const ernn_op *op, uint32_t steps, uint32_t widt
   parts.reset = parts.product + ernn_aligned((size_t)lanes * columns * element);
   parts.candidate = parts.reset + vectors;
   parts.fed = parts.candidate + ernn_aligned(ernn_padded(units) * element);
-  parts.lanes = parts.fed + vectors;
+  parts.quantized = parts.fed + vectors;
+  parts.lanes = parts.quantized;
+  if (!is_integer_op(op)) {
+    size_t of_inputs = ernn_quantized_bytes((uint32_t)rows, width);
+    size_t of_states = ernn_quantized_bytes(lanes, units);
+    parts.lanes += of_inputs > of_states ? of_inputs : of_states;
+  }
   parts.bytes = parts.lanes + ernn_aligned(lanes * sizeof(ernn_lane));
   return parts;
 }
@@ -157,6 +163,7 @@ void ernn_run_recurrent(const ernn_context *runs, uint32_t lanes) {
       .reset = runs->scratch + parts.reset,
       .candidate = runs->scratch + parts.candidate,
       .fed = runs->scratch + parts.fed,
+      .quantized = runs->scratch + parts.quantized,
   };
   for (uint32_t i = 0; i < lanes; i++) {
     cells.lanes[i] = lane_of(runs + i, cells.padded);

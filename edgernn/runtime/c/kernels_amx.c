@@ -255,9 +255,12 @@ AMX static void planes_sums__amx(const uint8_t *x, size_t x_stride, size_t plane
 
 const ernn_kernels ernn_kernels_amx = {
     .isa = ERNN_ISA_AMX,
+    .rows = &ernn_rows_avx512vnni,
     .f32_gemm = f32_gemm__avx512vnni,
-    .f32_gru = f32_gru__avx2,
-    .f32_lstm = f32_lstm__avx2,
+    .f32_gru = exact_gru__avx512,
+    .f32_lstm = exact_lstm__avx512,
+    .exact_gru = exact_gru__avx512,
+    .exact_lstm = exact_lstm__avx512,
     .f32_sigmoid = f32_sigmoid__avx2,
     .f32_tanh = f32_tanh__avx2,
     .u8_product = u8_product__amx,

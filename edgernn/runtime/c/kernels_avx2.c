@@ -9,6 +9,7 @@
 
 #include "ernn_fixed_point.h"
 #include "kernels_x86.h"
+#include "kernels_rows.h"
 
 AVX2 ERNN_INLINE __m256i broadcast_quad(const uint8_t *x) {
   int32_t quad;
@@ -333,11 +334,17 @@ AVX2 void s16_lstm__avx2(const int16_t *x, const int16_t *r, int16_t *h, int16_t
   }
 }
 
+ERNN_ROW_KERNELS(AVX2, avx2)
+
 const ernn_kernels ernn_kernels_avx2 = {
     .isa = ERNN_ISA_AVX2,
+    .pairs_saturate = 1,
+    .rows = &ernn_rows_avx2,
     .f32_gemm = f32_gemm__avx2,
     .f32_gru = f32_gru__avx2,
     .f32_lstm = f32_lstm__avx2,
+    .exact_gru = exact_gru__avx2,
+    .exact_lstm = exact_lstm__avx2,
     .f32_sigmoid = f32_sigmoid__avx2,
     .f32_tanh = f32_tanh__avx2,
     .u8_product = u8_product__avx2,

@@ -127,77 +127,97 @@ AVX2 void f32_gemm__avx2(const float *x, size_t x_stride, uint32_t rows, const e
   }
 }
 
+/* a b + c: fused, or in two roundings as plain C has it, which gives the same bits everywhere. */
+AVX2 ERNN_INLINE __m256 mul_add(__m256 a, __m256 b, __m256 c, const int fused) {
+  return fused ? _mm256_fmadd_ps(a, b, c) : _mm256_add_ps(_mm256_mul_ps(a, b), c);
+}
+
 /* As ernn_exp, eight at a time. */
-AVX2 ERNN_INLINE __m256 exp8(__m256 x) {
+AVX2 ERNN_INLINE __m256 exp8(__m256 x, const int fused) {
   const __m256 shifter = _mm256_set1_ps(12582912.0f);
   x = _mm256_max_ps(_mm256_set1_ps(-87.3f), x); /* NaN stays: max and min return their second */
   x = _mm256_min_ps(_mm256_set1_ps(88.3f), x);
-  __m256 count = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), shifter);
+  __m256 count = mul_add(x, _mm256_set1_ps(1.44269504f), shifter, fused);
   __m256i exponent = _mm256_add_epi32(_mm256_castps_si256(count),
                                       _mm256_set1_epi32(127 - 0x4B400000));
   __m256 scale = _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
   count = _mm256_sub_ps(count, shifter);
-  __m256 r = _mm256_fnmadd_ps(count, _mm256_set1_ps(0.693359375f), x);
-  r = _mm256_fmadd_ps(count, _mm256_set1_ps(2.12194440e-4f), r);
+  __m256 r = mul_add(count, _mm256_set1_ps(-0.693359375f), x, fused);
+  r = mul_add(count, _mm256_set1_ps(2.12194440e-4f), r, fused);
   __m256 p = _mm256_set1_ps(0.0013933641603216529f);
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.008363175205886364f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.04166646674275398f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.16666576266288757f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
-  p = _mm256_fmadd_ps(p, _mm256_mul_ps(r, r), _mm256_add_ps(r, _mm256_set1_ps(1.0f)));
+  p = mul_add(p, r, _mm256_set1_ps(0.008363175205886364f), fused);
+  p = mul_add(p, r, _mm256_set1_ps(0.04166646674275398f), fused);
+  p = mul_add(p, r, _mm256_set1_ps(0.16666576266288757f), fused);
+  p = mul_add(p, r, _mm256_set1_ps(0.5f), fused);
+  p = _mm256_add_ps(mul_add(p, _mm256_mul_ps(r, r), r, fused), _mm256_set1_ps(1.0f));
   return _mm256_mul_ps(p, scale);
 }
 
-AVX2 ERNN_INLINE __m256 sigmoid8(__m256 x) {
+AVX2 ERNN_INLINE __m256 sigmoid8(__m256 x, const int fused) {
   __m256 one = _mm256_set1_ps(1.0f);
   __m256 negative = _mm256_xor_ps(x, _mm256_set1_ps(-0.0f));
-  return _mm256_div_ps(one, _mm256_add_ps(one, exp8(negative)));
+  return _mm256_div_ps(one, _mm256_add_ps(one, exp8(negative, fused)));
 }
 
-AVX2 ERNN_INLINE __m256 tanh8(__m256 x) {
+AVX2 ERNN_INLINE __m256 tanh8(__m256 x, const int fused) {
   __m256 one = _mm256_set1_ps(1.0f), two = _mm256_set1_ps(2.0f);
-  __m256 powers = _mm256_add_ps(exp8(_mm256_add_ps(x, x)), one);
+  __m256 powers = _mm256_add_ps(exp8(_mm256_add_ps(x, x), fused), one);
   return _mm256_sub_ps(one, _mm256_div_ps(two, powers));
 }
 
-AVX2 void f32_gru__avx2(const float *x, const float *r, float *h, uint32_t tiles) {
+#define SUM(i) _mm256_add_ps(_mm256_loadu_ps(x + (i)), _mm256_loadu_ps(r + (i)))
+
+AVX2 ERNN_INLINE void gru(const float *x, const float *r, float *h, uint32_t tiles,
+                          const int fused) {
   for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16) {
     for (int i = 0; i < 16; i += 8) {
-      __m256 z = sigmoid8(_mm256_add_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(r + i)));
-      __m256 reset =
-          sigmoid8(_mm256_add_ps(_mm256_loadu_ps(x + 16 + i), _mm256_loadu_ps(r + 16 + i)));
-      __m256 n = tanh8(_mm256_fmadd_ps(reset, _mm256_loadu_ps(r + 32 + i),
-                                       _mm256_loadu_ps(x + 32 + i)));
+      __m256 z = sigmoid8(SUM(i), fused), reset = sigmoid8(SUM(16 + i), fused);
+      __m256 n = tanh8(mul_add(reset, _mm256_loadu_ps(r + 32 + i), _mm256_loadu_ps(x + 32 + i),
+                               fused),
+                       fused);
       __m256 before = _mm256_sub_ps(_mm256_loadu_ps(h + i), n);
-      _mm256_storeu_ps(h + i, _mm256_fmadd_ps(z, before, n));
+      _mm256_storeu_ps(h + i, mul_add(z, before, n, fused));
     }
   }
+}
+
+AVX2 ERNN_INLINE void lstm(const float *x, const float *r, float *h, float *c, uint32_t tiles,
+                           const int fused) {
+  for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16) {
+    for (int k = 0; k < 16; k += 8) {
+      __m256 i = sigmoid8(SUM(k), fused), f = sigmoid8(SUM(16 + k), fused);
+      __m256 n = tanh8(SUM(32 + k), fused), o = sigmoid8(SUM(48 + k), fused);
+      __m256 cell = mul_add(f, _mm256_loadu_ps(c + k), _mm256_mul_ps(i, n), fused);
+      _mm256_storeu_ps(c + k, cell);
+      _mm256_storeu_ps(h + k, _mm256_mul_ps(o, tanh8(cell, fused)));
+    }
+  }
+}
+
+AVX2 void f32_gru__avx2(const float *x, const float *r, float *h, uint32_t tiles) {
+  gru(x, r, h, tiles, 1);
+}
+
+AVX2 void exact_gru__avx2(const float *x, const float *r, float *h, uint32_t tiles) {
+  gru(x, r, h, tiles, 0);
 }
 
 AVX2 void f32_lstm__avx2(const float *x, const float *r, float *h, float *c, uint32_t tiles) {
-  for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16) {
-    for (int k = 0; k < 16; k += 8) {
-      __m256 i = sigmoid8(_mm256_add_ps(_mm256_loadu_ps(x + k), _mm256_loadu_ps(r + k)));
-      __m256 f = sigmoid8(_mm256_add_ps(_mm256_loadu_ps(x + 16 + k), _mm256_loadu_ps(r + 16 + k)));
-      __m256 n = tanh8(_mm256_add_ps(_mm256_loadu_ps(x + 32 + k), _mm256_loadu_ps(r + 32 + k)));
-      __m256 o = sigmoid8(_mm256_add_ps(_mm256_loadu_ps(x + 48 + k), _mm256_loadu_ps(r + 48 + k)));
-      __m256 cell = _mm256_fmadd_ps(f, _mm256_loadu_ps(c + k), _mm256_mul_ps(i, n));
-      _mm256_storeu_ps(c + k, cell);
-      _mm256_storeu_ps(h + k, _mm256_mul_ps(o, tanh8(cell)));
-    }
-  }
+  lstm(x, r, h, c, tiles, 1);
+}
+
+AVX2 void exact_lstm__avx2(const float *x, const float *r, float *h, float *c, uint32_t tiles) {
+  lstm(x, r, h, c, tiles, 0);
 }
 
 AVX2 void f32_sigmoid__avx2(float *x, size_t count) {
-  for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, sigmoid8(_mm256_loadu_ps(x)));
-  for (size_t i = 0; i < count; i++) x[i] = _mm_cvtss_f32(_mm256_castps256_ps128(
-                                         sigmoid8(_mm256_set1_ps(x[i]))));
+  for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, sigmoid8(_mm256_loadu_ps(x), 0));
+  for (size_t i = 0; i < count; i++) x[i] = ernn_sigmoid(x[i]);
 }
 
 AVX2 void f32_tanh__avx2(float *x, size_t count) {
-  for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, tanh8(_mm256_loadu_ps(x)));
-  for (size_t i = 0; i < count; i++) x[i] = _mm_cvtss_f32(_mm256_castps256_ps128(
-                                         tanh8(_mm256_set1_ps(x[i]))));
+  for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, tanh8(_mm256_loadu_ps(x), 0));
+  for (size_t i = 0; i < count; i++) x[i] = ernn_tanh(x[i]);
 }
 
 #else

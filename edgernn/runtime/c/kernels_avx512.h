@@ -18,6 +18,8 @@ ernn_planes_product planes_product__avx512vnni;
 ernn_planes_sums planes_sums__avx512vnni;
 ernn_s16_gru s16_gru__avx512;
 ernn_s16_lstm s16_lstm__avx512;
+ernn_f32_gru exact_gru__avx512;
+ernn_f32_lstm exact_lstm__avx512;
 
 AVX512 ERNN_INLINE __m512i load_bytes(const void *bytes) { return _mm512_loadu_si512(bytes); }
 

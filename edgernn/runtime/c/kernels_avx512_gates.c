@@ -1,5 +1,5 @@
-/* kernels_avx512_gates.c: the gates of integer cells with AVX-512, 32 units at a time where AVX2 takes
- * 16; the same operations in the same order. */
+/* kernels_avx512_gates.c: the gates of cells with AVX-512, twice as many units at a time as with AVX2;
+ * the same operations in the same order. */
 
 #include "ernn_kernels.h"
 
@@ -172,6 +172,67 @@ AVX512 void s16_lstm__avx512(const int16_t *x, const int16_t *r, int16_t *h, int
     lstm_tiles(x, r, h, c, cells + tile, fed, hard, &tables, 1);
   }
   if (tile < tiles) lstm_tiles(x, r, h, c, cells + tile, fed, hard, &tables, 0);
+}
+
+/* ---- float32: as plain C, without fused operations ---- */
+
+AVX512 ERNN_INLINE __m512 set_ps(float number) { return _mm512_set1_ps(number); }
+
+AVX512 ERNN_INLINE __m512 mul_add(__m512 a, __m512 b, __m512 c) {
+  return _mm512_add_ps(_mm512_mul_ps(a, b), c);
+}
+
+/* As ernn_exp, sixteen at a time. */
+AVX512 ERNN_INLINE __m512 exp16(__m512 x) {
+  const __m512 shifter = set_ps(12582912.0f);
+  x = _mm512_max_ps(set_ps(-87.3f), x); /* NaN stays: max and min return their second */
+  x = _mm512_min_ps(set_ps(88.3f), x);
+  __m512 count = mul_add(x, set_ps(1.44269504f), shifter);
+  __m512i exponent =
+      _mm512_add_epi32(_mm512_castps_si512(count), _mm512_set1_epi32(127 - 0x4B400000));
+  __m512 scale = _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23));
+  count = _mm512_sub_ps(count, shifter);
+  __m512 r = mul_add(count, set_ps(-0.693359375f), x);
+  r = mul_add(count, set_ps(2.12194440e-4f), r);
+  __m512 p = set_ps(0.0013933641603216529f);
+  p = mul_add(p, r, set_ps(0.008363175205886364f));
+  p = mul_add(p, r, set_ps(0.04166646674275398f));
+  p = mul_add(p, r, set_ps(0.16666576266288757f));
+  p = mul_add(p, r, set_ps(0.5f));
+  p = _mm512_add_ps(mul_add(p, _mm512_mul_ps(r, r), r), set_ps(1.0f));
+  return _mm512_mul_ps(p, scale);
+}
+
+AVX512 ERNN_INLINE __m512 sigmoid16(__m512 x) {
+  __m512 one = set_ps(1.0f), negative = _mm512_xor_ps(x, set_ps(-0.0f));
+  return _mm512_div_ps(one, _mm512_add_ps(one, exp16(negative)));
+}
+
+AVX512 ERNN_INLINE __m512 tanh16(__m512 x) {
+  __m512 powers = _mm512_add_ps(exp16(_mm512_add_ps(x, x)), set_ps(1.0f));
+  return _mm512_sub_ps(set_ps(1.0f), _mm512_div_ps(set_ps(2.0f), powers));
+}
+
+#define SUM(i) _mm512_add_ps(_mm512_loadu_ps(x + (i)), _mm512_loadu_ps(r + (i)))
+
+AVX512 void exact_gru__avx512(const float *x, const float *r, float *h, uint32_t tiles) {
+  for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16) {
+    __m512 z = sigmoid16(SUM(0)), reset = sigmoid16(SUM(16));
+    __m512 n = tanh16(mul_add(reset, _mm512_loadu_ps(r + 32), _mm512_loadu_ps(x + 32)));
+    __m512 before = _mm512_sub_ps(_mm512_loadu_ps(h), n);
+    _mm512_storeu_ps(h, mul_add(z, before, n));
+  }
+}
+
+AVX512 void exact_lstm__avx512(const float *x, const float *r, float *h, float *c,
+                               uint32_t tiles) {
+  for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16) {
+    __m512 i = sigmoid16(SUM(0)), f = sigmoid16(SUM(16)), n = tanh16(SUM(32));
+    __m512 o = sigmoid16(SUM(48));
+    __m512 cell = mul_add(f, _mm512_loadu_ps(c), _mm512_mul_ps(i, n));
+    _mm512_storeu_ps(c, cell);
+    _mm512_storeu_ps(h, _mm512_mul_ps(o, tanh16(cell)));
+  }
 }
 
 #else

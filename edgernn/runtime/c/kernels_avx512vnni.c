@@ -9,6 +9,7 @@
 #ifdef ERNN_HAS_X86
 
 #include "kernels_avx512.h"
+#include "kernels_rows.h"
 
 /* ---- float32 ---- */
 
@@ -313,11 +314,16 @@ AVX512 void s16_sums__avx512vnni(const int16_t *x, size_t x_stride, uint32_t row
   s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
+ERNN_ROW_KERNELS(AVX512, avx512vnni)
+
 const ernn_kernels ernn_kernels_avx512vnni = {
     .isa = ERNN_ISA_AVX512VNNI,
+    .rows = &ernn_rows_avx512vnni,
     .f32_gemm = f32_gemm__avx512vnni,
-    .f32_gru = f32_gru__avx2,
-    .f32_lstm = f32_lstm__avx2,
+    .f32_gru = exact_gru__avx512,
+    .f32_lstm = exact_lstm__avx512,
+    .exact_gru = exact_gru__avx512,
+    .exact_lstm = exact_lstm__avx512,
     .f32_sigmoid = f32_sigmoid__avx2,
     .f32_tanh = f32_tanh__avx2,
     .u8_product = u8_product__avx512vnni,

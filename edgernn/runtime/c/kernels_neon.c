@@ -379,9 +379,12 @@ void s16_lstm__neon(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
 /* The gates in float32 are loops that compilers turn into NEON by themselves. */
 const ernn_kernels ernn_kernels_neon = {
     .isa = ERNN_ISA_NEON,
+    .rows = &ernn_rows_portable,
     .f32_gemm = f32_gemm__neon,
     .f32_gru = f32_gru__portable,
     .f32_lstm = f32_lstm__portable,
+    .exact_gru = f32_gru__portable,
+    .exact_lstm = f32_lstm__portable,
     .f32_sigmoid = f32_sigmoid__portable,
     .f32_tanh = f32_tanh__portable,
     .u8_product = u8_product__neon,

@@ -5,6 +5,7 @@
 #include "ernn_fixed_point.h"
 #include "ernn_math.h"
 #include "kernels_portable.h"
+#include "kernels_rows.h"
 
 ERNN_INLINE float weight_at(const void *weights, size_t index, uint32_t type) {
   if (type == ERNN_MATRIX_F32) return ((const float *)weights)[index];
@@ -230,11 +231,16 @@ static void s16_lstm__portable(const int16_t *x, const int16_t *r, int16_t *h, i
   }
 }
 
+ERNN_ROW_KERNELS(ERNN_ANY_TARGET, portable)
+
 const ernn_kernels ernn_kernels_portable = {
     .isa = ERNN_ISA_PORTABLE,
+    .rows = &ernn_rows_portable,
     .f32_gemm = f32_gemm__portable,
     .f32_gru = f32_gru__portable,
     .f32_lstm = f32_lstm__portable,
+    .exact_gru = f32_gru__portable,
+    .exact_lstm = f32_lstm__portable,
     .f32_sigmoid = f32_sigmoid__portable,
     .f32_tanh = f32_tanh__portable,
     .u8_product = u8_product__portable,

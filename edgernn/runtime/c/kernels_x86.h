@@ -9,6 +9,8 @@
 ernn_f32_gemm f32_gemm__avx2;
 ernn_f32_gru f32_gru__avx2;
 ernn_f32_lstm f32_lstm__avx2;
+ernn_f32_gru exact_gru__avx2;
+ernn_f32_lstm exact_lstm__avx2;
 ernn_f32_map f32_sigmoid__avx2;
 ernn_f32_map f32_tanh__avx2;
 ernn_s16_gru s16_gru__avx2;

@@ -269,7 +269,7 @@ def test_a_scheme_that_fails_in_each_format_does_not_cost_another_scheme_its_fil
     edgernn, tmp_path, monkeypatch
 ):
     assert edgernn("export", SMALL, "-o", tmp_path, "--scheme", "dynamic").code == 0
-    monkeypatch.setattr(verify, "INTEGER_TOLERANCE", 1e-12)
+    monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)
     ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "float32,dynamic", "--json")
     assert ran.code == errors.VerificationError.code
     document = json.loads(ran.out)
@@ -284,7 +284,7 @@ def test_a_scheme_that_fails_in_each_format_does_not_cost_another_scheme_its_fil
 def test_the_remedy_of_a_failed_scheme_is_one_that_was_tried_and_passes(
     edgernn, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(verify, "INTEGER_TOLERANCE", 1e-12)  # float16 is off by more, too
+    monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)  # float16 is off by more, too
     out = tmp_path / "out"
     ran = edgernn("export", SMALL, "-o", out, "--scheme", "dynamic", "--to", "native")
     assert ran.code == errors.VerificationError.code
@@ -295,7 +295,7 @@ def test_the_remedy_of_a_failed_scheme_is_one_that_was_tried_and_passes(
 
 def test_where_no_scheme_passes_the_error_says_so(edgernn, tmp_path, monkeypatch):
     lie_in(monkeypatch, "native")
-    monkeypatch.setattr(verify, "INTEGER_TOLERANCE", 1e-12)
+    monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)
     ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "float16", "--to", "native")
     assert "Nor does float32 pass the check. The artefact was not written." in ran.err
 

@@ -20,6 +20,7 @@ from edgernn.graph import State, TensorSpec
 from edgernn.profile.candidates import find_candidates
 from edgernn.profile.report import Training
 from edgernn.scheme import Scheme
+from edgernn.tasks.reading import AS_IT_IS
 from edgernn.tasks.samples import Baselines
 from edgernn.tasks.score import Score
 from edgernn.tasks.training_log import Settings, TrainingLog, write_log
@@ -52,12 +53,12 @@ def folder(tmp_path):
 
 
 def training_log(sha256: str) -> TrainingLog:
-    score = Score(accuracy=0.9, low=0.8, high=0.95, samples=100)
+    score = Score(metric="accuracy", value=0.9, low=0.8, high=0.95, samples=100)
     return TrainingLog(
         settings=Settings(
             task="digits",
             data_sha256="",
-            hold_out=None,
+            reading=AS_IT_IS,
             cell="gru",
             units=64,
             layers=1,
@@ -78,7 +79,6 @@ def training_log(sha256: str) -> TrainingLog:
         validation=score,
         test=score,
         baselines=Baselines(trivial=0.1, linear=0.9),
-        perplexity=None,
         epochs=(),
         versions={},
     )
@@ -95,6 +95,7 @@ def test_a_folder_stands_for_what_its_manifest_lists(folder):
     )
     assert (item.bytes, item.parameters, item.streaming) == (12, 1234, True)
     assert item.verification == "passed (2e-07)"
+    assert item.outputs == ((3,),)
     assert candidate.extra_files == (folder / "gru.onnx.data",)
     assert candidate.states == (State(input="h", output="h_next"),)
 
@@ -147,6 +148,7 @@ def test_bare_files_need_no_manifest(tmp_path):
         ("b.tflite", "tflite", 5),
     ]
     assert found[0].item.scheme == "unknown"
+    assert not found[0].item.streaming
 
 
 def test_the_training_log_of_the_same_model_is_found_beside_it_or_above(folder, tmp_path):

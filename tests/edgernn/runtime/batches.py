@@ -34,9 +34,16 @@ class Entry:
 
 def entry(name: str, graph: Graph, inputs: Mapping[str, AnyArray]) -> Entry:
     """`inputs` [B, ...]: each row is a case of its own."""
-    content = lower(graph, metadata={}).content
+    return _entry(name, lower(graph, metadata={}).content, inputs, integer.run(graph, inputs))
+
+
+def _entry(
+    name: str,
+    content: bytes,
+    inputs: Mapping[str, AnyArray],
+    outputs: Mapping[str, AnyArray],
+) -> Entry:
     model = Model(content)
-    outputs = integer.run(graph, inputs)
     cases = len(next(iter(inputs.values())))
     words = [0]  # ernn_open's status
     packed = b""
@@ -45,6 +52,12 @@ def entry(name: str, graph: Graph, inputs: Mapping[str, AnyArray]) -> Entry:
             packed += _packed(port, inputs[port.name][row] if port.name in inputs else None)
         words += [_checksum(port, outputs[port.name][row]) for port in model.outputs]
     return Entry(name=name, content=content, inputs=packed, cases=cases, expected=tuple(words))
+
+
+def dynamic_entry(name: str, graph: Graph, inputs: Mapping[str, AnyArray]) -> Entry:
+    """Of the dynamic scheme, whose bits are by definition those of the portable kernels here."""
+    content = lower(graph, metadata={}).content
+    return _entry(name, content, inputs, Model(content, isa="portable").run(inputs))
 
 
 def packed_batch(entries: Sequence[Entry]) -> bytes:
@@ -82,11 +95,11 @@ def _packed(port: NativePort, value: Any) -> bytes:
     if value is None:
         return struct.pack("<I", 0)
     rows = np.ascontiguousarray(value, port.dtype.numpy)
-    steps = len(rows) if port.is_sequence else 1
+    steps = len(rows) * port.rows if port.is_sequence else 1
     return struct.pack("<I", steps) + rows.tobytes() + bytes(-rows.nbytes % 4)
 
 
 def _checksum(port: NativePort, value: Any) -> int:
     rows = np.ascontiguousarray(value, port.dtype.numpy)
-    steps = len(rows) if port.is_sequence else 1
+    steps = len(rows) * port.rows if port.is_sequence else 1
     return zlib.crc32(struct.pack("<I", steps) + rows.tobytes())

@@ -1,6 +1,6 @@
 """One hash: the integer reference's bits on every processor that can be had here.
 
-204 models (random ones whose parameters go to their ends, and trained ones) run in C on this
+248 models (random ones whose parameters go to their ends, and trained ones) run in C on this
 machine, on emulated ARM processors and in WebAssembly: whole, step by step and side by side.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgernn.export.keras.file import read_model
@@ -17,8 +18,23 @@ from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import LINEAR, Dense, Graph
 from edgernn.scheme import Scheme
-from tests.edgernn.runtime.batches import Entry, differing, entry, packed_batch, read_results
-from tests.edgernn.runtime.models import random_integer_cell, random_integer_layer
+from tests.edgernn.runtime.batches import (
+    Entry,
+    differing,
+    dynamic_entry,
+    entry,
+    packed_batch,
+    read_results,
+)
+from tests.edgernn.runtime.image_models import random_integer_image
+from tests.edgernn.runtime.models import CELLS as KINDS
+from tests.edgernn.runtime.models import (
+    cell,
+    graph_of,
+    numbers,
+    random_integer_cell,
+    random_integer_layer,
+)
 from tests.edgernn.runtime.toolchain import (
     ARMV7,
     C_TESTS,
@@ -33,7 +49,7 @@ from tests.edgernn.runtime.toolchain import (
 from tests.edgernn.tasks.reference_data import splits_of
 from tests.golden import GOLDEN
 
-CELLS, LAYERS = 120, 80
+CELLS, LAYERS, IMAGES = 120, 80, 40
 MODES = ("run", "step", "together")
 TRAINED = {
     "digits_gru": "digits",
@@ -53,6 +69,22 @@ def trained(name: str, task: str) -> Entry:
     return entry(name, quantized, {source.name: splits.test.x[:8]})
 
 
+def dynamic(kind: str) -> Entry:
+    """One layer of floats that multiplies in integers, and a Dense behind it."""
+    rng = np.random.default_rng(KINDS.index(kind))
+    layer = cell(kind, rng, units=70, features=30, return_sequences=True)
+    head = Dense(
+        name="head",
+        input=layer.output,
+        output="y",
+        kernel=numbers(rng, 70, 9),
+        bias=numbers(rng, 9),
+        activation=LINEAR,
+    )
+    graph = quantize(graph_of(layer, head, features=30), None, Scheme.DYNAMIC)
+    return dynamic_entry(f"dynamic {kind}", graph, {"x": numbers(rng, 5, 37, 30)})
+
+
 def without_softmax(graph: Graph) -> Graph:
     *before, head = graph.layers
     assert isinstance(head, Dense)
@@ -63,7 +95,14 @@ def without_softmax(graph: Graph) -> Graph:
 def entries() -> list[Entry]:
     cells = [entry(f"cell {seed}", *random_integer_cell(seed)) for seed in range(CELLS)]
     layers = [entry(f"layer {seed}", *random_integer_layer(seed)) for seed in range(LAYERS)]
-    return [*cells, *layers, *(trained(*one) for one in TRAINED.items())]
+    images = [entry(f"image {seed}", *random_integer_image(seed)) for seed in range(IMAGES)]
+    return [
+        *cells,
+        *layers,
+        *images,
+        *(trained(*one) for one in TRAINED.items()),
+        *(dynamic(kind) for kind in KINDS),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +165,6 @@ def test_the_comparison_finds_one_wrong_bit(entries: list[Entry]) -> None:
 
 
 def test_the_models_are_many_and_different(entries: list[Entry]) -> None:
-    assert len(entries) == CELLS + LAYERS + len(TRAINED) > 200
+    assert len(entries) == CELLS + LAYERS + len(TRAINED) + len(KINDS) > 200
     assert len({one.content for one in entries}) == len(entries)
     assert len({one.expected for one in entries}) == len(entries)
