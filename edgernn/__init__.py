@@ -16,12 +16,14 @@ from edgernn.version import __version__ as __version__
 if TYPE_CHECKING:
     from edgernn import errors as errors
     from edgernn.api import Checked as Checked
+    from edgernn.api import Compared as Compared
     from edgernn.api import KnownDevice as KnownDevice
     from edgernn.api import KnownTask as KnownTask
     from edgernn.api import Loaded as Loaded
     from edgernn.api import Made as Made
     from edgernn.api import MadeFile as MadeFile
     from edgernn.api import Report as Report
+    from edgernn.api import compare as compare
     from edgernn.api import known_devices as known_devices
     from edgernn.api import known_tasks as known_tasks
     from edgernn.api import load as load
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Checked",
+    "Compared",
     "KnownDevice",
     "KnownTask",
     "Loaded",
@@ -39,6 +42,7 @@ __all__ = [
     "Model",
     "Report",
     "Session",
+    "compare",
     "errors",
     "known_devices",
     "known_tasks",

@@ -8,6 +8,7 @@
 """
 
 from edgernn.front.budgets import Checked
+from edgernn.front.comparing import Compared, compare
 from edgernn.front.known import KnownDevice, KnownTask, known_devices, known_tasks
 from edgernn.front.loaded import Loaded, load
 from edgernn.front.made import Made, MadeFile
@@ -16,12 +17,14 @@ from edgernn.front.reports import Report
 
 __all__ = [
     "Checked",
+    "Compared",
     "KnownDevice",
     "KnownTask",
     "Loaded",
     "Made",
     "MadeFile",
     "Report",
+    "compare",
     "known_devices",
     "known_tasks",
     "load",

@@ -62,6 +62,10 @@ from edgernn.cli.parameters import Duration
     help="Smallest difference that matters: points of a share (0.5, the default), or percent of an "
     "error (2%).",
 )
+@click.option(
+    "--target",
+    help="What y means (class, steps, numbers), or the columns of a .csv to predict.",
+)
 @click.option("--hold-out", metavar="PATTERN", help="Test on the rows whose origin matches.")
 @click.option("--resume", is_flag=True, help="Continue the comparison in the folder.")
 @click.option(
@@ -86,6 +90,7 @@ def command(
     workers: int,
     time_limit_s: float | None,
     worth: str | None,
+    target: str | None,
     hold_out: str | None,
     resume: bool,
     out: Path,
@@ -118,6 +123,7 @@ def command(
         workers=workers,
         time_limit_s=time_limit_s,
         worth=worth,
+        target=target,
         hold_out=hold_out,
         resume=resume,
         out=out,

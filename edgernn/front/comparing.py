@@ -21,12 +21,13 @@ from edgernn.report.compared import (
 )
 from edgernn.report.compared_html import comparison_html
 from edgernn.scheme import Scheme
-from edgernn.scoring.metric import Metric, metric_for
+from edgernn.scoring.metric import Metric
 from edgernn.selection import comparison as values
 from edgernn.selection.comparing import Question, compared
 from edgernn.selection.contender import parsed_equals, parsed_models
 from edgernn.selection.crossed import FEWEST_SEEDS
 from edgernn.selection.data import splits_of
+from edgernn.selection.row_scores import row_metric
 from edgernn.selection.verdict import Worth
 from edgernn.selection.work import Forms
 from edgernn.tasks.given import Given
@@ -89,6 +90,7 @@ def compare(
     data: Given,
     *,
     models: str | Sequence[str] = ("gru", "lstm"),
+    target: str | None = None,
     out: str | os.PathLike[str],
     equal: str | Sequence[str] = "units",
     units: int | None = None,
@@ -108,6 +110,7 @@ def compare(
 
     data: a task ("digits"), (x, y), (x, y, lengths), a path or a spec.
     models: architectures by notation, as for `train --cell`; the first is the reference.
+    target: what y means, or the columns of a table to predict, as for `train --target`.
     out: the folder of trainings, files and report.json; continued with `resume`.
     equal: "units" (the same in each layer), "bytes" (files of equal size, within 5 %), or both.
     units: of the first architecture; without it those of the task, or 128.
@@ -138,10 +141,13 @@ def compare(
         )
     folder = Path(out)
     with progress_line("reading the data", progress) as phase:
-        name, splits, recipe = splits_of(data, hold_out=hold_out, notify=phase)
-        chosen = {"units": units, "epochs": epochs}
-        recipe = replace(recipe, **{key: one for key, one in chosen.items() if one is not None})
-        metric = metric_for(splits.test)
+        name, splits, recipe = splits_of(data, target=target, hold_out=hold_out, notify=phase)
+        recipe = replace(
+            recipe,
+            units=recipe.units if units is None else units,
+            epochs=recipe.epochs if epochs is None else epochs,
+        )
+        metric = row_metric(splits.test)
         question = Question(
             name=name,
             splits=splits,
@@ -166,7 +172,7 @@ def parsed_worth(given: str | float | None, metric: Metric) -> Worth:
 
     Raises WrongOption for points of an error, percent of a share, and for what is not positive.
     """
-    is_share = metric.largest == 1.0
+    is_share = metric.is_share
     text = str(DEFAULT_WORTH_POINTS if is_share else f"{DEFAULT_WORTH_PERCENT}%")
     text = text if given is None else str(given)
     found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%|points?)?\s*", text)

@@ -107,7 +107,7 @@ def group_title(group: Group) -> str:
 
 def group_table(group: Group, comparison: Comparison) -> list[list[str]]:
     """The head, then a row for each contender in each form."""
-    devices = measuredmeasured_devices(comparison)
+    devices = measured_devices(comparison)
     head = [
         "contender",
         "form",
@@ -130,7 +130,7 @@ def group_note(group: Group) -> str:
     wanted = standings[0].bytes or 0
     others = [one for one in standings if abs((one.bytes or 0) / wanted - 1) > TOLERANCE]
     return "".join(
-        f"{one.contender.name} is {100 * ((one.bytes or 0) / wanted - 1):+.0f} % of the bytes away: "
+        f"{one.contender.name} has {100 * ((one.bytes or 0) / wanted - 1):+.0f} % of the bytes: "
         "no other width comes nearer.  "
         for one in others
     ).strip()

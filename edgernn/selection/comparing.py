@@ -24,19 +24,18 @@ from edgernn.profile.pool import pooled
 from edgernn.profile.profiling import begun
 from edgernn.profile.report import Report
 from edgernn.profile.workload import Workload
-from edgernn.scoring.metric import metric_for
 from edgernn.selection.clock import Clock
 from edgernn.selection.comparison import Baseline, Comparison, against_baselines, group_of
 from edgernn.selection.contender import Contender, Equal
 from edgernn.selection.data import write_splits
 from edgernn.selection.plan import Plan, coordinating, data_of_plan, write_plan
+from edgernn.selection.row_scores import linear_scores, row_metric
 from edgernn.selection.sizing import with_bytes
 from edgernn.selection.training import ORIGINAL, Training, training_file
 from edgernn.selection.trainings import all_trained, bytes_by_form
 from edgernn.selection.verdict import Worth
 from edgernn.selection.work import Forms
 from edgernn.selection.workers import Workers, working
-from edgernn.tasks.baselines import baseline_answers
 from edgernn.tasks.samples import Splits
 from edgernn.tasks.task import Recipe
 
@@ -83,7 +82,7 @@ def compared(
             clock.reserve_s = files * _SECONDS_PER_FILE * len(question.devices)
             trained = all_trained(plan, folder, workers, clock, question.forms, progress)
         measured = _measured(question, folder, trained.trainings, progress)
-    metric = metric_for(splits.test)
+    metric = row_metric(splits.test)
     first = plan.contenders[0]
     scores = [run.score(ORIGINAL) for run in trained.trainings[first]]
     worth = question.worth.of(float(np.mean(scores)))
@@ -222,8 +221,5 @@ def _export_median(
 
 
 def _baselines(splits: Splits) -> tuple[Baseline, ...]:
-    true = splits.test.classified
-    return tuple(
-        Baseline(name=name, scores=tuple(float(value) for value in answers == true))
-        for name, answers in baseline_answers(splits).items()
-    )
+    scores = linear_scores(splits)
+    return () if scores is None else (Baseline(name="linear", scores=scores),)

@@ -6,11 +6,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from enum import Enum
 
 from edgernn.errors import WrongOption
-from edgernn.tasks.architectures import Cell
+from edgernn.tasks.notation import architecture_named
 from edgernn.tasks.task import Recipe
 
 
@@ -65,20 +64,14 @@ class Job:
 
 
 def parsed_models(models: str | Sequence[str]) -> tuple[str, ...]:
-    """Architectures in "gru,lstm,gru-lstm" or in a list, each once, in their order.
+    """Architectures (edgernn.tasks.notation) in "gru,lstm,gru-lstm" or in a list, each once.
 
-    Raises WrongOption for one that there is not, and for fewer than two.
+    Raises DataError for one that does not exist, WrongOption for fewer than two.
     """
     given = models.split(",") if isinstance(models, str) else models
     names = tuple(dict.fromkeys(name.strip() for name in given))
-    known = [cell.value for cell in Cell]
     for name in names:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            raise WrongOption(
-                f"there is no architecture '{name}'",
-                remedy=f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}",
-            )
+        architecture_named(name)
     if len(names) < 2:
         raise WrongOption(
             f"a comparison needs two architectures, and {len(names)} is given",

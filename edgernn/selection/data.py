@@ -19,7 +19,11 @@ from edgernn.tasks.task import Recipe
 
 
 def splits_of(
-    given: Given, *, hold_out: str | None = None, notify: Notify = silent
+    given: Given,
+    *,
+    target: str | None = None,
+    hold_out: str | None = None,
+    notify: Notify = silent,
 ) -> tuple[str, Splits, Recipe]:
     """Name, parts and recipe of a task ("digits"), or of data as `as_samples` takes them.
 
@@ -28,7 +32,7 @@ def splits_of(
     if isinstance(given, str) and given in TASKS and not Path(given).exists():
         task = task_named(given)
         return task.name, task.read(notify), task.recipe
-    samples = as_samples(given, notify=notify)
+    samples = as_samples(given, target=target, notify=notify)
     return samples.name, split(samples, hold_out=hold_out), Recipe()
 
 

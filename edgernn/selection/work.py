@@ -17,12 +17,13 @@ from edgernn.export.pipeline import export_model, float_graph
 from edgernn.export.request import Request
 from edgernn.export.study.labelled import artefact_predictions, predict
 from edgernn.scheme import Scheme
-from edgernn.scoring.predictions import Predictions
 from edgernn.selection.contender import Contender, Job
 from edgernn.selection.data import drawn_again
 from edgernn.selection.memory import peak_bytes, reset_peak
+from edgernn.selection.row_scores import per_row
 from edgernn.selection.training import ORIGINAL, Epoch, Training
-from edgernn.tasks.architectures import Cell, build
+from edgernn.tasks.architectures import build
+from edgernn.tasks.notation import architecture_named
 from edgernn.tasks.samples import Samples, Splits
 from edgernn.tasks.task import Recipe
 from edgernn.tasks.training import train
@@ -55,7 +56,7 @@ def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
             parts,
             Path(scratch) / "model.keras",
             task=splits.train.name,
-            cell=Cell(job.contender.architecture),
+            cell=job.contender.architecture,
             recipe=job.recipe,
             seed=job.seed,
             count_parameters=parameters_of,
@@ -95,22 +96,13 @@ def size_of(contender: Contender, recipe: Recipe, splits: Splits, forms: Forms) 
     """Bytes by form, of an untrained model: sizes do not depend on the weights."""
     untrained = build(
         splits.train,
-        Cell(contender.architecture),
+        architecture_named(contender.architecture),
         units=contender.units,
         layers=recipe.layers,
-        classes=splits.train.classes,
     )
     with tempfile.TemporaryDirectory() as scratch:
         artefacts = _exported(from_keras(untrained), Path(scratch), splits.calibration, forms)
         return {form_name(one): sum(file.bytes for file in one.files) for one in artefacts}
-
-
-def per_row(predictions: Predictions, samples: Samples) -> tuple[float, ...]:
-    """1 or 0 for right or wrong, else each row's error."""
-    if predictions.errors:
-        return predictions.errors
-    right = zip(predictions.classes, samples.classified, strict=True)
-    return tuple(float(chosen == true) for chosen, true in right)
 
 
 def _original_scores(path: Path, test: Samples) -> tuple[float, ...]:
