@@ -73,7 +73,8 @@ class BatchTable:
         batch = key[0]
         given = np.zeros((batch, len(inputs)), _ROWS)
         for index, (port, steps) in enumerate(zip(inputs, key[1:], strict=True)):
-            given["steps"][:, index] = (port.steps or 1) if steps is None else steps
+            rows = port.rows if port.is_sequence else 1  # of a step
+            given["steps"][:, index] = rows * ((port.steps or 1) if steps is None else steps)
         made = np.zeros((batch, len(outputs)), _ROWS)
         self.in_rows = ffi.from_buffer("ernn_rows[]", given)
         self.out_rows = ffi.from_buffer("ernn_rows[]", made)

@@ -227,13 +227,16 @@ class Session:
 
 
 def _steps(port: NativePort, array: AnyArray | None) -> int:
+    """Rows of the file: one for each step, or for each pixel."""
     if array is None:
-        return port.steps or 1
-    return len(array) if port.is_sequence else 1
+        return (port.steps or 1) * (port.rows if port.is_sequence else 1)
+    return len(array) * port.rows if port.is_sequence else 1
 
 
 def sequence_lengths(ports: Sequence[NativePort], arrays: Mapping[str, AnyArray]) -> list[int]:
-    """Steps of the inputs that are sequences ([B, T, ...] each)."""
+    """Rows of the inputs that are sequences ([B, T, ...] each)."""
     return [
-        arrays[port.name].shape[1] for port in ports if port.is_sequence and port.name in arrays
+        arrays[port.name].shape[1] * port.rows
+        for port in ports
+        if port.is_sequence and port.name in arrays
     ]
