@@ -16,10 +16,12 @@ from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 from edgernn.errors import DataError
 from edgernn.profile.report import Report
 from edgernn.regular_file import DAMAGE, MODEL_BYTES, read_json
+from edgernn.scoring.truth import scores
 
 # History of the format:
 #   1  first version
-VERSION: Final = 1
+#   2  targets of every kind: their answers in `truth`, likelihoods and numbers in `predictions`
+VERSION: Final = 2
 FORMAT: Final = "edgernn-report"
 
 
@@ -56,14 +58,12 @@ def read_report(path: Path) -> Report:
 
 
 def _require_rows(report: Report) -> None:
-    """Raises ValueError where there are not as many predictions as labelled rows."""
-    if report.truth is None:
+    """Scores all predictions: raises an error of DAMAGE where they do not fit the right answers."""
+    if report.truth is None or report.truth.judge is None:
         return
     for cell in report.cells:
         if cell.predictions is not None:
-            known = (cell.predictions.classes, cell.predictions.errors, report.truth.classes)
-            if any(rows and len(rows) != report.truth.rows for rows in known):
-                raise ValueError(f"{cell.item.file} has not {report.truth.rows} predictions")
+            scores(cell.predictions, report.truth)
 
 
 def encoded(value: Any) -> Any:

@@ -89,3 +89,11 @@ def verification_text(verification: Verification) -> str:
     if verification.status is VerificationStatus.PASSED:
         return f"max error {verification.max_error:.0e} in {inputs}"
     return f"{verification.status.value}: {verification.reason}"
+
+
+def keras_text(verification: Verification) -> str:
+    """What the comparison with Keras itself showed."""
+    return (
+        f"Keras itself gives the same as what was read: max error {verification.max_error:.0e} of "
+        f"the scale in {verification.cases} calls."
+    )

@@ -14,7 +14,7 @@ from edgernn.profile.judgement import of_refit
 from edgernn.report.aligned import aligned
 from edgernn.scoring.metric import METRICS
 from edgernn.stats import Interval
-from edgernn.units import percent
+from edgernn.units import percent, percent_interval
 
 
 def accuracy_text(rows: Sequence[Accuracy], tried: Accuracy | None = None) -> str:
@@ -95,15 +95,21 @@ def _decibel(value: float) -> str:
 
 
 def _drop(row: Accuracy) -> str:
-    """How much worse than the float model: 0.3 points [-0.1, 0.7]."""
+    """How much worse than the float model: 0.3 points [-0.1, 0.7], or 1.2 % [0.8, 1.5]."""
     if row.drop is None or row.score is None:
         return ""
     metric = METRICS[row.score.metric]
-    size = metric.amount(row.loss)
+    before = row.score.value + row.drop.estimate  # the float model's
+    if metric.is_share or before == 0:
+        scale, size = 1.0, metric.amount(row.loss)
+        text = metric.interval_text
+    else:
+        scale, size = 1 / abs(before), percent(row.loss / abs(before))
+        text = percent_interval
     if row.drop.interval is None:
         return size
-    ends = sorted(metric.loss(end, 0.0) for end in row.drop.interval)
-    return f"{size} {metric.interval_text(Interval(*ends))}"
+    low, high = sorted(scale * metric.loss(end, 0.0) for end in row.drop.interval)
+    return f"{size} {text(Interval(low, high))}"
 
 
 def study_texts(study: Study) -> Iterator[str]:

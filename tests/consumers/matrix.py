@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 
 from edgernn import reference
-from edgernn.export import backend_named
-from edgernn.export.calibration import calibrate
 from edgernn.export.consumers import Record, Tried
 from edgernn.export.keras.object import from_keras
+from edgernn.export.onnx.model import lower
 from edgernn.export.pipeline import float_graph, quantized
+from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
 from edgernn.scheme import Numbers, Scheme
 from tests.consumers.models import BATCHES, Model, built, models
@@ -68,7 +68,7 @@ def _file(model: Model, scheme: Scheme, profile: str) -> File:
     graph = float_graph(from_keras(keras_model).graph)
     ranges = calibrate(graph, model.inputs(16)) if scheme is Scheme.INT8 else None
     written = quantized(graph, Request(scheme=scheme, ranges=ranges))
-    content = backend_named("onnx").lower(written, metadata={}, profile=profile).content
+    content = lower(written, metadata={}, profile=profile).content
     calls = tuple(model.inputs(batch) for batch in BATCHES)
     opened = open_file("onnx", content)
     expected = tuple(opened(arrays) for arrays in calls)
