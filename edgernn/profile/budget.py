@@ -68,9 +68,12 @@ class Limit(Enum):
         """The least and the largest bound that can be kept by one file and exceeded by another."""
         if self is Limit.AGREEMENT:
             return 1e-9, 1.0
-        if self.value.endswith("_drop"):
-            return 0.0, 1.0  # a difference of shares
-        if self.value.endswith("_rise") or self in (Limit.DEVIATION, Limit.DEADLINES_MISSED):
+        if self in _SHARES:
+            return 0.0, 0.999
+        if self.value.endswith(("_drop", "_rise")) or self in (
+            Limit.DEADLINES_MISSED,
+            Limit.DEVIATION,
+        ):
             return 0.0, 1e9
         if self.is_time:
             return 1e-9, 24 * 3600e3
@@ -113,7 +116,11 @@ class Check:
 #: The verdict on a budget of which each limit was skipped.
 NOTHING_CHECKED: Final = "nothing of the budget could be checked"
 
-_SHARE: Final = "Write a share: 0.99, not 99; 0.005 for half a point"
+#: Drops of what is between 0 and 1.
+_SHARES: Final = frozenset(
+    {Limit.ACCURACY_DROP, Limit.F1_MACRO_DROP, Limit.F1_DROP, Limit.AUC_DROP}
+)
+_SHARE: Final = "Write a share: 0.99, not 99"
 
 Budget = dict[str, dict[Limit, float]]  # device, or EVERY -> bounds
 
@@ -156,7 +163,7 @@ def _bounds(path: str, device: str, table: object) -> Iterator[tuple[Limit, floa
             raise DataError(
                 f"{path}: {name} of [{device}] is {number:g}; a limit that can be kept and "
                 f"exceeded is between {low:g} and {high:g}",
-                remedy=_SHARE if high == 1.0 and number > 1 else "",
+                remedy=_SHARE if high <= 1 and number > high else "",
             )
         yield Limit(name), number
 

@@ -81,6 +81,8 @@ def _conclusions(costs: Sensitivity) -> Iterator[str]:
             "spread, at 40 dB a hundredth."
         )
         yield (
+            "This is the integer arithmetic of native files; the check of each file says what "
+            "its own runtime makes of it. "
             f"All layers together: {_decibel(costs.output_snr_db)} at the outputs over "
             f"{costs.samples} samples{same}; '{worst.layer}' costs most."
         )
@@ -116,6 +118,8 @@ def study_texts(study: Study) -> Iterator[str]:
         yield accuracy_text(study.accuracies, study.tried)
     if study.costs is not None and study.costs.layers:
         yield sensitivity_text(study.costs)
+    if study.headroom:
+        yield study.headroom
     if study.kept_float:
         yield f"In float32: {', '.join(study.kept_float)}."
 

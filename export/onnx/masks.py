@@ -4,7 +4,7 @@ ONNX's operators know a length for each row, which is right for padding at the e
 valid steps are moved to the front, in the order in which the layer takes them; the operator runs
 over all steps, and its outputs are put back to where they belong.
 
-ONNX Runtime is told the lengths, and computes nothing behind them.  Other runtimes ignore them
+ONNX Runtime receives the lengths, and computes nothing behind them.  Other runtimes ignore them
 (OpenVINO 2026.4, ONNX's reference evaluator), so that nothing but the final c of an LSTM depends on
 them: h is taken from the outputs, and no layer runs from the end.  No operator is given a length of
 0: DynamicQuantizeLSTM then reads memory of an earlier call and spoils other rows, and RNN runs a

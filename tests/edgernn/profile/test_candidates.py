@@ -95,6 +95,7 @@ def test_a_folder_stands_for_what_its_manifest_lists(folder):
     )
     assert (item.bytes, item.parameters, item.streaming) == (12, 1234, True)
     assert item.verification == "passed (2e-07)"
+    assert item.outputs == ((3,),)
     assert candidate.extra_files == (folder / "gru.onnx.data",)
     assert candidate.states == (State(input="h", output="h_next"),)
 
@@ -147,6 +148,7 @@ def test_bare_files_need_no_manifest(tmp_path):
         ("b.tflite", "tflite", 5),
     ]
     assert found[0].item.scheme == "unknown"
+    assert not found[0].item.streaming
 
 
 def test_the_training_log_of_the_same_model_is_found_beside_it_or_above(folder, tmp_path):

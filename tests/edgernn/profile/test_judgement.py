@@ -15,6 +15,7 @@ from edgernn.profile.cautions import Caution
 from edgernn.profile.judgement import cautions, disturbances, shared_cautions
 from edgernn.profile.measure import Plan
 from edgernn.profile.profiling import begun, profiled
+from edgernn.profile.report import Noise
 from edgernn.profile.workload import Workload
 from tests.edgernn.report import reports
 
@@ -270,3 +271,64 @@ def test_what_a_device_keeps_to_itself_is_said_and_not_made_up(tmp_path):
     assert "it keeps outputs to itself" in found[Caution.UNJUDGED].sentence
     assert Caution.ONE_FIGURE in found
     assert Caution.FEW_VALUES not in found
+
+
+def clocks(*mhz: int) -> dict[str, str]:
+    """The present frequency of each core."""
+    return {FREQUENCY.replace("cpu0", f"cpu{core}"): f"{1000 * f}\n" for core, f in enumerate(mhz)}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        (clocks(2000), clocks(1810), False),
+        (clocks(2000), clocks(1790), True),
+        (clocks(600, 2000), clocks(2000, 1500), False),  # another core, the same fastest clock
+        (clocks(600, 2000), clocks(600, 1500), True),
+    ],
+)
+def test_the_clock_of_the_fastest_core_may_change_by_a_tenth(tmp_path, before, after, changed):
+    warned = found(tmp_path, before=before, after=after)
+    assert (Caution.FREQUENCY_CHANGED in warned) is changed
+
+
+def test_noise_concerns_the_timed_artefacts_of_its_device_only(tmp_path):
+    items = [reports.item("gru", "onnx", 1000), reports.item("lstm", "onnx", 1000)]
+    quiet = FakeModel(**QUIET)
+    crashing = FakeModel(**QUIET, ends={"latency": reports.CRASH})
+    report = reports.measured(
+        tmp_path, models={"gru.onnx": quiet, "lstm.onnx": crashing}, items=items, name="pi"
+    )
+    report = reports.measured(
+        tmp_path, models={"gru.onnx": quiet}, items=items[:1], name="desk", report=report
+    )
+    timed, crashed, elsewhere = report.cells
+    slow = tuple(replace(run, hot_ms=(1.2,)) for run in timed.runs)
+    noise = Noise(device="pi", file="gru.onnx", first=timed.runs, second=slow)
+    report = replace(report, noise=(noise,))
+    noisy = [
+        Caution.NOISY in {one.caution for one in cautions(cell, report)}
+        for cell in (timed, crashed, elsewhere)
+    ]
+    assert noisy == [True, False, False]
+
+
+@pytest.mark.parametrize(("second_ms", "matters"), [(1.029, False), (1.031, True)])
+def test_noise_of_three_percent_matters(tmp_path, second_ms, matters):
+    report = reports.measured(tmp_path, items=reports.ITEMS[:1])
+    (cell,) = report.cells
+    first, second = (
+        tuple(replace(run, hot_ms=(value,)) for run in cell.runs) for value in (second_ms, 1.0)
+    )
+    noise = Noise(device=cell.device, file="gru.onnx", first=first, second=second)
+    found = {one.caution for one in cautions(cell, replace(report, noise=(noise,)))}
+    assert (Caution.NOISY in found) is matters
+
+
+def test_noise_of_too_few_processes_makes_no_time_unstable(tmp_path):
+    report = reports.measured(tmp_path, items=reports.ITEMS[:1], plan=Plan(processes=4))
+    (cell,) = report.cells
+    slow = tuple(replace(run, hot_ms=(2.0,)) for run in cell.runs)
+    noise = Noise(device=cell.device, file="gru.onnx", first=cell.runs, second=slow)
+    found = {one.caution for one in cautions(cell, replace(report, noise=(noise,)))}
+    assert Caution.NOISY not in found

@@ -387,3 +387,24 @@ def test_int8_layers_that_share_an_array_share_its_integers() -> None:
     first, second, _ = int8(graph).layers
     assert first.weights["kernel"] is second.weights["kernel"]
     assert first.weights["recurrent_kernel"] is second.weights["recurrent_kernel"]
+
+
+def test_float16_takes_its_largest_number() -> None:
+    largest = weight(4, 4)
+    largest[1, 2] = 65504
+    first, _ = to_float16(two_dense(largest, weight(4, 4))).layers
+    assert is_half(first.weights["kernel"])
+
+
+def test_a_state_is_read_with_eight_bits_if_each_column_of_the_matrix_allows_it() -> None:
+    """Neighbours in a column cancel here; those in a row would not."""
+    signs = np.where(np.arange(UNITS) % 2, -1.0, 1.0)[:, None]
+    kernel = (6.0 * signs * np.ones((UNITS, 3))).astype(np.float32)
+    graph = stack(
+        recurrent(Gru, "gru", "x", FEATURES),
+        Dense(name="head", input="gru_y", output="p", kernel=kernel, bias=weight(3)),
+        output="p",
+    )
+    made = int8(graph)
+    assert made.quantization is not None
+    assert made.quantization.plans["head"].reading.bits == 8
