@@ -27,12 +27,13 @@ from edgernn.export.small_models import larger_than_float32
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
 from edgernn.formats import FORMATS, format_named, options_by_format
+from edgernn.front.labels import class_labels
 from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
-from edgernn.graph import CalibrationMethod, Graph, Shape, parameter_count
+from edgernn.graph import CalibrationMethod, Shape, parameter_count
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
 from edgernn.streaming import to_streaming
@@ -171,7 +172,7 @@ class Loaded:
                 remedy="Leave one of them out",
             )
         backends = _formats(to)
-        names = _labels(labels, self.training, self.model.graph)
+        names = class_labels(labels, self.training, self.model.graph)
         folder = Path(out)
         with progress_line("reading", progress) as phase:
             samples = None
@@ -378,28 +379,6 @@ def _options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
                 remedy=f"Choose one of {', '.join(known[name].choices)}",
             )
     return options_by_format(given)
-
-
-def _labels(given: Sequence[str], training: TrainingLog | None, graph: Graph) -> tuple[str, ...]:
-    """The user's labels, else those the model was trained with.
-
-    Raises WrongOption for another number of labels than the model has classes.
-    """
-    if isinstance(given, str):
-        given = given.split(",")
-    labels = tuple(label.strip() for label in given)
-    if not labels:
-        return training.labels if training else ()
-    name, spec = next(iter(graph.output_specs.items()))
-    if len(graph.outputs) > 1 or len(spec.shape) not in {2, 3} or spec.shape[-1] is None:
-        return labels
-    classes = max(spec.shape[-1], 2)  # perhaps at every step; a single number separates two
-    if len(labels) not in {spec.shape[-1], classes}:
-        raise WrongOption(
-            f"{len(labels)} labels are given, and output '{name}' has {classes} classes",
-            remedy="Give one label for each class, in the order of the outputs",
-        )
-    return labels
 
 
 def _other_name(artefact: Artefact, request: Request) -> list[str]:
