@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from edgernn.artefact import Artefact, Refusal, Verification, record
-from edgernn.errors import EdgernnError, WrongOption
-from edgernn.export.against_keras import compared_with_keras
+from edgernn.artefact import Artefact, Refusal, record
+from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.examples import read_examples
 from edgernn.export.keras.file import read_model
@@ -27,13 +25,14 @@ from edgernn.export.small_models import larger_than_float32
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
 from edgernn.formats import FORMATS, format_named, options_by_format
-from edgernn.front.labels import class_labels
+from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
+from edgernn.front.outcome import other_name, with_outcome
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
-from edgernn.graph import CalibrationMethod, Shape, parameter_count
+from edgernn.graph import CalibrationMethod, Graph, Shape, parameter_count
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
 from edgernn.streaming import to_streaming
@@ -172,7 +171,7 @@ class Loaded:
                 remedy="Leave one of them out",
             )
         backends = _formats(to)
-        names = class_labels(labels, self.training, self.model.graph)
+        names = _labels(labels, self.training, self.model.graph)
         folder = Path(out)
         with progress_line("reading", progress) as phase:
             samples = None
@@ -181,7 +180,7 @@ class Loaded:
             oracle = None
             if against_keras:
                 phase("comparing with Keras")
-                oracle = self._compared_with_keras()
+                oracle = as_keras_has_it(self.model, self.origin)
             original = float_graph(self.model.graph)
             if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
                 calibrate = as_samples(calibrate, target=target, reading=self.reading_of(calibrate))
@@ -242,7 +241,7 @@ class Loaded:
                     on_failure=failures.append,
                 )
                 if made:
-                    warnings += _other_name(made[0], request)
+                    warnings += other_name(made[0], request)
                 else:  # a scheme that failed everywhere; others may pass
                     unrecorded += [failure.refusal for failure in failures[before:]]
                 artefacts += made
@@ -269,26 +268,8 @@ class Loaded:
             against_keras=oracle,
         )
         if failures:
-            raise _with_outcome(failures[0], result)
+            raise with_outcome(failures[0], result)
         return result
-
-    def _compared_with_keras(self) -> Verification:
-        if self.origin is None:
-            raise WrongOption(
-                "--against-keras (against_keras) needs the model that was read",
-                remedy="Load it with edgernn.load",
-            )
-        major = self.model.source.keras_version.split(".")[0]
-        generation = "3" if major == "3" else "2"
-        return compared_with_keras(self.model.graph, self._store, generation=generation)
-
-    def _store(self, folder: Path) -> Path:
-        """The model as a file that Keras can load."""
-        if isinstance(self.origin, Path):
-            return Path(shutil.copy(self.origin, folder / self.origin.name))
-        path = folder / "model.keras"
-        self.origin.save(path)
-        return path
 
     def __str__(self) -> str:
         return model_text(self.model.graph, self.model.source)
@@ -311,14 +292,6 @@ class Loaded:
         ]
         head = ("layer", "kind", "output", "parameters")
         return html_lines([title, inputs, outputs]) + html_table(head, rows)
-
-
-def _with_outcome(failure: Failure, made: Made) -> EdgernnError:
-    """The first failure, with what passed all the same."""
-    error = failure.error
-    error.outcome = made.outcome
-    error.made = made if made.artefacts else None
-    return error
 
 
 def _require_use(
@@ -381,13 +354,23 @@ def _options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
     return options_by_format(given)
 
 
-def _other_name(artefact: Artefact, request: Request) -> list[str]:
-    if artefact.scheme is request.fewest_bits:
-        return []
-    return [
-        (
-            f"no layer is left that is {request.fewest_bits.value}: these are "
-            f"{artefact.scheme.value} models, named as such ({artefact.name}), in place of files "
-            "that had these names"
+def _labels(given: Sequence[str], training: TrainingLog | None, graph: Graph) -> tuple[str, ...]:
+    """The user's labels, else those the model was trained with.
+
+    Raises WrongOption for another number of labels than the model has classes.
+    """
+    if isinstance(given, str):
+        given = given.split(",")
+    labels = tuple(label.strip() for label in given)
+    if not labels:
+        return training.labels if training else ()
+    name, spec = next(iter(graph.output_specs.items()))
+    if len(graph.outputs) > 1 or len(spec.shape) not in {2, 3} or spec.shape[-1] is None:
+        return labels
+    classes = max(spec.shape[-1], 2)  # perhaps at every step; a single number separates two
+    if len(labels) not in {spec.shape[-1], classes}:
+        raise WrongOption(
+            f"{len(labels)} labels are given, and output '{name}' has {classes} classes",
+            remedy="Give one label for each class, in the order of the outputs",
         )
-    ]
+    return labels
