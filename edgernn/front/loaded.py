@@ -82,10 +82,11 @@ class Loaded:
         """Shapes by name, the batch first; None where a size is free."""
         return {name: spec.shape for name, spec in self.model.graph.output_specs.items()}
 
-    @property
-    def reading(self) -> Reading:
-        """How tables are read: as the training did it, whose log lies beside the file."""
-        return self.training.settings.reading if self.training else AS_IT_IS
+    def reading_of(self, data: Given) -> Reading:
+        """How a table is read: as the training did it, whose log is beside the file."""
+        if self.training is None or not isinstance(data, str | os.PathLike):
+            return AS_IT_IS
+        return self.training.settings.reading.recorded_for(str(data))
 
     @property
     def parameters(self) -> int:
@@ -175,14 +176,14 @@ class Loaded:
         with progress_line("reading", progress) as phase:
             samples = None
             if data is not None:
-                samples = as_samples(data, target=target, reading=self.reading)
+                samples = as_samples(data, target=target, reading=self.reading_of(data))
             oracle = None
             if against_keras:
                 phase("comparing with Keras")
                 oracle = as_keras_has_it(self.model, self.origin)
             original = float_graph(self.model.graph)
             if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
-                calibrate = as_samples(calibrate, target=target, reading=self.reading)
+                calibrate = as_samples(calibrate, target=target, reading=self.reading_of(calibrate))
             calibrated = Calibration(
                 spec=calibrate, method=CalibrationMethod(calibration), file=file
             ).of(original, phase)
