@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,20 @@ from edgernn.export.request import Request
 from edgernn.export.rows import together
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
-from edgernn.formats import FORMATS, format_named, options_by_format
 from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
+from edgernn.front.options import (
+    class_labels,
+    format_options,
+    formats_named,
+    method_named,
+    require_layers,
+    require_use,
+)
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
-from edgernn.graph import CalibrationMethod, Graph, Shape, parameter_count
+from edgernn.graph import CalibrationMethod, Shape, parameter_count
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
@@ -154,14 +160,16 @@ class Loaded:
         used = {*schemes, *per_layer.values()}
         kept = (keep_float,) if isinstance(keep_float, str) else tuple(keep_float)
         file = None if ranges is None else Path(ranges)
-        _require_use(used, kept, calibrate, file, max_drop)
+        require_use(used, kept, calibrate, file, max_drop)
         if require_verify and not verify:
             raise WrongOption(
                 "--require-verify (require_verify) contradicts --no-verify (verify=False)",
                 remedy="Leave one of them out",
             )
-        backends = _formats(to)
-        names = _labels(labels, self.training, self.model.graph)
+        method = method_named(calibration)
+        backends = formats_named(to)
+        require_layers(self.layers, (*kept, *per_layer))
+        names = class_labels(labels, self.training, self.model.graph)
         folder = Path(out)
         with progress_line("reading", progress) as phase:
             samples = None
@@ -170,9 +178,7 @@ class Loaded:
             original = float_graph(self.model.graph)
             if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
                 calibrate = as_samples(calibrate, target=target, reading=self.reading)
-            calibrated = Calibration(
-                spec=calibrate, method=CalibrationMethod(calibration), file=file
-            ).of(original, phase)
+            calibrated = Calibration(spec=calibrate, method=method, file=file).of(original, phase)
             answers = None
             if samples is not None:  # before anything is written: they may not fit the model
                 phase("running the float model on the data")
@@ -192,7 +198,7 @@ class Loaded:
                     require_verify=require_verify,
                     labels=names,
                     training=self.training,
-                    options=_options(options),
+                    options=format_options(options),
                 )
                 for one in schemes
             ]
@@ -283,88 +289,6 @@ def _with_outcome(failure: Failure, made: Made) -> EdgernnError:
     error.outcome = made.outcome
     error.made = made if made.artefacts else None
     return error
-
-
-def _require_use(
-    used: set[Scheme],
-    keep_float: tuple[str, ...],
-    calibrate: Given | None,
-    ranges: Path | None,
-    max_drop: float | None,
-) -> None:
-    """Raises WrongOption for an option that would change nothing."""
-    if keep_float and used == {Scheme.FLOAT32}:
-        raise WrongOption(
-            "--keep-float (keep_float) changes nothing in a float32 export",
-            remedy="Choose another scheme, or leave it out",
-        )
-    if any(one.needs_calibration for one in used):
-        return
-    if max_drop is not None:
-        raise WrongOption(
-            "--max-drop (max_drop) searches layers of an int8 export", remedy="Choose scheme int8"
-        )
-    if ranges is not None and calibrate is None:
-        raise WrongOption(
-            "--ranges (ranges) without --calibrate is read by an int8 export only",
-            remedy="Choose scheme int8, or give data to calibrate with",
-        )
-    # Features of unlike scale are brought to one; ranges may be saved for a later export.
-    if calibrate is not None and ranges is None and used == {Scheme.FLOAT32}:
-        raise WrongOption(
-            "--calibrate (calibrate) changes nothing in a float32 export",
-            remedy="Choose another scheme, or save the ranges with --ranges FILE (ranges)",
-        )
-
-
-def _formats(to: str | Sequence[str] | None) -> tuple[str, ...] | None:
-    if to is None:
-        return None
-    names = to.split(",") if isinstance(to, str) else to
-    try:
-        return tuple(dict.fromkeys(format_named(name.strip()).name for name in names))
-    except ValueError as error:
-        raise WrongOption(str(error).rstrip(".")) from error
-
-
-def _options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
-    """Raises TypeError for an option that no format has, WrongOption for a value it lacks."""
-    known = {option.parameter: option for row in FORMATS.values() for option in row.options}
-    for name, value in given.items():
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = (
-                f"did you mean {near[0]}?" if near else f"those of formats are {', '.join(known)}"
-            )
-            raise TypeError(f"export() has no option '{name}'; {hint}")
-        if value is not None and value not in known[name].choices:
-            raise WrongOption(
-                f"{name} cannot be {value!r}",
-                remedy=f"Choose one of {', '.join(known[name].choices)}",
-            )
-    return options_by_format(given)
-
-
-def _labels(given: Sequence[str], training: TrainingLog | None, graph: Graph) -> tuple[str, ...]:
-    """The user's labels, else those the model was trained with.
-
-    Raises WrongOption for another number of labels than the model has classes.
-    """
-    if isinstance(given, str):
-        given = given.split(",")
-    labels = tuple(label.strip() for label in given)
-    if not labels:
-        return training.labels if training else ()
-    name, spec = next(iter(graph.output_specs.items()))
-    if len(graph.outputs) > 1 or len(spec.shape) not in {2, 3} or spec.shape[-1] is None:
-        return labels
-    classes = max(spec.shape[-1], 2)  # perhaps at every step; a single number separates two
-    if len(labels) not in {spec.shape[-1], classes}:
-        raise WrongOption(
-            f"{len(labels)} labels are given, and output '{name}' has {classes} classes",
-            remedy="Give one label for each class, in the order of the outputs",
-        )
-    return labels
 
 
 def _other_name(artefact: Artefact, request: Request) -> list[str]:
