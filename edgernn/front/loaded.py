@@ -116,7 +116,7 @@ class Loaded:
         data: Given | None = None,
         target: str | None = None,
         streaming: bool = False,
-        labels: Sequence[str] = (),
+        labels: Sequence[object] = (),
         verify: bool = True,
         require_verify: bool = False,
         progress: Callable[[str], None] | None = None,
@@ -140,7 +140,7 @@ class Loaded:
         target: columns to predict of a .csv ("load"), or what y means where it can be read in
             several ways: "numbers", "labels", …
         streaming: a model of one step, its states as inputs and outputs.
-        labels: names of the classes, stored in the files.
+        labels: names of the classes (texts, or numbers), stored in the files.
         verify: compare the files with the original on their runtimes.
         require_verify: a file that cannot be compared, since its runtime is not installed, is an
             error (MissingRuntime); without it `made.outcome` and model.json say so.

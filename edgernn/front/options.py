@@ -99,7 +99,7 @@ def format_options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
 
 
 def class_labels(
-    given: Sequence[str], training: TrainingLog | None, graph: Graph
+    given: Sequence[object], training: TrainingLog | None, graph: Graph
 ) -> tuple[str, ...]:
     """The user's labels, else those the model was trained with.
 
