@@ -25,8 +25,10 @@ from edgernn.graph import (
     AnyArray,
     AnyNotEqual,
     Attention,
+    Compare,
     Concatenate,
     Conv1D,
+    Conv2D,
     Dense,
     Dot,
     Embedding,
@@ -42,10 +44,12 @@ from edgernn.graph import (
     Moving,
     NotEqual,
     Pool1D,
+    Pool2D,
     PRelu,
     Product,
     RecurrentPlan,
     SimpleRnn,
+    Where,
 )
 
 #: Largest |difference| relative to the output's scale behind a function that has no exact
@@ -138,7 +142,7 @@ def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
     match layer:
         case Gru() | Lstm() | SimpleRnn():
             return plan is not None
-        case Dense() | Conv1D():
+        case Dense() | Conv1D() | Conv2D():
             is_rounded = isinstance(plan, LinearPlan) and isinstance(plan.product, Product)
             return is_rounded or (plan is not None and _is_single_operation(layer.activation))
         case Activate():
@@ -148,6 +152,7 @@ def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
         case (
             Embedding()
             | Pool1D()
+            | Pool2D()
             | GlobalPool1D()
             | Affine()
             | PRelu()
@@ -155,6 +160,8 @@ def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
             | Merge()
             | NotEqual()
             | AnyNotEqual()
+            | Compare()
+            | Where()
         ):
             return True
         case _:

@@ -13,7 +13,8 @@ from edgernn import streaming
 from edgernn.errors import UnsupportedLayer
 from edgernn.export import backend_named, consumers
 from edgernn.export.backend import Lowered
-from edgernn.export.features import Feature, features
+from edgernn.export.feature import Feature
+from edgernn.export.features import features
 from edgernn.export.keras.operations import OPERATIONS
 from edgernn.export.keras.translations import CLASSES
 from edgernn.formats import FORMATS

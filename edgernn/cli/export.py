@@ -106,6 +106,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Fail where a file cannot be compared, since its runtime is not installed.",
 )
+@click.option(
+    "--against-keras",
+    is_flag=True,
+    help="First compare what was read with Keras itself, where it is installed; runs the model's "
+    "code.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest's entries as JSON.")
 def command(
     model: Path,
@@ -122,6 +128,7 @@ def command(
     streaming: bool,
     labels: str | None,
     no_verify: bool,
+    against_keras: bool,
     require_verify: bool,
     as_json: bool,
     **formats: Any,
@@ -153,6 +160,7 @@ def command(
             streaming=streaming,
             labels=labels or (),
             verify=not no_verify,
+            against_keras=against_keras,
             require_verify=require_verify,
             **formats,
         )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edgernn.artefact import Artefact, Refusal, record
-from edgernn.errors import EdgernnError, WrongOption
+from edgernn.artefact import Artefact, Refusal, Verification, record
+from edgernn.errors import WrongOption
+from edgernn.export.against_keras import compared_with_keras
 from edgernn.export.calibration import Calibration
 from edgernn.export.examples import read_examples
 from edgernn.export.keras.file import read_model
@@ -20,6 +22,7 @@ from edgernn.export.quantization.absorb import unlike_features
 from edgernn.export.quantization.headroom import beyond
 from edgernn.export.request import Request
 from edgernn.export.rows import together
+from edgernn.export.small_models import larger_than_float32
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
 from edgernn.front.made import Made
@@ -32,12 +35,14 @@ from edgernn.front.options import (
     require_layers,
     require_use,
 )
+from edgernn.front.outcome import other_name, with_outcome
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
 from edgernn.graph import CalibrationMethod, Shape, parameter_count
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
+from edgernn.streaming import to_streaming
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.training_log import TrainingLog
@@ -54,11 +59,11 @@ def load(model: Any) -> Loaded:
     >>> print(model)  # layers, shapes, parameters
     """
     if not isinstance(model, str | os.PathLike):
-        return Loaded(model=from_keras(model))
+        return Loaded(model=from_keras(model), origin=model)
     path = Path(model)
     with logged_step(f"reading {path}"):
         read = read_model(path)
-    return Loaded(model=read, training=training_log_of(path, read.source.sha256))
+    return Loaded(model=read, training=training_log_of(path, read.source.sha256), origin=path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -67,10 +72,12 @@ class Loaded:
 
     model: the graph, the source and warnings, as edgernn.export has them.
     training: the log that `edgernn train` left beside the file.
+    origin: the path, or the model in memory, that was given to `load`.
     """
 
     model: KerasModel
     training: TrainingLog | None = field(default=None)
+    origin: Any = None
 
     @property
     def inputs(self) -> dict[str, Shape]:
@@ -119,6 +126,7 @@ class Loaded:
         labels: Sequence[object] = (),
         verify: bool = True,
         require_verify: bool = False,
+        against_keras: bool = False,
         progress: Callable[[str], None] | None = None,
         **options: str | None,
     ) -> Made:
@@ -144,6 +152,8 @@ class Loaded:
         verify: compare the files with the original on their runtimes.
         require_verify: a file that cannot be compared, since its runtime is not installed, is an
             error (MissingRuntime); without it `made.outcome` and model.json say so.
+        against_keras: first compare what was read with Keras itself, in a child process; needs the
+            package keras (tf_keras for files of Keras 1 and 2), and runs the model's code.
         progress: called with each phase; without it a line on a terminal.
         options: of one format: onnx_gru, onnx_profile, tflite_profile, runtime_min.
 
@@ -175,6 +185,10 @@ class Loaded:
             samples = None
             if data is not None:
                 samples = as_samples(data, target=target, reading=self.reading)
+            oracle = None
+            if against_keras:
+                phase("comparing with Keras")
+                oracle = self._compared_with_keras()
             original = float_graph(self.model.graph)
             if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
                 calibrate = as_samples(calibrate, target=target, reading=self.reading)
@@ -233,7 +247,7 @@ class Loaded:
                     on_failure=failures.append,
                 )
                 if made:
-                    warnings += _other_name(made[0], request)
+                    warnings += other_name(made[0], request)
                 else:  # a scheme that failed everywhere; others may pass
                     unrecorded += [failure.refusal for failure in failures[before:]]
                 artefacts += made
@@ -244,6 +258,8 @@ class Loaded:
                     for one in failures
                 ]
             refusals += [failure.refusal for failure in failures]
+            float_form = to_streaming(original) if streaming and artefacts else original
+            warnings += larger_than_float32(float_form, artefacts, format_options(options))
             study = Study(accuracies=(), costs=None)
             if artefacts and (answers is not None or any(one.needs_calibration for one in used)):
                 phase("comparing with the float model")
@@ -255,10 +271,29 @@ class Loaded:
             refusals=tuple(refusals),
             warnings=tuple(warnings),
             study=study,
+            against_keras=oracle,
         )
         if failures:
-            raise _with_outcome(failures[0], result)
+            raise with_outcome(failures[0], result)
         return result
+
+    def _compared_with_keras(self) -> Verification:
+        if self.origin is None:
+            raise WrongOption(
+                "--against-keras (against_keras) needs the model that was read",
+                remedy="Load it with edgernn.load",
+            )
+        major = self.model.source.keras_version.split(".")[0]
+        generation = "3" if major == "3" else "2"
+        return compared_with_keras(self.model.graph, self._store, generation=generation)
+
+    def _store(self, folder: Path) -> Path:
+        """The model as a file that Keras can load."""
+        if isinstance(self.origin, Path):
+            return Path(shutil.copy(self.origin, folder / self.origin.name))
+        path = folder / "model.keras"
+        self.origin.save(path)
+        return path
 
     def __str__(self) -> str:
         return model_text(self.model.graph, self.model.source)
@@ -281,23 +316,3 @@ class Loaded:
         ]
         head = ("layer", "kind", "output", "parameters")
         return html_lines([title, inputs, outputs]) + html_table(head, rows)
-
-
-def _with_outcome(failure: Failure, made: Made) -> EdgernnError:
-    """The first failure, with what passed all the same."""
-    error = failure.error
-    error.outcome = made.outcome
-    error.made = made if made.artefacts else None
-    return error
-
-
-def _other_name(artefact: Artefact, request: Request) -> list[str]:
-    if artefact.scheme is request.fewest_bits:
-        return []
-    return [
-        (
-            f"no layer is left that is {request.fewest_bits.value}: these are "
-            f"{artefact.scheme.value} models, named as such ({artefact.name}), in place of files "
-            "that had these names"
-        )
-    ]

@@ -46,7 +46,7 @@ def moved_edges(layer: ly.Layer) -> tuple[str, ...]:
     match layer:
         case ly.Concatenate():
             return layer.inputs
-        case ly.Pool1D() | ly.GlobalPool1D():
+        case ly.Pool1D() | ly.Pool2D() | ly.GlobalPool1D():
             return (layer.input,) if layer.kind is ly.PoolKind.MAX else ()
         case (
             ly.Embedding()
@@ -55,6 +55,7 @@ def moved_edges(layer: ly.Layer) -> tuple[str, ...]:
             | Lstm()
             | ly.Dense()
             | ly.Conv1D()
+            | ly.Conv2D()
             | ly.Affine()
             | ly.LayerNorm()
             | ly.Activate()
@@ -64,6 +65,8 @@ def moved_edges(layer: ly.Layer) -> tuple[str, ...]:
             | ly.Attention()
             | ly.NotEqual()
             | ly.AnyNotEqual()
+            | ly.Compare()
+            | ly.Where()
         ):
             return ()
         case _:

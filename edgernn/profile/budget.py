@@ -69,9 +69,12 @@ class Limit(Enum):
         """The least and the largest bound that can be kept by one file and exceeded by another."""
         if self is Limit.AGREEMENT:
             return 1e-9, 1.0
-        if self is Limit.ACCURACY_DROP:
-            return 0.0, 1e9  # of numbers, in their own unit
-        if self is Limit.DEADLINES_MISSED:
+        if self in _SHARES:
+            return 0.0, 0.999
+        if self.value.endswith(("_drop", "_rise")) or self in (
+            Limit.DEADLINES_MISSED,
+            Limit.DEVIATION,
+        ):
             return 0.0, 1e9
         if self.is_time:
             return 1e-9, 24 * 3600e3
@@ -114,7 +117,10 @@ class Check:
 #: The verdict on a budget of which each limit was skipped.
 NOTHING_CHECKED: Final = "nothing of the budget could be checked"
 
-_PER_CENT: Final = 100.0  # the scale of a metric that is a share
+#: Drops of what is between 0 and 1.
+_SHARES: Final = frozenset(
+    {Limit.ACCURACY_DROP, Limit.F1_MACRO_DROP, Limit.F1_DROP, Limit.AUC_DROP}
+)
 _SHARE: Final = "Write a share: 0.99, not 99"
 
 Budget = dict[str, dict[Limit, float]]  # device, or EVERY -> bounds
@@ -159,7 +165,7 @@ def _bounds(path: str, device: str, table: object) -> Iterator[tuple[Limit, floa
             raise DataError(
                 f"{path}: {name} of [{device}] is {number:g}; a limit that can be kept and "
                 f"exceeded is between {low:g} and {high:g}",
-                remedy=_SHARE if Limit(name) is Limit.AGREEMENT and number > 1 else "",
+                remedy=_SHARE if high <= 1 and number > high else "",
             )
         yield Limit(name), number
 
@@ -192,28 +198,12 @@ def for_devices(budget: Budget, names: Mapping[str, str]) -> Budget:
 
 
 def checked(report: Report, budget: Budget) -> tuple[Check, ...]:
-    """Checks every limit for every artefact on its devices.
-
-    Raises DataError where the drop of a metric that is a share is allowed to be all of it.
-    """
-    _require_sense(report, budget)
+    """Checks every limit for every artefact on its devices."""
     return tuple(
         _check(cell, row, limit, bound, report)
         for cell, row in zip(report.cells, rows_of(report), strict=True)
         for limit, bound in {**budget.get(EVERY, {}), **budget.get(cell.device, {})}.items()
     )
-
-
-def _require_sense(report: Report, budget: Budget) -> None:
-    judge = None if report.truth is None else report.truth.judge
-    for device, bounds in budget.items():
-        bound = bounds.get(Limit.ACCURACY_DROP, 0.0)
-        if judge is not None and judge.scale == _PER_CENT and bound >= 1:
-            raise DataError(
-                f"the budget: accuracy_drop of [{device}] is {bound:g}, and {judge.name} is "
-                "a share",
-                remedy="Write a share: 0.01 for one point",
-            )
 
 
 def nothing_checked(checks: Sequence[Check]) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 from edgernn.errors import DataError
 from edgernn.profile.report import Report
 from edgernn.regular_file import DAMAGE, MODEL_BYTES, read_json
-from edgernn.scoring.predictions import Predictions
+from edgernn.scoring.truth import scores
 
 # History of the format:
 #   1  first version
@@ -58,22 +58,12 @@ def read_report(path: Path) -> Report:
 
 
 def _require_rows(report: Report) -> None:
-    """Raises ValueError where there are not as many predictions as right answers."""
-    truth = report.truth
-    if truth is None:
+    """Scores all predictions: raises an error of DAMAGE where they do not fit the right answers."""
+    if report.truth is None or report.truth.judge is None:
         return
-    wanted = sum(truth.sizes) if truth.sizes else truth.rows
-    if truth.classes and len(truth.classes) != wanted:
-        raise ValueError(f"{len(truth.classes)} right classes for {wanted} answers")
     for cell in report.cells:
-        found = cell.predictions
-        if found is not None and found.classes and len(found.classes) != _answers(found, wanted):
-            raise ValueError(f"{cell.item.file} has not {wanted} predictions")
-
-
-def _answers(predictions: Predictions, wanted: int) -> int:
-    """Of a sequence each row has as many tokens as the model chose."""
-    return sum(predictions.sizes) if predictions.sizes else wanted
+        if cell.predictions is not None:
+            scores(cell.predictions, report.truth)
 
 
 def encoded(value: Any) -> Any:

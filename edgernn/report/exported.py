@@ -116,3 +116,11 @@ def _integers(verification: Verification) -> Iterator[str]:
 def _of_rounded_weights(verification: Verification) -> Iterator[str]:
     if verification.mean_error is None and verification.original_error is not None:
         yield f"max error {verification.max_error:.0e} against the model with the rounded weights"
+
+
+def keras_text(verification: Verification) -> str:
+    """What the comparison with Keras itself showed."""
+    return (
+        f"Keras itself gives the same as what was read: max error {verification.max_error:.0e} of "
+        f"the scale in {verification.cases} calls."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from edgernn.tasks import counter, digits, forecasting, japanese_vowels, next_byte, reviews
+from edgernn.tasks import counter, digits, forecasting, japanese_vowels, next_byte, reviews, watch
 from edgernn.tasks.task import Task
 
 TASKS: Final[dict[str, Task]] = {
@@ -18,5 +18,6 @@ TASKS: Final[dict[str, Task]] = {
         forecasting.BIKE_DAILY_TASK,
         forecasting.ELECTRICITY_TASK,
         reviews.TASK,
+        watch.TASK,
     )
 }

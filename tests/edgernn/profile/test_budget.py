@@ -110,6 +110,7 @@ def test_an_emulated_target_neither_keeps_nor_exceeds_a_limit_of_the_machine(
         ("", "limits nothing"),
         ("[every]\nagreement = 99", "is 99; .* Write a share: 0.99"),
         ("[every]\nagreement = 0", "is 0; a limit that can be kept and exceeded is"),
+        ("[every]\naccuracy_drop = 5", "is 5; .* Write a share: 0.99"),
         ("[every]\nagreement = inf", "must be a number"),
         (f"[every]\nfile_bytes = 1{'0' * 400}", "must be a number"),
         ("[every]\nfile_bytes = 0.5", "is between 1 and 1e\\+15"),
@@ -122,12 +123,6 @@ def test_an_emulated_target_neither_keeps_nor_exceeds_a_limit_of_the_machine(
 def test_a_budget_that_is_not_understood_is_refused(tmp_path, text, said):
     with pytest.raises(DataError, match=said):
         read_budget(written(tmp_path, text))
-
-
-def test_a_drop_of_all_the_accuracy_is_no_limit(tmp_path):
-    report = quantized(tmp_path, wrong_from=970)
-    with pytest.raises(DataError, match=r"accuracy_drop of .every. is 5, and accuracy is a share"):
-        drops(report, tmp_path, 5)
 
 
 def test_a_pipe_or_a_device_is_no_budget(tmp_path):
