@@ -47,6 +47,7 @@ from edgernn.graph import (
     Pool2D,
     PRelu,
     Product,
+    QTensor,
     RecurrentPlan,
     SimpleRnn,
     Where,
@@ -132,8 +133,19 @@ def certainties(graph: Graph) -> dict[str, Certainty]:
         if plan is not None and read is not Certainty.BITS:
             read = Certainty.OPEN
         own = Certainty.BITS if _is_exact(layer, plan) else Certainty.ROUNDING
+        if plan is None and _draws_scales(layer):
+            own = Certainty.OPEN
         certainty.update(dict.fromkeys(layer.writes, max(read, own)))
     return certainty
+
+
+def _draws_scales(layer: Layer) -> bool:
+    """Whether a runtime may multiply int8 weights by integers whose scale it draws from each row.
+
+    The native one does (section 11); the reference multiplies floats.
+    """
+    is_product = isinstance(layer, Dense | Gru | Lstm | SimpleRnn)
+    return is_product and any(isinstance(one, QTensor) for one in layer.weights.values())
 
 
 def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edgernn.artefact import Artefact, Refusal, Verification, record
+from edgernn.artefact import Artefact, Refusal, record
 from edgernn.errors import WrongOption
-from edgernn.export.against_keras import compared_with_keras
 from edgernn.export.calibration import Calibration
 from edgernn.export.examples import read_examples
 from edgernn.export.keras.file import read_model
@@ -25,6 +23,7 @@ from edgernn.export.rows import together
 from edgernn.export.small_models import larger_than_float32
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
+from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.front.options import (
@@ -89,10 +88,11 @@ class Loaded:
         """Shapes by name, the batch first; None where a size is free."""
         return {name: spec.shape for name, spec in self.model.graph.output_specs.items()}
 
-    @property
-    def reading(self) -> Reading:
-        """How tables are read: as the training did it, whose log lies beside the file."""
-        return self.training.settings.reading if self.training else AS_IT_IS
+    def reading_of(self, data: Given) -> Reading:
+        """How a table is read: as the training did it, whose log is beside the file."""
+        if self.training is None or not isinstance(data, str | os.PathLike):
+            return AS_IT_IS
+        return self.training.settings.reading.recorded_for(str(data))
 
     @property
     def parameters(self) -> int:
@@ -184,14 +184,14 @@ class Loaded:
         with progress_line("reading", progress) as phase:
             samples = None
             if data is not None:
-                samples = as_samples(data, target=target, reading=self.reading)
+                samples = as_samples(data, target=target, reading=self.reading_of(data))
             oracle = None
             if against_keras:
                 phase("comparing with Keras")
-                oracle = self._compared_with_keras()
+                oracle = as_keras_has_it(self.model, self.origin)
             original = float_graph(self.model.graph)
             if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
-                calibrate = as_samples(calibrate, target=target, reading=self.reading)
+                calibrate = as_samples(calibrate, target=target, reading=self.reading_of(calibrate))
             calibrated = Calibration(spec=calibrate, method=method, file=file).of(original, phase)
             answers = None
             if samples is not None:  # before anything is written: they may not fit the model
@@ -276,24 +276,6 @@ class Loaded:
         if failures:
             raise with_outcome(failures[0], result)
         return result
-
-    def _compared_with_keras(self) -> Verification:
-        if self.origin is None:
-            raise WrongOption(
-                "--against-keras (against_keras) needs the model that was read",
-                remedy="Load it with edgernn.load",
-            )
-        major = self.model.source.keras_version.split(".")[0]
-        generation = "3" if major == "3" else "2"
-        return compared_with_keras(self.model.graph, self._store, generation=generation)
-
-    def _store(self, folder: Path) -> Path:
-        """The model as a file that Keras can load."""
-        if isinstance(self.origin, Path):
-            return Path(shutil.copy(self.origin, folder / self.origin.name))
-        path = folder / "model.keras"
-        self.origin.save(path)
-        return path
 
     def __str__(self) -> str:
         return model_text(self.model.graph, self.model.source)

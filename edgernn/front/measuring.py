@@ -85,7 +85,7 @@ def carried_out(
     candidates = find_candidates(job.paths)
     samples = None
     if isinstance(job.data, str | os.PathLike):
-        reading = common_reading(candidates)
+        reading = common_reading(candidates).recorded_for(str(job.data))
         samples = as_samples(job.data, target=job.target, reading=reading, notify=job.notify)
     elif job.data is not None:
         samples = as_samples(job.data, target=job.target, notify=job.notify)
