@@ -1,4 +1,4 @@
-"""`edgernn.load`: a Keras model that was read, and its export."""
+"""`edgernn.load`: a model that was read, and its export."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from edgernn.artefact import Artefact, Refusal, record
 from edgernn.errors import EdgernnError, WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.examples import read_examples
-from edgernn.export.keras.file import read_model
-from edgernn.export.keras.model import KerasModel
 from edgernn.export.keras.object import from_keras
 from edgernn.export.pipeline import Failure, export_model, float_graph, training_log_of
 from edgernn.export.quantization.absorb import unlike_features
+from edgernn.export.reading import read_source
 from edgernn.export.request import Request
 from edgernn.export.rows import together
+from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
 from edgernn.formats import FORMATS, format_named, options_by_format
@@ -36,9 +36,9 @@ from edgernn.tasks.training_log import TrainingLog
 
 
 def load(model: Any) -> Loaded:
-    """Reads a Keras model: the path of a .keras or .h5 file, or a model in memory.
+    """Reads a model: the path of a .keras, .h5 or .onnx file, or a Keras model in memory.
 
-    A file is read without Keras and TensorFlow, and nothing in it is run.
+    A file is read without Keras, TensorFlow and PyTorch, and nothing in it is run.
     Raises ModelFileError for what is no model or is damaged, UnsupportedLayer for a layer or an
     option that edgernn does not know.
 
@@ -49,19 +49,19 @@ def load(model: Any) -> Loaded:
         return Loaded(model=from_keras(model))
     path = Path(model)
     with logged_step(f"reading {path}"):
-        read = read_model(path)
+        read = read_source(path)
     return Loaded(model=read, training=training_log_of(path, read.source.sha256))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Loaded:
-    """A Keras model that was read.  `print` shows its layers; `export` writes it.
+    """A model that was read.  `print` shows its layers; `export` writes it.
 
     model: the graph, the source and warnings, as edgernn.export has them.
     training: the log that `edgernn train` left beside the file.
     """
 
-    model: KerasModel
+    model: SourceModel
     training: TrainingLog | None = field(default=None)
 
     @property
