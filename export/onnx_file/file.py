@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 
 from edgernn.artefact import Source
-from edgernn.errors import EdgernnError, ModelFileError, UnsupportedLayer
+from edgernn.errors import ModelFileError, UnsupportedLayer
 from edgernn.export.onnx_file.builder import Builder
 from edgernn.export.onnx_file.folding import Budget, folded, with_free_sizes
 from edgernn.export.onnx_file.layout import BatchElsewhere
@@ -30,6 +30,7 @@ from edgernn.graph import (
     TensorSpec,
     without_dead_layers,
 )
+from edgernn.regular_file import DAMAGE
 
 _TYPES: Final[dict[int, DType]] = {
     onnx.TensorProto.FLOAT: DType.FLOAT32,
@@ -48,6 +49,16 @@ def read_onnx(path: Path) -> SourceModel:
     operator, or an option of one, that edgernn does not read.
     """
     model, content = parsed(path)
+    try:
+        return _read(model, content, path)
+    except DAMAGE as error:
+        raise ModelFileError(
+            f"{path.name} is not what an exporter writes ({type(error).__name__}: {error})",
+            remedy=EXPORT_AGAIN,
+        ) from error
+
+
+def _read(model: onnx.ModelProto, content: bytes, path: Path) -> SourceModel:
     opset = opset_of(model, path)
     if model.functions:
         raise ModelFileError(
@@ -136,9 +147,7 @@ class _File:
             node = Node(proto, opset=self._opset, torch=self._model.producer_name == "pytorch")
             try:
                 self._run(builder, node, values, budget)
-            except (ValueError, IndexError, TypeError, KeyError, ZeroDivisionError) as error:
-                if isinstance(error, EdgernnError):
-                    raise
+            except (*DAMAGE, ZeroDivisionError) as error:
                 raise node.damaged(f"contradicts itself ({error})") from error
         found = [self._output(builder, entry, values) for entry in self._model.graph.output]
         graph = self._graph(builder, [(wanted, edge) for wanted, edge, _ in found])

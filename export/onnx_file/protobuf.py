@@ -19,7 +19,7 @@ from edgernn.regular_file import opened, read_bytes
 #: ONNX files end at 2 GiB by their own format.
 FILE_BYTES: Final = 2 << 30
 MAX_NODES: Final = 20_000
-OLDEST_OPSET: Final = 9
+OLDEST_OPSET: Final = 7
 
 _WIDTHS: Final[dict[int, type[np.generic]]] = {
     onnx.TensorProto.FLOAT: np.float32, onnx.TensorProto.DOUBLE: np.float64,
@@ -79,8 +79,7 @@ def array_of(tensor: onnx.TensorProto, folder: Path) -> Array:
     """
     wanted = _WIDTHS.get(tensor.data_type)
     if wanted is None:
-        kind = onnx.TensorProto.DataType.Name(tensor.data_type)
-        raise _damaged(tensor, f"has the type {kind}, which edgernn does not read")
+        raise _damaged(tensor, f"is of ONNX's type {tensor.data_type}, which edgernn does not read")
     if len(tensor.dims) > MAX_RANK or any(size < 0 for size in tensor.dims):
         raise _damaged(tensor, f"has the shape {list(tensor.dims)}")
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
