@@ -92,6 +92,14 @@ class Builder:
         at = self._writers.get(edge)
         return None if at is None else self.layers[at]
 
+    def origin(self, edge: str) -> str:
+        """The name of the edge that computed the numbers of `edge`, before they were moved."""
+        writer = self.writer(edge)
+        while isinstance(writer, Reshape | Transpose | Slice):
+            edge = writer.input
+            writer = self.writer(edge)
+        return edge
+
     def change(self, old: Layer, new: Layer) -> None:
         """Puts `new`, which writes the same edges, in the place of `old`."""
         self.layers[self._writers[old.writes[0]]] = new

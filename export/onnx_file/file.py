@@ -238,9 +238,7 @@ class _File:
             dtype="float32",
         )
         edge = builder.arranged(value, tuple(value.view[at] for at in port.permutation), node)
-        writer = builder.writer(edge)
-        fallback = writer.name if writer is not None else "output"
-        return _public(entry.name, fallback), edge, port
+        return _public(entry.name, builder.origin(edge)), edge, port
 
     def _graph(self, builder: Builder, found: list[tuple[str, str]]) -> Graph:
         taken = set(builder.inputs)
@@ -254,7 +252,7 @@ class _File:
             outputs.append(Output(name=unique, edge=edge))
         try:
             graph = Graph(
-                name=_public(self._model.graph.name, self._path.stem),
+                name=self._path.stem,
                 inputs=tuple(builder.inputs.values()),
                 layers=tuple(builder.layers),
                 outputs=tuple(outputs),

@@ -55,6 +55,12 @@ _UNARY: Final[dict[str, Callable[..., Any]]] = {
 }  # fmt: skip
 
 
+#: Operators that are computed while a file is read, on constants and sizes only.
+FOLDED: Final = frozenset(
+    {"Constant", "ConstantOfShape", "Range", "Shape", "Where", *_BINARY, *_UNARY}
+)
+
+
 def axes_of(node: Node, values: Sequence[Value | None], at: int = 1) -> list[int] | None:
     """Axes, an attribute in old opsets and an argument in new ones; None where none are given."""
     if len(values) > at and values[at] is not None:

@@ -117,6 +117,11 @@ def test_a_time_first_model_takes_its_batch_first():
     assert not [layer for layer in model.graph.layers if type(layer).__name__ == "Transpose"]
 
 
+def test_outputs_without_a_name_get_that_of_what_computes_them():
+    graph = read_onnx(FOLDER / "stateful.legacy.onnx").graph
+    assert [output.name for output in graph.outputs] == ["fc", "rnn_2", "rnn_3"]
+
+
 def test_layers_are_named_after_modules():
     graph = read_onnx(FOLDER / "gru_two_layers.legacy.onnx").graph
     assert [layer.name for layer in graph.layers] == ["rnn", "rnn_1", "fc"]
