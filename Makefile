@@ -7,17 +7,25 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: docs test-long fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
+.PHONY: consumers lock docs test-long fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 setup: $(VENV)/.installed ## make .venv with all Python packages (nothing to do when it is current)
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+# First everything by its hash; the second step adds edgernn itself, which has none.
+$(VENV)/.installed: pyproject.toml constraints.txt requirements.lock
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[profile,train,audio,test,lint]'
 	touch $@
+
+lock: setup ## write requirements.lock, the hashes of what constraints.txt names; commit the file
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet pyproject.toml $(foreach extra,profile train audio test lint,--extra $(extra)) \
+		--constraint constraints.txt --generate-hashes --universal --no-strip-extras \
+		--python-version 3.11 --no-annotate --no-header --output-file requirements.lock
 
 $(VENV_214)/.installed: Makefile
 	$(PYTHON) -m venv $(VENV_214)
@@ -52,6 +60,16 @@ $(VENV)/.bench: $(VENV)/.installed
 
 bench: $(VENV)/.bench ## speed and size beside the peers, in one run, as ratios (minutes)
 	$(BIN)/python -m bench bench.json
+
+# Not in `make setup`: with onnxruntime-web half a gigabyte that only tests of other runtimes need.
+$(VENV)/.consumers: $(VENV)/.installed tests/consumers/package.json
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[consumers]'
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix tests/consumers
+	touch $@
+
+consumers: $(VENV)/.consumers ## try the files in OpenVINO, OpenCV and onnxruntime-web; record it in docs/support.md
+	$(BIN)/python -m tests.consumers
+	$(BIN)/python -m edgernn.export.support > docs/support.md
 
 $(VENV)/.docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'

@@ -16,22 +16,23 @@ def alternate(
 ) -> dict[str, Milliseconds]:
     """Milliseconds per call, one value a round: each round times a block of every callable.
 
-    A block is as many calls as take about `block_ms`; the first round is thrown away.
+    A block is as many calls as take about `block_ms`; the first round is thrown away.  Time is the
+    processor's, of all threads of this process: other programs' turns do not count.
     """
     repeats = {name: _repeats(call, block_ms) for name, call in calls.items()}
     values: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds + 1):
         for name, call in calls.items():
-            started = time.perf_counter_ns()
+            started = time.process_time_ns()
             for _ in range(repeats[name]):
                 call()
-            values[name].append((time.perf_counter_ns() - started) / repeats[name] / 1e6)
+            values[name].append((time.process_time_ns() - started) / repeats[name] / 1e6)
     return {name: np.array(timed[1:]) for name, timed in values.items()}
 
 
 def _repeats(call: Callable[[], object], block_ms: float) -> int:
     call()
-    started = time.perf_counter_ns()
+    started = time.process_time_ns()
     call()
-    once_ms = (time.perf_counter_ns() - started) / 1e6
+    once_ms = (time.process_time_ns() - started) / 1e6
     return max(1, round(block_ms / once_ms))

@@ -39,12 +39,16 @@ def faster(
     ratio = ratio_of_medians(parts[0], parts[1])
     return Comparison(
         name=name,
-        ours=f"{min(timed[ours]):.3f} ms",
-        peer=f"{min(timed[peer]):.3f} ms",
+        ours=_time(float(min(timed[ours]))),
+        peer=_time(float(min(timed[peer]))),
         ratio=ratio.estimate,
         interval=(ratio.interval.low, ratio.interval.high),
         target=target,
     )
+
+
+def _time(ms: float) -> str:
+    return f"{ms:.3f} ms" if ms >= 0.1 else f"{ms * 1e3:.2f} µs"
 
 
 def below(name: str, value: float, unit: str, *, limit: float) -> Comparison:

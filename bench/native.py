@@ -94,7 +94,7 @@ def _export(bench: Bench, shape: Shape) -> None:
 
 def _compare(bench: Bench, shape: Shape, batch: int) -> Iterator[Comparison]:
     calls = _calls(bench, shape, batch)
-    timed = alternate(calls, rounds=60, block_ms=6)
+    timed = alternate(calls, rounds=40, block_ms=6)
     for row in rows_of(shape, batch):
         if not {row.ours, row.peer} <= set(calls):
             continue  # OpenVINO is not installed

@@ -150,12 +150,13 @@ class RemoteDevice:
             return
         target = f"{self.work}/{remote}"
         if len(content) < SMALLEST_CACHED_BYTES:
-            self._store(local, target, len(content), remote)
+            self._store(local, target, len(content), digest, remote)
         else:
             cached = f"{self.cache}/files/{digest}"
-            if self._done(LINK, cached, target, what=remote, also=NOT_IN_CACHE) == NOT_IN_CACHE:
-                self._store(local, cached, len(content), remote)
-                self._done(LINK, cached, target, what=remote)
+            link = (LINK, cached, target, digest)
+            if self._done(*link, what=remote, also=NOT_IN_CACHE) == NOT_IN_CACHE:
+                self._store(local, cached, len(content), digest, remote)
+                self._done(*link, what=remote)
         self._pushed[remote] = digest
 
     def pull(self, remote: str, local: Path) -> None:
@@ -268,9 +269,9 @@ class RemoteDevice:
             finally:
                 keeper.end()
 
-    def _store(self, local: Path, target: str, size: int, what: str) -> None:
+    def _store(self, local: Path, target: str, size: int, digest: str, what: str) -> None:
         with local.open("rb") as content:
-            self._done(STORE, target, str(size), what=what, stdin=content)
+            self._done(STORE, target, str(size), digest, what=what, stdin=content)
 
     def _done(
         self,

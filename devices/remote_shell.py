@@ -95,23 +95,43 @@ rm -f .running
 printf '\\n%s %s\\n' "$word" "$code" >&2
 """
 
-#: $1 the word, $2 the file to write, $3 its size in bytes.  Leaves no incomplete file.
-STORE: Final = """
-cat > "$2.part" && [ "$(($(wc -c < "$2.part")))" = "$3" ] && mv -f "$2.part" "$2"
-code=$?
-[ $code = 0 ] || rm -f "$2.part"
-printf '\\n%s %s\\n' "$1" "$code" >&2
+#: Whether the file $1 has the SHA-256 $2.  Where the target has no sha256sum, its size must do.
+_IS: Final = """
+is() {
+  command -v sha256sum > /dev/null || return 0
+  set -- "$2" $(sha256sum < "$1")
+  [ "$1" = "$2" ]
+}
 """
 
-#: $1 the word, $2 the file in the cache, $3 its destination.  Exit code 4: not in the cache.
-LINK: Final = """
-if [ -f "$2" ]; then
+#: $1 the word, $2 the file to write, $3 its size in bytes, $4 its SHA-256.  Whole, or not there.
+STORE: Final = (
+    _IS
+    + """
+cat > "$2.part" && [ "$(($(wc -c < "$2.part")))" = "$3" ] &&
+  is "$2.part" "$4" && mv -f "$2.part" "$2"
+code=$?
+[ $code = 0 ] || { rm -f "$2.part"; echo "it arrived damaged, or there is no space left" >&2; }
+printf '\\n%s %s\\n' "$1" "$code" >&2
+"""
+)
+
+#: $1 the word, $2 the file in the cache, $3 its destination, $4 its SHA-256.
+#: Exit code 4: it is not in the cache, or damaged there.
+LINK: Final = (
+    _IS
+    + """
+if [ -f "$2" ] && is "$2" "$4"; then
   touch "$2"
   ln -f "$2" "$3" 2> /dev/null || cp "$2" "$3"
   code=$?
-else code=4; fi
+else
+  rm -f "$2"
+  code=4
+fi
 printf '\\n%s %s\\n' "$1" "$code" >&2
 """
+)
 NOT_IN_CACHE: Final = 4
 
 #: $1 the word, $2 the file, $3 the size in bytes from which on it is compressed.  The first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from collections.abc import Container
 from pathlib import Path
@@ -84,6 +85,7 @@ def _read(file: IO[bytes], names: Container[str] | None) -> dict[str, npt.NDArra
                 raise DamagedArchive(f"it unpacks to more than {_MOST_BYTES:,} bytes")
             with archive.open(info) as member:
                 arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
+                _require_text(name, arrays[name])
                 if member.read(1):  # reads to the end, where the checksum is compared
                     raise DamagedArchive(f"{name} is longer than it says")
     return arrays
@@ -106,6 +108,14 @@ def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     else:
         raise DamagedArchive(f"an array has format {version}")
     return shape, dtype, member.tell()
+
+
+def _require_text(name: str, array: npt.NDArray[Any]) -> None:
+    """Raises DamagedArchive for texts with numbers beyond Unicode: Python breaks on them later."""
+    if array.dtype.kind == "U" and array.size:
+        points = array.ravel().view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if points.max(initial=0) > sys.maxunicode:
+            raise DamagedArchive(f"{name} has texts that are not Unicode")
 
 
 def _described(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 from edgernn import atomic
 from edgernn.errors import ModelFileError
@@ -84,7 +84,7 @@ class Verification:
     `agreement` is how often the largest output is the same one.
     `integers` says that the artefact computes the integers of docs/integer-arithmetic.md: "bits",
     or "rounding" where all outputs lie behind a function that has no exact definition (softmax).
-    checked_on: where the inputs came from ("rows kept back from calibration", "made-up inputs").
+    checked_on: where the inputs came from ("kept-back rows", "made-up inputs").
     """
 
     status: VerificationStatus
@@ -302,8 +302,22 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
 
 
 def _known(kind: type[Any], entry: dict[str, Any]) -> dict[str, Any]:
-    """The fields that this version knows; a later one may have added some."""
-    return {known.name: entry[known.name] for known in fields(kind) if known.name in entry}
+    """The fields that this version knows; a later one may have added some.
+
+    Raises TypeError for a value of another type than its field has.
+    """
+    hints = get_type_hints(kind)
+    found = {known.name: entry[known.name] for known in fields(kind) if known.name in entry}
+    for name, value in found.items():
+        allowed = get_args(hints[name]) or (hints[name],)
+        if issubclass(allowed[0], Enum):
+            continue  # the caller makes it of the text
+        numbers = (int, float) if float in allowed else ()
+        if not isinstance(value, (*allowed, *numbers)) or (
+            isinstance(value, bool) and bool not in allowed
+        ):
+            raise TypeError(f"{name} cannot be {value!r}")
+    return found
 
 
 def _stored_files(entries: Sequence[dict[str, Any]]) -> tuple[StoredFile, ...]:

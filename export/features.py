@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
+from edgernn.export.feature import Feature
+from edgernn.export.image_features import image_features
 from edgernn.graph import (
     HARD_SIGMOID_KERAS2,
     HARD_SIGMOID_KERAS3,
@@ -64,21 +66,12 @@ TOKENS: Final = TensorSpec(shape=(None, None), dtype=DType.INT32)
 MASK: Final = TensorSpec(shape=(None, None), dtype=DType.BOOL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feature:
-    """`layer` and `option` are what a user of Keras writes; `graph` holds it and nothing else."""
-
-    section: str
-    layer: str
-    option: str = ""
-    graph: Graph
-
-
 def features() -> Iterator[Feature]:
     """In the order of the documentation."""
     yield from _cells()
     yield from _cell_activations()
     yield from _windows()
+    yield from image_features()
     yield from _elements()
     yield from _shapes()
     yield from _merges()
@@ -168,9 +161,19 @@ def _no_recurrent_bias(kind: type[Recurrent]) -> dict[str, None]:
     return {"recurrent_bias": None} if kind is Gru else {}
 
 
+#: Functions that Keras has as operations only.
+_OPERATIONS: Final = frozenset(
+    {
+        ActivationKind.SQRT,
+        ActivationKind.RSQRT,
+        ActivationKind.LOGARITHM,
+        ActivationKind.RECIPROCAL,
+    }
+)
+
 #: What Keras calls an activation, and what the graph makes of it.
 _ACTIVATIONS: Final[dict[str, Activation]] = {
-    **{kind.value: Activation(kind=kind) for kind in ActivationKind},
+    **{kind.value: Activation(kind=kind) for kind in ActivationKind if kind not in _OPERATIONS},
     "relu": Activation(kind=ActivationKind.RELU),
     "relu6": Activation(kind=ActivationKind.RELU, max_value=6.0),
     "leaky_relu": Activation(kind=ActivationKind.RELU, alpha=0.2),

@@ -25,8 +25,10 @@ from edgernn.graph import (
     AnyArray,
     AnyNotEqual,
     Attention,
+    Compare,
     Concatenate,
     Conv1D,
+    Conv2D,
     Dense,
     Dot,
     Embedding,
@@ -42,10 +44,13 @@ from edgernn.graph import (
     Moving,
     NotEqual,
     Pool1D,
+    Pool2D,
     PRelu,
     Product,
+    QTensor,
     RecurrentPlan,
     SimpleRnn,
+    Where,
 )
 
 #: Largest |difference| relative to the output's scale behind a function that has no exact
@@ -128,8 +133,19 @@ def certainties(graph: Graph) -> dict[str, Certainty]:
         if plan is not None and read is not Certainty.BITS:
             read = Certainty.OPEN
         own = Certainty.BITS if _is_exact(layer, plan) else Certainty.ROUNDING
+        if plan is None and _draws_scales(layer):
+            own = Certainty.OPEN
         certainty.update(dict.fromkeys(layer.writes, max(read, own)))
     return certainty
+
+
+def _draws_scales(layer: Layer) -> bool:
+    """Whether a runtime may multiply int8 weights by integers whose scale it draws from each row.
+
+    The native one does (section 11); the reference multiplies floats.
+    """
+    is_product = isinstance(layer, Dense | Gru | Lstm | SimpleRnn)
+    return is_product and any(isinstance(one, QTensor) for one in layer.weights.values())
 
 
 def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
@@ -138,7 +154,7 @@ def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
     match layer:
         case Gru() | Lstm() | SimpleRnn():
             return plan is not None
-        case Dense() | Conv1D():
+        case Dense() | Conv1D() | Conv2D():
             is_rounded = isinstance(plan, LinearPlan) and isinstance(plan.product, Product)
             return is_rounded or (plan is not None and _is_single_operation(layer.activation))
         case Activate():
@@ -148,6 +164,7 @@ def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
         case (
             Embedding()
             | Pool1D()
+            | Pool2D()
             | GlobalPool1D()
             | Affine()
             | PRelu()
@@ -155,6 +172,8 @@ def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
             | Merge()
             | NotEqual()
             | AnyNotEqual()
+            | Compare()
+            | Where()
         ):
             return True
         case _:

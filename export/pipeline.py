@@ -33,6 +33,7 @@ from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
 from edgernn.export.quantization.absorb import absorbed
+from edgernn.export.quantization.headroom import with_headroom
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.request import Request
 from edgernn.export.source_check import check_reading
@@ -211,13 +212,14 @@ def float_graph(graph: Graph) -> Graph:
 def scaled(graph: Graph, request: Request) -> tuple[Graph, Request]:
     """The float graph that is quantized, and the request with its ranges.
 
-    Where rows of the inputs were seen, features of unlike scale are brought to one scale.
+    Where rows of the inputs were seen, features of unlike scale are brought to one scale, and
+    ranges get room beyond those rows.
     """
     if request.ranges is None or request.fewest_bits is Scheme.FLOAT32:
         return graph, request
     kept = [name for name, scheme in request.per_layer.items() if scheme is Scheme.FLOAT32]
     changed, ranges = absorbed(graph, request.ranges, leave={*kept, *request.keep_float})
-    return changed, replace(request, ranges=ranges)
+    return changed, replace(request, ranges=with_headroom(changed, ranges))
 
 
 def quantized(graph: Graph, request: Request) -> Graph:

@@ -27,12 +27,15 @@ _MOST_STEPS: Final = 32
 
 
 class Origin(str, Enum):
-    """Where the numbers come from that a file is checked on, as reports say it."""
+    """Where the numbers come from that a file is checked on, as reports say it.
 
-    KEPT_BACK = "rows kept back from calibration"
+    Kept-back rows are those that calibration was not given; made-up inputs are random.
+    """
+
+    KEPT_BACK = "kept-back rows"
     CALIBRATION = "calibration rows"
     DATA = "rows of the data"
-    BOTH = "rows kept back from calibration, and rows of the data"
+    BOTH = "kept-back rows and rows of the data"
     MADE_UP = "made-up inputs"
 
     @property

@@ -11,9 +11,10 @@ from typing import Final
 
 from edgernn import streaming
 from edgernn.errors import UnsupportedLayer
-from edgernn.export import backend_named
+from edgernn.export import backend_named, consumers
 from edgernn.export.backend import Lowered
-from edgernn.export.features import Feature, features
+from edgernn.export.feature import Feature
+from edgernn.export.features import features
 from edgernn.export.keras.operations import OPERATIONS
 from edgernn.export.keras.translations import CLASSES
 from edgernn.export.onnx_file.folding import FOLDED
@@ -86,6 +87,7 @@ def markdown() -> str:
     lines = [preface]
     for section, rows in groupby(features(), key=lambda feature: feature.section):
         lines += [f"## {section}", "", *_table(list(rows)), ""]
+    lines += ["## Runtimes of .onnx files", "", *consumers.table(consumers.recorded())]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -31,9 +31,17 @@ def packed(ports: Sequence[NativePort], cases: Sequence[Case]) -> bytes:
 
 
 def longest(ports: Sequence[NativePort], cases: Sequence[Case]) -> int:
-    """Steps of the longest sequence."""
-    names = [port.name for port in ports if port.is_sequence]
-    return max((case[name].shape[1] for case in cases for name in names if name in case), default=1)
+    """Rows of the longest sequence: its steps, or the pixels of an image."""
+    sequences = [port for port in ports if port.is_sequence]
+    return max(
+        (
+            case[port.name].shape[1] * port.rows
+            for case in cases
+            for port in sequences
+            if port.name in case
+        ),
+        default=1,
+    )
 
 
 def unpacked(
@@ -65,7 +73,7 @@ def _unpacked_rows(
 ) -> tuple[AnyArray, int]:
     """The rows that begin at `at`, and where they end."""
     steps = _number(content, at)
-    count = steps * int(np.prod(port.row_shape, dtype=np.int64))
+    count = steps * port.width
     size = count * port.dtype.numpy.itemsize
     if at + 4 + size > len(content):
         raise ValueError(CUT_SHORT)
@@ -89,5 +97,5 @@ def _packed_rows(port: NativePort, rows: AnyArray | None) -> bytes:
     if rows is None:
         return struct.pack("<I", 0)
     stored = np.ascontiguousarray(rows, port.dtype.numpy)
-    steps = len(stored) if port.is_sequence else 1
+    steps = len(stored) * port.rows if port.is_sequence else 1
     return struct.pack("<I", steps) + stored.tobytes() + bytes(-stored.nbytes % 4)

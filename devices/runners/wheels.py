@@ -44,10 +44,13 @@ except importlib.metadata.PackageNotFoundError:
     pass
 """
 
-#: Unpacks the wheel argv[1] as the folder argv[2], whole or not at all.
+#: Unpacks the wheel argv[1] of SHA-256 argv[3] as the folder argv[2], whole or not at all.
 _UNPACK: Final = """
-import os, sys, tempfile, zipfile
-wheel, folder = sys.argv[1:]
+import hashlib, os, sys, tempfile, zipfile
+wheel, folder, digest = sys.argv[1:]
+with open(wheel, "rb") as file:
+    if hashlib.sha256(file.read()).hexdigest() != digest:
+        sys.exit("its SHA-256 is not the one that was sent")
 with tempfile.TemporaryDirectory(dir=os.path.dirname(folder)) as part:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(part + "/content")
@@ -212,7 +215,7 @@ def _unpacked(device: RemoteDevice, python: tuple[str, ...], wheel: Path) -> str
     if device.run(["test", "-d", folder], timeout_s=PROBE_TIMEOUT_S).succeeded:
         return folder
     device.push(wheel, "package.whl")
-    argv = [*python, "-c", _UNPACK, "package.whl", folder]
+    argv = [*python, "-c", _UNPACK, "package.whl", folder, digest]
     unpacked = device.run(argv, timeout_s=UNPACK_TIMEOUT_S)
     # The content is unpacked; the wheel itself would only take space.
     device.run(

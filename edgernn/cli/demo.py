@@ -75,14 +75,11 @@ def _trained(splits: Splits, model: Path, *, cell: str, units: int, seed: int) -
     from edgernn.cli.train import epochs_shown
     from edgernn.export.keras.file import parameters_of
     from edgernn.tasks import TASKS
-    from edgernn.tasks.architectures import Cell
     from edgernn.tasks.training import settings_of, train
     from edgernn.tasks.training_log import log_of_same
 
     recipe = replace(TASKS[TASK].recipe, units=units)
-    settings = settings_of(
-        splits, task=TASK, cell=Cell(cell), recipe=recipe, seed=seed, hold_out=None
-    )
+    settings = settings_of(splits, task=TASK, cell=cell, recipe=recipe, seed=seed)
     if log := log_of_same(model, settings):
         print_note(f"{model} is already trained like this")
         return log
@@ -91,7 +88,7 @@ def _trained(splits: Splits, model: Path, *, cell: str, units: int, seed: int) -
             splits,
             model,
             task=TASK,
-            cell=Cell(cell),
+            cell=cell,
             recipe=recipe,
             seed=seed,
             count_parameters=parameters_of,

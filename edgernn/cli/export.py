@@ -83,8 +83,8 @@ if TYPE_CHECKING:
     "max_drop_points",
     type=click.FloatRange(0),
     metavar="POINTS",
-    help="Keep the fewest layers in float that hold the loss of accuracy, on --data or else the "
-    "labelled --calibrate data, within so many points.",
+    help="Keep the fewest layers in float that hold the loss, on --data or else the labelled "
+    "--calibrate data, within so many points of accuracy or F1, or percent of an error.",
 )
 @click.option(
     "--data",
@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     shell_complete=complete_data,
     help="Labelled data to measure the accuracy on: digits:test, an .npz.",
 )
+@click.option("--target", metavar="COLUMN,…", help="Columns of a .csv to score, or the kind of y.")
 @click.option(
     "--streaming",
     is_flag=True,
@@ -105,6 +106,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Fail where a file cannot be compared, since its runtime is not installed.",
 )
+@click.option(
+    "--against-keras",
+    is_flag=True,
+    help="First compare what was read with Keras itself, where it is installed; runs the model's "
+    "code.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest's entries as JSON.")
 def command(
     model: Path,
@@ -117,9 +124,11 @@ def command(
     keep_float: tuple[str, ...],
     max_drop_points: float | None,
     data: str | None,
+    target: str | None,
     streaming: bool,
     labels: str | None,
     no_verify: bool,
+    against_keras: bool,
     require_verify: bool,
     as_json: bool,
     **formats: Any,
@@ -147,9 +156,11 @@ def command(
             keep_float=keep_float,
             max_drop=max_drop_points,
             data=data,
+            target=target,
             streaming=streaming,
             labels=labels or (),
             verify=not no_verify,
+            against_keras=against_keras,
             require_verify=require_verify,
             **formats,
         )

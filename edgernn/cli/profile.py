@@ -32,8 +32,15 @@ INTERRUPTED = 130
 @click.option(
     "--data",
     metavar="SPEC",
-    help="Labelled data: digits:test, or a .npz with x and y.",
     shell_complete=complete_data,
+    help="Data to score, or without labels to compare with the original: digits:test, an .npz with "
+    "x and y, mydata.csv:test.",
+)
+@click.option("--target", metavar="COLUMN,…", help="Columns of a .csv to score, or the kind of y.")
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="The metric to put first: accuracy, f1, f1_macro, auc, mae, rmse, r2, perplexity.",
 )
 @click.option(
     "--device",
@@ -157,6 +164,8 @@ INTERRUPTED = 130
 def command(
     paths: tuple[Path, ...],
     data: str | None,
+    target: str | None,
+    metric: str | None,
     devices: str,
     use_device_python: bool,
     android_runtimes: tuple[Path, ...],
@@ -221,6 +230,8 @@ def command(
         devices=specs,
         plan=plan,
         data=data,
+        target=target,
+        metric=metric,
         steps=steps,
         choices=choices,
         resume=sinks.json_file if resume else None,

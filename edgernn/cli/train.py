@@ -14,7 +14,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from edgernn.cli.completion import complete_tasks
+from edgernn.tasks.notation import HELP
+from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.registry import TASKS
+from edgernn.tasks.target import Target
 
 if TYPE_CHECKING:
     from edgernn.tasks.samples import Splits
@@ -46,41 +49,71 @@ class KerasFile(click.ParamType[Path]):
 
 _TASK_LINES = "\n".join(f"  {task.name:<16} {task.title}" for task in TASKS.values())
 
-_HELP = f"""Train a GRU or LSTM on TASK, or on your own sequences with --data.
+_HELP = f"""Train a GRU or LSTM on DATA: one of the tasks below, or your own file or folder.
 
 \b
 edgernn train digits --cell gru --units 128 -o gru.keras
-edgernn train --data recordings/ --hold-out '*_theo_*' --cell lstm -o lstm.keras
+edgernn train mydata.csv --target load --cell gru -o gru.keras
+edgernn train recordings/ --hold-out '*_theo_*' --cell bi-lstm -o lstm.keras
 
 \b
 The tasks:
 {_TASK_LINES}
 
+Your own data are an .npz, a .csv, or a folder of .wav files by class.  The target may be a class,
+several labels, a class for each step, or numbers; it is taken from y, or from the columns of
+--target.
+
 gru.calibration.npz, gru.test.npz and gru.train.json are written beside gru.keras: rows for `edgernn
 export --calibrate` and for `edgernn profile --data`, and the log of the training (time, losses,
-accuracy).  The model standardizes its features itself.
+score).  The model standardizes its features itself.
 """
 
 
 @click.command(help=_HELP)
-@click.argument("task", required=False, shell_complete=complete_tasks)
+@click.argument("task", metavar="DATA", required=False, shell_complete=complete_tasks)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Your own data instead of TASK: an .npz, a .csv, or a folder of .wav files by class.",
+    help="Your own data, as the argument DATA; also where a task has the name of your file.",
+)
+@click.option(
+    "--target",
+    metavar="COLUMN,…",
+    help="Columns of a .csv to predict. Without a column 'sequence' the file is one series, and "
+    "the last lines predict the next.",
+)
+@click.option(
+    "--target-kind",
+    type=click.Choice([kind.value for kind in Target]),
+    help="What the target is, where its values can be read in several ways.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(2),
+    default=AS_IT_IS.window,
+    show_default=True,
+    help="Lines of a series that predict the next.",
+)
+@click.option(
+    "--horizon",
+    type=click.IntRange(1),
+    default=AS_IT_IS.horizon,
+    show_default=True,
+    help="Lines of a series that are predicted.",
+)
+@click.option(
+    "--steps", type=click.IntRange(1), help="Length of the sequences of a task (reviews)."
+)
+@click.option(
+    "--full", is_flag=True, help="All rows of a task; without it, those of a few minutes."
 )
 @click.option(
     "--hold-out",
     metavar="PATTERN",
-    help="Test on the rows of --data whose origin matches ('*_theo_*'), train on the others.",
+    help="Test on the rows of your data whose origin matches ('*_theo_*'), train on the others.",
 )
-@click.option(
-    "--cell",
-    type=click.Choice(["gru", "lstm", "gru-lstm"]),
-    default="gru",
-    show_default=True,
-    help="Recurrent layer; gru-lstm is an LSTM on top of a GRU.",
-)
+@click.option("--cell", default="gru", show_default=True, metavar="ARCHITECTURE", help=f"{HELP}.")
 @click.option("--units", type=click.IntRange(1, 4096), help="Width of a recurrent layer.")
 @click.option("--layers", type=click.IntRange(1, 16), help="Number of recurrent layers.")
 @click.option(
@@ -110,6 +143,12 @@ accuracy).  The model standardizes its features itself.
 def command(
     task: str | None,
     data: Path | None,
+    target: str | None,
+    target_kind: str | None,
+    window: int,
+    horizon: int,
+    steps: int | None,
+    full: bool,
     hold_out: str | None,
     cell: str,
     seed: int,
@@ -120,11 +159,20 @@ def command(
     from edgernn.export.keras.file import parameters_of
     from edgernn.front.progress import progress_line
     from edgernn.report.trained import trained_text
-    from edgernn.tasks.architectures import Cell
+    from edgernn.tasks.notation import architecture_named
     from edgernn.tasks.training import train
 
+    architecture_named(cell)  # before data are read or downloaded
+    reading = Reading(
+        target=tuple(name.strip() for name in target.split(",")) if target else (),
+        kind=Target(target_kind) if target_kind else None,
+        window=window,
+        horizon=horizon,
+        hold_out=hold_out,
+    )
     with progress_line("reading the data") as progress:
-        name, splits, recipe = _source(task, data, hold_out, progress)
+        sized = {"steps": steps, "full": full} if steps or full else {}
+        name, splits, recipe = _source(task, data, reading, sized, progress)
     chosen = {option: value for option, value in overrides.items() if value is not None}
     recipe = replace(recipe, **chosen)  # type: ignore[arg-type]
     with epochs_shown(recipe.epochs) as on_epoch:
@@ -132,10 +180,10 @@ def command(
             splits,
             out,
             task=name,
-            cell=Cell(cell),
+            cell=cell,
             recipe=recipe,
             seed=seed,
-            hold_out=hold_out,
+            reading=reading,
             count_parameters=parameters_of,
             on_epoch=on_epoch,
         )
@@ -143,20 +191,36 @@ def command(
 
 
 def _source(
-    task: str | None, data: Path | None, hold_out: str | None, progress: Callable[[str], None]
+    task: str | None,
+    data: Path | None,
+    reading: Reading,
+    sized: dict[str, int | bool | None],
+    progress: Callable[[str], None],
 ) -> tuple[str, Splits, Recipe]:
     from edgernn.tasks.data import load_path, task_named
     from edgernn.tasks.split import split
     from edgernn.tasks.task import Recipe
 
     if (task is None) == (data is None):
-        raise click.UsageError("Give either a TASK or --data")
+        raise click.UsageError("Give either DATA or --data")
+    if task is not None and task not in TASKS and Path(task).exists():
+        data = Path(task)
     if data is not None:
-        samples = load_path(data)
-        return samples.name, split(samples, hold_out=hold_out), Recipe()
-    if hold_out is not None:
-        raise click.UsageError("--hold-out goes with --data: the tasks have their own test rows")
+        if sized:
+            raise click.UsageError("--steps and --full go with a task; your data have their sizes")
+        samples = load_path(data, reading)
+        return samples.name, split(samples, hold_out=reading.hold_out), Recipe()
+    if reading.hold_out is not None:
+        raise click.UsageError(
+            "--hold-out goes with your own data: the tasks have their own test rows"
+        )
+    if reading.target or reading.kind:
+        raise click.UsageError("--target goes with your own data: the tasks have their own targets")
     reference = task_named(task or "")
+    if sized and reference.sized is None:
+        raise click.UsageError(f"the data of {reference.name} have one size")
+    if sized and reference.sized is not None:
+        return reference.name, reference.sized(progress, **sized), reference.recipe
     return reference.name, reference.read(progress), reference.recipe
 
 
@@ -182,14 +246,13 @@ def epochs_shown(most: int) -> Iterator[Callable[[Epoch], None]]:
         shown = bar.add_task("starting TensorFlow", total=most)
 
         def advance(epoch: Epoch) -> None:
+            reached = f"loss {epoch.validation_loss:.3g}"
+            if epoch.validation_accuracy is not None:
+                reached = f"accuracy {100 * epoch.validation_accuracy:.1f} %"
             log.info(
-                "epoch %d of at most %d: loss %.4f, validation accuracy %.1f %%, %.1f s",
-                *(epoch.number, most, epoch.loss, 100 * epoch.validation_accuracy, epoch.seconds),
+                "epoch %d of at most %d: loss %.4f, validation %s, %.1f s",
+                *(epoch.number, most, epoch.loss, reached, epoch.seconds),
             )
-            bar.update(
-                shown,
-                completed=epoch.number,
-                description=f"validation {100 * epoch.validation_accuracy:.1f} %",
-            )
+            bar.update(shown, completed=epoch.number, description=f"validation {reached}")
 
         yield advance

@@ -55,7 +55,7 @@ def known_tasks() -> tuple[KnownTask, ...]:
     """The reference tasks, whose data can stand wherever data are taken.
 
     >>> [task.name for task in edgernn.known_tasks()]
-    ['digits', 'japanese-vowels', 'next-byte', 'counter']
+    ['digits', 'japanese-vowels', 'next-byte', 'counter', 'bike', 'bike-daily', …]
     """
     return tuple(
         KnownTask(name=task.name, title=task.title, classes=task.classes, test_rows=task.rows.test)

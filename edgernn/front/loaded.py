@@ -10,28 +10,34 @@ from pathlib import Path
 from typing import Any
 
 from edgernn.artefact import Artefact, Refusal, record
-from edgernn.errors import EdgernnError, WrongOption
+from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.examples import read_examples
 from edgernn.export.keras.object import from_keras
 from edgernn.export.pipeline import Failure, export_model, float_graph, training_log_of
 from edgernn.export.quantization.absorb import unlike_features
+from edgernn.export.quantization.headroom import beyond
 from edgernn.export.reading import read_source
 from edgernn.export.request import Request
 from edgernn.export.rows import together
+from edgernn.export.small_models import larger_than_float32
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
 from edgernn.formats import FORMATS, format_named, options_by_format
+from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
+from edgernn.front.outcome import other_name, with_outcome
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
 from edgernn.graph import CalibrationMethod, Graph, Shape, parameter_count
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
+from edgernn.streaming import to_streaming
 from edgernn.tasks.given import Given, as_samples
+from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.training_log import TrainingLog
 
 
@@ -46,11 +52,11 @@ def load(model: Any) -> Loaded:
     >>> print(model)  # layers, shapes, parameters
     """
     if not isinstance(model, str | os.PathLike):
-        return Loaded(model=from_keras(model))
+        return Loaded(model=from_keras(model), origin=model)
     path = Path(model)
     with logged_step(f"reading {path}"):
         read = read_source(path)
-    return Loaded(model=read, training=training_log_of(path, read.source.sha256))
+    return Loaded(model=read, training=training_log_of(path, read.source.sha256), origin=path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -59,10 +65,12 @@ class Loaded:
 
     model: the graph, the source and warnings, as edgernn.export has them.
     training: the log that `edgernn train` left beside the file.
+    origin: the path, or the model in memory, that was given to `load`.
     """
 
     model: SourceModel
     training: TrainingLog | None = field(default=None)
+    origin: Any = None
 
     @property
     def inputs(self) -> dict[str, Shape]:
@@ -73,6 +81,12 @@ class Loaded:
     def outputs(self) -> dict[str, Shape]:
         """Shapes by name, the batch first; None where a size is free."""
         return {name: spec.shape for name, spec in self.model.graph.output_specs.items()}
+
+    def reading_of(self, data: Given) -> Reading:
+        """How a table is read: as the training did it, whose log is beside the file."""
+        if self.training is None or not isinstance(data, str | os.PathLike):
+            return AS_IT_IS
+        return self.training.settings.reading.recorded_for(str(data))
 
     @property
     def parameters(self) -> int:
@@ -101,10 +115,12 @@ class Loaded:
         keep_float: str | Sequence[str] = (),
         max_drop: float | None = None,
         data: Given | None = None,
+        target: str | None = None,
         streaming: bool = False,
         labels: Sequence[str] = (),
         verify: bool = True,
         require_verify: bool = False,
+        against_keras: bool = False,
         progress: Callable[[str], None] | None = None,
         **options: str | None,
     ) -> Made:
@@ -119,14 +135,19 @@ class Loaded:
         calibration: how a range is drawn around the values seen.
         ranges: with `calibrate`, the file to save ranges in; without, the file to read them from.
         keep_float: layers to leave in float32.
-        max_drop: keep the fewest layers in float32 that hold the loss of accuracy within so many
-            points, on `data` or else on a labelled `calibrate`.
-        data: labelled rows to measure the accuracy on: (x, y), (x, y, lengths), a path or a spec.
+        max_drop: keep the fewest layers in float32 that hold the loss within so many points of
+            accuracy or F1, or percent of an error, on `data` or else on a labelled `calibrate`.
+        data: labelled rows to measure the accuracy or error on: (x, y), (x, y, lengths), a path or
+            a spec; "mydata.csv:test" is a part of a file.  Tables are read as in the training.
+        target: columns to predict of a .csv ("load"), or what y means where it can be read in
+            several ways: "numbers", "labels", …
         streaming: a model of one step, its states as inputs and outputs.
         labels: names of the classes, stored in the files.
         verify: compare the files with the original on their runtimes.
         require_verify: a file that cannot be compared, since its runtime is not installed, is an
             error (MissingRuntime); without it `made.outcome` and model.json say so.
+        against_keras: first compare what was read with Keras itself, in a child process; needs the
+            package keras (tf_keras for files of Keras 1 and 2), and runs the model's code.
         progress: called with each phase; without it a line on a terminal.
         options: of one format: onnx_gru, onnx_profile, tflite_profile, runtime_min.
 
@@ -153,8 +174,16 @@ class Loaded:
         names = _labels(labels, self.training, self.model.graph)
         folder = Path(out)
         with progress_line("reading", progress) as phase:
-            samples = None if data is None else as_samples(data)
+            samples = None
+            if data is not None:
+                samples = as_samples(data, target=target, reading=self.reading_of(data))
+            oracle = None
+            if against_keras:
+                phase("comparing with Keras")
+                oracle = as_keras_has_it(self.model, self.origin)
             original = float_graph(self.model.graph)
+            if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
+                calibrate = as_samples(calibrate, target=target, reading=self.reading_of(calibrate))
             calibrated = Calibration(
                 spec=calibrate, method=CalibrationMethod(calibration), file=file
             ).of(original, phase)
@@ -196,6 +225,9 @@ class Loaded:
             artefacts: list[Artefact] = []
             refusals: list[Refusal] = []
             warnings = [*self.model.warnings, *calibrated.warnings]
+            integers = any(one.needs_calibration for one in used)
+            if calibrated.ranges and examples and examples.origin.is_fresh and integers:
+                warnings += beyond(original, calibrated.ranges, examples.inputs)
             if calibrated.ranges is None and used != {Scheme.FLOAT32}:
                 warnings += unlike_features(original)
             failures: list[Failure] = []
@@ -209,7 +241,7 @@ class Loaded:
                     on_failure=failures.append,
                 )
                 if made:
-                    warnings += _other_name(made[0], request)
+                    warnings += other_name(made[0], request)
                 else:  # a scheme that failed everywhere; others may pass
                     unrecorded += [failure.refusal for failure in failures[before:]]
                 artefacts += made
@@ -220,6 +252,8 @@ class Loaded:
                     for one in failures
                 ]
             refusals += [failure.refusal for failure in failures]
+            float_form = to_streaming(original) if streaming and artefacts else original
+            warnings += larger_than_float32(float_form, artefacts, _options(options))
             study = Study(accuracies=(), costs=None)
             if artefacts and (answers is not None or any(one.needs_calibration for one in used)):
                 phase("comparing with the float model")
@@ -231,9 +265,10 @@ class Loaded:
             refusals=tuple(refusals),
             warnings=tuple(warnings),
             study=study,
+            against_keras=oracle,
         )
         if failures:
-            raise _with_outcome(failures[0], result)
+            raise with_outcome(failures[0], result)
         return result
 
     def __str__(self) -> str:
@@ -257,14 +292,6 @@ class Loaded:
         ]
         head = ("layer", "kind", "output", "parameters")
         return html_lines([title, inputs, outputs]) + html_table(head, rows)
-
-
-def _with_outcome(failure: Failure, made: Made) -> EdgernnError:
-    """The first failure, with what passed all the same."""
-    error = failure.error
-    error.outcome = made.outcome
-    error.made = made if made.artefacts else None
-    return error
 
 
 def _require_use(
@@ -347,15 +374,3 @@ def _labels(given: Sequence[str], training: TrainingLog | None, graph: Graph) ->
             remedy="Give one label for each class, in the order of the outputs",
         )
     return labels
-
-
-def _other_name(artefact: Artefact, request: Request) -> list[str]:
-    if artefact.scheme is request.fewest_bits:
-        return []
-    return [
-        (
-            f"no layer is left that is {request.fewest_bits.value}: these are "
-            f"{artefact.scheme.value} models, named as such ({artefact.name}), in place of files "
-            "that had these names"
-        )
-    ]

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgernn.artefact import Artefact, Refusal
+from edgernn.artefact import Artefact, Refusal, Verification
 from edgernn.export.study.study import Study
 from edgernn.front.measuring import measure
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.front.progress import Show
 from edgernn.front.reports import Report
 from edgernn.profile.workload import DEFAULT_STEPS
-from edgernn.report.exported import exported_table, outcome_text, verification_text
+from edgernn.report.exported import exported_table, keras_text, outcome_text, verification_text
 from edgernn.report.quantized import study_texts
 from edgernn.tasks.given import Given
 
@@ -64,6 +64,7 @@ class Made(Mapping[Any, MadeFile]):
     refusals: files that were left out, with the reason; those that failed the check too.
     warnings: sentences about the model, the calibration and the names.
     study: accuracy beside the float model, and what each layer costs in int8.
+    against_keras: how far what was read is from Keras itself; None where that was not asked for.
     """
 
     folder: Path
@@ -71,6 +72,7 @@ class Made(Mapping[Any, MadeFile]):
     refusals: tuple[Refusal, ...]
     warnings: tuple[str, ...]
     study: Study
+    against_keras: Verification | None = None
 
     def __getitem__(self, key: str | tuple[str, str]) -> MadeFile:
         format_, scheme = key if isinstance(key, tuple) else (key, None)
@@ -116,6 +118,8 @@ class Made(Mapping[Any, MadeFile]):
         *,
         device: str | Sequence[str] = "cpu",
         data: Given | None = None,
+        target: str | None = None,
+        metric: str | None = None,
         threads: int = 1,
         cpus: Sequence[int] | None = None,
         processes: int = 5,
@@ -151,6 +155,8 @@ class Made(Mapping[Any, MadeFile]):
             [file.path for file in self.values()],
             device=device,
             data=data,
+            target=target,
+            metric=metric,
             threads=threads,
             cpus=cpus,
             processes=processes,
@@ -168,7 +174,10 @@ class Made(Mapping[Any, MadeFile]):
         )
 
     def __str__(self) -> str:
-        return "\n\n".join([exported_table(self.artefacts), *study_texts(self.study), self.outcome])
+        texts = [exported_table(self.artefacts), *study_texts(self.study)]
+        if self.against_keras is not None:
+            texts.append(keras_text(self.against_keras))
+        return "\n\n".join([*texts, self.outcome])
 
     def __repr__(self) -> str:
         return f"<edgernn.Made {self.folder}: {', '.join(self)}>"

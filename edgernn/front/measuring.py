@@ -16,7 +16,7 @@ from edgernn.errors import DeviceError, EdgernnError, MissingRuntime
 from edgernn.front.progress import Show, device_bars
 from edgernn.front.reports import Report
 from edgernn.profile import report as values
-from edgernn.profile.candidates import find_candidates
+from edgernn.profile.candidates import common_reading, find_candidates
 from edgernn.profile.measure import Plan
 from edgernn.profile.pool import pooled
 from edgernn.profile.profiling import begun, resumed
@@ -34,6 +34,8 @@ class Job:
     devices: tuple[str, ...] = ("cpu",)
     plan: Plan
     data: Given | None = None
+    target: str | None = None  # columns of a .csv, or the kind of y
+    metric: str | None = None  # to put first
     steps: int = DEFAULT_STEPS
     choices: Choices
     resume: Path | None = None  # a report to complete, if it is there
@@ -80,8 +82,13 @@ def carried_out(
     if job.plan.cpus is not None and any(one.partition(":")[0] == "cpu" for one in job.devices):
         require_cpus(job.plan.cpus)  # of this machine we know at once
     candidates = find_candidates(job.paths)
-    samples = None if job.data is None else as_samples(job.data, notify=job.notify)
-    workload = Workload(samples=samples, steps=job.steps)
+    samples = None
+    if isinstance(job.data, str | os.PathLike):
+        reading = common_reading(candidates).recorded_for(str(job.data))
+        samples = as_samples(job.data, target=job.target, reading=reading, notify=job.notify)
+    elif job.data is not None:
+        samples = as_samples(job.data, target=job.target, notify=job.notify)
+    workload = Workload(samples=samples, steps=job.steps, metric=job.metric)
     report = _start(job, workload)
     failures: dict[str, DeviceError] = {}
     interrupted, error = False, None
@@ -113,6 +120,8 @@ def measure(
     *,
     device: str | Sequence[str] = "cpu",
     data: Given | None = None,
+    target: str | None = None,
+    metric: str | None = None,
     threads: int = 1,
     cpus: Sequence[int] | None = None,
     processes: int = 5,
@@ -132,8 +141,13 @@ def measure(
 
     paths: model files, or folders that an export wrote.
     device: "cpu", "pi", "user@host", "android" or a name of devices.toml; several as a list.
-    data: rows to score: (x, y), (x, y, lengths), a path or a spec such as "digits:test".
-        x is float [N, T, F] or whole numbers [N, T], y the class of each row [N].
+    data: rows to score: (x, y), (x, y, lengths), a path or a spec such as "digits:test" or
+        "mydata.csv:test".  x is float [N, T, F] or whole numbers [N, T]; y are classes, labels,
+        a class for each step, or numbers.  Without y, outputs are compared with the original's.
+    target: columns to predict of a .csv ("load"), or what y means where it can be read in several
+        ways: "numbers", "labels", "steps", "token", …
+    metric: the one to put first: "accuracy", "f1", "f1_macro", "auc", "mae", "rmse", "r2",
+        "perplexity", "edit_distance".
     threads: of the runtime.  cpus: run on these only.
     processes: fresh ones for each file; verdicts about speed need 5.
     min_time_ms, warm_up_ms: of each process.  period_ms: also one call in each period.
@@ -174,6 +188,8 @@ def measure(
         devices=tuple(dict.fromkeys(name.strip() for name in devices)),
         plan=plan,
         data=data,
+        target=target,
+        metric=metric,
         steps=steps,
         choices=choices,
     )

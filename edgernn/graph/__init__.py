@@ -31,8 +31,11 @@ from edgernn.graph.layers import (
     AnyNotEqual,
     ApplyMask,
     Attention,
+    Compare,
+    CompareKind,
     Concatenate,
     Conv1D,
+    Conv2D,
     Dense,
     Dot,
     Embedding,
@@ -45,6 +48,7 @@ from edgernn.graph.layers import (
     NotEqual,
     Padding,
     Pool1D,
+    Pool2D,
     PoolKind,
     PRelu,
     Repeat,
@@ -54,6 +58,7 @@ from edgernn.graph.layers import (
     Transpose,
     UnfoldTime,
     Upsample1D,
+    Where,
     ZeroPad1D,
     parameter_count,
 )
@@ -79,7 +84,7 @@ from edgernn.graph.tensor import (
     Weight,
     as_float32,
 )
-from edgernn.graph.traits import Moving, Multiplying, moved_edges, producer
+from edgernn.graph.traits import Moving, Multiplying, is_bounded, moved_edges, producer
 
 __all__ = [
     "HARD_SIGMOID_KERAS2",
@@ -99,8 +104,11 @@ __all__ = [
     "ApplyMask",
     "Attention",
     "CalibrationMethod",
+    "Compare",
+    "CompareKind",
     "Concatenate",
     "Conv1D",
+    "Conv2D",
     "DType",
     "Dense",
     "Dot",
@@ -128,6 +136,7 @@ __all__ = [
     "PRelu",
     "Padding",
     "Pool1D",
+    "Pool2D",
     "PoolKind",
     "Product",
     "QTensor",
@@ -150,6 +159,7 @@ __all__ = [
     "UnfoldTime",
     "Upsample1D",
     "Weight",
+    "Where",
     "WrongType",
     "ZeroPad1D",
     "as_float32",
@@ -159,6 +169,7 @@ __all__ = [
     "fingerprint",
     "gate",
     "infer",
+    "is_bounded",
     "live_layers",
     "moved_edges",
     "parameter_count",

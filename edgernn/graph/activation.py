@@ -26,6 +26,10 @@ class ActivationKind(str, Enum):
     HARD_SILU = "hard_silu"  # x * relu6(x + 3) / 6
     MISH = "mish"
     EXPONENTIAL = "exponential"
+    SQRT = "sqrt"
+    RSQRT = "rsqrt"  # 1 / sqrt(x)
+    LOGARITHM = "log"
+    RECIPROCAL = "reciprocal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

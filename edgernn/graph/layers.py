@@ -5,6 +5,9 @@ A layer names the edges it reads and writes and holds its weights.  Tensors are 
 end; the type checker then points at each `match` that has to handle or refuse it.
 """
 
+# The layers of windows.py belong to this list: imported under their own names for others to use.
+# ruff: noqa: PLC0414
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -15,6 +18,13 @@ from edgernn.graph.activation import LINEAR, Activation
 from edgernn.graph.node import Node
 from edgernn.graph.recurrent import Gru, Lstm, SimpleRnn
 from edgernn.graph.tensor import Weight
+from edgernn.graph.windows import Conv1D as Conv1D
+from edgernn.graph.windows import Conv2D as Conv2D
+from edgernn.graph.windows import GlobalPool1D as GlobalPool1D
+from edgernn.graph.windows import Padding as Padding
+from edgernn.graph.windows import Pool1D as Pool1D
+from edgernn.graph.windows import Pool2D as Pool2D
+from edgernn.graph.windows import PoolKind as PoolKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,65 +47,6 @@ class Dense(Node):
     kernel: Weight  # [in, out]
     bias: Weight | None  # [out]
     activation: Activation = LINEAR
-
-
-class Padding(str, Enum):
-    """How a window meets the ends of the time axis; as in Keras (SAME puts the odd step right)."""
-
-    VALID = "valid"
-    SAME = "same"
-    CAUSAL = "causal"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Conv1D(Node):
-    """Convolution over time.  [B, T, C] -> [B, T', out].
-
-    Output channels are in group order, so depthwise = groups == C.
-    """
-
-    WEIGHTS: ClassVar[tuple[str, ...]] = ("kernel", "bias")
-    input: str
-    output: str
-    kernel: Weight  # [window, C / groups, out]
-    bias: Weight | None  # [out]
-    stride: int = 1
-    dilation: int = 1
-    groups: int = 1
-    padding: Padding = Padding.VALID
-    activation: Activation = LINEAR
-
-
-class PoolKind(str, Enum):
-    MAX = "max"
-    AVERAGE = "average"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Pool1D(Node):
-    """Max or average over a window of time; SAME averages over real steps only."""
-
-    input: str
-    output: str
-    kind: PoolKind
-    window: int
-    stride: int
-    padding: Padding = Padding.VALID
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class GlobalPool1D(Node):
-    """Max or average over all of time, [B, T, C] -> [B, C] ([B, 1, C] with keepdims).
-
-    A mask [B, T] counts for the average only (as in Keras): mean over the valid steps.
-    """
-
-    INPUTS: ClassVar[tuple[str, ...]] = ("input", "mask")
-    input: str
-    output: str
-    mask: str | None = None
-    kind: PoolKind
-    keepdims: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -179,21 +130,26 @@ class Repeat(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Upsample1D(Node):
-    """Each step `times` times in a row.  [B, T, C] -> [B, times * T, C].  Keras: UpSampling1D."""
+    """Each step `times` times in a row.  [B, T, C] -> [B, times * T, C].  Keras: UpSampling1D.
+
+    `axis` is the one that grows; UpSampling2D is one for the rows and one for the columns.
+    """
 
     input: str
     output: str
     times: int
+    axis: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ZeroPad1D(Node):
-    """`left` and `right` zero steps around the time axis."""
+    """`left` and `right` zero steps around the time axis, or around another one."""
 
     input: str
     output: str
     left: int
     right: int
+    axis: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -326,6 +282,34 @@ class ApplyMask(Node):
     output: str
 
 
+class CompareKind(str, Enum):
+    GREATER = "greater"
+    GREATER_EQUAL = "greater_equal"
+    LESS = "less"
+    LESS_EQUAL = "less_equal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Compare(Node):
+    """input > value, and its like, element by element: float32 -> bool."""
+
+    input: str
+    output: str
+    kind: CompareKind
+    value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Where(Node):
+    """`then` where the condition holds, else `otherwise`; with numpy's broadcasting."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("condition", "then", "otherwise")
+    condition: str  # bool
+    then: str
+    otherwise: str
+    output: str
+
+
 Layer: TypeAlias = (
     Embedding
     | SimpleRnn
@@ -333,7 +317,9 @@ Layer: TypeAlias = (
     | Lstm
     | Dense
     | Conv1D
+    | Conv2D
     | Pool1D
+    | Pool2D
     | GlobalPool1D
     | Affine
     | LayerNorm
@@ -355,6 +341,8 @@ Layer: TypeAlias = (
     | NotEqual
     | AnyNotEqual
     | ApplyMask
+    | Compare
+    | Where
 )
 
 

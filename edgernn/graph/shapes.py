@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 from typing_extensions import assert_never
@@ -42,6 +42,15 @@ def infer(layer: ly.Layer, reads: Sequence[TensorSpec]) -> tuple[TensorSpec, ...
             window = (layer.kernel.shape[0] - 1) * layer.dilation + 1
             steps = _window_steps(time, window, layer.stride, layer.padding)
             return (TensorSpec(shape=(batch, steps, layer.kernel.shape[2])),)
+        case ly.Conv2D():
+            batch, rows, columns, channels = _image(layer, reads[0])
+            _expect_size(layer, channels, layer.kernel.shape[2] * layer.groups, "channels")
+            sizes = _window_sizes((rows, columns), layer.spans, layer.strides, layer.paddings)
+            return (TensorSpec(shape=(batch, *sizes, layer.kernel.shape[3])),)
+        case ly.Pool2D():
+            batch, rows, columns, channels = _image(layer, reads[0])
+            sizes = _window_sizes((rows, columns), layer.window, layer.strides, layer.paddings)
+            return (TensorSpec(shape=(batch, *sizes, channels)),)
         case ly.Pool1D():
             batch, time, channels = _sequence(layer, reads[0])
             steps = _window_steps(time, layer.window, layer.stride, layer.padding)
@@ -74,15 +83,9 @@ def infer(layer: ly.Layer, reads: Sequence[TensorSpec]) -> tuple[TensorSpec, ...
             batch, features = reads[0].shape
             return (TensorSpec(shape=(batch, layer.times, features), dtype=reads[0].dtype),)
         case ly.Upsample1D():
-            _expect_rank(layer, reads[0], 3)
-            batch, time, channels = reads[0].shape
-            steps = None if time is None else time * layer.times
-            return (TensorSpec(shape=(batch, steps, channels), dtype=reads[0].dtype),)
+            return (_grown(layer, reads[0], lambda size: size * layer.times),)
         case ly.ZeroPad1D():
-            _expect_rank(layer, reads[0], 3)
-            batch, time, channels = reads[0].shape
-            steps = None if time is None else time + layer.left + layer.right
-            return (TensorSpec(shape=(batch, steps, channels), dtype=reads[0].dtype),)
+            return (_grown(layer, reads[0], lambda size: size + layer.left + layer.right),)
         case ly.Slice():
             return (TensorSpec(shape=_sliced(layer, reads[0].shape), dtype=reads[0].dtype),)
         case ly.FoldTime():
@@ -107,6 +110,13 @@ def infer(layer: ly.Layer, reads: Sequence[TensorSpec]) -> tuple[TensorSpec, ...
             return (TensorSpec(shape=reads[0].shape, dtype=DType.BOOL),)
         case ly.AnyNotEqual():
             return (TensorSpec(shape=reads[0].shape[:-1], dtype=DType.BOOL),)
+        case ly.Compare():
+            _expect(layer, reads[0])
+            return (TensorSpec(shape=reads[0].shape, dtype=DType.BOOL),)
+        case ly.Where():
+            _expect(layer, reads[0], DType.BOOL)
+            chosen = _broadcast(layer, [spec.shape for spec in reads])
+            return (TensorSpec(shape=chosen, dtype=reads[1].dtype),)
         case ly.ApplyMask():
             _expect(layer, reads[1], DType.BOOL)
             return (reads[0],)
@@ -147,6 +157,33 @@ def _sequence(layer: ly.Layer, spec: TensorSpec) -> tuple[int | None, int | None
     _expect_rank(layer, spec, 3)
     batch, time, features = spec.shape
     return batch, time, features
+
+
+def _image(layer: ly.Layer, spec: TensorSpec) -> Shape:
+    _expect(layer, spec)
+    _expect_rank(layer, spec, 4)
+    return spec.shape
+
+
+def _window_sizes(
+    sizes: Shape,
+    spans: tuple[int, int],
+    strides: tuple[int, int],
+    paddings: tuple[ly.Padding, ly.Padding],
+) -> list[int | None]:
+    """Rows and columns after a window of `spans`."""
+    return [_window_steps(*axis) for axis in zip(sizes, spans, strides, paddings, strict=True)]
+
+
+def _grown(
+    layer: ly.Upsample1D | ly.ZeroPad1D, spec: TensorSpec, grow: Callable[[int], int]
+) -> TensorSpec:
+    if not 0 < layer.axis < spec.rank:
+        raise ShapeError(f"layer '{layer.name}' has no axis {layer.axis} in {spec.shape}")
+    size = spec.shape[layer.axis]
+    taken = None if size is None else grow(size)
+    shape = (*spec.shape[: layer.axis], taken, *spec.shape[layer.axis + 1 :])
+    return TensorSpec(shape=shape, dtype=spec.dtype)
 
 
 def _expect(layer: ly.Layer, spec: TensorSpec, dtype: DType = DType.FLOAT32) -> None:

@@ -5,11 +5,12 @@ Each question has one answer here, so that no two back ends disagree about a lay
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from typing_extensions import assert_never
 
 from edgernn.graph import layers as ly
+from edgernn.graph.activation import ActivationKind
 from edgernn.graph.graph import Graph
 from edgernn.graph.recurrent import Gru, Lstm, SimpleRnn
 
@@ -45,7 +46,7 @@ def moved_edges(layer: ly.Layer) -> tuple[str, ...]:
     match layer:
         case ly.Concatenate():
             return layer.inputs
-        case ly.Pool1D() | ly.GlobalPool1D():
+        case ly.Pool1D() | ly.Pool2D() | ly.GlobalPool1D():
             return (layer.input,) if layer.kind is ly.PoolKind.MAX else ()
         case (
             ly.Embedding()
@@ -54,6 +55,7 @@ def moved_edges(layer: ly.Layer) -> tuple[str, ...]:
             | Lstm()
             | ly.Dense()
             | ly.Conv1D()
+            | ly.Conv2D()
             | ly.Affine()
             | ly.LayerNorm()
             | ly.Activate()
@@ -63,10 +65,43 @@ def moved_edges(layer: ly.Layer) -> tuple[str, ...]:
             | ly.Attention()
             | ly.NotEqual()
             | ly.AnyNotEqual()
+            | ly.Compare()
+            | ly.Where()
         ):
             return ()
         case _:
             assert_never(layer)
+
+
+_BOUNDED: Final = frozenset(
+    {
+        ActivationKind.SIGMOID,
+        ActivationKind.HARD_SIGMOID,
+        ActivationKind.TANH,
+        ActivationKind.SOFTMAX,
+        ActivationKind.SOFTSIGN,
+    }
+)
+
+
+def is_bounded(graph: Graph, edge: str) -> bool:
+    """Whether no input can lead the numbers of `edge` beyond ends that are known beforehand."""
+    layer = producer(graph, edge)
+    if layer is None:
+        return False
+    if moved := moved_edges(layer):
+        return all(is_bounded(graph, source) for source in moved)
+    if isinstance(layer, SimpleRnn | Gru | Lstm):
+        is_cell = isinstance(layer, Lstm) and edge == layer.state_c
+        return not is_cell and layer.activation.kind in _BOUNDED
+    if isinstance(layer, ly.Dense | ly.Conv1D | ly.Activate):
+        activation = layer.activation
+        return activation.kind in _BOUNDED or (
+            activation.kind is ActivationKind.RELU
+            and activation.max_value is not None
+            and activation.alpha == 0
+        )
+    return isinstance(layer, ly.Embedding)
 
 
 def producer(graph: Graph, edge: str) -> ly.Layer | None:

@@ -28,7 +28,8 @@ from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Report
 from edgernn.profile.rows import Row, reference_of, rows_of
 from edgernn.regular_file import read_toml
-from edgernn.scoring.truth import score
+from edgernn.scoring.metric import METRICS, Metric
+from edgernn.scoring.truth import scores
 
 EVERY: Final = "every"
 
@@ -45,9 +46,18 @@ class Limit(Enum):
     PACED_P99_MS = "paced_p99_ms"
     DEADLINES_MISSED = "deadlines_missed"
     PEAK_RSS_BYTES = "peak_rss_bytes"
-    INSTRUCTIONS = "instructions"  # of a call, on an emulator that counts them
-    ACCURACY_DROP = "accuracy_drop"  # below the float32 reference, as a share
-    AGREEMENT = "agreement"  # with the float32 reference, as a share: the only minimum
+    INSTRUCTIONS = "instructions"  # of a call, where an emulator counts them
+    ACCURACY_DROP = "accuracy_drop"  # worse than the float32 reference: a difference of shares
+    F1_MACRO_DROP = "f1_macro_drop"
+    F1_DROP = "f1_drop"
+    AUC_DROP = "auc_drop"
+    R2_DROP = "r2_drop"
+    EDIT_DISTANCE_RISE = "edit_distance_rise"
+    MAE_RISE = "mae_rise"  # the same as a share of the reference's: 0.01 is one percent
+    RMSE_RISE = "rmse_rise"
+    PERPLEXITY_RISE = "perplexity_rise"
+    DEVIATION = "deviation"  # from the float32 reference's numbers, in standard deviations
+    AGREEMENT = "agreement"  # with the float32 reference, as a share: the one that is a minimum
 
     @property
     def is_time(self) -> bool:
@@ -58,9 +68,12 @@ class Limit(Enum):
         """The least and the largest bound that can be kept by one file and exceeded by another."""
         if self is Limit.AGREEMENT:
             return 1e-9, 1.0
-        if self is Limit.ACCURACY_DROP:
-            return 0.0, 1e9  # of numbers, in their own unit
-        if self is Limit.DEADLINES_MISSED:
+        if self in _SHARES:
+            return 0.0, 0.999
+        if self.value.endswith(("_drop", "_rise")) or self in (
+            Limit.DEADLINES_MISSED,
+            Limit.DEVIATION,
+        ):
             return 0.0, 1e9
         if self.is_time:
             return 1e-9, 24 * 3600e3
@@ -103,7 +116,10 @@ class Check:
 #: The verdict on a budget of which each limit was skipped.
 NOTHING_CHECKED: Final = "nothing of the budget could be checked"
 
-_PER_CENT: Final = 100.0  # the scale of a metric that is a share
+#: Drops of what is between 0 and 1.
+_SHARES: Final = frozenset(
+    {Limit.ACCURACY_DROP, Limit.F1_MACRO_DROP, Limit.F1_DROP, Limit.AUC_DROP}
+)
 _SHARE: Final = "Write a share: 0.99, not 99"
 
 Budget = dict[str, dict[Limit, float]]  # device, or EVERY -> bounds
@@ -147,7 +163,7 @@ def _bounds(path: str, device: str, table: object) -> Iterator[tuple[Limit, floa
             raise DataError(
                 f"{path}: {name} of [{device}] is {number:g}; a limit that can be kept and "
                 f"exceeded is between {low:g} and {high:g}",
-                remedy=_SHARE if Limit(name) is Limit.AGREEMENT and number > 1 else "",
+                remedy=_SHARE if high <= 1 and number > high else "",
             )
         yield Limit(name), number
 
@@ -180,28 +196,12 @@ def for_devices(budget: Budget, names: Mapping[str, str]) -> Budget:
 
 
 def checked(report: Report, budget: Budget) -> tuple[Check, ...]:
-    """Checks every limit for every artefact on its devices.
-
-    Raises DataError where the drop of a metric that is a share is allowed to be all of it.
-    """
-    _require_sense(report, budget)
+    """Checks every limit for every artefact on its devices."""
     return tuple(
         _check(cell, row, limit, bound, report)
         for cell, row in zip(report.cells, rows_of(report), strict=True)
         for limit, bound in {**budget.get(EVERY, {}), **budget.get(cell.device, {})}.items()
     )
-
-
-def _require_sense(report: Report, budget: Budget) -> None:
-    judge = None if report.truth is None else report.truth.judge
-    for device, bounds in budget.items():
-        bound = bounds.get(Limit.ACCURACY_DROP, 0.0)
-        if judge is not None and judge.scale == _PER_CENT and bound >= 1:
-            raise DataError(
-                f"the budget: accuracy_drop of [{device}] is {bound:g}, and {judge.name} is "
-                "a share",
-                remedy="Write a share: 0.01 for one point",
-            )
 
 
 def nothing_checked(checks: Sequence[Check]) -> bool:
@@ -237,7 +237,7 @@ def _verdict(
     if limit.is_of_the_machine and report.is_emulated(cell.device):
         return Verdict.SKIPPED, "is not valid on an emulated device"
     if value is None:
-        return Verdict.SKIPPED, "was not measured"
+        return Verdict.SKIPPED, _missing(limit, report)
     disturbed = disturbances(cell, report)
     if limit.is_time and disturbed:
         return Verdict.SKIPPED, f"is unreliable ({disturbed[0].sentence.rstrip('.')})"
@@ -245,13 +245,30 @@ def _verdict(
     return (Verdict.KEPT if kept else Verdict.EXCEEDED), ""
 
 
-def _drop(cell: Cell, _row: Row, report: Report) -> float | None:
-    """How far below the reference, in the metric's own unit; negative if it is better."""
-    reference = reference_of(cell, report)
-    if reference is None or cell.predictions is None or report.truth is None:
-        return None
-    of_reference, own = (score(one, report.truth).value for one in (reference, cell.predictions))
-    return report.truth.judge.loss(of_reference, own)
+def _missing(limit: Limit, report: Report) -> str:
+    """Why there is no value: a limit of another metric than those of the data, or no data."""
+    of_metric = {metric.limit: metric for metric in METRICS.values()}.get(limit.value)
+    truth = report.truth
+    if of_metric is None or truth is None or of_metric in truth.judges:
+        return "was not measured"
+    known = ", ".join(metric.limit for metric in truth.judges) or "no such limit, without labels"
+    return f"does not fit {truth.name}, which allows {known}"
+
+
+def _cost(metric: Metric) -> Callable[[Cell, Row, Report], float | None]:
+    """How much worse than the reference by this metric; negative where it is better."""
+
+    def of(cell: Cell, _row: Row, report: Report) -> float | None:
+        reference = reference_of(cell, report)
+        if reference is None or cell.predictions is None or report.truth is None:
+            return None
+        before, after = (
+            {one.metric: one.value for one in scores(predictions, report.truth)}.get(metric.name)
+            for predictions in (reference, cell.predictions)
+        )
+        return None if before is None or after is None else metric.cost(before, after)
+
+    return of
 
 
 def _of_row(name: str) -> Callable[[Cell, Row, Report], float | None]:
@@ -259,6 +276,6 @@ def _of_row(name: str) -> Callable[[Cell, Row, Report], float | None]:
 
 
 _VALUES: Final[dict[Limit, Callable[[Cell, Row, Report], float | None]]] = {
-    **{limit: _of_row(limit.value) for limit in Limit if limit is not Limit.ACCURACY_DROP},
-    Limit.ACCURACY_DROP: _drop,
+    **{limit: _of_row(limit.value) for limit in Limit},
+    **{Limit(metric.limit): _cost(metric) for metric in METRICS.values()},
 }

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgernn.artefact import MANIFEST_NAME, Artefact, VerificationStatus, read_manifest, sha256_hex
-from edgernn.errors import ModelFileError
+from edgernn.errors import DataError, ModelFileError
 from edgernn.formats import Format, format_of, suffixes
 from edgernn.graph import Shape, State
 from edgernn.profile.report import Item, Training
 from edgernn.regular_file import read_bytes
+from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log
 
 
@@ -24,7 +25,8 @@ class Candidate:
     extra_files: tuple[Path, ...] = ()
     states: tuple[State, ...] = ()
     labels: tuple[str, ...] = ()  # names of the classes, in the order of the outputs
-    source: Path | None = None  # the Keras file it was made from, if it still exists
+    source: Path | None = None  # the Keras file it was made from, if it is at hand
+    reading: Reading = AS_IT_IS  # how its training read tables
 
 
 def find_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
@@ -40,6 +42,22 @@ def find_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
             found.setdefault(candidate.path.resolve(), candidate)
     models = list(dict.fromkeys(candidate.item.model for candidate in found.values()))
     return tuple(sorted(found.values(), key=lambda one: models.index(one.item.model)))
+
+
+def common_reading(candidates: Sequence[Candidate]) -> Reading:
+    """How the data for the candidates are to be read: as their trainings did it.
+
+    Raises DataError where they did it differently.
+    """
+    known = {one.reading: one for one in candidates if one.reading != AS_IT_IS}
+    if len(known) > 1:
+        first, second, *_ = known.values()
+        raise DataError(
+            f"{first.item.file} and {second.item.file} were trained on different targets, windows "
+            "or rows of their data",
+            remedy="Profile them one by one, or give --data as an .npz",
+        )
+    return next(iter(known), AS_IT_IS)
 
 
 def _in_folder(folder: Path) -> list[Candidate]:
@@ -97,6 +115,7 @@ def _from_manifest(folder: Path, artefact: Artefact) -> Candidate:
         states=artefact.states,
         labels=artefact.labels or (log.labels if log else ()),
         source=_source(folder, artefact),
+        reading=log.settings.reading if log else AS_IT_IS,
     )
 
 

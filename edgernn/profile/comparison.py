@@ -99,7 +99,7 @@ def compared(a: Cell, b: Cell, report: Report, adjusted: Adjusted | None = None)
         slowness=slowness,
         size=a.item.bytes / b.item.bytes,
         score=difference(a.predictions, b.predictions, report.truth)
-        if report.truth and a.predictions and b.predictions
+        if report.truth and report.truth.judge and a.predictions and b.predictions
         else None,
     )
 

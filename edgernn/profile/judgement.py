@@ -12,6 +12,8 @@ from edgernn.profile.cautions import Caution, Warned, warned
 from edgernn.profile.measure import Benchmark, Plan, Run
 from edgernn.profile.report import Cell, Report
 from edgernn.scoring.fitting import Refit
+from edgernn.scoring.metric import Metric
+from edgernn.scoring.predictions import Predictions
 from edgernn.scoring.truth import Truth, score
 from edgernn.stats import FEWEST_PROCESSES, median
 from edgernn.units import milliseconds, percent, times
@@ -69,8 +71,8 @@ def cautions(cell: Cell, report: Report) -> tuple[Warned, ...]:
         found += _of_number(cell.runs, report.plan)
     if cell.assumed_steps is not None:
         found.append(warned(Caution.ASSUMED_STEPS, steps=str(cell.assumed_steps)))
-    if report.truth is not None and cell.predictions is not None:
-        found += _of_accuracy(cell, report.truth)
+    if report.truth is not None and report.truth.judge and cell.predictions is not None:
+        found += _of_accuracy(cell.predictions, report.truth, report.truth.judge)
     if cell.unjudged is not None:
         found.append(warned(Caution.UNJUDGED, reason=cell.unjudged.reason))
     if cell.refit is not None:
@@ -229,10 +231,8 @@ def _of_number(runs: tuple[Run, ...], plan: Plan) -> Iterator[Warned]:
         yield warned(Caution.FEW_PROCESSES, processes=str(len(runs)))
 
 
-def _of_accuracy(cell: Cell, truth: Truth) -> Iterator[Warned]:
-    assert cell.predictions is not None  # noqa: S101 - the caller has checked this
-    reached = score(cell.predictions, truth)
-    metric = truth.judge
+def _of_accuracy(predictions: Predictions, truth: Truth, metric: Metric) -> Iterator[Warned]:
+    reached = score(predictions, truth)
     if reached.interval.half_width > metric.widest:
         yield warned(
             Caution.FEW_TEST_ROWS,

@@ -59,7 +59,8 @@ class Progress:
 def begun(created: str, plan: Plan, workload: Workload) -> Report:
     """A report without measurements."""
     samples = workload.samples
-    return Report(created=created, plan=plan, truth=truth_of(samples) if samples else None)
+    truth = truth_of(samples, metric=workload.metric) if samples else None
+    return Report(created=created, plan=plan, truth=truth)
 
 
 def resumed(earlier: Report, plan: Plan, workload: Workload) -> Report:
@@ -74,7 +75,9 @@ def resumed(earlier: Report, plan: Plan, workload: Workload) -> Report:
             f"{changes(replace(earlier.plan, processes=plan.processes), plan, PLAN_OPTIONS)}",
             remedy="Give the same options, or another --json file",
         )
-    truth = truth_of(workload.samples) if workload.samples else None
+    truth = None
+    if workload.samples is not None:
+        truth = truth_of(workload.samples, metric=workload.metric)
     if earlier.truth != truth:
         raise IncomparableRuns(
             "the report to resume was measured with other data",

@@ -8,8 +8,8 @@ from typing import Any, Final
 from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Report
 from edgernn.scheme import Scheme
-from edgernn.scoring.predictions import Predictions, agreement
-from edgernn.scoring.truth import score
+from edgernn.scoring.predictions import Predictions, agreement, deviation
+from edgernn.scoring.truth import Score, scores
 from edgernn.stats import median
 
 #: The outcome of a row that is complete.
@@ -52,9 +52,13 @@ class Row:
     score: float | None = None
     score_low: float | None = None
     score_high: float | None = None
+    scores: tuple[Score, ...] = ()  # by all metrics that fit the answers; `metric` first
     agreement: float | None = None  # with the float32 reference, see `reference_of`
+    deviation: float | None = None  # from its numbers, in their standard deviations
     trivial_baseline: float | None = None
     linear_baseline: float | None = None
+    trivial_baseline_name: str = "most frequent class"
+    linear_baseline_name: str = "linear model"
     training_s: float | None = None
     training_to_best_s: float | None = None
     epochs_to_best: int | None = None
@@ -102,9 +106,11 @@ def _row(cell: Cell, report: Report) -> Row:
     hot = benchmark.hot if benchmark else None
     paced = benchmark.paced if benchmark else None
     truth, predictions = report.truth, cell.predictions
-    reached = score(predictions, truth) if predictions and truth else None
+    judged = scores(predictions, truth) if predictions and truth else ()
+    reached = judged[0] if judged else None
     reference = reference_of(cell, report)
     agreed = agreement(predictions, reference) if predictions and reference else None
+    deviates = deviation(predictions, reference) if predictions and reference else None
     return Row(
         device=cell.device,
         model=item.model,
@@ -135,9 +141,13 @@ def _row(cell: Cell, report: Report) -> Row:
         score=reached.value if reached else None,
         score_low=reached.interval.low if reached else None,
         score_high=reached.interval.high if reached else None,
+        scores=judged,
         agreement=agreed,
+        deviation=deviates,
         trivial_baseline=truth.trivial if truth else None,
         linear_baseline=truth.linear if truth else None,
+        trivial_baseline_name=truth.trivial_name if truth else "",
+        linear_baseline_name=truth.linear_name if truth else "",
         training_s=training.seconds if training else None,
         training_to_best_s=training.seconds_to_best if training else None,
         epochs_to_best=training.epochs_to_best if training else None,

@@ -16,10 +16,12 @@ from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 from edgernn.errors import DataError
 from edgernn.profile.report import Report
 from edgernn.regular_file import DAMAGE, MODEL_BYTES, read_json
+from edgernn.scoring.truth import scores
 
 # History of the format:
 #   1  first version
-VERSION: Final = 1
+#   2  targets of every kind: their answers in `truth`, likelihoods and numbers in `predictions`
+VERSION: Final = 2
 FORMAT: Final = "edgernn-report"
 
 
@@ -40,7 +42,8 @@ def read_report(path: Path) -> Report:
                 f"this edgernn reads {FORMAT} up to {VERSION}",
                 remedy="Update edgernn, or give another --json file",
             )
-        return cast("Report", decoded(Report, document))
+        report = cast("Report", decoded(Report, document))
+        _require_rows(report)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -50,6 +53,17 @@ def read_report(path: Path) -> Report:
             f"{path} is not a report of edgernn ({type(error).__name__}: {error})",
             remedy="Give another --json file",
         ) from error
+
+    return report
+
+
+def _require_rows(report: Report) -> None:
+    """Scores all predictions: raises an error of DAMAGE where they do not fit the right answers."""
+    if report.truth is None or report.truth.judge is None:
+        return
+    for cell in report.cells:
+        if cell.predictions is not None:
+            scores(cell.predictions, report.truth)
 
 
 def encoded(value: Any) -> Any:

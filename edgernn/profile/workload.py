@@ -25,7 +25,8 @@ class Workload:
     """The inputs of the models."""
 
     samples: Samples | None = None
-    steps: int = DEFAULT_STEPS  # length of made-up sequences if the model leaves it free
+    metric: str | None = None  # to put first, instead of the usual one of the target
+    steps: int = DEFAULT_STEPS  # of made-up sequences, where a model leaves their length free
     references: References = field(default_factory=References)
 
     def case(self, candidate: Candidate, ports: Sequence[Port]) -> Case:

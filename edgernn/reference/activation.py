@@ -19,7 +19,8 @@ _ERF = np.vectorize(erf, otypes=[np.float64])  # numpy has none; exact, not fast
 def activate(activation: Activation, x: FloatArray) -> FloatArray:
     """`activation` of x, same shape; float32 in and out."""
     # exp may overflow to infinity on the way to a result that is right (a sigmoid of -100 is 0).
-    with np.errstate(over="ignore", under="ignore"):
+    # The root of -1 is NaN and 1 / 0 infinite here as everywhere.
+    with np.errstate(all="ignore"):
         return _activate(activation, x).astype(np.float32, copy=False)
 
 
@@ -75,6 +76,14 @@ def _activate(activation: Activation, x: FloatArray) -> FloatArray:
             return np.asarray(x * np.tanh(_softplus(x)))
         case ActivationKind.EXPONENTIAL:
             return np.exp(x)
+        case ActivationKind.SQRT:
+            return np.sqrt(x)
+        case ActivationKind.RSQRT:
+            return np.asarray(1 / np.sqrt(x))
+        case ActivationKind.LOGARITHM:
+            return np.log(x)
+        case ActivationKind.RECIPROCAL:
+            return np.asarray(1 / x)
         case _:
             assert_never(kind)
 

@@ -40,26 +40,31 @@ def conv1d(layer: Conv1D, x: FloatArray) -> FloatArray:
 def windows(layer: Conv1D, x: AnyArray) -> AnyArray:
     """The window of each output step of a convolution, [B, T', window, C]; padding is zeros."""
     span = (layer.kernel.shape[0] - 1) * layer.dilation + 1
-    left, right = _padding(layer.padding, x.shape[1], span, layer.stride)
+    left, right = edges_of(layer.padding, x.shape[1], span, layer.stride)
     padded = np.pad(x, ((0, 0), (left, right), (0, 0)))
     return _strided(padded, span, layer.stride)[:, :, :: layer.dilation]
 
 
 def pool1d(layer: Pool1D, x: FloatArray) -> FloatArray:
     """[B, T, C] -> [B, T', C]; padding steps are ignored."""
-    left, right = _padding(layer.padding, x.shape[1], layer.window, layer.stride)
+    return pooled(x, layer.kind, layer.window, layer.stride, layer.padding)
+
+
+def pooled(x: FloatArray, kind: PoolKind, window: int, stride: int, padding: Padding) -> FloatArray:
+    """Maxima or averages of windows over axis 1 of [B, T, C]."""
+    left, right = edges_of(padding, x.shape[1], window, stride)
     around = ((0, 0), (left, right), (0, 0))
-    match layer.kind:
+    match kind:
         case PoolKind.MAX:
             padded = np.pad(x, around, constant_values=-np.inf)
-            return np.asarray(_strided(padded, layer.window, layer.stride).max(axis=2))
+            return np.asarray(_strided(padded, window, stride).max(axis=2))
         case PoolKind.AVERAGE:
-            sums = _sum_in_order(_strided(np.pad(x, around), layer.window, layer.stride), axis=2)
+            sums = _sum_in_order(_strided(np.pad(x, around), window, stride), axis=2)
             real = np.pad(np.ones((1, x.shape[1], 1), np.float32), around)
-            counts = _strided(real, layer.window, layer.stride).sum(axis=2)
+            counts = _strided(real, window, stride).sum(axis=2)
             return np.asarray(sums / counts)
         case _:
-            assert_never(layer.kind)
+            assert_never(kind)
 
 
 def global_pool1d(
@@ -83,7 +88,8 @@ def global_pool1d(
             assert_never(layer.kind)
 
 
-def _padding(padding: Padding, time: int, span: int, stride: int) -> tuple[int, int]:
+def edges_of(padding: Padding, time: int, span: int, stride: int) -> tuple[int, int]:
+    """Steps that the padding adds before and behind."""
     match padding:
         case Padding.VALID:
             return 0, 0

@@ -18,6 +18,7 @@ from edgernn.graph import (
     ActivationKind,
     AnyArray,
     Conv1D,
+    Conv2D,
     Dense,
     FloatArray,
     Graph,
@@ -53,6 +54,7 @@ from edgernn.reference.fixed_point import (
     table_tanh,
     tanh,
 )
+from edgernn.reference.images import windows2d
 from edgernn.reference.recurrent import BoolArray, Step, unroll
 
 #: (layer, where, clamped, all): how many of a layer's integers were clamped; see CountClamped.
@@ -102,6 +104,8 @@ def apply(
             return (_linear(layer, plan, read(plan.reading, values[layer.input], count), count),)
         case LinearPlan() if isinstance(layer, Conv1D):
             return (_conv1d(layer, plan, read(plan.reading, values[layer.input], count), count),)
+        case LinearPlan() if isinstance(layer, Conv2D):
+            return (_conv2d(layer, plan, read(plan.reading, values[layer.input], count), count),)
         case RecurrentPlan() | LinearPlan():
             raise TypeError(f"layer '{layer.name}' cannot be run by a {type(plan).__name__}")
         case _:
@@ -115,7 +119,7 @@ def _counter(layer: Layer, observe: Observe | None) -> CountClamped | None:
 
 
 def _linear(
-    layer: Dense | Conv1D, plan: LinearPlan, q: IntArray, count: CountClamped | None
+    layer: Dense | Conv1D | Conv2D, plan: LinearPlan, q: IntArray, count: CountClamped | None
 ) -> FloatArray:
     """q [..., K] -> [..., N]."""
     product = plan.product
@@ -127,16 +131,30 @@ def _linear(
 
 
 def _conv1d(layer: Conv1D, plan: LinearPlan, q: IntArray, count: CountClamped | None) -> FloatArray:
-    """Each group is a separate product; windows are stored time first."""
     taken = windows(layer, q)  # [B, T', window, C]
-    batch, steps, window, channels = taken.shape
-    inner = channels // layer.groups
-    outer = layer.kernel.shape[2] // layer.groups
+    return _convolved(layer, plan, taken, taken.shape[:2], count)
+
+
+def _conv2d(layer: Conv2D, plan: LinearPlan, q: IntArray, count: CountClamped | None) -> FloatArray:
+    taken = windows2d(layer, q)  # [B, H', W', rows, columns, C]
+    return _convolved(layer, plan, taken, taken.shape[:3], count)
+
+
+def _convolved(
+    layer: Conv1D | Conv2D,
+    plan: LinearPlan,
+    taken: IntArray,
+    around: tuple[int, ...],
+    count: CountClamped | None,
+) -> FloatArray:
+    """Each group is a product of its own; windows are laid out time (or rows) first."""
+    inner = taken.shape[-1] // layer.groups
+    outer = layer.kernel.shape[-1] // layer.groups
     parts = []
     for group in range(layer.groups):
         columns = slice(group * outer, (group + 1) * outer)
         block = taken[..., group * inner : (group + 1) * inner]
-        rows = block.reshape(batch, steps, window * inner)
+        rows = block.reshape(*around, -1)
         parts.append(_linear(layer, _columns_of(plan, columns), rows, count))
     return np.concatenate(parts, axis=-1)
 

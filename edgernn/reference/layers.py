@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from typing_extensions import assert_never
 
 from edgernn.graph import AnyArray, FloatArray, Gru, Lstm, Recurrent, SimpleRnn, as_float32
 from edgernn.graph import layers as ly
-from edgernn.reference import convolution, dense, merging, normalization, shaping
+from edgernn.reference import convolution, dense, images, merging, normalization, shaping
 from edgernn.reference.activation import activate
 from edgernn.reference.recurrent import recurrent
 
@@ -18,6 +18,14 @@ from edgernn.reference.recurrent import recurrent
 ObserveCell: TypeAlias = Callable[[Recurrent, Mapping[str, FloatArray]], None]
 
 _Values: TypeAlias = Mapping[str, AnyArray]
+
+
+_COMPARISONS: Final = {
+    ly.CompareKind.GREATER: np.greater,
+    ly.CompareKind.GREATER_EQUAL: np.greater_equal,
+    ly.CompareKind.LESS: np.less,
+    ly.CompareKind.LESS_EQUAL: np.less_equal,
+}
 
 
 def apply(
@@ -33,6 +41,10 @@ def apply(
             result = dense.dense(layer, values[layer.input])
         case ly.Conv1D():
             result = convolution.conv1d(layer, values[layer.input])
+        case ly.Conv2D():
+            result = images.conv2d(layer, values[layer.input])
+        case ly.Pool2D():
+            result = images.pool2d(layer, values[layer.input])
         case ly.Pool1D():
             result = convolution.pool1d(layer, values[layer.input])
         case ly.GlobalPool1D():
@@ -84,6 +96,11 @@ def apply(
             result = values[layer.input] != layer.value
         case ly.AnyNotEqual():
             result = np.any(values[layer.input] != np.float32(layer.value), axis=-1)
+        case ly.Compare():
+            result = _COMPARISONS[layer.kind](values[layer.input], np.float32(layer.value))
+        case ly.Where():
+            parts = values[layer.then], values[layer.otherwise]
+            result = np.where(values[layer.condition], *parts)
         case ly.ApplyMask():
             kept = values[layer.mask][:, :, None]
             result = np.where(kept, values[layer.input], np.float32(0))

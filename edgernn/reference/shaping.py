@@ -31,11 +31,13 @@ def repeat(layer: Repeat, x: AnyArray) -> AnyArray:
 
 
 def upsample1d(layer: Upsample1D, x: AnyArray) -> AnyArray:
-    return np.repeat(x, layer.times, axis=1)
+    return np.repeat(x, layer.times, axis=layer.axis)
 
 
 def zero_pad1d(layer: ZeroPad1D, x: AnyArray) -> AnyArray:
-    return np.pad(x, ((0, 0), (layer.left, layer.right), (0, 0)))
+    around = [(0, 0)] * x.ndim
+    around[layer.axis] = layer.left, layer.right
+    return np.pad(x, around)
 
 
 def sliced(layer: Slice, x: AnyArray) -> AnyArray:

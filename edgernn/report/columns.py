@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from edgernn.profile.rows import MEASURED, Row
-from edgernn.scoring.metric import METRICS
+from edgernn.scoring.metric import METRICS, Metric
 from edgernn.stats import Interval
 from edgernn.units import (
     DASH,
@@ -40,6 +41,17 @@ def _interval(row: Row) -> str:
 
 def _score(row: Row) -> str:
     return DASH if row.metric is None else METRICS[row.metric].text(row.score)
+
+
+def _other(metric: Metric, row: Row) -> str:
+    """What a metric says that is not the first one."""
+    value = next((one.value for one in row.scores[1:] if one.metric == metric.name), None)
+    return DASH if value is None else metric.text(value)
+
+
+def _other_interval(metric: Metric, row: Row) -> str:
+    found = next((one.interval for one in row.scores[1:] if one.metric == metric.name), None)
+    return DASH if found is None else metric.interval_text(found)
 
 
 def _model(row: Row) -> str:
@@ -122,7 +134,18 @@ COLUMNS: Final = (
     Column(title="throttled", text=_throttling),
     Column(title="score", text=_score, decides=True),
     Column(title="95 % interval", text=_interval, decides=True),
+    *(
+        column
+        for metric in METRICS.values()
+        for column in (
+            Column(
+                title=metric.name, text=partial(_other, metric), decides=metric.key != "f1_macro"
+            ),
+            Column(title=f"{metric.name} 95 %", text=partial(_other_interval, metric)),
+        )
+    ),
     Column(title="agreement", text=lambda r: percent(r.agreement)),
+    Column(title="deviation", text=lambda r: significant(r.deviation)),
     Column(title="training", text=lambda r: seconds(r.training_s)),
     Column(title="best epoch", text=lambda r: count(r.epochs_to_best)),
     Column(title="verification", text=_verification, number=False),
@@ -130,12 +153,21 @@ COLUMNS: Final = (
 )
 
 
+#: What decides where no score can be.
+_WITHOUT_LABELS: Final = frozenset({"agreement", "deviation"})
+
+
 def shown_columns(rows: Sequence[Row], *, wide: bool = True) -> tuple[Column, ...]:
     """The columns that hold values; without the device where there is only one.
 
     Unless `wide`, only those that decide between artefacts.
     """
-    wanted = [column for column in COLUMNS if wide or column.decides]
+    without_labels = all(row.metric is None for row in rows)
+    wanted = [
+        column
+        for column in COLUMNS
+        if wide or column.decides or (without_labels and column.title in _WITHOUT_LABELS)
+    ]
     kept = [column for column in wanted if any(column.text(row) != DASH for row in rows)]
     if len({row.device for row in rows}) == 1:
         kept = [column for column in kept if column.title != "device"]
@@ -159,11 +191,12 @@ def unmeasured_lines(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def baseline_lines(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
-    """What needs no network: (name, accuracy)."""
-    first = next(iter(rows), None)
-    if first is None or first.trivial_baseline is None:
+    """What needs no network: (name, score)."""
+    first = next((row for row in rows if row.metric is not None), None)
+    if first is None or first.metric is None or first.trivial_baseline is None:
         return ()
+    text = METRICS[first.metric].text
     return (
-        ("most frequent class", percent(first.trivial_baseline)),
-        ("linear model", percent(first.linear_baseline)),
+        (first.trivial_baseline_name, text(first.trivial_baseline)),
+        (first.linear_baseline_name, text(first.linear_baseline)),
     )

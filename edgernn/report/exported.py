@@ -69,20 +69,31 @@ def _choices(details: Mapping[str, str]) -> Iterator[str]:
 
 def verification_text(verification: Verification) -> str:
     """'max error 2e-07 in 8 cases', or why there is none.  Errors are against the float32 model."""
+    inputs = f"{verification.cases} {verification.checked_on or 'cases'}"
     if verification.status is VerificationStatus.PASSED and verification.mean_error is not None:
         below = verification.mean_error < _SMALLEST_SHOWN
         text = f"mean error {'<0.01%' if below else f'{verification.mean_error:.2%}'} of the spread"
         if verification.agreement is not None:
             text += f", same answer in {verification.agreement:.1%}"
-        text += f" of {verification.cases} cases"
+            text += f" of {inputs}"
+        else:
+            text += f" in {inputs}"
         if verification.integers:
             text += ", integers as specified"
         return text + (" bit for bit" if verification.integers == "bits" else "")
     if verification.original_error is not None:
         return (
-            f"max error {verification.original_error:.0e} in {verification.cases} cases "
+            f"max error {verification.original_error:.0e} in {inputs} "
             f"({verification.max_error:.0e} of what its rounded weights mean)"
         )
     if verification.status is VerificationStatus.PASSED:
-        return f"max error {verification.max_error:.0e} in {verification.cases} cases"
+        return f"max error {verification.max_error:.0e} in {inputs}"
     return f"{verification.status.value}: {verification.reason}"
+
+
+def keras_text(verification: Verification) -> str:
+    """What the comparison with Keras itself showed."""
+    return (
+        f"Keras itself gives the same as what was read: max error {verification.max_error:.0e} of "
+        f"the scale in {verification.cases} calls."
+    )

@@ -12,6 +12,7 @@ from edgernn.report.conditions import conditions_line
 from edgernn.report.sentences import sentences
 from edgernn.report.svg import Spread, linear_scale, log_scale, spread_plot
 from edgernn.report.xml import element, escaped
+from edgernn.scoring.metric import Metric
 from edgernn.scoring.truth import Truth, score
 from edgernn.stats import median, percentile
 
@@ -97,8 +98,8 @@ def _plots(report: Report) -> Iterator[str]:
         )
     truth = report.truth
     judged = [cell for cell in report.cells if cell.predictions]
-    if truth is not None and judged:
-        yield from _score_plot(judged, truth, several)
+    if truth is not None and truth.judge is not None and judged:
+        yield from _score_plot(judged, truth, truth.judge, several)
 
 
 def _latency(cell: Cell, name: str) -> Spread:
@@ -113,11 +114,13 @@ def _latency(cell: Cell, name: str) -> Spread:
     )
 
 
-def _score_plot(judged: Sequence[Cell], truth: Truth, several: bool) -> Iterator[str]:
-    metric = truth.judge
-    spreads = [_score(cell, truth, _name(cell, several)) for cell in judged]
+def _score_plot(
+    judged: Sequence[Cell], truth: Truth, metric: Metric, several: bool
+) -> Iterator[str]:
+    spreads = [_score(cell, truth, metric, _name(cell, several)) for cell in judged]
     values = [value for one in spreads for value in (one.low, one.high)]
-    scale = linear_scale(values, least=0.0, most=metric.scale * metric.largest)
+    least, most = (metric.scale * end for end in (metric.least, metric.largest))
+    scale = linear_scale(values, least=least, most=most)
     title = metric.name[0].upper() + metric.name[1:]
     yield element("h2", escaped(title))
     yield spread_plot(
@@ -126,10 +129,10 @@ def _score_plot(judged: Sequence[Cell], truth: Truth, several: bool) -> Iterator
     yield element("p", escaped(f"Bar: {metric.interval_note}."))
 
 
-def _score(cell: Cell, truth: Truth, name: str) -> Spread:
+def _score(cell: Cell, truth: Truth, metric: Metric, name: str) -> Spread:
     if cell.predictions is None:
         raise ValueError("only judged cells have a score")
-    reached, scale = score(cell.predictions, truth), truth.judge.scale
+    reached, scale = score(cell.predictions, truth), metric.scale
     return Spread(
         name=name,
         low=scale * reached.interval.low,

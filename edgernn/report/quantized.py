@@ -14,7 +14,7 @@ from edgernn.profile.judgement import of_refit
 from edgernn.report.aligned import aligned
 from edgernn.scoring.metric import METRICS
 from edgernn.stats import Interval
-from edgernn.units import percent
+from edgernn.units import percent, percent_interval
 
 
 def accuracy_text(rows: Sequence[Accuracy], tried: Accuracy | None = None) -> str:
@@ -81,6 +81,8 @@ def _conclusions(costs: Sensitivity) -> Iterator[str]:
             "spread, at 40 dB a hundredth."
         )
         yield (
+            "This is the integer arithmetic of native files; the check of each file says what "
+            "its own runtime makes of it. "
             f"All layers together: {_decibel(costs.output_snr_db)} at the outputs over "
             f"{costs.samples} samples{same}; '{worst.layer}' costs most."
         )
@@ -93,15 +95,21 @@ def _decibel(value: float) -> str:
 
 
 def _drop(row: Accuracy) -> str:
-    """How much worse than the float model: 0.3 points [-0.1, 0.7]."""
+    """How much worse than the float model: 0.3 points [-0.1, 0.7], or 1.2 % [0.8, 1.5]."""
     if row.drop is None or row.score is None:
         return ""
     metric = METRICS[row.score.metric]
-    size = metric.amount(row.loss)
+    before = row.score.value + row.drop.estimate  # the float model's
+    if metric.is_share or before == 0:
+        scale, size = 1.0, metric.amount(row.loss)
+        text = metric.interval_text
+    else:
+        scale, size = 1 / abs(before), percent(row.loss / abs(before))
+        text = percent_interval
     if row.drop.interval is None:
         return size
-    ends = sorted(metric.loss(end, 0.0) for end in row.drop.interval)
-    return f"{size} {metric.interval_text(Interval(*ends))}"
+    low, high = sorted(scale * metric.loss(end, 0.0) for end in row.drop.interval)
+    return f"{size} {text(Interval(low, high))}"
 
 
 def study_texts(study: Study) -> Iterator[str]:
@@ -110,6 +118,8 @@ def study_texts(study: Study) -> Iterator[str]:
         yield accuracy_text(study.accuracies, study.tried)
     if study.costs is not None and study.costs.layers:
         yield sensitivity_text(study.costs)
+    if study.headroom:
+        yield study.headroom
     if study.kept_float:
         yield f"In float32: {', '.join(study.kept_float)}."
 

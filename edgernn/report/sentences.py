@@ -46,7 +46,7 @@ def _models(comparison: Comparison, truth: Truth | None, *, with_device: bool) -
     elif this.startswith("the "):
         clause = f"T{clause[1:]}"
     parts = [f"{clause} ({_format(comparison.this, with_device=with_device)})"]
-    if comparison.score is not None and truth is not None:
+    if comparison.score is not None and truth is not None and truth.judge is not None:
         parts.append(_score(comparison.score, truth.judge))
     return "; ".join(parts) + "."
 
@@ -86,20 +86,20 @@ def _formats(ranking: Ranking, *, with_device: bool) -> str:
 
 def _baseline(report: Report) -> Iterator[str]:
     truth = report.truth
-    if truth is None or truth.linear is None:
+    if truth is None or truth.linear is None or truth.judge is None:
         return
     metric = truth.judge
     reached = [score(cell.predictions, truth) for cell in report.cells if cell.predictions]
     if not reached:
         return
     best = min(reached, key=lambda one: metric.loss(0.0, one.value))
-    linear = f"a linear model reaches {metric.text(truth.linear)}"
+    linear = f"a {truth.linear_name} reaches {metric.text(truth.linear)}"
     if metric.is_clearly_better(best.interval, than=truth.linear):
         yield f"The best network reaches {metric.text(best.value)} on {truth.name}; {linear}."
     else:
         yield (
-            f"No network is clearly better than a linear model on {truth.name}: the best reaches "
-            f"{metric.text(best.value)}, {linear}."
+            f"No network is clearly better than a {truth.linear_name} on {truth.name}: the best "
+            f"reaches {metric.text(best.value)}, {linear}."
         )
 
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+from edgernn.scoring.metric import METRICS
 from edgernn.tasks.training_log import TrainingLog
 
 
 def trained_text(log: TrainingLog) -> str:
     """Three lines: the model, what it reaches beside the baselines, what it cost."""
-    test, baselines = log.test, log.baselines
+    test, baselines, metric = log.test, log.baselines, METRICS[log.test.metric]
     reached = (
-        f"test accuracy {_percent(test.accuracy)} ({_percent(test.low)} to "
-        f"{_percent(test.high)}, {test.samples:,} rows); a constant answer reaches "
-        f"{_percent(baselines.trivial)}, a linear classifier {_percent(baselines.linear)}"
+        f"test {metric.name} {metric.text(test.value)} ({metric.text(test.low)} to "
+        f"{metric.text(test.high)}, {test.samples:,} rows); {baselines.trivial_name}: "
+        f"{metric.text(baselines.trivial)}, {baselines.linear_name}: "
+        f"{metric.text(baselines.linear)}"
     )
     model = f"{log.model}: {layers_text(log)}, {log.parameters:,} parameters"
-    lines = [model, reached, cost_text(log)]
-    if log.perplexity is not None:
-        counted = log.perplexity
-        lines.insert(
-            2,
-            f"test perplexity {counted.network:.2f}; counting reaches {counted.unigram:.2f} "
-            f"(unigrams) and {counted.bigram:.2f} (bigrams)",
-        )
-    return "\n".join(lines)
+    return "\n".join([model, reached, cost_text(log)])
 
 
 def layers_text(log: TrainingLog) -> str:
@@ -39,7 +33,3 @@ def cost_text(log: TrainingLog) -> str:
         f"best after epoch {log.epochs_to_best} of {len(log.epochs)}, "
         f"{log.seconds_to_best:.0f} of {log.seconds:.0f} s"
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

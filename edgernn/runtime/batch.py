@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,8 @@ MOST_TOGETHER: Final = 32
 
 #: Side by side, sequences need memory of their own; fewer of them run together in a larger arena.
 _MOST_ARENA_BYTES: Final = 64 << 20
+
+Shapes: TypeAlias = tuple[Any, ...]  # sequences, then steps of each input
 
 _ROWS = np.dtype(
     {
@@ -44,33 +46,75 @@ def arena_bytes(handle: Any, options: Any) -> int:
     return int(size[0])
 
 
-def run_batch(
-    session: Any,
-    inputs: Sequence[NativePort],
-    outputs: Sequence[NativePort],
-    arrays: Mapping[str, AnyArray],
-) -> dict[str, AnyArray]:
-    """All outputs [B, ...], also states.  `arrays` [B, ...] are checked; a state may be missing."""
-    batch = len(next(iter(arrays.values())))
-    given = np.zeros((batch, len(inputs)), _ROWS)
-    for index, port in enumerate(inputs):
-        array = arrays.get(port.name)
-        steps = (port.steps or 1) if array is None or not port.is_sequence else array.shape[1]
-        given["steps"][:, index] = steps
-        if array is not None:
-            given["data"][:, index] = _addresses(array)
-    results: dict[str, AnyArray] = {}
-    made = np.zeros((batch, len(outputs)), _ROWS)
-    in_rows, out_rows = (ffi.from_buffer("ernn_rows[]", table) for table in (given, made))
-    check_run(lib.ernn_output_steps(session, in_rows, out_rows))
-    for index, port in enumerate(outputs):
-        rows = int(made["steps"][0, index])
-        array = results[port.name] = np.empty((batch, *port.shape(rows)), port.numpy)
-        made["steps"][:, index] = rows
-        made["data"][:, index] = _addresses(array)
-    check_run(lib.ernn_run_batch(session, batch, in_rows, out_rows))
-    return results
+class BatchTable:
+    """Where the rows of all sequences are, for one number of sequences and of steps.
+
+    A session keeps the last one: of a call with the same shapes only addresses change.
+    """
+
+    __slots__ = (
+        "_at",
+        "_made",
+        "_offsets",
+        "_shapes",
+        "in_rows",
+        "key",
+        "out_rows",
+    )
+
+    def __init__(
+        self,
+        session: Any,
+        inputs: Sequence[NativePort],
+        outputs: Sequence[NativePort],
+        key: Shapes,
+    ) -> None:
+        self.key = key
+        batch = key[0]
+        given = np.zeros((batch, len(inputs)), _ROWS)
+        for index, (port, steps) in enumerate(zip(inputs, key[1:], strict=True)):
+            rows = port.rows if port.is_sequence else 1  # of a step
+            given["steps"][:, index] = rows * ((port.steps or 1) if steps is None else steps)
+        made = np.zeros((batch, len(outputs)), _ROWS)
+        self.in_rows = ffi.from_buffer("ernn_rows[]", given)
+        self.out_rows = ffi.from_buffer("ernn_rows[]", made)
+        check_run(lib.ernn_output_steps(session, self.in_rows, self.out_rows))
+        made["steps"] = made["steps"][0]
+        self._shapes = [
+            ((batch, *port.shape(int(made["steps"][0, index]))), port.numpy)
+            for index, port in enumerate(outputs)
+        ]
+        self._at = [given["data"][:, index] for index in range(len(inputs))]
+        self._made = [made["data"][:, index] for index in range(len(outputs))]
+        self._offsets: dict[int, AnyArray] = {}  # by bytes of a sequence
+
+    def point_to(self, arrays: Sequence[AnyArray | None]) -> list[AnyArray]:
+        """Sets the addresses of the inputs and of new outputs, which are returned."""
+        for addresses, array in zip(self._at, arrays, strict=True):
+            if array is None:
+                addresses[:] = 0  # a state that begins at zero
+            else:
+                self._point(addresses, array)
+        results = []
+        for addresses, (shape, dtype) in zip(self._made, self._shapes, strict=True):
+            result = np.empty(shape, dtype)
+            self._point(addresses, result)
+            results.append(result)
+        return results
+
+    def _point(self, addresses: AnyArray, array: AnyArray) -> None:
+        stride = array.strides[0]
+        offsets = self._offsets.get(stride)
+        if offsets is None:
+            offsets = np.arange(len(array), dtype=np.uintp) * np.uintp(stride)
+            self._offsets[stride] = offsets
+        np.add(offsets, np.uintp(array.__array_interface__["data"][0]), out=addresses)
 
 
-def _addresses(array: AnyArray) -> AnyArray:
-    return array.ctypes.data + np.arange(len(array), dtype=np.uintp) * np.uintp(array.strides[0])
+def shapes_of(inputs: Sequence[NativePort], arrays: Sequence[AnyArray | None]) -> Shapes:
+    """The number of sequences, then the steps of each input; None for a state that is missing."""
+    batch = next(len(array) for array in arrays if array is not None)
+    return batch, *(
+        None if array is None else (array.shape[1] if port.is_sequence else 1)
+        for port, array in zip(inputs, arrays, strict=True)
+    )

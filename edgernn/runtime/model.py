@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 from collections.abc import Mapping
@@ -57,6 +58,7 @@ class Model:
         self.handle: Any = ffi.new("ernn_model *")
         content = ffi.from_buffer(self._content)
         check_model(lib.ernn_open(self.handle, content, len(content)), where)
+        self._shapes = json.loads(self.metadata.get("shapes", "{}"))
         self.inputs: tuple[NativePort, ...] = self._ports(lib.ernn_input, lib.ernn_input_count)
         self.outputs: tuple[NativePort, ...] = self._ports(lib.ernn_output, lib.ernn_output_count)
         fed = {port.state_output for port in self.inputs}
@@ -120,10 +122,11 @@ class Model:
         """Runs whole sequences from zero states.
 
         `arrays` are [B, T, width] of float32, [B, T] for tokens and masks, or [B, width] for an
-        input that is no sequence, one for each of `free_inputs`.  Returns an array, or a dict by
-        name where the model has several outputs: [B, T, width] for a sequence, else [B, width].
-        The rows of a batch are independent sequences.  The C library gets all of them at once and
-        computes up to 32 side by side, which reads the weights once for all.
+        input that is no sequence, one for each of `free_inputs`; images are [B, H, W, C].  Returns
+        an array, or a dict by name where the model has several outputs: [B, T, width] for a
+        sequence, else [B, width].  The rows of a batch are independent sequences.  The C library
+        gets all of them at once and computes up to 32 side by side, which reads the weights once
+        for all.
 
         >>> scores = model(features)  # [8, 100, 40] -> [8, 10]
 
@@ -193,7 +196,7 @@ class Model:
         ports = []
         for index in range(count(self.handle)):
             check_model(describe(self.handle, index, port), "the model")
-            ports.append(read_port(port))
+            ports.append(read_port(port, self._shapes))
         return tuple(ports)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,25 +34,36 @@ class NativePort:
     is_sequence: bool
     steps: int | None  # None: any number
     width: int
-    row_shape: tuple[int, ...]  # one step: () for a token, else (width,)
+    row_shape: tuple[int, ...]  # one step: () for a token, else (width,); of images all behind it
     state_output: int | None  # of an input: index of the output that feeds it at the next call
 
-    def shape(self, steps: int) -> tuple[int, ...]:
-        return (steps, *self.row_shape) if self.is_sequence else self.row_shape
+    @property
+    def rows(self) -> int:
+        """Rows of the file in one step: 1, and of images as many as they have columns."""
+        return prod(self.row_shape) // self.width
+
+    def shape(self, rows: int) -> tuple[int, ...]:
+        """Of an array that the file has `rows` rows of."""
+        return (rows // self.rows, *self.row_shape) if self.is_sequence else self.row_shape
 
 
-def read_port(port: Any) -> NativePort:
+def read_port(port: Any, shapes: Mapping[str, Sequence[int]]) -> NativePort:
+    """`shapes`: without the batch, of ports that are more than rows of numbers."""
     from edgernn.runtime.library import text  # all else here does without the library
 
     dtype = _DTYPES[port.dtype]
     is_scalar = port.is_sequence and dtype is not DType.FLOAT32 and port.width == 1
+    name = text(port.name)
+    row_shape: tuple[int, ...] = () if is_scalar else (port.width,)
+    if name in shapes:
+        row_shape = tuple(shapes[name][1:])
     return NativePort(
-        name=text(port.name),
+        name=name,
         dtype=dtype,
         numpy=np.dtype(dtype.numpy),
         is_sequence=bool(port.is_sequence),
-        row_shape=() if is_scalar else (port.width,),
-        steps=port.steps or None,
+        row_shape=row_shape,
+        steps=port.steps // (prod(row_shape) // port.width) or None,
         width=port.width,
         state_output=port.state - 1 if port.state else None,
     )

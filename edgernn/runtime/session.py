@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.runtime.batch import arena_bytes, run_batch
+from edgernn.runtime.batch import BatchTable, arena_bytes, shapes_of
 from edgernn.runtime.kept import KeptArrays
 from edgernn.runtime.library import ISA_BY_NAME, check_run, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_rows
@@ -46,6 +46,7 @@ class Session:
         "_model",
         "_outputs",
         "_session",
+        "_table",
         "max_batch",
         "max_steps",
     )
@@ -70,6 +71,7 @@ class Session:
         self._session = session[0]
         self._inputs = ffi.new("ernn_rows[]", len(model.inputs))
         self._outputs = ffi.new("ernn_rows[]", len(model.outputs))
+        self._table: BatchTable | None = None
         self._kept = KeptArrays(
             inputs=list(zip(model.free_input_positions, model.free_inputs, strict=True)),
             outputs=list(zip(model.free_output_positions, model.free_outputs, strict=True)),
@@ -181,7 +183,15 @@ class Session:
         Returns all outputs [B, ...], also states.  Leaves the session as `reset` does.
         """
         with self._alone():
-            return run_batch(self._session, self._model.inputs, self._model.outputs, arrays)
+            inputs, outputs = self._model.inputs, self._model.outputs
+            given = [arrays.get(port.name) for port in inputs]
+            key = shapes_of(inputs, given)
+            table = self._table
+            if table is None or table.key != key:
+                table = self._table = BatchTable(self._session, inputs, outputs, key)
+            results = table.point_to(given)
+            check_run(lib.ernn_run_batch(self._session, key[0], table.in_rows, table.out_rows))
+            return {port.name: made for port, made in zip(outputs, results, strict=True)}
 
     def save(self) -> bytes:
         """The states as bytes, for `restore` in this or another session of the same model.
@@ -217,13 +227,16 @@ class Session:
 
 
 def _steps(port: NativePort, array: AnyArray | None) -> int:
+    """Rows of the file: one for each step, or for each pixel."""
     if array is None:
-        return port.steps or 1
-    return len(array) if port.is_sequence else 1
+        return (port.steps or 1) * (port.rows if port.is_sequence else 1)
+    return len(array) * port.rows if port.is_sequence else 1
 
 
 def sequence_lengths(ports: Sequence[NativePort], arrays: Mapping[str, AnyArray]) -> list[int]:
-    """Steps of the inputs that are sequences ([B, T, ...] each)."""
+    """Rows of the inputs that are sequences ([B, T, ...] each)."""
     return [
-        arrays[port.name].shape[1] for port in ports if port.is_sequence and port.name in arrays
+        arrays[port.name].shape[1] * port.rows
+        for port in ports
+        if port.is_sequence and port.name in arrays
     ]

@@ -7,8 +7,10 @@ from typing import Final
 
 from edgernn.errors import DataError
 from edgernn.tasks.class_texts import is_number
-from edgernn.tasks.samples import Samples, is_numbers
+from edgernn.tasks.samples import AnyArray, Samples
+from edgernn.tasks.target import Target
 
+_WITHOUT_NAMES: Final = (Target.NUMBERS, Target.SEQUENCE)
 _MOST_LISTED: Final = 12
 
 
@@ -23,8 +25,10 @@ def data_numbers(labels: Sequence[str], samples: Samples, *, file: str) -> tuple
     names = samples.labels
     if not names and samples.named and labels and all(is_number(label) for label in labels):
         names = tuple(str(number) for number in range(samples.classes))
-    if samples.y is None or is_numbers(samples.y) or not names:
+    if samples.y is None or samples.target in _WITHOUT_NAMES or not names:
         return ()
+    if samples.target is Target.LABELS:
+        return _columns(labels, names, samples, file=file)
     if not labels:
         if not samples.named:
             return ()
@@ -34,7 +38,11 @@ def data_numbers(labels: Sequence[str], samples: Samples, *, file: str) -> tuple
             remedy="Export the model with --labels A,B,… in the order of its outputs, or write the "
             "numbers of the outputs, from 0, for the names",
         )
-    seen = {int(number): row for row, number in reversed(list(enumerate(samples.y)))}
+    seen: dict[int, int] = {}  # the first row of each class
+    y: AnyArray = samples.y.reshape(len(samples), -1)
+    for row, found in enumerate(y):
+        for number in found[found >= 0]:
+            seen.setdefault(int(number), row)
     for number, row in sorted(seen.items(), key=lambda one: one[1]):
         if names[number] not in labels:
             raise DataError(
@@ -45,6 +53,20 @@ def data_numbers(labels: Sequence[str], samples: Samples, *, file: str) -> tuple
     strange = len(names)
     known = {label: number for number, label in enumerate(names)}
     return tuple(known.get(label, strange + number) for number, label in enumerate(labels))
+
+
+def _columns(
+    labels: Sequence[str], names: Sequence[str], samples: Samples, *, file: str
+) -> tuple[int, ...]:
+    """The data's column of each label of the model."""
+    if not labels:
+        return ()
+    if sorted(labels) != sorted(names):
+        raise DataError(
+            f"{samples.name} has the labels {_listed(names)}, {file} has {_listed(labels)}",
+            remedy="Name the labels alike, or use the data that the model was made for",
+        )
+    return tuple(names.index(label) for label in labels)
 
 
 def _listed(labels: Sequence[str]) -> str:

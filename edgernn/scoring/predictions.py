@@ -1,87 +1,59 @@
-"""A model's answers for each row: classes or errors, in the data's own numbers."""
+"""What a model answered, row by row, in the data's own numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from edgernn.errors import DataError
-from edgernn.graph.tensor import AnyArray
-from edgernn.tasks.samples import Samples
+from edgernn.scoring.packed import Packed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predictions:
-    """The class that a model chose for each row or, if y contains numbers, each row's error.
+    """Answers in the order of scoring.answers.Answers; which of the fields are there depends on
+    the target.
 
     Stored for each row, so that two models can be compared on the same rows later.
     """
 
-    classes: tuple[int, ...] = ()
-    errors: tuple[float, ...] = ()
+    classes: tuple[int, ...] = ()  # chosen: of each row, step with an answer, label or token
+    sizes: tuple[int, ...] = ()  # of a sequence: how many tokens each row got
+    scores: Packed | None = None  # of two classes: the probability of the second, [N]
+    likelihoods: Packed | None = None  # the probability of each right class, [items]
+    numbers: Packed | None = None  # [N, values]; without labels, the outputs as they are
 
 
 def agreement(a: Predictions, b: Predictions) -> float | None:
-    """The share of rows for which both chose the same class; None without classes."""
-    if not a.classes or len(a.classes) != len(b.classes):
+    """The share of answers in which both chose the same class; None where there are no classes.
+
+    Tokens of a sequence count together: its row is the same or not.
+    """
+    if not a.classes or (len(a.classes) != len(b.classes) and not a.sizes):
         return None
+    if a.sizes:
+        if len(a.sizes) != len(b.sizes):
+            return None
+        return float(np.mean([x == y for x, y in zip(_rows(a), _rows(b), strict=True)]))
     return float(np.mean(np.array(a.classes) == np.array(b.classes)))
 
 
-def chosen_classes(
-    outputs: Sequence[AnyArray], samples: Samples, name: str, numbers: Sequence[int]
-) -> Predictions:
-    """The class with the largest score of each row; `outputs` are [C] each, of the output `name`.
+def deviation(a: Predictions, b: Predictions) -> float | None:
+    """How far the numbers of `a` are from those of `b`, in standard deviations of `b` (rms).
 
-    `numbers` are the data's numbers of the model's classes, if they differ.
-    Raises DataError if the output lacks a class of the data.
+    None where there are no numbers; 0.01 is one percent of how much the numbers vary.
     """
-    _require_places(outputs[0], samples, name, numbers)
-    chosen = (_class(scores) for scores in outputs)
-    return Predictions(classes=tuple(numbers[one] if numbers else one for one in chosen))
+    if a.numbers is None or b.numbers is None or a.numbers.shape != b.numbers.shape:
+        return None
+    exact = b.numbers.array.astype(np.float64)
+    rms = float(np.sqrt(np.square(a.numbers.array - exact).mean()))
+    spread = float(exact.std())
+    return rms / spread if spread > 0 else (0.0 if rms == 0 else None)
 
 
-def row_errors(
-    outputs: Sequence[AnyArray],
-    samples: Samples,
-    name: str,
-    error: Callable[[AnyArray], AnyArray],
-) -> Predictions:
-    """The mean of `error(output - y)` of each row, e.g. of numpy.abs.
-
-    Raises DataError if the output `name` has another number of values than y.
-    """
-    wanted = np.asarray(samples.y).reshape(len(samples), -1)
-    if any(values.shape != wanted.shape[1:] for values in outputs):
-        raise DataError(
-            f"output '{name}' has {outputs[0].size} values a row, y has {wanted.shape[1]}",
-            remedy="Give as many target values as the model predicts, or integers for classes",
-        )
-    pairs = zip(outputs, wanted, strict=True)
-    return Predictions(errors=tuple(float(error(a - b).mean()) for a, b in pairs))
-
-
-def _require_places(scores: AnyArray, samples: Samples, name: str, numbers: Sequence[int]) -> None:
-    places = max(scores.size, 2)  # a single number represents two classes
-    if numbers and len(numbers) != places:
-        raise DataError(
-            f"the model has {len(numbers)} labels, and its output '{name}' has {places} classes",
-            remedy="Export the model with as many --labels as it has classes",
-        )
-    if numbers or samples.y is None:
-        return
-    beyond = np.flatnonzero(samples.y >= places)
-    if beyond.size:
-        row = int(beyond[0])
-        raise DataError(
-            f"row {row} of {samples.name} is of class {samples.y[row]}, and output '{name}' has "
-            f"the classes 0 to {places - 1}",
-            remedy="Count the classes from 0, or use the data that the model was made for",
-        )
-
-
-def _class(scores: AnyArray) -> int:
-    """The largest score, or for one number (a sigmoid) whether it is over one half."""
-    return int(scores.argmax()) if scores.size > 1 else int(scores[0] > 0.5)
+def _rows(predictions: Predictions) -> list[tuple[int, ...]]:
+    ends = np.cumsum(predictions.sizes)
+    return [
+        predictions.classes[end - size : end]
+        for end, size in zip(ends, predictions.sizes, strict=True)
+    ]

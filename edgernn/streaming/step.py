@@ -84,7 +84,7 @@ def _step_input(entry: Input, stepper: Stepper) -> Input:
 def _convert(layer: ly.Layer, stepper: Stepper) -> None:
     """Adds the layers for one step; refuses layers that need more than one step."""
     sequences = [edge for edge in layer.reads if stepper.times[edge].is_sequence]
-    windows = (ly.Conv1D, ly.Pool1D, ly.ZeroPad1D)
+    windows = (ly.Conv1D, ly.Conv2D, ly.Pool1D, ly.Pool2D, ly.ZeroPad1D)
     if not isinstance(layer, windows) and any(stepper.times[e].warm_up < 0 for e in sequences):
         stepper.refuse(
             layer,
@@ -97,13 +97,22 @@ def _convert(layer: ly.Layer, stepper: Stepper) -> None:
     match layer:
         case SimpleRnn() | Gru() | Lstm():
             one_step(layer, stepper)
-        case ly.Conv1D() | ly.Pool1D():
+        case ly.Conv1D() | ly.Conv2D() | ly.Pool1D() | ly.Pool2D():
             windowed(layer, stepper)
+        case ly.ZeroPad1D() if layer.axis != 1:
+            _refuse_if(stepper.times[layer.input].warm_up < 0, layer, stepper)
+            _keep(layer, stepper)
         case ly.ZeroPad1D():
             zero_padded(layer, stepper)
         case ly.GlobalPool1D():
             running_pool(layer, stepper)
         case ly.Embedding() | ly.Dense() | ly.NotEqual() | ly.AnyNotEqual() | ly.ApplyMask():
+            _keep(layer, stepper)
+        case ly.Compare():
+            _keep(layer, stepper)
+        case ly.Where():
+            _refuse_if(len(sequences) < len(layer.reads), layer, stepper)
+            _refuse_if(len({stepper.times[e].warm_up for e in sequences}) > 1, layer, stepper)
             _keep(layer, stepper)
         case ly.Affine():
             _refuse_if(_varies_over_time(layer, layer.scale, stepper), layer, stepper)
@@ -138,6 +147,8 @@ def _convert(layer: ly.Layer, stepper: Stepper) -> None:
             _join(layer, stepper)
         case ly.Merge():
             _join(layer, stepper)
+        case ly.Upsample1D() if layer.axis != 1:
+            _keep(layer, stepper)
         case ly.Reverse() | ly.Upsample1D() | ly.Dot() | ly.Attention():
             _refuse_if(True, layer, stepper)
         case ly.Repeat():

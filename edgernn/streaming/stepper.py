@@ -128,6 +128,12 @@ class Stepper:
         ready = self.valid_steps(layer, edge, None)
         if ready is None:
             return edge
+        if self.specs[edge].rank != 3:
+            self.refuse(
+                layer,
+                "pads an image whose first rows a layer before it does not have yet",
+                "Pad in front of the first convolution",
+            )
         name = self.name(f"{layer.name}/started")
         return self.add(ApplyMask(name=name, input=edge, mask=ready, output=name))
 

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeAlias
 
 from typing_extensions import assert_never
 
-from edgernn.graph import Conv1D, Padding, Pool1D, ZeroPad1D
+from edgernn.graph import Conv1D, Conv2D, Padding, Pool1D, Pool2D, ZeroPad1D
 from edgernn.streaming.stepper import Stepper, Time
 
+#: Of two dimensions, the rows are the time.
+_Window: TypeAlias = Conv1D | Conv2D | Pool1D | Pool2D
 
-def windowed(layer: Conv1D | Pool1D, stepper: Stepper) -> None:
+
+def windowed(layer: _Window, stepper: Stepper) -> None:
     """The state starts as the causal padding; without padding, the first results are invalid."""
-    span = _span(layer)
-    if layer.stride != 1:
+    span, stride, padding = _over_time(layer)
+    if stride != 1:
         stepper.refuse(
             layer,
-            f"takes one of {layer.stride} steps, so some calls would have no result",
+            f"takes one of {stride} steps, so some calls would have no result",
             "Use strides=1, or export the whole model without --streaming",
         )
-    if layer.padding is Padding.SAME and span > 1:
+    if padding is Padding.SAME and span > 1:
         stepper.refuse(
             layer,
             f"looks ahead (steps: {span // 2}; padding 'same')",
-            "Train it with padding='causal', or export the whole model without --streaming",
+            "Train it with padding='causal', or export the whole model without --streaming"
+            if isinstance(layer, Conv1D | Pool1D)
+            else "Train it with padding='valid' behind ZeroPadding2D of the first rows, or export "
+            "the whole model without --streaming",
         )
     before = stepper.times[layer.input]
     source, added = layer.input, 0
-    match layer.padding:
+    match padding:
         case Padding.VALID:
             added = span - 1
-        case Padding.CAUSAL if isinstance(layer, Pool1D) and span > 1:
+        case Padding.CAUSAL if isinstance(layer, Pool1D | Pool2D) and span > 1:
             stepper.refuse(
                 layer, "pools over steps before the first", "Use padding='valid' and strides=1"
             )
@@ -40,9 +47,9 @@ def windowed(layer: Conv1D | Pool1D, stepper: Stepper) -> None:
         case Padding.SAME:
             pass
         case _:
-            assert_never(layer.padding)
+            assert_never(padding)
     warm_up = before.warm_up + added
-    if warm_up < 0 or (before.warm_up < 0 and layer.padding is not Padding.VALID):
+    if warm_up < 0 or (before.warm_up < 0 and padding is not Padding.VALID):
         stepper.refuse(
             layer,
             "would have results before the first call",
@@ -50,15 +57,29 @@ def windowed(layer: Conv1D | Pool1D, stepper: Stepper) -> None:
         )
     if span > 1:
         source = stepper.shift(layer, "window", source, span - 1)
-    stepper.add(replace(layer, input=source, padding=Padding.VALID))
+    stepper.add(_of_one_step(layer, source))
     stepper.times[layer.output] = Time(is_sequence=True, warm_up=warm_up)
 
 
-def _span(layer: Conv1D | Pool1D) -> int:
-    """Steps from the first to the last one in the window."""
-    if isinstance(layer, Pool1D):
-        return layer.window
-    return (layer.kernel.shape[0] - 1) * layer.dilation + 1
+def _over_time(layer: _Window) -> tuple[int, int, Padding]:
+    """Steps from the first to the last that the window sees, the stride, the padding."""
+    match layer:
+        case Conv1D():
+            return (layer.kernel.shape[0] - 1) * layer.dilation + 1, layer.stride, layer.padding
+        case Pool1D():
+            return layer.window, layer.stride, layer.padding
+        case Conv2D():
+            return layer.spans[0], layer.strides[0], layer.paddings[0]
+        case Pool2D():
+            return layer.window[0], layer.strides[0], layer.paddings[0]
+        case _:
+            assert_never(layer)
+
+
+def _of_one_step(layer: _Window, source: str) -> _Window:
+    if isinstance(layer, Conv2D | Pool2D):
+        return replace(layer, input=source, paddings=(Padding.VALID, layer.paddings[1]))
+    return replace(layer, input=source, padding=Padding.VALID)
 
 
 def zero_padded(layer: ZeroPad1D, stepper: Stepper) -> None:

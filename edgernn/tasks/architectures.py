@@ -1,40 +1,77 @@
-"""Reference models: standardization inside, recurrent layers, a softmax."""
+"""Reference models: standardization inside, layers by notation, an output for the target."""
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Any
+from collections.abc import Iterator
+from itertools import count
+from typing import Any, Final
 
 import numpy as np
 
 from edgernn.errors import DataError
+from edgernn.tasks.goal import season
 from edgernn.tasks.keras_backend import load_keras
+from edgernn.tasks.notation import Architecture, Part
 from edgernn.tasks.samples import Samples
+from edgernn.tasks.target import Target
 
 #: Tokens are bytes or indices into a small table; a single wrong number must not create a huge
 #: table.
 MOST_TOKENS = 100_000
-
-
-class Cell(str, Enum):
-    """The recurrent layers of a model; GRU_LSTM is an LSTM on top of a GRU."""
-
-    GRU = "gru"
-    LSTM = "lstm"
-    GRU_LSTM = "gru-lstm"
+#: Steps that a convolution sees: the present one and those before it.
+KERNEL: Final = 5
+_NUMBERS: Final = "numbers"  # names of the layers that answer
+_CLASSES: Final = "probabilities"
 
 
 def build(
-    train: Samples, cell: Cell, *, units: int, layers: int, classes: int, every_step: bool = False
+    train: Samples,
+    architecture: Architecture,
+    *,
+    units: int,
+    layers: int,
+    every_step: bool = False,
+    seasonal_steps: int = 0,
 ) -> Any:
-    """An untrained keras.Model for samples like `train`: class probabilities [B, classes].
+    """An untrained keras.Model for samples like `train`.
 
     float features [B, T, F] are standardized with the mean and deviation of the real training
     steps by a layer of the model, so that an artefact takes the features unchanged.  Tokens
     [B, T] go through an Embedding as wide as the recurrent layers.
-    `layers` counts repetitions of the cell (of the pair, for GRU_LSTM).
-    With `every_step` there is a result after each step: [B, T, classes].
+    `layers` counts repetitions of the whole stack.
+    The output: probabilities [B, C] of classes and tokens, [B, K] of labels, [B, T, C] of a class
+    for each step; numbers [B, ...] in the shape of y.  With `every_step` there is an answer after
+    each step.
+    seasonal_steps: what the network answers is added to what the input says so many steps before
+    ("as last week"): see `season`.
     """
+    keras = load_keras()
+    inputs, edge = _entrance(train, units)
+    numbers = count(1)
+    steps = every_step or train.target is Target.STEPS
+    heads = [
+        _head(_stacked(edge, member * layers, units, steps, numbers), train, place)
+        for place, member in enumerate(architecture.members)
+    ]
+    outputs = heads[0] if len(heads) == 1 else keras.layers.Average(name="average")(heads)
+    if seasonal_steps:
+        outputs = keras.layers.Add(name="seasonal")(
+            [outputs, inputs[season(train, seasonal_steps)]]
+        )
+    shape = np.asarray(train.y).shape[1:]
+    if train.target is Target.NUMBERS and len(shape) > 1:
+        outputs = keras.layers.Reshape(shape, name="in_shape")(outputs)
+    name = architecture.name.replace("-", "_").replace("+", "_and_")
+    return keras.Model(inputs, outputs, name=name)
+
+
+def number_heads(model: Any) -> Iterator[Any]:
+    """The Dense layers that answer with numbers."""
+    return (layer for layer in model.layers if layer.name.startswith(_NUMBERS))
+
+
+def _entrance(train: Samples, units: int) -> tuple[Any, Any]:
+    """(the input, its standardized features or embedded tokens)"""
     keras = load_keras()
     if train.x.dtype.kind == "f":
         if train.x.ndim != 3:
@@ -44,30 +81,67 @@ def build(
             )
         inputs = keras.Input(train.x.shape[1:], name="features")
         mean, variance = _statistics(train)
-        edge = keras.layers.Normalization(mean=mean, variance=variance, name="standardize")(inputs)
-    else:
-        tokens = int(train.x.max()) + 1
-        if tokens > MOST_TOKENS or train.x.min() < 0:
-            raise DataError(
-                f"{train.name}: x has tokens {train.x.min()}..{train.x.max()}",
-                remedy=f"Tokens must be in 0..{MOST_TOKENS - 1}; features must be floats",
-            )
-        inputs = keras.Input(train.x.shape[1:], dtype="int32", name="tokens")
-        edge = keras.layers.Embedding(max(tokens, classes), units, name="embedding")(inputs)
-    kinds = _kinds(cell) * layers
-    for number, kind in enumerate(kinds, start=1):
-        recurrent = keras.layers.GRU if kind is Cell.GRU else keras.layers.LSTM
-        edge = recurrent(
-            units,
-            return_sequences=every_step or number < len(kinds),
-            name=f"{kind.value}_{number}",
-        )(edge)
-    outputs = keras.layers.Dense(classes, activation="softmax", name="probabilities")(edge)
-    return keras.Model(inputs, outputs, name=cell.value.replace("-", "_"))
+        normalization = keras.layers.Normalization(mean=mean, variance=variance, name="standardize")
+        return inputs, normalization(inputs)
+    tokens = int(train.x.max()) + 1
+    if tokens > MOST_TOKENS or train.x.min() < 0:
+        raise DataError(
+            f"{train.name}: x holds tokens {train.x.min()}..{train.x.max()}",
+            remedy=f"Tokens must lie in 0..{MOST_TOKENS - 1}; features must be floats",
+        )
+    if train.target is Target.TOKEN:
+        tokens = max(tokens, train.classes)
+    inputs = keras.Input(train.x.shape[1:], dtype="int32", name="tokens")
+    return inputs, keras.layers.Embedding(tokens, units, name="embedding")(inputs)
 
 
-def _kinds(cell: Cell) -> tuple[Cell, ...]:
-    return (Cell.GRU, Cell.LSTM) if cell is Cell.GRU_LSTM else (cell,)
+def _stacked(edge: Any, parts: tuple[Part, ...], units: int, steps: bool, numbers: Any) -> Any:
+    """The layers upon each other: [B, T, units] where there is an answer for each step, else
+    [B, units].
+    """
+    keras = load_keras()
+    for place, part in enumerate(parts):
+        is_last, number = place + 1 == len(parts), next(numbers)
+        name = f"{part.kind}_{number}"
+        sequences = steps or not is_last
+        match part.kind:
+            case "conv":
+                edge = keras.layers.Conv1D(
+                    units, KERNEL, padding="causal", activation="relu", name=name
+                )(edge)
+            case "attention":
+                edge = _attention(edge, units, name)
+            case _:
+                kind = keras.layers.GRU if part.kind == "gru" else keras.layers.LSTM
+                layer = kind(units, return_sequences=sequences, name=name)
+                if part.both_ways:
+                    layer = keras.layers.Bidirectional(layer, name=f"bi_{name}")
+                edge = layer(edge)
+        if part.kind in {"conv", "attention"} and not sequences:
+            edge = keras.layers.GlobalAveragePooling1D(name=f"mean_{number}")(edge)
+    return edge
+
+
+def _attention(edge: Any, units: int, name: str) -> Any:
+    """One head of self-attention around a residual connection, normalized."""
+    layers = load_keras().layers
+    query, key, value = (
+        layers.Dense(units, name=f"{name}_{role}")(edge) for role in ("query", "key", "value")
+    )
+    seen = layers.Attention(use_scale=True, name=name)([query, value, key])
+    return layers.LayerNormalization(name=f"{name}_norm")(
+        layers.Add(name=f"{name}_add")([value, seen])
+    )
+
+
+def _head(edge: Any, train: Samples, place: int) -> Any:
+    """The answers of one member, at each step that it gives."""
+    layers, end = load_keras().layers, f"_{place + 1}" if place else ""
+    if train.target is Target.NUMBERS:
+        values = np.asarray(train.y).reshape(len(train), -1).shape[1]
+        return layers.Dense(values, name=f"{_NUMBERS}{end}")(edge)
+    activation = "sigmoid" if train.target is Target.LABELS else "softmax"
+    return layers.Dense(train.classes, activation=activation, name=f"{_CLASSES}{end}")(edge)
 
 
 def _statistics(train: Samples) -> tuple[list[float], list[float]]:

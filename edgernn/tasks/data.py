@@ -9,29 +9,39 @@ from typing import Final
 from edgernn.errors import DataError
 from edgernn.tasks.download import Notify, silent
 from edgernn.tasks.npz import read_npz
+from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.recordings import read_recordings
 from edgernn.tasks.registry import TASKS
 from edgernn.tasks.samples import Samples, Split
+from edgernn.tasks.split import split
 from edgernn.tasks.table import read_csv
 from edgernn.tasks.task import Task
 
 _KINDS: Final = "a task's part (digits:test), an .npz, a .csv, or a folder of .wav files by class"
 
 
-def load(spec: str, *, notify: Notify = silent) -> Samples:
-    """The samples that `spec` names: TASK:SPLIT, an .npz, a .csv, or a folder of recordings.
+def load(spec: str, *, reading: Reading = AS_IT_IS, notify: Notify = silent) -> Samples:
+    """The samples that `spec` names: TASK:PART, an .npz, a .csv, or a folder of recordings.
 
-    `notify` is called if something must be downloaded first.
+    PATH:PART is a part of a file or folder: train, validation, calibration or test, split in the
+    same way every time (edgernn.tasks.split).
+    `reading` says how tables are read; `notify` is called when something has to be downloaded.
     Raises DataError (nothing of that name, or damaged), DownloadError, MissingRuntime.
     """
     name, colon, part = spec.partition(":")
     if name in TASKS and (colon or not Path(spec).exists()):
         return TASKS[name].read(notify).part(_split(name, part))
-    return load_path(Path(spec))
+    whole, colon, part = spec.rpartition(":")
+    if colon and not Path(spec).exists() and Path(whole).exists():
+        samples = load_path(Path(whole), reading)
+        return split(samples, hold_out=reading.hold_out).part(_split(whole, part))
+    return load_path(Path(spec), reading)
 
 
-def load_path(path: Path) -> Samples:
+def load_path(path: Path, reading: Reading = AS_IT_IS) -> Samples:
     """The samples in a user's file or folder.  Raises DataError or MissingRuntime."""
+    if path.exists() and path.suffix.lower() != ".csv":
+        reading.require_no_table(str(path))
     if path.is_dir():
         return read_recordings(path)
     if not path.exists():
@@ -40,9 +50,9 @@ def load_path(path: Path) -> Samples:
         raise DataError(f"there are no data named '{path}'", remedy=f"{hint}Give {_KINDS}")
     match path.suffix.lower():
         case ".npz":
-            return read_npz(path)
+            return read_npz(path, reading.kind)
         case ".csv":
-            return read_csv(path)
+            return read_csv(path, reading)
         case _:
             raise DataError(
                 f"{path} is not a kind of file that contains samples", remedy=f"Give {_KINDS}"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.tasks.class_texts import numbered
-from edgernn.tasks.data import load, load_path
+from edgernn.tasks.class_texts import texts_numbered
+from edgernn.tasks.data import load
 from edgernn.tasks.download import Notify, silent
-from edgernn.tasks.samples import AnyArray, FloatArray, InputArray, IntArray, Samples
+from edgernn.tasks.reading import AS_IT_IS, Reading
+from edgernn.tasks.samples import AnyArray, InputArray, IntArray, Samples
+from edgernn.tasks.target import Target, normal_form, target_named
 
 #: A spec ("digits:test"), a path, Samples, x, (x, y), (x, y, lengths), or {"x": x, "y": y}.
 #: x, y and lengths are arrays, or whatever numpy.asarray makes into one (a DataFrame, a list).
@@ -24,42 +26,47 @@ _FORMS: Final = "Give x, (x, y) or (x, y, lengths), the name of a file, or a spe
 _LARGEST: Final = np.iinfo(np.int32).max
 
 
-def as_samples(given: Given, *, name: str = "the data", notify: Notify = silent) -> Samples:
-    """The samples, from any of these forms.
+def as_samples(
+    given: Given,
+    *,
+    name: str = "the data",
+    target: str | None = None,
+    reading: Reading = AS_IT_IS,
+    notify: Notify = silent,
+) -> Samples:
+    """The samples in whatever form they are given.
 
-    x: float [N, T, F] or [N, F], or whole numbers [N, T] for tokens.  y: [N] whole numbers or
-    texts for classes, or floats [N] or [N, K] for numbers to predict.  lengths: [N], the steps of
+    x: float [N, T, F] or [N, F], or whole numbers [N, T] for tokens.  lengths: [N], the steps of
     each row before its padding.  `name` stands for arrays in messages and reports.
-    Raises DataError, with the shapes of both, if the parts do not belong together.
+    y: classes as whole numbers or texts [N] or [N, 1] or one-hot [N, C]; several labels as zeros
+    and ones [N, K]; a class for each step [N, T] (-1: none); numbers to predict as floats [N, ...].
+    target: "class", "labels", "steps", "numbers", "token" (the next one: perplexity) or "sequence"
+    where y can be read in several ways; columns ("load,price") of a .csv.
+    reading: how tables and folders are read (edgernn.tasks.reading), as a training recorded it.
+    Raises DataError, with the shapes of both, where the parts do not belong together.
 
     >>> as_samples((x_test, y_test)).x.shape
     (200, 40, 13)
     """
     if isinstance(given, Samples):
         return given
-    if isinstance(given, str):
-        return load(given, notify=notify)
-    if isinstance(given, os.PathLike):
-        return load_path(Path(given))
+    if isinstance(given, str | os.PathLike):
+        return load(str(given), reading=reading.with_target(target), notify=notify)
     parts = _parts(given, name)
     x = _input(_array(parts["x"], "x", name), name)
-    labels, y, named = _answers(parts.get("y"), name)
     lengths = parts.get("lengths")
-    for part, values in (("y", y), ("lengths", lengths)):
-        shape = np.shape(values) if values is not None else None
-        if shape is not None and shape[:1] != x.shape[:1]:
-            raise DataError(
-                f"{name}: x has shape {x.shape} and {part} has shape {shape}",
-                remedy=f"{part} must have one entry for each of the {len(x)} rows of x",
-            )
-    return Samples(
+    if lengths is not None:
+        _require_rows("lengths", lengths, x.shape, name)
+    wanted = None if target is None else target_named(target, name)
+    samples = Samples(
         name=name,
         x=x,
-        y=y,
-        labels=labels,
-        named=named,
         lengths=None if lengths is None else _integers(lengths, "lengths", name),
     )
+    if parts.get("y") is None:
+        return samples
+    labels, y, named, kind = _answers(parts["y"], x.shape, name, wanted)
+    return replace(samples, y=y, labels=labels, named=named, kind=kind)
 
 
 def given_arrays(given: Mapping[str, Any], *, name: str = "the data") -> dict[str, AnyArray]:
@@ -107,20 +114,29 @@ def _input(x: AnyArray, name: str) -> InputArray:
     return x.astype(np.float32)
 
 
-def _answers(given: Any, name: str) -> tuple[tuple[str, ...], IntArray | FloatArray | None, bool]:
-    """(labels, y, whether y came as texts)"""
-    if given is None:
-        return (), None, False
+def _answers(
+    given: Any, x_shape: tuple[int, ...], name: str, target: Target | None
+) -> tuple[tuple[str, ...], AnyArray, bool, Target]:
+    """(labels, y, whether y came as texts, the kind of target)"""
     y = _array(given, "y", name)
-    if y.dtype.kind in "SU" and y.ndim == 1:
-        labels, numbers = numbered([str(text).strip() for text in y.astype(str)])
-        return labels, numbers, True
-    if y.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            return (), y.astype(np.float32), False
-    if y.ndim == 2 and y.shape[1] == 1:  # a column, as a DataFrame gives it
-        y = y[:, 0]
-    return (), _integers(y, "y", name), False
+    _require_rows("y", y, x_shape, name)
+    labels: tuple[str, ...] = ()
+    named = y.dtype.kind in "SU"
+    if named:
+        labels, y = texts_numbered(y)
+    elif y.dtype.kind in "iub":
+        _bounded(y, "y", name)
+    y, kind = normal_form(y, x_shape=x_shape, data=name, target=target)
+    return labels, y, named, kind
+
+
+def _require_rows(part: str, values: Any, x_shape: tuple[int, ...], name: str) -> None:
+    shape = np.shape(values)
+    if shape[:1] != x_shape[:1]:
+        raise DataError(
+            f"{name}: x has shape {x_shape} and {part} has shape {shape}",
+            remedy=f"{part} must have one entry for each of the {x_shape[0]} rows of x",
+        )
 
 
 def _integers(given: Any, part: str, name: str) -> IntArray:

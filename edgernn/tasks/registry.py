@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from edgernn.tasks import counter, digits, japanese_vowels, next_byte
+from edgernn.tasks import counter, digits, forecasting, japanese_vowels, next_byte, reviews, watch
 from edgernn.tasks.task import Task
 
 TASKS: Final[dict[str, Task]] = {
-    task.name: task for task in (digits.TASK, japanese_vowels.TASK, next_byte.TASK, counter.TASK)
+    task.name: task
+    for task in (
+        digits.TASK,
+        japanese_vowels.TASK,
+        next_byte.TASK,
+        counter.TASK,
+        forecasting.BIKE_TASK,
+        forecasting.BIKE_DAILY_TASK,
+        forecasting.ELECTRICITY_TASK,
+        reviews.TASK,
+        watch.TASK,
+    )
 }

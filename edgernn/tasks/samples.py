@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn.errors import DataError
+from edgernn.tasks.target import NO_ANSWER, Target
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 AnyArray: TypeAlias = npt.NDArray[Any]
@@ -30,13 +31,15 @@ class Split(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baselines:
-    """Accuracy (0..1) on the test rows without a neural network.
+    """What needs no neural network reaches on the test rows, by the target's first metric.
 
-    A network that is not clearly better than `linear` is not worth its latency.
+    A network that is not clearly better than `linear` is not worth its milliseconds.
     """
 
-    trivial: float  # always the class that is most frequent there
+    trivial: float  # always the class that is most frequent there, or what the name says
     linear: float  # fitted on the training rows
+    trivial_name: str = "most frequent class"
+    linear_name: str = "linear model"
 
 
 def is_numbers(y: AnyArray) -> bool:
@@ -55,13 +58,14 @@ class Samples:
 
     name: str  # the user's name for it: "digits:test", "recordings.npz"
     x: InputArray  # [N, T, F] float32 or [N, T] int32
-    y: IntArray | FloatArray | None = None  # [N] class numbers; float [N] or [N, K] are numbers
+    y: IntArray | FloatArray | None = None  # as edgernn.tasks.target.Target says
     lengths: IntArray | None = None  # [N], 1..T: the steps from there on are padding
     labels: tuple[str, ...] = ()  # class names by number; () without names
     named: bool = False  # y contained texts, so its numbers are no outputs'
     origins: tuple[str, ...] = ()  # where each row comes from (a file's name), or ()
     features: str = ""  # what the features are and how they are computed, for a reader
     baselines: Baselines | None = None
+    kind: Target | None = None  # what y means, where its type and shape do not say it
 
     def __post_init__(self) -> None:
         if self.x.ndim < 2 or self.x.size == 0:
@@ -72,8 +76,7 @@ class Samples:
         self._check_finite()
         for part, values in (("y", self.y), ("lengths", self.lengths)):
             if values is not None and (
-                values.shape[:1] != (len(self),)
-                or (values.ndim > 1 and (part == "lengths" or not is_numbers(values)))
+                values.shape[:1] != (len(self),) or (values.ndim > 1 and part == "lengths")
             ):
                 raise DataError(
                     f"{self.name}: {part} has shape {values.shape}, x has {len(self)} rows",
@@ -84,12 +87,8 @@ class Samples:
         if len(set(self.labels)) < len(self.labels):
             twice = next(label for label in self.labels if self.labels.count(label) > 1)
             raise DataError(f"{self.name}: labels contain '{twice}' more than once")
-        if self.y is not None and is_numbers(self.y):
-            self._check_numbers(self.y)
-        elif self.y is not None:
-            self._check_range(
-                "y", cast("IntArray", self.y), 0, len(self.labels) - 1 if self.labels else None
-            )
+        if self.y is not None:
+            self._check_answers(self.y)
         if self.lengths is not None:
             self._check_range("lengths", self.lengths, 1, self.x.shape[1])
 
@@ -97,25 +96,46 @@ class Samples:
         return len(self.x)
 
     @property
+    def target(self) -> Target | None:
+        """The kind of y; None where there are no answers."""
+        if self.y is None or self.kind is not None:
+            return None if self.y is None else self.kind
+        if is_numbers(self.y):
+            return Target.NUMBERS
+        if self.y.ndim == 1:
+            return Target.CLASS
+        return Target.STEPS if self.y.shape[1] == self.x.shape[1] else Target.LABELS
+
+    @property
     def classes(self) -> int:
-        """How many classes there are, by their names or else by the highest number seen."""
+        """How many classes or labels, by their names or else by the highest number seen."""
         if self.labels or self.y is None or is_numbers(self.y):
             return len(self.labels)
-        return int(self.y.max()) + 1
+        return self.y.shape[1] if self.target is Target.LABELS else int(self.y.max()) + 1
 
     @property
     def classified(self) -> IntArray:
-        """y as class numbers.  Raises DataError if the samples have none."""
+        """y as one class a row, [N].  Raises DataError where the samples have none."""
         if self.y is None:
             raise DataError(
                 f"{self.name} has no y", remedy="Add y, the class of each row of x, as an integer"
             )
-        if is_numbers(self.y):
+        if self.target not in (Target.CLASS, Target.TOKEN):
             raise DataError(
-                f"{self.name}: y has the type {self.y.dtype}, which means numbers, not classes",
+                f"{self.name}: y has the type {self.y.dtype}, which means numbers, not classes"
+                if is_numbers(self.y)
+                else f"{self.name}: y has the shape {self.y.shape}, not one class for each row",
                 remedy="y must have one integer for each row",
             )
         return cast("IntArray", self.y)
+
+    @property
+    def answered(self) -> npt.NDArray[np.bool_]:
+        """Where a step or token of y has an answer, [N, T]: not -1, and not after the last step."""
+        given: npt.NDArray[np.bool_] = np.asarray(self.y) != NO_ANSWER
+        if self.target is Target.STEPS and self.lengths is not None:
+            given &= np.arange(given.shape[1]) < self.lengths[:, None]
+        return given
 
     def rows(self, chosen: IntArray, *, name: str) -> Samples:
         """The chosen rows, in that order, under a new name.  Baselines are not inherited."""
@@ -128,6 +148,7 @@ class Samples:
             named=self.named,
             origins=tuple(self.origins[row] for row in chosen) if self.origins else (),
             features=self.features,
+            kind=self.target,  # a choice of rows may look like another kind
         )
 
     def with_steps(self, steps: int) -> Samples:
@@ -138,13 +159,27 @@ class Samples:
         have = self.x.shape[1]
         if have == steps:
             return self
-        x = np.zeros((len(self), steps, *self.x.shape[2:]), dtype=self.x.dtype)
-        kept = min(have, steps)
+        y = self.y
+        if y is not None and self.target is Target.STEPS:
+            y = self._resized(y, steps, fill=NO_ANSWER)
+            if (y != NO_ANSWER).sum() < self.answered.sum():
+                raise DataError(
+                    f"{self.name} has labels for more than the {steps} steps that the model takes",
+                    remedy="Cut the sequences into pieces of that length, as the product will",
+                )
+        x = self._resized(self.x, steps, fill=0)
+        lengths = None if self.lengths is None else np.minimum(self.lengths, steps)
+        return replace(self, x=x, y=y, lengths=lengths, kind=self.target)
+
+    def _resized(self, values: AnyArray, steps: int, *, fill: int) -> AnyArray:
+        """[N, T, ...] -> [N, steps, ...]"""
+        have, kept = values.shape[1], min(values.shape[1], steps)
+        resized = np.full((len(values), steps, *values.shape[2:]), fill, dtype=values.dtype)
         if self.lengths is None:
-            x[:, steps - kept :] = self.x[:, have - kept :]
-            return replace(self, x=x)
-        x[:, :kept] = self.x[:, :kept]
-        return replace(self, x=x, lengths=np.minimum(self.lengths, steps))
+            resized[:, steps - kept :] = values[:, have - kept :]
+        else:
+            resized[:, :kept] = values[:, :kept]
+        return resized
 
     def real_steps(self) -> tuple[IntArray, IntArray]:
         """The first and the last step of each row that is not padding, [N] each.
@@ -182,6 +217,34 @@ class Samples:
                     f"{self.name}: row {row} of x has {self.x[row][tuple(wrong[0])]} (at {at})",
                     remedy="Remove or repair this row",
                 )
+
+    def _check_answers(self, y: AnyArray) -> None:
+        if is_numbers(y):
+            self._check_numbers(y)
+            return
+        if self.kind is Target.NUMBERS or y.ndim > 2:
+            raise DataError(f"{self.name}: y has the type {y.dtype} and the shape {y.shape}")
+        steps = self.target in (Target.STEPS, Target.SEQUENCE)
+        if self.target is Target.STEPS and y.shape[1:] != self.x.shape[1:2]:
+            raise DataError(
+                f"{self.name}: y has {y.shape[1]} steps, x has {self.x.shape[1]}",
+                remedy="Give one class for each step of x, -1 where there is none",
+            )
+        if steps and not self.answered.any(axis=1).all():
+            row = int(np.argmin(self.answered.any(axis=1)))
+            raise DataError(f"{self.name}: row {row} of y has no answer", remedy="Remove this row")
+        highest = len(self.labels) - 1 if self.labels else None
+        if self.target is Target.LABELS:
+            highest = 1
+            if self.labels and len(self.labels) != y.shape[1]:
+                raise DataError(
+                    f"{self.name}: y has {y.shape[1]} labels, and {len(self.labels)} have names"
+                )
+        by_row = y.reshape(len(y), -1)
+        low = NO_ANSWER if steps else 0
+        ends = [by_row.min(axis=1), by_row.max(axis=1)]
+        for found in ends:
+            self._check_range("y", found, low, highest)
 
     def _check_numbers(self, y: AnyArray) -> None:
         wrong = ~np.isfinite(y.reshape(len(y), -1)).all(axis=1)

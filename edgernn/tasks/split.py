@@ -16,6 +16,7 @@ SPLIT_SEED: Final = 20_240
 #: Ranges settle after a few dozen sequences; more only cost time.
 CALIBRATION_ROWS: Final = 256
 FEWEST_ROWS: Final = 20
+FEWEST_ORIGINS: Final = 5  # with fewer, one part would be one origin and say little
 
 
 def split(
@@ -25,25 +26,48 @@ def split(
     validation_share: float = 0.1,
     hold_out: str | None = None,
 ) -> Splits:
-    """Labelled samples at random into test, validation and training rows.
+    """Samples at random into test, validation and training rows: the same ones every time.
 
+    Where several rows share an origin (a speaker, a stretch of time), all of an origin go into one
+    part, so that nothing of the test is known from training.
     `hold_out` is a pattern (`*_theo_*`) of the rows' origins: the matching ones are the test rows
-    and nothing else, so that a speaker or a machine of the test is never heard in training.
-    Raises DataError when there are no labels, too few rows, or nothing matches.
+    and nothing else.
+    Raises DataError when there are too few rows, or nothing matches.
     """
-    _ = samples.classified  # or it cannot be trained on
     shuffled = np.random.default_rng(SPLIT_SEED).permutation(len(samples)).astype(np.int64)
-    if hold_out is None:
-        test, rest = np.split(shuffled, [round(test_share * len(samples))])
-    else:
+    test_rows, validation_rows = (
+        round(share * len(samples)) for share in (test_share, validation_share)
+    )
+    if hold_out is not None:
         held_out = _matching(samples, hold_out)
         test, rest = shuffled[held_out[shuffled]], shuffled[~held_out[shuffled]]
+    elif FEWEST_ORIGINS <= len(set(samples.origins)) < len(samples):
+        by_origin, ends = _by_origin(samples)
+        test_rows, validation_rows = _whole(ends, test_rows, validation_rows)
+        test, rest = np.split(by_origin, [test_rows])
+    else:
+        test, rest = np.split(shuffled, [test_rows])
     return parts(
         samples,
         rest=rest,
         test=samples.rows(test, name=f"{samples.name}:test"),
-        validation_rows=round(validation_share * len(samples)),
+        validation_rows=validation_rows,
     )
+
+
+def _by_origin(samples: Samples) -> tuple[IntArray, IntArray]:
+    """The rows, one origin after the other in random order, and where each origin ends."""
+    names, numbers = np.unique(np.array(samples.origins), return_inverse=True)
+    rank = np.random.default_rng(SPLIT_SEED).permutation(len(names))[numbers.reshape(-1)]
+    ordered = np.argsort(rank, kind="stable")
+    return ordered.astype(np.int64), np.cumsum(np.bincount(rank)).astype(np.int64)
+
+
+def _whole(ends: IntArray, test_rows: int, validation_rows: int) -> tuple[int, int]:
+    """The numbers nearest to those wanted that end with an origin; at least one origin each."""
+    test = int(np.abs(ends[:-2] - test_rows).argmin())
+    rest = ends[test + 1 : -1] - ends[test]
+    return int(ends[test]), int(rest[np.abs(rest - validation_rows).argmin()])
 
 
 def parts(samples: Samples, *, rest: IntArray, test: Samples, validation_rows: int) -> Splits:

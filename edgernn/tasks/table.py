@@ -1,13 +1,19 @@
-"""Samples as a CSV file: one line a step, the steps of a sequence on consecutive lines.
+"""Samples as a CSV file: one line a step.
+
+Sequences, the steps of one on consecutive lines:
 
     sequence,label,acceleration_x,acceleration_y
     walk-001,walking,0.12,-9.71
     walk-001,walking,0.10,-9.69
     run-001,running,1.31,-8.02
 
-`sequence` says where one sequence ends and the next begins, `label` (optional) is its class, a
-name or, where all are whole numbers, that of an output; all other columns are features, in this
-order.  Shorter sequences are preceded by zeros.
+`sequence` says where one sequence ends and the next begins.  The targets are the columns that the
+caller names, else `label` (optional): one answer for the sequence where all its lines say the same,
+else one for each step.  `origin` (optional) says where a sequence comes from.  All other columns
+are features, in this order.  Shorter sequences are preceded by zeros.
+
+Without `sequence` the file is one series in order of time, and the targets must be named: so many
+lines (the window) predict the next ones (the horizon).
 """
 
 from __future__ import annotations
@@ -15,6 +21,10 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -22,15 +32,69 @@ import numpy as np
 
 from edgernn.errors import DataError
 from edgernn.regular_file import opened
-from edgernn.tasks.class_texts import numbered
-from edgernn.tasks.samples import FloatArray, Samples, ending_together
+from edgernn.tasks.class_texts import is_number, texts_numbered
+from edgernn.tasks.reading import AS_IT_IS, Reading
+from edgernn.tasks.samples import AnyArray, FloatArray, Samples, ending_together
+from edgernn.tasks.target import NO_ANSWER, Target, normal_form
 
 _SEQUENCE: Final = "sequence"
 _LABEL: Final = "label"
+_ORIGIN: Final = "origin"
+#: Whole numbers with more different values than this are numbers to predict, not classes.
+MOST_CLASSES: Final = 20
+#: A series is cut into so many stretches, and no window reaches from one into the next: windows
+#: that overlap go into one part of the split.
+STRETCHES: Final = 40
+#: Windows of a series: from more lines than that, not every line begins one.
+MOST_WINDOWS: Final = 20_000
 
 
-def read_csv(path: Path) -> Samples:
-    """Raises DataError, naming the line that is wrong."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    path: Path
+    header: list[str]
+    body: list[list[str]]
+
+    def column(self, name: str) -> list[str]:
+        place = self.header.index(name)
+        return [line[place].strip() for line in self.body]
+
+    def numbers(self, columns: Sequence[str]) -> FloatArray:
+        """[lines, columns]"""
+        places = [self.header.index(name) for name in columns]
+        found = np.empty((len(self.body), len(columns)), dtype=np.float32)
+        for row, line in enumerate(self.body):
+            try:
+                with np.errstate(over="ignore"):  # becomes inf, which is refused below
+                    found[row] = [float(line[place]) for place in places]
+            except ValueError as error:
+                wrong = next(place for place in places if not _is_float(line[place]))
+                raise DataError(
+                    f"{self.path}, line {row + 2}: {error} (column '{self.header[wrong]}')",
+                    remedy="Features and numbers to predict are numbers: remove the column, or "
+                    "name it with --target if it is to be predicted",
+                ) from error
+            if not np.isfinite(found[row]).all():
+                raise DataError(f"{self.path}, line {row + 2}: not a finite number")
+        return found
+
+
+def read_csv(path: Path, reading: Reading = AS_IT_IS) -> Samples:
+    """Raises DataError, naming the line or the column that is wrong."""
+    table = _read(path)
+    targets = _target_columns(table, reading)
+    if _SEQUENCE in table.header:
+        return _sequences(table, targets, reading)
+    if not targets:
+        raise DataError(
+            f"{path} has no column '{_SEQUENCE}'",
+            remedy="The first line names the columns: sequence, label (optional), features; or "
+            "name the column to predict (--target) of a series in order of time",
+        )
+    return _windows(table, targets, reading)
+
+
+def _read(path: Path) -> _Table:
     try:
         with opened(path) as content:
             file = io.TextIOWrapper(content, newline="", encoding="utf-8-sig")
@@ -40,19 +104,37 @@ def read_csv(path: Path) -> Samples:
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a CSV file ({error})") from error
     header, *body = lines or [[]]
-    if _SEQUENCE not in header:
-        raise DataError(
-            f"{path} has no column '{_SEQUENCE}'",
-            remedy="The first line names the columns: sequence, label (optional), features",
-        )
-    columns = [index for index, name in enumerate(header) if name not in {_SEQUENCE, _LABEL}]
-    if not columns or not body:
-        raise DataError(f"{path} has no {'lines' if columns else 'columns of features'}")
-    numbers = _numbers(path, header, body, columns)
-    key = header.index(_SEQUENCE)
-    sequences, classes = [], []
-    names: dict[str, None] = {}
-    for name, group in itertools.groupby(range(len(body)), lambda line: body[line][key]):
+    for row, line in enumerate(body):
+        if len(line) != len(header):
+            raise DataError(f"{path}, line {row + 2}: {len(line)} columns, not {len(header)}")
+    if header and not body:
+        raise DataError(f"{path} has no lines")
+    return _Table(path=path, header=header, body=body)
+
+
+def _target_columns(table: _Table, reading: Reading) -> tuple[str, ...]:
+    for name in reading.target:
+        if name not in table.header:
+            near = get_close_matches(name, table.header, n=1)
+            hint = f"Did you mean '{near[0]}'? " if near else ""
+            raise DataError(
+                f"{table.path} has no column '{name}'",
+                remedy=f"{hint}Its columns are {', '.join(table.header)}",
+            )
+    labelled = not reading.target and _LABEL in table.header
+    return (_LABEL,) if labelled else reading.target
+
+
+def _sequences(table: _Table, targets: tuple[str, ...], reading: Reading) -> Samples:
+    path = table.path
+    features = [name for name in table.header if name not in {_SEQUENCE, _LABEL, _ORIGIN, *targets}]
+    if not features:
+        raise DataError(f"{path} has no columns of features")
+    numbers = table.numbers(features)
+    sequences, groups, names = [], [], []
+    for name, group in itertools.groupby(
+        range(len(table.body)), key=table.column(_SEQUENCE).__getitem__
+    ):
         steps = list(group)
         if name in names:
             raise DataError(
@@ -60,44 +142,159 @@ def read_csv(path: Path) -> Samples:
                 remedy="Sort the file so that the steps of a sequence are together",
             )
         sequences.append(numbers[steps])
-        names[name] = None
-        if _LABEL in header:
-            classes.append(_one_label(path, body, steps, header.index(_LABEL)))
+        groups.append(steps)
+        names.append(name)
     x = ending_together(sequences, max(len(sequence) for sequence in sequences))
-    labels, y = numbered(classes) if classes else ((), None)
+    origins = names
+    if _ORIGIN in table.header:
+        origin = table.column(_ORIGIN)
+        origins = [origin[steps[0]] for steps in groups]
+    if not targets:
+        return Samples(name=path.name, x=x, named=True, origins=tuple(origins))
+    labels, y, kind, named = _answers(table, targets, groups, x, reading)
     return Samples(
         name=path.name,
         x=x,
         y=y,
         labels=labels,
-        named=True,
-        origins=tuple(names),
+        named=named,
+        origins=tuple(origins),
+        kind=kind,
     )
 
 
-def _numbers(
-    path: Path, header: list[str], body: list[list[str]], columns: list[int]
-) -> FloatArray:
-    """[lines, features]"""
-    numbers = np.empty((len(body), len(columns)), dtype=np.float32)
-    for row, line in enumerate(body):
-        if len(line) != len(header):
-            raise DataError(f"{path}, line {row + 2}: {len(line)} columns, not {len(header)}")
-        try:
-            with np.errstate(over="ignore"):  # becomes inf, which is refused below
-                numbers[row] = [float(line[column]) for column in columns]
-        except ValueError as error:
-            raise DataError(f"{path}, line {row + 2}: {error}") from error
-        if not np.isfinite(numbers[row]).all():
-            raise DataError(f"{path}, line {row + 2}: not a finite number")
-    return numbers
-
-
-def _one_label(path: Path, body: list[list[str]], steps: list[int], column: int) -> str:
-    found = {body[step][column].strip() for step in steps}
-    if len(found) > 1:
+def _answers(
+    table: _Table,
+    targets: tuple[str, ...],
+    groups: list[list[int]],
+    x: AnyArray,
+    reading: Reading,
+) -> tuple[tuple[str, ...], AnyArray, Target, bool]:
+    """(labels, y, its kind, whether it came as texts)"""
+    values = [table.column(name) for name in targets]
+    each = [[tuple(column[step] for column in values) for step in steps] for steps in groups]
+    by_step = any(len(set(answers)) > 1 for answers in each)
+    if reading.target == () and by_step:
+        raise _two_labels(table.path, groups, each)
+    if _are_classes(values, reading) and len(targets) == 1:
+        texts = np.full((len(groups), x.shape[1] if by_step else 1), "", dtype=object)
+        for row, answers in enumerate(each):
+            said = [answer[0] for answer in answers] if by_step else [answers[0][0]]
+            if "" in said and not by_step:
+                raise DataError(
+                    f"{table.path}, line {groups[row][0] + 2}: no {targets[0]}",
+                    remedy="Give every sequence a class, or remove it",
+                )
+            texts[row, texts.shape[1] - len(said) :] = said
+        labels, numbers = texts_numbered(texts.astype(str))
+        y = numbers if by_step else numbers[:, 0]
+        return labels, y, Target.STEPS if by_step else Target.CLASS, True
+    found = table.numbers(targets)
+    if not by_step:
+        first = found[[steps[0] for steps in groups]]
+        y, kind = normal_form(first, x_shape=x.shape, data=str(table.path), target=reading.kind)
+        return (targets if kind is Target.LABELS else ()), y, kind, False
+    lengths = {len(steps) for steps in groups}
+    if len(lengths) > 1:
         raise DataError(
-            f"{path}, lines {steps[0] + 2}..{steps[-1] + 2}: one sequence with the labels "
-            f"{', '.join(sorted(found))}"
+            f"{table.path} has numbers for each step, and sequences of {min(lengths)} to "
+            f"{max(lengths)} steps",
+            remedy="Cut the sequences to one length, or give one number for each sequence",
         )
-    return found.pop()
+    y, kind = normal_form(
+        np.stack([found[steps] for steps in groups]),
+        x_shape=x.shape,
+        data=str(table.path),
+        target=reading.kind or Target.NUMBERS,
+    )
+    return (), y, kind, False
+
+
+def _two_labels(
+    path: Path, groups: list[list[int]], each: list[list[tuple[str, ...]]]
+) -> DataError:
+    row = next(row for row, answers in enumerate(each) if len(set(answers)) > 1)
+    found = sorted({answer[0] for answer in each[row]})
+    return DataError(
+        f"{path}, lines {groups[row][0] + 2}..{groups[row][-1] + 2}: one sequence with the labels "
+        f"{', '.join(found)}",
+        remedy="A class for each step is read with --target label",
+    )
+
+
+def _are_classes(columns: Sequence[Sequence[str]], reading: Reading) -> bool:
+    """Texts, and whole numbers of which there are few."""
+    if reading.kind is not None:
+        return reading.kind in (Target.CLASS, Target.STEPS, Target.TOKEN)
+    said = {text for column in columns for text in column if text}
+    if all(is_number(text) for text in said):
+        return not reading.target or len(said) <= MOST_CLASSES
+    return not all(_is_float(text) for text in said)
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _windows(table: _Table, targets: tuple[str, ...], reading: Reading) -> Samples:
+    """A series as windows of past lines and the targets of the next ones."""
+    path, lines = table.path, len(table.body)
+    columns = [table.column(name) for name in targets]
+    classes = _are_classes(columns, reading)
+    if classes and (len(targets) > 1 or reading.horizon > 1):
+        raise DataError(
+            f"{path}: the columns {', '.join(targets)} hold classes, and of a series one class of "
+            "the next line can be predicted",
+            remedy="Name one column with --target, and leave --horizon out",
+        )
+    left_out = {name for name in table.header if _is_time(table.column(name))}
+    features = [
+        name for name in table.header if name not in left_out and not (classes and name in targets)
+    ]
+    numbers = table.numbers(features)
+    size = reading.window + reading.horizon
+    if not features or lines < STRETCHES * (size + 1):
+        raise DataError(
+            f"{path} has {lines} lines, too few for windows of {reading.window} that predict "
+            f"{reading.horizon}",
+            remedy=f"Give at least {STRETCHES * (size + 1)} lines, or choose a smaller --window",
+        )
+    stretch = np.minimum(np.arange(lines) * STRETCHES // lines, STRETCHES - 1)
+    begins = np.arange(0, lines - size + 1, max(1, lines // MOST_WINDOWS))
+    begins = begins[stretch[begins] == stretch[begins + size - 1]]
+    x = numbers[begins[:, None] + np.arange(reading.window)]
+    ahead = begins[:, None] + reading.window + np.arange(reading.horizon)
+    labels: tuple[str, ...] = ()
+    if classes:
+        labels, found = texts_numbered(np.array(columns[0]))
+        y, kind = found[ahead[:, 0]], Target.CLASS
+        if (y == NO_ANSWER).any():
+            raise DataError(f"{path} has lines without a {targets[0]}", remedy="Fill them")
+    else:
+        y = table.numbers(targets)[ahead].reshape(len(begins), -1)
+        kind = Target.NUMBERS
+    return Samples(
+        name=path.name,
+        x=x,
+        y=y,
+        labels=labels,
+        named=classes,
+        origins=tuple(f"stretch {number}" for number in stretch[begins]),
+        features=f"the last {reading.window} lines of {', '.join(features)}",
+        kind=kind,
+    )
+
+
+def _is_time(texts: Sequence[str]) -> bool:
+    """Whether a column holds dates or times, which are no features as they are."""
+    if _is_float(texts[0]):
+        return False
+    try:
+        datetime.fromisoformat(texts[0].replace("Z", "+00:00"))
+    except ValueError:
+        return False
+    return True

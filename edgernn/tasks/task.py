@@ -19,7 +19,7 @@ class Recipe:
     patience: int = 8  # epochs without a better validation loss before stopping
     batch_size: int = 128
     learning_rate: float = 2e-3  # of Adam
-    every_step: bool = False  # tokens: learn to predict each next token, not only the last one
+    seasonal_steps: int = 0  # numbers: learn the difference to so many steps before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A classification of sequences, scored by its accuracy on the test rows.
+    """Sequences and their targets, scored by the target's first metric on the test rows.
 
     A task is a module with a `TASK`, and its entry in registry.py.  Sizes are stated here, so that
     they are known before the data are downloaded; the tests compare them with the data.
@@ -44,6 +44,9 @@ class Task:
     origin: str  # whose data, under which licence
     rows: Rows
     shape: tuple[int, ...]  # of one row: [T, F], or [T] of tokens
-    classes: int
+    classes: int  # 0 for numbers
     read: Callable[[Notify], Splits]  # raises DownloadError
     recipe: Recipe = field(default_factory=Recipe)
+    #: As read, with the length of the sequences (steps=) or all rows (full=True); None where the
+    #: data have one size.
+    sized: Callable[..., Splits] | None = None

@@ -13,19 +13,22 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from edgernn import atomic
 from edgernn.artefact import sha256_hex
 from edgernn.errors import DataError
-from edgernn.tasks.architectures import Cell, build
-from edgernn.tasks.baselines import baselines, perplexity, token_perplexities
+from edgernn.tasks.architectures import build, number_heads
+from edgernn.tasks.baselines import baselines
+from edgernn.tasks.goal import Goal, goal_of
 from edgernn.tasks.keras_backend import load_keras
+from edgernn.tasks.notation import Architecture, architecture_named
 from edgernn.tasks.npz import write_npz
-from edgernn.tasks.samples import AnyArray, Samples, Splits
-from edgernn.tasks.score import Score, score
+from edgernn.tasks.reading import AS_IT_IS, Reading
+from edgernn.tasks.samples import AnyArray, Baselines, Samples, Splits
+from edgernn.tasks.score import score
+from edgernn.tasks.target import Target
 from edgernn.tasks.task import Recipe
-from edgernn.tasks.training_log import Epoch, Perplexity, Settings, TrainingLog, log_path, write_log
+from edgernn.tasks.training_log import Epoch, Settings, TrainingLog, log_path, write_log
 from edgernn.version import __version__
 
 #: Told each epoch when it is over.
@@ -50,14 +53,23 @@ def trained_files(model: Path) -> tuple[Path, Path]:
 
 
 def settings_of(
-    splits: Splits, *, task: str, cell: Cell, recipe: Recipe, seed: int, hold_out: str | None
+    splits: Splits,
+    *,
+    task: str,
+    cell: str,
+    recipe: Recipe,
+    seed: int,
+    reading: Reading = AS_IT_IS,
 ) -> Settings:
-    """The settings of a training: for its log, or to recognize a model trained in the same way."""
+    """What a training is asked for, to record it or to recognize a model made the same way.
+
+    `cell` is an architecture in the notation of edgernn.tasks.notation.
+    """
     return Settings(
         task=task,
         data_sha256=_fingerprint(splits),
-        hold_out=hold_out,
-        cell=cell.value,
+        reading=reading,
+        cell=architecture_named(cell).name,
         units=recipe.units,
         layers=recipe.layers,
         epochs=recipe.epochs,
@@ -73,10 +85,10 @@ def train(
     out: Path,
     *,
     task: str,
-    cell: Cell,
+    cell: str,
     recipe: Recipe,
     seed: int = 0,
-    hold_out: str | None = None,
+    reading: Reading = AS_IT_IS,
     count_parameters: Callable[[Path], int],
     on_epoch: OnEpoch = lambda _epoch: None,
 ) -> Trained:
@@ -88,9 +100,9 @@ def train(
     the model file; `edgernn.export.keras.file.parameters_of` counts as exports and profiles do.
     Raises MissingRuntime, DataError or OutputError.
     """
-    settings = settings_of(
-        splits, task=task, cell=cell, recipe=recipe, seed=seed, hold_out=hold_out
-    )
+    settings = settings_of(splits, task=task, cell=cell, recipe=recipe, seed=seed, reading=reading)
+    architecture = architecture_named(cell)
+    goal = goal_of(splits, architecture, recipe)
     files = (out, *trained_files(out), log_path(out))
     for file in files:
         atomic.require_writable(file)  # before the seconds that Keras takes
@@ -98,12 +110,13 @@ def train(
     keras = load_keras()
     with atomic.staged_together(files) as (model_file, calibration_file, test_file, log_file):
         keras.utils.set_random_seed(seed)
-        model = _built(splits.train, cell, recipe, every_step=recipe.every_step)
-        epochs = _fitted(model, splits, recipe, on_epoch)
-        model = _deployable(model, splits.train, cell, recipe)
+        every_step = splits.train.target is Target.TOKEN
+        model = _built(splits.train, architecture, recipe, every_step=every_step)
+        epochs = _fitted(model, splits, goal, recipe, on_epoch)
+        model = _deployable(model, goal, architecture, recipe)
         model.save(model_file)
         log = _log(
-            *(model, splits, settings, epochs, recipe, out.name),
+            *(model, splits, settings, epochs, out.name),
             content=model_file.read_bytes(),
             parameters=count_parameters(model_file),
         )
@@ -118,14 +131,12 @@ def _log(
     splits: Splits,
     settings: Settings,
     epochs: list[Epoch],
-    recipe: Recipe,
     name: str,
     *,
     content: bytes,
     parameters: int,
 ) -> TrainingLog:
     best = min(range(len(epochs)), key=lambda index: epochs[index].validation_loss, default=-1)
-    test_probabilities = _probabilities(model, splits.test)
     return TrainingLog(
         settings=settings,
         model=name,
@@ -136,45 +147,63 @@ def _log(
         epochs_to_best=best + 1,
         seconds_to_best=sum(epoch.seconds for epoch in epochs[: best + 1]),
         seconds=sum(epoch.seconds for epoch in epochs),
-        validation=_score(_probabilities(model, splits.validation), splits.validation),
-        test=_score(test_probabilities, splits.test),
-        baselines=splits.test.baselines or baselines(splits),
-        perplexity=_perplexity(test_probabilities, splits) if recipe.every_step else None,
+        validation=score(_outputs(model, splits.validation), splits.validation),
+        test=score(_outputs(model, splits.test), splits.test),
+        baselines=_baselines(splits),
         epochs=tuple(epochs),
         versions=_versions(),
     )
 
 
-def _built(train_rows: Samples, cell: Cell, recipe: Recipe, *, every_step: bool) -> Any:
+def _baselines(splits: Splits) -> Baselines:
+    found = splits.test.baselines or baselines(splits)
+    if found is None:
+        raise ValueError(f"nothing is trained on the target {splits.train.target}")
+    return found
+
+
+def _built(
+    train_rows: Samples,
+    architecture: Architecture,
+    recipe: Recipe,
+    *,
+    every_step: bool = False,
+    seasonal_steps: int = 0,
+) -> Any:
     return build(
         train_rows,
-        cell,
+        architecture,
         units=recipe.units,
         layers=recipe.layers,
-        classes=train_rows.classes,
         every_step=every_step,
+        seasonal_steps=seasonal_steps,
     )
 
 
-def _deployable(model: Any, train_rows: Samples, cell: Cell, recipe: Recipe) -> Any:
-    """The model that answers once, after the last step, with the weights of `model`.
+def _deployable(model: Any, goal: Goal, architecture: Architecture, recipe: Recipe) -> Any:
+    """The model that answers once, in the unit of y, with the weights of `model`.
 
     It has never been compiled: Adam's moments would make its file three times as large.
     """
-    deployed = _built(train_rows, cell, recipe, every_step=False)
+    deployed = _built(goal.train, architecture, recipe, seasonal_steps=recipe.seasonal_steps)
     deployed.set_weights(model.get_weights())
+    for head in number_heads(deployed):
+        kernel, bias = head.get_weights()
+        head.set_weights([kernel * goal.deviation, bias * goal.deviation + goal.mean])
     return deployed
 
 
-def _fitted(model: Any, splits: Splits, recipe: Recipe, on_epoch: OnEpoch) -> list[Epoch]:
-    """Fits `model` in place, ending with its best weights."""
+def _fitted(
+    model: Any, splits: Splits, goal: Goal, recipe: Recipe, on_epoch: OnEpoch
+) -> list[Epoch]:
+    """Fits `model` in place, ending with its best weights; gives the epochs."""
     if recipe.epochs == 0:
         return []
     keras = load_keras()
     model.compile(
         keras.optimizers.Adam(recipe.learning_rate),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        goal.loss,
+        metrics=["accuracy"] if splits.train.target is Target.CLASS else [],
     )
     epochs: list[Epoch] = []
     began = time.perf_counter()
@@ -185,21 +214,22 @@ def _fitted(model: Any, splits: Splits, recipe: Recipe, on_epoch: OnEpoch) -> li
                 f"the training diverged in epoch {number + 1} (the loss is {logs['loss']})",
                 remedy="Lower --learning-rate",
             )
+        accuracy = logs.get("val_accuracy")
         epochs.append(
             Epoch(
                 number=number + 1,
                 seconds=time.perf_counter() - began - sum(epoch.seconds for epoch in epochs),
                 loss=float(logs["loss"]),
                 validation_loss=float(logs["val_loss"]),
-                validation_accuracy=float(logs["val_accuracy"]),
+                validation_accuracy=None if accuracy is None else float(accuracy),
             )
         )
         on_epoch(epochs[-1])
 
     model.fit(
         splits.train.x,
-        _targets(splits.train, recipe),
-        validation_data=(splits.validation.x, _targets(splits.validation, recipe)),
+        goal.of(splits.train),
+        validation_data=(splits.validation.x, goal.of(splits.validation)),
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
         verbose=0,
@@ -213,28 +243,9 @@ def _fitted(model: Any, splits: Splits, recipe: Recipe, on_epoch: OnEpoch) -> li
     return epochs
 
 
-def _targets(samples: Samples, recipe: Recipe) -> npt.NDArray[np.int64]:
-    """Classes [N]; for a language model the token after each token, [N, T]."""
-    y = samples.classified
-    if not recipe.every_step:
-        return y
-    return np.concatenate([samples.x[:, 1:], y[:, None]], axis=1, dtype=np.int64)
-
-
-def _probabilities(model: Any, samples: Samples) -> AnyArray:
-    """[N, classes]"""
+def _outputs(model: Any, samples: Samples) -> AnyArray:
+    """[N, ...]"""
     return np.asarray(model.predict(samples.x, batch_size=_PREDICTION_BATCH, verbose=0))
-
-
-def _score(probabilities: AnyArray, samples: Samples) -> Score:
-    return score(probabilities.argmax(axis=1), samples.classified)
-
-
-def _perplexity(probabilities: AnyArray, splits: Splits) -> Perplexity:
-    y = splits.test.classified
-    unigram, bigram = token_perplexities(splits)
-    network = perplexity(probabilities[np.arange(len(y)), y])
-    return Perplexity(network=network, unigram=unigram, bigram=bigram)
 
 
 def _fingerprint(splits: Splits) -> str:

@@ -6,7 +6,7 @@ Readable without TensorFlow, so that reports can show what the training cost.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +14,15 @@ from edgernn import atomic
 from edgernn.artefact import sha256_hex
 from edgernn.errors import DataError
 from edgernn.regular_file import DAMAGE, read_bytes, read_json
+from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.samples import Baselines
 from edgernn.tasks.score import Score
+from edgernn.tasks.target import Target
 
 # History of the format:
 #   1  first version
-LOG_VERSION: Final = 1
+#   2  scores name their metric; settings say how the data were read
+LOG_VERSION: Final = 2
 _FORMAT: Final = "edgernn-training"
 
 
@@ -29,8 +32,8 @@ class Settings:
 
     task: str  # a task's name, or the name of the user's file or folder
     data_sha256: str  # of all rows, in order: the same name may stand for other data
-    hold_out: str | None
-    cell: str  # "gru", "lstm", "gru-lstm"
+    reading: Reading
+    cell: str  # "gru", "lstm", "gru-lstm": the notation of edgernn.tasks.notation
     units: int
     layers: int
     epochs: int  # the most there may be
@@ -48,16 +51,7 @@ class Epoch:
     seconds: float  # its own; the first includes the tracing of the model
     loss: float
     validation_loss: float
-    validation_accuracy: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Perplexity:
-    """Of the test rows, beside what counting in the training rows gives."""
-
-    network: float
-    unigram: float
-    bigram: float
+    validation_accuracy: float | None  # of classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +69,7 @@ class TrainingLog:
     seconds: float
     validation: Score
     test: Score
-    baselines: Baselines  # accuracy on the test rows
-    perplexity: Perplexity | None  # for language models
+    baselines: Baselines  # on the test rows, in the metric of `test`
     epochs: tuple[Epoch, ...]
     versions: dict[str, str]  # edgernn, python, numpy, keras, tensorflow
 
@@ -96,12 +89,13 @@ def read_log(path: Path) -> TrainingLog:
     """Raises FileNotFoundError, or DataError where the file is not a training log we know."""
     try:
         entry = read_json(path)
-        if entry.pop("format") != _FORMAT or entry.pop("version") > LOG_VERSION:
+        version = entry.pop("version")
+        if entry.pop("format") != _FORMAT or version > LOG_VERSION:
             raise DataError(
                 f"{path} is not a training log that this edgernn reads",
                 remedy="Update edgernn, or train again with this one",
             )
-        return _log(entry)
+        return _log(_second_version(entry) if version == 1 else entry)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -123,14 +117,32 @@ def log_of_same(model: Path, settings: Settings) -> TrainingLog | None:
     return log if same else None
 
 
+def _second_version(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of version 1, whose scores were accuracies."""
+    settings = dict(entry["settings"])
+    reading = asdict(replace(AS_IT_IS, hold_out=settings.pop("hold_out")))
+    scores = {}
+    for part in ("validation", "test"):
+        one = dict(entry[part])
+        scores[part] = {"metric": "accuracy", "value": one.pop("accuracy"), **one}
+    kept = {name: value for name, value in entry.items() if name != "perplexity"}
+    return {**kept, **scores, "settings": {**settings, "reading": reading}}
+
+
 def _log(entry: dict[str, Any]) -> TrainingLog:
+    settings = entry["settings"]
     rebuilt = {
-        "settings": Settings(**entry["settings"]),
+        "settings": Settings(**{**settings, "reading": _reading(settings["reading"])}),
         "labels": tuple(entry["labels"]),
         "validation": Score(**entry["validation"]),
         "test": Score(**entry["test"]),
         "baselines": Baselines(**entry["baselines"]),
-        "perplexity": entry["perplexity"] and Perplexity(**entry["perplexity"]),
         "epochs": tuple(Epoch(**epoch) for epoch in entry["epochs"]),
     }
     return TrainingLog(**{**entry, **rebuilt})
+
+
+def _reading(entry: dict[str, Any]) -> Reading:
+    kind = entry["kind"]
+    named = {"target": tuple(entry["target"]), "kind": None if kind is None else Target(kind)}
+    return Reading(**{**entry, **named})

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgernn.export.keras.activations import named_activation
 from edgernn.export.keras.call import Call, Tensor
+from edgernn.export.keras.element_operations import quotient, reduced
 from edgernn.export.keras.symbolic import (
     Translate,
     Value,
@@ -123,8 +124,10 @@ def _clip(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
 def _divide(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
     left, right = two_arguments(call, args)
     divisor = constant(right)
-    if divisor is None or not divisor.all():
-        return unknown(call, f"{call.layer.kind} by a tensor")
+    if divisor is None:
+        return quotient(call, left, right)
+    if not divisor.all():
+        return unknown(call, f"{call.layer.kind} by zero")
     return _affine(call, left, 1.0 / divisor.astype(np.float64), _ZERO)
 
 
@@ -204,9 +207,17 @@ def _over_an_axis(name: str, over_time: Callable[[Call, str, bool], Value]) -> T
             return over_time(call, edge, keepdims)
         if type(axis) is int and axis in (-1, rank - 1) and name != "Max":
             return _over_features(call, edge, keepdims=keepdims, mean=name == "Mean")
+        axis = options.get("axis")
+        if name in _GENERAL:
+            found = reduced(call, _GENERAL[name], edge, axis, keepdims=keepdims, name=call.name)
+            if found is not None:
+                return Tensor(edge=found)
         return unknown(call, f"{name} over axis {axis} of {rank}")
 
     return translate
+
+
+_GENERAL: Final = {"Mean": PoolKind.AVERAGE, "Max": PoolKind.MAX}
 
 
 def _pooled(kind: PoolKind) -> Callable[[Call, str, bool], Value]:

@@ -214,6 +214,7 @@ _STEPWISE_ACTIVATIONS: Final = ("ReLU", "LeakyReLU", "ELU")
 LAYERS: Final[dict[str, KerasClass]] = {
     "InputLayer": _NOTHING_AT_INFERENCE,
     "SpatialDropout1D": _NOTHING_AT_INFERENCE,
+    "SpatialDropout2D": _NOTHING_AT_INFERENCE,
     "Identity": KerasClass(emit=identity, mask=passing_since_keras_3),
     "Dropout": _NOTHING_AT_A_STEP,
     "GaussianDropout": _NOTHING_AT_A_STEP,

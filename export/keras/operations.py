@@ -11,11 +11,17 @@ from typing import Any, Final
 
 from edgernn.export.keras.arithmetic_operations import ARITHMETIC
 from edgernn.export.keras.call import Call
+from edgernn.export.keras.element_operations import ELEMENTS
 from edgernn.export.keras.mask_operations import MASK_OPERATIONS
 from edgernn.export.keras.shape_operations import SHAPES
 from edgernn.export.keras.symbolic import Translate, Unknown, Value, unknown
 
-OPERATIONS: Final[dict[str, Translate]] = {**ARITHMETIC, **SHAPES, **MASK_OPERATIONS}
+OPERATIONS: Final[dict[str, Translate]] = {
+    **ARITHMETIC,
+    **ELEMENTS,
+    **SHAPES,
+    **MASK_OPERATIONS,
+}
 
 #: TensorFlow functions that Keras 2 records, by the name of the same operation in Keras 3.
 _TENSORFLOW: Final = {
@@ -34,6 +40,12 @@ _TENSORFLOW: Final = {
     "nn.relu": "Relu", "nn.relu6": "Relu6", "math.sigmoid": "Sigmoid", "math.tanh": "Tanh",
     "nn.softmax": "Softmax", "nn.silu": "Silu", "math.softplus": "Softplus", "nn.gelu": "Gelu",
     "nn.selu": "Selu", "nn.leaky_relu": "LeakyRelu", "math.exp": "Exp",
+    "nn.elu": "Elu", "math.sqrt": "Sqrt",
+    "math.rsqrt": "Rsqrt", "math.log": "Log", "math.reciprocal": "Reciprocal",
+    "math.reduce_min": "Min", "math.reduce_variance": "Var", "math.reduce_std": "Std",
+    "math.greater": "Greater", "math.greater_equal": "GreaterEqual", "math.less": "Less",
+    "math.less_equal": "LessEqual", "where": "Where", "pad": "Pad", "compat.v1.pad": "Pad",
+    "repeat": "Repeat", "tile": "Tile", "broadcast_to": "BroadcastTo",
 }  # fmt: skip
 
 #: The second operand's name in TensorFlow's functions: an argument of its own in Keras 3.

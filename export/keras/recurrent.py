@@ -21,6 +21,7 @@ from edgernn.graph import (
     Gru,
     Lstm,
     Recurrent,
+    Reshape,
     Reverse,
     SimpleRnn,
     Transpose,
@@ -80,6 +81,42 @@ def rnn(call: Call) -> list[str]:
     if not cells:
         raise call.layer.damaged("has no cells")
     return _run(call, [(CELLS[inner.kind], inner) for inner in cells])
+
+
+def cell_call(call: Call) -> list[str]:
+    """A cell, or a stack of them, called as a layer (`cell(x, states)`): one step of a sequence."""
+    layer = call.layer
+    cells = list(layer.children.values()) if layer.kind == "StackedRNNCells" else [layer]
+    given: Any = call.kwargs.get("states")
+    if given is None and call.extra:
+        given = call.extra[0]
+    states = list(flattened(given)) + [tensor.edge for tensor in call.inputs[1:]]
+    kinds = [CELLS[cell.kind] for cell in cells]
+    count = sum(CELL_KINDS[kind].states for kind in kinds)
+    if len(states) != count or not call.inputs:
+        raise layer.unsupported(
+            f"is called with {len(states)} states and has {count}", "Pass one for each state"
+        )
+    edge = call.inputs[0].edge
+    final: list[str] = []
+    for position, (kind, cell) in enumerate(zip(kinds, cells, strict=True)):
+        features = call.builder.shape(edge)[-1]
+        if call.builder.rank(edge) != 2 or features is None:
+            raise layer.damaged("is called on a tensor that is no row of features")
+        step = call.aside("step")
+        call.add(Reshape(name=step, input=edge, output=step, target=(1, features)))
+        name = call.name if position == len(cells) - 1 else call.aside(cell.name)
+        taken = CELL_KINDS[kind].states
+        initial, states = states[:taken], states[taken:]
+        unit = _graph_layer(call, _Unit(
+            kind=kind, cell=cell, name=name, input=step, mask=None, initial=initial,
+            return_sequences=False, go_backwards=False, zero_output_for_mask=False,
+            stateful=False,
+        ))  # fmt: skip
+        call.add(unit)
+        edge = unit.output
+        final += unit.writes[1:]
+    return [edge, *final]
 
 
 def _run(call: Call, cells: list[tuple[str, LayerConfig]]) -> list[str]:
@@ -241,5 +278,6 @@ RECURRENT: Final[dict[str, KerasClass]] = {
         )
         for name, kind in CELL_KINDS.items()
     },
+    **{cell: KerasClass(emit=cell_call) for cell in (*CELLS, "StackedRNNCells")},
     "RNN": KerasClass(emit=rnn, mask=passing_sequences, is_recurrent=True),
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from edgernn.export.keras.call import UNREADABLE_MASK, Call, Tensor
+from edgernn.export.keras.images import IMAGES
 from edgernn.export.keras.keras_class import KerasClass
 from edgernn.export.keras.layers import LAYERS
 from edgernn.export.keras.masks import passing
@@ -16,7 +17,14 @@ from edgernn.export.keras.windows import WINDOWS
 from edgernn.graph import ApplyMask, Concatenate, FoldTime, Merge, MergeKind, UnfoldTime
 
 #: The classes that are no wrappers.
-INSIDE: Final[dict[str, KerasClass]] = {**LAYERS, **SCALING, **WINDOWS, **MERGING, **RECURRENT}
+INSIDE: Final[dict[str, KerasClass]] = {
+    **LAYERS,
+    **SCALING,
+    **WINDOWS,
+    **IMAGES,
+    **MERGING,
+    **RECURRENT,
+}
 
 
 def bidirectional(call: Call) -> list[str]:

@@ -9,8 +9,11 @@ from edgernn.errors import UnsupportedLayer
 from edgernn.export.native import packing
 from edgernn.export.native.edges import refused
 from edgernn.export.native.records import (
+    AXIS_ARGUMENTS,
+    IMAGE_KINDS,
     MAX_RECORDS,
     NONE,
+    OP_ARGUMENTS,
     OP_OUTPUTS,
     Constant,
     EdgeForm,
@@ -23,7 +26,7 @@ from edgernn.export.native.records import (
     edge_record,
     op_record,
 )
-from edgernn.graph import Graph, Output, QTensor, Weight
+from edgernn.graph import DType, Graph, Output, QTensor, TensorSpec, Weight
 from edgernn.graph.quantized import Accumulation, Product
 
 
@@ -32,6 +35,8 @@ class Builder:
 
     def __init__(self) -> None:
         self.forms: dict[str, EdgeForm] = {}
+        self.specs: Mapping[str, TensorSpec] = {}  # of the graph's edges
+        self.folds: dict[str, int] = {}  # how many axes of an edge are in its first one
         self.ops: list[Op] = []
         self.constants: list[Constant] = []
         self.features = Feature(0)
@@ -82,6 +87,8 @@ class Builder:
         outputs: Sequence[str | None],
         arguments: Sequence[int | float] = (),
     ) -> None:
+        if kind in IMAGE_KINDS or any(arguments[OP_ARGUMENTS - AXIS_ARGUMENTS :]):
+            self.features |= Feature.IMAGES
         self.ops.append(
             Op(kind=kind, name=name, inputs=inputs, outputs=outputs, arguments=arguments)
         )
@@ -117,7 +124,7 @@ def file_image(
             PortRecord(edge=numbers[name], name=name, state=fed_by.get(name, 0)) for name in inputs
         ],
         outputs=[PortRecord(edge=numbers[port.edge], name=port.name) for port in ports],
-        texts=[*_labels(metadata), *metadata.items()],
+        texts=[*_labels(metadata), *metadata.items(), *_shapes(graph)],
         slots=len(set(slots.values())),
         features=builder.features,
     )
@@ -134,6 +141,17 @@ def _record(op: Op, numbers: Mapping[str, int]) -> bytes:
 
 def _labels(metadata: Mapping[str, str]) -> list[tuple[str, str]]:
     return [("", str(label)) for label in json.loads(metadata.get("labels", "[]"))]
+
+
+def _shapes(graph: Graph) -> list[tuple[str, str]]:
+    """Of inputs and outputs that are more than rows of features, without the batch."""
+    specs = {entry.name: entry.spec for entry in graph.inputs} | graph.output_specs
+    shapes = {
+        name: spec.shape[1:]
+        for name, spec in specs.items()
+        if spec.rank > (3 if spec.dtype is DType.FLOAT32 else 2)
+    }
+    return [("shapes", json.dumps(shapes))] if shapes else []
 
 
 def _ordered(builder: Builder, inputs: Iterable[str]) -> list[Op]:

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgernn.export.native import packing
+from edgernn.export.native import axes, packing
 from edgernn.export.native.activation import activation_arguments
 from edgernn.export.native.builder import Builder
 from edgernn.export.native.merging import joined_in_order
 from edgernn.export.native.records import NONE, Constant, OpKind, PaddingCode, PoolCode
 from edgernn.graph import (
     Conv1D,
+    Conv2D,
     Dense,
     GlobalPool1D,
     Padding,
     Pool1D,
+    Pool2D,
     PoolKind,
     QTensor,
     Weight,
@@ -33,20 +35,95 @@ _PADDINGS = {
 _POOLS = {PoolKind.MAX: PoolCode.MAX, PoolKind.AVERAGE: PoolCode.AVERAGE}
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Kinds:
+    """The ops of a convolution; without `integer_depthwise` groups become zeros."""
+
+    product: OpKind
+    depthwise: OpKind
+    integer: OpKind
+    integer_depthwise: OpKind | None = None
+
+
+_OVER_TIME = _Kinds(product=OpKind.CONV, depthwise=OpKind.DEPTHWISE, integer=OpKind.QCONV)
+_OVER_IMAGES = _Kinds(
+    product=OpKind.CONV2D,
+    depthwise=OpKind.DEPTHWISE2D,
+    integer=OpKind.QCONV2D,
+    integer_depthwise=OpKind.QDEPTHWISE2D,
+)
+
+
 def lower_conv(builder: Builder, layer: Conv1D, plan: LinearPlan | None) -> None:
-    """A product over windows.  Groups become one kernel with zeros, except depthwise floats."""
-    window, inner, outputs = layer.kernel.shape
-    geometry = [window, layer.stride, layer.dilation, _PADDINGS[layer.padding]]
+    """Over time; over the one row of each image where there are sequences of sequences."""
+    window = [layer.kernel.shape[0], layer.stride, layer.dilation, _PADDINGS[layer.padding]]
+    if not builder.folds[layer.input]:
+        _lower_windows(builder, layer, plan, window, _OVER_TIME)
+        return
+    one_row = [1, 1, 1, PaddingCode.VALID]
+    columns = _columns(builder, layer, axis=1)
+    _lower_windows(builder, layer, plan, [*one_row, *window, columns, 1], _OVER_IMAGES)
+
+
+def lower_conv2d(builder: Builder, layer: Conv2D, plan: LinearPlan | None) -> None:
+    rows, columns, inner, outputs = layer.kernel.shape
+    windows = [
+        [size, stride, dilation, _PADDINGS[padding]]
+        for size, stride, dilation, padding in zip(
+            (rows, columns), layer.strides, layer.dilations, layer.paddings, strict=True
+        )
+    ]
+    height = _columns(builder, layer, axis=1) if builder.folds[layer.input] else 0
+    flat = Conv1D(  # a window of two axes is multiplied as one of as many steps
+        name=layer.name,
+        input=layer.input,
+        output=layer.output,
+        kernel=_reshaped(layer.kernel, (rows * columns, inner, outputs)),
+        bias=layer.bias,
+        groups=layer.groups,
+        activation=layer.activation,
+    )
+    geometry = [*windows[0], *windows[1], _columns(builder, layer, axis=2), height]
+    _lower_windows(builder, flat, plan, geometry, _OVER_IMAGES)
+
+
+def _columns(builder: Builder, layer: Conv1D | Conv2D, axis: int) -> int:
+    size = builder.specs[layer.input].shape[axis]
+    if size is None:
+        raise axes.unknown(layer)
+    return size
+
+
+def _reshaped(kernel: Weight, shape: tuple[int, ...]) -> Weight:
+    if isinstance(kernel, QTensor):
+        axis = None if kernel.axis is None else len(shape) - 1
+        return QTensor(values=kernel.values.reshape(shape), scale=kernel.scale, axis=axis)
+    return kernel.reshape(shape)
+
+
+def _lower_windows(
+    builder: Builder,
+    layer: Conv1D,
+    plan: LinearPlan | None,
+    geometry: Sequence[int],
+    kinds: _Kinds,
+) -> None:
+    """A product over windows.  Groups become zeros of a whole kernel, but for depthwise ones."""
+    inner, outputs = layer.kernel.shape[1:]
     edges = [layer.input], [layer.output]
+    is_depthwise = inner == 1 and outputs == layer.groups > 1
+    if plan is not None and is_depthwise and kinds.integer_depthwise is not None:
+        arguments = [*linear_arguments(builder, layer, plan), *geometry]
+        builder.op(kinds.integer_depthwise, layer.name, *edges, arguments)
+        return
     if plan is not None:
         whole = dataclasses.replace(plan, product=_ungrouped(plan.product, layer))
         if plan.reading.bits == 8 and not packing.pairs_are_safe(whole.product.weights):
-            _lower_groups(builder, layer, plan, geometry)
+            _lower_groups(builder, layer, plan, geometry, kinds.integer)
         else:
             arguments = linear_arguments(builder, layer, whole)
-            builder.op(OpKind.QCONV, layer.name, *edges, [*arguments, *geometry])
+            builder.op(kinds.integer, layer.name, *edges, [*arguments, *geometry])
         return
-    is_depthwise = inner == 1 and outputs == layer.groups > 1
     if is_depthwise:
         kernel = packing.vector(as_float32(layer.kernel))
         bias = None if layer.bias is None else packing.vector(as_float32(layer.bias))
@@ -54,7 +131,7 @@ def lower_conv(builder: Builder, layer: Conv1D, plan: LinearPlan | None) -> None
         kernel = packing.matrix(_rows(layer))
         bias = None if layer.bias is None else _padded_bias(layer.bias)
     builder.op(
-        OpKind.DEPTHWISE if is_depthwise else OpKind.CONV,
+        kinds.depthwise if is_depthwise else kinds.product,
         layer.name,
         *edges,
         [
@@ -67,7 +144,11 @@ def lower_conv(builder: Builder, layer: Conv1D, plan: LinearPlan | None) -> None
 
 
 def _lower_groups(
-    builder: Builder, layer: Conv1D, plan: LinearPlan, geometry: Sequence[int | float]
+    builder: Builder,
+    layer: Conv1D,
+    plan: LinearPlan,
+    geometry: Sequence[int | float],
+    kind: OpKind,
 ) -> None:
     """A convolution for each group: zeros between the weights would change the pairs."""
     input_form, output_form = builder.forms[layer.input], builder.forms[layer.output]
@@ -80,22 +161,42 @@ def _lower_groups(
         columns = slice(group * outer, (group + 1) * outer)
         own = dataclasses.replace(plan, product=packing.product_columns(plan.product, columns))
         arguments = linear_arguments(builder, layer, own)
-        builder.op(OpKind.QCONV, layer.name, [taken], [part], [*arguments, *geometry])
+        builder.op(kind, layer.name, [taken], [part], [*arguments, *geometry])
         parts.append(part)
     joined_in_order(builder, layer.name, OpKind.CONCAT_WIDTH, parts, layer.output)
 
 
-def lower_pool(builder: Builder, layer: Pool1D) -> None:
-    builder.op(
-        OpKind.POOL,
-        layer.name,
-        [layer.input],
-        [layer.output],
-        [_POOLS[layer.kind], layer.window, layer.stride, _PADDINGS[layer.padding]],
-    )
+def lower_pool(builder: Builder, layer: Pool1D | Pool2D) -> None:
+    """Of two axes, the columns first: as the reference does."""
+    if isinstance(layer, Pool1D):
+        axis = axes.axis_arguments(builder, layer, layer.input, 1)
+        window = [layer.window, layer.stride, _PADDINGS[layer.padding]]
+        arguments = axes.with_axis([_POOLS[layer.kind], *window], axis)
+        builder.op(OpKind.POOL, layer.name, [layer.input], [layer.output], arguments)
+        return
+    between = builder.temporary(layer.output, builder.forms[layer.output])
+    columns = builder.specs[layer.output].shape[2]
+    if columns is None:
+        raise axes.unknown(layer)
+    columns_axis = axes.axis_arguments(builder, layer, layer.input, 2)
+    rows_axis = [axes.axis_arguments(builder, layer, layer.input, 1)[0], columns]
+    passes = [(1, columns_axis, layer.input, between), (0, rows_axis, between, layer.output)]
+    for at, axis, source, target in passes:
+        window = [layer.window[at], layer.strides[at], _PADDINGS[layer.paddings[at]]]
+        arguments = axes.with_axis([_POOLS[layer.kind], *window], axis)
+        builder.op(OpKind.POOL, layer.name, [source], [target], arguments)
 
 
 def lower_global_pool(builder: Builder, layer: GlobalPool1D) -> None:
+    if builder.folds[layer.input]:
+        size, rows = axes.axis_arguments(builder, layer, layer.input, 1)
+        if layer.mask is not None:
+            axes.one_axis_of_time(builder, layer, layer.input)
+        window = [_POOLS[layer.kind], size, size, PaddingCode.VALID]
+        arguments = axes.with_axis(window, [size, rows])
+        builder.op(OpKind.POOL, layer.name, [layer.input], [layer.output], arguments)
+        return
+    axes.one_axis_of_time(builder, layer, layer.input)
     builder.op(
         OpKind.GLOBAL_POOL,
         layer.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from edgernn.errors import UnsupportedLayer
 from edgernn.export.native.records import EdgeForm, EdgeType
 from edgernn.graph import DType, TensorSpec
@@ -24,22 +26,28 @@ def refused(layer: str, kind: str, reason: str, remedy: str = "") -> Unsupported
     )
 
 
-def edge_form(spec: TensorSpec, *, layer: str, kind: str) -> EdgeForm:
+def edge_form(spec: TensorSpec, *, layer: str, kind: str, is_folded: bool = False) -> EdgeForm:
     """[B, F] floats are one row; [B, T, F] floats, [B, T] tokens and masks one for each step.
 
-    Raises UnsupportedLayer for other ranks and for a free number of features.
+    An image [B, H, W, C] has H * W rows of C numbers; so has any tensor of more axes.  is_folded:
+    time is in the first axis, so that there are as many of all these as steps.
+
+    Raises UnsupportedLayer where a size but the first is free.
     """
     dtype, shape = _EDGE_TYPES[spec.dtype], spec.shape[1:]
     is_float = spec.dtype is DType.FLOAT32
-    if len(shape) == 1 and is_float and shape[0] is not None:
-        return EdgeForm(dtype=dtype, is_sequence=False, width=shape[0])
-    if len(shape) == 1 and not is_float:
-        return EdgeForm(dtype=dtype, is_sequence=True, width=1, steps=shape[0])
-    if len(shape) == 2 and is_float and shape[1] is not None:
-        return EdgeForm(dtype=dtype, is_sequence=True, width=shape[1], steps=shape[0])
-    raise refused(
-        layer,
-        kind,
-        f"has a {spec.dtype.value} tensor of shape {spec.shape}; the runtime takes [B, features], "
-        "[B, time, features], and tokens and masks [B, time]",
-    )
+    axes = shape[:-1] if is_float else shape  # those that rows are along
+    width = shape[-1] if is_float and shape else 1
+    if not shape and (is_float or not is_folded):
+        raise refused(layer, kind, f"has a {spec.dtype.value} tensor of shape {spec.shape}")
+    if width is None or None in axes[0 if is_folded else 1 :]:
+        raise refused(
+            layer,
+            kind,
+            f"has a {spec.dtype.value} tensor of shape {spec.shape}; only the batch and the axis "
+            "behind it may be free in the runtime",
+            "Give the model's input fixed sizes, or export it to ONNX or TFLite",
+        )
+    is_sequence = bool(axes) or is_folded
+    steps = None if is_folded or None in axes or not axes else prod(s for s in axes if s)
+    return EdgeForm(dtype=dtype, is_sequence=is_sequence, width=width, steps=steps)

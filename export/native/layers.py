@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from typing_extensions import assert_never
 
-from edgernn.export.native import convolution, dense, merging, normalization, packing, shaping
+from edgernn.export.native import axes, convolution, dense, merging, normalization, packing, shaping
 from edgernn.export.native.activation import activation_arguments
 from edgernn.export.native.builder import Builder
 from edgernn.export.native.edges import refused
@@ -34,6 +34,7 @@ def lower_layer(builder: Builder, graph: Graph, layer: Layer, plan: LayerPlan | 
     specs = [graph.specs[edge] for edge in layer.reads]
     match layer:
         case SimpleRnn() | Gru() | Lstm():
+            axes.one_axis_of_time(builder, layer, layer.input)
             lower_recurrent(builder, layer, _plan_of(RecurrentPlan, layer, plan))
         case ly.Embedding():
             table = builder.constant(packing.table(layer.table))
@@ -44,7 +45,10 @@ def lower_layer(builder: Builder, graph: Graph, layer: Layer, plan: LayerPlan | 
         case ly.Conv1D():
             _check_axis(layer, layer.activation, specs[0])
             convolution.lower_conv(builder, layer, _plan_of(LinearPlan, layer, plan))
-        case ly.Pool1D():
+        case ly.Conv2D():
+            _check_axis(layer, layer.activation, specs[0])
+            convolution.lower_conv2d(builder, layer, _plan_of(LinearPlan, layer, plan))
+        case ly.Pool1D() | ly.Pool2D():
             convolution.lower_pool(builder, layer)
         case ly.GlobalPool1D():
             convolution.lower_global_pool(builder, layer)
@@ -66,20 +70,23 @@ def lower_layer(builder: Builder, graph: Graph, layer: Layer, plan: LayerPlan | 
         case ly.Reshape():
             builder.op(OpKind.RESHAPE, layer.name, [layer.input], [layer.output])
         case ly.Transpose():
-            shaping.lower_transpose(builder, layer)
+            axes.lower_transpose(builder, layer)
         case ly.Reverse():
+            axes.one_axis_of_time(builder, layer, layer.input)
             builder.op(OpKind.REVERSE, layer.name, [layer.input], [layer.output])
         case ly.Repeat():
-            builder.op(OpKind.REPEAT, layer.name, [layer.input], [layer.output], [layer.times])
+            kind = OpKind.UPSAMPLE if builder.folds[layer.input] else OpKind.REPEAT
+            builder.op(kind, layer.name, [layer.input], [layer.output], [layer.times])
         case ly.Upsample1D():
-            builder.op(OpKind.UPSAMPLE, layer.name, [layer.input], [layer.output], [layer.times])
+            axes.along(builder, layer, layer.axis, OpKind.UPSAMPLE, [layer.times])
         case ly.ZeroPad1D():
-            sides = [layer.left, layer.right]
-            builder.op(OpKind.PAD, layer.name, [layer.input], [layer.output], sides)
+            axes.along(builder, layer, layer.axis, OpKind.PAD, [layer.left, layer.right])
         case ly.Slice():
-            shaping.lower_slice(builder, layer, specs[0])
+            shaping.lower_slice(builder, layer)
+        case ly.FoldTime() | ly.UnfoldTime():
+            builder.op(OpKind.RESHAPE, layer.name, [layer.input], [layer.output])
         case ly.Concatenate():
-            merging.lower_concatenate(builder, layer, specs[0])
+            merging.lower_concatenate(builder, layer)
         case ly.Merge():
             merging.lower_merge(builder, layer)
         case ly.NotEqual():
@@ -88,8 +95,9 @@ def lower_layer(builder: Builder, graph: Graph, layer: Layer, plan: LayerPlan | 
             value = [float(layer.value)]
             builder.op(OpKind.ANY_NOT_EQUAL, layer.name, [layer.input], [layer.output], value)
         case ly.ApplyMask():
+            axes.one_axis_of_time(builder, layer, layer.input)
             builder.op(OpKind.APPLY_MASK, layer.name, [layer.input, layer.mask], [layer.output])
-        case ly.FoldTime() | ly.UnfoldTime() | ly.Dot() | ly.Attention():
+        case ly.Dot() | ly.Attention() | ly.Compare() | ly.Where():
             raise refused(layer.name, type(layer).__name__, "is not among the runtime's layers")
         case _:
             assert_never(layer)

@@ -5,22 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from math import prod
 
+from edgernn.export.native import axes
 from edgernn.export.native.builder import Builder
 from edgernn.export.native.edges import refused
 from edgernn.export.native.records import OP_INPUTS, EdgeForm, OpKind
-from edgernn.graph import Concatenate, Merge, MergeKind, TensorSpec
+from edgernn.graph import Concatenate, DType, Merge, MergeKind
 
 _MERGE_KINDS = tuple(MergeKind)  # in the order of ERNN_MERGE_LIST
 
 
-def lower_concatenate(builder: Builder, layer: Concatenate, spec: TensorSpec) -> None:
+def lower_concatenate(builder: Builder, layer: Concatenate) -> None:
+    spec = builder.specs[layer.output]
     axis = layer.axis % spec.rank
-    is_sequence = builder.forms[layer.output].is_sequence
     if axis == 0:
         raise refused(layer.name, "Concatenate", "joins batches")
-    kind = OpKind.CONCAT_STEPS if axis == 1 and is_sequence else OpKind.CONCAT_WIDTH
-    joined_in_order(builder, layer.name, kind, layer.inputs, layer.output)
+    is_last = axis == spec.rank - 1 and spec.dtype is DType.FLOAT32
+    if not is_last and axis == 1 and not builder.folds[layer.output]:
+        joined_in_order(builder, layer.name, OpKind.CONCAT_STEPS, layer.inputs, layer.output)
+        return
+    if is_last:
+        joined_in_order(builder, layer.name, OpKind.CONCAT_WIDTH, layer.inputs, layer.output)
+        return
+    wide = [_as_rows(builder, layer, edge, axis) for edge in layer.inputs]
+    output = builder.temporary(layer.output, _widths_joined([builder.forms[edge] for edge in wide]))
+    joined_in_order(builder, layer.name, OpKind.CONCAT_WIDTH, wide, output)
+    builder.op(OpKind.RESHAPE, layer.name, [output], [layer.output])
+
+
+def _as_rows(builder: Builder, layer: Concatenate, edge: str, axis: int) -> str:
+    """The edge with everything from the axis on in one row."""
+    inner = builder.specs[edge].shape[axis:]
+    if None in inner:
+        raise axes.unknown(layer)
+    width = prod(size for size in inner if size is not None)
+    wide = builder.temporary(edge, replace(builder.forms[edge], width=width, steps=None))
+    builder.op(OpKind.RESHAPE, layer.name, [edge], [wide])
+    return wide
 
 
 def joined_in_order(
@@ -51,6 +73,13 @@ def lower_merge(builder: Builder, layer: Merge) -> None:
     add = partial(builder.op, OpKind.MERGE, layer.name)
     if len(layer.inputs) > OP_INPUTS:
         raise refused(layer.name, "Merge", f"takes more than {OP_INPUTS} inputs")
+    sizes = axes.rows_of(builder, layer.output)
+    is_folded = builder.folds[layer.output] > 0
+    for edge in layer.inputs:
+        own = axes.rows_of(builder, edge)
+        is_one_row = all(size == 1 for size in own) and not is_folded
+        if (len(sizes) > 1 or is_folded) and own != sizes and not is_one_row:
+            raise refused(layer.name, "Merge", f"broadcasts {own} to {sizes}")
     if not any(form.is_sequence == output.is_sequence for form in forms):
         raise refused(layer.name, "Merge", "broadcasts all of its inputs")
     add(layer.inputs, [layer.output], [_MERGE_KINDS.index(layer.kind)])

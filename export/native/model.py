@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edgernn.export.backend import Lowered
-from edgernn.export.native import records
+from edgernn.export.native import axes, records
 from edgernn.export.native.builder import Builder, file_image
 from edgernn.export.native.edges import edge_form
 from edgernn.export.native.layers import lower_layer
@@ -26,12 +26,20 @@ def lower(graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
     graph = without_dead_layers(graph)
     plans: Mapping[str, LayerPlan] = graph.quantization.plans if graph.quantization else {}
     builder = Builder()
+    builder.specs = graph.specs
     for entry in graph.inputs:
         builder.forms[entry.name] = edge_form(entry.spec, layer=entry.name, kind="input")
+        builder.folds[entry.name] = 0
     for layer in graph.layers:
+        folds = axes.folds_behind(builder, layer)
         for edge in layer.writes:
-            form = edge_form(graph.specs[edge], layer=layer.name, kind=type(layer).__name__)
-            builder.forms[edge] = form
+            builder.forms[edge] = edge_form(
+                graph.specs[edge],
+                layer=layer.name,
+                kind=type(layer).__name__,
+                is_folded=folds > 0,
+            )
+            builder.folds[edge] = folds
         lower_layer(builder, graph, layer, plans.get(layer.name))
     _keep_lengths_apart(builder, graph)
     outputs = _copied_outputs(builder, graph)
@@ -60,14 +68,20 @@ def _keep_lengths_apart(builder: Builder, graph: Graph) -> None:
     """Makes the model run on whole sequences if its inputs can have different lengths.
 
     If all layers can run step by step, the runtime runs them so, with all inputs at the same step.
-    Inputs of different lengths that are merged after their last steps cannot run like this.  An op
-    that needs a whole sequence (here one that adds no step) prevents it.
+    Inputs of different lengths that are merged after their last steps cannot run like this, nor
+    can images, which have several rows a step.  An op that needs a whole sequence (here one that
+    adds no step) prevents it.
     """
     states = {state.input for state in graph.states}
     entries = [entry.name for entry in graph.inputs if entry.name not in states]
     sequences = [name for name in entries if builder.forms[name].is_sequence]
     lengths = {builder.forms[name].steps for name in sequences}
-    if len(lengths) == 1 and (lengths != {None} or _is_one_sequence(builder, graph, sequences)):
+    is_of_rows = all(len(axes.rows_of(builder, edge)) < 2 for edge in graph.specs)
+    if (
+        is_of_rows
+        and len(lengths) == 1
+        and (lengths != {None} or _is_one_sequence(builder, graph, sequences))
+    ):
         return
     if sequences:
         floats = [name for name in sequences if builder.forms[name].dtype is EdgeType.FLOAT32]

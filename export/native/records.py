@@ -37,6 +37,7 @@ class EdgeType(IntEnum):
 class Feature(IntFlag):
     PAIRS_SAFE = 1
     INTEGER = 2
+    IMAGES = 4
     DYNAMIC = 8
 
 
@@ -86,11 +87,29 @@ class OpKind(IntEnum):
     QGRU = 29
     QLSTM = 30
     QRNN = 31
+    CONV2D = 32
+    DEPTHWISE2D = 33
+    QCONV2D = 34
+    QDEPTHWISE2D = 35
+    SWAP = 36
 
 
 INTEGER_KINDS: Final = frozenset(
-    {OpKind.QDENSE, OpKind.QCONV, OpKind.QGRU, OpKind.QLSTM, OpKind.QRNN}
+    {
+        OpKind.QDENSE,
+        OpKind.QCONV,
+        OpKind.QGRU,
+        OpKind.QLSTM,
+        OpKind.QRNN,
+        OpKind.QCONV2D,
+        OpKind.QDEPTHWISE2D,
+    }
 )
+IMAGE_KINDS: Final = frozenset(
+    {OpKind.CONV2D, OpKind.DEPTHWISE2D, OpKind.QCONV2D, OpKind.QDEPTHWISE2D, OpKind.SWAP}
+)
+#: Arguments of POOL, UPSAMPLE, PAD and SLICE_STEPS that name another axis than time: the last two.
+AXIS_ARGUMENTS: Final = 2
 
 
 class RnnFlag(IntFlag):

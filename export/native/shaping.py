@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edgernn.export.native import axes
 from edgernn.export.native.builder import Builder
 from edgernn.export.native.edges import refused
 from edgernn.export.native.records import INT32_MAX, OpKind
-from edgernn.graph import Slice, TensorSpec, Transpose
+from edgernn.graph import DType, Slice
 
 
-def lower_transpose(builder: Builder, layer: Transpose) -> None:
-    if layer.permutation == tuple(range(len(layer.permutation))):
-        builder.op(OpKind.RESHAPE, layer.name, [layer.input], [layer.output])
-    elif layer.permutation == (0, 2, 1):
-        builder.op(OpKind.TRANSPOSE, layer.name, [layer.input], [layer.output])
-    else:
-        raise refused(layer.name, "Transpose", f"orders the axes {layer.permutation}")
-
-
-def lower_slice(builder: Builder, layer: Slice, spec: TensorSpec) -> None:
+def lower_slice(builder: Builder, layer: Slice) -> None:
+    spec = builder.specs[layer.input]
     axis = layer.axis % spec.rank
     form = builder.forms[layer.input]
     if axis == 0:
         raise refused(layer.name, "Slice", "takes a part of the batch")
-    if axis == 1 and form.is_sequence:
+    if axis < spec.rank - 1 or spec.dtype is not DType.FLOAT32:
         stop = INT32_MAX if layer.stop is None else layer.stop
         if layer.squeeze:
             stop = INT32_MAX if layer.start == -1 else layer.start + 1
-        arguments = [layer.start, stop, layer.step]
-        builder.op(OpKind.SLICE_STEPS, layer.name, [layer.input], [layer.output], arguments)
+        axes.along(builder, layer, axis, OpKind.SLICE_STEPS, [layer.start, stop, layer.step])
         return
     if layer.squeeze and spec.rank == 2:
         raise refused(layer.name, "Slice", "leaves no features")

@@ -94,6 +94,14 @@ def activate(
             return op("Mul", x, op("Tanh", op("Softplus", x)), name=name)
         case ActivationKind.EXPONENTIAL:
             return op("Exp", x, name=name)
+        case ActivationKind.SQRT:
+            return op("Sqrt", x, name=name)
+        case ActivationKind.RSQRT:
+            return op("Reciprocal", op("Sqrt", x), name=name)
+        case ActivationKind.LOGARITHM:
+            return op("Log", x, name=name)
+        case ActivationKind.RECIPROCAL:
+            return op("Reciprocal", x, name=name)
         case _:
             assert_never(kind)
 

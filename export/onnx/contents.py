@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from edgernn.export.contents import Contents, Damaged, TensorLine
 from edgernn.export.native import contents as native
 from edgernn.export.onnx.builder import EDGERNN
+from edgernn.regular_file import DAMAGE
 
 
 def read_contents(content: bytes) -> Contents:
@@ -24,11 +25,20 @@ def read_contents(content: bytes) -> Contents:
         raise Damaged(str(error)) from error
     if not model.graph.node:
         raise Damaged("it contains no operators")
+    try:
+        return _contents(model, len(content))
+    except DAMAGE as error:  # of a tensor whose shape, type or bytes do not fit each other
+        raise Damaged(str(error)) from error
+
+
+def _contents(model: onnx.ModelProto, size: int) -> Contents:
     weight_bytes: Counter[str] = Counter()
     operators: Counter[str] = Counter()
     for graph in _graphs(model.graph):
         operators.update(node.op_type for node in graph.node)
         for tensor in graph.initializer:
+            if tensor.data_location == onnx.TensorProto.EXTERNAL:
+                raise Damaged(f"its weights '{tensor.name}' are in another file")
             array = onnx.numpy_helper.to_array(tensor)
             weight_bytes[str(array.dtype)] += array.nbytes
         for node in graph.node:
@@ -36,7 +46,7 @@ def read_contents(content: bytes) -> Contents:
     opsets = [f"{entry.domain or 'opset'} {entry.version}" for entry in model.opset_import]
     return Contents(
         format=f"ONNX, {', '.join(opsets)}, IR {model.ir_version}",
-        bytes=len(content),
+        bytes=size,
         inputs=tuple(map(_line, model.graph.input)),
         outputs=tuple(map(_line, model.graph.output)),
         operators=dict(operators),

@@ -102,21 +102,35 @@ def global_pool1d(layer: GlobalPool1D, edges: Edges) -> None:
 
 
 def upsample1d(layer: Upsample1D, edges: Edges) -> None:
-    """[B, T, C] tiled to [B, T, times * C] is [B, times * T, C] in memory."""
+    """[B, T, C] tiled to [B, T, times * C] is [B, times * T, C] in memory; so is any axis.
+
+    The axis behind the one that grows is tiled: [B, H, W, C] has W for rows and C for columns.
+    """
     builder = edges.builder
-    channels = edges.spec(layer.input).shape[2]
-    tiles = builder.constant(int64([1, 1, layer.times]))
-    tiled = builder.op("Tile", edges.read(layer.input), tiles)
-    if channels is None:
-        size = edges.sizes(layer.input, [2])
-        shape = builder.op("Concat", builder.constant(int64([0, -1])), size, axis=0)
+    sizes = edges.spec(layer.input).shape
+    behind = layer.axis + 1
+    x = edges.read(layer.input)
+    if behind == len(sizes):  # nothing is behind the last axis
+        x = builder.op("Unsqueeze", x, axes=int64([behind]))
+    tiles = [1] * max(len(sizes), behind + 1)
+    tiles[behind] = layer.times
+    tiled = builder.op("Tile", x, builder.constant(int64(tiles)))
+    rest = sizes[behind:]
+    leading = [0] * layer.axis + [-1]
+    if None in rest:
+        around = edges.sizes(layer.input, range(behind, len(sizes)))
+        shape = builder.op("Concat", builder.constant(int64(leading)), around, axis=0)
     else:
-        shape = builder.constant(int64([0, -1, channels]))
+        known = [size for size in rest if size is not None]
+        shape = builder.constant(int64([*leading, *known]))
     edges.define(layer.output, builder.op("Reshape", tiled, shape, name=layer.name))
 
 
 def zero_pad1d(layer: ZeroPad1D, edges: Edges) -> None:
-    pads = int64([0, layer.left, 0, 0, layer.right, 0])
+    rank = edges.spec(layer.input).rank
+    sides = [0] * (2 * rank)
+    sides[layer.axis], sides[rank + layer.axis] = layer.left, layer.right
+    pads = int64(sides)
     x = edges.read(layer.input)
     if edges.spec(layer.input).dtype is not DType.FLOAT32:
         edges.builder.needs(11)  # before, only floats are padded

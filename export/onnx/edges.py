@@ -33,10 +33,11 @@ class Layout(Enum):
     BATCH_TIME = (0, 1, 2)  # of the graph; the only layout for tensors of another rank than 3
     TIME_BATCH = (1, 0, 2)  # recurrent operators
     CHANNELS_TIME = (0, 2, 1)  # convolutions and pooling
+    CHANNELS_IMAGE = (0, 3, 1, 2)  # of rank 4: convolutions and pooling of rows and columns
 
     def position(self, axis: int) -> int:
         """The position of the graph's axis."""
-        return self.value.index(axis)
+        return self.value.index(axis) if axis < len(self.value) else axis
 
 
 class Form(NamedTuple):
@@ -137,7 +138,7 @@ class Edges:
     def sizes(self, edge: str, axes: Sequence[int]) -> Value:
         """An int64 [len(axes)] with the edge's sizes along the axes, known at run time."""
         value, form = self.read_any(edge, *Layout)
-        positions = [form.layout.position(axis) if axis < 3 else axis for axis in axes]
+        positions = [form.layout.position(axis) for axis in axes]
         shape = self.builder.op("Shape", value)
         return self.builder.op("Gather", shape, self.builder.constant(int64(positions)), axis=0)
 
@@ -155,7 +156,8 @@ class Edges:
         return self._values[edge]
 
     def _transpose(self, value: Value, source: Layout, target: Layout) -> Value:
-        order = [source.position(axis) for axis in target.value]
+        rank = max(len(source.value), len(target.value))
+        order = [source.position(axis) for axis in (*target.value, 3)[:rank]]
         return self.builder.op("Transpose", value, perm=order)
 
     def _reverse(self, value: Value, axis: int) -> Value:

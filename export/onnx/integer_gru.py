@@ -31,7 +31,7 @@ from edgernn.export.onnx.options import GruForm
 from edgernn.export.onnx.scan import Step, run_steps
 from edgernn.export.onnx.stepwise import recurrent_bias, split
 from edgernn.export.onnx.weights import as_is
-from edgernn.graph import AnyArray, Gru, QTensor, as_float32
+from edgernn.graph import AnyArray, Gru, QTensor, Recurrent, as_float32
 
 # From this many units on, integer products save more time than the operators around them take.
 # Measured with ONNX Runtime 1.31 on x86-64, batch 1: a sequence with 256 units takes 0.86 ms, with
@@ -89,11 +89,16 @@ def _integer(why: str, *, single: bool) -> ChosenForm:
 def _obstacle(layer: Gru, edges: Edges) -> str:
     """Why the state cannot be read as bytes of 1/128; empty if it can."""
     if layer.activation.kind not in BOUNDED_ACTIVATIONS:
-        return f"the activation {layer.activation.kind.value} has no bound"
+        return unbounded(layer)
     states = {state.input for state in edges.graph.states}
     if layer.initial_h is not None and layer.initial_h not in states:
         return "it starts from a state that may be outside of [-1, 1]"
     return ""
+
+
+def unbounded(layer: Recurrent) -> str:
+    """Why states of this layer are not read as bytes."""
+    return f"the activation {layer.activation.kind.value} has no bound"
 
 
 def integer_gru(

@@ -130,11 +130,11 @@ def is_bounded(edge: str, graph: Graph) -> bool:
     if isinstance(layer, Moving):
         return is_bounded(layer.input, graph)
     match layer:
-        case SimpleRnn() | Gru() | ly.Activate() | ly.Dense() | ly.Conv1D():
+        case SimpleRnn() | Gru() | ly.Activate() | ly.Dense() | ly.Conv1D() | ly.Conv2D():
             return layer.activation.kind in BOUNDED_ACTIVATIONS
         case Lstm():
             return edge != layer.state_c and layer.activation.kind in BOUNDED_ACTIVATIONS
-        case ly.Concatenate() | ly.Pool1D() | ly.GlobalPool1D():
+        case ly.Concatenate() | ly.Pool1D() | ly.Pool2D() | ly.GlobalPool1D():
             sources = moved_edges(layer)
             return bool(sources) and all(is_bounded(source, graph) for source in sources)
         case (
@@ -147,6 +147,8 @@ def is_bounded(edge: str, graph: Graph) -> bool:
             | ly.Attention()
             | ly.NotEqual()
             | ly.AnyNotEqual()
+            | ly.Compare()
+            | ly.Where()
         ):
             return False
         case _:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export.onnx import convolution, dense, merging, normalization, shaping
+from edgernn.export.onnx import convolution, dense, images, merging, normalization, shaping
 from edgernn.export.onnx.activation import activate_layer
 from edgernn.export.onnx.builder import Value
 from edgernn.export.onnx.edges import Edges, int64
@@ -25,6 +25,10 @@ def lower_layer(layer: ly.Layer, edges: Edges) -> None:
             dense.dense(layer, edges)
         case ly.Conv1D():
             convolution.conv1d(layer, edges)
+        case ly.Conv2D():
+            images.conv2d(layer, edges)
+        case ly.Pool2D():
+            images.pool2d(layer, edges)
         case ly.Pool1D():
             convolution.pool1d(layer, edges)
         case ly.GlobalPool1D():
@@ -67,6 +71,10 @@ def lower_layer(layer: ly.Layer, edges: Edges) -> None:
             _not_equal(layer, edges)
         case ly.AnyNotEqual():
             _any_not_equal(layer, edges)
+        case ly.Compare():
+            merging.compare(layer, edges)
+        case ly.Where():
+            merging.where(layer, edges)
         case ly.ApplyMask():
             _apply_mask(layer, edges)
         case _:

@@ -9,7 +9,7 @@ from typing_extensions import assert_never
 
 from edgernn.export.onnx.builder import FLOAT, Builder, Value
 from edgernn.export.onnx.edges import Edges, int64
-from edgernn.graph import Attention, Concatenate, Dot, Merge, MergeKind
+from edgernn.graph import Attention, Compare, CompareKind, Concatenate, Dot, Merge, MergeKind, Where
 
 # Keras' Attention subtracts this from a masked score; it is finite, so that a row in which every
 # score is masked is the softmax of the scores and not NaN.
@@ -147,3 +147,26 @@ def _positions(edge: str, edges: Edges) -> Value:
     steps = builder.op("Squeeze", edges.sizes(edge, [1]), axes=int64([0]))
     zero, one = (builder.constant(np.array(number, np.int64)) for number in (0, 1))
     return builder.op("Range", zero, steps, one)
+
+
+_COMPARISONS = {
+    CompareKind.GREATER: "Greater",
+    CompareKind.GREATER_EQUAL: "GreaterOrEqual",
+    CompareKind.LESS: "Less",
+    CompareKind.LESS_EQUAL: "LessOrEqual",
+}
+
+
+def compare(layer: Compare, edges: Edges) -> None:
+    builder = edges.builder
+    builder.needs(12 if layer.kind.value.endswith("equal") else 9)
+    value = builder.constant(np.array(layer.value, np.float32))
+    x = edges.read(layer.input)
+    result = builder.op(_COMPARISONS[layer.kind], x, value, name=layer.name)
+    edges.define(layer.output, result)
+
+
+def where(layer: Where, edges: Edges) -> None:
+    edges.builder.needs(9)
+    parts = [edges.read(edge) for edge in layer.reads]
+    edges.define(layer.output, edges.builder.op("Where", *parts, name=layer.name))

@@ -10,15 +10,17 @@ from edgernn.export.onnx.weights import weight
 from edgernn.graph import Affine, LayerNorm, PRelu, Weight
 
 _CHANNELS_LAST = (Layout.BATCH_TIME, Layout.TIME_BATCH)
+_CHANNELS_FIRST = (Layout.CHANNELS_TIME, Layout.CHANNELS_IMAGE)
 
 
 def affine(layer: Affine, edges: Edges) -> None:
     op, builder = edges.builder.op, edges.builder
     per_channel = _is_per_channel(layer.scale) and _is_per_channel(layer.offset)
     x, form = edges.read_any(layer.input, *Layout) if per_channel else _plain(layer.input, edges)
-    if form.layout is Layout.CHANNELS_TIME:
+    if form.layout in _CHANNELS_FIRST:
+        after = (1,) * (len(form.layout.value) - 2)
         scale, offset = (
-            weight(builder, stored, lambda v: v.reshape(-1, 1), key="channels first")
+            weight(builder, stored, lambda v: v.reshape(-1, *after), key=("channels first", after))
             for stored in (layer.scale, layer.offset)
         )
     else:

@@ -12,7 +12,8 @@ from edgernn.export.onnx.both_ways import other_half
 from edgernn.export.onnx.builder import ABSENT, Value
 from edgernn.export.onnx.cell import Call, Results, state_edges
 from edgernn.export.onnx.edges import Edges, Form, Layout
-from edgernn.export.onnx.integer_gru import STORED, gru_form, integer_gru
+from edgernn.export.onnx.integer_gru import STORED, gru_form, integer_gru, unbounded
+from edgernn.export.onnx.integer_product import BOUNDED_ACTIVATIONS
 from edgernn.export.onnx.native_operator import integer_plan, native_operator
 from edgernn.export.onnx.options import LstmForm
 from edgernn.export.onnx.recurrent_activations import operator_functions
@@ -131,7 +132,11 @@ def _is_operator(layer: Recurrent, edges: Edges) -> bool:
 def _run_operator(
     layers: Sequence[Recurrent], calls: Sequence[Call], edges: Edges
 ) -> list[Results]:
-    """A layer's operator, or that of two halves: of integers for an LSTM of int8 weights."""
+    """A layer's operator, or that of two halves: of integers for an LSTM of int8 weights.
+
+    ONNX Runtime reads the states of all rows with one scale, so that a row of large states would
+    coarsen the others where the activation has no bound.
+    """
     lstms = [layer for layer in layers if isinstance(layer, Lstm)]
     matrices = [
         (layer.kernel, layer.recurrent_kernel)
@@ -140,11 +145,14 @@ def _run_operator(
     ]
     if edges.pairs is not None or len(matrices) < len(layers):
         return float_operator(layers, calls, edges)
-    if len(lstms) == len(layers) and edges.options.lstm is LstmForm.AUTO:
+    bounded = all(layer.activation.kind in BOUNDED_ACTIVATIONS for layer in layers)
+    if len(lstms) == len(layers) and edges.options.lstm is LstmForm.AUTO and bounded:
         return integer_lstm(lstms, matrices, calls, edges)
     for layer in layers:
-        reason = gru_form(layer, edges).reason if isinstance(layer, Gru) else STORED
-        edges.explain(layer, reason)
+        if isinstance(layer, Gru):
+            edges.explain(layer, gru_form(layer, edges).reason)
+        else:
+            edges.explain(layer, STORED if bounded else f"{STORED}: {unbounded(layer)}")
     return float_operator(layers, calls, edges)
 
 

@@ -70,7 +70,7 @@ def sliced(layer: Slice, edges: Edges) -> None:
     axis = layer.axis % spec.rank
     form = _unreversed(layer.input, edges) if axis == 1 and spec.rank == 3 else PLAIN
     x = edges.read(layer.input, form)
-    position = form.layout.position(axis) if spec.rank == 3 else axis
+    position = form.layout.position(axis)
     if layer.squeeze:
         edges.define(layer.output, _element(layer, x, position, spec.shape[axis], edges))
         return

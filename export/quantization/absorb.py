@@ -46,8 +46,6 @@ _WORTH: Final = 0.5
 #: Rows of a kernel that differ by this factor are taken to read features of unlike scale.
 _UNLIKE: Final = 100.0
 
-#: Beyond the rows that were seen.
-_HEADROOM: Final = 1.25
 _INT8_STEPS: Final = 127
 
 _Floats = npt.NDArray[np.float64]
@@ -140,7 +138,7 @@ def _reads_inputs(graph: Graph, edge: str) -> bool:
 def _scaling(group: list[Multiplying], ranges: Ranges) -> _Scaling | None:
     """None where it would not help."""
     seen = [ranges.inputs[layer.name] for layer in group]
-    mean = np.mean([one.mean for one in seen], axis=0, dtype=np.float64)
+    mean = np.asarray(np.mean([one.mean for one in seen], axis=0, dtype=np.float64))
     low = np.min([one.low for one in seen], axis=0).astype(np.float64)
     high = np.max([one.high for one in seen], axis=0).astype(np.float64)
     variance = np.mean(
@@ -148,7 +146,7 @@ def _scaling(group: list[Multiplying], ranges: Ranges) -> _Scaling | None:
         axis=0,
     )
     if any(_pads(layer) for layer in group):  # zeros beside the sequence have to stay zeros
-        variance, mean = variance + np.square(mean), np.zeros_like(mean)
+        variance, mean = variance + np.square(mean), np.zeros(mean.shape)
     deviation = np.sqrt(variance)
     constant = deviation <= 1e-6 * np.abs(mean)  # what float32 leaves of a constant
     scaling = _Scaling(mean=mean, deviation=np.where(constant, 1.0, deviation))
@@ -306,8 +304,8 @@ def _folded(layer: Multiplying, scaling: _Scaling) -> tuple[AnyArray, AnyArray |
 
 def _as_range(low: AnyArray, high: AnyArray) -> Range:
     return Range(
-        low=float(low.min()) * _HEADROOM,
-        high=float(high.max()) * _HEADROOM,
+        low=float(low.min()),
+        high=float(high.max()),
         channel_low=_float32(low),
         channel_high=_float32(high),
     )

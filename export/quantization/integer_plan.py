@@ -28,6 +28,7 @@ from edgernn.graph import (
     Accumulation,
     ActivationKind,
     Conv1D,
+    Conv2D,
     Dense,
     Gru,
     LinearPlan,
@@ -106,7 +107,7 @@ def recurrent_plan(
     )
 
 
-def linear_plan(layer: Dense | Conv1D, reading: Reading) -> Planned:
+def linear_plan(layer: Dense | Conv1D | Conv2D, reading: Reading) -> Planned:
     """Raises NoIntegerForm for magnitudes that the integer arithmetic lacks."""
     kernel = as_float32(layer.kernel)
     matrix = kernel.reshape(-1, kernel.shape[-1])

@@ -27,6 +27,7 @@ from edgernn.export.quantization.integer_matrix import (
 from edgernn.export.quantization.integer_plan import Planned, linear_plan, recurrent_plan
 from edgernn.graph import (
     Conv1D,
+    Conv2D,
     Dense,
     Embedding,
     Graph,
@@ -82,9 +83,10 @@ def quantize(
     """The graph in `scheme`.
 
     DYNAMIC stores matrices as int8 with a scale for each output channel (embedding tables with one
-    for all) and needs no ranges.  INT8 also gives recurrent layers, Dense and Conv1D the integer
-    parameters that docs/integer-arithmetic.md describes (`Graph.quantization`); a layer that has no
-    integer form keeps int8 weights and computes in float; `quantization.notes` lists these layers.
+    for all) and needs no ranges.  INT8 also gives recurrent layers, Dense and convolutions the
+    integer parameters that docs/integer-arithmetic.md describes (`Graph.quantization`); a layer
+    that has no integer form keeps int8 weights and computes in float; `quantization.notes` lists
+    these layers.
 
     keep_float: layers that stay in float.  per_layer: another scheme for some layers.  accurate:
     layers that read their input and their own state with 16 bits instead of 8.
@@ -202,11 +204,12 @@ class _Quantizer:
         match layer:
             case SimpleRnn() | Gru() | Lstm():
                 return self._recurrent(layer)
-            case Dense() | Conv1D():
+            case Dense() | Conv1D() | Conv2D():
                 return linear_plan(layer, self._reading(layer))
             case (
                 Embedding()
                 | ly.Pool1D()
+                | ly.Pool2D()
                 | ly.GlobalPool1D()
                 | ly.Affine()
                 | ly.LayerNorm()
@@ -218,6 +221,8 @@ class _Quantizer:
                 | ly.Attention()
                 | ly.NotEqual()
                 | ly.AnyNotEqual()
+                | ly.Compare()
+                | ly.Where()
             ):
                 return None
             case _:
@@ -235,7 +240,7 @@ class _Quantizer:
             initial_cell=None if c is None else known.edges[c],
         )
 
-    def _reading(self, layer: Recurrent | Dense | Conv1D) -> Reading:
+    def _reading(self, layer: Recurrent | Dense | Conv1D | Conv2D) -> Reading:
         kernel = as_float32(layer.kernel)
         matrix = kernel.reshape(-1, kernel.shape[-1])
         carried = self.narrow.get(layer.input)

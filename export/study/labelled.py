@@ -20,7 +20,7 @@ from edgernn.scoring.fitting import Refit, cases_of, fitted, refit_of
 from edgernn.scoring.metric import METRICS
 from edgernn.scoring.predictions import Predictions, agreement
 from edgernn.scoring.reading import predictions_of
-from edgernn.scoring.truth import Score, Truth, difference, score, truth_of
+from edgernn.scoring.truth import Score, Truth, difference, require_labels, score, truth_of
 from edgernn.stats import Difference
 from edgernn.tasks.samples import Samples
 
@@ -72,6 +72,7 @@ def float_answers(
     Raises DataError if the samples have no labels or do not fit the model, or if it has several
     inputs.
     """
+    require_labels(samples, "accuracy")
     truth = truth_of(samples)
     predictions = predict(graph, samples, labels, file=file)
     refit = refit_of(samples, _only_input(graph), streaming=False, file=file)

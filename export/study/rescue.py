@@ -10,8 +10,9 @@ from edgernn.export.study.labelled import predict
 from edgernn.export.study.sensitivity import fewest_float_layers, sensitivity
 from edgernn.graph import AnyArray, Graph, Ranges
 from edgernn.scheme import Scheme
+from edgernn.scoring.metric import METRICS
 from edgernn.scoring.predictions import Predictions
-from edgernn.scoring.truth import score, truth_of
+from edgernn.scoring.truth import require_labels, score, truth_of
 from edgernn.tasks.samples import Samples
 
 
@@ -28,11 +29,13 @@ def layers_to_keep(
 ) -> tuple[str, ...]:
     """The smallest set of float layers found that keeps the drop on `samples` within the limit.
 
-    The drop is that of the integer reference: in percentage points of accuracy or, if y contains
-    numbers, in the unit of y.  Raises CalibrationError if even a float model exceeds the limit,
-    DataError if the samples have no labels.
+    The drop is that of the integer reference by the target's first metric: in points of a share
+    such as accuracy, in percent of an error or a perplexity.  Raises CalibrationError when even
+    float weights everywhere do not help, DataError when the samples have no labels.
     """
+    require_labels(samples, "a drop of accuracy")
     truth = truth_of(samples)
+    metric = METRICS[str(truth.metric)]
 
     def value(predictions: Predictions) -> float:
         return score(predictions, truth).value
@@ -42,14 +45,14 @@ def layers_to_keep(
     def drop(candidate: Graph) -> float:
         # Rounded: a drop of exactly the limit is within it, despite rounding errors.
         answered = predict(candidate, samples, labels, file=file)
-        return round(truth.judge.loss(of_float, value(answered)) * truth.judge.scale, 6)
+        return round(100 * metric.cost(of_float, value(answered)), 6)
 
     costs = sensitivity(graph, quantized, examples).layers
     kept = fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop_points)
     if kept is None:
         raise CalibrationError(
-            "no choice of float layers keeps the drop within "
-            f"{truth.judge.amount(max_drop_points / truth.judge.scale)}",
+            f"no choice of float layers keeps the loss of {metric.noun} within "
+            f"{metric.cost_text(max_drop_points / 100)}",
             remedy=f"Allow more with --max-drop{_dynamic(graph, drop, max_drop_points)}",
         )
     return kept

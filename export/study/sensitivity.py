@@ -19,7 +19,7 @@ from edgernn.graph import (
     Reading,
     RecurrentPlan,
 )
-from edgernn.reference import execute, integer, with_free_batch
+from edgernn.reference import apply, execute, integer, with_free_batch
 from edgernn.reference.arguments import with_zero_states
 from edgernn.scheme import Scheme
 
@@ -92,7 +92,7 @@ def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) ->
         output_snr_db=_output_snr_db(graph, exact, given),
         agreement=_agreement(graph, exact, given),
         layers=tuple(
-            _cost(graph, quantized, before, after, exact, data, clamped)
+            _cost(graph, quantized, before, after, exact, clamped)
             for before, after in zip(graph.layers, quantized.layers, strict=True)
             if after is not before
         ),
@@ -163,10 +163,9 @@ def _cost(
     before: Layer,
     after: Layer,
     exact: Mapping[str, AnyArray],
-    data: Mapping[str, AnyArray],
     clamped: Mapping[tuple[str, str], list[int]],
 ) -> LayerCost:
-    given = integer.execute(_with_one(graph, quantized, after), data)
+    given = _alone(quantized, graph, after, exact)
     entering = exact[after.reads[0]]
     return LayerCost(
         layer=after.name,
@@ -184,14 +183,25 @@ def _cost(
     )
 
 
-def _with_one(graph: Graph, quantized: Graph, layer: Layer) -> Graph:
-    """The float graph with this one layer from the quantized graph."""
-    layers = tuple(layer if float_.name == layer.name else float_ for float_ in graph.layers)
-    quantization = quantized.quantization
-    if quantization is not None:
-        plans = {name: plan for name, plan in quantization.plans.items() if name == layer.name}
-        quantization = replace(quantization, plans=plans)
-    return replace(graph, layers=layers, quantization=quantization)
+def _alone(
+    quantized: Graph, graph: Graph, layer: Layer, exact: Mapping[str, AnyArray]
+) -> dict[str, AnyArray]:
+    """Every edge of the float graph with this one layer as it is in the quantized graph.
+
+    What does not depend on the layer is as in `exact`, and not computed again.
+    """
+    plan = quantized.quantization.plans.get(layer.name) if quantized.quantization else None
+    values, changed = dict(exact), set[str]()
+    for other in graph.layers:
+        if other.name == layer.name:
+            written = apply(layer, values) if plan is None else integer.apply(layer, plan, values)
+        elif changed.intersection(other.reads):
+            written = apply(other, values)
+        else:
+            continue
+        values.update(zip(other.writes, written, strict=True))
+        changed.update(other.writes)
+    return values
 
 
 def _without_one(graph: Graph, quantized: Graph, name: str) -> Graph:

@@ -9,17 +9,23 @@ from pathlib import Path
 from edgernn.artefact import Artefact
 from edgernn.errors import CalibrationError
 from edgernn.export.pipeline import quantized, scaled
+from edgernn.export.quantization.headroom import headroom
 from edgernn.export.request import Request
 from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
 from edgernn.export.study.rescue import layers_to_keep
 from edgernn.export.study.sensitivity import Sensitivity, sensitivity
-from edgernn.graph import AnyArray, Graph
+from edgernn.graph import AnyArray, CalibrationMethod, Graph
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.samples import Samples
+from edgernn.units import percent
 
 #: Samples to estimate a layer's noise: a few dozen are as good as thousands.
 _FEW = 32
+_FEWEST = 8
+
+#: In one run of the model: numpy takes about a second for so many.
+_MOST_MULTIPLICATIONS = 10**10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +35,7 @@ class Study:
     accuracies: tuple[Accuracy, ...]
     costs: Sensitivity | None
     kept_float: tuple[str, ...] = ()  # layers, by the user's wish or by the search of --max-drop
+    headroom: str = ""  # beyond the rows that ranges were taken from
     tried: Accuracy | None = None  # the scheme of more bits, where accuracy was lost
 
 
@@ -51,8 +58,23 @@ def studied(
     graph = quantized(original, request)
     if graph.quantization is None or request.examples is None:
         return Study(accuracies=rows, costs=None, tried=tried)
-    costs = sensitivity(scaled(original, request)[0], graph, _few(request))
-    return Study(accuracies=rows, costs=costs, kept_float=request.keep_float, tried=tried)
+    costs = sensitivity(scaled(original, request)[0], graph, _few(original, request))
+    return Study(
+        accuracies=rows,
+        costs=costs,
+        kept_float=request.keep_float,
+        headroom=_headroom(request),
+        tried=tried,
+    )
+
+
+def _headroom(request: Request) -> str:
+    if request.ranges is None or request.ranges.method is not CalibrationMethod.MINMAX:
+        return ""
+    share, rows = percent(headroom(request.ranges.samples), 0), request.ranges.samples
+    return (
+        f"Ranges reach {share} beyond what {rows} calibration rows gave, where nothing ends them."
+    )
 
 
 def _of_more_bits(original: Graph, request: Request, answers: FloatAnswers) -> Accuracy | None:
@@ -85,7 +107,7 @@ def rescued(
         float_,
         quantized(original, request),
         prepared.ranges or request.ranges,
-        _few(request),
+        _few(original, request),
         as_samples(calibrate) if samples is None else samples,
         request.labels,
         file=file,
@@ -94,7 +116,12 @@ def rescued(
     return replace(request, keep_float=tuple(dict.fromkeys((*request.keep_float, *kept))))
 
 
-def _few(request: Request) -> dict[str, AnyArray]:
+def _few(original: Graph, request: Request) -> dict[str, AnyArray]:
+    """Rows to estimate noise on: the model runs several times over them."""
     if request.examples is None:
         return {}
-    return {name: array[:_FEW] for name, array in request.examples.inputs.items()}
+    arrays = request.examples.inputs
+    steps = max((array.shape[1] for array in arrays.values() if array.ndim > 1), default=1)
+    affordable = _MOST_MULTIPLICATIONS // max(original.parameters * steps, 1)
+    rows = min(max(affordable, _FEWEST), _FEW)
+    return {name: array[:rows] for name, array in arrays.items()}

@@ -54,6 +54,14 @@ def activate(graph: Subgraph, activation: Activation, x: Tensor) -> Tensor:
             return ops.multiply(graph, x, ops.tanh(graph, _softplus(graph, x)))
         case ActivationKind.EXPONENTIAL:
             return ops.unary(graph, Op.EXP, x)
+        case ActivationKind.SQRT:
+            return ops.unary(graph, Op.SQRT, x)
+        case ActivationKind.RSQRT:
+            return ops.unary(graph, Op.RSQRT, x)
+        case ActivationKind.LOGARITHM:
+            return ops.unary(graph, Op.LOG, x)
+        case ActivationKind.RECIPROCAL:
+            return ops.divide(graph, scalar(graph, 1.0), x)
         case _:
             assert_never(activation.kind)
 

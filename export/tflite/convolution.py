@@ -38,11 +38,12 @@ def conv1d(low: Lowering, layer: Conv1D) -> Tensor:
     result = operator(
         graph,
         with_height(graph, x),
-        _kernel(graph, weights, depthwise=depthwise),
+        kernel_constant(graph, weights, with_rows=True, depthwise=depthwise),
         graph.constant(bias) if to is None else bias_constant(graph, x, weights, bias),
-        steps=low.shape(layer.output)[1],
-        stride=layer.stride,
-        dilation=layer.dilation,
+        sizes=(1, low.shape(layer.output)[1]),
+        # TFLite wants equal strides both ways; with a height of one row that costs nothing.
+        strides=(layer.stride if depthwise else 1, layer.stride),
+        dilations=(1, layer.dilation),
         padding=padding,
         fused=fused or Fused.NONE,
         to=to,
@@ -53,9 +54,14 @@ def conv1d(low: Lowering, layer: Conv1D) -> Tensor:
     return result if fused is not None else activate(graph, layer.activation, result)
 
 
-def _kernel(graph: Subgraph, weights: Matrix, *, depthwise: bool) -> Tensor:
-    """[out, 1, window, C / groups], or [1, 1, window, out] of a depthwise convolution."""
-    values = weights.values[:, None]
+def kernel_constant(
+    graph: Subgraph, weights: Matrix, *, with_rows: bool, depthwise: bool
+) -> Tensor:
+    """[out, rows, columns, C / groups], or [1, rows, columns, out] of a depthwise convolution.
+
+    with_rows: the window is one of time, and gets a height of one row.
+    """
+    values = weights.values[:, None] if with_rows else weights.values
     if depthwise:
         values = values.transpose(3, 1, 2, 0)
     if weights.scale is None:
@@ -73,9 +79,9 @@ def pool1d(low: Lowering, layer: Pool1D, x: Tensor) -> Tensor:
         graph,
         Op.MAX_POOL_2D if layer.kind is PoolKind.MAX else Op.AVERAGE_POOL_2D,
         with_height(graph, x),
-        steps=low.shape(layer.output)[1],
-        window=layer.window,
-        stride=layer.stride,
+        sizes=(1, low.shape(layer.output)[1]),
+        window=(1, layer.window),
+        strides=(1, layer.stride),
         padding=WindowPadding(layer.padding is Padding.VALID),
     )
     return without_height(graph, pooled)

@@ -15,7 +15,7 @@ from edgernn.export.tflite.int8_product import product
 from edgernn.export.tflite.precision import feeds_integers, plan_of, quantization_of
 from edgernn.export.tflite.schema import Fused
 from edgernn.export.tflite.weights import Matrix, constant, floats
-from edgernn.graph import ActivationKind, Conv1D, Dense, Embedding, QTensor, as_float32
+from edgernn.graph import ActivationKind, Conv1D, Conv2D, Dense, Embedding, QTensor, as_float32
 
 
 def embedding(graph: Subgraph, layer: Embedding, tokens: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def dense(low: Lowering, layer: Dense) -> Tensor:
     return made if fused is not None else activate(graph, layer.activation, made)
 
 
-def result_quantization(low: Lowering, layer: Dense | Conv1D) -> Quantization | None:
+def result_quantization(low: Lowering, layer: Dense | Conv1D | Conv2D) -> Quantization | None:
     """The quantization of the product, before an activation that cannot be fused.
 
     None if float32 is better: if no reader uses integers (so that the logits of a head keep their
@@ -77,7 +77,7 @@ def result_quantization(low: Lowering, layer: Dense | Conv1D) -> Quantization | 
             return None
 
 
-def applied(low: Lowering, layer: Dense | Conv1D, made: Tensor) -> Tensor:
+def applied(low: Lowering, layer: Dense | Conv1D | Conv2D, made: Tensor) -> Tensor:
     """The layer's activation after an int8 product."""
     if fusable(layer.activation) is not None:
         return made
@@ -88,7 +88,7 @@ def applied(low: Lowering, layer: Dense | Conv1D, made: Tensor) -> Tensor:
     return result
 
 
-def _reach(low: Lowering, layer: Dense | Conv1D) -> Quantization | None:
+def _reach(low: Lowering, layer: Dense | Conv1D | Conv2D) -> Quantization | None:
     """The largest range of the product, from the input's range: calibration has no logits."""
     x = quantization_of(low, layer.input)
     if x is None:

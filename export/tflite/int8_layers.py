@@ -17,6 +17,7 @@ from edgernn.export.tflite.activation import fusable
 from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
 from edgernn.export.tflite.convolution import pool1d, with_height, without_height
 from edgernn.export.tflite.edges import Lowering
+from edgernn.export.tflite.images import pool2d
 from edgernn.export.tflite.int8_activation import int8_activation
 from edgernn.export.tflite.int8_product import bias_constant
 from edgernn.export.tflite.precision import Computing, feeds_integers, quantization_of
@@ -42,6 +43,8 @@ def lowered_to_int8(low: Lowering, layer: Computing) -> Tensor | None:
             return _affine(low, layer, to)
         case ly.Pool1D():
             return pool1d(low, layer, low.tensors.int8(layer.input, _known(low, layer.input)))
+        case ly.Pool2D():
+            return pool2d(low, layer, low.tensors.int8(layer.input, _known(low, layer.input)))
         case ly.GlobalPool1D():
             return _average(low, layer, to)
         case ly.Activate():
@@ -72,11 +75,12 @@ def _affine(low: Lowering, layer: ly.Affine, to: Quantization) -> Tensor:
         for values in (scale, offset)
     )
     from_outside = low.integers_only and low.tensors.is_plain(layer.input)
-    if not fits or from_outside or len(shape) > 3:
+    if not fits or from_outside or len(shape) > 4:
         return _wide_affine(low, layer, scale, offset, to)
     graph = low.main
     x = low.tensors.int8(layer.input, _known(low, layer.input))
-    rows = x if x.rank == 3 else ops.expand_dims(graph, x, axis=1)
+    rows = x if x.rank >= 3 else ops.expand_dims(graph, x, axis=1)
+    image = rows if x.rank == 4 else with_height(graph, rows)
     factors, added = (
         np.broadcast_to(values.reshape(-1), channels).astype(np.float32)
         for values in (scale, offset)
@@ -89,15 +93,16 @@ def _affine(low: Lowering, layer: ly.Affine, to: Quantization) -> Tensor:
     kernel = graph.constant(stored.reshape(1, 1, 1, channels), Quantization(scale=sizes, axis=3))
     made = ops.depthwise_convolution(
         graph,
-        with_height(graph, rows),
+        image,
         kernel,
         bias_constant(graph, x, Matrix(values=stored[:, None], scale=sizes), added),
-        steps=rows.shape[1],
-        stride=1,
-        dilation=1,
+        sizes=(image.shape[1], image.shape[2]),
+        strides=(1, 1),
         padding=WindowPadding.VALID,
         to=to,
     )
+    if x.rank == 4:
+        return made
     made = without_height(graph, made)
     return made if x.rank == 3 else ops.squeeze(graph, made, axis=1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export.tflite import convolution, dense, merging, normalization, shaping
+from edgernn.export.tflite import convolution, dense, images, merging, normalization, shaping
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.activation import activate
 from edgernn.export.tflite.builder import Tensor
@@ -50,9 +50,13 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
             return dense.dense(low, layer)
         case ly.Conv1D():
             return convolution.conv1d(low, layer)
-        case ly.Pool1D():
+        case ly.Conv2D():
+            return images.conv2d(low, layer)
+        case ly.Pool1D() | ly.Pool2D():
             is_max = layer.kind is PoolKind.MAX
             x = tensors.stored(layer.input) if is_max else tensors[layer.input]
+            if isinstance(layer, ly.Pool2D):
+                return images.pool2d(low, layer, x)
             return convolution.pool1d(low, layer, x)
         case ly.GlobalPool1D():
             return convolution.global_pool1d(low, layer)
@@ -72,6 +76,11 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
             return merging.dot(low, layer)
         case ly.Attention():
             return merging.attention(low, layer)
+        case ly.Compare():
+            return merging.compare(low, layer)
+        case ly.Where():
+            parts = (tensors[layer.then], tensors[layer.otherwise])
+            return ops.select(graph, tensors[layer.condition], *parts)
         case ly.NotEqual():
             value = graph.constant(np.array(layer.value, np.int32))
             return ops.not_equal(graph, tensors[layer.input], value)

@@ -14,7 +14,7 @@ from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.precision import quantization_of
 from edgernn.export.tflite.schema import Op
 from edgernn.export.tflite.weights import scalar
-from edgernn.graph import Attention, Concatenate, Dot, Merge, MergeKind
+from edgernn.graph import Attention, Compare, CompareKind, Concatenate, Dot, Merge, MergeKind
 
 # As Keras' Attention: large, yet finite, so that a row in which every score is forbidden gives
 # the softmax of the scores and not NaN.
@@ -141,3 +141,17 @@ def _unit(graph: Subgraph, x: Tensor, axis: int) -> Tensor:
     total = ops.reduce(graph, Op.SUM, squares, axes=[axis], keep_dims=True)
     floor = ops.maximum(graph, total, scalar(graph, _L2_EPSILON))
     return ops.multiply(graph, x, ops.unary(graph, Op.RSQRT, floor))
+
+
+_COMPARISONS = {
+    CompareKind.GREATER: Op.GREATER,
+    CompareKind.GREATER_EQUAL: Op.GREATER_EQUAL,
+    CompareKind.LESS: Op.LESS,
+    CompareKind.LESS_EQUAL: Op.LESS_EQUAL,
+}
+
+
+def compare(low: Lowering, layer: Compare) -> Tensor:
+    graph = low.main
+    value = scalar(graph, layer.value)
+    return ops.comparison(graph, _COMPARISONS[layer.kind], low.tensors[layer.input], value)

@@ -32,7 +32,7 @@ from edgernn.graph import layers as ly
 from edgernn.graph.node import Node
 
 #: Layers that compute without a matrix; see int8_layers.
-Computing: TypeAlias = ly.Affine | ly.Pool1D | ly.GlobalPool1D | ly.Activate | ly.Merge
+Computing: TypeAlias = ly.Affine | ly.Pool1D | ly.Pool2D | ly.GlobalPool1D | ly.Activate | ly.Merge
 
 #: A cell's range without calibration, and the margin beyond the values in calibration.
 _UNKNOWN_CELL: Final = 64.0
@@ -113,6 +113,7 @@ def _readers(low: Lowering, edge: str) -> Iterator[Layer]:
                 | Lstm()
                 | ly.Dense()
                 | ly.Conv1D()
+                | ly.Conv2D()
                 | ly.LayerNorm()
                 | ly.PRelu()
                 | ly.Concatenate()
@@ -120,6 +121,8 @@ def _readers(low: Lowering, edge: str) -> Iterator[Layer]:
                 | ly.Attention()
                 | ly.NotEqual()
                 | ly.AnyNotEqual()
+                | ly.Compare()
+                | ly.Where()
             ):
                 yield layer
             case _:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 SCHEMA_VERSION: Final = 3
 FILE_IDENTIFIER: Final = b"TFL3"
@@ -62,7 +62,9 @@ class Op(IntEnum):
     MINIMUM = 57
     LESS = 58
     NEG = 59
+    GREATER = 61
     GREATER_EQUAL = 62
+    LESS_EQUAL = 63
     TILE = 69
     EXPAND_DIMS = 70
     NOT_EQUAL = 72
@@ -153,46 +155,50 @@ def _float32(slot: int, value: float) -> Field:
 _ANY_SCALE: Final = Field(slot=1, kind=FieldKind.BOOL, value=False, default=1)
 
 
-def conv_2d(*, padding: WindowPadding, stride: int, dilation: int, fused: Fused) -> Options:
-    """Strides and dilations of the width; the height is 1."""
+#: (rows, columns)
+Pair: TypeAlias = tuple[int, int]
+
+
+def conv_2d(*, padding: WindowPadding, strides: Pair, dilations: Pair, fused: Fused) -> Options:
     return Options(
         tag=1,
         fields=(
             _int8(0, padding),
-            _int32(1, stride),
-            _int32(2, 1),
+            _int32(1, strides[1]),
+            _int32(2, strides[0]),
             _int8(3, fused),
-            _int32(4, dilation, default=1),
+            _int32(4, dilations[1], default=1),
+            _int32(5, dilations[0], default=1),
         ),
     )
 
 
 def depthwise_conv_2d(
-    *, padding: WindowPadding, stride: int, multiplier: int, dilation: int, fused: Fused
+    *, padding: WindowPadding, strides: Pair, multiplier: int, dilations: Pair, fused: Fused
 ) -> Options:
-    """TFLite requires equal strides in both directions; with a height of one row this is free."""
     return Options(
         tag=2,
         fields=(
             _int8(0, padding),
-            _int32(1, stride),
-            _int32(2, stride),
+            _int32(1, strides[1]),
+            _int32(2, strides[0]),
             _int32(3, multiplier),
             _int8(4, fused),
-            _int32(5, dilation, default=1),
+            _int32(5, dilations[1], default=1),
+            _int32(6, dilations[0], default=1),
         ),
     )
 
 
-def pool_2d(*, padding: WindowPadding, stride: int, window: int) -> Options:
+def pool_2d(*, padding: WindowPadding, strides: Pair, window: Pair) -> Options:
     return Options(
         tag=5,
         fields=(
             _int8(0, padding),
-            _int32(1, stride),
-            _int32(2, 1),
-            _int32(3, window),
-            _int32(4, 1),
+            _int32(1, strides[1]),
+            _int32(2, strides[0]),
+            _int32(3, window[1]),
+            _int32(4, window[0]),
         ),
     )
 

@@ -43,7 +43,7 @@ def lowered(low: Lowering, layer: Moving) -> Tensor:
         case Upsample1D():
             return _upsample(low, layer, x)
         case ZeroPad1D():
-            return ops.pad(graph, x, axis=1, left=layer.left, right=layer.right)
+            return ops.pad(graph, x, axis=layer.axis, left=layer.left, right=layer.right)
         case Slice():
             return ops.strided_slice(
                 graph,
@@ -101,7 +101,9 @@ def _reshape(low: Lowering, layer: Reshape, x: Tensor) -> Tensor:
 
 
 def _upsample(low: Lowering, layer: Upsample1D, x: Tensor) -> Tensor:
-    """Copies are placed side by side along the features; a reshape turns them into steps."""
-    side_by_side = ops.concatenation(low.main, [x] * layer.times, axis=2)
-    shape = low.shape(layer.output)
-    return ops.reshape(low.main, side_by_side, shape, like={0: (x, 0)})
+    """Copies lie side by side along the axis behind, where a reshape makes them steps."""
+    behind = layer.axis + 1
+    source = x if behind < x.rank else ops.expand_dims(low.main, x, axis=behind)
+    side_by_side = ops.concatenation(low.main, [source] * layer.times, axis=behind)
+    kept = {axis: (x, axis) for axis in range(x.rank) if axis != layer.axis}
+    return ops.reshape(low.main, side_by_side, low.shape(layer.output), like=kept)

@@ -12,8 +12,8 @@ import pytest
 
 from edgernn.errors import UnsupportedLayer
 from edgernn.export.keras.file import read_model
-from edgernn.export.source_model import SourceModel
 from edgernn.export.keras.object import from_keras
+from edgernn.export.source_model import SourceModel
 from edgernn.export.verify import relative_error
 from edgernn.graph import Graph
 from tests.zoo import CASES

@@ -17,11 +17,11 @@ import pytest
 from edgernn import reference
 from edgernn.errors import DownloadError
 from edgernn.export.keras.file import read_model
-from edgernn.export.source_model import SourceModel
 from edgernn.export.pipeline import export_model, float_graph
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
 from edgernn.export.rows import Examples
+from edgernn.export.source_model import SourceModel
 from edgernn.graph import Ranges
 from edgernn.scheme import Scheme
 from edgernn.stats import paired_difference

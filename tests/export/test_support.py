@@ -8,7 +8,8 @@ import pytest
 
 from edgernn import reference
 from edgernn.export.cases import make_cases
-from edgernn.export.features import Feature, features
+from edgernn.export.feature import Feature
+from edgernn.export.features import features
 from edgernn.export.support import answers, markdown
 from edgernn.export.verify import relative_error
 from edgernn.streaming import expose_states

@@ -10,7 +10,9 @@ from typing import Final
 
 from tests.zoo import (
     bidirectional,
+    elements,
     elementwise,
+    images,
     merging,
     operations,
     practice,
@@ -32,10 +34,12 @@ CASES: Final[tuple[Case, ...]] = tuple(
         seq2seq,
         time_distributed,
         windows,
+        images,
         elementwise,
         merging,
         structure,
         operations,
+        elements,
         practice,
     )
     for case in module.cases()

@@ -108,6 +108,7 @@ def cases() -> Iterator[Case]:
     yield Case(name="operator-seasonal_skip", build=_seasonal_skip, steps=8, generations=BOTH)
     yield Case(name="operator-highway", build=_highway, generations=BOTH)
     yield Case(name="operator-beside_a_mask", build=_beside_a_mask, gaps=Gaps.HOLES)
+    yield Case(name="function-mask_of_a_slice", build=_mask_of_a_slice, gaps=Gaps.HOLES)
     yield Case(name="operator-masked_last_step", build=_masked_last_step, gaps=Gaps.HOLES)
 
 
@@ -190,3 +191,9 @@ def _masked_last_step(k: Keras) -> Any:
     x = k.layers.Embedding(11, 4, mask_zero=True)(words)
     x = k.layers.LSTM(5, return_sequences=True)(x)
     return k.Model([words, extra], k.layers.Dense(2)(x[:, -1, :] + extra))
+
+
+def _mask_of_a_slice(k: Keras) -> Any:
+    """One of the features says which steps count."""
+    entry = sequence(k, 4, 6)
+    return k.Model(entry, k.layers.GRU(5)(entry, mask=k.ops.not_equal(entry[:, :, 0], 0.0)))

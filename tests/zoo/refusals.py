@@ -35,15 +35,10 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "function-gru_on_folded_time-*",
         "layer-prelu-keras*",  # a slope for each step
         "layer-prelu-old-*",
-        # sequences of sequences
-        *(
-            f"time_distributed-{inner}-*"
-            for inner in (
-                *("conv1d", "nested", "lstm", "flatten", "normalization"),
-                *("sequential_two_dense", "embedding", "dropout"),
-            )
-        ),
-        "image_rows-*",
+        # a recurrent layer goes through sequences inside of sequences
+        *(f"time_distributed-{inner}-*" for inner in ("lstm", "embedding")),
+        "globalaverage_pool2d-any_size-*",
+        "elements4d-batch_normalization-rows-*",
         *(
             f"practice-{model}-*"
             for model in (
@@ -54,6 +49,7 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
                 "translator",  # attention
             )
         ),
+        *("element-greater-*", "element-less*", "element-tf_greater-*", "element-tf_less-*"),
         "dot-*",
         "attention-*",
         "seq2seq-*-attention-*",
@@ -61,7 +57,6 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "*-softmax_over_time-*",
         "tensorflow-softmax-*",
         "*-matmul*",
-        "*-expand_and_squeeze-*",  # four axes for a while
         "tensorflow-expand_dims-*",
         "practice-characters_*",
         "practice-document-*",

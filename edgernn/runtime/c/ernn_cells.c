@@ -220,7 +220,8 @@ static uint8_t *fed_of(const ernn_cells *cell, uint32_t lane) {
 
 static void narrow_to_fed(const ernn_cells *cell, uint32_t lane, const int16_t *words) {
   uint8_t *fed = fed_of(cell, lane);
-  for (uint32_t i = 0; i < cell->padded; i++) fed[i] = ernn_fed(words[i]);
+  uint32_t padded = cell->padded; /* which bytes that are written might change otherwise */
+  for (uint32_t i = 0; i < padded; i++) fed[i] = ernn_fed(words[i]);
 }
 
 void ernn_feed_state(const ernn_cells *cell, uint32_t lane) {

@@ -3,6 +3,7 @@
  * A check is a conjunction; each of these says whether one condition holds. */
 
 #include "ernn_check.h"
+#include "ernn_images.h"
 
 static const ernn_edge *edge_at(const ernn_model *model, uint32_t index) {
   return ernn_edges(model) + index;
@@ -189,6 +190,46 @@ static int is_linear(const ernn_model *model, const ernn_op *op, uint32_t window
          is_reading(model, arguments + ERNN_LINEAR_READING);
 }
 
+/* Layers that work on an axis: how many steps it has and where. */
+static int is_axis(const ernn_model *model, const ernn_op *op) {
+  uint32_t size = op->arguments[ERNN_AXIS_SIZE], rows = op->arguments[ERNN_AXIS_ROWS];
+  return (rows > 0 || size == 0) && size <= ERNN_MAX_STEPS && rows <= ERNN_MAX_STEPS &&
+         (uint64_t)rows * edge_at(model, op->inputs[0])->width <= ERNN_MAX_ELEMENTS;
+}
+
+#ifndef ERNN_WITHOUT_IMAGES
+static int is_conv2d(const ernn_model *model, const ernn_op *op) {
+  const uint32_t *arguments = op->arguments;
+  if (!is_f32_sequence(model, op->inputs[0]) || !is_f32_sequence(model, op->outputs[0])) return 0;
+  uint32_t channels = edge_at(model, op->inputs[0])->width;
+  if (!ernn_is_image_window(op, channels)) return 0;
+  if (!is_depthwise_2d(op)) return is_linear(model, op, image_taps(op));
+  if (!is_like(model, op->inputs[0], op->outputs[0])) return 0;
+  if (!is_activation(arguments + ERNN_DENSE_ACTIVATION)) return 0;
+  if (is_integer_op(op)) {
+    const ernn_constant *kernel = constant_at(model, arguments[ERNN_DENSE_KERNEL]);
+    uint32_t activation = arguments[ERNN_DENSE_ACTIVATION];
+    int is_open = activation == ERNN_ACTIVATION_TANH || activation == ERNN_ACTIVATION_SIGMOID;
+    return kernel && kernel->type == (is_open ? ERNN_PRODUCT : ERNN_ACCUMULATION) &&
+           kernel->rows == image_taps(op) && kernel->columns == ernn_padded(channels) &&
+           is_reading(model, arguments + ERNN_LINEAR_READING);
+  }
+  return is_vector(model, arguments[ERNN_DENSE_KERNEL], image_taps(op) * channels) &&
+         is_optional_vector(model, arguments[ERNN_DENSE_BIAS], channels);
+}
+
+static int is_swap(const ernn_model *model, const ernn_op *op) {
+  uint64_t part = 1;
+  for (uint32_t i = ERNN_SWAP_FIRST; i <= ERNN_SWAP_INNER; i++) {
+    uint32_t size = op->arguments[i];
+    if (size == 0 && i != ERNN_SWAP_FIRST) return 0;
+    part *= size ? size : 1;
+    if (size > ERNN_MAX_ELEMENTS || part > ERNN_MAX_ELEMENTS) return 0;
+  }
+  return is_f32_sequence(model, op->inputs[0]) && is_f32_sequence(model, op->outputs[0]);
+}
+#endif
+
 /* Widths that join or broadcast; how many inputs there are is found by the first absent one. */
 static int is_joined(const ernn_model *model, const ernn_op *op) {
   uint64_t width = 0;
@@ -230,7 +271,7 @@ int ernn_is_op(const ernn_model *model, const ernn_op *op) {
   const uint32_t *arguments = op->arguments;
   uint32_t input = op->inputs[0], output = op->outputs[0];
   if (input == ERNN_NONE) return 0;
-  if (op->kind < ERNN_OP_GRU && output == ERNN_NONE) return 0;
+  if (!is_recurrent_op(op) && output == ERNN_NONE) return 0;
   switch ((ernn_op_kind)op->kind) {
     case ERNN_OP_EMBEDDING: {
       const ernn_constant *table = constant_at(model, arguments[ERNN_EMBEDDING_TABLE]);
@@ -259,6 +300,7 @@ int ernn_is_op(const ernn_model *model, const ernn_op *op) {
     case ERNN_OP_POOL:
       return is_window(arguments[ERNN_POOL_WINDOW], arguments[ERNN_POOL_STRIDE], 1,
                        arguments[ERNN_POOL_PADDING], edge_at(model, input)->width) &&
+             is_axis(model, op) &&
              arguments[ERNN_POOL_KIND] <= ERNN_POOL_AVERAGE && is_f32_sequence(model, input) &&
              is_like(model, input, output);
     case ERNN_OP_GLOBAL_POOL:
@@ -295,14 +337,14 @@ int ernn_is_op(const ernn_model *model, const ernn_op *op) {
              edge_at(model, input)->width == edge_at(model, output)->width &&
              arguments[ERNN_REPEAT_TIMES] > 0 && arguments[ERNN_REPEAT_TIMES] <= ERNN_MAX_STEPS;
     case ERNN_OP_UPSAMPLE:
-      return is_f32_sequence(model, input) && is_like(model, input, output) &&
+      return is_axis(model, op) && is_f32_sequence(model, input) && is_like(model, input, output) &&
              arguments[ERNN_REPEAT_TIMES] > 0 && arguments[ERNN_REPEAT_TIMES] <= ERNN_MAX_STEPS;
     case ERNN_OP_PAD:
-      return is_f32_sequence(model, input) && is_like(model, input, output) &&
+      return is_axis(model, op) && is_f32_sequence(model, input) && is_like(model, input, output) &&
              arguments[ERNN_PAD_LEFT] <= ERNN_MAX_STEPS &&
              arguments[ERNN_PAD_RIGHT] <= ERNN_MAX_STEPS;
     case ERNN_OP_SLICE_STEPS:
-      return edge_at(model, input)->is_sequence &&
+      return is_axis(model, op) && edge_at(model, input)->is_sequence &&
              edge_at(model, input)->dtype == edge_at(model, output)->dtype &&
              edge_at(model, input)->width == edge_at(model, output)->width &&
              arguments[ERNN_SLICE_STEP] > 0 && arguments[ERNN_SLICE_STEP] <= ERNN_MAX_STEPS;
@@ -329,6 +371,19 @@ int ernn_is_op(const ernn_model *model, const ernn_op *op) {
     case ERNN_OP_QLSTM: return is_recurrent(model, op, 4);
     case ERNN_OP_RNN:
     case ERNN_OP_QRNN: return is_recurrent(model, op, 1);
+#ifndef ERNN_WITHOUT_IMAGES
+    case ERNN_OP_CONV2D:
+    case ERNN_OP_DEPTHWISE2D:
+    case ERNN_OP_QCONV2D:
+    case ERNN_OP_QDEPTHWISE2D: return is_conv2d(model, op);
+    case ERNN_OP_SWAP: return is_swap(model, op);
+#else
+    case ERNN_OP_CONV2D:
+    case ERNN_OP_DEPTHWISE2D:
+    case ERNN_OP_QCONV2D:
+    case ERNN_OP_QDEPTHWISE2D:
+    case ERNN_OP_SWAP:
+#endif
     case ERNN_OP_COUNT: break;
   }
   return 0;

@@ -3,6 +3,21 @@
 #include "ernn_layers.h"
 #include "ernn_math.h"
 
+/* As the C library's, which the runtime does without: NaN below zero, infinite where they are. */
+static float root_of(float x) {
+  if (x > 0.0f && x < 1.17549435e-38f) return ernn_sqrt(x * 16777216.0f) * 0.000244140625f;
+  if (x > 0.0f && x - x == 0.0f) return ernn_sqrt(x);
+  return x < 0.0f ? (x - x) / (x - x) : x;
+}
+
+static float logarithm_of(float x) {
+  if (x == 0.0f) return -1.0f / (x * x);
+  if (x < 0.0f) return (x - x) / (x - x);
+  if (x - x != 0.0f) return x;
+  /* A subnormal number has no exponent to read. */
+  return x < 1.17549435e-38f ? ernn_log(x * 8388608.0f) - 15.942385f : ernn_log(x);
+}
+
 static float activated(uint32_t kind, float alpha, float beta, float most, float x) {
   switch (kind) {
     case ERNN_ACTIVATION_RELU: {
@@ -27,6 +42,10 @@ static float activated(uint32_t kind, float alpha, float beta, float most, float
       float half = ernn_exp(0.5f * x);
       return half * half;
     }
+    case ERNN_ACTIVATION_SQRT: return root_of(x);
+    case ERNN_ACTIVATION_RSQRT: return 1.0f / root_of(x);
+    case ERNN_ACTIVATION_LOGARITHM: return logarithm_of(x);
+    case ERNN_ACTIVATION_RECIPROCAL: return 1.0f / x;
     default: return x;
   }
 }

@@ -18,7 +18,6 @@
 #define ERNN_MAX_RECORDS 1024u
 #define ERNN_MAX_WIDTH (1u << 22)
 #define ERNN_MAX_STEPS (1u << 24)
-#define ERNN_MAX_BATCH 4096u
 #define ERNN_MAX_ELEMENTS (1u << 28) /* of one edge: its bytes fit 32 bits */
 
 typedef struct ernn_header {
@@ -41,8 +40,15 @@ typedef struct ernn_header {
  * DENSE, GRU, LSTM and RNN may be ACCUMULATIONs: their products are computed in integers. */
 #define ERNN_FEATURE_PAIRS_SAFE 1u
 #define ERNN_FEATURE_INTEGER 2u
+#define ERNN_FEATURE_IMAGES 4u
 #define ERNN_FEATURE_DYNAMIC 8u
-#define ERNN_FEATURES_KNOWN (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC)
+#define ERNN_FEATURES_SMALL (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC)
+/* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
+#ifdef ERNN_WITHOUT_IMAGES
+#define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL
+#else
+#define ERNN_FEATURES_KNOWN (ERNN_FEATURES_SMALL | ERNN_FEATURE_IMAGES)
+#endif
 
 /* A tensor between layers: rows of `width` elements, one row or one for each step. */
 typedef struct ernn_edge {
@@ -128,7 +134,12 @@ typedef struct ernn_cell {
   X(RNN)                                                                                           \
   X(QGRU)                                                                                          \
   X(QLSTM)                                                                                         \
-  X(QRNN)
+  X(QRNN)                                                                                          \
+  X(CONV2D) /* over rows and columns; the feature IMAGES */                                        \
+  X(DEPTHWISE2D)                                                                                   \
+  X(QCONV2D)                                                                                       \
+  X(QDEPTHWISE2D)                                                                                  \
+  X(SWAP)
 
 typedef enum ernn_op_kind {
 #define ERNN_OP_ENUM(name) ERNN_OP_##name,
@@ -203,6 +214,22 @@ enum {
   ERNN_LINEAR_READING = 6,
   ERNN_QCONV_WINDOW = 10, /* then stride, dilation, padding */
 
+  /* CONV2D, DEPTHWISE2D: kernel, bias and activation as above; QCONV2D, QDEPTHWISE2D also the
+   * reading.  Then of the rows window, stride, dilation and padding, the same four of the columns,
+   * and the image's columns and rows (0: as many as there are steps for). */
+  ERNN_CONV2D_ROWS = 6,
+  ERNN_QCONV2D_ROWS = 10,
+
+  /* Of POOL, UPSAMPLE, PAD and SLICE_STEPS over another axis than time: its size (0: what the steps
+   * give) and how many steps one of it has (0: they work over time). */
+  ERNN_AXIS_SIZE = 18,
+  ERNN_AXIS_ROWS = 19,
+
+  /* SWAP: [outer][first][second][inner] numbers; a first of 0 is what the steps give. */
+  ERNN_SWAP_FIRST = 0,
+  ERNN_SWAP_SECOND = 1,
+  ERNN_SWAP_INNER = 2,
+
   /* QGRU, QLSTM, QRNN: kernels as above. */
   ERNN_QRNN_CELL = 3, /* of QLSTM, else ERNN_NONE */
   ERNN_QRNN_READING = 4,
@@ -252,7 +279,11 @@ enum {
   X(SILU)                                                                                          \
   X(HARD_SILU)                                                                                     \
   X(MISH)                                                                                          \
-  X(EXPONENTIAL)
+  X(EXPONENTIAL)                                                                                   \
+  X(SQRT)                                                                                          \
+  X(RSQRT)                                                                                         \
+  X(LOGARITHM)                                                                                     \
+  X(RECIPROCAL)
 
 enum {
 #define ERNN_ACTIVATION_ENUM(name) ERNN_ACTIVATION_##name,

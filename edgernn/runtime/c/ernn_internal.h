@@ -6,6 +6,9 @@
 #include "ernn_kernels.h"
 
 uint32_t ernn_crc32(const uint8_t *bytes, size_t size);
+#ifdef ERNN_HAS_NEON
+int ernn_has_crc32(void); /* the processor's own instruction */
+#endif
 
 /* ---- Reading a checked model ---- */
 

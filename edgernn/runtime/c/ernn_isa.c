@@ -86,6 +86,7 @@ static int has_amx(void) {
 #endif
 
 #ifdef ERNN_HAS_NEON
+#define HWCAP_CRC32 (1ul << 7)
 #define HWCAP_DOT (1ul << 20) /* HWCAP_ASIMDDP */
 
 #ifdef ERNN_HWCAP
@@ -93,15 +94,29 @@ unsigned long ERNN_HWCAP(void);
 #endif
 
 /* Without an operating system, only the compiler's options are known. */
+static int has_hwcap(unsigned long bit) {
+#if defined(ERNN_HWCAP)
+  return (ERNN_HWCAP() & bit) != 0;
+#elif defined(__linux__) && __STDC_HOSTED__
+  return (getauxval(AT_HWCAP) & bit) != 0;
+#else
+  return (void)bit, 0;
+#endif
+}
+
 static int has_neon_dot(void) {
 #if defined(__ARM_FEATURE_DOTPROD)
   return 1;
-#elif defined(ERNN_HWCAP)
-  return (ERNN_HWCAP() & HWCAP_DOT) != 0;
-#elif defined(__linux__) && __STDC_HOSTED__
-  return (getauxval(AT_HWCAP) & HWCAP_DOT) != 0;
 #else
-  return 0;
+  return has_hwcap(HWCAP_DOT);
+#endif
+}
+
+int ernn_has_crc32(void) {
+#if defined(__ARM_FEATURE_CRC32)
+  return 1;
+#else
+  return has_hwcap(HWCAP_CRC32);
 #endif
 }
 #endif

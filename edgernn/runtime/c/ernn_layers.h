@@ -84,12 +84,34 @@ typedef struct ernn_rnn_state {
   uint32_t unused[14];
 } ernn_rnn_state;
 
+/* The axis that a layer works on: [outer][size][rows] steps.  Without arguments, all of time. */
+typedef struct ernn_axis {
+  uint32_t outer, size, rows;
+} ernn_axis;
+
+static inline ernn_axis axis_of(const ernn_op *op, uint32_t steps) {
+  ernn_axis axis = {1, steps, 1};
+#ifndef ERNN_WITHOUT_IMAGES
+  if (op->arguments[ERNN_AXIS_ROWS] == 0 || steps == 0) return axis;
+  axis.rows = op->arguments[ERNN_AXIS_ROWS];
+  axis.size = steps / axis.rows;
+  if (op->arguments[ERNN_AXIS_SIZE] == 0) return axis;
+  axis.outer = axis.size / op->arguments[ERNN_AXIS_SIZE];
+  axis.size = op->arguments[ERNN_AXIS_SIZE];
+#else
+  (void)op;
+#endif
+  return axis;
+}
+
 static inline uint32_t chunk_of(uint32_t steps) {
   return steps < ERNN_CHUNK_STEPS ? steps : ERNN_CHUNK_STEPS;
 }
 
 static inline int is_integer_op(const ernn_op *op) {
-  return op->kind == ERNN_OP_QDENSE || op->kind == ERNN_OP_QCONV || op->kind >= ERNN_OP_QGRU;
+  return op->kind == ERNN_OP_QDENSE || op->kind == ERNN_OP_QCONV ||
+         (op->kind >= ERNN_OP_QGRU && op->kind <= ERNN_OP_QRNN) || op->kind == ERNN_OP_QCONV2D ||
+         op->kind == ERNN_OP_QDEPTHWISE2D;
 }
 
 static inline int is_recurrent_op(const ernn_op *op) {
@@ -153,6 +175,14 @@ void ernn_activate(const ernn_kernels *kernels, const uint32_t *arguments, float
  * with zeros to `padded`: docs/integer-arithmetic.md, section 3.  `reading`: four arguments. */
 void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint32_t padded,
                    void *out);
+
+/* At most ERNN_BLOCK rows, `stride` numbers apart, times the layer's kernel: into rows of the output.
+ * `sums`: room for padded columns. */
+void ernn_multiply_kernel(const ernn_context *run, const void *x, size_t stride, uint32_t rows,
+                          float *out, uint8_t *sums);
+
+/* The activation of `rows` rows of the output, where the product did not apply it. */
+void ernn_finish_linear(const ernn_context *run, uint32_t rows);
 
 /* The same of 16 bits in two planes of bytes: `padded` high ones at `out`, then the low ones. */
 void ernn_read_planes(const ernn_kernels *kernels, const uint32_t *reading, const float *x,

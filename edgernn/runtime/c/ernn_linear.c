@@ -152,7 +152,16 @@ static void multiply_floats(const ernn_context *run, const float *x, size_t stri
   }
 }
 
-static void finish(const ernn_context *run, uint32_t rows) {
+void ernn_multiply_kernel(const ernn_context *run, const void *x, size_t stride, uint32_t rows,
+                          float *out, uint8_t *sums) {
+  if (is_integer_op(run->op)) {
+    multiply_integers(run, (const uint8_t *)x, stride, rows, out, sums);
+  } else {
+    multiply_floats(run, (const float *)x, stride, rows, out, sums);
+  }
+}
+
+void ernn_finish_linear(const ernn_context *run, uint32_t rows) {
   uint32_t constant = run->op->arguments[ERNN_DENSE_KERNEL];
   int is_open = is_integer_op(run->op) && ernn_constants(run->model)[constant].type == ERNN_PRODUCT;
   if (is_open) return; /* the integers went through the activation already */
@@ -185,7 +194,7 @@ void ernn_run_dense(const ernn_context *run) {
       multiply_floats(run, x, width, taken, out, sums);
     }
   }
-  finish(run, rows);
+  ernn_finish_linear(run, rows);
 }
 
 /* ---- Convolutions ---- */
@@ -249,7 +258,7 @@ void ernn_run_conv(const ernn_context *run) {
       multiply_floats(run, (const float *)(const void *)from, stride, taken, out, sums);
     }
   }
-  finish(run, rows);
+  ernn_finish_linear(run, rows);
 }
 
 void ernn_run_depthwise(const ernn_context *run) {
@@ -267,5 +276,5 @@ void ernn_run_depthwise(const ernn_context *run) {
       for (uint32_t i = 0; i < width; i++) sums[i] += x[i] * w[i];
     }
   }
-  finish(run, rows);
+  ernn_finish_linear(run, rows);
 }

@@ -1,6 +1,6 @@
 /* ernn_ops.c: the memory that a layer needs, and the code that runs it. */
 
-#include "ernn_layers.h"
+#include "ernn_images.h"
 
 static uint32_t rnn_units(const ernn_model *model, const ernn_op *op) {
   return ernn_constants(model)[op->arguments[ERNN_RNN_RECURRENT]].rows;
@@ -47,6 +47,17 @@ size_t ernn_op_scratch_bytes(const ernn_model *model, const ernn_op *op, const u
                                  width)
           .bytes;
     }
+#ifndef ERNN_WITHOUT_IMAGES
+    case ERNN_OP_CONV2D:
+    case ERNN_OP_DEPTHWISE2D:
+    case ERNN_OP_QCONV2D:
+    case ERNN_OP_QDEPTHWISE2D: {
+      ernn_image image; /* at capacity: larger than any that fits, or what ernn_infer_steps refused */
+      if (ernn_image_of(op, width, in, 1, &image) != ERNN_OK) return 0;
+      return ernn_image_scratch(op, constants + op->arguments[ERNN_DENSE_KERNEL], &image, width)
+          .bytes;
+    }
+#endif
     case ERNN_OP_GRU:
     case ERNN_OP_LSTM:
     case ERNN_OP_RNN:
@@ -68,6 +79,13 @@ static ernn_status run_one(const ernn_context *run) {
     case ERNN_OP_CONV:
     case ERNN_OP_QCONV: ernn_run_conv(run); break;
     case ERNN_OP_DEPTHWISE: ernn_run_depthwise(run); break;
+#ifndef ERNN_WITHOUT_IMAGES
+    case ERNN_OP_CONV2D:
+    case ERNN_OP_DEPTHWISE2D:
+    case ERNN_OP_QCONV2D:
+    case ERNN_OP_QDEPTHWISE2D: ernn_run_conv2d(run); break;
+    case ERNN_OP_SWAP: ernn_run_swap(run); break;
+#endif
     case ERNN_OP_POOL:
     case ERNN_OP_GLOBAL_POOL: ernn_run_pool(run); break;
     case ERNN_OP_AFFINE:

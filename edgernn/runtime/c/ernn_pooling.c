@@ -4,16 +4,19 @@
 
 static void run_pool(const ernn_context *run) {
   const uint32_t *arguments = run->op->arguments;
-  uint32_t width = input_width(run, 0), steps = input_steps(run, 0), total;
+  ernn_axis axis = axis_of(run->op, input_steps(run, 0));
+  uint32_t width = input_width(run, 0) * axis.rows, steps = axis.size, total;
   uint32_t window = arguments[ERNN_POOL_WINDOW], stride = arguments[ERNN_POOL_STRIDE];
   int64_t left = ernn_padding_left(steps, window, stride, arguments[ERNN_POOL_PADDING], &total);
   int is_max = arguments[ERNN_POOL_KIND] == ERNN_POOL_MAX;
   const float *x = input_f32(run, 0);
-  for (uint32_t row = 0; row < output_steps(run); row++) {
-    int64_t first = (int64_t)row * stride - left, last = first + window;
+  float *out = output_f32(run, 0);
+  uint32_t pools = output_steps(run) / axis.rows / axis.outer;
+  for (uint32_t row = 0; row < pools * axis.outer; row++, out += width) {
+    int64_t first = (int64_t)(row % pools) * stride - left, last = first + window;
+    if (row > 0 && row % pools == 0) x += (size_t)steps * width;
     if (first < 0) first = 0;
     if (last > (int64_t)steps) last = steps;
-    float *out = output_f32(run, 0) + (size_t)row * width;
     for (uint32_t i = 0; i < width; i++) {
       float pooled = x[(size_t)first * width + i];
       for (int64_t step = first + 1; step < last; step++) {

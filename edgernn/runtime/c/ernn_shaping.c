@@ -9,6 +9,7 @@ static void run_movement(const ernn_context *run) {
   const ernn_edge *edge = edge_of(run, run->op->inputs[0]);
   const uint8_t *in = run->views[run->op->inputs[0]].data;
   uint8_t *out = run->views[run->op->outputs[0]].data;
+  ernn_axis axis = axis_of(run->op, input_steps(run, 0));
   uint32_t steps = input_steps(run, 0), rows = output_steps(run);
   size_t row = edge->width * ernn_dtype_bytes(edge->dtype);
   uint32_t first = 0;
@@ -21,21 +22,32 @@ static void run_movement(const ernn_context *run) {
       for (uint32_t i = 0; i < rows; i++) ernn_copy(out + i * row, in, row);
       break;
     case ERNN_OP_UPSAMPLE:
-      for (uint32_t i = 0; i < rows; i++) {
+      row *= axis.rows;
+      for (uint32_t i = 0; i < rows / axis.rows; i++) {
         ernn_copy(out + i * row, in + i / arguments[ERNN_REPEAT_TIMES] * row, row);
       }
       break;
-    case ERNN_OP_PAD:
-      ernn_clear(out, arguments[ERNN_PAD_LEFT] * row);
-      ernn_copy(out + arguments[ERNN_PAD_LEFT] * row, in, steps * row);
-      ernn_clear(out + (arguments[ERNN_PAD_LEFT] + steps) * row, arguments[ERNN_PAD_RIGHT] * row);
-      break;
-    case ERNN_OP_SLICE_STEPS:
-      ernn_slice_steps(run->op, steps, &first);
-      for (uint32_t i = 0; i < rows; i++) {
-        ernn_copy(out + i * row, in + (first + (size_t)i * arguments[ERNN_SLICE_STEP]) * row, row);
+    case ERNN_OP_PAD: {
+      row *= axis.rows;
+      size_t left = arguments[ERNN_PAD_LEFT] * row, right = arguments[ERNN_PAD_RIGHT] * row;
+      for (uint32_t i = 0; i < axis.outer; i++, in += axis.size * row) {
+        ernn_clear(out, left);
+        ernn_copy(out + left, in, axis.size * row);
+        ernn_clear(out + left + axis.size * row, right);
+        out += left + axis.size * row + right;
       }
       break;
+    }
+    case ERNN_OP_SLICE_STEPS: {
+      row *= axis.rows;
+      uint32_t taken = ernn_slice_steps(run->op, axis.size, &first);
+      for (uint32_t i = 0; i < axis.outer; i++, in += axis.size * row) {
+        for (uint32_t k = 0; k < taken; k++, out += row) {
+          ernn_copy(out, in + (first + (size_t)k * arguments[ERNN_SLICE_STEP]) * row, row);
+        }
+      }
+      break;
+    }
     default: break;
   }
 }

@@ -1,6 +1,6 @@
 /* ernn_steps.c: how many steps a layer writes, and whether it can run on part of a sequence. */
 
-#include "ernn_layers.h"
+#include "ernn_images.h"
 
 /* Zero steps that a window adds in front; all of them in `total`. */
 uint32_t ernn_padding_left(uint32_t steps, uint32_t span, uint32_t stride, uint32_t padding,
@@ -41,7 +41,15 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
   const uint32_t *arguments = op->arguments;
   const ernn_edge *input = edges + op->inputs[0];
   uint32_t in = steps[op->inputs[0]];
-  uint64_t out = in;
+  ernn_axis axis = {1, in, 1};
+  if (op->kind == ERNN_OP_POOL || op->kind == ERNN_OP_UPSAMPLE || op->kind == ERNN_OP_PAD ||
+      op->kind == ERNN_OP_SLICE_STEPS) {
+    axis = axis_of(op, in);
+    uint64_t whole = (uint64_t)axis.outer * axis.size * axis.rows;
+    if (whole != in && !at_capacity) return ERNN_SHAPE;
+    if (whole < in) *(arguments[ERNN_AXIS_SIZE] ? &axis.outer : &axis.size) += 1; /* rounded up */
+  }
+  uint64_t out = in, around = (uint64_t)axis.outer * axis.rows;
   switch ((ernn_op_kind)op->kind) {
     case ERNN_OP_CONV:
     case ERNN_OP_DEPTHWISE:
@@ -54,9 +62,30 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
       break;
     }
     case ERNN_OP_POOL:
-      out = window_steps(in, arguments[ERNN_POOL_WINDOW], arguments[ERNN_POOL_STRIDE],
-                         arguments[ERNN_POOL_PADDING]);
+      out = around * window_steps(axis.size, arguments[ERNN_POOL_WINDOW],
+                                  arguments[ERNN_POOL_STRIDE], arguments[ERNN_POOL_PADDING]);
       break;
+#ifndef ERNN_WITHOUT_IMAGES
+    case ERNN_OP_CONV2D:
+    case ERNN_OP_DEPTHWISE2D:
+    case ERNN_OP_QCONV2D:
+    case ERNN_OP_QDEPTHWISE2D: {
+      ernn_image image;
+      if (in == 0 && !at_capacity) break;
+      ernn_status status = ernn_image_of(op, input->width, in, at_capacity, &image);
+      if (status != ERNN_OK) return status;
+      out = (uint64_t)image.images * image.out_rows * image.out_columns;
+      break;
+    }
+    case ERNN_OP_SWAP: {
+      uint64_t total = (uint64_t)in * input->width, width = edges[op->outputs[0]].width;
+      uint64_t first = arguments[ERNN_SWAP_FIRST] ? arguments[ERNN_SWAP_FIRST] : 1;
+      uint64_t part = first * arguments[ERNN_SWAP_SECOND] * arguments[ERNN_SWAP_INNER];
+      out = at_capacity ? (total + width - 1) / width : total / width;
+      if (!at_capacity && (out * width != total || total % part != 0)) return ERNN_SHAPE;
+      break;
+    }
+#endif
     case ERNN_OP_GLOBAL_POOL: out = 1; break;
     case ERNN_OP_RESHAPE: {
       uint64_t total = (uint64_t)in * input->width, width = edges[op->outputs[0]].width;
@@ -69,13 +98,13 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
       if (in != edges[op->outputs[0]].width) return ERNN_SHAPE;
       break;
     case ERNN_OP_REPEAT: out = arguments[ERNN_REPEAT_TIMES]; break;
-    case ERNN_OP_UPSAMPLE: out = (uint64_t)in * arguments[ERNN_REPEAT_TIMES]; break;
+    case ERNN_OP_UPSAMPLE: out = (uint64_t)in * arguments[ERNN_REPEAT_TIMES]; break; /* whatever the axis */
     case ERNN_OP_PAD:
-      out = (uint64_t)in + arguments[ERNN_PAD_LEFT] + arguments[ERNN_PAD_RIGHT];
+      out = around * ((uint64_t)axis.size + arguments[ERNN_PAD_LEFT] + arguments[ERNN_PAD_RIGHT]);
       break;
     case ERNN_OP_SLICE_STEPS: {
       uint32_t first;
-      out = ernn_slice_steps(op, in, &first);
+      out = around * ernn_slice_steps(op, axis.size, &first);
       break;
     }
     case ERNN_OP_CONCAT_STEPS:
@@ -125,7 +154,7 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
     if (out * edges[op->outputs[i]].width > ERNN_MAX_ELEMENTS) return ERNN_TOO_LARGE;
     int is_sequence = edges[op->outputs[i]].is_sequence;
     /* Only a recurrent layer or a pooling sums up a sequence; others must have one row. */
-    int sums_up = op->kind >= ERNN_OP_GRU || op->kind == ERNN_OP_GLOBAL_POOL;
+    int sums_up = is_recurrent_op(op) || op->kind == ERNN_OP_GLOBAL_POOL;
     if (!is_sequence && out != 1 && !sums_up && !at_capacity) return ERNN_SHAPE;
     steps[op->outputs[i]] = is_sequence ? (uint32_t)out : 1;
   }
@@ -160,7 +189,8 @@ int ernn_op_is_causal(const ernn_model *model, const ernn_op *op) {
              (window_of(op)[PADDING] == ERNN_PADDING_CAUSAL || conv_span(op) == 1);
     case ERNN_OP_GLOBAL_POOL: return !edges[op->outputs[0]].is_sequence;
     case ERNN_OP_SLICE_STEPS:
-      return !edges[op->outputs[0]].is_sequence && arguments[ERNN_SLICE_START] == 0xFFFFFFFFu;
+      return !edges[op->outputs[0]].is_sequence && arguments[ERNN_SLICE_START] == 0xFFFFFFFFu &&
+             arguments[ERNN_AXIS_ROWS] == 0;
     case ERNN_OP_GRU:
     case ERNN_OP_LSTM:
     case ERNN_OP_RNN:

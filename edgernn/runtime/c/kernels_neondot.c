@@ -92,6 +92,96 @@ DOT static void u8_sums__neondot(const uint8_t *x, size_t x_stride, uint32_t row
   u8_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
+/* One row of 16-bit numbers in two planes of bytes times `n` tiles: each vector of weights that is
+ * loaded is multiplied twice.  q = 256 high + low + 128 with both planes signed. */
+DOT ERNN_INLINE void planes_block(const uint8_t *x, size_t plane, uint32_t quads,
+                              const int8_t *weights, size_t stride, const ernn_product *product,
+                              size_t column, void *out, const int to_float, const int n) {
+  int32x4_t high[12], low[12];
+  const uint8x16_t sign = vdupq_n_u8(0x80);
+  ERNN_UNROLL
+  for (int j = 0; j < 4 * n; j++) high[j] = low[j] = vdupq_n_s32(0);
+  uint32_t quad = 0;
+#define LANE(lane)                                                                                 \
+  ERNN_UNROLL                                                                                      \
+  for (int j = 0; j < 4 * n; j++) {                                                                \
+    int8x16_t w = vld1q_s8(weights + (lane) * stride + 16 * j);                                    \
+    DOT4_LANE(high[j], w, q, lane);                                                                \
+    DOT4_LANE(low[j], w, r, lane);                                                                 \
+  }
+  for (; quad + 4 <= quads; quad += 4, weights += 4 * stride, x += 16) {
+    int8x16_t q = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(x), sign));
+    int8x16_t r = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(x + plane), sign));
+    LANE(0)
+    LANE(1)
+    LANE(2)
+    LANE(3)
+  }
+#undef LANE
+  for (; quad < quads; quad++, weights += stride, x += 4) {
+    uint32_t four, below;
+    __builtin_memcpy(&four, x, sizeof four);
+    __builtin_memcpy(&below, x + plane, sizeof below);
+    int8x16_t q = vreinterpretq_s8_u32(vdupq_n_u32(four ^ 0x80808080u));
+    int8x16_t r = vreinterpretq_s8_u32(vdupq_n_u32(below ^ 0x80808080u));
+    ERNN_UNROLL
+    for (int j = 0; j < 4 * n; j++) {
+      int8x16_t w = vld1q_s8(weights + 16 * j);
+      DOT4(high[j], w, q);
+      DOT4(low[j], w, r);
+    }
+  }
+  ERNN_UNROLL
+  for (int j = 0; j < 4 * n; j++) {
+    int32x4_t bias = vld1q_s32(product->bias + column + 4 * (size_t)j);
+    int32x4_t sums = vsubq_s32(bias, vld1q_s32(product->unsigned_bias + column + 4 * (size_t)j));
+    sums = vaddq_s32(vaddq_s32(sums, bias), low[j]); /* bias + 128 times the weights */
+    high[j] = vaddq_s32(sums, vshlq_n_s32(high[j], 8));
+  }
+  ERNN_UNROLL
+  for (int tile = 0; tile < n; tile++) {
+    size_t at = column + 16 * (size_t)tile;
+    finish_tile(high + 4 * tile, product, at, out, at, to_float);
+  }
+}
+
+DOT ERNN_INLINE void planes_gemm(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+                             const ernn_product *product, uint8_t *out, size_t out_stride,
+                             const int to_float) {
+  const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
+  uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
+#define BLOCK(first, n)                                                                            \
+  planes_block(x + row * x_stride, plane, quads, weights + 64 * (first), stride, product,          \
+               column + 16 * (first), out + row * out_stride * element, to_float, n)
+  for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
+    uint32_t taken = tiles - panel < product->tiles ? tiles - panel : product->tiles;
+    const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
+    size_t column = (size_t)panel * ERNN_TILE, stride = (size_t)taken * 64;
+    for (uint32_t row = 0; row < rows; row++) {
+      switch (taken) {
+        case 1: BLOCK(0, 1); break;
+        case 2: BLOCK(0, 2); break;
+        case 3: BLOCK(0, 3); break;
+        default:
+          BLOCK(0, 2);
+          BLOCK(2, 2);
+      }
+    }
+  }
+#undef BLOCK
+}
+
+DOT static void planes_product__neondot(const uint8_t *x, size_t x_stride, size_t plane,
+                                    uint32_t rows, const ernn_product *product, int16_t *out,
+                                    size_t out_stride) {
+  planes_gemm(x, x_stride, plane, rows, product, (uint8_t *)out, out_stride, 0);
+}
+
+DOT static void planes_sums__neondot(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+                                 const ernn_product *product, float *out, size_t out_stride) {
+  planes_gemm(x, x_stride, plane, rows, product, (uint8_t *)out, out_stride, 1);
+}
+
 const ernn_kernels ernn_kernels_neondot = {
     .isa = ERNN_ISA_NEONDOT,
     .rows = &ernn_rows_portable,
@@ -106,6 +196,8 @@ const ernn_kernels ernn_kernels_neondot = {
     .s16_product = s16_product__neon,
     .u8_sums = u8_sums__neondot,
     .s16_sums = s16_sums__neon,
+    .planes_product = planes_product__neondot,
+    .planes_sums = planes_sums__neondot,
     .s16_gru = s16_gru__neon,
     .s16_lstm = s16_lstm__neon,
 };

@@ -143,15 +143,15 @@ def logical_or(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
 
 
 def less(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
-    return _comparison(graph, Op.LESS, left, right)
+    return comparison(graph, Op.LESS, left, right)
 
 
 def greater_equal(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
-    return _comparison(graph, Op.GREATER_EQUAL, left, right)
+    return comparison(graph, Op.GREATER_EQUAL, left, right)
 
 
 def not_equal(graph: Subgraph, left: Tensor, right: Tensor) -> Tensor:
-    return _comparison(graph, Op.NOT_EQUAL, left, right)
+    return comparison(graph, Op.NOT_EQUAL, left, right)
 
 
 def select(graph: Subgraph, condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
@@ -254,7 +254,7 @@ def mask_of_int8(graph: Subgraph, stored: Tensor) -> Tensor:
     return not_equal(graph, stored, zero(graph, like=stored))
 
 
-def _comparison(graph: Subgraph, op: Op, left: Tensor, right: Tensor) -> Tensor:
+def comparison(graph: Subgraph, op: Op, left: Tensor, right: Tensor) -> Tensor:
     shape = broadcast(left.shape, right.shape)
     version = 2 if left.type is TensorType.INT8 else 1
     return append(graph, op, [left, right], shape, type_=TensorType.BOOL, version=version)

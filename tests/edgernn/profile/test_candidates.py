@@ -20,6 +20,7 @@ from edgernn.graph import State, TensorSpec
 from edgernn.profile.candidates import find_candidates
 from edgernn.profile.report import Training
 from edgernn.scheme import Scheme
+from edgernn.tasks.reading import AS_IT_IS
 from edgernn.tasks.samples import Baselines
 from edgernn.tasks.score import Score
 from edgernn.tasks.training_log import Settings, TrainingLog, write_log
@@ -52,12 +53,12 @@ def folder(tmp_path):
 
 
 def training_log(sha256: str) -> TrainingLog:
-    score = Score(accuracy=0.9, low=0.8, high=0.95, samples=100)
+    score = Score(metric="accuracy", value=0.9, low=0.8, high=0.95, samples=100)
     return TrainingLog(
         settings=Settings(
             task="digits",
             data_sha256="",
-            hold_out=None,
+            reading=AS_IT_IS,
             cell="gru",
             units=64,
             layers=1,
@@ -78,7 +79,6 @@ def training_log(sha256: str) -> TrainingLog:
         validation=score,
         test=score,
         baselines=Baselines(trivial=0.1, linear=0.9),
-        perplexity=None,
         epochs=(),
         versions={},
     )

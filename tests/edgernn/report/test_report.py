@@ -214,18 +214,20 @@ def test_several_devices_are_told_apart(tmp_path):
 
 MARKDOWN_TABLE = """\
 | model | format | scheme | size | parameters | load ms | first ms | p50 ms | p95 ms | p99 ms \
-| peak RSS | model RSS | accuracy | 95 % interval | agreement | training | best epoch \
+| peak RSS | model RSS | accuracy | 95 % interval | F1 macro \
+| F1 macro 95 % | agreement | training | best epoch \
 | verification | note |
 | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: \
-| ---: | ---: | ---: | --- | --- |
+| ---: | ---: | ---: | ---: | ---: | --- | --- |
 | gru | onnx | float32 | 76.0 KB | 19,000 | 4.25 | 0.900 | 0.500 | 0.520 | 0.520 | 60.0 MB \
-| 10.0 MB | 98.6 % | [97.7, 99.2] | 100.0 % | 41.2 s | 12 | passed (2e-07) | – |
+| 10.0 MB | 98.6 % | [97.7, 99.2] | 49.6 % | [49.4, 49.8] | 100.0 % | 41.2 s | 12 \
+| passed (2e-07) | – |
 | lstm | onnx | float32 | 100.0 KB | 25,000 | 5.50 | 1.10 | 0.600 | 0.620 | 0.620 | 60.0 MB \
-| 10.0 MB | 99.0 % | [98.2, 99.5] | – | 41.2 s | 12 | passed (2e-07) | – |
+| 10.0 MB | 99.0 % | [98.2, 99.5] | 49.7 % | [49.6, 49.9] | – | 41.2 s | 12 | passed (2e-07) | – |
 | gru | tflite | float32 | 78.0 KB | 19,500 | – | – | – | – | – | 60.0 MB | 10.0 MB | 98.6 % \
-| [97.7, 99.2] | 100.0 % | 41.2 s | 12 | passed (2e-07) | failed |
-| most frequent class |  |  |  |  |  |  |  |  |  |  |  | 10.0 % |  |  |  |  |  |  |
-| linear model |  |  |  |  |  |  |  |  |  |  |  | 91.8 % |  |  |  |  |  |  |
+| [97.7, 99.2] | 49.6 % | [49.4, 49.8] | 100.0 % | 41.2 s | 12 | passed (2e-07) | failed |
+| most frequent class |  |  |  |  |  |  |  |  |  |  |  | 10.0 % |  |  |  |  |  |  |  |  |
+| linear model |  |  |  |  |  |  |  |  |  |  |  | 91.8 % |  |  |  |  |  |  |  |  |
 
 gru.tflite: failed: litert crashed (SIGSEGV)
 """
@@ -269,7 +271,7 @@ def test_the_json_is_read_back_as_the_same_report(report, tmp_path):
     path.write_text(storage.as_json(report, derived=derived(report)))
     assert storage.read_report(path) == report
     document = json.loads(path.read_text())
-    assert (document["format"], document["version"]) == ("edgernn-report", 1)
+    assert (document["format"], document["version"]) == ("edgernn-report", 2)
     assert document["summary"][0]["p50_ms"] == 0.5
     assert document["sentences"] == list(sentences(report))
 
@@ -297,12 +299,16 @@ def test_numbers_to_predict_are_judged_by_their_error_from_the_file_to_the_table
         samples=load(str(tmp_path / "rows.npz")),
     )
     gru, lstm = rows_of(report)
-    assert (gru.metric, gru.score, lstm.score) == ("mean absolute error", 0.5, 1.5)
+    assert (gru.metric, gru.score, lstm.score) == ("MAE", 0.5, 1.5)
     text = as_text(report)
-    assert "mean absolute error" in text
+    assert "MAE" in text
+    assert [one.metric for one in gru.scores] == ["MAE", "RMSE", "R²"]
+    assert "RMSE" in text
+    header, first, _ = as_csv(report).splitlines()
+    assert dict(zip(header.split(","), first.split(","), strict=True))["rmse_high"] == "0.5"
     assert "[0.500, 0.500]" in text
     assert "error is 1.00 lower, which is significant" in sentences(report)[0]
-    assert "95 % interval of the mean" in as_html(report)
+    assert "95 % interval by bootstrap" in as_html(report)
     (tmp_path / "r.json").write_text(storage.as_json(report))
     assert storage.read_report(tmp_path / "r.json") == report
 

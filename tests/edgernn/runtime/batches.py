@@ -95,11 +95,11 @@ def _packed(port: NativePort, value: Any) -> bytes:
     if value is None:
         return struct.pack("<I", 0)
     rows = np.ascontiguousarray(value, port.dtype.numpy)
-    steps = len(rows) if port.is_sequence else 1
+    steps = len(rows) * port.rows if port.is_sequence else 1
     return struct.pack("<I", steps) + rows.tobytes() + bytes(-rows.nbytes % 4)
 
 
 def _checksum(port: NativePort, value: Any) -> int:
     rows = np.ascontiguousarray(value, port.dtype.numpy)
-    steps = len(rows) if port.is_sequence else 1
+    steps = len(rows) * port.rows if port.is_sequence else 1
     return zlib.crc32(struct.pack("<I", steps) + rows.tobytes())

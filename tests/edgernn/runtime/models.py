@@ -19,6 +19,7 @@ from edgernn.graph import (
     Accumulation,
     AnyNotEqual,
     Conv1D,
+    Conv2D,
     Dense,
     Graph,
     Gru,
@@ -160,7 +161,9 @@ def random_recurrent_plan(
     )
 
 
-def random_linear_plan(layer: Dense | Conv1D, rng: np.random.Generator, *, bits: int) -> LinearPlan:
+def random_linear_plan(
+    layer: Dense | Conv1D | Conv2D, rng: np.random.Generator, *, bits: int
+) -> LinearPlan:
     columns = layer.kernel.shape[-1]
     rows = layer.kernel.size // columns
     product: Product | Accumulation = random_product(rng, rows, columns, bits=bits)

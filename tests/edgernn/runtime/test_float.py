@@ -10,7 +10,8 @@ import pytest
 from edgernn import reference, streaming
 from edgernn.errors import UnsupportedLayer
 from edgernn.export.cases import Case, make_cases
-from edgernn.export.features import Feature, features
+from edgernn.export.feature import Feature
+from edgernn.export.features import features
 from edgernn.export.native import lower
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.verify import relative_error

@@ -20,6 +20,7 @@ from edgernn.graph import Graph
 from edgernn.reference import integer
 from edgernn.runtime import Model, available_isas
 from edgernn.scheme import Scheme
+from tests.edgernn.runtime.image_models import random_integer_image
 from tests.edgernn.runtime.models import (
     cell,
     graph_of,
@@ -42,7 +43,7 @@ def assert_same_bits(graph: Graph, inputs: dict[str, Any]) -> None:
             np.testing.assert_array_equal(actual[name], wanted, err_msg=f"{name} on {isa}")
 
 
-@pytest.mark.parametrize("make", [random_integer_cell, random_integer_layer])
+@pytest.mark.parametrize("make", [random_integer_cell, random_integer_layer, random_integer_image])
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32 - 1))
 def test_any_plan_gives_the_bits_of_the_reference(make: Make, seed: int) -> None:

@@ -1,6 +1,6 @@
 """One hash: the integer reference's bits on every processor that can be had here.
 
-208 models (random ones whose parameters go to their ends, and trained ones) run in C on this
+248 models (random ones whose parameters go to their ends, and trained ones) run in C on this
 machine, on emulated ARM processors and in WebAssembly: whole, step by step and side by side.
 """
 
@@ -26,6 +26,7 @@ from tests.edgernn.runtime.batches import (
     packed_batch,
     read_results,
 )
+from tests.edgernn.runtime.image_models import random_integer_image
 from tests.edgernn.runtime.models import CELLS as KINDS
 from tests.edgernn.runtime.models import (
     cell,
@@ -48,7 +49,7 @@ from tests.edgernn.runtime.toolchain import (
 from tests.edgernn.tasks.reference_data import splits_of
 from tests.golden import GOLDEN
 
-CELLS, LAYERS = 120, 80
+CELLS, LAYERS, IMAGES = 120, 80, 40
 MODES = ("run", "step", "together")
 TRAINED = {
     "digits_gru": "digits",
@@ -94,9 +95,11 @@ def without_softmax(graph: Graph) -> Graph:
 def entries() -> list[Entry]:
     cells = [entry(f"cell {seed}", *random_integer_cell(seed)) for seed in range(CELLS)]
     layers = [entry(f"layer {seed}", *random_integer_layer(seed)) for seed in range(LAYERS)]
+    images = [entry(f"image {seed}", *random_integer_image(seed)) for seed in range(IMAGES)]
     return [
         *cells,
         *layers,
+        *images,
         *(trained(*one) for one in TRAINED.items()),
         *(dynamic(kind) for kind in KINDS),
     ]

@@ -15,6 +15,7 @@ import pytest
 
 from tests.edgernn.runtime.batches import Entry, differing, entry, packed_batch, read_results
 from tests.edgernn.runtime.fuzzing import ENVIRONMENT, build_checked, fuzz, small_models
+from tests.edgernn.runtime.image_models import random_integer_image
 from tests.edgernn.runtime.models import random_integer_cell, random_integer_layer
 from tests.edgernn.runtime.test_hostile_files import with_checksum
 from tests.edgernn.runtime.toolchain import ARMV7, C_TESTS, run
@@ -59,6 +60,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_integer_models_run_clean_and_exact(checked: tuple[Path, Path], tmp_path: Path) -> None:
     cells = [entry(f"cell {seed}", *random_integer_cell(seed)) for seed in range(120)]
     layers = [entry(f"layer {seed}", *random_integer_layer(seed)) for seed in range(80)]
+    layers += [entry(f"image {seed}", *random_integer_image(seed)) for seed in range(40)]
     batch, results = tmp_path / "batch.bin", tmp_path / "results.bin"
     batch.write_bytes(packed_batch([*cells, *layers]))
     for mode in ("run", "step"):

@@ -44,13 +44,36 @@ def test_no_row_is_in_two_parts_but_calibration_rows_are_training_rows(task):
 
 @pytest.mark.parametrize(
     ("task", "trivial", "linear"),
-    [("digits", 0.117, 0.92), ("japanese-vowels", 0.238, 0.976), ("next-byte", 0.174, 0.277)],
+    [
+        ("digits", 0.117, 0.92),
+        ("japanese-vowels", 0.238, 0.976),
+        ("next-byte", 22.0, 11.63),
+        ("bike", 122.0, 91.6),
+        ("bike-daily", 2755, 1960),
+        ("electricity", 97.7, 81.2),
+        ("reviews", 0.501, 0.811),
+        ("watch", 0.161, 0.504),
+    ],
 )
 def test_the_baselines_reach_what_is_known_of_them(task, trivial, linear):
     baselines = splits_of(task).test.baselines
     assert baselines is not None
-    assert baselines.trivial == pytest.approx(trivial, abs=0.005)
-    assert baselines.linear == pytest.approx(linear, abs=0.01)
+    assert baselines.trivial == pytest.approx(trivial, rel=0.01)
+    assert baselines.linear == pytest.approx(linear, rel=0.01)
+
+
+def test_a_forecast_of_the_season_alone_is_the_trivial_baseline():
+    test = splits_of("bike").test
+    assert test.y is not None
+    assert test.baselines is not None
+    naive = float(np.abs(test.x[:, -7, :24] - test.y).mean())
+    assert naive == pytest.approx(test.baselines.trivial, rel=1e-5)
+
+
+def test_nobody_of_the_watch_is_in_two_parts():
+    splits = splits_of("watch")
+    people = [set(part.origins) for part in (splits.train, splits.validation, splits.test)]
+    assert sum(map(len, people)) == len(set().union(*people))
 
 
 def test_sequences_end_with_their_row():

@@ -10,11 +10,12 @@ import pytest
 from edgernn.artefact import sha256_hex
 from edgernn.errors import DataError
 from edgernn.report.trained import trained_text
+from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.samples import Baselines
 from edgernn.tasks.score import Score
+from edgernn.tasks.target import Target
 from edgernn.tasks.training_log import (
     Epoch,
-    Perplexity,
     Settings,
     TrainingLog,
     log_of_same,
@@ -28,7 +29,7 @@ LOG = TrainingLog(
     settings=Settings(
         task="digits",
         data_sha256="0" * 64,
-        hold_out=None,
+        reading=AS_IT_IS,
         cell="gru",
         units=128,
         layers=2,
@@ -46,10 +47,9 @@ LOG = TrainingLog(
     epochs_to_best=1,
     seconds_to_best=4.0,
     seconds=6.5,
-    validation=Score(accuracy=0.9, low=0.8, high=0.95, samples=100),
-    test=Score(accuracy=0.95, low=0.921, high=0.971, samples=1000),
+    validation=Score(metric="accuracy", value=0.9, low=0.8, high=0.95, samples=100),
+    test=Score(metric="accuracy", value=0.95, low=0.921, high=0.971, samples=1000),
     baselines=Baselines(trivial=0.1, linear=0.92),
-    perplexity=Perplexity(network=7.0, unigram=22.0, bigram=11.9),
     epochs=(
         Epoch(number=1, seconds=4.0, loss=1.0, validation_loss=0.9, validation_accuracy=0.9),
         Epoch(number=2, seconds=2.5, loss=0.5, validation_loss=1.1, validation_accuracy=0.8),
@@ -57,8 +57,29 @@ LOG = TrainingLog(
     versions={"edgernn": "0.1.0", "keras": "3.15.1"},
 )
 
+READ = replace(
+    LOG.settings, reading=Reading(target=("load", "price"), kind=Target.NUMBERS, horizon=24)
+)
 
-@pytest.mark.parametrize("log", [LOG, replace(LOG, perplexity=None, epochs=())])
+
+def test_a_log_of_the_first_version_is_read(tmp_path):
+    path = tmp_path / "gru.train.json"
+    write_log(path, replace(LOG, settings=replace(LOG.settings, reading=Reading(hold_out="bob_*"))))
+    entry = json.loads(path.read_text())
+    entry["version"], entry["perplexity"] = 1, None
+    entry["settings"]["hold_out"] = entry["settings"].pop("reading")["hold_out"]
+    for part in ("validation", "test"):
+        entry[part]["accuracy"] = entry[part].pop("value")
+        del entry[part]["metric"]
+    for name in ("trivial_name", "linear_name"):
+        del entry["baselines"][name]
+    path.write_text(json.dumps(entry))
+    found = read_log(path)
+    assert found.settings.reading == Reading(hold_out="bob_*")
+    assert (found.test, found.baselines) == (LOG.test, LOG.baselines)
+
+
+@pytest.mark.parametrize("log", [LOG, replace(LOG, epochs=()), replace(LOG, settings=READ)])
 def test_a_log_is_read_back_as_it_was_written(tmp_path, log):
     path = log_path(tmp_path / "gru.keras")
     assert path == tmp_path / "gru.train.json"
@@ -111,10 +132,9 @@ def test_the_text_tells_model_accuracy_baselines_and_cost():
     assert trained_text(LOG).splitlines() == [
         "gru.keras: gru of 128 units, 2 times, 56,202 parameters",
         (
-            "test accuracy 95.0 % (92.1 % to 97.1 %, 1,000 rows); a constant answer reaches "
-            "10.0 %, a linear classifier 92.0 %"
+            "test accuracy 95.0 % (92.1 % to 97.1 %, 1,000 rows); most frequent class: 10.0 %, "
+            "linear model: 92.0 %"
         ),
-        "test perplexity 7.00; counting reaches 22.00 (unigrams) and 11.90 (bigrams)",
         "best after epoch 1 of 2, 4 of 6 s",
     ]
 

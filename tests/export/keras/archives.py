@@ -14,8 +14,8 @@ import numpy as np
 
 from edgernn.export.keras.config import model_tree, walk
 from edgernn.export.keras.file import read_model
-from edgernn.export.source_model import SourceModel
 from edgernn.export.keras.variables import legacy_slots, store_paths, variables
+from edgernn.export.source_model import SourceModel
 
 Json = dict[str, Any]
 

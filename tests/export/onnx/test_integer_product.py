@@ -171,6 +171,24 @@ def test_weights_in_the_storage_form_need_no_operator_of_one_runtime(
     assert len(lowered.content) <= 0.30 * len(lower(original, metadata={}).content)
 
 
+@pytest.mark.parametrize("kind", [Gru, Lstm, SimpleRnn])
+def test_a_row_of_large_states_does_not_coarsen_the_others(kind: type[Recurrent]) -> None:
+    """ONNX Runtime's int8 LSTM reads the states of all rows with one scale; relu has no bound."""
+    graph = quantize(
+        graph_of(sequence(), cell(kind, activation=RELU, return_sequences=True)),
+        None,
+        Scheme.DYNAMIC,
+    )
+    lowered = lower(graph, metadata={})
+    quiet = numbers(1, 8, FEATURES, scale=0.3)
+    x = np.concatenate([quiet, numbers(1, 8, FEATURES, seed=1, scale=300)])
+    opened = session(lowered.content)
+    (alone,), (beside,) = (run(opened, {"x": given}).values() for given in (quiet, x))
+    np.testing.assert_allclose(beside[:1], alone, atol=1e-5)
+    if kind is Lstm:
+        assert "has no bound" in lowered.details["layer rnn"]
+
+
 @pytest.mark.parametrize("kind", [Gru, Lstm])
 def test_initial_states_enter(kind: type[Recurrent]) -> None:
     names = ["initial_h", "initial_c"] if kind is Lstm else ["initial_h"]

@@ -13,7 +13,7 @@ import pytest
 
 import edgernn
 from edgernn.artefact import VerificationStatus
-from edgernn.errors import OutputError, UnsupportedLayer, VerificationError
+from edgernn.errors import OutputError, UnsupportedLayer, VerificationError, WrongOption
 from edgernn.export.onnx_file.file import read_onnx
 from edgernn.export.pipeline import export_model
 from edgernn.export.request import Request
@@ -156,3 +156,8 @@ def test_reading_imports_neither_torch_nor_a_runtime():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_an_onnx_file_is_not_compared_with_keras(tmp_path):
+    with pytest.raises(WrongOption, match="needs a Keras model"):
+        edgernn.load(FOLDER / "gru_last.legacy.onnx").export(tmp_path, against_keras=True)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgernn.export.features import Feature, features
+from edgernn.export.feature import Feature
+from edgernn.export.features import features
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize, to_float16
 from edgernn.graph import AnyArray, DType, Graph, Ranges

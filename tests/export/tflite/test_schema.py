@@ -40,31 +40,33 @@ VALID, RELU = schema.WindowPadding.VALID, schema.Fused.RELU
 #: Options filled with values unlike their defaults, and the generated accessors that read them.
 FILLED: dict[str, tuple[schema.Options, dict[str, Any]]] = {
     "Conv2DOptions": (
-        schema.conv_2d(padding=VALID, stride=2, dilation=3, fused=RELU),
+        schema.conv_2d(padding=VALID, strides=(4, 2), dilations=(5, 3), fused=RELU),
         {
             "Padding": 1,
             "StrideW": 2,
-            "StrideH": 1,
+            "StrideH": 4,
             "DilationWFactor": 3,
-            "DilationHFactor": 1,
+            "DilationHFactor": 5,
             "FusedActivationFunction": 1,
         },
     ),
     "DepthwiseConv2DOptions": (
-        schema.depthwise_conv_2d(padding=VALID, stride=2, multiplier=5, dilation=3, fused=RELU),
+        schema.depthwise_conv_2d(
+            padding=VALID, strides=(4, 2), multiplier=5, dilations=(6, 3), fused=RELU
+        ),
         {
             "Padding": 1,
             "StrideW": 2,
-            "StrideH": 2,
+            "StrideH": 4,
             "DepthMultiplier": 5,
             "DilationWFactor": 3,
-            "DilationHFactor": 1,
+            "DilationHFactor": 6,
             "FusedActivationFunction": 1,
         },
     ),
     "Pool2DOptions": (
-        schema.pool_2d(padding=VALID, stride=2, window=3),
-        {"Padding": 1, "StrideW": 2, "StrideH": 1, "FilterWidth": 3, "FilterHeight": 1},
+        schema.pool_2d(padding=VALID, strides=(4, 2), window=(5, 3)),
+        {"Padding": 1, "StrideW": 2, "StrideH": 4, "FilterWidth": 3, "FilterHeight": 5},
     ),
     "FullyConnectedOptions": (
         schema.fully_connected(fused=RELU, asymmetric_inputs=True),

@@ -1,0 +1,124 @@
+"""What a network is fitted to: the targets as its loss takes them, and what cannot be trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgernn.errors import DataError
+from edgernn.tasks.keras_backend import load_keras
+from edgernn.tasks.notation import Architecture
+from edgernn.tasks.samples import AnyArray, Samples, Splits
+from edgernn.tasks.target import NO_ANSWER, Target
+from edgernn.tasks.task import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Goal:
+    """Numbers are fitted standardized, what the season says already being subtracted."""
+
+    train: Samples
+    seasonal_steps: int
+    mean: npt.NDArray[np.float64]  # [values], of y; 0 and 1 for other targets
+    deviation: npt.NDArray[np.float64]
+
+    @property
+    def loss(self) -> Any:
+        """As keras.Model.compile takes it."""
+        if self.train.target is Target.STEPS:
+            return load_keras().losses.SparseCategoricalCrossentropy(ignore_class=NO_ANSWER)
+        return _LOSSES[self.train.target]
+
+    def of(self, samples: Samples) -> AnyArray:
+        """The targets of some rows."""
+        y = np.asarray(samples.y)
+        match samples.target:
+            case Target.NUMBERS:
+                raw = _residuals(samples, self.seasonal_steps)
+                scaled = (raw - self.mean) / self.deviation
+                return scaled if y.ndim < 3 else scaled.reshape(y.shape)
+            case Target.TOKEN:  # the token after each token
+                return np.concatenate([samples.x[:, 1:], y[:, None]], axis=1, dtype=np.int64)
+            case Target.STEPS:
+                return np.where(samples.answered, y, NO_ANSWER)
+            case _:
+                return y
+
+
+def goal_of(splits: Splits, architecture: Architecture, recipe: Recipe) -> Goal:
+    """Raises DataError where nothing can be learned from the rows, or not by this architecture."""
+    train = splits.train
+    _require_learnable(train, architecture)
+    residuals = np.zeros((1, 1))
+    if train.target is Target.NUMBERS:
+        residuals = _residuals(train, recipe.seasonal_steps)
+    deviation = residuals.std(axis=0)
+    return Goal(
+        train=train,
+        seasonal_steps=recipe.seasonal_steps,
+        mean=residuals.mean(axis=0),
+        deviation=np.where(deviation > 0, deviation, 1.0),
+    )
+
+
+_LOSSES: Final[dict[Target | None, str]] = {
+    Target.CLASS: "sparse_categorical_crossentropy",
+    Target.TOKEN: "sparse_categorical_crossentropy",
+    Target.LABELS: "binary_crossentropy",
+    Target.NUMBERS: "mean_absolute_error",
+}
+
+
+def _residuals(samples: Samples, seasonal_steps: int) -> npt.NDArray[np.float64]:
+    """y without what the first feature was so many steps before, [N, values]."""
+    y = np.asarray(samples.y, np.float64).reshape(len(samples), -1)
+    if not seasonal_steps:
+        return y
+    return y - samples.x[season(samples, seasonal_steps)]
+
+
+def season(samples: Samples, seasonal_steps: int) -> tuple[slice, int | slice, int | slice]:
+    """Where x [N, T, F] holds what y [N, values] was so many steps before its first value.
+
+    The first features of that step where they are as many as the values (a step is a day, the
+    values its hours), else the first feature of that step and the next ones.
+    """
+    values = np.asarray(samples.y).reshape(len(samples), -1).shape[1]
+    begin = samples.x.shape[1] - seasonal_steps
+    if values <= samples.x.shape[2] and values > 1:
+        return slice(None), begin, slice(0, values)
+    return slice(None), slice(begin, begin + values), 0
+
+
+def _require_learnable(train: Samples, architecture: Architecture) -> None:
+    name = train.name.removesuffix(":train")
+    if train.y is None:
+        raise DataError(
+            f"{name} has no labels, so nothing can be learned from it",
+            remedy="Add y, or name the column to predict with --target",
+        )
+    if train.target is Target.SEQUENCE:
+        raise DataError(
+            f"{name} has sequences for targets, which edgernn train does not learn",
+            remedy="Train the model with Keras; edgernn exports and profiles it",
+        )
+    if train.target is Target.TOKEN and architecture.sees_the_future:
+        raise DataError(
+            f"{architecture.name} sees the token that it is to predict",
+            remedy="Use layers that run forward only, such as gru or lstm",
+        )
+    if train.target in (Target.CLASS, Target.STEPS):
+        y = np.asarray(train.y)[train.answered] if train.y.ndim > 1 else np.asarray(train.y)
+        if len(np.unique(y)) < 2:
+            raise DataError(
+                f"all rows of {name} are of one class",
+                remedy="Give rows of at least two classes",
+            )
+        if train.classes > len(train):
+            raise DataError(
+                f"{name} has {train.classes} classes and {len(train)} rows to train on",
+                remedy="Give several rows of each class; floats where y holds numbers to predict",
+            )
