@@ -15,6 +15,7 @@ from edgernn.graph import (
     ActivationKind,
     Concatenate,
     Conv1D,
+    Conv2D,
     Dense,
     DType,
     Gru,
@@ -108,7 +109,7 @@ class Builder:
         """An element-wise function; the layer before takes it if nobody else reads that layer."""
         writer = self.writer(tensor.edge)
         if (
-            isinstance(writer, Dense | Conv1D)
+            isinstance(writer, Dense | Conv1D | Conv2D)
             and writer.activation.kind is ActivationKind.LINEAR
             and self.uses.get(node.inputs[0]) == 1
         ):

@@ -7,6 +7,7 @@ import numpy as np
 from edgernn.export.onnx_file.builder import Builder
 from edgernn.export.onnx_file.elementwise import affine, computed
 from edgernn.export.onnx_file.folding import axes_of, integers_of
+from edgernn.export.onnx_file.images import convolution_2d, pads_of, pool_2d
 from edgernn.export.onnx_file.layout import over_last
 from edgernn.export.onnx_file.node import Node
 from edgernn.export.onnx_file.values import (
@@ -36,14 +37,16 @@ def convolution(builder: Builder, node: Node, values: list[Value | None]) -> lis
     bias = values[2] if len(values) > 2 else None
     if not isinstance(kernel, np.ndarray) or not isinstance(bias, np.ndarray | None):
         raise node.unsupported("has weights that the model computes", "Make them parameters")
+    if kernel.ndim == 4:
+        return [convolution_2d(builder, node, x, kernel, bias)]
     if kernel.ndim != 3:
         raise node.unsupported(
-            f"convolves over {kernel.ndim - 2} axes", "Use torch.nn.Conv1d over time"
+            f"convolves over {kernel.ndim - 2} axes", "Use torch.nn.Conv1d or Conv2d"
         )
     stride, dilation = (node.integers(n, [1])[0] for n in ("strides", "dilations"))
     window = kernel.shape[2]
     edge, time = _over_time(builder, x, node)
-    left, right = _pads(node)
+    left, right = pads_of(node, 1)
     reach = (window - 1) * dilation
     padding = Padding.VALID
     if left and (left, right) == (reach, 0):
@@ -69,14 +72,14 @@ def pool(builder: Builder, node: Node, values: list[Value | None]) -> list[Value
     """MaxPool and AveragePool over time."""
     x = computed(node, values[0])
     windows = node.integers("kernel_shape", ())
-    if len(windows) != 1:
-        raise node.unsupported(
-            f"pools over {len(windows)} axes", "Use MaxPool1d or AvgPool1d over time"
-        )
-    if node.integer("ceil_mode", 0) or node.integers("dilations", [1]) != [1]:
+    if len(windows) not in (1, 2):
+        raise node.unsupported(f"pools over {len(windows)} axes", "Use a pool over one or two axes")
+    if node.integer("ceil_mode", 0) or set(node.integers("dilations", [1])) != {1}:
         raise node.unsupported("has ceil_mode or dilation", "Use a pool without them")
-    if any(_pads(node)) or len([name for name in node.outputs if name]) > 1:
+    if any(pads_of(node, len(windows))) or len([name for name in node.outputs if name]) > 1:
         raise node.unsupported("pads, or returns positions", "Use a pool with padding=0")
+    if len(windows) == 2:
+        return [pool_2d(builder, node, x, (windows[0], windows[1]))]
     edge, _ = _over_time(builder, x, node)
     name = builder.unique(node.role)
     layer = Pool1D(
@@ -100,16 +103,6 @@ def _over_time(builder: Builder, x: Tensor, node: Node) -> tuple[str, Axis]:
 def _channels_last(x: Tensor, edge: str, steps: Axis, channels: Axis) -> Tensor:
     batch = x.view[0]
     return Tensor(edge=edge, axes=(batch, steps, channels), view=(batch, channels, steps))
-
-
-def _pads(node: Node) -> tuple[int, int]:
-    auto = str(node.attribute("auto_pad", "NOTSET"))
-    if auto not in ("NOTSET", "VALID"):
-        raise node.unsupported(f"has auto_pad={auto}", "Give the padding in numbers")
-    pads = node.integers("pads", [0, 0])
-    if len(pads) != 2 or min(pads) < 0:
-        raise node.unsupported(f"has the padding {pads}", "Pad by zero or more steps of time")
-    return pads[0], pads[1]
 
 
 def _zero_padded(builder: Builder, node: Node, edge: str, left: int, right: int) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
@@ -16,7 +16,7 @@ UNITS, FEATURES = 3, 4
 def model(
     nodes: list[onnx.NodeProto],
     *,
-    constants: dict[str, npt.NDArray[Any]] | None = None,
+    constants: Mapping[str, Any] | None = None,
     inputs: dict[str, list[Any]] | None = None,
     outputs: tuple[str, ...] = ("y",),
     opset: int = 17,

@@ -9,6 +9,7 @@ import pytest
 from onnx import helper
 
 from edgernn.export.onnx_file.file import read_onnx
+from edgernn.graph import Gru, Lstm
 from tests.export.onnx_file.golden import answers
 from tests.export.onnx_file.hand_made import FEATURES, model, recurrent, saved
 
@@ -198,4 +199,5 @@ def test_zero_states_are_recognised_where_the_batch_is_free(kind, tmp_path):
     made.graph.node.extend(nodes)
     assert_same(made, tmp_path)
     (layer, *_) = read_onnx(saved(made, tmp_path)).graph.layers
+    assert isinstance(layer, Gru | Lstm)
     assert layer.initial_h is None

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="misc,attr-defined,operator"
 """Writes the golden files beside it with PyTorch, which the tests do not need.
 
     python tests/golden/torch/write.py [NAME ...]
@@ -81,6 +82,26 @@ class Convolved(nn.Module):
         x = self.pool(torch.relu(self.norm(self.conv(x.transpose(1, 2)))))
         y, _ = self.rnn(x.transpose(1, 2))
         return self.fc(y[:, -1, :])
+
+
+class Spectrogram(nn.Module):
+    """2-d convolutions over time and bands, then a GRU over time."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, (3, 3), padding=(1, 1))
+        self.norm = nn.BatchNorm2d(4)
+        self.norm.running_mean.uniform_(-0.5, 0.5)
+        self.pool = nn.MaxPool2d((1, 2))
+        self.second = nn.Conv2d(4, 3, (3, 2), padding=(1, 0))
+        self.rnn = nn.GRU(3 * 3, 8, batch_first=True)
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.pool(torch.relu(self.norm(self.first(x.unsqueeze(1)))))
+        x = torch.relu(self.second(x)).permute(0, 2, 1, 3)
+        y, _ = self.rnn(x.flatten(2))
+        return self.fc(y[:, -1])
 
 
 class Causal(nn.Module):
@@ -177,6 +198,7 @@ MODELS = {
     ),
     "words": lambda: (Words(), {"tokens": torch.randint(0, 20, (3, STEPS))}),
     "convolved": lambda: (Convolved(), sequence()),
+    "crnn": lambda: (Spectrogram(), sequence(8)),
     "causal": lambda: (Causal(), {"x": torch.randn(3, FEATURES, STEPS)}),
     "normed": lambda: (Normed(), sequence()),
     "pooled": lambda: (Pooled(), sequence()),
