@@ -1,4 +1,4 @@
-"""`edgernn.load`: a Keras model that was read, and its export."""
+"""`edgernn.load`: a model that was read, and its export."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from edgernn.artefact import Artefact, Refusal, record
 from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.examples import read_examples
-from edgernn.export.keras.file import read_model
-from edgernn.export.keras.model import KerasModel
 from edgernn.export.keras.object import from_keras
 from edgernn.export.pipeline import Failure, export_model, float_graph, training_log_of
 from edgernn.export.quantization.absorb import unlike_features
 from edgernn.export.quantization.headroom import beyond
+from edgernn.export.reading import read_source
 from edgernn.export.request import Request
 from edgernn.export.rows import together
 from edgernn.export.small_models import larger_than_float32
+from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
 from edgernn.front.keras_itself import as_keras_has_it
@@ -48,9 +48,9 @@ from edgernn.tasks.training_log import TrainingLog
 
 
 def load(model: Any) -> Loaded:
-    """Reads a Keras model: the path of a .keras or .h5 file, or a model in memory.
+    """Reads a model: the path of a .keras, .h5 or .onnx file, or a Keras model in memory.
 
-    A file is read without Keras and TensorFlow, and nothing in it is run.
+    A file is read without Keras, TensorFlow and PyTorch, and nothing in it is run.
     Raises ModelFileError for what is no model or is damaged, UnsupportedLayer for a layer or an
     option that edgernn does not know.
 
@@ -61,20 +61,20 @@ def load(model: Any) -> Loaded:
         return Loaded(model=from_keras(model), origin=model)
     path = Path(model)
     with logged_step(f"reading {path}"):
-        read = read_model(path)
+        read = read_source(path)
     return Loaded(model=read, training=training_log_of(path, read.source.sha256), origin=path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Loaded:
-    """A Keras model that was read.  `print` shows its layers; `export` writes it.
+    """A model that was read.  `print` shows its layers; `export` writes it.
 
     model: the graph, the source and warnings, as edgernn.export has them.
     training: the log that `edgernn train` left beside the file.
     origin: the path, or the model in memory, that was given to `load`.
     """
 
-    model: KerasModel
+    model: SourceModel
     training: TrainingLog | None = field(default=None)
     origin: Any = None
 
