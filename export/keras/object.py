@@ -68,7 +68,7 @@ def _version(model: Any) -> KerasVersion:
         if base.__module__.startswith("tensorflow.python.keras"):  # TensorFlow before 2.6
             return keras_version(f"{sys.modules['tensorflow'].__version__}-tf")
     raise ModelFileError(
-        f"a {type(model).__name__} is not a Keras model",
+        f"an object of type {type(model).__name__} is not a Keras model",
         remedy="Give a keras.Model, or the path of a saved one",
     )
 
