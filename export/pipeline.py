@@ -1,4 +1,4 @@
-"""The main job: a Keras model in, checked artefacts and their manifest out."""
+"""The main job: a model in, checked artefacts and their manifest out."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
-from edgernn.export.keras.file import KerasModel
 from edgernn.export.quantization.absorb import absorbed
 from edgernn.export.quantization.headroom import with_headroom
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.request import Request
+from edgernn.export.source_check import check_reading
+from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
 from edgernn.export.verify import Check, verified
 from edgernn.formats import FORMATS, Format, format_named
@@ -65,7 +66,7 @@ def raise_failure(failure: Failure) -> None:
 
 
 def export_model(
-    model: KerasModel,
+    model: SourceModel,
     out: Path,
     request: Request,
     *,
@@ -80,10 +81,15 @@ def export_model(
     reason, and `on_failure` is called when the others are written.  Where none agrees, `out` stays
     as it was.  A format that the request does not name is left out where it cannot express the
     model or lacks the scheme; `model.json` and `on_refusal` get the reason.
+    A model from a file that a runtime can run is compared with that first.
     Raises UnsupportedLayer or UnsupportedScheme (for a format that the request names, or where no
     format can express the model), OutputError, and by `on_failure` VerificationError, or
     MissingRuntime where the request requires a check that cannot be run.
     """
+    _keep_given_file(model, out, request)
+    if request.verify and model.file is not None:
+        progress(f"checking {model.source.file}")
+        check_reading(model)
     original = float_graph(model.graph)
     request = _settled(original, request)
     graph = quantized(original, request)
@@ -144,8 +150,21 @@ def export_model(
     return tuple(artefacts)
 
 
+def _keep_given_file(model: SourceModel, out: Path, request: Request) -> None:
+    """Raises OutputError where an artefact would take the place of the file that was given."""
+    if model.file is None:
+        return
+    for target in map(format_named, request.backends or FORMATS):
+        written = out / f"{artefact_stem(model, request)}{target.suffix}"
+        if written.exists() and written.samefile(model.file):
+            raise OutputError(
+                f"the export would write over the model that it reads, {model.file}",
+                remedy="Choose another folder with -o",
+            )
+
+
 def _verified_as(
-    request: Request, target: Format, original: Graph, model: KerasModel, workspace: Path
+    request: Request, target: Format, original: Graph, model: SourceModel, workspace: Path
 ) -> Verification:
     """The check of another request of the same model and format, in a folder of its own."""
     graph = quantized(float_graph(model.graph), request)
@@ -172,7 +191,7 @@ def _require_schemes(target: Format, request: Request) -> None:
 def _handed_over(
     artefacts: Sequence[Artefact],
     refused: Sequence[Refusal],
-    model: KerasModel,
+    model: SourceModel,
     request: Request,
     workspace: Path,
     out: Path,
@@ -241,7 +260,7 @@ def _has_int8(graph: Graph) -> bool:
     return any(isinstance(weight, QTensor) for weight in weights)
 
 
-def artefact_stem(model: KerasModel, request: Request) -> str:
+def artefact_stem(model: SourceModel, request: Request) -> str:
     """gru, gru.float16, gru.step.float16: the name that the artefacts of one export share."""
     parts = [model_name(model)]
     if request.streaming:
@@ -251,7 +270,7 @@ def artefact_stem(model: KerasModel, request: Request) -> str:
     return ".".join(parts)
 
 
-def model_name(model: KerasModel) -> str:
+def model_name(model: SourceModel) -> str:
     """The file's stem, or the name of a model in memory."""
     in_memory = model.source.file == OBJECT
     return model.graph.name if in_memory else Path(model.source.file).stem
@@ -266,12 +285,19 @@ def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
     return log if log.model_sha256 == sha256 else None
 
 
-def _metadata(model: KerasModel, request: Request) -> dict[str, str]:
+def _origin(model: SourceModel) -> dict[str, str]:
+    source = model.source
+    if source.made_by:
+        return {"source_made_by": source.made_by}
+    return {"keras_version": source.keras_version}
+
+
+def _metadata(model: SourceModel, request: Request) -> dict[str, str]:
     metadata = {
         "scheme": request.fewest_bits.value,
         "source": model.source.file,
         "source_sha256": model.source.sha256,
-        "keras_version": model.source.keras_version,
+        **_origin(model),
     }
     if request.labels:
         metadata["labels"] = json.dumps(request.labels)
@@ -281,7 +307,7 @@ def _metadata(model: KerasModel, request: Request) -> dict[str, str]:
 def _made(
     target: Format,
     graph: Graph,
-    model: KerasModel,
+    model: SourceModel,
     request: Request,
     workspace: Path,
     progress: Progress,
@@ -336,7 +362,7 @@ def _stored(
     lowered: Lowered,
     target: Format,
     graph: Graph,
-    model: KerasModel,
+    model: SourceModel,
     request: Request,
     workspace: Path,
 ) -> Artefact:

@@ -153,12 +153,21 @@ COLUMNS: Final = (
 )
 
 
+#: What decides where no score can be.
+_WITHOUT_LABELS: Final = frozenset({"agreement", "deviation"})
+
+
 def shown_columns(rows: Sequence[Row], *, wide: bool = True) -> tuple[Column, ...]:
     """The columns that hold values; without the device where there is only one.
 
     Unless `wide`, only those that decide between artefacts.
     """
-    wanted = [column for column in COLUMNS if wide or column.decides]
+    without_labels = all(row.metric is None for row in rows)
+    wanted = [
+        column
+        for column in COLUMNS
+        if wide or column.decides or (without_labels and column.title in _WITHOUT_LABELS)
+    ]
     kept = [column for column in wanted if any(column.text(row) != DASH for row in rows)]
     if len({row.device for row in rows}) == 1:
         kept = [column for column in kept if column.title != "device"]

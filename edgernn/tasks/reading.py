@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from edgernn.errors import DataError
+from edgernn.tasks.samples import Split
 from edgernn.tasks.target import Target
 
 
@@ -30,6 +31,13 @@ class Reading:
         if text in {kind.value for kind in Target}:
             return replace(self, kind=Target(text))
         return replace(self, target=tuple(name.strip() for name in text.split(",")))
+
+    def recorded_for(self, spec: str) -> Reading:
+        """What a training recorded, for other data: columns are those of a table only."""
+        whole, _, part = spec.rpartition(":")
+        names = (spec, whole if part in {split.value for split in Split} else spec)
+        is_table = any(name.lower().endswith(".csv") for name in names)
+        return self if is_table else replace(self, target=())
 
     def require_no_table(self, data: str) -> None:
         """Raises DataError where an option is for tables, and the data are none."""

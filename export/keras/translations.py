@@ -17,11 +17,10 @@ _DOCUMENTED: Final = "docs/support.md lists the layers that edgernn supports"
 
 #: By words in the class's name.
 _REMEDIES: Final[dict[tuple[str, ...], str]] = {
-    (
-        "ConvLSTM",
-        "2D",
-        "3D",
-    ): "Reshape its input to [time, features] and use Conv1D or an RNN layer",
+    ("ConvLSTM",): "Use TimeDistributed(Conv2D), Flatten and an LSTM",
+    ("2DTranspose",): "Use UpSampling2D and Conv2D",
+    ("3D",): "Use TimeDistributed with the layer of two dimensions",
+    ("Resizing", "Crop"): "Resize the images before the model",
     ("Attention",): "Use Attention with score_mode='dot', on the outputs of Dense layers",
     ("Vectorization", "Lookup", "Hash", "Category", "Discretization"): (
         "Turn the data into tokens before the model"

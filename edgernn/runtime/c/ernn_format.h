@@ -18,7 +18,6 @@
 #define ERNN_MAX_RECORDS 1024u
 #define ERNN_MAX_WIDTH (1u << 22)
 #define ERNN_MAX_STEPS (1u << 24)
-#define ERNN_MAX_BATCH 4096u
 #define ERNN_MAX_ELEMENTS (1u << 28) /* of one edge: its bytes fit 32 bits */
 
 typedef struct ernn_header {

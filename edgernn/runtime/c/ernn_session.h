@@ -4,6 +4,8 @@
 
 #include "ernn_layers.h"
 
+#define ERNN_MAX_BATCH 4096u /* more share nothing */
+
 /* One of the sequences that run side by side. */
 typedef struct ernn_session_lane {
   ernn_view *views; /* per edge */

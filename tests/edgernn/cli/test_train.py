@@ -212,7 +212,7 @@ def test_rows_without_classes_cannot_be_trained_on(tmp_path):
         command_line, ["train", "--data", str(tmp_path / "x.npz"), "-o", str(tmp_path / "m.keras")]
     )
     assert isinstance(result.exception, DataError)
-    assert "x.npz has no y" in str(result.exception)
+    assert "x.npz has no labels" in str(result.exception)
 
 
 def test_ctrl_c_in_the_midst_of_a_training_leaves_nothing(pulses, tmp_path):
