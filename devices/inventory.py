@@ -57,7 +57,7 @@ def read_inventory() -> tuple[Entry, ...]:
         return ()
     except (OSError, *DAMAGE) as error:
         raise DeviceError(
-            f"cannot read {path}: {error}",
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}",
             remedy="Repair it, or delete it and add the devices again with `edgernn devices add`",
         ) from error
 

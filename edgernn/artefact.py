@@ -38,8 +38,14 @@ class Source:
     file: str  # base name, or OBJECT
     sha256: str
     bytes: int
-    keras_version: str
+    keras_version: str  # "" where the model does not come from Keras
     parameters: int
+    made_by: str = ""  # "PyTorch 2.9.0, ONNX opset 17"; "" for Keras
+
+    @property
+    def origin(self) -> str:
+        """The program that the model comes from, with its version."""
+        return self.made_by or f"Keras {self.keras_version}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

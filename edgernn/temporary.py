@@ -77,10 +77,11 @@ def remove_abandoned(parent: Path, prefix: str = PREFIX) -> None:
 
     What cannot be removed stays; others' files are left alone.
     """
-    name = re.compile(rf"{re.escape(prefix)}-(\d{{1,10}})-")
+    # What tempfile appends is matched to the end: /tmp/edgernn-2026-11-29 is somebody's results.
+    name = re.compile(rf"{re.escape(prefix)}-(\d{{1,10}})-[a-z0-9_]{{8}}(\..{{0,19}})?")
     with suppress(OSError), os.scandir(parent) as entries:
         for entry in entries:
-            found = name.match(entry.name)
+            found = name.fullmatch(entry.name)
             if found is not None and not _is_alive(int(found[1])):
                 _remove_unlocked(Path(entry.path))
 

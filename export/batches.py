@@ -16,6 +16,7 @@ from edgernn.errors import VerificationError
 from edgernn.export.cases import Case
 from edgernn.export.noise import Spread
 from edgernn.graph import AnyArray, AnyNotEqual, Graph, GraphError, NotEqual, at_shapes, batch_size
+from edgernn.units import percent
 
 #: Batches that a masked model is tried with; without masks, rows cannot have different lengths.
 MASKED_SIZES: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9)
@@ -127,7 +128,8 @@ def check_rows_agree(
             if not error - least[row] <= _APART:
                 raise VerificationError(
                     f"{name} answers otherwise in a {where}: a row of output '{output}' is off by "
-                    f"{error:.0%} of the spread there, and by {least[row]:.0%} elsewhere",
+                    f"{percent(error, digits=0)} of the spread there, and by "
+                    f"{percent(least[row], digits=0)} elsewhere",
                     remedy="The artefact was not written. Please report this model; --no-verify "
                     "writes it all the same",
                 )

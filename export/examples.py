@@ -17,13 +17,15 @@ from edgernn.tasks.given import Given, as_samples, given_arrays
 def read_examples(given: Given, graph: Graph) -> Examples:
     """What `given` (digits:calibration, an .npz, an array x, …) holds for the inputs of `graph`.
 
-    A model of one input takes the samples' x, cut or filled to its steps; one of several takes
-    arrays by the inputs' names, or an .npz of them.
+    A model of one input takes the samples' x, cut or filled to its steps, or an array by the
+    input's name; one of several takes arrays by the inputs' names, or an .npz of them.
     Raises DataError where something is missing or does not fit.
     """
     states = {state.input for state in graph.states}
     inputs = [entry for entry in graph.inputs if entry.name not in states]
     if len(inputs) == 1:
+        if isinstance(given, Mapping) and set(given) == {inputs[0].name}:
+            given = given[inputs[0].name]
         samples = as_samples(given, name="the calibration data")
         shape = inputs[0].spec.shape
         if len(shape) > 1 and shape[1] is not None and len(shape) == samples.x.ndim:

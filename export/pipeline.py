@@ -1,8 +1,7 @@
-"""The main job: a Keras model in, checked artefacts and their manifest out."""
+"""The main job: a model in, checked artefacts and their manifest out."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,6 @@ from pathlib import Path
 
 from edgernn import streaming
 from edgernn.artefact import (
-    OBJECT,
     Artefact,
     Port,
     Refusal,
@@ -32,11 +30,13 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
-from edgernn.export.keras.file import KerasModel
+from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, model_name
 from edgernn.export.quantization.absorb import absorbed
 from edgernn.export.quantization.headroom import with_headroom
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.request import Request
+from edgernn.export.source_check import check_reading
+from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
 from edgernn.export.verify import Check, verified
 from edgernn.formats import FORMATS, Format, format_named
@@ -65,7 +65,7 @@ def raise_failure(failure: Failure) -> None:
 
 
 def export_model(
-    model: KerasModel,
+    model: SourceModel,
     out: Path,
     request: Request,
     *,
@@ -80,10 +80,15 @@ def export_model(
     reason, and `on_failure` is called when the others are written.  Where none agrees, `out` stays
     as it was.  A format that the request does not name is left out where it cannot express the
     model or lacks the scheme; `model.json` and `on_refusal` get the reason.
+    A model from a file that a runtime can run is compared with that first.
     Raises UnsupportedLayer or UnsupportedScheme (for a format that the request names, or where no
     format can express the model), OutputError, and by `on_failure` VerificationError, or
     MissingRuntime where the request requires a check that cannot be run.
     """
+    keep_given_file(model, out, request)
+    if request.verify and model.file is not None:
+        progress(f"checking {model.source.file}")
+        check_reading(model)
     original = float_graph(model.graph)
     request = _settled(original, request)
     graph = quantized(original, request)
@@ -145,7 +150,7 @@ def export_model(
 
 
 def _verified_as(
-    request: Request, target: Format, original: Graph, model: KerasModel, workspace: Path
+    request: Request, target: Format, original: Graph, model: SourceModel, workspace: Path
 ) -> Verification:
     """The check of another request of the same model and format, in a folder of its own."""
     graph = quantized(float_graph(model.graph), request)
@@ -172,7 +177,7 @@ def _require_schemes(target: Format, request: Request) -> None:
 def _handed_over(
     artefacts: Sequence[Artefact],
     refused: Sequence[Refusal],
-    model: KerasModel,
+    model: SourceModel,
     request: Request,
     workspace: Path,
     out: Path,
@@ -241,22 +246,6 @@ def _has_int8(graph: Graph) -> bool:
     return any(isinstance(weight, QTensor) for weight in weights)
 
 
-def artefact_stem(model: KerasModel, request: Request) -> str:
-    """gru, gru.float16, gru.step.float16: the name that the artefacts of one export share."""
-    parts = [model_name(model)]
-    if request.streaming:
-        parts.append("step")
-    if request.fewest_bits is not Scheme.FLOAT32:
-        parts.append(request.fewest_bits.value)
-    return ".".join(parts)
-
-
-def model_name(model: KerasModel) -> str:
-    """The file's stem, or the name of a model in memory."""
-    in_memory = model.source.file == OBJECT
-    return model.graph.name if in_memory else Path(model.source.file).stem
-
-
 def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
     """The log that `edgernn train` left beside `model`, unless it belongs to another file."""
     path = log_path(model)
@@ -266,22 +255,10 @@ def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
     return log if log.model_sha256 == sha256 else None
 
 
-def _metadata(model: KerasModel, request: Request) -> dict[str, str]:
-    metadata = {
-        "scheme": request.fewest_bits.value,
-        "source": model.source.file,
-        "source_sha256": model.source.sha256,
-        "keras_version": model.source.keras_version,
-    }
-    if request.labels:
-        metadata["labels"] = json.dumps(request.labels)
-    return metadata
-
-
 def _made(
     target: Format,
     graph: Graph,
-    model: KerasModel,
+    model: SourceModel,
     request: Request,
     workspace: Path,
     progress: Progress,
@@ -291,7 +268,7 @@ def _made(
     backend = backend_named(target.name)
     backend.import_library()
     options = request.options.get(target.name, {})
-    lowered = backend.lower(graph, metadata=_metadata(model, request), **options)
+    lowered = backend.lower(graph, metadata=metadata_of(model, request), **options)
     written = lowered.graph or graph
     artefact = _stored(lowered, target, written, model, request, workspace)
     if not request.verify:
@@ -336,7 +313,7 @@ def _stored(
     lowered: Lowered,
     target: Format,
     graph: Graph,
-    model: KerasModel,
+    model: SourceModel,
     request: Request,
     workspace: Path,
 ) -> Artefact:

@@ -17,6 +17,8 @@ from edgernn.export.feature import Feature
 from edgernn.export.features import features
 from edgernn.export.keras.operations import OPERATIONS
 from edgernn.export.keras.translations import CLASSES
+from edgernn.export.onnx_file.folding import FOLDED
+from edgernn.export.onnx_file.operators import OPERATORS
 from edgernn.formats import FORMATS
 from edgernn.graph import Graph
 
@@ -30,6 +32,9 @@ Classes of `keras.layers` that the reader knows (of Keras 2 and 3, from files an
 
 Operations between layers (`x[:, -1]`, `1 - x`, functions of `keras.ops` and the same functions of
 TensorFlow): {operations}.
+
+Operators of ONNX that the reader of .onnx files knows (opset 7 and newer): {operators_onnx}.
+Options that have no equivalent are refused by name.
 
 Each line of the tables was tried: the smallest graph with this layer and option was given to each
 back end. "step by step" shows whether `--streaming` can turn it into a model that takes one time
@@ -74,7 +79,12 @@ def _listed(names: Iterable[str]) -> str:
 
 def markdown() -> str:
     """docs/support.md, whole."""
-    lines = [_PREFACE.format(classes=_listed(CLASSES), operations=_listed(OPERATIONS))]
+    preface = _PREFACE.format(
+        classes=_listed(CLASSES),
+        operations=_listed(OPERATIONS),
+        operators_onnx=_listed({*OPERATORS, *FOLDED}),
+    )
+    lines = [preface]
     for section, rows in groupby(features(), key=lambda feature: feature.section):
         lines += [f"## {section}", "", *_table(list(rows)), ""]
     lines += ["## Runtimes of .onnx files", "", *consumers.table(consumers.recorded())]

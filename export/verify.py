@@ -28,6 +28,7 @@ from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
 from edgernn.reference import References, integer
 from edgernn.scheme import Scheme
+from edgernn.units import percent
 
 #: Largest |difference| relative to the output's scale.  float32 sums in another order differ by a
 #: few 1e-7 a step; a wrong gate, mask or padding is off by 1e-2 and more.
@@ -192,8 +193,8 @@ def near_on_average(
     )
     if not mean <= tolerance:
         raise VerificationError(
-            f"{name} differs from the float32 model: its outputs are off by {mean:.1%} of their "
-            f"spread on average (allowed {tolerance:.0%}){cause}",
+            f"{name} differs from the float32 model: its outputs are off by {percent(mean)} of "
+            f"their spread on average (allowed {percent(tolerance, digits=0)}){cause}",
             remedy=_ROUNDED_REMEDY,
         )
     return Verification(

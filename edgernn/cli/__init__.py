@@ -20,11 +20,11 @@ from edgernn.version import __version__
 SUMMARIES = {
     "demo": "Train a GRU and an LSTM on spoken digits, export, profile, compare.",
     "train": "Train a reference model on a reference task or on your data.",
-    "export": "Turn a Keras model into checked ONNX, TFLite and native artefacts.",
+    "export": "Turn a model into checked ONNX, TFLite and native artefacts.",
     "profile": "Measure artefacts on a device: size, latency, memory, accuracy.",
     "compare": "GRU or LSTM? Trainings over seeds on your data, and a verdict.",
     "devices": "Name the boards that artefacts are measured on; check them.",
-    "inspect": "Show what is in Keras models, artefacts and folders.",
+    "inspect": "Show what is in models, artefacts and folders.",
 }
 
 INTERRUPTED = 130

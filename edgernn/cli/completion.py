@@ -101,7 +101,7 @@ def complete_layers(
 def _layers(context: click.Context) -> tuple[str, ...]:
     """Layers of the MODEL that stands before the cursor."""
     from edgernn.errors import EdgernnError
-    from edgernn.export.keras.file import read_model
+    from edgernn.export.reading import read_source
 
     # click stops at an option without a value, and leaves arguments before it in `args`.
     words = (context.params.get("model"), *context.args)
@@ -109,7 +109,7 @@ def _layers(context: click.Context) -> tuple[str, ...]:
     if model is None:
         return ()
     try:
-        return tuple(layer.name for layer in read_model(Path(model)).graph.layers)
+        return tuple(layer.name for layer in read_source(Path(model)).graph.layers)
     except EdgernnError:
         return ()
 

@@ -253,7 +253,9 @@ def _print_survey(name: str, found: Survey, without_python: str) -> None:
 
 
 def _charge(battery: Battery) -> str:
+    from edgernn.units import percent
+
     plugged = "charging" if battery.charging else "not charging"
     warm = "" if battery.temperature_c is None else f", {battery.temperature_c:.0f} °C"
     low = ": phones slow down when it is low; charge it before you measure" if battery.low else ""
-    return f"{battery.level:.0%}, {plugged}{warm}{low}"
+    return f"{percent(battery.level, digits=0)}, {plugged}{warm}{low}"

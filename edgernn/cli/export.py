@@ -1,4 +1,4 @@
-"""`edgernn export`: a Keras model in, checked artefacts out."""
+"""`edgernn export`: a model in, checked artefacts out."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def command(
     as_json: bool,
     **formats: Any,
 ) -> None:
-    """Turn MODEL (.keras or .h5) into ONNX, TFLite and native, each checked against the original.
+    """Turn MODEL (.keras, .h5, .onnx) into ONNX, TFLite and native, each checked against it.
 
     \b
     edgernn export gru.keras -o out/     # gru.onnx, .tflite, .ernn and model.json

@@ -1,4 +1,4 @@
-"""`edgernn inspect`: what is in Keras models, artefacts and folders of them."""
+"""`edgernn inspect`: what is in models, artefacts and folders of them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from edgernn.errors import EdgernnError
 
 _KERAS: Final = frozenset({".keras", ".h5", ".hdf5"})
+
+#: The one suffix of both artefacts and models that others wrote.
+_ONNX: Final = ".onnx"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ class _Shown:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATHS…")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def command(paths: tuple[Path, ...], as_json: bool) -> int:
-    """Show what is in PATHS: Keras models (.keras, .h5), artefacts or folders.
+    """Show what is in PATHS: models (.keras, .h5, .onnx), artefacts or folders.
 
     A folder shows the artefacts that its model.json lists or, without one, each model file.
     Nothing in a file is run.
@@ -64,7 +67,6 @@ def command(paths: tuple[Path, ...], as_json: bool) -> int:
 def _shown(path: Path) -> Iterator[_Shown]:
     """A file, a folder with its manifest, or the model files of a folder."""
     from edgernn.errors import EdgernnError
-    from edgernn.formats import format_of
     from edgernn.front.steps import logged_step
 
     try:
@@ -72,7 +74,7 @@ def _shown(path: Path) -> Iterator[_Shown]:
             yield from _folder(path)
             return
         with logged_step(f"reading {path}"):
-            read = _artefact(path) if format_of(path) is not None else _model(path)
+            read = _model(path) if _is_model(path) else _artefact(path)
         yield read
     except EdgernnError as error:
         facts = {"error": type(error).__name__, "message": str(error), "exit_code": error.code}
@@ -80,11 +82,25 @@ def _shown(path: Path) -> Iterator[_Shown]:
         yield _Shown(path=path, kind="error", facts=facts, text=text, error=error)
 
 
+def _is_model(path: Path) -> bool:
+    """Whether `path` holds a model to be exported, and no artefact."""
+    from edgernn.errors import ModelFileError
+    from edgernn.export.reading import is_written_by_edgernn
+    from edgernn.formats import format_of
+
+    if path.suffix.lower() != _ONNX:
+        return format_of(path) is None
+    try:
+        return not is_written_by_edgernn(path)
+    except ModelFileError:
+        return False  # read_contents says what is wrong with it
+
+
 def _model(file: Path) -> _Shown:
-    from edgernn.export.keras.file import read_model
+    from edgernn.export.reading import read_source
     from edgernn.report.inspected import model_as_json, model_text
 
-    model = read_model(file)
+    model = read_source(file)
     for warning in model.warnings:
         print_warning(warning)
     facts = model_as_json(model.graph, model.source)

@@ -1,11 +1,10 @@
-"""`edgernn.load`: a Keras model that was read, and its export."""
+"""`edgernn.load`: a model that was read, and its export."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,33 @@ from edgernn.artefact import Artefact, Refusal, record
 from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.examples import read_examples
-from edgernn.export.keras.file import read_model
-from edgernn.export.keras.model import KerasModel
 from edgernn.export.keras.object import from_keras
 from edgernn.export.pipeline import Failure, export_model, float_graph, training_log_of
 from edgernn.export.quantization.absorb import unlike_features
 from edgernn.export.quantization.headroom import beyond
+from edgernn.export.reading import read_source
 from edgernn.export.request import Request
 from edgernn.export.rows import together
 from edgernn.export.small_models import larger_than_float32
+from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
-from edgernn.formats import FORMATS, format_named, options_by_format
 from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
+from edgernn.front.options import (
+    class_labels,
+    format_options,
+    formats_named,
+    method_named,
+    require_layers,
+    require_use,
+)
 from edgernn.front.outcome import other_name, with_outcome
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
-from edgernn.graph import CalibrationMethod, Graph, Shape, parameter_count
+from edgernn.graph import CalibrationMethod, Shape, parameter_count
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
 from edgernn.streaming import to_streaming
@@ -42,9 +48,9 @@ from edgernn.tasks.training_log import TrainingLog
 
 
 def load(model: Any) -> Loaded:
-    """Reads a Keras model: the path of a .keras or .h5 file, or a model in memory.
+    """Reads a model: the path of a .keras, .h5 or .onnx file, or a Keras model in memory.
 
-    A file is read without Keras and TensorFlow, and nothing in it is run.
+    A file is read without Keras, TensorFlow and PyTorch, and nothing in it is run.
     Raises ModelFileError for what is no model or is damaged, UnsupportedLayer for a layer or an
     option that edgernn does not know.
 
@@ -55,20 +61,20 @@ def load(model: Any) -> Loaded:
         return Loaded(model=from_keras(model), origin=model)
     path = Path(model)
     with logged_step(f"reading {path}"):
-        read = read_model(path)
+        read = read_source(path)
     return Loaded(model=read, training=training_log_of(path, read.source.sha256), origin=path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Loaded:
-    """A Keras model that was read.  `print` shows its layers; `export` writes it.
+    """A model that was read.  `print` shows its layers; `export` writes it.
 
     model: the graph, the source and warnings, as edgernn.export has them.
     training: the log that `edgernn train` left beside the file.
     origin: the path, or the model in memory, that was given to `load`.
     """
 
-    model: KerasModel
+    model: SourceModel
     training: TrainingLog | None = field(default=None)
     origin: Any = None
 
@@ -117,7 +123,7 @@ class Loaded:
         data: Given | None = None,
         target: str | None = None,
         streaming: bool = False,
-        labels: Sequence[str] = (),
+        labels: Sequence[object] = (),
         verify: bool = True,
         require_verify: bool = False,
         against_keras: bool = False,
@@ -142,7 +148,7 @@ class Loaded:
         target: columns to predict of a .csv ("load"), or what y means where it can be read in
             several ways: "numbers", "labels", …
         streaming: a model of one step, its states as inputs and outputs.
-        labels: names of the classes, stored in the files.
+        labels: names of the classes (texts, or numbers), stored in the files.
         verify: compare the files with the original on their runtimes.
         require_verify: a file that cannot be compared, since its runtime is not installed, is an
             error (MissingRuntime); without it `made.outcome` and model.json say so.
@@ -164,14 +170,16 @@ class Loaded:
         used = {*schemes, *per_layer.values()}
         kept = (keep_float,) if isinstance(keep_float, str) else tuple(keep_float)
         file = None if ranges is None else Path(ranges)
-        _require_use(used, kept, calibrate, file, max_drop)
+        require_use(used, kept, calibrate, file, max_drop)
         if require_verify and not verify:
             raise WrongOption(
                 "--require-verify (require_verify) contradicts --no-verify (verify=False)",
                 remedy="Leave one of them out",
             )
-        backends = _formats(to)
-        names = _labels(labels, self.training, self.model.graph)
+        method = method_named(calibration)
+        backends = formats_named(to)
+        require_layers(self.layers, (*kept, *per_layer))
+        names = class_labels(labels, self.training, self.model.graph)
         folder = Path(out)
         with progress_line("reading", progress) as phase:
             samples = None
@@ -184,9 +192,7 @@ class Loaded:
             original = float_graph(self.model.graph)
             if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
                 calibrate = as_samples(calibrate, target=target, reading=self.reading_of(calibrate))
-            calibrated = Calibration(
-                spec=calibrate, method=CalibrationMethod(calibration), file=file
-            ).of(original, phase)
+            calibrated = Calibration(spec=calibrate, method=method, file=file).of(original, phase)
             answers = None
             if samples is not None:  # before anything is written: they may not fit the model
                 phase("running the float model on the data")
@@ -206,7 +212,7 @@ class Loaded:
                     require_verify=require_verify,
                     labels=names,
                     training=self.training,
-                    options=_options(options),
+                    options=format_options(options),
                 )
                 for one in schemes
             ]
@@ -253,7 +259,7 @@ class Loaded:
                 ]
             refusals += [failure.refusal for failure in failures]
             float_form = to_streaming(original) if streaming and artefacts else original
-            warnings += larger_than_float32(float_form, artefacts, _options(options))
+            warnings += larger_than_float32(float_form, artefacts, format_options(options))
             study = Study(accuracies=(), costs=None)
             if artefacts and (answers is not None or any(one.needs_calibration for one in used)):
                 phase("comparing with the float model")
@@ -292,85 +298,3 @@ class Loaded:
         ]
         head = ("layer", "kind", "output", "parameters")
         return html_lines([title, inputs, outputs]) + html_table(head, rows)
-
-
-def _require_use(
-    used: set[Scheme],
-    keep_float: tuple[str, ...],
-    calibrate: Given | None,
-    ranges: Path | None,
-    max_drop: float | None,
-) -> None:
-    """Raises WrongOption for an option that would change nothing."""
-    if keep_float and used == {Scheme.FLOAT32}:
-        raise WrongOption(
-            "--keep-float (keep_float) changes nothing in a float32 export",
-            remedy="Choose another scheme, or leave it out",
-        )
-    if any(one.needs_calibration for one in used):
-        return
-    if max_drop is not None:
-        raise WrongOption(
-            "--max-drop (max_drop) searches layers of an int8 export", remedy="Choose scheme int8"
-        )
-    if ranges is not None and calibrate is None:
-        raise WrongOption(
-            "--ranges (ranges) without --calibrate is read by an int8 export only",
-            remedy="Choose scheme int8, or give data to calibrate with",
-        )
-    # Features of unlike scale are brought to one; ranges may be saved for a later export.
-    if calibrate is not None and ranges is None and used == {Scheme.FLOAT32}:
-        raise WrongOption(
-            "--calibrate (calibrate) changes nothing in a float32 export",
-            remedy="Choose another scheme, or save the ranges with --ranges FILE (ranges)",
-        )
-
-
-def _formats(to: str | Sequence[str] | None) -> tuple[str, ...] | None:
-    if to is None:
-        return None
-    names = to.split(",") if isinstance(to, str) else to
-    try:
-        return tuple(dict.fromkeys(format_named(name.strip()).name for name in names))
-    except ValueError as error:
-        raise WrongOption(str(error).rstrip(".")) from error
-
-
-def _options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
-    """Raises TypeError for an option that no format has, WrongOption for a value it lacks."""
-    known = {option.parameter: option for row in FORMATS.values() for option in row.options}
-    for name, value in given.items():
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = (
-                f"did you mean {near[0]}?" if near else f"those of formats are {', '.join(known)}"
-            )
-            raise TypeError(f"export() has no option '{name}'; {hint}")
-        if value is not None and value not in known[name].choices:
-            raise WrongOption(
-                f"{name} cannot be {value!r}",
-                remedy=f"Choose one of {', '.join(known[name].choices)}",
-            )
-    return options_by_format(given)
-
-
-def _labels(given: Sequence[str], training: TrainingLog | None, graph: Graph) -> tuple[str, ...]:
-    """The user's labels, else those the model was trained with.
-
-    Raises WrongOption for another number of labels than the model has classes.
-    """
-    if isinstance(given, str):
-        given = given.split(",")
-    labels = tuple(label.strip() for label in given)
-    if not labels:
-        return training.labels if training else ()
-    name, spec = next(iter(graph.output_specs.items()))
-    if len(graph.outputs) > 1 or len(spec.shape) not in {2, 3} or spec.shape[-1] is None:
-        return labels
-    classes = max(spec.shape[-1], 2)  # perhaps at every step; a single number separates two
-    if len(labels) not in {spec.shape[-1], classes}:
-        raise WrongOption(
-            f"{len(labels)} labels are given, and output '{name}' has {classes} classes",
-            remedy="Give one label for each class, in the order of the outputs",
-        )
-    return labels

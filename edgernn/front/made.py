@@ -131,7 +131,7 @@ class Made(Mapping[Any, MadeFile]):
         check_noise: bool = False,
         emulated_timing: bool = False,
         device_python: bool = False,
-        android_runtimes: Sequence[str | os.PathLike[str]] = (),
+        android_runtimes: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         benchmark_model: str | os.PathLike[str] | None = None,
         progress: Show | None = None,
     ) -> Report:
@@ -146,7 +146,7 @@ class Made(Mapping[Any, MadeFile]):
         steps: of made-up sequences, where there are no data and the length is free.
         The others are as in `edgernn.measure`, which takes any files.
 
-        Raises DataError, DeviceError or MissingRuntime, as there.
+        Raises WrongOption, DataError, DeviceError or MissingRuntime, as there.
 
         >>> report = made.profile(device="cpu", data=(x_test, y_test), period_ms=10)
         >>> print(report)

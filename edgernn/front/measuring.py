@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -12,7 +13,7 @@ from pathlib import Path
 from edgernn.devices.device import Choices
 from edgernn.devices.host import require_cpus
 from edgernn.devices.runners.outcome import Skipped
-from edgernn.errors import DeviceError, EdgernnError, MissingRuntime
+from edgernn.errors import DeviceError, EdgernnError, MissingRuntime, WrongOption
 from edgernn.front.progress import Show, device_bars
 from edgernn.front.reports import Report
 from edgernn.profile import report as values
@@ -133,7 +134,7 @@ def measure(
     check_noise: bool = False,
     emulated_timing: bool = False,
     device_python: bool = False,
-    android_runtimes: Sequence[str | os.PathLike[str]] = (),
+    android_runtimes: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
     benchmark_model: str | os.PathLike[str] | None = None,
     progress: Show | None = None,
 ) -> Report:
@@ -159,14 +160,21 @@ def measure(
     android_runtimes, benchmark_model: as in docs/android.md.
     progress: called with each `edgernn.profile.pool.Advance`; without it bars on a terminal.
 
-    Raises ModelFileError, DataError, MissingRuntime, and DeviceError where no device answered; a
-    device that failed beside others is in `report.failures`.
+    Raises WrongOption, ModelFileError, DataError, MissingRuntime, and DeviceError where no device
+    answered; a device that failed beside others is in `report.failures`.
 
     >>> report = edgernn.measure("out/", data=(x_test, y_test), period_ms=10)
     >>> print(report)
     """
-    several = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    several, runtimes = _paths(paths), _paths(android_runtimes)
     devices = device.split(",") if isinstance(device, str) else list(device)
+    for name, given in (("paths", several), ("device", devices)):
+        if not given:
+            raise WrongOption(f"{name} is empty", remedy="Give one or more")
+    _require_at_least(1, threads=threads, processes=processes, steps=steps)
+    _require_at_least(0, min_time_ms=min_time_ms, warm_up_ms=warm_up_ms, cool_down_s=cool_down_s)
+    if period_ms is not None and not 0 < period_ms < math.inf:
+        raise WrongOption(f"period_ms is {period_ms:g}", remedy="Give a time above 0, or None")
     plan = Plan(
         threads=threads,
         cpus=None if cpus is None else tuple(cpus),
@@ -180,11 +188,11 @@ def measure(
     )
     choices = Choices(
         own_packages=device_python,
-        android_runtimes=tuple(map(Path, android_runtimes)),
+        android_runtimes=tuple(runtimes),
         benchmark_model=None if benchmark_model is None else Path(benchmark_model),
     )
     job = Job(
-        paths=[Path(path) for path in several],
+        paths=several,
         devices=tuple(dict.fromkeys(name.strip() for name in devices)),
         plan=plan,
         data=data,
@@ -202,3 +210,14 @@ def measure(
         raise next(iter(ending.failures.values()))
     ending.require_something()
     return Report(values=ending.report, failures=dict(ending.failures))
+
+
+def _paths(given: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:
+    return [Path(one) for one in ([given] if isinstance(given, str | os.PathLike) else given)]
+
+
+def _require_at_least(least: int, **given: float) -> None:
+    """Raises WrongOption for the first option below `least`, and for NaN and infinity."""
+    for name, value in given.items():
+        if not least <= value < math.inf:
+            raise WrongOption(f"{name} is {value:g}", remedy=f"Give a number of at least {least}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgernn import atomic
-from edgernn.errors import DeviceError, WrongOption
+from edgernn.errors import DataError, DeviceError, WrongOption
 from edgernn.front.budgets import Checked, checked_against
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.profile import report as values
@@ -45,11 +45,14 @@ class Report:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Report:
-        """The report in a .json file.  Raises DataError.
+        """The report in a .json file.  Raises DataError, also where there is no such file.
 
         >>> print(edgernn.Report.read("report.json"))
         """
-        return cls(values=read_report(Path(path)))
+        try:
+            return cls(values=read_report(Path(path)))
+        except FileNotFoundError as error:
+            raise DataError(f"there is no file {path}", remedy="Check the path") from error
 
     @property
     def rows(self) -> tuple[Row, ...]:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
+from numbers import Real
 from pathlib import Path
 from typing import Final
 
@@ -130,7 +131,8 @@ def read_budget(path: Path) -> Budget:
     try:
         tables = read_toml(path)
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot read the budget {path}: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read the budget {path}: {reason}") from error
     if not tables:
         raise DataError(f"the budget {path} limits nothing", remedy=f"Begin with [{EVERY}]")
     return budget_of(tables, str(path))
@@ -169,7 +171,7 @@ def _bounds(path: str, device: str, table: object) -> Iterator[tuple[Limit, floa
 
 
 def _number(bound: object) -> float | None:
-    if isinstance(bound, bool) or not isinstance(bound, int | float):
+    if isinstance(bound, bool) or not isinstance(bound, Real):  # numpy's numbers, too
         return None
     try:
         return float(bound) if math.isfinite(bound) else None

@@ -46,10 +46,10 @@ def reference_predictions(
     Raises ModelFileError or UnsupportedLayer if the file cannot be read, DataError if the samples
     do not fit it.
     """
-    from edgernn.export.keras.file import read_model
+    from edgernn.export.reading import read_source
     from edgernn.export.study.labelled import predict
 
-    graph = read_model(source).graph
+    graph = read_source(source).graph
     multiplications = graph.parameters * samples.x.shape[1] * len(samples.x)
     if len(graph.inputs) != 1 or graph.states:
         return None

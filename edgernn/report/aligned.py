@@ -1,8 +1,13 @@
-"""Plain text tables."""
+"""Plain text tables, and the sentences below them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
+from typing import Final
+
+#: Of lines of text, in columns.
+WIDTH: Final = 100
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -10,3 +15,9 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+
+
+def wrapped(sentences: Iterable[str]) -> Iterator[str]:
+    """Lines broken between words; a path longer than a line stays whole, to be copied."""
+    for sentence in sentences:
+        yield from wrap(sentence, WIDTH, break_long_words=False, break_on_hyphens=False)

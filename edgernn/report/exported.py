@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from edgernn.artefact import Artefact, Refusal, Verification, VerificationStatus
-from edgernn.report.aligned import aligned
+from edgernn.report.aligned import aligned, wrapped
+from edgernn.units import percent
 
 #: Details of a layer begin so; the other details are of the whole file.
 _LAYER: Final = "layer "
@@ -15,22 +16,36 @@ _SMALLEST_SHOWN: Final = 0.00005
 
 
 def exported_table(artefacts: Sequence[Artefact]) -> str:
-    """Plain text, aligned, a line for each artefact; what was chosen for layers comes below."""
-    rows = [("file", "bytes", "of float32 weights", "checked", "how")]
-    choices = []
+    """Plain text, aligned, a line for each artefact; sentences about single files come below.
+
+    "of float32" is the size beside that of the weights in float32.
+    """
+    rows = [("file", "bytes", "of float32", "checked", "same answer")]
+    notes = []
     for artefact in artefacts:
-        details = artefact.details.items()
+        checked = artefact.verification
         rows.append(
             (
                 artefact.name,
                 f"{artefact.bytes:,}",
-                f"{artefact.bytes / (4 * artefact.source.parameters):.0%}",
-                verification_text(artefact.verification),
-                ", ".join(f"{key} {value}" for key, value in details if not key.startswith(_LAYER)),
+                percent(artefact.bytes / (4 * artefact.source.parameters), digits=0),
+                _error_text(checked),
+                "" if checked.agreement is None else percent(checked.agreement),
             )
         )
-        choices += [f"{artefact.name}: {choice}." for choice in _choices(artefact.details)]
-    return "\n".join([*aligned(rows), *choices])
+        said = [*_integers(checked), *_of_rounded_weights(checked), *_choices(artefact.details)]
+        notes += [f"{artefact.name}: {note}." for note in said]
+    return "\n".join([*aligned(rows), *wrapped(_origins(artefacts)), *wrapped(notes)])
+
+
+def _origins(artefacts: Sequence[Artefact]) -> Iterator[str]:
+    """What the inputs of the checks were, each origin once."""
+    found: dict[str, list[str]] = {}
+    for artefact in artefacts:
+        found.setdefault(artefact.verification.checked_on, []).append(artefact.name)
+    for origin, names in found.items():
+        if origin:
+            yield f"Checked on {origin}{'' if len(found) == 1 else ': ' + ', '.join(names)}."
 
 
 def outcome_text(artefacts: Sequence[Artefact], refusals: Sequence[Refusal], out: Path) -> str:
@@ -69,26 +84,38 @@ def _choices(details: Mapping[str, str]) -> Iterator[str]:
 
 def verification_text(verification: Verification) -> str:
     """'max error 2e-07 in 8 cases', or why there is none.  Errors are against the float32 model."""
-    inputs = f"{verification.cases} {verification.checked_on or 'cases'}"
-    if verification.status is VerificationStatus.PASSED and verification.mean_error is not None:
+    if verification.status is not VerificationStatus.PASSED:
+        return f"{verification.status.value}: {verification.reason}"
+    said = [_error_text(verification)]
+    if verification.agreement is not None:
+        said.append(f"same answer in {percent(verification.agreement)}")
+    said += [*_integers(verification), *_of_rounded_weights(verification)]
+    if verification.checked_on:
+        said.append(f"checked on {verification.checked_on}")
+    return ", ".join(said)
+
+
+def _error_text(verification: Verification) -> str:
+    """How far off in how many cases; a reason why it was not checked is in the last line."""
+    if verification.status is not VerificationStatus.PASSED:
+        return "not checked"
+    cases = "1 case" if verification.cases == 1 else f"{verification.cases} cases"
+    if verification.mean_error is not None:
         below = verification.mean_error < _SMALLEST_SHOWN
-        text = f"mean error {'<0.01%' if below else f'{verification.mean_error:.2%}'} of the spread"
-        if verification.agreement is not None:
-            text += f", same answer in {verification.agreement:.1%}"
-            text += f" of {inputs}"
-        else:
-            text += f" in {inputs}"
-        if verification.integers:
-            text += ", integers as specified"
-        return text + (" bit for bit" if verification.integers == "bits" else "")
-    if verification.original_error is not None:
-        return (
-            f"max error {verification.original_error:.0e} in {inputs} "
-            f"({verification.max_error:.0e} of what its rounded weights mean)"
-        )
-    if verification.status is VerificationStatus.PASSED:
-        return f"max error {verification.max_error:.0e} in {inputs}"
-    return f"{verification.status.value}: {verification.reason}"
+        share = f"<{percent(0.0001, digits=2)}" if below else percent(verification.mean_error, 2)
+        return f"mean error {share} of the spread in {cases}"
+    largest = verification.original_error
+    return f"max error {verification.max_error if largest is None else largest:.0e} in {cases}"
+
+
+def _integers(verification: Verification) -> Iterator[str]:
+    if verification.integers:
+        yield f"integers as specified{' bit for bit' if verification.integers == 'bits' else ''}"
+
+
+def _of_rounded_weights(verification: Verification) -> Iterator[str]:
+    if verification.mean_error is None and verification.original_error is not None:
+        yield f"max error {verification.max_error:.0e} against the model with the rounded weights"
 
 
 def keras_text(verification: Verification) -> str:

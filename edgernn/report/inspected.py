@@ -13,7 +13,7 @@ from edgernn.report.aligned import aligned
 
 
 def model_text(graph: Graph, source: Source) -> str:
-    """A table of the layers of a Keras model, in the order in which they run."""
+    """A table of the layers of a model, in the order in which they run."""
     rows = [("layer", "kind", "output", "parameters")]
     rows += [
         (layer.name, type(layer).__name__, _shape(graph, layer), f"{parameter_count(layer):,}")
@@ -24,8 +24,7 @@ def model_text(graph: Graph, source: Source) -> str:
         f"{name} {shape_text(spec.shape)}" for name, spec in graph.output_specs.items()
     )
     title = (
-        f"{source.file}: Keras {source.keras_version}, {source.bytes:,} bytes, "
-        f"{graph.parameters:,} parameters"
+        f"{source.file}: {source.origin}, {source.bytes:,} bytes, {graph.parameters:,} parameters"
     )
     return "\n".join(
         [

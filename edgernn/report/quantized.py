@@ -11,7 +11,7 @@ from edgernn.export.study.labelled import Accuracy
 from edgernn.export.study.sensitivity import Sensitivity
 from edgernn.export.study.study import Study
 from edgernn.profile.judgement import of_refit
-from edgernn.report.aligned import aligned
+from edgernn.report.aligned import aligned, wrapped
 from edgernn.scoring.metric import METRICS
 from edgernn.stats import Interval
 from edgernn.units import percent, percent_interval
@@ -30,7 +30,7 @@ def accuracy_text(rows: Sequence[Accuracy], tried: Accuracy | None = None) -> st
         value, interval = metric.text(row.score.value), metric.interval_text(row.score.interval)
         same = "" if row.agreement is None else percent(row.agreement)
         cells.append((row.name, value, interval, _drop(row), same))
-    return "\n".join([*aligned(cells), *_verdict(rows, tried), *_refits(rows)])
+    return "\n".join([*aligned(cells), *wrapped([*_verdict(rows, tried), *_refits(rows)])])
 
 
 def _refits(rows: Sequence[Accuracy]) -> Iterator[str]:
@@ -63,18 +63,24 @@ def sensitivity_text(costs: Sensitivity) -> str:
             f"{cost.input_low:.3g} to {cost.input_high:.3g}",
             _decibel(cost.layer_snr_db),
             _decibel(cost.output_snr_db),
-            ", ".join(f"{place} {share:.2%}" for place, share in cost.clamped.items() if share)
+            ", ".join(
+                f"{place} {percent(share, 2)}" for place, share in cost.clamped.items() if share
+            )
             or "nothing",
         )
         for cost in costs.layers
     ]
-    return "\n".join([*aligned(cells), *_conclusions(costs)])
+    return "\n".join([*aligned(cells), *wrapped(_conclusions(costs))])
 
 
 def _conclusions(costs: Sensitivity) -> Iterator[str]:
     worst = costs.costliest
     if worst is not None:
-        same = "" if costs.agreement is None else f", same answer in {costs.agreement:.1%} of them"
+        same = (
+            ""
+            if costs.agreement is None
+            else f", same answer in {percent(costs.agreement)} of them"
+        )
         yield (
             "SNR is the spread of an output over quantization noise, of the layer's own output and "
             "of the model's with this layer alone quantized: at 20 dB noise is a tenth of the "
@@ -119,9 +125,9 @@ def study_texts(study: Study) -> Iterator[str]:
     if study.costs is not None and study.costs.layers:
         yield sensitivity_text(study.costs)
     if study.headroom:
-        yield study.headroom
+        yield "\n".join(wrapped([study.headroom]))
     if study.kept_float:
-        yield f"In float32: {', '.join(study.kept_float)}."
+        yield "\n".join(wrapped([f"In float32: {', '.join(study.kept_float)}."]))
 
 
 def study_as_json(study: Study) -> dict[str, Any]:

@@ -19,6 +19,7 @@ ffi: Final[Any] = _ernn.ffi
 lib: Final[Any] = _ernn.lib
 
 OK: Final = 0
+_NOT_ERNN: Final = 1  # the status of ernn.h
 
 #: Instruction sets by the name that `Model(isa=...)` takes.
 ISA_BY_NAME: Final[dict[str, int]] = {
@@ -51,9 +52,10 @@ def status_text(status: int) -> str:
 def check_model(status: int, where: str) -> None:
     """Raises ModelFileError unless the library could use the file."""
     if status != OK:
-        raise ModelFileError(
-            f"{where}: {status_text(status)}", remedy="Export the model again with this edgernn"
-        )
+        remedy = "Export the model again with this edgernn"
+        if status == _NOT_ERNN:
+            remedy = "Give the .ernn file that an export to native wrote"
+        raise ModelFileError(f"{where}: {status_text(status)}", remedy=remedy)
 
 
 def check_run(status: int) -> None:

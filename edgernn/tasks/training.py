@@ -31,7 +31,7 @@ from edgernn.tasks.task import Recipe
 from edgernn.tasks.training_log import Epoch, Settings, TrainingLog, log_path, write_log
 from edgernn.version import __version__
 
-#: Told each epoch when it is over.
+#: Called at the end of each epoch.
 OnEpoch: TypeAlias = Callable[[Epoch], None]
 
 _PREDICTION_BATCH: Final = 256

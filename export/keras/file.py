@@ -15,18 +15,17 @@ from edgernn.export.keras.call import LayerWeights
 from edgernn.export.keras.config import LayerConfig, model_tree, parse_json
 from edgernn.export.keras.hdf5 import Hdf5Error, open_hdf5
 from edgernn.export.keras.hdf5_format import SIGNATURE
-from edgernn.export.keras.model import KerasModel, Translated, config_errors, translate
+from edgernn.export.keras.model import Translated, config_errors, translate
 from edgernn.export.keras.translations import refuse_unknown
 from edgernn.export.keras.version import KerasVersion, keras_version
 from edgernn.export.keras.weights import ArrayReader, legacy_weights, store_weights
+from edgernn.export.source_model import SourceModel
 from edgernn.regular_file import opened
-
-__all__ = ["KerasModel", "read_model"]
 
 _ZIP_MAGIC: Final = b"PK"
 
 
-def read_model(path: Path) -> KerasModel:
+def read_model(path: Path) -> SourceModel:
     """The model in a .keras or .h5 file.
 
     Raises ModelFileError if the file is not a complete Keras model or is damaged, UnsupportedLayer
@@ -51,7 +50,7 @@ def read_model(path: Path) -> KerasModel:
         keras_version=version.text,
         parameters=translated.graph.parameters,
     )
-    return KerasModel(graph=translated.graph, source=source, warnings=translated.warnings)
+    return SourceModel(graph=translated.graph, source=source, warnings=translated.warnings)
 
 
 def parameters_of(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""The result of reading a Keras model, and the last step: from config and weights to a graph."""
+"""The last step of reading a Keras model: from config and weights to a graph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edgernn.artefact import Source
 from edgernn.errors import ModelFileError, UnsupportedLayer
 from edgernn.export.keras.builder import GraphBuilder
 from edgernn.export.keras.call import LayerWeights, Tensor
@@ -17,15 +16,6 @@ from edgernn.export.keras.nodes import RESAVE, references
 from edgernn.export.keras.trace import Trace
 from edgernn.export.keras.version import KerasVersion
 from edgernn.graph import DType, Graph, GraphError, Output, TensorSpec, without_dead_layers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KerasModel:
-    """A model that was read.  `warnings` are whole sentences for the user."""
-
-    graph: Graph
-    source: Source
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,16 +15,17 @@ from edgernn.artefact import OBJECT, Source
 from edgernn.errors import ModelFileError
 from edgernn.export.keras.call import LayerWeights
 from edgernn.export.keras.config import LayerConfig, model_tree, parse_json
-from edgernn.export.keras.model import KerasModel, config_errors, translate
+from edgernn.export.keras.model import config_errors, translate
 from edgernn.export.keras.translations import refuse_unknown
 from edgernn.export.keras.variables import variables
 from edgernn.export.keras.version import KerasVersion, keras_version
 from edgernn.export.keras.weights import require_finite
+from edgernn.export.source_model import SourceModel
 
-__all__ = ["KerasModel", "from_keras"]
+__all__ = ["SourceModel", "from_keras"]
 
 
-def from_keras(model: Any) -> KerasModel:
+def from_keras(model: Any) -> SourceModel:
     """The graph of a keras.Model or tf_keras.Model.
 
     Raises ModelFileError if it is no model, was never built or is subclassed, UnsupportedLayer
@@ -45,7 +46,7 @@ def from_keras(model: Any) -> KerasModel:
         refuse_unknown(tree)
         translated = translate(tree, version, weights)
     content = _digest(text, weights)
-    return KerasModel(
+    return SourceModel(
         graph=translated.graph,
         source=Source(
             file=OBJECT,
@@ -67,7 +68,7 @@ def _version(model: Any) -> KerasVersion:
         if base.__module__.startswith("tensorflow.python.keras"):  # TensorFlow before 2.6
             return keras_version(f"{sys.modules['tensorflow'].__version__}-tf")
     raise ModelFileError(
-        f"a {type(model).__name__} is not a Keras model",
+        f"an object of type {type(model).__name__} is not a Keras model",
         remedy="Give a keras.Model, or the path of a saved one",
     )
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from edgernn.export.onnx.builder import BOOL, INT32, INT64, Value
 from edgernn.export.onnx.edges import TO_THE_END, Edges, Form, Layout, int64
-from edgernn.graph import ApplyMask, Recurrent, producer
+from edgernn.graph import ApplyMask, Embedding, QTensor, Recurrent, producer
 
 _ZERO: Final = np.zeros((), np.float32)
 
@@ -111,19 +111,38 @@ def _distinct(ones: Value, size: Value, steps: int | None, edges: Edges) -> Valu
 
 
 def compacted(layer: Recurrent, mask: Compaction, edges: Edges) -> Value:
-    """The layer's input [T, B, F], valid steps first."""
+    """The layer's input [T, B, F], valid steps first.
+
+    Integer products draw one scale around a whole call, hidden steps and all: what stands there, a
+    padding of -999 say, must not reach them.
+    """
     edge = layer.input
     writer = producer(edges.graph, edge)
-    if isinstance(writer, ApplyMask) and writer.mask == mask.edge:
+    is_zeroed = isinstance(writer, ApplyMask) and writer.mask == mask.edge
+    is_integer = isinstance(layer.kernel, QTensor)
+    if isinstance(writer, ApplyMask) and is_zeroed and not is_integer:
         edge = writer.input  # steps set to zero are skipped anyway
+    hides = is_integer and not is_zeroed and not isinstance(writer, Embedding | Recurrent)
+    key = ("compacted", edge, mask.edge, mask.reversed, hides)
     if mask.order is None:
-        return edges.read(edge, Form(Layout.TIME_BATCH, mask.reversed))
-    key = ("compacted", edge, mask.edge, mask.reversed)
-    if key not in edges.shared:
+        if not hides:
+            return edges.read(edge, Form(Layout.TIME_BATCH, mask.reversed))
+        if key not in edges.shared:
+            x = _hidden(edges.read(edge, Form(reversed=mask.reversed)), mask, edges)
+            edges.shared[key] = (edges.builder.op("Transpose", x, perm=[1, 0, 2]),)
+    elif key not in edges.shared:
         x = edges.read(edge, Form(reversed=mask.reversed))
+        if hides:
+            x = _hidden(x, mask, edges)
         gathered = edges.builder.op("GatherND", x, mask.order.steps, batch_dims=1)
         edges.shared[key] = (edges.builder.op("Transpose", gathered, perm=[1, 0, 2]),)
     return edges.shared[key][0]
+
+
+def _hidden(x: Value, mask: Compaction, edges: Edges) -> Value:
+    """x [B, T, F] with zeros in the steps that the mask hides."""
+    shown = edges.builder.op("Unsqueeze", mask.mask, axes=int64([2]))
+    return edges.builder.op("Where", shown, x, edges.builder.constant(_ZERO))
 
 
 def without_empty_rows(mask: Compaction, result: Value, edges: Edges) -> Value:

@@ -257,7 +257,8 @@ def _check_enough(graph: Graph, arguments: Mapping[str, AnyArray]) -> None:
     )
     if samples == 0 or (samples < FEWEST_SAMPLES and steps < FEWEST_STEPS):
         raise CalibrationError(
-            f"{samples} samples are too few to calibrate '{graph.name}'",
+            f"{samples} {'sample is' if samples == 1 else 'samples are'} too few to calibrate "
+            f"'{graph.name}'",
             remedy=f"Give at least {FEWEST_SAMPLES} typical ones, better 100",
         )
 

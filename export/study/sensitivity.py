@@ -22,6 +22,7 @@ from edgernn.graph import (
 from edgernn.reference import apply, execute, integer, with_free_batch
 from edgernn.reference.arguments import with_zero_states
 from edgernn.scheme import Scheme
+from edgernn.units import percent
 
 #: Below this the noise is more than a tenth of the spread.
 _LOUD_DB = 20.0
@@ -284,8 +285,8 @@ def _advice(costs: Sensitivity) -> list[str]:
     for cost in costs.layers:
         if cost.clamped.get("input", 0.0) > _MANY_CLAMPED:
             sentences.append(
-                f"{cost.clamped['input']:.1%} of the inputs of layer '{cost.layer}' lie outside of "
-                "its calibrated range: calibrate with samples that contain such values."
+                f"{percent(cost.clamped['input'])} of the inputs of layer '{cost.layer}' lie "
+                "outside of its calibrated range: calibrate with samples that contain such values."
             )
         if max(cost.clamped.get("product", 0.0), cost.clamped.get("cell", 0.0)) > _MANY_CLAMPED:
             sentences.append(

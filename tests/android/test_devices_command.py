@@ -29,7 +29,7 @@ def test_a_phone_is_added_checked_used_and_forgotten(attach, edgernn, address):
         assert device.name == "mine"
         assert device.run(["true"], timeout_s=60).succeeded
     checked = edgernn("devices", "check", "mine").out
-    for fact in ("Android 14 (edgernn/loopback:14)", "84%, charging, 27 °C", "no times"):
+    for fact in ("Android 14 (edgernn/loopback:14)", "84 %, charging, 27 °C", "no times"):
         assert fact in checked
     assert edgernn("devices", "remove", "mine").code == 0
     assert json.loads(edgernn("devices", "list", "--json").out) == []

@@ -256,7 +256,7 @@ def test_a_battery_that_is_low_is_a_caution(attach, artefact, edgernn, tmp_path)
     dumped = loopback.root / "system/dumpsys/battery"
     text = dumped.read_text().replace("level: 84", "level: 9").replace("status: 2", "status: 3")
     dumped.write_text(text)
-    assert "9%, not charging" in edgernn("devices", "check", "android").out
+    assert "9 %, not charging" in edgernn("devices", "check", "android").out
     ran = edgernn(
         *("profile", artefact, "--device", "android", "-o", tmp_path / "r.json"),
         *("--processes", "1", *TIMED, "1ms"),

@@ -216,3 +216,58 @@ def test_a_device_that_is_not_there_shows_in_the_report_and_breaks_its_budget(ma
     assert not checked.exceeded
     assert not checked.kept
     assert "not measured: kitchen" in str(checked)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"processes": 0},
+        {"threads": 0},
+        {"steps": 0},
+        {"min_time_ms": -1},
+        {"warm_up_ms": float("nan")},
+        {"cool_down_s": float("inf")},
+        {"period_ms": 0},
+        {"device": []},
+    ],
+)
+def test_a_measurement_that_cannot_be_made_is_refused_by_the_option(made, wrong):
+    with pytest.raises(WrongOption, match=next(iter(wrong))):
+        edgernn.measure(made.folder, **{**QUICK, "device": "fake", **wrong})
+
+
+def test_no_paths_are_refused():
+    with pytest.raises(WrongOption, match="paths is empty"):
+        edgernn.measure([], device="fake")
+
+
+def test_an_export_names_the_option_that_is_wrong(tmp_path):
+    model, out = edgernn.load(MODEL), tmp_path / "out"
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"calibration": "entropy"}, "one of minmax, percentile, mse"),
+        ({"keep_float": "gru_2"}, "no layer 'gru_2'. Did you mean 'gru_1'"),
+        ({"scheme": ["int8", "gru_2=float32"]}, "no layer 'gru_2'. Did you mean 'gru_1'"),
+        ({"max_drop": -1}, "max_drop. is -1"),
+        ({"max_drop": float("nan")}, "max_drop. is nan"),
+    ]
+    for given, words in wrong:
+        with pytest.raises(WrongOption, match=words):
+            model.export(out, **{"scheme": "int8", "calibrate": "digits:calibration", **given})
+    assert not out.exists()
+
+
+def test_labels_may_be_numbers_and_calibration_data_may_have_the_name_of_the_input(tmp_path, rows):
+    made = edgernn.load(MODEL).export(
+        tmp_path, to="native", scheme="int8", calibrate={"features": rows[0]}, labels=range(10)
+    )
+    assert made.artefacts[0].labels == tuple(LABELS)
+
+
+def test_a_report_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"there is no file .*r\.json"):
+        edgernn.Report.read(tmp_path / "r.json")
+
+
+def test_a_budget_takes_the_numbers_of_numpy(report):
+    assert report.check({"file_bytes": np.int64(1_000_000)}).kept
+    assert not report.check({"file_bytes": np.float32(1)}).kept

@@ -43,12 +43,15 @@ def test_a_folder_is_gone_after_its_block_and_stays_while_it_runs(tmp_path):
 
 
 def test_the_next_run_removes_what_a_killed_one_left_and_nothing_else(tmp_path):
-    others = [tmp_path / "edgernn-notes", tmp_path / "mine"]
+    others = [
+        tmp_path / name
+        for name in ("edgernn-notes", "mine", "edgernn-2026-11-29", ".report.json-2026-11-29.txt")
+    ]
     for folder in others:
         folder.mkdir()
     killed, alive = another(tmp_path), another(tmp_path)
     try:
-        assert len(list(tmp_path.iterdir())) == 6
+        assert len(list(tmp_path.iterdir())) == 8
         end(killed)
         with TemporaryFolder(parent=tmp_path):
             names = [path.name for path in tmp_path.iterdir()]
@@ -79,7 +82,7 @@ def test_a_link_of_such_a_name_is_not_followed(tmp_path):
     (tmp_path / "real" / "file").write_bytes(b"x")
     dead = subprocess.Popen(["true"])
     dead.wait()
-    (tmp_path / f"edgernn-{dead.pid}-abc").symlink_to(tmp_path / "real")
+    (tmp_path / f"edgernn-{dead.pid}-abcdefgh").symlink_to(tmp_path / "real")
     remove_abandoned(tmp_path)
     assert (tmp_path / "real" / "file").exists()
-    assert os.path.lexists(tmp_path / f"edgernn-{dead.pid}-abc")
+    assert os.path.lexists(tmp_path / f"edgernn-{dead.pid}-abcdefgh")

@@ -11,8 +11,9 @@ from typing import Final
 import pytest
 
 from edgernn.errors import UnsupportedLayer
-from edgernn.export.keras.file import KerasModel, read_model
+from edgernn.export.keras.file import read_model
 from edgernn.export.keras.object import from_keras
+from edgernn.export.source_model import SourceModel
 from edgernn.export.verify import relative_error
 from edgernn.graph import Graph
 from tests.zoo import CASES
@@ -54,7 +55,7 @@ def graph_of(variant: Variant, route: Route) -> Graph:
     return read(prepared(variant), route).graph
 
 
-def read(model: Prepared, route: Route) -> KerasModel:
+def read(model: Prepared, route: Route) -> SourceModel:
     if route is Route.OBJECT:
         return from_keras(model.model)
     with TemporaryDirectory() as folder:

@@ -16,11 +16,12 @@ import pytest
 
 from edgernn import reference
 from edgernn.errors import DownloadError
-from edgernn.export.keras.file import KerasModel, read_model
+from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import export_model, float_graph
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
 from edgernn.export.rows import Examples
+from edgernn.export.source_model import SourceModel
 from edgernn.graph import Ranges
 from edgernn.scheme import Scheme
 from edgernn.stats import paired_difference
@@ -44,7 +45,7 @@ FORMS = {
 
 
 class Setting(NamedTuple):
-    models: Mapping[str, KerasModel]  # "encoder", "decoder"
+    models: Mapping[str, SourceModel]  # "encoder", "decoder"
     ranges: Mapping[str, Ranges]
     examples: Mapping[str, Examples]
     right: Dictionary
@@ -77,7 +78,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     return Setting(models, ranges, examples, right, words, said)
 
 
-def examples_of(models: Mapping[str, KerasModel], words: list[str]) -> dict[str, Examples]:
+def examples_of(models: Mapping[str, SourceModel], words: list[str]) -> dict[str, Examples]:
     """Letters for the encoder; for the decoder what it is fed with while the words are said."""
     encode, decode = (
         partial(reference.run, float_graph(models[name].graph)) for name in ("encoder", "decoder")

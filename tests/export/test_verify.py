@@ -121,7 +121,7 @@ def test_integer_schemes_are_held_to_their_mean_error():
     assert verification.agreement == 1.0
     swapped = expected[::-1]
     assert agreement(swapped, expected) == 0.0
-    with pytest.raises(VerificationError, match=r"off by 200.0% of their spread"):
+    with pytest.raises(VerificationError, match=r"off by 200.0 % of their spread"):
         near_on_average("gru.int8.onnx", CASES, swapped, expected)
 
 
@@ -130,7 +130,7 @@ def test_an_offset_hides_no_error():
     lost = [{"y": np.array([[0.0]])}] * 4
     for offset in (0, 293, -1000):
         shifted = [{"y": one["y"] + offset} for one in spread]
-        with pytest.raises(VerificationError, match=r"off by 100.0% of their spread"):
+        with pytest.raises(VerificationError, match=r"off by 100.0 % of their spread"):
             near_on_average(
                 "m.onnx", CASES * 2, [{"y": one["y"] + offset} for one in lost], shifted
             )

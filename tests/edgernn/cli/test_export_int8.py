@@ -50,8 +50,8 @@ def with_bad_number(bad: float) -> Any:
         ({"x": np.zeros((40, 8, 4))}, [], errors.CalibrationError, "never change in input"),
         ({"x": with_bad_number(np.nan)}, [], errors.DataError, "17"),
         ({"x": with_bad_number(np.inf)}, [], errors.DataError, "17"),
-        ({"x": features()}, ["--keep-float", "grou"], errors.CalibrationError, "mean 'gru'?"),
-        ({"x": features()}, ["--scheme", "grou=float32"], errors.CalibrationError, "mean 'gru'?"),
+        ({"x": features()}, ["--keep-float", "grou"], errors.WrongOption, "mean 'gru'?"),
+        ({"x": features()}, ["--scheme", "grou=float32"], errors.WrongOption, "mean 'gru'?"),
         ({"x": features()}, ["--max-drop", "0.5"], errors.DataError, "has no labels"),
     ],
     ids=[

@@ -34,31 +34,63 @@ ARTEFACT = Artefact(
 )
 
 
-def test_what_was_chosen_for_several_layers_is_said_once():
-    lines = exported_table([ARTEFACT]).splitlines()
-    assert lines[1].split() == [
-        *("gru.int8.onnx", "2,500", "25%"),
-        *(
-            "mean",
-            "error",
-            "0.12%",
-            "of",
-            "the",
-            "spread,",
-            "same",
-            "answer",
-            "in",
-            "98.4%",
-            "of",
-            "64",
-            "cases",
-        ),
-        *("opset", "13"),
-    ]
-    assert lines[2:] == [
+FLOAT16 = Verification(
+    status=VerificationStatus.PASSED, max_error=2e-7, original_error=3e-4, cases=1
+)
+
+
+def test_a_table_of_an_export_shows_what_decides_and_says_the_rest_below_it():
+    exact = replace(
+        ARTEFACT,
+        verification=replace(INTEGERS, integers="bits"),
+        files=(stored_file("gru.int8.ernn", b""),),
+        details={},
+    )
+    half = replace(
+        ARTEFACT,
+        verification=FLOAT16,
+        files=(stored_file("gru.float16.ernn", b""),),
+        details={},
+    )
+    assert exported_table([ARTEFACT, exact, half]).splitlines() == [
+        f"file              bytes  of float32  {'checked':<43}  same answer",
+        "gru.int8.onnx     2,500  25 %        mean error 0.12 % of the spread in 64 cases  98.4 %",
+        "gru.int8.ernn     0      0 %         mean error 0.12 % of the spread in 64 cases  98.4 %",
+        "gru.float16.ernn  0      0 %         max error 3e-04 in 1 case",
         "gru.int8.onnx: layers a, b as a Scan.",
         "gru.int8.onnx: layer c in float.",
+        "gru.int8.ernn: integers as specified bit for bit.",
+        "gru.float16.ernn: max error 2e-07 against the model with the rounded weights.",
     ]
+
+
+def test_a_table_of_an_export_fits_100_columns_however_many_layers_a_sentence_names():
+    layers = {f"layer bidirectional_{number}": "in float" for number in range(20)}
+    lines = exported_table([replace(ARTEFACT, details=layers)]).splitlines()
+    assert len(lines) > 4
+    assert max(map(len, lines)) <= 100
+
+
+def test_the_table_says_once_what_the_files_were_checked_on():
+    kept = replace(
+        ARTEFACT, verification=replace(INTEGERS, checked_on="kept-back rows"), details={}
+    )
+    made_up = replace(kept, verification=replace(FLOAT16, checked_on="made-up inputs"))
+    assert exported_table([kept, kept]).splitlines()[3:] == ["Checked on kept-back rows."]
+    assert exported_table([kept, made_up]).splitlines()[3:] == [
+        "Checked on kept-back rows: gru.int8.onnx.",
+        "Checked on made-up inputs: gru.int8.onnx.",
+        "gru.int8.onnx: max error 2e-07 against the model with the rounded weights.",
+    ]
+
+
+def test_a_file_in_words_has_all_that_the_check_found():
+    assert verification_text(replace(INTEGERS, integers="within")) == (
+        "mean error 0.12 % of the spread in 64 cases, same answer in 98.4 %, integers as specified"
+    )
+    assert verification_text(FLOAT16) == (
+        "max error 3e-04 in 1 case, max error 2e-07 against the model with the rounded weights"
+    )
 
 
 def test_the_last_line_names_what_passed_what_was_not_checked_and_what_failed():
@@ -80,4 +112,4 @@ def test_the_last_line_names_what_passed_what_was_not_checked_and_what_failed():
 
 
 def test_a_small_error_is_not_shown_as_none():
-    assert verification_text(replace(INTEGERS, mean_error=1e-6)).startswith("mean error <0.01%")
+    assert verification_text(replace(INTEGERS, mean_error=1e-6)).startswith("mean error <0.01 %")

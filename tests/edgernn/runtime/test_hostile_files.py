@@ -68,9 +68,9 @@ def test_the_file_itself_is_fine() -> None:
 @pytest.mark.parametrize(
     ("position", "replacement", "match"),
     [
-        (0, b"GGUF", "not an .ernn file"),
+        (0, b"GGUF", "not an .ernn file. Give the .ernn file"),
         (0, b"NNRE", "high byte first"),
-        (4, struct.pack("<I", 99), "format version"),
+        (4, struct.pack("<I", 99), "format version.*Export the model again"),
         (8, struct.pack("<I", 12), "shorter or longer"),
         (200, b"\xff", "checksum"),
     ],

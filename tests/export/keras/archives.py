@@ -13,8 +13,9 @@ import h5py
 import numpy as np
 
 from edgernn.export.keras.config import model_tree, walk
-from edgernn.export.keras.file import KerasModel, read_model
+from edgernn.export.keras.file import read_model
 from edgernn.export.keras.variables import legacy_slots, store_paths, variables
+from edgernn.export.source_model import SourceModel
 
 Json = dict[str, Any]
 
@@ -148,6 +149,6 @@ def small(*layers: Json, shape: tuple[int | None, ...] = (None, 5, 2)) -> Json:
     return sequential(input_layer("x", shape), *layers)
 
 
-def read(tmp_path: Path, config: Json, weights: Any = None, version: str = KERAS_3) -> KerasModel:
+def read(tmp_path: Path, config: Json, weights: Any = None, version: str = KERAS_3) -> SourceModel:
     """The model as read from a .keras archive of this content."""
     return read_model(write_keras(tmp_path / "m.keras", config, weights, version))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from edgernn.export.cases import Case
 from edgernn.export.onnx import lower
 from edgernn.export.quantization.quantize import quantize
-from edgernn.graph import Graph, Gru, Lstm, NotEqual, Recurrent, SimpleRnn
+from edgernn.graph import ApplyMask, Graph, Gru, Lstm, NotEqual, Recurrent, SimpleRnn
 from edgernn.reference import run as run_reference
 from edgernn.scheme import Scheme
 from tests.export.onnx.agreement import run, session
@@ -133,6 +133,38 @@ def test_a_row_of_padding_spoils_no_other_row_in_any_batch_or_call(
             for name, wanted in expected.items():
                 error = np.abs(actual[name] - wanted).max()
                 assert error <= (0.05 if scheme is Scheme.DYNAMIC else 2e-6), (batch, name)
+
+
+@pytest.mark.parametrize("kind", [Gru, Lstm])
+@pytest.mark.parametrize("units", [24, 160])  # a GRU of 160 is an int8 loop
+@pytest.mark.parametrize("steps", [1, 12])
+@pytest.mark.parametrize("zeroed", [False, True])
+def test_a_padding_of_minus_999_coarsens_no_integer_product(
+    kind: type[Recurrent], units: int, steps: int, zeroed: bool
+) -> None:
+    """One scale for a whole call would follow it, as after Masking(-999) or beside a mask."""
+    mask = NotEqual(name="mask", input="words", output="mask")
+    zeros = ApplyMask(name="zeroed", input="x", mask="mask", output="zeroed")
+    layer = cell(
+        kind, "layer", "zeroed" if zeroed else "x", units=units, features=16, mask="mask",
+        return_sequences=True,
+    )  # fmt: skip
+    graph = graph_of(
+        [floats("x", None, steps, 16), tokens("words", None, steps)],
+        *([mask, zeros] if zeroed else [mask]),
+        layer,
+        outputs=["layer"],
+    )
+    written = quantize(graph, None, Scheme.DYNAMIC)
+    opened = session(lower(written, metadata={}).content)
+    words = np.ones((5, steps), np.int32)
+    words[::2, steps // 2 :] = 0
+    hidden, x = words[:, :, None] == 0, numbers(5, steps, 16, scale=1)
+    (actual,), (wanted,) = (
+        run(opened, {"x": np.where(hidden, np.float32(padding), x), "words": words}).values()
+        for padding in (-999, 0)
+    )
+    np.testing.assert_array_equal(actual, wanted)
 
 
 def test_steps_are_sorted_by_distinct_keys() -> None:

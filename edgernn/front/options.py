@@ -1,0 +1,122 @@
+"""The options of an export as people write them: each is checked before anything is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from edgernn.errors import WrongOption
+from edgernn.formats import FORMATS, format_named, options_by_format
+from edgernn.graph import CalibrationMethod, Graph
+from edgernn.scheme import Scheme
+from edgernn.tasks.given import Given
+from edgernn.tasks.training_log import TrainingLog
+
+
+def require_use(
+    used: set[Scheme],
+    keep_float: tuple[str, ...],
+    calibrate: Given | None,
+    ranges: Path | None,
+    max_drop: float | None,
+) -> None:
+    """Raises WrongOption for an option that would change nothing."""
+    if keep_float and used == {Scheme.FLOAT32}:
+        raise WrongOption(
+            "--keep-float (keep_float) changes nothing in a float32 export",
+            remedy="Choose another scheme, or leave it out",
+        )
+    if max_drop is not None and not 0 <= max_drop < math.inf:
+        raise WrongOption(
+            f"--max-drop (max_drop) is {max_drop:g}", remedy="Give points, at least 0: 0.5"
+        )
+    if any(one.needs_calibration for one in used):
+        return
+    if max_drop is not None:
+        raise WrongOption(
+            "--max-drop (max_drop) searches layers of an int8 export", remedy="Choose scheme int8"
+        )
+    if ranges is not None and calibrate is None:
+        raise WrongOption(
+            "--ranges (ranges) without --calibrate is read by an int8 export only",
+            remedy="Choose scheme int8, or give data to calibrate with",
+        )
+    # Features of unlike scale are brought to one; ranges may be saved for a later export.
+    if calibrate is not None and ranges is None and used == {Scheme.FLOAT32}:
+        raise WrongOption(
+            "--calibrate (calibrate) changes nothing in a float32 export",
+            remedy="Choose another scheme, or save the ranges with --ranges FILE (ranges)",
+        )
+
+
+def method_named(name: str) -> CalibrationMethod:
+    known = [method.value for method in CalibrationMethod]
+    if name not in known:
+        raise WrongOption(
+            f"--calibration (calibration) cannot be {name!r}",
+            remedy=f"Choose one of {', '.join(known)}",
+        )
+    return CalibrationMethod(name)
+
+
+def require_layers(known: Sequence[str], named: Sequence[str]) -> None:
+    """Raises WrongOption for a name that no layer has."""
+    for name in named:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            remedy = f"Did you mean '{near[0]}'?" if near else f"Its layers are {', '.join(known)}"
+            raise WrongOption(f"the model has no layer '{name}'", remedy=remedy)
+
+
+def formats_named(to: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    if to is None:
+        return None
+    names = to.split(",") if isinstance(to, str) else to
+    try:
+        return tuple(dict.fromkeys(format_named(name.strip()).name for name in names))
+    except ValueError as error:
+        raise WrongOption(str(error).rstrip(".")) from error
+
+
+def format_options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
+    """Raises TypeError for an option that no format has, WrongOption for a value it lacks."""
+    known = {option.parameter: option for row in FORMATS.values() for option in row.options}
+    for name, value in given.items():
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean {near[0]}?" if near else f"those of formats are {', '.join(known)}"
+            )
+            raise TypeError(f"export() has no option '{name}'; {hint}")
+        if value is not None and value not in known[name].choices:
+            raise WrongOption(
+                f"{name} cannot be {value!r}",
+                remedy=f"Choose one of {', '.join(known[name].choices)}",
+            )
+    return options_by_format(given)
+
+
+def class_labels(
+    given: Sequence[object], training: TrainingLog | None, graph: Graph
+) -> tuple[str, ...]:
+    """The user's labels, else those the model was trained with.
+
+    Raises WrongOption for another number of labels than the model has classes.
+    """
+    if isinstance(given, str):
+        given = given.split(",")
+    labels = tuple(str(label).strip() for label in given)
+    if not labels:
+        return training.labels if training else ()
+    name, spec = next(iter(graph.output_specs.items()))
+    if len(graph.outputs) > 1 or len(spec.shape) not in {2, 3} or spec.shape[-1] is None:
+        return labels
+    classes = max(spec.shape[-1], 2)  # perhaps at every step; a single number separates two
+    if len(labels) not in {spec.shape[-1], classes}:
+        raise WrongOption(
+            f"{len(labels)} labels are given, and output '{name}' has {classes} classes",
+            remedy="Give one label for each class, in the order of the outputs",
+        )
+    return labels

@@ -1,0 +1,255 @@
+"""Operators that treat each number by itself: activations, sums, products with constants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from edgernn.export.onnx_file.builder import Builder, ordered
+from edgernn.export.onnx_file.layout import over_last
+from edgernn.export.onnx_file.node import Node
+from edgernn.export.onnx_file.values import (
+    Array,
+    Axes,
+    Axis,
+    Tensor,
+    Value,
+    bare,
+    is_batch,
+    size_of,
+)
+from edgernn.graph import (
+    LINEAR,
+    RELU,
+    SIGMOID,
+    TANH,
+    Activation,
+    ActivationKind,
+    Affine,
+    Dense,
+    FloatArray,
+    Merge,
+    MergeKind,
+    PRelu,
+)
+
+K = ActivationKind
+
+_PLAIN: Final = {
+    "Relu": RELU, "Sigmoid": SIGMOID, "Tanh": TANH,
+    "Softplus": Activation(kind=K.SOFTPLUS), "Softsign": Activation(kind=K.SOFTSIGN),
+    "HardSwish": Activation(kind=K.HARD_SILU), "Mish": Activation(kind=K.MISH),
+    "Exp": Activation(kind=K.EXPONENTIAL), "Swish": Activation(kind=K.SILU),
+}  # fmt: skip
+
+_MERGES: Final = {
+    "Add": MergeKind.ADD, "Sub": MergeKind.SUBTRACT, "Mul": MergeKind.MULTIPLY,
+    "Max": MergeKind.MAXIMUM, "Min": MergeKind.MINIMUM, "Sum": MergeKind.ADD,
+}  # fmt: skip
+
+
+def activation(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
+    """Relu, Sigmoid, Tanh, Elu, LeakyRelu, Gelu, Clip, ..."""
+    x = computed(node, values[0])
+    return [builder.activated(x, _function(node, values), node)]
+
+
+def _function(node: Node, values: list[Value | None]) -> Activation:
+    match node.kind:
+        case "LeakyRelu":
+            return Activation(kind=K.RELU, alpha=node.number("alpha", 0.01))
+        case "Elu":
+            return Activation(kind=K.ELU, alpha=node.number("alpha", 1.0))
+        case "Selu":
+            usual = abs(node.number("alpha", 1.6732632)) - 1.6732632 < 1e-5
+            if not usual or abs(node.number("gamma", 1.050701) - 1.050701) > 1e-5:
+                raise node.unsupported("has its own alpha or gamma", "Use the usual SELU")
+            return Activation(kind=K.SELU)
+        case "HardSigmoid":
+            return Activation(
+                kind=K.HARD_SIGMOID, alpha=node.number("alpha", 0.2), beta=node.number("beta", 0.5)
+            )
+        case "Gelu":
+            is_tanh = str(node.attribute("approximate", "none")) == "tanh"
+            return Activation(kind=K.GELU_TANH if is_tanh else K.GELU)
+        case "Clip":
+            low, high = _clip_limits(node, values)
+            if low != 0.0:
+                raise node.unsupported(f"clips at {low}", "Use relu, relu6 or hardtanh(0, limit)")
+            return Activation(kind=K.RELU, max_value=high)
+        case _:
+            return _PLAIN[node.kind]
+
+
+def _clip_limits(node: Node, values: list[Value | None]) -> tuple[float | None, float | None]:
+    limits: list[float | None] = []
+    for at, name in enumerate(("min", "max"), start=1):
+        given = values[at] if len(values) > at else None
+        if isinstance(given, np.ndarray):
+            limits.append(float(given.reshape(-1)[0]))
+        else:
+            limits.append(node.number(name, 0.0) if node.has(name) else None)
+    return limits[0], limits[1]
+
+
+def softmax(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
+    """Softmax and LogSoftmax over one axis; before opset 13 over all from `axis` on."""
+    x = computed(node, values[0])
+    rank = len(x.view)
+    axis = node.integer("axis", -1 if node.opset >= 13 else 1) % rank
+    if node.opset < 13 and any(size_of(bare(one)) != 1 for one in x.view[axis + 1 :]):
+        raise node.unsupported("runs over several axes", "Export it with opset_version=17")
+    edge, wanted = over_last(builder, x, axis, node)
+    kind = K.SOFTMAX if node.kind == "Softmax" else K.LOG_SOFTMAX
+    return [builder.activated(replace(x, edge=edge, axes=wanted), Activation(kind=kind), node)]
+
+
+def prelu(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
+    x, slope = computed(node, values[0]), values[1]
+    if not isinstance(slope, np.ndarray):
+        raise node.unsupported("has a slope that the model computes", "Make it a parameter")
+    edge, axes, alpha = _with_constant(builder, x, slope, node)
+    name = builder.unique(node.role)
+    layer = PRelu(name=name, input=edge, output=name, alpha=alpha)
+    return [Tensor(edge=builder.add(layer, node), axes=axes, view=x.view)]
+
+
+def computed(node: Node, value: Value | None) -> Tensor:
+    """The value of an argument that a layer works on.  Raises UnsupportedLayer for a constant."""
+    if not isinstance(value, Tensor):
+        raise node.unsupported(
+            "reads sizes or numbers of the file as its input",
+            "Compute with the inputs of the model only, not with their shapes",
+        )
+    return value
+
+
+def binary(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
+    """Add, Sub, Mul, Div, Max, Min: of two computed values, or of one and a constant."""
+    if len(values) == 1:
+        return [computed(node, values[0])]
+    if len(values) != 2:
+        raise node.unsupported(f"takes {len(values)} values", "Combine two values at a time")
+    left, right = values
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        return [_merged(builder, node, left, right)]
+    if isinstance(left, Tensor) and isinstance(right, np.ndarray):
+        return [_by_constant(builder, node, left, right, constant_first=False)]
+    if isinstance(right, Tensor) and isinstance(left, np.ndarray):
+        return [_by_constant(builder, node, right, left, constant_first=True)]
+    raise node.unsupported("computes with a shape", "Keep sizes out of the arithmetic of forward()")
+
+
+def _merged(builder: Builder, node: Node, left: Tensor, right: Tensor) -> Tensor:
+    if node.kind not in _MERGES:
+        raise node.unsupported("divides by a computed value", "Multiply instead, or use softmax")
+    rank = max(len(left.view), len(right.view))
+    tensors = [t.seen_as(((),) * (rank - len(t.view)) + t.view) for t in (left, right)]
+    wide = [at for at in range(rank) if any(bare(t.view[at]) for t in tensors)]
+    order = ordered(tensors[0], wide)
+    order.sort(key=lambda at: not is_batch(tensors[0].view[at]))
+    edges = [builder.arranged(t, tuple(t.view[at] for at in order), node) for t in tensors]
+    view: Axes = tuple(
+        tensors[0].view[at] if bare(tensors[0].view[at]) else tensors[1].view[at]
+        for at in range(rank)
+    )
+    name = builder.unique(node.role)
+    layer = Merge(name=name, inputs=tuple(edges), output=name, kind=_MERGES[node.kind])
+    edge = builder.add(layer, node)
+    return Tensor(edge=edge, axes=tuple(view[at] for at in order), view=view)
+
+
+def _by_constant(
+    builder: Builder, node: Node, x: Tensor, constant: Array, *, constant_first: bool
+) -> Tensor:
+    if constant.size and constant.dtype.kind in "iu" and constant.ndim == 0:
+        constant = constant.astype(np.float32)
+    if node.kind == "Add" and (fused := _as_bias(builder, node, x, constant)):
+        return fused
+    edge, axes, numbers = _with_constant(builder, x, constant, node)
+    one, zero = np.ones_like(numbers), np.zeros_like(numbers)
+    match node.kind, constant_first:
+        case "Add" | "Sum", _:
+            scale, offset = one, numbers
+        case "Sub", False:
+            scale, offset = one, -numbers
+        case "Sub", True:
+            scale, offset = -one, numbers
+        case "Mul", _:
+            scale, offset = numbers, zero
+        case "Div", False:
+            if not numbers.all():
+                raise node.damaged("divides by zero")
+            scale, offset = (1 / numbers.astype(np.float64)).astype(np.float32), zero
+        case _:
+            raise node.unsupported(
+                "combines a value and a constant", "Use a sum, a product or relu instead"
+            )
+    return affine(builder, node, edge, axes, x.view, scale, offset)
+
+
+def affine(
+    builder: Builder, node: Node, edge: str, axes: Axes, view: Axes, scale: FloatArray,
+    offset: FloatArray,
+) -> Tensor:  # fmt: skip
+    name = builder.unique(node.role)
+    layer = Affine(name=name, input=edge, output=name, scale=scale, offset=offset)
+    return Tensor(edge=builder.add(layer, node), axes=axes, view=view)
+
+
+def negated(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
+    x = computed(node, values[0])
+    one = np.ones(1, np.float32)
+    return [affine(builder, node, x.edge, x.axes, x.view, -one, 0 * one)]
+
+
+def _as_bias(builder: Builder, node: Node, x: Tensor, constant: Array) -> Tensor | None:
+    """The bias of the Dense before, which the exporter wrote as MatMul and Add."""
+    writer = builder.writer(x.edge)
+    read_once = all(builder.uses.get(name, 2) == 1 for name in node.inputs if name in builder.uses)
+    if (
+        not isinstance(writer, Dense)
+        or writer.bias is not None
+        or writer.activation != LINEAR
+        or not read_once
+        or constant.size != writer.kernel.shape[1]
+        or constant.shape[-1:] != (constant.size,)
+        or bare(x.view[-1]) != bare(x.axes[-1])
+    ):
+        return None
+    bias = np.ascontiguousarray(constant.reshape(-1), np.float32)
+    builder.change(writer, replace(writer, bias=bias))
+    return x
+
+
+def _with_constant(
+    builder: Builder, x: Tensor, constant: Array, node: Node
+) -> tuple[str, Axes, FloatArray]:
+    """An edge, its axes, and the constant shaped so that numpy broadcasts one to the other."""
+    rank = len(x.view)
+    if constant.dtype.kind != "f":
+        raise node.unsupported("computes with integers", "Compute with float32 numbers")
+    if constant.ndim > rank:
+        raise node.unsupported("gives a value more axes", "Reshape the value before")
+    shape = (1,) * (rank - constant.ndim) + constant.shape
+    for axis, size in zip(x.view, shape, strict=True):
+        whole = size_of(bare(axis))
+        if size != 1 and (is_batch(axis) or size != whole):
+            raise node.unsupported(
+                f"meets a constant of shape {constant.shape} that does not fit each row",
+                "Use constants with one number, or with one for each feature",
+            )
+    numbers = constant.reshape(shape).astype(np.float32)
+    if constant.size == 1:
+        return x.edge, x.axes, numbers.reshape(1)
+    wide = ordered(x, [at for at in range(rank) if bare(x.view[at])])
+    wide.sort(key=lambda at: not is_batch(x.view[at]))
+    axes: tuple[Axis, ...] = tuple(x.view[at] for at in wide)
+    edge = builder.arranged(x, axes, node)
+    rest = [at for at in range(rank) if at not in wide]
+    numbers = numbers.transpose(*wide, *rest).reshape([shape[at] for at in wide])
+    while numbers.ndim > 1 and numbers.shape[0] == 1:
+        numbers = numbers[0]
+    return edge, axes, np.ascontiguousarray(numbers)

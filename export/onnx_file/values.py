@@ -1,0 +1,94 @@
+"""What a name of an ONNX graph stands for while the graph is read.
+
+ONNX moves axes all the time; our layers want the batch first.  A `Tensor` therefore keeps two
+lists of axes over the same elements: those that the edge of our graph has, and those that the ONNX
+file sees.  Both are written in atoms, the smallest pieces that any reshape made of an axis, so that
+Transpose, Squeeze, Unsqueeze and most Reshapes change the second list only and compute nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Atom:
+    """An axis, or a part of one.  `size` is None where it is free; `batch` marks the rows."""
+
+    size: int | None
+    batch: bool = False
+
+    def same(self, other: Atom) -> bool:
+        return self is other or (self.batch and other.batch)
+
+
+#: One axis as a product of atoms, the slowest first.  No atom: an axis of size 1.
+Axis: TypeAlias = tuple[Atom, ...]
+Axes: TypeAlias = tuple[Axis, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tensor:
+    """A value that the model computes: the edge that has it, and how the ONNX file sees it."""
+
+    edge: str
+    axes: Axes  # of the edge; the batch is first and alone
+    view: Axes  # of the ONNX value
+
+    def seen_as(self, view: Axes) -> Tensor:
+        return replace(self, view=view)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dims:
+    """Sizes that depend on free axes: integers, atoms, and None for what is not known."""
+
+    entries: tuple[int | Atom | None, ...]
+    scalar: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One number in a shape that only the run knows, such as the zeros of a first state."""
+
+    value: float
+
+
+Value: TypeAlias = Array | Tensor | Dims | Fill
+
+
+def bare(axis: Axis) -> Axis:
+    """The axis without pieces of size 1 that are not the batch: they hold nothing."""
+    return tuple(atom for atom in axis if atom.batch or atom.size != 1)
+
+
+def is_batch(axis: Axis) -> bool:
+    pieces = bare(axis)
+    return len(pieces) == 1 and pieces[0].batch
+
+
+def same_axis(left: Axis, right: Axis) -> bool:
+    here, there = bare(left), bare(right)
+    return len(here) == len(there) and all(a.same(b) for a, b in zip(here, there, strict=True))
+
+
+def size_of(axis: Axis) -> int | None:
+    """None where a piece is free."""
+    sizes = [atom.size for atom in axis]
+    return None if None in sizes else prod(size for size in sizes if size is not None)
+
+
+def axis_of(size: int | None) -> Axis:
+    """A new axis."""
+    return () if size == 1 else (Atom(size),)
+
+
+def is_constant(value: Value | None) -> bool:
+    return isinstance(value, np.ndarray)

@@ -1,0 +1,38 @@
+"""Reads a model file of any format that edgernn knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from edgernn.export.source_model import SourceModel
+
+#: Suffixes of files that hold a model to be exported.
+MODEL_SUFFIXES: Final = frozenset({".keras", ".h5", ".hdf5", ".onnx"})
+
+
+def is_written_by_edgernn(path: Path) -> bool:
+    """Whether the .onnx file `path` is an artefact; others hold a model to be exported.
+
+    Raises ModelFileError for what is no ONNX model.
+    """
+    from edgernn.export.onnx_file.protobuf import parsed
+
+    return parsed(path)[0].producer_name == "edgernn"
+
+
+def read_source(path: Path) -> SourceModel:
+    """The model in a .keras, .h5 or .onnx file.  No code of a file is run.
+
+    Raises ModelFileError if the file is not a complete model or is damaged, UnsupportedLayer if
+    edgernn does not support a layer or one of its options.
+
+    >>> read_source(Path("gru.onnx")).graph.parameters
+    """
+    if path.suffix.lower() == ".onnx" and path.is_file():
+        from edgernn.export.onnx_file.file import read_onnx
+
+        return read_onnx(path)
+    from edgernn.export.keras.file import read_model
+
+    return read_model(path)

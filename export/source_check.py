@@ -1,0 +1,84 @@
+"""Runs the given file in its own runtime and compares it with the graph that was read from it.
+
+A Keras file has no runtime that runs it without its code; an .onnx file has, so that a wrong
+reading is found before anything is made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from edgernn.devices import open_device
+from edgernn.devices.runners import run_cases
+from edgernn.devices.runners.outcome import Failed, Outputs, Skipped
+from edgernn.errors import VerificationError
+from edgernn.export.cases import Case, make_cases
+from edgernn.export.source_model import SourceModel
+from edgernn.export.verify import same_up_to_rounding
+from edgernn.graph.tensor import AnyArray
+from edgernn.reference import References
+
+
+def check_reading(model: SourceModel) -> bool:
+    """Whether the file was run: False where there is no runtime for it here.
+
+    Raises VerificationError where the file cannot be run, or its answers differ from the graph's.
+    """
+    if model.file is None:
+        return False
+    cases = make_cases(model.graph)
+    with open_device("cpu") as device:
+        ran = run_cases(
+            device, model.file, "onnx", [_as_in_file(model, case.inputs) for case in cases]
+        )
+    match ran:
+        case Skipped():
+            return False
+        case Failed():
+            raise VerificationError(
+                f"ONNX Runtime cannot run {model.file.name} as it was given: {ran.reason}",
+                remedy="Export the model again, and run the file in ONNX Runtime once",
+            )
+        case Outputs():
+            expected = References().of(model.graph, [case.inputs for case in cases])
+            actual = [_as_in_graph(model, answer) for answer in ran.cases]
+            _compare(model, cases, actual, expected)
+    return True
+
+
+def _compare(
+    model: SourceModel,
+    cases: Sequence[Case],
+    actual: Sequence[Mapping[str, AnyArray]],
+    expected: Sequence[Mapping[str, AnyArray]],
+) -> None:
+    try:
+        same_up_to_rounding("the graph", cases, actual, expected, graph=model.graph)
+    except VerificationError as error:
+        raise VerificationError(
+            f"edgernn reads {model.source.file} differently from ONNX Runtime: {error.what}",
+            remedy="Nothing was written. Please report this model",
+        ) from error
+
+
+def _as_in_file(model: SourceModel, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    arguments = {}
+    for name, array in inputs.items():
+        port = model.ports[name]
+        arguments[port.name] = np.ascontiguousarray(
+            array.transpose(port.inverse).astype(port.dtype)
+        )
+    return arguments
+
+
+def _as_in_graph(model: SourceModel, outputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    results = {}
+    for output in model.graph.outputs:
+        port = model.ports[output.name]
+        array = outputs[port.name]
+        if array.ndim == len(port.permutation):
+            array = array.transpose(port.permutation)
+        results[output.name] = array
+    return results

@@ -1,0 +1,48 @@
+"""The result of reading a model, whatever its file format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from edgernn.artefact import Source
+from edgernn.graph import Graph
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePort:
+    """An input or output as the file has it: its name, its type, the order of its axes.
+
+    Axis i of the graph's is axis permutation[i] of the file's.
+    """
+
+    name: str
+    permutation: tuple[int, ...]
+    dtype: str  # as numpy spells it
+
+    @property
+    def moves(self) -> bool:
+        """Whether the graph has the axes in another order."""
+        return self.permutation != tuple(range(len(self.permutation)))
+
+    @property
+    def inverse(self) -> tuple[int, ...]:
+        """Axis i of the file's is axis inverse[i] of the graph's."""
+        return tuple(self.permutation.index(axis) for axis in range(len(self.permutation)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceModel:
+    """A model that was read.  `warnings` are whole sentences for the user.
+
+    file: what a runtime can run to check the reading; None for Keras models, which none can.
+    ports: the file's inputs and outputs by the name of the graph's; empty for Keras models.
+    """
+
+    graph: Graph
+    source: Source
+    warnings: tuple[str, ...]
+    file: Path | None = None
+    ports: Mapping[str, FilePort] = field(default_factory=lambda: MappingProxyType({}))

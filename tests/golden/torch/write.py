@@ -1,0 +1,283 @@
+# mypy: disable-error-code="misc,attr-defined,operator"
+"""Writes the golden files beside it with PyTorch, which the tests do not need.
+
+    python tests/golden/torch/write.py [NAME ...]
+
+Each model becomes NAME.legacy.onnx (the TorchScript exporter, free batch and time),
+NAME.fixed.onnx (the same, all sizes frozen), NAME.dynamo.onnx (the newer exporter, free batch) and
+NAME.npz: inputs as "in.NAME" and what PyTorch computed as "out.0", "out.1", ...
+Needs torch, onnx and onnxscript.  Weights come from a seed.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+HERE = Path(__file__).parent
+FEATURES = 5
+STEPS = 12
+
+
+class Sequences(nn.Module):
+    """A recurrent layer, then a linear layer over a choice of its results."""
+
+    def __init__(self, kind, hidden=8, *, take="last", head=3, features=FEATURES, **options):
+        super().__init__()
+        self.take = take
+        time_first = options.pop("time_first", False)
+        self.rnn = kind(features, hidden, batch_first=not time_first, **options)
+        width = hidden * (2 if options.get("bidirectional") else 1)
+        self.fc = nn.Linear(width, head)
+
+    def forward(self, x):
+        y, state = self.rnn(x)
+        h = state[0] if isinstance(state, tuple) else state
+        if self.take == "all":
+            return self.fc(y)
+        if self.take == "mean":
+            return self.fc(y.mean(dim=1))
+        if self.take == "max":
+            return self.fc(y.max(dim=1).values)
+        if self.take == "h":
+            return torch.sigmoid(self.fc(h[-1]))
+        if self.take == "both":
+            return self.fc(torch.cat([h[-2], h[-1]], dim=1))
+        if self.take == "states":
+            return (self.fc(y), state)
+        return torch.softmax(self.fc(y[:, -1]), dim=-1)
+
+
+class Words(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(20, 6)
+        self.rnn = nn.LSTM(6, 8, batch_first=True, bidirectional=True)
+        self.fc = nn.Linear(16, 4)
+
+    def forward(self, tokens):
+        y, _ = self.rnn(self.table(tokens))
+        return self.fc(y)
+
+
+class Convolved(nn.Module):
+    """Conv1d, BatchNorm and pool over time, then a GRU."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(FEATURES, 6, 3, padding=1)
+        self.norm = nn.BatchNorm1d(6)
+        self.norm.running_mean.uniform_(-0.5, 0.5)
+        self.norm.running_var.uniform_(0.5, 2)
+        self.pool = nn.MaxPool1d(2)
+        self.rnn = nn.GRU(6, 8, batch_first=True)
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.pool(torch.relu(self.norm(self.conv(x.transpose(1, 2)))))
+        y, _ = self.rnn(x.transpose(1, 2))
+        return self.fc(y[:, -1, :])
+
+
+class Spectrogram(nn.Module):
+    """2-d convolutions over time and bands, then a GRU over time."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, (3, 3), padding=(1, 1))
+        self.norm = nn.BatchNorm2d(4)
+        self.norm.running_mean.uniform_(-0.5, 0.5)
+        self.pool = nn.MaxPool2d((1, 2))
+        self.second = nn.Conv2d(4, 3, (3, 2), padding=(1, 0))
+        self.rnn = nn.GRU(3 * 3, 8, batch_first=True)
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.pool(torch.relu(self.norm(self.first(x.unsqueeze(1)))))
+        x = torch.relu(self.second(x)).permute(0, 2, 1, 3)
+        y, _ = self.rnn(x.flatten(2))
+        return self.fc(y[:, -1])
+
+
+class Causal(nn.Module):
+    """Strided and causal convolutions, depthwise too, and a global mean."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv1d(FEATURES, 8, 3, stride=2)
+        self.deep = nn.Conv1d(8, 8, 3, dilation=2, groups=8)
+        self.fc = nn.Linear(8, 2)
+
+    def forward(self, x):
+        x = nn.functional.elu(self.first(x))
+        x = nn.functional.leaky_relu(self.deep(nn.functional.pad(x, (4, 0))))
+        return self.fc(nn.functional.adaptive_avg_pool1d(x, 1).flatten(1))
+
+
+class Normed(nn.Module):
+    """LayerNorm, GELU and a residual sum around a GRU."""
+
+    def __init__(self):
+        super().__init__()
+        self.into = nn.Linear(FEATURES, 8)
+        self.norm = nn.LayerNorm(8)
+        self.rnn = nn.GRU(8, 8, batch_first=True)
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.into(x)
+        y, _ = self.rnn(self.norm(x))
+        return self.fc(nn.functional.gelu(x + y))
+
+
+class Pooled(nn.Module):
+    """Attention pooling: a softmax over time weighs the states."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(FEATURES, 8, batch_first=True)
+        self.score = nn.Linear(8, 1)
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x):
+        y, _ = self.rnn(x)
+        weights = torch.softmax(self.score(y), dim=1)
+        return self.fc(torch.bmm(weights.transpose(1, 2), y).squeeze(1))
+
+
+class Stateful(nn.Module):
+    """States in and out, one step or many: [layers, batch, units]."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(FEATURES, 6, num_layers=2, batch_first=True)
+        self.fc = nn.Linear(6, 2)
+
+    def forward(self, x, h, c):
+        y, (h, c) = self.rnn(x, (h, c))
+        return self.fc(y), h, c
+
+
+class Head(nn.Module):
+    """The head of a wake word: a BiLSTM, its last step, a sigmoid."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(12, 8, batch_first=True, bidirectional=True)
+        self.fc = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 1))
+
+    def forward(self, x):
+        y, _ = self.rnn(x)
+        return torch.sigmoid(self.fc(y[:, -1, :]))
+
+
+def sequence(features=FEATURES):
+    return {"x": torch.randn(3, STEPS, features)}
+
+
+MODELS = {
+    "gru_last": lambda: (Sequences(nn.GRU), sequence()),
+    "gru_all": lambda: (Sequences(nn.GRU, take="all"), sequence()),
+    "gru_two_layers": lambda: (Sequences(nn.GRU, num_layers=2, take="h"), sequence()),
+    "gru_no_bias": lambda: (Sequences(nn.GRU, bias=False, take="all"), sequence()),
+    "lstm_states": lambda: (Sequences(nn.LSTM, take="states"), sequence()),
+    "lstm_mean": lambda: (Sequences(nn.LSTM, take="mean"), sequence()),
+    "bigru_all": lambda: (Sequences(nn.GRU, take="all", bidirectional=True), sequence()),
+    "bilstm_both": lambda: (
+        Sequences(nn.LSTM, take="both", bidirectional=True, num_layers=2), sequence(),
+    ),
+    "bigru_max": lambda: (Sequences(nn.GRU, take="max", bidirectional=True), sequence()),
+    "rnn_relu": lambda: (Sequences(nn.RNN, take="all", nonlinearity="relu"), sequence()),
+    "time_first": lambda: (
+        Sequences(nn.GRU, take="h", time_first=True), {"x": torch.randn(STEPS, 3, FEATURES)},
+    ),
+    "words": lambda: (Words(), {"tokens": torch.randint(0, 20, (3, STEPS))}),
+    "convolved": lambda: (Convolved(), sequence()),
+    "crnn": lambda: (Spectrogram(), sequence(8)),
+    "causal": lambda: (Causal(), {"x": torch.randn(3, FEATURES, STEPS)}),
+    "normed": lambda: (Normed(), sequence()),
+    "pooled": lambda: (Pooled(), sequence()),
+    "stateful": lambda: (
+        Stateful(),
+        {"x": torch.randn(3, STEPS, FEATURES), "h": torch.randn(2, 3, 6), "c": torch.randn(2, 3, 6)},  # noqa: E501
+    ),
+    "head": lambda: (Head(), sequence(12)),
+}  # fmt: skip
+
+
+#: Deep models whose fresh weights give nearly the same answer for every row: any rounding is large
+#: beside that.  Factors for their weights, which training would have made as large.
+FAINT = {"bilstm_both": 2.0, "crnn": 2.0}
+
+
+def flat(result):
+    if isinstance(result, torch.Tensor):
+        return [result]
+    return [tensor for part in result for tensor in flat(part)]
+
+
+def free_axes(name, inputs):
+    axes = {}
+    for key in inputs:
+        batch = 1 if key in ("h", "c") or name == "time_first" else 0
+        axes[key] = {batch: "batch"}
+        if key not in ("h", "c"):
+            axes[key][2 if name == "causal" else 1 - batch] = "time"
+    return axes
+
+
+def strip(path):
+    """Leaves out what names the machine: the exporter stores its stack traces."""
+    model = onnx.load(path)
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for part in (model.graph, model, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    onnx.save(model, path)
+
+
+def write(name):
+    torch.manual_seed(sum(map(ord, name)))
+    model, inputs = MODELS[name]()
+    if name in FAINT:
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(FAINT[name])
+    model.eval()
+    arguments = tuple(inputs.values())
+    with torch.no_grad():
+        results = flat(model(*arguments))
+    np.savez(
+        HERE / f"{name}.npz",
+        **{f"in.{key}": tensor.numpy() for key, tensor in inputs.items()},
+        **{f"out.{at}": tensor.numpy() for at, tensor in enumerate(results)},
+    )
+    common = {"input_names": list(inputs), "opset_version": 17}
+    free = free_axes(name, inputs)
+    for kind, options in {
+        "legacy": {"dynamic_axes": free, **common, "dynamo": False},
+        "fixed": {**common, "dynamo": False},
+        "dynamo": {
+            "dynamic_shapes": tuple(
+                {axis: torch.export.Dim(label) for axis, label in axes.items() if label == "batch"}
+                for axes in free.values()
+            ),
+            "input_names": list(inputs), "dynamo": True, "external_data": False,
+        },
+    }.items():  # fmt: skip
+        path = HERE / f"{name}.{kind}.onnx"
+        torch.onnx.export(model, arguments, str(path), **options)
+        strip(path)
+        print(path.name, path.stat().st_size, flush=True)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or MODELS:
+        write(name)
