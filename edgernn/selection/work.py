@@ -11,10 +11,11 @@ from edgernn.artefact import Artefact
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.errors import MissingRuntime
 from edgernn.export.calibration import Calibration
-from edgernn.export.keras.file import KerasModel, parameters_of, read_model
+from edgernn.export.keras.file import parameters_of, read_model
 from edgernn.export.keras.object import from_keras
 from edgernn.export.pipeline import export_model, float_graph
 from edgernn.export.request import Request
+from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import artefact_predictions, predict
 from edgernn.scheme import Scheme
 from edgernn.selection.contender import Contender, Job
@@ -111,7 +112,7 @@ def _original_scores(path: Path, test: Samples) -> tuple[float, ...]:
 
 
 def _exported(
-    model: KerasModel, out: Path, calibration: Samples, forms: Forms
+    model: SourceModel, out: Path, calibration: Samples, forms: Forms
 ) -> tuple[Artefact, ...]:
     """Unchecked: the files of the representative training are checked when they are handed over."""
     graph = float_graph(model.graph)
