@@ -23,7 +23,7 @@ empty row under a mask. `yes` is an answer that agrees.
 `portable` says that the file has to be written with `--onnx-profile portable`, and why.
 
 OpenVINO computes in bfloat16 where the CPU can (off by some 0.01), and rounds the inputs of large
-int8 layers to 8 bits (some 0.005). It was told not to: `INFERENCE_PRECISION_HINT="f32"` and
+int8 layers to 8 bits (some 0.005). It is asked not to: `INFERENCE_PRECISION_HINT="f32"` and
 `DYNAMIC_QUANTIZATION_GROUP_SIZE=0`. It refuses .tflite files, whose tensors have no names here.
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,6 @@ from pathlib import Path
 
 from edgernn import streaming
 from edgernn.artefact import (
-    OBJECT,
     Artefact,
     Port,
     Refusal,
@@ -32,6 +30,7 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
+from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, model_name
 from edgernn.export.quantization.absorb import absorbed
 from edgernn.export.quantization.headroom import with_headroom
 from edgernn.export.quantization.quantize import quantize
@@ -86,7 +85,7 @@ def export_model(
     format can express the model), OutputError, and by `on_failure` VerificationError, or
     MissingRuntime where the request requires a check that cannot be run.
     """
-    _keep_given_file(model, out, request)
+    keep_given_file(model, out, request)
     if request.verify and model.file is not None:
         progress(f"checking {model.source.file}")
         check_reading(model)
@@ -148,19 +147,6 @@ def export_model(
         if refusal.failed:
             on_failure(Failure(refusal=refusal, error=failures[refusal.backend]))
     return tuple(artefacts)
-
-
-def _keep_given_file(model: SourceModel, out: Path, request: Request) -> None:
-    """Raises OutputError where an artefact would take the place of the file that was given."""
-    if model.file is None:
-        return
-    for target in map(format_named, request.backends or FORMATS):
-        written = out / f"{artefact_stem(model, request)}{target.suffix}"
-        if written.exists() and written.samefile(model.file):
-            raise OutputError(
-                f"the export would write over the model that it reads, {model.file}",
-                remedy="Choose another folder with -o",
-            )
 
 
 def _verified_as(
@@ -260,22 +246,6 @@ def _has_int8(graph: Graph) -> bool:
     return any(isinstance(weight, QTensor) for weight in weights)
 
 
-def artefact_stem(model: SourceModel, request: Request) -> str:
-    """gru, gru.float16, gru.step.float16: the name that the artefacts of one export share."""
-    parts = [model_name(model)]
-    if request.streaming:
-        parts.append("step")
-    if request.fewest_bits is not Scheme.FLOAT32:
-        parts.append(request.fewest_bits.value)
-    return ".".join(parts)
-
-
-def model_name(model: SourceModel) -> str:
-    """The file's stem, or the name of a model in memory."""
-    in_memory = model.source.file == OBJECT
-    return model.graph.name if in_memory else Path(model.source.file).stem
-
-
 def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
     """The log that `edgernn train` left beside `model`, unless it belongs to another file."""
     path = log_path(model)
@@ -283,25 +253,6 @@ def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
         return None
     log = read_log(path)
     return log if log.model_sha256 == sha256 else None
-
-
-def _origin(model: SourceModel) -> dict[str, str]:
-    source = model.source
-    if source.made_by:
-        return {"source_made_by": source.made_by}
-    return {"keras_version": source.keras_version}
-
-
-def _metadata(model: SourceModel, request: Request) -> dict[str, str]:
-    metadata = {
-        "scheme": request.fewest_bits.value,
-        "source": model.source.file,
-        "source_sha256": model.source.sha256,
-        **_origin(model),
-    }
-    if request.labels:
-        metadata["labels"] = json.dumps(request.labels)
-    return metadata
 
 
 def _made(
@@ -317,7 +268,7 @@ def _made(
     backend = backend_named(target.name)
     backend.import_library()
     options = request.options.get(target.name, {})
-    lowered = backend.lower(graph, metadata=_metadata(model, request), **options)
+    lowered = backend.lower(graph, metadata=metadata_of(model, request), **options)
     written = lowered.graph or graph
     artefact = _stored(lowered, target, written, model, request, workspace)
     if not request.verify:

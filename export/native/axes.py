@@ -29,11 +29,27 @@ def folds_behind(builder: Builder, layer: Layer) -> int:
     """
     match layer:
         case FoldTime():
-            return builder.folds[layer.input] + 1
+            folded = (*builder.folded_from[layer.input], layer.input)
         case UnfoldTime():
-            return builder.folds[layer.input] - 1
+            folded = builder.folded_from[layer.input]
+            if not folded or not _is_way_back(builder, folded[-1], layer.like):
+                raise refused(
+                    layer.name,
+                    "UnfoldTime",
+                    "makes other sequences of the rows than they were before",
+                )
+            folded = folded[:-1]
         case _:
-            return max(builder.folds[edge] for edge in layer.reads)
+            folded = max((builder.folded_from[edge] for edge in layer.reads), key=len)
+    for edge in layer.writes:
+        builder.folded_from[edge] = folded
+    return len(folded)
+
+
+def _is_way_back(builder: Builder, folded: str, like: str) -> bool:
+    """Whether `like` has the steps of what was folded."""
+    steps = builder.specs[folded].shape[1]
+    return folded == like or (steps is not None and steps == builder.specs[like].shape[1])
 
 
 def rows_of(builder: Builder, edge: str) -> tuple[int | None, ...]:
@@ -88,6 +104,10 @@ def along(
 ) -> None:
     """An op that works on rows, over any axis; the features become rows of one number for it."""
     spec = builder.specs[layer.input]
+    if spec.dtype is not DType.FLOAT32 and spec.rank > 2:
+        raise refused(
+            layer.name, type(layer).__name__, "moves tokens that have more axes than time"
+        )
     if axis < spec.rank - 1 or spec.dtype is not DType.FLOAT32:
         whole = with_axis(arguments, axis_arguments(builder, layer, layer.input, axis))
         builder.op(kind, layer.name, [layer.input], [layer.output], whole)

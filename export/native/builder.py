@@ -37,6 +37,7 @@ class Builder:
         self.forms: dict[str, EdgeForm] = {}
         self.specs: Mapping[str, TensorSpec] = {}  # of the graph's edges
         self.folds: dict[str, int] = {}  # how many axes of an edge are in its first one
+        self.folded_from: dict[str, tuple[str, ...]] = {}  # and the edges they were folded from
         self.ops: list[Op] = []
         self.constants: list[Constant] = []
         self.features = Feature(0)

@@ -15,6 +15,7 @@ from edgernn.export.native.recurrent import lower_recurrent
 from edgernn.graph import (
     Activation,
     ActivationKind,
+    DType,
     Graph,
     Gru,
     Layer,
@@ -75,6 +76,8 @@ def lower_layer(builder: Builder, graph: Graph, layer: Layer, plan: LayerPlan | 
             axes.one_axis_of_time(builder, layer, layer.input)
             builder.op(OpKind.REVERSE, layer.name, [layer.input], [layer.output])
         case ly.Repeat():
+            if specs[0].dtype is not DType.FLOAT32:
+                raise refused(layer.name, "Repeat", "repeats tokens")
             kind = OpKind.UPSAMPLE if builder.folds[layer.input] else OpKind.REPEAT
             builder.op(kind, layer.name, [layer.input], [layer.output], [layer.times])
         case ly.Upsample1D():

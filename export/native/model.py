@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from edgernn.export.backend import Lowered
 from edgernn.export.native import axes, records
 from edgernn.export.native.builder import Builder, file_image
-from edgernn.export.native.edges import edge_form
+from edgernn.export.native.edges import edge_form, refused
 from edgernn.export.native.layers import lower_layer
 from edgernn.export.native.records import INT32_MAX, EdgeType, OpKind
 from edgernn.graph import Concatenate, Graph, Output, without_dead_layers
@@ -30,6 +30,7 @@ def lower(graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
     for entry in graph.inputs:
         builder.forms[entry.name] = edge_form(entry.spec, layer=entry.name, kind="input")
         builder.folds[entry.name] = 0
+        builder.folded_from[entry.name] = ()
     for layer in graph.layers:
         folds = axes.folds_behind(builder, layer)
         for edge in layer.writes:
@@ -56,6 +57,12 @@ def _copied_outputs(builder: Builder, graph: Graph) -> tuple[Output, ...]:
     outputs = []
     for output in graph.outputs:
         edge = output.edge
+        if builder.folds[edge]:
+            raise refused(
+                output.name,
+                "output",
+                "has more rows than the batch: steps are folded into it",
+            )
         if edge in inputs:
             copy = builder.temporary(edge, builder.forms[edge])
             builder.op(OpKind.RESHAPE, output.name, [edge], [copy])

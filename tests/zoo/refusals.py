@@ -30,7 +30,8 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "layer-normalization-over_time-*",
         "layer-normalization-two_axes-*",
         "moved_tokens-*",  # three axes of tokens
-        "*-reshape-fold*",  # the steps become rows of the batch
+        # the steps become rows of the batch
+        *(f"function-reshape-{fold}-*" for fold in ("fold", "fold_two_axes", "fold_and_regroup")),
         "function-fold_free_time-*",
         "function-gru_on_folded_time-*",
         "layer-prelu-keras*",  # a slope for each step
@@ -42,7 +43,7 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         *(
             f"practice-{model}-*"
             for model in (
-                *("both_ways_each_step", "characters_and_words", "characters_by_convolution"),
+                *("both_ways_each_step", "characters_and_words"),
                 *("document", "document-masked"),
                 *("time_major", "time_major-last"),  # time before batch
                 "adapted_normalization",  # statistics of each step
@@ -57,8 +58,6 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         "*-softmax_over_time-*",
         "tensorflow-softmax-*",
         "*-matmul*",
-        "tensorflow-expand_dims-*",
-        "practice-characters_*",
         "practice-document-*",
         "practice-translator-*",
         "practice-both_ways_each_step-*",

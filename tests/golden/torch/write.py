@@ -210,6 +210,11 @@ MODELS = {
 }  # fmt: skip
 
 
+#: Deep models whose fresh weights give nearly the same answer for every row: any rounding is large
+#: beside that.  Factors for their weights, which training would have made as large.
+FAINT = {"bilstm_both": 2.0, "crnn": 2.0}
+
+
 def flat(result):
     if isinstance(result, torch.Tensor):
         return [result]
@@ -241,6 +246,10 @@ def strip(path):
 def write(name):
     torch.manual_seed(sum(map(ord, name)))
     model, inputs = MODELS[name]()
+    if name in FAINT:
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(FAINT[name])
     model.eval()
     arguments = tuple(inputs.values())
     with torch.no_grad():

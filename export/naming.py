@@ -1,0 +1,62 @@
+"""How the files of an export are named after their model, and what they say of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from edgernn.artefact import OBJECT
+from edgernn.errors import OutputError
+from edgernn.export.request import Request
+from edgernn.export.source_model import SourceModel
+from edgernn.formats import FORMATS, format_named
+from edgernn.scheme import Scheme
+
+
+def artefact_stem(model: SourceModel, request: Request) -> str:
+    """gru, gru.float16, gru.step.float16: the name that the artefacts of one export share."""
+    parts = [model_name(model)]
+    if request.streaming:
+        parts.append("step")
+    if request.fewest_bits is not Scheme.FLOAT32:
+        parts.append(request.fewest_bits.value)
+    return ".".join(parts)
+
+
+def model_name(model: SourceModel) -> str:
+    """The file's stem, or the name of a model in memory."""
+    in_memory = model.source.file == OBJECT
+    return model.graph.name if in_memory else Path(model.source.file).stem
+
+
+def keep_given_file(model: SourceModel, out: Path, request: Request) -> None:
+    """Raises OutputError where an artefact would take the place of the file that was given."""
+    if model.file is None:
+        return
+    for target in map(format_named, request.backends or FORMATS):
+        written = out / f"{artefact_stem(model, request)}{target.suffix}"
+        if written.exists() and written.samefile(model.file):
+            raise OutputError(
+                f"the export would write over the model that it reads, {model.file}",
+                remedy="Choose another folder with -o",
+            )
+
+
+def _origin(model: SourceModel) -> dict[str, str]:
+    source = model.source
+    if source.made_by:
+        return {"source_made_by": source.made_by}
+    return {"keras_version": source.keras_version}
+
+
+def metadata_of(model: SourceModel, request: Request) -> dict[str, str]:
+    """What a written file says of its model."""
+    metadata = {
+        "scheme": request.fewest_bits.value,
+        "source": model.source.file,
+        "source_sha256": model.source.sha256,
+        **_origin(model),
+    }
+    if request.labels:
+        metadata["labels"] = json.dumps(request.labels)
+    return metadata
