@@ -22,11 +22,13 @@ class EdgernnError(Exception):
 
     outcome: a sentence on what succeeded all the same; "" where nothing did.
     made: the `Made` of an export of which some files passed; None otherwise.
+    warnings: sentences on an export of which nothing passed: they may name the cause.
     """
 
     code: ClassVar[int] = 1
     outcome: str = ""
     made: Any = None
+    warnings: tuple[str, ...] = ()
 
     def __init__(self, what: str, *, remedy: str = "") -> None:
         self.what = _printable(what)

@@ -167,6 +167,8 @@ def command(
     except EdgernnError as error:
         if error.made is not None:  # what passed is written, whatever failed
             _show(error.made, as_json=as_json)
+        for warning in error.warnings:
+            print_warning(warning)
         raise
     _show(made, as_json=as_json)
 

@@ -10,10 +10,13 @@ from edgernn.front.made import Made
 
 
 def with_outcome(failure: Failure, made: Made) -> EdgernnError:
-    """The first failure, with what passed all the same."""
+    """The first failure, with what passed all the same; its warnings where nothing did."""
     error = failure.error
     error.outcome = made.outcome
-    error.made = made if made.artefacts else None
+    if made.artefacts:
+        error.made = made
+    else:
+        error.warnings = made.warnings
     return error
 
 

@@ -112,7 +112,7 @@ def test_nothing_is_left_when_the_device_is_left(phone):
 
 def test_a_second_profile_on_one_device_is_refused_while_the_first_runs(phone):
     with open_device(phone) as device:
-        with pytest.raises(DeviceError, match="is in use by"):
+        with pytest.raises(DeviceError, match="is already in use by"):
             open_device(phone).__enter__()
         assert device.run(["echo", "unharmed"], timeout_s=60).stdout == "unharmed\n"
 

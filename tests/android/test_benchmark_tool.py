@@ -133,5 +133,5 @@ def test_a_profile_shows_what_it_tells_and_why_there_is_no_accuracy(
     assert row.p50_ms == pytest.approx(0.41)
     assert (row.p95_ms, row.score) == (None, None)
     printed = " ".join(ran.out.split())  # lines are wrapped
-    assert "The accuracy on the device is unknown: benchmark_model keeps" in printed
+    assert "The accuracy on the device is unknown: benchmark_model does not return" in printed
     assert "no percentiles" in printed

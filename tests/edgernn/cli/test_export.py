@@ -24,6 +24,7 @@ from edgernn.cli import INTERRUPTED
 from edgernn.devices import runners
 from edgernn.devices.runners.outcome import Skipped
 from edgernn.export import backend_named, pipeline, verify
+from edgernn.export.quantization import absorb
 from edgernn.formats import FORMATS, suffixes
 from edgernn.front.loaded import load
 from tests.formats import RUN
@@ -298,6 +299,16 @@ def test_where_no_scheme_passes_the_error_says_so(edgernn, tmp_path, monkeypatch
     monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)
     ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "float16", "--to", "native")
     assert "Nor does float32 pass the check. The artefact was not written." in ran.err
+
+
+def test_warnings_are_shown_where_nothing_passed(edgernn, tmp_path, monkeypatch):
+    """Features of unlike scale are why few bits fail, and --calibrate is what helps."""
+    monkeypatch.setattr(absorb, "_UNLIKE", 1.001)
+    monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)
+    ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "dynamic")
+    assert ran.code == errors.VerificationError.code
+    assert "as for features of unlike scale" in ran.err
+    assert "--calibrate" in ran.err
 
 
 def test_a_python_caller_gets_what_passed_with_the_error(tmp_path, monkeypatch):
