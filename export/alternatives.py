@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from edgernn.artefact import Verification, VerificationStatus
-from edgernn.errors import UnsupportedLayer, UnsupportedScheme, VerificationError
+from edgernn.errors import CalibrationError, UnsupportedLayer, UnsupportedScheme, VerificationError
 from edgernn.export.request import Request
 from edgernn.formats import Format
 from edgernn.scheme import Scheme
@@ -29,11 +29,14 @@ def with_passing_alternative(
     """
     tried = []
     for other in more_bits(target, request):
-        tried.append(other.scheme.value)
         try:
             verification = verified(other)
-        except (VerificationError, UnsupportedLayer, UnsupportedScheme):
+        except CalibrationError:  # an option of this export does not go with that scheme
             continue
+        except (VerificationError, UnsupportedLayer, UnsupportedScheme):
+            tried.append(other.scheme.value)
+            continue
+        tried.append(other.scheme.value)
         if verification.status is VerificationStatus.PASSED:
             return VerificationError(
                 error.what,

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from edgernn.artefact import Artefact
-from edgernn.errors import UnsupportedLayer
+from edgernn.errors import CalibrationError, UnsupportedLayer
 from edgernn.export import backend_named
+from edgernn.export.backend import Lowered
 from edgernn.graph import Graph
 from edgernn.scheme import Scheme
 
@@ -34,9 +35,7 @@ def larger_than_float32(
         if artefact.scheme is Scheme.FLOAT32:
             continue
         try:
-            lower = backend_named(artefact.backend).lower
-            metadata = _metadata(artefact)
-            lowered = lower(graph, metadata=metadata, **options.get(artefact.backend, {}))
+            lowered = _in_float32(graph, artefact, options.get(artefact.backend, {}))
         except UnsupportedLayer:  # the scheme that was made has a form that float32 lacks
             continue
         size = len(lowered.content) + sum(map(len, lowered.extra_files.values()))
@@ -46,6 +45,14 @@ def larger_than_float32(
                 f"{size:,}: the model is so small that --scheme float32 is smaller, exact, and "
                 "often faster; `edgernn profile` measures both"
             )
+
+
+def _in_float32(graph: Graph, artefact: Artefact, options: Mapping[str, str]) -> Lowered:
+    lower, metadata = backend_named(artefact.backend).lower, _metadata(artefact)
+    try:
+        return lower(graph, metadata=metadata, **options)
+    except CalibrationError:  # an option for integers only, such as --onnx-gru customop
+        return lower(graph, metadata=metadata)
 
 
 def _metadata(artefact: Artefact) -> dict[str, str]:

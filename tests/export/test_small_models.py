@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from edgernn.export.keras.file import read_model
-from edgernn.front.loaded import Loaded
+from edgernn.front.loaded import Loaded, load
 from edgernn.graph import Dense, Graph, Input, Output, TensorSpec
 from tests.golden import GOLDEN
 
@@ -39,3 +39,13 @@ def test_a_file_that_is_larger_than_float32_is_said_to_be_so(tmp_path):
         assert f" {float32[format_].bytes:,}: " in sentence
     large = dense(4000).export(tmp_path / "large", scheme="dynamic", to="onnx,native")
     assert not [sentence for sentence in large.warnings if "in float32" in sentence]
+
+
+def test_an_option_of_integer_operators_does_not_hinder_the_comparison_with_float32(tmp_path):
+    model = load(GOLDEN / "trained" / "digits_gru.keras")
+    steps, features = model.inputs["features"][1:]
+    rows = np.random.default_rng(0).normal(size=(16, steps, features)).astype(np.float32)
+    made = model.export(
+        *(tmp_path,), to="onnx", scheme="int8", calibrate=rows, onnx_gru="customop", verify=False
+    )
+    assert made["onnx"].path.name == "digits_gru.int8.onnx"

@@ -89,7 +89,7 @@ def test_a_crash_is_a_value_that_names_the_signal(device):
 
 
 def test_a_second_profile_on_one_device_is_refused_while_the_first_runs(device, address):
-    with pytest.raises(DeviceError, match=f"{re.escape(address)} is in use by"):
+    with pytest.raises(DeviceError, match=f"{re.escape(address)} is already in use by"):
         open_device(address).__enter__()
     assert device.run(["echo", "unharmed"], timeout_s=60).stdout == "unharmed\n"
 

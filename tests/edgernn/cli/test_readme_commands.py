@@ -5,6 +5,7 @@ The environment makes them quick: EDGERNN_TRAIN_EPOCHS and others are documented
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -52,6 +53,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copy(TOP / "tests/golden/legacy/masked-2.4.0.h5", folder / "old_keras2_model.h5")
     (budget,) = re.findall(r"^```toml\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
     (folder / "budget.toml").write_text(budget, encoding="utf-8")
+    hours = range(2400)
+    loads = [100 + 20 * math.sin(hour / 24 * 2 * math.pi) + hour % 7 for hour in hours]
+    lines = [f"{hour},{load:.2f}" for hour, load in zip(hours, loads, strict=True)]
+    (folder / "mydata.csv").write_text("\n".join(["hour,load", *lines]), encoding="utf-8")
     before = Path.cwd()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGERNN_CONFIG", str(folder))
@@ -83,30 +88,20 @@ def code_of(line: str, monkeypatch: pytest.MonkeyPatch) -> object:
 
 
 @pytest.mark.parametrize(
-    "line",
-    [
-        pytest.param(line, marks=pytest.mark.long if SLOW.search(line) else ())
-        for line in COMMANDS
-        if not WITH_DEVICE.search(line)
-    ],
+    "slow", [False, pytest.param(True, marks=pytest.mark.long)], ids=["quick", "all"]
 )
-def test_a_command_of_the_readme_runs(
-    folder: Path, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_commands_of_the_readme_run_one_after_the_other(
+    folder: Path, slow: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = code_of(line, monkeypatch)
-    errors = capsys.readouterr().err
-    assert code in ({0, BudgetExceeded.code} if "--budget" in line else {0}), errors
-    for written in re.findall(r" -o (\S+)", line):
-        assert (folder / written).exists()
-
-
-def test_the_budget_of_the_readme_limits_the_devices_of_its_command(folder: Path) -> None:
+    """One test, so that they run in one process and in their order."""
+    for line in COMMANDS:
+        if WITH_DEVICE.search(line) or (SLOW.search(line) and not slow):
+            continue
+        code = code_of(line, monkeypatch)
+        errors = capsys.readouterr().err
+        allowed = {0, BudgetExceeded.code} if "--budget" in line else {0}
+        assert code in allowed, f"{line}: {errors}"
+        for written in re.findall(r" -o (\S+)", line):
+            assert (folder / written).exists(), line
     cases = ET.parse(folder / "junit.xml").iter("testcase")
-    assert {case.get("classname") for case in cases} >= {
-        "budget.cpu",
-        "budget.kitchen",
-    }
-
-
-def test_most_commands_of_the_readme_are_run() -> None:
-    assert len([line for line in COMMANDS if not WITH_DEVICE.search(line)]) >= 13
+    assert {case.get("classname") for case in cases} >= {"budget.cpu", "budget.kitchen"}

@@ -137,7 +137,7 @@ def test_two_files_of_one_graph_are_equal() -> None:
         (
             Reshape(name="p", input="x", output="y", target=(-1, -1, 3)),
             [Input(name="x", spec=TensorSpec(shape=(None, None, None, 3)))],
-            "gives a shape with 2 sizes",
+            "has a result with 2 sizes",
         ),
     ],
 )  # fmt: skip
