@@ -43,8 +43,8 @@ def test_a_file_that_is_larger_than_float32_is_said_to_be_so(tmp_path):
 
 def test_an_option_of_integer_operators_does_not_hinder_the_comparison_with_float32(tmp_path):
     model = load(GOLDEN / "trained" / "digits_gru.keras")
-    steps, features = model.inputs["features"][1:]
-    rows = np.random.default_rng(0).normal(size=(16, steps, features)).astype(np.float32)
+    shape = [16, *(size or 1 for size in model.inputs["features"][1:])]
+    rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     made = model.export(
         *(tmp_path,), to="onnx", scheme="int8", calibrate=rows, onnx_gru="customop", verify=False
     )

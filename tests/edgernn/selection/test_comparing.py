@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def sequences(seed=0):
     return x, (x.sum(axis=(1, 2)) + random.normal(0, 0.5, ROWS) > 0).astype(np.int64)
 
 
-SMALL = {"units": 4, "epochs": 3, "seeds": 2}
+SMALL: dict[str, Any] = {"units": 4, "epochs": 3, "seeds": 2}
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,7 @@ def test_a_second_comparison_in_the_folder_needs_resume_and_trains_only_what_is_
     assert all(after[path] == stamp for path, stamp in before.items())
 
 
+@pytest.mark.long
 def test_results_do_not_depend_on_the_number_of_workers(compared, tmp_path):
     alone = edgernn.compare(sequences(), models="gru,lstm", out=tmp_path / "one", **SMALL)
     for contender, runs in alone.values.trainings.items():
