@@ -181,7 +181,7 @@ static void unpack(const ernn_product *product, uint32_t taps, int16_t *weights)
       const int8_t *quad = packed + (size_t)(tap / 4) * in_panel * 4 * ERNN_TILE;
       for (uint32_t i = 0; i < ERNN_TILE; i++) {
         weights[(size_t)tap * product->columns + tile * ERNN_TILE + i] =
-            quad[4 * ERNN_LANE(i) + tap % 4];
+            (int16_t)quad[4 * ERNN_LANE(i) + tap % 4];
       }
     }
   }

@@ -24,7 +24,7 @@ from tests.edgernn.runtime.toolchain import (
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 FREE = ("-ffreestanding", "-fno-stack-protector", "-fno-asynchronous-unwind-tables")
 MOST_STACK_BYTES = 8 * 1024
-MOST_TEXT_BYTES = 50_000
+MOST_TEXT_BYTES = 60_000  # layers; those of images are 10,000 of it
 MOST_KERNEL_BYTES = 52_000  # of one instruction set; AVX-512 with VNNI needs 51,100
 
 # Layers: what ernn_step and ernn_run call.
