@@ -23,6 +23,9 @@ _MOST_BYTES: Final = 8 << 30
 #: How long a child's processors may compute after its time is up, until it is ended by us.
 _SPARE_S: Final = 10
 
+#: By its place, since PATH may be empty.
+_SHELL: Final = "/bin/sh"
+
 #: $1 seconds of processor time, $2 KiB of address space, then the command.
 _SCRIPT: Final = """
 ulimit -t "$1" 2> /dev/null
@@ -54,7 +57,7 @@ def supervised(argv: Sequence[str], *, timeout_s: float) -> list[str]:
     >>> subprocess.Popen(supervised(argv, timeout_s=60), stdin=reading_end, start_new_session=True)
     """
     processor_s = math.ceil(timeout_s + _SPARE_S) * (os.cpu_count() or 1)
-    return ["sh", "-c", _SCRIPT, "edgernn", str(processor_s), str(memory_limit() >> 10), *argv]
+    return [_SHELL, "-c", _SCRIPT, "edgernn", str(processor_s), str(memory_limit() >> 10), *argv]
 
 
 def memory_limit() -> int:

@@ -134,6 +134,10 @@ def test_a_processor_gives_the_bits_of_the_reference(
     if not program.exists():
         machine.build(program, C_TESTS / "batch.c", C_TESTS / "run_batch.c")
     results = batch.with_name(f"{machine.name}.bin")
+    if machine is ARMV7:  # refuses images: ernn_format.h
+        entries = [one for one in entries if not one.name.startswith("image ")]
+        batch = batch.with_name("without_images.bin")
+        batch.write_bytes(packed_batch(entries))
     for mode in MODES:
         isas = machine.run(program, batch, results, mode).split()
         assert set(MACHINES[machine]) <= set(isas)
@@ -165,6 +169,6 @@ def test_the_comparison_finds_one_wrong_bit(entries: list[Entry]) -> None:
 
 
 def test_the_models_are_many_and_different(entries: list[Entry]) -> None:
-    assert len(entries) == CELLS + LAYERS + len(TRAINED) + len(KINDS) > 200
+    assert len(entries) == CELLS + LAYERS + IMAGES + len(TRAINED) + len(KINDS) > 200
     assert len({one.content for one in entries}) == len(entries)
     assert len({one.expected for one in entries}) == len(entries)
