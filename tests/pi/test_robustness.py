@@ -269,7 +269,7 @@ def test_a_disk_that_fills_up_in_mid_profile_costs_only_what_came_after(
         *("-o", tmp_path / "r.json", *QUICK),
     )
     assert ran.code == DeviceError.code
-    assert "no space left" in ran.err
+    assert "No space left on device" in ran.err
     assert "Free some space in" in ran.err
     first = read_report(tmp_path / "r.json").cells[0]
     assert first.item.file == "digits_gru.int8.ernn"
