@@ -84,6 +84,8 @@ def _pictures(comparison: Comparison) -> Iterator[str]:
         cost=f"KB ({standings[0].form})",
         score=unit,
         higher_is_better=judge.higher_is_better,
+        least=0.0,
+        most=judge.scale * judge.largest,
     )
     cells = cells_of(comparison)
     for device in measured_devices(comparison):
@@ -100,6 +102,8 @@ def _pictures(comparison: Comparison) -> Iterator[str]:
                 cost=f"ms a call, p50 ({standings[0].form})",
                 score=unit,
                 higher_is_better=judge.higher_is_better,
+                least=0.0,
+                most=judge.scale * judge.largest,
             )
     yield element("h2", "Seeds")
     yield _seeds(standings, comparison)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from edgernn.report.svg import Scale, linear_scale
 from edgernn.report.xml import element, escaped
-from edgernn.units import significant
 
 WIDTH: Final = 640
 HEIGHT: Final = 320
@@ -15,7 +15,6 @@ _LEFT: Final = 60
 _RIGHT: Final = 130  # room for names
 _TOP: Final = 12
 _BOTTOM: Final = 44
-_TICKS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +44,25 @@ def pareto_front(points: Sequence[Point], *, higher_is_better: bool) -> set[str]
 
 
 def scatter_plot(
-    points: Sequence[Point], *, title: str, cost: str, score: str, higher_is_better: bool
+    points: Sequence[Point],
+    *,
+    title: str,
+    cost: str,
+    score: str,
+    higher_is_better: bool,
+    least: float,
+    most: float,
 ) -> str:
-    """Costs along the bottom from 0, scores upwards; dominated points are dimmed."""
+    """Costs along the bottom from 0, scores upwards; dominated points are dimmed.
+
+    least, most: what a score can be.
+    """
     front = pareto_front(points, higher_is_better=higher_is_better)
+    bounds = [bound for point in points for bound in (point.low, point.high)]
+    upwards = linear_scale(bounds, least=least, most=most)
+    low, high = upwards.low, max(upwards.high, upwards.low + 1e-9)
     right = 1.08 * max(point.cost for point in points) or 1.0
-    low, high = min(point.low for point in points), max(point.high for point in points)
-    spare = (high - low) / 12 or 1.0
-    low, high = low - spare, high + spare
+    along = Scale(low=0.0, high=right, logarithmic=False)
 
     def x(value: float) -> float:
         return _LEFT + value / right * (WIDTH - _LEFT - _RIGHT)
@@ -61,13 +71,11 @@ def scatter_plot(
         return HEIGHT - _BOTTOM - (value - low) / (high - low) * (HEIGHT - _BOTTOM - _TOP)
 
     parts: list[str] = [element("title", escaped(title))]
-    for number in range(_TICKS + 1):
-        across, up = right * number / _TICKS, low + (high - low) * number / _TICKS
-        parts += _tick(x(across), HEIGHT - _BOTTOM + 14, significant(across), "middle")
-        parts += _tick(_LEFT - 6, y(up) + 4, significant(up), "end")
-        parts.append(
-            element("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y(up), y2=y(up), class_="grid")
-        )
+    for tick in along.ticks():
+        parts += _tick(x(tick), HEIGHT - _BOTTOM + 14, f"{tick:.10g}", "middle")
+    for tick in upwards.ticks():
+        parts += _tick(_LEFT - 6, y(tick) + 4, f"{tick:.10g}", "end")
+        parts.append(_level(y(tick)))
     parts.append(
         element(
             "text",
@@ -87,6 +95,10 @@ def scatter_plot(
         role="img",
         xmlns="http://www.w3.org/2000/svg",
     )
+
+
+def _level(y: float) -> str:
+    return element("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y, class_="grid")
 
 
 def _tick(x: float, y: float, text: str, anchor: str) -> Iterator[str]:
