@@ -28,5 +28,5 @@ def test_axes_have_round_figures_and_end_where_scores_end():
         POINTS, title="t", cost="KB", score="%", higher_is_better=True, least=0, most=100
     )
     ticks = [float(text) for text in re.findall(r'class="tick">([-\d.]+)<', plot)]
-    assert ticks == [0, 5, 10, 60, 80, 100]
+    assert ticks == [0, 5, 10, 60, 70, 80, 90, 100]
     assert plot.count("beaten") >= 3
