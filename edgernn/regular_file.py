@@ -17,11 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 #: Settings, budgets, manifests and logs: those that edgernn writes have a few KB.
 TEXT_BYTES: Final = 64 << 20
 
@@ -95,6 +90,11 @@ def read_json(path: Path, *, at_most: int = TEXT_BYTES) -> Any:
 
 def read_toml(path: Path, *, at_most: int = TEXT_BYTES) -> dict[str, Any]:
     """A TOML file's tables.  Raises OSError as `opened` does, ValueError for what is not TOML."""
+    # Here, since a runtime that only opens a model needs to start quickly.
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
     tables: dict[str, Any] = _parsed(tomllib.loads, read_text(path, at_most=at_most))
     return tables
 
