@@ -7,6 +7,7 @@ import hashlib
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -95,5 +96,12 @@ def phone(request) -> Iterator[str]:
 
 
 def connect(device: LoopbackDevice) -> None:
-    """What plugging in a cable does by itself."""
-    subprocess.run(["adb", "connect", device.serial], capture_output=True, check=True, timeout=60)
+    """What plugging in a cable does by itself; a server that is just starting is asked again."""
+    for _ in range(5):
+        asked = subprocess.run(
+            ["adb", "connect", device.serial], capture_output=True, text=True, timeout=60
+        )
+        if asked.returncode == 0:
+            return
+        time.sleep(1)
+    raise AssertionError(f"adb connect {device.serial}: {asked.stdout}{asked.stderr}")
