@@ -39,6 +39,7 @@ class Feature(IntFlag):
     INTEGER = 2
     IMAGES = 4
     DYNAMIC = 8
+    ATTENTION = 16
 
 
 class ConstantType(IntEnum):
@@ -92,6 +93,8 @@ class OpKind(IntEnum):
     QCONV2D = 34
     QDEPTHWISE2D = 35
     SWAP = 36
+    ATTENTION = 37
+    DOT = 38
 
 
 INTEGER_KINDS: Final = frozenset(
@@ -108,6 +111,8 @@ INTEGER_KINDS: Final = frozenset(
 IMAGE_KINDS: Final = frozenset(
     {OpKind.CONV2D, OpKind.DEPTHWISE2D, OpKind.QCONV2D, OpKind.QDEPTHWISE2D, OpKind.SWAP}
 )
+#: Layers that multiply two tensors of the model.
+PRODUCT_KINDS: Final = frozenset({OpKind.ATTENTION, OpKind.DOT})
 #: Arguments of POOL, UPSAMPLE, PAD and SLICE_STEPS that name another axis than time: the last two.
 AXIS_ARGUMENTS: Final = 2
 
@@ -116,6 +121,12 @@ class RnnFlag(IntFlag):
     SEQUENCES = 1
     BACKWARDS = 2
     ZERO_MASKED = 4
+
+
+class AttentionFlag(IntFlag):
+    CAUSAL = 1
+    REPLACED = 2
+    ZEROED = 4
 
 
 class PaddingCode(IntEnum):

@@ -230,6 +230,25 @@ static int is_swap(const ernn_model *model, const ernn_op *op) {
 }
 #endif
 
+static int is_attention(const ernn_model *model, const ernn_op *op) {
+  for (uint32_t i = 0; i < 5; i++) {
+    uint32_t edge = op->inputs[i];
+    int fits = i < 3 ? is_f32_sequence(model, edge) : edge == ERNN_NONE || is_mask(model, edge);
+    if (!fits) return 0;
+  }
+  uint32_t width = edge_at(model, op->inputs[0])->width;
+  return is_f32_sequence(model, op->outputs[0]) &&
+         edge_at(model, op->inputs[1])->width == width &&
+         edge_at(model, op->inputs[2])->width == edge_at(model, op->outputs[0])->width &&
+         op->arguments[ERNN_ATTENTION_FLAGS] <= 7 &&
+         is_optional_vector(model, op->arguments[ERNN_ATTENTION_ENERGY], width);
+}
+
+static int is_dot(const ernn_model *model, const ernn_op *op) {
+  return is_f32(model, op->inputs[0]) && is_f32(model, op->inputs[1]) &&
+         is_f32(model, op->outputs[0]);
+}
+
 /* Widths that join or broadcast; how many inputs there are is found by the first absent one. */
 static int is_joined(const ernn_model *model, const ernn_op *op) {
   uint64_t width = 0;
@@ -365,6 +384,8 @@ int ernn_is_op(const ernn_model *model, const ernn_op *op) {
     case ERNN_OP_APPLY_MASK:
       return is_f32_sequence(model, input) && is_like(model, input, output) &&
              op->inputs[1] != ERNN_NONE && is_mask(model, op->inputs[1]);
+    case ERNN_OP_ATTENTION: return is_attention(model, op);
+    case ERNN_OP_DOT: return is_dot(model, op);
     case ERNN_OP_GRU:
     case ERNN_OP_QGRU: return is_recurrent(model, op, 3);
     case ERNN_OP_LSTM:
