@@ -18,12 +18,29 @@ static float logarithm_of(float x) {
   return x < 1.17549435e-38f ? ernn_log(x * 8388608.0f) - 15.942385f : ernn_log(x);
 }
 
-static float activated(uint32_t kind, float alpha, float beta, float most, float x) {
+/* Positive numbers up to `most`, else zero: by bits, which compilers turn into loops over vectors. */
+static void rectify(float *x, size_t count, float most) {
+  ernn_bits largest;
+  largest.value = most;
+  for (size_t i = 0; i < count; i++) {
+    ernn_bits pun;
+    pun.value = x[i];
+    int32_t bits = pun.bits > 0x7F800000 ? 0 : pun.bits; /* NaN */
+    bits = bits > 0 ? bits : 0;
+    pun.bits = bits < largest.bits ? bits : largest.bits;
+    x[i] = pun.value;
+  }
+}
+
+static void rectify_leaky(float *x, size_t count, float alpha, float beta, float most) {
+  for (size_t i = 0; i < count; i++) {
+    float below = alpha * smaller(x[i] - beta, 0.0f);
+    x[i] = smaller(x[i] > beta ? x[i] : below, most);
+  }
+}
+
+static float activated(uint32_t kind, float alpha, float beta, float x) {
   switch (kind) {
-    case ERNN_ACTIVATION_RELU: {
-      float below = alpha * smaller(x - beta, 0.0f);
-      return smaller(x > beta ? x : below, most);
-    }
     case ERNN_ACTIVATION_SIGMOID: return ernn_sigmoid(x);
     case ERNN_ACTIVATION_HARD_SIGMOID: return smaller(larger(alpha * x + beta, 0.0f), 1.0f);
     case ERNN_ACTIVATION_TANH: return ernn_tanh(x);
@@ -77,7 +94,13 @@ void ernn_activate(const ernn_kernels *kernels, const uint32_t *arguments, float
   } else {
     float alpha = ernn_float_of(arguments[1]), beta = ernn_float_of(arguments[2]);
     float most = ernn_float_of(arguments[3]);
-    for (size_t i = 0; i < count; i++) x[i] = activated(kind, alpha, beta, most, x[i]);
+    if (kind == ERNN_ACTIVATION_RELU && alpha == 0.0f && beta == 0.0f && most > 0.0f) {
+      rectify(x, count, most);
+    } else if (kind == ERNN_ACTIVATION_RELU) {
+      rectify_leaky(x, count, alpha, beta, most);
+    } else {
+      for (size_t i = 0; i < count; i++) x[i] = activated(kind, alpha, beta, x[i]);
+    }
   }
 }
 
