@@ -1,4 +1,4 @@
-"""Inputs and outputs of the model as tensors: float32, or integers with their scales in the file."""
+"""Inputs and outputs of the model as tensors: float32, or integers with scales in the file."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def _single_heads() -> Iterator[Case]:
 def _additive() -> Iterator[Case]:
     for use_scale in (False, True):
         name = "scaled" if use_scale else "plain"
-        concat = {"score_mode": "concat", "use_scale": use_scale}
+        concat: dict[str, Any] = {"score_mode": "concat", "use_scale": use_scale}
         yield Case(
             name=f"attention-concat_score-{name}",
             build=_attention_layer(**concat),
