@@ -18,16 +18,20 @@ static float logarithm_of(float x) {
   return x < 1.17549435e-38f ? ernn_log(x * 8388608.0f) - 15.942385f : ernn_log(x);
 }
 
-/* Positive numbers up to `most`, else zero: by bits, which compilers turn into loops over vectors. */
+/* rectify_leaky without a slope, by bits, which compilers turn into loops over vectors: below zero it
+ * gives 0 * x, which is -0. */
 static void rectify(float *x, size_t count, float most) {
+  const int32_t minus_zero = -2147483647 - 1;
   ernn_bits largest;
   largest.value = most;
   for (size_t i = 0; i < count; i++) {
     ernn_bits pun;
     pun.value = x[i];
     int32_t bits = pun.bits > 0x7F800000 ? 0 : pun.bits; /* NaN */
-    bits = bits > 0 ? bits : 0;
-    pun.bits = bits < largest.bits ? bits : largest.bits;
+    int32_t below = bits < 0 ? minus_zero : 0;
+    below = bits == minus_zero ? 0 : below;
+    int32_t cut = bits < largest.bits ? bits : largest.bits;
+    pun.bits = bits > 0 ? cut : below;
     x[i] = pun.value;
   }
 }
