@@ -30,11 +30,13 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
+from edgernn.export.fine_layers import FineLayers, NoiseMeter
 from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, model_name
 from edgernn.export.quantization.absorb import absorbed
 from edgernn.export.quantization.headroom import with_headroom
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.request import Request
+from edgernn.export.rows import rows_to_measure
 from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
@@ -90,10 +92,10 @@ def export_model(
         progress(f"checking {model.source.file}")
         check_reading(model)
     original = float_graph(model.graph)
-    request = _settled(original, request)
-    graph = quantized(original, request)
+    request = with_fine_layers(original, _settled(original, request))
+    given = original
     if request.streaming:
-        original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
+        original = streaming.to_streaming(original)
     with _workspace(out) as workspace:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
         checks = _Checks(original=original, request=request)
@@ -104,6 +106,7 @@ def export_model(
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
+                graph = _written_as(given, request, target)
                 artefact = _made(target, graph, model, request, workspace, progress, checks)
             except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
@@ -153,9 +156,8 @@ def _verified_as(
     request: Request, target: Format, original: Graph, model: SourceModel, workspace: Path
 ) -> Verification:
     """The check of another request of the same model and format, in a folder of its own."""
-    graph = quantized(float_graph(model.graph), request)
-    if request.streaming:
-        graph = streaming.to_streaming(graph)
+    request = with_fine_layers(float_graph(model.graph), replace(request, fine=None))
+    graph = _written_as(float_graph(model.graph), request, target)
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
         checks = _Checks(original=original, request=request)
         made = _made(target, graph, model, request, Path(folder), lambda _phase: None, checks)
@@ -208,18 +210,59 @@ def scaled(graph: Graph, request: Request) -> tuple[Graph, Request]:
     return changed, replace(request, ranges=with_headroom(changed, ranges))
 
 
-def quantized(graph: Graph, request: Request) -> Graph:
-    """The float graph with its weights, and for int8 its arithmetic, in the asked scheme."""
+def quantized(graph: Graph, request: Request, target: str = "") -> Graph:
+    """The float graph with its weights, and for int8 its arithmetic, in the asked scheme.
+
+    With the finer layers of the format `target`, where the request has chosen them.
+    """
     if request.scheme is Scheme.FLOAT32 and not request.per_layer:
         return graph
     graph, request = scaled(graph, request)
+    fine = (request.fine or {}).get(target, FineLayers())
+    return _in_scheme(graph, request, fine.wide, fine.in_float)
+
+
+def _in_scheme(
+    graph: Graph, request: Request, wide: Sequence[str] = (), in_float: Sequence[str] = ()
+) -> Graph:
     return quantize(
         graph,
         request.ranges,
         request.scheme,
         keep_float=request.keep_float,
         per_layer=request.per_layer,
+        accurate=wide,
+        in_float=in_float,
     )
+
+
+def _written_as(graph: Graph, request: Request, target: Format) -> Graph:
+    changed = quantized(graph, request, target.name)
+    return streaming.to_streaming(changed) if request.streaming else changed
+
+
+def with_fine_layers(graph: Graph, request: Request) -> Request:
+    """The request with the layers of each format for which 8-bit activations are too coarse.
+
+    They are found on the request's rows; without any, or without int8, there are none.
+    """
+    if request.fine is not None:
+        return request
+    if request.fewest_bits is not Scheme.INT8 or request.examples is None:
+        return replace(request, fine={})
+    scaled_graph, prepared = scaled(graph, request)
+    measured = NoiseMeter(
+        graph=scaled_graph,
+        quantize=partial(_in_scheme, scaled_graph, prepared),
+        rows=rows_to_measure(graph, request.examples),
+    )
+    fine = {}
+    for name in request.backends or FORMATS:
+        simulation = backend_named(name).simulation
+        simulate = simulation(**request.options.get(name, {})) if simulation else None
+        if simulate is not None:
+            fine[name] = measured.fine_layers(simulate, has_sixteen=name == "native")
+    return replace(request, fine=fine)
 
 
 def _settled(graph: Graph, request: Request) -> Request:
@@ -335,9 +378,13 @@ def _stored(
         streaming=request.streaming,
         source=model.source,
         labels=request.labels,
-        details=dict(lowered.details),
+        details={**lowered.details, **_fine_details(request, target)},
         verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
     )
+
+
+def _fine_details(request: Request, target: Format) -> dict[str, str]:
+    return (request.fine or {}).get(target.name, FineLayers()).details
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from edgernn.export.fine_layers import FineLayers
 from edgernn.export.rows import Examples
 from edgernn.graph import Ranges
 from edgernn.scheme import Scheme
@@ -27,6 +28,8 @@ class Request:
     training: TrainingLog | None = None  # written beside the artefacts, for reports
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # back end -> its own
     examples: Examples | None = None  # real rows that the files are checked on
+    #: Format -> layers that compute with more than 8 bits there; None: not chosen yet.
+    fine: Mapping[str, FineLayers] | None = None
 
     @property
     def fewest_bits(self) -> Scheme:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from edgernn.export.backend import Backend
+from edgernn.export.backend import Backend, Simulate
 from edgernn.export.native.model import lower
+from edgernn.export.native.simulated import simulated
 
 if TYPE_CHECKING:
     from edgernn.export.contents import Contents
@@ -18,6 +19,11 @@ def read_contents(content: bytes) -> Contents:
     return contents.read_contents(content)
 
 
-BACKEND: Final = Backend(lower=lower, read_contents=read_contents)
+def simulation(**_options: str) -> Simulate:
+    """The integers of the specification: native files compute them."""
+    return simulated
+
+
+BACKEND: Final = Backend(lower=lower, read_contents=read_contents, simulation=simulation)
 
 __all__ = ["BACKEND", "lower"]

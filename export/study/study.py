@@ -11,6 +11,7 @@ from edgernn.errors import CalibrationError
 from edgernn.export.pipeline import quantized, scaled
 from edgernn.export.quantization.headroom import headroom
 from edgernn.export.request import Request
+from edgernn.export.rows import rows_to_measure
 from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
 from edgernn.export.study.rescue import layers_to_keep
 from edgernn.export.study.sensitivity import Sensitivity, sensitivity
@@ -19,13 +20,6 @@ from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.samples import Samples
 from edgernn.units import percent
-
-#: Samples to estimate a layer's noise: a few dozen are as good as thousands.
-_FEW = 32
-_FEWEST = 8
-
-#: In one run of the model: numpy takes about a second for so many.
-_MOST_MULTIPLICATIONS = 10**10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +114,4 @@ def _few(original: Graph, request: Request) -> dict[str, AnyArray]:
     """Rows to estimate noise on: the model runs several times over them."""
     if request.examples is None:
         return {}
-    arrays = request.examples.inputs
-    steps = max((array.shape[1] for array in arrays.values() if array.ndim > 1), default=1)
-    affordable = _MOST_MULTIPLICATIONS // max(original.parameters * steps, 1)
-    rows = min(max(affordable, _FEWEST), _FEW)
-    return {name: array[:rows] for name, array in arrays.items()}
+    return rows_to_measure(original, request.examples)
