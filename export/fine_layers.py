@@ -17,7 +17,7 @@ from typing import Final
 from edgernn.export.backend import Simulate
 from edgernn.export.noise import Spread, shares_a_unit, spread
 from edgernn.export.propagation import with_layer
-from edgernn.graph import AnyArray, DType, Graph, Layer
+from edgernn.graph import AnyArray, DType, Graph, Gru, Layer, Lstm, SimpleRnn
 from edgernn.reference import apply, execute, with_free_batch
 from edgernn.reference.arguments import with_zero_states
 
@@ -30,6 +30,9 @@ HIDDEN: Final = 0.44
 
 #: 16 bits are enough where they leave at most this share of the noise of 8 bits.
 _WORTH: Final = 0.25
+
+
+_CELLS: Final = frozenset(kind.__name__ for kind in (SimpleRnn, Gru, Lstm))
 
 
 class Fineness(str, Enum):
@@ -112,9 +115,7 @@ class NoiseMeter:
     def fine_layers(self, simulate: Simulate, *, has_sixteen: bool) -> FineLayers:
         """The choice for one format; has_sixteen: whether it computes with 16-bit activations."""
         plans = {} if self.base.quantization is None else self.base.quantization.plans
-        costs = [
-            self._cost(layer, simulate) for layer in self.base.layers if layer.name in plans
-        ]
+        costs = [self._cost(layer, simulate) for layer in self.base.layers if layer.name in plans]
         allowed = max(QUIET, HIDDEN * sum(cost.weights for cost in costs))
         loudest = sorted(costs, key=lambda cost: -cost.activations)
         left = sum(cost.activations for cost in costs)
@@ -124,7 +125,7 @@ class NoiseMeter:
                 break
             loud.append(cost.layer)
             left = sum(other.activations for other in loudest[len(loud) :])
-        chosen = {name: (Fineness.FLOAT, 0.0) for name in loud}
+        chosen = dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
         if has_sixteen and loud:
             chosen |= self._sixteen(costs, loud, simulate)
         final = tuple(
@@ -193,14 +194,9 @@ def _decibel(power: float) -> float:
 
 
 def _sentence(cost: ActivationCost) -> str:
-    has_states = cost.kind in {"Gru", "Lstm", "SimpleRnn"}
-    how = {
-        Fineness.EIGHT: "computes with 8 bits",
-        Fineness.SIXTEEN: f"reads its input{' and states' if has_states else ''} with 16 bits",
-        Fineness.FLOAT: f"keeps its {'gates and states' if has_states else 'activations'} in float32",
-    }[cost.chosen]
+    what = "gates and states" if cost.kind in _CELLS else "activations"
+    how = "with 16 bits" if cost.chosen is Fineness.SIXTEEN else "in float32"
     return (
-        f"{how}: 8 bits alone leave {cost.activations_snr_db:.0f} dB at the outputs, the rounded "
-        f"weights {cost.weights_snr_db:.0f} dB"
+        f"keeps its {what} {how}: 8 bits leave {cost.activations_snr_db:.0f} dB at the outputs, "
+        f"the rounded weights {cost.weights_snr_db:.0f} dB"
     )
-

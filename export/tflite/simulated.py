@@ -43,7 +43,7 @@ from edgernn.reference.recurrent import Step, unroll
 _LARGEST = 127
 
 
-def simulation(*, profile: str = "default", runtime_min: str = "litert") -> Simulate | None:
+def simulation(*, profile: str = "default", **_options: str) -> Simulate | None:
     """None for files of integers only, which have no room for finer arithmetic."""
     return None if Profile(profile) is not Profile.DEFAULT else _simulated
 
