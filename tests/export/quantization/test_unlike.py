@@ -67,7 +67,7 @@ def test_a_bias_beyond_all_gates_takes_back_an_offset():
     kelvin = gru(weight(1, 12) / 5, -293 * weight(1, 12)[0] / 5)
     (sentence,) = unlike_features(model(kelvin, head("s", read=4), features=1))
     assert "offset" in sentence
-    celsius = replace(kelvin, bias=kelvin.bias / 30)
+    celsius = replace(kelvin, bias=weight(12))
     assert list(unlike_features(model(celsius, head("s", read=4), features=1))) == []
 
 
