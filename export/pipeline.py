@@ -63,6 +63,7 @@ __all__ = [
     "raise_failure",
     "scaled",
     "training_log_of",
+    "unabsorbed",
     "with_fine_layers",
 ]
 
