@@ -30,13 +30,22 @@ class Lowered:
 Simulate = Callable[[Graph, Layer, Mapping[str, AnyArray]], tuple[AnyArray, ...]]
 
 
-class Simulation(Protocol):
-    """Chooses how a format's arithmetic is simulated, by the format's own options.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arithmetic:
+    """What an int8 file computes, and when finer activations are worth their price there."""
+
+    simulate: Simulate
+    quiet: float  # noise of all activations that is not worth it, over the outputs' variance
+    has_sixteen: bool = False  # 16-bit inputs and states, beside 8 bits and float32
+
+
+class ArithmeticFor(Protocol):
+    """The arithmetic of a format by its own options.
 
     None where the file cannot hold finer arithmetic than it has, so that nothing is to choose.
     """
 
-    def __call__(self, **options: str) -> Simulate | None: ...
+    def __call__(self, **options: str) -> Arithmetic | None: ...
 
 
 class Lower(Protocol):
@@ -58,13 +67,13 @@ class Backend:
     """The functions of a format.  Its name, suffix and schemes are in `edgernn.formats`.
 
     read_contents: the facts of a file's bytes, for `edgernn inspect`; raises `contents.Damaged`.
-    simulation: what an int8 file computes in a layer, in numpy; None where it computes in float.
+    arithmetic: what an int8 file computes; None for a format without integers.
     library: the module of C or C++ code that `lower` imports, if any: see `import_library`.
     """
 
     lower: Lower
     read_contents: Callable[[bytes], Contents]
-    simulation: Simulation | None = None
+    arithmetic: ArithmeticFor | None = None
     library: str | None = None
 
     def import_library(self) -> None:

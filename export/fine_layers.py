@@ -14,19 +14,16 @@ from enum import Enum
 from math import inf, log10
 from typing import Final
 
-from edgernn.export.backend import Simulate
+from edgernn.export.backend import Arithmetic, Simulate
 from edgernn.export.noise import Spread, shares_a_unit, spread
 from edgernn.export.propagation import with_layer
 from edgernn.graph import AnyArray, DType, Graph, Gru, Layer, Lstm, SimpleRnn
 from edgernn.reference import apply, execute, with_free_batch
 from edgernn.reference.arguments import with_zero_states
 
-#: Noise of all activations that nobody notices, as a share of the outputs' variance: 30 dB.
-QUIET: Final = 1e-3
-
 #: Noise of all activations that the noise of the rounded weights hides, as a share of that: both
-#: together have at most 1.2 times the error of the weights alone.
-HIDDEN: Final = 0.44
+#: together have at most 1.15 times the error of the weights alone.
+HIDDEN: Final = 0.3
 
 #: 16 bits are enough where they leave at most this share of the noise of 8 bits.
 _WORTH: Final = 0.25
@@ -95,6 +92,8 @@ class NoiseMeter:
     exact: dict[str, AnyArray] = field(init=False)
     spreads: dict[str, Spread] = field(init=False)
     base: Graph = field(init=False)  # all layers with 8-bit activations
+    base_layers: dict[str, Layer] = field(init=False)
+    #: Of those of `base` only: a plan of 16 bits may round the weights otherwise.
     rounded: dict[str, dict[str, AnyArray]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -111,12 +110,14 @@ class NoiseMeter:
             for edge in outputs
         }
         self.base = with_free_batch(self.quantize((), ()))
+        self.base_layers = {layer.name: layer for layer in self.base.layers}
 
-    def fine_layers(self, simulate: Simulate, *, has_sixteen: bool) -> FineLayers:
-        """The choice for one format; has_sixteen: whether it computes with 16-bit activations."""
+    def fine_layers(self, arithmetic: Arithmetic) -> FineLayers:
+        """The choice for one format."""
+        simulate = arithmetic.simulate
         plans = {} if self.base.quantization is None else self.base.quantization.plans
         costs = [self._cost(layer, simulate) for layer in self.base.layers if layer.name in plans]
-        allowed = max(QUIET, HIDDEN * sum(cost.weights for cost in costs))
+        allowed = max(arithmetic.quiet, HIDDEN * sum(cost.weights for cost in costs))
         loudest = sorted(costs, key=lambda cost: -cost.activations)
         left = sum(cost.activations for cost in costs)
         loud: list[str] = []
@@ -126,7 +127,7 @@ class NoiseMeter:
             loud.append(cost.layer)
             left = sum(other.activations for other in loudest[len(loud) :])
         chosen = dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
-        if has_sixteen and loud:
+        if arithmetic.has_sixteen and loud:
             chosen |= self._sixteen(costs, loud, simulate)
         final = tuple(
             replace(cost, chosen=chosen[cost.layer][0], left=chosen[cost.layer][1])
@@ -171,10 +172,15 @@ class NoiseMeter:
 
     def _of_rounded(self, layer: Layer) -> dict[str, AnyArray]:
         """Every edge where this layer alone has its int8 weights, and computes in float."""
-        if layer.name not in self.rounded:
-            written = apply(layer, self.exact)
-            self.rounded[layer.name] = with_layer(self.graph, layer.name, written, self.exact)
-        return self.rounded[layer.name]
+        if layer is self.base_layers.get(layer.name):
+            if layer.name not in self.rounded:
+                self.rounded[layer.name] = self._in_float(layer)
+            return self.rounded[layer.name]
+        return self._in_float(layer)
+
+    def _in_float(self, layer: Layer) -> dict[str, AnyArray]:
+        written = apply(layer, self.exact)
+        return with_layer(self.graph, layer.name, written, self.exact)
 
     def _power(self, wanted: Mapping[str, AnyArray], given: Mapping[str, AnyArray]) -> float:
         """Of the output that suffers most."""

@@ -112,10 +112,10 @@ def with_fine_layers(graph: Graph, request: Request) -> Request:
     )
     fine = {}
     for name in request.backends or FORMATS:
-        simulation = backend_named(name).simulation
-        simulate = simulation(**request.options.get(name, {})) if simulation else None
-        if simulate is not None:
-            fine[name] = measured.fine_layers(simulate, has_sixteen=name == "native")
+        by_options = backend_named(name).arithmetic
+        arithmetic = by_options(**request.options.get(name, {})) if by_options else None
+        if arithmetic is not None:
+            fine[name] = measured.fine_layers(arithmetic)
     return replace(request, fine=fine)
 
 

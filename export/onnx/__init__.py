@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from edgernn.export.backend import Backend
 from edgernn.export.onnx.model import lower
-from edgernn.export.onnx.simulated import simulation
+from edgernn.export.onnx.simulated import arithmetic
 
 if TYPE_CHECKING:
     from edgernn.export.contents import Contents
@@ -20,7 +20,7 @@ def read_contents(content: bytes) -> Contents:
 
 
 BACKEND: Final = Backend(
-    lower=lower, read_contents=read_contents, simulation=simulation, library="onnx"
+    lower=lower, read_contents=read_contents, arithmetic=arithmetic, library="onnx"
 )
 
 __all__ = ["BACKEND", "lower"]

