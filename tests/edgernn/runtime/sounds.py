@@ -20,8 +20,9 @@ def made_up(samples: int, *, rate_hz: int, seed: int = 0) -> npt.NDArray[np.int1
     t = np.arange(samples) / rate_hz
     tone = 0.4 * np.sin(2 * np.pi * (200 + rate_hz / 8 * t) * t) + 0.05
     noise = rng.standard_normal(samples) * 0.3 * (np.sin(2 * np.pi * 1.5 * t) > 0)
+    noise += rng.standard_normal(samples) * 0.003  # every microphone has some
     sound = np.clip(tone * (np.sin(2 * np.pi * 2.3 * t) > -0.5) + noise, -1, 1)
-    sound[samples // 3 : samples // 3 + rate_hz // 10] = 0
+    sound[samples // 3 : samples // 3 + rate_hz // 10] = 0  # switched off
     return np.asarray(sound * 32767, np.int16)
 
 

@@ -1,4 +1,4 @@
-"""Our own front end against those that people train with, and what it says to sound it cannot use."""
+"""Our front end against those that people train with, and what it says to unusable sound."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgernn.recipe import SoundRecipe, preset
 from edgernn.runtime.audio import FrontEnd, features_of
 from tests.edgernn.runtime.sounds import Floats, made_up, recordings
 
-#: The largest differences from each library's own numbers, in natural logarithms (decibels: librosa).
+#: The largest differences from each library's own numbers, in natural logarithms.
 KALDI_LOG_MEL = 1e-3
 KALDI_MFCC = 3e-3
 TENSORFLOW_LOG_MEL = 1e-3
