@@ -67,6 +67,24 @@ from edgernn.cli.parameters import Duration
     help="What y means (class, steps, numbers), or the columns of a .csv to predict.",
 )
 @click.option("--hold-out", metavar="PATTERN", help="Test on the rows whose origin matches.")
+@click.option(
+    "--controls/--no-controls",
+    default=True,
+    show_default=True,
+    help="Also train what a mix must beat: gru-gru and lstm-lstm for gru-lstm.",
+)
+@click.option(
+    "--rows-percent",
+    "percents",
+    default="25,50",
+    show_default=True,
+    help="Also train the two first on so many percent of the rows; none: do not.",
+)
+@click.option(
+    "--plots",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the pictures as .svg files.",
+)
 @click.option("--resume", is_flag=True, help="Continue the comparison in the folder.")
 @click.option(
     "-o",
@@ -92,6 +110,9 @@ def command(
     worth: str | None,
     target: str | None,
     hold_out: str | None,
+    controls: bool,
+    percents: str,
+    plots: Path | None,
     resume: bool,
     out: Path,
     as_json: bool,
@@ -125,10 +146,26 @@ def command(
         worth=worth,
         target=target,
         hold_out=hold_out,
+        controls=controls,
+        shares=_shares(percents),
         resume=resume,
         out=out,
     )
+    if plots is not None:
+        result.write_plots(plots)
     if as_json:
         click.echo((out / "report.json").read_text(encoding="utf-8"), nl=False)
     else:
         click.echo(str(result))
+
+
+def _shares(percents: str) -> list[float]:
+    if percents.strip() == "none":
+        return []
+    try:
+        return [float(one) / 100 for one in percents.split(",")]
+    except ValueError:
+        raise click.BadParameter(
+            f"'{percents}' is no list of percentages; write 25,50 or none",
+            param_hint="--rows-percent",
+        ) from None

@@ -45,6 +45,7 @@ class Job:
     recipe: Recipe  # `units` as the contender's
     repetition: int  # from 0
     data_sha256: str
+    share: float = 1.0  # of the training rows
 
     @property
     def key(self) -> str:
@@ -55,6 +56,8 @@ class Job:
             "repetition": self.repetition,
             "data": self.data_sha256,
         }
+        if self.share != 1.0:
+            settings["share"] = self.share
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class Trained:
     """All trainings that there are, by contender, and how many were left out for time."""
 
     trainings: dict[Contender, tuple[Training, ...]]
+    partial: dict[tuple[Contender, float], tuple[Training, ...]]  # on a share of the rows
     left_out: int = 0
 
 
@@ -36,12 +37,13 @@ def all_trained(
 
     Raises TrainingFailed when a contender has fewer than two trainings at the end of the time.
     """
-    found = {job.key: read_training(folder, job.key) for job in plan.jobs}
-    missing = [job for job in plan.jobs if found[job.key] is None]
+    jobs = (*plan.jobs, *plan.partial_jobs)
+    found = {job.key: read_training(folder, job.key) for job in jobs}
+    waiting = [job for job in jobs if found[job.key] is None]
     for training, job in ((found[job.key], job) for job in plan.jobs):
         if training is not None:
             clock.took(job.contender, training.seconds)
-    total, waiting = len(plan.jobs), list(missing)
+    total = len(jobs)
     left_out: list[Job] = []
     while waiting or workers.running:
         while waiting and workers.has_room:
@@ -61,18 +63,29 @@ def all_trained(
             break
         if isinstance(done.order, Train):
             job = done.order.job
-            clock.took(job.contender, done.seconds)
+            if job.share == 1.0:
+                clock.took(job.contender, done.seconds)
             found[job.key] = read_training(folder, job.key)
     trainings = {
-        contender: tuple(
-            training
-            for repetition in range(plan.seeds)
-            if (training := found[plan.job(contender, repetition).key]) is not None
-        )
+        contender: _ended(found, [plan.job(contender, number) for number in range(plan.seeds)])
         for contender in plan.contenders
     }
     _require_seeds(trainings, clock)
-    return Trained(trainings=trainings, left_out=len(left_out))
+    by_share = {
+        (job.contender, job.share): [
+            one
+            for one in plan.partial_jobs
+            if (one.contender, one.share) == (job.contender, job.share)
+        ]
+        for job in plan.partial_jobs
+    }
+    partial = {key: ended for key, some in by_share.items() if (ended := _ended(found, some))}
+    return Trained(trainings=trainings, partial=partial, left_out=len(left_out))
+
+
+def _ended(found: Mapping[str, Training | None], jobs: Sequence[Job]) -> tuple[Training, ...]:
+    results = (found[job.key] for job in jobs)
+    return tuple(result for result in results if result is not None)
 
 
 def bytes_by_form(
