@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgernn import errors as errors
     from edgernn.api import Checked as Checked
     from edgernn.api import Compared as Compared
+    from edgernn.api import Found as Found
     from edgernn.api import KnownDevice as KnownDevice
     from edgernn.api import KnownTask as KnownTask
     from edgernn.api import Loaded as Loaded
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from edgernn.api import known_tasks as known_tasks
     from edgernn.api import load as load
     from edgernn.api import measure as measure
+    from edgernn.api import search as search
     from edgernn.runtime import Model as Model
     from edgernn.runtime import Session as Session
 
 __all__ = [
     "Checked",
     "Compared",
+    "Found",
     "KnownDevice",
     "KnownTask",
     "Loaded",
@@ -48,6 +51,7 @@ __all__ = [
     "known_tasks",
     "load",
     "measure",
+    "search",
 ]
 
 

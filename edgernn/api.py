@@ -14,10 +14,12 @@ from edgernn.front.loaded import Loaded, load
 from edgernn.front.made import Made, MadeFile
 from edgernn.front.measuring import measure
 from edgernn.front.reports import Report
+from edgernn.front.searching import Found, search
 
 __all__ = [
     "Checked",
     "Compared",
+    "Found",
     "KnownDevice",
     "KnownTask",
     "Loaded",
@@ -29,4 +31,5 @@ __all__ = [
     "known_tasks",
     "load",
     "measure",
+    "search",
 ]

@@ -76,7 +76,7 @@ def compared(
     """
     began = time.monotonic()
     splits = question.splits
-    digest = _digest(splits)
+    digest = digest_of(splits)
     with coordinating(folder):
         _require_same(folder, digest, resume=resume)
         write_splits(folder, splits)
@@ -127,7 +127,8 @@ class _Judged(TypedDict):
     origins: Sequence[str]
 
 
-def _digest(splits: Splits) -> str:
+def digest_of(splits: Splits) -> str:
+    """SHA-256 of all rows with their answers."""
     digest = hashlib.sha256()
     for part in (splits.train, splits.validation, splits.test):
         for array in (part.x, part.y, part.lengths):
@@ -178,7 +179,7 @@ def _planned(
 
         def bytes_of(contender: Contender) -> int:
             progress(f"measuring the bytes of {contender.name}")
-            return max(bytes_by_form(contender, plan, workers, smallest).values())
+            return max(bytes_by_form(contender, plan.recipe, workers, smallest).values())
 
         first = plan.groups[Equal.UNITS][0]
         wanted = bytes_of(first)

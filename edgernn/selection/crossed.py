@@ -100,7 +100,7 @@ def by_origin(scores: RowScores, origins: Sequence[str]) -> RowScores:
     names, numbers = np.unique(np.asarray(origins, str), return_inverse=True)
     mean = scores.mean(axis=1, keepdims=True)
     summed = [np.bincount(numbers.reshape(-1), row) for row in scores - mean]
-    return mean + np.array(summed) * (len(names) / len(origins))
+    return np.asarray(mean + np.array(summed) * (len(names) / len(origins)), np.float64)
 
 
 def counted_origins(origins: Sequence[str]) -> int:

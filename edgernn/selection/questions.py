@@ -66,7 +66,7 @@ def terciles(
         if len(rows) < _FEWEST_ROWS:
             return ()
         some = {one: row_scores(list(trainings[one]), ORIGINAL)[:, rows] for one in contenders}
-        of_rows = [origins[row] for row in rows] if origins else []
+        of_rows = [origins[int(row)] for row in rows] if origins else []
         a, b = (by_origin(some[one], of_rows) for one in contenders[:2])
         found.append(
             Tercile(
