@@ -189,6 +189,7 @@ def _method(found: Searched) -> str:
     return (
         f"{chosen.trainings} trainings.  Candidates are judged on validation rows that are drawn "
         "anew for each training.  The test rows were opened once, for the winner, which was "
-        f"trained again on all training rows.  Its size and times are measured on {found.device}; times of "
-        f"the others are predictions.  In all: {seconds(found.seconds)}.{left}"
+        "trained again on all training rows.  Its size and times are measured on "
+        f"{found.device}; times of the others are predictions.  In all: {seconds(found.seconds)}."
+        f"{left}"
     )

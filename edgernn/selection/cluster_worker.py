@@ -70,7 +70,8 @@ _DONE: Final = (
 def _taken(connection: Any, name: str) -> Any:
     return connection.execute(
         "UPDATE edgernn_order SET state = 'running', worker = %s, beat = now() "
-        "WHERE id = (SELECT id FROM edgernn_order WHERE state = 'waiting' ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) "
+        "WHERE id = (SELECT id FROM edgernn_order WHERE state = 'waiting' ORDER BY id "
+        "FOR UPDATE SKIP LOCKED LIMIT 1) "
         "RETURNING id, search, line",
         (name,),
     ).fetchone()
