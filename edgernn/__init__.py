@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgernn import errors as errors
     from edgernn.api import Checked as Checked
     from edgernn.api import Compared as Compared
+    from edgernn.api import ComparedModels as ComparedModels
     from edgernn.api import Found as Found
     from edgernn.api import KnownDevice as KnownDevice
     from edgernn.api import KnownTask as KnownTask
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from edgernn.api import MadeFile as MadeFile
     from edgernn.api import Report as Report
     from edgernn.api import compare as compare
+    from edgernn.api import compare_models as compare_models
     from edgernn.api import known_devices as known_devices
     from edgernn.api import known_tasks as known_tasks
     from edgernn.api import load as load
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Checked",
     "Compared",
+    "ComparedModels",
     "Found",
     "KnownDevice",
     "KnownTask",
@@ -46,6 +49,7 @@ __all__ = [
     "Report",
     "Session",
     "compare",
+    "compare_models",
     "errors",
     "known_devices",
     "known_tasks",

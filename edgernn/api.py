@@ -9,6 +9,7 @@
 
 from edgernn.front.budgets import Checked
 from edgernn.front.comparing import Compared, compare
+from edgernn.front.comparing_files import ComparedModels, compare_models
 from edgernn.front.known import KnownDevice, KnownTask, known_devices, known_tasks
 from edgernn.front.loaded import Loaded, load
 from edgernn.front.made import Made, MadeFile
@@ -19,6 +20,7 @@ from edgernn.front.searching import Found, search
 __all__ = [
     "Checked",
     "Compared",
+    "ComparedModels",
     "Found",
     "KnownDevice",
     "KnownTask",
@@ -27,6 +29,7 @@ __all__ = [
     "MadeFile",
     "Report",
     "compare",
+    "compare_models",
     "known_devices",
     "known_tasks",
     "load",

@@ -115,7 +115,8 @@ def _would_decide(effect: Effect, worth: float) -> More:
     """
     target = (worth / 2) ** 2  # half an interval is about two standard errors
     seeds = _needed(effect.seeds, effect.seed_variance, target - effect.row_variance)
-    if seeds is not None and seeds <= MOST_SEEDS:
+    is_trained = effect.seed_variance > 0  # else of given files, which more seeds do not change
+    if is_trained and seeds is not None and seeds <= MOST_SEEDS:
         return More(seeds=max(seeds, effect.seeds + 1))
     most_rows = MOST_TIMES_ROWS * effect.rows
     rows = _needed(effect.rows, effect.row_variance, target - effect.seed_variance)
@@ -123,7 +124,7 @@ def _would_decide(effect: Effect, worth: float) -> More:
         return More(rows=rows)
     seeds = _needed(effect.seeds, effect.seed_variance, target / 2) or 0
     rows = _needed(effect.rows, effect.row_variance, target / 2) or 0
-    if seeds <= MOST_SEEDS and rows <= most_rows:
+    if is_trained and seeds <= MOST_SEEDS and rows <= most_rows:
         return More(seeds=max(seeds, effect.seeds + 1), rows=max(rows, effect.rows))
     return More()
 

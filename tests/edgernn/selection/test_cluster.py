@@ -115,7 +115,7 @@ def test_an_error_of_a_worker_is_that_of_the_search(crew, database):
     crew.give(ORDER)
     number, *_ = take(database, "one")
     finish(database, number, "one", Answer(bytes={}, error="it is too large", remedy="Less"))
-    with pytest.raises(TrainingFailed, match="it is too large. Less"):
+    with pytest.raises(TrainingFailed, match=r"it is too large\. Less"):
         crew.next()
 
 
