@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from edgernn.graph.tensor import FloatArray
+from edgernn.graph.tensor import AnyArray, FloatArray
 
 
 class CalibrationMethod(str, Enum):
@@ -52,6 +52,19 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moments:
+    """Mean products of what the columns of a layer multiply: E[u uᵀ], where u ends with a 1.
+
+    u is (x, 1) of a Dense, (window, 1) of a convolution, and (x, h, 1) of a recurrent layer, h
+    being the state that a step starts from.  K counts the elements of u.
+    """
+
+    products: AnyArray  # float64 [groups, K, K]; groups of a convolution, else 1
+    #: Of a Gru that resets before its product: r * h in place of h, for the candidate's columns.
+    of_candidate: AnyArray | None = None  # float64 [K, K]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ranges:
     """Ranges of one graph over one calibration set.
 
@@ -68,4 +81,5 @@ class Ranges:
     edges: Mapping[str, Range]  # float edges by name
     cells: Mapping[str, Mapping[str, Range]]  # recurrent layer -> quantity -> [H] channels
     inputs: Mapping[str, Features] = field(default_factory=dict)  # layer that multiplies -> input
+    moments: Mapping[str, Moments] = field(default_factory=dict)  # layer with a kernel
     warnings: tuple[str, ...] = ()  # sentences about the calibration data

@@ -28,6 +28,7 @@ from edgernn.graph import (
     Gru,
     Layer,
     Lstm,
+    Moments,
     Multiplying,
     Padding,
     QTensor,
@@ -86,6 +87,7 @@ def absorbed(graph: Graph, ranges: Ranges, *, leave: Collection[str] = ()) -> tu
         graph_fingerprint=fingerprint(changed),
         edges={**ranges.edges, **work.edges},
         inputs={**ranges.inputs, **work.inputs},
+        moments={**ranges.moments, **work.moments},
     )
 
 
@@ -208,6 +210,7 @@ class _Absorber:
     layers: list[Layer] = field(default_factory=list)
     edges: dict[str, Range] = field(default_factory=dict)
     inputs: dict[str, Features] = field(default_factory=dict)
+    moments: dict[str, Moments] = field(default_factory=dict)
     #: Edges in their new scale, by what makes them: consumers share them.
     scaled: dict[tuple[object, ...], str] = field(default_factory=dict)
     #: Changed kernels and biases by the arrays they were: layers go on sharing them.
@@ -233,6 +236,8 @@ class _Absorber:
             deviation=_float32(seen.deviation / scaling.deviation),
         )
         self._widen(source, self.inputs[layer.name])
+        if layer.name in self.ranges.moments:
+            self.moments[layer.name] = _moved(layer, self.ranges.moments[layer.name], scaling)
 
     def _scaled(self, layer: Multiplying, scaling: _Scaling) -> str:
         """The edge that the layer reads from now on.
@@ -300,6 +305,24 @@ def _folded(layer: Multiplying, scaling: _Scaling) -> tuple[AnyArray, AnyArray |
         return _float32(changed), bias
     own = 0.0 if layer.bias is None else as_float32(layer.bias).astype(np.float64)
     return _float32(changed), _float32(own + moved)
+
+
+def _moved(layer: Multiplying, moments: Moments, scaling: _Scaling) -> Moments:
+    """Of the scaled input: u' = T u, so E[u' u'ᵀ] = T E[u uᵀ] Tᵀ."""
+    groups, size, _ = moments.products.shape
+    window = layer.kernel.shape[0] if isinstance(layer, Conv1D) else 1
+    change = np.broadcast_to(np.eye(size), (groups, size, size)).copy()
+    for group, one in enumerate(change):
+        channels = np.array_split(np.arange(scaling.mean.size), groups)[group]
+        deviation = np.tile(scaling.deviation[channels], window)
+        inputs = np.arange(deviation.size)  # behind them: the state of a recurrent layer, and the 1
+        one[inputs, inputs] = 1 / deviation
+        one[inputs, -1] = -np.tile(scaling.mean[channels], window) / deviation
+    of_candidate = moments.of_candidate
+    return Moments(
+        products=change @ moments.products @ change.transpose(0, 2, 1),
+        of_candidate=None if of_candidate is None else change[0] @ of_candidate @ change[0].T,
+    )
 
 
 def _as_range(low: AnyArray, high: AnyArray) -> Range:

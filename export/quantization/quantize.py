@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -23,6 +24,7 @@ from edgernn.export.quantization.integer_matrix import (
     wide_reading,
 )
 from edgernn.export.quantization.integer_plan import Planned, linear_plan, recurrent_plan
+from edgernn.export.quantization.rounding import Rounding
 from edgernn.graph import (
     Conv1D,
     Conv2D,
@@ -33,6 +35,7 @@ from edgernn.graph import (
     Layer,
     LayerPlan,
     Lstm,
+    Moments,
     Moving,
     QTensor,
     Quantization,
@@ -77,6 +80,7 @@ def quantize(
     keep_float: Collection[str] = (),
     per_layer: Mapping[str, Scheme] = _NO_OVERRIDES,
     accurate: Collection[str] = (),
+    rounding: Rounding = Rounding.COMPENSATED,
 ) -> Graph:
     """The graph in `scheme`.
 
@@ -87,7 +91,8 @@ def quantize(
     these layers.
 
     keep_float: layers that stay in float.  per_layer: another scheme for some layers.  accurate:
-    layers that read their input and their own state with 16 bits instead of 8.
+    layers that read their input and their own state with 16 bits instead of 8.  rounding: of the
+    weights of INT8; it is to nearest where `ranges` have no moments.
 
     Raises CalibrationError for INT8 without ranges, with ranges of another graph, or when a named
     layer does not exist.
@@ -99,6 +104,8 @@ def quantize(
     if Scheme.INT8 in schemes.values():
         _check_ranges(graph, ranges)
     work = _Quantizer(ranges=ranges, accurate=frozenset(accurate))
+    if ranges is not None and rounding is Rounding.COMPENSATED:
+        work.moments = _together(graph, ranges.moments)
     layers = tuple(work.layer(layer, schemes[layer.name]) for layer in graph.layers)
     quantization = None
     if ranges is not None and Scheme.INT8 in schemes.values():
@@ -137,6 +144,7 @@ class _Quantizer:
     notes: list[str] = field(default_factory=list)
     #: Edges whose values are 8-bit integers times a known scale, or states.
     narrow: dict[str, Reading] = field(default_factory=dict)
+    moments: Mapping[str, Moments] = field(default_factory=dict)
     #: By identity and scheme: layers that share an array still share it afterwards.
     stored: dict[tuple[object, ...], Weight] = field(default_factory=dict)
 
@@ -198,7 +206,7 @@ class _Quantizer:
             case SimpleRnn() | Gru() | Lstm():
                 return self._recurrent(layer)
             case Dense() | Conv1D() | Conv2D():
-                return linear_plan(layer, self._reading(layer))
+                return linear_plan(layer, self._reading(layer), self.moments.get(layer.name))
             case (
                 Embedding()
                 | ly.Pool1D()
@@ -231,6 +239,7 @@ class _Quantizer:
             state_bits=WIDE if layer.name in self.accurate else NARROW,
             initial_state=None if layer.initial_h is None else known.edges[layer.initial_h],
             initial_cell=None if c is None else known.edges[c],
+            moments=self.moments.get(layer.name),
         )
 
     def _reading(self, layer: Recurrent | Dense | Conv1D | Conv2D) -> Reading:
@@ -271,5 +280,27 @@ def _int8(weight: Weight, *, by_row: bool) -> Weight:
     return per_row(as_float32(weight)) if by_row else per_column(as_float32(weight))
 
 
-def _key(weight: QTensor) -> bytes:
-    return weight.scale.tobytes()
+def _key(weight: Weight) -> bytes:
+    arrays = (weight.values, weight.scale) if isinstance(weight, QTensor) else (weight,)
+    return b"".join(hashlib.sha256(np.ascontiguousarray(array)).digest() for array in arrays)
+
+
+def _together(graph: Graph, moments: Mapping[str, Moments]) -> dict[str, Moments]:
+    """Layers that share a kernel round it once, for what all of them see."""
+    sharing: dict[int, list[str]] = {}
+    for layer in graph.layers:
+        if layer.name in moments and "kernel" in layer.weights:
+            sharing.setdefault(id(layer.weights["kernel"]), []).append(layer.name)
+    return {
+        name: _mean([moments[one] for one in names]) for names in sharing.values() for name in names
+    }
+
+
+def _mean(moments: Sequence[Moments]) -> Moments:
+    if len(moments) == 1:
+        return moments[0]
+    of_candidates = [one.of_candidate for one in moments if one.of_candidate is not None]
+    return Moments(
+        products=np.mean([one.products for one in moments], axis=0),
+        of_candidate=np.mean(of_candidates, axis=0) if of_candidates else None,
+    )
