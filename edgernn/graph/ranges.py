@@ -53,15 +53,14 @@ class Features:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Moments:
-    """Mean products of what the columns of a layer multiply: E[u uᵀ], where u ends with a 1.
+    """What the columns of a layer's matrix multiply: mean and covariance of u, float64.
 
-    u is (x, 1) of a Dense, (window, 1) of a convolution, and (x, h, 1) of a recurrent layer, h
-    being the state that a step starts from.  K counts the elements of u.
+    u is x of a Dense, the window of a convolution, and (x, h) of a recurrent layer, h being the
+    state that a step starts from.  K counts its elements; a convolution has groups, others one.
     """
 
-    products: AnyArray  # float64 [groups, K, K]; groups of a convolution, else 1
-    #: Of a Gru that resets before its product: r * h in place of h, for the candidate's columns.
-    of_candidate: AnyArray | None = None  # float64 [K, K]
+    mean: AnyArray  # [groups, K]
+    covariance: AnyArray  # [groups, K, K]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,5 +80,7 @@ class Ranges:
     edges: Mapping[str, Range]  # float edges by name
     cells: Mapping[str, Mapping[str, Range]]  # recurrent layer -> quantity -> [H] channels
     inputs: Mapping[str, Features] = field(default_factory=dict)  # layer that multiplies -> input
-    moments: Mapping[str, Moments] = field(default_factory=dict)  # layer with a kernel
+    moments: Mapping[str, Moments] = field(default_factory=dict)  # layer with a kernel -> inputs
+    #: Of a Gru that resets before its product: r * h in place of h, for the candidate's columns.
+    candidates: Mapping[str, Moments] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()  # sentences about the calibration data

@@ -85,6 +85,7 @@ def absorbed(graph: Graph, ranges: Ranges, *, leave: Collection[str] = ()) -> tu
         edges={**ranges.edges, **work.edges},
         inputs={**ranges.inputs, **work.inputs},
         moments={**ranges.moments, **work.moments},
+        candidates={**ranges.candidates, **work.candidates},
     )
 
 
@@ -189,6 +190,7 @@ class _Absorber:
     edges: dict[str, Range] = field(default_factory=dict)
     inputs: dict[str, Features] = field(default_factory=dict)
     moments: dict[str, Moments] = field(default_factory=dict)
+    candidates: dict[str, Moments] = field(default_factory=dict)
     #: Edges in their new scale, by what makes them: consumers share them.
     scaled: dict[tuple[object, ...], str] = field(default_factory=dict)
     #: Changed kernels and biases by the arrays they were: layers go on sharing them.
@@ -216,6 +218,8 @@ class _Absorber:
         self._widen(source, self.inputs[layer.name])
         if layer.name in self.ranges.moments:
             self.moments[layer.name] = _moved(layer, self.ranges.moments[layer.name], scaling)
+        if layer.name in self.ranges.candidates:
+            self.candidates[layer.name] = _moved(layer, self.ranges.candidates[layer.name], scaling)
 
     def _scaled(self, layer: Multiplying, scaling: _Scaling) -> str:
         """The edge that the layer reads from now on.
@@ -286,20 +290,17 @@ def _folded(layer: Multiplying, scaling: _Scaling) -> tuple[AnyArray, AnyArray |
 
 
 def _moved(layer: Multiplying, moments: Moments, scaling: _Scaling) -> Moments:
-    """Of the scaled input: u' = T u, so E[u' u'ᵀ] = T E[u uᵀ] Tᵀ."""
-    groups, size, _ = moments.products.shape
+    """Of the scaled input."""
+    groups, size = moments.mean.shape
     window = layer.kernel.shape[0] if isinstance(layer, Conv1D) else 1
-    change = np.broadcast_to(np.eye(size), (groups, size, size)).copy()
-    for group, one in enumerate(change):
-        channels = np.array_split(np.arange(scaling.mean.size), groups)[group]
-        deviation = np.tile(scaling.deviation[channels], window)
-        inputs = np.arange(deviation.size)  # behind them: the state of a recurrent layer, and the 1
-        one[inputs, inputs] = 1 / deviation
-        one[inputs, -1] = -np.tile(scaling.mean[channels], window) / deviation
-    of_candidate = moments.of_candidate
+    mean, deviation = np.zeros((groups, size)), np.ones((groups, size))
+    inputs = slice(0, window * scaling.mean.size // groups)  # behind them: a recurrent layer's h
+    mean[:, inputs], deviation[:, inputs] = (
+        np.tile(part.reshape(groups, -1), window) for part in (scaling.mean, scaling.deviation)
+    )
     return Moments(
-        products=change @ moments.products @ change.transpose(0, 2, 1),
-        of_candidate=None if of_candidate is None else change[0] @ of_candidate @ change[0].T,
+        mean=(moments.mean - mean) / deviation,
+        covariance=moments.covariance / (deviation[:, :, None] * deviation[:, None, :]),
     )
 
 

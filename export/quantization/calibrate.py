@@ -102,7 +102,11 @@ def calibrate(
             }
         if progress is not None:
             progress(min(rows.stop, total), total)
-    return replace(extremes.ranges(samples=total, warnings=constant), moments=products.moments())
+    return replace(
+        extremes.ranges(samples=total, warnings=constant),
+        moments=products.moments(),
+        candidates=products.candidates(),
+    )
 
 
 @dataclass(slots=True, kw_only=True)

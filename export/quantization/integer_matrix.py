@@ -19,7 +19,7 @@ from edgernn.export.quantization.int8_weights import (
     column_scales,
     pair_sums,
 )
-from edgernn.export.quantization.rounding import Part, rounded
+from edgernn.export.quantization.rounding import Part, Rounded, rounded
 from edgernn.graph import Accumulation, FloatArray, Product, Reading
 
 NARROW: Final = 8
@@ -84,7 +84,7 @@ class FittedMatrix:
     scales: Float64Array  # [N], float32 numbers
     weights: npt.NDArray[np.int8]  # [K, N]
     bias: Float64Array  # [N], whole numbers
-    rest: Float64Array  # [R, N]: what compensated rounding adds to what follows, at last the bias
+    made: Rounded
 
     @classmethod
     def make(
@@ -125,8 +125,8 @@ class FittedMatrix:
             reading=reading,
             scales=scales,
             weights=made.values,
-            bias=np.rint((bias + made.rest[-1]) / (reading.scale * scales)),
-            rest=made.rest,
+            bias=np.rint((bias + made.bias) / (reading.scale * scales)),
+            made=made,
         )
 
     def largest_sums(self) -> Float64Array:

@@ -68,12 +68,13 @@ def recurrent_plan(
     state_bits: int,
     initial_state: Range | None = None,
     initial_cell: Range | None = None,
-    moments: Moments | None = None,
+    seen: Moments | None = None,
+    candidate: Moments | None = None,
 ) -> Planned:
     """`cell` has the ranges inside the layer; the others are the ranges of its initial h and c.
 
-    Without ranges, all values are assumed to be small; without moments, weights are rounded to
-    nearest.
+    Without ranges, all values are assumed to be small; without moments (`seen`), weights are
+    rounded to nearest.
 
     Raises NoIntegerForm for activations or magnitudes that the integer arithmetic lacks.
     """
@@ -93,16 +94,16 @@ def recurrent_plan(
         input_bias,
         reading,
         seen=_part(layer, cell, "x", moved),
-        parts=input_parts(layer, moments),
+        parts=input_parts(layer, seen, candidate),
     )
-    if moments is not None:  # what h can make up for of the errors in x
-        recurrent_kernel = (recurrent_kernel + read.rest[:-1]).astype(np.float32)
+    if len(read.made.rest):  # what h can make up for of the errors in x
+        recurrent_kernel = (recurrent_kernel + read.made.rest).astype(np.float32)
     fed = FittedMatrix.make(
         recurrent_kernel,
         recurrent_bias,
         state_reading(state_bits),
         seen=_part(layer, cell, "h", -moved),
-        parts=state_parts(layer, moments),
+        parts=state_parts(layer, seen, candidate),
     )
     return Planned(
         plan=RecurrentPlan(
@@ -116,15 +117,15 @@ def recurrent_plan(
         weights={
             "kernel": as_qtensor(kernel, read.weights, read.scales),
             "recurrent_kernel": as_qtensor(recurrent_kernel, fed.weights, fed.scales),
-            **_moved_biases(layer, read.rest[-1], fed.rest[-1]),
+            **_moved_biases(layer, read.made.bias, fed.made.bias),
         },
     )
 
 
 def linear_plan(
-    layer: Dense | Conv1D | Conv2D, reading: Reading, moments: Moments | None = None
+    layer: Dense | Conv1D | Conv2D, reading: Reading, seen: Moments | None = None
 ) -> Planned:
-    """Without moments, weights are rounded to nearest.
+    """Without moments (`seen`), weights are rounded to nearest.
 
     Raises NoIntegerForm for magnitudes that the integer arithmetic lacks.
     """
@@ -136,7 +137,7 @@ def linear_plan(
     ends = {ActivationKind.SIGMOID: _SIGMOID_END, ActivationKind.TANH: _TANH_END}
     end = ends.get(layer.activation.kind)
     product: Product | Accumulation
-    parts = linear_parts(layer, moments)
+    parts = linear_parts(layer, seen)
     if end is None:
         fitted = FittedMatrix.make(matrix, bias, reading, seen=None, parts=parts)
         product = fitted.accumulation()
@@ -149,7 +150,7 @@ def linear_plan(
         plan=LinearPlan(reading=fitted.reading, product=product),
         weights={
             "kernel": as_qtensor(kernel, fitted.weights, fitted.scales),
-            **_moved("bias", layer.bias, fitted.rest[-1]),
+            **_moved("bias", layer.bias, fitted.made.bias),
         },
     )
 

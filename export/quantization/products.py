@@ -1,4 +1,4 @@
-"""What calibration sees of the inputs of matrices: their mean products, for the rounding."""
+"""What calibration sees of the inputs of matrices: their mean and covariance, for the rounding."""
 
 from __future__ import annotations
 
@@ -35,22 +35,35 @@ _Linear: TypeAlias = Dense | Conv1D | Conv2D
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Sum:
-    """Of the products of rows [groups, rows, K], each row with a 1 behind it."""
+    """Of rows [groups, rows, K] and their products; all are differences from the first row.
 
-    products: npt.NDArray[np.float64]  # [groups, K + 1, K + 1]
+    So large numbers that vary little keep their variance.
+    """
+
+    first: npt.NDArray[np.float64]  # [groups, 1, K]
+    sums: npt.NDArray[np.float64]  # [groups, K]
+    products: npt.NDArray[np.float64]  # [groups, K, K]
     rows: int = 0
+
+    @classmethod
+    def zero(cls, groups: FloatArray) -> _Sum:
+        first = groups[:, :1].astype(np.float64)
+        count, _, width = groups.shape
+        return cls(
+            first=first, sums=np.zeros((count, width)), products=np.zeros((count, width, width))
+        )
 
     def add(self, groups: FloatArray) -> None:
         every = -(-groups.shape[1] // _MOST_ROWS)
-        # In float64: the products of large numbers that vary little must leave their variance.
-        some = groups[:, ::every].astype(np.float64)
-        ones = np.ones((*some.shape[:2], 1))
-        u = np.concatenate([some, ones], axis=2)
-        self.products += u.transpose(0, 2, 1) @ u
-        self.rows += some.shape[1]
+        moved = groups[:, ::every] - self.first
+        self.sums += moved.sum(axis=1)
+        self.products += moved.transpose(0, 2, 1) @ moved
+        self.rows += moved.shape[1]
 
-    def mean(self) -> npt.NDArray[np.float64]:
-        return self.products / max(self.rows, 1)
+    def moments(self) -> Moments:
+        mean = self.sums / self.rows
+        between = mean[:, :, None] * mean[:, None, :]
+        return Moments(mean=self.first[:, 0] + mean, covariance=self.products / self.rows - between)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -90,23 +103,15 @@ class Products:
             _add(self.of_candidates, layer.name, np.concatenate([seen, reset], axis=1)[None])
 
     def moments(self) -> dict[str, Moments]:
-        return {
-            name: Moments(
-                products=total.mean(),
-                of_candidate=self.of_candidates[name].mean()[0]
-                if name in self.of_candidates
-                else None,
-            )
-            for name, total in self.sums.items()
-            if total.rows
-        }
+        return {name: total.moments() for name, total in self.sums.items()}
+
+    def candidates(self) -> dict[str, Moments]:
+        return {name: total.moments() for name, total in self.of_candidates.items()}
 
 
 def _add(sums: dict[str, _Sum], name: str, groups: FloatArray) -> None:
-    count, _, width = groups.shape
-    if name not in sums:
-        sums[name] = _Sum(products=np.zeros((count, width + 1, width + 1)))
-    sums[name].add(groups)
+    if groups.shape[1]:  # a mask may have hidden all
+        sums.setdefault(name, _Sum.zero(groups)).add(groups)
 
 
 def _inputs(layer: Layer) -> int:

@@ -24,8 +24,8 @@ from edgernn.export.quantization.integer_matrix import (
     wide_reading,
 )
 from edgernn.export.quantization.integer_plan import Planned, linear_plan, recurrent_plan
-from edgernn.export.quantization.rounding import Rounding
 from edgernn.graph import (
+    AnyArray,
     Conv1D,
     Conv2D,
     Dense,
@@ -80,7 +80,6 @@ def quantize(
     keep_float: Collection[str] = (),
     per_layer: Mapping[str, Scheme] = _NO_OVERRIDES,
     accurate: Collection[str] = (),
-    rounding: Rounding = Rounding.COMPENSATED,
 ) -> Graph:
     """The graph in `scheme`.
 
@@ -91,8 +90,10 @@ def quantize(
     these layers.
 
     keep_float: layers that stay in float.  per_layer: another scheme for some layers.  accurate:
-    layers that read their input and their own state with 16 bits instead of 8.  rounding: of the
-    weights of INT8; it is to nearest where `ranges` have no moments.
+    layers that read their input and their own state with 16 bits instead of 8.
+
+    Where `ranges` have the moments of a layer's inputs, the roundings of its INT8 weights make up
+    for each other; else they are to nearest.
 
     Raises CalibrationError for INT8 without ranges, with ranges of another graph, or when a named
     layer does not exist.
@@ -104,8 +105,9 @@ def quantize(
     if Scheme.INT8 in schemes.values():
         _check_ranges(graph, ranges)
     work = _Quantizer(ranges=ranges, accurate=frozenset(accurate))
-    if ranges is not None and rounding is Rounding.COMPENSATED:
+    if ranges is not None:
         work.moments = _together(graph, ranges.moments)
+        work.candidates = _together(graph, ranges.candidates)
     layers = tuple(work.layer(layer, schemes[layer.name]) for layer in graph.layers)
     quantization = None
     if ranges is not None and Scheme.INT8 in schemes.values():
@@ -145,6 +147,7 @@ class _Quantizer:
     #: Edges whose values are 8-bit integers times a known scale, or states.
     narrow: dict[str, Reading] = field(default_factory=dict)
     moments: Mapping[str, Moments] = field(default_factory=dict)
+    candidates: Mapping[str, Moments] = field(default_factory=dict)
     #: By identity and scheme: layers that share an array still share it afterwards.
     stored: dict[tuple[object, ...], Weight] = field(default_factory=dict)
 
@@ -239,7 +242,8 @@ class _Quantizer:
             state_bits=WIDE if layer.name in self.accurate else NARROW,
             initial_state=None if layer.initial_h is None else known.edges[layer.initial_h],
             initial_cell=None if c is None else known.edges[c],
-            moments=self.moments.get(layer.name),
+            seen=self.moments.get(layer.name),
+            candidate=self.candidates.get(layer.name),
         )
 
     def _reading(self, layer: Recurrent | Dense | Conv1D | Conv2D) -> Reading:
@@ -299,8 +303,11 @@ def _together(graph: Graph, moments: Mapping[str, Moments]) -> dict[str, Moments
 def _mean(moments: Sequence[Moments]) -> Moments:
     if len(moments) == 1:
         return moments[0]
-    of_candidates = [one.of_candidate for one in moments if one.of_candidate is not None]
-    return Moments(
-        products=np.mean([one.products for one in moments], axis=0),
-        of_candidate=np.mean(of_candidates, axis=0) if of_candidates else None,
-    )
+    mean = np.mean([one.mean for one in moments], axis=0)
+    between = [_squared(one.mean - mean) for one in moments]
+    covariances = [one.covariance for one in moments]
+    return Moments(mean=mean, covariance=np.mean(covariances, axis=0) + np.mean(between, axis=0))
+
+
+def _squared(mean: AnyArray) -> AnyArray:
+    return np.asarray(mean[:, :, None] * mean[:, None, :])

@@ -28,136 +28,135 @@ _BLOCK: Final = 64
 
 
 class Rounding(str, Enum):
-    """How weights become integers."""
+    """How int8 weights are chosen where calibration saw what they multiply."""
 
     COMPENSATED = "compensated"
     NEAREST = "nearest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rounded:
-    """Integers of a matrix, and what has to be added to the numbers that follow its rows."""
+class Part:
+    """Columns of a matrix [K, N] that see the same inputs, and R numbers that stay real with them.
 
-    values: npt.NDArray[np.int8]  # [K, N]
-    rest: Float64Array  # [R, N]: further rows, and at last the bias
+    The R follow: rows of another matrix, which is rounded later.
+    """
+
+    columns: slice
+    mean: AnyArray  # [K + R]
+    covariance: AnyArray  # [K + R, K + R]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part:
-    """Columns of a matrix that see the same inputs: the products of these and of what follows."""
+class Rounded:
+    """Integers of a matrix, and what has to be added to the rows that follow and to the bias."""
 
-    columns: slice
-    products: AnyArray  # [K + R, K + R]
+    values: npt.NDArray[np.int8]  # [K, N]
+    rest: Float64Array  # [R, N]
+    bias: Float64Array  # [N]
 
 
 def rounded(
     matrix: AnyArray, scales: Float64Array, parts: Sequence[Part], *, pairs_safe: bool
 ) -> Rounded:
-    """The matrix [K, N] with a scale for each column; to nearest without `parts`.
+    """The matrix [K, N] with a scale for each column [N]; to nearest where there are no `parts`.
 
-    A part with fewer numbers behind its rows than another one has zeros for them, the bias apart.
+    pairs_safe: rows 2k and 2k + 1 add up to at most 128, see int8_weights.
     """
+    columns = matrix.shape[1]
     if not parts:
-        return Rounded(values=to_int8(matrix, scales), rest=np.zeros((1, matrix.shape[1])))
-    follow = max(len(part.products) for part in parts) - len(matrix)
+        values = to_int8(matrix, scales)
+        return Rounded(values=values, rest=np.zeros((0, columns)), bias=np.zeros(columns))
+    follow = max(len(part.mean) for part in parts) - len(matrix)
     values = np.zeros(matrix.shape, np.int8)
-    rest = np.zeros((follow, matrix.shape[1]))
+    rest, bias = np.zeros((follow, columns)), np.zeros(columns)
     for part in parts:
         at = part.columns
-        one = compensated(matrix[:, at], scales[at], part.products, pairs_safe=pairs_safe)
-        values[:, at] = one.values
-        rest[: len(one.rest) - 1, at], rest[-1, at] = one.rest[:-1], one.rest[-1]
-    return Rounded(values=values, rest=rest)
-
-
-def linear_parts(layer: Dense | Conv1D | Conv2D, moments: Moments | None) -> list[Part]:
-    """Each group of a convolution sees channels of its own."""
-    if moments is None:
-        return []
-    outer = layer.kernel.shape[-1] // len(moments.products)
-    return [
-        Part(columns=slice(group * outer, (group + 1) * outer), products=products)
-        for group, products in enumerate(moments.products)
-    ]
-
-
-def input_parts(layer: Recurrent, moments: Moments | None) -> list[Part]:
-    """Of the kernel; the recurrent kernel's rows follow where the two are added up."""
-    if moments is None:
-        return []
-    (whole,) = moments.products
-    if not isinstance(layer, Gru):
-        return [Part(columns=slice(None), products=whole)]
-    alone = np.r_[: layer.kernel.shape[0], -1]  # a reset gate multiplies what h adds
-    of_candidate = moments.of_candidate
-    return _gates_and_candidate(
-        layer, whole, whole[np.ix_(alone, alone)] if of_candidate is None else of_candidate
-    )
-
-
-def state_parts(layer: Recurrent, moments: Moments | None) -> list[Part]:
-    """Of the recurrent kernel."""
-    if moments is None:
-        return []
-    first = layer.kernel.shape[0]
-    whole = moments.products[0, first:, first:]
-    if not isinstance(layer, Gru):
-        return [Part(columns=slice(None), products=whole)]
-    of_candidate = moments.of_candidate
-    return _gates_and_candidate(
-        layer, whole, whole if of_candidate is None else of_candidate[first:, first:]
-    )
-
-
-def _gates_and_candidate(layer: Gru, gates: AnyArray, candidate: AnyArray) -> list[Part]:
-    return [
-        Part(columns=slice(0, 2 * layer.units), products=gates),
-        Part(columns=slice(2 * layer.units, None), products=candidate),
-    ]
+        one = compensated(matrix[:, at], scales[at], part, pairs_safe=pairs_safe)
+        values[:, at], rest[: len(one.rest), at], bias[at] = one.values, one.rest, one.bias
+    return Rounded(values=values, rest=rest, bias=bias)
 
 
 def compensated(
     matrix: AnyArray,  # [K, N]
     scales: Float64Array,  # [N]
-    products: AnyArray,  # [K + R, K + R]
+    seen: Part,
     *,
     pairs_safe: bool,
 ) -> Rounded:
-    """int8 for which (values * scales - matrix) gives the least mean square error, nearly.
-
-    products: mean products of the inputs of the K rows and of R numbers that stay real, the last
-    of which is 1.  pairs_safe: rows 2k and 2k + 1 add up to at most 128, see int8_weights.
-    """
+    """int8 for which (values * scales - matrix) gives nearly the least mean square error."""
     rows = len(matrix)
     units = np.where(scales > 0, scales, 1.0)
-    inverse = _inverse_root(products)
-    left = np.zeros((len(inverse), matrix.shape[1]))  # what remains of each row to be rounded
+    root = _inverse_root(seen.covariance)
+    left = np.zeros((len(root), matrix.shape[1]))  # what each row should be by now
     left[:rows] = matrix
     values = np.zeros(matrix.shape)
     for start in range(0, rows, _BLOCK):
         end = min(start + _BLOCK, rows)
         errors = np.zeros((end - start, matrix.shape[1]))
         for row in range(start, end):
-            most = np.full(matrix.shape[1], float(WEIGHT_MAX))
-            least = -most
+            least, most = -float(WEIGHT_MAX), float(WEIGHT_MAX)
             if pairs_safe and row % 2:
-                most = np.minimum(most, PAIR_MAX - values[row - 1])
                 least = np.maximum(least, -PAIR_MAX - values[row - 1])
+                most = np.minimum(most, PAIR_MAX - values[row - 1])
             values[row] = np.clip(np.rint(left[row] / units), least, most)
-            error = (left[row] - values[row] * units) / inverse[row, row]
-            left[row + 1 : end] -= np.outer(inverse[row, row + 1 : end], error)
+            error = (left[row] - values[row] * units) / root[row, row]
+            left[row + 1 : end] -= np.outer(root[row, row + 1 : end], error)
             errors[row - start] = error
-        left[end:] -= inverse[start:end, end:].T @ errors
-    return Rounded(values=values.astype(np.int8), rest=left[rows:])
+        left[end:] -= root[start:end, end:].T @ errors
+    rest = left[rows:]
+    off = seen.mean[:rows] @ (values * units - matrix) + seen.mean[rows:] @ rest
+    return Rounded(values=values.astype(np.int8), rest=rest, bias=-off)
 
 
-def _inverse_root(products: AnyArray) -> Float64Array:
-    """The upper triangular U with UᵀU = the inverse of the damped products."""
-    damped = products.astype(np.float64)
-    squares = np.diagonal(damped)[:-1]
-    # Where nothing but zeros was seen, the weights do not matter and need some number here.
-    added = _DAMPING * squares.mean() or 1.0
-    damped[np.arange(len(squares)), np.arange(len(squares))] += added
-    damped[-1, -1] *= 1 + 1e-6
-    upper = np.linalg.cholesky(np.linalg.inv(damped)).T
-    return np.asarray(upper)
+def _inverse_root(covariance: AnyArray) -> Float64Array:
+    """The upper triangular U with UᵀU = the inverse of the damped covariance."""
+    variances = np.diagonal(covariance)
+    # Of inputs that never change the bias makes up for all, and any number will do.
+    damping = _DAMPING * float(variances.mean()) or 1.0
+    damped = covariance + damping * np.eye(len(covariance))
+    return np.asarray(np.linalg.cholesky(np.linalg.inv(damped)).T)
+
+
+def linear_parts(layer: Dense | Conv1D | Conv2D, seen: Moments | None) -> list[Part]:
+    """Each group of a convolution sees channels of its own."""
+    if seen is None:
+        return []
+    outer = layer.kernel.shape[-1] // len(seen.mean)
+    return [
+        Part(columns=slice(group * outer, (group + 1) * outer), mean=mean, covariance=covariance)
+        for group, (mean, covariance) in enumerate(zip(seen.mean, seen.covariance, strict=True))
+    ]
+
+
+def input_parts(layer: Recurrent, seen: Moments | None, candidate: Moments | None) -> list[Part]:
+    """Of the kernel; the recurrent kernel's rows follow where the two products are added up.
+
+    candidate: for the candidate's columns of a Gru that resets before its product.
+    """
+    if seen is None:
+        return []
+    whole = slice(0, seen.mean.shape[1])
+    if not isinstance(layer, Gru):
+        return [_part(slice(None), seen, whole)]
+    alone = slice(0, layer.kernel.shape[0])  # a reset gate is between the two
+    return [
+        _part(slice(0, 2 * layer.units), seen, whole),
+        _part(slice(2 * layer.units, None), candidate or seen, whole if candidate else alone),
+    ]
+
+
+def state_parts(layer: Recurrent, seen: Moments | None, candidate: Moments | None) -> list[Part]:
+    """Of the recurrent kernel."""
+    if seen is None:
+        return []
+    state = slice(layer.kernel.shape[0], None)
+    if not isinstance(layer, Gru):
+        return [_part(slice(None), seen, state)]
+    return [
+        _part(slice(0, 2 * layer.units), seen, state),
+        _part(slice(2 * layer.units, None), candidate or seen, state),
+    ]
+
+
+def _part(columns: slice, seen: Moments, rows: slice) -> Part:
+    return Part(columns=columns, mean=seen.mean[0, rows], covariance=seen.covariance[0, rows, rows])
