@@ -83,6 +83,11 @@ class Edges:
         """Whether the layer was written already, together with another one."""
         return any(self.is_defined(edge) for edge in layer.writes)
 
+    def stays_in_float(self, layer: Layer) -> bool:
+        """Whether products of bytes were found too coarse for the layer."""
+        quantization = self.graph.quantization
+        return quantization is not None and layer.name in quantization.in_float
+
     def explain(self, layer: Layer, reason: str) -> None:
         """Records for the user how a layer was written."""
         self.notes[layer.name] = reason
