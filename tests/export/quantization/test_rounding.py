@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -40,28 +38,6 @@ def test_the_error_on_fresh_inputs_is_less_than_half_of_that_to_nearest(
     made = compensated(matrix, scales, seen(x[:2000]), pairs_safe=pairs_safe)
     nearest = error(x[2000:], to_int8(matrix, scales) * scales - matrix)
     assert error(x[2000:], made.values * scales - matrix, made.bias) < 0.5 * nearest
-
-
-def test_it_comes_near_to_the_best_of_all_choices(rng: np.random.Generator) -> None:
-    """For five weights every choice of up or down can be tried."""
-    x = inputs(rng, 500, 5)
-    gained = []
-    for _ in range(20):
-        matrix = rng.normal(size=(5, 1))
-        scales = np.array([0.2])
-        part = seen(x)
-        made = compensated(matrix, scales, part, pairs_safe=False)
-
-        def of(values: np.ndarray, matrix: np.ndarray = matrix) -> float:
-            off = values * 0.2 - matrix
-            return error(x - x.mean(axis=0), off)
-
-        below = np.floor(matrix / 0.2)
-        best = min(of(below + np.array(up)[:, None]) for up in itertools.product([0, 1], repeat=5))
-        nearest = of(to_int8(matrix, scales))
-        gained.append((of(made.values) - best, nearest - best))
-    ours, plain = np.mean(gained, axis=0)
-    assert ours < 0.5 * plain
 
 
 def test_pairs_stay_safe_where_compensation_pushes_them_apart(rng: np.random.Generator) -> None:
