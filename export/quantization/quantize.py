@@ -80,6 +80,7 @@ def quantize(
     keep_float: Collection[str] = (),
     per_layer: Mapping[str, Scheme] = _NO_OVERRIDES,
     accurate: Collection[str] = (),
+    in_float: Collection[str] = (),
 ) -> Graph:
     """The graph in `scheme`.
 
@@ -90,7 +91,8 @@ def quantize(
     these layers.
 
     keep_float: layers that stay in float.  per_layer: another scheme for some layers.  accurate:
-    layers that read their input and their own state with 16 bits instead of 8.
+    layers that read their input and their own state with 16 bits instead of 8.  in_float: layers of
+    INT8 that keep their integer weights and compute in float.
 
     Where `ranges` have the moments of a layer's inputs, the roundings of its INT8 weights make up
     for each other; else they are to nearest.
@@ -99,19 +101,24 @@ def quantize(
     layer does not exist.
     """
     schemes = {layer.name: scheme for layer in graph.layers}
-    for name in (*keep_float, *per_layer, *accurate):
+    for name in (*keep_float, *per_layer, *accurate, *in_float):
         _check_name(graph, name)
     schemes |= dict(per_layer) | dict.fromkeys(keep_float, Scheme.FLOAT32)
     if Scheme.INT8 in schemes.values():
         _check_ranges(graph, ranges)
-    work = _Quantizer(ranges=ranges, accurate=frozenset(accurate))
+    work = _Quantizer(ranges=ranges, accurate=frozenset(accurate), in_float=frozenset(in_float))
     if ranges is not None:
         work.moments = _together(graph, ranges.moments)
         work.candidates = _together(graph, ranges.candidates)
     layers = tuple(work.layer(layer, schemes[layer.name]) for layer in graph.layers)
     quantization = None
     if ranges is not None and Scheme.INT8 in schemes.values():
-        quantization = Quantization(plans=work.plans, ranges=ranges, notes=tuple(work.notes))
+        quantization = Quantization(
+            plans=work.plans,
+            ranges=ranges,
+            notes=tuple(work.notes),
+            in_float=frozenset(in_float),
+        )
     return replace(graph, layers=layers, quantization=quantization)
 
 
@@ -142,6 +149,7 @@ class _Quantizer:
 
     ranges: Ranges | None
     accurate: frozenset[str]
+    in_float: frozenset[str]
     plans: dict[str, LayerPlan] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     #: Edges whose values are 8-bit integers times a known scale, or states.
@@ -190,8 +198,10 @@ class _Quantizer:
             return self._weights_only(layer, Scheme.DYNAMIC)
         if planned is None:
             return layer
-        self.plans[layer.name] = planned.plan
-        if isinstance(layer, Recurrent):
+        is_integer = layer.name not in self.in_float
+        if is_integer:
+            self.plans[layer.name] = planned.plan
+        if isinstance(layer, Recurrent) and is_integer:
             self.narrow |= dict.fromkeys((layer.output, layer.state_h), state_reading(NARROW))
         return with_weights(
             layer,
