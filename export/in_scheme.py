@@ -11,6 +11,7 @@ from edgernn.export import backend_named
 from edgernn.export.fine_layers import FineLayers, NoiseMeter
 from edgernn.export.quantization.absorb import absorbed
 from edgernn.export.quantization.headroom import with_headroom
+from edgernn.export.quantization.hidden import with_hidden_steps
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.quantization.unlike import unlike_features
 from edgernn.export.request import Request
@@ -28,9 +29,12 @@ def float_graph(graph: Graph) -> Graph:
 def scaled(graph: Graph, request: Request) -> tuple[Graph, Request]:
     """The float graph that is quantized, and the request with its ranges.
 
-    Where rows of the inputs were seen, features of unlike scale are brought to one scale, and
-    ranges get room beyond those rows.
+    Steps that masks hide become zeros.  Where rows of the inputs were seen, features of unlike
+    scale are brought to one scale, and ranges get room beyond those rows.
     """
+    if request.fewest_bits.has_integer_weights:
+        graph, ranges = with_hidden_steps(graph, request.ranges)
+        request = replace(request, ranges=ranges)
     if request.ranges is None or request.fewest_bits is Scheme.FLOAT32:
         return graph, request
     kept = [name for name, scheme in request.per_layer.items() if scheme is Scheme.FLOAT32]

@@ -45,7 +45,7 @@ from edgernn.export.request import Request
 from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
-from edgernn.export.verify import NO_SCALE, Check, verified
+from edgernn.export.verify import Check, require_passed, verified
 from edgernn.formats import FORMATS, Format, format_named
 from edgernn.graph import Graph, Input
 from edgernn.interrupts import uninterrupted
@@ -244,13 +244,8 @@ def _made(
         return artefact
     progress(f"checking {target.name}")
     verification = verified(artefact, checks.of(written, lowered.exact), workspace)
-    if request.require_verify and verification.status is VerificationStatus.SKIPPED:
-        if verification.reason == NO_SCALE:
-            raise VerificationError(f"{artefact.name} cannot be checked: {NO_SCALE}")
-        raise MissingRuntime(
-            f"{artefact.name} cannot be checked: {verification.reason}",
-            remedy="Install what is missing, or leave out --require-verify (require_verify)",
-        )
+    if request.require_verify:
+        require_passed(artefact.name, verification)
     return replace(artefact, verification=verification)
 
 

@@ -30,6 +30,7 @@ class Range:
     high: float
     channel_low: FloatArray  # [channels]
     channel_high: FloatArray  # [channels]
+    mean: float | None = None  # of all numbers seen; None in files of earlier versions
 
     @property
     def magnitude(self) -> float:

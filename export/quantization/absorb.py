@@ -281,11 +281,13 @@ def _folded(layer: Multiplying, scaling: _Scaling) -> tuple[AnyArray, AnyArray |
 
 
 def _as_range(low: AnyArray, high: AnyArray) -> Range:
+    """Of scaled features, whose mean is zero."""
     return Range(
         low=float(low.min()),
         high=float(high.max()),
         channel_low=_float32(low),
         channel_high=_float32(high),
+        mean=0.0,
     )
 
 
