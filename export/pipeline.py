@@ -65,6 +65,7 @@ __all__ = [
     "training_log_of",
     "unabsorbed",
     "with_fine_layers",
+    "workspace",
 ]
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
@@ -115,7 +116,7 @@ def export_model(
     written = Written(graph=original, request=request)
     if request.streaming:
         original = streaming.to_streaming(original)
-    with _workspace(out) as workspace:
+    with workspace(out) as hidden:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
         checks = _Checks(original=original, request=request, unlike=unlike)
         artefacts: list[Artefact] = []
@@ -126,7 +127,7 @@ def export_model(
             try:
                 _require_schemes(target, request)
                 graph = written.for_format(target)
-                artefact = _made(target, graph, model, request, workspace, progress, checks)
+                artefact = _made(target, graph, model, request, hidden, progress, checks)
             except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
                     raise
@@ -147,7 +148,7 @@ def export_model(
                         target=target,
                         original=original,
                         model=model,
-                        workspace=workspace,
+                        workspace=hidden,
                     ),
                 )
             else:
@@ -164,7 +165,7 @@ def export_model(
             for name, error in {**refusals, **failures}.items()
         )
         if artefacts:
-            refused = _handed_over(artefacts, refused, model, request, workspace, out)
+            refused = _handed_over(artefacts, refused, model, request, hidden, out)
     for refusal in refused:
         if not refusal.failed:
             on_refusal(refusal)
@@ -312,7 +313,7 @@ def _fine_details(request: Request, target: Format) -> dict[str, str]:
 
 
 @contextmanager
-def _workspace(out: Path) -> Iterator[Path]:
+def workspace(out: Path) -> Iterator[Path]:
     """A hidden folder inside `out`, gone afterwards; `out` too if it was made in vain, whenever
     Ctrl-C comes.
     """

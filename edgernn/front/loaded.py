@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from edgernn.export.small_models import larger_than_float32
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
+from edgernn.front.automatic import best_of
 from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
@@ -36,6 +38,7 @@ from edgernn.front.options import (
     class_labels,
     format_options,
     formats_named,
+    is_auto,
     method_named,
     require_layers,
     require_use,
@@ -128,6 +131,7 @@ class Loaded:
         ranges: str | os.PathLike[str] | None = None,
         keep_float: str | Sequence[str] = (),
         max_drop: float | None = None,
+        device: str | Sequence[str] | None = None,
         data: Given | None = None,
         target: str | None = None,
         streaming: bool = False,
@@ -142,7 +146,9 @@ class Loaded:
 
         to: formats ("onnx", "tflite", "native"); without it all that can express the model.
         scheme: "float32", "float16", "dynamic" or "int8"; several as a list, each of them one
-            export; "LAYER=SCHEME" in the list is for one layer.
+            export; "LAYER=SCHEME" in the list is for one layer.  "auto" makes all of them (int8
+            with `calibrate`), measures them, and keeps of each format the smallest file that loses
+            at most `max_drop` (1 point); see `made.candidates`.
         calibrate: typical inputs: x [N, T, F] or [N, T], arrays by input name, a path, or a spec
             such as "digits:calibration".  int8 needs them; dynamic and float16 bring features of
             unlike scale to one scale with them.  One row of four is kept back for the check.
@@ -153,6 +159,7 @@ class Loaded:
         keep_float: layers to leave in float32.
         max_drop: keep the fewest layers in float32 that hold the loss within so many points of
             accuracy or F1, or percent of an error, on `data` or else on a labelled `calibrate`.
+        device: where scheme "auto" measures its candidates: "cpu" (here), "pi", "user@host", …
         data: labelled rows to measure the accuracy or error on: (x, y), (x, y, lengths), a path or
             a spec; "mydata.csv:test" is a part of a file.  Tables are read as in the training.
         target: columns to predict of a .csv ("load"), or what y means where it can be read in
@@ -177,6 +184,42 @@ class Loaded:
         >>> made = model.export("out/", to=["tflite", "native"], scheme="int8", calibrate=x[:200])
         >>> made["native"].path
         """
+        if is_auto(scheme):
+            if data is not None:  # read once, for the export and for the measurement
+                data = as_samples(data, target=target, reading=self.reading_of(data))
+            with progress_line("making the candidates", progress) as phase:
+                candidates = partial(
+                    self.export,
+                    to=to,
+                    calibrate=calibrate,
+                    calibration=calibration,
+                    ranges=ranges,
+                    keep_float=keep_float,
+                    data=data,
+                    target=target,
+                    streaming=streaming,
+                    labels=labels,
+                    verify=verify,
+                    require_verify=require_verify,
+                    against_keras=against_keras,
+                    progress=phase,
+                    **options,
+                )
+                return best_of(
+                    self.model,
+                    Path(out),
+                    lambda folder, schemes: candidates(folder, scheme=schemes),
+                    calibrated=calibrate is not None or ranges is not None,
+                    max_drop=max_drop,
+                    device=device or "cpu",
+                    data=data,
+                    phase=phase,
+                )
+        if device is not None:
+            raise WrongOption(
+                "--device (device) is where the candidates of scheme auto are measured",
+                remedy="Choose scheme auto, or measure with `edgernn profile`",
+            )
         schemes, per_layer = parsed_schemes(scheme)
         used = {*schemes, *per_layer.values()}
         kept = (keep_float,) if isinstance(keep_float, str) else tuple(keep_float)

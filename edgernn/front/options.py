@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 from edgernn.errors import WrongOption
 from edgernn.formats import FORMATS, format_named, options_by_format
@@ -13,6 +14,26 @@ from edgernn.graph import CalibrationMethod, Graph, Rounding
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given
 from edgernn.tasks.training_log import TrainingLog
+
+#: The scheme that stands for all of them: the best one is kept.
+AUTO: Final = "auto"
+
+
+def is_auto(scheme: str | Scheme | Iterable[str | Scheme]) -> bool:
+    """Whether the best scheme is asked for.  Raises WrongOption for others beside it.
+
+    >>> is_auto("auto"), is_auto("int8")
+    (True, False)
+    """
+    entries = [scheme] if isinstance(scheme, str) else list(scheme)
+    names = [part.strip() for entry in entries for part in str(entry).split(",")]
+    if AUTO not in names:
+        return False
+    if len(names) > 1:
+        raise WrongOption(
+            f"--scheme (scheme) names {AUTO} beside others", remedy=f"Give {AUTO} alone"
+        )
+    return True
 
 
 def require_use(
@@ -28,10 +49,8 @@ def require_use(
             "--keep-float (keep_float) changes nothing in a float32 export",
             remedy="Choose another scheme, or leave it out",
         )
-    if max_drop is not None and not 0 <= max_drop < math.inf:
-        raise WrongOption(
-            f"--max-drop (max_drop) is {max_drop:g}", remedy="Give points, at least 0: 0.5"
-        )
+    if max_drop is not None:
+        require_drop(max_drop)
     if any(one.needs_calibration for one in used):
         return
     if max_drop is not None:
@@ -48,6 +67,14 @@ def require_use(
         raise WrongOption(
             "--calibrate (calibrate) changes nothing in a float32 export",
             remedy="Choose another scheme, or save the ranges with --ranges FILE (ranges)",
+        )
+
+
+def require_drop(max_drop: float) -> None:
+    """Raises WrongOption for a loss that cannot be allowed."""
+    if not 0 <= max_drop < math.inf:
+        raise WrongOption(
+            f"--max-drop (max_drop) is {max_drop:g}", remedy="Give points, at least 0: 0.5"
         )
 
 
