@@ -18,12 +18,12 @@ setup: $(VENV)/.installed ## make .venv with all Python packages (nothing to do 
 $(VENV)/.installed: pyproject.toml constraints.txt requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[profile,train,audio,test,lint]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[profile,train,audio,search,test,lint]'
 	touch $@
 
 lock: setup ## write requirements.lock, the hashes of what constraints.txt names; commit the file
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet pyproject.toml $(foreach extra,profile train audio test lint,--extra $(extra)) \
+	$(BIN)/uv pip compile --quiet pyproject.toml $(foreach extra,profile train audio search test lint,--extra $(extra)) \
 		--constraint constraints.txt --generate-hashes --universal --no-strip-extras \
 		--python-version 3.11 --no-annotate --no-header --output-file requirements.lock
 

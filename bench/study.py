@@ -99,9 +99,9 @@ def table(folder: Path) -> Iterator[str]:
         low, high = (scale * bound for bound in effect["interval"])
         yield (
             f"| {entry['data']} | {entry['training_rows']:,}, {gru['contender']['units']}, "
-            f"{len(gru['scores'])} | {metric.name} | {_mean(gru, metric)} | {_mean(lstm, metric)} | "
-            f"{scale * effect['estimate']:+.2f} [{low:+.2f}, {high:+.2f}] | "
-            f"{lstm['verdict']['outcome']}{_neither(entry)} |"
+            f"{len(gru['scores'])} | {metric.name} | {_mean(gru, metric)} "
+            f"| {_mean(lstm, metric)} | {scale * effect['estimate']:+.2f} "
+            f"[{low:+.2f}, {high:+.2f}] | {lstm['verdict']['outcome']}{_neither(entry)} |"
         )
 
 

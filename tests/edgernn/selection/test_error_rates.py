@@ -55,6 +55,6 @@ def test_equal_architectures_are_called_better_in_7_percent_of_comparisons_at_mo
 
 
 def test_a_gap_of_one_and_a_half_points_is_found_in_80_percent():
-    found = outcomes(0.015, seed_deviation=0.1, seed=2)
+    found = outcomes(0.015, seed_deviation=0.4, seed=2)  # of .5 points
     assert found.count(Outcome.BETTER) / TRIALS >= 0.8
     assert Outcome.WORSE not in found
