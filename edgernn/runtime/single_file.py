@@ -54,12 +54,9 @@ def write_single_file(folder: Path, *, models: Sequence[Path] = ()) -> tuple[Pat
 
 def _joined(layers: Iterable[str]) -> str:
     lines = [
-        "/* ernn.c: the ernn library in one file, made from its sources by edgernn.  Compile it as C99",
-        " * and include ernn.h.  No flags are needed; use -O2. */",
-        *(
-            f"#ifndef ERNN_ONLY_{layer}\n#define ERNN_ONLY_{layer} 1\n#endif"
-            for layer in layers
-        ),
+        "/* ernn.c: the ernn library in one file, which edgernn made from its sources.  It is C99 and",
+        " * needs no flags but -O2; programs include ernn.h. */",
+        *(f"#ifndef ERNN_ONLY_{layer}\n#define ERNN_ONLY_{layer} 1\n#endif" for layer in layers),
         # Of the headers' small functions, each processor's kernels use some.
         "#if defined(__clang__)",
         '#pragma clang diagnostic ignored "-Wunused-function"',
@@ -91,21 +88,29 @@ def _expanded(path: Path, seen: set[str], *, depth: int) -> Iterator[str]:
 
 def _layers_of(model: Path) -> set[str]:
     """Names in ERNN_OP_LIST of the layers in a file."""
-    listed = re.search(r"#define ERNN_OP_LIST\(X\)(.*?)\n\n", (_SOURCES / "ernn_format.h").read_text("utf-8"), re.DOTALL)
+    listed = re.search(
+        r"#define ERNN_OP_LIST\(X\)(.*?)\n\n",
+        (_SOURCES / "ernn_format.h").read_text("utf-8"),
+        re.DOTALL,
+    )
     assert listed is not None  # noqa: S101
     names = re.findall(r"X\((\w+)\)", listed[1])
     try:
-        content = read_bytes(model)
-        if content[:4] != b"ERNN":
-            raise ValueError
-        count, first = struct.unpack_from("<II", content, _OP_TABLE)
-        places = range(first, first + count * _OP_BYTES, _OP_BYTES)
-        return {names[struct.unpack_from("<I", content, place)[0]] for place in places}
+        return {names[kind] for kind in _kinds(read_bytes(model))}
     except (OSError, ValueError, IndexError, struct.error) as error:
         raise ModelFileError(
             f"{model}: this is not an .ernn file",
             remedy="Give the .ernn file that an export to native wrote",
         ) from error
+
+
+def _kinds(content: bytes) -> Iterator[int]:
+    """Of each layer in a file: its number in ERNN_OP_LIST."""
+    if not content.startswith(b"ERNN"):
+        raise ValueError("the first bytes are others")
+    count, first = struct.unpack_from("<II", content, _OP_TABLE)
+    for place in range(first, first + count * _OP_BYTES, _OP_BYTES):
+        yield struct.unpack_from("<I", content, place)[0]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -47,7 +47,7 @@
 #endif
 
 /* Of this header.  The first number changes with functions that are gone or do something else. */
-#define ERNN_VERSION "1.0.0"
+#define ERNN_LIBRARY_VERSION "1.0.0"
 
 /* The .ernn version that this library reads; see docs/native-format.md. */
 #define ERNN_FORMAT_VERSION 1
@@ -69,7 +69,7 @@
 extern "C" {
 #endif
 
-/* ERNN_VERSION of the library, for programs that load it while they run. */
+/* ERNN_LIBRARY_VERSION of the library, for programs that load it while they run. */
 ERNN_API const char *ernn_version(void);
 
 /* Every status and its text, once. */

@@ -2,7 +2,7 @@
 
 #include "ernn_internal.h"
 
-const char *ernn_version(void) { return ERNN_VERSION; }
+const char *ernn_version(void) { return ERNN_LIBRARY_VERSION; }
 
 size_t ernn_model_size(void) { return sizeof(ernn_model); }
 

@@ -66,7 +66,7 @@ static ernn_status check_ops(const ernn_model *model, ernn_refusal *refusal) {
     look_at(refusal, model, op);
     if (!is_text(model, op->name, op->name_bytes)) return ERNN_BAD_OFFSET;
     refusal->layer = (const char *)model->bytes + op->name;
-    if (op->kind >= ERNN_OP_COUNT) return ERNN_UNKNOWN_LAYER;
+    if (op->kind >= ERNN_OP_COUNT || !ERNN_HAS_OP(op->kind)) return ERNN_UNKNOWN_LAYER;
     for (uint32_t k = 0; k < ERNN_OP_INPUTS; k++) {
       if (op->inputs[k] != ERNN_NONE && op->inputs[k] >= written) return ERNN_BAD_MODEL;
     }
