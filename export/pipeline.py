@@ -30,22 +30,42 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
+from edgernn.export.fine_layers import FineLayers
+from edgernn.export.in_scheme import (
+    Written,
+    float_graph,
+    quantized,
+    scaled,
+    settled,
+    unabsorbed,
+    with_fine_layers,
+)
 from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, model_name
-from edgernn.export.quantization.absorb import absorbed
-from edgernn.export.quantization.headroom import with_headroom
-from edgernn.export.quantization.quantize import quantize
 from edgernn.export.request import Request
 from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
-from edgernn.export.verify import Check, verified
+from edgernn.export.verify import Check, require_passed, verified
 from edgernn.formats import FORMATS, Format, format_named
-from edgernn.graph import Graph, Input, QTensor, without_dead_layers
+from edgernn.graph import Graph, Input
 from edgernn.interrupts import uninterrupted
 from edgernn.reference import References
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
 from edgernn.temporary import TemporaryFolder
+
+__all__ = [
+    "Failure",
+    "Progress",
+    "export_model",
+    "float_graph",
+    "quantized",
+    "raise_failure",
+    "scaled",
+    "training_log_of",
+    "unabsorbed",
+    "with_fine_layers",
+]
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
@@ -90,13 +110,14 @@ def export_model(
         progress(f"checking {model.source.file}")
         check_reading(model)
     original = float_graph(model.graph)
-    request = _settled(original, request)
-    graph = quantized(original, request)
+    request = with_fine_layers(original, settled(original, request))
+    unlike = () if request.examples is not None else unabsorbed(original, request)
+    written = Written(graph=original, request=request)
     if request.streaming:
-        original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
+        original = streaming.to_streaming(original)
     with _workspace(out) as workspace:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
-        checks = _Checks(original=original, request=request)
+        checks = _Checks(original=original, request=request, unlike=unlike)
         artefacts: list[Artefact] = []
         refusals: dict[str, UnsupportedLayer | UnsupportedScheme] = {}
         failures: dict[str, VerificationError | MissingRuntime] = {}
@@ -104,6 +125,7 @@ def export_model(
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
+                graph = written.for_format(target)
                 artefact = _made(target, graph, model, request, workspace, progress, checks)
             except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
@@ -112,6 +134,9 @@ def export_model(
             except MissingRuntime as error:
                 failures[target.name] = error
             except VerificationError as error:
+                if unlike:  # no scheme can be compared on made-up inputs
+                    failures[target.name] = error
+                    continue
                 progress(f"looking for a scheme that {target.name} passes")
                 failures[target.name] = with_passing_alternative(
                     error,
@@ -153,9 +178,8 @@ def _verified_as(
     request: Request, target: Format, original: Graph, model: SourceModel, workspace: Path
 ) -> Verification:
     """The check of another request of the same model and format, in a folder of its own."""
-    graph = quantized(float_graph(model.graph), request)
-    if request.streaming:
-        graph = streaming.to_streaming(graph)
+    request = with_fine_layers(float_graph(model.graph), replace(request, fine=None))
+    graph = Written(graph=float_graph(model.graph), request=request).for_format(target)
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
         checks = _Checks(original=original, request=request)
         made = _made(target, graph, model, request, Path(folder), lambda _phase: None, checks)
@@ -190,62 +214,6 @@ def _handed_over(
     return record(out, artefacts, refused, files={out / name: workspace / name for name in names})
 
 
-def float_graph(graph: Graph) -> Graph:
-    """The graph that calibration runs: without dead layers, states explicit."""
-    return streaming.expose_states(without_dead_layers(graph))
-
-
-def scaled(graph: Graph, request: Request) -> tuple[Graph, Request]:
-    """The float graph that is quantized, and the request with its ranges.
-
-    Where rows of the inputs were seen, features of unlike scale are brought to one scale, and
-    ranges get room beyond those rows.
-    """
-    if request.ranges is None or request.fewest_bits is Scheme.FLOAT32:
-        return graph, request
-    kept = [name for name, scheme in request.per_layer.items() if scheme is Scheme.FLOAT32]
-    changed, ranges = absorbed(graph, request.ranges, leave={*kept, *request.keep_float})
-    return changed, replace(request, ranges=with_headroom(changed, ranges))
-
-
-def quantized(graph: Graph, request: Request) -> Graph:
-    """The float graph with its weights, and for int8 its arithmetic, in the asked scheme."""
-    if request.scheme is Scheme.FLOAT32 and not request.per_layer:
-        return graph
-    graph, request = scaled(graph, request)
-    return quantize(
-        graph,
-        request.ranges,
-        request.scheme,
-        keep_float=request.keep_float,
-        per_layer=request.per_layer,
-    )
-
-
-def _settled(graph: Graph, request: Request) -> Request:
-    """The request, with float32 in place of int8 where no layer can be int8.
-
-    A float model must not be called int8, neither by its name nor by its check.
-    """
-    if request.fewest_bits is not Scheme.INT8 or _has_int8(quantized(graph, request)):
-        return request
-    return replace(
-        request,
-        scheme=Scheme.FLOAT32 if request.scheme is Scheme.INT8 else request.scheme,
-        per_layer={
-            name: Scheme.FLOAT32 if scheme is Scheme.INT8 else scheme
-            for name, scheme in request.per_layer.items()
-        },
-    )
-
-
-def _has_int8(graph: Graph) -> bool:
-    if graph.quantization is not None and graph.quantization.plans:
-        return True
-    weights = (weight for layer in graph.layers for weight in layer.weights.values())
-    return any(isinstance(weight, QTensor) for weight in weights)
-
-
 def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
     """The log that `edgernn train` left beside `model`, unless it belongs to another file."""
     path = log_path(model)
@@ -275,11 +243,8 @@ def _made(
         return artefact
     progress(f"checking {target.name}")
     verification = verified(artefact, checks.of(written, lowered.exact), workspace)
-    if request.require_verify and verification.status is VerificationStatus.SKIPPED:
-        raise MissingRuntime(
-            f"{artefact.name} cannot be checked: {verification.reason}",
-            remedy="Install what is missing, or leave out --require-verify (require_verify)",
-        )
+    if request.require_verify:
+        require_passed(artefact.name, verification)
     return replace(artefact, verification=verification)
 
 
@@ -289,6 +254,7 @@ class _Checks:
 
     original: Graph
     request: Request
+    unlike: tuple[str, ...] = ()  # sentences of `unabsorbed`, where no rows show it
     references: References = field(default_factory=References)
     suites: dict[tuple[Input, ...], Suite] = field(default_factory=dict)
 
@@ -306,6 +272,7 @@ class _Checks:
             suite=self.suites[written.inputs],
             exact=exact,
             references=self.references,
+            unlike=self.unlike,
         )
 
 
@@ -335,9 +302,13 @@ def _stored(
         streaming=request.streaming,
         source=model.source,
         labels=request.labels,
-        details=dict(lowered.details),
+        details={**lowered.details, **_fine_details(request, target)},
         verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
     )
+
+
+def _fine_details(request: Request, target: Format) -> dict[str, str]:
+    return (request.fine or {}).get(target.name, FineLayers()).details
 
 
 @contextmanager

@@ -111,7 +111,9 @@ def train(
     with atomic.staged_together(files) as (model_file, calibration_file, test_file, log_file):
         keras.utils.set_random_seed(seed)
         every_step = splits.train.target is Target.TOKEN
-        model = _built(splits.train, architecture, recipe, every_step=every_step)
+        model = _built(
+            splits.train, architecture, recipe, dropout=recipe.dropout, every_step=every_step
+        )
         epochs = _fitted(model, splits, goal, recipe, on_epoch)
         model = _deployable(model, goal, architecture, recipe)
         model.save(model_file)
@@ -167,6 +169,7 @@ def _built(
     architecture: Architecture,
     recipe: Recipe,
     *,
+    dropout: float = 0.0,
     every_step: bool = False,
     seasonal_steps: int = 0,
 ) -> Any:
@@ -175,6 +178,7 @@ def _built(
         architecture,
         units=recipe.units,
         layers=recipe.layers,
+        dropout=dropout,
         every_step=every_step,
         seasonal_steps=seasonal_steps,
     )
