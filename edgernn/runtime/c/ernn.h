@@ -334,36 +334,36 @@ ERNN_API ernn_status ernn_state_restore(ernn_session *session, const void *bytes
 typedef struct ernn_audio ernn_audio;
 
 /* Samples a second that the recipe works at; 0 where the model has no front end for sound. */
-uint32_t ernn_audio_rate(const ernn_model *model);
+ERNN_API uint32_t ernn_audio_rate(const ernn_model *model);
 
 /* The model's input that takes the rows; 0 where it has no front end for sound. */
-uint32_t ernn_audio_input(const ernn_model *model);
+ERNN_API uint32_t ernn_audio_input(const ernn_model *model);
 
 /* How large an arena is for sound of `rate` samples a second.  Another rate than the recipe's is
  * resampled: the arena then holds the filter too (640 bytes for 48000 to 16000, 92 KB for 44100).
  * ERNN_NO_FRONT_END: the model takes no sound.  ERNN_RATE: the rate cannot be resampled to the recipe's;
  * a lower one lacks frequencies that the model was trained on. */
-ernn_status ernn_audio_size(const ernn_model *model, uint32_t rate, size_t *bytes);
+ERNN_API ernn_status ernn_audio_size(const ernn_model *model, uint32_t rate, size_t *bytes);
 
 /* Makes the front end inside `arena` (aligned to ERNN_ALIGNMENT), before its first sample.  It needs no
  * closing, and reads the model's bytes while it is used. */
-ernn_status ernn_audio_init(ernn_audio **audio, const ernn_model *model, uint32_t rate, void *arena,
+ERNN_API ernn_status ernn_audio_init(ernn_audio **audio, const ernn_model *model, uint32_t rate, void *arena,
                             size_t arena_bytes);
 
 /* Takes samples of one channel until a row is complete, and returns how many: call it again with the
  * rest.  *ready is 1 when `row` was written.  16-bit samples give the bits of sample / 32768.0f.
  * Fewer than `n` without a row: the next sample cannot be used, see ernn_audio_status. */
-size_t ernn_audio_feed_s16(ernn_audio *audio, const int16_t *pcm, size_t n, float *row, int *ready);
+ERNN_API size_t ernn_audio_feed_s16(ernn_audio *audio, const int16_t *pcm, size_t n, float *row, int *ready);
 
 /* The same for samples in -1 to 1.  It stops before a sample that is NaN, infinite or beyond 16 (which
  * 16-bit PCM as floats is soon). */
-size_t ernn_audio_feed_f32(ernn_audio *audio, const float *pcm, size_t n, float *row, int *ready);
+ERNN_API size_t ernn_audio_feed_f32(ernn_audio *audio, const float *pcm, size_t n, float *row, int *ready);
 
 /* ERNN_OK, or why a feed stopped: ERNN_SAMPLE.  It stays until ernn_audio_reset. */
-ernn_status ernn_audio_status(const ernn_audio *audio);
+ERNN_API ernn_status ernn_audio_status(const ernn_audio *audio);
 
 /* Forgets the samples: the next one is the first of a stream. */
-void ernn_audio_reset(ernn_audio *audio);
+ERNN_API void ernn_audio_reset(ernn_audio *audio);
 
 #ifdef __cplusplus
 }

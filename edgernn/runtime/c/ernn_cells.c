@@ -99,7 +99,7 @@ static void step_f32(const ernn_cells *cell, uint32_t turn) {
   ernn_multiply(run, arguments[ERNN_RNN_RECURRENT], &from, vector_of(run, ERNN_RNN_RECURRENT_BIAS),
                 as_f32(cell->product), r_columns, cell->quantized);
   for (uint32_t i = 0; i < cell->live; i++) {
-    const ernn_lane *lane = cell->lanes + i;
+    const ernn_cell_lane *lane = cell->lanes + i;
     if (!lane->is_live) continue;
     float *x = as_f32(cell->projected) + (size_t)row_of(cell, i, turn) * cell->columns;
     const float *r = as_f32(cell->product) + (size_t)i * r_columns;
@@ -125,7 +125,7 @@ static void project_f32(const ernn_cells *cell) {
                        cell->lanes->rows, 0};
   if (cell->count > 1) {
     for (uint32_t i = 0; i < cell->count; i++) {
-      const ernn_lane *lane = cell->lanes + i;
+      const ernn_cell_lane *lane = cell->lanes + i;
       for (uint32_t row = 0; row < lane->rows; row++) {
         ernn_copy(cell->integers + (row * cell->count + i) * vector,
                   lane->x + (size_t)(lane->first + row) * width, vector);
@@ -150,7 +150,7 @@ static void project_s16(const ernn_cells *cell) {
   size_t row_bytes = (size_t)padded * (reading[ERNN_READING_BITS] / 8);
   int is_wide = reading[ERNN_READING_BITS] == 16, in_planes = is_wide && run->kernels->planes_product;
   for (uint32_t i = 0; i < cell->count; i++) {
-    const ernn_lane *lane = cell->lanes + i;
+    const ernn_cell_lane *lane = cell->lanes + i;
     const float *x = lane->x + (size_t)lane->first * width;
     for (uint32_t row = 0; row < lane->rows; row++) {
       uint8_t *to = cell->integers + (row * cell->count + i) * row_bytes;
@@ -269,7 +269,7 @@ static void step_s16(const ernn_cells *cell, uint32_t turn) {
   }
   feed(cell, ERNN_RNN_RECURRENT, turn, words, cell->fed, cell->live, as_s16(cell->product));
   for (uint32_t i = 0; i < cell->live; i++) {
-    const ernn_lane *lane = cell->lanes + i;
+    const ernn_cell_lane *lane = cell->lanes + i;
     if (!lane->is_live) continue;
     const int16_t *x = as_s16(cell->projected) + (size_t)row_of(cell, i, turn) * cell->columns;
     const int16_t *r = as_s16(cell->product) + (size_t)i * r_columns;

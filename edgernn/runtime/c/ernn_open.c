@@ -154,6 +154,7 @@ static ernn_status check_ports(const ernn_model *model, ernn_refusal *refusal) {
 static ernn_status check_front_ends(const ernn_model *model, ernn_refusal *refusal) {
   const ernn_header *header = model->header;
   int has_feature = (header->features & ERNN_FEATURE_FRONT_END) != 0;
+  look_at(refusal, model, &header->front_end_count);
   if (has_feature != (header->front_end_count > 0)) return ERNN_BAD_MODEL;
   if (header->front_end_count > ERNN_MAX_FRONT_ENDS) return ERNN_BAD_MODEL;
   for (uint32_t i = 0; i < header->front_end_count; i++) {
