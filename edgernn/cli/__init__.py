@@ -18,7 +18,7 @@ from edgernn.errors import EdgernnError
 from edgernn.version import __version__
 
 SUMMARIES = {
-    "demo": "Train a GRU and an LSTM on spoken digits, export, profile, compare.",
+    "demo": "GRU or LSTM for spoken digits? Train both, compare, export, profile.",
     "train": "Train a reference model on a reference task or on your data.",
     "export": "Turn a model into checked ONNX, TFLite and native artefacts.",
     "profile": "Measure artefacts on a device: size, latency, memory, accuracy.",

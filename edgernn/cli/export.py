@@ -19,7 +19,7 @@ from edgernn.cli.completion import (
 from edgernn.cli.export_arguments import BackendList, format_options
 from edgernn.cli.terminal import print_warning
 from edgernn.formats import FORMATS
-from edgernn.graph import CalibrationMethod
+from edgernn.graph import CalibrationMethod, Rounding
 from edgernn.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -64,6 +64,14 @@ if TYPE_CHECKING:
     default=CalibrationMethod.MINMAX.value,
     show_default=True,
     help="How a range is drawn around what was seen.",
+)
+@click.option(
+    "--rounding",
+    type=click.Choice([rounding.value for rounding in Rounding]),
+    default=Rounding.COMPENSATED.value,
+    show_default=True,
+    help="How int8 chooses weights: so that rounding errors make up for each other on the "
+    "calibration data, or each for itself.",
 )
 @click.option(
     "--ranges",
@@ -128,6 +136,7 @@ def command(
     schemes: tuple[str, ...],
     calibrate: str | None,
     method: str,
+    rounding: str,
     ranges_file: Path | None,
     keep_float: tuple[str, ...],
     max_drop_points: float | None,
@@ -161,6 +170,7 @@ def command(
             scheme=schemes,
             calibrate=calibrate,
             calibration=method,
+            rounding=rounding,
             ranges=ranges_file,
             keep_float=keep_float,
             max_drop=max_drop_points,

@@ -42,12 +42,13 @@ from edgernn.front.options import (
     method_named,
     require_layers,
     require_use,
+    rounding_named,
 )
 from edgernn.front.outcome import other_name, with_outcome
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
-from edgernn.graph import CalibrationMethod, Shape, parameter_count
+from edgernn.graph import CalibrationMethod, Rounding, Shape, parameter_count
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
 from edgernn.streaming import to_streaming
@@ -126,6 +127,7 @@ class Loaded:
         scheme: str | Scheme | Iterable[str | Scheme] = Scheme.FLOAT32,
         calibrate: Given | None = None,
         calibration: str = CalibrationMethod.MINMAX.value,
+        rounding: str = Rounding.COMPENSATED.value,
         ranges: str | os.PathLike[str] | None = None,
         keep_float: str | Sequence[str] = (),
         max_drop: float | None = None,
@@ -151,6 +153,8 @@ class Loaded:
             such as "digits:calibration".  int8 needs them; dynamic and float16 bring features of
             unlike scale to one scale with them.  One row of four is kept back for the check.
         calibration: how a range is drawn around the values seen.
+        rounding: "compensated", where errors of int8 weights make up for each other on the
+            calibration data, or "nearest".
         ranges: with `calibrate`, the file to save ranges in; without, the file to read them from.
         keep_float: layers to leave in float32.
         max_drop: keep the fewest layers in float32 that hold the loss within so many points of
@@ -227,6 +231,7 @@ class Loaded:
                 remedy="Leave one of them out",
             )
         method = method_named(calibration)
+        rounded = rounding_named(rounding, used)
         backends = formats_named(to)
         require_layers(self.layers, (*kept, *per_layer))
         names = class_labels(labels, self.training, self.model.graph)
@@ -242,7 +247,9 @@ class Loaded:
             original = float_graph(self.model.graph)
             if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
                 calibrate = as_samples(calibrate, target=target, reading=self.reading_of(calibrate))
-            calibrated = Calibration(spec=calibrate, method=method, file=file).of(original, phase)
+            calibrated = Calibration(spec=calibrate, method=method, file=file, rounding=rounded).of(
+                original, phase
+            )
             answers = None
             if samples is not None:  # before anything is written: they may not fit the model
                 phase("running the float model on the data")

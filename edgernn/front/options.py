@@ -10,7 +10,7 @@ from typing import Final
 
 from edgernn.errors import WrongOption
 from edgernn.formats import FORMATS, format_named, options_by_format
-from edgernn.graph import CalibrationMethod, Graph
+from edgernn.graph import CalibrationMethod, Graph, Rounding
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given
 from edgernn.tasks.training_log import TrainingLog
@@ -86,6 +86,22 @@ def method_named(name: str) -> CalibrationMethod:
             remedy=f"Choose one of {', '.join(known)}",
         )
     return CalibrationMethod(name)
+
+
+def rounding_named(name: str, used: set[Scheme]) -> Rounding:
+    known = [rounding.value for rounding in Rounding]
+    if name not in known:
+        raise WrongOption(
+            f"--rounding (rounding) cannot be {name!r}",
+            remedy=f"Choose one of {', '.join(known)}",
+        )
+    rounding = Rounding(name)
+    if rounding is not Rounding.COMPENSATED and not any(one.needs_calibration for one in used):
+        raise WrongOption(
+            f"--rounding {name} (rounding) changes nothing without int8",
+            remedy="Choose scheme int8, or leave it out",
+        )
+    return rounding
 
 
 def require_layers(known: Sequence[str], named: Sequence[str]) -> None:

@@ -217,7 +217,7 @@ def _exported(wanted: Wanted, chosen: Chosen, folder: Path) -> Path:
     request = Request(
         backends=wanted.forms.formats,
         scheme=scheme,
-        ranges=calibrated.ranges if scheme.needs_calibration else None,
+        ranges=None if scheme is Scheme.FLOAT32 else calibrated.ranges,
         examples=calibrated.examples,
         labels=wanted.splits.test.labels,
         training=training_log_of(source, model.source.sha256),

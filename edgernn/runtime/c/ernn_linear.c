@@ -108,9 +108,14 @@ static void open_fixed(const ernn_op *op, const int16_t *p, float *out, uint32_t
   }
 }
 
+/* A constant in a library that has only one of the two kinds. */
+static int is_of_integers(const ernn_op *op) {
+  return !ERNN_HAS_FLOAT_LINEAR || (ERNN_HAS_INTEGER_LINEAR && is_integer_op(op));
+}
+
 /* Whether 16-bit numbers are read as two planes of bytes, which some processors multiply faster. */
 static int linear_in_planes(const ernn_context *run) {
-  return is_integer_op(run->op) && reading_bytes(run->op) == 2 && run->kernels->planes_product;
+  return is_of_integers(run->op) && reading_bytes(run->op) == 2 && run->kernels->planes_product;
 }
 
 /* At most ERNN_BLOCK rows of integers: with `sums` as room for padded columns.  plane: bytes from the
@@ -164,7 +169,7 @@ static void multiply_floats(const ernn_context *run, const float *x, size_t stri
 
 void ernn_multiply_kernel(const ernn_context *run, const void *x, size_t stride, uint32_t rows,
                           float *out, uint8_t *sums) {
-  if (is_integer_op(run->op)) {
+  if (is_of_integers(run->op)) {
     multiply_integers(run, (const uint8_t *)x, stride, 0, rows, out, sums);
   } else {
     multiply_floats(run, (const float *)x, stride, rows, out, sums);
@@ -195,7 +200,7 @@ void ernn_run_dense(const ernn_context *run) {
     uint32_t taken = rows - row < ERNN_BLOCK ? rows - row : ERNN_BLOCK;
     const float *x = input_f32(run, 0) + (size_t)row * width;
     float *out = output_f32(run, 0) + (size_t)row * output_width(run);
-    if (is_integer_op(run->op)) {
+    if (is_of_integers(run->op)) {
       size_t row_bytes = (size_t)padded * reading_bytes(run->op);
       for (uint32_t i = 0; i < taken; i++) {
         const float *from = x + (size_t)i * width;
@@ -241,7 +246,7 @@ static const float *padded_input(const ernn_context *run, uint32_t *total) {
 void ernn_run_conv(const ernn_context *run) {
   const uint32_t *window = window_of(run->op);
   uint32_t width = input_width(run, 0), rows = output_steps(run), padding;
-  int is_integer = is_integer_op(run->op);
+  int is_integer = is_of_integers(run->op);
   const uint8_t *x = (const uint8_t *)padded_input(run, &padding);
   uint32_t in_rows = input_steps(run, 0) + padding;
   ernn_linear_parts parts = parts_of(run, in_rows);

@@ -107,7 +107,7 @@ static ernn_lane lane_of(const ernn_context *run, uint32_t padded) {
 }
 
 /* Sets what each lane does in the chunk that begins at `start`; returns the most steps. */
-static uint32_t begin_chunk(ernn_cells *cells, uint32_t start, uint32_t chunk) {
+static uint32_t begin_cells(ernn_cells *cells, uint32_t start, uint32_t chunk) {
   int is_backwards = (rnn_flags(cells->run->op) & ERNN_RNN_BACKWARDS) != 0;
   uint32_t most = 0;
   for (uint32_t i = 0; i < cells->count; i++) {
@@ -170,7 +170,7 @@ void ernn_run_recurrent(const ernn_context *runs, uint32_t lanes) {
     load_states(&cells, runs + i, i);
   }
   for (uint32_t start = 0; start < most; start += chunk) {
-    uint32_t rows = begin_chunk(&cells, start, chunk);
+    uint32_t rows = begin_cells(&cells, start, chunk);
     ernn_project(&cells);
     for (uint32_t turn = 0; turn < rows; turn++) {
       begin_step(&cells, turn);
