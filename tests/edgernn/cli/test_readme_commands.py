@@ -35,7 +35,7 @@ BLOCKS = re.findall(r"^```\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("edgernn ")]
 #: They need a device; tests/pi and tests/android run them.
 WITH_DEVICE = re.compile(r"edgernn devices add|--device (pi|android)$")
-SLOW = re.compile(r"edgernn demo|edgernn compare|--device cpu,kitchen,phone")
+SLOW = re.compile(r"edgernn (demo|compare|search|worker)|--device cpu,kitchen,phone")
 QUICK = {
     "EDGERNN_TRAIN_EPOCHS": "1",
     "EDGERNN_PROFILE_PROCESSES": "1",
