@@ -149,6 +149,7 @@ class Loaded:
         keep_float: layers to leave in float32.
         max_drop: keep the fewest layers in float32 that hold the loss within so many points of
             accuracy or F1, or percent of an error, on `data` or else on a labelled `calibrate`.
+            Each format is held to it on its own runtime; one that cannot hold it is not written.
         data: labelled rows to measure the accuracy or error on: (x, y), (x, y, lengths), a path or
             a spec; "mydata.csv:test" is a part of a file.  Tables are read as in the training.
         target: columns to predict of a .csv ("load"), or what y means where it can be read in
