@@ -21,6 +21,7 @@ from edgernn.artefact import (
     stored_file,
 )
 from edgernn.errors import (
+    LossTooLarge,
     MissingRuntime,
     OutputError,
     UnsupportedLayer,
@@ -126,8 +127,7 @@ def export_model(
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
-                graph = written.for_format(target)
-                artefact = _made(target, graph, model, request, hidden, progress, checks)
+                artefact = _held(target, written, model, hidden, progress, checks)
             except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
                     raise
@@ -224,6 +224,47 @@ def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
     return log if log.model_sha256 == sha256 else None
 
 
+def _held(
+    target: Format,
+    written: Written,
+    model: SourceModel,
+    workspace: Path,
+    progress: Progress,
+    checks: _Checks,
+) -> Artefact:
+    """The file of a format, with as many more layers in float as it needs to lose no more than the
+    request allows: formats round in different ways.
+    """
+    request = written.request
+
+    def made(wanted: Written) -> Artefact:
+        graph = wanted.for_format(target)
+        return _made(target, graph, model, wanted.request, workspace, progress, checks)
+
+    try:
+        return made(written)
+    except LossTooLarge as error:
+        if request.limit is None:
+            raise
+        more = [layer for layer in request.limit.costly if layer not in request.keep_float]
+        for count in range(1, len(more)):  # with the last one, no layer would be int8
+            progress(f"keeping {count} more in float for {target.name}")
+            kept = (*request.keep_float, *more[:count])
+            other = with_fine_layers(
+                written.graph,
+                replace(request, keep_float=kept, fine=None, backends=(target.name,)),
+            )
+            try:
+                artefact = made(Written(graph=written.graph, request=other))
+            except LossTooLarge:
+                continue
+            said = {f"layer {layer}": "float32, to lose no more than allowed" for layer in kept}
+            return replace(artefact, details={**artefact.details, **said})
+        raise LossTooLarge(
+            f"{error.what}; no choice of float layers helps", remedy=error.remedy
+        ) from error
+
+
 def _made(
     target: Format,
     graph: Graph,
@@ -240,6 +281,9 @@ def _made(
     lowered = backend.lower(graph, metadata=metadata_of(model, request), **options)
     written = lowered.graph or graph
     artefact = _stored(lowered, target, written, model, request, workspace)
+    if request.limit is not None:
+        progress(f"measuring what {target.name} loses")
+        request.limit.require(artefact, workspace)
     if not request.verify:
         return artefact
     progress(f"checking {target.name}")

@@ -159,6 +159,7 @@ class Loaded:
         keep_float: layers to leave in float32.
         max_drop: keep the fewest layers in float32 that hold the loss within so many points of
             accuracy or F1, or percent of an error, on `data` or else on a labelled `calibrate`.
+            Each format is held to it on its own runtime; one that cannot hold it is not written.
         device: where scheme "auto" measures its candidates: "cpu" (here), "pi", "user@host", …
         data: labelled rows to measure the accuracy or error on: (x, y), (x, y, lengths), a path or
             a spec; "mydata.csv:test" is a part of a file.  Tables are read as in the training.

@@ -15,10 +15,10 @@ import numpy as np
 
 from edgernn.artefact import Verification, VerificationStatus
 from edgernn.errors import EdgernnError, UnsupportedLayer, VerificationError
+from edgernn.export.in_scheme import float_graph, quantized, with_fine_layers
 from edgernn.export.keras.object import from_keras
 from edgernn.export.mean_error import near_on_average
 from edgernn.export.noise import shares_a_unit, spread
-from edgernn.export.pipeline import float_graph, quantized
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
 from edgernn.export.rows import Examples, Origin
@@ -119,21 +119,19 @@ def findings(seed: int) -> Iterator[Found]:
     """All that is found in the model of this seed."""
     subject = _subject(seed)
     yield from _of_floats(subject)
-    request = Request(ranges=subject.ranges)
+    kept = Examples(inputs=subject.examples(_KEPT), origin=Origin.KEPT_BACK)
     for scheme in (Scheme.INT8, Scheme.DYNAMIC):
-        small = quantized(subject.graph, _with(request, scheme))
+        request = with_fine_layers(
+            subject.graph, Request(scheme=scheme, ranges=subject.ranges, examples=kept)
+        )
         for backend in RUN:
+            small = quantized(subject.graph, request, backend)
             yield _of_few_bits(subject, small, scheme.value, backend)
-        try:
-            step = to_streaming(small)
-        except UnsupportedLayer:
-            continue
-        for backend in RUN:
+            try:
+                step = to_streaming(small)
+            except UnsupportedLayer:
+                continue
             yield _of_few_bits(subject, step, f"step {scheme.value}", backend)
-
-
-def _with(request: Request, scheme: Scheme) -> Request:
-    return Request(scheme=scheme, ranges=request.ranges)
 
 
 def _subject(seed: int) -> _Subject:
