@@ -36,6 +36,7 @@ from edgernn.export.quantization.headroom import with_headroom
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.quantization.unlike import unlike_features
 from edgernn.export.request import Request
+from edgernn.export.sound_input import sound_input
 from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
@@ -91,6 +92,8 @@ def export_model(
         progress(f"checking {model.source.file}")
         check_reading(model)
     original = float_graph(model.graph)
+    if request.front_end is not None:
+        sound_input(original, request.front_end)  # before anything is written
     request = _settled(original, request)
     unlike = () if request.examples is not None else unabsorbed(original, request)
     graph = quantized(original, request)
@@ -356,6 +359,7 @@ def _stored(
         streaming=request.streaming,
         source=model.source,
         labels=request.labels,
+        front_end=request.front_end,
         details=dict(lowered.details),
         verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
     )
