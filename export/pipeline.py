@@ -43,6 +43,7 @@ from edgernn.export.in_scheme import (
 )
 from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, model_name
 from edgernn.export.request import Request
+from edgernn.export.sound_input import sound_input
 from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
@@ -112,6 +113,8 @@ def export_model(
         progress(f"checking {model.source.file}")
         check_reading(model)
     original = float_graph(model.graph)
+    if request.front_end is not None:
+        sound_input(original, request.front_end)  # before anything is written
     request = with_fine_layers(original, settled(original, request))
     unlike = () if request.examples is not None else unabsorbed(original, request)
     written = Written(graph=original, request=request)
@@ -347,6 +350,7 @@ def _stored(
         streaming=request.streaming,
         source=model.source,
         labels=request.labels,
+        front_end=request.front_end,
         details={**lowered.details, **_fine_details(request, target)},
         verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
     )

@@ -115,6 +115,12 @@ if TYPE_CHECKING:
     help="Write a model of one step, its states as explicit inputs and outputs.",
 )
 @click.option("--labels", metavar="A,B,…", help="Class names, stored in the artefacts.")
+@click.option(
+    "--front-end",
+    metavar="NAME@RATE",
+    help="How sound becomes the model's rows, stored in the artefacts: kaldi-fbank40@16000, or a "
+    "recipe.toml. Without it that of the training.",
+)
 @format_options
 @click.option("--no-verify", is_flag=True, help="Do not compare the artefacts with the model.")
 @click.option(
@@ -145,6 +151,7 @@ def command(
     target: str | None,
     streaming: bool,
     labels: str | None,
+    front_end: str | None,
     no_verify: bool,
     against_keras: bool,
     require_verify: bool,
@@ -179,6 +186,7 @@ def command(
             target=target,
             streaming=streaming,
             labels=labels or (),
+            front_end=front_end,
             verify=not no_verify,
             against_keras=against_keras,
             require_verify=require_verify,

@@ -38,6 +38,7 @@ from edgernn.front.options import (
     class_labels,
     format_options,
     formats_named,
+    front_end_of,
     is_auto,
     method_named,
     require_layers,
@@ -49,6 +50,7 @@ from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
 from edgernn.graph import CalibrationMethod, Rounding, Shape, parameter_count
+from edgernn.recipe import SoundRecipe
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
 from edgernn.streaming import to_streaming
@@ -136,6 +138,7 @@ class Loaded:
         target: str | None = None,
         streaming: bool = False,
         labels: Sequence[object] = (),
+        front_end: str | SoundRecipe | None = None,
         verify: bool = True,
         require_verify: bool = False,
         against_keras: bool = False,
@@ -167,6 +170,9 @@ class Loaded:
             several ways: "numbers", "labels", …
         streaming: a model of one step, its states as inputs and outputs.
         labels: names of the classes (texts, or numbers), stored in the files.
+        front_end: how sound becomes the model's rows, stored in the files: a preset such as
+            "kaldi-fbank40@16000", a recipe.toml, or a SoundRecipe.  Without it that of the .keras
+            file, if `edgernn train` made it of recordings.
         verify: compare the files with the original on their runtimes.
         require_verify: a file that cannot be compared, since its runtime is not installed, is an
             error (MissingRuntime), and so is one of fewer bits whose features are of unlike scale
@@ -236,18 +242,26 @@ class Loaded:
         backends = formats_named(to)
         require_layers(self.layers, (*kept, *per_layer))
         names = class_labels(labels, self.training, self.model.graph)
+        recipe = front_end_of(front_end, self.model)
         folder = Path(out)
         with progress_line("reading", progress) as phase:
             samples = None
             if data is not None:
-                samples = as_samples(data, target=target, reading=self.reading_of(data))
+                samples = as_samples(
+                    data, target=target, reading=self.reading_of(data), front_end=recipe
+                )
             oracle = None
             if against_keras:
                 phase("comparing with Keras")
                 oracle = as_keras_has_it(self.model, self.origin)
             original = float_graph(self.model.graph)
             if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
-                calibrate = as_samples(calibrate, target=target, reading=self.reading_of(calibrate))
+                calibrate = as_samples(
+                    calibrate,
+                    target=target,
+                    reading=self.reading_of(calibrate),
+                    front_end=recipe,
+                )
             calibrated = Calibration(spec=calibrate, method=method, file=file, rounding=rounded).of(
                 original, phase
             )
@@ -269,6 +283,7 @@ class Loaded:
                     verify=verify,
                     require_verify=require_verify,
                     labels=names,
+                    front_end=recipe,
                     training=self.training,
                     options=format_options(options),
                 )

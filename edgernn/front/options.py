@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from edgernn.errors import WrongOption
+from edgernn.export.sound_input import sound_input
+from edgernn.export.source_model import SourceModel
 from edgernn.formats import FORMATS, format_named, options_by_format
 from edgernn.graph import CalibrationMethod, Graph, Rounding
+from edgernn.recipe import SoundRecipe, front_end_named
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given
 from edgernn.tasks.training_log import TrainingLog
@@ -139,6 +142,17 @@ def format_options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
                 remedy=f"Choose one of {', '.join(known[name].choices)}",
             )
     return options_by_format(given)
+
+
+def front_end_of(given: str | SoundRecipe | None, model: SourceModel) -> SoundRecipe | None:
+    """The user's front end, else that in the model's file.
+
+    Raises DataError for a name that is none, or a recipe that does not fit the model's inputs.
+    """
+    recipe = front_end_named(given) if isinstance(given, str) else given or model.front_end
+    if recipe is not None:
+        sound_input(model.graph, recipe)
+    return recipe
 
 
 def class_labels(
