@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from edgernn.tasks import counter, digits, forecasting, japanese_vowels, next_byte, reviews, watch
+from edgernn.tasks import (
+    counter,
+    digits,
+    forecasting,
+    japanese_vowels,
+    next_byte,
+    pronunciation,
+    reviews,
+    watch,
+)
 from edgernn.tasks.task import Task
 
 TASKS: Final[dict[str, Task]] = {
@@ -19,5 +28,6 @@ TASKS: Final[dict[str, Task]] = {
         forecasting.ELECTRICITY_TASK,
         reviews.TASK,
         watch.TASK,
+        pronunciation.TASK,
     )
 }
