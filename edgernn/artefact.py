@@ -13,7 +13,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 from edgernn import atomic
 from edgernn.errors import ModelFileError
-from edgernn.graph import DType, State, TensorSpec
+from edgernn.graph import DecoderStep, DType, State, TensorSpec
 from edgernn.regular_file import DAMAGE, read_bytes, read_json
 from edgernn.scheme import Scheme
 from edgernn.version import __version__
@@ -22,7 +22,7 @@ MANIFEST_NAME: Final = "model.json"
 
 # History of the manifest's format:
 #   1  first version; "refused" (what no artefact could be made for), its "failed" and the
-#     "original_error" of a verification may be missing
+#     "original_error" of a verification may be missing, as may the "decoder" of an artefact
 # Fields that a reader does not know are ignored: only a change of meaning is a new version.
 MANIFEST_VERSION: Final = 1
 
@@ -111,6 +111,7 @@ class Artefact:
     outputs: tuple[Port, ...]
     states: tuple[State, ...] = ()
     streaming: bool = False
+    decoder: DecoderStep | None = None  # the second of the files; the first is its encoder
     source: Source
     labels: tuple[str, ...] = ()
     details: dict[str, str] = field(default_factory=dict)  # opset, lowering: for a reader
@@ -288,6 +289,7 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
         outputs=_ports(entry["outputs"]),
         states=tuple(State(**_known(State, state)) for state in entry["states"]),
         streaming=bool(entry["streaming"]),
+        decoder=_decoder(entry.get("decoder")),
         source=Source(**_known(Source, entry["source"])),
         labels=tuple(entry["labels"]),
         details=dict(entry["details"]),
@@ -299,6 +301,14 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
         ),
         edgernn_version=str(entry["edgernn_version"]),
     )
+
+
+def _decoder(entry: dict[str, Any] | None) -> DecoderStep | None:
+    if entry is None:
+        return None
+    states = tuple(State(**_known(State, state)) for state in entry["states"])
+    others = {name: value for name, value in entry.items() if name != "states"}
+    return DecoderStep(**_known(DecoderStep, others), states=states)
 
 
 def _known(kind: type[Any], entry: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
+from edgernn.export.decoder_pair import Part, decoder_parts, joined
 from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, model_name
 from edgernn.export.quantization.absorb import absorbed
 from edgernn.export.quantization.headroom import with_headroom
@@ -91,12 +92,10 @@ def export_model(
         check_reading(model)
     original = float_graph(model.graph)
     request = _settled(original, request)
-    graph = quantized(original, request)
-    if request.streaming:
-        original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
+    parts = _parts(original, request)
     with _workspace(out) as workspace:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
-        checks = _Checks(original=original, request=request)
+        checks = [_Checks(original=part.original, request=part.request) for part in parts]
         artefacts: list[Artefact] = []
         refusals: dict[str, UnsupportedLayer | UnsupportedScheme] = {}
         failures: dict[str, VerificationError | MissingRuntime] = {}
@@ -104,7 +103,7 @@ def export_model(
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
-                artefact = _made(target, graph, model, request, workspace, progress, checks)
+                artefact = _whole(target, parts, model, request, workspace, progress, checks)
             except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
                     raise
@@ -153,13 +152,38 @@ def _verified_as(
     request: Request, target: Format, original: Graph, model: SourceModel, workspace: Path
 ) -> Verification:
     """The check of another request of the same model and format, in a folder of its own."""
-    graph = quantized(float_graph(model.graph), request)
-    if request.streaming:
-        graph = streaming.to_streaming(graph)
+    parts = _parts(original, request)
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
-        checks = _Checks(original=original, request=request)
-        made = _made(target, graph, model, request, Path(folder), lambda _phase: None, checks)
+        checks = [_Checks(original=part.original, request=part.request) for part in parts]
+        made = _whole(target, parts, model, request, Path(folder), lambda _phase: None, checks)
     return made.verification
+
+
+def _parts(original: Graph, request: Request) -> tuple[Part, ...]:
+    """What is written to each format: one graph, or an encoder and the step of its decoder."""
+    graph = quantized(original, request)
+    if request.decoding is not None:
+        return decoder_parts(original, graph, request)
+    if request.streaming:
+        original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
+    return (Part(original=original, graph=graph, request=request),)
+
+
+def _whole(
+    target: Format,
+    parts: Sequence[Part],
+    model: SourceModel,
+    request: Request,
+    workspace: Path,
+    progress: Progress,
+    checks: Sequence[_Checks],
+) -> Artefact:
+    """Every part in a file of its own, as one artefact."""
+    made = [
+        _made(target, part.graph, model, part.request, workspace, progress, check)
+        for part, check in zip(parts, checks, strict=True)
+    ]
+    return made[0] if len(made) == 1 else joined(*made, request)
 
 
 def _require_schemes(target: Format, request: Request) -> None:

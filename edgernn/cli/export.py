@@ -98,6 +98,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Write a model of one step, its states as explicit inputs and outputs.",
 )
+@click.option(
+    "--decode",
+    metavar="INPUT,START,STOP,LONGEST",
+    help="Of a model that was taught with the tokens before each step as INPUT: write its encoder "
+    "and one step of its decoder. Models of `edgernn train` know this.",
+)
 @click.option("--labels", metavar="A,B,…", help="Class names, stored in the artefacts.")
 @format_options
 @click.option("--no-verify", is_flag=True, help="Do not compare the artefacts with the model.")
@@ -126,6 +132,7 @@ def command(
     data: str | None,
     target: str | None,
     streaming: bool,
+    decode: str | None,
     labels: str | None,
     no_verify: bool,
     against_keras: bool,
@@ -158,6 +165,7 @@ def command(
             data=data,
             target=target,
             streaming=streaming,
+            decode=decode,
             labels=labels or (),
             verify=not no_verify,
             against_keras=against_keras,

@@ -8,10 +8,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from edgernn.errors import WrongOption
+from edgernn.export.decoder_pair import checked_decoding
 from edgernn.formats import FORMATS, format_named, options_by_format
-from edgernn.graph import CalibrationMethod, Graph
+from edgernn.graph import CalibrationMethod, Decoding, Graph
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given
+from edgernn.tasks.notation import architecture_named
+from edgernn.tasks.sequences import PREVIOUS, START, STOP
 from edgernn.tasks.training_log import TrainingLog
 
 
@@ -96,6 +99,42 @@ def format_options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
                 remedy=f"Choose one of {', '.join(known[name].choices)}",
             )
     return options_by_format(given)
+
+
+def decoding_of(
+    given: str | None, training: TrainingLog | None, graph: Graph
+) -> Decoding | None:
+    """How the model writes sequences: as the user says, else as it was trained.  None: it does not.
+
+    Raises WrongOption for what is no loop of this model.
+    """
+    if given is None:
+        if training is None or architecture_named(training.settings.cell).decoder is None:
+            return None
+        given = f"{PREVIOUS},{START},{STOP}"
+    name, *numbers = (part.strip() for part in given.split(","))
+    steps = {entry.name: (*entry.spec.shape, None)[1] for entry in graph.inputs}.get(name)
+    if len(numbers) == 2 and steps is not None:  # the model itself says how long
+        numbers.append(str(steps))
+    if len(numbers) != 3 or not all(number.isdigit() for number in numbers):
+        raise WrongOption(
+            f"--decode (decode) cannot be '{given}'",
+            remedy="Give INPUT,START,STOP,LONGEST: the input of the tokens before, the token before "
+            "the first, the one that ends a sequence, and the most calls (previous,0,0,30)",
+        )
+    start, stop, longest = map(int, numbers)
+    decoding = Decoding(input=name, start=start, stop=stop, longest=longest)
+    return checked_decoding(decoding, graph)
+
+
+def require_one_loop(decoding: Decoding | None, *, streaming: bool) -> None:
+    """Raises WrongOption for an encoder and its decoder as a stream."""
+    if decoding is not None and streaming:
+        raise WrongOption(
+            "--streaming (streaming) is for models that answer at each step; this one reads a whole "
+            "sequence before it writes",
+            remedy="Leave it out: the decoder is written as a model of one step",
+        )
 
 
 def class_labels(

@@ -12,7 +12,8 @@ from edgernn.devices import open_device
 from edgernn.devices.runners import run_cases
 from edgernn.devices.runners.outcome import Failed, Port, Skipped
 from edgernn.errors import DataError
-from edgernn.graph import Graph
+from edgernn.export.decoder_pair import decoded, without_tokens
+from edgernn.graph import TOKENS, Decoding, Graph
 from edgernn.reference import integer
 from edgernn.reference.arguments import with_zero_states
 from edgernn.scoring.class_names import data_numbers
@@ -62,20 +63,28 @@ class FloatAnswers:
     refit: Refit | None
     labels: tuple[str, ...] = ()
     file: str = ""
+    decoding: Decoding | None = None
 
 
 def float_answers(
-    graph: Graph, samples: Samples, labels: tuple[str, ...] = (), *, file: str
+    graph: Graph,
+    samples: Samples,
+    labels: tuple[str, ...] = (),
+    *,
+    file: str,
+    decoding: Decoding | None = None,
 ) -> FloatAnswers:
     """By the reference executor.  `labels` are the names of the classes of the model in `file`.
+    With a `decoding` the answers are the tokens that the model writes by itself.
 
     Raises DataError if the samples have no labels or do not fit the model, or if it has several
     inputs.
     """
     require_labels(samples, "accuracy")
     truth = truth_of(samples)
-    predictions = predict(graph, samples, labels, file=file)
-    refit = refit_of(samples, _only_input(graph), streaming=False, file=file)
+    predictions = predict(graph, samples, labels, file=file, decoding=decoding)
+    seen = graph if decoding is None else without_tokens(graph, decoding)
+    refit = refit_of(samples, _only_input(seen), streaming=False, file=file)
     return FloatAnswers(
         samples=samples,
         truth=truth,
@@ -83,6 +92,7 @@ def float_answers(
         refit=refit,
         labels=labels,
         file=file,
+        decoding=decoding,
     )
 
 
@@ -98,7 +108,9 @@ def accuracies(
 
 def accuracy_of(graph: Graph, answers: FloatAnswers, *, name: str) -> Accuracy:
     """That of a graph which nobody has exported, by the reference executor, on the same rows."""
-    predictions = predict(graph, answers.samples, answers.labels, file=answers.file)
+    predictions = predict(
+        *(graph, answers.samples, answers.labels), file=answers.file, decoding=answers.decoding
+    )
     return Accuracy(
         name=name,
         score=score(predictions, answers.truth),
@@ -108,16 +120,24 @@ def accuracy_of(graph: Graph, answers: FloatAnswers, *, name: str) -> Accuracy:
 
 
 def predict(
-    graph: Graph, samples: Samples, labels: tuple[str, ...] = (), *, file: str
+    graph: Graph,
+    samples: Samples,
+    labels: tuple[str, ...] = (),
+    *,
+    file: str,
+    decoding: Decoding | None = None,
 ) -> Predictions:
     """The reference executor's answer for each row; of the integer executor for an int8 graph.
 
     `labels` are the names of the classes of the model, which the user knows as `file`.
     """
-    port = _only_input(graph)
+    port = _only_input(graph if decoding is None else without_tokens(graph, decoding))
     numbers = data_numbers(labels, samples, file=file)
     samples = fitted(samples, port, streaming=False, file=file)
     runs = reference.run if graph.quantization is None else integer.run
+    if decoding is not None:
+        tokens = decoded(graph, samples.x, decoding, runs)
+        return predictions_of([{TOKENS: tokens}], samples, TOKENS, numbers)
     calls = [
         with_zero_states(graph, {port.name: samples.x[row : row + 1]})
         for row in range(len(samples))
@@ -157,6 +177,7 @@ def artefact_predictions(
             extra_files=[folder / file.name for file in artefact.files[1:]],
             states=artefact.states,
             streaming=artefact.streaming,
+            decoder=artefact.decoder,
         )
     if isinstance(ran, Skipped | Failed):
         return ran

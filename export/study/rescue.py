@@ -8,7 +8,7 @@ from edgernn.errors import CalibrationError
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.study.labelled import predict
 from edgernn.export.study.sensitivity import fewest_float_layers, sensitivity
-from edgernn.graph import AnyArray, Graph, Ranges
+from edgernn.graph import AnyArray, Decoding, Graph, Ranges
 from edgernn.scheme import Scheme
 from edgernn.scoring.metric import METRICS
 from edgernn.scoring.predictions import Predictions
@@ -26,6 +26,7 @@ def layers_to_keep(
     *,
     file: str,
     max_drop_points: float,
+    decoding: Decoding | None = None,
 ) -> tuple[str, ...]:
     """The smallest set of float layers found that keeps the drop on `samples` within the limit.
 
@@ -40,11 +41,11 @@ def layers_to_keep(
     def value(predictions: Predictions) -> float:
         return score(predictions, truth).value
 
-    of_float = value(predict(graph, samples, labels, file=file))
+    of_float = value(predict(graph, samples, labels, file=file, decoding=decoding))
 
     def drop(candidate: Graph) -> float:
         # Rounded: a drop of exactly the limit is within it, despite rounding errors.
-        answered = predict(candidate, samples, labels, file=file)
+        answered = predict(candidate, samples, labels, file=file, decoding=decoding)
         return round(100 * metric.cost(of_float, value(answered)), 6)
 
     costs = sensitivity(graph, quantized, examples).layers

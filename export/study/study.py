@@ -112,6 +112,7 @@ def rescued(
         request.labels,
         file=file,
         max_drop_points=max_drop_points,
+        decoding=request.decoding,
     )
     return replace(request, keep_float=tuple(dict.fromkeys((*request.keep_float, *kept))))
 
