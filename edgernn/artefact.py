@@ -67,7 +67,7 @@ class StoredFile:
 
 class VerificationStatus(str, Enum):
     PASSED = "passed"
-    SKIPPED = "skipped"  # the runtime is not installed; the reason says so
+    SKIPPED = "skipped"  # no runtime is installed, or made-up inputs show nothing: see the reason
     NOT_RUN = "not run"  # the user gave --no-verify
 
 

@@ -35,11 +35,12 @@ from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, m
 from edgernn.export.quantization.absorb import absorbed
 from edgernn.export.quantization.headroom import with_headroom
 from edgernn.export.quantization.quantize import quantize
+from edgernn.export.quantization.unlike import unlike_features
 from edgernn.export.request import Request
 from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
-from edgernn.export.verify import Check, verified
+from edgernn.export.verify import NO_SCALE, Check, verified
 from edgernn.formats import FORMATS, Format, format_named
 from edgernn.graph import Graph, Input, QTensor, without_dead_layers
 from edgernn.interrupts import uninterrupted
@@ -92,10 +93,13 @@ def export_model(
         check_reading(model)
     original = float_graph(model.graph)
     request = _settled(original, request)
+    unlike = () if request.examples is not None else unabsorbed(original, request)
     parts = _parts(original, request)
     with _workspace(out) as workspace:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
-        checks = [_Checks(original=part.original, request=part.request) for part in parts]
+        checks = [
+            _Checks(original=part.original, request=part.request, unlike=unlike) for part in parts
+        ]
         artefacts: list[Artefact] = []
         refusals: dict[str, UnsupportedLayer | UnsupportedScheme] = {}
         failures: dict[str, VerificationError | MissingRuntime] = {}
@@ -111,6 +115,9 @@ def export_model(
             except MissingRuntime as error:
                 failures[target.name] = error
             except VerificationError as error:
+                if unlike:  # no scheme can be compared on made-up inputs
+                    failures[target.name] = error
+                    continue
                 progress(f"looking for a scheme that {target.name} passes")
                 failures[target.name] = with_passing_alternative(
                     error,
@@ -146,6 +153,18 @@ def export_model(
         if refusal.failed:
             on_failure(Failure(refusal=refusal, error=failures[refusal.backend]))
     return tuple(artefacts)
+
+
+def unabsorbed(original: Graph, request: Request) -> tuple[str, ...]:
+    """Sentences about features of unlike scale that stay so, for want of ranges; usually none."""
+    if request.ranges is not None:
+        return ()
+    in_float = {
+        layer.name
+        for layer in original.layers
+        if request.per_layer.get(layer.name, request.scheme) is Scheme.FLOAT32
+    }
+    return tuple(unlike_features(original, leave={*in_float, *request.keep_float}))
 
 
 def _verified_as(
@@ -300,6 +319,8 @@ def _made(
     progress(f"checking {target.name}")
     verification = verified(artefact, checks.of(written, lowered.exact), workspace)
     if request.require_verify and verification.status is VerificationStatus.SKIPPED:
+        if verification.reason == NO_SCALE:
+            raise VerificationError(f"{artefact.name} cannot be checked: {NO_SCALE}")
         raise MissingRuntime(
             f"{artefact.name} cannot be checked: {verification.reason}",
             remedy="Install what is missing, or leave out --require-verify (require_verify)",
@@ -313,6 +334,7 @@ class _Checks:
 
     original: Graph
     request: Request
+    unlike: tuple[str, ...] = ()  # sentences of `unabsorbed`, where no rows show it
     references: References = field(default_factory=References)
     suites: dict[tuple[Input, ...], Suite] = field(default_factory=dict)
 
@@ -330,6 +352,7 @@ class _Checks:
             suite=self.suites[written.inputs],
             exact=exact,
             references=self.references,
+            unlike=self.unlike,
         )
 
 

@@ -14,8 +14,13 @@ from edgernn.export.calibration import Calibration
 from edgernn.export.decoder_pair import examples_for
 from edgernn.export.examples import read_examples
 from edgernn.export.keras.object import from_keras
-from edgernn.export.pipeline import Failure, export_model, float_graph, training_log_of
-from edgernn.export.quantization.absorb import unlike_features
+from edgernn.export.pipeline import (
+    Failure,
+    export_model,
+    float_graph,
+    training_log_of,
+    unabsorbed,
+)
 from edgernn.export.quantization.headroom import beyond
 from edgernn.export.reading import read_source
 from edgernn.export.request import Request
@@ -164,7 +169,8 @@ class Loaded:
         labels: names of the classes (texts, or numbers), stored in the files.
         verify: compare the files with the original on their runtimes.
         require_verify: a file that cannot be compared, since its runtime is not installed, is an
-            error (MissingRuntime); without it `made.outcome` and model.json say so.
+            error (MissingRuntime), and so is one of fewer bits whose features are of unlike scale
+            and were not given (VerificationError); without it `made.outcome` and model.json say so.
         against_keras: first compare what was read with Keras itself, in a child process; needs the
             package keras (tf_keras for files of Keras 1 and 2), and runs the model's code.
         progress: called with each phase; without it a line on a terminal.
@@ -263,8 +269,9 @@ class Loaded:
             integers = any(one.needs_calibration for one in used)
             if calibrated.ranges and examples and examples.origin.is_fresh and integers:
                 warnings += beyond(original, calibrated.ranges, examples.inputs)
-            if calibrated.ranges is None and used != {Scheme.FLOAT32}:
-                warnings += unlike_features(original)
+            warnings += dict.fromkeys(
+                sentence for request in requests for sentence in unabsorbed(original, request)
+            )
             failures: list[Failure] = []
             unrecorded: list[Refusal] = []
             for request in requests:

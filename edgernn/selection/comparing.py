@@ -24,6 +24,7 @@ from edgernn.profile.pool import pooled
 from edgernn.profile.profiling import begun
 from edgernn.profile.report import Report
 from edgernn.profile.workload import Workload
+from edgernn.scheme import Scheme
 from edgernn.selection.clock import Clock
 from edgernn.selection.comparison import Baseline, Comparison, against_baselines, group_of
 from edgernn.selection.contender import Contender, Equal
@@ -212,7 +213,7 @@ def _export_median(
         request = Request(
             backends=question.forms.formats,
             scheme=scheme,
-            ranges=calibrated.ranges if scheme.needs_calibration else None,
+            ranges=None if scheme is Scheme.FLOAT32 else calibrated.ranges,
             examples=calibrated.examples,
             labels=question.splits.test.labels,
             training=training_log_of(source, model.source.sha256),

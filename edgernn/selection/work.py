@@ -116,7 +116,7 @@ def _exported(
 ) -> tuple[Artefact, ...]:
     """Unchecked: the files of the representative training are checked when they are handed over."""
     graph = float_graph(model.graph)
-    needed = any(scheme.needs_calibration for scheme in forms.schemes)
+    needed = any(scheme is not Scheme.FLOAT32 for scheme in forms.schemes)
     calibrated = Calibration(spec=calibration if needed else None).of(graph, lambda _phase: None)
     made: list[Artefact] = []
     for scheme in forms.schemes:

@@ -9,6 +9,7 @@ from edgernn.tasks import (
     digits,
     forecasting,
     japanese_vowels,
+    languages,
     next_byte,
     pronunciation,
     reviews,
@@ -28,6 +29,7 @@ TASKS: Final[dict[str, Task]] = {
         forecasting.ELECTRICITY_TASK,
         reviews.TASK,
         watch.TASK,
+        languages.TASK,
         pronunciation.TASK,
     )
 }

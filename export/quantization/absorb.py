@@ -43,9 +43,6 @@ from edgernn.graph import (
 #: Only where the noise of 8 bits falls to less than this share: an operation more must pay.
 _WORTH: Final = 0.5
 
-#: Rows of a kernel that differ by this factor are taken to read features of unlike scale.
-_UNLIKE: Final = 100.0
-
 _INT8_STEPS: Final = 127
 
 _Floats = npt.NDArray[np.float64]
@@ -89,25 +86,6 @@ def absorbed(graph: Graph, ranges: Ranges, *, leave: Collection[str] = ()) -> tu
     )
 
 
-def unlike_features(graph: Graph) -> Iterator[str]:
-    """A sentence for each first kernel whose rows differ by orders of magnitude."""
-    for layer in graph.layers:
-        if not isinstance(layer, Multiplying) or not _reads_inputs(graph, layer.input):
-            continue
-        weights = np.abs(_matrix(layer)).max(axis=(0, 2))
-        known = weights[weights > 0]
-        if not known.size or known.max() < _UNLIKE * known.min():
-            continue
-        small = np.flatnonzero((weights > 0) & (weights < known.max() / _UNLIKE))
-        named = ", ".join(str(feature) for feature in small[:5])
-        more = f" and {small.size - 5} more" if small.size > 5 else ""
-        yield (
-            f"layer '{layer.name}' gives feature {named}{more} of '{layer.input}' weights more "
-            f"than {_UNLIKE:.0f} times smaller than another's, as for features of unlike scale: "
-            "without calibration data (--calibrate), few bits may lose some of them"
-        )
-
-
 def _groups(graph: Graph, ranges: Ranges, leave: Collection[str]) -> Iterator[list[Multiplying]]:
     """Layers that can be changed, those that share a kernel together: they go on sharing it."""
     by_kernel: dict[int, list[Multiplying]] = {}
@@ -119,20 +97,20 @@ def _groups(graph: Graph, ranges: Ranges, leave: Collection[str]) -> Iterator[li
             layer.name not in leave
             and layer.name in ranges.inputs
             and not isinstance(layer.kernel, QTensor)
-            and _reads_inputs(graph, layer.input)
+            and reads_inputs(graph, layer.input)
             for layer in group
         ):
             yield group
 
 
-def _reads_inputs(graph: Graph, edge: str) -> bool:
+def reads_inputs(graph: Graph, edge: str) -> bool:
     """Whether the edge holds numbers of the model's float inputs: moved and scaled at most."""
     layer = producer(graph, edge)
     if layer is None:
         is_state = any(state.input == edge for state in graph.states)
         return graph.specs[edge].dtype is DType.FLOAT32 and not is_state
     sources = (layer.input,) if isinstance(layer, Affine) else moved_edges(layer)
-    return bool(sources) and all(_reads_inputs(graph, source) for source in sources)
+    return bool(sources) and all(reads_inputs(graph, source) for source in sources)
 
 
 def _scaling(group: list[Multiplying], ranges: Ranges) -> _Scaling | None:
@@ -150,7 +128,7 @@ def _scaling(group: list[Multiplying], ranges: Ranges) -> _Scaling | None:
     deviation = np.sqrt(variance)
     constant = deviation <= 1e-6 * np.abs(mean)  # what float32 leaves of a constant
     scaling = _Scaling(mean=mean, deviation=np.where(constant, 1.0, deviation))
-    matrix = _matrix(group[0]).astype(np.float64)  # [window, channels, N]
+    matrix = matrix_of(group[0]).astype(np.float64)  # [window, channels, N]
     spread = np.where(constant, 0.0, np.sqrt(variance))
     before = _noise(matrix, low, high, np.zeros_like(mean), np.ones_like(mean), mean, spread)
     after = _noise(matrix, low, high, scaling.mean, scaling.deviation, mean, spread)
@@ -185,7 +163,7 @@ def _pads(layer: Multiplying) -> bool:
     return isinstance(layer, Conv1D) and layer.padding is not Padding.VALID
 
 
-def _matrix(layer: Multiplying) -> AnyArray:
+def matrix_of(layer: Multiplying) -> AnyArray:
     """[window, channels, N]; of a convolution in groups, zeros where a channel is of another."""
     kernel = as_float32(layer.kernel)
     if not isinstance(layer, Conv1D):
@@ -294,7 +272,7 @@ def _folded(layer: Multiplying, scaling: _Scaling) -> tuple[AnyArray, AnyArray |
         changed = kernel * by_column
     else:
         changed = kernel * units[:, None]
-    moved = (_matrix(layer).astype(np.float64) * scaling.mean[:, None]).sum(axis=(0, 1))
+    moved = (matrix_of(layer).astype(np.float64) * scaling.mean[:, None]).sum(axis=(0, 1))
     if not moved.any():
         bias = None if layer.bias is None else as_float32(layer.bias)
         return _float32(changed), bias

@@ -12,15 +12,13 @@ import numpy as np
 from typing_extensions import assert_never
 
 from edgernn.errors import CalibrationError
-from edgernn.export.quantization.int8_weights import per_column, per_tensor
+from edgernn.export.quantization.int8_weights import per_column, per_row
 from edgernn.export.quantization.integer_matrix import (
-    INT8_MAX,
     NARROW,
     STATE_UNIT,
     WIDE,
     NoIntegerForm,
     fits_eight_bits,
-    float_reading,
     state_reading,
     wide_reading,
 )
@@ -83,7 +81,7 @@ def quantize(
     """The graph in `scheme`.
 
     DYNAMIC stores matrices as int8 with a scale for each output channel (embedding tables with one
-    for all) and needs no ranges.  INT8 also gives recurrent layers, Dense and convolutions the
+    for each row) and needs no ranges.  INT8 also gives recurrent layers, Dense and convolutions the
     integer parameters that docs/integer-arithmetic.md describes (`Graph.quantization`); a layer
     that has no integer form keeps int8 weights and computes in float; `quantization.notes` lists
     these layers.
@@ -158,27 +156,22 @@ class _Quantizer:
         return with_weights(
             layer,
             {
-                name: self._stored(weight, scheme, one_scale=name == "table")
+                name: self._stored(weight, scheme, by_row=name == "table")
                 for name, weight in layer.weights.items()
                 if name in _MATRICES
             },
         )
 
-    def _stored(self, weight: Weight, scheme: Scheme, *, one_scale: bool) -> Weight:
-        key = (id(weight), scheme, one_scale)
+    def _stored(self, weight: Weight, scheme: Scheme, *, by_row: bool) -> Weight:
+        key = (id(weight), scheme, by_row)
         if key not in self.stored:
             halves = scheme is Scheme.FLOAT16
-            self.stored[key] = _halved(weight) if halves else _int8(weight, one_scale=one_scale)
+            self.stored[key] = _halved(weight) if halves else _int8(weight, by_row=by_row)
         return self.stored[key]
 
     def _integer(self, layer: Layer) -> Layer:
         if isinstance(layer, Embedding):
-            stored = self._weights_only(layer, Scheme.DYNAMIC)
-            table = stored.weights["table"]
-            if isinstance(table, QTensor) and table.axis is None:
-                scale = float(table.scale[0])
-                self.narrow[layer.output] = float_reading(scale, bits=NARROW, limit=INT8_MAX)
-            return stored
+            return self._weights_only(layer, Scheme.DYNAMIC)
         try:
             planned = self._planned(layer)
         except NoIntegerForm as reason:
@@ -272,10 +265,10 @@ def _halved(weight: Weight) -> Weight:
     return weight.astype(np.float16)
 
 
-def _int8(weight: Weight, *, one_scale: bool) -> Weight:
+def _int8(weight: Weight, *, by_row: bool) -> Weight:
     if isinstance(weight, QTensor):
         return weight
-    return per_tensor(as_float32(weight)) if one_scale else per_column(as_float32(weight))
+    return per_row(as_float32(weight)) if by_row else per_column(as_float32(weight))
 
 
 def _key(weight: QTensor) -> bytes:

@@ -45,7 +45,7 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
         case SimpleRnn() | Gru() | Lstm():
             raise AssertionError("recurrent layers are lowered as stacks")
         case ly.Embedding():
-            return dense.embedding(graph, layer, tensors[layer.input])
+            return dense.embedding(low, layer, tensors[layer.input])
         case ly.Dense():
             return dense.dense(low, layer)
         case ly.Conv1D():

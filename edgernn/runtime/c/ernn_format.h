@@ -43,10 +43,6 @@ typedef struct ernn_header {
 #define ERNN_FEATURE_IMAGES 4u
 #define ERNN_FEATURE_DYNAMIC 8u
 #define ERNN_FEATURES_SMALL (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC)
-/* On 32-bit ARM some images have other bits than elsewhere: refused there until that is understood. */
-#if defined(__arm__) && !defined(ERNN_WITHOUT_IMAGES)
-#define ERNN_WITHOUT_IMAGES
-#endif
 /* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
 #ifdef ERNN_WITHOUT_IMAGES
 #define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL

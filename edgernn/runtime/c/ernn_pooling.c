@@ -23,7 +23,7 @@ static void run_pool(const ernn_context *run) {
         float value = x[(size_t)step * width + i];
         pooled = is_max ? larger(value, pooled) : pooled + value;
       }
-      out[i] = is_max ? pooled : pooled / (float)(last - first);
+      out[i] = is_max ? pooled : pooled / (float)(int32_t)(last - first);
     }
   }
 }
