@@ -6,11 +6,14 @@ zeros in front): `edgernn train` made it on made-up rows, `--cell gru --decoder 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+import edgernn
+from edgernn.devices.runners.runner import Model
 from edgernn.tasks.samples import Samples
 from edgernn.tasks.target import Target
 from tests.golden import GOLDEN
@@ -51,3 +54,16 @@ def said_by_keras(model: Any, x: npt.NDArray[np.int32], longest: int) -> list[li
 def rows_of(tokens: npt.NDArray[np.integer[Any]]) -> list[list[int]]:
     """[B, longest], -1 behind the last."""
     return [row[row >= 0].tolist() for row in tokens]
+
+
+def exported(folder: Path, backend: str, scheme: str = "float32") -> Model:
+    """The model's files of one format in `folder`, and how to run them."""
+    given = None if scheme == "float32" else reversals(64, seed=1)
+    made = edgernn.load(REVERSAL).export(
+        folder, to=backend, scheme=scheme, calibrate=given, decode=DECODE, verify=False
+    )
+    (artefact,) = made.artefacts
+    path, *others = (folder / file.name for file in artefact.files)
+    return Model(
+        path=path, backend=backend, extra_files=tuple(others), decoder=artefact.decoder
+    )
