@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -198,4 +197,3 @@ def _decoding_of(request: Request) -> Decoding:
     if request.decoding is None:
         raise ValueError("the request has no decoding")
     return request.decoding
-

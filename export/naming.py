@@ -14,7 +14,7 @@ from edgernn.scheme import Scheme
 
 
 def artefact_stem(model: SourceModel, request: Request) -> str:
-    """gru, gru.float16, gru.step.float16, gru.encoder: the name that the artefacts of one export share."""
+    """gru, gru.float16, gru.step.float16, gru.encoder: what artefacts of one export share."""
     parts = [model_name(model)]
     if request.decoding is not None:
         parts.append(request.part or "encoder")

@@ -165,7 +165,7 @@ class Loaded:
         streaming: a model of one step, its states as inputs and outputs.
         decode: "INPUT,START,STOP,LONGEST" of a model that was taught with the tokens before each
             step as a second input: writes its encoder and one step of its decoder, and the loop
-            that ends with the token STOP or after LONGEST calls.  Models of `edgernn train` know it.
+            that ends with the token STOP or after LONGEST calls.  `edgernn train` records it.
         labels: names of the classes (texts, or numbers), stored in the files.
         verify: compare the files with the original on their runtimes.
         require_verify: a file that cannot be compared, since its runtime is not installed, is an

@@ -101,9 +101,7 @@ def format_options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
     return options_by_format(given)
 
 
-def decoding_of(
-    given: str | None, training: TrainingLog | None, graph: Graph
-) -> Decoding | None:
+def decoding_of(given: str | None, training: TrainingLog | None, graph: Graph) -> Decoding | None:
     """How the model writes sequences: as the user says, else as it was trained.  None: it does not.
 
     Raises WrongOption for what is no loop of this model.
@@ -119,8 +117,9 @@ def decoding_of(
     if len(numbers) != 3 or not all(number.isdigit() for number in numbers):
         raise WrongOption(
             f"--decode (decode) cannot be '{given}'",
-            remedy="Give INPUT,START,STOP,LONGEST: the input of the tokens before, the token before "
-            "the first, the one that ends a sequence, and the most calls (previous,0,0,30)",
+            remedy="Give INPUT,START,STOP,LONGEST: the input of the tokens before, the token that "
+            "is before the first, the one that ends a sequence, and the most calls "
+            "(previous,0,0,30)",
         )
     start, stop, longest = map(int, numbers)
     decoding = Decoding(input=name, start=start, stop=stop, longest=longest)
@@ -131,8 +130,8 @@ def require_one_loop(decoding: Decoding | None, *, streaming: bool) -> None:
     """Raises WrongOption for an encoder and its decoder as a stream."""
     if decoding is not None and streaming:
         raise WrongOption(
-            "--streaming (streaming) is for models that answer at each step; this one reads a whole "
-            "sequence before it writes",
+            "--streaming (streaming) is for models that answer at each step; this one reads a "
+            "whole sequence before it writes",
             remedy="Leave it out: the decoder is written as a model of one step",
         )
 

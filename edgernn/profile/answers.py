@@ -49,6 +49,6 @@ def _classes(cell: Cell) -> tuple[int, ...]:
 
 
 def _answers(cell: Cell) -> Sequence[object]:
-    """A class of each row, step or label; of sequences, which may differ in length, all of a row."""
+    """A class of each row, step or label; all of a row of sequences: lengths may differ."""
     sizes = cell.predictions.sizes if cell.predictions else ()
     return split_rows(_classes(cell), sizes) if sizes else _classes(cell)

@@ -25,9 +25,7 @@ class References:
     """
 
     def __init__(self) -> None:
-        self._known: dict[
-            tuple[Path, tuple[str, ...], Decoding | None], Predictions | None
-        ] = {}
+        self._known: dict[tuple[Path, tuple[str, ...], Decoding | None], Predictions | None] = {}
         self._lock = threading.Lock()
 
     def of(
@@ -53,8 +51,8 @@ def reference_predictions(
 ) -> Predictions | None:
     """The answers of the Keras file `source` for each row; None if they cannot be computed here.
 
-    `labels` are the names of its classes; with a `decoding` it writes sequences.  Returns None for models with several inputs or with
-    states, and for jobs that would take minutes.
+    `labels` are the names of its classes; with a `decoding` it writes sequences.  Returns None for
+    other models with several inputs, for models with states, and for jobs that would take minutes.
     Raises ModelFileError or UnsupportedLayer if the file cannot be read, DataError if the samples
     do not fit it.
     """

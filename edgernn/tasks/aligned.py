@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -19,7 +20,7 @@ from edgernn.tasks.samples import Baselines, Samples
 from edgernn.tasks.target import NO_ANSWER
 
 Piece: TypeAlias = tuple[int, ...]  # what one token in writes
-Sequence_: TypeAlias = Sequence[int]
+Tokens: TypeAlias = Sequence[int]
 
 _LONGEST: Final = 2  # tokens of a piece
 _ROUNDS: Final = 3
@@ -37,7 +38,9 @@ def sequence_baselines(train: Samples, test: Samples) -> Baselines:
     """
     truth = _rows(np.asarray(test.y))
     if train.x.dtype.kind == "f":
-        means = [part.x.reshape(len(part), part.x.shape[1], -1).mean(axis=1) for part in (train, test)]
+        means = [
+            part.x.reshape(len(part), part.x.shape[1], -1).mean(axis=1) for part in (train, test)
+        ]
         known = _rows(np.asarray(train.y))
         nearest = [int(np.square(means[0] - one).sum(axis=1).argmin()) for one in means[1]]
         return Baselines(
@@ -63,7 +66,7 @@ def sequence_baselines(train: Samples, test: Samples) -> Baselines:
     )
 
 
-def aligned(inputs: Sequence[Sequence_], outputs: Sequence[Sequence_]) -> list[list[Piece]]:
+def aligned(inputs: Sequence[Tokens], outputs: Sequence[Tokens]) -> list[list[Piece]]:
     """What each token of each input writes, so that it is what the same token writes elsewhere."""
     found: list[list[Piece]] = []
     counts: Counter[tuple[int, Piece]] = Counter()
@@ -71,9 +74,7 @@ def aligned(inputs: Sequence[Sequence_], outputs: Sequence[Sequence_]) -> list[l
         totals = Counter[int]()
         for (token, _piece), count in counts.items():
             totals[token] += count
-        found = [
-            _best(row, out, counts, totals) for row, out in zip(inputs, outputs, strict=True)
-        ]
+        found = [_best(row, out, counts, totals) for row, out in zip(inputs, outputs, strict=True)]
         counts = Counter(
             (token, piece)
             for row, pieces in zip(inputs, found, strict=True)
@@ -83,12 +84,12 @@ def aligned(inputs: Sequence[Sequence_], outputs: Sequence[Sequence_]) -> list[l
 
 
 def _best(
-    row: Sequence_, out: Sequence_, counts: Counter[tuple[int, Piece]], totals: Counter[int]
+    row: Tokens, out: Tokens, counts: Counter[tuple[int, Piece]], totals: Counter[int]
 ) -> list[Piece]:
     """The likeliest pieces of `row` that make up `out`; before there are counts, an even share."""
     if len(out) > _LONGEST * len(row) or not counts:
         ends = [round(len(out) * place / len(row)) for place in range(len(row) + 1)]
-        return [tuple(out[a:b]) for a, b in zip(ends, ends[1:], strict=False)]
+        return [tuple(out[a:b]) for a, b in pairwise(ends)]
     worst = -1e9
     scores = [[0.0] + [worst] * len(out)]
     taken: list[list[int]] = []
@@ -110,13 +111,13 @@ def _best(
 
 
 def _linear(
-    inputs: Sequence[Sequence_], pieces: Sequence[Sequence[Piece]], test: Sequence[Sequence_]
+    inputs: Sequence[Tokens], pieces: Sequence[Sequence[Piece]], test: Sequence[Tokens]
 ) -> list[list[int]]:
     """Ridge regression from the tokens around each token onto its piece."""
     known = [piece for piece, _ in Counter(p for row in pieces for p in row).most_common()]
     known = known[:_MOST_PIECES]
     numbers = {piece: number for number, piece in enumerate(known)}
-    tokens = max(max(map(max, inputs)), max(map(max, test))) + 1
+    tokens = max(max(row) for row in (*inputs, *test)) + 1
     design = _around(inputs, tokens)
     chosen = np.array([numbers.get(piece, -1) for row in pieces for piece in row])
     some = np.flatnonzero(chosen >= 0)[: 4 * MOST_ROWS]
@@ -125,7 +126,7 @@ def _linear(
     return [[one for _ in row for one in known[next(best)]] for row in test]
 
 
-def _around(rows: Sequence[Sequence_], tokens: int) -> npt.NDArray[np.float64]:
+def _around(rows: Sequence[Tokens], tokens: int) -> npt.NDArray[np.float64]:
     """[tokens of all rows, 7 * tokens]: one-hot, zeros beyond the ends."""
     margin, parts = max(_AROUND), []
     for row in rows:
@@ -150,5 +151,5 @@ def _rows(y: npt.NDArray[np.integer]) -> list[list[int]]:
     return [row[row != NO_ANSWER].tolist() for row in y]
 
 
-def _rate(truth: Sequence[Sequence_], found: Iterable[Sequence_]) -> float:
+def _rate(truth: Sequence[Tokens], found: Iterable[Tokens]) -> float:
     return measures.value(measures.edit_distance_rate(truth, list(found)), len(truth))

@@ -119,8 +119,8 @@ def _require_learnable(train: Samples, architecture: Architecture) -> None:
             f"{name} has sequences for targets, which {architecture.name} does not write"
             if architecture.decoder is None
             else f"{architecture.name} writes sequences, and the targets of {name} are none",
-            remedy="Use seq2seq-gru-lstm or the like for sequences, and only for them; y is read as "
-            "sequences with --target-kind sequence",
+            remedy="Use seq2seq-gru-lstm or the like for sequences, and only for them; "
+            "--target-kind sequence reads y as sequences",
         )
     if train.target is Target.SEQUENCE and np.isin(train.y, (START, STOP)).any():
         raise DataError(

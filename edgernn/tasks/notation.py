@@ -15,8 +15,8 @@ _SEQ2SEQ: Final = "seq2seq"
 
 HELP: Final = (
     "gru or lstm; a-b: b on top of a; bi-a: both directions; conv-a: a convolution before it; a+b: "
-    "the mean of two models in one graph; conv, attention: controls without recurrence; seq2seq-a-b: "
-    "an encoder a and a decoder b that writes a sequence"
+    "the mean of two models in one graph; conv, attention: controls without recurrence; "
+    "seq2seq-a-b: an encoder a and a decoder b that writes a sequence"
 )
 
 

@@ -1,6 +1,6 @@
-"""How English words are said: letters in, phones out.  A sequence of another length than its input.
+"""How English words are said: letters in, phones out.  The answers have lengths of their own.
 
-The error is the share of phones that have to be changed, inserted or left out: the phone error rate.
+The phone error rate is the share of phones that have to be changed, inserted or left out.
 """
 
 from __future__ import annotations
@@ -32,10 +32,9 @@ WHEEL: Final = Wheel(
 LONGEST: Final = 16  # letters, and phones: one word of a thousand is longer and left out
 ROWS: Final = Rows(train=20_000, validation=1_000, test=1_000)
 FULL_ROWS: Final = Rows(train=109_389, validation=3_000, test=5_000)
-PHONES: Final = tuple(
-    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W "
-    "Y Z ZH".split()
-)
+_VOWELS: Final = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW"
+_CONSONANTS: Final = "B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH"
+PHONES: Final = tuple(sorted(f"{_VOWELS} {_CONSONANTS}".split()))
 #: Token 0 begins and ends a word.
 LABELS: Final = ("end", *PHONES)
 

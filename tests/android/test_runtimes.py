@@ -27,9 +27,9 @@ from tests.android.runtime_libraries import (
     give_c_library,
 )
 from tests.devices.models import onnx_running_sum, onnx_sum, onnx_token_sum, tflite_sum
+from tests.export import sequences
 from tests.export.tflite.interpreters import run_litert
 from tests.export.tflite.quantized_cases import QUANTIZED
-from tests.export import sequences
 from tests.golden import GOLDEN
 
 RANDOM = np.random.default_rng(0)

@@ -64,6 +64,4 @@ def exported(folder: Path, backend: str, scheme: str = "float32") -> Model:
     )
     (artefact,) = made.artefacts
     path, *others = (folder / file.name for file in artefact.files)
-    return Model(
-        path=path, backend=backend, extra_files=tuple(others), decoder=artefact.decoder
-    )
+    return Model(path=path, backend=backend, extra_files=tuple(others), decoder=artefact.decoder)

@@ -130,7 +130,10 @@ def test_a_decoder_needs_something_of_its_encoder():
     ("decode", "message"),
     [
         ("before,0,0,7", "names the input 'before', and the inputs of the model are tokens, prev"),
-        ("previous,0,9,7", "has start 0, stop 9, at most 7 tokens; the model knows the tokens 0 to 8"),
+        (
+            "previous,0,9,7",
+            "has start 0, stop 9, at most 7 tokens; the model knows the tokens 0 to 8",
+        ),
         ("previous,0", "cannot be 'previous,0'"),
         ("previous,0,0,0", "at most 0 tokens"),
         ("previous,a,b,7", "cannot be 'previous,a,b,7'"),

@@ -53,7 +53,9 @@ class GreedySession:
         return {TOKENS: written(needed, self._step, self._rules)}
 
     def _step(self, feeds: Arrays) -> Arrays:
-        outputs = self._decoder.call({name: self._taken[name].stored(x) for name, x in feeds.items()})
+        outputs = self._decoder.call(
+            {name: self._taken[name].stored(x) for name, x in feeds.items()}
+        )
         return {name: self._real(name, x) for name, x in outputs.items()}
 
     def _real(self, name: str, x: Array) -> Array:
