@@ -178,7 +178,8 @@ def command(
         hold_out=hold_out,
     )
     with progress_line("reading the data") as progress:
-        sized = {"steps": steps, "full": full} if steps or full else {}
+        given: dict[str, int | bool | None] = {"steps": steps, "full": full}
+        sized = {option: value for option, value in given.items() if value}
         name, splits, recipe = _source(task, data, reading, sized, progress)
     if decoder or splits.train.target is Target.SEQUENCE:
         cell = for_sequences(cell, decoder)
@@ -226,8 +227,12 @@ def _source(
     if reading.target or reading.kind:
         raise click.UsageError("--target goes with your own data: the tasks have their own targets")
     reference = task_named(task or "")
-    if sized and reference.sized is None:
-        raise click.UsageError(f"the data of {reference.name} have one size")
+    for option in sized:
+        if option not in reference.sizes:
+            reason = "has all its rows without it" if option == "full" else "has one length"
+            raise click.UsageError(
+                f"--{option} changes nothing: the task {reference.name} {reason}"
+            )
     if sized and reference.sized is not None:
         return reference.name, reference.sized(progress, **sized), reference.recipe
     return reference.name, reference.read(progress), reference.recipe

@@ -99,5 +99,6 @@ TASK: Final = Task(
     classes=len(LABELS),
     read=read,
     sized=read,
+    sizes=("full",),
     recipe=Recipe(units=128, epochs=24, patience=3, batch_size=64, learning_rate=2e-3),
 )
