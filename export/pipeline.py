@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,6 @@ from edgernn.artefact import (
 )
 from edgernn.errors import (
     MissingRuntime,
-    OutputError,
     UnsupportedLayer,
     UnsupportedScheme,
     VerificationError,
@@ -41,13 +39,12 @@ from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
 from edgernn.export.verify import NO_SCALE, Check, verified
+from edgernn.export.workspace import workspace_in, writing_to
 from edgernn.formats import FORMATS, Format, format_named
 from edgernn.graph import Graph, Input, QTensor, without_dead_layers
-from edgernn.interrupts import uninterrupted
 from edgernn.reference import References
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
-from edgernn.temporary import TemporaryFolder
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
@@ -95,7 +92,7 @@ def export_model(
     request = _settled(original, request)
     unlike = () if request.examples is not None else unabsorbed(original, request)
     parts = _parts(original, request)
-    with _workspace(out) as workspace:
+    with workspace_in(out) as workspace:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
         checks = [
             _Checks(original=part.original, request=part.request, unlike=unlike) for part in parts
@@ -368,7 +365,7 @@ def _stored(
     contents = {f"{stem}{target.suffix}": lowered.content} | {
         f"{stem}{suffix}": content for suffix, content in lowered.extra_files.items()
     }
-    with _writing_to(workspace.parent):
+    with writing_to(workspace.parent):
         for name, content in contents.items():
             (workspace / name).write_bytes(content)
     return Artefact(
@@ -385,37 +382,3 @@ def _stored(
         details=dict(lowered.details),
         verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
     )
-
-
-@contextmanager
-def _workspace(out: Path) -> Iterator[Path]:
-    """A hidden folder inside `out`, gone afterwards; `out` too if it was made in vain, whenever
-    Ctrl-C comes.
-    """
-    made_here = [folder for folder in (out, *out.parents) if not folder.exists()]
-    with ExitStack() as stack:
-        with uninterrupted(), _writing_to(out):
-            stack.callback(_remove_empty, made_here)
-            out.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(TemporaryFolder(prefix=".edgernn", parent=out))
-        yield folder
-
-
-def _remove_empty(folders: Sequence[Path]) -> None:
-    """Removes `folders`, the innermost first, up to one that holds something."""
-    for folder in folders:
-        if folder.exists():
-            if any(folder.iterdir()):
-                return
-            folder.rmdir()
-
-
-@contextmanager
-def _writing_to(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {out}: {error.strerror or error}",
-            remedy="Choose another folder with -o, or free some room",
-        ) from error
