@@ -199,7 +199,10 @@ def _whole(
         _made(target, part.graph, model, part.request, workspace, progress, check)
         for part, check in zip(parts, checks, strict=True)
     ]
-    return made[0] if len(made) == 1 else joined(*made, request)
+    if len(made) == 1:
+        return made[0]
+    encoder, decoder = made
+    return joined(encoder, decoder, request)
 
 
 def _require_schemes(target: Format, request: Request) -> None:

@@ -78,7 +78,7 @@ def test_a_file_writes_the_tokens_that_keras_chooses_itself(folder, fresh, said,
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_int8_is_within_three_tenths_of_a_point_of_error(folder, suffix):
     rows = reversals(400, seed=3)
-    truth = rows_of(rows.y)
+    truth = rows_of(np.asarray(rows.y))
     rates = [
         value(edit_distance_rate(truth, rows_of(written(folder, name, rows.x, batch=100))), 400)
         for name in (
@@ -93,6 +93,7 @@ def test_int8_is_within_three_tenths_of_a_point_of_error(folder, suffix):
 def test_the_manifest_names_both_files_and_the_rules_of_the_loop(folder):
     artefact = next(one for one in read_manifest(folder) if one.name.endswith("encoder.ernn"))
     step = artefact.decoder
+    assert step is not None
     assert [file.name for file in artefact.files] == [
         "reversal_gru_lstm.encoder.ernn",
         "reversal_gru_lstm.decoder.ernn",
