@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from edgernn.artefact import (
 )
 from edgernn.errors import (
     MissingRuntime,
+    OutputError,
     UnsupportedLayer,
     UnsupportedScheme,
     VerificationError,
@@ -28,23 +30,43 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
-from edgernn.export.decoder_pair import Part, decoder_parts, joined
+from edgernn.export.decoder_pair import decoder_parts, joined
+from edgernn.export.fine_layers import FineLayers
+from edgernn.export.in_scheme import (
+    Written,
+    float_graph,
+    quantized,
+    scaled,
+    settled,
+    unabsorbed,
+    with_fine_layers,
+)
 from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, model_name
-from edgernn.export.quantization.absorb import absorbed
-from edgernn.export.quantization.headroom import with_headroom
-from edgernn.export.quantization.quantize import quantize
-from edgernn.export.quantization.unlike import unlike_features
 from edgernn.export.request import Request
 from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
-from edgernn.export.verify import NO_SCALE, Check, verified
-from edgernn.export.workspace import workspace_in, writing_to
+from edgernn.export.verify import Check, require_passed, verified
 from edgernn.formats import FORMATS, Format, format_named
-from edgernn.graph import Graph, Input, QTensor, without_dead_layers
+from edgernn.graph import Graph, Input
+from edgernn.interrupts import uninterrupted
 from edgernn.reference import References
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
+from edgernn.temporary import TemporaryFolder
+
+__all__ = [
+    "Failure",
+    "Progress",
+    "export_model",
+    "float_graph",
+    "quantized",
+    "raise_failure",
+    "scaled",
+    "training_log_of",
+    "unabsorbed",
+    "with_fine_layers",
+]
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
@@ -89,14 +111,14 @@ def export_model(
         progress(f"checking {model.source.file}")
         check_reading(model)
     original = float_graph(model.graph)
-    request = _settled(original, request)
+    request = with_fine_layers(original, settled(original, request))
     unlike = () if request.examples is not None else unabsorbed(original, request)
-    parts = _parts(original, request)
-    with workspace_in(out) as workspace:
+    written = Written(graph=original, request=request)
+    if request.streaming:
+        original = streaming.to_streaming(original)
+    with _workspace(out) as workspace:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
-        checks = [
-            _Checks(original=part.original, request=part.request, unlike=unlike) for part in parts
-        ]
+        checks = _Checks(original=original, request=request, unlike=unlike)
         artefacts: list[Artefact] = []
         refusals: dict[str, UnsupportedLayer | UnsupportedScheme] = {}
         failures: dict[str, VerificationError | MissingRuntime] = {}
@@ -104,7 +126,8 @@ def export_model(
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
-                artefact = _whole(target, parts, model, request, workspace, progress, checks)
+                graph = written.for_format(target)
+                artefact = _whole(target, graph, model, request, workspace, progress, checks)
             except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
                     raise
@@ -152,56 +175,37 @@ def export_model(
     return tuple(artefacts)
 
 
-def unabsorbed(original: Graph, request: Request) -> tuple[str, ...]:
-    """Sentences about features of unlike scale that stay so, for want of ranges; usually none."""
-    if request.ranges is not None:
-        return ()
-    in_float = {
-        layer.name
-        for layer in original.layers
-        if request.per_layer.get(layer.name, request.scheme) is Scheme.FLOAT32
-    }
-    return tuple(unlike_features(original, leave={*in_float, *request.keep_float}))
-
-
 def _verified_as(
     request: Request, target: Format, original: Graph, model: SourceModel, workspace: Path
 ) -> Verification:
     """The check of another request of the same model and format, in a folder of its own."""
-    parts = _parts(original, request)
+    request = with_fine_layers(float_graph(model.graph), replace(request, fine=None))
+    graph = Written(graph=float_graph(model.graph), request=request).for_format(target)
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
-        checks = [_Checks(original=part.original, request=part.request) for part in parts]
-        made = _whole(target, parts, model, request, Path(folder), lambda _phase: None, checks)
+        checks = _Checks(original=original, request=request)
+        made = _whole(target, graph, model, request, Path(folder), lambda _phase: None, checks)
     return made.verification
-
-
-def _parts(original: Graph, request: Request) -> tuple[Part, ...]:
-    """What is written to each format: one graph, or an encoder and the step of its decoder."""
-    graph = quantized(original, request)
-    if request.decoding is not None:
-        return decoder_parts(original, graph, request)
-    if request.streaming:
-        original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
-    return (Part(original=original, graph=graph, request=request),)
 
 
 def _whole(
     target: Format,
-    parts: Sequence[Part],
+    graph: Graph,
     model: SourceModel,
     request: Request,
     workspace: Path,
     progress: Progress,
-    checks: Sequence[_Checks],
+    checks: _Checks,
 ) -> Artefact:
-    """Every part in a file of its own, as one artefact."""
-    made = [
-        _made(target, part.graph, model, part.request, workspace, progress, check)
-        for part, check in zip(parts, checks, strict=True)
-    ]
-    if len(made) == 1:
-        return made[0]
-    encoder, decoder = made
+    """The artefact of a graph; of one that writes sequences, an encoder and a decoder as one."""
+    if request.decoding is None:
+        return _made(target, graph, model, request, workspace, progress, checks)
+    encoder, decoder = (
+        _made(
+            *(target, part.graph, model, part.request, workspace, progress),
+            _Checks(original=part.original, request=part.request, unlike=checks.unlike),
+        )
+        for part in decoder_parts(checks.original, graph, request)
+    )
     return joined(encoder, decoder, request)
 
 
@@ -233,62 +237,6 @@ def _handed_over(
     return record(out, artefacts, refused, files={out / name: workspace / name for name in names})
 
 
-def float_graph(graph: Graph) -> Graph:
-    """The graph that calibration runs: without dead layers, states explicit."""
-    return streaming.expose_states(without_dead_layers(graph))
-
-
-def scaled(graph: Graph, request: Request) -> tuple[Graph, Request]:
-    """The float graph that is quantized, and the request with its ranges.
-
-    Where rows of the inputs were seen, features of unlike scale are brought to one scale, and
-    ranges get room beyond those rows.
-    """
-    if request.ranges is None or request.fewest_bits is Scheme.FLOAT32:
-        return graph, request
-    kept = [name for name, scheme in request.per_layer.items() if scheme is Scheme.FLOAT32]
-    changed, ranges = absorbed(graph, request.ranges, leave={*kept, *request.keep_float})
-    return changed, replace(request, ranges=with_headroom(changed, ranges))
-
-
-def quantized(graph: Graph, request: Request) -> Graph:
-    """The float graph with its weights, and for int8 its arithmetic, in the asked scheme."""
-    if request.scheme is Scheme.FLOAT32 and not request.per_layer:
-        return graph
-    graph, request = scaled(graph, request)
-    return quantize(
-        graph,
-        request.ranges,
-        request.scheme,
-        keep_float=request.keep_float,
-        per_layer=request.per_layer,
-    )
-
-
-def _settled(graph: Graph, request: Request) -> Request:
-    """The request, with float32 in place of int8 where no layer can be int8.
-
-    A float model must not be called int8, neither by its name nor by its check.
-    """
-    if request.fewest_bits is not Scheme.INT8 or _has_int8(quantized(graph, request)):
-        return request
-    return replace(
-        request,
-        scheme=Scheme.FLOAT32 if request.scheme is Scheme.INT8 else request.scheme,
-        per_layer={
-            name: Scheme.FLOAT32 if scheme is Scheme.INT8 else scheme
-            for name, scheme in request.per_layer.items()
-        },
-    )
-
-
-def _has_int8(graph: Graph) -> bool:
-    if graph.quantization is not None and graph.quantization.plans:
-        return True
-    weights = (weight for layer in graph.layers for weight in layer.weights.values())
-    return any(isinstance(weight, QTensor) for weight in weights)
-
-
 def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
     """The log that `edgernn train` left beside `model`, unless it belongs to another file."""
     path = log_path(model)
@@ -318,13 +266,8 @@ def _made(
         return artefact
     progress(f"checking {target.name}")
     verification = verified(artefact, checks.of(written, lowered.exact), workspace)
-    if request.require_verify and verification.status is VerificationStatus.SKIPPED:
-        if verification.reason == NO_SCALE:
-            raise VerificationError(f"{artefact.name} cannot be checked: {NO_SCALE}")
-        raise MissingRuntime(
-            f"{artefact.name} cannot be checked: {verification.reason}",
-            remedy="Install what is missing, or leave out --require-verify (require_verify)",
-        )
+    if request.require_verify:
+        require_passed(artefact.name, verification)
     return replace(artefact, verification=verification)
 
 
@@ -368,7 +311,7 @@ def _stored(
     contents = {f"{stem}{target.suffix}": lowered.content} | {
         f"{stem}{suffix}": content for suffix, content in lowered.extra_files.items()
     }
-    with writing_to(workspace.parent):
+    with _writing_to(workspace.parent):
         for name, content in contents.items():
             (workspace / name).write_bytes(content)
     return Artefact(
@@ -382,6 +325,44 @@ def _stored(
         streaming=request.streaming,
         source=model.source,
         labels=request.labels,
-        details=dict(lowered.details),
+        details={**lowered.details, **_fine_details(request, target)},
         verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
     )
+
+
+def _fine_details(request: Request, target: Format) -> dict[str, str]:
+    return (request.fine or {}).get(target.name, FineLayers()).details
+
+
+@contextmanager
+def _workspace(out: Path) -> Iterator[Path]:
+    """A hidden folder inside `out`, gone afterwards; `out` too if it was made in vain, whenever
+    Ctrl-C comes.
+    """
+    made_here = [folder for folder in (out, *out.parents) if not folder.exists()]
+    with ExitStack() as stack:
+        with uninterrupted(), _writing_to(out):
+            stack.callback(_remove_empty, made_here)
+            out.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(TemporaryFolder(prefix=".edgernn", parent=out))
+        yield folder
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Removes `folders`, the innermost first, up to one that holds something."""
+    for folder in folders:
+        if folder.exists():
+            if any(folder.iterdir()):
+                return
+            folder.rmdir()
+
+
+@contextmanager
+def _writing_to(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {out}: {error.strerror or error}",
+            remedy="Choose another folder with -o, or free some room",
+        ) from error

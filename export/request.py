@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from edgernn.export.fine_layers import FineLayers
 from edgernn.export.rows import Examples
 from edgernn.graph import Decoding, Ranges
+from edgernn.recipe import SoundRecipe
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog
 
@@ -26,9 +28,12 @@ class Request:
     verify: bool = True
     require_verify: bool = False  # a file whose runtime is missing is an error
     labels: tuple[str, ...] = ()
+    front_end: SoundRecipe | None = None  # how the rows of an input are made of sound
     training: TrainingLog | None = None  # written beside the artefacts, for reports
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # back end -> its own
     examples: Examples | None = None  # real rows that the files are checked on
+    #: Format -> layers that compute with more than 8 bits there; None: not chosen yet.
+    fine: Mapping[str, FineLayers] | None = None
 
     @property
     def fewest_bits(self) -> Scheme:

@@ -23,6 +23,8 @@ SUMMARIES = {
     "export": "Turn a model into checked ONNX, TFLite and native artefacts.",
     "profile": "Measure artefacts on a device: size, latency, memory, accuracy.",
     "compare": "GRU or LSTM? Trainings over seeds on your data, and a verdict.",
+    "search": "Find the smallest model that is accurate enough and fits a device.",
+    "worker": "Train for searches of other machines, through a database.",
     "devices": "Name the boards that artefacts are measured on; check them.",
     "inspect": "Show what is in models, artefacts and folders.",
 }

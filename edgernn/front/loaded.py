@@ -20,6 +20,7 @@ from edgernn.export.pipeline import (
     float_graph,
     training_log_of,
     unabsorbed,
+    with_fine_layers,
 )
 from edgernn.export.quantization.headroom import beyond
 from edgernn.export.reading import read_source
@@ -251,6 +252,9 @@ class Loaded:
                 )
                 for one in schemes
             ]
+            if any(one.needs_calibration for one in used):
+                phase("measuring what 8-bit activations cost")
+                requests = [with_fine_layers(original, request) for request in requests]
             if max_drop is not None:
                 phase("searching the layers to keep in float")
                 requests = [

@@ -1,7 +1,7 @@
 """Builds the C library and its binding: a cffi module of one stable-ABI extension.
 
 `setup.py` names `builder`; a compiler and nothing else is needed.  The declarations repeat those
-of c/ernn.h that Python uses; the compiler checks that they agree.
+of c/ernn.h and c/ernn_audio.h that Python uses; the compiler checks that they agree.
 """
 
 from __future__ import annotations
@@ -70,13 +70,28 @@ ernn_status ernn_output_steps(ernn_session *session, const ernn_rows *inputs, er
 size_t ernn_state_size(const ernn_session *session);
 ernn_status ernn_state_save(const ernn_session *session, void *bytes, size_t size);
 ernn_status ernn_state_restore(ernn_session *session, const void *bytes, size_t size);
+
+typedef struct ernn_audio ernn_audio;
+uint32_t ernn_audio_rate(const ernn_model *model);
+uint32_t ernn_audio_input(const ernn_model *model);
+ernn_status ernn_audio_size(const ernn_model *model, uint32_t rate, size_t *bytes);
+ernn_status ernn_audio_init(ernn_audio **audio, const ernn_model *model, uint32_t rate, void *arena,
+                            size_t arena_bytes);
+size_t ernn_audio_feed_s16(ernn_audio *audio, const int16_t *pcm, size_t n, float *row, int *ready);
+size_t ernn_audio_feed_f32(ernn_audio *audio, const float *pcm, size_t n, float *row, int *ready);
+ernn_status ernn_audio_status(const ernn_audio *audio);
+void ernn_audio_reset(ernn_audio *audio);
+ernn_status ernn_check_sound(const void *record, size_t size);
+ernn_status ernn_sound_size(const void *record, uint32_t rate, size_t *bytes);
+ernn_status ernn_sound_init(ernn_audio **audio, const void *record, uint32_t rate, void *arena,
+                            size_t arena_bytes);
 """
 
 builder = FFI()
 builder.cdef(_DECLARATIONS)
 builder.set_source(
     "edgernn.runtime._ernn",
-    '#include "ernn.h"',
+    '#include "ernn_audio.h"',
     sources=sorted(str(path) for path in _SOURCES.glob("*.c")),
     include_dirs=[str(_SOURCES)],
     extra_compile_args=_COMPILE_ARGS,

@@ -31,6 +31,7 @@ def build(
     *,
     units: int,
     layers: int,
+    dropout: float = 0.0,
     every_step: bool = False,
     seasonal_steps: int = 0,
     decoder_steps: int = 0,
@@ -41,6 +42,7 @@ def build(
     steps by a layer of the model, so that an artefact takes the features unchanged.  Tokens
     [B, T] go through an Embedding as wide as the recurrent layers.
     `layers` counts repetitions of the whole stack.
+    dropout: while it trains, this share of what reaches the answers is set to 0.
     The output: probabilities [B, C] of classes and tokens, [B, K] of labels, [B, T, C] of a class
     for each step; numbers [B, ...] in the shape of y.  With `every_step` there is an answer after
     each step.
@@ -59,10 +61,15 @@ def build(
         previous, outputs = _written(read, train, architecture.decoder, units, decoder_steps)
         return keras.Model([inputs, previous], outputs, name=name)
     steps = every_step or train.target is Target.STEPS
-    heads = [
-        _head(_stacked(edge, member * layers, units, steps, numbers), train, place)
-        for place, member in enumerate(architecture.members)
+    stacks = [
+        _stacked(edge, member * layers, units, steps, numbers) for member in architecture.members
     ]
+    if dropout:
+        stacks = [
+            keras.layers.Dropout(dropout, name=f"dropout_{place}")(one)
+            for place, one in enumerate(stacks, start=1)
+        ]
+    heads = [_head(one, train, place) for place, one in enumerate(stacks)]
     outputs = heads[0] if len(heads) == 1 else keras.layers.Average(name="average")(heads)
     if seasonal_steps:
         outputs = keras.layers.Add(name="seasonal")(

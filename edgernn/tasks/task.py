@@ -19,6 +19,7 @@ class Recipe:
     patience: int = 8  # epochs without a better validation loss before stopping
     batch_size: int = 128
     learning_rate: float = 2e-3  # of Adam
+    dropout: float = 0.0  # in training, before the answers: share of numbers set to 0
     seasonal_steps: int = 0  # numbers: learn the difference to so many steps before
 
 

@@ -116,6 +116,7 @@ def train(
             splits.train,
             architecture,
             recipe,
+            dropout=recipe.dropout,
             every_step=every_step,
             decoder_steps=goal.decoder_steps,
         )
@@ -175,6 +176,7 @@ def _built(
     architecture: Architecture,
     recipe: Recipe,
     *,
+    dropout: float = 0.0,
     every_step: bool = False,
     seasonal_steps: int = 0,
     decoder_steps: int = 0,
@@ -184,6 +186,7 @@ def _built(
         architecture,
         units=recipe.units,
         layers=recipe.layers,
+        dropout=dropout,
         every_step=every_step,
         seasonal_steps=seasonal_steps,
         decoder_steps=decoder_steps,

@@ -71,6 +71,7 @@ def _as_json(ranges: Mapping[str, Range]) -> dict[str, Any]:
             "high": entry.high,
             "channel_low": entry.channel_low.tolist(),
             "channel_high": entry.channel_high.tolist(),
+            "mean": entry.mean,
         }
         for name, entry in ranges.items()
     }
@@ -102,6 +103,7 @@ def _range_map(entries: dict[str, Any]) -> dict[str, Range]:
             high=float(entry["high"]),
             channel_low=_channels(entry["channel_low"]),
             channel_high=_channels(entry["channel_high"]),
+            mean=None if entry.get("mean") is None else float(entry["mean"]),
         )
         for name, entry in entries.items()
     }

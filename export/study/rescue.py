@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from edgernn.errors import CalibrationError
+from edgernn.export.fine_layers import FineLayers
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.study.labelled import predict
 from edgernn.export.study.sensitivity import fewest_float_layers, sensitivity
@@ -26,12 +27,14 @@ def layers_to_keep(
     *,
     file: str,
     max_drop_points: float,
+    fine: FineLayers,
     decoding: Decoding | None = None,
 ) -> tuple[str, ...]:
     """The smallest set of float layers found that keeps the drop on `samples` within the limit.
 
     The drop is that of the integer reference by the target's first metric: in points of a share
-    such as accuracy, in percent of an error or a perplexity.  Raises CalibrationError when even
+    such as accuracy, in percent of an error or a perplexity.  `fine` layers keep 16-bit or float
+    activations.  Raises CalibrationError when even
     float weights everywhere do not help, DataError when the samples have no labels.
     """
     require_labels(samples, "a drop of accuracy")
@@ -49,7 +52,7 @@ def layers_to_keep(
         return round(100 * metric.cost(of_float, value(answered)), 6)
 
     costs = sensitivity(graph, quantized, examples).layers
-    kept = fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop_points)
+    kept = fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop_points, fine=fine)
     if kept is None:
         raise CalibrationError(
             f"no choice of float layers keeps the loss of {metric.noun} within "

@@ -13,15 +13,16 @@ from typing import Any, Final
 
 import numpy as np
 
+from edgernn.artefact import Verification, VerificationStatus
 from edgernn.errors import EdgernnError, UnsupportedLayer, VerificationError
 from edgernn.export.keras.object import from_keras
+from edgernn.export.mean_error import near_on_average
 from edgernn.export.noise import shares_a_unit, spread
 from edgernn.export.pipeline import float_graph, quantized
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
 from edgernn.export.rows import Examples, Origin
 from edgernn.export.suite import Suite, suite_for
-from edgernn.export.verify import near_on_average
 from edgernn.graph import Graph, Ranges, batch_size
 from edgernn.reference import run_calls
 from edgernn.reference.arguments import with_zero_states
@@ -163,9 +164,7 @@ def by_name(graph: Graph, made: HardModel, rows: slice) -> dict[str, Any]:
     return {name: array[rows] for name, array in zip(names, made.rows, strict=True)}
 
 
-def keras_answers(
-    model: Any, made: HardModel, names: Sequence[str], batch: int | None
-) -> Answers:
+def keras_answers(model: Any, made: HardModel, names: Sequence[str], batch: int | None) -> Answers:
     """What Keras says to the fresh rows: calls of `batch` rows, of one where the batch is free."""
     answers = []
     size = batch or FRESH
@@ -179,9 +178,7 @@ def keras_answers(
         answers.append({name: one.numpy() for name, one in zip(names, said, strict=True)})
     if batch is None:  # all rows at once: Keras takes its time for each call
         (whole,) = answers
-        return [
-            {name: one[row : row + 1] for name, one in whole.items()} for row in range(FRESH)
-        ]
+        return [{name: one[row : row + 1] for name, one in whole.items()} for row in range(FRESH)]
     return answers
 
 
@@ -201,9 +198,7 @@ def _of_floats(subject: _Subject) -> Iterator[Found]:
         if not error <= limit:
             if exact is None:
                 twin = float_twin(subject.made, subject.seed, policy="float64")
-                exact = keras_answers(
-                    twin, subject.made, subject.names, batch_size(subject.graph)
-                )
+                exact = keras_answers(twin, subject.made, subject.names, batch_size(subject.graph))
             error = subject.off(given, exact)
             limit = max(limit, 2 * subject.off(subject.wanted, exact))
         outcome = "passed" if error <= limit else "differs from Keras"
@@ -226,22 +221,23 @@ def _of_few_bits(subject: _Subject, small: Graph, scheme: str, backend: str) -> 
         decided = _decided(subject, suite, original, session)
     except VerificationError:
         return subject.found(what, "refused", error)
+    if decided.status is not VerificationStatus.PASSED:
+        return subject.found(what, decided.status.value, error, decided.mean_error or 0.0)
     outcome = "passed" if error <= NOISE else "noisy and passed"
-    return subject.found(what, outcome, error, decided)
+    return subject.found(what, outcome, error, decided.mean_error or 0.0)
 
 
-def _decided(subject: _Subject, suite: Suite, original: Graph, session: Session) -> float:
-    """The mean error that the check of an export sees; it raises VerificationError."""
+def _decided(subject: _Subject, suite: Suite, original: Graph, session: Session) -> Verification:
+    """What the check of an export says; it raises VerificationError."""
     cases = suite.decisive
     expected = run_calls(original, [case.inputs for case in cases])
-    found = near_on_average(
+    return near_on_average(
         "the file",
         cases,
         [session(case.inputs) for case in cases],
         expected,
         shared=[name for name, shared in subject.shared.items() if shared],
     )
-    return found.mean_error or 0.0
 
 
 def _steps(session: Session, step: Graph, whole: dict[str, Any]) -> dict[str, Any]:

@@ -98,15 +98,13 @@ def _tokens(making: _Making, batch: int | None, rows: int) -> tuple[Any, Any, An
     layers = making.keras.layers
     masked = making.one_in(2, "masked")
     inputs = making.keras.Input(batch_shape=(batch, STEPS), dtype="int32")
-    x = layers.Embedding(30, 8, mask_zero=masked, embeddings_initializer="uniform")(inputs)
-    x = layers.Rescaling(20.0)(x) if not masked else x
+    drawn = making.keras.initializers.RandomNormal(stddev=0.7)
+    x = layers.Embedding(30, 8, mask_zero=masked, embeddings_initializer=drawn)(inputs)
     data = making.random.integers(1, 30, (rows, STEPS)).astype(np.int32)
     return inputs, x, _short(making, data, 0) if masked else data
 
 
-def _features(
-    making: _Making, batch: int | None, rows: int
-) -> tuple[Any, Any, Any, float, Any]:
+def _features(making: _Making, batch: int | None, rows: int) -> tuple[Any, Any, Any, float, Any]:
     layers, random = making.keras.layers, making.random
     features = int(random.integers(2, MOST_FEATURES + 1))
     inputs = making.keras.Input(batch_shape=(batch, STEPS, features))

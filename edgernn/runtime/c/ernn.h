@@ -73,7 +73,11 @@ extern "C" {
   X(TOKEN, "a token is outside the vocabulary")                                                    \
   X(CAPACITY, "an output buffer is too small")                                                     \
   X(BUSY, "the session is in use by another thread")                                               \
-  X(STATE, "the saved state belongs to another model")
+  X(STATE, "the saved state belongs to another model")                                             \
+  X(FRONT_END, "the file's front end is of a kind or version that this library does not know")     \
+  X(NO_FRONT_END, "the model has no front end for sound: give it rows of features")                \
+  X(RATE, "the sample rate is below the model's, above 768000, or no simple ratio to it")          \
+  X(SAMPLE, "a sample is NaN, infinite or far outside of -1 to 1: divide 16-bit PCM by 32768")
 
 typedef enum ernn_status {
 #define ERNN_STATUS_ENUM(name, text) ERNN_##name,
@@ -260,6 +264,57 @@ ernn_status ernn_output_steps(ernn_session *session, const ernn_rows *inputs, er
 size_t ernn_state_size(const ernn_session *session);
 ernn_status ernn_state_save(const ernn_session *session, void *bytes, size_t size);
 ernn_status ernn_state_restore(ernn_session *session, const void *bytes, size_t size);
+
+/* ---- Sound ----------------------------------------------------------------------------------- */
+
+/* Turns sound into the rows that a model takes, with the recipe in its file: the numbers are those of
+ * the training, the same bits on every processor.  One ernn_audio serves one thread and one stream.
+ *
+ *     size_t bytes;
+ *     ernn_audio *audio;
+ *     status = ernn_audio_size(&model, 48000, &bytes);             // the microphone's rate
+ *     status = ernn_audio_init(&audio, &model, 48000, arena, bytes);
+ *
+ *     while (n > 0) {                                              // n new samples, any number
+ *       int ready;
+ *       size_t used = ernn_audio_feed_s16(audio, pcm, n, row, &ready);
+ *       if (ready) ernn_step(session, inputs, outputs);            // inputs[0] is row
+ *       pcm += used, n -= used;
+ *     }
+ */
+typedef struct ernn_audio ernn_audio;
+
+/* Samples a second that the recipe works at; 0 where the model has no front end for sound. */
+uint32_t ernn_audio_rate(const ernn_model *model);
+
+/* The model's input that takes the rows; 0 where it has no front end for sound. */
+uint32_t ernn_audio_input(const ernn_model *model);
+
+/* How large an arena is for sound of `rate` samples a second.  Another rate than the recipe's is
+ * resampled: the arena then holds the filter too (640 bytes for 48000 to 16000, 92 KB for 44100).
+ * ERNN_NO_FRONT_END: the model takes no sound.  ERNN_RATE: the rate cannot be resampled to the recipe's;
+ * a lower one lacks frequencies that the model was trained on. */
+ernn_status ernn_audio_size(const ernn_model *model, uint32_t rate, size_t *bytes);
+
+/* Makes the front end inside `arena` (aligned to ERNN_ALIGNMENT), before its first sample.  It needs no
+ * closing, and reads the model's bytes while it is used. */
+ernn_status ernn_audio_init(ernn_audio **audio, const ernn_model *model, uint32_t rate, void *arena,
+                            size_t arena_bytes);
+
+/* Takes samples of one channel until a row is complete, and returns how many: call it again with the
+ * rest.  *ready is 1 when `row` was written.  16-bit samples give the bits of sample / 32768.0f.
+ * Fewer than `n` without a row: the next sample cannot be used, see ernn_audio_status. */
+size_t ernn_audio_feed_s16(ernn_audio *audio, const int16_t *pcm, size_t n, float *row, int *ready);
+
+/* The same for samples in -1 to 1.  It stops before a sample that is NaN, infinite or beyond 16 (which
+ * 16-bit PCM as floats is soon). */
+size_t ernn_audio_feed_f32(ernn_audio *audio, const float *pcm, size_t n, float *row, int *ready);
+
+/* ERNN_OK, or why a feed stopped: ERNN_SAMPLE.  It stays until ernn_audio_reset. */
+ernn_status ernn_audio_status(const ernn_audio *audio);
+
+/* Forgets the samples: the next one is the first of a stream. */
+void ernn_audio_reset(ernn_audio *audio);
 
 #ifdef __cplusplus
 }

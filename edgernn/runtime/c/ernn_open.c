@@ -1,5 +1,6 @@
 /* ernn_open.c: checks a file before anything in it is used. */
 
+#include "ernn_audio.h"
 #include "ernn_check.h"
 
 /* A table of `count` records inside the file, aligned to 4. */
@@ -30,7 +31,9 @@ static ernn_status check_header(const ernn_header *header, size_t size) {
       !is_table(header, header->port_offset, header->input_count, sizeof(ernn_port_record)) ||
       !is_table(header, header->port_offset, header->input_count + header->output_count,
                 sizeof(ernn_port_record)) ||
-      !is_table(header, header->text_offset, header->text_count, sizeof(ernn_text))) {
+      !is_table(header, header->text_offset, header->text_count, sizeof(ernn_text)) ||
+      (header->front_end_count > 0 && !is_table(header, header->front_end_offset,
+                                                header->front_end_count, sizeof(ernn_front_end)))) {
     return ERNN_BAD_OFFSET;
   }
   int has_ports = header->input_count > 0 && header->output_count > 0;
@@ -116,6 +119,37 @@ static ernn_status check_ports(const ernn_model *model) {
   return ERNN_OK;
 }
 
+/* At most one front end for an input; its rows are the input's. */
+static ernn_status check_front_ends(const ernn_model *model) {
+  const ernn_header *header = model->header;
+  int has_feature = (header->features & ERNN_FEATURE_FRONT_END) != 0;
+  if (has_feature != (header->front_end_count > 0)) return ERNN_BAD_MODEL;
+  if (header->front_end_count > ERNN_MAX_FRONT_ENDS) return ERNN_BAD_MODEL;
+  for (uint32_t i = 0; i < header->front_end_count; i++) {
+    const ernn_front_end *entry = ernn_front_ends(model) + i;
+    if (entry->kind != ERNN_FRONT_END_SOUND || entry->version != ERNN_SOUND_VERSION) {
+      return ERNN_FRONT_END;
+    }
+    for (uint32_t k = 0; k < sizeof entry->reserved / sizeof *entry->reserved; k++) {
+      if (entry->reserved[k] != 0) return ERNN_FRONT_END;
+    }
+    if (entry->offset % ERNN_ALIGNMENT != 0 || entry->offset > header->file_bytes ||
+        entry->bytes > header->file_bytes - entry->offset) {
+      return ERNN_BAD_OFFSET;
+    }
+    if (entry->input >= header->input_count) return ERNN_BAD_MODEL;
+    for (uint32_t k = 0; k < i; k++) {
+      if (ernn_front_ends(model)[k].input == entry->input) return ERNN_BAD_MODEL;
+    }
+    ernn_status status = ernn_check_sound(model->bytes + entry->offset, entry->bytes);
+    if (status != ERNN_OK) return status;
+    const ernn_sound *sound = (const ernn_sound *)(const void *)(model->bytes + entry->offset);
+    const ernn_edge *edge = ernn_edges(model) + ernn_ports(model)[entry->input].edge;
+    if (edge->dtype != ERNN_FLOAT32 || edge->width != sound->width) return ERNN_BAD_MODEL;
+  }
+  return ERNN_OK;
+}
+
 static ernn_status check_content(const ernn_model *model) {
   const ernn_header *header = model->header;
   for (uint32_t i = 0; i < header->edge_count; i++) {
@@ -142,6 +176,7 @@ static ernn_status check_content(const ernn_model *model) {
   ernn_status status = check_ports(model);
   if (status == ERNN_OK) status = check_ops(model);
   if (status == ERNN_OK) status = check_slots(model);
+  if (status == ERNN_OK) status = check_front_ends(model);
   return status;
 }
 
