@@ -58,8 +58,10 @@ def build(
     name = architecture.name.replace("-", "_").replace("+", "_and_")
     if architecture.decoder is not None:
         read = _stacked(edge, architecture.members[0] * layers, units, False, numbers)
-        previous, outputs = _written(read, train, architecture.decoder, units, decoder_steps)
-        return keras.Model([inputs, previous], outputs, name=name)
+        previous, said = _written(read, train, architecture.decoder, units, decoder_steps)
+        if dropout:
+            said = keras.layers.Dropout(dropout, name="dropout_1")(said)
+        return keras.Model([inputs, previous], _head(said, train, 0), name=name)
     steps = every_step or train.target is Target.STEPS
     stacks = [
         _stacked(edge, member * layers, units, steps, numbers) for member in architecture.members
@@ -153,7 +155,7 @@ def _attention(edge: Any, units: int, name: str) -> Any:
 def _written(
     read: Any, train: Samples, cell: str, units: int, decoder_steps: int
 ) -> tuple[Any, Any]:
-    """(the input of tokens before, probabilities of tokens) of a decoder after an encoder.
+    """(the input of tokens before, the states [B, U, units]) of a decoder after an encoder.
 
     Each state of the decoder starts as a function of what was read [B, units], so that every pair
     of cells fits.
@@ -166,7 +168,7 @@ def _written(
         states.append(layers.Dense(units, name="state_c")(read))
     kind = layers.GRU if cell == "gru" else layers.LSTM
     decoder = kind(units, return_sequences=True, name=f"decoder_{cell}")
-    return previous, _head(decoder(embedded, initial_state=states), train, 0)
+    return previous, decoder(embedded, initial_state=states)
 
 
 def _head(edge: Any, train: Samples, place: int) -> Any:
