@@ -16,9 +16,11 @@ from edgernn.scheme import Scheme
 
 
 def artefact_stem(model: SourceModel, request: Request) -> str:
-    """gru, gru.float16, gru.step.float16: the name that the artefacts of one export share."""
+    """gru, gru.float16, gru.step.float16, gru.encoder: what artefacts of one export share."""
     parts = [model_name(model)]
-    if request.streaming:
+    if request.decoding is not None:
+        parts.append(request.part or "encoder")
+    elif request.streaming:
         parts.append("step")
     if request.fewest_bits is not Scheme.FLOAT32:
         parts.append(request.fewest_bits.value)

@@ -31,6 +31,7 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
+from edgernn.export.decoder_pair import decoder_parts, joined
 from edgernn.export.fine_layers import FineLayers
 from edgernn.export.in_scheme import (
     Written,
@@ -186,8 +187,34 @@ def _verified_as(
     graph = Written(graph=float_graph(model.graph), request=request).for_format(target)
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
         checks = _Checks(original=original, request=request)
-        made = _made(target, graph, model, request, Path(folder), lambda _phase: None, checks)
+        made = _whole(target, graph, model, request, Path(folder), lambda _phase: None, checks)
     return made.verification
+
+
+def _whole(
+    target: Format,
+    graph: Graph,
+    model: SourceModel,
+    request: Request,
+    workspace: Path,
+    progress: Progress,
+    checks: _Checks,
+) -> Artefact:
+    """The artefact of a graph; of one that writes sequences, an encoder and a decoder as one."""
+    if request.decoding is None:
+        return _made(target, graph, model, request, workspace, progress, checks)
+    encoder, decoder = (
+        _made(
+            *(target, part.graph, model, part.request, workspace, progress),
+            _Checks(original=part.original, request=part.request, unlike=checks.unlike),
+        )
+        for part in decoder_parts(checks.original, graph, request)
+    )
+    artefact = joined(encoder, decoder, request)
+    if request.limit is not None:
+        progress(f"measuring what {target.name} loses")
+        request.limit.require(artefact, workspace)
+    return artefact
 
 
 def _require_schemes(target: Format, request: Request) -> None:
@@ -242,7 +269,7 @@ def _held(
 
     def made(wanted: Written) -> Artefact:
         graph = wanted.for_format(target)
-        return _made(target, graph, model, wanted.request, workspace, progress, checks)
+        return _whole(target, graph, model, wanted.request, workspace, progress, checks)
 
     try:
         return made(written)

@@ -114,6 +114,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Write a model of one step, its states as explicit inputs and outputs.",
 )
+@click.option(
+    "--decode",
+    metavar="INPUT,START,STOP,LONGEST",
+    help="Of a model that was taught with the tokens before each step as INPUT: write its encoder "
+    "and one step of its decoder. Models of `edgernn train` know this.",
+)
 @click.option("--labels", metavar="A,B,…", help="Class names, stored in the artefacts.")
 @click.option(
     "--front-end",
@@ -150,6 +156,7 @@ def command(
     data: str | None,
     target: str | None,
     streaming: bool,
+    decode: str | None,
     labels: str | None,
     front_end: str | None,
     no_verify: bool,
@@ -185,6 +192,7 @@ def command(
             data=data,
             target=target,
             streaming=streaming,
+            decode=decode,
             labels=labels or (),
             front_end=front_end,
             verify=not no_verify,

@@ -12,6 +12,7 @@ from edgernn.graph.activation import (
     Activation,
     ActivationKind,
 )
+from edgernn.graph.decoding import NO_TOKEN, TOKENS, DecoderStep, Decoding
 from edgernn.graph.fingerprint import fingerprint
 from edgernn.graph.graph import (
     Graph,
@@ -90,10 +91,12 @@ __all__ = [
     "HARD_SIGMOID_KERAS2",
     "HARD_SIGMOID_KERAS3",
     "LINEAR",
+    "NO_TOKEN",
     "RELU",
     "SIGMOID",
     "SOFTMAX",
     "TANH",
+    "TOKENS",
     "Accumulation",
     "Activate",
     "Activation",
@@ -110,6 +113,8 @@ __all__ = [
     "Conv1D",
     "Conv2D",
     "DType",
+    "DecoderStep",
+    "Decoding",
     "Dense",
     "Dot",
     "Embedding",

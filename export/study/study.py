@@ -114,6 +114,7 @@ def rescued(
         file=file,
         max_drop_points=max_drop_points,
         fine=(request.fine or {}).get("native", FineLayers()),
+        decoding=request.decoding,
     )
     request = replace(request, limit=limit)
     if not kept:
