@@ -18,9 +18,7 @@ operators = Extension(
     sources=["edgernn/runtime/ort/ernn_ort.c", *sorted(map(str, LIBRARY.glob("*.c")))],
     include_dirs=[str(LIBRARY), "edgernn/runtime/ort"],
     depends=[*sorted(map(str, LIBRARY.glob("*.h"))), "edgernn/runtime/ort/ort_abi.h"],
-    extra_compile_args=["/O2", "/fp:precise"]
-    if IS_WINDOWS
-    else ["-O3", "-ffp-contract=off", "-fvisibility=hidden", "-g0"],
+    extra_compile_args=["/O2"] if IS_WINDOWS else ["-O3", "-fvisibility=hidden", "-g0"],
     export_symbols=["RegisterCustomOps"] if IS_WINDOWS else [],
     py_limited_api=True,
     optional=True,  # without a compiler all else still installs

@@ -29,7 +29,7 @@ class NativeLibrary:
     def __init__(self, folder: Path) -> None:
         path = folder / "native.so"
         sources = [_HERE / "native.c", *sorted(_LIBRARY.glob("*.c"))]
-        flags = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fPIC", "-shared", f"-I{_LIBRARY}"]
+        flags = ["-std=gnu11", "-O3", "-fPIC", "-shared", f"-I{_LIBRARY}"]
         compiler = os.environ.get("CC", "gcc")
         subprocess.run([compiler, *flags, *sources, "-o", path], check=True)
         self._c = ctypes.CDLL(str(path))

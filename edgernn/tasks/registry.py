@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from edgernn.tasks import counter, digits, forecasting, japanese_vowels, next_byte, reviews, watch
+from edgernn.tasks import (
+    counter,
+    digits,
+    forecasting,
+    japanese_vowels,
+    languages,
+    next_byte,
+    pronunciation,
+    reviews,
+    watch,
+)
 from edgernn.tasks.task import Task
 
 TASKS: Final[dict[str, Task]] = {
@@ -19,5 +29,7 @@ TASKS: Final[dict[str, Task]] = {
         forecasting.ELECTRICITY_TASK,
         reviews.TASK,
         watch.TASK,
+        languages.TASK,
+        pronunciation.TASK,
     )
 }

@@ -28,6 +28,7 @@ from edgernn.graph import (
     Gru,
     Layer,
     Lstm,
+    Moments,
     Multiplying,
     Padding,
     QTensor,
@@ -42,9 +43,6 @@ from edgernn.graph import (
 
 #: Only where the noise of 8 bits falls to less than this share: an operation more must pay.
 _WORTH: Final = 0.5
-
-#: Rows of a kernel that differ by this factor are taken to read features of unlike scale.
-_UNLIKE: Final = 100.0
 
 _INT8_STEPS: Final = 127
 
@@ -86,26 +84,9 @@ def absorbed(graph: Graph, ranges: Ranges, *, leave: Collection[str] = ()) -> tu
         graph_fingerprint=fingerprint(changed),
         edges={**ranges.edges, **work.edges},
         inputs={**ranges.inputs, **work.inputs},
+        moments={**ranges.moments, **work.moments},
+        candidates={**ranges.candidates, **work.candidates},
     )
-
-
-def unlike_features(graph: Graph) -> Iterator[str]:
-    """A sentence for each first kernel whose rows differ by orders of magnitude."""
-    for layer in graph.layers:
-        if not isinstance(layer, Multiplying) or not _reads_inputs(graph, layer.input):
-            continue
-        weights = np.abs(_matrix(layer)).max(axis=(0, 2))
-        known = weights[weights > 0]
-        if not known.size or known.max() < _UNLIKE * known.min():
-            continue
-        small = np.flatnonzero((weights > 0) & (weights < known.max() / _UNLIKE))
-        named = ", ".join(str(feature) for feature in small[:5])
-        more = f" and {small.size - 5} more" if small.size > 5 else ""
-        yield (
-            f"layer '{layer.name}' gives feature {named}{more} of '{layer.input}' weights more "
-            f"than {_UNLIKE:.0f} times smaller than another's, as for features of unlike scale: "
-            "without calibration data (--calibrate), few bits may lose some of them"
-        )
 
 
 def _groups(graph: Graph, ranges: Ranges, leave: Collection[str]) -> Iterator[list[Multiplying]]:
@@ -119,20 +100,20 @@ def _groups(graph: Graph, ranges: Ranges, leave: Collection[str]) -> Iterator[li
             layer.name not in leave
             and layer.name in ranges.inputs
             and not isinstance(layer.kernel, QTensor)
-            and _reads_inputs(graph, layer.input)
+            and reads_inputs(graph, layer.input)
             for layer in group
         ):
             yield group
 
 
-def _reads_inputs(graph: Graph, edge: str) -> bool:
+def reads_inputs(graph: Graph, edge: str) -> bool:
     """Whether the edge holds numbers of the model's float inputs: moved and scaled at most."""
     layer = producer(graph, edge)
     if layer is None:
         is_state = any(state.input == edge for state in graph.states)
         return graph.specs[edge].dtype is DType.FLOAT32 and not is_state
     sources = (layer.input,) if isinstance(layer, Affine) else moved_edges(layer)
-    return bool(sources) and all(_reads_inputs(graph, source) for source in sources)
+    return bool(sources) and all(reads_inputs(graph, source) for source in sources)
 
 
 def _scaling(group: list[Multiplying], ranges: Ranges) -> _Scaling | None:
@@ -150,7 +131,7 @@ def _scaling(group: list[Multiplying], ranges: Ranges) -> _Scaling | None:
     deviation = np.sqrt(variance)
     constant = deviation <= 1e-6 * np.abs(mean)  # what float32 leaves of a constant
     scaling = _Scaling(mean=mean, deviation=np.where(constant, 1.0, deviation))
-    matrix = _matrix(group[0]).astype(np.float64)  # [window, channels, N]
+    matrix = matrix_of(group[0]).astype(np.float64)  # [window, channels, N]
     spread = np.where(constant, 0.0, np.sqrt(variance))
     before = _noise(matrix, low, high, np.zeros_like(mean), np.ones_like(mean), mean, spread)
     after = _noise(matrix, low, high, scaling.mean, scaling.deviation, mean, spread)
@@ -185,7 +166,7 @@ def _pads(layer: Multiplying) -> bool:
     return isinstance(layer, Conv1D) and layer.padding is not Padding.VALID
 
 
-def _matrix(layer: Multiplying) -> AnyArray:
+def matrix_of(layer: Multiplying) -> AnyArray:
     """[window, channels, N]; of a convolution in groups, zeros where a channel is of another."""
     kernel = as_float32(layer.kernel)
     if not isinstance(layer, Conv1D):
@@ -208,6 +189,8 @@ class _Absorber:
     layers: list[Layer] = field(default_factory=list)
     edges: dict[str, Range] = field(default_factory=dict)
     inputs: dict[str, Features] = field(default_factory=dict)
+    moments: dict[str, Moments] = field(default_factory=dict)
+    candidates: dict[str, Moments] = field(default_factory=dict)
     #: Edges in their new scale, by what makes them: consumers share them.
     scaled: dict[tuple[object, ...], str] = field(default_factory=dict)
     #: Changed kernels and biases by the arrays they were: layers go on sharing them.
@@ -233,6 +216,10 @@ class _Absorber:
             deviation=_float32(seen.deviation / scaling.deviation),
         )
         self._widen(source, self.inputs[layer.name])
+        if layer.name in self.ranges.moments:
+            self.moments[layer.name] = _moved(layer, self.ranges.moments[layer.name], scaling)
+        if layer.name in self.ranges.candidates:
+            self.candidates[layer.name] = _moved(layer, self.ranges.candidates[layer.name], scaling)
 
     def _scaled(self, layer: Multiplying, scaling: _Scaling) -> str:
         """The edge that the layer reads from now on.
@@ -294,7 +281,7 @@ def _folded(layer: Multiplying, scaling: _Scaling) -> tuple[AnyArray, AnyArray |
         changed = kernel * by_column
     else:
         changed = kernel * units[:, None]
-    moved = (_matrix(layer).astype(np.float64) * scaling.mean[:, None]).sum(axis=(0, 1))
+    moved = (matrix_of(layer).astype(np.float64) * scaling.mean[:, None]).sum(axis=(0, 1))
     if not moved.any():
         bias = None if layer.bias is None else as_float32(layer.bias)
         return _float32(changed), bias
@@ -302,12 +289,29 @@ def _folded(layer: Multiplying, scaling: _Scaling) -> tuple[AnyArray, AnyArray |
     return _float32(changed), _float32(own + moved)
 
 
+def _moved(layer: Multiplying, moments: Moments, scaling: _Scaling) -> Moments:
+    """Of the scaled input."""
+    groups, size = moments.mean.shape
+    window = layer.kernel.shape[0] if isinstance(layer, Conv1D) else 1
+    mean, deviation = np.zeros((groups, size)), np.ones((groups, size))
+    inputs = slice(0, window * scaling.mean.size // groups)  # behind them: a recurrent layer's h
+    mean[:, inputs], deviation[:, inputs] = (
+        np.tile(part.reshape(groups, -1), window) for part in (scaling.mean, scaling.deviation)
+    )
+    return Moments(
+        mean=(moments.mean - mean) / deviation,
+        covariance=moments.covariance / (deviation[:, :, None] * deviation[:, None, :]),
+    )
+
+
 def _as_range(low: AnyArray, high: AnyArray) -> Range:
+    """Of scaled features, whose mean is zero."""
     return Range(
         low=float(low.min()),
         high=float(high.max()),
         channel_low=_float32(low),
         channel_high=_float32(high),
+        mean=0.0,
     )
 
 

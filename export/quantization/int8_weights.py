@@ -62,12 +62,12 @@ def per_column(weight: FloatArray) -> QTensor:
     return as_qtensor(weight, to_int8(matrix, scales), scales)
 
 
-def per_tensor(weight: FloatArray) -> QTensor:
-    """int8 with a single scale: embedding tables, whose rows are then copied as they are."""
-    matrix = weight.reshape(-1, weight.shape[-1])
-    scale = np.float32(column_scales(matrix, pairs_safe=False).max(initial=0.0) or 1.0)
-    values = to_int8(matrix, np.array(float(scale))).reshape(weight.shape)
-    return QTensor(values=values, scale=np.array([scale], np.float32), axis=None)
+def per_row(table: FloatArray) -> QTensor:
+    """int8 with the finest scale for each row of an embedding [V, E]: rows differ in size."""
+    scales = column_scales(table.T, pairs_safe=False)
+    stored = np.where(scales > 0, scales, 1.0).astype(np.float32)
+    values = to_int8(table.T, stored.astype(np.float64)).T
+    return QTensor(values=np.ascontiguousarray(values), scale=stored, axis=0)
 
 
 def as_qtensor(weight: FloatArray, matrix: npt.NDArray[np.int8], scales: Float64Array) -> QTensor:

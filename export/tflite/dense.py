@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from edgernn.export.tflite import operators as ops
@@ -12,20 +14,42 @@ from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.float_product import float_product
 from edgernn.export.tflite.int8_activation import int8_activation
 from edgernn.export.tflite.int8_product import product
-from edgernn.export.tflite.precision import feeds_integers, plan_of, quantization_of
+from edgernn.export.tflite.precision import (
+    feeds_integers,
+    plan_of,
+    quantization_of,
+    stays_in_float,
+)
 from edgernn.export.tflite.schema import Fused
 from edgernn.export.tflite.weights import Matrix, constant, floats
 from edgernn.graph import ActivationKind, Conv1D, Conv2D, Dense, Embedding, QTensor, as_float32
 
+_LARGEST: Final = 127
 
-def embedding(graph: Subgraph, layer: Embedding, tokens: Tensor) -> Tensor:
-    """int8 rows stay int8."""
-    table = layer.table
-    if isinstance(table, QTensor) and table.axis is None:
+
+def embedding(low: Lowering, layer: Embedding, tokens: Tensor) -> Tensor:
+    """Rows of the table.  int8 rows are gathered as they are, and multiplied by gathered scales.
+
+    Where no floats are allowed, a row cannot have a scale of its own: then all have one.
+    """
+    graph, table = low.main, layer.table
+    if not isinstance(table, QTensor):
+        return ops.gather(graph, constant(graph, floats(table)), tokens, axis=0)
+    if low.integers_only:
+        return ops.gather(graph, _with_one_scale(graph, table), tokens, axis=0)
+    if table.axis is None:
         stored = graph.constant(table.values, Quantization(scale=table.scale))
-    else:
-        stored = constant(graph, floats(table))
-    return ops.gather(graph, stored, tokens, axis=0)
+        return ops.gather(graph, stored, tokens, axis=0)
+    bare = graph.constant(table.values, Quantization(scale=np.ones(1, np.float32)))
+    rows = ops.dequantize(graph, ops.gather(graph, bare, tokens, axis=0))
+    scales = ops.gather(graph, graph.constant(table.scale[:, None]), tokens, axis=0)
+    return ops.multiply(graph, rows, scales)
+
+
+def _with_one_scale(graph: Subgraph, table: QTensor) -> Tensor:
+    real = as_float32(table)
+    scale = np.float32(np.abs(real).max(initial=0.0) / _LARGEST or 1.0)
+    return graph.constant(np.rint(real / scale).astype(np.int8), Quantization(scale=scale[None]))
 
 
 def dense(low: Lowering, layer: Dense) -> Tensor:
@@ -48,6 +72,7 @@ def dense(low: Lowering, layer: Dense) -> Tensor:
         bias,
         runtime_min=low.options.runtime_min,
         fused=fused or Fused.NONE,
+        in_float=stays_in_float(low, layer),
     )
     return made if fused is not None else activate(graph, layer.activation, made)
 

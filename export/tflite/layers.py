@@ -53,7 +53,7 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
         case SimpleRnn() | Gru() | Lstm():
             raise AssertionError("recurrent layers are lowered as stacks")
         case ly.Embedding():
-            return dense.embedding(graph, layer, tensors[layer.input])
+            return dense.embedding(low, layer, tensors[layer.input])
         case ly.Dense():
             return dense.dense(low, layer)
         case ly.Conv1D():
@@ -108,7 +108,8 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
 def _unlike(low: Lowering, layer: ly.AnyNotEqual) -> Tensor:
     """Where the input is not the value, bool [B, T, F]; in int8 in profiles without floats."""
     graph = low.main
-    if not low.integers_only:
+    # As floats where they are: the integers of an input leave out what a mask hides.
+    if not low.integers_only or low.tensors.is_plain(layer.input):
         return ops.not_equal(graph, low.tensors[layer.input], scalar(graph, layer.value))
     x = low.tensors.stored(layer.input)
     if x.quantization is None:

@@ -16,7 +16,7 @@ from edgernn.devices.runners.tensor_files import packed
 from tests.android.root import CannotBuild
 from tests.android.runtime_libraries import ONNX_RUNTIME, library
 from tests.devices.models import onnx_sum
-from tests.edgernn.runtime.toolchain import DEFINED, RUNNER, run, tool
+from tests.edgernn.runtime.toolchain import RUNNER, STANDARD, run, tool
 
 CALLS = packed(["x"], [[{"x": np.ones((1, 2, 3), np.float32)}] * 2])
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
     onnx_sum(folder / "m.onnx")
     source = RUNNER / "library_run.c"
     flags = (
-        *DEFINED,
+        *STANDARD,
         "-D_GNU_SOURCE",
         "-O1",
         "-Wall",

@@ -8,6 +8,27 @@
 
 #include "ernn_format.h"
 
+/* ---- Arithmetic ----
+ *
+ * Each operation on floats is rounded by itself.  Compilers may otherwise fuse a product and a sum
+ * (clang on 64-bit ARM and gcc by default), which gives other bits; so no build needs a flag for it.
+ * gcc knows only its own pragma.  -ffp-contract=fast on clang's command line is stronger than both. */
+#if defined(__FAST_MATH__)
+#error "-ffast-math changes results: compile the files of ernn without it"
+#endif
+#if defined(__i386__) && !defined(__SSE_MATH__) && !defined(_MSC_VER)
+#error "x87 rounds twice: compile the files of ernn with -msse2 -mfpmath=sse"
+#endif
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__) && __STDC_HOSTED__
+#pragma GCC optimize("fp-contract=off")
+#elif defined(__GNUC__) /* the pragma forgets that -ffreestanding forbids calls of memset */
+#pragma GCC optimize("fp-contract=off", "no-tree-loop-distribute-patterns")
+#elif defined(_MSC_VER)
+#pragma fp_contract(off)
+#endif
+
 /* Weights in panels of `tiles` tiles of 16 columns; the last panel may have fewer.  A panel holds
  * its rows one after the other, so that a product reads it from start to end. */
 typedef struct ernn_matrix {
@@ -144,9 +165,17 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #endif
 
 /* Kernels name their instruction set themselves, so that one compiler call builds every file. */
+#if defined(__GNUC__) || defined(__clang__)
 #define ERNN_TARGET(features) __attribute__((target(features)))
 #define ERNN_INLINE static inline __attribute__((always_inline))
 #define ERNN_NOINLINE __attribute__((noinline))
+#elif defined(_MSC_VER)
+#define ERNN_INLINE static __forceinline
+#define ERNN_NOINLINE __declspec(noinline)
+#else
+#define ERNN_INLINE static inline
+#define ERNN_NOINLINE
+#endif
 
 /* gcc unrolls these small loops of constant length by itself at -O3, clang (the NDK's too) only
  * when told so, and without it keeps accumulators in memory.  Builds that check each access define

@@ -27,7 +27,9 @@ static void run_pool(const ernn_context *run) {
         for (uint32_t i = 0; i < width; i++) out[i] += in[i];
       }
     }
-    for (uint32_t i = 0; i < width && !is_max; i++) out[i] /= (float)(last - first);
+    for (uint32_t i = 0; i < width && !is_max; i++) {
+      out[i] /= (float)(int32_t)(last - first);
+    }
   }
 }
 

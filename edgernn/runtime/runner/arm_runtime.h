@@ -57,9 +57,10 @@ __attribute__((used)) static void arm_divide_signed(int64_t dividend, int64_t di
 ARM_DIVISION("__aeabi_uldivmod", "arm_divide_unsigned");
 ARM_DIVISION("__aeabi_ldivmod", "arm_divide_signed");
 
-/* Rounded once: a number of more than 24 bits keeps the lost ones in its last bit. */
-float __aeabi_l2f(int64_t number);
-float __aeabi_l2f(int64_t number) {
+/* Rounded once: a number of more than 24 bits keeps the lost ones in its last bit.  Returns in r0 even
+ * where floats are otherwise returned in s0 (gnueabihf): the names of this ABI always do. */
+__attribute__((pcs("aapcs"))) float __aeabi_l2f(int64_t number);
+__attribute__((pcs("aapcs"))) float __aeabi_l2f(int64_t number) {
   uint64_t magnitude = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
   float scale = number < 0 ? -1.0f : 1.0f;
   while (magnitude >> 31) {

@@ -18,7 +18,7 @@ for architecture in ${*:-x86_64 arm64 armv7}; do
     *) echo "build.sh: no architecture $architecture; there are x86_64, arm64, armv7" >&2; exit 2 ;;
   esac
   # -O2: -O3 adds a fifth to the size, outside of the kernels.  Pages of 16 KB: new Androids.
-  "${CLANG:-clang}" --target=$target -std=c99 -O2 -ffp-contract=off -ffreestanding -nostdlib \
+  "${CLANG:-clang}" --target=$target -std=c99 -O2 -ffreestanding -nostdlib \
     -static -fuse-ld=lld -Wl,-z,max-page-size=16384 -Wl,--gc-sections -Wl,--strip-all \
     -ffunction-sections -fomit-frame-pointer -fno-stack-protector -fno-asynchronous-unwind-tables \
     -DERNN_HWCAP=system_hwcap "$here"/../c/*.c "$here"/edgernn_run.c \

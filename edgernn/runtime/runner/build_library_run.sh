@@ -22,7 +22,7 @@ for abi in ${*:-x86_64 arm64-v8a armeabi-v7a}; do
   esac
   # Pages of 16 KB: new Androids.  A loader of Android 6 and newer reads either kind of hash table.
   build() {
-    "${CLANG:-clang}" --target=$target -std=c99 -O2 -ffp-contract=off -ffreestanding -nostdlib \
+    "${CLANG:-clang}" --target=$target -std=c99 -O2 -ffreestanding -nostdlib \
       -fuse-ld=lld -Wl,-z,max-page-size=16384 -Wl,-z,now -Wl,--hash-style=both -Wl,--gc-sections \
       -Wl,--strip-all -Wl,--no-undefined -ffunction-sections -fomit-frame-pointer \
       -fno-stack-protector -fno-asynchronous-unwind-tables "$@"

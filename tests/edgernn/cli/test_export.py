@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import resource
 import shutil
-import signal
-import subprocess
-import sys
-import time
 import zipfile
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edgernn import errors
 from edgernn.artefact import VerificationStatus, read_manifest, read_refusals
-from edgernn.cli import INTERRUPTED
 from edgernn.devices import runners
 from edgernn.devices.runners.outcome import Skipped
 from edgernn.export import backend_named, pipeline, verify
-from edgernn.export.quantization import absorb
 from edgernn.formats import FORMATS, suffixes
-from edgernn.front.loaded import load
+from tests.edgernn.cli.exported import SMALL, names
 from tests.formats import RUN
 from tests.golden import GOLDEN
-
-SMALL = GOLDEN / "small_gru.keras"
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
 def test_a_model_becomes_checked_artefacts_and_a_manifest(edgernn, tmp_path):
@@ -202,227 +186,6 @@ def test_a_step_model_of_a_bidirectional_layer_is_refused(edgernn, tmp_path):
     assert "both" in ran.err
 
 
-def off_by_a_little(graph):
-    """The same graph, every bias too large by 0.01: a mistake that only running it shows."""
-    layers = tuple(
-        replace(layer, bias=layer.bias + np.float32(0.01)) if "bias" in layer.weights else layer
-        for layer in graph.layers
-    )
-    return replace(graph, layers=layers)
-
-
-@pytest.mark.parametrize("backend", RUN)
-def test_an_artefact_that_disagrees_is_not_handed_over(edgernn, tmp_path, monkeypatch, backend):
-    honest = backend_named(backend)
-
-    def lower(graph, *, metadata):
-        return honest.lower(off_by_a_little(graph), metadata=metadata)
-
-    lying = replace(honest, lower=lower)
-    monkeypatch.setattr(pipeline, "backend_named", lambda _name: lying)
-    ran = edgernn("export", SMALL, "-o", tmp_path / "out", "--to", backend)
-    assert ran.code == errors.VerificationError.code
-    assert "'probabilities' is off by" in ran.err
-    assert not (tmp_path / "out").exists()
-
-
-def lie_in(monkeypatch, *backends):
-    """These back ends write another model than they were given."""
-
-    def named(name):
-        honest = backend_named(name)
-        if name not in backends:
-            return honest
-        return replace(
-            honest, lower=lambda graph, **given: honest.lower(off_by_a_little(graph), **given)
-        )
-
-    monkeypatch.setattr(pipeline, "backend_named", named)
-
-
-def test_what_passed_is_kept_when_one_format_fails_and_all_say_so(edgernn, tmp_path, monkeypatch):
-    assert edgernn("export", SMALL, "-o", tmp_path).code == 0
-    lie_in(monkeypatch, "tflite")
-    ran = edgernn("export", SMALL, "-o", tmp_path)
-    assert ran.code == errors.VerificationError.code
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "model.json",
-        "small_gru.ernn",
-        "small_gru.onnx",
-    ]
-    outcome = (
-        f"Written to {tmp_path}/ with model.json. "
-        "Passed the check: small_gru.onnx, small_gru.ernn. FAILED, not written: small_gru.tflite."
-    )
-    assert ran.out.splitlines()[-1] == outcome
-    assert ran.err.splitlines()[-1] == outcome
-    (refusal,) = read_refusals(tmp_path)
-    assert refusal.failed
-    assert refusal.removed
-    assert "'probabilities' is off by" in refusal.reason
-    assert [artefact.backend for artefact in read_manifest(tmp_path)] == ["onnx", "native"]
-    monkeypatch.undo()
-    assert edgernn("export", SMALL, "-o", tmp_path).code == 0
-    assert not read_refusals(tmp_path)
-
-
-def test_a_scheme_that_fails_in_each_format_does_not_cost_another_scheme_its_files(
-    edgernn, tmp_path, monkeypatch
-):
-    assert edgernn("export", SMALL, "-o", tmp_path, "--scheme", "dynamic").code == 0
-    monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)
-    ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "float32,dynamic", "--json")
-    assert ran.code == errors.VerificationError.code
-    document = json.loads(ran.out)
-    assert {entry["scheme"] for entry in document["artefacts"]} == {"float32"}
-    failed = [entry["file"] for entry in document["refused"] if entry["failed"]]
-    assert failed == [f"small_gru.dynamic.{suffix}" for suffix in ("onnx", "tflite", "ernn")]
-    assert all(entry["removed"] for entry in document["refused"])
-    assert not list(tmp_path.glob("*.dynamic.*"))
-    assert [refusal.file for refusal in read_refusals(tmp_path)] == failed
-
-
-def test_the_remedy_of_a_failed_scheme_is_one_that_was_tried_and_passes(
-    edgernn, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)  # float16 is off by more, too
-    out = tmp_path / "out"
-    ran = edgernn("export", SMALL, "-o", out, "--scheme", "dynamic", "--to", "native")
-    assert ran.code == errors.VerificationError.code
-    assert "--scheme float32 passes the check on the same inputs (max error" in ran.err
-    assert "--scheme dynamic" not in ran.err
-    assert not out.exists()
-
-
-def test_where_no_scheme_passes_the_error_says_so(edgernn, tmp_path, monkeypatch):
-    lie_in(monkeypatch, "native")
-    monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)
-    ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "float16", "--to", "native")
-    assert "Nor does float32 pass the check. The artefact was not written." in ran.err
-
-
-def test_warnings_are_shown_where_nothing_passed(edgernn, tmp_path, monkeypatch):
-    """Features of unlike scale are why few bits fail, and --calibrate is what helps."""
-    monkeypatch.setattr(absorb, "_UNLIKE", 1.001)
-    monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)
-    ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "dynamic")
-    assert ran.code == errors.VerificationError.code
-    assert "as for features of unlike scale" in ran.err
-    assert "--calibrate" in ran.err
-
-
-def test_a_python_caller_gets_what_passed_with_the_error(tmp_path, monkeypatch):
-    lie_in(monkeypatch, "onnx")
-    with pytest.raises(errors.VerificationError) as caught:
-        load(SMALL).export(tmp_path, to=["onnx", "native"])
-    assert list(caught.value.made) == ["small_gru.ernn"]
-    assert "Passed the check: small_gru.ernn." in str(caught.value)
-
-
-class Interrupting:
-    """Stands for progress on the terminal; presses Ctrl-C when the given phase begins."""
-
-    def __init__(self, phase: str) -> None:
-        self.phase = phase
-
-    @contextmanager
-    def __call__(self, first_phase: str, _callback: object = None):
-        self.enter(first_phase)
-        yield self.enter
-
-    def enter(self, phase: str) -> None:
-        if phase == self.phase:
-            raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize(
-    "phase", ["reading", "writing onnx", "checking onnx", "writing native", "checking native"]
-)
-def test_ctrl_c_in_any_phase_leaves_nothing(edgernn, tmp_path, monkeypatch, phase):
-    monkeypatch.setattr("edgernn.front.loaded.progress_line", Interrupting(phase))
-    ran = edgernn("export", SMALL, "-o", tmp_path / "out")
-    assert ran.code == INTERRUPTED
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("after_ms", [0, 2, 20, 200])
-def test_a_real_ctrl_c_while_files_are_made_leaves_nothing_or_all(tmp_path, after_ms):
-    out = tmp_path / "new" / "out"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "edgernn", "export", SMALL, "-o", out],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not out.exists() and process.poll() is None:
-        time.sleep(0.0001)
-    time.sleep(after_ms / 1000)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    # Python ends itself by the signal when the interrupt met code that exec was given as text (a
-    # dataclass being made); a shell shows 130 for that, too.
-    interrupted = (INTERRUPTED, -signal.SIGINT)
-    if out.exists():  # on a busy machine the export may be faster than this test
-        recorded = {artefact.name for artefact in read_manifest(out)}
-        assert names(out) == {"model.json", *recorded}
-        assert len(recorded) == len(FORMATS)
-        assert process.returncode in (0, *interrupted)
-        return
-    assert process.returncode in interrupted
-    assert err.strip() == "edgernn: interrupted; nothing was left half-written"
-    assert names(tmp_path) == set()
-
-
-def test_ctrl_c_while_files_are_handed_over_waits_until_they_all_are(
-    edgernn, tmp_path, monkeypatch
-):
-    replace = Path.replace
-
-    def interrupted_replace(self, target):
-        signal.raise_signal(signal.SIGINT)
-        return replace(self, target)
-
-    monkeypatch.setattr(Path, "replace", interrupted_replace)
-    ran = edgernn("export", SMALL, "-o", tmp_path / "out", "--no-verify")
-    assert ran.code == INTERRUPTED
-    recorded = {artefact.name for artefact in read_manifest(tmp_path / "out")}
-    assert names(tmp_path / "out") == {"model.json", *recorded}
-    assert len(recorded) == len(FORMATS)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-
-
-def test_a_disk_that_is_full_while_files_are_handed_over_leaves_those_of_the_last_export(
-    edgernn, tmp_path, monkeypatch
-):
-    out = tmp_path / "out"
-    assert edgernn("export", SMALL, "-o", out, "--no-verify").code == 0
-    before = contents(out)
-    replace = Path.replace
-
-    def full_for_the_manifest(self, target):
-        if target == out / "model.json" and self.suffix == ".json" and ".edgernn-" not in str(self):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return replace(self, target)
-
-    monkeypatch.setattr(Path, "replace", full_for_the_manifest)
-    ran = edgernn("export", SMALL, "-o", out, "--labels", "a,b,c", "--no-verify")
-    assert ran.code == errors.OutputError.code
-    assert "model.json: No space left on device" in ran.err
-    assert contents(out) == before
-    assert names(out) == set(before)
-
-
-def test_a_folder_in_the_place_of_one_artefact_keeps_all_from_being_written(edgernn, tmp_path):
-    (tmp_path / "small_gru.tflite").mkdir()
-    ran = edgernn("export", SMALL, "-o", tmp_path, "--no-verify")
-    assert ran.code == errors.OutputError.code
-    assert "small_gru.tflite: a folder of that name is there" in ran.err
-    assert names(tmp_path) == {"small_gru.tflite"}
-
-
 def test_a_format_that_is_refused_now_takes_the_file_of_an_earlier_export_with_it(
     edgernn, tmp_path
 ):
@@ -446,24 +209,6 @@ def test_a_damaged_manifest_stops_the_export_before_anything_is_replaced(edgernn
     assert ran.code not in (0, 1)
     assert "model.json" in ran.err
     assert names(tmp_path) == {"model.json"}
-
-
-def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
-    """A limit on the size of files makes the real write fail, as a full disk does."""
-
-    def no_file_over_1000_bytes() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-
-    ran = subprocess.run(
-        [sys.executable, "-m", "edgernn", "export", SMALL, "-o", tmp_path / "out"],
-        capture_output=True,
-        text=True,
-        preexec_fn=no_file_over_1000_bytes,
-    )
-    assert ran.returncode == errors.OutputError.code
-    assert ran.stderr.startswith("edgernn: cannot write to")
-    assert ran.stderr.count("\n") == 1
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_runtime_that_is_not_installed_is_a_reason_in_the_manifest(

@@ -17,7 +17,7 @@ from edgernn.errors import EdgernnError
 from edgernn.export.features import features
 from edgernn.export.native import lower
 from tests.edgernn.runtime.models import random_integer_cell, random_integer_layer
-from tests.edgernn.runtime.toolchain import C_TESTS, DEFINED, LIBRARY, SOURCES, run, tool
+from tests.edgernn.runtime.toolchain import C_TESTS, LIBRARY, SOURCES, STANDARD, run, tool
 
 SANITIZERS: Final = (
     "-fsanitize=address,undefined",
@@ -34,7 +34,7 @@ _SEEDS: Final = 400
 
 def build_checked(folder: Path) -> tuple[Path, Path]:
     """The fuzzer and run_batch, both of one library that watches its memory and arithmetic."""
-    flags = (*DEFINED, "-D_GNU_SOURCE", *SANITIZERS, "-I", str(LIBRARY))
+    flags = (*STANDARD, "-D_GNU_SOURCE", *SANITIZERS, "-I", str(LIBRARY))
     library = [folder / f"{source.stem}.o" for source in SOURCES]
     instrumented = (*flags, "-fsanitize=fuzzer-no-link", "-c")
     run([tool("clang"), *instrumented, *SOURCES], cwd=folder)

@@ -12,10 +12,10 @@ from tests.edgernn.runtime.toolchain import (
     ARMV7,
     C_TESTS,
     CORTEX_A72,
-    DEFINED,
     LIBRARY,
     RUNNER,
     SOURCES,
+    STANDARD,
     TOP,
     run,
     tool,
@@ -51,7 +51,7 @@ KERNELS = {
 def objects(folder: Path, compiler: str, *flags: str) -> Path:
     """Each file of the library compiled by itself into `folder`."""
     folder.mkdir(exist_ok=True)
-    run([tool(compiler), *DEFINED, *flags, "-c", *SOURCES], cwd=folder)
+    run([tool(compiler), *STANDARD, *flags, "-c", *SOURCES], cwd=folder)
     return folder
 
 
@@ -62,7 +62,7 @@ def test_the_library_and_its_runner_compile_without_a_warning(
     objects(tmp_path, compiler, "-O2", *WARNINGS)
     include = ("-I", str(LIBRARY), "-D_GNU_SOURCE")
     programs = (RUNNER / "edgernn_run.c", C_TESTS / "batch.c")
-    run([tool(compiler), *DEFINED, "-O2", *WARNINGS, *include, "-c", *programs], cwd=tmp_path)
+    run([tool(compiler), *STANDARD, "-O2", *WARNINGS, *include, "-c", *programs], cwd=tmp_path)
 
 
 @pytest.mark.parametrize("target", [CORTEX_A72.target, ARMV7.target, "wasm32"])
@@ -72,7 +72,7 @@ def test_other_processors_kernels_compile_without_a_warning(target: str, tmp_pat
 
 def test_clang_tidy_finds_nothing() -> None:
     programs = (RUNNER / "edgernn_run.c", C_TESTS / "batch.c", C_TESTS / "run_batch.c")
-    flags = (*DEFINED, "-D_GNU_SOURCE", f"-I{LIBRARY}")
+    flags = (*STANDARD, "-D_GNU_SOURCE", f"-I{LIBRARY}")
     run([tool("clang-tidy"), "--quiet", *SOURCES, *programs, "--", *flags], cwd=TOP)
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_asked_of_a_c_library(target: str, tmp_path: Path) -> None:
     tool("ld.lld")
     link = ("-shared", "-fPIC", "-nostdlib", "-fuse-ld=lld", "-Wl,-z,defs")
     library = tmp_path / "libernn.so"
-    command = [tool("clang"), f"--target={target}", *DEFINED, "-O3", *FREE, *link]
+    command = [tool("clang"), f"--target={target}", *STANDARD, "-O3", *FREE, *link]
     run([*command, *SOURCES, "-o", library])
     assert run([tool("nm"), "--dynamic", "--undefined-only", library]) == ""
 
@@ -89,7 +89,7 @@ def test_nothing_is_asked_of_a_c_library(target: str, tmp_path: Path) -> None:
 def test_gcc_s_library_asks_nothing_of_a_c_library_either(tmp_path: Path) -> None:
     library = tmp_path / "libernn.so"
     link = ("-shared", "-fPIC", "-nostdlib", "-Wl,-z,defs")
-    run([tool("gcc"), *DEFINED, "-O3", *FREE, *link, *SOURCES, "-o", library])
+    run([tool("gcc"), *STANDARD, "-O3", *FREE, *link, *SOURCES, "-o", library])
     assert run([tool("nm"), "--dynamic", "--undefined-only", library]) == ""
 
 

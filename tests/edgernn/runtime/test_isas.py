@@ -134,10 +134,6 @@ def test_a_processor_gives_the_bits_of_the_reference(
     if not program.exists():
         machine.build(program, C_TESTS / "batch.c", C_TESTS / "run_batch.c")
     results = batch.with_name(f"{machine.name}.bin")
-    if machine is ARMV7:  # refuses images: ernn_format.h
-        entries = [one for one in entries if not one.name.startswith("image ")]
-        batch = batch.with_name("without_images.bin")
-        batch.write_bytes(packed_batch(entries))
     for mode in MODES:
         isas = machine.run(program, batch, results, mode).split()
         assert set(MACHINES[machine]) <= set(isas)

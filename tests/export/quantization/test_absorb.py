@@ -10,7 +10,7 @@ import pytest
 
 from edgernn.export.noise import spread
 from edgernn.export.pipeline import float_graph, quantized
-from edgernn.export.quantization.absorb import absorbed, unlike_features
+from edgernn.export.quantization.absorb import absorbed
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
 from edgernn.graph import (
@@ -235,14 +235,6 @@ def test_a_step_at_a_time_equals_the_whole_sequence():
         answer = integer.run(step, {"x": x[:, time : time + 1], **given})
         given = {state.input: answer[state.output]}
     np.testing.assert_array_equal(answer["y"], integer.run(small, {"x": x})["y"])
-
-
-def test_without_data_features_of_unlike_weights_are_named():
-    (sentence,) = unlike_features(model(gru(), head()))
-    assert "feature 0 of 'x'" in sentence
-    assert "--calibrate" in sentence
-    alike = model(replace(gru(), kernel=weight(3, 48)), head())
-    assert list(unlike_features(alike)) == []
 
 
 def test_an_lstm_is_served_too():
