@@ -49,8 +49,8 @@ def decoder_parts(original: Graph, graph: Graph, request: Request) -> tuple[Part
     """
     decoding = _decoding_of(request)
     floats, wanted = halved(original, decoding), halved(graph, decoding)
-    encoder = replace(request, part=ENCODER)
-    decoder = replace(request, part=DECODER, streaming=True)
+    encoder = replace(request, part=ENCODER, limit=None)  # what both lose is measured together
+    decoder = replace(request, part=DECODER, limit=None, streaming=True)
     if request.examples is not None:
         rows = request.examples.few()
         read = {entry.name: rows.inputs[entry.name] for entry in floats.encoder.inputs}

@@ -73,7 +73,7 @@ from edgernn.graph.quantized import (
     Reading,
     RecurrentPlan,
 )
-from edgernn.graph.ranges import CalibrationMethod, Features, Moments, Range, Ranges
+from edgernn.graph.ranges import CalibrationMethod, Features, Moments, Range, Ranges, Rounding
 from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn, gate
 from edgernn.graph.shapes import ShapeError, WrongType, infer, window_padding
 from edgernn.graph.tensor import (
@@ -155,6 +155,7 @@ __all__ = [
     "Repeat",
     "Reshape",
     "Reverse",
+    "Rounding",
     "Shape",
     "ShapeError",
     "SimpleRnn",

@@ -17,6 +17,13 @@ class CalibrationMethod(str, Enum):
     MSE = "mse"  # the interval whose 8-bit quantization has the least squared error
 
 
+class Rounding(str, Enum):
+    """How int8 weights are chosen where calibration saw what they multiply."""
+
+    COMPENSATED = "compensated"  # errors make up for each other on the calibration data
+    NEAREST = "nearest"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Range:
     """The interval that integers should cover, and the extremes of each channel.

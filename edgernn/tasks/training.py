@@ -17,8 +17,10 @@ import numpy as np
 from edgernn import atomic
 from edgernn.artefact import sha256_hex
 from edgernn.errors import DataError
+from edgernn.recipe import keep_recipe
 from edgernn.tasks.architectures import build, number_heads
 from edgernn.tasks.baselines import baselines
+from edgernn.tasks.gains import with_gains
 from edgernn.tasks.goal import Goal, goal_of
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.notation import Architecture, architecture_named
@@ -120,9 +122,11 @@ def train(
             every_step=every_step,
             decoder_steps=goal.decoder_steps,
         )
-        epochs = _fitted(model, splits, goal, recipe, on_epoch)
+        epochs = _fitted(model, with_gains(splits, seed), goal, recipe, on_epoch)
         model = _deployable(model, goal, architecture, recipe)
         model.save(model_file)
+        if splits.train.front_end is not None:
+            keep_recipe(model_file, splits.train.front_end)
         log = _log(
             *(model, splits, goal, settings, epochs, out.name),
             content=model_file.read_bytes(),

@@ -83,7 +83,8 @@ class Products:
     def add(self, edges: Mapping[str, AnyArray]) -> None:
         """`edges`: the values of one batch, whose steps were added before."""
         for layer in self.graph.layers:
-            if _inputs(layer) > MOST_INPUTS:
+            size = inputs_of(layer)
+            if size is None or size[1] > MOST_INPUTS:
                 continue
             if isinstance(layer, Recurrent):
                 self._add_recurrent(layer, edges)
@@ -114,11 +115,15 @@ def _add(sums: dict[str, _Sum], name: str, groups: FloatArray) -> None:
         sums.setdefault(name, _Sum.zero(groups)).add(groups)
 
 
-def _inputs(layer: Layer) -> int:
-    """How many numbers a column of the layer's matrix multiplies; 0 without one."""
+def inputs_of(layer: Layer) -> tuple[int, int] | None:
+    """(groups, numbers that a column of the layer's matrix multiplies); None without a matrix."""
     if isinstance(layer, Recurrent):
-        return layer.kernel.shape[0] + layer.units
-    return int(np.prod(layer.kernel.shape[:-1])) if isinstance(layer, _Linear) else 0
+        return 1, layer.kernel.shape[0] + layer.units
+    if isinstance(layer, Dense):
+        return 1, layer.kernel.shape[0]
+    if isinstance(layer, Conv1D | Conv2D):
+        return layer.groups, int(np.prod(layer.kernel.shape[:-1]))
+    return None
 
 
 def _rows(layer: _Linear, x: FloatArray) -> FloatArray:

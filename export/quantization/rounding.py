@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 import numpy as np
@@ -25,13 +24,6 @@ _DAMPING: Final = 0.01
 
 #: Rows whose errors reach the rows behind them in one product.
 _BLOCK: Final = 64
-
-
-class Rounding(str, Enum):
-    """How int8 weights are chosen where calibration saw what they multiply."""
-
-    COMPENSATED = "compensated"
-    NEAREST = "nearest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -94,14 +94,17 @@ def rescued(
     file: str,
     max_drop_points: float,
 ) -> Request:
-    """The request with layers kept in float so that the drop is at most `max_drop_points`."""
+    """The request with layers kept in float so that the drop is at most `max_drop_points`.
+
+    Those that the integer reference needs; each format may keep more, as its file needs them.
+    """
     if request.ranges is None or request.examples is None or calibrate is None:
         raise CalibrationError(
             "the search for layers to keep in float needs calibration data",
             remedy="Give typical inputs with --calibrate",
         )
     float_, prepared = scaled(original, request)
-    kept = layers_to_keep(
+    kept, limit = layers_to_keep(
         float_,
         quantized(original, request, "native"),
         prepared.ranges or request.ranges,
@@ -113,6 +116,7 @@ def rescued(
         fine=(request.fine or {}).get("native", FineLayers()),
         decoding=request.decoding,
     )
+    request = replace(request, limit=limit)
     if not kept:
         return request
     both = tuple(dict.fromkeys((*request.keep_float, *kept)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -66,6 +67,25 @@ def test_a_second_search_in_the_folder_needs_resume_and_trains_nothing_twice(fol
     before = stamps_of(folder)
     edgernn.search(sequences(), accuracy=0.6, out=folder, resume=True, **SMALL)
     assert stamps_of(folder) == before
+
+
+def test_where_nothing_reaches_the_score_the_nearest_is_named_and_the_test_stays_unopened(
+    found, folder, tmp_path
+):
+    assert found.holds
+    shutil.copytree(folder, tmp_path / "best")
+    missed = edgernn.search(
+        sequences(),
+        accuracy=1.0,
+        out=tmp_path / "best",
+        resume=True,
+        **SMALL | {"max_bytes": 5_000},
+    )
+    assert not missed.holds
+    assert missed.values.test is None
+    assert missed.values.missed == ("score",)
+    assert "The nearest is gru-16" in str(missed)
+    assert "the test rows stay unopened" in str(missed)
 
 
 @pytest.mark.parametrize(
