@@ -193,7 +193,7 @@ class Loaded:
         against_keras: first compare what was read with Keras itself, in a child process; needs the
             package keras (tf_keras for files of Keras 1 and 2), and runs the model's code.
         progress: called with each phase; without it a line on a terminal.
-        options: of one format: onnx_gru, onnx_profile, tflite_profile, runtime_min.
+        options: of one format: onnx_gru, onnx_profile, tflite_profile, runtime_min, io.
 
         The files of one scheme that pass the check appear together.  Where one fails, the others
         are kept, model.json lists it as refused, and VerificationError is raised at the end: its
@@ -244,7 +244,7 @@ class Loaded:
         used = {*schemes, *per_layer.values()}
         kept = (keep_float,) if isinstance(keep_float, str) else tuple(keep_float)
         file = None if ranges is None else Path(ranges)
-        require_use(used, kept, calibrate, file, max_drop)
+        require_use(used, kept, calibrate, file, max_drop, options.get("io"))
         if require_verify and not verify:
             raise WrongOption(
                 "--require-verify (require_verify) contradicts --no-verify (verify=False)",

@@ -48,6 +48,7 @@ def require_use(
     calibrate: Given | None,
     ranges: Path | None,
     max_drop: float | None,
+    io: str | None,
 ) -> None:
     """Raises WrongOption for an option that would change nothing."""
     if keep_float and used == {Scheme.FLOAT32}:
@@ -59,6 +60,11 @@ def require_use(
         require_drop(max_drop)
     if any(one.needs_calibration for one in used):
         return
+    if io is not None and io != "float32":
+        raise WrongOption(
+            f"--io {io} (io) is the type of inputs and outputs of an int8 file",
+            remedy="Choose scheme int8, or leave it out",
+        )
     if max_drop is not None:
         raise WrongOption(
             "--max-drop (max_drop) searches layers of an int8 export", remedy="Choose scheme int8"
