@@ -67,7 +67,8 @@ class StoredFile:
 
 class VerificationStatus(str, Enum):
     PASSED = "passed"
-    SKIPPED = "skipped"  # no runtime is installed, or made-up inputs show nothing: see the reason
+    SKIPPED = "skipped"  # the runtime is not installed; the reason says so
+    UNDECIDED = "undecided"  # the inputs at hand do not show whether it agrees; the reason says why
     NOT_RUN = "not run"  # the user gave --no-verify
 
 

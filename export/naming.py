@@ -34,12 +34,16 @@ def keep_given_file(model: SourceModel, out: Path, request: Request) -> None:
     if model.file is None:
         return
     for target in map(format_named, request.backends or FORMATS):
-        written = out / f"{artefact_stem(model, request)}{target.suffix}"
-        if written.exists() and written.samefile(model.file):
-            raise OutputError(
-                f"the export would write over the model that it reads, {model.file}",
-                remedy="Choose another folder with -o",
-            )
+        require_other_file(model, out / f"{artefact_stem(model, request)}{target.suffix}")
+
+
+def require_other_file(model: SourceModel, written: Path) -> None:
+    """Raises OutputError where `written` is the file that was given."""
+    if model.file is not None and written.exists() and written.samefile(model.file):
+        raise OutputError(
+            f"the export would write over the model that it reads, {model.file}",
+            remedy="Choose another folder with -o",
+        )
 
 
 def _origin(model: SourceModel) -> dict[str, str]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from edgernn.artefact import Source
 from edgernn.graph import Graph
+from edgernn.recipe import SoundRecipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class SourceModel:
     """A model that was read.  `warnings` are whole sentences for the user.
 
     file: what a runtime can run to check the reading; None for Keras models, which none can.
+    front_end: how the rows of an input are made of sound, where the file says so.
     ports: the file's inputs and outputs by the name of the graph's; empty for Keras models.
     """
 
@@ -45,4 +47,5 @@ class SourceModel:
     source: Source
     warnings: tuple[str, ...]
     file: Path | None = None
+    front_end: SoundRecipe | None = None
     ports: Mapping[str, FilePort] = field(default_factory=lambda: MappingProxyType({}))

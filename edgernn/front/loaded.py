@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from edgernn.export.pipeline import (
     float_graph,
     training_log_of,
     unabsorbed,
+    with_fine_layers,
 )
 from edgernn.export.quantization.headroom import beyond
 from edgernn.export.reading import read_source
@@ -28,6 +30,7 @@ from edgernn.export.small_models import larger_than_float32
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
+from edgernn.front.automatic import best_of
 from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
@@ -35,15 +38,17 @@ from edgernn.front.options import (
     class_labels,
     format_options,
     formats_named,
+    is_auto,
     method_named,
     require_layers,
     require_use,
+    rounding_named,
 )
 from edgernn.front.outcome import other_name, with_outcome
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
-from edgernn.graph import CalibrationMethod, Shape, parameter_count
+from edgernn.graph import CalibrationMethod, Rounding, Shape, parameter_count
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
 from edgernn.streaming import to_streaming
@@ -122,9 +127,11 @@ class Loaded:
         scheme: str | Scheme | Iterable[str | Scheme] = Scheme.FLOAT32,
         calibrate: Given | None = None,
         calibration: str = CalibrationMethod.MINMAX.value,
+        rounding: str = Rounding.COMPENSATED.value,
         ranges: str | os.PathLike[str] | None = None,
         keep_float: str | Sequence[str] = (),
         max_drop: float | None = None,
+        device: str | Sequence[str] | None = None,
         data: Given | None = None,
         target: str | None = None,
         streaming: bool = False,
@@ -139,15 +146,21 @@ class Loaded:
 
         to: formats ("onnx", "tflite", "native"); without it all that can express the model.
         scheme: "float32", "float16", "dynamic" or "int8"; several as a list, each of them one
-            export; "LAYER=SCHEME" in the list is for one layer.
+            export; "LAYER=SCHEME" in the list is for one layer.  "auto" makes all of them (int8
+            with `calibrate`), measures them, and keeps of each format the smallest file that loses
+            at most `max_drop` (1 point); see `made.candidates`.
         calibrate: typical inputs: x [N, T, F] or [N, T], arrays by input name, a path, or a spec
             such as "digits:calibration".  int8 needs them; dynamic and float16 bring features of
             unlike scale to one scale with them.  One row of four is kept back for the check.
         calibration: how a range is drawn around the values seen.
+        rounding: "compensated", where errors of int8 weights make up for each other on the
+            calibration data, or "nearest".
         ranges: with `calibrate`, the file to save ranges in; without, the file to read them from.
         keep_float: layers to leave in float32.
         max_drop: keep the fewest layers in float32 that hold the loss within so many points of
             accuracy or F1, or percent of an error, on `data` or else on a labelled `calibrate`.
+            Each format is held to it on its own runtime; one that cannot hold it is not written.
+        device: where scheme "auto" measures its candidates: "cpu" (here), "pi", "user@host", …
         data: labelled rows to measure the accuracy or error on: (x, y), (x, y, lengths), a path or
             a spec; "mydata.csv:test" is a part of a file.  Tables are read as in the training.
         target: columns to predict of a .csv ("load"), or what y means where it can be read in
@@ -172,6 +185,42 @@ class Loaded:
         >>> made = model.export("out/", to=["tflite", "native"], scheme="int8", calibrate=x[:200])
         >>> made["native"].path
         """
+        if is_auto(scheme):
+            if data is not None:  # read once, for the export and for the measurement
+                data = as_samples(data, target=target, reading=self.reading_of(data))
+            with progress_line("making the candidates", progress) as phase:
+                candidates = partial(
+                    self.export,
+                    to=to,
+                    calibrate=calibrate,
+                    calibration=calibration,
+                    ranges=ranges,
+                    keep_float=keep_float,
+                    data=data,
+                    target=target,
+                    streaming=streaming,
+                    labels=labels,
+                    verify=verify,
+                    require_verify=require_verify,
+                    against_keras=against_keras,
+                    progress=phase,
+                    **options,
+                )
+                return best_of(
+                    self.model,
+                    Path(out),
+                    lambda folder, schemes: candidates(folder, scheme=schemes),
+                    calibrated=calibrate is not None or ranges is not None,
+                    max_drop=max_drop,
+                    device=device or "cpu",
+                    data=data,
+                    phase=phase,
+                )
+        if device is not None:
+            raise WrongOption(
+                "--device (device) is where the candidates of scheme auto are measured",
+                remedy="Choose scheme auto, or measure with `edgernn profile`",
+            )
         schemes, per_layer = parsed_schemes(scheme)
         used = {*schemes, *per_layer.values()}
         kept = (keep_float,) if isinstance(keep_float, str) else tuple(keep_float)
@@ -183,6 +232,7 @@ class Loaded:
                 remedy="Leave one of them out",
             )
         method = method_named(calibration)
+        rounded = rounding_named(rounding, used)
         backends = formats_named(to)
         require_layers(self.layers, (*kept, *per_layer))
         names = class_labels(labels, self.training, self.model.graph)
@@ -198,7 +248,9 @@ class Loaded:
             original = float_graph(self.model.graph)
             if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
                 calibrate = as_samples(calibrate, target=target, reading=self.reading_of(calibrate))
-            calibrated = Calibration(spec=calibrate, method=method, file=file).of(original, phase)
+            calibrated = Calibration(spec=calibrate, method=method, file=file, rounding=rounded).of(
+                original, phase
+            )
             answers = None
             if samples is not None:  # before anything is written: they may not fit the model
                 phase("running the float model on the data")
@@ -222,6 +274,9 @@ class Loaded:
                 )
                 for one in schemes
             ]
+            if any(one.needs_calibration for one in used):
+                phase("measuring what 8-bit activations cost")
+                requests = [with_fine_layers(original, request) for request in requests]
             if max_drop is not None:
                 phase("searching the layers to keep in float")
                 requests = [

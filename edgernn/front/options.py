@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 from edgernn.errors import WrongOption
 from edgernn.formats import FORMATS, format_named, options_by_format
-from edgernn.graph import CalibrationMethod, Graph
+from edgernn.graph import CalibrationMethod, Graph, Rounding
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given
 from edgernn.tasks.training_log import TrainingLog
+
+#: The scheme that stands for all of them: the best one is kept.
+AUTO: Final = "auto"
+
+
+def is_auto(scheme: str | Scheme | Iterable[str | Scheme]) -> bool:
+    """Whether the best scheme is asked for.  Raises WrongOption for others beside it.
+
+    >>> is_auto("auto"), is_auto("int8")
+    (True, False)
+    """
+    entries = [scheme] if isinstance(scheme, str) else list(scheme)
+    names = [part.strip() for entry in entries for part in str(entry).split(",")]
+    if AUTO not in names:
+        return False
+    if len(names) > 1:
+        raise WrongOption(
+            f"--scheme (scheme) names {AUTO} beside others", remedy=f"Give {AUTO} alone"
+        )
+    return True
 
 
 def require_use(
@@ -28,10 +49,8 @@ def require_use(
             "--keep-float (keep_float) changes nothing in a float32 export",
             remedy="Choose another scheme, or leave it out",
         )
-    if max_drop is not None and not 0 <= max_drop < math.inf:
-        raise WrongOption(
-            f"--max-drop (max_drop) is {max_drop:g}", remedy="Give points, at least 0: 0.5"
-        )
+    if max_drop is not None:
+        require_drop(max_drop)
     if any(one.needs_calibration for one in used):
         return
     if max_drop is not None:
@@ -51,6 +70,14 @@ def require_use(
         )
 
 
+def require_drop(max_drop: float) -> None:
+    """Raises WrongOption for a loss that cannot be allowed."""
+    if not 0 <= max_drop < math.inf:
+        raise WrongOption(
+            f"--max-drop (max_drop) is {max_drop:g}", remedy="Give points, at least 0: 0.5"
+        )
+
+
 def method_named(name: str) -> CalibrationMethod:
     known = [method.value for method in CalibrationMethod]
     if name not in known:
@@ -59,6 +86,22 @@ def method_named(name: str) -> CalibrationMethod:
             remedy=f"Choose one of {', '.join(known)}",
         )
     return CalibrationMethod(name)
+
+
+def rounding_named(name: str, used: set[Scheme]) -> Rounding:
+    known = [rounding.value for rounding in Rounding]
+    if name not in known:
+        raise WrongOption(
+            f"--rounding (rounding) cannot be {name!r}",
+            remedy=f"Choose one of {', '.join(known)}",
+        )
+    rounding = Rounding(name)
+    if rounding is not Rounding.COMPENSATED and not any(one.needs_calibration for one in used):
+        raise WrongOption(
+            f"--rounding {name} (rounding) changes nothing without int8",
+            remedy="Choose scheme int8, or leave it out",
+        )
+    return rounding
 
 
 def require_layers(known: Sequence[str], named: Sequence[str]) -> None:

@@ -72,7 +72,7 @@ from edgernn.graph.quantized import (
     Reading,
     RecurrentPlan,
 )
-from edgernn.graph.ranges import CalibrationMethod, Features, Range, Ranges
+from edgernn.graph.ranges import CalibrationMethod, Features, Moments, Range, Ranges, Rounding
 from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn, gate
 from edgernn.graph.shapes import ShapeError, WrongType, infer, window_padding
 from edgernn.graph.tensor import (
@@ -128,6 +128,7 @@ __all__ = [
     "Lstm",
     "Merge",
     "MergeKind",
+    "Moments",
     "Moving",
     "Multiplying",
     "Node",
@@ -149,6 +150,7 @@ __all__ = [
     "Repeat",
     "Reshape",
     "Reverse",
+    "Rounding",
     "Shape",
     "ShapeError",
     "SimpleRnn",

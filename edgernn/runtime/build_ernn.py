@@ -1,7 +1,7 @@
 """Builds the C library and its binding: a cffi module of one stable-ABI extension.
 
 `setup.py` names `builder`; a compiler and nothing else is needed.  The declarations repeat those
-of c/ernn.h that Python uses; the compiler checks that they agree.
+of c/ernn.h and c/ernn_audio.h that Python uses; the compiler checks that they agree.
 """
 
 from __future__ import annotations
@@ -47,7 +47,11 @@ const char *ernn_isa_name(ernn_isa isa);
 ernn_isa ernn_isa_best(void);
 int ernn_isa_available(ernn_isa isa);
 
+typedef struct { size_t offset; const char *layer; ...; } ernn_refusal;
 ernn_status ernn_open(ernn_model *model, const void *bytes, size_t size);
+ernn_status ernn_open_or_explain(ernn_model *model, const void *bytes, size_t size,
+                                 ernn_refusal *refusal);
+size_t ernn_model_size(void);
 uint32_t ernn_input_count(const ernn_model *model);
 uint32_t ernn_output_count(const ernn_model *model);
 ernn_status ernn_input(const ernn_model *model, uint32_t index, ernn_port *port);
@@ -60,7 +64,9 @@ ernn_status ernn_metadata_at(const ernn_model *model, uint32_t index, const char
 ernn_status ernn_session_size(const ernn_model *model, const ernn_options *options, size_t *bytes);
 ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
                               size_t arena_bytes, const ernn_options *options);
-void ernn_reset(ernn_session *session);
+ernn_status ernn_reset(ernn_session *session);
+const char *ernn_refusing_layer(const ernn_session *session);
+const char *ernn_version(void);
 ernn_isa ernn_session_isa(const ernn_session *session);
 ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs);
 ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
@@ -70,13 +76,28 @@ ernn_status ernn_output_steps(ernn_session *session, const ernn_rows *inputs, er
 size_t ernn_state_size(const ernn_session *session);
 ernn_status ernn_state_save(const ernn_session *session, void *bytes, size_t size);
 ernn_status ernn_state_restore(ernn_session *session, const void *bytes, size_t size);
+
+typedef struct ernn_audio ernn_audio;
+uint32_t ernn_audio_rate(const ernn_model *model);
+uint32_t ernn_audio_input(const ernn_model *model);
+ernn_status ernn_audio_size(const ernn_model *model, uint32_t rate, size_t *bytes);
+ernn_status ernn_audio_init(ernn_audio **audio, const ernn_model *model, uint32_t rate, void *arena,
+                            size_t arena_bytes);
+size_t ernn_audio_feed_s16(ernn_audio *audio, const int16_t *pcm, size_t n, float *row, int *ready);
+size_t ernn_audio_feed_f32(ernn_audio *audio, const float *pcm, size_t n, float *row, int *ready);
+ernn_status ernn_audio_status(const ernn_audio *audio);
+void ernn_audio_reset(ernn_audio *audio);
+ernn_status ernn_check_sound(const void *record, size_t size);
+ernn_status ernn_sound_size(const void *record, uint32_t rate, size_t *bytes);
+ernn_status ernn_sound_init(ernn_audio **audio, const void *record, uint32_t rate, void *arena,
+                            size_t arena_bytes);
 """
 
 builder = FFI()
 builder.cdef(_DECLARATIONS)
 builder.set_source(
     "edgernn.runtime._ernn",
-    '#include "ernn.h"',
+    '#include "ernn_audio.h"',
     sources=sorted(str(path) for path in _SOURCES.glob("*.c")),
     include_dirs=[str(_SOURCES)],
     extra_compile_args=_COMPILE_ARGS,

@@ -19,6 +19,8 @@ from edgernn.export.native.records import (
     EdgeForm,
     Feature,
     FileImage,
+    FrontEndKind,
+    FrontEndRecord,
     Op,
     OpKind,
     PortRecord,
@@ -26,8 +28,11 @@ from edgernn.export.native.records import (
     edge_record,
     op_record,
 )
+from edgernn.export.sound_input import FRONT_END, sound_input
 from edgernn.graph import DType, Graph, Output, QTensor, TensorSpec, Weight
 from edgernn.graph.quantized import Accumulation, Product
+from edgernn.recipe import recipe_of_text, sound_record
+from edgernn.recipe.sound import SOUND_VERSION
 
 
 class Builder:
@@ -112,6 +117,8 @@ def file_image(
     if max(len(numbers), len(ops), len(builder.constants)) > MAX_RECORDS:
         raise _too_many(graph)
     slots = _slots(ops, {port.edge for port in ports})
+    front_ends = _front_ends(graph, metadata)
+    features = builder.features | (Feature.FRONT_END if front_ends else Feature(0))
     output_position = {output.name: position for position, output in enumerate(ports)}
     fed_by = {state.input: 1 + output_position[state.output] for state in graph.states}
     return FileImage(
@@ -126,8 +133,9 @@ def file_image(
         ],
         outputs=[PortRecord(edge=numbers[port.edge], name=port.name) for port in ports],
         texts=[*_labels(metadata), *metadata.items(), *_shapes(graph)],
+        front_ends=front_ends,
         slots=len(set(slots.values())),
-        features=builder.features,
+        features=features,
     )
 
 
@@ -138,6 +146,23 @@ def _record(op: Op, numbers: Mapping[str, int]) -> bytes:
         [NONE if edge is None else numbers[edge] for edge in op.outputs],
         [argument_bits(argument) for argument in op.arguments],
     )
+
+
+def _front_ends(graph: Graph, metadata: Mapping[str, str]) -> list[FrontEndRecord]:
+    """The recipe among the metadata as tables for the C library, behind the input that takes it."""
+    text = metadata.get(FRONT_END)
+    if text is None:
+        return []
+    recipe = recipe_of_text(text, where=graph.name)
+    names = [entry.name for entry in graph.inputs]
+    return [
+        FrontEndRecord(
+            kind=FrontEndKind.SOUND,
+            version=SOUND_VERSION,
+            input=names.index(sound_input(graph, recipe).name),
+            data=sound_record(recipe),
+        )
+    ]
 
 
 def _labels(metadata: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -39,6 +39,11 @@ class Feature(IntFlag):
     INTEGER = 2
     IMAGES = 4
     DYNAMIC = 8
+    FRONT_END = 16
+
+
+class FrontEndKind(IntEnum):
+    SOUND = 1
 
 
 class ConstantType(IntEnum):
@@ -167,6 +172,16 @@ class PortRecord:
     state: int = 0  # of an input: 1 + index of the output that feeds it
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontEndRecord:
+    """How the rows of an input are made: a record of its kind and version."""
+
+    kind: FrontEndKind
+    version: int
+    input: int  # index
+    data: bytes
+
+
 @dataclass(slots=True, kw_only=True)
 class FileImage:
     """All records of a file, edges by number."""
@@ -177,6 +192,7 @@ class FileImage:
     inputs: list[PortRecord] = field(default_factory=list)
     outputs: list[PortRecord] = field(default_factory=list)
     texts: list[tuple[str, str]] = field(default_factory=list)  # an empty key is a label
+    front_ends: list[FrontEndRecord] = field(default_factory=list)
     slots: int = 0
     features: Feature = field(default_factory=lambda: Feature(0))
 
@@ -243,9 +259,16 @@ def file_bytes(image: FileImage) -> bytes:
             0,
         )
     constant_offset = body.append(constants, 4)
+    front_ends = b""
+    for entry in image.front_ends:
+        at = body.append(entry.data, ALIGNMENT)
+        front_ends += struct.pack(
+            "<8I", entry.kind, entry.version, entry.input, at, len(entry.data), 0, 0, 0
+        )
+    front_end_offset = body.append(front_ends, 4) if front_ends else 0
     content = body.content
     struct.pack_into(
-        "<13I60x",
+        "<15I52x",
         content,
         PREFIX_BYTES,
         image.features,
@@ -261,6 +284,8 @@ def file_bytes(image: FileImage) -> bytes:
         len(image.texts),
         text_offset,
         image.slots,
+        len(image.front_ends),
+        front_end_offset,
     )
     checksum = zlib.crc32(memoryview(content)[PREFIX_BYTES:])
     struct.pack_into("<4sIII", content, 0, MAGIC, VERSION, len(content), checksum)

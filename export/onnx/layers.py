@@ -88,9 +88,12 @@ def _not_equal(layer: ly.NotEqual, edges: Edges) -> None:
 
 
 def _any_not_equal(layer: ly.AnyNotEqual, edges: Edges) -> None:
-    """Some |x - value| is positive exactly if their sum is, so two operators are enough."""
+    """Some |x - value| is positive exactly if their sum is, so two operators are enough.
+
+    Of exact numbers: the range of an input leaves out what a mask hides, such as this value.
+    """
     op, builder = edges.builder.op, edges.builder
-    x = edges.read(layer.input)
+    x = edges.read_exact(layer.input)
     if layer.value != 0:
         x = op("Sub", x, builder.constant(np.array(layer.value, np.float32)))
     last = int64([edges.spec(layer.input).rank - 1])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from edgernn.export.backend import Backend, Lowered
 from edgernn.export.tflite.model import lowered_model
 from edgernn.export.tflite.options import Options, Profile, Runtime
+from edgernn.export.tflite.simulated import arithmetic
 from edgernn.graph import Graph
 
 if TYPE_CHECKING:
@@ -43,4 +44,4 @@ def read_contents(content: bytes) -> Contents:
     return contents.read_contents(content)
 
 
-BACKEND: Final = Backend(lower=lower, read_contents=read_contents)
+BACKEND: Final = Backend(lower=lower, read_contents=read_contents, arithmetic=arithmetic)

@@ -100,7 +100,8 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
 def _unlike(low: Lowering, layer: ly.AnyNotEqual) -> Tensor:
     """Where the input is not the value, bool [B, T, F]; in int8 in profiles without floats."""
     graph = low.main
-    if not low.integers_only:
+    # As floats where they are: the integers of an input leave out what a mask hides.
+    if not low.integers_only or low.tensors.is_plain(layer.input):
         return ops.not_equal(graph, low.tensors[layer.input], scalar(graph, layer.value))
     x = low.tensors.stored(layer.input)
     if x.quantization is None:

@@ -32,17 +32,21 @@ typedef struct ernn_header {
   uint32_t input_count, output_count, port_offset; /* inputs first */
   uint32_t text_count, text_offset;
   uint32_t slot_count;
-  uint32_t reserved[15]; /* zero */
+  uint32_t front_end_count, front_end_offset; /* with the feature FRONT_END */
+  uint32_t reserved[13];                      /* zero */
 } ernn_header;
 
 /* Bit 0: recurrent and input weights come in pairs whose sum fits 8 bits (|w[2k] + w[2k+1]| <= 128),
  * so that AVX2's vpmaddubsw cannot saturate.  Bit 1: the file holds integer layers.  Bit 3: kernels of
- * DENSE, GRU, LSTM and RNN may be ACCUMULATIONs: their products are computed in integers. */
+ * DENSE, GRU, LSTM and RNN may be ACCUMULATIONs: their products are computed in integers.  Bit 4: the
+ * file says how its inputs are made of what a sensor gives, see ernn_front_end. */
 #define ERNN_FEATURE_PAIRS_SAFE 1u
 #define ERNN_FEATURE_INTEGER 2u
 #define ERNN_FEATURE_IMAGES 4u
 #define ERNN_FEATURE_DYNAMIC 8u
-#define ERNN_FEATURES_SMALL (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC)
+#define ERNN_FEATURE_FRONT_END 16u
+#define ERNN_FEATURES_SMALL                                                                        \
+  (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC | ERNN_FEATURE_FRONT_END)
 /* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
 #ifdef ERNN_WITHOUT_IMAGES
 #define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL
@@ -147,6 +151,33 @@ typedef enum ernn_op_kind {
 #undef ERNN_OP_ENUM
       ERNN_OP_COUNT
 } ernn_op_kind;
+
+/* Which layers this library has: those of ERNN_ONLY_<LAYER>, or all where none is defined.  -D gives a
+ * macro the value 1; ERNN_IS_SET is 1 for such a name and 0 for one that is no macro. */
+#define ERNN_TRIED_1 0,
+#define ERNN_SECOND_OF(first, second, ...) second
+#define ERNN_CHOSEN(tried) ERNN_SECOND_OF(tried 1, 0, 0)
+#define ERNN_TRIED(value) ERNN_CHOSEN(ERNN_TRIED_##value)
+#define ERNN_IS_SET(macro) ERNN_TRIED(macro)
+#define ERNN_OP_BIT(name) | (uint64_t)ERNN_IS_SET(ERNN_ONLY_##name) << ERNN_OP_##name
+#define ERNN_ONLY_THESE (0u ERNN_OP_LIST(ERNN_OP_BIT))
+#define ERNN_HAS_OP(kind) (ERNN_ONLY_THESE == 0 || (ERNN_ONLY_THESE >> (kind) & 1u) != 0)
+
+/* A constant: what is behind `if (ERNN_HAS(GRU))` needs no memory in a library without GRU. */
+#define ERNN_HAS(name) ERNN_HAS_OP(ERNN_OP_##name)
+#define ERNN_HAS_FLOAT_CELLS (ERNN_HAS(GRU) || ERNN_HAS(LSTM) || ERNN_HAS(RNN))
+#define ERNN_HAS_INTEGER_CELLS (ERNN_HAS(QGRU) || ERNN_HAS(QLSTM) || ERNN_HAS(QRNN))
+#define ERNN_HAS_IMAGES                                                                            \
+  (ERNN_HAS(CONV2D) || ERNN_HAS(DEPTHWISE2D) || ERNN_HAS(QCONV2D) || ERNN_HAS(QDEPTHWISE2D))
+#define ERNN_HAS_FLOAT_LINEAR (ERNN_HAS(DENSE) || ERNN_HAS(CONV) || ERNN_HAS(CONV2D))
+#define ERNN_HAS_INTEGER_LINEAR (ERNN_HAS(QDENSE) || ERNN_HAS(QCONV) || ERNN_HAS(QCONV2D))
+#define ERNN_HAS_OTHERS                                                                            \
+  (ERNN_HAS(EMBEDDING) || ERNN_HAS(DEPTHWISE) || ERNN_HAS(POOL) || ERNN_HAS(GLOBAL_POOL))
+#define ERNN_HAS_ELEMENTS                                                                          \
+  (ERNN_HAS(AFFINE) || ERNN_HAS(LAYER_NORM) || ERNN_HAS(ACTIVATE) || ERNN_HAS(PRELU))
+/* These are one after the other: RESHAPE to APPLY_MASK. */
+#define ERNN_SHAPING_BITS (((1ull << ERNN_OP_QDENSE) - 1) & ~((1ull << ERNN_OP_RESHAPE) - 1))
+#define ERNN_HAS_SHAPING (ERNN_ONLY_THESE == 0 || (ERNN_ONLY_THESE & ERNN_SHAPING_BITS) != 0)
 
 #define ERNN_OP_INPUTS 6u
 #define ERNN_OP_OUTPUTS 3u
@@ -298,6 +329,60 @@ typedef struct ernn_port_record {
   uint32_t name, name_bytes;
   uint32_t state; /* of an input: 1 + index of the output that feeds it, or 0 */
 } ernn_port_record;
+
+/* How the rows of an input are made of what a device gives: sound, text, a sensor.  `version` counts
+ * within a kind.  A reader refuses a kind or a version that it does not know. */
+typedef struct ernn_front_end {
+  uint32_t kind, version;
+  uint32_t input;         /* index of the model's input */
+  uint32_t offset, bytes; /* the record of that kind, aligned to ERNN_ALIGNMENT */
+  uint32_t reserved[3];   /* zero */
+} ernn_front_end;
+
+#define ERNN_FRONT_END_SOUND 1u
+#define ERNN_SOUND_VERSION 1u
+#define ERNN_MAX_FRONT_ENDS 16u
+
+/* Sound as rows of numbers: docs/sound.md.  Offsets count bytes from the record's first, are multiples
+ * of 16 and lead to float32 numbers; 0: the step is left out. */
+typedef struct ernn_sound {
+  uint32_t rate;   /* samples a second */
+  uint32_t window; /* samples of a frame */
+  uint32_t hop;    /* samples from one frame to the next */
+  uint32_t lead;   /* zeros before the first sample, fewer than a window */
+  uint32_t fft;    /* a power of two, at least the window */
+  uint32_t bins;   /* filters; 0: the spectrum itself, fft / 2 + 1 numbers */
+  uint32_t width;  /* numbers in a row */
+  uint32_t flags;
+  float scale; /* of samples in -1..1 */
+  float pre_emphasis;
+  float floor, log_add, log_scale, log_shift; /* log_scale * log(max(x, floor) + log_add) + log_shift */
+  float pcen_smooth, pcen_gain, pcen_bias, pcen_power, pcen_floor;
+  float pcen_start;   /* of the smoothed energies; below 0: the first frame's */
+  uint32_t shape;     /* [window, to a multiple of 8] */
+  uint32_t turns;     /* re and im of w^p, w^2p, w^3p: [6][fft / 8], w = exp(-2 pi i / (fft / 2)) */
+  uint32_t untangle;  /* cos and sin of pi k / (fft / 2), k = 1..fft / 4: [2][fft / 4] */
+  uint32_t filters;   /* ernn_sound_filter [bins] */
+  uint32_t weights;   /* of the filters, `weight_count` of them */
+  uint32_t weight_count;
+  uint32_t dct;       /* [width][bins, to a multiple of 4] */
+  uint32_t normalize; /* what is added to each number of a row, then what it is multiplied by: [2][width] */
+  uint32_t reserved[4]; /* zero */
+} ernn_sound;
+
+/* A filter sums weights[start + i] * spectrum[first + i] for i < count, a multiple of 4. */
+typedef struct ernn_sound_filter {
+  uint32_t first, count, start;
+} ernn_sound_filter;
+
+enum {
+  ERNN_SOUND_REMOVE_MEAN = 1,  /* of each frame */
+  ERNN_SOUND_FRAMEWISE = 2,    /* pre-emphasis begins anew in each frame */
+  ERNN_SOUND_MAGNITUDE = 4,    /* of the spectrum, not its square */
+  ERNN_SOUND_LOG = 8,
+  ERNN_SOUND_PCEN = 16,
+  ERNN_SOUND_FLAGS = 31
+};
 
 /* A key and its value, each also zero-terminated.  An empty key is a label. */
 typedef struct ernn_text {

@@ -5,7 +5,7 @@
 
 #ifndef ERNN_WITHOUT_IMAGES
 
-enum { COLUMNS = 8, ROWS = 9 }; /* behind the windows */
+enum { IMAGE_COLUMNS = 8, IMAGE_ROWS = 9 }; /* behind the windows */
 
 /* ---- Sizes ---- */
 
@@ -21,12 +21,13 @@ static uint64_t windows_of(const uint32_t *window, uint32_t size, uint32_t *befo
 ernn_status ernn_image_of(const ernn_op *op, uint32_t channels, uint32_t steps, int at_capacity,
                           ernn_image *image) {
   const uint32_t *arguments = image_arguments(op);
-  uint64_t columns = arguments[COLUMNS], rows = arguments[ROWS], padded_rows, padded_columns;
+  uint64_t columns = arguments[IMAGE_COLUMNS], rows = arguments[IMAGE_ROWS];
+  uint64_t padded_rows, padded_columns;
   uint64_t size = columns * (rows ? rows : 1);
   if (steps % size != 0 && !at_capacity) return ERNN_SHAPE;
   uint64_t count = (steps + size - 1) / size; /* images of a known height, else rows */
   if (rows == 0) rows = count;
-  uint64_t images = arguments[ROWS] ? count : 1;
+  uint64_t images = arguments[IMAGE_ROWS] ? count : 1;
   if (rows > ERNN_MAX_STEPS || images > ERNN_MAX_STEPS) return ERNN_TOO_LARGE;
   image->images = (uint32_t)images;
   image->rows = (uint32_t)rows;
@@ -55,8 +56,8 @@ static int is_axis_window(const uint32_t *window) {
 
 int ernn_is_image_window(const ernn_op *op, uint32_t channels) {
   const uint32_t *arguments = image_arguments(op);
-  return is_axis_window(arguments) && is_axis_window(arguments + 4) && arguments[COLUMNS] > 0 &&
-         arguments[COLUMNS] <= ERNN_MAX_STEPS && arguments[ROWS] <= ERNN_MAX_STEPS &&
+  return is_axis_window(arguments) && is_axis_window(arguments + 4) &&
+         arguments[IMAGE_COLUMNS] > 0 && arguments[IMAGE_COLUMNS] <= ERNN_MAX_STEPS && arguments[IMAGE_ROWS] <= ERNN_MAX_STEPS &&
          (uint64_t)arguments[WINDOW] * arguments[4 + WINDOW] <= ERNN_MAX_WIDTH / channels;
 }
 

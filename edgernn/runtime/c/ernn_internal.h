@@ -32,6 +32,10 @@ static inline const ernn_text *ernn_texts(const ernn_model *model) {
   return (const ernn_text *)(const void *)(model->bytes + model->header->text_offset);
 }
 
+static inline const ernn_front_end *ernn_front_ends(const ernn_model *model) {
+  return (const ernn_front_end *)(const void *)(model->bytes + model->header->front_end_offset);
+}
+
 static inline float ernn_float_of(uint32_t bits) {
   union {
     uint32_t bits;

@@ -3,7 +3,7 @@
 #include "ernn_internal.h"
 
 #ifdef ERNN_HAS_X86
-#include <cpuid.h>
+#include "kernels_intrinsics.h"
 #endif
 #if defined(ERNN_HAS_NEON) && defined(__linux__) && __STDC_HOSTED__
 #include <sys/auxv.h>

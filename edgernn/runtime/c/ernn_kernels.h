@@ -154,9 +154,17 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #endif
 
 /* Kernels name their instruction set themselves, so that one compiler call builds every file. */
+#if defined(__GNUC__) || defined(__clang__)
 #define ERNN_TARGET(features) __attribute__((target(features)))
 #define ERNN_INLINE static inline __attribute__((always_inline))
 #define ERNN_NOINLINE __attribute__((noinline))
+#elif defined(_MSC_VER)
+#define ERNN_INLINE static __forceinline
+#define ERNN_NOINLINE __declspec(noinline)
+#else
+#define ERNN_INLINE static inline
+#define ERNN_NOINLINE
+#endif
 
 /* gcc unrolls these small loops of constant length by itself at -O3, clang (the NDK's too) only
  * when told so, and without it keeps accumulators in memory.  Builds that check each access define

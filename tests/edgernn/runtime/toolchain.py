@@ -21,6 +21,10 @@ LIBRARY: Final = TOP / "edgernn" / "runtime" / "c"
 RUNNER: Final = TOP / "edgernn" / "runtime" / "runner"
 C_TESTS: Final = TOP / "tests" / "c"
 SOURCES: Final = tuple(sorted(LIBRARY.glob("*.c")))
+#: Those of the front end for sound, which needs no others.
+AUDIO_SOURCES: Final = tuple(
+    LIBRARY / f"ernn_{name}.c" for name in ("audio", "resample", "spectrum")
+)
 
 # Programs that compute are built without it, as their compiler does by default: -std=c99 would
 # forbid gcc (not clang) to fuse products and sums, and the promised bits need no flag.
@@ -77,10 +81,16 @@ class Machine:
     flags: tuple[str, ...] = ()
     emulator: tuple[str, ...] = ()
 
-    def build(self, out: Path, *sources: Path, flags: Sequence[str] = ("-O2",)) -> Path:
+    def build(
+        self,
+        out: Path,
+        *sources: Path,
+        flags: Sequence[str] = ("-O2",),
+        library: Sequence[Path] = SOURCES,
+    ) -> Path:
         """A program of the library and `sources`; libc-free where there is a target."""
         include = ("-I", str(LIBRARY), "-I", str(C_TESTS))
-        common = (*flags, *self.flags, *include, *map(str, (*SOURCES, *sources)))
+        common = (*flags, *self.flags, *include, *map(str, (*library, *sources)))
         if self.target is None:
             run([tool("gcc"), *common, "-D_GNU_SOURCE", "-o", out])
             return out
@@ -112,11 +122,13 @@ ARMV7: Final = Machine(
 )
 
 
-def build_wasm(out: Path, *sources: Path, flags: Sequence[str]) -> Path:
+def build_wasm(
+    out: Path, *sources: Path, flags: Sequence[str], library: Sequence[Path] = SOURCES
+) -> Path:
     """A WebAssembly module of the library and `sources` without a C library."""
     tool("wasm-ld")
     link = ("-nostdlib", "-Wl,--no-entry", "-Wl,--strip-all")
     common = ("--target=wasm32", "-O2", "-mbulk-memory", "-ffreestanding", *flags)
     include = ("-I", str(LIBRARY), "-I", str(C_TESTS))
-    run([tool("clang"), *common, *link, *include, *SOURCES, *sources, "-o", out])
+    run([tool("clang"), *common, *link, *include, *library, *sources, "-o", out])
     return out

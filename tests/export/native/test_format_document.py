@@ -14,7 +14,7 @@ from tests.export.native.test_records import HEADERS, listed
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "native-format.md").read_text(encoding="utf-8")
 HEADER = (HEADERS / "ernn_format.h").read_text()
 
-BYTES = {"uint8_t": 1, "uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4}
+BYTES = {"uint8_t": 1, "uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4, "float": 4}
 STRUCTURES = {
     "ernn_header": "## Header",
     "ernn_edge": "## Edges",
@@ -23,6 +23,8 @@ STRUCTURES = {
     "ernn_cell": "### Cells",
     "ernn_port_record": "## Inputs and outputs",
     "ernn_text": "## Texts",
+    "ernn_front_end": "## Front ends",
+    "ernn_sound": "### Sound",
 }
 
 

@@ -1,0 +1,123 @@
+"""Sound into rows of features, by the C library: the same code in training, here and in apps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgernn.errors import DataError
+from edgernn.recipe import SoundRecipe, sound_record
+from edgernn.runtime.library import OK, ffi, lib, status_text
+
+if TYPE_CHECKING:
+    from edgernn.graph import AnyArray
+
+_ALIGNMENT = 64
+
+
+class FrontEnd:
+    """Turns samples into the rows that a model takes, as they come.
+
+    >>> front_end = FrontEnd(recipe, rate_hz=48000)  # resamples to recipe.rate_hz
+    >>> rows = front_end.feed(samples)               # [n] -> [rows, recipe.width], float32
+
+    Any number of samples a call gives the same rows, bit for bit.  One front end is for one stream
+    and one thread.
+    Raises DataError for a rate that cannot be resampled: one below the recipe's lacks frequencies
+    that the model was trained on.
+    """
+
+    def __init__(self, recipe: SoundRecipe, *, rate_hz: int | None = None) -> None:
+        self.recipe = recipe
+        self.rate_hz = rate_hz or recipe.rate_hz
+        record = np.frombuffer(sound_record(recipe), np.uint8)
+        self._record = _aligned(len(record))
+        self._record[:] = record
+        pointer = ffi.from_buffer(self._record)
+        _check(lib.ernn_check_sound(pointer, len(record)), self)
+        size = ffi.new("size_t *")
+        _check(lib.ernn_sound_size(pointer, self.rate_hz, size), self)
+        self._arena = _aligned(size[0])
+        made = ffi.new("ernn_audio **")
+        arena = ffi.from_buffer(self._arena)
+        _check(lib.ernn_sound_init(made, pointer, self.rate_hz, arena, size[0]), self)
+        self._audio = made[0]
+        self._ready = ffi.new("int *")
+
+    def feed(self, samples: AnyArray) -> npt.NDArray[np.float32]:
+        """The rows that these samples complete, [rows, width]; the rest is kept.
+
+        samples: [n] of one channel, int16 or float32 in -1..1.
+        Raises DataError for other types and shapes, and for a sample that is NaN or far outside of
+        -1..1 (16-bit samples as floats are).
+        """
+        samples = np.ascontiguousarray(samples)
+        if samples.ndim != 1:
+            raise DataError(
+                f"the sound has shape {samples.shape}",
+                remedy="Give one channel as [samples]; of stereo, the mean of both or one of them",
+            )
+        if samples.dtype == np.float64:
+            samples = samples.astype(np.float32)
+        if samples.dtype == np.int16:
+            feed, kind = lib.ernn_audio_feed_s16, "int16_t[]"
+        elif samples.dtype == np.float32:
+            feed, kind = lib.ernn_audio_feed_f32, "float[]"
+        else:
+            raise DataError(
+                f"the sound has the type {samples.dtype}", remedy="Give int16, or float32 in -1..1"
+            )
+        pointer, at = ffi.from_buffer(kind, samples), 0
+        rows = []
+        while at < len(samples):
+            row = np.empty(self.recipe.width, np.float32)
+            place = ffi.from_buffer("float[]", row)
+            at += feed(self._audio, pointer + at, len(samples) - at, place, self._ready)
+            if self._ready[0]:
+                rows.append(row)
+            elif at < len(samples):
+                status = lib.ernn_audio_status(self._audio)
+                raise DataError(f"sample {at}: {status_text(status)}")
+        return np.stack(rows) if rows else np.empty((0, self.recipe.width), np.float32)
+
+    def reset(self) -> None:
+        """Forgets the samples: the next one is the first of a stream."""
+        lib.ernn_audio_reset(self._audio)
+
+
+def features_of(
+    samples: AnyArray, recipe: SoundRecipe, *, rate_hz: int | None = None
+) -> npt.NDArray[np.float32]:
+    """The rows of a whole recording, [rows, recipe.width].
+
+    >>> rows = features_of(samples, recipe, rate_hz=8000)
+
+    Raises DataError as FrontEnd does, and for fewer samples than the first row needs.
+    """
+    rows = FrontEnd(recipe, rate_hz=rate_hz).feed(samples)
+    if not len(rows):
+        window_ms = 1000 * recipe.window_samples / recipe.rate_hz
+        raise DataError(
+            f"{len(samples)} samples are fewer than one window of {window_ms:g} ms",
+            remedy="Give a longer recording",
+        )
+    return rows
+
+
+def _check(status: int, front_end: FrontEnd) -> None:
+    if status != OK:
+        recipe = front_end.recipe
+        raise DataError(
+            f"sound of {front_end.rate_hz} samples a second cannot be used where the model takes "
+            f"{recipe.rate_hz}: {status_text(status)}",
+            remedy="Record at the model's rate, or at 44100 or 48000",
+        )
+
+
+def _aligned(size: int) -> Any:
+    """Bytes at a multiple of what the library asks for."""
+    room = np.empty(size + _ALIGNMENT, np.uint8)
+    offset = -room.ctypes.data % _ALIGNMENT
+    return room[offset : offset + size]

@@ -1,0 +1,43 @@
+"""Which input of a model takes the rows of a front end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edgernn.errors import DataError
+from edgernn.graph import DType, Graph, Input
+from edgernn.recipe import SoundRecipe
+
+#: The key of the recipe among the metadata of an artefact.
+FRONT_END: Final = "front_end"
+#: The key of what the recipe gives for a known sound, see edgernn.runtime.check_sound.
+FRONT_END_CHECK: Final = "front_end_check"
+
+
+def sound_input(graph: Graph, recipe: SoundRecipe) -> Input:
+    """The one input of float rows of the recipe's width, [batch, steps, width].
+
+    Raises DataError where there is none, or more than one.
+    """
+    states = {state.input for state in graph.states}
+    found = [
+        entry
+        for entry in graph.inputs
+        if entry.name not in states
+        and entry.spec.dtype is DType.FLOAT32
+        and entry.spec.rank == 3
+        and entry.spec.shape[-1] == recipe.width
+    ]
+    if len(found) == 1:
+        return found[0]
+    inputs = ", ".join(
+        f"{entry.name} {list(entry.spec.shape)}"
+        for entry in graph.inputs
+        if entry.name not in states
+    )
+    count = "no input" if not found else f"{len(found)} inputs"
+    raise DataError(
+        f"{graph.name} has {count} of rows with {recipe.width} features, as its front end "
+        f"{recipe.name or 'of its own'} makes them; it has {inputs}",
+        remedy="Name the front end that the model was trained with",
+    )
