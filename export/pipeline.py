@@ -21,6 +21,7 @@ from edgernn.artefact import (
     stored_file,
 )
 from edgernn.errors import (
+    LossTooLarge,
     MissingRuntime,
     OutputError,
     UnsupportedLayer,
@@ -30,6 +31,7 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
+from edgernn.export.decoder_pair import decoder_parts, joined
 from edgernn.export.fine_layers import FineLayers
 from edgernn.export.in_scheme import (
     Written,
@@ -42,6 +44,7 @@ from edgernn.export.in_scheme import (
 )
 from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, model_name
 from edgernn.export.request import Request
+from edgernn.export.sound_input import sound_input
 from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
@@ -65,6 +68,7 @@ __all__ = [
     "training_log_of",
     "unabsorbed",
     "with_fine_layers",
+    "workspace",
 ]
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
@@ -110,12 +114,14 @@ def export_model(
         progress(f"checking {model.source.file}")
         check_reading(model)
     original = float_graph(model.graph)
+    if request.front_end is not None:
+        sound_input(original, request.front_end)  # before anything is written
     request = with_fine_layers(original, settled(original, request))
     unlike = () if request.examples is not None else unabsorbed(original, request)
     written = Written(graph=original, request=request)
     if request.streaming:
         original = streaming.to_streaming(original)
-    with _workspace(out) as workspace:
+    with workspace(out) as hidden:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
         checks = _Checks(original=original, request=request, unlike=unlike)
         artefacts: list[Artefact] = []
@@ -125,8 +131,7 @@ def export_model(
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
-                graph = written.for_format(target)
-                artefact = _made(target, graph, model, request, workspace, progress, checks)
+                artefact = _held(target, written, model, hidden, progress, checks)
             except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
                     raise
@@ -147,7 +152,7 @@ def export_model(
                         target=target,
                         original=original,
                         model=model,
-                        workspace=workspace,
+                        workspace=hidden,
                     ),
                 )
             else:
@@ -164,7 +169,7 @@ def export_model(
             for name, error in {**refusals, **failures}.items()
         )
         if artefacts:
-            refused = _handed_over(artefacts, refused, model, request, workspace, out)
+            refused = _handed_over(artefacts, refused, model, request, hidden, out)
     for refusal in refused:
         if not refusal.failed:
             on_refusal(refusal)
@@ -182,8 +187,34 @@ def _verified_as(
     graph = Written(graph=float_graph(model.graph), request=request).for_format(target)
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
         checks = _Checks(original=original, request=request)
-        made = _made(target, graph, model, request, Path(folder), lambda _phase: None, checks)
+        made = _whole(target, graph, model, request, Path(folder), lambda _phase: None, checks)
     return made.verification
+
+
+def _whole(
+    target: Format,
+    graph: Graph,
+    model: SourceModel,
+    request: Request,
+    workspace: Path,
+    progress: Progress,
+    checks: _Checks,
+) -> Artefact:
+    """The artefact of a graph; of one that writes sequences, an encoder and a decoder as one."""
+    if request.decoding is None:
+        return _made(target, graph, model, request, workspace, progress, checks)
+    encoder, decoder = (
+        _made(
+            *(target, part.graph, model, part.request, workspace, progress),
+            _Checks(original=part.original, request=part.request, unlike=checks.unlike),
+        )
+        for part in decoder_parts(checks.original, graph, request)
+    )
+    artefact = joined(encoder, decoder, request)
+    if request.limit is not None:
+        progress(f"measuring what {target.name} loses")
+        request.limit.require(artefact, workspace)
+    return artefact
 
 
 def _require_schemes(target: Format, request: Request) -> None:
@@ -223,6 +254,47 @@ def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
     return log if log.model_sha256 == sha256 else None
 
 
+def _held(
+    target: Format,
+    written: Written,
+    model: SourceModel,
+    workspace: Path,
+    progress: Progress,
+    checks: _Checks,
+) -> Artefact:
+    """The file of a format, with as many more layers in float as it needs to lose no more than the
+    request allows: formats round in different ways.
+    """
+    request = written.request
+
+    def made(wanted: Written) -> Artefact:
+        graph = wanted.for_format(target)
+        return _whole(target, graph, model, wanted.request, workspace, progress, checks)
+
+    try:
+        return made(written)
+    except LossTooLarge as error:
+        if request.limit is None:
+            raise
+        more = [layer for layer in request.limit.costly if layer not in request.keep_float]
+        for count in range(1, len(more)):  # with the last one, no layer would be int8
+            progress(f"keeping {count} more in float for {target.name}")
+            kept = (*request.keep_float, *more[:count])
+            other = with_fine_layers(
+                written.graph,
+                replace(request, keep_float=kept, fine=None, backends=(target.name,)),
+            )
+            try:
+                artefact = made(Written(graph=written.graph, request=other))
+            except LossTooLarge:
+                continue
+            said = {f"layer {layer}": "float32, to lose no more than allowed" for layer in kept}
+            return replace(artefact, details={**artefact.details, **said})
+        raise LossTooLarge(
+            f"{error.what}; no choice of float layers helps", remedy=error.remedy
+        ) from error
+
+
 def _made(
     target: Format,
     graph: Graph,
@@ -239,6 +311,9 @@ def _made(
     lowered = backend.lower(graph, metadata=metadata_of(model, request), **options)
     written = lowered.graph or graph
     artefact = _stored(lowered, target, written, model, request, workspace)
+    if request.limit is not None:
+        progress(f"measuring what {target.name} loses")
+        request.limit.require(artefact, workspace)
     if not request.verify:
         return artefact
     progress(f"checking {target.name}")
@@ -302,6 +377,7 @@ def _stored(
         streaming=request.streaming,
         source=model.source,
         labels=request.labels,
+        front_end=request.front_end,
         details={**lowered.details, **_fine_details(request, target)},
         verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
     )
@@ -312,7 +388,7 @@ def _fine_details(request: Request, target: Format) -> dict[str, str]:
 
 
 @contextmanager
-def _workspace(out: Path) -> Iterator[Path]:
+def workspace(out: Path) -> Iterator[Path]:
     """A hidden folder inside `out`, gone afterwards; `out` too if it was made in vain, whenever
     Ctrl-C comes.
     """
