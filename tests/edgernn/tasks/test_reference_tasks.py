@@ -30,7 +30,7 @@ def test_the_parts_have_the_sizes_and_classes_that_the_task_states(task):
         assert part.features
 
 
-@pytest.mark.parametrize("task", ["digits", "japanese-vowels"])
+@pytest.mark.parametrize("task", ["digits", "japanese-vowels", "languages"])
 def test_no_row_is_in_two_parts_but_calibration_rows_are_training_rows(task):
     splits = splits_of(task)
     rows = {
@@ -53,6 +53,7 @@ def test_no_row_is_in_two_parts_but_calibration_rows_are_training_rows(task):
         ("electricity", 97.7, 81.2),
         ("reviews", 0.501, 0.811),
         ("watch", 0.161, 0.504),
+        ("languages", 0.108, 0.727),
         ("pronunciation", 0.436, 0.382),
     ],
 )
