@@ -146,16 +146,19 @@ class Search:
 
     def _tune(self) -> None:
         """Asks for recipes, of what is cheaper than the best; or of all, where none reached."""
-        contenders = self._to_tune() if self._wanted.most_trials else []
+        trials = self._folder / "trials"
+        contenders = self._to_tune() if self._wanted.most_trials or trials.exists() else []
         if not contenders or not self._has_time(contenders[0]):
             return
         wanted = self._wanted
         tuner = Tuner(
             contenders,
             wanted.recipe,
-            self._folder / "trials",
+            trials,
             higher=wanted.metric.higher_is_better,
         )
+        found = [one for one, score in tuner.earlier if wanted.budget.reached_by(score)]
+        self._scored([self._candidate(one) for one in found], REPETITIONS)
         asked = 0
         while asked < wanted.most_trials:
             batch: list[tuple[Suggestion, Candidate]] = []
@@ -258,15 +261,18 @@ class Search:
         rungs.sort(key=lambda one: -one.bytes)
         return [one.contender for one in rungs[:_MOST_TUNED]]
 
-    def _worthwhile(self, suggestion: Suggestion) -> Candidate | None:
-        """None for what does not fit, or what is no cheaper than the best by now."""
-        budget, best = self._wanted.budget, self._best()
-        candidate = Candidate(
+    def _candidate(self, suggestion: Suggestion) -> Candidate:
+        return Candidate(
             contender=suggestion.contender,
             recipe=suggestion.recipe,
             bytes=self._bytes_of(suggestion.contender),
             predicted_ms=self._predicted_ms(suggestion.contender),
         )
+
+    def _worthwhile(self, suggestion: Suggestion) -> Candidate | None:
+        """None for what does not fit, or what is no cheaper than the best by now."""
+        budget, best = self._wanted.budget, self._best()
+        candidate = self._candidate(suggestion)
         if budget.max_bytes is not None and candidate.bytes > budget.max_bytes:
             return None
         return candidate if best is None or self._cheaper(candidate, best.candidate) else None

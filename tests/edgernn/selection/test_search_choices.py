@@ -136,6 +136,9 @@ def test_recipes_make_smaller_models_reach_the_score(tmp_path):
     assert chosen.candidate.bytes < 19_200
     assert chosen.candidate.recipe.learning_rate > 4e-3
     assert len(list((tmp_path / "trials").glob("*.json"))) > 3
+    again, crew = search(tmp_path, tuned, most_trials=0)  # what was found is not forgotten
+    assert again.candidate == chosen.candidate
+    assert crew.trained == []
 
 
 def test_a_recipe_that_diverges_ends_no_search(tmp_path):
