@@ -31,6 +31,7 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
+from edgernn.export.decoder_pair import decoder_parts, joined
 from edgernn.export.fine_layers import FineLayers
 from edgernn.export.in_scheme import (
     Written,
@@ -43,6 +44,7 @@ from edgernn.export.in_scheme import (
 )
 from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, model_name
 from edgernn.export.request import Request
+from edgernn.export.sound_input import sound_input
 from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
@@ -112,6 +114,8 @@ def export_model(
         progress(f"checking {model.source.file}")
         check_reading(model)
     original = float_graph(model.graph)
+    if request.front_end is not None:
+        sound_input(original, request.front_end)  # before anything is written
     request = with_fine_layers(original, settled(original, request))
     unlike = () if request.examples is not None else unabsorbed(original, request)
     written = Written(graph=original, request=request)
@@ -183,8 +187,34 @@ def _verified_as(
     graph = Written(graph=float_graph(model.graph), request=request).for_format(target)
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
         checks = _Checks(original=original, request=request)
-        made = _made(target, graph, model, request, Path(folder), lambda _phase: None, checks)
+        made = _whole(target, graph, model, request, Path(folder), lambda _phase: None, checks)
     return made.verification
+
+
+def _whole(
+    target: Format,
+    graph: Graph,
+    model: SourceModel,
+    request: Request,
+    workspace: Path,
+    progress: Progress,
+    checks: _Checks,
+) -> Artefact:
+    """The artefact of a graph; of one that writes sequences, an encoder and a decoder as one."""
+    if request.decoding is None:
+        return _made(target, graph, model, request, workspace, progress, checks)
+    encoder, decoder = (
+        _made(
+            *(target, part.graph, model, part.request, workspace, progress),
+            _Checks(original=part.original, request=part.request, unlike=checks.unlike),
+        )
+        for part in decoder_parts(checks.original, graph, request)
+    )
+    artefact = joined(encoder, decoder, request)
+    if request.limit is not None:
+        progress(f"measuring what {target.name} loses")
+        request.limit.require(artefact, workspace)
+    return artefact
 
 
 def _require_schemes(target: Format, request: Request) -> None:
@@ -239,7 +269,7 @@ def _held(
 
     def made(wanted: Written) -> Artefact:
         graph = wanted.for_format(target)
-        return _made(target, graph, model, wanted.request, workspace, progress, checks)
+        return _whole(target, graph, model, wanted.request, workspace, progress, checks)
 
     try:
         return made(written)
@@ -347,6 +377,7 @@ def _stored(
         streaming=request.streaming,
         source=model.source,
         labels=request.labels,
+        front_end=request.front_end,
         details={**lowered.details, **_fine_details(request, target)},
         verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
     )

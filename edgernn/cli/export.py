@@ -114,7 +114,19 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Write a model of one step, its states as explicit inputs and outputs.",
 )
+@click.option(
+    "--decode",
+    metavar="INPUT,START,STOP,LONGEST",
+    help="Of a model that was taught with the tokens before each step as INPUT: write its encoder "
+    "and one step of its decoder. Models of `edgernn train` know this.",
+)
 @click.option("--labels", metavar="A,B,…", help="Class names, stored in the artefacts.")
+@click.option(
+    "--front-end",
+    metavar="NAME@RATE",
+    help="How sound becomes the model's rows, stored in the artefacts: kaldi-fbank40@16000, or a "
+    "recipe.toml. Without it that of the training.",
+)
 @format_options
 @click.option("--no-verify", is_flag=True, help="Do not compare the artefacts with the model.")
 @click.option(
@@ -144,7 +156,9 @@ def command(
     data: str | None,
     target: str | None,
     streaming: bool,
+    decode: str | None,
     labels: str | None,
+    front_end: str | None,
     no_verify: bool,
     against_keras: bool,
     require_verify: bool,
@@ -178,7 +192,9 @@ def command(
             data=data,
             target=target,
             streaming=streaming,
+            decode=decode,
             labels=labels or (),
+            front_end=front_end,
             verify=not no_verify,
             against_keras=against_keras,
             require_verify=require_verify,

@@ -230,6 +230,25 @@ static int is_swap(const ernn_model *model, const ernn_op *op) {
 }
 #endif
 
+static int is_attention(const ernn_model *model, const ernn_op *op) {
+  for (uint32_t i = 0; i < 5; i++) {
+    uint32_t edge = op->inputs[i];
+    int fits = i < 3 ? is_f32_sequence(model, edge) : edge == ERNN_NONE || is_mask(model, edge);
+    if (!fits) return 0;
+  }
+  uint32_t width = edge_at(model, op->inputs[0])->width;
+  return is_f32_sequence(model, op->outputs[0]) &&
+         edge_at(model, op->inputs[1])->width == width &&
+         edge_at(model, op->inputs[2])->width == edge_at(model, op->outputs[0])->width &&
+         op->arguments[ERNN_ATTENTION_FLAGS] <= 7 &&
+         is_optional_vector(model, op->arguments[ERNN_ATTENTION_ENERGY], width);
+}
+
+static int is_dot(const ernn_model *model, const ernn_op *op) {
+  return is_f32(model, op->inputs[0]) && is_f32(model, op->inputs[1]) &&
+         is_f32(model, op->outputs[0]);
+}
+
 /* Widths that join or broadcast; how many inputs there are is found by the first absent one. */
 static int is_joined(const ernn_model *model, const ernn_op *op) {
   uint64_t width = 0;
@@ -396,6 +415,8 @@ int ernn_is_op(const ernn_model *model, const ernn_op *op) {
       if (!ERNN_HAS(CONV) && !ERNN_HAS(QCONV)) return 0;
       return is_conv_window(model, op) && is_f32_sequence(model, input) &&
              is_linear(model, op, window_of(op)[WINDOW]);
+    case ERNN_OP_ATTENTION: return ERNN_HAS(ATTENTION) && is_attention(model, op);
+    case ERNN_OP_DOT: return ERNN_HAS(DOT) && is_dot(model, op);
     case ERNN_OP_GRU:
     case ERNN_OP_QGRU: return is_recurrent(model, op, 3);
     case ERNN_OP_LSTM:

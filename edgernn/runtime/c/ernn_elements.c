@@ -18,6 +18,31 @@ static float logarithm_of(float x) {
   return x < 1.17549435e-38f ? ernn_log(x * 8388608.0f) - 15.942385f : ernn_log(x);
 }
 
+/* rectify_leaky without a slope, by bits, which compilers turn into loops over vectors: below zero it
+ * gives 0 * x, which is -0. */
+static void rectify(float *x, size_t count, float most) {
+  const int32_t minus_zero = -2147483647 - 1;
+  ernn_bits largest;
+  largest.value = most;
+  for (size_t i = 0; i < count; i++) {
+    ernn_bits pun;
+    pun.value = x[i];
+    int32_t bits = pun.bits > 0x7F800000 ? 0 : pun.bits; /* NaN */
+    int32_t below = bits < 0 ? minus_zero : 0;
+    below = bits == minus_zero ? 0 : below;
+    int32_t cut = bits < largest.bits ? bits : largest.bits;
+    pun.bits = bits > 0 ? cut : below;
+    x[i] = pun.value;
+  }
+}
+
+static void rectify_leaky(float *x, size_t count, float alpha, float beta, float most) {
+  for (size_t i = 0; i < count; i++) {
+    float below = alpha * smaller(x[i] - beta, 0.0f);
+    x[i] = smaller(x[i] > beta ? x[i] : below, most);
+  }
+}
+
 /* Once, not in each activation: an activation's loop is no vector code anyway. */
 ERNN_NOINLINE static float exp_of(float x) { return ernn_exp(x); }
 ERNN_NOINLINE static float log_of(float x) { return ernn_log(x); }
@@ -28,12 +53,8 @@ static float softplus_of(float x) {
   return (x > 0.0f ? x : 0.0f) + log_of(1.0f + exp_of(-magnitude));
 }
 
-static float activated(uint32_t kind, float alpha, float beta, float most, float x) {
+static float activated(uint32_t kind, float alpha, float beta, float x) {
   switch (kind) {
-    case ERNN_ACTIVATION_RELU: {
-      float below = alpha * smaller(x - beta, 0.0f);
-      return smaller(x > beta ? x : below, most);
-    }
     case ERNN_ACTIVATION_SIGMOID: return sigmoid_of(x);
     case ERNN_ACTIVATION_HARD_SIGMOID: return smaller(larger(alpha * x + beta, 0.0f), 1.0f);
     case ERNN_ACTIVATION_TANH: return tanh_of(x);
@@ -87,7 +108,13 @@ void ernn_activate(const ernn_kernels *kernels, const uint32_t *arguments, float
   } else {
     float alpha = ernn_float_of(arguments[1]), beta = ernn_float_of(arguments[2]);
     float most = ernn_float_of(arguments[3]);
-    for (size_t i = 0; i < count; i++) x[i] = activated(kind, alpha, beta, most, x[i]);
+    if (kind == ERNN_ACTIVATION_RELU && alpha == 0.0f && beta == 0.0f && most > 0.0f) {
+      rectify(x, count, most);
+    } else if (kind == ERNN_ACTIVATION_RELU) {
+      rectify_leaky(x, count, alpha, beta, most);
+    } else {
+      for (size_t i = 0; i < count; i++) x[i] = activated(kind, alpha, beta, x[i]);
+    }
   }
 }
 

@@ -45,8 +45,10 @@ typedef struct ernn_header {
 #define ERNN_FEATURE_IMAGES 4u
 #define ERNN_FEATURE_DYNAMIC 8u
 #define ERNN_FEATURE_FRONT_END 16u
+#define ERNN_FEATURE_ATTENTION 32u /* layers that multiply two tensors */
 #define ERNN_FEATURES_SMALL                                                                        \
-  (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC | ERNN_FEATURE_FRONT_END)
+  (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC |                         \
+   ERNN_FEATURE_FRONT_END | ERNN_FEATURE_ATTENTION)
 /* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
 #ifdef ERNN_WITHOUT_IMAGES
 #define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL
@@ -143,7 +145,9 @@ typedef struct ernn_cell {
   X(DEPTHWISE2D)                                                                                   \
   X(QCONV2D)                                                                                       \
   X(QDEPTHWISE2D)                                                                                  \
-  X(SWAP)
+  X(SWAP)                                                                                          \
+  X(ATTENTION) /* the feature ATTENTION */                                                         \
+  X(DOT)
 
 typedef enum ernn_op_kind {
 #define ERNN_OP_ENUM(name) ERNN_OP_##name,
@@ -261,6 +265,14 @@ enum {
   ERNN_SWAP_SECOND = 1,
   ERNN_SWAP_INNER = 2,
 
+  ERNN_ATTENTION_SCALE = 0, /* float32 */
+  ERNN_ATTENTION_FLAGS = 1,
+  ERNN_ATTENTION_ENERGY = 2, /* a vector, or none: scores are products */
+
+  ERNN_DOT_LEFT_STEPS = 0, /* 1: summed over the steps of the left factor, else over its width */
+  ERNN_DOT_RIGHT_STEPS = 1,
+  ERNN_DOT_NORMALIZE = 2,
+
   /* QGRU, QLSTM, QRNN: kernels as above. */
   ERNN_QRNN_CELL = 3, /* of QLSTM, else ERNN_NONE */
   ERNN_QRNN_READING = 4,
@@ -279,6 +291,7 @@ enum {
 };
 
 enum { ERNN_RNN_SEQUENCES = 1, ERNN_RNN_BACKWARDS = 2, ERNN_RNN_ZERO_MASKED = 4 };
+enum { ERNN_ATTENTION_CAUSAL = 1, ERNN_ATTENTION_REPLACED = 2, ERNN_ATTENTION_ZEROED = 4 };
 enum { ERNN_PADDING_VALID = 0, ERNN_PADDING_SAME = 1, ERNN_PADDING_CAUSAL = 2 };
 enum { ERNN_POOL_MAX = 0, ERNN_POOL_AVERAGE = 1 };
 

@@ -1,5 +1,6 @@
 /* ernn_ops.c: the memory that a layer needs, and the code that runs it. */
 
+#include "ernn_attention.h"
 #include "ernn_images.h"
 
 static uint32_t rnn_units(const ernn_model *model, const ernn_op *op) {
@@ -59,6 +60,7 @@ size_t ernn_op_scratch_bytes(const ernn_model *model, const ernn_op *op, const u
           .bytes;
     }
 #endif
+    case ERNN_OP_ATTENTION: return ernn_attention_scratch(op, steps);
     case ERNN_OP_GRU:
     case ERNN_OP_LSTM:
     case ERNN_OP_RNN:
@@ -100,6 +102,12 @@ static ernn_status run_one(const ernn_context *run) {
     case ERNN_OP_POOL:
     case ERNN_OP_GLOBAL_POOL:
       if (ERNN_HAS(POOL) || ERNN_HAS(GLOBAL_POOL)) ernn_run_pool(run);
+      break;
+    case ERNN_OP_ATTENTION:
+      if (ERNN_HAS(ATTENTION)) ernn_run_attention(run);
+      break;
+    case ERNN_OP_DOT:
+      if (ERNN_HAS(DOT)) ernn_run_dot(run);
       break;
     case ERNN_OP_AFFINE:
     case ERNN_OP_LAYER_NORM:
