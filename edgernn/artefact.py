@@ -12,8 +12,9 @@ from types import MappingProxyType
 from typing import Any, Final, get_args, get_type_hints
 
 from edgernn import atomic
-from edgernn.errors import ModelFileError
-from edgernn.graph import DType, State, TensorSpec
+from edgernn.errors import DataError, ModelFileError
+from edgernn.graph import DecoderStep, DType, State, TensorSpec
+from edgernn.recipe import SoundRecipe, sound_of
 from edgernn.regular_file import DAMAGE, read_bytes, read_json
 from edgernn.scheme import Scheme
 from edgernn.version import __version__
@@ -21,8 +22,9 @@ from edgernn.version import __version__
 MANIFEST_NAME: Final = "model.json"
 
 # History of the manifest's format:
-#   1  first version; "refused" (what no artefact could be made for), its "failed" and the
-#     "original_error" of a verification may be missing
+#   1  first version; "refused" (what no artefact could be made for), its "failed", the
+#     "original_error" of a verification, the "decoder" and the "front_end" (how sound becomes
+#     rows) of an artefact may be missing
 # Fields that a reader does not know are ignored: only a change of meaning is a new version.
 MANIFEST_VERSION: Final = 1
 
@@ -112,8 +114,10 @@ class Artefact:
     outputs: tuple[Port, ...]
     states: tuple[State, ...] = ()
     streaming: bool = False
+    decoder: DecoderStep | None = None  # the second of the files; the first is its encoder
     source: Source
     labels: tuple[str, ...] = ()
+    front_end: SoundRecipe | None = None  # how rows of an input are made of sound
     details: dict[str, str] = field(default_factory=dict)  # opset, lowering: for a reader
     verification: Verification
     edgernn_version: str = __version__
@@ -272,6 +276,7 @@ def as_json(artefact: Artefact) -> dict[str, Any]:
     entry = asdict(artefact)
     entry["inputs"] = [_port_as_json(port) for port in artefact.inputs]
     entry["outputs"] = [_port_as_json(port) for port in artefact.outputs]
+    entry["front_end"] = artefact.front_end and artefact.front_end.as_json()
     return entry
 
 
@@ -289,8 +294,10 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
         outputs=_ports(entry["outputs"]),
         states=tuple(State(**_known(State, state)) for state in entry["states"]),
         streaming=bool(entry["streaming"]),
+        decoder=_decoder(entry.get("decoder")),
         source=Source(**_known(Source, entry["source"])),
         labels=tuple(entry["labels"]),
+        front_end=_front_end(entry.get("front_end")),
         details=dict(entry["details"]),
         verification=Verification(
             **{
@@ -300,6 +307,26 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
         ),
         edgernn_version=str(entry["edgernn_version"]),
     )
+
+
+def _front_end(entry: dict[str, Any] | None) -> SoundRecipe | None:
+    if entry is None:
+        return None
+    try:
+        return sound_of(entry)
+    except DataError as error:
+        raise ModelFileError(
+            f"the front end in {MANIFEST_NAME} cannot be used: {error.what}",
+            remedy=error.remedy or "Export the model again",
+        ) from error
+
+
+def _decoder(entry: dict[str, Any] | None) -> DecoderStep | None:
+    if entry is None:
+        return None
+    states = tuple(State(**_known(State, state)) for state in entry["states"])
+    others = {name: value for name, value in entry.items() if name != "states"}
+    return DecoderStep(**_known(DecoderStep, others), states=states)
 
 
 def _known(kind: type[Any], entry: dict[str, Any]) -> dict[str, Any]:

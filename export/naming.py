@@ -6,17 +6,21 @@ import json
 from pathlib import Path
 
 from edgernn.artefact import OBJECT
-from edgernn.errors import OutputError
+from edgernn.errors import MissingRuntime, OutputError
 from edgernn.export.request import Request
+from edgernn.export.sound_input import FRONT_END, FRONT_END_CHECK
 from edgernn.export.source_model import SourceModel
 from edgernn.formats import FORMATS, format_named
+from edgernn.recipe import SoundRecipe, recipe_text
 from edgernn.scheme import Scheme
 
 
 def artefact_stem(model: SourceModel, request: Request) -> str:
-    """gru, gru.float16, gru.step.float16: the name that the artefacts of one export share."""
+    """gru, gru.float16, gru.step.float16, gru.encoder: what artefacts of one export share."""
     parts = [model_name(model)]
-    if request.streaming:
+    if request.decoding is not None:
+        parts.append(request.part or "encoder")
+    elif request.streaming:
         parts.append("step")
     if request.fewest_bits is not Scheme.FLOAT32:
         parts.append(request.fewest_bits.value)
@@ -34,12 +38,16 @@ def keep_given_file(model: SourceModel, out: Path, request: Request) -> None:
     if model.file is None:
         return
     for target in map(format_named, request.backends or FORMATS):
-        written = out / f"{artefact_stem(model, request)}{target.suffix}"
-        if written.exists() and written.samefile(model.file):
-            raise OutputError(
-                f"the export would write over the model that it reads, {model.file}",
-                remedy="Choose another folder with -o",
-            )
+        require_other_file(model, out / f"{artefact_stem(model, request)}{target.suffix}")
+
+
+def require_other_file(model: SourceModel, written: Path) -> None:
+    """Raises OutputError where `written` is the file that was given."""
+    if model.file is not None and written.exists() and written.samefile(model.file):
+        raise OutputError(
+            f"the export would write over the model that it reads, {model.file}",
+            remedy="Choose another folder with -o",
+        )
 
 
 def _origin(model: SourceModel) -> dict[str, str]:
@@ -59,4 +67,16 @@ def metadata_of(model: SourceModel, request: Request) -> dict[str, str]:
     }
     if request.labels:
         metadata["labels"] = json.dumps(request.labels)
+    if request.front_end is not None:
+        metadata[FRONT_END] = recipe_text(request.front_end)
+        metadata |= _check_value(request.front_end)
     return metadata
+
+
+def _check_value(recipe: SoundRecipe) -> dict[str, str]:
+    """What other code for the recipe can be held against; nothing without the C library."""
+    try:
+        from edgernn.runtime.audio import check_value
+    except MissingRuntime:  # edgernn was installed without a compiler: no features can be made here
+        return {}
+    return {FRONT_END_CHECK: json.dumps(check_value(recipe))}

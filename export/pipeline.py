@@ -31,6 +31,7 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
+from edgernn.export.decoder_pair import decoder_parts, joined
 from edgernn.export.fine_layers import FineLayers
 from edgernn.export.in_scheme import (
     Written,
@@ -43,6 +44,7 @@ from edgernn.export.in_scheme import (
 )
 from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, model_name
 from edgernn.export.request import Request
+from edgernn.export.sound_input import sound_input
 from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
@@ -66,6 +68,7 @@ __all__ = [
     "training_log_of",
     "unabsorbed",
     "with_fine_layers",
+    "workspace",
 ]
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
@@ -111,12 +114,14 @@ def export_model(
         progress(f"checking {model.source.file}")
         check_reading(model)
     original = float_graph(model.graph)
+    if request.front_end is not None:
+        sound_input(original, request.front_end)  # before anything is written
     request = with_fine_layers(original, settled(original, request))
     unlike = () if request.examples is not None else unabsorbed(original, request)
     written = Written(graph=original, request=request)
     if request.streaming:
         original = streaming.to_streaming(original)
-    with _workspace(out) as workspace:
+    with workspace(out) as hidden:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
         checks = _Checks(original=original, request=request, unlike=unlike)
         artefacts: list[Artefact] = []
@@ -126,7 +131,7 @@ def export_model(
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
-                artefact = _held(target, written, model, workspace, progress, checks)
+                artefact = _held(target, written, model, hidden, progress, checks)
             except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
                     raise
@@ -147,7 +152,7 @@ def export_model(
                         target=target,
                         original=original,
                         model=model,
-                        workspace=workspace,
+                        workspace=hidden,
                     ),
                 )
             else:
@@ -164,7 +169,7 @@ def export_model(
             for name, error in {**refusals, **failures}.items()
         )
         if artefacts:
-            refused = _handed_over(artefacts, refused, model, request, workspace, out)
+            refused = _handed_over(artefacts, refused, model, request, hidden, out)
     for refusal in refused:
         if not refusal.failed:
             on_refusal(refusal)
@@ -182,8 +187,34 @@ def _verified_as(
     graph = Written(graph=float_graph(model.graph), request=request).for_format(target)
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
         checks = _Checks(original=original, request=request)
-        made = _made(target, graph, model, request, Path(folder), lambda _phase: None, checks)
+        made = _whole(target, graph, model, request, Path(folder), lambda _phase: None, checks)
     return made.verification
+
+
+def _whole(
+    target: Format,
+    graph: Graph,
+    model: SourceModel,
+    request: Request,
+    workspace: Path,
+    progress: Progress,
+    checks: _Checks,
+) -> Artefact:
+    """The artefact of a graph; of one that writes sequences, an encoder and a decoder as one."""
+    if request.decoding is None:
+        return _made(target, graph, model, request, workspace, progress, checks)
+    encoder, decoder = (
+        _made(
+            *(target, part.graph, model, part.request, workspace, progress),
+            _Checks(original=part.original, request=part.request, unlike=checks.unlike),
+        )
+        for part in decoder_parts(checks.original, graph, request)
+    )
+    artefact = joined(encoder, decoder, request)
+    if request.limit is not None:
+        progress(f"measuring what {target.name} loses")
+        request.limit.require(artefact, workspace)
+    return artefact
 
 
 def _require_schemes(target: Format, request: Request) -> None:
@@ -238,7 +269,7 @@ def _held(
 
     def made(wanted: Written) -> Artefact:
         graph = wanted.for_format(target)
-        return _made(target, graph, model, wanted.request, workspace, progress, checks)
+        return _whole(target, graph, model, wanted.request, workspace, progress, checks)
 
     try:
         return made(written)
@@ -346,6 +377,7 @@ def _stored(
         streaming=request.streaming,
         source=model.source,
         labels=request.labels,
+        front_end=request.front_end,
         details={**lowered.details, **_fine_details(request, target)},
         verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
     )
@@ -356,7 +388,7 @@ def _fine_details(request: Request, target: Format) -> dict[str, str]:
 
 
 @contextmanager
-def _workspace(out: Path) -> Iterator[Path]:
+def workspace(out: Path) -> Iterator[Path]:
     """A hidden folder inside `out`, gone afterwards; `out` too if it was made in vain, whenever
     Ctrl-C comes.
     """

@@ -10,7 +10,7 @@ from typing import Protocol
 from edgernn.artefact import Artefact
 from edgernn.export.fine_layers import FineLayers
 from edgernn.export.rows import Examples
-from edgernn.graph import Ranges
+from edgernn.graph import Decoding, Ranges
 from edgernn.recipe import SoundRecipe
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog
@@ -38,6 +38,8 @@ class Request:
     keep_float: tuple[str, ...] = ()  # layers
     per_layer: Mapping[str, Scheme] = field(default_factory=dict)
     streaming: bool = False
+    decoding: Decoding | None = None  # split into the encoder and one step of the decoder
+    part: str = ""  # "encoder" or "decoder": which of the two a file is
     verify: bool = True
     require_verify: bool = False  # a file whose runtime is missing is an error
     labels: tuple[str, ...] = ()

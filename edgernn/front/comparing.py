@@ -26,6 +26,7 @@ from edgernn.selection.controls import with_controls
 from edgernn.selection.crossed import FEWEST_SEEDS
 from edgernn.selection.data import splits_of
 from edgernn.selection.row_scores import row_metric
+from edgernn.selection.training import median_training, training_file
 from edgernn.selection.verdict import Worth
 from edgernn.selection.work import Forms
 from edgernn.tasks.given import Given
@@ -73,6 +74,20 @@ class Compared:
                 )
         for path, suffix in files.items():
             atomic.write_bytes(path, _WRITERS[suffix](self.values).encode())
+
+    def model(self, architecture: str) -> Path:
+        """The .keras file of an architecture's training with the median score, at equal units.
+
+        Raises WrongOption for an architecture that was not compared.
+        """
+        found = [one for one in self.values.trainings if one.architecture == architecture]
+        if not found:
+            raise WrongOption(
+                f"'{architecture}' was not compared",
+                remedy=f"It is one of {', '.join(one.name for one in self.values.trainings)}",
+            )
+        middle = median_training(self.values.trainings[found[0]])
+        return training_file(self.folder, middle.key).with_suffix(".keras")
 
     def write_plots(self, folder: str | os.PathLike[str]) -> None:
         """Writes every picture of the report as an .svg file.  Raises OutputError.

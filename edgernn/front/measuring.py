@@ -17,7 +17,7 @@ from edgernn.errors import DeviceError, EdgernnError, MissingRuntime, WrongOptio
 from edgernn.front.progress import Show, device_bars
 from edgernn.front.reports import Report
 from edgernn.profile import report as values
-from edgernn.profile.candidates import common_reading, find_candidates
+from edgernn.profile.candidates import common_front_end, common_reading, find_candidates
 from edgernn.profile.measure import Plan
 from edgernn.profile.pool import pooled
 from edgernn.profile.profiling import begun, resumed
@@ -86,7 +86,11 @@ def carried_out(
     samples = None
     if isinstance(job.data, str | os.PathLike):
         reading = common_reading(candidates).recorded_for(str(job.data))
-        samples = as_samples(job.data, target=job.target, reading=reading, notify=job.notify)
+        folder = Path(str(job.data).rpartition(":")[0] or job.data)
+        front_end = common_front_end(candidates, folder)
+        samples = as_samples(
+            job.data, target=job.target, reading=reading, front_end=front_end, notify=job.notify
+        )
     elif job.data is not None:
         samples = as_samples(job.data, target=job.target, notify=job.notify)
     workload = Workload(samples=samples, steps=job.steps, metric=job.metric)

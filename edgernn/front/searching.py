@@ -49,7 +49,7 @@ from edgernn.selection.work import Forms
 from edgernn.selection.workers import Crew, working
 from edgernn.tasks.given import Given
 from edgernn.tasks.notation import architecture_named
-from edgernn.tasks.samples import Splits
+from edgernn.tasks.samples import Samples
 
 #: Training the winner again, exporting and measuring it: put aside of a time limit.
 _RESERVED_SHARE: Final = 0.2
@@ -163,7 +163,9 @@ def search(
             chosen = _chosen(wanted, folder, clock, workers, storage, phase)
             file = _exported(wanted, chosen, folder)
             phase(f"measuring {file.name} on {device}")
-            measured = _measured(file, splits, device)
+            # What failed on validation rows is not shown the test: the search may go on.
+            rows = splits.test if chosen.reached else splits.validation
+            measured = _measured(file, rows, device)
         values = Searched(
             data=name,
             metric=metric.name,
@@ -217,7 +219,7 @@ def _exported(wanted: Wanted, chosen: Chosen, folder: Path) -> Path:
     request = Request(
         backends=wanted.forms.formats,
         scheme=scheme,
-        ranges=calibrated.ranges if scheme.needs_calibration else None,
+        ranges=None if scheme is Scheme.FLOAT32 else calibrated.ranges,
         examples=calibrated.examples,
         labels=wanted.splits.test.labels,
         training=training_log_of(source, model.source.sha256),
@@ -226,8 +228,8 @@ def _exported(wanted: Wanted, chosen: Chosen, folder: Path) -> Path:
     return folder / made.name
 
 
-def _measured(file: Path, splits: Splits, device: str) -> Report:
-    workload = Workload(samples=splits.test)
+def _measured(file: Path, samples: Samples, device: str) -> Report:
+    workload = Workload(samples=samples)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     report = begun(now, Plan(), workload)
     with closing(pooled(report, (device,), find_candidates([file]), workload, Choices())) as steps:

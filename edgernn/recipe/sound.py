@@ -115,16 +115,21 @@ class SoundRecipe:
         if self.coefficients and not 0 < self.coefficients <= self.bins:
             raise _wrong("coefficients", self.coefficients, "at most the bins")
         if not 0 <= self.lowest_hz < self.top_hz <= self.rate_hz / 2:
-            asked = f"{self.lowest_hz:g} to {self.top_hz:g}"
-            raise _wrong("lowest_hz and highest_hz", asked, "within half the rate")
+            raise DataError(
+                f"the recipe's filters go from {self.lowest_hz:g} to {self.top_hz:g} Hz",
+                remedy=f"lowest_hz and highest_hz must lie in 0 to {self.rate_hz / 2:g}",
+            )
         if self.compression == "log" and self.floor + self.log_add < _LEAST:
             raise _wrong("floor", self.floor, "above 0 where log_add is 0")
         for field in ("add", "multiply"):
             values = getattr(self, field)
-            if values and (
-                len(values) != self.width or not all(abs(value) <= 1e9 for value in values)
-            ):
-                raise _wrong(field, f"{len(values)} numbers", f"{self.width} finite numbers")
+            if values and len(values) != self.width:
+                raise DataError(
+                    f"the recipe's {field} has {len(values)} numbers, a row {self.width}",
+                    remedy="Give one for each number of a row",
+                )
+            if not all(abs(value) <= 1e9 for value in values):  # NaN too
+                raise _wrong(field, "not finite", "numbers up to 1e9")
 
     @property
     def top_hz(self) -> float:
@@ -219,7 +224,7 @@ def recipe_text(recipe: SoundRecipe) -> str:
 def recipe_of_text(text: str, *, where: str) -> SoundRecipe:
     """The recipe in a file's text.  Raises DataError, naming the file."""
     try:
-        return sound_of(dict(json.loads(text)))
+        return sound_of({**json.loads(text)})
     except (ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{where}: the recipe of its features is damaged ({error})") from error
     except DataError as error:

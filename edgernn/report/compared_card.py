@@ -30,7 +30,7 @@ def questions(comparison: Comparison) -> Iterator[str]:
 
 
 def folklore_rows(comparison: Comparison) -> list[list[str]]:
-    """The head, then a row for each saying; [] where nothing is told about these contenders."""
+    """The head, then a row for each saying; [] where there is none about these contenders."""
     found = told(comparison)
     if not found:
         return []

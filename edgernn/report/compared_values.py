@@ -104,7 +104,9 @@ def method(comparison: Comparison) -> str:
     seeds = [len(runs) for runs in comparison.trainings.values()]
     number = f"{min(seeds)}" if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}"
     left = (
-        f"  The time limit left out {comparison.left_out} trainings." if comparison.left_out else ""
+        f"  The time limit left out trainings: {comparison.left_out}."
+        if comparison.left_out
+        else ""
     )
     together = (
         f"  Rows of one origin (a speaker, a file) count as one: there are {comparison.origins}."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+
 from edgernn.report.compared import markdown_table
 from edgernn.report.page import html_page, html_table
 from edgernn.report.scatter import Point, scatter_plot
@@ -17,11 +19,12 @@ def searched_sentences(found: Searched) -> list[str]:
     """What to use, whether it holds, and how its figures came about."""
     judge, cell, test = found.judge, found.cell, found.test
     name = found.chosen.candidate.contender.name
-    reached = judge.text(test.value) if test else DASH
-    between = f" {judge.interval_text(test.interval)}" if test else ""
+    reached = f"{judge.text(float(np.mean(found.chosen.scores)))} on validation rows"
+    if test is not None:
+        between = judge.interval_text(test.interval)
+        reached = f"{judge.text(test.value)} {between} on the test rows"
     said = [
-        f"Use {name} ({found.file.name}): {file_size(cell.item.bytes)}, {reached}{between} on the "
-        f"test rows"
+        f"Use {name} ({found.file.name}): {file_size(cell.item.bytes)}, {reached}"
         + (
             f", p50 {milliseconds(cell.benchmark.hot.p50_ms)} and p95 "
             f"{milliseconds(found.p95_ms)} a call on {found.device}, measured."
@@ -185,11 +188,20 @@ def _row(one: Tried, found: Searched) -> list[str]:
 
 def _method(found: Searched) -> str:
     chosen = found.chosen
-    left = f"  The time limit left out {chosen.left_out} trainings." if chosen.left_out else ""
+    left = f"  The time limit left out {_trainings(chosen.left_out)}." if chosen.left_out else ""
+    opened = (
+        "The test rows were opened once, for the winner, which was trained again on all training "
+        "rows."
+        if chosen.reached
+        else "No candidate reached the score there, so the test rows stay unopened."
+    )
     return (
-        f"{chosen.trainings} trainings.  Candidates are judged on validation rows that are drawn "
-        "anew for each training.  The test rows were opened once, for the winner, which was "
-        "trained again on all training rows.  Its size and times are measured on "
+        f"{_trainings(chosen.trainings)}.  Candidates are judged on validation rows that are drawn "
+        f"anew for each training.  {opened}  Size and times of the model above are measured on "
         f"{found.device}; times of the others are predictions.  In all: {seconds(found.seconds)}."
         f"{left}"
     )
+
+
+def _trainings(number: int) -> str:
+    return f"{number} training" if number == 1 else f"{number} trainings"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,6 +105,32 @@ def features_of(
             remedy="Give a longer recording",
         )
     return rows
+
+
+def known_sound(samples: int) -> npt.NDArray[np.int16]:
+    """Noise that each language makes alike: s = (1103515245 s + 12345) mod 2^31 from s = 1; a
+    sample is s / 2^17, rounded down, minus 8192.
+    """
+    state, made = 1, np.empty(samples, np.int16)
+    for index in range(samples):
+        state = (1103515245 * state + 12345) % (1 << 31)
+        made[index] = (state >> 17) - 8192
+    return made
+
+
+def check_value(recipe: SoundRecipe) -> dict[str, Any]:
+    """What another implementation of the recipe can be held against.
+
+    The first row and the CRC-32 of the first 20 rows (float32, little-endian) of `known_sound`.
+    """
+    samples = recipe.window_samples + 19 * recipe.hop_samples
+    rows = features_of(known_sound(samples), recipe)[:20].astype("<f4")
+    return {
+        "samples": samples,
+        "rows": len(rows),
+        "crc32": zlib.crc32(rows.tobytes()),
+        "first_row": [float(f"{value:.7g}") for value in rows[0].tolist()],
+    }
 
 
 def _check(status: int, front_end: FrontEnd) -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgernn.errors import ModelFileError
+from edgernn.errors import DataError, ModelFileError
+from edgernn.recipe import SoundRecipe, recipe_of_text
 from edgernn.regular_file import opened
+from edgernn.runtime.audio import FrontEnd
 from edgernn.runtime.batch import together
 from edgernn.runtime.library import ISA_BY_NAME, available_isas, check_model, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_batch, read_port
@@ -57,7 +59,9 @@ class Model:
         self.size_bytes = len(self._content)
         self.handle: Any = ffi.new("ernn_model *")
         content = ffi.from_buffer(self._content)
-        check_model(lib.ernn_open(self.handle, content, len(content)), where)
+        refusal = ffi.new("ernn_refusal *")
+        status = lib.ernn_open_or_explain(self.handle, content, len(content), refusal)
+        check_model(status, where, refusal)
         self._shapes = json.loads(self.metadata.get("shapes", "{}"))
         self.inputs: tuple[NativePort, ...] = self._ports(lib.ernn_input, lib.ernn_input_count)
         self.outputs: tuple[NativePort, ...] = self._ports(lib.ernn_output, lib.ernn_output_count)
@@ -106,6 +110,34 @@ class Model:
         while lib.ernn_metadata_at(self.handle, len(metadata), key, value) == 0:
             metadata[text(key[0])] = text(value[0])
         return metadata
+
+    @property
+    def front_end(self) -> SoundRecipe | None:
+        """How sound becomes the rows of an input; None for a model that takes no sound.
+
+        >>> model.front_end.rate_hz
+        16000
+        """
+        recipe = self.metadata.get("front_end")
+        return None if recipe is None else recipe_of_text(recipe, where=self.name)
+
+    def audio(self, rate_hz: int | None = None) -> FrontEnd:
+        """The front end of the file for sound of `rate_hz` samples a second, or of its own rate.
+
+        >>> audio, session = model.audio(48000), model.session()
+        >>> for row in audio.feed(samples):  # [n] -> [rows, width]
+        ...     scores = session.step(row)
+
+        Raises DataError for a model without one, and for a rate below the model's.
+        """
+        recipe = self.front_end
+        if recipe is None:
+            raise DataError(
+                f"{self.name} has no front end for sound: it takes rows of features",
+                remedy="Export it with --front-end and the features it was trained on, such as "
+                "kaldi-fbank40@16000",
+            )
+        return FrontEnd(recipe, rate_hz=rate_hz)
 
     def session(self, *, max_steps: int = _DEFAULT_MAX_STEPS) -> Session:
         """A session at the beginning of a sequence.

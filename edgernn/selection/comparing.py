@@ -36,7 +36,7 @@ from edgernn.selection.plan import Plan, coordinating, data_of_plan, write_plan
 from edgernn.selection.questions import amounts, mixes, terciles
 from edgernn.selection.row_scores import linear_scores, row_metric
 from edgernn.selection.sizing import with_bytes
-from edgernn.selection.training import ORIGINAL, Training, training_file
+from edgernn.selection.training import ORIGINAL, Training, median_training, training_file
 from edgernn.selection.trainings import all_trained, bytes_by_form
 from edgernn.selection.verdict import Worth
 from edgernn.selection.work import Forms
@@ -227,7 +227,7 @@ def _export_median(
     folder: Path,
     out: Path,
 ) -> None:
-    middle = sorted(runs, key=lambda run: run.score(ORIGINAL))[len(runs) // 2]
+    middle = median_training(runs)
     named = folder / "models" / f"{contender.name}.keras"
     source = training_file(folder, middle.key).with_suffix(".keras")
     named.parent.mkdir(exist_ok=True)

@@ -124,9 +124,9 @@ def _paired(a: RowScores, b: RowScores, samples: Samples) -> Effect:
     count = len(rows)
     variance = float(rows.var(ddof=1)) / count
     is_right = count == len(a) and bool(np.isin([a, b], (0.0, 1.0)).all())
-    if is_right:
-        exact = mcnemar(a == 1.0, b == 1.0)
-        estimate, interval, p_value = exact.estimate, exact.interval, exact.p_value or 0.0
+    exact = mcnemar(a == 1.0, b == 1.0) if is_right else None
+    if exact is not None and exact.interval is not None and exact.p_value is not None:
+        estimate, interval, p_value = exact.estimate, exact.interval, exact.p_value
     else:
         estimate = float(rows.mean())
         error = math.sqrt(variance)

@@ -16,7 +16,8 @@ from edgernn.selection.searching import Chosen
 class Searched:
     """What was found, and whether it holds the budget.
 
-    measured: of the winner's file on the device, with the test rows.
+    measured: of the winner's file on the device, with the test rows; with the validation rows
+        where no candidate reached the score: the test stays unseen for a search that goes on.
     """
 
     data: str
@@ -40,7 +41,9 @@ class Searched:
 
     @property
     def test(self) -> Score | None:
-        """On the test rows, which nothing before had seen."""
+        """On the test rows, which nothing before had seen; None where they were not opened."""
+        if not self.chosen.reached:
+            return None
         if self.cell.predictions is None or self.measured.truth is None:
             return None
         return score(self.cell.predictions, self.measured.truth)

@@ -1,7 +1,7 @@
 """Recipes for models that are too small with the usual one: learning rate, dropout, batch, front.
 
-Optuna samples; it keeps nothing.  What was tried lies in the folder of the search, one file each,
-and is told to a new sampler when the search goes on.
+Optuna samples; it keeps nothing.  What was tried lies in the folder of the search, one file each;
+a new sampler reads it when the search goes on.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Tuner:
         )
 
     def _resume(self) -> None:
-        """Tells the sampler what was tried among the same contenders."""
+        """The sampler gets what was tried among the same contenders."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for path in sorted(self._folder.glob("[0-9]*.json")):
             try:

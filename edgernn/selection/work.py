@@ -122,7 +122,11 @@ def _exported(
     made: list[Artefact] = []
     for scheme in forms.schemes:
         request = Request(
-            backends=forms.formats, scheme=scheme, ranges=calibrated.ranges, verify=False
+            backends=forms.formats,
+            scheme=scheme,
+            ranges=calibrated.ranges,
+            verify=False,
+            labels=calibration.labels,  # they are a part of the file, and of its size
         )
         made += export_model(model, out, request)
     return tuple(made)

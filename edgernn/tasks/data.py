@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from edgernn.errors import DataError
+from edgernn.recipe import SoundRecipe
 from edgernn.tasks.download import Notify, silent
 from edgernn.tasks.npz import read_npz
 from edgernn.tasks.reading import AS_IT_IS, Reading
@@ -20,12 +21,19 @@ from edgernn.tasks.task import Task
 _KINDS: Final = "a task's part (digits:test), an .npz, a .csv, or a folder of .wav files by class"
 
 
-def load(spec: str, *, reading: Reading = AS_IT_IS, notify: Notify = silent) -> Samples:
+def load(
+    spec: str,
+    *,
+    reading: Reading = AS_IT_IS,
+    front_end: SoundRecipe | None = None,
+    notify: Notify = silent,
+) -> Samples:
     """The samples that `spec` names: TASK:PART, an .npz, a .csv, or a folder of recordings.
 
     PATH:PART is a part of a file or folder: train, validation, calibration or test, split in the
     same way every time (edgernn.tasks.split).
-    `reading` says how tables are read; `notify` is called when something has to be downloaded.
+    `reading` says how tables are read, `front_end` how recordings become rows; `notify` is called
+    when something has to be downloaded.
     Raises DataError (nothing of that name, or damaged), DownloadError, MissingRuntime.
     """
     name, colon, part = spec.partition(":")
@@ -33,17 +41,19 @@ def load(spec: str, *, reading: Reading = AS_IT_IS, notify: Notify = silent) -> 
         return TASKS[name].read(notify).part(_split(name, part))
     whole, colon, part = spec.rpartition(":")
     if colon and not Path(spec).exists() and Path(whole).exists():
-        samples = load_path(Path(whole), reading)
+        samples = load_path(Path(whole), reading, front_end)
         return split(samples, hold_out=reading.hold_out).part(_split(whole, part))
-    return load_path(Path(spec), reading)
+    return load_path(Path(spec), reading, front_end)
 
 
-def load_path(path: Path, reading: Reading = AS_IT_IS) -> Samples:
+def load_path(
+    path: Path, reading: Reading = AS_IT_IS, front_end: SoundRecipe | None = None
+) -> Samples:
     """The samples in a user's file or folder.  Raises DataError or MissingRuntime."""
     if path.exists() and path.suffix.lower() != ".csv":
         reading.require_no_table(str(path))
     if path.is_dir():
-        return read_recordings(path)
+        return read_recordings(path, front_end)
     if not path.exists():
         near = difflib.get_close_matches(str(path).partition(":")[0], TASKS, n=1)
         hint = f"Did you mean {near[0]}:test? " if near else ""

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from edgernn.errors import DataError
+from edgernn.recipe import SoundRecipe
 from edgernn.tasks.class_texts import texts_numbered
 from edgernn.tasks.data import load
 from edgernn.tasks.download import Notify, silent
@@ -32,6 +33,7 @@ def as_samples(
     name: str = "the data",
     target: str | None = None,
     reading: Reading = AS_IT_IS,
+    front_end: SoundRecipe | None = None,
     notify: Notify = silent,
 ) -> Samples:
     """The samples in whatever form they are given.
@@ -43,6 +45,7 @@ def as_samples(
     target: "class", "labels", "steps", "numbers", "token" (the next one: perplexity) or "sequence"
     where y can be read in several ways; columns ("load,price") of a .csv.
     reading: how tables and folders are read (edgernn.tasks.reading), as a training recorded it.
+    front_end: how recordings become rows; None is the recipe of trainings.
     Raises DataError, with the shapes of both, where the parts do not belong together.
 
     >>> as_samples((x_test, y_test)).x.shape
@@ -51,7 +54,9 @@ def as_samples(
     if isinstance(given, Samples):
         return given
     if isinstance(given, str | os.PathLike):
-        return load(str(given), reading=reading.with_target(target), notify=notify)
+        return load(
+            str(given), reading=reading.with_target(target), front_end=front_end, notify=notify
+        )
     parts = _parts(given, name)
     x = _input(_array(parts["x"], "x", name), name)
     lengths = parts.get("lengths")
@@ -118,6 +123,11 @@ def _answers(
     given: Any, x_shape: tuple[int, ...], name: str, target: Target | None
 ) -> tuple[tuple[str, ...], AnyArray, bool, Target]:
     """(labels, y, whether y came as texts, the kind of target)"""
+    if isinstance(given, Mapping):
+        raise DataError(
+            f"{name}: y has several outputs ({', '.join(map(str, given))}), and one is scored",
+            remedy="Give the y of the model's first output, as an array",
+        )
     y = _array(given, "y", name)
     _require_rows("y", y, x_shape, name)
     labels: tuple[str, ...] = ()

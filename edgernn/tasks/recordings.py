@@ -4,20 +4,20 @@
     recordings/yes/bob_001.wav
     recordings/no/ann_002.wav
 
-The front end is kaldi-native-fbank: the same C++ code runs in Android, iOS and Raspberry Pi apps,
-so the same features can be computed there.
+The front end is the C library's: the code that makes the features of a training also makes them in
+an app, from the recipe that the model's files carry.
 """
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from edgernn.errors import DataError, MissingRuntime
+from edgernn.recipe import TRAINED_ON, SoundRecipe, preset
 from edgernn.regular_file import opened
 from edgernn.tasks.samples import FloatArray, Samples, ending_together
 
@@ -27,66 +27,58 @@ _MOST_SAMPLES: Final = 1 << 28  # an hour of stereo at 37 kHz
 _LAYOUT: Final = "Make a folder with one sub-folder of .wav files for each class"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrontEnd:
-    """How sound becomes features: logarithms of mel-filter energies.
+#: Rows of a recording: a second.  Longer ones are cut at the end, shorter ones get zeros in front.
+STEPS: Final = 100
 
-    The defaults give one second as [100, 40], the shape of most published keyword spotters.
+
+def read_recordings(
+    folder: Path, front_end: SoundRecipe | None = None, *, steps: int = STEPS
+) -> Samples:
+    """x [N, steps, width]; a row's origin is its path inside the folder ("yes/ann_001.wav").
+
+    front_end: how sound becomes rows; None is the recipe of trainings at the recordings' own rate,
+    which is then the same for all of them.
+    Raises DataError for damaged files, mixed sample rates and one below the recipe's,
+    MissingRuntime if the package that reads sound, or the C library, is not installed.
     """
+    from edgernn.runtime.audio import features_of  # the C library: other data do without it
 
-    window_ms: float = 25.0
-    hop_ms: float = 10.0
-    mel_bins: int = 40
-    lowest_hz: float = 20.0
-    steps: int = 100  # longer recordings are cut at the end, shorter ones get zeros in front
-
-    def description(self, rate_hz: int) -> str:
-        """A description for the training log: the features that an app must compute."""
-        return (
-            f"kaldi-native-fbank log-mel energies, {self.mel_bins} bins from "
-            f"{self.lowest_hz:g} Hz, windows of {self.window_ms:g} ms every {self.hop_ms:g} ms, "
-            f"{rate_hz} samples a second in -1..1, no dither"
-        )
-
-
-DEFAULT_FRONT_END: Final = FrontEnd()
-
-
-def read_recordings(folder: Path, front_end: FrontEnd = DEFAULT_FRONT_END) -> Samples:
-    """x [N, steps, mel_bins]; a row's origin is its path inside the folder ("yes/ann_001.wav").
-
-    Raises DataError for damaged files and mixed sample rates, MissingRuntime if the packages
-    that read sound are not installed.
-    """
     paths = sorted(path for path in folder.glob("*/*.wav") if not path.name.startswith("."))
     if not paths:
         raise DataError(f"{folder} has no recordings", remedy=_LAYOUT)
     labels = sorted({path.parent.name for path in paths})
-    first_rate = _waveform(paths[0])[1]
+    first_rate = read_waveform(paths[0])[1]
+    recipe = front_end or preset(f"{TRAINED_ON}@{first_rate}")
     sequences = []
     for path in paths:
-        waveform, rate_hz = _waveform(path)
-        if rate_hz != first_rate:
+        waveform, rate_hz = read_waveform(path)
+        if front_end is None and rate_hz != first_rate:
             raise DataError(
                 f"{path} has {rate_hz} samples a second, {paths[0]} has {first_rate}",
                 remedy="Resample the recordings to one rate",
             )
-        sequences.append(_log_mel(path, waveform, rate_hz, front_end))
-    x = ending_together(sequences, front_end.steps)
+        try:
+            sequences.append(features_of(waveform, recipe, rate_hz=rate_hz))
+        except DataError as error:
+            raise DataError(f"{path}: {error.what}", remedy=error.remedy) from error
     number = {label: index for index, label in enumerate(labels)}
     return Samples(
         name=folder.resolve().name,
-        x=x,
+        x=ending_together(sequences, steps),
         y=np.array([number[path.parent.name] for path in paths], dtype=np.int64),
         labels=tuple(labels),
         named=True,
         origins=tuple(path.relative_to(folder).as_posix() for path in paths),
-        features=front_end.description(first_rate),
+        features=recipe.description(),
+        front_end=recipe,
     )
 
 
-def _waveform(path: Path) -> tuple[FloatArray, int]:
-    """Samples in -1..1, the channels averaged, and how many there are in a second."""
+def read_waveform(path: Path) -> tuple[FloatArray, int]:
+    """Samples in -1..1, the channels averaged, and how many there are in a second.
+
+    Raises DataError for a file that is no sound, MissingRuntime without the package soundfile.
+    """
     soundfile = _package("soundfile")
     try:
         with opened(path) as file, soundfile.SoundFile(file) as sound:
@@ -114,28 +106,6 @@ def _waveform(path: Path) -> tuple[FloatArray, int]:
     if not np.isfinite(waveform).all():
         raise DataError(f"{path} contains NaN or infinity")
     return waveform, int(rate_hz)
-
-
-def _log_mel(path: Path, waveform: FloatArray, rate_hz: int, front_end: FrontEnd) -> FloatArray:
-    """[frames, mel_bins]"""
-    fbank = _package("kaldi_native_fbank")
-    options = fbank.FbankOptions()
-    options.frame_opts.samp_freq = rate_hz
-    options.frame_opts.frame_length_ms = front_end.window_ms
-    options.frame_opts.frame_shift_ms = front_end.hop_ms
-    options.frame_opts.dither = 0.0  # the default adds noise, so two runs would differ
-    options.mel_opts.num_bins = front_end.mel_bins
-    options.mel_opts.low_freq = front_end.lowest_hz
-    features = fbank.OnlineFbank(options)
-    features.accept_waveform(rate_hz, waveform)
-    features.input_finished()
-    if features.num_frames_ready == 0:
-        raise DataError(
-            f"{path} is shorter than one window of {front_end.window_ms:g} ms",
-            remedy="Remove it",
-        )
-    frames = [features.get_frame(index) for index in range(features.num_frames_ready)]
-    return np.stack(frames).astype(np.float32)
 
 
 def _package(name: str) -> Any:

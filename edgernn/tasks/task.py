@@ -48,6 +48,7 @@ class Task:
     classes: int  # 0 for numbers
     read: Callable[[Notify], Splits]  # raises DownloadError
     recipe: Recipe = field(default_factory=Recipe)
-    #: As read, with the length of the sequences (steps=) or all rows (full=True); None where the
-    #: data have one size.
+    #: As read, with the options in `sizes`: the length of the sequences (steps=), all rows
+    #: (full=True).
     sized: Callable[..., Splits] | None = None
+    sizes: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from edgernn.artefact import Source
-from edgernn.errors import ModelFileError
+from edgernn.errors import DataError, ModelFileError
 from edgernn.export.keras.archive import CONFIG, METADATA, WEIGHTS, opened_archive
 from edgernn.export.keras.call import LayerWeights
 from edgernn.export.keras.config import LayerConfig, model_tree, parse_json
@@ -20,6 +20,8 @@ from edgernn.export.keras.translations import refuse_unknown
 from edgernn.export.keras.version import KerasVersion, keras_version
 from edgernn.export.keras.weights import ArrayReader, legacy_weights, store_weights
 from edgernn.export.source_model import SourceModel
+from edgernn.recipe import SoundRecipe
+from edgernn.recipe.keras_file import MEMBER, recipe_in
 from edgernn.regular_file import opened
 
 _ZIP_MAGIC: Final = b"PK"
@@ -43,6 +45,7 @@ def read_model(path: Path) -> SourceModel:
         )
     with _named(path), config_errors():
         translated, version = read(path)
+        front_end = _front_end(path) if read is _read_archive else None
     source = Source(
         file=path.name,
         sha256=digest,
@@ -50,7 +53,9 @@ def read_model(path: Path) -> SourceModel:
         keras_version=version.text,
         parameters=translated.graph.parameters,
     )
-    return SourceModel(graph=translated.graph, source=source, warnings=translated.warnings)
+    return SourceModel(
+        graph=translated.graph, source=source, warnings=translated.warnings, front_end=front_end
+    )
 
 
 def parameters_of(path: Path) -> int:
@@ -100,6 +105,17 @@ def _read_archive(path: Path) -> tuple[Translated, KerasVersion]:
             file = open_hdf5(stream.file, stream.size_bytes)
             weights = store_weights(file, model, ArrayReader(archive.size_bytes))
     return translate(model, version, _by_path(weights)), version
+
+
+def _front_end(path: Path) -> SoundRecipe | None:
+    """The recipe that `edgernn train` left in the archive."""
+    with opened_archive(path) as archive:
+        if MEMBER not in archive.zip.namelist():
+            return None
+        try:
+            return recipe_in(archive.text(MEMBER), where=path.name)
+        except DataError as error:
+            raise ModelFileError(error.what, remedy=error.remedy) from error
 
 
 def _read_h5(path: Path) -> tuple[Translated, KerasVersion]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export.onnx import convolution, dense, images, merging, normalization, shaping
+from edgernn.export.onnx import (
+    attention,
+    convolution,
+    dense,
+    images,
+    merging,
+    normalization,
+    shaping,
+)
 from edgernn.export.onnx.activation import activate_layer
 from edgernn.export.onnx.builder import Value
 from edgernn.export.onnx.edges import Edges, int64
@@ -66,7 +74,7 @@ def lower_layer(layer: ly.Layer, edges: Edges) -> None:
         case ly.Dot():
             merging.dot(layer, edges)
         case ly.Attention():
-            merging.attention(layer, edges)
+            attention.attention(layer, edges)
         case ly.NotEqual():
             _not_equal(layer, edges)
         case ly.AnyNotEqual():

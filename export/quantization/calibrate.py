@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Final, TypeAlias
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edgernn.errors import CalibrationError, DataError
 from edgernn.export.quantization.hidden import hidden_steps, without_hidden_steps
 from edgernn.export.quantization.histogram import Histogram
+from edgernn.export.quantization.products import Products
 from edgernn.graph import (
     Activation,
     ActivationKind,
@@ -83,24 +84,35 @@ def calibrate(
     constant = tuple(_constant_features(graph, given))
     total = next(iter(arguments.values())).shape[0]
     extremes = _Extremes(graph=seen, method=method)
+    products = Products(graph=free)
+
+    def observe(layer: Recurrent, taps: Mapping[str, FloatArray]) -> None:
+        extremes.add_cell(layer, taps)
+        products.add_step(layer, taps)
+
     edge_of = {output.name: output.edge for output in graph.outputs}
     for rows in _batches(graph, arguments):
         batch = {name: array[rows] for name, array in arguments.items()}
         for _ in range(_calls(arguments) if carried else 1):
             with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
-                edges = execute(free, batch, observe=extremes.add_cell)
+                edges = execute(free, batch, observe=observe)
             for name, value in edges.items():
                 if seen.specs[name].dtype is DType.FLOAT32:
                     _check_result(seen, name, value, first_row=rows.start)
                     mask = hidden.get(name)
                     extremes.add_edge(name, value if mask is None else value[edges[mask]])
             extremes.add_inputs(edges)
+            products.add(edges)
             batch |= {
                 name: np.roll(edges[edge_of[output]], 1, 0) for name, output in carried.items()
             }
         if progress is not None:
             progress(min(rows.stop, total), total)
-    return extremes.ranges(fingerprint(graph), samples=total, warnings=constant)
+    return replace(
+        extremes.ranges(fingerprint(graph), samples=total, warnings=constant),
+        moments=products.moments(),
+        candidates=products.candidates(),
+    )
 
 
 @dataclass(slots=True, kw_only=True)

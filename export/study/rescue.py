@@ -13,7 +13,7 @@ from edgernn.export.fine_layers import FineLayers
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.study.labelled import artefact_predictions, predict
 from edgernn.export.study.sensitivity import fewest_float_layers, sensitivity
-from edgernn.graph import AnyArray, Graph, Ranges
+from edgernn.graph import AnyArray, Decoding, Graph, Ranges
 from edgernn.scheme import Scheme
 from edgernn.scoring.metric import METRICS, Metric
 from edgernn.scoring.predictions import Predictions
@@ -73,6 +73,7 @@ def layers_to_keep(
     file: str,
     max_drop_points: float,
     fine: FineLayers,
+    decoding: Decoding | None = None,
 ) -> tuple[tuple[str, ...], FileLimit]:
     """The smallest set of float layers found that keeps the drop on `samples` within the limit,
     and the limit that each file is held to in its own arithmetic.
@@ -84,7 +85,7 @@ def layers_to_keep(
     """
     require_labels(samples, "a drop of accuracy")
     truth = truth_of(samples)
-    of_float = score(predict(graph, samples, labels, file=file), truth).value
+    of_float = score(predict(graph, samples, labels, file=file, decoding=decoding), truth).value
     costs = sensitivity(graph, quantized, examples).layers
     limit = FileLimit(
         samples=samples,
@@ -95,7 +96,7 @@ def layers_to_keep(
     )
 
     def drop(candidate: Graph) -> float:
-        return limit.drop(predict(candidate, samples, labels, file=file))
+        return limit.drop(predict(candidate, samples, labels, file=file, decoding=decoding))
 
     kept = fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop_points, fine=fine)
     if kept is None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export.tflite import convolution, dense, images, merging, normalization, shaping
+from edgernn.export.tflite import (
+    attention,
+    convolution,
+    dense,
+    images,
+    merging,
+    normalization,
+    shaping,
+)
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.activation import activate
 from edgernn.export.tflite.builder import Tensor
@@ -75,7 +83,7 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
         case ly.Dot():
             return merging.dot(low, layer)
         case ly.Attention():
-            return merging.attention(low, layer)
+            return attention.attention(low, layer)
         case ly.Compare():
             return merging.compare(low, layer)
         case ly.Where():

@@ -10,6 +10,7 @@
 #include "ernn_spectrum.h"
 
 #define AUDIO_MOST_FFT 8192u
+#define AUDIO_HIGHEST_RATE 768000u
 #define AUDIO_LOUDEST 16.0f /* full scale is 1 */
 #define AUDIO_LEAST 1.2e-38f /* smaller ones are subnormal */
 
@@ -105,7 +106,7 @@ ernn_status ernn_check_sound(const void *record, size_t size) {
   }
   if (sound->flags & ~(uint32_t)ERNN_SOUND_FLAGS) return ERNN_FRONT_END;
   uint32_t fft = sound->fft;
-  if (sound->rate == 0 || fft < 32 || fft > AUDIO_MOST_FFT || (fft & (fft - 1)) != 0 ||
+  if (sound->rate == 0 || sound->rate > AUDIO_HIGHEST_RATE || fft < 32 || fft > AUDIO_MOST_FFT || (fft & (fft - 1)) != 0 ||
       sound->window == 0 || sound->window > fft || sound->hop == 0 || sound->hop > (1u << 20) ||
       sound->lead >= sound->window || sound->bins > fft || sound->width == 0 || sound->width > fft ||
       (sound->bins == 0 && sound->width != fft / 2 + 1)) {

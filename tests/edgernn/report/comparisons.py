@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from edgernn.scoring.metric import METRICS
@@ -69,8 +71,8 @@ def comparison(shares=None, *, linear=0.5, seeds=5, controls=("gru-gru", "lstm-l
         for share in (0.25, 0.5)
     }
     flat = tuple((random.random(ROWS) < linear).astype(float).tolist())
-    judged = {"metric": metric, "worth": WORTH, "origins": ()}
-    entries = {
+    judged: dict[str, Any] = {"metric": metric, "worth": WORTH, "origins": ()}
+    entries: dict[str, Any] = {
         "data": "made-up",
         "test_rows": ROWS,
         "training_rows": 1000,

@@ -35,6 +35,8 @@ def test_two_trained_models_are_compared_row_by_row_and_the_card_says_what_it_is
     made = edgernn.load(GRU).export(tmp_path, to="onnx")
     found = edgernn.compare_models([GRU, LSTM, made["onnx"].path], data=rows)
     gru, lstm, onnx = found.values.files
+    assert lstm.verdict is not None
+    assert onnx.verdict is not None
     assert gru.score == onnx.score
     assert onnx.verdict.effect.estimate == 0.0
     assert lstm.score == pytest.approx(gru.score + lstm.verdict.effect.estimate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,7 +113,7 @@ def test_a_device_is_timed_once_and_the_result_kept(tmp_path, monkeypatch):
         return [float(features_of(one).sum()) * 1e-6 for one in shapes]
 
     monkeypatch.setattr(prediction, "least_ms", least_ms)
-    given = {"backend": "native", "scheme": Scheme.INT8, "progress": lambda _: None}
+    given: dict[str, Any] = {"backend": "native", "scheme": Scheme.INT8, "progress": lambda _: None}
     first = prediction.predictor_of("cpu", **given)
     assert prediction.predictor_of("cpu", **given) == first
     assert timed == ["cpu"]

@@ -1,0 +1,137 @@
+"""`edgernn run`: sound in, labels out, as an app does it with the C library."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from edgernn.runtime.listening import Heard
+
+_PIECE_S = 0.1
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.ernn")
+@click.option("--wav", type=click.Path(path_type=Path), metavar="FILE", help="A recording.")
+@click.option(
+    "--microphone",
+    is_flag=True,
+    help="16-bit samples of one channel from standard input, as they come.",
+)
+@click.option(
+    "--rate",
+    "rate_hz",
+    type=click.IntRange(1),
+    metavar="HERTZ",
+    help="Samples a second of --microphone; the model's where it is left out.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 100),
+    default=80.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="A label needs a mean score of so much.",
+)
+@click.option(
+    "--smooth",
+    type=click.IntRange(1, 1000),
+    default=3,
+    show_default=True,
+    help="How many scores the mean is of; there are ten a second.",
+)
+@click.option(
+    "--pause",
+    "pause_s",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Until the same label can come again.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+def command(
+    model: Path,
+    wav: Path | None,
+    microphone: bool,
+    rate_hz: int | None,
+    threshold: float,
+    smooth: int,
+    pause_s: float,
+    as_json: bool,
+) -> None:
+    """Print the labels that MODEL.ernn hears, with their times and scores, as they come.
+
+    \b
+    edgernn run out/words.int8.ernn --wav a.wav
+    arecord -t raw -f S16_LE -r 16000 | edgernn run out/words.int8.ernn --microphone
+
+    The model carries the recipe of its features. Sound of a higher rate is resampled to the
+    model's; the channels of a recording are averaged. After a recording, the last line is the
+    answer at its end.
+    """
+    from edgernn.runtime import Model
+    from edgernn.runtime.listening import Deciding, Listener, listen
+
+    if (wav is None) == (not microphone):
+        raise click.UsageError("Give either --wav FILE or --microphone")
+    if wav is not None and rate_hz is not None:
+        raise click.UsageError("--rate goes with --microphone: a recording says its rate")
+    opened = Model(model)
+    own_rate = opened.audio().rate_hz
+    if wav is not None:
+        rate_hz, pieces = _recording(wav)
+    else:
+        rate_hz = rate_hz or own_rate
+        pieces = _standard_input(rate_hz)
+    deciding = Deciding(threshold=threshold / 100, smooth=smooth, pause_s=pause_s)
+    listener = Listener(model=opened, rate_hz=rate_hz, deciding=deciding)
+    for heard in listen(listener, pieces):
+        _show(heard, as_json=as_json)
+    if wav is not None:
+        _show(listener.whole(), as_json=as_json, at_end=True)
+
+
+def _recording(path: Path) -> tuple[int, Iterator[Any]]:
+    """(samples a second, pieces of the samples)"""
+    from edgernn.tasks.recordings import read_waveform
+
+    waveform, rate_hz = read_waveform(path)
+    size = max(1, int(rate_hz * _PIECE_S))
+    return rate_hz, (waveform[at : at + size] for at in range(0, len(waveform), size))
+
+
+def _standard_input(rate_hz: int) -> Iterator[Any]:
+    """Samples as another program records them; half a sample waits for its other half."""
+    import numpy as np
+
+    from edgernn.errors import DataError
+
+    if sys.stdin.isatty():
+        raise DataError(
+            "--microphone reads 16-bit samples from standard input, which is a terminal",
+            remedy=f"Record with another program: arecord -t raw -f S16_LE -r {rate_hz} | "
+            "edgernn run MODEL --microphone",
+        )
+    rest = b""
+    while piece := sys.stdin.buffer.read1(max(2, 2 * int(rate_hz * _PIECE_S))):
+        content = rest + piece
+        whole = len(content) // 2 * 2
+        rest = content[whole:]
+        yield np.frombuffer(content[:whole], "<i2")
+
+
+def _show(heard: Heard, *, as_json: bool, at_end: bool = False) -> None:
+    if as_json:
+        click.echo(json.dumps({**asdict(heard), "at_end": at_end}))
+    else:
+        mark = "  at the end" if at_end else ""
+        click.echo(f"{heard.seconds:8.2f} s  {heard.label}  {100 * heard.score:.0f} %{mark}")
+    sys.stdout.flush()

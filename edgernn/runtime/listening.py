@@ -1,0 +1,173 @@
+"""Labels as sound comes: rows from the front end, scores from the model, then decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgernn.errors import DataError
+
+if TYPE_CHECKING:
+    from edgernn.graph import AnyArray
+    from edgernn.runtime.model import Model
+
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deciding:
+    """When scores become a label."""
+
+    threshold: float = 0.8  # of the mean score
+    smooth: int = 3  # how many scores the mean is of
+    pause_s: float = 1.0  # until the same label can come again
+    every_s: float = 0.1  # between two scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A label, at the time of the last sample that it was decided from."""
+
+    seconds: float
+    label: str
+    score: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Listener:
+    """Turns one stream of sound into labels.
+
+    A model with a free number of steps runs step by step.  One with a fixed number runs over the
+    last rows, with zeros in front where there are fewer, as in its training.
+
+    >>> listener = Listener(model=model, rate_hz=16000)
+    >>> for heard in listener.feed(samples):
+    ...     print(heard.label)
+
+    Raises DataError for a model without a front end for sound, and for one whose output is not one
+    score for each class.
+    """
+
+    model: Model
+    rate_hz: int
+    deciding: Deciding = field(default_factory=Deciding)
+    _audio: Any = field(init=False)
+    _session: Any = field(init=False)
+    _steps: int = field(init=False)
+    _rows: list[AnyArray] = field(init=False, default_factory=list)
+    _recent: list[Scores] = field(init=False, default_factory=list)
+    _recent_step: Scores = field(init=False)
+    _count: int = field(init=False, default=0)
+    _last: Heard | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self._audio = self.model.audio(self.rate_hz)
+        (port,) = _one(self.model.free_inputs, "inputs", self.model.name)
+        (output,) = _one(self.model.free_outputs, "outputs", self.model.name)
+        if output.is_sequence and port.steps != 1:
+            raise DataError(
+                f"{self.model.name} has an answer for each step, not one for the sound",
+                remedy="Give a model whose last recurrent layer has return_sequences=False",
+            )
+        self._steps = 0 if self.model.is_streaming and port.steps in (None, 0, 1) else port.steps
+        if not self._steps and not self.model.is_streaming:
+            raise DataError(
+                f"{self.model.name} looks ahead and takes any number of steps: it cannot tell when "
+                "a sound ends",
+                remedy="Give the model's input a fixed number of steps",
+            )
+        self._session = None if self._steps else self.model.session()
+
+    def feed(self, samples: AnyArray) -> Iterator[Heard]:
+        """The labels that these samples complete.  samples: [n], int16 or float32 in -1..1."""
+        recipe = self._audio.recipe
+        every = max(1, round(1000 * self.deciding.every_s / recipe.hop_ms))
+        for row in self._audio.feed(samples):
+            self._count += 1
+            scores = self._after(row, wanted=self._count % every == 0)
+            if scores is None:
+                continue
+            self._recent = [*self._recent, scores][-self.deciding.smooth :]
+            heard = self._decided()
+            if heard is not None:
+                self._last = heard
+                yield heard
+
+    def whole(self) -> Heard:
+        """The answer for all sound so far, or its last part where the model's steps are fixed.
+
+        Raises DataError where the sound was shorter than one window.
+        """
+        if not self._count:
+            raise DataError(
+                "the sound is shorter than one window of the front end",
+                remedy="Give a longer recording",
+            )
+        scores = self._window() if self._steps else self._recent_step
+        return self._named(scores)
+
+    @property
+    def seconds(self) -> float:
+        """Sound so far, up to the end of the last row."""
+        recipe = self._audio.recipe
+        samples = (self._count - 1) * recipe.hop_samples + recipe.window_samples
+        return float((samples - recipe.lead_samples) / recipe.rate_hz)
+
+    def _after(self, row: AnyArray, *, wanted: bool) -> Scores | None:
+        if self._session is not None:
+            self._recent_step = _shares(self._session.step(row))
+            return self._recent_step if wanted else None
+        self._rows = [*self._rows, row][-self._steps :]
+        return self._window() if wanted else None
+
+    def _window(self) -> Scores:
+        window = np.zeros((1, self._steps, self._audio.recipe.width), np.float32)
+        window[0, self._steps - len(self._rows) :] = self._rows
+        return _shares(self.model(window)[0])
+
+    def _decided(self) -> Heard | None:
+        if len(self._recent) < self.deciding.smooth:
+            return None
+        heard = self._named(np.mean(self._recent, axis=0))
+        last = self._last
+        if heard.score < self.deciding.threshold:
+            return None
+        if last is not None and last.label == heard.label:
+            again = heard.seconds - last.seconds >= self.deciding.pause_s
+            return heard if again else None
+        return heard
+
+    def _named(self, scores: Scores) -> Heard:
+        best = int(scores.argmax())
+        labels = self.model.labels
+        label = labels[best] if best < len(labels) else f"class {best}"
+        return Heard(seconds=self.seconds, label=label, score=float(scores[best]))
+
+
+def listen(listener: Listener, pieces: Iterable[AnyArray]) -> Iterator[Heard]:
+    """The labels of a stream, as its pieces come."""
+    for piece in pieces:
+        yield from listener.feed(piece)
+
+
+def _one(ports: list[Any], kind: str, name: str) -> list[Any]:
+    if len(ports) != 1:
+        raise DataError(
+            f"{name} has {len(ports)} {kind}", remedy="Give a model of sound with one of each"
+        )
+    return ports
+
+
+def _shares(scores: AnyArray) -> Scores:
+    """Scores as shares of 1: as they are after softmax, of one sigmoid both classes."""
+    flat = np.asarray(scores, np.float64).ravel()
+    if flat.size == 1:
+        return np.array([1 - flat[0], flat[0]])
+    if flat.min() < 0 or flat.max() > 1 + 1e-6:  # no softmax in the model
+        flat = np.exp(flat - flat.max())
+        flat /= flat.sum()
+    return flat
