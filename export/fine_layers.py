@@ -53,11 +53,11 @@ class ActivationCost:
 
     @property
     def weights_snr_db(self) -> float:
-        return _decibel(self.weights)
+        return decibel(self.weights)
 
     @property
     def activations_snr_db(self) -> float:
-        return _decibel(self.activations)
+        return decibel(self.activations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,11 @@ class FineLayers:
     costs: tuple[ActivationCost, ...] = ()  # in the graph's order
     wide: tuple[str, ...] = field(default=())  # 16-bit inputs and states
     in_float: tuple[str, ...] = field(default=())
+
+    @property
+    def activations(self) -> float:
+        """The noise of all layers with 8-bit activations, over the variance of the outputs."""
+        return sum(cost.activations for cost in self.costs)
 
     @property
     def details(self) -> dict[str, str]:
@@ -193,7 +198,8 @@ class NoiseMeter:
         )
 
 
-def _decibel(power: float) -> float:
+def decibel(power: float) -> float:
+    """The signal-to-noise ratio of noise that is a share of the variance; infinite without any."""
     if power == 0:
         return inf
     return -inf if power == inf else -10 * log10(power)

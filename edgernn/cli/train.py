@@ -178,8 +178,8 @@ def command(
         hold_out=hold_out,
     )
     with progress_line("reading the data") as progress:
-        given: dict[str, int | bool | None] = {"steps": steps, "full": full}
-        sized = {option: value for option, value in given.items() if value}
+        given = {"steps": steps, "full": full}
+        sized: dict[str, int | bool | None] = {name: size for name, size in given.items() if size}
         name, splits, recipe = _source(task, data, reading, sized, progress)
     if decoder or splits.train.target is Target.SEQUENCE:
         cell = for_sequences(cell, decoder)

@@ -74,7 +74,15 @@ from edgernn.graph.quantized import (
     Reading,
     RecurrentPlan,
 )
-from edgernn.graph.ranges import CalibrationMethod, Features, Moments, Range, Ranges, Rounding
+from edgernn.graph.ranges import (
+    CalibrationMethod,
+    Features,
+    Moments,
+    Range,
+    Ranges,
+    Rounding,
+    as_minmax,
+)
 from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn, gate
 from edgernn.graph.shapes import ShapeError, WrongType, infer, window_padding
 from edgernn.graph.tensor import (
@@ -172,6 +180,7 @@ __all__ = [
     "WrongType",
     "ZeroPad1D",
     "as_float32",
+    "as_minmax",
     "at_shapes",
     "batch_size",
     "consumers",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from edgernn.graph.tensor import AnyArray, FloatArray
@@ -92,3 +92,20 @@ class Ranges:
     #: Of a Gru that resets before its product: r * h in place of h, for the candidate's columns.
     candidates: Mapping[str, Moments] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()  # sentences about the calibration data
+
+
+def as_minmax(ranges: Ranges) -> Ranges:
+    """The ranges of edges from the smallest to the largest number seen, whatever method drew them.
+
+    >>> as_minmax(ranges).method
+    <CalibrationMethod.MINMAX: 'minmax'>
+    """
+    edges = {
+        name: replace(
+            entry,
+            low=float(entry.channel_low.min(initial=entry.low)),
+            high=float(entry.channel_high.max(initial=entry.high)),
+        )
+        for name, entry in ranges.edges.items()
+    }
+    return replace(ranges, edges=edges, method=CalibrationMethod.MINMAX)

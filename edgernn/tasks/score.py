@@ -67,10 +67,11 @@ def _counted(outputs: AnyArray, samples: Samples) -> tuple[str, Counted]:
             likelihoods = outputs[np.arange(rows), y]
             return "perplexity", measures.perplexity(likelihoods, np.ones(rows, np.int64))
         case Target.SEQUENCE:
-            truth, found = (
-                [row[row != NO_ANSWER].tolist() for row in np.asarray(part)]
-                for part in (samples.y, outputs)
+            return "edit distance", measures.edit_distance_rate(
+                *(
+                    [row[row != NO_ANSWER].tolist() for row in np.asarray(part)]
+                    for part in (samples.y, outputs)
+                )
             )
-            return "edit distance", measures.edit_distance_rate(truth, found)
         case _:
             raise ValueError(f"outputs of the target {samples.target} are not scored here")

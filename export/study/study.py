@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgernn.artefact import Artefact
 from edgernn.errors import CalibrationError
-from edgernn.export.fine_layers import ActivationCost, FineLayers
+from edgernn.export.fine_layers import ActivationCost, FineLayers, decibel
 from edgernn.export.pipeline import quantized, scaled, with_fine_layers
 from edgernn.export.quantization.headroom import headroom
 from edgernn.export.request import Request
@@ -16,7 +16,7 @@ from edgernn.export.rows import rows_to_measure
 from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
 from edgernn.export.study.rescue import layers_to_keep
 from edgernn.export.study.sensitivity import Sensitivity, sensitivity
-from edgernn.graph import AnyArray, CalibrationMethod, Graph
+from edgernn.graph import AnyArray, CalibrationMethod, Graph, as_minmax
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.samples import Samples
@@ -30,7 +30,7 @@ class Study:
     accuracies: tuple[Accuracy, ...]
     costs: Sensitivity | None
     kept_float: tuple[str, ...] = ()  # layers, by the user's wish or by the search of --max-drop
-    headroom: str = ""  # beyond the rows that ranges were taken from
+    headroom: str = ""  # beyond the rows that ranges were taken from, or what another method does
     #: Format -> what 8-bit activations cost in it, layer by layer, and what was chosen.
     activations: Mapping[str, tuple[ActivationCost, ...]] = field(default_factory=dict)
     tried: Accuracy | None = None  # the scheme of more bits, where accuracy was lost
@@ -60,7 +60,7 @@ def studied(
         accuracies=rows,
         costs=costs,
         kept_float=request.keep_float,
-        headroom=_headroom(request),
+        headroom=_headroom(request) or _beside_minmax(original, request),
         tried=tried,
         activations={name: fine.costs for name, fine in (request.fine or {}).items() if fine.costs},
     )
@@ -72,6 +72,30 @@ def _headroom(request: Request) -> str:
     share, rows = percent(headroom(request.ranges.samples), 0), request.ranges.samples
     return (
         f"Ranges reach {share} beyond what {rows} calibration rows gave, where nothing ends them."
+    )
+
+
+def _beside_minmax(original: Graph, request: Request) -> str:
+    """What ranges of another method do to rows that calibration did not see.
+
+    A percentile or the least squared error of a few rows cuts off what fresh rows hold.
+    """
+    ranges, examples = request.ranges, request.examples
+    if ranges is None or examples is None or not examples.origin.is_fresh:
+        return ""
+    other = with_fine_layers(original, replace(request, ranges=as_minmax(ranges), fine=None))
+    compared = []
+    for name, fine in (request.fine or {}).items():
+        of_minmax = (other.fine or {}).get(name, FineLayers()).activations
+        if {fine.activations, of_minmax} != {0.0}:
+            found, wanted = decibel(fine.activations), decibel(of_minmax)
+            compared.append(f"{found:.0f} dB instead of {wanted:.0f} dB in {name}")
+    if not compared:
+        return ""
+    method = ranges.method.value
+    return (
+        f"On fresh rows, 8-bit activations by --calibration {method} have an SNR of "
+        f"{', '.join(compared)} by minmax."
     )
 
 

@@ -124,7 +124,8 @@ ERNN_API const char *ernn_status_text(ernn_status status);
   X(AVX512VNNI, "avx512vnni")                                                                      \
   X(AMX, "amx")                                                                                    \
   X(NEON, "neon")                                                                                  \
-  X(NEONDOT, "neondot")
+  X(NEONDOT, "neondot")                                                                            \
+  X(SIMD128, "simd128")
 
 typedef enum ernn_isa {
 #define ERNN_ISA_ENUM(name, text) ERNN_ISA_##name,

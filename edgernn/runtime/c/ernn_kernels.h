@@ -161,6 +161,8 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #endif
 #elif defined(__aarch64__)
 #define ERNN_HAS_NEON 1
+#elif defined(__wasm_simd128__)
+#define ERNN_HAS_SIMD128 1
 #endif
 #endif
 

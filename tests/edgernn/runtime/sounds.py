@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tarfile
 from pathlib import Path
@@ -38,6 +39,8 @@ def recordings(every: int) -> dict[str, Floats]:
             content = tar.extractfile(member)
             if number % every or content is None:
                 continue
-            found[member.name], rate_hz = soundfile.read(content, dtype="float32")
+            found[member.name], rate_hz = soundfile.read(
+                io.BytesIO(content.read()), dtype="float32"
+            )
             assert rate_hz == 8000
     return found

@@ -19,8 +19,10 @@ def forecast(loss: float) -> Accuracy:
 
 @pytest.mark.parametrize(("loss", "lost"), [(1e-6, False), (0.04, False), (0.06, True)])
 def test_a_loss_that_no_table_shows_is_none_however_certain(loss, lost):
-    assert forecast(loss).drop.significant
-    assert forecast(loss).lost is lost
+    row = forecast(loss)
+    assert row.drop is not None
+    assert row.drop.significant
+    assert row.lost is lost
 
 
 def test_a_loss_that_rounds_to_zero_has_no_sign():
