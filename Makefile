@@ -7,7 +7,7 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: consumers lock docs test-long fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
+.PHONY: study consumers lock docs test-long fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -18,12 +18,12 @@ setup: $(VENV)/.installed ## make .venv with all Python packages (nothing to do 
 $(VENV)/.installed: pyproject.toml constraints.txt requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[profile,train,audio,test,lint]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[profile,train,audio,search,test,lint]'
 	touch $@
 
 lock: setup ## write requirements.lock, the hashes of what constraints.txt names; commit the file
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet pyproject.toml $(foreach extra,profile train audio test lint,--extra $(extra)) \
+	$(BIN)/uv pip compile --quiet pyproject.toml $(foreach extra,profile train audio search test lint,--extra $(extra)) \
 		--constraint constraints.txt --generate-hashes --universal --no-strip-extras \
 		--python-version 3.11 --no-annotate --no-header --output-file requirements.lock
 
@@ -54,7 +54,10 @@ lint: setup ## format, lint, types, and that imports point down
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(VENV)/.bench: $(VENV)/.installed
+$(VENV)/.study: setup ## compare GRU and LSTM on all tasks into docs/choosing.md (2.5 hours; resumable)
+	$(BIN)/python -m bench.study
+
+bench: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@
 

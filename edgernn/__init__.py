@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from edgernn import errors as errors
     from edgernn.api import Checked as Checked
     from edgernn.api import Compared as Compared
+    from edgernn.api import ComparedModels as ComparedModels
+    from edgernn.api import Found as Found
     from edgernn.api import KnownDevice as KnownDevice
     from edgernn.api import KnownTask as KnownTask
     from edgernn.api import Loaded as Loaded
@@ -24,16 +26,20 @@ if TYPE_CHECKING:
     from edgernn.api import MadeFile as MadeFile
     from edgernn.api import Report as Report
     from edgernn.api import compare as compare
+    from edgernn.api import compare_models as compare_models
     from edgernn.api import known_devices as known_devices
     from edgernn.api import known_tasks as known_tasks
     from edgernn.api import load as load
     from edgernn.api import measure as measure
+    from edgernn.api import search as search
     from edgernn.runtime import Model as Model
     from edgernn.runtime import Session as Session
 
 __all__ = [
     "Checked",
     "Compared",
+    "ComparedModels",
+    "Found",
     "KnownDevice",
     "KnownTask",
     "Loaded",
@@ -43,11 +49,13 @@ __all__ = [
     "Report",
     "Session",
     "compare",
+    "compare_models",
     "errors",
     "known_devices",
     "known_tasks",
     "load",
     "measure",
+    "search",
 ]
 
 

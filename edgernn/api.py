@@ -9,15 +9,19 @@
 
 from edgernn.front.budgets import Checked
 from edgernn.front.comparing import Compared, compare
+from edgernn.front.comparing_files import ComparedModels, compare_models
 from edgernn.front.known import KnownDevice, KnownTask, known_devices, known_tasks
 from edgernn.front.loaded import Loaded, load
 from edgernn.front.made import Made, MadeFile
 from edgernn.front.measuring import measure
 from edgernn.front.reports import Report
+from edgernn.front.searching import Found, search
 
 __all__ = [
     "Checked",
     "Compared",
+    "ComparedModels",
+    "Found",
     "KnownDevice",
     "KnownTask",
     "Loaded",
@@ -25,8 +29,10 @@ __all__ = [
     "MadeFile",
     "Report",
     "compare",
+    "compare_models",
     "known_devices",
     "known_tasks",
     "load",
     "measure",
+    "search",
 ]

@@ -13,7 +13,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 from edgernn import atomic
 from edgernn.errors import DataError, ModelFileError
-from edgernn.graph import DType, State, TensorSpec
+from edgernn.graph import DecoderStep, DType, State, TensorSpec
 from edgernn.recipe import SoundRecipe, sound_of
 from edgernn.regular_file import DAMAGE, read_bytes, read_json
 from edgernn.scheme import Scheme
@@ -23,7 +23,8 @@ MANIFEST_NAME: Final = "model.json"
 
 # History of the manifest's format:
 #   1  first version; "refused" (what no artefact could be made for), its "failed", the
-#     "original_error" of a verification and "front_end" (how sound becomes rows) may be missing
+#     "original_error" of a verification, the "decoder" and the "front_end" (how sound becomes
+#     rows) of an artefact may be missing
 # Fields that a reader does not know are ignored: only a change of meaning is a new version.
 MANIFEST_VERSION: Final = 1
 
@@ -68,7 +69,8 @@ class StoredFile:
 
 class VerificationStatus(str, Enum):
     PASSED = "passed"
-    SKIPPED = "skipped"  # no runtime is installed, or made-up inputs show nothing: see the reason
+    SKIPPED = "skipped"  # the runtime is not installed; the reason says so
+    UNDECIDED = "undecided"  # the inputs at hand do not show whether it agrees; the reason says why
     NOT_RUN = "not run"  # the user gave --no-verify
 
 
@@ -112,6 +114,7 @@ class Artefact:
     outputs: tuple[Port, ...]
     states: tuple[State, ...] = ()
     streaming: bool = False
+    decoder: DecoderStep | None = None  # the second of the files; the first is its encoder
     source: Source
     labels: tuple[str, ...] = ()
     front_end: SoundRecipe | None = None  # how rows of an input are made of sound
@@ -291,6 +294,7 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
         outputs=_ports(entry["outputs"]),
         states=tuple(State(**_known(State, state)) for state in entry["states"]),
         streaming=bool(entry["streaming"]),
+        decoder=_decoder(entry.get("decoder")),
         source=Source(**_known(Source, entry["source"])),
         labels=tuple(entry["labels"]),
         front_end=_front_end(entry.get("front_end")),
@@ -315,6 +319,14 @@ def _front_end(entry: dict[str, Any] | None) -> SoundRecipe | None:
             f"the front end in {MANIFEST_NAME} cannot be used: {error.what}",
             remedy=error.remedy or "Export the model again",
         ) from error
+
+
+def _decoder(entry: dict[str, Any] | None) -> DecoderStep | None:
+    if entry is None:
+        return None
+    states = tuple(State(**_known(State, state)) for state in entry["states"])
+    others = {name: value for name, value in entry.items() if name != "states"}
+    return DecoderStep(**_known(DecoderStep, others), states=states)
 
 
 def _known(kind: type[Any], entry: dict[str, Any]) -> dict[str, Any]:

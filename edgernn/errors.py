@@ -101,6 +101,10 @@ class VerificationError(EdgernnError):
     code = 8
 
 
+class LossTooLarge(VerificationError):
+    """A file loses more on labelled rows than the user allows."""
+
+
 class MissingRuntime(EdgernnError):
     """A Python package that this command needs is not installed."""
 

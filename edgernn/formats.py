@@ -105,6 +105,12 @@ _ROWS: Final = (
                 choices=("litert", "2.14"),
                 help="Oldest TFLite runtime to support: 2.14 is the last tflite-runtime.",
             ),
+            FormatOption(
+                flag="--io",
+                name="io",
+                choices=("float32", "int8", "uint8"),
+                help="Type of the inputs and outputs of an int8 .tflite file.",
+            ),
         ),
     ),
     Format(

@@ -46,14 +46,24 @@ def millions(number: int | None) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    return DASH if share is None else f"{100 * share:.{digits}f} %"
+    return DASH if share is None else f"{_hundredfold(share, digits)} %"
 
 
 def percent_interval(interval: Interval | None) -> str:
     """The bounds in percent: [97.1, 99.8]."""
     if interval is None:
         return DASH
-    return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    return f"[{_hundredfold(interval.low, 1)}, {_hundredfold(interval.high, 1)}]"
+
+
+def points(share: float) -> str:
+    """0.4 points"""
+    return f"{_hundredfold(share, 1)} points"
+
+
+def _hundredfold(share: float, digits: int) -> str:
+    """What rounds to zero has no sign."""
+    return f"{round(100 * share, digits) + 0.0:.{digits}f}"
 
 
 def interval_text(interval: Interval | None) -> str:

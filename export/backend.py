@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from edgernn.graph import Graph
+from edgernn.graph import AnyArray, Graph, Layer
 from edgernn.interrupts import uninterrupted
 
 if TYPE_CHECKING:
@@ -23,6 +23,29 @@ class Lowered:
     details: Mapping[str, str] = field(default_factory=dict)  # e.g. opset, lowering chosen and why
     graph: Graph | None = None  # as written, where sizes that were free had to be fixed
     exact: Graph | None = None  # an int8 graph whose integers the file computes bit for bit
+
+
+#: (int8 graph, layer, every edge as float32) -> the edges that the layer writes, with the rounding
+#: of activations that a format's runtime does.
+Simulate = Callable[[Graph, Layer, Mapping[str, AnyArray]], tuple[AnyArray, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arithmetic:
+    """What an int8 file computes, and when finer activations are worth their price there."""
+
+    simulate: Simulate
+    quiet: float  # noise of all activations that is not worth it, over the outputs' variance
+    has_sixteen: bool = False  # 16-bit inputs and states, beside 8 bits and float32
+
+
+class ArithmeticFor(Protocol):
+    """The arithmetic of a format by its own options.
+
+    None where the file cannot hold finer arithmetic than it has, so that nothing is to choose.
+    """
+
+    def __call__(self, **options: str) -> Arithmetic | None: ...
 
 
 class Lower(Protocol):
@@ -41,14 +64,16 @@ class Lower(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """The two functions of a format.  Its name, suffix and schemes are in `edgernn.formats`.
+    """The functions of a format.  Its name, suffix and schemes are in `edgernn.formats`.
 
     read_contents: the facts of a file's bytes, for `edgernn inspect`; raises `contents.Damaged`.
+    arithmetic: what an int8 file computes; None for a format without integers.
     library: the module of C or C++ code that `lower` imports, if any: see `import_library`.
     """
 
     lower: Lower
     read_contents: Callable[[bytes], Contents]
+    arithmetic: ArithmeticFor | None = None
     library: str | None = None
 
     def import_library(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgernn.errors import CalibrationError
@@ -11,7 +11,7 @@ from edgernn.export.examples import read_examples
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.ranges_file import read_ranges, write_ranges
 from edgernn.export.rows import Examples, split
-from edgernn.graph import CalibrationMethod, Graph, Ranges
+from edgernn.graph import CalibrationMethod, Graph, Ranges, Rounding
 from edgernn.tasks.given import Given
 
 
@@ -31,6 +31,7 @@ class Calibration:
     spec: Given | None  # data to calibrate on: edgernn.tasks.given
     method: CalibrationMethod = CalibrationMethod.MINMAX
     file: Path | None = None  # with a spec: where ranges are saved; without: where they come from
+    rounding: Rounding = Rounding.COMPENSATED
 
     def of(self, graph: Graph, progress: Callable[[str], None]) -> Calibrated:
         """The ranges of `graph`.
@@ -46,7 +47,9 @@ class Calibration:
                     remedy="Make it with --calibrate DATA --ranges FILE",
                 )
             ranges = read_ranges(self.file, graph)
-            return Calibrated(ranges=ranges, examples=None, warnings=ranges.warnings)
+            return Calibrated(
+                ranges=self._for_rounding(ranges), examples=None, warnings=ranges.warnings
+            )
         seen, fresh = split(read_examples(self.spec, graph))
         ranges = calibrate(
             graph,
@@ -56,4 +59,12 @@ class Calibration:
         )
         if self.file is not None:
             write_ranges(self.file, ranges)
-        return Calibrated(ranges=ranges, examples=fresh, warnings=ranges.warnings)
+        return Calibrated(
+            ranges=self._for_rounding(ranges), examples=fresh, warnings=ranges.warnings
+        )
+
+    def _for_rounding(self, ranges: Ranges) -> Ranges:
+        """Without moments, all is rounded to nearest."""
+        if self.rounding is Rounding.NEAREST:
+            return replace(ranges, moments={}, candidates={})
+        return ranges

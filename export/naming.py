@@ -16,9 +16,11 @@ from edgernn.scheme import Scheme
 
 
 def artefact_stem(model: SourceModel, request: Request) -> str:
-    """gru, gru.float16, gru.step.float16: the name that the artefacts of one export share."""
+    """gru, gru.float16, gru.step.float16, gru.encoder: what artefacts of one export share."""
     parts = [model_name(model)]
-    if request.streaming:
+    if request.decoding is not None:
+        parts.append(request.part or "encoder")
+    elif request.streaming:
         parts.append("step")
     if request.fewest_bits is not Scheme.FLOAT32:
         parts.append(request.fewest_bits.value)
@@ -36,12 +38,16 @@ def keep_given_file(model: SourceModel, out: Path, request: Request) -> None:
     if model.file is None:
         return
     for target in map(format_named, request.backends or FORMATS):
-        written = out / f"{artefact_stem(model, request)}{target.suffix}"
-        if written.exists() and written.samefile(model.file):
-            raise OutputError(
-                f"the export would write over the model that it reads, {model.file}",
-                remedy="Choose another folder with -o",
-            )
+        require_other_file(model, out / f"{artefact_stem(model, request)}{target.suffix}")
+
+
+def require_other_file(model: SourceModel, written: Path) -> None:
+    """Raises OutputError where `written` is the file that was given."""
+    if model.file is not None and written.exists() and written.samefile(model.file):
+        raise OutputError(
+            f"the export would write over the model that it reads, {model.file}",
+            remedy="Choose another folder with -o",
+        )
 
 
 def _origin(model: SourceModel) -> dict[str, str]:

@@ -39,12 +39,16 @@ LEAST_OF_MAGNITUDE: Final = 1e-5
 #: A number that varies by less than this share of the others' spread is a constant beside them.
 LEAST_OF_OTHERS: Final = 1e-3
 
-#: The least spread of numbers that share a unit: where every row gives the same class, a hundredth
-#: of a point of its probability is no noise.
+#: Numbers that share a unit and vary by less than this do not decide (edgernn.export.mean_error):
+#: where every row gives the same class, a tenth of a point of its probability may be no noise; of
+#: a rare event it may be all.
 LEAST_SHARED: Final = 0.01
 
 #: Fewer rows do not show how each number varies: all numbers of the output stand for one.
 FEWEST_ROWS: Final = 4
+
+#: Where all numbers are zero, any unit does.
+_SMALLEST: Final = 1e-30
 
 _BOUNDED: Final = (
     ActivationKind.SIGMOID,
@@ -63,10 +67,18 @@ class Spread:
     """How an output varies over the rows that it was seen in.
 
     deviation: the standard deviation of each number along the last axis, [channels]; [1] where all
-    numbers stand for one.
+    numbers stand for one.  shared: whether they do because they are of one unit.
     """
 
     deviation: _Floats
+    shared: bool = False
+
+    @property
+    def at_least_shared(self) -> Spread:
+        """LEAST_SHARED in place of a smaller spread of numbers of one unit; else the same one."""
+        if not self.shared or self.deviation[0] >= LEAST_SHARED:
+            return self
+        return Spread(deviation=np.array([LEAST_SHARED]), shared=True)
 
     def noise(self, exact: Sequence[AnyArray], given: Sequence[AnyArray]) -> Noise:
         """What `given` adds to `exact`, call by call; infinite for another shape or another NaN."""
@@ -128,7 +140,8 @@ def spread(exact: Sequence[AnyArray], *, shared: bool) -> Spread:
     together = float(np.sqrt(variance.mean())) if variance.size else 0.0
     largest = np.abs(values).max(axis=0, initial=0.0)
     if shared:
-        return Spread(deviation=np.array([max(together, LEAST_SHARED)]))
+        least = max(LEAST_OF_MAGNITUDE * float(largest.max(initial=0.0)), _SMALLEST)
+        return Spread(deviation=np.array([max(together, least)]), shared=True)
     least = np.maximum(LEAST_OF_MAGNITUDE * largest, LEAST_OF_OTHERS * together)
     deviation = np.maximum(np.sqrt(variance), least)
     return Spread(deviation=np.where(deviation > 0, deviation, LEAST_SHARED))

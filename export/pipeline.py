@@ -21,6 +21,7 @@ from edgernn.artefact import (
     stored_file,
 )
 from edgernn.errors import (
+    LossTooLarge,
     MissingRuntime,
     OutputError,
     UnsupportedLayer,
@@ -30,24 +31,45 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
 from edgernn.export.backend import Lowered
+from edgernn.export.decoder_pair import decoder_parts, joined
+from edgernn.export.fine_layers import FineLayers
+from edgernn.export.in_scheme import (
+    Written,
+    float_graph,
+    quantized,
+    scaled,
+    settled,
+    unabsorbed,
+    with_fine_layers,
+)
 from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, model_name
-from edgernn.export.quantization.absorb import absorbed
-from edgernn.export.quantization.headroom import with_headroom
-from edgernn.export.quantization.quantize import quantize
-from edgernn.export.quantization.unlike import unlike_features
 from edgernn.export.request import Request
 from edgernn.export.sound_input import sound_input
 from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
-from edgernn.export.verify import NO_SCALE, Check, verified
+from edgernn.export.verify import Check, require_passed, verified
 from edgernn.formats import FORMATS, Format, format_named
-from edgernn.graph import Graph, Input, QTensor, without_dead_layers
+from edgernn.graph import Graph, Input
 from edgernn.interrupts import uninterrupted
 from edgernn.reference import References
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
 from edgernn.temporary import TemporaryFolder
+
+__all__ = [
+    "Failure",
+    "Progress",
+    "export_model",
+    "float_graph",
+    "quantized",
+    "raise_failure",
+    "scaled",
+    "training_log_of",
+    "unabsorbed",
+    "with_fine_layers",
+    "workspace",
+]
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
@@ -94,12 +116,12 @@ def export_model(
     original = float_graph(model.graph)
     if request.front_end is not None:
         sound_input(original, request.front_end)  # before anything is written
-    request = _settled(original, request)
+    request = with_fine_layers(original, settled(original, request))
     unlike = () if request.examples is not None else unabsorbed(original, request)
-    graph = quantized(original, request)
+    written = Written(graph=original, request=request)
     if request.streaming:
-        original, graph = streaming.to_streaming(original), streaming.to_streaming(graph)
-    with _workspace(out) as workspace:
+        original = streaming.to_streaming(original)
+    with workspace(out) as hidden:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
         checks = _Checks(original=original, request=request, unlike=unlike)
         artefacts: list[Artefact] = []
@@ -109,7 +131,7 @@ def export_model(
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
-                artefact = _made(target, graph, model, request, workspace, progress, checks)
+                artefact = _held(target, written, model, hidden, progress, checks)
             except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
                     raise
@@ -130,7 +152,7 @@ def export_model(
                         target=target,
                         original=original,
                         model=model,
-                        workspace=workspace,
+                        workspace=hidden,
                     ),
                 )
             else:
@@ -147,7 +169,7 @@ def export_model(
             for name, error in {**refusals, **failures}.items()
         )
         if artefacts:
-            refused = _handed_over(artefacts, refused, model, request, workspace, out)
+            refused = _handed_over(artefacts, refused, model, request, hidden, out)
     for refusal in refused:
         if not refusal.failed:
             on_refusal(refusal)
@@ -157,29 +179,42 @@ def export_model(
     return tuple(artefacts)
 
 
-def unabsorbed(original: Graph, request: Request) -> tuple[str, ...]:
-    """Sentences about features of unlike scale that stay so, for want of ranges; usually none."""
-    if request.ranges is not None:
-        return ()
-    in_float = {
-        layer.name
-        for layer in original.layers
-        if request.per_layer.get(layer.name, request.scheme) is Scheme.FLOAT32
-    }
-    return tuple(unlike_features(original, leave={*in_float, *request.keep_float}))
-
-
 def _verified_as(
     request: Request, target: Format, original: Graph, model: SourceModel, workspace: Path
 ) -> Verification:
     """The check of another request of the same model and format, in a folder of its own."""
-    graph = quantized(float_graph(model.graph), request)
-    if request.streaming:
-        graph = streaming.to_streaming(graph)
+    request = with_fine_layers(float_graph(model.graph), replace(request, fine=None))
+    graph = Written(graph=float_graph(model.graph), request=request).for_format(target)
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
         checks = _Checks(original=original, request=request)
-        made = _made(target, graph, model, request, Path(folder), lambda _phase: None, checks)
+        made = _whole(target, graph, model, request, Path(folder), lambda _phase: None, checks)
     return made.verification
+
+
+def _whole(
+    target: Format,
+    graph: Graph,
+    model: SourceModel,
+    request: Request,
+    workspace: Path,
+    progress: Progress,
+    checks: _Checks,
+) -> Artefact:
+    """The artefact of a graph; of one that writes sequences, an encoder and a decoder as one."""
+    if request.decoding is None:
+        return _made(target, graph, model, request, workspace, progress, checks)
+    encoder, decoder = (
+        _made(
+            *(target, part.graph, model, part.request, workspace, progress),
+            _Checks(original=part.original, request=part.request, unlike=checks.unlike),
+        )
+        for part in decoder_parts(checks.original, graph, request)
+    )
+    artefact = joined(encoder, decoder, request)
+    if request.limit is not None:
+        progress(f"measuring what {target.name} loses")
+        request.limit.require(artefact, workspace)
+    return artefact
 
 
 def _require_schemes(target: Format, request: Request) -> None:
@@ -210,62 +245,6 @@ def _handed_over(
     return record(out, artefacts, refused, files={out / name: workspace / name for name in names})
 
 
-def float_graph(graph: Graph) -> Graph:
-    """The graph that calibration runs: without dead layers, states explicit."""
-    return streaming.expose_states(without_dead_layers(graph))
-
-
-def scaled(graph: Graph, request: Request) -> tuple[Graph, Request]:
-    """The float graph that is quantized, and the request with its ranges.
-
-    Where rows of the inputs were seen, features of unlike scale are brought to one scale, and
-    ranges get room beyond those rows.
-    """
-    if request.ranges is None or request.fewest_bits is Scheme.FLOAT32:
-        return graph, request
-    kept = [name for name, scheme in request.per_layer.items() if scheme is Scheme.FLOAT32]
-    changed, ranges = absorbed(graph, request.ranges, leave={*kept, *request.keep_float})
-    return changed, replace(request, ranges=with_headroom(changed, ranges))
-
-
-def quantized(graph: Graph, request: Request) -> Graph:
-    """The float graph with its weights, and for int8 its arithmetic, in the asked scheme."""
-    if request.scheme is Scheme.FLOAT32 and not request.per_layer:
-        return graph
-    graph, request = scaled(graph, request)
-    return quantize(
-        graph,
-        request.ranges,
-        request.scheme,
-        keep_float=request.keep_float,
-        per_layer=request.per_layer,
-    )
-
-
-def _settled(graph: Graph, request: Request) -> Request:
-    """The request, with float32 in place of int8 where no layer can be int8.
-
-    A float model must not be called int8, neither by its name nor by its check.
-    """
-    if request.fewest_bits is not Scheme.INT8 or _has_int8(quantized(graph, request)):
-        return request
-    return replace(
-        request,
-        scheme=Scheme.FLOAT32 if request.scheme is Scheme.INT8 else request.scheme,
-        per_layer={
-            name: Scheme.FLOAT32 if scheme is Scheme.INT8 else scheme
-            for name, scheme in request.per_layer.items()
-        },
-    )
-
-
-def _has_int8(graph: Graph) -> bool:
-    if graph.quantization is not None and graph.quantization.plans:
-        return True
-    weights = (weight for layer in graph.layers for weight in layer.weights.values())
-    return any(isinstance(weight, QTensor) for weight in weights)
-
-
 def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
     """The log that `edgernn train` left beside `model`, unless it belongs to another file."""
     path = log_path(model)
@@ -273,6 +252,47 @@ def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
         return None
     log = read_log(path)
     return log if log.model_sha256 == sha256 else None
+
+
+def _held(
+    target: Format,
+    written: Written,
+    model: SourceModel,
+    workspace: Path,
+    progress: Progress,
+    checks: _Checks,
+) -> Artefact:
+    """The file of a format, with as many more layers in float as it needs to lose no more than the
+    request allows: formats round in different ways.
+    """
+    request = written.request
+
+    def made(wanted: Written) -> Artefact:
+        graph = wanted.for_format(target)
+        return _whole(target, graph, model, wanted.request, workspace, progress, checks)
+
+    try:
+        return made(written)
+    except LossTooLarge as error:
+        if request.limit is None:
+            raise
+        more = [layer for layer in request.limit.costly if layer not in request.keep_float]
+        for count in range(1, len(more)):  # with the last one, no layer would be int8
+            progress(f"keeping {count} more in float for {target.name}")
+            kept = (*request.keep_float, *more[:count])
+            other = with_fine_layers(
+                written.graph,
+                replace(request, keep_float=kept, fine=None, backends=(target.name,)),
+            )
+            try:
+                artefact = made(Written(graph=written.graph, request=other))
+            except LossTooLarge:
+                continue
+            said = {f"layer {layer}": "float32, to lose no more than allowed" for layer in kept}
+            return replace(artefact, details={**artefact.details, **said})
+        raise LossTooLarge(
+            f"{error.what}; no choice of float layers helps", remedy=error.remedy
+        ) from error
 
 
 def _made(
@@ -291,17 +311,15 @@ def _made(
     lowered = backend.lower(graph, metadata=metadata_of(model, request), **options)
     written = lowered.graph or graph
     artefact = _stored(lowered, target, written, model, request, workspace)
+    if request.limit is not None:
+        progress(f"measuring what {target.name} loses")
+        request.limit.require(artefact, workspace)
     if not request.verify:
         return artefact
     progress(f"checking {target.name}")
     verification = verified(artefact, checks.of(written, lowered.exact), workspace)
-    if request.require_verify and verification.status is VerificationStatus.SKIPPED:
-        if verification.reason == NO_SCALE:
-            raise VerificationError(f"{artefact.name} cannot be checked: {NO_SCALE}")
-        raise MissingRuntime(
-            f"{artefact.name} cannot be checked: {verification.reason}",
-            remedy="Install what is missing, or leave out --require-verify (require_verify)",
-        )
+    if request.require_verify:
+        require_passed(artefact.name, verification)
     return replace(artefact, verification=verification)
 
 
@@ -360,13 +378,17 @@ def _stored(
         source=model.source,
         labels=request.labels,
         front_end=request.front_end,
-        details=dict(lowered.details),
+        details={**lowered.details, **_fine_details(request, target)},
         verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
     )
 
 
+def _fine_details(request: Request, target: Format) -> dict[str, str]:
+    return (request.fine or {}).get(target.name, FineLayers()).details
+
+
 @contextmanager
-def _workspace(out: Path) -> Iterator[Path]:
+def workspace(out: Path) -> Iterator[Path]:
     """A hidden folder inside `out`, gone afterwards; `out` too if it was made in vain, whenever
     Ctrl-C comes.
     """

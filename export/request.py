@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
+from edgernn.artefact import Artefact
+from edgernn.export.fine_layers import FineLayers
 from edgernn.export.rows import Examples
-from edgernn.graph import Ranges
+from edgernn.graph import Decoding, Ranges
 from edgernn.recipe import SoundRecipe
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog
+
+
+class LossLimit(Protocol):
+    """How much a file may lose on labelled rows.  costly: layers, those that int8 costs most first.
+
+    require: raises LossTooLarge for a file in a folder that loses more, measured in its runtime.
+    """
+
+    @property
+    def costly(self) -> tuple[str, ...]: ...
+
+    def require(self, artefact: Artefact, folder: Path) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +38,8 @@ class Request:
     keep_float: tuple[str, ...] = ()  # layers
     per_layer: Mapping[str, Scheme] = field(default_factory=dict)
     streaming: bool = False
+    decoding: Decoding | None = None  # split into the encoder and one step of the decoder
+    part: str = ""  # "encoder" or "decoder": which of the two a file is
     verify: bool = True
     require_verify: bool = False  # a file whose runtime is missing is an error
     labels: tuple[str, ...] = ()
@@ -29,6 +47,9 @@ class Request:
     training: TrainingLog | None = None  # written beside the artefacts, for reports
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # back end -> its own
     examples: Examples | None = None  # real rows that the files are checked on
+    #: Format -> layers that compute with more than 8 bits there; None: not chosen yet.
+    fine: Mapping[str, FineLayers] | None = None
+    limit: LossLimit | None = None  # what each file is held to; formats keep more layers in float
 
     @property
     def fewest_bits(self) -> Scheme:

@@ -22,6 +22,13 @@ MOST_ROWS: Final = 64
 FEWEST_TO_SPLIT: Final = 16
 _KEPT_OF: Final = 4
 
+#: Rows on which noise is measured: a few dozen are as good as thousands.
+_TO_MEASURE: Final = 32
+_FEWEST_TO_MEASURE: Final = 8
+
+#: In one run of the model: numpy takes about a second for so many.
+_MOST_MULTIPLICATIONS: Final = 10**10
+
 #: Steps from whose states a step model is tried.
 _MOST_STEPS: Final = 32
 
@@ -63,6 +70,15 @@ class Examples:
         if len(self) <= most:
             return self
         return self.take(np.linspace(0, len(self) - 1, most).astype(np.intp), self.origin)
+
+
+def rows_to_measure(graph: Graph, examples: Examples) -> dict[str, AnyArray]:
+    """The first rows, few enough to run the model several times over them."""
+    arrays = examples.inputs
+    steps = max((array.shape[1] for array in arrays.values() if array.ndim > 1), default=1)
+    affordable = _MOST_MULTIPLICATIONS // max(graph.parameters * steps, 1)
+    rows = min(max(affordable, _FEWEST_TO_MEASURE), _TO_MEASURE)
+    return {name: array[:rows] for name, array in arrays.items()}
 
 
 def split(examples: Examples) -> tuple[Examples, Examples]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -15,12 +15,19 @@ from edgernn.artefact import Artefact, Verification, VerificationStatus
 from edgernn.devices import open_device
 from edgernn.devices.runners import run_cases
 from edgernn.devices.runners.outcome import Failed, Outputs, Skipped
-from edgernn.errors import VerificationError
+from edgernn.errors import MissingRuntime, VerificationError
 from edgernn.export.batches import Batch, check_rows_agree
 from edgernn.export.cases import Case
 from edgernn.export.float_noise import float_noise
 from edgernn.export.integer_bits import same_integers
-from edgernn.export.noise import shares_a_unit, spread
+from edgernn.export.mean_error import (
+    INTEGER_TOLERANCE,
+    MADE_UP_TOLERANCE,
+    ROUNDED_REMEDY,
+    near_on_average,
+    spreads_of,
+)
+from edgernn.export.noise import shares_a_unit
 from edgernn.export.quantization.unlike import REMEDY
 from edgernn.export.rows import Origin
 from edgernn.export.suite import Suite
@@ -29,7 +36,6 @@ from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
 from edgernn.reference import References, integer
 from edgernn.scheme import Scheme
-from edgernn.units import percent
 
 #: Largest |difference| relative to the output's scale.  float32 sums in another order differ by a
 #: few 1e-7 a step; a wrong gate, mask or padding is off by 1e-2 and more.
@@ -44,20 +50,9 @@ LARGEST_FLOAT_TOLERANCE: Final = 1e-2
 #: 1e-6: what is relative to less would refuse sound models.
 SMALLEST_FLOAT_SCALE: Final = 0.01
 
-#: Mean |difference| of a scheme of fewer bits from the float32 model on real rows, relative to the
-#: spread of the output (edgernn.export.noise).  Sound models stay below 3 %.
-INTEGER_TOLERANCE: Final = 0.05
-
-#: The same on made-up inputs, where a sound model may show 10 %: it was not made for them.  A wrong
-#: scale or gate is beyond 50 %.
-MADE_UP_TOLERANCE: Final = 0.25
-
 _NOT_WRITTEN: Final = (
     "The artefact was not written. Please report this model; --no-verify writes it all the same"
 )
-
-#: A scheme that passes instead is looked for, and named, by edgernn.export.alternatives.
-_ROUNDED_REMEDY: Final = "--no-verify writes the file all the same"
 
 #: Why a file is not checked.
 NO_SCALE: Final = f"made-up inputs do not have the unlike scales that its weights suggest. {REMEDY}"
@@ -176,61 +171,6 @@ def _tolerances(
     }
 
 
-def near_on_average(
-    name: str,
-    cases: Sequence[Case],
-    actual: Sequence[NamedArrays],
-    expected: Sequence[NamedArrays],
-    *,
-    shared: Collection[str] = (),
-    tolerance: float = INTEGER_TOLERANCE,
-    cause: str = "",
-    remedy: str = _ROUNDED_REMEDY,
-) -> Verification:
-    """Raises VerificationError when the mean error is more than `tolerance` of the outputs' spread.
-
-    shared: the outputs whose numbers are of one unit (edgernn.export.noise.shares_a_unit).
-    Whether it is accurate enough is for the user to say, on labelled data.
-    """
-    mean = max(
-        spread(there, shared=output in shared).noise(there, here).mean
-        for output, here, there in _by_output(actual, expected)
-    )
-    if not mean <= tolerance:
-        raise VerificationError(
-            f"{name} differs from the float32 model: its outputs are off by {percent(mean)} of "
-            f"their spread on average (allowed {percent(tolerance, digits=0)}){cause}",
-            remedy=remedy,
-        )
-    return Verification(
-        status=VerificationStatus.PASSED,
-        cases=len(cases),
-        max_error=worst_error(cases, actual, expected).error,
-        mean_error=mean,
-        agreement=agreement(actual, expected),
-        tolerance=tolerance,
-    )
-
-
-def _by_output(
-    actual: Sequence[NamedArrays], expected: Sequence[NamedArrays]
-) -> Iterator[tuple[str, list[AnyArray], list[AnyArray]]]:
-    for output in expected[0]:
-        yield output, [here[output] for here in actual], [there[output] for there in expected]
-
-
-def agreement(actual: Sequence[NamedArrays], expected: Sequence[NamedArrays]) -> float | None:
-    """How often the largest number along the last axis is the same one; None without classes."""
-    first = next(iter(expected[0]))
-    if expected[0][first].ndim < 2 or expected[0][first].shape[-1] < 2:
-        return None
-    same = [
-        np.argmax(here[first], axis=-1) == np.argmax(there[first], axis=-1)
-        for here, there in zip(actual, expected, strict=True)
-    ]
-    return float(np.concatenate([row.ravel() for row in same]).mean())
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Check:
     """What an artefact is compared with.
@@ -249,7 +189,7 @@ class Check:
 
     @property
     def remedy(self) -> str:
-        return f"{REMEDY}. {_ROUNDED_REMEDY}" if self.unlike else _ROUNDED_REMEDY
+        return f"{REMEDY}. {ROUNDED_REMEDY}" if self.unlike else ROUNDED_REMEDY
 
 
 def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
@@ -282,8 +222,21 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
     else:
         found = _same(artefact, check, calls, answers.cases)
     if check.unlike and artefact.scheme is not Scheme.FLOAT32:
-        return Verification(status=VerificationStatus.SKIPPED, reason=NO_SCALE)
+        return Verification(status=VerificationStatus.UNDECIDED, reason=NO_SCALE)
     return found
+
+
+def require_passed(name: str, verification: Verification) -> None:
+    """Raises MissingRuntime for a file that could not be run, VerificationError for one that the
+    inputs at hand do not decide about.
+    """
+    if verification.status is VerificationStatus.SKIPPED:
+        raise MissingRuntime(
+            f"{name} cannot be checked: {verification.reason}",
+            remedy="Install what is missing, or leave out --require-verify (require_verify)",
+        )
+    if verification.status is VerificationStatus.UNDECIDED:
+        raise VerificationError(f"{name} cannot be checked: {verification.reason}")
 
 
 def _same(
@@ -306,7 +259,8 @@ def _same(
         cause=_FLOAT16_CAUSE,
         remedy=check.remedy,
     )
-    return replace(found, original_error=rounded.max_error)
+    worst = worst_error(decisive, [actual[at] for at in positions], original)
+    return replace(found, status=rounded.status, reason=rounded.reason, original_error=worst.error)
 
 
 def _near(
@@ -323,19 +277,16 @@ def _near(
         tolerance=_tolerance(suite),
         remedy=check.remedy,
     )
-    spreads = {
-        output: spread([one[output] for one in there], shared=output in shared)
-        for output in there[0]
-    }
     batched = [at for at, call in enumerate(calls) if isinstance(call, Batch)]
     check_rows_agree(
         name,
         [call for call in calls if isinstance(call, Batch)],
         [actual[at] for at in batched],
         [expected[at] for at in batched],
-        spreads,
+        {output: one.at_least_shared for output, one in spreads_of(there, shared).items()},
     )
-    found = replace(found, checked_on=suite.origin.value)
+    worst = worst_error(suite.decisive, [actual[at] for at in chosen], there)
+    found = replace(found, checked_on=suite.origin.value, max_error=worst.error)
     if check.exact is None:
         return found
     wanted = check.references.of(check.exact, [call.inputs for call in calls], run=integer.run)

@@ -15,7 +15,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("profile", "train", "audio", "test", "lint")
+EXTRAS = ("profile", "train", "audio", "search", "test", "lint")
 REMEDY = "run `make lock` and commit requirements.lock"
 
 

@@ -33,7 +33,7 @@ from edgernn.devices.runners.runner import (
 )
 from edgernn.errors import ConnectionLost
 from edgernn.formats import FORMATS
-from edgernn.graph import State
+from edgernn.graph import DecoderStep, State
 
 #: How often a task is repeated after a lost connection: nothing of it is kept on the target.
 ATTEMPTS_AFTER_A_CUT: Final = 2
@@ -64,6 +64,7 @@ def run_cases(
     extra_files: Sequence[Path] = (),
     states: Sequence[State] = (),
     streaming: bool = False,
+    decoder: DecoderStep | None = None,
     threads: int = 1,
     timeout_s: float = TIMEOUT_S,
 ) -> Outputs | Failed | Skipped:
@@ -72,7 +73,8 @@ def run_cases(
     Cases are calls: arguments by name, batch first; shapes may differ from case to case.  State
     inputs that a case leaves out start as zeros.  With `streaming` a case holds whole sequences
     [B, T, ...].  Each output is [B, T, ...], one step for each call; each state output is the state
-    after the last call.
+    after the last call.  With a `decoder` each case is read once, and written token by token: the
+    output "tokens" is [B, longest], -1 behind the last token.
     """
     model = Model(
         path=artefact,
@@ -80,6 +82,7 @@ def run_cases(
         extra_files=tuple(extra_files),
         states=tuple(states),
         streaming=streaming,
+        decoder=decoder,
         threads=threads,
     )
     return _asked(Outputs, device, model, RunCases(cases=cases), timeout_s)

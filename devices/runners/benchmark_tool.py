@@ -128,6 +128,11 @@ class BenchmarkTool:
     def run(
         self, device: Device, model: Model, task: Task, *, timeout_s: float
     ) -> Answer | Failed | Skipped:
+        if model.decoder is not None:
+            return Skipped(
+                reason=f"{NAME} calls single files, and {model.path.name} needs its decoder: "
+                "give --android-runtime tensorflow-lite.aar"
+            )
         match task:
             case RunCases():
                 return Skipped(

@@ -18,7 +18,7 @@ from edgernn.devices.runners.file_ports import FilePorts, file_ports
 from edgernn.devices.runners.outcome import Description, Failed, Memory, Outputs, Skipped
 from edgernn.devices.runners.payload.arrays import Arrays
 from edgernn.devices.runners.payload.model import Model as Calls
-from edgernn.devices.runners.payload.sessions import needs_edgernn
+from edgernn.devices.runners.payload.sessions import Tensor, needs_edgernn
 from edgernn.devices.runners.program import LIBRARY_NAME, OPERATORS_NAME, library_program
 from edgernn.devices.runners.program_run import (
     MEMORY_CALLS,
@@ -30,6 +30,7 @@ from edgernn.devices.runners.program_run import (
 from edgernn.devices.runners.reply import damaged, port
 from edgernn.devices.runners.runner import (
     Answer,
+    Case,
     CountInstructions,
     Describe,
     MeasureMemory,
@@ -42,6 +43,7 @@ from edgernn.devices.runners.runner import (
 from edgernn.devices.runners.user_libraries import Library
 from edgernn.errors import DeviceError
 from edgernn.folders import cache_folder
+from edgernn.graph import TOKENS, DecoderStep
 
 INPUTS: Final = "inputs.bin"
 OUTPUTS: Final = "outputs.bin"
@@ -74,7 +76,8 @@ class LibraryProgram:
             ports = file_ports(model.path, model.backend)
         except DeviceError as error:
             return Failed(reason=f"{self.NAME}: {error.what}")
-        calls = _calls(ports, model)
+        written = ports if model.decoder is None else _as_pair(ports, model.decoder)
+        calls = _calls(written, model)
         files: dict[str, Path | bytes] = {
             LIBRARY_NAME: program,
             model.path.name: model.path,
@@ -84,7 +87,7 @@ class LibraryProgram:
         if operators:
             files[OPERATORS_NAME] = operators
         if cases_of(task):
-            files[INPUTS] = _inputs(ports, calls, task)
+            files[INPUTS] = _inputs(written, calls, model, task)
         answer = ran(
             device,
             model,
@@ -100,7 +103,7 @@ class LibraryProgram:
         if refused := self._other_ports(ports, answer, model.backend):
             return refused
         try:
-            return self._answer(device, ports, calls, task, answer)
+            return self._answer(device, written, calls, model, task, answer)
         except ValueError as error:
             return damaged(self.NAME, error)
 
@@ -126,6 +129,8 @@ class LibraryProgram:
         outputs = [tensor.name for tensor in ports.outputs]
         for state in model.states:
             words += ["--state", str(inputs.index(state.input)), str(outputs.index(state.output))]
+        if model.decoder is not None:
+            words += _loop(ports, model, model.decoder)
         if isinstance(task, TimeCalls):
             words += timing_words(task)
         if isinstance(task, MeasureMemory):
@@ -144,7 +149,13 @@ class LibraryProgram:
         return None
 
     def _answer(
-        self, device: Device, ports: FilePorts, calls: Calls, task: Task, answer: Ran
+        self,
+        device: Device,
+        ports: FilePorts,
+        calls: Calls,
+        model: Model,
+        task: Task,
+        answer: Ran,
     ) -> Answer:
         """Raises ValueError if a file that belongs to the reply is damaged."""
         process = answer.process({self.NAME: answer.reply["version"]})
@@ -159,7 +170,7 @@ class LibraryProgram:
             case RunCases():
                 kinds = [(tensor.name, tensor.dtype) for tensor in ports.outputs]
                 rows = tensor_files.unpacked(pulled(device, OUTPUTS), kinds)
-                return Outputs(process=process, cases=tuple(_joined(calls, task, rows)))
+                return Outputs(process=process, cases=tuple(_joined(calls, model, task, rows)))
             case TimeCalls():
                 return answer.timing(task, process)
             case MeasureMemory():
@@ -175,7 +186,38 @@ class LibraryProgram:
 
 
 def _needs_operators(model: Model) -> bool:
-    return model.backend == "onnx" and needs_edgernn(str(model.path))
+    files = (model.path, *(path for path in model.extra_files if path.suffix == model.path.suffix))
+    return model.backend == "onnx" and any(needs_edgernn(str(path)) for path in files)
+
+
+def _as_pair(encoder: FilePorts, decoder: DecoderStep) -> FilePorts:
+    """An encoder and its decoder as one model: a sequence in, tokens out."""
+    tokens = Tensor(TOKENS, (None, decoder.longest), "int32")
+    return FilePorts(inputs=encoder.inputs, outputs=(tokens,))
+
+
+def _loop(encoder: FilePorts, model: Model, decoder: DecoderStep) -> list[str]:
+    """The arguments that name the decoder's tensors by position."""
+    path = next(path for path in model.extra_files if path.name == decoder.file)
+    ports = file_ports(path, model.backend)
+    inputs, outputs = ([one.name for one in side] for side in (ports.inputs, ports.outputs))
+    rules = (inputs.index(decoder.input), outputs.index(decoder.output))
+    words = ["--decoder", f"./{decoder.file}", *map(str, rules)]
+    words += [str(decoder.start), str(decoder.stop), str(decoder.longest)]
+    for number, tensor in enumerate(encoder.outputs):
+        if tensor.name in inputs:
+            words += ["--begin", str(number), str(inputs.index(tensor.name))]
+    for state in decoder.states:
+        words += ["--state", str(inputs.index(state.input)), str(outputs.index(state.output))]
+    return words
+
+
+def _rows(calls: Calls, model: Model, case: Case) -> list[Arrays]:
+    """The pieces of a case that one run of the program takes: of a decoder, a sequence each."""
+    if model.decoder is None:
+        return calls.rows(case)
+    batch = next(iter(case.values())).shape[0]
+    return [{name: x[row : row + 1] for name, x in case.items()} for row in range(batch)]
 
 
 def _calls(ports: FilePorts, model: Model) -> Calls:
@@ -187,13 +229,13 @@ def _calls(ports: FilePorts, model: Model) -> Calls:
     return Calls(ports, request)
 
 
-def _inputs(ports: FilePorts, calls: Calls, task: Task) -> bytes:
+def _inputs(ports: FilePorts, calls: Calls, model: Model, task: Task) -> bytes:
     names = [tensor.name for tensor in ports.inputs]
     states = {name for name, _ in calls.states}
     cases: list[Sequence[Arrays]] = []
     if isinstance(task, RunCases):
         for case in task.cases:
-            for row in calls.rows(case):
+            for row in _rows(calls, model, case):
                 given = {name: x for name, x in row.items() if name in states}
                 first, *others = calls.calls(row)
                 made = [calls.feeds({**first, **given})]
@@ -209,12 +251,13 @@ def _inputs(ports: FilePorts, calls: Calls, task: Task) -> bytes:
 
 
 def _joined(
-    calls: Calls, task: RunCases, rows: Sequence[Sequence[Arrays]]
+    calls: Calls, model: Model, task: RunCases, rows: Sequence[Sequence[Arrays]]
 ) -> list[dict[str, np.ndarray[Any, Any]]]:
     """Joins the outputs of the calls of each row into the outputs of each case."""
     left = iter(rows)
     return [
-        calls.joined([calls.result(next(left)) for _ in calls.rows(case)]) for case in task.cases
+        calls.joined([calls.result(next(left)) for _ in _rows(calls, model, case)])
+        for case in task.cases
     ]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from typing_extensions import assert_never
 
 from edgernn.devices.device import Device
@@ -40,9 +42,14 @@ from edgernn.devices.runners.runner import (
     TimeCalls,
     cases_of,
 )
+from edgernn.dtype import DType
 from edgernn.errors import EdgernnError, MissingRuntime
+from edgernn.graph import TOKENS, DecoderStep
 from edgernn.runtime.ports import NativePort
 from edgernn.version import __version__
+
+if TYPE_CHECKING:
+    from edgernn.runtime.model import Model as NativeModel
 
 INPUTS: Final = "inputs.bin"
 OUTPUTS: Final = "outputs.bin"
@@ -62,6 +69,7 @@ class NativeProgram:
             from edgernn.runtime import Model as NativeModel  # missing without a C compiler
 
             native = NativeModel(model.path)
+            loop = _loop(NativeModel, model, native.outputs)
         except MissingRuntime as error:
             return Skipped(reason=str(error))
         except EdgernnError as error:
@@ -70,6 +78,8 @@ class NativeProgram:
         if isinstance(found, Skipped):
             return found
         files: dict[str, Path | bytes] = {NAME: found, model.path.name: model.path}
+        if model.decoder is not None:
+            files |= {path.name: path for path in model.extra_files}
         if cases := cases_of(task):
             files[INPUTS] = program_files.packed(native.inputs, cases)
         counting = (task.counter, COUNTS) if isinstance(task, CountInstructions) else ()
@@ -80,13 +90,14 @@ class NativeProgram:
             name=self.NAME,
             files=files,
             executable=NAME,
-            words=[*counting, f"./{NAME}", *_arguments(model, task, native.inputs)],
+            words=[*counting, f"./{NAME}", *_arguments(model, task, native.inputs), *loop],
             timeout_s=timeout_s,
         )
         if isinstance(answer, Failed):
             return answer
         try:
-            return _answer(device, model, task, native.inputs, native.outputs, answer)
+            written = native.outputs if model.decoder is None else (_tokens(model.decoder),)
+            return _answer(device, model, task, native.inputs, written, answer)
         except ValueError as error:
             return damaged(self.NAME, error)
 
@@ -127,6 +138,38 @@ def _answer(
             return Instructions(process=process, per_call=counted_calls(counts))
         case _:
             assert_never(task)
+
+
+def _loop(
+    open_model: Callable[[Path], NativeModel], model: Model, encoded: Sequence[NativePort]
+) -> list[str]:
+    """The arguments that name a decoder's ports by position."""
+    decoder = model.decoder
+    if decoder is None:
+        return []
+    path = next(path for path in model.extra_files if path.name == decoder.file)
+    step = open_model(path)
+    inputs, outputs = ([port.name for port in ports] for ports in (step.inputs, step.outputs))
+    rules = (inputs.index(decoder.input), outputs.index(decoder.output))
+    words = ["--decoder", f"./{decoder.file}", *map(str, rules)]
+    words += [str(decoder.start), str(decoder.stop), str(decoder.longest)]
+    for number, port in enumerate(encoded):
+        if port.name in inputs:
+            words += ["--begin", str(number), str(inputs.index(port.name))]
+    return words
+
+
+def _tokens(decoder: DecoderStep) -> NativePort:
+    return NativePort(
+        name=TOKENS,
+        dtype=DType.INT32,
+        numpy=np.dtype(np.int32),
+        is_sequence=False,
+        steps=None,
+        width=decoder.longest,
+        row_shape=(decoder.longest,),
+        state_output=None,
+    )
 
 
 def _processors(device: Device) -> tuple[str, ...]:

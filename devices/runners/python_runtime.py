@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +146,7 @@ def _request(runtime: str, model: Model, task: Task) -> dict[str, Any]:
         "libraries": [path.name for path in model.extra_files if path.suffix == ".so"],
         "states": [[state.input, state.output] for state in model.states],
         "streaming": model.streaming,
+        "decoder": _rules(model),
         "threads": model.threads,
         "cpus": model.cpus,
         "inputs": INPUTS,
@@ -172,6 +173,14 @@ def _request(runtime: str, model: Model, task: Task) -> dict[str, Any]:
             return {**common, "task": "instructions", "calls": COUNTED_CALLS}
         case _:
             assert_never(task)
+
+
+def _rules(model: Model) -> dict[str, Any] | None:
+    decoder = model.decoder
+    if decoder is None:
+        return None
+    states = [[state.input, state.output] for state in decoder.states]
+    return {**asdict(decoder), "states": states}
 
 
 def _answer(device: Device, folder: Path, task: Task, reply: Mapping[str, Any]) -> Answer:

@@ -24,7 +24,7 @@ from edgernn.devices.runners.outcome import (
     Skipped,
     Timing,
 )
-from edgernn.graph import State
+from edgernn.graph import DecoderStep, State
 from edgernn.graph.tensor import AnyArray
 
 Case: TypeAlias = Mapping[str, AnyArray]  # the arguments of one call by name, batch first
@@ -43,6 +43,7 @@ class Model:
     extra_files: tuple[Path, ...] = ()  # external data, libraries of custom operators
     states: tuple[State, ...] = ()  # start as zeros; output -> input of the next call
     streaming: bool = False  # one step (or a few) for each call
+    decoder: DecoderStep | None = None  # its file is one of extra_files; a call writes a sequence
     threads: int = 1
     cpus: tuple[int, ...] | None = None  # confined to these; None: the system chooses
 

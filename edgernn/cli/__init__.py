@@ -18,12 +18,14 @@ from edgernn.errors import EdgernnError
 from edgernn.version import __version__
 
 SUMMARIES = {
-    "demo": "Train a GRU and an LSTM on spoken digits, export, profile, compare.",
+    "demo": "GRU or LSTM for spoken digits? Train both, compare, export, profile.",
     "train": "Train a reference model on a reference task or on your data.",
     "export": "Turn a model into checked ONNX, TFLite and native artefacts.",
     "profile": "Measure artefacts on a device: size, latency, memory, accuracy.",
     "run": "Hear sound as an app does: print the labels as they come.",
     "compare": "GRU or LSTM? Trainings over seeds on your data, and a verdict.",
+    "search": "Find the smallest model that is accurate enough and fits a device.",
+    "worker": "Train for searches of other machines, through a database.",
     "devices": "Name the boards that artefacts are measured on; check them.",
     "inspect": "Show what is in models, artefacts and folders.",
 }

@@ -11,7 +11,14 @@ from edgernn.cli.parameters import Duration
 
 
 @click.command()
-@click.argument("data", shell_complete=complete_tasks)
+@click.argument("data", required=False, shell_complete=complete_tasks)
+@click.option(
+    "--from",
+    "given",
+    metavar="FILES",
+    help="Compare these trained models instead: a.keras,b.onnx.  Nothing is trained.",
+)
+@click.option("--data", "rows", metavar="DATA", help="With --from: rows that no model has seen.")
 @click.option(
     "--models",
     default="gru,lstm",
@@ -67,18 +74,37 @@ from edgernn.cli.parameters import Duration
     help="What y means (class, steps, numbers), or the columns of a .csv to predict.",
 )
 @click.option("--hold-out", metavar="PATTERN", help="Test on the rows whose origin matches.")
+@click.option(
+    "--controls/--no-controls",
+    default=True,
+    show_default=True,
+    help="Also train what a mix must beat: gru-gru and lstm-lstm for gru-lstm.",
+)
+@click.option(
+    "--rows-percent",
+    "percents",
+    default="25,50",
+    show_default=True,
+    help="Also train the two first on so many percent of the rows; none: do not.",
+)
+@click.option(
+    "--plots",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the pictures as .svg files.",
+)
 @click.option("--resume", is_flag=True, help="Continue the comparison in the folder.")
 @click.option(
     "-o",
     "--output",
     "out",
     type=click.Path(file_okay=False, path_type=Path),
-    required=True,
     help="Folder for trainings, models, files, and report.md, .html, .json.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the text.")
 def command(
-    data: str,
+    data: str | None,
+    given: str | None,
+    rows: str | None,
     models: str,
     equal: str,
     units: int | None,
@@ -92,8 +118,11 @@ def command(
     worth: str | None,
     target: str | None,
     hold_out: str | None,
+    controls: bool,
+    percents: str,
+    plots: Path | None,
     resume: bool,
-    out: Path,
+    out: Path | None,
     as_json: bool,
 ) -> None:
     """Train GRU, LSTM or a mix on DATA over several seeds, and say which to use.
@@ -104,10 +133,18 @@ def command(
     edgernn compare digits --models gru,lstm -o cmp/
     edgernn compare mydata.npz --models gru,lstm,gru-lstm --equal units,bytes --workers 2 -o cmp/
     edgernn compare mydata.npz --time-limit 10min -o cmp/ --resume
+    edgernn compare --from a.keras,b.onnx --data test.npz
 
     The answer is one contender, "equal for your purpose", "cannot tell" (and what would help), or
     "use neither".  Intervals hold the luck of seeds and of test rows.
     """
+    if given is not None:
+        _compare_files(given, data, rows, target=target, worth=worth, out=out, as_json=as_json)
+        return
+    if data is None or rows is not None:
+        raise click.UsageError("name DATA, or models with --from FILES --data DATA")
+    if out is None:
+        raise click.UsageError("name a folder for the trainings with -o")
     from edgernn.front.comparing import compare
 
     result = compare(
@@ -125,10 +162,48 @@ def command(
         worth=worth,
         target=target,
         hold_out=hold_out,
+        controls=controls,
+        shares=_shares(percents),
         resume=resume,
         out=out,
     )
+    if plots is not None:
+        result.write_plots(plots)
     if as_json:
         click.echo((out / "report.json").read_text(encoding="utf-8"), nl=False)
     else:
         click.echo(str(result))
+
+
+def _compare_files(
+    given: str,
+    data: str | None,
+    rows: str | None,
+    *,
+    target: str | None,
+    worth: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    if rows is None or data is not None:
+        raise click.UsageError("--from compares trained models: give their test rows with --data")
+    from edgernn.front.comparing_files import compare_models
+    from edgernn.report.compared_files import files_json
+
+    result = compare_models(given.split(","), data=rows, target=target, worth=worth)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        result.write(*(out / f"report{suffix}" for suffix in (".md", ".json", ".html")))
+    click.echo(files_json(result.values) if as_json else str(result))
+
+
+def _shares(percents: str) -> list[float]:
+    if percents.strip() == "none":
+        return []
+    try:
+        return [float(one) / 100 for one in percents.split(",")]
+    except ValueError:
+        raise click.BadParameter(
+            f"'{percents}' is no list of percentages; write 25,50 or none",
+            param_hint="--rows-percent",
+        ) from None

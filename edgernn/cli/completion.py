@@ -83,6 +83,8 @@ def complete_schemes(
     from edgernn.scheme import Scheme
 
     schemes = [CompletionItem(scheme.value) for scheme in Scheme]
+    if not incomplete or "auto".startswith(incomplete):
+        schemes.append(CompletionItem("auto"))
     before, comma, last = incomplete.rpartition(",")
     layer, equals, _ = last.rpartition("=")
     if equals:

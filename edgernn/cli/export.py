@@ -11,6 +11,7 @@ import click
 
 from edgernn.cli.completion import (
     complete_data,
+    complete_devices,
     complete_formats,
     complete_layers,
     complete_schemes,
@@ -18,7 +19,7 @@ from edgernn.cli.completion import (
 from edgernn.cli.export_arguments import BackendList, format_options
 from edgernn.cli.terminal import print_warning
 from edgernn.formats import FORMATS
-from edgernn.graph import CalibrationMethod
+from edgernn.graph import CalibrationMethod, Rounding
 from edgernn.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     shell_complete=complete_schemes,
     help="float32; float16: half the bytes, computed in float32; dynamic: int8 weights, no data "
     "needed; int8: integer arithmetic, needs --calibrate. Several are separated by commas. "
-    "LAYER=SCHEME is for one layer.",
+    "LAYER=SCHEME is for one layer. auto: makes all, measures them, keeps the best of each format.",
 )
 @click.option(
     "--calibrate",
@@ -63,6 +64,14 @@ if TYPE_CHECKING:
     default=CalibrationMethod.MINMAX.value,
     show_default=True,
     help="How a range is drawn around what was seen.",
+)
+@click.option(
+    "--rounding",
+    type=click.Choice([rounding.value for rounding in Rounding]),
+    default=Rounding.COMPENSATED.value,
+    show_default=True,
+    help="How int8 chooses weights: so that rounding errors make up for each other on the "
+    "calibration data, or each for itself.",
 )
 @click.option(
     "--ranges",
@@ -84,7 +93,14 @@ if TYPE_CHECKING:
     type=click.FloatRange(0),
     metavar="POINTS",
     help="Keep the fewest layers in float that hold the loss, on --data or else the labelled "
-    "--calibrate data, within so many points of accuracy or F1, or percent of an error.",
+    "--calibrate data, within so many points of accuracy or F1, or percent of an error. With "
+    "--scheme auto: the most that a file may lose (1 without it).",
+)
+@click.option(
+    "--device",
+    metavar="NAME",
+    shell_complete=complete_devices,
+    help="Where --scheme auto measures the candidates; without it here.",
 )
 @click.option(
     "--data",
@@ -97,6 +113,12 @@ if TYPE_CHECKING:
     "--streaming",
     is_flag=True,
     help="Write a model of one step, its states as explicit inputs and outputs.",
+)
+@click.option(
+    "--decode",
+    metavar="INPUT,START,STOP,LONGEST",
+    help="Of a model that was taught with the tokens before each step as INPUT: write its encoder "
+    "and one step of its decoder. Models of `edgernn train` know this.",
 )
 @click.option("--labels", metavar="A,B,…", help="Class names, stored in the artefacts.")
 @click.option(
@@ -126,12 +148,15 @@ def command(
     schemes: tuple[str, ...],
     calibrate: str | None,
     method: str,
+    rounding: str,
     ranges_file: Path | None,
     keep_float: tuple[str, ...],
     max_drop_points: float | None,
+    device: str | None,
     data: str | None,
     target: str | None,
     streaming: bool,
+    decode: str | None,
     labels: str | None,
     front_end: str | None,
     no_verify: bool,
@@ -159,12 +184,15 @@ def command(
             scheme=schemes,
             calibrate=calibrate,
             calibration=method,
+            rounding=rounding,
             ranges=ranges_file,
             keep_float=keep_float,
             max_drop=max_drop_points,
+            device=device,
             data=data,
             target=target,
             streaming=streaming,
+            decode=decode,
             labels=labels or (),
             front_end=front_end,
             verify=not no_verify,
@@ -183,6 +211,7 @@ def command(
 
 def _show(made: Made, *, as_json: bool) -> None:
     from edgernn.artefact import as_json as artefact_as_json
+    from edgernn.report.candidates import candidates_as_json
     from edgernn.report.quantized import study_as_json
 
     for warning in (*made.warnings, *made.refusal_sentences):
@@ -191,6 +220,8 @@ def _show(made: Made, *, as_json: bool) -> None:
         entries = [artefact_as_json(artefact) for artefact in made.artefacts]
         refused = [asdict(refusal) for refusal in made.refusals]
         document = {"artefacts": entries, "refused": refused, **study_as_json(made.study)}
+        if made.candidates:
+            document["candidates"] = candidates_as_json(made.candidates)
         click.echo(json.dumps(document, indent=1))
     else:
         click.echo(str(made))

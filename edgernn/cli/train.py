@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from edgernn.cli.completion import complete_tasks
-from edgernn.tasks.notation import HELP
+from edgernn.tasks.notation import CELLS, HELP
 from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.registry import TASKS
 from edgernn.tasks.target import Target
@@ -55,14 +55,15 @@ _HELP = f"""Train a GRU or LSTM on DATA: one of the tasks below, or your own fil
 edgernn train digits --cell gru --units 128 -o gru.keras
 edgernn train mydata.csv --target load --cell gru -o gru.keras
 edgernn train recordings/ --hold-out '*_theo_*' --cell bi-lstm -o lstm.keras
+edgernn train pronunciation --cell gru --decoder lstm -o pronunciation.keras
 
 \b
 The tasks:
 {_TASK_LINES}
 
 Your own data are an .npz, a .csv, or a folder of .wav files by class.  The target may be a class,
-several labels, a class for each step, or numbers; it is taken from y, or from the columns of
---target.
+several labels, a class for each step, numbers, or a sequence; it is taken from y, or from the
+columns of --target.
 
 gru.calibration.npz, gru.test.npz and gru.train.json are written beside gru.keras: rows for `edgernn
 export --calibrate` and for `edgernn profile --data`, and the log of the training (time, losses,
@@ -114,6 +115,11 @@ score).  The model standardizes its features itself.
     help="Test on the rows of your data whose origin matches ('*_theo_*'), train on the others.",
 )
 @click.option("--cell", default="gru", show_default=True, metavar="ARCHITECTURE", help=f"{HELP}.")
+@click.option(
+    "--decoder",
+    type=click.Choice(CELLS),
+    help="The cell that writes sequences, behind the encoder --cell; as seq2seq-a-b.",
+)
 @click.option("--units", type=click.IntRange(1, 4096), help="Width of a recurrent layer.")
 @click.option("--layers", type=click.IntRange(1, 16), help="Number of recurrent layers.")
 @click.option(
@@ -151,6 +157,7 @@ def command(
     full: bool,
     hold_out: str | None,
     cell: str,
+    decoder: str | None,
     seed: int,
     out: Path,
     as_json: bool,
@@ -159,7 +166,7 @@ def command(
     from edgernn.export.keras.file import parameters_of
     from edgernn.front.progress import progress_line
     from edgernn.report.trained import trained_text
-    from edgernn.tasks.notation import architecture_named
+    from edgernn.tasks.notation import architecture_named, for_sequences
     from edgernn.tasks.training import train
 
     architecture_named(cell)  # before data are read or downloaded
@@ -171,8 +178,11 @@ def command(
         hold_out=hold_out,
     )
     with progress_line("reading the data") as progress:
-        sized = {"steps": steps, "full": full} if steps or full else {}
+        given = {"steps": steps, "full": full}
+        sized: dict[str, int | bool | None] = {name: size for name, size in given.items() if size}
         name, splits, recipe = _source(task, data, reading, sized, progress)
+    if decoder or splits.train.target is Target.SEQUENCE:
+        cell = for_sequences(cell, decoder)
     chosen = {option: value for option, value in overrides.items() if value is not None}
     recipe = replace(recipe, **chosen)  # type: ignore[arg-type]
     with epochs_shown(recipe.epochs) as on_epoch:
@@ -217,8 +227,12 @@ def _source(
     if reading.target or reading.kind:
         raise click.UsageError("--target goes with your own data: the tasks have their own targets")
     reference = task_named(task or "")
-    if sized and reference.sized is None:
-        raise click.UsageError(f"the data of {reference.name} have one size")
+    for option in sized:
+        if option not in reference.sizes:
+            reason = "has all its rows without it" if option == "full" else "has one length"
+            raise click.UsageError(
+                f"--{option} changes nothing: the task {reference.name} {reason}"
+            )
     if sized and reference.sized is not None:
         return reference.name, reference.sized(progress, **sized), reference.recipe
     return reference.name, reference.read(progress), reference.recipe

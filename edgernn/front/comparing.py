@@ -14,20 +14,19 @@ from edgernn.errors import WrongOption
 from edgernn.formats import format_named
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
-from edgernn.report.compared import (
-    comparison_json,
-    comparison_markdown,
-    recommendation,
-)
-from edgernn.report.compared_html import comparison_html
+from edgernn.report.compared import comparison_json, comparison_markdown
+from edgernn.report.compared_html import comparison_html, picture_files
+from edgernn.report.compared_values import recommendation
 from edgernn.scheme import Scheme
 from edgernn.scoring.metric import Metric
 from edgernn.selection import comparison as values
 from edgernn.selection.comparing import Question, compared
 from edgernn.selection.contender import parsed_equals, parsed_models
+from edgernn.selection.controls import with_controls
 from edgernn.selection.crossed import FEWEST_SEEDS
 from edgernn.selection.data import splits_of
 from edgernn.selection.row_scores import row_metric
+from edgernn.selection.training import median_training, training_file
 from edgernn.selection.verdict import Worth
 from edgernn.selection.work import Forms
 from edgernn.tasks.given import Given
@@ -76,6 +75,29 @@ class Compared:
         for path, suffix in files.items():
             atomic.write_bytes(path, _WRITERS[suffix](self.values).encode())
 
+    def model(self, architecture: str) -> Path:
+        """The .keras file of an architecture's training with the median score, at equal units.
+
+        Raises WrongOption for an architecture that was not compared.
+        """
+        found = [one for one in self.values.trainings if one.architecture == architecture]
+        if not found:
+            raise WrongOption(
+                f"'{architecture}' was not compared",
+                remedy=f"It is one of {', '.join(one.name for one in self.values.trainings)}",
+            )
+        middle = median_training(self.values.trainings[found[0]])
+        return training_file(self.folder, middle.key).with_suffix(".keras")
+
+    def write_plots(self, folder: str | os.PathLike[str]) -> None:
+        """Writes every picture of the report as an .svg file.  Raises OutputError.
+
+        >>> verdict.write_plots("plots/")
+        """
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for name, content in picture_files(self.values).items():
+            atomic.write_bytes(Path(folder) / name, content.encode())
+
     def __str__(self) -> str:
         return comparison_markdown(self.values).rstrip("\n")
 
@@ -103,6 +125,8 @@ def compare(
     time_limit_s: float | None = None,
     worth: str | float | None = None,
     hold_out: str | None = None,
+    controls: bool = True,
+    shares: Sequence[float] = (0.25, 0.5),
     resume: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Compared:
@@ -120,6 +144,9 @@ def compare(
     device: where they are measured, after the last training.
     workers: trainings at a time, one processor each; results do not depend on it.
     time_limit_s: for everything; no training begins that is not expected to end in time.
+    controls: also train what a mix must beat: gru-gru and lstm-lstm for gru-lstm.
+    shares: of the training rows: the two first architectures are trained on these, too, at most 3
+        times each, when all else is trained.  Empty: no such trainings.
     worth: the smallest difference that matters: points of a share (0.5), or "2%" of an error.
     progress: called with each phase; without it a line on a terminal.
 
@@ -153,6 +180,8 @@ def compare(
             splits=splits,
             recipe=recipe,
             architectures=architectures,
+            controls=with_controls(architectures)[len(architectures) :] if controls else (),
+            shares=_shares(shares),
             equal=parsed_equals(equal),
             seeds=seeds,
             forms=Forms(formats=_formats(to), schemes=_sorted(schemes)),
@@ -195,6 +224,15 @@ def parsed_worth(given: str | float | None, metric: Metric) -> Worth:
             remedy=f"Give percent of the error: --worth {found[1]}%",
         )
     return Worth(amount=number / 100, is_relative=True)
+
+
+def _shares(shares: Sequence[float]) -> tuple[float, ...]:
+    if not all(0 < share < 1 for share in shares):
+        raise WrongOption(
+            f"a share of the training rows lies between 0 and 1, and {max(shares)} does not",
+            remedy="Give shares such as 0.25 and 0.5",
+        )
+    return tuple(sorted(shares))
 
 
 def _formats(to: str | Sequence[str]) -> tuple[str, ...]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edgernn.artefact import Artefact, Refusal, record
 from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
+from edgernn.export.decoder_pair import examples_for
 from edgernn.export.examples import read_examples
 from edgernn.export.keras.object import from_keras
 from edgernn.export.pipeline import (
@@ -19,6 +21,7 @@ from edgernn.export.pipeline import (
     float_graph,
     training_log_of,
     unabsorbed,
+    with_fine_layers,
 )
 from edgernn.export.quantization.headroom import beyond
 from edgernn.export.reading import read_source
@@ -28,29 +31,35 @@ from edgernn.export.small_models import larger_than_float32
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import Study, rescued, studied
+from edgernn.front.automatic import best_of
 from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.front.options import (
     class_labels,
+    decoding_of,
     format_options,
     formats_named,
     front_end_of,
+    is_auto,
     method_named,
     require_layers,
+    require_one_loop,
     require_use,
+    rounding_named,
 )
 from edgernn.front.outcome import other_name, with_outcome
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
-from edgernn.graph import CalibrationMethod, Shape, parameter_count
+from edgernn.graph import CalibrationMethod, Decoding, Rounding, Shape, parameter_count
 from edgernn.recipe import SoundRecipe
 from edgernn.report.inspected import model_text, shape_text
 from edgernn.scheme import Scheme
 from edgernn.streaming import to_streaming
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.reading import AS_IT_IS, Reading
+from edgernn.tasks.target import Target
 from edgernn.tasks.training_log import TrainingLog
 
 
@@ -95,6 +104,11 @@ class Loaded:
         """Shapes by name, the batch first; None where a size is free."""
         return {name: spec.shape for name, spec in self.model.graph.output_specs.items()}
 
+    @property
+    def decoding(self) -> Decoding | None:
+        """How the model writes sequences, where `edgernn train` made it for that."""
+        return decoding_of(None, self.training, self.model.graph)
+
     def reading_of(self, data: Given) -> Reading:
         """How a table is read: as the training did it, whose log is beside the file."""
         if self.training is None or not isinstance(data, str | os.PathLike):
@@ -124,12 +138,15 @@ class Loaded:
         scheme: str | Scheme | Iterable[str | Scheme] = Scheme.FLOAT32,
         calibrate: Given | None = None,
         calibration: str = CalibrationMethod.MINMAX.value,
+        rounding: str = Rounding.COMPENSATED.value,
         ranges: str | os.PathLike[str] | None = None,
         keep_float: str | Sequence[str] = (),
         max_drop: float | None = None,
+        device: str | Sequence[str] | None = None,
         data: Given | None = None,
         target: str | None = None,
         streaming: bool = False,
+        decode: str | None = None,
         labels: Sequence[object] = (),
         front_end: str | SoundRecipe | None = None,
         verify: bool = True,
@@ -142,20 +159,29 @@ class Loaded:
 
         to: formats ("onnx", "tflite", "native"); without it all that can express the model.
         scheme: "float32", "float16", "dynamic" or "int8"; several as a list, each of them one
-            export; "LAYER=SCHEME" in the list is for one layer.
+            export; "LAYER=SCHEME" in the list is for one layer.  "auto" makes all of them (int8
+            with `calibrate`), measures them, and keeps of each format the smallest file that loses
+            at most `max_drop` (1 point); see `made.candidates`.
         calibrate: typical inputs: x [N, T, F] or [N, T], arrays by input name, a path, or a spec
             such as "digits:calibration".  int8 needs them; dynamic and float16 bring features of
             unlike scale to one scale with them.  One row of four is kept back for the check.
         calibration: how a range is drawn around the values seen.
+        rounding: "compensated", where errors of int8 weights make up for each other on the
+            calibration data, or "nearest".
         ranges: with `calibrate`, the file to save ranges in; without, the file to read them from.
         keep_float: layers to leave in float32.
         max_drop: keep the fewest layers in float32 that hold the loss within so many points of
             accuracy or F1, or percent of an error, on `data` or else on a labelled `calibrate`.
+            Each format is held to it on its own runtime; one that cannot hold it is not written.
+        device: where scheme "auto" measures its candidates: "cpu" (here), "pi", "user@host", …
         data: labelled rows to measure the accuracy or error on: (x, y), (x, y, lengths), a path or
             a spec; "mydata.csv:test" is a part of a file.  Tables are read as in the training.
         target: columns to predict of a .csv ("load"), or what y means where it can be read in
             several ways: "numbers", "labels", …
         streaming: a model of one step, its states as inputs and outputs.
+        decode: "INPUT,START,STOP,LONGEST" of a model that was taught with the tokens before each
+            step as a second input: writes its encoder and one step of its decoder, and the loop
+            that ends with the token STOP or after LONGEST calls.  `edgernn train` records it.
         labels: names of the classes (texts, or numbers), stored in the files.
         front_end: how sound becomes the model's rows, stored in the files: a preset such as
             "kaldi-fbank40@16000", a recipe.toml, or a SoundRecipe.  Without it that of the .keras
@@ -167,7 +193,7 @@ class Loaded:
         against_keras: first compare what was read with Keras itself, in a child process; needs the
             package keras (tf_keras for files of Keras 1 and 2), and runs the model's code.
         progress: called with each phase; without it a line on a terminal.
-        options: of one format: onnx_gru, onnx_profile, tflite_profile, runtime_min.
+        options: of one format: onnx_gru, onnx_profile, tflite_profile, runtime_min, io.
 
         The files of one scheme that pass the check appear together.  Where one fails, the others
         are kept, model.json lists it as refused, and VerificationError is raised at the end: its
@@ -178,19 +204,58 @@ class Loaded:
         >>> made = model.export("out/", to=["tflite", "native"], scheme="int8", calibrate=x[:200])
         >>> made["native"].path
         """
+        if is_auto(scheme):
+            if data is not None:  # read once, for the export and for the measurement
+                data = as_samples(data, target=target, reading=self.reading_of(data))
+            with progress_line("making the candidates", progress) as phase:
+                candidates = partial(
+                    self.export,
+                    to=to,
+                    calibrate=calibrate,
+                    calibration=calibration,
+                    ranges=ranges,
+                    keep_float=keep_float,
+                    data=data,
+                    target=target,
+                    streaming=streaming,
+                    labels=labels,
+                    verify=verify,
+                    require_verify=require_verify,
+                    against_keras=against_keras,
+                    progress=phase,
+                    **options,
+                )
+                return best_of(
+                    self.model,
+                    Path(out),
+                    lambda folder, schemes: candidates(folder, scheme=schemes),
+                    calibrated=calibrate is not None or ranges is not None,
+                    max_drop=max_drop,
+                    device=device or "cpu",
+                    data=data,
+                    phase=phase,
+                )
+        if device is not None:
+            raise WrongOption(
+                "--device (device) is where the candidates of scheme auto are measured",
+                remedy="Choose scheme auto, or measure with `edgernn profile`",
+            )
         schemes, per_layer = parsed_schemes(scheme)
         used = {*schemes, *per_layer.values()}
         kept = (keep_float,) if isinstance(keep_float, str) else tuple(keep_float)
         file = None if ranges is None else Path(ranges)
-        require_use(used, kept, calibrate, file, max_drop)
+        require_use(used, kept, calibrate, file, max_drop, options.get("io"))
         if require_verify and not verify:
             raise WrongOption(
                 "--require-verify (require_verify) contradicts --no-verify (verify=False)",
                 remedy="Leave one of them out",
             )
         method = method_named(calibration)
+        rounded = rounding_named(rounding, used)
         backends = formats_named(to)
         require_layers(self.layers, (*kept, *per_layer))
+        decoding = decoding_of(decode, self.training, self.model.graph)
+        require_one_loop(decoding, streaming=streaming)
         names = class_labels(labels, self.training, self.model.graph)
         recipe = front_end_of(front_end, self.model)
         folder = Path(out)
@@ -205,19 +270,34 @@ class Loaded:
                 phase("comparing with Keras")
                 oracle = as_keras_has_it(self.model, self.origin)
             original = float_graph(self.model.graph)
-            if isinstance(calibrate, str | os.PathLike) and len(self.inputs) == 1:
+            one_input = len(self.inputs) == 1 or decoding is not None
+            if isinstance(calibrate, str | os.PathLike) and one_input:
                 calibrate = as_samples(
                     calibrate,
                     target=target,
                     reading=self.reading_of(calibrate),
                     front_end=recipe,
                 )
-            calibrated = Calibration(spec=calibrate, method=method, file=file).of(original, phase)
+            typical = calibrate
+            if decoding is not None and calibrate is not None:
+                calibrate = as_samples(calibrate, target=target or Target.SEQUENCE.value)
+                typical = examples_for(calibrate, original, decoding).inputs
+            calibrated = Calibration(spec=typical, method=method, file=file, rounding=rounded).of(
+                original, phase
+            )
             answers = None
             if samples is not None:  # before anything is written: they may not fit the model
                 phase("running the float model on the data")
-                answers = float_answers(original, samples, names, file=self.model.source.file)
-            rows = None if samples is None else read_examples(samples, original)
+                answers = float_answers(
+                    *(original, samples, names), file=self.model.source.file, decoding=decoding
+                )
+            rows = None
+            if samples is not None:
+                rows = (
+                    examples_for(samples, original, decoding)
+                    if decoding is not None
+                    else read_examples(samples, original)
+                )
             examples = together(calibrated.examples, rows)
             requests = [
                 Request(
@@ -228,6 +308,7 @@ class Loaded:
                     examples=examples,
                     keep_float=() if one is Scheme.FLOAT32 and not per_layer else kept,
                     streaming=streaming,
+                    decoding=decoding,
                     verify=verify,
                     require_verify=require_verify,
                     labels=names,
@@ -237,6 +318,9 @@ class Loaded:
                 )
                 for one in schemes
             ]
+            if any(one.needs_calibration for one in used):
+                phase("measuring what 8-bit activations cost")
+                requests = [with_fine_layers(original, request) for request in requests]
             if max_drop is not None:
                 phase("searching the layers to keep in float")
                 requests = [

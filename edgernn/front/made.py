@@ -14,7 +14,9 @@ from edgernn.front.measuring import measure
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.front.progress import Show
 from edgernn.front.reports import Report
+from edgernn.profile.scheme_choice import SchemeCandidate
 from edgernn.profile.workload import DEFAULT_STEPS
+from edgernn.report.candidates import candidates_text
 from edgernn.report.exported import exported_table, keras_text, outcome_text, verification_text
 from edgernn.report.quantized import study_texts
 from edgernn.tasks.given import Given
@@ -65,6 +67,7 @@ class Made(Mapping[Any, MadeFile]):
     warnings: sentences about the model, the calibration and the names.
     study: accuracy beside the float model, and what each layer costs in int8.
     against_keras: how far what was read is from Keras itself; None where that was not asked for.
+    candidates: every file that scheme "auto" made and measured, kept or not; else none.
     """
 
     folder: Path
@@ -73,6 +76,7 @@ class Made(Mapping[Any, MadeFile]):
     warnings: tuple[str, ...]
     study: Study
     against_keras: Verification | None = None
+    candidates: tuple[SchemeCandidate, ...] = ()
 
     def __getitem__(self, key: str | tuple[str, str]) -> MadeFile:
         format_, scheme = key if isinstance(key, tuple) else (key, None)
@@ -175,6 +179,8 @@ class Made(Mapping[Any, MadeFile]):
 
     def __str__(self) -> str:
         texts = [exported_table(self.artefacts), *study_texts(self.study)]
+        if self.candidates:
+            texts.insert(0, candidates_text(self.candidates))
         if self.against_keras is not None:
             texts.append(keras_text(self.against_keras))
         return "\n\n".join([*texts, self.outcome])

@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 from edgernn.errors import WrongOption
+from edgernn.export.decoder_pair import checked_decoding
 from edgernn.export.sound_input import sound_input
 from edgernn.export.source_model import SourceModel
 from edgernn.formats import FORMATS, format_named, options_by_format
-from edgernn.graph import CalibrationMethod, Graph
+from edgernn.graph import CalibrationMethod, Decoding, Graph, Rounding
 from edgernn.recipe import SoundRecipe, front_end_named
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given
+from edgernn.tasks.notation import architecture_named
+from edgernn.tasks.sequences import PREVIOUS, START, STOP
 from edgernn.tasks.training_log import TrainingLog
+
+#: The scheme that stands for all of them: the best one is kept.
+AUTO: Final = "auto"
+
+
+def is_auto(scheme: str | Scheme | Iterable[str | Scheme]) -> bool:
+    """Whether the best scheme is asked for.  Raises WrongOption for others beside it.
+
+    >>> is_auto("auto"), is_auto("int8")
+    (True, False)
+    """
+    entries = [scheme] if isinstance(scheme, str) else list(scheme)
+    names = [part.strip() for entry in entries for part in str(entry).split(",")]
+    if AUTO not in names:
+        return False
+    if len(names) > 1:
+        raise WrongOption(
+            f"--scheme (scheme) names {AUTO} beside others", remedy=f"Give {AUTO} alone"
+        )
+    return True
 
 
 def require_use(
@@ -24,6 +48,7 @@ def require_use(
     calibrate: Given | None,
     ranges: Path | None,
     max_drop: float | None,
+    io: str | None,
 ) -> None:
     """Raises WrongOption for an option that would change nothing."""
     if keep_float and used == {Scheme.FLOAT32}:
@@ -31,12 +56,15 @@ def require_use(
             "--keep-float (keep_float) changes nothing in a float32 export",
             remedy="Choose another scheme, or leave it out",
         )
-    if max_drop is not None and not 0 <= max_drop < math.inf:
-        raise WrongOption(
-            f"--max-drop (max_drop) is {max_drop:g}", remedy="Give points, at least 0: 0.5"
-        )
+    if max_drop is not None:
+        require_drop(max_drop)
     if any(one.needs_calibration for one in used):
         return
+    if io is not None and io != "float32":
+        raise WrongOption(
+            f"--io {io} (io) is the type of inputs and outputs of an int8 file",
+            remedy="Choose scheme int8, or leave it out",
+        )
     if max_drop is not None:
         raise WrongOption(
             "--max-drop (max_drop) searches layers of an int8 export", remedy="Choose scheme int8"
@@ -54,6 +82,14 @@ def require_use(
         )
 
 
+def require_drop(max_drop: float) -> None:
+    """Raises WrongOption for a loss that cannot be allowed."""
+    if not 0 <= max_drop < math.inf:
+        raise WrongOption(
+            f"--max-drop (max_drop) is {max_drop:g}", remedy="Give points, at least 0: 0.5"
+        )
+
+
 def method_named(name: str) -> CalibrationMethod:
     known = [method.value for method in CalibrationMethod]
     if name not in known:
@@ -62,6 +98,22 @@ def method_named(name: str) -> CalibrationMethod:
             remedy=f"Choose one of {', '.join(known)}",
         )
     return CalibrationMethod(name)
+
+
+def rounding_named(name: str, used: set[Scheme]) -> Rounding:
+    known = [rounding.value for rounding in Rounding]
+    if name not in known:
+        raise WrongOption(
+            f"--rounding (rounding) cannot be {name!r}",
+            remedy=f"Choose one of {', '.join(known)}",
+        )
+    rounding = Rounding(name)
+    if rounding is not Rounding.COMPENSATED and not any(one.needs_calibration for one in used):
+        raise WrongOption(
+            f"--rounding {name} (rounding) changes nothing without int8",
+            remedy="Choose scheme int8, or leave it out",
+        )
+    return rounding
 
 
 def require_layers(known: Sequence[str], named: Sequence[str]) -> None:
@@ -110,6 +162,41 @@ def front_end_of(given: str | SoundRecipe | None, model: SourceModel) -> SoundRe
     if recipe is not None:
         sound_input(model.graph, recipe)
     return recipe
+
+
+def decoding_of(given: str | None, training: TrainingLog | None, graph: Graph) -> Decoding | None:
+    """How the model writes sequences: as the user says, else as it was trained.  None: it does not.
+
+    Raises WrongOption for what is no loop of this model.
+    """
+    if given is None:
+        if training is None or architecture_named(training.settings.cell).decoder is None:
+            return None
+        given = f"{PREVIOUS},{START},{STOP}"
+    name, *numbers = (part.strip() for part in given.split(","))
+    steps = {entry.name: (*entry.spec.shape, None)[1] for entry in graph.inputs}.get(name)
+    if len(numbers) == 2 and steps is not None:  # the model itself says how long
+        numbers.append(str(steps))
+    if len(numbers) != 3 or not all(number.isdigit() for number in numbers):
+        raise WrongOption(
+            f"--decode (decode) cannot be '{given}'",
+            remedy="Give INPUT,START,STOP,LONGEST: the input of the tokens before, the token that "
+            "is before the first, the one that ends a sequence, and the most calls "
+            "(previous,0,0,30)",
+        )
+    start, stop, longest = map(int, numbers)
+    decoding = Decoding(input=name, start=start, stop=stop, longest=longest)
+    return checked_decoding(decoding, graph)
+
+
+def require_one_loop(decoding: Decoding | None, *, streaming: bool) -> None:
+    """Raises WrongOption for an encoder and its decoder as a stream."""
+    if decoding is not None and streaming:
+        raise WrongOption(
+            "--streaming (streaming) is for models that answer at each step; this one reads a "
+            "whole sequence before it writes",
+            remedy="Leave it out: the decoder is written as a model of one step",
+        )
 
 
 def class_labels(

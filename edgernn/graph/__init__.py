@@ -12,6 +12,7 @@ from edgernn.graph.activation import (
     Activation,
     ActivationKind,
 )
+from edgernn.graph.decoding import NO_TOKEN, TOKENS, DecoderStep, Decoding
 from edgernn.graph.fingerprint import fingerprint
 from edgernn.graph.graph import (
     Graph,
@@ -41,6 +42,7 @@ from edgernn.graph.layers import (
     Embedding,
     FoldTime,
     GlobalPool1D,
+    HiddenScores,
     Layer,
     LayerNorm,
     Merge,
@@ -72,7 +74,15 @@ from edgernn.graph.quantized import (
     Reading,
     RecurrentPlan,
 )
-from edgernn.graph.ranges import CalibrationMethod, Features, Range, Ranges
+from edgernn.graph.ranges import (
+    CalibrationMethod,
+    Features,
+    Moments,
+    Range,
+    Ranges,
+    Rounding,
+    as_minmax,
+)
 from edgernn.graph.recurrent import Gru, Lstm, Recurrent, SimpleRnn, gate
 from edgernn.graph.shapes import ShapeError, WrongType, infer, window_padding
 from edgernn.graph.tensor import (
@@ -90,10 +100,12 @@ __all__ = [
     "HARD_SIGMOID_KERAS2",
     "HARD_SIGMOID_KERAS3",
     "LINEAR",
+    "NO_TOKEN",
     "RELU",
     "SIGMOID",
     "SOFTMAX",
     "TANH",
+    "TOKENS",
     "Accumulation",
     "Activate",
     "Activation",
@@ -110,6 +122,8 @@ __all__ = [
     "Conv1D",
     "Conv2D",
     "DType",
+    "DecoderStep",
+    "Decoding",
     "Dense",
     "Dot",
     "Embedding",
@@ -120,6 +134,7 @@ __all__ = [
     "Graph",
     "GraphError",
     "Gru",
+    "HiddenScores",
     "Input",
     "Layer",
     "LayerNorm",
@@ -128,6 +143,7 @@ __all__ = [
     "Lstm",
     "Merge",
     "MergeKind",
+    "Moments",
     "Moving",
     "Multiplying",
     "Node",
@@ -149,6 +165,7 @@ __all__ = [
     "Repeat",
     "Reshape",
     "Reverse",
+    "Rounding",
     "Shape",
     "ShapeError",
     "SimpleRnn",
@@ -163,6 +180,7 @@ __all__ = [
     "WrongType",
     "ZeroPad1D",
     "as_float32",
+    "as_minmax",
     "at_shapes",
     "batch_size",
     "consumers",

@@ -235,14 +235,24 @@ class Dot(Node):
     normalize: bool = False  # L2-normalize both along their axis first (epsilon 1e-12)
 
 
+class HiddenScores(str, Enum):
+    """What becomes of the scores of pairs that a mask hides."""
+
+    LOWERED = "lowered"  # less 1e9; a hidden query has zeros as its output.  Keras: Attention
+    REPLACED = "replaced"  # -1e9; a hidden query attends to all keys alike.  MultiHeadAttention
+    ZEROED = "zeroed"  # the same, and their probabilities are set to zero.  Keras: Softmax(mask)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Attention(Node):
-    """softmax(scale * query keyT) value over the steps of key.  Keras: Attention, score_mode "dot".
+    """softmax(scores) value over the steps of key: one head of Keras' attention layers.
 
     query [B, Tq, D], key [B, Tk, D], value [B, Tk, V], key_mask bool [B, Tk] (False: not attended
-    to), query_mask bool [B, Tq] (False: zeros in the output).
+    to), query_mask bool [B, Tq].  The scores are scale * query keyT, or with `energy` the sum of
+    energy * tanh(scale * (query + key)) over D: AdditiveAttention, score_mode "concat".
     """
 
+    WEIGHTS: ClassVar[tuple[str, ...]] = ("energy",)
     INPUTS: ClassVar[tuple[str, ...]] = ("query", "value", "key", "query_mask", "key_mask")
     query: str
     value: str
@@ -252,6 +262,8 @@ class Attention(Node):
     key_mask: str | None = None
     scale: float = 1.0
     causal: bool = False  # step t attends to steps <= t only
+    energy: Weight | None = None  # [D]
+    hidden: HiddenScores = HiddenScores.LOWERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

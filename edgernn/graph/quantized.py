@@ -88,3 +88,5 @@ class Quantization:
     plans: Mapping[str, LayerPlan]
     ranges: Ranges
     notes: tuple[str, ...] = ()  # which layers compute in float although int8 was asked for, why
+    #: Layers of int8 weights whose activations stay float32, since integers would be too coarse.
+    in_float: frozenset[str] = frozenset()

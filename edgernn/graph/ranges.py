@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from edgernn.graph.tensor import FloatArray
+from edgernn.graph.tensor import AnyArray, FloatArray
 
 
 class CalibrationMethod(str, Enum):
@@ -15,6 +15,13 @@ class CalibrationMethod(str, Enum):
     MINMAX = "minmax"  # from the smallest to the largest: the safe default
     PERCENTILE = "percentile"  # leaves out the outermost values
     MSE = "mse"  # the interval whose 8-bit quantization has the least squared error
+
+
+class Rounding(str, Enum):
+    """How int8 weights are chosen where calibration saw what they multiply."""
+
+    COMPENSATED = "compensated"  # errors make up for each other on the calibration data
+    NEAREST = "nearest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +37,7 @@ class Range:
     high: float
     channel_low: FloatArray  # [channels]
     channel_high: FloatArray  # [channels]
+    mean: float | None = None  # of all numbers seen; None in files of earlier versions
 
     @property
     def magnitude(self) -> float:
@@ -52,6 +60,18 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moments:
+    """What the columns of a layer's matrix multiply: mean and covariance of u, float64.
+
+    u is x of a Dense, the window of a convolution, and (x, h) of a recurrent layer, h being the
+    state that a step starts from.  K counts its elements; a convolution has groups, others one.
+    """
+
+    mean: AnyArray  # [groups, K]
+    covariance: AnyArray  # [groups, K, K]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ranges:
     """Ranges of one graph over one calibration set.
 
@@ -68,4 +88,24 @@ class Ranges:
     edges: Mapping[str, Range]  # float edges by name
     cells: Mapping[str, Mapping[str, Range]]  # recurrent layer -> quantity -> [H] channels
     inputs: Mapping[str, Features] = field(default_factory=dict)  # layer that multiplies -> input
+    moments: Mapping[str, Moments] = field(default_factory=dict)  # layer with a kernel -> inputs
+    #: Of a Gru that resets before its product: r * h in place of h, for the candidate's columns.
+    candidates: Mapping[str, Moments] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()  # sentences about the calibration data
+
+
+def as_minmax(ranges: Ranges) -> Ranges:
+    """The ranges of edges from the smallest to the largest number seen, whatever method drew them.
+
+    >>> as_minmax(ranges).method
+    <CalibrationMethod.MINMAX: 'minmax'>
+    """
+    edges = {
+        name: replace(
+            entry,
+            low=float(entry.channel_low.min(initial=entry.low)),
+            high=float(entry.channel_high.max(initial=entry.high)),
+        )
+        for name, entry in ranges.edges.items()
+    }
+    return replace(ranges, edges=edges, method=CalibrationMethod.MINMAX)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from edgernn.measures import split_rows
 from edgernn.profile.report import Cell, Report
 
 
@@ -24,14 +25,14 @@ def compared_answers(report: Report) -> tuple[Answers, ...]:
     found = []
     for first, *others in _by_file(report):
         for other in others:
-            pairs = zip(_classes(first), _classes(other), strict=True)
+            pairs = list(zip(_answers(first), _answers(other), strict=True))
             found.append(
                 Answers(
                     file=first.item.file,
                     device=other.device,
                     first_device=first.device,
                     differing=sum(a != b for a, b in pairs),
-                    rows=len(_classes(first)),
+                    rows=len(pairs),
                 )
             )
     return tuple(found)
@@ -45,3 +46,9 @@ def _by_file(report: Report) -> Iterator[list[Cell]]:
 
 def _classes(cell: Cell) -> tuple[int, ...]:
     return cell.predictions.classes if cell.predictions else ()
+
+
+def _answers(cell: Cell) -> Sequence[object]:
+    """A class of each row, step or label; all of a row of sequences: lengths may differ."""
+    sizes = cell.predictions.sizes if cell.predictions else ()
+    return split_rows(_classes(cell), sizes) if sizes else _classes(cell)

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgernn.artefact import MANIFEST_NAME, Artefact, VerificationStatus, read_manifest, sha256_hex
 from edgernn.errors import DataError, ModelFileError
 from edgernn.formats import Format, format_of, suffixes
-from edgernn.graph import Shape, State
+from edgernn.graph import DecoderStep, Decoding, Shape, State
 from edgernn.profile.report import Item, Training
 from edgernn.recipe import SoundRecipe
 from edgernn.regular_file import read_bytes
@@ -25,10 +25,19 @@ class Candidate:
     path: Path
     extra_files: tuple[Path, ...] = ()
     states: tuple[State, ...] = ()
+    decoder: DecoderStep | None = None  # it writes a sequence with this file, one of extra_files
     labels: tuple[str, ...] = ()  # names of the classes, in the order of the outputs
     source: Path | None = None  # the Keras file it was made from, if it is at hand
     reading: Reading = AS_IT_IS  # how its training read tables
     front_end: SoundRecipe | None = None  # how it takes sound
+
+    @property
+    def decoding(self) -> Decoding | None:
+        """The loop of a model that writes sequences, for its original."""
+        step = self.decoder
+        if step is None:
+            return None
+        return Decoding(input=step.input, start=step.start, stop=step.stop, longest=step.longest)
 
 
 def find_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
@@ -130,6 +139,7 @@ def _from_manifest(folder: Path, artefact: Artefact) -> Candidate:
         path=path,
         extra_files=tuple(folder / file.name for file in artefact.files[1:]),
         states=artefact.states,
+        decoder=artefact.decoder,
         labels=artefact.labels or (log.labels if log else ()),
         source=_source(folder, artefact),
         reading=log.settings.reading if log else AS_IT_IS,

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from edgernn.graph import Decoding
 from edgernn.scoring.predictions import Predictions
 from edgernn.tasks.samples import Samples
 
@@ -24,25 +25,34 @@ class References:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Path, tuple[str, ...]], Predictions | None] = {}
+        self._known: dict[tuple[Path, tuple[str, ...], Decoding | None], Predictions | None] = {}
         self._lock = threading.Lock()
 
-    def of(self, source: Path, samples: Samples, labels: tuple[str, ...]) -> Predictions | None:
+    def of(
+        self,
+        source: Path,
+        samples: Samples,
+        labels: tuple[str, ...],
+        decoding: Decoding | None = None,
+    ) -> Predictions | None:
         """As reference_predictions."""
         with self._lock:
-            key = (source, labels)
+            key = (source, labels, decoding)
             if key not in self._known:
-                self._known[key] = reference_predictions(source, samples, labels)
+                self._known[key] = reference_predictions(source, samples, labels, decoding)
             return self._known[key]
 
 
 def reference_predictions(
-    source: Path, samples: Samples, labels: tuple[str, ...] = ()
+    source: Path,
+    samples: Samples,
+    labels: tuple[str, ...] = (),
+    decoding: Decoding | None = None,
 ) -> Predictions | None:
     """The answers of the Keras file `source` for each row; None if they cannot be computed here.
 
-    `labels` are the names of its classes.  Returns None for models with several inputs or with
-    states, and for jobs that would take minutes.
+    `labels` are the names of its classes; with a `decoding` it writes sequences.  Returns None for
+    other models with several inputs, for models with states, and for jobs that would take minutes.
     Raises ModelFileError or UnsupportedLayer if the file cannot be read, DataError if the samples
     do not fit it.
     """
@@ -51,8 +61,8 @@ def reference_predictions(
 
     graph = read_source(source).graph
     multiplications = graph.parameters * samples.x.shape[1] * len(samples.x)
-    if len(graph.inputs) != 1 or graph.states:
+    if (len(graph.inputs) != 1 and decoding is None) or graph.states:
         return None
     if multiplications > MOST_MULTIPLICATIONS:
         return None
-    return predict(graph, samples, labels, file=source.name)
+    return predict(graph, samples, labels, file=source.name, decoding=decoding)

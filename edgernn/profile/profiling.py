@@ -164,7 +164,9 @@ class _Profile:
             is_out = self._cell(candidate).outcome is not None
             if candidate.source is None or digest is None or known or is_out:
                 continue
-            predictions = self._workload.references.of(candidate.source, samples, candidate.labels)
+            predictions = self._workload.references.of(
+                candidate.source, samples, candidate.labels, candidate.decoding
+            )
             if predictions is not None:
                 found = Reference(source_sha256=digest, predictions=predictions)
                 self.report = self.report.with_reference(found)
@@ -325,6 +327,7 @@ class _Profile:
             extra_files=candidate.extra_files,
             states=candidate.states,
             streaming=item.streaming,
+            decoder=candidate.decoder,
             threads=self.report.plan.threads,
         )
         if isinstance(answer, Skipped):  # the device could describe it: it can still be timed
@@ -363,6 +366,7 @@ class _Profile:
             extra_files=candidate.extra_files,
             states=candidate.states,
             streaming=candidate.item.streaming,
+            decoder=candidate.decoder,
             threads=self.report.plan.threads,
             cpus=self.report.plan.cpus,
         )

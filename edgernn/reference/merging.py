@@ -15,8 +15,10 @@ from edgernn.graph import (
     Concatenate,
     Dot,
     FloatArray,
+    HiddenScores,
     Merge,
     MergeKind,
+    as_float32,
 )
 from edgernn.reference.activation import softmax
 
@@ -76,17 +78,33 @@ def attention(
     query_mask: npt.NDArray[np.bool_] | None,
     key_mask: npt.NDArray[np.bool_] | None,
 ) -> FloatArray:
-    """[B, Tq, V].  Keras: Attention with score_mode "dot"."""
-    scores = np.float32(layer.scale) * (query @ key.transpose(0, 2, 1))
+    """[B, Tq, V]"""
+    scores = _scores(layer, query, key)
     allowed = np.ones(scores.shape, np.bool_)
     if key_mask is not None:
         allowed &= key_mask[:, None, :]
     if layer.causal:
         allowed &= np.tri(query.shape[1], key.shape[1], dtype=np.bool_)
-    attended = softmax(np.where(allowed, scores, scores - _FORBIDDEN)) @ value
+    if layer.hidden is HiddenScores.LOWERED:
+        attended = softmax(np.where(allowed, scores, scores - _FORBIDDEN)) @ value
+        if query_mask is not None:
+            attended = np.where(query_mask[:, :, None], attended, np.float32(0))
+        return np.asarray(attended)
     if query_mask is not None:
-        attended = np.where(query_mask[:, :, None], attended, np.float32(0))
-    return np.asarray(attended)
+        allowed &= query_mask[:, :, None]
+    attention = softmax(np.where(allowed, scores, -_FORBIDDEN))
+    if layer.hidden is HiddenScores.ZEROED:
+        attention = np.where(allowed, attention, np.float32(0))
+    return np.asarray(attention @ value)
+
+
+def _scores(layer: Attention, query: FloatArray, key: FloatArray) -> FloatArray:
+    """[B, Tq, Tk]"""
+    scale = np.float32(layer.scale)
+    if layer.energy is None:
+        return np.asarray(scale * (query @ key.transpose(0, 2, 1)))
+    sums = np.tanh(scale * (query[:, :, None] + key[:, None]))  # [B, Tq, Tk, D]
+    return np.asarray(sums @ as_float32(layer.energy))
 
 
 def _unit(x: FloatArray, axis: int) -> FloatArray:

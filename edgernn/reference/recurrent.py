@@ -33,17 +33,18 @@ Observe: TypeAlias = Callable[[Mapping[str, FloatArray]], None]
 
 #: x.* is the input's projection with its bias, h.* the recurrent one with its own, pre.* the
 #: argument of an activation, z r i f o the gates, n the candidate, step = h' - h or c' - c.
-#: reset is r * h.h with reset_after, else r * h (then h.h = reset U_h); lost is (1 - f) * c.
+#: reset is r * h.h with reset_after, else r * h (then h.h = reset U_h); lost is (1 - f) * c; fed is
+#: the h that the step starts from.
 GRU_TAPS: Final = (
     *("x.z", "x.r", "x.h", "h.z", "h.r", "h.h", "pre.z", "pre.r", "pre.h"),
-    *("z", "r", "reset", "n", "n_minus_h", "step", "h"),
+    *("z", "r", "reset", "n", "n_minus_h", "step", "h", "fed"),
 )
 LSTM_TAPS: Final = (
     *("x.i", "x.f", "x.c", "x.o", "h.i", "h.f", "h.c", "h.o"),
     *("pre.i", "pre.f", "pre.c", "pre.o", "i", "f", "n", "o", "i_n", "lost", "step", "c"),
-    *("tanh_c", "h"),
+    *("tanh_c", "h", "fed"),
 )
-RNN_TAPS: Final = ("x.h", "h.h", "pre.h", "h")
+RNN_TAPS: Final = ("x.h", "h.h", "pre.h", "h", "fed")
 
 
 class Unrolled(NamedTuple):
@@ -196,6 +197,7 @@ def _gru_step(layer: Gru) -> Step:
                 "n_minus_h": n - h,
                 "step": new_h - h,
                 "h": new_h,
+                "fed": h,
             }
         return (new_h,), taps
 
@@ -232,6 +234,7 @@ def _lstm_step(layer: Lstm) -> Step:
                 "c": new_c,
                 "tanh_c": tanh_c,
                 "h": new_h,
+                "fed": h,
             }
         return (new_h, new_c), taps
 
@@ -248,7 +251,8 @@ def _rnn_step(layer: SimpleRnn) -> Step:
         recurrent_part = h @ kernel
         pre = x + recurrent_part
         new_h = activate(layer.activation, pre)
-        return (new_h,), {"x.h": x, "h.h": recurrent_part, "pre.h": pre, "h": new_h}
+        taps = {"x.h": x, "h.h": recurrent_part, "pre.h": pre, "h": new_h, "fed": h}
+        return (new_h,), taps
 
     return step
 

@@ -33,7 +33,12 @@ def exported_table(artefacts: Sequence[Artefact]) -> str:
                 "" if checked.agreement is None else percent(checked.agreement),
             )
         )
-        said = [*_integers(checked), *_of_rounded_weights(checked), *_choices(artefact.details)]
+        said = [
+            *_decoders(artefact),
+            *_integers(checked),
+            *_of_rounded_weights(checked),
+            *_choices(artefact.details),
+        ]
         notes += [f"{artefact.name}: {note}." for note in said]
     return "\n".join([*aligned(rows), *wrapped(_origins(artefacts)), *wrapped(notes)])
 
@@ -106,6 +111,11 @@ def _error_text(verification: Verification) -> str:
         return f"mean error {share} of the spread in {cases}"
     largest = verification.original_error
     return f"max error {verification.max_error if largest is None else largest:.0e} in {cases}"
+
+
+def _decoders(artefact: Artefact) -> Iterator[str]:
+    if artefact.decoder is not None:
+        yield f"its decoder is {artefact.decoder.file}; bytes and check are those of both"
 
 
 def _integers(verification: Verification) -> Iterator[str]:

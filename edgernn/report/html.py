@@ -9,31 +9,14 @@ from edgernn.profile.report import Cell, Report
 from edgernn.profile.rows import Row, rows_of
 from edgernn.report.columns import baseline_lines, named, shown_columns, unmeasured_lines
 from edgernn.report.conditions import conditions_line
+from edgernn.report.page import html_page
+from edgernn.report.scatter import Point, scatter_plot
 from edgernn.report.sentences import sentences
 from edgernn.report.svg import Spread, linear_scale, log_scale, spread_plot
 from edgernn.report.xml import element, escaped
 from edgernn.scoring.metric import Metric
 from edgernn.scoring.truth import Truth, score
 from edgernn.stats import median, percentile
-
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; --bar: #4a90d9; --mark: #d9534a; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 108rem; margin: 2rem auto;
-  padding: 0 1rem; }
-p, ul { max-width: 60rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap;
-  font-size: .87rem; }
-th, td { padding: .25rem .5rem; border-bottom: 1px solid var(--line); text-align: left; }
-.number { text-align: right; }
-.baseline { opacity: .65; }
-.said { font-size: 1.1rem; }
-.caution em { opacity: .75; }
-svg { max-width: 52rem; width: 100%; font: 12px system-ui, sans-serif; fill: currentColor; }
-.bar { fill: var(--bar); opacity: .45; } .dot { fill: var(--bar); }
-.middle { stroke: var(--mark); stroke-width: 2; } .grid { stroke: var(--line); }
-.tick, .figure { opacity: .7; }
-"""
 
 
 def as_html(report: Report) -> str:
@@ -42,6 +25,7 @@ def as_html(report: Report) -> str:
     body = [
         element("h1", "Results"),
         *(element("p", escaped(said), class_="said") for said in sentences(report)),
+        *_against_costs(report),
         element("div", _table(rows), class_="wide"),
         *(element("p", escaped(line)) for line in unmeasured_lines(rows)),
         *_plots(report),
@@ -50,15 +34,7 @@ def as_html(report: Report) -> str:
         element("ul", *_cautions(report)),
         element("p", escaped(f"edgernn {report.edgernn_version}, {report.created}")),
     ]
-    head = (
-        '<meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        + element("title", "edgernn profile")
-        + element("style", _STYLE)
-    )
-    return "<!doctype html>\n" + element(
-        "html", element("head", head), element("body", *body), lang="en"
-    )
+    return html_page("edgernn profile", body)
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -100,6 +76,47 @@ def _plots(report: Report) -> Iterator[str]:
     judged = [cell for cell in report.cells if cell.predictions]
     if truth is not None and truth.judge is not None and judged:
         yield from _score_plot(judged, truth, truth.judge, several)
+
+
+def _against_costs(report: Report) -> Iterator[str]:
+    """Score against bytes and against time; nothing where there are not two to compare."""
+    truth = report.truth
+    if truth is None or truth.judge is None:
+        return
+    metric = truth.judge
+    judged = [cell for cell in report.cells if cell.predictions]
+    devices = dict.fromkeys(cell.device for cell in judged)
+    first = [cell for cell in judged if cell.device == next(iter(devices))] if judged else []
+    sizes = [_point(cell, truth, metric, cell.item.bytes / 1e3) for cell in first]
+    if len(sizes) > 1:
+        yield from _scatter("Score against size", sizes, metric, "KB")
+    for device in devices:
+        timed = [
+            _point(cell, truth, metric, cell.benchmark.hot.p50_ms)
+            for cell in judged
+            if cell.device == device and cell.benchmark and not report.is_emulated(device)
+        ]
+        if len(timed) > 1:
+            yield from _scatter(f"Score against time on {device}", timed, metric, "ms a call, p50")
+
+
+def _point(cell: Cell, truth: Truth, metric: Metric, cost: float) -> Point:
+    spread = _score(cell, truth, metric, cell.item.file)
+    return Point(name=spread.name, cost=cost, score=spread.middle, low=spread.low, high=spread.high)
+
+
+def _scatter(title: str, points: Sequence[Point], metric: Metric, cost: str) -> Iterator[str]:
+    yield element("h2", escaped(title))
+    yield scatter_plot(
+        points,
+        title=title,
+        cost=cost,
+        score=metric.unit,
+        higher_is_better=metric.higher_is_better,
+        least=metric.scale * metric.least,
+        most=metric.scale * metric.largest,
+    )
+    yield element("p", "Dim: another file is no larger, or no slower, and no worse.")
 
 
 def _latency(cell: Cell, name: str) -> Spread:

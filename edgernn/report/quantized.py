@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite, isinf
-from typing import Any
+from typing import Any, Final
 
+from edgernn.export.fine_layers import ActivationCost, Fineness
 from edgernn.export.study.labelled import Accuracy
 from edgernn.export.study.sensitivity import Sensitivity
 from edgernn.export.study.study import Study
@@ -15,6 +16,8 @@ from edgernn.report.aligned import aligned, wrapped
 from edgernn.scoring.metric import METRICS
 from edgernn.stats import Interval
 from edgernn.units import percent, percent_interval
+
+_NUMBERS: Final = {Fineness.SIXTEEN: "16 bits", Fineness.FLOAT: "float32"}
 
 
 def accuracy_text(rows: Sequence[Accuracy], tried: Accuracy | None = None) -> str:
@@ -73,6 +76,31 @@ def sensitivity_text(costs: Sensitivity) -> str:
     return "\n".join([*aligned(cells), *wrapped(_conclusions(costs))])
 
 
+def activations_text(costs: Mapping[str, Sequence[ActivationCost]]) -> str:
+    """What the 8-bit activations of each format add to the noise of weights, and what was chosen.
+
+    >>> print(activations_text(made.study.activations))
+    """
+    cells = [("layer", "weights", *(f"activations, {name}" for name in costs))]
+    for rows in zip(*costs.values(), strict=True):
+        given = (
+            _decibel(row.activations_snr_db)
+            + ("" if row.chosen is Fineness.EIGHT else f" → {_NUMBERS[row.chosen]}")
+            for row in rows
+        )
+        cells.append(
+            (f"{rows[0].layer} ({rows[0].kind})", _decibel(rows[0].weights_snr_db), *given)
+        )
+    coarse = any(row.chosen is not Fineness.EIGHT for rows in costs.values() for row in rows)
+    said = (
+        "SNR at the outputs: of a layer's int8 weights alone, and of what rounding its activations "
+        "adds in each format."
+    )
+    if coarse:
+        said += " Behind an arrow: the finer activations that the layer has there instead."
+    return "\n".join([*aligned(cells), *wrapped([said])])
+
+
 def _conclusions(costs: Sensitivity) -> Iterator[str]:
     worst = costs.costliest
     if worst is not None:
@@ -124,6 +152,8 @@ def study_texts(study: Study) -> Iterator[str]:
         yield accuracy_text(study.accuracies, study.tried)
     if study.costs is not None and study.costs.layers:
         yield sensitivity_text(study.costs)
+    if study.activations:
+        yield activations_text(study.activations)
     if study.headroom:
         yield "\n".join(wrapped([study.headroom]))
     if study.kept_float:
@@ -134,7 +164,21 @@ def study_as_json(study: Study) -> dict[str, Any]:
     """The same for machines; a ratio that is infinite (no noise) is null."""
     return {
         "accuracy": [_finite(asdict(row)) for row in study.accuracies],
+        "activations": {
+            name: [_finite(_of_cost(cost)) for cost in costs]
+            for name, costs in study.activations.items()
+        },
         "quantization": None if study.costs is None else _finite(asdict(study.costs)),
+    }
+
+
+def _of_cost(cost: ActivationCost) -> dict[str, Any]:
+    return {
+        "layer": cost.layer,
+        "kind": cost.kind,
+        "weights_snr_db": cost.weights_snr_db,
+        "activations_snr_db": cost.activations_snr_db,
+        "chosen": cost.chosen.value,
     }
 
 

@@ -9,11 +9,12 @@ from typing import Final
 from edgernn.report.svg import Scale, linear_scale
 from edgernn.report.xml import element, escaped
 
-WIDTH: Final = 640
-HEIGHT: Final = 320
-_LEFT: Final = 60
-_RIGHT: Final = 130  # room for names
-_TOP: Final = 12
+WIDTH: Final = 440  # as a phone shows it; wider screens enlarge it
+HEIGHT: Final = 280
+_LEFT: Final = 44
+_RIGHT: Final = 110  # room for names
+_TOP: Final = 16
+_LINE: Final = 12  # between two names
 _BOTTOM: Final = 44
 
 
@@ -86,8 +87,10 @@ def scatter_plot(
         )
     )
     parts.append(element("text", escaped(score), x=_LEFT, y=_TOP - 2, class_="tick"))
-    for point in points:
-        parts += _point(point, x(point.cost), y, is_front=point.name in front)
+    free: list[tuple[float, float]] = []  # where names stand
+    for point in sorted(points, key=lambda one: -one.score):
+        name_y = _beside(x(point.cost), y(point.score), free)
+        parts += _point(point, x(point.cost), y, name_y=name_y, is_front=point.name in front)
     return element(
         "svg",
         *parts,
@@ -95,6 +98,14 @@ def scatter_plot(
         role="img",
         xmlns="http://www.w3.org/2000/svg",
     )
+
+
+def _beside(x: float, y: float, taken: list[tuple[float, float]]) -> float:
+    """The height of a name beside a point, below the names that would cover it."""
+    while any(abs(x - other) < _RIGHT and abs(y - height) < _LINE for other, height in taken):
+        y += 2
+    taken.append((x, y))
+    return y
 
 
 def _level(y: float) -> str:
@@ -106,9 +117,9 @@ def _tick(x: float, y: float, text: str, anchor: str) -> Iterator[str]:
 
 
 def _point(
-    point: Point, x: float, at: Callable[[float], float], *, is_front: bool
+    point: Point, x: float, at: Callable[[float], float], *, name_y: float, is_front: bool
 ) -> Iterator[str]:
     kind = "front" if is_front else "beaten"
     yield element("line", x1=x, x2=x, y1=at(point.low), y2=at(point.high), class_=f"bar {kind}")
     yield element("circle", cx=x, cy=at(point.score), r=4, class_=f"dot {kind}")
-    yield element("text", escaped(point.name), x=x + 8, y=at(point.score) + 4, class_=kind)
+    yield element("text", escaped(point.name), x=x + 8, y=name_y + 4, class_=kind)

@@ -96,6 +96,11 @@ def _baseline(report: Report) -> Iterator[str]:
     linear = f"a {truth.linear_name} reaches {metric.text(truth.linear)}"
     if metric.is_clearly_better(best.interval, than=truth.linear):
         yield f"The best network reaches {metric.text(best.value)} on {truth.name}; {linear}."
+    elif metric.is_clearly_worse(best.interval, than=truth.linear):
+        yield (
+            f"A {truth.linear_name} is the better choice on {truth.name}: it reaches "
+            f"{metric.text(truth.linear)}, the best network {metric.text(best.value)}."
+        )
     else:
         yield (
             f"No network is clearly better than a {truth.linear_name} on {truth.name}: the best "

@@ -10,10 +10,11 @@ from typing import Final
 from edgernn.report.xml import element, escaped
 from edgernn.units import significant
 
-WIDTH: Final = 850
-_LEFT: Final = 290  # room for names: a file, and the device it was measured on
-_RIGHT: Final = 60
-_ROW: Final = 26
+WIDTH: Final = 440  # as a phone shows it; wider screens enlarge it
+_LEFT: Final = 12
+_RIGHT: Final = 50
+_ROW: Final = 36  # a name, its bar below
+_NAME: Final = 13
 _AXIS: Final = 36  # room for ticks and the axis' title
 
 
@@ -36,10 +37,13 @@ class Scale:
     high: float
     logarithmic: bool
 
-    def x(self, value: float) -> float:
+    def share(self, value: float) -> float:
+        """Where a value lies, from 0 to 1."""
         low, high, value = (self._position(one) for one in (self.low, self.high, value))
-        share = (value - low) / (high - low) if high > low else 0.5
-        return _LEFT + share * (WIDTH - _LEFT - _RIGHT)
+        return (value - low) / (high - low) if high > low else 0.5
+
+    def x(self, value: float) -> float:
+        return _LEFT + self.share(value) * (WIDTH - _LEFT - _RIGHT)
 
     def ticks(self) -> list[float]:
         """Round figures within the scale: 1, 2, 5 of each power of ten, or equal steps."""
@@ -71,12 +75,27 @@ def linear_scale(values: Sequence[float], *, least: float, most: float) -> Scale
     return Scale(low=low, high=high, logarithmic=False)
 
 
-def spread_plot(rows: Sequence[Spread], scale: Scale, *, title: str, unit: str) -> str:
-    """One line for each row, its figures along a common axis below."""
+def spread_plot(
+    rows: Sequence[Spread],
+    scale: Scale,
+    *,
+    title: str,
+    unit: str,
+    band: tuple[float, float] | None = None,
+) -> str:
+    """One line for each row, its figures along a common axis below.
+
+    band: from where to where figures mean the same.
+    """
     height = len(rows) * _ROW + _AXIS
     parts = [*_grid(scale, len(rows) * _ROW, unit)]
+    if band is not None:
+        low, high = (scale.x(end) for end in band)
+        parts.append(
+            element("rect", x=low, y=0, width=high - low, height=len(rows) * _ROW, class_="band")
+        )
     for number, row in enumerate(rows):
-        parts += _row(row, scale, y=number * _ROW + _ROW / 2, unit=unit)
+        parts += _row(row, scale, y=number * _ROW + _NAME + 12, unit=unit)
     return element(
         "svg",
         *[element("title", escaped(title)), *parts],
@@ -101,7 +120,7 @@ def _row(row: Spread, scale: Scale, *, y: float, unit: str) -> Iterator[str]:
         rx=2,
         class_="bar",
     )
-    yield element("text", escaped(row.name), x=_LEFT - 10, y=y + 4, text_anchor="end")
+    yield element("text", escaped(row.name), x=_LEFT, y=y - _NAME + 3)
     yield bar
     yield from (element("circle", cx=scale.x(dot), cy=y, r=2.5, class_="dot") for dot in row.dots)
     yield element("line", x1=middle, x2=middle, y1=y - 8, y2=y + 8, class_="middle")

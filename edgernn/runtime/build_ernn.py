@@ -47,7 +47,11 @@ const char *ernn_isa_name(ernn_isa isa);
 ernn_isa ernn_isa_best(void);
 int ernn_isa_available(ernn_isa isa);
 
+typedef struct { size_t offset; const char *layer; ...; } ernn_refusal;
 ernn_status ernn_open(ernn_model *model, const void *bytes, size_t size);
+ernn_status ernn_open_or_explain(ernn_model *model, const void *bytes, size_t size,
+                                 ernn_refusal *refusal);
+size_t ernn_model_size(void);
 uint32_t ernn_input_count(const ernn_model *model);
 uint32_t ernn_output_count(const ernn_model *model);
 ernn_status ernn_input(const ernn_model *model, uint32_t index, ernn_port *port);
@@ -60,7 +64,9 @@ ernn_status ernn_metadata_at(const ernn_model *model, uint32_t index, const char
 ernn_status ernn_session_size(const ernn_model *model, const ernn_options *options, size_t *bytes);
 ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
                               size_t arena_bytes, const ernn_options *options);
-void ernn_reset(ernn_session *session);
+ernn_status ernn_reset(ernn_session *session);
+const char *ernn_refusing_layer(const ernn_session *session);
+const char *ernn_version(void);
 ernn_isa ernn_session_isa(const ernn_session *session);
 ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs);
 ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);

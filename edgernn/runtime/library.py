@@ -49,16 +49,27 @@ def status_text(status: int) -> str:
     return text(lib.ernn_status_text(status))
 
 
-def check_model(status: int, where: str) -> None:
-    """Raises ModelFileError unless the library could use the file."""
+def check_model(status: int, where: str, refusal: Any = None) -> None:
+    """Raises ModelFileError unless the library could use the file.
+
+    `refusal`: an ernn_refusal, where the library said what in the file it refused.
+    """
     if status != OK:
+        if refusal is not None and refusal.layer:
+            where = f"{where}, layer {text(refusal.layer)}"
         remedy = "Export the model again with this edgernn"
         if status == _NOT_ERNN:
             remedy = "Give the .ernn file that an export to native wrote"
         raise ModelFileError(f"{where}: {status_text(status)}", remedy=remedy)
 
 
-def check_run(status: int) -> None:
-    """Raises DataError unless the library could run the model on what it was given."""
+def check_run(status: int, session: Any = None) -> None:
+    """Raises DataError unless the library could run the model on what it was given.
+
+    `session`: the one that ran; the error names the layer that refused, if one did.
+    """
     if status != OK:
-        raise DataError(status_text(status))
+        layer = lib.ernn_refusing_layer(session) if session is not None else ffi.NULL
+        raise DataError(
+            f"layer {text(layer)}: {status_text(status)}" if layer else status_text(status)
+        )

@@ -96,7 +96,7 @@ class Session:
         Raises DataError while another thread uses the session.
         """
         with self._alone():
-            lib.ernn_reset(self._session)
+            check_run(lib.ernn_reset(self._session))
 
     def step(self, *rows: AnyArray, out: Any = None) -> Any:
         """One step of a sequence: one row of each input gives one row of each output.
@@ -133,7 +133,7 @@ class Session:
         finally:
             lock.release()
         if status:
-            check_run(status)
+            check_run(status, self._session)
         return out
 
     def run(self, *sequences: AnyArray) -> Any:
@@ -169,12 +169,12 @@ class Session:
                 array = arrays.get(port.name)
                 rows.data = ffi.NULL if array is None else _from_buffer(array)
                 rows.steps = _steps(port, array)
-            check_run(lib.ernn_output_steps(self._session, inputs, outputs))
+            check_run(lib.ernn_output_steps(self._session, inputs, outputs), self._session)
             results = {}
             for rows, port in zip(outputs, self._model.outputs, strict=True):
                 array = results[port.name] = np.empty(port.shape(rows.steps), port.numpy)
                 rows.data = _from_buffer(array)
-            check_run(_run(self._session, inputs, outputs))
+            check_run(_run(self._session, inputs, outputs), self._session)
             return results
 
     def run_batch(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
@@ -190,7 +190,8 @@ class Session:
             if table is None or table.key != key:
                 table = self._table = BatchTable(self._session, inputs, outputs, key)
             results = table.point_to(given)
-            check_run(lib.ernn_run_batch(self._session, key[0], table.in_rows, table.out_rows))
+            status = lib.ernn_run_batch(self._session, key[0], table.in_rows, table.out_rows)
+            check_run(status, self._session)
             return {port.name: made for port, made in zip(outputs, results, strict=True)}
 
     def save(self) -> bytes:

@@ -23,7 +23,7 @@ from edgernn.scoring.packed import Packed
 from edgernn.scoring.predictions import Predictions
 from edgernn.stats import Difference, Interval, bootstrap, clopper_pearson, mcnemar
 from edgernn.tasks.target import Target
-from edgernn.units import interval_text, percent, percent_interval, significant
+from edgernn.units import interval_text, percent, percent_interval, points, significant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,10 @@ class Metric:
     def is_clearly_better(self, interval: Interval, than: float) -> bool:
         """Whether the whole interval is on the better side of a value."""
         return interval.low > than if self.higher_is_better else interval.high < than
+
+    def is_clearly_worse(self, interval: Interval, than: float) -> bool:
+        """Whether the whole interval is on the worse side of a value."""
+        return interval.high < than if self.higher_is_better else interval.low > than
 
 
 def metric_for(answers: Answers) -> Metric | None:
@@ -209,7 +213,7 @@ def _share(
         counted=counted,
         text=percent,
         interval_text=percent_interval,
-        amount=lambda size: f"{100 * size:.1f} points",
+        amount=points,
         is_exact=is_exact,
     )
 

@@ -13,7 +13,7 @@ from edgernn.graph.tensor import AnyArray
 from edgernn.scoring.packed import Packed
 from edgernn.scoring.predictions import Predictions
 from edgernn.tasks.samples import Samples
-from edgernn.tasks.target import Target
+from edgernn.tasks.target import NO_ANSWER, Target
 
 #: How far from 1 the sum of probabilities may be that were rounded to a byte each.
 _ROUNDED: Final = 0.02
@@ -33,7 +33,10 @@ def predictions_of(
     """
     rows = [row for case in cases for row in case[name]]
     outputs = rows[: len(samples)]
-    return _READERS[samples.target](outputs, samples, name, numbers)
+    read = _READERS[samples.target]
+    if samples.target is None and _are_tokens(outputs[0]):
+        read = _of_sequences
+    return read(outputs, samples, name, numbers)
 
 
 def _of_classes(
@@ -115,9 +118,14 @@ def _of_numbers(
 def _of_sequences(
     outputs: Sequence[AnyArray], _samples: Samples, name: str, _numbers: Sequence[int]
 ) -> Predictions:
-    """The best token at each step of [U, tokens]; token 0 ends the sequence."""
+    """Tokens [U], -1 behind the last; or the best one at each step of scores [U, tokens], where
+    token 0 ends the sequence.
+    """
     rows = []
     for output in outputs:
+        if _are_tokens(output):
+            rows.append(output[output != NO_ANSWER])
+            continue
         if output.ndim != 2:
             raise DataError(
                 f"output '{name}' has shape {list(output.shape)} a row, a sequence has [U, tokens]",
@@ -129,6 +137,10 @@ def _of_sequences(
     return Predictions(
         classes=tuple(np.concatenate(rows).tolist()), sizes=tuple(len(row) for row in rows)
     )
+
+
+def _are_tokens(output: AnyArray) -> bool:
+    return output.ndim == 1 and output.dtype.kind == "i"
 
 
 def _without_labels(

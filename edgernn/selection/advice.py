@@ -98,10 +98,7 @@ def _what_would_decide(standing: Standing) -> str:
     verdict = standing.verdict
     if verdict is None or verdict.more is None:
         return "the intervals are too wide"
-    return (
-        f"{standing.contender.name} needs {verdict.more.value}: about {verdict.needed} in all "
-        "would narrow its interval enough"
-    )
+    return f"{standing.contender.name} is not decided: {verdict.more.text}"
 
 
 def _outcome(standing: Standing) -> Outcome | None:

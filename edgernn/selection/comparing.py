@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 
@@ -25,14 +26,17 @@ from edgernn.profile.profiling import begun
 from edgernn.profile.report import Report
 from edgernn.profile.workload import Workload
 from edgernn.scheme import Scheme
+from edgernn.scoring.metric import Metric
 from edgernn.selection.clock import Clock
 from edgernn.selection.comparison import Baseline, Comparison, against_baselines, group_of
 from edgernn.selection.contender import Contender, Equal
+from edgernn.selection.crossed import counted_origins
 from edgernn.selection.data import write_splits
 from edgernn.selection.plan import Plan, coordinating, data_of_plan, write_plan
+from edgernn.selection.questions import amounts, mixes, terciles
 from edgernn.selection.row_scores import linear_scores, row_metric
 from edgernn.selection.sizing import with_bytes
-from edgernn.selection.training import ORIGINAL, Training, training_file
+from edgernn.selection.training import ORIGINAL, Training, median_training, training_file
 from edgernn.selection.trainings import all_trained, bytes_by_form
 from edgernn.selection.verdict import Worth
 from edgernn.selection.work import Forms
@@ -52,7 +56,9 @@ class Question:
     splits: Splits
     recipe: Recipe  # `units` are those of the first contender
     architectures: tuple[str, ...]  # the first is what the others are compared with
+    controls: tuple[str, ...] = ()  # in the first group only
     equal: tuple[Equal, ...] = (Equal.UNITS,)
+    shares: tuple[float, ...] = ()  # of the training rows, to see how much more of them help
     seeds: int = 5
     forms: Forms
     devices: tuple[str, ...] = ("cpu",)
@@ -71,7 +77,7 @@ def compared(
     """
     began = time.monotonic()
     splits = question.splits
-    digest = _digest(splits)
+    digest = digest_of(splits)
     with coordinating(folder):
         _require_same(folder, digest, resume=resume)
         write_splits(folder, splits)
@@ -87,6 +93,11 @@ def compared(
     first = plan.contenders[0]
     scores = [run.score(ORIGINAL) for run in trained.trainings[first]]
     worth = question.worth.of(float(np.mean(scores)))
+    # Where the test is on other speakers than the training, their luck counts, not that of rows.
+    known = set(splits.train.origins) | set(splits.validation.origins)
+    origins = () if known & set(splits.test.origins) else splits.test.origins
+    of_units = next(iter(plan.groups.values()))
+    judged: _Judged = {"metric": metric, "worth": worth, "origins": origins}
     return Comparison(
         data=question.name,
         test_rows=len(splits.test),
@@ -95,20 +106,30 @@ def compared(
         worth=worth,
         formats=question.forms.formats,
         groups=tuple(
-            group_of(equal, group, trained.trainings, metric=metric, worth=worth)
+            group_of(equal, group, trained.trainings, **judged)
             for equal, group in plan.groups.items()
         ),
         trainings=trained.trainings,
-        baselines=against_baselines(
-            _baselines(splits), trained.trainings, metric=metric, worth=worth
-        ),
+        baselines=against_baselines(_baselines(splits), trained.trainings, **judged),
+        controls=tuple(one for one in question.controls if one not in question.architectures),
+        mixes=mixes(of_units, trained.trainings, **judged),
+        lengths=terciles(splits.test, origins, of_units, trained.trainings),
+        amounts=amounts(trained.partial, trained.trainings, len(splits.train)),
+        origins=counted_origins(origins),
         measured=measured,
         left_out=trained.left_out,
         seconds=time.monotonic() - began,
     )
 
 
-def _digest(splits: Splits) -> str:
+class _Judged(TypedDict):
+    metric: Metric
+    worth: float
+    origins: Sequence[str]
+
+
+def digest_of(splits: Splits) -> str:
+    """SHA-256 of all rows with their answers."""
     digest = hashlib.sha256()
     for part in (splits.train, splits.validation, splits.test):
         for array in (part.x, part.y, part.lengths):
@@ -145,9 +166,11 @@ def _planned(
         recipe=question.recipe,
         groups={
             Equal.UNITS: tuple(
-                Contender(architecture=name, units=units) for name in question.architectures
+                Contender(architecture=name, units=units)
+                for name in (*question.architectures, *question.controls)
             )
         },
+        shares=question.shares,
         seeds=question.seeds,
         formats=question.forms.formats,
         schemes=tuple(scheme.value for scheme in question.forms.schemes),
@@ -157,7 +180,7 @@ def _planned(
 
         def bytes_of(contender: Contender) -> int:
             progress(f"measuring the bytes of {contender.name}")
-            return max(bytes_by_form(contender, plan, workers, smallest).values())
+            return max(bytes_by_form(contender, plan.recipe, workers, smallest).values())
 
         first = plan.groups[Equal.UNITS][0]
         wanted = bytes_of(first)
@@ -167,6 +190,9 @@ def _planned(
         ]
         plan = replace(plan, groups={**plan.groups, Equal.BYTES: tuple(group)})
     groups = {equal: plan.groups[equal] for equal in question.equal}
+    if Equal.UNITS not in groups and question.controls:
+        controls = [Contender(architecture=name, units=units) for name in question.controls]
+        groups = {Equal.BYTES: (*groups[Equal.BYTES], *controls)}
     return replace(plan, groups=groups)
 
 
@@ -201,7 +227,7 @@ def _export_median(
     folder: Path,
     out: Path,
 ) -> None:
-    middle = sorted(runs, key=lambda run: run.score(ORIGINAL))[len(runs) // 2]
+    middle = median_training(runs)
     named = folder / "models" / f"{contender.name}.keras"
     source = training_file(folder, middle.key).with_suffix(".keras")
     named.parent.mkdir(exist_ok=True)

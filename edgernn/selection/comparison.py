@@ -10,7 +10,8 @@ import numpy as np
 from edgernn.profile import report as profile
 from edgernn.scoring.metric import METRICS, Metric
 from edgernn.selection.contender import Contender, Equal
-from edgernn.selection.crossed import RowScores, crossed_difference
+from edgernn.selection.crossed import RowScores, by_origin, crossed_difference
+from edgernn.selection.questions import Amount, Mix, Tercile
 from edgernn.selection.training import ORIGINAL, Training, row_scores
 from edgernn.selection.verdict import Verdict, verdicts
 
@@ -75,9 +76,14 @@ class Comparison:
     groups: tuple[Group, ...]
     trainings: Mapping[Contender, tuple[Training, ...]]
     baselines: tuple[AgainstBaseline, ...]
-    measured: profile.Report | None  # of one training of each contender
-    left_out: int  # trainings that the time limit did not allow
-    seconds: float
+    controls: tuple[str, ...] = ()  # architectures that nobody asked for: see selection.controls
+    mixes: tuple[Mix, ...] = ()
+    lengths: tuple[Tercile, ...] = ()
+    amounts: tuple[Amount, ...] = ()
+    origins: int = 0  # of the test rows, where rows of one are counted as one; else 0
+    measured: profile.Report | None = None  # of one training of each contender
+    left_out: int = 0  # trainings that the time limit did not allow
+    seconds: float = 0.0
 
     @property
     def judge(self) -> Metric:
@@ -97,12 +103,15 @@ def group_of(
     *,
     metric: Metric,
     worth: float,
+    origins: Sequence[str] = (),
 ) -> Group:
     """Standings in every form that all contenders have; p-values are adjusted within a form."""
     standings: list[Standing] = []
     forms = list(trainings[contenders[0]][0].scores)
     for form in forms:
-        first, *others = (row_scores(list(trainings[one]), form) for one in contenders)
+        first, *others = (
+            by_origin(row_scores(list(trainings[one]), form), origins) for one in contenders
+        )
         found = verdicts(
             [crossed_difference(other, first) for other in others],
             worth=worth,
@@ -128,6 +137,7 @@ def against_baselines(
     *,
     metric: Metric,
     worth: float,
+    origins: Sequence[str] = (),
 ) -> tuple[AgainstBaseline, ...]:
     """The best contender, by its mean score, beside each model without recurrence."""
 
@@ -138,9 +148,9 @@ def against_baselines(
     if not baselines:
         return ()
     best = max(trainings, key=mean)
-    scores = row_scores(list(trainings[best]), ORIGINAL)
+    scores = by_origin(row_scores(list(trainings[best]), ORIGINAL), origins)
     found = verdicts(
-        [crossed_difference(scores, _without_seeds(one)) for one in baselines],
+        [crossed_difference(scores, by_origin(_without_seeds(one), origins)) for one in baselines],
         worth=worth,
         higher_is_better=metric.higher_is_better,
     )

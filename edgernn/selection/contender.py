@@ -37,6 +37,14 @@ class Contender:
         return f"{self.architecture}-{self.units}"
 
 
+class Role(str, Enum):
+    """What a training is for: it decides which rows train, and which are scored."""
+
+    COMPARED = "compared"  # validation rows drawn anew, scored on the test rows
+    SEARCHED = "searched"  # validation rows drawn anew, scored on them: the test stays unseen
+    FINAL = "final"  # the data's own parts, scored on the validation rows
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One training.  Its seed follows from what is trained, not from who trains it or when."""
@@ -45,6 +53,8 @@ class Job:
     recipe: Recipe  # `units` as the contender's
     repetition: int  # from 0
     data_sha256: str
+    share: float = 1.0  # of the training rows
+    role: Role = Role.COMPARED
 
     @property
     def key(self) -> str:
@@ -55,6 +65,10 @@ class Job:
             "repetition": self.repetition,
             "data": self.data_sha256,
         }
+        if self.share != 1.0:
+            settings["share"] = self.share
+        if self.role is not Role.COMPARED:
+            settings["role"] = self.role.value
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
     @property

@@ -9,6 +9,7 @@ independent for the two, and that of the rows, which are shared.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn.stats import CONFIDENCE, Interval, student_cdf, student_quantile
+from edgernn.tasks.split import FEWEST_ORIGINS
 
 #: Scores of each training on each test row, [S seeds, N rows]: right or wrong, or an error.
 RowScores = npt.NDArray[np.float64]
@@ -84,6 +86,27 @@ def crossed_difference(a: RowScores, b: RowScores) -> Effect:
         seeds=min(len(a), len(b)),
         rows=rows,
     )
+
+
+def by_origin(scores: RowScores, origins: Sequence[str]) -> RowScores:
+    """[seeds, rows] -> [seeds, origins] with the same means: rows of one origin count as one.
+
+    Rows of a speaker or of a machine are alike, so their luck does not average out.  Each origin
+    weighs as its rows do.  Without origins, with one for each row, or with fewer than
+    FEWEST_ORIGINS, the rows stay.
+    """
+    if not counted_origins(origins):
+        return scores
+    names, numbers = np.unique(np.asarray(origins, str), return_inverse=True)
+    mean = scores.mean(axis=1, keepdims=True)
+    summed = [np.bincount(numbers.reshape(-1), row) for row in scores - mean]
+    return np.asarray(mean + np.array(summed) * (len(names) / len(origins)), np.float64)
+
+
+def counted_origins(origins: Sequence[str]) -> int:
+    """How many origins `by_origin` counts; 0 where it counts rows."""
+    number = len(set(origins))
+    return number if FEWEST_ORIGINS <= number < len(origins) else 0
 
 
 def _residual(x: RowScores) -> float:

@@ -14,7 +14,7 @@ from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.npz import read_npz, write_npz
 from edgernn.tasks.registry import TASKS
 from edgernn.tasks.samples import AnyArray, Split, Splits
-from edgernn.tasks.split import CALIBRATION_ROWS, split
+from edgernn.tasks.split import CALIBRATION_ROWS, order_by_origin, split
 from edgernn.tasks.task import Recipe
 
 
@@ -51,7 +51,8 @@ def drawn_again(splits: Splits, job: Job) -> Splits:
     """The training and validation rows mixed and divided anew by the training's seed.
 
     Which rows happen to validate is a part of the luck of a training, as its first weights are
-    (Bouthillier et al., MLSys 2021).  The test rows stay.
+    (Bouthillier et al., MLSys 2021).  Rows of one origin (a speaker) stay together.  Of the
+    training rows, the share that the job wants is left.  The test rows stay.
     """
     train, validation = splits.train, splits.validation
     rows = np.concatenate([train.x, validation.x])
@@ -62,8 +63,13 @@ def drawn_again(splits: Splits, job: Job) -> Splits:
         lengths=_joined(train.lengths, validation.lengths),
         origins=train.origins + validation.origins,
     )
-    order = np.random.default_rng(job.seed).permutation(len(both)).astype(np.int64)
-    first, rest = np.split(order, [len(validation)])
+    # Where validation rows were of the training's speakers from the start, they still are.
+    apart = () if set(train.origins) & set(validation.origins) else both.origins
+    order, ends = order_by_origin(apart, len(both), seed=job.seed)
+    wanted = int(ends[:-1][np.abs(ends[:-1] - len(validation)).argmin()])
+    first, rest = np.split(order, [wanted])
+    rest = np.random.default_rng(job.seed).permutation(rest)  # calibration: of many origins
+    rest = rest[: max(1, round(job.share * len(rest)))]
     drawn = both.rows(rest, name=train.name)
     return replace(
         splits,

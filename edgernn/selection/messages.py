@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 from edgernn.scheme import Scheme
-from edgernn.selection.contender import Contender, Job
+from edgernn.selection.contender import Contender, Job, Role
 from edgernn.selection.work import Forms
 from edgernn.tasks.task import Recipe
 
@@ -60,6 +60,8 @@ def read_order(line: str) -> Order:
                 recipe=Recipe(**job["recipe"]),
                 repetition=job["repetition"],
                 data_sha256=job["data_sha256"],
+                share=job["share"],
+                role=Role(job["role"]),
             ),
             forms=forms,
         )

@@ -14,6 +14,8 @@ from edgernn.errors import DataError, OutputError
 from edgernn.selection.contender import Contender, Equal, Job
 from edgernn.tasks.task import Recipe
 
+#: Trainings of a contender on each share of the rows.
+MOST_PARTIAL_SEEDS: Final = 3
 _VERSION: Final = 1
 _FORMAT: Final = "edgernn-comparison-plan"
 
@@ -29,18 +31,20 @@ class Plan:
     seeds: int  # trainings of each contender
     formats: tuple[str, ...]
     schemes: tuple[str, ...]
+    shares: tuple[float, ...] = ()  # of the training rows, below 1: how much do more rows help?
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
         """Of all groups, each once."""
         return tuple(dict.fromkeys(one for group in self.groups.values() for one in group))
 
-    def job(self, contender: Contender, repetition: int) -> Job:
+    def job(self, contender: Contender, repetition: int, *, share: float = 1.0) -> Job:
         return Job(
             contender=contender,
             recipe=replace(self.recipe, units=contender.units),
             repetition=repetition,
             data_sha256=self.data_sha256,
+            share=share,
         )
 
     @property
@@ -50,6 +54,16 @@ class Plan:
             self.job(contender, repetition)
             for repetition in range(self.seeds)
             for contender in self.contenders
+        )
+
+    @property
+    def partial_jobs(self) -> tuple[Job, ...]:
+        """Trainings on shares of the rows, of the two first contenders."""
+        return tuple(
+            self.job(contender, repetition, share=share)
+            for repetition in range(min(self.seeds, MOST_PARTIAL_SEEDS))
+            for share in self.shares
+            for contender in self.contenders[:2]
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
@@ -61,6 +61,11 @@ class Training:
 def row_scores(trainings: list[Training], form: str) -> RowScores:
     """[seeds, rows] of the trainings of one contender."""
     return np.array([one.scores[form] for one in trainings], np.float64)
+
+
+def median_training(trainings: Sequence[Training]) -> Training:
+    """The one whose score is the median: neither lucky nor unlucky."""
+    return sorted(trainings, key=lambda run: run.score(ORIGINAL))[len(trainings) // 2]
 
 
 def training_file(folder: Path, key: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from edgernn.selection.messages import Measure, Train
 from edgernn.selection.plan import Plan
 from edgernn.selection.training import Training, read_training
 from edgernn.selection.work import Forms
-from edgernn.selection.workers import Workers
+from edgernn.selection.workers import Crew
+from edgernn.tasks.task import Recipe
 
 #: Called with a sentence about how far the trainings are.
 Progress = Callable[[str], None]
@@ -26,22 +27,53 @@ class Trained:
     """All trainings that there are, by contender, and how many were left out for time."""
 
     trainings: dict[Contender, tuple[Training, ...]]
+    partial: dict[tuple[Contender, float], tuple[Training, ...]]  # on a share of the rows
     left_out: int = 0
 
 
 def all_trained(
-    plan: Plan, folder: Path, workers: Workers, clock: Clock, forms: Forms, progress: Progress
+    plan: Plan, folder: Path, workers: Crew, clock: Clock, forms: Forms, progress: Progress
 ) -> Trained:
     """Trains the jobs of `plan` that have no result in `folder` yet.
 
     Raises TrainingFailed when a contender has fewer than two trainings at the end of the time.
     """
-    found = {job.key: read_training(folder, job.key) for job in plan.jobs}
-    missing = [job for job in plan.jobs if found[job.key] is None]
-    for training, job in ((found[job.key], job) for job in plan.jobs):
-        if training is not None:
+    jobs = (*plan.jobs, *plan.partial_jobs)
+    found, left_out = with_results(jobs, folder, workers, clock, forms, progress)
+    trainings = {
+        contender: _ended(found, [plan.job(contender, number) for number in range(plan.seeds)])
+        for contender in plan.contenders
+    }
+    _require_seeds(trainings, clock)
+    by_share = {
+        (job.contender, job.share): [
+            one
+            for one in plan.partial_jobs
+            if (one.contender, one.share) == (job.contender, job.share)
+        ]
+        for job in plan.partial_jobs
+    }
+    partial = {key: ended for key, some in by_share.items() if (ended := _ended(found, some))}
+    return Trained(trainings=trainings, partial=partial, left_out=left_out)
+
+
+def with_results(
+    jobs: Sequence[Job],
+    folder: Path,
+    workers: Crew,
+    clock: Clock,
+    forms: Forms,
+    progress: Progress,
+) -> tuple[dict[str, Training], int]:
+    """Results by key of those jobs that have one at the end, and how many were left out for time.
+
+    Jobs with a result in `folder` are not trained again.
+    """
+    found = {job.key: read_training(folder, job.key) for job in jobs}
+    waiting = [job for job in jobs if found[job.key] is None]
+    for job in jobs:
+        if (training := found[job.key]) is not None and job.share == 1.0:
             clock.took(job.contender, training.seconds)
-    total, waiting = len(plan.jobs), list(missing)
     left_out: list[Job] = []
     while waiting or workers.running:
         while waiting and workers.has_room:
@@ -52,7 +84,8 @@ def all_trained(
                 left_out.append(job)
         if not workers.running:
             break
-        progress(_said(total - len(waiting) - len(workers.running), total, waiting, clock, workers))
+        ended = len(jobs) - len(waiting) - len(workers.running)
+        progress(_said(ended, len(jobs), waiting, clock, workers))
         done = workers.done(until=clock.deadline)
         if done is None:
             left_out += waiting + [
@@ -61,29 +94,27 @@ def all_trained(
             break
         if isinstance(done.order, Train):
             job = done.order.job
-            clock.took(job.contender, done.seconds)
+            if job.share == 1.0:
+                clock.took(job.contender, done.seconds)
             found[job.key] = read_training(folder, job.key)
-    trainings = {
-        contender: tuple(
-            training
-            for repetition in range(plan.seeds)
-            if (training := found[plan.job(contender, repetition).key]) is not None
-        )
-        for contender in plan.contenders
-    }
-    _require_seeds(trainings, clock)
-    return Trained(trainings=trainings, left_out=len(left_out))
+    results = {key: training for key, training in found.items() if training is not None}
+    return results, len(left_out)
+
+
+def _ended(found: Mapping[str, Training | None], jobs: Sequence[Job]) -> tuple[Training, ...]:
+    results = (found[job.key] for job in jobs)
+    return tuple(result for result in results if result is not None)
 
 
 def bytes_by_form(
-    contender: Contender, plan: Plan, workers: Workers, forms: Forms
+    contender: Contender, recipe: Recipe, workers: Crew, forms: Forms
 ) -> dict[str, int]:
     """The bytes of a contender's files, measured by a worker."""
-    workers.give(Measure(contender=contender, recipe=plan.recipe, forms=forms))
+    workers.give(Measure(contender=contender, recipe=recipe, forms=forms))
     return workers.next().answer.bytes
 
 
-def _said(done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: Workers) -> str:
+def _said(done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: Crew) -> str:
     names = " and ".join(
         f"{order.job.contender.name} (seed {order.job.repetition + 1})"
         for order in workers.running

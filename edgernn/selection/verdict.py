@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from edgernn.selection.crossed import Effect
 from edgernn.stats import SIGNIFICANCE, Interval, holm
@@ -32,11 +33,31 @@ class Outcome(str, Enum):
     UNDECIDED = "cannot tell"
 
 
-class More(str, Enum):
-    """What would narrow an interval."""
+#: More trainings or rows than that are no advice.
+MOST_SEEDS: Final = 50
+MOST_TIMES_ROWS: Final = 20
 
-    SEEDS = "more seeds"
-    ROWS = "more test rows"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class More:
+    """So many trainings and test rows, in all, would narrow an interval enough.
+
+    Both are None where that is beyond MOST_SEEDS and MOST_TIMES_ROWS: it cannot be settled so.
+    """
+
+    seeds: int | None = None
+    rows: int | None = None
+
+    @property
+    def text(self) -> str:
+        """A clause."""
+        if self.seeds and self.rows:
+            return f"{self.seeds} seeds with {self.rows:,} test rows would decide"
+        if self.seeds:
+            return f"about {self.seeds} seeds would decide"
+        if self.rows:
+            return f"about {self.rows:,} test rows would decide; more seeds would not"
+        return "it cannot be settled by more seeds, nor by a few times as many test rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +68,7 @@ class Verdict:
     effect: Effect
     worth: float  # the smallest difference that would change a choice, in the scores' unit
     p_value: float  # adjusted for the number of comparisons
-    more: More | None = None  # what would help, where nothing is decided
-    needed: int | None = None  # so many seeds (or rows) in all
+    more: More | None = None  # what would decide, where nothing is decided
 
 
 def verdicts(
@@ -72,36 +92,43 @@ def verdicts(
 
 
 def _verdict(effect: Effect, p_value: float, worth: float, higher_is_better: bool) -> Verdict:
-    more, needed = None, None
+    more = None
     if _within(effect.interval, worth):
         outcome = Outcome.EQUAL
     elif p_value < SIGNIFICANCE:
         outcome = Outcome.BETTER if (effect.estimate > 0) == higher_is_better else Outcome.WORSE
     else:
         outcome = Outcome.UNDECIDED
-        more, needed = _would_decide(effect, worth)
-    return Verdict(
-        outcome=outcome, effect=effect, worth=worth, p_value=p_value, more=more, needed=needed
-    )
+        more = _would_decide(effect, worth)
+    return Verdict(outcome=outcome, effect=effect, worth=worth, p_value=p_value, more=more)
 
 
 def _within(interval: Interval, worth: float) -> bool:
     return -worth <= interval.low and interval.high <= worth
 
 
-def _would_decide(effect: Effect, worth: float) -> tuple[More, int]:
-    """What narrows the interval to ±worth around its estimate, and how many are needed in all.
+def _would_decide(effect: Effect, worth: float) -> More:
+    """What narrows the interval to ±worth around its estimate: seeds if they suffice, else rows.
 
-    The rows' part stays however many seeds there are, and the other way round: what is larger has
-    to shrink.  An estimate near 0 can become "equal", a large one "better": ±worth serves both.
+    The rows' part stays however many seeds there are, and the other way round.  An estimate near 0
+    can become "equal", a large one "better": ±worth serves both.
     """
     target = (worth / 2) ** 2  # half an interval is about two standard errors
-    if effect.row_variance >= target and effect.row_variance >= effect.seed_variance:
-        left = target - effect.seed_variance
-        wanted = left if left > 0 else target / 2
-        return More.ROWS, math.ceil(effect.rows * effect.row_variance / wanted)
-    left = target - effect.row_variance
-    wanted = left if left > 0 else target / 2
-    return More.SEEDS, max(
-        effect.seeds + 1, math.ceil(effect.seeds * effect.seed_variance / wanted)
-    )
+    seeds = _needed(effect.seeds, effect.seed_variance, target - effect.row_variance)
+    is_trained = effect.seed_variance > 0  # else of given files, which more seeds do not change
+    if is_trained and seeds is not None and seeds <= MOST_SEEDS:
+        return More(seeds=max(seeds, effect.seeds + 1))
+    most_rows = MOST_TIMES_ROWS * effect.rows
+    rows = _needed(effect.rows, effect.row_variance, target - effect.seed_variance)
+    if rows is not None and rows <= most_rows:
+        return More(rows=rows)
+    seeds = _needed(effect.seeds, effect.seed_variance, target / 2) or 0
+    rows = _needed(effect.rows, effect.row_variance, target / 2) or 0
+    if is_trained and seeds <= MOST_SEEDS and rows <= most_rows:
+        return More(seeds=max(seeds, effect.seeds + 1), rows=max(rows, effect.rows))
+    return More()
+
+
+def _needed(have: int, variance: float, left: float) -> int | None:
+    """So many that a variance which shrinks with their number falls to what is left for it."""
+    return math.ceil(have * variance / left) if left > 0 else None

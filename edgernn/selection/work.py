@@ -18,7 +18,7 @@ from edgernn.export.request import Request
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import artefact_predictions, predict
 from edgernn.scheme import Scheme
-from edgernn.selection.contender import Contender, Job
+from edgernn.selection.contender import Contender, Job, Role
 from edgernn.selection.data import drawn_again
 from edgernn.selection.memory import peak_bytes, reset_peak
 from edgernn.selection.row_scores import per_row
@@ -45,12 +45,13 @@ def form_name(artefact: Artefact) -> str:
 
 
 def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
-    """Trains, and scores the model and each file made from it on the test rows.
+    """Trains, and scores the model and each file made from it, on the rows of the job's role.
 
     kept: where the model is written (.keras; its log beside it).
     Raises DataError, UnsupportedLayer, MissingRuntime, OutputError.
     """
-    parts = drawn_again(splits, job)
+    parts = splits if job.role is Role.FINAL else drawn_again(splits, job)
+    judged = parts.test if job.role is Role.COMPARED else parts.validation
     reset_peak()
     with tempfile.TemporaryDirectory() as scratch:
         written = train(
@@ -64,15 +65,15 @@ def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
         )
         peak = peak_bytes()
         artefacts = _exported(read_model(written.model), Path(scratch), parts.calibration, forms)
-        scores = {ORIGINAL: _original_scores(written.model, parts.test)}
+        scores = {ORIGINAL: _original_scores(written.model, judged)}
         for artefact in artefacts:
-            found = artefact_predictions(artefact, Path(scratch), parts.test)
+            found = artefact_predictions(artefact, Path(scratch), judged)
             if isinstance(found, Skipped | Failed):
                 raise MissingRuntime(
                     f"{form_name(artefact)} cannot be scored: {found}",
                     remedy="Install the runtime, or leave this format out of --to",
                 )
-            scores[form_name(artefact)] = per_row(found, parts.test)
+            scores[form_name(artefact)] = per_row(found, judged)
         log = written.log
         _keep(written.model, kept)
     return Training(
@@ -121,7 +122,11 @@ def _exported(
     made: list[Artefact] = []
     for scheme in forms.schemes:
         request = Request(
-            backends=forms.formats, scheme=scheme, ranges=calibrated.ranges, verify=False
+            backends=forms.formats,
+            scheme=scheme,
+            ranges=calibrated.ranges,
+            verify=False,
+            labels=calibration.labels,  # they are a part of the file, and of its size
         )
         made += export_model(model, out, request)
     return tuple(made)

@@ -39,10 +39,10 @@ def main() -> None:
     os.dup2(2, 1)
     orders: SimpleQueue[str] = SimpleQueue()
     threading.Thread(target=_read, args=[orders], daemon=True).start()
-    _one_thread()
+    one_thread()
     splits = read_splits(folder)
     while True:
-        answer = _carried_out(read_order(orders.get()), splits, folder)
+        answer = carried_out(read_order(orders.get()), splits, folder)
         answers.write(answer_line(answer) + "\n")
         answers.flush()
 
@@ -53,7 +53,8 @@ def _read(orders: SimpleQueue[str]) -> None:
     os._exit(_ORPHANED)  # in the middle of a training, too
 
 
-def _carried_out(order: Order, splits: Splits, folder: Path) -> Answer:
+def carried_out(order: Order, splits: Splits, folder: Path) -> Answer:
+    """Results of trainings are files in `folder`; what the user can act on is in the answer."""
     try:
         match order:
             case Train():
@@ -67,7 +68,7 @@ def _carried_out(order: Order, splits: Splits, folder: Path) -> Answer:
         return Answer(bytes={}, error=str(error), remedy=error.remedy)
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
     """Of TensorFlow: equal sums in equal order, whatever else runs on the machine."""
     from edgernn.tasks.keras_backend import load_keras
 

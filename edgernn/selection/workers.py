@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final, TextIO, TypeAlias, cast
+from typing import Final, Protocol, TextIO, TypeAlias, cast
 
 from edgernn.errors import TrainingFailed
 from edgernn.selection.messages import Answer, Order, order_line, read_answer
@@ -32,6 +32,27 @@ class Done:
 
 
 _Event: TypeAlias = tuple["_Worker", str]  # a line of answer, "" when the worker is gone
+
+
+class Crew(Protocol):
+    """Who carries out orders: processes of this machine, or workers at a database."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more order is begun at once."""
+
+    @property
+    def running(self) -> list[Order]:
+        """Orders that are given and not done."""
+
+    def give(self, order: Order) -> None:
+        """Only while `has_room`."""
+
+    def next(self) -> Done:
+        """The next order that ends."""
+
+    def done(self, *, until: float | None) -> Done | None:
+        """The next order that ends; None at the time `until` (of time.monotonic)."""
 
 
 class Workers:
@@ -77,10 +98,12 @@ class Workers:
                 continue
             if worker not in self._busy:
                 if worker in self._idle and not line:
+                    worker.end()
                     self._idle[self._idle.index(worker)] = self._started()
                 continue
             order, began = self._busy.pop(worker)
             if not line:
+                worker.end()
                 self._again(order)
                 continue
             self._idle.append(worker)

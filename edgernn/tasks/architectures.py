@@ -13,6 +13,7 @@ from edgernn.tasks.goal import season
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.notation import Architecture, Part
 from edgernn.tasks.samples import Samples
+from edgernn.tasks.sequences import PREVIOUS
 from edgernn.tasks.target import Target
 
 #: Tokens are bytes or indices into a small table; a single wrong number must not create a huge
@@ -30,8 +31,10 @@ def build(
     *,
     units: int,
     layers: int,
+    dropout: float = 0.0,
     every_step: bool = False,
     seasonal_steps: int = 0,
+    decoder_steps: int = 0,
 ) -> Any:
     """An untrained keras.Model for samples like `train`.
 
@@ -39,20 +42,36 @@ def build(
     steps by a layer of the model, so that an artefact takes the features unchanged.  Tokens
     [B, T] go through an Embedding as wide as the recurrent layers.
     `layers` counts repetitions of the whole stack.
+    dropout: while it trains, this share of what reaches the answers is set to 0.
     The output: probabilities [B, C] of classes and tokens, [B, K] of labels, [B, T, C] of a class
     for each step; numbers [B, ...] in the shape of y.  With `every_step` there is an answer after
     each step.
     seasonal_steps: what the network answers is added to what the input says so many steps before
     ("as last week"): see `season`.
+    decoder_steps: of an architecture with a decoder, the tokens that it writes at most.  The model
+    then has a second input, "previous" [B, decoder_steps]: the token before each, as teachers know
+    it.  Its output is [B, decoder_steps, C].
     """
     keras = load_keras()
     inputs, edge = _entrance(train, units)
     numbers = count(1)
+    name = architecture.name.replace("-", "_").replace("+", "_and_")
+    if architecture.decoder is not None:
+        read = _stacked(edge, architecture.members[0] * layers, units, False, numbers)
+        previous, said = _written(read, train, architecture.decoder, units, decoder_steps)
+        if dropout:
+            said = keras.layers.Dropout(dropout, name="dropout_1")(said)
+        return keras.Model([inputs, previous], _head(said, train, 0), name=name)
     steps = every_step or train.target is Target.STEPS
-    heads = [
-        _head(_stacked(edge, member * layers, units, steps, numbers), train, place)
-        for place, member in enumerate(architecture.members)
+    stacks = [
+        _stacked(edge, member * layers, units, steps, numbers) for member in architecture.members
     ]
+    if dropout:
+        stacks = [
+            keras.layers.Dropout(dropout, name=f"dropout_{place}")(one)
+            for place, one in enumerate(stacks, start=1)
+        ]
+    heads = [_head(one, train, place) for place, one in enumerate(stacks)]
     outputs = heads[0] if len(heads) == 1 else keras.layers.Average(name="average")(heads)
     if seasonal_steps:
         outputs = keras.layers.Add(name="seasonal")(
@@ -61,7 +80,6 @@ def build(
     shape = np.asarray(train.y).shape[1:]
     if train.target is Target.NUMBERS and len(shape) > 1:
         outputs = keras.layers.Reshape(shape, name="in_shape")(outputs)
-    name = architecture.name.replace("-", "_").replace("+", "_and_")
     return keras.Model(inputs, outputs, name=name)
 
 
@@ -132,6 +150,25 @@ def _attention(edge: Any, units: int, name: str) -> Any:
     return layers.LayerNormalization(name=f"{name}_norm")(
         layers.Add(name=f"{name}_add")([value, seen])
     )
+
+
+def _written(
+    read: Any, train: Samples, cell: str, units: int, decoder_steps: int
+) -> tuple[Any, Any]:
+    """(the input of tokens before, the states [B, U, units]) of a decoder after an encoder.
+
+    Each state of the decoder starts as a function of what was read [B, units], so that every pair
+    of cells fits.
+    """
+    layers = load_keras().layers
+    previous = load_keras().Input((decoder_steps,), dtype="int32", name=PREVIOUS)
+    embedded = layers.Embedding(train.classes, units, name="embedding_previous")(previous)
+    states = [layers.Dense(units, activation="tanh", name="state_h")(read)]
+    if cell == "lstm":
+        states.append(layers.Dense(units, name="state_c")(read))
+    kind = layers.GRU if cell == "gru" else layers.LSTM
+    decoder = kind(units, return_sequences=True, name=f"decoder_{cell}")
+    return previous, decoder(embedded, initial_state=states)
 
 
 def _head(edge: Any, train: Samples, place: int) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn import measures
+from edgernn.tasks.aligned import sequence_baselines
 from edgernn.tasks.linear import MOST_ROWS, RIDGE, ridge_scores, with_constant
 from edgernn.tasks.samples import Baselines, Samples, Splits
 from edgernn.tasks.target import Target
@@ -25,7 +26,7 @@ def with_baselines(splits: Splits) -> Splits:
 
 def baselines(splits: Splits) -> Baselines | None:
     """What a constant answer and a linear model reach on the test rows, by the first metric of
-    the target; None without labels, and for sequences.
+    the target; None without labels.
     """
     found = _BASELINES.get(splits.train.target)
     return None if found is None else found(splits.train, splits.test)
@@ -128,4 +129,5 @@ _BASELINES: Final[dict[Target | None, Callable[[Samples, Samples], Baselines]]] 
     Target.NUMBERS: _of_numbers,
     Target.STEPS: _of_steps,
     Target.TOKEN: _of_tokens,
+    Target.SEQUENCE: sequence_baselines,
 }

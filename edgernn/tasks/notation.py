@@ -1,4 +1,4 @@
-"""Architectures by their names: gru, lstm-gru, bi-lstm, conv-gru, gru+lstm."""
+"""Architectures by their names: gru, lstm-gru, bi-lstm, conv-gru, gru+lstm, seq2seq-gru-lstm."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from edgernn.errors import DataError
 CELLS: Final = ("gru", "lstm")
 KINDS: Final = (*CELLS, "conv", "attention")
 _BOTH_WAYS: Final = "bi"
+_SEQ2SEQ: Final = "seq2seq"
 
 HELP: Final = (
     "gru or lstm; a-b: b on top of a; bi-a: both directions; conv-a: a convolution before it; a+b: "
-    "the mean of two models in one graph; conv, attention: controls without recurrence"
+    "the mean of two models in one graph; conv, attention: controls without recurrence; "
+    "seq2seq-a-b: an encoder a and a decoder b that writes a sequence"
 )
 
 
@@ -32,6 +34,7 @@ class Architecture:
 
     name: str
     members: tuple[tuple[Part, ...], ...]
+    decoder: str | None = None  # one of CELLS: it writes a sequence from what its member has read
 
     @property
     def sees_the_future(self) -> bool:
@@ -46,8 +49,36 @@ def architecture_named(name: str) -> Architecture:
     >>> architecture_named("conv-gru+lstm").members
     ((Part(kind='conv'), Part(kind='gru')), (Part(kind='lstm'),))
     """
-    members = tuple(_member(name, text) for text in name.strip().lower().split("+"))
-    return Architecture(name=name.strip().lower(), members=members)
+    wanted = name.strip().lower()
+    if wanted.split("-")[0] == _SEQ2SEQ:
+        return _of_sequences(wanted)
+    members = tuple(_member(name, text) for text in wanted.split("+"))
+    return Architecture(name=wanted, members=members)
+
+
+def for_sequences(name: str, decoder: str | None) -> str:
+    """The notation of an encoder `name` with a decoder, by default with the encoder's last cell.
+
+    >>> for_sequences("gru", "lstm"), for_sequences("conv-lstm", None)
+    ('seq2seq-gru-lstm', 'seq2seq-conv-lstm-lstm')
+    """
+    encoder = architecture_named(name)
+    if encoder.decoder is not None and decoder is None:
+        return encoder.name
+    cells = [part.kind for part in encoder.members[-1] if part.kind in CELLS]
+    return architecture_named(
+        f"{_SEQ2SEQ}-{encoder.name}-{decoder or (cells[-1] if cells else CELLS[0])}"
+    ).name
+
+
+def _of_sequences(name: str) -> Architecture:
+    *encoder, decoder = name.split("-")[1:] or [""]
+    if decoder not in CELLS or not encoder or "+" in name:
+        raise DataError(
+            f"'{name}' is no architecture: seq2seq has an encoder and then gru or lstm as decoder",
+            remedy="Write seq2seq-gru-lstm; the encoder may be a stack, seq2seq-bi-gru-lstm",
+        )
+    return Architecture(name=name, members=(_member(name, "-".join(encoder)),), decoder=decoder)
 
 
 def _member(name: str, text: str) -> tuple[Part, ...]:

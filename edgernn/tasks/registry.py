@@ -11,6 +11,7 @@ from edgernn.tasks import (
     japanese_vowels,
     languages,
     next_byte,
+    pronunciation,
     reviews,
     watch,
 )
@@ -29,5 +30,6 @@ TASKS: Final[dict[str, Task]] = {
         reviews.TASK,
         watch.TASK,
         languages.TASK,
+        pronunciation.TASK,
     )
 }

@@ -92,5 +92,6 @@ TASK: Final = Task(
     classes=2,
     read=read,
     sized=read,
+    sizes=("steps", "full"),
     recipe=Recipe(units=64, epochs=6, patience=2, batch_size=64, learning_rate=1e-3),
 )

@@ -10,7 +10,7 @@ import numpy as np
 from edgernn import measures
 from edgernn.stats import Interval, bootstrap, clopper_pearson
 from edgernn.tasks.samples import AnyArray, Samples
-from edgernn.tasks.target import Target
+from edgernn.tasks.target import NO_ANSWER, Target
 
 Counted: TypeAlias = measures.Counted
 
@@ -27,7 +27,9 @@ class Score:
 
 
 def score(outputs: AnyArray, samples: Samples) -> Score:
-    """Of outputs [N, ...], probabilities or numbers, for the rows of `samples`."""
+    """Of outputs [N, ...] for the rows of `samples`: probabilities, numbers, or the tokens of
+    sequences [N, U], -1 behind the last.
+    """
     rows = len(samples)
     if samples.target is Target.CLASS:
         right = int(np.count_nonzero(chosen_classes(outputs) == samples.classified))
@@ -64,5 +66,12 @@ def _counted(outputs: AnyArray, samples: Samples) -> tuple[str, Counted]:
             y = samples.classified
             likelihoods = outputs[np.arange(rows), y]
             return "perplexity", measures.perplexity(likelihoods, np.ones(rows, np.int64))
+        case Target.SEQUENCE:
+            return "edit distance", measures.edit_distance_rate(
+                *(
+                    [row[row != NO_ANSWER].tolist() for row in np.asarray(part)]
+                    for part in (samples.y, outputs)
+                )
+            )
         case _:
             raise ValueError(f"outputs of the target {samples.target} are not scored here")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -42,7 +43,7 @@ def split(
         held_out = _matching(samples, hold_out)
         test, rest = shuffled[held_out[shuffled]], shuffled[~held_out[shuffled]]
     elif FEWEST_ORIGINS <= len(set(samples.origins)) < len(samples):
-        by_origin, ends = _by_origin(samples)
+        by_origin, ends = order_by_origin(samples.origins, len(samples), seed=SPLIT_SEED)
         test_rows, validation_rows = _whole(ends, test_rows, validation_rows)
         test, rest = np.split(by_origin, [test_rows])
     else:
@@ -55,10 +56,16 @@ def split(
     )
 
 
-def _by_origin(samples: Samples) -> tuple[IntArray, IntArray]:
-    """The rows, one origin after the other in random order, and where each origin ends."""
-    names, numbers = np.unique(np.array(samples.origins), return_inverse=True)
-    rank = np.random.default_rng(SPLIT_SEED).permutation(len(names))[numbers.reshape(-1)]
+def order_by_origin(origins: Sequence[str], rows: int, *, seed: int) -> tuple[IntArray, IntArray]:
+    """The rows, one origin after the other in random order, and where each origin ends.
+
+    Without origins, with fewer than FEWEST_ORIGINS or with one for each row: each row is its own.
+    """
+    random = np.random.default_rng(seed)
+    names, numbers = np.unique(np.array(origins), return_inverse=True)
+    if not FEWEST_ORIGINS <= len(names) < rows:
+        return random.permutation(rows).astype(np.int64), np.arange(1, rows + 1)
+    rank = random.permutation(len(names))[numbers.reshape(-1)]
     ordered = np.argsort(rank, kind="stable")
     return ordered.astype(np.int64), np.cumsum(np.bincount(rank)).astype(np.int64)
 

@@ -19,6 +19,7 @@ class Recipe:
     patience: int = 8  # epochs without a better validation loss before stopping
     batch_size: int = 128
     learning_rate: float = 2e-3  # of Adam
+    dropout: float = 0.0  # in training, before the answers: share of numbers set to 0
     seasonal_steps: int = 0  # numbers: learn the difference to so many steps before
 
 
@@ -47,6 +48,7 @@ class Task:
     classes: int  # 0 for numbers
     read: Callable[[Notify], Splits]  # raises DownloadError
     recipe: Recipe = field(default_factory=Recipe)
-    #: As read, with the length of the sequences (steps=) or all rows (full=True); None where the
-    #: data have one size.
+    #: As read, with the options in `sizes`: the length of the sequences (steps=), all rows
+    #: (full=True).
     sized: Callable[..., Splits] | None = None
+    sizes: tuple[str, ...] = ()

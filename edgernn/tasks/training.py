@@ -28,6 +28,7 @@ from edgernn.tasks.npz import write_npz
 from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.samples import AnyArray, Baselines, Samples, Splits
 from edgernn.tasks.score import score
+from edgernn.tasks.sequences import greedy
 from edgernn.tasks.target import Target
 from edgernn.tasks.task import Recipe
 from edgernn.tasks.training_log import Epoch, Settings, TrainingLog, log_path, write_log
@@ -113,14 +114,21 @@ def train(
     with atomic.staged_together(files) as (model_file, calibration_file, test_file, log_file):
         keras.utils.set_random_seed(seed)
         every_step = splits.train.target is Target.TOKEN
-        model = _built(splits.train, architecture, recipe, every_step=every_step)
+        model = _built(
+            splits.train,
+            architecture,
+            recipe,
+            dropout=recipe.dropout,
+            every_step=every_step,
+            decoder_steps=goal.decoder_steps,
+        )
         epochs = _fitted(model, with_gains(splits, seed), goal, recipe, on_epoch)
         model = _deployable(model, goal, architecture, recipe)
         model.save(model_file)
         if splits.train.front_end is not None:
             keep_recipe(model_file, splits.train.front_end)
         log = _log(
-            *(model, splits, settings, epochs, out.name),
+            *(model, splits, goal, settings, epochs, out.name),
             content=model_file.read_bytes(),
             parameters=count_parameters(model_file),
         )
@@ -133,6 +141,7 @@ def train(
 def _log(
     model: Any,
     splits: Splits,
+    goal: Goal,
     settings: Settings,
     epochs: list[Epoch],
     name: str,
@@ -151,8 +160,8 @@ def _log(
         epochs_to_best=best + 1,
         seconds_to_best=sum(epoch.seconds for epoch in epochs[: best + 1]),
         seconds=sum(epoch.seconds for epoch in epochs),
-        validation=score(_outputs(model, splits.validation), splits.validation),
-        test=score(_outputs(model, splits.test), splits.test),
+        validation=score(_outputs(model, goal, splits.validation), splits.validation),
+        test=score(_outputs(model, goal, splits.test), splits.test),
         baselines=_baselines(splits),
         epochs=tuple(epochs),
         versions=_versions(),
@@ -171,16 +180,20 @@ def _built(
     architecture: Architecture,
     recipe: Recipe,
     *,
+    dropout: float = 0.0,
     every_step: bool = False,
     seasonal_steps: int = 0,
+    decoder_steps: int = 0,
 ) -> Any:
     return build(
         train_rows,
         architecture,
         units=recipe.units,
         layers=recipe.layers,
+        dropout=dropout,
         every_step=every_step,
         seasonal_steps=seasonal_steps,
+        decoder_steps=decoder_steps,
     )
 
 
@@ -189,7 +202,13 @@ def _deployable(model: Any, goal: Goal, architecture: Architecture, recipe: Reci
 
     It has never been compiled: Adam's moments would make its file three times as large.
     """
-    deployed = _built(goal.train, architecture, recipe, seasonal_steps=recipe.seasonal_steps)
+    deployed = _built(
+        goal.train,
+        architecture,
+        recipe,
+        seasonal_steps=recipe.seasonal_steps,
+        decoder_steps=goal.decoder_steps,
+    )
     deployed.set_weights(model.get_weights())
     for head in number_heads(deployed):
         kernel, bias = head.get_weights()
@@ -231,9 +250,9 @@ def _fitted(
         on_epoch(epochs[-1])
 
     model.fit(
-        splits.train.x,
+        goal.inputs(splits.train),
         goal.of(splits.train),
-        validation_data=(splits.validation.x, goal.of(splits.validation)),
+        validation_data=(goal.inputs(splits.validation), goal.of(splits.validation)),
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
         verbose=0,
@@ -247,9 +266,17 @@ def _fitted(
     return epochs
 
 
-def _outputs(model: Any, samples: Samples) -> AnyArray:
-    """[N, ...]"""
-    return np.asarray(model.predict(samples.x, batch_size=_PREDICTION_BATCH, verbose=0))
+def _outputs(model: Any, goal: Goal, samples: Samples) -> AnyArray:
+    """[N, ...]; of a decoder, the tokens that it writes by itself [N, U], -1 behind the last."""
+
+    def predicted(inputs: Any) -> AnyArray:
+        return np.asarray(model.predict(inputs, batch_size=_PREDICTION_BATCH, verbose=0))
+
+    if not goal.decoder_steps:
+        return predicted(samples.x)
+    return greedy(
+        lambda fed, step: predicted([samples.x, fed])[:, step], len(samples), goal.decoder_steps
+    )
 
 
 def _fingerprint(splits: Splits) -> str:

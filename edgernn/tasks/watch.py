@@ -44,14 +44,17 @@ class _ArraysOnly(pickle.Unpickler):
         raise DataError(f"the data of {TASK.name} hold {module}.{name}, which is no array")
 
 
-def read(notify: Notify) -> Splits:
-    """x [N, 100, 6]: acceleration and rotation; one of seven exercises; origins are the people."""
+def read(notify: Notify, *, full: bool = False) -> Splits:
+    """x [N, 100, 6]: acceleration and rotation; one of seven exercises; origins are the people.
+
+    full: all windows of each recording.
+    """
     (content,) = fetch(WHEEL, notify=notify)
     data = _unpacked(content)
     windows, classes, people = [], [], []
     rows = zip(data["X"], data["y"], data["subject"], strict=True)
     for recording, exercise, person in rows:
-        for begin in _begins(len(recording)):
+        for begin in _begins(len(recording), None if full else _MOST_OF_A_RECORDING):
             windows.append(recording[begin : begin + STEPS])
             classes.append(int(exercise))
             people.append(f"person {int(person)}")
@@ -68,10 +71,10 @@ def read(notify: Notify) -> Splits:
     return split(samples.rows(shuffled, name=TASK.name), test_share=0.3, validation_share=0.15)
 
 
-def _begins(length: int) -> IntArray:
-    """Where windows begin: no two overlap, and of a long recording some are taken."""
+def _begins(length: int, most: int | None) -> IntArray:
+    """Where windows begin: no two overlap, and of a long recording at most so many are taken."""
     begins = np.arange(0, length - STEPS + 1, STEPS)
-    return begins[:_MOST_OF_A_RECORDING].astype(np.int64)
+    return begins[:most].astype(np.int64)
 
 
 def _unpacked(content: bytes) -> dict[str, Any]:
@@ -98,5 +101,7 @@ TASK: Final = Task(
     shape=(STEPS, 6),
     classes=7,
     read=read,
+    sized=read,
+    sizes=("full",),
     recipe=Recipe(units=48, epochs=40, patience=8, batch_size=64),
 )

@@ -40,6 +40,8 @@ class GraphBuilder:
         self._names: set[str] = set()
         #: Masks by their inputs, so that equal masks are computed once.
         self.masks: dict[tuple[str, ...], str] = {}
+        #: Edges whose mask a layer has taken off: Keras finds none there any more.
+        self.unmasked: set[str] = set()
 
     def unique(self, wanted: str) -> str:
         """Reserves and returns `wanted`, or wanted_1, wanted_2, ... if it is taken."""

@@ -254,6 +254,8 @@ def _wrapped(kind: str, options: JsonObject) -> Iterator[tuple[str, Any]]:
             yield "backward_layer", options.get("backward_layer") or _turned(forward)
         case "TimeDistributed":
             yield "layer", options.get("layer")
+        case "MultiHeadAttention":
+            yield from _projections(options)
         case "RNN":
             yield "cell", options.get("cell")
         case "StackedRNNCells":
@@ -261,6 +263,17 @@ def _wrapped(kind: str, options: JsonObject) -> Iterator[tuple[str, Any]]:
                 yield f"cells/{position}", cell
         case _:
             return
+
+
+def _projections(options: JsonObject) -> Iterator[tuple[str, Any]]:
+    """The layers that MultiHeadAttention makes itself: its config does not list them."""
+    private = "query_shape" in options  # in Keras 2 all of these attributes are
+    has_gate = options.get("use_gate", False)
+    bias = "z" if options.get("use_bias", True) else None
+    for name in ("query", "key", *(["gate"] if has_gate else []), "value", "output"):
+        config = {"name": name, "bias_axes": bias}
+        underscore = "_" if private or name == "gate" else ""
+        yield f"{underscore}{name}_dense", {"class_name": "EinsumDense", "config": config}
 
 
 def _turned(entry: Any) -> Any:

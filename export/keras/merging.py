@@ -1,4 +1,4 @@
-"""Keras layers that turn several tensors into one: merges, Concatenate, Dot, Attention."""
+"""Keras layers that turn several tensors into one: merges, Concatenate, Dot."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Final
 import numpy as np
 
 from edgernn.export.keras.call import Call, Tensor
-from edgernn.export.keras.config import LayerConfig
-from edgernn.export.keras.keras_class import Emit, KerasClass, Variable, named
-from edgernn.export.keras.masks import concatenated, merged, passing
+from edgernn.export.keras.keras_class import Emit, KerasClass
+from edgernn.export.keras.masks import concatenated, merged
 from edgernn.graph import (
     Affine,
     ApplyMask,
-    Attention,
     Concatenate,
     Dot,
     Merge,
@@ -157,33 +155,6 @@ def dot(call: Call) -> list[str]:
     return [call.name]
 
 
-def attention(call: Call) -> list[str]:
-    layer = call.layer
-    if call.kwargs.get("return_attention_scores"):
-        raise layer.unsupported("returns its scores", "Call it without return_attention_scores")
-    if len(call.inputs) not in (2, 3):
-        raise layer.damaged(f"is called on {len(call.inputs)} tensors instead of two or three")
-    query, value = call.inputs[0].edge, call.inputs[1].edge
-    key = call.inputs[2].edge if len(call.inputs) == 3 else value
-    scale = call.optional_weight("scale", ())
-    call.add(Attention(
-        name=call.name, query=query, value=value, key=key, output=call.name,
-        query_mask=call.readable(call.masks[0]), key_mask=call.readable(call.masks[1]),
-        scale=1.0 if scale is None else float(scale),
-        causal=layer.flag("causal") or call.kwargs.get("use_causal_mask") is True,
-    ))  # fmt: skip
-    return [call.name]
-
-
-def _attention_variables(layer: LayerConfig) -> tuple[Variable, ...]:
-    return named("scale") if layer.flag("use_scale") else ()
-
-
-def _refuse_other_scores(layer: LayerConfig) -> None:
-    if layer.text("score_mode", default="dot") != "dot":
-        raise layer.unsupported("scores by concatenation", "Use score_mode='dot'")
-
-
 MERGING: Final[dict[str, KerasClass]] = {
     "Add": KerasClass(emit=_elementwise(MergeKind.ADD), mask=merged),
     "Subtract": KerasClass(emit=_elementwise(MergeKind.SUBTRACT, least=2, most=2), mask=merged),
@@ -193,7 +164,4 @@ MERGING: Final[dict[str, KerasClass]] = {
     "Minimum": KerasClass(emit=_elementwise(MergeKind.MINIMUM), mask=merged),
     "Concatenate": KerasClass(emit=concatenate, mask=concatenated),
     "Dot": KerasClass(emit=dot),
-    "Attention": KerasClass(
-        emit=attention, variables=_attention_variables, mask=passing, refuse=_refuse_other_scores
-    ),
 }

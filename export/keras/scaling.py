@@ -11,7 +11,7 @@ from edgernn.export.keras.config import LayerConfig
 from edgernn.export.keras.keras_class import KerasClass, Variable, named, scale_and_center
 from edgernn.export.keras.masks import passing, passing_since_keras_3
 from edgernn.export.keras.nodes import revive
-from edgernn.graph import Affine, AnyArray, FloatArray, Shape
+from edgernn.graph import Affine, AnyArray, FloatArray, LayerNorm, Reshape, Shape, Transpose
 
 
 def affine(call: Call, scale: FloatArray, offset: FloatArray) -> list[str]:
@@ -125,6 +125,58 @@ def _constant(call: Call, value: Any, name: str) -> FloatArray:
     return np.atleast_1d(array)
 
 
+def group_normalization(call: Call) -> list[str]:
+    """Each group of channels over all its steps: one row of numbers for each group."""
+    layer = call.layer
+    axis = layer.axes("axis")
+    if len(axis) != 1 or axis[0] % call.rank == 0:
+        raise layer.unsupported(f"normalizes the axes {list(axis)}", "Normalize one axis")
+    if call.keras.major < 3 and call.mask is not None:
+        raise layer.unsupported(
+            "leaves masked steps out of its mean", "Apply it before the layer that makes the mask"
+        )
+    place, order = axis[0] % call.rank, list(range(call.rank))
+    order.insert(1, order.pop(place))  # [B, C, ...]
+    channels = call.shape[place]
+    if channels is None:
+        raise layer.unsupported("normalizes channels of an unknown number", "Fix their number")
+    groups = layer.options.get("groups", 32)
+    count = channels if groups == -1 else layer.size("groups", default=32)
+    if channels % count:
+        raise layer.damaged(f"has {count} groups of {channels} channels")
+    shape = [call.shape[axis] for axis in order]
+    if shape.count(None) > 2 or (None in shape[1:] and len(shape) == 2):
+        raise layer.unsupported(
+            f"normalizes a tensor of shape {call.shape}", "Fix its input's shape"
+        )
+    first, rows, normal, back = (
+        call.aside(name) for name in ("channels_first", "groups", "normal", "channels")
+    )
+    call.add(Transpose(name=first, input=call.edge, output=first, permutation=tuple(order)))
+    call.add(Reshape(name=rows, input=first, output=rows, target=(count, -1)))
+    call.add(LayerNorm(
+        name=normal, input=rows, output=normal, gamma=None, beta=None,
+        epsilon=layer.number("epsilon", default=1e-3),
+    ))  # fmt: skip
+    target = tuple(-1 if size is None else size for size in shape[1:])
+    call.add(Reshape(name=back, input=normal, output=back, target=target))
+    last = call.aside("channels_last")
+    returned = tuple(order.index(axis) for axis in range(call.rank))
+    call.add(Transpose(name=last, input=back, output=last, permutation=returned))
+    gamma, beta = (call.optional_weight(name, (channels,)) for name in ("gamma", "beta"))
+    if gamma is None and beta is None:
+        return [last]
+    along = (channels, *[1] * (call.rank - 1 - place))
+    scale = np.ones(channels, np.float32) if gamma is None else gamma
+    offset = np.zeros(channels, np.float32) if beta is None else beta
+    call.add(Affine(
+        name=call.name, input=last, output=call.name,
+        scale=call.derive("scale", lambda: scale.reshape(along)),
+        offset=call.derive("offset", lambda: offset.reshape(along)),
+    ))  # fmt: skip
+    return [call.name]
+
+
 def _batch_variables(layer: LayerConfig) -> tuple[Variable, ...]:
     return (
         *scale_and_center(layer),
@@ -146,6 +198,9 @@ def _adapted(layer: LayerConfig) -> tuple[Variable, ...]:
 SCALING: Final[dict[str, KerasClass]] = {
     "BatchNormalization": KerasClass(
         emit=batch_normalization, variables=_batch_variables, mask=passing, refuse=_refuse_renorm
+    ),
+    "GroupNormalization": KerasClass(
+        emit=group_normalization, variables=scale_and_center, mask=passing
     ),
     "Rescaling": KerasClass(emit=rescaling, mask=passing_since_keras_3),
     "Normalization": KerasClass(emit=normalization, variables=_adapted, mask=passing_since_keras_3),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgernn.errors import ModelFileError
@@ -91,6 +91,9 @@ class Trace:
             call = self._prepared(layer, name, (), {})
             results = operation(call, args, dict(kwargs))
             return results if isinstance(results, list) else [results]
+        if not args and kwargs:  # Keras 3 records `layer(query=x, value=x)` as it was written
+            first = next(iter(kwargs))
+            args, kwargs = (kwargs[first],), {key: kwargs[key] for key in kwargs if key != first}
         if not args:
             raise layer.damaged("is called without an input")
         inputs = self._tensors(layer, list(_flat(args[0])))
@@ -118,6 +121,7 @@ class Trace:
         kwargs: Mapping[str, Any],
         extra: tuple[Any, ...] = (),
     ) -> list[Tensor]:
+        inputs = [self._as_masked(tensor) for tensor in inputs]
         implicit = tuple(tensor.mask for tensor in inputs)
         previous = explicit or implicit
         masks = previous
@@ -145,6 +149,10 @@ class Trace:
         found = kind.mask(call, edges)
         masks = (*found, *[None] * (len(edges) - len(found)))
         return [Tensor(edge=edge, mask=mask) for edge, mask in zip(edges, masks, strict=True)]
+
+    def _as_masked(self, tensor: Tensor) -> Tensor:
+        is_taken = tensor.edge in self._builder.unmasked
+        return replace(tensor, mask=None) if is_taken else tensor
 
     def _prepared(
         self,

@@ -21,7 +21,7 @@ _REMEDIES: Final[dict[tuple[str, ...], str]] = {
     ("2DTranspose",): "Use UpSampling2D and Conv2D",
     ("3D",): "Use TimeDistributed with the layer of two dimensions",
     ("Resizing", "Crop"): "Resize the images before the model",
-    ("Attention",): "Use Attention with score_mode='dot', on the outputs of Dense layers",
+    ("Attention",): "Use MultiHeadAttention or Attention",
     ("Vectorization", "Lookup", "Hash", "Category", "Discretization"): (
         "Turn the data into tokens before the model"
     ),

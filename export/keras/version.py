@@ -43,6 +43,16 @@ class KerasVersion:
         return self.major < 3
 
     @property
+    def attention_takes_masks(self) -> bool:
+        """Whether MultiHeadAttention takes the masks off its inputs, for all layers behind it."""
+        return (self.major, self.minor) >= (3, 8)
+
+    @property
+    def clears_masked_softmax(self) -> bool:
+        """Whether a Softmax with a mask sets what the mask hides to zero."""
+        return (self.major, self.minor) >= (3, 13)
+
+    @property
     def gru_resets_after(self) -> bool:
         """GRU's default for `reset_after`, for configs that leave it out."""
         return self.major >= 3

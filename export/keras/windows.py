@@ -7,6 +7,7 @@ from typing import Final
 
 from edgernn.export.keras.activations import activation
 from edgernn.export.keras.call import Call
+from edgernn.export.keras.config import LayerConfig
 from edgernn.export.keras.keras_class import Emit, KerasClass, arrays_and_bias
 from edgernn.graph import (
     LINEAR,
@@ -15,7 +16,10 @@ from edgernn.graph import (
     Padding,
     Pool1D,
     PoolKind,
+    Reshape,
+    Slice,
     Transpose,
+    ZeroPad1D,
 )
 
 _CHANNELS_FIRST: Final = "channels_first"
@@ -104,6 +108,60 @@ def separable_conv(call: Call) -> list[str]:
     return _over_time(call, compute)
 
 
+def transposed_conv(call: Call) -> list[str]:
+    """A convolution of the steps with zeros between them: a window backwards."""
+    layer = call.layer
+    filters, window = layer.size("filters"), layer.size("kernel_size")
+    stride = layer.size("strides", default=1)
+    dilation = layer.size("dilation_rate", default=1)
+    kernel = call.weight("kernel", (window, filters, None))
+    span = (window - 1) * dilation + 1
+    longer, left = _output_steps(layer, span, stride)
+
+    def compute(edge: str, output: str) -> None:
+        if stride > 1:
+            edge = _with_zeros_between(call, edge, stride, kernel.shape[2])
+        before, after = span - 1 - left, longer + left
+        if before or after > 0:
+            padded = call.aside("padded")
+            call.add(ZeroPad1D(
+                name=padded, input=edge, output=padded, left=before, right=max(after, 0)
+            ))  # fmt: skip
+            edge = padded
+        if after < 0:
+            shorter = call.aside("shorter")
+            call.add(Slice(name=shorter, input=edge, output=shorter, axis=1, stop=after))
+            edge = shorter
+        call.add(Conv1D(
+            name=output, input=edge, output=output, dilation=dilation,
+            kernel=call.derive("turned", lambda: kernel[::-1].transpose(0, 2, 1)),
+            bias=call.optional_weight("bias", (filters,)), activation=activation(layer, call.keras),
+        ))  # fmt: skip
+
+    return _over_time(call, compute)
+
+
+def _output_steps(layer: LayerConfig, span: int, stride: int) -> tuple[int, int]:
+    """How many steps more than stride * T are written, and how many are cut off in front."""
+    is_same = layer.text("padding", default="valid") == "same"
+    extra = layer.options.get("output_padding")
+    if extra is None:
+        longer = 0 if is_same else max(span - stride, 0)
+    else:
+        added = layer.sizes("output_padding", 1)[0]
+        longer = span - stride + added - (2 * (span // 2) if is_same else 0)
+    return longer, max(span - stride - longer, 0) // 2 if is_same else 0
+
+
+def _with_zeros_between(call: Call, edge: str, stride: int, channels: int) -> str:
+    """[B, T, C] -> [B, stride * T, C]"""
+    apart, padded, joined = (call.aside(name) for name in ("steps", "zeros", "spread"))
+    call.add(Reshape(name=apart, input=edge, output=apart, target=(-1, 1, channels)))
+    call.add(ZeroPad1D(name=padded, input=apart, output=padded, left=0, right=stride - 1, axis=2))
+    call.add(Reshape(name=joined, input=padded, output=joined, target=(-1, channels)))
+    return joined
+
+
 def _pool(kind: PoolKind) -> Emit:
     def pool(call: Call) -> list[str]:
         window = call.layer.size("pool_size", default=2)
@@ -150,6 +208,7 @@ WINDOWS: Final[dict[str, KerasClass]] = {
     "SeparableConv1D": KerasClass(
         emit=separable_conv, variables=arrays_and_bias("depthwise_kernel", "pointwise_kernel")
     ),
+    "Conv1DTranspose": KerasClass(emit=transposed_conv, variables=arrays_and_bias("kernel")),
     "MaxPooling1D": KerasClass(emit=_pool(PoolKind.MAX)),
     "AveragePooling1D": KerasClass(emit=_pool(PoolKind.AVERAGE)),
     "GlobalMaxPooling1D": KerasClass(emit=_global_pool(PoolKind.MAX)),

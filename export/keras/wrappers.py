@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from edgernn.export.keras.attention import ATTENTION
 from edgernn.export.keras.call import UNREADABLE_MASK, Call, Tensor
+from edgernn.export.keras.einsum import EINSUM
 from edgernn.export.keras.images import IMAGES
 from edgernn.export.keras.keras_class import KerasClass
 from edgernn.export.keras.layers import LAYERS
@@ -23,6 +25,8 @@ INSIDE: Final[dict[str, KerasClass]] = {
     **WINDOWS,
     **IMAGES,
     **MERGING,
+    **ATTENTION,
+    **EINSUM,
     **RECURRENT,
 }
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from edgernn.export.backend import Backend
+from edgernn.export.backend import Arithmetic, Backend
 from edgernn.export.native.model import lower
+from edgernn.export.native.simulated import simulated
 
 if TYPE_CHECKING:
     from edgernn.export.contents import Contents
@@ -18,6 +19,11 @@ def read_contents(content: bytes) -> Contents:
     return contents.read_contents(content)
 
 
-BACKEND: Final = Backend(lower=lower, read_contents=read_contents)
+def arithmetic(**_options: str) -> Arithmetic:
+    """The integers of the specification.  16 bits cost some percent of the time, float32 more."""
+    return Arithmetic(simulate=simulated, quiet=1e-5, has_sixteen=True)
+
+
+BACKEND: Final = Backend(lower=lower, read_contents=read_contents, arithmetic=arithmetic)
 
 __all__ = ["BACKEND", "lower"]

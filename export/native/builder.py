@@ -15,6 +15,7 @@ from edgernn.export.native.records import (
     NONE,
     OP_ARGUMENTS,
     OP_OUTPUTS,
+    PRODUCT_KINDS,
     Constant,
     EdgeForm,
     Feature,
@@ -95,6 +96,8 @@ class Builder:
     ) -> None:
         if kind in IMAGE_KINDS or any(arguments[OP_ARGUMENTS - AXIS_ARGUMENTS :]):
             self.features |= Feature.IMAGES
+        if kind in PRODUCT_KINDS:
+            self.features |= Feature.ATTENTION
         self.ops.append(
             Op(kind=kind, name=name, inputs=inputs, outputs=outputs, arguments=arguments)
         )

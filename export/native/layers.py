@@ -6,8 +6,17 @@ from typing import TypeVar
 
 from typing_extensions import assert_never
 
-from edgernn.export.native import axes, convolution, dense, merging, normalization, packing, shaping
-from edgernn.export.native.activation import activation_arguments
+from edgernn.export.native import (
+    attention,
+    axes,
+    convolution,
+    dense,
+    merging,
+    normalization,
+    packing,
+    shaping,
+)
+from edgernn.export.native.activation import activation_arguments, lower_over_steps
 from edgernn.export.native.builder import Builder
 from edgernn.export.native.edges import refused
 from edgernn.export.native.records import OpKind
@@ -58,14 +67,12 @@ def lower_layer(builder: Builder, graph: Graph, layer: Layer, plan: LayerPlan | 
         case ly.LayerNorm():
             normalization.lower_norm(builder, layer, specs[0])
         case ly.Activate():
-            _check_axis(layer, layer.activation, specs[0])
-            builder.op(
-                OpKind.ACTIVATE,
-                layer.name,
-                [layer.input],
-                [layer.output],
-                activation_arguments(layer.activation),
-            )
+            if _is_over_steps(builder, layer, specs[0]):
+                lower_over_steps(builder, layer)
+            else:
+                _check_axis(layer, layer.activation, specs[0])
+                arguments = activation_arguments(layer.activation)
+                builder.op(OpKind.ACTIVATE, layer.name, [layer.input], [layer.output], arguments)
         case ly.PRelu():
             normalization.lower_prelu(builder, layer)
         case ly.Reshape():
@@ -100,7 +107,11 @@ def lower_layer(builder: Builder, graph: Graph, layer: Layer, plan: LayerPlan | 
         case ly.ApplyMask():
             axes.one_axis_of_time(builder, layer, layer.input)
             builder.op(OpKind.APPLY_MASK, layer.name, [layer.input, layer.mask], [layer.output])
-        case ly.Dot() | ly.Attention() | ly.Compare() | ly.Where():
+        case ly.Attention():
+            attention.lower_attention(builder, layer)
+        case ly.Dot():
+            attention.lower_dot(builder, layer)
+        case ly.Compare() | ly.Where():
             raise refused(layer.name, type(layer).__name__, "is not among the runtime's layers")
         case _:
             assert_never(layer)
@@ -110,6 +121,13 @@ def _plan_of(kind: type[Plan], layer: Layer, plan: LayerPlan | None) -> Plan | N
     if plan is None or isinstance(plan, kind):
         return plan
     raise TypeError(f"layer '{layer.name}' cannot be computed by a {type(plan).__name__}")
+
+
+def _is_over_steps(builder: Builder, layer: ly.Activate, spec: TensorSpec) -> bool:
+    """Whether this is a softmax over the steps of a sequence whose length is known."""
+    is_over_axis = layer.activation.kind in _OVER_AXIS and layer.activation.axis in (1, -2)
+    fits = spec.rank == 3 and spec.shape[1] is not None and not builder.folds[layer.input]
+    return is_over_axis and fits
 
 
 def _check_axis(layer: Layer, activation: Activation, spec: TensorSpec) -> None:

@@ -40,6 +40,7 @@ class Feature(IntFlag):
     IMAGES = 4
     DYNAMIC = 8
     FRONT_END = 16
+    ATTENTION = 32
 
 
 class FrontEndKind(IntEnum):
@@ -97,6 +98,8 @@ class OpKind(IntEnum):
     QCONV2D = 34
     QDEPTHWISE2D = 35
     SWAP = 36
+    ATTENTION = 37
+    DOT = 38
 
 
 INTEGER_KINDS: Final = frozenset(
@@ -113,6 +116,8 @@ INTEGER_KINDS: Final = frozenset(
 IMAGE_KINDS: Final = frozenset(
     {OpKind.CONV2D, OpKind.DEPTHWISE2D, OpKind.QCONV2D, OpKind.QDEPTHWISE2D, OpKind.SWAP}
 )
+#: Layers that multiply two tensors of the model.
+PRODUCT_KINDS: Final = frozenset({OpKind.ATTENTION, OpKind.DOT})
 #: Arguments of POOL, UPSAMPLE, PAD and SLICE_STEPS that name another axis than time: the last two.
 AXIS_ARGUMENTS: Final = 2
 
@@ -121,6 +126,12 @@ class RnnFlag(IntFlag):
     SEQUENCES = 1
     BACKWARDS = 2
     ZERO_MASKED = 4
+
+
+class AttentionFlag(IntFlag):
+    CAUSAL = 1
+    REPLACED = 2
+    ZEROED = 4
 
 
 class PaddingCode(IntEnum):

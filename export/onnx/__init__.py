@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from edgernn.export.backend import Backend
 from edgernn.export.onnx.model import lower
+from edgernn.export.onnx.simulated import arithmetic
 
 if TYPE_CHECKING:
     from edgernn.export.contents import Contents
@@ -18,6 +19,8 @@ def read_contents(content: bytes) -> Contents:
     return contents.read_contents(content)
 
 
-BACKEND: Final = Backend(lower=lower, read_contents=read_contents, library="onnx")
+BACKEND: Final = Backend(
+    lower=lower, read_contents=read_contents, arithmetic=arithmetic, library="onnx"
+)
 
 __all__ = ["BACKEND", "lower"]

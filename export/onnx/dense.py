@@ -41,7 +41,7 @@ def dense(layer: Dense, edges: Edges) -> None:
     fine = not is_bounded(layer.input, edges.graph)
     if edges.pairs is not None:
         result = _product(layer, x, *_paired(layer, edges.pairs), edges)
-    elif isinstance(layer.kernel, QTensor) and _is_integer(layer, edges, fine=fine):
+    elif isinstance(layer.kernel, QTensor) and is_integer(layer, edges):
         signed = is_safe_signed(layer.kernel)
         operand = integer_weight(edges.builder, layer.kernel, as_is, key="columns", signed=signed)
         result = dynamic_product(edges.builder, x, operand, fine=fine)
@@ -70,7 +70,11 @@ def _paired(layer: Dense, pairs: Pairs) -> tuple[Value, Value]:
     return kernel, pairs.bias(layer.bias, layer.input, scale)
 
 
-def _is_integer(layer: Dense, edges: Edges, *, fine: bool) -> bool:
+def is_integer(layer: Dense, edges: Edges) -> bool:
+    """Whether a layer of int8 weights becomes an integer product."""
+    if edges.stays_in_float(layer):
+        return False
+    fine = not is_bounded(layer.input, edges.graph)
     match edges.options.dense:
         case DenseForm.AUTO:
             pays_from = _PAYS_TWICE_FROM_WEIGHTS if fine else _PAYS_FROM_WEIGHTS

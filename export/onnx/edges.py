@@ -62,6 +62,7 @@ class Edges:
         self.notes: dict[str, str] = {}  # by layer: how it was written and why
         self.shared: dict[Hashable, tuple[Value, ...]] = {}  # results that several layers need
         self._already_rounded: set[Value] = set()
+        self._exact: dict[str, Value] = {}
         self._values: dict[str, dict[Form, Value]] = {}
         self._deferred: dict[str, Callable[[], Value]] = {}
         self._needed = {edge for layer in graph.layers for edge in layer.reads}
@@ -82,12 +83,19 @@ class Edges:
         """Whether the layer was written already, together with another one."""
         return any(self.is_defined(edge) for edge in layer.writes)
 
+    def stays_in_float(self, layer: Layer) -> bool:
+        """Whether products of bytes were found too coarse for the layer."""
+        quantization = self.graph.quantization
+        return quantization is not None and layer.name in quantization.in_float
+
     def explain(self, layer: Layer, reason: str) -> None:
         """Records for the user how a layer was written."""
         self.notes[layer.name] = reason
 
     def define(self, edge: str, value: Value, form: Form = PLAIN) -> None:
         self._values.setdefault(edge, {})[form] = self._rounded(edge, value)
+        if form == PLAIN:
+            self._exact[edge] = value
 
     def defer(self, edge: str, make: Callable[[], Value]) -> None:
         """Defines an edge whose value is created only if a layer reads it."""
@@ -107,6 +115,10 @@ class Edges:
                 values[Form(form.layout, source.reversed)] = self._rounded(edge, straight)
                 return self.read(edge, form)
         return values[form]
+
+    def read_exact(self, edge: str) -> Value:
+        """The edge without the pairs of a profile, where it has such a form: for comparisons."""
+        return self._exact.get(edge) or self.read(edge)
 
     def forms(self, edge: str) -> tuple[Form, ...]:
         """The existing forms, the first one first."""

@@ -88,6 +88,8 @@ def _integer(why: str, *, single: bool) -> ChosenForm:
 
 def _obstacle(layer: Gru, edges: Edges) -> str:
     """Why the state cannot be read as bytes of 1/128; empty if it can."""
+    if edges.stays_in_float(layer):
+        return "bytes of its states are too coarse"
     if layer.activation.kind not in BOUNDED_ACTIVATIONS:
         return unbounded(layer)
     states = {state.input for state in edges.graph.states}

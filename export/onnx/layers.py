@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export.onnx import convolution, dense, images, merging, normalization, shaping
+from edgernn.export.onnx import (
+    attention,
+    convolution,
+    dense,
+    images,
+    merging,
+    normalization,
+    shaping,
+)
 from edgernn.export.onnx.activation import activate_layer
 from edgernn.export.onnx.builder import Value
 from edgernn.export.onnx.edges import Edges, int64
@@ -66,7 +74,7 @@ def lower_layer(layer: ly.Layer, edges: Edges) -> None:
         case ly.Dot():
             merging.dot(layer, edges)
         case ly.Attention():
-            merging.attention(layer, edges)
+            attention.attention(layer, edges)
         case ly.NotEqual():
             _not_equal(layer, edges)
         case ly.AnyNotEqual():
@@ -88,9 +96,12 @@ def _not_equal(layer: ly.NotEqual, edges: Edges) -> None:
 
 
 def _any_not_equal(layer: ly.AnyNotEqual, edges: Edges) -> None:
-    """Some |x - value| is positive exactly if their sum is, so two operators are enough."""
+    """Some |x - value| is positive exactly if their sum is, so two operators are enough.
+
+    Of exact numbers: the range of an input leaves out what a mask hides, such as this value.
+    """
     op, builder = edges.builder.op, edges.builder
-    x = edges.read(layer.input)
+    x = edges.read_exact(layer.input)
     if layer.value != 0:
         x = op("Sub", x, builder.constant(np.array(layer.value, np.float32)))
     last = int64([edges.spec(layer.input).rank - 1])

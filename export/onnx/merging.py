@@ -1,4 +1,4 @@
-"""Several tensors into one: concatenation, element-wise merges, dot products, attention."""
+"""Several tensors into one: concatenation, element-wise merges, dot products."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from functools import reduce
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export.onnx.builder import FLOAT, Builder, Value
+from edgernn.export.onnx.builder import Builder, Value
 from edgernn.export.onnx.edges import Edges, int64
-from edgernn.graph import Attention, Compare, CompareKind, Concatenate, Dot, Merge, MergeKind, Where
-
-# Keras' Attention subtracts this from a masked score; it is finite, so that a row in which every
-# score is masked is the softmax of the scores and not NaN.
-_FORBIDDEN = 1e9
+from edgernn.graph import Compare, CompareKind, Concatenate, Dot, Merge, MergeKind, Where
 
 # Below this sum of squares, tf.nn.l2_normalize divides by its root instead.
 _L2_EPSILON = 1e-12
@@ -100,53 +96,6 @@ def _unit(x: Value, axis: int, builder: Builder) -> Value:
     squares = builder.op("ReduceSum", builder.op("Mul", x, x), axes=int64([axis]), keepdims=1)
     epsilon = builder.constant(np.array(_L2_EPSILON, np.float32))
     return builder.op("Div", x, builder.op("Sqrt", builder.op("Max", squares, epsilon)))
-
-
-def attention(layer: Attention, edges: Edges) -> None:
-    builder, op = edges.builder, edges.builder.op
-    key = op("Transpose", edges.read(layer.key), perm=[0, 2, 1])
-    scores = op("MatMul", edges.read(layer.query), key, name=layer.name)
-    if layer.scale != 1:
-        scores = op("Mul", scores, builder.constant(np.array(layer.scale, np.float32)))
-    forbidden = _forbidden(layer, edges)
-    if forbidden is not None:
-        much = builder.constant(np.array(_FORBIDDEN, np.float32))
-        scores = op("Sub", scores, op("Mul", op("Cast", forbidden, to=FLOAT), much))
-    result = op("MatMul", op("Softmax", scores, axis=2), edges.read(layer.value))
-    if layer.query_mask is not None:
-        kept = op("Unsqueeze", edges.read(layer.query_mask), axes=int64([2]))
-        result = op("Where", kept, result, builder.constant(np.zeros((), np.float32)))
-    edges.define(layer.output, result)
-
-
-def _forbidden(layer: Attention, edges: Edges) -> Value | None:
-    """bool, broadcasting against [B, Tq, Tk]: masked pairs."""
-    op = edges.builder.op
-    reasons: list[Value] = []
-    if layer.key_mask is not None:
-        allowed = op("Unsqueeze", edges.read(layer.key_mask), axes=int64([1]))
-        reasons.append(op("Not", allowed))
-    if layer.causal:
-        reasons.append(_later(layer, edges))
-    return reduce(lambda one, other: op("Or", one, other), reasons) if reasons else None
-
-
-def _later(layer: Attention, edges: Edges) -> Value:
-    """bool [Tq, Tk]: the key's step is later than the query's."""
-    builder = edges.builder
-    rows, columns = edges.spec(layer.query).shape[1], edges.spec(layer.key).shape[1]
-    if rows is not None and columns is not None:
-        return builder.constant(~np.tri(rows, columns, dtype=np.bool_))
-    row, column = _positions(layer.query, edges), _positions(layer.key, edges)
-    return builder.op("Less", builder.op("Unsqueeze", row, axes=int64([1])), column)
-
-
-def _positions(edge: str, edges: Edges) -> Value:
-    """int64 [T]: 0, 1, ... for the steps of the edge."""
-    builder = edges.builder
-    steps = builder.op("Squeeze", edges.sizes(edge, [1]), axes=int64([0]))
-    zero, one = (builder.constant(np.array(number, np.int64)) for number in (0, 1))
-    return builder.op("Range", zero, steps, one)
 
 
 _COMPARISONS = {

@@ -145,8 +145,9 @@ def _run_operator(
     ]
     if edges.pairs is not None or len(matrices) < len(layers):
         return float_operator(layers, calls, edges)
+    kept = any(edges.stays_in_float(layer) for layer in layers)
     bounded = all(layer.activation.kind in BOUNDED_ACTIVATIONS for layer in layers)
-    if len(lstms) == len(layers) and edges.options.lstm is LstmForm.AUTO and bounded:
+    if len(lstms) == len(layers) and edges.options.lstm is LstmForm.AUTO and bounded and not kept:
         return integer_lstm(lstms, matrices, calls, edges)
     for layer in layers:
         if isinstance(layer, Gru):

@@ -28,6 +28,7 @@ from edgernn.graph import (
     Gru,
     Layer,
     Lstm,
+    Moments,
     Multiplying,
     Padding,
     QTensor,
@@ -83,6 +84,8 @@ def absorbed(graph: Graph, ranges: Ranges, *, leave: Collection[str] = ()) -> tu
         graph_fingerprint=fingerprint(changed),
         edges={**ranges.edges, **work.edges},
         inputs={**ranges.inputs, **work.inputs},
+        moments={**ranges.moments, **work.moments},
+        candidates={**ranges.candidates, **work.candidates},
     )
 
 
@@ -186,6 +189,8 @@ class _Absorber:
     layers: list[Layer] = field(default_factory=list)
     edges: dict[str, Range] = field(default_factory=dict)
     inputs: dict[str, Features] = field(default_factory=dict)
+    moments: dict[str, Moments] = field(default_factory=dict)
+    candidates: dict[str, Moments] = field(default_factory=dict)
     #: Edges in their new scale, by what makes them: consumers share them.
     scaled: dict[tuple[object, ...], str] = field(default_factory=dict)
     #: Changed kernels and biases by the arrays they were: layers go on sharing them.
@@ -211,6 +216,10 @@ class _Absorber:
             deviation=_float32(seen.deviation / scaling.deviation),
         )
         self._widen(source, self.inputs[layer.name])
+        if layer.name in self.ranges.moments:
+            self.moments[layer.name] = _moved(layer, self.ranges.moments[layer.name], scaling)
+        if layer.name in self.ranges.candidates:
+            self.candidates[layer.name] = _moved(layer, self.ranges.candidates[layer.name], scaling)
 
     def _scaled(self, layer: Multiplying, scaling: _Scaling) -> str:
         """The edge that the layer reads from now on.
@@ -280,12 +289,29 @@ def _folded(layer: Multiplying, scaling: _Scaling) -> tuple[AnyArray, AnyArray |
     return _float32(changed), _float32(own + moved)
 
 
+def _moved(layer: Multiplying, moments: Moments, scaling: _Scaling) -> Moments:
+    """Of the scaled input."""
+    groups, size = moments.mean.shape
+    window = layer.kernel.shape[0] if isinstance(layer, Conv1D) else 1
+    mean, deviation = np.zeros((groups, size)), np.ones((groups, size))
+    inputs = slice(0, window * scaling.mean.size // groups)  # behind them: a recurrent layer's h
+    mean[:, inputs], deviation[:, inputs] = (
+        np.tile(part.reshape(groups, -1), window) for part in (scaling.mean, scaling.deviation)
+    )
+    return Moments(
+        mean=(moments.mean - mean) / deviation,
+        covariance=moments.covariance / (deviation[:, :, None] * deviation[:, None, :]),
+    )
+
+
 def _as_range(low: AnyArray, high: AnyArray) -> Range:
+    """Of scaled features, whose mean is zero."""
     return Range(
         low=float(low.min()),
         high=float(high.max()),
         channel_low=_float32(low),
         channel_high=_float32(high),
+        mean=0.0,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Final, TypeAlias
 
@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn.errors import CalibrationError, DataError
+from edgernn.export.quantization.hidden import hidden_steps, without_hidden_steps
 from edgernn.export.quantization.histogram import Histogram
+from edgernn.export.quantization.products import Products
 from edgernn.graph import (
     Activation,
     ActivationKind,
@@ -61,6 +63,9 @@ def calibrate(
     gets the states from the row before, as in a stream.  Otherwise a model of one step would be
     calibrated only with states of zeros.
 
+    Steps of an input that a mask hides from all its readers are left out: padding may be far from
+    all data (edgernn.export.quantization.hidden).
+
     Works in batches, so that memory does not grow with the data.  Sixteen typical sequences give
     about the ranges of a hundred and more.
 
@@ -68,7 +73,8 @@ def calibrate(
     CalibrationError if they are too few, never change in any input, or make the model itself
     return NaN or infinity.
     """
-    free = with_free_batch(graph)
+    hidden, seen = hidden_steps(graph), without_hidden_steps(graph)
+    free = with_free_batch(seen)
     carried = {state.input: state.output for state in graph.states if state.input not in data}
     arguments = checked_arguments(free, with_zero_states(graph, data))
     _check_finite(graph, arguments)
@@ -77,37 +83,53 @@ def calibrate(
     given = {name: array for name, array in arguments.items() if name in data.keys() - states}
     constant = tuple(_constant_features(graph, given))
     total = next(iter(arguments.values())).shape[0]
-    extremes = _Extremes(graph=graph, method=method)
+    extremes = _Extremes(graph=seen, method=method)
+    products = Products(graph=free)
+
+    def observe(layer: Recurrent, taps: Mapping[str, FloatArray]) -> None:
+        extremes.add_cell(layer, taps)
+        products.add_step(layer, taps)
+
     edge_of = {output.name: output.edge for output in graph.outputs}
     for rows in _batches(graph, arguments):
         batch = {name: array[rows] for name, array in arguments.items()}
         for _ in range(_calls(arguments) if carried else 1):
             with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
-                edges = execute(free, batch, observe=extremes.add_cell)
+                edges = execute(free, batch, observe=observe)
             for name, value in edges.items():
-                if graph.specs[name].dtype is DType.FLOAT32:
-                    _check_result(graph, name, value, first_row=rows.start)
-                    extremes.add_edge(name, value)
+                if seen.specs[name].dtype is DType.FLOAT32:
+                    _check_result(seen, name, value, first_row=rows.start)
+                    mask = hidden.get(name)
+                    extremes.add_edge(name, value if mask is None else value[edges[mask]])
             extremes.add_inputs(edges)
+            products.add(edges)
             batch |= {
                 name: np.roll(edges[edge_of[output]], 1, 0) for name, output in carried.items()
             }
         if progress is not None:
             progress(min(rows.stop, total), total)
-    return extremes.ranges(samples=total, warnings=constant)
+    return replace(
+        extremes.ranges(fingerprint(graph), samples=total, warnings=constant),
+        moments=products.moments(),
+        candidates=products.candidates(),
+    )
 
 
 @dataclass(slots=True, kw_only=True)
 class _Seen:
-    """Extremes of one quantity by channel, and its distribution if the method needs it."""
+    """Extremes of one quantity by channel, its mean, its distribution if the method needs it."""
 
     low: FloatArray
     high: FloatArray
     histogram: Histogram | None
+    total: float = 0.0
+    count: int = 0
 
     def add(self, rows: FloatArray) -> None:
         np.minimum(self.low, rows.min(axis=0), out=self.low)
         np.maximum(self.high, rows.max(axis=0), out=self.high)
+        self.total += float(rows.sum(dtype=np.float64))
+        self.count += rows.size
         if self.histogram is not None:
             self.histogram.add(rows)
 
@@ -187,10 +209,10 @@ class _Extremes:
             )
         seen[name].add(rows)
 
-    def ranges(self, *, samples: int, warnings: tuple[str, ...]) -> Ranges:
+    def ranges(self, graph_fingerprint: str, *, samples: int, warnings: tuple[str, ...]) -> Ranges:
         layers = {layer.name: layer for layer in self.graph.layers if isinstance(layer, Recurrent)}
         return Ranges(
-            graph_fingerprint=fingerprint(self.graph),
+            graph_fingerprint=graph_fingerprint,
             method=self.method,
             samples=samples,
             edges={name: self._range(seen) for name, seen in self.edges.items()},
@@ -215,6 +237,7 @@ class _Extremes:
             high=min(max(high, -clip), clip),
             channel_low=seen.low,
             channel_high=seen.high,
+            mean=seen.total / seen.count,
         )
 
 

@@ -8,19 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from math import sqrt
+from math import inf, sqrt
 from typing import Final
 
 import numpy as np
 
+from edgernn.export.quantization.hidden import hidden_steps, without_hidden_steps
 from edgernn.graph import (
+    Activate,
+    ActivationKind,
     AnyArray,
     CalibrationMethod,
+    Conv1D,
+    Conv2D,
+    Dense,
     DType,
+    GlobalPool1D,
     Graph,
+    Pool1D,
+    Pool2D,
     Range,
     Ranges,
     is_bounded,
+    moved_edges,
     producer,
 )
 from edgernn.reference import execute, with_free_batch
@@ -60,30 +70,86 @@ def with_headroom(graph: Graph, ranges: Ranges) -> Ranges:
         return ranges
     share = headroom(ranges.samples)
     edges = {
-        name: entry if name not in graph.specs or is_bounded(graph, name) else _wider(entry, share)
+        name: entry
+        if name not in graph.specs or is_bounded(graph, name)
+        else _wider(entry, share, ends(graph, name))
         for name, entry in ranges.edges.items()
     }
     return replace(ranges, edges=edges)
 
 
-def _wider(entry: Range, share: float) -> Range:
-    """An end at zero stays there: it is that of a relu."""
-    if entry.low <= 0 <= entry.high:
-        return replace(entry, low=entry.low * (1 + share), high=entry.high * (1 + share))
-    room = share * (entry.high - entry.low) / 2
-    return replace(entry, low=entry.low - room, high=entry.high + room)
+def _wider(entry: Range, share: float, given: tuple[float, float]) -> Range:
+    """Room at each end by its distance from the mean: a long tail gets more than a short one.
+
+    No end moves beyond what the function gives, and one that is exactly zero stays: it is that of
+    a relu, of pixels or of counts.
+    """
+    mean = (entry.low + entry.high) / 2 if entry.mean is None else entry.mean
+    low = entry.low - share * max(mean - entry.low, 0.0)
+    high = entry.high + share * max(entry.high - mean, 0.0)
+    return replace(
+        entry,
+        low=0.0 if entry.low == 0 else max(low, min(given[0], entry.low)),
+        high=0.0 if entry.high == 0 else min(high, max(given[1], entry.high)),
+    )
+
+
+#: The least values of functions that have one, but for relu and elu, whose own numbers say it.
+_LEAST: Final = {
+    ActivationKind.SOFTPLUS: 0.0,
+    ActivationKind.EXPONENTIAL: 0.0,
+    ActivationKind.SQRT: 0.0,
+    ActivationKind.RSQRT: 0.0,
+    ActivationKind.SELU: -1.7582,
+    ActivationKind.GELU: -0.1701,
+    ActivationKind.GELU_TANH: -0.1701,
+    ActivationKind.SILU: -0.2785,
+    ActivationKind.HARD_SILU: -0.375,
+    ActivationKind.MISH: -0.3089,
+}
+
+
+def ends(graph: Graph, edge: str) -> tuple[float, float]:
+    """What no input can lead the numbers of `edge` below and above; infinite where there is none.
+
+    >>> ends(graph, "gelu_output")
+    (-0.1701, inf)
+    """
+    layer = producer(graph, edge)
+    if layer is None:
+        return -inf, inf
+    sources = (layer.input,) if isinstance(layer, Pool1D | Pool2D | GlobalPool1D) else ()
+    sources = sources or moved_edges(layer)
+    if sources:  # and zeros: padding
+        found = [ends(graph, source) for source in sources]
+        return min(0.0, *(low for low, _ in found)), max(0.0, *(high for _, high in found))
+    if not isinstance(layer, Activate | Dense | Conv1D | Conv2D):
+        return -inf, inf
+    activation = layer.activation
+    match activation.kind:
+        case ActivationKind.RELU if activation.alpha == 0:
+            most = activation.max_value
+            return 0.0, inf if most is None else most
+        case ActivationKind.ELU:
+            return -abs(activation.alpha), inf
+        case ActivationKind.LOG_SOFTMAX:
+            return -inf, 0.0
+        case kind:
+            return _LEAST.get(kind, -inf), inf
 
 
 def beyond(graph: Graph, ranges: Ranges, rows: Mapping[str, AnyArray]) -> Iterator[str]:
     """A sentence for each of the first edges that `rows` lead out of its range and its headroom."""
     few = {name: array[:_MOST_ROWS] for name, array in rows.items()}
+    hidden, graph = hidden_steps(graph), without_hidden_steps(graph)
     values = execute(with_free_batch(graph), with_zero_states(graph, few))
     wide = with_headroom(graph, ranges)
     said = 0
-    for name, value in values.items():
+    for name, given in values.items():
         is_float = graph.specs[name].dtype is DType.FLOAT32
         if not is_float or name not in wide.edges or is_bounded(graph, name):
             continue
+        value = given[values[hidden[name]]] if name in hidden else given
         entry, seen = wide.edges[name], ranges.edges[name]
         outside = (value < entry.low) | (value > entry.high)
         if outside.mean() < _WORTH_SAYING or said == _MOST_SENTENCES:

@@ -6,6 +6,7 @@ integers and float32 numbers, which all formats store unchanged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +18,8 @@ from edgernn.export.quantization.int8_weights import (
     Float64Array,
     column_scales,
     pair_sums,
-    to_int8,
 )
+from edgernn.export.quantization.rounding import Part, Rounded, rounded
 from edgernn.graph import Accumulation, FloatArray, Product, Reading
 
 NARROW: Final = 8
@@ -83,6 +84,7 @@ class FittedMatrix:
     scales: Float64Array  # [N], float32 numbers
     weights: npt.NDArray[np.int8]  # [K, N]
     bias: Float64Array  # [N], whole numbers
+    made: Rounded
 
     @classmethod
     def make(
@@ -92,6 +94,7 @@ class FittedMatrix:
         reading: Reading,
         *,
         seen: Float64Array | None,  # [N] magnitudes that Q4.11 has to hold; None: no Q4.11 follows
+        parts: Sequence[Part] = (),  # for compensated rounding
     ) -> FittedMatrix:
         scales = column_scales(matrix, pairs_safe=reading.bits == NARROW)
         # Before the range is divided: a column of tiny weights beside its bias would use all of it.
@@ -101,22 +104,29 @@ class FittedMatrix:
         if seen is not None:
             scales = _holding(seen, scales, reading.scale)
         scales = _float32(np.where(scales > 0, scales, 1.0))
-        fitted = cls._rounded(matrix, bias, reading, scales)
+        fitted = cls._rounded(matrix, bias, reading, scales, parts)
         excess = fitted.largest_sums() / _INT32_END
         if (excess > 1).any():
             wider = _float32(scales * np.maximum(excess * _SLACK, 1.0))
-            fitted = cls._rounded(matrix, bias, reading, wider)
+            fitted = cls._rounded(matrix, bias, reading, wider, parts)
         return fitted
 
     @classmethod
     def _rounded(
-        cls, matrix: FloatArray, bias: Float64Array, reading: Reading, scales: Float64Array
+        cls,
+        matrix: FloatArray,
+        bias: Float64Array,
+        reading: Reading,
+        scales: Float64Array,
+        parts: Sequence[Part],
     ) -> FittedMatrix:
+        made = rounded(matrix, scales, parts, pairs_safe=reading.bits == NARROW)
         return cls(
             reading=reading,
             scales=scales,
-            weights=to_int8(matrix, scales),
-            bias=np.rint(bias / (reading.scale * scales)),
+            weights=made.values,
+            bias=np.rint((bias + made.bias) / (reading.scale * scales)),
+            made=made,
         )
 
     def largest_sums(self) -> Float64Array:

@@ -24,6 +24,7 @@ from edgernn.export.quantization.integer_matrix import (
     fits_eight_bits,
     state_reading,
 )
+from edgernn.export.quantization.rounding import input_parts, linear_parts, state_parts
 from edgernn.graph import (
     Accumulation,
     ActivationKind,
@@ -33,12 +34,13 @@ from edgernn.graph import (
     Gru,
     LinearPlan,
     Lstm,
+    Moments,
     Product,
-    QTensor,
     Range,
     Reading,
     Recurrent,
     RecurrentPlan,
+    Weight,
     as_float32,
 )
 
@@ -52,10 +54,10 @@ _TANH_END: Final = 6.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Planned:
-    """A plan, and its weights in the layer's own layout and signs."""
+    """A plan, and the weights that it changes, in the layer's own layout and signs."""
 
     plan: RecurrentPlan | LinearPlan
-    weights: Mapping[str, QTensor]
+    weights: Mapping[str, Weight]
 
 
 def recurrent_plan(
@@ -66,10 +68,13 @@ def recurrent_plan(
     state_bits: int,
     initial_state: Range | None = None,
     initial_cell: Range | None = None,
+    seen: Moments | None = None,
+    candidate: Moments | None = None,
 ) -> Planned:
     """`cell` has the ranges inside the layer; the others are the ranges of its initial h and c.
 
-    Without ranges, all values are assumed to be small.
+    Without ranges, all values are assumed to be small; without moments (`seen`), weights are
+    rounded to nearest.
 
     Raises NoIntegerForm for activations or magnitudes that the integer arithmetic lacks.
     """
@@ -84,12 +89,21 @@ def recurrent_plan(
     kernel, recurrent_kernel = as_float32(layer.kernel), as_float32(layer.recurrent_kernel)
     if state_bits == NARROW and not fits_eight_bits(recurrent_kernel, STATE_UNIT):
         state_bits = WIDE
-    read = FittedMatrix.make(kernel, input_bias, reading, seen=_part(layer, cell, "x", moved))
+    read = FittedMatrix.make(
+        kernel,
+        input_bias,
+        reading,
+        seen=_part(layer, cell, "x", moved),
+        parts=input_parts(layer, seen, candidate),
+    )
+    if len(read.made.rest):  # what h can make up for of the errors in x
+        recurrent_kernel = (recurrent_kernel + read.made.rest).astype(np.float32)
     fed = FittedMatrix.make(
         recurrent_kernel,
         recurrent_bias,
         state_reading(state_bits),
         seen=_part(layer, cell, "h", -moved),
+        parts=state_parts(layer, seen, candidate),
     )
     return Planned(
         plan=RecurrentPlan(
@@ -103,12 +117,18 @@ def recurrent_plan(
         weights={
             "kernel": as_qtensor(kernel, read.weights, read.scales),
             "recurrent_kernel": as_qtensor(recurrent_kernel, fed.weights, fed.scales),
+            **_moved_biases(layer, read.made.bias, fed.made.bias),
         },
     )
 
 
-def linear_plan(layer: Dense | Conv1D | Conv2D, reading: Reading) -> Planned:
-    """Raises NoIntegerForm for magnitudes that the integer arithmetic lacks."""
+def linear_plan(
+    layer: Dense | Conv1D | Conv2D, reading: Reading, seen: Moments | None = None
+) -> Planned:
+    """Without moments (`seen`), weights are rounded to nearest.
+
+    Raises NoIntegerForm for magnitudes that the integer arithmetic lacks.
+    """
     kernel = as_float32(layer.kernel)
     matrix = kernel.reshape(-1, kernel.shape[-1])
     bias = np.zeros(matrix.shape[1])
@@ -117,17 +137,40 @@ def linear_plan(layer: Dense | Conv1D | Conv2D, reading: Reading) -> Planned:
     ends = {ActivationKind.SIGMOID: _SIGMOID_END, ActivationKind.TANH: _TANH_END}
     end = ends.get(layer.activation.kind)
     product: Product | Accumulation
+    parts = linear_parts(layer, seen)
     if end is None:
-        fitted = FittedMatrix.make(matrix, bias, reading, seen=None)
+        fitted = FittedMatrix.make(matrix, bias, reading, seen=None, parts=parts)
         product = fitted.accumulation()
     else:
         # The function is constant beyond its end, so saturation there is exact for any range.
-        fitted = FittedMatrix.make(matrix, bias, reading, seen=np.full(bias.shape, end / MARGIN))
+        saturating = np.full(bias.shape, end / MARGIN)
+        fitted = FittedMatrix.make(matrix, bias, reading, seen=saturating, parts=parts)
         product = fitted.product(np.ones(bias.shape))
     return Planned(
         plan=LinearPlan(reading=fitted.reading, product=product),
-        weights={"kernel": as_qtensor(kernel, fitted.weights, fitted.scales)},
+        weights={
+            "kernel": as_qtensor(kernel, fitted.weights, fitted.scales),
+            **_moved("bias", layer.bias, fitted.made.bias),
+        },
     )
+
+
+def _moved_biases(layer: Recurrent, x: Float64Array, h: Float64Array) -> dict[str, Weight]:
+    """The biases after the roundings of both kernels."""
+    if isinstance(layer, Gru) and layer.reset_after:
+        return {
+            **_moved("bias", layer.bias, x),
+            **_moved("recurrent_bias", layer.recurrent_bias, h),
+        }
+    return _moved("bias", layer.bias, x + h)
+
+
+def _moved(name: str, bias: Weight | None, change: Float64Array) -> dict[str, Weight]:
+    """Nothing where nothing changed: layers go on sharing the array."""
+    if not change.any():
+        return {}
+    given = np.zeros(change.shape) if bias is None else as_float32(bias)
+    return {name: (given + change).astype(np.float32)}
 
 
 def _hard_sigmoid(layer: Recurrent) -> float | None:

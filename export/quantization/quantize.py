@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -24,6 +25,7 @@ from edgernn.export.quantization.integer_matrix import (
 )
 from edgernn.export.quantization.integer_plan import Planned, linear_plan, recurrent_plan
 from edgernn.graph import (
+    AnyArray,
     Conv1D,
     Conv2D,
     Dense,
@@ -33,6 +35,7 @@ from edgernn.graph import (
     Layer,
     LayerPlan,
     Lstm,
+    Moments,
     Moving,
     QTensor,
     Quantization,
@@ -77,6 +80,7 @@ def quantize(
     keep_float: Collection[str] = (),
     per_layer: Mapping[str, Scheme] = _NO_OVERRIDES,
     accurate: Collection[str] = (),
+    in_float: Collection[str] = (),
 ) -> Graph:
     """The graph in `scheme`.
 
@@ -87,22 +91,34 @@ def quantize(
     these layers.
 
     keep_float: layers that stay in float.  per_layer: another scheme for some layers.  accurate:
-    layers that read their input and their own state with 16 bits instead of 8.
+    layers that read their input and their own state with 16 bits instead of 8.  in_float: layers of
+    INT8 that keep their integer weights and compute in float.
+
+    Where `ranges` have the moments of a layer's inputs, the roundings of its INT8 weights make up
+    for each other; else they are to nearest.
 
     Raises CalibrationError for INT8 without ranges, with ranges of another graph, or when a named
     layer does not exist.
     """
     schemes = {layer.name: scheme for layer in graph.layers}
-    for name in (*keep_float, *per_layer, *accurate):
+    for name in (*keep_float, *per_layer, *accurate, *in_float):
         _check_name(graph, name)
     schemes |= dict(per_layer) | dict.fromkeys(keep_float, Scheme.FLOAT32)
     if Scheme.INT8 in schemes.values():
         _check_ranges(graph, ranges)
-    work = _Quantizer(ranges=ranges, accurate=frozenset(accurate))
+    work = _Quantizer(ranges=ranges, accurate=frozenset(accurate), in_float=frozenset(in_float))
+    if ranges is not None:
+        work.moments = _together(graph, ranges.moments)
+        work.candidates = _together(graph, ranges.candidates)
     layers = tuple(work.layer(layer, schemes[layer.name]) for layer in graph.layers)
     quantization = None
     if ranges is not None and Scheme.INT8 in schemes.values():
-        quantization = Quantization(plans=work.plans, ranges=ranges, notes=tuple(work.notes))
+        quantization = Quantization(
+            plans=work.plans,
+            ranges=ranges,
+            notes=tuple(work.notes),
+            in_float=frozenset(in_float),
+        )
     return replace(graph, layers=layers, quantization=quantization)
 
 
@@ -133,10 +149,13 @@ class _Quantizer:
 
     ranges: Ranges | None
     accurate: frozenset[str]
+    in_float: frozenset[str]
     plans: dict[str, LayerPlan] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     #: Edges whose values are 8-bit integers times a known scale, or states.
     narrow: dict[str, Reading] = field(default_factory=dict)
+    moments: Mapping[str, Moments] = field(default_factory=dict)
+    candidates: Mapping[str, Moments] = field(default_factory=dict)
     #: By identity and scheme: layers that share an array still share it afterwards.
     stored: dict[tuple[object, ...], Weight] = field(default_factory=dict)
 
@@ -179,8 +198,10 @@ class _Quantizer:
             return self._weights_only(layer, Scheme.DYNAMIC)
         if planned is None:
             return layer
-        self.plans[layer.name] = planned.plan
-        if isinstance(layer, Recurrent):
+        is_integer = layer.name not in self.in_float
+        if is_integer:
+            self.plans[layer.name] = planned.plan
+        if isinstance(layer, Recurrent) and is_integer:
             self.narrow |= dict.fromkeys((layer.output, layer.state_h), state_reading(NARROW))
         return with_weights(
             layer,
@@ -198,7 +219,7 @@ class _Quantizer:
             case SimpleRnn() | Gru() | Lstm():
                 return self._recurrent(layer)
             case Dense() | Conv1D() | Conv2D():
-                return linear_plan(layer, self._reading(layer))
+                return linear_plan(layer, self._reading(layer), self.moments.get(layer.name))
             case (
                 Embedding()
                 | ly.Pool1D()
@@ -231,6 +252,8 @@ class _Quantizer:
             state_bits=WIDE if layer.name in self.accurate else NARROW,
             initial_state=None if layer.initial_h is None else known.edges[layer.initial_h],
             initial_cell=None if c is None else known.edges[c],
+            seen=self.moments.get(layer.name),
+            candidate=self.candidates.get(layer.name),
         )
 
     def _reading(self, layer: Recurrent | Dense | Conv1D | Conv2D) -> Reading:
@@ -271,5 +294,30 @@ def _int8(weight: Weight, *, by_row: bool) -> Weight:
     return per_row(as_float32(weight)) if by_row else per_column(as_float32(weight))
 
 
-def _key(weight: QTensor) -> bytes:
-    return weight.scale.tobytes()
+def _key(weight: Weight) -> bytes:
+    arrays = (weight.values, weight.scale) if isinstance(weight, QTensor) else (weight,)
+    return b"".join(hashlib.sha256(np.ascontiguousarray(array)).digest() for array in arrays)
+
+
+def _together(graph: Graph, moments: Mapping[str, Moments]) -> dict[str, Moments]:
+    """Layers that share a kernel round it once, for what all of them see."""
+    sharing: dict[int, list[str]] = {}
+    for layer in graph.layers:
+        if layer.name in moments and "kernel" in layer.weights:
+            sharing.setdefault(id(layer.weights["kernel"]), []).append(layer.name)
+    return {
+        name: _mean([moments[one] for one in names]) for names in sharing.values() for name in names
+    }
+
+
+def _mean(moments: Sequence[Moments]) -> Moments:
+    if len(moments) == 1:
+        return moments[0]
+    mean = np.mean([one.mean for one in moments], axis=0)
+    between = [_squared(one.mean - mean) for one in moments]
+    covariances = [one.covariance for one in moments]
+    return Moments(mean=mean, covariance=np.mean(covariances, axis=0) + np.mean(between, axis=0))
+
+
+def _squared(mean: AnyArray) -> AnyArray:
+    return np.asarray(mean[:, :, None] * mean[:, None, :])

@@ -12,6 +12,7 @@ import numpy as np
 
 from edgernn import atomic
 from edgernn.errors import CalibrationError
+from edgernn.export.quantization.moments_json import moments_as_json, moments_from_json
 from edgernn.graph import CalibrationMethod, Features, FloatArray, Graph, Range, Ranges, fingerprint
 from edgernn.regular_file import DAMAGE, read_json
 
@@ -38,6 +39,8 @@ def write_ranges(path: Path, ranges: Ranges) -> None:
             name: {part.name: getattr(features, part.name).tolist() for part in fields(Features)}
             for name, features in ranges.inputs.items()
         },
+        "moments": moments_as_json(ranges.moments),
+        "candidates": moments_as_json(ranges.candidates),
     }
     atomic.write_bytes(path, json.dumps(content, separators=(",", ":")).encode() + b"\n")
 
@@ -50,7 +53,7 @@ def read_ranges(path: Path, graph: Graph) -> Ranges:
     """
     try:
         content = read_json(path)
-        ranges = _ranges(content)
+        ranges = _ranges(content, graph)
     except OSError as error:
         raise CalibrationError(f"{path} cannot be read ({error.strerror})") from error
     except DAMAGE as error:
@@ -71,12 +74,13 @@ def _as_json(ranges: Mapping[str, Range]) -> dict[str, Any]:
             "high": entry.high,
             "channel_low": entry.channel_low.tolist(),
             "channel_high": entry.channel_high.tolist(),
+            "mean": entry.mean,
         }
         for name, entry in ranges.items()
     }
 
 
-def _ranges(content: dict[str, Any]) -> Ranges:
+def _ranges(content: dict[str, Any], graph: Graph) -> Ranges:
     if content["format"] != _FORMAT:
         raise ValueError(f"its format is {content['format']}")
     if content["version"] > RANGES_VERSION:
@@ -91,6 +95,8 @@ def _ranges(content: dict[str, Any]) -> Ranges:
             name: Features(**{part.name: _channels(entry[part.name]) for part in fields(Features)})
             for name, entry in content.get("inputs", {}).items()
         },
+        moments=moments_from_json(content.get("moments", {}), graph),
+        candidates=moments_from_json(content.get("candidates", {}), graph),
         warnings=tuple(content["warnings"]),
     )
 
@@ -102,6 +108,7 @@ def _range_map(entries: dict[str, Any]) -> dict[str, Range]:
             high=float(entry["high"]),
             channel_low=_channels(entry["channel_low"]),
             channel_high=_channels(entry["channel_high"]),
+            mean=None if entry.get("mean") is None else float(entry["mean"]),
         )
         for name, entry in entries.items()
     }

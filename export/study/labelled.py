@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from edgernn import reference
 from edgernn.artefact import Artefact
@@ -12,7 +13,8 @@ from edgernn.devices import open_device
 from edgernn.devices.runners import run_cases
 from edgernn.devices.runners.outcome import Failed, Port, Skipped
 from edgernn.errors import DataError
-from edgernn.graph import Graph
+from edgernn.export.decoder_pair import decoded, without_tokens
+from edgernn.graph import TOKENS, Decoding, Graph
 from edgernn.reference import integer
 from edgernn.reference.arguments import with_zero_states
 from edgernn.scoring.class_names import data_numbers
@@ -44,12 +46,27 @@ class Accuracy:
         return METRICS[self.score.metric].loss(self.drop.estimate, 0.0)
 
     @property
+    def cost(self) -> float:
+        """The loss as limits are given: a difference of shares, or a share of the float model's."""
+        if self.drop is None or self.score is None:
+            return 0.0
+        before = self.score.value + self.drop.estimate
+        return METRICS[self.score.metric].cost(before, self.score.value)
+
+    @property
     def lost(self) -> bool:
-        """Whether this is worse than the float model, beyond chance."""
-        return self.drop is not None and self.drop.significant and self.loss > 0
+        """Whether this is worse than the float model, beyond chance and by what is worth a word.
+
+        Sums in another order move every forecast a little, and all in one direction: a loss of a
+        millionth is beyond chance, too.
+        """
+        return self.drop is not None and self.drop.significant and self.cost >= SMALLEST_LOSS
 
 
 FLOAT_MODEL = "float model"
+
+#: Half of the last digit that tables show: 0.05 points, or 0.05 %.
+SMALLEST_LOSS: Final = 5e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,20 +79,28 @@ class FloatAnswers:
     refit: Refit | None
     labels: tuple[str, ...] = ()
     file: str = ""
+    decoding: Decoding | None = None
 
 
 def float_answers(
-    graph: Graph, samples: Samples, labels: tuple[str, ...] = (), *, file: str
+    graph: Graph,
+    samples: Samples,
+    labels: tuple[str, ...] = (),
+    *,
+    file: str,
+    decoding: Decoding | None = None,
 ) -> FloatAnswers:
     """By the reference executor.  `labels` are the names of the classes of the model in `file`.
+    With a `decoding` the answers are the tokens that the model writes by itself.
 
     Raises DataError if the samples have no labels or do not fit the model, or if it has several
     inputs.
     """
     require_labels(samples, "accuracy")
     truth = truth_of(samples)
-    predictions = predict(graph, samples, labels, file=file)
-    refit = refit_of(samples, _only_input(graph), streaming=False, file=file)
+    predictions = predict(graph, samples, labels, file=file, decoding=decoding)
+    seen = graph if decoding is None else without_tokens(graph, decoding)
+    refit = refit_of(samples, _only_input(seen), streaming=False, file=file)
     return FloatAnswers(
         samples=samples,
         truth=truth,
@@ -83,6 +108,7 @@ def float_answers(
         refit=refit,
         labels=labels,
         file=file,
+        decoding=decoding,
     )
 
 
@@ -98,7 +124,9 @@ def accuracies(
 
 def accuracy_of(graph: Graph, answers: FloatAnswers, *, name: str) -> Accuracy:
     """That of a graph which nobody has exported, by the reference executor, on the same rows."""
-    predictions = predict(graph, answers.samples, answers.labels, file=answers.file)
+    predictions = predict(
+        *(graph, answers.samples, answers.labels), file=answers.file, decoding=answers.decoding
+    )
     return Accuracy(
         name=name,
         score=score(predictions, answers.truth),
@@ -108,16 +136,24 @@ def accuracy_of(graph: Graph, answers: FloatAnswers, *, name: str) -> Accuracy:
 
 
 def predict(
-    graph: Graph, samples: Samples, labels: tuple[str, ...] = (), *, file: str
+    graph: Graph,
+    samples: Samples,
+    labels: tuple[str, ...] = (),
+    *,
+    file: str,
+    decoding: Decoding | None = None,
 ) -> Predictions:
     """The reference executor's answer for each row; of the integer executor for an int8 graph.
 
     `labels` are the names of the classes of the model, which the user knows as `file`.
     """
-    port = _only_input(graph)
+    port = _only_input(graph if decoding is None else without_tokens(graph, decoding))
     numbers = data_numbers(labels, samples, file=file)
     samples = fitted(samples, port, streaming=False, file=file)
     runs = reference.run if graph.quantization is None else integer.run
+    if decoding is not None:
+        tokens = decoded(graph, samples.x, decoding, runs)
+        return predictions_of([{TOKENS: tokens}], samples, TOKENS, numbers)
     calls = [
         with_zero_states(graph, {port.name: samples.x[row : row + 1]})
         for row in range(len(samples))
@@ -157,6 +193,7 @@ def artefact_predictions(
             extra_files=[folder / file.name for file in artefact.files[1:]],
             states=artefact.states,
             streaming=artefact.streaming,
+            decoder=artefact.decoder,
         )
     if isinstance(ran, Skipped | Failed):
         return ran

@@ -3,17 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-from edgernn.errors import CalibrationError
+from edgernn.artefact import Artefact
+from edgernn.devices.runners.outcome import Failed, Skipped
+from edgernn.errors import CalibrationError, LossTooLarge, VerificationError
+from edgernn.export.fine_layers import FineLayers
 from edgernn.export.quantization.quantize import quantize
-from edgernn.export.study.labelled import predict
+from edgernn.export.study.labelled import artefact_predictions, predict
 from edgernn.export.study.sensitivity import fewest_float_layers, sensitivity
-from edgernn.graph import AnyArray, Graph, Ranges
+from edgernn.graph import AnyArray, Decoding, Graph, Ranges
 from edgernn.scheme import Scheme
-from edgernn.scoring.metric import METRICS
+from edgernn.scoring.metric import METRICS, Metric
 from edgernn.scoring.predictions import Predictions
-from edgernn.scoring.truth import require_labels, score, truth_of
+from edgernn.scoring.truth import Truth, require_labels, score, truth_of
 from edgernn.tasks.samples import Samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FileLimit:
+    """What a written file may lose on labelled rows; see edgernn.export.request.LossLimit.
+
+    points: of a share such as accuracy, or percent of an error.  of_float: the float model's value.
+    """
+
+    samples: Samples
+    truth: Truth
+    of_float: float
+    points: float
+    costly: tuple[str, ...] = ()
+
+    @property
+    def metric(self) -> Metric:
+        return METRICS[str(self.truth.metric)]
+
+    def drop(self, answered: Predictions) -> float:
+        """Rounded: a drop of exactly the limit is within it, despite rounding errors."""
+        cost = self.metric.cost(self.of_float, score(answered, self.truth).value)
+        return round(100 * cost, 6)
+
+    def require(self, artefact: Artefact, folder: Path) -> None:
+        """Raises LossTooLarge for a file that loses more; not for one that cannot be run here."""
+        answered = artefact_predictions(artefact, folder, self.samples)
+        if isinstance(answered, Skipped):
+            return
+        if isinstance(answered, Failed):
+            raise VerificationError(
+                f"{artefact.name} cannot be run on the labelled rows: {answered.reason}",
+                remedy="--no-verify without --max-drop writes it all the same",
+            )
+        drop, text = self.drop(answered), self.metric.cost_text
+        if drop > self.points:
+            raise LossTooLarge(
+                f"{artefact.name} loses {text(drop / 100)} of {self.metric.noun} in its own "
+                f"runtime (allowed {text(self.points / 100)})",
+                remedy=f"Allow {drop:.3g} with --max-drop, or leave this format out with --to",
+            )
 
 
 def layers_to_keep(
@@ -26,36 +72,40 @@ def layers_to_keep(
     *,
     file: str,
     max_drop_points: float,
-) -> tuple[str, ...]:
-    """The smallest set of float layers found that keeps the drop on `samples` within the limit.
+    fine: FineLayers,
+    decoding: Decoding | None = None,
+) -> tuple[tuple[str, ...], FileLimit]:
+    """The smallest set of float layers found that keeps the drop on `samples` within the limit,
+    and the limit that each file is held to in its own arithmetic.
 
     The drop is that of the integer reference by the target's first metric: in points of a share
-    such as accuracy, in percent of an error or a perplexity.  Raises CalibrationError when even
-    float weights everywhere do not help, DataError when the samples have no labels.
+    such as accuracy, in percent of an error or a perplexity.  `fine` layers keep 16-bit or float
+    activations.  Raises CalibrationError when even float weights everywhere do not help, DataError
+    when the samples have no labels.
     """
     require_labels(samples, "a drop of accuracy")
     truth = truth_of(samples)
-    metric = METRICS[str(truth.metric)]
-
-    def value(predictions: Predictions) -> float:
-        return score(predictions, truth).value
-
-    of_float = value(predict(graph, samples, labels, file=file))
+    of_float = score(predict(graph, samples, labels, file=file, decoding=decoding), truth).value
+    costs = sensitivity(graph, quantized, examples).layers
+    limit = FileLimit(
+        samples=samples,
+        truth=truth,
+        of_float=of_float,
+        points=max_drop_points,
+        costly=tuple(one.layer for one in sorted(costs, key=lambda one: one.output_snr_db)),
+    )
 
     def drop(candidate: Graph) -> float:
-        # Rounded: a drop of exactly the limit is within it, despite rounding errors.
-        answered = predict(candidate, samples, labels, file=file)
-        return round(100 * metric.cost(of_float, value(answered)), 6)
+        return limit.drop(predict(candidate, samples, labels, file=file, decoding=decoding))
 
-    costs = sensitivity(graph, quantized, examples).layers
-    kept = fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop_points)
+    kept = fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop_points, fine=fine)
     if kept is None:
         raise CalibrationError(
-            f"no choice of float layers keeps the loss of {metric.noun} within "
-            f"{metric.cost_text(max_drop_points / 100)}",
+            f"no choice of float layers keeps the loss of {limit.metric.noun} within "
+            f"{limit.metric.cost_text(max_drop_points / 100)}",
             remedy=f"Allow more with --max-drop{_dynamic(graph, drop, max_drop_points)}",
         )
-    return kept
+    return kept, limit
 
 
 def _dynamic(graph: Graph, drop: Callable[[Graph], float], max_drop: float) -> str:

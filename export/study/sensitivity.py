@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
+from edgernn.export.fine_layers import FineLayers
 from edgernn.export.noise import shares_a_unit, spread
+from edgernn.export.propagation import with_layer
 from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     AnyArray,
@@ -23,6 +25,8 @@ from edgernn.reference import apply, execute, integer, with_free_batch
 from edgernn.reference.arguments import with_zero_states
 from edgernn.scheme import Scheme
 from edgernn.units import percent
+
+_NOTHING = FineLayers()
 
 #: Below this the noise is more than a tenth of the spread.
 _LOUD_DB = 20.0
@@ -126,18 +130,28 @@ def fewest_float_layers(
     drop: Callable[[Graph], float],
     *,
     max_drop: float,
+    fine: FineLayers = _NOTHING,
 ) -> tuple[str, ...] | None:
     """The layers to keep in float for `drop(int8 graph)` to be at most `max_drop`; few of them.
 
-    Returns layers to float in order of their cost until the drop is small enough, then tries to
-    quantize each of them again.  None if the drop is too large even without quantized layers.
+    `fine` layers keep 16-bit or float activations.  Returns layers to float in order of their cost
+    until the drop is small enough, then tries to quantize each of them again.  None if the drop is
+    too large even without quantized layers.
 
     >>> fewest_float_layers(graph, ranges, costs, lambda g: accuracy - score(g), max_drop=0.005)
     ('lstm_1',)
     """
 
     def is_enough(kept: Sequence[str]) -> bool:
-        return drop(quantize(graph, ranges, Scheme.INT8, keep_float=kept)) <= max_drop
+        candidate = quantize(
+            graph,
+            ranges,
+            Scheme.INT8,
+            keep_float=kept,
+            accurate=fine.wide,
+            in_float=fine.in_float,
+        )
+        return drop(candidate) <= max_drop
 
     by_cost = [cost.layer for cost in sorted(costs, key=lambda cost: cost.output_snr_db)]
     for count in range(len(by_cost) + 1):
@@ -187,22 +201,10 @@ def _cost(
 def _alone(
     quantized: Graph, graph: Graph, layer: Layer, exact: Mapping[str, AnyArray]
 ) -> dict[str, AnyArray]:
-    """Every edge of the float graph with this one layer as it is in the quantized graph.
-
-    What does not depend on the layer is as in `exact`, and not computed again.
-    """
+    """Every edge of the float graph with this one layer as it is in the quantized graph."""
     plan = quantized.quantization.plans.get(layer.name) if quantized.quantization else None
-    values, changed = dict(exact), set[str]()
-    for other in graph.layers:
-        if other.name == layer.name:
-            written = apply(layer, values) if plan is None else integer.apply(layer, plan, values)
-        elif changed.intersection(other.reads):
-            written = apply(other, values)
-        else:
-            continue
-        values.update(zip(other.writes, written, strict=True))
-        changed.update(other.writes)
-    return values
+    written = apply(layer, exact) if plan is None else integer.apply(layer, plan, exact)
+    return with_layer(graph, layer.name, written, exact)
 
 
 def _without_one(graph: Graph, quantized: Graph, name: str) -> Graph:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgernn.artefact import Artefact
 from edgernn.errors import CalibrationError
-from edgernn.export.pipeline import quantized, scaled
+from edgernn.export.fine_layers import ActivationCost, FineLayers, decibel
+from edgernn.export.pipeline import quantized, scaled, with_fine_layers
 from edgernn.export.quantization.headroom import headroom
 from edgernn.export.request import Request
+from edgernn.export.rows import rows_to_measure
 from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
 from edgernn.export.study.rescue import layers_to_keep
 from edgernn.export.study.sensitivity import Sensitivity, sensitivity
-from edgernn.graph import AnyArray, CalibrationMethod, Graph
+from edgernn.graph import AnyArray, CalibrationMethod, Graph, as_minmax
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.samples import Samples
 from edgernn.units import percent
-
-#: Samples to estimate a layer's noise: a few dozen are as good as thousands.
-_FEW = 32
-_FEWEST = 8
-
-#: In one run of the model: numpy takes about a second for so many.
-_MOST_MULTIPLICATIONS = 10**10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +30,9 @@ class Study:
     accuracies: tuple[Accuracy, ...]
     costs: Sensitivity | None
     kept_float: tuple[str, ...] = ()  # layers, by the user's wish or by the search of --max-drop
-    headroom: str = ""  # beyond the rows that ranges were taken from
+    headroom: str = ""  # beyond the rows that ranges were taken from, or what another method does
+    #: Format -> what 8-bit activations cost in it, layer by layer, and what was chosen.
+    activations: Mapping[str, tuple[ActivationCost, ...]] = field(default_factory=dict)
     tried: Accuracy | None = None  # the scheme of more bits, where accuracy was lost
 
 
@@ -55,7 +52,7 @@ def studied(
     tried = None
     if answers is not None and any(row.lost for row in rows):
         tried = _of_more_bits(original, request, answers)
-    graph = quantized(original, request)
+    graph = quantized(original, request, "native")
     if graph.quantization is None or request.examples is None:
         return Study(accuracies=rows, costs=None, tried=tried)
     costs = sensitivity(scaled(original, request)[0], graph, _few(original, request))
@@ -63,8 +60,9 @@ def studied(
         accuracies=rows,
         costs=costs,
         kept_float=request.keep_float,
-        headroom=_headroom(request),
+        headroom=_headroom(request) or _beside_minmax(original, request),
         tried=tried,
+        activations={name: fine.costs for name, fine in (request.fine or {}).items() if fine.costs},
     )
 
 
@@ -74,6 +72,30 @@ def _headroom(request: Request) -> str:
     share, rows = percent(headroom(request.ranges.samples), 0), request.ranges.samples
     return (
         f"Ranges reach {share} beyond what {rows} calibration rows gave, where nothing ends them."
+    )
+
+
+def _beside_minmax(original: Graph, request: Request) -> str:
+    """What ranges of another method do to rows that calibration did not see.
+
+    A percentile or the least squared error of a few rows cuts off what fresh rows hold.
+    """
+    ranges, examples = request.ranges, request.examples
+    if ranges is None or examples is None or not examples.origin.is_fresh:
+        return ""
+    other = with_fine_layers(original, replace(request, ranges=as_minmax(ranges), fine=None))
+    compared = []
+    for name, fine in (request.fine or {}).items():
+        of_minmax = (other.fine or {}).get(name, FineLayers()).activations
+        if {fine.activations, of_minmax} != {0.0}:
+            found, wanted = decibel(fine.activations), decibel(of_minmax)
+            compared.append(f"{found:.0f} dB instead of {wanted:.0f} dB in {name}")
+    if not compared:
+        return ""
+    method = ranges.method.value
+    return (
+        f"On fresh rows, 8-bit activations by --calibration {method} have an SNR of "
+        f"{', '.join(compared)} by minmax."
     )
 
 
@@ -96,32 +118,37 @@ def rescued(
     file: str,
     max_drop_points: float,
 ) -> Request:
-    """The request with layers kept in float so that the drop is at most `max_drop_points`."""
+    """The request with layers kept in float so that the drop is at most `max_drop_points`.
+
+    Those that the integer reference needs; each format may keep more, as its file needs them.
+    """
     if request.ranges is None or request.examples is None or calibrate is None:
         raise CalibrationError(
             "the search for layers to keep in float needs calibration data",
             remedy="Give typical inputs with --calibrate",
         )
     float_, prepared = scaled(original, request)
-    kept = layers_to_keep(
+    kept, limit = layers_to_keep(
         float_,
-        quantized(original, request),
+        quantized(original, request, "native"),
         prepared.ranges or request.ranges,
         _few(original, request),
         as_samples(calibrate) if samples is None else samples,
         request.labels,
         file=file,
         max_drop_points=max_drop_points,
+        fine=(request.fine or {}).get("native", FineLayers()),
+        decoding=request.decoding,
     )
-    return replace(request, keep_float=tuple(dict.fromkeys((*request.keep_float, *kept))))
+    request = replace(request, limit=limit)
+    if not kept:
+        return request
+    both = tuple(dict.fromkeys((*request.keep_float, *kept)))
+    return with_fine_layers(original, replace(request, keep_float=both, fine=None))
 
 
 def _few(original: Graph, request: Request) -> dict[str, AnyArray]:
     """Rows to estimate noise on: the model runs several times over them."""
     if request.examples is None:
         return {}
-    arrays = request.examples.inputs
-    steps = max((array.shape[1] for array in arrays.values() if array.ndim > 1), default=1)
-    affordable = _MOST_MULTIPLICATIONS // max(original.parameters * steps, 1)
-    rows = min(max(affordable, _FEWEST), _FEW)
-    return {name: array[:rows] for name, array in arrays.items()}
+    return rows_to_measure(original, request.examples)

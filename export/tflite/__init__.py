@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from edgernn.export.backend import Backend, Lowered
 from edgernn.export.tflite.model import lowered_model
-from edgernn.export.tflite.options import Options, Profile, Runtime
+from edgernn.export.tflite.options import Io, Options, Profile, Runtime
+from edgernn.export.tflite.simulated import arithmetic
 from edgernn.graph import Graph
 
 if TYPE_CHECKING:
@@ -23,16 +24,18 @@ def lower(
     metadata: Mapping[str, str],
     profile: str = "default",
     runtime_min: str = "litert",
+    io: str = "float32",
 ) -> Lowered:
     """The graph as a TFLite file; the signature `serving_default` has the graph's names.
 
     profile: "default", "integer-only" or "micro", the operators that an int8 graph may use
     (options.Profile). runtime_min: "litert" or "2.14", the oldest runtime for a dynamic graph
-    (options.Runtime).
+    (options.Runtime). io: "float32", "int8" or "uint8", the type of an int8 graph's inputs and
+    outputs (options.Io).
 
     Raises UnsupportedLayer if TFLite's built-in operators cannot express a layer.
     """
-    options = Options(profile=Profile(profile), runtime_min=Runtime(runtime_min))
+    options = Options(profile=Profile(profile), runtime_min=Runtime(runtime_min), io=Io(io))
     return lowered_model(graph, metadata, options)
 
 
@@ -43,4 +46,4 @@ def read_contents(content: bytes) -> Contents:
     return contents.read_contents(content)
 
 
-BACKEND: Final = Backend(lower=lower, read_contents=read_contents)
+BACKEND: Final = Backend(lower=lower, read_contents=read_contents, arithmetic=arithmetic)

@@ -9,10 +9,11 @@ from edgernn.export.tflite.activation import activate, fusable
 from edgernn.export.tflite.builder import FreeSize, Quantization, Subgraph, Tensor
 from edgernn.export.tflite.dense import applied, result_quantization
 from edgernn.export.tflite.edges import Lowering
+from edgernn.export.tflite.float_product import in_units
 from edgernn.export.tflite.int8_product import bias_constant
-from edgernn.export.tflite.precision import quantization_of
+from edgernn.export.tflite.precision import quantization_of, stays_in_float
 from edgernn.export.tflite.schema import Fused, Op, TensorType, WindowPadding
-from edgernn.export.tflite.weights import Matrix, constant, scalar
+from edgernn.export.tflite.weights import Matrix, constant, scalar, widened
 from edgernn.graph import Conv1D, GlobalPool1D, Padding, Pool1D, PoolKind, as_float32
 
 
@@ -33,39 +34,48 @@ def conv1d(low: Lowering, layer: Conv1D) -> Tensor:
     weights = Matrix.of(layer.kernel)  # [out, window, C / groups]
     bias = np.zeros(channels_out, np.float32) if layer.bias is None else as_float32(layer.bias)
     depthwise = layer.groups > 1 and layer.groups == x.shape[2]
+    scale = weights.scale if stays_in_float(low, layer) else None
+    added = graph.constant(bias if scale is None else np.zeros_like(bias))
     fused = fusable(layer.activation)
     operator = ops.depthwise_convolution if depthwise else ops.convolution
     result = operator(
         graph,
         with_height(graph, x),
-        kernel_constant(graph, weights, with_rows=True, depthwise=depthwise),
-        graph.constant(bias) if to is None else bias_constant(graph, x, weights, bias),
+        kernel_constant(
+            graph, weights, with_rows=True, depthwise=depthwise, in_float=scale is not None
+        ),
+        added if to is None else bias_constant(graph, x, weights, bias),
         sizes=(1, low.shape(layer.output)[1]),
         # TFLite wants equal strides both ways; with a height of one row that costs nothing.
         strides=(layer.stride if depthwise else 1, layer.stride),
         dilations=(1, layer.dilation),
         padding=padding,
-        fused=fused or Fused.NONE,
+        fused=Fused.NONE if scale is not None else fused or Fused.NONE,
         to=to,
     )
     result = without_height(graph, result)
     if to is not None:
         return applied(low, layer, result)
+    if scale is not None:
+        result = in_units(graph, result, scale, bias, fused or Fused.NONE)
     return result if fused is not None else activate(graph, layer.activation, result)
 
 
 def kernel_constant(
-    graph: Subgraph, weights: Matrix, *, with_rows: bool, depthwise: bool
+    graph: Subgraph, weights: Matrix, *, with_rows: bool, depthwise: bool, in_float: bool
 ) -> Tensor:
     """[out, rows, columns, C / groups], or [1, rows, columns, out] of a depthwise convolution.
 
-    with_rows: the window is one of time, and gets a height of one row.
+    with_rows: the window is one of time, and gets a height of one row.  in_float: int8 weights as
+    float32 integers, without their scale.
     """
     values = weights.values[:, None] if with_rows else weights.values
     if depthwise:
         values = values.transpose(3, 1, 2, 0)
     if weights.scale is None:
         return constant(graph, values)
+    if in_float:
+        return widened(graph, values)
     axis = 3 if depthwise else 0
     return graph.constant(values, Quantization(scale=weights.scale, axis=axis))
 

@@ -14,7 +14,12 @@ from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.float_product import float_product
 from edgernn.export.tflite.int8_activation import int8_activation
 from edgernn.export.tflite.int8_product import product
-from edgernn.export.tflite.precision import feeds_integers, plan_of, quantization_of
+from edgernn.export.tflite.precision import (
+    feeds_integers,
+    plan_of,
+    quantization_of,
+    stays_in_float,
+)
 from edgernn.export.tflite.schema import Fused
 from edgernn.export.tflite.weights import Matrix, constant, floats
 from edgernn.graph import ActivationKind, Conv1D, Conv2D, Dense, Embedding, QTensor, as_float32
@@ -67,6 +72,7 @@ def dense(low: Lowering, layer: Dense) -> Tensor:
         bias,
         runtime_min=low.options.runtime_min,
         fused=fused or Fused.NONE,
+        in_float=stays_in_float(low, layer),
     )
     return made if fused is not None else activate(graph, layer.activation, made)
 

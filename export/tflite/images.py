@@ -10,8 +10,9 @@ from edgernn.export.tflite.builder import FreeSize, Tensor
 from edgernn.export.tflite.convolution import kernel_constant
 from edgernn.export.tflite.dense import applied, result_quantization
 from edgernn.export.tflite.edges import Lowering
+from edgernn.export.tflite.float_product import in_units
 from edgernn.export.tflite.int8_product import bias_constant
-from edgernn.export.tflite.precision import quantization_of
+from edgernn.export.tflite.precision import quantization_of, stays_in_float
 from edgernn.export.tflite.schema import Fused, Op, WindowPadding
 from edgernn.export.tflite.weights import Matrix
 from edgernn.graph import Conv2D, Padding, Pool2D, PoolKind, as_float32, window_padding
@@ -30,23 +31,29 @@ def conv2d(low: Lowering, layer: Conv2D) -> Tensor:
     weights = Matrix.of(layer.kernel)  # [out, rows, columns, C / groups]
     channels_out = layer.kernel.shape[3]
     bias = np.zeros(channels_out, np.float32) if layer.bias is None else as_float32(layer.bias)
+    scale = weights.scale if stays_in_float(low, layer) else None
+    added = graph.constant(bias if scale is None else np.zeros_like(bias))
     fused = fusable(layer.activation)
     operator = ops.depthwise_convolution if depthwise else ops.convolution
     _, rows, columns, _ = low.shape(layer.output)
     result = operator(
         graph,
         x,
-        kernel_constant(graph, weights, with_rows=False, depthwise=depthwise),
-        graph.constant(bias) if to is None else bias_constant(graph, x, weights, bias),
+        kernel_constant(
+            graph, weights, with_rows=False, depthwise=depthwise, in_float=scale is not None
+        ),
+        added if to is None else bias_constant(graph, x, weights, bias),
         sizes=(rows, columns),
         strides=layer.strides,
         dilations=layer.dilations,
         padding=padding,
-        fused=fused or Fused.NONE,
+        fused=Fused.NONE if scale is not None else fused or Fused.NONE,
         to=to,
     )
     if to is not None:
         return applied(low, layer, result)
+    if scale is not None:
+        result = in_units(graph, result, scale, bias, fused or Fused.NONE)
     return result if fused is not None else activate(graph, layer.activation, result)
 
 

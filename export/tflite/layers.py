@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export.tflite import convolution, dense, images, merging, normalization, shaping
+from edgernn.export.tflite import (
+    attention,
+    convolution,
+    dense,
+    images,
+    merging,
+    normalization,
+    shaping,
+)
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite.activation import activate
 from edgernn.export.tflite.builder import Tensor
@@ -75,7 +83,7 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
         case ly.Dot():
             return merging.dot(low, layer)
         case ly.Attention():
-            return merging.attention(low, layer)
+            return attention.attention(low, layer)
         case ly.Compare():
             return merging.compare(low, layer)
         case ly.Where():
@@ -100,7 +108,8 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
 def _unlike(low: Lowering, layer: ly.AnyNotEqual) -> Tensor:
     """Where the input is not the value, bool [B, T, F]; in int8 in profiles without floats."""
     graph = low.main
-    if not low.integers_only:
+    # As floats where they are: the integers of an input leave out what a mask hides.
+    if not low.integers_only or low.tensors.is_plain(layer.input):
         return ops.not_equal(graph, low.tensors[layer.input], scalar(graph, layer.value))
     x = low.tensors.stored(layer.input)
     if x.quantization is None:

@@ -1,24 +1,19 @@
-"""Several tensors into one: concatenation, element-wise merges, dot products, attention."""
+"""Several tensors into one: concatenation, element-wise merges, dot products."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
 
-import numpy as np
 from typing_extensions import assert_never
 
 from edgernn.export.tflite import operators as ops
-from edgernn.export.tflite.builder import FreeSize, Subgraph, Tensor
+from edgernn.export.tflite.builder import Subgraph, Tensor
 from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.precision import quantization_of
 from edgernn.export.tflite.schema import Op
 from edgernn.export.tflite.weights import scalar
-from edgernn.graph import Attention, Compare, CompareKind, Concatenate, Dot, Merge, MergeKind
-
-# As Keras' Attention: large, yet finite, so that a row in which every score is forbidden gives
-# the softmax of the scores and not NaN.
-_FORBIDDEN = 1e9
+from edgernn.graph import Compare, CompareKind, Concatenate, Dot, Merge, MergeKind
 
 # As tf.nn.l2_normalize: below this sum of squares it divides by the root of this number.
 _L2_EPSILON = 1e-12
@@ -98,42 +93,6 @@ def dot(low: Lowering, layer: Dot) -> Tensor:
     if left.rank == 2 and product.rank == 3:
         product = ops.squeeze(graph, product, axis=1)
     return product
-
-
-def attention(low: Lowering, layer: Attention) -> Tensor:
-    graph, tensors = low.main, low.tensors
-    query, key = tensors[layer.query], tensors[layer.key]
-    scores = ops.batch_matmul(graph, query, key, transpose_right=True)
-    if layer.scale != 1.0:
-        scores = ops.multiply(graph, scores, scalar(graph, layer.scale))
-    allowed: Tensor | None = None  # broadcasts against [B, Tq, Tk]
-    if layer.key_mask is not None:
-        allowed = ops.expand_dims(graph, tensors[layer.key_mask], axis=1)
-    if layer.causal:
-        past = _past(graph, query, key)
-        allowed = past if allowed is None else ops.logical_and(graph, allowed, past)
-    if allowed is not None:
-        forbidden = ops.subtract(graph, scores, scalar(graph, _FORBIDDEN))
-        scores = ops.select(graph, allowed, scores, forbidden)
-    attended = ops.batch_matmul(graph, ops.softmax(graph, scores), tensors[layer.value])
-    if layer.query_mask is not None:
-        valid = ops.expand_dims(graph, tensors[layer.query_mask], axis=2)
-        attended = ops.select(graph, valid, attended, scalar(graph, 0.0))
-    return attended
-
-
-def _past(graph: Subgraph, query: Tensor, key: Tensor) -> Tensor:
-    """bool [1, Tq, Tk]: the key's step is not later than the query's."""
-    sizes = query.shape[1], key.shape[1]
-    if not any(isinstance(size, FreeSize) for size in sizes):
-        return graph.constant(np.tri(*sizes, dtype=np.bool_)[None])
-    steps = [
-        ops.number_range(graph, ops.size_of(graph, tensor, axis=1), tensor.shape[1])
-        for tensor in (query, key)
-    ]
-    rows = ops.expand_dims(graph, ops.expand_dims(graph, steps[0], axis=1), axis=0)
-    columns = ops.expand_dims(graph, ops.expand_dims(graph, steps[1], axis=0), axis=0)
-    return ops.greater_equal(graph, rows, columns)
 
 
 def _unit(graph: Subgraph, x: Tensor, axis: int) -> Tensor:

@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from edgernn.export.backend import Lowered
-from edgernn.export.tflite import operators as ops
-from edgernn.export.tflite.builder import Model, Tensor
+from edgernn.export.tflite.builder import Model
 from edgernn.export.tflite.compaction import compacted
-from edgernn.export.tflite.edges import TYPE_OF, Edges, Lowering, sized
+from edgernn.export.tflite.edges import Edges, Lowering, sized
 from edgernn.export.tflite.flatbuffer import to_bytes
 from edgernn.export.tflite.fused_lstm import is_fused, lower_fused_lstm
 from edgernn.export.tflite.layers import lower_layer
-from edgernn.export.tflite.options import Options, Profile, Runtime
+from edgernn.export.tflite.options import Io, Options, Profile, Runtime
+from edgernn.export.tflite.ports import add_inputs, as_outputs
 from edgernn.export.tflite.precision import quantization_of
 from edgernn.export.tflite.recurrent import lower_stack
 from edgernn.export.tflite.restrictions import Origins, check
@@ -36,11 +36,7 @@ def lowered_model(graph: Graph, metadata: Mapping[str, str], options: Options) -
     low = Lowering(
         graph=live, sized=sized(live), main=main, tensors=Edges(main=main), options=options
     )
-    inputs: dict[str, Tensor] = {}
-    for entry in live.inputs:
-        shape = low.shape(entry.name)
-        inputs[entry.name] = main.input(shape, TYPE_OF[entry.spec.dtype], name=entry.name)
-        low.tensors[entry.name] = inputs[entry.name]
+    inputs = add_inputs(low)
     if low.integers_only:
         _quantize_inputs(low)
     origins = Origins(model=model)
@@ -53,7 +49,7 @@ def lowered_model(graph: Graph, metadata: Mapping[str, str], options: Options) -
         else:
             lower_stack(low, part)
         origins.lowered(part)
-    outputs = _outputs(low)
+    outputs = as_outputs(low)
     check(low, origins, [*inputs.values(), *outputs.values()])
     live_model, moved = compacted(model, [*inputs.values(), *outputs.values()])
     content = to_bytes(
@@ -96,27 +92,13 @@ def _bytes_per_weight(graph: Graph) -> int:
     return 1 if kernels and all(isinstance(kernel, QTensor) for kernel in kernels) else 4
 
 
-def _outputs(low: Lowering) -> dict[str, Tensor]:
-    """One tensor for each output, none of them an input, a constant or another output."""
-    outputs: dict[str, Tensor] = {}
-    for output in low.graph.outputs:
-        tensor = low.tensors[output.edge]
-        if tensor in low.main.inputs or tensor in outputs.values() or tensor.buffer:
-            tensor = _copy(low, tensor)
-        outputs[output.name] = tensor
-    low.main.outputs.extend(outputs.values())
-    return outputs
-
-
-def _copy(low: Lowering, tensor: Tensor) -> Tensor:
-    return ops.strided_slice(low.main, tensor, axis=0)
-
-
 def _details(model: Model, options: Options, fused: Collection[str]) -> dict[str, str]:
     operators = sum(len(graph.operators) for graph in model.subgraphs)
     details = {"operators": str(operators), "subgraphs": str(len(model.subgraphs))}
     if options.profile is not Profile.DEFAULT:
         details |= {"profile": options.profile.value, "batch": "1"}
+    if options.io is not Io.FLOAT32:
+        details["io"] = options.io.value
     if fused:
         details["states"] = "variables: call reset_all_variables before each sequence"
     return details

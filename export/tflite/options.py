@@ -21,9 +21,18 @@ class Runtime(str, Enum):
     TFLITE_214 = "2.14"  # the last tflite-runtime: one scale for each matrix instead of each row
 
 
+class Io(str, Enum):
+    """The type of an int8 file's inputs and outputs.  Tokens, masks and states keep theirs."""
+
+    FLOAT32 = "float32"
+    INT8 = "int8"
+    UINT8 = "uint8"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The choices of one `lower`."""
 
     profile: Profile = Profile.DEFAULT
     runtime_min: Runtime = Runtime.LITERT
+    io: Io = Io.FLOAT32

@@ -61,6 +61,12 @@ def plan_of(low: Lowering, layer: Node) -> LayerPlan | None:
     return None if quantization is None else quantization.plans.get(layer.name)
 
 
+def stays_in_float(low: Lowering, layer: Node) -> bool:
+    """Whether int8 weights meet float32 activations, since 8 bits were found too coarse."""
+    quantization = low.graph.quantization
+    return quantization is not None and layer.name in quantization.in_float
+
+
 def quantization_of(low: Lowering, edge: str) -> Quantization | None:
     """The quantization of an edge; None if its range is unknown."""
     stored = low.tensors.quantization(edge)

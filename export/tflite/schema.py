@@ -21,6 +21,7 @@ class TensorType(IntEnum):
     FLOAT32 = 0
     FLOAT16 = 1
     INT32 = 2
+    UINT8 = 3
     BOOL = 6
     INT16 = 7
     INT8 = 9

@@ -92,6 +92,12 @@ def constant(graph: Subgraph, values: AnyArray) -> Tensor:
     return graph.widened[stored.index]
 
 
+def widened(graph: Subgraph, values: AnyArray) -> Tensor:
+    """int8 integers, which a DEQUANTIZE makes float32 once, when the model is loaded."""
+    stored = graph.constant(values, Quantization(scale=np.ones(1, np.float32)))
+    return operators.dequantize(graph, stored)
+
+
 def floats(weight: Weight) -> AnyArray:
     """The float32 or float16 array of a weight that is used in float32."""
     return as_float32(weight) if isinstance(weight, QTensor) else weight

@@ -27,6 +27,7 @@ from tests.android.runtime_libraries import (
     give_c_library,
 )
 from tests.devices.models import onnx_running_sum, onnx_sum, onnx_token_sum, tflite_sum
+from tests.export import sequences
 from tests.export.tflite.interpreters import run_litert
 from tests.export.tflite.quantized_cases import QUANTIZED
 from tests.golden import GOLDEN
@@ -156,6 +157,19 @@ def test_outputs_are_those_of_the_hosts_python(handset, package, tmp_path, name)
     here = outputs(asked("cpu", model, task))
     there = outputs(asked(handset, model, task, package=package))
     assert_same(here, there)
+
+
+@pytest.mark.parametrize("backend", ["onnx", "tflite", "native"])
+def test_sequences_are_those_that_are_written_here(handset, package, tmp_path, backend):
+    model = sequences.exported(tmp_path, backend)
+    task = RunCases(cases=[{"tokens": sequences.reversals(9, seed=5).x}])
+    (here,), (there,) = (
+        outputs(asked(spec, model, task, package=package)) for spec in ("cpu", handset)
+    )
+    assert len(set(map(len, sequences.rows_of(here["tokens"])))) > 2
+    np.testing.assert_array_equal(here["tokens"], there["tokens"])
+    timed = TimeCalls(case={"tokens": task.cases[0]["tokens"][:1]}, warm_up_s=0.01, min_time_s=0.01)
+    assert isinstance(asked(handset, model, timed, package=package), Timing)
 
 
 @pytest.mark.parametrize("name", ["gru of our own operator", "gru a step at a time"])

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from edgernn.devices.runners.benchmark_tool import read_benchmark
+from edgernn.devices import open_device
+from edgernn.devices.runners.benchmark_tool import BenchmarkTool, read_benchmark
+from edgernn.devices.runners.outcome import Skipped
+from edgernn.devices.runners.runner import MeasureMemory, Model
+from edgernn.graph import DecoderStep
 
 #: Statistics without percentiles, no prefix; one warm-up run has no mean of its own.
 OLD = """\
@@ -94,3 +98,13 @@ def test_lines_that_android_s_log_prefixes_are_the_same():
 def test_output_without_times_is_refused(text):
     with pytest.raises(ValueError, match="no times"):
         read_benchmark(text)
+
+
+def test_a_model_that_needs_its_decoder_is_skipped_with_what_to_give(tmp_path):
+    step = DecoderStep(file="d.tflite", input="t", output="p", start=0, stop=0, longest=9)
+    model = Model(path=tmp_path / "e.tflite", backend="tflite", decoder=step)
+    task = MeasureMemory(case={})
+    with open_device("cpu") as device:
+        answer = BenchmarkTool(tmp_path / "tool").run(device, model, task, timeout_s=1.0)
+    assert isinstance(answer, Skipped)
+    assert "e.tflite needs its decoder: give --android-runtime" in answer.reason

@@ -61,6 +61,7 @@ def test_the_choices_of_an_option_are_those_that_the_back_end_knows():
         "--onnx-profile": onnx.Profile,
         "--tflite-profile": tflite.Profile,
         "--runtime-min": tflite.Runtime,
+        "--io": tflite.Io,
     }
     offered = {one.flag: one.choices for row in FORMATS.values() for one in row.options}
     for flag, kind in known.items():

@@ -20,6 +20,7 @@ from edgernn.devices.survey import survey
 from edgernn.errors import DeviceError
 from edgernn.profile.rows import rows_of
 from edgernn.profile.storage import read_report
+from tests.export import sequences
 from tests.golden import GOLDEN
 from tests.pi.conftest import QUICK, TEST_ROWS
 
@@ -146,6 +147,24 @@ def test_others_decide_alike_and_differ_little(device, exported, cases, file, ba
     for here, there in here_and_there(device, exported / file, backend, cases):
         np.testing.assert_allclose(here, there, atol=5e-3)
         assert here.argmax() == there.argmax()
+
+
+@pytest.mark.parametrize("backend", ["onnx", "tflite", "native"])
+def test_sequences_are_written_there_as_they_are_here(device, tmp_path, backend):
+    model = sequences.exported(tmp_path, backend, "int8" if backend == "native" else "float32")
+    cases = [{"tokens": sequences.reversals(9, seed=5).x}]
+    with open_device("cpu") as host:
+        here, there = (
+            run_cases(
+                *(one, model.path, backend, cases),
+                extra_files=model.extra_files,
+                decoder=model.decoder,
+            )
+            for one in (host, device)
+        )
+    assert isinstance(here, Outputs), here
+    assert isinstance(there, Outputs), there
+    np.testing.assert_array_equal(here.cases[0]["tokens"], there.cases[0]["tokens"])
 
 
 def test_it_tells_what_it_is_and_how_it_is_now(device):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.zoo import (
+    attention,
     bidirectional,
     elements,
     elementwise,
@@ -37,6 +38,7 @@ CASES: Final[tuple[Case, ...]] = tuple(
         images,
         elementwise,
         merging,
+        attention,
         structure,
         operations,
         elements,

@@ -13,22 +13,23 @@ from typing import Any, Final
 
 import numpy as np
 
+from edgernn.artefact import Verification, VerificationStatus
 from edgernn.errors import EdgernnError, UnsupportedLayer, VerificationError
+from edgernn.export.in_scheme import float_graph, quantized, with_fine_layers
 from edgernn.export.keras.object import from_keras
+from edgernn.export.mean_error import near_on_average
 from edgernn.export.noise import shares_a_unit, spread
-from edgernn.export.pipeline import float_graph, quantized
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
 from edgernn.export.rows import Examples, Origin
 from edgernn.export.suite import Suite, suite_for
-from edgernn.export.verify import near_on_average
 from edgernn.graph import Graph, Ranges, batch_size
 from edgernn.reference import run_calls
 from edgernn.reference.arguments import with_zero_states
 from edgernn.scheme import Scheme
 from edgernn.streaming import to_streaming
 from tests.formats import RUN
-from tests.zoo.hard_models import STEPS, HardModel, float_twin, hard_model, take_back_the_scale
+from tests.zoo.hard_models import STEPS, HardModel, free_twin, hard_model, take_back_the_scale
 from tests.zoo.runtimes import Session, open_session
 
 CALIBRATION, KEPT, FRESH = 48, 24, 36
@@ -118,21 +119,19 @@ def findings(seed: int) -> Iterator[Found]:
     """All that is found in the model of this seed."""
     subject = _subject(seed)
     yield from _of_floats(subject)
-    request = Request(ranges=subject.ranges)
+    kept = Examples(inputs=subject.examples(_KEPT), origin=Origin.KEPT_BACK)
     for scheme in (Scheme.INT8, Scheme.DYNAMIC):
-        small = quantized(subject.graph, _with(request, scheme))
+        request = with_fine_layers(
+            subject.graph, Request(scheme=scheme, ranges=subject.ranges, examples=kept)
+        )
         for backend in RUN:
+            small = quantized(subject.graph, request, backend)
             yield _of_few_bits(subject, small, scheme.value, backend)
-        try:
-            step = to_streaming(small)
-        except UnsupportedLayer:
-            continue
-        for backend in RUN:
+            try:
+                step = to_streaming(small)
+            except UnsupportedLayer:
+                continue
             yield _of_few_bits(subject, step, f"step {scheme.value}", backend)
-
-
-def _with(request: Request, scheme: Scheme) -> Request:
-    return Request(scheme=scheme, ranges=request.ranges)
 
 
 def _subject(seed: int) -> _Subject:
@@ -141,7 +140,8 @@ def _subject(seed: int) -> _Subject:
     read = from_keras(made.model).graph
     graph = float_graph(read)
     names = tuple(output.name for output in read.outputs)
-    oracle = float_twin(made, seed, policy="float32") if _mixed(made) else made.model
+    own = batch_size(graph) is None and "mixed precision" not in made.traits
+    oracle = made.model if own else free_twin(made, seed, policy="float32")
     return _Subject(
         seed=seed,
         made=made,
@@ -153,36 +153,21 @@ def _subject(seed: int) -> _Subject:
     )
 
 
-def _mixed(made: HardModel) -> bool:
-    return "mixed precision" in made.traits
-
-
 def by_name(graph: Graph, made: HardModel, rows: slice) -> dict[str, Any]:
     states = {state.input for state in graph.states}
     names = [entry.name for entry in graph.inputs if entry.name not in states]
     return {name: array[rows] for name, array in zip(names, made.rows, strict=True)}
 
 
-def keras_answers(
-    model: Any, made: HardModel, names: Sequence[str], batch: int | None
-) -> Answers:
-    """What Keras says to the fresh rows: calls of `batch` rows, of one where the batch is free."""
-    answers = []
-    size = batch or FRESH
-    for at in range(_FRESH.start, _FRESH.stop, size):
-        for layer in model._flatten_layers(include_self=False):
-            if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
-                layer.reset_state()
-        given = [array[at : at + size] for array in made.rows]
-        said = model(given[0] if len(given) == 1 else given, training=False)
-        said = said if isinstance(said, list) else [said]
-        answers.append({name: one.numpy() for name, one in zip(names, said, strict=True)})
-    if batch is None:  # all rows at once: Keras takes its time for each call
-        (whole,) = answers
-        return [
-            {name: one[row : row + 1] for name, one in whole.items()} for row in range(FRESH)
-        ]
-    return answers
+def keras_answers(model: Any, made: HardModel, names: Sequence[str], batch: int | None) -> Answers:
+    """What Keras says to the fresh rows, in calls of `batch` rows, of one where that is free."""
+    given = [array[_FRESH] for array in made.rows]
+    said = model(given[0] if len(given) == 1 else given, training=False)
+    said = [one.numpy() for one in (said if isinstance(said, list) else [said])]
+    return [
+        {name: one[at : at + (batch or 1)] for name, one in zip(names, said, strict=True)}
+        for at in range(0, FRESH, batch or 1)
+    ]
 
 
 def _of_floats(subject: _Subject) -> Iterator[Found]:
@@ -200,10 +185,8 @@ def _of_floats(subject: _Subject) -> Iterator[Found]:
         error, limit = subject.off(given, subject.wanted), FLOAT_ERROR
         if not error <= limit:
             if exact is None:
-                twin = float_twin(subject.made, subject.seed, policy="float64")
-                exact = keras_answers(
-                    twin, subject.made, subject.names, batch_size(subject.graph)
-                )
+                twin = free_twin(subject.made, subject.seed, policy="float64")
+                exact = keras_answers(twin, subject.made, subject.names, batch_size(subject.graph))
             error = subject.off(given, exact)
             limit = max(limit, 2 * subject.off(subject.wanted, exact))
         outcome = "passed" if error <= limit else "differs from Keras"
@@ -226,22 +209,23 @@ def _of_few_bits(subject: _Subject, small: Graph, scheme: str, backend: str) -> 
         decided = _decided(subject, suite, original, session)
     except VerificationError:
         return subject.found(what, "refused", error)
+    if decided.status is not VerificationStatus.PASSED:
+        return subject.found(what, decided.status.value, error, decided.mean_error or 0.0)
     outcome = "passed" if error <= NOISE else "noisy and passed"
-    return subject.found(what, outcome, error, decided)
+    return subject.found(what, outcome, error, decided.mean_error or 0.0)
 
 
-def _decided(subject: _Subject, suite: Suite, original: Graph, session: Session) -> float:
-    """The mean error that the check of an export sees; it raises VerificationError."""
+def _decided(subject: _Subject, suite: Suite, original: Graph, session: Session) -> Verification:
+    """What the check of an export says; it raises VerificationError."""
     cases = suite.decisive
     expected = run_calls(original, [case.inputs for case in cases])
-    found = near_on_average(
+    return near_on_average(
         "the file",
         cases,
         [session(case.inputs) for case in cases],
         expected,
         shared=[name for name, shared in subject.shared.items() if shared],
     )
-    return found.mean_error or 0.0
 
 
 def _steps(session: Session, step: Graph, whole: dict[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class _Making:
     random: np.random.Generator
     keras: Any
     traits: list[str]
+    free: bool  # the batch, whatever is drawn
 
     def one_in(self, count: int, trait: str) -> bool:
         drawn = int(self.random.integers(count)) == 0
@@ -42,15 +43,16 @@ class _Making:
         return drawn
 
 
-def hard_model(seed: int, rows: int, *, policy: str = "") -> HardModel:
+def hard_model(seed: int, rows: int, *, policy: str = "", free: bool = False) -> HardModel:
     """The model of this seed, and `rows` rows for it.
 
-    policy: the dtype policy of its layers, in place of the one that was drawn.
+    policy: the dtype policy of its layers, in place of the one that was drawn.  free: a free batch
+    without states between calls, in place of a fixed one.
     """
     import keras
 
     keras.utils.set_random_seed(seed)
-    making = _Making(random=np.random.default_rng(seed), keras=keras, traits=[])
+    making = _Making(random=np.random.default_rng(seed), keras=keras, traits=[], free=free)
     drawn = "mixed_float16" if making.one_in(6, "mixed precision") else "float32"
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy or drawn)
@@ -60,11 +62,25 @@ def hard_model(seed: int, rows: int, *, policy: str = "") -> HardModel:
         keras.config.set_dtype_policy(before)
 
 
-def float_twin(made: HardModel, seed: int, *, policy: str) -> Any:
-    """The Keras model of the same seed and weights that computes in another precision."""
-    twin = hard_model(seed, len(made.rows[0]), policy=policy).model
-    twin.set_weights(made.model.get_weights())
+def free_twin(made: HardModel, seed: int, *, policy: str) -> Any:
+    """The Keras model of the same weights in another precision, for any number of rows a call.
+
+    Its rows know nothing of each other, as those of calls that begin with states of zeros.
+    """
+    twin = hard_model(seed, len(made.rows[0]), policy=policy, free=True).model
+    for layer, twin_layer in zip(_all(made.model), _all(twin), strict=True):
+        for weight, twin_weight in zip(_stored(layer), _stored(twin_layer), strict=True):
+            twin_weight.assign(weight.numpy())
     return twin
+
+
+def _all(model: Any) -> list[Any]:
+    return list(model._flatten_layers(include_self=False))
+
+
+def _stored(layer: Any) -> list[Any]:
+    """What training changes; states between calls are no part of it."""
+    return list(layer.trainable_weights)
 
 
 def _made(making: _Making, rows: int) -> HardModel:
@@ -72,8 +88,10 @@ def _made(making: _Making, rows: int) -> HardModel:
     batch = [None, None, None, 1, 4][int(making.random.integers(5))]
     if batch:
         making.traits.append(f"batch {batch}")
-    fill = 0.0
-    mask = None
+    stateful = batch is not None and making.one_in(3, "stateful")
+    if making.free:
+        batch, stateful = None, False
+    fill, mask = 0.0, None
     if making.one_in(4, "tokens"):
         inputs, x, data = _tokens(making, batch, rows)
     else:
@@ -82,7 +100,6 @@ def _made(making: _Making, rows: int) -> HardModel:
     if mask is not None:
         entries.append(mask)
         arrays.append((data != fill).any(axis=-1))
-    stateful = batch is not None and making.one_in(3, "stateful")
     x = _body(making, x, stateful=stateful, mask=mask)
     if making.one_in(4, "two inputs"):
         side = keras.Input(batch_shape=(batch, 3))
@@ -98,15 +115,13 @@ def _tokens(making: _Making, batch: int | None, rows: int) -> tuple[Any, Any, An
     layers = making.keras.layers
     masked = making.one_in(2, "masked")
     inputs = making.keras.Input(batch_shape=(batch, STEPS), dtype="int32")
-    x = layers.Embedding(30, 8, mask_zero=masked, embeddings_initializer="uniform")(inputs)
-    x = layers.Rescaling(20.0)(x) if not masked else x
+    drawn = making.keras.initializers.RandomNormal(stddev=0.7)
+    x = layers.Embedding(30, 8, mask_zero=masked, embeddings_initializer=drawn)(inputs)
     data = making.random.integers(1, 30, (rows, STEPS)).astype(np.int32)
     return inputs, x, _short(making, data, 0) if masked else data
 
 
-def _features(
-    making: _Making, batch: int | None, rows: int
-) -> tuple[Any, Any, Any, float, Any]:
+def _features(making: _Making, batch: int | None, rows: int) -> tuple[Any, Any, Any, float, Any]:
     layers, random = making.keras.layers, making.random
     features = int(random.integers(2, MOST_FEATURES + 1))
     inputs = making.keras.Input(batch_shape=(batch, STEPS, features))

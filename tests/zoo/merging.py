@@ -1,4 +1,4 @@
-"""Layers that make one tensor of several: merges, Dot, Attention."""
+"""Layers that make one tensor of several: merges, Dot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ MERGES: Final = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum",
 
 def cases() -> Iterator[Case]:
     yield from _merges()
-    yield from _attention()
 
 
 def _merges() -> Iterator[Case]:
@@ -45,21 +44,6 @@ def _merges() -> Iterator[Case]:
         )
     yield Case(name="dot-vectors", build=_dot_vectors(normalize=False), generations=BOTH)
     yield Case(name="dot-cosine", build=_dot_vectors(normalize=True))
-
-
-def _attention() -> Iterator[Case]:
-    yield Case(name="attention", build=_attention_layer(), generations=BOTH)
-    yield Case(name="attention-own_key", build=_attention_own_key)
-    yield Case(name="attention-scale", build=_attention_layer(use_scale=True))
-    yield Case(name="attention-causal", build=_attention_causal)
-    yield Case(name="attention-self", build=_self_attention, steps=6)
-    yield Case(name="attention-masked", build=_attention_masked, gaps=Gaps.RIGHT, generations=BOTH)
-    yield Case(name="attention-masked_holes", build=_attention_masked, gaps=Gaps.HOLES)
-    yield Case(name="attention-masked_empty_row", build=_attention_masked, gaps=Gaps.EMPTY_ROW)
-    yield Case(name="attention-concat_score", build=_attention_layer(score_mode="concat"))
-    yield Case(name="attention-additive", build=_additive_attention)
-    yield Case(name="attention-multi_head", build=_multi_head)
-    yield Case(name="attention-by_hand", build=_attention_by_hand, steps=5)
 
 
 def _merge(kind: str) -> Any:
@@ -176,55 +160,3 @@ def _dot_vectors(*, normalize: bool) -> Any:
         return k.Model([left, right], k.layers.Dot(axes=1, normalize=normalize)([left, right]))
 
     return build
-
-
-def _attention_layer(**options: Any) -> Any:
-    def build(k: Keras) -> Any:
-        query, value = sequence(k, 4), sequence(k, 4)
-        return k.Model([query, value], k.layers.Attention(**options)([query, value]))
-
-    return build
-
-
-def _attention_own_key(k: Keras) -> Any:
-    query, value, key = sequence(k, 4), sequence(k, 3), sequence(k, 4)
-    return k.Model([query, value, key], k.layers.Attention()([query, value, key]))
-
-
-def _attention_causal(k: Keras) -> Any:
-    entry = sequence(k, 4, 5)
-    return k.Model(entry, k.layers.Attention()([entry, entry], use_causal_mask=True))
-
-
-def _self_attention(k: Keras) -> Any:
-    entry = sequence(k, 4)
-    x = k.layers.LSTM(5, return_sequences=True)(entry)
-    x = k.layers.Attention()([x, x])
-    return k.Model(entry, k.layers.GlobalAveragePooling1D()(x))
-
-
-def _attention_masked(k: Keras) -> Any:
-    source, target = tokens(k), tokens(k)
-    value = k.layers.Embedding(11, 5, mask_zero=True)(source)
-    query = k.layers.Embedding(11, 5, mask_zero=True)(target)
-    return k.Model([source, target], k.layers.Attention()([query, value]))
-
-
-def _additive_attention(k: Keras) -> Any:
-    query, value = sequence(k, 4), sequence(k, 4)
-    return k.Model([query, value], k.layers.AdditiveAttention()([query, value]))
-
-
-def _multi_head(k: Keras) -> Any:
-    entry = sequence(k, 4, 5)
-    layer = k.layers.MultiHeadAttention(num_heads=2, key_dim=3)
-    return k.Model(entry, layer(entry, entry))
-
-
-def _attention_by_hand(k: Keras) -> Any:
-    """Scores from a Dense layer, softmax over time, weighted sum by Dot."""
-    entry = sequence(k, 4, 5)
-    x = k.layers.Bidirectional(k.layers.GRU(3, return_sequences=True))(entry)
-    scores = k.layers.Dense(1, activation="tanh")(x)
-    weights = k.layers.Activation("softmax")(k.layers.Flatten()(scores))
-    return k.Model(entry, k.layers.Dot(axes=1)([weights, x]))

@@ -12,18 +12,14 @@ READER: Final = "reader"
 #: Who refuses -> patterns of "<case>-<generation>".
 REFUSED: Final[dict[str, tuple[str, ...]]] = {
     READER: (
-        "layer-group_normalization-*",
         "layer-layer_normalization-rms-*",
-        "attention-additive-*",
-        "attention-concat_score-*",
-        "attention-multi_head-*",
         "practice-stateful_from_a_state-keras2",
     ),
     "onnx": (),
     "tflite": (),
     "native": (
         "*activation_softmax-*",  # of gates
-        "layer-softmax-over_time-*",
+        "layer-softmax-over_time-free_time-*",
         "layer-permute-free_time-*",
         "layer-layer_normalization-two_axes-*",
         "layer-batch_normalization-over_time-*",
@@ -40,6 +36,9 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
         *(f"time_distributed-{inner}-*" for inner in ("lstm", "embedding")),
         "globalaverage_pool2d-any_size-*",
         "elements4d-batch_normalization-rows-*",
+        "einsum-every_place-*",  # a bias, or a scale, for each step
+        "groups-steps-*",
+        "groups-two-keras3",  # a group of a free number of steps
         *(
             f"practice-{model}-*"
             for model in (
@@ -47,19 +46,10 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
                 *("document", "document-masked"),
                 *("time_major", "time_major-last"),  # time before batch
                 "adapted_normalization",  # statistics of each step
-                "translator",  # attention
             )
         ),
         *("element-greater-*", "element-less*", "element-tf_greater-*", "element-tf_less-*"),
-        "dot-*",
-        "attention-*",
-        "seq2seq-*-attention-*",
-        "function-attention_pool-*",  # softmax over time
-        "*-softmax_over_time-*",
-        "tensorflow-softmax-*",
-        "*-matmul*",
         "practice-document-*",
-        "practice-translator-*",
         "practice-both_ways_each_step-*",
         "practice-adapted_normalization-*",  # statistics for each step
         "practice-time_major-*",

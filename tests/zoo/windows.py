@@ -52,6 +52,7 @@ def _convolutions() -> Iterator[Case]:
             build=_layer("Conv1D", filters=5, kernel_size=3, padding=padding),
             steps=1,
         )
+    yield from _transposed()
     for activation in ("relu", "tanh", "softmax", "gelu"):
         yield Case(
             name=f"conv1d-{activation}",
@@ -97,6 +98,30 @@ def _convolutions() -> Iterator[Case]:
     yield Case(name="convolutions-wavenet", build=_wavenet, steps=9, generations=BOTH)
     yield Case(name="convolutions-tiny_kws", build=_tiny_kws, steps=9)
     yield Case(name="convolution-masked", build=_masked, gaps=Gaps.HOLES)
+
+
+def _transposed() -> Iterator[Case]:
+    for padding, window, stride in product(("valid", "same"), (2, 3, 4), (1, 2, 3)):
+        yield Case(
+            name=f"conv1d_transpose-{padding}-{window}-{stride}",
+            build=_layer(
+                "Conv1DTranspose", filters=5, kernel_size=window, strides=stride, padding=padding
+            ),
+            generations=BOTH if window == 3 and stride == 2 else BOTH[:1],
+        )
+    options: dict[str, dict[str, Any]] = {
+        "no_bias-relu": {"use_bias": False, "activation": "relu"},
+        "dilation": {"dilation_rate": 2},
+        "dilation-same": {"dilation_rate": 2, "padding": "same"},
+        "output_padding": {"strides": 2, "output_padding": 1},
+        "output_padding-same": {"strides": 3, "padding": "same", "output_padding": 2},
+        "output_padding-none": {"strides": 2, "padding": "same", "output_padding": 0},
+    }
+    for name, given in options.items():
+        yield Case(
+            name=f"conv1d_transpose-{name}",
+            build=_layer("Conv1DTranspose", **{"filters": 3, "kernel_size": 3, **given}),
+        )
 
 
 def _pools() -> Iterator[Case]:

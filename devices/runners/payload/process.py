@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Arrays, pack, unpack
+from .greedy import opened
 from .machine import machine, memory_high_water_bytes, pin, read_facts
 from .marks import make_marked
 from .model import Model
@@ -33,7 +34,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     reply["versions"] = {**version, "numpy": np.__version__, "python": platform.python_version()}
     reply["runtime_bytes"] = memory_high_water_bytes()
     start_ns = time.perf_counter_ns()
-    session = session_class(runtime, request)
+    session = opened(session_class, runtime, request)
     reply["load_ms"] = (time.perf_counter_ns() - start_ns) / 1e6
     return {**reply, **TASKS[request["task"]](Model(session, request), request)}
 

@@ -35,10 +35,19 @@
  * ERNN_HWCAP        64-bit ARM without an operating system's library (-ffreestanding): the name of a
  *                   function `unsigned long f(void)` that gives Linux's AT_HWCAP.  Without it only
  *                   the compiler's options for the processor count.
+ * ERNN_WITHOUT_IMAGES  Define it to leave out the layers of rows and columns.
+ * ERNN_ONLY_<LAYER> Define one or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of
+ *                   ERNN_OP_LIST in ernn_format.h) to leave out all other layers.  Models that need
+ *                   one are refused with ERNN_UNKNOWN_LAYER.
+ * ERNN_SHARED       Define it for a shared library and its users, with ERNN_BUILDING for the library
+ *                   itself: functions are then visible whatever the compiler's default is.
  */
 #ifndef ERNN_CHUNK_STEPS
 #define ERNN_CHUNK_STEPS 32
 #endif
+
+/* Of this header.  The first number changes with functions that are gone or do something else. */
+#define ERNN_LIBRARY_VERSION "1.0.0"
 
 /* The .ernn version that this library reads; see docs/native-format.md. */
 #define ERNN_FORMAT_VERSION 1
@@ -46,9 +55,22 @@
 /* Arenas and model bytes start at a multiple of this. */
 #define ERNN_ALIGNMENT 64
 
+#if !defined(ERNN_SHARED)
+#define ERNN_API
+#elif defined(_WIN32) && defined(ERNN_BUILDING)
+#define ERNN_API __declspec(dllexport)
+#elif defined(_WIN32)
+#define ERNN_API __declspec(dllimport)
+#else
+#define ERNN_API __attribute__((visibility("default")))
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ERNN_LIBRARY_VERSION of the library, for programs that load it while they run. */
+ERNN_API const char *ernn_version(void);
 
 /* Every status and its text, once. */
 #define ERNN_STATUS_LIST(X)                                                                        \
@@ -90,7 +112,7 @@ typedef enum ernn_status {
  *
  *     fprintf(stderr, "%s: %s\n", path, ernn_status_text(status));
  */
-const char *ernn_status_text(ernn_status status);
+ERNN_API const char *ernn_status_text(ernn_status status);
 
 /* ---- Instruction sets ------------------------------------------------------------------------ */
 
@@ -102,7 +124,8 @@ const char *ernn_status_text(ernn_status status);
   X(AVX512VNNI, "avx512vnni")                                                                      \
   X(AMX, "amx")                                                                                    \
   X(NEON, "neon")                                                                                  \
-  X(NEONDOT, "neondot")
+  X(NEONDOT, "neondot")                                                                            \
+  X(SIMD128, "simd128")
 
 typedef enum ernn_isa {
 #define ERNN_ISA_ENUM(name, text) ERNN_ISA_##name,
@@ -112,13 +135,13 @@ typedef enum ernn_isa {
 } ernn_isa;
 
 /* "avx2" and so on; null for a number that is none of them. */
-const char *ernn_isa_name(ernn_isa isa);
+ERNN_API const char *ernn_isa_name(ernn_isa isa);
 
 /* The best set that this build and this processor have. */
-ernn_isa ernn_isa_best(void);
+ERNN_API ernn_isa ernn_isa_best(void);
 
 /* Whether a session may be made with `isa`.  ERNN_ISA_AUTO always may. */
-int ernn_isa_available(ernn_isa isa);
+ERNN_API int ernn_isa_available(ernn_isa isa);
 
 /* ---- Models ---------------------------------------------------------------------------------- */
 
@@ -139,7 +162,27 @@ typedef struct ernn_model {
  *     ernn_model model;
  *     ernn_status status = ernn_open(&model, bytes, size);
  */
-ernn_status ernn_open(ernn_model *model, const void *bytes, size_t size);
+ERNN_API ernn_status ernn_open(ernn_model *model, const void *bytes, size_t size);
+
+/* What ernn_open refused. */
+typedef struct ernn_refusal {
+  size_t offset;     /* where in the file its record is */
+  const char *layer; /* a layer's name, among the file's bytes; null where it was no layer */
+} ernn_refusal;
+
+/* As ernn_open; describes in `refusal` what was wrong where the status is not ERNN_OK.
+ *
+ *     ernn_refusal refusal;
+ *     ernn_status status = ernn_open_or_explain(&model, bytes, size, &refusal);
+ *     if (status != ERNN_OK)
+ *       printf("%s (byte %zu, layer %s)\n", ernn_status_text(status), refusal.offset,
+ *              refusal.layer ? refusal.layer : "-");
+ */
+ERNN_API ernn_status ernn_open_or_explain(ernn_model *model, const void *bytes, size_t size,
+                                          ernn_refusal *refusal);
+
+/* Bytes of an ernn_model, for languages that cannot read this header. */
+ERNN_API size_t ernn_model_size(void);
 
 typedef enum ernn_dtype { ERNN_FLOAT32 = 0, ERNN_INT32 = 1, ERNN_BOOL = 2 } ernn_dtype;
 
@@ -153,8 +196,8 @@ typedef struct ernn_port {
   uint32_t state;       /* of an input: 1 + index of the output that feeds it at the next call */
 } ernn_port;
 
-uint32_t ernn_input_count(const ernn_model *model);
-uint32_t ernn_output_count(const ernn_model *model);
+ERNN_API uint32_t ernn_input_count(const ernn_model *model);
+ERNN_API uint32_t ernn_output_count(const ernn_model *model);
 
 /* Describes one input or output.
  *
@@ -162,22 +205,22 @@ uint32_t ernn_output_count(const ernn_model *model);
  *     for (uint32_t i = 0; i < ernn_input_count(&model); i++)
  *       if (ernn_input(&model, i, &port) == ERNN_OK) puts(port.name);
  */
-ernn_status ernn_input(const ernn_model *model, uint32_t index, ernn_port *port);
-ernn_status ernn_output(const ernn_model *model, uint32_t index, ernn_port *port);
+ERNN_API ernn_status ernn_input(const ernn_model *model, uint32_t index, ernn_port *port);
+ERNN_API ernn_status ernn_output(const ernn_model *model, uint32_t index, ernn_port *port);
 
 /* Whether ernn_step works: no layer looks ahead, or the file was exported for streaming. */
-int ernn_is_streaming(const ernn_model *model);
+ERNN_API int ernn_is_streaming(const ernn_model *model);
 
 /* The class names and the key-value texts that the exporter wrote.
  *
  *     const char *scheme = ernn_metadata(&model, "scheme");   // null when absent
  *     puts(ernn_label(&model, best));                         // null past the last
  */
-const char *ernn_label(const ernn_model *model, uint32_t index);
-const char *ernn_metadata(const ernn_model *model, const char *wanted);
+ERNN_API const char *ernn_label(const ernn_model *model, uint32_t index);
+ERNN_API const char *ernn_metadata(const ernn_model *model, const char *wanted);
 
 /* Key and value number `index`, for listing; ERNN_ARGUMENT past the last. */
-ernn_status ernn_metadata_at(const ernn_model *model, uint32_t index, const char **key,
+ERNN_API ernn_status ernn_metadata_at(const ernn_model *model, uint32_t index, const char **key,
                              const char **value);
 
 /* ---- Sessions -------------------------------------------------------------------------------- */
@@ -194,7 +237,7 @@ typedef struct ernn_options {
 } ernn_options;
 
 /* How large an arena ernn_session_init needs. */
-ernn_status ernn_session_size(const ernn_model *model, const ernn_options *options, size_t *bytes);
+ERNN_API ernn_status ernn_session_size(const ernn_model *model, const ernn_options *options, size_t *bytes);
 
 /* Makes a session inside `arena` (aligned to ERNN_ALIGNMENT) and resets it.  It needs no closing:
  * when it is no longer used, the arena is the caller's again.
@@ -202,15 +245,22 @@ ernn_status ernn_session_size(const ernn_model *model, const ernn_options *optio
  *     ernn_session *session;
  *     status = ernn_session_init(&session, &model, arena, arena_bytes, NULL);
  */
-ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
+ERNN_API ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
                               size_t arena_bytes, const ernn_options *options);
 
-/* Sets every state to zero: the next step is the first of a new sequence.  Not while another call
- * is at work on the session: it cannot say ERNN_BUSY, and clears the states under that call. */
-void ernn_reset(ernn_session *session);
+/* Sets every state to zero: the next step is the first of a new sequence.  ERNN_BUSY while another
+ * call is at work on the session. */
+ERNN_API ernn_status ernn_reset(ernn_session *session);
+
+/* The name of the layer that refused the last call of ernn_step, ernn_run, ernn_run_batch or
+ * ernn_output_steps; null where no layer did.
+ *
+ *     if (ernn_run(session, &input, &output) == ERNN_SHAPE) puts(ernn_refusing_layer(session));
+ */
+ERNN_API const char *ernn_refusing_layer(const ernn_session *session);
 
 /* The kernels in use. */
-ernn_isa ernn_session_isa(const ernn_session *session);
+ERNN_API ernn_isa ernn_session_isa(const ernn_session *session);
 
 /* One step of every input: `inputs[i]` is one row of input i, `outputs[i]` takes one row of
  * output i.  A null input is a state that the session carries itself; a null output is not wanted.
@@ -221,7 +271,7 @@ ernn_isa ernn_session_isa(const ernn_session *session);
  *     void *outputs[] = {scores};
  *     status = ernn_step(session, inputs, outputs);
  */
-ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs);
+ERNN_API ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs);
 
 /* Rows of one input or output. */
 typedef struct ernn_rows {
@@ -237,7 +287,7 @@ typedef struct ernn_rows {
  *     ernn_reset(session);
  *     status = ernn_run(session, &input, &output);
  */
-ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
+ERNN_API ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
 
 /* Runs over `count` independent sequences, which may differ in length.  Each begins with zero states,
  * or with the states among its inputs, and gives the bits that it gives alone.  The inputs of
@@ -248,12 +298,12 @@ ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *
  *     ernn_rows inputs[] = {{first, 98}, {second, 71}}, outputs[] = {{a, 1}, {b, 1}};
  *     status = ernn_run_batch(session, 2, inputs, outputs);      // a model with one input and output
  */
-ernn_status ernn_run_batch(ernn_session *session, uint32_t count, const ernn_rows *inputs,
+ERNN_API ernn_status ernn_run_batch(ernn_session *session, uint32_t count, const ernn_rows *inputs,
                            ernn_rows *outputs);
 
 /* How many rows the outputs will have for the given inputs (data is ignored): fills
  * outputs[i].steps.  */
-ernn_status ernn_output_steps(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
+ERNN_API ernn_status ernn_output_steps(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
 
 /* The states as bytes, to go on elsewhere or later (also on another processor).
  *
@@ -261,9 +311,9 @@ ernn_status ernn_output_steps(ernn_session *session, const ernn_rows *inputs, er
  *     ernn_state_save(session, saved, sizeof saved);
  *     ernn_state_restore(session, saved, sizeof saved);
  */
-size_t ernn_state_size(const ernn_session *session);
-ernn_status ernn_state_save(const ernn_session *session, void *bytes, size_t size);
-ernn_status ernn_state_restore(ernn_session *session, const void *bytes, size_t size);
+ERNN_API size_t ernn_state_size(const ernn_session *session);
+ERNN_API ernn_status ernn_state_save(const ernn_session *session, void *bytes, size_t size);
+ERNN_API ernn_status ernn_state_restore(ernn_session *session, const void *bytes, size_t size);
 
 /* ---- Sound ----------------------------------------------------------------------------------- */
 
@@ -285,36 +335,36 @@ ernn_status ernn_state_restore(ernn_session *session, const void *bytes, size_t 
 typedef struct ernn_audio ernn_audio;
 
 /* Samples a second that the recipe works at; 0 where the model has no front end for sound. */
-uint32_t ernn_audio_rate(const ernn_model *model);
+ERNN_API uint32_t ernn_audio_rate(const ernn_model *model);
 
 /* The model's input that takes the rows; 0 where it has no front end for sound. */
-uint32_t ernn_audio_input(const ernn_model *model);
+ERNN_API uint32_t ernn_audio_input(const ernn_model *model);
 
 /* How large an arena is for sound of `rate` samples a second.  Another rate than the recipe's is
  * resampled: the arena then holds the filter too (640 bytes for 48000 to 16000, 92 KB for 44100).
  * ERNN_NO_FRONT_END: the model takes no sound.  ERNN_RATE: the rate cannot be resampled to the recipe's;
  * a lower one lacks frequencies that the model was trained on. */
-ernn_status ernn_audio_size(const ernn_model *model, uint32_t rate, size_t *bytes);
+ERNN_API ernn_status ernn_audio_size(const ernn_model *model, uint32_t rate, size_t *bytes);
 
 /* Makes the front end inside `arena` (aligned to ERNN_ALIGNMENT), before its first sample.  It needs no
  * closing, and reads the model's bytes while it is used. */
-ernn_status ernn_audio_init(ernn_audio **audio, const ernn_model *model, uint32_t rate, void *arena,
+ERNN_API ernn_status ernn_audio_init(ernn_audio **audio, const ernn_model *model, uint32_t rate, void *arena,
                             size_t arena_bytes);
 
 /* Takes samples of one channel until a row is complete, and returns how many: call it again with the
  * rest.  *ready is 1 when `row` was written.  16-bit samples give the bits of sample / 32768.0f.
  * Fewer than `n` without a row: the next sample cannot be used, see ernn_audio_status. */
-size_t ernn_audio_feed_s16(ernn_audio *audio, const int16_t *pcm, size_t n, float *row, int *ready);
+ERNN_API size_t ernn_audio_feed_s16(ernn_audio *audio, const int16_t *pcm, size_t n, float *row, int *ready);
 
 /* The same for samples in -1 to 1.  It stops before a sample that is NaN, infinite or beyond 16 (which
  * 16-bit PCM as floats is soon). */
-size_t ernn_audio_feed_f32(ernn_audio *audio, const float *pcm, size_t n, float *row, int *ready);
+ERNN_API size_t ernn_audio_feed_f32(ernn_audio *audio, const float *pcm, size_t n, float *row, int *ready);
 
 /* ERNN_OK, or why a feed stopped: ERNN_SAMPLE.  It stays until ernn_audio_reset. */
-ernn_status ernn_audio_status(const ernn_audio *audio);
+ERNN_API ernn_status ernn_audio_status(const ernn_audio *audio);
 
 /* Forgets the samples: the next one is the first of a stream. */
-void ernn_audio_reset(ernn_audio *audio);
+ERNN_API void ernn_audio_reset(ernn_audio *audio);
 
 #ifdef __cplusplus
 }

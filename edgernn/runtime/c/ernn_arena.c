@@ -65,12 +65,11 @@ static size_t slot_bytes(const ernn_model *model, uint32_t slot, const uint32_t 
   return ernn_aligned(most);
 }
 
-/* The session's parts.  `session` may be null: then only arena->used counts.  Not inlined: its table
- * of 4 KB would be on the stack twice. */
-ERNN_NOINLINE static ernn_status lay_out(ernn_session *session, carver *arena,
-                                         const ernn_model *model, const settings *made_for) {
+/* The session's parts.  `session` may be null: then only arena->used counts.  steps: room for each
+ * edge. */
+static ernn_status lay_out_with(ernn_session *session, carver *arena, const ernn_model *model,
+                                const settings *made_for, uint32_t *steps) {
   const ernn_header *header = model->header;
-  uint32_t steps[ERNN_MAX_RECORDS];
   ernn_status status = infer_capacity(model, made_for->max_steps, steps);
   if (status != ERNN_OK) return status;
 
@@ -117,6 +116,7 @@ ERNN_NOINLINE static ernn_status lay_out(ernn_session *session, carver *arena,
   if (session) {
     parts.model = *model;
     parts.busy = 0;
+    parts.refused = NULL;
     parts.head = header->op_count;
     parts.kernels = session->kernels;
     parts.lane_count = made_for->max_batch;
@@ -132,6 +132,27 @@ ERNN_NOINLINE static ernn_status lay_out(ernn_session *session, carver *arena,
     }
   }
   return ERNN_OK;
+}
+
+/* Small models are laid out with little stack. */
+enum { FEW_EDGES = 64 };
+
+ERNN_NOINLINE static ernn_status lay_out_few(ernn_session *session, carver *arena,
+                                             const ernn_model *model, const settings *made_for) {
+  uint32_t steps[FEW_EDGES];
+  return lay_out_with(session, arena, model, made_for, steps);
+}
+
+ERNN_NOINLINE static ernn_status lay_out_many(ernn_session *session, carver *arena,
+                                              const ernn_model *model, const settings *made_for) {
+  uint32_t steps[ERNN_MAX_RECORDS];
+  return lay_out_with(session, arena, model, made_for, steps);
+}
+
+static ernn_status lay_out(ernn_session *session, carver *arena, const ernn_model *model,
+                           const settings *made_for) {
+  int has_few = model->header->edge_count <= FEW_EDGES;
+  return (has_few ? lay_out_few : lay_out_many)(session, arena, model, made_for);
 }
 
 static ernn_status checked_options(const ernn_options *options, settings *made_for) {

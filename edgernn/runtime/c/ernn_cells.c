@@ -99,14 +99,14 @@ static void step_f32(const ernn_cells *cell, uint32_t turn) {
   ernn_multiply(run, arguments[ERNN_RNN_RECURRENT], &from, vector_of(run, ERNN_RNN_RECURRENT_BIAS),
                 as_f32(cell->product), r_columns, cell->quantized);
   for (uint32_t i = 0; i < cell->live; i++) {
-    const ernn_lane *lane = cell->lanes + i;
+    const ernn_cell_lane *lane = cell->lanes + i;
     if (!lane->is_live) continue;
     float *x = as_f32(cell->projected) + (size_t)row_of(cell, i, turn) * cell->columns;
     const float *r = as_f32(cell->product) + (size_t)i * r_columns;
     float *h = as_f32(lane->h), *c = as_f32(lane->c);
     if (!is_default) {
       step_with_activations(cell, x, r, h, c);
-    } else if (run->op->kind == ERNN_OP_LSTM) {
+    } else if (ERNN_HAS(LSTM) && run->op->kind == ERNN_OP_LSTM) {
       ernn_f32_lstm *gates = is_dynamic ? run->kernels->exact_lstm : run->kernels->f32_lstm;
       gates(x, r, h, c, cell->padded / ERNN_TILE);
     } else {
@@ -125,7 +125,7 @@ static void project_f32(const ernn_cells *cell) {
                        cell->lanes->rows, 0};
   if (cell->count > 1) {
     for (uint32_t i = 0; i < cell->count; i++) {
-      const ernn_lane *lane = cell->lanes + i;
+      const ernn_cell_lane *lane = cell->lanes + i;
       for (uint32_t row = 0; row < lane->rows; row++) {
         ernn_copy(cell->integers + (row * cell->count + i) * vector,
                   lane->x + (size_t)(lane->first + row) * width, vector);
@@ -150,7 +150,7 @@ static void project_s16(const ernn_cells *cell) {
   size_t row_bytes = (size_t)padded * (reading[ERNN_READING_BITS] / 8);
   int is_wide = reading[ERNN_READING_BITS] == 16, in_planes = is_wide && run->kernels->planes_product;
   for (uint32_t i = 0; i < cell->count; i++) {
-    const ernn_lane *lane = cell->lanes + i;
+    const ernn_cell_lane *lane = cell->lanes + i;
     const float *x = lane->x + (size_t)lane->first * width;
     for (uint32_t row = 0; row < lane->rows; row++) {
       uint8_t *to = cell->integers + (row * cell->count + i) * row_bytes;
@@ -269,23 +269,23 @@ static void step_s16(const ernn_cells *cell, uint32_t turn) {
   }
   feed(cell, ERNN_RNN_RECURRENT, turn, words, cell->fed, cell->live, as_s16(cell->product));
   for (uint32_t i = 0; i < cell->live; i++) {
-    const ernn_lane *lane = cell->lanes + i;
+    const ernn_cell_lane *lane = cell->lanes + i;
     if (!lane->is_live) continue;
     const int16_t *x = as_s16(cell->projected) + (size_t)row_of(cell, i, turn) * cell->columns;
     const int16_t *r = as_s16(cell->product) + (size_t)i * r_columns;
     int16_t *h = as_s16(lane->h), *c = as_s16(lane->c);
-    if (run->op->kind == ERNN_OP_QRNN) {
+    if (ERNN_HAS(QRNN) && run->op->kind == ERNN_OP_QRNN) {
       for (uint32_t k = 0; k < cell->padded; k++) {
         h[k] = (int16_t)ernn_fixed_tanh(ernn_adds(x[k], r[k]));
       }
       narrow_to_fed(cell, i, h);
-    } else if (run->op->kind == ERNN_OP_QLSTM) {
+    } else if (ERNN_HAS(QLSTM) && run->op->kind == ERNN_OP_QLSTM) {
       const ernn_cell *constants =
           (const ernn_cell *)ernn_constant_data(run->model, arguments[ERNN_QRNN_CELL]);
       run->kernels->s16_lstm(x, r, h, c, constants, fed_of(cell, i), tiles, hard_of(run->op));
-    } else if (arguments[ERNN_RNN_CANDIDATE] != ERNN_NONE) {
+    } else if (ERNN_HAS(QGRU) && arguments[ERNN_RNN_CANDIDATE] != ERNN_NONE) {
       step_resetting_before(cell, i, turn, x, r);
-    } else {
+    } else if (ERNN_HAS(QGRU)) {
       run->kernels->s16_gru(x, r, h, fed_of(cell, i), tiles, hard_of(run->op));
     }
   }
@@ -293,8 +293,12 @@ static void step_s16(const ernn_cells *cell, uint32_t turn) {
 
 /* ---- Both ---- */
 
+static int is_integer_cells(const ernn_op *op) {
+  return ERNN_HAS_INTEGER_CELLS && (!ERNN_HAS_FLOAT_CELLS || is_integer_op(op));
+}
+
 void ernn_project(const ernn_cells *cell) {
-  if (is_integer_op(cell->run->op)) {
+  if (is_integer_cells(cell->run->op)) {
     project_s16(cell);
   } else {
     project_f32(cell);
@@ -302,7 +306,7 @@ void ernn_project(const ernn_cells *cell) {
 }
 
 void ernn_step_cells(const ernn_cells *cell, uint32_t turn) {
-  if (is_integer_op(cell->run->op)) {
+  if (is_integer_cells(cell->run->op)) {
     step_s16(cell, turn);
   } else {
     step_f32(cell, turn);

@@ -5,7 +5,7 @@
 #include "ernn_layers.h"
 
 /* One of the sequences.  h and c are float or int16_t, as the layer computes. */
-typedef struct ernn_lane {
+typedef struct ernn_cell_lane {
   ernn_rnn_state *state;
   void *h, *c;
   const float *x;
@@ -14,13 +14,13 @@ typedef struct ernn_lane {
   uint32_t steps;       /* of the whole sequence */
   uint32_t first, rows; /* the steps of the chunk at hand */
   uint32_t is_live;     /* whether the step at hand changes its states */
-} ernn_lane;
+} ernn_cell_lane;
 
 /* Arrays of the scratch memory hold one row for each lane, or for each step of a chunk and each
  * lane: [step][lane]. */
 typedef struct ernn_cells {
   const ernn_context *run; /* the first lane's; layer, weights and kernels are those of all */
-  ernn_lane *lanes;
+  ernn_cell_lane *lanes;
   uint32_t count, live; /* lanes; lanes up to the last live one */
   uint32_t units, padded, columns;
   uint8_t *integers, *projected, *product, *reset, *candidate, *fed, *quantized;

@@ -230,6 +230,25 @@ static int is_swap(const ernn_model *model, const ernn_op *op) {
 }
 #endif
 
+static int is_attention(const ernn_model *model, const ernn_op *op) {
+  for (uint32_t i = 0; i < 5; i++) {
+    uint32_t edge = op->inputs[i];
+    int fits = i < 3 ? is_f32_sequence(model, edge) : edge == ERNN_NONE || is_mask(model, edge);
+    if (!fits) return 0;
+  }
+  uint32_t width = edge_at(model, op->inputs[0])->width;
+  return is_f32_sequence(model, op->outputs[0]) &&
+         edge_at(model, op->inputs[1])->width == width &&
+         edge_at(model, op->inputs[2])->width == edge_at(model, op->outputs[0])->width &&
+         op->arguments[ERNN_ATTENTION_FLAGS] <= 7 &&
+         is_optional_vector(model, op->arguments[ERNN_ATTENTION_ENERGY], width);
+}
+
+static int is_dot(const ernn_model *model, const ernn_op *op) {
+  return is_f32(model, op->inputs[0]) && is_f32(model, op->inputs[1]) &&
+         is_f32(model, op->outputs[0]);
+}
+
 /* Widths that join or broadcast; how many inputs there are is found by the first absent one. */
 static int is_joined(const ernn_model *model, const ernn_op *op) {
   uint64_t width = 0;
@@ -267,65 +286,11 @@ static int is_joined(const ernn_model *model, const ernn_op *op) {
   return count > 0;
 }
 
-int ernn_is_op(const ernn_model *model, const ernn_op *op) {
+/* Layers that move numbers. */
+static int is_shaping(const ernn_model *model, const ernn_op *op) {
   const uint32_t *arguments = op->arguments;
   uint32_t input = op->inputs[0], output = op->outputs[0];
-  if (input == ERNN_NONE) return 0;
-  if (!is_recurrent_op(op) && output == ERNN_NONE) return 0;
-  switch ((ernn_op_kind)op->kind) {
-    case ERNN_OP_EMBEDDING: {
-      const ernn_constant *table = constant_at(model, arguments[ERNN_EMBEDDING_TABLE]);
-      return table && edge_at(model, input)->dtype == ERNN_INT32 &&
-             edge_at(model, input)->width == 1 && is_f32(model, output) &&
-             edge_at(model, input)->is_sequence == edge_at(model, output)->is_sequence &&
-             table->columns == edge_at(model, output)->width &&
-             (table->type == ERNN_TABLE_F32 || table->type == ERNN_TABLE_F16 ||
-              table->type == ERNN_TABLE_S8);
-    }
-    case ERNN_OP_DENSE:
-    case ERNN_OP_QDENSE: return is_linear(model, op, 1);
-    case ERNN_OP_CONV:
-    case ERNN_OP_QCONV:
-      return is_conv_window(model, op) && is_f32_sequence(model, input) &&
-             is_linear(model, op, window_of(op)[WINDOW]);
-    case ERNN_OP_DEPTHWISE: {
-      uint32_t width = edge_at(model, input)->width;
-      uint64_t count = (uint64_t)width * window_of(op)[WINDOW];
-      return is_conv_window(model, op) && count <= ERNN_MAX_WIDTH &&
-             is_f32_sequence(model, input) && is_like(model, input, output) &&
-             is_vector(model, arguments[ERNN_DENSE_KERNEL], (uint32_t)count) &&
-             is_optional_vector(model, arguments[ERNN_DENSE_BIAS], width) &&
-             is_activation(arguments + ERNN_DENSE_ACTIVATION);
-    }
-    case ERNN_OP_POOL:
-      return is_window(arguments[ERNN_POOL_WINDOW], arguments[ERNN_POOL_STRIDE], 1,
-                       arguments[ERNN_POOL_PADDING], edge_at(model, input)->width) &&
-             is_axis(model, op) &&
-             arguments[ERNN_POOL_KIND] <= ERNN_POOL_AVERAGE && is_f32_sequence(model, input) &&
-             is_like(model, input, output);
-    case ERNN_OP_GLOBAL_POOL:
-      return arguments[ERNN_POOL_KIND] <= ERNN_POOL_AVERAGE && is_f32_sequence(model, input) &&
-             is_f32(model, output) &&
-             edge_at(model, input)->width == edge_at(model, output)->width &&
-             (op->inputs[1] == ERNN_NONE || is_mask(model, op->inputs[1]));
-    case ERNN_OP_AFFINE: {
-      uint32_t width = edge_at(model, output)->width;
-      return is_f32(model, input) && is_like(model, input, output) &&
-             is_vector(model, arguments[ERNN_AFFINE_SCALE], width) &&
-             is_vector(model, arguments[ERNN_AFFINE_OFFSET], width);
-    }
-    case ERNN_OP_LAYER_NORM: {
-      uint32_t width = edge_at(model, output)->width;
-      return is_f32(model, input) && is_like(model, input, output) &&
-             is_optional_vector(model, arguments[ERNN_NORM_GAMMA], width) &&
-             is_optional_vector(model, arguments[ERNN_NORM_BETA], width);
-    }
-    case ERNN_OP_ACTIVATE:
-      return is_f32(model, input) && is_like(model, input, output) &&
-             is_activation(arguments + ERNN_ACTIVATE_ACTIVATION);
-    case ERNN_OP_PRELU:
-      return is_f32(model, input) && is_like(model, input, output) &&
-             is_vector(model, arguments[ERNN_PRELU_ALPHA], edge_at(model, output)->width);
+  switch (op->kind) {
     case ERNN_OP_RESHAPE: return edge_at(model, input)->dtype == edge_at(model, output)->dtype;
     case ERNN_OP_TRANSPOSE:
       return is_f32_sequence(model, input) && is_f32_sequence(model, output);
@@ -365,6 +330,93 @@ int ernn_is_op(const ernn_model *model, const ernn_op *op) {
     case ERNN_OP_APPLY_MASK:
       return is_f32_sequence(model, input) && is_like(model, input, output) &&
              op->inputs[1] != ERNN_NONE && is_mask(model, op->inputs[1]);
+    default: return 0;
+  }
+}
+
+/* Layers of single numbers or rows. */
+static int is_elements(const ernn_model *model, const ernn_op *op) {
+  const uint32_t *arguments = op->arguments;
+  uint32_t input = op->inputs[0], output = op->outputs[0];
+  switch (op->kind) {
+    case ERNN_OP_AFFINE: {
+      uint32_t width = edge_at(model, output)->width;
+      return is_f32(model, input) && is_like(model, input, output) &&
+             is_vector(model, arguments[ERNN_AFFINE_SCALE], width) &&
+             is_vector(model, arguments[ERNN_AFFINE_OFFSET], width);
+    }
+    case ERNN_OP_LAYER_NORM: {
+      uint32_t width = edge_at(model, output)->width;
+      return is_f32(model, input) && is_like(model, input, output) &&
+             is_optional_vector(model, arguments[ERNN_NORM_GAMMA], width) &&
+             is_optional_vector(model, arguments[ERNN_NORM_BETA], width);
+    }
+    case ERNN_OP_ACTIVATE:
+      return is_f32(model, input) && is_like(model, input, output) &&
+             is_activation(arguments + ERNN_ACTIVATE_ACTIVATION);
+    case ERNN_OP_PRELU:
+      return is_f32(model, input) && is_like(model, input, output) &&
+             is_vector(model, arguments[ERNN_PRELU_ALPHA], edge_at(model, output)->width);
+    default: return 0;
+  }
+}
+
+/* Lookups, pools, and windows over each channel by itself. */
+static int is_other(const ernn_model *model, const ernn_op *op) {
+  const uint32_t *arguments = op->arguments;
+  uint32_t input = op->inputs[0], output = op->outputs[0];
+  switch (op->kind) {
+    case ERNN_OP_EMBEDDING: {
+      const ernn_constant *table = constant_at(model, arguments[ERNN_EMBEDDING_TABLE]);
+      return table && edge_at(model, input)->dtype == ERNN_INT32 &&
+             edge_at(model, input)->width == 1 && is_f32(model, output) &&
+             edge_at(model, input)->is_sequence == edge_at(model, output)->is_sequence &&
+             table->columns == edge_at(model, output)->width &&
+             (table->type == ERNN_TABLE_F32 || table->type == ERNN_TABLE_F16 ||
+              table->type == ERNN_TABLE_S8);
+    }
+    case ERNN_OP_DEPTHWISE: {
+      uint32_t width = edge_at(model, input)->width;
+      uint64_t count = (uint64_t)width * window_of(op)[WINDOW];
+      return is_conv_window(model, op) && count <= ERNN_MAX_WIDTH &&
+             is_f32_sequence(model, input) && is_like(model, input, output) &&
+             is_vector(model, arguments[ERNN_DENSE_KERNEL], (uint32_t)count) &&
+             is_optional_vector(model, arguments[ERNN_DENSE_BIAS], width) &&
+             is_activation(arguments + ERNN_DENSE_ACTIVATION);
+    }
+    case ERNN_OP_POOL:
+      return is_window(arguments[ERNN_POOL_WINDOW], arguments[ERNN_POOL_STRIDE], 1,
+                       arguments[ERNN_POOL_PADDING], edge_at(model, input)->width) &&
+             is_axis(model, op) &&
+             arguments[ERNN_POOL_KIND] <= ERNN_POOL_AVERAGE && is_f32_sequence(model, input) &&
+             is_like(model, input, output);
+    case ERNN_OP_GLOBAL_POOL:
+      return arguments[ERNN_POOL_KIND] <= ERNN_POOL_AVERAGE && is_f32_sequence(model, input) &&
+             is_f32(model, output) &&
+             edge_at(model, input)->width == edge_at(model, output)->width &&
+             (op->inputs[1] == ERNN_NONE || is_mask(model, op->inputs[1]));
+    default: return 0;
+  }
+}
+
+int ernn_is_op(const ernn_model *model, const ernn_op *op) {
+  uint32_t input = op->inputs[0], output = op->outputs[0];
+  if (input == ERNN_NONE) return 0;
+  if (!is_recurrent_op(op) && output == ERNN_NONE) return 0;
+  /* One function for each group, so that a library of few layers leaves the others out. */
+  if (ERNN_HAS_SHAPING && is_shaping(model, op)) return 1;
+  if (ERNN_HAS_ELEMENTS && is_elements(model, op)) return 1;
+  if (ERNN_HAS_OTHERS && is_other(model, op)) return 1;
+  switch (op->kind) {
+    case ERNN_OP_DENSE:
+    case ERNN_OP_QDENSE: return is_linear(model, op, 1);
+    case ERNN_OP_CONV:
+    case ERNN_OP_QCONV:
+      if (!ERNN_HAS(CONV) && !ERNN_HAS(QCONV)) return 0;
+      return is_conv_window(model, op) && is_f32_sequence(model, input) &&
+             is_linear(model, op, window_of(op)[WINDOW]);
+    case ERNN_OP_ATTENTION: return ERNN_HAS(ATTENTION) && is_attention(model, op);
+    case ERNN_OP_DOT: return ERNN_HAS(DOT) && is_dot(model, op);
     case ERNN_OP_GRU:
     case ERNN_OP_QGRU: return is_recurrent(model, op, 3);
     case ERNN_OP_LSTM:
@@ -377,14 +429,7 @@ int ernn_is_op(const ernn_model *model, const ernn_op *op) {
     case ERNN_OP_QCONV2D:
     case ERNN_OP_QDEPTHWISE2D: return is_conv2d(model, op);
     case ERNN_OP_SWAP: return is_swap(model, op);
-#else
-    case ERNN_OP_CONV2D:
-    case ERNN_OP_DEPTHWISE2D:
-    case ERNN_OP_QCONV2D:
-    case ERNN_OP_QDEPTHWISE2D:
-    case ERNN_OP_SWAP:
 #endif
-    case ERNN_OP_COUNT: break;
+    default: return 0;
   }
-  return 0;
 }

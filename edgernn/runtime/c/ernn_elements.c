@@ -18,28 +18,59 @@ static float logarithm_of(float x) {
   return x < 1.17549435e-38f ? ernn_log(x * 8388608.0f) - 15.942385f : ernn_log(x);
 }
 
-static float activated(uint32_t kind, float alpha, float beta, float most, float x) {
+/* rectify_leaky without a slope, by bits, which compilers turn into loops over vectors: below zero it
+ * gives 0 * x, which is -0. */
+static void rectify(float *x, size_t count, float most) {
+  const int32_t minus_zero = -2147483647 - 1;
+  ernn_bits largest;
+  largest.value = most;
+  for (size_t i = 0; i < count; i++) {
+    ernn_bits pun;
+    pun.value = x[i];
+    int32_t bits = pun.bits > 0x7F800000 ? 0 : pun.bits; /* NaN */
+    int32_t below = bits < 0 ? minus_zero : 0;
+    below = bits == minus_zero ? 0 : below;
+    int32_t cut = bits < largest.bits ? bits : largest.bits;
+    pun.bits = bits > 0 ? cut : below;
+    x[i] = pun.value;
+  }
+}
+
+static void rectify_leaky(float *x, size_t count, float alpha, float beta, float most) {
+  for (size_t i = 0; i < count; i++) {
+    float below = alpha * smaller(x[i] - beta, 0.0f);
+    x[i] = smaller(x[i] > beta ? x[i] : below, most);
+  }
+}
+
+/* Once, not in each activation: an activation's loop is no vector code anyway. */
+ERNN_NOINLINE static float exp_of(float x) { return ernn_exp(x); }
+ERNN_NOINLINE static float log_of(float x) { return ernn_log(x); }
+static float sigmoid_of(float x) { return 1.0f / (1.0f + exp_of(-x)); }
+static float tanh_of(float x) { return 1.0f - 2.0f / (exp_of(2.0f * x) + 1.0f); }
+static float softplus_of(float x) {
+  float magnitude = x < 0.0f ? -x : x;
+  return (x > 0.0f ? x : 0.0f) + log_of(1.0f + exp_of(-magnitude));
+}
+
+static float activated(uint32_t kind, float alpha, float beta, float x) {
   switch (kind) {
-    case ERNN_ACTIVATION_RELU: {
-      float below = alpha * smaller(x - beta, 0.0f);
-      return smaller(x > beta ? x : below, most);
-    }
-    case ERNN_ACTIVATION_SIGMOID: return ernn_sigmoid(x);
+    case ERNN_ACTIVATION_SIGMOID: return sigmoid_of(x);
     case ERNN_ACTIVATION_HARD_SIGMOID: return smaller(larger(alpha * x + beta, 0.0f), 1.0f);
-    case ERNN_ACTIVATION_TANH: return ernn_tanh(x);
-    case ERNN_ACTIVATION_SOFTPLUS: return ernn_softplus(x);
+    case ERNN_ACTIVATION_TANH: return tanh_of(x);
+    case ERNN_ACTIVATION_SOFTPLUS: return softplus_of(x);
     case ERNN_ACTIVATION_SOFTSIGN: return x / (1.0f + (x < 0.0f ? -x : x));
-    case ERNN_ACTIVATION_ELU: return x > 0.0f ? x : alpha * (ernn_exp(x) - 1.0f);
+    case ERNN_ACTIVATION_ELU: return x > 0.0f ? x : alpha * (exp_of(x) - 1.0f);
     case ERNN_ACTIVATION_SELU:
-      return 1.0507009873554805f * (x > 0.0f ? x : 1.6732632423543772f * (ernn_exp(x) - 1.0f));
+      return 1.0507009873554805f * (x > 0.0f ? x : 1.6732632423543772f * (exp_of(x) - 1.0f));
     case ERNN_ACTIVATION_GELU: return x * (0.5f * (1.0f + ernn_erf(x * 0.70710678f)));
     case ERNN_ACTIVATION_GELU_TANH:
-      return 0.5f * x * (1.0f + ernn_tanh(0.79788456f * (x + 0.044715f * x * x * x)));
-    case ERNN_ACTIVATION_SILU: return x * ernn_sigmoid(x);
+      return 0.5f * x * (1.0f + tanh_of(0.79788456f * (x + 0.044715f * x * x * x)));
+    case ERNN_ACTIVATION_SILU: return x * sigmoid_of(x);
     case ERNN_ACTIVATION_HARD_SILU: return x * smaller(larger(x + 3.0f, 0.0f), 6.0f) / 6.0f;
-    case ERNN_ACTIVATION_MISH: return x * ernn_tanh(ernn_softplus(x));
+    case ERNN_ACTIVATION_MISH: return x * tanh_of(softplus_of(x));
     case ERNN_ACTIVATION_EXPONENTIAL: { /* overflows to infinity, which ernn_exp does not */
-      float half = ernn_exp(0.5f * x);
+      float half = exp_of(0.5f * x);
       return half * half;
     }
     case ERNN_ACTIVATION_SQRT: return root_of(x);
@@ -57,7 +88,7 @@ static void softmax_row(float *x, uint32_t width, int logarithm) {
     x[i] -= most;
     sum += ernn_exp(x[i]);
   }
-  float offset = logarithm ? ernn_log(sum) : 0.0f, scale = 1.0f / sum;
+  float offset = logarithm ? log_of(sum) : 0.0f, scale = 1.0f / sum;
   for (uint32_t i = 0; i < width; i++) x[i] = logarithm ? x[i] - offset : ernn_exp(x[i]) * scale;
 }
 
@@ -77,7 +108,13 @@ void ernn_activate(const ernn_kernels *kernels, const uint32_t *arguments, float
   } else {
     float alpha = ernn_float_of(arguments[1]), beta = ernn_float_of(arguments[2]);
     float most = ernn_float_of(arguments[3]);
-    for (size_t i = 0; i < count; i++) x[i] = activated(kind, alpha, beta, most, x[i]);
+    if (kind == ERNN_ACTIVATION_RELU && alpha == 0.0f && beta == 0.0f && most > 0.0f) {
+      rectify(x, count, most);
+    } else if (kind == ERNN_ACTIVATION_RELU) {
+      rectify_leaky(x, count, alpha, beta, most);
+    } else {
+      for (size_t i = 0; i < count; i++) x[i] = activated(kind, alpha, beta, x[i]);
+    }
   }
 }
 
@@ -129,8 +166,13 @@ static void run_activate(const ernn_context *run) {
 void ernn_run_elements(const ernn_context *run) {
   switch ((ernn_op_kind)run->op->kind) {
     case ERNN_OP_AFFINE: run_affine(run); break;
-    case ERNN_OP_LAYER_NORM: run_layer_norm(run); break;
-    case ERNN_OP_PRELU: run_prelu(run); break;
-    default: run_activate(run);
+    case ERNN_OP_LAYER_NORM:
+      if (ERNN_HAS(LAYER_NORM)) run_layer_norm(run);
+      break;
+    case ERNN_OP_PRELU:
+      if (ERNN_HAS(PRELU)) run_prelu(run);
+      break;
+    default:
+      if (ERNN_HAS(ACTIVATE)) run_activate(run);
   }
 }

@@ -45,8 +45,10 @@ typedef struct ernn_header {
 #define ERNN_FEATURE_IMAGES 4u
 #define ERNN_FEATURE_DYNAMIC 8u
 #define ERNN_FEATURE_FRONT_END 16u
+#define ERNN_FEATURE_ATTENTION 32u /* layers that multiply two tensors */
 #define ERNN_FEATURES_SMALL                                                                        \
-  (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC | ERNN_FEATURE_FRONT_END)
+  (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC |                         \
+   ERNN_FEATURE_FRONT_END | ERNN_FEATURE_ATTENTION)
 /* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
 #ifdef ERNN_WITHOUT_IMAGES
 #define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL
@@ -143,7 +145,9 @@ typedef struct ernn_cell {
   X(DEPTHWISE2D)                                                                                   \
   X(QCONV2D)                                                                                       \
   X(QDEPTHWISE2D)                                                                                  \
-  X(SWAP)
+  X(SWAP)                                                                                          \
+  X(ATTENTION) /* the feature ATTENTION */                                                         \
+  X(DOT)
 
 typedef enum ernn_op_kind {
 #define ERNN_OP_ENUM(name) ERNN_OP_##name,
@@ -151,6 +155,33 @@ typedef enum ernn_op_kind {
 #undef ERNN_OP_ENUM
       ERNN_OP_COUNT
 } ernn_op_kind;
+
+/* Which layers this library has: those of ERNN_ONLY_<LAYER>, or all where none is defined.  -D gives a
+ * macro the value 1; ERNN_IS_SET is 1 for such a name and 0 for one that is no macro. */
+#define ERNN_TRIED_1 0,
+#define ERNN_SECOND_OF(first, second, ...) second
+#define ERNN_CHOSEN(tried) ERNN_SECOND_OF(tried 1, 0, 0)
+#define ERNN_TRIED(value) ERNN_CHOSEN(ERNN_TRIED_##value)
+#define ERNN_IS_SET(macro) ERNN_TRIED(macro)
+#define ERNN_OP_BIT(name) | (uint64_t)ERNN_IS_SET(ERNN_ONLY_##name) << ERNN_OP_##name
+#define ERNN_ONLY_THESE (0u ERNN_OP_LIST(ERNN_OP_BIT))
+#define ERNN_HAS_OP(kind) (ERNN_ONLY_THESE == 0 || (ERNN_ONLY_THESE >> (kind) & 1u) != 0)
+
+/* A constant: what is behind `if (ERNN_HAS(GRU))` needs no memory in a library without GRU. */
+#define ERNN_HAS(name) ERNN_HAS_OP(ERNN_OP_##name)
+#define ERNN_HAS_FLOAT_CELLS (ERNN_HAS(GRU) || ERNN_HAS(LSTM) || ERNN_HAS(RNN))
+#define ERNN_HAS_INTEGER_CELLS (ERNN_HAS(QGRU) || ERNN_HAS(QLSTM) || ERNN_HAS(QRNN))
+#define ERNN_HAS_IMAGES                                                                            \
+  (ERNN_HAS(CONV2D) || ERNN_HAS(DEPTHWISE2D) || ERNN_HAS(QCONV2D) || ERNN_HAS(QDEPTHWISE2D))
+#define ERNN_HAS_FLOAT_LINEAR (ERNN_HAS(DENSE) || ERNN_HAS(CONV) || ERNN_HAS(CONV2D))
+#define ERNN_HAS_INTEGER_LINEAR (ERNN_HAS(QDENSE) || ERNN_HAS(QCONV) || ERNN_HAS(QCONV2D))
+#define ERNN_HAS_OTHERS                                                                            \
+  (ERNN_HAS(EMBEDDING) || ERNN_HAS(DEPTHWISE) || ERNN_HAS(POOL) || ERNN_HAS(GLOBAL_POOL))
+#define ERNN_HAS_ELEMENTS                                                                          \
+  (ERNN_HAS(AFFINE) || ERNN_HAS(LAYER_NORM) || ERNN_HAS(ACTIVATE) || ERNN_HAS(PRELU))
+/* These are one after the other: RESHAPE to APPLY_MASK. */
+#define ERNN_SHAPING_BITS (((1ull << ERNN_OP_QDENSE) - 1) & ~((1ull << ERNN_OP_RESHAPE) - 1))
+#define ERNN_HAS_SHAPING (ERNN_ONLY_THESE == 0 || (ERNN_ONLY_THESE & ERNN_SHAPING_BITS) != 0)
 
 #define ERNN_OP_INPUTS 6u
 #define ERNN_OP_OUTPUTS 3u
@@ -234,6 +265,14 @@ enum {
   ERNN_SWAP_SECOND = 1,
   ERNN_SWAP_INNER = 2,
 
+  ERNN_ATTENTION_SCALE = 0, /* float32 */
+  ERNN_ATTENTION_FLAGS = 1,
+  ERNN_ATTENTION_ENERGY = 2, /* a vector, or none: scores are products */
+
+  ERNN_DOT_LEFT_STEPS = 0, /* 1: summed over the steps of the left factor, else over its width */
+  ERNN_DOT_RIGHT_STEPS = 1,
+  ERNN_DOT_NORMALIZE = 2,
+
   /* QGRU, QLSTM, QRNN: kernels as above. */
   ERNN_QRNN_CELL = 3, /* of QLSTM, else ERNN_NONE */
   ERNN_QRNN_READING = 4,
@@ -252,6 +291,7 @@ enum {
 };
 
 enum { ERNN_RNN_SEQUENCES = 1, ERNN_RNN_BACKWARDS = 2, ERNN_RNN_ZERO_MASKED = 4 };
+enum { ERNN_ATTENTION_CAUSAL = 1, ERNN_ATTENTION_REPLACED = 2, ERNN_ATTENTION_ZEROED = 4 };
 enum { ERNN_PADDING_VALID = 0, ERNN_PADDING_SAME = 1, ERNN_PADDING_CAUSAL = 2 };
 enum { ERNN_POOL_MAX = 0, ERNN_POOL_AVERAGE = 1 };
 

@@ -5,7 +5,15 @@
 
 #ifndef ERNN_WITHOUT_IMAGES
 
-enum { COLUMNS = 8, ROWS = 9 }; /* behind the windows */
+enum { IMAGE_COLUMNS = 8, IMAGE_ROWS = 9 }; /* behind the windows */
+
+/* Numbers that may be read behind an image: products read a multiple of 4, channels a tile. */
+enum { BEHIND_IMAGE = ERNN_TILE };
+
+/* Compilers copy it with one instruction. */
+typedef struct ernn_chunk {
+  uint8_t bytes[16];
+} ernn_chunk;
 
 /* ---- Sizes ---- */
 
@@ -21,12 +29,13 @@ static uint64_t windows_of(const uint32_t *window, uint32_t size, uint32_t *befo
 ernn_status ernn_image_of(const ernn_op *op, uint32_t channels, uint32_t steps, int at_capacity,
                           ernn_image *image) {
   const uint32_t *arguments = image_arguments(op);
-  uint64_t columns = arguments[COLUMNS], rows = arguments[ROWS], padded_rows, padded_columns;
+  uint64_t columns = arguments[IMAGE_COLUMNS], rows = arguments[IMAGE_ROWS];
+  uint64_t padded_rows, padded_columns;
   uint64_t size = columns * (rows ? rows : 1);
   if (steps % size != 0 && !at_capacity) return ERNN_SHAPE;
   uint64_t count = (steps + size - 1) / size; /* images of a known height, else rows */
   if (rows == 0) rows = count;
-  uint64_t images = arguments[ROWS] ? count : 1;
+  uint64_t images = arguments[IMAGE_ROWS] ? count : 1;
   if (rows > ERNN_MAX_STEPS || images > ERNN_MAX_STEPS) return ERNN_TOO_LARGE;
   image->images = (uint32_t)images;
   image->rows = (uint32_t)rows;
@@ -55,8 +64,8 @@ static int is_axis_window(const uint32_t *window) {
 
 int ernn_is_image_window(const ernn_op *op, uint32_t channels) {
   const uint32_t *arguments = image_arguments(op);
-  return is_axis_window(arguments) && is_axis_window(arguments + 4) && arguments[COLUMNS] > 0 &&
-         arguments[COLUMNS] <= ERNN_MAX_STEPS && arguments[ROWS] <= ERNN_MAX_STEPS &&
+  return is_axis_window(arguments) && is_axis_window(arguments + 4) &&
+         arguments[IMAGE_COLUMNS] > 0 && arguments[IMAGE_COLUMNS] <= ERNN_MAX_STEPS && arguments[IMAGE_ROWS] <= ERNN_MAX_STEPS &&
          (uint64_t)arguments[WINDOW] * arguments[4 + WINDOW] <= ERNN_MAX_WIDTH / channels;
 }
 
@@ -73,23 +82,39 @@ static int is_gathered(const ernn_op *op) {
 
 ernn_image_parts ernn_image_scratch(const ernn_op *op, const ernn_constant *kernel,
                                     const ernn_image *image, uint32_t channels) {
-  ernn_image_parts parts = {0, 0, 0, 0};
+  ernn_image_parts parts = {0, 0, 0, 0, 0};
   size_t element = element_bytes(op), taps = image_taps(op);
   size_t numbers = (size_t)image->padded_rows * image->padded_columns * channels;
-  parts.gathered = ernn_aligned((numbers + 4) * element); /* products read a multiple of 4 */
+  parts.gathered = ernn_aligned((numbers + BEHIND_IMAGE) * element);
   parts.sums = parts.gathered;
   if (!is_depthwise_2d(op) && is_gathered(op)) {
-    parts.sums += ernn_aligned(ERNN_BLOCK * (size_t)quad_padded((uint32_t)taps * channels) * element);
+    size_t window = (size_t)quad_padded((uint32_t)taps * channels) * element;
+    parts.sums += ernn_aligned(ERNN_BLOCK * window + sizeof(ernn_chunk));
   }
   size_t columns = is_depthwise_2d(op) ? ernn_padded(channels) : kernel->columns;
   size_t rows = is_depthwise_2d(op) ? 1 : ERNN_BLOCK;
   parts.weights = parts.sums + ernn_aligned(rows * columns * sizeof(float));
-  parts.bytes = parts.weights;
-  if (op->kind == ERNN_OP_QDEPTHWISE2D) parts.bytes += taps * columns * sizeof(int16_t);
+  parts.ends = parts.weights;
+  if (op->kind == ERNN_OP_QDEPTHWISE2D) parts.ends += ernn_aligned(taps * columns * sizeof(int16_t));
+  parts.bytes = parts.ends;
+  if (op->kind == ERNN_OP_QDEPTHWISE2D) parts.bytes += columns * (sizeof(int32_t) + sizeof(float));
   return parts;
 }
 
 /* ---- Convolutions ---- */
+
+static void read_integers(const ernn_context *run, const float *x, uint32_t count, uint8_t *to) {
+  const uint32_t *reading = run->op->arguments + ERNN_LINEAR_READING;
+  float reciprocal = ernn_float_of(reading[ERNN_READING_RECIPROCAL]);
+  float limit = (float)(int32_t)reading[ERNN_READING_LIMIT];
+  if (reading[ERNN_READING_FROM_STATE]) {
+    ernn_read_row(reading, x, count, count, to);
+  } else if (element_bytes(run->op) == 1) {
+    run->kernels->rows->bytes(x, count, reciprocal, limit, to);
+  } else {
+    run->kernels->rows->words(x, count, reciprocal, limit, (int16_t *)(void *)to);
+  }
+}
 
 /* One image between its padding, as the layer computes with it. */
 static void read_image(const ernn_context *run, const ernn_image *image, const float *x) {
@@ -99,16 +124,23 @@ static void read_image(const ernn_context *run, const ernn_image *image, const f
   /* Zero is 128 where bytes hold q + 128. */
   uint8_t zero = is_integer_op(run->op) && element == 1 ? 128 : 0;
   uint8_t *to = run->scratch;
-  size_t bytes = ((size_t)image->padded_rows * wide + 4) * element;
+  size_t bytes = ((size_t)image->padded_rows * wide + BEHIND_IMAGE) * element;
   int is_padded = image->padded_rows > image->rows || image->padded_columns > image->columns;
-  for (size_t i = is_padded ? 0 : bytes - 4 * element; i < bytes; i++) to[i] = zero;
+  for (size_t i = is_padded ? 0 : bytes - BEHIND_IMAGE * element; i < bytes; i++) to[i] = zero;
   to += ((size_t)image->top * wide + left) * element;
   for (uint32_t i = 0; i < image->rows; i++, x += row, to += wide * element) {
     if (is_integer_op(run->op)) {
-      ernn_read_row(run->op->arguments + ERNN_LINEAR_READING, x, row, row, to);
+      read_integers(run, x, row, to);
     } else {
       ernn_copy(to, x, row * sizeof(float));
     }
+  }
+}
+
+/* Copies in whole chunks: up to 15 bytes more than asked for, which the next copy writes over. */
+static void copy_chunks(uint8_t *to, const uint8_t *from, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += sizeof(ernn_chunk)) {
+    *(ernn_chunk *)(void *)(to + i) = *(const ernn_chunk *)(const void *)(from + i);
   }
 }
 
@@ -129,7 +161,7 @@ static void gather(const ernn_context *run, const ernn_image *image, uint32_t fi
       const uint8_t *from = run->scratch + (row + (size_t)down * rows[DILATION]) * wide +
                             column * channels * element;
       for (uint32_t across = 0; across < (is_dense ? 1 : columns[WINDOW]); across++) {
-        ernn_copy(target, from + (size_t)across * columns[DILATION] * channels * element, part);
+        copy_chunks(target, from + (size_t)across * columns[DILATION] * channels * element, part);
         target += part;
       }
     }
@@ -169,62 +201,58 @@ static void convolve(const ernn_context *run, const ernn_image *image,
 
 /* ---- Each channel by itself ---- */
 
-/* A PRODUCT's or ACCUMULATION's weights, one tap after the other. */
-static void unpack(const ernn_product *product, uint32_t taps, int16_t *weights) {
+/* A PRODUCT's or ACCUMULATION's weights, one tap after the other, and what its sums begin and end
+ * with: in the order of channels. */
+static void unpack(const ernn_product *product, uint32_t taps, int is_rounded, int16_t *weights,
+                   int32_t *bias, float *scale) {
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
   for (uint32_t tile = 0; tile < tiles; tile++) {
     uint32_t panel = tile / product->tiles * product->tiles;
     uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;
     const int8_t *packed = product->panels + (size_t)panel * ERNN_TILE * 4 * quads +
                            (size_t)(tile - panel) * 4 * ERNN_TILE;
-    for (uint32_t tap = 0; tap < taps; tap++) {
-      const int8_t *quad = packed + (size_t)(tap / 4) * in_panel * 4 * ERNN_TILE;
-      for (uint32_t i = 0; i < ERNN_TILE; i++) {
-        weights[(size_t)tap * product->columns + tile * ERNN_TILE + i] =
-            (int16_t)quad[4 * ERNN_LANE(i) + tap % 4];
+    for (uint32_t i = 0; i < ERNN_TILE; i++) {
+      uint32_t column = tile * ERNN_TILE + i, lane = tile * ERNN_TILE + ERNN_LANE(i);
+      bias[column] = product->bias[lane];
+      if (!is_rounded) scale[column] = product->output_scale[lane];
+      for (uint32_t tap = 0; tap < taps; tap++) {
+        const int8_t *quad = packed + (size_t)(tap / 4) * in_panel * 4 * ERNN_TILE;
+        weights[(size_t)tap * product->columns + column] = (int16_t)quad[4 * ERNN_LANE(i) + tap % 4];
       }
     }
   }
 }
 
-/* Sums of one window, exact, so that their order does not matter; they wrap in a hostile file. */
-static void sum_integers(const ernn_context *run, size_t at, size_t wide, const int16_t *weights,
-                         const ernn_product *product, uint32_t *sums) {
-  const uint32_t *rows = image_arguments(run->op), *columns = rows + 4;
+/* One window of an integer layer: all channels. */
+static void answer_integers(const ernn_context *run, size_t at, size_t wide,
+                            const ernn_product *product, const ernn_image_parts *parts, float *out) {
   uint32_t channels = input_width(run, 0);
-  const uint8_t *x8 = run->scratch;
-  const int16_t *x16 = (const int16_t *)(const void *)run->scratch;
-  int is_wide = element_bytes(run->op) == 2;
-  for (uint32_t i = 0; i < channels; i++) {
-    sums[i] = (uint32_t)product->bias[i / ERNN_TILE * ERNN_TILE + ERNN_LANE(i % ERNN_TILE)];
-  }
-  for (uint32_t down = 0; down < rows[WINDOW]; down++) {
-    for (uint32_t across = 0; across < columns[WINDOW]; across++, weights += product->columns) {
-      size_t from = at + (size_t)down * rows[DILATION] * wide +
-                    (size_t)across * columns[DILATION] * channels;
-      for (uint32_t i = 0; i < channels && is_wide; i++) {
-        sums[i] += (uint32_t)((int32_t)x16[from + i] * weights[i]);
-      }
-      for (uint32_t i = 0; i < channels && !is_wide; i++) {
-        sums[i] += (uint32_t)(((int32_t)x8[from + i] - 128) * weights[i]);
-      }
-    }
-  }
-}
-
-static void open_integers(const ernn_context *run, const ernn_product *product,
-                          const uint32_t *sums, float *out) {
-  uint32_t type = ernn_constants(run->model)[run->op->arguments[ERNN_DENSE_KERNEL]].type;
+  const int16_t *weights = (const int16_t *)(const void *)(run->scratch + parts->weights);
+  const int32_t *bias = (const int32_t *)(const void *)(run->scratch + parts->ends);
+  const float *scale = (const float *)(const void *)(bias + product->columns);
+  const int16_t *words = (const int16_t *)(const void *)run->scratch;
+  const uint32_t *down = image_arguments(run->op), *across = down + 4;
+  ernn_taps taps = {down[WINDOW], across[WINDOW], down[DILATION] * wide,
+                    (size_t)across[DILATION] * channels, product->columns};
+  int is_rounded = product->multiplier != NULL, is_wide = element_bytes(run->op) == 2;
   int is_tanh = run->op->arguments[ERNN_DENSE_ACTIVATION] == ERNN_ACTIVATION_TANH;
-  for (uint32_t i = 0; i < input_width(run, 0); i++) {
-    uint32_t lane = i / ERNN_TILE * ERNN_TILE + ERNN_LANE(i % ERNN_TILE);
-    int32_t sum = (int32_t)sums[i];
-    if (type == ERNN_PRODUCT) {
-      int32_t p = ernn_mulr(ernn_sat16(sum >> product->shift[lane]), product->multiplier[i]);
-      int32_t opened = is_tanh ? ernn_fixed_tanh(p) : ernn_fixed_sigmoid(p);
-      out[i] = (float)opened * (1.0f / 32768.0f);
+  for (uint32_t first = 0; first < channels; first += ERNN_TILE) {
+    uint32_t count = channels - first < ERNN_TILE ? channels - first : ERNN_TILE;
+    uint32_t sums[ERNN_TILE];
+    for (uint32_t i = 0; i < ERNN_TILE; i++) sums[i] = (uint32_t)bias[first + i];
+    if (is_wide) {
+      run->kernels->rows->word_taps(words + at + first, weights + first, &taps, sums);
     } else {
-      out[i] = (float)sum * product->output_scale[lane];
+      run->kernels->rows->byte_taps(run->scratch + at + first, weights + first, &taps, sums);
+    }
+    for (uint32_t i = 0; i < count && !is_rounded; i++) {
+      out[first + i] = (float)(int32_t)sums[i] * scale[first + i];
+    }
+    for (uint32_t i = 0; i < count && is_rounded; i++) {
+      int32_t sum = ernn_sat16((int32_t)sums[i] >> product->shift[first + ERNN_LANE(i)]);
+      int32_t p = ernn_mulr(sum, product->multiplier[first + i]);
+      int32_t opened = is_tanh ? ernn_fixed_tanh(p) : ernn_fixed_sigmoid(p);
+      out[first + i] = (float)opened * (1.0f / 32768.0f);
     }
   }
 }
@@ -248,20 +276,22 @@ static void convolve_channels(const ernn_context *run, const ernn_image *image,
                               const ernn_image_parts *parts, float *out) {
   const uint32_t *rows = image_arguments(run->op), *columns = rows + 4;
   size_t channels = input_width(run, 0), wide = image->padded_columns * channels;
-  int16_t *weights = (int16_t *)(void *)(run->scratch + parts->weights);
-  uint32_t *sums = (uint32_t *)(void *)(run->scratch + parts->sums);
   int is_integer = is_integer_op(run->op);
   ernn_product product = {0};
   if (is_integer) {
-    product = ernn_product_of(run->model, run->op->arguments[ERNN_DENSE_KERNEL]);
-    unpack(&product, image_taps(run->op), weights);
+    int16_t *weights = (int16_t *)(void *)(run->scratch + parts->weights);
+    int32_t *bias = (int32_t *)(void *)(run->scratch + parts->ends);
+    uint32_t kernel = run->op->arguments[ERNN_DENSE_KERNEL];
+    product = ernn_product_of(run->model, kernel);
+    if (ernn_constants(run->model)[kernel].type != ERNN_PRODUCT) product.multiplier = NULL;
+    unpack(&product, image_taps(run->op), product.multiplier != NULL, weights, bias,
+           (float *)(void *)(bias + product.columns));
   }
   for (uint32_t row = 0; row < image->out_rows; row++) {
     for (uint32_t column = 0; column < image->out_columns; column++, out += channels) {
       size_t at = (size_t)row * rows[STRIDE] * wide + (size_t)column * columns[STRIDE] * channels;
       if (is_integer) {
-        sum_integers(run, at, wide, weights, &product, sums);
-        open_integers(run, &product, sums, out);
+        answer_integers(run, at, wide, &product, parts, out);
       } else {
         sum_floats(run, at, wide, out);
       }

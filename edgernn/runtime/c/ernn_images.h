@@ -42,6 +42,7 @@ typedef struct ernn_image_parts {
   size_t gathered; /* windows, ERNN_BLOCK at a time; the padded image itself is at 0 */
   size_t sums;
   size_t weights; /* of an integer depthwise layer, as 16-bit numbers [taps][columns] */
+  size_t ends;    /* its biases, and behind them its scales, in the order of channels [columns] */
   size_t bytes;
 } ernn_image_parts;
 

@@ -3,7 +3,7 @@
 #include "ernn_internal.h"
 
 #ifdef ERNN_HAS_X86
-#include <cpuid.h>
+#include "kernels_intrinsics.h"
 #endif
 #if defined(ERNN_HAS_NEON) && defined(__linux__) && __STDC_HOSTED__
 #include <sys/auxv.h>
@@ -20,6 +20,10 @@ extern const ernn_kernels ernn_kernels_amx;
 extern const ernn_kernels ernn_kernels_neon, ernn_kernels_neondot;
 #endif
 
+#ifdef ERNN_HAS_SIMD128
+extern const ernn_kernels ernn_kernels_simd128;
+#endif
+
 const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
     [ERNN_ISA_PORTABLE] = &ernn_kernels_portable,
 #ifdef ERNN_HAS_X86
@@ -32,6 +36,9 @@ const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
 #ifdef ERNN_HAS_NEON
     [ERNN_ISA_NEON] = &ernn_kernels_neon,
     [ERNN_ISA_NEONDOT] = &ernn_kernels_neondot,
+#endif
+#ifdef ERNN_HAS_SIMD128
+    [ERNN_ISA_SIMD128] = &ernn_kernels_simd128,
 #endif
 };
 

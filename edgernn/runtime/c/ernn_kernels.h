@@ -99,6 +99,13 @@ typedef void ernn_s16_gru(const int16_t *x, const int16_t *r, int16_t *h, uint8_
 typedef void ernn_s16_lstm(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
                            const ernn_cell *cells, uint8_t *fed, uint32_t tiles, ernn_hard hard);
 
+/* Where the numbers under a window of one channel are: distances in numbers. */
+typedef struct ernn_taps {
+  uint32_t rows, columns;         /* of the window */
+  size_t row, column;             /* from one tap to the next */
+  size_t weights;                 /* from the weights of one tap to the next */
+} ernn_taps;
+
 /* Rows of floats.  peak: the largest magnitude, NaN left out, infinity as the largest number.  scale:
  * x * scale + bias in place; bias may be null.  The others read floats as integers, as section 3 of
  * docs/integer-arithmetic.md: bytes q + 128, words q, or the two planes of q. */
@@ -109,6 +116,10 @@ typedef struct ernn_row_kernels {
   void (*words)(const float *x, size_t count, float reciprocal, float limit, int16_t *out);
   void (*planes)(const float *x, size_t count, float reciprocal, float limit, uint8_t *high,
                  uint8_t *low);
+  /* sums[i] += x[tap][i] * w[tap][i] over all taps of a window, for ERNN_TILE channels at once; bytes
+   * are q + 128.  Exact, so that their order does not matter; they wrap in a hostile file. */
+  void (*byte_taps)(const uint8_t *x, const int16_t *w, const ernn_taps *taps, uint32_t *sums);
+  void (*word_taps)(const int16_t *x, const int16_t *w, const ernn_taps *taps, uint32_t *sums);
 } ernn_row_kernels;
 
 extern const ernn_row_kernels ernn_rows_portable;
@@ -150,13 +161,23 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #endif
 #elif defined(__aarch64__)
 #define ERNN_HAS_NEON 1
+#elif defined(__wasm_simd128__)
+#define ERNN_HAS_SIMD128 1
 #endif
 #endif
 
 /* Kernels name their instruction set themselves, so that one compiler call builds every file. */
+#if defined(__GNUC__) || defined(__clang__)
 #define ERNN_TARGET(features) __attribute__((target(features)))
 #define ERNN_INLINE static inline __attribute__((always_inline))
 #define ERNN_NOINLINE __attribute__((noinline))
+#elif defined(_MSC_VER)
+#define ERNN_INLINE static __forceinline
+#define ERNN_NOINLINE __declspec(noinline)
+#else
+#define ERNN_INLINE static inline
+#define ERNN_NOINLINE
+#endif
 
 /* gcc unrolls these small loops of constant length by itself at -O3, clang (the NDK's too) only
  * when told so, and without it keeps accumulators in memory.  Builds that check each access define

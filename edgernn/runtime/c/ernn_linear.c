@@ -108,16 +108,29 @@ static void open_fixed(const ernn_op *op, const int16_t *p, float *out, uint32_t
   }
 }
 
-/* At most ERNN_BLOCK rows of integers: with `sums` as room for padded columns. */
+/* A constant in a library that has only one of the two kinds. */
+static int is_of_integers(const ernn_op *op) {
+  return !ERNN_HAS_FLOAT_LINEAR || (ERNN_HAS_INTEGER_LINEAR && is_integer_op(op));
+}
+
+/* Whether 16-bit numbers are read as two planes of bytes, which some processors multiply faster. */
+static int linear_in_planes(const ernn_context *run) {
+  return is_of_integers(run->op) && reading_bytes(run->op) == 2 && run->kernels->planes_product;
+}
+
+/* At most ERNN_BLOCK rows of integers: with `sums` as room for padded columns.  plane: bytes from the
+ * high bytes of x to the low ones, 0 where the numbers are whole.  stride is in numbers. */
 static void multiply_integers(const ernn_context *run, const uint8_t *x, size_t stride,
-                              uint32_t rows, float *out, uint8_t *sums) {
+                              size_t plane, uint32_t rows, float *out, uint8_t *sums) {
   uint32_t constant = run->op->arguments[ERNN_DENSE_KERNEL], width = output_width(run);
   ernn_product product = ernn_product_of(run->model, constant);
   int is_wide = reading_bytes(run->op) == 2;
   const int16_t *x16 = (const int16_t *)(const void *)x;
   if (ernn_constants(run->model)[constant].type == ERNN_PRODUCT) {
     int16_t *opened = (int16_t *)(void *)sums;
-    if (is_wide) {
+    if (plane) {
+      run->kernels->planes_product(x, stride, plane, rows, &product, opened, product.columns);
+    } else if (is_wide) {
       run->kernels->s16_product(x16, stride, rows, &product, opened, product.columns);
     } else {
       run->kernels->u8_product(x, stride, rows, &product, opened, product.columns);
@@ -128,7 +141,9 @@ static void multiply_integers(const ernn_context *run, const uint8_t *x, size_t 
     return;
   }
   float *to = product.columns == width ? out : (float *)(void *)sums;
-  if (is_wide) {
+  if (plane) {
+    run->kernels->planes_sums(x, stride, plane, rows, &product, to, product.columns);
+  } else if (is_wide) {
     run->kernels->s16_sums(x16, stride, rows, &product, to, product.columns);
   } else {
     run->kernels->u8_sums(x, stride, rows, &product, to, product.columns);
@@ -154,8 +169,8 @@ static void multiply_floats(const ernn_context *run, const float *x, size_t stri
 
 void ernn_multiply_kernel(const ernn_context *run, const void *x, size_t stride, uint32_t rows,
                           float *out, uint8_t *sums) {
-  if (is_integer_op(run->op)) {
-    multiply_integers(run, (const uint8_t *)x, stride, rows, out, sums);
+  if (is_of_integers(run->op)) {
+    multiply_integers(run, (const uint8_t *)x, stride, 0, rows, out, sums);
   } else {
     multiply_floats(run, (const float *)x, stride, rows, out, sums);
   }
@@ -180,16 +195,24 @@ void ernn_run_dense(const ernn_context *run) {
   uint32_t rows = input_steps(run, 0), width = input_width(run, 0), padded = quad_padded(width);
   ernn_linear_parts parts = parts_of(run, rows);
   uint8_t *integers = run->scratch + parts.integers, *sums = run->scratch + parts.sums;
+  int in_planes = linear_in_planes(run);
   for (uint32_t row = 0; row < rows; row += ERNN_BLOCK) {
     uint32_t taken = rows - row < ERNN_BLOCK ? rows - row : ERNN_BLOCK;
     const float *x = input_f32(run, 0) + (size_t)row * width;
     float *out = output_f32(run, 0) + (size_t)row * output_width(run);
-    if (is_integer_op(run->op)) {
+    if (is_of_integers(run->op)) {
       size_t row_bytes = (size_t)padded * reading_bytes(run->op);
       for (uint32_t i = 0; i < taken; i++) {
-        ernn_read_row(reading, x + (size_t)i * width, width, padded, integers + i * row_bytes);
+        const float *from = x + (size_t)i * width;
+        uint8_t *to = integers + i * row_bytes;
+        if (in_planes) {
+          ernn_read_planes(run->kernels, reading, from, width, padded, to);
+        } else {
+          ernn_read_row(reading, from, width, padded, to);
+        }
       }
-      multiply_integers(run, integers, padded, taken, out, sums);
+      multiply_integers(run, integers, in_planes ? row_bytes : padded, in_planes ? padded : 0,
+                        taken, out, sums);
     } else {
       multiply_floats(run, x, width, taken, out, sums);
     }
@@ -223,17 +246,26 @@ static const float *padded_input(const ernn_context *run, uint32_t *total) {
 void ernn_run_conv(const ernn_context *run) {
   const uint32_t *window = window_of(run->op);
   uint32_t width = input_width(run, 0), rows = output_steps(run), padding;
-  int is_integer = is_integer_op(run->op);
+  int is_integer = is_of_integers(run->op);
   const uint8_t *x = (const uint8_t *)padded_input(run, &padding);
   uint32_t in_rows = input_steps(run, 0) + padding;
   ernn_linear_parts parts = parts_of(run, in_rows);
-  size_t element = is_integer ? reading_bytes(run->op) : sizeof(float);
+  int in_planes = linear_in_planes(run);
+  size_t element = is_integer ? reading_bytes(run->op) : sizeof(float), plane = 0;
   uint32_t kernel_rows = window[WINDOW] * width;
   if (is_integer) {
+    const uint32_t *reading = run->op->arguments + ERNN_LINEAR_READING;
+    const float *floats = (const float *)(const void *)x;
     uint32_t numbers = in_rows * width;
-    ernn_read_row(run->op->arguments + ERNN_LINEAR_READING, (const float *)(const void *)x, numbers,
-                  numbers + 4, run->scratch + parts.integers);
-    x = run->scratch + parts.integers;
+    uint8_t *integers = run->scratch + parts.integers;
+    if (in_planes) {
+      element = 1;
+      plane = (size_t)numbers + 4;
+      ernn_read_planes(run->kernels, reading, floats, numbers, numbers + 4, integers);
+    } else {
+      ernn_read_row(reading, floats, numbers, numbers + 4, integers);
+    }
+    x = integers;
   }
   /* Without dilation a window is already one row of window * width numbers. */
   int is_dilated = window[DILATION] > 1;
@@ -247,13 +279,15 @@ void ernn_run_conv(const ernn_context *run) {
     for (uint32_t i = 0; i < taken && is_dilated; i++) {
       for (uint32_t tap = 0; tap < window[WINDOW]; tap++) {
         size_t step = i * row_stride + (size_t)tap * window[DILATION] * width;
-        ernn_copy(gathered + (i * stride + (size_t)tap * width) * element, from + step * element,
-                  width * element);
+        uint8_t *to = gathered + (i * stride + (size_t)tap * width) * element;
+        ernn_copy(to, from + step * element, width * element);
+        if (in_planes) ernn_copy(to + ERNN_BLOCK * stride, from + plane + step, width);
       }
     }
     if (is_dilated) from = gathered;
     if (is_integer) {
-      multiply_integers(run, from, stride, taken, out, sums);
+      size_t apart = is_dilated && in_planes ? ERNN_BLOCK * stride : plane;
+      multiply_integers(run, from, stride, apart, taken, out, sums);
     } else {
       multiply_floats(run, (const float *)(const void *)from, stride, taken, out, sums);
     }

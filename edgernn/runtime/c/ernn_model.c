@@ -2,6 +2,10 @@
 
 #include "ernn_internal.h"
 
+const char *ernn_version(void) { return ERNN_LIBRARY_VERSION; }
+
+size_t ernn_model_size(void) { return sizeof(ernn_model); }
+
 const char *ernn_status_text(ernn_status status) {
   static const char *const texts[] = {
 #define ERNN_STATUS_TEXT(name, text) text,

@@ -14,16 +14,29 @@ static int is_text(const ernn_model *model, uint32_t offset, uint32_t bytes) {
   return offset < end && bytes < end - offset && model->bytes[offset + bytes] == 0;
 }
 
-static ernn_status check_header(const ernn_header *header, size_t size) {
+/* Keeps where the record is that the check at hand is about. */
+static void look_at(ernn_refusal *refusal, const ernn_model *model, const void *record) {
+  refusal->offset = (size_t)((const uint8_t *)record - model->bytes);
+  refusal->layer = NULL;
+}
+
+static ernn_status check_header(const ernn_model *model, size_t size, ernn_refusal *refusal) {
+  const ernn_header *header = model->header;
   if (header->magic == 0x45524E4Eu) return ERNN_BYTE_ORDER;
   if (header->magic != ERNN_MAGIC) return ERNN_NOT_ERNN;
+  look_at(refusal, model, &header->version);
   if (header->version != ERNN_FORMAT_VERSION) return ERNN_VERSION;
+  look_at(refusal, model, &header->file_bytes);
   if (header->file_bytes != size) return ERNN_TRUNCATED;
+  look_at(refusal, model, &header->crc32);
   if (ernn_crc32((const uint8_t *)header + 16, size - 16) != header->crc32) return ERNN_CHECKSUM;
+  look_at(refusal, model, &header->features);
   if (header->features & ~ERNN_FEATURES_KNOWN) return ERNN_FEATURE;
+  look_at(refusal, model, header->reserved);
   for (size_t i = 0; i < sizeof header->reserved / sizeof *header->reserved; i++) {
     if (header->reserved[i] != 0) return ERNN_FEATURE;
   }
+  look_at(refusal, model, &header->edge_count);
   if (header->input_count > ERNN_MAX_RECORDS || header->output_count > ERNN_MAX_RECORDS ||
       !is_table(header, header->edge_offset, header->edge_count, sizeof(ernn_edge)) ||
       !is_table(header, header->op_offset, header->op_count, sizeof(ernn_op)) ||
@@ -48,13 +61,15 @@ static int reads(const ernn_op *op, uint32_t edge) {
 }
 
 /* Edges are numbered in the order in which they are written, the model's inputs first. */
-static ernn_status check_ops(const ernn_model *model) {
+static ernn_status check_ops(const ernn_model *model, ernn_refusal *refusal) {
   const ernn_header *header = model->header;
   uint32_t written = header->input_count;
   for (uint32_t i = 0; i < header->op_count; i++) {
     const ernn_op *op = ernn_ops(model) + i;
-    if (op->kind >= ERNN_OP_COUNT) return ERNN_UNKNOWN_LAYER;
+    look_at(refusal, model, op);
     if (!is_text(model, op->name, op->name_bytes)) return ERNN_BAD_OFFSET;
+    refusal->layer = (const char *)model->bytes + op->name;
+    if (op->kind >= ERNN_OP_COUNT || !ERNN_HAS_OP(op->kind)) return ERNN_UNKNOWN_LAYER;
     for (uint32_t k = 0; k < ERNN_OP_INPUTS; k++) {
       if (op->inputs[k] != ERNN_NONE && op->inputs[k] >= written) return ERNN_BAD_MODEL;
     }
@@ -67,40 +82,55 @@ static ernn_status check_ops(const ernn_model *model) {
     }
     if (written == before || !ernn_is_op(model, op)) return ERNN_BAD_MODEL;
   }
+  look_at(refusal, model, ernn_edges(model) + written);
   return written == header->edge_count ? ERNN_OK : ERNN_BAD_MODEL;
 }
 
-/* Two edges may share a buffer when the first is done with before the second is written.  Not inlined:
- * its table of 4 KB is not to be on the stack together with that of ernn_crc32. */
-ERNN_NOINLINE static ernn_status check_slots(const ernn_model *model) {
+/* The op that reads edge `edge` last: its own writer where none does, the number of ops where it is an
+ * output of the model. */
+static uint32_t end_of_use(const ernn_model *model, uint32_t edge, uint32_t writer) {
+  const ernn_header *header = model->header;
+  for (uint32_t port = 0; port < header->output_count; port++) {
+    if (ernn_ports(model)[header->input_count + port].edge == edge) return header->op_count;
+  }
+  for (uint32_t op = header->op_count - 1; op > writer; op--) {
+    if (reads(ernn_ops(model) + op, edge)) return op;
+  }
+  return writer;
+}
+
+/* Two edges may share a buffer when the first is done with before the second is written. */
+static ernn_status check_slots(const ernn_model *model, ernn_refusal *refusal) {
   const ernn_header *header = model->header;
   const ernn_edge *edges = ernn_edges(model);
-  uint32_t end_of_use[ERNN_MAX_RECORDS]; /* of a slot: the last op that reads its edge */
-  for (uint32_t slot = 0; slot < header->slot_count; slot++) end_of_use[slot] = ERNN_NONE;
   for (uint32_t i = 0; i < header->op_count; i++) {
     const ernn_op *op = ernn_ops(model) + i;
     for (uint32_t k = 0; k < ERNN_OP_OUTPUTS; k++) {
       uint32_t edge = op->outputs[k];
       if (edge == ERNN_NONE) continue;
-      uint32_t slot = edges[edge].slot, last = i;
-      if (end_of_use[slot] != ERNN_NONE && end_of_use[slot] >= i) return ERNN_BAD_MODEL;
-      for (uint32_t later = i + 1; later < header->op_count; later++) {
-        if (reads(ernn_ops(model) + later, edge)) last = later;
+      uint32_t end = end_of_use(model, edge, i);
+      /* Edges are numbered in the order in which they are written. */
+      for (uint32_t later = i; later <= end && later < header->op_count; later++) {
+        const ernn_op *writer = ernn_ops(model) + later;
+        for (uint32_t n = 0; n < ERNN_OP_OUTPUTS; n++) {
+          uint32_t other = writer->outputs[n];
+          if (other == ERNN_NONE || other <= edge || edges[other].slot != edges[edge].slot) continue;
+          look_at(refusal, model, writer);
+          refusal->layer = (const char *)model->bytes + writer->name;
+          return ERNN_BAD_MODEL;
+        }
       }
-      for (uint32_t port = 0; port < header->output_count; port++) {
-        if (ernn_ports(model)[header->input_count + port].edge == edge) last = header->op_count;
-      }
-      end_of_use[slot] = last;
     }
   }
   return ERNN_OK;
 }
 
-static ernn_status check_ports(const ernn_model *model) {
+static ernn_status check_ports(const ernn_model *model, ernn_refusal *refusal) {
   const ernn_header *header = model->header;
   for (uint32_t i = 0; i < header->input_count + header->output_count; i++) {
     const ernn_port_record *port = ernn_ports(model) + i;
     int is_input = i < header->input_count;
+    look_at(refusal, model, port);
     if (!is_text(model, port->name, port->name_bytes)) return ERNN_BAD_OFFSET;
     if (port->edge >= header->edge_count || (is_input && port->edge != i)) return ERNN_BAD_MODEL;
     if (port->state > (is_input ? header->output_count : 0)) return ERNN_BAD_MODEL;
@@ -108,6 +138,7 @@ static ernn_status check_ports(const ernn_model *model) {
   /* A state is handed on as it is, so it must have a fixed size. */
   for (uint32_t i = 0; i < header->input_count; i++) {
     const ernn_port_record *port = ernn_ports(model) + i;
+    look_at(refusal, model, port);
     if (port->state == 0) continue;
     const ernn_edge *from =
         ernn_edges(model) + ernn_ports(model)[header->input_count + port->state - 1].edge;
@@ -120,13 +151,15 @@ static ernn_status check_ports(const ernn_model *model) {
 }
 
 /* At most one front end for an input; its rows are the input's. */
-static ernn_status check_front_ends(const ernn_model *model) {
+static ernn_status check_front_ends(const ernn_model *model, ernn_refusal *refusal) {
   const ernn_header *header = model->header;
   int has_feature = (header->features & ERNN_FEATURE_FRONT_END) != 0;
+  look_at(refusal, model, &header->front_end_count);
   if (has_feature != (header->front_end_count > 0)) return ERNN_BAD_MODEL;
   if (header->front_end_count > ERNN_MAX_FRONT_ENDS) return ERNN_BAD_MODEL;
   for (uint32_t i = 0; i < header->front_end_count; i++) {
     const ernn_front_end *entry = ernn_front_ends(model) + i;
+    look_at(refusal, model, entry);
     if (entry->kind != ERNN_FRONT_END_SOUND || entry->version != ERNN_SOUND_VERSION) {
       return ERNN_FRONT_END;
     }
@@ -150,11 +183,12 @@ static ernn_status check_front_ends(const ernn_model *model) {
   return ERNN_OK;
 }
 
-static ernn_status check_content(const ernn_model *model) {
+static ernn_status check_content(const ernn_model *model, ernn_refusal *refusal) {
   const ernn_header *header = model->header;
   for (uint32_t i = 0; i < header->edge_count; i++) {
     const ernn_edge *edge = ernn_edges(model) + i;
     int is_input = i < header->input_count;
+    look_at(refusal, model, edge);
     if (edge->dtype > ERNN_BOOL || edge->is_sequence > 1 || edge->reserved != 0 ||
         edge->width == 0 || edge->width > ERNN_MAX_WIDTH || edge->steps > ERNN_MAX_STEPS ||
         (edge->steps != 0 && !(is_input && edge->is_sequence)) ||
@@ -163,20 +197,22 @@ static ernn_status check_content(const ernn_model *model) {
     }
   }
   for (uint32_t i = 0; i < header->constant_count; i++) {
+    look_at(refusal, model, ernn_constants(model) + i);
     ernn_status status = ernn_check_constant(model, i);
     if (status != ERNN_OK) return status;
   }
   for (uint32_t i = 0; i < header->text_count; i++) {
     const ernn_text *text = ernn_texts(model) + i;
+    look_at(refusal, model, text);
     if (!is_text(model, text->key, text->key_bytes) ||
         !is_text(model, text->value, text->value_bytes)) {
       return ERNN_BAD_OFFSET;
     }
   }
-  ernn_status status = check_ports(model);
-  if (status == ERNN_OK) status = check_ops(model);
-  if (status == ERNN_OK) status = check_slots(model);
-  if (status == ERNN_OK) status = check_front_ends(model);
+  ernn_status status = check_ports(model, refusal);
+  if (status == ERNN_OK) status = check_ops(model, refusal);
+  if (status == ERNN_OK) status = check_slots(model, refusal);
+  if (status == ERNN_OK) status = check_front_ends(model, refusal);
   return status;
 }
 
@@ -206,15 +242,24 @@ static uint32_t is_causal(const ernn_model *model) {
   return has_sequence != 0;
 }
 
-ernn_status ernn_open(ernn_model *model, const void *bytes, size_t size) {
+ernn_status ernn_open_or_explain(ernn_model *model, const void *bytes, size_t size,
+                                 ernn_refusal *refusal) {
+  if (!refusal) return ERNN_ARGUMENT;
+  refusal->offset = 0;
+  refusal->layer = NULL;
   if (!model || !bytes) return ERNN_ARGUMENT;
   if ((uintptr_t)bytes % ERNN_ALIGNMENT != 0) return ERNN_MISALIGNED;
   if (size < sizeof(ernn_header)) return ERNN_TRUNCATED;
   ernn_model opened = {(const uint8_t *)bytes, (const ernn_header *)bytes, 0};
-  ernn_status status = check_header(opened.header, size);
-  if (status == ERNN_OK) status = check_content(&opened);
+  ernn_status status = check_header(&opened, size, refusal);
+  if (status == ERNN_OK) status = check_content(&opened, refusal);
   if (status != ERNN_OK) return status;
   opened.causal = is_causal(&opened);
   *model = opened;
   return ERNN_OK;
+}
+
+ernn_status ernn_open(ernn_model *model, const void *bytes, size_t size) {
+  ernn_refusal refusal;
+  return ernn_open_or_explain(model, bytes, size, &refusal);
 }

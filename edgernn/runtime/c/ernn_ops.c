@@ -1,5 +1,6 @@
 /* ernn_ops.c: the memory that a layer needs, and the code that runs it. */
 
+#include "ernn_attention.h"
 #include "ernn_images.h"
 
 static uint32_t rnn_units(const ernn_model *model, const ernn_op *op) {
@@ -52,12 +53,14 @@ size_t ernn_op_scratch_bytes(const ernn_model *model, const ernn_op *op, const u
     case ERNN_OP_DEPTHWISE2D:
     case ERNN_OP_QCONV2D:
     case ERNN_OP_QDEPTHWISE2D: {
+      if (!ERNN_HAS_IMAGES) return 0;
       ernn_image image; /* at capacity: larger than any that fits, or what ernn_infer_steps refused */
       if (ernn_image_of(op, width, in, 1, &image) != ERNN_OK) return 0;
       return ernn_image_scratch(op, constants + op->arguments[ERNN_DENSE_KERNEL], &image, width)
           .bytes;
     }
 #endif
+    case ERNN_OP_ATTENTION: return ernn_attention_scratch(op, steps);
     case ERNN_OP_GRU:
     case ERNN_OP_LSTM:
     case ERNN_OP_RNN:
@@ -73,32 +76,53 @@ size_t ernn_op_scratch_bytes(const ernn_model *model, const ernn_op *op, const u
 
 static ernn_status run_one(const ernn_context *run) {
   switch ((ernn_op_kind)run->op->kind) {
-    case ERNN_OP_EMBEDDING: return ernn_run_embedding(run);
+    case ERNN_OP_EMBEDDING: return ERNN_HAS(EMBEDDING) ? ernn_run_embedding(run) : ERNN_OK;
     case ERNN_OP_DENSE:
-    case ERNN_OP_QDENSE: ernn_run_dense(run); break;
+    case ERNN_OP_QDENSE:
+      if (ERNN_HAS(DENSE) || ERNN_HAS(QDENSE)) ernn_run_dense(run);
+      break;
     case ERNN_OP_CONV:
-    case ERNN_OP_QCONV: ernn_run_conv(run); break;
-    case ERNN_OP_DEPTHWISE: ernn_run_depthwise(run); break;
+    case ERNN_OP_QCONV:
+      if (ERNN_HAS(CONV) || ERNN_HAS(QCONV)) ernn_run_conv(run);
+      break;
+    case ERNN_OP_DEPTHWISE:
+      if (ERNN_HAS(DEPTHWISE)) ernn_run_depthwise(run);
+      break;
 #ifndef ERNN_WITHOUT_IMAGES
     case ERNN_OP_CONV2D:
     case ERNN_OP_DEPTHWISE2D:
     case ERNN_OP_QCONV2D:
-    case ERNN_OP_QDEPTHWISE2D: ernn_run_conv2d(run); break;
-    case ERNN_OP_SWAP: ernn_run_swap(run); break;
+    case ERNN_OP_QDEPTHWISE2D:
+      if (ERNN_HAS_IMAGES) ernn_run_conv2d(run);
+      break;
+    case ERNN_OP_SWAP:
+      if (ERNN_HAS(SWAP)) ernn_run_swap(run);
+      break;
 #endif
     case ERNN_OP_POOL:
-    case ERNN_OP_GLOBAL_POOL: ernn_run_pool(run); break;
+    case ERNN_OP_GLOBAL_POOL:
+      if (ERNN_HAS(POOL) || ERNN_HAS(GLOBAL_POOL)) ernn_run_pool(run);
+      break;
+    case ERNN_OP_ATTENTION:
+      if (ERNN_HAS(ATTENTION)) ernn_run_attention(run);
+      break;
+    case ERNN_OP_DOT:
+      if (ERNN_HAS(DOT)) ernn_run_dot(run);
+      break;
     case ERNN_OP_AFFINE:
     case ERNN_OP_LAYER_NORM:
     case ERNN_OP_ACTIVATE:
-    case ERNN_OP_PRELU: ernn_run_elements(run); break;
-    default: ernn_run_shaping(run);
+    case ERNN_OP_PRELU:
+      if (ERNN_HAS_ELEMENTS) ernn_run_elements(run);
+      break;
+    default:
+      if (ERNN_HAS_SHAPING) ernn_run_shaping(run);
   }
   return ERNN_OK;
 }
 
 ernn_status ernn_op_run(const ernn_context *runs, uint32_t lanes) {
-  if (is_recurrent_op(runs->op)) {
+  if ((ERNN_HAS_FLOAT_CELLS || ERNN_HAS_INTEGER_CELLS) && is_recurrent_op(runs->op)) {
     ernn_run_recurrent(runs, lanes);
     return ERNN_OK;
   }

@@ -17,13 +17,18 @@ static void run_pool(const ernn_context *run) {
     if (row > 0 && row % pools == 0) x += (size_t)steps * width;
     if (first < 0) first = 0;
     if (last > (int64_t)steps) last = steps;
-    for (uint32_t i = 0; i < width; i++) {
-      float pooled = x[(size_t)first * width + i];
-      for (int64_t step = first + 1; step < last; step++) {
-        float value = x[(size_t)step * width + i];
-        pooled = is_max ? larger(value, pooled) : pooled + value;
+    const float *in = x + (size_t)first * width;
+    ernn_copy(out, in, width * sizeof(float));
+    for (int64_t step = first + 1; step < last; step++) {
+      in += width;
+      if (is_max) {
+        for (uint32_t i = 0; i < width; i++) out[i] = larger(in[i], out[i]);
+      } else {
+        for (uint32_t i = 0; i < width; i++) out[i] += in[i];
       }
-      out[i] = is_max ? pooled : pooled / (float)(int32_t)(last - first);
+    }
+    for (uint32_t i = 0; i < width && !is_max; i++) {
+      out[i] /= (float)(int32_t)(last - first);
     }
   }
 }

@@ -32,7 +32,7 @@ ernn_rnn_parts ernn_rnn_scratch(const ernn_op *op, uint32_t steps, uint32_t widt
     size_t of_states = ernn_quantized_bytes(lanes, units);
     parts.lanes += of_inputs > of_states ? of_inputs : of_states;
   }
-  parts.bytes = parts.lanes + ernn_aligned(lanes * sizeof(ernn_lane));
+  parts.bytes = parts.lanes + ernn_aligned(lanes * sizeof(ernn_cell_lane));
   return parts;
 }
 
@@ -47,7 +47,7 @@ static float cell_unit(const ernn_cells *cells, uint32_t unit) {
 /* States that are inputs of the layer; otherwise they are those of the last call. */
 static void load_states(const ernn_cells *cells, const ernn_context *run, uint32_t number) {
   const float *h = input_f32(run, 2), *c = input_f32(run, 3);
-  const ernn_lane *lane = cells->lanes + number;
+  const ernn_cell_lane *lane = cells->lanes + number;
   size_t vector = cells->units * sizeof(float);
   if (!is_integer_op(run->op)) {
     if (h) ernn_copy(lane->h, h, vector);
@@ -63,7 +63,7 @@ static void load_states(const ernn_cells *cells, const ernn_context *run, uint32
   ernn_feed_state(cells, number);
 }
 
-static void write_h(const ernn_cells *cells, const ernn_lane *lane, float *out) {
+static void write_h(const ernn_cells *cells, const ernn_cell_lane *lane, float *out) {
   if (is_integer_op(cells->run->op)) {
     const int16_t *h = as_s16(lane->h);
     for (uint32_t i = 0; i < cells->units; i++) out[i] = (float)h[i] * (1.0f / 32768.0f);
@@ -72,7 +72,7 @@ static void write_h(const ernn_cells *cells, const ernn_lane *lane, float *out) 
   }
 }
 
-static void write_c(const ernn_cells *cells, const ernn_lane *lane, float *out) {
+static void write_c(const ernn_cells *cells, const ernn_cell_lane *lane, float *out) {
   if (is_integer_op(cells->run->op)) {
     const int16_t *c = as_s16(lane->c);
     for (uint32_t i = 0; i < cells->units; i++) out[i] = (float)c[i] * cell_unit(cells, i);
@@ -82,7 +82,7 @@ static void write_c(const ernn_cells *cells, const ernn_lane *lane, float *out) 
 }
 
 /* The output at a step, or after the last: h, the previous h where masked, zeros before that. */
-static void write_output(const ernn_cells *cells, const ernn_lane *lane, float *out) {
+static void write_output(const ernn_cells *cells, const ernn_cell_lane *lane, float *out) {
   int zero_masked = (rnn_flags(cells->run->op) & ERNN_RNN_ZERO_MASKED) != 0;
   if (!lane->state->seen || (lane->state->skipped && zero_masked)) {
     ernn_clear(out, cells->units * sizeof(float));
@@ -91,10 +91,10 @@ static void write_output(const ernn_cells *cells, const ernn_lane *lane, float *
   }
 }
 
-static ernn_lane lane_of(const ernn_context *run, uint32_t padded) {
+static ernn_cell_lane lane_of(const ernn_context *run, uint32_t padded) {
   uint8_t *h = run->state + sizeof(ernn_rnn_state);
   size_t element = is_integer_op(run->op) ? sizeof(int16_t) : sizeof(float);
-  ernn_lane lane = {
+  ernn_cell_lane lane = {
       .state = (ernn_rnn_state *)(void *)run->state,
       .h = h,
       .c = h + padded * element,
@@ -107,11 +107,11 @@ static ernn_lane lane_of(const ernn_context *run, uint32_t padded) {
 }
 
 /* Sets what each lane does in the chunk that begins at `start`; returns the most steps. */
-static uint32_t begin_chunk(ernn_cells *cells, uint32_t start, uint32_t chunk) {
+static uint32_t begin_cells(ernn_cells *cells, uint32_t start, uint32_t chunk) {
   int is_backwards = (rnn_flags(cells->run->op) & ERNN_RNN_BACKWARDS) != 0;
   uint32_t most = 0;
   for (uint32_t i = 0; i < cells->count; i++) {
-    ernn_lane *lane = cells->lanes + i;
+    ernn_cell_lane *lane = cells->lanes + i;
     uint32_t left = lane->steps > start ? lane->steps - start : 0;
     lane->rows = left < chunk ? left : chunk;
     lane->first = is_backwards ? left - lane->rows : start;
@@ -126,7 +126,7 @@ static void begin_step(ernn_cells *cells, uint32_t turn) {
   int is_backwards = (rnn_flags(cells->run->op) & ERNN_RNN_BACKWARDS) != 0;
   cells->live = 0;
   for (uint32_t i = 0; i < cells->count; i++) {
-    ernn_lane *lane = cells->lanes + i;
+    ernn_cell_lane *lane = cells->lanes + i;
     lane->is_live = 0;
     if (turn >= lane->rows) continue;
     uint32_t step = lane->first + (is_backwards ? lane->rows - 1 - turn : turn);
@@ -152,7 +152,7 @@ void ernn_run_recurrent(const ernn_context *runs, uint32_t lanes) {
       ernn_rnn_scratch(op, most, input_width(runs, 0), units, columns, lanes);
   ernn_cells cells = {
       .run = runs,
-      .lanes = (ernn_lane *)(void *)(runs->scratch + parts.lanes),
+      .lanes = (ernn_cell_lane *)(void *)(runs->scratch + parts.lanes),
       .count = lanes,
       .units = units,
       .padded = ernn_padded(units),
@@ -170,13 +170,13 @@ void ernn_run_recurrent(const ernn_context *runs, uint32_t lanes) {
     load_states(&cells, runs + i, i);
   }
   for (uint32_t start = 0; start < most; start += chunk) {
-    uint32_t rows = begin_chunk(&cells, start, chunk);
+    uint32_t rows = begin_cells(&cells, start, chunk);
     ernn_project(&cells);
     for (uint32_t turn = 0; turn < rows; turn++) {
       begin_step(&cells, turn);
       if (cells.live > 0) ernn_step_cells(&cells, turn);
       for (uint32_t i = 0; i < lanes && is_sequence; i++) {
-        ernn_lane *lane = cells.lanes + i;
+        ernn_cell_lane *lane = cells.lanes + i;
         if (turn >= lane->rows || !lane->out) continue;
         write_output(&cells, lane, lane->out);
         lane->out += units;
@@ -184,7 +184,7 @@ void ernn_run_recurrent(const ernn_context *runs, uint32_t lanes) {
     }
   }
   for (uint32_t i = 0; i < lanes; i++) {
-    const ernn_lane *lane = cells.lanes + i;
+    const ernn_cell_lane *lane = cells.lanes + i;
     float *h = output_f32(runs + i, 1), *c = output_f32(runs + i, 2);
     if (lane->out && !is_sequence) write_output(&cells, lane, lane->out);
     if (h) write_h(&cells, lane, h);

@@ -7,7 +7,21 @@
 #include "ernn_session.h"
 #include "ernn_steps.h"
 
-void ernn_reset(ernn_session *session) { ernn_clear(session->state, session->state_bytes); }
+static void clear_states(ernn_session *session) {
+  ernn_clear(session->state, session->state_bytes);
+}
+
+ernn_status ernn_reset(ernn_session *session) {
+  if (!session) return ERNN_ARGUMENT;
+  if (session->busy) return ERNN_BUSY;
+  clear_states(session);
+  return ERNN_OK;
+}
+
+const char *ernn_refusing_layer(const ernn_session *session) {
+  if (!session || !session->refused) return NULL;
+  return (const char *)session->model.bytes + session->refused->name;
+}
 
 ernn_isa ernn_session_isa(const ernn_session *session) { return session->kernels->isa; }
 
@@ -33,7 +47,10 @@ static ernn_status run_ops(ernn_session *session, uint32_t lanes, uint32_t last)
     }
     if (count == 0) continue;
     ernn_status status = ernn_op_run(session->contexts, count);
-    if (status != ERNN_OK) return status;
+    if (status != ERNN_OK) {
+      session->refused = op;
+      return status;
+    }
   }
   return ERNN_OK;
 }
@@ -139,6 +156,7 @@ static ernn_status infer_run(ernn_session *session, const ernn_rows *inputs) {
   }
   for (uint32_t i = 0; i < model->header->op_count; i++) {
     const ernn_op *op = ernn_ops(model) + i;
+    session->refused = op;
     ernn_status status = ernn_infer_steps(model, op, session->steps, 0);
     if (status != ERNN_OK) return status;
     if (ernn_op_scratch_bytes(model, op, session->steps, session->lane_count) >
@@ -153,6 +171,7 @@ static ernn_status infer_run(ernn_session *session, const ernn_rows *inputs) {
       if (session->steps[edge] * row_bytes(edges + edge) > room) return ERNN_TOO_LONG;
     }
   }
+  session->refused = NULL;
   return ERNN_OK;
 }
 
@@ -199,6 +218,7 @@ static ernn_status run_whole(ernn_session *session, uint32_t lanes) {
 }
 
 static ernn_status run_lanes(ernn_session *session, uint32_t lanes) {
+  session->refused = NULL;
   for (uint32_t k = 0; k < lanes; k++) {
     ernn_status status = check_arguments(session, session->lanes + k);
     if (status != ERNN_OK) return status;
@@ -270,7 +290,7 @@ ernn_status ernn_run_batch(ernn_session *session, uint32_t count, const ernn_row
     status = run_lanes(session, lanes);
     done += lanes;
   }
-  ernn_reset(session);
+  clear_states(session);
   session->busy = 0;
   return status;
 }
@@ -279,6 +299,7 @@ ernn_status ernn_output_steps(ernn_session *session, const ernn_rows *inputs, er
   if (!session || !inputs || !outputs) return ERNN_ARGUMENT;
   if (session->busy) return ERNN_BUSY;
   const ernn_header *header = session->model.header;
+  session->refused = NULL;
   if (!session->model.causal) {
     ernn_status status = infer_run(session, inputs);
     if (status != ERNN_OK) return status;

@@ -20,6 +20,7 @@ struct ernn_session {
   ernn_model model;
   const ernn_kernels *kernels;
   uint32_t busy;
+  const ernn_op *refused; /* the layer that refused the last call, or null */
   uint32_t head; /* causal models: the first op that runs once a sequence */
   uint32_t lane_count;
   ernn_session_lane *lanes; /* a stream is in the first */

@@ -1,5 +1,6 @@
 /* ernn_steps.c: how many steps a layer writes, and whether it can run on part of a sequence. */
 
+#include "ernn_attention.h"
 #include "ernn_images.h"
 
 /* Zero steps that a window adds in front; all of them in `total`. */
@@ -125,6 +126,12 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
         int fits = op->kind != ERNN_OP_MERGE || other == out || other == 1 || at_capacity;
         if (!fits) return ERNN_SHAPE;
       }
+      break;
+    case ERNN_OP_ATTENTION:
+      if (!at_capacity && ernn_attention_steps(op, steps) != ERNN_OK) return ERNN_SHAPE;
+      break;
+    case ERNN_OP_DOT:
+      if (ernn_dot_steps(op, edges, steps, at_capacity, &out) != ERNN_OK) return ERNN_SHAPE;
       break;
     case ERNN_OP_APPLY_MASK:
     case ERNN_OP_GRU:

@@ -38,7 +38,7 @@ typedef struct tile_sums {
   __asm__ volatile("tdpbusd %%tmm" #weights ", %%tmm" #bytes ", %%tmm" #to : :)
 
 /* Rows [0, rows) of x and what is computed of them. */
-typedef struct block {
+typedef struct amx_block {
   const uint8_t *x;
   size_t x_stride, plane;
   uint8_t *out;
@@ -46,11 +46,11 @@ typedef struct block {
   uint32_t rows;
   const ernn_product *product;
   uint32_t quads, at_once, done; /* all; those of a tile; those that tiles multiply */
-} block;
+} amx_block;
 
 /* The sums of rows [first, first + count) and one tile: those of quads beyond `done` are added, and
  * with two planes, `low` are the sums of the second. */
-AMX ERNN_INLINE void finish(const block *of, const tile_sums *sums, const tile_sums *low,
+AMX ERNN_INLINE void finish(const amx_block *of, const tile_sums *sums, const tile_sums *low,
                             uint32_t first, uint32_t count, const int8_t *weights, size_t stride,
                             size_t column, const int to_float, const int planes) {
   const uint32_t done = of->done;
@@ -62,18 +62,18 @@ AMX ERNN_INLINE void finish(const block *of, const tile_sums *sums, const tile_s
     __m512i second = planes == 2 ? load_bytes(low->of[row]) : _mm512_setzero_si512();
     for (uint32_t quad = 0; quad < of->quads - done; quad++) {
       __m512i w = load_bytes(weights + quad * stride);
-      sum = _mm512_dpbusd_epi32(sum, broadcast_quad(x + 4 * (size_t)quad), w);
+      sum = _mm512_dpbusd_epi32(sum, broadcast_quad__avx512(x + 4 * (size_t)quad), w);
       if (planes == 1) continue;
-      second = _mm512_dpbusd_epi32(second, broadcast_quad(x + of->plane + 4 * (size_t)quad), w);
+      second = _mm512_dpbusd_epi32(second, broadcast_quad__avx512(x + of->plane + 4 * (size_t)quad), w);
     }
     if (planes == 2) sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 8), second);
-    finish_tile(_mm512_add_epi32(sum, begin), of->product, column, of->out,
+    finish_tile__avx512(_mm512_add_epi32(sum, begin), of->product, column, of->out,
                 (first + row) * of->out_stride + column, to_float);
   }
 }
 
 /* 16 to 32 rows, or the two planes of up to 16, times one or two tiles. */
-AMX ERNN_INLINE void two_by_two(const block *of, const int8_t *weights, size_t stride,
+AMX ERNN_INLINE void two_by_two(const amx_block *of, const int8_t *weights, size_t stride,
                                 size_t column, const int to_float, const int planes, const int n) {
   const uint8_t *x = of->x;
   size_t second = planes == 2 ? of->plane : ROWS * of->x_stride;
@@ -112,7 +112,7 @@ AMX ERNN_INLINE void two_by_two(const block *of, const int8_t *weights, size_t s
 }
 
 /* Up to 16 rows times the tiles of a panel. */
-AMX ERNN_INLINE void one_by_four(const block *of, const int8_t *weights, size_t stride,
+AMX ERNN_INLINE void one_by_four(const amx_block *of, const int8_t *weights, size_t stride,
                                  size_t column, const int to_float, const int n) {
   const uint8_t *x = of->x;
   ZERO(0);
@@ -150,7 +150,7 @@ AMX ERNN_INLINE void one_by_four(const block *of, const int8_t *weights, size_t 
   }
 }
 
-AMX ERNN_INLINE void panel_of(const block *of, const int8_t *weights, uint32_t tiles,
+AMX ERNN_INLINE void panel_of(const amx_block *of, const int8_t *weights, uint32_t tiles,
                               size_t column, const int to_float, const int planes) {
   size_t stride = (size_t)tiles * 64;
   if (planes == 1 && of->rows <= ROWS) {
@@ -168,7 +168,7 @@ AMX ERNN_INLINE void panel_of(const block *of, const int8_t *weights, uint32_t t
   if (tiles) two_by_two(of, weights, stride, column, to_float, planes, 1);
 }
 
-AMX ERNN_INLINE void configure(const block *of, const int planes) {
+AMX ERNN_INLINE void configure(const amx_block *of, const int planes) {
   tile_shapes shapes = {.palette = 1};
   uint32_t first = of->rows < ROWS ? of->rows : ROWS;
   uint32_t second = planes == 2 ? of->rows : of->rows - first;
@@ -202,7 +202,7 @@ AMX ERNN_INLINE uint32_t gemm(const uint8_t *x, size_t x_stride, size_t plane, u
   if (quads < FEWEST_QUADS || rows < FEWEST_ROWS) return 0;
   while (rows - row >= FEWEST_ROWS) {
     uint32_t size = rows - row < most ? rows - row : most, end = row + (rows - row) / size * size;
-    block of = {NULL,    x_stride, plane,   NULL,  out_stride,
+    amx_block of = {NULL,    x_stride, plane,   NULL,  out_stride,
                 size, product,  quads, at_once, quads / at_once * at_once};
     configure(&of, planes);
     for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
@@ -224,7 +224,7 @@ AMX static void u8_product__amx(const uint8_t *x, size_t x_stride, uint32_t rows
                                 const ernn_product *product, int16_t *out, size_t out_stride) {
   uint32_t done = gemm(x, x_stride, 0, rows, product, (uint8_t *)out, out_stride, 0, 1);
   if (done == rows) return;
-  u8_product__avx512vnni(x + done * x_stride, x_stride, rows - done, product,
+  ernn_u8_product__avx512vnni(x + done * x_stride, x_stride, rows - done, product,
                          out + done * out_stride, out_stride);
 }
 
@@ -232,7 +232,7 @@ AMX static void u8_sums__amx(const uint8_t *x, size_t x_stride, uint32_t rows,
                              const ernn_product *product, float *out, size_t out_stride) {
   uint32_t done = gemm(x, x_stride, 0, rows, product, (uint8_t *)out, out_stride, 1, 1);
   if (done == rows) return;
-  u8_sums__avx512vnni(x + done * x_stride, x_stride, rows - done, product,
+  ernn_u8_sums__avx512vnni(x + done * x_stride, x_stride, rows - done, product,
                       out + done * out_stride, out_stride);
 }
 
@@ -241,7 +241,7 @@ AMX static void planes_product__amx(const uint8_t *x, size_t x_stride, size_t pl
                                     size_t out_stride) {
   uint32_t done = gemm(x, x_stride, plane, rows, product, (uint8_t *)out, out_stride, 0, 2);
   if (done == rows) return;
-  planes_product__avx512vnni(x + done * x_stride, x_stride, plane, rows - done, product,
+  ernn_planes_product__avx512vnni(x + done * x_stride, x_stride, plane, rows - done, product,
                              out + done * out_stride, out_stride);
 }
 
@@ -249,28 +249,28 @@ AMX static void planes_sums__amx(const uint8_t *x, size_t x_stride, size_t plane
                                  const ernn_product *product, float *out, size_t out_stride) {
   uint32_t done = gemm(x, x_stride, plane, rows, product, (uint8_t *)out, out_stride, 1, 2);
   if (done == rows) return;
-  planes_sums__avx512vnni(x + done * x_stride, x_stride, plane, rows - done, product,
+  ernn_planes_sums__avx512vnni(x + done * x_stride, x_stride, plane, rows - done, product,
                           out + done * out_stride, out_stride);
 }
 
 const ernn_kernels ernn_kernels_amx = {
     .isa = ERNN_ISA_AMX,
     .rows = &ernn_rows_avx512vnni,
-    .f32_gemm = f32_gemm__avx512vnni,
-    .f32_gru = exact_gru__avx512,
-    .f32_lstm = exact_lstm__avx512,
-    .exact_gru = exact_gru__avx512,
-    .exact_lstm = exact_lstm__avx512,
-    .f32_sigmoid = f32_sigmoid__avx2,
-    .f32_tanh = f32_tanh__avx2,
+    .f32_gemm = ernn_f32_gemm__avx512vnni,
+    .f32_gru = ernn_exact_gru__avx512,
+    .f32_lstm = ernn_exact_lstm__avx512,
+    .exact_gru = ernn_exact_gru__avx512,
+    .exact_lstm = ernn_exact_lstm__avx512,
+    .f32_sigmoid = ernn_f32_sigmoid__avx2,
+    .f32_tanh = ernn_f32_tanh__avx2,
     .u8_product = u8_product__amx,
-    .s16_product = s16_product__avx512vnni,
+    .s16_product = ernn_s16_product__avx512vnni,
     .u8_sums = u8_sums__amx,
-    .s16_sums = s16_sums__avx512vnni,
+    .s16_sums = ernn_s16_sums__avx512vnni,
     .planes_product = planes_product__amx,
     .planes_sums = planes_sums__amx,
-    .s16_gru = s16_gru__avx512,
-    .s16_lstm = s16_lstm__avx512,
+    .s16_gru = ernn_s16_gru__avx512,
+    .s16_lstm = ernn_s16_lstm__avx512,
 };
 
 #else

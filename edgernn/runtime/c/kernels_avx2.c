@@ -5,26 +5,26 @@
 
 #ifdef ERNN_HAS_X86
 
-#include <immintrin.h>
+#include "kernels_intrinsics.h"
 
 #include "ernn_fixed_point.h"
 #include "kernels_x86.h"
 #include "kernels_rows.h"
 
-AVX2 ERNN_INLINE __m256i broadcast_quad(const uint8_t *x) {
+AVX2 ERNN_INLINE __m256i broadcast_quad__avx2(const uint8_t *x) {
   int32_t quad;
   __builtin_memcpy(&quad, x, sizeof quad);
   return _mm256_set1_epi32(quad);
 }
 
-AVX2 ERNN_INLINE __m256i broadcast_words(const int16_t *x) {
+AVX2 ERNN_INLINE __m256i broadcast_words__avx2(const int16_t *x) {
   int64_t quad;
   __builtin_memcpy(&quad, x, sizeof quad);
   return _mm256_set1_epi64x(quad);
 }
 
 /* What becomes of a tile's sums (in the order of lanes): Q4.11 or float32. */
-AVX2 ERNN_INLINE void finish_tile(__m256i low, __m256i high, const ernn_product *product,
+AVX2 ERNN_INLINE void finish_tile__avx2(__m256i low, __m256i high, const ernn_product *product,
                                   size_t column, void *out, size_t at, const int to_float) {
   if (to_float) {
     const float *scale = product->output_scale + column;
@@ -43,8 +43,8 @@ AVX2 ERNN_INLINE void finish_tile(__m256i low, __m256i high, const ernn_product 
   }
 }
 
-/* `m` rows of bytes times `n` vectors of 8 columns; as f32_block. */
-AVX2 ERNN_INLINE void u8_block(const uint8_t *x, size_t x_stride, uint32_t quads,
+/* `m` rows of bytes times `n` vectors of 8 columns; as f32_block__avx2. */
+AVX2 ERNN_INLINE void u8_block__avx2(const uint8_t *x, size_t x_stride, uint32_t quads,
                                const int8_t *weights, size_t stride, const ernn_product *product,
                                size_t column, void *out, size_t out_stride, const int to_float,
                                const int m, const int n) {
@@ -65,7 +65,7 @@ AVX2 ERNN_INLINE void u8_block(const uint8_t *x, size_t x_stride, uint32_t quads
       ERNN_UNROLL
       for (int i = 0; i < m; i++) {
         /* Pairs are safe: u0 w0 + u1 w1 fits 16 bits. */
-        __m256i pairs = _mm256_maddubs_epi16(broadcast_quad(x + (size_t)i * x_stride), w);
+        __m256i pairs = _mm256_maddubs_epi16(broadcast_quad__avx2(x + (size_t)i * x_stride), w);
         sums[i * n + j] = _mm256_add_epi32(sums[i * n + j], _mm256_madd_epi16(pairs, ones));
       }
     }
@@ -74,30 +74,30 @@ AVX2 ERNN_INLINE void u8_block(const uint8_t *x, size_t x_stride, uint32_t quads
   for (int i = 0; i < m; i++) {
     ERNN_UNROLL
     for (int j = 0; j < n; j += 2) {
-      finish_tile(sums[i * n + j], sums[i * n + j + 1], product, column + 8 * (size_t)j, out,
+      finish_tile__avx2(sums[i * n + j], sums[i * n + j + 1], product, column + 8 * (size_t)j, out,
                   (size_t)i * out_stride + column + 8 * (size_t)j, to_float);
     }
   }
 }
 
 /* All rows times the n / 2 tiles whose weights begin at `weights`. */
-AVX2 ERNN_INLINE void u8_columns(const uint8_t *x, size_t x_stride, uint32_t rows,
+AVX2 ERNN_INLINE void u8_columns__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
                                  const int8_t *weights, size_t stride, const ernn_product *product,
                                  size_t column, uint8_t *out, size_t out_stride, const int to_float,
                                  const int n) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
   uint32_t quads = (product->rows + 3) / 4, row = 0;
   for (; n <= 6 && row + 2 <= rows; row += 2) {
-    u8_block(x + row * x_stride, x_stride, quads, weights, stride, product, column,
+    u8_block__avx2(x + row * x_stride, x_stride, quads, weights, stride, product, column,
              out + row * out_stride * element, out_stride, to_float, 2, n <= 6 ? n : 6);
   }
   for (; row < rows; row++) {
-    u8_block(x + row * x_stride, x_stride, quads, weights, stride, product, column,
+    u8_block__avx2(x + row * x_stride, x_stride, quads, weights, stride, product, column,
              out + row * out_stride * element, out_stride, to_float, 1, n);
   }
 }
 
-AVX2 ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
+AVX2 ERNN_INLINE void u8_gemm__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
                               const ernn_product *product, void *out, size_t out_stride,
                               const int to_float) {
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
@@ -106,16 +106,16 @@ AVX2 ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
     size_t column = (size_t)panel * ERNN_TILE, stride = (size_t)taken * 64;
     if (taken == 3) {
-      u8_columns(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float, 6);
+      u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float, 6);
     } else if (taken == 4 && rows == 1) {
-      u8_columns(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float, 8);
+      u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float, 8);
     } else {
       for (; taken >= 2; taken -= 2, weights += 128, column += 32) {
-        u8_columns(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float,
+        u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float,
                    4);
       }
       if (taken) {
-        u8_columns(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float,
+        u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float,
                    2);
       }
     }
@@ -123,7 +123,7 @@ AVX2 ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
 }
 
 /* `m` rows of 16-bit numbers times one tile.  Each sum is in two neighbouring lanes at first. */
-AVX2 ERNN_INLINE void s16_block(const int16_t *x, size_t x_stride, uint32_t quads,
+AVX2 ERNN_INLINE void s16_block__avx2(const int16_t *x, size_t x_stride, uint32_t quads,
                                 const int8_t *weights, size_t stride, const ernn_product *product,
                                 size_t column, void *out, size_t out_stride, const int to_float,
                                 const int m) {
@@ -137,7 +137,7 @@ AVX2 ERNN_INLINE void s16_block(const int16_t *x, size_t x_stride, uint32_t quad
       __m256i w = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)four_columns));
       ERNN_UNROLL
       for (int i = 0; i < m; i++) {
-        __m256i four = broadcast_words(x + (size_t)i * x_stride);
+        __m256i four = broadcast_words__avx2(x + (size_t)i * x_stride);
         sums[4 * i + j] = _mm256_add_epi32(sums[4 * i + j], _mm256_madd_epi16(four, w));
       }
     }
@@ -149,11 +149,11 @@ AVX2 ERNN_INLINE void s16_block(const int16_t *x, size_t x_stride, uint32_t quad
     __m256i high = _mm256_hadd_epi32(sums[4 * i + 2], sums[4 * i + 3]);
     low = _mm256_add_epi32(_mm256_permute4x64_epi64(low, 0xD8), _mm256_loadu_si256(bias));
     high = _mm256_add_epi32(_mm256_permute4x64_epi64(high, 0xD8), _mm256_loadu_si256(bias + 1));
-    finish_tile(low, high, product, column, out, (size_t)i * out_stride + column, to_float);
+    finish_tile__avx2(low, high, product, column, out, (size_t)i * out_stride + column, to_float);
   }
 }
 
-AVX2 ERNN_INLINE void s16_gemm(const int16_t *x, size_t x_stride, uint32_t rows,
+AVX2 ERNN_INLINE void s16_gemm__avx2(const int16_t *x, size_t x_stride, uint32_t rows,
                                const ernn_product *product, uint8_t *out, size_t out_stride,
                                const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
@@ -165,11 +165,11 @@ AVX2 ERNN_INLINE void s16_gemm(const int16_t *x, size_t x_stride, uint32_t rows,
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads + (tile - panel) * 64;
     uint32_t row = 0;
     for (; row + 2 <= rows; row += 2) {
-      s16_block(x + row * x_stride, x_stride, quads, weights, stride, product, column,
+      s16_block__avx2(x + row * x_stride, x_stride, quads, weights, stride, product, column,
                 out + row * out_stride * element, out_stride, to_float, 2);
     }
     for (; row < rows; row++) {
-      s16_block(x + row * x_stride, x_stride, quads, weights, stride, product, column,
+      s16_block__avx2(x + row * x_stride, x_stride, quads, weights, stride, product, column,
                 out + row * out_stride * element, out_stride, to_float, 1);
     }
   }
@@ -177,35 +177,35 @@ AVX2 ERNN_INLINE void s16_gemm(const int16_t *x, size_t x_stride, uint32_t rows,
 
 AVX2 static void u8_product__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
                                   const ernn_product *product, int16_t *out, size_t out_stride) {
-  u8_gemm(x, x_stride, rows, product, out, out_stride, 0);
+  u8_gemm__avx2(x, x_stride, rows, product, out, out_stride, 0);
 }
 
 AVX2 static void u8_sums__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
                                const ernn_product *product, float *out, size_t out_stride) {
-  u8_gemm(x, x_stride, rows, product, out, out_stride, 1);
+  u8_gemm__avx2(x, x_stride, rows, product, out, out_stride, 1);
 }
 
 AVX2 static void s16_product__avx2(const int16_t *x, size_t x_stride, uint32_t rows,
                                    const ernn_product *product, int16_t *out, size_t out_stride) {
-  s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
+  s16_gemm__avx2(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
 }
 
 AVX2 static void s16_sums__avx2(const int16_t *x, size_t x_stride, uint32_t rows,
                                 const ernn_product *product, float *out, size_t out_stride) {
-  s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
+  s16_gemm__avx2(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
 /* A table of 16 bytes in both halves. */
-AVX2 ERNN_INLINE __m256i load_table(const void *bytes) {
+AVX2 ERNN_INLINE __m256i load_table__avx2(const void *bytes) {
   return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)bytes));
 }
 
 /* The tables of T as bytes, for look-up by vpshufb. */
-typedef struct tanh_tables {
+typedef struct tanh_tables__avx2 {
   __m256i value_low, value_high, slope_low, slope_high, curvature;
-} tanh_tables;
+} tanh_tables__avx2;
 
-AVX2 ERNN_INLINE tanh_tables load_tanh_tables(void) {
+AVX2 ERNN_INLINE tanh_tables__avx2 load_tanh_tables__avx2(void) {
   uint8_t bytes[4][16];
   for (int i = 0; i < 16; i++) {
     bytes[0][i] = (uint8_t)(ernn_tanh_value[i] & 0xFF);
@@ -213,13 +213,13 @@ AVX2 ERNN_INLINE tanh_tables load_tanh_tables(void) {
     bytes[2][i] = (uint8_t)(ernn_tanh_slope[i] & 0xFF);
     bytes[3][i] = (uint8_t)(ernn_tanh_slope[i] >> 8);
   }
-  tanh_tables tables = {load_table(bytes[0]), load_table(bytes[1]), load_table(bytes[2]),
-                        load_table(bytes[3]), load_table(ernn_tanh_curvature)};
+  tanh_tables__avx2 tables = {load_table__avx2(bytes[0]), load_table__avx2(bytes[1]), load_table__avx2(bytes[2]),
+                        load_table__avx2(bytes[3]), load_table__avx2(ernn_tanh_curvature)};
   return tables;
 }
 
 /* T(v) */
-AVX2 ERNN_INLINE __m256i table_tanh16(__m256i v, const tanh_tables *tables) {
+AVX2 ERNN_INLINE __m256i table_tanh16(__m256i v, const tanh_tables__avx2 *tables) {
   __m256i u = _mm256_min_epu16(_mm256_abs_epi16(v), _mm256_set1_epi16(ERNN_TANH_END));
   __m256i w = _mm256_add_epi16(u, _mm256_min_epi16(u, _mm256_set1_epi16(8192)));
   __m256i s = _mm256_srli_epi16(w, 11);
@@ -237,11 +237,11 @@ AVX2 ERNN_INLINE __m256i table_tanh16(__m256i v, const tanh_tables *tables) {
   return _mm256_sign_epi16(_mm256_add_epi16(value, _mm256_mulhrs_epi16(d, slope)), v);
 }
 
-AVX2 ERNN_INLINE __m256i fixed_tanh16(__m256i p, const tanh_tables *tables) {
+AVX2 ERNN_INLINE __m256i fixed_tanh16(__m256i p, const tanh_tables__avx2 *tables) {
   return table_tanh16(_mm256_adds_epi16(p, p), tables);
 }
 
-AVX2 ERNN_INLINE __m256i fixed_gate16(__m256i p, ernn_hard hard, const tanh_tables *tables) {
+AVX2 ERNN_INLINE __m256i fixed_gate16(__m256i p, ernn_hard hard, const tanh_tables__avx2 *tables) {
   const __m256i half = _mm256_set1_epi16(16384);
   if (hard.limit == 0) {
     return _mm256_add_epi16(_mm256_srai_epi16(table_tanh16(p, tables), 1), half);
@@ -282,9 +282,9 @@ AVX2 ERNN_INLINE __m256i load16(const void *numbers) {
   return _mm256_loadu_si256((const __m256i *)numbers);
 }
 
-AVX2 void s16_gru__avx2(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed,
+AVX2 void ernn_s16_gru__avx2(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed,
                         uint32_t tiles, ernn_hard hard) {
-  tanh_tables tables = load_tanh_tables();
+  tanh_tables__avx2 tables = load_tanh_tables__avx2();
   for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16, fed += 16) {
     __m256i z = fixed_gate16(_mm256_adds_epi16(load16(x), load16(r)), hard, &tables);
     __m256i reset =
@@ -313,9 +313,9 @@ AVX2 ERNN_INLINE __m256i lstm_cell16(__m256i i, __m256i f, __m256i n, __m256i c,
   return _mm256_max_epi16(rounded16(low, high), _mm256_set1_epi16(-32767));
 }
 
-AVX2 void s16_lstm__avx2(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
+AVX2 void ernn_s16_lstm__avx2(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
                          const ernn_cell *cells, uint8_t *fed, uint32_t tiles, ernn_hard hard) {
-  tanh_tables tables = load_tanh_tables();
+  tanh_tables__avx2 tables = load_tanh_tables__avx2();
   for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16, fed += 16) {
     const ernn_cell *cell = cells + tile;
     __m256i i = fixed_gate16(_mm256_adds_epi16(load16(x), load16(r)), hard, &tables);
@@ -340,19 +340,19 @@ const ernn_kernels ernn_kernels_avx2 = {
     .isa = ERNN_ISA_AVX2,
     .pairs_saturate = 1,
     .rows = &ernn_rows_avx2,
-    .f32_gemm = f32_gemm__avx2,
-    .f32_gru = f32_gru__avx2,
-    .f32_lstm = f32_lstm__avx2,
-    .exact_gru = exact_gru__avx2,
-    .exact_lstm = exact_lstm__avx2,
-    .f32_sigmoid = f32_sigmoid__avx2,
-    .f32_tanh = f32_tanh__avx2,
+    .f32_gemm = ernn_f32_gemm__avx2,
+    .f32_gru = ernn_f32_gru__avx2,
+    .f32_lstm = ernn_f32_lstm__avx2,
+    .exact_gru = ernn_exact_gru__avx2,
+    .exact_lstm = ernn_exact_lstm__avx2,
+    .f32_sigmoid = ernn_f32_sigmoid__avx2,
+    .f32_tanh = ernn_f32_tanh__avx2,
     .u8_product = u8_product__avx2,
     .s16_product = s16_product__avx2,
     .u8_sums = u8_sums__avx2,
     .s16_sums = s16_sums__avx2,
-    .s16_gru = s16_gru__avx2,
-    .s16_lstm = s16_lstm__avx2,
+    .s16_gru = ernn_s16_gru__avx2,
+    .s16_lstm = ernn_s16_lstm__avx2,
 };
 
 #else

@@ -4,13 +4,13 @@
 
 #ifdef ERNN_HAS_X86
 
-#include <immintrin.h>
+#include "kernels_intrinsics.h"
 
 #include "ernn_math.h"
 #include "kernels_x86.h"
 
 /* Eight weights as float32. */
-AVX2 ERNN_INLINE __m256 load_weights(const void *weights, size_t index, uint32_t type) {
+AVX2 ERNN_INLINE __m256 load_weights__avx2(const void *weights, size_t index, uint32_t type) {
   if (type == ERNN_MATRIX_F32) return _mm256_loadu_ps((const float *)weights + index);
   if (type == ERNN_MATRIX_F16) {
     const void *halves = (const uint16_t *)weights + index;
@@ -22,7 +22,7 @@ AVX2 ERNN_INLINE __m256 load_weights(const void *weights, size_t index, uint32_t
 
 /* `m` rows of x times `n` vectors of 8 columns; m, n and type are constants where it is inlined, so
  * that the sums stay in registers (m * n <= 12). */
-AVX2 ERNN_INLINE void f32_block(const float *x, size_t x_stride, uint32_t k_count,
+AVX2 ERNN_INLINE void f32_block__avx2(const float *x, size_t x_stride, uint32_t k_count,
                                 const void *weights, size_t first, size_t stride, uint32_t type,
                                 const float *scales, const float *bias, float *out,
                                 size_t out_stride, const int m, const int n) {
@@ -32,7 +32,7 @@ AVX2 ERNN_INLINE void f32_block(const float *x, size_t x_stride, uint32_t k_coun
   for (uint32_t k = 0; k < k_count; k++, first += stride) {
     ERNN_UNROLL
     for (int j = 0; j < n; j++) {
-      __m256 w = load_weights(weights, first + 8 * (size_t)j, type);
+      __m256 w = load_weights__avx2(weights, first + 8 * (size_t)j, type);
       ERNN_UNROLL
       for (int i = 0; i < m; i++) {
         sums[i * n + j] =
@@ -53,29 +53,29 @@ AVX2 ERNN_INLINE void f32_block(const float *x, size_t x_stride, uint32_t k_coun
 }
 
 /* All rows times the `n` vectors that begin at weight `first`. */
-AVX2 ERNN_INLINE void f32_columns(const float *x, size_t x_stride, uint32_t rows,
+AVX2 ERNN_INLINE void f32_columns__avx2(const float *x, size_t x_stride, uint32_t rows,
                                   const ernn_matrix *matrix, size_t first, size_t stride,
                                   uint32_t type, const float *scales, const float *bias,
                                   float *out, size_t out_stride, const int n) {
   uint32_t row = 0;
   if (n <= 4) {
     for (; row + 3 <= rows; row += 3) {
-      f32_block(x + row * x_stride, x_stride, matrix->rows, matrix->panels, first, stride, type,
+      f32_block__avx2(x + row * x_stride, x_stride, matrix->rows, matrix->panels, first, stride, type,
                 scales, bias, out + row * out_stride, out_stride, 3, n <= 4 ? n : 4);
     }
   } else if (n == 6) {
     for (; row + 2 <= rows; row += 2) {
-      f32_block(x + row * x_stride, x_stride, matrix->rows, matrix->panels, first, stride, type,
+      f32_block__avx2(x + row * x_stride, x_stride, matrix->rows, matrix->panels, first, stride, type,
                 scales, bias, out + row * out_stride, out_stride, 2, n == 6 ? n : 6);
     }
   }
   for (; row < rows; row++) {
-    f32_block(x + row * x_stride, x_stride, matrix->rows, matrix->panels, first, stride, type,
+    f32_block__avx2(x + row * x_stride, x_stride, matrix->rows, matrix->panels, first, stride, type,
               scales, bias, out + row * out_stride, out_stride, 1, n);
   }
 }
 
-AVX2 ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t rows,
+AVX2 ERNN_INLINE void f32_gemm_of__avx2(const float *x, size_t x_stride, uint32_t rows,
                                   const ernn_matrix *matrix, uint32_t type, const float *bias,
                                   float *out, size_t out_stride) {
   uint32_t tiles = matrix->columns / ERNN_TILE;
@@ -88,25 +88,25 @@ AVX2 ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t rows
     float *to = out + column;
     switch (taken) {
       case 1:
-        f32_columns(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
+        f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
                     out_stride, 2);
         break;
       case 2:
-        f32_columns(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
+        f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
                     out_stride, 4);
         break;
       case 3:
-        f32_columns(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
+        f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
                     out_stride, 6);
         break;
       default:
         if (rows == 1) {
-          f32_columns(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
+          f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
                       out_stride, 8);
         } else { /* in halves: twelve sums, four loads and a broadcast fit 16 registers */
-          f32_columns(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
+          f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
                       out_stride, 4);
-          f32_columns(x, x_stride, rows, matrix, first + 32, stride, type,
+          f32_columns__avx2(x, x_stride, rows, matrix, first + 32, stride, type,
                       scales ? scales + 32 : NULL, offsets ? offsets + 32 : NULL, to + 32,
                       out_stride, 4);
         }
@@ -114,21 +114,21 @@ AVX2 ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t rows
   }
 }
 
-AVX2 void f32_gemm__avx2(const float *x, size_t x_stride, uint32_t rows, const ernn_matrix *matrix,
+AVX2 void ernn_f32_gemm__avx2(const float *x, size_t x_stride, uint32_t rows, const ernn_matrix *matrix,
                          const float *bias, float *out, size_t out_stride) {
   switch (matrix->type) {
     case ERNN_MATRIX_F32:
-      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F32, bias, out, out_stride);
+      f32_gemm_of__avx2(x, x_stride, rows, matrix, ERNN_MATRIX_F32, bias, out, out_stride);
       break;
     case ERNN_MATRIX_F16:
-      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F16, bias, out, out_stride);
+      f32_gemm_of__avx2(x, x_stride, rows, matrix, ERNN_MATRIX_F16, bias, out, out_stride);
       break;
-    default: f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_S8, bias, out, out_stride);
+    default: f32_gemm_of__avx2(x, x_stride, rows, matrix, ERNN_MATRIX_S8, bias, out, out_stride);
   }
 }
 
 /* a b + c: fused, or in two roundings as plain C has it, which gives the same bits everywhere. */
-AVX2 ERNN_INLINE __m256 mul_add(__m256 a, __m256 b, __m256 c, const int fused) {
+AVX2 ERNN_INLINE __m256 mul_add__avx2(__m256 a, __m256 b, __m256 c, const int fused) {
   return fused ? _mm256_fmadd_ps(a, b, c) : _mm256_add_ps(_mm256_mul_ps(a, b), c);
 }
 
@@ -137,19 +137,19 @@ AVX2 ERNN_INLINE __m256 exp8(__m256 x, const int fused) {
   const __m256 shifter = _mm256_set1_ps(12582912.0f);
   x = _mm256_max_ps(_mm256_set1_ps(-87.3f), x); /* NaN stays: max and min return their second */
   x = _mm256_min_ps(_mm256_set1_ps(88.3f), x);
-  __m256 count = mul_add(x, _mm256_set1_ps(1.44269504f), shifter, fused);
+  __m256 count = mul_add__avx2(x, _mm256_set1_ps(1.44269504f), shifter, fused);
   __m256i exponent = _mm256_add_epi32(_mm256_castps_si256(count),
                                       _mm256_set1_epi32(127 - 0x4B400000));
   __m256 scale = _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
   count = _mm256_sub_ps(count, shifter);
-  __m256 r = mul_add(count, _mm256_set1_ps(-0.693359375f), x, fused);
-  r = mul_add(count, _mm256_set1_ps(2.12194440e-4f), r, fused);
+  __m256 r = mul_add__avx2(count, _mm256_set1_ps(-0.693359375f), x, fused);
+  r = mul_add__avx2(count, _mm256_set1_ps(2.12194440e-4f), r, fused);
   __m256 p = _mm256_set1_ps(0.0013933641603216529f);
-  p = mul_add(p, r, _mm256_set1_ps(0.008363175205886364f), fused);
-  p = mul_add(p, r, _mm256_set1_ps(0.04166646674275398f), fused);
-  p = mul_add(p, r, _mm256_set1_ps(0.16666576266288757f), fused);
-  p = mul_add(p, r, _mm256_set1_ps(0.5f), fused);
-  p = _mm256_add_ps(mul_add(p, _mm256_mul_ps(r, r), r, fused), _mm256_set1_ps(1.0f));
+  p = mul_add__avx2(p, r, _mm256_set1_ps(0.008363175205886364f), fused);
+  p = mul_add__avx2(p, r, _mm256_set1_ps(0.04166646674275398f), fused);
+  p = mul_add__avx2(p, r, _mm256_set1_ps(0.16666576266288757f), fused);
+  p = mul_add__avx2(p, r, _mm256_set1_ps(0.5f), fused);
+  p = _mm256_add_ps(mul_add__avx2(p, _mm256_mul_ps(r, r), r, fused), _mm256_set1_ps(1.0f));
   return _mm256_mul_ps(p, scale);
 }
 
@@ -172,11 +172,11 @@ AVX2 ERNN_INLINE void gru(const float *x, const float *r, float *h, uint32_t til
   for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16) {
     for (int i = 0; i < 16; i += 8) {
       __m256 z = sigmoid8(SUM(i), fused), reset = sigmoid8(SUM(16 + i), fused);
-      __m256 n = tanh8(mul_add(reset, _mm256_loadu_ps(r + 32 + i), _mm256_loadu_ps(x + 32 + i),
+      __m256 n = tanh8(mul_add__avx2(reset, _mm256_loadu_ps(r + 32 + i), _mm256_loadu_ps(x + 32 + i),
                                fused),
                        fused);
       __m256 before = _mm256_sub_ps(_mm256_loadu_ps(h + i), n);
-      _mm256_storeu_ps(h + i, mul_add(z, before, n, fused));
+      _mm256_storeu_ps(h + i, mul_add__avx2(z, before, n, fused));
     }
   }
 }
@@ -187,38 +187,40 @@ AVX2 ERNN_INLINE void lstm(const float *x, const float *r, float *h, float *c, u
     for (int k = 0; k < 16; k += 8) {
       __m256 i = sigmoid8(SUM(k), fused), f = sigmoid8(SUM(16 + k), fused);
       __m256 n = tanh8(SUM(32 + k), fused), o = sigmoid8(SUM(48 + k), fused);
-      __m256 cell = mul_add(f, _mm256_loadu_ps(c + k), _mm256_mul_ps(i, n), fused);
+      __m256 cell = mul_add__avx2(f, _mm256_loadu_ps(c + k), _mm256_mul_ps(i, n), fused);
       _mm256_storeu_ps(c + k, cell);
       _mm256_storeu_ps(h + k, _mm256_mul_ps(o, tanh8(cell, fused)));
     }
   }
 }
 
-AVX2 void f32_gru__avx2(const float *x, const float *r, float *h, uint32_t tiles) {
+AVX2 void ernn_f32_gru__avx2(const float *x, const float *r, float *h, uint32_t tiles) {
   gru(x, r, h, tiles, 1);
 }
 
-AVX2 void exact_gru__avx2(const float *x, const float *r, float *h, uint32_t tiles) {
+AVX2 void ernn_exact_gru__avx2(const float *x, const float *r, float *h, uint32_t tiles) {
   gru(x, r, h, tiles, 0);
 }
 
-AVX2 void f32_lstm__avx2(const float *x, const float *r, float *h, float *c, uint32_t tiles) {
+AVX2 void ernn_f32_lstm__avx2(const float *x, const float *r, float *h, float *c, uint32_t tiles) {
   lstm(x, r, h, c, tiles, 1);
 }
 
-AVX2 void exact_lstm__avx2(const float *x, const float *r, float *h, float *c, uint32_t tiles) {
+AVX2 void ernn_exact_lstm__avx2(const float *x, const float *r, float *h, float *c, uint32_t tiles) {
   lstm(x, r, h, c, tiles, 0);
 }
 
-AVX2 void f32_sigmoid__avx2(float *x, size_t count) {
+AVX2 void ernn_f32_sigmoid__avx2(float *x, size_t count) {
   for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, sigmoid8(_mm256_loadu_ps(x), 0));
   for (size_t i = 0; i < count; i++) x[i] = ernn_sigmoid(x[i]);
 }
 
-AVX2 void f32_tanh__avx2(float *x, size_t count) {
+AVX2 void ernn_f32_tanh__avx2(float *x, size_t count) {
   for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, tanh8(_mm256_loadu_ps(x), 0));
   for (size_t i = 0; i < count; i++) x[i] = ernn_tanh(x[i]);
 }
+
+#undef SUM
 
 #else
 typedef int ernn_no_avx2_f32; /* C99 wants something in every file */

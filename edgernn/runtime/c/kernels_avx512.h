@@ -2,28 +2,28 @@
 #ifndef KERNELS_AVX512_H
 #define KERNELS_AVX512_H
 
-#include <immintrin.h>
+#include "kernels_intrinsics.h"
 
 #include "kernels_x86.h"
 
 #define AVX512_FEATURES "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c"
 #define AVX512 ERNN_TARGET(AVX512_FEATURES)
 
-ernn_f32_gemm f32_gemm__avx512vnni;
-ernn_u8_product u8_product__avx512vnni;
-ernn_s16_product s16_product__avx512vnni;
-ernn_u8_sums u8_sums__avx512vnni;
-ernn_s16_sums s16_sums__avx512vnni;
-ernn_planes_product planes_product__avx512vnni;
-ernn_planes_sums planes_sums__avx512vnni;
-ernn_s16_gru s16_gru__avx512;
-ernn_s16_lstm s16_lstm__avx512;
-ernn_f32_gru exact_gru__avx512;
-ernn_f32_lstm exact_lstm__avx512;
+ernn_f32_gemm ernn_f32_gemm__avx512vnni;
+ernn_u8_product ernn_u8_product__avx512vnni;
+ernn_s16_product ernn_s16_product__avx512vnni;
+ernn_u8_sums ernn_u8_sums__avx512vnni;
+ernn_s16_sums ernn_s16_sums__avx512vnni;
+ernn_planes_product ernn_planes_product__avx512vnni;
+ernn_planes_sums ernn_planes_sums__avx512vnni;
+ernn_s16_gru ernn_s16_gru__avx512;
+ernn_s16_lstm ernn_s16_lstm__avx512;
+ernn_f32_gru ernn_exact_gru__avx512;
+ernn_f32_lstm ernn_exact_lstm__avx512;
 
 AVX512 ERNN_INLINE __m512i load_bytes(const void *bytes) { return _mm512_loadu_si512(bytes); }
 
-AVX512 ERNN_INLINE __m512i broadcast_quad(const uint8_t *x) {
+AVX512 ERNN_INLINE __m512i broadcast_quad__avx512(const uint8_t *x) {
   int32_t quad;
   __builtin_memcpy(&quad, x, sizeof quad);
   return _mm512_set1_epi32(quad);
@@ -38,7 +38,7 @@ AVX512 ERNN_INLINE __m512i begin_of(const ernn_product *product, size_t column, 
 }
 
 /* What becomes of a tile's sums (in the order of lanes): Q4.11 or float32. */
-AVX512 ERNN_INLINE void finish_tile(__m512i sums, const ernn_product *product, size_t column,
+AVX512 ERNN_INLINE void finish_tile__avx512(__m512i sums, const ernn_product *product, size_t column,
                                     void *out, size_t at, const int to_float) {
   if (to_float) {
     __m512 scale = _mm512_loadu_ps(product->output_scale + column);

@@ -9,26 +9,26 @@
 #include "kernels_avx512.h"
 
 /* The tables of T for vpermw: 16 numbers of 16 bits, twice. */
-typedef struct tanh_tables {
+typedef struct tanh_tables__avx512 {
   __m512i value, slope, bend;
-} tanh_tables;
+} tanh_tables__avx512;
 
-AVX512 ERNN_INLINE __m512i load_table(const int16_t *numbers) {
+AVX512 ERNN_INLINE __m512i load_table__avx512(const int16_t *numbers) {
   return _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)(const void *)numbers));
 }
 
-AVX512 ERNN_INLINE tanh_tables load_tanh_tables(void) {
+AVX512 ERNN_INLINE tanh_tables__avx512 load_tanh_tables__avx512(void) {
   int16_t bend[16];
   for (int i = 0; i < 16; i++) bend[i] = (int16_t)(-16 * ernn_tanh_curvature[i]);
-  tanh_tables tables = {load_table(ernn_tanh_value), load_table(ernn_tanh_slope),
-                        load_table(bend)};
+  tanh_tables__avx512 tables = {load_table__avx512(ernn_tanh_value), load_table__avx512(ernn_tanh_slope),
+                        load_table__avx512(bend)};
   return tables;
 }
 
 AVX512 ERNN_INLINE __m512i set16(int number) { return _mm512_set1_epi16((int16_t)number); }
 
 /* T(v) */
-AVX512 ERNN_INLINE __m512i table_tanh32(__m512i v, const tanh_tables *tables) {
+AVX512 ERNN_INLINE __m512i table_tanh32(__m512i v, const tanh_tables__avx512 *tables) {
   __m512i u = _mm512_min_epu16(_mm512_abs_epi16(v), set16(ERNN_TANH_END));
   __m512i w = _mm512_add_epi16(u, _mm512_min_epi16(u, set16(8192)));
   __m512i s = _mm512_srli_epi16(w, 11);
@@ -41,11 +41,11 @@ AVX512 ERNN_INLINE __m512i table_tanh32(__m512i v, const tanh_tables *tables) {
   return _mm512_mask_sub_epi16(y, _mm512_movepi16_mask(v), _mm512_setzero_si512(), y);
 }
 
-AVX512 ERNN_INLINE __m512i fixed_tanh32(__m512i p, const tanh_tables *tables) {
+AVX512 ERNN_INLINE __m512i fixed_tanh32(__m512i p, const tanh_tables__avx512 *tables) {
   return table_tanh32(_mm512_adds_epi16(p, p), tables);
 }
 
-AVX512 ERNN_INLINE __m512i fixed_gate32(__m512i p, ernn_hard hard, const tanh_tables *tables) {
+AVX512 ERNN_INLINE __m512i fixed_gate32(__m512i p, ernn_hard hard, const tanh_tables__avx512 *tables) {
   if (hard.limit == 0) {
     return _mm512_add_epi16(_mm512_srai_epi16(table_tanh32(p, tables), 1), set16(16384));
   }
@@ -96,7 +96,7 @@ AVX512 ERNN_INLINE void store_state(int16_t *h, uint8_t *fed, __m512i state, int
 }
 
 AVX512 ERNN_INLINE void gru_tiles(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed,
-                                  ernn_hard hard, const tanh_tables *tables,
+                                  ernn_hard hard, const tanh_tables__avx512 *tables,
                                   const int has_second) {
 #define GATE(from, gate) load_two((from) + 16 * (gate), (from) + 48 + 16 * (gate), has_second)
   __m512i z = fixed_gate32(_mm512_adds_epi16(GATE(x, 0), GATE(r, 0)), hard, tables);
@@ -107,9 +107,9 @@ AVX512 ERNN_INLINE void gru_tiles(const int16_t *x, const int16_t *r, int16_t *h
   store_state(h, fed, gru_state32(z, fixed_tanh32(n, tables), before), has_second);
 }
 
-AVX512 void s16_gru__avx512(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed,
+AVX512 void ernn_s16_gru__avx512(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed,
                             uint32_t tiles, ernn_hard hard) {
-  tanh_tables tables = load_tanh_tables();
+  tanh_tables__avx512 tables = load_tanh_tables__avx512();
   uint32_t tile = 0;
   for (; tile + 2 <= tiles; tile += 2, x += 96, r += 96, h += 32, fed += 32) {
     gru_tiles(x, r, h, fed, hard, &tables, 1);
@@ -142,7 +142,7 @@ AVX512 ERNN_INLINE __m512i lstm_cell32(__m512i i, __m512i f, __m512i n, __m512i 
 
 AVX512 ERNN_INLINE void lstm_tiles(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
                                    const ernn_cell *cells, uint8_t *fed, ernn_hard hard,
-                                   const tanh_tables *tables, const int has_second) {
+                                   const tanh_tables__avx512 *tables, const int has_second) {
 #define GATE(from, gate) load_two((from) + 16 * (gate), (from) + 64 + 16 * (gate), has_second)
   __m512i i = fixed_gate32(_mm512_adds_epi16(GATE(x, 0), GATE(r, 0)), hard, tables);
   __m512i f = fixed_gate32(_mm512_adds_epi16(GATE(x, 1), GATE(r, 1)), hard, tables);
@@ -163,10 +163,10 @@ AVX512 ERNN_INLINE void lstm_tiles(const int16_t *x, const int16_t *r, int16_t *
   store_state(h, fed, _mm512_mulhrs_epi16(o, t), has_second);
 }
 
-AVX512 void s16_lstm__avx512(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
+AVX512 void ernn_s16_lstm__avx512(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
                              const ernn_cell *cells, uint8_t *fed, uint32_t tiles,
                              ernn_hard hard) {
-  tanh_tables tables = load_tanh_tables();
+  tanh_tables__avx512 tables = load_tanh_tables__avx512();
   uint32_t tile = 0;
   for (; tile + 2 <= tiles; tile += 2, x += 128, r += 128, h += 32, c += 32, fed += 32) {
     lstm_tiles(x, r, h, c, cells + tile, fed, hard, &tables, 1);
@@ -178,7 +178,7 @@ AVX512 void s16_lstm__avx512(const int16_t *x, const int16_t *r, int16_t *h, int
 
 AVX512 ERNN_INLINE __m512 set_ps(float number) { return _mm512_set1_ps(number); }
 
-AVX512 ERNN_INLINE __m512 mul_add(__m512 a, __m512 b, __m512 c) {
+AVX512 ERNN_INLINE __m512 mul_add__avx512(__m512 a, __m512 b, __m512 c) {
   return _mm512_add_ps(_mm512_mul_ps(a, b), c);
 }
 
@@ -187,19 +187,19 @@ AVX512 ERNN_INLINE __m512 exp16(__m512 x) {
   const __m512 shifter = set_ps(12582912.0f);
   x = _mm512_max_ps(set_ps(-87.3f), x); /* NaN stays: max and min return their second */
   x = _mm512_min_ps(set_ps(88.3f), x);
-  __m512 count = mul_add(x, set_ps(1.44269504f), shifter);
+  __m512 count = mul_add__avx512(x, set_ps(1.44269504f), shifter);
   __m512i exponent =
       _mm512_add_epi32(_mm512_castps_si512(count), _mm512_set1_epi32(127 - 0x4B400000));
   __m512 scale = _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23));
   count = _mm512_sub_ps(count, shifter);
-  __m512 r = mul_add(count, set_ps(-0.693359375f), x);
-  r = mul_add(count, set_ps(2.12194440e-4f), r);
+  __m512 r = mul_add__avx512(count, set_ps(-0.693359375f), x);
+  r = mul_add__avx512(count, set_ps(2.12194440e-4f), r);
   __m512 p = set_ps(0.0013933641603216529f);
-  p = mul_add(p, r, set_ps(0.008363175205886364f));
-  p = mul_add(p, r, set_ps(0.04166646674275398f));
-  p = mul_add(p, r, set_ps(0.16666576266288757f));
-  p = mul_add(p, r, set_ps(0.5f));
-  p = _mm512_add_ps(mul_add(p, _mm512_mul_ps(r, r), r), set_ps(1.0f));
+  p = mul_add__avx512(p, r, set_ps(0.008363175205886364f));
+  p = mul_add__avx512(p, r, set_ps(0.04166646674275398f));
+  p = mul_add__avx512(p, r, set_ps(0.16666576266288757f));
+  p = mul_add__avx512(p, r, set_ps(0.5f));
+  p = _mm512_add_ps(mul_add__avx512(p, _mm512_mul_ps(r, r), r), set_ps(1.0f));
   return _mm512_mul_ps(p, scale);
 }
 
@@ -215,25 +215,27 @@ AVX512 ERNN_INLINE __m512 tanh16(__m512 x) {
 
 #define SUM(i) _mm512_add_ps(_mm512_loadu_ps(x + (i)), _mm512_loadu_ps(r + (i)))
 
-AVX512 void exact_gru__avx512(const float *x, const float *r, float *h, uint32_t tiles) {
+AVX512 void ernn_exact_gru__avx512(const float *x, const float *r, float *h, uint32_t tiles) {
   for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16) {
     __m512 z = sigmoid16(SUM(0)), reset = sigmoid16(SUM(16));
-    __m512 n = tanh16(mul_add(reset, _mm512_loadu_ps(r + 32), _mm512_loadu_ps(x + 32)));
+    __m512 n = tanh16(mul_add__avx512(reset, _mm512_loadu_ps(r + 32), _mm512_loadu_ps(x + 32)));
     __m512 before = _mm512_sub_ps(_mm512_loadu_ps(h), n);
-    _mm512_storeu_ps(h, mul_add(z, before, n));
+    _mm512_storeu_ps(h, mul_add__avx512(z, before, n));
   }
 }
 
-AVX512 void exact_lstm__avx512(const float *x, const float *r, float *h, float *c,
+AVX512 void ernn_exact_lstm__avx512(const float *x, const float *r, float *h, float *c,
                                uint32_t tiles) {
   for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16) {
     __m512 i = sigmoid16(SUM(0)), f = sigmoid16(SUM(16)), n = tanh16(SUM(32));
     __m512 o = sigmoid16(SUM(48));
-    __m512 cell = mul_add(f, _mm512_loadu_ps(c), _mm512_mul_ps(i, n));
+    __m512 cell = mul_add__avx512(f, _mm512_loadu_ps(c), _mm512_mul_ps(i, n));
     _mm512_storeu_ps(c, cell);
     _mm512_storeu_ps(h, _mm512_mul_ps(o, tanh16(cell)));
   }
 }
+
+#undef SUM
 
 #else
 typedef int ernn_no_avx512_gates; /* C99 wants something in every file */

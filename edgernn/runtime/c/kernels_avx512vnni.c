@@ -14,7 +14,7 @@
 /* ---- float32 ---- */
 
 /* Sixteen weights as float32. */
-AVX512 ERNN_INLINE __m512 load_weights(const void *weights, size_t index, uint32_t type) {
+AVX512 ERNN_INLINE __m512 load_weights__avx512vnni(const void *weights, size_t index, uint32_t type) {
   if (type == ERNN_MATRIX_F32) return _mm512_loadu_ps((const float *)weights + index);
   if (type == ERNN_MATRIX_F16) {
     const void *halves = (const uint16_t *)weights + index;
@@ -25,7 +25,7 @@ AVX512 ERNN_INLINE __m512 load_weights(const void *weights, size_t index, uint32
 }
 
 /* `m` rows of x times `n` tiles; as in kernels_avx2.c. */
-AVX512 ERNN_INLINE void f32_block(const float *x, size_t x_stride, const ernn_matrix *matrix,
+AVX512 ERNN_INLINE void f32_block__avx512vnni(const float *x, size_t x_stride, const ernn_matrix *matrix,
                                   size_t first, uint32_t type, size_t column, const float *bias,
                                   float *out, size_t out_stride, const int m, const int n) {
   __m512 sums[16];
@@ -34,7 +34,7 @@ AVX512 ERNN_INLINE void f32_block(const float *x, size_t x_stride, const ernn_ma
   for (uint32_t k = 0; k < matrix->rows; k++, first += 16 * (size_t)n) {
     ERNN_UNROLL
     for (int j = 0; j < n; j++) {
-      __m512 w = load_weights(matrix->panels, first + 16 * (size_t)j, type);
+      __m512 w = load_weights__avx512vnni(matrix->panels, first + 16 * (size_t)j, type);
       ERNN_UNROLL
       for (int i = 0; i < m; i++) {
         __m512 value = _mm512_set1_ps(x[(size_t)i * x_stride + k]);
@@ -55,22 +55,22 @@ AVX512 ERNN_INLINE void f32_block(const float *x, size_t x_stride, const ernn_ma
   }
 }
 
-AVX512 ERNN_INLINE void f32_columns(const float *x, size_t x_stride, uint32_t rows,
+AVX512 ERNN_INLINE void f32_columns__avx512vnni(const float *x, size_t x_stride, uint32_t rows,
                                     const ernn_matrix *matrix, size_t first, uint32_t type,
                                     size_t column, const float *bias, float *out,
                                     size_t out_stride, const int n) {
   uint32_t row = 0;
   for (; row + 4 <= rows; row += 4) {
-    f32_block(x + row * x_stride, x_stride, matrix, first, type, column, bias,
+    f32_block__avx512vnni(x + row * x_stride, x_stride, matrix, first, type, column, bias,
               out + row * out_stride, out_stride, 4, n);
   }
   for (; row < rows; row++) {
-    f32_block(x + row * x_stride, x_stride, matrix, first, type, column, bias,
+    f32_block__avx512vnni(x + row * x_stride, x_stride, matrix, first, type, column, bias,
               out + row * out_stride, out_stride, 1, n);
   }
 }
 
-AVX512 ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t rows,
+AVX512 ERNN_INLINE void f32_gemm_of__avx512vnni(const float *x, size_t x_stride, uint32_t rows,
                                     const ernn_matrix *matrix, uint32_t type, const float *bias,
                                     float *out, size_t out_stride) {
   uint32_t tiles = matrix->columns / ERNN_TILE;
@@ -79,44 +79,44 @@ AVX512 ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t ro
     size_t column = (size_t)panel * ERNN_TILE, first = column * matrix->rows;
     switch (taken) {
       case 1:
-        f32_columns(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 1);
+        f32_columns__avx512vnni(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 1);
         break;
       case 2:
-        f32_columns(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 2);
+        f32_columns__avx512vnni(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 2);
         break;
       case 3:
-        f32_columns(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 3);
+        f32_columns__avx512vnni(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 3);
         break;
       default:
-        f32_columns(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 4);
+        f32_columns__avx512vnni(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 4);
     }
   }
 }
 
-AVX512 void f32_gemm__avx512vnni(const float *x, size_t x_stride, uint32_t rows,
+AVX512 void ernn_f32_gemm__avx512vnni(const float *x, size_t x_stride, uint32_t rows,
                                         const ernn_matrix *matrix, const float *bias, float *out,
                                         size_t out_stride) {
   switch (matrix->type) {
     case ERNN_MATRIX_F32:
-      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F32, bias, out, out_stride);
+      f32_gemm_of__avx512vnni(x, x_stride, rows, matrix, ERNN_MATRIX_F32, bias, out, out_stride);
       break;
     case ERNN_MATRIX_F16:
-      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F16, bias, out, out_stride);
+      f32_gemm_of__avx512vnni(x, x_stride, rows, matrix, ERNN_MATRIX_F16, bias, out, out_stride);
       break;
-    default: f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_S8, bias, out, out_stride);
+    default: f32_gemm_of__avx512vnni(x, x_stride, rows, matrix, ERNN_MATRIX_S8, bias, out, out_stride);
   }
 }
 
 /* ---- Integers: the specification is docs/integer-arithmetic.md ---- */
 
-AVX512 ERNN_INLINE __m512i broadcast_words(const int16_t *x) {
+AVX512 ERNN_INLINE __m512i broadcast_words__avx512vnni(const int16_t *x) {
   int64_t quad;
   __builtin_memcpy(&quad, x, sizeof quad);
   return _mm512_set1_epi64(quad);
 }
 
 /* `m` rows of `planes` planes of bytes times `n` tiles, sums of every `apart`-th quad kept apart. */
-AVX512 ERNN_INLINE void u8_block(const uint8_t *x, size_t x_stride, size_t plane, uint32_t quads,
+AVX512 ERNN_INLINE void u8_block__avx512vnni(const uint8_t *x, size_t x_stride, size_t plane, uint32_t quads,
                                  const int8_t *weights, const ernn_product *product, size_t column,
                                  void *out, size_t out_stride, const int to_float, const int planes,
                                  const int m, const int n, const int apart) {
@@ -135,7 +135,7 @@ AVX512 ERNN_INLINE void u8_block(const uint8_t *x, size_t x_stride, size_t plane
         for (int i = 0; i < all; i++) {
           const uint8_t *from = x + (size_t)(i / planes) * x_stride + (size_t)(i % planes) * plane;
           __m512i *sum = &sums[(a * all + i) * n + j];
-          *sum = _mm512_dpbusd_epi32(*sum, broadcast_quad(from), w);
+          *sum = _mm512_dpbusd_epi32(*sum, broadcast_quad__avx512(from), w);
         }
       }
     }
@@ -147,7 +147,7 @@ AVX512 ERNN_INLINE void u8_block(const uint8_t *x, size_t x_stride, size_t plane
       ERNN_UNROLL
       for (int i = 0; i < all; i++) {
         const uint8_t *from = x + (size_t)(i / planes) * x_stride + (size_t)(i % planes) * plane;
-        sums[i * n + j] = _mm512_dpbusd_epi32(sums[i * n + j], broadcast_quad(from), w);
+        sums[i * n + j] = _mm512_dpbusd_epi32(sums[i * n + j], broadcast_quad__avx512(from), w);
       }
     }
   }
@@ -166,12 +166,12 @@ AVX512 ERNN_INLINE void u8_block(const uint8_t *x, size_t x_stride, size_t plane
         sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 8), sums[(i * planes + 1) * n + j]);
       }
       sum = _mm512_add_epi32(sum, begin_of(product, at, planes));
-      finish_tile(sum, product, at, out, (size_t)i * out_stride + at, to_float);
+      finish_tile__avx512(sum, product, at, out, (size_t)i * out_stride + at, to_float);
     }
   }
 }
 
-AVX512 ERNN_INLINE void u8_columns(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+AVX512 ERNN_INLINE void u8_columns__avx512vnni(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                                    const int8_t *weights, const ernn_product *product,
                                    size_t column, uint8_t *out, size_t out_stride,
                                    const int to_float, const int planes, const int n) {
@@ -179,16 +179,16 @@ AVX512 ERNN_INLINE void u8_columns(const uint8_t *x, size_t x_stride, size_t pla
   const uint32_t block = planes == 1 ? 4 : 2;
   uint32_t quads = (product->rows + 3) / 4, row = 0;
   for (; row + block <= rows; row += block) {
-    u8_block(x + row * x_stride, x_stride, plane, quads, weights, product, column,
+    u8_block__avx512vnni(x + row * x_stride, x_stride, plane, quads, weights, product, column,
              out + row * out_stride * element, out_stride, to_float, planes, (int)block, n, 1);
   }
   for (; row < rows; row++) {
-    u8_block(x + row * x_stride, x_stride, plane, quads, weights, product, column,
+    u8_block__avx512vnni(x + row * x_stride, x_stride, plane, quads, weights, product, column,
              out + row * out_stride * element, out_stride, to_float, planes, 1, n, (int)block);
   }
 }
 
-AVX512 ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+AVX512 ERNN_INLINE void u8_gemm__avx512vnni(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                                 const ernn_product *product, void *out, size_t out_stride,
                                 const int to_float, const int planes) {
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
@@ -197,7 +197,7 @@ AVX512 ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, size_t plane,
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
     size_t column = (size_t)panel * ERNN_TILE;
 #define COLUMNS(n)                                                                                 \
-  u8_columns(x, x_stride, plane, rows, weights, product, column, out, out_stride, to_float,        \
+  u8_columns__avx512vnni(x, x_stride, plane, rows, weights, product, column, out, out_stride, to_float,        \
              planes, n)
     switch (taken) {
       case 1: COLUMNS(1); break;
@@ -219,7 +219,7 @@ AVX512 ERNN_INLINE __m512i add_pairs(__m512i first, __m512i second) {
 }
 
 /* `m` rows of 16-bit numbers times one tile; weights are widened on the way. */
-AVX512 ERNN_INLINE void s16_block(const int16_t *x, size_t x_stride, uint32_t quads,
+AVX512 ERNN_INLINE void s16_block__avx512vnni(const int16_t *x, size_t x_stride, uint32_t quads,
                                   const int8_t *weights, size_t stride,
                                   const ernn_product *product, size_t column, void *out,
                                   size_t out_stride, const int to_float, const int m,
@@ -239,7 +239,7 @@ AVX512 ERNN_INLINE void s16_block(const int16_t *x, size_t x_stride, uint32_t qu
         ERNN_UNROLL
         for (int i = 0; i < m; i++) {
           __m512i *sum = &sums[(a * m + i) * 2 + j];
-          *sum = _mm512_dpwssd_epi32(*sum, broadcast_words(x + (size_t)i * x_stride), w);
+          *sum = _mm512_dpwssd_epi32(*sum, broadcast_words__avx512vnni(x + (size_t)i * x_stride), w);
         }
       }
       weights += stride;
@@ -255,11 +255,11 @@ AVX512 ERNN_INLINE void s16_block(const int16_t *x, size_t x_stride, uint32_t qu
       second = _mm512_add_epi32(second, sums[(a * m + i) * 2 + 1]);
     }
     __m512i sum = _mm512_add_epi32(add_pairs(first, second), load_bytes(product->bias + column));
-    finish_tile(sum, product, column, out, (size_t)i * out_stride + column, to_float);
+    finish_tile__avx512(sum, product, column, out, (size_t)i * out_stride + column, to_float);
   }
 }
 
-AVX512 ERNN_INLINE void s16_gemm(const int16_t *x, size_t x_stride, uint32_t rows,
+AVX512 ERNN_INLINE void s16_gemm__avx512vnni(const int16_t *x, size_t x_stride, uint32_t rows,
                                  const ernn_product *product, uint8_t *out, size_t out_stride,
                                  const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
@@ -271,47 +271,47 @@ AVX512 ERNN_INLINE void s16_gemm(const int16_t *x, size_t x_stride, uint32_t row
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads + (tile - panel) * 64;
     uint32_t row = 0;
     for (; row + 4 <= rows; row += 4) {
-      s16_block(x + row * x_stride, x_stride, quads, weights, stride, product, column,
+      s16_block__avx512vnni(x + row * x_stride, x_stride, quads, weights, stride, product, column,
                 out + row * out_stride * element, out_stride, to_float, 4, 1);
     }
     for (; row < rows; row++) {
-      s16_block(x + row * x_stride, x_stride, quads, weights, stride, product, column,
+      s16_block__avx512vnni(x + row * x_stride, x_stride, quads, weights, stride, product, column,
                 out + row * out_stride * element, out_stride, to_float, 1, 4);
     }
   }
 }
 
-AVX512 void u8_product__avx512vnni(const uint8_t *x, size_t x_stride, uint32_t rows,
+AVX512 void ernn_u8_product__avx512vnni(const uint8_t *x, size_t x_stride, uint32_t rows,
                                    const ernn_product *product, int16_t *out, size_t out_stride) {
-  u8_gemm(x, x_stride, 0, rows, product, out, out_stride, 0, 1);
+  u8_gemm__avx512vnni(x, x_stride, 0, rows, product, out, out_stride, 0, 1);
 }
 
-AVX512 void u8_sums__avx512vnni(const uint8_t *x, size_t x_stride, uint32_t rows,
+AVX512 void ernn_u8_sums__avx512vnni(const uint8_t *x, size_t x_stride, uint32_t rows,
                                 const ernn_product *product, float *out, size_t out_stride) {
-  u8_gemm(x, x_stride, 0, rows, product, out, out_stride, 1, 1);
+  u8_gemm__avx512vnni(x, x_stride, 0, rows, product, out, out_stride, 1, 1);
 }
 
-AVX512 void planes_product__avx512vnni(const uint8_t *x, size_t x_stride, size_t plane,
+AVX512 void ernn_planes_product__avx512vnni(const uint8_t *x, size_t x_stride, size_t plane,
                                        uint32_t rows, const ernn_product *product, int16_t *out,
                                        size_t out_stride) {
-  u8_gemm(x, x_stride, plane, rows, product, out, out_stride, 0, 2);
+  u8_gemm__avx512vnni(x, x_stride, plane, rows, product, out, out_stride, 0, 2);
 }
 
-AVX512 void planes_sums__avx512vnni(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+AVX512 void ernn_planes_sums__avx512vnni(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                                     const ernn_product *product, float *out, size_t out_stride) {
-  u8_gemm(x, x_stride, plane, rows, product, out, out_stride, 1, 2);
+  u8_gemm__avx512vnni(x, x_stride, plane, rows, product, out, out_stride, 1, 2);
 }
 
-AVX512 void s16_product__avx512vnni(const int16_t *x, size_t x_stride, uint32_t rows,
+AVX512 void ernn_s16_product__avx512vnni(const int16_t *x, size_t x_stride, uint32_t rows,
                                            const ernn_product *product, int16_t *out,
                                            size_t out_stride) {
-  s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
+  s16_gemm__avx512vnni(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
 }
 
-AVX512 void s16_sums__avx512vnni(const int16_t *x, size_t x_stride, uint32_t rows,
+AVX512 void ernn_s16_sums__avx512vnni(const int16_t *x, size_t x_stride, uint32_t rows,
                                         const ernn_product *product, float *out,
                                         size_t out_stride) {
-  s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
+  s16_gemm__avx512vnni(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
 ERNN_ROW_KERNELS(AVX512, avx512vnni)
@@ -319,21 +319,21 @@ ERNN_ROW_KERNELS(AVX512, avx512vnni)
 const ernn_kernels ernn_kernels_avx512vnni = {
     .isa = ERNN_ISA_AVX512VNNI,
     .rows = &ernn_rows_avx512vnni,
-    .f32_gemm = f32_gemm__avx512vnni,
-    .f32_gru = exact_gru__avx512,
-    .f32_lstm = exact_lstm__avx512,
-    .exact_gru = exact_gru__avx512,
-    .exact_lstm = exact_lstm__avx512,
-    .f32_sigmoid = f32_sigmoid__avx2,
-    .f32_tanh = f32_tanh__avx2,
-    .u8_product = u8_product__avx512vnni,
-    .s16_product = s16_product__avx512vnni,
-    .u8_sums = u8_sums__avx512vnni,
-    .s16_sums = s16_sums__avx512vnni,
-    .planes_product = planes_product__avx512vnni,
-    .planes_sums = planes_sums__avx512vnni,
-    .s16_gru = s16_gru__avx512,
-    .s16_lstm = s16_lstm__avx512,
+    .f32_gemm = ernn_f32_gemm__avx512vnni,
+    .f32_gru = ernn_exact_gru__avx512,
+    .f32_lstm = ernn_exact_lstm__avx512,
+    .exact_gru = ernn_exact_gru__avx512,
+    .exact_lstm = ernn_exact_lstm__avx512,
+    .f32_sigmoid = ernn_f32_sigmoid__avx2,
+    .f32_tanh = ernn_f32_tanh__avx2,
+    .u8_product = ernn_u8_product__avx512vnni,
+    .s16_product = ernn_s16_product__avx512vnni,
+    .u8_sums = ernn_u8_sums__avx512vnni,
+    .s16_sums = ernn_s16_sums__avx512vnni,
+    .planes_product = ernn_planes_product__avx512vnni,
+    .planes_sums = ernn_planes_sums__avx512vnni,
+    .s16_gru = ernn_s16_gru__avx512,
+    .s16_lstm = ernn_s16_lstm__avx512,
 };
 
 #else

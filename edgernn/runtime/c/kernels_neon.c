@@ -11,7 +11,7 @@
 /* ---- float32 ---- */
 
 /* Four weights as float32. */
-ERNN_INLINE float32x4_t load_weights(const void *weights, size_t index, uint32_t type) {
+ERNN_INLINE float32x4_t load_weights__neon(const void *weights, size_t index, uint32_t type) {
   if (type == ERNN_MATRIX_F32) return vld1q_f32((const float *)weights + index);
   if (type == ERNN_MATRIX_F16) {
     uint16x4_t halves = vld1_u16((const uint16_t *)weights + index);
@@ -24,7 +24,7 @@ ERNN_INLINE float32x4_t load_weights(const void *weights, size_t index, uint32_t
 }
 
 /* `m` rows of x times `n` vectors of 4 columns; constants where it is inlined. */
-ERNN_INLINE void f32_block(const float *x, size_t x_stride, const ernn_matrix *matrix, size_t first,
+ERNN_INLINE void f32_block__neon(const float *x, size_t x_stride, const ernn_matrix *matrix, size_t first,
                            size_t stride, uint32_t type, size_t column, const float *bias,
                            float *out, size_t out_stride, const int m, const int n) {
   float32x4_t sums[24];
@@ -33,7 +33,7 @@ ERNN_INLINE void f32_block(const float *x, size_t x_stride, const ernn_matrix *m
   for (uint32_t k = 0; k < matrix->rows; k++, first += stride) {
     ERNN_UNROLL
     for (int j = 0; j < n; j++) {
-      float32x4_t w = load_weights(matrix->panels, first + 4 * (size_t)j, type);
+      float32x4_t w = load_weights__neon(matrix->panels, first + 4 * (size_t)j, type);
       ERNN_UNROLL
       for (int i = 0; i < m; i++) {
         sums[i * n + j] = vfmaq_n_f32(sums[i * n + j], w, x[(size_t)i * x_stride + k]);
@@ -53,22 +53,22 @@ ERNN_INLINE void f32_block(const float *x, size_t x_stride, const ernn_matrix *m
   }
 }
 
-ERNN_INLINE void f32_columns(const float *x, size_t x_stride, uint32_t rows,
+ERNN_INLINE void f32_columns__neon(const float *x, size_t x_stride, uint32_t rows,
                              const ernn_matrix *matrix, size_t first, size_t stride, uint32_t type,
                              size_t column, const float *bias, float *out, size_t out_stride,
                              const int n) {
   uint32_t row = 0;
   for (; row + 2 <= rows; row += 2) {
-    f32_block(x + row * x_stride, x_stride, matrix, first, stride, type, column, bias,
+    f32_block__neon(x + row * x_stride, x_stride, matrix, first, stride, type, column, bias,
               out + row * out_stride, out_stride, 2, n);
   }
   if (row < rows) {
-    f32_block(x + row * x_stride, x_stride, matrix, first, stride, type, column, bias,
+    f32_block__neon(x + row * x_stride, x_stride, matrix, first, stride, type, column, bias,
               out + row * out_stride, out_stride, 1, n);
   }
 }
 
-ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t rows,
+ERNN_INLINE void f32_gemm_of__neon(const float *x, size_t x_stride, uint32_t rows,
                              const ernn_matrix *matrix, uint32_t type, const float *bias,
                              float *out, size_t out_stride) {
   uint32_t tiles = matrix->columns / ERNN_TILE;
@@ -77,29 +77,29 @@ ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t rows,
     size_t column = (size_t)panel * ERNN_TILE, first = column * matrix->rows;
     size_t stride = (size_t)taken * ERNN_TILE;
     if (taken == 3) {
-      f32_columns(x, x_stride, rows, matrix, first, stride, type, column, bias, out, out_stride,
+      f32_columns__neon(x, x_stride, rows, matrix, first, stride, type, column, bias, out, out_stride,
                   12);
       continue;
     }
     for (; taken >= 2; taken -= 2, first += 32, column += 32) {
-      f32_columns(x, x_stride, rows, matrix, first, stride, type, column, bias, out, out_stride, 8);
+      f32_columns__neon(x, x_stride, rows, matrix, first, stride, type, column, bias, out, out_stride, 8);
     }
     if (taken) {
-      f32_columns(x, x_stride, rows, matrix, first, stride, type, column, bias, out, out_stride, 4);
+      f32_columns__neon(x, x_stride, rows, matrix, first, stride, type, column, bias, out, out_stride, 4);
     }
   }
 }
 
-void f32_gemm__neon(const float *x, size_t x_stride, uint32_t rows, const ernn_matrix *matrix,
+void ernn_f32_gemm__neon(const float *x, size_t x_stride, uint32_t rows, const ernn_matrix *matrix,
                     const float *bias, float *out, size_t out_stride) {
   switch (matrix->type) {
     case ERNN_MATRIX_F32:
-      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F32, bias, out, out_stride);
+      f32_gemm_of__neon(x, x_stride, rows, matrix, ERNN_MATRIX_F32, bias, out, out_stride);
       break;
     case ERNN_MATRIX_F16:
-      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F16, bias, out, out_stride);
+      f32_gemm_of__neon(x, x_stride, rows, matrix, ERNN_MATRIX_F16, bias, out, out_stride);
       break;
-    default: f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_S8, bias, out, out_stride);
+    default: f32_gemm_of__neon(x, x_stride, rows, matrix, ERNN_MATRIX_S8, bias, out, out_stride);
   }
 }
 
@@ -113,7 +113,7 @@ void f32_gemm__neon(const float *x, size_t x_stride, uint32_t rows, const ernn_m
 #define IN_ORDER(first, second) __asm__ volatile("" : "+w"(first), "+w"(second))
 
 /* q of four bytes q + 128, four times. */
-ERNN_INLINE int8x16_t broadcast_quad(const uint8_t *x) {
+ERNN_INLINE int8x16_t broadcast_quad__neon(const uint8_t *x) {
   uint32_t quad;
   __builtin_memcpy(&quad, x, sizeof quad);
   int8x16_t q = vreinterpretq_s8_u32(vdupq_n_u32(quad ^ 0x80808080u));
@@ -123,7 +123,7 @@ ERNN_INLINE int8x16_t broadcast_quad(const uint8_t *x) {
 
 /* One row of bytes times `n` tiles.  Products of two groups of rows fit 16 bits together, since
  * |q| <= 128 and |w| <= 127; each sum is in two neighbouring lanes at first. */
-ERNN_INLINE void u8_block(const uint8_t *x, uint32_t quads, const int8_t *weights, size_t stride,
+ERNN_INLINE void u8_block__neon(const uint8_t *x, uint32_t quads, const int8_t *weights, size_t stride,
                           const ernn_product *product, size_t column, void *out,
                           const int to_float, const int n) {
   int32x4_t sums[16];
@@ -131,7 +131,7 @@ ERNN_INLINE void u8_block(const uint8_t *x, uint32_t quads, const int8_t *weight
   for (int j = 0; j < 8 * n; j++) sums[j] = vdupq_n_s32(0);
   uint32_t quad = 0;
   for (; quad + 2 <= quads; quad += 2, weights += 2 * stride, x += 8) {
-    int8x16_t first = broadcast_quad(x), second = broadcast_quad(x + 4);
+    int8x16_t first = broadcast_quad__neon(x), second = broadcast_quad__neon(x + 4);
     ERNN_UNROLL
     for (int j = 0; j < 4 * n; j++) {
       const int8_t *at = weights + 16 * j;
@@ -146,7 +146,7 @@ ERNN_INLINE void u8_block(const uint8_t *x, uint32_t quads, const int8_t *weight
     }
   }
   if (quad < quads) {
-    int8x16_t last = broadcast_quad(x);
+    int8x16_t last = broadcast_quad__neon(x);
     ERNN_UNROLL
     for (int j = 0; j < 4 * n; j++) {
       int8x16_t w = vld1q_s8(weights + 16 * j);
@@ -163,11 +163,11 @@ ERNN_INLINE void u8_block(const uint8_t *x, uint32_t quads, const int8_t *weight
       int32x4_t sum = vpaddq_s32(sums[8 * tile + 2 * i], sums[8 * tile + 2 * i + 1]);
       whole[i] = vaddq_s32(sum, vld1q_s32(product->bias + at + 4 * (size_t)i));
     }
-    finish_tile(whole, product, at, out, at, to_float);
+    finish_tile__neon(whole, product, at, out, at, to_float);
   }
 }
 
-ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
+ERNN_INLINE void u8_gemm__neon(const uint8_t *x, size_t x_stride, uint32_t rows,
                          const ernn_product *product, uint8_t *out, size_t out_stride,
                          const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
@@ -181,11 +181,11 @@ ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
       uint8_t *to = out + row * out_stride * element;
       uint32_t tile = 0;
       for (; tile + 2 <= in_panel; tile += 2) {
-        u8_block(from, quads, weights + tile * 64, stride, product, column + tile * 16, to,
+        u8_block__neon(from, quads, weights + tile * 64, stride, product, column + tile * 16, to,
                  to_float, 2);
       }
       if (tile < in_panel) {
-        u8_block(from, quads, weights + tile * 64, stride, product, column + tile * 16, to,
+        u8_block__neon(from, quads, weights + tile * 64, stride, product, column + tile * 16, to,
                  to_float, 1);
       }
     }
@@ -194,16 +194,16 @@ ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
 
 static void u8_product__neon(const uint8_t *x, size_t x_stride, uint32_t rows,
                              const ernn_product *product, int16_t *out, size_t out_stride) {
-  u8_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
+  u8_gemm__neon(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
 }
 
 static void u8_sums__neon(const uint8_t *x, size_t x_stride, uint32_t rows,
                           const ernn_product *product, float *out, size_t out_stride) {
-  u8_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
+  u8_gemm__neon(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
 /* One row of 16-bit numbers times one tile; each sum is in four lanes at first. */
-ERNN_INLINE void s16_block(const int16_t *x, uint32_t quads, const int8_t *weights, size_t stride,
+ERNN_INLINE void s16_block__neon(const int16_t *x, uint32_t quads, const int8_t *weights, size_t stride,
                            const ernn_product *product, size_t column, void *out,
                            const int to_float) {
   int32x4_t sums[16];
@@ -229,10 +229,10 @@ ERNN_INLINE void s16_block(const int16_t *x, uint32_t quads, const int8_t *weigh
     int32x4_t second = vpaddq_s32(sums[4 * i + 2], sums[4 * i + 3]);
     whole[i] = vaddq_s32(vpaddq_s32(first, second), vld1q_s32(product->bias + column + 4 * (size_t)i));
   }
-  finish_tile(whole, product, column, out, column, to_float);
+  finish_tile__neon(whole, product, column, out, column, to_float);
 }
 
-ERNN_INLINE void s16_gemm(const int16_t *x, size_t x_stride, uint32_t rows,
+ERNN_INLINE void s16_gemm__neon(const int16_t *x, size_t x_stride, uint32_t rows,
                           const ernn_product *product, uint8_t *out, size_t out_stride,
                           const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
@@ -242,31 +242,31 @@ ERNN_INLINE void s16_gemm(const int16_t *x, size_t x_stride, uint32_t rows,
     uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads + (tile - panel) * 64;
     for (uint32_t row = 0; row < rows; row++) {
-      s16_block(x + row * x_stride, quads, weights, (size_t)in_panel * 64, product,
+      s16_block__neon(x + row * x_stride, quads, weights, (size_t)in_panel * 64, product,
                 (size_t)tile * ERNN_TILE, out + row * out_stride * element, to_float);
     }
   }
 }
 
-void s16_product__neon(const int16_t *x, size_t x_stride, uint32_t rows,
+void ernn_s16_product__neon(const int16_t *x, size_t x_stride, uint32_t rows,
                        const ernn_product *product, int16_t *out, size_t out_stride) {
-  s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
+  s16_gemm__neon(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
 }
 
-void s16_sums__neon(const int16_t *x, size_t x_stride, uint32_t rows, const ernn_product *product,
+void ernn_s16_sums__neon(const int16_t *x, size_t x_stride, uint32_t rows, const ernn_product *product,
                     float *out, size_t out_stride) {
-  s16_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
+  s16_gemm__neon(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
 /* The tables of T as bytes, for look-up by tbl. */
-typedef struct tanh_tables {
+typedef struct tanh_tables__neon {
   uint8x16_t value_low, value_high, slope_low, slope_high, curvature;
-} tanh_tables;
+} tanh_tables__neon;
 
-ERNN_INLINE tanh_tables load_tanh_tables(void) {
+ERNN_INLINE tanh_tables__neon load_tanh_tables__neon(void) {
   uint8x16x2_t value = vld2q_u8((const uint8_t *)ernn_tanh_value);
   uint8x16x2_t slope = vld2q_u8((const uint8_t *)ernn_tanh_slope);
-  tanh_tables tables = {value.val[0], value.val[1], slope.val[0], slope.val[1],
+  tanh_tables__neon tables = {value.val[0], value.val[1], slope.val[0], slope.val[1],
                         vld1q_u8(ernn_tanh_curvature)};
   return tables;
 }
@@ -277,7 +277,7 @@ ERNN_INLINE int16x8_t look_up(uint8x16_t table, int16x8_t index) {
 }
 
 /* T(v) */
-ERNN_INLINE int16x8_t table_tanh8(int16x8_t v, const tanh_tables *tables) {
+ERNN_INLINE int16x8_t table_tanh8(int16x8_t v, const tanh_tables__neon *tables) {
   uint16x8_t magnitude = vreinterpretq_u16_s16(vabsq_s16(v)); /* 32768 of -32768 */
   int16x8_t u = vreinterpretq_s16_u16(vminq_u16(magnitude, vdupq_n_u16(ERNN_TANH_END)));
   int16x8_t w = vaddq_s16(u, vminq_s16(u, vdupq_n_s16(8192)));
@@ -294,11 +294,11 @@ ERNN_INLINE int16x8_t table_tanh8(int16x8_t v, const tanh_tables *tables) {
   return vsubq_s16(veorq_s16(y, sign), sign);
 }
 
-ERNN_INLINE int16x8_t fixed_tanh8(int16x8_t p, const tanh_tables *tables) {
+ERNN_INLINE int16x8_t fixed_tanh8(int16x8_t p, const tanh_tables__neon *tables) {
   return table_tanh8(vqaddq_s16(p, p), tables);
 }
 
-ERNN_INLINE int16x8_t fixed_gate8(int16x8_t p, ernn_hard hard, const tanh_tables *tables) {
+ERNN_INLINE int16x8_t fixed_gate8(int16x8_t p, ernn_hard hard, const tanh_tables__neon *tables) {
   const int16x8_t half = vdupq_n_s16(16384);
   if (hard.limit == 0) return vaddq_s16(vshrq_n_s16(table_tanh8(p, tables), 1), half);
   p = vminq_s16(p, vdupq_n_s16(hard.limit));
@@ -321,9 +321,9 @@ ERNN_INLINE int16x8_t adds_at(const int16_t *x, const int16_t *r, uint32_t at) {
   return vqaddq_s16(vld1q_s16(x + at), vld1q_s16(r + at));
 }
 
-void s16_gru__neon(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed, uint32_t tiles,
+void ernn_s16_gru__neon(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed, uint32_t tiles,
                    ernn_hard hard) {
-  tanh_tables tables = load_tanh_tables();
+  tanh_tables__neon tables = load_tanh_tables__neon();
   for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16, fed += 16) {
     for (uint32_t i = 0; i < ERNN_TILE; i += 8) {
       int16x8_t z = fixed_gate8(adds_at(x, r, i), hard, &tables);
@@ -347,9 +347,9 @@ ERNN_INLINE int16x4_t lstm_cell4(int16x4_t i, int16x4_t f, int16x4_t n, int16x4_
   return vqrshrn_n_s32(vaddq_s32(cell, gain), 15);
 }
 
-void s16_lstm__neon(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
+void ernn_s16_lstm__neon(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
                     const ernn_cell *cells, uint8_t *fed, uint32_t tiles, ernn_hard hard) {
-  tanh_tables tables = load_tanh_tables();
+  tanh_tables__neon tables = load_tanh_tables__neon();
   for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16, fed += 16) {
     const ernn_cell *cell = cells + tile;
     for (uint32_t k = 0; k < ERNN_TILE; k += 8) {
@@ -380,19 +380,19 @@ void s16_lstm__neon(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
 const ernn_kernels ernn_kernels_neon = {
     .isa = ERNN_ISA_NEON,
     .rows = &ernn_rows_portable,
-    .f32_gemm = f32_gemm__neon,
-    .f32_gru = f32_gru__portable,
-    .f32_lstm = f32_lstm__portable,
-    .exact_gru = f32_gru__portable,
-    .exact_lstm = f32_lstm__portable,
-    .f32_sigmoid = f32_sigmoid__portable,
-    .f32_tanh = f32_tanh__portable,
+    .f32_gemm = ernn_f32_gemm__neon,
+    .f32_gru = ernn_f32_gru__portable,
+    .f32_lstm = ernn_f32_lstm__portable,
+    .exact_gru = ernn_f32_gru__portable,
+    .exact_lstm = ernn_f32_lstm__portable,
+    .f32_sigmoid = ernn_f32_sigmoid__portable,
+    .f32_tanh = ernn_f32_tanh__portable,
     .u8_product = u8_product__neon,
-    .s16_product = s16_product__neon,
+    .s16_product = ernn_s16_product__neon,
     .u8_sums = u8_sums__neon,
-    .s16_sums = s16_sums__neon,
-    .s16_gru = s16_gru__neon,
-    .s16_lstm = s16_lstm__neon,
+    .s16_sums = ernn_s16_sums__neon,
+    .s16_gru = ernn_s16_gru__neon,
+    .s16_lstm = ernn_s16_lstm__neon,
 };
 
 #else

@@ -6,15 +6,15 @@
 
 #include "ernn_kernels.h"
 
-ernn_f32_gemm f32_gemm__neon;
-ernn_s16_product s16_product__neon;
-ernn_s16_sums s16_sums__neon;
-ernn_s16_gru s16_gru__neon;
-ernn_s16_lstm s16_lstm__neon;
+ernn_f32_gemm ernn_f32_gemm__neon;
+ernn_s16_product ernn_s16_product__neon;
+ernn_s16_sums ernn_s16_sums__neon;
+ernn_s16_gru ernn_s16_gru__neon;
+ernn_s16_lstm ernn_s16_lstm__neon;
 
 /* What becomes of a tile's sums, four vectors in the order of lanes (columns 0-3, 8-11, 4-7,
  * 12-15): Q4.11 or float32. */
-ERNN_INLINE void finish_tile(const int32x4_t *sums, const ernn_product *product, size_t column,
+ERNN_INLINE void finish_tile__neon(const int32x4_t *sums, const ernn_product *product, size_t column,
                              void *out, size_t at, const int to_float) {
   if (to_float) {
     float *to = (float *)out + at;

@@ -24,7 +24,7 @@
   __asm__(SDOT "%0.4s, %1.16b, %2.4b[" #lane "]" : "+w"(sums) : "w"(w), "w"(q))
 
 /* One row of bytes times `n` tiles, sixteen rows of the product at a time. */
-DOT ERNN_INLINE void u8_block(const uint8_t *x, uint32_t quads, const int8_t *weights, size_t stride,
+DOT ERNN_INLINE void u8_block__neondot(const uint8_t *x, uint32_t quads, const int8_t *weights, size_t stride,
                           const ernn_product *product, size_t column, void *out,
                           const int to_float, const int n) {
   int32x4_t sums[16];
@@ -56,11 +56,11 @@ DOT ERNN_INLINE void u8_block(const uint8_t *x, uint32_t quads, const int8_t *we
   ERNN_UNROLL
   for (int tile = 0; tile < n; tile++) {
     size_t at = column + 16 * (size_t)tile;
-    finish_tile(sums + 4 * tile, product, at, out, at, to_float);
+    finish_tile__neon(sums + 4 * tile, product, at, out, at, to_float);
   }
 }
 
-DOT ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
+DOT ERNN_INLINE void u8_gemm__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
                          const ernn_product *product, uint8_t *out, size_t out_stride,
                          const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
@@ -73,10 +73,10 @@ DOT ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
       const uint8_t *from = x + row * x_stride;
       uint8_t *to = out + row * out_stride * element;
       switch (taken) {
-        case 1: u8_block(from, quads, weights, stride, product, column, to, to_float, 1); break;
-        case 2: u8_block(from, quads, weights, stride, product, column, to, to_float, 2); break;
-        case 3: u8_block(from, quads, weights, stride, product, column, to, to_float, 3); break;
-        default: u8_block(from, quads, weights, stride, product, column, to, to_float, 4);
+        case 1: u8_block__neondot(from, quads, weights, stride, product, column, to, to_float, 1); break;
+        case 2: u8_block__neondot(from, quads, weights, stride, product, column, to, to_float, 2); break;
+        case 3: u8_block__neondot(from, quads, weights, stride, product, column, to, to_float, 3); break;
+        default: u8_block__neondot(from, quads, weights, stride, product, column, to, to_float, 4);
       }
     }
   }
@@ -84,12 +84,12 @@ DOT ERNN_INLINE void u8_gemm(const uint8_t *x, size_t x_stride, uint32_t rows,
 
 DOT static void u8_product__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
                                 const ernn_product *product, int16_t *out, size_t out_stride) {
-  u8_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
+  u8_gemm__neondot(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
 }
 
 DOT static void u8_sums__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
                              const ernn_product *product, float *out, size_t out_stride) {
-  u8_gemm(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
+  u8_gemm__neondot(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
 /* One row of 16-bit numbers in two planes of bytes times `n` tiles: each vector of weights that is
@@ -141,7 +141,7 @@ DOT ERNN_INLINE void planes_block(const uint8_t *x, size_t plane, uint32_t quads
   ERNN_UNROLL
   for (int tile = 0; tile < n; tile++) {
     size_t at = column + 16 * (size_t)tile;
-    finish_tile(high + 4 * tile, product, at, out, at, to_float);
+    finish_tile__neon(high + 4 * tile, product, at, out, at, to_float);
   }
 }
 
@@ -185,21 +185,21 @@ DOT static void planes_sums__neondot(const uint8_t *x, size_t x_stride, size_t p
 const ernn_kernels ernn_kernels_neondot = {
     .isa = ERNN_ISA_NEONDOT,
     .rows = &ernn_rows_portable,
-    .f32_gemm = f32_gemm__neon,
-    .f32_gru = f32_gru__portable,
-    .f32_lstm = f32_lstm__portable,
-    .exact_gru = f32_gru__portable,
-    .exact_lstm = f32_lstm__portable,
-    .f32_sigmoid = f32_sigmoid__portable,
-    .f32_tanh = f32_tanh__portable,
+    .f32_gemm = ernn_f32_gemm__neon,
+    .f32_gru = ernn_f32_gru__portable,
+    .f32_lstm = ernn_f32_lstm__portable,
+    .exact_gru = ernn_f32_gru__portable,
+    .exact_lstm = ernn_f32_lstm__portable,
+    .f32_sigmoid = ernn_f32_sigmoid__portable,
+    .f32_tanh = ernn_f32_tanh__portable,
     .u8_product = u8_product__neondot,
-    .s16_product = s16_product__neon,
+    .s16_product = ernn_s16_product__neon,
     .u8_sums = u8_sums__neondot,
-    .s16_sums = s16_sums__neon,
+    .s16_sums = ernn_s16_sums__neon,
     .planes_product = planes_product__neondot,
     .planes_sums = planes_sums__neondot,
-    .s16_gru = s16_gru__neon,
-    .s16_lstm = s16_lstm__neon,
+    .s16_gru = ernn_s16_gru__neon,
+    .s16_lstm = ernn_s16_lstm__neon,
 };
 
 #else

@@ -29,7 +29,7 @@ ERNN_INLINE void f32_tile(const float *x, uint32_t rows, const void *weights, si
   }
 }
 
-ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t rows,
+ERNN_INLINE void f32_gemm_of__portable(const float *x, size_t x_stride, uint32_t rows,
                              const ernn_matrix *matrix, uint32_t type, const float *bias,
                              float *out, size_t out_stride) {
   uint32_t tiles = matrix->columns / ERNN_TILE;
@@ -46,21 +46,21 @@ ERNN_INLINE void f32_gemm_of(const float *x, size_t x_stride, uint32_t rows,
   }
 }
 
-static void f32_gemm__portable(const float *x, size_t x_stride, uint32_t rows,
+void ernn_f32_gemm__portable(const float *x, size_t x_stride, uint32_t rows,
                                const ernn_matrix *matrix, const float *bias, float *out,
                                size_t out_stride) {
   switch (matrix->type) {
     case ERNN_MATRIX_F32:
-      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F32, bias, out, out_stride);
+      f32_gemm_of__portable(x, x_stride, rows, matrix, ERNN_MATRIX_F32, bias, out, out_stride);
       break;
     case ERNN_MATRIX_F16:
-      f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_F16, bias, out, out_stride);
+      f32_gemm_of__portable(x, x_stride, rows, matrix, ERNN_MATRIX_F16, bias, out, out_stride);
       break;
-    default: f32_gemm_of(x, x_stride, rows, matrix, ERNN_MATRIX_S8, bias, out, out_stride);
+    default: f32_gemm_of__portable(x, x_stride, rows, matrix, ERNN_MATRIX_S8, bias, out, out_stride);
   }
 }
 
-void f32_gru__portable(const float *x, const float *r, float *h, uint32_t tiles) {
+void ernn_f32_gru__portable(const float *x, const float *r, float *h, uint32_t tiles) {
   for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16) {
     for (uint32_t i = 0; i < ERNN_TILE; i++) {
       float z = ernn_sigmoid(x[i] + r[i]);
@@ -71,7 +71,7 @@ void f32_gru__portable(const float *x, const float *r, float *h, uint32_t tiles)
   }
 }
 
-void f32_lstm__portable(const float *x, const float *r, float *h, float *c,
+void ernn_f32_lstm__portable(const float *x, const float *r, float *h, float *c,
                                uint32_t tiles) {
   for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16) {
     for (uint32_t k = 0; k < ERNN_TILE; k++) {
@@ -85,11 +85,11 @@ void f32_lstm__portable(const float *x, const float *r, float *h, float *c,
   }
 }
 
-void f32_sigmoid__portable(float *x, size_t count) {
+void ernn_f32_sigmoid__portable(float *x, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] = ernn_sigmoid(x[i]);
 }
 
-void f32_tanh__portable(float *x, size_t count) {
+void ernn_f32_tanh__portable(float *x, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] = ernn_tanh(x[i]);
 }
 
@@ -236,17 +236,17 @@ ERNN_ROW_KERNELS(ERNN_ANY_TARGET, portable)
 const ernn_kernels ernn_kernels_portable = {
     .isa = ERNN_ISA_PORTABLE,
     .rows = &ernn_rows_portable,
-    .f32_gemm = f32_gemm__portable,
-    .f32_gru = f32_gru__portable,
-    .f32_lstm = f32_lstm__portable,
-    .exact_gru = f32_gru__portable,
-    .exact_lstm = f32_lstm__portable,
-    .f32_sigmoid = f32_sigmoid__portable,
-    .f32_tanh = f32_tanh__portable,
+    .f32_gemm = ERNN_HAS_FLOAT_CELLS || ERNN_HAS_FLOAT_LINEAR ? ernn_f32_gemm__portable : NULL,
+    .f32_gru = ERNN_HAS(GRU) ? ernn_f32_gru__portable : NULL,
+    .f32_lstm = ERNN_HAS(LSTM) ? ernn_f32_lstm__portable : NULL,
+    .exact_gru = ERNN_HAS(GRU) ? ernn_f32_gru__portable : NULL,
+    .exact_lstm = ERNN_HAS(LSTM) ? ernn_f32_lstm__portable : NULL,
+    .f32_sigmoid = ernn_f32_sigmoid__portable,
+    .f32_tanh = ernn_f32_tanh__portable,
     .u8_product = u8_product__portable,
     .s16_product = s16_product__portable,
     .u8_sums = u8_sums__portable,
     .s16_sums = s16_sums__portable,
-    .s16_gru = s16_gru__portable,
-    .s16_lstm = s16_lstm__portable,
+    .s16_gru = ERNN_HAS(QGRU) ? s16_gru__portable : NULL,
+    .s16_lstm = ERNN_HAS(QLSTM) ? s16_lstm__portable : NULL,
 };

@@ -4,9 +4,10 @@
 
 #include "ernn_kernels.h"
 
-ernn_f32_gru f32_gru__portable;
-ernn_f32_lstm f32_lstm__portable;
-ernn_f32_map f32_sigmoid__portable;
-ernn_f32_map f32_tanh__portable;
+ernn_f32_gemm ernn_f32_gemm__portable;
+ernn_f32_gru ernn_f32_gru__portable;
+ernn_f32_lstm ernn_f32_lstm__portable;
+ernn_f32_map ernn_f32_sigmoid__portable;
+ernn_f32_map ernn_f32_tanh__portable;
 
 #endif

@@ -63,9 +63,59 @@ ERNN_INLINE void planes_of(const float *x, size_t count, float reciprocal, float
   }
 }
 
+/* Compilers unroll loops over a tile before they see that these would be vectors. */
+#if defined(__GNUC__) || defined(__clang__)
+typedef int32_t ernn_tile_s32 __attribute__((vector_size(4 * ERNN_TILE)));
+typedef int16_t ernn_tile_s16 __attribute__((vector_size(2 * ERNN_TILE), aligned(2), may_alias));
+typedef uint8_t ernn_tile_u8 __attribute__((vector_size(ERNN_TILE), aligned(1), may_alias));
+typedef uint32_t ernn_tile_u32 __attribute__((vector_size(4 * ERNN_TILE), aligned(4), may_alias));
+
+/* Adds the products of one tap to `sum`. */
+#define ERNN_ADD_TAP(type, zero)                                                                   \
+  sum += (ernn_tile_u32)((__builtin_convertvector(*(const type *)(const void *)from,               \
+                                                  ernn_tile_s32) - (zero)) *                       \
+                         __builtin_convertvector(*(const ernn_tile_s16 *)(const void *)w,          \
+                                                 ernn_tile_s32))
+#define ERNN_TILE_BEGIN ernn_tile_u32 sum = *(const ernn_tile_u32 *)(const void *)sums;
+#define ERNN_TILE_END *(ernn_tile_u32 *)(void *)sums = sum;
+#else
+#define ERNN_ADD_TAP(type, zero)                                                                   \
+  for (uint32_t i = 0; i < ERNN_TILE; i++) sums[i] += (uint32_t)(((int32_t)from[i] - (zero)) * w[i])
+#define ERNN_TILE_BEGIN
+#define ERNN_TILE_END
+#endif
+
+ERNN_INLINE void byte_taps_of(const uint8_t *x, const int16_t *w, const ernn_taps *taps,
+                              uint32_t *sums) {
+  ERNN_TILE_BEGIN
+  for (uint32_t row = 0; row < taps->rows; row++, x += taps->row) {
+    const uint8_t *from = x;
+    for (uint32_t column = 0; column < taps->columns; column++) {
+      ERNN_ADD_TAP(ernn_tile_u8, 128);
+      from += taps->column;
+      w += taps->weights;
+    }
+  }
+  ERNN_TILE_END
+}
+
+ERNN_INLINE void word_taps_of(const int16_t *x, const int16_t *w, const ernn_taps *taps,
+                              uint32_t *sums) {
+  ERNN_TILE_BEGIN
+  for (uint32_t row = 0; row < taps->rows; row++, x += taps->row) {
+    const int16_t *from = x;
+    for (uint32_t column = 0; column < taps->columns; column++) {
+      ERNN_ADD_TAP(ernn_tile_s16, 0);
+      from += taps->column;
+      w += taps->weights;
+    }
+  }
+  ERNN_TILE_END
+}
+
 #define ERNN_ANY_TARGET
 
-/* Defines the five of them as f32_*__<isa>. */
+/* Defines all of them as f32_*__<isa>, u8_* and s16_*. */
 #define ERNN_ROW_KERNELS(target, isa)                                                              \
   target static float f32_peak__##isa(const float *x, size_t count) { return peak_of(x, count); }  \
   target static void f32_scale__##isa(float *x, size_t count, float scale, const float *bias) {    \
@@ -83,7 +133,16 @@ ERNN_INLINE void planes_of(const float *x, size_t count, float reciprocal, float
                                        float limit, uint8_t *high, uint8_t *low) {                 \
     planes_of(x, count, reciprocal, limit, high, low);                                             \
   }                                                                                                \
-  const ernn_row_kernels ernn_rows_##isa = {f32_peak__##isa, f32_scale__##isa, f32_bytes__##isa,   \
-                                            f32_words__##isa, f32_planes__##isa};
+  target static void u8_taps__##isa(const uint8_t *x, const int16_t *w, const ernn_taps *taps,     \
+                                    uint32_t *sums) {                                              \
+    byte_taps_of(x, w, taps, sums);                                                                \
+  }                                                                                                \
+  target static void s16_taps__##isa(const int16_t *x, const int16_t *w, const ernn_taps *taps,    \
+                                     uint32_t *sums) {                                             \
+    word_taps_of(x, w, taps, sums);                                                                \
+  }                                                                                                \
+  const ernn_row_kernels ernn_rows_##isa = {f32_peak__##isa,  f32_scale__##isa, f32_bytes__##isa,  \
+                                            f32_words__##isa, f32_planes__##isa, u8_taps__##isa,   \
+                                            s16_taps__##isa};
 
 #endif

@@ -6,14 +6,14 @@
 
 #define AVX2 ERNN_TARGET("avx2,fma,f16c")
 
-ernn_f32_gemm f32_gemm__avx2;
-ernn_f32_gru f32_gru__avx2;
-ernn_f32_lstm f32_lstm__avx2;
-ernn_f32_gru exact_gru__avx2;
-ernn_f32_lstm exact_lstm__avx2;
-ernn_f32_map f32_sigmoid__avx2;
-ernn_f32_map f32_tanh__avx2;
-ernn_s16_gru s16_gru__avx2;
-ernn_s16_lstm s16_lstm__avx2;
+ernn_f32_gemm ernn_f32_gemm__avx2;
+ernn_f32_gru ernn_f32_gru__avx2;
+ernn_f32_lstm ernn_f32_lstm__avx2;
+ernn_f32_gru ernn_exact_gru__avx2;
+ernn_f32_lstm ernn_exact_lstm__avx2;
+ernn_f32_map ernn_f32_sigmoid__avx2;
+ernn_f32_map ernn_f32_tanh__avx2;
+ernn_s16_gru ernn_s16_gru__avx2;
+ernn_s16_lstm ernn_s16_lstm__avx2;
 
 #endif

@@ -2,7 +2,7 @@
  *
  *     edgernn-run model.ernn [inputs.bin [outputs.bin]] [--isa NAME] [--step]
  *                 [--every-step] [--warm-up-ms N] [--time-ms N] [--period-us N] [--max-steps N]
- *                 [--calls N]
+ *                 [--calls N] [--decoder FILE INPUT OUTPUT START STOP LONGEST] [--begin FROM TO]
  *
  * inputs.bin   u32 cases; for each case and input: u32 steps (0: a state that begins at zero), rows
  * outputs.bin  the same for outputs.  Rows are padded to 4 bytes; all is little-endian
@@ -10,35 +10,22 @@
  * --every-step as --step; also outputs of one row a call are written for each step, except states
  * --time-ms    after the cases, calls the first case (its first step with --step) for this time and
  *              prints the time of each call; --period-us then calls it once a period
+ * --decoder    after the model, an encoder, runs this one step by step: its input INPUT is START and
+ *              then the likeliest token of output OUTPUT, until that is STOP.  There is one output:
+ *              tokens, one row of LONGEST numbers, -1 behind the last
+ * --begin      input TO of the decoder begins as output FROM of the encoder
  * --calls      calls the first case in the same way so often, between marks for a plugin of qemu
  */
 
-#include "../c/ernn.h"
-#include "files.h"
 #include "peak.h"
+#include "program.h"
 #include "text.h"
 #include "timing.h"
-
-enum { MOST_PORTS = 64 };
+#include "writer.h"
 
 /* ---- Running ---- */
 
-typedef struct program {
-  ernn_model model;
-  ernn_session *session;
-  uint32_t inputs, outputs;
-  size_t input_row[MOST_PORTS], output_row[MOST_PORTS]; /* bytes */
-  uint32_t input_steps[MOST_PORTS];                     /* that the model asks for; 0: any number */
-  uint32_t is_sequence[MOST_PORTS];                     /* of an output: has a row for each step */
-  void *output[MOST_PORTS];                             /* what calls write to */
-  size_t output_room[MOST_PORTS];
-} program;
-
 static size_t padded(size_t size) { return (size + 3) & ~(size_t)3; }
-
-static size_t port_row(const ernn_port *port) {
-  return port->width * (port->dtype == ERNN_BOOL ? (size_t)1 : (size_t)4);
-}
 
 /* The rows of one case; moves `at` behind it.  0 when the file ends too early. */
 static int read_case(const program *run, const bytes *content, size_t *at, ernn_rows *rows) {
@@ -127,7 +114,11 @@ static ernn_status run_case(program *run, ernn_rows *rows, int by_steps, ernn_ro
   return status;
 }
 
-static int write_case(const program *run, const ernn_rows *outputs, int file) {
+static int write_case(const program *run, const writer *decoder, const ernn_rows *outputs, int file) {
+  if (decoder) {
+    const uint32_t rows = 1;
+    return write_all(file, &rows, 4) && write_all(file, decoder->tokens, 4 * decoder->longest);
+  }
   for (uint32_t i = 0; i < run->outputs; i++) {
     int is_written = write_all(file, &outputs[i].steps, 4) &&
                      write_all(file, outputs[i].data, padded(outputs[i].steps * run->output_row[i]));
@@ -140,14 +131,16 @@ static int write_case(const program *run, const ernn_rows *outputs, int file) {
 
 struct call {
   program *run;
+  writer *decoder; /* or NULL */
   ernn_rows *rows;
   ernn_rows outputs[MOST_PORTS];
   int by_steps;
 };
 
 /* What is called again and again: room for its outputs is made once.  0 when it does not fit. */
-static int prepare(call *one, program *run, ernn_rows *rows, int by_steps) {
+static int prepare(call *one, program *run, writer *decoder, ernn_rows *rows, int by_steps) {
   one->run = run;
+  one->decoder = decoder;
   one->rows = rows;
   one->by_steps = by_steps;
   if (output_steps(run, rows, by_steps, one->outputs) != ERNN_OK) return 0;
@@ -162,6 +155,7 @@ static void make(call *one) {
   } else {
     ernn_reset(one->run->session);
     ernn_run(one->run->session, one->rows, one->outputs);
+    if (one->decoder) write_tokens(one->decoder, one->outputs);
   }
 }
 
@@ -172,32 +166,6 @@ static ernn_isa isa_named(const char *name) {
     if (same(name, ernn_isa_name((ernn_isa)isa))) return (ernn_isa)isa;
   }
   return ERNN_ISA_COUNT;
-}
-
-static const char *open_program(program *run, const bytes *file, const ernn_options *options) {
-  ernn_status status = ernn_open(&run->model, file->data, file->size);
-  if (status != ERNN_OK) return ernn_status_text(status);
-  run->inputs = ernn_input_count(&run->model);
-  run->outputs = ernn_output_count(&run->model);
-  if (run->inputs > MOST_PORTS || run->outputs > MOST_PORTS) return "too many inputs or outputs";
-  ernn_port port;
-  for (uint32_t i = 0; i < run->inputs; i++) {
-    ernn_input(&run->model, i, &port);
-    run->input_row[i] = port_row(&port);
-    run->input_steps[i] = port.is_sequence ? port.steps : 0;
-  }
-  for (uint32_t i = 0; i < run->outputs; i++) {
-    ernn_output(&run->model, i, &port);
-    run->output_row[i] = port_row(&port);
-    run->is_sequence[i] = port.is_sequence;
-  }
-  size_t size;
-  status = ernn_session_size(&run->model, options, &size);
-  if (status != ERNN_OK) return ernn_status_text(status);
-  void *arena = system_map(-1, size);
-  if (!arena) return "there is not enough memory";
-  status = ernn_session_init(&run->session, &run->model, arena, size, options);
-  return status == ERNN_OK ? NULL : ernn_status_text(status);
 }
 
 /* All outputs but the states, of which the last one counts. */
@@ -215,6 +183,9 @@ int main(int argc, char **argv) {
   int path_count = 0, by_steps = 0, every_step = 0;
   int64_t warm_up_ms = 100, time_ms = 0, period_us = 0, calls = 0;
   ernn_options options = {ERNN_ISA_AUTO, 0, 0};
+  static writer writes;
+  writer *decoder = NULL;
+  const char *decoder_path = NULL;
   for (int i = 1; i < argc; i++) {
     const char *value = i + 1 < argc ? argv[i + 1] : "";
     if (same(argv[i], "--step")) {
@@ -233,6 +204,19 @@ int main(int argc, char **argv) {
       calls = number_of(value), i++;
     } else if (same(argv[i], "--max-steps")) {
       options.max_steps = (uint32_t)number_of(value), i++;
+    } else if (same(argv[i], "--decoder") && i + 6 < argc) {
+      decoder = &writes;
+      decoder_path = value;
+      writes.input = (uint32_t)number_of(argv[i + 2]);
+      writes.output = (uint32_t)number_of(argv[i + 3]);
+      writes.start = (int32_t)number_of(argv[i + 4]);
+      writes.stop = (int32_t)number_of(argv[i + 5]);
+      writes.longest = (uint32_t)number_of(argv[i + 6]);
+      i += 6;
+    } else if (same(argv[i], "--begin") && i + 2 < argc && writes.begins < MOST_PORTS) {
+      writes.from[writes.begins] = (uint32_t)number_of(value);
+      writes.to[writes.begins++] = (uint32_t)number_of(argv[i + 2]);
+      i += 2;
     } else if (argv[i][0] == '-' || path_count == 3) {
       return fail(argv[i], "is not an argument of edgernn-run");
     } else {
@@ -248,12 +232,18 @@ int main(int argc, char **argv) {
   const char *problem = open_program(&run, &file, &options);
   if (problem) return fail(paths[0], problem);
   if (every_step) want_every_step(&run);
+  bytes decoder_file = {NULL, 0};
+  if (decoder) {
+    if (!read_file(decoder_path, &decoder_file)) return fail(decoder_path, "cannot be read");
+    problem = open_writer(decoder, &run, &decoder_file, options.isa);
+    if (problem) return fail(decoder_path, problem);
+  }
   put("{\"runtime\": \"ernn\", \"isa\": \"");
   put(ernn_isa_name(ernn_session_isa(run.session)));
   put("\"");
   put_field("format", ERNN_FORMAT_VERSION);
   put_field("load_ns", system_now_ns() - start);
-  put_field("model_bytes", (int64_t)file.size);
+  put_field("model_bytes", (int64_t)(file.size + decoder_file.size));
   if (cases.size >= 4) {
     static ernn_rows rows[MOST_PORTS], first[MOST_PORTS];
     uint32_t count = (uint32_t)cases.data[0] | (uint32_t)cases.data[1] << 8 |
@@ -268,15 +258,16 @@ int main(int argc, char **argv) {
       if (paths[2]) {
         ernn_rows outputs[MOST_PORTS];
         ernn_status status = run_case(&run, rows, by_steps, outputs);
+        if (status == ERNN_OK && decoder) status = write_tokens(decoder, outputs);
         if (status != ERNN_OK) return fail(paths[1], ernn_status_text(status));
-        if (!write_case(&run, outputs, out)) return fail(paths[2], NO_ROOM);
+        if (!write_case(&run, decoder, outputs, out)) return fail(paths[2], NO_ROOM);
       }
     }
     if (out >= 0) system_close(out);
     put_field("cases", count);
     if (count > 0 && (time_ms > 0 || calls > 0)) {
       static call one;
-      if (!prepare(&one, &run, first, by_steps)) return fail(paths[1], "does not fit the model");
+      if (!prepare(&one, &run, decoder, first, by_steps)) return fail(paths[1], "does not fit the model");
       if (time_ms > 0) measure(&one, warm_up_ms * 1000000, time_ms * 1000000, period_us * 1000);
       if (calls > 0) make_marked(&one, calls);
     }

@@ -13,7 +13,8 @@ char *dlerror(void);
 /* The only flag that has one value in every C library: 32-bit Android numbers the others differently. */
 enum { LOAD_LAZILY = 1 };
 
-enum { MOST_PORTS = 64, MOST_AXES = 8 };
+/* Two models: an encoder and its decoder. */
+enum { MOST_PORTS = 64, MOST_AXES = 8, MOST_MODELS = 2 };
 
 typedef struct element {
   const char *name; /* numpy's */
@@ -57,6 +58,7 @@ static size_t tensor_bytes(const tensor *one) {
 
 /* Inputs and outputs of the model, as the runtime reports them. */
 typedef struct ports {
+  uint32_t number; /* of the model, from 0 */
   uint32_t inputs, outputs;
   tensor input[MOST_PORTS], output[MOST_PORTS];
 } ports;

@@ -3,6 +3,7 @@
  *
  *     edgernn-library-run LIBRARY MODEL [inputs.bin [outputs.bin]] [--threads N] [--state IN OUT]
  *                         [--operators FILE] [--warm-up-ms N] [--time-ms N] [--period-us N] [--calls N]
+ *                         [--decoder FILE INPUT OUTPUT START STOP LONGEST] [--begin FROM TO]
  *
  * inputs.bin   u32 cases; for each case u32 calls; for each call and input: u32 rank (ABSENT: what
  *              --state carried over from the call before), u32 sizes, the numbers.  What follows a
@@ -10,6 +11,10 @@
  * outputs.bin  the same for outputs
  * --operators  a library of more operators, for ONNX Runtime
  * --state      input IN of a call is output OUT of the one before it (both by position)
+ * --decoder    after each call of MODEL, an encoder, runs this one step by step: its input INPUT is START
+ *              and then the likeliest token of output OUTPUT, until that is STOP; a --state behind this
+ *              argument is the decoder's.  The only output is tokens [1, LONGEST], -1 behind the last
+ * --begin      input TO of the decoder begins as output FROM of the encoder
  * --time-ms    after the cases, makes the first call of the first case for this time, with states
  *              carried over, and prints the time of each; --period-us then makes it once a period
  * --calls      makes it in the same way so often, between marks for a plugin of qemu
@@ -31,7 +36,8 @@ static const uint32_t ABSENT = 0xFFFFFFFFu;
 
 typedef struct state {
   uint32_t input, output;
-  size_t room;
+  size_t room_size;
+  void *room;
 } state;
 
 struct call {
@@ -44,6 +50,15 @@ struct call {
 };
 
 static call one;
+
+/* The decoder behind it, and how it writes. */
+static struct {
+  call step;
+  int is_there;
+  uint32_t input, output, longest, begins, from[MOST_PORTS], to[MOST_PORTS];
+  int32_t start, stop, token;
+  tensor tokens;
+} decoder;
 
 /* ---- Files ---- */
 
@@ -91,8 +106,9 @@ static int read_inputs(const bytes *content, size_t *at) {
 
 static int write_outputs(int file) {
   static const uint8_t zeros[ALIGNMENT];
-  for (uint32_t i = 0; i < one.model.outputs; i++) {
-    const tensor *output = &one.outputs[i];
+  uint32_t count = decoder.is_there ? 1 : one.model.outputs;
+  for (uint32_t i = 0; i < count; i++) {
+    const tensor *output = decoder.is_there ? &decoder.tokens : &one.outputs[i];
     uint32_t head[1 + MOST_AXES];
     head[0] = output->rank;
     for (uint32_t axis = 0; axis < output->rank; axis++) {
@@ -112,28 +128,57 @@ static int write_outputs(int file) {
 
 /* The states go from the outputs to the inputs: each into room of its own, since a runtime may take its
  * outputs back with the next call. */
-static const char *carry_over(void) {
-  for (uint32_t i = 0; i < one.state_count; i++) {
-    state *carried = &one.states[i];
-    const tensor *output = &one.outputs[carried->output];
-    tensor *input = &one.inputs[carried->input];
-    static void *room[MOST_PORTS];
+static const char *carry_over(call *which) {
+  for (uint32_t i = 0; i < which->state_count; i++) {
+    state *carried = &which->states[i];
+    const tensor *output = &which->outputs[carried->output];
+    tensor *input = &which->inputs[carried->input];
     size_t size = tensor_bytes(output);
-    if (size > carried->room) {
-      room[i] = system_map(-1, size);
-      if (!room[i]) return "there is not enough memory";
-      carried->room = size;
+    if (size > carried->room_size) {
+      carried->room = system_map(-1, size);
+      if (!carried->room) return "there is not enough memory";
+      carried->room_size = size;
     }
-    memcpy(room[i], output->data, size);
+    memcpy(carried->room, output->data, size);
     *input = *output;
-    input->data = room[i];
+    input->data = carried->room;
+  }
+  return NULL;
+}
+
+static const char *call_once(call *which) {
+  const char *problem = which->runtime->call(&which->model, which->inputs, which->outputs);
+  return problem ? problem : carry_over(which);
+}
+
+/* Writes tokens from what the encoder gave. */
+static const char *write_tokens(void) {
+  call *step = &decoder.step;
+  int32_t *tokens = (int32_t *)decoder.tokens.data;
+  for (uint32_t i = 0; i < decoder.longest; i++) tokens[i] = -1;
+  for (uint32_t i = 0; i < decoder.begins; i++) {
+    step->inputs[decoder.to[i]] = one.outputs[decoder.from[i]];
+  }
+  decoder.token = decoder.start;
+  for (uint32_t place = 0; place < decoder.longest; place++) {
+    const char *problem = call_once(step);
+    if (problem) return problem;
+    const tensor *scored = &step->outputs[decoder.output];
+    const float *scores = (const float *)scored->data;
+    size_t count = tensor_bytes(scored) / sizeof *scores, likeliest = 0;
+    for (size_t i = 1; i < count; i++) {
+      if (scores[i] > scores[likeliest]) likeliest = i;
+    }
+    decoder.token = (int32_t)likeliest;
+    if (decoder.token == decoder.stop) return NULL;
+    tokens[place] = decoder.token;
   }
   return NULL;
 }
 
 static void make(call *which) {
-  const char *problem = which->runtime->call(&which->model, which->inputs, which->outputs);
-  if (!problem) problem = carry_over();
+  const char *problem = call_once(which);
+  if (!problem && decoder.is_there) problem = write_tokens();
   if (problem && !which->problem) which->problem = problem;
 }
 
@@ -206,18 +251,75 @@ static const char *load_library(const char *path, const char **version) {
   return "is neither ONNX Runtime nor TensorFlow Lite with its C interface";
 }
 
+/* NULL, or what is wrong. */
+static const char *open_decoder(const char *path, int threads, const char *operators) {
+  call *step = &decoder.step;
+  step->runtime = one.runtime;
+  step->model.number = 1;
+  const char *problem = step->runtime->open(path, threads, operators, &step->model);
+  if (problem) return problem;
+  if (decoder.input >= step->model.inputs || decoder.output >= step->model.outputs) {
+    return "has not so many inputs or outputs";
+  }
+  for (uint32_t i = 0; i < decoder.begins; i++) {
+    if (decoder.from[i] >= one.model.outputs || decoder.to[i] >= step->model.inputs) {
+      return "does not take what the encoder gives";
+    }
+  }
+  tensor *token = &step->inputs[decoder.input];
+  token->type = step->model.input[decoder.input].type;
+  if (!same(token->type->name, "int32")) return "does not take tokens of int32";
+  if (!same(step->model.output[decoder.output].type->name, "float32")) {
+    return "does not score tokens in float32";
+  }
+  token->rank = 2;
+  token->sizes[0] = token->sizes[1] = 1;
+  token->data = &decoder.token;
+  decoder.tokens = *token;
+  decoder.tokens.sizes[1] = decoder.longest;
+  decoder.tokens.data = system_map(-1, decoder.longest * sizeof decoder.token);
+  return decoder.tokens.data ? NULL : "there is not enough memory";
+}
+
+/* A state of `which` that a model has not, or NULL. */
+static const char *wrong_state(const call *which) {
+  for (uint32_t i = 0; i < which->state_count; i++) {
+    if (which->states[i].input >= which->model.inputs ||
+        which->states[i].output >= which->model.outputs) {
+      return "the model has not so many inputs or outputs";
+    }
+  }
+  return NULL;
+}
+
 int main(int argc, char **argv) {
   const char *paths[4] = {NULL, NULL, NULL, NULL}, *version = "unknown", *operators = NULL;
+  const char *decoder_path = NULL;
+  call *named = &one;
   int path_count = 0;
   int64_t threads = 1, warm_up_ms = 100, time_ms = 0, period_us = 0, calls = 0;
   for (int i = 1; i < argc; i++) {
     const char *value = i + 1 < argc ? argv[i + 1] : "";
     if (same(argv[i], "--threads")) {
       threads = number_of(value), i++;
-    } else if (same(argv[i], "--state") && i + 2 < argc && one.state_count < MOST_PORTS) {
-      state *carried = &one.states[one.state_count++];
+    } else if (same(argv[i], "--state") && i + 2 < argc && named->state_count < MOST_PORTS) {
+      state *carried = &named->states[named->state_count++];
       carried->input = (uint32_t)number_of(argv[i + 1]);
       carried->output = (uint32_t)number_of(argv[i + 2]);
+      i += 2;
+    } else if (same(argv[i], "--decoder") && i + 6 < argc) {
+      named = &decoder.step;
+      decoder.is_there = 1;
+      decoder_path = value;
+      decoder.input = (uint32_t)number_of(argv[i + 2]);
+      decoder.output = (uint32_t)number_of(argv[i + 3]);
+      decoder.start = (int32_t)number_of(argv[i + 4]);
+      decoder.stop = (int32_t)number_of(argv[i + 5]);
+      decoder.longest = (uint32_t)number_of(argv[i + 6]);
+      i += 6;
+    } else if (same(argv[i], "--begin") && i + 2 < argc && decoder.begins < MOST_PORTS) {
+      decoder.from[decoder.begins] = (uint32_t)number_of(value);
+      decoder.to[decoder.begins++] = (uint32_t)number_of(argv[i + 2]);
       i += 2;
     } else if (same(argv[i], "--operators")) {
       operators = value, i++;
@@ -244,13 +346,13 @@ int main(int argc, char **argv) {
   int64_t import_ns = system_now_ns() - start, runtime_bytes = peak_bytes();
   start = system_now_ns();
   problem = one.runtime->open(paths[1], (int)threads, operators, &one.model);
-  int64_t load_ns = system_now_ns() - start;
   if (problem) return fail(paths[1], problem);
-  for (uint32_t i = 0; i < one.state_count; i++) {
-    if (one.states[i].input >= one.model.inputs || one.states[i].output >= one.model.outputs) {
-      return fail("--state", "the model has not so many inputs or outputs");
-    }
-  }
+  if (decoder_path) problem = open_decoder(decoder_path, (int)threads, operators);
+  int64_t load_ns = system_now_ns() - start;
+  if (problem) return fail(decoder_path, problem);
+  problem = wrong_state(&one);
+  if (!problem) problem = wrong_state(&decoder.step);
+  if (problem) return fail("--state", problem);
   if (paths[3]) {
     int file = system_open(paths[3], 1);
     if (file < 0) return fail(paths[3], "cannot be written");

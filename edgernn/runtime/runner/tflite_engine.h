@@ -44,9 +44,9 @@ static struct {
 } tflite;
 #undef TFLITE_FUNCTION_POINTER
 
-static TfLiteInterpreter *tflite_interpreter;
-static tensor tflite_current[MOST_PORTS]; /* the inputs' sizes as they are allocated */
-static size_t tflite_room[MOST_PORTS];    /* bytes that an output's data may take */
+static TfLiteInterpreter *tflite_interpreters[MOST_MODELS];
+static tensor tflite_current[MOST_MODELS][MOST_PORTS]; /* the inputs' sizes as they are allocated */
+static size_t tflite_room[MOST_MODELS][MOST_PORTS]; /* bytes that an output's data may take */
 
 static const char *tflite_start(void *library, const char **version) {
 #define TFLITE_FUNCTION_FOUND(result, name, parameters)                                            \
@@ -80,22 +80,23 @@ static const char *tflite_open(const char *path, int threads, const char *operat
   if (!file) return "TensorFlow Lite refuses the model";
   TfLiteInterpreterOptions *options = tflite.InterpreterOptionsCreate();
   tflite.InterpreterOptionsSetNumThreads(options, threads);
-  tflite_interpreter = tflite.InterpreterCreate(file, options);
-  if (!tflite_interpreter) return "no interpreter could be made for the model";
-  if (tflite.InterpreterAllocateTensors(tflite_interpreter)) return "tensors cannot be allocated";
-  int32_t inputs = tflite.InterpreterGetInputTensorCount(tflite_interpreter);
-  int32_t outputs = tflite.InterpreterGetOutputTensorCount(tflite_interpreter);
+  TfLiteInterpreter *interpreter = tflite.InterpreterCreate(file, options);
+  tflite_interpreters[model->number] = interpreter;
+  if (!interpreter) return "no interpreter could be made for the model";
+  if (tflite.InterpreterAllocateTensors(interpreter)) return "tensors cannot be allocated";
+  int32_t inputs = tflite.InterpreterGetInputTensorCount(interpreter);
+  int32_t outputs = tflite.InterpreterGetOutputTensorCount(interpreter);
   if (inputs > MOST_PORTS || outputs > MOST_PORTS) return "too many inputs or outputs";
   model->inputs = (uint32_t)inputs;
   model->outputs = (uint32_t)outputs;
   const char *problem = NULL;
   for (int32_t i = 0; i < inputs && !problem; i++) {
-    problem = tflite_describe(tflite.InterpreterGetInputTensor(tflite_interpreter, i),
+    problem = tflite_describe(tflite.InterpreterGetInputTensor(interpreter, i),
                               &model->input[i]);
-    tflite_current[i] = model->input[i];
+    tflite_current[model->number][i] = model->input[i];
   }
   for (int32_t i = 0; i < outputs && !problem; i++) {
-    problem = tflite_describe(tflite.InterpreterGetOutputTensor(tflite_interpreter, i),
+    problem = tflite_describe(tflite.InterpreterGetOutputTensor(interpreter, i),
                               &model->output[i]);
   }
   return problem;
@@ -110,28 +111,32 @@ static int tflite_differs(const tensor *given, const tensor *current) {
 }
 
 static const char *tflite_fit(const ports *model, const tensor *inputs) {
+  TfLiteInterpreter *interpreter = tflite_interpreters[model->number];
+  tensor *current = tflite_current[model->number];
   int is_resized = 0;
   for (uint32_t i = 0; i < model->inputs; i++) {
-    if (!tflite_differs(&inputs[i], &tflite_current[i])) continue;
+    if (!tflite_differs(&inputs[i], &current[i])) continue;
     int sizes[MOST_AXES];
     for (uint32_t axis = 0; axis < inputs[i].rank; axis++) sizes[axis] = (int)inputs[i].sizes[axis];
-    if (tflite.InterpreterResizeInputTensor(tflite_interpreter, (int32_t)i, sizes,
+    if (tflite.InterpreterResizeInputTensor(interpreter, (int32_t)i, sizes,
                                             (int32_t)inputs[i].rank)) {
       return "an input does not take these sizes";
     }
-    tflite_current[i] = inputs[i];
+    current[i] = inputs[i];
     is_resized = 1;
   }
-  if (is_resized && tflite.InterpreterAllocateTensors(tflite_interpreter)) {
+  if (is_resized && tflite.InterpreterAllocateTensors(interpreter)) {
     return "tensors cannot be allocated for inputs of these sizes";
   }
   return NULL;
 }
 
 static const char *tflite_call(const ports *model, const tensor *inputs, tensor *outputs) {
+  TfLiteInterpreter *interpreter = tflite_interpreters[model->number];
+  size_t *room = tflite_room[model->number];
   const char *problem = tflite_fit(model, inputs);
   for (uint32_t i = 0; i < model->inputs && !problem; i++) {
-    TfLiteTensor *to = tflite.InterpreterGetInputTensor(tflite_interpreter, (int32_t)i);
+    TfLiteTensor *to = tflite.InterpreterGetInputTensor(interpreter, (int32_t)i);
     if (tflite.TensorCopyFromBuffer(to, inputs[i].data, tensor_bytes(&inputs[i]))) {
       problem = "an input does not fit";
     }
@@ -139,18 +144,18 @@ static const char *tflite_call(const ports *model, const tensor *inputs, tensor 
   if (problem) return problem;
   /* A call is a whole sequence; an LSTM that is one operator remembers the one before. */
   if (tflite.InterpreterResetVariableTensors) {
-    tflite.InterpreterResetVariableTensors(tflite_interpreter);
+    tflite.InterpreterResetVariableTensors(interpreter);
   }
-  if (tflite.InterpreterInvoke(tflite_interpreter)) return "the model fails while it runs";
+  if (tflite.InterpreterInvoke(interpreter)) return "the model fails while it runs";
   for (uint32_t i = 0; i < model->outputs; i++) {
-    const TfLiteTensor *from = tflite.InterpreterGetOutputTensor(tflite_interpreter, (int32_t)i);
+    const TfLiteTensor *from = tflite.InterpreterGetOutputTensor(interpreter, (int32_t)i);
     problem = tflite_describe(from, &outputs[i]);
     if (problem) return problem;
     size_t size = tflite.TensorByteSize(from);
-    if (size > tflite_room[i]) {
+    if (size > room[i]) {
       outputs[i].data = system_map(-1, size);
       if (!outputs[i].data) return "there is not enough memory";
-      tflite_room[i] = size;
+      room[i] = size;
     }
     if (tflite.TensorCopyToBuffer(from, outputs[i].data, size)) return "an output cannot be read";
   }

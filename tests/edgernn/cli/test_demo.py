@@ -42,7 +42,7 @@ def small() -> Task:
 
 
 def demo(out: Path) -> Result:
-    arguments = ["demo", "-o", str(out), "--units", "8", "--processes", "1"]
+    arguments = ["demo", "-o", str(out), "--units", "8", "--processes", "1", "--seeds", "2"]
     return CliRunner().invoke(command_line, arguments, catch_exceptions=False)
 
 
@@ -60,8 +60,11 @@ def test_everything_is_there_in_the_end(first):
     names = {path.name for path in out.iterdir()}
     assert names >= ARTEFACTS
     for cell in ("gru", "lstm"):
-        for suffix in ("keras", "train.json", "test.npz", "calibration.npz"):
+        for suffix in ("keras", "train.json"):
             assert f"{cell}.{suffix}" in names
+    assert {"report.md", "report.html", "report.json"} <= {
+        path.name for path in (out / "compare").iterdir()
+    }
     assert {"model.json", "report.json", "report.md", "report.html"} <= names
     assert not [name for name in names if name.startswith(".")]
 
@@ -75,13 +78,19 @@ def test_the_report_has_a_row_for_each_artefact_and_ends_with_sentences(first):
     for text in (markdown, result.stdout):
         assert "At equal units (8) the GRU is" in text
         assert "linear model" in text
+    assert result.stdout.startswith("# gru or lstm on digits?")
+    assert result.stdout.splitlines()[-1].startswith("**")
 
 
 def test_a_repeated_demo_uses_the_trained_models_again(first, small, monkeypatch):
-    out, result = first
-    assert "already trained" not in result.stderr
+    out, _ = first
+
+    def trainings():
+        found = (out / "compare" / "trainings").iterdir()
+        return {path.name: path.stat().st_mtime_ns for path in found}
+
+    before = trainings()
     monkeypatch.setitem(TASKS, "digits", small)
-    monkeypatch.setattr("edgernn.tasks.training.train", lambda *_, **__: pytest.fail("trained"))
     repeated = demo(out)
-    assert repeated.stderr.count("is already trained like this") == 2
     assert repeated.exit_code == 0
+    assert trainings() == before

@@ -34,8 +34,10 @@ README = (TOP / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("edgernn ")]
 #: They need a device; tests/pi and tests/android run them.
-WITH_DEVICE = re.compile(r"edgernn devices add|--device (pi|android)$")
-SLOW = re.compile(r"edgernn demo|edgernn compare|--device cpu,kitchen,phone")
+WITH_DEVICE = re.compile(
+    r"edgernn devices add|--device (pi|android)$|--storage|--from a.keras|^edgernn search mydata"
+)
+SLOW = re.compile(r"edgernn (demo|compare|search|worker)|--device cpu,kitchen,phone")
 QUICK = {
     "EDGERNN_TRAIN_EPOCHS": "1",
     "EDGERNN_PROFILE_PROCESSES": "1",

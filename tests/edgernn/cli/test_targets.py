@@ -187,7 +187,9 @@ def test_a_sigmoid_that_a_person_trained_is_scored_from_floats_in_a_column(tmp_p
         (None, (), "has no labels, so nothing can be learned"),
         (np.arange(200) % 2, ("--target-kind", "numbers", "--cell", "gur"), "Did you mean 'gru'"),
         (np.arange(200) % 2, ("--target-kind", "token", "--cell", "bi-gru"), "sees the token"),
-        (np.full((200, 2), 3), ("--target-kind", "sequence"), "sequences for targets, which"),
+        (np.zeros((200, 2), int), ("--target-kind", "sequence"), "contains token 0, which begins"),
+        (np.arange(200) % 2, ("--decoder", "gru"), "writes sequences, and the targets of rows.npz"),
+        (np.full((200, 2), 3), ("--target-kind", "sequence", "--cell", "gru+lstm"), "'seq2seq-gru"),
         (np.arange(200) % 2, ("--target", "load"), "has no columns, so --target cannot name one"),
     ],
 )

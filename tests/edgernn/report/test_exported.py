@@ -13,6 +13,7 @@ from edgernn.artefact import (
     VerificationStatus,
     stored_file,
 )
+from edgernn.graph import DecoderStep
 from edgernn.report.exported import exported_table, outcome_text, verification_text
 from edgernn.scheme import Scheme
 
@@ -113,3 +114,17 @@ def test_the_last_line_names_what_passed_what_was_not_checked_and_what_failed():
 
 def test_a_small_error_is_not_shown_as_none():
     assert verification_text(replace(INTEGERS, mean_error=1e-6)).startswith("mean error <0.01 %")
+
+
+def test_a_pair_of_files_says_so():
+    step = DecoderStep(
+        file="say.decoder.onnx", input="previous", output="p", start=0, stop=0, longest=9
+    )
+    pair = replace(
+        ARTEFACT,
+        files=(stored_file("say.encoder.onnx", b"1"), stored_file("say.decoder.onnx", b"23")),
+        decoder=step,
+    )
+    table = exported_table([pair])
+    assert "say.encoder.onnx: its decoder is say.decoder.onnx; bytes and check are those" in table
+    assert "say.encoder.onnx  3 " in table

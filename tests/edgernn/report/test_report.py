@@ -200,6 +200,15 @@ def test_a_network_that_does_not_beat_a_linear_model_is_told_so(tmp_path):
     )
 
 
+def test_a_linear_model_that_beats_every_network_is_named_as_the_better_choice(tmp_path):
+    samples = replace(reports.SAMPLES, baselines=Baselines(trivial=0.1, linear=0.999))
+    last = sentences(reports.measured(tmp_path, samples=samples))[-1]
+    assert last == (
+        "A linear model is the better choice on digits:test: it reaches 99.9 %, the best network "
+        "99.0 %."
+    )
+
+
 def test_several_devices_are_told_apart(tmp_path):
     report = reports.measured(tmp_path, name="desk")
     report = reports.measured(tmp_path, name="kitchen", report=report)

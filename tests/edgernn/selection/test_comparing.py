@@ -31,7 +31,7 @@ def sequences(seed=0):
     return x, (x.sum(axis=(1, 2)) + random.normal(0, 0.5, ROWS) > 0).astype(np.int64)
 
 
-SMALL: dict[str, Any] = {"units": 4, "epochs": 3, "seeds": 2}
+SMALL: dict[str, Any] = {"units": 4, "epochs": 3, "seeds": 2, "shares": ()}
 
 
 @pytest.fixture(scope="module")

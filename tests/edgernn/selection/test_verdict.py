@@ -43,11 +43,17 @@ def test_a_score_that_is_higher_is_better_and_an_error_that_is_higher_is_worse(h
 def test_a_wide_interval_around_0_decides_nothing_and_names_what_narrows_it():
     seeds = verdict(-0.01, 0.02, p_value=0.4, seed_variance=4e-5, row_variance=1e-6)
     assert seeds.outcome is Outcome.UNDECIDED
-    assert seeds.more is More.SEEDS
-    assert seeds.needed == 39  # 5 · 4e-5 / ((WORTH / 2)² − 1e-6)
+    assert seeds.more == More(seeds=39)  # 5 · 4e-5 / ((WORTH / 2)² − 1e-6)
     rows = verdict(-0.01, 0.02, p_value=0.4, seed_variance=1e-6, row_variance=5e-5)
-    assert rows.more is More.ROWS
-    assert rows.needed == 9524
+    assert rows.more == More(rows=9524)
+    both = verdict(-0.01, 0.02, p_value=0.4, seed_variance=8e-6, row_variance=8e-6)
+    assert both.more == More(seeds=13, rows=2560)  # each has half of (WORTH / 2)²
+
+
+def test_thousands_of_seeds_are_no_advice():
+    found = verdict(-0.01, 0.02, p_value=0.4, seed_variance=4e-3, row_variance=1e-6)
+    assert found.more == More()
+    assert "cannot be settled by more seeds" in found.more.text
 
 
 def test_several_comparisons_need_smaller_p_values():

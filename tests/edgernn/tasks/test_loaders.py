@@ -25,6 +25,10 @@ TARGETS = {
     "numbers": RANDOM.normal(size=(ROWS, 2)).round(3),
     "steps": NAMES[RANDOM.integers(0, 3, (ROWS, STEPS))],
 }
+#: Of tokens: no table holds them.
+TOKENS = RANDOM.integers(1, 9, (ROWS, STEPS)).astype(np.int32)
+SEQUENCES = np.where(np.arange(4) < RANDOM.integers(1, 5, (ROWS, 1)), TOKENS[:, :4], -1)
+OF_TOKENS = {"token": RANDOM.integers(0, 9, ROWS), "sequence": SEQUENCES}
 LOADERS = ("arrays", "mapping", "lists", "frame", "npz", "csv", "samples")
 
 
@@ -104,6 +108,35 @@ def test_every_loader_gives_every_target_and_its_metrics(loader, target, tmp_pat
         for one in scores(predictions_of(cases, samples, "o"), truth_of(samples))
     }
     assert found == pytest.approx(expected(samples, answers), abs=1e-6)
+
+
+@pytest.mark.parametrize("loader", ["arrays", "mapping", "lists", "npz", "samples"])
+@pytest.mark.parametrize("target", OF_TOKENS)
+def test_every_loader_of_tokens_gives_what_follows_and_its_metrics(loader, target, tmp_path):
+    y = OF_TOKENS[target]
+    np.savez(tmp_path / "rows.npz", x=TOKENS, y=y, target=np.array(target))
+    given = {
+        "arrays": (TOKENS, y),
+        "mapping": {"x": TOKENS, "y": y},
+        "lists": (TOKENS.tolist(), y.tolist()),
+        "npz": tmp_path / "rows.npz",
+        "samples": as_samples((TOKENS, y), target=target),
+    }
+    samples = as_samples(given[loader], target=None if loader in ("npz", "samples") else target)
+    np.testing.assert_array_equal(samples.x, TOKENS)
+    assert samples.target is Target(target)
+    if target == "token":
+        cases, answers = outputs_of(samples)
+        wanted = {
+            "perplexity": np.exp(sklearn.log_loss(y, answers / answers.sum(1)[:, None])),
+            "accuracy": sklearn.accuracy_score(y, answers.argmax(axis=1)),
+        }
+    else:  # the same tokens, the first of each row another one
+        said = np.where(np.arange(4) == 0, 9, y).astype(np.int32)
+        cases = [{"o": row[None]} for row in said]
+        wanted = {"edit distance": ROWS / (y >= 0).sum()}
+    found = scores(predictions_of(cases, samples, "o"), truth_of(samples))
+    assert {one.metric: one.value for one in found} == pytest.approx(wanted, rel=1e-6)
 
 
 def expected(samples, answers):

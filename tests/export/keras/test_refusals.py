@@ -41,7 +41,7 @@ VECTOR = input_layer("x", [None, 2])
 X = tensor("x")
 LOOKED_UP = called(layer("Embedding", "e", input_dim=4, output_dim=2), call(X))
 COMPUTED = called(layer("Dense", "d", units=2), call(X))
-ATTENTION = layer("Attention", "a", score_mode="concat")
+ATTENTION = layer("MultiHeadAttention", "a", num_heads=1, key_dim=2, sliding_window=3)
 
 
 def on(*layers: Json) -> Json:
@@ -117,7 +117,7 @@ UNSUPPORTED: list[tuple[Json, Any, str]] = [
             [called(SEQUENCE), called(ATTENTION, call([tensor("x"), tensor("x")]))], ["x"], ["a"]
         ),
         {},
-        "concatenation",
+        "sliding window",
     ),
     (
         on(layer("Dense", "d", units=2, dtype={"class_name": "QuantizedDTypePolicy"})),

@@ -45,7 +45,7 @@ def test_a_layer_of_ones_own_with_the_name_of_keras_layer_is_not_mistaken_for_it
 @pytest.mark.parametrize(
     ("kind", "remedy"),
     [
-        ("MultiHeadAttention", "score_mode='dot'"),
+        ("GroupedQueryAttention", "MultiHeadAttention"),
         ("TextVectorization", "into tokens before"),
         ("MelSpectrogram", "features before"),
         ("SpectralNormalization", "LayerNormalization"),

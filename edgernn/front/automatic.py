@@ -1,0 +1,217 @@
+"""Scheme auto: makes all schemes, measures them, and keeps the best file of each format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from edgernn.artefact import Artefact, Refusal, read_manifest, record
+from edgernn.errors import EdgernnError, VerificationError
+from edgernn.export.naming import require_other_file
+from edgernn.export.pipeline import workspace
+from edgernn.export.source_model import SourceModel
+from edgernn.export.study.labelled import FLOAT_MODEL
+from edgernn.export.study.study import Study
+from edgernn.front.made import Made
+from edgernn.front.measuring import measure
+from edgernn.front.options import AUTO, require_drop
+from edgernn.profile.rows import MEASURED, Row
+from edgernn.profile.scheme_choice import SchemeCandidate, with_choice
+from edgernn.report.candidates import candidate_text
+from edgernn.scheme import Scheme
+from edgernn.scoring.metric import METRICS
+from edgernn.tasks.given import Given
+from edgernn.tasks.training_log import log_path
+from edgernn.units import percent
+
+#: A loss that nobody minds, in points of a share or percent of an error.
+DEFAULT_MAX_DROP: Final = 1.0
+
+# Enough to order files that differ by some percent; verdicts about speed need more.
+_PROCESSES: Final = 2
+_MIN_TIME_MS: Final = 150.0
+
+#: Makes all candidates in a folder: (folder, schemes) -> what was made.
+Export = Callable[[Path, Sequence[Scheme]], Made]
+
+
+def best_of(
+    model: SourceModel,
+    out: Path,
+    export: Export,
+    *,
+    calibrated: bool,
+    max_drop: float | None,
+    device: str | Sequence[str],
+    data: Given | None,
+    phase: Callable[[str], None],
+) -> Made:
+    """The smallest file of each format whose loss is at most `max_drop`, moved into `out`.
+
+    All candidates are made in a hidden folder inside `out`, which is gone afterwards; files and
+    model.json appear together or not at all, whenever Ctrl-C comes.
+
+    calibrated: whether int8 is possible.  device: where candidates are measured.  data: rows that
+    the loss is taken from; without them it is that of the check: answers that changed.
+    Raises VerificationError where no file of any format is good enough, and what `export` and
+    `measure` raise.
+    """
+    schemes = [one for one in Scheme if calibrated or not one.needs_calibration]
+    limit = DEFAULT_MAX_DROP if max_drop is None else max_drop
+    require_drop(limit)
+    with workspace(out) as hidden:
+        read_manifest(out)
+        folder = hidden / AUTO
+        made = _all_made(export, folder, schemes)
+        phase("measuring the candidates")
+        report = measure(
+            [folder / one.name for one in made.artefacts],
+            device=device,
+            data=data,
+            processes=_PROCESSES,
+            min_time_ms=_MIN_TIME_MS,
+            progress=lambda _advance: None,
+        )
+        rows: dict[str, list[Row]] = {}
+        for row in report.rows:
+            rows.setdefault(row.file, []).append(row)
+        found = [_candidate(one, rows.get(one.name, []), made.study) for one in made.artefacts]
+        found += [_failed(one) for one in made.refusals if one.failed]
+        candidates = with_choice(sorted(found, key=_place), max_drop=limit)
+        kept = [
+            replace(one, details={**one.details, **_details(one, candidates)})
+            for one in made.artefacts
+            if any(other.chosen and other.file == one.name for other in candidates)
+        ]
+        if not kept:
+            raise _nothing_good(candidates, limit)
+        refused = _handed_over(model, kept, made, candidates, folder, out)
+    names = {one.name for one in kept}
+    others = {one.file for one in candidates} - names
+    return Made(
+        folder=out,
+        artefacts=tuple(kept),
+        refusals=refused,
+        warnings=tuple(one for one in made.warnings if one.split(" ", 1)[0] not in others),
+        study=_study_of(made.study, kept),
+        against_keras=made.against_keras,
+        candidates=candidates,
+    )
+
+
+def _all_made(export: Export, folder: Path, schemes: Sequence[Scheme]) -> Made:
+    """A candidate that fails its check is one less; only where all fail, so does the export."""
+    try:
+        return export(folder, schemes)
+    except VerificationError as error:
+        if isinstance(error.made, Made) and error.made.artefacts:
+            return error.made
+        raise
+
+
+def _candidate(artefact: Artefact, rows: Sequence[Row], study: Study) -> SchemeCandidate:
+    costs = [_cost(artefact, row, study) for row in rows]
+    cost, text = max(costs, default=(None, ""), key=lambda one: one[0] or 0.0)
+    outcomes = [f"{row.device}: {row.outcome}" for row in rows if row.outcome != MEASURED]
+    return SchemeCandidate(
+        file=artefact.name,
+        format=artefact.backend,
+        scheme=artefact.scheme.value,
+        bytes=artefact.bytes,
+        cost=None if outcomes else cost,
+        cost_text="" if outcomes else text,
+        p50_ms={row.device: row.p50_ms for row in rows if row.p50_ms is not None},
+        problem="; ".join(outcomes),
+    )
+
+
+def _cost(artefact: Artefact, row: Row, study: Study) -> tuple[float, str]:
+    """Points or percent lost beside the float model, by labels on this device or by the check."""
+    exact = next((one.score for one in study.accuracies if one.name == FLOAT_MODEL), None)
+    if row.score is not None and row.metric is not None and exact is not None:
+        metric = METRICS[row.metric]
+        cost = metric.cost(exact.value, row.score)
+        return round(100 * cost, 6), metric.cost_text(cost)
+    checked = artefact.verification
+    if checked.agreement is not None:
+        share = 1 - checked.agreement
+        return 100 * share, f"{percent(share)} of answers"
+    share = checked.mean_error or checked.original_error or checked.max_error or 0.0
+    return 100 * share, f"{percent(share, 2)} of the spread"
+
+
+def _failed(refusal: Refusal) -> SchemeCandidate:
+    scheme = next((one for one in reversed(Scheme) if f".{one.value}." in refusal.file), None)
+    return SchemeCandidate(
+        file=refusal.file,
+        format=refusal.backend,
+        scheme=(scheme or Scheme.FLOAT32).value,
+        bytes=0,
+        problem="failed its check",
+    )
+
+
+def _place(one: SchemeCandidate) -> tuple[str, int]:
+    return one.format, [scheme.value for scheme in Scheme].index(one.scheme)
+
+
+def _details(artefact: Artefact, candidates: Sequence[SchemeCandidate]) -> dict[str, str]:
+    """What model.json says of the choice: all candidates of the file's format."""
+    return {
+        f"candidate {one.scheme}": candidate_text(one)
+        for one in candidates
+        if one.format == artefact.backend
+    }
+
+
+def _nothing_good(candidates: Sequence[SchemeCandidate], limit: float) -> EdgernnError:
+    reasons = "; ".join(f"{one.file} {one.problem}" for one in candidates if one.problem)
+    return VerificationError(
+        f"no scheme keeps the loss within {limit:g}: {reasons}",
+        remedy="Allow more with --max-drop (max_drop), or choose a scheme with --scheme",
+    )
+
+
+def _handed_over(
+    model: SourceModel,
+    kept: Sequence[Artefact],
+    made: Made,
+    candidates: Sequence[SchemeCandidate],
+    folder: Path,
+    out: Path,
+) -> tuple[Refusal, ...]:
+    """Chosen files and the manifest; formats of which no file is good enough are refused."""
+    names = [file.name for artefact in kept for file in artefact.files]
+    for name in names:
+        require_other_file(model, out / name)
+    log = log_path(Path(f"{kept[0].model}.keras")).name
+    if (folder / log).exists():
+        names.append(log)
+    formats = {one.backend for one in kept}
+    refused = [one for one in made.refusals if one.backend not in formats]
+    refused += _without_choice(candidates, formats, {one.backend for one in refused})
+    return record(out, kept, refused, files={out / name: folder / name for name in names})
+
+
+def _without_choice(
+    candidates: Sequence[SchemeCandidate], chosen: set[str], refused: set[str]
+) -> Iterator[Refusal]:
+    for one in candidates:
+        if one.format not in chosen | refused:
+            refused = refused | {one.format}
+            yield Refusal(
+                file=one.file, backend=one.format, reason=f"no scheme will do: {one.problem}"
+            )
+
+
+def _study_of(study: Study, kept: Sequence[Artefact]) -> Study:
+    """What is said of the files that were kept: noise only where one of them is int8."""
+    names = {FLOAT_MODEL, *(one.name for one in kept)}
+    accuracies = tuple(one for one in study.accuracies if one.name in names)
+    formats = {one.backend for one in kept if one.scheme is Scheme.INT8}
+    if not formats:
+        return Study(accuracies=accuracies, costs=None)
+    costs = {name: rows for name, rows in study.activations.items() if name in formats}
+    return replace(study, accuracies=accuracies, activations=costs)

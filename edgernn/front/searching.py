@@ -1,0 +1,283 @@
+"""`search`: the smallest or fastest model that is accurate enough, on the user's own data."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final
+
+from edgernn import atomic
+from edgernn.devices.device import Choices
+from edgernn.errors import WrongOption
+from edgernn.export.calibration import Calibration
+from edgernn.export.keras.file import read_model
+from edgernn.export.pipeline import export_model, float_graph, training_log_of
+from edgernn.export.request import Request
+from edgernn.formats import format_named
+from edgernn.front.progress import progress_line
+from edgernn.front.schemes import parsed_schemes
+from edgernn.profile.candidates import find_candidates
+from edgernn.profile.measure import Plan
+from edgernn.profile.pool import pooled
+from edgernn.profile.profiling import begun
+from edgernn.profile.report import Report
+from edgernn.profile.workload import Workload
+from edgernn.report.searched import (
+    searched_html,
+    searched_json,
+    searched_markdown,
+    searched_sentences,
+)
+from edgernn.scheme import Scheme
+from edgernn.scoring.metric import Metric
+from edgernn.selection.candidates import Budget
+from edgernn.selection.clock import Clock
+from edgernn.selection.comparing import digest_of
+from edgernn.selection.data import splits_of, write_splits
+from edgernn.selection.plan import coordinating
+from edgernn.selection.predictor import predictor_of
+from edgernn.selection.row_scores import row_metric
+from edgernn.selection.searched import Searched
+from edgernn.selection.searching import Chosen, Search, Wanted, require_unsearched
+from edgernn.selection.training import training_file
+from edgernn.selection.work import Forms
+from edgernn.selection.workers import Crew, working
+from edgernn.tasks.given import Given
+from edgernn.tasks.notation import architecture_named
+from edgernn.tasks.samples import Samples
+
+#: Training the winner again, exporting and measuring it: put aside of a time limit.
+_RESERVED_SHARE: Final = 0.2
+_MOST_RESERVED_S: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Found:
+    """The result of `search`.  `print` shows the model to use and what was tried.
+
+    values: as edgernn.selection.searched has them.  folder: of the winner's files and the reports.
+    """
+
+    values: Searched
+    folder: Path
+
+    @property
+    def holds(self) -> bool:
+        """Whether the winner, measured, holds every limit."""
+        return not self.values.missed
+
+    @property
+    def path(self) -> Path:
+        """The winner's file."""
+        return self.values.file
+
+    def __str__(self) -> str:
+        return searched_markdown(self.values).rstrip("\n")
+
+    def __repr__(self) -> str:
+        return f"<edgernn.Found {self.values.data}: {searched_sentences(self.values)[0]}>"
+
+    def _repr_html_(self) -> str:
+        return searched_html(self.values)
+
+
+def search(
+    data: Given,
+    *,
+    accuracy: float | None = None,
+    error: float | None = None,
+    max_bytes: int | None = None,
+    p95_ms: float | None = None,
+    device: str = "cpu",
+    models: str | Sequence[str] = ("gru", "lstm"),
+    scheme: str = "int8",
+    to: str = "native",
+    fastest: bool = False,
+    trials: int = 40,
+    epochs: int | None = None,
+    target: str | None = None,
+    hold_out: str | None = None,
+    workers: int = 1,
+    storage: str | None = None,
+    time_limit_s: float | None = None,
+    out: str | os.PathLike[str],
+    resume: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Found:
+    """Trains what could fit and hands over the smallest model that reaches the score.
+
+    accuracy: the least share of right answers (0.975).  error: the largest MAE, for numbers.
+    max_bytes: of the file.  p95_ms: of a call on `device`, 95 % of calls.
+    models: architectures by notation.  scheme, to: of the file.
+    fastest: look for the least time instead of the least bytes.
+    trials: recipes (learning rate, dropout, batch, a convolution in front) to try at most.
+    workers: trainings at a time on this machine.
+    storage: "postgresql://host/db": trainings are done by `edgernn worker --storage` instead.
+    time_limit_s: for everything.
+    out: gets the file, model.json, report.md, .json, .html; continued with `resume`.
+
+    Raises WrongOption, DataError, BudgetExceeded where nothing can fit, TrainingFailed where the
+    time is too short, DeviceError, OutputError.
+
+    >>> best = edgernn.search((x, y), accuracy=0.975, max_bytes=20_000, out="best/")
+    >>> best.path, best.holds
+    """
+    folder, began = Path(out), time.monotonic()
+    with progress_line("reading the data", progress) as phase:
+        name, splits, recipe = splits_of(data, target=target, hold_out=hold_out, notify=phase)
+        metric = row_metric(splits.test)
+        budget = _budget(metric, accuracy, error, max_bytes, p95_ms)
+        forms = _forms(to, scheme)
+        architectures = tuple(models.split(",") if isinstance(models, str) else models)
+        for architecture in architectures:
+            architecture_named(architecture)
+        predictor = None
+        if p95_ms is not None or fastest:
+            predictor = predictor_of(
+                device, backend=forms.formats[0], scheme=forms.schemes[0], progress=phase
+            )
+        wanted = Wanted(
+            name=name,
+            splits=splits,
+            data_sha256=digest_of(splits),
+            recipe=recipe if epochs is None else replace(recipe, epochs=epochs),
+            architectures=architectures,
+            budget=budget,
+            forms=forms,
+            metric=metric,
+            by_time=fastest,
+            most_trials=trials,
+            predictor=predictor,
+        )
+        reserved = min(_RESERVED_SHARE * (time_limit_s or 0.0), _MOST_RESERVED_S)
+        clock = Clock(limit_s=time_limit_s, reserve_s=reserved, began=began)
+        with coordinating(folder):
+            require_unsearched(
+                folder, {"data": name, "data_sha256": wanted.data_sha256}, resume=resume
+            )
+            chosen = _chosen(wanted, folder, clock, workers, storage, phase)
+            file = _exported(wanted, chosen, folder)
+            phase(f"measuring {file.name} on {device}")
+            # What failed on validation rows is not shown the test: the search may go on.
+            rows = splits.test if chosen.reached else splits.validation
+            measured = _measured(file, rows, device)
+        values = Searched(
+            data=name,
+            metric=metric.name,
+            budget=budget,
+            device=device,
+            chosen=chosen,
+            file=file,
+            measured=measured,
+            seconds=time.monotonic() - began,
+        )
+    reports = {
+        "report.md": searched_markdown,
+        "report.json": searched_json,
+        "report.html": searched_html,
+    }
+    for report, written in reports.items():
+        atomic.write_bytes(folder / report, written(values).encode())
+    return Found(values=values, folder=folder)
+
+
+def _chosen(
+    wanted: Wanted,
+    folder: Path,
+    clock: Clock,
+    workers: int,
+    storage: str | None,
+    phase: Callable[[str], None],
+) -> Chosen:
+    """Trainings see the test rows nowhere: in their data, validation rows are in that place."""
+    unseen = replace(wanted.splits, test=wanted.splits.validation)
+    write_splits(folder, unseen)
+    crew: AbstractContextManager[Crew] = working(folder, workers)
+    if storage is not None:
+        from edgernn.selection.cluster import at_database
+
+        crew = at_database(storage, folder, phase)
+    with crew as started:
+        return Search(wanted, folder, started, clock, phase).chosen()
+
+
+def _exported(wanted: Wanted, chosen: Chosen, folder: Path) -> Path:
+    """The winner's file, checked on calibration rows."""
+    source = training_file(folder, chosen.job.key).with_suffix(".keras")
+    named = folder / f"{chosen.candidate.contender.name}.keras"
+    atomic.write_bytes(named, source.read_bytes())
+    model = read_model(named)
+    scheme = wanted.forms.schemes[0]
+    calibrated = Calibration(spec=wanted.splits.calibration).of(
+        float_graph(model.graph), lambda _phase: None
+    )
+    request = Request(
+        backends=wanted.forms.formats,
+        scheme=scheme,
+        ranges=None if scheme is Scheme.FLOAT32 else calibrated.ranges,
+        examples=calibrated.examples,
+        labels=wanted.splits.test.labels,
+        training=training_log_of(source, model.source.sha256),
+    )
+    (made,) = export_model(model, folder, request)
+    return folder / made.name
+
+
+def _measured(file: Path, samples: Samples, device: str) -> Report:
+    workload = Workload(samples=samples)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    report = begun(now, Plan(), workload)
+    with closing(pooled(report, (device,), find_candidates([file]), workload, Choices())) as steps:
+        for advance in steps:
+            report = advance.report
+            if advance.failure is not None:
+                raise advance.failure
+    return report
+
+
+def _budget(
+    metric: Metric,
+    accuracy: float | None,
+    error: float | None,
+    max_bytes: int | None,
+    p95_ms: float | None,
+) -> Budget:
+    wanted, other = ("accuracy", error) if metric.is_share else ("error", accuracy)
+    score = accuracy if metric.is_share else error
+    if score is None or other is not None:
+        raise WrongOption(
+            f"a search in these data needs {wanted} ({metric.name}), and nothing else",
+            remedy="Give --accuracy 97.5 for classes, --error 0.8 for numbers",
+        )
+    if metric.is_share and not 0 < score <= 1:
+        raise WrongOption(
+            f"no model reaches an accuracy of {score:g}", remedy="Give a share of at most 1 (100 %)"
+        )
+    for name, limit in (("max_bytes", max_bytes), ("p95_ms", p95_ms)):
+        if limit is not None and not limit > 0:
+            raise WrongOption(f"{name} is {limit:g}", remedy="Give more than 0")
+    return Budget(
+        score=score,
+        higher_is_better=metric.higher_is_better,
+        max_bytes=max_bytes,
+        p95_ms=p95_ms,
+    )
+
+
+def _forms(to: str, scheme: str) -> Forms:
+    schemes, per_layer = parsed_schemes(scheme)
+    if per_layer or len(schemes) != 1:
+        raise WrongOption(
+            f"a search makes one file, and '{scheme}' is not one scheme of whole models",
+            remedy="Give one: --scheme int8",
+        )
+    try:
+        found = format_named(to.strip())
+    except ValueError as error:
+        raise WrongOption(str(error).rstrip(".")) from error
+    return Forms(formats=(found.name,), schemes=(Scheme(schemes[0]),))

@@ -1,0 +1,151 @@
+"""Words and figures that all presentations of a comparison share."""
+
+from __future__ import annotations
+
+from edgernn.profile.report import Cell
+from edgernn.selection.advice import Choice, advice, cells_of, deployed
+from edgernn.selection.comparison import Comparison, Group, Standing
+from edgernn.selection.contender import Contender, Equal
+from edgernn.selection.crossed import Effect
+from edgernn.selection.sizing import TOLERANCE
+from edgernn.selection.verdict import Verdict
+from edgernn.units import DASH, file_size, milliseconds, seconds
+
+
+def title(comparison: Comparison) -> str:
+    """ "gru or lstm on digits?", without the controls."""
+    names = dict.fromkeys(one.contender.architecture for one in comparison.groups[0].standings)
+    asked = [name for name in names if name not in comparison.controls]
+    return f"{' or '.join(asked)} on {comparison.data}?"
+
+
+def recommendation(comparison: Comparison) -> str:
+    """One or two sentences, in markdown."""
+    found = advice(comparison)
+    name = found.contender.name if found.contender else ""
+    match found.choice:
+        case Choice.NEITHER:
+            return f"**Use neither**: {found.reason}."
+        case Choice.UNDECIDED:
+            return f"**Cannot tell from these measurements**: {found.reason}."
+        case Choice.ONE:
+            return f"**Use {name}**: {found.reason}."
+        case Choice.CHEAPEST:
+            return f"**Equal for your purpose; use {name}**: {found.reason}."
+
+
+def contender_name(contender: Contender, comparison: Comparison) -> str:
+    """With a word on what nobody asked for."""
+    is_control = contender.architecture in comparison.controls
+    return f"{contender.name} (control)" if is_control else contender.name
+
+
+def group_title(group: Group) -> str:
+    """What its contenders have in common."""
+    return {Equal.UNITS: "Equal units", Equal.BYTES: "Equal bytes"}[group.equal]
+
+
+def group_table(group: Group, comparison: Comparison) -> list[list[str]]:
+    """The head, then a row for each contender in each form."""
+    devices = measured_devices(comparison)
+    head = [
+        "contender",
+        "form",
+        comparison.judge.name,
+        "seeds differ by",
+        "size",
+        *(f"p50 on {device}" for device in devices),
+        f"difference from {group.standings[0].contender.name}",
+        "verdict",
+    ]
+    return [head, *(_row(one, comparison) for one in group.standings)]
+
+
+def group_note(group: Group) -> str:
+    """What would decide the undecided; which contenders of equal bytes are not equal."""
+    standings = deployed(group)
+    said = [
+        f"{one.contender.name} is not decided: {one.verdict.more.text}."
+        for one in standings
+        if one.verdict and one.verdict.more
+    ]
+    if group.equal is Equal.BYTES:
+        wanted = standings[0].bytes or 1
+        shares = {one.contender.name: (one.bytes or 0) / wanted - 1 for one in standings}
+        said += [
+            f"{name} has {100 * share:+.0f} % of the bytes: no other width comes nearer."
+            for name, share in shares.items()
+            if abs(share) > TOLERANCE
+        ]
+    return "  ".join(said)
+
+
+def points_or_unit(comparison: Comparison) -> str:
+    """Of a difference: points of a share, or the unit of the data."""
+    return "points" if comparison.judge.is_share else comparison.judge.unit
+
+
+def difference_text(effect: Effect, comparison: Comparison) -> str:
+    """+0.40 [-0.10, +0.90], in points or in the unit of the data."""
+    scale = comparison.judge.scale
+    low, high = (scale * bound for bound in effect.interval)
+    return f"{scale * effect.estimate:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def measured_devices(comparison: Comparison) -> list[str]:
+    """Names, in the order of the report."""
+    if comparison.measured is None:
+        return []
+    return list(dict.fromkeys(cell.device for cell in comparison.measured.cells))
+
+
+def method(comparison: Comparison) -> str:
+    """How the figures came about, in sentences."""
+    seeds = [len(runs) for runs in comparison.trainings.values()]
+    number = f"{min(seeds)}" if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}"
+    left = (
+        f"  The time limit left out trainings: {comparison.left_out}."
+        if comparison.left_out
+        else ""
+    )
+    together = (
+        f"  Rows of one origin (a speaker, a file) count as one: there are {comparison.origins}."
+        if comparison.origins
+        else ""
+    )
+    return (
+        f"{number} trainings of each contender, each with its own seed, weights and validation "
+        f"rows; all are scored on the same {comparison.test_rows:,} test rows.  Intervals (95 %) "
+        "hold the luck of both, seeds and rows; p-values are adjusted for the number of "
+        f"comparisons (Holm).{together}  A difference below "
+        f"{comparison.judge.amount(comparison.worth)} "
+        "counts as equal.  Times are those of one training of each contender, the one with the "
+        f"median score, measured when nothing was being trained.  In all: "
+        f"{seconds(comparison.seconds)}.{left}"
+    )
+
+
+def _row(standing: Standing, comparison: Comparison) -> list[str]:
+    judge, cells = comparison.judge, cells_of(comparison)
+    verdict = standing.verdict
+    return [
+        contender_name(standing.contender, comparison),
+        standing.form,
+        judge.text(standing.score),
+        judge.amount(standing.deviation),
+        file_size(standing.bytes),
+        *(
+            _p50(cells.get((device, standing.contender.name, standing.form)))
+            for device in measured_devices(comparison)
+        ),
+        DASH if verdict is None else difference_text(verdict.effect, comparison),
+        _verdict(verdict),
+    ]
+
+
+def _verdict(verdict: Verdict | None) -> str:
+    return "reference" if verdict is None else verdict.outcome.value
+
+
+def _p50(cell: Cell | None) -> str:
+    return milliseconds(cell.benchmark.hot.p50_ms) if cell and cell.benchmark else DASH

@@ -1,0 +1,132 @@
+"""The C library as one source file and one header, with what CMake and pkg-config need.
+
+    python -m edgernn.runtime.single_file DIR [MODEL.ernn ...]
+
+With models, the library holds only the layers that these need.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from edgernn.atomic import staged_together
+from edgernn.errors import EdgernnError, ModelFileError
+from edgernn.regular_file import read_bytes
+
+_RUNTIME: Final = Path(__file__).parent
+_SOURCES: Final = _RUNTIME / "c"
+_EMBED: Final = _RUNTIME / "embed"
+
+_LOCAL: Final = re.compile(r'\s*#\s*include "([^"]+)"')
+_OPENS: Final = re.compile(r"\s*#\s*if")
+_CLOSES: Final = re.compile(r"\s*#\s*endif")
+_PUBLIC: Final = "ernn.h"
+_OP_BYTES: Final = 128
+_OP_TABLE: Final = 28  # in the header: how many, and where the first is
+
+
+def write_single_file(folder: Path, *, models: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Writes `ernn.c`, `ernn.h`, `CMakeLists.txt` and `ernn.pc.in` into `folder`.
+
+    `models`: .ernn files; the library will refuse models with other layers than theirs, and its
+    code is smaller.  Returns the paths written.  Raises ModelFileError for a file that is no .ernn.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.name for path in write_single_file(Path(folder))]
+    ['ernn.c', 'ernn.h', 'CMakeLists.txt', 'ernn.pc.in']
+    """
+    layers = sorted({layer for model in models for layer in _layers_of(model)})
+    files = {"ernn.c": _joined(layers), _PUBLIC: (_SOURCES / _PUBLIC).read_text("utf-8")}
+    for name in ("CMakeLists.txt", "ernn.pc.in"):
+        files[name] = (_EMBED / name).read_text("utf-8")
+    paths = tuple(folder / name for name in files)
+    with staged_together(paths) as temporary:
+        for path, text in zip(temporary, files.values(), strict=True):
+            path.write_bytes(text.encode())
+    return paths
+
+
+def _joined(layers: Iterable[str]) -> str:
+    lines = [
+        "/* ernn.c: the ernn library in one file, which edgernn made from its sources.  It is C99 and",
+        " * needs no flags but -O2; programs include ernn.h. */",
+        *(f"#ifndef ERNN_ONLY_{layer}\n#define ERNN_ONLY_{layer} 1\n#endif" for layer in layers),
+        # Of the headers' small functions, each processor's kernels use some.
+        "#if defined(__clang__)",
+        '#pragma clang diagnostic ignored "-Wunused-function"',
+        "#endif",
+        f'#include "{_PUBLIC}"',
+    ]
+    seen = {_PUBLIC}
+    for source in sorted(_SOURCES.glob("*.c")):
+        lines += ["", *_expanded(source, seen, depth=0)]
+    return "\n".join(lines) + "\n"
+
+
+def _expanded(path: Path, seen: set[str], *, depth: int) -> Iterator[str]:
+    """The lines of `path`, with the library's headers in place of their #include.
+
+    A header stands once, and again wherever an #if may hide the first: its guard drops the rest.
+    `depth` is how many #if surround the file; a header's own guard is one of them.
+    """
+    for line in path.read_text("utf-8").splitlines():
+        depth += bool(_OPENS.match(line)) - bool(_CLOSES.match(line))
+        include = _LOCAL.match(line)
+        if not include:
+            yield line
+        elif include[1] not in seen:
+            if depth == 0:
+                seen.add(include[1])
+            yield from _expanded(_SOURCES / include[1], seen, depth=depth - 1)
+
+
+def _layers_of(model: Path) -> set[str]:
+    """Names in ERNN_OP_LIST of the layers in a file."""
+    listed = re.search(
+        r"#define ERNN_OP_LIST\(X\)(.*?)\n\n",
+        (_SOURCES / "ernn_format.h").read_text("utf-8"),
+        re.DOTALL,
+    )
+    assert listed is not None  # noqa: S101
+    names = re.findall(r"X\((\w+)\)", listed[1])
+    try:
+        return {names[kind] for kind in _kinds(read_bytes(model))}
+    except (OSError, ValueError, IndexError, struct.error) as error:
+        raise ModelFileError(
+            f"{model}: this is not an .ernn file",
+            remedy="Give the .ernn file that an export to native wrote",
+        ) from error
+
+
+def _kinds(content: bytes) -> Iterator[int]:
+    """Of each layer in a file: its number in ERNN_OP_LIST."""
+    if not content.startswith(b"ERNN"):
+        raise ValueError("the first bytes are others")
+    count, first = struct.unpack_from("<II", content, _OP_TABLE)
+    for place in range(first, first + count * _OP_BYTES, _OP_BYTES):
+        yield struct.unpack_from("<I", content, place)[0]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes the files for the command line; the exit code."""
+    if not arguments or arguments[0].startswith("-"):
+        print((__doc__ or "").strip())
+        return 0 if arguments else 2
+    folder, *models = map(Path, arguments)
+    try:
+        for path in write_single_file(folder, models=models):
+            print(path)
+    except EdgernnError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,147 @@
+"""Given models side by side, without training: a paired test on the same rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from edgernn.devices.device import Choices
+from edgernn.errors import DataError, MissingRuntime, WrongOption
+from edgernn.export.keras.file import read_model
+from edgernn.export.pipeline import float_graph
+from edgernn.export.study.labelled import predict
+from edgernn.profile.candidates import find_candidates
+from edgernn.profile.measure import Plan
+from edgernn.profile.pool import pooled
+from edgernn.profile.profiling import begun
+from edgernn.profile.workload import Workload
+from edgernn.scoring.metric import METRICS, Metric
+from edgernn.scoring.predictions import Predictions
+from edgernn.selection.crossed import Effect, RowScores, by_origin
+from edgernn.selection.row_scores import per_row, row_metric
+from edgernn.selection.verdict import Verdict, Worth, verdicts
+from edgernn.stats import Interval, mcnemar, student_cdf, student_quantile
+from edgernn.tasks.samples import Samples
+
+_KERAS: Final = (".keras", ".h5", ".hdf5")
+#: Only answers are wanted; times of such a run are not shown.
+_PLAN: Final = Plan(processes=1, min_time_s=0.001, warm_up_s=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A file, its score, and its difference from the first file; None for the first."""
+
+    name: str
+    score: float
+    bytes: int
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileComparison:
+    """Verdicts about files.  About architectures they say nothing."""
+
+    data: str
+    rows: int
+    metric: str  # a name of METRICS
+    worth: float
+    files: tuple[Judged, ...]
+
+    @property
+    def judge(self) -> Metric:
+        """The metric's row."""
+        return METRICS[self.metric]
+
+
+def compared_files(paths: Sequence[Path], samples: Samples, worth: Worth) -> FileComparison:
+    """Scores each file on `samples` and compares the others with the first, row by row.
+
+    Raises WrongOption for fewer than two files, DataError for rows without answers or that do not
+    fit a model, ModelFileError, UnsupportedLayer, MissingRuntime.
+    """
+    if len(set(paths)) < 2:
+        raise WrongOption(
+            f"{len(set(paths))} model is given, and a comparison needs two",
+            remedy="Name two or more files: --from a.keras,b.onnx",
+        )
+    metric = row_metric(samples)
+    if len(samples) < 2:
+        raise DataError(f"{samples.name} has one row", remedy="Give some hundred rows")
+    names = _names(paths)
+    scores = [np.array(per_row(_predictions(path, samples), samples)) for path in paths]
+    amount = worth.of(float(scores[0].mean()))
+    effects = [_paired(one, scores[0], samples) for one in scores[1:]]
+    found = verdicts(effects, worth=amount, higher_is_better=metric.higher_is_better)
+    return FileComparison(
+        data=samples.name,
+        rows=len(samples),
+        metric=metric.name,
+        worth=amount,
+        files=tuple(
+            Judged(name=name, score=float(of.mean()), bytes=path.stat().st_size, verdict=verdict)
+            for name, path, of, verdict in zip(names, paths, scores, (None, *found), strict=True)
+        ),
+    )
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """File names, with their folders where two are alike."""
+    short = [path.name for path in paths]
+    return short if len(set(short)) == len(short) else [str(path) for path in paths]
+
+
+def _predictions(path: Path, samples: Samples) -> Predictions:
+    if path.suffix.lower() in _KERAS:
+        return predict(float_graph(read_model(path).graph), samples, file=path.name)
+    workload = Workload(samples=samples)
+    report = begun(datetime.now(timezone.utc).isoformat(timespec="seconds"), _PLAN, workload)
+    steps = pooled(report, ("cpu",), find_candidates([path]), workload, Choices())
+    with closing(steps):
+        for advance in steps:
+            report = advance.report
+            if advance.failure is not None:
+                raise advance.failure
+    (cell,) = report.cells
+    if cell.predictions is None:
+        raise MissingRuntime(
+            f"{path.name} gives no answers: {cell.unjudged or cell.outcome}",
+            remedy="Install its runtime, or give the model that it was made from",
+        )
+    return cell.predictions
+
+
+def _paired(a: RowScores, b: RowScores, samples: Samples) -> Effect:
+    """a minus b: McNemar's test of right and wrong rows, else a t-test of differences."""
+    rows = by_origin((a - b)[None], samples.origins)[0]
+    count = len(rows)
+    variance = float(rows.var(ddof=1)) / count
+    is_right = count == len(a) and bool(np.isin([a, b], (0.0, 1.0)).all())
+    exact = mcnemar(a == 1.0, b == 1.0) if is_right else None
+    if exact is not None and exact.interval is not None and exact.p_value is not None:
+        estimate, interval, p_value = exact.estimate, exact.interval, exact.p_value
+    else:
+        estimate = float(rows.mean())
+        error = math.sqrt(variance)
+        half = student_quantile(0.975, count - 1) * error
+        interval = Interval(estimate - half, estimate + half)
+        if error > 0:
+            p_value = 2 * student_cdf(-abs(estimate) / error, count - 1)
+        else:
+            p_value = 0.0 if estimate else 1.0
+    return Effect(
+        estimate=estimate,
+        interval=interval,
+        p_value=p_value,
+        seed_variance=0.0,
+        row_variance=variance,
+        seeds=1,
+        rows=count,
+    )

@@ -1,0 +1,214 @@
+"""Chooses how fine each layer of an int8 file computes: by what 8 bits cost in that format.
+
+Most layers lose less by 8-bit activations than by their rounded weights.  Some lose all: a gate
+z = 0.999 has no neighbour but 1 on TFLite's grid of 1/256, so a slow memory stops.  So the noise of
+each layer is measured on calibration rows, apart for weights and for activations, in the arithmetic
+of each format; the loudest layers compute with 16 bits, or in float32, until the rest is quiet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from math import inf, log10
+from typing import Final
+
+from edgernn.export.backend import Arithmetic, Simulate
+from edgernn.export.noise import Spread, shares_a_unit, spread
+from edgernn.export.propagation import with_layer
+from edgernn.graph import AnyArray, DType, Graph, Gru, Layer, Lstm, SimpleRnn
+from edgernn.reference import apply, execute, with_free_batch
+from edgernn.reference.arguments import with_zero_states
+
+#: Noise of all activations that the noise of the rounded weights hides, as a share of that: both
+#: together have at most 1.15 times the error of the weights alone.
+HIDDEN: Final = 0.3
+
+#: 16 bits are enough where they leave at most this share of the noise of 8 bits.
+_WORTH: Final = 0.25
+
+
+_CELLS: Final = frozenset(kind.__name__ for kind in (SimpleRnn, Gru, Lstm))
+
+
+class Fineness(str, Enum):
+    """How a layer of int8 weights computes."""
+
+    EIGHT = "8-bit activations"
+    SIXTEEN = "16-bit inputs and states"
+    FLOAT = "float32 activations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivationCost:
+    """What one layer costs in one format: noise at the model's outputs over their variance."""
+
+    layer: str
+    kind: str  # the layer's class
+    weights: float  # int8 weights, float32 activations
+    activations: float  # what 8-bit activations add to that
+    chosen: Fineness = Fineness.EIGHT
+    left: float = inf  # what the chosen activations add
+
+    @property
+    def weights_snr_db(self) -> float:
+        return decibel(self.weights)
+
+    @property
+    def activations_snr_db(self) -> float:
+        return decibel(self.activations)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineLayers:
+    """The layers of one format that need more than 8 bits, and the costs that say so."""
+
+    costs: tuple[ActivationCost, ...] = ()  # in the graph's order
+    wide: tuple[str, ...] = field(default=())  # 16-bit inputs and states
+    in_float: tuple[str, ...] = field(default=())
+
+    @property
+    def activations(self) -> float:
+        """The noise of all layers with 8-bit activations, over the variance of the outputs."""
+        return sum(cost.activations for cost in self.costs)
+
+    @property
+    def details(self) -> dict[str, str]:
+        """A sentence for each chosen layer, as in `Artefact.details`."""
+        return {
+            f"layer {cost.layer}": _sentence(cost)
+            for cost in self.costs
+            if cost.chosen is not Fineness.EIGHT
+        }
+
+
+#: (wide layers, layers in float) -> the int8 graph
+Quantize = Callable[[Sequence[str], Sequence[str]], Graph]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class NoiseMeter:
+    """Measures noise at the outputs of `graph` over some rows; float runs are shared by formats."""
+
+    graph: Graph
+    quantize: Quantize
+    rows: Mapping[str, AnyArray]
+    exact: dict[str, AnyArray] = field(init=False)
+    spreads: dict[str, Spread] = field(init=False)
+    base: Graph = field(init=False)  # all layers with 8-bit activations
+    base_layers: dict[str, Layer] = field(init=False)
+    #: Of those of `base` only: a plan of 16 bits may round the weights otherwise.
+    rounded: dict[str, dict[str, AnyArray]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.graph = with_free_batch(self.graph)
+        self.exact = execute(self.graph, with_zero_states(self.graph, self.rows))
+        states = {state.output for state in self.graph.states}
+        outputs = [
+            output.edge
+            for output in self.graph.outputs
+            if output.name not in states and self.graph.specs[output.edge].dtype is DType.FLOAT32
+        ]
+        self.spreads = {
+            edge: spread([self.exact[edge]], shared=shares_a_unit(self.graph, edge))
+            for edge in outputs
+        }
+        self.base = with_free_batch(self.quantize((), ()))
+        self.base_layers = {layer.name: layer for layer in self.base.layers}
+
+    def fine_layers(self, arithmetic: Arithmetic) -> FineLayers:
+        """The choice for one format."""
+        simulate = arithmetic.simulate
+        plans = {} if self.base.quantization is None else self.base.quantization.plans
+        costs = [self._cost(layer, simulate) for layer in self.base.layers if layer.name in plans]
+        allowed = max(arithmetic.quiet, HIDDEN * sum(cost.weights for cost in costs))
+        loudest = sorted(costs, key=lambda cost: -cost.activations)
+        left = sum(cost.activations for cost in costs)
+        loud: list[str] = []
+        for cost in loudest:
+            if left <= allowed:
+                break
+            loud.append(cost.layer)
+            left = sum(other.activations for other in loudest[len(loud) :])
+        chosen = dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
+        if arithmetic.has_sixteen and loud:
+            chosen |= self._sixteen(costs, loud, simulate)
+        final = tuple(
+            replace(cost, chosen=chosen[cost.layer][0], left=chosen[cost.layer][1])
+            if cost.layer in chosen
+            else replace(cost, left=cost.activations)
+            for cost in costs
+        )
+        return FineLayers(
+            costs=final,
+            wide=tuple(cost.layer for cost in final if cost.chosen is Fineness.SIXTEEN),
+            in_float=tuple(cost.layer for cost in final if cost.chosen is Fineness.FLOAT),
+        )
+
+    def _sixteen(
+        self, costs: Sequence[ActivationCost], loud: Sequence[str], simulate: Simulate
+    ) -> dict[str, tuple[Fineness, float]]:
+        """The loud layers that 16 bits make quiet enough, and what is left then."""
+        wide = with_free_batch(self.quantize(loud, ()))
+        layers = {layer.name: layer for layer in wide.layers}
+        found = {}
+        for cost in costs:
+            if cost.layer in loud:
+                left = self._added(wide, layers[cost.layer], simulate)
+                if left <= _WORTH * cost.activations:
+                    found[cost.layer] = (Fineness.SIXTEEN, left)
+        return found
+
+    def _cost(self, layer: Layer, simulate: Simulate) -> ActivationCost:
+        return ActivationCost(
+            layer=layer.name,
+            kind=type(layer).__name__,
+            weights=self._power(self.exact, self._of_rounded(layer)),
+            activations=self._added(self.base, layer, simulate),
+        )
+
+    def _added(self, quantized: Graph, layer: Layer, simulate: Simulate) -> float:
+        """The noise that activations add to that of the layer's weights."""
+        written = simulate(quantized, layer, self.exact)
+        return self._power(
+            self._of_rounded(layer), with_layer(self.graph, layer.name, written, self.exact)
+        )
+
+    def _of_rounded(self, layer: Layer) -> dict[str, AnyArray]:
+        """Every edge where this layer alone has its int8 weights, and computes in float."""
+        if layer is self.base_layers.get(layer.name):
+            if layer.name not in self.rounded:
+                self.rounded[layer.name] = self._in_float(layer)
+            return self.rounded[layer.name]
+        return self._in_float(layer)
+
+    def _in_float(self, layer: Layer) -> dict[str, AnyArray]:
+        written = apply(layer, self.exact)
+        return with_layer(self.graph, layer.name, written, self.exact)
+
+    def _power(self, wanted: Mapping[str, AnyArray], given: Mapping[str, AnyArray]) -> float:
+        """Of the output that suffers most."""
+        return max(
+            (
+                of_edge.noise([wanted[edge]], [given[edge]]).power
+                for edge, of_edge in self.spreads.items()
+            ),
+            default=0.0,
+        )
+
+
+def decibel(power: float) -> float:
+    """The signal-to-noise ratio of noise that is a share of the variance; infinite without any."""
+    if power == 0:
+        return inf
+    return -inf if power == inf else -10 * log10(power)
+
+
+def _sentence(cost: ActivationCost) -> str:
+    what = "gates and states" if cost.kind in _CELLS else "activations"
+    how = "with 16 bits" if cost.chosen is Fineness.SIXTEEN else "in float32"
+    return (
+        f"keeps its {what} {how}: 8 bits leave {cost.activations_snr_db:.0f} dB at the outputs, "
+        f"the rounded weights {cost.weights_snr_db:.0f} dB"
+    )

@@ -1,0 +1,152 @@
+"""The rounding of activations that ONNX Runtime does in an int8 file, in numpy, layer by layer.
+
+Only products of integers round: those of LSTM, of wide GRU and of large Dense layers.  Each draws
+its scale from the numbers that it meets; other layers compute in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from edgernn.export.backend import Arithmetic
+from edgernn.export.onnx.builder import Builder
+from edgernn.export.onnx.dense import is_integer
+from edgernn.export.onnx.edges import Edges
+from edgernn.export.onnx.integer_gru import gru_form
+from edgernn.export.onnx.integer_product import BOUNDED_ACTIVATIONS, is_bounded
+from edgernn.export.onnx.options import GruForm, LstmForm, Options, Profile
+from edgernn.export.onnx.options import options as options_named
+from edgernn.graph import (
+    AnyArray,
+    Dense,
+    FloatArray,
+    Graph,
+    Gru,
+    Layer,
+    Lstm,
+    QTensor,
+    Recurrent,
+    RecurrentPlan,
+    as_float32,
+)
+from edgernn.reference import apply, integer
+from edgernn.reference.activation import activate
+from edgernn.reference.recurrent import Step, unroll
+
+#: What a Scan reads h with.
+_STATE_UNIT = 1 / 128
+
+
+def arithmetic(**chosen: str) -> Arithmetic | None:
+    """By the options of `lower`.  None for the profile qnn, whose NPU has bytes only.
+
+    A float32 LSTM takes up to 4 times as long as one of integers, so only loud ones become float.
+    """
+    by_name = {"gru": "auto", "lstm": "auto", "dense": "auto", "profile": "default", **chosen}
+    options = options_named(**by_name)
+    if options.profile is Profile.QNN:
+        return None
+
+    def simulated(
+        graph: Graph, layer: Layer, values: Mapping[str, AnyArray]
+    ) -> tuple[AnyArray, ...]:
+        return _simulated(
+            Edges(Builder(reserved=frozenset()), graph, options), options, layer, values
+        )
+
+    return Arithmetic(simulate=simulated, quiet=3e-4)
+
+
+def _simulated(
+    edges: Edges, options: Options, layer: Layer, values: Mapping[str, AnyArray]
+) -> tuple[AnyArray, ...]:
+    plan = edges.graph.quantization.plans.get(layer.name) if edges.graph.quantization else None
+    if options.gru is GruForm.CUSTOMOP and isinstance(plan, RecurrentPlan):
+        return integer.apply(layer, plan, values)
+    match layer:
+        case Lstm(kernel=QTensor()) if (
+            options.lstm is LstmForm.AUTO and layer.activation.kind in BOUNDED_ACTIVATIONS
+        ):
+            read = _on_grid(values[layer.input], axes=(1, 2))
+            return _lstm(layer, {**values, layer.input: read})
+        case Gru(kernel=QTensor()) if gru_form(layer, edges).is_integer:
+            return _gru(layer, {**values, layer.input: _read(edges, layer.input, values)})
+        case Dense(kernel=QTensor()) if is_integer(layer, edges):
+            return apply(layer, {**values, layer.input: _read(edges, layer.input, values)})
+        case _:
+            return apply(layer, values)
+
+
+def _read(edges: Edges, edge: str, values: Mapping[str, AnyArray]) -> FloatArray:
+    """An input without bound is read with 16 bits in all, which round next to nothing."""
+    x: FloatArray = values[edge]
+    return _on_grid(x, axes=tuple(range(1, x.ndim))) if is_bounded(edge, edges.graph) else x
+
+
+def _on_grid(x: AnyArray, *, axes: tuple[int, ...]) -> FloatArray:
+    """Unsigned bytes from the smallest to the largest number of a row, 0 among them."""
+    low = np.minimum(x.min(axis=axes, keepdims=True), 0)
+    high = np.maximum(x.max(axis=axes, keepdims=True), 0)
+    scale = (high - low) / 255
+    scale[scale == 0] = 1
+    zero = np.rint(-low / scale)
+    return np.asarray((np.clip(np.rint(x / scale) + zero, 0, 255) - zero) * scale, np.float32)
+
+
+def _unrolled(
+    layer: Recurrent, values: Mapping[str, AnyArray], step: Step, states: Sequence[str | None]
+) -> tuple[AnyArray, ...]:
+    x = values[layer.input]
+    projected = (x @ as_float32(layer.kernel)).transpose(1, 0, 2)
+    if layer.bias is not None:
+        projected = projected + as_float32(layer.bias)
+    zeros = np.zeros((x.shape[0], layer.units), np.float32)
+    given = [zeros if edge is None else values[edge] for edge in states]
+    mask = None if layer.mask is None else values[layer.mask]
+    output, final = unroll(layer, step, projected, given, mask=mask)
+    return (output, *final)
+
+
+def _lstm(layer: Lstm, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
+    kernel = as_float32(layer.recurrent_kernel)
+
+    def step(
+        x: AnyArray, states: Sequence[AnyArray], _observed: bool
+    ) -> tuple[tuple[AnyArray, ...], dict[str, FloatArray]]:
+        h, c = states
+        parts = np.split(x + _on_grid(h, axes=(1,)) @ kernel, len(layer.GATES), axis=1)
+        pre = dict(zip(layer.GATES, parts, strict=True))
+        i, f, o = (activate(layer.recurrent_activation, pre[gate]) for gate in "ifo")
+        new_c = f * c + i * activate(layer.activation, pre["c"])
+        return (o * activate(layer.activation, new_c), new_c), {}
+
+    return _unrolled(layer, values, step, [layer.initial_h, layer.initial_c])
+
+
+def _gru(layer: Gru, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
+    units = layer.units
+    kernel = as_float32(layer.recurrent_kernel)
+    bias = np.zeros(3 * units, np.float32)
+    if layer.recurrent_bias is not None:
+        bias = as_float32(layer.recurrent_bias)
+
+    def rounded(h: AnyArray) -> FloatArray:
+        return np.asarray(np.clip(np.rint(h / _STATE_UNIT), -128, 127) * _STATE_UNIT, np.float32)
+
+    def step(
+        x: AnyArray, states: Sequence[AnyArray], _observed: bool
+    ) -> tuple[tuple[AnyArray, ...], dict[str, FloatArray]]:
+        (h,) = states
+        gates = slice(0, 2 * units)
+        opened = x[:, gates] + rounded(h) @ kernel[:, gates] + bias[gates]
+        z, r = (activate(layer.recurrent_activation, part) for part in np.split(opened, 2, axis=1))
+        if layer.reset_after:
+            part = r * (rounded(h) @ kernel[:, 2 * units :] + bias[2 * units :])
+        else:
+            part = rounded(r * h) @ kernel[:, 2 * units :]
+        n = activate(layer.activation, x[:, 2 * units :] + part)
+        return (n + z * (h - n),), {}
+
+    return _unrolled(layer, values, step, [layer.initial_h])

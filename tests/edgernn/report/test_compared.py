@@ -1,0 +1,95 @@
+"""The card and the page of a comparison, from made-up scores."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from edgernn.report.compared import comparison_json, comparison_markdown
+from edgernn.report.compared_html import comparison_html, picture_files
+from tests.edgernn.report.comparisons import comparison
+
+
+@pytest.fixture(scope="module")
+def made():
+    return comparison()
+
+
+@pytest.fixture(scope="module")
+def card(made):
+    return comparison_markdown(made)
+
+
+def test_the_card_starts_with_the_recommendation(card):
+    assert card.splitlines()[0] == "# gru or lstm or gru-lstm on made-up?"
+    assert card.splitlines()[2].startswith("**Use gru-lstm-32**: its accuracy is better")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "**Resources**: native int8: gru-32 20.0 KB; lstm-32 27.0 KB",
+        "**Sequence length**: 5 to",
+        "gru-lstm-32 beside its control gru-gru-32: +",
+        "80.6 % with 250 rows",
+        "gru-32 3.00 s a training, 8.0 epochs to the best, 600.0 MB of memory",
+    ],
+)
+def test_the_card_answers_five_questions(card, answer):
+    assert answer in card.partition("## Five questions")[2]
+
+
+def test_sayings_stand_beside_what_was_measured(card):
+    sayings = card.partition("## What people say")[2]
+    assert "| GRU 26 % smaller | 26 % | native int8 |" in sayings
+    assert "| GRU 25 % fewer epochs | 20 % [20, 20] | to the best epoch |" in sayings
+    assert "LSTM 0.6 points more accurate" in sayings
+
+
+def test_controls_are_marked_and_not_in_the_title(card):
+    assert "| gru-gru-32 (control) |" in card
+
+
+def test_a_linear_model_that_is_better_means_neither():
+    said = comparison_markdown(comparison({"gru": 0.8, "lstm": 0.8}, linear=0.95))
+    assert said.splitlines()[2].startswith("**Use neither**: the linear model")
+
+
+def test_what_nothing_decides_says_so_without_silly_numbers():
+    made = comparison({"gru": 0.8, "lstm": 0.8}, seeds=2)
+    said = comparison_markdown(made)
+    assert "**Cannot tell from these measurements**: lstm-32 is not decided" in said
+    assert "cannot be settled by more seeds" in said
+
+
+def test_the_page_shows_pictures_with_recommendation_first_and_needs_no_network(made):
+    page = comparison_html(made)
+    assert page.index('class="said"') < page.index("<svg") < page.index("<table")
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert page.count("<svg") == 4
+    assert 'class="band"' in page
+
+
+def test_pictures_are_files_of_their_own(made):
+    files = picture_files(made)
+    assert set(files) == {
+        "score-bytes.svg",
+        "differences.svg",
+        "seeds.svg",
+        "learning-curves.svg",
+    }
+    for content in files.values():
+        root = ET.fromstring(content)
+        assert root.find("{http://www.w3.org/2000/svg}style") is not None
+    curves = files["learning-curves.svg"]
+    assert curves.count("<polyline") == 5 * 5
+
+
+def test_the_json_holds_what_the_card_says(made):
+    entry = json.loads(comparison_json(made))
+    assert entry["advice"]["contender"] == "gru-lstm-32"
+    assert next(one["claim"] for one in entry["told"]) == "GRU 26 % smaller"
+    assert len(entry["lengths"]) == 3
+    assert {one["share"] for one in entry["amounts"]} == {0.25, 0.5, 1.0}

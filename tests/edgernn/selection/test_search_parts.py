@@ -1,0 +1,158 @@
+"""Parts of a search: bisection of widths, budgets, predicted times, the sampler's memory."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgernn.errors import BudgetExceeded, DataError
+from edgernn.scheme import Scheme
+from edgernn.selection import predictor as prediction
+from edgernn.selection.candidates import Budget, Candidate, Ladder, Tried, affordable, shape_of
+from edgernn.selection.contender import Contender, Job, Role
+from edgernn.selection.messages import Train, order_line, read_order
+from edgernn.selection.predictor import CALIBRATION_SHAPES, Predictor, features_of, fitted
+from edgernn.selection.shapes import Shape
+from edgernn.selection.tuning import Tuner
+from edgernn.selection.work import Forms
+from edgernn.tasks.task import Recipe
+
+
+def rungs(budget=None, *, per_unit=100, architecture="gru"):
+    return affordable(
+        architecture,
+        Recipe(),
+        budget or Budget(score=0.9, max_bytes=12_800),
+        bytes_of=lambda one: one.units * per_unit,
+        predicted_ms=lambda one: one.units / 100,
+    )
+
+
+def test_widths_are_multiples_of_16_up_to_the_limit_of_bytes_and_of_time():
+    assert [one.contender.units for one in rungs()] == list(range(16, 129, 16))
+    both = Budget(score=0.9, max_bytes=12_800, p95_ms=0.65)
+    assert [one.contender.units for one in rungs(both)] == [16, 32, 48, 64]
+
+
+def test_what_cannot_fit_is_refused_with_its_size():
+    with pytest.raises(BudgetExceeded, match=r"smallest gru \(16 units\) has 1.6 KB.*more than"):
+        rungs(Budget(score=0.9, max_bytes=1000))
+
+
+@pytest.mark.parametrize("least", range(1, 10))
+def test_bisection_finds_the_narrowest_that_reaches_the_score(least):
+    ladder = Ladder(rungs=rungs())
+    trained = []
+    while (candidate := ladder.wanted()) is not None:
+        trained.append(candidate.contender.units)
+        reached = candidate.contender.units >= 16 * least
+        ladder.told(Tried(candidate=candidate, scores=(0.95 if reached else 0.5,)), reached=reached)
+    assert trained[0] == 128
+    reaching = [units for units in trained if units >= 16 * least]
+    assert min(reaching, default=None) == (16 * least if least < 9 else None)
+    assert len(trained) <= 4
+    assert len(set(trained)) == len(trained)
+
+
+def test_what_is_no_cheaper_than_the_best_is_not_begun():
+    ladder = Ladder(rungs=rungs())
+    best = Candidate(
+        contender=Contender(architecture="lstm", units=32),
+        recipe=Recipe(),
+        bytes=4_000,
+        predicted_ms=None,
+    )
+    ladder.bound(lambda one, other: one.bytes < other.bytes, best)
+    assert [one.contender.units for one in ladder.rungs] == [16, 32]
+
+
+def test_times_are_predicted_for_stacks_of_cells_only():
+    sizes = {"steps": 40, "features": 13, "classes": 10}
+    known = shape_of(Contender(architecture="gru-lstm", units=32), **sizes)
+    assert known == Shape(cells=("gru", "lstm"), steps=40, features=13, units=32)
+    for name in ("conv-gru", "bi-gru", "gru+lstm"):
+        assert shape_of(Contender(architecture=name, units=32), **sizes) is None
+
+
+def shapes():
+    random = np.random.default_rng(3)
+    return [
+        Shape(
+            cells=(str(random.choice(["gru", "lstm"])),) * int(random.integers(1, 3)),
+            steps=int(random.integers(10, 101)),
+            features=int(random.integers(4, 64)),
+            units=int(random.integers(1, 16)) * 16,
+        )
+        for _ in range(20)
+    ]
+
+
+def test_a_device_whose_time_is_a_sum_of_parts_is_learned_from_the_calibration_shapes():
+    parts = np.array([5e-3, 1e-4, 2e-7, 1e-7, 3e-7, 2e-8, 3e-8])
+    random = np.random.default_rng(0)
+    times = [float(features_of(one) @ parts * random.normal(1, 0.02)) for one in CALIBRATION_SHAPES]
+    found = fitted(CALIBRATION_SHAPES, times)
+    assert min(found) >= 0
+    predictor = Predictor(
+        device="made-up", backend="native", scheme=Scheme.INT8, parts_ms=tuple(found)
+    )
+    errors = [abs(predictor.ms(one) / (features_of(one) @ parts) - 1) for one in shapes()]
+    assert np.median(errors) <= 0.06
+    assert np.percentile(errors, 90) <= 0.15
+
+
+def test_a_device_is_timed_once_and_the_result_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGERNN_CACHE", str(tmp_path))
+    timed = []
+
+    def least_ms(shapes, device, **_):
+        timed.append(device)
+        return [float(features_of(one).sum()) * 1e-6 for one in shapes]
+
+    monkeypatch.setattr(prediction, "least_ms", least_ms)
+    given: dict[str, Any] = {"backend": "native", "scheme": Scheme.INT8, "progress": lambda _: None}
+    first = prediction.predictor_of("cpu", **given)
+    assert prediction.predictor_of("cpu", **given) == first
+    assert timed == ["cpu"]
+    prediction.predictor_of("kitchen", **given)
+    assert timed == ["cpu", "kitchen"]
+
+
+def test_an_order_keeps_everything_about_its_job_on_the_way_to_a_worker():
+    job = Job(
+        contender=Contender(architecture="gru", units=16),
+        recipe=Recipe(units=16, dropout=0.2, learning_rate=3e-3),
+        repetition=2,
+        data_sha256="0",
+        share=0.25,
+        role=Role.SEARCHED,
+    )
+    order = Train(job=job, forms=Forms(formats=("native",), schemes=(Scheme.INT8,)))
+    assert read_order(order_line(order)) == order
+
+
+CONTENDERS = (Contender(architecture="gru", units=16), Contender(architecture="lstm", units=16))
+
+
+def test_the_sampler_remembers_what_was_tried_before_a_crash(tmp_path):
+    pytest.importorskip("optuna")
+    first = Tuner(CONTENDERS, Recipe(), tmp_path, higher=True)
+    asked = [first.suggestion() for _ in range(5)]
+    for one in asked[:3]:
+        first.told(one, 0.9)
+    assert len(list(tmp_path.iterdir())) == 3  # what was in flight is lost, and nothing else
+    again = Tuner(CONTENDERS, Recipe(), tmp_path, higher=True)
+    assert again.suggestion().number == 3
+    recipes = {(one.recipe.learning_rate, one.recipe.batch_size) for one in asked}
+    assert len(recipes) == 5
+    assert {one.contender.units for one in asked} == {16}
+
+
+def test_a_damaged_trial_is_named(tmp_path):
+    pytest.importorskip("optuna")
+    (tmp_path / "0000.json").write_text(json.dumps({"number": 0}))
+    with pytest.raises(DataError, match=r"0000.json is not a trial"):
+        Tuner(CONTENDERS, Recipe(), tmp_path, higher=True)

@@ -1,0 +1,123 @@
+"""What 8-bit activations cost: simulated, and in the files that the runtimes run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgernn.export.backend import Arithmetic
+from edgernn.export.fine_layers import FineLayers, Fineness, NoiseMeter
+from edgernn.export.in_scheme import float_graph, quantized, with_fine_layers
+from edgernn.export.keras.file import read_model
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.request import Request
+from edgernn.export.rows import Examples
+from edgernn.graph import AnyArray, Graph
+from edgernn.reference import run
+from edgernn.scheme import Scheme
+from tests.edgernn.tasks.reference_data import splits_of
+from tests.formats import RUN
+from tests.golden import GOLDEN
+from tests.zoo.runtimes import open_session
+
+MODELS = {"digits_gru": "digits", "digits_lstm": "digits", "counter_lstm": "counter"}
+
+#: Noise of two layers adds up, and kernels round once more here and there.
+_APART_DB = 3.5
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def measured(request: pytest.FixtureRequest) -> Any:
+    """(name, (float graph, request with its choice, rows))"""
+    splits = splits_of(MODELS[request.param])
+    graph = float_graph(read_model(GOLDEN / "trained" / f"{request.param}.keras").graph)
+    name = graph.inputs[0].name
+    rows = {name: splits.calibration.x[150:182]}
+    given = Request(
+        scheme=Scheme.INT8,
+        ranges=calibrate(graph, {name: splits.calibration.x[:150]}),
+        examples=Examples(inputs=rows),
+    )
+    return request.param, (graph, with_fine_layers(graph, given), rows)
+
+
+def answers(target: str, graph: Graph, rows: Any) -> AnyArray:
+    session = open_session(target, graph)
+    ((name, x),) = rows.items()
+    return np.concatenate([next(iter(session({name: row[None]}).values())) for row in x])
+
+
+def snr_db(wanted: AnyArray, given: AnyArray, exact: AnyArray) -> float:
+    power = np.square(exact - exact.mean(axis=0)).mean()
+    return float(10 * np.log10(power / max(np.square(wanted - given).mean(), 1e-12 * power)))
+
+
+@pytest.mark.parametrize("target", RUN)
+def test_the_simulated_noise_is_that_of_the_file_in_its_runtime(measured, target) -> None:
+    _, (graph, request, rows) = measured
+    (exact,) = run(graph, rows).values()
+    coarse = quantized(graph, replace(request, fine={}))
+    (of_weights,) = run(coarse, rows).values()
+    found = snr_db(of_weights, answers(target, coarse, rows), exact)
+    costs = request.fine[target].costs
+    power = sum(cost.activations for cost in costs)
+    simulated = 120.0 if power == 0 else -10 * np.log10(power)
+    assert min(found, 80) == pytest.approx(min(simulated, 80), abs=_APART_DB)
+
+
+@pytest.mark.parametrize("target", RUN)
+def test_what_is_chosen_makes_files_quiet(measured, target) -> None:
+    _, (graph, request, rows) = measured
+    (exact,) = run(graph, rows).values()
+    given = answers(target, quantized(graph, request, target), rows)
+    assert snr_db(exact, given, exact) >= 34
+
+
+def test_only_loud_layers_lose_their_bytes(measured) -> None:
+    name, (_, request, _) = measured
+    chosen = {name: (*fine.wide, *fine.in_float) for name, fine in request.fine.items()}
+    loud = {
+        "digits_gru": {},
+        "digits_lstm": {"tflite": ("lstm_1",)},
+        "counter_lstm": {"tflite": ("lstm_1",), "onnx": ("lstm_1",)},
+    }
+    assert chosen == dict.fromkeys(RUN, ()) | loud[name]
+
+
+def test_files_of_integers_only_have_nothing_to_choose(measured) -> None:
+    _, (graph, request, _) = measured
+    options = {"tflite": {"profile": "integer-only"}, "onnx": {"profile": "qnn"}}
+    again = with_fine_layers(graph, replace(request, fine=None, options=options))
+    assert set(again.fine) == {"native"}
+
+
+def noisy(graph: Graph, layer: Any, values: Any) -> Any:
+    """A format whose activations are noise for plans of 8 bits, and exact for those of 16."""
+    from edgernn.reference import apply
+
+    written = apply(layer, values)
+    plan = graph.quantization.plans[layer.name]
+    if getattr(plan, "state_bits", plan.reading.bits) == 16:
+        return written
+    return tuple(part + 0.3 * np.sin(1e3 * np.cumsum(part, axis=-1)) for part in written)
+
+
+def test_sixteen_bits_are_preferred_where_they_help(measured) -> None:
+    _, (graph, request, rows) = measured
+
+    def quantize(wide: Any, in_float: Any) -> Graph:
+        fine = {"native": FineLayers(wide=tuple(wide), in_float=tuple(in_float))}
+        return quantized(graph, replace(request, fine=fine), "native")
+
+    meter = NoiseMeter(graph=graph, quantize=quantize, rows=rows)
+    both = meter.fine_layers(Arithmetic(simulate=noisy, quiet=1e-5, has_sixteen=True))
+    assert both.wide
+    assert not both.in_float
+    assert all(cost.left < cost.activations for cost in both.costs if cost.layer in both.wide)
+    floats = meter.fine_layers(Arithmetic(simulate=noisy, quiet=1e-5))
+    assert floats.in_float == both.wide
+    assert {cost.chosen for cost in floats.costs} >= {Fineness.FLOAT}
+    assert all("in float32: 8 bits leave" in text for text in floats.details.values())
