@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,6 @@ from edgernn.artefact import (
 from edgernn.errors import (
     LossTooLarge,
     MissingRuntime,
-    OutputError,
     UnsupportedLayer,
     UnsupportedScheme,
     VerificationError,
@@ -51,11 +49,9 @@ from edgernn.export.suite import Suite, suite_for
 from edgernn.export.verify import Check, require_passed, verified
 from edgernn.formats import FORMATS, Format, format_named
 from edgernn.graph import Graph, Input
-from edgernn.interrupts import uninterrupted
 from edgernn.reference import References
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
-from edgernn.temporary import TemporaryFolder
 
 __all__ = [
     "Failure",
@@ -363,7 +359,7 @@ def _stored(
     contents = {f"{stem}{target.suffix}": lowered.content} | {
         f"{stem}{suffix}": content for suffix, content in lowered.extra_files.items()
     }
-    with _writing_to(workspace.parent):
+    with writing_to(workspace.parent):
         for name, content in contents.items():
             (workspace / name).write_bytes(content)
     return Artefact(
@@ -385,37 +381,3 @@ def _stored(
 
 def _fine_details(request: Request, target: Format) -> dict[str, str]:
     return (request.fine or {}).get(target.name, FineLayers()).details
-
-
-@contextmanager
-def workspace(out: Path) -> Iterator[Path]:
-    """A hidden folder inside `out`, gone afterwards; `out` too if it was made in vain, whenever
-    Ctrl-C comes.
-    """
-    made_here = [folder for folder in (out, *out.parents) if not folder.exists()]
-    with ExitStack() as stack:
-        with uninterrupted(), _writing_to(out):
-            stack.callback(_remove_empty, made_here)
-            out.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(TemporaryFolder(prefix=".edgernn", parent=out))
-        yield folder
-
-
-def _remove_empty(folders: Sequence[Path]) -> None:
-    """Removes `folders`, the innermost first, up to one that holds something."""
-    for folder in folders:
-        if folder.exists():
-            if any(folder.iterdir()):
-                return
-            folder.rmdir()
-
-
-@contextmanager
-def _writing_to(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {out}: {error.strerror or error}",
-            remedy="Choose another folder with -o, or free some room",
-        ) from error
