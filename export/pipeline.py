@@ -47,6 +47,7 @@ from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
 from edgernn.export.verify import Check, require_passed, verified
+from edgernn.export.workspace import workspace, writing_to
 from edgernn.formats import FORMATS, Format, format_named
 from edgernn.graph import Graph, Input
 from edgernn.reference import References
@@ -64,7 +65,6 @@ __all__ = [
     "training_log_of",
     "unabsorbed",
     "with_fine_layers",
-    "workspace",
 ]
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").

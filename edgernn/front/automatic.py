@@ -10,10 +10,10 @@ from typing import Final
 from edgernn.artefact import Artefact, Refusal, read_manifest, record
 from edgernn.errors import EdgernnError, VerificationError
 from edgernn.export.naming import require_other_file
-from edgernn.export.pipeline import workspace
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import FLOAT_MODEL
 from edgernn.export.study.study import Study
+from edgernn.export.workspace import workspace
 from edgernn.front.made import Made
 from edgernn.front.measuring import measure
 from edgernn.front.options import AUTO, require_drop
