@@ -97,8 +97,7 @@ class Machine:
         tool("ld.lld")
         free = ("-ffreestanding", "-nostdlib", "-static", "-fuse-ld=lld", "-fno-stack-protector")
         target = f"--target={self.target}"
-        hwcap = "-DERNN_HWCAP=system_hwcap"
-        run([tool("clang"), target, *free, hwcap, "-fomit-frame-pointer", *common, "-o", out])
+        run([tool("clang"), target, *free, "-fomit-frame-pointer", *common, "-o", out])
         return out
 
     def run(self, program: Path, *arguments: str | Path) -> str:
