@@ -40,6 +40,10 @@ _PACKAGES: Final = {
     "qemu-aarch64": "qemu-user",
     "qemu-arm": "qemu-user",
     "node": "nodejs",
+    "g++": "g++",
+    "clang++": "clang",
+    "cmake": "cmake",
+    "pkg-config": "pkgconf",
     "nm": "binutils",
     "size": "binutils",
 }
