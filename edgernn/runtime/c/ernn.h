@@ -36,6 +36,7 @@
  *                   AT_HWCAP.  Without it the library asks Linux, Android or Apple's systems itself,
  *                   on others only the compiler's options for the processor count.
  * ERNN_WITHOUT_IMAGES  Define it to leave out the layers of rows and columns.
+ * ERNN_WITHOUT_SOUND   Define it to leave out front ends: models that hold one are refused.
  * ERNN_ONLY_<LAYER> Define one or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of
  *                   ERNN_OP_LIST in ernn_format.h) to leave out all other layers.  Models that need
  *                   one are refused with ERNN_UNKNOWN_LAYER.
