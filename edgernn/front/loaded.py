@@ -28,7 +28,7 @@ from edgernn.export.study.study import rescued
 from edgernn.front.automatic import best_of
 from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
-from edgernn.front.notebook import html_lines, html_table
+from edgernn.front.notebook import model_html
 from edgernn.front.options import (
     class_labels,
     decoding_of,
@@ -46,12 +46,13 @@ from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
 from edgernn.front.writing import written
-from edgernn.graph import CalibrationMethod, Decoding, Rounding, Shape, parameter_count
+from edgernn.graph import CalibrationMethod, Decoding, Rounding, Shape
 from edgernn.recipe import SoundRecipe
-from edgernn.report.inspected import model_text, shape_text
+from edgernn.report.inspected import model_text
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.reading import AS_IT_IS, Reading
+from edgernn.tasks.samples import Samples
 from edgernn.tasks.target import Target
 from edgernn.tasks.training_log import TrainingLog
 
@@ -107,6 +108,10 @@ class Loaded:
         if self.training is None or not isinstance(data, str | os.PathLike):
             return AS_IT_IS
         return self.training.settings.reading.recorded_for(str(data))
+
+    def _samples(self, data: Given, target: str | None, recipe: SoundRecipe | None) -> Samples:
+        reading = self.reading_of(data)
+        return as_samples(data, target=target, reading=reading, front_end=recipe)
 
     @property
     def parameters(self) -> int:
@@ -197,12 +202,10 @@ class Loaded:
         >>> made = model.export("out/", to=["tflite", "native"], scheme="int8", calibrate=x[:200])
         >>> made["native"].path
         """
+        recipe = front_end_of(front_end, self.model)
         if is_auto(scheme):
             if data is not None:  # read once, for the export and for the measurement
-                recipe = front_end_of(front_end, self.model)
-                data = as_samples(
-                    data, target=target, reading=self.reading_of(data), front_end=recipe
-                )
+                data = self._samples(data, target, recipe)
             with progress_line("making the candidates", progress) as phase:
                 given: dict[str, Any] = {
                     **options,
@@ -255,14 +258,11 @@ class Loaded:
         decoding = decoding_of(decode, self.training, self.model.graph)
         require_one_loop(decoding, streaming=streaming)
         names = class_labels(labels, self.training, self.model.graph)
-        recipe = front_end_of(front_end, self.model)
         folder = Path(out)
         with progress_line("reading", progress) as phase:
             samples = None
             if data is not None:
-                samples = as_samples(
-                    data, target=target, reading=self.reading_of(data), front_end=recipe
-                )
+                samples = self._samples(data, target, recipe)
             oracle = None
             if against_keras:
                 phase("comparing with Keras")
@@ -270,12 +270,7 @@ class Loaded:
             original = float_graph(self.model.graph)
             one_input = len(self.inputs) == 1 or decoding is not None
             if isinstance(calibrate, str | os.PathLike) and one_input:
-                calibrate = as_samples(
-                    calibrate,
-                    target=target,
-                    reading=self.reading_of(calibrate),
-                    front_end=recipe,
-                )
+                calibrate = self._samples(calibrate, target, recipe)
             typical = calibrate
             if decoding is not None and calibrate is not None:
                 calibrate = as_samples(calibrate, target=target or Target.SEQUENCE.value)
@@ -351,16 +346,4 @@ class Loaded:
         return f"<edgernn.Loaded {source.file}: {self.parameters:,} parameters>"
 
     def _repr_html_(self) -> str:
-        graph = self.model.graph
-        title, inputs, outputs, *_ = str(self).splitlines()
-        rows = [
-            (
-                layer.name,
-                type(layer).__name__,
-                shape_text(graph.specs[layer.writes[0]].shape),
-                f"{parameter_count(layer):,}",
-            )
-            for layer in graph.layers
-        ]
-        head = ("layer", "kind", "output", "parameters")
-        return html_lines([title, inputs, outputs]) + html_table(head, rows)
+        return model_html(self.model.graph, str(self))
