@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from edgernn import streaming
 from edgernn.artefact import (
     Artefact,
-    Port,
     Refusal,
     Verification,
-    VerificationStatus,
     read_manifest,
     record,
-    stored_file,
 )
 from edgernn.errors import (
-    LossTooLarge,
     MissingRuntime,
     UnsupportedLayer,
     UnsupportedScheme,
     VerificationError,
 )
-from edgernn.export import backend_named
 from edgernn.export.alternatives import with_passing_alternative
-from edgernn.export.backend import Lowered
-from edgernn.export.decoder_pair import decoder_parts, joined
-from edgernn.export.fine_layers import FineLayers
 from edgernn.export.in_scheme import (
     Written,
     float_graph,
@@ -40,17 +32,15 @@ from edgernn.export.in_scheme import (
     unabsorbed,
     with_fine_layers,
 )
-from edgernn.export.naming import artefact_stem, keep_given_file, metadata_of, model_name
+from edgernn.export.naming import artefact_stem, keep_given_file, model_name
+from edgernn.export.one_format import Checks, Progress, written_and_checked, written_and_held
 from edgernn.export.request import Request
 from edgernn.export.sound_input import sound_input
 from edgernn.export.source_check import check_reading
 from edgernn.export.source_model import SourceModel
-from edgernn.export.suite import Suite, suite_for
-from edgernn.export.verify import Check, require_passed, verified
-from edgernn.export.workspace import workspace, writing_to
+from edgernn.export.workspace import workspace
 from edgernn.formats import FORMATS, Format, format_named
-from edgernn.graph import Graph, Input
-from edgernn.reference import References
+from edgernn.graph import Graph
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log, write_log
 
@@ -66,9 +56,6 @@ __all__ = [
     "unabsorbed",
     "with_fine_layers",
 ]
-
-#: Called with the phase that begins ("writing onnx", "checking onnx").
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +106,7 @@ def export_model(
         original = streaming.to_streaming(original)
     with workspace(out) as hidden:
         read_manifest(out)  # one that is damaged stops us before the work, not after it
-        checks = _Checks(original=original, request=request, unlike=unlike)
+        checks = Checks(original=original, request=request, unlike=unlike)
         artefacts: list[Artefact] = []
         refusals: dict[str, UnsupportedLayer | UnsupportedScheme] = {}
         failures: dict[str, VerificationError | MissingRuntime] = {}
@@ -127,7 +114,7 @@ def export_model(
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
-                artefact = _held(target, written, model, hidden, progress, checks)
+                artefact = written_and_held(target, written, model, hidden, progress, checks)
             except (UnsupportedLayer, UnsupportedScheme) as error:
                 if request.backends:
                     raise
@@ -182,35 +169,11 @@ def _verified_as(
     request = with_fine_layers(float_graph(model.graph), replace(request, fine=None))
     graph = Written(graph=float_graph(model.graph), request=request).for_format(target)
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
-        checks = _Checks(original=original, request=request)
-        made = _whole(target, graph, model, request, Path(folder), lambda _phase: None, checks)
-    return made.verification
-
-
-def _whole(
-    target: Format,
-    graph: Graph,
-    model: SourceModel,
-    request: Request,
-    workspace: Path,
-    progress: Progress,
-    checks: _Checks,
-) -> Artefact:
-    """The artefact of a graph; of one that writes sequences, an encoder and a decoder as one."""
-    if request.decoding is None:
-        return _made(target, graph, model, request, workspace, progress, checks)
-    encoder, decoder = (
-        _made(
-            *(target, part.graph, model, part.request, workspace, progress),
-            _Checks(original=part.original, request=part.request, unlike=checks.unlike),
+        checks = Checks(original=original, request=request)
+        made = written_and_checked(
+            target, graph, model, request, Path(folder), lambda _phase: None, checks
         )
-        for part in decoder_parts(checks.original, graph, request)
-    )
-    artefact = joined(encoder, decoder, request)
-    if request.limit is not None:
-        progress(f"measuring what {target.name} loses")
-        request.limit.require(artefact, workspace)
-    return artefact
+    return made.verification
 
 
 def _require_schemes(target: Format, request: Request) -> None:
@@ -248,136 +211,3 @@ def training_log_of(model: Path, sha256: str) -> TrainingLog | None:
         return None
     log = read_log(path)
     return log if log.model_sha256 == sha256 else None
-
-
-def _held(
-    target: Format,
-    written: Written,
-    model: SourceModel,
-    workspace: Path,
-    progress: Progress,
-    checks: _Checks,
-) -> Artefact:
-    """The file of a format, with as many more layers in float as it needs to lose no more than the
-    request allows: formats round in different ways.
-    """
-    request = written.request
-
-    def made(wanted: Written) -> Artefact:
-        graph = wanted.for_format(target)
-        return _whole(target, graph, model, wanted.request, workspace, progress, checks)
-
-    try:
-        return made(written)
-    except LossTooLarge as error:
-        if request.limit is None:
-            raise
-        more = [layer for layer in request.limit.costly if layer not in request.keep_float]
-        for count in range(1, len(more)):  # with the last one, no layer would be int8
-            progress(f"keeping {count} more in float for {target.name}")
-            kept = (*request.keep_float, *more[:count])
-            other = with_fine_layers(
-                written.graph,
-                replace(request, keep_float=kept, fine=None, backends=(target.name,)),
-            )
-            try:
-                artefact = made(Written(graph=written.graph, request=other))
-            except LossTooLarge:
-                continue
-            said = {f"layer {layer}": "float32, to lose no more than allowed" for layer in kept}
-            return replace(artefact, details={**artefact.details, **said})
-        raise LossTooLarge(
-            f"{error.what}; no choice of float layers helps", remedy=error.remedy
-        ) from error
-
-
-def _made(
-    target: Format,
-    graph: Graph,
-    model: SourceModel,
-    request: Request,
-    workspace: Path,
-    progress: Progress,
-    checks: _Checks,
-) -> Artefact:
-    """Lowered, written to the workspace and checked; the file's bytes are not kept in memory."""
-    backend = backend_named(target.name)
-    backend.import_library()
-    options = request.options.get(target.name, {})
-    lowered = backend.lower(graph, metadata=metadata_of(model, request), **options)
-    written = lowered.graph or graph
-    artefact = _stored(lowered, target, written, model, request, workspace)
-    if request.limit is not None:
-        progress(f"measuring what {target.name} loses")
-        request.limit.require(artefact, workspace)
-    if not request.verify:
-        return artefact
-    progress(f"checking {target.name}")
-    verification = verified(artefact, checks.of(written, lowered.exact), workspace)
-    if request.require_verify:
-        require_passed(artefact.name, verification)
-    return replace(artefact, verification=verification)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Checks:
-    """What the files of one export are compared with: calls and references, made once for all."""
-
-    original: Graph
-    request: Request
-    unlike: tuple[str, ...] = ()  # sentences of `unabsorbed`, where no rows show it
-    references: References = field(default_factory=References)
-    suites: dict[tuple[Input, ...], Suite] = field(default_factory=dict)
-
-    def of(self, written: Graph, exact: Graph | None) -> Check:
-        if written.inputs not in self.suites:
-            self.suites[written.inputs] = suite_for(
-                written,
-                self.original,
-                self.request.examples,
-                integer=self.request.fewest_bits.has_integer_weights,
-            )
-        return Check(
-            original=self.original,
-            written=written,
-            suite=self.suites[written.inputs],
-            exact=exact,
-            references=self.references,
-            unlike=self.unlike,
-        )
-
-
-def _stored(
-    lowered: Lowered,
-    target: Format,
-    graph: Graph,
-    model: SourceModel,
-    request: Request,
-    workspace: Path,
-) -> Artefact:
-    stem = artefact_stem(model, request)
-    contents = {f"{stem}{target.suffix}": lowered.content} | {
-        f"{stem}{suffix}": content for suffix, content in lowered.extra_files.items()
-    }
-    with writing_to(workspace.parent):
-        for name, content in contents.items():
-            (workspace / name).write_bytes(content)
-    return Artefact(
-        model=model_name(model),
-        backend=target.name,
-        scheme=request.fewest_bits,
-        files=tuple(stored_file(name, content) for name, content in contents.items()),
-        inputs=tuple(Port(name=entry.name, spec=entry.spec) for entry in graph.inputs),
-        outputs=tuple(Port(name=name, spec=spec) for name, spec in graph.output_specs.items()),
-        states=graph.states,
-        streaming=request.streaming,
-        source=model.source,
-        labels=request.labels,
-        front_end=request.front_end,
-        details={**lowered.details, **_fine_details(request, target)},
-        verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
-    )
-
-
-def _fine_details(request: Request, target: Format) -> dict[str, str]:
-    return (request.fine or {}).get(target.name, FineLayers()).details

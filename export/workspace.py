@@ -1,4 +1,4 @@
-"""Where an export's files lie until all of them are checked."""
+"""The folder that an export works in, until all its files are ready."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from edgernn.errors import OutputError
+from edgernn.errors import (
+    OutputError,
+)
 from edgernn.interrupts import uninterrupted
 from edgernn.temporary import TemporaryFolder
 

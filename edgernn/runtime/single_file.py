@@ -54,7 +54,7 @@ def write_single_file(folder: Path, *, models: Sequence[Path] = ()) -> tuple[Pat
 
 def _joined(layers: Iterable[str]) -> str:
     lines = [
-        "/* ernn.c: the ernn library in one file, which edgernn made from its sources.  It is C99 and",
+        "/* ernn.c: the ernn library in one file, made by edgernn from its sources.  It is C99 and",
         " * needs no flags but -O2; programs include ernn.h. */",
         *(f"#ifndef ERNN_ONLY_{layer}\n#define ERNN_ONLY_{layer} 1\n#endif" for layer in layers),
         # Of the headers' small functions, each processor's kernels use some.
@@ -116,14 +116,14 @@ def _kinds(content: bytes) -> Iterator[int]:
 def main(arguments: Sequence[str]) -> int:
     """Writes the files for the command line; the exit code."""
     if not arguments or arguments[0].startswith("-"):
-        print((__doc__ or "").strip())
+        sys.stdout.write((__doc__ or "").strip() + "\n")
         return 0 if arguments else 2
     folder, *models = map(Path, arguments)
     try:
         for path in write_single_file(folder, models=models):
-            print(path)
+            sys.stdout.write(f"{path}\n")
     except EdgernnError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return error.code
     return 0
 

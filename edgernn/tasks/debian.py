@@ -85,9 +85,10 @@ def _member(package: bytes, wanted: Package) -> bytes:
     for name, content in _ar_members(package):
         if name.startswith("data.tar"):
             with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-                file = archive.extractfile(f"./{wanted.member}")
-                if file is not None:
-                    return file.read()
+                files = {entry.name.removeprefix("./"): entry for entry in archive}
+                if wanted.member in files and files[wanted.member].isfile():
+                    file = archive.extractfile(files[wanted.member])
+                    return b"" if file is None else file.read()
     raise DownloadError(
         f"{wanted.file} does not contain {wanted.member}", remedy="Report this as a fault"
     )

@@ -20,7 +20,7 @@ PAIR_MAX: Final = 128
 _BLOCK_ROWS: Final = 512
 
 
-def column_scales(matrix: FloatArray, *, pairs_safe: bool) -> Float64Array:
+def column_scales(matrix: npt.NDArray[np.floating[Any]], *, pairs_safe: bool) -> Float64Array:
     """The finest scale of each column of [K, N] that int8 can carry; 0 for a column of zeros.
 
     With pairs_safe, sums of neighbours 2k and 2k+1 stay within 127 units before rounding.  Each of
@@ -38,7 +38,7 @@ def pair_sums(matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(padded[0::2] + padded[1::2])
 
 
-def to_int8(matrix: FloatArray, scales: Float64Array) -> npt.NDArray[np.int8]:
+def to_int8(matrix: npt.NDArray[np.floating[Any]], scales: Float64Array) -> npt.NDArray[np.int8]:
     """Rounded to nearest, ties to even, clamped to ±127."""
     units = np.where(scales > 0, scales, 1.0)
     result = np.empty(matrix.shape, np.int8)
@@ -49,7 +49,7 @@ def to_int8(matrix: FloatArray, scales: Float64Array) -> npt.NDArray[np.int8]:
     return result
 
 
-def _largest(matrix: npt.NDArray[np.float32]) -> Float64Array:
+def _largest(matrix: npt.NDArray[np.floating[Any]]) -> Float64Array:
     """max |.| of each column."""
     low, high = matrix.min(axis=0, initial=0.0), matrix.max(axis=0, initial=0.0)
     return np.asarray(np.maximum(-low, high), dtype=np.float64)

@@ -14,7 +14,7 @@ from edgernn import errors
 from edgernn.artefact import VerificationStatus, read_manifest, read_refusals
 from edgernn.devices import runners
 from edgernn.devices.runners.outcome import Skipped
-from edgernn.export import backend_named, pipeline, verify
+from edgernn.export import backend_named, one_format, verify
 from edgernn.formats import FORMATS, suffixes
 from tests.edgernn.cli.exported import SMALL, names
 from tests.formats import RUN
@@ -173,7 +173,7 @@ def test_a_model_that_no_format_can_express_is_an_error(edgernn, tmp_path, monke
         )
 
     refusing = replace(backend_named("native"), lower=lower)
-    monkeypatch.setattr(pipeline, "backend_named", lambda _name: refusing)
+    monkeypatch.setattr(one_format, "backend_named", lambda _name: refusing)
     ran = edgernn("export", SMALL, "-o", tmp_path / "out")
     assert ran.code == errors.UnsupportedLayer.code
     assert not (tmp_path / "out").exists()

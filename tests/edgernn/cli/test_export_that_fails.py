@@ -10,8 +10,8 @@ import pytest
 
 from edgernn import errors
 from edgernn.artefact import read_manifest, read_refusals
-from edgernn.export import backend_named, pipeline, verify
-from edgernn.export.quantization import absorb
+from edgernn.export import backend_named, one_format, verify
+from edgernn.export.quantization import unlike
 from edgernn.front.loaded import load
 from tests.edgernn.cli.exported import SMALL
 from tests.formats import RUN
@@ -34,7 +34,7 @@ def test_an_artefact_that_disagrees_is_not_handed_over(edgernn, tmp_path, monkey
         return honest.lower(off_by_a_little(graph), metadata=metadata)
 
     lying = replace(honest, lower=lower)
-    monkeypatch.setattr(pipeline, "backend_named", lambda _name: lying)
+    monkeypatch.setattr(one_format, "backend_named", lambda _name: lying)
     ran = edgernn("export", SMALL, "-o", tmp_path / "out", "--to", backend)
     assert ran.code == errors.VerificationError.code
     assert "'probabilities' is off by" in ran.err
@@ -52,7 +52,7 @@ def lie_in(monkeypatch, *backends):
             honest, lower=lambda graph, **given: honest.lower(off_by_a_little(graph), **given)
         )
 
-    monkeypatch.setattr(pipeline, "backend_named", named)
+    monkeypatch.setattr(one_format, "backend_named", named)
 
 
 def test_what_passed_is_kept_when_one_format_fails_and_all_say_so(edgernn, tmp_path, monkeypatch):
@@ -118,7 +118,7 @@ def test_where_no_scheme_passes_the_error_says_so(edgernn, tmp_path, monkeypatch
 
 def test_warnings_are_shown_where_nothing_passed(edgernn, tmp_path, monkeypatch):
     """Features of unlike scale are why few bits fail, and --calibrate is what helps."""
-    monkeypatch.setattr(absorb, "_UNLIKE", 1.001)
+    monkeypatch.setattr(unlike, "_UNLIKE", 1.001)
     monkeypatch.setattr(verify, "MADE_UP_TOLERANCE", 1e-12)
     ran = edgernn("export", SMALL, "-o", tmp_path, "--scheme", "dynamic")
     assert ran.code == errors.VerificationError.code

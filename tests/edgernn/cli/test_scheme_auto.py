@@ -11,7 +11,7 @@ import edgernn
 from edgernn.artefact import read_manifest
 from edgernn.cli import INTERRUPTED
 from edgernn.errors import VerificationError, WrongOption
-from edgernn.export.pipeline import verified
+from edgernn.export.verify import verified
 from edgernn.scheme import Scheme
 from tests.edgernn.cli.exported import SMALL, names
 from tests.golden import GOLDEN
@@ -87,7 +87,7 @@ def test_a_loss_that_nobody_allows_leaves_the_exact_file(rows, tmp_path, monkeyp
             raise VerificationError(f"{artefact.name} is off", remedy="none")
         return verified(artefact, check, workspace)
 
-    monkeypatch.setattr("edgernn.export.pipeline.verified", failing)
+    monkeypatch.setattr("edgernn.export.one_format.verified", failing)
     made = edgernn.load(MODEL).export(
         tmp_path, to="native", scheme="auto", calibrate=rows[0], data=rows, max_drop=0
     )

@@ -47,7 +47,10 @@ def test_a_recipe_comes_back_from_its_text(family: str, rate_hz: int) -> None:
         ({"fft_samples": 500}, "fft_samples is 500. It must be a power of two"),
         ({"window_samples": 600}, "window_samples is 600. It must be 1 to fft_samples"),
         ({"window": "kaiser"}, "window is 'kaiser'. It must be one of povey, hann"),
-        ({"highest_hz": 9000.0}, "the recipe's filters go from 20 to 9000 Hz. lowest_hz and highest"),
+        (
+            {"highest_hz": 9000.0},
+            "the recipe's filters go from 20 to 9000 Hz. lowest_hz and highest",
+        ),
         ({"add": [1.0]}, "the recipe's add has 1 numbers, a row 40"),
         ({"coefficients": 41}, "coefficients is 41. It must be at most the bins"),
         ({"floor": 0.0}, "floor is 0.0. It must be above 0 where log_add is 0"),

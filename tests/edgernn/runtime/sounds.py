@@ -39,6 +39,8 @@ def recordings(every: int) -> dict[str, Floats]:
             content = tar.extractfile(member)
             if number % every or content is None:
                 continue
-            found[member.name], rate_hz = soundfile.read(io.BytesIO(content.read()), dtype="float32")
+            found[member.name], rate_hz = soundfile.read(
+                io.BytesIO(content.read()), dtype="float32"
+            )
             assert rate_hz == 8000
     return found
