@@ -84,7 +84,7 @@ def test_a_recipe_of_another_width_is_refused_before_anything_is_written(tmp_pat
 
 
 def test_calibration_and_profile_read_recordings_with_the_models_recipe(
-    tmp_path: Path, folder: Path
+    tmp_path: Path,
 ) -> None:
     pytest.importorskip("soundfile")
     rng = np.random.default_rng(0)
