@@ -84,11 +84,11 @@ def test_a_recipe_of_another_width_is_refused_before_anything_is_written(tmp_pat
 
 
 def test_calibration_and_profile_read_recordings_with_the_models_recipe(
-    tmp_path: Path, folder: Path
+    tmp_path: Path,
 ) -> None:
     pytest.importorskip("soundfile")
     rng = np.random.default_rng(0)
-    for label in ("no", "yes"):
+    for label in ("no", "other", "yes"):
         for number in range(6):
             path = tmp_path / "words" / label / f"{number}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,8 +100,13 @@ def test_calibration_and_profile_read_recordings_with_the_models_recipe(
                 file.writeframes(samples.astype("<i2").tobytes())
     words = str(tmp_path / "words")
     made = edgernn.load(SMALL).export(
-        tmp_path / "int8", to="native", scheme="int8", calibrate=words, front_end=NAME
+        tmp_path / "int8",
+        to="native",
+        scheme="int8",
+        calibrate=words,
+        front_end=NAME,
+        labels=["no", "other", "yes"],
     )
     assert made.artefacts[0].front_end == preset(NAME)
     report = made.profile(data=words)
-    assert "12 rows" in str(report)
+    assert "18 test rows" in str(report)

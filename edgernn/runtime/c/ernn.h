@@ -342,7 +342,7 @@ ERNN_API uint32_t ernn_audio_rate(const ernn_model *model);
 ERNN_API uint32_t ernn_audio_input(const ernn_model *model);
 
 /* How large an arena is for sound of `rate` samples a second.  Another rate than the recipe's is
- * resampled: the arena then holds the filter too (640 bytes for 48000 to 16000, 92 KB for 44100).
+ * resampled: the arena then holds the filter too (2 KB for 48000 to 16000, 93 KB for 44100).
  * ERNN_NO_FRONT_END: the model takes no sound.  ERNN_RATE: the rate cannot be resampled to the recipe's;
  * a lower one lacks frequencies that the model was trained on. */
 ERNN_API ernn_status ernn_audio_size(const ernn_model *model, uint32_t rate, size_t *bytes);
