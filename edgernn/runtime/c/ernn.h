@@ -100,7 +100,8 @@ ERNN_API const char *ernn_version(void);
   X(FRONT_END, "the file's front end is of a kind or version that this library does not know")     \
   X(NO_FRONT_END, "the model has no front end for sound: give it rows of features")                \
   X(RATE, "the sample rate is below the model's, above 768000, or no simple ratio to it")          \
-  X(SAMPLE, "a sample is NaN, infinite or far outside of -1 to 1: divide 16-bit PCM by 32768")
+  X(SAMPLE, "a sample is NaN, infinite or far outside of -1 to 1: divide 16-bit PCM by 32768")   \
+  X(NOT_LISTENING, "the model does not take sound alone and give one score for each class at its end")
 
 typedef enum ernn_status {
 #define ERNN_STATUS_ENUM(name, text) ERNN_##name,
@@ -341,6 +342,10 @@ ERNN_API uint32_t ernn_audio_rate(const ernn_model *model);
 /* The model's input that takes the rows; 0 where it has no front end for sound. */
 ERNN_API uint32_t ernn_audio_input(const ernn_model *model);
 
+/* Of the recipe: samples from one row to the next, and samples that the first row needs; 0 without. */
+ERNN_API uint32_t ernn_audio_hop(const ernn_model *model);
+ERNN_API uint32_t ernn_audio_first(const ernn_model *model);
+
 /* How large an arena is for sound of `rate` samples a second.  Another rate than the recipe's is
  * resampled: the arena then holds the filter too (2 KB for 48000 to 16000, 93 KB for 44100).
  * ERNN_NO_FRONT_END: the model takes no sound.  ERNN_RATE: the rate cannot be resampled to the recipe's;
@@ -366,6 +371,72 @@ ERNN_API ernn_status ernn_audio_status(const ernn_audio *audio);
 
 /* Forgets the samples: the next one is the first of a stream. */
 ERNN_API void ernn_audio_reset(ernn_audio *audio);
+
+/* ---- Labels of sound ------------------------------------------------------------------------- */
+
+/* When scores become a label. */
+typedef struct ernn_listening {
+  float threshold; /* of the mean score, 0 to 1 (default 0.8) */
+  uint32_t smooth; /* how many scores the mean is of (default 3) */
+  float pause_s;   /* until the same label can come again (default 1) */
+  float every_s;   /* between two scores (default 0.1) */
+} ernn_listening;
+
+/* A label, and the time of the last sample that it was decided from. */
+typedef struct ernn_heard {
+  double seconds;
+  uint32_t label; /* for ernn_label */
+  float score;
+} ernn_heard;
+
+/* The whole chain: front end, session and decisions for one stream of sound.  A model with a free
+ * number of steps runs step by step; one with a fixed number runs over the last rows, with zeros in
+ * front where there are fewer.  One listener serves one thread.
+ *
+ *     size_t bytes;
+ *     ernn_listener *listener;
+ *     status = ernn_listener_size(&model, 48000, NULL, &bytes);    // the microphone's rate
+ *     status = ernn_listener_init(&listener, &model, 48000, NULL, arena, bytes);
+ *
+ *     while (n > 0) {                                              // n new samples, any number
+ *       ernn_heard heard;
+ *       int decided;
+ *       size_t used = ernn_listener_feed_s16(listener, pcm, n, &heard, &decided);
+ *       if (decided) puts(ernn_label(&model, heard.label));
+ *       else if (used < n) return ernn_listener_status(listener);
+ *       pcm += used, n -= used;
+ *     }
+ */
+typedef struct ernn_listener ernn_listener;
+
+/* How large an arena is.  `deciding` may be null: the defaults.  ERNN_NO_FRONT_END and ERNN_RATE as of
+ * ernn_audio_size; ERNN_NOT_LISTENING: see its text; ERNN_NOT_STREAMING: the model looks ahead and takes
+ * any number of steps, so it cannot be known when a sound ends. */
+ERNN_API ernn_status ernn_listener_size(const ernn_model *model, uint32_t rate,
+                                        const ernn_listening *deciding, size_t *bytes);
+
+/* Makes the listener inside `arena` (aligned to ERNN_ALIGNMENT).  It needs no closing, and reads the
+ * model's bytes while it is used. */
+ERNN_API ernn_status ernn_listener_init(ernn_listener **listener, const ernn_model *model, uint32_t rate,
+                                        const ernn_listening *deciding, void *arena, size_t arena_bytes);
+
+/* Takes samples of one channel until a label is decided, and returns how many: call it again with the
+ * rest.  *decided is 1 when `heard` was written.  Fewer than `n` without a label: see
+ * ernn_listener_status. */
+ERNN_API size_t ernn_listener_feed_s16(ernn_listener *listener, const int16_t *pcm, size_t n,
+                                       ernn_heard *heard, int *decided);
+ERNN_API size_t ernn_listener_feed_f32(ernn_listener *listener, const float *pcm, size_t n,
+                                       ernn_heard *heard, int *decided);
+
+/* ERNN_OK, or why a feed stopped.  It stays until ernn_listener_reset. */
+ERNN_API ernn_status ernn_listener_status(const ernn_listener *listener);
+
+/* The answer for all sound so far, or its last part where the model's steps are fixed.  ERNN_SHAPE where
+ * the sound was shorter than one window. */
+ERNN_API ernn_status ernn_listener_whole(ernn_listener *listener, ernn_heard *heard);
+
+/* Forgets the sound: the next sample is the first of a stream. */
+ERNN_API ernn_status ernn_listener_reset(ernn_listener *listener);
 
 #ifdef __cplusplus
 }

@@ -405,9 +405,24 @@ static const ernn_front_end *audio_front_end(const ernn_model *model) {
   return NULL;
 }
 
-uint32_t ernn_audio_rate(const ernn_model *model) {
+static const ernn_sound *audio_sound(const ernn_model *model) {
   const ernn_front_end *entry = audio_front_end(model);
-  return entry ? ((const ernn_sound *)(const void *)(model->bytes + entry->offset))->rate : 0;
+  return entry ? (const ernn_sound *)(const void *)(model->bytes + entry->offset) : NULL;
+}
+
+uint32_t ernn_audio_rate(const ernn_model *model) {
+  const ernn_sound *sound = audio_sound(model);
+  return sound ? sound->rate : 0;
+}
+
+uint32_t ernn_audio_hop(const ernn_model *model) {
+  const ernn_sound *sound = audio_sound(model);
+  return sound ? sound->hop : 0;
+}
+
+uint32_t ernn_audio_first(const ernn_model *model) {
+  const ernn_sound *sound = audio_sound(model);
+  return sound ? sound->window - sound->lead : 0;
 }
 
 uint32_t ernn_audio_input(const ernn_model *model) {
