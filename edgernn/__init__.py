@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edgernn.api import Loaded as Loaded
     from edgernn.api import Made as Made
     from edgernn.api import MadeFile as MadeFile
+    from edgernn.api import Packaged as Packaged
     from edgernn.api import Report as Report
     from edgernn.api import compare as compare
     from edgernn.api import compare_models as compare_models
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from edgernn.api import known_tasks as known_tasks
     from edgernn.api import load as load
     from edgernn.api import measure as measure
+    from edgernn.api import package as package
     from edgernn.api import search as search
     from edgernn.runtime import Model as Model
     from edgernn.runtime import Session as Session
@@ -46,6 +48,7 @@ __all__ = [
     "Made",
     "MadeFile",
     "Model",
+    "Packaged",
     "Report",
     "Session",
     "compare",
@@ -55,6 +58,7 @@ __all__ = [
     "known_tasks",
     "load",
     "measure",
+    "package",
     "search",
 ]
 

@@ -16,6 +16,7 @@ from edgernn.front.made import Made, MadeFile
 from edgernn.front.measuring import measure
 from edgernn.front.reports import Report
 from edgernn.front.searching import Found, search
+from edgernn.kits import Packaged, package
 
 __all__ = [
     "Checked",
@@ -27,6 +28,7 @@ __all__ = [
     "Loaded",
     "Made",
     "MadeFile",
+    "Packaged",
     "Report",
     "compare",
     "compare_models",
@@ -34,5 +36,6 @@ __all__ = [
     "known_tasks",
     "load",
     "measure",
+    "package",
     "search",
 ]

@@ -106,9 +106,13 @@ class LossTooLarge(VerificationError):
 
 
 class MissingRuntime(EdgernnError):
-    """A Python package that this command needs is not installed."""
+    """A package that this command needs is not installed."""
 
     code = 9
+
+
+class MissingTool(MissingRuntime):
+    """A program that this command needs, such as a compiler, is not installed."""
 
 
 class DeviceError(EdgernnError):

@@ -22,6 +22,7 @@ SUMMARIES = {
     "train": "Train a reference model on a reference task or on your data.",
     "export": "Turn a model into checked ONNX, TFLite and native artefacts.",
     "profile": "Measure artefacts on a device: size, latency, memory, accuracy.",
+    "package": "Make what an app needs: C, web, Android, iOS.",
     "run": "Hear sound as an app does: print the labels as they come.",
     "compare": "GRU or LSTM? Trainings over seeds on your data, and a verdict.",
     "search": "Find the smallest model that is accurate enough and fits a device.",

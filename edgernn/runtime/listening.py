@@ -137,7 +137,8 @@ class Listener:
         if heard.score < self.deciding.threshold:
             return None
         if last is not None and last.label == heard.label:
-            again = heard.seconds - last.seconds >= self.deciding.pause_s
+            passed = round((heard.seconds - last.seconds) * self._audio.recipe.rate_hz)  # samples
+            again = passed + 0.5 >= self.deciding.pause_s * self._audio.recipe.rate_hz
             return heard if again else None
         return heard
 

@@ -15,13 +15,13 @@ struct ernn_listener {
   uint32_t input, output, inputs, outputs; /* which of them are for the sound and the scores */
   uint32_t width, steps, scores, classes;  /* steps: 0 where the model runs step by step */
   uint32_t every, held;                    /* rows between two scores; scores in `recent` */
-  uint64_t rows;
+  float pause;                             /* samples until the same label can come again */
+  uint64_t rows, last_rows;                /* now, and at the last label */
   float *row, *window, *raw, *recent, *mean; /* [width] [steps][width] [scores] [smooth][classes] [classes] */
   const void **in;
   void **out;
   ernn_rows *rows_in, *rows_out;
   uint32_t last_label;
-  double last_seconds;
   uint32_t has_last, busy;
   ernn_status status;
 };
@@ -101,6 +101,7 @@ static ernn_status listener_describe(ernn_listener *of, const ernn_model *model,
   if (!(of->deciding.pause_s >= 0.0f) || !(of->deciding.threshold >= 0.0f)) return ERNN_ARGUMENT;
   float rows = of->deciding.every_s * (float)of->rate / (float)of->hop;
   if (!(rows >= 0.0f && rows < 1e6f)) return ERNN_ARGUMENT;
+  of->pause = of->deciding.pause_s * (float)of->rate;
   of->every = rows < 1.0f ? 1 : (uint32_t)(rows + 0.5f);
   return listener_ports(model, of);
 }
@@ -199,10 +200,10 @@ static int listener_decide(ernn_listener *of, ernn_heard *heard) {
   listener_name(of, of->mean, &now);
   if (!(now.score >= of->deciding.threshold)) return 0;
   if (of->has_last && of->last_label == now.label &&
-      !(now.seconds - of->last_seconds >= (double)of->deciding.pause_s)) {
+      (float)((of->rows - of->last_rows) * of->hop) + 0.5f < of->pause) {
     return 0;
   }
-  of->has_last = 1, of->last_label = now.label, of->last_seconds = now.seconds;
+  of->has_last = 1, of->last_label = now.label, of->last_rows = of->rows;
   *heard = now;
   return 1;
 }

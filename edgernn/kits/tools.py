@@ -1,0 +1,38 @@
+"""Compilers that kits are made with: found, run, and named where they are missing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgernn.errors import MissingTool
+
+_LONGEST_S = 600.0
+
+
+def tool(name: str, *, package: str) -> str:
+    """The path of a program.  package: the Debian package that has it, for the message."""
+    found = shutil.which(name)
+    if found is None:
+        raise MissingTool(
+            f"this kit is compiled with {name}, which is not installed",
+            remedy=f"Install it; on Debian and Ubuntu: apt-get install {package}",
+        )
+    return found
+
+
+def run(command: Sequence[str | Path], *, cwd: Path) -> None:
+    """Runs a compiler; raises MissingTool with its last words where it fails."""
+    words = [str(word) for word in command]
+    done = subprocess.run(
+        words, cwd=cwd, capture_output=True, text=True, check=False, timeout=_LONGEST_S
+    )
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise MissingTool(
+            f"{words[0]} failed with {done.returncode}: {' '.join(said[:3])}",
+            remedy="Install a newer version of it: kits are made with clang 14 or later and JDK 11 "
+            "or later",
+        )

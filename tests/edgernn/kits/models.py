@@ -1,0 +1,61 @@
+"""Models that kits are made of: integers, so that every language must give the same bits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from edgernn.export.native import lower
+from edgernn.recipe import preset, recipe_text
+from tests.edgernn.runtime.models import (
+    cell,
+    graph_of,
+    random_integer_cell,
+    random_recurrent_plan,
+    with_plans,
+)
+
+RATE_HZ = 8000
+LABELS = ("no", "yes", "go", "stop", "left")
+
+
+def int8_cell(*, features: int, units: int, sequences: bool, fixed: int | None = None) -> bytes:
+    """A GRU with arbitrary weights; with a recipe for sound where it takes 40 features."""
+    rng = np.random.default_rng(features + units)
+    layer = cell("gru", rng, units=units, features=features, return_sequences=sequences)
+    plan = random_recurrent_plan(layer, rng, bits=8, state_bits=8)
+    graph = with_plans(graph_of(layer, features=features), cell=plan)
+    if fixed is not None:
+        spec = replace(graph.inputs[0].spec, shape=(None, fixed, features))
+        graph = replace(graph, inputs=(replace(graph.inputs[0], spec=spec),))
+    metadata = {"scheme": "int8"}
+    if features == 40:
+        recipe = replace(preset(f"kaldi-fbank40@{RATE_HZ}"), log_scale=0.3, log_shift=2.5)
+        metadata["front_end"] = recipe_text(recipe)  # shifted to where the cell does not saturate
+        metadata["labels"] = '["no", "yes", "go", "stop", "left"]'
+    return lower(graph, metadata=metadata).content
+
+
+@cache
+def sound_model(fixed: int | None = None) -> bytes:
+    """Five labels of sound; `fixed`: the number of steps, which can then not be streamed."""
+    return int8_cell(features=40, units=len(LABELS), sequences=False, fixed=fixed)
+
+
+@cache
+def array_model() -> bytes:
+    """[steps, 16] -> [steps, 100]"""
+    return int8_cell(features=16, units=100, sequences=True)
+
+
+def rows(steps: int = 100, features: int = 16) -> Any:
+    return np.random.default_rng(7).normal(size=(steps, features)).astype(np.float32)
+
+
+def other_model() -> bytes:
+    """With a layer that the models above do not have: an LSTM."""
+    graph, _ = random_integer_cell(2)
+    return lower(graph, metadata={}).content

@@ -1,0 +1,84 @@
+"""The kit for C compiles as its README says, and gives the bits of Python."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgernn import Model
+from edgernn.kits import package
+from edgernn.runtime.listening import Deciding
+from tests.edgernn.kits.heard import heard_by_python, sound_of
+from tests.edgernn.kits.models import RATE_HZ, rows
+from tests.edgernn.runtime.toolchain import run, tool
+
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror")
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_arrays_give_the_bits_of_python(compiler: str, arrays: Path, tmp_path: Path) -> None:
+    package(arrays, target="c", folder=tmp_path)
+    command = (tool(compiler), "-O2", *WARNINGS, "example.c", "ernn.c", "-o", "example")
+    run(command, cwd=tmp_path)
+    x = rows()
+    x.tofile(tmp_path / "x.bin")
+    lines = run([tmp_path / "example", tmp_path / "x.bin"]).splitlines()
+    given = np.array([line.split()[1:] for line in lines], np.float32)
+    expected = Model(arrays)(x[None])[0]
+    assert given.size == 10_000
+    assert (given != expected).sum() == 0
+
+
+def test_the_example_hears_what_python_hears(sound: Path, tmp_path: Path) -> None:
+    package(sound, target="c", folder=tmp_path)
+    tool("cmake")
+    run(["cmake", "-S", tmp_path, "-B", tmp_path / "build"])
+    run(["cmake", "--build", tmp_path / "build"])
+    pcm = sound_of()
+    program = [tmp_path / "build" / "example", str(RATE_HZ)]
+    done = subprocess.run(program, input=pcm.tobytes(), capture_output=True, timeout=60)
+    heard, whole = heard_by_python(sound, pcm, Deciding())
+    expected = [f"{h.seconds:8.2f} s  {h.label}  {100 * h.score:.0f} %" for h in [*heard, whole]]
+    expected[-1] += "  at the end"
+    assert done.stdout.decode().splitlines() == expected
+
+
+def test_an_input_of_half_a_row_and_a_low_rate_are_errors(
+    arrays: Path, sound: Path, tmp_path: Path
+) -> None:
+    for model, name in ((arrays, "a"), (sound, "s")):
+        package(model, target="c", folder=tmp_path / name)
+        run([tool("gcc"), "-O1", "example.c", "ernn.c", "-o", "example"], cwd=tmp_path / name)
+    (tmp_path / "x.bin").write_bytes(bytes(30))
+    for words, message in (
+        (["a/example", "x.bin"], "input x needs a file with a whole number of rows of 16 numbers"),
+        (["a/example"], "input x needs a file"),
+        (["s/example", "4000"], "the sample rate is below the model's"),
+    ):
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, input="")
+        assert done.returncode == 1
+        assert message in done.stderr
+
+
+def test_another_project_uses_it_as_a_folder(arrays: Path, tmp_path: Path) -> None:
+    package(arrays, target="c", folder=tmp_path / "third_party" / "sensors")
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.13)\nproject(app C)\n"
+        "add_subdirectory(third_party/sensors)\nadd_executable(app app.c)\n"
+        "target_link_libraries(app PRIVATE ernn::ernn)\n"
+    )
+    (tmp_path / "app.c").write_text(
+        '#include <stdio.h>\n#include "ernn.h"\n#include "sensors_ernn.h"\n'
+        "int main(void) { ernn_model m;\n"
+        " puts(ernn_status_text(ernn_open(&m, sensors_ernn, sizeof sensors_ernn)));\n"
+        " puts(ernn_status_text(ernn_open(&m, sensors_ernn + 4, sizeof sensors_ernn - 4))); }\n"
+    )
+    run([tool("cmake"), "-S", tmp_path, "-B", tmp_path / "b"])
+    run([tool("cmake"), "--build", tmp_path / "b"])
+    assert run([tmp_path / "b" / "app"]).splitlines() == [
+        "success",
+        "model bytes and arenas must start at a multiple of 64",
+    ]

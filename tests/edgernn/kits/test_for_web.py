@@ -1,0 +1,154 @@
+"""The kit for the web in Node gives the bits of Python, and its errors say what is wrong."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgernn import Model
+from edgernn.errors import MissingTool
+from edgernn.kits import package
+from edgernn.runtime.listening import Deciding
+from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
+from tests.edgernn.kits.models import RATE_HZ, rows
+from tests.edgernn.runtime.toolchain import run, tool
+
+DRIVER = Path(__file__).parent / "kit.mjs"
+
+
+@pytest.fixture(scope="module")
+def kits(
+    arrays: Path, sound: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    tool("clang"), tool("wasm-ld")
+    folder = tmp_path_factory.mktemp("web")
+    package(arrays, target="web", folder=folder / "arrays")
+    package(sound, target="web", folder=folder / "sound", demo=True, all_layers=True)
+    return {"arrays": folder / "arrays", "sound": folder / "sound"}
+
+
+def node(*words: str | Path) -> bytes:
+    command = [tool("node"), str(DRIVER), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+@pytest.mark.parametrize("entry", ["node.js", "inline.js"])
+@pytest.mark.parametrize("way", ["run", "step"])
+def test_none_of_10000_numbers_differs_from_python(
+    entry: str, way: str, kits: dict[str, Path], arrays: Path, tmp_path: Path
+) -> None:
+    x = rows()
+    x.tofile(tmp_path / "x.bin")
+    given = np.frombuffer(node(kits["arrays"] / entry, way, tmp_path / "x.bin"), np.float32)
+    expected = Model(arrays)(x[None])[0].ravel()
+    assert given.size == 10_000
+    assert (given != expected).sum() == 0
+
+
+def heard_by_node(kit: Path, pcm: Path, deciding: Deciding, *, piece: int, kind: str) -> Any:
+    options = {
+        "threshold": deciding.threshold,
+        "smooth": deciding.smooth,
+        "pause": deciding.pause_s,
+        "every": deciding.every_s,
+    }
+    words = (pcm, str(RATE_HZ), str(piece), json.dumps(options), kind)
+    return json.loads(node(kit / "node.js", "listen", *words))
+
+
+@pytest.mark.parametrize(("piece", "kind"), [(128, "f32"), (50_000, "s16")])
+def test_it_hears_what_python_hears(
+    piece: int, kind: str, kits: dict[str, Path], sound: Path, tmp_path: Path
+) -> None:
+    pcm = sound_of()
+    pcm.tofile(tmp_path / "pcm")
+    heard, whole = heard_by_python(sound, pcm, DECIDING)
+    found = heard_by_node(kits["sound"], tmp_path / "pcm", DECIDING, piece=piece, kind=kind)
+    assert len(found) > 4
+    assert [one["label"] for one in found] == [one.label for one in [*heard, whole]]
+    for one, expected in zip(found, [*heard, whole], strict=True):
+        assert one["seconds"] == pytest.approx(expected.seconds, abs=1e-6)
+        assert one["score"] == pytest.approx(expected.score, abs=1e-5)
+
+
+def test_a_closed_session_gives_its_memory_back(kits: dict[str, Path]) -> None:
+    assert node(kits["arrays"] / "node.js", "sessions") == b"same\n"
+
+
+def test_bad_input_is_an_error_that_says_what_to_give(
+    kits: dict[str, Path], arrays: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "words.tflite"
+    other.write_bytes(b"\x1c\0\0\0TFL3" + bytes(200))
+    found = json.loads(node(kits["arrays"] / "node.js", "errors", other, arrays))
+    assert found == {
+        "null array": "TypeError: input x needs a Float32Array, not null",
+        "other type": "TypeError: input x needs a Float32Array, not Float64Array",
+        "half a row": "RangeError: input x needs a multiple of 16 elements, not 17",
+        "two rows": "RangeError: input x of a step needs 16 elements",
+        "no array": "TypeError: the model takes 1 inputs, not 0",
+        "other file": "ErnnError: the model. Give the .ernn file of an export to native: "
+        "this is not an .ernn file",
+        "no bytes": "TypeError: the model must be an ArrayBuffer or a typed array with the bytes "
+        "of an .ernn file",
+        "no recipe": "ErnnError: the model has no front end for sound: give it rows of features",
+        "bytes at an odd address": "no error",
+        "closed session": "ErnnError: this session or listener is closed: make another one",
+        "closed model": "ErnnError: the model is closed: load it again",
+        "type": True,
+    }
+
+
+def test_sound_that_cannot_be_heard_is_an_error(kits: dict[str, Path]) -> None:
+    found = json.loads(node(kits["sound"] / "node.js", "sound_errors"))
+    assert "the sample rate is below the model's" in found["low rate"]
+    assert found["no rate"].startswith("TypeError: the sample rate must be a whole number")
+    assert found["null sound"].startswith("TypeError: sound must be a Float32Array in -1 to 1")
+    assert "far outside of -1 to 1" in found["too loud"]
+
+
+def test_it_is_as_small_as_promised(kits: dict[str, Path]) -> None:
+    small, whole = (
+        len(gzip.compress((kits[kind] / "ernn.wasm").read_bytes(), 9))
+        for kind in ("arrays", "sound")
+    )
+    assert small <= 26_000
+    assert whole <= 40_000
+
+
+def test_another_project_installs_and_imports_the_package(
+    kits: dict[str, Path], tmp_path: Path
+) -> None:
+    """As npm does for a folder: a link in node_modules."""
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "node_modules" / "sensors").symlink_to(kits["arrays"])
+    (tmp_path / "app.mjs").write_text(
+        "import { Model } from 'sensors';\nimport { Model as Inline } from 'sensors/inline';\n"
+        "for (const kind of [Model, Inline]) console.log((await kind.load()).inputs[0].width);\n"
+    )
+    assert run([tool("node"), tmp_path / "app.mjs"]).split() == ["16", "16"]
+
+
+def test_the_worklet_is_a_script_of_its_own(kits: dict[str, Path]) -> None:
+    run([tool("node"), "--check", kits["sound"] / "worklet.js"])
+    worklet = (kits["sound"] / "worklet.js").read_text()
+    assert "import " not in worklet.replace("WebAssembly", "")
+    assert "registerProcessor('ernn-listener'" in worklet
+    assert len(worklet) > 4096  # smaller ones become data: URLs in bundlers
+
+
+def test_a_missing_compiler_is_named(
+    arrays: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingTool, match=r"wasm-ld, which is not installed.*apt-get install lld"):
+        package(arrays, target="web", folder=tmp_path / "kit")
+    assert not (tmp_path / "kit").exists()
