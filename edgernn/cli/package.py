@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-_TARGETS = ("c", "web")  # edgernn.kits.TARGETS, which takes longer to import
+_TARGETS = ("c", "web", "android")  # edgernn.kits.TARGETS, which takes longer to import
 
 
 @click.command()

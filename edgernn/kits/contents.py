@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from edgernn.runtime.single_file import write_single_file
 from edgernn.version import __version__
 
 _TEMPLATES: Final = Path(__file__).parent
+#: In the header of docs/native-format.md: the place of the features, and the bit of images.
+_FEATURES: Final = 16
+_IMAGES: Final = 4
+
 _OTHER_FORMATS: Final = frozenset({".tflite", ".onnx", ".keras", ".h5", ".hdf5"})
 
 
@@ -31,6 +36,7 @@ class Contents:
     outputs: tuple[str, ...]
     is_streaming: bool
     library: Mapping[str, str]  # ernn.c, ernn.h, CMakeLists.txt, ernn.pc.in
+    options: tuple[str, ...]  # for the compiler: what the library can leave out
 
     @property
     def model_file(self) -> str:
@@ -88,7 +94,14 @@ def read_contents(model: Path, *, all_layers: bool) -> Contents:
         outputs=tuple(_described(port) for port in opened.free_outputs),
         is_streaming=opened.is_streaming,
         library=library,
+        options=() if all_layers or _has_images(content) else ("-DERNN_WITHOUT_IMAGES",),
     )
+
+
+def _has_images(content: bytes) -> bool:
+    """Whether the file needs layers of rows and columns: a bit of its header."""
+    (features,) = struct.unpack_from("<I", content, _FEATURES)
+    return bool(features & _IMAGES)
 
 
 def _described(port: object) -> str:

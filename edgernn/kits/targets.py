@@ -41,11 +41,19 @@ TARGETS: Final = {
             name="web",
             what="npm package: WebAssembly, types, AudioWorklet",
             module="for_web",
-            next_step="npm install ./@FOLDER@",
+            next_step="npm install @FOLDER@",
+        ),
+        Target(
+            name="android",
+            what="AAR and local Maven folder",
+            module="for_android",
+            next_step='repositories { maven { url = uri("@FOLDER@/maven") } }\n'
+            'dependencies { implementation("dev.edgernn:@ARTIFACT@:@VERSION@") }',
         ),
     )
 }
 
 
 def next_step(target: Target, folder: str, contents: Contents) -> str:
-    return contents.fill(target.next_step).replace("@FOLDER@", folder)
+    artifact = contents.name.replace("_", "-")
+    return contents.fill(target.next_step, ARTIFACT=artifact).replace("@FOLDER@", folder)

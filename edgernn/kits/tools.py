@@ -23,8 +23,8 @@ def tool(name: str, *, package: str) -> str:
     return found
 
 
-def run(command: Sequence[str | Path], *, cwd: Path) -> None:
-    """Runs a compiler; raises MissingTool with its last words where it fails."""
+def run(command: Sequence[str | Path], *, cwd: Path, out: Path | None = None) -> None:
+    """Runs a compiler; `out` takes what it prints.  Raises MissingTool where it fails."""
     words = [str(word) for word in command]
     done = subprocess.run(
         words, cwd=cwd, capture_output=True, text=True, check=False, timeout=_LONGEST_S
@@ -36,3 +36,5 @@ def run(command: Sequence[str | Path], *, cwd: Path) -> None:
             remedy="Install a newer version of it: kits are made with clang 14 or later and JDK 11 "
             "or later",
         )
+    if out is not None:
+        out.write_text(done.stdout, "utf-8")

@@ -110,8 +110,9 @@ export class Model {
     if (status !== OK) {
       const layer = library.text(library.word(library.scratch + 4));
       const where = layer ? `the model, layer ${layer}` : 'the model';
-      const hint = status === NOT_ERNN ? '. Give the .ernn file of an export to native' : '';
-      library.check(status, where + hint);
+      const text = library.text(c.ernn_status_text(status));
+      const hint = status === NOT_ERNN ? '. Give the .ernn file that an export to native wrote' : '';
+      throw new ErnnError(`${where}: ${text}${hint}`, status);
     }
     this.inputs = this.#ports('ernn_input');
     this.outputs = this.#ports('ernn_output');

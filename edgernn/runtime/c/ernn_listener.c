@@ -26,6 +26,17 @@ struct ernn_listener {
   ernn_status status;
 };
 
+/* Not = {0}: without a C library nothing would set so many bytes. */
+static void listener_clear(ernn_listener *of) {
+  uint8_t *bytes = (uint8_t *)of;
+  for (size_t i = 0; i < sizeof *of; i++) bytes[i] = 0;
+}
+
+/* Not a cast: 32-bit ARM would call the compiler's library. */
+static double listener_number(uint64_t x) {
+  return (double)(uint32_t)(x >> 32) * 4294967296.0 + (double)(uint32_t)x;
+}
+
 /* The one input that takes rows of sound and the one output that is no state. */
 static ernn_status listener_ports(const ernn_model *model, ernn_listener *of) {
   ernn_port port, output;
@@ -109,7 +120,8 @@ static ernn_status listener_describe(ernn_listener *of, const ernn_model *model,
 ernn_status ernn_listener_size(const ernn_model *model, uint32_t rate, const ernn_listening *deciding,
                                size_t *bytes) {
   if (!model || !bytes) return ERNN_ARGUMENT;
-  ernn_listener described = {0};
+  ernn_listener described;
+  listener_clear(&described);
   ernn_status status = listener_describe(&described, model, deciding);
   return status == ERNN_OK ? listener_lay_out(&described, model, rate, NULL, bytes) : status;
 }
@@ -123,8 +135,7 @@ ernn_status ernn_listener_init(ernn_listener **listener, const ernn_model *model
   if (status != ERNN_OK) return status;
   if (arena_bytes < bytes) return ERNN_ARENA;
   ernn_listener *of = arena;
-  const ernn_listener empty = {0};
-  *of = empty;
+  listener_clear(of);
   status = listener_describe(of, model, deciding);
   if (status == ERNN_OK) status = listener_lay_out(of, model, rate, arena, &bytes);
   if (status != ERNN_OK) return status;
@@ -179,7 +190,7 @@ static void listener_name(const ernn_listener *of, const float *shares, ernn_hea
   uint32_t best = 0;
   for (uint32_t i = 1; i < of->classes; i++) best = shares[i] > shares[best] ? i : best;
   heard->label = best, heard->score = shares[best];
-  heard->seconds = (double)((of->rows - 1) * of->hop + of->first) / (double)of->rate;
+  heard->seconds = listener_number((of->rows - 1) * of->hop + of->first) / (double)of->rate;
 }
 
 /* Adds the newest scores to the recent ones; 1 where their mean is a decision. */
@@ -200,7 +211,7 @@ static int listener_decide(ernn_listener *of, ernn_heard *heard) {
   listener_name(of, of->mean, &now);
   if (!(now.score >= of->deciding.threshold)) return 0;
   if (of->has_last && of->last_label == now.label &&
-      (float)((of->rows - of->last_rows) * of->hop) + 0.5f < of->pause) {
+      listener_number((of->rows - of->last_rows) * of->hop) + 0.5 < (double)of->pause) {
     return 0;
   }
   of->has_last = 1, of->last_label = now.label, of->last_rows = of->rows;

@@ -23,9 +23,7 @@ DRIVER = Path(__file__).parent / "kit.mjs"
 
 
 @pytest.fixture(scope="module")
-def kits(
-    arrays: Path, sound: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
+def kits(arrays: Path, sound: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     tool("clang"), tool("wasm-ld")
     folder = tmp_path_factory.mktemp("web")
     package(arrays, target="web", folder=folder / "arrays")
@@ -95,8 +93,8 @@ def test_bad_input_is_an_error_that_says_what_to_give(
         "half a row": "RangeError: input x needs a multiple of 16 elements, not 17",
         "two rows": "RangeError: input x of a step needs 16 elements",
         "no array": "TypeError: the model takes 1 inputs, not 0",
-        "other file": "ErnnError: the model. Give the .ernn file of an export to native: "
-        "this is not an .ernn file",
+        "other file": "ErnnError: the model: this is not an .ernn file. "
+        "Give the .ernn file that an export to native wrote",
         "no bytes": "TypeError: the model must be an ArrayBuffer or a typed array with the bytes "
         "of an .ernn file",
         "no recipe": "ErnnError: the model has no front end for sound: give it rows of features",

@@ -1,0 +1,111 @@
+package dev.edgernn;
+
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** Labels of one stream of sound: front end, model, decisions. It serves one thread at a time. */
+public final class Listener {
+    /** Gets each label as it is decided, in the thread that feeds. */
+    public interface OnLabel {
+        /** seconds: of the stream, at the end of what the label was decided from. */
+        void onLabel(String label, float score, double seconds);
+    }
+
+    private static final int PIECE = 4096; // samples that are copied at once
+
+    private final Model model;
+    private final OnLabel onLabel;
+    private final Native.Memory arena;
+    private final Native.Memory pcm = new Native.Memory(4 * PIECE);
+    private final long listener;
+    private final double[] heard = new double[3];
+    private final AtomicBoolean busy = new AtomicBoolean();
+
+    Listener(Model model, int rate, OnLabel onLabel, float threshold, int smooth, float pause, float every) {
+        if (onLabel == null) throw new IllegalArgumentException("onLabel is null: nothing would hear the labels");
+        if (rate < 1) throw new IllegalArgumentException("the sample rate must be at least 1, not " + rate);
+        this.model = model;
+        this.onLabel = onLabel;
+        long address = model.address();
+        long size = Native.checked(Native.listenerSize(address, rate, threshold, smooth, pause, every));
+        arena = new Native.Memory(size);
+        listener = arena.address + Native.checked(
+                Native.listenerInit(address, rate, threshold, smooth, pause, every, arena.address, size));
+    }
+
+    /** 16-bit samples of one channel, as AudioRecord gives them: the first `count` of pcm. */
+    public void feed(short[] pcm, int count) {
+        feed(pcm, pcm == null ? 0 : pcm.length, count, false);
+    }
+
+    /** Samples in -1 to 1. */
+    public void feed(float[] pcm, int count) {
+        feed(pcm, pcm == null ? 0 : pcm.length, count, true);
+    }
+
+    /** Reports the answer for all sound so far to OnLabel, whatever the threshold. */
+    public void whole() {
+        enter();
+        try {
+            Native.check(Native.whole(listener, heard));
+            report();
+        } finally {
+            busy.set(false);
+        }
+    }
+
+    /** The next sample is the first of a stream. */
+    public void reset() {
+        enter();
+        try {
+            Native.check(Native.listenerReset(listener));
+        } finally {
+            busy.set(false);
+        }
+    }
+
+    private void feed(Object samples, int length, int count, boolean floats) {
+        if (samples == null) throw new IllegalArgumentException("the sound is null");
+        if (count < 0 || count > length) {
+            throw new IllegalArgumentException("count is " + count + ", the sound has " + length + " samples");
+        }
+        enter();
+        try {
+            for (int from = 0; from < count; from += PIECE) {
+                int n = Math.min(PIECE, count - from);
+                pcm.buffer.clear();
+                if (floats) pcm.buffer.asFloatBuffer().put((float[]) samples, from, n);
+                else pcm.buffer.asShortBuffer().put((short[]) samples, from, n);
+                feedPiece(n, floats);
+            }
+        } finally {
+            busy.set(false);
+        }
+    }
+
+    private void feedPiece(int count, boolean floats) {
+        for (int at = 0; at < count; ) {
+            long place = pcm.address + (long) at * (floats ? 4 : 2);
+            int used = Native.feed(listener, place, count - at, floats, heard);
+            if (used < 0) {
+                used = -used - 1;
+                report();
+            } else if (used < count - at) {
+                Native.check(Native.listenerStatus(listener));
+            }
+            at += used;
+        }
+    }
+
+    private void report() {
+        int index = (int) heard[1];
+        String label = index < model.labels.size() ? model.labels.get(index) : "class " + index;
+        onLabel.onLabel(label, (float) heard[2], heard[0]);
+    }
+
+    private void enter() {
+        model.address(); // throws where it is closed
+        if (!busy.compareAndSet(false, true)) {
+            throw new ErnnException("the listener is in use by another thread: give each one its own", 0);
+        }
+    }
+}

@@ -1,0 +1,2 @@
+/* What jni.h needs of a C library: nothing. */
+#include <stdarg.h>

@@ -1,0 +1,126 @@
+"""The kit for Android: an AAR and a local Maven folder, compiled without the NDK."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from edgernn.errors import MissingTool
+from edgernn.kits.contents import Contents
+from edgernn.kits.targets import Files
+from edgernn.kits.tools import run, tool
+
+_HERE: Final = Path(__file__).parent / "android"
+_RUNNER: Final = Path(__file__).parents[1] / "runtime" / "runner"  # has arm_runtime.h
+
+#: Arithmetic that a processor lacks.
+_DIVISION: Final = {"armeabi-v7a": "division_arm.c", "x86": "division_x86.c"}
+
+#: Android's name of each kind of processor, and clang's.
+ABIS: Final = {
+    "arm64-v8a": "aarch64-linux-android21",
+    "armeabi-v7a": "armv7a-linux-androideabi21",
+    "x86_64": "x86_64-linux-android21",
+    "x86": "i686-linux-android21",
+}
+
+#: Not -z common-page-size=16384: systems with pages of 4 KB would then refuse to load the library.
+_FLAGS: Final = (
+    "-std=c99", "-Os", "-fPIC", "-ffreestanding", "-nostdlib", "-nostdinc", "-fvisibility=hidden",
+    "-ffunction-sections", "-fdata-sections", "-fomit-frame-pointer", "-fno-stack-protector",
+    "-fno-asynchronous-unwind-tables", "-DERNN_SHARED", "-DERNN_BUILDING", "-shared",
+    "-fuse-ld=lld", "-Wl,-soname,libedgernn.so", "-Wl,-z,max-page-size=16384",
+    "-Wl,--hash-style=both", "-Wl,--gc-sections", "-Wl,-z,defs", "-Wl,-s",
+)  # fmt: skip
+
+_METADATA: Final = "aarFormatVersion=1.0\naarMetadataVersion=1.0\nminCompileSdk=21\n"
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+
+def files(contents: Contents) -> Files:
+    """The files of the kit."""
+    artifact = contents.name.replace("_", "-")
+    version = contents.fill("@VERSION@")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        libraries = {abi: _library(folder, contents, abi) for abi in ABIS}
+        classes = _classes(folder)
+    aar = _archive(
+        {
+            "AndroidManifest.xml": contents.template("android/AndroidManifest.xml"),
+            "classes.jar": classes,
+            "R.txt": b"",
+            "proguard.txt": contents.template("android/proguard.txt"),
+            "META-INF/com/android/build/gradle/aar-metadata.properties": _METADATA.encode(),
+            f"assets/{contents.model_file}": contents.content,
+            **{f"jni/{abi}/libedgernn.so": library for abi, library in libraries.items()},
+        }
+    )
+    place = f"maven/dev/edgernn/{artifact}/{version}/{artifact}-{version}"
+    kind = "sound" if contents.has_sound else "arrays"
+    return {
+        f"{artifact}.aar": aar,
+        f"{place}.aar": aar,
+        f"{place}.pom": contents.template("android/pom.xml", ARTIFACT=artifact),
+        "ernn.h": contents.library["ernn.h"].encode(),
+        "README.md": contents.template(f"android/README_{kind}.md", ARTIFACT=artifact),
+    }
+
+
+def _library(folder: Path, contents: Contents, abi: str) -> bytes:
+    """libedgernn.so of one processor: it needs no other library."""
+    tool("ld.lld", package="lld")
+    clang = tool("clang", package="clang")
+    for name, text in contents.library.items():
+        (folder / name).write_text(text, "utf-8")
+    jdk = _jdk()
+    for header in ("jni.h", "linux/jni_md.h"):
+        (folder / Path(header).name).write_bytes((jdk / "include" / header).read_bytes())
+    resources = folder / "clang"
+    run([clang, "-print-resource-dir"], cwd=folder, out=resources)
+    include = Path(resources.read_text().strip()) / "include"
+    built = folder / f"{abi}.so"
+    sources = ["ernn.c", _HERE / "ernn_jni.c"]
+    if abi in _DIVISION:
+        sources.append(_HERE / _DIVISION[abi])
+    command = [clang, f"--target={ABIS[abi]}", *_FLAGS, *contents.options, "-isystem", include]
+    run([*command, "-I", folder, "-I", _HERE, "-I", _RUNNER, *sources, "-o", built], cwd=folder)
+    return built.read_bytes()
+
+
+def _jdk() -> Path:
+    """The JDK's folder; its headers describe Android's JNI too."""
+    javac = Path(tool("javac", package="default-jdk-headless")).resolve()
+    folder = javac.parents[1]
+    if not (folder / "include" / "jni.h").exists():
+        raise MissingTool(
+            f"the JDK of {javac} has no include/jni.h",
+            remedy="Install a whole JDK; on Debian and Ubuntu: apt-get install default-jdk-headless",
+        )
+    return folder
+
+
+def _classes(folder: Path) -> bytes:
+    """classes.jar, for Java 8 as Android's tools take it."""
+    javac = tool("javac", package="default-jdk-headless")
+    out = folder / "classes"
+    sources = sorted([*_HERE.glob("java/*.java"), *_HERE.glob("stubs/*.java")])
+    run([javac, "-Xlint:-options", "--release", "8", "-d", out, *sources], cwd=folder)
+    compiled = sorted((out / "dev").rglob("*.class"))
+    return _archive({path.relative_to(out).as_posix(): path.read_bytes() for path in compiled})
+
+
+def _archive(files: Mapping[str, bytes]) -> bytes:
+    """A zip of the same bytes for the same content."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(name, date_time=_EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, data)
+    return content.getvalue()
