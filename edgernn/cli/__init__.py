@@ -23,6 +23,7 @@ SUMMARIES = {
     "export": "Turn a model into checked ONNX, TFLite and native artefacts.",
     "profile": "Measure artefacts on a device: size, latency, memory, accuracy.",
     "package": "Make what an app needs: C, web, Android, iOS.",
+    "check-aar": "Do the native libraries of an AAR load on Android?",
     "run": "Hear sound as an app does: print the labels as they come.",
     "compare": "GRU or LSTM? Trainings over seeds on your data, and a verdict.",
     "search": "Find the smallest model that is accurate enough and fits a device.",

@@ -31,9 +31,10 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in self._summaries:
             return None
-        command: click.Command = importlib.import_module(f"edgernn.cli.{cmd_name}").command
+        module = cmd_name.replace("-", "_")
+        command: click.Command = importlib.import_module(f"edgernn.cli.{module}").command
         add_verbosity(command)
-        _name_variables(command, prefix=f"EDGERNN_{cmd_name.upper()}")
+        _name_variables(command, prefix=f"EDGERNN_{module.upper()}")
         return command
 
     def invoke(self, ctx: click.Context) -> object:

@@ -45,6 +45,8 @@ _PACKAGES: Final = {
     "cmake": "cmake",
     "pkg-config": "pkgconf",
     "nm": "binutils",
+    "java": "default-jdk-headless",
+    "javac": "default-jdk-headless",
     "size": "binutils",
 }
 

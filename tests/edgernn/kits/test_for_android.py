@@ -1,0 +1,137 @@
+"""The AAR: its x86_64 library in this machine's JVM gives the bits of Python."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgernn import Model
+from edgernn.kits import package
+from edgernn.kits.check_aar import check_aar
+from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
+from tests.edgernn.kits.models import RATE_HZ, rows
+from tests.edgernn.runtime.toolchain import run, tool
+
+ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "x86")
+ERRORS = {
+    "null bytes": "the model's bytes are null",
+    "other file": "this is not an .ernn file",
+    "no bytes": "the file is shorter or longer than its header says",
+    "null array": "input x needs a float[], not null",
+    "null arrays": "the model takes 1 inputs, not 0",
+    "other type": "input x needs a float[], not double[]",
+    "half a row": "input x needs a multiple of 40 elements, not 41",
+    "two rows": "input x of a step needs 40 elements",
+    "low rate": "the sample rate is below the model's, above 768000, or no simple ratio to it",
+    "null listener": "onLabel is null: nothing would hear the labels",
+    "null sound": "the sound is null",
+    "too many": "count is 4, the sound has 3 samples",
+    "too loud": "a sample is NaN, infinite or far outside of -1 to 1: divide 16-bit PCM by 32768",
+    "in use": "the listener is in use by another thread: give each one its own",
+    "closed model": "the model is closed: load it again",
+    "closed listener": "the model is closed: load it again",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    folder: Path
+    aar: Path
+    classes: Path  # of the AAR and the driver
+    libraries: Path
+
+    def java(self, *words: str | Path) -> str:
+        if platform.machine() != "x86_64":
+            pytest.skip("the library for x86_64 runs on this kind of processor only")
+        path = f"{self.aar.parent / 'classes.jar'}:{self.classes}"
+        flags = ("-Xcheck:jni", "-Xshare:auto", f"-Djava.library.path={self.libraries}")
+        command = [tool("java"), *flags, "-cp", path, "Drive", *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert "WARNING" not in done.stdout + done.stderr  # of -Xcheck:jni
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def kit(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    for name in ("clang", "ld.lld", "javac", "java"):
+        tool(name)
+    folder, opened = tmp_path_factory.mktemp("kit"), tmp_path_factory.mktemp("opened")
+    package(sound, target="android", folder=folder)
+    with zipfile.ZipFile(folder / "words.aar") as archive:
+        archive.extractall(opened)
+    driver = Path(__file__).parent / "Drive.java"
+    run(["javac", "-cp", opened / "classes.jar", "-d", opened / "driver", driver])
+    return Kit(
+        folder=folder,
+        aar=opened / "words.aar",
+        classes=opened / "driver",
+        libraries=opened / "jni" / "x86_64",
+    )
+
+
+def test_none_of_10000_numbers_differs_from_python(
+    kit: Kit, arrays: Path, tmp_path: Path
+) -> None:
+    """The GRU of the kit, with other weights."""
+    x = rows()
+    x.tofile(tmp_path / "x")
+    kit.java("arrays", arrays, tmp_path / "x", tmp_path / "y")
+    whole, steps = np.fromfile(tmp_path / "y", np.float32).reshape(2, -1)
+    expected = Model(arrays)(x[None])[0].ravel()
+    assert whole.size == 10_000
+    assert (whole != expected).sum() == 0
+    assert (steps != expected).sum() == 0
+
+
+@pytest.mark.parametrize("piece", [160, 30_000])
+def test_it_hears_what_python_hears(piece: int, kit: Kit, sound: Path, tmp_path: Path) -> None:
+    pcm = sound_of()
+    pcm.tofile(tmp_path / "pcm")
+    d = DECIDING
+    options = map(str, (RATE_HZ, piece, d.threshold, d.smooth, d.pause_s, d.every_s))
+    lines = [*map(str.split, kit.java("listen", sound, tmp_path / "pcm", *options).splitlines())]
+    heard, whole = heard_by_python(sound, pcm, DECIDING)
+    assert len(heard) > 4
+    assert [label for _, label, _ in lines] == [one.label for one in [*heard, whole]]
+    for (seconds, _, score), one in zip(lines, [*heard, whole], strict=True):
+        assert float(seconds) == pytest.approx(one.seconds, abs=1e-6)
+        assert float(score) == pytest.approx(one.score, abs=1e-5)
+
+
+def test_bad_input_is_an_exception_that_says_what_is_wrong(kit: Kit, sound: Path) -> None:
+    lines = kit.java("errors", sound).splitlines()
+    assert dict(line.split(": ", 1) for line in lines) == ERRORS
+
+
+def test_it_holds_what_gradle_looks_for(kit: Kit, sound: Path) -> None:
+    place = kit.folder / "maven" / "dev" / "edgernn" / "words"
+    (version,) = place.iterdir()
+    stem = f"words-{version.name}"
+    assert {path.name for path in version.iterdir()} == {f"{stem}.aar", f"{stem}.pom"}
+    with zipfile.ZipFile(version / f"{stem}.aar") as archive:
+        names = set(archive.namelist())
+        assert archive.read("assets/words.ernn") == sound.read_bytes()
+    assert {f"jni/{abi}/libedgernn.so" for abi in ABIS} < names
+    assert {"AndroidManifest.xml", "classes.jar", "R.txt", "proguard.txt"} < names
+    with zipfile.ZipFile(kit.aar.parent / "classes.jar") as classes:
+        assert not [name for name in classes.namelist() if not name.startswith("dev/edgernn/")]
+
+
+def test_its_libraries_pass_the_check(kit: Kit) -> None:
+    libraries = check_aar(kit.folder / "words.aar")
+    assert [library.abi for library in libraries] == sorted(ABIS)
+    for library in libraries:
+        assert library.problems == ()
+        assert library.needs == ()
+        assert "ernn_open" in library.exports
+
+
+def test_it_is_as_small_as_promised(kit: Kit) -> None:
+    assert (kit.folder / "words.aar").stat().st_size <= 190_000
