@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgernn.export.onnx import BACKEND as ONNX
+from edgernn.export.onnx import lower
+from edgernn.export.onnx.options import Profile
 from edgernn.export.pipeline import quantized
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.headroom import beyond
