@@ -10,7 +10,7 @@ import numpy as np
 from edgernn import reference
 from edgernn.artefact import Artefact, Port, Verification, VerificationStatus
 from edgernn.devices.runners.payload.greedy import written
-from edgernn.errors import WrongOption
+from edgernn.errors import DataError, WrongOption
 from edgernn.export.request import Request
 from edgernn.export.rows import Examples
 from edgernn.graph import (
@@ -135,11 +135,11 @@ def checked_decoding(decoding: Decoding, graph: Graph) -> Decoding:
 def examples_for(samples: Samples, graph: Graph, decoding: Decoding) -> Examples:
     """The arguments of the model that was taught: x, and the tokens of y before each step.
 
-    Raises WrongOption where the samples are no sequences.
+    Raises DataError where the answers are no sequences.
     """
     read, fed = _inputs(graph, decoding)
     if samples.target is not Target.SEQUENCE:
-        raise WrongOption(
+        raise DataError(
             f"{samples.name} has no sequences for answers, which the decoder is calibrated with",
             remedy="Give data with y [rows, tokens], -1 behind the last, and its kind 'sequence'",
         )

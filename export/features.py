@@ -31,6 +31,7 @@ from edgernn.graph import (
     GlobalPool1D,
     Graph,
     Gru,
+    HiddenScores,
     Input,
     Layer,
     LayerNorm,
@@ -353,6 +354,22 @@ def _merges() -> Iterator[Feature]:
         "Attention: use_causal_mask=True": (Attention(**attention, causal=True), pair),
         "Attention: mask": (
             Attention(**attention, query_mask="m", key_mask="n"),
+            pair | {"m": MASK, "n": MASK},
+        ),
+        "AdditiveAttention": (
+            Attention(**attention, energy=np.ones(SEQUENCE.shape[-1] or 1, np.float32)),
+            pair,
+        ),
+        "MultiHeadAttention": (
+            Attention(**attention, scale=0.5, hidden=HiddenScores.REPLACED),
+            pair,
+        ),
+        "MultiHeadAttention: use_causal_mask=True": (
+            Attention(**attention, causal=True, hidden=HiddenScores.REPLACED),
+            pair,
+        ),
+        "MultiHeadAttention: mask": (
+            Attention(**attention, query_mask="m", key_mask="n", hidden=HiddenScores.REPLACED),
             pair | {"m": MASK, "n": MASK},
         ),
     }

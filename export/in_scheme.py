@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from edgernn import streaming
+from edgernn.errors import UnsupportedLayer
 from edgernn.export import backend_named
 from edgernn.export.fine_layers import FineLayers, NoiseMeter
 from edgernn.export.quantization.absorb import absorbed
@@ -118,8 +119,12 @@ def with_fine_layers(graph: Graph, request: Request) -> Request:
     for name in request.backends or FORMATS:
         by_options = backend_named(name).arithmetic
         arithmetic = by_options(**request.options.get(name, {})) if by_options else None
-        if arithmetic is not None:
+        if arithmetic is None:
+            continue
+        try:
             fine[name] = measured.fine_layers(arithmetic)
+        except UnsupportedLayer:  # writing the file gives the reason
+            continue
     return replace(request, fine=fine)
 
 

@@ -120,8 +120,10 @@ def _standard_input(rate_hz: int) -> Iterator[Any]:
             remedy=f"Record with another program: arecord -t raw -f S16_LE -r {rate_hz} | "
             "edgernn run MODEL --microphone",
         )
-    rest = b""
-    while piece := sys.stdin.buffer.read1(max(2, 2 * int(rate_hz * _PIECE_S))):
+    rest, size = b"", max(2, 2 * int(rate_hz * _PIECE_S))
+    # What has come, not all of the size: a label is not to wait for samples that come later.
+    read = getattr(sys.stdin.buffer, "read1", sys.stdin.buffer.read)
+    while piece := read(size):
         content = rest + piece
         whole = len(content) // 2 * 2
         rest = content[whole:]

@@ -4,37 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgernn.artefact import Artefact, Refusal, record
 from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.decoder_pair import examples_for
 from edgernn.export.examples import read_examples
 from edgernn.export.keras.object import from_keras
 from edgernn.export.pipeline import (
-    Failure,
-    export_model,
     float_graph,
     training_log_of,
-    unabsorbed,
     with_fine_layers,
 )
 from edgernn.export.quantization.headroom import beyond
 from edgernn.export.reading import read_source
 from edgernn.export.request import Request
 from edgernn.export.rows import together
-from edgernn.export.small_models import larger_than_float32
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
-from edgernn.export.study.study import Study, rescued, studied
+from edgernn.export.study.study import rescued
 from edgernn.front.automatic import best_of
 from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
-from edgernn.front.notebook import html_lines, html_table
+from edgernn.front.notebook import model_html
 from edgernn.front.options import (
     class_labels,
     decoding_of,
@@ -48,17 +42,17 @@ from edgernn.front.options import (
     require_use,
     rounding_named,
 )
-from edgernn.front.outcome import other_name, with_outcome
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
-from edgernn.graph import CalibrationMethod, Decoding, Rounding, Shape, parameter_count
+from edgernn.front.writing import written
+from edgernn.graph import CalibrationMethod, Decoding, Rounding, Shape
 from edgernn.recipe import SoundRecipe
-from edgernn.report.inspected import model_text, shape_text
+from edgernn.report.inspected import model_text
 from edgernn.scheme import Scheme
-from edgernn.streaming import to_streaming
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.reading import AS_IT_IS, Reading
+from edgernn.tasks.samples import Samples
 from edgernn.tasks.target import Target
 from edgernn.tasks.training_log import TrainingLog
 
@@ -114,6 +108,10 @@ class Loaded:
         if self.training is None or not isinstance(data, str | os.PathLike):
             return AS_IT_IS
         return self.training.settings.reading.recorded_for(str(data))
+
+    def _samples(self, data: Given, target: str | None, recipe: SoundRecipe | None) -> Samples:
+        reading = self.reading_of(data)
+        return as_samples(data, target=target, reading=reading, front_end=recipe)
 
     @property
     def parameters(self) -> int:
@@ -204,31 +202,34 @@ class Loaded:
         >>> made = model.export("out/", to=["tflite", "native"], scheme="int8", calibrate=x[:200])
         >>> made["native"].path
         """
+        recipe = front_end_of(front_end, self.model)
         if is_auto(scheme):
             if data is not None:  # read once, for the export and for the measurement
-                data = as_samples(data, target=target, reading=self.reading_of(data))
+                data = self._samples(data, target, recipe)
             with progress_line("making the candidates", progress) as phase:
-                candidates = partial(
-                    self.export,
-                    to=to,
-                    calibrate=calibrate,
-                    calibration=calibration,
-                    ranges=ranges,
-                    keep_float=keep_float,
-                    data=data,
-                    target=target,
-                    streaming=streaming,
-                    labels=labels,
-                    verify=verify,
-                    require_verify=require_verify,
-                    against_keras=against_keras,
-                    progress=phase,
+                given: dict[str, Any] = {
                     **options,
-                )
+                    "to": to,
+                    "calibrate": calibrate,
+                    "calibration": calibration,
+                    "rounding": rounding,
+                    "ranges": ranges,
+                    "keep_float": keep_float,
+                    "data": data,
+                    "target": target,
+                    "streaming": streaming,
+                    "decode": decode,
+                    "labels": labels,
+                    "front_end": front_end,
+                    "verify": verify,
+                    "require_verify": require_verify,
+                    "against_keras": against_keras,
+                    "progress": phase,
+                }
                 return best_of(
                     self.model,
                     Path(out),
-                    lambda folder, schemes: candidates(folder, scheme=schemes),
+                    lambda folder, schemes: self.export(folder, scheme=schemes, **given),
                     calibrated=calibrate is not None or ranges is not None,
                     max_drop=max_drop,
                     device=device or "cpu",
@@ -257,14 +258,11 @@ class Loaded:
         decoding = decoding_of(decode, self.training, self.model.graph)
         require_one_loop(decoding, streaming=streaming)
         names = class_labels(labels, self.training, self.model.graph)
-        recipe = front_end_of(front_end, self.model)
         folder = Path(out)
         with progress_line("reading", progress) as phase:
             samples = None
             if data is not None:
-                samples = as_samples(
-                    data, target=target, reading=self.reading_of(data), front_end=recipe
-                )
+                samples = self._samples(data, target, recipe)
             oracle = None
             if against_keras:
                 phase("comparing with Keras")
@@ -272,12 +270,7 @@ class Loaded:
             original = float_graph(self.model.graph)
             one_input = len(self.inputs) == 1 or decoding is not None
             if isinstance(calibrate, str | os.PathLike) and one_input:
-                calibrate = as_samples(
-                    calibrate,
-                    target=target,
-                    reading=self.reading_of(calibrate),
-                    front_end=recipe,
-                )
+                calibrate = self._samples(calibrate, target, recipe)
             typical = calibrate
             if decoding is not None and calibrate is not None:
                 calibrate = as_samples(calibrate, target=target or Target.SEQUENCE.value)
@@ -333,55 +326,17 @@ class Loaded:
                     else request
                     for request in requests
                 ]
-            artefacts: list[Artefact] = []
-            refusals: list[Refusal] = []
             warnings = [*self.model.warnings, *calibrated.warnings]
             integers = any(one.needs_calibration for one in used)
             if calibrated.ranges and examples and examples.origin.is_fresh and integers:
                 warnings += beyond(original, calibrated.ranges, examples.inputs)
-            warnings += dict.fromkeys(
-                sentence for request in requests for sentence in unabsorbed(original, request)
+            return written(
+                *(self.model, requests, folder),
+                warnings=warnings,
+                answers=answers,
+                against_keras=oracle,
+                phase=phase,
             )
-            failures: list[Failure] = []
-            unrecorded: list[Refusal] = []
-            for request in requests:
-                before = len(failures)
-                made = export_model(
-                    *(self.model, folder, request),
-                    progress=phase,
-                    on_refusal=refusals.append,
-                    on_failure=failures.append,
-                )
-                if made:
-                    warnings += other_name(made[0], request)
-                else:  # a scheme that failed everywhere; others may pass
-                    unrecorded += [failure.refusal for failure in failures[before:]]
-                artefacts += made
-            if artefacts and unrecorded:
-                removed = {one.file: one for one in record(folder, (), unrecorded)}
-                failures = [
-                    replace(one, refusal=removed.get(one.refusal.file, one.refusal))
-                    for one in failures
-                ]
-            refusals += [failure.refusal for failure in failures]
-            float_form = to_streaming(original) if streaming and artefacts else original
-            warnings += larger_than_float32(float_form, artefacts, format_options(options))
-            study = Study(accuracies=(), costs=None)
-            if artefacts and (answers is not None or any(one.needs_calibration for one in used)):
-                phase("comparing with the float model")
-                integer = max(requests, key=lambda one: list(Scheme).index(one.fewest_bits))
-                study = studied(original, integer, artefacts, folder, answers)
-        result = Made(
-            folder=folder,
-            artefacts=tuple(artefacts),
-            refusals=tuple(refusals),
-            warnings=tuple(warnings),
-            study=study,
-            against_keras=oracle,
-        )
-        if failures:
-            raise with_outcome(failures[0], result)
-        return result
 
     def __str__(self) -> str:
         return model_text(self.model.graph, self.model.source)
@@ -391,16 +346,4 @@ class Loaded:
         return f"<edgernn.Loaded {source.file}: {self.parameters:,} parameters>"
 
     def _repr_html_(self) -> str:
-        graph = self.model.graph
-        title, inputs, outputs, *_ = str(self).splitlines()
-        rows = [
-            (
-                layer.name,
-                type(layer).__name__,
-                shape_text(graph.specs[layer.writes[0]].shape),
-                f"{parameter_count(layer):,}",
-            )
-            for layer in graph.layers
-        ]
-        head = ("layer", "kind", "output", "parameters")
-        return html_lines([title, inputs, outputs]) + html_table(head, rows)
+        return model_html(self.model.graph, str(self))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgernn.graph import Graph, parameter_count
+from edgernn.report.inspected import shape_text
 from edgernn.report.xml import element, escaped
 
 
@@ -21,3 +23,19 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def html_lines(lines: Sequence[str]) -> str:
     """A paragraph for each line."""
     return "".join(element("p", escaped(line)) for line in lines)
+
+
+def model_html(graph: Graph, text: str) -> str:
+    """The first lines of a model's text, and a table of its layers."""
+    title, inputs, outputs, *_ = text.splitlines()
+    rows = [
+        (
+            layer.name,
+            type(layer).__name__,
+            shape_text(graph.specs[layer.writes[0]].shape),
+            f"{parameter_count(layer):,}",
+        )
+        for layer in graph.layers
+    ]
+    head = ("layer", "kind", "output", "parameters")
+    return html_lines([title, inputs, outputs]) + html_table(head, rows)

@@ -146,8 +146,8 @@ def from_mel(mel: Any, scale: str) -> Any:
 def mel_filters(recipe: SoundRecipe) -> Doubles:
     """The triangles over the spectrum, [bins, fft_samples / 2 + 1]."""
     scale = recipe.mel_scale
-    ends = to_mel([recipe.lowest_hz, recipe.top_hz], scale)
-    corners = np.linspace(*ends, recipe.bins + 2)
+    low, high = (float(to_mel(hertz, scale)) for hertz in (recipe.lowest_hz, recipe.top_hz))
+    corners = np.linspace(low, high, recipe.bins + 2)
     spectrum = np.arange(recipe.fft_samples // 2 + 1) * (recipe.rate_hz / recipe.fft_samples)
     hertz = from_mel(corners, scale)
     at, edges = (to_mel(spectrum, scale), corners)

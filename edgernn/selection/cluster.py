@@ -121,9 +121,14 @@ class AtDatabase:
             )
 
     @property
+    def size(self) -> int:
+        """Of workers that live; 1 where nobody is there yet."""
+        return max(1, self._workers())
+
+    @property
     def has_room(self) -> bool:
-        """An order for each living worker; one where nobody is there yet."""
-        return len(self._given) < max(1, self._workers())
+        """An order for each."""
+        return len(self._given) < self.size
 
     @property
     def running(self) -> list[Order]:

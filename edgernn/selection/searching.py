@@ -115,8 +115,8 @@ class Search:
             if not done:
                 return  # no time is left
             for ladder, candidate in wanted:
-                if (tried := done.get(candidate.contender)) is not None:
-                    ladder.told(tried, reached=self._wanted.budget.reached_by(tried.score))
+                if (tried := done.get(candidate)) is not None:
+                    ladder.told(tried, reached=self._reached(tried))
                 else:
                     ladder.rungs = []
 
@@ -146,20 +146,23 @@ class Search:
 
     def _tune(self) -> None:
         """Asks for recipes, of what is cheaper than the best; or of all, where none reached."""
-        contenders = self._to_tune()
+        trials = self._folder / "trials"
+        contenders = self._to_tune() if self._wanted.most_trials or trials.exists() else []
         if not contenders or not self._has_time(contenders[0]):
             return
         wanted = self._wanted
         tuner = Tuner(
             contenders,
             wanted.recipe,
-            self._folder / "trials",
+            trials,
             higher=wanted.metric.higher_is_better,
         )
+        found = [one for one, score in tuner.earlier if wanted.budget.reached_by(score)]
+        self._scored([self._candidate(one) for one in found], REPETITIONS)
         asked = 0
         while asked < wanted.most_trials:
             batch: list[tuple[Suggestion, Candidate]] = []
-            for _ in range(max(1, self._width())):
+            for _ in range(self._crew.size):
                 asked += 1
                 suggestion = tuner.suggestion()
                 if (candidate := self._worthwhile(suggestion)) is None:
@@ -174,16 +177,12 @@ class Search:
             self._try_recipes(tuner, batch)
 
     def _try_recipes(self, tuner: Tuner, batch: Sequence[tuple[Suggestion, Candidate]]) -> None:
+        first = self._scored([candidate for _, candidate in batch], _FIRST)
+        promising = [one for one, tried in first.items() if self._reached(tried)]
+        again = self._scored(promising, REPETITIONS)
         for suggestion, candidate in batch:
-            tried = self._scored(candidate, _FIRST)
-            if tried is not None and self._wanted.budget.reached_by(tried.score):
-                tried = self._scored(candidate, REPETITIONS) or tried
-            if tried is None:
-                tuner.told(suggestion, None)
-                continue
-            if len(tried.scores) >= REPETITIONS:
-                self._tried[candidate.contender, candidate.recipe] = tried
-            tuner.told(suggestion, tried.score)
+            tried = again.get(candidate) or first.get(candidate)
+            tuner.told(suggestion, None if tried is None else tried.score)
 
     def _final(self) -> Chosen:
         """Trains the winner on all training rows; the best on validation rows is taken."""
@@ -234,9 +233,12 @@ class Search:
         forms = self._wanted.forms
         return f"{forms.formats[0]} {forms.schemes[0].value}"
 
+    def _reached(self, tried: Tried) -> bool:
+        return self._wanted.budget.reached_by(tried.score)
+
     def _best(self) -> Tried | None:
         """The cheapest that reaches the score."""
-        reached = [one for one in self._tried.values() if self._wanted.budget.reached_by(one.score)]
+        reached = [one for one in self._tried.values() if self._reached(one)]
         ordered = cheapest_first(reached, by_time=self._wanted.by_time)
         return ordered[0] if ordered else None
 
@@ -259,22 +261,25 @@ class Search:
         rungs.sort(key=lambda one: -one.bytes)
         return [one.contender for one in rungs[:_MOST_TUNED]]
 
-    def _worthwhile(self, suggestion: Suggestion) -> Candidate | None:
-        """None for what does not fit, or what is no cheaper than the best by now."""
-        budget, best = self._wanted.budget, self._best()
-        candidate = Candidate(
+    def _candidate(self, suggestion: Suggestion) -> Candidate:
+        return Candidate(
             contender=suggestion.contender,
             recipe=suggestion.recipe,
             bytes=self._bytes_of(suggestion.contender),
             predicted_ms=self._predicted_ms(suggestion.contender),
         )
+
+    def _worthwhile(self, suggestion: Suggestion) -> Candidate | None:
+        """None for what does not fit, or what is no cheaper than the best by now."""
+        budget, best = self._wanted.budget, self._best()
+        candidate = self._candidate(suggestion)
         if budget.max_bytes is not None and candidate.bytes > budget.max_bytes:
             return None
         return candidate if best is None or self._cheaper(candidate, best.candidate) else None
 
-    def _judged(self, candidates: Sequence[Candidate], repetitions: int) -> dict[Contender, Tried]:
+    def _judged(self, candidates: Sequence[Candidate], repetitions: int) -> dict[Candidate, Tried]:
         jobs = {
-            one.contender: [self._job(one, number, Role.SEARCHED) for number in range(repetitions)]
+            one: [self._job(one, number, Role.SEARCHED) for number in range(repetitions)]
             for one in candidates
         }
         ordered = [job for jobs_of in zip(*jobs.values(), strict=True) for job in jobs_of]
@@ -283,21 +288,28 @@ class Search:
         )
         self._left_out += left
         self._trained |= set(found)
-        done: dict[Contender, Tried] = {}
+        done: dict[Candidate, Tried] = {}
         for one in candidates:
-            results = [found[job.key] for job in jobs[one.contender] if job.key in found]
+            results = [found[job.key] for job in jobs[one] if job.key in found]
             if len(results) == repetitions:
                 tried = Tried(candidate=one, scores=tuple(run.score(self._form) for run in results))
-                done[one.contender] = tried
+                done[one] = tried
                 if repetitions >= REPETITIONS:
                     self._tried[one.contender, one.recipe] = tried
         return done
 
-    def _scored(self, candidate: Candidate, repetitions: int) -> Tried | None:
+    def _scored(self, candidates: Sequence[Candidate], repetitions: int) -> dict[Candidate, Tried]:
+        """Without those whose recipe diverges: the sampler learns to avoid it."""
         try:
-            return self._judged([candidate], repetitions).get(candidate.contender)
+            return self._judged(candidates, repetitions) if candidates else {}
         except TrainingFailed:
-            return None  # a recipe that diverges: the sampler learns to avoid it
+            if len(candidates) == 1:
+                return {}
+        return {
+            key: tried
+            for one in candidates
+            for key, tried in self._scored([one], repetitions).items()
+        }
 
     def _job(self, candidate: Candidate, repetition: int, role: Role) -> Job:
         return Job(
@@ -326,9 +338,6 @@ class Search:
 
     def _has_time(self, contender: Contender) -> bool:
         return self._clock.fits(contender)
-
-    def _width(self) -> int:
-        return 2 if self._crew.has_room else 1
 
     def _without_reserve(self) -> Clock:
         """For the winner, whose time was put aside."""

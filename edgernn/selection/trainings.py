@@ -110,8 +110,13 @@ def bytes_by_form(
     contender: Contender, recipe: Recipe, workers: Crew, forms: Forms
 ) -> dict[str, int]:
     """The bytes of a contender's files, measured by a worker."""
-    workers.give(Measure(contender=contender, recipe=recipe, forms=forms))
-    return workers.next().answer.bytes
+    order = Measure(contender=contender, recipe=recipe, forms=forms)
+    while not workers.has_room:  # after a failure others may still run; their results are files
+        workers.next()
+    workers.give(order)
+    while (done := workers.next()).order != order:
+        pass
+    return done.answer.bytes
 
 
 def _said(done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: Crew) -> str:

@@ -48,6 +48,7 @@ class Tuner:
         )
         self._asked: dict[int, Any] = {}
         self._number = 0
+        self.earlier: list[tuple[Suggestion, float]] = []  # of an earlier start, with their scores
         self._resume()
 
     def suggestion(self) -> Suggestion:
@@ -121,6 +122,7 @@ class Tuner:
                     remedy="Remove it and go on with --resume",
                 ) from error
             self._study.add_trial(trial)
+            self.earlier.append((self._of(entry["params"], number), float(entry["score"])))
             self._number = max(self._number, number + 1)
 
 

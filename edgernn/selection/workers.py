@@ -38,6 +38,10 @@ class Crew(Protocol):
     """Who carries out orders: processes of this machine, or workers at a database."""
 
     @property
+    def size(self) -> int:
+        """How many orders are carried out at a time; at least 1."""
+
+    @property
     def has_room(self) -> bool:
         """Whether one more order is begun at once."""
 
@@ -65,6 +69,10 @@ class Workers:
         self._idle: list[_Worker] = [self._started() for _ in range(count)]
         self._busy: dict[_Worker, tuple[Order, float]] = {}
         self._deaths: dict[str, int] = {}
+
+    @property
+    def size(self) -> int:
+        return len(self._idle) + len(self._busy)
 
     @property
     def has_room(self) -> bool:

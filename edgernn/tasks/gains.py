@@ -47,7 +47,7 @@ def _louder(train: Samples, recipe: SoundRecipe, seed: int) -> npt.NDArray[np.fl
         lowest = recipe.log_scale * np.log(recipe.floor + recipe.log_add) + recipe.log_shift
         multiply = np.asarray(recipe.multiply) if recipe.multiply else 1.0
         rows = np.where(added != 0, np.maximum(rows, lowest * multiply), rows)
-    return rows.astype(np.float32)
+    return np.asarray(rows, np.float32)
 
 
 def response(recipe: SoundRecipe) -> npt.NDArray[np.float64]:

@@ -25,10 +25,11 @@ _REMEDIES: Final[dict[tuple[str, ...], str]] = {
     ("Vectorization", "Lookup", "Hash", "Category", "Discretization"): (
         "Turn the data into tokens before the model"
     ),
-    ("Spectrogram",): "Compute the features before the model",
+    ("Spectrogram",): "Export the layers behind it and name these features with --front-end",
     ("Random",): "Leave augmentation out of the exported model",
     ("Normalization",): "Train it with LayerNormalization or BatchNormalization",
 }
+_SPECTRA: Final = frozenset({"MelSpectrogram", "STFTSpectrogram"})
 _CELLS: Final = frozenset({*CELLS, "StackedRNNCells"})
 
 
@@ -82,8 +83,20 @@ def _refuse_class(layer: LayerConfig) -> None:
         raise layer.unsupported(
             "is a cell that edgernn does not support", f"Use one of {', '.join(CELLS)}"
         )
+    if layer.kind in _SPECTRA:
+        raise layer.unsupported(_of_whole_sound(layer), _instead_of(layer))
     if not in_rnn and layer.kind not in CLASSES:
         raise layer.unsupported("is not a layer that edgernn supports", _instead_of(layer))
+
+
+def _of_whole_sound(layer: LayerConfig) -> str:
+    """Why samples are not taken by the model itself."""
+    if layer.kind == "MelSpectrogram" and layer.options.get("power_to_db", True):
+        return (
+            "compares each moment with the loudest of the whole sound (power_to_db, top_db), which "
+            "a stream does not know"
+        )
+    return "makes features of whole sounds inside the model; artefacts get rows from a front end"
 
 
 def _instead_of(layer: LayerConfig) -> str:

@@ -7,6 +7,7 @@ its scale from the numbers that it meets; other layers compute in float32.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -36,7 +37,7 @@ from edgernn.reference.activation import activate
 from edgernn.reference.recurrent import Step, unroll
 
 #: What a Scan reads h with.
-_STATE_UNIT = 1 / 128
+_STATE_UNIT: Final = 1 / 128
 
 
 def arithmetic(**chosen: str) -> Arithmetic | None:

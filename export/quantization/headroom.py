@@ -118,8 +118,9 @@ def ends(graph: Graph, edge: str) -> tuple[float, float]:
     layer = producer(graph, edge)
     if layer is None:
         return -inf, inf
-    sources = (layer.input,) if isinstance(layer, Pool1D | Pool2D | GlobalPool1D) else ()
-    sources = sources or moved_edges(layer)
+    sources = moved_edges(layer)
+    if isinstance(layer, Pool1D | Pool2D | GlobalPool1D):
+        sources = (layer.input,)
     if sources:  # and zeros: padding
         found = [ends(graph, source) for source in sources]
         return min(0.0, *(low for low, _ in found)), max(0.0, *(high for _, high in found))

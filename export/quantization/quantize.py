@@ -296,7 +296,7 @@ def _int8(weight: Weight, *, by_row: bool) -> Weight:
 
 def _key(weight: Weight) -> bytes:
     arrays = (weight.values, weight.scale) if isinstance(weight, QTensor) else (weight,)
-    return b"".join(hashlib.sha256(np.ascontiguousarray(array)).digest() for array in arrays)
+    return b"".join(hashlib.sha256(np.ascontiguousarray(array).data).digest() for array in arrays)
 
 
 def _together(graph: Graph, moments: Mapping[str, Moments]) -> dict[str, Moments]:

@@ -48,8 +48,8 @@ def embedding(low: Lowering, layer: Embedding, tokens: Tensor) -> Tensor:
 
 def _with_one_scale(graph: Subgraph, table: QTensor) -> Tensor:
     real = as_float32(table)
-    scale = np.float32(np.abs(real).max(initial=0.0) / _LARGEST or 1.0)
-    return graph.constant(np.rint(real / scale).astype(np.int8), Quantization(scale=scale[None]))
+    scale = np.asarray([np.abs(real).max(initial=0.0) / _LARGEST or 1.0], np.float32)
+    return graph.constant(np.rint(real / scale).astype(np.int8), Quantization(scale=scale))
 
 
 def dense(low: Lowering, layer: Dense) -> Tensor:

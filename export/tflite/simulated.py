@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from typing_extensions import assert_never
@@ -18,7 +19,7 @@ from edgernn.export.tflite.activation import fusable
 from edgernn.export.tflite.builder import Model, Quantization
 from edgernn.export.tflite.dense import result_quantization
 from edgernn.export.tflite.edges import Edges, Lowering, sized
-from edgernn.export.tflite.int8_cells import Int8Block, Int8Cell
+from edgernn.export.tflite.int8_cells import Int8Cell
 from edgernn.export.tflite.options import Options, Profile
 from edgernn.export.tflite.precision import cell_for, quantization_of
 from edgernn.graph import (
@@ -40,7 +41,7 @@ from edgernn.reference import apply
 from edgernn.reference.activation import activate
 from edgernn.reference.recurrent import Step, unroll
 
-_LARGEST = 127
+_LARGEST: Final = 127
 
 
 def arithmetic(*, profile: str = "default", **_options: str) -> Arithmetic | None:
@@ -127,19 +128,19 @@ def _recurrent(
 
 def _step(layer: Recurrent, cell: Int8Cell) -> Step:
     first = cell.blocks[0].kernel.values.shape[0]
+    matrices = [block.recurrent_kernel.real().T for block in cell.blocks]
 
     def part(x: AnyArray, at: int) -> AnyArray:
         return x[:, :first] if at == 0 else x[:, first:]
 
-    def fed(block: Int8Block, h: FloatArray) -> FloatArray:
-        product = h @ block.recurrent_kernel.real().T
+    def fed(at: int, h: FloatArray) -> FloatArray:
+        block, product = cell.blocks[at], h @ matrices[at]
         if block.recurrent_bias is not None:
             product = product + block.recurrent_bias
         return _rounded(product, block.h_part)
 
     def total(x: AnyArray, at: int, h: FloatArray) -> FloatArray:
-        block = cell.blocks[at]
-        return _rounded(part(x, at) + fed(block, h), block.total)
+        return _rounded(part(x, at) + fed(at, h), cell.blocks[at].total)
 
     def gates(x: AnyArray, h: FloatArray) -> FloatArray:
         argument = total(x, 0, h)
@@ -159,9 +160,9 @@ def _step(layer: Recurrent, cell: Int8Cell) -> Step:
         not_z, r = np.split(gates(x, h), 2, axis=1)
         block = cell.blocks[1]
         if isinstance(layer, Gru) and layer.reset_after:
-            gated = _rounded(r * fed(block, h), quant.gated(block.h_part))
+            gated = _rounded(r * fed(1, h), quant.gated(block.h_part))
         else:
-            gated = fed(block, _rounded(r * h, quant.gated(quant.STATE)))
+            gated = fed(1, _rounded(r * h, quant.gated(quant.STATE)))
         n = candidate(_rounded(part(x, 1) + gated, block.total))
         return (real_h + not_z * (n - real_h),), {}
 

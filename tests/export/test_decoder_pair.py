@@ -12,7 +12,7 @@ from edgernn.artefact import read_manifest
 from edgernn.devices import open_device
 from edgernn.devices.runners import run_cases
 from edgernn.devices.runners.outcome import Outputs
-from edgernn.errors import UnsupportedLayer, WrongOption
+from edgernn.errors import DataError, UnsupportedLayer, WrongOption
 from edgernn.export.decoder_pair import decoded, examples_for
 from edgernn.export.pipeline import float_graph, quantized
 from edgernn.export.quantization.calibrate import calibrate
@@ -148,7 +148,7 @@ def test_a_loop_that_cannot_be_is_refused_before_anything_is_written(tmp_path, d
 
 def test_calibration_needs_sequences(tmp_path):
     rows = reversals(20, seed=1)
-    with pytest.raises(WrongOption, match="has no sequences for answers"):
+    with pytest.raises(DataError, match="has no sequences for answers"):
         edgernn.load(REVERSAL).export(
             tmp_path / "out", scheme="int8", calibrate=(rows.x,), decode=DECODE
         )

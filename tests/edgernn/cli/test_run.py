@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def ran(*arguments: str | Path, stdin: bytes = b"") -> Result:
     return CliRunner().invoke(edgernn, ["run", *map(str, arguments)], input=stdin)
 
 
-def lines(result: Result) -> list[dict[str, object]]:
+def lines(result: Result) -> list[dict[str, Any]]:
     assert result.exception is None, result.output
     return [json.loads(line) for line in result.stdout.splitlines()]
 

@@ -201,3 +201,17 @@ def test_what_cannot_be_learned_is_refused_in_a_sentence(tmp_path, y, arguments,
     assert isinstance(result.exception, DataError), result.output
     assert saying in str(result.exception)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "saying"),
+    [
+        (("bike", "--full"), "--full changes nothing: the task bike has all its rows without it"),
+        (("pronunciation", "--steps", "9"), "--steps changes nothing: the task pronunciation has"),
+    ],
+)
+def test_a_size_that_a_task_has_not_is_refused(tmp_path, arguments, saying):
+    out = str(tmp_path / "m.keras")
+    result = CliRunner().invoke(command_line, ["train", *arguments, "-o", out])
+    assert result.exit_code == 2
+    assert saying in " ".join(result.output.split())

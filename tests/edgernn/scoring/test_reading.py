@@ -146,3 +146,17 @@ def test_without_labels_outputs_are_kept_and_probabilities_are_classes(sequences
     assert scores == Predictions(numbers=scores.numbers)
     assert scores.numbers is not None
     np.testing.assert_array_equal(scores.numbers.array, [[2, 8], [9, 1], [5, 5]])
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_tokens_that_a_loop_wrote_end_where_it_ended(labelled):
+    y = np.array([[1, 2], [2, -1], [1, -1]]) if labelled else None
+    data = Samples(
+        name="data",
+        x=np.zeros((3, 3, 1), np.float32),
+        y=y,
+        kind=Target.SEQUENCE if labelled else None,
+    )
+    tokens = np.array([[1, 0, 2, -1], [-1, -1, -1, -1], [2, -1, -1, -1]], np.int32)
+    found = predictions_of([{"tokens": tokens[:2]}, {"tokens": tokens[2:]}], data, "tokens")
+    assert (found.classes, found.sizes) == ((1, 0, 2, 2), (3, 0, 1))

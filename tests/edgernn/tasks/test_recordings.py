@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from edgernn.errors import DataError, MissingRuntime
+from edgernn.recipe import preset
 from edgernn.tasks import load
-from edgernn.tasks.recordings import FrontEnd, read_recordings
+from edgernn.tasks.recordings import read_recordings
 from edgernn.tasks.split import split
 
 FSDD = Path(__file__).parents[4] / "shared" / "data" / "fsdd.tar.xz"
@@ -43,10 +44,11 @@ def test_classes_are_the_folders_and_rows_know_their_files(tones):
     assert samples.classified.tolist() == [0, 0, 0, 1, 1, 1]
     assert samples.origins[:2] == ("high/b_0.wav", "high/b_1.wav")
     assert "8000 samples a second" in samples.features
+    assert samples.front_end == preset("kaldi-fbank40@8000")
 
 
 def test_a_tone_is_loudest_in_its_mel_filter_and_ends_with_the_row(tones):
-    samples = read_recordings(tones, FrontEnd(mel_bins=20))
+    samples = read_recordings(tones, preset("kaldi-fbank20@8000"))
     assert samples.x.shape == (6, 100, 20)
     assert not samples.x[:, :70].any()
     assert samples.x[:, 73:].all()
@@ -78,7 +80,7 @@ def test_stereo_is_averaged(tones):
         (lambda path: path.write_bytes(b"not sound"), r"zz\.wav is not a valid wav file"),
         (lambda path: path.write_bytes(b""), r"zz\.wav is not a valid wav file"),
         (lambda path: write_tone(path, hertz=1, rate_hz=16000), "16000 samples a second"),
-        (lambda path: write_tone(path, hertz=1, seconds=0.01), "shorter than one window of 25 ms"),
+        (lambda path: write_tone(path, hertz=1, seconds=0.01), "80 samples are fewer than one"),
     ],
     ids=["text", "empty", "another rate", "too short"],
 )
@@ -86,6 +88,23 @@ def test_a_recording_that_does_not_fit_is_named(tones, damage, saying):
     damage(tones / "low" / "zz.wav")
     with pytest.raises(DataError, match=saying):
         load(str(tones))
+
+
+def test_recordings_of_any_higher_rate_are_resampled_for_a_given_recipe(tones):
+    recipe = preset("kaldi-fbank20@8000")
+    plain = read_recordings(tones, recipe)
+    write_tone(tones / "low" / "a_0.wav", hertz=200, rate_hz=44100)
+    mixed = read_recordings(tones, recipe)
+    row = mixed.origins.index("low/a_0.wav")
+    others = np.arange(len(mixed)) != row
+    assert np.array_equal(mixed.x[others], plain.x[others])
+    assert mixed.x[row, 75:].mean(axis=0).argmax() == plain.x[row, 75:].mean(axis=0).argmax()
+
+
+def test_recordings_below_the_rate_of_a_given_recipe_are_refused_by_name(tones):
+    saying = r"high/b_0\.wav: sound of 8000 samples a second cannot be used where the model takes"
+    with pytest.raises(DataError, match=saying):
+        read_recordings(tones, preset("kaldi-fbank20@16000"))
 
 
 @pytest.mark.parametrize("content", [None, "flat.wav"])

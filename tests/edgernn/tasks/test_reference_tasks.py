@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import os
 import subprocess
@@ -106,3 +107,31 @@ def test_reading_data_imports_neither_tensorflow_nor_keras():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ
     )
     assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("task", "wanted"),
+    [
+        ("pronunciation", (109_389, 3_000, 5_000)),
+        ("reviews", (27_530, 2_000, 4_000)),
+        ("watch", (1_307, 419, 643)),
+    ],
+)
+def test_all_rows_of_a_task_are_more_than_those_of_a_few_minutes(task, wanted):
+    splits_of(task)  # skips where the data are missing
+    read = TASKS[task].sized
+    assert read is not None
+    found = read(lambda _sentence: None, full=True)
+    sizes = (len(found.train), len(found.validation), len(found.test))
+    assert sizes == wanted
+    assert len(found.train) > TASKS[task].rows.train
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_states_the_sizes_that_it_can_be_read_in(task):
+    row = TASKS[task]
+    assert (row.sized is None) == (not row.sizes)
+    if row.sized is not None:
+        parameters = inspect.signature(row.sized).parameters
+        assert [name for name in ("steps", "full") if name in parameters] == list(row.sizes)

@@ -1,0 +1,180 @@
+"""What a search chooses, with workers whose models score as a formula says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgernn.errors import BudgetExceeded, TrainingFailed
+from edgernn.scheme import Scheme
+from edgernn.scoring.metric import METRICS
+from edgernn.selection.candidates import Budget
+from edgernn.selection.clock import Clock
+from edgernn.selection.contender import Role
+from edgernn.selection.messages import Answer, Measure, Train
+from edgernn.selection.predictor import Predictor
+from edgernn.selection.searching import Search, Wanted
+from edgernn.selection.training import ORIGINAL, Training, write_training
+from edgernn.selection.work import Forms
+from edgernn.selection.workers import Done
+from edgernn.tasks.samples import Samples
+from edgernn.tasks.split import split
+from edgernn.tasks.task import Recipe
+
+pytest.importorskip("optuna")
+
+FORM = "native int8"
+ROWS = 200
+
+
+class Crew:
+    """Two workers.  `score` gets a job and gives the share of right rows, or raises."""
+
+    size = 2
+
+    def __init__(self, folder, score):
+        self._folder = folder
+        self._score = score
+        self.running: list[Any] = []
+        self.trained: list[Any] = []
+
+    @property
+    def has_room(self):
+        return len(self.running) < self.size
+
+    def give(self, order):
+        self.running.append(order)
+
+    def next(self):
+        return self.done(until=None)
+
+    def done(self, *, until):
+        del until
+        order = self.running.pop(0)
+        if isinstance(order, Measure):
+            size = order.contender.units * (400 if "lstm" in order.contender.architecture else 300)
+            return Done(order=order, answer=Answer(bytes={FORM: size}), seconds=0.1)
+        assert isinstance(order, Train)
+        job = order.job
+        self.trained.append(job)
+        right = round(self._score(job) * ROWS)
+        scores = tuple([1.0] * right + [0.0] * (ROWS - right))
+        result = Training(
+            key=job.key,
+            name=job.contender.name,
+            repetition=job.repetition,
+            seed=job.seed,
+            parameters=1,
+            seconds=1.0,
+            seconds_to_best=1.0,
+            epochs_to_best=1,
+            peak_bytes=1,
+            curve=(),
+            scores={ORIGINAL: scores, FORM: scores},
+            bytes={FORM: 1},
+        )
+        write_training(self._folder, result)
+        return Done(order=order, answer=Answer(bytes={}), seconds=1.0)
+
+
+def by_width(job):
+    """Wider is better; an LSTM needs half the units of a GRU."""
+    units = job.contender.units * (2 if "lstm" in job.contender.architecture else 1)
+    return min(0.99, 0.7 + units / 500)
+
+
+def wanted(**parts):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(400, 20, 8)).astype(np.float32)
+    given = Wanted(
+        name="made-up",
+        splits=split(Samples(name="made-up", x=x, y=random.integers(0, 2, 400))),
+        data_sha256="0",
+        recipe=Recipe(),
+        architectures=("gru", "lstm"),
+        budget=Budget(score=0.85, max_bytes=40_000),
+        forms=Forms(formats=("native",), schemes=(Scheme.INT8,)),
+        metric=METRICS["accuracy"],
+        most_trials=0,
+    )
+    return replace(given, **parts)
+
+
+def search(folder, score=by_width, *, limit_s=None, **parts):
+    crew = Crew(folder, score)
+    clock = Clock(limit_s=limit_s)
+    return Search(wanted(**parts), folder, crew, clock, lambda _: None).chosen(), crew
+
+
+def test_the_cheapest_of_all_architectures_that_reaches_the_score_wins(tmp_path):
+    chosen, crew = search(tmp_path)
+    # 0.85 needs 80 units of a GRU (24,000 bytes) or 48 of an LSTM (19,200 bytes).
+    assert chosen.candidate.contender.name == "lstm-48"
+    assert chosen.reached
+    assert chosen.job.role is Role.FINAL
+    assert {job.role for job in crew.trained} == {Role.SEARCHED, Role.FINAL}
+    assert max(len(one.scores) for one in chosen.tried) == 3
+    assert chosen.trainings == len(crew.trained)
+
+
+def test_a_search_that_goes_on_trains_nothing_twice(tmp_path):
+    first, _ = search(tmp_path)
+    again, crew = search(tmp_path)
+    assert crew.trained == []
+    assert again.candidate == first.candidate
+
+
+def test_recipes_make_smaller_models_reach_the_score(tmp_path):
+    def tuned(job):
+        better = 0.1 if job.recipe.learning_rate > 4e-3 else -0.1
+        return min(0.99, by_width(job) + (better if job.recipe.learning_rate != 2e-3 else 0.0))
+
+    chosen, _ = search(tmp_path, tuned, most_trials=30)
+    assert chosen.candidate.bytes < 19_200
+    assert chosen.candidate.recipe.learning_rate > 4e-3
+    assert len(list((tmp_path / "trials").glob("*.json"))) > 3
+    again, crew = search(tmp_path, tuned, most_trials=0)  # what was found is not forgotten
+    assert again.candidate == chosen.candidate
+    assert crew.trained == []
+
+
+def test_a_recipe_that_diverges_ends_no_search(tmp_path):
+    def diverging(job):
+        if job.recipe.learning_rate > 5e-3:
+            raise TrainingFailed("the training diverged", remedy="Lower --learning-rate")
+        return by_width(job)
+
+    chosen, _ = search(tmp_path, diverging, most_trials=12)
+    assert chosen.reached
+
+
+def test_where_nothing_reaches_the_score_the_nearest_is_chosen(tmp_path):
+    chosen, _ = search(tmp_path, budget=Budget(score=0.85, max_bytes=7_000))
+    assert not chosen.reached
+    assert chosen.candidate.contender.name == "lstm-16"
+
+
+def test_what_is_predicted_to_be_too_slow_is_never_trained(tmp_path):
+    parts_ms = (0.0, 0.0, 1e-4, 0.0, 0.0, 0.0, 0.0)  # gates · steps
+    predictor = Predictor(device="cpu", backend="native", scheme=Scheme.INT8, parts_ms=parts_ms)
+    budget = Budget(score=0.85, p95_ms=0.6)
+    chosen, crew = search(tmp_path, budget=budget, predictor=predictor)
+    assert chosen.candidate.contender.name == "lstm-48"
+    widest = {
+        name: max(job.contender.units for job in crew.trained if job.contender.architecture == name)
+        for name in ("gru", "lstm")
+    }
+    assert widest == {"gru": 96, "lstm": 64}  # 20 steps · 3 or 4 gates · units · 1e-4 ms
+
+
+def test_without_time_for_one_candidate_the_remedy_is_a_longer_limit(tmp_path):
+    with pytest.raises(TrainingFailed, match=r"no candidate is trained.*longer --time-limit"):
+        search(tmp_path, limit_s=1e-9)
+
+
+def test_what_fits_nowhere_is_refused_with_every_reason(tmp_path):
+    with pytest.raises(BudgetExceeded, match=r"smallest gru .*; the smallest lstm"):
+        search(tmp_path, budget=Budget(score=0.85, max_bytes=100))
