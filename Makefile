@@ -7,7 +7,7 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: study consumers lock docs test-long fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
+.PHONY: study single-file consumers lock docs test-long fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -105,6 +105,9 @@ fuzz: setup ## let a fuzzer invent hostile .ernn files for FUZZ_SECONDS (default
 
 record-instructions: setup ## record what steps of the C library execute on ARM; commit the file
 	$(BIN)/python -m tests.edgernn.runtime.instructions
+
+single-file: setup ## the C library as ernn.c and ernn.h, with a CMake package (build/ernn)
+	$(BIN)/python -m edgernn.runtime.single_file build/ernn
 
 runners: ## build what runs models on targets, for x86_64, arm64 and armv7 (build/runners)
 	sh edgernn/runtime/runner/build.sh build/runners

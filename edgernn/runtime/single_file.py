@@ -54,8 +54,8 @@ def write_single_file(folder: Path, *, models: Sequence[Path] = ()) -> tuple[Pat
 
 def _joined(layers: Iterable[str]) -> str:
     lines = [
-        "/* ernn.c: the ernn library in one file, made by edgernn from its sources.  It is C99 and",
-        " * needs no flags but -O2; programs include ernn.h. */",
+        "/* ernn.c: the ernn library in one file, made from its sources by edgernn.",
+        " * C99; no flags but -O2; programs include ernn.h. */",
         *(f"#ifndef ERNN_ONLY_{layer}\n#define ERNN_ONLY_{layer} 1\n#endif" for layer in layers),
         # Of the headers' small functions, each processor's kernels use some.
         "#if defined(__clang__)",
@@ -116,7 +116,7 @@ def _kinds(content: bytes) -> Iterator[int]:
 def main(arguments: Sequence[str]) -> int:
     """Writes the files for the command line; the exit code."""
     if not arguments or arguments[0].startswith("-"):
-        sys.stdout.write((__doc__ or "").strip() + "\n")
+        sys.stdout.write((__doc__ or "").lstrip())
         return 0 if arguments else 2
     folder, *models = map(Path, arguments)
     try:

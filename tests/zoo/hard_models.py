@@ -90,7 +90,7 @@ def _made(making: _Making, rows: int) -> HardModel:
         making.traits.append(f"batch {batch}")
     stateful = batch is not None and making.one_in(3, "stateful")
     if making.free:
-        batch, stateful = None, False
+        batch = None
     fill, mask = 0.0, None
     if making.one_in(4, "tokens"):
         inputs, x, data = _tokens(making, batch, rows)
@@ -158,7 +158,9 @@ def _body(making: _Making, x: Any, *, stateful: bool, mask: Any) -> Any:
     depth = int(making.random.integers(1, 3))
     for level in range(depth):
         cell = [layers.GRU, layers.LSTM][int(making.random.integers(2))]
-        options: dict[str, Any] = {"return_sequences": level + 1 < depth, "stateful": stateful}
+        options: dict[str, Any] = {"return_sequences": level + 1 < depth}
+        if stateful and not making.free:
+            options["stateful"] = True
         if making.one_in(5, "unroll"):
             options["unroll"] = True
         units = int(making.random.integers(4, 25))

@@ -32,10 +32,11 @@
  * ERNN_CHUNK_STEPS  Steps of a sequence that go through the layers together.  More steps read the
  *                   input projection's weights less often and need larger buffers.
  * ERNN_PORTABLE     Define it to leave out every instruction-set specific kernel.
- * ERNN_HWCAP        64-bit ARM without an operating system's library (-ffreestanding): the name of a
- *                   function `unsigned long f(void)` that gives Linux's AT_HWCAP.  Without it only
- *                   the compiler's options for the processor count.
+ * ERNN_HWCAP        64-bit ARM: the name of a function `unsigned long f(void)` that gives Linux's
+ *                   AT_HWCAP.  Without it the library asks Linux, Android or Apple's systems itself,
+ *                   on others only the compiler's options for the processor count.
  * ERNN_WITHOUT_IMAGES  Define it to leave out the layers of rows and columns.
+ * ERNN_WITHOUT_SOUND   Define it to leave out front ends: models that hold one are refused.
  * ERNN_ONLY_<LAYER> Define one or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of
  *                   ERNN_OP_LIST in ernn_format.h) to leave out all other layers.  Models that need
  *                   one are refused with ERNN_UNKNOWN_LAYER.

@@ -78,7 +78,7 @@ CLMUL static uint32_t by_blocks(uint32_t crc, const uint8_t *bytes, size_t size)
   return by_tables(0, last, sizeof last);
 }
 
-#elif defined(ERNN_HAS_NEON)
+#elif defined(ERNN_HAS_ARM64)
 
 /* The instruction by hand, as in kernels_neondot.c. */
 #if defined(__clang__)
@@ -109,7 +109,7 @@ uint32_t ernn_crc32(const uint8_t *bytes, size_t size) {
     bytes += taken;
     size -= taken;
   }
-#elif defined(ERNN_HAS_NEON)
+#elif defined(ERNN_HAS_ARM64)
   if (ernn_has_crc32()) {
     size_t taken = size / 8 * 8;
     crc = by_words(crc, bytes, taken);

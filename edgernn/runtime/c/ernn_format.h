@@ -46,9 +46,15 @@ typedef struct ernn_header {
 #define ERNN_FEATURE_DYNAMIC 8u
 #define ERNN_FEATURE_FRONT_END 16u
 #define ERNN_FEATURE_ATTENTION 32u /* layers that multiply two tensors */
+/* A library built with ERNN_WITHOUT_SOUND refuses models with a front end. */
+#ifdef ERNN_WITHOUT_SOUND
+#define ERNN_FEATURE_SOUND 0u
+#else
+#define ERNN_FEATURE_SOUND ERNN_FEATURE_FRONT_END
+#endif
 #define ERNN_FEATURES_SMALL                                                                        \
   (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC |                         \
-   ERNN_FEATURE_FRONT_END | ERNN_FEATURE_ATTENTION)
+   ERNN_FEATURE_SOUND | ERNN_FEATURE_ATTENTION)
 /* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
 #ifdef ERNN_WITHOUT_IMAGES
 #define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL

@@ -6,7 +6,7 @@
 #include "ernn_kernels.h"
 
 uint32_t ernn_crc32(const uint8_t *bytes, size_t size);
-#ifdef ERNN_HAS_NEON
+#ifdef ERNN_HAS_ARM64
 int ernn_has_crc32(void); /* the processor's own instruction */
 #endif
 

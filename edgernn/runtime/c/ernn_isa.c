@@ -5,8 +5,12 @@
 #ifdef ERNN_HAS_X86
 #include "kernels_intrinsics.h"
 #endif
-#if defined(ERNN_HAS_NEON) && defined(__linux__) && __STDC_HOSTED__
+#if defined(ERNN_HAS_ARM64) && !defined(ERNN_HWCAP)
+#if defined(__linux__) && __STDC_HOSTED__
 #include <sys/auxv.h>
+#elif defined(__APPLE__) && __STDC_HOSTED__
+#include <sys/sysctl.h>
+#endif
 #endif
 
 extern const ernn_kernels ernn_kernels_portable;
@@ -16,8 +20,11 @@ extern const ernn_kernels ernn_kernels_avx2, ernn_kernels_avx512vnni;
 #ifdef ERNN_HAS_AMX
 extern const ernn_kernels ernn_kernels_amx;
 #endif
+#ifdef ERNN_HAS_ARM64
+extern const ernn_kernels ernn_kernels_neondot;
+#endif
 #ifdef ERNN_HAS_NEON
-extern const ernn_kernels ernn_kernels_neon, ernn_kernels_neondot;
+extern const ernn_kernels ernn_kernels_neon;
 #endif
 
 #ifdef ERNN_HAS_SIMD128
@@ -35,6 +42,8 @@ const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
 #endif
 #ifdef ERNN_HAS_NEON
     [ERNN_ISA_NEON] = &ernn_kernels_neon,
+#endif
+#ifdef ERNN_HAS_ARM64
     [ERNN_ISA_NEONDOT] = &ernn_kernels_neondot,
 #endif
 #ifdef ERNN_HAS_SIMD128
@@ -92,30 +101,72 @@ static int has_amx(void) {
 }
 #endif
 
-#ifdef ERNN_HAS_NEON
+#ifdef ERNN_HAS_ARM64
 #define HWCAP_CRC32 (1ul << 7)
 #define HWCAP_DOT (1ul << 20) /* HWCAP_ASIMDDP */
 
-#ifdef ERNN_HWCAP
+#if defined(ERNN_HWCAP)
+
 unsigned long ERNN_HWCAP(void);
-#endif
+static unsigned long hwcap(void) { return ERNN_HWCAP(); }
+
+#elif defined(__linux__) && __STDC_HOSTED__
+
+static unsigned long hwcap(void) { return getauxval(AT_HWCAP); }
+
+#elif defined(__linux__)
+
+enum { SYS_OPENAT = 56, SYS_CLOSE = 57, SYS_READ = 63, AT_CURRENT_FOLDER = -100, AT_HWCAP = 16 };
+
+static long system_call(long number, long first, long second, long third) {
+  register long x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = first;
+  register long x1 __asm__("x1") = second;
+  register long x2 __asm__("x2") = third;
+  register long x3 __asm__("x3") = 0;
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory", "cc");
+  return x0;
+}
+
+/* As getauxval, without a C library: pairs of a key and its value.  0 where /proc is closed. */
+static unsigned long hwcap(void) {
+  static const char path[] = "/proc/self/auxv";
+  unsigned long pairs[64][2], found = 0;
+  long file = system_call(SYS_OPENAT, AT_CURRENT_FOLDER, (long)path, 0);
+  if (file < 0) return 0;
+  long bytes = system_call(SYS_READ, file, (long)pairs, (long)sizeof pairs);
+  system_call(SYS_CLOSE, file, 0, 0);
+  for (long i = 0; i < bytes / (long)sizeof *pairs; i++) {
+    if (pairs[i][0] == AT_HWCAP) found = pairs[i][1];
+  }
+  return found;
+}
+
+#elif defined(__APPLE__) && __STDC_HOSTED__
+
+static unsigned long has_feature(const char *name) {
+  int value = 0;
+  size_t size = sizeof value;
+  return sysctlbyname(name, &value, &size, NULL, 0) == 0 && value != 0;
+}
+
+static unsigned long hwcap(void) {
+  return has_feature("hw.optional.arm.FEAT_DotProd") * HWCAP_DOT |
+         has_feature("hw.optional.armv8_crc32") * HWCAP_CRC32;
+}
+
+#else
 
 /* Without an operating system, only the compiler's options are known. */
-static int has_hwcap(unsigned long bit) {
-#if defined(ERNN_HWCAP)
-  return (ERNN_HWCAP() & bit) != 0;
-#elif defined(__linux__) && __STDC_HOSTED__
-  return (getauxval(AT_HWCAP) & bit) != 0;
-#else
-  return (void)bit, 0;
+static unsigned long hwcap(void) { return 0; }
+
 #endif
-}
 
 static int has_neon_dot(void) {
 #if defined(__ARM_FEATURE_DOTPROD)
   return 1;
 #else
-  return has_hwcap(HWCAP_DOT);
+  return (hwcap() & HWCAP_DOT) != 0;
 #endif
 }
 
@@ -123,7 +174,7 @@ int ernn_has_crc32(void) {
 #if defined(__ARM_FEATURE_CRC32)
   return 1;
 #else
-  return has_hwcap(HWCAP_CRC32);
+  return (hwcap() & HWCAP_CRC32) != 0;
 #endif
 }
 #endif
@@ -137,7 +188,7 @@ int ernn_isa_available(ernn_isa isa) {
 #ifdef ERNN_HAS_AMX
   if (isa == ERNN_ISA_AMX) return has_amx();
 #endif
-#ifdef ERNN_HAS_NEON
+#ifdef ERNN_HAS_ARM64
   if (isa == ERNN_ISA_NEONDOT) return has_neon_dot();
 #endif
   return 1;

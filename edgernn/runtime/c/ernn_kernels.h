@@ -160,6 +160,9 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #define ERNN_HAS_AMX 1
 #endif
 #elif defined(__aarch64__)
+#define ERNN_HAS_ARM64 1
+#define ERNN_HAS_NEON 1
+#elif defined(__arm__) && defined(__ARM_NEON) /* -mfpu=neon; the default for Android */
 #define ERNN_HAS_NEON 1
 #elif defined(__wasm_simd128__)
 #define ERNN_HAS_SIMD128 1

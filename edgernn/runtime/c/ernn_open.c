@@ -150,6 +150,7 @@ static ernn_status check_ports(const ernn_model *model, ernn_refusal *refusal) {
   return ERNN_OK;
 }
 
+#ifndef ERNN_WITHOUT_SOUND
 /* At most one front end for an input; its rows are the input's. */
 static ernn_status check_front_ends(const ernn_model *model, ernn_refusal *refusal) {
   const ernn_header *header = model->header;
@@ -182,6 +183,13 @@ static ernn_status check_front_ends(const ernn_model *model, ernn_refusal *refus
   }
   return ERNN_OK;
 }
+
+#else
+static ernn_status check_front_ends(const ernn_model *model, ernn_refusal *refusal) {
+  look_at(refusal, model, &model->header->front_end_count);
+  return model->header->front_end_count > 0 ? ERNN_FEATURE : ERNN_OK;
+}
+#endif
 
 static ernn_status check_content(const ernn_model *model, ernn_refusal *refusal) {
   const ernn_header *header = model->header;

@@ -1,4 +1,4 @@
-/* kernels_neon.c: 64-bit ARM, what every processor of that kind has (armv8.0). */
+/* kernels_neon.c: what every 64-bit ARM processor has (armv8.0); the integers also on 32-bit ARM. */
 
 #include "ernn_kernels.h"
 
@@ -7,6 +7,8 @@
 #include "ernn_fixed_point.h"
 #include "kernels_neon.h"
 #include "kernels_portable.h"
+
+#ifdef __aarch64__
 
 /* ---- float32 ---- */
 
@@ -102,6 +104,10 @@ void ernn_f32_gemm__neon(const float *x, size_t x_stride, uint32_t rows, const e
     default: f32_gemm_of__neon(x, x_stride, rows, matrix, ERNN_MATRIX_S8, bias, out, out_stride);
   }
 }
+
+#else
+#define ernn_f32_gemm__neon ernn_f32_gemm__portable
+#endif
 
 /* ---- Integers: the specification is docs/integer-arithmetic.md ---- */
 

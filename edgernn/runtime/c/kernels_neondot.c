@@ -2,7 +2,7 @@
 
 #include "ernn_kernels.h"
 
-#ifdef ERNN_HAS_NEON
+#ifdef ERNN_HAS_ARM64
 
 #include "kernels_neon.h"
 #include "kernels_portable.h"

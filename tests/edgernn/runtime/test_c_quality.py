@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,9 +97,7 @@ def test_nothing_is_allocated(tmp_path: Path) -> None:
     folder = objects(tmp_path / "o", "gcc", "-O2")
     symbols = run([tool("nm"), "--undefined-only", *sorted(folder.glob("*.o"))])
     wanted = {line.split()[-1] for line in symbols.splitlines() if " U " in line}
-    outside = {
-        name for name in wanted if not re.match(r"ernn_|([fsu]\d+|exact|planes)_\w+__", name)
-    }
+    outside = {name for name in wanted if not name.startswith("ernn_")}
     assert outside <= {"memcpy", "memset", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}, outside
 
 
@@ -136,7 +133,7 @@ def text_bytes(path: Path) -> int:
 def test_calls_need_little_stack(target: str, tmp_path: Path) -> None:
     """More than the deepest call can use: the nine largest frames of opening, and of running.
 
-    Three functions of opening hold a table of 4 KB.  None calls another: only one counts.
+    A session of a model with many edges needs a table of 4 KB, and nothing else does.
     """
     folder = objects(tmp_path / "o", "clang", f"--target={target}", "-O2", "-fstack-usage", *FREE)
     frames: dict[str, int] = {}
@@ -149,9 +146,7 @@ def test_calls_need_little_stack(target: str, tmp_path: Path) -> None:
     assert len(frames) > 15
     assert len(opening) > 15
     tables = {name for name, size in opening.items() if size > 2048}
-    assert tables <= {"check_slots", "lay_out", "by_tables"}
-    for name in tables - {max(tables, key=opening.__getitem__)}:
-        del opening[name]
+    assert tables == {"lay_out_many"}
     for several in (opening, frames):
         largest = sorted(several.values(), reverse=True)
         assert sum(largest[:9]) <= MOST_STACK_BYTES, largest[:9]

@@ -40,6 +40,10 @@ _PACKAGES: Final = {
     "qemu-aarch64": "qemu-user",
     "qemu-arm": "qemu-user",
     "node": "nodejs",
+    "g++": "g++",
+    "clang++": "clang",
+    "cmake": "cmake",
+    "pkg-config": "pkgconf",
     "nm": "binutils",
     "size": "binutils",
 }
@@ -97,8 +101,7 @@ class Machine:
         tool("ld.lld")
         free = ("-ffreestanding", "-nostdlib", "-static", "-fuse-ld=lld", "-fno-stack-protector")
         target = f"--target={self.target}"
-        hwcap = "-DERNN_HWCAP=system_hwcap"
-        run([tool("clang"), target, *free, hwcap, "-fomit-frame-pointer", *common, "-o", out])
+        run([tool("clang"), target, *free, "-fomit-frame-pointer", *common, "-o", out])
         return out
 
     def run(self, program: Path, *arguments: str | Path) -> str:

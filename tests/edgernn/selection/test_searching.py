@@ -42,7 +42,7 @@ def test_the_winner_is_a_checked_file_within_the_budget_measured_on_unseen_rows(
     assert found.path.stat().st_size <= 6_000
     assert found.path.parent == folder
     assert found.values.test.value >= 0.6
-    assert found.values.test.samples == 32
+    assert found.values.test.rows == 32
     entry = json.loads((folder / "report.json").read_text())
     assert entry["holds"]
     assert entry["winner"]["measured_p50_ms"] > 0

@@ -164,7 +164,7 @@ def test_few_bits_do_not_notice_the_padding(name, scheme):
 def test_the_pairs_for_an_accelerator_leave_the_padding_out(name):
     graph, seen = prepared(name)
     small = quantized(graph, Request(scheme=Scheme.INT8, ranges=calibrate(graph, seen)))
-    content = ONNX.lower(small, metadata={}, profile="qnn").content
+    content = lower(small, metadata={}, profile=Profile.QNN).content
     _, x = prepared(name, 30)
     expected = run(graph, x)["y"]
     given = open_file("onnx", content)(x)["y"]

@@ -1,0 +1,156 @@
+"""ernn.c and ernn.h: the whole library in one file, for every compiler and processor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgernn.errors import ModelFileError
+from edgernn.export.native import lower
+from edgernn.runtime.single_file import main, write_single_file
+from tests.edgernn.runtime.batches import differing, entry, packed_batch, read_results
+from tests.edgernn.runtime.image_models import random_integer_image
+from tests.edgernn.runtime.models import random_integer_cell, random_integer_layer
+from tests.edgernn.runtime.toolchain import (
+    ARMV7,
+    C_TESTS,
+    CORTEX_A72,
+    HOST,
+    LIBRARY,
+    Machine,
+    run,
+    tool,
+)
+
+WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror", "-std=c99")
+FREE = ("-ffreestanding", "-fno-stack-protector")
+TARGETS = (
+    (CORTEX_A72.target,),
+    (ARMV7.target, "-mfpu=neon"),
+    ("armv7a-linux-androideabi21",),
+    ("thumbv7em-none-eabihf", "-mcpu=cortex-m4"),
+    ("wasm32",),
+    ("wasm32", "-msimd128"),
+    ("arm64-apple-ios12",),
+    ("x86_64-linux-android21",),
+    ("i686-linux-android21",),
+)
+UNKNOWN_LAYER = 10  # ERNN_UNKNOWN_LAYER, see ernn.h
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("single")
+    write_single_file(folder)
+    return folder
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_it_compiles_without_a_warning(compiler: str, folder: Path, tmp_path: Path) -> None:
+    run([tool(compiler), "-O1", *WARNINGS, "-c", folder / "ernn.c", "-o", tmp_path / "ernn.o"])
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=" ".join)
+def test_it_compiles_for_other_processors(
+    target: tuple[str, ...], folder: Path, tmp_path: Path
+) -> None:
+    flags = (f"--target={target[0]}", *target[1:], "-O1", *FREE, *WARNINGS)
+    run([tool("clang"), *flags, "-c", folder / "ernn.c", "-o", tmp_path / "ernn.o"])
+
+
+def test_clang_cl_builds_all_kernels_of_x86_without_a_warning(folder: Path, tmp_path: Path) -> None:
+    as_cl = ("--driver-mode=cl", "--target=x86_64-pc-windows-msvc", "/clang:-ffreestanding")
+    built = tmp_path / "ernn.obj"
+    run([tool("clang"), *as_cl, "/W4", "/WX", "/O1", "/c", folder / "ernn.c", f"/Fo{built}"])
+    assert "ernn_kernels_avx512vnni" in run([tool("nm"), built])
+
+
+def test_other_compilers_see_only_c99(folder: Path) -> None:
+    """As MSVC would: neither gcc's nor clang's words; what stands for them breaks the build."""
+    hidden = ("-U__GNUC__", "-D__attribute__(x)=@", "-D__asm__=@", "-D__builtin_memcpy=@")
+    run([tool("gcc"), "-std=c99", "-fsyntax-only", *hidden, folder / "ernn.c"])
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+@pytest.mark.parametrize("standard", ["c++98", "c++20"])
+def test_the_header_is_one_of_cpp_too(
+    compiler: str, standard: str, folder: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "app.cpp"
+    program.write_text('#include "ernn.h"\nint main() { return ernn_version()[0] == 0; }\n')
+    flags = (f"-std={standard}", "-Wall", "-Wextra", "-Werror", f"-I{folder}")
+    run([tool(compiler), *flags, "-c", program, "-o", tmp_path / "app.o"])
+
+
+@pytest.mark.parametrize("machine", [HOST, ARMV7], ids=lambda machine: machine.name)
+def test_it_gives_the_bits_of_the_reference(machine: Machine, folder: Path, tmp_path: Path) -> None:
+    entries = [entry(f"cell {seed}", *random_integer_cell(seed)) for seed in range(6)]
+    entries += [entry(f"layer {seed}", *random_integer_layer(seed)) for seed in range(6)]
+    batch, results, program = (tmp_path / name for name in ("batch", "results", "program"))
+    batch.write_bytes(packed_batch(entries))
+    tests = (C_TESTS / "batch.c", C_TESTS / "run_batch.c")
+    machine.build(program, *tests, library=[folder / "ernn.c"])
+    machine.run(program, batch, results, "run")
+    for words in read_results(results):
+        assert differing(entries, words) == []
+
+
+def test_a_library_for_some_models_is_small_and_refuses_other_layers(tmp_path: Path) -> None:
+    kept, left_out = random_integer_cell(3), random_integer_image(3)
+    model = tmp_path / "kept.ernn"
+    model.write_bytes(lower(kept[0], metadata={}).content)
+    write_single_file(tmp_path / "c", models=[model])
+    entries = [entry("kept", *kept), entry("left out", *left_out)]
+    batch, results, program = (tmp_path / name for name in ("batch", "results", "program"))
+    batch.write_bytes(packed_batch(entries))
+    tests = (C_TESTS / "batch.c", C_TESTS / "run_batch.c")
+    HOST.build(program, *tests, library=[tmp_path / "c" / "ernn.c"])
+    HOST.run(program, batch, results, "run")
+    for words in read_results(results):
+        size = len(entries[0].expected)
+        assert words[:size] == entries[0].expected
+        assert words[size] == UNKNOWN_LAYER
+
+
+def test_a_file_that_is_no_model_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.ernn"
+    other.write_bytes(b"something else")
+    with pytest.raises(ModelFileError, match=r"not an \.ernn file"):
+        write_single_file(tmp_path / "c", models=[other])
+    assert not (tmp_path / "c").exists()
+    assert main([str(tmp_path / "c"), str(other)]) == ModelFileError.code
+    assert "not an .ernn file" in capsys.readouterr().err
+
+
+def test_cmake_and_pkg_config_find_it(folder: Path, tmp_path: Path) -> None:
+    for shared in ("ON", "OFF"):
+        build, prefix = tmp_path / f"build-{shared}", tmp_path / f"prefix-{shared}"
+        options = (f"-DBUILD_SHARED_LIBS={shared}", f"-DCMAKE_INSTALL_PREFIX={prefix}")
+        run([tool("cmake"), "-S", folder, "-B", build, *options, "-DCMAKE_INSTALL_LIBDIR=lib"])
+        run([tool("cmake"), "--build", build, "--target", "install"])
+        app = tmp_path / f"app-{shared}"
+        app.mkdir()
+        (app / "app.c").write_text(
+            '#include <stdio.h>\n#include "ernn.h"\nint main(void) { puts(ernn_version()); }\n'
+        )
+        (app / "CMakeLists.txt").write_text(
+            "cmake_minimum_required(VERSION 3.13)\nproject(app C)\n"
+            "find_package(ernn 1 REQUIRED)\nadd_executable(app app.c)\n"
+            "target_link_libraries(app PRIVATE ernn::ernn)\n"
+        )
+        run([tool("cmake"), "-S", app, "-B", app / "b", f"-DCMAKE_PREFIX_PATH={prefix}"])
+        run([tool("cmake"), "--build", app / "b"])
+        version = run([app / "b" / "app"]).strip()
+        found = {"PKG_CONFIG_PATH": str(prefix / "lib" / "pkgconfig")}
+        flags = run([tool("pkg-config"), "--cflags", "--libs", "ernn"], env=found).split()
+        run([tool("gcc"), app / "app.c", *flags, "-o", app / "by-pkg-config"])
+        path = {"LD_LIBRARY_PATH": str(prefix / "lib")}
+        assert run([app / "by-pkg-config"], env=path).strip() == version == _header_version()
+
+
+def _header_version() -> str:
+    header = (LIBRARY / "ernn.h").read_text()
+    return header.split('#define ERNN_LIBRARY_VERSION "')[1].split('"')[0]
