@@ -28,6 +28,7 @@ def rows_of(waveforms: list[Floats], *, gain: float = 1.0) -> Floats:
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_no_decision_differs_from_kaldis_and_few_at_a_tenth_of_the_gain(tmp_path: Path) -> None:
     pytest.importorskip("keras")
     found = recordings(every=2)
