@@ -69,7 +69,10 @@ def test_rows_of_one_call_make_no_sequences() -> None:
 def test_a_file_whose_states_go_astray_is_refused_though_each_step_is_near(
     backend: str, tmp_path: Any, monkeypatch: Any
 ) -> None:
-    """Its gates let a little more pass at each step: little for one step, far off at the end.  (A native file takes the biases of its plan.)"""
+    """Its gates let a little more pass at each step: little for one step, far off at the end.
+
+    A native file takes the biases of its plan, so that this one would be honest.
+    """
     honest = backend_named(backend)
 
     def forgetful(graph: Any, **given: Any) -> Any:
