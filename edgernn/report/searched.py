@@ -19,7 +19,11 @@ def searched_sentences(found: Searched) -> list[str]:
     """What to use, whether it holds, and how its figures came about."""
     judge, cell, test = found.judge, found.cell, found.test
     name = found.chosen.candidate.contender.name
-    reached = f"{judge.text(float(np.mean(found.chosen.scores)))} on validation rows"
+    again = found.chosen.training.score(f"{cell.item.backend} {cell.item.scheme}")
+    reached = (
+        f"{judge.text(float(np.mean(found.chosen.scores)))} on drawn validation rows and "
+        f"{judge.text(again)} on the data's own when trained again"
+    )
     if test is not None:
         between = judge.interval_text(test.interval)
         reached = f"{judge.text(test.value)} {between} on the test rows"
@@ -193,7 +197,8 @@ def _method(found: Searched) -> str:
         "The test rows were opened once, for the winner, which was trained again on all training "
         "rows."
         if chosen.reached
-        else "No candidate reached the score there, so the test rows stay unopened."
+        else "No candidate reached the score both there and on the data's own validation rows when "
+        "trained again, so the test rows stay unopened."
     )
     return (
         f"{_trainings(chosen.trainings)}.  Candidates are judged on validation rows that are drawn "

@@ -19,11 +19,12 @@ import pytest
 
 from edgernn.errors import CalibrationError, UnsupportedLayer
 from edgernn.export.keras.object import from_keras
+from edgernn.export.mean_error import INTEGER_TOLERANCE
 from edgernn.export.noise import shares_a_unit, spread
 from edgernn.export.pipeline import float_graph, quantized
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
-from edgernn.export.verify import INTEGER_TOLERANCE, relative_error
+from edgernn.export.verify import relative_error
 from edgernn.graph import Graph
 from edgernn.reference import run
 from edgernn.scheme import Scheme

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +91,10 @@ def events(rows: int, steps: int, seed: int) -> Any:
     return np.stack([first, rng.normal(size=(rows, steps))], axis=-1).astype(np.float32)
 
 
-CASES = {
+CASES: dict[str, tuple[Callable[[], Any], Callable[..., Any], int]] = {
     **{
         f"{cell} sigmoid({slowness}) over {steps}": (
-            lambda cell=cell, slowness=slowness, steps=steps: average(cell, slowness, steps),
+            partial(average, cell, slowness, steps),
             numbers,
             steps,
         )
@@ -101,10 +102,7 @@ CASES = {
         for slowness in (5, 7)
         for steps in (100, 400)
     },
-    **{
-        f"counter over {steps}": (lambda steps=steps: counter(steps), events, steps)
-        for steps in (100, 400)
-    },
+    **{f"counter over {steps}": (partial(counter, steps), events, steps) for steps in (100, 400)},
 }
 
 

@@ -154,7 +154,8 @@ def test_webassembly_gives_the_bits_of_the_reference(
     )
     results = tmp_path / "results.bin"
     for mode in MODES:
-        command = [tool("node"), C_TESTS / "run_batch.mjs", module, batch, results, mode]
+        script = C_TESTS / "run_batch.mjs"
+        command: list[str | Path] = [tool("node"), script, module, batch, results, mode]
         assert run(command).split() == isas
         for words in read_results(results):
             assert differing(entries, words) == []

@@ -141,6 +141,16 @@ def test_recipes_make_smaller_models_reach_the_score(tmp_path):
     assert crew.trained == []
 
 
+def test_a_winner_that_was_lucky_is_passed_over_when_it_is_trained_again(tmp_path):
+    def lucky(job):
+        is_lucky = job.contender.name == "lstm-48" and job.role is Role.FINAL
+        return 0.8 if is_lucky else by_width(job)
+
+    chosen, _ = search(tmp_path, lucky)
+    assert chosen.reached
+    assert chosen.candidate.contender.name != "lstm-48"
+
+
 def test_a_recipe_that_diverges_ends_no_search(tmp_path):
     def diverging(job):
         if job.recipe.learning_rate > 5e-3:

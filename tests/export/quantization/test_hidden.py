@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgernn.export.onnx import BACKEND as ONNX
+from edgernn.export.onnx.model import lower
 from edgernn.export.pipeline import quantized
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.headroom import beyond
@@ -164,7 +164,7 @@ def test_few_bits_do_not_notice_the_padding(name, scheme):
 def test_the_pairs_for_an_accelerator_leave_the_padding_out(name):
     graph, seen = prepared(name)
     small = quantized(graph, Request(scheme=Scheme.INT8, ranges=calibrate(graph, seen)))
-    content = lower(small, metadata={}, profile=Profile.QNN).content
+    content = lower(small, metadata={}, profile="qnn").content
     _, x = prepared(name, 30)
     expected = run(graph, x)["y"]
     given = open_file("onnx", content)(x)["y"]

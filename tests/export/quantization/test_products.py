@@ -63,7 +63,8 @@ def cell(kind: str, name: str = "rnn", *, source: str = "x", **options: Any) -> 
     if form is Gru:
         fields["reset_after"] = kind != "gru-before"
         fields["recurrent_bias"] = weight(gates * UNITS) if kind != "gru-before" else None
-    return form(**fields)  # type: ignore[arg-type]
+    layer: Layer = form(**fields)
+    return layer
 
 
 def graph_of(*layers: Layer, output: str) -> Graph:
