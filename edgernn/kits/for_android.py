@@ -29,8 +29,9 @@ ABIS: Final = {
 }
 
 #: Not -z common-page-size=16384: systems with pages of 4 KB would then refuse to load the library.
+#: Hardly a device with Android has AVX-512.
 _FLAGS: Final = (
-    "-std=c99", "-Os", "-fPIC", "-ffreestanding", "-nostdlib", "-nostdinc", "-fvisibility=hidden",
+    "-DERNN_WITHOUT_AVX512", "-std=c99", "-Os", "-fPIC", "-ffreestanding", "-nostdlib", "-nostdinc", "-fvisibility=hidden",
     "-ffunction-sections", "-fdata-sections", "-fomit-frame-pointer", "-fno-stack-protector",
     "-fno-asynchronous-unwind-tables", "-DERNN_SHARED", "-DERNN_BUILDING", "-shared",
     "-fuse-ld=lld", "-Wl,-soname,libedgernn.so", "-Wl,-z,max-page-size=16384",

@@ -32,6 +32,7 @@
  * ERNN_CHUNK_STEPS  Steps of a sequence that go through the layers together.  More steps read the
  *                   input projection's weights less often and need larger buffers.
  * ERNN_PORTABLE     Define it to leave out every instruction-set specific kernel.
+ * ERNN_WITHOUT_AVX512  x86: define it to leave out the kernels of AVX-512 and AMX.
  * ERNN_HWCAP        64-bit ARM: the name of a function `unsigned long f(void)` that gives Linux's
  *                   AT_HWCAP.  Without it the library asks Linux, Android or Apple's systems itself,
  *                   on others only the compiler's options for the processor count.

@@ -15,7 +15,10 @@
 
 extern const ernn_kernels ernn_kernels_portable;
 #ifdef ERNN_HAS_X86
-extern const ernn_kernels ernn_kernels_avx2, ernn_kernels_avx512vnni;
+extern const ernn_kernels ernn_kernels_avx2;
+#endif
+#ifdef ERNN_HAS_AVX512
+extern const ernn_kernels ernn_kernels_avx512vnni;
 #endif
 #ifdef ERNN_HAS_AMX
 extern const ernn_kernels ernn_kernels_amx;
@@ -35,6 +38,8 @@ const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
     [ERNN_ISA_PORTABLE] = &ernn_kernels_portable,
 #ifdef ERNN_HAS_X86
     [ERNN_ISA_AVX2] = &ernn_kernels_avx2,
+#endif
+#ifdef ERNN_HAS_AVX512
     [ERNN_ISA_AVX512VNNI] = &ernn_kernels_avx512vnni,
 #endif
 #ifdef ERNN_HAS_AMX

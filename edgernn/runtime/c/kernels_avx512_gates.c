@@ -3,7 +3,7 @@
 
 #include "ernn_kernels.h"
 
-#ifdef ERNN_HAS_X86
+#ifdef ERNN_HAS_AVX512
 
 #include "ernn_fixed_point.h"
 #include "kernels_avx512.h"

@@ -6,7 +6,7 @@
 
 #include "ernn_kernels.h"
 
-#ifdef ERNN_HAS_X86
+#ifdef ERNN_HAS_AVX512
 
 #include "kernels_avx512.h"
 #include "kernels_rows.h"
