@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-_TARGETS = ("c", "web", "android")  # edgernn.kits.TARGETS, which takes longer to import
+_TARGETS = ("c", "web", "android", "ios")  # edgernn.kits.TARGETS, which takes longer to import
 
 
 @click.command()
@@ -38,6 +38,9 @@ def command(model: Path, target: str, folder: Path, all_layers: bool, demo: bool
 
     \b
     edgernn package out/words.int8.ernn --for c -o third_party/words
+    edgernn package out/words.int8.ernn --for web --demo -o web
+    edgernn package out/words.int8.ernn --for android -o app/libs
+    edgernn package out/words.int8.ernn --for ios -o Packages/Words
 
     Each kit has a README with the next steps. A kit of the same target that is in FOLDER is
     replaced; a file there that edgernn did not write, or that was changed since, stops the command

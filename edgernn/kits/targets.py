@@ -50,6 +50,12 @@ TARGETS: Final = {
             next_step='repositories { maven { url = uri("@FOLDER@/maven") } }\n'
             'dependencies { implementation("dev.edgernn:@ARTIFACT@:@VERSION@") }',
         ),
+        Target(
+            name="ios",
+            what="Swift package of sources, podspec, privacy manifest",
+            module="for_ios",
+            next_step='.package(path: "@FOLDER@")',
+        ),
     )
 }
 

@@ -76,9 +76,7 @@ def kit(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Kit:
     )
 
 
-def test_none_of_10000_numbers_differs_from_python(
-    kit: Kit, arrays: Path, tmp_path: Path
-) -> None:
+def test_none_of_10000_numbers_differs_from_python(kit: Kit, arrays: Path, tmp_path: Path) -> None:
     """The GRU of the kit, with other weights."""
     x = rows()
     x.tofile(tmp_path / "x")
