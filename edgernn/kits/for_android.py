@@ -20,22 +20,27 @@ _RUNNER: Final = Path(__file__).parents[1] / "runtime" / "runner"  # has arm_run
 #: Arithmetic that a processor lacks.
 _DIVISION: Final = {"armeabi-v7a": "division_arm.c", "x86": "division_x86.c"}
 
-#: Android's name of each kind of processor, and clang's.
+#: Android's name of each kind of processor; clang's, and the options of its own.  Thumb as the NDK
+#: does; x86_64 is that of emulators and few devices, where size matters more than speed.
 ABIS: Final = {
-    "arm64-v8a": "aarch64-linux-android21",
-    "armeabi-v7a": "armv7a-linux-androideabi21",
-    "x86_64": "x86_64-linux-android21",
-    "x86": "i686-linux-android21",
+    "arm64-v8a": ("--target=aarch64-linux-android21", "-Os"),
+    "armeabi-v7a": ("--target=armv7a-linux-androideabi21", "-Os", "-mthumb"),
+    "x86_64": ("--target=x86_64-linux-android21", "-Oz"),
+    "x86": ("--target=i686-linux-android21", "-Os"),
 }
 
-#: Not -z common-page-size=16384: systems with pages of 4 KB would then refuse to load the library.
 #: Hardly a device with Android has AVX-512.
 _FLAGS: Final = (
-    "-DERNN_WITHOUT_AVX512", "-std=c99", "-Os", "-fPIC", "-ffreestanding", "-nostdlib", "-nostdinc", "-fvisibility=hidden",
-    "-ffunction-sections", "-fdata-sections", "-fomit-frame-pointer", "-fno-stack-protector",
-    "-fno-asynchronous-unwind-tables", "-DERNN_SHARED", "-DERNN_BUILDING", "-shared",
-    "-fuse-ld=lld", "-Wl,-soname,libedgernn.so", "-Wl,-z,max-page-size=16384",
-    "-Wl,--hash-style=both", "-Wl,--gc-sections", "-Wl,-z,defs", "-Wl,-s",
+    "-DERNN_WITHOUT_AVX512", "-std=c99", "-fPIC", "-ffreestanding", "-nostdinc",
+    "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-fomit-frame-pointer",
+    "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-DERNN_SHARED", "-DERNN_BUILDING",
+)  # fmt: skip
+
+#: Not -z common-page-size=16384: systems with pages of 4 KB would then refuse to load the library.
+_LINK: Final = (
+    "-nostdlib", "-shared", "-fuse-ld=lld", "-Wl,-soname,libedgernn.so",
+    "-Wl,-z,max-page-size=16384", "-Wl,--hash-style=both", "-Wl,--gc-sections", "-Wl,-z,defs",
+    "-Wl,-s",
 )  # fmt: skip
 
 _METADATA: Final = "aarFormatVersion=1.0\naarMetadataVersion=1.0\nminCompileSdk=21\n"
@@ -84,12 +89,15 @@ def _library(folder: Path, contents: Contents, abi: str) -> bytes:
     resources = folder / "clang"
     run([clang, "-print-resource-dir"], cwd=folder, out=resources)
     include = Path(resources.read_text().strip()) / "include"
+    target, *options = ABIS[abi]
+    common = (clang, target, *_FLAGS, "-isystem", include, "-I", folder, "-I", _RUNNER)
+    parts: list[str | Path] = ["ernn.c", _HERE / "ernn_jni.c"]
+    if abi in _DIVISION:  # without Thumb: its assembly has the instructions of ARM
+        parts.append(f"{abi}.o")
+        run([*common, "-Os", "-c", _HERE / _DIVISION[abi], "-o", parts[-1]], cwd=folder)
     built = folder / f"{abi}.so"
-    sources = ["ernn.c", _HERE / "ernn_jni.c"]
-    if abi in _DIVISION:
-        sources.append(_HERE / _DIVISION[abi])
-    command = [clang, f"--target={ABIS[abi]}", *_FLAGS, *contents.options, "-isystem", include]
-    run([*command, "-I", folder, "-I", _HERE, "-I", _RUNNER, *sources, "-o", built], cwd=folder)
+    command = [*common, *options, *contents.options, *_LINK, "-I", _HERE, *parts, "-o", built]
+    run(command, cwd=folder)
     return built.read_bytes()
 
 
@@ -100,7 +108,7 @@ def _jdk() -> Path:
     if not (folder / "include" / "jni.h").exists():
         raise MissingTool(
             f"the JDK of {javac} has no include/jni.h",
-            remedy="Install a whole JDK; on Debian and Ubuntu: apt-get install default-jdk-headless",
+            remedy="Install a whole JDK; on Debian: apt-get install default-jdk-headless",
         )
     return folder
 

@@ -36,7 +36,8 @@ def test_the_module_map_gives_the_functions(kit: Path, tmp_path: Path) -> None:
     app = tmp_path / "app.m"
     app.write_text(
         "@import CErnn;\n"
-        "int main(void) { return ernn_listener_status(0) == ERNN_ARGUMENT && ERNN_ALIGNMENT == 64; }\n"
+        "int main(void) {\n"
+        "  return ernn_listener_status(0) == ERNN_ARGUMENT && ERNN_ALIGNMENT == 64;\n}\n"
     )
     include = kit / "Sources" / "CErnn" / "include"
     flags = ("--target=arm64-apple-ios12", "-ffreestanding", "-fmodules", "-fsyntax-only")
