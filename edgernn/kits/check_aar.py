@@ -113,7 +113,9 @@ def _checked(path: str, content: bytes, *, inside: set[str]) -> CheckedLibrary:
 def _symbols(elf: Any) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """(libraries needed, symbols undefined, symbols defined for others)"""
     dynamic = [one for one in elf.iter_segments() if one["p_type"] == "PT_DYNAMIC"]
-    needs, undefined, exports = [], [], []
+    needs: list[str] = []
+    undefined: list[str] = []
+    exports: list[str] = []
     for segment in dynamic:
         needs += [tag.needed for tag in segment.iter_tags("DT_NEEDED")]
         for symbol in segment.iter_symbols():

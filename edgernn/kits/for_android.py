@@ -21,12 +21,12 @@ _RUNNER: Final = Path(__file__).parents[1] / "runtime" / "runner"  # has arm_run
 _DIVISION: Final = {"armeabi-v7a": "division_arm.c", "x86": "division_x86.c"}
 
 #: Android's name of each kind of processor; clang's, and the options of its own.  Thumb as the NDK
-#: does; x86_64 is that of emulators and few devices, where size matters more than speed.
+#: does; x86 is that of emulators and few devices, where size matters more than speed.
 ABIS: Final = {
     "arm64-v8a": ("--target=aarch64-linux-android21", "-Os"),
     "armeabi-v7a": ("--target=armv7a-linux-androideabi21", "-Os", "-mthumb"),
     "x86_64": ("--target=x86_64-linux-android21", "-Oz"),
-    "x86": ("--target=i686-linux-android21", "-Os"),
+    "x86": ("--target=i686-linux-android21", "-Oz"),
 }
 
 #: Hardly a device with Android has AVX-512.

@@ -49,7 +49,7 @@ def test_arrays_give_the_bits_of_python(arrays: Path, examples: Path, tmp_path: 
 
 def test_the_example_hears_what_python_hears(sound: Path, examples: Path) -> None:
     pcm = sound_of()
-    program = [examples / "s" / "build" / "example", str(RATE_HZ)]
+    program = [str(examples / "s" / "build" / "example"), str(RATE_HZ)]
     done = subprocess.run(program, input=pcm.tobytes(), capture_output=True, timeout=60)
     heard, whole = heard_by_python(sound, pcm, Deciding())
     expected = [f"{h.seconds:8.2f} s  {h.label}  {100 * h.score:.0f} %" for h in [*heard, whole]]

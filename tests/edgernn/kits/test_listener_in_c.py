@@ -26,7 +26,8 @@ def heard_by_c(
     command = [str(program), str(model), str(rate_hz), *map(str, numbers)]
     done = subprocess.run(command, input=pcm.tobytes(), capture_output=True, timeout=60)
     assert done.returncode == 0
-    return done.stdout.decode().splitlines()
+    lines: list[str] = done.stdout.decode().splitlines()
+    return lines
 
 
 @pytest.mark.parametrize("fixed", [None, 30])

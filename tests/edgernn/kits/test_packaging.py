@@ -108,8 +108,8 @@ def test_options_that_fit_no_kit_are_refused(arrays: Path, tmp_path: Path) -> No
 
 
 def test_the_command_offers_each_target() -> None:
-    (option,) = (one for one in program.get_command(None, "package").params if one.name == "target")
-    assert tuple(option.type.choices) == tuple(TARGETS)
+    help_text = CliRunner().invoke(program, ["package", "--help"]).output
+    assert f"[{'|'.join(TARGETS)}]" in help_text
 
 
 @pytest.mark.parametrize(
