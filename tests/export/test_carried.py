@@ -77,7 +77,9 @@ def test_a_file_whose_states_go_astray_is_refused_though_each_step_is_near(
 
     def forgetful(graph: Any, **given: Any) -> Any:
         layers = tuple(
-            replace(layer, bias=layer.bias + np.float32(0.04)) if isinstance(layer, Lstm) else layer
+            replace(layer, bias=np.asarray(layer.bias) + np.float32(0.04))
+            if isinstance(layer, Lstm)
+            else layer
             for layer in graph.layers
         )
         return honest.lower(replace(graph, layers=layers), **given)
