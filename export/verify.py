@@ -269,6 +269,7 @@ def _near(
     """Of integer weights: about what the float model says."""
     suite, shared = check.suite, _of_one_unit(check.original)
     expected = check.references.of(check.original, [call.inputs for call in calls])
+    given, actual = actual, _with_answers(actual, expected)
     chosen = _positions(calls, suite.decisive)
     there = [expected[at] for at in chosen]
     found = near_on_average(
@@ -290,7 +291,25 @@ def _near(
     if check.exact is None:
         return found
     wanted = check.references.of(check.exact, [call.inputs for call in calls], run=integer.run)
-    return replace(found, integers=same_integers(name, check.exact, calls, actual, wanted))
+    return replace(found, integers=same_integers(name, check.exact, calls, given, wanted))
+
+
+def _with_answers(
+    actual: Sequence[NamedArrays], expected: Sequence[NamedArrays]
+) -> list[dict[str, AnyArray]]:
+    """NaN wherever the float model has no answer (an average over no valid step).
+
+    Integers have no NaN: their layers read it as 0, and what follows is any number.
+    """
+    return [
+        {
+            name: np.where(np.isnan(there[name]), there[name], array)
+            if name in there and there[name].shape == array.shape
+            else array
+            for name, array in here.items()
+        }
+        for here, there in zip(actual, expected, strict=True)
+    ]
 
 
 def _positions(calls: Sequence[Case], wanted: Sequence[Case]) -> list[int]:
