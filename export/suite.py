@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgernn.export.batches import MASKED_SIZES, Batch, batches, has_masks
 from edgernn.export.cases import Case, make_cases, random_rows
 from edgernn.export.rows import Examples, Origin, row_calls, row_cases
+from edgernn.export.streams import Streams, streams
 from edgernn.graph import Graph
 
 
@@ -17,6 +18,7 @@ class Suite:
     decisive: those whose mean error decides about an integer scheme.  others: corners, which only
     have to be right.  again: batches of the same rows, run behind all others in the same session.
     origin: where the numbers of the decisive ones come from.
+    streams: whole sequences for an integer model of one step, which decide in its place.
     """
 
     decisive: tuple[Case, ...]
@@ -24,6 +26,7 @@ class Suite:
     again: tuple[Batch, ...]
     origin: Origin
     has_masks: bool
+    streams: Streams | None = None
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -53,4 +56,5 @@ def suite_for(graph: Graph, original: Graph, examples: Examples | None, *, integ
         again=batches(graph, arguments),
         origin=examples.origin,
         has_masks=has_masks(graph),
+        streams=streams(graph, original, examples) if integer else None,
     )

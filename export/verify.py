@@ -26,10 +26,12 @@ from edgernn.export.mean_error import (
     ROUNDED_REMEDY,
     near_on_average,
     spreads_of,
+    with_answers,
 )
 from edgernn.export.noise import shares_a_unit
 from edgernn.export.quantization.unlike import REMEDY
 from edgernn.export.rows import Origin
+from edgernn.export.streams import Streams
 from edgernn.export.suite import Suite
 from edgernn.formats import FORMATS
 from edgernn.graph import Graph
@@ -218,7 +220,9 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
             answers = replace(answers, cases=(*answers.cases, *threaded.cases))
     calls = [*suite.cases, *together]
     if artefact.scheme.has_integer_weights:
-        found = _near(artefact.name, check, calls, answers.cases)
+        found = _near(artefact, check, calls, answers.cases)
+        if artefact.streaming and suite.streams is not None:
+            found = _near_over_steps(artefact, check, suite.streams, folder, found)
     else:
         found = _same(artefact, check, calls, answers.cases)
     if check.unlike and artefact.scheme is not Scheme.FLOAT32:
@@ -264,18 +268,19 @@ def _same(
 
 
 def _near(
-    name: str, check: Check, calls: Sequence[Case], actual: Sequence[NamedArrays]
+    artefact: Artefact, check: Check, calls: Sequence[Case], actual: Sequence[NamedArrays]
 ) -> Verification:
     """Of integer weights: about what the float model says."""
+    name = artefact.name
     suite, shared = check.suite, _of_one_unit(check.original)
     expected = check.references.of(check.original, [call.inputs for call in calls])
-    given, actual = actual, _with_answers(actual, expected)
+    given, actual = actual, with_answers(actual, expected)
     chosen = _positions(calls, suite.decisive)
     there = [expected[at] for at in chosen]
     found = near_on_average(
         *(name, suite.decisive, [actual[at] for at in chosen], there),
         shared=shared,
-        tolerance=_tolerance(suite),
+        tolerance=_tolerance(suite, by_call=artefact.streaming and suite.streams is not None),
         remedy=check.remedy,
     )
     batched = [at for at, call in enumerate(calls) if isinstance(call, Batch)]
@@ -294,22 +299,29 @@ def _near(
     return replace(found, integers=same_integers(name, check.exact, calls, given, wanted))
 
 
-def _with_answers(
-    actual: Sequence[NamedArrays], expected: Sequence[NamedArrays]
-) -> list[dict[str, AnyArray]]:
-    """NaN wherever the float model has no answer (an average over no valid step).
-
-    Integers have no NaN: their layers read it as 0, and what follows is any number.
-    """
-    return [
-        {
-            name: np.where(np.isnan(there[name]), there[name], array)
-            if name in there and there[name].shape == array.shape
-            else array
-            for name, array in here.items()
-        }
-        for here, there in zip(actual, expected, strict=True)
-    ]
+def _near_over_steps(
+    artefact: Artefact, check: Check, streams: Streams, folder: Path, by_call: Verification
+) -> Verification:
+    """What `_near` found of single calls, with the error that whole streams have: it decides."""
+    found = _run(artefact, streams.cases, folder, streaming=True)
+    if isinstance(found, Skipped):
+        return by_call
+    expected = streams.answers
+    over_steps = near_on_average(
+        *(artefact.name, streams.cases, with_answers(found.cases, expected), expected),
+        shared=_of_one_unit(check.original),
+        tolerance=_tolerance(check.suite),
+        cause=f" in streams of {streams.calls} calls",
+        remedy=check.remedy,
+    )
+    return replace(
+        by_call,
+        status=over_steps.status,
+        reason=over_steps.reason,
+        mean_error=over_steps.mean_error,
+        agreement=over_steps.agreement,
+        tolerance=over_steps.tolerance,
+    )
 
 
 def _positions(calls: Sequence[Case], wanted: Sequence[Case]) -> list[int]:
@@ -317,8 +329,12 @@ def _positions(calls: Sequence[Case], wanted: Sequence[Case]) -> list[int]:
     return [at[id(case)] for case in wanted]
 
 
-def _tolerance(suite: Suite) -> float:
-    return MADE_UP_TOLERANCE if suite.origin is Origin.MADE_UP else INTEGER_TOLERANCE
+def _tolerance(suite: Suite, *, by_call: bool = False) -> float:
+    """by_call: of single calls beside streams.  First steps vary by little, so errors look large
+    beside that; streams decide.
+    """
+    made_up = suite.origin is Origin.MADE_UP
+    return MADE_UP_TOLERANCE if made_up or by_call else INTEGER_TOLERANCE
 
 
 def _of_one_unit(graph: Graph) -> frozenset[str]:
@@ -335,9 +351,14 @@ def _uses_threads(artefact: Artefact, suite: Suite) -> bool:
 
 
 def _run(
-    artefact: Artefact, cases: Sequence[Case], folder: Path, *, threads: int = 1
+    artefact: Artefact,
+    cases: Sequence[Case],
+    folder: Path,
+    *,
+    threads: int = 1,
+    streaming: bool = False,
 ) -> Outputs | Skipped:
-    """Raises VerificationError where the file cannot be run."""
+    """Raises VerificationError where the file cannot be run.  streaming: cases are sequences."""
     with open_device("cpu") as device:
         ran = run_cases(
             device,
@@ -345,6 +366,8 @@ def _run(
             artefact.backend,
             [case.inputs for case in cases],
             extra_files=[folder / file.name for file in artefact.files[1:]],
+            states=artefact.states if streaming else (),
+            streaming=streaming,
             threads=threads,
         )
     match ran:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import edgernn
-from edgernn.export.verify import _with_answers
+from edgernn.export.mean_error import with_answers
 
 keras = pytest.importorskip("keras")
 
@@ -45,9 +45,9 @@ def test_a_masked_average_is_exported_though_integers_have_no_nan(classifier, sc
 
 def test_only_where_the_model_has_no_answer_any_number_is_one():
     exact = [{"y": np.array([[np.nan], [1.0]])}]
-    (filled,) = _with_answers([{"y": np.array([[5.0], [2.0]])}], exact)
+    (filled,) = with_answers([{"y": np.array([[5.0], [2.0]])}], exact)
     assert np.array_equal(filled["y"], [[np.nan], [2.0]], equal_nan=True)
-    (lost,) = _with_answers([{"y": np.array([[5.0], [np.nan]])}], exact)
+    (lost,) = with_answers([{"y": np.array([[5.0], [np.nan]])}], exact)
     assert np.isnan(lost["y"]).all()  # a NaN of its own stays, and fails the check
-    (other,) = _with_answers([{"y": np.ones((3, 1))}], exact)
+    (other,) = with_answers([{"y": np.ones((3, 1))}], exact)
     assert other["y"].shape == (3, 1)

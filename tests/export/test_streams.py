@@ -1,0 +1,101 @@
+"""Step models are checked over whole streams: errors of single calls add up in the states."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import edgernn
+from edgernn.errors import VerificationError
+from edgernn.export.rows import Examples
+from edgernn.export.streams import streams
+from edgernn.graph import Dense, Graph, Gru, Input, Output, TensorSpec
+from edgernn.reference import run
+from edgernn.streaming import expose_states, to_streaming
+
+RNG = np.random.default_rng(4)
+
+
+def slow(rows: int) -> np.ndarray:
+    noise = RNG.normal(size=(rows, 120, 2)) + 2 * RNG.normal(size=(rows, 1, 2))
+    return noise.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def averaging():
+    """A GRU whose state moves by a fiftieth of the way in each step: z = sigmoid(4)."""
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(3)
+    x = keras.Input((None, 2), name="x")
+    layer = keras.layers.GRU(8)
+    model = keras.Model(x, keras.layers.Dense(1)(layer(x)))
+    kernel, recurrent, bias = layer.get_weights()
+    bias[0, :8] += 4.0
+    layer.set_weights([kernel, recurrent, bias])
+    return model
+
+
+def test_a_memory_that_stops_in_the_stream_is_refused(averaging, tmp_path):
+    with pytest.raises(VerificationError, match=r"\.tflite differs .* in streams of 120 calls"):
+        edgernn.load(averaging).export(
+            tmp_path,
+            to="tflite",
+            scheme="int8",
+            calibrate=slow(200),
+            streaming=True,
+            tflite_profile="integer-only",
+        )
+
+
+def test_the_error_of_a_step_model_is_that_of_its_streams(averaging, tmp_path):
+    made = edgernn.load(averaging).export(
+        tmp_path, to="native", scheme="int8", calibrate=slow(200), streaming=True
+    )
+    fresh = slow(30)
+    exact = averaging.predict(fresh, verbose=0)
+    model, given = edgernn.Model(made["native"].path), []
+    for row in fresh:
+        session = model.session()
+        given.append([session.step(step) for step in row][-1])
+    error = np.abs(np.reshape(given, exact.shape) - exact).mean() / exact.std()
+    found = made.artefacts[0].verification
+    assert found.status.value == "passed"
+    assert found.mean_error is not None
+    assert error < 0.02
+    assert found.mean_error == pytest.approx(error, rel=1.0)
+
+
+def layered() -> Graph:
+    def weight(*shape: int) -> np.ndarray:
+        return RNG.normal(size=shape).astype(np.float32)
+
+    gru = Gru(
+        name="gru", input="x", output="h", state_h="s", kernel=weight(3, 12),
+        recurrent_kernel=weight(4, 12), bias=weight(12), recurrent_bias=weight(12),
+    )  # fmt: skip
+    head = Dense(name="head", input="h", output="y", kernel=weight(4, 2), bias=None)
+    return Graph(
+        name="m",
+        inputs=(Input(name="x", spec=TensorSpec(shape=(None, None, 3))),),
+        layers=(gru, head),
+        outputs=(Output(name="y", edge="y"),),
+    )
+
+
+def test_answers_of_a_stream_are_those_of_the_whole_sequence():
+    whole = layered()
+    step = to_streaming(expose_states(whole))
+    x = RNG.normal(size=(5, 9, 3)).astype(np.float32)
+    made = streams(step, step, Examples(inputs={"x": x}))
+    assert made is not None
+    assert made.calls == 9
+    assert len(made.cases) == 5
+    found = np.concatenate([answer["y"] for answer in made.answers])
+    exact = run(whole, {"x": x})["y"]
+    last = found.reshape(5, 9, 2)[:, -1]
+    assert np.allclose(last, exact, atol=1e-5)
+
+
+def test_a_model_of_whole_sequences_has_no_streams():
+    x = np.zeros((5, 9, 3), np.float32)
+    assert streams(layered(), layered(), Examples(inputs={"x": x})) is None
