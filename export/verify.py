@@ -17,6 +17,7 @@ from edgernn.devices.runners import run_cases
 from edgernn.devices.runners.outcome import Failed, Outputs, Skipped
 from edgernn.errors import MissingRuntime, VerificationError
 from edgernn.export.batches import Batch, check_rows_agree
+from edgernn.export.carried import answers_of
 from edgernn.export.cases import Case
 from edgernn.export.float_noise import float_noise
 from edgernn.export.integer_bits import same_integers
@@ -31,7 +32,6 @@ from edgernn.export.mean_error import (
 from edgernn.export.noise import shares_a_unit
 from edgernn.export.quantization.unlike import REMEDY
 from edgernn.export.rows import Origin
-from edgernn.export.streams import Streams
 from edgernn.export.suite import Suite
 from edgernn.formats import FORMATS
 from edgernn.graph import Graph
@@ -209,22 +209,22 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
     Raises VerificationError when the artefact fails or its error is over the tolerance.
     """
     suite = check.suite
-    answers = _run(artefact, [*suite.cases, *suite.again], folder)
-    if isinstance(answers, Skipped):
-        return Verification(status=VerificationStatus.SKIPPED, reason=answers.reason)
+    ran = _run(artefact, [*suite.cases, *suite.again], folder)
+    if isinstance(ran, Skipped):
+        return Verification(status=VerificationStatus.SKIPPED, reason=ran.reason)
     together = list(suite.again)
     if _uses_threads(artefact, suite):
         threaded = _run(artefact, suite.again, folder, threads=2)
         if isinstance(threaded, Outputs):
             together += suite.again
-            answers = replace(answers, cases=(*answers.cases, *threaded.cases))
+            ran = replace(ran, cases=(*ran.cases, *threaded.cases))
     calls = [*suite.cases, *together]
     if artefact.scheme.has_integer_weights:
-        found = _near(artefact, check, calls, answers.cases)
-        if artefact.streaming and suite.streams is not None:
-            found = _near_over_steps(artefact, check, suite.streams, folder, found)
+        found = _near(artefact.name, check, calls, ran.cases)
     else:
-        found = _same(artefact, check, calls, answers.cases)
+        found = _same(artefact, check, calls, ran.cases)
+    if suite.sequences and artefact.scheme is not Scheme.FLOAT32:
+        found = _also_over_sequences(found, artefact, check, folder)
     if check.unlike and artefact.scheme is not Scheme.FLOAT32:
         return Verification(status=VerificationStatus.UNDECIDED, reason=NO_SCALE)
     return found
@@ -268,10 +268,9 @@ def _same(
 
 
 def _near(
-    artefact: Artefact, check: Check, calls: Sequence[Case], actual: Sequence[NamedArrays]
+    name: str, check: Check, calls: Sequence[Case], actual: Sequence[NamedArrays]
 ) -> Verification:
     """Of integer weights: about what the float model says."""
-    name = artefact.name
     suite, shared = check.suite, _of_one_unit(check.original)
     expected = check.references.of(check.original, [call.inputs for call in calls])
     given, actual = actual, with_answers(actual, expected)
@@ -280,7 +279,7 @@ def _near(
     found = near_on_average(
         *(name, suite.decisive, [actual[at] for at in chosen], there),
         shared=shared,
-        tolerance=_tolerance(suite, by_call=artefact.streaming and suite.streams is not None),
+        tolerance=_tolerance(suite),
         remedy=check.remedy,
     )
     batched = [at for at, call in enumerate(calls) if isinstance(call, Batch)]
@@ -299,29 +298,29 @@ def _near(
     return replace(found, integers=same_integers(name, check.exact, calls, given, wanted))
 
 
-def _near_over_steps(
-    artefact: Artefact, check: Check, streams: Streams, folder: Path, by_call: Verification
+def _also_over_sequences(
+    found: Verification, artefact: Artefact, check: Check, folder: Path
 ) -> Verification:
-    """What `_near` found of single calls, with the error that whole streams have: it decides."""
-    found = _run(artefact, streams.cases, folder, streaming=True)
-    if isinstance(found, Skipped):
-        return by_call
-    expected = streams.answers
-    over_steps = near_on_average(
-        *(artefact.name, streams.cases, with_answers(found.cases, expected), expected),
+    """The verdict on steps, or a worse one on whole sequences of the file's own states."""
+    cases = check.suite.sequences
+    ran = _run(artefact, cases, folder, carried=True)
+    if isinstance(ran, Skipped):
+        return found
+    expected = answers_of(check.original, cases)
+    calls = next(iter(expected[0].values())).shape[1]
+    over = near_on_average(
+        *(f"{artefact.name}, over sequences of {calls} calls,", cases),
+        with_answers(ran.cases, expected),
+        expected,
         shared=_of_one_unit(check.original),
         tolerance=_tolerance(check.suite),
-        cause=f" in streams of {streams.calls} calls",
         remedy=check.remedy,
     )
-    return replace(
-        by_call,
-        status=over_steps.status,
-        reason=over_steps.reason,
-        mean_error=over_steps.mean_error,
-        agreement=over_steps.agreement,
-        tolerance=over_steps.tolerance,
-    )
+    if over.status is not VerificationStatus.PASSED:
+        found = replace(found, status=over.status, reason=over.reason)
+    if found.mean_error is None or over.mean_error is None:
+        return found
+    return replace(found, mean_error=max(found.mean_error, over.mean_error))
 
 
 def _positions(calls: Sequence[Case], wanted: Sequence[Case]) -> list[int]:
@@ -329,12 +328,8 @@ def _positions(calls: Sequence[Case], wanted: Sequence[Case]) -> list[int]:
     return [at[id(case)] for case in wanted]
 
 
-def _tolerance(suite: Suite, *, by_call: bool = False) -> float:
-    """by_call: of single calls beside streams.  First steps vary by little, so errors look large
-    beside that; streams decide.
-    """
-    made_up = suite.origin is Origin.MADE_UP
-    return MADE_UP_TOLERANCE if made_up or by_call else INTEGER_TOLERANCE
+def _tolerance(suite: Suite) -> float:
+    return MADE_UP_TOLERANCE if suite.origin is Origin.MADE_UP else INTEGER_TOLERANCE
 
 
 def _of_one_unit(graph: Graph) -> frozenset[str]:
@@ -356,9 +351,12 @@ def _run(
     folder: Path,
     *,
     threads: int = 1,
-    streaming: bool = False,
+    carried: bool = False,
 ) -> Outputs | Skipped:
-    """Raises VerificationError where the file cannot be run.  streaming: cases are sequences."""
+    """`carried`: the cases are sequences, and a call gets the states of the one before.
+
+    Raises VerificationError where the file cannot be run.
+    """
     with open_device("cpu") as device:
         ran = run_cases(
             device,
@@ -366,9 +364,9 @@ def _run(
             artefact.backend,
             [case.inputs for case in cases],
             extra_files=[folder / file.name for file in artefact.files[1:]],
-            states=artefact.states if streaming else (),
-            streaming=streaming,
             threads=threads,
+            states=artefact.states if carried else (),
+            streaming=carried,
         )
     match ran:
         case Failed():
