@@ -193,7 +193,7 @@ def test_where_every_winner_measures_too_slow_one_that_reaches_the_score_is_hand
     assert chosen.timed.hot.p95_ms > 0.6
 
 
-def test_a_model_whose_time_cannot_be_predicted_is_not_taken_for_the_fastest(tmp_path):
+def test_a_model_whose_time_cannot_be_predicted_is_not_taken_for_the_fastest():
     def tried(predicted_ms, size):
         contender = Contender(architecture="gru", units=16)
         candidate = Candidate(
