@@ -50,6 +50,7 @@ from edgernn.selection.wanted import Chosen, Wanted
 from edgernn.selection.work import Forms
 from edgernn.selection.workers import Crew, working
 from edgernn.tasks.given import Given
+from edgernn.tasks.goal import require_learnable
 from edgernn.tasks.notation import architecture_named
 from edgernn.tasks.samples import Samples
 
@@ -137,7 +138,7 @@ def search(
         forms = _forms(to, scheme)
         architectures = tuple(models.split(",") if isinstance(models, str) else models)
         for architecture in architectures:
-            architecture_named(architecture)
+            require_learnable(splits.train, architecture_named(architecture))
         predictor = None
         if p95_ms is not None or fastest:
             predictor = predictor_of(
@@ -266,7 +267,8 @@ def _budget(
         )
     if metric.is_share and not 0 < score <= 1:
         raise WrongOption(
-            f"no model reaches an accuracy of {score:g}", remedy="Give a share of at most 1 (100 %)"
+            f"an accuracy of {score:g} ({100 * score:g} %) is not between 0 and 1 (100 %)",
+            remedy="Give a share such as 0.975; after --accuracy, percent such as 97.5",
         )
     for name, limit in (("max_bytes", max_bytes), ("p95_ms", p95_ms)):
         if limit is not None and not limit > 0:

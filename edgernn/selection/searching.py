@@ -67,9 +67,7 @@ class Search:
         self._left_out = 0
         self._unconfirmed: set[Candidate] = set()
         self._timing = timing
-        self._allowed_ms: dict[
-            str, float
-        ] = {}  # where slower than predicted
+        self._allowed_ms: dict[str, float] = {}  # where slower than predicted
 
     def chosen(self) -> Chosen:
         """Raises BudgetExceeded where nothing fits, TrainingFailed where the time is too short."""
@@ -161,7 +159,7 @@ class Search:
                 predicted_ms=self._predicted_ms,
             )
         except BudgetExceeded as error:
-            return str(error)
+            return error.what
 
     def _tune(self) -> None:
         """Asks for recipes, of what is cheaper than the best; or of all, where none reached."""
