@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from edgernn.export.quantization.int8_weights import PAIR_MAX, WEIGHT_MAX, Float64Array, to_int8
+from edgernn.export.quantization.kept_roundings import kept
 from edgernn.graph import AnyArray, Conv1D, Conv2D, Dense, Gru, Moments, Recurrent
 
 #: Added to the mean square of each input, in units of the mean of these: inputs that calibration
@@ -63,7 +65,11 @@ def rounded(
     rest, bias = np.zeros((follow, columns)), np.zeros(columns)
     for part in parts:
         at = part.columns
-        one = compensated(matrix[:, at], scales[at], part, pairs_safe=pairs_safe)
+        one = kept(
+            *(matrix[:, at], scales[at], part.mean, part.covariance),
+            pairs_safe=pairs_safe,
+            otherwise=partial(compensated, matrix[:, at], scales[at], part, pairs_safe=pairs_safe),
+        )
         values[:, at], rest[: len(one.rest), at], bias[at] = one.values, one.rest, one.bias
     return Rounded(values=values, rest=rest, bias=bias)
 

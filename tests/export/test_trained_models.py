@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgernn.export.in_scheme import Written, with_fine_layers
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import float_graph
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
+from edgernn.export.request import Request
+from edgernn.export.rows import Examples
+from edgernn.formats import format_named
 from edgernn.graph import Graph, Lstm, Ranges, RecurrentPlan
 from edgernn.reference import integer, run
 from edgernn.scheme import Scheme
@@ -72,8 +76,15 @@ def test_accuracy_stays_within_a_third_of_a_point(trained, scheme) -> None:
 def test_files_decide_as_the_float_model_does(trained, scheme, backend, record_property) -> None:
     """Row by row, as on a device; a drop beyond 0.3 points has to be within luck's reach."""
     graph, ranges, inputs, classes, exact = trained
-    session = open_session(backend, quantized(graph, ranges, scheme))
+    splits = splits_of(MODELS[graph.name])
     ((name, x),) = inputs.items()
+    request = Request(
+        scheme=scheme,
+        ranges=ranges if scheme is Scheme.INT8 else None,
+        examples=Examples(inputs={name: splits.calibration.x}),
+    )
+    written = Written(graph=graph, request=with_fine_layers(graph, request))
+    session = open_session(backend, written.for_format(format_named(backend)))
     given = np.concatenate([probabilities(session({name: row[None]})) for row in x])
     right, right_of_float = (answer.argmax(-1) == classes for answer in (given, exact))
     drop = mcnemar(right_of_float, right)
