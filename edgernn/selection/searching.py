@@ -85,7 +85,21 @@ class Search:
                 break
             winners.append(following)
         chosen = min(winners, key=self._shortfall)
-        return replace(chosen, trainings=len(self._trained), tried=tuple(self._tried.values()))
+        passed_over = [self._why(one) for one in winners if one is not chosen]
+        return replace(
+            chosen,
+            trainings=len(self._trained),
+            left_out=self._left_out,
+            tried=tuple(self._tried.values()),
+            refused=(*chosen.refused, *passed_over),
+        )
+
+    def _why(self, missed: Chosen) -> str:
+        name, limit = missed.candidate.contender.name, self._wanted.budget.p95_ms
+        if missed.timed is None or limit is None or not missed.reached:
+            return f"{name} misses the score when trained again"
+        p95 = milliseconds(missed.timed.hot.p95_ms)
+        return f"{name} has a p95 of {p95}, measured, and the limit is {milliseconds(limit)}"
 
     def _holds(self, found: Chosen) -> bool:
         limit = self._wanted.budget.p95_ms
@@ -102,15 +116,12 @@ class Search:
         if self._best() is None:
             return None
         self._unconfirmed.add(missed.candidate)
-        name, limit = missed.candidate.contender.name, self._wanted.budget.p95_ms
-        if missed.timed is None or limit is None or missed.timed.hot.p95_ms <= limit:
-            self._progress(f"{name} misses the score when trained again")
-        else:
-            p95_ms, predicted = missed.timed.hot.p95_ms, missed.candidate.predicted_ms
-            self._progress(f"{name} takes {milliseconds(p95_ms)} (p95), more than the limit")
-            if predicted:  # other widths are as much slower than predicted
-                architecture = missed.candidate.contender.architecture
-                self._allowed_ms[architecture] = limit * predicted / p95_ms
+        self._progress(self._why(missed))
+        limit, predicted = self._wanted.budget.p95_ms, missed.candidate.predicted_ms
+        if missed.timed is not None and limit is not None and predicted is not None:
+            # Other widths are as much slower than predicted.
+            architecture = missed.candidate.contender.architecture
+            self._allowed_ms[architecture] = limit * predicted / missed.timed.hot.p95_ms
         try:
             self._bisect()
         except BudgetExceeded:

@@ -184,6 +184,7 @@ def test_a_winner_that_measures_too_slow_leads_to_the_next_candidate(tmp_path):
     assert other.reached
     assert other.timed.hot.p95_ms <= 0.5
     assert other.trainings == len(crew.trained)
+    assert other.refused == ("lstm-48 has a p95 of 0.576 ms, measured, and the limit is 0.500 ms",)
 
 
 def test_where_every_winner_measures_too_slow_one_that_reaches_the_score_is_handed_over(tmp_path):
