@@ -95,21 +95,26 @@ class Search:
         )
 
     def _why(self, missed: Chosen) -> str:
-        name, limit = missed.candidate.contender.name, self._wanted.budget.p95_ms
-        if missed.timed is None or limit is None or not missed.reached:
+        name, over = missed.candidate.contender.name, self._times_over(missed)
+        if over is None or not missed.reached:
             return f"{name} misses the score when trained again"
-        p95 = milliseconds(missed.timed.hot.p95_ms)
+        limit = self._wanted.budget.p95_ms or 0.0
+        p95 = milliseconds(over * limit)
         return f"{name} has a p95 of {p95}, measured, and the limit is {milliseconds(limit)}"
 
+    def _times_over(self, found: Chosen) -> float | None:
+        """The measured p95 as a multiple of its limit; None where either is not there."""
+        limit, timed = self._wanted.budget.p95_ms, found.timed
+        if limit is None or timed is None or timed.hot.p95_ms is None:
+            return None
+        return timed.hot.p95_ms / limit
+
     def _holds(self, found: Chosen) -> bool:
-        limit = self._wanted.budget.p95_ms
-        fast = found.timed is None or limit is None or found.timed.hot.p95_ms <= limit
-        return found.reached and fast
+        return found.reached and (self._times_over(found) or 0.0) <= 1
 
     def _shortfall(self, found: Chosen) -> tuple[bool, float]:
         """Small for what holds most: the score first, then the time."""
-        timed = found.timed
-        return (not found.reached, 0.0 if timed is None else timed.hot.p95_ms)
+        return (not found.reached, self._times_over(found) or 0.0)
 
     def _following(self, missed: Chosen) -> Chosen | None:
         """The next winner, without one that misses the score again or the time; None: no other."""
@@ -117,11 +122,10 @@ class Search:
             return None
         self._unconfirmed.add(missed.candidate)
         self._progress(self._why(missed))
-        limit, predicted = self._wanted.budget.p95_ms, missed.candidate.predicted_ms
-        if missed.timed is not None and limit is not None and predicted is not None:
+        over, predicted = self._times_over(missed), missed.candidate.predicted_ms
+        if over is not None and predicted is not None:
             # Other widths are as much slower than predicted.
-            architecture = missed.candidate.contender.architecture
-            self._allowed_ms[architecture] = limit * predicted / missed.timed.hot.p95_ms
+            self._allowed_ms[missed.candidate.contender.architecture] = predicted / over
         try:
             self._bisect()
         except BudgetExceeded:
