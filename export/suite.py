@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgernn.export.batches import MASKED_SIZES, Batch, batches, has_masks
+from edgernn.export.carried import sequences_of
 from edgernn.export.cases import Case, make_cases, random_rows
 from edgernn.export.rows import Examples, Origin, row_calls, row_cases
 from edgernn.graph import Graph
@@ -16,7 +17,8 @@ class Suite:
 
     decisive: those whose mean error decides about an integer scheme.  others: corners, which only
     have to be right.  again: batches of the same rows, run behind all others in the same session.
-    origin: where the numbers of the decisive ones come from.
+    origin: where the numbers of the decisive ones come from.  sequences: of a model of steps, for
+    which a file gets its own states back.
     """
 
     decisive: tuple[Case, ...]
@@ -24,6 +26,7 @@ class Suite:
     again: tuple[Batch, ...]
     origin: Origin
     has_masks: bool
+    sequences: tuple[Case, ...] = ()
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -52,5 +55,6 @@ def suite_for(graph: Graph, original: Graph, examples: Examples | None, *, integ
         others=() if integer else made_up,
         again=batches(graph, arguments),
         origin=examples.origin,
+        sequences=sequences_of(original, examples),
         has_masks=has_masks(graph),
     )

@@ -17,6 +17,7 @@ from edgernn.devices.runners import run_cases
 from edgernn.devices.runners.outcome import Failed, Outputs, Skipped
 from edgernn.errors import MissingRuntime, VerificationError
 from edgernn.export.batches import Batch, check_rows_agree
+from edgernn.export.carried import answers
 from edgernn.export.cases import Case
 from edgernn.export.float_noise import float_noise
 from edgernn.export.integer_bits import same_integers
@@ -207,20 +208,22 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
     Raises VerificationError when the artefact fails or its error is over the tolerance.
     """
     suite = check.suite
-    answers = _run(artefact, [*suite.cases, *suite.again], folder)
-    if isinstance(answers, Skipped):
-        return Verification(status=VerificationStatus.SKIPPED, reason=answers.reason)
+    ran = _run(artefact, [*suite.cases, *suite.again], folder)
+    if isinstance(ran, Skipped):
+        return Verification(status=VerificationStatus.SKIPPED, reason=ran.reason)
     together = list(suite.again)
     if _uses_threads(artefact, suite):
         threaded = _run(artefact, suite.again, folder, threads=2)
         if isinstance(threaded, Outputs):
             together += suite.again
-            answers = replace(answers, cases=(*answers.cases, *threaded.cases))
+            ran = replace(ran, cases=(*ran.cases, *threaded.cases))
     calls = [*suite.cases, *together]
     if artefact.scheme.has_integer_weights:
-        found = _near(artefact.name, check, calls, answers.cases)
+        found = _near(artefact.name, check, calls, ran.cases)
     else:
-        found = _same(artefact, check, calls, answers.cases)
+        found = _same(artefact, check, calls, ran.cases)
+    if suite.sequences and artefact.scheme is not Scheme.FLOAT32:
+        found = _also_over_sequences(found, artefact, check, folder)
     if check.unlike and artefact.scheme is not Scheme.FLOAT32:
         return Verification(status=VerificationStatus.UNDECIDED, reason=NO_SCALE)
     return found
@@ -293,6 +296,34 @@ def _near(
     return replace(found, integers=same_integers(name, check.exact, calls, actual, wanted))
 
 
+def _also_over_sequences(
+    found: Verification, artefact: Artefact, check: Check, folder: Path
+) -> Verification:
+    """The verdict on steps, or a worse one on whole sequences of the file's own states."""
+    cases = check.suite.sequences
+    ran = _run(artefact, cases, folder, carried=True)
+    if isinstance(ran, Skipped):
+        return found
+    expected = [answers(check.original, case) for case in cases]
+    calls = next(iter(expected[0].values())).shape[1]
+    over = near_on_average(
+        *(f"{artefact.name}, over sequences of {calls} calls,", cases),
+        [
+            {name: made[name] for name in wanted}
+            for made, wanted in zip(ran.cases, expected, strict=True)
+        ],
+        expected,
+        shared=_of_one_unit(check.original),
+        tolerance=_tolerance(check.suite),
+        remedy=check.remedy,
+    )
+    if over.status is not VerificationStatus.PASSED:
+        found = replace(found, status=over.status, reason=over.reason)
+    if found.mean_error is None or over.mean_error is None:
+        return found
+    return replace(found, mean_error=max(found.mean_error, over.mean_error))
+
+
 def _positions(calls: Sequence[Case], wanted: Sequence[Case]) -> list[int]:
     at = {id(call): position for position, call in reversed(list(enumerate(calls)))}
     return [at[id(case)] for case in wanted]
@@ -316,9 +347,17 @@ def _uses_threads(artefact: Artefact, suite: Suite) -> bool:
 
 
 def _run(
-    artefact: Artefact, cases: Sequence[Case], folder: Path, *, threads: int = 1
+    artefact: Artefact,
+    cases: Sequence[Case],
+    folder: Path,
+    *,
+    threads: int = 1,
+    carried: bool = False,
 ) -> Outputs | Skipped:
-    """Raises VerificationError where the file cannot be run."""
+    """`carried`: the cases are sequences, and a call gets the states of the one before.
+
+    Raises VerificationError where the file cannot be run.
+    """
     with open_device("cpu") as device:
         ran = run_cases(
             device,
@@ -327,6 +366,8 @@ def _run(
             [case.inputs for case in cases],
             extra_files=[folder / file.name for file in artefact.files[1:]],
             threads=threads,
+            states=artefact.states if carried else (),
+            streaming=carried,
         )
     match ran:
         case Failed():
