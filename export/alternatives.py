@@ -31,9 +31,9 @@ def with_passing_alternative(
     for other in more_bits(target, request):
         try:
             verification = verified(other)
-        except CalibrationError:  # an option of this export does not go with that scheme
-            continue
-        except (VerificationError, UnsupportedLayer, UnsupportedScheme):
+        except (CalibrationError, UnsupportedLayer, UnsupportedScheme):
+            continue  # an option of this export does not go with that scheme: no file, no check
+        except VerificationError:
             tried.append(other.scheme.value)
             continue
         tried.append(other.scheme.value)

@@ -89,6 +89,24 @@ def near_on_average(
     )
 
 
+def with_answers(
+    actual: Sequence[NamedArrays], expected: Sequence[NamedArrays]
+) -> list[dict[str, AnyArray]]:
+    """NaN wherever the float model has no answer, as an average over no valid step has none.
+
+    Integers have no NaN: their layers read it as 0, and what follows is any number.
+    """
+    return [
+        {
+            name: np.where(np.isnan(there[name]), there[name], array)
+            if name in there and there[name].shape == array.shape
+            else array
+            for name, array in here.items()
+        }
+        for here, there in zip(actual, expected, strict=True)
+    ]
+
+
 def spreads_of(expected: Sequence[NamedArrays], shared: Collection[str]) -> dict[str, Spread]:
     """How each output varies over the calls."""
     return {

@@ -95,8 +95,9 @@ def command(
     edgernn search digits --accuracy 97.5 --max-bytes 10k --workers 2 --time-limit 15min -o best/
     edgernn search mydata.npz --accuracy 95 --p95 2ms --device kitchen --fastest -o best/
 
-    Bytes are known and times predicted before anything is trained.  The test rows are opened once,
-    for the winner, which is measured on the device.  Exit code 14: the winner misses a limit.
+    Bytes are known and times predicted before anything is trained.  The winner is measured on the
+    device; one that is slower than --p95 there makes way for the next.  The test rows are opened
+    once, for the winner.  Exit code 14: the winner misses a limit.
     """
     from edgernn.errors import BudgetExceeded
     from edgernn.front.searching import search

@@ -30,6 +30,8 @@ from edgernn.selection.training import median_training, training_file
 from edgernn.selection.verdict import Worth
 from edgernn.selection.work import Forms
 from edgernn.tasks.given import Given
+from edgernn.tasks.goal import require_learnable
+from edgernn.tasks.notation import architecture_named
 
 DEFAULT_SEEDS: Final = 5
 #: The smallest difference that changes a choice: of shares in points, of errors in percent.
@@ -174,6 +176,8 @@ def compare(
             units=recipe.units if units is None else units,
             epochs=recipe.epochs if epochs is None else epochs,
         )
+        for one in architectures:
+            require_learnable(splits.train, architecture_named(one))
         metric = row_metric(splits.test)
         question = Question(
             name=name,

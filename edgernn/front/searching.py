@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
@@ -22,7 +23,7 @@ from edgernn.formats import format_named
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.profile.candidates import find_candidates
-from edgernn.profile.measure import Plan
+from edgernn.profile.measure import Benchmark, Plan
 from edgernn.profile.pool import pooled
 from edgernn.profile.profiling import begun
 from edgernn.profile.report import Report
@@ -39,15 +40,17 @@ from edgernn.selection.candidates import Budget
 from edgernn.selection.clock import Clock
 from edgernn.selection.comparing import digest_of
 from edgernn.selection.data import splits_of, write_splits
-from edgernn.selection.plan import coordinating
+from edgernn.selection.plan import coordinating, require_unsearched
 from edgernn.selection.predictor import predictor_of
 from edgernn.selection.row_scores import row_metric
 from edgernn.selection.searched import Searched
-from edgernn.selection.searching import Chosen, Search, Wanted, require_unsearched
+from edgernn.selection.searching import Search
 from edgernn.selection.training import training_file
+from edgernn.selection.wanted import Chosen, Wanted
 from edgernn.selection.work import Forms
 from edgernn.selection.workers import Crew, working
 from edgernn.tasks.given import Given
+from edgernn.tasks.goal import require_learnable
 from edgernn.tasks.notation import architecture_named
 from edgernn.tasks.samples import Samples
 
@@ -135,7 +138,7 @@ def search(
         forms = _forms(to, scheme)
         architectures = tuple(models.split(",") if isinstance(models, str) else models)
         for architecture in architectures:
-            architecture_named(architecture)
+            require_learnable(splits.train, architecture_named(architecture))
         predictor = None
         if p95_ms is not None or fastest:
             predictor = predictor_of(
@@ -160,8 +163,8 @@ def search(
             require_unsearched(
                 folder, {"data": name, "data_sha256": wanted.data_sha256}, resume=resume
             )
-            chosen = _chosen(wanted, folder, clock, workers, storage, phase)
-            file = _exported(wanted, chosen, folder)
+            chosen = _chosen(wanted, folder, device, clock, workers, storage, phase)
+            file = _exported(wanted, chosen, folder, folder)
             phase(f"measuring {file.name} on {device}")
             # What failed on validation rows is not shown the test: the search may go on.
             rows = splits.test if chosen.reached else splits.validation
@@ -189,6 +192,7 @@ def search(
 def _chosen(
     wanted: Wanted,
     folder: Path,
+    device: str,
     clock: Clock,
     workers: int,
     storage: str | None,
@@ -202,14 +206,21 @@ def _chosen(
         from edgernn.selection.cluster import at_database
 
         crew = at_database(storage, folder, phase)
+
+    def timing(chosen: Chosen) -> Benchmark | None:
+        with tempfile.TemporaryDirectory(prefix="edgernn-search-") as made:
+            file = _exported(wanted, chosen, folder, Path(made))
+            return _measured(file, wanted.splits.validation, device).cells[0].benchmark
+
+    limited = timing if wanted.budget.p95_ms is not None else None
     with crew as started:
-        return Search(wanted, folder, started, clock, phase).chosen()
+        return Search(wanted, folder, started, clock, phase, timing=limited).chosen()
 
 
-def _exported(wanted: Wanted, chosen: Chosen, folder: Path) -> Path:
-    """The winner's file, checked on calibration rows."""
+def _exported(wanted: Wanted, chosen: Chosen, folder: Path, out: Path) -> Path:
+    """The winner's file in `out`, checked on calibration rows."""
     source = training_file(folder, chosen.job.key).with_suffix(".keras")
-    named = folder / f"{chosen.candidate.contender.name}.keras"
+    named = out / f"{chosen.candidate.contender.name}.keras"
     atomic.write_bytes(named, source.read_bytes())
     model = read_model(named)
     scheme = wanted.forms.schemes[0]
@@ -224,8 +235,8 @@ def _exported(wanted: Wanted, chosen: Chosen, folder: Path) -> Path:
         labels=wanted.splits.test.labels,
         training=training_log_of(source, model.source.sha256),
     )
-    (made,) = export_model(model, folder, request)
-    return folder / made.name
+    (made,) = export_model(model, out, request)
+    return out / made.name
 
 
 def _measured(file: Path, samples: Samples, device: str) -> Report:
@@ -256,7 +267,8 @@ def _budget(
         )
     if metric.is_share and not 0 < score <= 1:
         raise WrongOption(
-            f"no model reaches an accuracy of {score:g}", remedy="Give a share of at most 1 (100 %)"
+            f"an accuracy of {score:g} ({100 * score:g} %) is not between 0 and 1 (100 %)",
+            remedy="Give a share such as 0.975; after --accuracy, percent such as 97.5",
         )
     for name, limit in (("max_bytes", max_bytes), ("p95_ms", p95_ms)):
         if limit is not None and not limit > 0:

@@ -29,8 +29,8 @@ def files_recommendation(found: FileComparison) -> str:
         return f"**{best.name} is better** than {first.name} on these rows."
     undecided = [one for one in others if one.verdict and one.verdict.more]
     if undecided and undecided[0].verdict and undecided[0].verdict.more:
-        one = undecided[0]
-        return f"**Cannot tell** {one.name} from {first.name}: {undecided[0].verdict.more.text}."
+        one, advice = undecided[0], undecided[0].verdict.more.text_of_files
+        return f"**Cannot tell** {one.name} from {first.name}: {advice}."
     if all(_outcome(one) is Outcome.WORSE for one in others):
         return f"**{first.name} is better** than {listed([one.name for one in others])}."
     smallest = min(

@@ -30,9 +30,9 @@ def searched_sentences(found: Searched) -> list[str]:
     said = [
         f"Use {name} ({found.file.name}): {file_size(cell.item.bytes)}, {reached}"
         + (
-            f", p50 {milliseconds(cell.benchmark.hot.p50_ms)} and p95 "
+            f", p50 {milliseconds(found.benchmark.hot.p50_ms)} and p95 "
             f"{milliseconds(found.p95_ms)} a call on {found.device}, measured."
-            if cell.benchmark
+            if found.benchmark
             else "."
         )
     ]
@@ -139,7 +139,7 @@ def searched_json(found: Searched) -> str:
             "bytes": found.cell.item.bytes,
             "test_score": test.value if test else None,
             "test_interval": list(test.interval) if test else None,
-            "measured_p50_ms": found.cell.benchmark.hot.p50_ms if found.cell.benchmark else None,
+            "measured_p50_ms": found.benchmark.hot.p50_ms if found.benchmark else None,
             "measured_p95_ms": found.p95_ms,
             "predicted_ms": candidate.predicted_ms,
             "learning_rate": candidate.recipe.learning_rate,

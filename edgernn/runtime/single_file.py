@@ -26,6 +26,8 @@ _LOCAL: Final = re.compile(r'\s*#\s*include "([^"]+)"')
 _OPENS: Final = re.compile(r"\s*#\s*if")
 _CLOSES: Final = re.compile(r"\s*#\s*endif")
 _PUBLIC: Final = "ernn.h"
+_FEATURES: Final = 16  # in the header
+_LEFT_OUT: Final = {"ERNN_WITHOUT_IMAGES": 4, "ERNN_WITHOUT_SOUND": 16}  # without these features
 _OP_BYTES: Final = 128
 _OP_TABLE: Final = 28  # in the header: how many, and where the first is
 
@@ -34,15 +36,18 @@ def write_single_file(folder: Path, *, models: Sequence[Path] = ()) -> tuple[Pat
     """Writes `ernn.c`, `ernn.h`, `CMakeLists.txt` and `ernn.pc.in` into `folder`.
 
     `models`: .ernn files; the library will refuse models with other layers than theirs, and its
-    code is smaller.  Returns the paths written.  Raises ModelFileError for a file that is no .ernn.
+    code is smaller; front ends and layers of images are left out where no model has them.
+    Returns the paths written.  Raises ModelFileError for a file that is no .ernn.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     [path.name for path in write_single_file(Path(folder))]
     ['ernn.c', 'ernn.h', 'CMakeLists.txt', 'ernn.pc.in']
     """
-    layers = sorted({layer for model in models for layer in _layers_of(model)})
-    files = {"ernn.c": _joined(layers), _PUBLIC: (_SOURCES / _PUBLIC).read_text("utf-8")}
+    files = {
+        "ernn.c": _joined(_macros_for(models)),
+        _PUBLIC: (_SOURCES / _PUBLIC).read_text("utf-8"),
+    }
     for name in ("CMakeLists.txt", "ernn.pc.in"):
         files[name] = (_EMBED / name).read_text("utf-8")
     paths = tuple(folder / name for name in files)
@@ -52,11 +57,22 @@ def write_single_file(folder: Path, *, models: Sequence[Path] = ()) -> tuple[Pat
     return paths
 
 
-def _joined(layers: Iterable[str]) -> str:
+def _macros_for(models: Sequence[Path]) -> list[str]:
+    """What leaves out all that these models do not need; nothing without models."""
+    if not models:
+        return []
+    needed = [_needs_of(model) for model in models]
+    layers = {layer for names, _ in needed for layer in names}
+    features = [words for _, words in needed]
+    left_out = [name for name, bit in _LEFT_OUT.items() if not any(f & bit for f in features)]
+    return [*sorted(f"ERNN_ONLY_{layer}" for layer in layers), *left_out]
+
+
+def _joined(macros: Iterable[str]) -> str:
     lines = [
         "/* ernn.c: the ernn library in one file, made from its sources by edgernn.",
         " * C99; no flags but -O2; programs include ernn.h. */",
-        *(f"#ifndef ERNN_ONLY_{layer}\n#define ERNN_ONLY_{layer} 1\n#endif" for layer in layers),
+        *(f"#ifndef {macro}\n#define {macro} 1\n#endif" for macro in macros),
         # Of the headers' small functions, each processor's kernels use some.
         "#if defined(__clang__)",
         '#pragma clang diagnostic ignored "-Wunused-function"',
@@ -86,8 +102,8 @@ def _expanded(path: Path, seen: set[str], *, depth: int) -> Iterator[str]:
             yield from _expanded(_SOURCES / include[1], seen, depth=depth - 1)
 
 
-def _layers_of(model: Path) -> set[str]:
-    """Names in ERNN_OP_LIST of the layers in a file."""
+def _needs_of(model: Path) -> tuple[set[str], int]:
+    """Names in ERNN_OP_LIST of the layers in a file, and the bits of its features."""
     listed = re.search(
         r"#define ERNN_OP_LIST\(X\)(.*?)\n\n",
         (_SOURCES / "ernn_format.h").read_text("utf-8"),
@@ -96,7 +112,9 @@ def _layers_of(model: Path) -> set[str]:
     assert listed is not None  # noqa: S101
     names = re.findall(r"X\((\w+)\)", listed[1])
     try:
-        return {names[kind] for kind in _kinds(read_bytes(model))}
+        content = read_bytes(model)
+        layers = {names[kind] for kind in _kinds(content)}
+        return layers, struct.unpack_from("<I", content, _FEATURES)[0]
     except (OSError, ValueError, IndexError, struct.error) as error:
         raise ModelFileError(
             f"{model}: this is not an .ernn file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -148,15 +149,13 @@ def shape_of(contender: Contender, *, steps: int, features: int, classes: int) -
 
 
 def cheapest_first(tried: Sequence[Tried], *, by_time: bool) -> list[Tried]:
-    """By bytes, or by predicted time; the better score first among equals."""
+    """By bytes, or by predicted time, where it is unknown last; among equals as they were tried."""
 
     def cost(one: Tried) -> tuple[float, float]:
         candidate = one.candidate
-        known = candidate.predicted_ms is not None
-        return (
-            (candidate.predicted_ms if by_time and known else 0.0) or 0.0,
-            float(candidate.bytes),
-        )
+        predicted = candidate.predicted_ms
+        time = math.inf if predicted is None else predicted
+        return (time if by_time else 0.0, float(candidate.bytes))
 
     return sorted(tried, key=cost)
 

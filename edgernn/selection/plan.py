@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from edgernn import atomic
-from edgernn.errors import DataError, OutputError
+from edgernn.errors import DataError, OutputError, WrongOption
 from edgernn.selection.contender import Contender, Equal, Job
 from edgernn.tasks.task import Recipe
 
@@ -112,3 +112,28 @@ def coordinating(folder: Path) -> Iterator[None]:
                 remedy="Wait for its end, or give another folder with -o",
             ) from error
         yield
+
+
+def require_unsearched(folder: Path, entry: dict[str, object], *, resume: bool) -> None:
+    """Keeps what a search was asked for; a folder with another one, or without resume, is refused.
+
+    Raises WrongOption, OutputError.
+    """
+    path = folder / "search.json"
+    try:
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        atomic.write_bytes(path, json.dumps(entry, indent=1).encode() + b"\n")
+        return
+    except ValueError:
+        earlier = None
+    if not resume:
+        raise WrongOption(
+            f"{folder} holds a search",
+            remedy="Continue it with --resume, or give another folder with -o",
+        )
+    if not isinstance(earlier, dict) or earlier.get("data_sha256") != entry["data_sha256"]:
+        raise WrongOption(
+            f"the search in {folder} was made with other data",
+            remedy="Give the same data, or another folder with -o",
+        )

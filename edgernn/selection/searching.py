@@ -6,18 +6,14 @@ All of that is judged on validation rows.  The test rows are opened once, for th
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from edgernn import atomic
-from edgernn.errors import BudgetExceeded, TrainingFailed, WrongOption
-from edgernn.scoring.metric import Metric
+from edgernn.errors import BudgetExceeded, TrainingFailed
 from edgernn.selection.candidates import (
-    Budget,
     Candidate,
     Ladder,
     Tried,
@@ -27,14 +23,12 @@ from edgernn.selection.candidates import (
 )
 from edgernn.selection.clock import Clock
 from edgernn.selection.contender import Contender, Job, Role
-from edgernn.selection.predictor import Predictor
-from edgernn.selection.training import Training
 from edgernn.selection.trainings import bytes_by_form, with_results
 from edgernn.selection.tuning import Suggestion, Tuner
-from edgernn.selection.work import Forms
+from edgernn.selection.wanted import Chosen, Timing, Wanted
 from edgernn.selection.workers import Crew
-from edgernn.tasks.samples import Splits
 from edgernn.tasks.task import Recipe
+from edgernn.units import milliseconds
 
 #: Trainings of a candidate, with other validation rows each: few rows alone rank nothing.
 REPETITIONS: Final = 3
@@ -47,44 +41,20 @@ _FIRST: Final = 1  # repetitions that decide whether a suggestion is worth the o
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is searched, in which data, for how long."""
-
-    name: str  # of the data
-    splits: Splits
-    data_sha256: str
-    recipe: Recipe
-    architectures: tuple[str, ...]
-    budget: Budget
-    forms: Forms  # one format in one scheme
-    metric: Metric
-    by_time: bool = False  # the fastest instead of the smallest
-    most_trials: int = 40  # suggestions of recipes
-    predictor: Predictor | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """The winner's best final training, and everything that was tried."""
-
-    candidate: Candidate
-    job: Job
-    training: Training
-    scores: tuple[float, ...]  # of the search, on validation rows
-    reached: bool  # the score, there
-    tried: tuple[Tried, ...]
-    refused: tuple[str, ...]  # sentences: architectures that do not fit
-    trainings: int
-    left_out: int
-
-
 class Search:
     """The state of a search: costs that are known, candidates that were tried."""
 
     def __init__(
-        self, wanted: Wanted, folder: Path, crew: Crew, clock: Clock, progress: Progress
+        self,
+        wanted: Wanted,
+        folder: Path,
+        crew: Crew,
+        clock: Clock,
+        progress: Progress,
+        *,
+        timing: Timing | None = None,
     ) -> None:
+        """timing: measures winners before one is chosen; needed where the budget limits p95."""
         self._wanted = wanted
         self._folder = folder
         self._crew = crew
@@ -96,20 +66,72 @@ class Search:
         self._trained: set[str] = set()
         self._left_out = 0
         self._unconfirmed: set[Candidate] = set()
+        self._timing = timing
+        self._allowed_ms: dict[str, float] = {}  # where slower than predicted
 
     def chosen(self) -> Chosen:
         """Raises BudgetExceeded where nothing fits, TrainingFailed where the time is too short."""
         self._bisect()
         self._tune()
         found = self._final()
-        for _ in range(_MOST_WINNERS - 1):
-            if found.reached or self._best() is None:
+        if found is None:
+            raise TrainingFailed(
+                "no time is left to train the winner",
+                remedy="Give a longer --time-limit and --resume: what was trained is kept",
+            )
+        winners = [found]
+        while len(winners) < _MOST_WINNERS and not self._holds(winners[-1]):
+            if (following := self._following(winners[-1])) is None:
                 break
-            # Lucky before: trained again, it misses the score on validation rows, too.
-            self._unconfirmed.add(found.candidate)
-            self._tune()
-            found = self._final()
-        return found
+            winners.append(following)
+        chosen = min(winners, key=self._shortfall)
+        passed_over = [self._why(one) for one in winners if one is not chosen]
+        return replace(
+            chosen,
+            trainings=len(self._trained),
+            left_out=self._left_out,
+            tried=tuple(self._tried.values()),
+            refused=(*chosen.refused, *passed_over),
+        )
+
+    def _why(self, missed: Chosen) -> str:
+        name, over = missed.candidate.contender.name, self._times_over(missed)
+        if over is None or not missed.reached:
+            return f"{name} misses the score when trained again"
+        limit = self._wanted.budget.p95_ms or 0.0
+        p95 = milliseconds(over * limit)
+        return f"{name} has a p95 of {p95}, measured, and the limit is {milliseconds(limit)}"
+
+    def _times_over(self, found: Chosen) -> float | None:
+        """The measured p95 as a multiple of its limit; None where either is not there."""
+        limit, timed = self._wanted.budget.p95_ms, found.timed
+        if limit is None or timed is None or timed.hot.p95_ms is None:
+            return None
+        return timed.hot.p95_ms / limit
+
+    def _holds(self, found: Chosen) -> bool:
+        return found.reached and (self._times_over(found) or 0.0) <= 1
+
+    def _shortfall(self, found: Chosen) -> tuple[bool, float]:
+        """Small for what holds most: the score first, then the time."""
+        return (not found.reached, self._times_over(found) or 0.0)
+
+    def _following(self, missed: Chosen) -> Chosen | None:
+        """The next winner, without one that misses the score again or the time; None: no other."""
+        if self._best() is None:
+            return None
+        self._unconfirmed.add(missed.candidate)
+        self._progress(self._why(missed))
+        over, predicted = self._times_over(missed), missed.candidate.predicted_ms
+        if over is not None and predicted is not None:
+            # Other widths are as much slower than predicted.
+            self._allowed_ms[missed.candidate.contender.architecture] = predicted / over
+        try:
+            self._bisect()
+        except BudgetExceeded:
+            return None  # whatever is trained is too slow
+        self._tune()
+        return None if self._best() is None else self._final()
 
     def _bisect(self) -> None:
         ladders = self._ladders()
@@ -147,12 +169,12 @@ class Search:
             return affordable(
                 architecture,
                 self._wanted.recipe,
-                self._wanted.budget,
+                replace(self._wanted.budget, p95_ms=self._limit_ms(architecture)),
                 bytes_of=self._bytes_of,
                 predicted_ms=self._predicted_ms,
             )
         except BudgetExceeded as error:
-            return str(error)
+            return error.what
 
     def _tune(self) -> None:
         """Asks for recipes, of what is cheaper than the best; or of all, where none reached."""
@@ -194,8 +216,11 @@ class Search:
             tried = again.get(candidate) or first.get(candidate)
             tuner.told(suggestion, None if tried is None else tried.score)
 
-    def _final(self) -> Chosen:
-        """Trains the winner on all training rows; the best on validation rows is taken."""
+    def _final(self) -> Chosen | None:
+        """Trains the winner on all training rows and measures the best on validation rows.
+
+        None where no time is left.
+        """
         if not self._tried:
             spent = time.monotonic() - self._clock.began
             raise TrainingFailed(
@@ -215,17 +240,14 @@ class Search:
             self._progress,
         )
         if not found:
-            raise TrainingFailed(
-                "no time is left to train the winner",
-                remedy="Give a longer --time-limit and --resume: what was trained is kept",
-            )
+            return None
         self._trained |= set(found)
         sign = 1 if self._wanted.metric.higher_is_better else -1
         job = max(
             (one for one in jobs if one.key in found),
             key=lambda one: sign * found[one.key].score(self._form),
         )
-        return Chosen(
+        chosen = Chosen(
             candidate=winner.candidate,
             job=job,
             training=found[job.key],
@@ -237,6 +259,10 @@ class Search:
             trainings=len(self._trained),
             left_out=self._left_out,
         )
+        if self._timing is None or not chosen.reached:
+            return chosen
+        self._progress(f"timing {winner.candidate.contender.name} on the device")
+        return replace(chosen, timed=self._timing(chosen))
 
     @property
     def _form(self) -> str:
@@ -244,8 +270,17 @@ class Search:
         return f"{forms.formats[0]} {forms.schemes[0].value}"
 
     def _reached(self, tried: Tried) -> bool:
-        is_confirmed = tried.candidate not in self._unconfirmed
-        return is_confirmed and self._wanted.budget.reached_by(tried.score)
+        is_left = self._is_left(tried.candidate)
+        return is_left and self._wanted.budget.reached_by(tried.score)
+
+    def _is_left(self, candidate: Candidate) -> bool:
+        """Neither missed the score when trained again, nor is expected to be too slow."""
+        limit, predicted = self._limit_ms(candidate.contender.architecture), candidate.predicted_ms
+        is_slow = limit is not None and predicted is not None and predicted > limit
+        return candidate not in self._unconfirmed and not is_slow
+
+    def _limit_ms(self, architecture: str) -> float | None:
+        return self._allowed_ms.get(architecture, self._wanted.budget.p95_ms)
 
     def _best(self) -> Tried | None:
         """The cheapest that reaches the score."""
@@ -285,6 +320,8 @@ class Search:
         budget, best = self._wanted.budget, self._best()
         candidate = self._candidate(suggestion)
         if budget.max_bytes is not None and candidate.bytes > budget.max_bytes:
+            return None
+        if not self._is_left(candidate):
             return None
         return candidate if best is None or self._cheaper(candidate, best.candidate) else None
 
@@ -353,28 +390,3 @@ class Search:
     def _without_reserve(self) -> Clock:
         """For the winner, whose time was put aside."""
         return replace(self._clock, reserve_s=0.0)
-
-
-def require_unsearched(folder: Path, entry: dict[str, object], *, resume: bool) -> None:
-    """Keeps what a search was asked for; a folder with another one, or without resume, is refused.
-
-    Raises WrongOption, OutputError.
-    """
-    path = folder / "search.json"
-    try:
-        earlier = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        atomic.write_bytes(path, json.dumps(entry, indent=1).encode() + b"\n")
-        return
-    except ValueError:
-        earlier = None
-    if not resume:
-        raise WrongOption(
-            f"{folder} holds a search",
-            remedy="Continue it with --resume, or give another folder with -o",
-        )
-    if not isinstance(earlier, dict) or earlier.get("data_sha256") != entry["data_sha256"]:
-        raise WrongOption(
-            f"the search in {folder} was made with other data",
-            remedy="Give the same data, or another folder with -o",
-        )

@@ -101,8 +101,8 @@ def with_results(
     return results, len(left_out)
 
 
-def _ended(found: Mapping[str, Training | None], jobs: Sequence[Job]) -> tuple[Training, ...]:
-    results = (found[job.key] for job in jobs)
+def _ended(found: Mapping[str, Training], jobs: Sequence[Job]) -> tuple[Training, ...]:
+    results = (found.get(job.key) for job in jobs)  # without those left out for time
     return tuple(result for result in results if result is not None)
 
 

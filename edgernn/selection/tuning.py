@@ -110,12 +110,14 @@ class Tuner:
         for path in sorted(self._folder.glob("[0-9]*.json")):
             try:
                 entry = json.loads(path.read_text(encoding="utf-8"))
+                number = int(entry["number"])
+                # Of other contenders, too: no file is written over.
+                self._number = max(self._number, number + 1)
                 if entry["contenders"] != [asdict(one) for one in self._contenders]:
                     continue
                 trial = self._optuna.trial.create_trial(
                     params=entry["params"], distributions=self._space(), value=entry["score"]
                 )
-                number = int(entry["number"])
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(
                     f"{path} is not a trial of a search ({error})",
@@ -123,7 +125,6 @@ class Tuner:
                 ) from error
             self._study.add_trial(trial)
             self.earlier.append((self._of(entry["params"], number), float(entry["score"])))
-            self._number = max(self._number, number + 1)
 
 
 def _optuna() -> Any:

@@ -59,6 +59,13 @@ class More:
             return f"about {self.rows:,} test rows would decide; more seeds would not"
         return "it cannot be settled by more seeds, nor by a few times as many test rows"
 
+    @property
+    def text_of_files(self) -> str:
+        """The clause for given files, which have no seeds."""
+        if self.rows and not self.seeds:
+            return f"about {self.rows:,} test rows would decide"
+        return "a few times as many test rows would not decide either"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:

@@ -65,7 +65,7 @@ def carried_out(order: Order, splits: Splits, folder: Path) -> Answer:
                 found = size_of(order.contender, order.recipe, splits, order.forms)
                 return Answer(bytes=found)
     except EdgernnError as error:
-        return Answer(bytes={}, error=str(error), remedy=error.remedy)
+        return Answer(bytes={}, error=error.what, remedy=error.remedy)
 
 
 def one_thread() -> None:

@@ -61,7 +61,7 @@ class Goal:
 def goal_of(splits: Splits, architecture: Architecture, recipe: Recipe) -> Goal:
     """Raises DataError where nothing can be learned from the rows, or not by this architecture."""
     train = splits.train
-    _require_learnable(train, architecture)
+    require_learnable(train, architecture)
     residuals, decoder_steps = np.zeros((1, 1)), 0
     if train.target is Target.SEQUENCE:
         longest = (np.asarray(part.y) for part in (train, splits.validation, splits.test))
@@ -107,7 +107,8 @@ def season(samples: Samples, seasonal_steps: int) -> tuple[slice, int | slice, i
     return slice(None), slice(begin, begin + values), 0
 
 
-def _require_learnable(train: Samples, architecture: Architecture) -> None:
+def require_learnable(train: Samples, architecture: Architecture) -> None:
+    """Raises DataError where nothing can be learned from the rows, or not by this architecture."""
     name = train.name.removesuffix(":train")
     if train.y is None:
         raise DataError(

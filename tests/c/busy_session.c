@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ernn.h"
 #include "ernn_session.h"
@@ -29,6 +30,9 @@ int main(int argc, char **argv) {
     session->busy = busy;
     printf("%s\n", ernn_status_text(ernn_state_save(session, saved, saved_bytes)));
     printf("%s\n", ernn_status_text(ernn_state_restore(session, saved, saved_bytes)));
+    memset(session->state, 1, session->state_bytes);
+    printf("%s\n", ernn_status_text(ernn_reset(session)));
+    printf("%s\n", session->state[0] == 0 ? "zero" : "kept");
   }
   free(saved);
   free(arena);

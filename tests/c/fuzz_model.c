@@ -107,6 +107,35 @@ static void run(const ernn_model *model, ernn_isa isa, uint8_t fill) {
   free(arena);
 }
 
+/* Sound through the front end, at its own rate and resampled; a row has just the input's width. */
+static void listen(const ernn_model *model, uint8_t fill) {
+  enum { SAMPLES = 9000 };
+  const uint32_t rates[2] = {ernn_audio_rate(model), 48000};
+  ernn_port port;
+  if (ernn_input(model, ernn_audio_input(model), &port) != ERNN_OK) abort();
+  for (uint32_t k = 0; k < 2; k++) {
+    size_t size, done = 0;
+    int ready = 1;
+    if (ernn_audio_size(model, rates[k], &size) != ERNN_OK || size > MOST_ARENA) continue;
+    void *arena = aligned_alloc(ERNN_ALIGNMENT, ernn_aligned(size));
+    int16_t *samples = (int16_t *)malloc(SAMPLES * sizeof(int16_t));
+    float *row = (float *)malloc(port.width * sizeof(float));
+    ernn_audio *audio;
+    if (arena && samples && row && ernn_audio_init(&audio, model, rates[k], arena, size) == ERNN_OK) {
+      for (uint32_t i = 0; i < SAMPLES; i++) samples[i] = (int16_t)(uint16_t)(i * 25173u * fill);
+      for (int rows = 0; rows < 12 && done < SAMPLES; rows += ready) {
+        done += ernn_audio_feed_s16(audio, samples + done, SAMPLES - done, row, &ready);
+      }
+      ernn_audio_reset(audio);
+      const float heard[4] = {0.0f, 0.5f, -1.0f, 100.0f}; /* the last is refused */
+      if (ernn_audio_feed_f32(audio, heard, 4, row, &ready) > 4) abort();
+    }
+    free(arena);
+    free(samples);
+    free(row);
+  }
+}
+
 /* What describes a model to its user: every text it tells is read to its end. */
 static void describe(const ernn_model *model) {
   ernn_port port;
@@ -134,6 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     describe(&model);
     run(&model, ERNN_ISA_PORTABLE, fill);
     run(&model, ERNN_ISA_AUTO, fill);
+    if (ernn_audio_rate(&model) > 0) listen(&model, fill);
   }
   free(file);
   return 0;

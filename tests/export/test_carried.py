@@ -11,7 +11,7 @@ import pytest
 from edgernn import streaming
 from edgernn.errors import VerificationError
 from edgernn.export import backend_named, one_format
-from edgernn.export.carried import answers, sequences_of
+from edgernn.export.carried import answers, answers_of, sequences_of
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import export_model, float_graph
 from edgernn.export.quantization.calibrate import calibrate
@@ -57,6 +57,15 @@ def test_the_last_of_the_answers_is_that_of_the_whole_sequence() -> None:
     )
 
 
+def test_answers_to_all_cases_at_once_are_those_to_each() -> None:
+    graph = float_graph(read_model(COUNTER).graph)
+    steps, name = streaming.to_streaming(graph), graph.inputs[0].name
+    cases = sequences_of(steps, Examples(inputs={name: rows("test", 5)}))
+    for case, given in zip(cases, answers_of(steps, cases), strict=True):
+        for output, exact in answers(steps, case).items():
+            np.testing.assert_allclose(given[output], exact, atol=1e-6)
+
+
 def test_rows_of_one_call_make_no_sequences() -> None:
     graph = streaming.to_streaming(float_graph(read_model(COUNTER).graph))
     assert (
@@ -77,7 +86,9 @@ def test_a_file_whose_states_go_astray_is_refused_though_each_step_is_near(
 
     def forgetful(graph: Any, **given: Any) -> Any:
         layers = tuple(
-            replace(layer, bias=layer.bias + np.float32(0.04)) if isinstance(layer, Lstm) else layer
+            replace(layer, bias=np.asarray(layer.bias) + np.float32(0.04))
+            if isinstance(layer, Lstm)
+            else layer
             for layer in graph.layers
         )
         return honest.lower(replace(graph, layers=layers), **given)

@@ -245,8 +245,21 @@ static int is_attention(const ernn_model *model, const ernn_op *op) {
 }
 
 static int is_dot(const ernn_model *model, const ernn_op *op) {
-  return is_f32(model, op->inputs[0]) && is_f32(model, op->inputs[1]) &&
-         is_f32(model, op->outputs[0]);
+  for (uint32_t i = 0; i < 2; i++) {
+    if (!is_f32(model, op->inputs[i]) || op->arguments[ERNN_DOT_LEFT_STEPS + i] > 1) return 0;
+  }
+  const ernn_edge *left = edge_at(model, op->inputs[0]), *right = edge_at(model, op->inputs[1]);
+  /* Of sequences, ernn_infer_steps checks the sizes. */
+  int fits = left->is_sequence || right->is_sequence ||
+             (left->width == right->width && edge_at(model, op->outputs[0])->width == 1);
+  return is_f32(model, op->outputs[0]) && fits;
+}
+
+/* Of sequences, ernn_infer_steps checks the sizes; it is not called for the head of a causal model. */
+static int is_reshape(const ernn_model *model, uint32_t input, uint32_t output) {
+  const ernn_edge *from = edge_at(model, input), *to = edge_at(model, output);
+  return from->dtype == to->dtype &&
+         (from->is_sequence || to->is_sequence || from->width == to->width);
 }
 
 /* Widths that join or broadcast; how many inputs there are is found by the first absent one. */
@@ -291,7 +304,7 @@ static int is_shaping(const ernn_model *model, const ernn_op *op) {
   const uint32_t *arguments = op->arguments;
   uint32_t input = op->inputs[0], output = op->outputs[0];
   switch (op->kind) {
-    case ERNN_OP_RESHAPE: return edge_at(model, input)->dtype == edge_at(model, output)->dtype;
+    case ERNN_OP_RESHAPE: return is_reshape(model, input, output);
     case ERNN_OP_TRANSPOSE:
       return is_f32_sequence(model, input) && is_f32_sequence(model, output);
     case ERNN_OP_REVERSE:

@@ -109,6 +109,7 @@ static inline uint32_t chunk_of(uint32_t steps) {
 }
 
 static inline int is_integer_op(const ernn_op *op) {
+  if (!ERNN_HAS_FLOAT_KERNELS) return 1;
   return op->kind == ERNN_OP_QDENSE || op->kind == ERNN_OP_QCONV ||
          (op->kind >= ERNN_OP_QGRU && op->kind <= ERNN_OP_QRNN) || op->kind == ERNN_OP_QCONV2D ||
          op->kind == ERNN_OP_QDEPTHWISE2D;

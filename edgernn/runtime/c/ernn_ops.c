@@ -39,8 +39,9 @@ size_t ernn_op_scratch_bytes(const ernn_model *model, const ernn_op *op, const u
     case ERNN_OP_DEPTHWISE:
     case ERNN_OP_QDENSE:
     case ERNN_OP_QCONV: {
+      if (!ERNN_HAS_LINEAR && !ERNN_HAS(DEPTHWISE)) return 0;
       int is_dense = op->kind == ERNN_OP_DENSE || op->kind == ERNN_OP_QDENSE;
-      if (!is_dense) {
+      if (ERNN_HAS_WINDOWS && !is_dense) {
         const uint32_t *window = window_of(op);
         ernn_padding_left(in, conv_span(op), window[STRIDE], window[PADDING], &padding);
       }
@@ -60,7 +61,7 @@ size_t ernn_op_scratch_bytes(const ernn_model *model, const ernn_op *op, const u
           .bytes;
     }
 #endif
-    case ERNN_OP_ATTENTION: return ernn_attention_scratch(op, steps);
+    case ERNN_OP_ATTENTION: return ERNN_HAS(ATTENTION) ? ernn_attention_scratch(op, steps) : 0;
     case ERNN_OP_GRU:
     case ERNN_OP_LSTM:
     case ERNN_OP_RNN:
@@ -79,11 +80,11 @@ static ernn_status run_one(const ernn_context *run) {
     case ERNN_OP_EMBEDDING: return ERNN_HAS(EMBEDDING) ? ernn_run_embedding(run) : ERNN_OK;
     case ERNN_OP_DENSE:
     case ERNN_OP_QDENSE:
-      if (ERNN_HAS(DENSE) || ERNN_HAS(QDENSE)) ernn_run_dense(run);
+      if (ERNN_HAS_EITHER(DENSE, QDENSE)) ernn_run_dense(run);
       break;
     case ERNN_OP_CONV:
     case ERNN_OP_QCONV:
-      if (ERNN_HAS(CONV) || ERNN_HAS(QCONV)) ernn_run_conv(run);
+      if (ERNN_HAS_EITHER(CONV, QCONV)) ernn_run_conv(run);
       break;
     case ERNN_OP_DEPTHWISE:
       if (ERNN_HAS(DEPTHWISE)) ernn_run_depthwise(run);
@@ -101,7 +102,7 @@ static ernn_status run_one(const ernn_context *run) {
 #endif
     case ERNN_OP_POOL:
     case ERNN_OP_GLOBAL_POOL:
-      if (ERNN_HAS(POOL) || ERNN_HAS(GLOBAL_POOL)) ernn_run_pool(run);
+      if (ERNN_HAS_EITHER(POOL, GLOBAL_POOL)) ernn_run_pool(run);
       break;
     case ERNN_OP_ATTENTION:
       if (ERNN_HAS(ATTENTION)) ernn_run_attention(run);
@@ -122,7 +123,7 @@ static ernn_status run_one(const ernn_context *run) {
 }
 
 ernn_status ernn_op_run(const ernn_context *runs, uint32_t lanes) {
-  if ((ERNN_HAS_FLOAT_CELLS || ERNN_HAS_INTEGER_CELLS) && is_recurrent_op(runs->op)) {
+  if (ERNN_HAS_CELLS && is_recurrent_op(runs->op)) {
     ernn_run_recurrent(runs, lanes);
     return ERNN_OK;
   }

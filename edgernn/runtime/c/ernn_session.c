@@ -235,8 +235,9 @@ static ernn_status run_session(ernn_session *session) {
 
 ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs) {
   if (!session || !inputs || !outputs) return ERNN_ARGUMENT;
-  if (!ernn_is_streaming(&session->model)) return ERNN_NOT_STREAMING;
   if (session->busy) return ERNN_BUSY;
+  session->refused = NULL;
+  if (!ernn_is_streaming(&session->model)) return ERNN_NOT_STREAMING;
   session->busy = 1;
   const ernn_edge *edges = ernn_edges(&session->model);
   /* The caller has room for one row of every output, and for all rows of a state. */

@@ -43,8 +43,8 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
   const ernn_edge *input = edges + op->inputs[0];
   uint32_t in = steps[op->inputs[0]];
   ernn_axis axis = {1, in, 1};
-  if (op->kind == ERNN_OP_POOL || op->kind == ERNN_OP_UPSAMPLE || op->kind == ERNN_OP_PAD ||
-      op->kind == ERNN_OP_SLICE_STEPS) {
+  if (ERNN_HAS_AXES && (op->kind == ERNN_OP_POOL || op->kind == ERNN_OP_UPSAMPLE ||
+                        op->kind == ERNN_OP_PAD || op->kind == ERNN_OP_SLICE_STEPS)) {
     axis = axis_of(op, in);
     uint64_t whole = (uint64_t)axis.outer * axis.size * axis.rows;
     if (whole != in && !at_capacity) return ERNN_SHAPE;
@@ -55,6 +55,7 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
     case ERNN_OP_CONV:
     case ERNN_OP_DEPTHWISE:
     case ERNN_OP_QCONV: {
+      if (!ERNN_HAS_WINDOWS) break;
       const uint32_t *window = window_of(op);
       uint32_t padding;
       ernn_padding_left(in, conv_span(op), window[STRIDE], window[PADDING], &padding);
@@ -63,6 +64,7 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
       break;
     }
     case ERNN_OP_POOL:
+      if (!ERNN_HAS(POOL)) break;
       out = around * window_steps(axis.size, arguments[ERNN_POOL_WINDOW],
                                   arguments[ERNN_POOL_STRIDE], arguments[ERNN_POOL_PADDING]);
       break;
@@ -71,6 +73,7 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
     case ERNN_OP_DEPTHWISE2D:
     case ERNN_OP_QCONV2D:
     case ERNN_OP_QDEPTHWISE2D: {
+      if (!ERNN_HAS_IMAGES) break;
       ernn_image image;
       if (in == 0 && !at_capacity) break;
       ernn_status status = ernn_image_of(op, input->width, in, at_capacity, &image);
@@ -79,6 +82,7 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
       break;
     }
     case ERNN_OP_SWAP: {
+      if (!ERNN_HAS(SWAP)) break;
       uint64_t total = (uint64_t)in * input->width, width = edges[op->outputs[0]].width;
       uint64_t first = arguments[ERNN_SWAP_FIRST] ? arguments[ERNN_SWAP_FIRST] : 1;
       uint64_t part = first * arguments[ERNN_SWAP_SECOND] * arguments[ERNN_SWAP_INNER];
@@ -89,6 +93,7 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
 #endif
     case ERNN_OP_GLOBAL_POOL: out = 1; break;
     case ERNN_OP_RESHAPE: {
+      if (!ERNN_HAS(RESHAPE)) break;
       uint64_t total = (uint64_t)in * input->width, width = edges[op->outputs[0]].width;
       out = at_capacity ? (total + width - 1) / width : total / width;
       if (!at_capacity && out * width != total) return ERNN_SHAPE;
@@ -104,6 +109,7 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
       out = around * ((uint64_t)axis.size + arguments[ERNN_PAD_LEFT] + arguments[ERNN_PAD_RIGHT]);
       break;
     case ERNN_OP_SLICE_STEPS: {
+      if (!ERNN_HAS(SLICE_STEPS)) break;
       uint32_t first;
       out = around * ernn_slice_steps(op, axis.size, &first);
       break;
@@ -111,6 +117,7 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
     case ERNN_OP_CONCAT_STEPS:
     case ERNN_OP_CONCAT_WIDTH:
     case ERNN_OP_MERGE:
+      if (!ERNN_HAS_SHAPING) break;
       for (uint32_t i = 1; i < ERNN_OP_INPUTS && op->inputs[i] != ERNN_NONE; i++) {
         uint32_t other = steps[op->inputs[i]];
         if (op->kind == ERNN_OP_CONCAT_STEPS) {
@@ -128,9 +135,11 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
       }
       break;
     case ERNN_OP_ATTENTION:
-      if (!at_capacity && ernn_attention_steps(op, steps) != ERNN_OK) return ERNN_SHAPE;
+      if (!ERNN_HAS(ATTENTION) || at_capacity) break;
+      if (ernn_attention_steps(op, steps) != ERNN_OK) return ERNN_SHAPE;
       break;
     case ERNN_OP_DOT:
+      if (!ERNN_HAS(DOT)) break;
       if (ernn_dot_steps(op, edges, steps, at_capacity, &out) != ERNN_OK) return ERNN_SHAPE;
       break;
     case ERNN_OP_APPLY_MASK:

@@ -236,7 +236,7 @@ ERNN_ROW_KERNELS(ERNN_ANY_TARGET, portable)
 const ernn_kernels ernn_kernels_portable = {
     .isa = ERNN_ISA_PORTABLE,
     .rows = &ernn_rows_portable,
-    .f32_gemm = ERNN_HAS_FLOAT_CELLS || ERNN_HAS_FLOAT_LINEAR ? ernn_f32_gemm__portable : NULL,
+    .f32_gemm = ERNN_HAS_FLOAT_GEMM ? ernn_f32_gemm__portable : NULL,
     .f32_gru = ERNN_HAS(GRU) ? ernn_f32_gru__portable : NULL,
     .f32_lstm = ERNN_HAS(LSTM) ? ernn_f32_lstm__portable : NULL,
     .exact_gru = ERNN_HAS(GRU) ? ernn_f32_gru__portable : NULL,

@@ -142,7 +142,8 @@ ERNN_INLINE void word_taps_of(const int16_t *x, const int16_t *w, const ernn_tap
     word_taps_of(x, w, taps, sums);                                                                \
   }                                                                                                \
   const ernn_row_kernels ernn_rows_##isa = {f32_peak__##isa,  f32_scale__##isa, f32_bytes__##isa,  \
-                                            f32_words__##isa, f32_planes__##isa, u8_taps__##isa,   \
-                                            s16_taps__##isa};
+                                            f32_words__##isa, f32_planes__##isa,                   \
+                                            ERNN_HAS_IMAGES ? u8_taps__##isa : NULL,               \
+                                            ERNN_HAS_IMAGES ? s16_taps__##isa : NULL};
 
 #endif

@@ -11,12 +11,14 @@ import re
 import shlex
 import shutil
 import sys
+import wave
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pytest
 
 from edgernn.cli import main
@@ -49,7 +51,7 @@ QUICK = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with what the commands take for granted: an old model, a budget, two devices."""
+    """A folder with what the commands take for granted: models, a budget, data, devices."""
     splits_of("digits")  # downloaded once
     folder = tmp_path_factory.mktemp("readme")
     shutil.copy(TOP / "tests/golden/legacy/masked-2.4.0.h5", folder / "old_keras2_model.h5")
@@ -59,6 +61,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     loads = [100 + 20 * math.sin(hour / 24 * 2 * math.pi) + hour % 7 for hour in hours]
     lines = [f"{hour},{load:.2f}" for hour, load in zip(hours, loads, strict=True)]
     (folder / "mydata.csv").write_text("\n".join(["hour,load", *lines]), encoding="utf-8")
+    recordings(folder / "words")
+    shutil.copy(folder / "words" / "high" / "0.wav", folder / "a.wav")
     before = Path.cwd()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGERNN_CONFIG", str(folder))
@@ -69,6 +73,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.chdir(folder)
         yield folder
         os.chdir(before)
+
+
+def recordings(folder: Path) -> None:
+    """Words of one tone, half a second each: low and high."""
+    random, times = np.random.default_rng(0), np.arange(8_000) / 16_000
+    for name, hertz in (("low", 300.0), ("high", 1_500.0)):
+        (folder / name).mkdir(parents=True)
+        for number in range(60):
+            tone = np.sin(2 * np.pi * hertz * random.uniform(0.9, 1.1) * times)
+            samples = 8_000 * tone + random.normal(0, 300, len(times))
+            with wave.open(str(folder / name / f"{number}.wav"), "wb") as file:
+                file.setnchannels(1)
+                file.setsampwidth(2)
+                file.setframerate(16_000)
+                file.writeframes(samples.astype("<i2").tobytes())
 
 
 def called(name: str) -> Kind:

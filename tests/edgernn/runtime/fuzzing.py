@@ -10,13 +10,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 from edgernn.errors import EdgernnError
 from edgernn.export.features import features
 from edgernn.export.native import lower
-from tests.edgernn.runtime.models import random_integer_cell, random_integer_layer
+from edgernn.graph import Dense
+from edgernn.recipe import preset, recipe_text
+from tests.edgernn.runtime.models import graph_of, random_integer_cell, random_integer_layer
 from tests.edgernn.runtime.toolchain import C_TESTS, LIBRARY, SOURCES, STANDARD, run, tool
 
 SANITIZERS: Final = (
@@ -55,8 +60,28 @@ def build_checked(folder: Path) -> tuple[Path, Path]:
     return fuzzer, batch
 
 
+def sound_models() -> Iterator[bytes]:
+    """Files of a front end with each of its steps, and as small a model as there is."""
+    recipes = [
+        preset("kaldi-mfcc13@8000"),
+        replace(preset("tf-mel20@8000"), compression="pcen"),
+        replace(preset("tf-mel20@8000"), bins=0),
+    ]
+    for recipe in recipes:
+        layer = Dense(
+            name="d",
+            input="x",
+            output="y",
+            kernel=np.ones((recipe.width, 1), np.float32),
+            bias=None,
+        )
+        graph = graph_of(layer, features=recipe.width)
+        yield lower(graph, metadata={"front_end": recipe_text(recipe)}).content
+
+
 def small_models() -> Iterator[bytes]:
-    """Files of every layer and option in float, and of random integer layers."""
+    """Files of every layer and option in float, of front ends, and of random integer layers."""
+    yield from sound_models()
     for feature in features():
         try:
             content = lower(feature.graph, metadata={"labels": '["a", "b"]'}).content

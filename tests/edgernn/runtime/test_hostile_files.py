@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from edgernn.errors import DataError, ModelFileError
 from edgernn.export.native import lower
-from edgernn.export.native.records import HEADER_BYTES
-from edgernn.graph import Conv1D, Dense, Padding
+from edgernn.export.native.records import HEADER_BYTES, OpKind
+from edgernn.graph import Concatenate, Conv1D, Dense, Dot, Padding
 from edgernn.runtime import Model
 from tests.edgernn.runtime.models import (
     cell,
@@ -117,3 +117,23 @@ def test_changed_words_never_crash(changes: list[tuple[int, int]]) -> None:
 def test_any_bytes_behind_the_magic_never_crash(tail: bytes) -> None:
     content = b"ERNN" + struct.pack("<II", 1, 16 + len(tail)) + b"\0\0\0\0" + tail
     use(with_checksum(content))
+
+
+@pytest.mark.parametrize("kind", [OpKind.DOT, OpKind.RESHAPE])
+def test_a_head_whose_sizes_do_not_fit_is_refused(kind: OpKind) -> None:
+    """A streaming model makes single rows behind its sequence: no step checks their sizes again."""
+    rng = np.random.default_rng(0)
+    gru = cell("gru", rng, units=500, features=3, name="gru")
+    down = Dense(name="d", input="gru.y", output="d", kernel=numbers(rng, 500, 2), bias=None)
+    up = Dense(name="u", input="d", output="u", kernel=numbers(rng, 2, 500), bias=None)
+    dot = Dot(name="dot", left="gru.y", right="u", output="s", left_axis=1, right_axis=1)
+    both = Concatenate(name="both", inputs=("s", "d"), output="y")
+    graph = graph_of(gru, down, up, dot, both, features=3)
+    content = bytearray(lower(graph, metadata={}).content)
+    assert Model(bytes(content))(X).shape == (1, 3)
+    last = struct.unpack_from("<I", content, 32)[0] + 3 * 128  # of 128 bytes a layer
+    assert struct.unpack_from("<I", content, last) == (OpKind.DOT,)
+    struct.pack_into("<I", content, last, kind)
+    struct.pack_into("<I", content, last + 16, 2)  # the second input: d, of 2 numbers for 500
+    with pytest.raises(ModelFileError, match="do not fit together"):
+        Model(with_checksum(bytes(content)))

@@ -36,6 +36,7 @@ TARGETS = (
     ("x86_64-linux-android21",),
     ("i686-linux-android21",),
 )
+UNKNOWN_FEATURE = 3  # ERNN_FEATURE
 UNKNOWN_LAYER = 10  # ERNN_UNKNOWN_LAYER, see ernn.h
 
 
@@ -97,11 +98,11 @@ def test_it_gives_the_bits_of_the_reference(machine: Machine, folder: Path, tmp_
 
 
 def test_a_library_for_some_models_is_small_and_refuses_other_layers(tmp_path: Path) -> None:
-    kept, left_out = random_integer_cell(3), random_integer_image(3)
+    kept, left_out, image = random_integer_cell(3), random_integer_layer(0), random_integer_image(3)
     model = tmp_path / "kept.ernn"
     model.write_bytes(lower(kept[0], metadata={}).content)
     write_single_file(tmp_path / "c", models=[model])
-    entries = [entry("kept", *kept), entry("left out", *left_out)]
+    entries = [entry("kept", *kept), entry("left out", *left_out), entry("image", *image)]
     batch, results, program = (tmp_path / name for name in ("batch", "results", "program"))
     batch.write_bytes(packed_batch(entries))
     tests = (C_TESTS / "batch.c", C_TESTS / "run_batch.c")
@@ -110,7 +111,30 @@ def test_a_library_for_some_models_is_small_and_refuses_other_layers(tmp_path: P
     for words in read_results(results):
         size = len(entries[0].expected)
         assert words[:size] == entries[0].expected
-        assert words[size] == UNKNOWN_LAYER
+        assert words[size:] == (UNKNOWN_LAYER, UNKNOWN_FEATURE)
+
+
+def test_a_library_for_keyword_spotting_fits_in_24_kb_of_a_cortex_m4(tmp_path: Path) -> None:
+    """An integer GRU and a dense layer, with all that an app calls to step the model."""
+    models = [tmp_path / "gru.ernn", tmp_path / "dense.ernn"]
+    models[0].write_bytes(lower(random_integer_cell(0)[0], metadata={}).content)
+    models[1].write_bytes(lower(random_integer_layer(0)[0], metadata={}).content)
+    write_single_file(tmp_path / "c", models=models)
+    only = (tmp_path / "c" / "ernn.c").read_text("utf-8").splitlines()[:20]
+    assert {"#define ERNN_ONLY_QGRU 1", "#define ERNN_ONLY_QDENSE 1"} <= set(only)
+    assert {"#define ERNN_WITHOUT_SOUND 1", "#define ERNN_WITHOUT_IMAGES 1"} <= set(only)
+    target = ("--target=thumbv7em-none-eabihf", "-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16")
+    small = ("-Os", "-ffunction-sections", "-DERNN_CHUNK_STEPS=1", *FREE)
+    for source in (tmp_path / "c" / "ernn.c", C_TESTS / "smallest_app.c"):
+        out = tmp_path / f"{source.stem}.o"
+        run([tool("clang"), *target, *small, "-I", tmp_path / "c", "-c", source, "-o", out])
+    program = tmp_path / "app.elf"
+    objects = (tmp_path / "ernn.o", tmp_path / "smallest_app.o")
+    # The compiler's own functions (memcpy, long division) are of its run-time library.
+    link = ("--gc-sections", "--entry=start", "--unresolved-symbols=ignore-all")
+    run([tool("ld.lld"), *link, *objects, "-o", program])
+    text = int(run([tool("size"), program]).splitlines()[1].split()[0])
+    assert 8_000 < text <= 24_576
 
 
 def test_a_file_that_is_no_model_is_refused(

@@ -16,8 +16,16 @@ import pytest
 
 import edgernn
 from edgernn.errors import DataError, OutputError, TrainingFailed, WrongOption
+from edgernn.scheme import Scheme
+from edgernn.selection.contender import Contender, Job
+from edgernn.selection.messages import Train
 from edgernn.selection.plan import coordinating
 from edgernn.selection.training import read_training
+from edgernn.selection.work import Forms
+from edgernn.selection.worker import carried_out
+from edgernn.tasks.samples import Samples
+from edgernn.tasks.split import split
+from edgernn.tasks.task import Recipe
 
 pytest.importorskip("tensorflow")
 
@@ -204,6 +212,25 @@ def test_rows_that_are_too_few_are_refused(tmp_path):
     x, y = sequences()
     with pytest.raises(DataError, match="rows to train on"):
         edgernn.compare((x[:30], y[:30]), out=tmp_path / "cmp", **SMALL)
+
+
+def test_rows_of_one_class_are_refused_before_anything_is_written(tmp_path):
+    x, y = sequences()
+    with pytest.raises(DataError, match="are of one class") as refused:
+        edgernn.compare((x, np.zeros_like(y)), out=tmp_path / "cmp", **SMALL)
+    assert str(refused.value).count(refused.value.remedy) == 1
+    assert not (tmp_path / "cmp").exists()
+
+
+def test_an_error_of_a_worker_has_its_remedy_once(tmp_path):
+    x, y = sequences()
+    splits = split(Samples(name="mine", x=x, y=np.zeros_like(y)))
+    contender = Contender(architecture="gru", units=8)
+    job = Job(contender=contender, recipe=Recipe(units=8), repetition=0, data_sha256="0")
+    forms = Forms(formats=("native",), schemes=(Scheme.INT8,))
+    answer = carried_out(Train(job=job, forms=forms), splits, tmp_path)
+    assert answer.remedy
+    assert answer.remedy not in answer.error
 
 
 def test_two_coordinators_do_not_share_a_folder(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,15 @@ import pytest
 from edgernn.errors import BudgetExceeded, TrainingFailed
 from edgernn.scheme import Scheme
 from edgernn.scoring.metric import METRICS
-from edgernn.selection.candidates import Budget
+from edgernn.selection.candidates import Budget, Candidate, Tried, cheapest_first
 from edgernn.selection.clock import Clock
-from edgernn.selection.contender import Role
+from edgernn.selection.contender import Contender, Role
 from edgernn.selection.messages import Answer, Measure, Train
 from edgernn.selection.predictor import Predictor
-from edgernn.selection.searching import Search, Wanted
+from edgernn.selection.searching import Search
 from edgernn.selection.training import ORIGINAL, Training, write_training
+from edgernn.selection.tuning import Tuner
+from edgernn.selection.wanted import Wanted
 from edgernn.selection.work import Forms
 from edgernn.selection.workers import Done
 from edgernn.tasks.samples import Samples
@@ -103,10 +106,26 @@ def wanted(**parts):
     return replace(given, **parts)
 
 
-def search(folder, score=by_width, *, limit_s=None, **parts):
+def search(folder, score=by_width, *, limit_s=None, timing=None, **parts):
     crew = Crew(folder, score)
     clock = Clock(limit_s=limit_s)
-    return Search(wanted(**parts), folder, crew, clock, lambda _: None).chosen(), crew
+    made = Search(wanted(**parts), folder, crew, clock, lambda _: None, timing=timing)
+    return made.chosen(), crew
+
+
+def takes(factor):
+    """Measures every winner `factor` times slower than predicted; 1 ms without a prediction."""
+
+    def timing(chosen):
+        p95_ms = factor * (chosen.candidate.predicted_ms or 1.0)
+        return SimpleNamespace(hot=SimpleNamespace(p95_ms=p95_ms))
+
+    return timing
+
+
+def predictor():
+    parts_ms = (0.0, 0.0, 1e-4, 0.0, 0.0, 0.0, 0.0)  # gates · steps
+    return Predictor(device="cpu", backend="native", scheme=Scheme.INT8, parts_ms=parts_ms)
 
 
 def test_the_cheapest_of_all_architectures_that_reaches_the_score_wins(tmp_path):
@@ -151,6 +170,51 @@ def test_a_winner_that_was_lucky_is_passed_over_when_it_is_trained_again(tmp_pat
     assert chosen.candidate.contender.name != "lstm-48"
 
 
+def test_a_winner_that_measures_too_slow_leads_to_the_next_candidate(tmp_path):
+    def timing(chosen):
+        factor = 1.5 if chosen.candidate.contender.architecture == "lstm" else 1.0
+        return takes(factor)(chosen)
+
+    # lstm-48 is predicted at 0.384 ms and takes 0.576; gru-80 has more bytes and takes 0.48.
+    given = {"budget": Budget(score=0.85, p95_ms=0.5), "predictor": predictor()}
+    first, _ = search(tmp_path / "as_predicted", **given, timing=takes(1.0))
+    assert first.candidate.contender.name == "lstm-48"
+    other, crew = search(tmp_path / "slower", **given, timing=timing)
+    assert other.candidate.contender.name == "gru-80"
+    assert other.reached
+    assert other.timed.hot.p95_ms <= 0.5
+    assert other.trainings == len(crew.trained)
+    assert other.refused == ("lstm-48 has a p95 of 0.576 ms, measured, and the limit is 0.500 ms",)
+
+
+def test_where_every_winner_measures_too_slow_one_that_reaches_the_score_is_handed_over(tmp_path):
+    budget = Budget(score=0.85, p95_ms=0.6)
+    chosen, _ = search(tmp_path, budget=budget, predictor=predictor(), timing=takes(9.0))
+    assert chosen.reached
+    assert chosen.timed.hot.p95_ms > 0.6
+
+
+def test_a_model_whose_time_cannot_be_predicted_is_not_taken_for_the_fastest():
+    def tried(predicted_ms, size):
+        contender = Contender(architecture="gru", units=16)
+        candidate = Candidate(
+            contender=contender, recipe=Recipe(), bytes=size, predicted_ms=predicted_ms
+        )
+        return Tried(candidate=candidate, scores=(0.9,))
+
+    unknown, known = tried(None, 100), tried(0.2, 200)
+    assert cheapest_first([unknown, known], by_time=True) == [known, unknown]
+    assert cheapest_first([unknown, known], by_time=False) == [unknown, known]
+
+
+def test_trials_among_other_contenders_are_not_written_over(tmp_path):
+    for units in (16, 32):
+        contender = Contender(architecture="gru", units=units)
+        tuner = Tuner([contender], Recipe(), tmp_path, higher=True)
+        tuner.told(tuner.suggestion(), 0.5)
+    assert len(list(tmp_path.glob("*.json"))) == 2
+
+
 def test_a_recipe_that_diverges_ends_no_search(tmp_path):
     def diverging(job):
         if job.recipe.learning_rate > 5e-3:
@@ -168,10 +232,8 @@ def test_where_nothing_reaches_the_score_the_nearest_is_chosen(tmp_path):
 
 
 def test_what_is_predicted_to_be_too_slow_is_never_trained(tmp_path):
-    parts_ms = (0.0, 0.0, 1e-4, 0.0, 0.0, 0.0, 0.0)  # gates · steps
-    predictor = Predictor(device="cpu", backend="native", scheme=Scheme.INT8, parts_ms=parts_ms)
     budget = Budget(score=0.85, p95_ms=0.6)
-    chosen, crew = search(tmp_path, budget=budget, predictor=predictor)
+    chosen, crew = search(tmp_path, budget=budget, predictor=predictor())
     assert chosen.candidate.contender.name == "lstm-48"
     widest = {
         name: max(job.contender.units for job in crew.trained if job.contender.architecture == name)

@@ -97,7 +97,7 @@ def test_where_nothing_reaches_the_score_the_nearest_is_named_and_the_test_stays
     [
         ({}, WrongOption, "needs accuracy"),
         ({"error": 2.0}, WrongOption, "needs accuracy"),
-        ({"accuracy": 97.5}, WrongOption, "no model reaches an accuracy of 97.5"),
+        ({"accuracy": 97.5}, WrongOption, "an accuracy of 97.5 .* is not between"),
         ({"accuracy": 0.9, "max_bytes": 0}, WrongOption, "max_bytes is 0"),
         ({"accuracy": 0.9, "scheme": "float32,int8"}, WrongOption, "makes one file"),
         ({"accuracy": 0.9, "to": "coreml"}, WrongOption, "coreml"),

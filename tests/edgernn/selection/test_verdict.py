@@ -54,6 +54,7 @@ def test_thousands_of_seeds_are_no_advice():
     found = verdict(-0.01, 0.02, p_value=0.4, seed_variance=4e-3, row_variance=1e-6)
     assert found.more == More()
     assert "cannot be settled by more seeds" in found.more.text
+    assert "seeds" not in found.more.text_of_files
 
 
 def test_several_comparisons_need_smaller_p_values():

@@ -1,0 +1,53 @@
+"""What a search is asked for, and what it chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgernn.profile.measure import Benchmark
+from edgernn.scoring.metric import Metric
+from edgernn.selection.candidates import Budget, Candidate, Tried
+from edgernn.selection.contender import Job
+from edgernn.selection.predictor import Predictor
+from edgernn.selection.training import Training
+from edgernn.selection.work import Forms
+from edgernn.tasks.samples import Splits
+from edgernn.tasks.task import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is searched, in which data, for how long."""
+
+    name: str  # of the data
+    splits: Splits
+    data_sha256: str
+    recipe: Recipe
+    architectures: tuple[str, ...]
+    budget: Budget
+    forms: Forms  # one format in one scheme
+    metric: Metric
+    by_time: bool = False  # the fastest instead of the smallest
+    most_trials: int = 40  # suggestions of recipes
+    predictor: Predictor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The winner's best final training, and everything that was tried."""
+
+    candidate: Candidate
+    job: Job
+    training: Training
+    scores: tuple[float, ...]  # of the search, on validation rows
+    reached: bool  # the score, there
+    tried: tuple[Tried, ...]
+    refused: tuple[str, ...]  # sentences: architectures that do not fit
+    trainings: int
+    left_out: int
+    timed: Benchmark | None = None  # on the device, with validation rows; None: not asked for
+
+
+#: Measures a winner on the device; None where times are not measured there.
+Timing = Callable[[Chosen], Benchmark | None]

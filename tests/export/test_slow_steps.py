@@ -1,0 +1,79 @@
+"""Step models are checked over whole streams: errors of single calls add up in the states."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import edgernn
+from edgernn.errors import VerificationError
+
+RNG = np.random.default_rng(4)
+
+
+def slow(rows: int) -> np.ndarray:
+    noise = RNG.normal(size=(rows, 120, 2)) + 2 * RNG.normal(size=(rows, 1, 2))
+    return noise.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def averaging():
+    """A GRU whose state moves by a fiftieth of the way in each step for z = sigmoid(4)."""
+    keras = pytest.importorskip("keras")
+
+    def made(bias_of_z):
+        keras.utils.set_random_seed(3)
+        x = keras.Input((None, 2), name="x")
+        layer = keras.layers.GRU(8)
+        model = keras.Model(x, keras.layers.Dense(1)(layer(x)))
+        kernel, recurrent, bias = layer.get_weights()
+        bias[0, :8] += bias_of_z
+        layer.set_weights([kernel, recurrent, bias])
+        return model
+
+    return made
+
+
+def test_a_memory_that_stops_in_the_stream_is_refused(averaging, tmp_path):
+    with pytest.raises(VerificationError, match=r"over sequences of 120 calls, differs") as off:
+        edgernn.load(averaging(4.0)).export(
+            tmp_path,
+            to="tflite",
+            scheme="int8",
+            calibrate=slow(200),
+            streaming=True,
+            tflite_profile="integer-only",
+        )
+    # Other schemes have no file of integers only that could be checked.
+    assert "Nor does" not in str(off.value)
+
+
+def test_a_good_file_is_not_refused_for_first_steps_that_hardly_vary(averaging, tmp_path):
+    """Eight kept rows are judged at steps 0 to 7, where the memory holds next to nothing."""
+    for seed in range(3):
+        made = edgernn.load(averaging(6.0)).export(
+            tmp_path / str(seed), to="tflite", scheme="int8", calibrate=slow(32), streaming=True
+        )
+        found = made.artefacts[0].verification
+        assert found.status.value == "passed"
+        assert found.mean_error is not None
+        assert found.mean_error < 0.01
+
+
+def test_the_error_of_a_step_model_is_that_of_its_streams(averaging, tmp_path):
+    model = averaging(4.0)
+    exported = edgernn.load(model).export(
+        tmp_path, to="native", scheme="int8", calibrate=slow(200), streaming=True
+    )
+    fresh = slow(30)
+    exact = model.predict(fresh, verbose=0)
+    native, given = edgernn.Model(exported["native"].path), []
+    for row in fresh:
+        session = native.session()
+        given.append([session.step(step) for step in row][-1])
+    error = np.abs(np.reshape(given, exact.shape) - exact).mean() / exact.std()
+    found = exported.artefacts[0].verification
+    assert found.status.value == "passed"
+    assert found.mean_error is not None
+    assert error < 0.02
+    assert found.mean_error == pytest.approx(error, rel=1.0)
