@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from edgernn.errors import WrongOption
 from edgernn.kits.contents import Contents
 from edgernn.kits.targets import Files
 from edgernn.kits.tools import run, tool
@@ -20,6 +21,8 @@ _LINK: Final = (
     "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--gc-sections", "-Wl,-z,stack-size=16384",
     "-Wl,--export=__heap_base",
 )  # fmt: skip
+
+_LISTENER_NODE: Final = b"\n/** An AudioWorkletNode"  # the rest of index.js, for sound
 
 #: What ernn.js calls.
 _MODEL: Final = (
@@ -35,7 +38,13 @@ _SOUND: Final = (
 
 def files(contents: Contents, *, demo: bool) -> Files:
     """The files of the kit; `demo`: also a page that listens."""
+    if demo and not contents.has_sound:
+        raise WrongOption(
+            f"the model {contents.name} has no recipe for sound: a page could not listen with it",
+            remedy="Leave out --demo, or export the model with --front-end",
+        )
     wasm = library(contents)
+    index = contents.template("web/index.js")
     core = contents.template("web/ernn.js")
     types = contents.template("web/index.d.ts")
     page = types + (contents.template("web/page.d.ts") if contents.has_sound else b"")
@@ -44,7 +53,7 @@ def files(contents: Contents, *, demo: bool) -> Files:
         "ernn.js": core,
         "ernn.wasm": wasm,
         contents.model_file: contents.content,
-        "index.js": contents.template("web/index.js"),
+        "index.js": index if contents.has_sound else index[: index.index(_LISTENER_NODE)],
         "node.js": contents.template("web/node.js"),
         "inline.js": contents.template(
             "web/inline.js", WASM=_base64(wasm), MODEL_BYTES=_base64(contents.content)

@@ -61,5 +61,7 @@ TARGETS: Final = {
 
 
 def next_step(target: Target, folder: str, contents: Contents) -> str:
+    # Not "web" alone: npm would look for a package of that name.
+    place = folder if folder.startswith(("/", ".")) else f"./{folder}"
     artifact = contents.name.replace("_", "-")
-    return contents.fill(target.next_step, ARTIFACT=artifact).replace("@FOLDER@", folder)
+    return contents.fill(target.next_step, ARTIFACT=artifact).replace("@FOLDER@", place)

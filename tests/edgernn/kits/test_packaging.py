@@ -105,6 +105,9 @@ def test_options_that_fit_no_kit_are_refused(arrays: Path, tmp_path: Path) -> No
         package(arrays, target="tv", folder=tmp_path / "k")
     with pytest.raises(WrongOption, match="no demo page"):
         package(arrays, target="c", folder=tmp_path / "k", demo=True)
+    with pytest.raises(WrongOption, match="no recipe for sound"):
+        package(arrays, target="web", folder=tmp_path / "k", demo=True)
+    assert not (tmp_path / "k").exists()
 
 
 def test_the_command_offers_each_target() -> None:
