@@ -20,6 +20,16 @@ def with_outcome(failure: Failure, made: Made) -> EdgernnError:
     return error
 
 
+def rules_for_programs(artefact: Artefact) -> list[str]:
+    """What a program that calls the file must know; usually nothing."""
+    rules = []
+    if artefact.details.get("batch") == "1":
+        rules.append("takes one row a call")
+    if "variables" in artefact.details.get("states", ""):
+        rules.append("keeps its states: call reset_all_variables before each row")
+    return [f"{artefact.name} {' and '.join(rules)}"] if rules else []
+
+
 def other_name(artefact: Artefact, request: Request) -> list[str]:
     if artefact.scheme is request.fewest_bits:
         return []

@@ -15,7 +15,7 @@ from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import FloatAnswers
 from edgernn.export.study.study import Study, studied
 from edgernn.front.made import Made
-from edgernn.front.outcome import other_name, with_outcome
+from edgernn.front.outcome import other_name, rules_for_programs, with_outcome
 from edgernn.scheme import Scheme
 from edgernn.streaming import to_streaming
 
@@ -57,6 +57,7 @@ def written(
             said += other_name(made[0], request)
         else:  # a scheme that failed everywhere; others may pass
             unrecorded += [failure.refusal for failure in failures[before:]]
+        said += [rule for artefact in made for rule in rules_for_programs(artefact)]
         artefacts += made
     if artefacts and unrecorded:
         removed = {one.file: one for one in record(folder, (), unrecorded)}

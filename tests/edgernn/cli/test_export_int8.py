@@ -190,3 +190,14 @@ def test_one_layer_of_fewer_bits_names_the_file_and_is_checked_as_such(edgernn, 
     assert ran.code == 0, ran.err
     assert (tmp_path / "small_gru.dynamic.onnx").exists()
     assert {artefact.scheme for artefact in read_manifest(tmp_path)} == {Scheme.DYNAMIC}
+
+
+def test_a_file_that_keeps_its_states_says_what_a_program_must_call(edgernn, tmp_path) -> None:
+    ran = edgernn(
+        *("export", GOLDEN / "trained" / "counter_lstm.keras", "-o", tmp_path, "--to", "tflite"),
+        *("--scheme", "int8", "--calibrate", "counter:calibration"),
+        *("--tflite-profile", "integer-only"),
+    )
+    assert ran.code == 0, ran.err
+    rule = "takes one row a call and keeps its states: call reset_all_variables before each row"
+    assert rule in " ".join(ran.err.split())
