@@ -152,13 +152,13 @@ ernn_status ernn_listener_init(ernn_listener **listener, const ernn_model *model
   return ernn_listener_reset(of);
 }
 
-ernn_status ernn_listener_reset(ernn_listener *of) {
-  if (!of) return ERNN_ARGUMENT;
-  if (of->busy) return ERNN_BUSY;
-  for (size_t i = 0; i < (size_t)of->steps * of->width; i++) of->window[i] = 0.0f;
-  of->rows = 0, of->held = 0, of->has_last = 0, of->status = ERNN_OK;
-  ernn_audio_reset(of->audio);
-  return ernn_reset(of->session);
+ernn_status ernn_listener_reset(ernn_listener *listener) {
+  if (!listener) return ERNN_ARGUMENT;
+  if (listener->busy) return ERNN_BUSY;
+  for (size_t i = 0; i < (size_t)listener->steps * listener->width; i++) listener->window[i] = 0.0f;
+  listener->rows = 0, listener->held = 0, listener->has_last = 0, listener->status = ERNN_OK;
+  ernn_audio_reset(listener->audio);
+  return ernn_reset(listener->session);
 }
 
 /* Scores as shares of 1: as they are after softmax, of one sigmoid both classes. */
@@ -269,13 +269,13 @@ ernn_status ernn_listener_status(const ernn_listener *listener) {
   return listener->busy ? ERNN_BUSY : listener->status;
 }
 
-ernn_status ernn_listener_whole(ernn_listener *of, ernn_heard *heard) {
-  if (!of || !heard) return ERNN_ARGUMENT;
-  if (of->busy) return ERNN_BUSY;
-  if (of->rows == 0) return ERNN_SHAPE;
-  ernn_status status = of->steps ? listener_run_window(of) : ERNN_OK;
+ernn_status ernn_listener_whole(ernn_listener *listener, ernn_heard *heard) {
+  if (!listener || !heard) return ERNN_ARGUMENT;
+  if (listener->busy) return ERNN_BUSY;
+  if (listener->rows == 0) return ERNN_SHAPE;
+  ernn_status status = listener->steps ? listener_run_window(listener) : ERNN_OK;
   if (status != ERNN_OK) return status;
-  listener_shares(of, of->mean);
-  listener_name(of, of->mean, heard);
+  listener_shares(listener, listener->mean);
+  listener_name(listener, listener->mean, heard);
   return ERNN_OK;
 }
