@@ -85,6 +85,7 @@ def _ranges(content: dict[str, Any], graph: Graph) -> Ranges:
         raise ValueError(f"its format is {content['format']}")
     if content["version"] > RANGES_VERSION:
         raise ValueError(f"version {content['version']} is newer than {RANGES_VERSION}")
+    is_own = content["graph"] == fingerprint(graph)  # else it is refused as another model's
     return Ranges(
         graph_fingerprint=str(content["graph"]),
         method=CalibrationMethod(content["method"]),
@@ -95,8 +96,8 @@ def _ranges(content: dict[str, Any], graph: Graph) -> Ranges:
             name: Features(**{part.name: _channels(entry[part.name]) for part in fields(Features)})
             for name, entry in content.get("inputs", {}).items()
         },
-        moments=moments_from_json(content.get("moments", {}), graph),
-        candidates=moments_from_json(content.get("candidates", {}), graph),
+        moments=moments_from_json(content.get("moments", {}), graph) if is_own else {},
+        candidates=moments_from_json(content.get("candidates", {}), graph) if is_own else {},
         warnings=tuple(content["warnings"]),
     )
 

@@ -113,11 +113,11 @@ static int has_amx(void) {
 #if defined(ERNN_HWCAP)
 
 unsigned long ERNN_HWCAP(void);
-static unsigned long hwcap(void) { return ERNN_HWCAP(); }
+ERNN_NOINLINE static unsigned long hwcap(void) { return ERNN_HWCAP(); }
 
 #elif defined(__linux__) && __STDC_HOSTED__
 
-static unsigned long hwcap(void) { return getauxval(AT_HWCAP); }
+ERNN_NOINLINE static unsigned long hwcap(void) { return getauxval(AT_HWCAP); }
 
 #elif defined(__linux__)
 
@@ -134,7 +134,7 @@ static long system_call(long number, long first, long second, long third) {
 }
 
 /* As getauxval, without a C library: pairs of a key and its value.  0 where /proc is closed. */
-static unsigned long hwcap(void) {
+ERNN_NOINLINE static unsigned long hwcap(void) {
   static const char path[] = "/proc/self/auxv";
   unsigned long pairs[64][2], found = 0;
   long file = system_call(SYS_OPENAT, AT_CURRENT_FOLDER, (long)path, 0);
@@ -155,7 +155,7 @@ static unsigned long has_feature(const char *name) {
   return sysctlbyname(name, &value, &size, NULL, 0) == 0 && value != 0;
 }
 
-static unsigned long hwcap(void) {
+ERNN_NOINLINE static unsigned long hwcap(void) {
   return has_feature("hw.optional.arm.FEAT_DotProd") * HWCAP_DOT |
          has_feature("hw.optional.armv8_crc32") * HWCAP_CRC32;
 }
@@ -163,7 +163,7 @@ static unsigned long hwcap(void) {
 #else
 
 /* Without an operating system, only the compiler's options are known. */
-static unsigned long hwcap(void) { return 0; }
+ERNN_NOINLINE static unsigned long hwcap(void) { return 0; }
 
 #endif
 

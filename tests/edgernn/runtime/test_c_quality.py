@@ -24,7 +24,8 @@ from tests.edgernn.runtime.toolchain import (
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 FREE = ("-ffreestanding", "-fno-stack-protector", "-fno-asynchronous-unwind-tables")
 MOST_STACK_BYTES = 8 * 1024
-MOST_TEXT_BYTES = 60_000  # layers; those of images are 10,000 of it
+MOST_TEXT_BYTES = 60_000  # layers, on arm64; those of images are 10,000 of it
+MOST_X86_TEXT_BYTES = 66_000  # longer instructions
 MOST_SOUND_BYTES = 16_000  # front end and listener, which an app without sound leaves out
 MOST_KERNEL_BYTES = 52_000  # of one instruction set; AVX-512 with VNNI needs 51,100
 
@@ -123,7 +124,7 @@ def test_code_is_small(
     assert sound <= MOST_SOUND_BYTES
     layers = sum(size for name, size in bytes_of.items() if name.startswith("ernn_")) - sound
     record_property("layers", layers)
-    assert layers <= MOST_TEXT_BYTES
+    assert layers <= (MOST_X86_TEXT_BYTES if target.startswith("x86") else MOST_TEXT_BYTES)
     for isa in isas:
         kernels = sum(bytes_of[name] for name in KERNELS[isa])
         record_property(isa, kernels)
