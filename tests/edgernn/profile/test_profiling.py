@@ -288,7 +288,7 @@ def test_the_original_model_is_asked_once_where_its_file_is_at_hand(
 ):
     asked = []
 
-    def answers(source, given, _labels):
+    def answers(source, given, _labels, _decoding):
         asked.append((source.name, len(given)))
         return Predictions(classes=(0, 1, 1, 1))
 
