@@ -10,10 +10,11 @@ import hashlib
 import io
 import os
 import tarfile
-import urllib.error
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Final
 
 from edgernn.errors import DownloadError
@@ -21,6 +22,9 @@ from edgernn.folders import cache_folder
 from edgernn.tasks.download import Notify, silent
 
 #: The address of another mirror.
+#: Before each further attempt: a mirror may be busy for a moment.
+_PAUSES_S: Final = (1.0, 4.0)
+
 MIRROR_VARIABLE: Final = "EDGERNN_DEBIAN_MIRROR"
 MIRROR: Final = "https://deb.debian.org/debian"
 
@@ -64,21 +68,32 @@ def fetch_package(wanted: Package, *, notify: Notify = silent) -> bytes:
     return _member(content, wanted)
 
 
-def _downloaded(url: str, wanted: Package) -> bytes:
+def _downloaded(url: str, wanted: Package, pauses_s: tuple[float, ...] = _PAUSES_S) -> bytes:
     if not url.startswith(("https://", "http://")):
         raise DownloadError(
             f"{url} is no address of the web", remedy=f"Set {MIRROR_VARIABLE} to one, or unset it"
         )
     try:
-        with urllib.request.urlopen(url, timeout=_PATIENCE_S) as answer:  # noqa: S310
-            return bytes(answer.read(wanted.size_bytes + 1))  # a byte more is another file
-    except (OSError, ValueError, urllib.error.URLError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise DownloadError(
-            f"{wanted.file} (a data set) is not in the cache and {url} cannot be read: {reason}",
-            remedy=f"Connect to the network or set {MIRROR_VARIABLE}; or get the file on a machine "
-            f"with a network and put it into {cache_folder()}",
-        ) from error
+        return _read(url, wanted)
+    except (OSError, ValueError, HTTPException) as error:
+        if not pauses_s:
+            raise _unreachable(url, wanted, error) from error
+    time.sleep(pauses_s[0])
+    return _downloaded(url, wanted, pauses_s[1:])
+
+
+def _read(url: str, wanted: Package) -> bytes:
+    with urllib.request.urlopen(url, timeout=_PATIENCE_S) as answer:  # noqa: S310
+        return bytes(answer.read(wanted.size_bytes + 1))  # a byte more is another file
+
+
+def _unreachable(url: str, wanted: Package, error: Exception) -> DownloadError:
+    reason = getattr(error, "reason", None) or error
+    return DownloadError(
+        f"{wanted.file} (a data set) is not in the cache and {url} cannot be read: {reason}",
+        remedy=f"Connect to the network or set {MIRROR_VARIABLE}; or get the file on a machine "
+        f"with a network and put it into {cache_folder()}",
+    )
 
 
 def _member(package: bytes, wanted: Package) -> bytes:
