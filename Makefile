@@ -54,10 +54,10 @@ lint: setup ## format, lint, types, and that imports point down
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(VENV)/.study: setup ## compare GRU and LSTM on all tasks into docs/choosing.md (2.5 hours; resumable)
+study: setup ## compare GRU and LSTM on all tasks into docs/choosing.md (2.5 hours; resumable)
 	$(BIN)/python -m bench.study
 
-bench: $(VENV)/.installed
+$(VENV)/.bench: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@
 

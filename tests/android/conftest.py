@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
+import random
 import socket
 import subprocess
 import tempfile
@@ -39,8 +41,7 @@ def settings(monkeypatch, tmp_path):
 @pytest.fixture
 def adb(monkeypatch, tmp_path) -> Iterator[int]:
     """adb's server on a port of its own, with a home of its own, seeing no real device."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     for name, value in {
         "ANDROID_ADB_SERVER_PORT": str(port),
         "ADB_LOCAL_TRANSPORT_MAX_PORT": "5553",
@@ -95,13 +96,23 @@ def phone(request) -> Iterator[str]:
         yield request.param
 
 
+def free_port() -> int:
+    """A port that no program gets by chance: below those that systems hand out (from 32768)."""
+    while True:
+        port = random.randrange(15000, 30000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 def connect(device: LoopbackDevice) -> None:
     """What plugging in a cable does by itself; a server that is just starting is asked again."""
+    argv = ["adb", "connect", device.serial]
+    said = "no answer"
     for _ in range(5):
-        asked = subprocess.run(
-            ["adb", "connect", device.serial], capture_output=True, text=True, timeout=60
-        )
-        if asked.returncode == 0:
-            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            asked = subprocess.run(argv, capture_output=True, text=True, timeout=20)
+            said = asked.stdout + asked.stderr
+            if asked.returncode == 0:
+                return
         time.sleep(1)
-    raise AssertionError(f"adb connect {device.serial}: {asked.stdout}{asked.stderr}")
+    raise AssertionError(f"adb connect {device.serial}: {said}")

@@ -60,6 +60,13 @@ static int reads(const ernn_op *op, uint32_t edge) {
   return 0;
 }
 
+/* Whether this library has the layer that a file names, below ERNN_OP_COUNT.  In two words: compilers
+ * for 32-bit processors call a library of theirs to shift 64 bits by a variable. */
+static int has_op(uint32_t kind) {
+  static const uint32_t words[2] = {(uint32_t)ERNN_ONLY_THESE, (uint32_t)(ERNN_ONLY_THESE >> 32)};
+  return ERNN_ONLY_THESE == 0 || (words[kind >> 5] >> (kind & 31u) & 1u) != 0;
+}
+
 /* Edges are numbered in the order in which they are written, the model's inputs first. */
 static ernn_status check_ops(const ernn_model *model, ernn_refusal *refusal) {
   const ernn_header *header = model->header;
@@ -69,7 +76,7 @@ static ernn_status check_ops(const ernn_model *model, ernn_refusal *refusal) {
     look_at(refusal, model, op);
     if (!is_text(model, op->name, op->name_bytes)) return ERNN_BAD_OFFSET;
     refusal->layer = (const char *)model->bytes + op->name;
-    if (op->kind >= ERNN_OP_COUNT || !ERNN_HAS_OP(op->kind)) return ERNN_UNKNOWN_LAYER;
+    if (op->kind >= ERNN_OP_COUNT || !has_op(op->kind)) return ERNN_UNKNOWN_LAYER;
     for (uint32_t k = 0; k < ERNN_OP_INPUTS; k++) {
       if (op->inputs[k] != ERNN_NONE && op->inputs[k] >= written) return ERNN_BAD_MODEL;
     }

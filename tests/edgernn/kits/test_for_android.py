@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edgernn
 from edgernn import Model
 from edgernn.kits import package
 from edgernn.kits.check_aar import check_aar
@@ -137,3 +138,12 @@ def test_it_is_as_small_as_promised(kit: Kit) -> None:
     with zipfile.ZipFile(aar) as archive:
         model = archive.getinfo("assets/words.ernn").compress_size
     assert aar.stat().st_size - model <= 190_000
+
+
+def test_a_library_of_a_few_layers_needs_nothing_of_the_compiler(tmp_path: Path) -> None:
+    """Which layers it has is then a set that the compiler cannot see through."""
+    model = Path(__file__).parents[2] / "golden" / "trained" / "keyword_crnn.keras"
+    made = edgernn.load(model).export(tmp_path / "out", to="native", scheme="float32")
+    package(made["native"].path, target="android", folder=tmp_path / "kit")
+    (aar,) = (tmp_path / "kit").glob("*.aar")
+    assert [library.problems for library in check_aar(aar)] == [()] * len(ABIS)
