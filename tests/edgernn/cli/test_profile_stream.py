@@ -28,7 +28,9 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recordings(tmp_path: Path) -> Path:
-    """In each part a labelled noise at 2 s, and in the test another that nobody labelled: it is heard after each pause."""
+    """In each part a labelled noise at 2 s; in the test another one at 6 s that nobody labelled, which
+    is heard after each pause.
+    """
     folder = tmp_path / "recordings"
     for part, levels in (("validation", (0.0002, 0.3)), ("test", (0.0002, 0.3, 0.0002, 0.3))):
         (folder / part).mkdir(parents=True)
