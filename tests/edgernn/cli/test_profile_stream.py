@@ -28,7 +28,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recordings(tmp_path: Path) -> Path:
-    """In each part a labelled noise at 2 s; in the test another one at 6 s that nobody labelled, which
+    """In each part a labelled noise at 2 s; in the test another at 6 s that nobody labelled, which
     is heard after each pause.
     """
     folder = tmp_path / "recordings"
