@@ -84,7 +84,11 @@ def learned(samples):
 def test_a_number_that_is_none_is_named_with_its_row(loader, tmp_path):
     y = NUMBERS.copy()
     y[7] = np.nan
-    says = r"line 37: not a finite number" if loader == "csv" else "row 7 of y contains NaN"
+    says = (
+        r"line 37: 'nan' in column 'y' is not a finite number"
+        if loader == "csv"
+        else "row 7 of y contains NaN"
+    )
     with pytest.raises(DataError, match=says):
         loaded(loader, y, tmp_path)
 
