@@ -42,7 +42,8 @@ class Listener:
     """Turns one stream of sound into labels.
 
     A model with a free number of steps runs step by step.  One with a fixed number runs over the
-    last rows, with zeros in front where there are fewer, as in its training.
+    last rows, with zeros in front where there are fewer, as in its training.  A label that begins
+    with an underscore, such as _silence_ or _unknown_, is never reported.
 
     >>> listener = Listener(model=model, rate_hz=16000)
     >>> for heard in listener.feed(samples):
@@ -134,7 +135,7 @@ class Listener:
             return None
         heard = self._named(np.mean(self._recent, axis=0))
         last = self._last
-        if heard.score < self.deciding.threshold:
+        if heard.score < self.deciding.threshold or heard.label.startswith("_"):
             return None
         if last is not None and last.label == heard.label:
             passed = round((heard.seconds - last.seconds) * self._audio.recipe.rate_hz)  # samples
