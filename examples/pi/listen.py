@@ -21,7 +21,7 @@ def main() -> None:
     commands = dict(word.split("=", maxsplit=1) for word in rest)
     unknown = commands.keys() - set(model.labels)
     if unknown:
-        sys.exit(f"error: {path} has no word {', '.join(sorted(unknown))}: {model.labels}")
+        sys.exit(f"error: no such word: {', '.join(sorted(unknown))}; the model has {model.labels}")
     listener = Listener(model=model, rate_hz=RATE_HZ)
     while chunk := sys.stdin.buffer.read(CHUNK_BYTES):
         for heard in listener.feed(np.frombuffer(chunk[: len(chunk) // 2 * 2], np.int16)):
