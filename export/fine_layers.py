@@ -117,12 +117,13 @@ class NoiseMeter:
         self.base = with_free_batch(self.quantize((), ()))
         self.base_layers = {layer.name: layer for layer in self.base.layers}
 
-    def fine_layers(self, arithmetic: Arithmetic) -> FineLayers:
-        """The choice for one format."""
+    def fine_layers(self, arithmetic: Arithmetic, *, finest: bool = False) -> FineLayers:
+        """The choice for one format.  finest: every layer whose activations make any noise."""
         simulate = arithmetic.simulate
         plans = {} if self.base.quantization is None else self.base.quantization.plans
         costs = [self._cost(layer, simulate) for layer in self.base.layers if layer.name in plans]
-        allowed = max(arithmetic.quiet, HIDDEN * sum(cost.weights for cost in costs))
+        hidden = max(arithmetic.quiet, HIDDEN * sum(cost.weights for cost in costs))
+        allowed = 0.0 if finest else hidden
         loudest = sorted(costs, key=lambda cost: -cost.activations)
         left = sum(cost.activations for cost in costs)
         loud: list[str] = []
