@@ -38,6 +38,7 @@ class Job:
     target: str | None = None  # columns of a .csv, or the kind of y
     metric: str | None = None  # to put first
     steps: int = DEFAULT_STEPS
+    weighs: bool = True  # memory too
     choices: Choices
     resume: Path | None = None  # a report to complete, if it is there
     notify: Notify = silent  # called with what a download does
@@ -93,7 +94,7 @@ def carried_out(
         )
     elif job.data is not None:
         samples = as_samples(job.data, target=job.target, notify=job.notify)
-    workload = Workload(samples=samples, steps=job.steps, metric=job.metric)
+    workload = Workload(samples=samples, steps=job.steps, metric=job.metric, weighs=job.weighs)
     report = _start(job, workload)
     failures: dict[str, DeviceError] = {}
     interrupted, error = False, None
@@ -205,6 +206,11 @@ def measure(
         steps=steps,
         choices=choices,
     )
+    return report_of(job, progress=progress)
+
+
+def report_of(job: Job, *, progress: Show | None = None) -> Report:
+    """What was measured.  Raises what `measure` raises."""
     ending = carried_out(job, save=lambda _report: None, progress=progress)
     if ending.error is not None:
         raise ending.error
