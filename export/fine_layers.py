@@ -50,6 +50,7 @@ class ActivationCost:
     activations: float  # what 8-bit activations add to that
     chosen: Fineness = Fineness.EIGHT
     left: float = inf  # what the chosen activations add
+    coarse_by: str = ""  # why the layer does not get the finer activations that it needs
 
     @property
     def weights_snr_db(self) -> float:
@@ -79,7 +80,7 @@ class FineLayers:
         return {
             f"layer {cost.layer}": _sentence(cost)
             for cost in self.costs
-            if cost.chosen is not Fineness.EIGHT
+            if cost.chosen is not Fineness.EIGHT or cost.coarse_by
         }
 
 
@@ -132,6 +133,8 @@ class NoiseMeter:
                 break
             loud.append(cost.layer)
             left = sum(other.activations for other in loudest[len(loud) :])
+        if arithmetic.coarse_by:
+            return FineLayers(costs=tuple(_coarse(cost, loud, arithmetic) for cost in costs))
         chosen = dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
         if arithmetic.has_sixteen and loud:
             chosen |= self._sixteen(costs, loud, simulate)
@@ -206,8 +209,20 @@ def decibel(power: float) -> float:
     return -inf if power == inf else -10 * log10(power)
 
 
+def _coarse(cost: ActivationCost, loud: Sequence[str], arithmetic: Arithmetic) -> ActivationCost:
+    """With 8 bits, whatever they cost, since the file has no finer activations."""
+    reason = arithmetic.coarse_by if cost.layer in loud else ""
+    return replace(cost, left=cost.activations, coarse_by=reason)
+
+
 def _sentence(cost: ActivationCost) -> str:
     what = "gates and states" if cost.kind in _CELLS else "activations"
+    if cost.coarse_by:
+        return (
+            f"needs finer {what}, which {cost.coarse_by} has not: 8 bits leave "
+            f"{cost.activations_snr_db:.0f} dB at the outputs, the rounded weights "
+            f"{cost.weights_snr_db:.0f} dB"
+        )
     how = "with 16 bits" if cost.chosen is Fineness.SIXTEEN else "in float32"
     return (
         f"keeps its {what} {how}: 8 bits leave {cost.activations_snr_db:.0f} dB at the outputs, "

@@ -7,6 +7,7 @@ its scale from the numbers that it meets; other layers compute in float32.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from edgernn.export.onnx.integer_gru import gru_form
 from edgernn.export.onnx.integer_product import BOUNDED_ACTIVATIONS, is_bounded
 from edgernn.export.onnx.options import GruForm, LstmForm, Options, Profile
 from edgernn.export.onnx.options import options as options_named
+from edgernn.export.onnx.qdq import Grid, Pairs
 from edgernn.graph import (
     AnyArray,
     Dense,
@@ -40,15 +42,13 @@ from edgernn.reference.recurrent import Step, unroll
 _STATE_UNIT: Final = 1 / 128
 
 
-def arithmetic(**chosen: str) -> Arithmetic | None:
-    """By the options of `lower`.  None for the profile qnn, whose NPU has bytes only.
+def arithmetic(**chosen: str) -> Arithmetic:
+    """By the options of `lower`.  The NPU of the profile qnn has bytes only.
 
     A float32 LSTM takes up to 4 times as long as one of integers, so only loud ones become float.
     """
     by_name = {"gru": "auto", "lstm": "auto", "dense": "auto", "profile": "default", **chosen}
     options = options_named(**by_name)
-    if options.profile is Profile.QNN:
-        return None
 
     def simulated(
         graph: Graph, layer: Layer, values: Mapping[str, AnyArray]
@@ -57,13 +57,16 @@ def arithmetic(**chosen: str) -> Arithmetic | None:
             Edges(Builder(reserved=frozenset()), graph, options), options, layer, values
         )
 
-    return Arithmetic(simulate=simulated, quiet=3e-4)
+    is_qnn = options.profile is Profile.QNN
+    return Arithmetic(simulate=simulated, quiet=3e-4, coarse_by="the profile qnn" if is_qnn else "")
 
 
 def _simulated(
     edges: Edges, options: Options, layer: Layer, values: Mapping[str, AnyArray]
 ) -> tuple[AnyArray, ...]:
     plan = edges.graph.quantization.plans.get(layer.name) if edges.graph.quantization else None
+    if edges.pairs is not None:
+        return apply(layer, values) if plan is None else _paired(edges.pairs, layer, values)
     if options.gru is GruForm.CUSTOMOP and isinstance(plan, RecurrentPlan):
         return integer.apply(layer, plan, values)
     match layer:
@@ -78,6 +81,33 @@ def _simulated(
             return apply(layer, {**values, layer.input: _read(edges, layer.input, values)})
         case _:
             return apply(layer, values)
+
+
+def _paired(pairs: Pairs, layer: Layer, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
+    """Between quantize/dequantize pairs, with one scale for each matrix."""
+    source = layer.reads[0]
+    read = {**values, source: _as_paired(values[source], pairs.grid(source))}
+    coarse = {
+        name: _as_paired(as_float32(weight), Grid.covering(*_ends(as_float32(weight))))
+        for name, weight in layer.weights.items()
+        if weight.shape and isinstance(weight, QTensor)
+    }
+    written = apply(replace(layer, **coarse), read)
+    edges = layer.writes
+    return tuple(
+        _as_paired(value, pairs.grid(edge)) for edge, value in zip(edges, written, strict=True)
+    )
+
+
+def _ends(weight: AnyArray) -> tuple[float, float]:
+    return float(weight.min(initial=0)), float(weight.max(initial=0))
+
+
+def _as_paired(x: AnyArray, grid: Grid | None) -> AnyArray:
+    if grid is None:
+        return x
+    steps = np.clip(np.rint(x / grid.scale) + grid.zero_point, 0, 255) - grid.zero_point
+    return np.asarray(steps * grid.scale, np.float32)
 
 
 def _read(edges: Edges, edge: str, values: Mapping[str, AnyArray]) -> FloatArray:

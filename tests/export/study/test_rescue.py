@@ -122,7 +122,7 @@ def test_where_a_runtime_is_missing_the_reference_measures_the_loss(tmp_path, mo
     """With rows that the integers answer otherwise than float32, as labels say."""
     monkeypatch.setattr(
         "edgernn.export.study.rescue.artefact_predictions",
-        lambda artefact, _folder, _samples: Skipped(f"no runtime of {artefact.backend}"),
+        lambda artefact, _folder, _samples: Skipped(reason=f"no runtime of {artefact.backend}"),
     )
     splits = splits_of("digits")
     x, y = splits.test.x[:8], (splits.test.classified[:8] + 1) % 10  # all wrong: nothing to lose
