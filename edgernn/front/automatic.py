@@ -170,14 +170,21 @@ def _cost(artefact: Artefact, row: Row | None, study: Study) -> tuple[float | No
     """Points or percent lost beside the float model: by labels on the device of the row, or here;
     without labels by the check, the same quantity for every scheme.
     """
-    exact = next((one.score for one in study.accuracies if one.name == FLOAT_MODEL), None)
-    if row is not None and row.score is not None and row.metric is not None and exact is not None:
-        metric = METRICS[row.metric]
-        cost = metric.cost(exact.value, row.score)
-        return round(100 * cost, 6), metric.cost_text(cost)
-    scored = next((one for one in study.accuracies if one.name == artefact.name), None)
-    if scored is not None and scored.score is not None:
-        return round(100 * scored.cost, 6), METRICS[scored.score.metric].cost_text(scored.cost)
+    exact = [one.score for one in study.accuracies if one.name == FLOAT_MODEL and one.score]
+    scores = () if row is None else row.scores
+    scores = scores or tuple(
+        one.score for one in study.accuracies if one.name == artefact.name and one.score
+    )
+    reached = {(one.output, one.metric): one.value for one in scores}
+    costs = [
+        (METRICS[one.metric].cost(one.value, reached[one.output, one.metric]), one)
+        for one in exact
+        if (one.output, one.metric) in reached
+    ]
+    if costs:  # of the output that loses most
+        cost, one = max(costs, key=lambda pair: pair[0])
+        where = f" of '{one.output}'" if one.output else ""
+        return round(100 * cost, 6), f"{METRICS[one.metric].cost_text(cost)}{where}"
     checked = artefact.verification
     if checked.mean_difference is None:
         return None, "not checked"

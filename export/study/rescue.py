@@ -16,7 +16,7 @@ from edgernn.graph import AnyArray, Decoding, Graph
 from edgernn.scheme import Scheme
 from edgernn.scoring.metric import METRICS, Metric
 from edgernn.scoring.predictions import Predictions
-from edgernn.scoring.truth import Truth, require_labels, score, truth_of
+from edgernn.scoring.truth import Score, Truth, first_scores, require_labels, truth_of
 from edgernn.tasks.samples import Samples
 
 
@@ -24,13 +24,14 @@ from edgernn.tasks.samples import Samples
 class FileLimit:
     """What a written file may lose on labelled rows; see edgernn.export.request.LossLimit.
 
-    points: of a share such as accuracy, or percent of an error.  of_float: the float model's value.
+    points: of a share such as accuracy, or percent of an error.  of_float: the float model's scores
+    of each output.
     """
 
     graph: Graph  # in float
     samples: Samples
     truth: Truth
-    of_float: float
+    of_float: tuple[Score, ...]
     points: float
     noise: Mapping[str, float]
     labels: tuple[str, ...] = ()
@@ -42,9 +43,18 @@ class FileLimit:
         return METRICS[str(self.truth.metric)]
 
     def drop(self, answered: Predictions) -> float:
-        """Rounded: a drop of exactly the limit is within it, despite rounding errors."""
-        cost = self.metric.cost(self.of_float, score(answered, self.truth).value)
-        return round(100 * cost, 6)
+        """That of the output that loses most.
+
+        Rounded: a drop of exactly the limit is within it, despite rounding errors.
+        """
+        return self._worst(answered)[0]
+
+    def _worst(self, answered: Predictions) -> tuple[float, Score]:
+        costs = [
+            (round(100 * METRICS[after.metric].cost(before.value, after.value), 6), after)
+            for before, after in zip(self.of_float, first_scores(answered, self.truth), strict=True)
+        ]
+        return max(costs, key=lambda one: one[0])
 
     def require(self, artefact: Artefact, folder: Path, graph: Graph) -> None:
         """Raises LossTooLarge for a file that loses more; where it cannot be run here, by the
@@ -58,10 +68,12 @@ class FileLimit:
             )
         if isinstance(answered, Skipped):
             answered, where = self._by_reference(graph), "by the reference"
-        drop, text = self.drop(answered), self.metric.cost_text
+        drop, lost = self._worst(answered)
+        metric, output = METRICS[lost.metric], f" of '{lost.output}'" if lost.output else ""
+        text = metric.cost_text
         if drop > self.points:
             raise LossTooLarge(
-                f"{artefact.name} loses {text(drop / 100)} of {self.metric.noun} {where} "
+                f"{artefact.name} loses {text(drop / 100)} of {metric.noun}{output} {where} "
                 f"(allowed {text(self.points / 100)})",
                 remedy=f"Allow {drop:.3g} with --max-drop, or leave this format out with --to"
                 f"{self._dynamic()}",
@@ -89,12 +101,13 @@ def file_limit(
 ) -> FileLimit:
     """The limit on the drop from the float `graph`, for files of the `quantized` one.
 
-    The drop is by the target's first metric: in points of a share such as accuracy, in percent of
-    an error or a perplexity.  Raises DataError when the samples have no labels.
+    The drop is by the target's first metric, of the output that loses most: in points of a share
+    such as accuracy, in percent of an error or a perplexity.  Raises DataError when the samples
+    have no labels.
     """
     require_labels(samples, "a drop of accuracy")
     truth = truth_of(samples)
-    of_float = score(predict(graph, samples, labels, file=file, decoding=decoding), truth).value
+    of_float = first_scores(predict(graph, samples, labels, file=file, decoding=decoding), truth)
     costs = sensitivity(graph, quantized, examples).layers
     return FileLimit(
         graph=graph,
