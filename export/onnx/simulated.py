@@ -21,6 +21,7 @@ from edgernn.export.onnx.integer_product import BOUNDED_ACTIVATIONS, is_bounded
 from edgernn.export.onnx.options import GruForm, LstmForm, Options, Profile
 from edgernn.export.onnx.options import options as options_named
 from edgernn.export.onnx.qdq import Grid, Pairs
+from edgernn.export.simulation import on_grid, unrolled
 from edgernn.graph import (
     AnyArray,
     Dense,
@@ -36,7 +37,7 @@ from edgernn.graph import (
 )
 from edgernn.reference import apply, integer
 from edgernn.reference.activation import activate
-from edgernn.reference.recurrent import Step, unroll
+from edgernn.reference.recurrent import Step
 
 #: What a Scan reads h with.
 _STATE_UNIT: Final = 1 / 128
@@ -73,7 +74,7 @@ def _simulated(
         case Lstm(kernel=QTensor()) if (
             options.lstm is LstmForm.AUTO and layer.activation.kind in BOUNDED_ACTIVATIONS
         ):
-            read = _on_grid(values[layer.input], axes=(1, 2))
+            read = _on_own_grid(values[layer.input], axes=(1, 2))
             return _lstm(layer, {**values, layer.input: read})
         case Gru(kernel=QTensor()) if gru_form(layer, edges).is_integer:
             return _gru(layer, {**values, layer.input: _read(edges, layer.input, values)})
@@ -106,38 +107,29 @@ def _ends(weight: AnyArray) -> tuple[float, float]:
 def _as_paired(x: AnyArray, grid: Grid | None) -> AnyArray:
     if grid is None:
         return x
-    steps = np.clip(np.rint(x / grid.scale) + grid.zero_point, 0, 255) - grid.zero_point
-    return np.asarray(steps * grid.scale, np.float32)
+    return on_grid(x, grid.scale, grid.zero_point, ends=(0, 255))
 
 
 def _read(edges: Edges, edge: str, values: Mapping[str, AnyArray]) -> FloatArray:
     """An input without bound is read with 16 bits in all, which round next to nothing."""
     x: FloatArray = values[edge]
-    return _on_grid(x, axes=tuple(range(1, x.ndim))) if is_bounded(edge, edges.graph) else x
+    return _on_own_grid(x, axes=tuple(range(1, x.ndim))) if is_bounded(edge, edges.graph) else x
 
 
-def _on_grid(x: AnyArray, *, axes: tuple[int, ...]) -> FloatArray:
+def _on_own_grid(x: AnyArray, *, axes: tuple[int, ...]) -> FloatArray:
     """Unsigned bytes from the smallest to the largest number of a row, 0 among them."""
     low = np.minimum(x.min(axis=axes, keepdims=True), 0)
     high = np.maximum(x.max(axis=axes, keepdims=True), 0)
     scale = (high - low) / 255
     scale[scale == 0] = 1
-    zero = np.rint(-low / scale)
-    return np.asarray((np.clip(np.rint(x / scale) + zero, 0, 255) - zero) * scale, np.float32)
+    return on_grid(x, scale, np.rint(-low / scale), ends=(0, 255))
 
 
-def _unrolled(
-    layer: Recurrent, values: Mapping[str, AnyArray], step: Step, states: Sequence[str | None]
-) -> tuple[AnyArray, ...]:
-    x = values[layer.input]
-    projected = (x @ as_float32(layer.kernel)).transpose(1, 0, 2)
+def _unrolled(layer: Recurrent, values: Mapping[str, AnyArray], step: Step) -> tuple[AnyArray, ...]:
+    projected = (values[layer.input] @ as_float32(layer.kernel)).transpose(1, 0, 2)
     if layer.bias is not None:
         projected = projected + as_float32(layer.bias)
-    zeros = np.zeros((x.shape[0], layer.units), np.float32)
-    given = [zeros if edge is None else values[edge] for edge in states]
-    mask = None if layer.mask is None else values[layer.mask]
-    output, final = unroll(layer, step, projected, given, mask=mask)
-    return (output, *final)
+    return unrolled(layer, projected, values, step)
 
 
 def _lstm(layer: Lstm, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
@@ -147,13 +139,13 @@ def _lstm(layer: Lstm, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
         x: AnyArray, states: Sequence[AnyArray], _observed: bool
     ) -> tuple[tuple[AnyArray, ...], dict[str, FloatArray]]:
         h, c = states
-        parts = np.split(x + _on_grid(h, axes=(1,)) @ kernel, len(layer.GATES), axis=1)
+        parts = np.split(x + _on_own_grid(h, axes=(1,)) @ kernel, len(layer.GATES), axis=1)
         pre = dict(zip(layer.GATES, parts, strict=True))
         i, f, o = (activate(layer.recurrent_activation, pre[gate]) for gate in "ifo")
         new_c = f * c + i * activate(layer.activation, pre["c"])
         return (o * activate(layer.activation, new_c), new_c), {}
 
-    return _unrolled(layer, values, step, [layer.initial_h, layer.initial_c])
+    return _unrolled(layer, values, step)
 
 
 def _gru(layer: Gru, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
@@ -164,7 +156,7 @@ def _gru(layer: Gru, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
         bias = as_float32(layer.recurrent_bias)
 
     def rounded(h: AnyArray) -> FloatArray:
-        return np.asarray(np.clip(np.rint(h / _STATE_UNIT), -128, 127) * _STATE_UNIT, np.float32)
+        return on_grid(h, _STATE_UNIT, ends=(-128, 127))
 
     def step(
         x: AnyArray, states: Sequence[AnyArray], _observed: bool
@@ -180,4 +172,4 @@ def _gru(layer: Gru, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
         n = activate(layer.activation, x[:, 2 * units :] + part)
         return (n + z * (h - n),), {}
 
-    return _unrolled(layer, values, step, [layer.initial_h])
+    return _unrolled(layer, values, step)

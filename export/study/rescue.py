@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgernn.artefact import Artefact
@@ -14,7 +14,7 @@ from edgernn.export.study.labelled import artefact_predictions, predict
 from edgernn.export.study.sensitivity import sensitivity
 from edgernn.graph import AnyArray, Decoding, Graph
 from edgernn.scheme import Scheme
-from edgernn.scoring.metric import METRICS, Metric
+from edgernn.scoring.metric import METRICS
 from edgernn.scoring.predictions import Predictions
 from edgernn.scoring.truth import Score, Truth, first_scores, require_labels, truth_of
 from edgernn.tasks.samples import Samples
@@ -33,14 +33,10 @@ class FileLimit:
     truth: Truth
     of_float: tuple[Score, ...]
     points: float
-    noise: Mapping[str, float]
+    noise: Mapping[str, float] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     file: str = ""
     decoding: Decoding | None = None
-
-    @property
-    def metric(self) -> Metric:
-        return METRICS[str(self.truth.metric)]
 
     def drop(self, answered: Predictions) -> float:
         """That of the output that loses most.

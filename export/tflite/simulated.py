@@ -15,6 +15,7 @@ import numpy as np
 from typing_extensions import assert_never
 
 from edgernn.export.backend import Arithmetic
+from edgernn.export.simulation import on_grid, unrolled
 from edgernn.export.tflite import quantization as quant
 from edgernn.export.tflite.activation import fusable
 from edgernn.export.tflite.builder import Model, Quantization
@@ -40,7 +41,7 @@ from edgernn.graph import (
 )
 from edgernn.reference import apply
 from edgernn.reference.activation import activate
-from edgernn.reference.recurrent import Step, unroll
+from edgernn.reference.recurrent import Step
 
 _LARGEST: Final = 127
 
@@ -106,19 +107,18 @@ def _by_row(x: FloatArray, axes: tuple[int, ...]) -> FloatArray:
     """8 bits with a scale that the kernel draws from the numbers of each row."""
     scale = np.abs(x).max(axis=axes, keepdims=True) / _LARGEST
     scale[scale == 0] = 1.0
-    return np.asarray(np.rint(x / scale) * scale, np.float32)
+    return on_grid(x, scale, ends=(-_LARGEST, _LARGEST))
 
 
 def _rounded(x: AnyArray, quantization: Quantization) -> FloatArray:
     """The nearest of the numbers that int8 can be in this quantization."""
-    (scale,), zero_point = quantization.scale, quantization.zero_point
-    steps = np.clip(np.rint(x / scale) + zero_point, -128, 127) - zero_point
-    return np.asarray(steps * scale, np.float32)
+    (scale,) = quantization.scale
+    return on_grid(x, scale, quantization.zero_point, ends=(-128, 127))
 
 
 def _rounded16(x: AnyArray, quantization: Quantization) -> FloatArray:
     (scale,) = quantization.scale
-    return np.asarray(np.clip(np.rint(x / scale), -32768, 32767) * scale, np.float32)
+    return on_grid(x, scale, ends=(-32768, 32767))
 
 
 def _recurrent(
@@ -129,11 +129,7 @@ def _recurrent(
         [_rounded(x @ block.kernel.real().T + block.bias, block.x_part) for block in cell.blocks],
         axis=-1,
     ).transpose(1, 0, 2)
-    given = [layer.initial_h, layer.initial_c] if isinstance(layer, Lstm) else [layer.initial_h]
-    zeros = np.zeros((x.shape[0], layer.units), np.float32)
-    states = [zeros if edge is None else values[edge] for edge in given]
-    mask = None if layer.mask is None else values[layer.mask]
-    output, final = unroll(layer, _step(layer, cell), projected, states, mask=mask)
+    output, *final = unrolled(layer, projected, values, _step(layer, cell))
     if isinstance(layer, Gru) and not layer.return_sequences:
         return (output, *final)  # its h is kept in float32
     return (_rounded(output, quant.STATE), *final)
