@@ -9,6 +9,7 @@
 #define LISTENER_MOST 1000u /* scores that a mean is of */
 
 struct ernn_listener {
+  const ernn_model *model;
   ernn_audio *audio;
   ernn_session *session;
   ernn_listening deciding;
@@ -106,6 +107,7 @@ static ernn_status listener_lay_out(ernn_listener *of, const ernn_model *model, 
 static ernn_status listener_describe(ernn_listener *of, const ernn_model *model,
                                      const ernn_listening *deciding) {
   const ernn_listening defaults = {0.8f, 3, 1.0f, 0.1f};
+  of->model = model;
   of->deciding = deciding ? *deciding : defaults;
   of->rate = ernn_audio_rate(model), of->hop = ernn_audio_hop(model);
   of->first = ernn_audio_first(model);
@@ -194,6 +196,12 @@ static void listener_name(const ernn_listener *of, const float *shares, ernn_hea
   heard->seconds = listener_number((of->rows - 1) * of->hop + of->first) / (double)of->rate;
 }
 
+/* A class such as _silence_ or _unknown_: it takes scores away from the words, and nobody wants to hear it. */
+static int listener_is_silent(const ernn_listener *of, uint32_t index) {
+  const char *label = ernn_label(of->model, index);
+  return label && label[0] == '_';
+}
+
 /* Adds the newest scores to the recent ones; 1 where their mean is a decision. */
 static int listener_decide(ernn_listener *of, ernn_heard *heard) {
   uint32_t smooth = of->deciding.smooth, classes = of->classes;
@@ -210,7 +218,7 @@ static int listener_decide(ernn_listener *of, ernn_heard *heard) {
   }
   ernn_heard now;
   listener_name(of, of->mean, &now);
-  if (!(now.score >= of->deciding.threshold)) return 0;
+  if (!(now.score >= of->deciding.threshold) || listener_is_silent(of, now.label)) return 0;
   if (of->has_last && of->last_label == now.label &&
       listener_number((of->rows - of->last_rows) * of->hop) + 0.5 < (double)of->pause) {
     return 0;

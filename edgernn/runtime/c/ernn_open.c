@@ -2,6 +2,7 @@
 
 #include "ernn_audio.h"
 #include "ernn_check.h"
+#include "ernn_sound.h"
 
 /* A table of `count` records inside the file, aligned to 4. */
 static int is_table(const ernn_header *header, uint32_t offset, uint32_t count, size_t record) {
@@ -77,6 +78,7 @@ static uint32_t needed_features(const ernn_op *op) {
   if (is_image) features |= ERNN_FEATURE_IMAGES;
   if (is_integer) features |= ERNN_FEATURE_INTEGER;
   if (kind == ERNN_OP_ATTENTION || kind == ERNN_OP_DOT) features |= ERNN_FEATURE_ATTENTION;
+  if (kind >= ERNN_OP_CAST && kind <= ERNN_OP_WHERE) features |= ERNN_FEATURE_CHOICES;
   return features;
 }
 
