@@ -50,6 +50,7 @@ class ActivationCost:
     activations: float  # what 8-bit activations add to that
     chosen: Fineness = Fineness.EIGHT
     left: float = inf  # what the chosen activations add
+    coarse_by: str = ""  # why the layer does not get the finer activations that it needs
 
     @property
     def weights_snr_db(self) -> float:
@@ -79,7 +80,7 @@ class FineLayers:
         return {
             f"layer {cost.layer}": _sentence(cost)
             for cost in self.costs
-            if cost.chosen is not Fineness.EIGHT
+            if cost.chosen is not Fineness.EIGHT or cost.coarse_by
         }
 
 
@@ -115,11 +116,12 @@ class NoiseMeter:
         }
         self.base = with_free_batch(self.quantize((), ()))
 
-    def fine_layers(self, arithmetic: Arithmetic) -> FineLayers:
-        """The choice for one format."""
+    def fine_layers(self, arithmetic: Arithmetic, *, finest: bool = False) -> FineLayers:
+        """The choice for one format.  finest: every layer whose activations make any noise."""
         simulate = arithmetic.simulate
         costs = self._costs(simulate)
-        allowed = max(arithmetic.quiet, HIDDEN * sum(cost.weights for cost in costs))
+        hidden = max(arithmetic.quiet, HIDDEN * sum(cost.weights for cost in costs))
+        allowed = 0.0 if finest else hidden
         loudest = sorted(costs, key=lambda cost: -cost.activations)
         left = sum(cost.activations for cost in costs)
         loud: list[str] = []
@@ -128,6 +130,8 @@ class NoiseMeter:
                 break
             loud.append(cost.layer)
             left = sum(other.activations for other in loudest[len(loud) :])
+        if arithmetic.coarse_by:
+            return FineLayers(costs=tuple(_coarse(cost, loud, arithmetic) for cost in costs))
         chosen = dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
         if arithmetic.has_sixteen and loud:
             chosen |= self._sixteen(costs, loud, simulate)
@@ -215,8 +219,20 @@ def decibel(power: float) -> float:
     return -inf if power == inf else -10 * log10(power)
 
 
+def _coarse(cost: ActivationCost, loud: Sequence[str], arithmetic: Arithmetic) -> ActivationCost:
+    """With 8 bits, whatever they cost, since the file has no finer activations."""
+    reason = arithmetic.coarse_by if cost.layer in loud else ""
+    return replace(cost, left=cost.activations, coarse_by=reason)
+
+
 def _sentence(cost: ActivationCost) -> str:
     what = "gates and states" if cost.kind in _CELLS else "activations"
+    if cost.coarse_by:
+        return (
+            f"needs finer {what}, which {cost.coarse_by} has not: 8 bits leave "
+            f"{cost.activations_snr_db:.0f} dB at the outputs, the rounded weights "
+            f"{cost.weights_snr_db:.0f} dB"
+        )
     how = "with 16 bits" if cost.chosen is Fineness.SIXTEEN else "in float32"
     return (
         f"keeps its {what} {how}: 8 bits leave {cost.activations_snr_db:.0f} dB at the outputs, "

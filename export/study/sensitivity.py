@@ -1,12 +1,11 @@
-"""The noise that quantization adds, layer by layer, and which layers to keep in float."""
+"""The noise that quantization adds, layer by layer, and what helps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from edgernn.export.fine_layers import FineLayers
 from edgernn.export.noise import shares_a_unit, spread
 from edgernn.export.propagation import Change, with_changes
 from edgernn.export.quantization.quantize import quantize
@@ -17,7 +16,6 @@ from edgernn.graph import (
     Layer,
     LinearPlan,
     QTensor,
-    Ranges,
     Reading,
     RecurrentPlan,
 )
@@ -25,8 +23,6 @@ from edgernn.reference import apply, execute, integer, with_free_batch
 from edgernn.reference.arguments import with_zero_states
 from edgernn.scheme import Scheme
 from edgernn.units import percent
-
-_NOTHING = FineLayers()
 
 #: Below this the noise is more than a tenth of the spread.
 _LOUD_DB = 20.0
@@ -131,50 +127,6 @@ def _remedies(graph: Graph, quantized: Graph, worst: str) -> Iterator[tuple[str,
         yield "--scheme dynamic", quantize(graph, None, Scheme.DYNAMIC)
     else:
         yield "--scheme float16", quantize(graph, None, Scheme.FLOAT16)
-
-
-def fewest_float_layers(
-    graph: Graph,
-    ranges: Ranges,
-    costs: Sequence[LayerCost],
-    drop: Callable[[Graph], float],
-    *,
-    max_drop: float,
-    fine: FineLayers = _NOTHING,
-) -> tuple[str, ...] | None:
-    """The layers to keep in float for `drop(int8 graph)` to be at most `max_drop`; few of them.
-
-    `fine` layers keep 16-bit or float activations.  Returns layers to float in order of their cost
-    until the drop is small enough, then tries to quantize each of them again.  None if the drop is
-    too large even without quantized layers.
-
-    >>> fewest_float_layers(graph, ranges, costs, lambda g: accuracy - score(g), max_drop=0.005)
-    ('lstm_1',)
-    """
-
-    def is_enough(kept: Sequence[str]) -> bool:
-        candidate = quantize(
-            graph,
-            ranges,
-            Scheme.INT8,
-            keep_float=kept,
-            accurate=fine.wide,
-            in_float=fine.in_float,
-        )
-        return drop(candidate) <= max_drop
-
-    by_cost = [cost.layer for cost in sorted(costs, key=lambda cost: cost.output_snr_db)]
-    for count in range(len(by_cost) + 1):
-        if is_enough(by_cost[:count]):
-            kept = by_cost[:count]
-            break
-    else:
-        return None
-    for name in kept[:-1]:  # the last one is needed: without it the search would have ended
-        without = [other for other in kept if other != name]
-        if is_enough(without):
-            kept = without
-    return tuple(kept)
 
 
 def snr_db(graph: Graph, edge: str, exact: AnyArray, given: AnyArray) -> float:
