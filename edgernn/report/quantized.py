@@ -97,6 +97,7 @@ def activations_text(costs: Mapping[str, Sequence[ActivationCost]]) -> str:
         given = (
             _decibel(row.activations_snr_db)
             + ("" if row.chosen is Fineness.EIGHT else f" → {_NUMBERS[row.chosen]}")
+            + (" (too coarse)" if row.coarse_by else "")
             for row in rows
         )
         cells.append(
