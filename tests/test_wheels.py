@@ -1,4 +1,4 @@
-"""`make wheels`: each extension is for its processor and for old systems, and gives the same bits."""
+"""`make wheels`: extensions for each processor and for old systems, which give the same bits."""
 
 from __future__ import annotations
 
