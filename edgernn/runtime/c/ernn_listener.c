@@ -24,7 +24,7 @@ struct ernn_listener {
   void **out;
   ernn_rows *rows_in, *rows_out;
   uint32_t last_label;
-  uint32_t has_last, busy, are_shares;
+  uint8_t has_last, busy, are_shares;
   ernn_status status;
 };
 
@@ -65,7 +65,7 @@ static ernn_status listener_ports(const ernn_model *model, ernn_listener *of) {
   of->width = port.width;
   of->scores = output.width;
   of->classes = output.width == 1 ? 2 : output.width;
-  of->are_shares = (uint32_t)ernn_are_shares(model, of->output);
+  of->are_shares = (uint8_t)ernn_are_shares(model, of->output);
   return ERNN_OK;
 }
 
@@ -169,19 +169,16 @@ ernn_status ernn_listener_reset(ernn_listener *listener) {
  * of both classes. */
 static void listener_shares(const ernn_listener *of, float *shares) {
   const float *raw = of->raw;
-  if (of->scores == 1) {
-    float share = of->are_shares ? raw[0] : 1.0f / (1.0f + ernn_exp(-raw[0]));
-    shares[0] = 1.0f - share, shares[1] = share;
-    return;
-  }
-  float most = raw[0], sum = 0.0f;
-  for (uint32_t i = 0; i < of->scores; i++) {
-    shares[i] = raw[i];
-    most = raw[i] > most ? raw[i] : most;
+  if (of->scores == 1) { /* its logit is over one of 0 */
+    shares[0] = of->are_shares ? 1.0f - raw[0] : 0.0f, shares[1] = raw[0];
+  } else {
+    for (uint32_t i = 0; i < of->scores; i++) shares[i] = raw[i];
   }
   if (of->are_shares) return;
-  for (uint32_t i = 0; i < of->scores; i++) sum += shares[i] = ernn_exp(raw[i] - most);
-  for (uint32_t i = 0; i < of->scores; i++) shares[i] /= sum;
+  float most = shares[0], sum = 0.0f;
+  for (uint32_t i = 1; i < of->classes; i++) most = shares[i] > most ? shares[i] : most;
+  for (uint32_t i = 0; i < of->classes; i++) sum += shares[i] = ernn_exp(shares[i] - most);
+  for (uint32_t i = 0; i < of->classes; i++) shares[i] /= sum;
 }
 
 /* The model's answer for the last rows, as if the sound ended here. */
