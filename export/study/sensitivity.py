@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 
 from edgernn.export.noise import shares_a_unit, spread
-from edgernn.export.propagation import with_layer
+from edgernn.export.propagation import Change, with_changes
 from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     AnyArray,
@@ -88,14 +88,24 @@ def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) ->
         entry[1] += total
 
     given = integer.execute(quantized, data, observe=count)
+    changed = [
+        (before, after)
+        for before, after in zip(graph.layers, quantized.layers, strict=True)
+        if after is not before
+    ]
+    alone = [_alone(quantized, after, exact) for _, after in changed]
+    outputs = with_changes(graph, alone, exact, set(_float_outputs(graph)))
     costs = Sensitivity(
         samples=len(next(iter(data.values()))),
         output_snr_db=_output_snr_db(graph, exact, given),
         agreement=_agreement(graph, exact, given),
         layers=tuple(
-            _cost(graph, quantized, before, after, exact, clamped)
-            for before, after in zip(graph.layers, quantized.layers, strict=True)
-            if after is not before
+            _cost(
+                *(quantized, after, exact, clamped),
+                own=_snr_db(graph, before.writes[0], exact, {before.writes[0]: change.written[0]}),
+                output=_output_snr_db(graph, exact, given_alone),
+            )
+            for (before, after), change, given_alone in zip(changed, alone, outputs, strict=True)
         ),
         notes=() if quantized.quantization is None else quantized.quantization.notes,
     )
@@ -125,14 +135,14 @@ def snr_db(graph: Graph, edge: str, exact: AnyArray, given: AnyArray) -> float:
 
 
 def _cost(
-    graph: Graph,
     quantized: Graph,
-    before: Layer,
     after: Layer,
     exact: Mapping[str, AnyArray],
     clamped: Mapping[tuple[str, str], list[int]],
+    *,
+    own: float,
+    output: float,
 ) -> LayerCost:
-    given = _alone(quantized, graph, after, exact)
     entering = exact[after.reads[0]]
     return LayerCost(
         layer=after.name,
@@ -140,8 +150,8 @@ def _cost(
         arithmetic=_arithmetic(quantized, after),
         input_low=float(entering.min()),
         input_high=float(entering.max()),
-        layer_snr_db=_snr_db(graph, before.writes[0], exact, given),
-        output_snr_db=_output_snr_db(graph, exact, given),
+        layer_snr_db=own,
+        output_snr_db=output,
         clamped={
             where: found / total
             for (layer, where), (found, total) in clamped.items()
@@ -150,13 +160,11 @@ def _cost(
     )
 
 
-def _alone(
-    quantized: Graph, graph: Graph, layer: Layer, exact: Mapping[str, AnyArray]
-) -> dict[str, AnyArray]:
-    """Every edge of the float graph with this one layer as it is in the quantized graph."""
+def _alone(quantized: Graph, layer: Layer, exact: Mapping[str, AnyArray]) -> Change:
+    """What this one layer of the quantized graph makes of the float graph's edges."""
     plan = quantized.quantization.plans.get(layer.name) if quantized.quantization else None
     written = apply(layer, exact) if plan is None else integer.apply(layer, plan, exact)
-    return with_layer(graph, layer.name, written, exact)
+    return Change(layer=layer.name, written=written)
 
 
 def _without_one(graph: Graph, quantized: Graph, name: str) -> Graph:
