@@ -10,6 +10,7 @@ from typing import Any
 
 from edgernn.artefact import Artefact, Refusal, Verification
 from edgernn.export.study.study import Study
+from edgernn.front.arguments import checked_arguments
 from edgernn.front.measuring import measure
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.front.progress import Show
@@ -117,6 +118,7 @@ class Made(Mapping[Any, MadeFile]):
         """Which files passed the check, which were not checked, and which failed."""
         return outcome_text(self.artefacts, self.refusals, self.folder)
 
+    @checked_arguments
     def profile(
         self,
         *,

@@ -227,6 +227,10 @@ static int listener_take_row(ernn_listener *of, ernn_heard *heard) {
   int wanted = of->rows % of->every == 0;
   if (of->steps == 0) {
     of->status = ernn_step(of->session, of->in, of->out);
+    if (of->status == ERNN_NO_RESULT) { /* no score yet */
+      of->status = ERNN_OK;
+      return 0;
+    }
   } else {
     size_t kept = (size_t)(of->steps - 1) * of->width;
     for (size_t i = 0; i < kept; i++) of->window[i] = of->window[i + of->width];
