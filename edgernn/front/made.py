@@ -139,6 +139,9 @@ class Made(Mapping[Any, MadeFile]):
         device_python: bool = False,
         android_runtimes: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         benchmark_model: str | os.PathLike[str] | None = None,
+        stream: str | os.PathLike[str] | None = None,
+        false_alarms_per_hour: float = 1.0,
+        background: Sequence[str] | None = None,
         progress: Show | None = None,
     ) -> Report:
         """Measures these files where they are to run: size, latency, memory and accuracy.
@@ -176,6 +179,9 @@ class Made(Mapping[Any, MadeFile]):
             device_python=device_python,
             android_runtimes=android_runtimes,
             benchmark_model=benchmark_model,
+            stream=stream,
+            false_alarms_per_hour=false_alarms_per_hour,
+            background=background,
             progress=progress,
         )
 

@@ -12,7 +12,7 @@ import numpy as np
 from edgernn.errors import DataError
 from edgernn.runtime.batch import BatchTable, arena_bytes, shapes_of
 from edgernn.runtime.kept import KeptArrays
-from edgernn.runtime.library import ISA_BY_NAME, check_run, ffi, lib, text
+from edgernn.runtime.library import ISA_BY_NAME, NO_RESULT, check_run, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_rows
 
 if TYPE_CHECKING:
@@ -113,6 +113,9 @@ class Session:
         model has several outputs.  The last output of a layer, or a pooling over time, is what it
         would be if the sequence ended here.
 
+        None: this step has no result.  A file of one step has none until the first windows of its
+        convolutions are full, and in the steps that a stride leaves out.
+
         Without `out` each call returns new arrays.  With `out` (an array of the result's shape
         and type, or a dict of them) the call writes there, returns `out` and allocates no arrays.
         Passing the same arrays again is fastest: the session keeps references to the last ones
@@ -140,6 +143,8 @@ class Session:
         finally:
             lock.release()
         if status:
+            if status == NO_RESULT:
+                return None
             check_run(status, self._session)
         return out
 
