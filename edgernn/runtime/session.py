@@ -79,6 +79,13 @@ class Session:
             output_count=len(model.outputs),
         )
 
+    def __repr__(self) -> str:
+        """The model, the instruction set and the room, in one line."""
+        room = f"up to {self.max_steps} steps a call"
+        if self.max_batch > 1:
+            room += f", {self.max_batch} sequences side by side"
+        return f"<edgernn session of {self._model.name}: {self.isa}, {room}>"
+
     @property
     def isa(self) -> str:
         """The instruction set in use, such as "avx2".
