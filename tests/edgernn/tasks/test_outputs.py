@@ -87,7 +87,7 @@ def test_columns_of_a_frame_with_texts_and_numbers_are_outputs_as_of_a_table():
     load, level = as_samples((X, Frame(columns))).outputs
     assert (load.output, level.output) == ("watts_volts", "level")
     assert (load.target, level.target) == (Target.NUMBERS, Target.CLASS)
-    np.testing.assert_allclose(load.y, LOADS, rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(load.y), LOADS, rtol=1e-6)
     assert np.array(level.labels)[level.y].tolist() == LEVELS.tolist()
 
 
@@ -95,7 +95,7 @@ def test_columns_of_numbers_of_several_types_are_one_output():
     frame = Frame({"watts": LOADS[:, 0], "count": np.arange(ROWS)})
     samples = as_samples((X, frame))
     assert samples.others == ()
-    assert np.shape(samples.y) == (ROWS, 2)
+    assert np.asarray(samples.y).shape == (ROWS, 2)
 
 
 def test_classes_in_several_columns_are_an_output_each_where_they_are_called_classes(tmp_path):
