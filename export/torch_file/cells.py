@@ -204,8 +204,7 @@ def _read(call: Call) -> list[str]:
     names = []
     for value in call.arguments.values():
         for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, Ref):
-                names.append(one.name)
+            names += [one.name] if isinstance(one, Ref) else []
     return names
 
 
