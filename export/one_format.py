@@ -20,10 +20,8 @@ from edgernn.export import backend_named
 from edgernn.export.backend import Lowered
 from edgernn.export.decoder_pair import decoder_parts, joined
 from edgernn.export.fine_layers import FineLayers
-from edgernn.export.in_scheme import (
-    Written,
-    with_fine_layers,
-)
+from edgernn.export.finer import ladder
+from edgernn.export.in_scheme import Written
 from edgernn.export.naming import artefact_stem, metadata_of, model_name
 from edgernn.export.request import Request
 from edgernn.export.source_model import SourceModel
@@ -46,39 +44,41 @@ def written_and_held(
     progress: Progress,
     checks: Checks,
 ) -> Artefact:
-    """The file of a format, with as many more layers in float as it needs to lose no more than the
-    request allows: formats round in different ways.
+    """The file of a format, with as many layers finer, or in float32, as it needs to lose no more
+    than the request allows: formats round in different ways.
     """
-    request = written.request
 
-    def made(wanted: Written) -> Artefact:
-        graph = wanted.for_format(target)
-        return written_and_checked(
-            target, graph, model, wanted.request, workspace, progress, checks
+    def made(request: Request) -> Artefact:
+        wanted = (
+            written if request is written.request else replace(written, request=request, made={})
         )
+        return written_and_checked(target, wanted, model, workspace, progress, checks)
 
+    request = written.request
     try:
-        return made(written)
+        return made(request)
     except LossTooLarge as error:
         if request.limit is None:
             raise
-        more = [layer for layer in request.limit.costly if layer not in request.keep_float]
-        for count in range(1, len(more)):  # with the last one, no layer would be int8
-            progress(f"keeping {count} more in float for {target.name}")
-            kept = (*request.keep_float, *more[:count])
-            other = with_fine_layers(
-                written.graph,
-                replace(request, keep_float=kept, fine=None, backends=(target.name,)),
-            )
+        progress(f"looking for layers that {target.name} needs finer")
+        finer = ladder(written, target.name, request.limit.noise)
+
+        def is_enough(count: int, kept: tuple[str, ...]) -> bool:
+            wanted = finer.request(count, kept)
+            progress(f"{count} layers finer and {len(kept)} in float32 for {target.name}")
             try:
-                artefact = made(Written(graph=written.graph, request=other))
+                made(replace(wanted, verify=False))
             except LossTooLarge:
-                continue
-            said = {f"layer {layer}": "float32, to lose no more than allowed" for layer in kept}
-            return replace(artefact, details={**artefact.details, **said})
-        raise LossTooLarge(
-            f"{error.what}; no choice of float layers helps", remedy=error.remedy
-        ) from error
+                return False
+            return True
+
+        found = finer.search(is_enough)
+        if found is None:
+            raise LossTooLarge(
+                f"{error.what}; no choice of finer or float layers helps", remedy=error.remedy
+            ) from error
+        artefact = made(finer.request(*found))
+        return replace(artefact, details={**artefact.details, **finer.details(*found)})
 
 
 def _one_graph(
@@ -89,6 +89,7 @@ def _one_graph(
     workspace: Path,
     progress: Progress,
     checks: Checks,
+    of_sequences: Graph | None = None,
 ) -> Artefact:
     """Lowered, written to the workspace and checked; the file's bytes are not kept in memory."""
     backend = backend_named(target.name)
@@ -97,9 +98,8 @@ def _one_graph(
     lowered = backend.lower(graph, metadata=metadata_of(model, request), **options)
     written = lowered.graph or graph
     artefact = _stored(lowered, target, written, model, request, workspace)
-    if request.limit is not None:
-        progress(f"measuring what {target.name} loses")
-        request.limit.require(artefact, workspace)
+    if of_sequences is not None:
+        _require_limit(artefact, of_sequences, request, workspace, progress)
     if not request.verify:
         return artefact
     progress(f"checking {target.name}")
@@ -173,18 +173,33 @@ def _fine_details(request: Request, target: Format) -> dict[str, str]:
     return (request.fine or {}).get(target.name, FineLayers()).details
 
 
+def _require_limit(
+    artefact: Artefact,
+    of_sequences: Graph,
+    request: Request,
+    workspace: Path,
+    progress: Progress,
+) -> None:
+    if request.limit is not None:
+        progress(f"measuring what {artefact.backend} loses")
+        request.limit.require(artefact, workspace, of_sequences)
+
+
 def written_and_checked(
     target: Format,
-    graph: Graph,
+    wanted: Written,
     model: SourceModel,
-    request: Request,
     workspace: Path,
     progress: Progress,
     checks: Checks,
 ) -> Artefact:
-    """The artefact of a graph; of one that writes sequences, an encoder and a decoder as one."""
+    """The file of a format; of a model that writes sequences, an encoder and a decoder as one."""
+    request, graph = wanted.request, wanted.for_format(target)
+    of_sequences = wanted.of_sequences(target)
     if request.decoding is None:
-        return _one_graph(target, graph, model, request, workspace, progress, checks)
+        return _one_graph(
+            *(target, graph, model, request, workspace, progress, checks, of_sequences)
+        )
     encoder, decoder = (
         _one_graph(
             *(target, part.graph, model, part.request, workspace, progress),
@@ -193,7 +208,5 @@ def written_and_checked(
         for part in decoder_parts(checks.original, graph, request)
     )
     artefact = joined(encoder, decoder, request)
-    if request.limit is not None:
-        progress(f"measuring what {target.name} loses")
-        request.limit.require(artefact, workspace)
+    _require_limit(artefact, of_sequences, request, workspace, progress)
     return artefact

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn.errors import DataError
+from edgernn.runtime.library import lib
 
 if TYPE_CHECKING:
     from edgernn.graph import AnyArray
@@ -38,11 +39,38 @@ class Heard:
 
 
 @dataclass(slots=True, kw_only=True)
+class Pause:
+    """Lets a score become a label: above the threshold, and not the same label again too soon.
+
+    A label that begins with an underscore never passes: it stands for silence, or for all else.
+
+    rate_hz: samples a second of the front end; times are compared in whole samples, as in C.
+    """
+
+    deciding: Deciding
+    rate_hz: int
+    labels: Sequence[str]
+    _last: tuple[int, float] | None = field(init=False, default=None)  # label, seconds
+
+    def passes(self, label: int, seconds: float, score: float) -> bool:
+        silent = label < len(self.labels) and self.labels[label].startswith("_")
+        if silent or score < self.deciding.threshold:
+            return False
+        if self._last is not None and self._last[0] == label:
+            passed = round((seconds - self._last[1]) * self.rate_hz)
+            if passed + 0.5 < self.deciding.pause_s * self.rate_hz:
+                return False
+        self._last = (label, seconds)
+        return True
+
+
+@dataclass(slots=True, kw_only=True)
 class Listener:
     """Turns one stream of sound into labels.
 
     A model with a free number of steps runs step by step.  One with a fixed number runs over the
-    last rows, with zeros in front where there are fewer, as in its training.
+    last rows, with zeros in front where there are fewer, as in its training.  A label that begins
+    with an underscore, such as _silence_ or _unknown_, is never reported.
 
     >>> listener = Listener(model=model, rate_hz=16000)
     >>> for heard in listener.feed(samples):
@@ -58,11 +86,12 @@ class Listener:
     _audio: Any = field(init=False)
     _session: Any = field(init=False)
     _steps: int = field(init=False)
+    _are_shares: bool = field(init=False)
     _rows: list[AnyArray] = field(init=False, default_factory=list)
     _recent: list[Scores] = field(init=False, default_factory=list)
     _recent_step: Scores = field(init=False)
     _count: int = field(init=False, default=0)
-    _last: Heard | None = field(init=False, default=None)
+    _pause: Pause = field(init=False)
 
     def __post_init__(self) -> None:
         self._audio = self.model.audio(self.rate_hz)
@@ -80,22 +109,36 @@ class Listener:
                 "a sound ends",
                 remedy="Give the model's input a fixed number of steps",
             )
+        (position,) = self.model.free_output_positions
+        self._are_shares = bool(lib.ernn_are_shares(self.model.handle, position))
+        self._pause = Pause(
+            deciding=self.deciding, rate_hz=self._audio.recipe.rate_hz, labels=self.model.labels
+        )
         self._session = None if self._steps else self.model.session()
 
     def feed(self, samples: AnyArray) -> Iterator[Heard]:
         """The labels that these samples complete.  samples: [n], int16 or float32 in -1..1."""
+        for scores in self.scores(samples):
+            self._recent = [*self._recent, scores][-self.deciding.smooth :]
+            if len(self._recent) < self.deciding.smooth:
+                continue
+            mean = np.mean(self._recent, axis=0)
+            best = int(mean.argmax())
+            if self._pause.passes(best, self.seconds, float(mean[best])):
+                yield self._named(mean)
+
+    def scores(self, samples: AnyArray) -> Iterator[Scores]:
+        """The shares of the classes, [C], every `every_s`; `seconds` is the time of each.
+
+        samples: as of `feed`.
+        """
         recipe = self._audio.recipe
         every = max(1, round(1000 * self.deciding.every_s / recipe.hop_ms))
         for row in self._audio.feed(samples):
             self._count += 1
             scores = self._after(row, wanted=self._count % every == 0)
-            if scores is None:
-                continue
-            self._recent = [*self._recent, scores][-self.deciding.smooth :]
-            heard = self._decided()
-            if heard is not None:
-                self._last = heard
-                yield heard
+            if scores is not None:
+                yield scores
 
     def whole(self) -> Heard:
         """The answer for all sound so far, or its last part where the model's steps are fixed.
@@ -119,7 +162,7 @@ class Listener:
 
     def _after(self, row: AnyArray, *, wanted: bool) -> Scores | None:
         if self._session is not None:
-            self._recent_step = _shares(self._session.step(row))
+            self._recent_step = self._shares(self._session.step(row))
             return self._recent_step if wanted else None
         self._rows = [*self._rows, row][-self._steps :]
         return self._window() if wanted else None
@@ -127,20 +170,21 @@ class Listener:
     def _window(self) -> Scores:
         window = np.zeros((1, self._steps, self._audio.recipe.width), np.float32)
         window[0, self._steps - len(self._rows) :] = self._rows
-        return _shares(self.model(window)[0])
+        return self._shares(self.model(window)[0])
 
-    def _decided(self) -> Heard | None:
-        if len(self._recent) < self.deciding.smooth:
-            return None
-        heard = self._named(np.mean(self._recent, axis=0))
-        last = self._last
-        if heard.score < self.deciding.threshold:
-            return None
-        if last is not None and last.label == heard.label:
-            passed = round((heard.seconds - last.seconds) * self._audio.recipe.rate_hz)  # samples
-            again = passed + 0.5 >= self.deciding.pause_s * self._audio.recipe.rate_hz
-            return heard if again else None
-        return heard
+    def _shares(self, scores: AnyArray) -> Scores:
+        """Scores as shares of 1: as they are behind a softmax or sigmoid, else of its logits.
+
+        Of one score those of both classes.
+        """
+        flat = np.asarray(scores, np.float64).ravel()
+        if flat.size == 1:
+            share = flat[0] if self._are_shares else 0.5 + 0.5 * np.tanh(flat[0] / 2)
+            return np.array([1 - share, share])
+        if not self._are_shares:
+            flat = np.exp(flat - flat.max())
+            flat /= flat.sum()
+        return flat
 
     def _named(self, scores: Scores) -> Heard:
         best = int(scores.argmax())
@@ -161,14 +205,3 @@ def _one(ports: list[Any], kind: str, name: str) -> list[Any]:
             f"{name} has {len(ports)} {kind}", remedy="Give a model of sound with one of each"
         )
     return ports
-
-
-def _shares(scores: AnyArray) -> Scores:
-    """Scores as shares of 1: as they are after softmax, of one sigmoid both classes."""
-    flat = np.asarray(scores, np.float64).ravel()
-    if flat.size == 1:
-        return np.array([1 - flat[0], flat[0]])
-    if flat.min() < 0 or flat.max() > 1 + 1e-6:  # no softmax in the model
-        flat = np.exp(flat - flat.max())
-        flat /= flat.sum()
-    return flat

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgernn.devices.runners.outcome import Port
 from edgernn.devices.runners.runner import Case
+from edgernn.dtype import whole_numbers
 from edgernn.errors import DataError
 from edgernn.tasks.samples import Samples
 from edgernn.tasks.target import Target
@@ -30,6 +31,9 @@ def fitted(samples: Samples, port: Port, *, streaming: bool, file: str) -> Sampl
 
     Raises DataError if they do not fit the input.
     """
+    if np.dtype(port.dtype).kind == "i" and samples.x.dtype.kind == "f":
+        whole = whole_numbers(samples.x)
+        samples = samples if whole is None else replace(samples, x=whole)
     wanted, given = port.shape, samples.x.shape
     takes_tokens, has_tokens = (
         kind != "f" for kind in (np.dtype(port.dtype).kind, samples.x.dtype.kind)
@@ -99,9 +103,10 @@ def cases_of(samples: Samples, port: Port, *, streaming: bool) -> list[Case]:
     # A stream ends with its last real step: padding would change its states.
     whole = np.full(len(samples.x), samples.x.shape[1])
     ends = samples.real_steps()[1] + 1 if streaming else whole
-    if streaming and samples.target is Target.STEPS:
-        answered = samples.answered
-        ends = np.maximum(ends, answered.shape[1] - answered[:, ::-1].argmax(axis=1))
+    for one in samples.outputs if streaming else ():
+        if one.target is Target.STEPS:
+            answered = one.answered
+            ends = np.maximum(ends, answered.shape[1] - answered[:, ::-1].argmax(axis=1))
     batch = port.shape[0] or 1
     cases: list[Case] = []
     for start in range(0, len(samples.x), batch):

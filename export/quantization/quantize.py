@@ -235,6 +235,7 @@ class _Quantizer:
                 | ly.Attention()
                 | ly.NotEqual()
                 | ly.AnyNotEqual()
+                | ly.Cast()
                 | ly.Compare()
                 | ly.Where()
             ):

@@ -14,7 +14,7 @@ from edgernn.export.quantization.headroom import headroom
 from edgernn.export.request import Request
 from edgernn.export.rows import rows_to_measure
 from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
-from edgernn.export.study.rescue import layers_to_keep
+from edgernn.export.study.rescue import file_limit
 from edgernn.export.study.sensitivity import Sensitivity, sensitivity
 from edgernn.graph import AnyArray, CalibrationMethod, Graph, as_minmax
 from edgernn.scheme import Scheme
@@ -29,7 +29,7 @@ class Study:
 
     accuracies: tuple[Accuracy, ...]
     costs: Sensitivity | None
-    kept_float: tuple[str, ...] = ()  # layers, by the user's wish or by the search of --max-drop
+    kept_float: tuple[str, ...] = ()  # layers, by the user's wish
     headroom: str = ""  # beyond the rows that ranges were taken from, or what another method does
     #: Format -> what 8-bit activations cost in it, layer by layer, and what was chosen.
     activations: Mapping[str, tuple[ActivationCost, ...]] = field(default_factory=dict)
@@ -109,7 +109,7 @@ def _of_more_bits(original: Graph, request: Request, answers: FloatAnswers) -> A
     return accuracy_of(graph, answers, name=f"--scheme {scheme.value}")
 
 
-def rescued(
+def limited(
     original: Graph,
     request: Request,
     samples: Samples | None,
@@ -118,33 +118,23 @@ def rescued(
     file: str,
     max_drop_points: float,
 ) -> Request:
-    """The request with layers kept in float so that the drop is at most `max_drop_points`.
-
-    Those that the integer reference needs; each format may keep more, as its file needs them.
-    """
+    """The request with the limit that each file is held to: a drop of at most `max_drop_points`."""
     if request.ranges is None or request.examples is None or calibrate is None:
         raise CalibrationError(
-            "the search for layers to keep in float needs calibration data",
+            "the search for layers that need finer arithmetic needs calibration data",
             remedy="Give typical inputs with --calibrate",
         )
-    float_, prepared = scaled(original, request)
-    kept, limit = layers_to_keep(
-        float_,
+    limit = file_limit(
+        scaled(original, request)[0],
         quantized(original, request, "native"),
-        prepared.ranges or request.ranges,
         _few(original, request),
         as_samples(calibrate) if samples is None else samples,
         request.labels,
         file=file,
         max_drop_points=max_drop_points,
-        fine=(request.fine or {}).get("native", FineLayers()),
         decoding=request.decoding,
     )
-    request = replace(request, limit=limit)
-    if not kept:
-        return request
-    both = tuple(dict.fromkeys((*request.keep_float, *kept)))
-    return with_fine_layers(original, replace(request, keep_float=both, fine=None))
+    return replace(request, limit=limit)
 
 
 def _few(original: Graph, request: Request) -> dict[str, AnyArray]:

@@ -46,6 +46,7 @@ typedef struct ernn_header {
 #define ERNN_FEATURE_DYNAMIC 8u
 #define ERNN_FEATURE_FRONT_END 16u
 #define ERNN_FEATURE_ATTENTION 32u /* layers that multiply two tensors */
+#define ERNN_FEATURE_CHOICES 64u   /* layers between numbers and masks */
 /* A library built with ERNN_WITHOUT_SOUND refuses models with a front end. */
 #ifdef ERNN_WITHOUT_SOUND
 #define ERNN_FEATURE_SOUND 0u
@@ -54,7 +55,7 @@ typedef struct ernn_header {
 #endif
 #define ERNN_FEATURES_SMALL                                                                        \
   (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC |                         \
-   ERNN_FEATURE_SOUND | ERNN_FEATURE_ATTENTION)
+   ERNN_FEATURE_SOUND | ERNN_FEATURE_ATTENTION | ERNN_FEATURE_CHOICES)
 /* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
 #ifdef ERNN_WITHOUT_IMAGES
 #define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL
@@ -153,7 +154,10 @@ typedef struct ernn_cell {
   X(QDEPTHWISE2D)                                                                                  \
   X(SWAP)                                                                                          \
   X(ATTENTION) /* the feature ATTENTION */                                                         \
-  X(DOT)
+  X(DOT)                                                                                           \
+  X(CAST) /* the feature CHOICES */                                                                \
+  X(COMPARE)                                                                                       \
+  X(WHERE)
 
 typedef enum ernn_op_kind {
 #define ERNN_OP_ENUM(name) ERNN_OP_##name,
@@ -161,43 +165,6 @@ typedef enum ernn_op_kind {
 #undef ERNN_OP_ENUM
       ERNN_OP_COUNT
 } ernn_op_kind;
-
-/* Which layers this library has: those of ERNN_ONLY_<LAYER>, or all where none is defined.  -D gives a
- * macro the value 1; ERNN_IS_SET is 1 for such a name and 0 for one that is no macro. */
-#define ERNN_TRIED_1 0,
-#define ERNN_SECOND_OF(first, second, ...) second
-#define ERNN_CHOSEN(tried) ERNN_SECOND_OF(tried 1, 0, 0)
-#define ERNN_TRIED(value) ERNN_CHOSEN(ERNN_TRIED_##value)
-#define ERNN_IS_SET(macro) ERNN_TRIED(macro)
-#define ERNN_OP_BIT(name) | (uint64_t)ERNN_IS_SET(ERNN_ONLY_##name) << ERNN_OP_##name
-#define ERNN_ONLY_THESE (0u ERNN_OP_LIST(ERNN_OP_BIT))
-#define ERNN_HAS_OP(kind) (ERNN_ONLY_THESE == 0 || (ERNN_ONLY_THESE >> (kind) & 1u) != 0)
-
-/* A constant: what is behind `if (ERNN_HAS(GRU))` needs no memory in a library without GRU. */
-#define ERNN_HAS(name) ERNN_HAS_OP(ERNN_OP_##name)
-#define ERNN_HAS_EITHER(one, other) (ERNN_HAS(one) || ERNN_HAS(other))
-#define ERNN_HAS_FLOAT_CELLS (ERNN_HAS(GRU) || ERNN_HAS(LSTM) || ERNN_HAS(RNN))
-#define ERNN_HAS_INTEGER_CELLS (ERNN_HAS(QGRU) || ERNN_HAS(QLSTM) || ERNN_HAS(QRNN))
-#define ERNN_HAS_IMAGES                                                                            \
-  (ERNN_HAS(CONV2D) || ERNN_HAS(DEPTHWISE2D) || ERNN_HAS(QCONV2D) || ERNN_HAS(QDEPTHWISE2D))
-#define ERNN_HAS_WINDOWS (ERNN_HAS_EITHER(CONV, QCONV) || ERNN_HAS(DEPTHWISE))
-#define ERNN_HAS_FLOAT_LINEAR (ERNN_HAS(DENSE) || ERNN_HAS(CONV) || ERNN_HAS(CONV2D))
-#define ERNN_HAS_INTEGER_LINEAR (ERNN_HAS(QDENSE) || ERNN_HAS(QCONV) || ERNN_HAS(QCONV2D))
-#define ERNN_HAS_CELLS (ERNN_HAS_FLOAT_CELLS || ERNN_HAS_INTEGER_CELLS)
-#define ERNN_HAS_LINEAR (ERNN_HAS_FLOAT_LINEAR || ERNN_HAS_INTEGER_LINEAR)
-#define ERNN_HAS_FLOAT_GEMM (ERNN_HAS_FLOAT_CELLS || ERNN_HAS_FLOAT_LINEAR)
-#define ERNN_HAS_FLOAT_KERNELS                                                                     \
-  (ERNN_HAS_FLOAT_CELLS || ERNN_HAS_FLOAT_LINEAR || ERNN_HAS_EITHER(DEPTHWISE, DEPTHWISE2D))
-#define ERNN_HAS_OTHERS                                                                            \
-  (ERNN_HAS(EMBEDDING) || ERNN_HAS(DEPTHWISE) || ERNN_HAS(POOL) || ERNN_HAS(GLOBAL_POOL))
-#define ERNN_HAS_ELEMENTS                                                                          \
-  (ERNN_HAS(AFFINE) || ERNN_HAS(LAYER_NORM) || ERNN_HAS(ACTIVATE) || ERNN_HAS(PRELU))
-/* Layers along an axis of their input. */
-#define ERNN_HAS_AXES                                                                              \
-  (ERNN_HAS_EITHER(UPSAMPLE, PAD) || ERNN_HAS_EITHER(SLICE_STEPS, POOL))
-/* These are one after the other: RESHAPE to APPLY_MASK. */
-#define ERNN_SHAPING_BITS (((1ull << ERNN_OP_QDENSE) - 1) & ~((1ull << ERNN_OP_RESHAPE) - 1))
-#define ERNN_HAS_SHAPING (ERNN_ONLY_THESE == 0 || (ERNN_ONLY_THESE & ERNN_SHAPING_BITS) != 0)
 
 #define ERNN_OP_INPUTS 6u
 #define ERNN_OP_OUTPUTS 3u
@@ -289,6 +256,9 @@ enum {
   ERNN_DOT_RIGHT_STEPS = 1,
   ERNN_DOT_NORMALIZE = 2,
 
+  ERNN_COMPARE_KIND = 0,
+  ERNN_COMPARE_VALUE = 1, /* float32 */
+
   /* QGRU, QLSTM, QRNN: kernels as above. */
   ERNN_QRNN_CELL = 3, /* of QLSTM, else ERNN_NONE */
   ERNN_QRNN_READING = 4,
@@ -319,6 +289,15 @@ enum {
   ERNN_MERGE_LIST(ERNN_MERGE_ENUM)
 #undef ERNN_MERGE_ENUM
       ERNN_MERGE_COUNT
+};
+
+#define ERNN_COMPARE_LIST(X) X(GREATER) X(GREATER_EQUAL) X(LESS) X(LESS_EQUAL)
+
+enum {
+#define ERNN_COMPARE_ENUM(name) ERNN_COMPARE_##name,
+  ERNN_COMPARE_LIST(ERNN_COMPARE_ENUM)
+#undef ERNN_COMPARE_ENUM
+      ERNN_COMPARE_COUNT
 };
 
 /* In the order of edgernn.graph.ActivationKind. */

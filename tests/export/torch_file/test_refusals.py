@@ -168,7 +168,10 @@ def fuzzed(tmp_path, mutants, seed):
     for number in range(mutants):
         chance = random.Random(f"{seed} {number}")
         path = tmp_path / "fuzzed.pt2"
-        with zipfile.ZipFile(FOLDER / "cell_loop.free.pt2") as old, zipfile.ZipFile(path, "w") as new:
+        with (
+            zipfile.ZipFile(FOLDER / "cell_loop.free.pt2") as old,
+            zipfile.ZipFile(path, "w") as new,
+        ):
             target = chance.choice([info.filename for info in old.infolist()])
             for info in old.infolist():
                 data = old.read(info)
