@@ -9,7 +9,7 @@ from onnx import helper
 
 import edgernn
 from edgernn.artefact import VerificationStatus
-from edgernn.cli import main
+from edgernn.cli import edgernn as program
 from edgernn.errors import ModelFileError, WrongOption
 from edgernn.export.onnx_file.file import read_onnx
 from edgernn.export.torch_file.file import read_pt2
@@ -101,7 +101,7 @@ def test_a_model_that_depends_on_the_length_is_refused(kind, constant, tmp_path)
 def test_the_command_line_frees_and_checks(tmp_path):
     source = str(FOLDER / "cell_loop.free.pt2")
     ran = CliRunner().invoke(
-        main, ["export", source, "--free-time", "--to", "onnx", "-o", str(tmp_path)]
+        program, ["export", source, "--free-time", "--to", "onnx", "-o", str(tmp_path)]
     )
     assert ran.exit_code == 0, ran.output
     made = edgernn.load(FOLDER / "gru_all.fixed.onnx", free_time=True).export(tmp_path / "b")

@@ -30,6 +30,8 @@ def module(torch):
     return Network().eval()
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:The tensor attributes")  # torch, of nn.GRU
+
 X = np.random.default_rng(0).normal(size=(40, 12, 5)).astype(np.float32)
 
 

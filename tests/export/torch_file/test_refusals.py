@@ -19,7 +19,7 @@ def test_pickled_weights_are_refused(tmp_path):
     def pickled(document):
         document["config"]["rnn.weight_hh_l0"]["use_pickle"] = True
 
-    with pytest.raises(ModelFileError, match="'rnn.weight_hh_l0' pickled") as refusal:
+    with pytest.raises(ModelFileError, match=r"'rnn\.weight_hh_l0' pickled") as refusal:
         read_pt2(changed(tmp_path, WEIGHTS, pickled))
     assert "plain tensors" in refusal.value.remedy
 
@@ -119,7 +119,7 @@ def test_weights_that_the_file_does_not_hold_are_refused_before_memory_is_taken(
         if value == [{"as_int": 0}] * 2:  # one number, repeated: what expand() stores
             assert read_pt2(path).graph.parameters
         else:
-            with pytest.raises(ModelFileError, match="rnn.weight_ih_l0|strides|shape"):
+            with pytest.raises(ModelFileError, match=r"rnn\.weight_ih_l0|strides|shape"):
                 read_pt2(path)
         assert tracemalloc.get_traced_memory()[1] < 20e6
     finally:
@@ -182,8 +182,8 @@ def fuzzed(tmp_path, mutants, seed):
             read_pt2(path)
             outcomes.append("read")
         except EdgernnError as error:
-            assert "\n" not in error.what.strip()
-            outcomes.append("refused")
+            outcomes.append("several lines" if "\n" in error.what.strip() else "refused")
+    assert "several lines" not in outcomes
     return outcomes
 
 
