@@ -26,6 +26,7 @@ from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import limited
 from edgernn.export.torch_file.module import from_module, is_module
+from edgernn.front.arguments import checked_arguments
 from edgernn.front.automatic import best_of
 from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
@@ -142,6 +143,7 @@ class Loaded:
         """Sentences about what the file holds and the export leaves out."""
         return self.model.warnings
 
+    @checked_arguments
     def export(
         self,
         out: str | os.PathLike[str],
@@ -269,6 +271,7 @@ class Loaded:
         method = method_named(calibration)
         rounded = rounding_named(rounding, used)
         backends = formats_named(to)
+        chosen = format_options(options, backends)
         require_layers(self.layers, (*kept, *per_layer))
         decoding = decoding_of(decode, self.training, self.model.graph)
         require_one_loop(decoding, streaming=streaming)
@@ -322,7 +325,7 @@ class Loaded:
                     labels=names,
                     front_end=recipe,
                     training=self.training,
-                    options=format_options(options),
+                    options=chosen,
                 )
                 for one in schemes
             ]
