@@ -220,12 +220,10 @@ ERNN_API ernn_status ernn_session_size(const ernn_model *model, const ernn_optio
 ERNN_API ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
                               size_t arena_bytes, const ernn_options *options);
 
-/* Sets every state to zero: the next step is the first of a new sequence.  ERNN_BUSY while another
- * call is at work on the session. */
+/* The next step is the first of a new sequence.  ERNN_BUSY while another call is at work. */
 ERNN_API ernn_status ernn_reset(ernn_session *session);
 
-/* The name of the layer that refused the last call of ernn_step, ernn_run, ernn_run_batch or
- * ernn_output_steps; null where no layer did. */
+/* The name of the layer that refused the last call that ran something; null where no layer did. */
 ERNN_API const char *ernn_refusing_layer(const ernn_session *session);
 
 /* The kernels that it uses. */
@@ -233,11 +231,9 @@ ERNN_API ernn_isa ernn_session_isa(const ernn_session *session);
 
 /* One step of every input: `inputs[i]` is one row of input i, `outputs[i]` takes one row of
  * output i.  A null input is a state that the session carries itself; a null output is not wanted.
- * Outputs of layers that sum up a sequence (the last output of a GRU, a pooling over time) are
- * what they would be if the sequence ended here.  The example is at the top.
- *
- * ERNN_NO_RESULT is no error: the step was taken, but the outputs hold nothing of use.  A file of one
- * step has no result until the first windows are full, and in the steps that a stride leaves out. */
+ * Outputs that sum up a sequence (the last of a GRU, a pooling over time) are what they would be if it
+ * ended here.  ERNN_NO_RESULT is no error: the outputs hold nothing of use, in a file of one step until
+ * the first windows are full and in steps that a stride leaves out.  The example is at the top. */
 ERNN_API ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs);
 
 /* Rows of one input or output. */
