@@ -74,13 +74,14 @@ def of_a_stream(recordings: Path, folder: Path) -> None:
         if int(number) < OF_TEST:
             continue
         word = read(path)
-        write(folder / WORDS[int(digit)] / path.name, second(word, random.integers(0, 2400)))
+        write(folder / WORDS[int(digit)] / path.name, second(word, int(random.integers(0, 2400))))
         if index % 5 == 0:
             begun = word[: int(len(word) * random.uniform(0.1, 0.4))]
             write(folder / "_other" / f"begun-{path.name}", second(begun, 0))
         if index % 5 == 1:
             write(
-                folder / "_other" / f"over-{path.name}", second(word, random.integers(5600, 7800))
+                folder / "_other" / f"over-{path.name}",
+                second(word, int(random.integers(5600, 7800))),
             )
         if index % 10 == 2:
             write(folder / "_other" / f"none-{path.name}", second(word[:0], 0))
