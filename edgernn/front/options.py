@@ -135,8 +135,14 @@ def formats_named(to: str | Sequence[str] | None) -> tuple[str, ...] | None:
         raise WrongOption(str(error).rstrip(".")) from error
 
 
-def format_options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
-    """Raises TypeError for an option that no format has, WrongOption for a value it lacks."""
+def format_options(
+    given: dict[str, str | None], formats: Sequence[str] | None = None
+) -> dict[str, dict[str, str]]:
+    """By format.  formats: those that are written; without them, all.
+
+    Raises TypeError for an option that no format has, WrongOption for a value it lacks and for an
+    option that none of the formats has.
+    """
     known = {option.parameter: option for row in FORMATS.values() for option in row.options}
     for name, value in given.items():
         if name not in known:
@@ -149,6 +155,12 @@ def format_options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
             raise WrongOption(
                 f"{name} cannot be {value!r}",
                 remedy=f"Choose one of {', '.join(known[name].choices)}",
+            )
+        owners = [row.name for row in FORMATS.values() if known[name] in row.options]
+        if value is not None and formats is not None and not set(owners) & set(formats):
+            raise WrongOption(
+                f"{known[name].flag} ({name}) changes nothing in {', '.join(formats)}",
+                remedy=f"Also write {' or '.join(owners)}, or leave it out",
             )
     return options_by_format(given)
 
@@ -187,6 +199,20 @@ def decoding_of(given: str | None, training: TrainingLog | None, graph: Graph) -
     start, stop, longest = map(int, numbers)
     decoding = Decoding(input=name, start=start, stop=stop, longest=longest)
     return checked_decoding(decoding, graph)
+
+
+def require_torch(example: object, *, free_time: bool) -> None:
+    """Raises WrongOption where an option for models of PyTorch was given with another model."""
+    if example is not None:
+        raise WrongOption(
+            "example is for a torch.nn.Module in memory, and this model is none",
+            remedy="Leave it out: the model says what it takes",
+        )
+    if free_time:
+        raise WrongOption(
+            "--free-time (free_time) is for .onnx and .pt2 files and modules of PyTorch",
+            remedy="Leave it out, or build the Keras model with Input((None, features))",
+        )
 
 
 def require_one_loop(decoding: Decoding | None, *, streaming: bool) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: A decision counts for an event until so long after its end: the scores are of what came before.
 LATE_S: Final = 1.0
+#: A label track may go beyond its recording by so much: programs round.
+_ROUNDED_S: Final = 0.1
 #: Labels that mean that nothing was said, by their usual names; so do those with a first "_".
 BACKGROUND: Final = frozenset({"background", "noise", "other", "silence", "unknown"})
 #: Whole percents, as `edgernn run --threshold` takes them.
@@ -120,7 +122,7 @@ def _require_known(model: Model, streams: LabelledStreams, quiet: Sequence[str])
 def _scored(model: Model, recording: Recording, deciding: Deciding) -> _Scored:
     waveform, rate_hz = read_waveform(recording.path)
     length_s = len(waveform) / rate_hz
-    late = next((event for event in recording.events if event.end_s > length_s), None)
+    late = next((event for event in recording.events if event.end_s > length_s + _ROUNDED_S), None)
     if late is not None:
         raise DataError(
             f"{recording.path} has {length_s:.2f} s, its label track goes to {late.end_s:.2f} s",
@@ -132,13 +134,18 @@ def _scored(model: Model, recording: Recording, deciding: Deciding) -> _Scored:
         for one in listener.scores(waveform[at : at + piece]):
             scores.append(one)
             seconds.append(listener.seconds)
-    means = _means(np.array(scores).reshape(len(scores), -1), deciding.smooth)
-    best = means.argmax(axis=1) if means.size else np.empty(0, np.int64)
+    if scores and len(scores[0]) != len(model.labels):
+        raise DataError(
+            f"{model.name} has {len(scores[0])} classes and names for {len(model.labels)} of them",
+            remedy="Export it with one of --labels for each class",
+        )
+    means = _means(np.reshape(scores, (len(scores), len(model.labels))), deciding.smooth)
+    best = means.argmax(axis=1)
     return _Scored(
         recording=recording,
         seconds=np.array(seconds[len(seconds) - len(means) :]),
         best=best,
-        score=np.take_along_axis(means, best[:, None], axis=1)[:, 0] if means.size else best * 1.0,
+        score=means[np.arange(len(means)), best],
         length_s=length_s,
         rate_hz=model.audio().recipe.rate_hz,
     )
@@ -146,10 +153,8 @@ def _scored(model: Model, recording: Recording, deciding: Deciding) -> _Scored:
 
 def _means(scores: npt.NDArray[np.float64], smooth: int) -> npt.NDArray[np.float64]:
     """[N, C] to [N - smooth + 1, C]: each the mean of the last `smooth` scores."""
-    count = len(scores) - smooth + 1
-    if count < 1:
-        return np.empty((0, scores.shape[1] if scores.ndim > 1 else 0))
-    return np.mean([scores[at : at + count] for at in range(smooth)], axis=0)
+    count = max(0, len(scores) - smooth + 1)
+    return np.asarray(np.mean([scores[at : at + count] for at in range(smooth)], axis=0))
 
 
 def _heard(
