@@ -53,11 +53,14 @@ class Format:
     options: tuple[FormatOption, ...] = ()
 
 
+#: Stock runtimes have no GRU or LSTM with weights of 4 bits: a file would be as large as int8.
+_STOCK: Final = frozenset(Scheme) - {Scheme.INT4}
+
 _ROWS: Final = (
     Format(
         name="onnx",
         suffix=".onnx",
-        schemes=frozenset(Scheme),
+        schemes=_STOCK,
         backend="edgernn.export.onnx:BACKEND",
         runner="edgernn.devices.runners.vendor_runtime:ONNX_RUNTIME",
         threads=True,
@@ -89,7 +92,7 @@ _ROWS: Final = (
     Format(
         name="tflite",
         suffix=".tflite",
-        schemes=frozenset(Scheme),
+        schemes=_STOCK,
         backend="edgernn.export.tflite:BACKEND",
         runner="edgernn.devices.runners.vendor_runtime:LITERT",
         options=(

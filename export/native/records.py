@@ -41,6 +41,7 @@ class Feature(IntFlag):
     DYNAMIC = 8
     FRONT_END = 16
     ATTENTION = 32
+    NIBBLES = 64
 
 
 class FrontEndKind(IntEnum):
@@ -58,6 +59,13 @@ class ConstantType(IntEnum):
     PRODUCT = 7
     ACCUMULATION = 8
     CELL = 9
+
+
+class Packing(IntEnum):
+    """How a PRODUCT's or an ACCUMULATION's weights lie in bytes."""
+
+    NONE = 0  # one weight in each
+    NIBBLES = 4  # two
 
 
 class OpKind(IntEnum):
@@ -174,6 +182,7 @@ class Constant:
     tiles: int
     data: bytes
     scales: bytes = b""
+    packing: Packing = Packing.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +276,7 @@ def file_bytes(image: FileImage) -> bytes:
             data_at,
             len(constant.data),
             scales_at,
-            0,
+            constant.packing,
         )
     constant_offset = body.append(constants, 4)
     front_ends = b""

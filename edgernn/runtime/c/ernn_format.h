@@ -46,15 +46,21 @@ typedef struct ernn_header {
 #define ERNN_FEATURE_DYNAMIC 8u
 #define ERNN_FEATURE_FRONT_END 16u
 #define ERNN_FEATURE_ATTENTION 32u /* layers that multiply two tensors */
+#define ERNN_FEATURE_NIBBLES 64u   /* weights of 4 bits, two in a byte */
 /* A library built with ERNN_WITHOUT_SOUND refuses models with a front end. */
 #ifdef ERNN_WITHOUT_SOUND
 #define ERNN_FEATURE_SOUND 0u
 #else
 #define ERNN_FEATURE_SOUND ERNN_FEATURE_FRONT_END
 #endif
+#ifdef ERNN_WITHOUT_NIBBLES
+#define ERNN_FEATURE_PACKED 0u
+#else
+#define ERNN_FEATURE_PACKED ERNN_FEATURE_NIBBLES
+#endif
 #define ERNN_FEATURES_SMALL                                                                        \
   (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC |                         \
-   ERNN_FEATURE_SOUND | ERNN_FEATURE_ATTENTION)
+   ERNN_FEATURE_SOUND | ERNN_FEATURE_ATTENTION | ERNN_FEATURE_PACKED)
 /* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
 #ifdef ERNN_WITHOUT_IMAGES
 #define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL
@@ -99,8 +105,11 @@ typedef struct ernn_constant {
   uint32_t offset;  /* aligned to ERNN_ALIGNMENT */
   uint32_t bytes;
   uint32_t scales; /* offset, aligned to ERNN_ALIGNMENT; 0 where the type has none */
-  uint32_t reserved;
+  uint32_t packing; /* of a PRODUCT or an ACCUMULATION: ERNN_PACKED_NIBBLES; else 0 */
 } ernn_constant;
+
+/* Bytes hold two quads of weights, n + 8 each: the weights are 16 n.  With the feature NIBBLES. */
+#define ERNN_PACKED_NIBBLES 4u
 
 /* What an LSTM's integer cells need: docs/integer-arithmetic.md, section 6. */
 typedef struct ernn_cell {
