@@ -7,14 +7,10 @@ command line, 130 to Ctrl-C.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-
-def _printable(text: str) -> str:
-    """Without colours and other orders to a terminal, which a device's words may hold."""
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]", "", text)
+from edgernn.printable import printable, shown
 
 
 class EdgernnError(Exception):
@@ -31,13 +27,13 @@ class EdgernnError(Exception):
     warnings: tuple[str, ...] = ()
 
     def __init__(self, what: str, *, remedy: str = "") -> None:
-        self.what = _printable(what)
-        self.remedy = _printable(remedy)
+        self.what = printable(what)
+        self.remedy = printable(remedy)
         super().__init__(f"{self.what}. {self.remedy}" if remedy else self.what)
 
     def __str__(self) -> str:
         text = super().__str__()
-        return f"{text}\n{_printable(self.outcome)}" if self.outcome else text
+        return f"{text}\n{printable(self.outcome)}" if self.outcome else text
 
 
 class WrongOption(EdgernnError, ValueError):
@@ -62,7 +58,9 @@ class UnsupportedLayer(EdgernnError):
         self.kind = kind
         self.where = where
         self.reason = reason
-        super().__init__(f"layer '{layer}' ({kind}, in {where}) {reason}", remedy=remedy)
+        super().__init__(
+            f"layer '{shown(layer)}' ({shown(kind)}, in {where}) {reason}", remedy=remedy
+        )
 
 
 class UnsupportedScheme(EdgernnError):

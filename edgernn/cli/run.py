@@ -131,9 +131,11 @@ def _standard_input(rate_hz: int) -> Iterator[Any]:
 
 
 def _show(heard: Heard, *, as_json: bool, at_end: bool = False) -> None:
+    from edgernn.printable import shown
+
     if as_json:
         click.echo(json.dumps({**asdict(heard), "at_end": at_end}))
     else:
         mark = "  at the end" if at_end else ""
-        click.echo(f"{heard.seconds:8.2f} s  {heard.label}  {100 * heard.score:.0f} %{mark}")
+        click.echo(f"{heard.seconds:8.2f} s  {shown(heard.label)}  {100 * heard.score:.0f} %{mark}")
     sys.stdout.flush()

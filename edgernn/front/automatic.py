@@ -129,11 +129,17 @@ def _candidate(artefact: Artefact, rows: Sequence[Row], study: Study) -> SchemeC
 
 def _cost(artefact: Artefact, row: Row, study: Study) -> tuple[float, str]:
     """Points or percent lost beside the float model, by labels on this device or by the check."""
-    exact = next((one.score for one in study.accuracies if one.name == FLOAT_MODEL), None)
-    if row.score is not None and row.metric is not None and exact is not None:
-        metric = METRICS[row.metric]
-        cost = metric.cost(exact.value, row.score)
-        return round(100 * cost, 6), metric.cost_text(cost)
+    exact = [one.score for one in study.accuracies if one.name == FLOAT_MODEL and one.score]
+    reached = {(one.output, one.metric): one.value for one in row.scores}
+    costs = [
+        (METRICS[one.metric].cost(one.value, reached[one.output, one.metric]), one)
+        for one in exact
+        if (one.output, one.metric) in reached
+    ]
+    if costs:  # of the output that loses most
+        cost, one = max(costs, key=lambda pair: pair[0])
+        where = f" of '{one.output}'" if one.output else ""
+        return round(100 * cost, 6), f"{METRICS[one.metric].cost_text(cost)}{where}"
     checked = artefact.verification
     if checked.agreement is not None:
         share = 1 - checked.agreement

@@ -166,8 +166,7 @@ def search(
             chosen = _chosen(wanted, folder, device, clock, workers, storage, phase)
             file = _exported(wanted, chosen, folder, folder)
             phase(f"measuring {file.name} on {device}")
-            # What failed on validation rows is not shown the test: the search may go on.
-            rows = splits.test if chosen.reached else splits.validation
+            rows = splits.test if chosen.opens_test else splits.validation
             measured = _measured(file, rows, device)
         values = Searched(
             data=name,

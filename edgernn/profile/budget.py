@@ -29,7 +29,7 @@ from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Report
 from edgernn.profile.rows import Row, reference_of, rows_of
 from edgernn.regular_file import read_toml
-from edgernn.scoring.metric import METRICS, Metric
+from edgernn.scoring.metric import METRICS, Metric, metrics_for
 from edgernn.scoring.truth import scores
 
 EVERY: Final = "every"
@@ -251,24 +251,35 @@ def _missing(limit: Limit, report: Report) -> str:
     """Why there is no value: a limit of another metric than those of the data, or no data."""
     of_metric = {metric.limit: metric for metric in METRICS.values()}.get(limit.value)
     truth = report.truth
-    if of_metric is None or truth is None or of_metric in truth.judges:
+    if of_metric is None or truth is None:
         return "was not measured"
-    known = ", ".join(metric.limit for metric in truth.judges) or "no such limit, without labels"
+    judges = dict.fromkeys([*truth.judges, *(m for one in truth.others for m in metrics_for(one))])
+    if of_metric in judges:
+        return "was not measured"
+    known = ", ".join(metric.limit for metric in judges) or "no such limit, without labels"
     return f"does not fit {truth.name}, which allows {known}"
 
 
 def _cost(metric: Metric) -> Callable[[Cell, Row, Report], float | None]:
-    """How much worse than the reference by this metric; negative where it is better."""
+    """How much worse than the reference by this metric; negative where it is better.
+
+    Of several outputs that the metric judges, the one that loses most.
+    """
 
     def of(cell: Cell, _row: Row, report: Report) -> float | None:
         reference = reference_of(cell, report)
         if reference is None or cell.predictions is None or report.truth is None:
             return None
         before, after = (
-            {one.metric: one.value for one in scores(predictions, report.truth)}.get(metric.name)
+            {
+                one.output: one.value
+                for one in scores(predictions, report.truth)
+                if one.metric == metric.name
+            }
             for predictions in (reference, cell.predictions)
         )
-        return None if before is None or after is None else metric.cost(before, after)
+        costs = [metric.cost(before[one], after[one]) for one in before if one in after]
+        return max(costs, default=None)
 
     return of
 

@@ -42,7 +42,7 @@ from edgernn.profile.workload import Workload, called_shape, data_port, data_por
 from edgernn.scoring.class_names import data_numbers
 from edgernn.scoring.fitting import cases_of, fitted, refit_of
 from edgernn.scoring.reading import predictions_of
-from edgernn.scoring.truth import truth_of
+from edgernn.scoring.truth import require_read, truth_of
 from edgernn.tasks.samples import Samples
 
 
@@ -336,12 +336,17 @@ class _Profile:
             return replace(cell, outcome=answer)
         state_outputs = {state.output for state in candidate.states}
         name = next(name for name in answer.cases[0] if name not in state_outputs)
+        scored = [one.output or name for one in samples.outputs]
         for row, case in enumerate(answer.cases):
-            if not np.isfinite(case[name]).all():
-                first = row * len(case[name])
-                reason = f"output '{name}' contains NaN or infinity for row {first} of the data"
-                return replace(cell, outcome=Failed(reason=reason))
+            for output in scored:
+                if output in case and not np.isfinite(case[output]).all():
+                    first = row * len(case[output])
+                    where = f"row {first} of the data"
+                    reason = f"output '{output}' contains NaN or infinity for {where}"
+                    return replace(cell, outcome=Failed(reason=reason))
         predictions = predictions_of(answer.cases, samples, name, numbers)
+        if self.report.truth is not None:
+            require_read(predictions, self.report.truth)
         return replace(cell, predictions=predictions, refit=refit, unjudged=None)
 
     def _weighed(self, candidate: Candidate, cell: Cell) -> Cell:

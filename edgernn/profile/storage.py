@@ -21,7 +21,8 @@ from edgernn.scoring.truth import scores
 # History of the format:
 #   1  first version
 #   2  targets of every kind: their answers in `truth`, likelihoods and numbers in `predictions`
-VERSION: Final = 2
+#   3  several outputs: the answers of the others in `others` of `truth` and of `predictions`
+VERSION: Final = 3
 FORMAT: Final = "edgernn-report"
 
 

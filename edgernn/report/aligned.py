@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
+from edgernn.printable import printable, shown
+
 #: Of lines of text, in columns.
 WIDTH: Final = 100
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Lines in which the cells of a column begin below each other."""
+    rows = [[shown(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
@@ -20,4 +23,4 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def wrapped(sentences: Iterable[str]) -> Iterator[str]:
     """Lines broken between words; a path longer than a line stays whole, to be copied."""
     for sentence in sentences:
-        yield from wrap(sentence, WIDTH, break_long_words=False, break_on_hyphens=False)
+        yield from wrap(printable(sentence), WIDTH, break_long_words=False, break_on_hyphens=False)

@@ -9,6 +9,7 @@ from typing import Final
 
 from edgernn.profile.rows import MEASURED, Row
 from edgernn.scoring.metric import METRICS, Metric
+from edgernn.scoring.truth import Score
 from edgernn.stats import Interval
 from edgernn.units import (
     DASH,
@@ -43,15 +44,52 @@ def _score(row: Row) -> str:
     return DASH if row.metric is None else METRICS[row.metric].text(row.score)
 
 
-def _other(metric: Metric, row: Row) -> str:
-    """What a metric says that is not the first one."""
-    value = next((one.value for one in row.scores[1:] if one.metric == metric.name), None)
-    return DASH if value is None else metric.text(value)
+def _found(metric: Metric, row: Row, output: str | None) -> Score | None:
+    """What a metric says that is not the first one; None: of the first output."""
+    wanted = row.scores[0].output if row.scores and output is None else output
+    found = (one for one in row.scores[1:] if one.metric == metric.name and one.output == wanted)
+    return next(found, None)
 
 
-def _other_interval(metric: Metric, row: Row) -> str:
-    found = next((one.interval for one in row.scores[1:] if one.metric == metric.name), None)
-    return DASH if found is None else metric.interval_text(found)
+def _other(metric: Metric, row: Row, output: str | None = None) -> str:
+    found = _found(metric, row, output)
+    return DASH if found is None else metric.text(found.value)
+
+
+def _other_interval(metric: Metric, row: Row, output: str | None = None) -> str:
+    found = _found(metric, row, output)
+    return DASH if found is None else metric.interval_text(found.interval)
+
+
+def _of_outputs(rows: Sequence[Row]) -> list[Column]:
+    """Two columns for each metric of a further output; its first metric decides."""
+    pairs = dict.fromkeys(
+        (one.output, one.metric)
+        for row in rows
+        for one in row.scores
+        if one.output != row.scores[0].output
+    )
+    seen: set[str] = set()
+    columns = []
+    for output, name in pairs:
+        metric = METRICS[name]
+        given = {"metric": metric, "output": output}
+        columns += [
+            Column(
+                title=f"{name} of {output}",
+                text=_by_row(_other, **given),
+                decides=output not in seen,
+            ),
+            Column(title=f"{name} of {output} 95 %", text=_by_row(_other_interval, **given)),
+        ]
+        seen.add(output)
+    return columns
+
+
+def _by_row(
+    text: Callable[[Metric, Row, str], str], *, metric: Metric, output: str
+) -> Callable[[Row], str]:
+    return lambda row: text(metric, row, output)
 
 
 def _model(row: Row) -> str:
@@ -165,7 +203,7 @@ def shown_columns(rows: Sequence[Row], *, wide: bool = True) -> tuple[Column, ..
     without_labels = all(row.metric is None for row in rows)
     wanted = [
         column
-        for column in COLUMNS
+        for column in _all_columns(rows)
         if wide or column.decides or (without_labels and column.title in _WITHOUT_LABELS)
     ]
     kept = [column for column in wanted if any(column.text(row) != DASH for row in rows)]
@@ -174,9 +212,15 @@ def shown_columns(rows: Sequence[Row], *, wide: bool = True) -> tuple[Column, ..
     return tuple(kept)
 
 
+def _all_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
+    """COLUMNS, and those of further outputs before the agreement."""
+    place = next(number for number, one in enumerate(COLUMNS) if one.title == "agreement")
+    return (*COLUMNS[:place], *_of_outputs(rows), *COLUMNS[place:])
+
+
 def named(column: Column, rows: Sequence[Row]) -> str:
     """The title, with the metric's name in the place of "score"."""
-    metrics = {row.metric for row in rows if row.metric}
+    metrics = {row.scores[0].name if row.scores else row.metric for row in rows if row.metric}
     return metrics.pop() if column.title == "score" and len(metrics) == 1 else column.title
 
 

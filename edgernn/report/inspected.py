@@ -9,6 +9,7 @@ from typing import Any
 from edgernn.artefact import Artefact, Refusal, Source, VerificationStatus
 from edgernn.export.contents import Contents
 from edgernn.graph import Graph, Layer, Shape, parameter_count
+from edgernn.printable import shown
 from edgernn.report.aligned import aligned
 
 
@@ -19,9 +20,9 @@ def model_text(graph: Graph, source: Source) -> str:
         (layer.name, type(layer).__name__, _shape(graph, layer), f"{parameter_count(layer):,}")
         for layer in graph.layers
     ]
-    inputs = ", ".join(f"{e.name} {shape_text(e.spec.shape)}" for e in graph.inputs)
+    inputs = ", ".join(f"{shown(e.name)} {shape_text(e.spec.shape)}" for e in graph.inputs)
     outputs = ", ".join(
-        f"{name} {shape_text(spec.shape)}" for name, spec in graph.output_specs.items()
+        f"{shown(name)} {shape_text(spec.shape)}" for name, spec in graph.output_specs.items()
     )
     title = (
         f"{source.file}: {source.origin}, {source.bytes:,} bytes, {graph.parameters:,} parameters"
@@ -60,13 +61,13 @@ def contents_text(name: str, contents: Contents) -> str:
     """Inputs, outputs, operators, weights and metadata of an artefact."""
     lines = [f"{name}: {contents.format}, {contents.bytes:,} bytes"]
     for title, side in (("inputs", contents.inputs), ("outputs", contents.outputs)):
-        lines.append(f"{title:9}" + ", ".join(f"{t.name} {t.dtype} {t.shape}" for t in side))
+        lines.append(f"{title:9}" + ", ".join(f"{shown(t.name)} {t.dtype} {t.shape}" for t in side))
     lines.append("operators " + _counted(contents.operators))
     lines.append(
         "weights  "
         + ", ".join(f"{kind} {size:,} bytes" for kind, size in contents.weight_bytes.items())
     )
-    lines += [f"{key}: {value}" for key, value in contents.metadata.items()]
+    lines += [f"{shown(key)}: {shown(value)}" for key, value in contents.metadata.items()]
     return "\n".join(lines)
 
 
@@ -86,7 +87,9 @@ def folder_text(
         )
         for artefact in artefacts
     ]
-    left_out = [f"{refusal.file} is missing: {refusal.reason}" for refusal in refusals]
+    left_out = [
+        f"{shown(refusal.file)} is missing: {shown(refusal.reason)}" for refusal in refusals
+    ]
     return "\n".join([f"{folder}: {_number(len(artefacts))}", *aligned(rows), *left_out])
 
 
@@ -114,4 +117,4 @@ def _shape(graph: Graph, layer: Layer) -> str:
 
 def _counted(operators: Mapping[str, int]) -> str:
     ordered = sorted(operators.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(name if count == 1 else f"{name} x{count}" for name, count in ordered)
+    return ", ".join(shown(name) + (f" x{count}" if count != 1 else "") for name, count in ordered)

@@ -21,10 +21,21 @@ _NUMBERS: Final = {Fineness.SIXTEEN: "16 bits", Fineness.FLOAT: "float32"}
 
 
 def accuracy_text(rows: Sequence[Accuracy], tried: Accuracy | None = None) -> str:
-    """A line for the float model and one for each artefact; `tried` is what helps instead."""
+    """A line for the float model and one for each artefact, for each output; `tried` is what helps
+    instead.
+    """
+    lines = []
+    for output in dict.fromkeys(row.output for row in rows):
+        lines += aligned(_accuracy_cells([row for row in rows if row.output == output], output))
+    return "\n".join([*lines, *wrapped([*_verdict(rows, tried), *_refits(rows)])])
+
+
+def _accuracy_cells(rows: Sequence[Accuracy], output: str) -> list[tuple[str, ...]]:
     judged = [METRICS[row.score.metric] for row in rows if row.score is not None]
     title = judged[0].name if judged else "accuracy"
-    cells = [("", title, "95 % interval", "drop", "same answer")]
+    cells = [
+        (f"output '{output}'" if output else "", title, "95 % interval", "drop", "same answer")
+    ]
     for row in rows:
         if row.score is None:
             cells.append((row.name, row.reason, "", "", ""))
@@ -33,7 +44,7 @@ def accuracy_text(rows: Sequence[Accuracy], tried: Accuracy | None = None) -> st
         value, interval = metric.text(row.score.value), metric.interval_text(row.score.interval)
         same = "" if row.agreement is None else percent(row.agreement)
         cells.append((row.name, value, interval, _drop(row), same))
-    return "\n".join([*aligned(cells), *wrapped([*_verdict(rows, tried), *_refits(rows)])])
+    return cells
 
 
 def _refits(rows: Sequence[Accuracy]) -> Iterator[str]:
@@ -43,7 +54,7 @@ def _refits(rows: Sequence[Accuracy]) -> Iterator[str]:
 
 def _verdict(rows: Sequence[Accuracy], tried: Accuracy | None) -> Iterator[str]:
     """Whether what was lost is statistically significant, and what was tried then."""
-    lost = [row.name for row in rows if row.lost]
+    lost = [f"{row.name} ({row.output})" if row.output else row.name for row in rows if row.lost]
     if lost:
         yield f"Statistically significant: {', '.join(lost)}."
         if tried is not None:

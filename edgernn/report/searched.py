@@ -196,9 +196,8 @@ def _method(found: Searched) -> str:
     opened = (
         "The test rows were opened once, for the winner, which was trained again on all training "
         "rows."
-        if chosen.reached
-        else "No candidate reached the score both there and on the data's own validation rows when "
-        "trained again, so the test rows stay unopened."
+        if chosen.opens_test
+        else f"No candidate holds {_all_limits(found)}, so the test rows stay unopened."
     )
     return (
         f"{_trainings(chosen.trainings)}.  Candidates are judged on validation rows that are drawn "
@@ -206,6 +205,12 @@ def _method(found: Searched) -> str:
         f"{found.device}; times of the others are predictions.  In all: {seconds(found.seconds)}."
         f"{left}"
     )
+
+
+def _all_limits(found: Searched) -> str:
+    """What validation rows can show of the budget."""
+    again = "the score both there and on the data's own validation rows when trained again"
+    return again if found.chosen.in_time else f"{again}, and the limit of p95 on {found.device}"
 
 
 def _trainings(number: int) -> str:

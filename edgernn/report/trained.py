@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from edgernn.scoring.metric import METRICS
+from edgernn.tasks.samples import Baselines
+from edgernn.tasks.score import Score
 from edgernn.tasks.training_log import TrainingLog
 
 
 def trained_text(log: TrainingLog) -> str:
-    """Three lines: the model, what it reaches beside the baselines, what it cost."""
-    test, baselines, metric = log.test, log.baselines, METRICS[log.test.metric]
-    reached = (
-        f"test {metric.name} {metric.text(test.value)} ({metric.text(test.low)} to "
+    """Three lines: the model, what it reaches beside the baselines, what it cost.  Of several
+    outputs, a line for what each reaches.
+    """
+    reached = [_reached(log.output if log.others else "", log.test, log.baselines)]
+    reached += [_reached(one.output, one.test, one.baselines) for one in log.others]
+    model = f"{log.model}: {layers_text(log)}, {log.parameters:,} parameters"
+    return "\n".join([model, *reached, cost_text(log)])
+
+
+def _reached(output: str, test: Score, baselines: Baselines) -> str:
+    metric, where = METRICS[test.metric], f" of {output}" if output else ""
+    return (
+        f"test {metric.name}{where} {metric.text(test.value)} ({metric.text(test.low)} to "
         f"{metric.text(test.high)}, {test.samples:,} rows); {baselines.trivial_name}: "
         f"{metric.text(baselines.trivial)}, {baselines.linear_name}: "
         f"{metric.text(baselines.linear)}"
     )
-    model = f"{log.model}: {layers_text(log)}, {log.parameters:,} parameters"
-    return "\n".join([model, reached, cost_text(log)])
 
 
 def layers_text(log: TrainingLog) -> str:

@@ -30,12 +30,15 @@ class FrontEnd:
     that the model was trained on.
     """
 
-    def __init__(self, recipe: SoundRecipe, *, rate_hz: int | None = None) -> None:
+    def __init__(
+        self, recipe: SoundRecipe, *, rate_hz: int | None = None, record: bytes | None = None
+    ) -> None:
+        """`record`: the recipe as an .ernn file stores it; made of the recipe where it is None."""
         self.recipe = recipe
         self.rate_hz = rate_hz or recipe.rate_hz
-        record = np.frombuffer(sound_record(recipe), np.uint8)
+        record = sound_record(recipe) if record is None else record
         self._record = _aligned(len(record))
-        self._record[:] = record
+        self._record[:] = np.frombuffer(record, np.uint8)
         pointer = ffi.from_buffer(self._record)
         _check(lib.ernn_check_sound(pointer, len(record)), self)
         size = ffi.new("size_t *")

@@ -1,7 +1,7 @@
 """Builds the C library and its binding: a cffi module of one stable-ABI extension.
 
 `setup.py` names `builder`; a compiler and nothing else is needed.  The declarations repeat those
-of c/ernn.h and c/ernn_audio.h that Python uses; the compiler checks that they agree.
+of the headers in c/ that Python uses; the compiler checks that they agree.
 """
 
 from __future__ import annotations
@@ -91,13 +91,15 @@ ernn_status ernn_check_sound(const void *record, size_t size);
 ernn_status ernn_sound_size(const void *record, uint32_t rate, size_t *bytes);
 ernn_status ernn_sound_init(ernn_audio **audio, const void *record, uint32_t rate, void *arena,
                             size_t arena_bytes);
+const void *ernn_sound_record(const ernn_model *model, size_t *bytes);
+int ernn_are_shares(const ernn_model *model, uint32_t index);
 """
 
 builder = FFI()
 builder.cdef(_DECLARATIONS)
 builder.set_source(
     "edgernn.runtime._ernn",
-    '#include "ernn_audio.h"',
+    '#include "ernn_audio.h"\n#include "ernn_scores.h"',
     sources=sorted(str(path) for path in _SOURCES.glob("*.c")),
     include_dirs=[str(_SOURCES)],
     extra_compile_args=_COMPILE_ARGS,

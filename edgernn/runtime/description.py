@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edgernn.printable import shown
 from edgernn.runtime.ports import NativePort
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ def description(model: Model) -> str:
       labels  2: no, yes
     """
     scheme = model.metadata.get("scheme", "scheme unknown")
-    lines = [f"{model.name}: native model, {scheme}, {model.size_bytes:,} bytes"]
+    lines = [f"{shown(model.name)}: native model, {shown(scheme)}, {model.size_bytes:,} bytes"]
     lines += [f"  input   {_port(port)}" for port in model.free_inputs]
     lines += [f"  output  {_port(port)}" for port in model.free_outputs]
     for port in model.inputs:
         if port.state_output is not None:
             source = model.outputs[port.state_output].name
-            lines.append(f"  state   {_port(port)}, fed by output {source}")
+            lines.append(f"  state   {_port(port)}, fed by output {shown(source)}")
     lines.append(
         "  states  kept by the session; Session.step takes one step a call"
         if model.is_streaming
@@ -40,7 +41,8 @@ def description(model: Model) -> str:
     labels = model.labels
     if labels:
         more = ", …" if len(labels) > _MOST_LABELS else ""
-        lines.append(f"  labels  {len(labels)}: {', '.join(labels[:_MOST_LABELS])}{more}")
+        names = ", ".join(map(shown, labels[:_MOST_LABELS]))
+        lines.append(f"  labels  {len(labels)}: {names}{more}")
     return "\n".join(lines)
 
 
@@ -48,4 +50,4 @@ def _port(port: NativePort) -> str:
     steps = [str(port.steps or "steps")] if port.is_sequence else []
     shape = ["batch", *steps, *map(str, port.row_shape)]
     comma = "," if len(shape) == 1 else ""
-    return f"{port.name} ({', '.join(shape)}{comma}) {port.dtype.value}"
+    return f"{shown(port.name)} ({', '.join(shape)}{comma}) {port.dtype.value}"

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from edgernn.errors import DataError, MissingRuntime, ModelFileError
+from edgernn.printable import shown
 
 try:
     _ernn: Any = import_module("edgernn.runtime._ernn")
@@ -56,7 +57,7 @@ def check_model(status: int, where: str, refusal: Any = None) -> None:
     """
     if status != OK:
         if refusal is not None and refusal.layer:
-            where = f"{where}, layer {text(refusal.layer)}"
+            where = f"{where}, layer {shown(text(refusal.layer))}"
         remedy = "Export the model again with this edgernn"
         if status == _NOT_ERNN:
             remedy = "Give the .ernn file that an export to native wrote"
@@ -70,6 +71,5 @@ def check_run(status: int, session: Any = None) -> None:
     """
     if status != OK:
         layer = lib.ernn_refusing_layer(session) if session is not None else ffi.NULL
-        raise DataError(
-            f"layer {text(layer)}: {status_text(status)}" if layer else status_text(status)
-        )
+        where = f"layer {shown(text(layer))}: " if layer else ""
+        raise DataError(where + status_text(status))

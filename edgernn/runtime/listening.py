@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn.errors import DataError
+from edgernn.runtime.library import lib
 
 if TYPE_CHECKING:
     from edgernn.graph import AnyArray
@@ -58,6 +59,7 @@ class Listener:
     _audio: Any = field(init=False)
     _session: Any = field(init=False)
     _steps: int = field(init=False)
+    _are_shares: bool = field(init=False)
     _rows: list[AnyArray] = field(init=False, default_factory=list)
     _recent: list[Scores] = field(init=False, default_factory=list)
     _recent_step: Scores = field(init=False)
@@ -80,6 +82,8 @@ class Listener:
                 "a sound ends",
                 remedy="Give the model's input a fixed number of steps",
             )
+        (position,) = self.model.free_output_positions
+        self._are_shares = bool(lib.ernn_are_shares(self.model.handle, position))
         self._session = None if self._steps else self.model.session()
 
     def feed(self, samples: AnyArray) -> Iterator[Heard]:
@@ -119,7 +123,7 @@ class Listener:
 
     def _after(self, row: AnyArray, *, wanted: bool) -> Scores | None:
         if self._session is not None:
-            self._recent_step = _shares(self._session.step(row))
+            self._recent_step = self._shares(self._session.step(row))
             return self._recent_step if wanted else None
         self._rows = [*self._rows, row][-self._steps :]
         return self._window() if wanted else None
@@ -127,7 +131,21 @@ class Listener:
     def _window(self) -> Scores:
         window = np.zeros((1, self._steps, self._audio.recipe.width), np.float32)
         window[0, self._steps - len(self._rows) :] = self._rows
-        return _shares(self.model(window)[0])
+        return self._shares(self.model(window)[0])
+
+    def _shares(self, scores: AnyArray) -> Scores:
+        """Scores as shares of 1: as they are behind a softmax or sigmoid, else of its logits.
+
+        Of one score those of both classes.
+        """
+        flat = np.asarray(scores, np.float64).ravel()
+        if flat.size == 1:
+            share = flat[0] if self._are_shares else 0.5 + 0.5 * np.tanh(flat[0] / 2)
+            return np.array([1 - share, share])
+        if not self._are_shares:
+            flat = np.exp(flat - flat.max())
+            flat /= flat.sum()
+        return flat
 
     def _decided(self) -> Heard | None:
         if len(self._recent) < self.deciding.smooth:
@@ -161,14 +179,3 @@ def _one(ports: list[Any], kind: str, name: str) -> list[Any]:
             f"{name} has {len(ports)} {kind}", remedy="Give a model of sound with one of each"
         )
     return ports
-
-
-def _shares(scores: AnyArray) -> Scores:
-    """Scores as shares of 1: as they are after softmax, of one sigmoid both classes."""
-    flat = np.asarray(scores, np.float64).ravel()
-    if flat.size == 1:
-        return np.array([1 - flat[0], flat[0]])
-    if flat.min() < 0 or flat.max() > 1 + 1e-6:  # no softmax in the model
-        flat = np.exp(flat - flat.max())
-        flat /= flat.sum()
-    return flat

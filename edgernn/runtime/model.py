@@ -13,6 +13,7 @@ import numpy as np
 
 from edgernn.errors import DataError, ModelFileError
 from edgernn.recipe import SoundRecipe, recipe_of_text
+from edgernn.recipe.stored import difference
 from edgernn.regular_file import opened
 from edgernn.runtime.audio import FrontEnd
 from edgernn.runtime.batch import together
@@ -117,9 +118,19 @@ class Model:
 
         >>> model.front_end.rate_hz
         16000
+
+        Raises ModelFileError where the recipe is not that of the record that the C library reads.
         """
-        recipe = self.metadata.get("front_end")
-        return None if recipe is None else recipe_of_text(recipe, where=self.name)
+        text_of_recipe, record = self.metadata.get("front_end"), self._sound_record()
+        if text_of_recipe is None and not record:
+            return None
+        recipe = recipe_of_text(text_of_recipe or "", where=self.name)
+        if differs_in := difference(recipe, record) if record else "everything: it has no record":
+            raise ModelFileError(
+                f"{self.name}: its recipe and the record of its front end differ in {differs_in}",
+                remedy="Export the model again with this edgernn",
+            )
+        return recipe
 
     def audio(self, rate_hz: int | None = None) -> FrontEnd:
         """The front end of the file for sound of `rate_hz` samples a second, or of its own rate.
@@ -137,7 +148,7 @@ class Model:
                 remedy="Export it with --front-end and the features it was trained on, such as "
                 "kaldi-fbank40@16000",
             )
-        return FrontEnd(recipe, rate_hz=rate_hz)
+        return FrontEnd(recipe, rate_hz=rate_hz, record=self._sound_record())
 
     def session(self, *, max_steps: int = _DEFAULT_MAX_STEPS) -> Session:
         """A session at the beginning of a sequence.
@@ -192,6 +203,11 @@ class Model:
                 if port.name in inputs
             }
         )
+
+    def _sound_record(self) -> bytes:
+        size = ffi.new("size_t *")
+        record = lib.ernn_sound_record(self.handle, size)
+        return b"" if record == ffi.NULL else bytes(ffi.buffer(record, size[0]))
 
     def _run_batch(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """For arrays of the right types and shapes; refuses different batches."""

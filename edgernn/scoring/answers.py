@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,8 @@ class Answers:
     sizes: tuple[int, ...] = ()  # how many of `classes` each row has; () where it is one
     choices: int = 0  # how many classes or labels there are
     numbers: Packed | None = None  # [N, values]
+    output: str = ""  # of the model, that answers; "": its first one
+    others: tuple[Answers, ...] = ()  # of further outputs, for the same rows
 
     @property
     def row_sizes(self) -> AnyArray:
@@ -36,6 +38,12 @@ class Answers:
 
 def answers_of(samples: Samples) -> Answers:
     """The answers of the rows, and none for steps and tokens that have none."""
+    found = (replace(_of_output(one), output=one.output) for one in samples.outputs)
+    first, *others = found
+    return replace(first, others=tuple(others))
+
+
+def _of_output(samples: Samples) -> Answers:
     y, target, rows = samples.y, samples.target, len(samples)
     if y is None:
         return Answers(rows=rows, target=None)

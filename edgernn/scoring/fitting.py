@@ -99,9 +99,10 @@ def cases_of(samples: Samples, port: Port, *, streaming: bool) -> list[Case]:
     # A stream ends with its last real step: padding would change its states.
     whole = np.full(len(samples.x), samples.x.shape[1])
     ends = samples.real_steps()[1] + 1 if streaming else whole
-    if streaming and samples.target is Target.STEPS:
-        answered = samples.answered
-        ends = np.maximum(ends, answered.shape[1] - answered[:, ::-1].argmax(axis=1))
+    for one in samples.outputs if streaming else ():
+        if one.target is Target.STEPS:
+            answered = one.answered
+            ends = np.maximum(ends, answered.shape[1] - answered[:, ::-1].argmax(axis=1))
     batch = port.shape[0] or 1
     cases: list[Case] = []
     for start in range(0, len(samples.x), batch):

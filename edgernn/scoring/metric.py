@@ -51,6 +51,7 @@ class Metric:
     interval_text: Callable[[Interval | None], str]  # [97.7, 99.2]
     amount: Callable[[float], str]  # of a difference: 0.4 points
     is_exact: Callable[[Answers], bool] = lambda _: False  # right or wrong, row by row
+    reads: Callable[[Predictions], bool] = lambda _: True  # whether they hold what it counts
 
     def score(self, predictions: Predictions, answers: Answers) -> tuple[float, Interval]:
         """The value with its 95 % interval: exact for a share of rows, else by bootstrap."""
@@ -228,6 +229,7 @@ def _figure(
     higher: bool = False,
     least: float = 0.0,
     largest: float = inf,
+    reads: Callable[[Predictions], bool] = lambda _: True,
 ) -> Metric:
     """A metric that is written as a number; errors change by a share of themselves."""
     return Metric(
@@ -248,6 +250,7 @@ def _figure(
         text=significant,
         interval_text=interval_text,
         amount=significant,
+        reads=reads,
     )
 
 
@@ -280,6 +283,7 @@ _ROWS: Final = (
         lambda answers: answers.is_two_class,
         higher=True,
         largest=1.0,
+        reads=lambda predictions: predictions.scores is not None,
     ),
     _figure(
         *("MAE", "mae", "mean absolute error"),

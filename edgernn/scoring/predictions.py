@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,13 +22,26 @@ class Predictions:
     scores: Packed | None = None  # of two classes: the probability of the second, [N]
     likelihoods: Packed | None = None  # the probability of each right class, [items]
     numbers: Packed | None = None  # [N, values]; without labels, the outputs as they are
+    others: tuple[Predictions, ...] = ()  # of further outputs, in the order of Answers.others
+
+
+def by_output(a: Predictions, b: Predictions) -> tuple[tuple[Predictions, Predictions], ...]:
+    """The two of each output, the first one first."""
+    alone = (replace(a, others=()), replace(b, others=()))
+    return (alone, *zip(a.others, b.others, strict=False))
 
 
 def agreement(a: Predictions, b: Predictions) -> float | None:
     """The share of answers in which both chose the same class; None where there are no classes.
 
-    Tokens of a sequence count together: its row is the same or not.
+    Tokens of a sequence count together: its row is the same or not.  Of several outputs, the one
+    that agrees least.
     """
+    found = [_agreement(*pair) for pair in by_output(a, b)]
+    return min((one for one in found if one is not None), default=None)
+
+
+def _agreement(a: Predictions, b: Predictions) -> float | None:
     if not a.classes or (len(a.classes) != len(b.classes) and not a.sizes):
         return None
     if a.sizes:
@@ -41,8 +54,14 @@ def agreement(a: Predictions, b: Predictions) -> float | None:
 def deviation(a: Predictions, b: Predictions) -> float | None:
     """How far the numbers of `a` are from those of `b`, in standard deviations of `b` (rms).
 
-    None where there are no numbers; 0.01 is one percent of how much the numbers vary.
+    None where there are no numbers; 0.01 is one percent of how much the numbers vary.  Of several
+    outputs, the one that deviates most.
     """
+    found = [_deviation(*pair) for pair in by_output(a, b)]
+    return max((one for one in found if one is not None), default=None)
+
+
+def _deviation(a: Predictions, b: Predictions) -> float | None:
     if a.numbers is None or b.numbers is None or a.numbers.shape != b.numbers.shape:
         return None
     exact = b.numbers.array.astype(np.float64)

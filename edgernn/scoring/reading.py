@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -29,8 +30,30 @@ def predictions_of(
     `numbers` are what the data call the model's classes (class_names.data_numbers), where that
     differs.  Without labels the outputs are kept as they are, with the classes they stand for
     where they are probabilities.
-    Raises DataError when the output does not fit y.
+    Of several outputs that y is for, each is read by its own name.
+    Raises DataError when an output does not fit y, or is not there.
     """
+    first, *others = samples.outputs
+    found = _of_output(cases, first, _named(first.output or name, cases), numbers)
+    return replace(
+        found,
+        others=tuple(_of_output(cases, one, _named(one.output, cases), ()) for one in others),
+    )
+
+
+def _named(output: str, cases: Sequence[Case]) -> str:
+    if output not in cases[0]:
+        raise DataError(
+            f"y has answers of the output '{output}', and the model's outputs are "
+            f"{', '.join(cases[0])}",
+            remedy="Name the arrays of y as the model names its outputs",
+        )
+    return output
+
+
+def _of_output(
+    cases: Sequence[Case], samples: Samples, name: str, numbers: Sequence[int]
+) -> Predictions:
     rows = [row for case in cases for row in case[name]]
     outputs = rows[: len(samples)]
     read = _READERS[samples.target]
@@ -222,6 +245,13 @@ def _require_places(scores: AnyArray, samples: Samples, name: str, numbers: Sequ
         )
     if numbers or samples.y is None:
         return
+    # Of a further output: a model has names for the classes of its first one only.
+    if samples.named and samples.labels and len(samples.labels) != places:
+        raise DataError(
+            f"{samples.name} has the {len(samples.labels)} classes {', '.join(samples.labels)}, "
+            f"and output '{name}' has {places}",
+            remedy="Write the numbers of the output's classes, from 0, for the names",
+        )
     highest = samples.y.reshape(len(samples), -1).max(axis=1)
     beyond = np.flatnonzero(highest >= places)
     if beyond.size:

@@ -55,6 +55,12 @@ class Score:
     value: float
     interval: Interval
     rows: int
+    output: str = ""  # of the model; "": its first or only one
+
+    @property
+    def name(self) -> str:
+        """accuracy, or "accuracy of speaker" where outputs have names"""
+        return f"{self.metric} of {self.output}" if self.output else self.metric
 
 
 def truth_of(samples: Samples, *, metric: str | None = None) -> Truth:
@@ -69,7 +75,7 @@ def truth_of(samples: Samples, *, metric: str | None = None) -> Truth:
     elif answers.target is not None:
         first = metric_for(answers)
     digest = hashlib.sha256()
-    for part in (samples.x, samples.y, samples.lengths):
+    for part in (samples.x, samples.y, samples.lengths, *(one.y for one in samples.others)):
         if part is not None:
             digest.update(f"{part.dtype.str}{part.shape}".encode())
             digest.update(np.ascontiguousarray(part).tobytes())
@@ -81,6 +87,8 @@ def truth_of(samples: Samples, *, metric: str | None = None) -> Truth:
         sizes=answers.sizes,
         choices=answers.choices,
         numbers=answers.numbers,
+        output=answers.output,
+        others=answers.others,
         name=samples.name,
         sha256=digest.hexdigest(),
         metric=first.name if first else None,
@@ -117,10 +125,50 @@ def score(predictions: Predictions, truth: Truth) -> Score:
     return _scored(truth.judge.name, predictions, truth)
 
 
+def first_scores(predictions: Predictions, truth: Truth) -> tuple[Score, ...]:
+    """By the first metric of each output, in their order.  Raises ValueError without labels."""
+    found = [score(predictions, truth)]
+    for said, answers in zip(predictions.others, truth.others, strict=True):
+        judge = metric_for(answers)
+        if judge is not None:
+            found.append(_scored(judge.name, said, answers))
+    return tuple(found)
+
+
+def first_differences(a: Predictions, b: Predictions, truth: Truth) -> tuple[Difference, ...]:
+    """`a` minus `b`, in the order of `first_scores`."""
+    found = [difference(a, b, truth)]
+    for one, other, answers in zip(a.others, b.others, truth.others, strict=True):
+        judge = metric_for(answers)
+        if judge is not None:
+            found.append(_differing(judge.name, one, other, answers))
+    return tuple(found)
+
+
 def scores(predictions: Predictions, truth: Truth) -> tuple[Score, ...]:
-    """By all metrics that the answers allow; without those that have no value here."""
-    found = (_scored(metric.name, predictions, truth) for metric in truth.judges)
+    """By all metrics that the answers allow, then by those of further outputs; without those that
+    have no value here, or that these predictions do not allow.
+    """
+    found = [
+        _scored(one.name, predictions, truth) for one in truth.judges if one.reads(predictions)
+    ]
+    for said, answers in zip(predictions.others, truth.others, strict=True):
+        found += [
+            _scored(one.name, said, answers) for one in metrics_for(answers) if one.reads(said)
+        ]
     return tuple(one for one in found if isfinite(one.value))
+
+
+def require_read(predictions: Predictions, truth: Truth) -> None:
+    """Raises DataError where the first metric needs what the model does not answer."""
+    judge = truth.judge
+    if judge is not None and not judge.reads(predictions):
+        others = ", ".join(one.key for one in truth.judges if one.reads(predictions))
+        raise DataError(
+            f"{judge.name} orders rows by the probability of the second of two classes, and this "
+            "model has another number of classes",
+            remedy=f"Use a model of two classes, or --metric {others.replace(', ', ' or ')}",
+        )
 
 
 def difference(
@@ -135,11 +183,13 @@ def difference(
 
 # A report is drawn after each process: what is known of a pair need not be resampled again.
 @lru_cache(maxsize=512)
-def _scored(metric: str, predictions: Predictions, truth: Truth) -> Score:
-    value, interval = METRICS[metric].score(predictions, truth)
-    return Score(metric=metric, value=value, interval=interval, rows=truth.rows)
+def _scored(metric: str, predictions: Predictions, answers: Answers) -> Score:
+    value, interval = METRICS[metric].score(predictions, answers)
+    return Score(
+        metric=metric, value=value, interval=interval, rows=answers.rows, output=answers.output
+    )
 
 
 @lru_cache(maxsize=512)
-def _differing(metric: str, a: Predictions, b: Predictions, truth: Truth) -> Difference:
-    return METRICS[metric].difference(a, b, truth)
+def _differing(metric: str, a: Predictions, b: Predictions, answers: Answers) -> Difference:
+    return METRICS[metric].difference(a, b, answers)

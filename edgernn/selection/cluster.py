@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edgernn import atomic
-from edgernn.errors import DeviceError, MissingRuntime, TrainingFailed
+from edgernn.errors import DeviceError, MissingRuntime, TrainingFailed, WrongOption
 from edgernn.selection.messages import Answer, Order, Train, order_line, read_answer
 from edgernn.selection.training import training_file
 from edgernn.selection.workers import MOST_DEATHS, Done
@@ -29,6 +29,7 @@ BEAT_S: Final = 5.0
 STALE_S: Final = 15.0
 _POLL_S: Final = 0.3
 _FIRST_WAIT_S: Final = 60.0  # for a database that is away from the start
+_ADDRESS: Final = "Write --storage postgresql://USER@HOST/DATABASE"
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS edgernn_data (
@@ -46,10 +47,13 @@ class Database:
     """One connection, made again whenever it was lost."""
 
     def __init__(self, url: str, notify: Callable[[str], None]) -> None:
-        """Raises MissingRuntime, and DeviceError where there is no database for a minute."""
+        """Raises MissingRuntime, WrongOption for an address that is none, and DeviceError where
+        there is no database for a minute.
+        """
+        self._psycopg = _psycopg()
+        self._require_address(url)
         self._url = url
         self._notify = notify
-        self._psycopg = _psycopg()
         self._connection: Any = None
         self._known = False
         self.do(lambda one: one.execute("SELECT pg_advisory_lock(7361); " + _TABLES))
@@ -75,6 +79,18 @@ class Database:
             with suppress(self._psycopg.Error):
                 self._connection.close()
             self._connection = None
+
+    def _require_address(self, url: str) -> None:
+        try:
+            parts = self._psycopg.conninfo.conninfo_to_dict(url)
+        except self._psycopg.Error as error:
+            reason = str(error).splitlines()[0]
+            raise WrongOption(
+                f"--storage '{url}' is no address of a database ({reason})", remedy=_ADDRESS
+            ) from error
+        ports = str(parts.get("port") or "5432").split(",")
+        if not all(port.isdecimal() and 0 < int(port) < 65_536 for port in ports):
+            raise WrongOption(f"--storage '{url}' has the port {parts['port']}", remedy=_ADDRESS)
 
     def _once(self, work: Callable[[Any], T]) -> Any:
         """What `work` gives, or the error of a lost connection."""

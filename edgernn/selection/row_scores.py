@@ -25,6 +25,12 @@ _METRICS: Final[Mapping[Target, str]] = {
 
 def row_metric(samples: Samples) -> Metric:
     """The metric that is compared.  Raises DataError without labels, and for other targets."""
+    if samples.others:
+        names = ", ".join(one.output for one in samples.outputs)
+        raise DataError(
+            f"{samples.name} has several outputs ({names}), and contenders are compared by one",
+            remedy="Give y of the output that counts, as an array",
+        )
     target = samples.target if samples.y is not None else None
     if target is None or target not in _METRICS:
         what = "no labels" if target is None else f"targets of the kind '{target.value}'"

@@ -6,7 +6,6 @@ All of that is judged on validation rows.  The test rows are opened once, for th
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from edgernn.selection.tuning import Suggestion, Tuner
 from edgernn.selection.wanted import Chosen, Timing, Wanted
 from edgernn.selection.workers import Crew
 from edgernn.tasks.task import Recipe
-from edgernn.units import milliseconds
+from edgernn.units import milliseconds, seconds
 
 #: Trainings of a candidate, with other validation rows each: few rows alone rank nothing.
 REPETITIONS: Final = 3
@@ -88,6 +87,7 @@ class Search:
         passed_over = [self._why(one) for one in winners if one is not chosen]
         return replace(
             chosen,
+            in_time=(self._times_over(chosen) or 0.0) <= 1,
             trainings=len(self._trained),
             left_out=self._left_out,
             tried=tuple(self._tried.values()),
@@ -222,9 +222,8 @@ class Search:
         None where no time is left.
         """
         if not self._tried:
-            spent = time.monotonic() - self._clock.began
             raise TrainingFailed(
-                f"after {spent:.0f} s no candidate is trained",
+                f"a time limit of {seconds(self._clock.limit_s)} is too short to train a candidate",
                 remedy="Give a longer --time-limit and --resume: what was trained is kept",
             )
         best = self._best()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from edgernn.selection.training import Training, read_training
 from edgernn.selection.work import Forms
 from edgernn.selection.workers import Crew
 from edgernn.tasks.task import Recipe
+from edgernn.units import seconds
 
 #: Called with a sentence about how far the trainings are.
 Progress = Callable[[str], None]
@@ -136,12 +136,12 @@ def _require_seeds(trainings: dict[Contender, tuple[Training, ...]], clock: Cloc
         return
     estimates = [clock.estimate_s(contender) for contender in trainings]
     known = [one for one in estimates if one is not None]
-    spent = time.monotonic() - clock.began
     needs = sum(known) * FEWEST_SEEDS if len(known) == len(trainings) else None
     about = f"; two of each take about {needs / 60:.0f} min on one worker" if needs else ""
     raise TrainingFailed(
-        f"after {spent:.0f} s {few[0].name} has {len(trainings[few[0]])} trainings, and a "
-        f"comparison needs {FEWEST_SEEDS}{about}",
+        f"a time limit of {seconds(clock.limit_s)} is too short: {few[0].name} has "
+        f"{len(trainings[few[0]]) or 'none'} of the {FEWEST_SEEDS} trainings that a comparison "
+        f"needs{about}",
         remedy="Give a longer --time-limit and --resume (what was trained is kept), or fewer "
         "--models",
     )

@@ -47,6 +47,15 @@ class Chosen:
     trainings: int
     left_out: int
     timed: Benchmark | None = None  # on the device, with validation rows; None: not asked for
+    in_time: bool = True  # whether it then holds the limit of p95
+
+    @property
+    def opens_test(self) -> bool:
+        """Whether it holds all that validation rows can show.
+
+        Otherwise the search may go on, and the test rows stay unseen.
+        """
+        return self.reached and self.in_time
 
 
 #: Measures a winner on the device; None where times are not measured there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any, Final
 
@@ -45,7 +45,7 @@ def build(
     dropout: while it trains, this share of what reaches the answers is set to 0.
     The output: probabilities [B, C] of classes and tokens, [B, K] of labels, [B, T, C] of a class
     for each step; numbers [B, ...] in the shape of y.  With `every_step` there is an answer after
-    each step.
+    each step.  Where y has several outputs there is one of each name.
     seasonal_steps: what the network answers is added to what the input says so many steps before
     ("as last week"): see `season`.
     decoder_steps: of an architecture with a decoder, the tokens that it writes at most.  The model
@@ -62,7 +62,8 @@ def build(
         if dropout:
             said = keras.layers.Dropout(dropout, name="dropout_1")(said)
         return keras.Model([inputs, previous], _head(said, train, 0), name=name)
-    steps = every_step or train.target is Target.STEPS
+    wanted = train.outputs
+    steps = every_step or any(one.target is Target.STEPS for one in wanted)
     stacks = [
         _stacked(edge, member * layers, units, steps, numbers) for member in architecture.members
     ]
@@ -71,21 +72,49 @@ def build(
             keras.layers.Dropout(dropout, name=f"dropout_{place}")(one)
             for place, one in enumerate(stacks, start=1)
         ]
-    heads = [_head(one, train, place) for place, one in enumerate(stacks)]
-    outputs = heads[0] if len(heads) == 1 else keras.layers.Average(name="average")(heads)
-    if seasonal_steps:
-        outputs = keras.layers.Add(name="seasonal")(
-            [outputs, inputs[season(train, seasonal_steps)]]
-        )
-    shape = np.asarray(train.y).shape[1:]
-    if train.target is Target.NUMBERS and len(shape) > 1:
-        outputs = keras.layers.Reshape(shape, name="in_shape")(outputs)
+    if len(wanted) == 1:
+        return keras.Model(inputs, _answer(stacks, train, inputs, seasonal_steps), name=name)
+    outputs = [
+        _named(_answer(_ended(stacks, one, steps), one, inputs, 0, f"_of_{place}"), one.output)
+        for place, one in enumerate(wanted)
+    ]
     return keras.Model(inputs, outputs, name=name)
 
 
-def number_heads(model: Any) -> Iterator[Any]:
-    """The Dense layers that answer with numbers."""
-    return (layer for layer in model.layers if layer.name.startswith(_NUMBERS))
+def number_heads(model: Any, output: int | None = None) -> Iterator[Any]:
+    """The Dense layers that answer with numbers; of several outputs, those of one."""
+    wanted = _NUMBERS if output is None else f"{_NUMBERS}_of_{output}"
+    return (layer for layer in model.layers if layer.name.startswith(wanted))
+
+
+def _answer(
+    stacks: Sequence[Any], train: Samples, inputs: Any, seasonal_steps: int, end: str = ""
+) -> Any:
+    """The mean of what the members answer, in the shape of y."""
+    layers = load_keras().layers
+    heads = [_head(one, train, place, end) for place, one in enumerate(stacks)]
+    outputs = heads[0] if len(heads) == 1 else layers.Average(name=f"average{end}")(heads)
+    if seasonal_steps:
+        outputs = layers.Add(name="seasonal")([outputs, inputs[season(train, seasonal_steps)]])
+    shape = np.asarray(train.y).shape[1:]
+    if train.target is Target.NUMBERS and len(shape) > 1:
+        outputs = layers.Reshape(shape, name=f"in_shape{end}")(outputs)
+    return outputs
+
+
+def _ended(stacks: Sequence[Any], train: Samples, steps: bool) -> Sequence[Any]:
+    """The stacks [B, T, units] as an output sees them that answers once: the mean of the steps."""
+    if not steps or train.target is Target.STEPS:
+        return stacks
+    pooling = load_keras().layers.GlobalAveragePooling1D
+    return [
+        pooling(name=f"mean_of_{train.output}_{place}")(one) for place, one in enumerate(stacks)
+    ]
+
+
+def _named(edge: Any, output: str) -> Any:
+    """The edge under the name of an output: a model's outputs are called after its layers."""
+    return load_keras().layers.Activation("linear", name=output)(edge)
 
 
 def _entrance(train: Samples, units: int) -> tuple[Any, Any]:
@@ -171,9 +200,9 @@ def _written(
     return previous, decoder(embedded, initial_state=states)
 
 
-def _head(edge: Any, train: Samples, place: int) -> Any:
+def _head(edge: Any, train: Samples, place: int, end: str = "") -> Any:
     """The answers of one member, at each step that it gives."""
-    layers, end = load_keras().layers, f"_{place + 1}" if place else ""
+    layers, end = load_keras().layers, f"{end}_{place + 1}" if place else end
     if train.target is Target.NUMBERS:
         values = np.asarray(train.y).reshape(len(train), -1).shape[1]
         return layers.Dense(values, name=f"{_NUMBERS}{end}")(edge)

@@ -15,7 +15,14 @@ from edgernn.tasks.class_texts import texts_numbered
 from edgernn.tasks.data import load
 from edgernn.tasks.download import Notify, silent
 from edgernn.tasks.reading import AS_IT_IS, Reading
-from edgernn.tasks.samples import AnyArray, InputArray, IntArray, Samples
+from edgernn.tasks.samples import (
+    AnyArray,
+    InputArray,
+    IntArray,
+    OtherOutput,
+    Samples,
+    with_outputs,
+)
 from edgernn.tasks.target import Target, normal_form, target_named
 
 #: A spec ("digits:test"), a path, Samples, x, (x, y), (x, y, lengths), or {"x": x, "y": y}.
@@ -42,6 +49,8 @@ def as_samples(
     each row before its padding.  `name` stands for arrays in messages and reports.
     y: classes as whole numbers or texts [N] or [N, 1] or one-hot [N, C]; several labels as zeros
     and ones [N, K]; a class for each step [N, T] (-1: none); numbers to predict as floats [N, ...].
+    Of a model with several outputs, y is a dict of such arrays by the outputs' names, or a
+    DataFrame with columns of several types; tables show the first one first.
     target: "class", "labels", "steps", "numbers", "token" (the next one: perplexity) or "sequence"
     where y can be read in several ways; columns ("load,price") of a .csv.
     reading: how tables and folders are read (edgernn.tasks.reading), as a training recorded it.
@@ -70,8 +79,11 @@ def as_samples(
     )
     if parts.get("y") is None:
         return samples
-    labels, y, named, kind = _answers(parts["y"], x.shape, name, wanted)
-    return replace(samples, y=y, labels=labels, named=named, kind=kind)
+    by_output = _by_output(parts["y"])
+    if by_output is None:
+        labels, y, named, kind = _answers(parts["y"], x.shape, name, wanted)
+        return replace(samples, y=y, labels=labels, named=named, kind=kind)
+    return _of_outputs(samples, by_output, wanted)
 
 
 def given_arrays(given: Mapping[str, Any], *, name: str = "the data") -> dict[str, AnyArray]:
@@ -103,6 +115,8 @@ def _array(value: Any, part: str, name: str) -> AnyArray:
             f"{name}: {part} is not an array ({error})",
             remedy="All rows must have one shape: fill shorter ones up, and give their lengths",
         ) from error
+    if array.dtype.kind == "O" and all(isinstance(one, str) for one in array.ravel()):
+        array = array.astype(str)  # texts of a DataFrame
     if array.dtype.kind not in "fiubSU":
         raise DataError(f"{name}: {part} has the type {array.dtype}", remedy=_FORMS)
     return array
@@ -119,15 +133,36 @@ def _input(x: AnyArray, name: str) -> InputArray:
     return x.astype(np.float32)
 
 
+def _by_output(y: Any) -> Mapping[str, Any] | None:
+    """A dict of outputs; also a DataFrame whose columns are of several types, one for each."""
+    if isinstance(y, Mapping):
+        return y
+    columns = list(getattr(y, "columns", ()))
+    kinds = {np.asarray(y[name]).dtype.kind for name in columns}
+    return {str(name): np.asarray(y[name]) for name in columns} if len(kinds) > 1 else None
+
+
+def _of_outputs(samples: Samples, given: Mapping[str, Any], wanted: Target | None) -> Samples:
+    """The samples with a y for each output."""
+    if not given:
+        raise DataError(f"{samples.name}: y is a dict without arrays", remedy=_FORMS)
+    if wanted is not None and len(given) > 1:
+        raise DataError(
+            f"{samples.name}: y has several outputs, and the target '{wanted.value}' is one kind",
+            remedy="Leave the kind out: it is taken from each array (floats are numbers)",
+        )
+    others = []
+    for output, values in given.items():
+        name = f"{samples.name}, output '{output}'"
+        labels, y, named, kind = _answers(values, samples.x.shape, name, wanted)
+        others.append(OtherOutput(output=str(output), y=y, labels=labels, named=named, kind=kind))
+    return with_outputs(samples, others)
+
+
 def _answers(
     given: Any, x_shape: tuple[int, ...], name: str, target: Target | None
 ) -> tuple[tuple[str, ...], AnyArray, bool, Target]:
     """(labels, y, whether y came as texts, the kind of target)"""
-    if isinstance(given, Mapping):
-        raise DataError(
-            f"{name}: y has several outputs ({', '.join(map(str, given))}), and one is scored",
-            remedy="Give the y of the model's first output, as an array",
-        )
     y = _array(given, "y", name)
     _require_rows("y", y, x_shape, name)
     labels: tuple[str, ...] = ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -26,13 +27,18 @@ class Goal:
     mean: npt.NDArray[np.float64]  # [values], of y; 0 and 1 for other targets
     deviation: npt.NDArray[np.float64]
     decoder_steps: int = 0  # how often a decoder is called; 0 where there is none
+    others: tuple[Goal, ...] = ()  # of further outputs
+
+    @property
+    def each(self) -> tuple[Goal, ...]:
+        """This one and those of further outputs."""
+        return (self, *self.others)
 
     @property
     def loss(self) -> Any:
-        """As keras.Model.compile takes it."""
-        if self.train.target in (Target.STEPS, Target.SEQUENCE):
-            return load_keras().losses.SparseCategoricalCrossentropy(ignore_class=NO_ANSWER)
-        return _LOSSES[self.train.target]
+        """As keras.Model.compile takes it: one, or one for each output.  Their sum is minimized."""
+        losses = [_loss(one.train) for one in self.each]
+        return losses if self.others else losses[0]
 
     def inputs(self, samples: Samples) -> AnyArray | list[AnyArray]:
         """The model's arguments: a decoder is taught with the right tokens before each."""
@@ -40,26 +46,43 @@ class Goal:
             return samples.x
         return [samples.x, tokens_before(np.asarray(samples.y), self.decoder_steps)]
 
-    def of(self, samples: Samples) -> AnyArray:
-        """The targets of some rows."""
-        y = np.asarray(samples.y)
-        match samples.target:
-            case Target.NUMBERS:
-                raw = _residuals(samples, self.seasonal_steps)
-                scaled = (raw - self.mean) / self.deviation
-                return scaled if y.ndim < 3 else scaled.reshape(y.shape)
-            case Target.TOKEN:  # the token after each token
-                return np.concatenate([samples.x[:, 1:], y[:, None]], axis=1, dtype=np.int64)
-            case Target.STEPS:
-                return np.where(samples.answered, y, NO_ANSWER)
-            case Target.SEQUENCE:
-                return tokens_after(y, self.decoder_steps)
-            case _:
-                return y
+    def of(self, samples: Samples) -> AnyArray | list[AnyArray]:
+        """The targets of some rows, of each output where there are several."""
+        found = [_targets(*pair) for pair in zip(self.each, samples.outputs, strict=True)]
+        return found if self.others else found[0]
+
+
+def _loss(train: Samples) -> Any:
+    if train.target in (Target.STEPS, Target.SEQUENCE):
+        return load_keras().losses.SparseCategoricalCrossentropy(ignore_class=NO_ANSWER)
+    return _LOSSES[train.target]
+
+
+def _targets(goal: Goal, samples: Samples) -> AnyArray:
+    y = np.asarray(samples.y)
+    match samples.target:
+        case Target.NUMBERS:
+            raw = _residuals(samples, goal.seasonal_steps)
+            scaled = (raw - goal.mean) / goal.deviation
+            return scaled if y.ndim < 3 else scaled.reshape(y.shape)
+        case Target.TOKEN:  # the token after each token
+            return np.concatenate([samples.x[:, 1:], y[:, None]], axis=1, dtype=np.int64)
+        case Target.STEPS:
+            return np.where(samples.answered, y, NO_ANSWER)
+        case Target.SEQUENCE:
+            return tokens_after(y, goal.decoder_steps)
+        case _:
+            return y
 
 
 def goal_of(splits: Splits, architecture: Architecture, recipe: Recipe) -> Goal:
     """Raises DataError where nothing can be learned from the rows, or not by this architecture."""
+    first, *others = (_goal_of(one, architecture, recipe) for one in splits.outputs)
+    require_names(splits.train)
+    return replace(first, train=splits.train, others=tuple(others))
+
+
+def _goal_of(splits: Splits, architecture: Architecture, recipe: Recipe) -> Goal:
     train = splits.train
     require_learnable(train, architecture)
     residuals, decoder_steps = np.zeros((1, 1)), 0
@@ -105,6 +128,22 @@ def season(samples: Samples, seasonal_steps: int) -> tuple[slice, int | slice, i
     if values <= samples.x.shape[2] and values > 1:
         return slice(None), begin, slice(0, values)
     return slice(None), slice(begin, begin + values), 0
+
+
+def require_names(train: Samples) -> None:
+    """Raises DataError where the outputs' names cannot be names of a model's layers."""
+    names = [one.output for one in train.outputs] if train.others else []
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+            raise DataError(
+                f"an output of {train.name} is called '{name}'",
+                remedy="Name outputs with letters, digits and _",
+            )
+    if train.others and Target.TOKEN in {one.target for one in train.outputs}:
+        raise DataError(
+            f"{train.name} has several outputs, and one is the next token",
+            remedy="Train the next token alone",
+        )
 
 
 def require_learnable(train: Samples, architecture: Architecture) -> None:

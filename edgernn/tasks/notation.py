@@ -81,6 +81,13 @@ def _of_sequences(name: str) -> Architecture:
     return Architecture(name=name, members=(_member(name, "-".join(encoder)),), decoder=decoder)
 
 
+def _unknown(word: str, name: str) -> str:
+    if not word:
+        return f"the architecture '{name}' lacks a name before, between or behind its signs"
+    where = "" if word == name else f" in the architecture '{name}'"
+    return f"'{word}'{where} is none of {', '.join(KINDS)}"
+
+
 def _member(name: str, text: str) -> tuple[Part, ...]:
     parts: list[Part] = []
     both_ways = False
@@ -92,7 +99,7 @@ def _member(name: str, text: str) -> tuple[Part, ...]:
             near = get_close_matches(word, KINDS, n=1)
             hint = f"Did you mean '{near[0]}'? " if near and not both_ways else ""
             raise DataError(
-                f"'{name}' is no architecture: '{word or text}' is none of {', '.join(KINDS)}"
+                _unknown(word, name)
                 if not both_ways
                 else f"'{name}' is no architecture: 'bi' stands before gru or lstm",
                 remedy=f"{hint}Write {HELP}",

@@ -12,6 +12,9 @@ origins  text [N], where each row comes from: a speaker, a file (optional)
 features text, what the features are and how they are computed (optional)
 baselines  float [2], what the best constant answer and a linear model reach (optional)
 baseline_names  text [2], other names for the two (optional)
+
+Of a model with several outputs, y.NAME holds the answers of the output NAME, with target.NAME and
+labels.NAME; the first y in the file is that of the output to judge first.
 """
 
 from __future__ import annotations
@@ -26,7 +29,15 @@ from edgernn import atomic
 from edgernn.array_archive import DamagedArchive, described_arrays, is_single, read_arrays
 from edgernn.errors import DataError
 from edgernn.tasks.class_texts import texts_numbered
-from edgernn.tasks.samples import AnyArray, Baselines, InputArray, IntArray, Samples
+from edgernn.tasks.samples import (
+    AnyArray,
+    Baselines,
+    InputArray,
+    IntArray,
+    OtherOutput,
+    Samples,
+    with_outputs,
+)
 from edgernn.tasks.target import NO_ANSWER, Target, normal_form, target_named
 
 _KNOWN: Final = frozenset(
@@ -35,8 +46,18 @@ _KNOWN: Final = frozenset(
         *("baselines", "baseline_names"),
     }
 )
+_EACH: Final = ("y", "target", "labels")  # of each output
+_OF_OUTPUT: Final = "y."
 _NAMES: Final = ("trivial_name", "linear_name")
 _LAYOUT: Final = "An .npz of samples holds x [samples, steps, features] and perhaps y and lengths"
+
+
+class _Known:
+    """The names of arrays that are read: those of _KNOWN, and those of outputs (y.NAME)."""
+
+    def __contains__(self, name: object) -> bool:
+        whole, dot, output = str(name).partition(".")
+        return name in _KNOWN or (whole in _EACH and bool(dot and output))
 
 
 def read_npz(path: Path, kind: Target | None = None) -> Samples:
@@ -45,6 +66,12 @@ def read_npz(path: Path, kind: Target | None = None) -> Samples:
     Raises DataError, naming the array and the row that are wrong.
     """
     arrays = _arrays(path)
+    if any(name.startswith(_OF_OUTPUT) for name in arrays):
+        return _of_outputs(path, arrays, kind)
+    return _samples(path, arrays, kind)
+
+
+def _samples(path: Path, arrays: dict[str, AnyArray], kind: Target | None) -> Samples:
     if "x" not in arrays:
         raise DataError(f"{path} has no array x; it has {_contents(path)}", remedy=_LAYOUT)
     x = _input(path, arrays["x"])
@@ -73,16 +100,43 @@ def read_npz(path: Path, kind: Target | None = None) -> Samples:
     )
 
 
+def _of_outputs(path: Path, arrays: dict[str, AnyArray], kind: Target | None) -> Samples:
+    """Each output as its own samples, put together."""
+    if "y" in arrays:
+        raise DataError(
+            f"{path} has an array y and arrays y.NAME",
+            remedy="Name the outputs of all: y.NAME for each",
+        )
+    found = []
+    for name in [name for name in arrays if name.startswith(_OF_OUTPUT)]:
+        output = name.removeprefix(_OF_OUTPUT)
+        own = {part: arrays.get(f"{part}.{output}") for part in _EACH}
+        whole = {part: values for part, values in arrays.items() if part in _KNOWN}
+        given = whole | {part: values for part, values in own.items() if values is not None}
+        try:
+            found.append((output, _samples(path, given, kind)))
+        except DataError as error:
+            raise DataError(f"output '{output}': {error.what}", remedy=error.remedy) from error
+    outputs = [
+        OtherOutput(output=output, y=one.y, labels=one.labels, named=one.named, kind=one.target)
+        for output, one in found
+        if one.y is not None
+    ]
+    return with_outputs(found[0][1], outputs)
+
+
 def write_npz(path: Path, samples: Samples) -> None:
     """Raises OutputError."""
     arrays: dict[str, AnyArray] = {"x": samples.x}
-    if samples.y is not None:
-        arrays["y"] = samples.y
-        arrays["target"] = np.array(str(samples.target.value if samples.target else ""))
+    for one in samples.outputs:
+        end = f".{one.output}" if one.output else ""
+        if one.y is not None:
+            arrays[f"y{end}"] = one.y
+            arrays[f"target{end}"] = np.array(str(one.target.value if one.target else ""))
+        if one.labels:
+            arrays[f"labels{end}"] = np.array(one.labels)
     if samples.lengths is not None:
         arrays["lengths"] = samples.lengths
-    if samples.labels:
-        arrays["labels"] = np.array(samples.labels)
     if samples.origins:
         arrays["origins"] = np.array(samples.origins)
     if samples.features:
@@ -100,7 +154,7 @@ def _arrays(path: Path) -> dict[str, AnyArray]:
     try:
         if is_single(path):
             raise DataError(f"{path} is a single array, not an .npz", remedy=_LAYOUT)
-        return read_arrays(path, _KNOWN)
+        return read_arrays(path, _Known())
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except DamagedArchive as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,17 @@ def is_numbers(y: AnyArray) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OtherOutput:
+    """The answers of one more output of the model, for the same rows; fields as of Samples."""
+
+    output: str  # the name of the model's output
+    y: IntArray | FloatArray
+    labels: tuple[str, ...] = ()
+    named: bool = False
+    kind: Target | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Samples:
     """Sequences in the form that a model takes, with facts about them.
 
@@ -68,6 +79,8 @@ class Samples:
     features: str = ""  # what the features are and how they are computed, for a reader
     baselines: Baselines | None = None
     kind: Target | None = None  # what y means, where its type and shape do not say it
+    output: str = ""  # of the model, that y is for; "": its first one
+    others: tuple[OtherOutput, ...] = ()  # what further outputs are to answer
 
     def __post_init__(self) -> None:
         if self.x.ndim < 2 or self.x.size == 0:
@@ -93,9 +106,35 @@ class Samples:
             self._check_answers(self.y)
         if self.lengths is not None:
             self._check_range("lengths", self.lengths, 1, self.x.shape[1])
+        names = [self.output, *(other.output for other in self.others)]
+        if self.others and (len(set(names)) < len(names) or self.y is None):
+            raise DataError(f"{self.name}: the outputs of y are {', '.join(names)}")
+        for one in self.outputs[1:]:
+            if one.target is Target.SEQUENCE or self.target is Target.SEQUENCE:
+                raise DataError(
+                    f"{self.name}: y has several outputs, and one of them is a sequence",
+                    remedy="Give sequences alone: a decoder writes one",
+                )
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def outputs(self) -> tuple[Samples, ...]:
+        """The rows as one output sees them, the first one first: each with its own y."""
+        first = replace(self, others=(), kind=self.target) if self.others else self
+        return (
+            first,
+            *(
+                replace(
+                    first,
+                    name=f"{self.name}, output '{other.output}'",
+                    **{part: getattr(other, part) for part in _OF_OUTPUTS},
+                    baselines=None,
+                )
+                for other in self.others
+            ),
+        )
 
     @property
     def target(self) -> Target | None:
@@ -152,6 +191,8 @@ class Samples:
             front_end=self.front_end,
             features=self.features,
             kind=self.target,  # a choice of rows may look like another kind
+            output=self.output,
+            others=tuple(replace(other, y=other.y[chosen]) for other in self.others),
         )
 
     def with_steps(self, steps: int) -> Samples:
@@ -172,7 +213,11 @@ class Samples:
                 )
         x = self._resized(self.x, steps, fill=0)
         lengths = None if self.lengths is None else np.minimum(self.lengths, steps)
-        return replace(self, x=x, y=y, lengths=lengths, kind=self.target)
+        others = tuple(
+            replace(other, y=one.with_steps(steps).y)
+            for other, one in zip(self.others, self.outputs[1:], strict=True)
+        )
+        return replace(self, x=x, y=y, lengths=lengths, kind=self.target, others=others)
 
     def _resized(self, values: AnyArray, steps: int, *, fill: int) -> AnyArray:
         """[N, T, ...] -> [N, steps, ...]"""
@@ -266,6 +311,9 @@ class Samples:
             raise DataError(f"{self.name}: {part} of row {row} is {values[row]}, not {limits}")
 
 
+_OF_OUTPUTS: Final = tuple(field.name for field in fields(OtherOutput))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Splits:
     """A data set in its four parts.  `test` has the baselines."""
@@ -278,6 +326,25 @@ class Splits:
     def part(self, split: Split) -> Samples:
         part: Samples = getattr(self, split.value)
         return part
+
+    @property
+    def outputs(self) -> tuple[Splits, ...]:
+        """The parts as one output sees them, the first one first."""
+        by_part = ([*self.part(split).outputs] for split in Split)
+        return tuple(
+            Splits(**dict(zip([split.value for split in Split], one, strict=True)))
+            for one in zip(*by_part, strict=True)
+        )
+
+
+def with_outputs(samples: Samples, outputs: Sequence[OtherOutput]) -> Samples:
+    """The samples with these answers, the first output's as y.  Raises DataError."""
+    first, *others = outputs
+    return replace(
+        samples,
+        **{part: getattr(first, part) for part in _OF_OUTPUTS},
+        others=tuple(others),
+    )
 
 
 def ending_together(sequences: Sequence[AnyArray], steps: int) -> FloatArray:

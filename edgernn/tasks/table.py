@@ -12,6 +12,9 @@ caller names, else `label` (optional): one answer for the sequence where all its
 else one for each step.  `origin` (optional) says where a sequence comes from.  All other columns
 are features, in this order.  Shorter sequences are preceded by zeros.
 
+All target columns of numbers together are one output of the model; each column of texts is an
+output of its own.
+
 Without `sequence` the file is one series in order of time, and the targets must be named: so many
 lines (the window) predict the next ones (the horizon).
 """
@@ -34,7 +37,14 @@ from edgernn.errors import DataError
 from edgernn.regular_file import opened
 from edgernn.tasks.class_texts import is_number, texts_numbered
 from edgernn.tasks.reading import AS_IT_IS, Reading
-from edgernn.tasks.samples import AnyArray, FloatArray, Samples, ending_together
+from edgernn.tasks.samples import (
+    AnyArray,
+    FloatArray,
+    OtherOutput,
+    Samples,
+    ending_together,
+    with_outputs,
+)
 from edgernn.tasks.target import NO_ANSWER, Target, normal_form
 
 _SEQUENCE: Final = "sequence"
@@ -151,16 +161,27 @@ def _sequences(table: _Table, targets: tuple[str, ...], reading: Reading) -> Sam
         origins = [origin[steps[0]] for steps in groups]
     if not targets:
         return Samples(name=path.name, x=x, named=True, origins=tuple(origins))
-    labels, y, kind, named = _answers(table, targets, groups, x, reading)
-    return Samples(
-        name=path.name,
-        x=x,
-        y=y,
-        labels=labels,
-        named=named,
-        origins=tuple(origins),
-        kind=kind,
-    )
+    samples = Samples(name=path.name, x=x, origins=tuple(origins))
+    outputs = _outputs(table, targets, reading)
+    found = []
+    for columns in outputs:
+        labels, y, kind, named = _answers(table, columns, groups, x, reading)
+        output = "_".join(columns) if len(outputs) > 1 else ""
+        found.append(OtherOutput(output=output, y=y, labels=labels, named=named, kind=kind))
+    return with_outputs(samples, found)
+
+
+def _outputs(table: _Table, targets: tuple[str, ...], reading: Reading) -> list[tuple[str, ...]]:
+    """The columns of each output: each column of classes is one, all columns of numbers are one."""
+    if reading.kind in (Target.CLASS, Target.STEPS):
+        return [(name,) for name in targets]
+    said = {name: {text for text in table.column(name) if text} for name in targets}
+    texts = [name for name in targets if not all(_is_float(text) for text in said[name])]
+    if not texts or reading.kind is not None:
+        return [targets]
+    numbers = tuple(name for name in targets if name not in texts)
+    outputs = [(name,) if name in texts else numbers for name in targets]
+    return list(dict.fromkeys(outputs))
 
 
 def _answers(

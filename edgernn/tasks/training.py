@@ -7,7 +7,7 @@ import math
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -31,7 +31,14 @@ from edgernn.tasks.score import score
 from edgernn.tasks.sequences import greedy
 from edgernn.tasks.target import Target
 from edgernn.tasks.task import Recipe
-from edgernn.tasks.training_log import Epoch, Settings, TrainingLog, log_path, write_log
+from edgernn.tasks.training_log import (
+    Epoch,
+    OtherReached,
+    Settings,
+    TrainingLog,
+    log_path,
+    write_log,
+)
 from edgernn.version import __version__
 
 #: Called at the end of each epoch.
@@ -150,6 +157,7 @@ def _log(
     parameters: int,
 ) -> TrainingLog:
     best = min(range(len(epochs)), key=lambda index: epochs[index].validation_loss, default=-1)
+    first, *others = _reached(model, goal, splits)
     return TrainingLog(
         settings=settings,
         model=name,
@@ -160,12 +168,26 @@ def _log(
         epochs_to_best=best + 1,
         seconds_to_best=sum(epoch.seconds for epoch in epochs[: best + 1]),
         seconds=sum(epoch.seconds for epoch in epochs),
-        validation=score(_outputs(model, goal, splits.validation), splits.validation),
-        test=score(_outputs(model, goal, splits.test), splits.test),
-        baselines=_baselines(splits),
+        validation=first.validation,
+        test=first.test,
+        baselines=first.baselines,
         epochs=tuple(epochs),
         versions=_versions(),
+        output=first.output,
+        others=tuple(others),
     )
+
+
+def _reached(model: Any, goal: Goal, splits: Splits) -> Iterator[OtherReached]:
+    """Of each output, the first one first."""
+    answers = [_outputs(model, goal, part) for part in (splits.validation, splits.test)]
+    for seen, validation, test in zip(splits.outputs, *answers, strict=True):
+        yield OtherReached(
+            output=seen.train.output,
+            validation=score(validation, seen.validation),
+            test=score(test, seen.test),
+            baselines=_baselines(seen),
+        )
 
 
 def _baselines(splits: Splits) -> Baselines:
@@ -210,9 +232,10 @@ def _deployable(model: Any, goal: Goal, architecture: Architecture, recipe: Reci
         decoder_steps=goal.decoder_steps,
     )
     deployed.set_weights(model.get_weights())
-    for head in number_heads(deployed):
-        kernel, bias = head.get_weights()
-        head.set_weights([kernel * goal.deviation, bias * goal.deviation + goal.mean])
+    for place, one in enumerate(goal.each):
+        for head in number_heads(deployed, place if goal.others else None):
+            kernel, bias = head.get_weights()
+            head.set_weights([kernel * one.deviation, bias * one.deviation + one.mean])
     return deployed
 
 
@@ -226,7 +249,7 @@ def _fitted(
     model.compile(
         keras.optimizers.Adam(recipe.learning_rate),
         goal.loss,
-        metrics=["accuracy"] if splits.train.target is Target.CLASS else [],
+        metrics=["accuracy"] if splits.train.target is Target.CLASS and not goal.others else [],
     )
     epochs: list[Epoch] = []
     began = time.perf_counter()
@@ -266,23 +289,25 @@ def _fitted(
     return epochs
 
 
-def _outputs(model: Any, goal: Goal, samples: Samples) -> AnyArray:
-    """[N, ...]; of a decoder, the tokens that it writes by itself [N, U], -1 behind the last."""
+def _outputs(model: Any, goal: Goal, samples: Samples) -> list[AnyArray]:
+    """[N, ...] of each output; of a decoder, the tokens that it writes by itself [N, U], -1 behind
+    the last.
+    """
 
-    def predicted(inputs: Any) -> AnyArray:
-        return np.asarray(model.predict(inputs, batch_size=_PREDICTION_BATCH, verbose=0))
+    def predicted(inputs: Any) -> list[AnyArray]:
+        found = model.predict(inputs, batch_size=_PREDICTION_BATCH, verbose=0)
+        return [np.asarray(one) for one in (found if goal.others else [found])]
 
     if not goal.decoder_steps:
         return predicted(samples.x)
-    return greedy(
-        lambda fed, step: predicted([samples.x, fed])[:, step], len(samples), goal.decoder_steps
-    )
+    steps = goal.decoder_steps
+    return [greedy(lambda fed, step: predicted([samples.x, fed])[0][:, step], len(samples), steps)]
 
 
 def _fingerprint(splits: Splits) -> str:
     digest = hashlib.sha256()
     for part in (splits.train, splits.validation, splits.test):
-        for array in (part.x, part.y, part.lengths):
+        for array in (part.x, part.y, part.lengths, *(one.y for one in part.others)):
             if array is not None:
                 digest.update(str((array.shape, array.dtype)).encode())
                 digest.update(array.tobytes())

@@ -22,7 +22,8 @@ from edgernn.tasks.target import Target
 # History of the format:
 #   1  first version
 #   2  scores name their metric; settings say how the data were read
-LOG_VERSION: Final = 2
+#   3  several outputs: what the further ones reach
+LOG_VERSION: Final = 3
 _FORMAT: Final = "edgernn-training"
 
 
@@ -55,6 +56,16 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherReached:
+    """What a further output of the model reaches."""
+
+    output: str
+    validation: Score
+    test: Score
+    baselines: Baselines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingLog:
     """One training.  Seconds are wall time of this machine, without imports and evaluation."""
 
@@ -72,6 +83,8 @@ class TrainingLog:
     baselines: Baselines  # on the test rows, in the metric of `test`
     epochs: tuple[Epoch, ...]
     versions: dict[str, str]  # edgernn, python, numpy, keras, tensorflow
+    output: str = ""  # that `validation`, `test` and `labels` are of; "": the only one
+    others: tuple[OtherReached, ...] = ()
 
 
 def log_path(model: Path) -> Path:
@@ -138,8 +151,18 @@ def _log(entry: dict[str, Any]) -> TrainingLog:
         "test": Score(**entry["test"]),
         "baselines": Baselines(**entry["baselines"]),
         "epochs": tuple(Epoch(**epoch) for epoch in entry["epochs"]),
+        "others": tuple(_other(one) for one in entry.get("others", ())),
     }
     return TrainingLog(**{**entry, **rebuilt})
+
+
+def _other(entry: dict[str, Any]) -> OtherReached:
+    return OtherReached(
+        output=str(entry["output"]),
+        validation=Score(**entry["validation"]),
+        test=Score(**entry["test"]),
+        baselines=Baselines(**entry["baselines"]),
+    )
 
 
 def _reading(entry: dict[str, Any]) -> Reading:

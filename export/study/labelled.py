@@ -20,16 +20,26 @@ from edgernn.reference.arguments import with_zero_states
 from edgernn.scoring.class_names import data_numbers
 from edgernn.scoring.fitting import Refit, cases_of, fitted, refit_of
 from edgernn.scoring.metric import METRICS
-from edgernn.scoring.predictions import Predictions, agreement
+from edgernn.scoring.predictions import Predictions, agreement, by_output
 from edgernn.scoring.reading import predictions_of
-from edgernn.scoring.truth import Score, Truth, difference, require_labels, score, truth_of
+from edgernn.scoring.truth import (
+    Score,
+    Truth,
+    first_differences,
+    first_scores,
+    require_labels,
+    truth_of,
+)
 from edgernn.stats import Difference
 from edgernn.tasks.samples import Samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """The accuracy of one form of the model, and its difference from the float model."""
+    """The accuracy of one form of the model, and its difference from the float model.
+
+    Of a model whose outputs are all scored: that of one of them.
+    """
 
     name: str  # the artefact's file, or FLOAT_MODEL
     score: Score | None  # None: its runtime is not installed; see `reason`
@@ -37,6 +47,7 @@ class Accuracy:
     agreement: float | None = None  # share of rows with the float model's answer
     reason: str = ""
     refit: Refit | None = None  # of the rows, for an input of fixed length
+    output: str = ""  # whose answers these are; "": the first or only one
 
     @property
     def loss(self) -> float:
@@ -115,11 +126,21 @@ def float_answers(
 def accuracies(
     answers: FloatAnswers, artefacts: Sequence[Artefact], folder: Path
 ) -> tuple[Accuracy, ...]:
-    """The float model first, then each artefact in its runtime."""
-    score_of_float = score(answers.predictions, answers.truth)
-    rows = [Accuracy(name=FLOAT_MODEL, score=score_of_float, refit=answers.refit)]
+    """The float model first, then each artefact in its runtime; so for each output."""
+    of_float = first_scores(answers.predictions, answers.truth)
+    rows = [
+        tuple(
+            Accuracy(
+                name=FLOAT_MODEL,
+                score=one,
+                refit=None if place else answers.refit,
+                output=one.output,
+            )
+            for place, one in enumerate(of_float)
+        )
+    ]
     rows += [_of_artefact(artefact, folder, answers) for artefact in artefacts]
-    return tuple(rows)
+    return tuple(row for output in zip(*rows, strict=True) for row in output)
 
 
 def accuracy_of(graph: Graph, answers: FloatAnswers, *, name: str) -> Accuracy:
@@ -127,11 +148,26 @@ def accuracy_of(graph: Graph, answers: FloatAnswers, *, name: str) -> Accuracy:
     predictions = predict(
         *(graph, answers.samples, answers.labels), file=answers.file, decoding=answers.decoding
     )
-    return Accuracy(
-        name=name,
-        score=score(predictions, answers.truth),
-        drop=difference(answers.predictions, predictions, answers.truth),
-        agreement=agreement(answers.predictions, predictions),
+    return _beside(answers, predictions, name)[0]
+
+
+def _beside(answers: FloatAnswers, said: Predictions, name: str) -> tuple[Accuracy, ...]:
+    """One of each output."""
+    exact, truth = answers.predictions, answers.truth
+    return tuple(
+        Accuracy(
+            name=name,
+            score=reached,
+            drop=drop,
+            agreement=agreement(*pair),
+            output=reached.output,
+        )
+        for reached, drop, pair in zip(
+            first_scores(said, truth),
+            first_differences(exact, said, truth),
+            by_output(exact, said),
+            strict=True,
+        )
     )
 
 
@@ -162,16 +198,16 @@ def predict(
     return predictions_of(outputs, samples, graph.outputs[0].name, numbers)
 
 
-def _of_artefact(artefact: Artefact, folder: Path, answers: FloatAnswers) -> Accuracy:
+def _of_artefact(artefact: Artefact, folder: Path, answers: FloatAnswers) -> tuple[Accuracy, ...]:
     predictions = artefact_predictions(artefact, folder, answers.samples)
     if isinstance(predictions, Skipped | Failed):
-        return Accuracy(name=artefact.name, score=None, reason=str(predictions))
-    return Accuracy(
-        name=artefact.name,
-        score=score(predictions, answers.truth),
-        drop=difference(answers.predictions, predictions, answers.truth),
-        agreement=agreement(answers.predictions, predictions),
-    )
+        names = (answers.truth.output, *(other.output for other in answers.truth.others))
+        reason = str(predictions)
+        return tuple(
+            Accuracy(name=artefact.name, score=None, reason=reason, output=output)
+            for output in names
+        )
+    return _beside(answers, predictions, artefact.name)
 
 
 def artefact_predictions(

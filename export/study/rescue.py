@@ -17,7 +17,7 @@ from edgernn.graph import AnyArray, Decoding, Graph, Ranges
 from edgernn.scheme import Scheme
 from edgernn.scoring.metric import METRICS, Metric
 from edgernn.scoring.predictions import Predictions
-from edgernn.scoring.truth import Truth, require_labels, score, truth_of
+from edgernn.scoring.truth import Score, Truth, first_scores, require_labels, truth_of
 from edgernn.tasks.samples import Samples
 
 
@@ -25,12 +25,13 @@ from edgernn.tasks.samples import Samples
 class FileLimit:
     """What a written file may lose on labelled rows; see edgernn.export.request.LossLimit.
 
-    points: of a share such as accuracy, or percent of an error.  of_float: the float model's value.
+    points: of a share such as accuracy, or percent of an error.  of_float: the float model's scores
+    of each output.
     """
 
     samples: Samples
     truth: Truth
-    of_float: float
+    of_float: tuple[Score, ...]
     points: float
     costly: tuple[str, ...] = ()
 
@@ -39,9 +40,18 @@ class FileLimit:
         return METRICS[str(self.truth.metric)]
 
     def drop(self, answered: Predictions) -> float:
-        """Rounded: a drop of exactly the limit is within it, despite rounding errors."""
-        cost = self.metric.cost(self.of_float, score(answered, self.truth).value)
-        return round(100 * cost, 6)
+        """That of the output that loses most.
+
+        Rounded: a drop of exactly the limit is within it, despite rounding errors.
+        """
+        return self._worst(answered)[0]
+
+    def _worst(self, answered: Predictions) -> tuple[float, Score]:
+        costs = [
+            (round(100 * METRICS[after.metric].cost(before.value, after.value), 6), after)
+            for before, after in zip(self.of_float, first_scores(answered, self.truth), strict=True)
+        ]
+        return max(costs, key=lambda one: one[0])
 
     def require(self, artefact: Artefact, folder: Path) -> None:
         """Raises LossTooLarge for a file that loses more; not for one that cannot be run here."""
@@ -53,10 +63,12 @@ class FileLimit:
                 f"{artefact.name} cannot be run on the labelled rows: {answered.reason}",
                 remedy="--no-verify without --max-drop writes it all the same",
             )
-        drop, text = self.drop(answered), self.metric.cost_text
+        drop, lost = self._worst(answered)
+        metric, where = METRICS[lost.metric], f" of '{lost.output}'" if lost.output else ""
+        text = metric.cost_text
         if drop > self.points:
             raise LossTooLarge(
-                f"{artefact.name} loses {text(drop / 100)} of {self.metric.noun} in its own "
+                f"{artefact.name} loses {text(drop / 100)} of {metric.noun}{where} in its own "
                 f"runtime (allowed {text(self.points / 100)})",
                 remedy=f"Allow {drop:.3g} with --max-drop, or leave this format out with --to",
             )
@@ -78,14 +90,15 @@ def layers_to_keep(
     """The smallest set of float layers found that keeps the drop on `samples` within the limit,
     and the limit that each file is held to in its own arithmetic.
 
-    The drop is that of the integer reference by the target's first metric: in points of a share
+    The drop is that of the integer reference by the target's first metric, of the output that loses
+    most: in points of a share
     such as accuracy, in percent of an error or a perplexity.  `fine` layers keep 16-bit or float
     activations.  Raises CalibrationError when even float weights everywhere do not help, DataError
     when the samples have no labels.
     """
     require_labels(samples, "a drop of accuracy")
     truth = truth_of(samples)
-    of_float = score(predict(graph, samples, labels, file=file, decoding=decoding), truth).value
+    of_float = first_scores(predict(graph, samples, labels, file=file, decoding=decoding), truth)
     costs = sensitivity(graph, quantized, examples).layers
     limit = FileLimit(
         samples=samples,

@@ -34,13 +34,11 @@
  * ERNN_PORTABLE     Define it to leave out every instruction-set specific kernel.
  * ERNN_WITHOUT_AVX512  x86: define it to leave out the kernels of AVX-512 and AMX.
  * ERNN_HWCAP        64-bit ARM: the name of a function `unsigned long f(void)` that gives Linux's
- *                   AT_HWCAP.  Without it the library asks Linux, Android or Apple's systems itself,
- *                   on others only the compiler's options for the processor count.
+ *                   AT_HWCAP, for other systems than Linux, Android and Apple's, which the library asks.
  * ERNN_WITHOUT_IMAGES  Define it to leave out the layers of rows and columns.
  * ERNN_WITHOUT_SOUND   Define it to leave out front ends: models that hold one are refused.
- * ERNN_ONLY_<LAYER> Define one or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of
- *                   ERNN_OP_LIST in ernn_format.h) to leave out all other layers.  Models that need
- *                   one are refused with ERNN_UNKNOWN_LAYER.
+ * ERNN_ONLY_<LAYER> Define one or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of ERNN_OP_LIST
+ *                   in ernn_format.h) to leave out all others: ERNN_UNKNOWN_LAYER refuses their models.
  * ERNN_SHARED       Define it for a shared library and its users, with ERNN_BUILDING for the library
  *                   itself: functions are then visible whatever the compiler's default is.
  */
@@ -111,10 +109,7 @@ typedef enum ernn_status {
       ERNN_STATUS_COUNT
 } ernn_status;
 
-/* A sentence for a person.  Never null.
- *
- *     fprintf(stderr, "%s: %s\n", path, ernn_status_text(status));
- */
+/* A sentence for a person.  Never null. */
 ERNN_API const char *ernn_status_text(ernn_status status);
 
 /* ---- Instruction sets ------------------------------------------------------------------------ */
@@ -137,13 +132,10 @@ typedef enum ernn_isa {
       ERNN_ISA_COUNT
 } ernn_isa;
 
-/* "avx2" and so on; null for a number that is none of them. */
+/* "avx2" and so on (null for a number that is none of them), the best set that this build and this
+ * processor have, and whether a session may be made with `isa`: with ERNN_ISA_AUTO always. */
 ERNN_API const char *ernn_isa_name(ernn_isa isa);
-
-/* The best set that this build and this processor have. */
 ERNN_API ernn_isa ernn_isa_best(void);
-
-/* Whether a session may be made with `isa`.  ERNN_ISA_AUTO always may. */
 ERNN_API int ernn_isa_available(ernn_isa isa);
 
 /* ---- Models ---------------------------------------------------------------------------------- */
@@ -160,11 +152,7 @@ typedef struct ernn_model {
  * `model`.  After ERNN_OK no function below can be led astray by the file's content.
  *
  * bytes  the file, aligned to ERNN_ALIGNMENT (what mmap returns is); must outlive the model
- * size   its length in bytes
- *
- *     ernn_model model;
- *     ernn_status status = ernn_open(&model, bytes, size);
- */
+ * size   its length in bytes */
 ERNN_API ernn_status ernn_open(ernn_model *model, const void *bytes, size_t size);
 
 /* What ernn_open refused. */
@@ -199,32 +187,21 @@ typedef struct ernn_port {
   uint32_t state;       /* of an input: 1 + index of the output that feeds it at the next call */
 } ernn_port;
 
+/* How many inputs and outputs there are, and what number `index` of them is. */
 ERNN_API uint32_t ernn_input_count(const ernn_model *model);
 ERNN_API uint32_t ernn_output_count(const ernn_model *model);
-
-/* Describes one input or output.
- *
- *     ernn_port port;
- *     for (uint32_t i = 0; i < ernn_input_count(&model); i++)
- *       if (ernn_input(&model, i, &port) == ERNN_OK) puts(port.name);
- */
 ERNN_API ernn_status ernn_input(const ernn_model *model, uint32_t index, ernn_port *port);
 ERNN_API ernn_status ernn_output(const ernn_model *model, uint32_t index, ernn_port *port);
 
 /* Whether ernn_step works: no layer looks ahead, or the file was exported for streaming. */
 ERNN_API int ernn_is_streaming(const ernn_model *model);
 
-/* The class names and the key-value texts that the exporter wrote.
- *
- *     const char *scheme = ernn_metadata(&model, "scheme");   // null when absent
- *     puts(ernn_label(&model, best));                         // null past the last
- */
+/* The class names and the key-value texts that the exporter wrote: ernn_metadata(&model, "scheme").  Null
+ * where there is none.  ernn_metadata_at lists them; ERNN_ARGUMENT past the last. */
 ERNN_API const char *ernn_label(const ernn_model *model, uint32_t index);
 ERNN_API const char *ernn_metadata(const ernn_model *model, const char *wanted);
-
-/* Key and value number `index`, for listing; ERNN_ARGUMENT past the last. */
 ERNN_API ernn_status ernn_metadata_at(const ernn_model *model, uint32_t index, const char **key,
-                             const char **value);
+                                      const char **value);
 
 /* ---- Sessions -------------------------------------------------------------------------------- */
 
@@ -243,11 +220,7 @@ typedef struct ernn_options {
 ERNN_API ernn_status ernn_session_size(const ernn_model *model, const ernn_options *options, size_t *bytes);
 
 /* Makes a session inside `arena` (aligned to ERNN_ALIGNMENT) and resets it.  It needs no closing:
- * when it is no longer used, the arena is the caller's again.
- *
- *     ernn_session *session;
- *     status = ernn_session_init(&session, &model, arena, arena_bytes, NULL);
- */
+ * when it is no longer used, the arena is the caller's again. */
 ERNN_API ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
                               size_t arena_bytes, const ernn_options *options);
 
@@ -256,24 +229,16 @@ ERNN_API ernn_status ernn_session_init(ernn_session **session, const ernn_model 
 ERNN_API ernn_status ernn_reset(ernn_session *session);
 
 /* The name of the layer that refused the last call of ernn_step, ernn_run, ernn_run_batch or
- * ernn_output_steps; null where no layer did.
- *
- *     if (ernn_run(session, &input, &output) == ERNN_SHAPE) puts(ernn_refusing_layer(session));
- */
+ * ernn_output_steps; null where no layer did. */
 ERNN_API const char *ernn_refusing_layer(const ernn_session *session);
 
-/* The kernels in use. */
+/* The kernels that it uses. */
 ERNN_API ernn_isa ernn_session_isa(const ernn_session *session);
 
 /* One step of every input: `inputs[i]` is one row of input i, `outputs[i]` takes one row of
  * output i.  A null input is a state that the session carries itself; a null output is not wanted.
  * Outputs of layers that sum up a sequence (the last output of a GRU, a pooling over time) are
- * what they would be if the sequence ended here.
- *
- *     const void *inputs[] = {frame};
- *     void *outputs[] = {scores};
- *     status = ernn_step(session, inputs, outputs);
- */
+ * what they would be if the sequence ended here.  The example is at the top. */
 ERNN_API ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs);
 
 /* Rows of one input or output. */
@@ -304,16 +269,10 @@ ERNN_API ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, er
 ERNN_API ernn_status ernn_run_batch(ernn_session *session, uint32_t count, const ernn_rows *inputs,
                            ernn_rows *outputs);
 
-/* How many rows the outputs will have for the given inputs (data is ignored): fills
- * outputs[i].steps.  */
+/* How many rows the outputs will have for the given inputs (data is ignored), in outputs[i].steps. */
 ERNN_API ernn_status ernn_output_steps(ernn_session *session, const ernn_rows *inputs, ernn_rows *outputs);
 
-/* The states as bytes, to go on elsewhere or later (also on another processor).
- *
- *     uint8_t saved[N];                        // N >= ernn_state_size(session)
- *     ernn_state_save(session, saved, sizeof saved);
- *     ernn_state_restore(session, saved, sizeof saved);
- */
+/* The states as bytes, to go on elsewhere or later (also on another processor). */
 ERNN_API size_t ernn_state_size(const ernn_session *session);
 ERNN_API ernn_status ernn_state_save(const ernn_session *session, void *bytes, size_t size);
 ERNN_API ernn_status ernn_state_restore(ernn_session *session, const void *bytes, size_t size);
@@ -337,13 +296,11 @@ ERNN_API ernn_status ernn_state_restore(ernn_session *session, const void *bytes
  */
 typedef struct ernn_audio ernn_audio;
 
-/* Samples a second that the recipe works at; 0 where the model has no front end for sound. */
+/* Of the recipe: samples a second that it works at, the model's input that takes the rows, samples from
+ * one row to the next, and samples that the first row needs.  0 where the model has no front end for
+ * sound. */
 ERNN_API uint32_t ernn_audio_rate(const ernn_model *model);
-
-/* The model's input that takes the rows; 0 where it has no front end for sound. */
 ERNN_API uint32_t ernn_audio_input(const ernn_model *model);
-
-/* Of the recipe: samples from one row to the next, and samples that the first row needs; 0 without. */
 ERNN_API uint32_t ernn_audio_hop(const ernn_model *model);
 ERNN_API uint32_t ernn_audio_first(const ernn_model *model);
 
@@ -410,20 +367,17 @@ typedef struct ernn_heard {
  */
 typedef struct ernn_listener ernn_listener;
 
-/* How large an arena is.  `deciding` may be null: the defaults.  ERNN_NO_FRONT_END and ERNN_RATE as of
- * ernn_audio_size; ERNN_NOT_LISTENING: see its text; ERNN_NOT_STREAMING: the model looks ahead and takes
- * any number of steps, so it cannot be known when a sound ends. */
+/* As ernn_audio_size.  `deciding` may be null: the defaults.  ERNN_NOT_LISTENING: see its text;
+ * ERNN_NOT_STREAMING: the model looks ahead and takes any number of steps, so nothing says when a sound
+ * ends. */
 ERNN_API ernn_status ernn_listener_size(const ernn_model *model, uint32_t rate,
                                         const ernn_listening *deciding, size_t *bytes);
 
-/* Makes the listener inside `arena` (aligned to ERNN_ALIGNMENT).  It needs no closing, and reads the
- * model's bytes while it is used. */
+/* As ernn_audio_init. */
 ERNN_API ernn_status ernn_listener_init(ernn_listener **listener, const ernn_model *model, uint32_t rate,
                                         const ernn_listening *deciding, void *arena, size_t arena_bytes);
 
-/* Takes samples of one channel until a label is decided, and returns how many: call it again with the
- * rest.  *decided is 1 when `heard` was written.  Fewer than `n` without a label: see
- * ernn_listener_status. */
+/* As ernn_audio_feed_s16, until a label is decided: *decided is then 1 and `heard` is written. */
 ERNN_API size_t ernn_listener_feed_s16(ernn_listener *listener, const int16_t *pcm, size_t n,
                                        ernn_heard *heard, int *decided);
 ERNN_API size_t ernn_listener_feed_f32(ernn_listener *listener, const float *pcm, size_t n,
@@ -436,7 +390,7 @@ ERNN_API ernn_status ernn_listener_status(const ernn_listener *listener);
  * the sound was shorter than one window. */
 ERNN_API ernn_status ernn_listener_whole(ernn_listener *listener, ernn_heard *heard);
 
-/* Forgets the sound: the next sample is the first of a stream. */
+/* As ernn_audio_reset. */
 ERNN_API ernn_status ernn_listener_reset(ernn_listener *listener);
 
 #ifdef __cplusplus

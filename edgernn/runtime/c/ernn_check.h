@@ -12,4 +12,9 @@ ernn_status ernn_check_constant(const ernn_model *model, uint32_t index);
  * have been checked. */
 int ernn_is_op(const ernn_model *model, const ernn_op *op);
 
+/* The same for groups of layers: those that move numbers (0 of another layer), and a GRU, LSTM or
+ * simple RNN with `gates` gates. */
+int ernn_is_shaping(const ernn_model *model, const ernn_op *op);
+int ernn_is_recurrent(const ernn_model *model, const ernn_op *op, uint32_t gates);
+
 #endif

@@ -2,7 +2,6 @@
 #ifndef ERNN_INTERNAL_H
 #define ERNN_INTERNAL_H
 
-#include "ernn_format.h"
 #include "ernn_kernels.h"
 
 uint32_t ernn_crc32(const uint8_t *bytes, size_t size);

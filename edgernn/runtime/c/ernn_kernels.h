@@ -6,7 +6,7 @@
 #ifndef ERNN_KERNELS_H
 #define ERNN_KERNELS_H
 
-#include "ernn_format.h"
+#include "ernn_has_layers.h"
 
 /* ---- Arithmetic ----
  *

@@ -4,6 +4,7 @@
 #include "ernn_audio.h"
 #include "ernn_internal.h"
 #include "ernn_math.h"
+#include "ernn_scores.h"
 
 #define LISTENER_MOST 1000u /* scores that a mean is of */
 
@@ -22,7 +23,7 @@ struct ernn_listener {
   void **out;
   ernn_rows *rows_in, *rows_out;
   uint32_t last_label;
-  uint32_t has_last, busy;
+  uint32_t has_last, busy, are_shares;
   ernn_status status;
 };
 
@@ -63,6 +64,7 @@ static ernn_status listener_ports(const ernn_model *model, ernn_listener *of) {
   of->width = port.width;
   of->scores = output.width;
   of->classes = output.width == 1 ? 2 : output.width;
+  of->are_shares = (uint32_t)ernn_are_shares(model, of->output);
   return ERNN_OK;
 }
 
@@ -161,20 +163,22 @@ ernn_status ernn_listener_reset(ernn_listener *listener) {
   return ernn_reset(listener->session);
 }
 
-/* Scores as shares of 1: as they are after softmax, of one sigmoid both classes. */
+/* Scores as shares of 1: as they are behind a softmax or sigmoid, else of its logits; of one score those
+ * of both classes. */
 static void listener_shares(const ernn_listener *of, float *shares) {
+  const float *raw = of->raw;
   if (of->scores == 1) {
-    shares[0] = 1.0f - of->raw[0], shares[1] = of->raw[0];
+    float share = of->are_shares ? raw[0] : 1.0f / (1.0f + ernn_exp(-raw[0]));
+    shares[0] = 1.0f - share, shares[1] = share;
     return;
   }
-  float least = of->raw[0], most = of->raw[0], sum = 0.0f;
+  float most = raw[0], sum = 0.0f;
   for (uint32_t i = 0; i < of->scores; i++) {
-    shares[i] = of->raw[i];
-    least = shares[i] < least ? shares[i] : least;
-    most = shares[i] > most ? shares[i] : most;
+    shares[i] = raw[i];
+    most = raw[i] > most ? raw[i] : most;
   }
-  if (least >= 0.0f && most <= 1.0f + 1e-6f) return;
-  for (uint32_t i = 0; i < of->scores; i++) sum += shares[i] = ernn_exp(of->raw[i] - most);
+  if (of->are_shares) return;
+  for (uint32_t i = 0; i < of->scores; i++) sum += shares[i] = ernn_exp(raw[i] - most);
   for (uint32_t i = 0; i < of->scores; i++) shares[i] /= sum;
 }
 

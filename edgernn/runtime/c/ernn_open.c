@@ -67,6 +67,19 @@ static int has_op(uint32_t kind) {
   return ERNN_ONLY_THESE == 0 || (words[kind >> 5] >> (kind & 31u) & 1u) != 0;
 }
 
+/* What a reader must know to run the layer: the header has to say so, for readers that do not. */
+static uint32_t needed_features(const ernn_op *op) {
+  uint32_t kind = op->kind, features = 0;
+  int is_image = (kind >= ERNN_OP_CONV2D && kind <= ERNN_OP_SWAP) ||
+                 op->arguments[ERNN_AXIS_SIZE] != 0 || op->arguments[ERNN_AXIS_ROWS] != 0;
+  int is_integer = kind == ERNN_OP_QDENSE || kind == ERNN_OP_QCONV || kind == ERNN_OP_QCONV2D ||
+                   kind == ERNN_OP_QDEPTHWISE2D || (kind >= ERNN_OP_QGRU && kind <= ERNN_OP_QRNN);
+  if (is_image) features |= ERNN_FEATURE_IMAGES;
+  if (is_integer) features |= ERNN_FEATURE_INTEGER;
+  if (kind == ERNN_OP_ATTENTION || kind == ERNN_OP_DOT) features |= ERNN_FEATURE_ATTENTION;
+  return features;
+}
+
 /* Edges are numbered in the order in which they are written, the model's inputs first. */
 static ernn_status check_ops(const ernn_model *model, ernn_refusal *refusal) {
   const ernn_header *header = model->header;
@@ -77,6 +90,7 @@ static ernn_status check_ops(const ernn_model *model, ernn_refusal *refusal) {
     if (!is_text(model, op->name, op->name_bytes)) return ERNN_BAD_OFFSET;
     refusal->layer = (const char *)model->bytes + op->name;
     if (op->kind >= ERNN_OP_COUNT || !has_op(op->kind)) return ERNN_UNKNOWN_LAYER;
+    if (needed_features(op) & ~header->features) return ERNN_BAD_MODEL;
     for (uint32_t k = 0; k < ERNN_OP_INPUTS; k++) {
       if (op->inputs[k] != ERNN_NONE && op->inputs[k] >= written) return ERNN_BAD_MODEL;
     }

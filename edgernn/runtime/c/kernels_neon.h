@@ -6,7 +6,11 @@
 
 #include "ernn_kernels.h"
 
+#ifdef __aarch64__
 ernn_f32_gemm ernn_f32_gemm__neon;
+#else
+#define ernn_f32_gemm__neon ernn_f32_gemm__portable
+#endif
 ernn_s16_product ernn_s16_product__neon;
 ernn_s16_sums ernn_s16_sums__neon;
 ernn_s16_gru ernn_s16_gru__neon;

@@ -47,7 +47,7 @@ KERNELS = {
     "avx2": ("kernels_avx2", "kernels_avx2_f32"),
     "avx512vnni": ("kernels_avx512vnni", "kernels_avx512_gates"),
     "amx": ("kernels_amx", "kernels_avx512vnni", "kernels_avx512_gates"),
-    "neon": ("kernels_neon",),
+    "neon": ("kernels_neon", "kernels_neon_f32"),
     "neondot": ("kernels_neondot",),
 }
 

@@ -81,6 +81,39 @@ def test_a_file_without_a_front_end_has_the_bytes_of_ever_and_takes_no_sound() -
         model.audio()
 
 
+@pytest.mark.parametrize(
+    ("said", "instead", "differs_in"),
+    [
+        (b'"hop_samples":160', b'"hop_samples":161', "hop_samples"),
+        (b'"pre_emphasis":0.97', b'"pre_emphasis":0.96', "pre_emphasis"),
+        (b'"lowest_hz":20', b'"lowest_hz":90', "filters"),
+        (b'"window":"povey"', b'"window":"hann" ', "window"),
+    ],
+)
+def test_a_recipe_that_the_record_does_not_follow_is_refused(
+    said: bytes, instead: bytes, differs_in: str
+) -> None:
+    """Python would hear with one and the C library with the other."""
+    content = file_with(RECIPE)
+    assert content.count(said) == 1
+    model = Model(repaired(bytearray(content.replace(said, instead))))
+    with pytest.raises(ModelFileError, match=f"record of its front end differ in {differs_in}"):
+        model.audio()
+
+
+def test_the_last_bits_of_tables_may_differ_between_machines() -> None:
+    content = bytearray(file_with(RECIPE))
+    (entry,) = struct.unpack_from("<I", content, 72)
+    (record,) = struct.unpack_from("<I", content, entry + 12)
+    (turns,) = struct.unpack_from("<I", content, record + 4 * 21)
+    (before,) = struct.unpack_from("<f", content, record + turns + 40)
+    struct.pack_into("<f", content, record + turns + 40, np.nextafter(np.float32(before), 0))
+    assert Model(repaired(content)).front_end == RECIPE
+    struct.pack_into("<f", content, record + turns + 40, before * 0.99)
+    with pytest.raises(ModelFileError, match="differ in turns of the Fourier transform"):
+        Model(repaired(content)).audio()
+
+
 def test_inspect_names_the_feature() -> None:
     contents = read_contents(file_with(RECIPE))
     assert contents.format == "ERNN 1, front_end"

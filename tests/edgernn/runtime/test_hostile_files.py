@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from edgernn.errors import DataError, ModelFileError
 from edgernn.export.native import lower
-from edgernn.export.native.records import HEADER_BYTES, OpKind
+from edgernn.export.native.records import HEADER_BYTES, Feature, OpKind
 from edgernn.graph import Concatenate, Conv1D, Dense, Dot, Padding
 from edgernn.runtime import Model
+from tests.edgernn.runtime.image_models import random_integer_image
 from tests.edgernn.runtime.models import (
     cell,
     graph_of,
@@ -93,6 +95,44 @@ def test_an_unknown_feature_is_refused() -> None:
     content[16] |= 0x80
     with pytest.raises(ModelFileError, match="feature"):
         Model(with_checksum(bytes(content)))
+
+
+def test_a_layer_that_its_reader_must_know_needs_the_bit_that_says_so() -> None:
+    """An older reader would run the layer otherwise, or as another one."""
+    rng = np.random.default_rng(0)
+    dot = Dot(name="dot", left="gru.y", right="gru.y", output="y", left_axis=1, right_axis=1)
+    product = graph_of(cell("gru", rng, units=7, features=3, name="gru"), dot, features=3)
+    files = {
+        Feature.INTEGER: CONTENT,
+        Feature.ATTENTION: lower(product, metadata={}).content,
+        Feature.IMAGES: lower(random_integer_image(0)[0], metadata={}).content,
+    }
+    for feature, content in files.items():
+        assert Feature(content[16]) & feature
+        Model(content)
+        damaged = bytearray(content)
+        damaged[16] &= ~feature
+        with pytest.raises(ModelFileError, match=r"layer .*do not fit together"):
+            Model(with_checksum(bytes(damaged)))
+
+
+def test_a_hostile_name_gives_no_orders_and_no_lines() -> None:
+    """Names of inputs, labels and layers, where they are printed and where a layer is refused."""
+    rng = np.random.default_rng(0)
+    hostile = "gru\n\x1b[2Jerror: \u202e"
+    shown = r"gru\n\x1b[2Jerror: \u202e"
+    layer = cell("gru", rng, units=7, features=3, name=hostile)
+    content = lower(graph_of(layer, features=3), metadata={"labels": json.dumps([hostile])}).content
+    text = str(Model(content))
+    assert shown in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    damaged = bytearray(content)
+    (ops,) = struct.unpack_from("<I", content, 32)
+    struct.pack_into("<I", damaged, ops + 12, 999)  # its input: an edge that is not there
+    with pytest.raises(ModelFileError) as refused:
+        Model(with_checksum(bytes(damaged)))
+    assert f"layer {shown}: " in str(refused.value)
 
 
 # The records, where every word means something.

@@ -17,6 +17,8 @@ from edgernn.graph import (
     Graph,
     Input,
     Layer,
+    Merge,
+    MergeKind,
     Output,
     PoolKind,
     TensorSpec,
@@ -62,15 +64,40 @@ def constant(bias: list[float], kind: ActivationKind, steps: int | None = 20) ->
         ([0.0, 3.0, 0.0], ActivationKind.LINEAR, "class 1", 0.9094),
         ([2.0], ActivationKind.SIGMOID, "class 1", 0.8808),
         ([-2.0], ActivationKind.SIGMOID, "class 0", 0.8808),
+        ([2.0], ActivationKind.LINEAR, "class 1", 0.8808),
+        ([0.1, 0.9], ActivationKind.LINEAR, "class 1", 0.6900),  # logits that could be shares
+        ([0.9], ActivationKind.LINEAR, "class 1", 0.7109),
     ],
-    ids=["softmax", "without softmax", "sigmoid", "sigmoid of the first class"],
+    ids=[
+        *("softmax", "without softmax", "sigmoid", "sigmoid of the first class"),
+        *("without sigmoid", "logits in 0 to 1", "a logit in 0 to 1"),
+    ],
 )
 def test_scores_are_shares_whatever_ends_the_model(
     bias: list[float], kind: ActivationKind, label: str, score: float
 ) -> None:
-    listener = Listener(model=model(constant(bias, kind)), rate_hz=16000)
+    deciding = Deciding(threshold=0.5)
+    listener = Listener(model=model(constant(bias, kind)), rate_hz=16000, deciding=deciding)
     (heard, *_) = listener.feed(known_sound(16000))
     assert (heard.label, round(heard.score, 4)) == (label, score)
+
+
+def test_a_mean_of_softmaxes_is_taken_as_it_is() -> None:
+    """Shares stay shares behind layers that move or average them; sums of them do not."""
+    kernel, bias = np.zeros((40, 2), np.float32), np.array([0.0, 2.0], np.float32)
+    softmax = Activation(kind=ActivationKind.SOFTMAX)
+    head = Dense(name="d", input="x", output="d", kernel=kernel, bias=bias, activation=softmax)
+    mean = GlobalPool(name="mean", input="d", output="p", kind=PoolKind.AVERAGE)
+    sums = Merge(name="sum", inputs=("p", "p"), output="y", kind=MergeKind.ADD)
+    for layers, output, score in (((head, mean), "p", 0.8808), ((head, mean, sums), "y", 0.8210)):
+        graph = replace(
+            constant([0.0, 1.0], ActivationKind.LINEAR),
+            layers=layers,
+            outputs=(Output(name="y", edge=output),),
+        )
+        listener = Listener(model=model(graph), rate_hz=16000)
+        (heard, *_) = listener.feed(known_sound(16000))
+        assert (heard.label, round(heard.score, 4)) == ("class 1", score)
 
 
 def test_the_same_label_comes_again_after_the_pause_only() -> None:

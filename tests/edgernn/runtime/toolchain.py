@@ -23,7 +23,7 @@ C_TESTS: Final = TOP / "tests" / "c"
 SOURCES: Final = tuple(sorted(LIBRARY.glob("*.c")))
 #: Those of the front end for sound, which needs no others.
 AUDIO_SOURCES: Final = tuple(
-    LIBRARY / f"ernn_{name}.c" for name in ("audio", "resample", "spectrum")
+    LIBRARY / f"ernn_{name}.c" for name in ("audio", "check_sound", "resample", "spectrum")
 )
 
 # Programs that compute are built without it, as their compiler does by default: -std=c99 would

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import edgernn
-from edgernn.errors import DeviceError, TrainingFailed
+from edgernn.errors import DeviceError, TrainingFailed, WrongOption
 from edgernn.scheme import Scheme
 from edgernn.selection import cluster
 from edgernn.selection.cluster import AtDatabase, Database
@@ -172,3 +172,12 @@ def test_three_workers_search_together_and_one_may_be_killed(server, tmp_path):
     killer.join(timeout=5)
     assert workers[0].returncode == -signal.SIGKILL
     assert found.holds
+
+
+@pytest.mark.parametrize("url", ["foo", "nope://host/db", "postgresql://host:many/db"])
+def test_an_address_that_is_none_is_refused_at_once(url, said):
+    began = time.monotonic()
+    with pytest.raises(WrongOption, match=r"Write --storage postgresql://USER@HOST/DATABASE"):
+        Database(url, said.append)
+    assert time.monotonic() - began < 1
+    assert not said

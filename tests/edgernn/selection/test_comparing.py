@@ -184,7 +184,9 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path):
 
 
 def test_a_time_too_short_for_two_trainings_says_what_they_take(tmp_path):
-    with pytest.raises(TrainingFailed, match=r"and a comparison needs 2.*longer --time-limit"):
+    with pytest.raises(
+        TrainingFailed, match=r"of the 2 trainings that a comparison needs.*longer --time-limit"
+    ):
         edgernn.compare(sequences(), out=tmp_path / "cmp", time_limit_s=1.0, **SMALL)
 
 

@@ -179,6 +179,7 @@ def test_a_winner_that_measures_too_slow_leads_to_the_next_candidate(tmp_path):
     given = {"budget": Budget(score=0.85, p95_ms=0.5), "predictor": predictor()}
     first, _ = search(tmp_path / "as_predicted", **given, timing=takes(1.0))
     assert first.candidate.contender.name == "lstm-48"
+    assert first.opens_test
     other, crew = search(tmp_path / "slower", **given, timing=timing)
     assert other.candidate.contender.name == "gru-80"
     assert other.reached
@@ -191,6 +192,7 @@ def test_where_every_winner_measures_too_slow_one_that_reaches_the_score_is_hand
     budget = Budget(score=0.85, p95_ms=0.6)
     chosen, _ = search(tmp_path, budget=budget, predictor=predictor(), timing=takes(9.0))
     assert chosen.reached
+    assert not chosen.opens_test
     assert chosen.timed.hot.p95_ms > 0.6
 
 
@@ -243,7 +245,9 @@ def test_what_is_predicted_to_be_too_slow_is_never_trained(tmp_path):
 
 
 def test_without_time_for_one_candidate_the_remedy_is_a_longer_limit(tmp_path):
-    with pytest.raises(TrainingFailed, match=r"no candidate is trained.*longer --time-limit"):
+    with pytest.raises(
+        TrainingFailed, match=r"too short to train a candidate.*longer --time-limit"
+    ):
         search(tmp_path, limit_s=1e-9)
 
 

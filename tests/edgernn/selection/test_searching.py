@@ -18,7 +18,10 @@ import pytest
 import edgernn
 from edgernn.errors import BudgetExceeded, OutputError, TrainingFailed, WrongOption
 from edgernn.selection.plan import coordinating
+from edgernn.selection.searching import Search
 from edgernn.selection.training import read_training
+from edgernn.tasks.given import as_samples
+from edgernn.tasks.split import split
 from tests.edgernn.selection.test_comparing import sequences, stamps_of, workers_of
 
 pytest.importorskip("tensorflow")
@@ -90,6 +93,22 @@ def test_where_nothing_reaches_the_score_the_nearest_is_named_and_the_test_stays
     assert missed.values.missed == ("score",)
     assert "The nearest is gru-16" in str(missed)
     assert "the test rows stay unopened" in str(missed)
+
+
+def test_where_every_winner_misses_the_time_the_test_stays_unopened(
+    found, folder, tmp_path, monkeypatch
+):
+    assert found.holds
+    # What is measured takes longer than was predicted: on a busy device, for example.
+    monkeypatch.setattr(Search, "_times_over", lambda _search, _found: 2.0)
+    shutil.copytree(folder, tmp_path / "best")
+    given = SMALL | {"accuracy": 0.6, "out": tmp_path / "best", "resume": True, "p95_ms": 100.0}
+    missed = edgernn.search(sequences(), **given)
+    assert not missed.values.chosen.opens_test
+    assert missed.values.measured.truth.rows == len(split(as_samples(sequences())).validation)
+    assert missed.values.test is None
+    assert "score" not in missed.values.missed
+    assert "the limit of p95 on cpu, so the test rows stay unopened" in str(missed)
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,13 @@ def test_a_name_says_the_layers(name, members):
 @pytest.mark.parametrize(
     ("name", "saying"),
     [
-        ("rnn", r"'rnn' is none of gru, lstm, conv, attention"),
+        ("rnn", r"^'rnn' is none of gru, lstm, conv, attention"),
         ("gur", r"Did you mean 'gru'\?"),
         ("bi-conv", "'bi' stands before gru or lstm"),
         ("gru-bi", "'bi' stands before gru or lstm"),
-        ("gru+", "'gru.' is no architecture"),
-        ("", "is no architecture"),
+        ("gru+", "the architecture 'gru.' lacks a name"),
+        ("gru-rnn", "'rnn' in the architecture 'gru-rnn' is none of"),
+        ("", "the architecture '' lacks a name"),
     ],
 )
 def test_what_is_none_is_refused_with_the_notation(name, saying):

@@ -94,7 +94,6 @@ def test_the_kind_can_be_said_where_values_allow_several(given, kind):
         (np.array([[0, 1, 1, 0], [-1] * 4, [1] * 4]), None, "row 1 of y has no answer"),
         (np.array([2**40, 0, 1]), None, "y has numbers beyond 32 bits"),
         (np.zeros(2, int), None, r"x has shape \(3, 4, 2\) and y has shape \(2,\)"),
-        ({"a": CLASSES, "b": CLASSES}, None, r"several outputs \(a, b\).*first output"),
         ([[1], [1, 2], [1]], None, "y is not an array.*All rows must have one shape"),
     ],
 )
