@@ -24,7 +24,7 @@ from edgernn.export.request import Request
 from edgernn.export.rows import together
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
-from edgernn.export.study.study import rescued
+from edgernn.export.study.study import held, rescued
 from edgernn.front.automatic import best_of
 from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
@@ -314,6 +314,9 @@ class Loaded:
             if any(one.needs_calibration for one in used):
                 phase("measuring what 8-bit activations cost")
                 requests = [with_fine_layers(original, request) for request in requests]
+            if max_drop is None and Scheme.INT4 in schemes:
+                phase("choosing the layers that keep 8 bits")
+                requests = [held(original, request) for request in requests]
             if max_drop is not None:
                 phase("searching the layers to keep in float")
                 requests = [

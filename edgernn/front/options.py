@@ -67,7 +67,8 @@ def require_use(
         )
     if max_drop is not None:
         raise WrongOption(
-            "--max-drop (max_drop) searches layers of an int8 export", remedy="Choose scheme int8"
+            "--max-drop (max_drop) searches layers of an int8 or int4 export",
+            remedy="Choose scheme int8",
         )
     if ranges is not None and calibrate is None:
         raise WrongOption(

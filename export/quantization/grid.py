@@ -52,7 +52,7 @@ def clips(largest: Float64Array, grid: Grid) -> list[Float64Array]:
 def best_scales(
     matrix: AnyArray, candidates: list[Float64Array], grid: Grid, importance: Float64Array
 ) -> Float64Array:
-    """Of each column [N] the scale with the least error: squares, times the row's importance [K, N]."""
+    """Of each column [N] the scale whose squared errors, times `importance` [K, N], are least."""
     best, least = candidates[0], np.full(matrix.shape[1], np.inf)
     for scales in candidates:
         error = grid.nearest(matrix, scales) * scales - matrix

@@ -86,9 +86,12 @@ def layers_to_keep(
     max_drop_points: float,
     fine: FineLayers,
     decoding: Decoding | None = None,
+    scheme: Scheme = Scheme.INT8,
 ) -> tuple[tuple[str, ...], FileLimit]:
     """The smallest set of float layers found that keeps the drop on `samples` within the limit,
     and the limit that each file is held to in its own arithmetic.
+
+    With scheme INT4 they are layers of int8.
 
     The drop is that of the integer reference by the target's first metric, of the output that loses
     most: in points of a share
@@ -111,7 +114,16 @@ def layers_to_keep(
     def drop(candidate: Graph) -> float:
         return limit.drop(predict(candidate, samples, labels, file=file, decoding=decoding))
 
-    kept = fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop_points, fine=fine)
+    kept = fewest_float_layers(
+        graph, ranges, costs, drop, max_drop=max_drop_points, fine=fine, scheme=scheme
+    )
+    if kept is None and scheme is Scheme.INT4:
+        raise CalibrationError(
+            f"no choice of int8 layers keeps the loss of {limit.metric.noun} within "
+            f"{limit.metric.cost_text(max_drop_points / 100)}",
+            remedy="Allow more with --max-drop, or choose scheme int8, whose search also keeps "
+            "layers in float",
+        )
     if kept is None:
         raise CalibrationError(
             f"no choice of float layers keeps the loss of {limit.metric.noun} within "

@@ -117,7 +117,9 @@ def _remedies(graph: Graph, quantized: Graph, worst: str) -> Iterator[tuple[str,
     """Options that are not in use, each with the graph that it leads to."""
     if len([layer for layer in quantized.layers if layer not in graph.layers]) > 1:
         yield f"--keep-float {worst}", _without_one(graph, quantized, worst)
-    if quantized.quantization is not None and quantized.quantization.plans:
+    if quantized.quantization is not None and any(map(has_four_bits, quantized.layers)):
+        yield "--scheme int8", quantize(graph, quantized.quantization.ranges, Scheme.INT8)
+    elif quantized.quantization is not None and quantized.quantization.plans:
         yield "--scheme dynamic", quantize(graph, None, Scheme.DYNAMIC)
     else:
         yield "--scheme float16", quantize(graph, None, Scheme.FLOAT16)
@@ -131,9 +133,11 @@ def fewest_float_layers(
     *,
     max_drop: float,
     fine: FineLayers = _NOTHING,
+    scheme: Scheme = Scheme.INT8,
 ) -> tuple[str, ...] | None:
     """The layers to keep in float for `drop(int8 graph)` to be at most `max_drop`; few of them.
 
+    With scheme INT4 they are the layers to keep in int8.
     `fine` layers keep 16-bit or float activations.  Returns layers to float in order of their cost
     until the drop is small enough, then tries to quantize each of them again.  None if the drop is
     too large even without quantized layers.
@@ -146,8 +150,8 @@ def fewest_float_layers(
         candidate = quantize(
             graph,
             ranges,
-            Scheme.INT8,
-            keep_float=kept,
+            scheme,
+            per_layer=dict.fromkeys(kept, more_bits(scheme)),
             accurate=fine.wide,
             in_float=fine.in_float,
         )
@@ -165,6 +169,17 @@ def fewest_float_layers(
         if is_enough(without):
             kept = without
     return tuple(kept)
+
+
+def has_four_bits(layer: Layer) -> bool:
+    """Whether a matrix of the layer is stored in 4 bits."""
+    weights = layer.weights.values()
+    return any(isinstance(weight, QTensor) and weight.bits == 4 for weight in weights)
+
+
+def more_bits(scheme: Scheme) -> Scheme:
+    """What a layer falls back to where `scheme` costs too much."""
+    return Scheme.INT8 if scheme is Scheme.INT4 else Scheme.FLOAT32
 
 
 def snr_db(graph: Graph, edge: str, exact: AnyArray, given: AnyArray) -> float:
@@ -224,9 +239,10 @@ def _arithmetic(quantized: Graph, layer: Layer) -> str:
         plan = quantized.quantization.plans.get(layer.name)
     match plan:
         case RecurrentPlan():
-            return f"int8, {_input(plan.reading)}, {plan.state_bits}-bit state"
+            weights = f"int{plan.recurrent.bits}"
+            return f"{weights}, {_input(plan.reading)}, {plan.state_bits}-bit state"
         case LinearPlan():
-            return f"int8, {_input(plan.reading)}"
+            return f"int{plan.product.bits}, {_input(plan.reading)}"
         case None:
             is_int8 = any(isinstance(weight, QTensor) for weight in layer.weights.values())
             return "float32, int8 weights" if is_int8 else "float32, float16 weights"

@@ -9,14 +9,18 @@ from pathlib import Path
 from edgernn.artefact import Artefact
 from edgernn.errors import CalibrationError
 from edgernn.export.fine_layers import ActivationCost, FineLayers, decibel
+from edgernn.export.mean_error import INTEGER_TOLERANCE
+from edgernn.export.noise import shares_a_unit, spread
 from edgernn.export.pipeline import quantized, scaled, with_fine_layers
 from edgernn.export.quantization.headroom import headroom
 from edgernn.export.request import Request
 from edgernn.export.rows import rows_to_measure
 from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
 from edgernn.export.study.rescue import layers_to_keep
-from edgernn.export.study.sensitivity import Sensitivity, sensitivity
-from edgernn.graph import AnyArray, CalibrationMethod, Graph, as_minmax
+from edgernn.export.study.sensitivity import Sensitivity, fewest_float_layers, sensitivity
+from edgernn.graph import AnyArray, CalibrationMethod, DType, Graph, as_minmax
+from edgernn.reference import execute, integer, with_free_batch
+from edgernn.reference.arguments import with_zero_states
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.samples import Samples
@@ -30,6 +34,7 @@ class Study:
     accuracies: tuple[Accuracy, ...]
     costs: Sensitivity | None
     kept_float: tuple[str, ...] = ()  # layers, by the user's wish or by the search of --max-drop
+    kept_int8: tuple[str, ...] = ()  # layers of an int4 model
     headroom: str = ""  # beyond the rows that ranges were taken from, or what another method does
     #: Format -> what 8-bit activations cost in it, layer by layer, and what was chosen.
     activations: Mapping[str, tuple[ActivationCost, ...]] = field(default_factory=dict)
@@ -60,6 +65,11 @@ def studied(
         accuracies=rows,
         costs=costs,
         kept_float=request.keep_float,
+        kept_int8=tuple(
+            name
+            for name, scheme in request.per_layer.items()
+            if scheme is Scheme.INT8 and request.scheme is Scheme.INT4
+        ),
         headroom=_headroom(request) or _beside_minmax(original, request),
         tried=tried,
         activations={name: fine.costs for name, fine in (request.fine or {}).items() if fine.costs},
@@ -118,7 +128,8 @@ def rescued(
     file: str,
     max_drop_points: float,
 ) -> Request:
-    """The request with layers kept in float so that the drop is at most `max_drop_points`.
+    """The request with layers kept in float, of int4 in int8, so that the drop is at most
+    `max_drop_points`.
 
     Those that the integer reference needs; each format may keep more, as its file needs them.
     """
@@ -139,12 +150,66 @@ def rescued(
         max_drop_points=max_drop_points,
         fine=(request.fine or {}).get("native", FineLayers()),
         decoding=request.decoding,
+        scheme=request.scheme if request.scheme is Scheme.INT4 else Scheme.INT8,
     )
     request = replace(request, limit=limit)
     if not kept:
         return request
+    if request.scheme is Scheme.INT4:
+        return _with_int8(original, request, kept)
     both = tuple(dict.fromkeys((*request.keep_float, *kept)))
     return with_fine_layers(original, replace(request, keep_float=both, fine=None))
+
+
+def held(original: Graph, request: Request) -> Request:
+    """The int4 request with the fewest layers in int8 for which the answers stay near.
+
+    By the mean error on the request's rows: at most half of what a file's check allows.  Unchanged
+    where all layers may have 4 bits, and where not even int8 is near enough: the check says so.
+    """
+    if request.scheme is not Scheme.INT4 or request.examples is None or request.ranges is None:
+        return request
+    graph, prepared = scaled(original, request)
+    graph = with_free_batch(graph)
+    rows = with_zero_states(graph, _few(original, request))
+    exact = execute(graph, rows)
+    states = {state.output for state in graph.states}
+    outputs = [
+        output.edge
+        for output in graph.outputs
+        if output.name not in states and graph.specs[output.edge].dtype is DType.FLOAT32
+    ]
+
+    def error(candidate: Graph) -> float:
+        given = integer.execute(with_free_batch(candidate), rows)
+        return max(
+            (
+                spread([exact[edge]], shared=shares_a_unit(graph, edge))
+                .noise([exact[edge]], [given[edge]])
+                .mean
+                for edge in outputs
+            ),
+            default=0.0,
+        )
+
+    whole = quantized(original, request, "native")
+    if error(whole) <= INTEGER_TOLERANCE / 2:
+        return request
+    kept = fewest_float_layers(
+        graph,
+        prepared.ranges or request.ranges,
+        sensitivity(graph, whole, rows).layers,
+        error,
+        max_drop=INTEGER_TOLERANCE / 2,
+        fine=(request.fine or {}).get("native", FineLayers()),
+        scheme=Scheme.INT4,
+    )
+    return _with_int8(original, request, kept) if kept else request
+
+
+def _with_int8(original: Graph, request: Request, layers: Sequence[str]) -> Request:
+    both = {**dict.fromkeys(layers, Scheme.INT8), **request.per_layer}
+    return with_fine_layers(original, replace(request, per_layer=both, fine=None))
 
 
 def _few(original: Graph, request: Request) -> dict[str, AnyArray]:
