@@ -18,21 +18,19 @@ ERNN_INLINE uint32_t nibble_quad(const uint8_t *x) {
   return quad;
 }
 
-/* Of four 16-bit numbers q + 32768 their high (0) or their low bytes (1). */
-ERNN_INLINE uint32_t nibble_plane_of(const uint8_t *x, int is_low) {
+/* Quad `quad` of one row, in one of its planes: of words q + 32768 the high bytes, then the low. */
+ERNN_INLINE uint32_t nibble_input(const uint8_t *x, size_t plane, uint32_t quad, const int form,
+                                  const int p) {
   uint64_t words;
-  __builtin_memcpy(&words, x, sizeof words);
-  words = (words ^ 0x8000800080008000ull) >> (is_low ? 0 : 8) & 0x00FF00FF00FF00FFull;
+  if (form != ERNN_NIBBLES_OF_WORDS) return nibble_quad(x + (p ? plane : 0) + 4 * (size_t)quad);
+  __builtin_memcpy(&words, x + 8 * (size_t)quad, sizeof words);
+  words = (words ^ 0x8000800080008000ull) >> (p ? 0 : 8) & 0x00FF00FF00FF00FFull;
   words = (words | words >> 8) & 0x0000FFFF0000FFFFull;
   return (uint32_t)(words | words >> 16);
 }
 
-/* Quad `quad` of one row, in one of its planes. */
-ERNN_INLINE uint32_t nibble_input(const uint8_t *x, size_t plane, uint32_t quad, const int form,
-                                  const int p) {
-  if (form == ERNN_NIBBLES_OF_WORDS) return nibble_plane_of(x + 8 * (size_t)quad, p);
-  return nibble_quad(x + (p ? plane : 0) + 4 * (size_t)quad);
-}
+/* Which bytes of eight words are plane p of the first (0) or the second (1) four. */
+#define NIBBLE_BYTES_OF(p, which) (((p) ? 0x06040200u : 0x07050301u) + ((which) ? 0x08080808u : 0u))
 
 /* The sum of a row's bytes in one of its planes. */
 ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t quads,
@@ -50,41 +48,51 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
 }
 
 /* Defines nibble_gemm__<isa>.  vec: 32-bit sums of some of a tile's columns, `vecs` of them for all
- * 16; block_rows: rows of bytes that share what was unpacked, of two planes half as many.  What the
- * instruction set does is in functions nibble_<what>__<isa>. */
-#define ERNN_NIBBLE_KERNELS(target, isa, vec, vecs, block_rows, is_offset, has_planes)             \
+ * 16; block_rows: rows of bytes that share what was unpacked for block_tiles tiles, of two planes
+ * half as many.  What the instruction set does is in functions nibble_<what>__<isa>.  A turn is of
+ * four quads, so that sums of 16 bits are widened once; quads beyond the last are zeros of x. */
+#define ERNN_NIBBLE_KERNELS(target, isa, vec, vecs, block_rows, block_tiles, is_offset, has_planes)\
+  /* inputs: the sums of x. */                                                                     \
   target ERNN_INLINE void nibble_block__##isa(                                                     \
       const uint8_t *x, size_t x_stride, size_t plane, const ernn_product *product,                \
-      const uint8_t *weights, size_t stride, size_t column, void *out, size_t out_stride,          \
-      int to_float, const int form, const int m, const int n) {                                    \
+      const uint32_t *inputs, const uint8_t *weights, size_t stride, size_t column, void *out,     \
+      size_t out_stride, int to_float, const int form, const int m, const int n) {                 \
     const int planes = form == ERNN_NIBBLES_OF_BYTES ? 1 : 2, each = n * (vecs);                   \
     const uint32_t quads = (product->rows + 3) / 4;                                                \
-    uint32_t inputs[8];                                                                            \
-    vec sums[16], first[8], second[8];                                                             \
+    vec sums[16], x4[4][4];                                                                        \
     ERNN_UNROLL                                                                                    \
     for (int i = 0; i < m * planes; i++) {                                                         \
-      const uint8_t *row = x + (size_t)(i / planes) * x_stride;                                    \
-      inputs[i] = is_offset ? nibble_input_sum(row, plane, quads, form, i % planes) : 0;           \
       ERNN_UNROLL                                                                                  \
       for (int j = 0; j < each; j++) sums[i * each + j] = nibble_zero__##isa();                    \
     }                                                                                              \
-    for (uint32_t quad = 0; quad < quads; quad += 2, weights += stride) {                          \
+    for (uint32_t quad = 0; quad < quads; quad += 4, weights += 2 * stride) {                      \
+      const uint8_t *next = quad + 2 < quads ? weights + stride : weights;                         \
       ERNN_UNROLL                                                                                  \
       for (int i = 0; i < m * planes; i++) {                                                       \
         const uint8_t *row = x + (size_t)(i / planes) * x_stride;                                  \
-        uint32_t four = nibble_input(row, plane, quad, form, i % planes), next = 0;                \
-        if (quad + 1 < quads) next = nibble_input(row, plane, quad + 1, form, i % planes);         \
-        first[i] = nibble_all__##isa(four);                                                        \
-        second[i] = nibble_all__##isa(next);                                                       \
+        const int p = i % planes;                                                                  \
+        if (quad + 4 <= quads && form == ERNN_NIBBLES_OF_WORDS) {                                  \
+          const uint8_t *words = row + 8 * (size_t)quad;                                           \
+          x4[i][0] = nibble_plane__##isa(words, NIBBLE_BYTES_OF(p, 0));                            \
+          x4[i][1] = nibble_plane__##isa(words, NIBBLE_BYTES_OF(p, 1));                            \
+          x4[i][2] = nibble_plane__##isa(words + 16, NIBBLE_BYTES_OF(p, 0));                       \
+          x4[i][3] = nibble_plane__##isa(words + 16, NIBBLE_BYTES_OF(p, 1));                       \
+        } else {                                                                                   \
+          ERNN_UNROLL                                                                              \
+          for (uint32_t k = 0; k < 4; k++) {                                                       \
+            uint32_t four = quad + k < quads ? nibble_input(row, plane, quad + k, form, p) : 0;    \
+            x4[i][k] = nibble_all__##isa(four);                                                    \
+          }                                                                                        \
+        }                                                                                          \
       }                                                                                            \
       ERNN_UNROLL                                                                                  \
       for (int j = 0; j < each; j++) {                                                             \
-        vec low, high;                                                                             \
-        nibble_unpack__##isa(weights + 64 / (vecs) * j, &low, &high);                              \
+        vec w[4];                                                                                  \
+        nibble_unpack__##isa(weights + 64 / (vecs) * j, &w[0], &w[1]);                             \
+        nibble_unpack__##isa(next + 64 / (vecs) * j, &w[2], &w[3]);                                \
         ERNN_UNROLL                                                                                \
         for (int i = 0; i < m * planes; i++) {                                                     \
-          vec *sum = &sums[i * each + j];                                                          \
-          *sum = nibble_dot__##isa(*sum, first[i], low, second[i], high);                          \
+          sums[i * each + j] = nibble_dot__##isa(sums[i * each + j], x4[i], w);                    \
         }                                                                                          \
       }                                                                                            \
     }                                                                                              \
@@ -120,30 +128,50 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
       int to_float, const int form) {                                                              \
     const int planes = form == ERNN_NIBBLES_OF_BYTES ? 1 : 2;                                      \
     const uint32_t most = (block_rows) / (uint32_t)planes, widest = planes == 2 ? 2 : 4;           \
+    const uint32_t wide = block_tiles, quads = (product->rows + 3) / 4;                            \
     const size_t stride = (size_t)tiles * 64, element = to_float ? 4 : 2;                          \
-    uint32_t row = 0;                                                                              \
+    uint32_t row = 0, inputs[block_rows];                                                          \
     for (; row + most <= rows; row += most) {                                                      \
-      for (uint32_t tile = 0; tile < tiles; tile++) {                                              \
-        nibble_block__##isa(x + row * x_stride, x_stride, plane, product, weights + 64 * tile,     \
-                            stride, column + 16 * tile, out + row * out_stride * element,          \
-                            out_stride, to_float, form, (block_rows) / planes, 1);                 \
+      const uint8_t *from = x + row * x_stride;                                                    \
+      uint8_t *to = out + row * out_stride * element;                                              \
+      uint32_t tile = 0;                                                                           \
+      for (int i = 0; i < (block_rows); i++) {                                                     \
+        const uint8_t *x_row = from + (size_t)(i / planes) * x_stride;                             \
+        inputs[i] = is_offset ? nibble_input_sum(x_row, plane, quads, form, i % planes) : 0;       \
+      }                                                                                            \
+      for (; tile + wide <= tiles; tile += wide) {                                                 \
+        nibble_block__##isa(from, x_stride, plane, product, inputs, weights + 64 * tile, stride,   \
+                            column + 16 * tile, to, out_stride, to_float, form,                    \
+                            (block_rows) / planes, block_tiles);                                   \
+      }                                                                                            \
+      for (; tile < tiles; tile++) {                                                               \
+        nibble_block__##isa(from, x_stride, plane, product, inputs, weights + 64 * tile, stride,   \
+                            column + 16 * tile, to, out_stride, to_float, form,                    \
+                            (block_rows) / planes, 1);                                             \
       }                                                                                            \
     }                                                                                              \
     for (; row < rows; row++) {                                                                    \
       const uint8_t *from = x + row * x_stride;                                                    \
       uint8_t *to = out + row * out_stride * element;                                              \
+      for (int p = 0; p < planes; p++) {                                                           \
+        inputs[p] = is_offset ? nibble_input_sum(from, plane, quads, form, p) : 0;                 \
+      }                                                                                            \
       for (uint32_t tile = 0; tile < tiles; tile += widest) {                                      \
         uint32_t taken = tiles - tile < widest ? tiles - tile : widest;                            \
         const uint8_t *w = weights + 64 * tile;                                                    \
         size_t at = column + 16 * tile;                                                            \
         if (taken == 1) {                                                                          \
-          nibble_block__##isa(from, 0, plane, product, w, stride, at, to, 0, to_float, form, 1, 1);\
+          nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
+                              form, 1, 1);                                                         \
         } else if (taken == 2) {                                                                   \
-          nibble_block__##isa(from, 0, plane, product, w, stride, at, to, 0, to_float, form, 1, 2);\
+          nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
+                              form, 1, 2);                                                         \
         } else if (planes == 1 && taken == 3) {                                                    \
-          nibble_block__##isa(from, 0, plane, product, w, stride, at, to, 0, to_float, form, 1, 3);\
+          nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
+                              form, 1, 3);                                                         \
         } else if (planes == 1) {                                                                  \
-          nibble_block__##isa(from, 0, plane, product, w, stride, at, to, 0, to_float, form, 1, 4);\
+          nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
+                              form, 1, 4);                                                         \
         }                                                                                          \
       }                                                                                            \
     }                                                                                              \

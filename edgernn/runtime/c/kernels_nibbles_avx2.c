@@ -25,11 +25,18 @@ AVX2 ERNN_INLINE void nibble_unpack__avx2(const uint8_t *pack, __m256i *low, __m
   *high = _mm256_and_si256(_mm256_srli_epi16(both, 4), mask);
 }
 
-/* Four products of at most 255 * 15 fit 16 bits. */
-AVX2 ERNN_INLINE __m256i nibble_dot__avx2(__m256i sum, __m256i first, __m256i low, __m256i second,
-                                          __m256i high) {
-  __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(first, low),
-                                   _mm256_maddubs_epi16(second, high));
+AVX2 ERNN_INLINE __m256i nibble_plane__avx2(const uint8_t *words, uint32_t bytes) {
+  __m256i both = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)words));
+  both = _mm256_xor_si256(both, _mm256_set1_epi16((short)0x8000));
+  return _mm256_shuffle_epi8(both, _mm256_set1_epi32((int)bytes));
+}
+
+/* Eight products of at most 255 * 15 fit 16 bits. */
+AVX2 ERNN_INLINE __m256i nibble_dot__avx2(__m256i sum, const __m256i *x, const __m256i *w) {
+  __m256i pairs =
+      _mm256_add_epi16(_mm256_maddubs_epi16(x[0], w[0]), _mm256_maddubs_epi16(x[1], w[1]));
+  pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(x[2], w[2]));
+  pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(x[3], w[3]));
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
@@ -42,7 +49,7 @@ AVX2 ERNN_INLINE void nibble_finish__avx2(const __m256i *sums, const ernn_produc
   finish_tile__avx2(sums[0], sums[1], product, column, out, at, to_float);
 }
 
-ERNN_NIBBLE_KERNELS(AVX2, avx2, __m256i, 2, 4, 1, 0)
+ERNN_NIBBLE_KERNELS(AVX2, avx2, __m256i, 2, 4, 1, 1, 0)
 
 #else
 typedef int ernn_no_nibbles_avx2; /* C99 wants something in every file */

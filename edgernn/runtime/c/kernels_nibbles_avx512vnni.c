@@ -15,7 +15,9 @@ AVX512 ERNN_INLINE __m512i nibble_add__avx512vnni(__m512i a, __m512i b) {
 AVX512 ERNN_INLINE __m512i nibble_sub__avx512vnni(__m512i a, __m512i b) {
   return _mm512_sub_epi32(a, b);
 }
-AVX512 ERNN_INLINE __m512i nibble_times256__avx512vnni(__m512i a) { return _mm512_slli_epi32(a, 8); }
+AVX512 ERNN_INLINE __m512i nibble_times256__avx512vnni(__m512i a) {
+  return _mm512_slli_epi32(a, 8);
+}
 AVX512 ERNN_INLINE __m512i nibble_all__avx512vnni(uint32_t quad) {
   return _mm512_set1_epi32((int)quad);
 }
@@ -29,9 +31,19 @@ AVX512 ERNN_INLINE void nibble_unpack__avx512vnni(const uint8_t *pack, __m512i *
   *high = _mm512_ternarylogic_epi32(both, mask, sign, 0x6A); /* (a & b) ^ c */
 }
 
-AVX512 ERNN_INLINE __m512i nibble_dot__avx512vnni(__m512i sum, __m512i first, __m512i low,
-                                                  __m512i second, __m512i high) {
-  return _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(sum, first, low), second, high);
+AVX512 ERNN_INLINE __m512i nibble_plane__avx512vnni(const uint8_t *words, uint32_t bytes) {
+  __m512i both = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)words));
+  both = _mm512_xor_si512(both, _mm512_set1_epi16((short)0x8000));
+  return _mm512_shuffle_epi8(both, _mm512_set1_epi32((int)bytes));
+}
+
+/* Begun at zero: the products of one turn do not wait for those of the turn before. */
+AVX512 ERNN_INLINE __m512i nibble_dot__avx512vnni(__m512i sum, const __m512i *x,
+                                                  const __m512i *w) {
+  __m512i turn = _mm512_dpbusd_epi32(_mm512_setzero_si512(), x[0], w[0]);
+  turn = _mm512_dpbusd_epi32(turn, x[1], w[1]);
+  turn = _mm512_dpbusd_epi32(turn, x[2], w[2]);
+  return _mm512_add_epi32(sum, _mm512_dpbusd_epi32(turn, x[3], w[3]));
 }
 
 AVX512 ERNN_INLINE __m512i nibble_weighted__avx512vnni(__m512i sum, uint32_t inputs) {
@@ -45,7 +57,7 @@ AVX512 ERNN_INLINE void nibble_finish__avx512vnni(const __m512i *sums, const ern
   finish_tile__avx512(sums[0], product, column, out, at, to_float);
 }
 
-ERNN_NIBBLE_KERNELS(AVX512, avx512vnni, __m512i, 1, 8, 0, 1)
+ERNN_NIBBLE_KERNELS(AVX512, avx512vnni, __m512i, 1, 4, 2, 0, 1)
 
 #else
 typedef int ernn_no_nibbles_avx512vnni; /* C99 wants something in every file */

@@ -31,15 +31,21 @@ ERNN_INLINE void nibble_unpack__neon(const uint8_t *pack, uint32x4_t *low, uint3
   *high = vreinterpretq_u32_u8(vshrq_n_u8(both, 4));
 }
 
-/* Four products of at most 255 * 15 fit 16 bits. */
-ERNN_INLINE uint32x4_t nibble_dot__neon(uint32x4_t sum, uint32x4_t first, uint32x4_t low,
-                                        uint32x4_t second, uint32x4_t high) {
-  uint8x16_t a = vreinterpretq_u8_u32(first), b = vreinterpretq_u8_u32(second);
-  uint8x16_t w = vreinterpretq_u8_u32(low), v = vreinterpretq_u8_u32(high);
-  uint16x8_t left = vmull_u8(vget_low_u8(a), vget_low_u8(w));
-  uint16x8_t right = vmull_u8(vget_high_u8(a), vget_high_u8(w));
-  left = vmlal_u8(left, vget_low_u8(b), vget_low_u8(v));
-  right = vmlal_u8(right, vget_high_u8(b), vget_high_u8(v));
+ERNN_INLINE uint32x4_t nibble_plane__neon(const uint8_t *words, uint32_t bytes) {
+  uint8x16_t both = vld1q_u8(words);
+  both = veorq_u8(both, vreinterpretq_u8_u16(vdupq_n_u16(0x8000)));
+  return vreinterpretq_u32_u8(vqtbl1q_u8(both, vreinterpretq_u8_u32(vdupq_n_u32(bytes))));
+}
+
+/* Eight products of at most 255 * 15 fit 16 bits. */
+ERNN_INLINE uint32x4_t nibble_dot__neon(uint32x4_t sum, const uint32x4_t *x, const uint32x4_t *w) {
+  uint16x8_t left = vdupq_n_u16(0), right = left;
+  ERNN_UNROLL
+  for (int i = 0; i < 4; i++) {
+    uint8x16_t a = vreinterpretq_u8_u32(x[i]), b = vreinterpretq_u8_u32(w[i]);
+    left = vmlal_u8(left, vget_low_u8(a), vget_low_u8(b));
+    right = vmlal_u8(right, vget_high_u8(a), vget_high_u8(b));
+  }
   return vpadalq_u16(sum, NIBBLE_PAIRS(left, right));
 }
 
@@ -57,7 +63,7 @@ ERNN_INLINE void nibble_finish__neon(const uint32x4_t *sums, const ernn_product 
 
 #define ANY_NEON
 
-ERNN_NIBBLE_KERNELS(ANY_NEON, neon, uint32x4_t, 4, 4, 1, 0)
+ERNN_NIBBLE_KERNELS(ANY_NEON, neon, uint32x4_t, 4, 4, 1, 1, 0)
 
 #ifdef ERNN_HAS_ARM64
 
@@ -70,11 +76,12 @@ ERNN_NIBBLE_KERNELS(ANY_NEON, neon, uint32x4_t, 4, 4, 1, 0)
 #define UDOT ".arch_extension dotprod\n\tudot "
 #endif
 
-NIBBLE_DOT ERNN_INLINE uint32x4_t nibble_dot__neondot(uint32x4_t sum, uint32x4_t first,
-                                                      uint32x4_t low, uint32x4_t second,
-                                                      uint32x4_t high) {
-  __asm__(UDOT "%0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(low), "w"(first));
-  __asm__(UDOT "%0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(high), "w"(second));
+NIBBLE_DOT ERNN_INLINE uint32x4_t nibble_dot__neondot(uint32x4_t sum, const uint32x4_t *x,
+                                                      const uint32x4_t *w) {
+  ERNN_UNROLL
+  for (int i = 0; i < 4; i++) {
+    __asm__(UDOT "%0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(w[i]), "w"(x[i]));
+  }
   return sum;
 }
 
@@ -84,11 +91,12 @@ NIBBLE_DOT ERNN_INLINE uint32x4_t nibble_dot__neondot(uint32x4_t sum, uint32x4_t
 #define nibble_sub__neondot nibble_sub__neon
 #define nibble_times256__neondot nibble_times256__neon
 #define nibble_all__neondot nibble_all__neon
+#define nibble_plane__neondot nibble_plane__neon
 #define nibble_unpack__neondot nibble_unpack__neon
 #define nibble_weighted__neondot nibble_weighted__neon
 #define nibble_finish__neondot nibble_finish__neon
 
-ERNN_NIBBLE_KERNELS(NIBBLE_DOT, neondot, uint32x4_t, 4, 4, 1, 1)
+ERNN_NIBBLE_KERNELS(NIBBLE_DOT, neondot, uint32x4_t, 4, 4, 1, 1, 1)
 
 #endif
 
