@@ -41,6 +41,7 @@ from edgernn.front.options import (
     require_one_loop,
     require_use,
     rounding_named,
+    with_scheme,
 )
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
@@ -294,7 +295,7 @@ class Loaded:
             examples = together(calibrated.examples, rows)
             requests = [
                 Request(
-                    backends=backends,
+                    backends=with_scheme(backends, one) if len(schemes) > 1 else backends,
                     scheme=one,
                     per_layer=per_layer,
                     ranges=calibrated.ranges,

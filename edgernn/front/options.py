@@ -117,6 +117,12 @@ def rounding_named(name: str, used: set[Scheme]) -> Rounding:
     return rounding
 
 
+def with_scheme(backends: tuple[str, ...] | None, scheme: Scheme) -> tuple[str, ...] | None:
+    """Of several schemes, a format gets those that it can store; all where none can store it."""
+    able = tuple(name for name in backends or () if scheme in FORMATS[name].schemes)
+    return able or backends
+
+
 def require_layers(known: Sequence[str], named: Sequence[str]) -> None:
     """Raises WrongOption for a name that no layer has."""
     for name in named:
