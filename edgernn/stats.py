@@ -197,6 +197,32 @@ def clopper_pearson(successes: int, trials: int) -> Interval:
     return Interval(low, high)
 
 
+def poisson_interval(count: int) -> Interval:
+    """The exact interval of what is counted, where each is independent of the others (Garwood,
+    Biometrika 28, 1936).
+
+    >>> poisson_interval(0)  # nothing was seen: up to 3.7 may be expected
+    Interval(low=0.0, high=3.688879454113936)
+    """
+    if count < 0:
+        raise ValueError(f"{count} is no count")
+    tail = SIGNIFICANCE / 2
+    wide = count + 10 * math.sqrt(count + 1) + 10  # no interval of 95 % goes beyond
+    low = 0.0
+    if count:
+        low = wide * _solve(lambda part: 1 - _poisson_cdf(count - 1, wide * part) - tail)
+    high = wide * _solve(lambda part: tail - _poisson_cdf(count, wide * part))
+    return Interval(low, high)
+
+
+def _poisson_cdf(count: int, mean: float) -> float:
+    """The probability of at most `count` where `mean` are expected."""
+    if mean == 0:
+        return 1.0
+    logs = (i * math.log(mean) - mean - math.lgamma(i + 1) for i in range(count + 1))
+    return min(1.0, math.fsum(map(math.exp, logs)))
+
+
 def mcnemar(right_a: npt.NDArray[np.bool_], right_b: npt.NDArray[np.bool_]) -> Difference:
     """The difference of two accuracies on the same samples, by McNemar's exact test.
 

@@ -25,6 +25,7 @@ from edgernn.graph import (
     AnyArray,
     AnyNotEqual,
     Attention,
+    Cast,
     Compare,
     Concatenate,
     Conv1D,
@@ -172,6 +173,7 @@ def _is_exact(layer: Layer, plan: LayerPlan | None) -> bool:
             | Merge()
             | NotEqual()
             | AnyNotEqual()
+            | Cast()
             | Compare()
             | Where()
         ):

@@ -8,7 +8,7 @@ from typing import Final
 from edgernn.export.source_model import SourceModel
 
 #: Suffixes of files that hold a model to be exported.
-MODEL_SUFFIXES: Final = frozenset({".keras", ".h5", ".hdf5", ".onnx"})
+MODEL_SUFFIXES: Final = frozenset({".keras", ".h5", ".hdf5", ".onnx", ".pt2"})
 
 
 def is_written_by_edgernn(path: Path) -> bool:
@@ -22,7 +22,7 @@ def is_written_by_edgernn(path: Path) -> bool:
 
 
 def read_source(path: Path) -> SourceModel:
-    """The model in a .keras, .h5 or .onnx file.  No code of a file is run.
+    """The model in a .keras, .h5, .onnx or .pt2 file.  No code of a file is run.
 
     Raises ModelFileError if the file is not a complete model or is damaged, UnsupportedLayer if
     edgernn does not support a layer or one of its options.
@@ -33,6 +33,10 @@ def read_source(path: Path) -> SourceModel:
         from edgernn.export.onnx_file.file import read_onnx
 
         return read_onnx(path)
+    if path.suffix.lower() == ".pt2" and path.is_file():
+        from edgernn.export.torch_file.file import read_pt2
+
+        return read_pt2(path)
     from edgernn.export.keras.file import read_model
 
     return read_model(path)

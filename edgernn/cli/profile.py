@@ -133,6 +133,27 @@ INTERRUPTED = 130
     help="Time emulated devices too. Each such figure is marked, and budgets ignore it.",
 )
 @click.option(
+    "--stream",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Long recordings with label tracks: false alarms per hour and misses of .ernn files.",
+)
+@click.option(
+    "--false-alarms",
+    "false_alarms_per_hour",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    metavar="PER_HOUR",
+    help="Of --stream: choose the threshold that gives at most so many in the validation.",
+)
+@click.option(
+    "--background",
+    metavar="LABEL,…",
+    help="Of --stream: labels that mean that nothing was said. Default: those named background, "
+    "noise, other, silence, unknown or _….",
+)
+@click.option(
     "-o",
     "--output",
     "files",
@@ -180,6 +201,9 @@ def command(
     cool_down_s: float | None,
     check_noise: bool,
     allow_emulated_timing: bool,
+    stream: Path | None,
+    false_alarms_per_hour: float,
+    background: str | None,
     files: tuple[Path, ...],
     as_json: bool,
     wide: bool,
@@ -193,6 +217,7 @@ def command(
     edgernn profile out/ --data digits:test
     edgernn profile out/gru.tflite out/lstm.tflite --period 10ms -o report.json
     edgernn profile out/ --device cpu,kitchen --data my.npz --budget budget.toml
+    edgernn profile out/words.int8.ernn --stream recordings/ --false-alarms 0.5
 
     A folder stands for all that its model.json lists. Results are written after each process;
     Ctrl-C keeps them, and --resume continues.
@@ -234,6 +259,9 @@ def command(
         metric=metric,
         steps=steps,
         choices=choices,
+        stream=stream,
+        false_alarms_per_hour=false_alarms_per_hour,
+        background=None if background is None else background.split(","),
         resume=sinks.json_file if resume else None,
         notify=print_note,
     )

@@ -6,18 +6,19 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from edgernn.devices.device import Choices
 from edgernn.devices.host import require_cpus
 from edgernn.devices.runners.outcome import Skipped
-from edgernn.errors import DeviceError, EdgernnError, MissingRuntime, WrongOption
+from edgernn.errors import DataError, DeviceError, EdgernnError, MissingRuntime, WrongOption
 from edgernn.front.progress import Show, device_bars
 from edgernn.front.reports import Report
 from edgernn.profile import report as values
-from edgernn.profile.candidates import common_front_end, common_reading, find_candidates
+from edgernn.profile.alarms import Alarms
+from edgernn.profile.candidates import Candidate, common_front_end, common_reading, find_candidates
 from edgernn.profile.measure import Plan
 from edgernn.profile.pool import pooled
 from edgernn.profile.profiling import begun, resumed
@@ -39,6 +40,9 @@ class Job:
     metric: str | None = None  # to put first
     steps: int = DEFAULT_STEPS
     choices: Choices
+    stream: Path | None = None  # long recordings, to count false alarms and misses in
+    false_alarms_per_hour: float = 1.0  # for which a threshold is chosen
+    background: Sequence[str] | None = None  # labels that are no alarm; None: by their usual names
     resume: Path | None = None  # a report to complete, if it is there
     notify: Notify = silent  # called with what a download does
 
@@ -95,6 +99,8 @@ def carried_out(
         samples = as_samples(job.data, target=job.target, notify=job.notify)
     workload = Workload(samples=samples, steps=job.steps, metric=job.metric)
     report = _start(job, workload)
+    if job.stream is not None:
+        report = replace(report, alarms=_alarms(job, job.stream, candidates))
     failures: dict[str, DeviceError] = {}
     interrupted, error = False, None
     try:
@@ -111,6 +117,33 @@ def carried_out(
     except EdgernnError as raised:
         error = raised
     return Ending(report=report, failures=failures, error=error, interrupted=interrupted)
+
+
+def _alarms(job: Job, folder: Path, candidates: Sequence[Candidate]) -> tuple[Alarms, ...]:
+    """Of the artefacts that listen.  Raises DataError where none does."""
+    from edgernn.profile.hearing import alarms_of
+    from edgernn.runtime import Model
+    from edgernn.tasks.label_tracks import read_label_tracks
+
+    streams = read_label_tracks(folder)
+    native = [(one, Model(one.path)) for one in candidates if one.path.suffix == ".ernn"]
+    listening = [(one, model) for one, model in native if model.front_end is not None]
+    if not listening:
+        raise DataError(
+            "no artefact takes sound: only .ernn files with a recipe listen to a stream",
+            remedy="Export the model with --to native --front-end, or leave out --stream",
+        )
+    job.notify(f"listening to the recordings of {folder}")
+    return tuple(
+        alarms_of(
+            model,
+            streams,
+            sha256=one.item.sha256,
+            wanted_per_hour=job.false_alarms_per_hour,
+            background=job.background,
+        )
+        for one, model in listening
+    )
 
 
 def _start(job: Job, workload: Workload) -> values.Report:
@@ -140,6 +173,9 @@ def measure(
     device_python: bool = False,
     android_runtimes: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
     benchmark_model: str | os.PathLike[str] | None = None,
+    stream: str | os.PathLike[str] | None = None,
+    false_alarms_per_hour: float = 1.0,
+    background: Sequence[str] | None = None,
     progress: Show | None = None,
 ) -> Report:
     """Measures artefacts where they are to run: size, latency, memory and accuracy.
@@ -162,6 +198,9 @@ def measure(
     emulated_timing: time emulated devices too; those figures mean nothing for the real one.
     device_python: use the Python packages of a board.
     android_runtimes, benchmark_model: as in docs/android.md.
+    stream: a folder of long recordings with label tracks (docs/sound.md): false alarms per hour and
+        misses of .ernn files, at the threshold that keeps false_alarms_per_hour in its validation.
+    background: labels that mean that nothing was said.
     progress: called with each `edgernn.profile.pool.Advance`; without it bars on a terminal.
 
     Raises WrongOption, ModelFileError, DataError, MissingRuntime, and DeviceError where no device
@@ -177,6 +216,7 @@ def measure(
             raise WrongOption(f"{name} is empty", remedy="Give one or more")
     _require_at_least(1, threads=threads, processes=processes, steps=steps)
     _require_at_least(0, min_time_ms=min_time_ms, warm_up_ms=warm_up_ms, cool_down_s=cool_down_s)
+    _require_at_least(0, false_alarms_per_hour=false_alarms_per_hour)
     if period_ms is not None and not 0 < period_ms < math.inf:
         raise WrongOption(f"period_ms is {period_ms:g}", remedy="Give a time above 0, or None")
     plan = Plan(
@@ -204,6 +244,9 @@ def measure(
         metric=metric,
         steps=steps,
         choices=choices,
+        stream=None if stream is None else Path(stream),
+        false_alarms_per_hour=false_alarms_per_hour,
+        background=background,
     )
     ending = carried_out(job, save=lambda _report: None, progress=progress)
     if ending.error is not None:

@@ -294,6 +294,14 @@ class ApplyMask(Node):
     output: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cast(Node):
+    """Tokens or a mask as numbers.  int32 or bool [B, ...] -> float32 [B, ...]."""
+
+    input: str
+    output: str
+
+
 class CompareKind(str, Enum):
     GREATER = "greater"
     GREATER_EQUAL = "greater_equal"
@@ -353,6 +361,7 @@ Layer: TypeAlias = (
     | NotEqual
     | AnyNotEqual
     | ApplyMask
+    | Cast
     | Compare
     | Where
 )

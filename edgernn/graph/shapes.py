@@ -110,6 +110,10 @@ def infer(layer: ly.Layer, reads: Sequence[TensorSpec]) -> tuple[TensorSpec, ...
             return (TensorSpec(shape=reads[0].shape, dtype=DType.BOOL),)
         case ly.AnyNotEqual():
             return (TensorSpec(shape=reads[0].shape[:-1], dtype=DType.BOOL),)
+        case ly.Cast():
+            if reads[0].dtype is DType.FLOAT32:
+                raise WrongType(f"layer '{layer.name}' takes tokens or a mask, not numbers")
+            return (TensorSpec(shape=reads[0].shape),)
         case ly.Compare():
             _expect(layer, reads[0])
             return (TensorSpec(shape=reads[0].shape, dtype=DType.BOOL),)

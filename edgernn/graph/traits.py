@@ -65,6 +65,7 @@ def moved_edges(layer: ly.Layer) -> tuple[str, ...]:
             | ly.Attention()
             | ly.NotEqual()
             | ly.AnyNotEqual()
+            | ly.Cast()
             | ly.Compare()
             | ly.Where()
         ):

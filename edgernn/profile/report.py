@@ -9,6 +9,7 @@ from typing import TypeVar
 from edgernn.devices.facts import Identity
 from edgernn.devices.runners.outcome import Failed, Machine, Port, Skipped
 from edgernn.graph import Shape
+from edgernn.profile.alarms import Alarms
 from edgernn.profile.measure import Benchmark, Plan, Run, latency_ratio
 from edgernn.scoring.fitting import Refit
 from edgernn.scoring.predictions import Predictions
@@ -135,6 +136,7 @@ class Report:
     cells: tuple[Cell, ...] = ()
     references: tuple[Reference, ...] = ()
     noise: tuple[Noise, ...] = ()  # by device, where it was asked for
+    alarms: tuple[Alarms, ...] = ()  # by artefact, where there are long recordings
     edgernn_version: str = __version__
 
     def cell(self, key: tuple[str, str, str]) -> Cell | None:

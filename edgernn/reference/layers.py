@@ -96,6 +96,8 @@ def apply(
             result = values[layer.input] != layer.value
         case ly.AnyNotEqual():
             result = np.any(values[layer.input] != np.float32(layer.value), axis=-1)
+        case ly.Cast():
+            result = values[layer.input].astype(np.float32)
         case ly.Compare():
             result = _COMPARISONS[layer.kind](values[layer.input], np.float32(layer.value))
         case ly.Where():

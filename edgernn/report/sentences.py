@@ -9,6 +9,7 @@ from edgernn.profile.comparison import Comparison, Ranking, between_formats, bet
 from edgernn.profile.report import Cell, Noise, Report
 from edgernn.report.across import sentences_across
 from edgernn.report.executed import executed
+from edgernn.report.heard import heard
 from edgernn.scoring.metric import Metric
 from edgernn.scoring.truth import Truth, score
 from edgernn.stats import FEWEST_PROCESSES, Difference, Ratio
@@ -28,6 +29,7 @@ def sentences(report: Report) -> tuple[str, ...]:
         *_baseline(report),
         *executed(report),
         *sentences_across(report),
+        *heard(report),
         *(_noise(noise) for noise in report.noise if not report.is_emulated(noise.device)),
     )
 

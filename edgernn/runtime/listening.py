@@ -39,6 +39,28 @@ class Heard:
 
 
 @dataclass(slots=True, kw_only=True)
+class Pause:
+    """Lets a score become a label: above the threshold, and not the same label again too soon.
+
+    rate_hz: samples a second of the front end; times are compared in whole samples, as in C.
+    """
+
+    deciding: Deciding
+    rate_hz: int
+    _last: tuple[int, float] | None = field(init=False, default=None)  # label, seconds
+
+    def passes(self, label: int, seconds: float, score: float) -> bool:
+        if score < self.deciding.threshold:
+            return False
+        if self._last is not None and self._last[0] == label:
+            passed = round((seconds - self._last[1]) * self.rate_hz)
+            if passed + 0.5 < self.deciding.pause_s * self.rate_hz:
+                return False
+        self._last = (label, seconds)
+        return True
+
+
+@dataclass(slots=True, kw_only=True)
 class Listener:
     """Turns one stream of sound into labels.
 
@@ -64,7 +86,7 @@ class Listener:
     _recent: list[Scores] = field(init=False, default_factory=list)
     _recent_step: Scores = field(init=False)
     _count: int = field(init=False, default=0)
-    _last: Heard | None = field(init=False, default=None)
+    _pause: Pause = field(init=False)
 
     def __post_init__(self) -> None:
         self._audio = self.model.audio(self.rate_hz)
@@ -84,22 +106,32 @@ class Listener:
             )
         (position,) = self.model.free_output_positions
         self._are_shares = bool(lib.ernn_are_shares(self.model.handle, position))
+        self._pause = Pause(deciding=self.deciding, rate_hz=self._audio.recipe.rate_hz)
         self._session = None if self._steps else self.model.session()
 
     def feed(self, samples: AnyArray) -> Iterator[Heard]:
         """The labels that these samples complete.  samples: [n], int16 or float32 in -1..1."""
+        for scores in self.scores(samples):
+            self._recent = [*self._recent, scores][-self.deciding.smooth :]
+            if len(self._recent) < self.deciding.smooth:
+                continue
+            mean = np.mean(self._recent, axis=0)
+            best = int(mean.argmax())
+            if self._pause.passes(best, self.seconds, float(mean[best])):
+                yield self._named(mean)
+
+    def scores(self, samples: AnyArray) -> Iterator[Scores]:
+        """The shares of the classes, [C], every `every_s`; `seconds` is the time of each.
+
+        samples: as of `feed`.
+        """
         recipe = self._audio.recipe
         every = max(1, round(1000 * self.deciding.every_s / recipe.hop_ms))
         for row in self._audio.feed(samples):
             self._count += 1
             scores = self._after(row, wanted=self._count % every == 0)
-            if scores is None:
-                continue
-            self._recent = [*self._recent, scores][-self.deciding.smooth :]
-            heard = self._decided()
-            if heard is not None:
-                self._last = heard
-                yield heard
+            if scores is not None:
+                yield scores
 
     def whole(self) -> Heard:
         """The answer for all sound so far, or its last part where the model's steps are fixed.
@@ -146,19 +178,6 @@ class Listener:
             flat = np.exp(flat - flat.max())
             flat /= flat.sum()
         return flat
-
-    def _decided(self) -> Heard | None:
-        if len(self._recent) < self.deciding.smooth:
-            return None
-        heard = self._named(np.mean(self._recent, axis=0))
-        last = self._last
-        if heard.score < self.deciding.threshold:
-            return None
-        if last is not None and last.label == heard.label:
-            passed = round((heard.seconds - last.seconds) * self._audio.recipe.rate_hz)  # samples
-            again = passed + 0.5 >= self.deciding.pause_s * self._audio.recipe.rate_hz
-            return heard if again else None
-        return heard
 
     def _named(self, scores: Scores) -> Heard:
         best = int(scores.argmax())

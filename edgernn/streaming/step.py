@@ -108,7 +108,7 @@ def _convert(layer: ly.Layer, stepper: Stepper) -> None:
             running_pool(layer, stepper)
         case ly.Embedding() | ly.Dense() | ly.NotEqual() | ly.AnyNotEqual() | ly.ApplyMask():
             _keep(layer, stepper)
-        case ly.Compare():
+        case ly.Cast() | ly.Compare():
             _keep(layer, stepper)
         case ly.Where():
             _refuse_if(len(sequences) < len(layer.reads), layer, stepper)

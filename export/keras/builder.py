@@ -10,23 +10,43 @@ from edgernn.export.keras.config import LayerConfig
 from edgernn.export.keras.nodes import RESAVE
 from edgernn.graph import (
     ApplyMask,
+    Cast,
     Concatenate,
     DType,
+    Embedding,
     Graph,
     Input,
     Layer,
+    Merge,
+    MergeKind,
     Moving,
+    NotEqual,
     Output,
     Shape,
     ShapeError,
     TensorSpec,
+    Where,
     WrongType,
     infer,
     moved_edges,
+    with_edges,
 )
 
 #: A config of a few kilobytes can call nested models 10^n times.
 MAX_LAYERS: Final = 20_000
+
+
+#: Where an input is both: of floats, or of integers, which are numbers as well as tokens.
+ONE_USE: Final = (
+    "Give the model an input for each use, or declare it as keras.Input(shape, dtype='int32')"
+)
+
+
+def _computes(layer: Layer) -> bool:
+    """Whether the layer takes floats only, or what it takes must be of one type."""
+    if isinstance(layer, ApplyMask):
+        return True
+    return not isinstance(layer, Moving | Embedding | NotEqual | Cast)
 
 
 class GraphBuilder:
@@ -38,6 +58,9 @@ class GraphBuilder:
         self._specs: dict[str, TensorSpec] = {}
         self._writers: dict[str, Layer] = {}
         self._names: set[str] = set()
+        #: Inputs that Keras declares as numbers and an Embedding reads, and what moves them.
+        self._tokens_by_use: set[str] = set()
+        self._numbers: dict[str, str] = {}  # edges of integers or masks, and the same as floats
         #: Masks by their inputs, so that equal masks are computed once.
         self.masks: dict[tuple[str, ...], str] = {}
         #: Edges whose mask a layer has taken off: Keras finds none there any more.
@@ -70,12 +93,13 @@ class GraphBuilder:
                 "models are written out",
                 remedy="Export a smaller part of it",
             )
+        layer = self._reading_numbers(layer, source)
         try:
             written = infer(layer, [self._specs[edge] for edge in layer.reads])
         except WrongType as error:
             raise source.unsupported(
                 f"uses an input as numbers that is tokens elsewhere ({error})",
-                "Give the model an input for each use",
+                ONE_USE,
             ) from error
         except ShapeError as error:
             raise ModelFileError(
@@ -86,7 +110,37 @@ class GraphBuilder:
         for edge, spec in zip(layer.writes, written, strict=True):
             self._specs[edge] = spec
             self._writers[edge] = layer
+        if isinstance(layer, Moving) and layer.input in self._tokens_by_use:
+            self._tokens_by_use.update(layer.writes)
         self._layers.append(layer)
+
+    def as_numbers(self, edge: str, source: LayerConfig) -> str:
+        """The integers or the mask of `edge` as floats; `edge` itself where they are floats.
+
+        Raises UnsupportedLayer for an input that an Embedding has made tokens of: Keras gives it
+        floats, of which the exported model would see whole numbers only.
+        """
+        if self._specs[edge].dtype is DType.FLOAT32:
+            return edge
+        if edge in self._tokens_by_use:
+            raise source.unsupported("uses an input as numbers that is tokens elsewhere", ONE_USE)
+        if edge not in self._numbers:
+            name = self._numbers[edge] = self.unique(f"{edge}/numbers")
+            self.add(Cast(name=name, input=edge, output=name), source)
+        return self._numbers[edge]
+
+    def _reading_numbers(self, layer: Layer, source: LayerConfig) -> Layer:
+        """The layer, with integers as floats where it computes with them, as Keras casts them."""
+        adds_up = isinstance(layer, Merge) and layer.kind not in (MergeKind.AND, MergeKind.OR)
+        whole = (DType.INT32, DType.BOOL) if adds_up else (DType.INT32,)
+        integers = [edge for edge in layer.reads if self._specs[edge].dtype in whole]
+        if not integers or not _computes(layer):
+            return layer
+        if isinstance(layer, Concatenate | Where) and all(
+            self._specs[edge].dtype is not DType.FLOAT32 for edge in layer.reads
+        ):
+            return layer
+        return with_edges(layer, {edge: self.as_numbers(edge, source) for edge in integers})
 
     def writer(self, edge: str) -> Layer | None:
         """The layer that writes `edge`; None for an input."""
@@ -108,6 +162,7 @@ class GraphBuilder:
         """
         if self._specs[edge].dtype is DType.INT32:
             return
+        self._tokens_by_use.add(edge)
         if edge in self._inputs:
             spec = replace(self._inputs[edge].spec, dtype=DType.INT32)
             self._inputs[edge] = replace(self._inputs[edge], spec=spec)

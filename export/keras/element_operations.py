@@ -187,8 +187,8 @@ def _compare(kind: CompareKind) -> Translate:
                 edge, value, used = _edge(call, right), float(array[0]), flipped[kind]
             case _:
                 return unknown(call)
-        if call.builder.dtype(edge) is not DType.FLOAT32:
-            return unknown(call, f"{call.layer.kind} of tokens")
+        if call.builder.dtype(edge) is DType.BOOL:
+            return unknown(call, f"{call.layer.kind} of masks")
         call.add(Compare(name=call.name, input=edge, output=call.name, kind=used, value=value))
         return Tensor(edge=call.name)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from edgernn.errors import ModelFileError, UnsupportedLayer
-from edgernn.export.keras.builder import GraphBuilder
+from edgernn.export.keras.builder import ONE_USE, GraphBuilder
 from edgernn.export.keras.call import LayerWeights, Tensor
 from edgernn.export.keras.config import MODEL_KINDS, LayerConfig, walk
 from edgernn.export.keras.nodes import RESAVE, references
@@ -70,7 +70,7 @@ def translate(
             kind=model.kind,
             where=model.where,
             reason=f"uses an input as numbers that is tokens elsewhere ({error})",
-            remedy="Give the model an input for each use",
+            remedy=ONE_USE,
         ) from error
     warnings = (*trace.warnings, *_precision_warnings(model), *_class_warnings(model))
     return Translated(graph=graph, warnings=tuple(dict.fromkeys(warnings)))
@@ -82,7 +82,10 @@ class _Argument:
     spec: TensorSpec
 
 
-_DTYPES: Final = {"bool": DType.BOOL}
+def _dtype(declared: str) -> DType:
+    if declared == "bool":
+        return DType.BOOL
+    return DType.INT32 if re.fullmatch(r"u?int(8|16|32|64)", declared) else DType.FLOAT32
 
 
 def _inputs(model: LayerConfig, keras: KerasVersion) -> list[_Argument]:
@@ -138,7 +141,7 @@ def _argument(layer: LayerConfig, name: str) -> _Argument:
     dtype = layer.options.get("dtype")
     if dtype == "string":
         raise layer.unsupported("takes strings", "Turn them into tokens before the model")
-    spec = TensorSpec(shape=tuple(shape), dtype=_DTYPES.get(str(dtype), DType.FLOAT32))
+    spec = TensorSpec(shape=tuple(shape), dtype=_dtype(str(dtype)))
     return _Argument(name=name, spec=spec)
 
 

@@ -17,7 +17,7 @@ from edgernn.export.keras.symbolic import (
     spread,
     unknown,
 )
-from edgernn.graph import Concatenate, Reshape, Reverse, Shape, Slice, Transpose
+from edgernn.graph import Concatenate, DType, Reshape, Reverse, Shape, Slice, Transpose
 
 
 def _get_item(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
@@ -190,13 +190,10 @@ def _cast(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     """A cast between float types adds nothing; a cast of an input to integers makes it tokens."""
     tensor = tensor_of(call, args[0])
     wanted = str(options.get("dtype"))
-    if call.builder.dtype(tensor.edge).value == "float32" and wanted.startswith(
-        ("float", "bfloat", "int", "uint")
-    ):
-        if not wanted.startswith(("float", "bfloat")):
-            call.builder.as_tokens(tensor.edge, call.layer)
-        return tensor
-    if call.builder.dtype(tensor.edge).value == "int32" and wanted.startswith(("int", "uint")):
+    if wanted.startswith(("float", "bfloat")):
+        return Tensor(edge=call.builder.as_numbers(tensor.edge, call.layer))
+    if wanted.startswith(("int", "uint")) and call.builder.dtype(tensor.edge) is not DType.BOOL:
+        call.builder.as_tokens(tensor.edge, call.layer)
         return tensor
     return unknown(call, f"Cast to {wanted}")
 

@@ -10,6 +10,7 @@ from edgernn.export.native import packing
 from edgernn.export.native.edges import refused
 from edgernn.export.native.records import (
     AXIS_ARGUMENTS,
+    CHOICE_KINDS,
     IMAGE_KINDS,
     MAX_RECORDS,
     NONE,
@@ -101,6 +102,8 @@ class Builder:
             self.features |= Feature.IMAGES
         if kind in PRODUCT_KINDS:
             self.features |= Feature.ATTENTION
+        if kind in CHOICE_KINDS:
+            self.features |= Feature.CHOICES
         self.ops.append(
             Op(kind=kind, name=name, inputs=inputs, outputs=outputs, arguments=arguments)
         )

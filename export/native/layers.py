@@ -9,6 +9,7 @@ from typing_extensions import assert_never
 from edgernn.export.native import (
     attention,
     axes,
+    choices,
     convolution,
     dense,
     merging,
@@ -111,8 +112,12 @@ def lower_layer(builder: Builder, graph: Graph, layer: Layer, plan: LayerPlan | 
             attention.lower_attention(builder, layer)
         case ly.Dot():
             attention.lower_dot(builder, layer)
-        case ly.Compare() | ly.Where():
-            raise refused(layer.name, type(layer).__name__, "is not among the runtime's layers")
+        case ly.Cast():
+            builder.op(OpKind.CAST, layer.name, [layer.input], [layer.output])
+        case ly.Compare():
+            choices.lower_compare(builder, layer)
+        case ly.Where():
+            choices.lower_where(builder, layer)
         case _:
             assert_never(layer)
 

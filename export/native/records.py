@@ -41,7 +41,8 @@ class Feature(IntFlag):
     DYNAMIC = 8
     FRONT_END = 16
     ATTENTION = 32
-    NIBBLES = 64
+    CHOICES = 64
+    NIBBLES = 128
 
 
 class FrontEndKind(IntEnum):
@@ -108,6 +109,9 @@ class OpKind(IntEnum):
     SWAP = 36
     ATTENTION = 37
     DOT = 38
+    CAST = 39
+    COMPARE = 40
+    WHERE = 41
 
 
 INTEGER_KINDS: Final = frozenset(
@@ -126,6 +130,8 @@ IMAGE_KINDS: Final = frozenset(
 )
 #: Layers that multiply two tensors of the model.
 PRODUCT_KINDS: Final = frozenset({OpKind.ATTENTION, OpKind.DOT})
+#: Layers between numbers and masks.
+CHOICE_KINDS: Final = frozenset({OpKind.CAST, OpKind.COMPARE, OpKind.WHERE})
 #: Arguments of POOL, UPSAMPLE, PAD and SLICE_STEPS that name another axis than time: the last two.
 AXIS_ARGUMENTS: Final = 2
 

@@ -147,6 +147,7 @@ def is_bounded(edge: str, graph: Graph) -> bool:
             | ly.Attention()
             | ly.NotEqual()
             | ly.AnyNotEqual()
+            | ly.Cast()
             | ly.Compare()
             | ly.Where()
         ):

@@ -79,6 +79,8 @@ def lower_layer(layer: ly.Layer, edges: Edges) -> None:
             _not_equal(layer, edges)
         case ly.AnyNotEqual():
             _any_not_equal(layer, edges)
+        case ly.Cast():
+            merging.cast(layer, edges)
         case ly.Compare():
             merging.compare(layer, edges)
         case ly.Where():

@@ -7,9 +7,9 @@ from functools import reduce
 import numpy as np
 from typing_extensions import assert_never
 
-from edgernn.export.onnx.builder import Builder, Value
+from edgernn.export.onnx.builder import FLOAT, Builder, Value
 from edgernn.export.onnx.edges import Edges, int64
-from edgernn.graph import Compare, CompareKind, Concatenate, Dot, Merge, MergeKind, Where
+from edgernn.graph import Cast, Compare, CompareKind, Concatenate, Dot, Merge, MergeKind, Where
 
 # Below this sum of squares, tf.nn.l2_normalize divides by its root instead.
 _L2_EPSILON = 1e-12
@@ -113,6 +113,11 @@ def compare(layer: Compare, edges: Edges) -> None:
     x = edges.read(layer.input)
     result = builder.op(_COMPARISONS[layer.kind], x, value, name=layer.name)
     edges.define(layer.output, result)
+
+
+def cast(layer: Cast, edges: Edges) -> None:
+    numbers = edges.builder.op("Cast", edges.read(layer.input), name=layer.name, to=FLOAT)
+    edges.define(layer.output, numbers)
 
 
 def where(layer: Where, edges: Edges) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +17,7 @@ from edgernn.errors import ModelFileError, UnsupportedLayer
 from edgernn.export.onnx_file.builder import Builder
 from edgernn.export.onnx_file.folding import Budget, folded, with_free_sizes
 from edgernn.export.onnx_file.layout import BatchElsewhere
-from edgernn.export.onnx_file.node import EXPORT_AGAIN, Node
+from edgernn.export.onnx_file.node import EXPORT_AGAIN, ONNX, Node
 from edgernn.export.onnx_file.operators import OPERATORS, REMEDIES
 from edgernn.export.onnx_file.patterns import merged
 from edgernn.export.onnx_file.protobuf import array_of, opset_of, parsed
@@ -65,21 +67,47 @@ def _read(model: onnx.ModelProto, content: bytes, path: Path) -> SourceModel:
             f"{path.name} defines operators of its own ({model.functions[0].name})",
             remedy=f"{EXPORT_AGAIN}, and leave its optimizer on (optimize=True)",
         )
-    reading = _File(model, path, len(content), opset)
-    batch_axes: dict[str, int] = {}
-    for _ in range(MAX_INPUTS):
-        try:
-            graph, ports, warnings = reading.translated(batch_axes)
-            break
-        except BatchElsewhere as found:
-            reading.move_batch(batch_axes, found.atom)
-    else:
-        raise _no_batch(path)
+    folder = path.parent
+    arrays = {tensor.name: array_of(tensor, folder) for tensor in model.graph.initializer}
+    graph, ports, warnings = read_graph(
+        Given(model=model, arrays=arrays, path=path, size=len(content), opset=opset)
+    )
     source = Source(
         file=path.name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content),
         keras_version="", parameters=graph.parameters, made_by=_maker(model, opset),
     )  # fmt: skip
     return SourceModel(graph=graph, source=source, warnings=warnings, file=path, ports=ports)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Operators of ONNX, from a file or spelled from another format, and their arrays by name.
+
+    size: bytes of the file; where, again: what messages call the model, and their remedy.
+    """
+
+    model: onnx.ModelProto
+    arrays: Mapping[str, Array]
+    path: Path
+    size: int
+    opset: int
+    where: str = ONNX
+    again: str = EXPORT_AGAIN
+
+
+def read_graph(given: Given) -> tuple[Graph, dict[str, FilePort], tuple[str, ...]]:
+    """The graph, the ports of the file by the graph's names, and warnings.
+
+    Raises ModelFileError and UnsupportedLayer.
+    """
+    reading = _File(given)
+    batch_axes: dict[str, int] = {}
+    for _ in range(MAX_INPUTS):
+        try:
+            return reading.translated(batch_axes)
+        except BatchElsewhere as found:
+            reading.move_batch(batch_axes, found.atom)
+    raise _no_batch(given.path)
 
 
 def _maker(model: onnx.ModelProto, opset: int) -> str:
@@ -100,14 +128,11 @@ def _no_batch(path: Path) -> ModelFileError:
 class _File:
     """One file, read as often as it takes to know which axis of each input is the batch."""
 
-    def __init__(self, model: onnx.ModelProto, path: Path, size: int, opset: int) -> None:
-        self._model, self._path, self._size, self._opset = model, path, size, opset
+    def __init__(self, given: Given) -> None:
+        self._given, self._model, self._path = given, given.model, given.path
         self._origins: list[tuple[Atom, str, int]] = []
-        self._arrays = {t.name: t for t in model.graph.initializer}
-        folder = path.parent
-        self._constants: dict[str, Array] = {
-            name: array_of(tensor, folder) for name, tensor in self._arrays.items()
-        }
+        model, folder = given.model, given.path.parent
+        self._constants: dict[str, Array] = dict(given.arrays)
         for node in model.graph.node:
             if node.op_type == "Constant" and node.domain in ("", "ai.onnx") and node.output:
                 self._constants[node.output[0]] = _constant(node, folder)
@@ -128,7 +153,7 @@ class _File:
     ) -> tuple[Graph, dict[str, FilePort], tuple[str, ...]]:
         """The graph, the axes that it has in another order than the file, and warnings."""
         builder = Builder(self._uses)
-        budget = Budget(self._size)
+        budget = Budget(self._given.size)
         values: dict[str, Value] = dict(self._constants)
         ports: dict[str, FilePort] = {}
         warnings: list[str] = []
@@ -144,7 +169,7 @@ class _File:
                 values[entry.name] = tensor
                 ports[tensor.edge] = port
         for proto in self._nodes:
-            node = Node(proto, opset=self._opset, torch=self._model.producer_name == "pytorch")
+            node = self._node(proto)
             try:
                 self._run(builder, node, values, budget)
             except (*DAMAGE, ZeroDivisionError) as error:
@@ -209,6 +234,13 @@ class _File:
         named = zip(node.outputs, results, strict=False)
         values.update({name: value for name, value in named if name})
 
+    def _node(self, proto: onnx.NodeProto) -> Node:
+        given = self._given
+        return Node(
+            proto, opset=given.opset, torch=given.model.producer_name == "pytorch",
+            where=given.where, again=given.again,
+        )  # fmt: skip
+
     def _output(
         self,
         builder: Builder,
@@ -217,10 +249,7 @@ class _File:
     ) -> tuple[str, str, FilePort]:
         """(name, edge, the file's port); the edge has the batch first."""
         value = values.get(entry.name)
-        node = Node(
-            onnx.helper.make_node("Output", [], [entry.name], name=entry.name),
-            opset=self._opset, torch=False,
-        )  # fmt: skip
+        node = self._node(onnx.helper.make_node("Output", [], [entry.name], name=entry.name))
         if not isinstance(value, Tensor):
             raise ModelFileError(
                 f"the output '{entry.name}' does not depend on the inputs",
@@ -260,8 +289,8 @@ class _File:
             return last_outputs_only(without_dead_layers(graph))
         except GraphError as error:
             raise UnsupportedLayer(
-                layer=self._path.name, kind="model", where="the ONNX graph",
-                reason=f"cannot be written as layers ({error})", remedy=EXPORT_AGAIN,
+                layer=self._path.name, kind="model", where=self._given.where,
+                reason=f"cannot be written as layers ({error})", remedy=self._given.again,
             ) from error  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import onnx
 from edgernn.errors import ModelFileError, UnsupportedLayer
 
 EXPORT_AGAIN: Final = "Export the model again with torch.onnx.export"
+ONNX: Final = "the ONNX graph"
 
 _NUMBERED: Final = re.compile(r"(node_)?_*[A-Za-z]*_?\d+|\d*")
 
@@ -19,7 +20,10 @@ _NUMBERED: Final = re.compile(r"(node_)?_*[A-Za-z]*_?\d+|\d*")
 class Node:
     """An operator, read from protobuf once."""
 
-    def __init__(self, proto: onnx.NodeProto, *, opset: int, torch: bool) -> None:
+    def __init__(
+        self, proto: onnx.NodeProto, *, opset: int, torch: bool, where: str = ONNX,
+        again: str = EXPORT_AGAIN,
+    ) -> None:  # fmt: skip
         self.kind: str = proto.op_type
         self.domain: str = proto.domain
         self.inputs: tuple[str, ...] = tuple(proto.input)
@@ -27,6 +31,9 @@ class Node:
         self.opset = opset
         self.torch = torch
         self.path: str = proto.name
+        self._where, self._again = where, again
+        #: What the user's program calls it, where that was another format: (operator, layer).
+        self._original: tuple[str, str] = _split(proto.doc_string) if where != ONNX else ("", "")
         self._attributes = {entry.name: entry for entry in proto.attribute}
 
     @property
@@ -79,13 +86,20 @@ class Node:
 
     def unsupported(self, reason: str, remedy: str) -> UnsupportedLayer:
         """To be raised."""
-        name = self.path or (self.outputs[0] if self.outputs else "")
+        kind, layer = self._original
+        name = layer or self.path or (self.outputs[0] if self.outputs else "")
         return UnsupportedLayer(
-            layer=name, kind=self.kind, where="the ONNX graph", reason=reason, remedy=remedy
+            layer=name, kind=kind or self.kind, where=self._where, reason=reason, remedy=remedy
         )
 
     def damaged(self, reason: str) -> ModelFileError:
         """To be raised."""
+        kind, layer = self._original
         return ModelFileError(
-            f"the operator {self.kind} '{self.path}' {reason}", remedy=EXPORT_AGAIN
+            f"the operator {kind or self.kind} '{layer or self.path}' {reason}", remedy=self._again
         )
+
+
+def _split(text: str) -> tuple[str, str]:
+    kind, _, layer = text.partition(" ")
+    return kind, layer

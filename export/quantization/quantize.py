@@ -241,6 +241,7 @@ class _Quantizer:
                 | ly.Attention()
                 | ly.NotEqual()
                 | ly.AnyNotEqual()
+                | ly.Cast()
                 | ly.Compare()
                 | ly.Where()
             ):

@@ -84,6 +84,8 @@ def _lowered(low: Lowering, layer: ly.Layer) -> Tensor:
             return merging.dot(low, layer)
         case ly.Attention():
             return attention.attention(low, layer)
+        case ly.Cast():
+            return ops.cast(graph, tensors[layer.input], TensorType.FLOAT32)
         case ly.Compare():
             return merging.compare(low, layer)
         case ly.Where():

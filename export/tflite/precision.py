@@ -127,6 +127,7 @@ def _readers(low: Lowering, edge: str) -> Iterator[Layer]:
                 | ly.Attention()
                 | ly.NotEqual()
                 | ly.AnyNotEqual()
+                | ly.Cast()
                 | ly.Compare()
                 | ly.Where()
             ):

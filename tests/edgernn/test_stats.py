@@ -58,6 +58,21 @@ def test_the_interval_contains_the_proportion_and_mirrors(trials, data):
     assert interval.low == pytest.approx(1 - mirrored.high, abs=1e-12)
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 50, 1234])
+def test_the_interval_of_counts_is_that_of_chi_squared(count):
+    """Against scipy, by another formula."""
+    chi2 = pytest.importorskip("scipy.stats").chi2
+    interval = stats.poisson_interval(count)
+    low = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
+    assert interval.low == pytest.approx(low, rel=1e-9, abs=1e-12)
+    assert interval.high == pytest.approx(chi2.ppf(0.975, 2 * count + 2) / 2, rel=1e-9)
+
+
+def test_a_negative_count_is_refused():
+    with pytest.raises(ValueError, match="-1 is no count"):
+        stats.poisson_interval(-1)
+
+
 @given(st.integers(1, 60), st.integers(0, 60), st.floats(0.001, 0.999))
 def test_the_beta_distribution_is_the_binomial_tail(n, k, p):
     k = min(k, n - 1)

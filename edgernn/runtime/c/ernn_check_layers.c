@@ -164,6 +164,26 @@ static int is_other(const ernn_model *model, const ernn_op *op) {
   }
 }
 
+/* Between numbers and masks.  ernn_infer_steps checks how many there are. */
+static int is_choice(const ernn_model *model, const ernn_op *op) {
+  uint32_t input = op->inputs[0], output = op->outputs[0];
+  switch (op->kind) {
+    case ERNN_OP_CAST: {
+      const ernn_edge *from = edge_at(model, input), *to = edge_at(model, output);
+      return from->dtype != ERNN_FLOAT32 && to->dtype == ERNN_FLOAT32 &&
+             (from->is_sequence || to->is_sequence || from->width == to->width);
+    }
+    case ERNN_OP_COMPARE:
+      return is_f32(model, input) && is_mask(model, output) &&
+             op->arguments[ERNN_COMPARE_KIND] < ERNN_COMPARE_COUNT;
+    case ERNN_OP_WHERE:
+      return is_f32(model, input) && is_like(model, input, op->inputs[1]) &&
+             is_like(model, input, output) && op->inputs[2] != ERNN_NONE &&
+             is_mask(model, op->inputs[2]);
+    default: return 0;
+  }
+}
+
 int ernn_is_op(const ernn_model *model, const ernn_op *op) {
   uint32_t input = op->inputs[0], output = op->outputs[0];
   if (input == ERNN_NONE) return 0;
@@ -172,6 +192,7 @@ int ernn_is_op(const ernn_model *model, const ernn_op *op) {
   if (ERNN_HAS_SHAPING && ernn_is_shaping(model, op)) return 1;
   if (ERNN_HAS_ELEMENTS && is_elements(model, op)) return 1;
   if (ERNN_HAS_OTHERS && is_other(model, op)) return 1;
+  if (ERNN_HAS_CHOICES && is_choice(model, op)) return 1;
   switch (op->kind) {
     case ERNN_OP_DENSE:
     case ERNN_OP_QDENSE: return is_linear(model, op, 1);

@@ -46,7 +46,8 @@ typedef struct ernn_header {
 #define ERNN_FEATURE_DYNAMIC 8u
 #define ERNN_FEATURE_FRONT_END 16u
 #define ERNN_FEATURE_ATTENTION 32u /* layers that multiply two tensors */
-#define ERNN_FEATURE_NIBBLES 64u   /* weights of 4 bits, two in a byte */
+#define ERNN_FEATURE_CHOICES 64u   /* layers between numbers and masks */
+#define ERNN_FEATURE_NIBBLES 128u  /* weights of 4 bits, two in a byte */
 /* A library built with ERNN_WITHOUT_SOUND refuses models with a front end. */
 #ifdef ERNN_WITHOUT_SOUND
 #define ERNN_FEATURE_SOUND 0u
@@ -60,7 +61,7 @@ typedef struct ernn_header {
 #endif
 #define ERNN_FEATURES_SMALL                                                                        \
   (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC |                         \
-   ERNN_FEATURE_SOUND | ERNN_FEATURE_ATTENTION | ERNN_FEATURE_PACKED)
+   ERNN_FEATURE_SOUND | ERNN_FEATURE_ATTENTION | ERNN_FEATURE_CHOICES | ERNN_FEATURE_PACKED)
 /* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
 #ifdef ERNN_WITHOUT_IMAGES
 #define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL
@@ -162,7 +163,10 @@ typedef struct ernn_cell {
   X(QDEPTHWISE2D)                                                                                  \
   X(SWAP)                                                                                          \
   X(ATTENTION) /* the feature ATTENTION */                                                         \
-  X(DOT)
+  X(DOT)                                                                                           \
+  X(CAST) /* the feature CHOICES */                                                                \
+  X(COMPARE)                                                                                       \
+  X(WHERE)
 
 typedef enum ernn_op_kind {
 #define ERNN_OP_ENUM(name) ERNN_OP_##name,
@@ -261,6 +265,9 @@ enum {
   ERNN_DOT_RIGHT_STEPS = 1,
   ERNN_DOT_NORMALIZE = 2,
 
+  ERNN_COMPARE_KIND = 0,
+  ERNN_COMPARE_VALUE = 1, /* float32 */
+
   /* QGRU, QLSTM, QRNN: kernels as above. */
   ERNN_QRNN_CELL = 3, /* of QLSTM, else ERNN_NONE */
   ERNN_QRNN_READING = 4,
@@ -291,6 +298,15 @@ enum {
   ERNN_MERGE_LIST(ERNN_MERGE_ENUM)
 #undef ERNN_MERGE_ENUM
       ERNN_MERGE_COUNT
+};
+
+#define ERNN_COMPARE_LIST(X) X(GREATER) X(GREATER_EQUAL) X(LESS) X(LESS_EQUAL)
+
+enum {
+#define ERNN_COMPARE_ENUM(name) ERNN_COMPARE_##name,
+  ERNN_COMPARE_LIST(ERNN_COMPARE_ENUM)
+#undef ERNN_COMPARE_ENUM
+      ERNN_COMPARE_COUNT
 };
 
 /* In the order of edgernn.graph.ActivationKind. */

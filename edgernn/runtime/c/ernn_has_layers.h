@@ -34,6 +34,7 @@
   (ERNN_HAS(EMBEDDING) || ERNN_HAS(DEPTHWISE) || ERNN_HAS(POOL) || ERNN_HAS(GLOBAL_POOL))
 #define ERNN_HAS_ELEMENTS                                                                          \
   (ERNN_HAS(AFFINE) || ERNN_HAS(LAYER_NORM) || ERNN_HAS(ACTIVATE) || ERNN_HAS(PRELU))
+#define ERNN_HAS_CHOICES (ERNN_HAS(CAST) || ERNN_HAS_EITHER(COMPARE, WHERE))
 /* Layers along an axis of their input. */
 #define ERNN_HAS_AXES                                                                              \
   (ERNN_HAS_EITHER(UPSAMPLE, PAD) || ERNN_HAS_EITHER(SLICE_STEPS, POOL))

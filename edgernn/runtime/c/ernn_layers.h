@@ -217,6 +217,7 @@ void ernn_run_depthwise(const ernn_context *run);
 void ernn_run_elements(const ernn_context *run);
 void ernn_run_pool(const ernn_context *run);
 void ernn_run_shaping(const ernn_context *run);
+void ernn_run_choice(const ernn_context *run);
 
 /* The same layer over `lanes` sequences, which may differ in length; `runs` has one for each. */
 void ernn_run_recurrent(const ernn_context *runs, uint32_t lanes);

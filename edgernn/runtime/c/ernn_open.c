@@ -77,6 +77,7 @@ static uint32_t needed_features(const ernn_op *op) {
   if (is_image) features |= ERNN_FEATURE_IMAGES;
   if (is_integer) features |= ERNN_FEATURE_INTEGER;
   if (kind == ERNN_OP_ATTENTION || kind == ERNN_OP_DOT) features |= ERNN_FEATURE_ATTENTION;
+  if (kind >= ERNN_OP_CAST && kind <= ERNN_OP_WHERE) features |= ERNN_FEATURE_CHOICES;
   return features;
 }
 

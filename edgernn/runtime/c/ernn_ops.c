@@ -110,6 +110,11 @@ static ernn_status run_one(const ernn_context *run) {
     case ERNN_OP_DOT:
       if (ERNN_HAS(DOT)) ernn_run_dot(run);
       break;
+    case ERNN_OP_CAST:
+    case ERNN_OP_COMPARE:
+    case ERNN_OP_WHERE:
+      if (ERNN_HAS_CHOICES) ernn_run_choice(run);
+      break;
     case ERNN_OP_AFFINE:
     case ERNN_OP_LAYER_NORM:
     case ERNN_OP_ACTIVATE:

@@ -168,6 +168,61 @@ static void run_apply_mask(const ernn_context *run) {
   }
 }
 
+/* ---- Between numbers and masks: element by element, whatever the rows ---- */
+
+static size_t elements_of(const ernn_context *run, uint32_t edge) {
+  return (size_t)run->views[edge].steps * edge_of(run, edge)->width;
+}
+
+static void run_cast(const ernn_context *run) {
+  uint32_t input = run->op->inputs[0];
+  const int32_t *tokens = (const int32_t *)(const void *)run->views[input].data;
+  const uint8_t *marks = run->views[input].data;
+  int is_mask = edge_of(run, input)->dtype == ERNN_BOOL;
+  float *out = output_f32(run, 0);
+  size_t count = elements_of(run, input);
+  for (size_t i = 0; i < count; i++) out[i] = (float)(is_mask ? marks[i] != 0 : tokens[i]);
+}
+
+static int holds(uint32_t kind, float x, float value) {
+  switch (kind) {
+    case ERNN_COMPARE_GREATER: return x > value;
+    case ERNN_COMPARE_GREATER_EQUAL: return x >= value;
+    case ERNN_COMPARE_LESS: return x < value;
+    default: return x <= value;
+  }
+}
+
+static void run_compare(const ernn_context *run) {
+  const float *x = input_f32(run, 0);
+  uint8_t *out = run->views[run->op->outputs[0]].data;
+  uint32_t kind = run->op->arguments[ERNN_COMPARE_KIND];
+  float value = float_argument(run, ERNN_COMPARE_VALUE);
+  size_t count = elements_of(run, run->op->inputs[0]);
+  for (size_t i = 0; i < count; i++) out[i] = (uint8_t)holds(kind, x[i], value);
+}
+
+/* Each mark chooses as many numbers as there are for one. */
+static void run_where(const ernn_context *run) {
+  const float *then = input_f32(run, 0), *otherwise = input_f32(run, 1);
+  const uint8_t *marks = input_mask(run, 2);
+  float *out = output_f32(run, 0);
+  size_t count = elements_of(run, run->op->inputs[0]);
+  size_t many = elements_of(run, run->op->inputs[2]), each = many ? count / many : 0;
+  for (size_t i = 0; i < many; i++) {
+    const float *chosen = (marks[i] ? then : otherwise) + i * each;
+    ernn_copy(out + i * each, chosen, each * sizeof(float));
+  }
+}
+
+void ernn_run_choice(const ernn_context *run) {
+  switch (run->op->kind) {
+    case ERNN_OP_CAST: run_cast(run); break;
+    case ERNN_OP_COMPARE: run_compare(run); break;
+    default: run_where(run);
+  }
+}
+
 void ernn_run_shaping(const ernn_context *run) {
   switch ((ernn_op_kind)run->op->kind) {
     case ERNN_OP_TRANSPOSE: run_transpose(run); break;

@@ -99,6 +99,21 @@ ernn_status ernn_infer_steps(const ernn_model *model, const ernn_op *op, uint32_
       if (!at_capacity && out * width != total) return ERNN_SHAPE;
       break;
     }
+    case ERNN_OP_CAST:
+    case ERNN_OP_COMPARE: { /* as many elements */
+      if (!ERNN_HAS_CHOICES) break;
+      uint64_t total = (uint64_t)in * input->width, width = edges[op->outputs[0]].width;
+      out = (total + width - 1) / width;
+      if (!at_capacity && out * width != total) return ERNN_SHAPE;
+      break;
+    }
+    case ERNN_OP_WHERE: {
+      if (!ERNN_HAS(WHERE) || at_capacity) break;
+      uint32_t marks = steps[op->inputs[2]];
+      uint64_t total = (uint64_t)in * input->width;
+      if (steps[op->inputs[1]] != in || marks == 0 || total % marks != 0) return ERNN_SHAPE;
+      break;
+    }
     case ERNN_OP_TRANSPOSE:
       out = input->width;
       if (in != edges[op->outputs[0]].width) return ERNN_SHAPE;
@@ -193,6 +208,10 @@ int ernn_op_is_causal(const ernn_model *model, const ernn_op *op) {
     case ERNN_OP_NOT_EQUAL:
     case ERNN_OP_ANY_NOT_EQUAL:
     case ERNN_OP_APPLY_MASK: return 1;
+    case ERNN_OP_CAST:
+    case ERNN_OP_COMPARE: /* one element for each step */
+      return edges[op->inputs[0]].is_sequence && edges[op->outputs[0]].is_sequence &&
+             edges[op->inputs[0]].width == 1 && edges[op->outputs[0]].width == 1;
     case ERNN_OP_MERGE:
       for (uint32_t i = 0; i < ERNN_OP_INPUTS && op->inputs[i] != ERNN_NONE; i++) {
         if (!edges[op->inputs[i]].is_sequence) return 0;

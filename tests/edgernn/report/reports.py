@@ -82,6 +82,7 @@ def measured(
     items=ITEMS,
     plan=Plan(),  # noqa: B008 - immutable
     samples=SAMPLES,
+    metric=None,
     name="desk",
     report=None,
 ) -> Report:
@@ -89,7 +90,7 @@ def measured(
     for one in items:
         (folder / one.file).write_bytes(b"")
     candidates = [Candidate(item=one, path=folder / one.file) for one in items]
-    workload = Workload(samples=samples)
+    workload = Workload(samples=samples, metric=metric)
     report = report or begun("2026-01-02T03:04:05+00:00", plan, workload)
     last = list(profiled(report, FakeDevice(name=name, models=models), candidates, workload))[-1]
     return last.report

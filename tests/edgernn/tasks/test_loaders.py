@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import wave
 
 import numpy as np
 import pytest
@@ -137,6 +138,27 @@ def test_every_loader_of_tokens_gives_what_follows_and_its_metrics(loader, targe
         wanted = {"edit distance": ROWS / (y >= 0).sum()}
     found = scores(predictions_of(cases, samples, "o"), truth_of(samples))
     assert {one.metric: one.value for one in found} == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_recordings_give_classes_and_their_metrics(classes, tmp_path):
+    for row in range(ROWS):
+        path = tmp_path / f"class{row % classes}" / f"{row:02}.wav"
+        path.parent.mkdir(exist_ok=True)
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            file.writeframes(RANDOM.integers(-999, 999, 800).astype("<i2").tobytes())
+    samples = as_samples(tmp_path)
+    assert samples.target is Target.CLASS
+    assert samples.labels == tuple(f"class{number}" for number in range(classes))
+    by_name = [int(origin.split("/")[1][:2]) % classes for origin in samples.origins]
+    np.testing.assert_array_equal(samples.y, by_name)
+    cases, answers = outputs_of(samples)
+    predictions = predictions_of(cases, samples, "o", numbers=tuple(range(classes)))
+    found = {one.metric: one.value for one in scores(predictions, truth_of(samples))}
+    assert found == pytest.approx(expected(samples, answers), abs=1e-6)
 
 
 def expected(samples, answers):

@@ -16,6 +16,7 @@ from edgernn.tasks.score import Score
 from edgernn.tasks.target import Target
 from edgernn.tasks.training_log import (
     Epoch,
+    OtherReached,
     Settings,
     TrainingLog,
     log_of_same,
@@ -79,7 +80,18 @@ def test_a_log_of_the_first_version_is_read(tmp_path):
     assert (found.test, found.baselines) == (LOG.test, LOG.baselines)
 
 
-@pytest.mark.parametrize("log", [LOG, replace(LOG, epochs=()), replace(LOG, settings=READ)])
+OTHERS = OtherReached(
+    output="load", validation=LOG.validation, test=LOG.test, baselines=LOG.baselines
+)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        *(LOG, replace(LOG, epochs=()), replace(LOG, settings=READ)),
+        replace(LOG, output="digit", others=(OTHERS,)),
+    ],
+)
 def test_a_log_is_read_back_as_it_was_written(tmp_path, log):
     path = log_path(tmp_path / "gru.keras")
     assert path == tmp_path / "gru.train.json"
@@ -137,6 +149,12 @@ def test_the_text_tells_model_accuracy_baselines_and_cost():
         ),
         "best after epoch 1 of 2, 4 of 6 s",
     ]
+
+
+def test_the_text_has_a_line_for_each_output():
+    _, first, second, _ = trained_text(replace(LOG, output="digit", others=(OTHERS,))).splitlines()
+    assert first.startswith("test accuracy of digit 95.0 %")
+    assert second.startswith("test accuracy of load 95.0 %")
 
 
 def test_an_untrained_model_is_called_so():

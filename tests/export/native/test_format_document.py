@@ -90,7 +90,7 @@ def test_arguments_have_the_positions_of_the_header() -> None:
     for title in DOCUMENT.split("| name | position")[1:]:
         told.update({row[0]: int(row[1]) for row in rows("| name | position" + title, "name | p")})
     groups = "EMBEDDING|DENSE|CONV|POOL|AFFINE|NORM|ACTIVATE|PRELU|REPEAT|PAD|SLICE|MERGE|NOT_EQUAL"
-    groups += "|RNN|LINEAR|QCONV|QRNN|READING|CONV2D|QCONV2D|AXIS|SWAP|ATTENTION|DOT"
+    groups += "|RNN|LINEAR|QCONV|QRNN|READING|CONV2D|QCONV2D|AXIS|SWAP|ATTENTION|DOT|COMPARE"
     code = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.DOTALL)
     values = re.findall(rf"\b(ERNN_(?:{groups})_\w+) = (\d+)", code)
     flags = {"ERNN_RNN_SEQUENCES", "ERNN_RNN_BACKWARDS", "ERNN_RNN_ZERO_MASKED"}

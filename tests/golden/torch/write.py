@@ -1,17 +1,21 @@
 # mypy: disable-error-code="misc,attr-defined,operator"
 """Writes the golden files beside it with PyTorch, which the tests do not need.
 
-    python tests/golden/torch/write.py [NAME ...]
+    python tests/golden/torch/write.py [--only KIND] [NAME ...]
 
 Each model becomes NAME.legacy.onnx (the TorchScript exporter, free batch and time),
-NAME.fixed.onnx (the same, all sizes frozen), NAME.dynamo.onnx (the newer exporter, free batch) and
+NAME.fixed.onnx (the same, all sizes frozen), NAME.dynamo.onnx (the newer exporter, free batch),
+NAME.dynamo_fixed.onnx (the same, all sizes frozen), NAME.free.pt2 (torch.export, free batch) and
 NAME.npz: inputs as "in.NAME" and what PyTorch computed as "out.0", "out.1", ...
 Needs torch, onnx and onnxscript.  Weights come from a seed.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +180,68 @@ class Head(nn.Module):
         return torch.sigmoid(self.fc(y[:, -1, :]))
 
 
+class CellLoop(nn.Module):
+    """A loop over GRUCell whose states are all read."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.GRUCell(FEATURES, 6)
+        self.fc = nn.Linear(6, 2)
+
+    def forward(self, x):
+        h, states = torch.zeros(x.shape[0], 6), []
+        for step in range(x.shape[1]):
+            h = self.cell(x[:, step], h)
+            states.append(h)
+        return self.fc(torch.stack(states, 1)), h
+
+
+class TwoCells(nn.Module):
+    """A loop over an LSTMCell and a GRUCell on top of it, the last state read."""
+
+    def __init__(self):
+        super().__init__()
+        self.lower = nn.LSTMCell(FEATURES, 6)
+        self.upper = nn.GRUCell(6, 4)
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x):
+        h = x.new_zeros(x.shape[0], 6)
+        c, g = torch.zeros_like(h), torch.zeros(x.shape[0], 4)
+        for step in x.unbind(1):
+            h, c = self.lower(step, (h, c))
+            g = self.upper(h, g)
+        return self.fc(g)
+
+
+class Backwards(nn.Module):
+    """A loop over RNNCell from the last step to the first."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.RNNCell(FEATURES, 6)
+
+    def forward(self, x):
+        h, states = None, []
+        for step in reversed(range(x.shape[1])):
+            h = self.cell(x[:, step, :], h)
+            states.insert(0, h.unsqueeze(1))
+        return torch.cat(states, 1)
+
+
+class OneStep(nn.Module):
+    """One step of a GRUCell per call, the state in and out."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.GRUCell(FEATURES, 6)
+        self.fc = nn.Linear(6, 2)
+
+    def forward(self, x, h):
+        h = self.cell(x, h)
+        return self.fc(h), h
+
+
 def sequence(features=FEATURES):
     return {"x": torch.randn(3, STEPS, features)}
 
@@ -209,6 +275,14 @@ MODELS = {
     "head": lambda: (Head(), sequence(12)),
 }  # fmt: skip
 
+#: What torch.onnx.export unrolls; only the .pt2 files show that they are loops.
+LOOPS = {
+    "cell_loop": lambda: (CellLoop(), {"x": torch.randn(3, 6, FEATURES)}),
+    "two_cells": lambda: (TwoCells(), {"x": torch.randn(3, 6, FEATURES)}),
+    "backwards": lambda: (Backwards(), {"x": torch.randn(3, 6, FEATURES)}),
+    "one_step": lambda: (OneStep(), {"x": torch.randn(3, FEATURES), "h": torch.randn(3, 6)}),
+}
+
 
 #: Deep models whose fresh weights give nearly the same answer for every row: any rounding is large
 #: beside that.  Factors for their weights, which training would have made as large.
@@ -223,10 +297,11 @@ def flat(result):
 
 def free_axes(name, inputs):
     axes = {}
-    for key in inputs:
-        batch = 1 if key in ("h", "c") or name == "time_first" else 0
+    for key, tensor in inputs.items():
+        state = key in ("h", "c")
+        batch = 1 if (state and tensor.ndim == 3) or name == "time_first" else 0
         axes[key] = {batch: "batch"}
-        if key not in ("h", "c"):
+        if not state and name != "one_step":
             axes[key][2 if name == "causal" else 1 - batch] = "time"
     return axes
 
@@ -243,9 +318,38 @@ def strip(path):
     onnx.save(model, path)
 
 
-def write(name):
+def strip_program(content, name):
+    """The same archive without example inputs and stack traces, which name the machine."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(made, "w") as new:
+        for info in sorted(old.infolist(), key=lambda one: one.filename):
+            inner = info.filename.partition("/")[2]
+            if "sample_inputs" in inner or inner.startswith(".data"):
+                continue
+            data = old.read(info)
+            if inner.endswith("model.json"):
+                program = json.loads(data)
+                program["graph_module"]["metadata"] = {}
+                program["guards_code"] = []
+                for node in program["graph_module"]["graph"]["nodes"]:
+                    stack = node["metadata"].get("nn_module_stack", "")
+                    node["metadata"] = {"nn_module_stack": stack}
+                data = json.dumps(program, separators=(",", ":")).encode()
+            new.writestr(zipfile.ZipInfo(f"{name}/{inner}"), data)
+    return made.getvalue()
+
+
+def dynamic(free):
+    """Free batches for torch.export, which fixes the time axis of every recurrent layer."""
+    return tuple(
+        {axis: torch.export.Dim(label) for axis, label in axes.items() if label == "batch"}
+        for axes in free.values()
+    )
+
+
+def write(name, only):
     torch.manual_seed(sum(map(ord, name)))
-    model, inputs = MODELS[name]()
+    model, inputs = {**MODELS, **LOOPS}[name]()
     if name in FAINT:
         with torch.no_grad():
             for parameter in model.parameters():
@@ -254,24 +358,32 @@ def write(name):
     arguments = tuple(inputs.values())
     with torch.no_grad():
         results = flat(model(*arguments))
-    np.savez(
-        HERE / f"{name}.npz",
-        **{f"in.{key}": tensor.numpy() for key, tensor in inputs.items()},
-        **{f"out.{at}": tensor.numpy() for at, tensor in enumerate(results)},
-    )
-    common = {"input_names": list(inputs), "opset_version": 17}
+    if only is None or not (HERE / f"{name}.npz").exists():
+        np.savez(
+            HERE / f"{name}.npz",
+            **{f"in.{key}": tensor.numpy() for key, tensor in inputs.items()},
+            **{f"out.{at}": tensor.numpy() for at, tensor in enumerate(results)},
+        )
     free = free_axes(name, inputs)
+    if only in (None, "free"):
+        file = io.BytesIO()
+        torch.export.save(torch.export.export(model, arguments, dynamic_shapes=dynamic(free)), file)
+        path = HERE / f"{name}.free.pt2"
+        path.write_bytes(strip_program(file.getvalue(), name))
+        print(path.name, path.stat().st_size, flush=True)
+    if name in LOOPS:
+        return
+    common = {"input_names": list(inputs)}
+    legacy = {**common, "opset_version": 17, "dynamo": False}
+    newer = {**common, "dynamo": True, "external_data": False}
     for kind, options in {
-        "legacy": {"dynamic_axes": free, **common, "dynamo": False},
-        "fixed": {**common, "dynamo": False},
-        "dynamo": {
-            "dynamic_shapes": tuple(
-                {axis: torch.export.Dim(label) for axis, label in axes.items() if label == "batch"}
-                for axes in free.values()
-            ),
-            "input_names": list(inputs), "dynamo": True, "external_data": False,
-        },
-    }.items():  # fmt: skip
+        "legacy": {"dynamic_axes": free, **legacy},
+        "fixed": legacy,
+        "dynamo": {"dynamic_shapes": dynamic(free), **newer},
+        "dynamo_fixed": newer,
+    }.items():
+        if only not in (None, kind):
+            continue
         path = HERE / f"{name}.{kind}.onnx"
         torch.onnx.export(model, arguments, str(path), **options)
         strip(path)
@@ -279,5 +391,7 @@ def write(name):
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or MODELS:
-        write(name)
+    given = sys.argv[1:]
+    kind = given[1] if given[:1] == ["--only"] else None
+    for name in given[2 if kind else 0 :] or {**MODELS, **LOOPS}:
+        write(name, kind)
