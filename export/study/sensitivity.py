@@ -140,11 +140,16 @@ def fewest_float_layers(
     With scheme INT4 they are the layers to keep in int8.
     `fine` layers keep 16-bit or float activations.  Returns layers to float in order of their cost
     until the drop is small enough, then tries to quantize each of them again.  None if the drop is
-    too large even without quantized layers.
+    too large even without quantized layers, of INT4 with any one of 4 bits alone.
 
     >>> fewest_float_layers(graph, ranges, costs, lambda g: accuracy - score(g), max_drop=0.005)
     ('lstm_1',)
     """
+    able = {cost.layer for cost in costs}
+    most = len(able)
+    if scheme is Scheme.INT4:  # one of them has to keep 4 bits, or it is a model of int8
+        able = {one.name for one in quantize(graph, ranges, scheme).layers if has_four_bits(one)}
+        most = len(able) - 1
 
     def is_enough(kept: Sequence[str]) -> bool:
         candidate = quantize(
@@ -157,12 +162,13 @@ def fewest_float_layers(
         )
         return drop(candidate) <= max_drop
 
-    by_cost = [cost.layer for cost in sorted(costs, key=lambda cost: cost.output_snr_db)]
-    for count in range(len(by_cost) + 1):
-        if is_enough(by_cost[:count]):
-            kept = by_cost[:count]
-            break
-    else:
+    ordered = sorted(costs, key=lambda cost: cost.output_snr_db)
+    by_cost = [cost.layer for cost in ordered if cost.layer in able]
+    tried = [by_cost[:count] for count in range(most + 1)]
+    if scheme is Scheme.INT4:  # what costs most alone need not be what helps most
+        tried += [[other for other in by_cost if other != name] for name in by_cost[:-1]]
+    kept = next((names for names in tried if is_enough(names)), None)
+    if kept is None:
         return None
     for name in kept[:-1]:  # the last one is needed: without it the search would have ended
         without = [other for other in kept if other != name]
