@@ -7,7 +7,7 @@ VENV_214 := .venv-tflite-2.14
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 
-.PHONY: study single-file consumers lock docs test-long fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
+.PHONY: wheels study single-file consumers lock docs test-long fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -81,6 +81,13 @@ $(VENV)/.docs: $(VENV)/.installed
 docs: $(VENV)/.docs ## build the documentation into site/ (guides, Python and command line reference)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "site/index.html is ready"
+
+$(VENV)/.wheels: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[wheels]'
+	touch $@
+
+wheels: $(VENV)/.wheels ## wheels for Linux: x86-64, 64-bit and 32-bit ARM (dist/)
+	$(BIN)/python .ci/wheels.py dist
 
 pi: system setup ## start an emulated Raspberry Pi for --device pi (as root; BOARD=5: a Pi 5)
 	$(BIN)/python -m tests.pi up $(BOARD)

@@ -1,7 +1,7 @@
 """`make bench`: prints a row as soon as it is measured; exits with 1 when a target is missed.
 
 The first argument names a JSON file for the rows.  Others select: `export`, `float`, `int8`,
-`onnx`, `native`, `phones`.
+`onnx`, `crnn`, `native`, `phones`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.comparison import Comparison, head, line
+from bench.crnn import compare_crnn
 from bench.devices import compare_devices
 from bench.export_cost import compare_export
 from bench.keras_models import CELLS, language_model
@@ -64,6 +65,8 @@ def _measured(folder: Path, wanted: list[str]) -> Iterator[Comparison]:
         yield from compare_int8(folder / "int8")
     if is_wanted("onnx"):
         yield from compare_onnx_int8(folder / "onnx-int8")
+    if is_wanted("crnn"):
+        yield from compare_crnn(folder / "crnn")
     if is_wanted("native"):
         yield from compare_native(folder / "native")
     if is_wanted("phones"):

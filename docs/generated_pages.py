@@ -34,8 +34,9 @@ def on_files(files: Files, *, config: Any) -> Files:
 
 
 def _home(readme: str) -> str:
-    """The README, its links into docs/ as they are from within docs/."""
-    return re.sub(r"\]\(docs/", "](", readme)
+    """The README as a page of docs/: other files of the checkout are no pages, so only named."""
+    text = re.sub(r'(\]\(|src=")docs/', r"\1", readme)
+    return re.sub(r"\[([A-Z]+\.md)\]\(\1\)", r"`\1`", text)
 
 
 def _python() -> Iterator[str]:

@@ -23,8 +23,8 @@ MANIFEST_NAME: Final = "model.json"
 
 # History of the manifest's format:
 #   1  first version; "refused" (what no artefact could be made for), its "failed", the
-#     "original_error" of a verification, the "decoder" and the "front_end" (how sound becomes
-#     rows) of an artefact may be missing
+#     "original_error", "mean_difference" and "changed" of a verification, the "decoder" and the
+#     "front_end" (how sound becomes rows) of an artefact may be missing
 # Fields that a reader does not know are ignored: only a change of meaning is a new version.
 MANIFEST_VERSION: Final = 1
 
@@ -88,6 +88,8 @@ class Verification:
     `integers` says that the artefact computes the integers of docs/integer-arithmetic.md: "bits",
     or "rounding" where all outputs lie behind a function that has no exact definition (softmax).
     checked_on: where the inputs came from ("kept-back rows", "made-up inputs").
+    mean_difference and changed are of every scheme, to compare them by: the mean |difference| from
+    the float32 model over the spread of the output, and the share of answers that are others.
     """
 
     status: VerificationStatus
@@ -100,6 +102,8 @@ class Verification:
     integers: str = ""
     tolerance: float | None = None
     checked_on: str = ""
+    mean_difference: float | None = None
+    changed: float | None = None  # None where the outputs are no classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

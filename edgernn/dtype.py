@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
 class DType(str, Enum):
@@ -22,3 +23,16 @@ class DType(str, Enum):
     @property
     def numpy(self) -> np.dtype[Any]:
         return np.dtype(self.value)
+
+
+def whole_numbers(numbers: npt.NDArray[Any]) -> npt.NDArray[np.int32] | None:
+    """Floats as int32, where each of them is a whole number; None where one is not.
+
+    Tables and Keras' own tokens are often floats.
+
+    >>> whole_numbers(np.array([3.0, 17.0]))
+    array([ 3, 17], dtype=int32)
+    """
+    with np.errstate(invalid="ignore"):
+        whole = numbers.astype(np.int32)
+    return whole if np.array_equal(whole, numbers) else None

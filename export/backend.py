@@ -37,13 +37,12 @@ class Arithmetic:
     simulate: Simulate
     quiet: float  # noise of all activations that is not worth it, over the outputs' variance
     has_sixteen: bool = False  # 16-bit inputs and states, beside 8 bits and float32
+    #: What keeps a file from finer activations ("the profile micro"): then they are only wanted.
+    coarse_by: str = ""
 
 
 class ArithmeticFor(Protocol):
-    """The arithmetic of a format by its own options.
-
-    None where the file cannot hold finer arithmetic than it has, so that nothing is to choose.
-    """
+    """The arithmetic of a format by its own options.  None where nothing is rounded."""
 
     def __call__(self, **options: str) -> Arithmetic | None: ...
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgernn.array_archive import DamagedArchive, read_arrays
+from edgernn.dtype import DType, whole_numbers
 from edgernn.errors import DataError
 from edgernn.export.rows import Examples
-from edgernn.graph import Graph
+from edgernn.graph import Graph, Input
 from edgernn.graph.tensor import AnyArray
 from edgernn.tasks.given import Given, as_samples, given_arrays
 
@@ -30,7 +31,7 @@ def read_examples(given: Given, graph: Graph) -> Examples:
         shape = inputs[0].spec.shape
         if len(shape) > 1 and shape[1] is not None and len(shape) == samples.x.ndim:
             samples = samples.with_steps(shape[1])
-        return Examples(inputs={inputs[0].name: samples.x})
+        return Examples(inputs={inputs[0].name: _typed(inputs[0], samples.x)})
     arrays = _named_arrays(given)
     missing = [entry.name for entry in inputs if entry.name not in arrays]
     if missing:
@@ -39,7 +40,14 @@ def read_examples(given: Given, graph: Graph) -> Examples:
             remedy=f"The model takes {', '.join(entry.name for entry in inputs)}: "
             "save them with numpy.savez, samples first",
         )
-    return Examples(inputs={entry.name: arrays[entry.name] for entry in inputs})
+    return Examples(inputs={entry.name: _typed(entry, arrays[entry.name]) for entry in inputs})
+
+
+def _typed(entry: Input, array: AnyArray) -> AnyArray:
+    """Tokens that are floats as integers; other arrays as they are."""
+    is_cast = entry.spec.dtype is DType.INT32 and array.dtype.kind == "f"
+    whole = whole_numbers(array) if is_cast else None
+    return array if whole is None else whole
 
 
 def _named_arrays(given: Given) -> dict[str, AnyArray]:

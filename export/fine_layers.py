@@ -16,7 +16,7 @@ from typing import Final
 
 from edgernn.export.backend import Arithmetic, Simulate
 from edgernn.export.noise import Spread, shares_a_unit, spread
-from edgernn.export.propagation import with_layer
+from edgernn.export.propagation import Change, with_changes
 from edgernn.graph import AnyArray, DType, Graph, Gru, Layer, Lstm, SimpleRnn
 from edgernn.reference import apply, execute, with_free_batch
 from edgernn.reference.arguments import with_zero_states
@@ -50,6 +50,7 @@ class ActivationCost:
     activations: float  # what 8-bit activations add to that
     chosen: Fineness = Fineness.EIGHT
     left: float = inf  # what the chosen activations add
+    coarse_by: str = ""  # why the layer does not get the finer activations that it needs
 
     @property
     def weights_snr_db(self) -> float:
@@ -79,7 +80,7 @@ class FineLayers:
         return {
             f"layer {cost.layer}": _sentence(cost)
             for cost in self.costs
-            if cost.chosen is not Fineness.EIGHT
+            if cost.chosen is not Fineness.EIGHT or cost.coarse_by
         }
 
 
@@ -97,8 +98,7 @@ class NoiseMeter:
     exact: dict[str, AnyArray] = field(init=False)
     spreads: dict[str, Spread] = field(init=False)
     base: Graph = field(init=False)  # all layers with 8-bit activations
-    base_layers: dict[str, Layer] = field(init=False)
-    #: Of those of `base` only: a plan of 16 bits may round the weights otherwise.
+    #: The outputs where one layer of `base` alone has its int8 weights, and computes in float.
     rounded: dict[str, dict[str, AnyArray]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -115,14 +115,13 @@ class NoiseMeter:
             for edge in outputs
         }
         self.base = with_free_batch(self.quantize((), ()))
-        self.base_layers = {layer.name: layer for layer in self.base.layers}
 
-    def fine_layers(self, arithmetic: Arithmetic) -> FineLayers:
-        """The choice for one format."""
+    def fine_layers(self, arithmetic: Arithmetic, *, finest: bool = False) -> FineLayers:
+        """The choice for one format.  finest: every layer whose activations make any noise."""
         simulate = arithmetic.simulate
-        plans = {} if self.base.quantization is None else self.base.quantization.plans
-        costs = [self._cost(layer, simulate) for layer in self.base.layers if layer.name in plans]
-        allowed = max(arithmetic.quiet, HIDDEN * sum(cost.weights for cost in costs))
+        costs = self._costs(simulate)
+        hidden = max(arithmetic.quiet, HIDDEN * sum(cost.weights for cost in costs))
+        allowed = 0.0 if finest else hidden
         loudest = sorted(costs, key=lambda cost: -cost.activations)
         left = sum(cost.activations for cost in costs)
         loud: list[str] = []
@@ -131,6 +130,8 @@ class NoiseMeter:
                 break
             loud.append(cost.layer)
             left = sum(other.activations for other in loudest[len(loud) :])
+        if arithmetic.coarse_by:
+            return FineLayers(costs=tuple(_coarse(cost, loud, arithmetic) for cost in costs))
         chosen = dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
         if arithmetic.has_sixteen and loud:
             chosen |= self._sixteen(costs, loud, simulate)
@@ -151,41 +152,50 @@ class NoiseMeter:
     ) -> dict[str, tuple[Fineness, float]]:
         """The loud layers that 16 bits make quiet enough, and what is left then."""
         wide = with_free_batch(self.quantize(loud, ()))
-        layers = {layer.name: layer for layer in wide.layers}
+        layers = [layer for layer in wide.layers if layer.name in loud]
+        # Not those of `base`: a plan of 16 bits may round the weights otherwise.
+        given = self._outputs(
+            [_in_float(layer, self.exact) for layer in layers]
+            + [self._simulated(wide, layer, simulate) for layer in layers]
+        )
+        before = {cost.layer: cost.activations for cost in costs}
         found = {}
-        for cost in costs:
-            if cost.layer in loud:
-                left = self._added(wide, layers[cost.layer], simulate)
-                if left <= _WORTH * cost.activations:
-                    found[cost.layer] = (Fineness.SIXTEEN, left)
+        for layer, rounded, simulated in zip(
+            layers, given[: len(layers)], given[len(layers) :], strict=True
+        ):
+            left = self._power(rounded, simulated)
+            if left <= _WORTH * before[layer.name]:
+                found[layer.name] = (Fineness.SIXTEEN, left)
         return found
 
-    def _cost(self, layer: Layer, simulate: Simulate) -> ActivationCost:
-        return ActivationCost(
-            layer=layer.name,
-            kind=type(layer).__name__,
-            weights=self._power(self.exact, self._of_rounded(layer)),
-            activations=self._added(self.base, layer, simulate),
+    def _costs(self, simulate: Simulate) -> list[ActivationCost]:
+        """Of each layer with 8-bit activations, in the graph's order."""
+        plans = {} if self.base.quantization is None else self.base.quantization.plans
+        layers = [layer for layer in self.base.layers if layer.name in plans]
+        unknown = [layer for layer in layers if layer.name not in self.rounded]
+        given = self._outputs(
+            [self._simulated(self.base, layer, simulate) for layer in layers]
+            + [_in_float(layer, self.exact) for layer in unknown]
         )
-
-    def _added(self, quantized: Graph, layer: Layer, simulate: Simulate) -> float:
-        """The noise that activations add to that of the layer's weights."""
-        written = simulate(quantized, layer, self.exact)
-        return self._power(
-            self._of_rounded(layer), with_layer(self.graph, layer.name, written, self.exact)
+        self.rounded.update(
+            (layer.name, outputs)
+            for layer, outputs in zip(unknown, given[len(layers) :], strict=True)
         )
+        return [
+            ActivationCost(
+                layer=layer.name,
+                kind=type(layer).__name__,
+                weights=self._power(self.exact, self.rounded[layer.name]),
+                activations=self._power(self.rounded[layer.name], outputs),
+            )
+            for layer, outputs in zip(layers, given[: len(layers)], strict=True)
+        ]
 
-    def _of_rounded(self, layer: Layer) -> dict[str, AnyArray]:
-        """Every edge where this layer alone has its int8 weights, and computes in float."""
-        if layer is self.base_layers.get(layer.name):
-            if layer.name not in self.rounded:
-                self.rounded[layer.name] = self._in_float(layer)
-            return self.rounded[layer.name]
-        return self._in_float(layer)
+    def _simulated(self, quantized: Graph, layer: Layer, simulate: Simulate) -> Change:
+        return Change(layer=layer.name, written=simulate(quantized, layer, self.exact))
 
-    def _in_float(self, layer: Layer) -> dict[str, AnyArray]:
-        written = apply(layer, self.exact)
-        return with_layer(self.graph, layer.name, written, self.exact)
+    def _outputs(self, changes: Sequence[Change]) -> list[dict[str, AnyArray]]:
+        return with_changes(self.graph, changes, self.exact, self.spreads.keys())
 
     def _power(self, wanted: Mapping[str, AnyArray], given: Mapping[str, AnyArray]) -> float:
         """Of the output that suffers most."""
@@ -198,6 +208,10 @@ class NoiseMeter:
         )
 
 
+def _in_float(layer: Layer, values: Mapping[str, AnyArray]) -> Change:
+    return Change(layer=layer.name, written=apply(layer, values))
+
+
 def decibel(power: float) -> float:
     """The signal-to-noise ratio of noise that is a share of the variance; infinite without any."""
     if power == 0:
@@ -205,8 +219,20 @@ def decibel(power: float) -> float:
     return -inf if power == inf else -10 * log10(power)
 
 
+def _coarse(cost: ActivationCost, loud: Sequence[str], arithmetic: Arithmetic) -> ActivationCost:
+    """With 8 bits, whatever they cost, since the file has no finer activations."""
+    reason = arithmetic.coarse_by if cost.layer in loud else ""
+    return replace(cost, left=cost.activations, coarse_by=reason)
+
+
 def _sentence(cost: ActivationCost) -> str:
     what = "gates and states" if cost.kind in _CELLS else "activations"
+    if cost.coarse_by:
+        return (
+            f"needs finer {what}, which {cost.coarse_by} has not: 8 bits leave "
+            f"{cost.activations_snr_db:.0f} dB at the outputs, the rounded weights "
+            f"{cost.weights_snr_db:.0f} dB"
+        )
     how = "with 16 bits" if cost.chosen is Fineness.SIXTEEN else "in float32"
     return (
         f"keeps its {what} {how}: 8 bits leave {cost.activations_snr_db:.0f} dB at the outputs, "

@@ -90,20 +90,23 @@ class Written:
     made: dict[tuple[tuple[str, ...], ...], Graph] = field(default_factory=dict)
 
     def for_format(self, target: Format) -> Graph:
+        """As it is written: a step of it, where steps are asked for."""
+        whole = self.of_sequences(target)
+        return streaming.to_streaming(whole) if self.request.streaming else whole
+
+    def of_sequences(self, target: Format) -> Graph:
         fine = (self.request.fine or {}).get(target.name, FineLayers())
         key = (fine.wide, fine.in_float)
         if key not in self.made:
-            changed = quantized(self.graph, self.request, target.name)
-            if self.request.streaming:
-                changed = streaming.to_streaming(changed)
-            self.made[key] = changed
+            self.made[key] = quantized(self.graph, self.request, target.name)
         return self.made[key]
 
 
-def with_fine_layers(graph: Graph, request: Request) -> Request:
+def with_fine_layers(graph: Graph, request: Request, *, finest: bool = False) -> Request:
     """The request with the layers of each format for which 8-bit activations are too coarse.
 
     They are found on the request's rows; without any, or without int8, there are none.
+    finest: all layers whose 8-bit activations make noise, however little.
     """
     if request.fine is not None:
         return request
@@ -122,7 +125,7 @@ def with_fine_layers(graph: Graph, request: Request) -> Request:
         if arithmetic is None:
             continue
         try:
-            fine[name] = measured.fine_layers(arithmetic)
+            fine[name] = measured.fine_layers(arithmetic, finest=finest)
         except UnsupportedLayer:  # writing the file gives the reason
             continue
     return replace(request, fine=fine)

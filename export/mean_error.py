@@ -8,7 +8,8 @@ little may be all that matters, or nothing.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 
@@ -86,7 +87,35 @@ def near_on_average(
         mean_error=max(mean for mean, _ in judged.values()),
         agreement=agreement(actual, expected),
         tolerance=tolerance,
+        **_beside(max(mean for mean, _ in judged.values()), agreement(actual, expected)),
     )
+
+
+def beside_float32(
+    found: Verification,
+    actual: Sequence[NamedArrays],
+    expected: Sequence[NamedArrays],
+    *,
+    shared: Collection[str] = (),
+) -> Verification:
+    """The same verdict, with what float weights change: so little that the check asks for more.
+
+    >>> beside_float32(found, [{"y": here}], [{"y": there}]).changed
+    0.0
+    """
+    spreads = spreads_of(expected, shared)
+    mean = max(
+        _errors(spreads[output].at_least_shared, here, there)[0]
+        for output, here, there in _by_output(actual, expected)
+    )
+    return replace(found, **_beside(mean, agreement(actual, expected)))
+
+
+def _beside(mean: float, same: float | None) -> dict[str, Any]:
+    return {
+        "mean_difference": mean if np.isfinite(mean) else None,
+        "changed": None if same is None else 1 - same,
+    }
 
 
 def with_answers(

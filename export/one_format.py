@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,11 +19,10 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.backend import Lowered
 from edgernn.export.decoder_pair import decoder_parts, joined
+from edgernn.export.eight_bits import SAID, fewest_in_int8, four_bit_layers, with_int8
 from edgernn.export.fine_layers import FineLayers
-from edgernn.export.in_scheme import (
-    Written,
-    with_fine_layers,
-)
+from edgernn.export.finer import ladder
+from edgernn.export.in_scheme import Written, quantized
 from edgernn.export.naming import artefact_stem, metadata_of, model_name
 from edgernn.export.request import Request
 from edgernn.export.source_model import SourceModel
@@ -33,6 +32,7 @@ from edgernn.export.workspace import writing_to
 from edgernn.formats import Format
 from edgernn.graph import Graph, Input
 from edgernn.reference import References
+from edgernn.scheme import Scheme
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
@@ -46,39 +46,77 @@ def written_and_held(
     progress: Progress,
     checks: Checks,
 ) -> Artefact:
-    """The file of a format, with as many more layers in float as it needs to lose no more than the
-    request allows: formats round in different ways.
+    """The file of a format, with as many layers finer, or in float32, as it needs to lose no more
+    than the request allows: formats round in different ways.
     """
-    request = written.request
 
-    def made(wanted: Written) -> Artefact:
-        graph = wanted.for_format(target)
-        return written_and_checked(
-            target, graph, model, wanted.request, workspace, progress, checks
+    def made(request: Request) -> Artefact:
+        wanted = (
+            written if request is written.request else replace(written, request=request, made={})
         )
+        return written_and_checked(target, wanted, model, workspace, progress, checks)
 
+    request = written.request
     try:
-        return made(written)
+        return made(request)
     except LossTooLarge as error:
         if request.limit is None:
             raise
-        more = [layer for layer in request.limit.costly if layer not in request.keep_float]
-        for count in range(1, len(more)):  # with the last one, no layer would be int8
-            progress(f"keeping {count} more in float for {target.name}")
-            kept = (*request.keep_float, *more[:count])
-            other = with_fine_layers(
-                written.graph,
-                replace(request, keep_float=kept, fine=None, backends=(target.name,)),
-            )
+        if request.scheme is Scheme.INT4:
+            return _with_int8_layers(written, error, request.limit.noise, made, progress)
+        progress(f"looking for layers that {target.name} needs finer")
+        finer = ladder(written, target.name, request.limit.noise)
+
+        def is_enough(count: int, kept: tuple[str, ...]) -> bool:
+            wanted = finer.request(count, kept)
+            progress(f"{count} layers finer and {len(kept)} in float32 for {target.name}")
             try:
-                artefact = made(Written(graph=written.graph, request=other))
+                made(replace(wanted, verify=False))
             except LossTooLarge:
-                continue
-            said = {f"layer {layer}": "float32, to lose no more than allowed" for layer in kept}
-            return replace(artefact, details={**artefact.details, **said})
+                return False
+            return True
+
+        found = finer.search(is_enough)
+        if found is None:
+            raise LossTooLarge(
+                f"{error.what}; no choice of finer or float layers helps", remedy=error.remedy
+            ) from error
+        artefact = made(finer.request(*found))
+        return replace(artefact, details={**artefact.details, **finer.details(*found)})
+
+
+def _with_int8_layers(
+    written: Written,
+    error: LossTooLarge,
+    noise: Mapping[str, float],
+    made: Callable[[Request], Artefact],
+    progress: Progress,
+) -> Artefact:
+    """The int4 file with the fewest layers of int8 that lose no more than the request allows.
+
+    Raises LossTooLarge where all would have to be.
+    """
+    request = written.request
+    layers = four_bit_layers(quantized(written.graph, request))
+
+    def is_enough(kept: tuple[str, ...]) -> bool:
+        progress(f"{len(kept)} layers in int8")
+        try:
+            made(replace(with_int8(written.graph, request, kept), verify=False))
+        except LossTooLarge:
+            return False
+        return True
+
+    kept = fewest_in_int8(layers, noise, is_enough)
+    if kept is None:
         raise LossTooLarge(
-            f"{error.what}; no choice of float layers helps", remedy=error.remedy
+            f"{error.what}; no choice of layers in int8 helps",
+            remedy=f"{error.remedy}; or choose scheme int8, whose search also keeps layers in "
+            "float32",
         ) from error
+    artefact = made(with_int8(written.graph, request, kept))
+    said = {f"layer {name}": SAID for name in kept}
+    return replace(artefact, details={**artefact.details, **said})
 
 
 def _one_graph(
@@ -89,6 +127,7 @@ def _one_graph(
     workspace: Path,
     progress: Progress,
     checks: Checks,
+    of_sequences: Graph | None = None,
 ) -> Artefact:
     """Lowered, written to the workspace and checked; the file's bytes are not kept in memory."""
     backend = backend_named(target.name)
@@ -97,9 +136,8 @@ def _one_graph(
     lowered = backend.lower(graph, metadata=metadata_of(model, request), **options)
     written = lowered.graph or graph
     artefact = _stored(lowered, target, written, model, request, workspace)
-    if request.limit is not None:
-        progress(f"measuring what {target.name} loses")
-        request.limit.require(artefact, workspace)
+    if of_sequences is not None:
+        _require_limit(artefact, of_sequences, request, workspace, progress)
     if not request.verify:
         return artefact
     progress(f"checking {target.name}")
@@ -173,18 +211,33 @@ def _fine_details(request: Request, target: Format) -> dict[str, str]:
     return (request.fine or {}).get(target.name, FineLayers()).details
 
 
+def _require_limit(
+    artefact: Artefact,
+    of_sequences: Graph,
+    request: Request,
+    workspace: Path,
+    progress: Progress,
+) -> None:
+    if request.limit is not None:
+        progress(f"measuring what {artefact.backend} loses")
+        request.limit.require(artefact, workspace, of_sequences)
+
+
 def written_and_checked(
     target: Format,
-    graph: Graph,
+    wanted: Written,
     model: SourceModel,
-    request: Request,
     workspace: Path,
     progress: Progress,
     checks: Checks,
 ) -> Artefact:
-    """The artefact of a graph; of one that writes sequences, an encoder and a decoder as one."""
+    """The file of a format; of a model that writes sequences, an encoder and a decoder as one."""
+    request, graph = wanted.request, wanted.for_format(target)
+    of_sequences = wanted.of_sequences(target)
     if request.decoding is None:
-        return _one_graph(target, graph, model, request, workspace, progress, checks)
+        return _one_graph(
+            *(target, graph, model, request, workspace, progress, checks, of_sequences)
+        )
     encoder, decoder = (
         _one_graph(
             *(target, part.graph, model, part.request, workspace, progress),
@@ -193,7 +246,5 @@ def written_and_checked(
         for part in decoder_parts(checks.original, graph, request)
     )
     artefact = joined(encoder, decoder, request)
-    if request.limit is not None:
-        progress(f"measuring what {target.name} loses")
-        request.limit.require(artefact, workspace)
+    _require_limit(artefact, of_sequences, request, workspace, progress)
     return artefact

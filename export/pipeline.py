@@ -167,11 +167,11 @@ def _verified_as(
 ) -> Verification:
     """The check of another request of the same model and format, in a folder of its own."""
     request = with_fine_layers(float_graph(model.graph), replace(request, fine=None))
-    graph = Written(graph=float_graph(model.graph), request=request).for_format(target)
+    written = Written(graph=float_graph(model.graph), request=request)
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
         checks = Checks(original=original, request=request)
         made = written_and_checked(
-            target, graph, model, request, Path(folder), lambda _phase: None, checks
+            target, written, model, Path(folder), lambda _phase: None, checks
         )
     return made.verification
 

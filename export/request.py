@@ -10,22 +10,24 @@ from typing import Protocol
 from edgernn.artefact import Artefact
 from edgernn.export.fine_layers import FineLayers
 from edgernn.export.rows import Examples
-from edgernn.graph import Decoding, Ranges
+from edgernn.graph import Decoding, Graph, Ranges
 from edgernn.recipe import SoundRecipe
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog
 
 
 class LossLimit(Protocol):
-    """How much a file may lose on labelled rows.  costly: layers, those that int8 costs most first.
+    """How much a file may lose on labelled rows.
 
-    require: raises LossTooLarge for a file in a folder that loses more, measured in its runtime.
+    noise: what each int8 layer alone adds at the outputs, over their variance.
+    require: raises LossTooLarge for a file in a folder that loses more, measured in its runtime, or
+    where that is not installed, of the graph (of whole sequences) by the reference.
     """
 
     @property
-    def costly(self) -> tuple[str, ...]: ...
+    def noise(self) -> Mapping[str, float]: ...
 
-    def require(self, artefact: Artefact, folder: Path) -> None: ...
+    def require(self, artefact: Artefact, folder: Path, graph: Graph) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

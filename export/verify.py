@@ -25,6 +25,7 @@ from edgernn.export.mean_error import (
     INTEGER_TOLERANCE,
     MADE_UP_TOLERANCE,
     ROUNDED_REMEDY,
+    beside_float32,
     near_on_average,
     spreads_of,
     with_answers,
@@ -251,14 +252,15 @@ def _same(
     compared = (artefact.name, calls, actual, expected)
     found = same_up_to_rounding(*compared, graph=check.written)
     found = replace(found, cases=len(check.suite.cases), checked_on=check.suite.origin.value)
-    if artefact.scheme is not Scheme.FLOAT16:
-        return found
-    decisive = check.suite.decisive
+    decisive, shared = check.suite.decisive, _of_one_unit(check.original)
     original = check.references.of(check.original, [case.inputs for case in decisive])
     positions = _positions(calls, decisive)
+    found = beside_float32(found, [actual[at] for at in positions], original, shared=shared)
+    if artefact.scheme is not Scheme.FLOAT16:
+        return found
     rounded = near_on_average(
         *(artefact.name, decisive, [actual[at] for at in positions], original),
-        shared=_of_one_unit(check.original),
+        shared=shared,
         tolerance=_tolerance(check.suite),
         cause=_FLOAT16_CAUSE,
         remedy=check.remedy,
@@ -327,6 +329,8 @@ def _also_over_sequences(
         mean_error=over.mean_error,
         agreement=over.agreement,
         tolerance=over.tolerance,
+        mean_difference=over.mean_difference,
+        changed=over.changed,
     )
 
 

@@ -22,10 +22,15 @@ else:
     tomllib = pytest.importorskip("tomllib", reason="tomllib comes with Python 3.11")
 
 TOP: Final = Path(__file__).parent.parent
-DOCUMENTS: Final = (TOP / "README.md", *sorted((TOP / "docs").glob("*.md")))
+DOCUMENTS: Final = (
+    TOP / "README.md",
+    TOP / "CHANGELOG.md",
+    TOP / "examples" / "README.md",
+    *sorted((TOP / "docs").glob("*.md")),
+)
 FENCE: Final = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 CODE: Final = re.compile(r"`([^`\n]+)`")
-FOLDERS: Final = ("edgernn", "export", "devices", "docs", "tests", "bench", ".ci")
+FOLDERS: Final = ("edgernn", "export", "devices", "docs", "tests", "bench", "examples", ".ci")
 
 
 @cache

@@ -41,7 +41,7 @@ def texts_of_python(path: Path) -> Iterator[str]:
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    for document in (TOP / "README.md", *(TOP / "docs").glob("*.md")):
+    for document in (TOP / "README.md", *TOP.glob("examples/*.md"), *(TOP / "docs").glob("*.md")):
         yield document.relative_to(TOP).as_posix(), document.read_text("utf-8")
     for folder in FOLDERS:
         for path in folder.rglob("*.py"):

@@ -93,8 +93,8 @@ if TYPE_CHECKING:
     "max_drop_points",
     type=click.FloatRange(0),
     metavar="POINTS",
-    help="Keep the fewest layers in float that hold the loss, on --data or else the labelled "
-    "--calibrate data, within so many points of accuracy or F1, or percent of an error. With "
+    help="Lose at most so many points of accuracy or F1, or percent of an error, on --data or else "
+    "the labelled --calibrate data: by finer activations, then by the fewest layers in float. With "
     "--scheme auto: the most that a file may lose (1 without it).",
 )
 @click.option(

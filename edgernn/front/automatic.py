@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from edgernn.artefact import Artefact, Refusal, read_manifest, record
+from edgernn.devices.device import Choices
 from edgernn.errors import EdgernnError, VerificationError
 from edgernn.export.naming import require_other_file
 from edgernn.export.source_model import SourceModel
@@ -15,14 +16,17 @@ from edgernn.export.study.labelled import FLOAT_MODEL
 from edgernn.export.study.study import Study
 from edgernn.export.workspace import workspace
 from edgernn.front.made import Made
-from edgernn.front.measuring import measure
+from edgernn.front.measuring import Job, report_of
 from edgernn.front.options import AUTO, require_drop
+from edgernn.profile.measure import Plan
 from edgernn.profile.rows import MEASURED, Row
 from edgernn.profile.scheme_choice import SchemeCandidate, with_choice
+from edgernn.profile.workload import DEFAULT_STEPS
 from edgernn.report.candidates import candidate_text
 from edgernn.scheme import Scheme
 from edgernn.scoring.metric import METRICS
 from edgernn.tasks.given import Given
+from edgernn.tasks.samples import Samples
 from edgernn.tasks.training_log import log_path
 from edgernn.units import percent
 
@@ -31,7 +35,11 @@ DEFAULT_MAX_DROP: Final = 1.0
 
 # Enough to order files that differ by some percent; verdicts about speed need more.
 _PROCESSES: Final = 2
-_MIN_TIME_MS: Final = 150.0
+_MIN_TIME_S: Final = 0.15
+_WARM_UP_S: Final = 0.1
+
+#: The device whose runtimes the export has run already.
+THIS_MACHINE: Final = "cpu"
 
 #: Makes all candidates in a folder: (folder, schemes) -> what was made.
 Export = Callable[[Path, Sequence[Scheme]], Made]
@@ -54,7 +62,8 @@ def best_of(
     model.json appear together or not at all, whenever Ctrl-C comes.
 
     calibrated: whether int8 is possible.  device: where candidates are measured.  data: rows that
-    the loss is taken from; without them it is that of the check: answers that changed.
+    the loss is taken from; without them it is what the check found: the mean difference from the
+    float model, in percent of the spread of its outputs.
     Raises VerificationError where no file of any format is good enough, and what `export` and
     `measure` raise.
     """
@@ -65,20 +74,8 @@ def best_of(
         read_manifest(out)
         folder = hidden / AUTO
         made = _all_made(export, folder, schemes)
-        phase("measuring the candidates")
-        report = measure(
-            [folder / one.name for one in made.artefacts],
-            device=device,
-            data=data,
-            processes=_PROCESSES,
-            min_time_ms=_MIN_TIME_MS,
-            progress=lambda _advance: None,
-        )
-        rows: dict[str, list[Row]] = {}
-        for row in report.rows:
-            rows.setdefault(row.file, []).append(row)
-        found = [_candidate(one, rows.get(one.name, []), made.study) for one in made.artefacts]
-        found += [_failed(one) for one in made.refusals if one.failed]
+        devices = device.split(",") if isinstance(device, str) else list(device)
+        found = _found(made, folder, limit, devices, data, phase)
         candidates = with_choice(sorted(found, key=_place), max_drop=limit)
         kept = [
             replace(one, details={**one.details, **_details(one, candidates)})
@@ -111,9 +108,51 @@ def _all_made(export: Export, folder: Path, schemes: Sequence[Scheme]) -> Made:
         raise
 
 
+def _found(
+    made: Made,
+    folder: Path,
+    limit: float,
+    devices: Sequence[str],
+    data: Given | None,
+    phase: Callable[[str], None],
+) -> list[SchemeCandidate]:
+    """All candidates with what they lose and how long a call takes.
+
+    The export has run each file on the data on this machine already, so no other device needs to
+    be asked, and a file that loses too much is not timed.
+    """
+    here = list(devices) == [THIS_MACHINE]
+    found = [_candidate(one, [], made.study) for one in made.artefacts]
+    named = {one.name: one for one in made.artefacts}
+    sound = [one.file for one in with_choice(found, max_drop=limit) if not one.problem]
+    due = sound if here else list(named)
+    if due:
+        phase(f"measuring {len(due)} candidates")
+        job = Job(
+            paths=[folder / name for name in due],
+            devices=tuple(dict.fromkeys(name.strip() for name in devices)),
+            plan=Plan(processes=_PROCESSES, min_time_s=_MIN_TIME_S, warm_up_s=_WARM_UP_S),
+            data=None if here else data,
+            steps=_steps(data),
+            weighs=False,
+            choices=Choices(),
+        )
+        rows: dict[str, list[Row]] = {}
+        for row in report_of(job, progress=lambda _advance: None).rows:
+            rows.setdefault(row.file, []).append(row)
+        found = [_candidate(named[one.file], rows.get(one.file, []), made.study) for one in found]
+    return found + [_failed(one) for one in made.refusals if one.failed]
+
+
+def _steps(data: Given | None) -> int:
+    """The length of the rows, where times are taken of made-up ones."""
+    is_sequence = isinstance(data, Samples) and data.x.ndim > 1
+    return int(data.x.shape[1]) if isinstance(data, Samples) and is_sequence else DEFAULT_STEPS
+
+
 def _candidate(artefact: Artefact, rows: Sequence[Row], study: Study) -> SchemeCandidate:
-    costs = [_cost(artefact, row, study) for row in rows]
-    cost, text = max(costs, default=(None, ""), key=lambda one: one[0] or 0.0)
+    costs = [_cost(artefact, row, study) for row in rows] or [_cost(artefact, None, study)]
+    cost, text = max(costs, key=lambda one: -1.0 if one[0] is None else one[0])
     outcomes = [f"{row.device}: {row.outcome}" for row in rows if row.outcome != MEASURED]
     return SchemeCandidate(
         file=artefact.name,
@@ -127,10 +166,16 @@ def _candidate(artefact: Artefact, rows: Sequence[Row], study: Study) -> SchemeC
     )
 
 
-def _cost(artefact: Artefact, row: Row, study: Study) -> tuple[float, str]:
-    """Points or percent lost beside the float model, by labels on this device or by the check."""
+def _cost(artefact: Artefact, row: Row | None, study: Study) -> tuple[float | None, str]:
+    """Points or percent lost beside the float model: by labels on the device of the row, or here;
+    without labels by the check, the same quantity for every scheme.
+    """
     exact = [one.score for one in study.accuracies if one.name == FLOAT_MODEL and one.score]
-    reached = {(one.output, one.metric): one.value for one in row.scores}
+    scores = () if row is None else row.scores
+    scores = scores or tuple(
+        one.score for one in study.accuracies if one.name == artefact.name and one.score
+    )
+    reached = {(one.output, one.metric): one.value for one in scores}
     costs = [
         (METRICS[one.metric].cost(one.value, reached[one.output, one.metric]), one)
         for one in exact
@@ -141,11 +186,12 @@ def _cost(artefact: Artefact, row: Row, study: Study) -> tuple[float, str]:
         where = f" of '{one.output}'" if one.output else ""
         return round(100 * cost, 6), f"{METRICS[one.metric].cost_text(cost)}{where}"
     checked = artefact.verification
-    if checked.agreement is not None:
-        share = 1 - checked.agreement
-        return 100 * share, f"{percent(share)} of answers"
-    share = checked.mean_error or checked.original_error or checked.max_error or 0.0
-    return 100 * share, f"{percent(share, 2)} of the spread"
+    if checked.mean_difference is None:
+        return None, "not checked"
+    said = [f"{percent(checked.mean_difference, 2)} of the spread"]
+    if checked.changed is not None:
+        said.append(f"{percent(checked.changed)} of answers")
+    return 100 * checked.mean_difference, ", ".join(said)
 
 
 def _failed(refusal: Refusal) -> SchemeCandidate:

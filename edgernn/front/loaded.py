@@ -24,7 +24,7 @@ from edgernn.export.request import Request
 from edgernn.export.rows import together
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
-from edgernn.export.study.study import held, rescued
+from edgernn.export.study.study import held, limited
 from edgernn.front.automatic import best_of
 from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
@@ -169,9 +169,10 @@ class Loaded:
             calibration data, or "nearest".
         ranges: with `calibrate`, the file to save ranges in; without, the file to read them from.
         keep_float: layers to leave in float32.
-        max_drop: keep the fewest layers in float32 that hold the loss within so many points of
-            accuracy or F1, or percent of an error, on `data` or else on a labelled `calibrate`.
-            Each format is held to it on its own runtime; one that cannot hold it is not written.
+        max_drop: lose at most so many points of accuracy or F1, or percent of an error, on `data`
+            or else on a labelled `calibrate`.  Each format is held to it on its own runtime: where
+            it loses more, layers get finer activations, and then the fewest become float32; one
+            that cannot hold it is not written.
         device: where scheme "auto" measures its candidates: "cpu" (here), "pi", "user@host", …
         data: labelled rows to measure the accuracy or error on: (x, y), (x, y, lengths), a path or
             a spec; "mydata.csv:test" is a part of a file.  Tables are read as in the training.
@@ -319,9 +320,9 @@ class Loaded:
                 phase("choosing the layers that keep 8 bits")
                 requests = [held(original, request) for request in requests]
             if max_drop is not None:
-                phase("searching the layers to keep in float")
+                phase("measuring what the float model reaches")
                 requests = [
-                    rescued(
+                    limited(
                         *(original, request, samples, calibrate),
                         file=self.model.source.file,
                         max_drop_points=max_drop,

@@ -39,6 +39,7 @@ class Job:
     target: str | None = None  # columns of a .csv, or the kind of y
     metric: str | None = None  # to put first
     steps: int = DEFAULT_STEPS
+    weighs: bool = True  # memory too
     choices: Choices
     stream: Path | None = None  # long recordings, to count false alarms and misses in
     false_alarms_per_hour: float = 1.0  # for which a threshold is chosen
@@ -97,7 +98,7 @@ def carried_out(
         )
     elif job.data is not None:
         samples = as_samples(job.data, target=job.target, notify=job.notify)
-    workload = Workload(samples=samples, steps=job.steps, metric=job.metric)
+    workload = Workload(samples=samples, steps=job.steps, metric=job.metric, weighs=job.weighs)
     report = _start(job, workload)
     if job.stream is not None:
         report = replace(report, alarms=_alarms(job, job.stream, candidates))
@@ -248,6 +249,11 @@ def measure(
         false_alarms_per_hour=false_alarms_per_hour,
         background=background,
     )
+    return report_of(job, progress=progress)
+
+
+def report_of(job: Job, *, progress: Show | None = None) -> Report:
+    """What was measured.  Raises what `measure` raises."""
     ending = carried_out(job, save=lambda _report: None, progress=progress)
     if ending.error is not None:
         raise ending.error

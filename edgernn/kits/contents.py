@@ -54,7 +54,7 @@ class Contents:
             "RATE": str(self.rate_hz),
             "INPUTS": "\n".join(f"  {line}" for line in self.inputs),
             "OUTPUTS": "\n".join(f"  {line}" for line in self.outputs),
-            "LABELS": ", ".join(self.labels) or "(none)",
+            "LABELS": ", ".join(one for one in self.labels if one[:1] != "_") or "(none)",
             **more,
         }
         for name, value in values.items():

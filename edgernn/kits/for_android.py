@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -67,14 +68,43 @@ def files(contents: Contents) -> Files:
         }
     )
     place = f"maven/dev/edgernn/{artifact}/{version}/{artifact}-{version}"
+    native = f"{artifact}-prefab"
+    native_place = f"maven/dev/edgernn/{native}/{version}/{native}-{version}"
     kind = "sound" if contents.has_sound else "arrays"
     return {
         f"{artifact}.aar": aar,
         f"{place}.aar": aar,
         f"{place}.pom": contents.template("android/pom.xml", ARTIFACT=artifact),
+        f"{native_place}.aar": _prefab(contents, libraries),
+        f"{native_place}.pom": contents.template("android/pom.xml", ARTIFACT=native),
+        "kotlin/Ernn.kt": contents.template("android/kotlin/Ernn.kt"),
         "ernn.h": contents.library["ernn.h"].encode(),
         "README.md": contents.template(f"android/README_{kind}.md", ARTIFACT=artifact),
     }
+
+
+def _prefab(contents: Contents, libraries: Mapping[str, bytes]) -> bytes:
+    """An AAR of the libraries for C and C++ code: CMake of the NDK finds `ernn::edgernn` in it.
+
+    One of its own, since the libraries would lie twice in the other.
+    """
+    module = "prefab/modules/edgernn"
+    package = {"schema_version": 2, "name": "ernn", "version": contents.fill("@VERSION@")}
+    made = {
+        "AndroidManifest.xml": contents.template("android/AndroidManifest.xml"),
+        "prefab/prefab.json": _json({**package, "dependencies": []}),
+        f"{module}/module.json": _json({"export_libraries": [], "library_name": "libedgernn"}),
+        f"{module}/include/ernn.h": contents.library["ernn.h"].encode(),
+    }
+    for abi, library in libraries.items():
+        about = {"abi": abi, "api": 21, "ndk": 21, "stl": "none", "static": False}
+        made[f"{module}/libs/android.{abi}/abi.json"] = _json(about)
+        made[f"{module}/libs/android.{abi}/libedgernn.so"] = library
+    return _archive(made)
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=2) + "\n").encode()
 
 
 def _library(folder: Path, contents: Contents, abi: str) -> bytes:

@@ -156,7 +156,7 @@ def _heard(
     scored: _Scored, deciding: Deciding, labels: Sequence[str], quiet: Sequence[str]
 ) -> Iterator[tuple[float, str]]:
     """(seconds, word) of each decision that is no background."""
-    pause = Pause(deciding=deciding, rate_hz=scored.rate_hz)
+    pause = Pause(deciding=deciding, rate_hz=scored.rate_hz, labels=labels)
     for at in np.flatnonzero(scored.score >= deciding.threshold).tolist():
         best, seconds = int(scored.best[at]), float(scored.seconds[at])
         if pause.passes(best, seconds, float(scored.score[at])) and labels[best] not in quiet:

@@ -137,7 +137,8 @@ class _Profile:
         counts = bool(self.report.counter_of(self._device.name)) and not cell.instructions
         has_rows = self._workload.samples is not None and cell.unjudged is None
         rows_due = has_rows and cell.predictions is None
-        timed = max(0, self.report.plan.processes - len(cell.runs)) + (cell.memory is None)
+        weighs = self._workload.weighs and cell.memory is None
+        timed = max(0, self.report.plan.processes - len(cell.runs)) + weighs
         return is_new + rows_due + counts + (timed if self._is_timed else 0)
 
     def steps(self, candidates: Sequence[Candidate]) -> Iterator[str]:
@@ -193,7 +194,8 @@ class _Profile:
             yield f"{file}: running {len(self._workload.samples)} rows"
             cell = self._predicted(candidate, cell, self._workload.samples)
             self.report = self.report.with_cell(cell)
-        if cell.outcome is None and cell.memory is None and self._is_timed:
+        weighs = self._workload.weighs and self._is_timed
+        if cell.outcome is None and cell.memory is None and weighs:
             yield f"{file}: measuring memory"
             cell = self._weighed(candidate, cell)
             self.report = self.report.with_cell(cell)

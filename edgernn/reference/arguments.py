@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from edgernn.dtype import whole_numbers
 from edgernn.errors import DataError
 from edgernn.graph import AnyArray, DType, Graph, Input
 
@@ -52,6 +53,11 @@ def with_zero_states(graph: Graph, inputs: Mapping[str, AnyArray]) -> dict[str, 
 
 def _checked(entry: Input, array: AnyArray) -> AnyArray:
     wanted = entry.spec.dtype
+    if wanted is DType.INT32 and array.dtype.kind == "f":
+        whole = whole_numbers(array)
+        if whole is None:
+            raise DataError(f"input '{entry.name}' takes whole numbers; {array.dtype} are given")
+        array = whole
     if array.dtype.kind not in _ACCEPTED_KINDS[wanted]:
         raise DataError(f"input '{entry.name}' takes {wanted.value}, not {array.dtype}")
     shape = entry.spec.shape

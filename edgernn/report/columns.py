@@ -73,23 +73,19 @@ def _of_outputs(rows: Sequence[Row]) -> list[Column]:
     columns = []
     for output, name in pairs:
         metric = METRICS[name]
-        given = {"metric": metric, "output": output}
         columns += [
             Column(
                 title=f"{name} of {output}",
-                text=_by_row(_other, **given),
+                text=partial(_other, metric, output=output),
                 decides=output not in seen,
             ),
-            Column(title=f"{name} of {output} 95 %", text=_by_row(_other_interval, **given)),
+            Column(
+                title=f"{name} of {output} 95 %",
+                text=partial(_other_interval, metric, output=output),
+            ),
         ]
         seen.add(output)
     return columns
-
-
-def _by_row(
-    text: Callable[[Metric, Row, str], str], *, metric: Metric, output: str
-) -> Callable[[Row], str]:
-    return lambda row: text(metric, row, output)
 
 
 def _model(row: Row) -> str:

@@ -24,7 +24,7 @@ def accuracy_text(rows: Sequence[Accuracy], tried: Accuracy | None = None) -> st
     """A line for the float model and one for each artefact, for each output; `tried` is what helps
     instead.
     """
-    lines = []
+    lines: list[str] = []
     for output in dict.fromkeys(row.output for row in rows):
         lines += aligned(_accuracy_cells([row for row in rows if row.output == output], output))
     return "\n".join([*lines, *wrapped([*_verdict(rows, tried), *_refits(rows)])])
@@ -33,7 +33,7 @@ def accuracy_text(rows: Sequence[Accuracy], tried: Accuracy | None = None) -> st
 def _accuracy_cells(rows: Sequence[Accuracy], output: str) -> list[tuple[str, ...]]:
     judged = [METRICS[row.score.metric] for row in rows if row.score is not None]
     title = judged[0].name if judged else "accuracy"
-    cells = [
+    cells: list[tuple[str, ...]] = [
         (f"output '{output}'" if output else "", title, "95 % interval", "drop", "same answer")
     ]
     for row in rows:
@@ -97,6 +97,7 @@ def activations_text(costs: Mapping[str, Sequence[ActivationCost]]) -> str:
         given = (
             _decibel(row.activations_snr_db)
             + ("" if row.chosen is Fineness.EIGHT else f" → {_NUMBERS[row.chosen]}")
+            + (" (too coarse)" if row.coarse_by else "")
             for row in rows
         )
         cells.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -42,15 +42,19 @@ class Heard:
 class Pause:
     """Lets a score become a label: above the threshold, and not the same label again too soon.
 
+    A label that begins with an underscore never passes: it stands for silence, or for all else.
+
     rate_hz: samples a second of the front end; times are compared in whole samples, as in C.
     """
 
     deciding: Deciding
     rate_hz: int
+    labels: Sequence[str]
     _last: tuple[int, float] | None = field(init=False, default=None)  # label, seconds
 
     def passes(self, label: int, seconds: float, score: float) -> bool:
-        if score < self.deciding.threshold:
+        silent = label < len(self.labels) and self.labels[label].startswith("_")
+        if silent or score < self.deciding.threshold:
             return False
         if self._last is not None and self._last[0] == label:
             passed = round((seconds - self._last[1]) * self.rate_hz)
@@ -65,7 +69,8 @@ class Listener:
     """Turns one stream of sound into labels.
 
     A model with a free number of steps runs step by step.  One with a fixed number runs over the
-    last rows, with zeros in front where there are fewer, as in its training.
+    last rows, with zeros in front where there are fewer, as in its training.  A label that begins
+    with an underscore, such as _silence_ or _unknown_, is never reported.
 
     >>> listener = Listener(model=model, rate_hz=16000)
     >>> for heard in listener.feed(samples):
@@ -106,7 +111,9 @@ class Listener:
             )
         (position,) = self.model.free_output_positions
         self._are_shares = bool(lib.ernn_are_shares(self.model.handle, position))
-        self._pause = Pause(deciding=self.deciding, rate_hz=self._audio.recipe.rate_hz)
+        self._pause = Pause(
+            deciding=self.deciding, rate_hz=self._audio.recipe.rate_hz, labels=self.model.labels
+        )
         self._session = None if self._steps else self.model.session()
 
     def feed(self, samples: AnyArray) -> Iterator[Heard]:

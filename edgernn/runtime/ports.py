@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgernn.dtype import DType
+from edgernn.dtype import DType, whole_numbers
 
 if TYPE_CHECKING:
     from edgernn.graph import AnyArray
@@ -110,6 +110,11 @@ def _converted(port: NativePort, given: AnyArray) -> AnyArray:
     if type(given) is np.ndarray and given.dtype is wanted and given.flags.c_contiguous:
         return given
     array = np.asarray(given)
+    if port.dtype is DType.INT32 and array.dtype.kind == "f":
+        whole = whole_numbers(array)
+        if whole is None:
+            raise TypeError(f"input '{port.name}' takes whole numbers; {array.dtype} are given")
+        array = whole
     if array.dtype.kind not in _ACCEPTED_KINDS[port.dtype]:
         raise TypeError(f"input '{port.name}' takes {port.dtype.value}, not {array.dtype}")
     return np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)

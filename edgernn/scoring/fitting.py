@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgernn.devices.runners.outcome import Port
 from edgernn.devices.runners.runner import Case
+from edgernn.dtype import whole_numbers
 from edgernn.errors import DataError
 from edgernn.tasks.samples import Samples
 from edgernn.tasks.target import Target
@@ -30,6 +31,9 @@ def fitted(samples: Samples, port: Port, *, streaming: bool, file: str) -> Sampl
 
     Raises DataError if they do not fit the input.
     """
+    if np.dtype(port.dtype).kind == "i" and samples.x.dtype.kind == "f":
+        whole = whole_numbers(samples.x)
+        samples = samples if whole is None else replace(samples, x=whole)
     wanted, given = port.shape, samples.x.shape
     takes_tokens, has_tokens = (
         kind != "f" for kind in (np.dtype(port.dtype).kind, samples.x.dtype.kind)

@@ -84,9 +84,8 @@ class Database:
         try:
             parts = self._psycopg.conninfo.conninfo_to_dict(url)
         except self._psycopg.Error as error:
-            reason = str(error).splitlines()[0]
             raise WrongOption(
-                f"--storage '{url}' is no address of a database ({reason})", remedy=_ADDRESS
+                f"--storage '{url}' is no address of a database", remedy=_ADDRESS
             ) from error
         ports = str(parts.get("port") or "5432").split(",")
         if not all(port.isdecimal() and 0 < int(port) < 65_536 for port in ports):

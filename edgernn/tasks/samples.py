@@ -213,9 +213,10 @@ class Samples:
                 )
         x = self._resized(self.x, steps, fill=0)
         lengths = None if self.lengths is None else np.minimum(self.lengths, steps)
+        seen = [one.with_steps(steps).y for one in self.outputs[1:]]
         others = tuple(
-            replace(other, y=one.with_steps(steps).y)
-            for other, one in zip(self.others, self.outputs[1:], strict=True)
+            other if resized is None else replace(other, y=resized)
+            for other, resized in zip(self.others, seen, strict=True)
         )
         return replace(self, x=x, y=y, lengths=lengths, kind=self.target, others=others)
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,6 +65,7 @@ class _Table:
     path: Path
     header: list[str]
     body: list[list[str]]
+    lines: list[int]  # where in the file each of them is
 
     def column(self, name: str) -> list[str]:
         place = self.header.index(name)
@@ -79,14 +81,32 @@ class _Table:
                     found[row] = [float(line[place]) for place in places]
             except ValueError as error:
                 wrong = next(place for place in places if not _is_float(line[place]))
-                raise DataError(
-                    f"{self.path}, line {row + 2}: {error} (column '{self.header[wrong]}')",
-                    remedy="Features and numbers to predict are numbers: remove the column, or "
-                    "name it with --target if it is to be predicted",
-                ) from error
+                raise _no_number(self, row, wrong) from error
             if not np.isfinite(found[row]).all():
-                raise DataError(f"{self.path}, line {row + 2}: not a finite number")
+                wrong = places[int(np.argmin(np.isfinite(found[row])))]
+                raise DataError(
+                    f"{self.path}, line {self.lines[row]}: '{line[wrong].strip()}' in column "
+                    f"'{self.header[wrong]}' is not a finite number",
+                    remedy="Repair it, or remove the line",
+                )
         return found
+
+
+def _no_number(table: _Table, row: int, place: int) -> DataError:
+    """What is wrong with a cell, and what helps."""
+    text, column = table.body[row][place].strip(), table.header[place]
+    remedy = (
+        "Features and numbers to predict are numbers: remove the column, or name it with --target "
+        "if it is to be predicted"
+    )
+    if not text:
+        remedy = "Fill the gap, or remove the line"
+    elif re.fullmatch(r"[-+]?[0-9.]*,[0-9]+", text):
+        remedy = "Write numbers with a decimal point"
+    elif any(_is_float(line[place]) for line in table.body):
+        remedy = f"Most of '{column}' are numbers: fill this gap, or remove the line"
+    said = f"'{text}' in column '{column}' is no number" if text else f"no number in '{column}'"
+    return DataError(f"{table.path}, line {table.lines[row]}: {said}", remedy=remedy)
 
 
 def read_csv(path: Path, reading: Reading = AS_IT_IS) -> Samples:
@@ -107,19 +127,33 @@ def read_csv(path: Path, reading: Reading = AS_IT_IS) -> Samples:
 def _read(path: Path) -> _Table:
     try:
         with opened(path) as content:
-            file = io.TextIOWrapper(content, newline="", encoding="utf-8-sig")
-            lines = list(csv.reader(file, strict=True))
+            text = content.read().decode("utf-8-sig")
+            reader = csv.reader(
+                io.StringIO(text, newline=""), delimiter=_separator(text), strict=True
+            )
+            lines = [(reader.line_num, line) for line in reader if line]
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a CSV file ({error})") from error
-    header, *body = lines or [[]]
-    for row, line in enumerate(body):
+    header = [name.strip() for name in lines[0][1]] if lines else []
+    for number, line in lines[1:]:
         if len(line) != len(header):
-            raise DataError(f"{path}, line {row + 2}: {len(line)} columns, not {len(header)}")
-    if header and not body:
+            raise DataError(f"{path}, line {number}: {len(line)} columns, not {len(header)}")
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise DataError(
+            f"{path} has several columns '{twice[0]}'", remedy="Give each column a name of its own"
+        )
+    if header and len(lines) < 2:
         raise DataError(f"{path} has no lines")
-    return _Table(path=path, header=header, body=body)
+    body = [line for _, line in lines[1:]]
+    return _Table(path=path, header=header, body=body, lines=[one for one, _ in lines[1:]])
+
+
+def _separator(text: str) -> str:
+    """Of the columns: that which the first line has most of, a comma, a semicolon or a tab."""
+    first = text.partition("\n")[0]
+    return max(",;\t", key=first.count)
 
 
 def _target_columns(table: _Table, reading: Reading) -> tuple[str, ...]:
@@ -148,7 +182,7 @@ def _sequences(table: _Table, targets: tuple[str, ...], reading: Reading) -> Sam
         steps = list(group)
         if name in names:
             raise DataError(
-                f"{path}, line {steps[0] + 2}: sequence '{name}' begins a second time",
+                f"{path}, line {table.lines[steps[0]]}: sequence '{name}' begins a second time",
                 remedy="Sort the file so that the steps of a sequence are together",
             )
         sequences.append(numbers[steps])
@@ -196,14 +230,14 @@ def _answers(
     each = [[tuple(column[step] for column in values) for step in steps] for steps in groups]
     by_step = any(len(set(answers)) > 1 for answers in each)
     if reading.target == () and by_step:
-        raise _two_labels(table.path, groups, each)
+        raise _two_labels(table, groups, each)
     if _are_classes(values, reading) and len(targets) == 1:
         texts = np.full((len(groups), x.shape[1] if by_step else 1), "", dtype=object)
         for row, answers in enumerate(each):
             said = [answer[0] for answer in answers] if by_step else [answers[0][0]]
             if "" in said and not by_step:
                 raise DataError(
-                    f"{table.path}, line {groups[row][0] + 2}: no {targets[0]}",
+                    f"{table.path}, line {table.lines[groups[row][0]]}: no {targets[0]}",
                     remedy="Give every sequence a class, or remove it",
                 )
             texts[row, texts.shape[1] - len(said) :] = said
@@ -232,13 +266,13 @@ def _answers(
 
 
 def _two_labels(
-    path: Path, groups: list[list[int]], each: list[list[tuple[str, ...]]]
+    table: _Table, groups: list[list[int]], each: list[list[tuple[str, ...]]]
 ) -> DataError:
     row = next(row for row, answers in enumerate(each) if len(set(answers)) > 1)
     found = sorted({answer[0] for answer in each[row]})
+    first, last = (table.lines[groups[row][end]] for end in (0, -1))
     return DataError(
-        f"{path}, lines {groups[row][0] + 2}..{groups[row][-1] + 2}: one sequence with the labels "
-        f"{', '.join(found)}",
+        f"{table.path}, lines {first}..{last}: one sequence with the labels {', '.join(found)}",
         remedy="A class for each step is read with --target label",
     )
 
@@ -250,7 +284,8 @@ def _are_classes(columns: Sequence[Sequence[str]], reading: Reading) -> bool:
     said = {text for column in columns for text in column if text}
     if all(is_number(text) for text in said):
         return not reading.target or len(said) <= MOST_CLASSES
-    return not all(_is_float(text) for text in said)
+    # One gap (NA) among fractions makes no classes of them.
+    return not any(_is_float(text) and not is_number(text) for text in said)
 
 
 def _is_float(text: str) -> bool:

@@ -14,6 +14,7 @@ from edgernn.export.keras.call import LayerWeights, Tensor
 from edgernn.export.keras.config import MODEL_KINDS, LayerConfig, walk
 from edgernn.export.keras.nodes import RESAVE, references
 from edgernn.export.keras.trace import Trace
+from edgernn.export.keras.unrolled import rolled
 from edgernn.export.keras.version import KerasVersion
 from edgernn.graph import DType, Graph, GraphError, Output, TensorSpec, without_dead_layers
 
@@ -63,7 +64,7 @@ def translate(
         taken.add(unique)
         outputs.append(Output(name=unique, edge=tensor.edge))
     try:
-        graph = without_dead_layers(builder.graph(model.name, tuple(outputs)))
+        graph = rolled(without_dead_layers(builder.graph(model.name, tuple(outputs))))
     except GraphError as error:  # the shapes fitted, before an Embedding made tokens of an input
         raise UnsupportedLayer(
             layer=model.name,

@@ -13,10 +13,12 @@ from edgernn.export.keras.call import Call, Tensor
 from edgernn.export.keras.config import LayerConfig
 from edgernn.export.keras.keras_class import KerasClass, Variables, arrays, arrays_and_bias
 from edgernn.export.keras.masks import passing_sequences
+from edgernn.export.keras.symbolic import Spread
 from edgernn.graph import (
     SIGMOID,
     TANH,
     Activation,
+    Affine,
     FloatArray,
     Gru,
     Lstm,
@@ -90,13 +92,14 @@ def cell_call(call: Call) -> list[str]:
     given: Any = call.kwargs.get("states")
     if given is None and call.extra:
         given = call.extra[0]
-    states = list(flattened(given)) + [tensor.edge for tensor in call.inputs[1:]]
+    found = [*flattened(given), *(tensor.edge for tensor in call.inputs[1:])]
     kinds = [CELLS[cell.kind] for cell in cells]
     count = sum(CELL_KINDS[kind].states for kind in kinds)
-    if len(states) != count or not call.inputs:
+    if len(found) != count or not call.inputs:
         raise layer.unsupported(
-            f"is called with {len(states)} states and has {count}", "Pass one for each state"
+            f"is called with {len(found)} states and has {count}", "Pass one for each state"
         )
+    states = with_zeros(call, found)
     edge = call.inputs[0].edge
     final: list[str] = []
     for position, (kind, cell) in enumerate(zip(kinds, cells, strict=True)):
@@ -176,19 +179,45 @@ def _initial_states(call: Call, count: int) -> list[str]:
     given: Any = call.kwargs.get("initial_state")
     if given is None and call.extra:
         given = call.extra[0]
-    states = list(flattened(given)) + [tensor.edge for tensor in call.inputs[1:]]
+    states = [*flattened(given), *(tensor.edge for tensor in call.inputs[1:])]
     if states and len(states) != count:
         raise call.layer.unsupported(
             f"is called with {len(states)} initial states or constants and has {count} states",
             "Pass one initial state for each state, and no constants",
         )
-    return states
+    return with_zeros(call, states)
 
 
-def flattened(value: Any) -> list[str]:
+def with_zeros(call: Call, states: Sequence[str | None]) -> list[str]:
+    """The edges of the states; none where all are zeros, which is how a layer begins by itself.
+
+    Raises UnsupportedLayer for zeros of another width than the states beside them.
+    """
+    given = [state for state in states if state is not None]
+    if not given:
+        return []
+    if len({call.builder.shape(state) for state in given}) > 1 and len(given) < len(states):
+        raise call.layer.unsupported(
+            "is given zeros beside states of several widths", "Pass all states as inputs"
+        )
+    return [state if state is not None else _zeros_like(call, given[0]) for state in states]
+
+
+def _zeros_like(call: Call, edge: str) -> str:
+    name, nothing = call.aside("zeros"), np.zeros(1, np.float32)
+    call.add(Affine(name=name, input=edge, output=name, scale=nothing, offset=nothing))
+    return name
+
+
+def flattened(value: Any) -> list[str | None]:
+    """The edges of tensors in lists of lists; None for each that is zeros."""
     match value:
         case Tensor():
             return [value.edge]
+        case Spread(mask=None, everywhere=False):
+            return [None]
+        case np.ndarray() if not value.any():
+            return [None]
         case list() | tuple():
             return [edge for item in value for edge in flattened(item)]
         case _:

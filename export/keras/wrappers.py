@@ -13,7 +13,7 @@ from edgernn.export.keras.keras_class import KerasClass
 from edgernn.export.keras.layers import LAYERS
 from edgernn.export.keras.masks import passing
 from edgernn.export.keras.merging import MERGING
-from edgernn.export.keras.recurrent import RECURRENT, flattened, reversed_in_time
+from edgernn.export.keras.recurrent import RECURRENT, flattened, reversed_in_time, with_zeros
 from edgernn.export.keras.scaling import SCALING
 from edgernn.export.keras.windows import WINDOWS
 from edgernn.graph import ApplyMask, Concatenate, FoldTime, Merge, MergeKind, UnfoldTime
@@ -44,7 +44,9 @@ def bidirectional(call: Call) -> list[str]:
     given: Any = call.kwargs.get("initial_state")
     if given is None and call.extra:
         given = call.extra[0]
-    states = [Tensor(edge=edge) for edge in flattened(given)] + list(call.inputs[1:])
+    states = [Tensor(edge=edge) for edge in with_zeros(call, flattened(given))] + list(
+        call.inputs[1:]
+    )
     half = len(states) // 2
     sequence = Tensor(edge=call.inputs[0].edge, mask=call.mask)
     ahead = call.inner(

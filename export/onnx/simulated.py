@@ -7,6 +7,7 @@ its scale from the numbers that it meets; other layers compute in float32.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,8 @@ from edgernn.export.onnx.integer_gru import gru_form
 from edgernn.export.onnx.integer_product import BOUNDED_ACTIVATIONS, is_bounded
 from edgernn.export.onnx.options import GruForm, LstmForm, Options, Profile
 from edgernn.export.onnx.options import options as options_named
+from edgernn.export.onnx.qdq import Grid, Pairs
+from edgernn.export.simulation import on_grid, unrolled
 from edgernn.graph import (
     AnyArray,
     Dense,
@@ -34,21 +37,19 @@ from edgernn.graph import (
 )
 from edgernn.reference import apply, integer
 from edgernn.reference.activation import activate
-from edgernn.reference.recurrent import Step, unroll
+from edgernn.reference.recurrent import Step
 
 #: What a Scan reads h with.
 _STATE_UNIT: Final = 1 / 128
 
 
-def arithmetic(**chosen: str) -> Arithmetic | None:
-    """By the options of `lower`.  None for the profile qnn, whose NPU has bytes only.
+def arithmetic(**chosen: str) -> Arithmetic:
+    """By the options of `lower`.  The NPU of the profile qnn has bytes only.
 
     A float32 LSTM takes up to 4 times as long as one of integers, so only loud ones become float.
     """
     by_name = {"gru": "auto", "lstm": "auto", "dense": "auto", "profile": "default", **chosen}
     options = options_named(**by_name)
-    if options.profile is Profile.QNN:
-        return None
 
     def simulated(
         graph: Graph, layer: Layer, values: Mapping[str, AnyArray]
@@ -57,20 +58,23 @@ def arithmetic(**chosen: str) -> Arithmetic | None:
             Edges(Builder(reserved=frozenset()), graph, options), options, layer, values
         )
 
-    return Arithmetic(simulate=simulated, quiet=3e-4)
+    is_qnn = options.profile is Profile.QNN
+    return Arithmetic(simulate=simulated, quiet=3e-4, coarse_by="the profile qnn" if is_qnn else "")
 
 
 def _simulated(
     edges: Edges, options: Options, layer: Layer, values: Mapping[str, AnyArray]
 ) -> tuple[AnyArray, ...]:
     plan = edges.graph.quantization.plans.get(layer.name) if edges.graph.quantization else None
+    if edges.pairs is not None:
+        return apply(layer, values) if plan is None else _paired(edges.pairs, layer, values)
     if options.gru is GruForm.CUSTOMOP and isinstance(plan, RecurrentPlan):
         return integer.apply(layer, plan, values)
     match layer:
         case Lstm(kernel=QTensor()) if (
             options.lstm is LstmForm.AUTO and layer.activation.kind in BOUNDED_ACTIVATIONS
         ):
-            read = _on_grid(values[layer.input], axes=(1, 2))
+            read = _on_own_grid(values[layer.input], axes=(1, 2))
             return _lstm(layer, {**values, layer.input: read})
         case Gru(kernel=QTensor()) if gru_form(layer, edges).is_integer:
             return _gru(layer, {**values, layer.input: _read(edges, layer.input, values)})
@@ -80,34 +84,52 @@ def _simulated(
             return apply(layer, values)
 
 
+def _paired(pairs: Pairs, layer: Layer, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
+    """Between quantize/dequantize pairs, with one scale for each matrix."""
+    source = layer.reads[0]
+    read = {**values, source: _as_paired(values[source], pairs.grid(source))}
+    coarse = {
+        name: _as_paired(as_float32(weight), Grid.covering(*_ends(as_float32(weight))))
+        for name, weight in layer.weights.items()
+        if weight.shape and isinstance(weight, QTensor)
+    }
+    written = apply(replace(layer, **coarse), read)
+    edges = layer.writes
+    return tuple(
+        _as_paired(value, pairs.grid(edge)) for edge, value in zip(edges, written, strict=True)
+    )
+
+
+def _ends(weight: AnyArray) -> tuple[float, float]:
+    return float(weight.min(initial=0)), float(weight.max(initial=0))
+
+
+def _as_paired(x: AnyArray, grid: Grid | None) -> AnyArray:
+    if grid is None:
+        return x
+    return on_grid(x, grid.scale, grid.zero_point, ends=(0, 255))
+
+
 def _read(edges: Edges, edge: str, values: Mapping[str, AnyArray]) -> FloatArray:
     """An input without bound is read with 16 bits in all, which round next to nothing."""
     x: FloatArray = values[edge]
-    return _on_grid(x, axes=tuple(range(1, x.ndim))) if is_bounded(edge, edges.graph) else x
+    return _on_own_grid(x, axes=tuple(range(1, x.ndim))) if is_bounded(edge, edges.graph) else x
 
 
-def _on_grid(x: AnyArray, *, axes: tuple[int, ...]) -> FloatArray:
+def _on_own_grid(x: AnyArray, *, axes: tuple[int, ...]) -> FloatArray:
     """Unsigned bytes from the smallest to the largest number of a row, 0 among them."""
     low = np.minimum(x.min(axis=axes, keepdims=True), 0)
     high = np.maximum(x.max(axis=axes, keepdims=True), 0)
     scale = (high - low) / 255
     scale[scale == 0] = 1
-    zero = np.rint(-low / scale)
-    return np.asarray((np.clip(np.rint(x / scale) + zero, 0, 255) - zero) * scale, np.float32)
+    return on_grid(x, scale, np.rint(-low / scale), ends=(0, 255))
 
 
-def _unrolled(
-    layer: Recurrent, values: Mapping[str, AnyArray], step: Step, states: Sequence[str | None]
-) -> tuple[AnyArray, ...]:
-    x = values[layer.input]
-    projected = (x @ as_float32(layer.kernel)).transpose(1, 0, 2)
+def _unrolled(layer: Recurrent, values: Mapping[str, AnyArray], step: Step) -> tuple[AnyArray, ...]:
+    projected = (values[layer.input] @ as_float32(layer.kernel)).transpose(1, 0, 2)
     if layer.bias is not None:
         projected = projected + as_float32(layer.bias)
-    zeros = np.zeros((x.shape[0], layer.units), np.float32)
-    given = [zeros if edge is None else values[edge] for edge in states]
-    mask = None if layer.mask is None else values[layer.mask]
-    output, final = unroll(layer, step, projected, given, mask=mask)
-    return (output, *final)
+    return unrolled(layer, projected, values, step)
 
 
 def _lstm(layer: Lstm, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
@@ -117,13 +139,13 @@ def _lstm(layer: Lstm, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
         x: AnyArray, states: Sequence[AnyArray], _observed: bool
     ) -> tuple[tuple[AnyArray, ...], dict[str, FloatArray]]:
         h, c = states
-        parts = np.split(x + _on_grid(h, axes=(1,)) @ kernel, len(layer.GATES), axis=1)
+        parts = np.split(x + _on_own_grid(h, axes=(1,)) @ kernel, len(layer.GATES), axis=1)
         pre = dict(zip(layer.GATES, parts, strict=True))
         i, f, o = (activate(layer.recurrent_activation, pre[gate]) for gate in "ifo")
         new_c = f * c + i * activate(layer.activation, pre["c"])
         return (o * activate(layer.activation, new_c), new_c), {}
 
-    return _unrolled(layer, values, step, [layer.initial_h, layer.initial_c])
+    return _unrolled(layer, values, step)
 
 
 def _gru(layer: Gru, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
@@ -134,7 +156,7 @@ def _gru(layer: Gru, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
         bias = as_float32(layer.recurrent_bias)
 
     def rounded(h: AnyArray) -> FloatArray:
-        return np.asarray(np.clip(np.rint(h / _STATE_UNIT), -128, 127) * _STATE_UNIT, np.float32)
+        return on_grid(h, _STATE_UNIT, ends=(-128, 127))
 
     def step(
         x: AnyArray, states: Sequence[AnyArray], _observed: bool
@@ -150,4 +172,4 @@ def _gru(layer: Gru, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
         n = activate(layer.activation, x[:, 2 * units :] + part)
         return (n + z * (h - n),), {}
 
-    return _unrolled(layer, values, step, [layer.initial_h])
+    return _unrolled(layer, values, step)

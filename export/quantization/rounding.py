@@ -25,8 +25,9 @@ from edgernn.graph import AnyArray, Conv1D, Conv2D, Dense, Gru, Moments, Recurre
 #: hardly saw must not make up for others.
 _DAMPING: Final = 0.01
 
-#: Rows whose errors reach the rows behind them in one product.
+#: Rows whose errors reach the rows behind them in one product; and those behind them in a block.
 _BLOCK: Final = 64
+_INNER: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,15 +101,18 @@ def compensated(
     for start in range(0, rows, _BLOCK):
         end = min(start + _BLOCK, rows)
         errors = np.zeros((end - start, matrix.shape[1]))
-        for row in range(start, end):
-            least, most = -float(grid.most), float(grid.most)
-            if pairs_safe and row % 2:
-                least = np.maximum(least, -PAIR_MAX - values[row - 1])
-                most = np.minimum(most, PAIR_MAX - values[row - 1])
-            values[row] = np.clip(np.rint(left[row] / units), least, most)
-            error = (left[row] - values[row] * units) / root[row, row]
-            left[row + 1 : end] -= np.outer(root[row, row + 1 : end], error)
-            errors[row - start] = error
+        for inner in range(start, end, _INNER):
+            last = min(inner + _INNER, end)
+            for row in range(inner, last):
+                least, most = -float(grid.most), float(grid.most)
+                if pairs_safe and row % 2:
+                    least = np.maximum(least, -PAIR_MAX - values[row - 1])
+                    most = np.minimum(most, PAIR_MAX - values[row - 1])
+                values[row] = np.clip(np.rint(left[row] / units), least, most)
+                error = (left[row] - values[row] * units) / root[row, row]
+                left[row + 1 : last] -= np.outer(root[row, row + 1 : last], error)
+                errors[row - start] = error
+            left[last:end] -= root[inner:last, last:end].T @ errors[inner - start : last - start]
         left[end:] -= root[start:end, end:].T @ errors
     rest = left[rows:]
     off = seen.mean[:rows] @ (values * units - matrix) + seen.mean[rows:] @ rest
@@ -121,7 +125,21 @@ def _inverse_root(covariance: AnyArray) -> Float64Array:
     # Of inputs that never change the bias makes up for all, and any number will do.
     damping = _DAMPING * float(variances.mean()) or 1.0
     damped = covariance + damping * np.eye(len(covariance))
-    return np.asarray(np.linalg.cholesky(np.linalg.inv(damped)).T)
+    # With rows and columns in reverse, LLᵀ is WWᵀ of an upper triangular W, and U is its inverse.
+    return _inverse_of_upper(np.linalg.cholesky(damped[::-1, ::-1])[::-1, ::-1])
+
+
+def _inverse_of_upper(matrix: Float64Array) -> Float64Array:
+    """By halves: products take a third of the time of an inverse that knows of no triangle."""
+    size = len(matrix)
+    if size <= _BLOCK:
+        return np.triu(np.linalg.inv(matrix))
+    half = size // 2
+    inverse = np.zeros_like(matrix)
+    inverse[:half, :half] = upper = _inverse_of_upper(matrix[:half, :half])
+    inverse[half:, half:] = lower = _inverse_of_upper(matrix[half:, half:])
+    inverse[:half, half:] = -upper @ (matrix[:half, half:] @ lower)
+    return inverse
 
 
 def linear_parts(layer: Dense | Conv1D | Conv2D, seen: Moments | None) -> list[Part]:

@@ -1,14 +1,14 @@
-"""The noise that quantization adds, layer by layer, and which layers to keep in float."""
+"""The noise that quantization adds, layer by layer, and what helps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from edgernn.export.fine_layers import FineLayers
+from edgernn.export.eight_bits import four_bit_layers
 from edgernn.export.noise import shares_a_unit, spread
-from edgernn.export.propagation import with_layer
+from edgernn.export.propagation import Change, with_changes
 from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     AnyArray,
@@ -17,7 +17,6 @@ from edgernn.graph import (
     Layer,
     LinearPlan,
     QTensor,
-    Ranges,
     Reading,
     RecurrentPlan,
 )
@@ -25,8 +24,6 @@ from edgernn.reference import apply, execute, integer, with_free_batch
 from edgernn.reference.arguments import with_zero_states
 from edgernn.scheme import Scheme
 from edgernn.units import percent
-
-_NOTHING = FineLayers()
 
 #: Below this the noise is more than a tenth of the spread.
 _LOUD_DB = 20.0
@@ -92,14 +89,24 @@ def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) ->
         entry[1] += total
 
     given = integer.execute(quantized, data, observe=count)
+    changed = [
+        (before, after)
+        for before, after in zip(graph.layers, quantized.layers, strict=True)
+        if after is not before
+    ]
+    alone = [_alone(quantized, after, exact) for _, after in changed]
+    outputs = with_changes(graph, alone, exact, set(_float_outputs(graph)))
     costs = Sensitivity(
         samples=len(next(iter(data.values()))),
         output_snr_db=_output_snr_db(graph, exact, given),
         agreement=_agreement(graph, exact, given),
         layers=tuple(
-            _cost(graph, quantized, before, after, exact, clamped)
-            for before, after in zip(graph.layers, quantized.layers, strict=True)
-            if after is not before
+            _cost(
+                *(quantized, after, exact, clamped),
+                own=_snr_db(graph, before.writes[0], exact, {before.writes[0]: change.written[0]}),
+                output=_output_snr_db(graph, exact, given_alone),
+            )
+            for (before, after), change, given_alone in zip(changed, alone, outputs, strict=True)
         ),
         notes=() if quantized.quantization is None else quantized.quantization.notes,
     )
@@ -117,75 +124,12 @@ def _remedies(graph: Graph, quantized: Graph, worst: str) -> Iterator[tuple[str,
     """Options that are not in use, each with the graph that it leads to."""
     if len([layer for layer in quantized.layers if layer not in graph.layers]) > 1:
         yield f"--keep-float {worst}", _without_one(graph, quantized, worst)
-    if quantized.quantization is not None and any(map(has_four_bits, quantized.layers)):
+    if quantized.quantization is not None and four_bit_layers(quantized):
         yield "--scheme int8", quantize(graph, quantized.quantization.ranges, Scheme.INT8)
     elif quantized.quantization is not None and quantized.quantization.plans:
         yield "--scheme dynamic", quantize(graph, None, Scheme.DYNAMIC)
     else:
         yield "--scheme float16", quantize(graph, None, Scheme.FLOAT16)
-
-
-def fewest_float_layers(
-    graph: Graph,
-    ranges: Ranges,
-    costs: Sequence[LayerCost],
-    drop: Callable[[Graph], float],
-    *,
-    max_drop: float,
-    fine: FineLayers = _NOTHING,
-    scheme: Scheme = Scheme.INT8,
-) -> tuple[str, ...] | None:
-    """The layers to keep in float for `drop(int8 graph)` to be at most `max_drop`; few of them.
-
-    With scheme INT4 they are the layers to keep in int8.
-    `fine` layers keep 16-bit or float activations.  Returns layers to float in order of their cost
-    until the drop is small enough, then tries to quantize each of them again.  None if the drop is
-    too large even without quantized layers, of INT4 with any one of 4 bits alone.
-
-    >>> fewest_float_layers(graph, ranges, costs, lambda g: accuracy - score(g), max_drop=0.005)
-    ('lstm_1',)
-    """
-    able = {cost.layer for cost in costs}
-    most = len(able)
-    if scheme is Scheme.INT4:  # one of them has to keep 4 bits, or it is a model of int8
-        able = {one.name for one in quantize(graph, ranges, scheme).layers if has_four_bits(one)}
-        most = len(able) - 1
-
-    def is_enough(kept: Sequence[str]) -> bool:
-        candidate = quantize(
-            graph,
-            ranges,
-            scheme,
-            per_layer=dict.fromkeys(kept, more_bits(scheme)),
-            accurate=fine.wide,
-            in_float=fine.in_float,
-        )
-        return drop(candidate) <= max_drop
-
-    ordered = sorted(costs, key=lambda cost: cost.output_snr_db)
-    by_cost = [cost.layer for cost in ordered if cost.layer in able]
-    tried = [by_cost[:count] for count in range(most + 1)]
-    if scheme is Scheme.INT4:  # what costs most alone need not be what helps most
-        tried += [[other for other in by_cost if other != name] for name in by_cost[:-1]]
-    kept = next((names for names in tried if is_enough(names)), None)
-    if kept is None:
-        return None
-    for name in kept[:-1]:  # the last one is needed: without it the search would have ended
-        without = [other for other in kept if other != name]
-        if is_enough(without):
-            kept = without
-    return tuple(kept)
-
-
-def has_four_bits(layer: Layer) -> bool:
-    """Whether a matrix of the layer is stored in 4 bits."""
-    weights = layer.weights.values()
-    return any(isinstance(weight, QTensor) and weight.bits == 4 for weight in weights)
-
-
-def more_bits(scheme: Scheme) -> Scheme:
-    """What a layer falls back to where `scheme` costs too much."""
-    return Scheme.INT8 if scheme is Scheme.INT4 else Scheme.FLOAT32
 
 
 def snr_db(graph: Graph, edge: str, exact: AnyArray, given: AnyArray) -> float:
@@ -194,14 +138,14 @@ def snr_db(graph: Graph, edge: str, exact: AnyArray, given: AnyArray) -> float:
 
 
 def _cost(
-    graph: Graph,
     quantized: Graph,
-    before: Layer,
     after: Layer,
     exact: Mapping[str, AnyArray],
     clamped: Mapping[tuple[str, str], list[int]],
+    *,
+    own: float,
+    output: float,
 ) -> LayerCost:
-    given = _alone(quantized, graph, after, exact)
     entering = exact[after.reads[0]]
     return LayerCost(
         layer=after.name,
@@ -209,8 +153,8 @@ def _cost(
         arithmetic=_arithmetic(quantized, after),
         input_low=float(entering.min()),
         input_high=float(entering.max()),
-        layer_snr_db=_snr_db(graph, before.writes[0], exact, given),
-        output_snr_db=_output_snr_db(graph, exact, given),
+        layer_snr_db=own,
+        output_snr_db=output,
         clamped={
             where: found / total
             for (layer, where), (found, total) in clamped.items()
@@ -219,13 +163,11 @@ def _cost(
     )
 
 
-def _alone(
-    quantized: Graph, graph: Graph, layer: Layer, exact: Mapping[str, AnyArray]
-) -> dict[str, AnyArray]:
-    """Every edge of the float graph with this one layer as it is in the quantized graph."""
+def _alone(quantized: Graph, layer: Layer, exact: Mapping[str, AnyArray]) -> Change:
+    """What this one layer of the quantized graph makes of the float graph's edges."""
     plan = quantized.quantization.plans.get(layer.name) if quantized.quantization else None
     written = apply(layer, exact) if plan is None else integer.apply(layer, plan, exact)
-    return with_layer(graph, layer.name, written, exact)
+    return Change(layer=layer.name, written=written)
 
 
 def _without_one(graph: Graph, quantized: Graph, name: str) -> Graph:

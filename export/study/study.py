@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgernn.artefact import Artefact
 from edgernn.errors import CalibrationError
+from edgernn.export.eight_bits import fewest_in_int8, four_bit_layers, with_int8
 from edgernn.export.fine_layers import ActivationCost, FineLayers, decibel
 from edgernn.export.mean_error import INTEGER_TOLERANCE
 from edgernn.export.noise import shares_a_unit, spread
@@ -16,8 +17,8 @@ from edgernn.export.quantization.headroom import headroom
 from edgernn.export.request import Request
 from edgernn.export.rows import rows_to_measure
 from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
-from edgernn.export.study.rescue import layers_to_keep
-from edgernn.export.study.sensitivity import Sensitivity, fewest_float_layers, sensitivity
+from edgernn.export.study.rescue import file_limit
+from edgernn.export.study.sensitivity import Sensitivity, sensitivity
 from edgernn.graph import AnyArray, CalibrationMethod, DType, Graph, as_minmax
 from edgernn.reference import execute, integer, with_free_batch
 from edgernn.reference.arguments import with_zero_states
@@ -33,7 +34,7 @@ class Study:
 
     accuracies: tuple[Accuracy, ...]
     costs: Sensitivity | None
-    kept_float: tuple[str, ...] = ()  # layers, by the user's wish or by the search of --max-drop
+    kept_float: tuple[str, ...] = ()  # layers, by the user's wish
     kept_int8: tuple[str, ...] = ()  # layers of an int4 model
     headroom: str = ""  # beyond the rows that ranges were taken from, or what another method does
     #: Format -> what 8-bit activations cost in it, layer by layer, and what was chosen.
@@ -119,7 +120,7 @@ def _of_more_bits(original: Graph, request: Request, answers: FloatAnswers) -> A
     return accuracy_of(graph, answers, name=f"--scheme {scheme.value}")
 
 
-def rescued(
+def limited(
     original: Graph,
     request: Request,
     samples: Samples | None,
@@ -128,37 +129,23 @@ def rescued(
     file: str,
     max_drop_points: float,
 ) -> Request:
-    """The request with layers kept in float, of int4 in int8, so that the drop is at most
-    `max_drop_points`.
-
-    Those that the integer reference needs; each format may keep more, as its file needs them.
-    """
+    """The request with the limit that each file is held to: a drop of at most `max_drop_points`."""
     if request.ranges is None or request.examples is None or calibrate is None:
         raise CalibrationError(
-            "the search for layers to keep in float needs calibration data",
+            "the search for layers that need finer arithmetic needs calibration data",
             remedy="Give typical inputs with --calibrate",
         )
-    float_, prepared = scaled(original, request)
-    kept, limit = layers_to_keep(
-        float_,
+    limit = file_limit(
+        scaled(original, request)[0],
         quantized(original, request, "native"),
-        prepared.ranges or request.ranges,
         _few(original, request),
         as_samples(calibrate) if samples is None else samples,
         request.labels,
         file=file,
         max_drop_points=max_drop_points,
-        fine=(request.fine or {}).get("native", FineLayers()),
         decoding=request.decoding,
-        scheme=request.scheme if request.scheme is Scheme.INT4 else Scheme.INT8,
     )
-    request = replace(request, limit=limit)
-    if not kept:
-        return request
-    if request.scheme is Scheme.INT4:
-        return _with_int8(original, request, kept)
-    both = tuple(dict.fromkeys((*request.keep_float, *kept)))
-    return with_fine_layers(original, replace(request, keep_float=both, fine=None))
+    return replace(request, limit=limit)
 
 
 def held(original: Graph, request: Request) -> Request:
@@ -169,8 +156,7 @@ def held(original: Graph, request: Request) -> Request:
     """
     if request.scheme is not Scheme.INT4 or request.examples is None or request.ranges is None:
         return request
-    graph, prepared = scaled(original, request)
-    graph = with_free_batch(graph)
+    graph = with_free_batch(scaled(original, request)[0])
     rows = with_zero_states(graph, _few(original, request))
     exact = execute(graph, rows)
     states = {state.output for state in graph.states}
@@ -192,24 +178,19 @@ def held(original: Graph, request: Request) -> Request:
             default=0.0,
         )
 
-    whole = quantized(original, request, "native")
-    if error(whole) <= INTEGER_TOLERANCE / 2:
+    def is_enough(kept: tuple[str, ...]) -> bool:
+        wanted = replace(
+            request, per_layer={**request.per_layer, **dict.fromkeys(kept, Scheme.INT8)}
+        )
+        return error(quantized(original, wanted, "native")) <= INTEGER_TOLERANCE / 2
+
+    if is_enough(()):
         return request
-    kept = fewest_float_layers(
-        graph,
-        prepared.ranges or request.ranges,
-        sensitivity(graph, whole, rows).layers,
-        error,
-        max_drop=INTEGER_TOLERANCE / 2,
-        fine=(request.fine or {}).get("native", FineLayers()),
-        scheme=Scheme.INT4,
-    )
-    return _with_int8(original, request, kept) if kept else request
-
-
-def _with_int8(original: Graph, request: Request, layers: Sequence[str]) -> Request:
-    both = {**dict.fromkeys(layers, Scheme.INT8), **request.per_layer}
-    return with_fine_layers(original, replace(request, per_layer=both, fine=None))
+    whole = quantized(original, request, "native")
+    costs = sensitivity(graph, whole, rows).layers
+    noise = {cost.layer: 10 ** (-cost.output_snr_db / 10) for cost in costs}
+    kept = fewest_in_int8(four_bit_layers(whole), noise, is_enough)
+    return with_int8(original, request, kept or ())
 
 
 def _few(original: Graph, request: Request) -> dict[str, AnyArray]:

@@ -10,7 +10,7 @@ from edgernn.export.tflite.builder import FreeSize, Quantization, Subgraph, Tens
 from edgernn.export.tflite.dense import applied, result_quantization
 from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.float_product import in_units
-from edgernn.export.tflite.int8_product import bias_constant
+from edgernn.export.tflite.int8_product import bias_constant, coarse_enough
 from edgernn.export.tflite.precision import quantization_of, stays_in_float
 from edgernn.export.tflite.schema import Fused, Op, TensorType, WindowPadding
 from edgernn.export.tflite.weights import Matrix, constant, scalar, widened
@@ -51,7 +51,7 @@ def conv1d(low: Lowering, layer: Conv1D) -> Tensor:
         dilations=(1, layer.dilation),
         padding=padding,
         fused=Fused.NONE if scale is not None else fused or Fused.NONE,
-        to=to,
+        to=None if to is None else coarse_enough(to, x, weights),
     )
     result = without_height(graph, result)
     if to is not None:

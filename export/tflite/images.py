@@ -11,7 +11,7 @@ from edgernn.export.tflite.convolution import kernel_constant
 from edgernn.export.tflite.dense import applied, result_quantization
 from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.float_product import in_units
-from edgernn.export.tflite.int8_product import bias_constant
+from edgernn.export.tflite.int8_product import bias_constant, coarse_enough
 from edgernn.export.tflite.precision import quantization_of, stays_in_float
 from edgernn.export.tflite.schema import Fused, Op, WindowPadding
 from edgernn.export.tflite.weights import Matrix
@@ -48,7 +48,7 @@ def conv2d(low: Lowering, layer: Conv2D) -> Tensor:
         dilations=layer.dilations,
         padding=padding,
         fused=Fused.NONE if scale is not None else fused or Fused.NONE,
-        to=to,
+        to=None if to is None else coarse_enough(to, x, weights),
     )
     if to is not None:
         return applied(low, layer, result)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import edgernn
 from edgernn.devices import open_device
 from edgernn.devices.device import Choices, Device
 from edgernn.errors import DataError, DeviceError, WrongOption
+from tests.pages import blocks
 
 MODEL = Path(__file__).parents[1] / "golden/trained/digits_gru.keras"
 LABELS = [str(digit) for digit in range(10)]
@@ -44,11 +44,9 @@ def report(made, rows):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_the_script_in_the_readme_runs(tmp_path, monkeypatch, capsys):
+def test_the_script_of_the_page_runs(tmp_path, monkeypatch, capsys):
     keras = pytest.importorskip("keras")
-    readme = (MODEL.parents[3] / "README.md").read_text(encoding="utf-8")
-    found = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    (script,) = (code for code in found if "edgernn.load(" in code)
+    (script,) = (code for code in blocks("python.md", "python") if "edgernn.load(" in code)
     monkeypatch.chdir(tmp_path)
     layers = [keras.Input((20, 3)), keras.layers.GRU(4), keras.layers.Dense(2)]
     keras.Sequential(layers).save("gru.keras")

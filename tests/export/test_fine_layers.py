@@ -48,8 +48,8 @@ def measured(request: pytest.FixtureRequest) -> Any:
     return request.param, (graph, with_fine_layers(graph, given), rows)
 
 
-def answers(target: str, graph: Graph, rows: Any) -> AnyArray:
-    session = open_session(target, graph)
+def answers(target: str, graph: Graph, rows: Any, **options: str) -> AnyArray:
+    session = open_session(target, graph, **options)
     ((name, x),) = rows.items()
     return np.concatenate([next(iter(session({name: row[None]}).values())) for row in x])
 
@@ -106,11 +106,46 @@ def test_a_counter_needs_finer_gates_in_tflite_only_by_its_noise(measured) -> No
         assert cell.chosen is Fineness.FLOAT
 
 
-def test_files_of_integers_only_have_nothing_to_choose(measured) -> None:
-    _, (graph, request, _) = measured
-    options = {"tflite": {"profile": "integer-only"}, "onnx": {"profile": "qnn"}}
+#: (format, its profile): files of integers only.
+COARSE = [("tflite", "integer-only"), ("tflite", "micro"), ("onnx", "qnn")]
+
+
+@pytest.mark.parametrize(("target", "profile"), COARSE)
+def test_files_of_integers_only_say_which_layers_need_finer_activations(
+    measured, target, profile
+) -> None:
+    name, (graph, request, _) = measured
+    options = {target: {"profile": profile}}
     again = with_fine_layers(graph, replace(request, fine=None, options=options))
-    assert set(again.fine or {}) == {"native"}
+    assert again.fine is not None
+    fine = again.fine[target]
+    assert (fine.wide, fine.in_float) == ((), ())
+    assert all(cost.chosen is Fineness.EIGHT for cost in fine.costs)
+    if name == "counter_lstm":  # c counts up to 42 in bytes
+        assert any(
+            f"which the profile {profile} has not: 8 bits leave" in said
+            for said in fine.details.values()
+        )
+
+
+@pytest.mark.parametrize(("target", "profile"), [COARSE[0], COARSE[2]])
+def test_the_noise_of_integers_only_is_that_of_the_file(measured, target, profile) -> None:
+    """Kernels round single steps of such a file in other places.
+
+    A profile of pairs rounds what layers without a matrix read, too: that of digits_gru scales
+    features.
+    """
+    _, (graph, request, rows) = measured
+    (exact,) = run(graph, rows).values()
+    coarse = quantized(graph, replace(request, fine={}))
+    (of_weights,) = run(coarse, rows).values()
+    given = answers(target, coarse, rows, profile=profile)
+    again = with_fine_layers(
+        graph, replace(request, fine=None, options={target: {"profile": profile}})
+    )
+    assert again.fine is not None
+    simulated = -10 * np.log10(again.fine[target].activations)
+    assert snr_db(of_weights, given, exact) == pytest.approx(simulated, abs=10)
 
 
 def noisy(graph: Graph, layer: Any, values: Any) -> Any:

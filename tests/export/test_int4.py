@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import edgernn
-from edgernn.errors import CalibrationError, UnsupportedScheme
+from edgernn.errors import LossTooLarge, UnsupportedScheme
+from edgernn.export.eight_bits import fewest_in_int8
 from edgernn.export.keras.file import read_model
 from edgernn.export.native import lower
 from edgernn.export.pipeline import float_graph
@@ -17,13 +18,8 @@ from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.request import Request
 from edgernn.export.rows import Examples
-from edgernn.export.study.sensitivity import (
-    fewest_float_layers,
-    has_four_bits,
-    sensitivity,
-)
 from edgernn.export.study.study import held
-from edgernn.graph import LINEAR, Dense, Graph
+from edgernn.graph import LINEAR, Dense
 from edgernn.reference import integer, run
 from edgernn.runtime import Model
 from edgernn.scheme import Scheme
@@ -99,40 +95,49 @@ def test_a_model_that_4_bits_suit_keeps_none() -> None:
     assert held(graph, request) is request
 
 
-def test_a_limit_of_the_loss_keeps_the_layers_in_int8_that_it_needs() -> None:
-    graph, rows = two_heads(np.random.default_rng(3))
-    ranges = calibrate(graph, rows)
-    costs = sensitivity(graph, quantize(graph, ranges, Scheme.INT4), rows).layers
+@pytest.mark.parametrize(
+    ("needed", "kept"),
+    [((), ()), (("a",), ("a",)), (("c",), ("c",)), (("a", "c"), ("a", "c"))],
+)
+def test_the_search_keeps_the_layers_in_int8_that_are_needed(
+    needed: tuple[str, ...], kept: tuple[str, ...]
+) -> None:
+    noise = {"a": 1e-2, "b": 1e-3}
+    assert fewest_in_int8(["a", "b", "c"], noise, lambda tried: {*needed} <= {*tried}) == kept
 
-    def lost_while(*names: str) -> Callable[[Graph], float]:
-        """A point for each of these layers that has 4 bits."""
 
-        def drop(candidate: Graph) -> float:
-            return sum(has_four_bits(one) for one in candidate.layers if one.name in names)
+def test_the_search_ends_before_no_layer_has_4_bits() -> None:
+    tried: list[tuple[str, ...]] = []
+    assert fewest_in_int8(["a", "b"], {}, lambda kept: bool(tried.append(kept))) is None
+    assert {*tried} == {(), ("a",), ("b",)}
 
-        return drop
 
-    def kept(drop: Callable[[Graph], float]) -> tuple[str, ...] | None:
-        return fewest_float_layers(graph, ranges, costs, drop, max_drop=0.5, scheme=Scheme.INT4)
+def own_answers(name: str, rows: Any) -> tuple[Any, tuple[Any, Any]]:
+    """A trained model, and rows whose labels are its own answers: each change of one is a loss."""
+    model = edgernn.load(GOLDEN / "trained" / f"{name}.keras")
+    graph = float_graph(model.model.graph)
+    (exact,) = run(graph, {graph.inputs[0].name: rows}).values()
+    return model, (rows, exact.argmax(-1))
 
-    assert kept(lost_while()) == ()
-    assert kept(lost_while("loud")) == ("loud",)
-    assert kept(lost_while("quiet")) == ("quiet",)
-    assert kept(lost_while("loud", "quiet")) is None
+
+def test_a_file_that_loses_too_much_keeps_layers_in_int8(tmp_path: Path) -> None:
+    splits = splits_of("digits")
+    model, rows = own_answers("digits_lstm", splits.test.x)
+    options = {"to": "native", "scheme": "int4", "calibrate": splits.calibration.x, "data": rows}
+    (artefact,) = model.export(tmp_path / "a", max_drop=5, **options).artefacts
+    assert "layer lstm_1" not in artefact.details
+    (artefact,) = model.export(tmp_path / "b", max_drop=0.25, **options).artefacts
+    assert artefact.details["layer lstm_1"].startswith("keeps weights of 8 bits")
+    assert "layer probabilities" not in artefact.details
 
 
 def test_a_limit_that_only_int8_holds_is_an_error_that_names_int8(tmp_path: Path) -> None:
-    """Every answer is right in float; labels from the float model itself show each change."""
     splits = splits_of("counter")
-    model = edgernn.load(GOLDEN / "trained" / "counter_lstm.keras")
-    (exact,) = run(model.model.graph, {model.model.graph.inputs[0].name: splits.test.x}).values()
-    rows = (splits.test.x, exact.argmax(-1))
+    model, rows = own_answers("counter_lstm", splits.test.x)
     options = {"to": "native", "scheme": "int4", "calibrate": splits.calibration.x, "data": rows}
-    with pytest.raises(CalibrationError, match="no choice of int8 layers") as error:
+    with pytest.raises(LossTooLarge, match="no choice of layers in int8") as error:
         model.export(tmp_path, max_drop=0, **options)
     assert "choose scheme int8" in str(error.value.remedy)
-    made = model.export(tmp_path, max_drop=5, **options)
-    assert made.study.kept_int8 == ()
 
 
 def test_formats_that_lack_it_say_why(tmp_path: Path) -> None:

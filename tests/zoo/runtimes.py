@@ -30,14 +30,14 @@ def prepared_graph(graph: Graph) -> Graph:
     return expose_states(without_dead_layers(graph))
 
 
-def open_session(target: str, graph: Graph) -> Session:
-    """A way to call `graph` (see `prepared_graph`) on `target`.
+def open_session(target: str, graph: Graph, **options: str) -> Session:
+    """A way to call `graph` (see `prepared_graph`) on `target`; `options` are of its back end.
 
     Raises UnsupportedLayer where the back end cannot express it.
     """
     if target == "reference":
         return lambda arrays: reference.run(graph, arrays)
-    lowered = backend_named(target).lower(graph, metadata={})
+    lowered = backend_named(target).lower(graph, metadata={}, **options)
     return open_file(target, lowered.content)
 
 
@@ -104,9 +104,12 @@ def _onnx_session(content: bytes) -> Session:
 def _tflite_session(content: bytes) -> Session:
     from ai_edge_litert.interpreter import Interpreter
 
-    runner = Interpreter(model_content=content, num_threads=1).get_signature_runner()
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    interpreter.allocate_tensors()
+    runner = interpreter.get_signature_runner()
 
     def call(arrays: Arrays) -> Arrays:
+        interpreter.reset_all_variables()  # of integers only: an LSTM goes on where it was
         results: Arrays = runner(**arrays)
         return results
 

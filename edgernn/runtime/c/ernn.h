@@ -349,7 +349,8 @@ typedef struct ernn_heard {
 
 /* The whole chain: front end, session and decisions for one stream of sound.  A model with a free
  * number of steps runs step by step; one with a fixed number runs over the last rows, with zeros in
- * front where there are fewer.  One listener serves one thread.
+ * front where there are fewer.  A label that begins with _ (_silence_, _unknown_) is never decided.
+ * One listener serves one thread.
  *
  *     size_t bytes;
  *     ernn_listener *listener;

@@ -9,6 +9,7 @@
 #define LISTENER_MOST 1000u /* scores that a mean is of */
 
 struct ernn_listener {
+  const ernn_model *model;
   ernn_audio *audio;
   ernn_session *session;
   ernn_listening deciding;
@@ -23,7 +24,7 @@ struct ernn_listener {
   void **out;
   ernn_rows *rows_in, *rows_out;
   uint32_t last_label;
-  uint32_t has_last, busy, are_shares;
+  uint8_t has_last, busy, are_shares;
   ernn_status status;
 };
 
@@ -64,7 +65,7 @@ static ernn_status listener_ports(const ernn_model *model, ernn_listener *of) {
   of->width = port.width;
   of->scores = output.width;
   of->classes = output.width == 1 ? 2 : output.width;
-  of->are_shares = (uint32_t)ernn_are_shares(model, of->output);
+  of->are_shares = (uint8_t)ernn_are_shares(model, of->output);
   return ERNN_OK;
 }
 
@@ -106,6 +107,7 @@ static ernn_status listener_lay_out(ernn_listener *of, const ernn_model *model, 
 static ernn_status listener_describe(ernn_listener *of, const ernn_model *model,
                                      const ernn_listening *deciding) {
   const ernn_listening defaults = {0.8f, 3, 1.0f, 0.1f};
+  of->model = model;
   of->deciding = deciding ? *deciding : defaults;
   of->rate = ernn_audio_rate(model), of->hop = ernn_audio_hop(model);
   of->first = ernn_audio_first(model);
@@ -167,19 +169,16 @@ ernn_status ernn_listener_reset(ernn_listener *listener) {
  * of both classes. */
 static void listener_shares(const ernn_listener *of, float *shares) {
   const float *raw = of->raw;
-  if (of->scores == 1) {
-    float share = of->are_shares ? raw[0] : 1.0f / (1.0f + ernn_exp(-raw[0]));
-    shares[0] = 1.0f - share, shares[1] = share;
-    return;
-  }
-  float most = raw[0], sum = 0.0f;
-  for (uint32_t i = 0; i < of->scores; i++) {
-    shares[i] = raw[i];
-    most = raw[i] > most ? raw[i] : most;
+  if (of->scores == 1) { /* its logit is over one of 0 */
+    shares[0] = of->are_shares ? 1.0f - raw[0] : 0.0f, shares[1] = raw[0];
+  } else {
+    for (uint32_t i = 0; i < of->scores; i++) shares[i] = raw[i];
   }
   if (of->are_shares) return;
-  for (uint32_t i = 0; i < of->scores; i++) sum += shares[i] = ernn_exp(raw[i] - most);
-  for (uint32_t i = 0; i < of->scores; i++) shares[i] /= sum;
+  float most = shares[0], sum = 0.0f;
+  for (uint32_t i = 1; i < of->classes; i++) most = shares[i] > most ? shares[i] : most;
+  for (uint32_t i = 0; i < of->classes; i++) sum += shares[i] = ernn_exp(shares[i] - most);
+  for (uint32_t i = 0; i < of->classes; i++) shares[i] /= sum;
 }
 
 /* The model's answer for the last rows, as if the sound ended here. */
@@ -195,6 +194,12 @@ static void listener_name(const ernn_listener *of, const float *shares, ernn_hea
   for (uint32_t i = 1; i < of->classes; i++) best = shares[i] > shares[best] ? i : best;
   heard->label = best, heard->score = shares[best];
   heard->seconds = listener_number((of->rows - 1) * of->hop + of->first) / (double)of->rate;
+}
+
+/* A class such as _silence_ or _unknown_: it takes scores away from the words, and nobody wants to hear it. */
+static int listener_is_silent(const ernn_listener *of, uint32_t index) {
+  const char *label = ernn_label(of->model, index);
+  return label && label[0] == '_';
 }
 
 /* Adds the newest scores to the recent ones; 1 where their mean is a decision. */
@@ -213,7 +218,7 @@ static int listener_decide(ernn_listener *of, ernn_heard *heard) {
   }
   ernn_heard now;
   listener_name(of, of->mean, &now);
-  if (!(now.score >= of->deciding.threshold)) return 0;
+  if (!(now.score >= of->deciding.threshold) || listener_is_silent(of, now.label)) return 0;
   if (of->has_last && of->last_label == now.label &&
       listener_number((of->rows - of->last_rows) * of->hop) + 0.5 < (double)of->pause) {
     return 0;

@@ -47,21 +47,27 @@ static int gives_shares(const ernn_op *op, int inside) {
   }
 }
 
+/* A bit for each edge: bytes would be half of a small stack. */
+static int is_set(const uint32_t *bits, uint32_t edge) { return bits[edge / 32] >> (edge % 32) & 1u; }
+
 int ernn_are_shares(const ernn_model *model, uint32_t index) {
   const ernn_header *header = model->header;
-  uint8_t shares[ERNN_MAX_RECORDS]; /* of each edge */
-  for (uint32_t i = 0; i < header->input_count; i++) shares[i] = 0;
+  uint32_t shares[ERNN_MAX_RECORDS / 32];
+  for (uint32_t i = 0; i < ERNN_MAX_RECORDS / 32; i++) shares[i] = 0;
   for (uint32_t i = 0; i < header->op_count; i++) {
     const ernn_op *op = ernn_ops(model) + i;
     int inside = 1;
     for (uint32_t k = 0; k < ERNN_OP_INPUTS; k++) {
       if (op->inputs[k] == ERNN_NONE) continue;
       int is_mask = ernn_edges(model)[op->inputs[k]].dtype == ERNN_BOOL;
-      if (!is_mask && !shares[op->inputs[k]]) inside = 0;
+      if (!is_mask && !is_set(shares, op->inputs[k])) inside = 0;
     }
+    uint32_t bit = (uint32_t)gives_shares(op, inside);
     for (uint32_t k = 0; k < ERNN_OP_OUTPUTS; k++) {
-      if (op->outputs[k] != ERNN_NONE) shares[op->outputs[k]] = (uint8_t)gives_shares(op, inside);
+      uint32_t edge = op->outputs[k];
+      if (edge != ERNN_NONE) shares[edge / 32] |= bit << (edge % 32);
     }
   }
-  return index < header->output_count && shares[ernn_ports(model)[header->input_count + index].edge];
+  return index < header->output_count &&
+         is_set(shares, ernn_ports(model)[header->input_count + index].edge);
 }

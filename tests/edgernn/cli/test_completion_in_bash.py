@@ -1,4 +1,4 @@
-"""In an interactive bash, the Tab key completes what the README says."""
+"""In an interactive bash, the Tab key completes what the page of commands says."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from edgernn.devices.inventory import Entry, write_inventory
+from tests.pages import page
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 PROGRAM = Path(sys.executable).parent
 TIMEOUT_S = 60.0
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is n
 
 
 class Terminal:
-    """A bash at a terminal, set up with the README's line."""
+    """A bash at a terminal, set up with the page's line."""
 
     def __init__(self, folder: Path) -> None:
         self._end, other = pty.openpty()
@@ -47,7 +47,7 @@ class Terminal:
             close_fds=True,
         )
         os.close(other)
-        (line,) = re.findall(r"^(eval .*bash_source.*?\")", README, re.MULTILINE)
+        (line,) = re.findall(r"^(eval .*bash_source.*?\")", page("commands.md"), re.MULTILINE)
         self._type(f"{line}; bind 'set bell-style none'; printf '<%s>\\n' ready\n")
         self._until("<ready>")
 

@@ -25,7 +25,7 @@ def quick():
     """Times that only have to be there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("edgernn.front.automatic._PROCESSES", 1)
-        patch.setattr("edgernn.front.automatic._MIN_TIME_MS", 1.0)
+        patch.setattr("edgernn.front.automatic._MIN_TIME_S", 0.001)
         yield
 
 
@@ -112,7 +112,7 @@ def test_ctrl_c_while_candidates_are_measured_leaves_nothing(
     def interrupted(*_paths, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edgernn.front.automatic.measure", interrupted)
+    monkeypatch.setattr("edgernn.front.automatic.report_of", interrupted)
     ran = edgernn("export", SMALL, "--to", "native", "--scheme", "auto", "-o", tmp_path / "out")
     assert ran.code == INTERRUPTED
     assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -23,7 +24,13 @@ LABELS = ("no", "yes", "go", "stop", "left")
 
 
 def int8_cell(
-    *, features: int, units: int, sequences: bool, fixed: int | None = None, seed: int = 0
+    *,
+    features: int,
+    units: int,
+    sequences: bool,
+    fixed: int | None = None,
+    seed: int = 0,
+    labels: tuple[str, ...] = LABELS,
 ) -> bytes:
     """A GRU with arbitrary weights; with a recipe for sound where it takes 40 features."""
     rng = np.random.default_rng(seed)
@@ -37,14 +44,16 @@ def int8_cell(
     if features == 40:
         recipe = replace(preset(f"kaldi-fbank40@{RATE_HZ}"), log_scale=0.3, log_shift=2.5)
         metadata["front_end"] = recipe_text(recipe)  # shifted to where the cell does not saturate
-        metadata["labels"] = '["no", "yes", "go", "stop", "left"]'
+        metadata["labels"] = json.dumps(labels)
     return lower(graph, metadata=metadata).content
 
 
 @cache
-def sound_model(fixed: int | None = None) -> bytes:
+def sound_model(fixed: int | None = None, labels: tuple[str, ...] = LABELS) -> bytes:
     """Five labels of sound, of which it gives two by turns; `fixed`: the number of steps."""
-    return int8_cell(features=40, units=len(LABELS), sequences=False, fixed=fixed, seed=48)
+    return int8_cell(
+        features=40, units=len(labels), sequences=False, fixed=fixed, seed=48, labels=labels
+    )
 
 
 @cache

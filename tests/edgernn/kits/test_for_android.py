@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 import zipfile
@@ -121,6 +122,20 @@ def test_it_holds_what_gradle_looks_for(kit: Kit, sound: Path) -> None:
     assert {"AndroidManifest.xml", "classes.jar", "R.txt", "proguard.txt"} < names
     with zipfile.ZipFile(kit.aar.parent / "classes.jar") as classes:
         assert not [name for name in classes.namelist() if not name.startswith("dev/edgernn/")]
+
+
+def test_the_second_aar_is_a_package_for_the_ndk(kit: Kit) -> None:
+    (aar,) = kit.folder.glob("maven/dev/edgernn/words-prefab/*/*.aar")
+    module = "prefab/modules/edgernn"
+    with zipfile.ZipFile(aar) as archive, zipfile.ZipFile(kit.folder / "words.aar") as first:
+        assert json.loads(archive.read("prefab/prefab.json"))["name"] == "ernn"
+        assert json.loads(archive.read(f"{module}/module.json"))["library_name"] == "libedgernn"
+        assert archive.read(f"{module}/include/ernn.h") == (kit.folder / "ernn.h").read_bytes()
+        for abi in ABIS:
+            place = f"{module}/libs/android.{abi}"
+            assert json.loads(archive.read(f"{place}/abi.json"))["abi"] == abi
+            library = archive.read(f"{place}/libedgernn.so")
+            assert library == first.read(f"jni/{abi}/libedgernn.so")
 
 
 def test_its_libraries_pass_the_check(kit: Kit) -> None:

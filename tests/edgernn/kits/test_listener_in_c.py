@@ -10,7 +10,7 @@ import pytest
 
 from edgernn.runtime.listening import Deciding
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import RATE_HZ, array_model, sound_model
+from tests.edgernn.kits.models import LABELS, RATE_HZ, array_model, sound_model
 from tests.edgernn.runtime.toolchain import C_TESTS, HOST
 
 
@@ -58,6 +58,22 @@ def test_the_sound_brings_more_than_one_label(tmp_path: Path) -> None:
     heard, _ = heard_by_python(model, sound_of(), DECIDING)
     assert len(heard) > 4
     assert len({each.label for each in heard}) > 1
+
+
+def test_a_class_of_silence_is_never_decided(program: Path, tmp_path: Path) -> None:
+    model = tmp_path / "words.ernn"
+    model.write_bytes(sound_model())
+    pcm = sound_of()
+    before, _ = heard_by_python(model, pcm, DECIDING)
+    silent = min(one.label for one in before)
+    labels = tuple(f"_{label}" if label == silent else label for label in LABELS)
+    model.write_bytes(sound_model(labels=labels))
+    expected, whole = heard_by_python(model, pcm, DECIDING)
+    assert 0 < len(expected) < len(before)
+    lines = [*map(str.split, heard_by_c(program, model, pcm, DECIDING, piece=777))]
+    decided = [labels[int(label)] for _, label, _ in lines]
+    assert decided == [*(one.label for one in expected), whole.label]
+    assert not [label for label in decided[:-1] if label.startswith("_")]
 
 
 def test_models_and_rates_that_cannot_be_listened_with_are_refused(

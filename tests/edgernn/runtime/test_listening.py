@@ -119,6 +119,17 @@ def test_no_label_is_below_the_threshold() -> None:
     assert list(Listener(model=made, rate_hz=16000, deciding=deciding).feed(sound))
 
 
+def test_a_class_of_silence_is_never_reported() -> None:
+    graph = constant([0.0, 3.0], ActivationKind.SOFTMAX)
+    for labels, times in (('["yes", "_silence_"]', 0), ('["_silence_", "yes"]', 1)):
+        metadata = {"front_end": recipe_text(RECIPE), "labels": labels}
+        made = Model(lower(graph, metadata=metadata).content)
+        listener = Listener(model=made, rate_hz=16000)
+        heard = list(listener.feed(known_sound(16000)))
+        assert [one.label for one in heard] == ["yes"] * times
+        assert listener.whole().label in {"yes", "_silence_"}  # asked for, it is an answer
+
+
 def test_a_model_with_an_answer_for_each_step_is_refused() -> None:
     layer = cell("gru", np.random.default_rng(0), units=8, features=40, return_sequences=True)
     with pytest.raises(DataError, match="has an answer for each step"):

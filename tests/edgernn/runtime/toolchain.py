@@ -48,6 +48,7 @@ _PACKAGES: Final = {
     "java": "default-jdk-headless",
     "javac": "default-jdk-headless",
     "size": "binutils",
+    "qemu-system-arm": "qemu-system-arm",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn
@@ -15,7 +17,7 @@ from edgernn.tasks.given import as_samples
 RANDOM = np.random.default_rng(4)
 ROWS = 50
 X = RANDOM.normal(size=(ROWS, 3, 2)).astype(np.float32)
-Y = {
+Y: dict[str, Any] = {
     "digit": RANDOM.integers(0, 4, ROWS),
     "load": RANDOM.normal(size=(ROWS, 2)).astype(np.float32),
     "tags": RANDOM.integers(0, 2, (ROWS, 3)),

@@ -105,6 +105,7 @@ def test_where_every_winner_misses_the_time_the_test_stays_unopened(
     given = SMALL | {"accuracy": 0.6, "out": tmp_path / "best", "resume": True, "p95_ms": 100.0}
     missed = edgernn.search(sequences(), **given)
     assert not missed.values.chosen.opens_test
+    assert missed.values.measured.truth is not None
     assert missed.values.measured.truth.rows == len(split(as_samples(sequences())).validation)
     assert missed.values.test is None
     assert "score" not in missed.values.missed

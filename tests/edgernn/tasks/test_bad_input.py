@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import wave
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,7 +84,11 @@ def learned(samples):
 def test_a_number_that_is_none_is_named_with_its_row(loader, tmp_path):
     y = NUMBERS.copy()
     y[7] = np.nan
-    says = r"line 37: not a finite number" if loader == "csv" else "row 7 of y contains NaN"
+    says = (
+        r"line 37: 'nan' in column 'y' is not a finite number"
+        if loader == "csv"
+        else "row 7 of y contains NaN"
+    )
     with pytest.raises(DataError, match=says):
         loaded(loader, y, tmp_path)
 
@@ -180,7 +185,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path):
 
 @pytest.mark.parametrize("part", ["y", "lengths"])
 def test_more_or_fewer_answers_than_rows_are_refused_with_both_shapes(part, tmp_path):
-    given = {"x": X, "y": LEVELS, part: np.ones(ROWS - 1, int)}
+    given: dict[str, Any] = {"x": X, "y": LEVELS, part: np.ones(ROWS - 1, int)}
     with pytest.raises(DataError, match=rf"{part} has shape \({ROWS - 1},\)"):
         as_samples(given)
     np.savez(tmp_path / "rows.npz", **given)

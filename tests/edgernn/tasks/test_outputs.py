@@ -4,6 +4,7 @@ target."""
 from __future__ import annotations
 
 import csv
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ ROWS, STEPS = 120, 4
 X = RANDOM.normal(size=(ROWS, STEPS, 2)).astype(np.float32)
 LEVELS = np.array(["high", "low"])[RANDOM.integers(0, 2, ROWS)]
 LOADS = RANDOM.normal(size=(ROWS, 2)).round(3)
-OUTPUTS = {"level": LEVELS, "watts_volts": LOADS}
+OUTPUTS: dict[str, Any] = {"level": LEVELS, "watts_volts": LOADS}
 KINDS = {"level": Target.CLASS, "watts_volts": Target.NUMBERS}
 
 
@@ -56,7 +57,8 @@ def loaded(loader, tmp_path):
         case "mapping":
             return as_samples({"x": X, "y": OUTPUTS})
         case "npz":
-            np.savez(path, x=X, **{f"y.{name}": values for name, values in OUTPUTS.items()})
+            named: dict[str, Any] = {f"y.{name}": values for name, values in OUTPUTS.items()}
+            np.savez(path, x=X, **named)
             return as_samples(path)
         case "written":
             write_npz(path, as_samples((X, OUTPUTS)))
@@ -127,10 +129,12 @@ def test_outputs_that_make_no_sense_are_refused_by_name(y, target, saying):
 
 
 def test_an_archive_says_the_output_that_is_wrong(tmp_path):
-    np.savez(tmp_path / "a.npz", x=X, **{"y.a": LEVELS, "y.b": np.full(ROWS, np.inf)})
+    wrong: dict[str, Any] = {"y.a": LEVELS, "y.b": np.full(ROWS, np.inf)}
+    np.savez(tmp_path / "a.npz", x=X, **wrong)
     with pytest.raises(DataError, match=r"output 'b': .*row 0 of y contains NaN"):
         read_npz(tmp_path / "a.npz")
-    np.savez(tmp_path / "b.npz", x=X, y=LEVELS, **{"y.b": LOADS})
+    both: dict[str, Any] = {"y": LEVELS, "y.b": LOADS}
+    np.savez(tmp_path / "b.npz", x=X, **both)
     with pytest.raises(DataError, match=r"an array y and arrays y\.NAME.*y\.NAME for each"):
         read_npz(tmp_path / "b.npz")
 

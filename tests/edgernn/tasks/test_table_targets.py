@@ -104,14 +104,18 @@ def test_a_class_of_the_next_line_is_no_feature(tmp_path):
         (
             series(state=True),
             {"target": ("load",)},
-            r"line 2: could not convert .*column 'state'.*remove the column",
+            r"line 2: 'low' in column 'state' is no number.*remove the column",
         ),
         (
             series(state=True),
             {"target": ("state",), "horizon": 2},
             "the columns state hold classes.*leave --horizon out",
         ),
-        ("sequence,a,y\ns,1,nan\nt,2,1.5\n", {"target": ("y",)}, "line 2: not a finite number"),
+        (
+            "sequence,a,y\ns,1,nan\nt,2,1.5\n",
+            {"target": ("y",)},
+            "line 2: 'nan' in column 'y' is not a finite number",
+        ),
         ("sequence,a,y\ns,1,\nt,2,b\n", {"target": ("y",)}, "line 2: no y"),
         ("sequence,a,label\ns,1,x\ns,2,y\n", {}, r"labels x, y.*--target label"),
         ("sequence,a,y\ns,1\n", {"target": ("y",)}, "line 2: 2 columns, not 3"),

@@ -9,6 +9,7 @@ import pytest
 
 from edgernn.export.study.labelled import Accuracy
 from edgernn.export.study.rescue import FileLimit
+from edgernn.graph import Graph
 from edgernn.report.quantized import accuracy_text
 from edgernn.scoring.packed import Packed
 from edgernn.scoring.predictions import Predictions
@@ -16,6 +17,7 @@ from edgernn.scoring.truth import first_scores, truth_of
 from edgernn.stats import Difference, Interval
 from edgernn.tasks.given import as_samples
 
+GRAPH = Graph(name="two", inputs=(), layers=(), outputs=())
 ROWS = 100
 SAMPLES = as_samples(
     (np.ones((ROWS, 2, 1)), {"digit": np.arange(ROWS) % 2, "load": np.zeros((ROWS, 1))}),
@@ -32,7 +34,7 @@ def said(right, error):
 def test_a_limit_holds_for_the_output_that_loses_most():
     truth = truth_of(SAMPLES)
     of_float = first_scores(said(right=90, error=1.0), truth)
-    limit = FileLimit(samples=SAMPLES, truth=truth, of_float=of_float, points=1)
+    limit = FileLimit(graph=GRAPH, samples=SAMPLES, truth=truth, of_float=of_float, points=1)
     assert limit.drop(said(right=89, error=1.0)) == pytest.approx(1)
     assert limit.drop(said(right=90, error=1.02)) == pytest.approx(2, abs=1e-4)
     assert limit.drop(said(right=86, error=1.02)) == pytest.approx(4)

@@ -11,7 +11,7 @@ import pytest
 
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
-from edgernn.export.study.sensitivity import fewest_float_layers, sensitivity, snr_db
+from edgernn.export.study.sensitivity import sensitivity, snr_db
 from edgernn.graph import Dense, Graph, Gru, Input, Output, TensorSpec
 from edgernn.reference import integer, run
 from edgernn.scheme import Scheme
@@ -114,43 +114,6 @@ def test_dynamic_graphs_have_costs_too(setting) -> None:
     assert {cost.arithmetic for cost in costs.layers} == {"float32, int8 weights"}
     assert "--scheme dynamic" not in costs.remedies
     assert not any("dynamic" in sentence for sentence in costs.advice)
-
-
-def test_the_search_keeps_the_fewest_layers_in_float(setting) -> None:
-    graph, ranges, data, quantized = setting
-    exact = run(graph, data)["y"]
-
-    def drop(candidate: Graph) -> float:
-        return -snr_db(graph, "y", exact, integer.run(candidate, data)["y"])
-
-    costs = sensitivity(graph, quantized, data).layers
-    all_in_integers = drop(quantized)
-    without_spoiled = drop(quantize(graph, ranges, Scheme.INT8, keep_float=["spoiled"]))
-    assert without_spoiled < all_in_integers - 5
-
-    def kept(max_drop: float) -> tuple[str, ...] | None:
-        return fewest_float_layers(graph, ranges, costs, drop, max_drop=max_drop)
-
-    assert kept(all_in_integers) == ()
-    assert kept(without_spoiled) == ("spoiled",)
-    assert set(kept(-1000) or ()) == {"gru", "spoiled", "head"}
-
-
-def test_the_search_quantizes_again_what_was_kept_in_vain(setting) -> None:
-    graph, ranges, data, quantized = setting
-    costs = sensitivity(graph, quantized, data).layers
-
-    def drop(candidate: Graph) -> float:  # only the head matters here, though it is not costliest
-        kernel = candidate.layers[2].weights["kernel"]
-        return 0.0 if isinstance(kernel, np.ndarray) else 1.0
-
-    assert fewest_float_layers(graph, ranges, costs, drop, max_drop=0.5) == ("head",)
-
-
-def test_the_search_says_when_nothing_helps(setting) -> None:
-    graph, ranges, data, quantized = setting
-    costs = sensitivity(graph, quantized, data).layers
-    assert fewest_float_layers(graph, ranges, costs, lambda _: 1.0, max_drop=0.5) is None
 
 
 def test_an_offset_of_the_output_hides_no_noise(setting) -> None:

@@ -32,6 +32,7 @@ class Quantized:
 
 
 def _quantized_cases() -> Iterator[tuple[str, Quantized]]:
+    seen: set[frozenset[str]] = set()  # float activations: once for all layers of these kinds
     for name, case in CASES.items():
         if not any(
             "kernel" in layer.weights or "table" in layer.weights for layer in case.graph.layers
@@ -45,6 +46,15 @@ def _quantized_cases() -> Iterator[tuple[str, Quantized]]:
             ranges = calibrate(case.graph, _calibration(case))
             int8 = quantize(case.graph, ranges, Scheme.INT8)
             yield f"{name} int8", Quantized(graph=int8, case=case)
+            kinds = frozenset(type(layer).__name__ for layer in case.graph.layers)
+            if kinds in seen:
+                continue
+            seen.add(kinds)
+            fine = quantize(
+                *(case.graph, ranges, Scheme.INT8), in_float=[one.name for one in case.graph.layers]
+            )
+            yield f"{name} int8 float gates dynamic", Quantized(graph=fine, case=case)
+            yield f"{name} int8 float gates 2.14", Quantized(graph=fine, case=case, options=old)
 
 
 def _calibration(case: Case) -> dict[str, AnyArray]:

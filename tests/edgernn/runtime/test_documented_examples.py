@@ -1,8 +1,7 @@
-"""The README's examples of the native runtime are run as they stand there."""
+"""The examples of the native runtime in the documentation are run as they stand there."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,8 @@ from edgernn.artefact import VerificationStatus, read_manifest
 from edgernn.export.native import lower
 from tests.edgernn.runtime.models import cell, graph_of, numbers
 from tests.edgernn.runtime.toolchain import HOST
+from tests.pages import blocks
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 FEATURES, UNITS = 13, 10
 
 # What stands around the example: a file read into aligned memory, a frame, and the result printed.
@@ -35,10 +34,9 @@ int main(int argc, char **argv) {{
 """
 
 
-def example(language: str, holding: str = "") -> str:
-    found = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    (one,) = (code for code in found if holding in code)
-    return str(one)
+def example(name: str, language: str, holding: str) -> str:
+    (one,) = (code for code in blocks(name, language) if holding in code)
+    return one
 
 
 @pytest.fixture
@@ -53,19 +51,22 @@ def test_the_python_example_runs(model: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(model.parent)
     features = numbers(np.random.default_rng(0), 1, 20, FEATURES)
     names: dict[str, object] = {"features": features}
-    exec(example("python", "session.step("), names)
+    exec(example("python.md", "python", "session.step("), names)
     np.testing.assert_array_equal(names["scores"], edgernn.Model(model)(features)[0])
     assert isinstance(names["saved"], bytes)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_a_model_in_memory_is_exported_as_the_readme_says(
+def test_a_model_in_memory_is_exported_as_the_page_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keras = pytest.importorskip("keras")
     monkeypatch.chdir(tmp_path)
     layers = [keras.Input((None, 3)), keras.layers.GRU(4), keras.layers.Dense(2)]
-    exec(example("python", "from_keras("), {"model": keras.Sequential(layers, name="doorbell")})
+    exec(
+        example("python.md", "python", "from_keras("),
+        {"model": keras.Sequential(layers, name="doorbell")},
+    )
     found = read_manifest(tmp_path / "out")
     assert [one.name for one in found] == ["doorbell.onnx", "doorbell.tflite", "doorbell.ernn"]
     assert {one.labels for one in found} == {("no", "yes")}
@@ -73,7 +74,7 @@ def test_a_model_in_memory_is_exported_as_the_readme_says(
 
 
 def test_the_c_example_compiles_and_gives_what_python_gives(model: Path, tmp_path: Path) -> None:
-    include, _, rest = example("c").partition("\n")
+    include, _, rest = example("runtime.md", "c", "ernn_session_init(").partition("\n")
     source = tmp_path / "example.c"
     source.write_text(PROGRAM.format(include=include, example=rest))
     program = HOST.build(tmp_path / "example", source, flags=("-O1", "-std=gnu11"))

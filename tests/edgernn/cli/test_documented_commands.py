@@ -1,4 +1,4 @@
-"""The README's commands are run as they stand there, one after the other in one folder.
+"""The commands of the documentation are run as they stand there, one after the other in one folder.
 
 The environment makes them quick: EDGERNN_TRAIN_EPOCHS and others are documented settings.
 """
@@ -27,13 +27,13 @@ from edgernn.devices.host import HostDevice
 from edgernn.devices.kinds import KINDS, Kind
 from edgernn.errors import BudgetExceeded
 from tests.edgernn.tasks.reference_data import splits_of
+from tests.pages import TOP, blocks
 
 # Keras 3.15 converts TensorFlow's tensors in a way that numpy 2 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-TOP = Path(__file__).parents[3]
-README = (TOP / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+PAGES = ("commands.md", "exporting.md", "choosing.md", "profiling.md", "guide-ci.md")
+BLOCKS = [*(block for name in PAGES for block in blocks(name)), blocks("data.md")[0]]
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("edgernn ")]
 #: They need a device; tests/pi and tests/android run them.
 WITH_DEVICE = re.compile(
@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     splits_of("digits")  # downloaded once
     folder = tmp_path_factory.mktemp("readme")
     shutil.copy(TOP / "tests/golden/legacy/masked-2.4.0.h5", folder / "old_keras2_model.h5")
-    (budget,) = re.findall(r"^```toml\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    (budget,) = blocks("guide-ci.md", "toml")
     (folder / "budget.toml").write_text(budget, encoding="utf-8")
     hours = range(2400)
     loads = [100 + 20 * math.sin(hour / 24 * 2 * math.pi) + hour % 7 for hour in hours]
@@ -111,7 +111,7 @@ def code_of(line: str, monkeypatch: pytest.MonkeyPatch) -> object:
 @pytest.mark.parametrize(
     "slow", [False, pytest.param(True, marks=pytest.mark.long)], ids=["quick", "all"]
 )
-def test_the_commands_of_the_readme_run_one_after_the_other(
+def test_the_commands_of_the_pages_run_one_after_the_other(
     folder: Path, slow: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One test, so that they run in one process and in their order."""

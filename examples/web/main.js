@@ -1,0 +1,21 @@
+import { createListenerNode } from 'words';
+
+const button = document.getElementById('listen');
+const label = document.getElementById('label');
+
+button.onclick = async () => {
+  button.disabled = true;
+  try {
+    const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+    const microphone = await navigator.mediaDevices.getUserMedia({ audio });
+    const context = new AudioContext();
+    const node = await createListenerNode(context);
+    node.ondetection = (heard) => { label.value = heard.label; };
+    node.onerror = (error) => { label.value = error.message; };
+    context.createMediaStreamSource(microphone).connect(node);
+    button.textContent = 'Listening';
+  } catch (error) {
+    label.value = error.message;
+    button.disabled = false;
+  }
+};
