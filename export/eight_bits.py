@@ -1,4 +1,4 @@
-"""Which layers of an int4 model keep 8 bits, for its answers to stay near or its loss to be small."""
+"""Which layers of an int4 model keep 8 bits, so that its answers stay near."""
 
 from __future__ import annotations
 
@@ -42,15 +42,13 @@ def fewest_in_int8(
     >>> fewest_in_int8(["gru", "dense"], {"gru": 0.1}, lambda kept: "gru" in kept)
     ('gru',)
     """
-    for kept in _choices(sorted(layers, key=lambda name: -noise.get(name, 0.0))):
-        if not is_enough(kept):
-            continue
-        for name in kept:
-            without = tuple(other for other in kept if other != name)
-            if len(kept) > 1 and is_enough(without):
-                kept = without
-        return kept
-    return None
+    costliest = sorted(layers, key=lambda name: -noise.get(name, 0.0))
+    kept = next((names for names in _choices(costliest) if is_enough(names)), None)
+    for name in kept or ():
+        without = tuple(other for other in kept or () if other != name)
+        if without and is_enough(without):
+            kept = without
+    return kept
 
 
 def _choices(costliest: Sequence[str]) -> Iterator[tuple[str, ...]]:
