@@ -111,8 +111,7 @@ def _with_int8_layers(
     if kept is None:
         raise LossTooLarge(
             f"{error.what}; no choice of layers in int8 helps",
-            remedy=f"{error.remedy}; or choose scheme int8, whose search also keeps layers in "
-            "float32",
+            remedy=error.remedy,
         ) from error
     artefact = made(with_int8(written.graph, request, kept))
     said = {f"layer {name}": SAID for name in kept}

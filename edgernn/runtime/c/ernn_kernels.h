@@ -105,15 +105,6 @@ ernn_nibble_gemm ernn_nibble_gemm__avx512vnni;
 ernn_nibble_gemm ernn_nibble_gemm__neon;
 ernn_nibble_gemm ernn_nibble_gemm__neondot;
 
-/* A library built with ERNN_WITHOUT_NIBBLES is smaller, and refuses models that need them. */
-#ifdef ERNN_WITHOUT_NIBBLES
-#define ERNN_HAS_NIBBLES 0
-#define ERNN_NIBBLES_OR_NULL(kernel) NULL
-#else
-#define ERNN_HAS_NIBBLES 1
-#define ERNN_NIBBLES_OR_NULL(kernel) kernel
-#endif
-
 /* hard(p) of section 5; zeros for sigmoid. */
 typedef struct ernn_hard {
   int16_t limit, factor;
