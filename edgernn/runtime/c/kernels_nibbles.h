@@ -49,9 +49,11 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
 
 /* Defines nibble_gemm__<isa>.  vec: 32-bit sums of some of a tile's columns, `vecs` of them for all
  * 16; block_rows: rows of bytes that share what was unpacked for block_tiles tiles, of two planes
- * half as many.  What the instruction set does is in functions nibble_<what>__<isa>.  A turn is of
- * four quads, so that sums of 16 bits are widened once; quads beyond the last are zeros of x. */
-#define ERNN_NIBBLE_KERNELS(target, isa, vec, vecs, block_rows, block_tiles, is_offset, has_planes)\
+ * half as many; most_tiles: 2 or 4, those that one row of bytes takes.  What the instruction set
+ * does is in functions nibble_<what>__<isa>.  A turn is of four quads, so that sums of 16 bits are
+ * widened once; quads beyond the last are zeros of x. */
+#define ERNN_NIBBLE_KERNELS(target, isa, vec, vecs, block_rows, block_tiles, most_tiles,           \
+                            is_offset, has_planes)                                                 \
   /* inputs: the sums of x. */                                                                     \
   target ERNN_INLINE void nibble_block__##isa(                                                     \
       const uint8_t *x, size_t x_stride, size_t plane, const ernn_product *product,                \
@@ -127,7 +129,7 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
       const uint8_t *weights, uint32_t tiles, size_t column, uint8_t *out, size_t out_stride,      \
       int to_float, const int form) {                                                              \
     const int planes = form == ERNN_NIBBLES_OF_BYTES ? 1 : 2;                                      \
-    const uint32_t most = (block_rows) / (uint32_t)planes, widest = planes == 2 ? 2 : 4;           \
+    const uint32_t most = (block_rows) / (uint32_t)planes, widest = planes == 2 ? 2 : most_tiles;  \
     const uint32_t wide = block_tiles, quads = (product->rows + 3) / 4;                            \
     const size_t stride = (size_t)tiles * 64, element = to_float ? 4 : 2;                          \
     uint32_t row = 0, inputs[block_rows];                                                          \
@@ -166,10 +168,10 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
         } else if (taken == 2) {                                                                   \
           nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
                               form, 1, 2);                                                         \
-        } else if (planes == 1 && taken == 3) {                                                    \
+        } else if ((most_tiles) == 4 && planes == 1 && taken == 3) {                               \
           nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
                               form, 1, 3);                                                         \
-        } else if (planes == 1) {                                                                  \
+        } else if ((most_tiles) == 4 && planes == 1) {                                             \
           nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
                               form, 1, 4);                                                         \
         }                                                                                          \

@@ -57,7 +57,7 @@ AVX512 ERNN_INLINE void nibble_finish__avx512vnni(const __m512i *sums, const ern
   finish_tile__avx512(sums[0], product, column, out, at, to_float);
 }
 
-ERNN_NIBBLE_KERNELS(AVX512, avx512vnni, __m512i, 1, 4, 2, 0, 1)
+ERNN_NIBBLE_KERNELS(AVX512, avx512vnni, __m512i, 1, 4, 2, 4, 0, 1)
 
 #else
 typedef int ernn_no_nibbles_avx512vnni; /* C99 wants something in every file */
