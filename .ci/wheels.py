@@ -35,17 +35,17 @@ TARGETS: Final = {
     "x86_64": Target(
         platform="linux-x86_64",
         triple="x86_64-linux-gnu.2.17",
-        tag="manylinux_2_17_x86_64.manylinux2014_x86_64",
+        tag="manylinux2014_x86_64",
     ),
     "aarch64": Target(
         platform="linux-aarch64",
         triple="aarch64-linux-gnu.2.17",
-        tag="manylinux_2_17_aarch64.manylinux2014_aarch64",
+        tag="manylinux2014_aarch64",
     ),
     "armv7l": Target(
         platform="linux-armv7l",
         triple="arm-linux-gnueabihf.2.17",
-        tag="manylinux_2_17_armv7l.manylinux2014_armv7l",
+        tag="manylinux2014_armv7l",
         is_32_bit=True,
     ),
 }

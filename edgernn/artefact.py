@@ -132,6 +132,12 @@ class Artefact:
         return self.files[0].name
 
     @property
+    def answer_names(self) -> tuple[str, ...]:
+        """The outputs that are no states, in the model's order: files may have another one."""
+        states = {state.output for state in self.states}
+        return tuple(port.name for port in self.outputs if port.name not in states)
+
+    @property
     def bytes(self) -> int:
         return sum(file.bytes for file in self.files)
 

@@ -13,6 +13,7 @@ from edgernn.export.source_model import SourceModel
 from edgernn.formats import FORMATS, format_named
 from edgernn.recipe import SoundRecipe, recipe_text
 from edgernn.scheme import Scheme
+from edgernn.streaming import rhythms
 
 
 def artefact_stem(model: SourceModel, request: Request) -> str:
@@ -65,12 +66,25 @@ def metadata_of(model: SourceModel, request: Request) -> dict[str, str]:
         "source_sha256": model.source.sha256,
         **_origin(model),
     }
+    if request.streaming:
+        metadata |= _result_steps(model)
     if request.labels:
         metadata["labels"] = json.dumps(request.labels)
     if request.front_end is not None:
         metadata[FRONT_END] = recipe_text(request.front_end)
         metadata |= _check_value(request.front_end)
     return metadata
+
+
+def _result_steps(model: SourceModel) -> dict[str, str]:
+    """Which calls of a file of one step have a result, where not all of them do, counted from 0."""
+    times = rhythms(model.graph).values()
+    first = max(first for first, _ in times)
+    every = {every for _, every in times}
+    together = every.pop() if len(every) == 1 else 1
+    if (first, together) == (0, 1):
+        return {}
+    return {"first_result": str(first), "result_every": str(together)}
 
 
 def _check_value(recipe: SoundRecipe) -> dict[str, str]:

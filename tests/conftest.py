@@ -16,6 +16,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="words that the pretrained network says in each format and scheme (default: 200)",
     )
     parser.addoption(
+        "--hard-models",
+        default="0:400",
+        metavar="START:STOP",
+        help="random models of tests/zoo/hard_models that the long test compares with Keras "
+        "(default: 0:400, about a quarter of an hour)",
+    )
+    parser.addoption(
         "--android",
         metavar="SERIAL",
         help="also run the tests for any Android device on this one (see `adb devices`)",
@@ -64,7 +71,7 @@ def _tell_parity(terminalreporter: pytest.TerminalReporter) -> None:
             for name, entry in report.user_properties:
                 if name != "parity":
                     continue
-                checks += 1
+                checks += entry["routes"]
                 target, model = entry["target"], entry["model"]
                 if "refused" in entry:
                     refused[target].add(model)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from edgernn.cli import several_trainings
 from edgernn.cli.completion import complete_devices, complete_schemes, complete_tasks
-from edgernn.cli.parameters import Duration
 
 
 @click.command()
@@ -19,12 +19,7 @@ from edgernn.cli.parameters import Duration
     help="Compare these trained models instead: a.keras,b.onnx.  Nothing is trained.",
 )
 @click.option("--data", "rows", metavar="DATA", help="With --from: rows that no model has seen.")
-@click.option(
-    "--models",
-    default="gru,lstm",
-    show_default=True,
-    help="Architectures, as for `train --cell`; the others are compared with the first.",
-)
+@several_trainings.models("; the others are compared with the first")
 @click.option(
     "--equal",
     default="units",
@@ -32,7 +27,7 @@ from edgernn.cli.parameters import Duration
     help="What contenders have in common: units, bytes (of the file), or units,bytes.",
 )
 @click.option("--units", type=click.IntRange(1, 4096), help="Width of the first architecture.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Maximum number of epochs.")
+@several_trainings.epochs
 @click.option(
     "--seeds",
     type=click.IntRange(2, 1000),
@@ -56,24 +51,15 @@ from edgernn.cli.parameters import Duration
     shell_complete=complete_devices,
     help="Where the files are measured, after the last training.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Trainings at a time; each takes one processor and up to 1.5 GB.",
-)
-@click.option("--time-limit", "time_limit_s", type=Duration(), help="For everything: 10min.")
+@several_trainings.workers()
+@several_trainings.time_limit
 @click.option(
     "--worth",
     help="Smallest difference that matters: points of a share (0.5, the default), or percent of an "
     "error (2%).",
 )
-@click.option(
-    "--target",
-    help="What y means (class, steps, numbers), or the columns of a .csv to predict.",
-)
-@click.option("--hold-out", metavar="PATTERN", help="Test on the rows whose origin matches.")
+@several_trainings.target
+@several_trainings.hold_out
 @click.option(
     "--controls/--no-controls",
     default=True,
@@ -100,7 +86,7 @@ from edgernn.cli.parameters import Duration
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for trainings, models, files, and report.md, .html, .json.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the text.")
+@several_trainings.as_json
 def command(
     data: str | None,
     given: str | None,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from edgernn.cli import several_trainings
+
 if TYPE_CHECKING:
     from edgernn.front.comparing import Compared
 
@@ -34,13 +36,7 @@ SCHEMES: Final = {"float32": None, "int8": f"{TASK}:calibration"}
     show_default=True,
     help="Trainings of each cell.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    default=2,
-    show_default=True,
-    help="Trainings at a time; each takes one processor and up to 1.5 GB.",
-)
+@several_trainings.workers(default=2)
 @click.option(
     "--processes",
     type=click.IntRange(1, 1000),

@@ -286,7 +286,7 @@ def command(
         for failure in others:
             click.echo(f"edgernn: {failure}", err=True)
         raise last
-    ending.require_something()
+    ending.require_something(shown=ending.has_results)
     return 0
 
 

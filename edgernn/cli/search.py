@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from edgernn.cli import several_trainings
 from edgernn.cli.completion import complete_devices, complete_schemes, complete_tasks
 from edgernn.cli.parameters import Duration
 
@@ -40,9 +41,7 @@ class Bytes(click.ParamType[int]):
     shell_complete=complete_devices,
     help="Where the model is to run.",
 )
-@click.option(
-    "--models", default="gru,lstm", show_default=True, help="Architectures, as for `train --cell`."
-)
+@several_trainings.models()
 @click.option(
     "--scheme",
     default="int8",
@@ -59,18 +58,12 @@ class Bytes(click.ParamType[int]):
     show_default=True,
     help="Recipes to try at most: learning rate, dropout, batch, a convolution in front.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Maximum number of epochs.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Trainings at a time; each takes one processor and up to 1.5 GB.",
-)
+@several_trainings.epochs
+@several_trainings.workers()
 @click.option("--storage", metavar="URL", help="postgresql://host/db: `edgernn worker` trains.")
-@click.option("--time-limit", "time_limit_s", type=Duration(), help="For everything: 15min.")
-@click.option("--target", help="What y means, or the columns of a .csv to predict.")
-@click.option("--hold-out", metavar="PATTERN", help="Test on the rows whose origin matches.")
+@several_trainings.time_limit
+@several_trainings.target
+@several_trainings.hold_out
 @click.option("--resume", is_flag=True, help="Continue the search in the folder.")
 @click.option(
     "-o",
@@ -80,7 +73,7 @@ class Bytes(click.ParamType[int]):
     required=True,
     help="Folder for the model, its file, and report.md, .html, .json.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the text.")
+@several_trainings.as_json
 def command(
     data: str,
     accuracy: float | None,

@@ -12,6 +12,7 @@ from typing import Final
 from edgernn import atomic
 from edgernn.errors import WrongOption
 from edgernn.formats import format_named
+from edgernn.front.arguments import checked_arguments
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.report.compared import comparison_json, comparison_markdown
@@ -110,6 +111,7 @@ class Compared:
         return comparison_html(self.values)
 
 
+@checked_arguments
 def compare(
     data: Given,
     *,

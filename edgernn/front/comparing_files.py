@@ -10,6 +10,7 @@ from typing import Final
 
 from edgernn import atomic
 from edgernn.errors import WrongOption
+from edgernn.front.arguments import checked_arguments
 from edgernn.front.comparing import parsed_worth
 from edgernn.front.progress import progress_line
 from edgernn.report.compared_files import (
@@ -62,6 +63,7 @@ class ComparedModels:
         return files_html(self.values)
 
 
+@checked_arguments
 def compare_models(
     paths: Sequence[str | os.PathLike[str]],
     *,

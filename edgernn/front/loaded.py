@@ -25,6 +25,7 @@ from edgernn.export.rows import together
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import held, limited
+from edgernn.front.arguments import checked_arguments
 from edgernn.front.automatic import best_of
 from edgernn.front.keras_itself import as_keras_has_it
 from edgernn.front.made import Made
@@ -129,6 +130,7 @@ class Loaded:
         """Sentences about what the file holds and the export leaves out."""
         return self.model.warnings
 
+    @checked_arguments
     def export(
         self,
         out: str | os.PathLike[str],
@@ -256,6 +258,7 @@ class Loaded:
         method = method_named(calibration)
         rounded = rounding_named(rounding, used)
         backends = formats_named(to)
+        chosen = format_options(options, backends)
         require_layers(self.layers, (*kept, *per_layer))
         decoding = decoding_of(decode, self.training, self.model.graph)
         require_one_loop(decoding, streaming=streaming)
@@ -309,7 +312,7 @@ class Loaded:
                     labels=names,
                     front_end=recipe,
                     training=self.training,
-                    options=format_options(options),
+                    options=chosen,
                 )
                 for one in schemes
             ]

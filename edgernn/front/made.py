@@ -10,6 +10,7 @@ from typing import Any
 
 from edgernn.artefact import Artefact, Refusal, Verification
 from edgernn.export.study.study import Study
+from edgernn.front.arguments import checked_arguments
 from edgernn.front.measuring import measure
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.front.progress import Show
@@ -117,6 +118,7 @@ class Made(Mapping[Any, MadeFile]):
         """Which files passed the check, which were not checked, and which failed."""
         return outcome_text(self.artefacts, self.refusals, self.folder)
 
+    @checked_arguments
     def profile(
         self,
         *,
@@ -137,6 +139,9 @@ class Made(Mapping[Any, MadeFile]):
         device_python: bool = False,
         android_runtimes: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         benchmark_model: str | os.PathLike[str] | None = None,
+        stream: str | os.PathLike[str] | None = None,
+        false_alarms_per_hour: float = 1.0,
+        background: Sequence[str] | None = None,
         progress: Show | None = None,
     ) -> Report:
         """Measures these files where they are to run: size, latency, memory and accuracy.
@@ -174,6 +179,9 @@ class Made(Mapping[Any, MadeFile]):
             device_python=device_python,
             android_runtimes=android_runtimes,
             benchmark_model=benchmark_model,
+            stream=stream,
+            false_alarms_per_hour=false_alarms_per_hour,
+            background=background,
             progress=progress,
         )
 

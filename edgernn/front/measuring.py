@@ -14,6 +14,7 @@ from edgernn.devices.device import Choices
 from edgernn.devices.host import require_cpus
 from edgernn.devices.runners.outcome import Skipped
 from edgernn.errors import DataError, DeviceError, EdgernnError, MissingRuntime, WrongOption
+from edgernn.front.arguments import checked_arguments
 from edgernn.front.progress import Show, device_bars
 from edgernn.front.reports import Report
 from edgernn.profile import report as values
@@ -65,13 +66,18 @@ class Ending:
             cells = tuple(one for one in cells if one.runs or one.predictions or one.outcome)
         return bool(cells)
 
-    def require_something(self) -> None:
-        """Raises MissingRuntime or DeviceError when not one artefact could be measured."""
+    def require_something(self, *, shown: bool = False) -> None:
+        """Raises MissingRuntime or DeviceError when not one artefact could be measured.
+
+        shown: whether the user has seen the report, and with it the reason.
+        """
         cells = self.report.cells
         if any(cell.runs or cell.outcome is None for cell in cells):
             return
         outcomes = [cell.outcome for cell in cells if cell.outcome]
-        first = f"nothing could be measured; {cells[0].item.file}: {outcomes[0]}"
+        first = "nothing could be measured"
+        if not shown:
+            first += f"; {cells[0].item.file}: {str(outcomes[0]).rstrip('.')}"
         if all(isinstance(outcome, Skipped) for outcome in outcomes):
             raise MissingRuntime(first, remedy="Install the runtime, or choose another --device")
         raise DeviceError(first, remedy="`edgernn inspect` shows what is in the file")
@@ -154,6 +160,7 @@ def _start(job: Job, workload: Workload) -> values.Report:
     return begun(now, job.plan, workload)
 
 
+@checked_arguments
 def measure(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,

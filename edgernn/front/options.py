@@ -142,8 +142,14 @@ def formats_named(to: str | Sequence[str] | None) -> tuple[str, ...] | None:
         raise WrongOption(str(error).rstrip(".")) from error
 
 
-def format_options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
-    """Raises TypeError for an option that no format has, WrongOption for a value it lacks."""
+def format_options(
+    given: dict[str, str | None], formats: Sequence[str] | None = None
+) -> dict[str, dict[str, str]]:
+    """By format.  formats: those that are written; without them, all.
+
+    Raises TypeError for an option that no format has, WrongOption for a value it lacks and for an
+    option that none of the formats has.
+    """
     known = {option.parameter: option for row in FORMATS.values() for option in row.options}
     for name, value in given.items():
         if name not in known:
@@ -156,6 +162,12 @@ def format_options(given: dict[str, str | None]) -> dict[str, dict[str, str]]:
             raise WrongOption(
                 f"{name} cannot be {value!r}",
                 remedy=f"Choose one of {', '.join(known[name].choices)}",
+            )
+        owners = [row.name for row in FORMATS.values() if known[name] in row.options]
+        if value is not None and formats is not None and not set(owners) & set(formats):
+            raise WrongOption(
+                f"{known[name].flag} ({name}) changes nothing in {', '.join(formats)}",
+                remedy=f"Also write {' or '.join(owners)}, or leave it out",
             )
     return options_by_format(given)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edgernn import atomic
 from edgernn.errors import DataError, DeviceError, WrongOption
+from edgernn.front.arguments import checked_arguments
 from edgernn.front.budgets import Checked, checked_against
 from edgernn.front.notebook import html_lines, html_table
 from edgernn.profile import report as values
@@ -67,6 +68,7 @@ class Report:
         """What the figures mean: comparisons with their intervals."""
         return sentences(self.values)
 
+    @checked_arguments
     def write(self, *paths: str | os.PathLike[str]) -> None:
         """Writes files in the format of their suffix (.html, .json, …), each whole or not at all.
 
@@ -78,6 +80,7 @@ class Report:
         for path, suffix in files.items():
             atomic.write_bytes(path, FORMATS[suffix].write(self.values).encode())
 
+    @checked_arguments
     def check(
         self,
         budget: str | os.PathLike[str] | Mapping[str, float | Mapping[str, float]],

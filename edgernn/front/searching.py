@@ -20,6 +20,7 @@ from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import export_model, float_graph, training_log_of
 from edgernn.export.request import Request
 from edgernn.formats import format_named
+from edgernn.front.arguments import checked_arguments
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.profile.candidates import find_candidates
@@ -89,6 +90,7 @@ class Found:
         return searched_html(self.values)
 
 
+@checked_arguments
 def search(
     data: Given,
     *,

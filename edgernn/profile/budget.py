@@ -25,6 +25,7 @@ from typing import Final
 
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.errors import DataError
+from edgernn.profile.alarms import Tally
 from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell, Report
 from edgernn.profile.rows import Row, reference_of, rows_of
@@ -47,6 +48,8 @@ class Limit(Enum):
     PACED_P99_MS = "paced_p99_ms"
     DEADLINES_MISSED = "deadlines_missed"
     PEAK_RSS_BYTES = "peak_rss_bytes"
+    FALSE_ALARMS_PER_HOUR = "false_alarms_per_hour"  # in the test part of --stream's recordings
+    MISS_RATE = "miss_rate"  # there, as a share of what is said
     INSTRUCTIONS = "instructions"  # of a call, where an emulator counts them
     ACCURACY_DROP = "accuracy_drop"  # worse than the float32 reference: a difference of shares
     F1_MACRO_DROP = "f1_macro_drop"
@@ -74,6 +77,7 @@ class Limit(Enum):
         if self.value.endswith(("_drop", "_rise")) or self in (
             Limit.DEADLINES_MISSED,
             Limit.DEVIATION,
+            Limit.FALSE_ALARMS_PER_HOUR,
         ):
             return 0.0, 1e9
         if self.is_time:
@@ -117,9 +121,9 @@ class Check:
 #: The verdict on a budget of which each limit was skipped.
 NOTHING_CHECKED: Final = "nothing of the budget could be checked"
 
-#: Drops of what is between 0 and 1.
+#: What is between 0 and 1, and drops of it.
 _SHARES: Final = frozenset(
-    {Limit.ACCURACY_DROP, Limit.F1_MACRO_DROP, Limit.F1_DROP, Limit.AUC_DROP}
+    {Limit.ACCURACY_DROP, Limit.F1_MACRO_DROP, Limit.F1_DROP, Limit.AUC_DROP, Limit.MISS_RATE}
 )
 _SHARE: Final = "Write a share: 0.99, not 99"
 
@@ -249,6 +253,8 @@ def _verdict(
 
 def _missing(limit: Limit, report: Report) -> str:
     """Why there is no value: a limit of another metric than those of the data, or no data."""
+    if limit in _HEARD and not report.alarms:
+        return "was not measured: it needs --stream"
     of_metric = {metric.limit: metric for metric in METRICS.values()}.get(limit.value)
     truth = report.truth
     if of_metric is None or truth is None:
@@ -284,11 +290,28 @@ def _cost(metric: Metric) -> Callable[[Cell, Row, Report], float | None]:
     return of
 
 
+def _heard(figure: Callable[[Tally], float | None]) -> Callable[[Cell, Row, Report], float | None]:
+    """Of the test part of the recordings that this artefact listened to."""
+
+    def of(cell: Cell, _row: Row, report: Report) -> float | None:
+        heard = {(one.file, one.sha256): one.test for one in report.alarms}
+        tally = heard.get((cell.item.file, cell.item.sha256))
+        return None if tally is None else figure(tally)
+
+    return of
+
+
 def _of_row(name: str) -> Callable[[Cell, Row, Report], float | None]:
     return lambda _cell, row, _report: getattr(row, name)
 
 
+_HEARD: Final = {
+    Limit.FALSE_ALARMS_PER_HOUR: _heard(lambda tally: tally.per_hour),
+    Limit.MISS_RATE: _heard(lambda tally: tally.miss_rate),
+}
+
 _VALUES: Final[dict[Limit, Callable[[Cell, Row, Report], float | None]]] = {
     **{limit: _of_row(limit.value) for limit in Limit},
+    **_HEARD,
     **{Limit(metric.limit): _cost(metric) for metric in METRICS.values()},
 }

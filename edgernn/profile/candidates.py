@@ -27,6 +27,7 @@ class Candidate:
     states: tuple[State, ...] = ()
     decoder: DecoderStep | None = None  # it writes a sequence with this file, one of extra_files
     labels: tuple[str, ...] = ()  # names of the classes, in the order of the outputs
+    outputs: tuple[str, ...] = ()  # names in the model's order, which a file may change; no states
     source: Path | None = None  # the Keras file it was made from, if it is at hand
     reading: Reading = AS_IT_IS  # how its training read tables
     front_end: SoundRecipe | None = None  # how it takes sound
@@ -140,6 +141,7 @@ def _from_manifest(folder: Path, artefact: Artefact) -> Candidate:
         extra_files=tuple(folder / file.name for file in artefact.files[1:]),
         states=artefact.states,
         decoder=artefact.decoder,
+        outputs=artefact.answer_names,
         labels=artefact.labels or (log.labels if log else ()),
         source=_source(folder, artefact),
         reading=log.settings.reading if log else AS_IT_IS,
@@ -183,8 +185,8 @@ def _verification(artefact: Artefact) -> str:
 
 
 def _outputs(artefact: Artefact) -> tuple[Shape, ...]:
-    states = {state.output for state in artefact.states}
-    return tuple(port.spec.shape[1:] for port in artefact.outputs if port.name not in states)
+    shapes = {port.name: port.spec.shape[1:] for port in artefact.outputs}
+    return tuple(shapes[name] for name in artefact.answer_names)
 
 
 def _training(log: TrainingLog) -> Training:

@@ -132,13 +132,18 @@ def _scored(model: Model, recording: Recording, deciding: Deciding) -> _Scored:
         for one in listener.scores(waveform[at : at + piece]):
             scores.append(one)
             seconds.append(listener.seconds)
-    means = _means(np.array(scores).reshape(len(scores), -1), deciding.smooth)
-    best = means.argmax(axis=1) if means.size else np.empty(0, np.int64)
+    if scores and len(scores[0]) != len(model.labels):
+        raise DataError(
+            f"{model.name} has {len(scores[0])} classes and names for {len(model.labels)} of them",
+            remedy="Export it with one of --labels for each class",
+        )
+    means = _means(np.reshape(scores, (len(scores), len(model.labels))), deciding.smooth)
+    best = means.argmax(axis=1)
     return _Scored(
         recording=recording,
         seconds=np.array(seconds[len(seconds) - len(means) :]),
         best=best,
-        score=np.take_along_axis(means, best[:, None], axis=1)[:, 0] if means.size else best * 1.0,
+        score=means[np.arange(len(means)), best],
         length_s=length_s,
         rate_hz=model.audio().recipe.rate_hz,
     )
@@ -146,10 +151,8 @@ def _scored(model: Model, recording: Recording, deciding: Deciding) -> _Scored:
 
 def _means(scores: npt.NDArray[np.float64], smooth: int) -> npt.NDArray[np.float64]:
     """[N, C] to [N - smooth + 1, C]: each the mean of the last `smooth` scores."""
-    count = len(scores) - smooth + 1
-    if count < 1:
-        return np.empty((0, scores.shape[1] if scores.ndim > 1 else 0))
-    return np.mean([scores[at : at + count] for at in range(smooth)], axis=0)
+    count = max(0, len(scores) - smooth + 1)
+    return np.asarray(np.mean([scores[at : at + count] for at in range(smooth)], axis=0))
 
 
 def _heard(

@@ -337,7 +337,8 @@ class _Profile:
         if not isinstance(answer, Outputs):
             return replace(cell, outcome=answer)
         state_outputs = {state.output for state in candidate.states}
-        name = next(name for name in answer.cases[0] if name not in state_outputs)
+        in_file = [name for name in answer.cases[0] if name not in state_outputs]
+        name, *further = [one for one in candidate.outputs if one in in_file] or in_file
         scored = [one.output or name for one in samples.outputs]
         for row, case in enumerate(answer.cases):
             for output in scored:
@@ -346,7 +347,7 @@ class _Profile:
                     where = f"row {first} of the data"
                     reason = f"output '{output}' contains NaN or infinity for {where}"
                     return replace(cell, outcome=Failed(reason=reason))
-        predictions = predictions_of(answer.cases, samples, name, numbers)
+        predictions = predictions_of(answer.cases, samples, name, numbers, further=further)
         if self.report.truth is not None:
             require_read(predictions, self.report.truth)
         return replace(cell, predictions=predictions, refit=refit, unjudged=None)

@@ -10,7 +10,7 @@ import numpy as np
 from edgernn.recipe.sound import SoundRecipe
 from edgernn.recipe.tables import sound_record
 
-# The numbers of ernn_sound (edgernn/runtime/c/ernn_format.h), in its order.
+# The numbers of ernn_sound (edgernn/runtime/c/ernn_sound.h), in its order.
 _COUNTS: Final = ("rate_hz", "window_samples", "hop_samples", "lead_samples", "fft_samples")
 _NUMBERS: Final = (
     *("scale", "pre_emphasis", "floor", "log_add", "log_scale", "log_shift"),

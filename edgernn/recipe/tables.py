@@ -1,6 +1,6 @@
 """The tables that the C library computes with, and the record of an .ernn file that holds them.
 
-Its layout is `ernn_sound` of edgernn/runtime/c/ernn_format.h; docs/sound.md says the same in words.
+Its layout is `ernn_sound` of edgernn/runtime/c/ernn_sound.h; docs/sound.md says the same in words.
 """
 
 from __future__ import annotations

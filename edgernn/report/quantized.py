@@ -20,9 +20,9 @@ from edgernn.units import percent, percent_interval
 _NUMBERS: Final = {Fineness.SIXTEEN: "16 bits", Fineness.FLOAT: "float32"}
 
 
-def accuracy_text(rows: Sequence[Accuracy], tried: Accuracy | None = None) -> str:
-    """A line for the float model and one for each artefact, for each output; `tried` is what helps
-    instead.
+def accuracy_text(rows: Sequence[Accuracy], tried: Sequence[Accuracy] = ()) -> str:
+    """A line for the float model and one for each artefact, for each output; `tried` is what may
+    help instead.
     """
     lines: list[str] = []
     for output in dict.fromkeys(row.output for row in rows):
@@ -52,15 +52,15 @@ def _refits(rows: Sequence[Accuracy]) -> Iterator[str]:
         yield from (one.sentence for one in of_refit(refit))
 
 
-def _verdict(rows: Sequence[Accuracy], tried: Accuracy | None) -> Iterator[str]:
+def _verdict(rows: Sequence[Accuracy], tried: Sequence[Accuracy]) -> Iterator[str]:
     """Whether what was lost is statistically significant, and what was tried then."""
     lost = [f"{row.name} ({row.output})" if row.output else row.name for row in rows if row.lost]
     if lost:
         yield f"Statistically significant: {', '.join(lost)}."
-        if tried is not None:
+        for one in tried:
             yield (
-                f"On the same rows, {tried.name} drops by {_drop(tried)}"
-                f"{', which is significant, too' if tried.lost else ', which is not significant'}"
+                f"On the same rows, {one.name} drops by {_drop(one)}"
+                f"{', which is significant, too' if one.lost else ', which is not significant'}"
                 " (by the reference; nothing was written)."
             )
     elif any(row.drop is not None for row in rows):

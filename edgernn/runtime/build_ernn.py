@@ -22,6 +22,7 @@ typedef int... ernn_status;
 typedef int... ernn_isa;
 typedef int... ernn_dtype;
 #define ERNN_ISA_COUNT ...
+#define ERNN_NO_RESULT ...
 
 typedef struct { ...; } ernn_model;
 typedef struct ernn_session ernn_session;

@@ -20,6 +20,7 @@ ffi: Final[Any] = _ernn.ffi
 lib: Final[Any] = _ernn.lib
 
 OK: Final = 0
+NO_RESULT: Final[int] = lib.ERNN_NO_RESULT
 _NOT_ERNN: Final = 1  # the status of ernn.h
 
 #: Instruction sets by the name that `Model(isa=...)` takes.

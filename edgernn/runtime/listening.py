@@ -89,7 +89,7 @@ class Listener:
     _are_shares: bool = field(init=False)
     _rows: list[AnyArray] = field(init=False, default_factory=list)
     _recent: list[Scores] = field(init=False, default_factory=list)
-    _recent_step: Scores = field(init=False)
+    _recent_step: Scores | None = field(init=False, default=None)
     _count: int = field(init=False, default=0)
     _pause: Pause = field(init=False)
 
@@ -145,12 +145,12 @@ class Listener:
 
         Raises DataError where the sound was shorter than one window.
         """
-        if not self._count:
+        if not self._count or (self._session is not None and self._recent_step is None):
             raise DataError(
                 "the sound is shorter than one window of the front end",
                 remedy="Give a longer recording",
             )
-        scores = self._window() if self._steps else self._recent_step
+        scores = self._window() if self._recent_step is None else self._recent_step
         return self._named(scores)
 
     @property
@@ -162,7 +162,10 @@ class Listener:
 
     def _after(self, row: AnyArray, *, wanted: bool) -> Scores | None:
         if self._session is not None:
-            self._recent_step = self._shares(self._session.step(row))
+            scores = self._session.step(row)
+            if scores is None:  # the first windows are not full yet
+                return None
+            self._recent_step = self._shares(scores)
             return self._recent_step if wanted else None
         self._rows = [*self._rows, row][-self._steps :]
         return self._window() if wanted else None

@@ -12,7 +12,7 @@ import numpy as np
 from edgernn.errors import DataError
 from edgernn.runtime.batch import BatchTable, arena_bytes, shapes_of
 from edgernn.runtime.kept import KeptArrays
-from edgernn.runtime.library import ISA_BY_NAME, check_run, ffi, lib, text
+from edgernn.runtime.library import ISA_BY_NAME, NO_RESULT, check_run, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_rows
 
 if TYPE_CHECKING:
@@ -79,6 +79,13 @@ class Session:
             output_count=len(model.outputs),
         )
 
+    def __repr__(self) -> str:
+        """The model, the instruction set and the room, in one line."""
+        room = f"up to {self.max_steps} steps a call"
+        if self.max_batch > 1:
+            room += f", {self.max_batch} sequences side by side"
+        return f"<edgernn session of {self._model.name}: {self.isa}, {room}>"
+
     @property
     def isa(self) -> str:
         """The instruction set in use, such as "avx2".
@@ -105,6 +112,9 @@ class Session:
         order of `model.free_inputs`.  The result is an array [width], or a dict by name where the
         model has several outputs.  The last output of a layer, or a pooling over time, is what it
         would be if the sequence ended here.
+
+        None: this step has no result.  A file of one step has none until the first windows of its
+        convolutions are full, and in the steps that a stride leaves out.
 
         Without `out` each call returns new arrays.  With `out` (an array of the result's shape
         and type, or a dict of them) the call writes there, returns `out` and allocates no arrays.
@@ -133,6 +143,8 @@ class Session:
         finally:
             lock.release()
         if status:
+            if status == NO_RESULT:
+                return None
             check_run(status, self._session)
         return out
 

@@ -21,7 +21,12 @@ _ROUNDED: Final = 0.02
 
 
 def predictions_of(
-    cases: Sequence[Case], samples: Samples, name: str, numbers: Sequence[int] = ()
+    cases: Sequence[Case],
+    samples: Samples,
+    name: str,
+    numbers: Sequence[int] = (),
+    *,
+    further: Sequence[str] = (),
 ) -> Predictions:
     """The answers of the output `name` for each row, in the data's numbers.
 
@@ -29,12 +34,14 @@ def predictions_of(
     An output with a time axis is read at the last real step of its sequence, unless y is as long.
     `numbers` are what the data call the model's classes (class_names.data_numbers), where that
     differs.  Without labels the outputs are kept as they are, with the classes they stand for
-    where they are probabilities.
+    where they are probabilities; so are those of the outputs `further`.
     Of several outputs that y is for, each is read by its own name.
     Raises DataError when an output does not fit y, or is not there.
     """
     first, *others = samples.outputs
     found = _of_output(cases, first, _named(first.output or name, cases), numbers)
+    if samples.target is None:
+        return replace(found, others=tuple(_of_output(cases, first, one, ()) for one in further))
     return replace(
         found,
         others=tuple(_of_output(cases, one, _named(one.output, cases), ()) for one in others),

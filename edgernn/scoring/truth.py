@@ -152,7 +152,7 @@ def scores(predictions: Predictions, truth: Truth) -> tuple[Score, ...]:
     found = [
         _scored(one.name, predictions, truth) for one in truth.judges if one.reads(predictions)
     ]
-    for said, answers in zip(predictions.others, truth.others, strict=True):
+    for said, answers in zip(predictions.others, truth.others, strict=truth.judge is not None):
         found += [
             _scored(one.name, said, answers) for one in metrics_for(answers) if one.reads(said)
         ]

@@ -2,6 +2,6 @@
 
 from edgernn.streaming.halves import Halves, halved
 from edgernn.streaming.states import expose_states
-from edgernn.streaming.step import to_streaming, warm_up_steps
+from edgernn.streaming.step import rhythms, to_streaming, warm_up_steps
 
-__all__ = ["Halves", "expose_states", "halved", "to_streaming", "warm_up_steps"]
+__all__ = ["Halves", "expose_states", "halved", "rhythms", "to_streaming", "warm_up_steps"]

@@ -43,7 +43,8 @@ def one_step(layer: Recurrent, stepper: Stepper) -> None:
     for initial, final in state_fields(layer):
         if not stepper.ports.is_state(given[initial]):
             stepper.ports.hand_on(given[initial], getattr(layer, final))
-    stepper.times[layer.output] = replace(time, is_sequence=layer.return_sequences)
+    period = stepper.times[layer.input].period if layer.return_sequences else 1
+    stepper.times[layer.output] = replace(time, is_sequence=layer.return_sequences, period=period)
     for _, final in state_fields(layer):
         stepper.times[getattr(layer, final)] = time
 

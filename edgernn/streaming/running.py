@@ -72,8 +72,14 @@ def _running_maximum(layer: GlobalPool1D, stepper: Stepper) -> str:
     result = _merge(stepper, f"{layer.name}/maximum", MergeKind.MAXIMUM, so_far, layer.input)
     ones = stepper.ones(layer, layer.input)
     ready = stepper.valid_steps(layer, layer.input, None)
-    stepper.ports.hand_on(started, _masked(stepper, f"{layer.name}/starts", ones, ready))
-    stepper.ports.hand_on(maximum, result)
+    kept, has_started = result, _masked(stepper, f"{layer.name}/starts", ones, ready)
+    if stepper.times[layer.input].period > 1 and ready is not None:
+        ever = f"{layer.name}/has_started"
+        has_started = _merge(stepper, ever, MergeKind.MAXIMUM, started, has_started)
+        kept = stepper.chosen(layer, "kept", ready, result, maximum)
+        result = stepper.chosen(layer, "shown", ready, result, so_far)
+    stepper.ports.hand_on(started, has_started)
+    stepper.ports.hand_on(maximum, kept)
     return result
 
 

@@ -53,8 +53,17 @@ def to_streaming(graph: Graph) -> Graph:
 
 def warm_up_steps(graph: Graph) -> dict[str, int]:
     """How many first results of `to_streaming(graph)` are invalid, by output of `graph`."""
+    return {name: warm_up for name, (warm_up, _) in rhythms(graph).items()}
+
+
+def rhythms(graph: Graph) -> dict[str, tuple[int, int]]:
+    """Which calls of `to_streaming(graph)` have a result, by output of `graph`: (first, every).
+
+    Counted from 0.  Behind a stride a sequence has an element in each so manieth call only; what
+    sums up the sequence (the last output of a GRU) has a result in each call from the first on.
+    """
     _, stepper = _converted(without_dead_layers(graph))
-    return {output.name: stepper.times[output.edge].warm_up for output in graph.outputs}
+    return {output.name: stepper.times[output.edge].rhythm for output in graph.outputs}
 
 
 def _converted(graph: Graph) -> tuple[Graph, Stepper]:
@@ -112,7 +121,7 @@ def _convert(layer: ly.Layer, stepper: Stepper) -> None:
             _keep(layer, stepper)
         case ly.Where():
             _refuse_if(len(sequences) < len(layer.reads), layer, stepper)
-            _refuse_if(len({stepper.times[e].warm_up for e in sequences}) > 1, layer, stepper)
+            _refuse_if(len({stepper.times[e].rhythm for e in sequences}) > 1, layer, stepper)
             _keep(layer, stepper)
         case ly.Affine():
             _refuse_if(_varies_over_time(layer, layer.scale, stepper), layer, stepper)
@@ -164,6 +173,7 @@ def _keep(layer: ly.Layer, stepper: Stepper) -> None:
     time = Time(
         is_sequence=any(time.is_sequence for time in times),
         warm_up=max(time.warm_up for time in times),
+        period=max(time.period for time in times),
     )
     stepper.times.update(dict.fromkeys(layer.writes, time))
 
@@ -172,7 +182,7 @@ def _join(layer: ly.Concatenate | ly.Merge, stepper: Stepper) -> None:
     """Sequences of one length, and tensors without a time axis."""
     sequences = [edge for edge in layer.inputs if stepper.times[edge].is_sequence]
     rank = stepper.specs[sequences[0]].rank
-    _refuse_if(len({stepper.times[edge].warm_up for edge in sequences}) > 1, layer, stepper)
+    _refuse_if(len({stepper.times[edge].rhythm for edge in sequences}) > 1, layer, stepper)
     for edge in set(layer.inputs) - set(sequences):
         spec = stepper.specs[edge]
         _refuse_if(spec.rank != rank or spec.shape[1] != 1, layer, stepper)
@@ -214,7 +224,7 @@ def _slice(layer: ly.Slice, stepper: Stepper) -> None:
         return
     is_newest = layer.start == -1 and (layer.squeeze or layer.stop is None)
     _refuse_if(not is_newest, layer, stepper)
-    stepper.add(layer)
+    stepper.add(replace(layer, input=stepper.held(layer, layer.input)))
     warm_up = stepper.times[layer.input].warm_up
     stepper.times[layer.output] = Time(is_sequence=False, warm_up=warm_up)
 

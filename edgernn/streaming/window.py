@@ -17,12 +17,6 @@ _Window: TypeAlias = Conv1D | Conv2D | Pool1D | Pool2D
 def windowed(layer: _Window, stepper: Stepper) -> None:
     """The state starts as the causal padding; without padding, the first results are invalid."""
     span, stride, padding = _over_time(layer)
-    if stride != 1:
-        stepper.refuse(
-            layer,
-            f"takes one of {stride} steps, so some calls would have no result",
-            "Use strides=1, or export the whole model without --streaming",
-        )
     if padding is Padding.SAME and span > 1:
         stepper.refuse(
             layer,
@@ -36,13 +30,13 @@ def windowed(layer: _Window, stepper: Stepper) -> None:
     source, added = layer.input, 0
     match padding:
         case Padding.VALID:
-            added = span - 1
+            added = (span - 1) * before.period
         case Padding.CAUSAL if isinstance(layer, Pool1D | Pool2D) and span > 1:
             stepper.refuse(
                 layer, "pools over steps before the first", "Use padding='valid' and strides=1"
             )
         case Padding.CAUSAL:
-            if span > 1:
+            if span > 1 and before.period == 1:  # else the state is zeros until the first element
                 source = stepper.silent_before_start(layer, layer.input)
         case Padding.SAME:
             pass
@@ -56,9 +50,12 @@ def windowed(layer: _Window, stepper: Stepper) -> None:
             "Pad by at most kernel_size - 1 steps, or use padding='causal'",
         )
     if span > 1:
-        source = stepper.shift(layer, "window", source, span - 1)
+        tick = stepper.tick(layer, layer.input) if before.period > 1 else None
+        source = stepper.shift(layer, "window", source, span - 1, tick=tick)
     stepper.add(_of_one_step(layer, source))
-    stepper.times[layer.output] = Time(is_sequence=True, warm_up=warm_up)
+    stepper.times[layer.output] = Time(
+        is_sequence=True, warm_up=warm_up, period=before.period * stride
+    )
 
 
 def _over_time(layer: _Window) -> tuple[int, int, Padding]:
@@ -91,6 +88,12 @@ def zero_padded(layer: ZeroPad1D, stepper: Stepper) -> None:
             "Pad on the left only, or export the whole model without --streaming",
         )
     before = stepper.times[layer.input]
+    if before.period > 1:
+        stepper.refuse(
+            layer,
+            f"adds steps to a sequence with one of {before.period} steps",
+            "Pad in front of the first stride, or export the whole model without --streaming",
+        )
     stepper.renamed[layer.output] = stepper.silent_before_start(layer, layer.input)
     stepper.times[layer.output] = replace(before, warm_up=before.warm_up - layer.left)
     stepper.times[stepper.renamed[layer.output]] = stepper.times[layer.output]

@@ -17,11 +17,10 @@ from typing import Final
 import numpy as np
 
 from edgernn.errors import DownloadError
-from edgernn.tasks.baselines import with_baselines
 from edgernn.tasks.debian import Package, fetch_package
 from edgernn.tasks.download import Member, Notify, cached, keep
 from edgernn.tasks.samples import Samples, Splits
-from edgernn.tasks.split import CALIBRATION_ROWS
+from edgernn.tasks.split import in_order
 from edgernn.tasks.target import Target
 from edgernn.tasks.task import Recipe, Rows, Task
 
@@ -125,28 +124,15 @@ def read(notify: Notify) -> Splits:
     lines = [line.split() for line in content.decode("ascii").splitlines()]
     x = np.stack([tokens_of(word) for _, word in lines])
     y = np.array([int(number) for number, _ in lines], dtype=np.int64)
-    ends = np.cumsum([0, ROWS.test, ROWS.validation, ROWS.train])
-
-    def part(name: str, place: int) -> Samples:
-        rows = slice(ends[place], ends[place + 1])
-        return Samples(
-            name=f"{TASK.name}:{name}",
-            x=x[rows],
-            y=y[rows],
-            labels=LABELS,
-            features="pairs of letters, numbered 27 first + second, 0 for an end of the word",
-            kind=Target.CLASS,
-        )
-
-    train = part("train", 2)
-    return with_baselines(
-        Splits(
-            train=train,
-            validation=part("validation", 1),
-            calibration=train.rows(np.arange(CALIBRATION_ROWS), name=f"{TASK.name}:calibration"),
-            test=part("test", 0),
-        )
+    samples = Samples(
+        name=TASK.name,
+        x=x,
+        y=y,
+        labels=LABELS,
+        features="pairs of letters, numbered 27 first + second, 0 for an end of the word",
+        kind=Target.CLASS,
     )
+    return in_order(samples, test_rows=ROWS.test, validation_rows=ROWS.validation)
 
 
 def tokens_of(word: str) -> np.ndarray[tuple[int], np.dtype[np.int32]]:

@@ -10,10 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from edgernn.tasks.baselines import with_baselines
 from edgernn.tasks.download import Member, Notify, Wheel, fetch
 from edgernn.tasks.samples import Samples, Splits
-from edgernn.tasks.split import CALIBRATION_ROWS, SPLIT_SEED
+from edgernn.tasks.split import SPLIT_SEED, in_order
 from edgernn.tasks.target import NO_ANSWER, Target
 from edgernn.tasks.task import Recipe, Rows, Task
 
@@ -57,27 +56,15 @@ def read(notify: Notify, *, full: bool = False) -> Splits:
         word, phones = words[place]
         x[row, LONGEST - len(word) :] = [ord(letter) - ord("a") + 1 for letter in word]
         y[row, : len(phones)] = [numbers[phone] for phone in phones]
-    ends = np.cumsum([rows.test, rows.validation])
-
-    def part(name: str, places: slice) -> Samples:
-        return Samples(
-            name=f"{TASK.name}:{name}",
-            x=x[places],
-            y=y[places],
-            labels=LABELS,
-            features="letters a to z as 1 to 26, zeros in front",
-            kind=Target.SEQUENCE,
-        )
-
-    train = part("train", slice(ends[1], wanted))
-    return with_baselines(
-        Splits(
-            train=train,
-            validation=part("validation", slice(ends[0], ends[1])),
-            calibration=train.rows(np.arange(CALIBRATION_ROWS), name=f"{TASK.name}:calibration"),
-            test=part("test", slice(0, ends[0])),
-        )
+    samples = Samples(
+        name=TASK.name,
+        x=x,
+        y=y,
+        labels=LABELS,
+        features="letters a to z as 1 to 26, zeros in front",
+        kind=Target.SEQUENCE,
     )
+    return in_order(samples, test_rows=rows.test, validation_rows=rows.validation)
 
 
 def _words(content: str) -> list[tuple[str, list[str]]]:

@@ -14,11 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from edgernn.tasks.baselines import with_baselines
 from edgernn.tasks.download import Notify, fetch
 from edgernn.tasks.next_byte import WHEEL
 from edgernn.tasks.samples import Samples, Splits
-from edgernn.tasks.split import CALIBRATION_ROWS, SPLIT_SEED
+from edgernn.tasks.split import SPLIT_SEED, in_order
 from edgernn.tasks.target import Target
 from edgernn.tasks.task import Recipe, Rows, Task
 
@@ -45,32 +44,21 @@ def read(notify: Notify, *, steps: int | None = None, full: bool = False) -> Spl
     chosen = [lines[number] for number in shuffled[:wanted]]
     texts = [_words(line["text"]) for line in chosen]
     y = np.array([int(line["label"]) for line in chosen], dtype=np.int64)
-    ends = np.cumsum([rows.test, rows.validation])
-    vocabulary = _vocabulary(texts[ends[1] :])
+    vocabulary = _vocabulary(texts[rows.test + rows.validation :])
     x = np.full((wanted, steps), _PADDING, dtype=np.int32)
     for row, words in enumerate(texts):
         kept = [vocabulary.get(word, _UNKNOWN) for word in words[-steps:]]
         x[row, steps - len(kept) :] = kept
 
-    def part(name: str, places: slice) -> Samples:
-        return Samples(
-            name=f"{TASK.name}:{name}",
-            x=x[places],
-            y=y[places],
-            labels=LABELS,
-            features=f"the last {steps} words, numbered by how often they occur in training",
-            kind=Target.CLASS,
-        )
-
-    train = part("train", slice(ends[1], wanted))
-    return with_baselines(
-        Splits(
-            train=train,
-            validation=part("validation", slice(ends[0], ends[1])),
-            calibration=train.rows(np.arange(CALIBRATION_ROWS), name=f"{TASK.name}:calibration"),
-            test=part("test", slice(0, ends[0])),
-        )
+    samples = Samples(
+        name=TASK.name,
+        x=x,
+        y=y,
+        labels=LABELS,
+        features=f"the last {steps} words, numbered by how often they occur in training",
+        kind=Target.CLASS,
     )
+    return in_order(samples, test_rows=rows.test, validation_rows=rows.validation)
 
 
 def _words(text: str) -> list[str]:

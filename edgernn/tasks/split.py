@@ -98,6 +98,21 @@ def parts(samples: Samples, *, rest: IntArray, test: Samples, validation_rows: i
     )
 
 
+def in_order(samples: Samples, *, test_rows: int, validation_rows: int) -> Splits:
+    """The splits of rows that are in random order already: test, validation, then training.
+
+    >>> in_order(samples, test_rows=2_000, validation_rows=1_000).test.name
+    'reviews:test'
+    """
+    rows = np.arange(len(samples), dtype=np.int64)
+    return parts(
+        samples,
+        rest=rows[test_rows:],
+        test=samples.rows(rows[:test_rows], name=f"{samples.name}:test"),
+        validation_rows=validation_rows,
+    )
+
+
 def _matching(samples: Samples, pattern: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     if not samples.origins:
         raise DataError(

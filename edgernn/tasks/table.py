@@ -103,7 +103,7 @@ def _no_number(table: _Table, row: int, place: int) -> DataError:
         remedy = "Fill the gap, or remove the line"
     elif re.fullmatch(r"[-+]?[0-9.]*,[0-9]+", text):
         remedy = "Write numbers with a decimal point"
-    elif any(_is_float(line[place]) for line in table.body):
+    elif 2 * sum(_is_float(line[place]) for line in table.body) > len(table.body):
         remedy = f"Most of '{column}' are numbers: fill this gap, or remove the line"
     said = f"'{text}' in column '{column}' is no number" if text else f"no number in '{column}'"
     return DataError(f"{table.path}, line {table.lines[row]}: {said}", remedy=remedy)

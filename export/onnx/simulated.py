@@ -7,7 +7,6 @@ its scale from the numbers that it meets; other layers compute in float32.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -34,6 +33,7 @@ from edgernn.graph import (
     Recurrent,
     RecurrentPlan,
     as_float32,
+    with_weights,
 )
 from edgernn.reference import apply, integer
 from edgernn.reference.activation import activate
@@ -93,7 +93,7 @@ def _paired(pairs: Pairs, layer: Layer, values: Mapping[str, AnyArray]) -> tuple
         for name, weight in layer.weights.items()
         if weight.shape and isinstance(weight, QTensor)
     }
-    written = apply(replace(layer, **coarse), read)
+    written = apply(with_weights(layer, coarse), read)
     edges = layer.writes
     return tuple(
         _as_paired(value, pairs.grid(edge)) for edge, value in zip(edges, written, strict=True)

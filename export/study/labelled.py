@@ -195,7 +195,9 @@ def predict(
         for row in range(len(samples))
     ]
     outputs = reference.run_calls(graph, calls, run=runs)
-    return predictions_of(outputs, samples, graph.outputs[0].name, numbers)
+    states = {state.output for state in graph.states}
+    name, *further = (output.name for output in graph.outputs if output.name not in states)
+    return predictions_of(outputs, samples, name, numbers, further=further)
 
 
 def _of_artefact(artefact: Artefact, folder: Path, answers: FloatAnswers) -> tuple[Accuracy, ...]:
@@ -234,7 +236,7 @@ def artefact_predictions(
     if isinstance(ran, Skipped | Failed):
         return ran
     numbers = data_numbers(artefact.labels, samples, file=artefact.name)
-    return predictions_of(ran.cases, samples, artefact.outputs[0].name, numbers)
+    return predictions_of(ran.cases, samples, artefact.answer_names[0], numbers)
 
 
 def _only_input(graph: Graph) -> Port:

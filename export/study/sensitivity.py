@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 
+import numpy as np
+
 from edgernn.export.eight_bits import four_bit_layers
 from edgernn.export.noise import shares_a_unit, spread
 from edgernn.export.propagation import Change, with_changes
@@ -94,7 +96,7 @@ def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) ->
         for before, after in zip(graph.layers, quantized.layers, strict=True)
         if after is not before
     ]
-    alone = [_alone(quantized, after, exact) for _, after in changed]
+    alone = [_alone(quantized, after, exact, given) for _, after in changed]
     outputs = with_changes(graph, alone, exact, set(_float_outputs(graph)))
     costs = Sensitivity(
         samples=len(next(iter(data.values()))),
@@ -163,8 +165,15 @@ def _cost(
     )
 
 
-def _alone(quantized: Graph, layer: Layer, exact: Mapping[str, AnyArray]) -> Change:
-    """What this one layer of the quantized graph makes of the float graph's edges."""
+def _alone(
+    quantized: Graph, layer: Layer, exact: Mapping[str, AnyArray], given: Mapping[str, AnyArray]
+) -> Change:
+    """What this one layer of the quantized graph makes of the float graph's edges.
+
+    given: every edge of the quantized graph.  A layer before all noise makes the same of both.
+    """
+    if all(np.array_equal(exact[edge], given[edge]) for edge in layer.reads):
+        return Change(layer=layer.name, written=[given[edge] for edge in layer.writes])
     plan = quantized.quantization.plans.get(layer.name) if quantized.quantization else None
     written = apply(layer, exact) if plan is None else integer.apply(layer, plan, exact)
     return Change(layer=layer.name, written=written)

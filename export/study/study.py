@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from edgernn.artefact import Artefact
 from edgernn.errors import CalibrationError
@@ -27,6 +28,9 @@ from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.samples import Samples
 from edgernn.units import percent
 
+#: More layers than these in float32 are no advice: then another scheme is.
+_MOST_IN_FLOAT: Final = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
@@ -39,7 +43,7 @@ class Study:
     headroom: str = ""  # beyond the rows that ranges were taken from, or what another method does
     #: Format -> what 8-bit activations cost in it, layer by layer, and what was chosen.
     activations: Mapping[str, tuple[ActivationCost, ...]] = field(default_factory=dict)
-    tried: Accuracy | None = None  # the scheme of more bits, where accuracy was lost
+    tried: tuple[Accuracy, ...] = ()  # what may help, where accuracy was lost
 
 
 def studied(
@@ -55,13 +59,14 @@ def studied(
     rows: tuple[Accuracy, ...] = ()
     if answers is not None:
         rows = accuracies(answers, artefacts, folder)
-    tried = None
-    if answers is not None and any(row.lost for row in rows):
-        tried = _of_more_bits(original, request, answers)
+    judged = answers if any(row.lost for row in rows) else None
+    tried = [] if judged is None else [*_of_more_bits(original, request, judged)]
     graph = quantized(original, request, "native")
     if graph.quantization is None or request.examples is None:
-        return Study(accuracies=rows, costs=None, tried=tried)
+        return Study(accuracies=rows, costs=None, tried=tuple(tried))
     costs = sensitivity(scaled(original, request)[0], graph, _few(original, request))
+    if judged is not None:
+        tried += _with_float_layers(original, request, judged, costs)
     return Study(
         accuracies=rows,
         costs=costs,
@@ -72,7 +77,7 @@ def studied(
             if scheme is Scheme.INT8 and request.scheme is Scheme.INT4
         ),
         headroom=_headroom(request) or _beside_minmax(original, request),
-        tried=tried,
+        tried=tuple(tried),
         activations={name: fine.costs for name, fine in (request.fine or {}).items() if fine.costs},
     )
 
@@ -110,14 +115,32 @@ def _beside_minmax(original: Graph, request: Request) -> str:
     )
 
 
-def _of_more_bits(original: Graph, request: Request, answers: FloatAnswers) -> Accuracy | None:
-    """The accuracy of the next scheme with more bits than the one in use; None after float32."""
+def _with_float_layers(
+    original: Graph, request: Request, answers: FloatAnswers, costs: Sensitivity
+) -> Iterator[Accuracy]:
+    """With the layers in float32 that add most noise: as few as lose nothing, or _MOST_IN_FLOAT."""
+    by_noise = sorted(costs.layers, key=lambda cost: cost.output_snr_db)
+    names = [cost.layer for cost in by_noise][:-1][:_MOST_IN_FLOAT]  # one stays int8
+    found = None
+    for count in range(1, len(names) + 1):
+        kept = (*request.keep_float, *names[:count])
+        graph = quantized(original, replace(request, keep_float=kept), "native")
+        option = " ".join(f"--keep-float {name}" for name in names[:count])
+        found = accuracy_of(graph, answers, name=option)
+        if not found.lost:
+            break
+    if found is not None:
+        yield found
+
+
+def _of_more_bits(original: Graph, request: Request, answers: FloatAnswers) -> Iterator[Accuracy]:
+    """The accuracy of the next scheme with more bits than the one in use; none after float32."""
     in_use = list(Scheme).index(request.fewest_bits)
     if in_use == 0:
-        return None
+        return
     scheme = list(Scheme)[in_use - 1]
     graph = quantized(original, replace(request, scheme=scheme, per_layer={}, keep_float=()))
-    return accuracy_of(graph, answers, name=f"--scheme {scheme.value}")
+    yield accuracy_of(graph, answers, name=f"--scheme {scheme.value}")
 
 
 def limited(

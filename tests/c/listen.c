@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ernn.h"
 
@@ -35,6 +36,7 @@ int main(int count, char **words) {
   if (status == ERNN_OK) status = ernn_listener_size(&model, rate, &deciding, &needed);
   if (status != ERNN_OK) return failed(status);
   if (needed > sizeof arena) return 2;
+  memset(arena, 0xA5, sizeof arena); /* memory is not zero everywhere */
   if (ernn_listener_init(&listener, &model, rate, &deciding, arena + 8, needed) != ERNN_MISALIGNED) return 3;
   if (ernn_listener_init(&listener, &model, rate, &deciding, arena, needed - 1) != ERNN_ARENA) return 4;
   if (ernn_listener_init(NULL, &model, rate, &deciding, arena, needed) != ERNN_ARGUMENT) return 5;

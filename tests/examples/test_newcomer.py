@@ -49,13 +49,33 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("guide", sorted(GUIDES))
-def test_a_newcomer_who_follows_the_guide_gets_to_its_end(guide: str, folder: Path) -> None:
+@pytest.fixture
+def quick_cc(tmp_path: Path) -> Path:
+    """A folder for the PATH, with a cc that does not optimize: for the time it takes."""
+    folder = tmp_path / "quick"
+    folder.mkdir()
+    (folder / "cc").write_text(f'#!/bin/sh\nexec {tool("cc")} "$@" -O0\n')
+    (folder / "cc").chmod(0o755)
+    return folder
+
+
+#: Four libraries are compiled for Android, which other tests do, too.
+SLOW = {"guide-android.md"}
+EACH = [
+    pytest.param(one, marks=[pytest.mark.long] if one in SLOW else []) for one in sorted(GUIDES)
+]
+
+
+@pytest.mark.parametrize("guide", EACH)
+def test_a_newcomer_who_follows_the_guide_gets_to_its_end(
+    guide: str, folder: Path, quick_cc: Path
+) -> None:
     for name in GUIDES[guide]:
         tool(name)
     to_run = [block for block in blocks(guide) if not block.startswith(NOT_RUN)]
     assert to_run
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    programs = (quick_cc, Path(sys.executable).parent, os.environ["PATH"])
+    path = os.pathsep.join(map(str, programs))
     quick = {"EDGERNN_PROFILE_PROCESSES": "1", "EDGERNN_PROFILE_MIN_TIME": "1ms"}
     for block in to_run:
         done = subprocess.run(

@@ -68,7 +68,17 @@ def test_the_program_in_c_runs_a_command_for_a_word(model: Path, tmp_path: Path)
     tool("cmake")
     package(model, target="c", folder=tmp_path / "kit")
     build = tmp_path / "build"
-    run(["cmake", "-S", EXAMPLES / "c", "-B", build, f"-DKIT={tmp_path / 'kit'}"])
+    run(
+        [
+            "cmake",
+            "-S",
+            EXAMPLES / "c",
+            "-B",
+            build,
+            f"-DKIT={tmp_path / 'kit'}",
+            "-DCMAKE_BUILD_TYPE=Debug",
+        ]
+    )
     run(["cmake", "--build", build])
     check([build / "listen", model, str(RATE_HZ)], model)
 

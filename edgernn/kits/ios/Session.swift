@@ -27,7 +27,7 @@ public final class Session {
         session = made
     }
 
-    /// One row gives one row.
+    /// One row gives one row, which is empty where this step has no result.
     public func step(_ row: [Float]) throws -> [Float] {
         guard row.count == input.width else {
             throw ErnnError("input \(input.name) of a step needs \(input.width) elements, not \(row.count)")
@@ -44,6 +44,7 @@ public final class Session {
                 return ernn_step(session, inputs, outputs)
             }
         }
+        if status == ERNN_NO_RESULT { return [] }
         try ErnnError.check(status)
         return result
     }

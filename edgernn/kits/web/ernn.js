@@ -5,6 +5,7 @@ const ALIGNMENT = 64;
 const PAGE = 65536;
 const TYPES = [Float32Array, Int32Array, Uint8Array]; // ernn_dtype
 const OK = 0;
+const NO_RESULT = 27; // ERNN_NO_RESULT
 const NOT_ERNN = 1;
 
 export class ErnnError extends Error {
@@ -251,7 +252,7 @@ export class Session {
     library.check(library.c.ernn_reset(this.#session));
   }
 
-  /** One row of each input gives one row of each output. */
+  /** One row of each input gives one row of each output; null where this step has no result. */
   step(...arrays) {
     const { library } = this.#held.opened();
     const { inputs, outputs, freeInputs, freeOutputs } = this.#model;
@@ -267,7 +268,9 @@ export class Session {
     const outs = library.view(Uint32Array, this.#outs, outputs.length).fill(0);
     freeInputs.forEach((port, i) => { ins[port.index] = given[i]; });
     freeOutputs.forEach((port, i) => { outs[port.index] = room[i]; });
-    this.#check(library.c.ernn_step(this.#session, this.#ins, this.#outs));
+    const status = library.c.ernn_step(this.#session, this.#ins, this.#outs);
+    if (status === NO_RESULT) return null;
+    this.#check(status);
     return this.#results(room, freeOutputs.map(() => 1));
   }
 

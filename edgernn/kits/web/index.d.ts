@@ -68,7 +68,7 @@ export class Model {
 export class Session {
   private constructor();
   readonly maxSteps: number;
-  step(...rows: Values[]): Results;
+  step(...rows: Values[]): Results | null;
   run(...arrays: Values[]): Results;
   /** The next step is the first of a new sequence. */
   reset(): void;

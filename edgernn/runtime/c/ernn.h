@@ -100,7 +100,8 @@ ERNN_API const char *ernn_version(void);
   X(NO_FRONT_END, "the model has no front end for sound: give it rows of features")                \
   X(RATE, "the sample rate is below the model's, above 768000, or no simple ratio to it")          \
   X(SAMPLE, "a sample is NaN, infinite or far outside of -1 to 1: divide 16-bit PCM by 32768")   \
-  X(NOT_LISTENING, "the model does not take sound alone and give one score for each class at its end")
+  X(NOT_LISTENING, "the model does not take sound alone and give one score for each class at its end") \
+  X(NO_RESULT, "this step has no result: go on with the next one")
 
 typedef enum ernn_status {
 #define ERNN_STATUS_ENUM(name, text) ERNN_##name,
@@ -238,7 +239,10 @@ ERNN_API ernn_isa ernn_session_isa(const ernn_session *session);
 /* One step of every input: `inputs[i]` is one row of input i, `outputs[i]` takes one row of
  * output i.  A null input is a state that the session carries itself; a null output is not wanted.
  * Outputs of layers that sum up a sequence (the last output of a GRU, a pooling over time) are
- * what they would be if the sequence ended here.  The example is at the top. */
+ * what they would be if the sequence ended here.  The example is at the top.
+ *
+ * ERNN_NO_RESULT is no error: the step was taken, but the outputs hold nothing of use.  A file of one
+ * step has no result until the first windows are full, and in the steps that a stride leaves out. */
 ERNN_API ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs);
 
 /* Rows of one input or output. */

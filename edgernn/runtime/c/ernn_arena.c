@@ -107,6 +107,9 @@ static ernn_status lay_out_with(ernn_session *session, carver *arena, const ernn
     state += ernn_aligned(row_bytes(ernn_edges(model) + i) * steps[i]);
     if (state > UINT32_MAX / 2) return ERNN_TOO_LARGE;
   }
+  parts.every = ernn_result_steps(model, &parts.first);
+  parts.step_at = state;
+  if (parts.every) state += ERNN_ALIGNMENT;
   parts.state_bytes = state;
   parts.scratch_bytes = scratch;
   parts.slots = (uint8_t *)carve(arena, repeated(slots, lanes));

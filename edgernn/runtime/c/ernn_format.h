@@ -339,47 +339,6 @@ typedef struct ernn_front_end {
 #define ERNN_SOUND_VERSION 1u
 #define ERNN_MAX_FRONT_ENDS 16u
 
-/* Sound as rows of numbers: docs/sound.md.  Offsets count bytes from the record's first, are multiples
- * of 16 and lead to float32 numbers; 0: the step is left out. */
-typedef struct ernn_sound {
-  uint32_t rate;   /* samples a second */
-  uint32_t window; /* samples of a frame */
-  uint32_t hop;    /* samples from one frame to the next */
-  uint32_t lead;   /* zeros before the first sample, fewer than a window */
-  uint32_t fft;    /* a power of two, at least the window */
-  uint32_t bins;   /* filters; 0: the spectrum itself, fft / 2 + 1 numbers */
-  uint32_t width;  /* numbers in a row */
-  uint32_t flags;
-  float scale; /* of samples in -1..1 */
-  float pre_emphasis;
-  float floor, log_add, log_scale, log_shift; /* log_scale * log(max(x, floor) + log_add) + log_shift */
-  float pcen_smooth, pcen_gain, pcen_bias, pcen_power, pcen_floor;
-  float pcen_start;   /* of the smoothed energies; below 0: the first frame's */
-  uint32_t shape;     /* [window, to a multiple of 8] */
-  uint32_t turns;     /* re and im of w^p, w^2p, w^3p: [6][fft / 8], w = exp(-2 pi i / (fft / 2)) */
-  uint32_t untangle;  /* cos and sin of pi k / (fft / 2), k = 1..fft / 4: [2][fft / 4] */
-  uint32_t filters;   /* ernn_sound_filter [bins] */
-  uint32_t weights;   /* of the filters, `weight_count` of them */
-  uint32_t weight_count;
-  uint32_t dct;       /* [width][bins, to a multiple of 4] */
-  uint32_t normalize; /* what is added to each number of a row, then what it is multiplied by: [2][width] */
-  uint32_t reserved[4]; /* zero */
-} ernn_sound;
-
-/* A filter sums weights[start + i] * spectrum[first + i] for i < count, a multiple of 4. */
-typedef struct ernn_sound_filter {
-  uint32_t first, count, start;
-} ernn_sound_filter;
-
-enum {
-  ERNN_SOUND_REMOVE_MEAN = 1,  /* of each frame */
-  ERNN_SOUND_FRAMEWISE = 2,    /* pre-emphasis begins anew in each frame */
-  ERNN_SOUND_MAGNITUDE = 4,    /* of the spectrum, not its square */
-  ERNN_SOUND_LOG = 8,
-  ERNN_SOUND_PCEN = 16,
-  ERNN_SOUND_FLAGS = 31
-};
-
 /* A key and its value, each also zero-terminated.  An empty key is a label. */
 typedef struct ernn_text {
   uint32_t key, key_bytes;

@@ -99,6 +99,9 @@ typedef struct ernn_view {
   uint32_t steps;
 } ernn_view;
 
+/* Which steps of a file of one step have a result: from `first` on each so manieth; 0 where all have. */
+uint32_t ernn_result_steps(const ernn_model *model, uint32_t *first);
+
 /* Bytes that the layer keeps between calls, and bytes it needs while it runs over `steps` of `lanes`
  * sequences side by side. */
 size_t ernn_op_state_bytes(const ernn_model *model, const ernn_op *op);

@@ -107,7 +107,7 @@ static int has_amx(void) {
 #endif
 
 #ifdef ERNN_HAS_ARM64
-#define HWCAP_CRC32 (1ul << 7)
+#define HWCAP_CRC (1ul << 7) /* HWCAP_CRC32, which some headers define */
 #define HWCAP_DOT (1ul << 20) /* HWCAP_ASIMDDP */
 
 #if defined(ERNN_HWCAP)
@@ -157,7 +157,7 @@ static unsigned long has_feature(const char *name) {
 
 ERNN_NOINLINE static unsigned long hwcap(void) {
   return has_feature("hw.optional.arm.FEAT_DotProd") * HWCAP_DOT |
-         has_feature("hw.optional.armv8_crc32") * HWCAP_CRC32;
+         has_feature("hw.optional.armv8_crc32") * HWCAP_CRC;
 }
 
 #else
@@ -179,7 +179,7 @@ int ernn_has_crc32(void) {
 #if defined(__ARM_FEATURE_CRC32)
   return 1;
 #else
-  return (hwcap() & HWCAP_CRC32) != 0;
+  return (hwcap() & HWCAP_CRC) != 0;
 #endif
 }
 #endif

@@ -28,12 +28,6 @@ struct ernn_listener {
   ernn_status status;
 };
 
-/* Not = {0}: without a C library nothing would set so many bytes. */
-static void listener_clear(ernn_listener *of) {
-  uint8_t *bytes = (uint8_t *)of;
-  for (size_t i = 0; i < sizeof *of; i++) bytes[i] = 0;
-}
-
 /* Not a cast: 32-bit ARM would call the compiler's library. */
 static double listener_number(uint64_t x) {
   return (double)(uint32_t)(x >> 32) * 4294967296.0 + (double)(uint32_t)x;
@@ -125,7 +119,6 @@ ernn_status ernn_listener_size(const ernn_model *model, uint32_t rate, const ern
                                size_t *bytes) {
   if (!model || !bytes) return ERNN_ARGUMENT;
   ernn_listener described;
-  listener_clear(&described);
   ernn_status status = listener_describe(&described, model, deciding);
   return status == ERNN_OK ? listener_lay_out(&described, model, rate, NULL, bytes) : status;
 }
@@ -139,7 +132,7 @@ ernn_status ernn_listener_init(ernn_listener **listener, const ernn_model *model
   if (status != ERNN_OK) return status;
   if (arena_bytes < bytes) return ERNN_ARENA;
   ernn_listener *of = arena;
-  listener_clear(of);
+  of->busy = 0; /* the arena may hold anything; what else is read is set below */
   status = listener_describe(of, model, deciding);
   if (status == ERNN_OK) status = listener_lay_out(of, model, rate, arena, &bytes);
   if (status != ERNN_OK) return status;
@@ -234,6 +227,10 @@ static int listener_take_row(ernn_listener *of, ernn_heard *heard) {
   int wanted = of->rows % of->every == 0;
   if (of->steps == 0) {
     of->status = ernn_step(of->session, of->in, of->out);
+    if (of->status == ERNN_NO_RESULT) { /* no score yet */
+      of->status = ERNN_OK;
+      return 0;
+    }
   } else {
     size_t kept = (size_t)(of->steps - 1) * of->width;
     for (size_t i = 0; i < kept; i++) of->window[i] = of->window[i + of->width];

@@ -67,6 +67,23 @@ static int same_text(const char *left, const char *right) {
   return *left == *right;
 }
 
+/* The digits of a text; 0 for anything else, and what is absent. */
+static uint32_t number_of(const char *text) {
+  uint32_t value = 0;
+  for (; text && *text; text++) {
+    if (*text < '0' || *text > '9' || value > ERNN_MAX_STEPS) return 0;
+    value = value * 10 + (uint32_t)(*text - '0');
+  }
+  return value;
+}
+
+uint32_t ernn_result_steps(const ernn_model *model, uint32_t *first) {
+  uint32_t every = number_of(ernn_metadata(model, "result_every"));
+  *first = number_of(ernn_metadata(model, "first_result"));
+  if (!is_step_model(model) || *first > ERNN_MAX_STEPS || every > ERNN_MAX_STEPS) return 0;
+  return every;
+}
+
 const char *ernn_label(const ernn_model *model, uint32_t index) {
   for (uint32_t i = 0; i < model->header->text_count; i++) {
     const ernn_text *text = ernn_texts(model) + i;

@@ -2,6 +2,7 @@
 
 #include "ernn_audio.h"
 #include "ernn_check.h"
+#include "ernn_sound.h"
 
 /* A table of `count` records inside the file, aligned to 4. */
 static int is_table(const ernn_header *header, uint32_t offset, uint32_t count, size_t record) {

@@ -233,6 +233,16 @@ static ernn_status run_session(ernn_session *session) {
   return run_lanes(session, 1);
 }
 
+/* Whether the step that was just taken has a result; counts it.  From the first result on, steps are
+ * counted up to the next one. */
+static int has_result(ernn_session *session) {
+  if (session->every == 0) return 1;
+  uint32_t *step = (uint32_t *)(void *)(session->state + session->step_at);
+  uint32_t now = *step;
+  *step = now + 1 >= session->first + session->every ? session->first : now + 1;
+  return now == session->first;
+}
+
 ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs) {
   if (!session || !inputs || !outputs) return ERNN_ARGUMENT;
   if (session->busy) return ERNN_BUSY;
@@ -254,6 +264,7 @@ ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *co
     if (is_state) session->outputs[ernn_ports(&session->model)[i].state - 1].steps = fixed;
   }
   ernn_status status = run_session(session);
+  if (status == ERNN_OK && !has_result(session)) status = ERNN_NO_RESULT;
   session->busy = 0;
   return status;
 }

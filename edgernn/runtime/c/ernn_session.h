@@ -34,6 +34,8 @@ struct ernn_session {
   uint8_t *slots;
   uint8_t *state;
   uint8_t *scratch;
+  uint32_t first, every; /* steps with a result: from the first on each so manieth */
+  size_t step_at;        /* offset in a lane's state of which step it is; none where every is 0 */
   size_t op_state_bytes, state_bytes, scratch_bytes; /* states: of a lane */
 };
 

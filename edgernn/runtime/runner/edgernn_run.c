@@ -71,7 +71,8 @@ static ernn_status run_step(program *run, const ernn_rows *rows, uint32_t step,
     size_t at = rows[i].steps > step ? step * run->input_row[i] : 0;
     inputs[i] = rows[i].data ? (uint8_t *)rows[i].data + at : NULL;
   }
-  return ernn_step(run->session, inputs, outputs);
+  ernn_status status = ernn_step(run->session, inputs, outputs);
+  return status == ERNN_NO_RESULT ? ERNN_OK : status; /* the next step may have one */
 }
 
 /* Room for the rows of outputs, until the next case.  At least twice what was there: all that is left

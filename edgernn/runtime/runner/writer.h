@@ -63,7 +63,7 @@ static ernn_status write_tokens(writer *one, const ernn_rows *encoded) {
   ernn_reset(one->step.session);
   for (uint32_t place = 0; place < one->longest; place++) {
     ernn_status status = ernn_step(one->step.session, inputs, outputs);
-    if (status != ERNN_OK) return status;
+    if (status != ERNN_OK) return status; /* a decoder has a result in each step */
     uint32_t likeliest = 0;
     for (uint32_t i = 1; i < one->scores_count; i++) {
       if (one->scores[i] > one->scores[likeliest]) likeliest = i;

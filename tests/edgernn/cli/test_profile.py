@@ -173,7 +173,9 @@ def test_nothing_but_broken_files_is_an_error(edgernn, tmp_path):
     path.write_bytes(b"\x00" * 100)
     ran = edgernn("profile", path, *QUICK)
     assert ran.code == DeviceError.code
-    assert "nothing could be measured; broken.onnx: failed" in ran.err
+    assert "nothing could be measured" in ran.err
+    assert "broken.onnx: failed" in ran.out
+    assert f"{ran.out}{ran.err}".count("INVALID_PROTOBUF") == 1  # the reason is given once
     assert "Traceback" not in ran.err
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from edgernn import Model
+from edgernn import Model, measure
 from edgernn.cli import edgernn
-from edgernn.errors import DataError
+from edgernn.errors import DataError, WrongOption
 from edgernn.profile.storage import read_report
 from tests.edgernn.cli.test_run import loud_or_quiet, sound, write_wav
 
@@ -93,3 +93,18 @@ def test_sound_of_a_rate_below_the_models_is_one_error(model: Path, recordings: 
     result = profiled(model, "--stream", recordings, "--background", "quiet")
     assert isinstance(result.exception, DataError)
     assert "sound of 4000 samples a second cannot be used" in str(result.exception)
+
+
+def test_python_measures_the_same(model: Path, recordings: Path) -> None:
+    report = measure(
+        model,
+        stream=recordings,
+        background=("quiet",),
+        processes=1,
+        min_time_ms=1.0,
+        warm_up_ms=1.0,
+    )
+    assert report.values.alarms[0].test.false_alarms == 3
+    assert "1,080 false alarms an hour" in " ".join(str(report).split())
+    with pytest.raises(WrongOption, match="false_alarms_per_hour is -1"):
+        measure(model, stream=recordings, false_alarms_per_hour=-1)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edgernn.kits import package
 from tests.edgernn.kits.models import array_model, sound_model
+from tests.edgernn.runtime.toolchain import tool
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,13 @@ def arrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("arrays") / "sensors.int8.ernn"
     path.write_bytes(array_model())
     return path
+
+
+@pytest.fixture(scope="session")
+def android(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kit for Android of the model of sound."""
+    for name in ("clang", "ld.lld", "javac", "java"):
+        tool(name)
+    folder = tmp_path_factory.mktemp("android")
+    package(sound, target="android", folder=folder)
+    return folder

@@ -61,17 +61,14 @@ class Kit:
 
 
 @pytest.fixture(scope="module")
-def kit(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Kit:
-    for name in ("clang", "ld.lld", "javac", "java"):
-        tool(name)
-    folder, opened = tmp_path_factory.mktemp("kit"), tmp_path_factory.mktemp("opened")
-    package(sound, target="android", folder=folder)
-    with zipfile.ZipFile(folder / "words.aar") as archive:
+def kit(android: Path, tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    opened = tmp_path_factory.mktemp("opened")
+    with zipfile.ZipFile(android / "words.aar") as archive:
         archive.extractall(opened)
     driver = Path(__file__).parent / "Drive.java"
     run(["javac", "-cp", opened / "classes.jar", "-d", opened / "driver", driver])
     return Kit(
-        folder=folder,
+        folder=android,
         aar=opened / "words.aar",
         classes=opened / "driver",
         libraries=opened / "jni" / "x86_64",

@@ -13,6 +13,7 @@ import pytest
 from edgernn.devices.fake import FakeModel
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.errors import DataError
+from edgernn.profile.alarms import Alarms, Tally
 from edgernn.profile.budget import Limit, Verdict, checked, exceeded, for_devices, read_budget
 from edgernn.profile.measure import Plan
 from edgernn.report.junit import as_junit
@@ -226,3 +227,28 @@ def test_agreement_is_a_minimum(tmp_path, bound, verdict):
     (check,) = (check for check in checks if check.file == "gru.int8.onnx")
     assert check.verdict is verdict
     assert f"agreement is 0.98, allowed is at least {bound:g}" in check.sentence
+
+
+def test_false_alarms_and_misses_are_those_of_the_recordings_that_test(report, tmp_path):
+    tally = Tally(hours=0.5, events=20, missed=1, false_alarms=2)
+    alarms = Alarms(
+        file="gru.onnx",
+        sha256="gruonnx",
+        recordings="kitchen",
+        wanted_per_hour=1.0,
+        threshold=0.8,
+        smooth=3,
+        pause_s=1.0,
+        background=(),
+        validation=replace(tally, missed=20, false_alarms=0),
+        test=tally,
+    )
+    heard = replace(report, alarms=(alarms,))
+    kept = "[every]\nfalse_alarms_per_hour = 4\nmiss_rate = 0.05"
+    assert set(verdicts(heard, tmp_path, kept).values()) == {Verdict.KEPT}
+    over = "[every]\nfalse_alarms_per_hour = 3.9\nmiss_rate = 0.049"
+    assert set(verdicts(heard, tmp_path, over).values()) == {Verdict.EXCEEDED}
+    other = replace(report, alarms=(replace(alarms, sha256="another"),))
+    assert set(verdicts(other, tmp_path, over).values()) == {Verdict.SKIPPED}
+    checks = checked(report, read_budget(written(tmp_path, over)))
+    assert all("it needs --stream" in check.sentence for check in checks)

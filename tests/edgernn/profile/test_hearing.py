@@ -59,7 +59,7 @@ def tone(hertz: float, seconds: float, loudness: float = 0.3) -> Any:
     return (loudness * np.sin(2 * np.pi * hertz * t) + hiss) * 32767
 
 
-def hears_tones() -> Model:
+def hears_tones(labels: str = '["silence", "low", "high"]') -> Model:
     """silence, low (500 Hz) or high (2500 Hz), by the nearest mean of the features."""
     sounds = (tone(500, 1, 0.0), tone(500, 1), tone(2500, 1))
     means = np.stack([features_of(one.astype(np.int16), RECIPE).mean(axis=0) for one in sounds])
@@ -81,7 +81,6 @@ def hears_tones() -> Model:
         layers=layers,
         outputs=(Output(name="y", edge="y"),),
     )
-    labels = '["silence", "low", "high"]'
     metadata = {"front_end": recipe_text(RECIPE), "labels": labels}
     return Model(lower(graph, metadata=metadata).content)
 
@@ -215,3 +214,19 @@ def test_a_label_track_of_another_recording_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "b.wav", recorded((500, 2.0, 0.0)))
     with pytest.raises(DataError, match=r"has 2.00 s, its label track goes to 9.00 s"):
         alarms_of(hears_tones(), read_label_tracks(tmp_path), sha256="")
+
+
+def test_a_recording_without_a_decision_has_its_hours_and_misses(tmp_path: Path) -> None:
+    """A tenth of a second: not one score."""
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.wav", recorded((500, 0.1, 0.3)), [(0.0, 0.1, "low")])
+    found = alarms_of(hears_tones(), read_label_tracks(tmp_path), sha256="")
+    assert (found.test.events, found.test.missed, found.test.false_alarms) == (1, 1, 0)
+    assert found.test.hours == pytest.approx(0.1 / 3600)
+
+
+def test_a_model_with_too_few_names_is_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.wav", recorded((500, 2.0, 0.0)))
+    with pytest.raises(DataError, match="has 3 classes and names for 2 of them"):
+        alarms_of(hears_tones('["silence", "low"]'), read_label_tracks(tmp_path), sha256="")

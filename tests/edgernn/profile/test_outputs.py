@@ -90,3 +90,38 @@ def test_an_auc_of_a_model_of_three_classes_is_refused_in_a_sentence(tmp_path):
             tmp_path, models={"gru.onnx": three}, items=items, samples=two, metric="auc"
         )
     assert METRICS["AUC"].key == "auc"
+
+
+def test_the_first_output_is_the_models_whatever_order_a_file_has(tmp_path):
+    """TFLite files have theirs in the order of the alphabet."""
+    right, wrong = np.array([[0.9, 0.1]]), np.array([[0.1, 0.9]])
+    models = {"gru.onnx": FakeModel(compute=lambda _: {"alpha": wrong, "zeta": right})}
+    items = [reports.item("gru", "onnx", 1000)]
+    named = reports.measured(tmp_path, models=models, items=items, outputs=("zeta", "alpha"))
+    assert rows_of(named)[0].score == 1
+    unnamed = reports.measured(tmp_path, models=models, items=items)
+    assert rows_of(unnamed)[0].score == 0
+
+
+def test_without_labels_every_output_is_compared_with_the_original(tmp_path):
+    def says(load):
+        rows = {"digit": np.array([[0.9, 0.1]])}
+        # How far numbers are from others is said in how much those vary.
+        return lambda case: rows | {"load": load + case["x"][:, 0]}
+
+    items = [
+        reports.item("gru", "onnx", 1000),
+        reports.item("gru", "onnx", 500, file="gru.int8.onnx", scheme="int8", sha256="q"),
+    ]
+    models = {
+        "gru.onnx": FakeModel(compute=says(0.0)),
+        "gru.int8.onnx": FakeModel(compute=says(float(np.arange(ROWS).std()))),
+    }
+    bare = replace(reports.SAMPLES, y=None, baselines=None)
+    report = reports.measured(
+        tmp_path, models=models, items=items, samples=bare, outputs=("digit", "load")
+    )
+    row = rows_of(report)[1]
+    assert row.scores == ()
+    assert row.agreement == 1
+    assert row.deviation == pytest.approx(1, rel=1e-3)

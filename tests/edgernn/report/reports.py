@@ -85,11 +85,12 @@ def measured(
     metric=None,
     name="desk",
     report=None,
+    outputs=(),
 ) -> Report:
     """A finished report on a fake device of that name."""
     for one in items:
         (folder / one.file).write_bytes(b"")
-    candidates = [Candidate(item=one, path=folder / one.file) for one in items]
+    candidates = [Candidate(item=one, path=folder / one.file, outputs=outputs) for one in items]
     workload = Workload(samples=samples, metric=metric)
     report = report or begun("2026-01-02T03:04:05+00:00", plan, workload)
     last = list(profiled(report, FakeDevice(name=name, models=models), candidates, workload))[-1]

@@ -278,7 +278,7 @@ def test_the_json_is_read_back_as_the_same_report(report, tmp_path):
     path.write_text(storage.as_json(report, derived=derived(report)))
     assert storage.read_report(path) == report
     document = json.loads(path.read_text())
-    assert (document["format"], document["version"]) == ("edgernn-report", 2)
+    assert (document["format"], document["version"]) == ("edgernn-report", 3)
     assert document["summary"][0]["p50_ms"] == 0.5
     assert document["sentences"] == list(sentences(report))
 

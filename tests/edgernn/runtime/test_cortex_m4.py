@@ -41,11 +41,11 @@ def keyword_graph() -> Graph:
         bias=numbers(rng, CLASSES),
         activation=Activation(kind=ActivationKind.SOFTMAX),
     )
-    plans = {
-        "gru": random_recurrent_plan(gru, rng, bits=8, state_bits=8),
-        "head": random_linear_plan(head, rng, bits=8),
-    }
-    return with_plans(graph_of(gru, head, features=FEATURES), **plans)
+    return with_plans(
+        graph_of(gru, head, features=FEATURES),
+        gru=random_recurrent_plan(gru, rng, bits=8, state_bits=8),
+        head=random_linear_plan(head, rng, bits=8),
+    )
 
 
 def data_file(content: bytes, rows: np.ndarray) -> str:

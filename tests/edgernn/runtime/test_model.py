@@ -187,3 +187,10 @@ def test_a_missing_or_empty_file_is_a_model_file_error(tmp_path: Path) -> None:
     (tmp_path / "empty.ernn").touch()
     with pytest.raises(ModelFileError, match="empty"):
         edgernn.Model(tmp_path / "empty.ernn")
+
+
+def test_a_session_shows_its_model_and_how_it_runs(gru: Graph, tmp_path: Path) -> None:
+    path = tmp_path / "gru.ernn"
+    path.write_bytes(lower(gru, metadata={}).content)
+    session = edgernn.Model(path, isa="scalar").session(max_steps=7)
+    assert repr(session) == "<edgernn session of gru.ernn: scalar, up to 7 steps a call>"

@@ -19,8 +19,6 @@ from edgernn.graph import (
     Layer,
     LayerNorm,
     Padding,
-    Pool1D,
-    PoolKind,
     Reshape,
     Reverse,
     Slice,
@@ -53,8 +51,6 @@ _DENSE_OVER_TIME = Affine(
     "layer",
     [
         _conv(padding=Padding.SAME),
-        _conv(stride=2),
-        Pool1D(name="layer", input="x", output="y", kind=PoolKind.MAX, window=2, stride=2),
         cell(Gru, "layer", go_backwards=True),
         Reverse(name="layer", input="x", output="y"),
         Upsample1D(name="layer", input="x", output="y", times=2),

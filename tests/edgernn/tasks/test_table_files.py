@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from edgernn.errors import DataError
@@ -37,8 +38,8 @@ def test_a_table_is_read_as_if_it_were_tidy(tmp_path, header, lines):
     tidy = as_samples(table(tmp_path, LINES), target="room")
     found = as_samples(table(tmp_path, lines, header), target="room")
     assert found.features == tidy.features
-    assert (found.x == tidy.x).all()
-    assert (found.y == tidy.y).all()
+    np.testing.assert_array_equal(found.x, tidy.x)
+    np.testing.assert_array_equal(found.y, tidy.y)
     assert found.target is Target.NUMBERS
 
 

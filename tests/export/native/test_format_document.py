@@ -12,7 +12,7 @@ from edgernn.graph import ActivationKind, MergeKind
 from tests.export.native.test_records import HEADERS, listed
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "native-format.md").read_text(encoding="utf-8")
-HEADER = (HEADERS / "ernn_format.h").read_text()
+HEADER = "".join((HEADERS / f"ernn_{name}.h").read_text() for name in ("format", "sound"))
 
 BYTES = {"uint8_t": 1, "uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4, "float": 4}
 STRUCTURES = {

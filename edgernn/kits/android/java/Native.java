@@ -73,6 +73,9 @@ final class Native {
 
     static native int reset(long session);
 
+    /** ERNN_NO_RESULT of ernn.h. */
+    static final int NO_RESULT = 27;
+
     static native int step(long session, long[] inputs, long[] outputs, long memory);
 
     static native int run(

@@ -26,7 +26,10 @@ public final class Session {
         out = new Native.Memory[model.allOutputs.size()];
     }
 
-    /** One row of each input; one row of each output, as arrays in the order of model.outputs. */
+    /**
+     * One row of each input; one row of each output, as arrays in the order of model.outputs, or null
+     * where this step has no result (a convolution's first window is not full, or a stride leaves it out).
+     */
     public Object[] step(Object... rows) {
         enter();
         try {
@@ -42,7 +45,9 @@ public final class Session {
                 inputs[port.index] = put(port, rows[i], 1);
             }
             for (Port port : model.outputs) outputs[port.index] = room(out, port, 1).address;
-            check(Native.step(session, inputs, outputs, pointers.address));
+            int status = Native.step(session, inputs, outputs, pointers.address);
+            if (status == Native.NO_RESULT) return null;
+            check(status);
             int[] steps = new int[in.length + out.length];
             java.util.Arrays.fill(steps, 1);
             return results(steps);
@@ -53,7 +58,8 @@ public final class Session {
 
     /** Of a model with one input and one output of float32. */
     public float[] step(float[] row) {
-        return (float[]) only(step(new Object[] {row}));
+        Object[] results = step(new Object[] {row});
+        return results == null ? null : (float[]) only(results);
     }
 
     /** Rows of a sequence, after those of the last call; see {@link #reset}. */

@@ -7,49 +7,34 @@ import xml.etree.ElementTree as ET
 import zipfile
 from pathlib import Path
 
-import pytest
-
-from edgernn.kits import package
-from tests.edgernn.kits.models import sound_model
-from tests.edgernn.runtime.toolchain import run, tool
-from tests.examples.android_stubs import write_stubs
+from tests.edgernn.kits.android_stubs import write_stubs
+from tests.edgernn.runtime.toolchain import run
 from tests.pages import TOP, blocks
 
 APP = TOP / "examples" / "android" / "app"
 ANDROID = "{http://schemas.android.com/apk/res/android}"
 
 
-@pytest.fixture(scope="module")
-def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kit, with the classes of its AAR beside it."""
-    for name in ("clang", "ld.lld", "javac"):
-        tool(name)
-    folder = tmp_path_factory.mktemp("kit")
-    (folder / "words.int8.ernn").write_bytes(sound_model())
-    package(folder / "words.int8.ernn", target="android", folder=folder / "libs")
-    with zipfile.ZipFile(folder / "libs" / "words.aar") as archive:
-        archive.extract("classes.jar", folder)
-    return folder
-
-
 def compiled(kit: Path, sources: list[Path], out: Path) -> None:
+    with zipfile.ZipFile(kit / "words.aar") as archive:
+        archive.extract("classes.jar", out)
     stubs = write_stubs(out / "stubs")
     flags = ("-Xlint:all,-options", "-Werror", "--release", "8")
-    run(["javac", *flags, "-cp", kit / "classes.jar", "-d", out, *stubs, *sources])
+    run(["javac", *flags, "-cp", out / "classes.jar", "-d", out, *stubs, *sources])
 
 
-def test_the_sample_app_compiles_for_java_8(kit: Path, tmp_path: Path) -> None:
+def test_the_sample_app_compiles_for_java_8(android: Path, tmp_path: Path) -> None:
     sources = sorted(APP.rglob("*.java"))
     assert [path.stem for path in sources] == ["ListenActivity", "ListenService"]
-    compiled(kit, sources, tmp_path)
+    compiled(android, sources, tmp_path)
     assert (tmp_path / "dev" / "edgernn" / "sample" / "ListenService.class").exists()
 
 
-def test_the_module_of_react_native_compiles(kit: Path, tmp_path: Path) -> None:
+def test_the_module_of_react_native_compiles(android: Path, tmp_path: Path) -> None:
     (code,) = blocks("other-roads.md", "java")
     source = tmp_path / "ErnnModule.java"
     source.write_text(code)
-    compiled(kit, [source], tmp_path)
+    compiled(android, [source], tmp_path)
 
 
 def test_the_manifest_names_the_classes_and_the_permissions_that_they_need() -> None:
@@ -67,17 +52,17 @@ def test_the_manifest_names_the_classes_and_the_permissions_that_they_need() -> 
     } <= asked
 
 
-def test_gradle_asks_for_what_the_kit_holds(kit: Path) -> None:
+def test_gradle_asks_for_what_the_kit_holds(android: Path) -> None:
     text = (APP / "build.gradle.kts").read_text() + blocks("guide-android.md", "kotlin")[0]
     for group, artifact, version in re.findall(r'"(dev\.[\w.]+):([\w-]+):([\d.]+)"', text):
-        place = kit / "libs" / "maven" / group.replace(".", "/") / artifact / version
+        place = android / "maven" / group.replace(".", "/") / artifact / version
         assert (place / f"{artifact}-{version}.aar").exists()
 
 
-def test_every_function_that_dart_looks_up_exists(kit: Path) -> None:
+def test_every_function_that_dart_looks_up_exists(android: Path) -> None:
     """By name and by number of parameters."""
     code = re.sub(r"\s+", " ", blocks("other-roads.md", "dart")[0])
-    header = re.sub(r"/\*.*?\*/", "", (kit / "libs" / "ernn.h").read_text(), flags=re.DOTALL)
+    header = re.sub(r"/\*.*?\*/", "", (android / "ernn.h").read_text(), flags=re.DOTALL)
     looked_up = re.findall(r"lookupFunction<\s*(.*?) Function\((.*?)\), .*?>\('(\w+)'\)", code)
     assert len(looked_up) == 8
     for _, parameters, name in looked_up:

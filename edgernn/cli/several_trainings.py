@@ -1,0 +1,44 @@
+"""The options of commands that train more than one model: compare, search, demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from edgernn.cli.parameters import Duration, F
+
+epochs = click.option("--epochs", type=click.IntRange(min=1), help="Maximum number of epochs.")
+time_limit = click.option(
+    "--time-limit", "time_limit_s", type=Duration(), help="For everything: 15min."
+)
+target = click.option(
+    "--target",
+    help="What y means (class, steps, numbers), or the columns of a .csv to predict.",
+)
+hold_out = click.option(
+    "--hold-out", metavar="PATTERN", help="Test on the rows whose origin matches."
+)
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print report.json instead of the text."
+)
+
+
+def workers(default: int = 1) -> Callable[[F], F]:
+    return click.option(
+        "--workers",
+        type=click.IntRange(1, 256),
+        default=default,
+        show_default=True,
+        help="Trainings at a time; each takes one processor and up to 1.5 GB.",
+    )
+
+
+def models(note: str = "") -> Callable[[F], F]:
+    """note: what else the order of the architectures decides."""
+    return click.option(
+        "--models",
+        default="gru,lstm",
+        show_default=True,
+        help=f"Architectures, as for `train --cell`{note}.",
+    )

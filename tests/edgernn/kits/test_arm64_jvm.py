@@ -1,0 +1,83 @@
+"""The AAR's library for arm64, in an arm64 JVM under qemu, gives the bits of Python."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+
+from edgernn import Model
+from edgernn.folders import cache_folder
+from edgernn.kits import package
+from tests.debian_packages import CannotBuild, fetched, unpack
+from tests.edgernn.kits.models import rows
+from tests.edgernn.runtime.toolchain import run, tool
+
+pytestmark = pytest.mark.long
+
+#: The JVM without a screen, and what it is linked with.
+PACKAGES: Final = ("openjdk-17-jre-headless", "libc6", "libgcc-s1", "libstdc++6", "zlib1g")
+JAVA: Final = "usr/lib/jvm/java-17-openjdk-arm64"
+
+
+def arm64_root() -> Path:
+    """The file system with the JVM, made at first use and kept in the cache."""
+    digest = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:16]
+    place = cache_folder() / "arm64-jvm" / digest
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent) as making:
+            packages = fetched(PACKAGES, architecture="arm64", folder=Path(making))
+            unpack(packages, Path(making) / "root")
+            (Path(making) / "root").rename(place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def java() -> list[str]:
+    qemu = shutil.which("qemu-aarch64-static")
+    if qemu is None:
+        pytest.skip("qemu-aarch64-static is not installed (apt-get install qemu-user-static)")
+    try:
+        root = arm64_root()
+    except CannotBuild as why:
+        pytest.skip(str(why))
+    program = root / JAVA / "bin" / "java"
+    flags = ("-Xint", "-XX:+UseSerialGC", "-Xshare:off", "-Xmx128m")
+    return [qemu, "-L", str(root), str(program), *flags]
+
+
+def test_none_of_10000_numbers_differs_from_python(
+    java: list[str], sound: Path, arrays: Path, tmp_path: Path
+) -> None:
+    for name in ("clang", "ld.lld", "javac"):
+        tool(name)
+    package(sound, target="android", folder=tmp_path / "kit")
+    with zipfile.ZipFile(tmp_path / "kit" / "words.aar") as archive:
+        archive.extractall(tmp_path)
+    driver = Path(__file__).parent / "Drive.java"
+    run(["javac", "--release", "17", "-cp", tmp_path / "classes.jar", "-d", tmp_path, driver])
+    x = rows()
+    x.tofile(tmp_path / "x")
+    path = os.pathsep.join((str(tmp_path / "classes.jar"), str(tmp_path)))
+    library = f"-Djava.library.path={tmp_path / 'jni' / 'arm64-v8a'}"
+    words = ["arrays", arrays, tmp_path / "x", tmp_path / "y"]
+    done = subprocess.run(
+        [*java, library, "-cp", path, "Drive", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    expected = Model(arrays)(x[None])[0].ravel()
+    whole, steps = np.fromfile(tmp_path / "y", np.float32).reshape(2, -1)
+    assert whole.size == 10_000
+    assert (whole != expected).sum() == (steps != expected).sum() == 0
