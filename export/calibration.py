@@ -51,6 +51,7 @@ class Calibration:
                 ranges=self._for_rounding(ranges), examples=None, warnings=ranges.warnings
             )
         seen, fresh = split(read_examples(self.spec, graph))
+        progress("calibrating")
         ranges = calibrate(
             graph,
             seen.inputs,

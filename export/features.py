@@ -20,6 +20,9 @@ from edgernn.graph import (
     AnyNotEqual,
     ApplyMask,
     Attention,
+    Cast,
+    Compare,
+    CompareKind,
     Concatenate,
     Conv1D,
     Dense,
@@ -54,6 +57,7 @@ from edgernn.graph import (
     Transpose,
     UnfoldTime,
     Upsample1D,
+    Where,
     ZeroPad1D,
 )
 
@@ -64,6 +68,9 @@ SEQUENCE: Final = TensorSpec(shape=(None, None, _FEATURES))
 FIXED: Final = TensorSpec(shape=(None, 6, _FEATURES))
 VECTOR: Final = TensorSpec(shape=(None, _FEATURES))
 TOKENS: Final = TensorSpec(shape=(None, None), dtype=DType.INT32)
+#: One for each number of a sequence.
+COUNTS: Final = TensorSpec(shape=(None, None, _FEATURES), dtype=DType.INT32)
+MARKS: Final = TensorSpec(shape=(None, None, _FEATURES), dtype=DType.BOOL)
 MASK: Final = TensorSpec(shape=(None, None), dtype=DType.BOOL)
 
 
@@ -286,6 +293,15 @@ def _elements() -> Iterator[Feature]:
             ApplyMask(**ends, mask="m"),
             {"x": SEQUENCE, "m": MASK},
         ),
+        "Greater, Less: than a number": (
+            Compare(**ends, kind=CompareKind.GREATER, value=0.1),
+            {"x": SEQUENCE},
+        ),
+        "Where": (
+            Where(name="where", output="y", condition="m", then="x", otherwise="z"),
+            {"m": MARKS, "x": SEQUENCE, "z": SEQUENCE},
+        ),
+        "Cast: of int32 to float32": (Cast(**ends), {"x": COUNTS}),
     }
     for text, (layer, reads) in layers.items():
         name, _, option = text.partition(": ")

@@ -93,7 +93,7 @@ def export_model(
     MissingRuntime where the request requires a check that cannot be run.
     """
     keep_given_file(model, out, request)
-    if request.verify and model.file is not None:
+    if request.verify and (model.file is not None or model.runs is not None):
         progress(f"checking {model.source.file}")
         check_reading(model)
     original = float_graph(model.graph)

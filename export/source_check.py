@@ -1,7 +1,7 @@
 """Runs the given file in its own runtime and compares it with the graph that was read from it.
 
-A Keras file has no runtime that runs it without its code; an .onnx file has, so that a wrong
-reading is found before anything is made of it.
+A Keras file has no runtime that runs it without its code; an .onnx file has, and a module of
+PyTorch in memory runs itself, so that a wrong reading is found before anything is made of it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,21 @@ from edgernn.reference import References
 
 
 def check_reading(model: SourceModel) -> bool:
-    """Whether the file was run: False where there is no runtime for it here.
+    """Whether the original was run: False where there is no runtime for it here.
 
     Raises VerificationError where the file cannot be run, or its answers differ from the graph's.
     """
+    graph = model.as_given or model.graph
+    if model.runs is not None:
+        cases = make_cases(graph)
+        answers = [_as_in_graph(model, model.runs(_as_in_file(model, c.inputs))) for c in cases]
+        _compare(
+            model, cases, answers, References().of(graph, [c.inputs for c in cases]), "PyTorch"
+        )
+        return True
     if model.file is None:
         return False
-    cases = make_cases(model.graph)
+    cases = make_cases(graph)
     with open_device("cpu") as device:
         ran = run_cases(
             device, model.file, "onnx", [_as_in_file(model, case.inputs) for case in cases]
@@ -42,9 +50,9 @@ def check_reading(model: SourceModel) -> bool:
                 remedy="Export the model again, and run the file in ONNX Runtime once",
             )
         case Outputs():
-            expected = References().of(model.graph, [case.inputs for case in cases])
+            expected = References().of(graph, [case.inputs for case in cases])
             actual = [_as_in_graph(model, answer) for answer in ran.cases]
-            _compare(model, cases, actual, expected)
+            _compare(model, cases, actual, expected, "ONNX Runtime")
     return True
 
 
@@ -53,12 +61,14 @@ def _compare(
     cases: Sequence[Case],
     actual: Sequence[Mapping[str, AnyArray]],
     expected: Sequence[Mapping[str, AnyArray]],
+    runtime: str,
 ) -> None:
+    graph = model.as_given or model.graph
     try:
-        same_up_to_rounding("the graph", cases, actual, expected, graph=model.graph)
+        same_up_to_rounding("the graph", cases, actual, expected, graph=graph)
     except VerificationError as error:
         raise VerificationError(
-            f"edgernn reads {model.source.file} differently from ONNX Runtime: {error.what}",
+            f"edgernn reads {model.source.file} differently from {runtime}: {error.what}",
             remedy="Nothing was written. Please report this model",
         ) from error
 

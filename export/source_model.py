@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 
 from edgernn.artefact import Source
 from edgernn.graph import Graph
+from edgernn.graph.tensor import AnyArray
 from edgernn.recipe import SoundRecipe
+
+#: Answers by name from inputs by name.
+Runs: TypeAlias = Callable[[Mapping[str, AnyArray]], Mapping[str, AnyArray]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,9 @@ class SourceModel:
 
     file: what a runtime can run to check the reading; None for Keras models, which none can.
     front_end: how the rows of an input are made of sound, where the file says so.
+    runs: what computes the original's answers in this process, by the names of `ports`: a module in
+    memory.
+    as_given: the graph with the sizes that the file fixes, where the reader freed one of them.
     ports: the file's inputs and outputs by the name of the graph's; empty for Keras models.
     """
 
@@ -48,4 +56,6 @@ class SourceModel:
     warnings: tuple[str, ...]
     file: Path | None = None
     front_end: SoundRecipe | None = None
+    runs: Runs | None = None
+    as_given: Graph | None = None
     ports: Mapping[str, FilePort] = field(default_factory=lambda: MappingProxyType({}))

@@ -19,6 +19,8 @@ from edgernn.export.keras.operations import OPERATIONS
 from edgernn.export.keras.translations import CLASSES
 from edgernn.export.onnx_file.folding import FOLDED
 from edgernn.export.onnx_file.operators import OPERATORS
+from edgernn.export.torch_file.cells import CELLS
+from edgernn.export.torch_file.operators import OPERATORS as ATEN
 from edgernn.formats import FORMATS
 from edgernn.graph import Graph
 
@@ -34,6 +36,9 @@ Operations between layers (`x[:, -1]`, `1 - x`, functions of `keras.ops` and the
 TensorFlow): {operations}.
 
 Operators of ONNX that the reader of .onnx files knows (opset 7 and newer): {operators_onnx}.
+
+Operators of ATen that the reader of .pt2 files knows, also for modules in memory: {operators_aten};
+loops over {cells}.
 Options that have no equivalent are refused by name.
 
 Each line of the tables was tried: the smallest graph with this layer and option was given to each
@@ -83,6 +88,8 @@ def markdown() -> str:
         classes=_listed(CLASSES),
         operations=_listed(OPERATIONS),
         operators_onnx=_listed({*OPERATORS, *FOLDED}),
+        operators_aten=_listed(set(ATEN) - {"loop"}),
+        cells=_listed(CELLS),
     )
     lines = [preface]
     for section, rows in groupby(features(), key=lambda feature: feature.section):

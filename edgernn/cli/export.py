@@ -128,6 +128,12 @@ if TYPE_CHECKING:
     help="How sound becomes the model's rows, stored in the artefacts: kaldi-fbank40@16000, or a "
     "recipe.toml. Without it that of the training.",
 )
+@click.option(
+    "--free-time",
+    is_flag=True,
+    help="Of an .onnx or .pt2 file: the exporter fixed the axis of time; free it where no layer "
+    "depends on its length.",
+)
 @format_options
 @click.option("--no-verify", is_flag=True, help="Do not compare the artefacts with the model.")
 @click.option(
@@ -160,13 +166,14 @@ def command(
     decode: str | None,
     labels: str | None,
     front_end: str | None,
+    free_time: bool,
     no_verify: bool,
     against_keras: bool,
     require_verify: bool,
     as_json: bool,
     **formats: Any,
 ) -> None:
-    """Turn MODEL (.keras, .h5, .onnx) into ONNX, TFLite and native, each checked against it.
+    """Turn MODEL (.keras, .h5, .onnx, .pt2) into ONNX, TFLite and native, each checked against it.
 
     \b
     edgernn export gru.keras -o out/     # gru.onnx, .tflite, .ernn and model.json
@@ -179,7 +186,7 @@ def command(
     from edgernn.front.loaded import load
 
     try:
-        made = load(model).export(
+        made = load(model, free_time=free_time).export(
             out,
             to=backends,
             scheme=schemes,

@@ -40,7 +40,7 @@ class _Shown:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATHS…")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def command(paths: tuple[Path, ...], as_json: bool) -> int:
-    """Show what is in PATHS: models (.keras, .h5, .onnx), artefacts or folders.
+    """Show what is in PATHS: models (.keras, .h5, .onnx, .pt2), artefacts or folders.
 
     A folder shows the artefacts that its model.json lists or, without one, each model file.
     Nothing in a file is run.

@@ -19,12 +19,13 @@ from edgernn.export.pipeline import (
     with_fine_layers,
 )
 from edgernn.export.quantization.headroom import beyond
-from edgernn.export.reading import read_source
+from edgernn.export.reading import PORTABLE, read_source
 from edgernn.export.request import Request
 from edgernn.export.rows import together
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import held, limited
+from edgernn.export.torch_file.module import from_module, is_module
 from edgernn.front.arguments import checked_arguments
 from edgernn.front.automatic import best_of
 from edgernn.front.keras_itself import as_keras_has_it
@@ -40,6 +41,7 @@ from edgernn.front.options import (
     method_named,
     require_layers,
     require_one_loop,
+    require_torch,
     require_use,
     rounding_named,
     with_scheme,
@@ -59,8 +61,14 @@ from edgernn.tasks.target import Target
 from edgernn.tasks.training_log import TrainingLog
 
 
-def load(model: Any) -> Loaded:
-    """Reads a model: the path of a .keras, .h5 or .onnx file, or a Keras model in memory.
+def load(model: Any, *, example: Any = None, free_time: bool = False) -> Loaded:
+    """Reads a model: the path of a .keras, .h5, .onnx or .pt2 file, or a model in memory.
+
+    model: a path, a keras.Model, or a torch.nn.Module in eval mode.
+    example: what the forward() of a torch.nn.Module takes: an array [N, ...], a tuple of them, or a
+        dict by argument; with two rows or more the batch is free.
+    free_time: an .onnx or .pt2 file, or a module, whose axis of time PyTorch fixed takes sequences
+        of any length, where no layer depends on it.
 
     A file is read without Keras, TensorFlow and PyTorch, and nothing in it is run.
     Raises ModelFileError for what is no model or is damaged, UnsupportedLayer for a layer or an
@@ -68,12 +76,18 @@ def load(model: Any) -> Loaded:
 
     >>> model = edgernn.load("gru.keras")
     >>> print(model)  # layers, shapes, parameters
+    >>> edgernn.load(module, example=x).export("out/", scheme="int8", calibrate=x)  # PyTorch
     """
     if not isinstance(model, str | os.PathLike):
+        if is_module(model):
+            made = from_module(model, example, free_time=free_time)
+            return Loaded(model=made, origin=model)
+        require_torch(example, free_time=free_time)
         return Loaded(model=from_keras(model), origin=model)
+    require_torch(example, free_time=free_time and Path(model).suffix.lower() not in PORTABLE)
     path = Path(model)
     with logged_step(f"reading {path}"):
-        read = read_source(path)
+        read = read_source(path, free_time=free_time)
     return Loaded(model=read, training=training_log_of(path, read.source.sha256), origin=path)
 
 

@@ -208,6 +208,20 @@ def decoding_of(given: str | None, training: TrainingLog | None, graph: Graph) -
     return checked_decoding(decoding, graph)
 
 
+def require_torch(example: object, *, free_time: bool) -> None:
+    """Raises WrongOption where an option for models of PyTorch was given with another model."""
+    if example is not None:
+        raise WrongOption(
+            "example is for a torch.nn.Module in memory, and this model is none",
+            remedy="Leave it out: the model says what it takes",
+        )
+    if free_time:
+        raise WrongOption(
+            "--free-time (free_time) is for .onnx and .pt2 files and modules of PyTorch",
+            remedy="Leave it out, or build the Keras model with Input((None, features))",
+        )
+
+
 def require_one_loop(decoding: Decoding | None, *, streaming: bool) -> None:
     """Raises WrongOption for an encoder and its decoder as a stream."""
     if decoding is not None and streaming:

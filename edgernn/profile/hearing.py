@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: A decision counts for an event until so long after its end: the scores are of what came before.
 LATE_S: Final = 1.0
+#: A label track may go beyond its recording by so much: programs round.
+_ROUNDED_S: Final = 0.1
 #: Labels that mean that nothing was said, by their usual names; so do those with a first "_".
 BACKGROUND: Final = frozenset({"background", "noise", "other", "silence", "unknown"})
 #: Whole percents, as `edgernn run --threshold` takes them.
@@ -120,7 +122,7 @@ def _require_known(model: Model, streams: LabelledStreams, quiet: Sequence[str])
 def _scored(model: Model, recording: Recording, deciding: Deciding) -> _Scored:
     waveform, rate_hz = read_waveform(recording.path)
     length_s = len(waveform) / rate_hz
-    late = next((event for event in recording.events if event.end_s > length_s), None)
+    late = next((event for event in recording.events if event.end_s > length_s + _ROUNDED_S), None)
     if late is not None:
         raise DataError(
             f"{recording.path} has {length_s:.2f} s, its label track goes to {late.end_s:.2f} s",

@@ -21,10 +21,8 @@ def windowed(layer: _Window, stepper: Stepper) -> None:
         stepper.refuse(
             layer,
             f"looks ahead (steps: {span // 2}; padding 'same')",
-            "Train it with padding='causal', or export the whole model without --streaming"
-            if isinstance(layer, Conv1D | Pool1D)
-            else "Train it with padding='valid' behind ZeroPadding2D of the first rows, or export "
-            "the whole model without --streaming",
+            f"Train it with {_that_looks_back(layer)}, or export the whole model without "
+            "--streaming",
         )
     before = stepper.times[layer.input]
     source, added = layer.input, 0
@@ -56,6 +54,18 @@ def windowed(layer: _Window, stepper: Stepper) -> None:
     stepper.times[layer.output] = Time(
         is_sequence=True, warm_up=warm_up, period=before.period * stride
     )
+
+
+def _that_looks_back(layer: _Window) -> str:
+    match layer:
+        case Conv1D():
+            return "padding='causal'"
+        case Conv2D():
+            return "padding='valid' behind ZeroPadding2D of the first rows"
+        case Pool1D() | Pool2D():
+            return "padding='valid'"
+        case _:
+            assert_never(layer)
 
 
 def _over_time(layer: _Window) -> tuple[int, int, Padding]:

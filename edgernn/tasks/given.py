@@ -50,7 +50,7 @@ def as_samples(
     y: classes as whole numbers or texts [N] or [N, 1] or one-hot [N, C]; several labels as zeros
     and ones [N, K]; a class for each step [N, T] (-1: none); numbers to predict as floats [N, ...].
     Of a model with several outputs, y is a dict of such arrays by the outputs' names, or a
-    DataFrame with columns of several types; tables show the first one first.
+    DataFrame of texts and numbers; tables show the first one first.
     target: "class", "labels", "steps", "numbers", "token" (the next one: perplexity) or "sequence"
     where y can be read in several ways; columns ("load,price") of a .csv.
     reading: how tables and folders are read (edgernn.tasks.reading), as a training recorded it.
@@ -134,12 +134,24 @@ def _input(x: AnyArray, name: str) -> InputArray:
 
 
 def _by_output(y: Any) -> Mapping[str, Any] | None:
-    """A dict of outputs; also a DataFrame whose columns are of several types, one for each."""
+    """A dict of outputs; also several columns of a DataFrame of which some are texts.
+
+    As of a table: each column of texts is an output, all columns of numbers are one.
+    """
     if isinstance(y, Mapping):
         return y
-    columns = list(getattr(y, "columns", ()))
-    kinds = {np.asarray(y[name]).dtype.kind for name in columns}
-    return {str(name): np.asarray(y[name]) for name in columns} if len(kinds) > 1 else None
+    columns = {str(name): np.asarray(y[name]) for name in getattr(y, "columns", ())}
+    numbers = [name for name, values in columns.items() if values.dtype.kind in "fiub"]
+    if len(columns) < 2 or len(numbers) == len(columns):
+        return None
+    together = "_".join(numbers)
+    found: dict[str, Any] = {}
+    for name, values in columns.items():
+        if name not in numbers:
+            found[name] = values
+        elif together not in found:
+            found[together] = np.stack([columns[one] for one in numbers], axis=1)
+    return found
 
 
 def _of_outputs(samples: Samples, given: Mapping[str, Any], wanted: Target | None) -> Samples:

@@ -8,7 +8,16 @@ from typing import Any, Final
 
 from edgernn.errors import ModelFileError
 from edgernn.export.onnx_file.node import Node
-from edgernn.export.onnx_file.values import Atom, Axes, Axis, Tensor, bare, same_axis, size_of
+from edgernn.export.onnx_file.values import (
+    Atom,
+    Axes,
+    Axis,
+    Tensor,
+    axis_of,
+    bare,
+    same_axis,
+    size_of,
+)
 from edgernn.graph import (
     Activate,
     Activation,
@@ -42,6 +51,8 @@ class Builder:
         self.inputs: dict[str, Input] = {}
         self.layers: list[Layer] = []
         self.specs: dict[str, TensorSpec] = {}
+        #: The same with the sizes of the file, where the reader was asked to free some of them.
+        self._frozen: dict[str, TensorSpec] = {}
         self._writers: dict[str, int] = {}
         self._names: set[str] = set()
         self._arranged: dict[tuple[Any, ...], str] = {}
@@ -57,8 +68,10 @@ class Builder:
         self._names.add(name)
         return name
 
-    def add_input(self, name: str, spec: TensorSpec) -> str:
+    def add_input(self, name: str, spec: TensorSpec, frozen: TensorSpec) -> str:
+        """`frozen` is what the file says, `spec` what is read."""
         edge = self.unique(name)
+        self._frozen[edge] = frozen
         self.inputs[edge] = Input(name=edge, spec=spec)
         self.specs[edge] = spec
         return edge
@@ -74,16 +87,22 @@ class Builder:
             )
         try:
             written = infer(layer, [self.specs[edge] for edge in layer.reads])
+            frozen = infer(layer, [self._frozen[edge] for edge in layer.reads])
         except ShapeError as error:
             raise node.damaged(f"contradicts itself: {error}") from error
-        for edge, spec in zip(layer.writes, written, strict=True):
+        for edge, spec, before in zip(layer.writes, written, frozen, strict=True):
             self.specs[edge] = spec
+            self._frozen[edge] = before
             self._writers[edge] = len(self.layers)
         self.layers.append(layer)
         return layer.writes[0]
 
     def shape(self, edge: str) -> Shape:
         return self.specs[edge].shape
+
+    def axis(self, edge: str, at: int) -> Axis:
+        """A new axis as long as axis `at` of the edge."""
+        return axis_of(self.specs[edge].shape[at], self._frozen[edge].shape[at])
 
     def dtype(self, edge: str) -> DType:
         return self.specs[edge].dtype

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +15,10 @@ from edgernn.artefact import Source
 from edgernn.errors import ModelFileError, UnsupportedLayer
 from edgernn.export.onnx_file.builder import Builder
 from edgernn.export.onnx_file.folding import Budget, folded, with_free_sizes
+from edgernn.export.onnx_file.free_time import with_free_time
+from edgernn.export.onnx_file.given import Given
 from edgernn.export.onnx_file.layout import BatchElsewhere
-from edgernn.export.onnx_file.node import EXPORT_AGAIN, ONNX, Node
+from edgernn.export.onnx_file.node import EXPORT_AGAIN, Node
 from edgernn.export.onnx_file.operators import OPERATORS, REMEDIES
 from edgernn.export.onnx_file.patterns import merged
 from edgernn.export.onnx_file.protobuf import array_of, opset_of, parsed
@@ -44,15 +45,15 @@ _TYPES: Final[dict[int, DType]] = {
 MAX_INPUTS: Final = 64
 
 
-def read_onnx(path: Path) -> SourceModel:
-    """The model in an .onnx file.
+def read_onnx(path: Path, *, free_time: bool = False) -> SourceModel:
+    """The model in an .onnx file; with `free_time` its axis of time is free where nothing needs it.
 
     Raises ModelFileError if the file is damaged or no ONNX model, UnsupportedLayer if it holds an
     operator, or an option of one, that edgernn does not read.
     """
     model, content = parsed(path)
     try:
-        return _read(model, content, path)
+        return _read(model, content, path, free_time=free_time)
     except DAMAGE as error:
         raise ModelFileError(
             f"{path.name} is not what an exporter writes ({type(error).__name__}: {error})",
@@ -60,7 +61,7 @@ def read_onnx(path: Path) -> SourceModel:
         ) from error
 
 
-def _read(model: onnx.ModelProto, content: bytes, path: Path) -> SourceModel:
+def _read(model: onnx.ModelProto, content: bytes, path: Path, *, free_time: bool) -> SourceModel:
     opset = opset_of(model, path)
     if model.functions:
         raise ModelFileError(
@@ -69,43 +70,30 @@ def _read(model: onnx.ModelProto, content: bytes, path: Path) -> SourceModel:
         )
     folder = path.parent
     arrays = {tensor.name: array_of(tensor, folder) for tensor in model.graph.initializer}
-    graph, ports, warnings = read_graph(
-        Given(model=model, arrays=arrays, path=path, size=len(content), opset=opset)
-    )
+    given = Given(model=model, arrays=arrays, path=path, size=len(content), opset=opset)
+    graph, ports, warnings = read_graph(given)
     source = Source(
         file=path.name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content),
         keras_version="", parameters=graph.parameters, made_by=_maker(model, opset),
     )  # fmt: skip
-    return SourceModel(graph=graph, source=source, warnings=warnings, file=path, ports=ports)
+    made = SourceModel(graph=graph, source=source, warnings=warnings, file=path, ports=ports)
+    return with_free_time(given, made, read_graph) if free_time else made
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """Operators of ONNX, from a file or spelled from another format, and their arrays by name.
-
-    size: bytes of the file; where, again: what messages call the model, and their remedy.
-    """
-
-    model: onnx.ModelProto
-    arrays: Mapping[str, Array]
-    path: Path
-    size: int
-    opset: int
-    where: str = ONNX
-    again: str = EXPORT_AGAIN
-
-
-def read_graph(given: Given) -> tuple[Graph, dict[str, FilePort], tuple[str, ...]]:
+def read_graph(
+    given: Given, freed: Collection[tuple[str, int]] = ()
+) -> tuple[Graph, dict[str, FilePort], tuple[str, ...]]:
     """The graph, the ports of the file by the graph's names, and warnings.
 
+    freed: axes of inputs (name, axis in the file) that are read as free though the file fixes them.
     Raises ModelFileError and UnsupportedLayer.
     """
-    reading = _File(given)
+    reading = _File(given, freed)
     batch_axes: dict[str, int] = {}
     for _ in range(MAX_INPUTS):
         try:
             return reading.translated(batch_axes)
-        except BatchElsewhere as found:
+        except BatchElsewhere as found:  # noqa: PERF203 - each reading shows one more of them
             reading.move_batch(batch_axes, found.atom)
     raise _no_batch(given.path)
 
@@ -128,7 +116,8 @@ def _no_batch(path: Path) -> ModelFileError:
 class _File:
     """One file, read as often as it takes to know which axis of each input is the batch."""
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: Given, freed: Collection[tuple[str, int]]) -> None:
+        self._freed = frozenset(freed)
         self._given, self._model, self._path = given, given.model, given.path
         self._origins: list[tuple[Atom, str, int]] = []
         model, folder = given.model, given.path.parent
@@ -196,24 +185,31 @@ class _File:
                 f"the input '{entry.name}' is neither float32 nor integers",
                 remedy="Export the model in float32: call model.float() before",
             )
-        sizes = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
+        sizes = self._given.sizes(entry)
         if not sizes or any(size is not None and size <= 0 for size in sizes):
             raise ModelFileError(
                 f"the input '{entry.name}' has the shape {sizes}",
                 remedy="Give the model inputs with a batch axis and at least one element",
             )
         batch_axis = min(batch_axis, len(sizes) - 1)
-        atoms = [Atom(size, batch=at == batch_axis) for at, size in enumerate(sizes)]
+        free = [None if (entry.name, at) in self._freed else size for at, size in enumerate(sizes)]
+        atoms = [
+            Atom(size, batch=at == batch_axis, frozen=sizes[at] if size is None else None)
+            for at, size in enumerate(free)
+        ]
         self._origins += [(atom, entry.name, at) for at, atom in enumerate(atoms)]
         port = FilePort(
             name=entry.name,
             permutation=(batch_axis, *(at for at in range(len(sizes)) if at != batch_axis)),
             dtype=onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name,
         )
-        shape = tuple(sizes[at] for at in port.permutation)
-        edge = builder.add_input(
-            _public(entry.name, "input"), TensorSpec(shape=shape, dtype=_TYPES[kind.elem_type])
+        spec, frozen = (
+            TensorSpec(
+                shape=tuple(shape[at] for at in port.permutation), dtype=_TYPES[kind.elem_type]
+            )
+            for shape in (free, sizes)
         )
+        edge = builder.add_input(_public(entry.name, "input"), spec, frozen)
         view: Axes = tuple((atom,) for atom in atoms)
         axes = tuple(view[at] for at in port.permutation)
         return Tensor(edge=edge, axes=axes, view=view), port

@@ -116,7 +116,7 @@ def folded(node: Node, values: list[Value | None], budget: Budget) -> Value | li
             budget.take(arrays[0].shape, np.dtype(wanted).itemsize, node)
             return np.asarray(arrays[0].astype(wanted))
         case "ConstantOfShape" | "Expand":
-            return _spread(node, arrays)
+            return _spread(node, arrays, budget)
         case "Where":
             budget.take(np.broadcast_shapes(*(a.shape for a in arrays)), 8, node)
             return np.asarray(np.where(*arrays))
@@ -212,8 +212,8 @@ def split_sizes(node: Node, values: Sequence[Value | None], size: int | None) ->
     return [min(part, size - part * at) for at in range(count)]
 
 
-def _spread(node: Node, arrays: list[Any]) -> Array:
-    """One number, or an array, repeated without making copies of it."""
+def _spread(node: Node, arrays: list[Any], budget: Budget) -> Array:
+    """One number, or an array, repeated; not copied, but later operators look at each element."""
     if node.kind == "Expand":
         shape = np.broadcast_shapes(arrays[0].shape, tuple(integers_of(node, arrays[1])))
         source = arrays[0]
@@ -221,8 +221,7 @@ def _spread(node: Node, arrays: list[Any]) -> Array:
         value = node.attribute("value")
         source = _tensor(value).reshape(()) if value is not None else np.float32(0)
         shape = tuple(integers_of(node, arrays[0]))
-    if len(shape) > MAX_RANK:
-        raise node.damaged(f"makes a constant of rank {len(shape)}")
+    budget.take(shape, source.dtype.itemsize, node)
     return np.broadcast_to(source, shape)
 
 

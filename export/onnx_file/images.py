@@ -84,10 +84,9 @@ def _channels_last(builder: Builder, node: Node, x: Tensor) -> str:
 
 
 def _seen(builder: Builder, x: Tensor, edge: str, same: list[bool], channels: Axis) -> Tensor:
-    batch, sizes = x.view[0], builder.shape(edge)[1:3]
+    batch, sizes = x.view[0], [builder.axis(edge, at) for at in (1, 2)]
     rows, columns = (
-        old if kept else axis_of(size)
-        for old, kept, size in zip(x.view[2:], same, sizes, strict=True)
+        old if kept else size for old, kept, size in zip(x.view[2:], same, sizes, strict=True)
     )
     return Tensor(
         edge=edge, axes=(batch, rows, columns, channels), view=(batch, channels, rows, columns)

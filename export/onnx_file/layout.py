@@ -14,6 +14,7 @@ from edgernn.export.onnx_file.values import (
     Tensor,
     axis_of,
     bare,
+    frozen_size,
     is_batch,
     same_axis,
     size_of,
@@ -123,6 +124,8 @@ class _Pieces:
                 raise self.node.damaged(f"reshapes to {entry} elements more than there are")
             atom = self.left.pop(-1 if last else 0)
             if atom.size is None:
+                if atom.frozen == entry and size == 1:
+                    return (atom,)
                 raise _lost(self.node)
             wanted = entry // size
             if atom.size > wanted:
@@ -193,6 +196,10 @@ def taken(
             raise node.damaged(f"takes nothing of an axis of {size}")
         if len(chosen) == size and not any(atom.batch for atom in pieces):
             return tensor.seen_as(view)
+    elif (frozen := frozen_size(pieces)) is not None:
+        start, stop = _of_free(frozen, start, stop, squeeze=squeeze)
+        if not squeeze and (start, stop, step) == (0, None, 1):
+            return tensor.seen_as(view)
     if any(atom.batch for atom in pieces):
         raise _batch_is_cut(builder, tensor, node)
     place = _place(tensor, pieces)
@@ -203,11 +210,20 @@ def taken(
         place = len(wanted) - 1
     if place is not None:
         edge = builder.sliced(tensor.edge, place, start, stop, node, step=step, squeeze=squeeze)
-        new = () if squeeze else axis_of(builder.shape(edge)[place])
+        new = () if squeeze else builder.axis(edge, place)
         kept = () if squeeze else (new,)
         axes = (*tensor.axes[:place], *kept, *tensor.axes[place + 1 :])
         return Tensor(edge=edge, axes=axes, view=view if squeeze else with_axis(tensor, at, new))
     return _outer(builder, tensor, at, (start, stop, step), node, squeeze=squeeze)
+
+
+def _of_free(frozen: int, start: int, stop: int | None, *, squeeze: bool) -> tuple[int, int | None]:
+    """The same part of an axis that the file fixed at `frozen`: its last step is the last one."""
+    if squeeze:
+        return (-1 if start == frozen - 1 else start), stop
+    if start == -frozen:
+        start = 0
+    return start, None if stop is None or stop >= frozen else stop
 
 
 def _outer(

@@ -29,6 +29,7 @@ from edgernn.export.onnx_file.values import (
     Value,
     axis_of,
     bare,
+    frozen_size,
     is_batch,
     same_axis,
     size_of,
@@ -144,6 +145,8 @@ def split(builder: Builder, node: Node, values: list[Value | None]) -> list[Valu
     """Parts of one axis."""
     x = computed(node, values[0])
     axis = node.integer("axis", 0) % len(x.view)
+    if frozen_size(x.view[axis]) is not None:
+        raise node.unsupported("cuts the axis of time into parts", "Leave the axis fixed")
     parts: list[Value] = []
     begin = 0
     for size in split_sizes(node, values, size_of(bare(x.view[axis]))):
@@ -193,7 +196,7 @@ def expanded(_builder: Builder, node: Node, values: list[Value | None]) -> list[
     target = sizes_of(node, values[1])
     view: Axes = ((),) * (len(target) - len(x.view)) + x.view
     for axis, size in zip(reversed(view), reversed(target), strict=False):
-        known = size_of(bare(axis))
+        known = size_of(bare(axis)) or frozen_size(axis)
         same = size in (1, known) or (isinstance(size, Atom) and same_axis((size,), axis))
         if not same:
             raise node.unsupported(

@@ -20,10 +20,14 @@ Array: TypeAlias = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Atom:
-    """An axis, or a part of one.  `size` is None where it is free; `batch` marks the rows."""
+    """An axis, or a part of one.  `size` is None where it is free; `batch` marks the rows.
+
+    frozen: the size that the file has, where the reader was asked to free the axis.
+    """
 
     size: int | None
     batch: bool = False
+    frozen: int | None = None
 
     def same(self, other: Atom) -> bool:
         return self is other or (self.batch and other.batch)
@@ -85,9 +89,15 @@ def size_of(axis: Axis) -> int | None:
     return None if None in sizes else prod(size for size in sizes if size is not None)
 
 
-def axis_of(size: int | None) -> Axis:
+def axis_of(size: int | None, frozen: int | None = None) -> Axis:
     """A new axis."""
-    return () if size == 1 else (Atom(size),)
+    return () if size == 1 else (Atom(size, frozen=frozen if size is None else None),)
+
+
+def frozen_size(axis: Axis) -> int | None:
+    """The size in the file of a whole axis that was freed."""
+    pieces = bare(axis)
+    return pieces[0].frozen if len(pieces) == 1 else None
 
 
 def is_constant(value: Value | None) -> bool:

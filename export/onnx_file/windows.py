@@ -64,7 +64,7 @@ def convolution(builder: Builder, node: Node, values: list[Value | None]) -> lis
     )  # fmt: skip
     edge = builder.add(layer, node)
     same = padding is not Padding.VALID and stride == 1
-    steps = time if same else axis_of(builder.shape(edge)[1])
+    steps = time if same else builder.axis(edge, 1)
     return [_channels_last(x, edge, steps, axis_of(kernel.shape[0]))]
 
 
@@ -88,7 +88,7 @@ def pool(builder: Builder, node: Node, values: list[Value | None]) -> list[Value
         stride=node.integers("strides", [1])[0],
     )  # fmt: skip
     edge = builder.add(layer, node)
-    return [_channels_last(x, edge, axis_of(builder.shape(edge)[1]), x.view[1])]
+    return [_channels_last(x, edge, builder.axis(edge, 1), x.view[1])]
 
 
 def _over_time(builder: Builder, x: Tensor, node: Node) -> tuple[str, Axis]:
@@ -142,7 +142,7 @@ def padded(builder: Builder, node: Node, values: list[Value | None]) -> list[Val
     (last,) = [at for at in range(rank) if at not in (axis, batch)]
     edge = builder.arranged(x, (x.view[batch], x.view[axis], x.view[last]), node)
     edge = _zero_padded(builder, node, edge, left, right)
-    steps = axis_of(builder.shape(edge)[1])
+    steps = builder.axis(edge, 1)
     view = tuple(steps if at == axis else old for at, old in enumerate(x.view))
     return [Tensor(edge=edge, axes=(x.view[batch], steps, x.view[last]), view=view)]
 

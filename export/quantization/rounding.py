@@ -126,7 +126,8 @@ def _inverse_root(covariance: AnyArray) -> Float64Array:
     damping = _DAMPING * float(variances.mean()) or 1.0
     damped = covariance + damping * np.eye(len(covariance))
     # With rows and columns in reverse, LLᵀ is WWᵀ of an upper triangular W, and U is its inverse.
-    return _inverse_of_upper(np.linalg.cholesky(damped[::-1, ::-1])[::-1, ::-1])
+    root = np.linalg.cholesky(damped[::-1, ::-1])[::-1, ::-1]
+    return _inverse_of_upper(np.asarray(root, np.float64))
 
 
 def _inverse_of_upper(matrix: Float64Array) -> Float64Array:

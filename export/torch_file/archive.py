@@ -1,6 +1,6 @@
 """The members of a .pt2 file: a program as JSON, and arrays as raw bytes.
 
-Nothing is unpickled: example inputs are left alone, and a file whose weights are pickled is refused.
+Nothing is unpickled: example inputs are left alone, and pickled weights are refused.
 """
 
 from __future__ import annotations
@@ -134,9 +134,9 @@ class _Members:
         if member not in self._cache:
             self._cache[member] = self._bytes(member)
         content = self._cache[member]
-        reach = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) + 1
+        reach = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=False)) + 1
         fits = (
-            len(shape) <= MAX_RANK
+            len(shape) == len(strides) <= MAX_RANK
             and min((*shape, *strides, offset, 0)) >= 0
             and (prod(shape) == 0 or reach * dtype.itemsize <= len(content))
             and prod(shape) * dtype.itemsize <= max(len(content), 1)

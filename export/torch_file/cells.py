@@ -16,7 +16,7 @@ from edgernn.export.torch_file.spelling import Spelling
 #: The name of a loop among the calls; its arguments are values of this module.
 LOOP: Final = "edgernn.loop"
 
-_CELLS: Final = {
+CELLS: Final = {
     "gru_cell": ("GRU", None), "lstm_cell": ("LSTM", None),
     "rnn_tanh_cell": ("RNN", "Tanh"), "rnn_relu_cell": ("RNN", "Relu"),
 }  # fmt: skip
@@ -35,7 +35,7 @@ class _Step:
 
 def with_loops(program: Program) -> list[Call]:
     """The calls, each loop over a cell as one call, its results under their old names."""
-    cells = [call for call in program.calls if call.kind in _CELLS]
+    cells = [call for call in program.calls if call.kind in CELLS]
     if not cells:
         return list(program.calls)
     reading = _Reading(program)
@@ -204,8 +204,7 @@ def _read(call: Call) -> list[str]:
     names = []
     for value in call.arguments.values():
         for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, Ref):
-                names.append(one.name)
+            names += [one.name] if isinstance(one, Ref) else []
     return names
 
 
@@ -219,7 +218,7 @@ def _selected(cell: Call, source: str, index: int, name: str) -> Call:
 def loop(spelling: Spelling, call: Call) -> None:
     """The layer that a loop computes: [T, B, H], then the last states [B, H]."""
     cell: Call = call.arguments["cell"]
-    kind, function = _CELLS[cell.kind]
+    kind, function = CELLS[cell.kind]
     sequence, axis = call.arguments["sequence"], call.arguments["axis"]
     x = Ref(sequence)
     zero = spelling.constant([0], np.int64)

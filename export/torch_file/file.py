@@ -13,7 +13,9 @@ import onnx
 
 from edgernn.artefact import Source
 from edgernn.errors import ModelFileError
-from edgernn.export.onnx_file.file import Given, read_graph
+from edgernn.export.onnx_file.file import read_graph
+from edgernn.export.onnx_file.free_time import with_free_time
+from edgernn.export.onnx_file.given import Given
 from edgernn.export.onnx_file.values import Array
 from edgernn.export.source_model import SourceModel
 from edgernn.export.torch_file.archive import DTYPES, EXPORT_AGAIN, read_archive
@@ -27,8 +29,8 @@ from edgernn.regular_file import DAMAGE, read_bytes
 FILE_BYTES: Final = 2 << 30
 
 
-def read_pt2(path: Path) -> SourceModel:
-    """The model in a .pt2 file, read without PyTorch.
+def read_pt2(path: Path, *, free_time: bool = False) -> SourceModel:
+    """The model in a .pt2 file, read without PyTorch; `free_time` as read_onnx has it.
 
     Raises ModelFileError if the file is damaged or holds pickled weights, UnsupportedLayer if it
     holds an operator, or an option of one, that edgernn does not read.
@@ -41,32 +43,37 @@ def read_pt2(path: Path) -> SourceModel:
         raise ModelFileError(
             f"{path} cannot be read ({error.strerror or error})", remedy="Check the path"
         ) from error
-    return read_pt2_bytes(content, path)
+    return read_pt2_bytes(content, path, free_time=free_time)
 
 
-def read_pt2_bytes(content: bytes, path: Path) -> SourceModel:
+def read_pt2_bytes(content: bytes, path: Path, *, free_time: bool = False) -> SourceModel:
     """As read_pt2, of a file's bytes; `path` is its name in messages."""
-    archive = read_archive(io.BytesIO(content), path.name)
     try:
-        program = parsed(archive.program)
-        made, arrays = spelled(program, archive.arrays)
+        return _read(content, path, free_time=free_time)
     except DAMAGE as error:
         raise ModelFileError(
             f"{path.name} is not what torch.export.save writes ({type(error).__name__}: {error})",
             remedy=EXPORT_AGAIN,
         ) from error
-    version = program.torch_version
+
+
+def _read(content: bytes, path: Path, *, free_time: bool) -> SourceModel:
+    archive = read_archive(io.BytesIO(content), path.name)
+    program = parsed(archive.program)
+    made, arrays = spelled(program, archive.arrays)
     given = Given(
         model=made, arrays=arrays, path=path, size=len(content), opset=OPSET,
         where="the exported program", again=EXPORT_AGAIN,
     )  # fmt: skip
     graph, ports, warnings = read_graph(given)
+    version = program.torch_version
     source = Source(
         file=path.name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content),
         keras_version="", parameters=graph.parameters,
         made_by=f"PyTorch {version}, torch.export" if version else "torch.export",
     )  # fmt: skip
-    return SourceModel(graph=graph, source=source, warnings=warnings, ports=ports)
+    model = SourceModel(graph=graph, source=source, warnings=warnings, ports=ports)
+    return with_free_time(given, model, read_graph) if free_time else model
 
 
 def spelled(

@@ -82,7 +82,8 @@ def _arrays(spelling: Spelling, call: Call, values: Sequence[Any]) -> list[Array
 
 def one_layer(
     spelling: Spelling, call: Call, kind: str, sequence: str,
-    rows: Sequence[Sequence[Array | None]], initial: Sequence[str], *, direction: str, function: str | None = None,
+    rows: Sequence[Sequence[Array | None]], initial: Sequence[str], *, direction: str,
+    function: str | None = None,
 ) -> tuple[str, list[str]]:  # fmt: skip
     """([T, B, D * H], states [D, B, H]) of `sequence` [T, B, F].
 

@@ -14,14 +14,11 @@ import pytest
 
 from edgernn import Model
 from edgernn.cli import main
-from edgernn.export.native import lower
-from edgernn.graph import ActivationKind
 from edgernn.kits import package
-from edgernn.recipe import recipe_text
 from edgernn.runtime.listening import Listener
 from edgernn.tasks import load
+from tests.edgernn.kits.models import certain_model
 from tests.edgernn.runtime.sounds import made_up
-from tests.edgernn.runtime.test_listening import RECIPE, constant
 from tests.edgernn.runtime.toolchain import run, tool
 from tests.pages import TOP
 
@@ -33,9 +30,7 @@ SOUND = made_up(4 * RATE_HZ, rate_hz=RATE_HZ)
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     path = tmp_path / "words.ernn"
-    graph = constant([0.0, 3.0, 0.0], ActivationKind.SOFTMAX)  # "yes" every second
-    metadata = {"front_end": recipe_text(RECIPE), "labels": '["no", "yes", "go"]'}
-    path.write_bytes(lower(graph, metadata=metadata).content)
+    path.write_bytes(certain_model())
     return path
 
 

@@ -21,7 +21,10 @@ RNG = np.random.default_rng(4)
 
 def other_weights(layer: Layer) -> Layer:
     """The same layer with every weight 2 % larger."""
-    return replace(layer, **{name: w * np.float32(1.02) for name, w in layer.weights.items()})
+    changed: dict[str, Any] = {
+        name: np.float32(1.02) * np.asarray(weight) for name, weight in layer.weights.items()
+    }
+    return replace(layer, **changed)
 
 
 @pytest.fixture(scope="module", params=["digits_lstm", "counter_lstm", "digits_gru"])

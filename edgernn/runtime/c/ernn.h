@@ -27,33 +27,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- Options: set them when the library is compiled -------------------------------------------
+/* ---- Options: define them when the library is compiled ----------------------------------------
  *
- * ERNN_CHUNK_STEPS  Steps of a sequence that go through the layers together.  More steps read the
- *                   input projection's weights less often and need larger buffers.
- * ERNN_PORTABLE     Define it to leave out every instruction-set specific kernel.
- * ERNN_WITHOUT_AVX512  x86: define it to leave out the kernels of AVX-512 and AMX.
- * ERNN_HWCAP        64-bit ARM: the name of a function `unsigned long f(void)` that gives Linux's
- *                   AT_HWCAP, for other systems than Linux, Android and Apple's, which the library asks.
- * ERNN_WITHOUT_IMAGES  Define it to leave out the layers of rows and columns.
- * ERNN_WITHOUT_SOUND   Define it to leave out front ends: models that hold one are refused.
- * ERNN_ONLY_<LAYER> Define one or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of ERNN_OP_LIST
- *                   in ernn_format.h) to leave out all others: ERNN_UNKNOWN_LAYER refuses their models.
- * ERNN_SHARED       Define it for a shared library and its users, with ERNN_BUILDING for the library
- *                   itself: functions are then visible whatever the compiler's default is.
+ * ERNN_CHUNK_STEPS     Steps of a sequence that go through the layers together.  More steps read the
+ *                      input projection's weights less often and need larger buffers.
+ * ERNN_PORTABLE        Leaves out every instruction-set specific kernel.
+ * ERNN_WITHOUT_AVX512  x86: leaves out the kernels of AVX-512 and AMX.
+ * ERNN_WITHOUT_IMAGES  Leaves out the layers of rows and columns.
+ * ERNN_WITHOUT_SOUND   Leaves out front ends: models that hold one are refused.
+ * ERNN_ONLY_<LAYER>    One or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of ERNN_OP_LIST in
+ *                      ernn_format.h) leave out all other layers: ERNN_UNKNOWN_LAYER.
+ * ERNN_HWCAP           64-bit ARM: the name of a function `unsigned long f(void)` that gives Linux's
+ *                      AT_HWCAP, for other systems than Linux, Android and Apple's.
+ * ERNN_SHARED          For a shared library and its users, with ERNN_BUILDING for the library itself:
+ *                      functions are then visible whatever the compiler's default is.
  */
 #ifndef ERNN_CHUNK_STEPS
 #define ERNN_CHUNK_STEPS 32
 #endif
 
-/* Of this header.  The first number changes with functions that are gone or do something else. */
-#define ERNN_LIBRARY_VERSION "1.0.0"
-
-/* The .ernn version that this library reads; see docs/native-format.md. */
-#define ERNN_FORMAT_VERSION 1
-
-/* Arenas and model bytes start at a multiple of this. */
-#define ERNN_ALIGNMENT 64
+#define ERNN_LIBRARY_VERSION "1.0.0" /* the first number: functions are gone or do something else */
+#define ERNN_FORMAT_VERSION 1        /* of the .ernn files that it reads; see docs/native-format.md */
+#define ERNN_ALIGNMENT 64            /* arenas and model bytes start at a multiple of this */
 
 #if !defined(ERNN_SHARED)
 #define ERNN_API
@@ -225,12 +220,10 @@ ERNN_API ernn_status ernn_session_size(const ernn_model *model, const ernn_optio
 ERNN_API ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
                               size_t arena_bytes, const ernn_options *options);
 
-/* Sets every state to zero: the next step is the first of a new sequence.  ERNN_BUSY while another
- * call is at work on the session. */
+/* The next step is the first of a new sequence.  ERNN_BUSY while another call is at work. */
 ERNN_API ernn_status ernn_reset(ernn_session *session);
 
-/* The name of the layer that refused the last call of ernn_step, ernn_run, ernn_run_batch or
- * ernn_output_steps; null where no layer did. */
+/* The name of the layer that refused the last call that ran something; null where no layer did. */
 ERNN_API const char *ernn_refusing_layer(const ernn_session *session);
 
 /* The kernels that it uses. */
@@ -238,11 +231,9 @@ ERNN_API ernn_isa ernn_session_isa(const ernn_session *session);
 
 /* One step of every input: `inputs[i]` is one row of input i, `outputs[i]` takes one row of
  * output i.  A null input is a state that the session carries itself; a null output is not wanted.
- * Outputs of layers that sum up a sequence (the last output of a GRU, a pooling over time) are
- * what they would be if the sequence ended here.  The example is at the top.
- *
- * ERNN_NO_RESULT is no error: the step was taken, but the outputs hold nothing of use.  A file of one
- * step has no result until the first windows are full, and in the steps that a stride leaves out. */
+ * Outputs that sum up a sequence (the last of a GRU, a pooling over time) are what they would be if it
+ * ended here.  ERNN_NO_RESULT is no error: the outputs hold nothing of use, in a file of one step until
+ * the first windows are full and in steps that a stride leaves out.  The example is at the top. */
 ERNN_API ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs);
 
 /* Rows of one input or output. */
@@ -300,9 +291,8 @@ ERNN_API ernn_status ernn_state_restore(ernn_session *session, const void *bytes
  */
 typedef struct ernn_audio ernn_audio;
 
-/* Of the recipe: samples a second that it works at, the model's input that takes the rows, samples from
- * one row to the next, and samples that the first row needs.  0 where the model has no front end for
- * sound. */
+/* Of the recipe for sound, 0 without one: samples a second that it works at, the model's input that takes
+ * the rows, samples from one row to the next, and samples that the first row needs. */
 ERNN_API uint32_t ernn_audio_rate(const ernn_model *model);
 ERNN_API uint32_t ernn_audio_input(const ernn_model *model);
 ERNN_API uint32_t ernn_audio_hop(const ernn_model *model);
@@ -373,8 +363,7 @@ typedef struct ernn_heard {
 typedef struct ernn_listener ernn_listener;
 
 /* As ernn_audio_size.  `deciding` may be null: the defaults.  ERNN_NOT_LISTENING: see its text;
- * ERNN_NOT_STREAMING: the model looks ahead and takes any number of steps, so nothing says when a sound
- * ends. */
+ * ERNN_NOT_STREAMING: the model looks ahead and takes any number of steps: no sound has an end. */
 ERNN_API ernn_status ernn_listener_size(const ernn_model *model, uint32_t rate,
                                         const ernn_listening *deciding, size_t *bytes);
 

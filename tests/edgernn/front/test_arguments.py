@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,20 +56,20 @@ def test_the_sentence_says_what_may_be_given(tmp_path) -> None:
 
 
 def test_what_python_and_numpy_write_for_the_same_is_taken() -> None:
-    @checked_arguments
-    def taken(
+    def count_and_more(
         count: int, share: float, flag: bool, names: typing.Sequence[str], path: str | Path
     ) -> list[object]:
         return [count, share, flag, names, path]
 
+    taken: Any = checked_arguments(count_and_more)
     assert taken(np.int64(3), np.float32(1), np.bool_(True), ("a", np.str_("b")), Path("x"))
     assert taken(3, 1, flag=False, names=np.array(["a"]), path="x")
     with pytest.raises(WrongOption, match="count is True"):
         taken(True, 1.0, True, [], "x")
     with pytest.raises(WrongOption, match="names is"):
-        taken(1, 1.0, True, [1], "x")  # type: ignore[list-item]
+        taken(1, 1.0, True, [1], "x")
     with pytest.raises(TypeError, match="missing a required argument"):
-        taken(1)  # type: ignore[call-arg]
+        taken(1)
 
 
 def test_an_option_of_a_format_that_is_not_written_is_refused(tmp_path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgernn.export.native import lower
+from edgernn.graph import ActivationKind
 from edgernn.recipe import preset, recipe_text
 from tests.edgernn.runtime.models import (
     cell,
@@ -18,6 +19,7 @@ from tests.edgernn.runtime.models import (
     random_recurrent_plan,
     with_plans,
 )
+from tests.edgernn.runtime.test_listening import RECIPE, constant
 
 RATE_HZ = 8000
 LABELS = ("no", "yes", "go", "stop", "left")
@@ -70,3 +72,10 @@ def other_model() -> bytes:
     """With a layer that the models above do not have: an LSTM."""
     graph, _ = random_integer_cell(2)
     return lower(graph, metadata={}).content
+
+
+def certain_model() -> bytes:
+    """Of sound of 16,000 samples a second: "yes" with 91 %, whatever the sound."""
+    graph = constant([0.0, 3.0, 0.0], ActivationKind.SOFTMAX)
+    metadata = {"front_end": recipe_text(RECIPE), "labels": '["no", "yes", "go"]'}
+    return lower(graph, metadata=metadata).content

@@ -219,7 +219,7 @@ def test_a_label_track_of_another_recording_is_refused(tmp_path: Path) -> None:
 def test_a_recording_without_a_decision_has_its_hours_and_misses(tmp_path: Path) -> None:
     """A tenth of a second: not one score."""
     for name in ("a", "b"):
-        write(tmp_path / f"{name}.wav", recorded((500, 0.1, 0.3)), [(0.0, 0.1, "low")])
+        write(tmp_path / f"{name}.wav", recorded((500, 0.1, 0.3)), [(0.0, 0.1004, "low")])
     found = alarms_of(hears_tones(), read_label_tracks(tmp_path), sha256="")
     assert (found.test.events, found.test.missed, found.test.false_alarms) == (1, 1, 0)
     assert found.test.hours == pytest.approx(0.1 / 3600)

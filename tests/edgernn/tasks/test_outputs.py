@@ -38,6 +38,9 @@ class Frame:
     def __getitem__(self, name):
         return self._values[name]
 
+    def __array__(self, dtype=None, copy=None):
+        return np.array(np.stack(list(self._values.values()), axis=1), dtype=dtype, copy=True)
+
 
 def written(path):
     with path.open("w", newline="") as file:
@@ -79,11 +82,20 @@ def test_every_loader_gives_every_output_with_its_own_target(loader, tmp_path):
     np.testing.assert_allclose(load.y, LOADS, rtol=1e-6)
 
 
-def test_columns_of_a_frame_that_have_several_types_are_outputs():
-    columns = {"level": LEVELS.astype(object), "watts": LOADS[:, 0]}
-    level, watts = as_samples((X, Frame(columns))).outputs
-    assert (level.target, watts.target) == (Target.CLASS, Target.NUMBERS)
-    assert set(level.labels) == {"high", "low"}
+def test_columns_of_a_frame_with_texts_and_numbers_are_outputs_as_of_a_table():
+    columns = {"watts": LOADS[:, 0], "level": LEVELS.astype(object), "volts": LOADS[:, 1]}
+    load, level = as_samples((X, Frame(columns))).outputs
+    assert (load.output, level.output) == ("watts_volts", "level")
+    assert (load.target, level.target) == (Target.NUMBERS, Target.CLASS)
+    np.testing.assert_allclose(np.asarray(load.y), LOADS, rtol=1e-6)
+    assert np.array(level.labels)[level.y].tolist() == LEVELS.tolist()
+
+
+def test_columns_of_numbers_of_several_types_are_one_output():
+    frame = Frame({"watts": LOADS[:, 0], "count": np.arange(ROWS)})
+    samples = as_samples((X, frame))
+    assert samples.others == ()
+    assert np.asarray(samples.y).shape == (ROWS, 2)
 
 
 def test_classes_in_several_columns_are_an_output_each_where_they_are_called_classes(tmp_path):

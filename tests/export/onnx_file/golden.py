@@ -15,6 +15,7 @@ Array = npt.NDArray[Any]
 
 FOLDER: Final = Path(__file__).parents[2] / "golden" / "torch"
 FILES: Final = sorted(path.name for path in FOLDER.glob("*.onnx"))
+PROGRAMS: Final = sorted(path.name for path in FOLDER.glob("*.pt2"))
 LEGACY: Final = [name for name in FILES if name.endswith(".legacy.onnx")]
 
 
