@@ -259,7 +259,7 @@ def test_an_empty_batch_gives_empty_outputs() -> None:
     [
         ({}, ["nothing", "'tokens'"]),
         ({"x": np.zeros((1, 3), np.int32)}, ["'x'", "'tokens'"]),
-        ({"tokens": np.zeros((1, 3), np.float32)}, ["int32", "float32"]),
+        ({"tokens": np.full((1, 3), 0.5, np.float32)}, ["whole numbers", "float32"]),
         ({"tokens": np.zeros((1, 4), np.int32)}, ["(any, 3)", "(1, 4)"]),
         ({"tokens": np.zeros((1, 3, 1), np.int32)}, ["(any, 3)", "(1, 3, 1)"]),
         ({"tokens": np.array([[1, 2, 3], [1, 10, 2]])}, ["row 1", "10", "'words'", "0 to 9"]),
