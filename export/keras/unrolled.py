@@ -149,10 +149,11 @@ def _as_layer(graph: Graph, loop: _Loop) -> Graph:
     )  # fmt: skip
     if isinstance(whole, Lstm) and isinstance(last, Lstm):
         whole = replace(whole, state_c=last.state_c)
+    behind = count if is_whole else 0
     answers = [
         Slice(name=unit.name if unit is not first else _free(f"{first.name}/first", taken),
-              input=output, output=unit.output, axis=1, start=position, squeeze=True)
-        for position, unit in enumerate(loop.units)
+              input=output, output=unit.output, axis=1, start=position - behind, squeeze=True)
+        for position, unit in enumerate(loop.units)  # -1 is the newest, which a stream has
     ]  # fmt: skip
     # A state before the last is the output of that step.
     shown = {unit.state_h: unit.output for unit in loop.units[:-1]}
@@ -201,7 +202,7 @@ def _stacked_steps(layer: Layer, graph: Graph, writers: dict[str, Layer]) -> str
         taken = writers.get(shaped.input) if isinstance(shaped, Reshape) else None
         if not isinstance(taken, Slice) or not taken.squeeze or taken.axis != 1:
             return None
-        if taken.start != position or graph.specs[edge].shape[1] != 1:
+        if taken.start % len(layer.inputs) != position or graph.specs[edge].shape[1] != 1:
             return None
         sources.append(taken.input)
     if len(set(sources)) != 1 or graph.specs[sources[0]] != graph.specs[layer.output]:

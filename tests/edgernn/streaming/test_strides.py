@@ -26,7 +26,7 @@ from edgernn.graph import (
 )
 from edgernn.streaming import rhythms
 from tests.edgernn.streaming.runs import RUNTIMES, Run, assert_streams, call_inputs
-from tests.edgernn.streaming.test_streaming import (
+from tests.export.onnx.models import (
     FEATURES,
     UNITS,
     cell,

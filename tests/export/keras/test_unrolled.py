@@ -144,7 +144,8 @@ def test_a_layer_that_is_called_step_by_step_is_rolled_too() -> None:
 
     def outputs(x: Any) -> list[Any]:
         layer = keras.layers.LSTM(4, return_state=True)
-        states, answers = None, []
+        states: Any = None
+        answers = []
         for step in range(STEPS):
             y, *states = layer(x[:, step : step + 1], initial_state=states)
             answers.append(y)
