@@ -68,9 +68,17 @@ class UnsupportedScheme(EdgernnError):
 
     code = 15
 
-    def __init__(self, *, format: str, scheme: str, known: Sequence[str]) -> None:  # noqa: A002
+    def __init__(
+        self,
+        *,
+        format: str,  # noqa: A002
+        scheme: str,
+        known: Sequence[str],
+        reason: str = "",
+    ) -> None:
+        because = f": {reason}" if reason else ""
         super().__init__(
-            f"the format '{format}' has no scheme {scheme}",
+            f"the format '{format}' has no scheme {scheme}{because}",
             remedy=f"Export it as {' or '.join(known)}, or choose another format with --to",
         )
 

@@ -38,6 +38,7 @@ class Format:
     name: on the command line, in manifests and in reports.
     suffix: of its files, with the dot.
     schemes: those that it can store; an export refuses the others, or leaves the format out.
+    reason: why it lacks the others.
     backend: where its `edgernn.export.backend.Backend` is.
     runner: where its `edgernn.devices.runners.runner.Runner` is; None where nothing runs its files:
     they are written without a check and cannot be profiled.
@@ -47,17 +48,22 @@ class Format:
     name: str
     suffix: str
     schemes: frozenset[Scheme]
+    reason: str = ""
     backend: str
     runner: str | None = None
     threads: bool = False
     options: tuple[FormatOption, ...] = ()
 
 
+_STOCK: Final = frozenset(Scheme) - {Scheme.INT4}
+_NO_NIBBLES: Final = "its runtimes have no GRU or LSTM with weights of 4 bits"
+
 _ROWS: Final = (
     Format(
         name="onnx",
         suffix=".onnx",
-        schemes=frozenset(Scheme),
+        schemes=_STOCK,
+        reason=_NO_NIBBLES,
         backend="edgernn.export.onnx:BACKEND",
         runner="edgernn.devices.runners.vendor_runtime:ONNX_RUNTIME",
         threads=True,
@@ -89,7 +95,8 @@ _ROWS: Final = (
     Format(
         name="tflite",
         suffix=".tflite",
-        schemes=frozenset(Scheme),
+        schemes=_STOCK,
+        reason=_NO_NIBBLES,
         backend="edgernn.export.tflite:BACKEND",
         runner="edgernn.devices.runners.vendor_runtime:LITERT",
         options=(

@@ -13,6 +13,7 @@ class Numbers(str, Enum):
     FLOAT32 = "float32"
     FLOAT16 = "float16"
     INT8 = "int8"
+    INT4 = "int4"
 
 
 class Scheme(str, Enum):
@@ -52,6 +53,9 @@ class Scheme(str, Enum):
     )  # fmt: skip
     DYNAMIC = ("dynamic", Numbers.INT8, Numbers.FLOAT32, "int8 weights, no data needed")
     INT8 = ("int8", Numbers.INT8, Numbers.INT8, "integer arithmetic, needs --calibrate")
+    INT4 = (
+        "int4", Numbers.INT4, Numbers.INT8, "int8 with weights of 4 bits, half the bytes",
+    )  # fmt: skip
 
     @property
     def needs_calibration(self) -> bool:
@@ -61,4 +65,4 @@ class Scheme(str, Enum):
     @property
     def has_integer_weights(self) -> bool:
         """Whether rounding changes outputs so much that they are held to their mean error."""
-        return self.weights is Numbers.INT8
+        return self.weights in (Numbers.INT8, Numbers.INT4)

@@ -110,7 +110,7 @@ def with_fine_layers(graph: Graph, request: Request, *, finest: bool = False) ->
     """
     if request.fine is not None:
         return request
-    if request.fewest_bits is not Scheme.INT8 or request.examples is None:
+    if not request.fewest_bits.needs_calibration or request.examples is None:
         return replace(request, fine={})
     scaled_graph, prepared = scaled(graph, request)
     measured = NoiseMeter(
@@ -132,17 +132,17 @@ def with_fine_layers(graph: Graph, request: Request, *, finest: bool = False) ->
 
 
 def settled(graph: Graph, request: Request) -> Request:
-    """The request, with float32 in place of int8 where no layer can be int8.
+    """The request, with float32 in place of int8 and int4 where no layer can be in integers.
 
     A float model must not be called int8, neither by its name nor by its check.
     """
-    if request.fewest_bits is not Scheme.INT8 or _has_int8(quantized(graph, request)):
+    if not request.fewest_bits.needs_calibration or _has_int8(quantized(graph, request)):
         return request
     return replace(
         request,
-        scheme=Scheme.FLOAT32 if request.scheme is Scheme.INT8 else request.scheme,
+        scheme=Scheme.FLOAT32 if request.scheme.needs_calibration else request.scheme,
         per_layer={
-            name: Scheme.FLOAT32 if scheme is Scheme.INT8 else scheme
+            name: Scheme.FLOAT32 if scheme.needs_calibration else scheme
             for name, scheme in request.per_layer.items()
         },
     )

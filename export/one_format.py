@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from edgernn.errors import (
 from edgernn.export import backend_named
 from edgernn.export.backend import Lowered
 from edgernn.export.decoder_pair import decoder_parts, joined
+from edgernn.export.eight_bits import SAID, fewest_in_int8, four_bit_layers, with_int8
 from edgernn.export.fine_layers import FineLayers
 from edgernn.export.finer import ladder
-from edgernn.export.in_scheme import Written
+from edgernn.export.in_scheme import Written, quantized
 from edgernn.export.naming import artefact_stem, metadata_of, model_name
 from edgernn.export.request import Request
 from edgernn.export.source_model import SourceModel
@@ -31,6 +32,7 @@ from edgernn.export.workspace import writing_to
 from edgernn.formats import Format
 from edgernn.graph import Graph, Input
 from edgernn.reference import References
+from edgernn.scheme import Scheme
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
 Progress = Callable[[str], None]
@@ -60,6 +62,8 @@ def written_and_held(
     except LossTooLarge as error:
         if request.limit is None:
             raise
+        if request.scheme is Scheme.INT4:
+            return _with_int8_layers(written, error, request.limit.noise, made, progress)
         progress(f"looking for layers that {target.name} needs finer")
         finer = ladder(written, target.name, request.limit.noise)
 
@@ -79,6 +83,39 @@ def written_and_held(
             ) from error
         artefact = made(finer.request(*found))
         return replace(artefact, details={**artefact.details, **finer.details(*found)})
+
+
+def _with_int8_layers(
+    written: Written,
+    error: LossTooLarge,
+    noise: Mapping[str, float],
+    made: Callable[[Request], Artefact],
+    progress: Progress,
+) -> Artefact:
+    """The int4 file with the fewest layers of int8 that lose no more than the request allows.
+
+    Raises LossTooLarge where all would have to be.
+    """
+    request = written.request
+    layers = four_bit_layers(quantized(written.graph, request))
+
+    def is_enough(kept: tuple[str, ...]) -> bool:
+        progress(f"{len(kept)} layers in int8")
+        try:
+            made(replace(with_int8(written.graph, request, kept), verify=False))
+        except LossTooLarge:
+            return False
+        return True
+
+    kept = fewest_in_int8(layers, noise, is_enough)
+    if kept is None:
+        raise LossTooLarge(
+            f"{error.what}; no choice of layers in int8 helps",
+            remedy=error.remedy,
+        ) from error
+    artefact = made(with_int8(written.graph, request, kept))
+    said = {f"layer {name}": SAID for name in kept}
+    return replace(artefact, details={**artefact.details, **said})
 
 
 def _one_graph(

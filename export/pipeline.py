@@ -185,6 +185,7 @@ def _require_schemes(target: Format, request: Request) -> None:
                 format=target.name,
                 scheme=scheme.value,
                 known=[known.value for known in Scheme if known in target.schemes],
+                reason=target.reason,
             )
 
 

@@ -47,15 +47,16 @@ if TYPE_CHECKING:
     metavar="[LAYER=]SCHEME,…",
     shell_complete=complete_schemes,
     help="float32; float16: half the bytes, computed in float32; dynamic: int8 weights, no data "
-    "needed; int8: integer arithmetic, needs --calibrate. Several are separated by commas. "
+    "needed; int8: integer arithmetic, needs --calibrate; int4: the same with weights of 4 bits, "
+    "native only. Several are separated by commas. "
     "LAYER=SCHEME is for one layer. auto: makes all, measures them, keeps the best of each format.",
 )
 @click.option(
     "--calibrate",
     metavar="SPEC",
     shell_complete=complete_data,
-    help="Typical inputs: digits:calibration, or an .npz. int8 needs them; dynamic and float16 "
-    "bring features of unlike scale to one scale with them.",
+    help="Typical inputs: digits:calibration, or an .npz. int8 and int4 need them; dynamic and "
+    "float16 bring features of unlike scale to one scale with them.",
 )
 @click.option(
     "--calibration",

@@ -24,7 +24,7 @@ from edgernn.export.request import Request
 from edgernn.export.rows import together
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
-from edgernn.export.study.study import limited
+from edgernn.export.study.study import held, limited
 from edgernn.export.torch_file.module import from_module, is_module
 from edgernn.front.arguments import checked_arguments
 from edgernn.front.automatic import best_of
@@ -44,6 +44,7 @@ from edgernn.front.options import (
     require_torch,
     require_use,
     rounding_named,
+    with_scheme,
 )
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
@@ -312,7 +313,7 @@ class Loaded:
             examples = together(calibrated.examples, rows)
             requests = [
                 Request(
-                    backends=backends,
+                    backends=with_scheme(backends, one) if len(schemes) > 1 else backends,
                     scheme=one,
                     per_layer=per_layer,
                     ranges=calibrated.ranges,
@@ -332,6 +333,9 @@ class Loaded:
             if any(one.needs_calibration for one in used):
                 phase("measuring what 8-bit activations cost")
                 requests = [with_fine_layers(original, request) for request in requests]
+            if max_drop is None and Scheme.INT4 in schemes:
+                phase("choosing the layers that keep 8 bits")
+                requests = [held(original, request) for request in requests]
             if max_drop is not None:
                 phase("measuring what the float model reaches")
                 requests = [

@@ -67,7 +67,8 @@ def require_use(
         )
     if max_drop is not None:
         raise WrongOption(
-            "--max-drop (max_drop) searches layers of an int8 export", remedy="Choose scheme int8"
+            "--max-drop (max_drop) searches layers of an int8 or int4 export",
+            remedy="Choose scheme int8",
         )
     if ranges is not None and calibrate is None:
         raise WrongOption(
@@ -114,6 +115,12 @@ def rounding_named(name: str, used: set[Scheme]) -> Rounding:
             remedy="Choose scheme int8, or leave it out",
         )
     return rounding
+
+
+def with_scheme(backends: tuple[str, ...] | None, scheme: Scheme) -> tuple[str, ...] | None:
+    """Of several schemes, a format gets those that it can store; all where none can store it."""
+    able = tuple(name for name in backends or () if scheme in FORMATS[name].schemes)
+    return able or backends
 
 
 def require_layers(known: Sequence[str], named: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,10 @@ class Reading:
     from_state: bool = False  # the edge holds h / 32768: 8 bits are its rounded upper half
 
 
+#: The fields of a Product or an Accumulation that are no arrays of columns.
+OF_ALL_COLUMNS: Final = frozenset({"pairs_safe", "bits"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Product:
     """An integer matrix product whose result is requantized to Q4.11."""
@@ -36,6 +40,7 @@ class Product:
     shift: npt.NDArray[np.uint8]  # [N], 0 to 24
     multiplier: npt.NDArray[np.int16]  # [N], 16384 to 32767
     pairs_safe: bool
+    bits: int = 8  # of a weight: of 4 bits, weights are 16 times a number from -7 to 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,6 +51,7 @@ class Accumulation:
     bias: npt.NDArray[np.int32]  # [N], no rounding constant
     output_scale: FloatArray  # [N]
     pairs_safe: bool
+    bits: int = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -33,13 +33,15 @@ class TensorSpec:
 class QTensor:
     """An int8 weight, symmetric (zero_point 0), with one scale per channel of `axis`.
 
-    The real value is `values * scale`, the scale broadcast along `axis`.
+    The real value is `values * scale`, the scale broadcast along `axis`.  Of 4 bits, the values are
+    16 times a number from -7 to 7: the same arithmetic holds for them.
     A per-tensor weight has a scale of shape (1,) and axis None.
     """
 
     values: npt.NDArray[np.int8]
     scale: FloatArray  # [values.shape[axis]] or [1]
     axis: int | None
+    bits: int = 8  # that a value needs: 8 or 4
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -51,7 +53,7 @@ class QTensor:
 
     @property
     def nbytes(self) -> int:
-        return self.values.nbytes + self.scale.nbytes
+        return self.values.nbytes * self.bits // 8 + self.scale.nbytes
 
 
 #: float32, float16 (stored in half the bytes, computed in float32) or int8.

@@ -32,6 +32,7 @@ from edgernn.graph import (
     RecurrentPlan,
     SimpleRnn,
 )
+from edgernn.graph.quantized import OF_ALL_COLUMNS
 from edgernn.reference import layers as float_layers
 from edgernn.reference.activation import activate
 from edgernn.reference.arguments import checked_arguments
@@ -168,7 +169,7 @@ def _columns(product: AnyProduct, columns: slice) -> AnyProduct:
     per_column = {
         entry.name: getattr(product, entry.name)[..., columns]
         for entry in fields(product)
-        if entry.name != "pairs_safe"
+        if entry.name not in OF_ALL_COLUMNS
     }
     return replace(product, **per_column)
 

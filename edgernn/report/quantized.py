@@ -105,8 +105,8 @@ def activations_text(costs: Mapping[str, Sequence[ActivationCost]]) -> str:
         )
     coarse = any(row.chosen is not Fineness.EIGHT for rows in costs.values() for row in rows)
     said = (
-        "SNR at the outputs: of a layer's int8 weights alone, and of what rounding its activations "
-        "adds in each format."
+        "SNR at the outputs: of a layer's rounded weights alone, and of what rounding its "
+        "activations adds in each format."
     )
     if coarse:
         said += " Behind an arrow: the finer activations that the layer has there instead."
@@ -168,6 +168,8 @@ def study_texts(study: Study) -> Iterator[str]:
         yield activations_text(study.activations)
     if study.headroom:
         yield "\n".join(wrapped([study.headroom]))
+    if study.kept_int8:
+        yield "\n".join(wrapped([f"In int8, the others in int4: {', '.join(study.kept_int8)}."]))
     if study.kept_float:
         yield "\n".join(wrapped([f"In float32: {', '.join(study.kept_float)}."]))
 

@@ -27,7 +27,11 @@ _OPENS: Final = re.compile(r"\s*#\s*if")
 _CLOSES: Final = re.compile(r"\s*#\s*endif")
 _PUBLIC: Final = "ernn.h"
 _FEATURES: Final = 16  # in the header
-_LEFT_OUT: Final = {"ERNN_WITHOUT_IMAGES": 4, "ERNN_WITHOUT_SOUND": 16}  # without these features
+_LEFT_OUT: Final = {
+    "ERNN_WITHOUT_IMAGES": 4,
+    "ERNN_WITHOUT_SOUND": 16,
+    "ERNN_WITHOUT_NIBBLES": 128,
+}  # without these features
 _OP_BYTES: Final = 128
 _OP_TABLE: Final = 28  # in the header: how many, and where the first is
 

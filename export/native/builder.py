@@ -25,6 +25,7 @@ from edgernn.export.native.records import (
     FrontEndRecord,
     Op,
     OpKind,
+    Packing,
     PortRecord,
     argument_bits,
     edge_record,
@@ -55,6 +56,8 @@ class Builder:
         number = self._constant_numbers.setdefault(constant, len(self.constants))
         if number == len(self.constants):
             self.constants.append(constant)
+            if constant.packing is Packing.NIBBLES:
+                self.features |= Feature.NIBBLES
         return number
 
     def matrix(self, weight: Weight, *, gates: int = 1, in_integers: bool = True) -> int:
@@ -71,12 +74,12 @@ class Builder:
         """Records an integer product whose other operand has `bits`.
 
         Raises ValueError for pairs of weights whose products with bytes would not fit 16 bits:
-        quantization creates none.
+        quantization creates none.  Weights of 4 bits are multiplied as nibbles, which always fit.
         """
         self.features |= Feature.INTEGER
         if bits == 8:
             self.features |= Feature.PAIRS_SAFE
-            if not product.pairs_safe:
+            if not product.pairs_safe and product.bits != packing.NIBBLE_BITS:
                 raise ValueError(f"layer '{layer}' multiplies bytes, but its pairs are not safe")
 
     def temporary(self, base: str, form: EdgeForm) -> str:

@@ -23,6 +23,7 @@ from edgernn.export.native.records import (
     EdgeType,
     Feature,
     OpKind,
+    Packing,
 )
 
 Kind = TypeVar("Kind", bound=IntEnum)
@@ -64,10 +65,11 @@ def read_contents(content: bytes) -> Contents:
     lines = [file.line(port, edges) for port in ports]
     weight_bytes: Counter[str] = Counter()
     for record in file.records(_CONSTANT, file.constant_count, file.constant_offset):
-        number, rows, columns, _tiles, offset, size, _scales, _ = record
+        number, rows, columns, _tiles, offset, size, _scales, packing = record
         kind = _known(ConstantType, number)
         file.part(offset, size)
-        weight_bytes[_ELEMENTS[kind]] += size
+        packed = _known(Packing, packing) is Packing.NIBBLES
+        weight_bytes["int4" if packed else _ELEMENTS[kind]] += size
         for element, each in _BESIDE.get(kind, {}).items():
             weight_bytes[element] += each * (rows if kind is ConstantType.TABLE_S8 else columns)
     texts = [

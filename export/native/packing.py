@@ -7,14 +7,17 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from edgernn.export.native.records import TILE, Constant, ConstantType
+from edgernn.export.native.records import TILE, Constant, ConstantType, Packing
 from edgernn.graph import AnyArray, FloatArray, QTensor, Weight, as_float32
-from edgernn.graph.quantized import Accumulation, Product
+from edgernn.graph.quantized import OF_ALL_COLUMNS, Accumulation, Product
 
 AnyProduct = TypeVar("AnyProduct", bound=Product | Accumulation)
 
 #: Tiles of a full panel without gates: 64 columns keep the sums of a vector unit busy.
 DENSE_TILES: Final = 4
+
+#: Weights of so many bits lie two in a byte.
+NIBBLE_BITS: Final = 4
 
 #: Columns of a tile in the order of 32-bit lanes.  AVX2 packs pairs of vectors within 128-bit
 #: halves, so that sums in this order become 16-bit numbers in the natural one.
@@ -81,6 +84,7 @@ def dynamic(weight: QTensor, *, gates: int = 1) -> Constant:
         bias=np.zeros(columns, np.int32),
         output_scale=np.broadcast_to(weight.scale, columns).astype(np.float32),
         pairs_safe=pairs_are_safe(weight.values),
+        bits=weight.bits,
     )
     return product(sums, gates=gates)
 
@@ -120,13 +124,15 @@ def product(given: Product | Accumulation, *, gates: int = 1) -> Constant:
     else:
         kind = ConstantType.ACCUMULATION
         parts.append(by_lane(by_tile(given.output_scale, gates).astype("<f4")))
+    of_panel = nibbles if given.bits == NIBBLE_BITS else _quads
     return Constant(
         type=kind,
         rows=weights.shape[0],
         columns=weights.shape[1],
         tiles=tiles,
-        data=b"".join(_quads(panel).tobytes() for panel in _panels(weights, tiles)),
+        data=b"".join(of_panel(panel).tobytes() for panel in _panels(weights, tiles)),
         scales=b"".join(part.tobytes() for part in parts),
+        packing=Packing.NIBBLES if given.bits == NIBBLE_BITS else Packing.NONE,
     )
 
 
@@ -135,7 +141,7 @@ def product_columns(given: AnyProduct, columns: slice) -> AnyProduct:
     per_column = {
         entry.name: getattr(given, entry.name)[..., columns]
         for entry in dataclasses.fields(given)
-        if entry.name != "pairs_safe"
+        if entry.name not in OF_ALL_COLUMNS
     }
     return dataclasses.replace(given, **per_column)
 
@@ -188,3 +194,20 @@ def _quads(panel: AnyArray) -> AnyArray:
     widened[:rows] = panel
     quads = widened.reshape(-1, 4, columns // TILE, TILE)[..., LANES]
     return np.ascontiguousarray(quads.transpose(0, 2, 3, 1))
+
+
+def nibbles(panel: AnyArray) -> AnyArray:
+    """[K, tiles * 16] -> [K / 8][tile][2][8 columns][4 k] bytes: a quad, and the next one above it.
+
+    Each nibble is n + 8 for a weight of 16 n.
+
+    Raises ValueError for weights that are not of 4 bits.
+    """
+    quads = _quads(panel)
+    widened = np.zeros((-(-len(quads) // 2) * 2, *quads.shape[1:]), np.int8)
+    widened[: len(quads)] = quads
+    numbers = widened // 16
+    if (widened != numbers * np.int8(16)).any():
+        raise ValueError("weights of 4 bits are multiples of 16")
+    stored = (numbers + 8).astype(np.uint8)
+    return np.ascontiguousarray(stored[0::2] | stored[1::2] << 4)

@@ -42,6 +42,7 @@ class Feature(IntFlag):
     FRONT_END = 16
     ATTENTION = 32
     CHOICES = 64
+    NIBBLES = 128
 
 
 class FrontEndKind(IntEnum):
@@ -59,6 +60,13 @@ class ConstantType(IntEnum):
     PRODUCT = 7
     ACCUMULATION = 8
     CELL = 9
+
+
+class Packing(IntEnum):
+    """How a PRODUCT's or an ACCUMULATION's weights lie in bytes."""
+
+    NONE = 0  # one weight in each
+    NIBBLES = 4  # two
 
 
 class OpKind(IntEnum):
@@ -180,6 +188,7 @@ class Constant:
     tiles: int
     data: bytes
     scales: bytes = b""
+    packing: Packing = Packing.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +282,7 @@ def file_bytes(image: FileImage) -> bytes:
             data_at,
             len(constant.data),
             scales_at,
-            0,
+            constant.packing,
         )
     constant_offset = body.append(constants, 4)
     front_ends = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -116,7 +117,7 @@ def _columns_split(weight: Weight, column: int) -> tuple[Weight, Weight]:
     parts = []
     for columns in (slice(column), slice(column, None)):
         scale = weight.scale[columns] if weight.axis == 1 else weight.scale
-        parts.append(QTensor(values=weight.values[:, columns], scale=scale, axis=weight.axis))
+        parts.append(replace(weight, values=weight.values[:, columns], scale=scale))
     return parts[0], parts[1]
 
 

@@ -70,7 +70,11 @@ def per_row(table: FloatArray) -> QTensor:
     return QTensor(values=np.ascontiguousarray(values), scale=stored, axis=0)
 
 
-def as_qtensor(weight: FloatArray, matrix: npt.NDArray[np.int8], scales: Float64Array) -> QTensor:
+def as_qtensor(
+    weight: FloatArray, matrix: npt.NDArray[np.int8], scales: Float64Array, bits: int = 8
+) -> QTensor:
     """The int8 matrix [K, N] in the weight's own shape [..., N]."""
     stored = np.where(scales > 0, scales, 1.0).astype(np.float32)
-    return QTensor(values=matrix.reshape(weight.shape), scale=stored, axis=weight.ndim - 1)
+    return QTensor(
+        values=matrix.reshape(weight.shape), scale=stored, axis=weight.ndim - 1, bits=bits
+    )

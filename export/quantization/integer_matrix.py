@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from edgernn.export.quantization.grid import INT8_GRID, Grid, best_scales, clips
 from edgernn.export.quantization.int8_weights import (
     PAIR_MAX,
     Float64Array,
@@ -70,9 +71,10 @@ def wide_reading(magnitude: float) -> Reading:
     return float_reading(scale, bits=16, limit=INT16_MAX)
 
 
-def fits_eight_bits(matrix: FloatArray, scale: float) -> bool:
+def fits_eight_bits(matrix: FloatArray, scale: float, grid: Grid = INT8_GRID) -> bool:
     """Whether 8-bit inputs of this scale leave the products of the matrix within Q4.11."""
-    gain = scale * column_scales(matrix, pairs_safe=True) * _Q411_PER_ONE
+    scales = column_scales(matrix, pairs_safe=grid is INT8_GRID) * (INT8_MAX / grid.end)
+    gain = scale * scales * _Q411_PER_ONE
     return bool((gain < 1).all())
 
 
@@ -85,6 +87,7 @@ class FittedMatrix:
     weights: npt.NDArray[np.int8]  # [K, N]
     bias: Float64Array  # [N], whole numbers
     made: Rounded
+    grid: Grid = INT8_GRID
 
     @classmethod
     def make(
@@ -95,20 +98,24 @@ class FittedMatrix:
         *,
         seen: Float64Array | None,  # [N] magnitudes that Q4.11 has to hold; None: no Q4.11 follows
         parts: Sequence[Part] = (),  # for compensated rounding
+        grid: Grid = INT8_GRID,
     ) -> FittedMatrix:
-        scales = column_scales(matrix, pairs_safe=reading.bits == NARROW)
+        if grid is INT8_GRID:
+            scales = column_scales(matrix, pairs_safe=reading.bits == NARROW)
+        else:
+            scales = _clipped(matrix, bias, reading, seen, parts, grid)
         # Before the range is divided: a column of tiny weights beside its bias would use all of it.
         scales = np.maximum(scales, np.abs(bias) / (reading.scale * _BIAS_END))
         if reading.bits == WIDE and not reading.from_state:
-            reading = _with_room(reading, matrix, bias, scales)
+            reading = _with_room(reading, np.clip(matrix, *_ends(scales, grid)), bias, scales)
         if seen is not None:
             scales = _holding(seen, scales, reading.scale)
         scales = _float32(np.where(scales > 0, scales, 1.0))
-        fitted = cls._rounded(matrix, bias, reading, scales, parts)
+        fitted = cls._rounded(matrix, bias, reading, scales, parts, grid)
         excess = fitted.largest_sums() / _INT32_END
         if (excess > 1).any():
             wider = _float32(scales * np.maximum(excess * _SLACK, 1.0))
-            fitted = cls._rounded(matrix, bias, reading, wider, parts)
+            fitted = cls._rounded(matrix, bias, reading, wider, parts, grid)
         return fitted
 
     @classmethod
@@ -119,14 +126,17 @@ class FittedMatrix:
         reading: Reading,
         scales: Float64Array,
         parts: Sequence[Part],
+        grid: Grid,
     ) -> FittedMatrix:
-        made = rounded(matrix, scales, parts, pairs_safe=reading.bits == NARROW)
+        pairs_safe = reading.bits == NARROW and grid is INT8_GRID
+        made = rounded(matrix, scales, parts, pairs_safe=pairs_safe, grid=grid)
         return cls(
             reading=reading,
             scales=scales,
             weights=made.values,
             bias=np.rint((bias + made.bias) / (reading.scale * scales)),
             made=made,
+            grid=grid,
         )
 
     def largest_sums(self) -> Float64Array:
@@ -148,6 +158,7 @@ class FittedMatrix:
             shift=shift.astype(np.uint8),
             multiplier=np.clip(np.rint(fraction * 32768), 16384, INT16_MAX).astype(np.int16),
             pairs_safe=self.pairs_safe,
+            bits=self.grid.bits,
         )
 
     def accumulation(self) -> Accumulation:
@@ -156,7 +167,38 @@ class FittedMatrix:
             bias=self.bias.astype(np.int32),
             output_scale=(self.reading.scale * self.scales).astype(np.float32),
             pairs_safe=self.pairs_safe,
+            bits=self.grid.bits,
         )
+
+
+def _clipped(
+    matrix: FloatArray,
+    bias: Float64Array,
+    reading: Reading,
+    seen: Float64Array | None,
+    parts: Sequence[Part],
+    grid: Grid,
+) -> Float64Array:
+    """The scale of each column with the least error, of those that the arithmetic can represent."""
+    least = np.abs(bias) / (reading.scale * _BIAS_END)
+    candidates = []
+    for scales in clips(column_scales(matrix, pairs_safe=False) * INT8_MAX, grid):
+        held = np.maximum(scales, least)
+        if seen is not None:
+            held = _holding(seen, held, reading.scale)
+        candidates.append(_float32(np.where(held > 0, held, 1.0)))
+    importance = np.ones(matrix.shape)
+    for part in parts:
+        variances = np.diagonal(part.covariance)[: len(matrix)]
+        importance[:, part.columns] = (variances + 0.01 * variances.mean())[:, None]
+    return best_scales(matrix, candidates, grid, importance)
+
+
+def _ends(scales: Float64Array, grid: Grid) -> tuple[Float64Array, Float64Array]:
+    """What a column holds; int8 holds all of it."""
+    if grid is INT8_GRID:
+        return np.full(scales.shape, -np.inf), np.full(scales.shape, np.inf)
+    return -grid.end * scales, grid.end * scales
 
 
 def _with_room(

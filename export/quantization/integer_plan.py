@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from edgernn.export.quantization.grid import INT8_GRID, Grid
 from edgernn.export.quantization.int8_weights import Float64Array, as_qtensor
 from edgernn.export.quantization.integer_matrix import (
     MARGIN,
@@ -70,6 +71,7 @@ def recurrent_plan(
     initial_cell: Range | None = None,
     seen: Moments | None = None,
     candidate: Moments | None = None,
+    grid: Grid = INT8_GRID,
 ) -> Planned:
     """`cell` has the ranges inside the layer; the others are the ranges of its initial h and c.
 
@@ -87,7 +89,7 @@ def recurrent_plan(
     signs = _gate_signs(layer)
     input_bias, recurrent_bias, moved = _biases(layer)
     kernel, recurrent_kernel = as_float32(layer.kernel), as_float32(layer.recurrent_kernel)
-    if state_bits == NARROW and not fits_eight_bits(recurrent_kernel, STATE_UNIT):
+    if state_bits == NARROW and not fits_eight_bits(recurrent_kernel, STATE_UNIT, grid):
         state_bits = WIDE
     read = FittedMatrix.make(
         kernel,
@@ -95,6 +97,7 @@ def recurrent_plan(
         reading,
         seen=_part(layer, cell, "x", moved),
         parts=input_parts(layer, seen, candidate),
+        grid=grid,
     )
     if len(read.made.rest):  # what h can make up for of the errors in x
         recurrent_kernel = (recurrent_kernel + read.made.rest).astype(np.float32)
@@ -104,6 +107,7 @@ def recurrent_plan(
         state_reading(state_bits),
         seen=_part(layer, cell, "h", -moved),
         parts=state_parts(layer, seen, candidate),
+        grid=grid,
     )
     return Planned(
         plan=RecurrentPlan(
@@ -115,15 +119,18 @@ def recurrent_plan(
             cell_exponent=_cell_exponents(layer, [cell.get("c"), initial_cell]),
         ),
         weights={
-            "kernel": as_qtensor(kernel, read.weights, read.scales),
-            "recurrent_kernel": as_qtensor(recurrent_kernel, fed.weights, fed.scales),
+            "kernel": as_qtensor(kernel, read.weights, read.scales, grid.bits),
+            "recurrent_kernel": as_qtensor(recurrent_kernel, fed.weights, fed.scales, grid.bits),
             **_moved_biases(layer, read.made.bias, fed.made.bias),
         },
     )
 
 
 def linear_plan(
-    layer: Dense | Conv1D | Conv2D, reading: Reading, seen: Moments | None = None
+    layer: Dense | Conv1D | Conv2D,
+    reading: Reading,
+    seen: Moments | None = None,
+    grid: Grid = INT8_GRID,
 ) -> Planned:
     """Without moments (`seen`), weights are rounded to nearest.
 
@@ -139,17 +146,17 @@ def linear_plan(
     product: Product | Accumulation
     parts = linear_parts(layer, seen)
     if end is None:
-        fitted = FittedMatrix.make(matrix, bias, reading, seen=None, parts=parts)
+        fitted = FittedMatrix.make(matrix, bias, reading, seen=None, parts=parts, grid=grid)
         product = fitted.accumulation()
     else:
         # The function is constant beyond its end, so saturation there is exact for any range.
         saturating = np.full(bias.shape, end / MARGIN)
-        fitted = FittedMatrix.make(matrix, bias, reading, seen=saturating, parts=parts)
+        fitted = FittedMatrix.make(matrix, bias, reading, seen=saturating, parts=parts, grid=grid)
         product = fitted.product(np.ones(bias.shape))
     return Planned(
         plan=LinearPlan(reading=fitted.reading, product=product),
         weights={
-            "kernel": as_qtensor(kernel, fitted.weights, fitted.scales),
+            "kernel": as_qtensor(kernel, fitted.weights, fitted.scales, grid.bits),
             **_moved("bias", layer.bias, fitted.made.bias),
         },
     )

@@ -13,6 +13,7 @@ import numpy as np
 from typing_extensions import assert_never
 
 from edgernn.errors import CalibrationError
+from edgernn.export.quantization.grid import INT4_GRID, INT8_GRID, Grid
 from edgernn.export.quantization.int8_weights import per_column, per_row
 from edgernn.export.quantization.integer_matrix import (
     NARROW,
@@ -88,7 +89,8 @@ def quantize(
     for each row) and needs no ranges.  INT8 also gives recurrent layers, Dense and convolutions the
     integer parameters that docs/integer-arithmetic.md describes (`Graph.quantization`); a layer
     that has no integer form keeps int8 weights and computes in float; `quantization.notes` lists
-    these layers.
+    these layers.  INT4 is the same with weights of 4 bits where a matrix is multiplied; embedding
+    tables and convolutions of groups keep 8.
 
     keep_float: layers that stay in float.  per_layer: another scheme for some layers.  accurate:
     layers that read their input and their own state with 16 bits instead of 8.  in_float: layers of
@@ -104,7 +106,8 @@ def quantize(
     for name in (*keep_float, *per_layer, *accurate, *in_float):
         _check_name(graph, name)
     schemes |= dict(per_layer) | dict.fromkeys(keep_float, Scheme.FLOAT32)
-    if Scheme.INT8 in schemes.values():
+    is_integer = any(one.needs_calibration for one in schemes.values())
+    if is_integer:
         _check_ranges(graph, ranges)
     work = _Quantizer(ranges=ranges, accurate=frozenset(accurate), in_float=frozenset(in_float))
     if ranges is not None:
@@ -112,7 +115,7 @@ def quantize(
         work.candidates = _together(graph, ranges.candidates)
     layers = tuple(work.layer(layer, schemes[layer.name]) for layer in graph.layers)
     quantization = None
-    if ranges is not None and Scheme.INT8 in schemes.values():
+    if ranges is not None and is_integer:
         quantization = Quantization(
             plans=work.plans,
             ranges=ranges,
@@ -167,7 +170,9 @@ class _Quantizer:
             case Scheme.FLOAT16 | Scheme.DYNAMIC:
                 return self._weights_only(layer, scheme)
             case Scheme.INT8:
-                return self._integer(layer)
+                return self._integer(layer, INT8_GRID)
+            case Scheme.INT4:
+                return self._integer(layer, INT4_GRID if _has_four_bits(layer) else INT8_GRID)
             case _:
                 assert_never(scheme)
 
@@ -188,11 +193,11 @@ class _Quantizer:
             self.stored[key] = _halved(weight) if halves else _int8(weight, by_row=by_row)
         return self.stored[key]
 
-    def _integer(self, layer: Layer) -> Layer:
+    def _integer(self, layer: Layer, grid: Grid) -> Layer:
         if isinstance(layer, Embedding):
             return self._weights_only(layer, Scheme.DYNAMIC)
         try:
-            planned = self._planned(layer)
+            planned = self._planned(layer, grid)
         except NoIntegerForm as reason:
             self.notes.append(f"layer '{layer.name}' computes in float32: {reason}")
             return self._weights_only(layer, Scheme.DYNAMIC)
@@ -211,15 +216,16 @@ class _Quantizer:
             },
         )
 
-    def _planned(self, layer: Layer) -> Planned | None:
+    def _planned(self, layer: Layer, grid: Grid) -> Planned | None:
         """None for a layer without a matrix."""
         if isinstance(layer, Moving):
             return None
         match layer:
             case SimpleRnn() | Gru() | Lstm():
-                return self._recurrent(layer)
+                return self._recurrent(layer, grid)
             case Dense() | Conv1D() | Conv2D():
-                return linear_plan(layer, self._reading(layer), self.moments.get(layer.name))
+                reading = self._reading(layer, grid)
+                return linear_plan(layer, reading, self.moments.get(layer.name), grid)
             case (
                 Embedding()
                 | ly.Pool1D()
@@ -243,29 +249,30 @@ class _Quantizer:
             case _:
                 assert_never(layer)
 
-    def _recurrent(self, layer: Recurrent) -> Planned:
+    def _recurrent(self, layer: Recurrent, grid: Grid) -> Planned:
         known = self._known()
         c = layer.initial_c if isinstance(layer, Lstm) else None
         return recurrent_plan(
             layer,
-            self._reading(layer),
+            self._reading(layer, grid),
             known.cells.get(layer.name, {}),
             state_bits=WIDE if layer.name in self.accurate else NARROW,
             initial_state=None if layer.initial_h is None else known.edges[layer.initial_h],
             initial_cell=None if c is None else known.edges[c],
             seen=self.moments.get(layer.name),
             candidate=self.candidates.get(layer.name),
+            grid=grid,
         )
 
-    def _reading(self, layer: Recurrent | Dense | Conv1D | Conv2D) -> Reading:
+    def _reading(self, layer: Recurrent | Dense | Conv1D | Conv2D, grid: Grid) -> Reading:
         kernel = as_float32(layer.kernel)
         matrix = kernel.reshape(-1, kernel.shape[-1])
         carried = self.narrow.get(layer.input)
         wide = layer.name in self.accurate
         if carried is not None and carried.from_state:
-            wide = wide or not fits_eight_bits(matrix, STATE_UNIT)
+            wide = wide or not fits_eight_bits(matrix, STATE_UNIT, grid)
             return state_reading(WIDE if wide else NARROW)
-        if carried is not None and not wide and fits_eight_bits(matrix, carried.scale):
+        if carried is not None and not wide and fits_eight_bits(matrix, carried.scale, grid):
             return carried
         return wide_reading(self._known().edges[layer.input].magnitude)
 
@@ -281,6 +288,11 @@ class _Quantizer:
             (reading,) = carried
             if reading is not None:
                 self.narrow[layer.writes[0]] = reading
+
+
+def _has_four_bits(layer: Layer) -> bool:
+    """Whether INT4 stores its matrix in 4 bits: a channel by itself has too few weights to save."""
+    return not isinstance(layer, Conv1D | Conv2D) or layer.groups == 1
 
 
 def _halved(weight: Weight) -> Weight:

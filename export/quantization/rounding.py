@@ -16,7 +16,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from edgernn.export.quantization.int8_weights import PAIR_MAX, WEIGHT_MAX, Float64Array, to_int8
+from edgernn.export.quantization.grid import INT8_GRID, Grid
+from edgernn.export.quantization.int8_weights import PAIR_MAX, Float64Array
 from edgernn.export.quantization.kept_roundings import kept
 from edgernn.graph import AnyArray, Conv1D, Conv2D, Dense, Gru, Moments, Recurrent
 
@@ -51,7 +52,12 @@ class Rounded:
 
 
 def rounded(
-    matrix: AnyArray, scales: Float64Array, parts: Sequence[Part], *, pairs_safe: bool
+    matrix: AnyArray,
+    scales: Float64Array,
+    parts: Sequence[Part],
+    *,
+    pairs_safe: bool,
+    grid: Grid = INT8_GRID,
 ) -> Rounded:
     """The matrix [K, N] with a scale for each column [N]; to nearest where there are no `parts`.
 
@@ -59,7 +65,7 @@ def rounded(
     """
     columns = matrix.shape[1]
     if not parts:
-        values = to_int8(matrix, scales)
+        values = grid.nearest(matrix, scales)
         return Rounded(values=values, rest=np.zeros((0, columns)), bias=np.zeros(columns))
     follow = max(len(part.mean) for part in parts) - len(matrix)
     values = np.zeros(matrix.shape, np.int8)
@@ -67,9 +73,11 @@ def rounded(
     for part in parts:
         at = part.columns
         one = kept(
-            *(matrix[:, at], scales[at], part.mean, part.covariance),
+            *(matrix[:, at], scales[at], part.mean, part.covariance, np.array(grid)),
             pairs_safe=pairs_safe,
-            otherwise=partial(compensated, matrix[:, at], scales[at], part, pairs_safe=pairs_safe),
+            otherwise=partial(
+                compensated, matrix[:, at], scales[at], part, pairs_safe=pairs_safe, grid=grid
+            ),
         )
         values[:, at], rest[: len(one.rest), at], bias[at] = one.values, one.rest, one.bias
     return Rounded(values=values, rest=rest, bias=bias)
@@ -81,10 +89,11 @@ def compensated(
     seen: Part,
     *,
     pairs_safe: bool,
+    grid: Grid = INT8_GRID,
 ) -> Rounded:
     """int8 for which (values * scales - matrix) gives nearly the least mean square error."""
     rows = len(matrix)
-    units = np.where(scales > 0, scales, 1.0)
+    units = np.where(scales > 0, scales, 1.0) * grid.step
     root = _inverse_root(seen.covariance)
     left = np.zeros((len(root), matrix.shape[1]))  # what each row should be by now
     left[:rows] = matrix
@@ -95,7 +104,7 @@ def compensated(
         for inner in range(start, end, _INNER):
             last = min(inner + _INNER, end)
             for row in range(inner, last):
-                least, most = -float(WEIGHT_MAX), float(WEIGHT_MAX)
+                least, most = -float(grid.most), float(grid.most)
                 if pairs_safe and row % 2:
                     least = np.maximum(least, -PAIR_MAX - values[row - 1])
                     most = np.minimum(most, PAIR_MAX - values[row - 1])
@@ -107,7 +116,7 @@ def compensated(
         left[end:] -= root[start:end, end:].T @ errors
     rest = left[rows:]
     off = seen.mean[:rows] @ (values * units - matrix) + seen.mean[rows:] @ rest
-    return Rounded(values=values.astype(np.int8), rest=rest, bias=-off)
+    return Rounded(values=(values * grid.step).astype(np.int8), rest=rest, bias=-off)
 
 
 def _inverse_root(covariance: AnyArray) -> Float64Array:

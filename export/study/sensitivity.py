@@ -8,6 +8,7 @@ from math import inf
 
 import numpy as np
 
+from edgernn.export.eight_bits import four_bit_layers
 from edgernn.export.noise import shares_a_unit, spread
 from edgernn.export.propagation import Change, with_changes
 from edgernn.export.quantization.quantize import quantize
@@ -125,7 +126,9 @@ def _remedies(graph: Graph, quantized: Graph, worst: str) -> Iterator[tuple[str,
     """Options that are not in use, each with the graph that it leads to."""
     if len([layer for layer in quantized.layers if layer not in graph.layers]) > 1:
         yield f"--keep-float {worst}", _without_one(graph, quantized, worst)
-    if quantized.quantization is not None and quantized.quantization.plans:
+    if quantized.quantization is not None and four_bit_layers(quantized):
+        yield "--scheme int8", quantize(graph, quantized.quantization.ranges, Scheme.INT8)
+    elif quantized.quantization is not None and quantized.quantization.plans:
         yield "--scheme dynamic", quantize(graph, None, Scheme.DYNAMIC)
     else:
         yield "--scheme float16", quantize(graph, None, Scheme.FLOAT16)
@@ -193,9 +196,10 @@ def _arithmetic(quantized: Graph, layer: Layer) -> str:
         plan = quantized.quantization.plans.get(layer.name)
     match plan:
         case RecurrentPlan():
-            return f"int8, {_input(plan.reading)}, {plan.state_bits}-bit state"
+            weights = f"int{plan.recurrent.bits}"
+            return f"{weights}, {_input(plan.reading)}, {plan.state_bits}-bit state"
         case LinearPlan():
-            return f"int8, {_input(plan.reading)}"
+            return f"int{plan.product.bits}, {_input(plan.reading)}"
         case None:
             is_int8 = any(isinstance(weight, QTensor) for weight in layer.weights.values())
             return "float32, int8 weights" if is_int8 else "float32, float16 weights"

@@ -9,7 +9,10 @@ from typing import Final
 
 from edgernn.artefact import Artefact
 from edgernn.errors import CalibrationError
+from edgernn.export.eight_bits import fewest_in_int8, four_bit_layers, with_int8
 from edgernn.export.fine_layers import ActivationCost, FineLayers, decibel
+from edgernn.export.mean_error import INTEGER_TOLERANCE
+from edgernn.export.noise import shares_a_unit, spread
 from edgernn.export.pipeline import quantized, scaled, with_fine_layers
 from edgernn.export.quantization.headroom import headroom
 from edgernn.export.request import Request
@@ -17,7 +20,9 @@ from edgernn.export.rows import rows_to_measure
 from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
 from edgernn.export.study.rescue import file_limit
 from edgernn.export.study.sensitivity import Sensitivity, sensitivity
-from edgernn.graph import AnyArray, CalibrationMethod, Graph, as_minmax
+from edgernn.graph import AnyArray, CalibrationMethod, DType, Graph, as_minmax
+from edgernn.reference import execute, integer, with_free_batch
+from edgernn.reference.arguments import with_zero_states
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.samples import Samples
@@ -34,6 +39,7 @@ class Study:
     accuracies: tuple[Accuracy, ...]
     costs: Sensitivity | None
     kept_float: tuple[str, ...] = ()  # layers, by the user's wish
+    kept_int8: tuple[str, ...] = ()  # layers of an int4 model
     headroom: str = ""  # beyond the rows that ranges were taken from, or what another method does
     #: Format -> what 8-bit activations cost in it, layer by layer, and what was chosen.
     activations: Mapping[str, tuple[ActivationCost, ...]] = field(default_factory=dict)
@@ -65,6 +71,11 @@ def studied(
         accuracies=rows,
         costs=costs,
         kept_float=request.keep_float,
+        kept_int8=tuple(
+            name
+            for name, scheme in request.per_layer.items()
+            if scheme is Scheme.INT8 and request.scheme is Scheme.INT4
+        ),
         headroom=_headroom(request) or _beside_minmax(original, request),
         tried=tuple(tried),
         activations={name: fine.costs for name, fine in (request.fine or {}).items() if fine.costs},
@@ -158,6 +169,51 @@ def limited(
         decoding=request.decoding,
     )
     return replace(request, limit=limit)
+
+
+def held(original: Graph, request: Request) -> Request:
+    """The int4 request with the fewest layers in int8 for which the answers stay near.
+
+    By the mean error on the request's rows: at most half of what a file's check allows.  Unchanged
+    where all layers may have 4 bits, and where not even int8 is near enough: the check says so.
+    """
+    if request.scheme is not Scheme.INT4 or request.examples is None or request.ranges is None:
+        return request
+    graph = with_free_batch(scaled(original, request)[0])
+    rows = with_zero_states(graph, _few(original, request))
+    exact = execute(graph, rows)
+    states = {state.output for state in graph.states}
+    outputs = [
+        output.edge
+        for output in graph.outputs
+        if output.name not in states and graph.specs[output.edge].dtype is DType.FLOAT32
+    ]
+
+    def error(candidate: Graph) -> float:
+        given = integer.execute(with_free_batch(candidate), rows)
+        return max(
+            (
+                spread([exact[edge]], shared=shares_a_unit(graph, edge))
+                .noise([exact[edge]], [given[edge]])
+                .mean
+                for edge in outputs
+            ),
+            default=0.0,
+        )
+
+    def is_enough(kept: tuple[str, ...]) -> bool:
+        wanted = replace(
+            request, per_layer={**request.per_layer, **dict.fromkeys(kept, Scheme.INT8)}
+        )
+        return error(quantized(original, wanted, "native")) <= INTEGER_TOLERANCE / 2
+
+    if is_enough(()):
+        return request
+    whole = quantized(original, request, "native")
+    costs = sensitivity(graph, whole, rows).layers
+    noise = {cost.layer: 10 ** (-cost.output_snr_db / 10) for cost in costs}
+    kept = fewest_in_int8(four_bit_layers(whole), noise, is_enough)
+    return with_int8(original, request, kept or ())
 
 
 def _few(original: Graph, request: Request) -> dict[str, AnyArray]:

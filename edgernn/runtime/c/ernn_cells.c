@@ -6,6 +6,7 @@
 
 #include "ernn_cells.h"
 #include "ernn_fixed_point.h"
+#include "ernn_products.h"
 
 /* Where lane `lane` is in a chunk: backwards, a chunk is computed from its end. */
 static uint32_t row_of(const ernn_cells *cell, uint32_t lane, uint32_t turn) {
@@ -164,13 +165,13 @@ static void project_s16(const ernn_cells *cell) {
   }
   rows *= cell->count;
   if (in_planes) {
-    run->kernels->planes_product(cell->integers, row_bytes, padded, rows, &kernel, projected,
+    ernn_multiply_planes(run->kernels, cell->integers, row_bytes, padded, rows, &kernel, projected,
                                  cell->columns);
   } else if (is_wide) {
-    run->kernels->s16_product(as_s16(cell->integers), padded, rows, &kernel, projected,
+    ernn_multiply_s16(run->kernels, as_s16(cell->integers), padded, rows, &kernel, projected,
                               cell->columns);
   } else {
-    run->kernels->u8_product(cell->integers, padded, rows, &kernel, projected, cell->columns);
+    ernn_multiply_u8(run->kernels, cell->integers, padded, rows, &kernel, projected, cell->columns);
   }
 }
 
@@ -178,7 +179,7 @@ static void project_s16(const ernn_cells *cell) {
 static ernn_product panels_of(const ernn_product *whole, uint32_t first, uint32_t count) {
   ernn_product part = *whole;
   uint32_t column = first * whole->tiles * ERNN_TILE, width = count * whole->tiles * ERNN_TILE;
-  part.panels += (size_t)column * quad_padded(whole->rows);
+  part.panels += (size_t)column * ernn_column_bytes(whole);
   part.bias += column;
   part.unsigned_bias += column;
   part.shift += column;
@@ -207,9 +208,9 @@ static void feed(const ernn_cells *cell, uint32_t argument, uint32_t turn, const
     ernn_product part = panels_of(&product, first, end - first);
     int16_t *to = out + (size_t)first * width;
     if (run->op->arguments[ERNN_QRNN_STATE_BITS] == 16) {
-      run->kernels->s16_product(words, cell->padded, lanes, &part, to, product.columns);
+      ernn_multiply_s16(run->kernels, words, cell->padded, lanes, &part, to, product.columns);
     } else {
-      run->kernels->u8_product(fed, cell->padded, lanes, &part, to, product.columns);
+      ernn_multiply_u8(run->kernels, fed, cell->padded, lanes, &part, to, product.columns);
     }
   }
 }

@@ -12,7 +12,7 @@ static ernn_status check_shape(const ernn_header *header, const ernn_constant *c
   uint64_t elements = (uint64_t)constant->rows * constant->columns;
   uint64_t scale_bytes = 0;
   uint32_t element_bytes = 4;
-  int is_matrix = 0;
+  int is_matrix = 0, is_of_bytes = 0, is_packed = constant->packing == ERNN_PACKED_NIBBLES;
   switch (constant->type) {
     case ERNN_VECTOR_F32:
     case ERNN_TABLE_F32: break;
@@ -36,6 +36,8 @@ static ernn_status check_shape(const ernn_header *header, const ernn_constant *c
       is_matrix = 1;
       element_bytes = 1;
       elements = ((uint64_t)constant->rows + 3) / 4 * 4 * constant->columns;
+      if (is_packed) elements = ((uint64_t)constant->rows + 7) / 8 * 4 * constant->columns;
+      is_of_bytes = 1;
       scale_bytes = (constant->type == ERNN_PRODUCT ? 14ull : 12ull) * constant->columns;
       break;
     case ERNN_CELL:
@@ -45,9 +47,11 @@ static ernn_status check_shape(const ernn_header *header, const ernn_constant *c
     default: return ERNN_FEATURE;
   }
   if (constant->rows == 0 || constant->rows > ERNN_MAX_WIDTH || constant->columns == 0 ||
-      constant->columns > ERNN_MAX_WIDTH || constant->reserved != 0) {
+      constant->columns > ERNN_MAX_WIDTH) {
     return ERNN_BAD_MODEL;
   }
+  if (constant->packing != 0 && !(is_packed && is_of_bytes)) return ERNN_BAD_MODEL;
+  if (is_packed && (header->features & ERNN_FEATURE_NIBBLES) == 0) return ERNN_BAD_MODEL;
   int is_row = constant->type == ERNN_VECTOR_F32 || constant->type == ERNN_CELL;
   if (is_row && constant->rows != 1) return ERNN_BAD_MODEL;
   if (constant->type == ERNN_CELL && constant->columns % ERNN_TILE != 0) return ERNN_BAD_MODEL;

@@ -55,7 +55,7 @@ static int is_conv2d(const ernn_model *model, const ernn_op *op) {
     uint32_t activation = arguments[ERNN_DENSE_ACTIVATION];
     int is_open = activation == ERNN_ACTIVATION_TANH || activation == ERNN_ACTIVATION_SIGMOID;
     return kernel && kernel->type == (is_open ? ERNN_PRODUCT : ERNN_ACCUMULATION) &&
-           kernel->rows == image_taps(op) && kernel->columns == ernn_padded(channels) &&
+           kernel->packing == 0 && kernel->rows == image_taps(op) && kernel->columns == ernn_padded(channels) &&
            is_reading(model, arguments + ERNN_LINEAR_READING);
   }
   return is_vector(model, arguments[ERNN_DENSE_KERNEL], image_taps(op) * channels) &&

@@ -3,6 +3,7 @@
  * section 11. */
 
 #include "ernn_layers.h"
+#include "ernn_products.h"
 
 /* A smaller row is as good as zero, and its reciprocal would overflow. */
 #define SMALLEST_PEAK 1e-30f
@@ -43,7 +44,7 @@ void ernn_multiply(const ernn_context *run, uint32_t constant, const ernn_rows_i
   }
   ernn_product product = ernn_product_of(run->model, constant);
   uint32_t width = product.rows, padded = quad_padded(width);
-  int in_bytes = from->are_states && !kernels->pairs_saturate;
+  int in_bytes = from->are_states && (!kernels->pairs_saturate || product.is_nibbles);
   int in_planes = !from->are_states && kernels->planes_sums != NULL;
   size_t row_bytes = in_bytes ? padded : 2 * (size_t)padded;
   float *scales = (float *)(void *)room, most = input_limit(width);
@@ -67,12 +68,12 @@ void ernn_multiply(const ernn_context *run, uint32_t constant, const ernn_rows_i
     }
   }
   if (in_bytes) {
-    kernels->u8_sums(integers, row_bytes, from->rows, &product, out, out_stride);
+    ernn_sum_u8(kernels, integers, row_bytes, from->rows, &product, out, out_stride);
   } else if (in_planes) {
-    kernels->planes_sums(integers, row_bytes, padded, from->rows, &product, out, out_stride);
+    ernn_sum_planes(kernels, integers, row_bytes, padded, from->rows, &product, out, out_stride);
   } else {
     const int16_t *words = (const int16_t *)(const void *)integers;
-    kernels->s16_sums(words, padded, from->rows, &product, out, out_stride);
+    ernn_sum_s16(kernels, words, padded, from->rows, &product, out, out_stride);
   }
   for (uint32_t i = 0; i < from->rows; i++) {
     rows->scale(out + i * out_stride, product.columns, scales[i], bias);

@@ -47,21 +47,7 @@ typedef struct ernn_header {
 #define ERNN_FEATURE_FRONT_END 16u
 #define ERNN_FEATURE_ATTENTION 32u /* layers that multiply two tensors */
 #define ERNN_FEATURE_CHOICES 64u   /* layers between numbers and masks */
-/* A library built with ERNN_WITHOUT_SOUND refuses models with a front end. */
-#ifdef ERNN_WITHOUT_SOUND
-#define ERNN_FEATURE_SOUND 0u
-#else
-#define ERNN_FEATURE_SOUND ERNN_FEATURE_FRONT_END
-#endif
-#define ERNN_FEATURES_SMALL                                                                        \
-  (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC |                         \
-   ERNN_FEATURE_SOUND | ERNN_FEATURE_ATTENTION | ERNN_FEATURE_CHOICES)
-/* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
-#ifdef ERNN_WITHOUT_IMAGES
-#define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL
-#else
-#define ERNN_FEATURES_KNOWN (ERNN_FEATURES_SMALL | ERNN_FEATURE_IMAGES)
-#endif
+#define ERNN_FEATURE_NIBBLES 128u  /* weights of 4 bits, two in a byte */
 
 /* A tensor between layers: rows of `width` elements, one row or one for each step. */
 typedef struct ernn_edge {
@@ -92,6 +78,8 @@ typedef enum ernn_constant_type {
 #undef ERNN_CONSTANT_ENUM
 } ernn_constant_type;
 
+#define ERNN_PACKED_NIBBLES 4u /* a byte holds two weights of 16 n, as n + 8 each */
+
 typedef struct ernn_constant {
   uint32_t type;
   uint32_t rows;    /* k: what is summed over */
@@ -100,7 +88,7 @@ typedef struct ernn_constant {
   uint32_t offset;  /* aligned to ERNN_ALIGNMENT */
   uint32_t bytes;
   uint32_t scales; /* offset, aligned to ERNN_ALIGNMENT; 0 where the type has none */
-  uint32_t reserved;
+  uint32_t packing; /* of a PRODUCT or an ACCUMULATION: ERNN_PACKED_NIBBLES; else 0 */
 } ernn_constant;
 
 /* What an LSTM's integer cells need: docs/integer-arithmetic.md, section 6. */

@@ -42,4 +42,31 @@
 #define ERNN_SHAPING_BITS (((1ull << ERNN_OP_QDENSE) - 1) & ~((1ull << ERNN_OP_RESHAPE) - 1))
 #define ERNN_HAS_SHAPING (ERNN_ONLY_THESE == 0 || (ERNN_ONLY_THESE & ERNN_SHAPING_BITS) != 0)
 
+/* A library built with ERNN_WITHOUT_NIBBLES is smaller, and refuses models that need them. */
+#ifdef ERNN_WITHOUT_NIBBLES
+#define ERNN_HAS_NIBBLES 0
+#define ERNN_FEATURE_PACKED 0u
+#define ERNN_NIBBLES_OR_NULL(kernel) NULL
+#else
+#define ERNN_HAS_NIBBLES 1
+#define ERNN_FEATURE_PACKED ERNN_FEATURE_NIBBLES
+#define ERNN_NIBBLES_OR_NULL(kernel) kernel
+#endif
+
+/* A library built with ERNN_WITHOUT_SOUND refuses models with a front end. */
+#ifdef ERNN_WITHOUT_SOUND
+#define ERNN_FEATURE_SOUND 0u
+#else
+#define ERNN_FEATURE_SOUND ERNN_FEATURE_FRONT_END
+#endif
+#define ERNN_FEATURES_SMALL                                                                        \
+  (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC |                         \
+   ERNN_FEATURE_SOUND | ERNN_FEATURE_ATTENTION | ERNN_FEATURE_CHOICES | ERNN_FEATURE_PACKED)
+/* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
+#ifdef ERNN_WITHOUT_IMAGES
+#define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL
+#else
+#define ERNN_FEATURES_KNOWN (ERNN_FEATURES_SMALL | ERNN_FEATURE_IMAGES)
+#endif
+
 #endif

@@ -86,6 +86,7 @@ static inline ernn_product ernn_product_of(const ernn_model *model, uint32_t ind
       .rows = constant->rows,
       .columns = constant->columns,
       .tiles = constant->tiles,
+      .is_nibbles = constant->packing == ERNN_PACKED_NIBBLES,
   };
   return product;
 }

@@ -65,6 +65,7 @@ typedef struct ernn_product {
   const int16_t *multiplier;    /* of a PRODUCT */
   const float *output_scale;    /* of an ACCUMULATION */
   uint32_t rows, columns, tiles;
+  uint32_t is_nibbles; /* two weights in a byte: only ernn_nibble_gemm multiplies them */
 } ernn_product;
 
 /* Rows of integers times a PRODUCT, requantized to Q4.11: docs/integer-arithmetic.md, section 4.
@@ -86,6 +87,23 @@ typedef void ernn_planes_product(const uint8_t *x, size_t x_stride, size_t plane
                                  const ernn_product *product, int16_t *out, size_t out_stride);
 typedef void ernn_planes_sums(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                               const ernn_product *product, float *out, size_t out_stride);
+
+/* Any of these with weights of 4 bits.  x as of the form: bytes q + 128, two planes, or words; x_stride
+ * in bytes.  out: float32 where to_float, else Q4.11. */
+typedef enum ernn_nibble_form {
+  ERNN_NIBBLES_OF_BYTES,
+  ERNN_NIBBLES_OF_PLANES,
+  ERNN_NIBBLES_OF_WORDS,
+} ernn_nibble_form;
+typedef void ernn_nibble_gemm(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+                              const ernn_product *product, void *out, size_t out_stride,
+                              int to_float, ernn_nibble_form form);
+
+ernn_nibble_gemm ernn_nibble_gemm__portable;
+ernn_nibble_gemm ernn_nibble_gemm__avx2;
+ernn_nibble_gemm ernn_nibble_gemm__avx512vnni;
+ernn_nibble_gemm ernn_nibble_gemm__neon;
+ernn_nibble_gemm ernn_nibble_gemm__neondot;
 
 /* hard(p) of section 5; zeros for sigmoid. */
 typedef struct ernn_hard {
@@ -143,6 +161,7 @@ typedef struct ernn_kernels {
   ernn_s16_sums *s16_sums;
   ernn_planes_product *planes_product; /* null where s16_product is as fast */
   ernn_planes_sums *planes_sums;
+  ernn_nibble_gemm *nibble_gemm; /* reads planes where planes_product is not null */
   ernn_s16_gru *s16_gru;
   ernn_s16_lstm *s16_lstm;
 } ernn_kernels;

@@ -3,6 +3,7 @@
 #include "ernn_fixed_point.h"
 #include "ernn_layers.h"
 #include "ernn_math.h"
+#include "ernn_products.h"
 #include "kernels_rows.h"
 
 ernn_status ernn_run_embedding(const ernn_context *run) {
@@ -129,11 +130,11 @@ static void multiply_integers(const ernn_context *run, const uint8_t *x, size_t 
   if (ernn_constants(run->model)[constant].type == ERNN_PRODUCT) {
     int16_t *opened = (int16_t *)(void *)sums;
     if (plane) {
-      run->kernels->planes_product(x, stride, plane, rows, &product, opened, product.columns);
+      ernn_multiply_planes(run->kernels, x, stride, plane, rows, &product, opened, product.columns);
     } else if (is_wide) {
-      run->kernels->s16_product(x16, stride, rows, &product, opened, product.columns);
+      ernn_multiply_s16(run->kernels, x16, stride, rows, &product, opened, product.columns);
     } else {
-      run->kernels->u8_product(x, stride, rows, &product, opened, product.columns);
+      ernn_multiply_u8(run->kernels, x, stride, rows, &product, opened, product.columns);
     }
     for (uint32_t i = 0; i < rows; i++) {
       open_fixed(run->op, opened + (size_t)i * product.columns, out + (size_t)i * width, width);
@@ -142,11 +143,11 @@ static void multiply_integers(const ernn_context *run, const uint8_t *x, size_t 
   }
   float *to = product.columns == width ? out : (float *)(void *)sums;
   if (plane) {
-    run->kernels->planes_sums(x, stride, plane, rows, &product, to, product.columns);
+    ernn_sum_planes(run->kernels, x, stride, plane, rows, &product, to, product.columns);
   } else if (is_wide) {
-    run->kernels->s16_sums(x16, stride, rows, &product, to, product.columns);
+    ernn_sum_s16(run->kernels, x16, stride, rows, &product, to, product.columns);
   } else {
-    run->kernels->u8_sums(x, stride, rows, &product, to, product.columns);
+    ernn_sum_u8(run->kernels, x, stride, rows, &product, to, product.columns);
   }
   for (uint32_t i = 0; i < rows && to != out; i++) {
     ernn_copy(out + (size_t)i * width, to + (size_t)i * product.columns, width * sizeof(float));

@@ -269,6 +269,7 @@ const ernn_kernels ernn_kernels_amx = {
     .s16_sums = ernn_s16_sums__avx512vnni,
     .planes_product = planes_product__amx,
     .planes_sums = planes_sums__amx,
+    .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__avx512vnni),
     .s16_gru = ernn_s16_gru__avx512,
     .s16_lstm = ernn_s16_lstm__avx512,
 };

@@ -23,26 +23,6 @@ AVX2 ERNN_INLINE __m256i broadcast_words__avx2(const int16_t *x) {
   return _mm256_set1_epi64x(quad);
 }
 
-/* What becomes of a tile's sums (in the order of lanes): Q4.11 or float32. */
-AVX2 ERNN_INLINE void finish_tile__avx2(__m256i low, __m256i high, const ernn_product *product,
-                                  size_t column, void *out, size_t at, const int to_float) {
-  if (to_float) {
-    const float *scale = product->output_scale + column;
-    __m256 first = _mm256_mul_ps(_mm256_cvtepi32_ps(low), _mm256_loadu_ps(scale));
-    __m256 second = _mm256_mul_ps(_mm256_cvtepi32_ps(high), _mm256_loadu_ps(scale + 8));
-    _mm256_storeu_ps((float *)out + at, _mm256_permute2f128_ps(first, second, 0x20));
-    _mm256_storeu_ps((float *)out + at + 8, _mm256_permute2f128_ps(first, second, 0x31));
-  } else {
-    const __m256i *shift = (const __m256i *)(const void *)(product->shift + column);
-    const void *multiplier = product->multiplier + column;
-    low = _mm256_srav_epi32(low, _mm256_loadu_si256(shift));
-    high = _mm256_srav_epi32(high, _mm256_loadu_si256(shift + 1));
-    __m256i scaled = _mm256_mulhrs_epi16(_mm256_packs_epi32(low, high),
-                                         _mm256_loadu_si256((const __m256i *)multiplier));
-    _mm256_storeu_si256((__m256i *)(void *)((int16_t *)out + at), scaled);
-  }
-}
-
 /* `m` rows of bytes times `n` vectors of 8 columns; as f32_block__avx2. */
 AVX2 ERNN_INLINE void u8_block__avx2(const uint8_t *x, size_t x_stride, uint32_t quads,
                                const int8_t *weights, size_t stride, const ernn_product *product,
@@ -351,6 +331,7 @@ const ernn_kernels ernn_kernels_avx2 = {
     .s16_product = s16_product__avx2,
     .u8_sums = u8_sums__avx2,
     .s16_sums = s16_sums__avx2,
+    .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__avx2),
     .s16_gru = ernn_s16_gru__avx2,
     .s16_lstm = ernn_s16_lstm__avx2,
 };

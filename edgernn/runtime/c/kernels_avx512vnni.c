@@ -332,6 +332,7 @@ const ernn_kernels ernn_kernels_avx512vnni = {
     .s16_sums = ernn_s16_sums__avx512vnni,
     .planes_product = ernn_planes_product__avx512vnni,
     .planes_sums = ernn_planes_sums__avx512vnni,
+    .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__avx512vnni),
     .s16_gru = ernn_s16_gru__avx512,
     .s16_lstm = ernn_s16_lstm__avx512,
 };

@@ -295,6 +295,7 @@ const ernn_kernels ernn_kernels_neon = {
     .s16_product = ernn_s16_product__neon,
     .u8_sums = u8_sums__neon,
     .s16_sums = ernn_s16_sums__neon,
+    .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__neon),
     .s16_gru = ernn_s16_gru__neon,
     .s16_lstm = ernn_s16_lstm__neon,
 };

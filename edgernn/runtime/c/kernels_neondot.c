@@ -198,6 +198,7 @@ const ernn_kernels ernn_kernels_neondot = {
     .s16_sums = ernn_s16_sums__neon,
     .planes_product = planes_product__neondot,
     .planes_sums = planes_sums__neondot,
+    .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__neondot),
     .s16_gru = ernn_s16_gru__neon,
     .s16_lstm = ernn_s16_lstm__neon,
 };

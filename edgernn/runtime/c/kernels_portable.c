@@ -139,31 +139,13 @@ ERNN_INLINE void s32_sums(const uint8_t *x8, const int16_t *x16, const ernn_prod
   }
 }
 
-ERNN_INLINE void requantize(const ernn_product *product, uint32_t tile, const int32_t *sums,
-                            int16_t *out) {
-  const int32_t *shift = product->shift + tile * ERNN_TILE;
-  for (uint32_t i = 0; i < ERNN_TILE; i++) {
-    uint32_t lane = ERNN_LANE(i);
-    int32_t a = ernn_sat16(sums[lane] >> shift[lane]);
-    out[i] = (int16_t)ernn_mulr(a, product->multiplier[tile * ERNN_TILE + i]);
-  }
-}
-
-ERNN_INLINE void to_float(const ernn_product *product, uint32_t tile, const int32_t *sums,
-                          float *out) {
-  const float *scale = product->output_scale + tile * ERNN_TILE;
-  for (uint32_t i = 0; i < ERNN_TILE; i++) {
-    out[i] = (float)sums[ERNN_LANE(i)] * scale[ERNN_LANE(i)];
-  }
-}
-
 static void u8_product__portable(const uint8_t *x, size_t x_stride, uint32_t rows,
                                  const ernn_product *product, int16_t *out, size_t out_stride) {
   int32_t sums[ERNN_TILE];
   for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
     for (uint32_t row = 0; row < rows; row++) {
       s32_sums(x + row * x_stride, NULL, product, tile, sums);
-      requantize(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
+      ernn_tile_requantized(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
     }
   }
 }
@@ -174,7 +156,7 @@ static void s16_product__portable(const int16_t *x, size_t x_stride, uint32_t ro
   for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
     for (uint32_t row = 0; row < rows; row++) {
       s32_sums(NULL, x + row * x_stride, product, tile, sums);
-      requantize(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
+      ernn_tile_requantized(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
     }
   }
 }
@@ -185,7 +167,7 @@ static void u8_sums__portable(const uint8_t *x, size_t x_stride, uint32_t rows,
   for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
     for (uint32_t row = 0; row < rows; row++) {
       s32_sums(x + row * x_stride, NULL, product, tile, sums);
-      to_float(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
+      ernn_tile_to_float(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
     }
   }
 }
@@ -196,7 +178,7 @@ static void s16_sums__portable(const int16_t *x, size_t x_stride, uint32_t rows,
   for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
     for (uint32_t row = 0; row < rows; row++) {
       s32_sums(NULL, x + row * x_stride, product, tile, sums);
-      to_float(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
+      ernn_tile_to_float(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
     }
   }
 }
@@ -247,6 +229,7 @@ const ernn_kernels ernn_kernels_portable = {
     .s16_product = s16_product__portable,
     .u8_sums = u8_sums__portable,
     .s16_sums = s16_sums__portable,
+    .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__portable),
     .s16_gru = ERNN_HAS(QGRU) ? s16_gru__portable : NULL,
     .s16_lstm = ERNN_HAS(QLSTM) ? s16_lstm__portable : NULL,
 };

@@ -256,6 +256,7 @@ const ernn_kernels ernn_kernels_simd128 = {
     .s16_product = s16_product__simd128,
     .u8_sums = u8_sums__simd128,
     .s16_sums = s16_sums__simd128,
+    .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__portable),
     .s16_gru = s16_gru__simd128,
     .s16_lstm = s16_lstm__simd128,
 };

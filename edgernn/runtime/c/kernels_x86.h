@@ -2,6 +2,8 @@
 #ifndef KERNELS_X86_H
 #define KERNELS_X86_H
 
+#include "kernels_intrinsics.h"
+
 #include "ernn_kernels.h"
 
 #define AVX2 ERNN_TARGET("avx2,fma,f16c")
@@ -15,5 +17,25 @@ ernn_f32_map ernn_f32_sigmoid__avx2;
 ernn_f32_map ernn_f32_tanh__avx2;
 ernn_s16_gru ernn_s16_gru__avx2;
 ernn_s16_lstm ernn_s16_lstm__avx2;
+
+/* What becomes of a tile's sums (in the order of lanes): Q4.11 or float32. */
+AVX2 ERNN_INLINE void finish_tile__avx2(__m256i low, __m256i high, const ernn_product *product,
+                                  size_t column, void *out, size_t at, const int to_float) {
+  if (to_float) {
+    const float *scale = product->output_scale + column;
+    __m256 first = _mm256_mul_ps(_mm256_cvtepi32_ps(low), _mm256_loadu_ps(scale));
+    __m256 second = _mm256_mul_ps(_mm256_cvtepi32_ps(high), _mm256_loadu_ps(scale + 8));
+    _mm256_storeu_ps((float *)out + at, _mm256_permute2f128_ps(first, second, 0x20));
+    _mm256_storeu_ps((float *)out + at + 8, _mm256_permute2f128_ps(first, second, 0x31));
+  } else {
+    const __m256i *shift = (const __m256i *)(const void *)(product->shift + column);
+    const void *multiplier = product->multiplier + column;
+    low = _mm256_srav_epi32(low, _mm256_loadu_si256(shift));
+    high = _mm256_srav_epi32(high, _mm256_loadu_si256(shift + 1));
+    __m256i scaled = _mm256_mulhrs_epi16(_mm256_packs_epi32(low, high),
+                                         _mm256_loadu_si256((const __m256i *)multiplier));
+    _mm256_storeu_si256((__m256i *)(void *)((int16_t *)out + at), scaled);
+  }
+}
 
 #endif

@@ -22,6 +22,7 @@ from edgernn.export.native import lower
 from edgernn.graph import Dense
 from edgernn.recipe import preset, recipe_text
 from tests.edgernn.runtime.models import graph_of, random_integer_cell, random_integer_layer
+from tests.edgernn.runtime.nibble_models import in_nibbles
 from tests.edgernn.runtime.toolchain import C_TESTS, LIBRARY, SOURCES, STANDARD, run, tool
 
 SANITIZERS: Final = (
@@ -91,9 +92,10 @@ def small_models() -> Iterator[bytes]:
     for seed in range(_SEEDS):
         make = random_integer_cell if seed % 2 else random_integer_layer
         graph, _ = make(seed)
-        content = lower(graph, metadata={}).content
-        if len(content) <= _LONGEST_FILE:
-            yield content
+        for packed in (graph, in_nibbles(graph, seed)):
+            content = lower(packed, metadata={}).content
+            if len(content) <= _LONGEST_FILE:
+                yield content
 
 
 def write_corpus(folder: Path) -> int:

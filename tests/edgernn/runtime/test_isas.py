@@ -1,6 +1,6 @@
 """One hash: the integer reference's bits on every processor that can be had here.
 
-248 models (random ones whose parameters go to their ends, and trained ones) run in C on this
+338 models (random ones whose parameters go to their ends, and trained ones) run in C on this
 machine, on emulated ARM processors and in WebAssembly: whole, step by step and side by side.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ from tests.edgernn.runtime.models import (
     random_integer_cell,
     random_integer_layer,
 )
+from tests.edgernn.runtime.nibble_models import in_nibbles
 from tests.edgernn.runtime.toolchain import (
     ARMV7,
     C_TESTS,
@@ -49,7 +51,7 @@ from tests.edgernn.runtime.toolchain import (
 from tests.edgernn.tasks.reference_data import splits_of
 from tests.golden import GOLDEN
 
-CELLS, LAYERS, IMAGES = 120, 80, 40
+CELLS, LAYERS, IMAGES, PACKED = 120, 80, 40, 30
 MODES = ("run", "step", "together")
 TRAINED = {
     "digits_gru": "digits",
@@ -85,6 +87,10 @@ def dynamic(kind: str) -> Entry:
     return dynamic_entry(f"dynamic {kind}", graph, {"x": numbers(rng, 5, 37, 30)})
 
 
+def packed_entry(name: str, graph: Graph, inputs: dict[str, Any], *, seed: int) -> Entry:
+    return entry(name, in_nibbles(graph, seed), inputs)
+
+
 def without_softmax(graph: Graph) -> Graph:
     *before, head = graph.layers
     assert isinstance(head, Dense)
@@ -96,7 +102,13 @@ def entries() -> list[Entry]:
     cells = [entry(f"cell {seed}", *random_integer_cell(seed)) for seed in range(CELLS)]
     layers = [entry(f"layer {seed}", *random_integer_layer(seed)) for seed in range(LAYERS)]
     images = [entry(f"image {seed}", *random_integer_image(seed)) for seed in range(IMAGES)]
+    packed = [
+        packed_entry(f"nibbles of {make.__name__} {seed}", *make(1000 + seed), seed=seed)
+        for make in (random_integer_cell, random_integer_layer, random_integer_image)
+        for seed in range(PACKED)
+    ]
     return [
+        *packed,
         *cells,
         *layers,
         *images,
@@ -169,6 +181,6 @@ def test_the_comparison_finds_one_wrong_bit(entries: list[Entry]) -> None:
 
 
 def test_the_models_are_many_and_different(entries: list[Entry]) -> None:
-    assert len(entries) == CELLS + LAYERS + IMAGES + len(TRAINED) + len(KINDS) > 200
+    assert len(entries) == CELLS + LAYERS + IMAGES + 3 * PACKED + len(TRAINED) + len(KINDS) > 200
     assert len({one.content for one in entries}) == len(entries)
     assert len({one.expected for one in entries}) == len(entries)

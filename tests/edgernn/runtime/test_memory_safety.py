@@ -17,6 +17,7 @@ from tests.edgernn.runtime.batches import Entry, differing, entry, packed_batch,
 from tests.edgernn.runtime.fuzzing import ENVIRONMENT, build_checked, fuzz, small_models
 from tests.edgernn.runtime.image_models import random_integer_image
 from tests.edgernn.runtime.models import random_integer_cell, random_integer_layer
+from tests.edgernn.runtime.nibble_models import in_nibbles
 from tests.edgernn.runtime.test_hostile_files import with_checksum
 from tests.edgernn.runtime.toolchain import ARMV7, C_TESTS, run
 
@@ -61,6 +62,10 @@ def test_integer_models_run_clean_and_exact(checked: tuple[Path, Path], tmp_path
     cells = [entry(f"cell {seed}", *random_integer_cell(seed)) for seed in range(120)]
     layers = [entry(f"layer {seed}", *random_integer_layer(seed)) for seed in range(80)]
     layers += [entry(f"image {seed}", *random_integer_image(seed)) for seed in range(40)]
+    for seed in range(40):
+        for make in (random_integer_cell, random_integer_layer, random_integer_image):
+            graph, inputs = make(2000 + seed)
+            layers.append(entry(f"nibbles {make.__name__} {seed}", in_nibbles(graph, seed), inputs))
     batch, results = tmp_path / "batch.bin", tmp_path / "results.bin"
     batch.write_bytes(packed_batch([*cells, *layers]))
     for mode in ("run", "step"):
