@@ -141,5 +141,5 @@ def test_where_a_runtime_is_missing_the_reference_measures_the_loss(tmp_path, mo
         return predict(limit.graph, other, file=limit.file)
 
     monkeypatch.setattr(FileLimit, "_by_reference", of_other_rows)
-    with pytest.raises(LossTooLarge, match="points of accuracy by the reference"):
+    with pytest.raises(VerificationError, match="points of accuracy by the reference"):
         loaded.export(tmp_path / "b", data=(x, y), max_drop=0, **options)
