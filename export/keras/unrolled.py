@@ -60,10 +60,10 @@ def _first_loop(graph: Graph) -> _Loop | None:
         units, way = [layer], 0
         sequence, at = steps[layer.name]
         while (following := _next(graph, units[-1], steps)) is not None:
-            where, step = steps[following.name]
-            if where != sequence or abs(step - at) != 1 or (way and step - at != way):
+            where, then = steps[following.name]
+            if where != sequence or abs(then - at) != 1 or (way and then - at != way):
                 break
-            way, at = step - at, step
+            way, at = then - at, then
             units.append(following)
         if len(units) > 1 and _keeps_states(graph, units):
             first = min(steps[unit.name][1] for unit in units)
@@ -143,11 +143,12 @@ def _as_layer(graph: Graph, loop: _Loop) -> Graph:
         start=loop.first, stop=loop.first + count,
     )  # fmt: skip
     is_whole = graph.specs[loop.sequence].shape[1] == count
-    states = {"state_c": last.state_c} if isinstance(last, Lstm) else {}
     whole = replace(
         first, input=loop.sequence if is_whole else steps, output=output, return_sequences=True,
-        go_backwards=loop.backwards, state_h=last.state_h, **states,
+        go_backwards=loop.backwards, state_h=last.state_h,
     )  # fmt: skip
+    if isinstance(whole, Lstm) and isinstance(last, Lstm):
+        whole = replace(whole, state_c=last.state_c)
     answers = [
         Slice(name=unit.name if unit is not first else _free(f"{first.name}/first", taken),
               input=output, output=unit.output, axis=1, start=position, squeeze=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,7 +25,8 @@ def function(spelling: Spelling, call: Call) -> None:
     """Relu and its kind, with their parameters."""
     x: Ref = call.get("self", call.get("input"))
     kind = FUNCTIONS[call.kind]
-    inputs, options = [x.name], {}
+    inputs = [x.name]
+    options: dict[str, Any] = {}
     match call.kind:
         case "leaky_relu":
             options = {"alpha": float(call.get("negative_slope", 0.01))}
@@ -44,6 +45,8 @@ def function(spelling: Spelling, call: Call) -> None:
             slope = spelling.array(call, call.arguments["weight"], "slopes")
             shape = [slope.size, *[1] * (spelling.rank(x) - 2)] if slope.size > 1 else [1]
             inputs.append(spelling.constant(slope.reshape(shape)))
+        case _:
+            pass
     if kind == "Swish":
         half = spelling.emit(call, "Sigmoid", inputs)
         spelling.emit(call, "Mul", [x.name, half], call.outputs[0])

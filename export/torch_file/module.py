@@ -34,7 +34,7 @@ def from_module(module: Any, example: Any, *, free_time: bool = False) -> Source
     """The graph of a torch.nn.Module.
 
     example: what forward() takes: an array or tensor [N, ...], a tuple of them, or a dict by
-    argument.  Two rows or more leave the batch free.
+    argument.  Two rows or more leave the batch free, all other sizes are those of the example.
     Raises WrongOption without an example or for a module in training, ModelFileError where
     torch.export cannot write it, UnsupportedLayer as read_pt2 does.
 
@@ -51,9 +51,12 @@ def from_module(module: Any, example: Any, *, free_time: bool = False) -> Source
         )
     arguments, named = _arguments(torch, example)
     auto = torch.export.Dim.AUTO
+    batch = (arguments or tuple(named.values()))[0].shape[:1]
 
     def free(tensor: Any) -> dict[int, Any]:
-        return dict.fromkeys(range(tensor.ndim), auto)
+        """The batch: the first axis as long as the example; states have it after their layers."""
+        sizes = list(tensor.shape)
+        return {sizes.index(batch[0]): auto} if batch and batch[0] in sizes else {}
 
     try:
         with torch.no_grad():

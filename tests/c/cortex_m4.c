@@ -99,15 +99,3 @@ void start(void) {
   semihost(0x18, 0x20026);
   for (;;) {}
 }
-
-/* What compilers call for copies: of their run-time library, which this program does without. */
-void __aeabi_memmove4(void *to, const void *from, size_t count);
-void __aeabi_memmove4(void *to, const void *from, size_t count) {
-  volatile uint32_t *out = to;
-  const uint32_t *in = from;
-  if (to < from) {
-    for (size_t i = 0; i < count / 4; i++) out[i] = in[i];
-  } else {
-    for (size_t i = count / 4; i-- > 0;) out[i] = in[i];
-  }
-}

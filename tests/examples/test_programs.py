@@ -91,6 +91,7 @@ def test_the_workflow_keeps_the_budget_of_a_model(
     shutil.copy(EXAMPLES / "ci" / "budget.toml", tmp_path)
     for part in ("calibration", "test"):
         data = load(f"digits:{part}")
+        assert data.y is not None
         np.savez(tmp_path / "models" / part, x=data.x[:300], y=data.y[:300])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EDGERNN_PROFILE_PROCESSES", "1")

@@ -123,7 +123,7 @@ static ernn_status lay_out_with(ernn_session *session, carver *arena, const ernn
     parts.head = header->op_count;
     parts.kernels = session->kernels;
     parts.lane_count = made_for->max_batch;
-    *session = parts;
+    ernn_copy(session, &parts, sizeof parts); /* =: a large structure would call memcpy */
     for (size_t i = 0; i < lanes; i++) {
       ernn_session_lane *lane = session->lanes + i;
       lane->views = session->views + i * header->edge_count;

@@ -103,21 +103,11 @@ ernn_image_parts ernn_image_scratch(const ernn_op *op, const ernn_constant *kern
 
 /* ---- Convolutions ---- */
 
-/* Bytes from the high plane of a padded image to the low one; 0 where its numbers are whole. */
-static size_t plane_of(const ernn_context *run, const ernn_image *image) {
-  if (is_depthwise_2d(run->op) || !ernn_linear_in_planes(run)) return 0;
-  size_t wide = (size_t)image->padded_columns * input_width(run, 0);
-  return image->padded_rows * wide + BEHIND_IMAGE;
-}
-
-static void read_integers(const ernn_context *run, const float *x, uint32_t count, size_t plane,
-                          uint8_t *to) {
+static void read_integers(const ernn_context *run, const float *x, uint32_t count, uint8_t *to) {
   const uint32_t *reading = run->op->arguments + ERNN_LINEAR_READING;
   float reciprocal = ernn_float_of(reading[ERNN_READING_RECIPROCAL]);
   float limit = (float)(int32_t)reading[ERNN_READING_LIMIT];
-  if (plane) {
-    ernn_split_planes(run->kernels, reading, x, count, plane, to);
-  } else if (reading[ERNN_READING_FROM_STATE]) {
+  if (reading[ERNN_READING_FROM_STATE]) {
     ernn_read_row(reading, x, count, count, to);
   } else if (element_bytes(run->op) == 1) {
     run->kernels->rows->bytes(x, count, reciprocal, limit, to);
@@ -130,20 +120,17 @@ static void read_integers(const ernn_context *run, const float *x, uint32_t coun
 static void read_image(const ernn_context *run, const ernn_image *image, const float *x) {
   uint32_t channels = input_width(run, 0), wide = image->padded_columns * channels;
   uint32_t row = image->columns * channels, left = image->left * channels;
-  size_t plane = plane_of(run, image), element = plane ? 1 : element_bytes(run->op);
-  /* Zero is 128 where bytes hold q + 128; of planes, the high bytes do. */
+  size_t element = element_bytes(run->op);
+  /* Zero is 128 where bytes hold q + 128. */
   uint8_t zero = is_integer_op(run->op) && element == 1 ? 128 : 0;
   uint8_t *to = run->scratch;
   size_t bytes = ((size_t)image->padded_rows * wide + BEHIND_IMAGE) * element;
   int is_padded = image->padded_rows > image->rows || image->padded_columns > image->columns;
-  for (size_t i = is_padded ? 0 : bytes - BEHIND_IMAGE * element; i < bytes; i++) {
-    to[i] = zero;
-    if (plane) to[plane + i] = 0;
-  }
+  for (size_t i = is_padded ? 0 : bytes - BEHIND_IMAGE * element; i < bytes; i++) to[i] = zero;
   to += ((size_t)image->top * wide + left) * element;
   for (uint32_t i = 0; i < image->rows; i++, x += row, to += wide * element) {
     if (is_integer_op(run->op)) {
-      read_integers(run, x, row, plane, to);
+      read_integers(run, x, row, to);
     } else {
       ernn_copy(to, x, row * sizeof(float));
     }
@@ -157,11 +144,11 @@ static void copy_chunks(uint8_t *to, const uint8_t *from, size_t bytes) {
   }
 }
 
-/* Windows of `x` from `first` on, in the order in which they are answered, one behind the other. */
-static void gather(const ernn_context *run, const ernn_image *image, const uint8_t *x,
-                   size_t element, uint32_t first, uint32_t count, uint8_t *to) {
+/* Windows from `first` on, in the order in which they are answered, one behind the other. */
+static void gather(const ernn_context *run, const ernn_image *image, uint32_t first, uint32_t count,
+                   uint8_t *to) {
   const uint32_t *rows = image_arguments(run->op), *columns = rows + 4;
-  size_t channels = input_width(run, 0);
+  size_t element = element_bytes(run->op), channels = input_width(run, 0);
   size_t stride = quad_padded(image_taps(run->op) * (uint32_t)channels) * element;
   size_t wide = image->padded_columns * channels * element;
   int is_dense = columns[DILATION] == 1;
@@ -171,8 +158,8 @@ static void gather(const ernn_context *run, const ernn_image *image, const uint8
     size_t column = (size_t)((first + i) % image->out_columns) * columns[STRIDE];
     uint8_t *target = to;
     for (uint32_t down = 0; down < rows[WINDOW]; down++) {
-      const uint8_t *from =
-          x + (row + (size_t)down * rows[DILATION]) * wide + column * channels * element;
+      const uint8_t *from = run->scratch + (row + (size_t)down * rows[DILATION]) * wide +
+                            column * channels * element;
       for (uint32_t across = 0; across < (is_dense ? 1 : columns[WINDOW]); across++) {
         copy_chunks(target, from + (size_t)across * columns[DILATION] * channels * element, part);
         target += part;
@@ -185,8 +172,7 @@ static void gather(const ernn_context *run, const ernn_image *image, const uint8
 static void convolve(const ernn_context *run, const ernn_image *image,
                      const ernn_image_parts *parts, float *out) {
   const uint32_t *rows = image_arguments(run->op), *columns = rows + 4;
-  size_t plane = plane_of(run, image), element = plane ? 1 : element_bytes(run->op);
-  size_t channels = input_width(run, 0);
+  size_t element = element_bytes(run->op), channels = input_width(run, 0);
   uint8_t *sums = run->scratch + parts->sums, *gathered = run->scratch + parts->gathered;
   uint32_t lines = image->out_rows, count = image->out_columns;
   int is_copied = is_gathered(run->op);
@@ -197,20 +183,17 @@ static void convolve(const ernn_context *run, const ernn_image *image,
   }
   size_t stride = is_copied ? quad_padded(image_taps(run->op) * (uint32_t)channels)
                             : columns[STRIDE] * channels;
-  size_t apart = is_copied && plane ? ERNN_BLOCK * stride : plane;
-  if (is_copied) ernn_clear(gathered, ERNN_BLOCK * stride * (plane ? 2 : element));
+  if (is_copied) ernn_clear(gathered, ERNN_BLOCK * stride * element);
   for (uint32_t line = 0; line < lines; line++) {
     size_t start = (size_t)line * rows[STRIDE] * image->padded_columns * channels;
     for (uint32_t first = 0; first < count; first += ERNN_BLOCK) {
       uint32_t taken = count - first < ERNN_BLOCK ? count - first : ERNN_BLOCK;
       const uint8_t *from = run->scratch + (start + first * stride) * element;
       if (is_copied) {
-        gather(run, image, run->scratch, element, first, taken, gathered);
-        /* Behind the high bytes, which are copied in whole chunks: over their end. */
-        if (plane) gather(run, image, run->scratch + plane, 1, first, taken, gathered + apart);
+        gather(run, image, first, taken, gathered);
         from = gathered;
       }
-      ernn_multiply_kernel(run, from, stride, apart, taken, out, sums);
+      ernn_multiply_kernel(run, from, stride, taken, out, sums);
       out += (size_t)taken * output_width(run);
     }
   }

@@ -178,12 +178,9 @@ void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint
                    void *out);
 
 /* At most ERNN_BLOCK rows, `stride` numbers apart, times the layer's kernel: into rows of the output.
- * `sums`: room for padded columns.  plane: of integers in two planes, the bytes between them; else 0. */
-void ernn_multiply_kernel(const ernn_context *run, const void *x, size_t stride, size_t plane,
-                          uint32_t rows, float *out, uint8_t *sums);
-
-/* Whether 16-bit numbers are read as two planes of bytes, which some processors multiply faster. */
-int ernn_linear_in_planes(const ernn_context *run);
+ * `sums`: room for padded columns. */
+void ernn_multiply_kernel(const ernn_context *run, const void *x, size_t stride, uint32_t rows,
+                          float *out, uint8_t *sums);
 
 /* The activation of `rows` rows of the output, where the product did not apply it. */
 void ernn_finish_linear(const ernn_context *run, uint32_t rows);
@@ -191,10 +188,6 @@ void ernn_finish_linear(const ernn_context *run, uint32_t rows);
 /* The same of 16 bits in two planes of bytes: `padded` high ones at `out`, then the low ones. */
 void ernn_read_planes(const ernn_kernels *kernels, const uint32_t *reading, const float *x,
                       uint32_t width, uint32_t padded, uint8_t *out);
-
-/* Without zeros behind them: high bytes at `out`, low ones `plane` bytes further. */
-void ernn_split_planes(const ernn_kernels *kernels, const uint32_t *reading, const float *x,
-                       uint32_t width, size_t plane, uint8_t *out);
 
 static inline void ernn_pad_planes(uint8_t *out, uint32_t width, uint32_t padded) {
   for (uint32_t i = width; i < padded; i++) {

@@ -58,20 +58,15 @@ void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint
   }
 }
 
-void ernn_split_planes(const ernn_kernels *kernels, const uint32_t *reading, const float *x,
-                       uint32_t width, size_t plane, uint8_t *out) {
+void ernn_read_planes(const ernn_kernels *kernels, const uint32_t *reading, const float *x,
+                      uint32_t width, uint32_t padded, uint8_t *out) {
   float reciprocal = ernn_float_of(reading[ERNN_READING_RECIPROCAL]);
   float limit = (float)(int32_t)reading[ERNN_READING_LIMIT];
   if (reading[ERNN_READING_FROM_STATE] != 0) {
     reciprocal = 32768.0f;
     limit = 32767.0f;
   }
-  kernels->rows->planes(x, width, reciprocal, limit, out, out + plane);
-}
-
-void ernn_read_planes(const ernn_kernels *kernels, const uint32_t *reading, const float *x,
-                      uint32_t width, uint32_t padded, uint8_t *out) {
-  ernn_split_planes(kernels, reading, x, width, padded, out);
+  kernels->rows->planes(x, width, reciprocal, limit, out, out + padded);
   ernn_pad_planes(out, width, padded);
 }
 
@@ -119,7 +114,8 @@ static int is_of_integers(const ernn_op *op) {
   return !ERNN_HAS_FLOAT_LINEAR || (ERNN_HAS_INTEGER_LINEAR && is_integer_op(op));
 }
 
-int ernn_linear_in_planes(const ernn_context *run) {
+/* Whether 16-bit numbers are read as two planes of bytes, which some processors multiply faster. */
+static int linear_in_planes(const ernn_context *run) {
   return is_of_integers(run->op) && reading_bytes(run->op) == 2 && run->kernels->planes_product;
 }
 
@@ -172,10 +168,10 @@ static void multiply_floats(const ernn_context *run, const float *x, size_t stri
   }
 }
 
-void ernn_multiply_kernel(const ernn_context *run, const void *x, size_t stride, size_t plane,
-                          uint32_t rows, float *out, uint8_t *sums) {
+void ernn_multiply_kernel(const ernn_context *run, const void *x, size_t stride, uint32_t rows,
+                          float *out, uint8_t *sums) {
   if (is_of_integers(run->op)) {
-    multiply_integers(run, (const uint8_t *)x, stride, plane, rows, out, sums);
+    multiply_integers(run, (const uint8_t *)x, stride, 0, rows, out, sums);
   } else {
     multiply_floats(run, (const float *)x, stride, rows, out, sums);
   }
@@ -200,7 +196,7 @@ void ernn_run_dense(const ernn_context *run) {
   uint32_t rows = input_steps(run, 0), width = input_width(run, 0), padded = quad_padded(width);
   ernn_linear_parts parts = parts_of(run, rows);
   uint8_t *integers = run->scratch + parts.integers, *sums = run->scratch + parts.sums;
-  int in_planes = ernn_linear_in_planes(run);
+  int in_planes = linear_in_planes(run);
   for (uint32_t row = 0; row < rows; row += ERNN_BLOCK) {
     uint32_t taken = rows - row < ERNN_BLOCK ? rows - row : ERNN_BLOCK;
     const float *x = input_f32(run, 0) + (size_t)row * width;
@@ -255,7 +251,7 @@ void ernn_run_conv(const ernn_context *run) {
   const uint8_t *x = (const uint8_t *)padded_input(run, &padding);
   uint32_t in_rows = input_steps(run, 0) + padding;
   ernn_linear_parts parts = parts_of(run, in_rows);
-  int in_planes = ernn_linear_in_planes(run);
+  int in_planes = linear_in_planes(run);
   size_t element = is_integer ? reading_bytes(run->op) : sizeof(float), plane = 0;
   uint32_t kernel_rows = window[WINDOW] * width;
   if (is_integer) {

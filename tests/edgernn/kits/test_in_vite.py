@@ -41,7 +41,7 @@ def test_the_built_page_hears_a_word(app, tmp_path: Path) -> None:
     app(tmp_path)
     flags = ("--offline", "--silent", "--omit=dev", "--no-audit", "--no-fund")
     subprocess.run(["npm", "install", *flags], cwd=tmp_path / "app", check=True)
-    vite = ["node", modules / "vite" / "bin" / "vite.js", "build"]
+    vite = ["node", str(modules / "vite" / "bin" / "vite.js"), "build"]
     environment = {**os.environ, "HOME": str(tmp_path)}
     subprocess.run(vite, cwd=tmp_path / "app", env=environment, check=True, capture_output=True)
     names = {path.name.split("-")[0] for path in (tmp_path / "app" / "dist").rglob("*.*")}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edgernn.errors import DataError, ModelFileError
 from edgernn.export.native import lower
 from edgernn.export.native.records import HEADER_BYTES, Feature, OpKind
-from edgernn.graph import Concatenate, Conv1D, Dense, Dot, Padding
+from edgernn.graph import Compare, CompareKind, Concatenate, Conv1D, Dense, Dot, Padding
 from edgernn.runtime import Model
 from tests.edgernn.runtime.image_models import random_integer_image
 from tests.edgernn.runtime.models import (
@@ -101,10 +101,13 @@ def test_a_layer_that_its_reader_must_know_needs_the_bit_that_says_so() -> None:
     """An older reader would run the layer otherwise, or as another one."""
     rng = np.random.default_rng(0)
     dot = Dot(name="dot", left="gru.y", right="gru.y", output="y", left_axis=1, right_axis=1)
+    above = Compare(name="above", input="gru.y", output="y", kind=CompareKind.GREATER)
+    choice = graph_of(cell("gru", rng, units=7, features=3, name="gru"), above, features=3)
     product = graph_of(cell("gru", rng, units=7, features=3, name="gru"), dot, features=3)
     files = {
         Feature.INTEGER: CONTENT,
         Feature.ATTENTION: lower(product, metadata={}).content,
+        Feature.CHOICES: lower(choice, metadata={}).content,
         Feature.IMAGES: lower(random_integer_image(0)[0], metadata={}).content,
     }
     for feature, content in files.items():

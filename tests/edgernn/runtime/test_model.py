@@ -192,5 +192,5 @@ def test_a_missing_or_empty_file_is_a_model_file_error(tmp_path: Path) -> None:
 def test_a_session_shows_its_model_and_how_it_runs(gru: Graph, tmp_path: Path) -> None:
     path = tmp_path / "gru.ernn"
     path.write_bytes(lower(gru, metadata={}).content)
-    session = edgernn.Model(path, isa="scalar").session(max_steps=7)
-    assert repr(session) == "<edgernn session of gru.ernn: scalar, up to 7 steps a call>"
+    session = edgernn.Model(path, isa="portable").session(max_steps=7)
+    assert repr(session) == "<edgernn session of gru.ernn: portable, up to 7 steps a call>"
