@@ -25,7 +25,7 @@ WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werr
 FREE = ("-ffreestanding", "-fno-stack-protector", "-fno-asynchronous-unwind-tables")
 MOST_STACK_BYTES = 8 * 1024
 MOST_TEXT_BYTES = 60_000  # layers, on arm64; those of images are 10,000 of it
-MOST_X86_TEXT_BYTES = 66_000  # longer instructions
+MOST_X86_TEXT_BYTES = 67_000  # longer instructions; 66,800 with weights of 4 bits
 MOST_SOUND_BYTES = 16_000  # front end and listener, which an app without sound leaves out
 MOST_KERNEL_BYTES = 52_000  # of one instruction set; AVX-512 with VNNI needs 51,100
 
