@@ -108,7 +108,12 @@ def test_the_search_keeps_the_layers_in_int8_that_are_needed(
 
 def test_the_search_ends_before_no_layer_has_4_bits() -> None:
     tried: list[tuple[str, ...]] = []
-    assert fewest_in_int8(["a", "b"], {}, lambda kept: bool(tried.append(kept))) is None
+
+    def fails(kept: tuple[str, ...]) -> bool:
+        tried.append(kept)
+        return False
+
+    assert fewest_in_int8(["a", "b"], {}, fails) is None
     assert {*tried} == {(), ("a",), ("b",)}
 
 

@@ -54,7 +54,7 @@ def steps_off(folder: Path) -> npt.NDArray[np.float64]:
     about = (wanted * integers).sum(axis=1) / (integers**2).sum(axis=1)
     scales = about[:, None] * np.linspace(0.99, 1.01, 2001)  # [classes, tries]
     off = np.abs(integers[:, None] - wanted[:, None] / scales[..., None])
-    return off.max(axis=2).min(axis=1)
+    return np.asarray(off.max(axis=2).min(axis=1))
 
 
 def test_nearest_rounds_each_weight_by_itself(edgernn, calibration, tmp_path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from edgernn.graph import Accumulation, Conv2D, Graph, LinearPlan, Product
 from tests.edgernn.runtime.models import with_plans
 
-_Sums = TypeVar("_Sums", Product, Accumulation)
+_Sums = TypeVar("_Sums", bound=Product | Accumulation)
 
 
 def in_nibbles(graph: Graph, seed: int) -> Graph:

@@ -31,7 +31,7 @@ UNROLLED = ("rnn_relu.dynamo.onnx", "rnn_relu.dynamo_fixed.onnx")
 
 @pytest.mark.parametrize("file", UNROLLED)
 def test_a_layer_that_the_exporter_unrolled_is_refused(file):
-    with pytest.raises(UnsupportedLayer, match="MatMul|Add") as refusal:
+    with pytest.raises(UnsupportedLayer, match=r"MatMul|Add") as refusal:
         read_onnx(FOLDER / file)
     assert refusal.value.remedy
 

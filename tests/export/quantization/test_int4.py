@@ -12,6 +12,7 @@ from edgernn.export.quantization.grid import INT4_GRID, best_scales, clips
 from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     LINEAR,
+    AnyArray,
     Dense,
     Graph,
     Input,
@@ -106,8 +107,9 @@ def test_a_clip_is_chosen_where_it_has_the_smaller_error(rng: np.random.Generato
     candidates = clips(np.abs(matrix).max(axis=0), INT4_GRID)
     chosen = best_scales(matrix, candidates, INT4_GRID, np.ones(matrix.shape))
 
-    def error(scales: np.ndarray) -> np.ndarray:
-        return np.square(INT4_GRID.nearest(matrix, scales) * scales - matrix).sum(axis=0)
+    def error(scales: AnyArray) -> AnyArray:
+        off: AnyArray = INT4_GRID.nearest(matrix, scales) * scales - matrix
+        return np.asarray(np.square(off).sum(axis=0))
 
     assert (error(chosen) == np.min([error(one) for one in candidates], axis=0)).all()
     assert (error(chosen) < 0.7 * error(candidates[0])).all()

@@ -132,7 +132,9 @@ def test_where_a_runtime_is_missing_the_reference_measures_the_loss(tmp_path, mo
     splits = splits_of("digits")
     x, y = splits.test.x[:8], splits.test.classified[:8]
     loaded = edgernn.load(MODEL)
-    options = {"to": "native", "scheme": "int8", "calibrate": splits.calibration.x[:24]}
+    options: dict[str, Any] = {
+        "to": "native", "scheme": "int8", "calibrate": splits.calibration.x[:24]
+    }  # fmt: skip
     loaded.export(tmp_path / "a", data=(x, y), max_drop=0, **options)
 
     def of_other_rows(limit: FileLimit, graph: Graph) -> Predictions:

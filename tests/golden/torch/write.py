@@ -222,7 +222,7 @@ class Backwards(nn.Module):
         self.cell = nn.RNNCell(FEATURES, 6)
 
     def forward(self, x):
-        h, states = None, []
+        h, states = None, []  # type: ignore[var-annotated]
         for step in reversed(range(x.shape[1])):
             h = self.cell(x[:, step, :], h)
             states.insert(0, h.unsqueeze(1))
