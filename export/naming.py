@@ -66,7 +66,7 @@ def metadata_of(model: SourceModel, request: Request) -> dict[str, str]:
         "source_sha256": model.source.sha256,
         **_origin(model),
     }
-    if request.streaming:
+    if request.streaming and not request.part:  # each call of a decoder gives its next token
         metadata |= _result_steps(model)
     if request.labels:
         metadata["labels"] = json.dumps(request.labels)
