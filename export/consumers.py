@@ -86,8 +86,9 @@ def table(record: Record) -> Iterator[str]:
         portable = by_file[model, scheme, "portable"].reasons
         cells = [_cell(name, default[name], portable[name], notes) for name in record.versions]
         rows.setdefault((model, *cells), []).append(scheme.value)
+    all_schemes = {tried.scheme for tried in record.answers}
     for (model, *cells), schemes in rows.items():
-        shown = "all" if len(schemes) == len(Scheme) else ", ".join(schemes)
+        shown = "all" if len(schemes) == len(all_schemes) else ", ".join(schemes)
         yield f"| {model} | {shown} | {' | '.join(cells)} |"
     yield ""
     for note, number in notes.items():

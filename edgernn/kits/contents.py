@@ -17,9 +17,10 @@ from edgernn.runtime.single_file import write_single_file
 from edgernn.version import __version__
 
 _TEMPLATES: Final = Path(__file__).parent
-#: In the header of docs/native-format.md: the place of the features, and the bit of images.
+#: In the header of docs/native-format.md: the place of the features, and two of their bits.
 _FEATURES: Final = 16
 _IMAGES: Final = 4
+_NIBBLES: Final = 128
 
 _OTHER_FORMATS: Final = frozenset({".tflite", ".onnx", ".keras", ".h5", ".hdf5"})
 
@@ -94,14 +95,21 @@ def read_contents(model: Path, *, all_layers: bool) -> Contents:
         outputs=tuple(_described(port) for port in opened.free_outputs),
         is_streaming=opened.is_streaming,
         library=library,
-        options=() if all_layers or _has_images(content) else ("-DERNN_WITHOUT_IMAGES",),
+        options=_options(content, all_layers=all_layers),
     )
 
 
-def _has_images(content: bytes) -> bool:
-    """Whether the file needs layers of rows and columns: a bit of its header."""
-    (features,) = struct.unpack_from("<I", content, _FEATURES)
-    return bool(features & _IMAGES)
+def _options(content: bytes, *, all_layers: bool) -> tuple[str, ...]:
+    """What the compiler can leave out.  Kernels for weights of 4 bits are large: only who has
+    such a model pays for them.
+    """
+    (features,) = struct.unpack_from("<I", content, _FEATURES)  # bits in the header
+    options = []
+    if not all_layers and not features & _IMAGES:
+        options.append("-DERNN_WITHOUT_IMAGES")
+    if not features & _NIBBLES:
+        options.append("-DERNN_WITHOUT_NIBBLES")
+    return tuple(options)
 
 
 def _described(port: object) -> str:

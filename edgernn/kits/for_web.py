@@ -16,6 +16,8 @@ from edgernn.kits.tools import run, tool
 _FLAGS: Final = (
     "--target=wasm32", "-std=c99", "-Os", "-msimd128", "-mbulk-memory", "-ffreestanding",
     "-nostdlib", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
+    # The kernels are written in vectors; loops of what is left would only grow.
+    "-fno-unroll-loops", "-fno-vectorize", "-fno-slp-vectorize",
 )  # fmt: skip
 _LINK: Final = (
     "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--gc-sections", "-Wl,-z,stack-size=16384",

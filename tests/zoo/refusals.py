@@ -48,7 +48,6 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
                 "adapted_normalization",  # statistics of each step
             )
         ),
-        *("element-greater-*", "element-less*", "element-tf_greater-*", "element-tf_less-*"),
         "practice-document-*",
         "practice-both_ways_each_step-*",
         "practice-adapted_normalization-*",  # statistics for each step
