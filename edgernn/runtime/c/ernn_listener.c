@@ -76,6 +76,7 @@ static ernn_status listener_lay_out(ernn_listener *of, const ernn_model *model, 
                                     uint8_t *base, size_t *bytes) {
   ernn_options options = {ERNN_ISA_AUTO, of->steps, 1};
   size_t audio, session, at = 0;
+  if (of->classes > ERNN_MAX_ELEMENTS / of->deciding.smooth) return ERNN_TOO_LARGE;
   ernn_status status = ernn_audio_size(model, rate, &audio);
   if (status == ERNN_OK) status = ernn_session_size(model, &options, &session);
   if (status != ERNN_OK) return status;

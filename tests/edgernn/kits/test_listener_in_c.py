@@ -11,12 +11,16 @@ import pytest
 
 from edgernn import Model, reference
 from edgernn.errors import DataError
-from edgernn.graph import Conv1D, Graph, Input, Output, Padding, TensorSpec
-from edgernn.recipe import preset, recipe_text
 from edgernn.runtime.listening import Deciding, Listener
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import LABELS, RATE_HZ, array_model, sound_model
-from tests.edgernn.runtime.test_steps_without_result import step_content
+from tests.edgernn.kits.models import (
+    LABELS,
+    RATE_HZ,
+    array_model,
+    sound_model,
+    strided_graph,
+    strided_model,
+)
 from tests.edgernn.runtime.toolchain import C_TESTS, HOST
 
 
@@ -82,30 +86,17 @@ def test_a_class_of_silence_is_never_decided(program: Path, tmp_path: Path) -> N
     assert not [label for label in decided[:-1] if label.startswith("_")]
 
 
-def strided_graph() -> Graph:
-    """Scores in rows 3, 5, 7 and so on, never where a tenth of a second is full."""
-    conv = Conv1D(
-        name="conv", input="x", output="y", bias=None, stride=2, padding=Padding.VALID,
-        kernel=np.random.default_rng(3).normal(scale=0.01, size=(3, 40, 5)).astype(np.float32),
-    )  # fmt: skip
-    return Graph(
-        name="strided",
-        inputs=(Input(name="x", spec=TensorSpec(shape=(None, None, 40))),),
-        layers=(conv,),
-        outputs=(Output(name="y", edge="y"),),
-    )
-
-
 def test_scores_are_heard_that_fall_on_other_rows_than_decisions(
     program: Path, tmp_path: Path
 ) -> None:
-    graph, path, pcm = strided_graph(), tmp_path / "strided.ernn", sound_of(1.0)
-    recipe = preset(f"kaldi-fbank40@{RATE_HZ}")
-    path.write_bytes(step_content(graph, front_end=recipe_text(recipe)))
+    path, pcm = tmp_path / "strided.ernn", sound_of(1.0)
+    path.write_bytes(strided_model())
     deciding = Deciding(threshold=0, smooth=1, pause_s=0)
     rows = Model(path).audio(RATE_HZ).feed(pcm)
     assert len(rows) % 2 == 0  # the last row has no scores
-    (logits,) = reference.run(graph, {"x": np.asarray(rows)[None]})["y"].astype(np.float64)
+    (logits,) = reference.run(strided_graph(), {"x": np.asarray(rows)[None]})["y"].astype(
+        np.float64
+    )
     shares = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     wanted = shares[[*range(4, len(shares), 5), -1]]  # of rows 11, 21 and so on; of all so far
     heard, whole = heard_by_python(path, pcm, deciding)
@@ -122,8 +113,7 @@ def test_before_the_first_window_is_full_no_answer_is_made_up(
     program: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "strided.ernn"
-    recipe = preset(f"kaldi-fbank40@{RATE_HZ}")
-    path.write_bytes(step_content(strided_graph(), front_end=recipe_text(recipe)))
+    path.write_bytes(strided_model())
     two_rows = sound_of(0.036)
     (refused,) = heard_by_c(program, path, two_rows, DECIDING, piece=99)
     assert refused == "the inputs' numbers of steps do not fit the model"
