@@ -118,20 +118,21 @@ def _require_other_lengths(
     given: Given, graph: Graph, ports: Mapping[str, FilePort], places: Collection[Place]
 ) -> None:
     """A layer whose weights fix a size takes a free one without a word: it refuses others."""
-    longer: list[Input] = []
-    for entry in graph.inputs:
-        port = ports[entry.name]
-        shape = [
-            size if (port.name, axis) not in places else (_size(given, port.name, axis) or 0) + 1
-            for size, axis in zip(entry.spec.shape, port.permutation, strict=True)
-        ]
-        longer.append(replace(entry, spec=replace(entry.spec, shape=tuple(shape))))
-    try:
-        replace(graph, inputs=tuple(longer))
-    except GraphError as error:
-        raise ModelFileError(
-            f"its weights fix that axis ({error})", remedy="Leave out --free-time"
-        ) from error
+    for other in (lambda size: size + 1, lambda size: 2 * size, lambda size: 3 * size + 1):
+        longer: list[Input] = []
+        for entry in graph.inputs:
+            port = ports[entry.name]
+            shape = [
+                other(_size(given, port.name, axis) or 0) if (port.name, axis) in places else size
+                for size, axis in zip(entry.spec.shape, port.permutation, strict=True)
+            ]
+            longer.append(replace(entry, spec=replace(entry.spec, shape=tuple(shape))))
+        try:
+            replace(graph, inputs=tuple(longer))
+        except GraphError as error:
+            raise ModelFileError(
+                f"its weights fix that axis ({error})", remedy="Leave out --free-time"
+            ) from error
 
 
 def _require_same(given: Given, model: SourceModel, graph: Graph) -> None:
