@@ -10,8 +10,19 @@ from typing import Any
 import numpy as np
 
 from edgernn.export.native import lower
-from edgernn.graph import ActivationKind
+from edgernn.graph import (
+    Activation,
+    ActivationKind,
+    Conv1D,
+    Dense,
+    Graph,
+    Input,
+    Output,
+    Padding,
+    TensorSpec,
+)
 from edgernn.recipe import preset, recipe_text
+from edgernn.streaming import rhythms, to_streaming
 from tests.edgernn.runtime.models import (
     cell,
     graph_of,
@@ -79,3 +90,40 @@ def certain_model() -> bytes:
     graph = constant([0.0, 3.0, 0.0], ActivationKind.SOFTMAX)
     metadata = {"front_end": recipe_text(RECIPE), "labels": '["no", "yes", "go"]'}
     return lower(graph, metadata=metadata).content
+
+
+def rhythmic_model() -> bytes:
+    """A step of the GRU of `sound_model`; its file says that steps 2, 5, 8, … have a result."""
+    rng = np.random.default_rng(0)
+    layer = cell("gru", rng, units=5, features=40, return_sequences=False)
+    plan = random_recurrent_plan(layer, rng, bits=8, state_bits=8)
+    step = to_streaming(with_plans(graph_of(layer, features=40), cell=plan))
+    metadata = {"scheme": "int8", "first_result": "2", "result_every": "3"}
+    return lower(step, metadata=metadata).content
+
+
+def strided_sound_model(stride: int) -> bytes:
+    """Of sound, step by step: labels of three rows each, of which a stride takes one of so many."""
+    rng = np.random.default_rng(1)
+    kernel, head = (rng.normal(size=size).astype(np.float32) for size in ((3, 40, 8), (8, 5)))
+    conv = Conv1D(
+        name="conv", input="x", output="c", kernel=kernel / 9, bias=None, stride=stride,
+        padding=Padding.VALID, activation=Activation(kind=ActivationKind.TANH),
+    )  # fmt: skip
+    softmax = Activation(kind=ActivationKind.SOFTMAX)
+    dense = Dense(name="d", input="c", output="y", kernel=head, bias=None, activation=softmax)
+    graph = Graph(
+        name="strided",
+        inputs=(Input(name="x", spec=TensorSpec(shape=(None, None, 40))),),
+        layers=(conv, dense),
+        outputs=(Output(name="y", edge="y"),),
+    )
+    ((first, every),) = set(rhythms(graph).values())
+    recipe = replace(preset(f"kaldi-fbank40@{RATE_HZ}"), log_scale=0.3, log_shift=2.5)
+    metadata = {
+        "front_end": recipe_text(recipe),
+        "labels": json.dumps(LABELS),
+        "first_result": str(first),
+        "result_every": str(every),
+    }
+    return lower(to_streaming(graph), metadata=metadata).content

@@ -17,7 +17,7 @@ from edgernn import Model
 from edgernn.kits import package
 from edgernn.kits.check_aar import check_aar
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import RATE_HZ, rows
+from tests.edgernn.kits.models import RATE_HZ, rhythmic_model, rows
 from tests.edgernn.runtime.toolchain import run, tool
 
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "x86")
@@ -85,6 +85,18 @@ def test_none_of_10000_numbers_differs_from_python(kit: Kit, arrays: Path, tmp_p
     assert whole.size == 10_000
     assert (whole != expected).sum() == 0
     assert (steps != expected).sum() == 0
+
+
+def test_a_step_without_a_result_gives_null(kit: Kit, tmp_path: Path) -> None:
+    (tmp_path / "step.ernn").write_bytes(rhythmic_model())
+    rows(9, 40).tofile(tmp_path / "x")
+    lines = kit.java("rhythm", tmp_path / "step.ernn", tmp_path / "x").splitlines()
+    session = Model(tmp_path / "step.ernn").session()
+    for line, row in zip(lines, rows(9, 40), strict=True):
+        expected = session.step(row)
+        given = None if line == "null" else np.array(json.loads(line), np.float32)
+        np.testing.assert_array_equal(given, expected)
+    assert [line == "null" for line in lines] == [True, True, False] * 3
 
 
 @pytest.mark.parametrize("piece", [160, 30_000])

@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
-from edgernn.runtime.listening import Deciding
+from edgernn import Model
+from edgernn.runtime.listening import Deciding, Listener
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import LABELS, RATE_HZ, array_model, sound_model
+from tests.edgernn.kits.models import (
+    LABELS,
+    RATE_HZ,
+    array_model,
+    sound_model,
+    strided_sound_model,
+)
 from tests.edgernn.runtime.toolchain import C_TESTS, HOST
 
 
@@ -74,6 +81,38 @@ def test_a_class_of_silence_is_never_decided(program: Path, tmp_path: Path) -> N
     decided = [labels[int(label)] for _, label, _ in lines]
     assert decided == [*(one.label for one in expected), whole.label]
     assert not [label for label in decided[:-1] if label.startswith("_")]
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_a_score_that_is_due_in_a_step_without_a_result_comes_with_the_next(
+    stride: int, program: Path, tmp_path: Path
+) -> None:
+    """Results come in steps 3, 5, 7, … of which none is a multiple of ten."""
+    model = tmp_path / "words.ernn"
+    model.write_bytes(strided_sound_model(stride))
+    deciding = Deciding(threshold=0.25, smooth=2, pause_s=0.2)
+    pcm = sound_of(4.0)
+    listener = Listener(model=Model(model), rate_hz=RATE_HZ, deciding=deciding)
+    times = [listener.seconds for _ in listener.scores(pcm)]
+    assert len(times) == 39  # every tenth of a second
+    expected, whole = heard_by_python(model, pcm, deciding)
+    assert len({one.label for one in expected}) > 1
+    lines = [*map(str.split, heard_by_c(program, model, pcm, deciding, piece=777))]
+    assert [LABELS[int(label)] for _, label, _ in lines] == [
+        *(one.label for one in expected),
+        whole.label,
+    ]
+    for (seconds, _, score), one in zip(lines, [*expected, whole], strict=True):
+        assert float(seconds) == pytest.approx(one.seconds, abs=1e-6)
+        assert float(score) == pytest.approx(one.score, abs=1e-5)
+
+
+def test_an_answer_needs_a_result(program: Path, tmp_path: Path) -> None:
+    """Two rows, and a window of three."""
+    model = tmp_path / "words.ernn"
+    model.write_bytes(strided_sound_model(2))
+    (refused,) = heard_by_c(program, model, sound_of(0.035), Deciding(), piece=99)
+    assert "steps" in refused
 
 
 def test_models_and_rates_that_cannot_be_listened_with_are_refused(
