@@ -105,9 +105,10 @@ def rhythmic_model() -> bytes:
 def strided_sound_model(stride: int) -> bytes:
     """Of sound, step by step: labels of three rows each, of which a stride takes one of so many."""
     rng = np.random.default_rng(1)
-    kernel, head = (rng.normal(size=size).astype(np.float32) for size in ((3, 40, 8), (8, 5)))
+    kernel = rng.normal(0, 1 / 9, (3, 40, 8)).astype(np.float32)
+    head = rng.normal(size=(8, 5)).astype(np.float32)
     conv = Conv1D(
-        name="conv", input="x", output="c", kernel=kernel / 9, bias=None, stride=stride,
+        name="conv", input="x", output="c", kernel=kernel, bias=None, stride=stride,
         padding=Padding.VALID, activation=Activation(kind=ActivationKind.TANH),
     )  # fmt: skip
     softmax = Activation(kind=ActivationKind.SOFTMAX)

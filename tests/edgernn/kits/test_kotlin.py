@@ -63,8 +63,8 @@ def test_none_of_10000_numbers_differs_from_python(
 def test_steps_without_a_result_are_left_out(program: list[str], tmp_path: Path) -> None:
     (tmp_path / "step.ernn").write_bytes(rhythmic_model())
     rows(9, 40).tofile(tmp_path / "x")
-    words = [*program, "arrays", tmp_path / "step.ernn", tmp_path / "x", tmp_path / "y"]
-    subprocess.run(words, check=True)
+    words = ("arrays", tmp_path / "step.ernn", tmp_path / "x", tmp_path / "y")
+    subprocess.run([*program, *map(str, words)], check=True)
     session = Model(tmp_path / "step.ernn").session()
     expected = [answer for row in rows(9, 40) if (answer := session.step(row)) is not None]
     assert len(expected) == 3
