@@ -10,19 +10,9 @@ from typing import Any
 import numpy as np
 
 from edgernn.export.native import lower
-from edgernn.graph import (
-    Activation,
-    ActivationKind,
-    Conv1D,
-    Dense,
-    Graph,
-    Input,
-    Output,
-    Padding,
-    TensorSpec,
-)
+from edgernn.graph import ActivationKind, Conv1D, Graph, Input, Output, Padding, TensorSpec
 from edgernn.recipe import preset, recipe_text
-from edgernn.streaming import rhythms, to_streaming
+from edgernn.streaming import to_streaming
 from tests.edgernn.runtime.models import (
     cell,
     graph_of,
@@ -31,6 +21,7 @@ from tests.edgernn.runtime.models import (
     with_plans,
 )
 from tests.edgernn.runtime.test_listening import RECIPE, constant
+from tests.edgernn.runtime.test_steps_without_result import step_content
 
 RATE_HZ = 8000
 LABELS = ("no", "yes", "go", "stop", "left")
@@ -85,6 +76,26 @@ def other_model() -> bytes:
     return lower(graph, metadata={}).content
 
 
+def strided_graph() -> Graph:
+    """Scores in rows 3, 5, 7 and so on, never where a tenth of a second is full."""
+    conv = Conv1D(
+        name="conv", input="x", output="y", bias=None, stride=2, padding=Padding.VALID,
+        kernel=np.random.default_rng(3).normal(scale=0.01, size=(3, 40, 5)).astype(np.float32),
+    )  # fmt: skip
+    return Graph(
+        name="strided",
+        inputs=(Input(name="x", spec=TensorSpec(shape=(None, None, 40))),),
+        layers=(conv,),
+        outputs=(Output(name="y", edge="y"),),
+    )
+
+
+def strided_model() -> bytes:
+    """strided_graph step by step, for sound."""
+    recipe = preset(f"kaldi-fbank40@{RATE_HZ}")
+    return step_content(strided_graph(), front_end=recipe_text(recipe))
+
+
 def certain_model() -> bytes:
     """Of sound of 16,000 samples a second: "yes" with 91 %, whatever the sound."""
     graph = constant([0.0, 3.0, 0.0], ActivationKind.SOFTMAX)
@@ -100,31 +111,3 @@ def rhythmic_model() -> bytes:
     step = to_streaming(with_plans(graph_of(layer, features=40), cell=plan))
     metadata = {"scheme": "int8", "first_result": "2", "result_every": "3"}
     return lower(step, metadata=metadata).content
-
-
-def strided_sound_model(stride: int) -> bytes:
-    """Of sound, step by step: labels of three rows each, of which a stride takes one of so many."""
-    rng = np.random.default_rng(1)
-    kernel = rng.normal(0, 1 / 9, (3, 40, 8)).astype(np.float32)
-    head = rng.normal(size=(8, 5)).astype(np.float32)
-    conv = Conv1D(
-        name="conv", input="x", output="c", kernel=kernel, bias=None, stride=stride,
-        padding=Padding.VALID, activation=Activation(kind=ActivationKind.TANH),
-    )  # fmt: skip
-    softmax = Activation(kind=ActivationKind.SOFTMAX)
-    dense = Dense(name="d", input="c", output="y", kernel=head, bias=None, activation=softmax)
-    graph = Graph(
-        name="strided",
-        inputs=(Input(name="x", spec=TensorSpec(shape=(None, None, 40))),),
-        layers=(conv, dense),
-        outputs=(Output(name="y", edge="y"),),
-    )
-    ((first, every),) = set(rhythms(graph).values())
-    recipe = replace(preset(f"kaldi-fbank40@{RATE_HZ}"), log_scale=0.3, log_shift=2.5)
-    metadata = {
-        "front_end": recipe_text(recipe),
-        "labels": json.dumps(LABELS),
-        "first_result": str(first),
-        "result_every": str(every),
-    }
-    return lower(to_streaming(graph), metadata=metadata).content
