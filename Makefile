@@ -10,7 +10,7 @@ export EDGERNN_TFLITE214_PYTHON ?= $(CURDIR)/$(VENV_214)/bin/python
 .PHONY: wheels study single-file consumers lock docs test-long fuzz record-instructions runners help setup system demo test lint bench golden pi pi-down pi-vm pi-vm-down android android-down check-readme clean
 
 help: ## print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 21
 
 setup: $(VENV)/.installed ## make .venv with all Python packages (nothing to do when it is current)
 
@@ -38,7 +38,7 @@ system: ## install the Debian packages that tests need (or print the command)
 demo: setup ## train on spoken digits, export, profile here, show the table (demo/report.md)
 	$(BIN)/edgernn demo -o demo
 
-test: system setup $(VENV_214)/.installed ## every test; PI=pi@host, ANDROID_SERIAL=…: also on devices of yours
+test: system setup $(VENV_214)/.installed ## every test but the long ones; PI=pi@host, ANDROID_SERIAL=…: also on devices of yours
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(PI),--pi $(PI)) \
 		$(if $(ANDROID_SERIAL),--android $(ANDROID_SERIAL))
 
@@ -124,4 +124,4 @@ check-readme: setup ## the README's help texts and exit codes are those of the p
 	$(BIN)/python -m pytest -q tests/test_readme.py
 
 clean: ## remove both environments and what tools left behind
-	rm -rf $(VENV) $(VENV_214) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo site
+	rm -rf $(VENV) $(VENV_214) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo dist site

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from math import lcm
 from pathlib import Path
 
 from edgernn.artefact import OBJECT
-from edgernn.errors import MissingRuntime, OutputError
+from edgernn.errors import MissingRuntime, OutputError, UnsupportedLayer
 from edgernn.export.request import Request
 from edgernn.export.sound_input import FRONT_END, FRONT_END_CHECK
 from edgernn.export.source_model import SourceModel
@@ -77,14 +78,24 @@ def metadata_of(model: SourceModel, request: Request) -> dict[str, str]:
 
 
 def _result_steps(model: SourceModel) -> dict[str, str]:
-    """Which calls of a file of one step have a result, where not all of them do, counted from 0."""
-    times = rhythms(model.graph).values()
-    first = max(first for first, _ in times)
-    every = {every for _, every in times}
-    together = every.pop() if len(every) == 1 else 1
-    if (first, together) == (0, 1):
-        return {}
-    return {"first_result": str(first), "result_every": str(together)}
+    """Which calls of a file of one step have a result, where not all of them do, counted from 0.
+
+    Of several outputs: those in which all have one.  Raises UnsupportedLayer where none has.
+    """
+    times = rhythms(model.graph)
+    begin = max(first for first, _ in times.values())
+    every = lcm(*(every for _, every in times.values()))
+    for first in range(begin, begin + every):
+        if all((first - own) % period == 0 for own, period in times.values()):
+            known = {"first_result": str(first), "result_every": str(every)}
+            return known if (first, every) != (0, 1) else {}
+    raise UnsupportedLayer(
+        layer=", ".join(times),
+        kind="outputs",
+        where=f"the streaming form of '{model.graph.name}'",
+        reason="never have a result in the same call",
+        remedy="Export a model with one of these outputs, or the whole model without --streaming",
+    )
 
 
 def _check_value(recipe: SoundRecipe) -> dict[str, str]:

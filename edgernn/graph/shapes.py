@@ -66,6 +66,10 @@ def infer(layer: ly.Layer, reads: Sequence[TensorSpec]) -> tuple[TensorSpec, ...
             return (TensorSpec(shape=scaled),)
         case ly.LayerNorm() | ly.Activate() | ly.PRelu():
             _expect(layer, reads[0])
+            if isinstance(layer, ly.LayerNorm) and layer.axes == 1 and layer.gamma is not None:
+                _expect_size(layer, reads[0].shape[-1], layer.gamma.shape[-1], "features")
+            if isinstance(layer, ly.PRelu):
+                _broadcast(layer, [reads[0].shape, layer.alpha.shape])
             return (reads[0],)
         case ly.Reshape():
             return (TensorSpec(shape=_reshaped(layer, reads[0].shape), dtype=reads[0].dtype),)

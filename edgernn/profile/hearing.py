@@ -92,7 +92,9 @@ def alarms_of(
 def _background(model: Model, named: Sequence[str] | None) -> tuple[str, ...]:
     if named is None:
         return tuple(
-            label for label in model.labels if label.strip("_") in BACKGROUND or label[:1] == "_"
+            label
+            for label in model.labels
+            if label.strip("_").lower() in BACKGROUND or label[:1] == "_"
         )
     unknown = [label for label in named if label not in model.labels]
     if unknown:

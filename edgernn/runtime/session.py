@@ -158,6 +158,8 @@ class Session:
         >>> scores = session.run(frames[:50])  # [50, 40] -> [10]
         >>> scores = session.run(frames[50:])  # continues
 
+        Call `step` for a file of one step: `run` does not say which steps have no result.
+
         Raises TypeError and ValueError for inputs of another type or shape, and DataError for a
         sequence without steps, one longer than `max_steps` where the model needs it whole, a
         token outside the vocabulary, and while another thread uses the session.

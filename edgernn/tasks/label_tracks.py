@@ -58,10 +58,17 @@ def read_label_tracks(folder: Path) -> LabelledStreams:
 
     Without folders validation and test, every second recording in the order of names is for the
     validation.
-    Raises DataError for fewer than two recordings, and for a label track that is damaged.
+    Raises DataError for fewer than two recordings, for one of the two folders without the other,
+    and for a label track that is damaged or has no recording of its name.
     """
     parts = [folder / part for part in _PARTS]
-    if all(part.is_dir() for part in parts):
+    there = [part.name for part in parts if part.is_dir()]
+    if len(there) == 1:
+        (missing,) = set(_PARTS).difference(there)
+        raise DataError(
+            f"{folder} has a folder {there[0]} and none named {missing}", remedy=_LAYOUT
+        )
+    if there:
         validation, test = (_wav_files(part) for part in parts)
     else:
         files = _wav_files(folder)
@@ -71,6 +78,7 @@ def read_label_tracks(folder: Path) -> LabelledStreams:
             f"{folder} has {len(validation) + len(test)} .wav files for a validation and a test",
             remedy=_LAYOUT,
         )
+    _require_recordings(folder)
     return LabelledStreams(
         name=folder.resolve().name,
         validation=tuple(map(_recording, validation)),
@@ -80,6 +88,24 @@ def read_label_tracks(folder: Path) -> LabelledStreams:
 
 def _wav_files(folder: Path) -> Sequence[Path]:
     return sorted(path for path in folder.rglob("*.wav") if not path.name.startswith("."))
+
+
+def _require_recordings(folder: Path) -> None:
+    """A label track without its recording would be words that nobody misses."""
+    for track in sorted(folder.rglob("*.txt")):
+        if not track.with_suffix(".wav").exists() and _is_label_track(track):
+            raise DataError(
+                f"{track} is a label track without a recording",
+                remedy="Give it the name of its recording, with .txt in place of .wav, or remove it",
+            )
+
+
+def _is_label_track(track: Path) -> bool:
+    """Other texts may lie beside recordings, such as a licence."""
+    try:
+        return bool(_events(track))
+    except DataError:
+        return False
 
 
 def _recording(path: Path) -> Recording:

@@ -16,7 +16,9 @@ CHUNK_BYTES = 3_200  # a tenth of a second
 
 
 def main() -> None:
-    path, *rest = sys.argv[1:]
+    path, *rest = sys.argv[1:] or [""]
+    if not path or not all("=" in word for word in rest):
+        sys.exit("usage: listen.py MODEL.ernn [WORD=COMMAND ...] < 16-bit samples")
     model = Model(path)
     commands = dict(word.split("=", maxsplit=1) for word in rest)
     unknown = commands.keys() - set(model.labels)

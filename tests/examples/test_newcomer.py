@@ -50,17 +50,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def quick_cc(tmp_path: Path) -> Path:
-    """A folder for the PATH, with a cc that does not optimize: for the time it takes."""
+def quick(tmp_path: Path) -> Path:
+    """A folder for the PATH, with compilers that do not optimize C: for the time it takes."""
     folder = tmp_path / "quick"
     folder.mkdir()
-    (folder / "cc").write_text(f'#!/bin/sh\nexec {tool("cc")} "$@" -O0\n')
-    (folder / "cc").chmod(0o755)
+    for name in ("cc", "clang"):
+        program = f'#!/bin/sh\ncase "$*" in *wasm*) exec {tool(name)} "$@";; esac\n'
+        (folder / name).write_text(program + f'exec {tool(name)} "$@" -O0\n')
+        (folder / name).chmod(0o755)
     return folder
 
 
-#: Four libraries are compiled for Android, which other tests do, too.
-SLOW = {"guide-android.md"}
+#: Four libraries are compiled for Android, and three files are profiled, which other tests do, too.
+SLOW = {"guide-android.md", "guide-ci.md"}
 EACH = [
     pytest.param(one, marks=[pytest.mark.long] if one in SLOW else []) for one in sorted(GUIDES)
 ]
@@ -68,20 +70,20 @@ EACH = [
 
 @pytest.mark.parametrize("guide", EACH)
 def test_a_newcomer_who_follows_the_guide_gets_to_its_end(
-    guide: str, folder: Path, quick_cc: Path
+    guide: str, folder: Path, quick: Path
 ) -> None:
     for name in GUIDES[guide]:
         tool(name)
     to_run = [block for block in blocks(guide) if not block.startswith(NOT_RUN)]
     assert to_run
-    programs = (quick_cc, Path(sys.executable).parent, os.environ["PATH"])
+    programs = (quick, Path(sys.executable).parent, os.environ["PATH"])
     path = os.pathsep.join(map(str, programs))
-    quick = {"EDGERNN_PROFILE_PROCESSES": "1", "EDGERNN_PROFILE_MIN_TIME": "1ms"}
+    short = {"EDGERNN_PROFILE_PROCESSES": "1", "EDGERNN_PROFILE_MIN_TIME": "1ms"}
     for block in to_run:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", block],
             cwd=folder,
-            env={**os.environ, **quick, "PATH": path},
+            env={**os.environ, **short, "PATH": path},
             capture_output=True,
             text=True,
             timeout=300,

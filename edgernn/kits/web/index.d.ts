@@ -68,6 +68,7 @@ export class Model {
 export class Session {
   private constructor();
   readonly maxSteps: number;
+  /** null: this step has no result (a first window is not full yet, or a stride leaves it out). */
   step(...rows: Values[]): Results | null;
   run(...arrays: Values[]): Results;
   /** The next step is the first of a new sequence. */

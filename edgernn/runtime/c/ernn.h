@@ -245,7 +245,8 @@ typedef struct ernn_rows {
 
 /* Runs over a sequence.  A model that can stream goes on from where the last call ended (call
  * ernn_reset before a new sequence); another starts anew with each call.  Either way the result
- * equals that of single steps, bit for bit.
+ * equals that of single steps, bit for bit.  A file of one step is for ernn_step: here no status says which
+ * steps have no result.
  *
  *     ernn_rows input = {features, 98}, output = {scores, 1};
  *     ernn_reset(session);

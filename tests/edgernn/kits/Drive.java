@@ -20,6 +20,7 @@ public final class Drive {
         byte[] content = Files.readAllBytes(Paths.get(words[1]));
         if (words[0].equals("arrays")) arrays(content, Paths.get(words[2]), Paths.get(words[3]));
         else if (words[0].equals("listen")) listen(content, words);
+        else if (words[0].equals("rhythm")) rhythm(content, Paths.get(words[2]));
         else errors(content);
     }
 
@@ -43,6 +44,16 @@ public final class Drive {
             for (float value : session.step(java.util.Arrays.copyOfRange(x, at, at + width))) all.putFloat(value);
         }
         Files.write(output, all.array());
+    }
+
+    private static void rhythm(byte[] content, Path input) throws Exception {
+        Session session = Model.fromBytes(content).session();
+        ByteBuffer bytes = read(input);
+        float[] row = new float[40];
+        while (bytes.hasRemaining()) {
+            for (int i = 0; i < row.length; i++) row[i] = bytes.getFloat();
+            System.out.println(java.util.Arrays.toString(session.step(row)));
+        }
     }
 
     private static void listen(byte[] content, String[] words) throws Exception {

@@ -12,7 +12,7 @@ fun main(words: Array<String>) {
             val rows = generateSequence { if (numbers.hasRemaining()) FloatArray(width).also { numbers.get(it) } else null }
             val out = java.nio.ByteBuffer.allocate(4 * 10_000).order(java.nio.ByteOrder.nativeOrder())
             for (answer in model.steps(rows)) answer.forEach { out.putFloat(it) }
-            File(words[3]).writeBytes(out.array())
+            File(words[3]).writeBytes(out.array().copyOf(out.position()))
         } else {
             val pcm = ShortArray(content.capacity() / 2).also { content.asShortBuffer().get(it) }
             val pieces = pcm.asSequence().chunked(words[4].toInt()).map { it.toShortArray() }

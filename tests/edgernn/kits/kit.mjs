@@ -45,6 +45,17 @@ const commands = {
     for (let at = 0; at < x.length; at += width) print(session.step(x.subarray(at, at + width)));
   },
 
+  async rhythm([path, input]) {
+    const session = (await Model.load(path)).session();
+    const x = floats(input);
+    const answers = [];
+    for (let at = 0; at < x.length; at += 40) {
+      const answer = session.step(x.subarray(at, at + 40));
+      answers.push(answer && [...answer]);
+    }
+    console.log(JSON.stringify(answers));
+  },
+
   async listen([pcm, rate, piece, options, kind]) {
     const model = await Model.load();
     const listener = model.listener(Number(rate), JSON.parse(options));

@@ -12,6 +12,7 @@ import numpy as np
 from edgernn.export.native import lower
 from edgernn.graph import ActivationKind, Conv1D, Graph, Input, Output, Padding, TensorSpec
 from edgernn.recipe import preset, recipe_text
+from edgernn.streaming import to_streaming
 from tests.edgernn.runtime.models import (
     cell,
     graph_of,
@@ -100,3 +101,13 @@ def certain_model() -> bytes:
     graph = constant([0.0, 3.0, 0.0], ActivationKind.SOFTMAX)
     metadata = {"front_end": recipe_text(RECIPE), "labels": '["no", "yes", "go"]'}
     return lower(graph, metadata=metadata).content
+
+
+def rhythmic_model() -> bytes:
+    """A step of the GRU of `sound_model`; its file says that steps 2, 5, 8, … have a result."""
+    rng = np.random.default_rng(0)
+    layer = cell("gru", rng, units=5, features=40, return_sequences=False)
+    plan = random_recurrent_plan(layer, rng, bits=8, state_bits=8)
+    step = to_streaming(with_plans(graph_of(layer, features=40), cell=plan))
+    metadata = {"scheme": "int8", "first_result": "2", "result_every": "3"}
+    return lower(step, metadata=metadata).content

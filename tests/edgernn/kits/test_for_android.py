@@ -14,10 +14,10 @@ import pytest
 
 import edgernn
 from edgernn import Model
-from edgernn.kits import package
+from edgernn.kits import for_android, package
 from edgernn.kits.check_aar import check_aar
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import RATE_HZ, rows
+from tests.edgernn.kits.models import RATE_HZ, rhythmic_model, rows
 from tests.edgernn.runtime.toolchain import run, tool
 
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "x86")
@@ -87,6 +87,18 @@ def test_none_of_10000_numbers_differs_from_python(kit: Kit, arrays: Path, tmp_p
     assert (steps != expected).sum() == 0
 
 
+def test_a_step_without_a_result_gives_null(kit: Kit, tmp_path: Path) -> None:
+    (tmp_path / "step.ernn").write_bytes(rhythmic_model())
+    rows(9, 40).tofile(tmp_path / "x")
+    lines = kit.java("rhythm", tmp_path / "step.ernn", tmp_path / "x").splitlines()
+    session = Model(tmp_path / "step.ernn").session()
+    for line, row in zip(lines, rows(9, 40), strict=True):
+        expected = session.step(row)
+        given = None if line == "null" else np.array(json.loads(line), np.float32)
+        np.testing.assert_array_equal(given, expected)
+    assert [line == "null" for line in lines] == [True, True, False] * 3
+
+
 @pytest.mark.parametrize("piece", [160, 30_000])
 def test_it_hears_what_python_hears(piece: int, kit: Kit, sound: Path, tmp_path: Path) -> None:
     pcm = sound_of()
@@ -152,10 +164,16 @@ def test_it_is_as_small_as_promised(kit: Kit) -> None:
     assert aar.stat().st_size - model <= 190_000
 
 
-def test_a_library_of_a_few_layers_needs_nothing_of_the_compiler(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "abis", [("armeabi-v7a",), pytest.param(ABIS, marks=pytest.mark.long)], ids=["one", "all"]
+)
+def test_a_library_of_a_few_layers_needs_nothing_of_the_compiler(
+    abis: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Which layers it has is then a set that the compiler cannot see through."""
+    monkeypatch.setattr(for_android, "ABIS", {abi: for_android.ABIS[abi] for abi in abis})
     model = Path(__file__).parents[2] / "golden" / "trained" / "keyword_crnn.keras"
     made = edgernn.load(model).export(tmp_path / "out", to="native", scheme="float32")
     package(made["native"].path, target="android", folder=tmp_path / "kit")
     (aar,) = (tmp_path / "kit").glob("*.aar")
-    assert [library.problems for library in check_aar(aar)] == [()] * len(ABIS)
+    assert [library.problems for library in check_aar(aar)] == [()] * len(abis)

@@ -17,7 +17,7 @@ from edgernn.export.native import lower
 from edgernn.kits import package
 from edgernn.runtime.listening import Deciding
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import RATE_HZ, rows
+from tests.edgernn.kits.models import RATE_HZ, rhythmic_model, rows
 from tests.edgernn.runtime.models import random_integer_cell
 from tests.edgernn.runtime.nibble_models import in_nibbles
 from tests.edgernn.runtime.toolchain import run, tool
@@ -78,6 +78,17 @@ def test_it_hears_what_python_hears(
     for one, expected in zip(found, [*heard, whole], strict=True):
         assert one["seconds"] == pytest.approx(expected.seconds, abs=1e-6)
         assert one["score"] == pytest.approx(expected.score, abs=1e-5)
+
+
+def test_a_step_without_a_result_gives_null(kits: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "step.ernn").write_bytes(rhythmic_model())
+    rows(9, 40).tofile(tmp_path / "x")
+    words = ("rhythm", tmp_path / "step.ernn", tmp_path / "x")
+    found = json.loads(node(kits["sound"] / "node.js", *words))
+    session = Model(tmp_path / "step.ernn").session()
+    expected = [session.step(row) for row in rows(9, 40)]
+    assert [answer is None for answer in expected] == [True, True, False] * 3
+    assert found == [None if answer is None else answer.tolist() for answer in expected]
 
 
 def test_a_closed_session_gives_its_memory_back(kits: dict[str, Path]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from edgernn import Model
 from edgernn.kits import package
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import RATE_HZ, rows
+from tests.edgernn.kits.models import RATE_HZ, rhythmic_model, rows
 from tests.edgernn.kits.npm_tools import npm_tools
 from tests.edgernn.runtime.toolchain import run, tool
 
@@ -58,6 +58,17 @@ def test_none_of_10000_numbers_differs_from_python(
     given = np.fromfile(tmp_path / "y", np.float32)
     assert given.size == 10_000
     assert (given != Model(arrays)(x[None])[0].ravel()).sum() == 0
+
+
+def test_steps_without_a_result_are_left_out(program: list[str], tmp_path: Path) -> None:
+    (tmp_path / "step.ernn").write_bytes(rhythmic_model())
+    rows(9, 40).tofile(tmp_path / "x")
+    words = ("arrays", tmp_path / "step.ernn", tmp_path / "x", tmp_path / "y")
+    subprocess.run([*program, *map(str, words)], check=True)
+    session = Model(tmp_path / "step.ernn").session()
+    expected = [answer for row in rows(9, 40) if (answer := session.step(row)) is not None]
+    assert len(expected) == 3
+    np.testing.assert_array_equal(np.fromfile(tmp_path / "y", np.float32), np.concatenate(expected))
 
 
 def test_a_sequence_of_sound_gives_the_labels_of_python(

@@ -198,6 +198,14 @@ def test_counts_are_those_of_the_listener_that_apps_use(tmp_path: Path) -> None:
         assert counted(model, found, folder) == (tally.false_alarms, tally.missed)
 
 
+def test_background_has_its_usual_names_in_any_spelling(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.wav", recorded((500, 1.0, 0.0)))
+    model = hears_tones('["Silence", "_other_", "high"]')
+    found = alarms_of(model, read_label_tracks(tmp_path), sha256="")
+    assert found.background == ("Silence", "_other_")
+
+
 def test_labels_that_the_model_does_not_report_are_refused(tmp_path: Path) -> None:
     model = hears_tones()
     for name, label in (("a", "low"), ("b", "silence")):

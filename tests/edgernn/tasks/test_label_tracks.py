@@ -45,6 +45,22 @@ def test_too_few_recordings_are_refused(tmp_path: Path, names: tuple[str, ...]) 
         read_label_tracks(folder)
 
 
+def test_one_of_the_two_folders_alone_is_refused(tmp_path: Path) -> None:
+    """A misspelt one would let recordings of the test choose the threshold."""
+    folder = recordings(tmp_path, "validation/a.wav", "tests/b.wav", "tests/c.wav")
+    with pytest.raises(DataError, match="has a folder validation and none named test"):
+        read_label_tracks(folder)
+
+
+def test_a_track_without_its_recording_is_refused_and_another_text_is_not(tmp_path: Path) -> None:
+    folder = recordings(tmp_path, "a.wav", "b.wav")
+    (folder / "licence.txt").write_text("Free for all.\n")
+    assert len(read_label_tracks(folder).test) == 1
+    (folder / "Labels 1.txt").write_text("0.5\t1.0\tyes\n")
+    with pytest.raises(DataError, match=r"Labels 1\.txt is a label track without a recording"):
+        read_label_tracks(folder)
+
+
 @pytest.mark.parametrize(
     ("line", "match"),
     [

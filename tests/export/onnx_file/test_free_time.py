@@ -136,6 +136,16 @@ def test_a_length_that_a_pool_rounds_away_is_not_free(window, tmp_path):
         read_free(tmp_path, nodes, constants)
 
 
+def test_a_normalization_over_all_steps_fixes_them(tmp_path):
+    nodes = [helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 1]),
+             helper.make_node("LayerNormalization", ["t", "g"], ["n"], name="/norm"),
+             helper.make_node("MatMul", ["x", "w"], ["q"]),
+             helper.make_node("MatMul", ["n", "q"], ["y"])]  # fmt: skip
+    constants = {"g": np.ones(6, np.float32), "w": np.ones((4, 2), np.float32)}
+    with pytest.raises(ModelFileError, match="norm' takes 6 features"):
+        read_free(tmp_path, nodes, constants)
+
+
 def test_the_command_line_frees_and_checks(tmp_path):
     source = str(FOLDER / "cell_loop.free.pt2")
     ran = CliRunner().invoke(

@@ -83,6 +83,7 @@ def test_the_batch_is_free_also_where_it_is_as_long_as_the_layers(layers):
 
 def test_an_empty_example_is_refused():
     torch = pytest.importorskip("torch")
+    nothing: tuple[()] | dict[str, object]
     for nothing in ((), {}):
         with pytest.raises(WrongOption, match="example is empty"):
             edgernn.load(module(torch), example=nothing)

@@ -185,7 +185,7 @@ def test_members_that_lie_over_each_other_are_refused_before_they_are_read(tmp_p
             copy.header_offset, copy.CRC = big.header_offset, big.CRC
             copy.file_size = copy.compress_size = big.file_size
             archive.filelist.append(copy)
-        archive._didModify = True
+        archive.writestr("gru_last/last", b"")
     with pytest.raises(ModelFileError, match="says that it holds"):
         read_pt2(path)
 

@@ -56,7 +56,7 @@ public final class Session {
         }
     }
 
-    /** Of a model with one input and one output of float32. */
+    /** Of a model with one input and one output of float32; null where this step has no result. */
     public float[] step(float[] row) {
         Object[] results = step(new Object[] {row});
         return results == null ? null : (float[]) only(results);

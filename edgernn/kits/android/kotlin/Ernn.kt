@@ -36,11 +36,14 @@ fun Model.heard(sampleRate: Int, sound: Sequence<ShortArray>, deciding: Deciding
         }
     }
 
-/** Answers of a model with one input and one output, row by row: states are kept between rows. */
+/**
+ * Answers of a model with one input and one output, row by row: states are kept between rows. A row whose
+ * step has no result gives none.
+ */
 fun Model.steps(rows: Sequence<FloatArray>): Sequence<FloatArray> =
     sequence {
         val session = session()
-        for (row in rows) yield(session.step(row))
+        for (row in rows) session.step(row)?.let { yield(it) }
     }
 
 /** The model of these bytes for the length of `block`; closed after it, whatever happens. */
