@@ -173,10 +173,10 @@ class Loaded:
         """Writes the model into the folder `out`, checked against the original, with model.json.
 
         to: formats ("onnx", "tflite", "native"); without it all that can express the model.
-        scheme: "float32", "float16", "dynamic" or "int8"; several as a list, each of them one
-            export; "LAYER=SCHEME" in the list is for one layer.  "auto" makes all of them (int8
-            with `calibrate`), measures them, and keeps of each format the smallest file that loses
-            at most `max_drop` (1 point); see `made.candidates`.
+        scheme: "float32", "float16", "dynamic", "int8" or "int4"; several as a list, each of them
+            one export; "LAYER=SCHEME" in the list is for one layer.  "auto" makes all of them (of
+            integers with `calibrate`), measures them, and keeps of each format the smallest file
+            that loses at most `max_drop` (1 point); see `made.candidates`.
         calibrate: typical inputs: x [N, T, F] or [N, T], arrays by input name, a path, or a spec
             such as "digits:calibration".  int8 needs them; dynamic and float16 bring features of
             unlike scale to one scale with them.  One row of four is kept back for the check.
@@ -209,7 +209,7 @@ class Loaded:
         against_keras: first compare what was read with Keras itself, in a child process; needs the
             package keras (tf_keras for files of Keras 1 and 2), and runs the model's code.
         progress: called with each phase; without it a line on a terminal.
-        options: of one format: onnx_gru, onnx_profile, tflite_profile, runtime_min, io.
+        options: of one format: onnx_gru, onnx_lstm, onnx_profile, tflite_profile, runtime_min, io.
 
         The files of one scheme that pass the check appear together.  Where one fails, the others
         are kept, model.json lists it as refused, and VerificationError is raised at the end: its
