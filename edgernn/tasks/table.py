@@ -145,7 +145,7 @@ def _read(path: Path) -> _Table:
     if "" in header:
         raise DataError(
             f"{path}: column {header.index('') + 1} has no name",
-            remedy="Name it, or remove it (pandas writes no column of row numbers with index=False)",
+            remedy="Name it, or remove it (with index=False pandas writes no row numbers)",
         )
     if twice := [name for name in header if header.count(name) > 1]:
         raise DataError(
@@ -158,7 +158,7 @@ def _read(path: Path) -> _Table:
 
 
 def _separator(text: str) -> str:
-    """Of the columns: that which the names have most of between them: a comma, a semicolon, a tab."""
+    """Of the columns: a comma, a semicolon or a tab, whichever is most often between the names."""
     first = re.sub('"[^"]*"', "", text.lstrip().partition("\n")[0])
     return max(",;\t", key=first.count)
 
@@ -290,9 +290,9 @@ def _are_classes(columns: Sequence[Sequence[str]], reading: Reading) -> bool:
         return reading.kind in (Target.CLASS, Target.STEPS, Target.TOKEN)
     said = {text for column in columns for text in column if text}
     whole = {text for text in said if is_number(text)}
-    if reading.target and len(whole) > MOST_CLASSES or whole == said:
-        return not reading.target or len(said) <= MOST_CLASSES
-    # One gap (NA) among fractions makes no classes of them.
+    if reading.target and len(whole) > MOST_CLASSES:
+        return False
+    # One gap (NA) among fractions, or among many numbers, makes no classes of them.
     return not any(_is_float(text) and not is_number(text) for text in said)
 
 
