@@ -147,7 +147,7 @@ def _by_output(y: Any) -> Mapping[str, Any] | None:
     together = "_".join(numbers)
     if len(numbers) > 1 and together in columns:
         raise DataError(
-            f"y has the numbers {', '.join(numbers)}, together one output, and a column '{together}'",
+            f"y has the numbers {', '.join(numbers)} (one output) and a column '{together}'",
             remedy="Give that column another name",
         )
     found: dict[str, Any] = {}
