@@ -35,6 +35,9 @@ from tests.formats import RUN
 from tests.zoo.layer_models import LayerModel, layer_model
 from tests.zoo.runtimes import open_session
 
+#: Keras says so where a layer behind a masked one takes the mask off: these models are to show it.
+pytestmark = pytest.mark.filterwarnings("ignore:.*an input with a mask attached:UserWarning")
+
 CALIBRATION, KEPT, FRESH = 48, 24, 36
 FLOAT_ERROR: Final = 1e-5
 
