@@ -173,13 +173,14 @@ class Loaded:
         """Writes the model into the folder `out`, checked against the original, with model.json.
 
         to: formats ("onnx", "tflite", "native"); without it all that can express the model.
-        scheme: "float32", "float16", "dynamic", "int8" or "int4"; several as a list, each of them
-            one export; "LAYER=SCHEME" in the list is for one layer.  "auto" makes all of them (of
-            integers with `calibrate`), measures them, and keeps of each format the smallest file
-            that loses at most `max_drop` (1 point); see `made.candidates`.
+        scheme: "float32", "float16", "dynamic", "int8" or "int4" (native only); several as a list,
+            each of them one export; "LAYER=SCHEME" in the list is for one layer.  "auto" makes all
+            of them (those of integers with `calibrate`), measures them, and keeps of each format
+            the smallest file that loses at most `max_drop` (1 point); see `made.candidates`.
         calibrate: typical inputs: x [N, T, F] or [N, T], arrays by input name, a path, or a spec
-            such as "digits:calibration".  int8 needs them; dynamic and float16 bring features of
-            unlike scale to one scale with them.  One row of four is kept back for the check.
+            such as "digits:calibration".  int8 and int4 need them; dynamic and float16 bring
+            features of unlike scale to one scale with them.  One row of four is kept back for the
+            check.
         calibration: how a range is drawn around the values seen.
         rounding: "compensated", where errors of int8 weights make up for each other on the
             calibration data, or "nearest".
@@ -187,8 +188,8 @@ class Loaded:
         keep_float: layers to leave in float32.
         max_drop: lose at most so many points of accuracy or F1, or percent of an error, on `data`
             or else on a labelled `calibrate`.  Each format is held to it on its own runtime: where
-            it loses more, layers get finer activations, and then the fewest become float32; one
-            that cannot hold it is not written.
+            it loses more, layers get finer activations, and then the fewest become float32; in int4
+            the fewest keep 8 bits.  One that cannot hold it is not written.
         device: where scheme "auto" measures its candidates: "cpu" (here), "pi", "user@host", …
         data: labelled rows to measure the accuracy or error on: (x, y), (x, y, lengths), a path or
             a spec; "mydata.csv:test" is a part of a file.  Tables are read as in the training.

@@ -100,16 +100,12 @@ def read_contents(model: Path, *, all_layers: bool) -> Contents:
 
 
 def _options(content: bytes, *, all_layers: bool) -> tuple[str, ...]:
-    """What the compiler can leave out.  Kernels for weights of 4 bits are large: only who has
-    such a model pays for them.
-    """
+    """What the compiler can leave out: nothing where the library has to run other models too."""
     (features,) = struct.unpack_from("<I", content, _FEATURES)  # bits in the header
-    options = []
-    if not all_layers and not features & _IMAGES:
-        options.append("-DERNN_WITHOUT_IMAGES")
-    if not features & _NIBBLES:
-        options.append("-DERNN_WITHOUT_NIBBLES")
-    return tuple(options)
+    left_out = {"-DERNN_WITHOUT_IMAGES": _IMAGES, "-DERNN_WITHOUT_NIBBLES": _NIBBLES}
+    if all_layers:
+        return ()
+    return tuple(option for option, bit in left_out.items() if not features & bit)
 
 
 def _described(port: object) -> str:

@@ -91,6 +91,7 @@ class Listener:
     _recent: list[Scores] = field(init=False, default_factory=list)
     _recent_step: Scores | None = field(init=False, default=None)
     _count: int = field(init=False, default=0)
+    _is_due: bool = field(init=False, default=False)
     _pause: Pause = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,14 +131,18 @@ class Listener:
     def scores(self, samples: AnyArray) -> Iterator[Scores]:
         """The shares of the classes, [C], every `every_s`; `seconds` is the time of each.
 
+        Where a stride leaves that step without scores, those of the next step that has some.
+
         samples: as of `feed`.
         """
         recipe = self._audio.recipe
         every = max(1, round(1000 * self.deciding.every_s / recipe.hop_ms))
         for row in self._audio.feed(samples):
             self._count += 1
-            scores = self._after(row, wanted=self._count % every == 0)
-            if scores is not None:
+            self._is_due |= self._count % every == 0
+            scores = self._after(row)
+            if scores is not None and self._is_due:
+                self._is_due = False
                 yield scores
 
     def whole(self) -> Heard:
@@ -160,15 +165,15 @@ class Listener:
         samples = (self._count - 1) * recipe.hop_samples + recipe.window_samples
         return float((samples - recipe.lead_samples) / recipe.rate_hz)
 
-    def _after(self, row: AnyArray, *, wanted: bool) -> Scores | None:
+    def _after(self, row: AnyArray) -> Scores | None:
         if self._session is not None:
             scores = self._session.step(row)
-            if scores is None:  # the first windows are not full yet
+            if scores is None:  # the first windows are not full yet, or a stride leaves it out
                 return None
             self._recent_step = self._shares(scores)
-            return self._recent_step if wanted else None
+            return self._recent_step
         self._rows = [*self._rows, row][-self._steps :]
-        return self._window() if wanted else None
+        return self._window() if self._is_due else None
 
     def _window(self) -> Scores:
         window = np.zeros((1, self._steps, self._audio.recipe.width), np.float32)

@@ -58,6 +58,8 @@ class Builder:
         self._arranged: dict[tuple[Any, ...], str] = {}
         #: How often the ONNX graph reads a name; a layer that is read once may take its activation.
         self.uses = uses
+        #: Edges that several names stand for, of which another is read, too.
+        self.shared: set[str] = set()
 
     def unique(self, wanted: str) -> str:
         """Reserves and returns `wanted`, or wanted_1, wanted_2, ... if it is taken."""
@@ -131,6 +133,7 @@ class Builder:
             isinstance(writer, Dense | Conv1D | Conv2D)
             and writer.activation.kind is ActivationKind.LINEAR
             and self.uses.get(node.inputs[0]) == 1
+            and tensor.edge not in self.shared
         ):
             self.change(writer, replace(writer, activation=function))
             return tensor
@@ -214,6 +217,7 @@ class Builder:
                 if length is None:
                     break
                 if (begin, begin + length) == (start, stop):
+                    self.shared.add(part)
                     return part
                 begin += length
         name = self.unique(f"{node.role}/{'last' if last else 'slice'}")

@@ -8,7 +8,7 @@ from edgernn.export.onnx_file.builder import Builder
 from edgernn.export.onnx_file.elementwise import computed
 from edgernn.export.onnx_file.layout import over_last, with_axis
 from edgernn.export.onnx_file.node import EXPORT_AGAIN, Node
-from edgernn.export.onnx_file.values import Array, Tensor, Value, axis_of, is_batch
+from edgernn.export.onnx_file.values import Array, Tensor, Value, axis_of, distinct, is_batch
 from edgernn.graph import Dense, Dot, DType, Embedding, FloatArray
 
 
@@ -79,7 +79,7 @@ def _dot(builder: Builder, node: Node, left: Tensor, right: Tensor) -> Tensor:
     layer = Dot(
         name=name, left=edges[0], right=edges[1], output=name, left_axis=2, right_axis=1
     )  # fmt: skip
-    axes = (left.view[0], left.view[1], right.view[2])
+    axes = distinct((left.view[0], left.view[1], right.view[2]))
     return Tensor(edge=builder.add(layer, node), axes=axes, view=axes)
 
 

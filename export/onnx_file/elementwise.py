@@ -17,6 +17,7 @@ from edgernn.export.onnx_file.values import (
     Tensor,
     Value,
     bare,
+    distinct,
     is_batch,
     size_of,
 )
@@ -77,7 +78,8 @@ def _function(node: Node, values: list[Value | None]) -> Activation:
         case "Clip":
             low, high = _clip_limits(node, values)
             if low != 0.0:
-                raise node.unsupported(f"clips at {low}", "Use relu, relu6 or hardtanh(0, limit)")
+                where = "above only" if low is None else f"at {low}"
+                raise node.unsupported(f"clips {where}", "Use relu, relu6 or hardtanh(0, limit)")
             return Activation(kind=K.RELU, max_value=high)
         case _:
             return _PLAIN[node.kind]
@@ -87,6 +89,8 @@ def _clip_limits(node: Node, values: list[Value | None]) -> tuple[float | None, 
     limits: list[float | None] = []
     for at, name in enumerate(("min", "max"), start=1):
         given = values[at] if len(values) > at else None
+        if given is not None and not isinstance(given, np.ndarray):
+            raise node.unsupported("has limits that the model computes", "Clip at numbers")
         if isinstance(given, np.ndarray):
             limits.append(float(given.reshape(-1)[0]))
         else:
@@ -151,9 +155,11 @@ def _merged(builder: Builder, node: Node, left: Tensor, right: Tensor) -> Tensor
     order = ordered(tensors[0], wide)
     order.sort(key=lambda at: not is_batch(tensors[0].view[at]))
     edges = [builder.arranged(t, tuple(t.view[at] for at in order), node) for t in tensors]
-    view: Axes = tuple(
-        tensors[0].view[at] if bare(tensors[0].view[at]) else tensors[1].view[at]
-        for at in range(rank)
+    view: Axes = distinct(
+        tuple(
+            tensors[0].view[at] if bare(tensors[0].view[at]) else tensors[1].view[at]
+            for at in range(rank)
+        )
     )
     name = builder.unique(node.role)
     layer = Merge(name=name, inputs=tuple(edges), output=name, kind=_MERGES[node.kind])
@@ -214,6 +220,7 @@ def _as_bias(builder: Builder, node: Node, x: Tensor, constant: Array) -> Tensor
         or writer.bias is not None
         or writer.activation != LINEAR
         or not read_once
+        or x.edge in builder.shared
         or constant.size != writer.kernel.shape[1]
         or constant.shape[-1:] != (constant.size,)
         or bare(x.view[-1]) != bare(x.axes[-1])

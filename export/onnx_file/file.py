@@ -227,6 +227,13 @@ class _File:
             raise node.damaged(f"reads '{missing[0]}', which nothing wrote")
         arguments: list[Value | None] = [values[name] if name else None for name in node.inputs]
         results = _results(builder, node, arguments, budget)
+        builder.shared |= {
+            value.edge
+            for name, value in zip(node.inputs, arguments, strict=True)
+            if isinstance(value, Tensor) and self._uses[name] > 1
+            for result in results
+            if isinstance(result, Tensor) and result.edge == value.edge
+        }
         named = zip(node.outputs, results, strict=False)
         values.update({name: value for name, value in named if name})
 

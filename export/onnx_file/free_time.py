@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
-from edgernn.errors import EdgernnError, ModelFileError, UnsupportedLayer
+from edgernn.errors import ModelFileError, UnsupportedLayer
 from edgernn.export.onnx_file.given import Given
 from edgernn.export.source_model import FilePort, SourceModel
 from edgernn.graph import (
@@ -32,6 +32,9 @@ Read: TypeAlias = Callable[
     [Given, Collection[Place]], tuple[Graph, dict[str, FilePort], tuple[str, ...]]
 ]
 
+#: So many axes are named where none can be free.
+_REASONS: Final = 4
+
 
 def with_free_time(given: Given, model: SourceModel, read: Read) -> SourceModel:
     """`model` with a free axis of time, `as_given` its graph as the file fixes it.
@@ -40,15 +43,14 @@ def with_free_time(given: Given, model: SourceModel, read: Read) -> SourceModel:
     Raises ModelFileError where no axis of an input can be free: the text names the operator that
     depends on it.
     """
-    first: EdgernnError | None = None
-    tried = False
+    reasons: list[str] = []
     for places in _candidates(given, model):
-        tried = True
         try:
             graph, ports, warnings = read(given, places)
             _require_other_lengths(given, graph, ports, places)
         except (UnsupportedLayer, ModelFileError) as error:
-            first = first or error
+            which = ", ".join(f"axis {axis} of '{name}'" for name, axis in places)
+            reasons.append(f"{which}: {error.what}")
             continue
         _require_same(given, model, graph)
         said = ", ".join(
@@ -59,10 +61,10 @@ def with_free_time(given: Given, model: SourceModel, read: Read) -> SourceModel:
             model, graph=graph, ports=ports, as_given=model.graph,
             warnings=(*warnings, f"the axis of time is free in {said}, as --free-time asks"),
         )  # fmt: skip
-    if not tried:
+    if not reasons:
         return model
     raise ModelFileError(
-        f"the axis of time of {given.path.name} cannot be free: {first.what if first else ''}",
+        f"no axis of time of {given.path.name} can be free. {'; '.join(reasons[:_REASONS])}",
         remedy="Leave out --free-time, and give sequences of the length in the file",
     )
 
@@ -118,20 +120,23 @@ def _require_other_lengths(
     given: Given, graph: Graph, ports: Mapping[str, FilePort], places: Collection[Place]
 ) -> None:
     """A layer whose weights fix a size takes a free one without a word: it refuses others."""
-    longer: list[Input] = []
-    for entry in graph.inputs:
-        port = ports[entry.name]
-        shape = [
-            size if (port.name, axis) not in places else (_size(given, port.name, axis) or 0) + 1
-            for size, axis in zip(entry.spec.shape, port.permutation, strict=True)
-        ]
-        longer.append(replace(entry, spec=replace(entry.spec, shape=tuple(shape))))
-    try:
-        replace(graph, inputs=tuple(longer))
-    except GraphError as error:
-        raise ModelFileError(
-            f"its weights fix that axis ({error})", remedy="Leave out --free-time"
-        ) from error
+    for times, more in ((1, 1), (2, 0), (3, 1)):  # a pool may round one more step away
+        longer: list[Input] = []
+        for entry in graph.inputs:
+            port = ports[entry.name]
+            shape = [
+                times * (_size(given, port.name, axis) or 0) + more
+                if (port.name, axis) in places
+                else size
+                for size, axis in zip(entry.spec.shape, port.permutation, strict=True)
+            ]
+            longer.append(replace(entry, spec=replace(entry.spec, shape=tuple(shape))))
+        try:
+            replace(graph, inputs=tuple(longer))
+        except GraphError as error:
+            raise ModelFileError(
+                f"its weights fix that axis ({error})", remedy="Leave out --free-time"
+            ) from error
 
 
 def _require_same(given: Given, model: SourceModel, graph: Graph) -> None:

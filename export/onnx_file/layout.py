@@ -197,7 +197,7 @@ def taken(
         if len(chosen) == size and not any(atom.batch for atom in pieces):
             return tensor.seen_as(view)
     elif (frozen := frozen_size(pieces)) is not None:
-        start, stop = _of_free(frozen, start, stop, squeeze=squeeze)
+        start, stop = _of_free(frozen, start, stop, node, squeeze=squeeze)
         if not squeeze and (start, stop, step) == (0, None, 1):
             return tensor.seen_as(view)
     if any(atom.batch for atom in pieces):
@@ -217,13 +217,26 @@ def taken(
     return _outer(builder, tensor, at, (start, stop, step), node, squeeze=squeeze)
 
 
-def _of_free(frozen: int, start: int, stop: int | None, *, squeeze: bool) -> tuple[int, int | None]:
-    """The same part of an axis that the file fixed at `frozen`: its last step is the last one."""
-    if squeeze:
-        return (-1 if start == frozen - 1 else start), stop
-    if start == -frozen:
+def _of_free(
+    frozen: int, start: int, stop: int | None, node: Node, *, squeeze: bool
+) -> tuple[int, int | None]:
+    """The same part of an axis that the file fixed at `frozen`: its last step is the last one.
+
+    Raises UnsupportedLayer for any other fixed place: a loop over steps takes each of them.
+    """
+    first = start in (0, -frozen)
+    whole = stop is None or stop >= frozen
+    is_fixed = not first and 0 < start < frozen - 1 if squeeze else not whole and (stop or 0) > 0
+    if is_fixed and not (first and stop == 1):
+        raise node.unsupported(
+            f"takes steps at fixed places ({start if squeeze else stop} of {frozen})",
+            "Take the first step, or count from the end",
+        )
+    if start == frozen - 1:
+        start = -1
+    elif first:
         start = 0
-    return start, None if stop is None or stop >= frozen else stop
+    return start, stop if squeeze or not whole else None
 
 
 def _outer(

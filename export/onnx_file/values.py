@@ -94,6 +94,25 @@ def axis_of(size: int | None, frozen: int | None = None) -> Axis:
     return () if size == 1 else (Atom(size, frozen=frozen if size is None else None),)
 
 
+def distinct(axes: Axes) -> Axes:
+    """The axes of a product of two values, each piece in one of them only.
+
+    q k^T [B, T, T] has the steps twice: Transpose has to move the one and not the other.
+    """
+    seen: set[int] = set()
+    result: list[Axis] = []
+    for axis in axes:
+        again = [id(atom) in seen and not atom.batch for atom in axis]
+        seen.update(map(id, axis))
+        result.append(
+            tuple(
+                Atom(atom.size, frozen=atom.frozen) if twice else atom
+                for atom, twice in zip(axis, again, strict=True)
+            )
+        )
+    return tuple(result)
+
+
 def frozen_size(axis: Axis) -> int | None:
     """The size in the file of a whole axis that was freed."""
     pieces = bare(axis)

@@ -5,6 +5,7 @@ Nothing is unpickled: example inputs are left alone, and pickled weights are ref
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def read_archive(file: IO[bytes], name: str) -> Archive:
     """What `name`, a .pt2 file, contains.  Raises ModelFileError."""
     try:
         with zipfile.ZipFile(file) as archive:
-            return _Members(archive, name).read()
+            return _Members(archive, name, file.seek(0, io.SEEK_END)).read()
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
         raise ModelFileError(
             f"{name} is not a whole .pt2 file ({error})",
@@ -61,12 +62,18 @@ def read_archive(file: IO[bytes], name: str) -> Archive:
 
 
 class _Members:
-    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+    def __init__(self, archive: zipfile.ZipFile, name: str, file_bytes: int) -> None:
         infos = archive.infolist()
         if len(infos) > MAX_MEMBERS:
             raise ModelFileError(
                 f"{name} has {len(infos):,} members (at most {MAX_MEMBERS:,})",
                 remedy="Export a smaller part of the model",
+            )
+        stored = sum(info.file_size for info in infos)
+        if stored > file_bytes:  # many members may lie over the same bytes
+            raise ModelFileError(
+                f"{name} says that it holds {stored:,} bytes and has {file_bytes:,}",
+                remedy="Give the file as PyTorch wrote it: nothing in it is compressed",
             )
         self._archive, self._name = archive, name
         # Everything lies in one folder, named after the file that was saved.

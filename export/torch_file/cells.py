@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
+from edgernn.export.torch_file.in_place import reads
 from edgernn.export.torch_file.program import Call, Program, Ref, Size
 from edgernn.export.torch_file.recurrent import one_layer
 from edgernn.export.torch_file.spelling import Spelling
@@ -58,6 +59,10 @@ class _Reading:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._writer = {name: call for call in program.calls for name in call.outputs}
+        self._readers: defaultdict[str, list[Call]] = defaultdict(list)
+        for call in program.calls:
+            for name in reads(call):
+                self._readers[name].append(call)
         self._steps: dict[str, _Step] = {}
 
     def chains(self, cells: Sequence[Call]) -> list[list[Call]]:
@@ -105,9 +110,10 @@ class _Reading:
             sequence, axis = found[0].source, found[0].axis
         everything = f"{start.outputs[0]}~all"
         cells_kept = [name for cell in chain[:-1] for name in cell.outputs[1:]]
-        read = {name for call in self._program.calls if call not in chain for name in _read(call)}
-        read.update(self._program.outputs)
-        if read & set(cells_kept):
+        inside = set(map(id, chain))
+        if any(id(call) not in inside for name in cells_kept for call in self._readers[name]) or (
+            set(cells_kept) & set(self._program.outputs)
+        ):
             raise start.unsupported(
                 "is called in a loop that gives the cell state of each step",
                 "Give the hidden states, and the cell state of the last step only",
@@ -198,14 +204,6 @@ def _states(cell: Call) -> tuple[str, ...]:
 
 def _weights(cell: Call) -> tuple[Any, ...]:
     return (cell.target, *(getattr(cell.get(name), "name", None) for name in _WEIGHTS))
-
-
-def _read(call: Call) -> list[str]:
-    names = []
-    for value in call.arguments.values():
-        for one in value if isinstance(value, list) else [value]:
-            names += [one.name] if isinstance(one, Ref) else []
-    return names
 
 
 def _selected(cell: Call, source: str, index: int, name: str) -> Call:

@@ -39,8 +39,10 @@ def function(spelling: Spelling, call: Call) -> None:
         case "gelu":
             options = {"approximate": call.get("approximate", "none")}
         case "softplus":
-            if call.get("beta", 1) != 1:
-                raise call.unsupported("has a slope (beta)", "Use torch.nn.Softplus()")
+            if call.get("beta", 1) != 1 or call.get("threshold", 20) < 20:
+                raise call.unsupported(
+                    "has a slope or a low end (beta, threshold)", "Use torch.nn.Softplus()"
+                )
         case "prelu" | "_prelu_kernel":
             slope = spelling.array(call, call.arguments["weight"], "slopes")
             shape = [slope.size, *[1] * (spelling.rank(x) - 2)] if slope.size > 1 else [1]

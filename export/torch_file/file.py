@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +20,9 @@ from edgernn.export.onnx_file.values import Array
 from edgernn.export.source_model import SourceModel
 from edgernn.export.torch_file.archive import DTYPES, EXPORT_AGAIN, read_archive
 from edgernn.export.torch_file.cells import with_loops
+from edgernn.export.torch_file.in_place import without_changes
 from edgernn.export.torch_file.operators import CHECKS, OPERATORS, OTHERWISE, REMEDIES
-from edgernn.export.torch_file.program import Program, parsed
+from edgernn.export.torch_file.program import Call, Program, parsed
 from edgernn.export.torch_file.spelling import OPSET, Spelling
 from edgernn.regular_file import DAMAGE, read_bytes
 
@@ -50,7 +51,7 @@ def read_pt2_bytes(content: bytes, path: Path, *, free_time: bool = False) -> So
     """As read_pt2, of a file's bytes; `path` is its name in messages."""
     try:
         return _read(content, path, free_time=free_time)
-    except DAMAGE as error:
+    except (*DAMAGE, ZeroDivisionError) as error:
         raise ModelFileError(
             f"{path.name} is not what torch.export.save writes ({type(error).__name__}: {error})",
             remedy=EXPORT_AGAIN,
@@ -59,7 +60,7 @@ def read_pt2_bytes(content: bytes, path: Path, *, free_time: bool = False) -> So
 
 def _read(content: bytes, path: Path, *, free_time: bool) -> SourceModel:
     archive = read_archive(io.BytesIO(content), path.name)
-    program = parsed(archive.program)
+    program = without_changes(parsed(archive.program))
     made, arrays = spelled(program, archive.arrays)
     given = Given(
         model=made, arrays=arrays, path=path, size=len(content), opset=OPSET,
@@ -81,7 +82,8 @@ def spelled(
 ) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """The program in operators of ONNX, and its arrays by name."""
     spelling = Spelling(program, arrays)
-    for call in with_loops(program):
+    calls = with_loops(program)
+    for call in calls:
         if call.kind.startswith(CHECKS):
             continue
         speller = OPERATORS.get(call.kind)
@@ -91,6 +93,7 @@ def spelled(
                 "is an operator that edgernn does not read", REMEDIES.get(call.kind, OTHERWISE)
             )
         speller(spelling, call)
+    _require_written(calls, spelling, program)
     outputs = []
     for at, output in enumerate(program.outputs):
         node = onnx.helper.make_node("Identity", [output], [str(at)], name=f"output {at}")
@@ -101,6 +104,18 @@ def spelled(
     )
     made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)])
     return made, spelling.arrays
+
+
+def _require_written(calls: Sequence[Call], spelling: Spelling, program: Program) -> None:
+    """Some operators have more results than edgernn computes: the positions of max()."""
+    written = {name for node in spelling.nodes for name in node.output}
+    read = {name for node in spelling.nodes for name in node.input}.union(program.outputs)
+    for call in calls:
+        for name in set(call.outputs) & (read - written):
+            raise call.unsupported(
+                f"gives '{name}', which edgernn does not compute",
+                "Use its first result only",
+            )
 
 
 def _input(program: Program, name: str) -> onnx.ValueInfoProto:

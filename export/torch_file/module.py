@@ -51,12 +51,15 @@ def from_module(module: Any, example: Any, *, free_time: bool = False) -> Source
         )
     arguments, named = _arguments(torch, example)
     auto = torch.export.Dim.AUTO
-    batch = (arguments or tuple(named.values()))[0].shape[:1]
+    first = (arguments or tuple(named.values()))[0]
 
     def free(tensor: Any) -> dict[int, Any]:
-        """The batch: the first axis as long as the example; states have it after their layers."""
-        sizes = list(tensor.shape)
-        return {sizes.index(batch[0]): auto} if batch and batch[0] in sizes else {}
+        """The batch: the first axis of the first input; states have it after their layers.
+
+        Where both are as long as the batch, torch.export fixes the layers again.
+        """
+        axes = range(min(tensor.ndim, 1 if tensor is first else 2))
+        return {axis: auto for axis in axes if tensor.shape[axis : axis + 1] == first.shape[:1]}
 
     try:
         with torch.no_grad():
@@ -93,6 +96,8 @@ def from_module(module: Any, example: Any, *, free_time: bool = False) -> Source
 
 
 def _arguments(torch: Any, example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if isinstance(example, Mapping | tuple | list) and not example:
+        raise WrongOption("the example is empty", remedy=_EXAMPLE)
     if isinstance(example, Mapping):
         return (), {name: _tensor(torch, one) for name, one in example.items()}
     several = example if isinstance(example, tuple | list) else (example,)

@@ -122,6 +122,8 @@ def _inputs(specs: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], tuple[s
                         "forward() takes an argument that is no tensor",
                         remedy="Fix it in the model: give forward() tensors only",
                     )
+            case "constant_input":
+                continue  # a number, text or None: the program was traced with it
             case _:
                 raise ModelFileError(
                     f"the program has an input of the kind '{kind}'", remedy=EXPORT_AGAIN

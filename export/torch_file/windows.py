@@ -56,6 +56,8 @@ def pool(spelling: Spelling, call: Call) -> None:
     pads = _axes(call.get("padding"), count, 0)
     if call.get("ceil_mode"):
         raise call.unsupported("rounds its length up (ceil_mode)", "Leave out ceil_mode")
+    if call.get("divisor_override") is not None:
+        raise call.unsupported("divides by another number (divisor_override)", "Leave it out")
     options: dict[str, Any] = {}
     if call.kind.startswith("max"):
         options["dilations"] = _axes(call.get("dilation"), count, 1)
@@ -73,8 +75,9 @@ def global_pool(spelling: Spelling, call: Call) -> None:
     """Adaptive pools to one element."""
     if any(one != 1 for one in _axes(call.get("output_size"), 1, 0)):
         raise call.unsupported("pools to several elements", "Pool to one element, or by a window")
-    kind = "GlobalMaxPool" if "max" in call.kind else "GlobalAveragePool"
-    spelling.emit(call, kind, [call.arguments["self"].name], call.outputs[0])
+    axes = spelling.constant([-1] if call.kind.endswith("1d") else [-2, -1], np.int64)
+    kind = "ReduceMax" if "max" in call.kind else "ReduceMean"
+    spelling.emit(call, kind, [call.arguments["self"].name, axes], call.outputs[0], keepdims=1)
 
 
 def reduced(spelling: Spelling, call: Call) -> None:

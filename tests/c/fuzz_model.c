@@ -136,6 +136,32 @@ static void listen(const ernn_model *model, uint8_t fill) {
   }
 }
 
+/* Labels of the same sound, asked for as often as can be. */
+static void decide(const ernn_model *model, uint8_t fill) {
+  enum { SAMPLES = 3000 };
+  const ernn_listening deciding = {0.0f, 2, 0.0f, 0.0f};
+  size_t size;
+  if (ernn_listener_size(model, ernn_audio_rate(model), &deciding, &size) != ERNN_OK) return;
+  if (size > MOST_ARENA) return;
+  void *arena = aligned_alloc(ERNN_ALIGNMENT, ernn_aligned(size));
+  int16_t *samples = (int16_t *)malloc(SAMPLES * sizeof(int16_t));
+  ernn_listener *listener;
+  if (arena) memset(arena, 0xA5, size);
+  if (arena && samples &&
+      ernn_listener_init(&listener, model, ernn_audio_rate(model), &deciding, arena, size) == ERNN_OK) {
+    ernn_heard heard;
+    int decided = 1;
+    for (uint32_t i = 0; i < SAMPLES; i++) samples[i] = (int16_t)(uint16_t)(i * 25173u * fill);
+    for (size_t done = 0, used = 1; done < SAMPLES && used > 0; done += used) {
+      used = ernn_listener_feed_s16(listener, samples + done, SAMPLES - done, &heard, &decided);
+    }
+    ernn_listener_whole(listener, &heard);
+    if (ernn_listener_reset(listener) != ERNN_OK) abort();
+  }
+  free(arena);
+  free(samples);
+}
+
 /* What describes a model to its user: every text it tells is read to its end. */
 static void describe(const ernn_model *model) {
   ernn_port port;
@@ -163,7 +189,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     describe(&model);
     run(&model, ERNN_ISA_PORTABLE, fill);
     run(&model, ERNN_ISA_AUTO, fill);
-    if (ernn_audio_rate(&model) > 0) listen(&model, fill);
+    if (ernn_audio_rate(&model) > 0) {
+      listen(&model, fill);
+      decide(&model, fill);
+    }
   }
   free(file);
   return 0;

@@ -25,7 +25,7 @@ from tests.pi.root import CannotBuild, root_folder
 CORES: Final = os.cpu_count() or 1  # of this machine: qemu shows them
 BINFMT: Final = Path("/proc/sys/fs/binfmt_misc")
 START_TIMEOUT_S: Final = 60.0
-CRAMPED_KB: Final = 256  # the home of the user "cramped"
+CRAMPED_KB: Final = 384  # the home of the user "cramped"
 
 #: name -> uid.  nopython: python3 is not in the PATH; cramped: a home without room;
 #: passwords: no keys are accepted; stranger: our key is not known; readonly: a home that is

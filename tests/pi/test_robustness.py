@@ -263,7 +263,7 @@ def test_a_disk_that_fills_up_in_mid_profile_costs_only_what_came_after(
     data = np.load(exported / "test.npz")
     np.savez(tmp_path / "few.npz", x=data["x"][:10], y=data["y"][:10])
     ran = edgernn(
-        # Its home has 256 KB: room for a native model, and not for ONNX Runtime.
+        # Its home has 384 KB: room for a native model, and not for ONNX Runtime.
         *("profile", exported / "digits_gru.int8.ernn", exported / "digits_gru.onnx"),
         *("--data", tmp_path / "few.npz", "--device", "cramped@emulated"),
         *("-o", tmp_path / "r.json", *QUICK),

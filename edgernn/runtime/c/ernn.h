@@ -35,6 +35,7 @@
  * ERNN_WITHOUT_AVX512  x86: leaves out the kernels of AVX-512 and AMX.
  * ERNN_WITHOUT_IMAGES  Leaves out the layers of rows and columns.
  * ERNN_WITHOUT_SOUND   Leaves out front ends: models that hold one are refused.
+ * ERNN_WITHOUT_NIBBLES Leaves out weights of 4 bits: int4 models are refused.
  * ERNN_ONLY_<LAYER>    One or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of ERNN_OP_LIST in
  *                      ernn_format.h) leave out all other layers: ERNN_UNKNOWN_LAYER.
  * ERNN_HWCAP           64-bit ARM: the name of a function `unsigned long f(void)` that gives Linux's
@@ -381,7 +382,7 @@ ERNN_API size_t ernn_listener_feed_f32(ernn_listener *listener, const float *pcm
 ERNN_API ernn_status ernn_listener_status(const ernn_listener *listener);
 
 /* The answer for all sound so far, or its last part where the model's steps are fixed.  ERNN_SHAPE where
- * the sound was shorter than one window. */
+ * the sound was too short for the first scores. */
 ERNN_API ernn_status ernn_listener_whole(ernn_listener *listener, ernn_heard *heard);
 
 /* As ernn_audio_reset. */

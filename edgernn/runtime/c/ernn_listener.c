@@ -20,11 +20,12 @@ struct ernn_listener {
   float pause;                             /* samples until the same label can come again */
   uint64_t rows, last_rows;                /* now, and at the last label */
   float *row, *window, *raw, *recent, *mean; /* [width] [steps][width] [scores] [smooth][classes] [classes] */
+  float *fresh; /* [scores] of the step just taken, which may have none: `raw` keeps the last */
   const void **in;
   void **out;
   ernn_rows *rows_in, *rows_out;
   uint32_t last_label;
-  uint8_t has_last, busy, are_shares;
+  uint8_t has_last, busy, are_shares, is_due, has_scores;
   ernn_status status;
 };
 
@@ -75,6 +76,7 @@ static ernn_status listener_lay_out(ernn_listener *of, const ernn_model *model, 
                                     uint8_t *base, size_t *bytes) {
   ernn_options options = {ERNN_ISA_AUTO, of->steps, 1};
   size_t audio, session, at = 0;
+  if (of->classes > ERNN_MAX_ELEMENTS / of->deciding.smooth) return ERNN_TOO_LARGE;
   ernn_status status = ernn_audio_size(model, rate, &audio);
   if (status == ERNN_OK) status = ernn_session_size(model, &options, &session);
   if (status != ERNN_OK) return status;
@@ -84,6 +86,7 @@ static ernn_status listener_lay_out(ernn_listener *of, const ernn_model *model, 
   of->row = listener_part(base, &at, of->width, sizeof(float));
   of->window = listener_part(base, &at, (size_t)of->steps * of->width, sizeof(float));
   of->raw = listener_part(base, &at, of->scores, sizeof(float));
+  of->fresh = listener_part(base, &at, of->scores, sizeof(float));
   of->recent = listener_part(base, &at, (size_t)of->deciding.smooth * of->classes, sizeof(float));
   of->mean = listener_part(base, &at, of->classes, sizeof(float));
   of->in = listener_part(base, &at, of->inputs, sizeof *of->in);
@@ -144,7 +147,7 @@ ernn_status ernn_listener_init(ernn_listener **listener, const ernn_model *model
     const ernn_rows nothing = {NULL, 0};
     of->out[i] = NULL, of->rows_out[i] = nothing;
   }
-  of->in[of->input] = of->row, of->out[of->output] = of->raw;
+  of->in[of->input] = of->row, of->out[of->output] = of->fresh;
   *listener = of;
   return ernn_listener_reset(of);
 }
@@ -154,6 +157,7 @@ ernn_status ernn_listener_reset(ernn_listener *listener) {
   if (listener->busy) return ERNN_BUSY;
   for (size_t i = 0; i < (size_t)listener->steps * listener->width; i++) listener->window[i] = 0.0f;
   listener->rows = 0, listener->held = 0, listener->has_last = 0, listener->status = ERNN_OK;
+  listener->is_due = 0, listener->has_scores = 0;
   ernn_audio_reset(listener->audio);
   return ernn_reset(listener->session);
 }
@@ -221,23 +225,28 @@ static int listener_decide(ernn_listener *of, ernn_heard *heard) {
   return 1;
 }
 
-/* A complete row; 1 where it brought a decision. */
+/* A complete row; 1 where it brought a decision.  A decision that is due waits for a step with scores:
+ * those of a stride may always fall on other rows. */
 static int listener_take_row(ernn_listener *of, ernn_heard *heard) {
   of->rows++;
-  int wanted = of->rows % of->every == 0;
+  if (of->rows % of->every == 0) of->is_due = 1;
   if (of->steps == 0) {
     of->status = ernn_step(of->session, of->in, of->out);
     if (of->status == ERNN_NO_RESULT) { /* no score yet */
       of->status = ERNN_OK;
       return 0;
     }
+    for (uint32_t i = 0; i < of->scores; i++) of->raw[i] = of->fresh[i];
+    of->has_scores = 1;
   } else {
     size_t kept = (size_t)(of->steps - 1) * of->width;
     for (size_t i = 0; i < kept; i++) of->window[i] = of->window[i + of->width];
     for (uint32_t i = 0; i < of->width; i++) of->window[kept + i] = of->row[i];
-    if (wanted) of->status = listener_run_window(of);
+    if (of->is_due) of->status = listener_run_window(of);
   }
-  return of->status == ERNN_OK && wanted && listener_decide(of, heard);
+  if (of->status != ERNN_OK || !of->is_due) return 0;
+  of->is_due = 0;
+  return listener_decide(of, heard);
 }
 
 /* One of s16 and f32 is null. */
@@ -278,7 +287,7 @@ ernn_status ernn_listener_status(const ernn_listener *listener) {
 ernn_status ernn_listener_whole(ernn_listener *listener, ernn_heard *heard) {
   if (!listener || !heard) return ERNN_ARGUMENT;
   if (listener->busy) return ERNN_BUSY;
-  if (listener->rows == 0) return ERNN_SHAPE;
+  if (listener->rows == 0 || !(listener->steps || listener->has_scores)) return ERNN_SHAPE;
   ernn_status status = listener->steps ? listener_run_window(listener) : ERNN_OK;
   if (status != ERNN_OK) return status;
   listener_shares(listener, listener->mean);

@@ -26,6 +26,10 @@ async function message(act) {
 }
 
 const commands = {
+  async run_other([other, input]) {
+    print((await Model.load(other)).run(floats(input)));
+  },
+
   async run([input]) {
     const model = await Model.load();
     const [x] = [floats(input)];

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgernn.export.native import lower
-from edgernn.graph import ActivationKind
+from edgernn.graph import ActivationKind, Conv1D, Graph, Input, Output, Padding, TensorSpec
 from edgernn.recipe import preset, recipe_text
 from tests.edgernn.runtime.models import (
     cell,
@@ -20,6 +20,7 @@ from tests.edgernn.runtime.models import (
     with_plans,
 )
 from tests.edgernn.runtime.test_listening import RECIPE, constant
+from tests.edgernn.runtime.test_steps_without_result import step_content
 
 RATE_HZ = 8000
 LABELS = ("no", "yes", "go", "stop", "left")
@@ -72,6 +73,26 @@ def other_model() -> bytes:
     """With a layer that the models above do not have: an LSTM."""
     graph, _ = random_integer_cell(2)
     return lower(graph, metadata={}).content
+
+
+def strided_graph() -> Graph:
+    """Scores in rows 3, 5, 7 and so on, never where a tenth of a second is full."""
+    conv = Conv1D(
+        name="conv", input="x", output="y", bias=None, stride=2, padding=Padding.VALID,
+        kernel=np.random.default_rng(3).normal(scale=0.01, size=(3, 40, 5)).astype(np.float32),
+    )  # fmt: skip
+    return Graph(
+        name="strided",
+        inputs=(Input(name="x", spec=TensorSpec(shape=(None, None, 40))),),
+        layers=(conv,),
+        outputs=(Output(name="y", edge="y"),),
+    )
+
+
+def strided_model() -> bytes:
+    """strided_graph step by step, for sound."""
+    recipe = preset(f"kaldi-fbank40@{RATE_HZ}")
+    return step_content(strided_graph(), front_end=recipe_text(recipe))
 
 
 def certain_model() -> bytes:

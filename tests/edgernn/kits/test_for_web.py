@@ -13,10 +13,13 @@ import pytest
 
 from edgernn import Model
 from edgernn.errors import MissingTool
+from edgernn.export.native import lower
 from edgernn.kits import package
 from edgernn.runtime.listening import Deciding
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
 from tests.edgernn.kits.models import RATE_HZ, rows
+from tests.edgernn.runtime.models import random_integer_cell
+from tests.edgernn.runtime.nibble_models import in_nibbles
 from tests.edgernn.runtime.toolchain import run, tool
 
 DRIVER = Path(__file__).parent / "kit.mjs"
@@ -111,6 +114,18 @@ def test_sound_that_cannot_be_heard_is_an_error(kits: dict[str, Path]) -> None:
     assert found["no rate"].startswith("TypeError: the sample rate must be a whole number")
     assert found["null sound"].startswith("TypeError: sound must be a Float32Array in -1 to 1")
     assert "far outside of -1 to 1" in found["too loud"]
+
+
+def test_with_all_layers_it_runs_any_other_model(kits: dict[str, Path], tmp_path: Path) -> None:
+    """One with weights of 4 bits, say, which the packaged model has not."""
+    graph, inputs = random_integer_cell(1)
+    model, (x,) = tmp_path / "other.ernn", inputs.values()
+    model.write_bytes(lower(in_nibbles(graph, 1), metadata={}).content)
+    np.asarray(x[0], np.float32).tofile(tmp_path / "x.bin")
+    given = node(kits["sound"] / "node.js", "run_other", model, tmp_path / "x.bin")
+    np.testing.assert_array_equal(
+        np.frombuffer(given, np.float32), np.ravel(Model(model)(x[:1])[0])
+    )
 
 
 def test_it_is_as_small_as_promised(kits: dict[str, Path]) -> None:

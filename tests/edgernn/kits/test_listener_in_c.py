@@ -6,11 +6,21 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from edgernn.runtime.listening import Deciding
+from edgernn import Model, reference
+from edgernn.errors import DataError
+from edgernn.runtime.listening import Deciding, Listener
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import LABELS, RATE_HZ, array_model, sound_model
+from tests.edgernn.kits.models import (
+    LABELS,
+    RATE_HZ,
+    array_model,
+    sound_model,
+    strided_graph,
+    strided_model,
+)
 from tests.edgernn.runtime.toolchain import C_TESTS, HOST
 
 
@@ -74,6 +84,43 @@ def test_a_class_of_silence_is_never_decided(program: Path, tmp_path: Path) -> N
     decided = [labels[int(label)] for _, label, _ in lines]
     assert decided == [*(one.label for one in expected), whole.label]
     assert not [label for label in decided[:-1] if label.startswith("_")]
+
+
+def test_scores_are_heard_that_fall_on_other_rows_than_decisions(
+    program: Path, tmp_path: Path
+) -> None:
+    path, pcm = tmp_path / "strided.ernn", sound_of(1.0)
+    path.write_bytes(strided_model())
+    deciding = Deciding(threshold=0, smooth=1, pause_s=0)
+    rows = Model(path).audio(RATE_HZ).feed(pcm)
+    assert len(rows) % 2 == 0  # the last row has no scores
+    (logits,) = reference.run(strided_graph(), {"x": np.asarray(rows)[None]})["y"].astype(
+        np.float64
+    )
+    shares = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    wanted = shares[[*range(4, len(shares), 5), -1]]  # of rows 11, 21 and so on; of all so far
+    heard, whole = heard_by_python(path, pcm, deciding)
+    assert len(heard) > 5
+    lines = [*map(str.split, heard_by_c(program, path, pcm, deciding, piece=777))]
+    in_c = [(int(label), float(score)) for _, label, score in lines]
+    in_python = [(int(one.label.removeprefix("class ")), one.score) for one in (*heard, whole)]
+    for given in (in_c, in_python):
+        assert [label for label, _ in given] == [*wanted.argmax(axis=-1)]
+        np.testing.assert_allclose([score for _, score in given], wanted.max(axis=-1), atol=1e-4)
+
+
+def test_before_the_first_window_is_full_no_answer_is_made_up(
+    program: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "strided.ernn"
+    path.write_bytes(strided_model())
+    two_rows = sound_of(0.036)
+    (refused,) = heard_by_c(program, path, two_rows, DECIDING, piece=99)
+    assert refused == "the inputs' numbers of steps do not fit the model"
+    listener = Listener(model=Model(path), rate_hz=RATE_HZ, deciding=DECIDING)
+    assert not list(listener.feed(two_rows))
+    with pytest.raises(DataError, match="shorter than one window"):
+        listener.whole()
 
 
 def test_models_and_rates_that_cannot_be_listened_with_are_refused(

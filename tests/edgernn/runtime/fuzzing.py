@@ -21,6 +21,7 @@ from edgernn.export.features import features
 from edgernn.export.native import lower
 from edgernn.graph import Dense
 from edgernn.recipe import preset, recipe_text
+from tests.edgernn.kits.models import sound_model, strided_model
 from tests.edgernn.runtime.models import graph_of, random_integer_cell, random_integer_layer
 from tests.edgernn.runtime.nibble_models import in_nibbles
 from tests.edgernn.runtime.toolchain import C_TESTS, LIBRARY, SOURCES, STANDARD, run, tool
@@ -62,7 +63,10 @@ def build_checked(folder: Path) -> tuple[Path, Path]:
 
 
 def sound_models() -> Iterator[bytes]:
-    """Files of a front end with each of its steps, and as small a model as there is."""
+    """Files of a front end with each of its steps, and as small a model as there is.
+
+    The last two can be listened to: by steps and by windows.
+    """
     recipes = [
         preset("kaldi-mfcc13@8000"),
         replace(preset("tf-mel20@8000"), compression="pcen"),
@@ -78,6 +82,8 @@ def sound_models() -> Iterator[bytes]:
         )
         graph = graph_of(layer, features=recipe.width)
         yield lower(graph, metadata={"front_end": recipe_text(recipe)}).content
+    yield strided_model()
+    yield sound_model(7)
 
 
 def small_models() -> Iterator[bytes]:

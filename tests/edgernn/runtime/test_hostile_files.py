@@ -92,7 +92,7 @@ def test_a_cut_file_is_refused(length: int) -> None:
 
 def test_an_unknown_feature_is_refused() -> None:
     content = bytearray(CONTENT)
-    content[16] |= 0x80
+    content[19] |= 0x80  # the highest bit
     with pytest.raises(ModelFileError, match="feature"):
         Model(with_checksum(bytes(content)))
 

@@ -35,10 +35,14 @@ def strided(stride: int, outputs: tuple[str, ...]) -> Graph:
     )
 
 
-def step_model(graph: Graph) -> Model:
+def step_model(graph: Graph, **more: str) -> Model:
+    return Model(step_content(graph, **more))
+
+
+def step_content(graph: Graph, **more: str) -> bytes:
     ((first, every),) = set(rhythms(graph).values())
-    metadata = {"first_result": str(first), "result_every": str(every)}
-    return Model(lower(to_streaming(graph), metadata=metadata).content)
+    metadata = {"first_result": str(first), "result_every": str(every), **more}
+    return lower(to_streaming(graph), metadata=metadata).content
 
 
 def frames() -> Any:

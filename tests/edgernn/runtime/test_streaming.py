@@ -189,11 +189,19 @@ def test_a_session_in_use_keeps_other_threads_out(content: bytes) -> None:
     session.step(frames(1)[0])
 
 
-def test_states_are_neither_saved_nor_changed_under_a_call(content: bytes, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def busy_session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that uses a session while another thread does."""
+    built = tmp_path_factory.mktemp("busy") / "busy"
+    return HOST.build(built, C_TESTS / "busy_session.c", flags=("-O0", "-std=gnu11"))
+
+
+def test_states_are_neither_saved_nor_changed_under_a_call(
+    content: bytes, busy_session: Path, tmp_path: Path
+) -> None:
     (tmp_path / "m.ernn").write_bytes(content)
-    program = HOST.build(tmp_path / "busy", C_TESTS / "busy_session.c", flags=("-O1", "-std=gnu11"))
     idle, busy = "success", "the session is in use by another thread"
-    assert HOST.run(program, tmp_path / "m.ernn").splitlines() == [
+    assert HOST.run(busy_session, tmp_path / "m.ernn").splitlines() == [
         *(idle, idle, idle, "zero"),
         *(busy, busy, busy, "kept"),
     ]

@@ -17,6 +17,7 @@ from edgernn.graph import (
     HARD_SIGMOID_KERAS3,
     SIGMOID,
     Affine,
+    Cast,
     Conv1D,
     Dense,
     DType,
@@ -136,10 +137,13 @@ def test_inputs_of_embeddings_are_tokens_whatever_the_config_says(tmp_path, dtyp
     assert graph.inputs[0].spec == TensorSpec(shape=(None, None), dtype=DType.INT32)
 
 
-def test_integer_inputs_of_other_layers_are_numbers(tmp_path):
+def test_integer_inputs_of_other_layers_stay_integers_and_become_numbers_there(tmp_path):
     config = sequential(input_layer("t", [None, 2], "uint8"), dense("d"))
     graph = read(tmp_path, config, {"d": DENSE}).graph
-    assert graph.inputs[0].spec.dtype is DType.FLOAT32
+    assert graph.inputs[0].spec.dtype is DType.INT32
+    cast, multiplied = graph.layers
+    assert isinstance(cast, Cast)
+    assert isinstance(multiplied, Dense)
 
 
 @pytest.mark.parametrize(

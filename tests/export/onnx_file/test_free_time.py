@@ -93,9 +93,47 @@ def fixed(kind, constant):
 def test_a_model_that_depends_on_the_length_is_refused(kind, constant, tmp_path):
     path = saved(fixed(kind, constant), tmp_path)
     assert read_onnx(path).graph.inputs[0].spec.shape == (None, 6, 4)
-    with pytest.raises(ModelFileError, match="cannot be free") as refusal:
+    with pytest.raises(ModelFileError, match="can be free") as refusal:
         read_onnx(path, free_time=True)
     assert "Leave out --free-time" in refusal.value.remedy
+
+
+def read_free(folder, nodes, constants):
+    made = model(nodes, inputs={"x": ["batch", 6, 4]}, constants=constants)
+    return read_onnx(saved(made, folder), free_time=True)
+
+
+@pytest.mark.parametrize("place", [1, 3])
+def test_a_model_that_takes_steps_one_by_one_is_refused(place, tmp_path):
+    nodes = [helper.make_node("Gather", ["x", "at"], ["s"], axis=1, name="/step"),
+             helper.make_node("MatMul", ["s", "w"], ["y"])]  # fmt: skip
+    constants = {"at": np.array(place), "w": np.ones((4, 2), np.float32)}
+    with pytest.raises(ModelFileError, match="at fixed places"):
+        read_free(tmp_path, nodes, constants)
+
+
+@pytest.mark.parametrize("place", [5, -1, 0, -2])
+def test_the_first_step_and_those_counted_from_the_end_are_kept(place, tmp_path):
+    nodes = [helper.make_node("Gather", ["x", "at"], ["s"], axis=1, name="/step"),
+             helper.make_node("MatMul", ["s", "w"], ["y"])]  # fmt: skip
+    constants = {"at": np.array(place), "w": np.eye(4, 2, dtype=np.float32)}
+    made = read_free(tmp_path, nodes, constants)
+    rows = sequences_of(made, 9)
+    (given,) = References().of(made.graph, [rows])
+    wanted = rows["x"][:, place if place != 5 else -1, :2]
+    assert np.array_equal(next(iter(given.values())), wanted)
+
+
+@pytest.mark.parametrize("window", [2, 6])
+def test_a_length_that_a_pool_rounds_away_is_not_free(window, tmp_path):
+    """6 and 7 steps give as many windows of 2: only longer sequences show what depends on them."""
+    nodes = [helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 1]),
+             helper.make_node("MaxPool", ["t"], ["p"], kernel_shape=[window], strides=[window]),
+             helper.make_node("Flatten", ["p"], ["f"]),
+             helper.make_node("MatMul", ["f", "w"], ["y"], name="/head")]  # fmt: skip
+    constants = {"w": np.ones((4 * 6 // window, 2), np.float32)}
+    with pytest.raises(ModelFileError, match="can be free"):
+        read_free(tmp_path, nodes, constants)
 
 
 def test_the_command_line_frees_and_checks(tmp_path):

@@ -64,6 +64,30 @@ def test_a_module_without_an_example_or_in_training_is_refused():
         edgernn.load(module(torch).train(), example=X)
 
 
+@pytest.mark.parametrize("layers", [2, 3])
+def test_the_batch_is_free_also_where_it_is_as_long_as_the_layers(layers):
+    torch = pytest.importorskip("torch")
+
+    class Stateful(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = torch.nn.GRU(5, 4, layers, batch_first=True)
+
+        def forward(self, x, h):
+            return self.rnn(x, h)
+
+    example = (torch.zeros(2, 12, 5), torch.zeros(layers, 2, 4))
+    model = edgernn.load(Stateful().eval(), example=example)
+    assert model.inputs == {"x": (None, 12, 5), "h": (None, layers, 4)}
+
+
+def test_an_empty_example_is_refused():
+    torch = pytest.importorskip("torch")
+    for nothing in ((), {}):
+        with pytest.raises(WrongOption, match="example is empty"):
+            edgernn.load(module(torch), example=nothing)
+
+
 def test_a_module_that_torch_cannot_export_is_refused():
     torch = pytest.importorskip("torch")
 

@@ -46,6 +46,19 @@ def _call(document, target, **arguments):
         (lambda d: argument(d, "gru", "num_layers", {"as_int": 2}), "proj_size"),
         (lambda d: argument(d, "softmax", "dim", {"as_int": 0}), "batch"),
         (lambda d: argument(d, "select", "index", {"as_int": 40}), "element 40"),
+        (
+            lambda d: _call(d, "torch.ops.aten.softplus.default", threshold={"as_float": 1.0}),
+            "threshold",
+        ),
+        (
+            lambda d: _call(
+                d,
+                "torch.ops.aten.avg_pool2d.default",
+                kernel_size={"as_ints": [2, 2]},
+                divisor_override={"as_int": 3},
+            ),
+            "divisor_override",
+        ),
         (lambda d: _call(d, "torch.ops.aten.foo.default"), r"aten\.foo\.default"),
         (lambda d: _call(d, "torch.ops.higher_order.while_loop"), "instead of a loop"),
         (lambda d: _call(d, "torch.ops.mine.gru.input"), r"mine\.gru"),
@@ -58,6 +71,16 @@ def test_operators_and_options_are_refused_with_a_remedy(change, words, tmp_path
     assert refusal.match(words)
     assert refusal.value.remedy
     assert "exported program" in str(refusal.value) or "torch.export" in str(refusal.value)
+
+
+def test_the_positions_of_a_maximum_are_refused(tmp_path):
+    def positions(document):
+        (node,) = [n for n in nodes(document) if n["target"].endswith("max.dim")]
+        node["outputs"].reverse()
+
+    with pytest.raises(UnsupportedLayer, match=r"aten\.max\.dim") as refusal:
+        read_pt2(changed(tmp_path, PROGRAM, positions, of="bigru_max"))
+    assert "first result" in refusal.value.remedy
 
 
 def test_a_loop_whose_steps_are_not_those_of_one_sequence_is_refused(tmp_path):
@@ -151,6 +174,29 @@ def test_a_file_of_an_old_pytorch_is_named_as_one(tmp_path):
     with pytest.raises(ModelFileError, match="old PyTorch") as refusal:
         read_pt2(path)
     assert "2.13" in refusal.value.remedy
+
+
+def test_members_that_lie_over_each_other_are_refused_before_they_are_read(tmp_path):
+    path = changed(tmp_path, WEIGHTS, lambda _document: None)
+    with zipfile.ZipFile(path, "a") as archive:
+        big = max(archive.infolist(), key=lambda info: info.file_size)
+        for number in range(2000):
+            copy = zipfile.ZipInfo(f"gru_last/data/weights/again_{number}")
+            copy.header_offset, copy.CRC = big.header_offset, big.CRC
+            copy.file_size = copy.compress_size = big.file_size
+            archive.filelist.append(copy)
+        archive._didModify = True
+    with pytest.raises(ModelFileError, match="says that it holds"):
+        read_pt2(path)
+
+
+def test_arguments_that_are_no_tensors_are_part_of_the_program(tmp_path):
+    def flag(document):
+        specs = document["graph_module"]["signature"]["input_specs"]
+        specs.append({"constant_input": {"name": "flag", "value": {"as_bool": True}}})
+
+    path = changed(tmp_path, PROGRAM, flag)
+    assert list(read_pt2(path).ports)[:1] == ["x"]
 
 
 def test_bytes_that_are_no_archive(tmp_path):
