@@ -27,6 +27,7 @@ from edgernn.reference import run
 from edgernn.scheme import Scheme
 from edgernn.scoring.predictions import Predictions
 from edgernn.scoring.truth import Score, truth_of
+from edgernn.stats import Interval
 from edgernn.tasks.given import as_samples
 from tests.edgernn.tasks.reference_data import splits_of
 from tests.golden import GOLDEN
@@ -163,7 +164,7 @@ def test_where_a_runtime_is_missing_the_reference_measures_the_loss(tmp_path, mo
 )
 def test_the_advised_limit_is_not_below_the_loss(tmp_path, monkeypatch, drop, advice):
     samples = as_samples((np.zeros((2, 3), np.float32), np.array([0.5, 1.5])))
-    score = Score(metric="MAE", value=1.0, interval=None, rows=2)
+    score = Score(metric="MAE", value=1.0, interval=Interval(1.0, 1.0), rows=2)
     limit = FileLimit(
         graph=read_model(GOLDEN / "small_gru.keras").graph, samples=samples,
         truth=truth_of(samples), of_float=(score,), points=0.0,
