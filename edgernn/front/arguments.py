@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
 import types
 import typing
@@ -53,6 +54,13 @@ def checked_arguments(function: Callable[_P, _R]) -> Callable[_P, _R]:
         return function(*args, **kwargs)
 
     return checked
+
+
+def require_at_least(least: int, **given: float | None) -> None:
+    """Raises WrongOption for the first option below `least`, for NaN and infinity; None may be."""
+    for name, value in given.items():
+        if value is not None and not least <= value < math.inf:
+            raise WrongOption(f"{name} is {value:g}", remedy=f"Give a number of at least {least}")
 
 
 _LONGEST: Final = 40

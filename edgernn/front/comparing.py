@@ -12,7 +12,7 @@ from typing import Final
 from edgernn import atomic
 from edgernn.errors import WrongOption
 from edgernn.formats import format_named
-from edgernn.front.arguments import checked_arguments
+from edgernn.front.arguments import checked_arguments, require_at_least
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.report.compared import comparison_json, comparison_markdown
@@ -160,6 +160,8 @@ def compare(
     >>> print(verdict.recommendation)
     """
     architectures = parsed_models(models)
+    require_at_least(1, workers=workers, epochs=epochs, units=units)
+    require_at_least(0, time_limit_s=time_limit_s)
     if seeds < FEWEST_SEEDS:
         raise WrongOption(
             f"{seeds} training of each contender shows nothing about the luck of a seed",

@@ -210,7 +210,7 @@ class Loaded:
         against_keras: first compare what was read with Keras itself, in a child process; needs the
             package keras (tf_keras for files of Keras 1 and 2), and runs the model's code.
         progress: called with each phase; without it a line on a terminal.
-        options: of one format: onnx_gru, onnx_profile, tflite_profile, runtime_min, io.
+        options: of one format: onnx_gru, onnx_lstm, onnx_profile, tflite_profile, runtime_min, io.
 
         The files of one scheme that pass the check appear together.  Where one fails, the others
         are kept, model.json lists it as refused, and VerificationError is raised at the end: its

@@ -14,7 +14,7 @@ from edgernn.devices.device import Choices
 from edgernn.devices.host import require_cpus
 from edgernn.devices.runners.outcome import Skipped
 from edgernn.errors import DataError, DeviceError, EdgernnError, MissingRuntime, WrongOption
-from edgernn.front.arguments import checked_arguments
+from edgernn.front.arguments import checked_arguments, require_at_least
 from edgernn.front.progress import Show, device_bars
 from edgernn.front.reports import Report
 from edgernn.profile import report as values
@@ -222,9 +222,9 @@ def measure(
     for name, given in (("paths", several), ("device", devices)):
         if not given:
             raise WrongOption(f"{name} is empty", remedy="Give one or more")
-    _require_at_least(1, threads=threads, processes=processes, steps=steps)
-    _require_at_least(0, min_time_ms=min_time_ms, warm_up_ms=warm_up_ms, cool_down_s=cool_down_s)
-    _require_at_least(0, false_alarms_per_hour=false_alarms_per_hour)
+    require_at_least(1, threads=threads, processes=processes, steps=steps)
+    require_at_least(0, min_time_ms=min_time_ms, warm_up_ms=warm_up_ms, cool_down_s=cool_down_s)
+    require_at_least(0, false_alarms_per_hour=false_alarms_per_hour)
     if period_ms is not None and not 0 < period_ms < math.inf:
         raise WrongOption(f"period_ms is {period_ms:g}", remedy="Give a time above 0, or None")
     plan = Plan(
@@ -274,10 +274,3 @@ def report_of(job: Job, *, progress: Show | None = None) -> Report:
 
 def _paths(given: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:
     return [Path(one) for one in ([given] if isinstance(given, str | os.PathLike) else given)]
-
-
-def _require_at_least(least: int, **given: float) -> None:
-    """Raises WrongOption for the first option below `least`, and for NaN and infinity."""
-    for name, value in given.items():
-        if not least <= value < math.inf:
-            raise WrongOption(f"{name} is {value:g}", remedy=f"Give a number of at least {least}")

@@ -20,7 +20,7 @@ from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import export_model, float_graph, training_log_of
 from edgernn.export.request import Request
 from edgernn.formats import format_named
-from edgernn.front.arguments import checked_arguments
+from edgernn.front.arguments import checked_arguments, require_at_least
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.profile.candidates import find_candidates
@@ -133,12 +133,16 @@ def search(
     >>> best.path, best.holds
     """
     folder, began = Path(out), time.monotonic()
+    require_at_least(1, workers=workers, epochs=epochs)
+    require_at_least(0, trials=trials, time_limit_s=time_limit_s)
+    architectures = tuple(models.split(",") if isinstance(models, str) else models)
+    if not architectures:
+        raise WrongOption("models is empty", remedy="Name an architecture or more: gru,lstm")
     with progress_line("reading the data", progress) as phase:
         name, splits, recipe = splits_of(data, target=target, hold_out=hold_out, notify=phase)
         metric = row_metric(splits.test)
         budget = _budget(metric, accuracy, error, max_bytes, p95_ms)
         forms = _forms(to, scheme)
-        architectures = tuple(models.split(",") if isinstance(models, str) else models)
         for architecture in architectures:
             require_learnable(splits.train, architecture_named(architecture))
         predictor = None

@@ -145,6 +145,11 @@ def _by_output(y: Any) -> Mapping[str, Any] | None:
     if len(columns) < 2 or len(numbers) == len(columns):
         return None
     together = "_".join(numbers)
+    if len(numbers) > 1 and together in columns:
+        raise DataError(
+            f"y has the numbers {', '.join(numbers)} (one output) and a column '{together}'",
+            remedy="Give that column another name",
+        )
     found: dict[str, Any] = {}
     for name, values in columns.items():
         if name not in numbers:

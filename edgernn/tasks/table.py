@@ -102,7 +102,7 @@ def _no_number(table: _Table, row: int, place: int) -> DataError:
     if not text:
         remedy = "Fill the gap, or remove the line"
     elif re.fullmatch(r"[-+]?[0-9.]*,[0-9]+", text):
-        remedy = "Write numbers with a decimal point"
+        remedy = "Write numbers with a decimal point, and thousands without a comma"
     elif 2 * sum(_is_float(line[place]) for line in table.body) > len(table.body):
         remedy = f"Most of '{column}' are numbers: fill this gap, or remove the line"
     said = f"'{text}' in column '{column}' is no number" if text else f"no number in '{column}'"
@@ -135,11 +135,18 @@ def _read(path: Path) -> _Table:
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a CSV file ({error})") from error
+        raise DataError(
+            f"{path} is not a CSV file ({error})", remedy="Save it as CSV in UTF-8"
+        ) from error
     header = [name.strip() for name in lines[0][1]] if lines else []
     for number, line in lines[1:]:
         if len(line) != len(header):
             raise DataError(f"{path}, line {number}: {len(line)} columns, not {len(header)}")
+    if "" in header:
+        raise DataError(
+            f"{path}: column {header.index('') + 1} has no name",
+            remedy="Name it, or remove it (with index=False pandas writes no row numbers)",
+        )
     if twice := [name for name in header if header.count(name) > 1]:
         raise DataError(
             f"{path} has several columns '{twice[0]}'", remedy="Give each column a name of its own"
@@ -151,8 +158,8 @@ def _read(path: Path) -> _Table:
 
 
 def _separator(text: str) -> str:
-    """Of the columns: that which the first line has most of, a comma, a semicolon or a tab."""
-    first = text.partition("\n")[0]
+    """Of the columns: a comma, a semicolon or a tab, whichever is most often between the names."""
+    first = re.sub('"[^"]*"', "", text.lstrip().partition("\n")[0])
     return max(",;\t", key=first.count)
 
 
@@ -282,9 +289,10 @@ def _are_classes(columns: Sequence[Sequence[str]], reading: Reading) -> bool:
     if reading.kind is not None:
         return reading.kind in (Target.CLASS, Target.STEPS, Target.TOKEN)
     said = {text for column in columns for text in column if text}
-    if all(is_number(text) for text in said):
-        return not reading.target or len(said) <= MOST_CLASSES
-    # One gap (NA) among fractions makes no classes of them.
+    whole = {text for text in said if is_number(text)}
+    if reading.target and len(whole) > MOST_CLASSES:
+        return False
+    # One gap (NA) among fractions, or among many numbers, makes no classes of them.
     return not any(_is_float(text) and not is_number(text) for text in said)
 
 

@@ -185,7 +185,7 @@ def _joined_again(graph: Graph) -> Graph:
         if source is None:
             layers.append(layer)
         else:
-            whole[layer.writes[0]] = source
+            whole[layer.writes[0]] = whole.get(source, source)
     outputs = [replace(one, edge=whole.get(one.edge, one.edge)) for one in graph.outputs]
     return without_dead_layers(replace(graph, layers=tuple(layers), outputs=tuple(outputs)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil, isfinite
 from pathlib import Path
 
 from edgernn.artefact import Artefact
@@ -67,12 +68,11 @@ class FileLimit:
         drop, lost = self._worst(answered)
         metric, output = METRICS[lost.metric], f" of '{lost.output}'" if lost.output else ""
         text = metric.cost_text
-        if drop > self.points:
+        if not drop <= self.points:  # NaN is not within a limit
             raise LossTooLarge(
                 f"{artefact.name} loses {text(drop / 100)} of {metric.noun}{output} {where} "
                 f"(allowed {text(self.points / 100)})",
-                remedy=f"Allow {drop:.3g} with --max-drop, or leave this format out with --to"
-                f"{self._dynamic()}",
+                remedy=f"{_allowed(drop)} this format out with --to{self._dynamic()}",
             )
 
     def _by_reference(self, graph: Graph) -> Predictions:
@@ -82,6 +82,13 @@ class FileLimit:
         """The advice to use another scheme, where that keeps the drop within bounds."""
         dropped = self.drop(self._by_reference(quantize(self.graph, None, Scheme.DYNAMIC)))
         return f"; --scheme dynamic drops by {dropped:g}" if dropped <= self.points else ""
+
+
+def _allowed(drop: float) -> str:
+    """Advice that helps: a limit rounded up, and none where the loss has no end."""
+    if not isfinite(drop):
+        return "Leave"
+    return f"Allow {ceil(round(100 * drop, 6)) / 100:.12g} with --max-drop, or leave"
 
 
 def file_limit(

@@ -18,13 +18,16 @@ import numpy as np
 import pytest
 
 from edgernn.errors import CalibrationError, UnsupportedLayer
+from edgernn.export.in_scheme import Written, with_fine_layers
 from edgernn.export.keras.object import from_keras
 from edgernn.export.mean_error import INTEGER_TOLERANCE
 from edgernn.export.noise import shares_a_unit, spread
-from edgernn.export.pipeline import float_graph, quantized
+from edgernn.export.pipeline import float_graph
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
+from edgernn.export.rows import Examples
 from edgernn.export.verify import relative_error
+from edgernn.formats import FORMATS
 from edgernn.graph import Graph
 from edgernn.reference import run
 from edgernn.scheme import Scheme
@@ -32,12 +35,15 @@ from tests.formats import RUN
 from tests.zoo.layer_models import LayerModel, layer_model
 from tests.zoo.runtimes import open_session
 
+#: Keras says so where a layer behind a masked one takes the mask off: these models are to show it.
+pytestmark = pytest.mark.filterwarnings("ignore:.*an input with a mask attached:UserWarning")
+
 CALIBRATION, KEPT, FRESH = 48, 24, 36
 FLOAT_ERROR: Final = 1e-5
 
-#: The mean error of 36 fresh rows is not that of the 24 that decided: of 519 files of 200 models,
-#: two (of one model) are beyond 5 %, at 5.2 and 6.5 %.
-SAMPLING: Final = 1.4
+#: The mean error of 36 fresh rows is not that of the 24 that decided: of 580 files of 200 models,
+#: one is beyond 5 %, at 6.0 %.
+SAMPLING: Final = 1.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +104,8 @@ def findings(seed: int) -> Iterator[Found]:
         ]
         return max(means)
 
-    small = quantized(graph, Request(scheme=Scheme.INT8, ranges=ranges))
+    asked_for = Request(scheme=Scheme.INT8, ranges=ranges, examples=Examples(inputs=decisive))
+    small = Written(graph=graph, request=with_fine_layers(graph, asked_for))  # as it is exported
     for backend in ("reference", *RUN):
         what = f"float32 {backend}"
         try:
@@ -111,7 +118,7 @@ def findings(seed: int) -> Iterator[Found]:
         yield found(what, "passed" if error <= FLOAT_ERROR else "differs from Keras", error)
         if backend == "reference":
             continue
-        session = open_session(backend, small)
+        session = open_session(backend, small.for_format(FORMATS[backend]))
         what = f"int8 {backend}"
         if noise(session, decisive, dict(expected)) > INTEGER_TOLERANCE:
             yield found(what, "noisy")

@@ -91,6 +91,13 @@ def test_columns_of_a_frame_with_texts_and_numbers_are_outputs_as_of_a_table():
     assert np.array(level.labels)[level.y].tolist() == LEVELS.tolist()
 
 
+def test_a_column_named_like_the_numbers_together_is_refused():
+    """It would take their place."""
+    columns = {"watts": LOADS[:, 0], "volts": LOADS[:, 1], "watts_volts": LEVELS.astype(object)}
+    with pytest.raises(DataError, match=r"a column 'watts_volts'\. Give that column another name"):
+        as_samples((X, Frame(columns)))
+
+
 def test_columns_of_numbers_of_several_types_are_one_output():
     frame = Frame({"watts": LOADS[:, 0], "count": np.arange(ROWS)})
     samples = as_samples((X, frame))

@@ -31,8 +31,9 @@ def changed(line, text):
         (HEADER.replace(",", "\t"), [line.replace(",", "\t") for line in LINES]),
         (" outdoor , heater , room", LINES),
         (HEADER, [*LINES[:100], "", *LINES[100:], "", ""]),
+        ("\n\n" + HEADER.replace(",", ";"), [line.replace(",", ";") for line in LINES]),
     ],
-    ids=["semicolons", "tabs", "spaces around names", "blank lines"],
+    ids=["semicolons", "tabs", "spaces around names", "blank lines", "blank lines before names"],
 )
 def test_a_table_is_read_as_if_it_were_tidy(tmp_path, header, lines):
     tidy = as_samples(table(tmp_path, LINES), target="room")
@@ -71,3 +72,33 @@ def test_a_decimal_comma_is_named(tmp_path):
 def test_two_columns_of_one_name_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"several columns 'room'.*a name of its own"):
         as_samples(table(tmp_path, LINES, "room,heater,room"), target="room")
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "column"), [(f",{HEADER}", "7,{}", 1), (f"{HEADER},", "{},", 4)]
+)
+def test_a_column_without_a_name_is_refused(tmp_path, header, line, column):
+    """The row numbers that pandas writes would be a feature."""
+    lines = [line.format(one) for one in LINES]
+    with pytest.raises(DataError, match=f"column {column} has no name.*index=False"):
+        as_samples(table(tmp_path, lines, header), target="room")
+
+
+def test_commas_within_a_quoted_name_separate_nothing(tmp_path):
+    lines = [line.replace(",", ";") for line in LINES]
+    path = table(tmp_path, lines, '"outdoor, in the shade, C";heater;room')
+    assert as_samples(path, target="room").x.shape[2] == 3
+
+
+def test_a_gap_among_many_whole_numbers_makes_no_classes_of_them(tmp_path):
+    lines = [f"{row}.5,{row % 7},{row % 900}" for row in range(3000)]
+    lines[40] = "1.5,3,NA"
+    with pytest.raises(DataError, match="line 42: 'NA' in column 'room' is no number"):
+        as_samples(table(tmp_path, lines), target="room")
+
+
+def test_a_file_in_another_encoding_is_refused_with_what_helps(tmp_path):
+    path = tmp_path / "house.csv"
+    path.write_text(f"{HEADER}\n{LINES[0]}\n", encoding="utf-16")
+    with pytest.raises(DataError, match="Save it as CSV in UTF-8"):
+        as_samples(path, target="room")

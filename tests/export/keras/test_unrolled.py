@@ -155,6 +155,21 @@ def test_a_layer_that_is_called_step_by_step_is_rolled_too() -> None:
     assert layer.return_sequences
 
 
+def test_steps_that_are_stacked_twice_are_the_sequence_still() -> None:
+    import keras
+
+    def stacked(x: Any) -> Any:
+        return keras.ops.stack([x[:, step] for step in range(STEPS)], axis=1)
+
+    def outputs(x: Any) -> list[Any]:
+        cell = keras.layers.GRUCell(4)
+        answers, _ = looped(stacked(stacked(x)), cell, first_states(x, cell), range(STEPS))
+        return [stacked(keras.ops.stack(answers, axis=1)), answers[-1]]
+
+    (layer,) = recurrent(graph_like_keras(outputs))
+    assert layer.return_sequences
+
+
 def decoder(x: Any) -> list[Any]:
     """Each step takes the answer of the one before."""
     import keras

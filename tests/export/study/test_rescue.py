@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf, nan
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,9 @@ from edgernn.graph import Graph
 from edgernn.reference import run
 from edgernn.scheme import Scheme
 from edgernn.scoring.predictions import Predictions
+from edgernn.scoring.truth import Score, truth_of
+from edgernn.stats import Interval
+from edgernn.tasks.given import as_samples
 from tests.edgernn.tasks.reference_data import splits_of
 from tests.golden import GOLDEN
 from tests.zoo.runtimes import open_file
@@ -145,3 +150,30 @@ def test_where_a_runtime_is_missing_the_reference_measures_the_loss(tmp_path, mo
     monkeypatch.setattr(FileLimit, "_by_reference", of_other_rows)
     with pytest.raises(VerificationError, match="points of accuracy by the reference"):
         loaded.export(tmp_path / "b", data=(x, y), max_drop=0, **options)
+
+
+@pytest.mark.parametrize(
+    ("drop", "advice"),
+    [
+        (4 / 3, "Allow 1.34 with --max-drop, or leave this format out"),
+        (0.0001, "Allow 0.01 with"),
+        (0.07, "Allow 0.07 with"),
+        (inf, r"\. Leave this format out"),  # of an error that was 0
+        (nan, r"\. Leave this format out"),
+    ],
+)
+def test_the_advised_limit_is_not_below_the_loss(tmp_path, monkeypatch, drop, advice):
+    samples = as_samples((np.zeros((2, 3), np.float32), np.array([0.5, 1.5])))
+    score = Score(metric="MAE", value=1.0, interval=Interval(1.0, 1.0), rows=2)
+    limit = FileLimit(
+        graph=read_model(GOLDEN / "small_gru.keras").graph, samples=samples,
+        truth=truth_of(samples), of_float=(score,), points=0.0,
+    )  # fmt: skip
+    monkeypatch.setattr("edgernn.export.study.rescue.artefact_predictions", lambda *_: samples)
+    monkeypatch.setattr(FileLimit, "_worst", lambda *_: (drop, score))
+    monkeypatch.setattr(FileLimit, "_dynamic", lambda _: "")
+    with pytest.raises(LossTooLarge, match=advice) as caught:
+        limit.require(SimpleNamespace(name="a.tflite"), tmp_path, limit.graph)  # type: ignore[arg-type]
+    if advice.startswith("Allow"):
+        allowed = float(str(caught.value).partition("Allow ")[2].split()[0])
+        replace(limit, points=allowed).require(SimpleNamespace(name="a"), tmp_path, limit.graph)  # type: ignore[arg-type]
