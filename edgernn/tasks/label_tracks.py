@@ -96,7 +96,7 @@ def _require_recordings(folder: Path) -> None:
         if not track.with_suffix(".wav").exists() and _is_label_track(track):
             raise DataError(
                 f"{track} is a label track without a recording",
-                remedy="Give it the name of its recording, with .txt in place of .wav, or remove it",
+                remedy="Give it the name of its recording (.txt, not .wav), or remove it",
             )
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -83,8 +85,8 @@ def test_the_batch_is_free_also_where_it_is_as_long_as_the_layers(layers):
 
 def test_an_empty_example_is_refused():
     torch = pytest.importorskip("torch")
-    nothing: tuple[()] | dict[str, object]
-    for nothing in ((), {}):
+    empty: list[Any] = [(), {}]
+    for nothing in empty:
         with pytest.raises(WrongOption, match="example is empty"):
             edgernn.load(module(torch), example=nothing)
 
