@@ -79,20 +79,20 @@ def test_an_option_of_a_format_that_is_not_written_is_refused(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "given"),
+    ("command", "given"),
     [
-        *((edgernn.search, {name: 0}) for name in ("workers", "epochs")),
-        *((edgernn.search, {"time_limit_s": value}) for value in (-1.0, float("nan"))),
-        (edgernn.search, {"trials": -1}),
-        *((edgernn.compare, {name: 0}) for name in ("workers", "epochs", "units", "seeds")),
-        (edgernn.compare, {"time_limit_s": -1.0}),
-        (edgernn.search, {"models": []}),
+        *(("search", {name: 0}) for name in ("workers", "epochs")),
+        *(("search", {"time_limit_s": value}) for value in (-1.0, float("nan"))),
+        ("search", {"trials": -1}),
+        *(("compare", {name: 0}) for name in ("workers", "epochs", "units", "seeds")),
+        ("compare", {"time_limit_s": -1.0}),
+        ("search", {"models": []}),
     ],
     ids=str,
 )
-def test_a_number_that_nothing_can_be_done_with_is_refused(function, given, tmp_path) -> None:
+def test_a_number_that_nothing_can_be_done_with_is_refused(command, given, tmp_path) -> None:
     out = tmp_path / "out"
-    wanted = {"accuracy": 0.9} if function is edgernn.search else {}
+    wanted = {"accuracy": 0.9} if command == "search" else {}
     with pytest.raises(WrongOption, match=next(iter(given))):
-        function("digits", out=out, **wanted, **given)
+        getattr(edgernn, command)("digits", out=out, **wanted, **given)
     assert not out.exists()
