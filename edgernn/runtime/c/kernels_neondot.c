@@ -60,7 +60,7 @@ DOT ERNN_INLINE void u8_block__neondot(const uint8_t *x, uint32_t quads, const i
   }
 }
 
-DOT ERNN_INLINE void u8_gemm__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
+DOT ERNN_ONE_COPY void u8_gemm__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
                          const ernn_product *product, uint8_t *out, size_t out_stride,
                          const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
@@ -145,7 +145,7 @@ DOT ERNN_INLINE void planes_block(const uint8_t *x, size_t plane, uint32_t quads
   }
 }
 
-DOT ERNN_INLINE void planes_gemm(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+DOT ERNN_ONE_COPY void planes_gemm(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                              const ernn_product *product, uint8_t *out, size_t out_stride,
                              const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
@@ -158,14 +158,13 @@ DOT ERNN_INLINE void planes_gemm(const uint8_t *x, size_t x_stride, size_t plane
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
     size_t column = (size_t)panel * ERNN_TILE, stride = (size_t)taken * 64;
     for (uint32_t row = 0; row < rows; row++) {
-      switch (taken) {
-        case 1: BLOCK(0, 1); break;
-        case 2: BLOCK(0, 2); break;
-        case 3: BLOCK(0, 3); break;
-        default:
-          BLOCK(0, 2);
-          BLOCK(2, 2);
+      uint32_t tile = 0;
+      if (taken == 3 && !ERNN_IS_SMALL) {
+        BLOCK(0, 3);
+        continue;
       }
+      for (; tile + 2 <= taken; tile += 2) BLOCK(tile, 2);
+      if (tile < taken) BLOCK(tile, 1);
     }
   }
 #undef BLOCK

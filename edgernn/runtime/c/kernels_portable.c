@@ -115,7 +115,7 @@ ERNN_INLINE void s32_tile(const int16_t *x, uint32_t quads, const int8_t *weight
 enum { PART = 256 };
 
 /* Sums of one row and one tile, in the order of lanes. */
-ERNN_INLINE void s32_sums(const uint8_t *x8, const int16_t *x16, const ernn_product *product,
+ERNN_ONE_COPY void s32_sums(const uint8_t *x8, const int16_t *x16, const ernn_product *product,
                           uint32_t tile, int32_t *sums) {
   uint32_t tiles = product->columns / ERNN_TILE, panel = tile / product->tiles * product->tiles;
   uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;

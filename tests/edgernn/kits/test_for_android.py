@@ -23,6 +23,7 @@ from tests.edgernn.runtime.toolchain import run, tool
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "x86")
 ERRORS = {
     "null bytes": "the model's bytes are null",
+    "a .tflite": "this is not an .ernn file",
     "other file": "this is not an .ernn file",
     "no bytes": "the file is shorter or longer than its header says",
     "null array": "input x needs a float[], not null",
@@ -37,6 +38,7 @@ ERRORS = {
     "too loud": "a sample is NaN, infinite or far outside of -1 to 1: divide 16-bit PCM by 32768",
     "in use": "the listener is in use by another thread: give each one its own",
     "closed model": "the model is closed: load it again",
+    "closed session": "the model is closed: load it again",
     "closed listener": "the model is closed: load it again",
 }
 
@@ -66,7 +68,8 @@ def kit(android: Path, tmp_path_factory: pytest.TempPathFactory) -> Kit:
     with zipfile.ZipFile(android / "words.aar") as archive:
         archive.extractall(opened)
     driver = Path(__file__).parent / "Drive.java"
-    run(["javac", "-cp", opened / "classes.jar", "-d", opened / "driver", driver])
+    stubs = sorted((Path(for_android.__file__).parent / "android" / "stubs").glob("*.java"))
+    run(["javac", "-cp", opened / "classes.jar", "-d", opened / "driver", driver, *stubs])
     return Kit(
         folder=android,
         aar=opened / "words.aar",
@@ -117,6 +120,16 @@ def test_it_hears_what_python_hears(piece: int, kit: Kit, sound: Path, tmp_path:
 def test_bad_input_is_an_exception_that_says_what_is_wrong(kit: Kit, sound: Path) -> None:
     lines = kit.java("errors", sound).splitlines()
     assert dict(line.split(": ", 1) for line in lines) == ERRORS
+
+
+def test_an_asset_may_be_compressed(kit: Kit, sound: Path) -> None:
+    lines = kit.java("asset", sound, kit.folder / "words.aar").splitlines()
+    assert lines == [
+        "compressed",
+        "[no, yes, go, stop, left]",
+        "other.ernn",
+        "null context: the context is null",
+    ]
 
 
 def test_it_holds_what_gradle_looks_for(kit: Kit, sound: Path) -> None:
