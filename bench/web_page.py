@@ -67,7 +67,9 @@ def compare_web_page(folder: Path) -> Iterator[Comparison]:
         difference = np.abs(np.subtract(report["answers"][_OURS], report["answers"][name])).max()
         if not difference < _ALIKE:
             raise AssertionError(f"{name}: scores differ by {difference:.3f} from ours")
-        yield faster(f"int8 GRU in a page against {name}", timed, ours=_OURS, peer=name, target=target)
+        yield faster(
+            f"int8 GRU in a page against {name}", timed, ours=_OURS, peer=name, target=target
+        )
 
 
 class _Handler(SimpleHTTPRequestHandler):
