@@ -28,7 +28,10 @@ import PackageDescription
 let package = Package(
     name: "Drive",
     dependencies: [.package(path: "Packages/Words")],
-    targets: [.executableTarget(name: "Drive", dependencies: [.product(name: "Words", package: "Words")])]
+    targets: [
+        .executableTarget(
+            name: "Drive", dependencies: [.product(name: "Words", package: "Words")])
+    ]
 )
 """
 
