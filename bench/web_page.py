@@ -41,7 +41,7 @@ def compare_web_page(folder: Path) -> Iterator[Comparison]:
     folder.mkdir(exist_ok=True)
     quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     if not (folder / "stock-gru.int8.tflite").exists():
-        subprocess.run([sys.executable, "-m", "bench.stock_int8", str(folder)], **quiet)  # type: ignore[call-overload]
+        subprocess.run([sys.executable, "-m", "bench.stock_int8", str(folder), "gru"], **quiet)  # type: ignore[call-overload]
     subprocess.run(
         [
             *(sys.executable, "-m", "edgernn", "export", str(folder / "gru.keras")),
