@@ -1,6 +1,6 @@
 """Keyword spotters with GRU and LSTM layers, and what the stock TFLite converter makes of them.
 
-Run as a script in a process of its own (`python -m bench.stock_int8 FOLDER [MODEL ...]`): TensorFlow
+Run as a script in a process of its own (`python -m bench.stock_int8 FOLDER [MODEL …]`): TensorFlow
 is slow to start, and its int8 conversion of a recurrent layer that is not unrolled ends in a
 segmentation fault (tensorflow#75140).  So int8 is converted with unroll=True, the only way that it
 offers.
