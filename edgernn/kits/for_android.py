@@ -128,8 +128,9 @@ def _library(folder: Path, contents: Contents, abi: str) -> bytes:
         parts.append(f"{abi}.o")
         run([*common, "-Os", "-c", _HERE / _DIVISION[abi], "-o", parts[-1]], cwd=folder)
     built = folder / f"{abi}.so"
-    command = [*common, *options, *contents.options, *_LINK, "-I", _HERE, *parts, "-o", built]
-    run(command, cwd=folder)
+    size = ("-DERNN_SMALL",) if contents.all_layers else ()  # else it is small, and fast
+    command = [*common, *options, *size, *contents.options, *_LINK, "-I", _HERE, *parts]
+    run([*command, "-o", built], cwd=folder)
     return built.read_bytes()
 
 

@@ -204,9 +204,10 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #define ERNN_NOINLINE
 #endif
 
-/* What a product and sums, or rows of bytes and of words, can share: a function of its own where size
- * matters (-Os), once for each of them where speed does. */
-#ifdef __OPTIMIZE_SIZE__
+/* What a product and sums can share, or rows of bytes and of words: with ERNN_SMALL a function of its
+ * own, else once for each of them, which executes 3 to 12 % fewer instructions.  Compilers that lack
+ * attributes have neither these kernels nor the choice. */
+#if defined(ERNN_SMALL) && (defined(__GNUC__) || defined(__clang__))
 #define ERNN_IS_SMALL 1
 #define ERNN_ONE_COPY __attribute__((noinline, unused)) static
 #else

@@ -51,7 +51,7 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
  * 16; block_rows: rows of bytes that share what was unpacked for block_tiles tiles, of two planes
  * half as many; most_tiles: 2 or 4, those that one row of bytes takes.  What the instruction set
  * does is in functions nibble_<what>__<isa>.  A turn is of four quads, so that sums of 16 bits are
- * widened once; quads beyond the last are zeros of x.  Where size matters, one block serves words
+ * widened once; quads beyond the last are zeros of x.  With ERNN_SMALL, one block serves words
  * and planes, and rows that are left over take one tile at a time. */
 #define ERNN_NIBBLE_KERNELS(target, isa, vec, vecs, block_rows, block_tiles, most_tiles,           \
                             is_offset, has_planes)                                                 \
