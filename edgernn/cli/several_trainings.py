@@ -23,11 +23,18 @@ as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print report.json instead of the text."
 )
 
+hosts = click.option(
+    "--hosts",
+    default="",
+    metavar="HOSTS",
+    help="Machines that train, too, over ssh: user@host=4,user@other:/path/to/python.",
+)
 
-def workers(default: int = 1) -> Callable[[F], F]:
+
+def workers(default: int = 1, least: int = 1) -> Callable[[F], F]:
     return click.option(
         "--workers",
-        type=click.IntRange(1, 256),
+        type=click.IntRange(least, 256),
         default=default,
         show_default=True,
         help="Trainings at a time; each takes one processor and up to 1.5 GB.",
