@@ -155,6 +155,7 @@ def command(
         shares=_shares(percents),
         resume=resume,
         out=out,
+        progress=several_trainings.progress_lines(),
     )
     if plots is not None:
         result.write_plots(plots)

@@ -101,6 +101,7 @@ def command(
         accuracy=None if accuracy is None else accuracy / 100,
         p95_ms=None if p95_s is None else 1e3 * p95_s,
         out=out,
+        progress=several_trainings.progress_lines(),
         **options,
     )
     if as_json:

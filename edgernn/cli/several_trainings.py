@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import click
@@ -29,6 +30,25 @@ hosts = click.option(
     metavar="HOSTS",
     help="Machines that train, too, over ssh: user@host=4,user@other:/path/to/python.",
 )
+
+
+def progress_lines() -> Callable[[str], None] | None:
+    """Where stderr is a file or a pipe, a line for each phase: such commands take long.
+
+    None on a terminal, which shows one line that changes, and with --quiet and --verbose.
+    """
+    from edgernn.front.hidden import is_hidden
+
+    if is_hidden() or sys.stderr.isatty():
+        return None
+    said: list[str] = []
+
+    def show(phase: str) -> None:
+        if said != [phase]:
+            said[:] = [phase]
+            click.echo(phase, err=True)
+
+    return show
 
 
 def workers(default: int = 1, least: int = 1) -> Callable[[F], F]:

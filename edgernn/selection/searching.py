@@ -33,6 +33,7 @@ from edgernn.units import milliseconds, seconds
 FINALS: Final = 3
 _MOST_WINNERS: Final = 4  # that are trained again before the search gives up
 _MOST_TUNED: Final = 6  # contenders that are smaller than the best found
+_PATIENCE: Final = 10  # recipes without a better model, before no more are tried
 
 Progress = Callable[[str], None]
 
@@ -186,8 +187,9 @@ class Search:
         )
         found = [one for one, score in tuner.earlier if wanted.budget.reached_by(score)]
         self._judge.scored([self._candidate(one) for one in found], REPETITIONS)
-        asked = 0
-        while asked < wanted.most_trials:
+        asked = since = 0
+        while asked < wanted.most_trials and since < _PATIENCE:
+            best = self._best()
             batch: list[tuple[Suggestion, Candidate]] = []
             for _ in range(self._crew.size):
                 asked += 1
@@ -202,6 +204,7 @@ class Search:
                 return
             self._progress(f"recipe {asked} of {wanted.most_trials} at most")
             self._try_recipes(tuner, batch)
+            since = since + len(batch) if self._best() == best else 0
 
     def _try_recipes(self, tuner: Tuner, batch: Sequence[tuple[Suggestion, Candidate]]) -> None:
         first = self._judge.scored([candidate for _, candidate in batch], FIRST)
