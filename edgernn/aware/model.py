@@ -103,14 +103,14 @@ def _model_class() -> type:
             self.left_in_float = choice.left
             self.supports_jit = False  # the quantizer is numpy
             self.built = True
-            self._on_grid = choice.weights
+            self.on_grid = choice.weights
             if hasattr(inner, "output_names"):  # losses and metrics may be given by output
                 self.output_names = inner.output_names
 
         def call(self, inputs: Any, training: bool | None = None) -> Any:
             fed = {id(one): one.value for one in self.inner.variables}
-            rounded = [self.inner.weights[one.position] for one in self._on_grid]
-            fed |= zip(map(id, rounded), _straight_through(self._on_grid, rounded), strict=True)
+            rounded = [self.inner.weights[one.position] for one in self.on_grid]
+            fed |= zip(map(id, rounded), _straight_through(self.on_grid, rounded), strict=True)
             others = self.inner.non_trainable_variables
             outputs, after = self.inner.stateless_call(
                 [fed[id(one)] for one in self.inner.trainable_variables],
@@ -125,7 +125,7 @@ def _model_class() -> type:
 
         def on_the_grid(self) -> Any:
             """The plain Keras model with the weights that calls use."""
-            return deployed(self.inner, self._on_grid).model
+            return deployed(self.inner, self.on_grid).model
 
         def save(self, filepath: Any, overwrite: bool = True, **_options: Any) -> None:
             """Writes the plain model, its weights on their grids: a .keras file."""
@@ -138,7 +138,7 @@ def _model_class() -> type:
             if path.exists() and not overwrite:
                 raise WrongOption(f"'{path}' is there already", remedy="Pass overwrite=True")
             with atomic.staged_together((path,)) as (staged,):
-                deployed(self.inner, self._on_grid).save(staged)
+                deployed(self.inner, self.on_grid).save(staged)
 
     return QuantizationAware
 

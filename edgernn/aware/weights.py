@@ -31,7 +31,7 @@ _BYTES: Final = LEVELS["int8"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnGrid:
-    """A weight that is trained on a grid: the place among the model's variables, and its numbers."""
+    """A weight that is trained on a grid: its place in the model, and its numbers."""
 
     variable: str  # Keras' path of it
     position: int  # in keras.Model.weights

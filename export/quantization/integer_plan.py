@@ -132,7 +132,9 @@ def recurrent_plan(
         ),
         weights={
             "kernel": as_qtensor(kernel, read.weights, read.scales, read.grid.bits),
-            "recurrent_kernel": as_qtensor(recurrent_kernel, fed.weights, fed.scales, fed.grid.bits),
+            "recurrent_kernel": as_qtensor(
+                recurrent_kernel, fed.weights, fed.scales, fed.grid.bits
+            ),
             **_moved_biases(layer, read.made.bias, fed.made.bias),
         },
     )
@@ -156,17 +158,13 @@ def linear_plan(
         bias = as_float32(layer.bias).astype(np.float64)
     ends = {ActivationKind.SIGMOID: _SIGMOID_END, ActivationKind.TANH: _TANH_END}
     end = ends.get(layer.activation.kind)
-    product: Product | Accumulation
     parts = linear_parts(layer, seen)
     # Sigmoid and tanh are constant beyond their ends, so saturation there is exact for any range.
     seen_sums = None if end is None else np.full(bias.shape, end / MARGIN)
-    fitted = _fitted(
-        matrix, bias, reading, seen=seen_sums, parts=parts, grid=grid, trained=trained
+    fitted = _fitted(matrix, bias, reading, seen=seen_sums, parts=parts, grid=grid, trained=trained)
+    product: Product | Accumulation = (
+        fitted.accumulation() if end is None else fitted.product(np.ones(bias.shape))
     )
-    if end is None:
-        product = fitted.accumulation()
-    else:
-        product = fitted.product(np.ones(bias.shape))
     return Planned(
         plan=LinearPlan(reading=fitted.reading, product=product),
         weights={

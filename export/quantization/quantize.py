@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -301,12 +302,12 @@ class _Quantizer:
         wide = layer.name in self.accurate
         held = self._grid(layer.kernel)
         trained = held and byte_scales(held, grid)
+        fits = partial(fits_eight_bits, matrix, grid=grid, trained=trained)
         if carried is not None and carried.from_state:
-            wide = wide or not fits_eight_bits(matrix, STATE_UNIT, grid, trained=trained)
+            wide = wide or not fits(STATE_UNIT)
             return state_reading(WIDE if wide else NARROW)
-        if carried is not None and not wide:
-            if fits_eight_bits(matrix, carried.scale, grid, trained=trained):
-                return carried
+        if carried is not None and not wide and fits(carried.scale):
+            return carried
         return wide_reading(self._known().edges[layer.input].magnitude)
 
     def _known(self) -> Ranges:

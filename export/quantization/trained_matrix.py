@@ -64,9 +64,7 @@ def trained_matrix(
         scales=scales,
         weights=values,
         bias=np.rint(bias / (reading.scale * scales)),
-        made=Rounded(
-            values=values, rest=np.zeros((0, len(bias))), bias=np.zeros(len(bias))
-        ),
+        made=Rounded(values=values, rest=np.zeros((0, len(bias))), bias=np.zeros(len(bias))),
         grid=held,
     )
     if (fitted.largest_sums() > INT32_END).any():
