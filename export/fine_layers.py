@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from math import inf, log10
+from math import inf, isinf, log10
 from typing import Final
 
 from edgernn.export.backend import Arithmetic, Simulate
@@ -230,11 +230,16 @@ def _sentence(cost: ActivationCost) -> str:
     if cost.coarse_by:
         return (
             f"needs finer {what}, which {cost.coarse_by} has not: 8 bits leave "
-            f"{cost.activations_snr_db:.0f} dB at the outputs, the rounded weights "
-            f"{cost.weights_snr_db:.0f} dB"
+            f"{cost.activations_snr_db:.0f} dB at the outputs, {_of_weights(cost)}"
         )
     how = "with 16 bits" if cost.chosen is Fineness.SIXTEEN else "in float32"
     return (
         f"keeps its {what} {how}: 8 bits leave {cost.activations_snr_db:.0f} dB at the outputs, "
-        f"the rounded weights {cost.weights_snr_db:.0f} dB"
+        f"{_of_weights(cost)}"
     )
+
+
+def _of_weights(cost: ActivationCost) -> str:
+    if isinf(cost.weights_snr_db):
+        return "the weights are exact"
+    return f"the rounded weights {cost.weights_snr_db:.0f} dB"
