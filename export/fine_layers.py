@@ -25,8 +25,9 @@ from edgernn.reference.arguments import with_zero_states
 #: together have at most 1.15 times the error of the weights alone.
 HIDDEN: Final = 0.3
 
-#: 16 bits are enough where they leave at most this share of the noise of 8 bits.
-_WORTH: Final = 0.25
+#: Noise of all activations that is too loud, however loud the rounded weights are: 30 dB below the
+#: outputs' variance, half of the mean error that the check of a file allows.
+LOUD: Final = 1e-3
 
 
 _CELLS: Final = frozenset(kind.__name__ for kind in (SimpleRnn, Gru, Lstm))
@@ -120,7 +121,8 @@ class NoiseMeter:
         """The choice for one format.  finest: every layer whose activations make any noise."""
         simulate = arithmetic.simulate
         costs = self._costs(simulate)
-        hidden = max(arithmetic.quiet, HIDDEN * sum(cost.weights for cost in costs))
+        weights = sum(cost.weights for cost in costs)
+        hidden = max(arithmetic.quiet, min(HIDDEN * weights, LOUD))
         allowed = 0.0 if finest else hidden
         loudest = sorted(costs, key=lambda cost: -cost.activations)
         left = sum(cost.activations for cost in costs)
@@ -130,11 +132,13 @@ class NoiseMeter:
                 break
             loud.append(cost.layer)
             left = sum(other.activations for other in loudest[len(loud) :])
-        if arithmetic.coarse_by:
+        if arithmetic.coarse_by and not arithmetic.has_sixteen:
             return FineLayers(costs=tuple(_coarse(cost, loud, arithmetic) for cost in costs))
-        chosen = dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
+        chosen = {} if arithmetic.coarse_by else dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
         if arithmetic.has_sixteen and loud:
-            chosen |= self._sixteen(costs, loud, simulate)
+            others = sum(cost.activations for cost in costs if cost.layer not in loud)
+            room = inf if arithmetic.coarse_by else hidden - others  # there is nothing finer
+            chosen |= self._sixteen(loud, simulate, allowed=room)
         final = tuple(
             replace(cost, chosen=chosen[cost.layer][0], left=chosen[cost.layer][1])
             if cost.layer in chosen
@@ -148,9 +152,12 @@ class NoiseMeter:
         )
 
     def _sixteen(
-        self, costs: Sequence[ActivationCost], loud: Sequence[str], simulate: Simulate
+        self, loud: Sequence[str], simulate: Simulate, *, allowed: float
     ) -> dict[str, tuple[Fineness, float]]:
-        """The loud layers that 16 bits make quiet enough, and what is left then."""
+        """The loud layers that need no more than 16 bits, and what is left of their noise.
+
+        All together leave at most `allowed`: the loudest of them are left out until they do.
+        """
         wide = with_free_batch(self.quantize(loud, ()))
         layers = [layer for layer in wide.layers if layer.name in loud]
         # Not those of `base`: a plan of 16 bits may round the weights otherwise.
@@ -158,14 +165,18 @@ class NoiseMeter:
             [_in_float(layer, self.exact) for layer in layers]
             + [self._simulated(wide, layer, simulate) for layer in layers]
         )
-        before = {cost.layer: cost.activations for cost in costs}
-        found = {}
-        for layer, rounded, simulated in zip(
-            layers, given[: len(layers)], given[len(layers) :], strict=True
-        ):
-            left = self._power(rounded, simulated)
-            if left <= _WORTH * before[layer.name]:
-                found[layer.name] = (Fineness.SIXTEEN, left)
+        left = {
+            layer.name: self._power(rounded, simulated)
+            for layer, rounded, simulated in zip(
+                layers, given[: len(layers)], given[len(layers) :], strict=True
+            )
+        }
+        found, total = {}, 0.0
+        for name in sorted(left, key=lambda name: left[name]):
+            total += left[name]
+            if total > allowed:
+                break
+            found[name] = (Fineness.SIXTEEN, left[name])
         return found
 
     def _costs(self, simulate: Simulate) -> list[ActivationCost]:
