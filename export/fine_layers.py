@@ -17,7 +17,7 @@ from typing import Final
 from edgernn.export.backend import Arithmetic, Simulate
 from edgernn.export.noise import Spread, shares_a_unit, spread
 from edgernn.export.propagation import Change, with_changes
-from edgernn.graph import AnyArray, DType, Graph, Gru, Layer, Lstm, SimpleRnn
+from edgernn.graph import AnyArray, DType, Embedding, Graph, Gru, Layer, Lstm, QTensor, SimpleRnn
 from edgernn.reference import apply, execute, with_free_batch
 from edgernn.reference.arguments import with_zero_states
 
@@ -180,9 +180,11 @@ class NoiseMeter:
         return found
 
     def _costs(self, simulate: Simulate) -> list[ActivationCost]:
-        """Of each layer with 8-bit activations, in the graph's order."""
-        plans = {} if self.base.quantization is None else self.base.quantization.plans
-        layers = [layer for layer in self.base.layers if layer.name in plans]
+        """Of each layer of int8 weights, in the graph's order.
+
+        One without a plan too: runtimes may round what they multiply with its weights.
+        """
+        layers = [layer for layer in self.base.layers if _multiplies_integers(layer)]
         unknown = [layer for layer in layers if layer.name not in self.rounded]
         given = self._outputs(
             [self._simulated(self.base, layer, simulate) for layer in layers]
@@ -221,6 +223,11 @@ class NoiseMeter:
 
 def _in_float(layer: Layer, values: Mapping[str, AnyArray]) -> Change:
     return Change(layer=layer.name, written=apply(layer, values))
+
+
+def _multiplies_integers(layer: Layer) -> bool:
+    is_rounded = any(isinstance(weight, QTensor) for weight in layer.weights.values())
+    return is_rounded and not isinstance(layer, Embedding)
 
 
 def decibel(power: float) -> float:
