@@ -81,7 +81,7 @@ class Builder:
     def add(self, layer: Layer, node: Node) -> str:
         """Appends `layer`; returns its first edge.
 
-        Raises ModelFileError where shapes do not fit.
+        Raises ModelFileError where shapes do not fit, UnsupportedLayer for arithmetic with tokens.
         """
         if len(self.layers) >= MAX_LAYERS:
             raise ModelFileError(
@@ -90,6 +90,10 @@ class Builder:
         try:
             written = infer(layer, [self.specs[edge] for edge in layer.reads])
             frozen = infer(layer, [self._frozen[edge] for edge in layer.reads])
+        except WrongType as error:
+            raise node.unsupported(
+                "computes with tokens", "Compute them outside of the model, and give it the results"
+            ) from error
         except ShapeError as error:
             raise node.damaged(f"contradicts itself: {error}") from error
         for edge, spec, before in zip(layer.writes, written, frozen, strict=True):

@@ -22,6 +22,7 @@ from edgernn.export.onnx_file.node import EXPORT_AGAIN, Node
 from edgernn.export.onnx_file.operators import OPERATORS, REMEDIES
 from edgernn.export.onnx_file.patterns import merged
 from edgernn.export.onnx_file.protobuf import array_of, opset_of, parsed
+from edgernn.export.onnx_file.states import with_states_apart
 from edgernn.export.onnx_file.tidying import last_outputs_only, live
 from edgernn.export.onnx_file.values import Array, Atom, Axes, Tensor, Value, is_batch
 from edgernn.export.source_model import FilePort, SourceModel
@@ -168,6 +169,8 @@ class _File:
         ports |= {
             output.name: port for output, (_, _, port) in zip(graph.outputs, found, strict=True)
         }
+        graph, ports, said = with_states_apart(graph, ports)
+        warnings += said
         warnings += [
             f"'{port.name}' has its batch on axis {port.permutation[0]} in the file; the exported "
             f"model has it first: its axes are the file's in the order {list(port.permutation)}"
