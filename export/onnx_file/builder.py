@@ -38,6 +38,7 @@ from edgernn.graph import (
     Slice,
     TensorSpec,
     Transpose,
+    WrongType,
     infer,
 )
 
@@ -92,7 +93,8 @@ class Builder:
             frozen = infer(layer, [self._frozen[edge] for edge in layer.reads])
         except WrongType as error:
             raise node.unsupported(
-                "computes with tokens", "Compute them outside of the model, and give it the results"
+                "computes with integers, which are tokens",
+                "Compute tokens outside of the model, and give it numbers as float32",
             ) from error
         except ShapeError as error:
             raise node.damaged(f"contradicts itself: {error}") from error

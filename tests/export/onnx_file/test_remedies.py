@@ -19,6 +19,7 @@ TABLE = RNG.normal(size=(6, 3)).astype(np.float32)
 MATRIX = RNG.normal(size=(4, 4)).astype(np.float32)
 X = {"x": ["batch", 5, 4]}
 IMAGE = {"x": ["batch", 2, 8, 8]}
+VOLUME = {"x": ["batch", 2, 8, 8, 8]}
 
 
 def chain(*nodes, constants=None, inputs=None, **options):
@@ -40,7 +41,7 @@ def kernel(*shape):
 
 INTEGERS = TensorProto.INT64
 TOKENS = {"x": ["batch", 5]}
-#: The first feature alone.
+#: The first element of the third axis.
 FIRST = ("Slice", ["start", "stop", "axis"], {})
 PART = {"start": [0], "stop": [1], "axis": [2]}
 
@@ -59,16 +60,6 @@ PAIRS = {
         chain(("MatMul", ["w"], {"second": True}), constants=kernel(5, 5)),
         "the value first",
         chain(("MatMul", ["w"], {}), constants={"w": MATRIX}),
-    ),
-    "clip": (
-        chain(("Clip", ["low", "high"], {}), constants={"low": np.float32(-1), "high": np.float32(1)}),
-        "hardtanh(0, limit)",
-        chain(("Clip", ["low", "high"], {}), constants={"low": np.float32(0), "high": np.float32(2)}),
-    ),
-    "division": (
-        chain(("Div", ["x"], {})),
-        "Multiply instead, or use softmax",
-        chain(("Mul", ["x"], {}), ("Softmax", [], {"axis": -1})),
     ),
     "whole batch": (
         chain(("Flatten", [], {"axis": 0})),
@@ -89,9 +80,19 @@ PAIRS = {
     ),
     "repeat": (
         chain(FIRST, ("Expand", ["w"], {}), ("Mul", ["x"], {}),
-              constants=PART | {"w": [1, 5, 4]}),
+              constants=PART | {"w": [1, 5, 3, 4]}, inputs={"x": ["batch", 5, 3, 4]}),
         "broadcast",
-        chain(FIRST, ("Mul", ["x"], {}), constants=PART),
+        chain(FIRST, ("Mul", ["x"], {}), constants=PART, inputs={"x": ["batch", 5, 3, 4]}),
+    ),
+    "repeat of several": (
+        chain(("Tile", ["w"], {}), constants={"w": [1, 2, 1]}),
+        "with cat",
+        chain(("Concat", ["x"], {"axis": 1})),
+    ),
+    "auto_pad": (
+        chain(("Conv", ["w"], {"auto_pad": "SAME_LOWER"}), constants=kernel(2, 5, 3)),
+        "in numbers",
+        chain(("Conv", ["w"], {"pads": [1, 1]}), constants=kernel(2, 5, 3)),
     ),
     "arithmetic with tokens": (
         model([helper.make_node("Add", ["x", "one"], ["z"], name="/a/Add"), look_up("z")],
@@ -105,7 +106,7 @@ PAIRS = {
         chain(("Concat", ["x"], {"axis": 2})),
     ),
     "three axes": (
-        chain(("Conv", ["w"], {}), constants=kernel(2, 2, 3, 3, 3), inputs={"x": ["b", 2, 8, 8, 8]}),
+        chain(("Conv", ["w"], {}), constants=kernel(2, 2, 3, 3, 3), inputs=VOLUME),
         "Conv2d",
         chain(("Conv", ["w"], {}), constants=kernel(2, 2, 3, 3), inputs=IMAGE),
     ),
