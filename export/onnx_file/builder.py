@@ -63,13 +63,8 @@ class Builder:
         self.shared: set[str] = set()
 
     def unique(self, wanted: str) -> str:
-        """Reserves and returns `wanted`, or wanted_1, wanted_2, ... if it is taken."""
-        name, number = wanted, 0
-        while name in self._names:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._names.add(name)
-        return name
+        """A name for a layer or an edge, now reserved."""
+        return free_name(wanted, self._names)
 
     def add_input(self, name: str, spec: TensorSpec, frozen: TensorSpec) -> str:
         """`frozen` is what the file says, `spec` what is read."""
@@ -234,6 +229,16 @@ class Builder:
             squeeze=squeeze,
         )  # fmt: skip
         return self.add(layer, node)
+
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    """`wanted`, or wanted_1, wanted_2, ... if it is taken; now it is."""
+    name, number = wanted, 0
+    while name in taken:
+        number += 1
+        name = f"{wanted}_{number}"
+    taken.add(name)
+    return name
 
 
 def ordered(tensor: Tensor, among: Sequence[int]) -> list[int]:

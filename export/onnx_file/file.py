@@ -13,7 +13,7 @@ import onnx
 
 from edgernn.artefact import Source
 from edgernn.errors import ModelFileError, UnsupportedLayer
-from edgernn.export.onnx_file.builder import Builder
+from edgernn.export.onnx_file.builder import Builder, free_name
 from edgernn.export.onnx_file.folding import Budget, folded, with_free_sizes
 from edgernn.export.onnx_file.free_time import with_free_time
 from edgernn.export.onnx_file.given import Given
@@ -277,20 +277,13 @@ class _File:
 
     def _graph(self, builder: Builder, found: list[tuple[str, str]]) -> Graph:
         taken = set(builder.inputs)
-        outputs = []
-        for name, edge in found:
-            unique, number = name, 0
-            while unique in taken:
-                number += 1
-                unique = f"{name}_{number}"
-            taken.add(unique)
-            outputs.append(Output(name=unique, edge=edge))
+        outputs = tuple(Output(name=free_name(name, taken), edge=edge) for name, edge in found)
         try:
             graph = Graph(
                 name=self._path.stem,
                 inputs=tuple(builder.inputs.values()),
                 layers=tuple(builder.layers),
-                outputs=tuple(outputs),
+                outputs=outputs,
             )
             return last_outputs_only(without_dead_layers(graph))
         except GraphError as error:

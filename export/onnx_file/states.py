@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from edgernn.export.onnx_file.builder import free_name
 from edgernn.export.source_model import FilePort, Part
 from edgernn.graph import (
     Concatenate,
@@ -157,7 +158,7 @@ def _with_outputs(
     if named or len(edges) == 1:
         names = _numbered(output.name, len(edges), taken)
     else:
-        names = [_free(edge, taken) for edge in edges]
+        names = [free_name(edge, taken) for edge in edges]
     made = [Output(name=name, edge=edge) for name, edge in zip(names, edges, strict=True)]
     at = graph.outputs.index(output)
     outputs = (*graph.outputs[:at], *made, *graph.outputs[at + 1 :])
@@ -165,14 +166,4 @@ def _with_outputs(
 
 
 def _numbered(name: str, count: int, taken: set[str]) -> list[str]:
-    return [_free(name if count == 1 else f"{name}_{at}", taken) for at in range(count)]
-
-
-def _free(wanted: str, taken: set[str]) -> str:
-    """`wanted` or, where it is taken, the first free one of wanted_1, wanted_2, ..."""
-    name, number = wanted, 0
-    while name in taken:
-        number += 1
-        name = f"{wanted}_{number}"
-    taken.add(name)
-    return name
+    return [free_name(name if count == 1 else f"{name}_{at}", taken) for at in range(count)]
