@@ -172,7 +172,9 @@ def test_a_build_for_size_gives_the_bits_of_the_reference(
     flags = ("-Os", "-DERNN_SMALL")
     machine.build(program, C_TESTS / "batch.c", C_TESTS / "run_batch.c", flags=flags)
     isas = machine.run(program, batch, tmp_path / "results", "run").split()
-    assert set(MACHINES[machine]) <= set(isas)
+    without = {"portable"} if "neon" in MACHINES[machine] else set()
+    assert set(MACHINES[machine]) - without <= set(isas)
+    assert not without & set(isas)
     for isa, words in zip(isas, read_results(tmp_path / "results"), strict=True):
         assert differing(entries, words) == [], f"{isa} on {machine.name}"
 
