@@ -9,7 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -51,19 +51,24 @@ def compare_web_page(folder: Path) -> Iterator[Comparison]:
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    yield from compared(folder, _PEERS)
+
+
+def compared(folder: Path, peers: Mapping[str, tuple[str, float]]) -> Iterator[Comparison]:
+    """The models in `folder`, whatever made them."""
     shutil.rmtree(folder / "web", ignore_errors=True)
     package(folder / "out" / "gru.int8.ernn", target="web", folder=folder / "web")
     x = np.random.default_rng(1).normal(size=(1, STEPS, FEATURES)).astype("<f4")
     x.tofile(folder / "x.f32")
-    peers = {name: path for name, (path, _) in _PEERS.items()}
-    (folder / "plan.json").write_text(json.dumps({"shape": x.shape, "peers": peers}))
+    paths = {name: path for name, (path, _) in peers.items()}
+    (folder / "plan.json").write_text(json.dumps({"shape": x.shape, "peers": paths}))
     for file in _PAGE.iterdir():
         shutil.copy(file, folder)
     flags = ("--silent", "--no-audit", "--no-fund", "--ignore-scripts")
     subprocess.run(["npm", "install", *flags], cwd=folder, check=True)
     report = _reported(folder)
     timed = {name: np.array(values) for name, values in report["times"].items()}
-    for name, (_, target) in _PEERS.items():
+    for name, (_, target) in peers.items():
         difference = np.abs(np.subtract(report["answers"][_OURS], report["answers"][name])).max()
         if not difference < _ALIKE:
             raise AssertionError(f"{name}: scores differ by {difference:.3f} from ours")
