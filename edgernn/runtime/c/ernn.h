@@ -116,6 +116,7 @@ ERNN_API const char *ernn_status_text(ernn_status status);
   X(AUTO, "auto")                                                                                  \
   X(PORTABLE, "portable")                                                                          \
   X(AVX2, "avx2")                                                                                  \
+  X(AVXVNNI, "avxvnni")                                                                            \
   X(AVX512VNNI, "avx512vnni")                                                                      \
   X(AMX, "amx")                                                                                    \
   X(NEON, "neon")                                                                                  \
