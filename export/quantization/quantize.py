@@ -131,6 +131,7 @@ def quantize(
             ranges=ranges,
             notes=tuple(work.notes),
             in_float=frozenset(in_float),
+            wide=frozenset(accurate),
         )
     return replace(graph, layers=layers, quantization=quantization)
 
