@@ -32,11 +32,11 @@ def tuned(numbers_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One command for all tests: it trains in float first, since there is no --from."""
     model = tmp_path_factory.mktemp("tuned") / "gru4.keras"
     options = ("--units", 8, "--epochs", 4, "--batch-size", 16, "--learning-rate", 0.02)
-    process = shell("train", "--data", numbers_file, *options, "--qat", "int4", "-o", model)
+    command = ("train", "--data", numbers_file, *options, "--qat", "int4", "--json", "-o", model)
+    process = shell(*command)
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
-    assert "int4 weights: " in process.stdout
-    assert "the same training in float: " in process.stdout
+    assert json.loads(process.stdout)["on_grid"]["scheme"] == "int4"
     return model
 
 
@@ -47,7 +47,10 @@ def test_the_log_has_the_control_and_the_start(tuned: Path) -> None:
     assert log.on_grid.control.samples == log.test.samples
     assert log.on_grid.before != log.test
     assert max(log.test.value, log.on_grid.control.value) < log.baselines.trivial
-    assert trained_text(log).count("\n") == 3
+    text = trained_text(log)
+    assert text.count("\n") == 3
+    assert "int4 weights: " in text
+    assert "the same training in float: " in text
 
 
 def test_the_score_is_that_of_the_file(tuned: Path) -> None:
@@ -81,7 +84,7 @@ def test_options_that_contradict_each_other_are_refused(tuned: Path, tmp_path: P
 
 def test_a_start_that_does_not_fit_is_refused(tuned: Path, tmp_path: Path) -> None:
     data = tmp_path / "wide.npz"
-    np.savez(data, x=np.ones((60, 6, 5), np.float32), y=np.arange(60, dtype=np.float32))
+    np.savez(data, x=np.ones((200, 6, 5), np.float32), y=np.arange(200.0))
     arguments = ["train", "--data", str(data), "--qat", "int4", "--from", str(tuned)]
     for out, error, why in (
         (tmp_path / "new.keras", DataError, "gru4.keras does not fit wide"),
@@ -93,8 +96,10 @@ def test_a_start_that_does_not_fit_is_refused(tuned: Path, tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["wide.npz"]
 
 
-def test_the_log_is_printed_as_json(numbers_file: Path, tuned: Path, tmp_path: Path) -> None:
-    """From a model whose log is gone: it is fitted as it is."""
+@pytest.mark.long
+def test_a_model_without_a_log_is_fitted_as_it_is(
+    numbers_file: Path, tuned: Path, tmp_path: Path
+) -> None:
     start = tmp_path / "start.keras"
     start.write_bytes(tuned.read_bytes())
     options = ("--epochs", 1, "--json", "-o", tmp_path / "new.keras")
