@@ -189,7 +189,7 @@ class Loaded:
         max_drop: lose at most so many points of accuracy or F1, or percent of an error, on `data`
             or else on a labelled `calibrate`.  Each format is held to it on its own runtime: where
             it loses more, layers get finer activations, and then the fewest become float32; in int4
-            the fewest keep 8 bits.  One that cannot hold it is not written.
+            the fewest keep 8 bits, beside those that the check of the file needs.  One that cannot hold it is not written.
         device: where scheme "auto" measures its candidates: "cpu" (here), "pi", "user@host", …
         data: labelled rows to measure the accuracy or error on: (x, y), (x, y, lengths), a path or
             a spec; "mydata.csv:test" is a part of a file.  Tables are read as in the training.
@@ -334,7 +334,7 @@ class Loaded:
             if any(one.needs_calibration for one in used):
                 phase("measuring what 8-bit activations cost")
                 requests = [with_fine_layers(original, request) for request in requests]
-            if max_drop is None and Scheme.INT4 in schemes:
+            if Scheme.INT4 in schemes:  # with --max-drop, too: a file must pass both
                 phase("choosing the layers that keep 8 bits")
                 requests = [held(original, request) for request in requests]
             if max_drop is not None:
