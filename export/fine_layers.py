@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from math import inf, log10
+from math import inf, isinf, log10
 from typing import Final
 
 from edgernn.export.backend import Arithmetic, Simulate
 from edgernn.export.noise import Spread, shares_a_unit, spread
 from edgernn.export.propagation import Change, with_changes
-from edgernn.graph import AnyArray, DType, Graph, Gru, Layer, Lstm, SimpleRnn
+from edgernn.graph import AnyArray, DType, Embedding, Graph, Gru, Layer, Lstm, QTensor, SimpleRnn
 from edgernn.reference import apply, execute, with_free_batch
 from edgernn.reference.arguments import with_zero_states
 
@@ -180,9 +180,11 @@ class NoiseMeter:
         return found
 
     def _costs(self, simulate: Simulate) -> list[ActivationCost]:
-        """Of each layer with 8-bit activations, in the graph's order."""
-        plans = {} if self.base.quantization is None else self.base.quantization.plans
-        layers = [layer for layer in self.base.layers if layer.name in plans]
+        """Of each layer of int8 weights, in the graph's order.
+
+        One without a plan too: runtimes may round what they multiply with its weights.
+        """
+        layers = [layer for layer in self.base.layers if _multiplies_integers(layer)]
         unknown = [layer for layer in layers if layer.name not in self.rounded]
         given = self._outputs(
             [self._simulated(self.base, layer, simulate) for layer in layers]
@@ -223,6 +225,11 @@ def _in_float(layer: Layer, values: Mapping[str, AnyArray]) -> Change:
     return Change(layer=layer.name, written=apply(layer, values))
 
 
+def _multiplies_integers(layer: Layer) -> bool:
+    is_rounded = any(isinstance(weight, QTensor) for weight in layer.weights.values())
+    return is_rounded and not isinstance(layer, Embedding)
+
+
 def decibel(power: float) -> float:
     """The signal-to-noise ratio of noise that is a share of the variance; infinite without any."""
     if power == 0:
@@ -241,11 +248,16 @@ def _sentence(cost: ActivationCost) -> str:
     if cost.coarse_by:
         return (
             f"needs finer {what}, which {cost.coarse_by} has not: 8 bits leave "
-            f"{cost.activations_snr_db:.0f} dB at the outputs, the rounded weights "
-            f"{cost.weights_snr_db:.0f} dB"
+            f"{cost.activations_snr_db:.0f} dB at the outputs, {_of_weights(cost)}"
         )
     how = "with 16 bits" if cost.chosen is Fineness.SIXTEEN else "in float32"
     return (
         f"keeps its {what} {how}: 8 bits leave {cost.activations_snr_db:.0f} dB at the outputs, "
-        f"the rounded weights {cost.weights_snr_db:.0f} dB"
+        f"{_of_weights(cost)}"
     )
+
+
+def _of_weights(cost: ActivationCost) -> str:
+    if isinf(cost.weights_snr_db):
+        return "the weights are exact"
+    return f"the rounded weights {cost.weights_snr_db:.0f} dB"

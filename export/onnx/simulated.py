@@ -6,7 +6,7 @@ its scale from the numbers that it meets; other layers compute in float32.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -36,8 +36,7 @@ from edgernn.graph import (
     with_weights,
 )
 from edgernn.reference import apply, integer
-from edgernn.reference.activation import activate
-from edgernn.reference.recurrent import Step
+from edgernn.reference.recurrent import Read, step_function
 
 #: What a Scan reads h with.
 _STATE_UNIT: Final = 1 / 128
@@ -80,9 +79,10 @@ def _simulated(
             options.lstm is LstmForm.AUTO and layer.activation.kind in BOUNDED_ACTIVATIONS
         ):
             read = _on_own_grid(values[layer.input], axes=(1, 2))
-            return _lstm(layer, {**values, layer.input: read})
+            return _recurrent(layer, {**values, layer.input: read}, _row_on_own_grid)
         case Gru(kernel=QTensor()) if gru_form(layer, edges).is_integer:
-            return _gru(layer, {**values, layer.input: _read(edges, layer.input, values)})
+            x = _read(edges, layer.input, values)
+            return _recurrent(layer, {**values, layer.input: x}, _state_on_grid)
         case Dense(kernel=QTensor()) if is_integer(layer, edges):
             return apply(layer, {**values, layer.input: _read(edges, layer.input, values)})
         case _:
@@ -132,51 +132,18 @@ def _on_own_grid(x: AnyArray, *, axes: tuple[int, ...]) -> FloatArray:
     return on_grid(x, scale, np.rint(-low / scale), ends=(0, 255))
 
 
-def _unrolled(layer: Recurrent, values: Mapping[str, AnyArray], step: Step) -> tuple[AnyArray, ...]:
+def _recurrent(
+    layer: Recurrent, values: Mapping[str, AnyArray], read: Read
+) -> tuple[AnyArray, ...]:
     projected = (values[layer.input] @ as_float32(layer.kernel)).transpose(1, 0, 2)
     if layer.bias is not None:
         projected = projected + as_float32(layer.bias)
-    return unrolled(layer, projected, values, step)
+    return unrolled(layer, projected, values, step_function(layer, read))
 
 
-def _lstm(layer: Lstm, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
-    kernel = as_float32(layer.recurrent_kernel)
-
-    def step(
-        x: AnyArray, states: Sequence[AnyArray], _observed: bool
-    ) -> tuple[tuple[AnyArray, ...], dict[str, FloatArray]]:
-        h, c = states
-        parts = np.split(x + _on_own_grid(h, axes=(1,)) @ kernel, len(layer.GATES), axis=1)
-        pre = dict(zip(layer.GATES, parts, strict=True))
-        i, f, o = (activate(layer.recurrent_activation, pre[gate]) for gate in "ifo")
-        new_c = f * c + i * activate(layer.activation, pre["c"])
-        return (o * activate(layer.activation, new_c), new_c), {}
-
-    return _unrolled(layer, values, step)
+def _row_on_own_grid(h: AnyArray) -> FloatArray:
+    return _on_own_grid(h, axes=(1,))
 
 
-def _gru(layer: Gru, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
-    units = layer.units
-    kernel = as_float32(layer.recurrent_kernel)
-    bias = np.zeros(3 * units, np.float32)
-    if layer.recurrent_bias is not None:
-        bias = as_float32(layer.recurrent_bias)
-
-    def rounded(h: AnyArray) -> FloatArray:
-        return on_grid(h, _STATE_UNIT, ends=(-128, 127))
-
-    def step(
-        x: AnyArray, states: Sequence[AnyArray], _observed: bool
-    ) -> tuple[tuple[AnyArray, ...], dict[str, FloatArray]]:
-        (h,) = states
-        gates = slice(0, 2 * units)
-        opened = x[:, gates] + rounded(h) @ kernel[:, gates] + bias[gates]
-        z, r = (activate(layer.recurrent_activation, part) for part in np.split(opened, 2, axis=1))
-        if layer.reset_after:
-            part = r * (rounded(h) @ kernel[:, 2 * units :] + bias[2 * units :])
-        else:
-            part = rounded(r * h) @ kernel[:, 2 * units :]
-        n = activate(layer.activation, x[:, 2 * units :] + part)
-        return (n + z * (h - n),), {}
-
-    return _unrolled(layer, values, step)
+def _state_on_grid(h: AnyArray) -> FloatArray:
+    return on_grid(h, _STATE_UNIT, ends=(-128, 127))
