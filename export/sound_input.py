@@ -1,4 +1,4 @@
-"""Which input of a model takes the rows of a front end."""
+"""Which input of a model takes the rows or the tokens of a front end."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from typing import Final
 
 from edgernn.errors import DataError
 from edgernn.graph import DType, Graph, Input
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import SoundRecipe, TextRecipe
 
 #: The key of the recipe among the metadata of an artefact.
 FRONT_END: Final = "front_end"
 #: The key of what the recipe gives for a known sound, see edgernn.runtime.check_sound.
 FRONT_END_CHECK: Final = "front_end_check"
+#: The same of text, see edgernn.runtime.tokenizer.text_check_value.
+TEXT_FRONT_END: Final = "front_end_text"
+TEXT_CHECK: Final = "front_end_text_check"
+
+
+def text_recipe(graph: Graph) -> TextRecipe | None:
+    """How text becomes the tokens of an input; None where no input takes text."""
+    return next((entry.text for entry in graph.inputs if entry.text is not None), None)
 
 
 def sound_input(graph: Graph, recipe: SoundRecipe) -> Input:

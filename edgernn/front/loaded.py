@@ -22,6 +22,7 @@ from edgernn.export.quantization.headroom import beyond
 from edgernn.export.reading import PORTABLE, read_source
 from edgernn.export.request import Request
 from edgernn.export.rows import together
+from edgernn.export.sound_input import text_recipe
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import held, limited
@@ -127,7 +128,8 @@ class Loaded:
 
     def _samples(self, data: Given, target: str | None, recipe: SoundRecipe | None) -> Samples:
         reading = self.reading_of(data)
-        return as_samples(data, target=target, reading=reading, front_end=recipe)
+        front_end = recipe or text_recipe(self.model.graph)
+        return as_samples(data, target=target, reading=reading, front_end=front_end)
 
     @property
     def parameters(self) -> int:
@@ -289,7 +291,7 @@ class Loaded:
                 oracle = as_keras_has_it(self.model, self.origin)
             original = float_graph(self.model.graph)
             one_input = len(self.inputs) == 1 or decoding is not None
-            if isinstance(calibrate, str | os.PathLike) and one_input:
+            if (isinstance(calibrate, str | os.PathLike) or _are_texts(calibrate)) and one_input:
                 calibrate = self._samples(calibrate, target, recipe)
             typical = calibrate
             if decoding is not None and calibrate is not None:
@@ -370,3 +372,10 @@ class Loaded:
 
     def _repr_html_(self) -> str:
         return model_html(self.model.graph, str(self))
+
+
+def _are_texts(given: object) -> bool:
+    """A list of texts, or an array."""
+    first = given[0] if isinstance(given, list | tuple) and given else given
+    kind = getattr(getattr(given, "dtype", None), "kind", "")
+    return isinstance(first, str) or kind == "U"

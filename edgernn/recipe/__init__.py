@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from edgernn.recipe.keras_file import keep_recipe
 from edgernn.recipe.presets import FAMILIES, TRAINED_ON, front_end_named, preset
 from edgernn.recipe.sound import SoundRecipe, recipe_of_text, recipe_text, sound_of
 from edgernn.recipe.tables import sound_record
+from edgernn.recipe.text import TextRecipe, text_of, text_recipe_text, text_record
+
+#: How what a device records or a person writes becomes the input of a model.
+FrontEndRecipe: TypeAlias = SoundRecipe | TextRecipe
 
 __all__ = [
     "FAMILIES",
     "TRAINED_ON",
+    "FrontEndRecipe",
     "SoundRecipe",
+    "TextRecipe",
     "front_end_named",
     "keep_recipe",
     "preset",
@@ -18,4 +26,7 @@ __all__ = [
     "recipe_text",
     "sound_of",
     "sound_record",
+    "text_of",
+    "text_recipe_text",
+    "text_record",
 ]

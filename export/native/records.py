@@ -43,10 +43,17 @@ class Feature(IntFlag):
     ATTENTION = 32
     CHOICES = 64
     NIBBLES = 128
+    TEXT = 256
 
 
 class FrontEndKind(IntEnum):
     SOUND = 1
+    TEXT = 2
+
+    @property
+    def feature(self) -> Feature:
+        """What a reader must know to use a record of this kind."""
+        return {FrontEndKind.SOUND: Feature.FRONT_END, FrontEndKind.TEXT: Feature.TEXT}[self]
 
 
 class ConstantType(IntEnum):
