@@ -24,6 +24,7 @@ from edgernn.recipe import preset, recipe_text
 from tests.edgernn.kits.models import sound_model, strided_model
 from tests.edgernn.runtime.models import graph_of, random_integer_cell, random_integer_layer
 from tests.edgernn.runtime.nibble_models import in_nibbles
+from tests.edgernn.runtime.text_models import text_graph
 from tests.edgernn.runtime.toolchain import C_TESTS, LIBRARY, SOURCES, STANDARD, run, tool
 
 SANITIZERS: Final = (

@@ -46,7 +46,7 @@ def test_a_layer_of_ones_own_with_the_name_of_keras_layer_is_not_mistaken_for_it
     ("kind", "remedy"),
     [
         ("GroupedQueryAttention", "MultiHeadAttention"),
-        ("TextVectorization", "into tokens before"),
+        ("IntegerLookup", "into tokens before"),
         ("MelSpectrogram", "--front-end"),
         ("SpectralNormalization", "LayerNormalization"),
         ("Unheard", "other layers"),
