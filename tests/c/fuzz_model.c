@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ernn_internal.h"
+#include "ernn_tokenizer.h"
 
 enum { MOST_PORTS = 8, STEPS = 5, MOST_ARENA = 1 << 22, MOST_INPUT = 1 << 16 };
 
@@ -162,6 +163,25 @@ static void decide(const ernn_model *model, uint8_t fill) {
   free(samples);
 }
 
+/* The end of the file and some words as text: tokens are never beyond the room for them. */
+static void tokenize(const ernn_model *model, const uint8_t *end) {
+  enum { ROOM = 8, LONGEST = 64 };
+  static const char words[] = "Good, film! \xE6\x97\xA5 -- don't\tgood";
+  int32_t tokens[ROOM + 1];
+  uint32_t count = 0;
+  ernn_port port;
+  if (ernn_input(model, ernn_text_input(model), &port) != ERNN_OK || port.width != 1) abort();
+  for (uint32_t room = 0; room <= ROOM; room += ROOM) {
+    tokens[room] = -7;
+    ernn_status status = ernn_tokenize(model, words, sizeof words - 1, tokens, room, &count);
+    if ((status == ERNN_CAPACITY) != (count > room) || tokens[room] != -7) abort();
+    for (uint32_t length = 0; length <= LONGEST; length++) {
+      ernn_tokenize(model, (const char *)end - length, length, tokens, room, &count);
+      if (tokens[room] != -7) abort();
+    }
+  }
+}
+
 /* What describes a model to its user: every text it tells is read to its end. */
 static void describe(const ernn_model *model) {
   ernn_port port;
@@ -189,6 +209,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     describe(&model);
     run(&model, ERNN_ISA_PORTABLE, fill);
     run(&model, ERNN_ISA_AUTO, fill);
+    size_t bytes;
+    if (ernn_text_record(&model, &bytes)) tokenize(&model, file + size);
     if (ernn_audio_rate(&model) > 0) {
       listen(&model, fill);
       decide(&model, fill);
