@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, get_args, get_type_hints
 from edgernn import atomic
 from edgernn.errors import DataError, ModelFileError
 from edgernn.graph import DecoderStep, DType, State, TensorSpec
-from edgernn.recipe import SoundRecipe, TextRecipe, sound_of, text_of
+from edgernn.recipe import RowRecipe, TextRecipe, rows_of, text_of
 from edgernn.regular_file import DAMAGE, read_bytes, read_json
 from edgernn.scheme import Scheme
 from edgernn.version import __version__
@@ -30,7 +30,7 @@ MANIFEST_NAME: Final = "model.json"
 MANIFEST_VERSION: Final = 1
 
 
-_Recipe = TypeVar("_Recipe", SoundRecipe, TextRecipe)
+_Recipe = TypeVar("_Recipe")
 
 #: Instead of a file's name: the source is a model in memory.
 OBJECT: Final = "<object>"
@@ -124,7 +124,7 @@ class Artefact:
     decoder: DecoderStep | None = None  # the second of the files; the first is its encoder
     source: Source
     labels: tuple[str, ...] = ()
-    front_end: SoundRecipe | None = None  # how rows of an input are made of sound
+    front_end: RowRecipe | None = None  # how rows of an input are made of sound or sensors
     text: TextRecipe | None = None  # how tokens of an input are made of text
     details: dict[str, str] = field(default_factory=dict)  # opset, lowering: for a reader
     verification: Verification
@@ -312,7 +312,7 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
         decoder=_decoder(entry.get("decoder")),
         source=Source(**_known(Source, entry["source"])),
         labels=tuple(entry["labels"]),
-        front_end=_recipe(entry.get("front_end"), sound_of),
+        front_end=_recipe(entry.get("front_end"), rows_of),
         text=_recipe(entry.get("text"), text_of),
         details=dict(entry["details"]),
         verification=Verification(

@@ -18,7 +18,7 @@ from edgernn.export.sound_input import (
 )
 from edgernn.export.source_model import SourceModel
 from edgernn.formats import FORMATS, format_named
-from edgernn.recipe import SoundRecipe, TextRecipe, recipe_text, text_recipe_text
+from edgernn.recipe import RowRecipe, SensorRecipe, TextRecipe, rows_text, text_recipe_text
 from edgernn.scheme import Scheme
 from edgernn.streaming import rhythms
 
@@ -78,7 +78,7 @@ def metadata_of(model: SourceModel, request: Request) -> dict[str, str]:
     if request.labels:
         metadata["labels"] = json.dumps(request.labels)
     if request.front_end is not None:
-        metadata[FRONT_END] = recipe_text(request.front_end)
+        metadata[FRONT_END] = rows_text(request.front_end)
         metadata |= _check_value(request.front_end)
     text = text_recipe(model.graph)
     if text is not None:
@@ -108,8 +108,13 @@ def _result_steps(model: SourceModel) -> dict[str, str]:
     )
 
 
-def _check_value(recipe: SoundRecipe) -> dict[str, str]:
+def _check_value(recipe: RowRecipe) -> dict[str, str]:
     """What other code for the recipe can be held against; nothing without the C library."""
+    if isinstance(recipe, SensorRecipe):
+        samples = [[0.0] * recipe.width, [1.0] * recipe.width]
+        return {
+            FRONT_END_CHECK: json.dumps({"samples": samples, "rows": recipe.rows(samples).tolist()})
+        }
     try:
         from edgernn.runtime.audio import check_value
     except MissingRuntime:  # edgernn was installed without a compiler: no features can be made here

@@ -1,4 +1,4 @@
-"""`edgernn run`: sound or text in, labels out, as an app does it with the C library."""
+"""`edgernn run`: sound, text or samples of sensors in, labels out, as an app does it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from edgernn.runtime import Model
-    from edgernn.runtime.listening import Heard
+    from edgernn.runtime.listening import Deciding, Heard
 
 _PIECE_S = 0.1
 
@@ -32,6 +32,13 @@ _PIECE_S = 0.1
     multiple=True,
     metavar="TEXT",
     help="A text, for a model that takes text; - reads a text a line from standard input.",
+)
+@click.option(
+    "--csv",
+    "table",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Samples of sensors, a line each, for a model that takes them.",
 )
 @click.option(
     "--rate",
@@ -70,6 +77,7 @@ def command(
     wav: Path | None,
     microphone: bool,
     texts: tuple[str, ...],
+    table: Path | None,
     rate_hz: int | None,
     threshold: float,
     smooth: int,
@@ -83,6 +91,7 @@ def command(
     edgernn run out/words.int8.ernn --wav a.wav
     arecord -t raw -f S16_LE -r 16000 | edgernn run out/words.int8.ernn --microphone
     edgernn run out/reviews.int8.ernn --text "A good film"
+    edgernn run out/exercises.int8.ernn --csv watch.csv
 
     The model carries the recipe of its features. Sound of a higher rate is resampled to the
     model's; the channels of a recording are averaged. After a recording, the last line is the
@@ -91,15 +100,19 @@ def command(
     from edgernn.runtime import Model
     from edgernn.runtime.listening import Deciding, Listener, listen
 
-    if (wav is not None) + microphone + bool(texts) != 1:
-        raise click.UsageError("Give one of --wav FILE, --microphone and --text TEXT")
+    if (wav is not None) + microphone + bool(texts) + (table is not None) != 1:
+        raise click.UsageError("Give one of --wav FILE, --microphone, --text TEXT and --csv FILE")
     if wav is not None and rate_hz is not None:
         raise click.UsageError("--rate goes with --microphone: a recording says its rate")
-    if texts and rate_hz is not None:
+    if (texts or table) and rate_hz is not None:
         raise click.UsageError("--rate goes with --microphone")
     opened = Model(model)
     if texts:
         _classify(opened, texts, as_json=as_json)
+        return
+    deciding = Deciding(threshold=threshold / 100, smooth=smooth, pause_s=pause_s)
+    if table is not None:
+        _sense(opened, table, deciding, as_json=as_json)
         return
     own_rate = opened.audio().rate_hz
     if wav is not None:
@@ -107,12 +120,22 @@ def command(
     else:
         rate_hz = rate_hz or own_rate
         pieces = _standard_input(rate_hz)
-    deciding = Deciding(threshold=threshold / 100, smooth=smooth, pause_s=pause_s)
     listener = Listener(model=opened, rate_hz=rate_hz, deciding=deciding)
     for heard in listen(listener, pieces):
         _show(heard, as_json=as_json)
     if wav is not None:
         _show(listener.whole(), as_json=as_json, at_end=True)
+
+
+def _sense(model: Model, table: Path, deciding: Deciding, *, as_json: bool) -> None:
+    """The labels of a table of samples, and the last window's."""
+    from edgernn.runtime.sensing import SensorListener
+    from edgernn.tasks.sensor_table import read_samples
+
+    listener = SensorListener(model, deciding)
+    for heard in listener.feed(read_samples(table, listener.recipe)):
+        _show(heard, as_json=as_json)
+    _show(listener.whole(), as_json=as_json, at_end=True)
 
 
 def _classify(model: Model, texts: tuple[str, ...], *, as_json: bool) -> None:

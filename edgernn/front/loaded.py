@@ -52,7 +52,7 @@ from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
 from edgernn.front.writing import written
 from edgernn.graph import CalibrationMethod, Decoding, Rounding, Shape
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import RowRecipe
 from edgernn.report.inspected import model_text
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
@@ -126,7 +126,7 @@ class Loaded:
             return AS_IT_IS
         return self.training.settings.reading.recorded_for(str(data))
 
-    def _samples(self, data: Given, target: str | None, recipe: SoundRecipe | None) -> Samples:
+    def _samples(self, data: Given, target: str | None, recipe: RowRecipe | None) -> Samples:
         reading = self.reading_of(data)
         front_end = recipe or text_recipe(self.model.graph)
         return as_samples(data, target=target, reading=reading, front_end=front_end)
@@ -165,7 +165,7 @@ class Loaded:
         streaming: bool = False,
         decode: str | None = None,
         labels: Sequence[object] = (),
-        front_end: str | SoundRecipe | None = None,
+        front_end: str | RowRecipe | None = None,
         verify: bool = True,
         require_verify: bool = False,
         against_keras: bool = False,
@@ -203,8 +203,8 @@ class Loaded:
             that ends with the token STOP or after LONGEST calls.  `edgernn train` records it.
         labels: names of the classes (texts, or numbers), stored in the files.
         front_end: how sound becomes the model's rows, stored in the files: a preset such as
-            "kaldi-fbank40@16000", a recipe.toml, or a SoundRecipe.  Without it that of the .keras
-            file, if `edgernn train` made it of recordings.
+            "kaldi-fbank40@16000", a recipe.toml, or a SoundRecipe or SensorRecipe.  Without it that
+            of the .keras file, if `edgernn train` made it of recordings or sensors.
         verify: compare the files with the original on their runtimes.
         require_verify: a file that cannot be compared, since its runtime is not installed, is an
             error (MissingRuntime), and so is one of fewer bits whose features are of unlike scale

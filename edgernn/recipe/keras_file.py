@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from edgernn.errors import DataError
-from edgernn.recipe.sound import SoundRecipe, recipe_of_text
+from edgernn.recipe.stored_kinds import RowRecipe, rows_of_text
 
 MEMBER: Final = "edgernn.json"
 
@@ -17,17 +17,17 @@ MEMBER: Final = "edgernn.json"
 _VERSION: Final = 1
 
 
-def keep_recipe(model: Path, recipe: SoundRecipe) -> None:
+def keep_recipe(model: Path, recipe: RowRecipe) -> None:
     """Adds the recipe to the archive that Keras wrote."""
     entry = {"version": _VERSION, "front_end": recipe.as_json()}
     with zipfile.ZipFile(model, "a") as archive:
         archive.writestr(zipfile.ZipInfo(MEMBER), json.dumps(entry, indent=1))
 
 
-def recipe_in(content: bytes, *, where: str) -> SoundRecipe | None:
+def recipe_in(content: bytes, *, where: str) -> RowRecipe | None:
     """The recipe in the member's text.  Raises DataError for one that is damaged or newer."""
     try:
         entry = json.loads(content)["front_end"]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise DataError(f"{where}: its {MEMBER} is damaged ({error})") from error
-    return None if entry is None else recipe_of_text(json.dumps(entry), where=where)
+    return None if entry is None else rows_of_text(json.dumps(entry), where=where)

@@ -11,6 +11,7 @@ from typing import Final
 
 from edgernn.errors import DataError
 from edgernn.recipe.sound import SoundRecipe, decibels, sound_of
+from edgernn.recipe.stored_kinds import RowRecipe, rows_of
 from edgernn.regular_file import opened
 
 if sys.version_info >= (3, 11):
@@ -142,14 +143,17 @@ def preset(name: str) -> SoundRecipe:
     return FAMILIES[found["family"]](int(found["rate"]), int(found["number"]))
 
 
-def front_end_named(text: str) -> SoundRecipe:
-    """A preset, or the recipe in a .toml file.  Raises DataError."""
+def front_end_named(text: str) -> RowRecipe:
+    """A preset, or the recipe in a .toml file, of sound or (kind = "sensor") of sensors.
+
+    Raises DataError.
+    """
     if text.endswith(".toml"):
         return _read(Path(text))
     return preset(text)
 
 
-def _read(path: Path) -> SoundRecipe:
+def _read(path: Path) -> RowRecipe:
     """The fields of SoundRecipe as a table; those that are not there are of `preset`, if given."""
     try:
         with opened(path) as file:
@@ -160,8 +164,8 @@ def _read(path: Path) -> SoundRecipe:
         raise DataError(f"{path} is not a TOML file ({error})") from error
     base = table.pop("preset", None)
     try:
-        if base is None:
-            return sound_of(table)
+        if base is None or table.get("kind") == "sensor":
+            return rows_of(table)
         return sound_of(preset(str(base)).as_json() | {"name": path.stem} | table)
     except DataError as error:
         raise DataError(f"{path}: {error.what}", remedy=error.remedy) from error

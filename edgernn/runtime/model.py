@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import DataError, ModelFileError
-from edgernn.recipe import SoundRecipe, TextRecipe, recipe_of_text
+from edgernn.recipe import (
+    SensorRecipe,
+    SoundRecipe,
+    TextRecipe,
+    recipe_of_text,
+    rows_of_text,
+    sensor_record,
+)
 from edgernn.recipe.stored import difference
 from edgernn.recipe.text import text_of_record
 from edgernn.regular_file import opened
@@ -125,7 +132,7 @@ class Model:
         Raises ModelFileError where the recipe is not that of the record that the C library reads.
         """
         text_of_recipe, record = self.metadata.get("front_end"), self._sound_record()
-        if text_of_recipe is None and not record:
+        if not record and (text_of_recipe is None or lib.ernn_sensor_rate(self.handle)):
             return None
         recipe = recipe_of_text(text_of_recipe or "", where=self.name)
         if differs_in := difference(recipe, record) if record else "everything: it has no record":
@@ -174,6 +181,31 @@ class Model:
         none for unknown words, and for a model without a front end for text.
         """
         return self._tokenizer(text)
+
+    @property
+    def sensors(self) -> SensorRecipe | None:
+        """How samples of sensors become the rows of an input; None for a model without them.
+
+        >>> model.sensors.channels
+        ('x', 'y', 'z')
+
+        Raises ModelFileError where the recipe is not that of the record that the C library reads.
+        """
+        rate_hz = lib.ernn_sensor_rate(self.handle)
+        if not rate_hz:
+            return None
+        recipe = rows_of_text(self.metadata.get("front_end", ""), where=self.name)
+        if not isinstance(recipe, SensorRecipe) or not self._has(sensor_record(recipe)):
+            raise ModelFileError(
+                f"{self.name}: its recipe and the record of its front end differ",
+                remedy="Export the model again with this edgernn",
+            )
+        return recipe
+
+    def _has(self, record: bytes) -> bool:
+        """Whether the front end for sensors in the file is this one."""
+        place = ffi.cast("uint8_t *", lib.ernn_sensor_record(self.handle))
+        return bytes(ffi.buffer(place, len(record))) == record
 
     def session(self, *, max_steps: int = _DEFAULT_MAX_STEPS) -> Session:
         """A session at the beginning of a sequence.

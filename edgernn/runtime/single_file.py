@@ -29,7 +29,7 @@ _PUBLIC: Final = "ernn.h"
 _FEATURES: Final = 16  # in the header
 _LEFT_OUT: Final = {
     "ERNN_WITHOUT_IMAGES": 4,
-    "ERNN_WITHOUT_SOUND": 16,
+    "ERNN_WITHOUT_SOUND": 16 | 512,
     "ERNN_WITHOUT_NIBBLES": 128,
     "ERNN_WITHOUT_TEXT": 256,
 }  # without these features

@@ -66,10 +66,10 @@ class Tokenizer:
         texts: [N] or [N, 1] texts; where a text is one word, [N] or [N, T] of them.
         Raises DataError as a call does, and where no text has a token.
         """
-        array = np.asarray(texts)
-        if array.dtype.kind == "O" and all(isinstance(one, str | bytes) for one in array.ravel()):
-            pass
-        elif array.dtype.kind not in "US" or array.size == 0:
+        # Of objects: numpy's own arrays of text lose zeros at the end of a text.
+        array = texts if isinstance(texts, np.ndarray) else np.array(texts, dtype=object)
+        are_texts = all(isinstance(one, str | bytes) for one in array.ravel().tolist())
+        if array.size == 0 or not are_texts:
             raise DataError(
                 f"the texts are an array of {array.dtype}, {list(array.shape)}",
                 remedy="Give a list of texts",

@@ -57,7 +57,7 @@ def read_texts(path: Path, recipe: TextRecipe) -> Samples:
         labels, y = texts_numbered(np.array([(line["label"] or "").strip() for line in table]))
     return Samples(
         name=path.name,
-        x=tokens_of(np.array(texts), recipe, str(path)),
+        x=tokens_of(np.array(texts, dtype=object), recipe, str(path)),
         y=y,
         labels=labels,
         named=y is not None,

@@ -22,7 +22,7 @@ from edgernn.export.keras.variables import store_paths
 from edgernn.export.keras.version import KerasVersion, keras_version
 from edgernn.export.keras.weights import ArrayReader, legacy_weights, store_weights
 from edgernn.export.source_model import SourceModel
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import RowRecipe
 from edgernn.recipe.keras_file import MEMBER, recipe_in
 from edgernn.regular_file import opened
 
@@ -110,7 +110,7 @@ def _read_archive(path: Path) -> tuple[Translated, KerasVersion]:
         return translate(model, version, _by_path(weights), _words(archive, model)), version
 
 
-def _front_end(path: Path) -> SoundRecipe | None:
+def _front_end(path: Path) -> RowRecipe | None:
     """The recipe that `edgernn train` left in the archive."""
     with opened_archive(path) as archive:
         if MEMBER not in archive.zip.namelist():

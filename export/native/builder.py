@@ -34,7 +34,8 @@ from edgernn.export.native.records import (
 from edgernn.export.sound_input import FRONT_END, TEXT_FRONT_END, sound_input
 from edgernn.graph import DType, Graph, Output, QTensor, TensorSpec, Weight
 from edgernn.graph.quantized import Accumulation, Product
-from edgernn.recipe import recipe_of_text, sound_record, text_record
+from edgernn.recipe import SensorRecipe, record_of, rows_of_text, text_record
+from edgernn.recipe.sensor import SENSOR_VERSION
 from edgernn.recipe.sound import SOUND_VERSION
 from edgernn.recipe.text import TEXT_VERSION
 
@@ -175,13 +176,14 @@ def _front_ends(graph: Graph, metadata: Mapping[str, str]) -> list[FrontEndRecor
     ]
     text = metadata.get(FRONT_END)
     if text is not None:
-        recipe = recipe_of_text(text, where=graph.name)
+        recipe = rows_of_text(text, where=graph.name)
+        is_sensor = isinstance(recipe, SensorRecipe)
         found.append(
             FrontEndRecord(
-                kind=FrontEndKind.SOUND,
-                version=SOUND_VERSION,
+                kind=FrontEndKind.SENSOR if is_sensor else FrontEndKind.SOUND,
+                version=SENSOR_VERSION if is_sensor else SOUND_VERSION,
                 input=names.index(sound_input(graph, recipe).name),
-                data=sound_record(recipe),
+                data=record_of(recipe),
             )
         )
     return found

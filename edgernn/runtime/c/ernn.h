@@ -34,7 +34,7 @@
  * ERNN_PORTABLE        Leaves out every instruction-set specific kernel.
  * ERNN_WITHOUT_AVX512  x86: leaves out the kernels of AVX-512 and AMX.
  * ERNN_WITHOUT_IMAGES  Leaves out the layers of rows and columns.
- * ERNN_WITHOUT_SOUND   Leaves out front ends for sound: models that hold one are refused.
+ * ERNN_WITHOUT_SOUND   Leaves out front ends for sound and sensors: models that hold one are refused.
  * ERNN_WITHOUT_TEXT    Leaves out front ends for text: models that hold one are refused.
  * ERNN_WITHOUT_NIBBLES Leaves out weights of 4 bits: int4 models are refused.
  * ERNN_ONLY_<LAYER>    One or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of ERNN_OP_LIST in
@@ -371,10 +371,20 @@ typedef struct ernn_heard {
   float score;
 } ernn_heard;
 
+/* Of the front end for sensors, 0 without one: samples a second, and the model's input that takes them.
+ * A listener takes samples of sensors, too; ernn_input gives how many numbers a sample has. */
+ERNN_API uint32_t ernn_sensor_rate(const ernn_model *model);
+ERNN_API uint32_t ernn_sensor_input(const ernn_model *model);
+
 /* The whole chain: front end, session and decisions for one stream of sound.  A model with a free
  * number of steps runs step by step; one with a fixed number runs over the last rows, with zeros in
  * front where there are fewer.  A label that begins with _ (_silence_, _unknown_) is never decided.
  * One listener serves one thread.
+ *
+ * With a front end for sensors (ernn_sensor_rate), `rate` is the model's, a sample is as many floats as the
+ * input is wide, `n` counts samples, and ernn_listener_feed_f32 takes them: they are scaled as in the
+ * training, and the model answers for each full window every so many samples as the file says, whatever
+ * every_s is.
  *
  *     size_t bytes;
  *     ernn_listener *listener;

@@ -2,6 +2,7 @@
 
 #include "ernn_audio.h"
 #include "ernn_check.h"
+#include "ernn_sensor.h"
 #include "ernn_sound.h"
 #include "ernn_tokenizer.h"
 
@@ -181,6 +182,16 @@ static ernn_status check_sound(const ernn_edge *edge, const void *record, uint32
   if (status != ERNN_OK) return status;
   return edge->dtype == ERNN_FLOAT32 && edge->width == sound->width ? ERNN_OK : ERNN_BAD_MODEL;
 }
+
+/* A window is the input's fixed number of steps. */
+static ernn_status check_sensor(const ernn_edge *edge, const void *record, uint32_t bytes) {
+  const ernn_sensor *sensor = (const ernn_sensor *)record;
+  ernn_status status = ernn_check_sensor(record, bytes);
+  if (status != ERNN_OK) return status;
+  int fits = edge->dtype == ERNN_FLOAT32 && edge->is_sequence && edge->width == sensor->width &&
+             (edge->steps <= 1 || sensor->window == edge->steps);
+  return fits ? ERNN_OK : ERNN_BAD_MODEL;
+}
 #endif
 
 #ifndef ERNN_WITHOUT_TEXT
@@ -199,6 +210,9 @@ static uint32_t front_end_feature(const ernn_front_end *entry) {
   if (entry->kind == ERNN_FRONT_END_TEXT && entry->version == ERNN_TEXT_VERSION) {
     return ERNN_FEATURE_TOKENS;
   }
+  if (entry->kind == ERNN_FRONT_END_SENSOR && entry->version == ERNN_SENSOR_VERSION) {
+    return ERNN_FEATURE_SENSORS;
+  }
   return 0;
 }
 
@@ -208,6 +222,7 @@ static ernn_status check_front_end(const ernn_model *model, const ernn_front_end
   (void)edge, (void)record; /* of a library without both */
 #ifndef ERNN_WITHOUT_SOUND
   if (entry->kind == ERNN_FRONT_END_SOUND) return check_sound(edge, record, entry->bytes);
+  if (entry->kind == ERNN_FRONT_END_SENSOR) return check_sensor(edge, record, entry->bytes);
 #endif
 #ifndef ERNN_WITHOUT_TEXT
   if (entry->kind == ERNN_FRONT_END_TEXT) return check_text(edge, record, entry->bytes);
@@ -241,7 +256,7 @@ static ernn_status check_front_ends(const ernn_model *model, ernn_refusal *refus
     if (status != ERNN_OK) return status;
   }
   look_at(refusal, model, &header->front_end_count);
-  uint32_t claimed = header->features & (ERNN_FEATURE_FRONT_END | ERNN_FEATURE_TEXT);
+  uint32_t claimed = header->features & (ERNN_FEATURE_FRONT_END | ERNN_FEATURE_TEXT | ERNN_FEATURE_SENSOR);
   return features == claimed ? ERNN_OK : ERNN_BAD_MODEL;
 }
 
