@@ -163,6 +163,33 @@ static void decide(const ernn_model *model, uint8_t fill) {
   free(samples);
 }
 
+/* Samples of sensors, as many as the largest of the corpus' windows has and some more. */
+static void sense(const ernn_model *model, uint8_t fill) {
+  enum { SAMPLES = 48, MOST_WIDTH = 64 };
+  const ernn_listening deciding = {0.0f, 2, 0.0f, 0.0f};
+  static float samples[SAMPLES * MOST_WIDTH];
+  uint32_t rate = ernn_sensor_rate(model);
+  ernn_port port;
+  size_t size;
+  if (ernn_input(model, ernn_sensor_input(model), &port) != ERNN_OK) abort();
+  if (port.width > MOST_WIDTH) return;
+  if (ernn_listener_size(model, rate, &deciding, &size) != ERNN_OK || size > MOST_ARENA) return;
+  void *arena = aligned_alloc(ERNN_ALIGNMENT, ernn_aligned(size));
+  ernn_listener *listener;
+  if (arena) memset(arena, 0xA5, size);
+  if (arena && ernn_listener_init(&listener, model, rate, &deciding, arena, size) == ERNN_OK) {
+    ernn_heard heard;
+    int decided;
+    for (uint32_t i = 0; i < SAMPLES * port.width; i++) samples[i] = (float)(i * fill % 97u);
+    for (size_t done = 0, used = 1; done < SAMPLES && used > 0; done += used) {
+      used = ernn_listener_feed_f32(listener, samples + done * port.width, SAMPLES - done, &heard,
+                                    &decided);
+    }
+    ernn_listener_whole(listener, &heard);
+  }
+  free(arena);
+}
+
 /* The end of the file and some words as text: tokens are never beyond the room for them. */
 static void tokenize(const ernn_model *model, const uint8_t *end) {
   enum { ROOM = 8, LONGEST = 64 };
@@ -211,6 +238,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     run(&model, ERNN_ISA_AUTO, fill);
     size_t bytes;
     if (ernn_text_record(&model, &bytes)) tokenize(&model, file + size);
+    if (ernn_sensor_rate(&model) > 0) sense(&model, fill);
     if (ernn_audio_rate(&model) > 0) {
       listen(&model, fill);
       decide(&model, fill);
