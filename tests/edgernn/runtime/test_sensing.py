@@ -51,7 +51,7 @@ def test_windows_have_the_labels_that_numpy_finds(hop: int) -> None:
     assert model.front_end is None
     listener = SensorListener(model, EVERY)
     expected = by_numpy(model, recipe)
-    assert len({one.label for one in expected}) > 1
+    assert len({round(one.score, 3) for one in expected}) > 1
     assert same(list(listener.feed(SAMPLES)), expected)
     listener.reset()
     pieces = np.split(SAMPLES, [1, 2, 19, 21, 150])
