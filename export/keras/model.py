@@ -17,6 +17,7 @@ from edgernn.export.keras.text import READ_TEXT, TEXT
 from edgernn.export.keras.trace import Trace
 from edgernn.export.keras.unrolled import rolled
 from edgernn.export.keras.version import KerasVersion
+from edgernn.export.keras.whole_numbers import of_type
 from edgernn.graph import DType, Graph, GraphError, Output, TensorSpec, without_dead_layers
 
 
@@ -91,19 +92,20 @@ def translate(
 class _Argument:
     name: str
     spec: TensorSpec
+    declared: str  # its type
     is_text: bool = False
 
 
 def _added(builder: GraphBuilder, entry: _Argument) -> str:
     if entry.is_text:
         return builder.add_strings(entry.name, entry.spec.shape)
-    return builder.add_input(entry.name, entry.spec)
+    return builder.add_input(entry.name, entry.spec, entry.declared)
 
 
 def _dtype(declared: str) -> DType:
     if declared == "bool":
         return DType.BOOL
-    return DType.INT32 if re.fullmatch(r"u?int(8|16|32|64)", declared) else DType.FLOAT32
+    return DType.FLOAT32 if of_type(declared) is None else DType.INT32
 
 
 def _inputs(model: LayerConfig, keras: KerasVersion) -> list[_Argument]:
@@ -158,7 +160,7 @@ def _argument(layer: LayerConfig, name: str) -> _Argument:
             raise layer.unsupported(f"takes {option} tensors", "Use a dense input")
     dtype = layer.options.get("dtype")
     spec = TensorSpec(shape=tuple(shape), dtype=_dtype(str(dtype)))
-    return _Argument(name=name, spec=spec, is_text=_is_text(layer))
+    return _Argument(name=name, spec=spec, declared=str(dtype), is_text=_is_text(layer))
 
 
 def _is_text(layer: LayerConfig) -> bool:
