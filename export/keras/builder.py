@@ -122,7 +122,8 @@ class GraphBuilder:
             return None
         self._inputs[edge] = made
         self._specs[edge] = spec
-        self.note_whole(edge, of_type("int64"))  # as Keras has tokens
+        highest = max(len(recipe.vocabulary) - 1, recipe.unknown or 0)
+        self.note_whole(edge, Whole(dtype="int64", low=0, high=highest))  # as Keras has tokens
         return edge
 
     def add(self, layer: Layer, source: LayerConfig) -> None:

@@ -22,7 +22,7 @@ _REMEDIES: Final[dict[tuple[str, ...], str]] = {
     ("3D",): "Use TimeDistributed with the layer of two dimensions",
     ("Resizing", "Crop"): "Resize the images before the model",
     ("Attention",): "Use MultiHeadAttention or Attention",
-    ("Vectorization", "Lookup", "Hash", "Category", "Discretization"): (
+    ("IntegerLookup", "Hash", "Category", "Discretization"): (
         "Turn the data into tokens before the model"
     ),
     ("Spectrogram",): "Export the layers behind it and name these features with --front-end",
