@@ -84,6 +84,23 @@ def _librosa(rate_hz: int, bins: int) -> SoundRecipe:
     )
 
 
+def _keras(rate_hz: int, bins: int) -> SoundRecipe:
+    """keras.layers.MelSpectrogram with its defaults, and a top_db that cuts nothing off."""
+    return SoundRecipe(
+        rate_hz=rate_hz,
+        window_samples=2048,
+        hop_samples=512,
+        lead_samples=1024,
+        fft_samples=2048,
+        periodic=True,
+        bins=bins,
+        lowest_hz=20.0,
+        floor=1e-10,
+        log_scale=decibels(),
+        name=f"keras-mel{bins}@{rate_hz}",
+    )
+
+
 def _tensorflow(rate_hz: int, bins: int, *, coefficients: int = 0) -> SoundRecipe:
     """tf.signal: stft of 25 ms every 10 ms, abs, linear_to_mel_weight_matrix, log(x + 1e-6)."""
     window = rate_hz * 25 // 1000
@@ -115,6 +132,7 @@ FAMILIES: Final[dict[str, Callable[[int, int], SoundRecipe]]] = {
     "kaldi-mfcc": _kaldi_mfcc,
     "torchaudio-mel": _torchaudio,
     "librosa-mel": _librosa,
+    "keras-mel": _keras,
     "tf-mel": _tensorflow,
     "tf-mfcc": _tensorflow_mfcc,
 }
