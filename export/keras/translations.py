@@ -106,7 +106,7 @@ def _same_features(layer: LayerConfig) -> str:
     if layer.kind == "MelSpectrogram":
         bins, rate = (layer.options.get(name, 0) for name in ("num_mel_bins", "sampling_rate"))
         named = f"keras-mel{bins}@{rate}" if bins and rate else "keras-mel128@16000"
-    train = f"Train and export the layers behind it on rows of --front-end {named} (docs/sound.md)"
+    train = f"Use the layers behind it with rows of --front-end {named} (docs/sound.md)"
     return f"{train}; {_DOCUMENTED}"
 
 
