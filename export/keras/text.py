@@ -105,16 +105,16 @@ def _vocabulary(call: Call, *, mask: str | None, unknown_words: int) -> tuple[st
     layer = call.layer
     words = _config_words(layer)
     if words is None:
-        words = call.builder.vocabulary(layer)
+        words = call.builder.vocabulary(layer) or []
+    masks = [] if mask is None else [mask]
+    special = [*masks, *[layer.text("oov_token", default="[UNK]")] * unknown_words]
+    if words[: len(special)] == special:
+        words = words[len(special) :]
     if not words:
         raise layer.damaged(
             "has no vocabulary",
             remedy="Call adapt(texts) or set_vocabulary(words), and save the model again",
         )
-    masks = [] if mask is None else [mask]
-    special = [*masks, *[layer.text("oov_token", default="[UNK]")] * unknown_words]
-    if words[: len(special)] == special:
-        words = words[len(special) :]
     if mask is not None and mask in words:
         raise layer.damaged(f"has the word {mask!r}, which stands for no word, in its vocabulary")
     return (*masks, *[None] * unknown_words, *words)
