@@ -120,6 +120,7 @@ def test_texts_give_the_answers_of_keras_in_every_format(tmp_path: Path) -> None
     assert opened.text == recipe_of(model)
 
 
+@pytest.mark.long
 def test_what_keras_makes_of_texts_otherwise_is_noticed(tmp_path: Path, monkeypatch: Any) -> None:
     """--against-keras gives Keras the texts: a wrong rule of ours cannot hide."""
     from edgernn.errors import VerificationError
