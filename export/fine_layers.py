@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from math import inf, log10
+from math import inf, isinf, log10
 from typing import Final
 
 from edgernn.export.backend import Arithmetic, Simulate
 from edgernn.export.noise import Spread, shares_a_unit, spread
 from edgernn.export.propagation import Change, with_changes
-from edgernn.graph import AnyArray, DType, Graph, Gru, Layer, Lstm, SimpleRnn
+from edgernn.graph import AnyArray, DType, Embedding, Graph, Gru, Layer, Lstm, QTensor, SimpleRnn
 from edgernn.reference import apply, execute, with_free_batch
 from edgernn.reference.arguments import with_zero_states
 
@@ -25,8 +25,9 @@ from edgernn.reference.arguments import with_zero_states
 #: together have at most 1.15 times the error of the weights alone.
 HIDDEN: Final = 0.3
 
-#: 16 bits are enough where they leave at most this share of the noise of 8 bits.
-_WORTH: Final = 0.25
+#: Noise of all activations that is too loud, however loud the rounded weights are: 30 dB below the
+#: outputs' variance, half of the mean error that the check of a file allows.
+LOUD: Final = 1e-3
 
 
 _CELLS: Final = frozenset(kind.__name__ for kind in (SimpleRnn, Gru, Lstm))
@@ -120,7 +121,8 @@ class NoiseMeter:
         """The choice for one format.  finest: every layer whose activations make any noise."""
         simulate = arithmetic.simulate
         costs = self._costs(simulate)
-        hidden = max(arithmetic.quiet, HIDDEN * sum(cost.weights for cost in costs))
+        weights = sum(cost.weights for cost in costs)
+        hidden = max(arithmetic.quiet, min(HIDDEN * weights, LOUD))
         allowed = 0.0 if finest else hidden
         loudest = sorted(costs, key=lambda cost: -cost.activations)
         left = sum(cost.activations for cost in costs)
@@ -130,11 +132,13 @@ class NoiseMeter:
                 break
             loud.append(cost.layer)
             left = sum(other.activations for other in loudest[len(loud) :])
-        if arithmetic.coarse_by:
+        if arithmetic.coarse_by and not arithmetic.has_sixteen:
             return FineLayers(costs=tuple(_coarse(cost, loud, arithmetic) for cost in costs))
-        chosen = dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
+        chosen = {} if arithmetic.coarse_by else dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
         if arithmetic.has_sixteen and loud:
-            chosen |= self._sixteen(costs, loud, simulate)
+            others = sum(cost.activations for cost in costs if cost.layer not in loud)
+            room = inf if arithmetic.coarse_by else hidden - others  # there is nothing finer
+            chosen |= self._sixteen(loud, simulate, allowed=room)
         final = tuple(
             replace(cost, chosen=chosen[cost.layer][0], left=chosen[cost.layer][1])
             if cost.layer in chosen
@@ -148,9 +152,12 @@ class NoiseMeter:
         )
 
     def _sixteen(
-        self, costs: Sequence[ActivationCost], loud: Sequence[str], simulate: Simulate
+        self, loud: Sequence[str], simulate: Simulate, *, allowed: float
     ) -> dict[str, tuple[Fineness, float]]:
-        """The loud layers that 16 bits make quiet enough, and what is left then."""
+        """The loud layers that need no more than 16 bits, and what is left of their noise.
+
+        All together leave at most `allowed`: the loudest of them are left out until they do.
+        """
         wide = with_free_batch(self.quantize(loud, ()))
         layers = [layer for layer in wide.layers if layer.name in loud]
         # Not those of `base`: a plan of 16 bits may round the weights otherwise.
@@ -158,20 +165,26 @@ class NoiseMeter:
             [_in_float(layer, self.exact) for layer in layers]
             + [self._simulated(wide, layer, simulate) for layer in layers]
         )
-        before = {cost.layer: cost.activations for cost in costs}
-        found = {}
-        for layer, rounded, simulated in zip(
-            layers, given[: len(layers)], given[len(layers) :], strict=True
-        ):
-            left = self._power(rounded, simulated)
-            if left <= _WORTH * before[layer.name]:
-                found[layer.name] = (Fineness.SIXTEEN, left)
+        left = {
+            layer.name: self._power(rounded, simulated)
+            for layer, rounded, simulated in zip(
+                layers, given[: len(layers)], given[len(layers) :], strict=True
+            )
+        }
+        found, total = {}, 0.0
+        for name in sorted(left, key=lambda name: left[name]):
+            total += left[name]
+            if total > allowed:
+                break
+            found[name] = (Fineness.SIXTEEN, left[name])
         return found
 
     def _costs(self, simulate: Simulate) -> list[ActivationCost]:
-        """Of each layer with 8-bit activations, in the graph's order."""
-        plans = {} if self.base.quantization is None else self.base.quantization.plans
-        layers = [layer for layer in self.base.layers if layer.name in plans]
+        """Of each layer of int8 weights, in the graph's order.
+
+        One without a plan too: runtimes may round what they multiply with its weights.
+        """
+        layers = [layer for layer in self.base.layers if _multiplies_integers(layer)]
         unknown = [layer for layer in layers if layer.name not in self.rounded]
         given = self._outputs(
             [self._simulated(self.base, layer, simulate) for layer in layers]
@@ -212,6 +225,11 @@ def _in_float(layer: Layer, values: Mapping[str, AnyArray]) -> Change:
     return Change(layer=layer.name, written=apply(layer, values))
 
 
+def _multiplies_integers(layer: Layer) -> bool:
+    is_rounded = any(isinstance(weight, QTensor) for weight in layer.weights.values())
+    return is_rounded and not isinstance(layer, Embedding)
+
+
 def decibel(power: float) -> float:
     """The signal-to-noise ratio of noise that is a share of the variance; infinite without any."""
     if power == 0:
@@ -230,11 +248,16 @@ def _sentence(cost: ActivationCost) -> str:
     if cost.coarse_by:
         return (
             f"needs finer {what}, which {cost.coarse_by} has not: 8 bits leave "
-            f"{cost.activations_snr_db:.0f} dB at the outputs, the rounded weights "
-            f"{cost.weights_snr_db:.0f} dB"
+            f"{cost.activations_snr_db:.0f} dB at the outputs, {_of_weights(cost)}"
         )
     how = "with 16 bits" if cost.chosen is Fineness.SIXTEEN else "in float32"
     return (
         f"keeps its {what} {how}: 8 bits leave {cost.activations_snr_db:.0f} dB at the outputs, "
-        f"the rounded weights {cost.weights_snr_db:.0f} dB"
+        f"{_of_weights(cost)}"
     )
+
+
+def _of_weights(cost: ActivationCost) -> str:
+    if isinf(cost.weights_snr_db):
+        return "the weights are exact"
+    return f"the rounded weights {cost.weights_snr_db:.0f} dB"

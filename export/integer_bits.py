@@ -127,6 +127,7 @@ def with_recurrent_plans(graph: Graph) -> Graph:
 def certainties(graph: Graph) -> dict[str, Certainty]:
     """Of every edge."""
     plans: Mapping[str, LayerPlan] = graph.quantization.plans if graph.quantization else {}
+    in_float = graph.quantization.in_float if graph.quantization else frozenset()
     certainty = {entry.name: Certainty.BITS for entry in graph.inputs}
     for layer in graph.layers:
         read = max((certainty[edge] for edge in layer.reads), default=Certainty.BITS)
@@ -134,7 +135,7 @@ def certainties(graph: Graph) -> dict[str, Certainty]:
         if plan is not None and read is not Certainty.BITS:
             read = Certainty.OPEN
         own = Certainty.BITS if _is_exact(layer, plan) else Certainty.ROUNDING
-        if plan is None and _draws_scales(layer):
+        if plan is None and layer.name not in in_float and _draws_scales(layer):
             own = Certainty.OPEN
         certainty.update(dict.fromkeys(layer.writes, max(read, own)))
     return certainty

@@ -47,6 +47,10 @@ LSTM_TAPS: Final = (
 RNN_TAPS: Final = ("x.h", "h.h", "pre.h", "h", "fed")
 
 
+#: What the products of a step read of a state [B, H]: the state itself, or what a runtime rounds.
+Read: TypeAlias = Callable[[FloatArray], FloatArray]
+
+
 class Unrolled(NamedTuple):
     """The results of a recurrent layer: its output and its final states (h; h and c)."""
 
@@ -73,7 +77,7 @@ def recurrent(
     given = [*initial, *[None] * (state_count(layer) - len(initial))]
     return unroll(
         layer,
-        _step_function(layer),
+        step_function(layer),
         _project(x, layer.kernel, layer.bias),
         [zeros if state is None else state for state in given],
         mask=mask,
@@ -143,19 +147,27 @@ def _project(x: FloatArray, kernel: Weight, bias: Weight | None) -> FloatArray:
     return projected.reshape(steps, batch, kernel.shape[1])
 
 
-def _step_function(layer: Recurrent) -> Step:
+def _itself(state: FloatArray) -> FloatArray:
+    return state
+
+
+def step_function(layer: Recurrent, read: Read = _itself) -> Step:
+    """One step of the layer in float.
+
+    read: what its matrix products see of a state (of r * h too, without reset_after).
+    """
     match layer:
         case Gru():
-            return _gru_step(layer)
+            return _gru_step(layer, read)
         case Lstm():
-            return _lstm_step(layer)
+            return _lstm_step(layer, read)
         case SimpleRnn():
-            return _rnn_step(layer)
+            return _rnn_step(layer, read)
         case _:
             assert_never(layer)
 
 
-def _gru_step(layer: Gru) -> Step:
+def _gru_step(layer: Gru, read: Read) -> Step:
     units = layer.units
     kernel = as_float32(layer.recurrent_kernel)
     gates_kernel = np.ascontiguousarray(kernel[:, : 2 * units])
@@ -168,17 +180,18 @@ def _gru_step(layer: Gru) -> Step:
         x: FloatArray, states: Sequence[FloatArray], observed: bool
     ) -> tuple[tuple[FloatArray, ...], dict[str, FloatArray]]:
         (h,) = states
-        recurrent_gates = h @ gates_kernel + bias[: 2 * units]
+        h_read = read(h)
+        recurrent_gates = h_read @ gates_kernel + bias[: 2 * units]
         pre_gates = x[:, : 2 * units] + recurrent_gates
         # One by one: a softmax is over all units of one gate.
         z, r = (activate(layer.recurrent_activation, pre) for pre in np.split(pre_gates, 2, axis=1))
         if layer.reset_after:
-            recurrent_h = h @ candidate_kernel + bias[2 * units :]
+            recurrent_h = h_read @ candidate_kernel + bias[2 * units :]
             reset: FloatArray = r * recurrent_h
             pre_h = x[:, 2 * units :] + reset
         else:
             reset = r * h
-            recurrent_h = reset @ candidate_kernel
+            recurrent_h = read(reset) @ candidate_kernel
             pre_h = x[:, 2 * units :] + recurrent_h
         n = activate(layer.activation, pre_h)
         new_h = z * h + (np.float32(1) - z) * n
@@ -204,14 +217,14 @@ def _gru_step(layer: Gru) -> Step:
     return step
 
 
-def _lstm_step(layer: Lstm) -> Step:
+def _lstm_step(layer: Lstm, read: Read) -> Step:
     kernel = as_float32(layer.recurrent_kernel)
 
     def step(
         x: FloatArray, states: Sequence[FloatArray], observed: bool
     ) -> tuple[tuple[FloatArray, ...], dict[str, FloatArray]]:
         h, c = states
-        recurrent_part = h @ kernel
+        recurrent_part = read(h) @ kernel
         pre = _parts(x + recurrent_part, "ifco")
         i, f, o = (activate(layer.recurrent_activation, pre[name]) for name in "ifo")
         n = activate(layer.activation, pre["c"])
@@ -241,14 +254,14 @@ def _lstm_step(layer: Lstm) -> Step:
     return step
 
 
-def _rnn_step(layer: SimpleRnn) -> Step:
+def _rnn_step(layer: SimpleRnn, read: Read) -> Step:
     kernel = as_float32(layer.recurrent_kernel)
 
     def step(
         x: FloatArray, states: Sequence[FloatArray], _observed: bool
     ) -> tuple[tuple[FloatArray, ...], dict[str, FloatArray]]:
         (h,) = states
-        recurrent_part = h @ kernel
+        recurrent_part = read(h) @ kernel
         pre = x + recurrent_part
         new_h = activate(layer.activation, pre)
         taps = {"x.h": x, "h.h": recurrent_part, "pre.h": pre, "h": new_h, "fed": h}

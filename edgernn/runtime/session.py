@@ -158,7 +158,7 @@ class Session:
         >>> scores = session.run(frames[:50])  # [50, 40] -> [10]
         >>> scores = session.run(frames[50:])  # continues
 
-        Call `step` for a file of one step: `run` does not say which steps have no result.
+        None where none of the steps has a result, as in `step`.
 
         Raises TypeError and ValueError for inputs of another type or shape, and DataError for a
         sequence without steps, one longer than `max_steps` where the model needs it whole, a
@@ -171,12 +171,21 @@ class Session:
             port.name: checked_rows(port, array)
             for port, array in zip(free, sequences, strict=True)
         }
-        results = self.run_checked(arrays)
+        results, has_result = self._run(arrays)
+        if not has_result:
+            return None
         wanted = {name: results[name] for name in self._model.output_names}
         return next(iter(wanted.values())) if len(wanted) == 1 else wanted
 
     def run_checked(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """As `run`, by name, for arrays already checked; returns all outputs, also states."""
+        """As `run`, by name, for arrays already checked; returns all outputs, also states.
+
+        They are those of the call alone: how many steps there were before does not count.
+        """
+        return self._run(arrays)[0]
+
+    def _run(self, arrays: Mapping[str, AnyArray]) -> tuple[dict[str, AnyArray], bool]:
+        """(all outputs, whether a step had a result)"""
         with self._alone():
             inputs, outputs = self._inputs, self._outputs
             for rows, port in zip(inputs, self._model.inputs, strict=True):
@@ -188,8 +197,10 @@ class Session:
             for rows, port in zip(outputs, self._model.outputs, strict=True):
                 array = results[port.name] = np.empty(port.shape(rows.steps), port.numpy)
                 rows.data = _from_buffer(array)
-            check_run(_run(self._session, inputs, outputs), self._session)
-            return results
+            status = _run(self._session, inputs, outputs)
+            if status != NO_RESULT:
+                check_run(status, self._session)
+            return results, status != NO_RESULT
 
     def run_batch(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """Independent sequences from zero states, by name; `arrays` [B, ...] are checked.

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from edgernn.export.keras import whole_numbers
 from edgernn.export.keras.activations import named_activation
 from edgernn.export.keras.call import Call, Tensor
 from edgernn.export.keras.element_operations import quotient, reduced
@@ -18,6 +19,7 @@ from edgernn.export.keras.symbolic import (
     two_arguments,
     unknown,
 )
+from edgernn.export.keras.whole_numbers import Whole, constant_of
 from edgernn.graph import (
     LINEAR,
     RELU,
@@ -47,6 +49,17 @@ def tensor_of(call: Call, value: Any) -> Tensor:
     )
 
 
+def _whole(call: Call, value: Any) -> Whole | None:
+    return call.builder.wholes.get(value.edge) if isinstance(value, Tensor) else None
+
+
+def _noted(call: Call, value: Value, whole: Whole | None) -> Value:
+    """The result of an operation that Keras computes in integers, if it does."""
+    if isinstance(value, Tensor):
+        call.builder.note_whole(value.edge, whole)
+    return value
+
+
 def _affine(call: Call, value: Any, scale: AnyArray, offset: AnyArray) -> Tensor:
     return _scaled(call, tensor_of(call, value).edge, scale, offset, call.name)
 
@@ -70,14 +83,17 @@ def _arithmetic(kind: MergeKind) -> Translate:
         match constant(left), constant(right):
             case (None, None):
                 pair = (tensor_of(call, left).edge, tensor_of(call, right).edge)
+                whole = whole_numbers.checked(call, kind, [_whole(call, left), _whole(call, right)])
                 call.add(Merge(name=call.name, inputs=pair, output=call.name, kind=kind))
-                return Tensor(edge=call.name)
+                return _noted(call, Tensor(edge=call.name), whole)
             case (None, array):
-                return _with_constant(call, kind, left, array)
-            case (array, None) if kind is MergeKind.SUBTRACT:
-                return _affine(call, right, -_ONE, array)
+                whole = whole_numbers.checked(call, kind, [_whole(call, left), constant_of(right)])
+                return _noted(call, _with_constant(call, kind, left, array), whole)
             case (array, None):
-                return _with_constant(call, kind, right, array)
+                whole = whole_numbers.checked(call, kind, [constant_of(left), _whole(call, right)])
+                if kind is MergeKind.SUBTRACT:
+                    return _noted(call, _affine(call, right, -_ONE, array), whole)
+                return _noted(call, _with_constant(call, kind, right, array), whole)
             case _:
                 return unknown(call)
 
@@ -115,10 +131,11 @@ def _clip(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     if low is None or high is None or low.size != 1 or high.size != 1 or not low < high:
         return unknown(call)
     edge = tensor_of(call, args[0]).edge
+    whole = whole_numbers.clipped(call, _whole(call, args[0]), float(low[0]), float(high[0]))
     span = Activation(kind=ActivationKind.RELU, max_value=float(high[0] - low[0]))
     above = _scaled(call, edge, _ONE, -low, call.aside("above")).edge
     kept = _activated(call, above, span, call.aside("kept")).edge
-    return _scaled(call, kept, _ONE, low, call.name)
+    return _noted(call, _scaled(call, kept, _ONE, low, call.name), whole)
 
 
 def _divide(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
@@ -132,15 +149,17 @@ def _divide(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
 
 
 def _negative(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
-    return _affine(call, args[0], -_ONE, _ZERO)
+    whole = whole_numbers.negated(call, _whole(call, args[0]))
+    return _noted(call, _affine(call, args[0], -_ONE, _ZERO), whole)
 
 
 def _square(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
-    edge = tensor_of(call, args[0]).edge
+    edge, whole = tensor_of(call, args[0]).edge, _whole(call, args[0])
+    product = whole_numbers.checked(call, MergeKind.MULTIPLY, [whole, whole])
     call.add(Merge(
         name=call.name, inputs=(edge, edge), output=call.name, kind=MergeKind.MULTIPLY
     ))  # fmt: skip
-    return Tensor(edge=call.name)
+    return _noted(call, Tensor(edge=call.name), product)
 
 
 def _power(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
@@ -153,11 +172,12 @@ def _power(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
 
 def _absolute(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
     edge = tensor_of(call, args[0]).edge
+    whole = whole_numbers.magnitude(call, _whole(call, args[0]))
     negative = _scaled(call, edge, -_ONE, _ZERO, call.aside("negative")).edge
     call.add(Merge(
         name=call.name, inputs=(edge, negative), output=call.name, kind=MergeKind.MAXIMUM
     ))  # fmt: skip
-    return Tensor(edge=call.name)
+    return _noted(call, Tensor(edge=call.name), whole)
 
 
 def _activation(name: str) -> Translate:
@@ -203,6 +223,9 @@ def _over_an_axis(name: str, over_time: Callable[[Call, str, bool], Value]) -> T
         edge = tensor_of(call, args[0]).edge
         axis, rank = single_axis(options.get("axis")), call.builder.rank(edge)
         keepdims = bool(options.get("keepdims"))
+        whole = _whole(call, args[0])
+        if name == "Mean" and whole is not None and call.keras.major < 3:
+            raise whole_numbers.refusal(call.layer, "averages whole numbers")
         if type(axis) is int and axis in (1, 1 - rank) and rank == 3:
             return over_time(call, edge, keepdims)
         if type(axis) is int and axis in (-1, rank - 1) and name != "Max":
@@ -234,17 +257,20 @@ def _sum_over_time(call: Call, edge: str, keepdims: bool) -> Value:
     steps = call.builder.shape(edge)[1]
     if steps is None:
         return unknown(call, "Sum over a time that is not fixed")
+    whole = whole_numbers.summed(call, call.builder.wholes.get(edge), steps)
     mean = call.aside("mean")
     call.add(GlobalPool1D(
         name=mean, input=edge, output=mean, kind=PoolKind.AVERAGE, keepdims=keepdims
     ))  # fmt: skip
-    return _scaled(call, mean, steps * _ONE, _ZERO, call.name)
+    return _noted(call, _scaled(call, mean, steps * _ONE, _ZERO, call.name), whole)
 
 
 def _over_features(call: Call, edge: str, *, keepdims: bool, mean: bool) -> Value:
     features = call.builder.shape(edge)[-1]
     if features is None:
         return unknown(call)
+    whole = call.builder.wholes.get(edge)
+    total = None if mean else whole_numbers.summed(call, whole, features)
     kernel = np.full((features, 1), 1.0 / features if mean else 1.0, np.float32)
     name = call.name if keepdims else call.aside("kept")
     call.add(Dense(name=name, input=edge, output=name, kernel=kernel, bias=None))
@@ -253,7 +279,7 @@ def _over_features(call: Call, edge: str, *, keepdims: bool, mean: bool) -> Valu
         call.add(Slice(
             name=call.name, input=name, output=call.name, axis=axis, stop=1, squeeze=True
         ))  # fmt: skip
-    return Tensor(edge=call.name)
+    return _noted(call, Tensor(edge=call.name), total)
 
 
 def _matmul(call: Call, args: list[Any], options: dict[str, Any]) -> Value:

@@ -8,10 +8,12 @@ from typing import Final
 from edgernn.errors import ModelFileError
 from edgernn.export.keras.config import LayerConfig
 from edgernn.export.keras.nodes import RESAVE
+from edgernn.export.keras.whole_numbers import Whole, behind, of_type, refusal
 from edgernn.graph import (
     ApplyMask,
     Cast,
     Concatenate,
+    Dot,
     DType,
     Embedding,
     Graph,
@@ -65,6 +67,8 @@ class GraphBuilder:
         self.masks: dict[tuple[str, ...], str] = {}
         #: Edges whose mask a layer has taken off: Keras finds none there any more.
         self.unmasked: set[str] = set()
+        #: Edges that are of an integer type in Keras.
+        self.wholes: dict[str, Whole] = {}
 
     def unique(self, wanted: str) -> str:
         """Reserves and returns `wanted`, or wanted_1, wanted_2, ... if it is taken."""
@@ -75,11 +79,12 @@ class GraphBuilder:
         self._names.add(name)
         return name
 
-    def add_input(self, name: str, spec: TensorSpec) -> str:
-        """Declares an argument of the model; returns its edge."""
+    def add_input(self, name: str, spec: TensorSpec, declared: str = "float32") -> str:
+        """Declares an argument of the model, of the type that Keras gives it; returns its edge."""
         edge = self.unique(name)
         self._inputs[edge] = Input(name=edge, spec=spec)
         self._specs[edge] = spec
+        self.note_whole(edge, of_type(declared))
         return edge
 
     def add(self, layer: Layer, source: LayerConfig) -> None:
@@ -93,6 +98,9 @@ class GraphBuilder:
                 "models are written out",
                 remedy="Export a smaller part of it",
             )
+        if isinstance(layer, Dot) and self.wholes.keys() >= set(layer.reads):
+            raise refusal(source, "multiplies matrices of whole numbers")
+        whole = behind(layer, self.wholes)
         layer = self._reading_numbers(layer, source)
         try:
             written = infer(layer, [self._specs[edge] for edge in layer.reads])
@@ -110,9 +118,15 @@ class GraphBuilder:
         for edge, spec in zip(layer.writes, written, strict=True):
             self._specs[edge] = spec
             self._writers[edge] = layer
+            self.note_whole(edge, whole)
         if isinstance(layer, Moving) and layer.input in self._tokens_by_use:
             self._tokens_by_use.update(layer.writes)
         self._layers.append(layer)
+
+    def note_whole(self, edge: str, whole: Whole | None) -> None:
+        """Says that Keras has whole numbers of a type at `edge`; nothing where it has others."""
+        if whole is not None:
+            self.wholes[edge] = whole
 
     def as_numbers(self, edge: str, source: LayerConfig) -> str:
         """The integers or the mask of `edge` as floats; `edge` itself where they are floats.

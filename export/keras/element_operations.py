@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from edgernn.export.keras.call import Call, Tensor
 from edgernn.export.keras.symbolic import Translate, Value, constant, two_arguments, unknown
+from edgernn.export.keras.whole_numbers import EXACT, Whole, constant_of, refusal
 from edgernn.graph import (
     Activate,
     Activation,
@@ -136,7 +138,9 @@ def _min(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     found = reduced(call, PoolKind.MAX, negative, axis, keepdims=keepdims, name=most)
     if found is None:
         return unknown(call, f"Min over axis {axis}")
-    return Tensor(edge=_scaled(call, found, -1.0, call.name))
+    least = _scaled(call, found, -1.0, call.name)
+    call.builder.note_whole(least, call.builder.wholes.get(_edge(call, args[0])))
+    return Tensor(edge=least)
 
 
 def _variance(name_of: str) -> Translate:
@@ -180,6 +184,7 @@ def _compare(kind: CompareKind) -> Translate:
         match constant(left), constant(right):
             case (None, None):
                 pair = _edge(call, left), _edge(call, right)
+                _require_exact(call, [call.builder.wholes.get(edge) for edge in pair])
                 edge = _merged(call, MergeKind.SUBTRACT, *pair, call.aside("difference"))
             case (None, array) if array.size == 1:
                 edge, value = _edge(call, left), float(array[0])
@@ -189,10 +194,19 @@ def _compare(kind: CompareKind) -> Translate:
                 return unknown(call)
         if call.builder.dtype(edge) is DType.BOOL:
             return unknown(call, f"{call.layer.kind} of masks")
+        if abs(value) >= EXACT:  # smaller ones are on the same side of a rounded number
+            _require_exact(call, [call.builder.wholes.get(edge)])
         call.add(Compare(name=call.name, input=edge, output=call.name, kind=used, value=value))
         return Tensor(edge=call.name)
 
     return translate
+
+
+def _require_exact(call: Call, wholes: Sequence[Whole | None]) -> None:
+    """Refuses whole numbers that float32 may round, unless Keras makes floats of them too."""
+    known = [whole for whole in wholes if whole is not None]
+    if len(known) == len(wholes) and not all(whole.is_exact for whole in known):
+        raise refusal(call.layer, f"compares whole numbers beyond {EXACT}")
 
 
 def _where(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
@@ -216,6 +230,7 @@ def _where(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
             return unknown(call)
         name = call.aside("number")
         call.add(Affine(name=name, input=tensors[0], output=name, scale=0 * _ONE, offset=array))
+        call.builder.note_whole(name, constant_of(value))
         edges.append(name)
     call.add(Where(
         name=call.name, condition=condition, then=edges[0], otherwise=edges[1], output=call.name

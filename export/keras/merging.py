@@ -9,6 +9,7 @@ import numpy as np
 from edgernn.export.keras.call import Call, Tensor
 from edgernn.export.keras.keras_class import Emit, KerasClass
 from edgernn.export.keras.masks import concatenated, merged
+from edgernn.export.keras.whole_numbers import checked
 from edgernn.graph import (
     Affine,
     ApplyMask,
@@ -34,12 +35,16 @@ def _elementwise(kind: MergeKind, least: int = 1, most: int | None = None) -> Em
         if count < least or (most is not None and count > most):
             raise call.layer.damaged(f"is called on {count} tensors")
         inputs = _same_rank(call)
+        wholes = [call.builder.wholes.get(tensor.edge) for tensor in inputs]
+        whole = checked(call, kind, wholes)
         honoured = call.keras.merges_masks_by_or and any(tensor.mask for tensor in inputs)
         if honoured and kind is MergeKind.MULTIPLY:
             return [_multiply_valid(call, inputs)]
         if honoured and kind in (MergeKind.MAXIMUM, MergeKind.MINIMUM):
             return [_extreme_of_valid(call, kind, inputs)]
-        return [merge(call, kind, [tensor.edge for tensor in inputs], call.name)]
+        merged_edge = merge(call, kind, [tensor.edge for tensor in inputs], call.name)
+        call.builder.note_whole(merged_edge, whole)
+        return [merged_edge]
 
     return emit
 

@@ -16,6 +16,7 @@ from edgernn.export.keras.nodes import RESAVE, references
 from edgernn.export.keras.trace import Trace
 from edgernn.export.keras.unrolled import rolled
 from edgernn.export.keras.version import KerasVersion
+from edgernn.export.keras.whole_numbers import of_type
 from edgernn.graph import DType, Graph, GraphError, Output, TensorSpec, without_dead_layers
 
 
@@ -54,7 +55,8 @@ def translate(
     builder = GraphBuilder()
     trace = Trace(keras, weights, builder)
     inputs = [
-        Tensor(edge=builder.add_input(entry.name, entry.spec)) for entry in _inputs(model, keras)
+        Tensor(edge=builder.add_input(entry.name, entry.spec, entry.declared))
+        for entry in _inputs(model, keras)
     ]
     results = trace.model(model, inputs, "")
     outputs: list[Output] = []
@@ -81,12 +83,13 @@ def translate(
 class _Argument:
     name: str
     spec: TensorSpec
+    declared: str  # its type
 
 
 def _dtype(declared: str) -> DType:
     if declared == "bool":
         return DType.BOOL
-    return DType.INT32 if re.fullmatch(r"u?int(8|16|32|64)", declared) else DType.FLOAT32
+    return DType.FLOAT32 if of_type(declared) is None else DType.INT32
 
 
 def _inputs(model: LayerConfig, keras: KerasVersion) -> list[_Argument]:
@@ -143,7 +146,7 @@ def _argument(layer: LayerConfig, name: str) -> _Argument:
     if dtype == "string":
         raise layer.unsupported("takes strings", "Turn them into tokens before the model")
     spec = TensorSpec(shape=tuple(shape), dtype=_dtype(str(dtype)))
-    return _Argument(name=name, spec=spec)
+    return _Argument(name=name, spec=spec, declared=str(dtype))
 
 
 def _output_names(model: LayerConfig, count: int) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from edgernn.errors import ModelFileError
+from edgernn.export.keras.whole_numbers import of_type
 
 RESAVE: Final = "Save the whole model again with model.save('model.keras')"
 
@@ -129,14 +130,15 @@ def revive(value: Any) -> Any:
         case "__tuple__" | "TensorShape":
             return revive(list(value.get("items") or ()))
         case "__tensor__" | "__numpy__" if isinstance(config, dict):
-            return _array(config.get("value"))
+            return _array(config.get("value"), str(config.get("dtype")))
         case _:
             return {key: revive(item) for key, item in value.items()}
 
 
-def _array(value: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _array(value: Any, dtype: str) -> np.ndarray[Any, Any]:
+    """Whole numbers keep their type: Keras computes with them in integers."""
     try:
-        return np.array(value, np.float32)
+        return np.array(value, np.float32 if of_type(dtype) is None else dtype)
     except (TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(
             "a constant in the model is not an array of numbers", remedy=RESAVE

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any, Final
+
+import numpy as np
 
 from edgernn.export.keras.arithmetic_operations import tensor_of
 from edgernn.export.keras.call import Call, Tensor
@@ -17,7 +20,8 @@ from edgernn.export.keras.symbolic import (
     spread,
     unknown,
 )
-from edgernn.graph import Concatenate, DType, Reshape, Reverse, Shape, Slice, Transpose
+from edgernn.export.keras.whole_numbers import of_type, refusal
+from edgernn.graph import Affine, Concatenate, DType, Reshape, Reverse, Shape, Slice, Transpose
 
 
 def _get_item(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
@@ -191,11 +195,30 @@ def _cast(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     tensor = tensor_of(call, args[0])
     wanted = str(options.get("dtype"))
     if wanted.startswith(("float", "bfloat")):
-        return Tensor(edge=call.builder.as_numbers(tensor.edge, call.layer))
+        return Tensor(edge=_as_floats(call, call.builder.as_numbers(tensor.edge, call.layer)))
     if wanted.startswith(("int", "uint")) and call.builder.dtype(tensor.edge) is not DType.BOOL:
         call.builder.as_tokens(tensor.edge, call.layer)
+        known, asked = call.builder.wholes.get(tensor.edge), of_type(wanted)
+        if known is not None and asked is not None and not asked.holds(known):
+            raise refusal(call.layer, f"casts {known.dtype} to {wanted}")
+        if known is None:
+            call.builder.note_whole(tensor.edge, asked)
+        elif asked is not None and asked.dtype != known.dtype:  # the same numbers in another type
+            axis = call.builder.rank(tensor.edge) - 1
+            call.add(Slice(name=call.name, input=tensor.edge, output=call.name, axis=axis))
+            call.builder.note_whole(call.name, replace(known, dtype=wanted))
+            return Tensor(edge=call.name, mask=tensor.mask)
         return tensor
     return unknown(call, f"Cast to {wanted}")
+
+
+def _as_floats(call: Call, edge: str) -> str:
+    """A new edge where Keras had whole numbers: from here on it computes in floats."""
+    if edge not in call.builder.wholes:
+        return edge
+    one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
+    call.add(Affine(name=call.name, input=edge, output=call.name, scale=one, offset=zero))
+    return call.name
 
 
 def _same(_call: Call, args: list[Any], _: dict[str, Any]) -> Value:

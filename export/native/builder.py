@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from edgernn.errors import UnsupportedLayer
 from edgernn.export.native import packing
@@ -32,7 +32,7 @@ from edgernn.export.native.records import (
     op_record,
 )
 from edgernn.export.sound_input import FRONT_END, sound_input
-from edgernn.graph import DType, Graph, Output, QTensor, TensorSpec, Weight
+from edgernn.graph import DType, Graph, Layer, Output, QTensor, TensorSpec, Weight
 from edgernn.graph.quantized import Accumulation, Product
 from edgernn.recipe import recipe_of_text, sound_record
 from edgernn.recipe.sound import SOUND_VERSION
@@ -49,6 +49,7 @@ class Builder:
         self.ops: list[Op] = []
         self.constants: list[Constant] = []
         self.features = Feature(0)
+        self.in_float: Collection[str] = ()  # layers whose int8 weights are widened
         self._constant_numbers: dict[Constant, int] = {}
 
     def constant(self, constant: Constant) -> int:
@@ -66,6 +67,10 @@ class Builder:
             self.features |= Feature.DYNAMIC
             return self.constant(packing.dynamic(weight, gates=gates))
         return self.constant(packing.matrix(weight, gates=gates))
+
+    def stays_in_float(self, layer: Layer) -> bool:
+        """Whether integers are too coarse for the layer, whatever its weights are stored as."""
+        return layer.name in self.in_float
 
     def optional(self, constant: Constant | None) -> int:
         return NONE if constant is None else self.constant(constant)

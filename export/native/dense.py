@@ -14,7 +14,7 @@ from edgernn.graph.quantized import LinearPlan
 def lower_dense(builder: Builder, layer: Dense, plan: LinearPlan | None) -> None:
     if plan is None:
         arguments: list[int | float] = [
-            builder.matrix(layer.kernel),
+            builder.matrix(layer.kernel, in_integers=not builder.stays_in_float(layer)),
             _bias_number(builder, layer.bias),
             *activation_arguments(layer.activation),
         ]

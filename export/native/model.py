@@ -27,6 +27,7 @@ def lower(graph: Graph, *, metadata: Mapping[str, str]) -> Lowered:
     plans: Mapping[str, LayerPlan] = graph.quantization.plans if graph.quantization else {}
     builder = Builder()
     builder.specs = graph.specs
+    builder.in_float = graph.quantization.in_float if graph.quantization else ()
     for entry in graph.inputs:
         builder.forms[entry.name] = edge_form(entry.spec, layer=entry.name, kind="input")
         builder.folds[entry.name] = 0

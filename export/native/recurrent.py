@@ -81,13 +81,19 @@ def _resets_before(layer: Recurrent) -> bool:
     return isinstance(layer, Gru) and not layer.reset_after
 
 
+def states_are_bounded(layer: Recurrent) -> bool:
+    """Whether states of float gates, at most 1, are multiplied as bytes of a fixed scale."""
+    return layer.activation.kind in _BOUNDED
+
+
 def _float_arguments(builder: Builder, layer: Recurrent) -> list[int | float]:
     on_gates = layer.activation if isinstance(layer, SimpleRnn) else layer.recurrent_activation
     if layer.activation.kind in _OVER_AXIS or on_gates.kind in _OVER_AXIS:
         raise refused(layer.name, type(layer).__name__, "has softmax as an activation of its gates")
     gates = len(layer.GATES)
     candidate = NONE
-    is_bounded = layer.activation.kind in _BOUNDED  # states fit bytes of a fixed scale
+    in_integers = not builder.stays_in_float(layer)
+    is_bounded = in_integers and states_are_bounded(layer)
     if _resets_before(layer):
         gates_kernel, candidate_kernel = _columns_split(layer.recurrent_kernel, 2 * layer.units)
         recurrent = builder.matrix(gates_kernel, gates=2, in_integers=is_bounded)
@@ -96,7 +102,7 @@ def _float_arguments(builder: Builder, layer: Recurrent) -> list[int | float]:
         recurrent = builder.matrix(layer.recurrent_kernel, gates=gates, in_integers=is_bounded)
     recurrent_bias = layer.recurrent_bias if isinstance(layer, Gru) else None
     return [
-        builder.matrix(layer.kernel, gates=gates),
+        builder.matrix(layer.kernel, gates=gates, in_integers=in_integers),
         recurrent,
         candidate,
         builder.optional(_bias(layer.bias, gates)),

@@ -6,7 +6,7 @@ its scale from the numbers that it meets; other layers compute in float32.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -36,15 +36,14 @@ from edgernn.graph import (
     with_weights,
 )
 from edgernn.reference import apply, integer
-from edgernn.reference.activation import activate
-from edgernn.reference.recurrent import Step
+from edgernn.reference.recurrent import Read, step_function
 
 #: What a Scan reads h with.
 _STATE_UNIT: Final = 1 / 128
 
 
 def arithmetic(**chosen: str) -> Arithmetic:
-    """By the options of `lower`.  The NPU of the profile qnn has bytes only.
+    """By the options of `lower`.  The NPU of the profile qnn has 8 or 16 bits in a whole file.
 
     A float32 LSTM takes up to 4 times as long as one of integers, so only loud ones become float.
     """
@@ -59,7 +58,12 @@ def arithmetic(**chosen: str) -> Arithmetic:
         )
 
     is_qnn = options.profile is Profile.QNN
-    return Arithmetic(simulate=simulated, quiet=3e-4, coarse_by="the profile qnn" if is_qnn else "")
+    return Arithmetic(
+        simulate=simulated,
+        quiet=3e-4,
+        has_sixteen=is_qnn,
+        coarse_by="the profile qnn" if is_qnn else "",
+    )
 
 
 def _simulated(
@@ -75,9 +79,10 @@ def _simulated(
             options.lstm is LstmForm.AUTO and layer.activation.kind in BOUNDED_ACTIVATIONS
         ):
             read = _on_own_grid(values[layer.input], axes=(1, 2))
-            return _lstm(layer, {**values, layer.input: read})
+            return _recurrent(layer, {**values, layer.input: read}, _row_on_own_grid)
         case Gru(kernel=QTensor()) if gru_form(layer, edges).is_integer:
-            return _gru(layer, {**values, layer.input: _read(edges, layer.input, values)})
+            x = _read(edges, layer.input, values)
+            return _recurrent(layer, {**values, layer.input: x}, _state_on_grid)
         case Dense(kernel=QTensor()) if is_integer(layer, edges):
             return apply(layer, {**values, layer.input: _read(edges, layer.input, values)})
         case _:
@@ -86,10 +91,12 @@ def _simulated(
 
 def _paired(pairs: Pairs, layer: Layer, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
     """Between quantize/dequantize pairs, with one scale for each matrix."""
-    source = layer.reads[0]
+    source, weight_bits = layer.reads[0], pairs.weight_bits(layer)
     read = {**values, source: _as_paired(values[source], pairs.grid(source))}
     coarse = {
-        name: _as_paired(as_float32(weight), Grid.covering(*_ends(as_float32(weight))))
+        name: _as_paired(
+            as_float32(weight), Grid.covering(*_ends(as_float32(weight)), bits=weight_bits)
+        )
         for name, weight in layer.weights.items()
         if weight.shape and isinstance(weight, QTensor)
     }
@@ -107,7 +114,7 @@ def _ends(weight: AnyArray) -> tuple[float, float]:
 def _as_paired(x: AnyArray, grid: Grid | None) -> AnyArray:
     if grid is None:
         return x
-    return on_grid(x, grid.scale, grid.zero_point, ends=(0, 255))
+    return on_grid(x, grid.scale, grid.zero_point, ends=(0, grid.largest))
 
 
 def _read(edges: Edges, edge: str, values: Mapping[str, AnyArray]) -> FloatArray:
@@ -125,51 +132,18 @@ def _on_own_grid(x: AnyArray, *, axes: tuple[int, ...]) -> FloatArray:
     return on_grid(x, scale, np.rint(-low / scale), ends=(0, 255))
 
 
-def _unrolled(layer: Recurrent, values: Mapping[str, AnyArray], step: Step) -> tuple[AnyArray, ...]:
+def _recurrent(
+    layer: Recurrent, values: Mapping[str, AnyArray], read: Read
+) -> tuple[AnyArray, ...]:
     projected = (values[layer.input] @ as_float32(layer.kernel)).transpose(1, 0, 2)
     if layer.bias is not None:
         projected = projected + as_float32(layer.bias)
-    return unrolled(layer, projected, values, step)
+    return unrolled(layer, projected, values, step_function(layer, read))
 
 
-def _lstm(layer: Lstm, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
-    kernel = as_float32(layer.recurrent_kernel)
-
-    def step(
-        x: AnyArray, states: Sequence[AnyArray], _observed: bool
-    ) -> tuple[tuple[AnyArray, ...], dict[str, FloatArray]]:
-        h, c = states
-        parts = np.split(x + _on_own_grid(h, axes=(1,)) @ kernel, len(layer.GATES), axis=1)
-        pre = dict(zip(layer.GATES, parts, strict=True))
-        i, f, o = (activate(layer.recurrent_activation, pre[gate]) for gate in "ifo")
-        new_c = f * c + i * activate(layer.activation, pre["c"])
-        return (o * activate(layer.activation, new_c), new_c), {}
-
-    return _unrolled(layer, values, step)
+def _row_on_own_grid(h: AnyArray) -> FloatArray:
+    return _on_own_grid(h, axes=(1,))
 
 
-def _gru(layer: Gru, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
-    units = layer.units
-    kernel = as_float32(layer.recurrent_kernel)
-    bias = np.zeros(3 * units, np.float32)
-    if layer.recurrent_bias is not None:
-        bias = as_float32(layer.recurrent_bias)
-
-    def rounded(h: AnyArray) -> FloatArray:
-        return on_grid(h, _STATE_UNIT, ends=(-128, 127))
-
-    def step(
-        x: AnyArray, states: Sequence[AnyArray], _observed: bool
-    ) -> tuple[tuple[AnyArray, ...], dict[str, FloatArray]]:
-        (h,) = states
-        gates = slice(0, 2 * units)
-        opened = x[:, gates] + rounded(h) @ kernel[:, gates] + bias[gates]
-        z, r = (activate(layer.recurrent_activation, part) for part in np.split(opened, 2, axis=1))
-        if layer.reset_after:
-            part = r * (rounded(h) @ kernel[:, 2 * units :] + bias[2 * units :])
-        else:
-            part = rounded(r * h) @ kernel[:, 2 * units :]
-        n = activate(layer.activation, x[:, 2 * units :] + part)
-        return (n + z * (h - n),), {}
-
-    return _unrolled(layer, values, step)
+def _state_on_grid(h: AnyArray) -> FloatArray:
+    return on_grid(h, _STATE_UNIT, ends=(-128, 127))

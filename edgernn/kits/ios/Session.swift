@@ -49,7 +49,7 @@ public final class Session {
         return result
     }
 
-    /// Rows of a sequence, after those of the last call; see `reset`.
+    /// Rows of a sequence, after those of the last call; see `reset`.  Empty where no step has a result.
     public func run(_ rows: [Float]) throws -> [Float] {
         guard !rows.isEmpty, rows.count % input.width == 0 else {
             throw ErnnError("input \(input.name) needs a multiple of \(input.width) elements, not \(rows.count)")
@@ -69,6 +69,7 @@ public final class Session {
                 return ernn_run(session, inputs, &outputs)
             }
         }
+        if status == ERNN_NO_RESULT { return [] }
         try ErnnError.check(status)
         return result
     }

@@ -274,7 +274,7 @@ export class Session {
     return this.#results(room, freeOutputs.map(() => 1));
   }
 
-  /** Rows of a sequence, after those of the last call; see `reset`. */
+  /** Rows of a sequence, after those of the last call; see `reset`.  null where no step has a result. */
   run(...arrays) {
     const { library } = this.#held.opened();
     const { inputs, outputs, freeInputs, freeOutputs } = this.#model;
@@ -291,7 +291,9 @@ export class Session {
     const room = freeOutputs.map((port, i) => this.#room(port, rows[i], 'out'));
     const outs = library.view(Uint32Array, this.#outs, 2 * outputs.length);
     freeOutputs.forEach((port, i) => { outs[2 * port.index] = room[i]; });
-    this.#check(library.c.ernn_run(this.#session, this.#ins, this.#outs));
+    const status = library.c.ernn_run(this.#session, this.#ins, this.#outs);
+    if (status === NO_RESULT) return null;
+    this.#check(status);
     return this.#results(room, rows);
   }
 

@@ -245,8 +245,7 @@ typedef struct ernn_rows {
 
 /* Runs over a sequence.  A model that can stream goes on from where the last call ended (call
  * ernn_reset before a new sequence); another starts anew with each call.  Either way the result
- * equals that of single steps, bit for bit.  A file of one step is for ernn_step: here no status says which
- * steps have no result.
+ * equals that of single steps, bit for bit.  ERNN_NO_RESULT as in ernn_step, where none of the steps has one.
  *
  *     ernn_rows input = {features, 98}, output = {scores, 1};
  *     ernn_reset(session);

@@ -280,6 +280,9 @@ ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *
   for (uint32_t i = 0; i < header->output_count && status == ERNN_OK; i++) {
     outputs[i].steps = session->outputs[i].steps;
   }
+  int has_any = 0;
+  for (uint32_t step = 0; step < inputs[0].steps && status == ERNN_OK; step++) has_any |= has_result(session);
+  if (status == ERNN_OK && !has_any) status = ERNN_NO_RESULT;
   session->busy = 0;
   return status;
 }

@@ -99,3 +99,22 @@ def test_a_file_that_says_nothing_has_a_result_in_each_step() -> None:
     graph = strided(2, ("sequence",))
     session = Model(lower(to_streaming(graph), metadata={}).content).session()
     assert all(session.step(frame) is not None for frame in frames())
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_run_says_what_step_says(stride: int) -> None:
+    model, x = step_model(strided(stride, ("sequence",))), frames()
+    session, other = model.session(), model.session()
+    for frame in x:
+        wanted, given = session.step(frame), other.run(frame[None])
+        assert (given is None) == (wanted is None)
+        if wanted is not None:
+            np.testing.assert_array_equal(np.ravel(given), np.ravel(wanted))
+
+
+def test_a_call_of_the_model_is_no_stream() -> None:
+    """By name, with states among the inputs: each call gives all that it computes."""
+    model = step_model(strided(2, ("sequence",)))
+    (port,) = model.free_inputs
+    for _ in range(2):
+        assert set(model.run({port.name: frames()[None, :1]})) >= {"sequence"}

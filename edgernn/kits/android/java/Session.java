@@ -62,7 +62,9 @@ public final class Session {
         return results == null ? null : (float[]) only(results);
     }
 
-    /** Rows of a sequence, after those of the last call; see {@link #reset}. */
+    /**
+     * Rows of a sequence, after those of the last call; see {@link #reset}.  Null where no step has a result.
+     */
     public Object[] run(Object... arrays) {
         enter();
         try {
@@ -80,16 +82,19 @@ public final class Session {
             for (Port port : model.outputs) {
                 outputs[port.index] = room(out, port, steps[in.length + port.index]).address;
             }
-            check(Native.run(session, inputs, outputs, steps, pointers.address, true));
+            int status = Native.run(session, inputs, outputs, steps, pointers.address, true);
+            if (status == Native.NO_RESULT) return null;
+            check(status);
             return results(steps);
         } finally {
             busy.set(false);
         }
     }
 
-    /** Of a model with one input and one output of float32. */
+    /** Of a model with one input and one output of float32; null where no step has a result. */
     public float[] run(float[] rows) {
-        return (float[]) only(run(new Object[] {rows}));
+        Object[] results = run(new Object[] {rows});
+        return results == null ? null : (float[]) only(results);
     }
 
     /** The next step is the first of a new sequence. */
