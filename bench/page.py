@@ -75,8 +75,9 @@ _TORCH: Final = """
 `make bench PEERS=torch` installs PyTorch and litert-torch into an environment of their own
 (`build/litert-torch`, several gigabytes), trains a keyword spotter in PyTorch (100 steps of 40
 features, GRU of 128 units, 12 made-up words), and lets both write it in 8 bits: edgernn from the
-`.pt2` file, litert-torch from the module, with the same rows for calibration. LiteRT runs both.
-litert-torch writes every step as operators of its own, so its file grows with the sequence.
+`.pt2` file, litert-torch from the module, with the same rows for calibration. LiteRT runs both; a
+peer that takes bytes is given bytes. `bench/litert-torch.txt` has the versions. litert-torch writes
+every step as operators of its own, so its file grows with the sequence.
 """
 
 
@@ -108,8 +109,8 @@ def _instructions() -> str:
 _REST: Final = """
 ## Not measured
 
-OpenVINO, RTNeural, PyTorch and ncnn (not installed), two threads, smmla (i8mm), AVX-VNNI of
-256 bits, growth over T and H.
+OpenVINO, RTNeural, PyTorch's own runtimes and ncnn (not installed), two threads, smmla (i8mm),
+AVX-VNNI of 256 bits, growth over T and H.
 """
 
 
