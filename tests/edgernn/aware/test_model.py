@@ -117,6 +117,13 @@ def test_the_export_has_the_weights_of_the_training(digits: Any) -> None:
         assert any(np.array_equal(matrix, weight) for weight in seen)
 
 
+def test_the_model_in_memory_is_that_of_the_file(digits: Any) -> None:
+    model, path, _ = digits
+    in_memory, in_file = edgernn.load(model).model.graph, read_model(path).graph
+    assert in_memory.grids.keys() == in_file.grids.keys()
+    assert edgernn.load(model).parameters == edgernn.load(path).parameters
+
+
 def test_keras_loads_the_file_alone(digits: Any, keras: Any) -> None:
     model, path, (_, test) = digits
     with zipfile.ZipFile(path) as archive:
