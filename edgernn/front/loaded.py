@@ -23,6 +23,7 @@ from edgernn.export.quantization.headroom import beyond
 from edgernn.export.reading import PORTABLE, read_source
 from edgernn.export.request import Request
 from edgernn.export.rows import together
+from edgernn.export.sound_input import text_recipe
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import held, limited
@@ -52,7 +53,7 @@ from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
 from edgernn.front.writing import written
 from edgernn.graph import CalibrationMethod, Decoding, Rounding, Shape
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import RowRecipe
 from edgernn.report.inspected import model_text
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
@@ -126,9 +127,10 @@ class Loaded:
             return AS_IT_IS
         return self.training.settings.reading.recorded_for(str(data))
 
-    def _samples(self, data: Given, target: str | None, recipe: SoundRecipe | None) -> Samples:
+    def _samples(self, data: Given, target: str | None, recipe: RowRecipe | None) -> Samples:
         reading = self.reading_of(data)
-        return as_samples(data, target=target, reading=reading, front_end=recipe)
+        front_end = recipe or text_recipe(self.model.graph)
+        return as_samples(data, target=target, reading=reading, front_end=front_end)
 
     @property
     def parameters(self) -> int:
@@ -164,7 +166,7 @@ class Loaded:
         streaming: bool = False,
         decode: str | None = None,
         labels: Sequence[object] = (),
-        front_end: str | SoundRecipe | None = None,
+        front_end: str | RowRecipe | None = None,
         verify: bool = True,
         require_verify: bool = False,
         against_keras: bool = False,
@@ -203,8 +205,8 @@ class Loaded:
             that ends with the token STOP or after LONGEST calls.  `edgernn train` records it.
         labels: names of the classes (texts, or numbers), stored in the files.
         front_end: how sound becomes the model's rows, stored in the files: a preset such as
-            "kaldi-fbank40@16000", a recipe.toml, or a SoundRecipe.  Without it that of the .keras
-            file, if `edgernn train` made it of recordings.
+            "kaldi-fbank40@16000", a recipe.toml, or a SoundRecipe or SensorRecipe.  Without it that
+            of the .keras file, if `edgernn train` made it of recordings or sensors.
         verify: compare the files with the original on their runtimes.
         require_verify: a file that cannot be compared, since its runtime is not installed, is an
             error (MissingRuntime), and so is one of fewer bits whose features are of unlike scale
@@ -291,7 +293,7 @@ class Loaded:
                 oracle = as_keras_has_it(self.model, self.origin)
             original = float_graph(self.model.graph)
             one_input = len(self.inputs) == 1 or decoding is not None
-            if isinstance(calibrate, str | os.PathLike) and one_input:
+            if (isinstance(calibrate, str | os.PathLike) or _are_texts(calibrate)) and one_input:
                 calibrate = self._samples(calibrate, target, recipe)
             typical = calibrate
             if decoding is not None and calibrate is not None:
@@ -372,3 +374,10 @@ class Loaded:
 
     def _repr_html_(self) -> str:
         return model_html(self.model.graph, str(self))
+
+
+def _are_texts(given: object) -> bool:
+    """A list of texts, or an array."""
+    first = given[0] if isinstance(given, list | tuple) and given else given
+    kind = getattr(getattr(given, "dtype", None), "kind", "")
+    return isinstance(first, str) or kind == "U"
