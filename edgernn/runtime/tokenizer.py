@@ -57,7 +57,9 @@ class Tokenizer:
         place = ffi.from_buffer("int32_t[]", tokens)
         status = lib.ernn_text_tokens(self._place, content, len(content), place, room, count)
         if status != OK:
-            raise DataError(f"{_shown(text)}: {status_text(status)}", remedy=_REMEDIES.get(status))
+            raise DataError(
+                f"{_shown(text)}: {status_text(status)}", remedy=_REMEDIES.get(status, "")
+            )
         return tokens[: count[0]].copy()
 
     def batch(self, texts: Sequence[str] | AnyArray) -> Tokens:
