@@ -62,7 +62,7 @@ class Tokenizer:
             )
         return tokens[: count[0]].copy()
 
-    def batch(self, texts: Sequence[str] | AnyArray) -> Tokens:
+    def batch(self, texts: Sequence[str] | Sequence[Sequence[str]] | AnyArray) -> Tokens:
         """The tokens of several texts, [texts, T]: shorter ones are filled up with 0, as in Keras.
 
         texts: [N] or [N, 1] texts; where a text is one word, [N] or [N, T] of them.
