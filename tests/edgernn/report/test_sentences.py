@@ -52,14 +52,20 @@ def test_formats_whose_speed_nobody_can_judge_share_a_sentence(tmp_path):
     items = (
         reports.item("gru", "onnx", 76_000),
         reports.item("lstm", "onnx", LSTM_BYTES),
-        reports.item("gru", "native", 80_000),
-        reports.item("lstm", "native", LSTM_BYTES),
+        reports.item("gru", "tflite", 80_000),
+        reports.item("lstm", "tflite", LSTM_BYTES),
     )
-    report = reports.measured(tmp_path, items=items, plan=Plan(processes=3))
+    measured = {
+        f"{cell}.{suffix}": reports.MODELS[f"{cell}.onnx"]
+        for cell in ("gru", "lstm")
+        for suffix in ("onnx", "tflite")
+    }
+    plan = Plan(processes=3)
+    report = reports.measured(tmp_path, items=items, models=measured, plan=plan)
     models = [one for one in sentences(report) if one.startswith("At equal units")]
     assert len(models) == 1
     assert "the GRU is 20 to 24 % smaller than the LSTM, and which is faster cannot" in models[0]
-    assert "(onnx float32 and native float32); the accuracy difference" in models[0]
+    assert "(onnx float32 and tflite float32); the accuracy difference" in models[0]
 
 
 @pytest.mark.parametrize(
