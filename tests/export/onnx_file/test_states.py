@@ -11,11 +11,12 @@ import pytest
 from onnx import helper
 
 import edgernn
+from edgernn.errors import DataError
 from edgernn.export.onnx_file.file import read_onnx
 from edgernn.export.reading import read_source
 from edgernn.export.source_check import check_reading
 from edgernn.graph import Lstm
-from tests.export.onnx_file.golden import FILES, FOLDER, PROGRAMS, answers, stored
+from tests.export.onnx_file.golden import FILES, FOLDER, PROGRAMS, answers, made_up, stored
 from tests.export.onnx_file.hand_made import saved
 
 
@@ -141,3 +142,18 @@ def test_a_session_keeps_the_states_of_a_step_alone(tmp_path):
         result, h = answers(model, {"x": row[None], "h": h})
         answer = session.step(row)
         np.testing.assert_allclose(answer["fc"], result[0], atol=1e-5)
+
+
+def test_a_stream_is_calibrated_from_zeros_where_no_states_are_given(tmp_path):
+    model = edgernn.load(FOLDER / "one_state.free.pt2")
+    x = made_up(model.model, 60)["x"]
+    options = {"scheme": "int8", "to": "native", "streaming": True}
+    made = model.export(tmp_path / "zeros", calibrate=x, **options)
+    given = {"x": x, "h": np.zeros((60, 8), np.float32)}
+    same = model.export(tmp_path / "given", calibrate=given, **options)
+    assert made["native"].path.read_bytes() == same["native"].path.read_bytes()
+    other = {"x": x, "h": np.ones((60, 8), np.float32)}
+    different = model.export(tmp_path / "ones", calibrate=other, **options)
+    assert made["native"].path.read_bytes() != different["native"].path.read_bytes()
+    with pytest.raises(DataError, match="the data have no names"):
+        model.export(tmp_path / "whole", scheme="int8", calibrate=x)
