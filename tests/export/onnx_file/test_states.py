@@ -157,3 +157,16 @@ def test_a_stream_is_calibrated_from_zeros_where_no_states_are_given(tmp_path):
     assert made["native"].path.read_bytes() != different["native"].path.read_bytes()
     with pytest.raises(DataError, match="the data have no names"):
         model.export(tmp_path / "whole", scheme="int8", calibrate=x)
+
+
+def test_names_that_outputs_have_are_not_taken_for_inputs(tmp_path):
+    def renamed(graph):
+        graph.output[1].name = "h_0"
+        for node in graph.node:
+            node.output[:] = ["h_0" if name == "160" else name for name in node.output]
+
+    model = read_onnx(changed(tmp_path, renamed))
+    names = [entry.name for entry in model.graph.inputs]
+    names += [output.name for output in model.graph.outputs]
+    assert len(names) == len(set(names)) == len(model.ports)
+    assert check_reading(model)
