@@ -38,7 +38,8 @@ class Edges:
     def __getitem__(self, edge: str) -> Tensor:
         """The edge in the type that the graph gives it."""
         if edge not in self._plain:
-            self._plain[edge] = ops.dequantize(self.main, self.stored(edge))
+            finest = self._int16.get(edge) or self.stored(edge)
+            self._plain[edge] = ops.dequantize(self.main, finest)
         return self._plain[edge]
 
     def __setitem__(self, edge: str, tensor: Tensor) -> None:
@@ -58,6 +59,13 @@ class Edges:
             given = self._int16.get(edge) or self._plain[edge]
             self._int8[edge] = ops.quantize(self.main, given, quantization)
         return self._int8[edge]
+
+    def int16(self, edge: str, quantization: Quantization) -> Tensor:
+        """The edge as int16: the existing form, else in this quantization."""
+        if edge not in self._int16:
+            given = self._int8.get(edge) or self._plain[edge]
+            self._int16[edge] = ops.as_int16(self.main, given, quantization)
+        return self._int16[edge]
 
     def is_int8(self, edge: str) -> bool:
         return edge in self._int8
