@@ -30,9 +30,10 @@ ABIS: Final = {
     "x86": ("--target=i686-linux-android21", "-Oz"),
 }
 
-#: Hardly a device with Android has AVX-512.
+#: Hardly a device with Android has AVX-512 or AVX-VNNI.
 _FLAGS: Final = (
-    "-DERNN_WITHOUT_AVX512", "-std=c99", "-fPIC", "-ffreestanding", "-nostdinc",
+    "-DERNN_WITHOUT_AVX512", "-DERNN_WITHOUT_AVXVNNI", "-std=c99", "-fPIC", "-ffreestanding",
+    "-nostdinc",
     "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-fomit-frame-pointer",
     "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-ident",
     "-DERNN_SHARED", "-DERNN_BUILDING",
