@@ -33,6 +33,12 @@ _LEFT_OUT: Final = {
     "ERNN_WITHOUT_NIBBLES": 128,
     "ERNN_WITHOUT_TEXT": 256,
 }  # without these features
+#: They open files and make sessions.
+_COLD: Final = {
+    *("ernn_arena", "ernn_open", "ernn_model", "ernn_steps", "ernn_isa"),
+    *("ernn_check_constants", "ernn_check_layers", "ernn_check_recurrent", "ernn_check_shaping"),
+    "ernn_check_sound",
+}
 _OP_BYTES: Final = 128
 _OP_TABLE: Final = 28  # in the header: how many, and where the first is
 
@@ -86,8 +92,24 @@ def _joined(macros: Iterable[str]) -> str:
     ]
     seen = {_PUBLIC}
     for source in sorted(_SOURCES.glob("*.c")):
-        lines += ["", *_expanded(source, seen, depth=0)]
+        code = _expanded(source, seen, depth=0)
+        lines += ["", *(_in_few_bytes(code) if source.stem in _COLD else code)]
     return "\n".join(lines) + "\n"
+
+
+def _in_few_bytes(code: Iterable[str]) -> Iterator[str]:
+    """Code that no step runs: with ERNN_SMALL as short as clang makes it on 64-bit ARM.
+
+    On 32-bit ARM clang would call memcpy, and kits for x86 are short throughout.
+    """
+    condition = "#if defined(ERNN_SMALL) && defined(__clang__) && defined(__aarch64__)"
+    yield condition
+    yield "#pragma clang attribute push(__attribute__((minsize)), apply_to = function)"
+    yield "#endif"
+    yield from code
+    yield condition
+    yield "#pragma clang attribute pop"
+    yield "#endif"
 
 
 def _expanded(path: Path, seen: set[str], *, depth: int) -> Iterator[str]:
