@@ -97,15 +97,16 @@ AVX2 ERNN_INLINE void f32_gemm_of__avx2(const float *x, size_t x_stride, uint32_
       continue;
     }
     /* Two tiles at a time: twelve sums, four loads and a broadcast fit 16 registers. */
-    for (; taken > 0; taken -= 2, first += 32, to += 32) {
-      if (taken == 1) {
-        f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                          out_stride, 2);
-        break;
-      }
+    for (; taken >= 2 && (!ERNN_IS_SMALL || type == ERNN_MATRIX_F32);
+         taken -= 2, first += 32, to += 32) {
       f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
                         out_stride, 4);
       scales = scales ? scales + 32 : NULL, offsets = offsets ? offsets + 32 : NULL;
+    }
+    for (; taken > 0; taken--, first += 16, to += 16) {
+      f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
+                        out_stride, 2);
+      scales = scales ? scales + 16 : NULL, offsets = offsets ? offsets + 16 : NULL;
     }
   }
 }

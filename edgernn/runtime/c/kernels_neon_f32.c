@@ -77,10 +77,12 @@ ERNN_INLINE void f32_gemm_of__neon(const float *x, size_t x_stride, uint32_t row
                   12);
       continue;
     }
-    for (; taken >= 2; taken -= 2, first += 32, column += 32) {
+    /* Where size matters, one tile at a time of weights that have to be widened. */
+    for (; taken >= 2 && (!ERNN_IS_SMALL || type == ERNN_MATRIX_F32);
+         taken -= 2, first += 32, column += 32) {
       f32_columns__neon(x, x_stride, rows, matrix, first, stride, type, column, bias, out, out_stride, 8);
     }
-    if (taken) {
+    for (; taken; taken--, first += 16, column += 16) {
       f32_columns__neon(x, x_stride, rows, matrix, first, stride, type, column, bias, out, out_stride, 4);
     }
   }
