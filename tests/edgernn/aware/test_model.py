@@ -136,7 +136,10 @@ def test_keras_loads_the_file_alone(digits: Any, keras: Any) -> None:
     )
 
 
-@pytest.mark.parametrize(("field", "value"), [("most", 5), ("step", [1.0]), ("step", "x")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("most", 5), ("step", [1.0]), ("step", [1e38] * 96), ("step", [10**400]), ("step", "x")],
+)
 def test_a_damaged_grid_is_refused(digits: Any, field: str, value: Any, tmp_path: Path) -> None:
     copy = tmp_path / "damaged.keras"
     with zipfile.ZipFile(digits[1]) as old, zipfile.ZipFile(copy, "w") as new:
