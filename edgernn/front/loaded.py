@@ -299,9 +299,9 @@ class Loaded:
             if decoding is not None and calibrate is not None:
                 calibrate = as_samples(calibrate, target=target or Target.SEQUENCE.value)
                 typical = examples_for(calibrate, original, decoding).inputs
-            calibrated = Calibration(spec=typical, method=method, file=file, rounding=rounded).of(
-                original, phase
-            )
+            calibrated = Calibration(
+                spec=typical, method=method, file=file, rounding=rounded, zero_states=streaming
+            ).of(original, phase)
             answers = None
             if samples is not None:  # before anything is written: they may not fit the model
                 phase("running the float model on the data")
@@ -313,7 +313,7 @@ class Loaded:
                 rows = (
                     examples_for(samples, original, decoding)
                     if decoding is not None
-                    else read_examples(samples, original)
+                    else read_examples(samples, original, zero_states=streaming)
                 )
             examples = together(calibrated.examples, rows)
             requests = [
