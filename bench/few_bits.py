@@ -99,7 +99,7 @@ def tuned(task: str, name: str, start: Path, seed: int, schemes: tuple[str, ...]
 
 def grown(units: int, seed: int, schemes: tuple[str, ...]) -> Iterator[Row]:
     """A GRU of another width on digits: what more or fewer units do for the same bytes."""
-    recipe = replace(Recipe(), units=units, epochs=40, batch_size=64)
+    recipe = replace(Recipe(), units=units, epochs=25, batch_size=64)
     with TemporaryDirectory() as folder:
         start = Path(folder) / "digits.keras"
         train(
