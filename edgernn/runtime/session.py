@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.runtime.batch import BatchTable, arena_bytes, shapes_of
+from edgernn.runtime.batch import BatchTable, arena_bytes
 from edgernn.runtime.kept import KeptArrays
 from edgernn.runtime.library import ISA_BY_NAME, NO_RESULT, check_run, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_rows
@@ -24,6 +24,7 @@ _BUSY = "the session is in use by another thread; give each thread a session of 
 
 # A step may take a few microseconds: names looked up once.
 _from_buffer, _step, _run = ffi.from_buffer, lib.ernn_step, lib.ernn_run
+_run_batch = lib.ernn_run_batch
 
 
 class Session:
@@ -148,11 +149,12 @@ class Session:
             check_run(status, self._session)
         return out
 
-    def run(self, *sequences: AnyArray) -> Any:
+    def run(self, *sequences: AnyArray | str) -> Any:
         """Many steps of a sequence in one call.
 
         `sequences` are [T, width] of float32, or [T] for tokens and masks, one for each of
-        `model.free_inputs`; an input that is no sequence is [width].  The result is an array, or a
+        `model.free_inputs`; an input that is no sequence is [width], one with a front end for text
+        takes a text, too.  The result is an array, or a
         dict by name where the model has several outputs: [T, width] for a sequence, else [width].
 
         >>> scores = session.run(frames[:50])  # [50, 40] -> [10]
@@ -168,7 +170,7 @@ class Session:
         if len(sequences) != len(free):
             raise TypeError(f"the model takes {len(free)} inputs, not {len(sequences)}")
         arrays = {
-            port.name: checked_rows(port, array)
+            port.name: checked_rows(port, self._tokens(port, array))
             for port, array in zip(free, sequences, strict=True)
         }
         results, has_result = self._run(arrays)
@@ -176,6 +178,9 @@ class Session:
             return None
         wanted = {name: results[name] for name in self._model.output_names}
         return next(iter(wanted.values())) if len(wanted) == 1 else wanted
+
+    def _tokens(self, port: NativePort, given: Any) -> Any:
+        return self._model.tokenizer_of(port)(given) if isinstance(given, str) else given
 
     def run_checked(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """As `run`, by name, for arrays already checked; returns all outputs, also states.
@@ -207,17 +212,22 @@ class Session:
 
         Returns all outputs [B, ...], also states.  Leaves the session as `reset` does.
         """
-        with self._alone():
+        if not self._lock.acquire(False):
+            raise DataError(_BUSY)
+        try:
             inputs, outputs = self._model.inputs, self._model.outputs
             given = [arrays.get(port.name) for port in inputs]
-            key = shapes_of(inputs, given)
+            shapes = [None if array is None else array.shape for array in given]
             table = self._table
-            if table is None or table.key != key:
-                table = self._table = BatchTable(self._session, inputs, outputs, key)
+            if table is None or table.shapes != shapes:
+                table = self._table = BatchTable(self._session, inputs, outputs, shapes)
             results = table.point_to(given)
-            status = lib.ernn_run_batch(self._session, key[0], table.in_rows, table.out_rows)
-            check_run(status, self._session)
+            status = _run_batch(self._session, table.batch, table.in_rows, table.out_rows)
+            if status:
+                check_run(status, self._session)
             return {port.name: made for port, made in zip(outputs, results, strict=True)}
+        finally:
+            self._lock.release()
 
     def save(self) -> bytes:
         """The states as bytes, for `restore` in this or another session of the same model.
