@@ -114,10 +114,14 @@ def _read_wide(
 ) -> FloatArray:
     """An int16 layer before it hands int16 on; another one has bytes, which int16 can be."""
     writer = producer(low.graph, edge)
-    is_state = isinstance(writer, Recurrent) and (
-        edge != writer.output or not writer.return_sequences
+    is_sequence = (
+        isinstance(writer, Recurrent) and edge == writer.output and writer.return_sequences
     )
-    if is_state and isinstance(cell_for(low, writer), WideCell):
+    if (
+        isinstance(writer, Recurrent)
+        and not is_sequence
+        and isinstance(cell_for(low, writer), WideCell)
+    ):
         return rounded16(values[edge], quant.WIDE_UNIT)
     return _rounded(values[edge], reads)
 
