@@ -30,6 +30,9 @@ HIDDEN: Final = 0.3
 LOUD: Final = 1e-3
 
 
+#: 16 bits that leave more than this share of the noise of 8 bits are not used.
+_NO_GAIN: Final = 0.9
+
 _CELLS: Final = frozenset(kind.__name__ for kind in (SimpleRnn, Gru, Lstm))
 
 
@@ -138,11 +141,12 @@ class NoiseMeter:
         if arithmetic.has_sixteen and loud:
             others = sum(cost.activations for cost in costs if cost.layer not in loud)
             room = inf if arithmetic.coarse_by else hidden - others  # there is nothing finer
-            chosen |= self._sixteen(loud, simulate, allowed=room)
+            before = {cost.layer: cost.activations for cost in costs if cost.layer in loud}
+            chosen |= self._sixteen(before, simulate, allowed=room)
         final = tuple(
             replace(cost, chosen=chosen[cost.layer][0], left=chosen[cost.layer][1])
             if cost.layer in chosen
-            else replace(cost, left=cost.activations)
+            else _coarse(cost, loud, arithmetic)
             for cost in costs
         )
         return FineLayers(
@@ -152,12 +156,15 @@ class NoiseMeter:
         )
 
     def _sixteen(
-        self, loud: Sequence[str], simulate: Simulate, *, allowed: float
+        self, before: Mapping[str, float], simulate: Simulate, *, allowed: float
     ) -> dict[str, tuple[Fineness, float]]:
         """The loud layers that need no more than 16 bits, and what is left of their noise.
 
-        All together leave at most `allowed`: the loudest of them are left out until they do.
+        All together leave at most `allowed`: the loudest of them are left out until they do.  So
+        are those that a format computes with 8 bits all the same.
+        before: the noise of the loud layers with 8 bits.
         """
+        loud = list(before)
         wide = with_free_batch(self.quantize(loud, ()))
         layers = [layer for layer in wide.layers if layer.name in loud]
         # Not those of `base`: a plan of 16 bits may round the weights otherwise.
@@ -176,6 +183,8 @@ class NoiseMeter:
             total += left[name]
             if total > allowed:
                 break
+            if left[name] > _NO_GAIN * before[name]:
+                continue
             found[name] = (Fineness.SIXTEEN, left[name])
         return found
 
