@@ -98,11 +98,12 @@ def _joined(macros: Iterable[str]) -> str:
 
 
 def _in_few_bytes(code: Iterable[str]) -> Iterator[str]:
-    """Code that no step runs: with ERNN_SMALL as short as clang makes it on 64-bit ARM.
+    """Code that no step runs: with ERNN_SMALL as short as clang makes it on 64-bit ARM and in wasm.
 
     On 32-bit ARM clang would call memcpy, and kits for x86 are short throughout.
     """
-    condition = "#if defined(ERNN_SMALL) && defined(__clang__) && defined(__aarch64__)"
+    processors = "(defined(__aarch64__) || defined(__wasm__))"
+    condition = f"#if defined(ERNN_SMALL) && defined(__clang__) && {processors}"
     yield condition
     yield "#pragma clang attribute push(__attribute__((minsize)), apply_to = function)"
     yield "#endif"
