@@ -153,7 +153,8 @@ With 1024 units the weights (3.3 MB) no longer fit the second cache.
 
 ## Not measured
 
-OpenVINO, RTNeural, PyTorch's own runtimes and ncnn (not installed), two threads, smmla (i8mm).
+OpenVINO, RTNeural, PyTorch's own runtimes and ncnn (not installed); two threads; smmla (i8mm), of
+which only the bits are tested.
 """
 
 

@@ -127,6 +127,7 @@ ERNN_API const char *ernn_status_text(ernn_status status);
   X(AMX, "amx")                                                                                    \
   X(NEON, "neon")                                                                                  \
   X(NEONDOT, "neondot")                                                                            \
+  X(NEONI8MM, "neoni8mm")                                                                          \
   X(SIMD128, "simd128")
 
 typedef enum ernn_isa {
