@@ -125,7 +125,7 @@ of 400 rounds, the median ratio of the pairs and the middle 80 % of ratios):
 | one step 40 x 128 | avx512vnni | 1.01 µs | 0.95 µs | 1.07 | [0.97, 1.18] |
 | 8 GRUs of 20 x 64 x 256 | avx512vnni | 214 µs | 191 µs | 1.09 | [0.97, 1.43] |
 | LSTM 100 x 40 x 128 | avx512vnni | 74.5 µs | 71.0 µs | 1.03 | [0.93, 1.12] |
-| GRU 100 x 40 x 128, Node 20 | simd128 | 546 µs | 498 µs | 1.09 | medians, 150 rounds |
+| GRU 100 x 40 x 128, Node 20 | simd128 | 468 µs | 416 µs | 1.12 | fastest of 150 rounds |
 
 A call of a model with 8 sequences of one step (64 x 256) from Python took 23.3 µs and takes 14.4
 µs, of which C takes 8.
