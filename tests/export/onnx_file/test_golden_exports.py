@@ -24,6 +24,7 @@ WHOLE: Final = {
     "bilstm_both": "backward in time",
     "head": "backward in time",
     "words": "backward in time",
+    "causal": "whole sequence",  # takes [batch, channels, time]
     "convolved": "later steps|look",
     "crnn": "later steps|look",
     "pooled": "whole sequence",
