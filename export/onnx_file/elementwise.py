@@ -88,8 +88,9 @@ def _function(node: Node) -> Activation:
 def power(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
     """Pow: squares, roots and their reciprocals."""
     x, given = computed(node, values[0]), values[1]
-    is_number = isinstance(given, np.ndarray) and given.size == 1
-    exponent = float(np.reshape(given, -1)[0]) if is_number else 0.0
+    exponent = 0.0
+    if isinstance(given, np.ndarray) and given.size == 1:
+        exponent = float(given.reshape(-1)[0])
     if exponent == 2.0:
         name = builder.unique(node.role)
         layer = Merge(name=name, inputs=(x.edge,) * 2, output=name, kind=MergeKind.MULTIPLY)
