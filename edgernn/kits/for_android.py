@@ -32,7 +32,7 @@ ABIS: Final = {
 
 #: Hardly a device with Android has AVX-512 or AVX-VNNI.
 _FLAGS: Final = (
-    "-DERNN_WITHOUT_AVX512", "-DERNN_WITHOUT_AVXVNNI", "-std=c99", "-fPIC", "-ffreestanding",
+    "-DERNN_WITHOUT_AVX512", "-std=c99", "-fPIC", "-ffreestanding",
     "-nostdinc",
     "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-fomit-frame-pointer",
     "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-ident",
