@@ -30,8 +30,9 @@ HIDDEN: Final = 0.3
 LOUD: Final = 1e-3
 
 
-#: 16 bits that leave more than this share of the noise of 8 bits are not used.
-_NO_GAIN: Final = 0.9
+#: Where there is nothing finer, 16 bits that leave more than this share of the noise of 8 bits are
+#: not worth their price: LiteRT's kernels of int16 take many times as long on CPUs.
+_WORTH: Final = 0.25
 
 _CELLS: Final = frozenset(kind.__name__ for kind in (SimpleRnn, Gru, Lstm))
 
@@ -160,8 +161,8 @@ class NoiseMeter:
     ) -> dict[str, tuple[Fineness, float]]:
         """The loud layers that need no more than 16 bits, and what is left of their noise.
 
-        All together leave at most `allowed`: the loudest of them are left out until they do.  So
-        are those that a format computes with 8 bits all the same.
+        All together leave at most `allowed`: the loudest of them are left out until they do.
+        Without a bound, those are left out that 16 bits do not help much.
         before: the noise of the loud layers with 8 bits.
         """
         loud = list(before)
@@ -183,7 +184,7 @@ class NoiseMeter:
             total += left[name]
             if total > allowed:
                 break
-            if left[name] > _NO_GAIN * before[name]:
+            if allowed == inf and left[name] > _WORTH * before[name]:
                 continue
             found[name] = (Fineness.SIXTEEN, left[name])
         return found
