@@ -18,6 +18,8 @@ from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import numpy as np
+
 from edgernn.aware.model import copied, deployed, quantization_aware
 from edgernn.export.keras.file import parameters_of, read_model
 from edgernn.export.native import lower
@@ -79,7 +81,7 @@ def tuned(task: str, name: str, start: Path, seed: int, schemes: tuple[str, ...]
         rows = slice(_ROWS.get(task))
         model.fit(
             splits.train.x[rows],
-            splits.train.y[rows],
+            np.asarray(splits.train.y)[rows],
             validation_data=(splits.validation.x, splits.validation.y),
             epochs=_EPOCHS[task],
             batch_size=batch,

@@ -17,7 +17,7 @@ from edgernn.errors import ModelFileError, WrongOption
 from edgernn.export.keras.grids import as_json, with_grids
 from edgernn.export.keras.object import from_keras
 from edgernn.export.source_model import SourceModel
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import RowRecipe
 from edgernn.recipe.keras_file import keep_member
 from edgernn.tasks.keras_backend import load_keras
 
@@ -70,7 +70,7 @@ class Deployed:
     model: Any
     grids: tuple[Mapping[str, Any], ...]  # as `edgernn.json` has them
 
-    def save(self, path: Path, recipe: SoundRecipe | None = None) -> None:
+    def save(self, path: Path, recipe: RowRecipe | None = None) -> None:
         """Writes a .keras file that Keras loads without edgernn, the grids inside."""
         self.model.save(path)
         keep_member(path, recipe, list(self.grids))
