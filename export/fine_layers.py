@@ -29,6 +29,9 @@ HIDDEN: Final = 0.3
 _WORTH: Final = 0.25
 
 
+#: What finer activations may leave in all: a mean error of half of what a file's check allows.
+_LEFT: Final = 1e-3
+
 _CELLS: Final = frozenset(kind.__name__ for kind in (SimpleRnn, Gru, Lstm))
 
 
@@ -134,7 +137,8 @@ class NoiseMeter:
             return FineLayers(costs=tuple(_coarse(cost, loud, arithmetic) for cost in costs))
         chosen = dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
         if arithmetic.has_sixteen and loud:
-            chosen |= self._sixteen(costs, loud, simulate)
+            eight = sum(cost.activations for cost in costs if cost.layer not in loud)
+            chosen |= _quiet_enough(self._sixteen(costs, loud, simulate), eight)
         final = tuple(
             replace(cost, chosen=chosen[cost.layer][0], left=chosen[cost.layer][1])
             if cost.layer in chosen
@@ -208,6 +212,21 @@ class NoiseMeter:
             ),
             default=0.0,
         )
+
+
+def _quiet_enough(
+    sixteen: Mapping[str, tuple[Fineness, float]], eight: float
+) -> dict[str, tuple[Fineness, float]]:
+    """Those of `sixteen` that may stay so: the loudest compute in float where too much is left.
+
+    eight: the noise of layers with 8-bit activations.
+    """
+    kept = dict(sixteen)
+    for name in sorted(sixteen, key=lambda name: -sixteen[name][1]):
+        if eight + sum(left for _, left in kept.values()) <= _LEFT:
+            break
+        del kept[name]
+    return kept
 
 
 def _in_float(layer: Layer, values: Mapping[str, AnyArray]) -> Change:
