@@ -14,10 +14,23 @@ from enum import Enum
 from math import inf, log10
 from typing import Final
 
+import numpy as np
+
 from edgernn.export.backend import Arithmetic, Simulate
 from edgernn.export.noise import Spread, shares_a_unit, spread
 from edgernn.export.propagation import Change, with_changes
-from edgernn.graph import AnyArray, DType, Embedding, Graph, Gru, Layer, Lstm, QTensor, SimpleRnn
+from edgernn.graph import (
+    AnyArray,
+    DType,
+    Embedding,
+    Graph,
+    Gru,
+    Layer,
+    Lstm,
+    QTensor,
+    SimpleRnn,
+    as_float32,
+)
 from edgernn.reference import apply, execute, with_free_batch
 from edgernn.reference.arguments import with_zero_states
 
@@ -157,17 +170,19 @@ class NoiseMeter:
         """The loud layers that 16 bits make quiet enough, and what is left then."""
         wide = with_free_batch(self.quantize(loud, ()))
         layers = [layer for layer in wide.layers if layer.name in loud]
-        # Not those of `base`: a plan of 16 bits may round the weights otherwise.
+        # A plan of 16 bits may round the weights otherwise than that of `base`.
+        base = {layer.name: layer for layer in self.base.layers}
+        others = [layer for layer in layers if not _has_weights_of(layer, base[layer.name])]
         given = self._outputs(
-            [_in_float(layer, self.exact) for layer in layers]
+            [_in_float(layer, self.exact) for layer in others]
             + [self._simulated(wide, layer, simulate) for layer in layers]
         )
+        names = [layer.name for layer in others]
+        rounded = {**self.rounded, **dict(zip(names, given[: len(others)], strict=True))}
         before = {cost.layer: cost.activations for cost in costs}
         found = {}
-        for layer, rounded, simulated in zip(
-            layers, given[: len(layers)], given[len(layers) :], strict=True
-        ):
-            left = self._power(rounded, simulated)
+        for layer, simulated in zip(layers, given[len(others) :], strict=True):
+            left = self._power(rounded[layer.name], simulated)
             if left <= _WORTH * before[layer.name]:
                 found[layer.name] = (Fineness.SIXTEEN, left)
         return found
@@ -231,6 +246,15 @@ def _quiet_enough(
 
 def _in_float(layer: Layer, values: Mapping[str, AnyArray]) -> Change:
     return Change(layer=layer.name, written=apply(layer, values))
+
+
+def _has_weights_of(layer: Layer, other: Layer) -> bool:
+    """Whether both multiply the same numbers."""
+    mine, theirs = layer.weights, other.weights
+    return mine.keys() == theirs.keys() and all(
+        np.array_equal(as_float32(weight), as_float32(theirs[name]))
+        for name, weight in mine.items()
+    )
 
 
 def _multiplies_integers(layer: Layer) -> bool:

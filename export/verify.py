@@ -37,6 +37,7 @@ from edgernn.export.suite import Suite
 from edgernn.formats import FORMATS
 from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
+from edgernn.interrupts import meanwhile
 from edgernn.reference import References, integer
 from edgernn.scheme import Scheme
 
@@ -210,7 +211,8 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
     Raises VerificationError when the artefact fails or its error is over the tolerance.
     """
     suite = check.suite
-    ran = _run(artefact, [*suite.cases, *suite.again], folder)
+    with meanwhile(lambda: _prepare(artefact, check)):
+        ran = _run(artefact, [*suite.cases, *suite.again], folder)
     if isinstance(ran, Skipped):
         return Verification(status=VerificationStatus.SKIPPED, reason=ran.reason)
     together = list(suite.again)
@@ -229,6 +231,17 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
     if check.unlike and artefact.scheme is not Scheme.FLOAT32:
         return Verification(status=VerificationStatus.UNDECIDED, reason=NO_SCALE)
     return found
+
+
+def _prepare(artefact: Artefact, check: Check) -> None:
+    """Computes what the file is compared with, so that it is known when its answers are."""
+    inputs = [call.inputs for call in (*check.suite.cases, *check.suite.again)]
+    if not artefact.scheme.has_integer_weights:
+        check.references.of(check.written, inputs)
+        return
+    check.references.of(check.original, inputs)
+    if check.exact is not None:
+        check.references.of(check.exact, inputs, run=integer.run)
 
 
 def require_passed(name: str, verification: Verification) -> None:

@@ -64,3 +64,20 @@ def test_what_is_asked_again_is_not_computed_again():
     assert again[0] is first[1]
     references.of(at_shapes(model, {}), asked, run=counting)  # another graph
     assert len(seen) == 2
+
+
+def test_rows_that_come_again_are_computed_once() -> None:
+    graph = graph_of(cell("gru"))
+    x = numbers(6, 5, 3)
+    ran: list[int] = []
+
+    def counted(free: Graph, inputs: Arrays) -> dict[str, AnyArray]:
+        ran.append(len(inputs["x"]))
+        return run(free, inputs)
+
+    calls = [{"x": x[:4]}, {"x": x[1:2]}, {"x": x[[5, 3, 3]]}, {"x": x[::-1]}]
+    given = run_calls(graph, calls, run=counted)
+    assert sum(ran) == 6
+    for call, answer in zip(calls, given, strict=True):
+        for name, wanted in run(graph, call).items():
+            np.testing.assert_allclose(answer[name], wanted, atol=1e-6)
