@@ -61,8 +61,17 @@ $(VENV)/.bench: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
-bench: $(VENV)/.bench ## speed and size beside the peers, in one run, as ratios (minutes)
-	$(BIN)/python -m bench bench.json
+# PyTorch and litert-torch are gigabytes that only this comparison needs.
+LITERT_TORCH := build/litert-torch
+export EDGERNN_LITERT_TORCH_PYTHON ?= $(CURDIR)/$(LITERT_TORCH)/bin/python
+
+$(LITERT_TORCH)/.installed: bench/litert-torch.txt
+	$(PYTHON) -m venv $(LITERT_TORCH)
+	$(LITERT_TORCH)/bin/python -m pip install --quiet --requirement bench/litert-torch.txt
+	touch $@
+
+bench: $(VENV)/.bench $(if $(filter torch,$(PEERS)),$(LITERT_TORCH)/.installed) ## speed and size beside the peers, as ratios; PEERS=torch: beside litert-torch (minutes)
+	$(BIN)/python -m bench bench$(addprefix -,$(PEERS)).json $(PEERS)
 
 # Not in `make setup`: with onnxruntime-web half a gigabyte that only tests of other runtimes need.
 $(VENV)/.consumers: $(VENV)/.installed tests/consumers/package.json

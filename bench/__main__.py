@@ -1,7 +1,7 @@
 """`make bench`: prints a row as soon as it is measured; exits with 1 when a target is missed.
 
 The first argument names a JSON file for the rows.  Others select: `export`, `float`, `int8`,
-`onnx`, `crnn`, `native`, `phones`.
+`onnx`, `crnn`, `native`, `phones`; and `torch`, which no run has that does not name it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from bench.native import compare_native
 from bench.onnx_int8 import compare_onnx_int8
 from bench.record import write_record
 from bench.tflite_int8 import compare_int8
+from bench.torch_peer import compare_torch
 
 
 def main(argv: list[str]) -> int:
@@ -69,6 +70,8 @@ def _measured(folder: Path, wanted: list[str]) -> Iterator[Comparison]:
         yield from compare_crnn(folder / "crnn")
     if is_wanted("native"):
         yield from compare_native(folder / "native")
+    if "torch" in wanted:
+        yield from compare_torch(folder / "torch")
     if is_wanted("phones"):
         yield from compare_devices(_phone_model(models, out), folder / "phones")
 

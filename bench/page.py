@@ -1,4 +1,7 @@
-"""Makes docs/benchmarks.md from a run: `python -m bench.page RUN.json > docs/benchmarks.md`."""
+"""Makes docs/benchmarks.md: `python -m bench.page RUN.json TORCH.json > docs/benchmarks.md`.
+
+The second run is that of `make bench PEERS=torch`; it may be left out.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +38,15 @@ What the schemes are for, where a row misses its target:
 """
 
 
-def page(record: dict[str, Any]) -> str:
+def page(record: dict[str, Any], beside_torch: dict[str, Any] | None = None) -> str:
+    """The whole page in Markdown."""
+    torch = f"{_TORCH}\n{_table(beside_torch)}" if beside_torch else ""
+    return f"{_INTRODUCTION}\n{_table(record)}{torch}{_ARM}"
+
+
+def _table(record: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     lines = [
-        _INTRODUCTION,
         f"Machine: {record['processor']}, {', '.join(record['instruction_sets'])}.  ",
         f"Date: {record['date'][:10]}. Versions: {versions}.\n",
         "| what | ours | peer or limit | ratio | interval | target | |",
@@ -58,7 +66,18 @@ def page(record: dict[str, Any]) -> str:
             met,
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n" + _ARM
+    return "\n".join(lines) + "\n"
+
+
+_TORCH: Final = """
+## Beside litert-torch
+
+`make bench PEERS=torch` installs PyTorch and litert-torch into an environment of their own
+(`build/litert-torch`, several gigabytes), trains a keyword spotter in PyTorch (100 steps of 40
+features, GRU of 128 units, 12 made-up words), and lets both write it in 8 bits: edgernn from the
+`.pt2` file, litert-torch from the module, with the same rows for calibration. LiteRT runs both.
+litert-torch writes every step as operators of its own, so its file grows with the sequence.
+"""
 
 
 _ARM: Final = """
@@ -80,4 +99,4 @@ OpenVINO, RTNeural, PyTorch and ncnn (not installed), two threads, smmla (i8mm),
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page(json.loads(Path(sys.argv[1]).read_text())))
+    sys.stdout.write(page(*(json.loads(Path(name).read_text()) for name in sys.argv[1:])))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Final
@@ -109,10 +108,3 @@ def _linear_in_time(model: str, out: Path) -> Comparison:
         "%",
         limit=MOST_DEVIATION_PERCENT,
     )
-
-
-if __name__ == "__main__":
-    from bench.comparison import table
-
-    with tempfile.TemporaryDirectory() as made:
-        print(table(compare_int8(Path(made))))

@@ -57,7 +57,7 @@ class HostDevice:
         try:
             child = subprocess.Popen(
                 supervised(argv, timeout_s=timeout_s),
-                cwd=self._root,
+                cwd=self.folder,
                 stdin=watched,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -90,10 +90,10 @@ class HostDevice:
         return Completed(exit_code=code, stdout=stdout, stderr=stderr)
 
     def push(self, local: Path, remote: str) -> None:
-        _copy(local, self._root / remote)
+        _copy(local, self.folder / remote)
 
     def pull(self, remote: str, local: Path) -> None:
-        _copy(self._root / remote, local)
+        _copy(self.folder / remote, local)
 
     def __enter__(self) -> Self:
         try:
@@ -113,7 +113,8 @@ class HostDevice:
             self._folder = None
 
     @property
-    def _root(self) -> Path:
+    def folder(self) -> Path:
+        """Where commands work, and what is pushed arrives."""
         if self._folder is None:
             raise RuntimeError("enter the device first: with open_device(...) as device")
         return self._folder.path

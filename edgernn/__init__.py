@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from edgernn.api import load as load
     from edgernn.api import measure as measure
     from edgernn.api import package as package
+    from edgernn.api import quantization_aware as quantization_aware
     from edgernn.api import search as search
     from edgernn.runtime import Model as Model
     from edgernn.runtime import Session as Session
@@ -59,6 +60,7 @@ __all__ = [
     "load",
     "measure",
     "package",
+    "quantization_aware",
     "search",
 ]
 

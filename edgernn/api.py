@@ -7,6 +7,7 @@
 `edgernn.export` and `edgernn.profile` are packages, so exporting and measuring are methods.
 """
 
+from edgernn.aware.model import quantization_aware
 from edgernn.front.budgets import Checked
 from edgernn.front.comparing import Compared, compare
 from edgernn.front.comparing_files import ComparedModels, compare_models
@@ -37,5 +38,6 @@ __all__ = [
     "load",
     "measure",
     "package",
+    "quantization_aware",
     "search",
 ]

@@ -48,7 +48,7 @@ def meanwhile(work: Callable[[], None]) -> Iterator[None]:
     def run() -> None:
         try:
             work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (raised below)
             failed.append(error)
 
     thread = threading.Thread(target=run, daemon=True)

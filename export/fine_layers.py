@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from math import inf, log10
+from math import inf, isinf, log10
 from typing import Final
 
 import numpy as np
@@ -38,12 +38,10 @@ from edgernn.reference.arguments import with_zero_states
 #: together have at most 1.15 times the error of the weights alone.
 HIDDEN: Final = 0.3
 
-#: 16 bits are enough where they leave at most this share of the noise of 8 bits.
-_WORTH: Final = 0.25
+#: Noise of all activations that is too loud, however loud the rounded weights are: 30 dB below the
+#: outputs' variance, half of the mean error that the check of a file allows.
+LOUD: Final = 1e-3
 
-
-#: What finer activations may leave in all: a mean error of half of what a file's check allows.
-_LEFT: Final = 1e-3
 
 _CELLS: Final = frozenset(kind.__name__ for kind in (SimpleRnn, Gru, Lstm))
 
@@ -84,6 +82,8 @@ class FineLayers:
     costs: tuple[ActivationCost, ...] = ()  # in the graph's order
     wide: tuple[str, ...] = field(default=())  # 16-bit inputs and states
     in_float: tuple[str, ...] = field(default=())
+    #: Float gates and states beside products of integers, of a scale for each row.
+    by_row: tuple[str, ...] = field(default=())
 
     @property
     def activations(self) -> float:
@@ -100,8 +100,8 @@ class FineLayers:
         }
 
 
-#: (wide layers, layers in float) -> the int8 graph
-Quantize = Callable[[Sequence[str], Sequence[str]], Graph]
+#: (wide layers, layers in float, layers in float with products by row) -> the int8 graph
+Quantize = Callable[[Sequence[str], Sequence[str], Sequence[str]], Graph]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -130,13 +130,14 @@ class NoiseMeter:
             edge: spread([self.exact[edge]], shared=shares_a_unit(self.graph, edge))
             for edge in outputs
         }
-        self.base = with_free_batch(self.quantize((), ()))
+        self.base = with_free_batch(self.quantize((), (), ()))
 
     def fine_layers(self, arithmetic: Arithmetic, *, finest: bool = False) -> FineLayers:
         """The choice for one format.  finest: every layer whose activations make any noise."""
         simulate = arithmetic.simulate
         costs = self._costs(simulate)
-        hidden = max(arithmetic.quiet, HIDDEN * sum(cost.weights for cost in costs))
+        weights = sum(cost.weights for cost in costs)
+        hidden = max(arithmetic.quiet, min(HIDDEN * weights, LOUD))
         allowed = 0.0 if finest else hidden
         loudest = sorted(costs, key=lambda cost: -cost.activations)
         left = sum(cost.activations for cost in costs)
@@ -146,12 +147,21 @@ class NoiseMeter:
                 break
             loud.append(cost.layer)
             left = sum(other.activations for other in loudest[len(loud) :])
-        if arithmetic.coarse_by:
+        if arithmetic.coarse_by and not arithmetic.has_sixteen:
             return FineLayers(costs=tuple(_coarse(cost, loud, arithmetic) for cost in costs))
-        chosen = dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
+        chosen = {} if arithmetic.coarse_by else dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
+        others = sum(cost.activations for cost in costs if cost.layer not in loud)
+        room = inf if arithmetic.coarse_by else hidden - others  # there is nothing finer
         if arithmetic.has_sixteen and loud:
-            eight = sum(cost.activations for cost in costs if cost.layer not in loud)
-            chosen |= _quiet_enough(self._sixteen(costs, loud, simulate), eight)
+            left_of = self._within(loud, self.quantize(loud, (), ()), simulate, allowed=room)
+            chosen |= {name: (Fineness.SIXTEEN, power) for name, power in left_of.items()}
+            room -= sum(left_of.values())
+        by_row: dict[str, float] = {}
+        if arithmetic.has_rows:
+            rest = [name for name in loud if chosen[name][0] is Fineness.FLOAT]
+            graph = self.quantize((), (), rest)
+            by_row = self._within(rest, graph, simulate, allowed=room) if rest else {}
+            chosen |= {name: (Fineness.FLOAT, power) for name, power in by_row.items()}
         final = tuple(
             replace(cost, chosen=chosen[cost.layer][0], left=chosen[cost.layer][1])
             if cost.layer in chosen
@@ -161,30 +171,41 @@ class NoiseMeter:
         return FineLayers(
             costs=final,
             wide=tuple(cost.layer for cost in final if cost.chosen is Fineness.SIXTEEN),
-            in_float=tuple(cost.layer for cost in final if cost.chosen is Fineness.FLOAT),
+            in_float=tuple(
+                cost.layer
+                for cost in final
+                if cost.chosen is Fineness.FLOAT and cost.layer not in by_row
+            ),
+            by_row=tuple(cost.layer for cost in final if cost.layer in by_row),
         )
 
-    def _sixteen(
-        self, costs: Sequence[ActivationCost], loud: Sequence[str], simulate: Simulate
-    ) -> dict[str, tuple[Fineness, float]]:
-        """The loud layers that 16 bits make quiet enough, and what is left then."""
-        wide = with_free_batch(self.quantize(loud, ()))
-        layers = [layer for layer in wide.layers if layer.name in loud]
+    def _within(
+        self, names: Sequence[str], finer: Graph, simulate: Simulate, *, allowed: float
+    ) -> dict[str, float]:
+        """What `finer` leaves of the noise of these layers, of as many as leave `allowed` at most.
+
+        The loudest are left out until the others do, all together.
+        """
+        finer = with_free_batch(finer)
+        layers = [layer for layer in finer.layers if layer.name in names]
         # A plan of 16 bits may round the weights otherwise than that of `base`.
         base = {layer.name: layer for layer in self.base.layers}
         others = [layer for layer in layers if not _has_weights_of(layer, base[layer.name])]
         given = self._outputs(
             [_in_float(layer, self.exact) for layer in others]
-            + [self._simulated(wide, layer, simulate) for layer in layers]
+            + [self._simulated(finer, layer, simulate) for layer in layers]
         )
-        names = [layer.name for layer in others]
-        rounded = {**self.rounded, **dict(zip(names, given[: len(others)], strict=True))}
-        before = {cost.layer: cost.activations for cost in costs}
-        found = {}
-        for layer, simulated in zip(layers, given[len(others) :], strict=True):
-            left = self._power(rounded[layer.name], simulated)
-            if left <= _WORTH * before[layer.name]:
-                found[layer.name] = (Fineness.SIXTEEN, left)
+        apart = {layer.name: one for layer, one in zip(others, given[: len(others)], strict=True)}
+        rounded = {**self.rounded, **apart}
+        left = {
+            layer.name: self._power(rounded[layer.name], simulated)
+            for layer, simulated in zip(layers, given[len(others) :], strict=True)
+        }
+        found: dict[str, float] = {}
+        for name in sorted(left, key=lambda name: left[name]):
+            if sum(found.values()) + left[name] > allowed:
+                break
+            found[name] = left[name]
         return found
 
     def _costs(self, simulate: Simulate) -> list[ActivationCost]:
@@ -229,21 +250,6 @@ class NoiseMeter:
         )
 
 
-def _quiet_enough(
-    sixteen: Mapping[str, tuple[Fineness, float]], eight: float
-) -> dict[str, tuple[Fineness, float]]:
-    """Those of `sixteen` that may stay so: the loudest compute in float where too much is left.
-
-    eight: the noise of layers with 8-bit activations.
-    """
-    kept = dict(sixteen)
-    for name in sorted(sixteen, key=lambda name: -sixteen[name][1]):
-        if eight + sum(left for _, left in kept.values()) <= _LEFT:
-            break
-        del kept[name]
-    return kept
-
-
 def _in_float(layer: Layer, values: Mapping[str, AnyArray]) -> Change:
     return Change(layer=layer.name, written=apply(layer, values))
 
@@ -280,11 +286,16 @@ def _sentence(cost: ActivationCost) -> str:
     if cost.coarse_by:
         return (
             f"needs finer {what}, which {cost.coarse_by} has not: 8 bits leave "
-            f"{cost.activations_snr_db:.0f} dB at the outputs, the rounded weights "
-            f"{cost.weights_snr_db:.0f} dB"
+            f"{cost.activations_snr_db:.0f} dB at the outputs, {_of_weights(cost)}"
         )
     how = "with 16 bits" if cost.chosen is Fineness.SIXTEEN else "in float32"
     return (
         f"keeps its {what} {how}: 8 bits leave {cost.activations_snr_db:.0f} dB at the outputs, "
-        f"the rounded weights {cost.weights_snr_db:.0f} dB"
+        f"{_of_weights(cost)}"
     )
+
+
+def _of_weights(cost: ActivationCost) -> str:
+    if isinf(cost.weights_snr_db):
+        return "the weights are exact"
+    return f"the rounded weights {cost.weights_snr_db:.0f} dB"

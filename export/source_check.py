@@ -74,12 +74,17 @@ def _compare(
 
 
 def _as_in_file(model: SourceModel, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-    arguments = {}
+    arguments: dict[str, AnyArray] = {}
+    parts: dict[str, dict[int, AnyArray]] = {}
     for name, array in inputs.items():
         port = model.ports[name]
-        arguments[port.name] = np.ascontiguousarray(
-            array.transpose(port.inverse).astype(port.dtype)
-        )
+        ordered = np.ascontiguousarray(array.transpose(port.inverse).astype(port.dtype))
+        if port.part is None:
+            arguments[port.name] = ordered
+        else:
+            known = parts.setdefault(port.name, {})
+            known[port.part.index] = ordered
+            arguments[port.name] = np.stack([known[at] for at in sorted(known)], port.part.axis)
     return arguments
 
 
@@ -88,6 +93,8 @@ def _as_in_graph(model: SourceModel, outputs: Mapping[str, AnyArray]) -> dict[st
     for output in model.graph.outputs:
         port = model.ports[output.name]
         array = outputs[port.name]
+        if port.part is not None:
+            array = array.take(port.part.index, port.part.axis)
         if array.ndim == len(port.permutation):
             array = array.transpose(port.permutation)
         results[output.name] = array

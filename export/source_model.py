@@ -18,15 +18,26 @@ Runs: TypeAlias = Callable[[Mapping[str, AnyArray]], Mapping[str, AnyArray]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One element of an array along `axis`, without that axis."""
+
+    axis: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilePort:
     """An input or output as the file has it: its name, its type, the order of its axes.
 
     Axis i of the graph's is axis permutation[i] of the file's.
+    part: where the file has the states of several layers in one array, which of them this is; the
+    axes are those of what is left.
     """
 
     name: str
     permutation: tuple[int, ...]
     dtype: str  # as numpy spells it
+    part: Part | None = None
 
     @property
     def moves(self) -> bool:

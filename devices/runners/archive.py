@@ -1,4 +1,8 @@
-"""The payload as one file that any Python can run: `python payload.pyz request.json`."""
+"""The payload as one file that any Python can run: `python payload.pyz request.json`.
+
+With two numbers in place of the file it serves many requests: they are the descriptors of a pipe
+that it reads requests from, and of one for its replies.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,13 @@ from typing import Final
 
 NAME: Final = "payload.pyz"
 _PACKAGE: Final = "edgernn_payload"
-_MAIN: Final = f"import sys\nfrom {_PACKAGE}.process import main\nmain(sys.argv[1])\n"
+_MAIN: Final = f"""import sys
+from {_PACKAGE}.process import main, serve
+if len(sys.argv) == 2:
+    main(sys.argv[1])
+else:
+    serve(*map(int, sys.argv[1:]))
+"""
 #: zip's epoch: the archive depends on its content only, so a cache can be keyed by its hash.
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 

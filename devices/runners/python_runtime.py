@@ -13,8 +13,10 @@ from typing_extensions import assert_never
 
 from edgernn.array_archive import read_arrays
 from edgernn.devices.device import Completed, Device
+from edgernn.devices.host import HostDevice
 from edgernn.devices.remote import RemoteDevice
 from edgernn.devices.runners import archive
+from edgernn.devices.runners.kept import asked
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.devices.runners.payload.arrays import Arrays, pack, unpack
 from edgernn.devices.runners.reply import (
@@ -81,8 +83,7 @@ class PythonRuntime:
                 device.push(local / INPUTS, INPUTS)
             for path in (model.path, *model.extra_files):
                 device.push(path, path.name)
-            argv = (*_started(python, task), archive.NAME, REQUEST)
-            completed = device.run(argv, timeout_s=timeout_s)
+            completed = self._completed(device, python, model, task, timeout_s)
             reply = self._reply(completed, timeout_s)
             if isinstance(reply, Failed | Skipped):
                 return reply
@@ -90,6 +91,22 @@ class PythonRuntime:
                 return _answer(device, local, task, reply)
             except ValueError as error:
                 return damaged(self.NAME, error)
+
+    def _completed(
+        self, device: Device, python: _Python, model: Model, task: Task, timeout_s: float
+    ) -> Completed:
+        """In the kept process of this runtime, where one works on this machine; else in a new one.
+
+        What stays with a process is asked of a new one only: its memory, its instructions, the CPUs
+        that it is confined to.
+        """
+        is_apart = model.cpus is not None or isinstance(task, MeasureMemory | CountInstructions)
+        if isinstance(device, HostDevice) and not is_apart:
+            kept = asked(self.NAME, python.argv, device.folder, REQUEST, timeout_s=timeout_s)
+            if kept is not None:
+                return kept
+        argv = (*_started(python, task), archive.NAME, REQUEST)
+        return device.run(argv, timeout_s=timeout_s)
 
     def _python(self, device: Device) -> _Python | Skipped:
         if device.python is None:

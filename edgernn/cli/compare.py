@@ -51,7 +51,8 @@ from edgernn.cli.completion import complete_devices, complete_schemes, complete_
     shell_complete=complete_devices,
     help="Where the files are measured, after the last training.",
 )
-@several_trainings.workers()
+@several_trainings.workers(least=0)
+@several_trainings.hosts
 @several_trainings.time_limit
 @click.option(
     "--worth",
@@ -100,6 +101,7 @@ def command(
     to: str,
     devices: str,
     workers: int,
+    hosts: str,
     time_limit_s: float | None,
     worth: str | None,
     target: str | None,
@@ -144,6 +146,7 @@ def command(
         to=to,
         device=devices.split(","),
         workers=workers,
+        hosts=hosts,
         time_limit_s=time_limit_s,
         worth=worth,
         target=target,
@@ -152,6 +155,7 @@ def command(
         shares=_shares(percents),
         resume=resume,
         out=out,
+        progress=several_trainings.progress_lines(),
     )
     if plots is not None:
         result.write_plots(plots)

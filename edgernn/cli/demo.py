@@ -71,6 +71,7 @@ def command(out: Path, units: int, seeds: int, workers: int, processes: int) -> 
         shares=(),
         out=folder,
         resume=folder.exists(),
+        progress=several_trainings.progress_lines(),
     )
     click.echo(f"{verdict}\n")
     for cell in CELLS:

@@ -59,7 +59,8 @@ class Bytes(click.ParamType[int]):
     help="Recipes to try at most: learning rate, dropout, batch, a convolution in front.",
 )
 @several_trainings.epochs
-@several_trainings.workers()
+@several_trainings.workers(least=0)
+@several_trainings.hosts
 @click.option("--storage", metavar="URL", help="postgresql://host/db: `edgernn worker` trains.")
 @several_trainings.time_limit
 @several_trainings.target
@@ -100,6 +101,7 @@ def command(
         accuracy=None if accuracy is None else accuracy / 100,
         p95_ms=None if p95_s is None else 1e3 * p95_s,
         out=out,
+        progress=several_trainings.progress_lines(),
         **options,
     )
     if as_json:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from edgernn.cli.completion import complete_tasks
@@ -18,6 +21,12 @@ from edgernn.tasks.notation import CELLS, HELP
 from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.registry import TASKS
 from edgernn.tasks.target import Target
+
+#: Of --qat, from most to fewest numbers.
+_ON_GRIDS = ("int8", "int4", "int3", "ternary")
+
+#: What a model to start from has already.
+_OF_THE_START = ("cell", "decoder", "units", "layers")
 
 if TYPE_CHECKING:
     from edgernn.tasks.samples import Splits
@@ -60,6 +69,14 @@ edgernn train pronunciation --cell gru --decoder lstm -o pronunciation.keras
 \b
 The tasks:
 {_TASK_LINES}
+
+\b
+edgernn train digits --qat int4 --from gru.keras -o gru4.keras
+edgernn export gru4.keras --scheme int4 --calibrate gru4.calibration.npz -o out/
+
+--qat trains a model again with weights of few bits: each step rounds them as `edgernn export` does,
+and the export stores them as they are.  The same training in float is run beside it, and both
+scores are printed.
 
 Your own data are an .npz, a .csv, or a folder of .wav files by class.  The target may be a class,
 several labels, a class for each step, numbers, or a sequence; it is taken from y, or from the
@@ -138,6 +155,20 @@ score).  The model standardizes its features itself.
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
+    "--qat",
+    type=click.Choice(_ON_GRIDS),
+    help="Quantization-aware training: weights of 8 or 4 bits, of 7 numbers (int3) or of 3 "
+    "(ternary); export stores the last two as int4.",
+)
+@click.option(
+    "--from",
+    "start",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="MODEL",
+    help="With --qat: the trained .keras or .h5 file to start from. Without it, one is trained "
+    "before.",
+)
+@click.option(
     "-o",
     "--output",
     "out",
@@ -159,10 +190,14 @@ def command(
     cell: str,
     decoder: str | None,
     seed: int,
+    qat: str | None,
+    start: Path | None,
     out: Path,
     as_json: bool,
     **overrides: int | float | None,
 ) -> None:
+    from edgernn.atomic import require_writable
+    from edgernn.aware.fine_tuning import fine_tune, gentler
     from edgernn.export.keras.file import parameters_of
     from edgernn.front.progress import progress_line
     from edgernn.report.trained import trained_text
@@ -170,6 +205,7 @@ def command(
     from edgernn.tasks.training import train
 
     architecture_named(cell)  # before data are read or downloaded
+    _require_start(qat, start)
     reading = Reading(
         target=tuple(name.strip() for name in target.split(",")) if target else (),
         kind=Target(target_kind) if target_kind else None,
@@ -185,19 +221,44 @@ def command(
         cell = for_sequences(cell, decoder)
     chosen = {option: value for option, value in overrides.items() if value is not None}
     recipe = replace(recipe, **chosen)  # type: ignore[arg-type]
-    with epochs_shown(recipe.epochs) as on_epoch:
-        trained = train(
-            splits,
-            out,
-            task=name,
-            cell=cell,
-            recipe=recipe,
-            seed=seed,
-            reading=reading,
-            count_parameters=parameters_of,
-            on_epoch=on_epoch,
-        )
+    common: dict[str, Any] = {
+        "task": name, "seed": seed, "reading": reading, "count_parameters": parameters_of,
+    }  # fmt: skip
+    with ExitStack() as stack:
+        if qat is None or start is None:
+            base = out
+            if qat is not None:
+                require_writable(out)  # before the minutes of two trainings
+                base = Path(stack.enter_context(tempfile.TemporaryDirectory())) / out.name
+            with epochs_shown(recipe.epochs) as on_epoch:
+                trained = train(splits, base, cell=cell, recipe=recipe, on_epoch=on_epoch, **common)
+            start = base
+        if qat is not None:
+            tuning = recipe if "learning_rate" in chosen else gentler(recipe)
+            trained = fine_tune(
+                *(splits, start, out),
+                scheme=qat,
+                recipe=tuning,
+                shown=partial(epochs_shown, tuning.epochs),
+                **common,
+            )
     click.echo(json.dumps(asdict(trained.log), indent=1) if as_json else trained_text(trained.log))
+
+
+def _require_start(qat: str | None, start: Path | None) -> None:
+    """Raises UsageError for options that contradict each other."""
+    if start is None:
+        return
+    if qat is None:
+        raise click.UsageError("--from is the model that --qat starts from; add --qat int4")
+    context = click.get_current_context()
+    given = [
+        name
+        for name in _OF_THE_START
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        raise click.UsageError(f"--{given[0]} is that of the model in --from; leave it out")
 
 
 def _source(
@@ -239,8 +300,11 @@ def _source(
 
 
 @contextmanager
-def epochs_shown(most: int) -> Iterator[Callable[[Epoch], None]]:
-    """A bar of epochs on stderr, on a terminal only; gone when the block ends."""
+def epochs_shown(most: int, name: str = "") -> Iterator[Callable[[Epoch], None]]:
+    """A bar of epochs on stderr, on a terminal only; gone when the block ends.
+
+    name: of one of several trainings.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -257,16 +321,24 @@ def epochs_shown(most: int) -> Iterator[Callable[[Epoch], None]]:
     with Progress(
         *columns, console=console, transient=True, disable=is_hidden() or not console.is_terminal
     ) as bar:
-        shown = bar.add_task("starting TensorFlow", total=most)
+        shown = bar.add_task(name or "starting TensorFlow", total=most)
 
         def advance(epoch: Epoch) -> None:
             reached = f"loss {epoch.validation_loss:.3g}"
             if epoch.validation_accuracy is not None:
                 reached = f"accuracy {100 * epoch.validation_accuracy:.1f} %"
             log.info(
-                "epoch %d of at most %d: loss %.4f, validation %s, %.1f s",
-                *(epoch.number, most, epoch.loss, reached, epoch.seconds),
+                "%sepoch %d of at most %d: loss %.4f, validation %s, %.1f s",
+                *(
+                    f"{name}: " if name else "",
+                    epoch.number,
+                    most,
+                    epoch.loss,
+                    reached,
+                    epoch.seconds,
+                ),
             )
-            bar.update(shown, completed=epoch.number, description=f"validation {reached}")
+            described = f"{name}, validation {reached}" if name else f"validation {reached}"
+            bar.update(shown, completed=epoch.number, description=described)
 
         yield advance

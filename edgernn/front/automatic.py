@@ -9,6 +9,7 @@ from typing import Final
 
 from edgernn.artefact import Artefact, Refusal, read_manifest, record
 from edgernn.devices.device import Choices
+from edgernn.devices.runners.kept import kept_processes
 from edgernn.errors import EdgernnError, VerificationError
 from edgernn.export.naming import require_other_file
 from edgernn.export.source_model import SourceModel
@@ -19,6 +20,7 @@ from edgernn.front.made import Made
 from edgernn.front.measuring import Job, report_of
 from edgernn.front.options import AUTO, require_drop
 from edgernn.profile.measure import Plan
+from edgernn.profile.pool import Advance
 from edgernn.profile.rows import MEASURED, Row
 from edgernn.profile.scheme_choice import SchemeCandidate, with_choice
 from edgernn.profile.workload import DEFAULT_STEPS
@@ -34,9 +36,9 @@ from edgernn.units import percent
 DEFAULT_MAX_DROP: Final = 1.0
 
 # Enough to order files that differ by some percent; verdicts about speed need more.
-_PROCESSES: Final = 2
-_MIN_TIME_S: Final = 0.15
-_WARM_UP_S: Final = 0.1
+_ROUNDS: Final = 2
+_MIN_TIME_S: Final = 0.05
+_WARM_UP_S: Final = 0.02
 
 #: The device whose runtimes the export has run already.
 THIS_MACHINE: Final = "cpu"
@@ -59,7 +61,8 @@ def best_of(
     """The smallest file of each format whose loss is at most `max_drop`, moved into `out`.
 
     All candidates are made in a hidden folder inside `out`, which is gone afterwards; files and
-    model.json appear together or not at all, whenever Ctrl-C comes.
+    model.json appear together or not at all, whenever Ctrl-C comes.  On this machine each runtime
+    has one process for the checks, the data and the times of all its candidates.
 
     calibrated: whether int8 is possible.  device: where candidates are measured.  data: rows that
     the loss is taken from; without them it is what the check found: the mean difference from the
@@ -70,7 +73,7 @@ def best_of(
     schemes = [one for one in Scheme if calibrated or not one.needs_calibration]
     limit = DEFAULT_MAX_DROP if max_drop is None else max_drop
     require_drop(limit)
-    with workspace(out) as hidden:
+    with workspace(out) as hidden, kept_processes():
         read_manifest(out)
         folder = hidden / AUTO
         made = _all_made(export, folder, schemes)
@@ -127,18 +130,22 @@ def _found(
     sound = [one.file for one in with_choice(found, max_drop=limit) if not one.problem]
     due = sound if here else list(named)
     if due:
-        phase(f"measuring {len(due)} candidates")
         job = Job(
             paths=[folder / name for name in due],
             devices=tuple(dict.fromkeys(name.strip() for name in devices)),
-            plan=Plan(processes=_PROCESSES, min_time_s=_MIN_TIME_S, warm_up_s=_WARM_UP_S),
+            plan=Plan(processes=_ROUNDS, min_time_s=_MIN_TIME_S, warm_up_s=_WARM_UP_S),
             data=None if here else data,
             steps=_steps(data),
             weighs=False,
             choices=Choices(),
         )
+
+        def show(advance: Advance) -> None:
+            if advance.progress is not None and advance.progress.next:
+                phase(f"measuring {advance.progress.next} on {advance.device}")
+
         rows: dict[str, list[Row]] = {}
-        for row in report_of(job, progress=lambda _advance: None).rows:
+        for row in report_of(job, progress=show).rows:
             rows.setdefault(row.file, []).append(row)
         found = [_candidate(named[one.file], rows.get(one.file, []), made.study) for one in found]
     return found + [_failed(one) for one in made.refusals if one.failed]

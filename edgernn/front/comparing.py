@@ -26,6 +26,7 @@ from edgernn.selection.contender import parsed_equals, parsed_models
 from edgernn.selection.controls import with_controls
 from edgernn.selection.crossed import FEWEST_SEEDS
 from edgernn.selection.data import splits_of
+from edgernn.selection.hosts import parsed_hosts
 from edgernn.selection.row_scores import row_metric
 from edgernn.selection.training import median_training, training_file
 from edgernn.selection.verdict import Worth
@@ -126,6 +127,7 @@ def compare(
     to: str | Sequence[str] = "native",
     device: str | Sequence[str] = "cpu",
     workers: int = 1,
+    hosts: str | Sequence[str] = (),
     time_limit_s: float | None = None,
     worth: str | float | None = None,
     hold_out: str | None = None,
@@ -147,6 +149,8 @@ def compare(
     scheme, to: the files that are made, scored and measured.
     device: where they are measured, after the last training.
     workers: trainings at a time, one processor each; results do not depend on it.
+    hosts: machines that train, too, over ssh: "user@host=4" for four trainings at a time there.
+        Another kind of processor may round otherwise.
     time_limit_s: for everything; no training begins that is not expected to end in time.
     controls: also train what a mix must beat: gru-gru and lstm-lstm for gru-lstm.
     shares: of the training rows: the two first architectures are trained on these, too, at most 3
@@ -160,7 +164,9 @@ def compare(
     >>> print(verdict.recommendation)
     """
     architectures = parsed_models(models)
-    require_at_least(1, workers=workers, epochs=epochs, units=units)
+    machines = parsed_hosts(hosts)
+    require_at_least(0 if machines else 1, workers=workers)
+    require_at_least(1, epochs=epochs, units=units)
     require_at_least(0, time_limit_s=time_limit_s)
     if seeds < FEWEST_SEEDS:
         raise WrongOption(
@@ -195,6 +201,7 @@ def compare(
             forms=Forms(formats=_formats(to), schemes=_sorted(schemes)),
             devices=(device,) if isinstance(device, str) else tuple(device),
             workers=workers,
+            hosts=machines,
             time_limit_s=time_limit_s,
             worth=parsed_worth(worth, metric),
         )

@@ -41,6 +41,7 @@ from edgernn.selection.candidates import Budget
 from edgernn.selection.clock import Clock
 from edgernn.selection.comparing import digest_of
 from edgernn.selection.data import splits_of, write_splits
+from edgernn.selection.hosts import parsed_hosts
 from edgernn.selection.plan import coordinating, require_unsearched
 from edgernn.selection.predictor import predictor_of
 from edgernn.selection.row_scores import row_metric
@@ -108,6 +109,7 @@ def search(
     target: str | None = None,
     hold_out: str | None = None,
     workers: int = 1,
+    hosts: str | Sequence[str] = (),
     storage: str | None = None,
     time_limit_s: float | None = None,
     out: str | os.PathLike[str],
@@ -122,6 +124,7 @@ def search(
     fastest: look for the least time instead of the least bytes.
     trials: recipes (learning rate, dropout, batch, a convolution in front) to try at most.
     workers: trainings at a time on this machine.
+    hosts: machines that train, too, over ssh: "user@host=4" for four trainings at a time there.
     storage: "postgresql://host/db": trainings are done by `edgernn worker --storage` instead.
     time_limit_s: for everything.
     out: gets the file, model.json, report.md, .json, .html; continued with `resume`.
@@ -133,7 +136,14 @@ def search(
     >>> best.path, best.holds
     """
     folder, began = Path(out), time.monotonic()
-    require_at_least(1, workers=workers, epochs=epochs)
+    machines = parsed_hosts(hosts)
+    if machines and storage is not None:
+        raise WrongOption(
+            "hosts and storage are two ways to reach other machines",
+            remedy="Give one of them; with storage, start `edgernn worker` on the hosts",
+        )
+    require_at_least(0 if machines else 1, workers=workers)
+    require_at_least(1, epochs=epochs)
     require_at_least(0, trials=trials, time_limit_s=time_limit_s)
     architectures = tuple(models.split(",") if isinstance(models, str) else models)
     if not architectures:
@@ -169,7 +179,14 @@ def search(
             require_unsearched(
                 folder, {"data": name, "data_sha256": wanted.data_sha256}, resume=resume
             )
-            chosen = _chosen(wanted, folder, device, clock, workers, storage, phase)
+            crew: AbstractContextManager[Crew] = working(
+                folder, workers, hosts=machines, notify=phase
+            )
+            if storage is not None:
+                from edgernn.selection.cluster import at_database
+
+                crew = at_database(storage, folder, phase)
+            chosen = _chosen(wanted, folder, device, clock, crew, phase)
             file = _exported(wanted, chosen, folder, folder)
             phase(f"measuring {file.name} on {device}")
             rows = splits.test if chosen.opens_test else splits.validation
@@ -199,18 +216,12 @@ def _chosen(
     folder: Path,
     device: str,
     clock: Clock,
-    workers: int,
-    storage: str | None,
+    crew: AbstractContextManager[Crew],
     phase: Callable[[str], None],
 ) -> Chosen:
     """Trainings see the test rows nowhere: in their data, validation rows are in that place."""
     unseen = replace(wanted.splits, test=wanted.splits.validation)
     write_splits(folder, unseen)
-    crew: AbstractContextManager[Crew] = working(folder, workers)
-    if storage is not None:
-        from edgernn.selection.cluster import at_database
-
-        crew = at_database(storage, folder, phase)
 
     def timing(chosen: Chosen) -> Benchmark | None:
         with tempfile.TemporaryDirectory(prefix="edgernn-search-") as made:

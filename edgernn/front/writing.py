@@ -49,7 +49,7 @@ def written(
         before = len(failures)
         made = export_model(
             *(model, folder, request),
-            progress=phase,
+            progress=_named(phase, request) if len(requests) > 1 else phase,
             on_refusal=refusals.append,
             on_failure=failures.append,
         )
@@ -89,3 +89,8 @@ def written(
     if failures:
         raise with_outcome(failures[0], result)
     return result
+
+
+def _named(phase: Callable[[str], None], request: Request) -> Callable[[str], None]:
+    """Phases that say of which of several schemes they are."""
+    return lambda text: phase(f"{request.fewest_bits.value}: {text}")

@@ -96,6 +96,7 @@ from edgernn.graph.tensor import (
     as_float32,
 )
 from edgernn.graph.traits import Moving, Multiplying, is_bounded, moved_edges, producer
+from edgernn.graph.weight_grid import WeightGrid, content_key
 
 __all__ = [
     "HARD_SIGMOID_KERAS2",
@@ -178,6 +179,7 @@ __all__ = [
     "UnfoldTime",
     "Upsample1D",
     "Weight",
+    "WeightGrid",
     "Where",
     "WrongType",
     "ZeroPad1D",
@@ -186,6 +188,7 @@ __all__ = [
     "at_shapes",
     "batch_size",
     "consumers",
+    "content_key",
     "fingerprint",
     "gate",
     "infer",

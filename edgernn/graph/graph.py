@@ -10,6 +10,7 @@ from edgernn.graph.layers import Layer
 from edgernn.graph.quantized import Quantization
 from edgernn.graph.shapes import ShapeError, infer
 from edgernn.graph.tensor import Shape, TensorSpec
+from edgernn.graph.weight_grid import WeightGrid
 
 
 class GraphError(ValueError):
@@ -57,6 +58,8 @@ class Graph:
     outputs: tuple[Output, ...]
     states: tuple[State, ...] = ()
     quantization: Quantization | None = None  # of scheme int8: how its layers compute
+    #: By `content_key`: arrays that were trained on a grid, which quantization must keep.
+    grids: Mapping[str, WeightGrid] = field(default_factory=lambda: MappingProxyType({}))
     specs: Mapping[str, TensorSpec] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -96,3 +96,5 @@ class Quantization:
     notes: tuple[str, ...] = ()  # which layers compute in float although int8 was asked for, why
     #: Layers of int8 weights whose activations stay float32, since integers would be too coarse.
     in_float: frozenset[str] = frozenset()
+    #: Layers of integers that were found to need 16-bit activations.
+    wide: frozenset[str] = frozenset()

@@ -103,11 +103,6 @@ def method(comparison: Comparison) -> str:
     """How the figures came about, in sentences."""
     seeds = [len(runs) for runs in comparison.trainings.values()]
     number = f"{min(seeds)}" if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}"
-    left = (
-        f"  The time limit left out trainings: {comparison.left_out}."
-        if comparison.left_out
-        else ""
-    )
     together = (
         f"  Rows of one origin (a speaker, a file) count as one: there are {comparison.origins}."
         if comparison.origins
@@ -121,8 +116,17 @@ def method(comparison: Comparison) -> str:
         f"{comparison.judge.amount(comparison.worth)} "
         "counts as equal.  Times are those of one training of each contender, the one with the "
         f"median score, measured when nothing was being trained.  In all: "
-        f"{seconds(comparison.seconds)}.{left}"
+        f"{seconds(comparison.seconds)}.{_left_out(comparison)}"
     )
+
+
+def _left_out(comparison: Comparison) -> str:
+    if not comparison.left_out:
+        return ""
+    trained = {one.architecture for one in comparison.trainings}
+    missing = [name for name in comparison.controls if name not in trained]
+    controls = f", with them all of the controls {', '.join(missing)}" if missing else ""
+    return f"  The time limit left out {comparison.left_out} trainings{controls}."
 
 
 def _row(standing: Standing, comparison: Comparison) -> list[str]:

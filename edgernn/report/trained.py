@@ -9,13 +9,30 @@ from edgernn.tasks.training_log import TrainingLog
 
 
 def trained_text(log: TrainingLog) -> str:
-    """Three lines: the model, what it reaches beside the baselines, what it cost.  Of several
-    outputs, a line for what each reaches.
+    """The model, what it reaches beside the baselines, what it cost: a line for each.  Of several
+    outputs, a line for what each reaches; on a grid, a line for the same training in float.
     """
     reached = [_reached(log.output if log.others else "", log.test, log.baselines)]
     reached += [_reached(one.output, one.test, one.baselines) for one in log.others]
     model = f"{log.model}: {layers_text(log)}, {log.parameters:,} parameters"
-    return "\n".join([model, *reached, cost_text(log)])
+    return "\n".join([model, *reached, *_beside_float(log), cost_text(log)])
+
+
+def _beside_float(log: TrainingLog) -> list[str]:
+    """What weights on a grid cost: the same fine-tuning in float is the measure."""
+    one = log.on_grid
+    if one is None:
+        return []
+    metric = METRICS[log.test.metric]
+    values = [metric.text(score.value) for score in (log.test, one.control, one.before)]
+    lines = [
+        "{} weights: {}; the same training in float: {}; {} before both: {}".format(
+            one.scheme, *values[:2], one.start, values[2]
+        )
+    ]
+    if one.left_in_float:
+        lines.append(f"on no grid, and so trained in float: {', '.join(one.left_in_float)}")
+    return lines
 
 
 def _reached(output: str, test: Score, baselines: Baselines) -> str:

@@ -32,6 +32,7 @@ from edgernn.selection.comparison import Baseline, Comparison, against_baselines
 from edgernn.selection.contender import Contender, Equal
 from edgernn.selection.crossed import counted_origins
 from edgernn.selection.data import write_splits
+from edgernn.selection.hosts import Host
 from edgernn.selection.plan import Plan, coordinating, data_of_plan, write_plan
 from edgernn.selection.questions import amounts, mixes, terciles
 from edgernn.selection.row_scores import linear_scores, row_metric
@@ -62,9 +63,15 @@ class Question:
     seeds: int = 5
     forms: Forms
     devices: tuple[str, ...] = ("cpu",)
-    workers: int = 1
+    workers: int = 1  # on this machine
+    hosts: tuple[Host, ...] = ()  # that train, too
     time_limit_s: float | None = None
     worth: Worth
+
+    @property
+    def unasked(self) -> tuple[str, ...]:
+        """Controls that are there only as such."""
+        return tuple(one for one in self.controls if one not in self.architectures)
 
 
 def compared(
@@ -82,7 +89,8 @@ def compared(
         _require_same(folder, digest, resume=resume)
         write_splits(folder, splits)
         clock = Clock(limit_s=question.time_limit_s)
-        with working(folder, question.workers) as workers:
+        crew = working(folder, question.workers, hosts=question.hosts, notify=progress)
+        with crew as workers:
             plan = _planned(question, digest, workers, progress)
             write_plan(folder, plan)
             files = len(plan.contenders) * len(question.forms.formats) * len(question.forms.schemes)
@@ -90,13 +98,17 @@ def compared(
             trained = all_trained(plan, folder, workers, clock, question.forms, progress)
         measured = _measured(question, folder, trained.trainings, progress)
     metric = row_metric(splits.test)
+    groups = {
+        equal: tuple(one for one in group if one in trained.trainings)
+        for equal, group in plan.groups.items()
+    }
     first = plan.contenders[0]
     scores = [run.score(ORIGINAL) for run in trained.trainings[first]]
     worth = question.worth.of(float(np.mean(scores)))
     # Where the test is on other speakers than the training, their luck counts, not that of rows.
     known = set(splits.train.origins) | set(splits.validation.origins)
     origins = () if known & set(splits.test.origins) else splits.test.origins
-    of_units = next(iter(plan.groups.values()))
+    of_units = next(iter(groups.values()))
     judged: _Judged = {"metric": metric, "worth": worth, "origins": origins}
     return Comparison(
         data=question.name,
@@ -106,12 +118,11 @@ def compared(
         worth=worth,
         formats=question.forms.formats,
         groups=tuple(
-            group_of(equal, group, trained.trainings, **judged)
-            for equal, group in plan.groups.items()
+            group_of(equal, group, trained.trainings, **judged) for equal, group in groups.items()
         ),
         trainings=trained.trainings,
         baselines=against_baselines(_baselines(splits), trained.trainings, **judged),
-        controls=tuple(one for one in question.controls if one not in question.architectures),
+        controls=question.unasked,
         mixes=mixes(of_units, trained.trainings, **judged),
         lengths=terciles(splits.test, origins, of_units, trained.trainings),
         amounts=amounts(trained.partial, trained.trainings, len(splits.train)),
@@ -174,6 +185,7 @@ def _planned(
         seeds=question.seeds,
         formats=question.forms.formats,
         schemes=tuple(scheme.value for scheme in question.forms.schemes),
+        controls=question.unasked,
     )
     if Equal.BYTES in question.equal:
         smallest = Forms(formats=question.forms.formats[:1], schemes=question.forms.schemes[-1:])

@@ -47,6 +47,11 @@ def read_splits(folder: Path) -> Splits:
     return Splits(**{part.value: read_npz(_file(folder, part)) for part in Split})
 
 
+def split_files(folder: Path) -> tuple[Path, ...]:
+    """What `write_splits` wrote."""
+    return tuple(_file(folder, part) for part in Split)
+
+
 def drawn_again(splits: Splits, job: Job) -> Splits:
     """The training and validation rows mixed and divided anew by the training's seed.
 

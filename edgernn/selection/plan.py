@@ -12,6 +12,7 @@ from typing import Final
 from edgernn import atomic
 from edgernn.errors import DataError, OutputError, WrongOption
 from edgernn.selection.contender import Contender, Equal, Job
+from edgernn.selection.crossed import FEWEST_SEEDS
 from edgernn.tasks.task import Recipe
 
 #: Trainings of a contender on each share of the rows.
@@ -32,6 +33,7 @@ class Plan:
     formats: tuple[str, ...]
     schemes: tuple[str, ...]
     shares: tuple[float, ...] = ()  # of the training rows, below 1: how much do more rows help?
+    controls: tuple[str, ...] = ()  # architectures that nobody asked for
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
@@ -49,12 +51,25 @@ class Plan:
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        """One training of each contender, then the second of each, and so on."""
+        """One training of each contender, then the second of each, and so on.
+
+        Controls begin when what was asked for can be compared: time may be short.
+        """
+        few = range(min(self.seeds, FEWEST_SEEDS))
+        rest = range(len(few), self.seeds)
+        asked = [one for one in self.contenders if not self.is_control(one)]
+        controls = [one for one in self.contenders if self.is_control(one)]
+        rounds = [(few, asked), (few, controls), (rest, self.contenders)]
         return tuple(
             self.job(contender, repetition)
-            for repetition in range(self.seeds)
-            for contender in self.contenders
+            for repetitions, contenders in rounds
+            for repetition in repetitions
+            for contender in contenders
         )
+
+    def is_control(self, contender: Contender) -> bool:
+        """Whether the comparison can do without it."""
+        return contender.architecture in self.controls
 
     @property
     def partial_jobs(self) -> tuple[Job, ...]:

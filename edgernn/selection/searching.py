@@ -21,21 +21,19 @@ from edgernn.selection.candidates import (
     shape_of,
 )
 from edgernn.selection.clock import Clock
-from edgernn.selection.contender import Contender, Job, Role
+from edgernn.selection.contender import Contender, Role
+from edgernn.selection.judging import FIRST, REPETITIONS, Judge
 from edgernn.selection.trainings import bytes_by_form, with_results
 from edgernn.selection.tuning import Suggestion, Tuner
 from edgernn.selection.wanted import Chosen, Timing, Wanted
 from edgernn.selection.workers import Crew
-from edgernn.tasks.task import Recipe
 from edgernn.units import milliseconds, seconds
 
-#: Trainings of a candidate, with other validation rows each: few rows alone rank nothing.
-REPETITIONS: Final = 3
 #: Trainings of the winner on the data's own parts; the best on validation rows is handed over.
 FINALS: Final = 3
 _MOST_WINNERS: Final = 4  # that are trained again before the search gives up
 _MOST_TUNED: Final = 6  # contenders that are smaller than the best found
-_FIRST: Final = 1  # repetitions that decide whether a suggestion is worth the others
+_PATIENCE: Final = 10  # recipes without a better model, before no more are tried
 
 Progress = Callable[[str], None]
 
@@ -59,11 +57,9 @@ class Search:
         self._crew = crew
         self._clock = clock
         self._progress = progress
+        self._judge = Judge(wanted, folder, crew, clock, progress)
         self._bytes: dict[Contender, int] = {}
-        self._tried: dict[tuple[Contender, Recipe], Tried] = {}
         self._refused: list[str] = []
-        self._trained: set[str] = set()
-        self._left_out = 0
         self._unconfirmed: set[Candidate] = set()
         self._timing = timing
         self._allowed_ms: dict[str, float] = {}  # where slower than predicted
@@ -88,9 +84,9 @@ class Search:
         return replace(
             chosen,
             in_time=(self._times_over(chosen) or 0.0) <= 1,
-            trainings=len(self._trained),
-            left_out=self._left_out,
-            tried=tuple(self._tried.values()),
+            trainings=len(self._judge.trained),
+            left_out=self._judge.left_out,
+            tried=tuple(self._judge.tried.values()),
             refused=(*chosen.refused, *passed_over),
         )
 
@@ -143,7 +139,7 @@ class Search:
             wanted = [(ladder, one) for ladder in ladders if (one := ladder.wanted())]
             if not wanted:
                 return
-            done = self._judged([one for _, one in wanted], REPETITIONS)
+            done = self._judge.judged_early([one for _, one in wanted])
             if not done:
                 return  # no time is left
             for ladder, candidate in wanted:
@@ -190,9 +186,10 @@ class Search:
             higher=wanted.metric.higher_is_better,
         )
         found = [one for one, score in tuner.earlier if wanted.budget.reached_by(score)]
-        self._scored([self._candidate(one) for one in found], REPETITIONS)
-        asked = 0
-        while asked < wanted.most_trials:
+        self._judge.scored([self._candidate(one) for one in found], REPETITIONS)
+        asked = since = 0
+        while asked < wanted.most_trials and since < _PATIENCE:
+            best = self._best()
             batch: list[tuple[Suggestion, Candidate]] = []
             for _ in range(self._crew.size):
                 asked += 1
@@ -207,11 +204,12 @@ class Search:
                 return
             self._progress(f"recipe {asked} of {wanted.most_trials} at most")
             self._try_recipes(tuner, batch)
+            since = since + len(batch) if self._best() == best else 0
 
     def _try_recipes(self, tuner: Tuner, batch: Sequence[tuple[Suggestion, Candidate]]) -> None:
-        first = self._scored([candidate for _, candidate in batch], _FIRST)
+        first = self._judge.scored([candidate for _, candidate in batch], FIRST)
         promising = [one for one, tried in first.items() if self._reached(tried)]
-        again = self._scored(promising, REPETITIONS)
+        again = self._judge.scored(promising, REPETITIONS)
         for suggestion, candidate in batch:
             tried = again.get(candidate) or first.get(candidate)
             tuner.told(suggestion, None if tried is None else tried.score)
@@ -221,14 +219,14 @@ class Search:
 
         None where no time is left.
         """
-        if not self._tried:
+        if not self._judge.tried:
             raise TrainingFailed(
                 f"a time limit of {seconds(self._clock.limit_s)} is too short to train a candidate",
                 remedy="Give a longer --time-limit and --resume: what was trained is kept",
             )
         best = self._best()
         winner = best or self._nearest()
-        jobs = [self._job(winner.candidate, number, Role.FINAL) for number in range(FINALS)]
+        jobs = [self._judge.job(winner.candidate, number, Role.FINAL) for number in range(FINALS)]
         self._progress(f"training {winner.candidate.contender.name} on all training rows")
         found, _ = with_results(
             jobs,
@@ -240,11 +238,11 @@ class Search:
         )
         if not found:
             return None
-        self._trained |= set(found)
+        self._judge.trained |= set(found)
         sign = 1 if self._wanted.metric.higher_is_better else -1
         job = max(
             (one for one in jobs if one.key in found),
-            key=lambda one: sign * found[one.key].score(self._form),
+            key=lambda one: sign * found[one.key].score(self._judge.form),
         )
         chosen = Chosen(
             candidate=winner.candidate,
@@ -252,21 +250,16 @@ class Search:
             training=found[job.key],
             scores=winner.scores,
             reached=best is not None
-            and self._wanted.budget.reached_by(found[job.key].score(self._form)),
-            tried=tuple(self._tried.values()),
+            and self._wanted.budget.reached_by(found[job.key].score(self._judge.form)),
+            tried=tuple(self._judge.tried.values()),
             refused=tuple(self._refused),
-            trainings=len(self._trained),
-            left_out=self._left_out,
+            trainings=len(self._judge.trained),
+            left_out=self._judge.left_out,
         )
         if self._timing is None or not chosen.reached:
             return chosen
         self._progress(f"timing {winner.candidate.contender.name} on the device")
         return replace(chosen, timed=self._timing(chosen))
-
-    @property
-    def _form(self) -> str:
-        forms = self._wanted.forms
-        return f"{forms.formats[0]} {forms.schemes[0].value}"
 
     def _reached(self, tried: Tried) -> bool:
         is_left = self._is_left(tried.candidate)
@@ -283,13 +276,13 @@ class Search:
 
     def _best(self) -> Tried | None:
         """The cheapest that reaches the score."""
-        reached = [one for one in self._tried.values() if self._reached(one)]
+        reached = [one for one in self._judge.tried.values() if self._reached(one)]
         ordered = cheapest_first(reached, by_time=self._wanted.by_time)
         return ordered[0] if ordered else None
 
     def _nearest(self) -> Tried:
         sign = 1 if self._wanted.metric.higher_is_better else -1
-        return max(self._tried.values(), key=lambda one: sign * one.score)
+        return max(self._judge.tried.values(), key=lambda one: sign * one.score)
 
     def _cheaper(self, one: Candidate, other: Candidate) -> bool:
         if self._wanted.by_time and one.predicted_ms and other.predicted_ms:
@@ -323,49 +316,6 @@ class Search:
         if not self._is_left(candidate):
             return None
         return candidate if best is None or self._cheaper(candidate, best.candidate) else None
-
-    def _judged(self, candidates: Sequence[Candidate], repetitions: int) -> dict[Candidate, Tried]:
-        jobs = {
-            one: [self._job(one, number, Role.SEARCHED) for number in range(repetitions)]
-            for one in candidates
-        }
-        ordered = [job for jobs_of in zip(*jobs.values(), strict=True) for job in jobs_of]
-        found, left = with_results(
-            ordered, self._folder, self._crew, self._clock, self._wanted.forms, self._progress
-        )
-        self._left_out += left
-        self._trained |= set(found)
-        done: dict[Candidate, Tried] = {}
-        for one in candidates:
-            results = [found[job.key] for job in jobs[one] if job.key in found]
-            if len(results) == repetitions:
-                tried = Tried(candidate=one, scores=tuple(run.score(self._form) for run in results))
-                done[one] = tried
-                if repetitions >= REPETITIONS:
-                    self._tried[one.contender, one.recipe] = tried
-        return done
-
-    def _scored(self, candidates: Sequence[Candidate], repetitions: int) -> dict[Candidate, Tried]:
-        """Without those whose recipe diverges: the sampler learns to avoid it."""
-        try:
-            return self._judged(candidates, repetitions) if candidates else {}
-        except TrainingFailed:
-            if len(candidates) == 1:
-                return {}
-        return {
-            key: tried
-            for one in candidates
-            for key, tried in self._scored([one], repetitions).items()
-        }
-
-    def _job(self, candidate: Candidate, repetition: int, role: Role) -> Job:
-        return Job(
-            contender=candidate.contender,
-            recipe=replace(candidate.recipe, units=candidate.contender.units),
-            repetition=repetition,
-            data_sha256=self._wanted.data_sha256,
-            role=role,
-        )
 
     def _bytes_of(self, contender: Contender) -> int:
         if contender not in self._bytes:

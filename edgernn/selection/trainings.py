@@ -36,7 +36,8 @@ def all_trained(
 ) -> Trained:
     """Trains the jobs of `plan` that have no result in `folder` yet.
 
-    Raises TrainingFailed when a contender has fewer than two trainings at the end of the time.
+    A control with fewer than two trainings at the end of the time is left out.
+    Raises TrainingFailed when another contender has so few.
     """
     jobs = (*plan.jobs, *plan.partial_jobs)
     found, left_out = with_results(jobs, folder, workers, clock, forms, progress)
@@ -44,7 +45,8 @@ def all_trained(
         contender: _ended(found, [plan.job(contender, number) for number in range(plan.seeds)])
         for contender in plan.contenders
     }
-    _require_seeds(trainings, clock)
+    _require_seeds({one: of for one, of in trainings.items() if not plan.is_control(one)}, clock)
+    trainings = {one: of for one, of in trainings.items() if len(of) >= FEWEST_SEEDS}
     by_share = {
         (job.contender, job.share): [
             one

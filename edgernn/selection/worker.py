@@ -1,19 +1,26 @@
 """A worker: `python -m edgernn.selection.worker FOLDER`, orders on stdin, answers on stdout.
 
-It ends with its coordinator, however that ends: a thread waits for the end of stdin.
+With `-` instead of a folder the coordinator is on another machine: the data come first, and files
+go back with each answer.  A worker ends with its coordinator, however that ends: a thread waits for
+the end of stdin.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final
+from typing import Final, TextIO
 
 from edgernn.errors import EdgernnError
+from edgernn.selection.carried import keep_data, results_line
 from edgernn.selection.data import read_splits
 from edgernn.selection.messages import (
     Answer,
@@ -26,6 +33,8 @@ from edgernn.selection.messages import (
 from edgernn.selection.training import training_file, write_training
 from edgernn.selection.work import size_of, trained
 from edgernn.tasks.samples import Splits
+from edgernn.temporary import TemporaryFolder
+from edgernn.version import __version__
 
 _ORPHANED: Final = 3
 
@@ -33,23 +42,58 @@ _ORPHANED: Final = 3
 def main() -> None:
     """Serves orders until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's: it ends us
-    folder = Path(sys.argv[1])
     # stdout is for answers only; what libraries print goes to stderr.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    orders: SimpleQueue[str] = SimpleQueue()
-    threading.Thread(target=_read, args=[orders], daemon=True).start()
+    with TemporaryFolder(prefix="edgernn-worker") as scratch:
+        tempfile.tempdir = str(scratch)  # of a training that is cut off nothing is left
+        if sys.argv[1] == "-":
+            _serve_remotely(scratch, answers)
+        else:
+            _serve(Path(sys.argv[1]), scratch, answers)
+
+
+def _serve(folder: Path, scratch: Path, answers: TextIO) -> None:
+    orders = _orders(scratch)
     one_thread()
     splits = read_splits(folder)
     while True:
         answer = carried_out(read_order(orders.get()), splits, folder)
-        answers.write(answer_line(answer) + "\n")
-        answers.flush()
+        _say(answers, answer_line(answer))
 
 
-def _read(orders: SimpleQueue[str]) -> None:
+def _serve_remotely(scratch: Path, answers: TextIO) -> None:
+    _say(answers, json.dumps({"edgernn": __version__}))
+    keep_data(sys.stdin.readline(), scratch)
+    orders = _orders(scratch)
+    try:
+        one_thread()
+        lacking = None
+    except EdgernnError as error:
+        lacking = Answer(bytes={}, error=error.what, remedy=error.remedy)
+    splits = read_splits(scratch)
+    while True:
+        order = read_order(orders.get())
+        answer = lacking or carried_out(order, splits, scratch)
+        files = None if answer.error else results_line(scratch, order)
+        _say(answers, json.dumps({"answer": asdict(answer), "files": files}))
+
+
+def _say(answers: TextIO, line: str) -> None:
+    answers.write(line + "\n")
+    answers.flush()
+
+
+def _orders(scratch: Path) -> SimpleQueue[str]:
+    orders: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_read, args=[orders, scratch], daemon=True).start()
+    return orders
+
+
+def _read(orders: SimpleQueue[str], scratch: Path) -> None:
     for line in sys.stdin:
         orders.put(line)
+    shutil.rmtree(scratch, ignore_errors=True)  # TensorFlow may still be writing there
     os._exit(_ORPHANED)  # in the middle of a training, too
 
 

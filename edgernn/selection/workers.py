@@ -1,24 +1,31 @@
-"""Worker processes on this machine, as many as are asked for; one that dies is replaced."""
+"""Worker processes on this machine and on hosts that ssh reaches; one that dies is replaced."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final, Protocol, TextIO, TypeAlias, cast
+from typing import Final, Protocol
 
-from edgernn.errors import TrainingFailed
+from edgernn.errors import DeviceError, TrainingFailed
+from edgernn.selection.hosts import Host
 from edgernn.selection.messages import Answer, Order, order_line, read_answer
+from edgernn.selection.worker_process import (
+    Event,
+    LocalWorker,
+    RemoteWorker,
+    WorkerProcess,
+    is_passing,
+)
 
 #: An order that ends its worker so often is at fault itself (out of memory, for instance).
 MOST_DEATHS: Final = 2
+#: A host that is lost is tried again after so many seconds, and then left out.
+BACKOFF_S: Final = (2.0, 5.0, 15.0)
 _WAIT_S: Final = 0.2
 
 
@@ -31,11 +38,8 @@ class Done:
     seconds: float
 
 
-_Event: TypeAlias = tuple["_Worker", str]  # a line of answer, "" when the worker is gone
-
-
 class Crew(Protocol):
-    """Who carries out orders: processes of this machine, or workers at a database."""
+    """Who carries out orders: processes of this machine and of hosts, or workers at a database."""
 
     @property
     def size(self) -> int:
@@ -62,34 +66,53 @@ class Crew(Protocol):
 class Workers:
     """Takes orders while `has_room`, yields what is done.  Made by `working`."""
 
-    def __init__(self, folder: Path, count: int, log: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        count: int,
+        log: Path,
+        *,
+        hosts: Sequence[Host] = (),
+        notify: Callable[[str], None] = lambda _text: None,
+    ) -> None:
         self._folder = folder
         self._log = log
-        self._events: SimpleQueue[_Event] = SimpleQueue()
-        self._idle: list[_Worker] = [self._started() for _ in range(count)]
-        self._busy: dict[_Worker, tuple[Order, float]] = {}
+        self._notify = notify
+        self._events: SimpleQueue[Event] = SimpleQueue()
+        self._idle: list[WorkerProcess] = []
+        self._busy: dict[WorkerProcess, tuple[Order, float]] = {}
+        self._waiting: deque[Order] = deque()  # taken from a worker that was lost
+        self._away: list[tuple[float, Host]] = []  # when to try these hosts again
+        self._losses: dict[Host, int] = {}  # in succession
         self._deaths: dict[str, int] = {}
+        try:
+            for host in (one for one in hosts for _ in range(one.count)):
+                self._idle.append(self._started(host))
+            self._idle += [self._started(None) for _ in range(count)]  # local ones work first
+        except DeviceError:
+            self.end()
+            raise
 
     @property
     def size(self) -> int:
-        return len(self._idle) + len(self._busy)
+        return len(self._idle) + len(self._busy) + len(self._away)
 
     @property
     def has_room(self) -> bool:
-        return bool(self._idle)
+        return len(self._idle) > len(self._waiting)
 
     @property
     def running(self) -> list[Order]:
-        return [order for order, _ in self._busy.values()]
+        return [*(order for order, _ in self._busy.values()), *self._waiting]
 
     def give(self, order: Order) -> None:
         """Only while `has_room`."""
         worker = self._idle.pop()
         self._busy[worker] = (order, time.monotonic())
-        worker.tell(order_line(order))
+        worker.tell(order)
 
     def next(self) -> Done:
-        """The next order that ends.  Raises TrainingFailed as `done` does."""
+        """The next order that ends.  Raises TrainingFailed and DeviceError as `done` does."""
         while (done := self.done(until=None)) is None:
             pass
         return done
@@ -97,24 +120,26 @@ class Workers:
     def done(self, *, until: float | None) -> Done | None:
         """The next order that ends; None at the time `until` (of time.monotonic).
 
-        Raises TrainingFailed for an order that ended its worker repeatedly or that failed.
+        Raises TrainingFailed for an order that ended its worker repeatedly or that failed, and
+        DeviceError for a host that cannot train, or where no worker is left.
         """
         while until is None or time.monotonic() < until:
+            self._bring_back()
+            while self._waiting and self._idle:
+                self.give(self._waiting.popleft())
             try:
                 worker, line = self._events.get(timeout=_WAIT_S)
             except Empty:
                 continue
+            if not line:
+                self._lost(worker)
+                continue
             if worker not in self._busy:
-                if worker in self._idle and not line:
-                    worker.end()
-                    self._idle[self._idle.index(worker)] = self._started()
                 continue
             order, began = self._busy.pop(worker)
-            if not line:
-                worker.end()
-                self._again(order)
-                continue
             self._idle.append(worker)
+            if worker.host is not None:
+                self._losses[worker.host] = 0
             answer = read_answer(line)
             if answer.error:
                 raise TrainingFailed(answer.error, remedy=answer.remedy)
@@ -126,7 +151,45 @@ class Workers:
         for worker in (*self._idle, *self._busy):
             worker.end()
 
-    def _again(self, order: Order) -> None:
+    def _lost(self, worker: WorkerProcess) -> None:
+        """Starts another one, on its machine or, where that is away, later."""
+        if worker not in self._busy and worker not in self._idle:
+            return
+        worker.end()
+        order, _ = self._busy.pop(worker, (None, 0.0))
+        if worker in self._idle:
+            self._idle.remove(worker)
+        trouble = worker.trouble()
+        if trouble is not None and worker.host is not None:
+            if order is not None:
+                self._waiting.append(order)
+            self._leave(worker.host, trouble)
+            return
+        if order is not None:
+            self._count_death(order)
+            self._waiting.append(order)
+        self._idle.append(self._started(worker.host))
+
+    def _leave(self, host: Host, trouble: DeviceError) -> None:
+        """Tries a host again later, or not at all."""
+        if not is_passing(trouble):
+            raise trouble
+        lost = self._losses[host] = self._losses.get(host, 0) + 1
+        if lost <= len(BACKOFF_S):
+            self._notify(f"{trouble.what}; trying again")
+            self._away.append((time.monotonic() + BACKOFF_S[lost - 1], host))
+            return
+        self._notify(f"{trouble.what}; going on without this worker")
+        if not self.size:
+            raise trouble
+
+    def _bring_back(self) -> None:
+        due = [one for one in self._away if one[0] <= time.monotonic()]
+        for one in due:
+            self._away.remove(one)
+            self._idle.append(self._started(one[1]))
+
+    def _count_death(self, order: Order) -> None:
         line = order_line(order)
         self._deaths[line] = self._deaths.get(line, 0) + 1
         if self._deaths[line] >= MOST_DEATHS:
@@ -134,53 +197,28 @@ class Workers:
                 f"a training ended its worker {MOST_DEATHS} times (see {self._log})",
                 remedy="Was the machine out of memory? Give fewer --workers or smaller models",
             )
-        self._idle.append(self._started())
-        self.give(order)
 
-    def _started(self) -> _Worker:
-        return _Worker(self._folder, self._log, self._events)
+    def _started(self, host: Host | None) -> WorkerProcess:
+        if host is None:
+            return LocalWorker(self._folder, self._log, self._events)
+        return RemoteWorker(host, self._folder, self._log, self._events)
 
 
 @contextmanager
-def working(folder: Path, count: int) -> Iterator[Workers]:
-    """`count` workers on the data of a comparison in `folder`, ended with the block."""
-    workers = Workers(folder, count, folder / "workers.log")
+def working(
+    folder: Path,
+    count: int,
+    *,
+    hosts: Sequence[Host] = (),
+    notify: Callable[[str], None] = lambda _text: None,
+) -> Iterator[Workers]:
+    """`count` workers on the data of a comparison in `folder`, and those of `hosts`.
+
+    They end with the block.  `notify` gets sentences about hosts that are lost.
+    Raises DeviceError for what is no host.
+    """
+    workers = Workers(folder, count, folder / "workers.log", hosts=hosts, notify=notify)
     try:
         yield workers
     finally:
         workers.end()
-
-
-class _Worker:
-    def __init__(self, folder: Path, log: Path, events: SimpleQueue[_Event]) -> None:
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-        with log.open("ab") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "edgernn.selection.worker", str(folder)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment,
-                text=True,
-            )
-        self._stdin = cast("TextIO", self._process.stdin)
-        self._stdout = cast("TextIO", self._process.stdout)
-        threading.Thread(target=self._read, args=[events], daemon=True).start()
-
-    def tell(self, line: str) -> None:
-        with suppress(BrokenPipeError):  # it is gone: its reader reports that
-            self._stdin.write(line + "\n")
-            self._stdin.flush()
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._stdin, self._stdout):
-            with suppress(BrokenPipeError):
-                pipe.close()
-
-    def _read(self, events: SimpleQueue[_Event]) -> None:
-        with suppress(ValueError):  # closed by `end`
-            for line in self._stdout:
-                events.put((self, line))
-        events.put((self, ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NoReturn
 
 from edgernn.graph import (
     ApplyMask,
@@ -49,6 +50,24 @@ def one_step(layer: Recurrent, stepper: Stepper) -> None:
         stepper.times[getattr(layer, final)] = time
 
 
+def hand_on_given(layer: Recurrent, stepper: Stepper) -> None:
+    """A layer over a vector, as one step: the state that the model is given is handed on.
+
+    The model is a step already.  A layer that begins with zeros does so in each call.
+    """
+    given = {entry.name for entry in stepper.graph.inputs}
+    given -= {state.input for state in stepper.graph.states}
+    if stepper.specs[layer.input].shape[1] != 1:
+        return
+    for initial, final in state_fields(layer):
+        edge = getattr(layer, initial)
+        if edge not in given:
+            continue
+        if stepper.ports.is_state(edge):
+            _refuse_shared(layer, edge, stepper)
+        stepper.ports.hand_on(edge, getattr(layer, final))
+
+
 def _initial_state(layer: Recurrent, field_name: str, stepper: Stepper) -> str:
     edge: str | None = getattr(layer, field_name)
     if edge is None:
@@ -65,12 +84,16 @@ def _initial_state(layer: Recurrent, field_name: str, stepper: Stepper) -> str:
     is_result = any(output.edge == edge for output in stepper.graph.outputs)
     uses = [reader.reads.count(edge) for reader in consumers(stepper.graph, edge)]
     if sum(uses) > 1 or is_result:
-        stepper.refuse(
-            layer,
-            f"shares the initial state '{edge}' with other layers",
-            "Give each layer an input of its own",
-        )
+        _refuse_shared(layer, edge, stepper)
     return edge
+
+
+def _refuse_shared(layer: Recurrent, edge: str, stepper: Stepper) -> NoReturn:
+    stepper.refuse(
+        layer,
+        f"shares the initial state '{edge}' with other layers",
+        "Give each layer an input of its own",
+    )
 
 
 def _emit_state(layer: Recurrent, stepper: Stepper, *, shown_since: str | None) -> None:

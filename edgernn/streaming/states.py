@@ -55,10 +55,13 @@ class Ports:
         return name
 
     def hand_on(self, state: str, edge: str) -> None:
-        """Makes `edge` the input `state` of the next call."""
-        ready = [output.name for output in self.outputs if output.edge == edge]
+        """Makes `edge` the input `state` of the next call.
+
+        An output of that edge is the state's, unless callers would then get no result.
+        """
         used = {known.output for known in self.states}
-        free = [name for name in ready if name not in used]
+        results = [output for output in self.outputs if output.name not in used]
+        free = [output.name for output in results if output.edge == edge and len(results) > 1]
         name = free[0] if free else self.unique(f"{state}_out")
         if not free:
             self.outputs.append(Output(name=name, edge=edge))

@@ -31,7 +31,7 @@ from edgernn.graph import (
     without_dead_layers,
 )
 from edgernn.graph import layers as ly
-from edgernn.streaming.cell import one_step
+from edgernn.streaming.cell import hand_on_given, one_step
 from edgernn.streaming.running import running_pool
 from edgernn.streaming.states import with_ports
 from edgernn.streaming.stepper import Stepper, Time
@@ -102,6 +102,8 @@ def _convert(layer: ly.Layer, stepper: Stepper) -> None:
         )
     if not sequences:
         _keep(layer, stepper)
+        if isinstance(layer, SimpleRnn | Gru | Lstm):
+            hand_on_given(layer, stepper)
         return
     match layer:
         case SimpleRnn() | Gru() | Lstm():

@@ -33,6 +33,7 @@ from edgernn.tasks.target import Target
 from edgernn.tasks.task import Recipe
 from edgernn.tasks.training_log import (
     Epoch,
+    OnGrid,
     OtherReached,
     Settings,
     TrainingLog,
@@ -121,7 +122,7 @@ def train(
     with atomic.staged_together(files) as (model_file, calibration_file, test_file, log_file):
         keras.utils.set_random_seed(seed)
         every_step = splits.train.target is Target.TOKEN
-        model = _built(
+        model = built(
             splits.train,
             architecture,
             recipe,
@@ -129,12 +130,12 @@ def train(
             every_step=every_step,
             decoder_steps=goal.decoder_steps,
         )
-        epochs = _fitted(model, with_gains(splits, seed), goal, recipe, on_epoch)
-        model = _deployable(model, goal, architecture, recipe)
+        epochs = fitted(model, with_gains(splits, seed), goal, recipe, on_epoch)
+        model = deployable(model, goal, architecture, recipe)
         model.save(model_file)
         if splits.train.front_end is not None:
             keep_recipe(model_file, splits.train.front_end)
-        log = _log(
+        log = training_log(
             *(model, splits, goal, settings, epochs, out.name),
             content=model_file.read_bytes(),
             parameters=count_parameters(model_file),
@@ -145,7 +146,7 @@ def train(
     return Trained(model=out, calibration=files[1], test=files[2], log=log)
 
 
-def _log(
+def training_log(
     model: Any,
     splits: Splits,
     goal: Goal,
@@ -155,9 +156,11 @@ def _log(
     *,
     content: bytes,
     parameters: int,
+    on_grid: OnGrid | None = None,
 ) -> TrainingLog:
+    """What a training gave: `model` is the one whose file has this name and content."""
     best = min(range(len(epochs)), key=lambda index: epochs[index].validation_loss, default=-1)
-    first, *others = _reached(model, goal, splits)
+    first, *others = reached(model, goal, splits)
     return TrainingLog(
         settings=settings,
         model=name,
@@ -175,10 +178,11 @@ def _log(
         versions=_versions(),
         output=first.output,
         others=tuple(others),
+        on_grid=on_grid,
     )
 
 
-def _reached(model: Any, goal: Goal, splits: Splits) -> Iterator[OtherReached]:
+def reached(model: Any, goal: Goal, splits: Splits) -> Iterator[OtherReached]:
     """Of each output, the first one first."""
     answers = [_outputs(model, goal, part) for part in (splits.validation, splits.test)]
     for seen, validation, test in zip(splits.outputs, *answers, strict=True):
@@ -197,7 +201,7 @@ def _baselines(splits: Splits) -> Baselines:
     return found
 
 
-def _built(
+def built(
     train_rows: Samples,
     architecture: Architecture,
     recipe: Recipe,
@@ -219,12 +223,12 @@ def _built(
     )
 
 
-def _deployable(model: Any, goal: Goal, architecture: Architecture, recipe: Recipe) -> Any:
+def deployable(model: Any, goal: Goal, architecture: Architecture, recipe: Recipe) -> Any:
     """The model that answers once, in the unit of y, with the weights of `model`.
 
     It has never been compiled: Adam's moments would make its file three times as large.
     """
-    deployed = _built(
+    deployed = built(
         goal.train,
         architecture,
         recipe,
@@ -239,7 +243,7 @@ def _deployable(model: Any, goal: Goal, architecture: Architecture, recipe: Reci
     return deployed
 
 
-def _fitted(
+def fitted(
     model: Any, splits: Splits, goal: Goal, recipe: Recipe, on_epoch: OnEpoch
 ) -> list[Epoch]:
     """Fits `model` in place, ending with its best weights; gives the epochs."""

@@ -23,7 +23,8 @@ from edgernn.tasks.target import Target
 #   1  first version
 #   2  scores name their metric; settings say how the data were read
 #   3  several outputs: what the further ones reach
-LOG_VERSION: Final = 3
+#   4  fine-tuning on a grid of weights
+LOG_VERSION: Final = 4
 _FORMAT: Final = "edgernn-training"
 
 
@@ -66,6 +67,18 @@ class OtherReached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnGrid:
+    """Fine-tuning of a trained model with weights on a grid, and its control."""
+
+    scheme: str  # "int8", "int4", "int3", "ternary"
+    start: str  # file name of the model that it started from
+    start_sha256: str
+    before: Score  # of that model on the test rows
+    control: Score  # after the same fine-tuning in float, on the test rows
+    left_in_float: tuple[str, ...]  # matrices that are on no grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingLog:
     """One training.  Seconds are wall time of this machine, without imports and evaluation."""
 
@@ -85,6 +98,7 @@ class TrainingLog:
     versions: dict[str, str]  # edgernn, python, numpy, keras, tensorflow
     output: str = ""  # that `validation`, `test` and `labels` are of; "": the only one
     others: tuple[OtherReached, ...] = ()
+    on_grid: OnGrid | None = None  # None: trained in float
 
 
 def log_path(model: Path) -> Path:
@@ -152,8 +166,16 @@ def _log(entry: dict[str, Any]) -> TrainingLog:
         "baselines": Baselines(**entry["baselines"]),
         "epochs": tuple(Epoch(**epoch) for epoch in entry["epochs"]),
         "others": tuple(_other(one) for one in entry.get("others", ())),
+        "on_grid": _on_grid(entry.get("on_grid")),
     }
     return TrainingLog(**{**entry, **rebuilt})
+
+
+def _on_grid(entry: dict[str, Any] | None) -> OnGrid | None:
+    if entry is None:
+        return None
+    scores = {name: Score(**entry[name]) for name in ("before", "control")}
+    return OnGrid(**{**entry, **scores, "left_in_float": tuple(entry["left_in_float"])})
 
 
 def _other(entry: dict[str, Any]) -> OtherReached:

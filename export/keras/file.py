@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from edgernn.artefact import Source
 from edgernn.errors import DataError, ModelFileError
 from edgernn.export.keras.archive import CONFIG, METADATA, WEIGHTS, opened_archive
 from edgernn.export.keras.call import LayerWeights
 from edgernn.export.keras.config import LayerConfig, model_tree, parse_json
+from edgernn.export.keras.grids import with_grids
 from edgernn.export.keras.hdf5 import Hdf5Error, open_hdf5
 from edgernn.export.keras.hdf5_format import SIGNATURE
 from edgernn.export.keras.model import Translated, config_errors, translate
@@ -21,7 +22,7 @@ from edgernn.export.keras.version import KerasVersion, keras_version
 from edgernn.export.keras.weights import ArrayReader, legacy_weights, store_weights
 from edgernn.export.source_model import SourceModel
 from edgernn.recipe import SoundRecipe
-from edgernn.recipe.keras_file import MEMBER, recipe_in
+from edgernn.recipe.keras_file import MEMBER, grids_in, recipe_in
 from edgernn.regular_file import opened
 
 _ZIP_MAGIC: Final = b"PK"
@@ -45,16 +46,17 @@ def read_model(path: Path) -> SourceModel:
         )
     with _named(path), config_errors():
         translated, version = read(path)
-        front_end = _front_end(path) if read is _read_archive else None
+        front_end, grids = _kept(path) if read is _read_archive else (None, [])
+        graph = with_grids(translated.graph, grids, where=path.name)
     source = Source(
         file=path.name,
         sha256=digest,
         bytes=bytes_,
         keras_version=version.text,
-        parameters=translated.graph.parameters,
+        parameters=graph.parameters,
     )
     return SourceModel(
-        graph=translated.graph, source=source, warnings=translated.warnings, front_end=front_end
+        graph=graph, source=source, warnings=translated.warnings, front_end=front_end
     )
 
 
@@ -107,13 +109,14 @@ def _read_archive(path: Path) -> tuple[Translated, KerasVersion]:
     return translate(model, version, _by_path(weights)), version
 
 
-def _front_end(path: Path) -> SoundRecipe | None:
-    """The recipe that `edgernn train` left in the archive."""
+def _kept(path: Path) -> tuple[SoundRecipe | None, list[Any]]:
+    """The recipe and the grids of weights that edgernn left in the archive."""
     with opened_archive(path) as archive:
         if MEMBER not in archive.zip.namelist():
-            return None
+            return None, []
+        text = archive.text(MEMBER)
         try:
-            return recipe_in(archive.text(MEMBER), where=path.name)
+            return recipe_in(text, where=path.name), grids_in(text, where=path.name)
         except DataError as error:
             raise ModelFileError(error.what, remedy=error.remedy) from error
 

@@ -32,7 +32,7 @@ def conv1d(layer: Conv1D, edges: Edges) -> None:
         return kernel.transpose(2, 1, 0)
 
     if edges.pairs is not None:
-        kernel, scale = edges.pairs.matrix(layer.kernel, outputs_first)
+        kernel, scale = edges.pairs.matrix(layer, layer.kernel, outputs_first)
         bias = edges.pairs.bias(layer.bias, layer.input, scale)
     else:
         kernel = weight(builder, layer.kernel, outputs_first, key="conv")

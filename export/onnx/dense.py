@@ -66,7 +66,7 @@ def _product(layer: Dense, x: Value, kernel: Value, bias: Value, edges: Edges) -
 
 
 def _paired(layer: Dense, pairs: Pairs) -> tuple[Value, Value]:
-    kernel, scale = pairs.matrix(layer.kernel, as_is)
+    kernel, scale = pairs.matrix(layer, layer.kernel, as_is)
     return kernel, pairs.bias(layer.bias, layer.input, scale)
 
 

@@ -194,7 +194,12 @@ def _pairs(builder: Builder, graph: Graph, options: Options) -> Pairs | None:
                     "the profile qnn needs the ranges inside the model",
                     remedy="Use --scheme int8 with --calibrate",
                 )
-            return Pairs(builder=builder, graph=graph, ranges=graph.quantization.ranges.edges)
+            return Pairs(
+                builder=builder,
+                graph=graph,
+                ranges=graph.quantization.ranges.edges,
+                bits=16 if graph.quantization.wide else 8,
+            )
         case _:
             assert_never(options.profile)
 

@@ -19,7 +19,7 @@ def conv2d(layer: Conv2D, edges: Edges) -> None:
         return kernel.transpose(3, 2, 0, 1)
 
     if edges.pairs is not None:
-        kernel, scale = edges.pairs.matrix(layer.kernel, outputs_first)
+        kernel, scale = edges.pairs.matrix(layer, layer.kernel, outputs_first)
         bias = edges.pairs.bias(layer.bias, layer.input, scale)
     else:
         kernel = weight(builder, layer.kernel, outputs_first, key="conv")

@@ -5,13 +5,17 @@ NPU.  It requires unsigned bytes per tensor for recurrent and dense weights, int
 integer GRU with linear_before_reset, forward, both outputs and default activations
 (onnxruntime-qnn#284, #721).  Other providers run the same file, slower than the file of the default
 profile.  The NPU needs fixed shapes: set the free dimensions in the session's options.
+
+Where a layer needs finer activations than bytes, all activations of the file have 16 bits: an
+operator takes inputs and outputs of one width.  Weights stay bytes then, but for those of a GRU,
+which has no kernel for 16-bit activations and 8-bit weights (release notes of QNN 2.44 and 2.45).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,6 +26,7 @@ from edgernn.graph import (
     DType,
     Graph,
     Gru,
+    Layer,
     Lstm,
     Range,
     SimpleRnn,
@@ -34,21 +39,38 @@ from edgernn.graph import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Unsigned bytes that represent scale * (byte - zero_point)."""
+    """Unsigned integers of some bits that represent scale * (integer - zero_point)."""
 
     scale: float
     zero_point: int
+    bits: int = 8  # or 16
 
     @classmethod
-    def covering(cls, low: float, high: float) -> Grid:
+    def covering(cls, low: float, high: float, *, bits: int = 8) -> Grid:
         """The finest grid from low to high that contains zero."""
         low, high = min(low, 0.0), max(high, 0.0)
-        scale = float(np.float32((high - low) / 255 or 1.0))
-        return cls(scale=scale, zero_point=int(np.clip(np.rint(-low / scale), 0, 255)))
+        largest = 2**bits - 1
+        scale = float(np.float32((high - low) / largest or 1.0))
+        zero_point = int(np.clip(np.rint(-low / scale), 0, largest))
+        return cls(scale=scale, zero_point=zero_point, bits=bits)
+
+    @property
+    def largest(self) -> int:
+        return int(2**self.bits - 1)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.uint8 if self.bits == 8 else np.uint16)
 
 
-# States of cells whose activation is tanh or the like.
-_STATE_GRID: Final = Grid(scale=1 / 128, zero_point=128)
+def _state_grid(bits: int) -> Grid:
+    """Of states of cells whose activation is tanh or the like."""
+    middle = 2 ** (bits - 1)
+    return Grid(scale=1 / middle, zero_point=middle, bits=bits)
+
+
+#: The first opset whose QuantizeLinear makes 16-bit integers.
+_SIXTEEN_SINCE: Final = 21
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +80,14 @@ class Pairs:
     builder: Builder
     graph: Graph
     ranges: Mapping[str, Range]  # by edge
+    bits: int = 8  # of activations
+
+    def __post_init__(self) -> None:
+        if self.bits > 8:
+            self.builder.needs(_SIXTEEN_SINCE)
+
+    def weight_bits(self, layer: Layer) -> int:
+        return self.bits if isinstance(layer, Gru) else 8
 
     def grid(self, edge: str) -> Grid | None:
         """The grid of an edge; None if calibration did not observe it as floats.
@@ -72,9 +102,9 @@ class Pairs:
         if self.graph.specs[edge].dtype is not DType.FLOAT32:
             return None
         if _is_state(self.graph, edge):
-            return _STATE_GRID
+            return _state_grid(self.bits)
         seen = self.ranges.get(edge)
-        return None if seen is None else Grid.covering(seen.low, seen.high)
+        return None if seen is None else Grid.covering(seen.low, seen.high, bits=self.bits)
 
     def around(self, value: Value, grid: Grid | None) -> Value:
         """The value, quantized and dequantized."""
@@ -84,19 +114,20 @@ class Pairs:
         quantized = self.builder.op("QuantizeLinear", value, scale, zero)
         return self.builder.op("DequantizeLinear", quantized, scale, zero)
 
-    def matrix(self, stored: Weight, arrange: Arrange) -> tuple[Value, float]:
-        """A weight as unsigned bytes with one scale, and that scale."""
+    def matrix(self, layer: Layer, stored: Weight, arrange: Arrange) -> tuple[Value, float]:
+        """A weight of `layer` as unsigned integers with one scale, and that scale."""
         weight = arrange(as_float32(stored))
-        grid = Grid.covering(float(weight.min(initial=0)), float(weight.max(initial=0)))
+        ends = float(weight.min(initial=0)), float(weight.max(initial=0))
+        grid = Grid.covering(*ends, bits=self.weight_bits(layer))
         units = np.rint(weight.astype(np.float64) / grid.scale) + grid.zero_point
-        constant = self.builder.constant(np.clip(units, 0, 255).astype(np.uint8))
+        constant = self.builder.constant(np.clip(units, 0, grid.largest).astype(grid.dtype))
         value = self.builder.op("DequantizeLinear", constant, *self._constants(grid))
         return value, grid.scale
 
     def bias(self, stored: Weight | None, edge: str, weight_scale: float) -> Value:
         """A bias as int32 in units of the sum: input scale times weight scale.
 
-        float32 if the input's range is not known.
+        float32 if the input's range is not known, or if int32 has no room for it in such units.
         """
         if stored is None:
             return ABSENT
@@ -104,14 +135,17 @@ class Pairs:
         if grid is None:
             return self.builder.constant(bias)
         unit = grid.scale * weight_scale
-        limit = np.iinfo(np.int32).max
-        units = np.clip(np.rint(bias.astype(np.float64) / unit), -limit, limit).astype(np.int32)
+        units = np.rint(bias.astype(np.float64) / unit)
+        if np.abs(units).max(initial=0) > np.iinfo(np.int32).max:
+            return self.builder.constant(bias)
         scale = self.builder.constant(np.array(unit, np.float32))
-        return self.builder.op("DequantizeLinear", self.builder.constant(units), scale)
+        return self.builder.op(
+            "DequantizeLinear", self.builder.constant(units.astype(np.int32)), scale
+        )
 
     def _constants(self, grid: Grid) -> tuple[Value, Value]:
         scale = self.builder.constant(np.array(grid.scale, np.float32))
-        return scale, self.builder.constant(np.array(grid.zero_point, np.uint8))
+        return scale, self.builder.constant(np.array(grid.zero_point, grid.dtype))
 
 
 def _is_state(graph: Graph, edge: str) -> bool:

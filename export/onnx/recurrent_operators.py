@@ -183,8 +183,8 @@ def _weights(layers: Sequence[Recurrent], edges: Edges) -> tuple[Value, Value, V
         return np.concatenate([rows(kernel) for kernel in kernels])
 
     if edges.pairs is not None:
-        kernel, scale = edges.pairs.matrix(layer.kernel, rows)
-        recurrent_kernel, _ = edges.pairs.matrix(layer.recurrent_kernel, rows)
+        kernel, scale = edges.pairs.matrix(layer, layer.kernel, rows)
+        recurrent_kernel, _ = edges.pairs.matrix(layer, layer.recurrent_kernel, rows)
         bias = _side_by_side(layer, [as_float32(part) for part in biases_of(layer)])
         return kernel, recurrent_kernel, edges.pairs.bias(bias, layer.input, scale)
     kernels = [each.kernel for each in layers]

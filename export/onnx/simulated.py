@@ -43,7 +43,7 @@ _STATE_UNIT: Final = 1 / 128
 
 
 def arithmetic(**chosen: str) -> Arithmetic:
-    """By the options of `lower`.  The NPU of the profile qnn has bytes only.
+    """By the options of `lower`.  The NPU of the profile qnn has 8 or 16 bits in a whole file.
 
     A float32 LSTM takes up to 4 times as long as one of integers, so only loud ones become float.
     """
@@ -58,7 +58,12 @@ def arithmetic(**chosen: str) -> Arithmetic:
         )
 
     is_qnn = options.profile is Profile.QNN
-    return Arithmetic(simulate=simulated, quiet=3e-4, coarse_by="the profile qnn" if is_qnn else "")
+    return Arithmetic(
+        simulate=simulated,
+        quiet=3e-4,
+        has_sixteen=is_qnn,
+        coarse_by="the profile qnn" if is_qnn else "",
+    )
 
 
 def _simulated(
@@ -86,10 +91,12 @@ def _simulated(
 
 def _paired(pairs: Pairs, layer: Layer, values: Mapping[str, AnyArray]) -> tuple[AnyArray, ...]:
     """Between quantize/dequantize pairs, with one scale for each matrix."""
-    source = layer.reads[0]
+    source, weight_bits = layer.reads[0], pairs.weight_bits(layer)
     read = {**values, source: _as_paired(values[source], pairs.grid(source))}
     coarse = {
-        name: _as_paired(as_float32(weight), Grid.covering(*_ends(as_float32(weight))))
+        name: _as_paired(
+            as_float32(weight), Grid.covering(*_ends(as_float32(weight)), bits=weight_bits)
+        )
         for name, weight in layer.weights.items()
         if weight.shape and isinstance(weight, QTensor)
     }
@@ -107,7 +114,7 @@ def _ends(weight: AnyArray) -> tuple[float, float]:
 def _as_paired(x: AnyArray, grid: Grid | None) -> AnyArray:
     if grid is None:
         return x
-    return on_grid(x, grid.scale, grid.zero_point, ends=(0, 255))
+    return on_grid(x, grid.scale, grid.zero_point, ends=(0, grid.largest))
 
 
 def _read(edges: Edges, edge: str, values: Mapping[str, AnyArray]) -> FloatArray:

@@ -38,6 +38,7 @@ from edgernn.graph import (
     Slice,
     TensorSpec,
     Transpose,
+    WrongType,
     infer,
 )
 
@@ -62,13 +63,8 @@ class Builder:
         self.shared: set[str] = set()
 
     def unique(self, wanted: str) -> str:
-        """Reserves and returns `wanted`, or wanted_1, wanted_2, ... if it is taken."""
-        name, number = wanted, 0
-        while name in self._names:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._names.add(name)
-        return name
+        """A name for a layer or an edge, now reserved."""
+        return free_name(wanted, self._names)
 
     def add_input(self, name: str, spec: TensorSpec, frozen: TensorSpec) -> str:
         """`frozen` is what the file says, `spec` what is read."""
@@ -81,7 +77,7 @@ class Builder:
     def add(self, layer: Layer, node: Node) -> str:
         """Appends `layer`; returns its first edge.
 
-        Raises ModelFileError where shapes do not fit.
+        Raises ModelFileError where shapes do not fit, UnsupportedLayer for arithmetic with tokens.
         """
         if len(self.layers) >= MAX_LAYERS:
             raise ModelFileError(
@@ -90,6 +86,11 @@ class Builder:
         try:
             written = infer(layer, [self.specs[edge] for edge in layer.reads])
             frozen = infer(layer, [self._frozen[edge] for edge in layer.reads])
+        except WrongType as error:
+            raise node.unsupported(
+                "computes with integers, which are tokens",
+                "Compute tokens outside of the model, and give it numbers as float32",
+            ) from error
         except ShapeError as error:
             raise node.damaged(f"contradicts itself: {error}") from error
         for edge, spec, before in zip(layer.writes, written, frozen, strict=True):
@@ -228,6 +229,16 @@ class Builder:
             squeeze=squeeze,
         )  # fmt: skip
         return self.add(layer, node)
+
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    """`wanted`, or wanted_1, wanted_2, ... if it is taken; now it is."""
+    name, number = wanted, 0
+    while name in taken:
+        number += 1
+        name = f"{wanted}_{number}"
+    taken.add(name)
+    return name
 
 
 def ordered(tensor: Tensor, among: Sequence[int]) -> list[int]:

@@ -26,6 +26,7 @@ from edgernn.graph import (
     RELU,
     SIGMOID,
     TANH,
+    Activate,
     Activation,
     ActivationKind,
     Affine,
@@ -43,10 +44,13 @@ _PLAIN: Final = {
     "Softplus": Activation(kind=K.SOFTPLUS), "Softsign": Activation(kind=K.SOFTSIGN),
     "HardSwish": Activation(kind=K.HARD_SILU), "Mish": Activation(kind=K.MISH),
     "Exp": Activation(kind=K.EXPONENTIAL), "Swish": Activation(kind=K.SILU),
+    "Sqrt": Activation(kind=K.SQRT), "Log": Activation(kind=K.LOGARITHM),
+    "Reciprocal": Activation(kind=K.RECIPROCAL), "Abs": Activation(kind=K.RELU, alpha=-1.0),
 }  # fmt: skip
 
 _MERGES: Final = {
     "Add": MergeKind.ADD, "Sub": MergeKind.SUBTRACT, "Mul": MergeKind.MULTIPLY,
+    "Div": MergeKind.MULTIPLY,  # by the reciprocal
     "Max": MergeKind.MAXIMUM, "Min": MergeKind.MINIMUM, "Sum": MergeKind.ADD,
 }  # fmt: skip
 
@@ -54,10 +58,10 @@ _MERGES: Final = {
 def activation(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
     """Relu, Sigmoid, Tanh, Elu, LeakyRelu, Gelu, Clip, ..."""
     x = computed(node, values[0])
-    return [builder.activated(x, _function(node, values), node)]
+    return [builder.activated(x, _function(node), node)]
 
 
-def _function(node: Node, values: list[Value | None]) -> Activation:
+def _function(node: Node) -> Activation:
     match node.kind:
         case "LeakyRelu":
             return Activation(kind=K.RELU, alpha=node.number("alpha", 0.01))
@@ -75,14 +79,33 @@ def _function(node: Node, values: list[Value | None]) -> Activation:
         case "Gelu":
             is_tanh = str(node.attribute("approximate", "none")) == "tanh"
             return Activation(kind=K.GELU_TANH if is_tanh else K.GELU)
-        case "Clip":
-            low, high = _clip_limits(node, values)
-            if low != 0.0:
-                where = "above only" if low is None else f"at {low}"
-                raise node.unsupported(f"clips {where}", "Use relu, relu6 or hardtanh(0, limit)")
-            return Activation(kind=K.RELU, max_value=high)
         case _:
             return _PLAIN[node.kind]
+
+
+def clipped(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
+    """Clip: relu with an upper limit, moved to the lower one."""
+    x = computed(node, values[0])
+    low, high = _clip_limits(node, values)
+    if low is not None and high is not None and low > high:
+        raise node.damaged(f"clips from {low} to {high}")
+    match low, high:
+        case None, None:
+            return [x]
+        case 0.0, _:
+            return [builder.activated(x, Activation(kind=K.RELU, max_value=high), node)]
+        case None, float():  # high - relu(high - x)
+            sign, limit, span = -1.0, high, None
+        case _:  # low + relu(x - low)
+            sign, limit, span = 1.0, low or 0.0, None if high is None else high - (low or 0.0)
+    factor = np.array([sign], np.float32)
+    offset = np.array([limit], np.float32)
+    moved = affine(builder, node, x.edge, x.axes, x.view, factor, -factor * offset)
+    function = Activation(kind=K.RELU, max_value=span)
+    name = builder.unique(node.role)
+    layer = Activate(name=name, input=moved.edge, output=name, activation=function)
+    edge = builder.add(layer, node)
+    return [affine(builder, node, edge, x.axes, x.view, factor, offset)]
 
 
 def _clip_limits(node: Node, values: list[Value | None]) -> tuple[float | None, float | None]:
@@ -147,8 +170,11 @@ def binary(builder: Builder, node: Node, values: list[Value | None]) -> list[Val
 
 
 def _merged(builder: Builder, node: Node, left: Tensor, right: Tensor) -> Tensor:
-    if node.kind not in _MERGES:
-        raise node.unsupported("divides by a computed value", "Multiply instead, or use softmax")
+    if node.kind == "Div":
+        name = builder.unique(f"{node.role}/reciprocal")
+        function = Activation(kind=K.RECIPROCAL)
+        layer = Activate(name=name, input=right.edge, output=name, activation=function)
+        right = replace(right, edge=builder.add(layer, node))
     rank = max(len(left.view), len(right.view))
     tensors = [t.seen_as(((),) * (rank - len(t.view)) + t.view) for t in (left, right)]
     wide = [at for at in range(rank) if any(bare(t.view[at]) for t in tensors)]
@@ -162,8 +188,8 @@ def _merged(builder: Builder, node: Node, left: Tensor, right: Tensor) -> Tensor
         )
     )
     name = builder.unique(node.role)
-    layer = Merge(name=name, inputs=tuple(edges), output=name, kind=_MERGES[node.kind])
-    edge = builder.add(layer, node)
+    merge = Merge(name=name, inputs=tuple(edges), output=name, kind=_MERGES[node.kind])
+    edge = builder.add(merge, node)
     return Tensor(edge=edge, axes=tuple(view[at] for at in order), view=view)
 
 
@@ -185,6 +211,12 @@ def _by_constant(
             scale, offset = -one, numbers
         case "Mul", _:
             scale, offset = numbers, zero
+        case "Div", True:
+            name = builder.unique(f"{node.role}/reciprocal")
+            layer = Activate(
+                name=name, input=edge, output=name, activation=Activation(kind=K.RECIPROCAL)
+            )
+            edge, scale, offset = builder.add(layer, node), numbers, zero
         case "Div", False:
             if not numbers.all():
                 raise node.damaged("divides by zero")

@@ -13,7 +13,7 @@ import onnx
 
 from edgernn.artefact import Source
 from edgernn.errors import ModelFileError, UnsupportedLayer
-from edgernn.export.onnx_file.builder import Builder
+from edgernn.export.onnx_file.builder import Builder, free_name
 from edgernn.export.onnx_file.folding import Budget, folded, with_free_sizes
 from edgernn.export.onnx_file.free_time import with_free_time
 from edgernn.export.onnx_file.given import Given
@@ -22,6 +22,7 @@ from edgernn.export.onnx_file.node import EXPORT_AGAIN, Node
 from edgernn.export.onnx_file.operators import OPERATORS, REMEDIES
 from edgernn.export.onnx_file.patterns import merged
 from edgernn.export.onnx_file.protobuf import array_of, opset_of, parsed
+from edgernn.export.onnx_file.states import with_states_apart
 from edgernn.export.onnx_file.tidying import last_outputs_only, live
 from edgernn.export.onnx_file.values import Array, Atom, Axes, Tensor, Value, is_batch
 from edgernn.export.source_model import FilePort, SourceModel
@@ -168,6 +169,8 @@ class _File:
         ports |= {
             output.name: port for output, (_, _, port) in zip(graph.outputs, found, strict=True)
         }
+        graph, ports, said = with_states_apart(graph, ports)
+        warnings += said
         warnings += [
             f"'{port.name}' has its batch on axis {port.permutation[0]} in the file; the exported "
             f"model has it first: its axes are the file's in the order {list(port.permutation)}"
@@ -274,20 +277,13 @@ class _File:
 
     def _graph(self, builder: Builder, found: list[tuple[str, str]]) -> Graph:
         taken = set(builder.inputs)
-        outputs = []
-        for name, edge in found:
-            unique, number = name, 0
-            while unique in taken:
-                number += 1
-                unique = f"{name}_{number}"
-            taken.add(unique)
-            outputs.append(Output(name=unique, edge=edge))
+        outputs = tuple(Output(name=free_name(name, taken), edge=edge) for name, edge in found)
         try:
             graph = Graph(
                 name=self._path.stem,
                 inputs=tuple(builder.inputs.values()),
                 layers=tuple(builder.layers),
-                outputs=tuple(outputs),
+                outputs=outputs,
             )
             return last_outputs_only(without_dead_layers(graph))
         except GraphError as error:

@@ -16,7 +16,8 @@ def convolution_2d(
     """Weights [out, C / groups, rows, columns]."""
     edge = _channels_last(builder, node, x)
     strides, dilations = (_pair(node, name) for name in ("strides", "dilations"))
-    pads = pads_of(node, 2)
+    pads = [0] * 4 if is_same(node) else pads_of(node, 2)
+    reaches = [(kernel.shape[2 + axis] - 1) * dilations[axis] for axis in (0, 1)]
     name = builder.unique(node.role)
     layer = Conv2D(
         name=name, input=edge, output=name,
@@ -24,8 +25,8 @@ def convolution_2d(
         bias=None if bias is None else np.ascontiguousarray(bias, np.float32),
         strides=strides, dilations=dilations, groups=node.integer("group", 1),
         paddings=(
-            _padding(node, pads[0], pads[2], (kernel.shape[2] - 1) * dilations[0], strides[0]),
-            _padding(node, pads[1], pads[3], (kernel.shape[3] - 1) * dilations[1], strides[1]),
+            _padding(node, pads[0], pads[2], reaches[0], strides[0]),
+            _padding(node, pads[1], pads[3], reaches[1], strides[1]),
         ),
     )  # fmt: skip
     same = [
@@ -44,6 +45,11 @@ def pool_2d(builder: Builder, node: Node, x: Tensor, window: tuple[int, int]) ->
         kind=PoolKind.MAX if node.kind == "MaxPool" else PoolKind.AVERAGE,
     )  # fmt: skip
     return _seen(builder, x, builder.add(layer, node), [w == 1 for w in window], x.view[1])
+
+
+def is_same(node: Node) -> bool:
+    """Whether zeros let one result in `strides` stay, the odd one at the end, as in Keras."""
+    return str(node.attribute("auto_pad", "NOTSET")) == "SAME_UPPER"
 
 
 def pads_of(node: Node, axes: int) -> list[int]:
@@ -65,6 +71,8 @@ def _pair(node: Node, name: str) -> tuple[int, int]:
 
 
 def _padding(node: Node, before: int, after: int, reach: int, stride: int) -> Padding:
+    if is_same(node):
+        return Padding.SAME
     if not before and not after:
         return Padding.VALID
     if before == after and 2 * before == reach and stride == 1:

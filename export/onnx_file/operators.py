@@ -33,10 +33,12 @@ OPERATORS: Final[dict[str, Reader]] = {
     **dict.fromkeys(
         (
             "Relu", "Sigmoid", "Tanh", "Softplus", "Softsign", "HardSwish", "Mish", "Exp", "Swish",
-            "LeakyRelu", "Elu", "Selu", "HardSigmoid", "Gelu", "Clip",
+            "LeakyRelu", "Elu", "Selu", "HardSigmoid", "Gelu", "Abs", "Sqrt",
+            "Log", "Reciprocal",
         ),
         elementwise.activation,
     ),
+    "Clip": elementwise.clipped,
     "Softmax": elementwise.softmax,
     "LogSoftmax": elementwise.softmax,
     "PRelu": elementwise.prelu,
@@ -52,6 +54,7 @@ OPERATORS: Final[dict[str, Reader]] = {
     "Split": shaping.split,
     "Concat": shaping.joined,
     "Expand": shaping.expanded,
+    "Tile": shaping.tiled,
 }  # fmt: skip
 
 #: What else people meet, and what to do then.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from edgernn.export.onnx_file.builder import Builder, ordered
@@ -34,7 +36,7 @@ from edgernn.export.onnx_file.values import (
     same_axis,
     size_of,
 )
-from edgernn.graph import Concatenate, DType, Reverse
+from edgernn.graph import Concatenate, DType, Repeat, Reverse
 
 _INT32, _INT64, _FLOAT = 6, 7, 1
 
@@ -190,16 +192,50 @@ def joined(builder: Builder, node: Node, values: list[Value | None]) -> list[Val
     return [Tensor(edge=edge, axes=tuple(axes), view=with_axis(first, axis, new))]
 
 
-def expanded(_builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
-    """Expand, where it changes nothing."""
+def expanded(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
+    """Expand: nothing, or a row repeated as steps."""
+    if isinstance(values[0], np.ndarray):
+        raise node.unsupported(
+            "repeats numbers of the file for each row of the batch, as a learned first state does",
+            "Give the first state as an argument of forward, or begin with zeros",
+        )
     x = computed(node, values[0])
     target = sizes_of(node, values[1])
     view: Axes = ((),) * (len(target) - len(x.view)) + x.view
-    for axis, size in zip(reversed(view), reversed(target), strict=False):
+    return [_repeated(builder, node, x.seen_as(view), [1] * (len(view) - len(target)) + target)]
+
+
+def tiled(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
+    """Tile: a row repeated as steps."""
+    x = computed(node, values[0])
+    times = sizes_of(node, values[1])
+    if len(times) != len(x.view):
+        raise node.damaged(f"repeats {len(times)} axes of {len(x.view)}")
+    if any(one != 1 and bare(axis) for one, axis in zip(times, x.view, strict=True)):
+        raise node.unsupported("repeats an axis of several elements", "Join the parts with cat")
+    return [_repeated(builder, node, x, times)]
+
+
+def _repeated(
+    builder: Builder, node: Node, x: Tensor, target: Sequence[int | Atom | None]
+) -> Tensor:
+    """One axis of size 1 may grow, beside the batch and the features."""
+    grown = []
+    for at, (axis, size) in enumerate(zip(x.view, target, strict=True)):
         known = size_of(bare(axis)) or frozen_size(axis)
-        same = size in (1, known) or (isinstance(size, Atom) and same_axis((size,), axis))
-        if not same:
-            raise node.unsupported(
-                "repeats a value along an axis", "Let arithmetic broadcast it instead"
-            )
-    return [x.seen_as(view)]
+        if size not in (1, known) and not (isinstance(size, Atom) and same_axis((size,), axis)):
+            grown.append(at)
+    if not grown:
+        return x
+    (at, *more), times = grown, target[grown[0]]
+    rest = [other for other in range(len(x.view)) if other != at and bare(x.view[other])]
+    rest.sort(key=lambda other: not is_batch(x.view[other]))
+    if more or bare(x.view[at]) or not isinstance(times, int) or times < 1 or len(rest) != 2:
+        raise node.unsupported(
+            "repeats a value along an axis", "Let arithmetic broadcast it instead"
+        )
+    wanted = (x.view[rest[0]], x.view[rest[1]])
+    edge, name = builder.arranged(x, wanted, node), builder.unique(node.role)
+    new = axis_of(times)
+    edge = builder.add(Repeat(name=name, input=edge, output=name, times=times), node)
+    return Tensor(edge=edge, axes=(wanted[0], new, wanted[1]), view=with_axis(x, at, new))

@@ -7,7 +7,7 @@ import numpy as np
 from edgernn.export.onnx_file.builder import Builder
 from edgernn.export.onnx_file.elementwise import affine, computed
 from edgernn.export.onnx_file.folding import axes_of, integers_of
-from edgernn.export.onnx_file.images import convolution_2d, pads_of, pool_2d
+from edgernn.export.onnx_file.images import convolution_2d, is_same, pads_of, pool_2d
 from edgernn.export.onnx_file.layout import over_last
 from edgernn.export.onnx_file.node import Node
 from edgernn.export.onnx_file.values import (
@@ -46,9 +46,9 @@ def convolution(builder: Builder, node: Node, values: list[Value | None]) -> lis
     stride, dilation = (node.integers(n, [1])[0] for n in ("strides", "dilations"))
     window = kernel.shape[2]
     edge, time = _over_time(builder, x, node)
-    left, right = pads_of(node, 1)
+    left, right = (0, 0) if is_same(node) else pads_of(node, 1)
     reach = (window - 1) * dilation
-    padding = Padding.VALID
+    padding = Padding.SAME if is_same(node) else Padding.VALID
     if left and (left, right) == (reach, 0):
         padding = Padding.CAUSAL
     elif left and left == right and 2 * left == reach and stride == 1:

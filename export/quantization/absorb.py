@@ -36,6 +36,7 @@ from edgernn.graph import (
     Ranges,
     SimpleRnn,
     as_float32,
+    content_key,
     fingerprint,
     moved_edges,
     producer,
@@ -100,6 +101,7 @@ def _groups(graph: Graph, ranges: Ranges, leave: Collection[str]) -> Iterator[li
             layer.name not in leave
             and layer.name in ranges.inputs
             and not isinstance(layer.kernel, QTensor)
+            and not (graph.grids and content_key(layer.kernel) in graph.grids)
             and reads_inputs(graph, layer.input)
             for layer in group
         ):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from edgernn.export.quantization.int8_weights import WEIGHT_MAX, Float64Array, to_int8
-from edgernn.graph import AnyArray
+from edgernn.graph import AnyArray, WeightGrid
+
+#: A nibble in the upper half of a byte: shifts and multipliers are those of int8.
+_NIBBLE_STEP: Final = 16
+
+#: Numbers of a nibble as bytes: half as large, so that each two of them are a safe pair.
+_BYTE_STEP: Final = 8
 
 #: Clipped at these shares of its largest weight, a column is tried.
 _CLIPS: Final = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45, 0.4)
@@ -27,7 +34,7 @@ class Grid(NamedTuple):
     @property
     def bits(self) -> int:
         """That a file stores for each weight."""
-        return 8 if self.step == 1 else 4
+        return 4 if self.step == _NIBBLE_STEP else 8
 
     def nearest(self, matrix: AnyArray, scales: Float64Array) -> npt.NDArray[np.int8]:
         """Rounded to the nearest number of the grid, ties to even n.  scales: of the integers."""
@@ -40,13 +47,14 @@ class Grid(NamedTuple):
 
 INT8_GRID: Final = Grid(step=1, most=WEIGHT_MAX)
 
-#: A nibble in the upper half of a byte: shifts and multipliers are those of int8.
-INT4_GRID: Final = Grid(step=16, most=7)
+INT4_GRID: Final = Grid(step=_NIBBLE_STEP, most=7)
 
 
-def clips(largest: Float64Array, grid: Grid) -> list[Float64Array]:
+def clips(
+    largest: Float64Array, grid: Grid, *, shares: Sequence[float] = _CLIPS
+) -> list[Float64Array]:
     """Scales for columns with these largest weights [N], from the coarsest on."""
-    return [share * largest / grid.end for share in _CLIPS]
+    return [share * largest / grid.end for share in shares]
 
 
 def best_scales(
@@ -60,3 +68,16 @@ def best_scales(
         best = np.where(cost < least, scales, best)
         least = np.minimum(cost, least)
     return np.asarray(best)
+
+
+def grid_of(trained: WeightGrid, wanted: Grid) -> Grid | None:
+    """How bytes of the scheme with the grid `wanted` hold the numbers of a training, if they can.
+
+    >>> grid_of(WeightGrid(step=step, most=1), INT4_GRID)
+    Grid(step=16, most=1)
+    """
+    if trained.most > wanted.most:
+        return None
+    if wanted is INT4_GRID:
+        return Grid(step=_NIBBLE_STEP, most=trained.most)
+    return wanted if trained.most == wanted.most else Grid(step=_BYTE_STEP, most=trained.most)

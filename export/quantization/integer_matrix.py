@@ -36,12 +36,12 @@ MARGIN: Final = 1.25
 _WIDE_HEADROOM: Final = 2.0  # a 16-bit input has a bit to spare for outliers
 _SLACK: Final = 1.001  # over the rounding of weights
 
-_Q411_PER_ONE: Final = 2048
+Q411_PER_ONE: Final = 2048
 _Q411_END: Final = 15.99
 
-_MOST_SHIFT: Final = 24
-_INT32_END: Final = 2**31 - 2**24  # the rest is for the rounding constant of the shift
-_BIAS_END: Final = 2.0**29
+MOST_SHIFT: Final = 24
+INT32_END: Final = 2**31 - 2**24  # the rest is for the rounding constant of the shift
+BIAS_END: Final = 2.0**29
 
 
 class NoIntegerForm(Exception):
@@ -71,10 +71,21 @@ def wide_reading(magnitude: float) -> Reading:
     return float_reading(scale, bits=16, limit=INT16_MAX)
 
 
-def fits_eight_bits(matrix: FloatArray, scale: float, grid: Grid = INT8_GRID) -> bool:
-    """Whether 8-bit inputs of this scale leave the products of the matrix within Q4.11."""
+def fits_eight_bits(
+    matrix: FloatArray,
+    scale: float,
+    grid: Grid = INT8_GRID,
+    *,
+    trained: Float64Array | None = None,
+) -> bool:
+    """Whether 8-bit inputs of this scale leave the products of the matrix within Q4.11.
+
+    trained: scales that the matrix must have.
+    """
     scales = column_scales(matrix, pairs_safe=grid is INT8_GRID) * (INT8_MAX / grid.end)
-    gain = scale * scales * _Q411_PER_ONE
+    if trained is not None:
+        scales = trained
+    gain = scale * scales * Q411_PER_ONE
     return bool((gain < 1).all())
 
 
@@ -105,14 +116,14 @@ class FittedMatrix:
         else:
             scales = _clipped(matrix, bias, reading, seen, parts, grid)
         # Before the range is divided: a column of tiny weights beside its bias would use all of it.
-        scales = np.maximum(scales, np.abs(bias) / (reading.scale * _BIAS_END))
+        scales = np.maximum(scales, np.abs(bias) / (reading.scale * BIAS_END))
         if reading.bits == WIDE and not reading.from_state:
-            reading = _with_room(reading, np.clip(matrix, *_ends(scales, grid)), bias, scales)
+            reading = with_room(reading, np.clip(matrix, *_ends(scales, grid)), bias, scales)
         if seen is not None:
-            scales = _holding(seen, scales, reading.scale)
+            scales = holding(seen, scales, reading.scale)
         scales = _float32(np.where(scales > 0, scales, 1.0))
         fitted = cls._rounded(matrix, bias, reading, scales, parts, grid)
-        excess = fitted.largest_sums() / _INT32_END
+        excess = fitted.largest_sums() / INT32_END
         if (excess > 1).any():
             wider = _float32(scales * np.maximum(excess * _SLACK, 1.0))
             fitted = cls._rounded(matrix, bias, reading, wider, parts, grid)
@@ -150,7 +161,7 @@ class FittedMatrix:
 
     def product(self, signs: Float64Array) -> Product:
         """With the columns where `signs` is -1 negated."""
-        shift, fraction = _shift_and_fraction(self.reading.scale * self.scales * _Q411_PER_ONE)
+        shift, fraction = _shift_and_fraction(self.reading.scale * self.scales * Q411_PER_ONE)
         rounding = np.where(shift > 0, np.ldexp(0.5, shift), 0.0)
         return Product(
             weights=(self.weights * signs).astype(np.int8),
@@ -180,12 +191,12 @@ def _clipped(
     grid: Grid,
 ) -> Float64Array:
     """The scale of each column with the least error, of those that the arithmetic can represent."""
-    least = np.abs(bias) / (reading.scale * _BIAS_END)
+    least = np.abs(bias) / (reading.scale * BIAS_END)
     candidates = []
     for scales in clips(column_scales(matrix, pairs_safe=False) * INT8_MAX, grid):
         held = np.maximum(scales, least)
         if seen is not None:
-            held = _holding(seen, held, reading.scale)
+            held = holding(seen, held, reading.scale)
         candidates.append(_float32(np.where(held > 0, held, 1.0)))
     importance = np.ones(matrix.shape)
     for part in parts:
@@ -201,7 +212,7 @@ def _ends(scales: Float64Array, grid: Grid) -> tuple[Float64Array, Float64Array]
     return -grid.end * scales, grid.end * scales
 
 
-def _with_room(
+def with_room(
     reading: Reading, matrix: FloatArray, bias: Float64Array, scales: Float64Array
 ) -> Reading:
     """The same interval in fewer steps, where the sums of a long column would overflow."""
@@ -209,14 +220,14 @@ def _with_room(
     interval = reading.scale * reading.limit
     columns = np.abs(matrix.astype(np.float64)).sum(axis=0) / units + matrix.shape[0] / 2
     per_step = columns + np.abs(bias) / (interval * units)
-    limit = min(reading.limit, int(_INT32_END / max(per_step.max(initial=0.0), 1.0)))
+    limit = min(reading.limit, int(INT32_END / max(per_step.max(initial=0.0), 1.0)))
     return float_reading(interval / limit, bits=WIDE, limit=limit)
 
 
-def _holding(seen: Float64Array, scales: Float64Array, input_scale: float) -> Float64Array:
+def holding(seen: Float64Array, scales: Float64Array, input_scale: float) -> Float64Array:
     """Scales for which the requantized sum holds 1.25 * seen: at most twice as coarse."""
-    per_unit = input_scale * _Q411_PER_ONE
-    scales = np.maximum(scales, 2.0**-_MOST_SHIFT / per_unit)
+    per_unit = input_scale * Q411_PER_ONE
+    scales = np.maximum(scales, 2.0**-MOST_SHIFT / per_unit)
     if (scales * per_unit >= 1).any():
         raise NoIntegerForm("its input and weights are too large for 16-bit pre-activations")
     # The clamp to int16 before the multiplication leaves 16 * fraction, that is ±8 to ±16.

@@ -6,8 +6,9 @@ unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -25,13 +26,15 @@ from edgernn.export.quantization.integer_matrix import (
     fits_eight_bits,
     state_reading,
 )
-from edgernn.export.quantization.rounding import input_parts, linear_parts, state_parts
+from edgernn.export.quantization.rounding import Part, input_parts, linear_parts, state_parts
+from edgernn.export.quantization.trained_matrix import byte_scales, trained_matrix
 from edgernn.graph import (
     Accumulation,
     ActivationKind,
     Conv1D,
     Conv2D,
     Dense,
+    FloatArray,
     Gru,
     LinearPlan,
     Lstm,
@@ -42,8 +45,11 @@ from edgernn.graph import (
     Recurrent,
     RecurrentPlan,
     Weight,
+    WeightGrid,
     as_float32,
 )
+
+_UNTRAINED: Final[Mapping[str, WeightGrid]] = MappingProxyType({})
 
 _LEAST_EXPONENT: Final = 3
 _MOST_EXPONENT: Final = 12
@@ -72,11 +78,12 @@ def recurrent_plan(
     seen: Moments | None = None,
     candidate: Moments | None = None,
     grid: Grid = INT8_GRID,
+    trained: Mapping[str, WeightGrid] = _UNTRAINED,
 ) -> Planned:
     """`cell` has the ranges inside the layer; the others are the ranges of its initial h and c.
 
     Without ranges, all values are assumed to be small; without moments (`seen`), weights are
-    rounded to nearest.
+    rounded to nearest.  `trained` has grids that kernels keep, by name.
 
     Raises NoIntegerForm for activations or magnitudes that the integer arithmetic lacks.
     """
@@ -89,25 +96,30 @@ def recurrent_plan(
     signs = _gate_signs(layer)
     input_bias, recurrent_bias, moved = _biases(layer)
     kernel, recurrent_kernel = as_float32(layer.kernel), as_float32(layer.recurrent_kernel)
-    if state_bits == NARROW and not fits_eight_bits(recurrent_kernel, STATE_UNIT, grid):
+    held = trained.get("recurrent_kernel")
+    if state_bits == NARROW and not fits_eight_bits(
+        *(recurrent_kernel, STATE_UNIT, grid), trained=held and byte_scales(held, grid)
+    ):
         state_bits = WIDE
-    read = FittedMatrix.make(
+    read = _fitted(
         kernel,
         input_bias,
         reading,
         seen=_part(layer, cell, "x", moved),
         parts=input_parts(layer, seen, candidate),
         grid=grid,
+        trained=trained.get("kernel"),
     )
-    if len(read.made.rest):  # what h can make up for of the errors in x
+    if len(read.made.rest) and held is None:  # what h can make up for of the errors in x
         recurrent_kernel = (recurrent_kernel + read.made.rest).astype(np.float32)
-    fed = FittedMatrix.make(
+    fed = _fitted(
         recurrent_kernel,
         recurrent_bias,
         state_reading(state_bits),
         seen=_part(layer, cell, "h", -moved),
         parts=state_parts(layer, seen, candidate),
         grid=grid,
+        trained=held,
     )
     return Planned(
         plan=RecurrentPlan(
@@ -119,8 +131,10 @@ def recurrent_plan(
             cell_exponent=_cell_exponents(layer, [cell.get("c"), initial_cell]),
         ),
         weights={
-            "kernel": as_qtensor(kernel, read.weights, read.scales, grid.bits),
-            "recurrent_kernel": as_qtensor(recurrent_kernel, fed.weights, fed.scales, grid.bits),
+            "kernel": as_qtensor(kernel, read.weights, read.scales, read.grid.bits),
+            "recurrent_kernel": as_qtensor(
+                recurrent_kernel, fed.weights, fed.scales, fed.grid.bits
+            ),
             **_moved_biases(layer, read.made.bias, fed.made.bias),
         },
     )
@@ -131,8 +145,9 @@ def linear_plan(
     reading: Reading,
     seen: Moments | None = None,
     grid: Grid = INT8_GRID,
+    trained: WeightGrid | None = None,
 ) -> Planned:
-    """Without moments (`seen`), weights are rounded to nearest.
+    """Without moments (`seen`), weights are rounded to nearest; `trained` is a grid that they keep.
 
     Raises NoIntegerForm for magnitudes that the integer arithmetic lacks.
     """
@@ -143,23 +158,38 @@ def linear_plan(
         bias = as_float32(layer.bias).astype(np.float64)
     ends = {ActivationKind.SIGMOID: _SIGMOID_END, ActivationKind.TANH: _TANH_END}
     end = ends.get(layer.activation.kind)
-    product: Product | Accumulation
     parts = linear_parts(layer, seen)
-    if end is None:
-        fitted = FittedMatrix.make(matrix, bias, reading, seen=None, parts=parts, grid=grid)
-        product = fitted.accumulation()
-    else:
-        # The function is constant beyond its end, so saturation there is exact for any range.
-        saturating = np.full(bias.shape, end / MARGIN)
-        fitted = FittedMatrix.make(matrix, bias, reading, seen=saturating, parts=parts, grid=grid)
-        product = fitted.product(np.ones(bias.shape))
+    # Sigmoid and tanh are constant beyond their ends, so saturation there is exact for any range.
+    seen_sums = None if end is None else np.full(bias.shape, end / MARGIN)
+    fitted = _fitted(matrix, bias, reading, seen=seen_sums, parts=parts, grid=grid, trained=trained)
+    product: Product | Accumulation = (
+        fitted.accumulation() if end is None else fitted.product(np.ones(bias.shape))
+    )
     return Planned(
         plan=LinearPlan(reading=fitted.reading, product=product),
         weights={
-            "kernel": as_qtensor(kernel, fitted.weights, fitted.scales, grid.bits),
+            "kernel": as_qtensor(kernel, fitted.weights, fitted.scales, fitted.grid.bits),
             **_moved("bias", layer.bias, fitted.made.bias),
         },
     )
+
+
+def _fitted(
+    matrix: FloatArray,
+    bias: Float64Array,
+    reading: Reading,
+    *,
+    seen: Float64Array | None,
+    parts: Sequence[Part],
+    grid: Grid,
+    trained: WeightGrid | None,
+) -> FittedMatrix:
+    """On the grid of its training, where it has one that the scheme can hold."""
+    if trained is not None:
+        fitted = trained_matrix(matrix, bias, reading, trained, seen=seen, grid=grid)
+        if fitted is not None:
+            return fitted
+    return FittedMatrix.make(matrix, bias, reading, seen=seen, parts=parts, grid=grid)
 
 
 def _moved_biases(layer: Recurrent, x: Float64Array, h: Float64Array) -> dict[str, Weight]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -25,6 +26,7 @@ from edgernn.export.quantization.integer_matrix import (
     wide_reading,
 )
 from edgernn.export.quantization.integer_plan import Planned, linear_plan, recurrent_plan
+from edgernn.export.quantization.trained_matrix import byte_scales
 from edgernn.graph import (
     AnyArray,
     Conv1D,
@@ -45,7 +47,9 @@ from edgernn.graph import (
     Recurrent,
     SimpleRnn,
     Weight,
+    WeightGrid,
     as_float32,
+    content_key,
     fingerprint,
     moved_edges,
     with_weights,
@@ -82,6 +86,7 @@ def quantize(
     per_layer: Mapping[str, Scheme] = _NO_OVERRIDES,
     accurate: Collection[str] = (),
     in_float: Collection[str] = (),
+    by_row: Collection[str] = (),
 ) -> Graph:
     """The graph in `scheme`.
 
@@ -94,22 +99,29 @@ def quantize(
 
     keep_float: layers that stay in float.  per_layer: another scheme for some layers.  accurate:
     layers that read their input and their own state with 16 bits instead of 8.  in_float: layers of
-    INT8 that keep their integer weights and compute in float.
+    INT8 that keep their integer weights and compute in float.  by_row: such whose products the
+    native runtime may still compute in integers, of scales that it draws from each row.
 
     Where `ranges` have the moments of a layer's inputs, the roundings of its INT8 weights make up
-    for each other; else they are to nearest.
+    for each other; else they are to nearest.  Weights that were trained on a grid (`Graph.grids`)
+    keep its numbers in every scheme of integers that has so many.
 
     Raises CalibrationError for INT8 without ranges, with ranges of another graph, or when a named
     layer does not exist.
     """
     schemes = {layer.name: scheme for layer in graph.layers}
-    for name in (*keep_float, *per_layer, *accurate, *in_float):
+    for name in (*keep_float, *per_layer, *accurate, *in_float, *by_row):
         _check_name(graph, name)
     schemes |= dict(per_layer) | dict.fromkeys(keep_float, Scheme.FLOAT32)
     is_integer = any(one.needs_calibration for one in schemes.values())
     if is_integer:
         _check_ranges(graph, ranges)
-    work = _Quantizer(ranges=ranges, accurate=frozenset(accurate), in_float=frozenset(in_float))
+    work = _Quantizer(
+        ranges=ranges,
+        accurate=frozenset(accurate),
+        in_float=frozenset({*in_float, *by_row}),
+        grids=graph.grids,
+    )
     if ranges is not None:
         work.moments = _together(graph, ranges.moments)
         work.candidates = _together(graph, ranges.candidates)
@@ -121,6 +133,7 @@ def quantize(
             ranges=ranges,
             notes=tuple(work.notes),
             in_float=frozenset(in_float),
+            wide=frozenset(accurate),
         )
     return replace(graph, layers=layers, quantization=quantization)
 
@@ -153,6 +166,7 @@ class _Quantizer:
     ranges: Ranges | None
     accurate: frozenset[str]
     in_float: frozenset[str]
+    grids: Mapping[str, WeightGrid] = field(default_factory=dict)
     plans: dict[str, LayerPlan] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     #: Edges whose values are 8-bit integers times a known scale, or states.
@@ -190,8 +204,26 @@ class _Quantizer:
         key = (id(weight), scheme, by_row)
         if key not in self.stored:
             halves = scheme is Scheme.FLOAT16
-            self.stored[key] = _halved(weight) if halves else _int8(weight, by_row=by_row)
+            self.stored[key] = _halved(weight) if halves else self._int8(weight, by_row=by_row)
         return self.stored[key]
+
+    def _int8(self, weight: Weight, *, by_row: bool) -> Weight:
+        if isinstance(weight, QTensor):
+            return weight
+        trained = self._grid(weight, by_row=by_row)
+        if trained is not None:
+            axis = 0 if by_row else weight.ndim - 1
+            values = trained.numbers(as_float32(weight))
+            return QTensor(values=values, scale=trained.step, axis=axis)
+        return per_row(as_float32(weight)) if by_row else per_column(as_float32(weight))
+
+    def _grid(self, weight: Weight, *, by_row: bool = False) -> WeightGrid | None:
+        found = self.grids.get(content_key(weight)) if self.grids else None
+        return found if found is not None and found.by_row == by_row else None
+
+    def _grids(self, layer: Recurrent) -> dict[str, WeightGrid]:
+        found = {name: self._grid(getattr(layer, name)) for name in ("kernel", "recurrent_kernel")}
+        return {name: one for name, one in found.items() if one is not None}
 
     def _integer(self, layer: Layer, grid: Grid) -> Layer:
         if isinstance(layer, Embedding):
@@ -225,7 +257,8 @@ class _Quantizer:
                 return self._recurrent(layer, grid)
             case Dense() | Conv1D() | Conv2D():
                 reading = self._reading(layer, grid)
-                return linear_plan(layer, reading, self.moments.get(layer.name), grid)
+                moments, trained = self.moments.get(layer.name), self._grid(layer.kernel)
+                return linear_plan(layer, reading, moments, grid, trained)
             case (
                 Embedding()
                 | ly.Pool1D()
@@ -262,6 +295,7 @@ class _Quantizer:
             seen=self.moments.get(layer.name),
             candidate=self.candidates.get(layer.name),
             grid=grid,
+            trained=self._grids(layer),
         )
 
     def _reading(self, layer: Recurrent | Dense | Conv1D | Conv2D, grid: Grid) -> Reading:
@@ -269,10 +303,13 @@ class _Quantizer:
         matrix = kernel.reshape(-1, kernel.shape[-1])
         carried = self.narrow.get(layer.input)
         wide = layer.name in self.accurate
+        held = self._grid(layer.kernel)
+        trained = held and byte_scales(held, grid)
+        fits = partial(fits_eight_bits, matrix, grid=grid, trained=trained)
         if carried is not None and carried.from_state:
-            wide = wide or not fits_eight_bits(matrix, STATE_UNIT, grid)
+            wide = wide or not fits(STATE_UNIT)
             return state_reading(WIDE if wide else NARROW)
-        if carried is not None and not wide and fits_eight_bits(matrix, carried.scale, grid):
+        if carried is not None and not wide and fits(carried.scale):
             return carried
         return wide_reading(self._known().edges[layer.input].magnitude)
 
@@ -299,12 +336,6 @@ def _halved(weight: Weight) -> Weight:
     if isinstance(weight, QTensor) or np.abs(weight).max(initial=0.0) > _FLOAT16_MAX:
         return weight
     return weight.astype(np.float16)
-
-
-def _int8(weight: Weight, *, by_row: bool) -> Weight:
-    if isinstance(weight, QTensor):
-        return weight
-    return per_row(as_float32(weight)) if by_row else per_column(as_float32(weight))
 
 
 def _key(weight: Weight) -> bytes:

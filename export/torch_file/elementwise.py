@@ -13,6 +13,7 @@ FUNCTIONS: Final = {
     "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "exp": "Exp", "neg": "Neg",
     "silu": "Swish", "hardswish": "HardSwish", "mish": "Mish", "softplus": "Softplus",
     "elu": "Elu", "selu": "Selu", "leaky_relu": "LeakyRelu", "hardsigmoid": "HardSigmoid",
+    "abs": "Abs", "sqrt": "Sqrt", "log": "Log", "reciprocal": "Reciprocal", "rsqrt": "Sqrt",
     "gelu": "Gelu", "prelu": "PRelu", "_prelu_kernel": "PRelu",
 }  # fmt: skip
 BINARY: Final = {
@@ -53,7 +54,25 @@ def function(spelling: Spelling, call: Call) -> None:
         half = spelling.emit(call, "Sigmoid", inputs)
         spelling.emit(call, "Mul", [x.name, half], call.outputs[0])
         return
+    if call.kind == "rsqrt":
+        root = spelling.emit(call, "Sqrt", inputs)
+        spelling.emit(call, "Reciprocal", [root], call.outputs[0])
+        return
     spelling.emit(call, kind, inputs, call.outputs[0], **options)
+
+
+def power(spelling: Spelling, call: Call) -> None:
+    """Squares and square roots."""
+    names = [call.arguments["self"].name]
+    match call.arguments["exponent"]:
+        case 2 | 2.0:
+            spelling.emit(call, "Mul", names * 2, call.outputs[0])
+        case 0.5:
+            spelling.emit(call, "Sqrt", names, call.outputs[0])
+        case other:
+            raise call.unsupported(
+                f"has the exponent {other}", "Use squares, square roots and products"
+            )
 
 
 def softmax(spelling: Spelling, call: Call) -> None:

@@ -16,7 +16,7 @@ CHANGING: Final = frozenset(
 #: Operators whose result may be a part of their argument's memory.
 _VIEWS: Final = frozenset(
     {
-        *SAME, "transpose", "permute", "t", "view", "reshape", "_unsafe_view", "flatten",
+        *SAME, "transpose", "permute", "t", "mT", "view", "reshape", "_unsafe_view", "flatten",
         "unflatten", "squeeze", "unsqueeze", "select", "slice", "split", "split_with_sizes",
         "chunk", "unbind", "expand",
     }

@@ -30,6 +30,7 @@ OPERATORS: Final[dict[str, Speller]] = {
     **dict.fromkeys(
         ("batch_norm", "_native_batch_norm_legit_no_training"), windows.batch_norm
     ),
+    "rms_norm": windows.rms_norm,
     **dict.fromkeys(("layer_norm", "native_layer_norm"), windows.layer_norm),
     **dict.fromkeys(("pad", "constant_pad_nd"), windows.pad),
     **dict.fromkeys(elementwise.FUNCTIONS, elementwise.function),
@@ -37,8 +38,9 @@ OPERATORS: Final[dict[str, Speller]] = {
     **dict.fromkeys(("hardtanh", "relu6", "clamp"), elementwise.clip),
     **dict.fromkeys(elementwise.BINARY, elementwise.binary),
     "rsub": elementwise.reversed_difference,
+    "pow": elementwise.power,
     **dict.fromkeys(shaping.SAME, shaping.same),
-    **dict.fromkeys(("transpose", "permute", "t"), shaping.transposed),
+    **dict.fromkeys(("transpose", "permute", "t", "mT"), shaping.transposed),
     **dict.fromkeys(("view", "reshape", "_unsafe_view"), shaping.reshaped),
     **dict.fromkeys(("flatten", "unflatten"), shaping.flattened),
     "squeeze": shaping.squeezed,
@@ -51,6 +53,7 @@ OPERATORS: Final[dict[str, Speller]] = {
     "unbind": shaping.unbound,
     "flip": shaping.flipped,
     "expand": shaping.expanded,
+    "repeat": shaping.repeated,
     "sym_size": shaping.size,
     **dict.fromkeys(("zeros", "zeros_like", "new_zeros"), shaping.zeros),
     **dict.fromkeys(("full", "full_like", "new_full", "ones", "ones_like"), shaping.filled),

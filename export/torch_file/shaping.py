@@ -49,7 +49,7 @@ def transposed(spelling: Spelling, call: Call) -> None:
         order = [at % len(order) for at in order]
     else:
         order = list(range(spelling.rank(x)))
-        one, other = (0, -1) if call.kind == "t" else (call.get("dim0"), call.get("dim1"))
+        one, other = call.get("dim0", -2), call.get("dim1", -1)  # t and mT: the last two
         if order:
             order[one], order[other] = order[other], order[one]
     spelling.emit(call, "Transpose", [x.name], call.outputs[0], perm=order)
@@ -156,6 +156,16 @@ def expanded(spelling: Spelling, call: Call) -> None:
     entries = [1 if one == -1 else one for one in call.arguments["size"]]
     names = [_source(call).name, spelling.dims(call, entries)]
     spelling.emit(call, "Expand", names, call.outputs[0])
+
+
+def repeated(spelling: Spelling, call: Call) -> None:
+    """repeat(): the whole value so many times along each axis, new axes in front."""
+    source, times = _source(call).name, call.arguments["repeats"]
+    new = len(times) - spelling.rank(_source(call))
+    if new > 0:
+        axes = spelling.constant(list(range(new)), np.int64)
+        source = spelling.emit(call, "Unsqueeze", [source, axes])
+    spelling.emit(call, "Tile", [source, spelling.dims(call, times)], call.outputs[0])
 
 
 def size(spelling: Spelling, call: Call) -> None:

@@ -133,6 +133,23 @@ def layer_norm(spelling: Spelling, call: Call) -> None:
     spelling.emit(call, "LayerNormalization", names, call.outputs[0], axis=-1, epsilon=epsilon)
 
 
+def rms_norm(spelling: Spelling, call: Call) -> None:
+    """x / sqrt(mean(x²) + eps), by a weight: over the last axis."""
+    if len(call.arguments["normalized_shape"]) != 1:
+        raise call.unsupported("normalizes several axes", "Use RMSNorm over the last axis")
+    name, epsilon = call.arguments["input"].name, call.get("eps")
+    square = spelling.emit(call, "Mul", [name, name])
+    axis = spelling.constant([-1], np.int64)
+    mean = spelling.emit(call, "ReduceMean", [square, axis], keepdims=1)
+    least = np.finfo(np.float32).eps if epsilon is None else epsilon
+    shifted = spelling.emit(call, "Add", [mean, spelling.constant(least, np.float32)])
+    root = spelling.emit(call, "Sqrt", [shifted])
+    weight: Ref | None = call.get("weight")
+    scaled = spelling.emit(call, "Div", [name, root], None if weight else call.outputs[0])
+    if weight:
+        spelling.emit(call, "Mul", [scaled, weight.name], call.outputs[0])
+
+
 def pad(spelling: Spelling, call: Call) -> None:
     """Zeros before and after the last axes: PyTorch counts axes from the last."""
     if call.get("mode", "constant") != "constant" or call.get("value") not in (None, 0, 0.0):

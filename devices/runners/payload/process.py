@@ -1,7 +1,8 @@
-"""One process, one task, one JSON object on standard output."""
+"""One process, one task, one JSON object on standard output; or a task for each line that comes."""
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
@@ -95,17 +96,43 @@ def read_cases(request: Mapping[str, Any]) -> list[Arrays]:
 
 
 def main(request_path: str) -> None:
-    # Runtimes also print to file descriptor 1, so the reply gets a copy that they cannot reach.
-    reply_to = os.dup(1)
-    os.dup2(2, 1)
+    reply_to = _kept_from_runtimes()
+    with os.fdopen(reply_to, "w") as out:
+        json.dump(replied(request_path), out)
+
+
+def serve(requests: int, replies: int) -> None:
+    """Does what each line of the descriptor `requests` names, until it closes; in this process.
+
+    A line is {"folder": ..., "request": ...}: where to work, and the name of a request there.  Each
+    reply is a line, too.
+    """
+    os.close(_kept_from_runtimes())
+    with os.fdopen(requests) as lines, os.fdopen(replies, "w") as out:
+        for line in lines:
+            work = json.loads(line)
+            os.chdir(work["folder"])
+            out.write(json.dumps(replied(work["request"])) + "\n")
+            out.flush()
+            gc.enable()  # timing turns it off
+            gc.collect()
+
+
+def replied(request_path: str) -> dict[str, Any]:
+    """The answer to a request; what goes wrong is one, too."""
     request = json.loads(Path(request_path).read_text())
     try:
-        reply = answer(request)
+        return answer(request)
     except RuntimeMissing as error:
-        reply = {"missing": str(error)}
+        return {"missing": str(error)}
     except OperatorsMissing as error:
-        reply = {"skipped": str(error)}
+        return {"skipped": str(error)}
     except Exception as error:  # noqa: BLE001 - runtimes raise any class; the host decides
-        reply = {"error": f"{type(error).__name__}: {error}"}
-    with os.fdopen(reply_to, "w") as out:
-        json.dump(reply, out)
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _kept_from_runtimes() -> int:
+    """A copy of standard output: runtimes also print to descriptor 1, which is no more it."""
+    copy = os.dup(1)
+    os.dup2(2, 1)
+    return copy

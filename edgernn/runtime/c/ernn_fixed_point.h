@@ -49,8 +49,12 @@ ERNN_INLINE int32_t ernn_fixed_gate(int32_t p, ernn_hard hard) {
   return opened < 0 ? 0 : opened;
 }
 
-/* narrow(h) + 128 */
-ERNN_INLINE uint8_t ernn_fed(int32_t h) { return (uint8_t)((ernn_adds(h, 128) >> 8) + 128); }
+/* narrow(h) + 128, of h in 16 bits: no number is larger than they hold, so that vectors take eight. */
+ERNN_INLINE uint8_t ernn_fed(int32_t h) {
+  uint16_t half = (uint16_t)(((uint16_t)(h + 32768) >> 7) + 1);
+  uint16_t rounded = half >> 1; /* 256 where it must saturate */
+  return (uint8_t)(rounded - (rounded >> 8));
+}
 
 /* h' of a GRU; z: 1 - z */
 ERNN_INLINE int32_t ernn_gru_state(int32_t z, int32_t n, int32_t h) {

@@ -162,85 +162,137 @@ void ernn_s16_sums__neon(const int16_t *x, size_t x_stride, uint32_t rows, const
   s16_gemm__neon(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
-/* The tables of T as bytes, for look-up by tbl. */
+/* The tables of T as bytes, for look-up by tbl; bend is -16 times the curvature. */
 typedef struct tanh_tables__neon {
-  uint8x16_t value_low, value_high, slope_low, slope_high, curvature;
+  uint8x16_t value_low, value_high, slope_low, slope_high, bend_low, bend_high;
 } tanh_tables__neon;
 
 ERNN_INLINE tanh_tables__neon load_tanh_tables__neon(void) {
   uint8x16x2_t value = vld2q_u8((const uint8_t *)ernn_tanh_value);
   uint8x16x2_t slope = vld2q_u8((const uint8_t *)ernn_tanh_slope);
+  uint8x16_t zero = vdupq_n_u8(0), curvature = vld1q_u8(ernn_tanh_curvature);
+  uint8x16_t sixteenths = vshrq_n_u8(vaddq_u8(curvature, vdupq_n_u8(15)), 4); /* rounded up */
   tanh_tables__neon tables = {value.val[0], value.val[1], slope.val[0], slope.val[1],
-                        vld1q_u8(ernn_tanh_curvature)};
+                              vshlq_n_u8(vsubq_u8(zero, curvature), 4), vsubq_u8(zero, sixteenths)};
   return tables;
 }
 
-/* Bytes of a table at `index`; an index beyond 15 gives zero. */
-ERNN_INLINE int16x8_t look_up(uint8x16_t table, int16x8_t index) {
-  return vreinterpretq_s16_u8(vqtbl1q_u8(table, vreinterpretq_u8_s16(index)));
+/* Sixteen numbers of 16 bits. */
+typedef struct words16 {
+  int16x8_t low, high;
+} words16;
+
+/* Numbers of a table whose low and high bytes are apart. */
+ERNN_INLINE words16 look_up16(uint8x16_t low_bytes, uint8x16_t high_bytes, uint8x16_t index) {
+  uint8x16x2_t both = vzipq_u8(vqtbl1q_u8(low_bytes, index), vqtbl1q_u8(high_bytes, index));
+  words16 numbers = {vreinterpretq_s16_u8(both.val[0]), vreinterpretq_s16_u8(both.val[1])};
+  return numbers;
 }
 
-/* T(v) */
-ERNN_INLINE int16x8_t table_tanh8(int16x8_t v, const tanh_tables__neon *tables) {
+/* Where |v| is in the table: 2048 to a segment, and twice as wide ones above. */
+ERNN_INLINE int16x8_t place8(int16x8_t v) {
   uint16x8_t magnitude = vreinterpretq_u16_s16(vabsq_s16(v)); /* 32768 of -32768 */
   int16x8_t u = vreinterpretq_s16_u16(vminq_u16(magnitude, vdupq_n_u16(ERNN_TANH_END)));
-  int16x8_t w = vaddq_s16(u, vminq_s16(u, vdupq_n_s16(8192)));
-  int16x8_t s = vshrq_n_s16(w, 11);
-  int16x8_t d = vshlq_n_s16(vandq_s16(w, vdupq_n_s16(2047)), 3);
-  int16x8_t low = vorrq_s16(s, vdupq_n_s16((int16_t)0xFF00));
-  int16x8_t high = vorrq_s16(vshlq_n_s16(s, 8), vdupq_n_s16(0x00FF));
-  int16x8_t value = vorrq_s16(look_up(tables->value_low, low), look_up(tables->value_high, high));
-  int16x8_t slope = vorrq_s16(look_up(tables->slope_low, low), look_up(tables->slope_high, high));
-  int16x8_t bend = vnegq_s16(vshlq_n_s16(look_up(tables->curvature, low), 4));
+  return vaddq_s16(u, vminq_s16(u, vdupq_n_s16(8192)));
+}
+
+ERNN_INLINE int16x8_t interpolated8(int16x8_t v, int16x8_t place, int16x8_t value,
+                                    int16x8_t slope, int16x8_t bend) {
+  int16x8_t d = vshlq_n_s16(vandq_s16(place, vdupq_n_s16(2047)), 3);
   slope = vaddq_s16(slope, vqrdmulhq_s16(d, bend));
   int16x8_t y = vaddq_s16(value, vqrdmulhq_s16(d, slope));
   int16x8_t sign = vshrq_n_s16(v, 15);
   return vsubq_s16(veorq_s16(y, sign), sign);
 }
 
-ERNN_INLINE int16x8_t fixed_tanh8(int16x8_t p, const tanh_tables__neon *tables) {
-  return table_tanh8(vqaddq_s16(p, p), tables);
+/* T(v) of a tile: one look-up serves sixteen numbers. */
+ERNN_INLINE words16 table_tanh16(words16 v, const tanh_tables__neon *tables) {
+  int16x8_t first = place8(v.low), second = place8(v.high);
+  uint8x16x2_t bytes = vuzpq_u8(vreinterpretq_u8_s16(first), vreinterpretq_u8_s16(second));
+  uint8x16_t segment = vshrq_n_u8(bytes.val[1], 3);
+  words16 value = look_up16(tables->value_low, tables->value_high, segment);
+  words16 slope = look_up16(tables->slope_low, tables->slope_high, segment);
+  words16 bend = look_up16(tables->bend_low, tables->bend_high, segment);
+  words16 y = {interpolated8(v.low, first, value.low, slope.low, bend.low),
+               interpolated8(v.high, second, value.high, slope.high, bend.high)};
+  return y;
 }
 
-ERNN_INLINE int16x8_t fixed_gate8(int16x8_t p, ernn_hard hard, const tanh_tables__neon *tables) {
-  const int16x8_t half = vdupq_n_s16(16384);
-  if (hard.limit == 0) return vaddq_s16(vshrq_n_s16(table_tanh8(p, tables), 1), half);
+ERNN_INLINE words16 load16(const int16_t *from) {
+  words16 numbers = {vld1q_s16(from), vld1q_s16(from + 8)};
+  return numbers;
+}
+
+ERNN_INLINE void store16(int16_t *to, words16 numbers) {
+  vst1q_s16(to, numbers.low);
+  vst1q_s16(to + 8, numbers.high);
+}
+
+ERNN_INLINE words16 adds16(words16 a, words16 b) {
+  words16 sum = {vqaddq_s16(a.low, b.low), vqaddq_s16(a.high, b.high)};
+  return sum;
+}
+
+ERNN_INLINE words16 mulr16(words16 a, words16 b) {
+  words16 product = {vqrdmulhq_s16(a.low, b.low), vqrdmulhq_s16(a.high, b.high)};
+  return product;
+}
+
+ERNN_INLINE words16 fixed_tanh16(words16 p, const tanh_tables__neon *tables) {
+  return table_tanh16(adds16(p, p), tables);
+}
+
+ERNN_INLINE int16x8_t hard_gate8(int16x8_t p, ernn_hard hard) {
   p = vminq_s16(p, vdupq_n_s16(hard.limit));
   p = vmaxq_s16(p, vdupq_n_s16((int16_t)-hard.limit));
   p = vqrdmulhq_s16(vshlq_n_s16(p, 2), vdupq_n_s16(hard.factor));
-  return vmaxq_s16(vqaddq_s16(p, half), vdupq_n_s16(0));
+  return vmaxq_s16(vqaddq_s16(p, vdupq_n_s16(16384)), vdupq_n_s16(0));
 }
 
-ERNN_INLINE void store_fed8(uint8_t *fed, int16x8_t h) {
-  int16x8_t narrow = vshrq_n_s16(vqaddq_s16(h, vdupq_n_s16(128)), 8);
-  vst1_u8(fed, vqmovun_s16(vaddq_s16(narrow, vdupq_n_s16(128))));
+ERNN_INLINE words16 fixed_gate16(words16 p, ernn_hard hard, const tanh_tables__neon *tables) {
+  const int16x8_t half = vdupq_n_s16(16384);
+  if (hard.limit == 0) {
+    words16 t = table_tanh16(p, tables);
+    words16 gate = {vsraq_n_s16(half, t.low, 1), vsraq_n_s16(half, t.high, 1)};
+    return gate;
+  }
+  words16 gate = {hard_gate8(p.low, hard), hard_gate8(p.high, hard)};
+  return gate;
+}
+
+/* (h + 128) >> 8, saturated, + 128 */
+ERNN_INLINE void store_fed16(uint8_t *fed, words16 h) {
+  int8x16_t narrow = vcombine_s8(vqrshrn_n_s16(h.low, 8), vqrshrn_n_s16(h.high, 8));
+  vst1q_u8(fed, veorq_u8(vreinterpretq_u8_s8(narrow), vdupq_n_u8(0x80)));
 }
 
 ERNN_INLINE int16x4_t gru_state4(int16x4_t z, int16x4_t n, int16x4_t h) {
-  int32x4_t state = vmlsl_s16(vmull_s16(z, n), z, h);
-  return vrshrn_n_s32(vaddq_s32(state, vshll_n_s16(h, 15)), 15);
+  int32x4_t state = vmlsl_s16(vmlal_s16(vshll_n_s16(h, 15), z, n), z, h);
+  return vrshrn_n_s32(state, 15);
 }
 
-ERNN_INLINE int16x8_t adds_at(const int16_t *x, const int16_t *r, uint32_t at) {
-  return vqaddq_s16(vld1q_s16(x + at), vld1q_s16(r + at));
+ERNN_INLINE int16x8_t gru_state8(int16x8_t z, int16x8_t n, int16x8_t h) {
+  return vcombine_s16(gru_state4(vget_low_s16(z), vget_low_s16(n), vget_low_s16(h)),
+                      gru_state4(vget_high_s16(z), vget_high_s16(n), vget_high_s16(h)));
+}
+
+ERNN_INLINE words16 adds_at(const int16_t *x, const int16_t *r, uint32_t at) {
+  return adds16(load16(x + at), load16(r + at));
 }
 
 void ernn_s16_gru__neon(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed, uint32_t tiles,
                    ernn_hard hard) {
   tanh_tables__neon tables = load_tanh_tables__neon();
   for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16, fed += 16) {
-    for (uint32_t i = 0; i < ERNN_TILE; i += 8) {
-      int16x8_t z = fixed_gate8(adds_at(x, r, i), hard, &tables);
-      int16x8_t reset = fixed_gate8(adds_at(x, r, 16 + i), hard, &tables);
-      int16x8_t p = vqrdmulhq_s16(reset, vld1q_s16(r + 32 + i));
-      int16x8_t n = fixed_tanh8(vqaddq_s16(vld1q_s16(x + 32 + i), p), &tables);
-      int16x8_t before = vld1q_s16(h + i);
-      int16x8_t state = vcombine_s16(
-          gru_state4(vget_low_s16(z), vget_low_s16(n), vget_low_s16(before)),
-          gru_state4(vget_high_s16(z), vget_high_s16(n), vget_high_s16(before)));
-      vst1q_s16(h + i, state);
-      store_fed8(fed + i, state);
-    }
+    words16 z = fixed_gate16(adds_at(x, r, 0), hard, &tables);
+    words16 reset = fixed_gate16(adds_at(x, r, 16), hard, &tables);
+    words16 p = mulr16(reset, load16(r + 32));
+    words16 n = fixed_tanh16(adds16(load16(x + 32), p), &tables);
+    words16 before = load16(h);
+    words16 state = {gru_state8(z.low, n.low, before.low),
+                     gru_state8(z.high, n.high, before.high)};
+    store16(h, state);
+    store_fed16(fed, state);
   }
 }
 
@@ -251,32 +303,39 @@ ERNN_INLINE int16x4_t lstm_cell4(int16x4_t i, int16x4_t f, int16x4_t n, int16x4_
   return vqrshrn_n_s32(vaddq_s32(cell, gain), 15);
 }
 
+ERNN_INLINE int16x8_t lstm_cell8(int16x8_t i, int16x8_t f, int16x8_t n, int16x8_t c,
+                                 const int32_t *exponent) {
+  int16x8_t cell = vcombine_s16(
+      lstm_cell4(vget_low_s16(i), vget_low_s16(f), vget_low_s16(n), vget_low_s16(c), exponent),
+      lstm_cell4(vget_high_s16(i), vget_high_s16(f), vget_high_s16(n), vget_high_s16(c),
+                 exponent + 8));
+  return vmaxq_s16(cell, vdupq_n_s16(-32767));
+}
+
+/* What the table of tanh takes of a cell. */
+ERNN_INLINE int16x8_t scaled_cell8(int16x8_t c, const ernn_cell *cell, uint32_t at) {
+  int16x8_t limit = vld1q_s16(cell->limit + at);
+  c = vmaxq_s16(vminq_s16(c, limit), vnegq_s16(limit));
+  return vmulq_s16(c, vld1q_s16(cell->factor + at));
+}
+
 void ernn_s16_lstm__neon(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
                     const ernn_cell *cells, uint8_t *fed, uint32_t tiles, ernn_hard hard) {
   tanh_tables__neon tables = load_tanh_tables__neon();
   for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16, fed += 16) {
     const ernn_cell *cell = cells + tile;
-    for (uint32_t k = 0; k < ERNN_TILE; k += 8) {
-      int16x8_t i = fixed_gate8(adds_at(x, r, k), hard, &tables);
-      int16x8_t f = fixed_gate8(adds_at(x, r, 16 + k), hard, &tables);
-      int16x8_t n = fixed_tanh8(adds_at(x, r, 32 + k), &tables);
-      int16x8_t o = fixed_gate8(adds_at(x, r, 48 + k), hard, &tables);
-      int16x8_t before = vld1q_s16(c + k);
-      const int32_t *exponent = cell->exponent + k / 2; /* lanes of columns k to k + 3 */
-      int16x8_t memory = vcombine_s16(
-          lstm_cell4(vget_low_s16(i), vget_low_s16(f), vget_low_s16(n), vget_low_s16(before),
-                     exponent),
-          lstm_cell4(vget_high_s16(i), vget_high_s16(f), vget_high_s16(n), vget_high_s16(before),
-                     exponent + 8));
-      memory = vmaxq_s16(memory, vdupq_n_s16(-32767));
-      vst1q_s16(c + k, memory);
-      int16x8_t limit = vld1q_s16(cell->limit + k);
-      int16x8_t t = vmaxq_s16(vminq_s16(memory, limit), vnegq_s16(limit));
-      t = table_tanh8(vmulq_s16(t, vld1q_s16(cell->factor + k)), &tables);
-      int16x8_t state = vqrdmulhq_s16(o, t);
-      vst1q_s16(h + k, state);
-      store_fed8(fed + k, state);
-    }
+    words16 i = fixed_gate16(adds_at(x, r, 0), hard, &tables);
+    words16 f = fixed_gate16(adds_at(x, r, 16), hard, &tables);
+    words16 n = fixed_tanh16(adds_at(x, r, 32), &tables);
+    words16 o = fixed_gate16(adds_at(x, r, 48), hard, &tables);
+    words16 before = load16(c); /* exponents are in the order of lanes: columns 0-3, 8-11, 4-7, 12-15 */
+    words16 memory = {lstm_cell8(i.low, f.low, n.low, before.low, cell->exponent),
+                      lstm_cell8(i.high, f.high, n.high, before.high, cell->exponent + 4)};
+    store16(c, memory);
+    words16 t = {scaled_cell8(memory.low, cell, 0), scaled_cell8(memory.high, cell, 8)};
+    words16 state = mulr16(o, table_tanh16(t, &tables));
+    store16(h, state);
+    store_fed16(fed, state);
   }
 }
 

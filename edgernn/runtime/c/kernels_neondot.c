@@ -24,10 +24,11 @@
   __asm__(SDOT "%0.4s, %1.16b, %2.4b[" #lane "]" : "+w"(sums) : "w"(w), "w"(q))
 
 /* One row of bytes times `n` tiles, sixteen rows of the product at a time. */
-DOT ERNN_INLINE void u8_block__neondot(const uint8_t *x, uint32_t quads, const int8_t *weights, size_t stride,
+DOT ERNN_INLINE void u8_block__neondot(const uint8_t *x, uint32_t quads, const int8_t *weights,
                           const ernn_product *product, size_t column, void *out,
                           const int to_float, const int n) {
   int32x4_t sums[16];
+  const int stride = 64 * n; /* a constant: addresses need no instructions of their own */
   ERNN_UNROLL
   for (int j = 0; j < 4 * n; j++) sums[j] = vld1q_s32(product->bias + column + 4 * (size_t)j);
   uint32_t quad = 0;
@@ -68,15 +69,15 @@ DOT ERNN_INLINE void u8_gemm__neondot(const uint8_t *x, size_t x_stride, uint32_
   for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
     uint32_t taken = tiles - panel < product->tiles ? tiles - panel : product->tiles;
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
-    size_t column = (size_t)panel * ERNN_TILE, stride = (size_t)taken * 64;
+    size_t column = (size_t)panel * ERNN_TILE;
     for (uint32_t row = 0; row < rows; row++) {
       const uint8_t *from = x + row * x_stride;
       uint8_t *to = out + row * out_stride * element;
       switch (taken) {
-        case 1: u8_block__neondot(from, quads, weights, stride, product, column, to, to_float, 1); break;
-        case 2: u8_block__neondot(from, quads, weights, stride, product, column, to, to_float, 2); break;
-        case 3: u8_block__neondot(from, quads, weights, stride, product, column, to, to_float, 3); break;
-        default: u8_block__neondot(from, quads, weights, stride, product, column, to, to_float, 4);
+        case 1: u8_block__neondot(from, quads, weights, product, column, to, to_float, 1); break;
+        case 2: u8_block__neondot(from, quads, weights, product, column, to, to_float, 2); break;
+        case 3: u8_block__neondot(from, quads, weights, product, column, to, to_float, 3); break;
+        default: u8_block__neondot(from, quads, weights, product, column, to, to_float, 4);
       }
     }
   }
@@ -95,12 +96,17 @@ DOT static void u8_sums__neondot(const uint8_t *x, size_t x_stride, uint32_t row
 /* One row of 16-bit numbers in two planes of bytes times `n` tiles: each vector of weights that is
  * loaded is multiplied twice.  q = 256 high + low + 128 with both planes signed. */
 DOT ERNN_INLINE void planes_block(const uint8_t *x, size_t plane, uint32_t quads,
-                              const int8_t *weights, size_t stride, const ernn_product *product,
+                              const int8_t *weights, const int stride, const ernn_product *product,
                               size_t column, void *out, const int to_float, const int n) {
   int32x4_t high[12], low[12];
   const uint8x16_t sign = vdupq_n_u8(0x80);
   ERNN_UNROLL
-  for (int j = 0; j < 4 * n; j++) high[j] = low[j] = vdupq_n_s32(0);
+  for (int j = 0; j < 4 * n; j++) { /* low begins at the bias + 128 times the weights */
+    int32x4_t bias = vld1q_s32(product->bias + column + 4 * (size_t)j);
+    int32x4_t below = vld1q_s32(product->unsigned_bias + column + 4 * (size_t)j);
+    high[j] = vdupq_n_s32(0);
+    low[j] = vaddq_s32(bias, vsubq_s32(bias, below));
+  }
   uint32_t quad = 0;
 #define LANE(lane)                                                                                 \
   ERNN_UNROLL                                                                                      \
@@ -132,12 +138,7 @@ DOT ERNN_INLINE void planes_block(const uint8_t *x, size_t plane, uint32_t quads
     }
   }
   ERNN_UNROLL
-  for (int j = 0; j < 4 * n; j++) {
-    int32x4_t bias = vld1q_s32(product->bias + column + 4 * (size_t)j);
-    int32x4_t sums = vsubq_s32(bias, vld1q_s32(product->unsigned_bias + column + 4 * (size_t)j));
-    sums = vaddq_s32(vaddq_s32(sums, bias), low[j]); /* bias + 128 times the weights */
-    high[j] = vaddq_s32(sums, vshlq_n_s32(high[j], 8));
-  }
+  for (int j = 0; j < 4 * n; j++) high[j] = vmlaq_n_s32(low[j], high[j], 256);
   ERNN_UNROLL
   for (int tile = 0; tile < n; tile++) {
     size_t at = column + 16 * (size_t)tile;
@@ -150,21 +151,21 @@ DOT ERNN_INLINE void planes_gemm(const uint8_t *x, size_t x_stride, size_t plane
                              const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
-#define BLOCK(first, n)                                                                            \
-  planes_block(x + row * x_stride, plane, quads, weights + 64 * (first), stride, product,          \
+#define BLOCK(first, n, of)                                                                        \
+  planes_block(x + row * x_stride, plane, quads, weights + 64 * (first), 64 * (of), product,       \
                column + 16 * (first), out + row * out_stride * element, to_float, n)
   for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
     uint32_t taken = tiles - panel < product->tiles ? tiles - panel : product->tiles;
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
-    size_t column = (size_t)panel * ERNN_TILE, stride = (size_t)taken * 64;
+    size_t column = (size_t)panel * ERNN_TILE;
     for (uint32_t row = 0; row < rows; row++) {
       switch (taken) {
-        case 1: BLOCK(0, 1); break;
-        case 2: BLOCK(0, 2); break;
-        case 3: BLOCK(0, 3); break;
+        case 1: BLOCK(0, 1, 1); break;
+        case 2: BLOCK(0, 2, 2); break;
+        case 3: BLOCK(0, 3, 3); break;
         default:
-          BLOCK(0, 2);
-          BLOCK(2, 2);
+          BLOCK(0, 2, 4);
+          BLOCK(2, 2, 4);
       }
     }
   }

@@ -26,7 +26,7 @@ ERNN_INLINE v128_t shifted(v128_t numbers, const int32_t *counts) {
 /* What becomes of a tile's sums, four vectors in the order of lanes (columns 0-3, 8-11, 4-7,
  * 12-15): Q4.11 or float32. */
 ERNN_INLINE void finish_tile__simd128(const v128_t *sums, const ernn_product *product,
-                                      size_t column, void *out, size_t at, const int to_float) {
+                                      size_t column, void *out, size_t at, int to_float) {
   if (to_float) {
     float *to = (float *)out + at;
     const float *scale = product->output_scale + column;
@@ -49,71 +49,132 @@ ERNN_INLINE void finish_tile__simd128(const v128_t *sums, const ernn_product *pr
   }
 }
 
-/* One row times one tile: x8 holds bytes q + 128, or x16 words; the other is null.  A product of four
- * rows leaves two neighbours for each column. */
-ERNN_INLINE void tile__simd128(const uint8_t *x8, const int16_t *x16, uint32_t quads,
-                               const int8_t *weights, size_t stride, const ernn_product *product,
-                               size_t column, void *out, const int is_wide, const int to_float) {
-  v128_t sums[8];
-  ERNN_UNROLL
-  for (int j = 0; j < 8; j++) sums[j] = wasm_i32x4_const_splat(0);
+/* How many numbers of a row of bytes are widened at a time, where rows share their weights. */
+enum { WIDE__simd128 = 512 };
+
+/* Adds the products of `m` rows times `v` vectors of 4 columns: x8 holds bytes q + 128, or x16 words; the
+ * other is null.  A product of four rows leaves two neighbours for each column.  Loading eight weights
+ * widens them; loading sixteen and widening the upper half is one instruction more in browsers. */
+ERNN_INLINE void add_up__simd128(const uint8_t *x8, const int16_t *x16, size_t x_stride,
+                                 uint32_t quads, const int8_t *weights, size_t stride, v128_t *sums,
+                                 const int is_wide, const int m, const int v) {
   for (uint32_t quad = 0; quad < quads; quad++, weights += stride) {
-    v128_t x = is_wide ? wasm_v128_load64_splat(x16 + 4 * (size_t)quad)
-                       : wasm_u16x8_extend_low_u8x16(
-                             wasm_v128_load32_splat(x8 + 4 * (size_t)quad));
+    v128_t x[4];
     ERNN_UNROLL
-    for (int j = 0; j < 4; j++) {
-      v128_t w = wasm_v128_load(weights + 16 * j);
-      v128_t low = wasm_i32x4_dot_i16x8(wasm_i16x8_extend_low_i8x16(w), x);
-      v128_t high = wasm_i32x4_dot_i16x8(wasm_i16x8_extend_high_i8x16(w), x);
-      sums[2 * j] = wasm_i32x4_add(sums[2 * j], low);
-      sums[2 * j + 1] = wasm_i32x4_add(sums[2 * j + 1], high);
+    for (int i = 0; i < m; i++) {
+      size_t at = (size_t)i * x_stride + 4 * (size_t)quad;
+      x[i] = is_wide ? wasm_v128_load64_splat(x16 + at)
+                     : wasm_u16x8_extend_low_u8x16(wasm_v128_load32_splat(x8 + at));
+    }
+    ERNN_UNROLL
+    for (int j = 0; j < v; j++) {
+      v128_t low = wasm_i16x8_load8x8(weights + 16 * j);
+      v128_t high = wasm_i16x8_load8x8(weights + 16 * j + 8);
+      ERNN_UNROLL
+      for (int i = 0; i < m; i++) {
+        v128_t *sum = sums + 2 * (i * v + j);
+        sum[0] = wasm_i32x4_add(sum[0], wasm_i32x4_dot_i16x8(low, x[i]));
+        sum[1] = wasm_i32x4_add(sum[1], wasm_i32x4_dot_i16x8(high, x[i]));
+      }
     }
   }
-  const int32_t *begin = (is_wide ? product->bias : product->unsigned_bias) + column;
-  v128_t whole[4];
-  ERNN_UNROLL
-  for (int i = 0; i < 4; i++) {
-    whole[i] = wasm_i32x4_add(pairs_of(sums[2 * i], sums[2 * i + 1]), wasm_v128_load(begin + 4 * i));
-  }
-  finish_tile__simd128(whole, product, column, out, column, to_float);
 }
 
-ERNN_INLINE void gemm__simd128(const uint8_t *x8, const int16_t *x16, size_t x_stride,
-                               uint32_t rows, const ernn_product *product, uint8_t *out,
-                               size_t out_stride, const int is_wide, const int to_float) {
-  const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
+/* `m` rows (1 or 4) times one tile.  Four rows share what is widened, four columns at a time: more sums
+ * would not fit into registers. */
+ERNN_INLINE void tile__simd128(const uint8_t *x8, const int16_t *x16, size_t x_stride,
+                               uint32_t quads, const int8_t *weights, size_t stride,
+                               const ernn_product *product, size_t column, uint8_t *out,
+                               size_t out_bytes, const int32_t *begin, int to_float,
+                               const int is_wide, const int m) {
+  v128_t whole[16]; /* [row][4] */
+  const int v = m == 1 ? 4 : 1;
+  ERNN_UNROLL
+  for (int first = 0; first < 4; first += v) {
+    v128_t sums[8];
+    ERNN_UNROLL
+    for (int j = 0; j < 8; j++) sums[j] = wasm_i32x4_const_splat(0);
+    add_up__simd128(x8, x16, x_stride, quads, weights + 16 * first, stride, sums, is_wide, m, v);
+    ERNN_UNROLL
+    for (int i = 0; i < m * v; i++) {
+      v128_t from = wasm_v128_load(begin + column + 4 * (first + i % v));
+      whole[i / v * 4 + first + i % v] =
+          wasm_i32x4_add(pairs_of(sums[2 * i], sums[2 * i + 1]), from);
+    }
+  }
+  ERNN_UNROLL
+  for (int i = 0; i < m; i++) {
+    finish_tile__simd128(whole + 4 * i, product, column, out + (size_t)i * out_bytes, column,
+                         to_float);
+  }
+}
+
+/* `m` rows times all tiles. */
+ERNN_INLINE void rows__simd128(const uint8_t *x8, const int16_t *x16, size_t x_stride,
+                               const ernn_product *product, uint8_t *out, size_t out_bytes,
+                               const int32_t *begin, int to_float, const int is_wide,
+                               const int m) {
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
   for (uint32_t tile = 0; tile < tiles; tile++) {
     uint32_t panel = tile / product->tiles * product->tiles;
     uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads + (tile - panel) * 64;
-    for (uint32_t row = 0; row < rows; row++) {
-      tile__simd128(is_wide ? NULL : x8 + row * x_stride, is_wide ? x16 + row * x_stride : NULL,
-                    quads, weights, (size_t)in_panel * 64, product, (size_t)tile * ERNN_TILE,
-                    out + row * out_stride * element, is_wide, to_float);
+    tile__simd128(x8, x16, x_stride, quads, weights, (size_t)in_panel * 64, product,
+                  (size_t)tile * ERNN_TILE, out, out_bytes, begin, to_float, is_wide, m);
+  }
+}
+
+/* Four rows of bytes q + 128 as words. */
+ERNN_INLINE void widen__simd128(const uint8_t *x, size_t x_stride, uint32_t quads, int16_t *wide) {
+  for (uint32_t row = 0; row < 4; row++) {
+    for (uint32_t i = 0; i < 4 * quads; i++) {
+      wide[row * WIDE__simd128 + i] = (int16_t)x[row * x_stride + i];
+    }
+  }
+}
+
+/* One function for bytes and words, Q4.11 and float32: what is written takes little of the time, and a page
+ * loads a module of half the size. */
+ERNN_NOINLINE static void gemm__simd128(const uint8_t *x8, const int16_t *x16, size_t x_stride,
+                                        uint32_t rows, const ernn_product *product, uint8_t *out,
+                                        size_t out_stride, int to_float) {
+  size_t out_bytes = out_stride * (to_float ? sizeof(float) : sizeof(int16_t));
+  const int32_t *begin = x16 ? product->bias : product->unsigned_bias;
+  uint32_t quads = (product->rows + 3) / 4, row = 0;
+  int16_t wide[4 * WIDE__simd128];
+  for (; row + 4 <= rows && (x16 || 4 * quads <= WIDE__simd128); row += 4) {
+    if (!x16) widen__simd128(x8 + row * x_stride, x_stride, quads, wide);
+    rows__simd128(NULL, x16 ? x16 + row * x_stride : wide, x16 ? x_stride : WIDE__simd128, product,
+                  out + row * out_bytes, out_bytes, begin, to_float, 1, 4);
+  }
+  for (; row < rows; row++) {
+    uint8_t *to = out + row * out_bytes;
+    if (x16) {
+      rows__simd128(NULL, x16 + row * x_stride, 0, product, to, out_bytes, begin, to_float, 1, 1);
+    } else {
+      rows__simd128(x8 + row * x_stride, NULL, 0, product, to, out_bytes, begin, to_float, 0, 1);
     }
   }
 }
 
 static void u8_product__simd128(const uint8_t *x, size_t x_stride, uint32_t rows,
                                 const ernn_product *product, int16_t *out, size_t out_stride) {
-  gemm__simd128(x, NULL, x_stride, rows, product, (uint8_t *)out, out_stride, 0, 0);
+  gemm__simd128(x, NULL, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
 }
 
 static void u8_sums__simd128(const uint8_t *x, size_t x_stride, uint32_t rows,
                              const ernn_product *product, float *out, size_t out_stride) {
-  gemm__simd128(x, NULL, x_stride, rows, product, (uint8_t *)out, out_stride, 0, 1);
+  gemm__simd128(x, NULL, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
 static void s16_product__simd128(const int16_t *x, size_t x_stride, uint32_t rows,
                                  const ernn_product *product, int16_t *out, size_t out_stride) {
-  gemm__simd128(NULL, x, x_stride, rows, product, (uint8_t *)out, out_stride, 1, 0);
+  gemm__simd128(NULL, x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
 }
 
 static void s16_sums__simd128(const int16_t *x, size_t x_stride, uint32_t rows,
                               const ernn_product *product, float *out, size_t out_stride) {
-  gemm__simd128(NULL, x, x_stride, rows, product, (uint8_t *)out, out_stride, 1, 1);
+  gemm__simd128(NULL, x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
 /* ---- Gates ---- */

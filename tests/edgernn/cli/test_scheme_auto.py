@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ MODEL = GOLDEN / "trained" / "digits_gru.keras"
 def quick():
     """Times that only have to be there."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edgernn.front.automatic._PROCESSES", 1)
+        patch.setattr("edgernn.front.automatic._ROUNDS", 1)
         patch.setattr("edgernn.front.automatic._MIN_TIME_S", 0.001)
         yield
 
@@ -104,6 +105,29 @@ def test_without_data_the_check_decides_and_int8_needs_calibration(tmp_path) -> 
     made = edgernn.load(SMALL).export(tmp_path, to="native", scheme="auto")
     assert {one.scheme for one in made.candidates} == {"float32", "float16", "dynamic"}
     assert all(one.cost is not None for one in made.candidates)
+
+
+def test_each_runtime_has_one_process_and_progress_names_each_candidate(
+    tmp_path, monkeypatch
+) -> None:
+    started = []
+
+    class Counted(subprocess.Popen):
+        def __init__(self, *arguments, **options) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Counted)
+    phases: list[str] = []
+    made = edgernn.load(SMALL).export(
+        tmp_path, to=["native", "onnx"], scheme="auto", progress=phases.append
+    )
+    assert len(made.candidates) == 6
+    assert len(started) == 2
+    assert all(one.poll() is not None for one in started)
+    for one in made.candidates:
+        assert f"{one.scheme}: checking {one.format}" in phases
+        assert any(phase.startswith(f"measuring {one.file}: process 1") for phase in phases)
 
 
 def test_ctrl_c_while_candidates_are_measured_leaves_nothing(

@@ -112,11 +112,17 @@ def test_a_second_comparison_in_the_folder_needs_resume_and_trains_only_what_is_
 
 
 @pytest.mark.long
-def test_results_do_not_depend_on_the_number_of_workers(compared, tmp_path):
-    alone = edgernn.compare(sequences(), models="gru,lstm", out=tmp_path / "one", **SMALL)
-    for contender, runs in alone.values.trainings.items():
-        others = compared.values.trainings[contender]
-        assert [run.scores for run in runs] == [run.scores for run in others]
+@pytest.mark.parametrize("workers", [1, 4])
+def test_results_do_not_depend_on_the_number_of_workers(compared, tmp_path, workers):
+    others = edgernn.compare(
+        sequences(), models="gru,lstm", out=tmp_path / "others", workers=workers, **SMALL
+    )
+    for contender, runs in others.values.trainings.items():
+        of_two = compared.values.trainings[contender]
+        assert [run.scores for run in runs] == [run.scores for run in of_two]
+    assert [(one.score, one.verdict) for one in others.values.groups[0].standings] == [
+        (one.score, one.verdict) for one in compared.values.groups[0].standings
+    ]
 
 
 COORDINATOR = """

@@ -146,9 +146,21 @@ def test_the_sampler_remembers_what_was_tried_before_a_crash(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3  # what was in flight is lost, and nothing else
     again = Tuner(CONTENDERS, Recipe(), tmp_path, higher=True)
     assert again.suggestion().number == 3
-    recipes = {(one.recipe.learning_rate, one.recipe.batch_size) for one in asked}
+    recipes = {(one.contender, one.recipe.learning_rate) for one in asked}
     assert len(recipes) == 5
     assert {one.contender.units for one in asked} == {16}
+
+
+def test_a_convolution_and_many_updates_are_tried_first_with_each_contender_once(tmp_path):
+    pytest.importorskip("optuna")
+    first = Tuner(CONTENDERS, Recipe(), tmp_path, higher=True)
+    asked = [first.suggestion() for _ in CONTENDERS]
+    assert [one.contender.architecture for one in asked] == ["conv-gru", "conv-lstm"]
+    assert {one.recipe.batch_size for one in asked} == {32}
+    first.told(asked[0], 0.9)
+    again = Tuner(CONTENDERS, Recipe(), tmp_path, higher=True)
+    assert [again.suggestion().contender.architecture for _ in range(1)] == ["conv-lstm"]
+    assert again.suggestion().recipe.learning_rate != asked[0].recipe.learning_rate
 
 
 def test_a_damaged_trial_is_named(tmp_path):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from edgernn import reference
+from edgernn.errors import UnsupportedLayer
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
@@ -12,7 +14,9 @@ from edgernn.graph import (
     AnyNotEqual,
     Gru,
     Input,
+    Lstm,
     Recurrent,
+    Reshape,
 )
 from edgernn.scheme import Scheme
 from edgernn.streaming import expose_states, to_streaming
@@ -79,3 +83,46 @@ def test_integer_parameters_stay_with_their_layers() -> None:
     for converted in (to_streaming(small), expose_states(small)):
         assert converted.quantization is not None
         assert set(converted.quantization.plans) == {"gru"}
+
+
+def test_the_only_result_stays_one_though_it_is_a_state() -> None:
+    inputs: list[Input] = [sequence(), floats("h", None, UNITS)]
+    step = to_streaming(graph_of(inputs, cell(Gru, "gru", initial_h="h"), outputs=["gru.h"]))
+    assert step.states[0].output != "gru.h_out"
+    assert {output.name for output in step.outputs} > {"gru.h_out"}
+
+
+@KINDS
+def test_a_step_over_a_vector_hands_on_the_state_that_it_is_given(kind: type[Recurrent]) -> None:
+    one = Reshape(name="one", input="v", output="one", target=(1, FEATURES))
+    names = ["h", "c"] if kind is Lstm else ["h"]
+    given = {f"initial_{name}": name for name in names}
+    graph = graph_of(
+        [floats("v", None, FEATURES), *(floats(name, None, UNITS) for name in names)],
+        one,
+        cell(kind, "a", "one", **given),
+    )
+    step = to_streaming(graph)
+    assert [state.input for state in step.states] == names
+    x = numbers(2, 5, FEATURES)
+    states: dict[str, AnyArray] = {name: numbers(2, UNITS) for name in names}
+    first = {f"initial_{name}": name for name in names}
+    whole = reference.run(
+        graph_of([sequence(), *(floats(name, None, UNITS) for name in names)],
+                 cell(kind, "a", **first)),
+        {"x": x, **states},
+    )  # fmt: skip
+    for time in range(x.shape[1]):
+        answer = reference.run(step, {"v": x[:, time], **states})
+        states = {state.input: answer[state.output] for state in step.states}
+    np.testing.assert_allclose(answer["a_out"], whole["a_out"], atol=2e-6)
+
+
+def test_two_steps_that_begin_with_one_state_are_refused() -> None:
+    one = Reshape(name="one", input="v", output="one", target=(1, FEATURES))
+    cells = [cell(Gru, name, "one", initial_h="h") for name in ("a", "b")]
+    inputs = [floats("v", None, FEATURES), floats("h", None, UNITS)]
+    graph = graph_of(inputs, one, *cells, outputs=["a", "b"])
+    with pytest.raises(UnsupportedLayer, match="shares the initial state 'h'") as refusal:
+        to_streaming(graph)
+    assert "an input of its own" in refusal.value.remedy

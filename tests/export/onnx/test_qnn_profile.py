@@ -45,9 +45,9 @@ def _model(kind: type[Recurrent]) -> Graph:
     return graph_of(sequence(12), *layers)
 
 
-def _quantized(graph: Graph) -> Graph:
+def _quantized(graph: Graph, *, wide: tuple[str, ...] = ()) -> Graph:
     ranges = calibrate(graph, {"x": numbers(32, 12, FEATURES, scale=1)})
-    return quantize(graph, ranges, Scheme.INT8)
+    return quantize(graph, ranges, Scheme.INT8, accurate=wide)
 
 
 @pytest.mark.parametrize("kind", [Gru, Lstm])
@@ -82,6 +82,34 @@ def test_weights_are_bytes_with_one_scale_and_biases_int32() -> None:
     assert {tensor.data_type for tensor in of_biases} == {onnx.TensorProto.INT32}
     others = [tensor for tensor in matrices if tensor not in of_biases]
     assert {tensor.data_type for tensor in others} == {onnx.TensorProto.UINT8}
+
+
+@pytest.mark.parametrize(("kind", "bits"), [(Gru, 16), (Lstm, 8)])
+def test_where_a_layer_needs_it_all_activations_have_16_bits(
+    kind: type[Recurrent], bits: int
+) -> None:
+    """The provider has no GRU of 16-bit activations and 8-bit weights; LSTM, Conv, Gemm have it."""
+    graph = _model(kind)
+    x = numbers(3, 12, FEATURES, seed=1, scale=1)
+    expected = reference.run(graph, {"x": x})["y_out"]
+    errors = []
+    for wide in ((), ("rnn",)):
+        content = lower(_quantized(graph, wide=wide), metadata={}, profile="qnn").content
+        given = run(session(content), {"x": x})["y_out"]
+        errors.append(np.sqrt(np.square(given - expected).mean()))
+    assert errors[1] < 0.7 * errors[0]
+    model = checked(content)
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "QuantizeLinear":
+            assert stored[node.input[2]].data_type == onnx.TensorProto.UINT16
+    matrices = [tensor for tensor in stored.values() if len(tensor.dims) >= 2]
+    of_cells = [
+        one for one in matrices if one.dims[-2:-1] and one.dims[-2] in (3 * UNITS, 4 * UNITS)
+    ]
+    wanted = onnx.TensorProto.UINT16 if bits == 16 else onnx.TensorProto.UINT8
+    assert len(of_cells) == 4
+    assert {tensor.data_type for tensor in of_cells} == {wanted}
 
 
 @pytest.mark.parametrize("scheme", [Scheme.FLOAT32, Scheme.DYNAMIC])

@@ -12,21 +12,16 @@ import numpy as np
 import pytest
 
 import edgernn
-from edgernn.artefact import VerificationStatus
 from edgernn.errors import OutputError, UnsupportedLayer, VerificationError, WrongOption
 from edgernn.export.onnx_file.file import read_onnx
 from edgernn.export.pipeline import export_model
 from edgernn.export.request import Request
 from edgernn.export.source_check import check_reading
-from edgernn.graph import Dense, DType, Embedding, Gru, Lstm, with_weights
-from tests.export.onnx_file.golden import FILES, FOLDER, LEGACY, answers, stored
+from edgernn.graph import Dense, DType, Embedding, Gru, with_weights
+from tests.export.onnx_file.golden import FILES, FOLDER, UNROLLED, answers, stored
 
 #: Float sums in another order differ by a few 1e-7.
 TOLERANCE = 1e-5
-
-
-#: The newer exporter unrolls an RNN of relu into its steps.
-UNROLLED = ("rnn_relu.dynamo.onnx", "rnn_relu.dynamo_fixed.onnx")
 
 
 @pytest.mark.parametrize("file", UNROLLED)
@@ -68,31 +63,6 @@ def test_onnx_runtime_finds_a_wrong_reading():
         check_reading(replace(model, graph=graph))
 
 
-@pytest.mark.parametrize("file", [
-    "gru_last.legacy.onnx",
-    "bigru_all.legacy.onnx",
-    "convolved.legacy.onnx",
-    pytest.param("words.legacy.onnx", marks=pytest.mark.long),
-    *(pytest.param(file, marks=pytest.mark.long) for file in LEGACY
-      if file.split(".")[0] not in ("gru_last", "bigru_all", "convolved", "words")),
-])  # fmt: skip
-def test_int8_files_of_a_model_pass_their_check(file, tmp_path):
-    rng = np.random.default_rng(1)
-    model = edgernn.load(FOLDER / file)
-    rows = {}
-    for entry in model.model.graph.inputs:
-        shape = [60, *(12 if size is None else size for size in entry.spec.shape[1:])]
-        rows[entry.name] = (
-            rng.integers(0, 20, shape).astype(np.int32)
-            if entry.spec.dtype is DType.INT32
-            else rng.normal(size=shape).astype(np.float32)
-        )
-    given = next(iter(rows.values())) if len(rows) == 1 else rows
-    made = model.export(tmp_path, scheme="int8", calibrate=given)
-    assert len(made) >= 2
-    assert all(one.verification.status is VerificationStatus.PASSED for one in made.artefacts)
-
-
 def test_the_last_step_of_a_layer_is_its_output_alone():
     (gru, _) = read_onnx(FOLDER / "gru_last.legacy.onnx").graph.layers
     assert isinstance(gru, Gru)
@@ -105,14 +75,6 @@ def test_tokens_are_int32_whatever_the_file_says():
     assert isinstance(graph.layers[0], Embedding)
 
 
-def test_states_of_a_model_become_one_input_with_the_batch_first():
-    model = read_onnx(FOLDER / "stateful.legacy.onnx")
-    assert [entry.spec.shape for entry in model.graph.inputs][1:] == [(None, 2, 6)] * 2
-    lstms = [layer for layer in model.graph.layers if isinstance(layer, Lstm)]
-    assert all(lstm.initial_h and lstm.initial_c for lstm in lstms)
-    assert any("'h' has its batch on axis 1" in warning for warning in model.warnings)
-
-
 def test_a_time_first_model_takes_its_batch_first():
     model = read_onnx(FOLDER / "time_first.legacy.onnx")
     assert model.ports["x"].permutation == (1, 0, 2)
@@ -120,8 +82,8 @@ def test_a_time_first_model_takes_its_batch_first():
 
 
 def test_outputs_without_a_name_get_that_of_what_computes_them():
-    graph = read_onnx(FOLDER / "stateful.legacy.onnx").graph
-    assert [output.name for output in graph.outputs] == ["fc", "rnn_2", "rnn_3"]
+    graph = read_onnx(FOLDER / "lstm_states.legacy.onnx").graph
+    assert [output.name for output in graph.outputs] == ["fc", "rnn/state_h", "rnn/state_c"]
 
 
 def test_layers_are_named_after_modules():

@@ -65,6 +65,9 @@ SPELLINGS = {
     "leaky": one("LeakyRelu", alpha=0.2), "softplus": one("Softplus"), "softsign": one("Softsign"),
     "hard_sigmoid": one("HardSigmoid", alpha=0.3, beta=0.4), "hard_swish": one("HardSwish"),
     "relu6": one("Clip", np.float32(0).reshape(()), np.float32(1.5).reshape(())),
+    "clip both": one("Clip", np.float32(-0.5).reshape(()), np.float32(0.75).reshape(())),
+    "clip above": one("Clip", opset=9, max=0.5), "clip below": one("Clip", opset=9, min=-0.25),
+    "abs": one("Abs"),
     "prelu": one("PRelu", f(FEATURES)), "neg": one("Neg"), "exp": one("Exp"),
     "softmax last": one("Softmax", axis=-1), "softmax time": one("Softmax", axis=1),
     "log_softmax": one("LogSoftmax", axis=-1),
@@ -95,6 +98,9 @@ SPELLINGS = {
     "conv same": one("Conv", f(5, FEATURES, 3), pads=[1, 1], view=[0, 2, 1]),
     "conv causal": one("Conv", f(5, FEATURES, 3), pads=[4, 0], dilations=[2], view=[0, 2, 1]),
     "conv padded": one("Conv", f(5, FEATURES, 3), pads=[1, 1], strides=[2], view=[0, 2, 1]),
+    "conv same as Keras": one("Conv", f(5, FEATURES, 3), auto_pad="SAME_UPPER", view=[0, 2, 1]),
+    "conv same, stride": one("Conv", f(5, FEATURES, 4), auto_pad="SAME_UPPER", strides=[3],
+                             view=[0, 2, 1]),
     "conv groups": one("Conv", f(8, 2, 2), f(8), group=2, view=[0, 2, 1]),
     "max_pool": one("MaxPool", kernel_shape=[2], strides=[2], view=[0, 2, 1]),
     "average_pool": one("AveragePool", kernel_shape=[3], view=[0, 2, 1]),
@@ -107,6 +113,34 @@ SPELLINGS = {
     "unsqueeze": one("Unsqueeze", i(1)), "old unsqueeze": one("Unsqueeze", opset=11, axes=[2]),
     "sum old": one("ReduceSum", opset=11, axes=[2], keepdims=0),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["Sqrt", "Log", "Reciprocal"])
+def test_functions_of_positive_numbers(kind, tmp_path):
+    nodes = [helper.make_node("Exp", ["x"], ["e"]), helper.make_node(kind, ["e"], ["y"])]
+    assert_same(model(nodes), tmp_path)
+
+
+@pytest.mark.parametrize("order", [["x", "e"], ["one", "e"], ["e", "one"]])
+def test_quotients(order, tmp_path):
+    nodes = [helper.make_node("Exp", ["x"], ["e"]), helper.make_node("Div", order, ["y"])]
+    assert_same(model(nodes, constants={"one": f(FEATURES)}), tmp_path)
+
+
+def test_a_sum_divides_each_step(tmp_path):
+    nodes = [helper.make_node("Exp", ["x"], ["e"]),
+             helper.make_node("ReduceMean", ["e"], ["mean"], axes=[2]),
+             helper.make_node("Div", ["e", "mean"], ["y"])]  # fmt: skip
+    assert_same(model(nodes), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["Tile", "Expand"])
+def test_a_row_repeated_as_steps(kind, tmp_path):
+    nodes = [helper.make_node("ReduceMean", ["x"], ["row"], axes=[1]),
+             helper.make_node(kind, ["row", "times"], ["y"])]  # fmt: skip
+    made = model(nodes, constants={"times": i(1, 4, 1)})
+    assert_same(made, tmp_path)
+    assert type(read_onnx(tmp_path / "made.onnx").graph.layers[-1]).__name__ == "Repeat"
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

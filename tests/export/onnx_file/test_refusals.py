@@ -71,7 +71,7 @@ def one(kind, *constants, outputs=("y",), **options):
         (one("Conv", np.zeros((2, 3, 3, 3), np.float32), pads=[0, 1, 2, 1],
              inputs={"x": [1, 3, 8, 8]}), "pads an axis by 0 and 2"),
         (one("Add", np.zeros((3, 1, 1), np.float32)), "does not fit each row"),
-        (one("Clip", np.float32(-1), np.float32(1)), "clips at"),
+        (one("Clip", np.float32(1), np.float32(-1)), r"clips from 1\.0 to -1\.0"),
         (one("Cast", to=TensorProto.FLOAT16), "precision"),
     ],
 )  # fmt: skip

@@ -8,8 +8,6 @@ import sys
 import numpy as np
 import pytest
 
-import edgernn
-from edgernn.artefact import VerificationStatus
 from edgernn.export.torch_file.file import read_pt2
 from edgernn.graph import Dense, Gru, Lstm, SimpleRnn
 from tests.export.onnx_file.golden import FOLDER, PROGRAMS, answers, stored
@@ -69,30 +67,3 @@ def test_reading_a_program_imports_neither_torch_nor_a_runtime():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize("file", [
-    "cell_loop.free.pt2",
-    *(pytest.param(file, marks=pytest.mark.long) for file in PROGRAMS if file[:9] != "cell_loop"),
-])  # fmt: skip
-def test_int8_files_of_a_program_pass_their_check(file, tmp_path):
-    rng = np.random.default_rng(1)
-    model = edgernn.load(FOLDER / file)
-    rows = {}
-    for name, shape in model.inputs.items():
-        sizes = [60, *(12 if size is None else size for size in shape[1:])]
-        rows[name] = (
-            rng.integers(0, 20, sizes).astype(np.int32)
-            if name == "tokens"
-            else rng.normal(size=sizes).astype(np.float32)
-        )
-    given = next(iter(rows.values())) if len(rows) == 1 else rows
-    made = model.export(tmp_path, scheme="int8", calibrate=given)
-    assert len(made) >= 2
-    assert all(one.verification.status is VerificationStatus.PASSED for one in made.artefacts)
-
-
-def test_a_program_of_a_loop_streams_step_by_step(tmp_path):
-    made = edgernn.load(FOLDER / "cell_loop.free.pt2").export(tmp_path, streaming=True)
-    assert all(one.verification.status is VerificationStatus.PASSED for one in made.artefacts)
-    assert len(made) >= 2

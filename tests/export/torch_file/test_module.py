@@ -80,7 +80,8 @@ def test_the_batch_is_free_also_where_it_is_as_long_as_the_layers(layers):
 
     example = (torch.zeros(2, 12, 5), torch.zeros(layers, 2, 4))
     model = edgernn.load(Stateful().eval(), example=example)
-    assert model.inputs == {"x": (None, 12, 5), "h": (None, layers, 4)}
+    states = {f"h_{at}": (None, 4) for at in range(layers)}
+    assert model.inputs == {"x": (None, 12, 5), **states}
 
 
 def test_an_empty_example_is_refused():

@@ -167,6 +167,31 @@ class Stateful(nn.Module):
         return self.fc(y), h, c
 
 
+class BothDirections(nn.Module):
+    """Two directions and layers of a GRU, their states in and out."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(FEATURES, 6, num_layers=2, batch_first=True, bidirectional=True)
+
+    def forward(self, x, h):
+        return self.rnn(x, h)
+
+
+class OneState(nn.Module):
+    """One GRU, its state in and out, [1, batch, units], behind a linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.into = nn.Linear(FEATURES, 6)
+        self.rnn = nn.GRU(6, 8, batch_first=True)
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x, h):
+        y, h = self.rnn(torch.relu(self.into(x)), h)
+        return self.fc(y), h
+
+
 class Head(nn.Module):
     """The head of a wake word: a BiLSTM, its last step, a sigmoid."""
 
@@ -271,6 +296,12 @@ MODELS = {
     "stateful": lambda: (
         Stateful(),
         {"x": torch.randn(3, STEPS, FEATURES), "h": torch.randn(2, 3, 6), "c": torch.randn(2, 3, 6)},  # noqa: E501
+    ),
+    "bigru_states": lambda: (
+        BothDirections(), {"x": torch.randn(3, STEPS, FEATURES), "h": torch.randn(4, 3, 6)},
+    ),
+    "one_state": lambda: (
+        OneState(), {"x": torch.randn(3, STEPS, FEATURES), "h": torch.randn(1, 3, 8)},
     ),
     "head": lambda: (Head(), sequence(12)),
 }  # fmt: skip

@@ -1,0 +1,109 @@
+"""Fine-tunes a trained model on a grid, and beside it, as a control, in float."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from edgernn import atomic
+from edgernn.aware.model import deployed, quantization_aware
+from edgernn.aware.start import start_from
+from edgernn.aware.weights import levels_of
+from edgernn.errors import OutputError
+from edgernn.tasks.gains import with_gains
+from edgernn.tasks.keras_backend import load_keras
+from edgernn.tasks.npz import write_npz
+from edgernn.tasks.reading import AS_IT_IS, Reading
+from edgernn.tasks.samples import Splits
+from edgernn.tasks.task import Recipe
+from edgernn.tasks.training import (
+    OnEpoch,
+    Trained,
+    fitted,
+    reached,
+    settings_of,
+    trained_files,
+    training_log,
+)
+from edgernn.tasks.training_log import OnGrid, log_path, write_log
+
+#: Opens the display of one of the two trainings, by its name.
+Shown: TypeAlias = Callable[[str], AbstractContextManager[OnEpoch]]
+
+
+def gentler(recipe: Recipe) -> Recipe:
+    """Of fine-tuning: a trained model needs smaller steps."""
+    return replace(recipe, learning_rate=recipe.learning_rate / 2)
+
+
+def fine_tune(
+    splits: Splits,
+    start: Path,
+    out: Path,
+    *,
+    scheme: str,
+    task: str,
+    recipe: Recipe,
+    seed: int = 0,
+    reading: Reading = AS_IT_IS,
+    count_parameters: Callable[[Path], int],
+    shown: Shown,
+) -> Trained:
+    """Two trainings from the same weights, alike but for the grid; writes the one on the grid.
+
+    start: a .keras or .h5 file; units and layers are its own.  scheme: "int8", "int4", "int3" or
+    "ternary".  The files are those of `edgernn.tasks.training.train`; the log has the score of the
+    control and that before both.
+    Raises WrongOption, ModelFileError, UnsupportedLayer, MissingRuntime, DataError, OutputError.
+    """
+    levels_of(scheme)
+    # It takes the predictions of several models for one model that is traced again and again.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    files = (out, *trained_files(out), log_path(out))
+    if out.exists() and start.exists() and out.samefile(start):
+        raise OutputError(f"{out} is the model to start from", remedy="Give -o another name")
+    for file in files:
+        atomic.require_writable(file)
+    begin = start_from(start, splits, recipe)
+    goal, recipe = begin.goal, begin.recipe
+    keras = load_keras()
+    louder = with_gains(splits, seed)
+    before = next(reached(begin.as_deployed(begin.to_fit()), goal, splits))
+
+    keras.utils.set_random_seed(seed)
+    in_float = begin.to_fit()
+    aware = quantization_aware(in_float, scheme)  # refused before the first training
+    with shown("in float") as on_epoch:
+        fitted(in_float, louder, goal, recipe, on_epoch)
+    control = next(reached(begin.as_deployed(in_float), goal, splits))
+
+    keras.utils.set_random_seed(seed)
+    with shown(f"on the grid of {scheme}") as on_epoch:
+        epochs = fitted(aware, louder, goal, recipe, on_epoch)
+    answering = deployed(begin.as_deployed(aware.inner), aware.on_grid)
+    with atomic.staged_together(files) as (model_file, calibration_file, test_file, log_file):
+        answering.save(model_file, splits.train.front_end)
+        settings = settings_of(
+            splits, task=task, cell=begin.cell, recipe=recipe, seed=seed, reading=reading
+        )
+        log = training_log(
+            *(answering.model, splits, goal, settings, epochs, out.name),
+            content=model_file.read_bytes(),
+            parameters=count_parameters(model_file),
+            on_grid=OnGrid(
+                scheme=scheme,
+                start=start.name,
+                start_sha256=begin.sha256,
+                before=before.test,
+                control=control.test,
+                left_in_float=aware.left_in_float,
+            ),
+        )
+        write_npz(calibration_file, splits.calibration)
+        write_npz(test_file, splits.test)
+        write_log(log_file, log)
+    return Trained(model=out, calibration=files[1], test=files[2], log=log)

@@ -1,0 +1,116 @@
+"""Which variables of a Keras model are trained on a grid, and on which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from edgernn.errors import WrongOption
+from edgernn.export.keras.object import from_keras
+from edgernn.export.quantization.trained_grid import LEVELS, on_grid, trained_grid
+from edgernn.graph import (
+    Conv1D,
+    Conv2D,
+    Dense,
+    Embedding,
+    FloatArray,
+    Gru,
+    Layer,
+    Lstm,
+    SimpleRnn,
+    WeightGrid,
+    content_key,
+)
+
+#: Numbers on each side of 0, in what keeps 8 bits whatever the scheme.
+_BYTES: Final = LEVELS["int8"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnGrid:
+    """A weight that is trained on a grid: its place in the model, and its numbers."""
+
+    variable: str  # Keras' path of it
+    position: int  # in keras.Model.weights
+    most: int
+    by_row: bool
+
+    def grid(self, weight: FloatArray) -> WeightGrid:
+        return trained_grid(weight, self.most, by_row=self.by_row)
+
+    def rounded(self, weight: FloatArray) -> FloatArray:
+        return on_grid(weight, self.most, by_row=self.by_row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is trained on a grid, and the matrices that stay float."""
+
+    weights: tuple[OnGrid, ...]
+    left: tuple[str, ...]  # paths of variables
+
+
+def levels_of(scheme: str) -> int:
+    """Raises WrongOption."""
+    if scheme not in LEVELS:
+        raise WrongOption(
+            f"there is no training for '{scheme}'", remedy=f"Choose {', '.join(LEVELS)}"
+        )
+    return LEVELS[scheme]
+
+
+def chosen_weights(model: Any, scheme: str) -> Choice:
+    """The weights that an export would quantize, found by their content in the exported graph.
+
+    Raises WrongOption for another scheme or a model without such weights, and as `edgernn.load`.
+    """
+    most = levels_of(scheme)
+    wanted = {
+        content_key(array): (numbers, by_row)
+        for layer in from_keras(model).graph.layers
+        for array, numbers, by_row in _matrices(layer, most)
+    }
+    found: list[OnGrid] = []
+    left: list[str] = []
+    for position, variable in enumerate(model.weights):
+        if not str(variable.dtype).startswith("float"):
+            continue
+        array = np.asarray(variable, np.float32)
+        key = content_key(array)
+        if key in wanted:
+            numbers, by_row = wanted[key]
+            found.append(
+                OnGrid(variable=variable.path, position=position, most=numbers, by_row=by_row)
+            )
+        elif array.ndim > 1 and variable.trainable and not variable.path.endswith("bias"):
+            left.append(variable.path)
+    if not found:
+        raise WrongOption(
+            f"the model '{model.name}' has no weights that {scheme} could hold: no Dense, Conv, "
+            "Embedding, GRU, LSTM or SimpleRNN layer with a kernel of its own",
+            remedy="Train it in float",
+        )
+    return Choice(weights=tuple(found), left=tuple(left))
+
+
+def _matrices(layer: Layer, most: int) -> Iterator[tuple[FloatArray, int, bool]]:
+    match layer:
+        case Dense() | Gru() | Lstm() | SimpleRnn():
+            yield from ((array, most, False) for array in _float_arrays(layer))
+        case Conv1D() | Conv2D():  # a channel by itself has too few weights for 4 bits
+            numbers = most if layer.groups == 1 else _BYTES
+            yield from ((array, numbers, False) for array in _float_arrays(layer))
+        case Embedding():
+            yield from ((array, _BYTES, True) for array in _float_arrays(layer))
+        case _:
+            return
+
+
+def _float_arrays(layer: Layer) -> Iterator[FloatArray]:
+    for name in ("kernel", "recurrent_kernel", "table"):
+        array = layer.weights.get(name)
+        if isinstance(array, np.ndarray):
+            yield np.asarray(array, np.float32)

@@ -1,0 +1,114 @@
+"""Which trainings a comparison begins first, and what it can do without."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from edgernn.errors import TrainingFailed
+from edgernn.scheme import Scheme
+from edgernn.selection.clock import Clock
+from edgernn.selection.contender import Contender, Equal
+from edgernn.selection.messages import Answer
+from edgernn.selection.plan import Plan
+from edgernn.selection.training import ORIGINAL, Training, write_training
+from edgernn.selection.trainings import all_trained
+from edgernn.selection.work import Forms
+from edgernn.selection.workers import Done
+from edgernn.tasks.task import Recipe
+
+NAMES = ("gru", "lstm", "gru-lstm", "gru-gru", "lstm-lstm")
+FORMS = Forms(formats=("native",), schemes=(Scheme.INT8,))
+
+
+def planned(**changes: Any) -> Plan:
+    return Plan(
+        data="made-up",
+        data_sha256="0",
+        recipe=Recipe(),
+        groups={Equal.UNITS: tuple(Contender(architecture=one, units=16) for one in NAMES)},
+        seeds=3,
+        formats=("native",),
+        schemes=("int8",),
+        controls=("gru-gru", "lstm-lstm"),
+        **changes,
+    )
+
+
+class OneByOne:
+    """A crew that carries an order out when it is asked for, and stops the clock after `most`."""
+
+    size = 1
+
+    def __init__(self, folder, clock, most):
+        self._folder, self._clock, self._left = folder, clock, most
+        self.running = []
+        self.trained = []
+
+    @property
+    def has_room(self):
+        return not self.running
+
+    def give(self, order):
+        self.running.append(order)
+
+    def done(self, **_options):
+        order = self.running.pop()
+        self.trained.append(order.job)
+        write_training(self._folder, result_of(order.job))
+        self._left -= 1
+        if not self._left:
+            self._clock.limit_s = 0.0
+        return Done(order=order, answer=Answer(bytes={}), seconds=0.0)
+
+
+def result_of(job):
+    return Training(
+        key=job.key,
+        name=job.contender.name,
+        repetition=job.repetition,
+        seed=job.seed,
+        parameters=1,
+        seconds=0.0,
+        seconds_to_best=0.0,
+        epochs_to_best=1,
+        peak_bytes=0,
+        curve=(),
+        scores={ORIGINAL: (1.0, 0.0)},
+    )
+
+
+def trained(plan, folder, most):
+    clock = Clock(limit_s=1e6)
+    crew = OneByOne(folder, clock, most)
+    return all_trained(plan, folder, crew, clock, FORMS, lambda _: None), crew
+
+
+def test_what_was_asked_for_can_be_compared_before_its_controls_begin():
+    first = [job.contender.architecture for job in planned().jobs[:10]]
+    assert Counter(first[:6]) == Counter(NAMES[:3] * 2)
+    assert Counter(first[6:]) == Counter(NAMES[3:] * 2)
+
+
+def test_every_contender_is_trained_with_every_seed_once():
+    counted = Counter((job.contender, job.repetition) for job in planned().jobs)
+    assert len(counted) == 15
+    assert set(counted.values()) == {1}
+
+
+def test_controls_that_the_time_does_not_allow_are_left_out(tmp_path):
+    found, _ = trained(planned(), tmp_path, most=7)
+    assert [one.architecture for one in found.trainings] == list(NAMES[:3])
+    assert found.left_out == 8
+
+
+def test_a_comparison_needs_two_trainings_of_what_was_asked_for(tmp_path):
+    with pytest.raises(TrainingFailed, match=r"too short: gru-lstm-16 has 1 of the 2 trainings"):
+        trained(planned(), tmp_path, most=5)
+
+
+def test_trainings_on_a_share_of_the_rows_come_last(tmp_path):
+    _, crew = trained(planned(shares=(0.5,)), tmp_path, most=100)
+    assert [job.share for job in crew.trained] == [1.0] * 15 + [0.5] * 6
