@@ -116,6 +116,12 @@ PEAK(u8_vnni, VNNI, __m512i, _mm512_setzero_si512(), _mm512_set1_epi8(1),
      _mm512_dpbusd_epi32(sums[i], x, w), 64)
 PEAK(s16_vnni, VNNI, __m512i, _mm512_setzero_si512(), _mm512_set1_epi8(1),
      _mm512_dpwssd_epi32(sums[i], x, w), 32)
+#define AVX_VNNI "avxvnni,avx2"
+
+PEAK(u8_avxvnni, AVX_VNNI, __m256i, _mm256_setzero_si256(), _mm256_set1_epi8(1),
+     _mm256_dpbusd_avx_epi32(sums[i], x, w), 32)
+PEAK(s16_avxvnni, AVX_VNNI, __m256i, _mm256_setzero_si256(), _mm256_set1_epi8(1),
+     _mm256_dpwssd_avx_epi32(sums[i], x, w), 16)
 PEAK(u8_avx2, "avx2", __m256i, _mm256_setzero_si256(), _mm256_set1_epi8(1),
      _mm256_add_epi32(sums[i], _mm256_madd_epi16(_mm256_maddubs_epi16(x, w), x)), 32)
 PEAK(s16_avx2, "avx2", __m256i, _mm256_setzero_si256(), _mm256_set1_epi8(1),
@@ -125,6 +131,7 @@ PEAK(s16_avx2, "avx2", __m256i, _mm256_setzero_si256(), _mm256_set1_epi8(1),
 double peak_macs(const char *isa, int bits) {
   int is_amx = isa[0] == 'a' && isa[1] == 'm', is_avx2 = isa[0] == 'a' && isa[3] == '2';
   int is_vnni = is_amx || (isa[0] == 'a' && isa[3] == '5'); /* single rows */
+  if (isa[0] == 'a' && isa[3] == 'v') return bits == 8 ? u8_avxvnni() : s16_avxvnni();
   if (is_vnni) return bits == 8 ? u8_vnni() : s16_vnni();
   return is_avx2 ? bits == 8 ? u8_avx2() : s16_avx2() : 0;
 }

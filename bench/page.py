@@ -41,7 +41,7 @@ What the schemes are for, where a row misses its target:
 def page(record: dict[str, Any], beside_torch: dict[str, Any] | None = None) -> str:
     """The whole page in Markdown."""
     torch = f"{_TORCH}\n{_table(beside_torch)}" if beside_torch else ""
-    return f"{_INTRODUCTION}\n{_table(record)}{torch}{_ARM}"
+    return f"{_INTRODUCTION}\n{_table(record)}{torch}{_ARM}{_instructions()}{_REST}"
 
 
 def _table(record: dict[str, Any]) -> str:
@@ -75,26 +75,42 @@ _TORCH: Final = """
 `make bench PEERS=torch` installs PyTorch and litert-torch into an environment of their own
 (`build/litert-torch`, several gigabytes), trains a keyword spotter in PyTorch (100 steps of 40
 features, GRU of 128 units, 12 made-up words), and lets both write it in 8 bits: edgernn from the
-`.pt2` file, litert-torch from the module, with the same rows for calibration. LiteRT runs both.
-litert-torch writes every step as operators of its own, so its file grows with the sequence.
+`.pt2` file, litert-torch from the module, with the same rows for calibration. LiteRT runs both; a
+peer that takes bytes is given bytes. `bench/litert-torch.txt` has the versions. litert-torch writes
+every step as operators of its own, so its file grows with the sequence.
 """
 
+
+_COUNTS: Final = Path(__file__).parents[1] / "tests/golden/arm_instructions.json"
 
 _ARM: Final = """
 ## ARM
 
-No ARM board was measured. `tests/golden/arm64_instructions.json` holds the instructions that a step
-executes under emulation, and a test compares them with each change:
+No ARM board was measured. `tests/golden/arm_instructions.json` holds the instructions that a step
+executes under emulation, and a test compares them with each change. In `i8` inputs have 8 bits, in
+`x16h8` 16:
 
-| step, GRU 40 x 128 | armv8.0 (Cortex-A72) | with dot products (Cortex-A76) |
-|---|---|---|
-| 8-bit inputs | 27,170 | 13,249 |
-| 16-bit inputs | 33,086 | 15,237 (22,302 before the two planes of bytes) |
+| step | armv8.0 (Cortex-A72) | with dot products (Cortex-A76) | armv7, NEON | armv7, portable C |
+|---|---|---|---|---|
+"""
 
+
+def _instructions() -> str:
+    """Rows of the table."""
+    counts = json.loads(_COUNTS.read_text())["instructions_per_step"]
+    columns = ("neon", "neondot", "armv7 neon", "armv7 portable")
+    rows = [
+        " | ".join([f"| {name}", *(f"{counts[where][name]:,}" for where in columns)]) + " |"
+        for name in counts["neon"]
+    ]
+    return "\n".join(rows) + "\n"
+
+
+_REST: Final = """
 ## Not measured
 
-OpenVINO, RTNeural, PyTorch and ncnn (not installed), two threads, smmla (i8mm), AVX-VNNI of
-256 bits, growth over T and H.
+OpenVINO, RTNeural, PyTorch's own runtimes and ncnn (not installed), two threads, smmla (i8mm),
+AVX-VNNI of 256 bits, growth over T and H.
 """
 
 

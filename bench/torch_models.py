@@ -14,8 +14,9 @@ from typing import Any, Final
 import numpy as np
 
 STEPS, FEATURES, UNITS, WORDS = 100, 40, 128, 12
-ROWS: Final = {"train": 1200, "calibrate": 128, "fresh": 600}
+ROWS: Final = {"train": 1200, "calibrate": 64, "fresh": 600}
 EPOCHS: Final = 6
+NOISE: Final = 2.0  # beside paths within -1 and 1: some words are missed
 
 
 def main(folder: Path) -> None:
@@ -60,7 +61,7 @@ def _spoken(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     for row, word in enumerate(labels):
         pace = random.uniform(0.7, 1.3)
         at = np.clip((np.arange(STEPS) - STEPS / 2) * pace + STEPS / 2, 0, STEPS - 1).astype(int)
-        x[row] = paths[word, at] + random.normal(scale=0.7, size=(STEPS, FEATURES))
+        x[row] = paths[word, at] + random.normal(scale=NOISE, size=(STEPS, FEATURES))
     return x, labels
 
 

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -80,9 +81,9 @@ def _timed(folder: Path, out: Path) -> Iterator[Comparison]:
         "our int8 TFLite": tflite_call(out / "keyword.int8.tflite", x),
         "native int8": lambda: native(x),
     }
-    for peer, (name, _) in _PEERS.items():
-        calls[peer] = tflite_call(folder / name, x)
-    timed = alternate(calls, rounds=60, block_ms=6)
+    for peer, (name, _) in _PEERS.items():  # a peer of bytes gets bytes
+        calls[peer] = tflite_call(folder / name, _Port.of(folder / name).as_input(x))
+    timed = alternate(calls, rounds=40, block_ms=6)
     for ours, target in LEAST_RATIO.items():
         for peer, (_, judged) in _PEERS.items():
             yield faster(
@@ -127,14 +128,37 @@ def _apart(folder: Path, out: Path) -> Iterator[Comparison]:
 
 def _answers(path: Path, x: np.ndarray) -> np.ndarray:
     """Row by row: the peer's file takes one at a time."""
-    from ai_edge_litert.interpreter import Interpreter
+    port = _Port.of(path)
+    given = port.as_input(x[:1]).copy()
+    call = tflite_call(path, given)
+    answers = []
+    for one in x:
+        given[:] = port.as_input(one[None])  # what the call reads
+        answers.append(port.as_numbers(np.asarray(call())))
+    return np.stack(answers)
 
-    interpreter = Interpreter(str(path), num_threads=1)
-    interpreter.allocate_tensors()
-    entry, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    found = []
-    for row in x:
-        interpreter.set_tensor(entry["index"], row[None])
-        interpreter.invoke()
-        found.append(interpreter.get_tensor(result["index"])[0].copy())
-    return np.stack(found)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Port:
+    """(scale, zero) of a file's input and output; a scale of 0: numbers as they are."""
+
+    entry: tuple[float, int]
+    result: tuple[float, int]
+
+    @classmethod
+    def of(cls, path: Path) -> _Port:
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(str(path), num_threads=1)
+        return cls(
+            entry=interpreter.get_input_details()[0]["quantization"],
+            result=interpreter.get_output_details()[0]["quantization"],
+        )
+
+    def as_input(self, x: np.ndarray) -> np.ndarray:
+        scale, zero = self.entry
+        return np.clip(np.round(x / scale) + zero, -128, 127).astype(np.int8) if scale else x
+
+    def as_numbers(self, result: np.ndarray) -> np.ndarray:
+        scale, zero = self.result
+        return (result[0].astype(np.float32) - zero) * scale if scale else result[0].copy()

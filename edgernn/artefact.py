@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 from edgernn import atomic
 from edgernn.errors import DataError, ModelFileError
 from edgernn.graph import DecoderStep, DType, State, TensorSpec
-from edgernn.recipe import SoundRecipe, sound_of
+from edgernn.recipe import RowRecipe, TextRecipe, rows_of, text_of
 from edgernn.regular_file import DAMAGE, read_bytes, read_json
 from edgernn.scheme import Scheme
 from edgernn.version import __version__
@@ -24,10 +24,13 @@ MANIFEST_NAME: Final = "model.json"
 # History of the manifest's format:
 #   1  first version; "refused" (what no artefact could be made for), its "failed", the
 #     "original_error", "mean_difference" and "changed" of a verification, the "decoder" and the
-#     "front_end" (how sound becomes rows) of an artefact may be missing
+#     "front_end" (how sound becomes rows) and the "text" (how text becomes tokens) of an artefact
+#     may be missing
 # Fields that a reader does not know are ignored: only a change of meaning is a new version.
 MANIFEST_VERSION: Final = 1
 
+
+_Recipe = TypeVar("_Recipe")
 
 #: Instead of a file's name: the source is a model in memory.
 OBJECT: Final = "<object>"
@@ -121,7 +124,8 @@ class Artefact:
     decoder: DecoderStep | None = None  # the second of the files; the first is its encoder
     source: Source
     labels: tuple[str, ...] = ()
-    front_end: SoundRecipe | None = None  # how rows of an input are made of sound
+    front_end: RowRecipe | None = None  # how rows of an input are made of sound or sensors
+    text: TextRecipe | None = None  # how tokens of an input are made of text
     details: dict[str, str] = field(default_factory=dict)  # opset, lowering: for a reader
     verification: Verification
     edgernn_version: str = __version__
@@ -287,6 +291,7 @@ def as_json(artefact: Artefact) -> dict[str, Any]:
     entry["inputs"] = [_port_as_json(port) for port in artefact.inputs]
     entry["outputs"] = [_port_as_json(port) for port in artefact.outputs]
     entry["front_end"] = artefact.front_end and artefact.front_end.as_json()
+    entry["text"] = artefact.text and artefact.text.as_json()
     return entry
 
 
@@ -307,7 +312,8 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
         decoder=_decoder(entry.get("decoder")),
         source=Source(**_known(Source, entry["source"])),
         labels=tuple(entry["labels"]),
-        front_end=_front_end(entry.get("front_end")),
+        front_end=_recipe(entry.get("front_end"), rows_of),
+        text=_recipe(entry.get("text"), text_of),
         details=dict(entry["details"]),
         verification=Verification(
             **{
@@ -319,11 +325,13 @@ def _artefact(entry: dict[str, Any]) -> Artefact:
     )
 
 
-def _front_end(entry: dict[str, Any] | None) -> SoundRecipe | None:
+def _recipe(
+    entry: dict[str, Any] | None, read: Callable[[dict[str, Any]], _Recipe]
+) -> _Recipe | None:
     if entry is None:
         return None
     try:
-        return sound_of(entry)
+        return read(entry)
     except DataError as error:
         raise ModelFileError(
             f"the front end in {MANIFEST_NAME} cannot be used: {error.what}",

@@ -19,6 +19,7 @@ from edgernn.devices import open_device
 from edgernn.errors import MissingRuntime, VerificationError
 from edgernn.export import keras_answers
 from edgernn.export.cases import Case, make_cases
+from edgernn.export.made_up_texts import texts_of
 from edgernn.export.verify import same_up_to_rounding
 from edgernn.graph import AnyArray, Graph
 from edgernn.reference import run_calls
@@ -52,7 +53,8 @@ def compared_with_keras(
         *make_cases(graph),
         *(Case(name=f"row {at}", inputs=row) for at, row in enumerate(rows)),
     ]
-    answers = _answers(graph, calls, store, generation)
+    calls, texts = texts_of(graph, calls)
+    answers = _answers(graph, calls, texts, store, generation)
     expected = [
         {output.name: said[position] for position, output in enumerate(graph.outputs)}
         for said in answers
@@ -64,10 +66,14 @@ def compared_with_keras(
 
 
 def _answers(
-    graph: Graph, calls: Sequence[Case], store: Callable[[Path], Path], generation: str
+    graph: Graph,
+    calls: Sequence[Case],
+    texts: Sequence[Mapping[str, AnyArray]],
+    store: Callable[[Path], Path],
+    generation: str,
 ) -> list[list[AnyArray]]:
     arrays: dict[str, Any] = {
-        f"{number}.{position}": call.inputs[entry.name]
+        f"{number}.{position}": texts[number].get(entry.name, call.inputs[entry.name])
         for number, call in enumerate(calls)
         for position, entry in enumerate(graph.inputs)
     }

@@ -9,10 +9,16 @@ from pathlib import Path
 from edgernn.artefact import OBJECT
 from edgernn.errors import MissingRuntime, OutputError, UnsupportedLayer
 from edgernn.export.request import Request
-from edgernn.export.sound_input import FRONT_END, FRONT_END_CHECK
+from edgernn.export.sound_input import (
+    FRONT_END,
+    FRONT_END_CHECK,
+    TEXT_CHECK,
+    TEXT_FRONT_END,
+    text_recipe,
+)
 from edgernn.export.source_model import SourceModel
 from edgernn.formats import FORMATS, format_named
-from edgernn.recipe import SoundRecipe, recipe_text
+from edgernn.recipe import RowRecipe, SensorRecipe, TextRecipe, rows_text, text_recipe_text
 from edgernn.scheme import Scheme
 from edgernn.streaming import rhythms
 
@@ -72,8 +78,12 @@ def metadata_of(model: SourceModel, request: Request) -> dict[str, str]:
     if request.labels:
         metadata["labels"] = json.dumps(request.labels)
     if request.front_end is not None:
-        metadata[FRONT_END] = recipe_text(request.front_end)
+        metadata[FRONT_END] = rows_text(request.front_end)
         metadata |= _check_value(request.front_end)
+    text = text_recipe(model.graph)
+    if text is not None:
+        metadata[TEXT_FRONT_END] = text_recipe_text(text)
+        metadata |= _text_check(text)
     return metadata
 
 
@@ -98,10 +108,24 @@ def _result_steps(model: SourceModel) -> dict[str, str]:
     )
 
 
-def _check_value(recipe: SoundRecipe) -> dict[str, str]:
+def _check_value(recipe: RowRecipe) -> dict[str, str]:
     """What other code for the recipe can be held against; nothing without the C library."""
+    if isinstance(recipe, SensorRecipe):
+        samples = [[0.0] * recipe.width, [1.0] * recipe.width]
+        return {
+            FRONT_END_CHECK: json.dumps({"samples": samples, "rows": recipe.rows(samples).tolist()})
+        }
     try:
         from edgernn.runtime.audio import check_value
     except MissingRuntime:  # edgernn was installed without a compiler: no features can be made here
         return {}
     return {FRONT_END_CHECK: json.dumps(check_value(recipe))}
+
+
+def _text_check(recipe: TextRecipe) -> dict[str, str]:
+    """As `_check_value`, of text."""
+    try:
+        from edgernn.runtime.tokenizer import text_check_value
+    except MissingRuntime:
+        return {}
+    return {TEXT_CHECK: json.dumps(text_check_value(recipe), ensure_ascii=False)}

@@ -25,6 +25,7 @@ from edgernn.export.finer import ladder
 from edgernn.export.in_scheme import Written, quantized
 from edgernn.export.naming import artefact_stem, metadata_of, model_name
 from edgernn.export.request import Request
+from edgernn.export.sound_input import text_recipe
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
 from edgernn.export.verify import Check, require_passed, verified
@@ -201,6 +202,7 @@ def _stored(
         source=model.source,
         labels=request.labels,
         front_end=request.front_end,
+        text=text_recipe(model.graph),
         details={**lowered.details, **_fine_details(request, target)},
         verification=Verification(status=VerificationStatus.NOT_RUN, reason="--no-verify"),
     )

@@ -11,7 +11,7 @@ from edgernn.artefact import Artefact
 from edgernn.export.fine_layers import FineLayers
 from edgernn.export.rows import Examples
 from edgernn.graph import Decoding, Graph, Ranges
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import RowRecipe
 from edgernn.scheme import Scheme
 from edgernn.tasks.training_log import TrainingLog
 
@@ -45,7 +45,7 @@ class Request:
     verify: bool = True
     require_verify: bool = False  # a file whose runtime is missing is an error
     labels: tuple[str, ...] = ()
-    front_end: SoundRecipe | None = None  # how the rows of an input are made of sound
+    front_end: RowRecipe | None = None  # how the rows of an input are made of sound
     training: TrainingLog | None = None  # written beside the artefacts, for reports
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # back end -> its own
     examples: Examples | None = None  # real rows that the files are checked on

@@ -1,4 +1,4 @@
-"""Which input of a model takes the rows of a front end."""
+"""Which input of a model takes the rows or the tokens of a front end."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ from typing import Final
 
 from edgernn.errors import DataError
 from edgernn.graph import DType, Graph, Input
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import RowRecipe, SensorRecipe, TextRecipe
 
 #: The key of the recipe among the metadata of an artefact.
 FRONT_END: Final = "front_end"
 #: The key of what the recipe gives for a known sound, see edgernn.runtime.check_sound.
 FRONT_END_CHECK: Final = "front_end_check"
+#: The same of text, see edgernn.runtime.tokenizer.text_check_value.
+TEXT_FRONT_END: Final = "front_end_text"
+TEXT_CHECK: Final = "front_end_text_check"
 
 
-def sound_input(graph: Graph, recipe: SoundRecipe) -> Input:
+def text_recipe(graph: Graph) -> TextRecipe | None:
+    """How text becomes the tokens of an input; None where no input takes text."""
+    return next((entry.text for entry in graph.inputs if entry.text is not None), None)
+
+
+def sound_input(graph: Graph, recipe: RowRecipe) -> Input:
     """The one input of float rows of the recipe's width, [batch, steps, width].
 
-    Raises DataError where there is none, or more than one.
+    Raises DataError where there is none, or more than one, and where its fixed number of steps is
+    not that of the recipe's windows.
     """
     states = {state.input for state in graph.states}
     found = [
@@ -29,6 +38,7 @@ def sound_input(graph: Graph, recipe: SoundRecipe) -> Input:
         and entry.spec.shape[-1] == recipe.width
     ]
     if len(found) == 1:
+        _require_windows(found[0], recipe)
         return found[0]
     inputs = ", ".join(
         f"{entry.name} {list(entry.spec.shape)}"
@@ -41,3 +51,13 @@ def sound_input(graph: Graph, recipe: SoundRecipe) -> Input:
         f"{recipe.name or 'of its own'} makes them; it has {inputs}",
         remedy="Name the front end that the model was trained with",
     )
+
+
+def _require_windows(entry: Input, recipe: RowRecipe) -> None:
+    steps = entry.spec.shape[1]
+    if isinstance(recipe, SensorRecipe) and steps not in (None, 1, recipe.window):
+        raise DataError(
+            f"the input {entry.name} takes windows of {steps} samples, its front end makes windows "
+            f"of {recipe.window}",
+            remedy=f"Give a recipe with window = {steps}",
+        )

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from edgernn.artefact import Source
 from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import RowRecipe
 
 #: Answers by name from inputs by name.
 Runs: TypeAlias = Callable[[Mapping[str, AnyArray]], Mapping[str, AnyArray]]
@@ -66,7 +66,7 @@ class SourceModel:
     source: Source
     warnings: tuple[str, ...]
     file: Path | None = None
-    front_end: SoundRecipe | None = None
+    front_end: RowRecipe | None = None
     runs: Runs | None = None
     as_given: Graph | None = None
     ports: Mapping[str, FilePort] = field(default_factory=lambda: MappingProxyType({}))

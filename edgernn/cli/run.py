@@ -1,4 +1,4 @@
-"""`edgernn run`: sound in, labels out, as an app does it with the C library."""
+"""`edgernn run`: sound, text or samples of sensors in, labels out, as an app does it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from edgernn.runtime.listening import Heard
+    from edgernn.runtime import Model
+    from edgernn.runtime.listening import Deciding, Heard
 
 _PIECE_S = 0.1
 
@@ -24,6 +25,20 @@ _PIECE_S = 0.1
     "--microphone",
     is_flag=True,
     help="16-bit samples of one channel from standard input, as they come.",
+)
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    metavar="TEXT",
+    help="A text, for a model that takes text; - reads a text a line from standard input.",
+)
+@click.option(
+    "--csv",
+    "table",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Samples of sensors, a line each, for a model that takes them.",
 )
 @click.option(
     "--rate",
@@ -61,17 +76,22 @@ def command(
     model: Path,
     wav: Path | None,
     microphone: bool,
+    texts: tuple[str, ...],
+    table: Path | None,
     rate_hz: int | None,
     threshold: float,
     smooth: int,
     pause_s: float,
     as_json: bool,
 ) -> None:
-    """Print the labels that MODEL.ernn hears, with their times and scores, as they come.
+    """Print the labels that MODEL.ernn hears, with their times and scores, as they come, or the
+    label of each text.
 
     \b
     edgernn run out/words.int8.ernn --wav a.wav
     arecord -t raw -f S16_LE -r 16000 | edgernn run out/words.int8.ernn --microphone
+    edgernn run out/reviews.int8.ernn --text "A good film"
+    edgernn run out/exercises.int8.ernn --csv watch.csv
 
     The model carries the recipe of its features. Sound of a higher rate is resampled to the
     model's; the channels of a recording are averaged. After a recording, the last line is the
@@ -80,23 +100,78 @@ def command(
     from edgernn.runtime import Model
     from edgernn.runtime.listening import Deciding, Listener, listen
 
-    if (wav is None) == (not microphone):
-        raise click.UsageError("Give either --wav FILE or --microphone")
+    if (wav is not None) + microphone + bool(texts) + (table is not None) != 1:
+        raise click.UsageError("Give one of --wav FILE, --microphone, --text TEXT and --csv FILE")
     if wav is not None and rate_hz is not None:
         raise click.UsageError("--rate goes with --microphone: a recording says its rate")
+    if (texts or table) and rate_hz is not None:
+        raise click.UsageError("--rate goes with --microphone")
     opened = Model(model)
+    if texts:
+        _classify(opened, texts, as_json=as_json)
+        return
+    deciding = Deciding(threshold=threshold / 100, smooth=smooth, pause_s=pause_s)
+    if table is not None:
+        _sense(opened, table, deciding, as_json=as_json)
+        return
     own_rate = opened.audio().rate_hz
     if wav is not None:
         rate_hz, pieces = _recording(wav)
     else:
         rate_hz = rate_hz or own_rate
         pieces = _standard_input(rate_hz)
-    deciding = Deciding(threshold=threshold / 100, smooth=smooth, pause_s=pause_s)
     listener = Listener(model=opened, rate_hz=rate_hz, deciding=deciding)
     for heard in listen(listener, pieces):
         _show(heard, as_json=as_json)
     if wav is not None:
         _show(listener.whole(), as_json=as_json, at_end=True)
+
+
+def _sense(model: Model, table: Path, deciding: Deciding, *, as_json: bool) -> None:
+    """The labels of a table of samples, and the last window's."""
+    from edgernn.runtime.sensing import SensorListener
+    from edgernn.tasks.sensor_table import read_samples
+
+    listener = SensorListener(model, deciding)
+    for heard in listener.feed(read_samples(table, listener.recipe)):
+        _show(heard, as_json=as_json)
+    _show(listener.whole(), as_json=as_json, at_end=True)
+
+
+def _classify(model: Model, texts: tuple[str, ...], *, as_json: bool) -> None:
+    """A line for each text: its label, the score, the text."""
+    from edgernn.printable import shown
+    from edgernn.runtime.classifying import classified
+
+    model.tokenize("")  # before standard input is read: the model may take no text
+    for text in (line for given in texts for line in _lines(given)):
+        answer = classified(model, text)
+        if as_json:
+            click.echo(json.dumps({"text": text, **asdict(answer)}, ensure_ascii=False))
+        else:
+            click.echo(f"{shown(answer.label)}  {100 * answer.score:.0f} %  {shown(text)}")
+        sys.stdout.flush()
+
+
+def _lines(given: str) -> Iterator[str]:
+    """The text, or those of standard input.  Raises DataError for lines that are not UTF-8."""
+    if given != "-":
+        yield given
+        return
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        yield _decoded(line.rstrip(b"\r\n"), number)
+
+
+def _decoded(line: bytes, number: int) -> str:
+    from edgernn.errors import DataError
+
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"line {number} of standard input is not UTF-8 ({error})",
+            remedy="Convert it: iconv -f LATIN1 -t UTF-8",
+        ) from error
 
 
 def _recording(path: Path) -> tuple[int, Iterator[Any]]:

@@ -22,6 +22,7 @@ from edgernn.export.quantization.headroom import beyond
 from edgernn.export.reading import PORTABLE, read_source
 from edgernn.export.request import Request
 from edgernn.export.rows import together
+from edgernn.export.sound_input import text_recipe
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
 from edgernn.export.study.study import held, limited
@@ -51,7 +52,7 @@ from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
 from edgernn.front.writing import written
 from edgernn.graph import CalibrationMethod, Decoding, Rounding, Shape
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import RowRecipe
 from edgernn.report.inspected import model_text
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
@@ -125,9 +126,10 @@ class Loaded:
             return AS_IT_IS
         return self.training.settings.reading.recorded_for(str(data))
 
-    def _samples(self, data: Given, target: str | None, recipe: SoundRecipe | None) -> Samples:
+    def _samples(self, data: Given, target: str | None, recipe: RowRecipe | None) -> Samples:
         reading = self.reading_of(data)
-        return as_samples(data, target=target, reading=reading, front_end=recipe)
+        front_end = recipe or text_recipe(self.model.graph)
+        return as_samples(data, target=target, reading=reading, front_end=front_end)
 
     @property
     def parameters(self) -> int:
@@ -163,7 +165,7 @@ class Loaded:
         streaming: bool = False,
         decode: str | None = None,
         labels: Sequence[object] = (),
-        front_end: str | SoundRecipe | None = None,
+        front_end: str | RowRecipe | None = None,
         verify: bool = True,
         require_verify: bool = False,
         against_keras: bool = False,
@@ -189,7 +191,7 @@ class Loaded:
         max_drop: lose at most so many points of accuracy or F1, or percent of an error, on `data`
             or else on a labelled `calibrate`.  Each format is held to it on its own runtime: where
             it loses more, layers get finer activations, and then the fewest become float32; in int4
-            the fewest keep 8 bits.  One that cannot hold it is not written.
+            the fewest keep 8 bits, beside those that the check of the file needs.  One that cannot hold it is not written.
         device: where scheme "auto" measures its candidates: "cpu" (here), "pi", "user@host", …
         data: labelled rows to measure the accuracy or error on: (x, y), (x, y, lengths), a path or
             a spec; "mydata.csv:test" is a part of a file.  Tables are read as in the training.
@@ -201,8 +203,8 @@ class Loaded:
             that ends with the token STOP or after LONGEST calls.  `edgernn train` records it.
         labels: names of the classes (texts, or numbers), stored in the files.
         front_end: how sound becomes the model's rows, stored in the files: a preset such as
-            "kaldi-fbank40@16000", a recipe.toml, or a SoundRecipe.  Without it that of the .keras
-            file, if `edgernn train` made it of recordings.
+            "kaldi-fbank40@16000", a recipe.toml, or a SoundRecipe or SensorRecipe.  Without it that
+            of the .keras file, if `edgernn train` made it of recordings or sensors.
         verify: compare the files with the original on their runtimes.
         require_verify: a file that cannot be compared, since its runtime is not installed, is an
             error (MissingRuntime), and so is one of fewer bits whose features are of unlike scale
@@ -289,7 +291,7 @@ class Loaded:
                 oracle = as_keras_has_it(self.model, self.origin)
             original = float_graph(self.model.graph)
             one_input = len(self.inputs) == 1 or decoding is not None
-            if isinstance(calibrate, str | os.PathLike) and one_input:
+            if (isinstance(calibrate, str | os.PathLike) or _are_texts(calibrate)) and one_input:
                 calibrate = self._samples(calibrate, target, recipe)
             typical = calibrate
             if decoding is not None and calibrate is not None:
@@ -334,7 +336,7 @@ class Loaded:
             if any(one.needs_calibration for one in used):
                 phase("measuring what 8-bit activations cost")
                 requests = [with_fine_layers(original, request) for request in requests]
-            if max_drop is None and Scheme.INT4 in schemes:
+            if Scheme.INT4 in schemes:  # with --max-drop, too: a file must pass both
                 phase("choosing the layers that keep 8 bits")
                 requests = [held(original, request) for request in requests]
             if max_drop is not None:
@@ -370,3 +372,10 @@ class Loaded:
 
     def _repr_html_(self) -> str:
         return model_html(self.model.graph, str(self))
+
+
+def _are_texts(given: object) -> bool:
+    """A list of texts, or an array."""
+    first = given[0] if isinstance(given, list | tuple) and given else given
+    kind = getattr(getattr(given, "dtype", None), "kind", "")
+    return isinstance(first, str) or kind == "U"

@@ -103,7 +103,8 @@ def carried_out(
             job.data, target=job.target, reading=reading, front_end=front_end, notify=job.notify
         )
     elif job.data is not None:
-        samples = as_samples(job.data, target=job.target, notify=job.notify)
+        front_end = common_front_end(candidates, Path())
+        samples = as_samples(job.data, target=job.target, front_end=front_end, notify=job.notify)
     workload = Workload(samples=samples, steps=job.steps, metric=job.metric, weighs=job.weighs)
     report = _start(job, workload)
     if job.stream is not None:

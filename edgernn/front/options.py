@@ -14,7 +14,7 @@ from edgernn.export.sound_input import sound_input
 from edgernn.export.source_model import SourceModel
 from edgernn.formats import FORMATS, format_named, options_by_format
 from edgernn.graph import CalibrationMethod, Decoding, Graph, Rounding
-from edgernn.recipe import SoundRecipe, front_end_named
+from edgernn.recipe import RowRecipe, front_end_named
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given
 from edgernn.tasks.notation import architecture_named
@@ -172,7 +172,7 @@ def format_options(
     return options_by_format(given)
 
 
-def front_end_of(given: str | SoundRecipe | None, model: SourceModel) -> SoundRecipe | None:
+def front_end_of(given: str | RowRecipe | None, model: SourceModel) -> RowRecipe | None:
     """The user's front end, else that in the model's file.
 
     Raises DataError for a name that is none, or a recipe that does not fit the model's inputs.

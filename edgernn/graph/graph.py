@@ -11,6 +11,7 @@ from edgernn.graph.quantized import Quantization
 from edgernn.graph.shapes import ShapeError, infer
 from edgernn.graph.tensor import Shape, TensorSpec
 from edgernn.graph.weight_grid import WeightGrid
+from edgernn.recipe import TextRecipe
 
 
 class GraphError(ValueError):
@@ -19,10 +20,14 @@ class GraphError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """A named argument of the model and the edge of the same name."""
+    """A named argument of the model and the edge of the same name.
+
+    text: how tokens are made of the text that users give; None: they give what the edge has.
+    """
 
     name: str
     spec: TensorSpec
+    text: TextRecipe | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from edgernn.errors import DataError, ModelFileError
 from edgernn.formats import Format, format_of, suffixes
 from edgernn.graph import DecoderStep, Decoding, Shape, State
 from edgernn.profile.report import Item, Training
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import FrontEndRecipe, TextRecipe
 from edgernn.regular_file import read_bytes
 from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.training_log import TrainingLog, log_path, read_log
@@ -30,7 +30,7 @@ class Candidate:
     outputs: tuple[str, ...] = ()  # names in the model's order, which a file may change; no states
     source: Path | None = None  # the Keras file it was made from, if it is at hand
     reading: Reading = AS_IT_IS  # how its training read tables
-    front_end: SoundRecipe | None = None  # how it takes sound
+    front_end: FrontEndRecipe | None = None  # how it takes sound or text
 
     @property
     def decoding(self) -> Decoding | None:
@@ -72,16 +72,18 @@ def common_reading(candidates: Sequence[Candidate]) -> Reading:
     return next(iter(known), AS_IT_IS)
 
 
-def common_front_end(candidates: Sequence[Candidate], data: Path) -> SoundRecipe | None:
-    """How recordings become rows for the candidates; None where none of them says it.
+def common_front_end(candidates: Sequence[Candidate], data: Path) -> FrontEndRecipe | None:
+    """How recordings become rows, or texts tokens, for the candidates; None where none says it.
 
-    Raises DataError where they take different rows, and `data` is a folder of recordings.
+    Raises DataError where they take different rows, and `data` is a folder of recordings, or other
+    tokens.
     """
     known = {one.front_end: one for one in candidates if one.front_end is not None}
-    if len(known) > 1 and data.is_dir():
+    of_text = any(isinstance(one, TextRecipe) for one in known)
+    if len(known) > 1 and (data.is_dir() or of_text):
         first, second, *_ = known.values()
         raise DataError(
-            f"{first.item.file} and {second.item.file} make other features of sound",
+            f"{first.item.file} and {second.item.file} make other features of the same data",
             remedy="Profile them one by one",
         )
     return next(iter(known), None)
@@ -145,7 +147,7 @@ def _from_manifest(folder: Path, artefact: Artefact) -> Candidate:
         labels=artefact.labels or (log.labels if log else ()),
         source=_source(folder, artefact),
         reading=log.settings.reading if log else AS_IT_IS,
-        front_end=artefact.front_end,
+        front_end=artefact.front_end or artefact.text,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgernn.errors import DataError
-from edgernn.recipe.sound import SoundRecipe, recipe_of_text
+from edgernn.recipe.stored_kinds import RowRecipe, rows_of_text
 
 MEMBER: Final = "edgernn.json"
 
@@ -19,13 +19,13 @@ MEMBER: Final = "edgernn.json"
 _VERSION: Final = 2
 
 
-def keep_recipe(model: Path, recipe: SoundRecipe) -> None:
+def keep_recipe(model: Path, recipe: RowRecipe) -> None:
     """Adds the recipe to the archive that Keras wrote."""
     keep_member(model, recipe)
 
 
 def keep_member(
-    model: Path, recipe: SoundRecipe | None, grids: list[Mapping[str, Any]] | None = None
+    model: Path, recipe: RowRecipe | None, grids: list[Mapping[str, Any]] | None = None
 ) -> None:
     """Adds the recipe, and grids as JSON has them, to the archive that Keras wrote."""
     entry: dict[str, Any] = {"version": _VERSION, "front_end": recipe and recipe.as_json()}
@@ -35,13 +35,13 @@ def keep_member(
         archive.writestr(zipfile.ZipInfo(MEMBER), json.dumps(entry, indent=1))
 
 
-def recipe_in(content: bytes | str, *, where: str) -> SoundRecipe | None:
+def recipe_in(content: bytes | str, *, where: str) -> RowRecipe | None:
     """The recipe in the member's text.  Raises DataError for one that is damaged or newer."""
     try:
         entry = json.loads(content)["front_end"]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise DataError(f"{where}: its {MEMBER} is damaged ({error})") from error
-    return None if entry is None else recipe_of_text(json.dumps(entry), where=where)
+    return None if entry is None else rows_of_text(json.dumps(entry), where=where)
 
 
 def grids_in(content: bytes | str, *, where: str) -> list[Any]:

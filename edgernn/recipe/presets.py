@@ -11,6 +11,7 @@ from typing import Final
 
 from edgernn.errors import DataError
 from edgernn.recipe.sound import SoundRecipe, decibels, sound_of
+from edgernn.recipe.stored_kinds import RowRecipe, rows_of
 from edgernn.regular_file import opened
 
 if sys.version_info >= (3, 11):
@@ -83,6 +84,23 @@ def _librosa(rate_hz: int, bins: int) -> SoundRecipe:
     )
 
 
+def _keras(rate_hz: int, bins: int) -> SoundRecipe:
+    """keras.layers.MelSpectrogram with its defaults, and a top_db that cuts nothing off."""
+    return SoundRecipe(
+        rate_hz=rate_hz,
+        window_samples=2048,
+        hop_samples=512,
+        lead_samples=1024,
+        fft_samples=2048,
+        periodic=True,
+        bins=bins,
+        lowest_hz=20.0,
+        floor=1e-10,
+        log_scale=decibels(),
+        name=f"keras-mel{bins}@{rate_hz}",
+    )
+
+
 def _tensorflow(rate_hz: int, bins: int, *, coefficients: int = 0) -> SoundRecipe:
     """tf.signal: stft of 25 ms every 10 ms, abs, linear_to_mel_weight_matrix, log(x + 1e-6)."""
     window = rate_hz * 25 // 1000
@@ -114,6 +132,7 @@ FAMILIES: Final[dict[str, Callable[[int, int], SoundRecipe]]] = {
     "kaldi-mfcc": _kaldi_mfcc,
     "torchaudio-mel": _torchaudio,
     "librosa-mel": _librosa,
+    "keras-mel": _keras,
     "tf-mel": _tensorflow,
     "tf-mfcc": _tensorflow_mfcc,
 }
@@ -142,14 +161,17 @@ def preset(name: str) -> SoundRecipe:
     return FAMILIES[found["family"]](int(found["rate"]), int(found["number"]))
 
 
-def front_end_named(text: str) -> SoundRecipe:
-    """A preset, or the recipe in a .toml file.  Raises DataError."""
+def front_end_named(text: str) -> RowRecipe:
+    """A preset, or the recipe in a .toml file, of sound or (kind = "sensor") of sensors.
+
+    Raises DataError.
+    """
     if text.endswith(".toml"):
         return _read(Path(text))
     return preset(text)
 
 
-def _read(path: Path) -> SoundRecipe:
+def _read(path: Path) -> RowRecipe:
     """The fields of SoundRecipe as a table; those that are not there are of `preset`, if given."""
     try:
         with opened(path) as file:
@@ -160,8 +182,8 @@ def _read(path: Path) -> SoundRecipe:
         raise DataError(f"{path} is not a TOML file ({error})") from error
     base = table.pop("preset", None)
     try:
-        if base is None:
-            return sound_of(table)
+        if base is None or table.get("kind") == "sensor":
+            return rows_of(table)
         return sound_of(preset(str(base)).as_json() | {"name": path.stem} | table)
     except DataError as error:
         raise DataError(f"{path}: {error.what}", remedy=error.remedy) from error

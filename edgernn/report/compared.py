@@ -53,7 +53,8 @@ def comparison_json(comparison: Comparison) -> str:
         "format": "edgernn-comparison",
         "version": 1,
         "advice": {"choice": found.choice.value, "reason": found.reason}
-        | {"contender": found.contender.name if found.contender else None},
+        | {"contender": found.contender.name if found.contender else None}
+        | {"meanwhile": found.meanwhile.name if found.meanwhile else None},
         **{
             field.name: _plain(getattr(comparison, field.name))
             for field in dataclasses.fields(comparison)

@@ -9,13 +9,14 @@ import numpy as np
 from edgernn.report.compared_values import (
     difference_text,
     measured_devices,
+    p50_text,
     points_or_unit,
 )
-from edgernn.selection.advice import cells_of, deployed
+from edgernn.selection.advice import cells_of, deployed, unstable_cells
 from edgernn.selection.comparison import Comparison
 from edgernn.selection.contender import Contender
 from edgernn.selection.folklore import Told, told
-from edgernn.units import count, file_size, milliseconds, seconds
+from edgernn.units import count, file_size, seconds
 
 
 def questions(comparison: Comparison) -> Iterator[str]:
@@ -48,14 +49,14 @@ def _here(one: Told) -> str:
 def _resources(comparison: Comparison) -> str:
     standings = deployed(comparison.groups[0])
     devices = measured_devices(comparison)
-    cells = cells_of(comparison)
+    cells, unstable = cells_of(comparison), unstable_cells(comparison)
     parts = []
     for one in standings:
         figures = [file_size(one.bytes)]
         for device in devices:
             cell = cells.get((device, one.contender.name, one.form))
             if cell and cell.benchmark:
-                figures.append(f"{milliseconds(cell.benchmark.hot.p50_ms)} on {device}")
+                figures.append(f"{p50_text(cell, unstable)} on {device}")
             elif cell and cell.instructions:
                 figures.append(f"{count(max(cell.instructions))} instructions on {device}")
         parts.append(f"{one.contender.name} {', '.join(figures)}")

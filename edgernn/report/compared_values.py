@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgernn.profile.report import Cell
-from edgernn.selection.advice import Choice, advice, cells_of, deployed
+from edgernn.selection.advice import Choice, advice, cells_of, deployed, unstable_cells
 from edgernn.selection.comparison import Comparison, Group, Standing
 from edgernn.selection.contender import Contender, Equal
 from edgernn.selection.crossed import Effect
@@ -27,7 +29,10 @@ def recommendation(comparison: Comparison) -> str:
         case Choice.NEITHER:
             return f"**Use neither**: {found.reason}."
         case Choice.UNDECIDED:
-            return f"**Cannot tell from these measurements**: {found.reason}."
+            said = f"**Cannot tell from these measurements**: {found.reason}."
+            if found.meanwhile is None:
+                return said
+            return f"{said}  Until then {found.meanwhile.name} has the smallest file."
         case Choice.ONE:
             return f"**Use {name}**: {found.reason}."
         case Choice.CHEAPEST:
@@ -116,7 +121,16 @@ def method(comparison: Comparison) -> str:
         f"{comparison.judge.amount(comparison.worth)} "
         "counts as equal.  Times are those of one training of each contender, the one with the "
         f"median score, measured when nothing was being trained.  In all: "
-        f"{seconds(comparison.seconds)}.{_left_out(comparison)}"
+        f"{seconds(comparison.seconds)}.{_left_out(comparison)}{_disturbed(comparison)}"
+    )
+
+
+def _disturbed(comparison: Comparison) -> str:
+    if not unstable_cells(comparison):
+        return ""
+    return (
+        "  Times that are marked as unstable were disturbed, by other programs for instance: "
+        "`edgernn profile` of the folder files/ says by what, and measures again."
     )
 
 
@@ -131,6 +145,7 @@ def _left_out(comparison: Comparison) -> str:
 
 def _row(standing: Standing, comparison: Comparison) -> list[str]:
     judge, cells = comparison.judge, cells_of(comparison)
+    unstable = unstable_cells(comparison)
     verdict = standing.verdict
     return [
         contender_name(standing.contender, comparison),
@@ -139,7 +154,7 @@ def _row(standing: Standing, comparison: Comparison) -> list[str]:
         judge.amount(standing.deviation),
         file_size(standing.bytes),
         *(
-            _p50(cells.get((device, standing.contender.name, standing.form)))
+            p50_text(cells.get((device, standing.contender.name, standing.form)), unstable)
             for device in measured_devices(comparison)
         ),
         DASH if verdict is None else difference_text(verdict.effect, comparison),
@@ -151,5 +166,8 @@ def _verdict(verdict: Verdict | None) -> str:
     return "reference" if verdict is None else verdict.outcome.value
 
 
-def _p50(cell: Cell | None) -> str:
-    return milliseconds(cell.benchmark.hot.p50_ms) if cell and cell.benchmark else DASH
+def p50_text(cell: Cell | None, unstable: Sequence[Cell]) -> str:
+    """The median of a call, marked where something disturbed it."""
+    if cell is None or cell.benchmark is None:
+        return DASH
+    return milliseconds(cell.benchmark.hot.p50_ms) + (" (unstable)" if cell in unstable else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from edgernn.profile.comparison import Comparison, Ranking, between_formats, between_models
@@ -24,7 +24,7 @@ def sentences(report: Report) -> tuple[str, ...]:
     """Models, formats, baselines, devices against each other; and what noise hides."""
     several = len({cell.device for cell in report.cells}) > 1
     return (
-        *(_models(one, report.truth, with_device=several) for one in between_models(report)),
+        *_models(between_models(report), report.truth, with_device=several),
         *(_formats(ranking, with_device=several) for ranking in between_formats(report)),
         *_baseline(report),
         *executed(report),
@@ -34,23 +34,44 @@ def sentences(report: Report) -> tuple[str, ...]:
     )
 
 
-def _models(comparison: Comparison, truth: Truth | None, *, with_device: bool) -> str:
-    this, that = _model_names(comparison.this, comparison.that)
-    if comparison.slowness.can_be_judged:
-        clause = f"{this} is {_size(comparison.size)} {_speed(comparison.slowness)} {that}"
+def _models(
+    comparisons: Sequence[Comparison], truth: Truth | None, *, with_device: bool
+) -> Iterator[str]:
+    """One sentence for each format; one for all those whose speeds nobody can judge."""
+    groups: dict[tuple[str, ...], list[Comparison]] = {}
+    for one in comparisons:
+        judged = _format(one.this, with_device=True) if one.slowness.can_be_judged else ""
+        kind = _size(one.size).split(" ", 1)[-1]
+        names = _model_names(one.this, one.that)
+        key = (*names, judged, kind, _unjudged(one.slowness), _scored(one, truth))
+        groups.setdefault(key, []).append(one)
+    for group in groups.values():
+        yield _compared(group, _scored(group[0], truth), with_device=with_device)
+
+
+def _compared(group: list[Comparison], scored: str, *, with_device: bool) -> str:
+    first = group[0]
+    this, that = _model_names(first.this, first.that)
+    if first.slowness.can_be_judged:
+        clause = f"{this} is {_size(first.size)} {_speed(first.slowness)} {that}"
     else:
         clause = (
-            f"{this} is {_size_than(comparison.size)} {that}, and which is faster cannot be judged "
-            f"from {_unjudged(comparison.slowness)}"
+            f"{this} is {_size_than([one.size for one in group])} {that}, and which is faster "
+            f"cannot be judged from {_unjudged(first.slowness)}"
         )
-    if comparison.equal_units is not None:
-        clause = f"At equal units ({comparison.equal_units}) {clause}"
+    if first.equal_units is not None:
+        clause = f"At equal units ({first.equal_units}) {clause}"
     elif this.startswith("the "):
         clause = f"T{clause[1:]}"
-    parts = [f"{clause} ({_format(comparison.this, with_device=with_device)})"]
-    if comparison.score is not None and truth is not None and truth.judge is not None:
-        parts.append(_score(comparison.score, truth.judge))
-    return "; ".join(parts) + "."
+    formats = listed([_format(one.this, with_device=with_device) for one in group])
+    return f"{clause} ({formats}){scored}."
+
+
+def _scored(comparison: Comparison, truth: Truth | None) -> str:
+    """Of the difference of the scores: follows what is said of sizes and times."""
+    if comparison.score is None or truth is None or truth.judge is None:
+        return ""
+    return f"; {_score(comparison.score, truth.judge)}"
 
 
 def _formats(ranking: Ranking, *, with_device: bool) -> str:
@@ -145,10 +166,15 @@ def _size(ratio: float) -> str:
     return f"{100 * (ratio - 1):.0f} % larger" if ratio < 2 else f"{significant(ratio)} × as large"
 
 
-def _size_than(ratio: float) -> str:
-    """Of the smaller file, before the name of the other: 24 % smaller than."""
-    size = _size(ratio)
-    return "as large as" if size == "equally large" else f"{size} than"
+def _size_than(ratios: Sequence[float]) -> str:
+    """Of files whose sizes differ in one way, before the other's name: 22 to 25 % smaller than."""
+    texts = [_size(ratio) for ratio in sorted(ratios, reverse=True)]
+    if texts[0] == "equally large":
+        return "as large as"
+    amount, kind = texts[-1].split(" ", 1)
+    smallest = texts[0].split(" ", 1)[0]
+    amounts = amount if amount == smallest else f"{smallest} to {amount}"
+    return f"{amounts} {kind} {'as' if kind.endswith('large') else 'than'}"
 
 
 def _unjudged(ratio: Ratio) -> str:

@@ -23,6 +23,8 @@ typedef int... ernn_isa;
 typedef int... ernn_dtype;
 #define ERNN_ISA_COUNT ...
 #define ERNN_NO_RESULT ...
+#define ERNN_NOT_UTF8 ...
+#define ERNN_WORD ...
 
 typedef struct { ...; } ernn_model;
 typedef struct ernn_session ernn_session;
@@ -93,6 +95,35 @@ ernn_status ernn_sound_size(const void *record, uint32_t rate, size_t *bytes);
 ernn_status ernn_sound_init(ernn_audio **audio, const void *record, uint32_t rate, void *arena,
                             size_t arena_bytes);
 const void *ernn_sound_record(const ernn_model *model, size_t *bytes);
+typedef struct {
+  float threshold;
+  uint32_t smooth;
+  float pause_s;
+  float every_s;
+  ...;
+} ernn_listening;
+typedef struct { double seconds; uint32_t label; float score; ...; } ernn_heard;
+typedef struct ernn_listener ernn_listener;
+ernn_status ernn_listener_size(const ernn_model *model, uint32_t rate,
+                               const ernn_listening *deciding, size_t *bytes);
+ernn_status ernn_listener_init(ernn_listener **listener, const ernn_model *model, uint32_t rate,
+                               const ernn_listening *deciding, void *arena, size_t arena_bytes);
+size_t ernn_listener_feed_f32(ernn_listener *listener, const float *pcm, size_t n,
+                              ernn_heard *heard, int *decided);
+ernn_status ernn_listener_status(const ernn_listener *listener);
+ernn_status ernn_listener_whole(ernn_listener *listener, ernn_heard *heard);
+ernn_status ernn_listener_reset(ernn_listener *listener);
+uint32_t ernn_sensor_rate(const ernn_model *model);
+typedef struct { ...; } ernn_sensor;
+const ernn_sensor *ernn_sensor_record(const ernn_model *model);
+uint32_t ernn_sensor_input(const ernn_model *model);
+ernn_status ernn_tokenize(const ernn_model *model, const char *text, size_t bytes, int32_t *tokens,
+                          uint32_t capacity, uint32_t *count);
+uint32_t ernn_text_input(const ernn_model *model);
+ernn_status ernn_check_text(const void *record, size_t size);
+ernn_status ernn_text_tokens(const void *record, const char *text, size_t bytes, int32_t *tokens,
+                             uint32_t capacity, uint32_t *count);
+const void *ernn_text_record(const ernn_model *model, size_t *bytes);
 int ernn_are_shares(const ernn_model *model, uint32_t index);
 """
 
@@ -100,7 +131,8 @@ builder = FFI()
 builder.cdef(_DECLARATIONS)
 builder.set_source(
     "edgernn.runtime._ernn",
-    '#include "ernn_audio.h"\n#include "ernn_scores.h"',
+    '#include "ernn_audio.h"\n#include "ernn_scores.h"\n'
+    '#include "ernn_sensor.h"\n#include "ernn_tokenizer.h"',
     sources=sorted(str(path) for path in _SOURCES.glob("*.c")),
     include_dirs=[str(_SOURCES)],
     extra_compile_args=_COMPILE_ARGS,

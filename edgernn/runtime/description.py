@@ -38,6 +38,8 @@ def description(model: Model) -> str:
         if model.is_streaming
         else "  states  none between calls; the model needs whole sequences"
     )
+    if model.text is not None:
+        lines.append(f"  text    {model.text.description()}")
     labels = model.labels
     if labels:
         more = ", …" if len(labels) > _MOST_LABELS else ""

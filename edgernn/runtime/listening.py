@@ -7,16 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edgernn.errors import DataError
-from edgernn.runtime.library import lib
+from edgernn.runtime.shares import Scores, are_shares, label_of, shares_of
 
 if TYPE_CHECKING:
     from edgernn.graph import AnyArray
     from edgernn.runtime.model import Model
-
-Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +107,7 @@ class Listener:
                 "a sound ends",
                 remedy="Give the model's input a fixed number of steps",
             )
-        (position,) = self.model.free_output_positions
-        self._are_shares = bool(lib.ernn_are_shares(self.model.handle, position))
+        self._are_shares = are_shares(self.model)
         self._pause = Pause(
             deciding=self.deciding, rate_hz=self._audio.recipe.rate_hz, labels=self.model.labels
         )
@@ -181,23 +177,11 @@ class Listener:
         return self._shares(self.model(window)[0])
 
     def _shares(self, scores: AnyArray) -> Scores:
-        """Scores as shares of 1: as they are behind a softmax or sigmoid, else of its logits.
-
-        Of one score those of both classes.
-        """
-        flat = np.asarray(scores, np.float64).ravel()
-        if flat.size == 1:
-            share = flat[0] if self._are_shares else 0.5 + 0.5 * np.tanh(flat[0] / 2)
-            return np.array([1 - share, share])
-        if not self._are_shares:
-            flat = np.exp(flat - flat.max())
-            flat /= flat.sum()
-        return flat
+        return shares_of(scores, shares=self._are_shares)
 
     def _named(self, scores: Scores) -> Heard:
         best = int(scores.argmax())
-        labels = self.model.labels
-        label = labels[best] if best < len(labels) else f"class {best}"
+        label = label_of(self.model, best)
         return Heard(seconds=self.seconds, label=label, score=float(scores[best]))
 
 

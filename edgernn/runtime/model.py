@@ -6,20 +6,30 @@ import json
 import mmap
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgernn.errors import DataError, ModelFileError
-from edgernn.recipe import SoundRecipe, recipe_of_text
+from edgernn.recipe import (
+    SensorRecipe,
+    SoundRecipe,
+    TextRecipe,
+    recipe_of_text,
+    rows_of_text,
+    sensor_record,
+)
 from edgernn.recipe.stored import difference
+from edgernn.recipe.text import text_of_record
 from edgernn.regular_file import opened
 from edgernn.runtime.audio import FrontEnd
 from edgernn.runtime.batch import together
 from edgernn.runtime.library import ISA_BY_NAME, available_isas, check_model, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_batch, read_port
 from edgernn.runtime.session import Session, sequence_lengths
+from edgernn.runtime.tokenizer import Tokenizer, Tokens, is_text
 
 if TYPE_CHECKING:
     from edgernn.graph import AnyArray
@@ -122,7 +132,7 @@ class Model:
         Raises ModelFileError where the recipe is not that of the record that the C library reads.
         """
         text_of_recipe, record = self.metadata.get("front_end"), self._sound_record()
-        if text_of_recipe is None and not record:
+        if not record and (text_of_recipe is None or lib.ernn_sensor_rate(self.handle)):
             return None
         recipe = recipe_of_text(text_of_recipe or "", where=self.name)
         if differs_in := difference(recipe, record) if record else "everything: it has no record":
@@ -150,6 +160,53 @@ class Model:
             )
         return FrontEnd(recipe, rate_hz=rate_hz, record=self._sound_record())
 
+    @property
+    def text(self) -> TextRecipe | None:
+        """How text becomes the tokens of an input; None for a model that takes no text.
+
+        >>> model.text.vocabulary[2]
+        'the'
+        """
+        return self._tokenizer.recipe if self._record(lib.ernn_text_record) else None
+
+    def tokenize(self, text: str | bytes) -> Tokens:
+        """The tokens of a text, [words] of int32, by the vocabulary in the file.
+
+        >>> tokens = model.tokenize("Good film!")
+        >>> model(tokens[None])  # as model(["Good film!"])
+
+        bytes are UTF-8.  Where the model fixes the number of tokens, the text is cut or filled up
+        with 0.
+        Raises DataError for text that is not UTF-8, for a word without a token where the model has
+        none for unknown words, and for a model without a front end for text.
+        """
+        return self._tokenizer(text)
+
+    @property
+    def sensors(self) -> SensorRecipe | None:
+        """How samples of sensors become the rows of an input; None for a model without them.
+
+        >>> model.sensors.channels
+        ('x', 'y', 'z')
+
+        Raises ModelFileError where the recipe is not that of the record that the C library reads.
+        """
+        rate_hz = lib.ernn_sensor_rate(self.handle)
+        if not rate_hz:
+            return None
+        recipe = rows_of_text(self.metadata.get("front_end", ""), where=self.name)
+        if not isinstance(recipe, SensorRecipe) or not self._has(sensor_record(recipe)):
+            raise ModelFileError(
+                f"{self.name}: its recipe and the record of its front end differ",
+                remedy="Export the model again with this edgernn",
+            )
+        return recipe
+
+    def _has(self, record: bytes) -> bool:
+        """Whether the front end for sensors in the file is this one."""
+        place = ffi.cast("uint8_t *", lib.ernn_sensor_record(self.handle))
+        return bytes(ffi.buffer(place, len(record))) == record
+
     def session(self, *, max_steps: int = _DEFAULT_MAX_STEPS) -> Session:
         """A session at the beginning of a sequence.
 
@@ -165,7 +222,8 @@ class Model:
         """Runs whole sequences from zero states.
 
         `arrays` are [B, T, width] of float32, [B, T] for tokens and masks, or [B, width] for an
-        input that is no sequence, one for each of `free_inputs`; images are [B, H, W, C].  Returns
+        input that is no sequence, one for each of `free_inputs`; images are [B, H, W, C].  An
+        input with a front end for text also takes [B] texts, or one.  Returns
         an array, or a dict by name where the model has several outputs: [B, T, width] for a
         sequence, else [B, width].  The rows of a batch are independent sequences.  The C library
         gets all of them at once and computes up to 32 side by side, which reads the weights once
@@ -179,7 +237,9 @@ class Model:
         if len(arrays) != len(self.free_inputs):
             raise TypeError(f"the model takes {len(self.free_inputs)} inputs, not {len(arrays)}")
         pairs = zip(self.free_inputs, arrays, strict=True)
-        results = self._run_batch({port.name: checked_batch(port, x) for port, x in pairs})
+        results = self._run_batch(
+            {port.name: checked_batch(port, self._tokens(port, x)) for port, x in pairs}
+        )
         if len(self.output_names) == 1:
             return results[self.output_names[0]]
         return {name: results[name] for name in self.output_names}
@@ -198,16 +258,51 @@ class Model:
             raise ValueError(f"the model's inputs are {wanted}; given are {list(inputs)}")
         return self._run_batch(
             {
-                port.name: checked_batch(port, inputs[port.name])
+                port.name: checked_batch(port, self._tokens(port, inputs[port.name]))
                 for port in self.inputs
                 if port.name in inputs
             }
         )
 
     def _sound_record(self) -> bytes:
+        return self._record(lib.ernn_sound_record)
+
+    def _record(self, find: Any) -> bytes:
         size = ffi.new("size_t *")
-        record = lib.ernn_sound_record(self.handle, size)
+        record = find(self.handle, size)
         return b"" if record == ffi.NULL else bytes(ffi.buffer(record, size[0]))
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        record = self._record(lib.ernn_text_record)
+        if not record:
+            raise DataError(
+                f"{self.name} has no front end for text: it takes {self._wanted()}",
+                remedy="Export a Keras model with TextVectorization or StringLookup behind its "
+                "input, or give what the model takes",
+            )
+        try:
+            return Tokenizer(text_of_record(record), record=record)
+        except DataError as error:
+            raise ModelFileError(
+                f"{self.name}: {error.what}", remedy="Export the model again"
+            ) from error
+
+    def _wanted(self) -> str:
+        return ", ".join(f"{port.name} ({port.dtype.value})" for port in self.free_inputs)
+
+    def _tokens(self, port: NativePort, given: Any) -> Any:
+        """What the model takes for `given`, [B, ...]: of texts their tokens, else as it is."""
+        if not is_text(given):
+            return given
+        return self.tokenizer_of(port).batch([given] if isinstance(given, str) else given)
+
+    def tokenizer_of(self, port: NativePort) -> Tokenizer:
+        """What makes tokens of text for this input.  Raises DataError where it takes no text."""
+        tokenizer = self._tokenizer
+        if port.name != self.inputs[lib.ernn_text_input(self.handle)].name:
+            raise DataError(f"{self.name}: the input '{port.name}' takes no text")
+        return tokenizer
 
     def _run_batch(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """For arrays of the right types and shapes; refuses different batches."""

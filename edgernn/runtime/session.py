@@ -152,7 +152,8 @@ class Session:
         """Many steps of a sequence in one call.
 
         `sequences` are [T, width] of float32, or [T] for tokens and masks, one for each of
-        `model.free_inputs`; an input that is no sequence is [width].  The result is an array, or a
+        `model.free_inputs`; an input that is no sequence is [width], one with a front end for text
+        takes a text, too.  The result is an array, or a
         dict by name where the model has several outputs: [T, width] for a sequence, else [width].
 
         >>> scores = session.run(frames[:50])  # [50, 40] -> [10]
@@ -168,7 +169,7 @@ class Session:
         if len(sequences) != len(free):
             raise TypeError(f"the model takes {len(free)} inputs, not {len(sequences)}")
         arrays = {
-            port.name: checked_rows(port, array)
+            port.name: checked_rows(port, self._tokens(port, array))
             for port, array in zip(free, sequences, strict=True)
         }
         results, has_result = self._run(arrays)
@@ -176,6 +177,9 @@ class Session:
             return None
         wanted = {name: results[name] for name in self._model.output_names}
         return next(iter(wanted.values())) if len(wanted) == 1 else wanted
+
+    def _tokens(self, port: NativePort, given: Any) -> Any:
+        return self._model.tokenizer_of(port)(given) if isinstance(given, str) else given
 
     def run_checked(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """As `run`, by name, for arrays already checked; returns all outputs, also states.

@@ -29,8 +29,9 @@ _PUBLIC: Final = "ernn.h"
 _FEATURES: Final = 16  # in the header
 _LEFT_OUT: Final = {
     "ERNN_WITHOUT_IMAGES": 4,
-    "ERNN_WITHOUT_SOUND": 16,
+    "ERNN_WITHOUT_SOUND": 16 | 512,
     "ERNN_WITHOUT_NIBBLES": 128,
+    "ERNN_WITHOUT_TEXT": 256,
 }  # without these features
 _OP_BYTES: Final = 128
 _OP_TABLE: Final = 28  # in the header: how many, and where the first is

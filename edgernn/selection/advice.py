@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from edgernn.profile.judgement import disturbances
 from edgernn.profile.report import Cell
 from edgernn.selection.comparison import Comparison, Group, Standing
 from edgernn.selection.contender import Contender
@@ -28,6 +29,7 @@ class Advice:
     choice: Choice
     contender: Contender | None  # None: neither, or not decided
     reason: str
+    meanwhile: Contender | None = None  # of those that may be the best, the smallest file
 
 
 def advice(comparison: Comparison) -> Advice:
@@ -66,8 +68,12 @@ def advice(comparison: Comparison) -> Advice:
     equals = [first, *(one for one in others if _outcome(one) is Outcome.EQUAL)]
     undecided = [one for one in others if _outcome(one) is Outcome.UNDECIDED]
     if undecided:
+        possible = [*equals, *undecided]
         return Advice(
-            choice=Choice.UNDECIDED, contender=None, reason=_what_would_decide(undecided[0])
+            choice=Choice.UNDECIDED,
+            contender=None,
+            reason=_what_would_decide(undecided[0]),
+            meanwhile=min(possible, key=lambda one: one.bytes or 0).contender,
         )
     cheapest = min(equals, key=lambda one: one.bytes or 0)
     return Advice(
@@ -92,6 +98,12 @@ def cells_of(comparison: Comparison) -> Mapping[tuple[str, str, str], Cell]:
         (cell.device, cell.item.model, f"{cell.item.backend} {cell.item.scheme}"): cell
         for cell in comparison.measured.cells
     }
+
+
+def unstable_cells(comparison: Comparison) -> list[Cell]:
+    """Those whose times other programs or the device disturbed."""
+    report = comparison.measured
+    return [] if report is None else [one for one in report.cells if disturbances(one, report)]
 
 
 def _what_would_decide(standing: Standing) -> str:

@@ -16,11 +16,10 @@ from typing import Any, Final, TypeVar
 
 from edgernn import atomic
 from edgernn.errors import DeviceError, MissingRuntime, TrainingFailed, WrongOption
-from edgernn.selection.messages import Answer, Order, Train, order_line, read_answer
-from edgernn.selection.training import training_file
+from edgernn.selection.carried import result_files
+from edgernn.selection.messages import Answer, Order, order_line, read_answer
 from edgernn.selection.workers import MOST_DEATHS, Done
 from edgernn.tasks.samples import Split
-from edgernn.tasks.training_log import log_path
 
 T = TypeVar("T")
 
@@ -30,6 +29,8 @@ STALE_S: Final = 15.0
 _POLL_S: Final = 0.3
 _FIRST_WAIT_S: Final = 60.0  # for a database that is away from the start
 _ADDRESS: Final = "Write --storage postgresql://USER@HOST/DATABASE"
+
+FILES: Final = ("result", "model", "log")  # columns of a training's files
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS edgernn_data (
@@ -189,18 +190,15 @@ class AtDatabase:
         said: Answer = read_answer(answer)
         if said.error:
             raise TrainingFailed(said.error, remedy=said.remedy)
-        if isinstance(order, Train):
-            result = training_file(self._folder, order.job.key)
-            model = result.with_suffix(".keras")
-            content, weights, log = files
-            if content is None or weights is None or log is None:
+        sent = dict(zip(FILES, files, strict=True))
+        for role, path in result_files(self._folder, order).items():
+            content = sent[role]
+            if content is None:
                 raise TrainingFailed(
-                    f"a worker sent no files of {order.job.contender.name}",
+                    f"a worker sent no {role} of a training",
                     remedy="Use the same version of edgernn on all machines",
                 )
-            atomic.write_bytes(model, weights)
-            atomic.write_bytes(log_path(model), log)
-            atomic.write_bytes(result, content)  # last: where the result is, the model is
+            atomic.write_bytes(path, content)
         return Done(order=order, answer=said, seconds=seconds)
 
     def _workers(self) -> int:

@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from edgernn.selection.cluster import BEAT_S, Database
+from edgernn.selection.carried import result_files
+from edgernn.selection.cluster import BEAT_S, FILES, Database
 from edgernn.selection.data import read_splits
-from edgernn.selection.messages import Train, answer_line, read_order
-from edgernn.selection.training import training_file
+from edgernn.selection.messages import answer_line, read_order
 from edgernn.selection.worker import carried_out, one_thread
 from edgernn.tasks.samples import Splits
-from edgernn.tasks.training_log import log_path
 
 _POLL_S: Final = 0.5
 
@@ -47,11 +46,8 @@ def serve(url: str, *, notify: Callable[[str], None], idle_s: float | None = Non
             began = time.monotonic()
             order = read_order(line)
             answer = carried_out(order, data[search], folder)
-            files: list[bytes | None] = [None, None, None]
-            if isinstance(order, Train) and not answer.error:
-                result = training_file(folder, order.job.key)
-                model = result.with_suffix(".keras")
-                files = [one.read_bytes() for one in (result, model, log_path(model))]
+            made = {} if answer.error else result_files(folder, order)
+            files = [made[role].read_bytes() if role in made else None for role in FILES]
             seconds = time.monotonic() - began
             database.execute(_DONE, (seconds, answer_line(answer), *files, number, name))
             done, since = done + 1, time.monotonic()

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgernn.profile.measure import latency_ratio
 from edgernn.scoring.metric import METRICS
-from edgernn.selection.advice import cells_of, deployed
+from edgernn.selection.advice import cells_of, deployed, unstable_cells
 from edgernn.selection.comparison import Comparison
 from edgernn.selection.contender import Contender
 from edgernn.selection.crossed import crossed_difference
@@ -44,18 +44,19 @@ def _told(comparison: Comparison, gru: Contender, lstm: Contender) -> Iterator[T
     small, large = sizes[gru], sizes[lstm]
     if small and large:
         yield Told(claim="GRU 26 % smaller", here=100 * (1 - small / large), unit="%", note=form)
-    cells = cells_of(comparison)
+    cells, unstable = cells_of(comparison), unstable_cells(comparison)
     for device in dict.fromkeys(device for device, _, _ in cells):
         pair = [cells.get((device, one.name, form)) for one in (gru, lstm)]
         first, second = (cell.benchmark if cell else None for cell in pair)
         if first is not None and second is not None:
             ratio = latency_ratio(first, second)
+            disturbed = any(one in unstable for one in pair)
             yield Told(
                 claim="GRU 35 % faster",
                 here=100 * (1 - ratio.estimate),
                 unit="%",
                 interval=Interval(100 * (1 - ratio.interval.high), 100 * (1 - ratio.interval.low)),
-                note=f"time of a call, {form} on {device}",
+                note=f"{'unstable ' * disturbed}time of a call, {form} on {device}",
             )
     yield _epochs(comparison, gru, lstm)
     yield _score(comparison, gru, lstm)

@@ -33,7 +33,7 @@ from edgernn.units import milliseconds, seconds
 FINALS: Final = 3
 _MOST_WINNERS: Final = 4  # that are trained again before the search gives up
 _MOST_TUNED: Final = 6  # contenders that are smaller than the best found
-_PATIENCE: Final = 10  # recipes without a better model, before no more are tried
+_PATIENCE: Final = 6  # recipes without a better model, before no more are tried
 
 Progress = Callable[[str], None]
 

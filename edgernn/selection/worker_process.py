@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import Final, Protocol, TextIO, TypeAlias, cast
 
 from edgernn.devices.link import Link, Unreachable
-from edgernn.errors import DeviceError
+from edgernn.errors import DeviceError, OutputError
 from edgernn.selection.carried import data_line, keep_results
 from edgernn.selection.hosts import Host
 from edgernn.selection.messages import Order, order_line
@@ -132,8 +132,10 @@ class RemoteWorker:
     def trouble(self) -> DeviceError | None:
         """Why the host cannot work: no connection, no edgernn, another version of it."""
         code, name = self._process.poll(), self._name
-        if code == _SSH_FAILED:
-            return self._link.refusal(self._complaint)
+        if code == _SSH_FAILED:  # or a worker that a signal ended: then ssh gives no reason
+            refusal = self._link.refusal(self._complaint)
+            if self._version is None or is_passing(refusal):
+                return refusal
         if self._version is None:
             last = (self._complaint.strip().splitlines() or ["it gave no reason"])[-1]
             if code == _NOT_FOUND or "No such file" in last:
@@ -178,10 +180,13 @@ class RemoteWorker:
         """The answer, once the files that came with it are in the folder."""
         entry = json.loads(line)
         answer, files = entry["answer"], entry["files"]
-        if files is not None and self._order is not None:
-            keep_results(files, self._folder, self._order)
         if answer["error"]:
             answer["error"] = f"{self._name}: {answer['error']}"
+        if files is not None and self._order is not None:
+            try:
+                keep_results(files, self._folder, self._order)
+            except OutputError as error:
+                answer |= {"error": error.what, "remedy": error.remedy}
         return json.dumps(answer)
 
     def _complained(self) -> str:

@@ -38,6 +38,15 @@ class Done:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Away:
+    """A worker whose host was lost, and when to try again."""
+
+    due: float  # of time.monotonic
+    host: Host
+    losses: int  # in succession
+
+
 class Crew(Protocol):
     """Who carries out orders: processes of this machine and of hosts, or workers at a database."""
 
@@ -81,9 +90,9 @@ class Workers:
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._idle: list[WorkerProcess] = []
         self._busy: dict[WorkerProcess, tuple[Order, float]] = {}
-        self._waiting: deque[Order] = deque()  # taken from a worker that was lost
-        self._away: list[tuple[float, Host]] = []  # when to try these hosts again
-        self._losses: dict[Host, int] = {}  # in succession
+        self._waiting: deque[Order] = deque()  # for the next worker that is there
+        self._away: list[_Away] = []
+        self._losses: dict[WorkerProcess, int] = {}  # of its connection, in succession
         self._deaths: dict[str, int] = {}
         try:
             for host in (one for one in hosts for _ in range(one.count)):
@@ -99,7 +108,7 @@ class Workers:
 
     @property
     def has_room(self) -> bool:
-        return len(self._idle) > len(self._waiting)
+        return len(self._idle) + len(self._away) > len(self._waiting)
 
     @property
     def running(self) -> list[Order]:
@@ -107,6 +116,9 @@ class Workers:
 
     def give(self, order: Order) -> None:
         """Only while `has_room`."""
+        if not self._idle:
+            self._waiting.append(order)
+            return
         worker = self._idle.pop()
         self._busy[worker] = (order, time.monotonic())
         worker.tell(order)
@@ -138,8 +150,7 @@ class Workers:
                 continue
             order, began = self._busy.pop(worker)
             self._idle.append(worker)
-            if worker.host is not None:
-                self._losses[worker.host] = 0
+            self._losses.pop(worker, None)
             answer = read_answer(line)
             if answer.error:
                 raise TrainingFailed(answer.error, remedy=answer.remedy)
@@ -159,35 +170,36 @@ class Workers:
         order, _ = self._busy.pop(worker, (None, 0.0))
         if worker in self._idle:
             self._idle.remove(worker)
-        trouble = worker.trouble()
+        trouble, losses = worker.trouble(), self._losses.pop(worker, 0) + 1
         if trouble is not None and worker.host is not None:
             if order is not None:
                 self._waiting.append(order)
-            self._leave(worker.host, trouble)
+            self._leave(worker.host, trouble, losses)
             return
         if order is not None:
             self._count_death(order)
             self._waiting.append(order)
         self._idle.append(self._started(worker.host))
 
-    def _leave(self, host: Host, trouble: DeviceError) -> None:
+    def _leave(self, host: Host, trouble: DeviceError, losses: int) -> None:
         """Tries a host again later, or not at all."""
         if not is_passing(trouble):
             raise trouble
-        lost = self._losses[host] = self._losses.get(host, 0) + 1
-        if lost <= len(BACKOFF_S):
+        if losses <= len(BACKOFF_S):
             self._notify(f"{trouble.what}; trying again")
-            self._away.append((time.monotonic() + BACKOFF_S[lost - 1], host))
+            due = time.monotonic() + BACKOFF_S[losses - 1]
+            self._away.append(_Away(due=due, host=host, losses=losses))
             return
         self._notify(f"{trouble.what}; going on without this worker")
         if not self.size:
             raise trouble
 
     def _bring_back(self) -> None:
-        due = [one for one in self._away if one[0] <= time.monotonic()]
-        for one in due:
+        for one in [one for one in self._away if one.due <= time.monotonic()]:
             self._away.remove(one)
-            self._idle.append(self._started(one[1]))
+            worker = self._started(one.host)
+            self._losses[worker] = one.losses
+            self._idle.append(worker)
 
     def _count_death(self, order: Order) -> None:
         line = order_line(order)

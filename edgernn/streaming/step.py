@@ -87,7 +87,7 @@ def _step_input(entry: Input, stepper: Stepper) -> Input:
     if is_sequence:
         spec = TensorSpec(shape=(spec.shape[0], 1, *spec.shape[2:]), dtype=spec.dtype)
     stepper.define(entry.name, spec, Time(is_sequence=is_sequence))
-    return Input(name=entry.name, spec=spec)
+    return replace(entry, spec=spec)
 
 
 def _convert(layer: ly.Layer, stepper: Stepper) -> None:

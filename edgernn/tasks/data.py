@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from edgernn.errors import DataError
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import FrontEndRecipe, SoundRecipe, TextRecipe
 from edgernn.tasks.download import Notify, silent
 from edgernn.tasks.npz import read_npz
 from edgernn.tasks.reading import AS_IT_IS, Reading
@@ -17,6 +17,7 @@ from edgernn.tasks.samples import Samples, Split
 from edgernn.tasks.split import split
 from edgernn.tasks.table import read_csv
 from edgernn.tasks.task import Task
+from edgernn.tasks.texts import read_texts
 
 _KINDS: Final = "a task's part (digits:test), an .npz, a .csv, or a folder of .wav files by class"
 
@@ -25,15 +26,15 @@ def load(
     spec: str,
     *,
     reading: Reading = AS_IT_IS,
-    front_end: SoundRecipe | None = None,
+    front_end: FrontEndRecipe | None = None,
     notify: Notify = silent,
 ) -> Samples:
     """The samples that `spec` names: TASK:PART, an .npz, a .csv, or a folder of recordings.
 
     PATH:PART is a part of a file or folder: train, validation, calibration or test, split in the
     same way every time (edgernn.tasks.split).
-    `reading` says how tables are read, `front_end` how recordings become rows; `notify` is called
-    when something has to be downloaded.
+    `reading` says how tables are read, `front_end` how recordings become rows or texts tokens;
+    `notify` is called when something has to be downloaded.
     Raises DataError (nothing of that name, or damaged), DownloadError, MissingRuntime.
     """
     name, colon, part = spec.partition(":")
@@ -47,21 +48,23 @@ def load(
 
 
 def load_path(
-    path: Path, reading: Reading = AS_IT_IS, front_end: SoundRecipe | None = None
+    path: Path, reading: Reading = AS_IT_IS, front_end: FrontEndRecipe | None = None
 ) -> Samples:
     """The samples in a user's file or folder.  Raises DataError or MissingRuntime."""
     if path.exists() and path.suffix.lower() != ".csv":
         reading.require_no_table(str(path))
     if path.is_dir():
-        return read_recordings(path, front_end)
+        return read_recordings(path, front_end if isinstance(front_end, SoundRecipe) else None)
     if not path.exists():
         near = difflib.get_close_matches(str(path).partition(":")[0], TASKS, n=1)
         hint = f"Did you mean {near[0]}:test? " if near else ""
         raise DataError(f"there are no data named '{path}'", remedy=f"{hint}Give {_KINDS}")
     match path.suffix.lower():
         case ".npz":
-            return read_npz(path, reading.kind)
+            return read_npz(path, reading.kind, front_end)
         case ".csv":
+            if isinstance(front_end, TextRecipe):
+                return read_texts(path, front_end)
             return read_csv(path, reading)
         case _:
             raise DataError(

@@ -27,7 +27,7 @@ def with_gains(splits: Splits, seed: int) -> Splits:
     """
     train = splits.train
     recipe = train.front_end
-    if recipe is None or recipe.compression != "log":
+    if not isinstance(recipe, SoundRecipe) or recipe.compression != "log":
         return splits
     return replace(splits, train=replace(train, x=_louder(train, recipe, seed)))
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import FrontEndRecipe
 from edgernn.tasks.class_texts import texts_numbered
 from edgernn.tasks.data import load
 from edgernn.tasks.download import Notify, silent
@@ -24,6 +24,7 @@ from edgernn.tasks.samples import (
     with_outputs,
 )
 from edgernn.tasks.target import Target, normal_form, target_named
+from edgernn.tasks.texts import tokens_of
 
 #: A spec ("digits:test"), a path, Samples, x, (x, y), (x, y, lengths), or {"x": x, "y": y}.
 #: x, y and lengths are arrays, or whatever numpy.asarray makes into one (a DataFrame, a list).
@@ -40,7 +41,7 @@ def as_samples(
     name: str = "the data",
     target: str | None = None,
     reading: Reading = AS_IT_IS,
-    front_end: SoundRecipe | None = None,
+    front_end: FrontEndRecipe | None = None,
     notify: Notify = silent,
 ) -> Samples:
     """The samples in whatever form they are given.
@@ -54,7 +55,8 @@ def as_samples(
     target: "class", "labels", "steps", "numbers", "token" (the next one: perplexity) or "sequence"
     where y can be read in several ways; columns ("load,price") of a .csv.
     reading: how tables and folders are read (edgernn.tasks.reading), as a training recorded it.
-    front_end: how recordings become rows; None is the recipe of trainings.
+    front_end: how recordings become rows (None is the recipe of trainings), or texts tokens: x is
+    then also [N] texts.
     Raises DataError, with the shapes of both, where the parts do not belong together.
 
     >>> as_samples((x_test, y_test)).x.shape
@@ -67,7 +69,7 @@ def as_samples(
             str(given), reading=reading.with_target(target), front_end=front_end, notify=notify
         )
     parts = _parts(given, name)
-    x = _input(_array(parts["x"], "x", name), name)
+    x = _input(_array(parts["x"], "x", name), name, front_end)
     lengths = parts.get("lengths")
     if lengths is not None:
         _require_rows("lengths", lengths, x.shape, name)
@@ -122,12 +124,12 @@ def _array(value: Any, part: str, name: str) -> AnyArray:
     return array
 
 
-def _input(x: AnyArray, name: str) -> InputArray:
+def _input(x: AnyArray, name: str, front_end: FrontEndRecipe | None) -> InputArray:
     if x.dtype.kind == "f":
         with np.errstate(over="ignore"):  # values that overflow become inf, which Samples refuses
             return x.astype(np.float32)
     if x.dtype.kind in "SU":
-        raise DataError(f"{name}: x has the type {x.dtype}, which is text", remedy=_FORMS)
+        return tokens_of(x, front_end, name)
     if x.ndim == 2 and x.dtype.kind != "b":
         return _bounded(x, "x", name).astype(np.int32)
     return x.astype(np.float32)

@@ -1,6 +1,6 @@
 """Samples as a numpy archive: the user's data, and the files that a training writes.
 
-x        float [N, T, F] (or [N, F]), or integer tokens [N, T]
+x        float [N, T, F] (or [N, F]), integer tokens [N, T], or texts [N] for a model of text
 y        the answers, in any form of edgernn.tasks.target.normal_form; classes may be texts
          (optional)
 target   text, the kind of y where its shape and type do not say it: "numbers", "token", …
@@ -28,6 +28,7 @@ import numpy as np
 from edgernn import atomic
 from edgernn.array_archive import DamagedArchive, described_arrays, is_single, read_arrays
 from edgernn.errors import DataError
+from edgernn.recipe import FrontEndRecipe
 from edgernn.tasks.class_texts import texts_numbered
 from edgernn.tasks.samples import (
     AnyArray,
@@ -39,6 +40,7 @@ from edgernn.tasks.samples import (
     with_outputs,
 )
 from edgernn.tasks.target import NO_ANSWER, Target, normal_form, target_named
+from edgernn.tasks.texts import tokens_of
 
 _KNOWN: Final = frozenset(
     {
@@ -60,12 +62,18 @@ class _Known:
         return name in _KNOWN or (whole in _EACH and bool(dot and output))
 
 
-def read_npz(path: Path, kind: Target | None = None) -> Samples:
+def read_npz(
+    path: Path, kind: Target | None = None, front_end: FrontEndRecipe | None = None
+) -> Samples:
     """The arrays as samples; `kind` is that of y where the file does not say it.
+
+    front_end: how x becomes tokens, where it is text.
 
     Raises DataError, naming the array and the row that are wrong.
     """
     arrays = _arrays(path)
+    if "x" in arrays and arrays["x"].dtype.kind in "SU":
+        arrays["x"] = tokens_of(arrays["x"], front_end, str(path))
     if any(name.startswith(_OF_OUTPUT) for name in arrays):
         return _of_outputs(path, arrays, kind)
     return _samples(path, arrays, kind)

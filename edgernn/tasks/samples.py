@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn.errors import DataError
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import RowRecipe
 from edgernn.tasks.target import NO_ANSWER, Target
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -75,7 +75,7 @@ class Samples:
     labels: tuple[str, ...] = ()  # class names by number; () without names
     named: bool = False  # y contained texts, so its numbers are no outputs'
     origins: tuple[str, ...] = ()  # where each row comes from (a file's name), or ()
-    front_end: SoundRecipe | None = None  # how x was made of sound
+    front_end: RowRecipe | None = None  # how x was made of sound
     features: str = ""  # what the features are and how they are computed, for a reader
     baselines: Baselines | None = None
     kind: Target | None = None  # what y means, where its type and shape do not say it

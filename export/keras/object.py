@@ -44,7 +44,7 @@ def from_keras(model: Any) -> SourceModel:
     with config_errors():
         tree = model_tree(parse_json(text, "the model's config"))
         refuse_unknown(tree)
-        translated = translate(tree, version, weights)
+        translated = translate(tree, version, weights, weights.vocabulary)
     content = _digest(text, weights)
     return SourceModel(
         graph=translated.graph,
@@ -111,6 +111,11 @@ class _LiveWeights:
         for name, array in fetched.items():
             require_finite(array, layer, name)
         return fetched
+
+    def vocabulary(self, layer: LayerConfig) -> list[str] | None:
+        """The words that a layer of text has learnt; None where it has learnt none."""
+        words = self._owner(layer.path).get_vocabulary()
+        return [str(word) for word in words]
 
     def _owner(self, path: tuple[str, ...]) -> Any:
         """The live layer at a path of names and attributes."""

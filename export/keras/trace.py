@@ -15,6 +15,7 @@ from edgernn.export.keras.mask_operations import as_mask
 from edgernn.export.keras.nodes import RESAVE, CallConfig, TensorRef, references
 from edgernn.export.keras.operations import operation
 from edgernn.export.keras.symbolic import Unknown
+from edgernn.export.keras.text import READ_TEXT, TEXT
 from edgernn.export.keras.translations import CLASSES, is_operation
 from edgernn.export.keras.version import KerasVersion
 from edgernn.graph import FloatArray
@@ -88,6 +89,7 @@ class Trace:
     ) -> list[Any]:
         name = self._builder.unique(wanted)
         if is_operation(layer):
+            self._refuse_text(layer, [item for item in _flat(args) if isinstance(item, Tensor)])
             call = self._prepared(layer, name, (), {})
             results = operation(call, args, dict(kwargs))
             return results if isinstance(results, list) else [results]
@@ -99,6 +101,10 @@ class Trace:
         inputs = self._tensors(layer, list(_flat(args[0])))
         explicit = self._explicit_masks(layer, name, inputs, kwargs.get("mask"))
         return list(self._run(layer, name, inputs, explicit, kwargs, args[1:]))
+
+    def _refuse_text(self, layer: LayerConfig, inputs: Sequence[Tensor]) -> None:
+        if any(tensor.edge in self._builder.strings for tensor in inputs):
+            raise layer.unsupported("takes strings", READ_TEXT)
 
     def _explicit_masks(
         self, layer: LayerConfig, name: str, inputs: Sequence[Tensor], given: Any
@@ -143,6 +149,8 @@ class Trace:
                 for tensor, mask in zip(inputs, masks, strict=True)
             ]
             return self.model(layer, passed, f"{name}/")
+        if layer.kind not in TEXT:
+            self._refuse_text(layer, inputs)
         call = self._prepared(layer, name, inputs, kwargs, masks, previous, extra)
         kind = CLASSES[layer.kind]
         edges = kind.emit(call)

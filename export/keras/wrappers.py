@@ -15,6 +15,7 @@ from edgernn.export.keras.masks import passing
 from edgernn.export.keras.merging import MERGING
 from edgernn.export.keras.recurrent import RECURRENT, flattened, reversed_in_time, with_zeros
 from edgernn.export.keras.scaling import SCALING
+from edgernn.export.keras.text import TEXT
 from edgernn.export.keras.windows import WINDOWS
 from edgernn.graph import ApplyMask, Concatenate, FoldTime, Merge, MergeKind, UnfoldTime
 
@@ -28,6 +29,7 @@ INSIDE: Final[dict[str, KerasClass]] = {
     **ATTENTION,
     **EINSUM,
     **RECURRENT,
+    **TEXT,
 }
 
 

@@ -31,11 +31,13 @@ from edgernn.export.native.records import (
     edge_record,
     op_record,
 )
-from edgernn.export.sound_input import FRONT_END, sound_input
+from edgernn.export.sound_input import FRONT_END, TEXT_FRONT_END, sound_input
 from edgernn.graph import DType, Graph, Layer, Output, QTensor, TensorSpec, Weight
 from edgernn.graph.quantized import Accumulation, Product
-from edgernn.recipe import recipe_of_text, sound_record
+from edgernn.recipe import SensorRecipe, record_of, rows_of_text, text_record
+from edgernn.recipe.sensor import SENSOR_VERSION
 from edgernn.recipe.sound import SOUND_VERSION
+from edgernn.recipe.text import TEXT_VERSION
 
 
 class Builder:
@@ -132,7 +134,9 @@ def file_image(
         raise _too_many(graph)
     slots = _slots(ops, {port.edge for port in ports})
     front_ends = _front_ends(graph, metadata)
-    features = builder.features | (Feature.FRONT_END if front_ends else Feature(0))
+    features = builder.features
+    for front_end in front_ends:
+        features |= front_end.kind.feature
     output_position = {output.name: position for position, output in enumerate(ports)}
     fed_by = {state.input: 1 + output_position[state.output] for state in graph.states}
     return FileImage(
@@ -146,7 +150,7 @@ def file_image(
             PortRecord(edge=numbers[name], name=name, state=fed_by.get(name, 0)) for name in inputs
         ],
         outputs=[PortRecord(edge=numbers[port.edge], name=port.name) for port in ports],
-        texts=[*_labels(metadata), *metadata.items(), *_shapes(graph)],
+        texts=[*_labels(metadata), *_kept(metadata).items(), *_shapes(graph)],
         front_ends=front_ends,
         slots=len(set(slots.values())),
         features=features,
@@ -163,20 +167,36 @@ def _record(op: Op, numbers: Mapping[str, int]) -> bytes:
 
 
 def _front_ends(graph: Graph, metadata: Mapping[str, str]) -> list[FrontEndRecord]:
-    """The recipe among the metadata as tables for the C library, behind the input that takes it."""
-    text = metadata.get(FRONT_END)
-    if text is None:
-        return []
-    recipe = recipe_of_text(text, where=graph.name)
+    """How inputs are made of text, and the recipe for sound among the metadata, as records."""
     names = [entry.name for entry in graph.inputs]
-    return [
+    found = [
         FrontEndRecord(
-            kind=FrontEndKind.SOUND,
-            version=SOUND_VERSION,
-            input=names.index(sound_input(graph, recipe).name),
-            data=sound_record(recipe),
+            kind=FrontEndKind.TEXT,
+            version=TEXT_VERSION,
+            input=position,
+            data=text_record(entry.text),
         )
+        for position, entry in enumerate(graph.inputs)
+        if entry.text is not None
     ]
+    text = metadata.get(FRONT_END)
+    if text is not None:
+        recipe = rows_of_text(text, where=graph.name)
+        is_sensor = isinstance(recipe, SensorRecipe)
+        found.append(
+            FrontEndRecord(
+                kind=FrontEndKind.SENSOR if is_sensor else FrontEndKind.SOUND,
+                version=SENSOR_VERSION if is_sensor else SOUND_VERSION,
+                input=names.index(sound_input(graph, recipe).name),
+                data=record_of(recipe),
+            )
+        )
+    return found
+
+
+def _kept(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The metadata without the vocabulary: the record has all of it."""
+    return {key: value for key, value in metadata.items() if key != TEXT_FRONT_END}
 
 
 def _labels(metadata: Mapping[str, str]) -> list[tuple[str, str]]:

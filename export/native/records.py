@@ -43,10 +43,23 @@ class Feature(IntFlag):
     ATTENTION = 32
     CHOICES = 64
     NIBBLES = 128
+    TEXT = 256
+    SENSOR = 512
 
 
 class FrontEndKind(IntEnum):
     SOUND = 1
+    TEXT = 2
+    SENSOR = 3
+
+    @property
+    def feature(self) -> Feature:
+        """What a reader must know to use a record of this kind."""
+        return {
+            FrontEndKind.SOUND: Feature.FRONT_END,
+            FrontEndKind.TEXT: Feature.TEXT,
+            FrontEndKind.SENSOR: Feature.SENSOR,
+        }[self]
 
 
 class ConstantType(IntEnum):

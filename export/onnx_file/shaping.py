@@ -194,12 +194,7 @@ def joined(builder: Builder, node: Node, values: list[Value | None]) -> list[Val
 
 def expanded(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
     """Expand: nothing, or a row repeated as steps."""
-    if isinstance(values[0], np.ndarray):
-        raise node.unsupported(
-            "repeats numbers of the file for each row of the batch, as a learned first state does",
-            "Give the first state as an argument of forward, or begin with zeros",
-        )
-    x = computed(node, values[0])
+    x = _of_rows(node, values[0])
     target = sizes_of(node, values[1])
     view: Axes = ((),) * (len(target) - len(x.view)) + x.view
     return [_repeated(builder, node, x.seen_as(view), [1] * (len(view) - len(target)) + target)]
@@ -207,13 +202,22 @@ def expanded(builder: Builder, node: Node, values: list[Value | None]) -> list[V
 
 def tiled(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
     """Tile: a row repeated as steps."""
-    x = computed(node, values[0])
+    x = _of_rows(node, values[0])
     times = sizes_of(node, values[1])
     if len(times) != len(x.view):
         raise node.damaged(f"repeats {len(times)} axes of {len(x.view)}")
     if any(one != 1 and bare(axis) for one, axis in zip(times, x.view, strict=True)):
         raise node.unsupported("repeats an axis of several elements", "Join the parts with cat")
     return [_repeated(builder, node, x, times)]
+
+
+def _of_rows(node: Node, value: Value | None) -> Tensor:
+    if isinstance(value, np.ndarray):
+        raise node.unsupported(
+            "repeats numbers of the file for each row of the batch, as a learned first state does",
+            "Give the first state as an argument of forward, or begin with zeros",
+        )
+    return computed(node, value)
 
 
 def _repeated(

@@ -45,12 +45,12 @@ def with_states_apart(
         cut = _cut_apart(graph, entry)
         if cut:
             graph, names = _with_inputs(graph, entry, cut)
-            said.append(_replaced(made, entry.name, names))
+            said.append(f"the input {_replaced(made, entry.name, names)}")
     for output in graph.outputs:
         edges = _joined(graph, output, made[output.name])
         if edges:
             graph, names = _with_outputs(graph, output, edges, made[output.name])
-            said.append(_replaced(made, output.name, names))
+            said.append(f"the output {_replaced(made, output.name, names)}")
     return without_dead_layers(graph), made, tuple(said)
 
 

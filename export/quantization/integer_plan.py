@@ -98,7 +98,7 @@ def recurrent_plan(
     kernel, recurrent_kernel = as_float32(layer.kernel), as_float32(layer.recurrent_kernel)
     held = trained.get("recurrent_kernel")
     if state_bits == NARROW and not fits_eight_bits(
-        *(recurrent_kernel, STATE_UNIT, grid), trained=held and byte_scales(held, grid)
+        *(recurrent_kernel, STATE_UNIT, grid), trained=byte_scales(held, grid)
     ):
         state_bits = WIDE
     read = _fitted(

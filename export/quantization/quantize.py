@@ -303,8 +303,7 @@ class _Quantizer:
         matrix = kernel.reshape(-1, kernel.shape[-1])
         carried = self.narrow.get(layer.input)
         wide = layer.name in self.accurate
-        held = self._grid(layer.kernel)
-        trained = held and byte_scales(held, grid)
+        trained = byte_scales(self._grid(layer.kernel), grid)
         fits = partial(fits_eight_bits, matrix, grid=grid, trained=trained)
         if carried is not None and carried.from_state:
             wide = wide or not fits(STATE_UNIT)

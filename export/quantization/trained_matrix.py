@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from edgernn.export.quantization.grid import INT4_GRID, INT8_GRID, Grid, grid_of
 from edgernn.export.quantization.int8_weights import PAIR_MAX, Float64Array, pair_sums
@@ -27,10 +28,12 @@ from edgernn.graph import FloatArray, Reading, WeightGrid
 _GRIDS: Final = {4: INT4_GRID, 8: INT8_GRID}
 
 
-def byte_scales(trained: WeightGrid, grid: Grid) -> Float64Array | None:
+def byte_scales(trained: WeightGrid | None, grid: Grid) -> Float64Array | None:
     """What 1 in a byte stands for in each column; None where `grid` has too few numbers."""
-    held = grid_of(trained, grid)
-    return None if held is None else trained.step.astype(np.float64) / held.step
+    held = None if trained is None else grid_of(trained, grid)
+    if trained is None or held is None:
+        return None
+    return trained.step.astype(np.float64) / held.step
 
 
 def trained_matrix(
@@ -54,7 +57,7 @@ def trained_matrix(
     scales = trained.step.astype(np.float64) / held.step
     if reading.bits == WIDE and not reading.from_state:
         reading = with_room(reading, matrix, bias, scales)
-    scales = _with_any_of_zeros(scales, numbers.any(axis=0), bias, reading, seen)
+    scales = _with_any_of_zeros(scales, np.asarray(numbers.any(axis=0)), bias, reading, seen)
     gain = reading.scale * scales * Q411_PER_ONE
     if seen is not None and ((gain >= 1).any() or (gain < 2.0**-MOST_SHIFT).any()):
         raise NoIntegerForm("the steps of its training are beyond 16-bit pre-activations")
@@ -77,7 +80,7 @@ def trained_matrix(
 
 def _with_any_of_zeros(
     scales: Float64Array,
-    is_used: Float64Array,
+    is_used: npt.NDArray[np.bool_],
     bias: Float64Array,
     reading: Reading,
     seen: Float64Array | None,

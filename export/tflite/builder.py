@@ -16,6 +16,7 @@ _TYPE_OF: Final[dict[np.dtype[Any], TensorType]] = {
     np.dtype(np.float32): TensorType.FLOAT32,
     np.dtype(np.float16): TensorType.FLOAT16,
     np.dtype(np.int32): TensorType.INT32,
+    np.dtype(np.int64): TensorType.INT64,
     np.dtype(np.bool_): TensorType.BOOL,
     np.dtype(np.int16): TensorType.INT16,
     np.dtype(np.int8): TensorType.INT8,

@@ -38,7 +38,8 @@ class Edges:
     def __getitem__(self, edge: str) -> Tensor:
         """The edge in the type that the graph gives it."""
         if edge not in self._plain:
-            self._plain[edge] = ops.dequantize(self.main, self.stored(edge))
+            finest = self._int16.get(edge) or self.stored(edge)
+            self._plain[edge] = ops.dequantize(self.main, finest)
         return self._plain[edge]
 
     def __setitem__(self, edge: str, tensor: Tensor) -> None:

@@ -14,6 +14,7 @@ from edgernn.export.tflite.builder import Quantization
 from edgernn.export.tflite.cells import Cell, FloatCell
 from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.int8_cells import int8_cell
+from edgernn.export.tflite.wide_cells import WideCell
 from edgernn.graph import (
     Gru,
     Layer,
@@ -44,7 +45,7 @@ def cell_for(low: Lowering, layer: Recurrent) -> Cell:
     plan = plan_of(low, layer)
     x = quantization_of(low, layer.input)
     if isinstance(plan, RecurrentPlan) and x is not None:
-        return int8_cell(
+        cell = int8_cell(
             layer,
             blocks,
             ranges=cell_ranges(low, layer),
@@ -53,12 +54,19 @@ def cell_for(low: Lowering, layer: Recurrent) -> Cell:
             integer_state=low.integers_only,
             cell=cell_quantization(low, layer) if isinstance(layer, Lstm) else None,
         )
+        return WideCell(coarse=cell) if is_wide(low, layer) and plan.hard_sigmoid is None else cell
     return FloatCell(layer=layer, blocks=blocks, runtime_min=low.options.runtime_min)
 
 
 def plan_of(low: Lowering, layer: Node) -> LayerPlan | None:
     quantization = low.graph.quantization
     return None if quantization is None else quantization.plans.get(layer.name)
+
+
+def is_wide(low: Lowering, layer: Node) -> bool:
+    """Whether activations are int16, since 8 bits were found too coarse and no float is allowed."""
+    quantization = low.graph.quantization
+    return low.integers_only and quantization is not None and layer.name in quantization.wide
 
 
 def stays_in_float(low: Lowering, layer: Node) -> bool:

@@ -22,6 +22,7 @@ class TensorType(IntEnum):
     FLOAT16 = 1
     INT32 = 2
     UINT8 = 3
+    INT64 = 4
     BOOL = 6
     INT16 = 7
     INT8 = 9

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ernn_internal.h"
+#include "ernn_tokenizer.h"
 
 enum { MOST_PORTS = 8, STEPS = 5, MOST_ARENA = 1 << 22, MOST_INPUT = 1 << 16 };
 
@@ -162,6 +163,52 @@ static void decide(const ernn_model *model, uint8_t fill) {
   free(samples);
 }
 
+/* Samples of sensors, as many as the largest of the corpus' windows has and some more. */
+static void sense(const ernn_model *model, uint8_t fill) {
+  enum { SAMPLES = 48, MOST_WIDTH = 64 };
+  const ernn_listening deciding = {0.0f, 2, 0.0f, 0.0f};
+  static float samples[SAMPLES * MOST_WIDTH];
+  uint32_t rate = ernn_sensor_rate(model);
+  ernn_port port;
+  size_t size;
+  if (ernn_input(model, ernn_sensor_input(model), &port) != ERNN_OK) abort();
+  if (port.width > MOST_WIDTH) return;
+  if (ernn_listener_size(model, rate, &deciding, &size) != ERNN_OK || size > MOST_ARENA) return;
+  void *arena = aligned_alloc(ERNN_ALIGNMENT, ernn_aligned(size));
+  ernn_listener *listener;
+  if (arena) memset(arena, 0xA5, size);
+  if (arena && ernn_listener_init(&listener, model, rate, &deciding, arena, size) == ERNN_OK) {
+    ernn_heard heard;
+    int decided;
+    for (uint32_t i = 0; i < SAMPLES * port.width; i++) samples[i] = (float)(i * fill % 97u);
+    for (size_t done = 0, used = 1; done < SAMPLES && used > 0; done += used) {
+      used = ernn_listener_feed_f32(listener, samples + done * port.width, SAMPLES - done, &heard,
+                                    &decided);
+    }
+    ernn_listener_whole(listener, &heard);
+  }
+  free(arena);
+}
+
+/* The end of the file and some words as text: tokens are never beyond the room for them. */
+static void tokenize(const ernn_model *model, const uint8_t *end) {
+  enum { ROOM = 8, LONGEST = 64 };
+  static const char words[] = "Good, film! \xE6\x97\xA5 -- don't\tgood";
+  int32_t tokens[ROOM + 1];
+  uint32_t count = 0;
+  ernn_port port;
+  if (ernn_input(model, ernn_text_input(model), &port) != ERNN_OK || port.width != 1) abort();
+  for (uint32_t room = 0; room <= ROOM; room += ROOM) {
+    tokens[room] = -7;
+    ernn_status status = ernn_tokenize(model, words, sizeof words - 1, tokens, room, &count);
+    if ((status == ERNN_CAPACITY) != (count > room) || tokens[room] != -7) abort();
+    for (uint32_t length = 0; length <= LONGEST; length++) {
+      ernn_tokenize(model, (const char *)end - length, length, tokens, room, &count);
+      if (tokens[room] != -7) abort();
+    }
+  }
+}
+
 /* What describes a model to its user: every text it tells is read to its end. */
 static void describe(const ernn_model *model) {
   ernn_port port;
@@ -189,6 +236,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     describe(&model);
     run(&model, ERNN_ISA_PORTABLE, fill);
     run(&model, ERNN_ISA_AUTO, fill);
+    size_t bytes;
+    if (ernn_text_record(&model, &bytes)) tokenize(&model, file + size);
+    if (ernn_sensor_rate(&model) > 0) sense(&model, fill);
     if (ernn_audio_rate(&model) > 0) {
       listen(&model, fill);
       decide(&model, fill);

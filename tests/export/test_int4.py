@@ -136,6 +136,15 @@ def test_a_file_that_loses_too_much_keeps_layers_in_int8(tmp_path: Path) -> None
     assert "layer probabilities" not in artefact.details
 
 
+def test_a_file_within_its_limit_also_passes_the_check(tmp_path: Path) -> None:
+    """To nearest, the LSTM in 4 bits is within the limit and too noisy for the check."""
+    splits = splits_of("counter")
+    model, rows = own_answers("counter_lstm", splits.test.x[:100])
+    options = {"to": "native", "scheme": "int4", "calibrate": splits.calibration.x, "data": rows}
+    (artefact,) = model.export(tmp_path, rounding="nearest", max_drop=30, **options).artefacts
+    assert artefact.verification.mean_error < 0.01
+
+
 def test_a_limit_that_no_choice_of_int8_layers_holds_is_an_error(tmp_path: Path) -> None:
     """Its remedy is a scheme of more bits that was tried."""
     splits = splits_of("counter")

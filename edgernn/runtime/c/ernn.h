@@ -34,7 +34,8 @@
  * ERNN_PORTABLE        Leaves out every instruction-set specific kernel.
  * ERNN_WITHOUT_AVX512  x86: leaves out the kernels of AVX-512 and AMX.
  * ERNN_WITHOUT_IMAGES  Leaves out the layers of rows and columns.
- * ERNN_WITHOUT_SOUND   Leaves out front ends: models that hold one are refused.
+ * ERNN_WITHOUT_SOUND   Leaves out front ends for sound and sensors: models that hold one are refused.
+ * ERNN_WITHOUT_TEXT    Leaves out front ends for text: models that hold one are refused.
  * ERNN_WITHOUT_NIBBLES Leaves out weights of 4 bits: int4 models are refused.
  * ERNN_ONLY_<LAYER>    One or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of ERNN_OP_LIST in
  *                      ernn_format.h) leave out all other layers: ERNN_UNKNOWN_LAYER.
@@ -97,7 +98,10 @@ ERNN_API const char *ernn_version(void);
   X(RATE, "the sample rate is below the model's, above 768000, or no simple ratio to it")          \
   X(SAMPLE, "a sample is NaN, infinite or far outside of -1 to 1: divide 16-bit PCM by 32768")   \
   X(NOT_LISTENING, "the model does not take sound alone and give one score for each class at its end") \
-  X(NO_RESULT, "this step has no result: go on with the next one")
+  X(NO_RESULT, "this step has no result: go on with the next one")                                 \
+  X(NO_TEXT, "the model has no front end for text: give it tokens")                                \
+  X(NOT_UTF8, "the text is not UTF-8")                                                             \
+  X(WORD, "the vocabulary lacks a word of the text, and has no token for unknown ones")
 
 typedef enum ernn_status {
 #define ERNN_STATUS_ENUM(name, text) ERNN_##name,
@@ -116,6 +120,7 @@ ERNN_API const char *ernn_status_text(ernn_status status);
   X(AUTO, "auto")                                                                                  \
   X(PORTABLE, "portable")                                                                          \
   X(AVX2, "avx2")                                                                                  \
+  X(AVXVNNI, "avxvnni")                                                                            \
   X(AVX512VNNI, "avx512vnni")                                                                      \
   X(AMX, "amx")                                                                                    \
   X(NEON, "neon")                                                                                  \
@@ -325,6 +330,30 @@ ERNN_API ernn_status ernn_audio_status(const ernn_audio *audio);
 /* Forgets the samples: the next one is the first of a stream. */
 ERNN_API void ernn_audio_reset(ernn_audio *audio);
 
+/* ---- Text ------------------------------------------------------------------------------------ */
+
+/* Turns text into the tokens that a model takes, with the vocabulary and the rules in its file: those of
+ * Keras' TextVectorization or StringLookup.
+ *
+ *     int32_t tokens[200];
+ *     uint32_t count;
+ *     status = ernn_tokenize(&model, text, strlen(text), tokens, 200, &count);
+ *     ernn_rows input = {tokens, count}, output = {scores, 1};
+ *     if (status == ERNN_OK) status = ernn_run(session, &input, &output);
+ *
+ * text      UTF-8 of `bytes` bytes, which need not end with a zero
+ * capacity  how many `tokens` has room for
+ * count     how many the text has, which may be more than there is room for: ERNN_CAPACITY
+ *
+ * ERNN_NO_TEXT: the model takes no text.  ERNN_NOT_UTF8.  ERNN_WORD: see its text. */
+ERNN_API ernn_status ernn_tokenize(const ernn_model *model, const char *text, size_t bytes,
+                                   int32_t *tokens, uint32_t capacity, uint32_t *count);
+
+/* Of the front end for text, 0 without one: the model's input that takes the tokens, and how many each
+ * text has (it is cut, or filled up with 0).  A length of 0: as many as there are words. */
+ERNN_API uint32_t ernn_text_input(const ernn_model *model);
+ERNN_API uint32_t ernn_text_length(const ernn_model *model);
+
 /* ---- Labels of sound ------------------------------------------------------------------------- */
 
 /* When scores become a label. */
@@ -342,10 +371,20 @@ typedef struct ernn_heard {
   float score;
 } ernn_heard;
 
+/* Of the front end for sensors, 0 without one: samples a second, and the model's input that takes them.
+ * A listener takes samples of sensors, too; ernn_input gives how many numbers a sample has. */
+ERNN_API uint32_t ernn_sensor_rate(const ernn_model *model);
+ERNN_API uint32_t ernn_sensor_input(const ernn_model *model);
+
 /* The whole chain: front end, session and decisions for one stream of sound.  A model with a free
  * number of steps runs step by step; one with a fixed number runs over the last rows, with zeros in
  * front where there are fewer.  A label that begins with _ (_silence_, _unknown_) is never decided.
  * One listener serves one thread.
+ *
+ * With a front end for sensors (ernn_sensor_rate), `rate` is the model's, a sample is as many floats as the
+ * input is wide, `n` counts samples, and ernn_listener_feed_f32 takes them: they are scaled as in the
+ * training, and the model answers for each full window every so many samples as the file says, whatever
+ * every_s is.
  *
  *     size_t bytes;
  *     ernn_listener *listener;

@@ -32,7 +32,7 @@ typedef struct ernn_header {
   uint32_t input_count, output_count, port_offset; /* inputs first */
   uint32_t text_count, text_offset;
   uint32_t slot_count;
-  uint32_t front_end_count, front_end_offset; /* with the feature FRONT_END */
+  uint32_t front_end_count, front_end_offset; /* with FRONT_END, TEXT or SENSOR */
   uint32_t reserved[13];                      /* zero */
 } ernn_header;
 
@@ -48,6 +48,8 @@ typedef struct ernn_header {
 #define ERNN_FEATURE_ATTENTION 32u /* layers that multiply two tensors */
 #define ERNN_FEATURE_CHOICES 64u   /* layers between numbers and masks */
 #define ERNN_FEATURE_NIBBLES 128u  /* weights of 4 bits, two in a byte */
+#define ERNN_FEATURE_TEXT 256u     /* an input's tokens are made of text */
+#define ERNN_FEATURE_SENSOR 512u   /* an input's rows are made of samples of sensors */
 
 /* A tensor between layers: rows of `width` elements, one row or one for each step. */
 typedef struct ernn_edge {
@@ -335,8 +337,12 @@ typedef struct ernn_front_end {
   uint32_t reserved[3];   /* zero */
 } ernn_front_end;
 
-#define ERNN_FRONT_END_SOUND 1u
+#define ERNN_FRONT_END_SOUND 1u /* the feature FRONT_END */
 #define ERNN_SOUND_VERSION 1u
+#define ERNN_FRONT_END_TEXT 2u /* the feature TEXT */
+#define ERNN_TEXT_VERSION 1u
+#define ERNN_FRONT_END_SENSOR 3u /* the feature SENSOR */
+#define ERNN_SENSOR_VERSION 1u
 #define ERNN_MAX_FRONT_ENDS 16u
 
 /* A key and its value, each also zero-terminated.  An empty key is a label. */

@@ -53,15 +53,23 @@
 #define ERNN_NIBBLES_OR_NULL(kernel) kernel
 #endif
 
-/* A library built with ERNN_WITHOUT_SOUND refuses models with a front end. */
+/* A library built with ERNN_WITHOUT_SOUND or _TEXT refuses models with a front end of that kind. */
 #ifdef ERNN_WITHOUT_SOUND
 #define ERNN_FEATURE_SOUND 0u
+#define ERNN_FEATURE_SENSORS 0u
 #else
 #define ERNN_FEATURE_SOUND ERNN_FEATURE_FRONT_END
+#define ERNN_FEATURE_SENSORS ERNN_FEATURE_SENSOR
+#endif
+#ifdef ERNN_WITHOUT_TEXT
+#define ERNN_FEATURE_TOKENS 0u
+#else
+#define ERNN_FEATURE_TOKENS ERNN_FEATURE_TEXT
 #endif
 #define ERNN_FEATURES_SMALL                                                                        \
   (ERNN_FEATURE_PAIRS_SAFE | ERNN_FEATURE_INTEGER | ERNN_FEATURE_DYNAMIC |                         \
-   ERNN_FEATURE_SOUND | ERNN_FEATURE_ATTENTION | ERNN_FEATURE_CHOICES | ERNN_FEATURE_PACKED)
+   ERNN_FEATURE_SOUND | ERNN_FEATURE_SENSORS | ERNN_FEATURE_TOKENS | ERNN_FEATURE_ATTENTION | ERNN_FEATURE_CHOICES |      \
+   ERNN_FEATURE_PACKED)
 /* A library built with ERNN_WITHOUT_IMAGES is smaller, and refuses models that need them. */
 #ifdef ERNN_WITHOUT_IMAGES
 #define ERNN_FEATURES_KNOWN ERNN_FEATURES_SMALL

@@ -17,6 +17,9 @@ extern const ernn_kernels ernn_kernels_portable;
 #ifdef ERNN_HAS_X86
 extern const ernn_kernels ernn_kernels_avx2;
 #endif
+#ifdef ERNN_HAS_AVXVNNI
+extern const ernn_kernels ernn_kernels_avxvnni;
+#endif
 #ifdef ERNN_HAS_AVX512
 extern const ernn_kernels ernn_kernels_avx512vnni;
 #endif
@@ -38,6 +41,9 @@ const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
     [ERNN_ISA_PORTABLE] = &ernn_kernels_portable,
 #ifdef ERNN_HAS_X86
     [ERNN_ISA_AVX2] = &ernn_kernels_avx2,
+#endif
+#ifdef ERNN_HAS_AVXVNNI
+    [ERNN_ISA_AVXVNNI] = &ernn_kernels_avxvnni,
 #endif
 #ifdef ERNN_HAS_AVX512
     [ERNN_ISA_AVX512VNNI] = &ernn_kernels_avx512vnni,
@@ -77,6 +83,9 @@ static int has_x86(ernn_isa isa) {
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
   int avx2 = (b & (1u << 5)) != 0 && (low & 0x06u) == 0x06u;
   if (isa == ERNN_ISA_AVX2) return avx2;
+  if (isa == ERNN_ISA_AVXVNNI) {
+    return avx2 && a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 4)) != 0;
+  }
   unsigned int f_dq_bw_vl = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
   return avx2 && (b & f_dq_bw_vl) == f_dq_bw_vl && (c & (1u << 11)) != 0 &&
          (low & 0xE6u) == 0xE6u;
@@ -188,7 +197,9 @@ int ernn_isa_available(ernn_isa isa) {
   if (isa == ERNN_ISA_AUTO) return 1;
   if ((uint32_t)isa >= ERNN_ISA_COUNT || !ernn_kernels_by_isa[isa]) return 0;
 #ifdef ERNN_HAS_X86
-  if (isa == ERNN_ISA_AVX2 || isa == ERNN_ISA_AVX512VNNI) return has_x86(isa);
+  if (isa == ERNN_ISA_AVX2 || isa == ERNN_ISA_AVXVNNI || isa == ERNN_ISA_AVX512VNNI) {
+    return has_x86(isa);
+  }
 #endif
 #ifdef ERNN_HAS_AMX
   if (isa == ERNN_ISA_AMX) return has_amx();

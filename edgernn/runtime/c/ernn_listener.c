@@ -5,12 +5,14 @@
 #include "ernn_internal.h"
 #include "ernn_math.h"
 #include "ernn_scores.h"
+#include "ernn_sensor.h"
 
 #define LISTENER_MOST 1000u /* scores that a mean is of */
 
 struct ernn_listener {
   const ernn_model *model;
-  ernn_audio *audio;
+  ernn_audio *audio;         /* one of them is null */
+  const ernn_sensor *sensor;
   ernn_session *session;
   ernn_listening deciding;
   uint32_t rate, hop, first;              /* of the recipe: see ernn_audio_hop and ernn_audio_first */
@@ -39,7 +41,7 @@ static ernn_status listener_ports(const ernn_model *model, ernn_listener *of) {
   ernn_port port, output;
   uint32_t free_inputs = 0, free_outputs = 0;
   of->inputs = ernn_input_count(model), of->outputs = ernn_output_count(model);
-  of->input = ernn_audio_input(model);
+  of->input = of->sensor ? ernn_sensor_input(model) : ernn_audio_input(model);
   for (uint32_t i = 0; i < of->outputs; i++) {
     int is_state = 0;
     for (uint32_t k = 0; k < of->inputs; k++) {
@@ -75,9 +77,11 @@ static void *listener_part(uint8_t *base, size_t *at, size_t count, size_t each)
 static ernn_status listener_lay_out(ernn_listener *of, const ernn_model *model, uint32_t rate,
                                     uint8_t *base, size_t *bytes) {
   ernn_options options = {ERNN_ISA_AUTO, of->steps, 1};
-  size_t audio, session, at = 0;
+  size_t audio = 0, session, at = 0;
   if (of->classes > ERNN_MAX_ELEMENTS / of->deciding.smooth) return ERNN_TOO_LARGE;
-  ernn_status status = ernn_audio_size(model, rate, &audio);
+  ernn_status status = ERNN_OK;
+  if (!of->sensor) status = ernn_audio_size(model, rate, &audio);
+  else if (rate != of->rate) status = ERNN_RATE;
   if (status == ERNN_OK) status = ernn_session_size(model, &options, &session);
   if (status != ERNN_OK) return status;
   listener_part(base, &at, 1, sizeof *of);
@@ -95,7 +99,7 @@ static ernn_status listener_lay_out(ernn_listener *of, const ernn_model *model, 
   of->rows_out = listener_part(base, &at, of->outputs, sizeof *of->rows_out);
   *bytes = at;
   if (!base) return ERNN_OK;
-  status = ernn_audio_init(&of->audio, model, rate, audio_arena, audio);
+  if (!of->sensor) status = ernn_audio_init(&of->audio, model, rate, audio_arena, audio);
   return status == ERNN_OK
              ? ernn_session_init(&of->session, model, session_arena, session, &options)
              : status;
@@ -106,8 +110,10 @@ static ernn_status listener_describe(ernn_listener *of, const ernn_model *model,
   const ernn_listening defaults = {0.8f, 3, 1.0f, 0.1f};
   of->model = model;
   of->deciding = deciding ? *deciding : defaults;
-  of->rate = ernn_audio_rate(model), of->hop = ernn_audio_hop(model);
-  of->first = ernn_audio_first(model);
+  of->audio = NULL, of->sensor = ernn_sensor_record(model);
+  of->rate = of->sensor ? of->sensor->rate : ernn_audio_rate(model);
+  of->hop = of->sensor ? 1 : ernn_audio_hop(model);
+  of->first = of->sensor ? 1 : ernn_audio_first(model);
   if (of->rate == 0) return ERNN_NO_FRONT_END;
   if (of->deciding.smooth == 0 || of->deciding.smooth > LISTENER_MOST) return ERNN_ARGUMENT;
   if (!(of->deciding.pause_s >= 0.0f) || !(of->deciding.threshold >= 0.0f)) return ERNN_ARGUMENT;
@@ -115,6 +121,7 @@ static ernn_status listener_describe(ernn_listener *of, const ernn_model *model,
   if (!(rows >= 0.0f && rows < 1e6f)) return ERNN_ARGUMENT;
   of->pause = of->deciding.pause_s * (float)of->rate;
   of->every = rows < 1.0f ? 1 : (uint32_t)(rows + 0.5f);
+  if (of->sensor) of->every = of->sensor->hop;
   return listener_ports(model, of);
 }
 
@@ -158,7 +165,7 @@ ernn_status ernn_listener_reset(ernn_listener *listener) {
   for (size_t i = 0; i < (size_t)listener->steps * listener->width; i++) listener->window[i] = 0.0f;
   listener->rows = 0, listener->held = 0, listener->has_last = 0, listener->status = ERNN_OK;
   listener->is_due = 0, listener->has_scores = 0;
-  ernn_audio_reset(listener->audio);
+  if (listener->audio) ernn_audio_reset(listener->audio);
   return ernn_reset(listener->session);
 }
 
@@ -229,7 +236,8 @@ static int listener_decide(ernn_listener *of, ernn_heard *heard) {
  * those of a stride may always fall on other rows. */
 static int listener_take_row(ernn_listener *of, ernn_heard *heard) {
   of->rows++;
-  if (of->rows % of->every == 0) of->is_due = 1;
+  uint64_t begun = of->sensor && of->steps ? of->steps : 0; /* a sensor's windows are full */
+  if (of->rows >= begun && (of->rows - begun) % of->every == 0) of->is_due = 1;
   if (of->steps == 0) {
     of->status = ernn_step(of->session, of->in, of->out);
     if (of->status == ERNN_NO_RESULT) { /* no score yet */
@@ -255,15 +263,21 @@ static size_t listener_feed(ernn_listener *of, const int16_t *s16, const float *
   size_t used = 0;
   if (decided) *decided = 0;
   if (!of) return 0;
-  if ((!s16 && !f32) || !heard || !decided) of->status = ERNN_ARGUMENT;
+  if ((!s16 && !f32) || !heard || !decided || (of->sensor && !f32)) of->status = ERNN_ARGUMENT;
   if (of->status != ERNN_OK || of->busy) return 0;
   of->busy = 1;
   while (used < n && of->status == ERNN_OK && !*decided) {
     int ready = 0;
-    used += s16 ? ernn_audio_feed_s16(of->audio, s16 + used, n - used, of->row, &ready)
-                : ernn_audio_feed_f32(of->audio, f32 + used, n - used, of->row, &ready);
+    if (of->sensor) {
+      ready = ernn_sensor_row(of->sensor, f32 + used * of->width, of->row);
+      if (ready) used++;
+      else of->status = ERNN_SAMPLE;
+    } else {
+      used += s16 ? ernn_audio_feed_s16(of->audio, s16 + used, n - used, of->row, &ready)
+                  : ernn_audio_feed_f32(of->audio, f32 + used, n - used, of->row, &ready);
+    }
     if (ready) *decided = listener_take_row(of, heard);
-    else if (used < n) of->status = ernn_audio_status(of->audio);
+    else if (used < n && of->audio) of->status = ernn_audio_status(of->audio);
   }
   of->busy = 0;
   return used;
@@ -288,6 +302,7 @@ ernn_status ernn_listener_whole(ernn_listener *listener, ernn_heard *heard) {
   if (!listener || !heard) return ERNN_ARGUMENT;
   if (listener->busy) return ERNN_BUSY;
   if (listener->rows == 0 || !(listener->steps || listener->has_scores)) return ERNN_SHAPE;
+  if (listener->sensor && listener->rows < listener->steps) return ERNN_SHAPE;
   ernn_status status = listener->steps ? listener_run_window(listener) : ERNN_OK;
   if (status != ERNN_OK) return status;
   listener_shares(listener, listener->mean);

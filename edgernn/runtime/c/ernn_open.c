@@ -2,7 +2,9 @@
 
 #include "ernn_audio.h"
 #include "ernn_check.h"
+#include "ernn_sensor.h"
 #include "ernn_sound.h"
+#include "ernn_tokenizer.h"
 
 /* A table of `count` records inside the file, aligned to 4. */
 static int is_table(const ernn_header *header, uint32_t offset, uint32_t count, size_t record) {
@@ -174,19 +176,71 @@ static ernn_status check_ports(const ernn_model *model, ernn_refusal *refusal) {
 }
 
 #ifndef ERNN_WITHOUT_SOUND
-/* At most one front end for an input; its rows are the input's. */
+static ernn_status check_sound(const ernn_edge *edge, const void *record, uint32_t bytes) {
+  const ernn_sound *sound = (const ernn_sound *)record;
+  ernn_status status = ernn_check_sound(record, bytes);
+  if (status != ERNN_OK) return status;
+  return edge->dtype == ERNN_FLOAT32 && edge->width == sound->width ? ERNN_OK : ERNN_BAD_MODEL;
+}
+
+/* A window is the input's fixed number of steps. */
+static ernn_status check_sensor(const ernn_edge *edge, const void *record, uint32_t bytes) {
+  const ernn_sensor *sensor = (const ernn_sensor *)record;
+  ernn_status status = ernn_check_sensor(record, bytes);
+  if (status != ERNN_OK) return status;
+  int fits = edge->dtype == ERNN_FLOAT32 && edge->is_sequence && edge->width == sensor->width &&
+             (edge->steps <= 1 || sensor->window == edge->steps);
+  return fits ? ERNN_OK : ERNN_BAD_MODEL;
+}
+#endif
+
+#ifndef ERNN_WITHOUT_TEXT
+static ernn_status check_text(const ernn_edge *edge, const void *record, uint32_t bytes) {
+  ernn_status status = ernn_check_text(record, bytes);
+  if (status != ERNN_OK) return status;
+  return edge->dtype == ERNN_INT32 && edge->width == 1 ? ERNN_OK : ERNN_BAD_MODEL;
+}
+#endif
+
+/* The feature that a front end of this kind and version has; 0 where this library knows none. */
+static uint32_t front_end_feature(const ernn_front_end *entry) {
+  if (entry->kind == ERNN_FRONT_END_SOUND && entry->version == ERNN_SOUND_VERSION) {
+    return ERNN_FEATURE_SOUND;
+  }
+  if (entry->kind == ERNN_FRONT_END_TEXT && entry->version == ERNN_TEXT_VERSION) {
+    return ERNN_FEATURE_TOKENS;
+  }
+  if (entry->kind == ERNN_FRONT_END_SENSOR && entry->version == ERNN_SENSOR_VERSION) {
+    return ERNN_FEATURE_SENSORS;
+  }
+  return 0;
+}
+
+static ernn_status check_front_end(const ernn_model *model, const ernn_front_end *entry) {
+  const ernn_edge *edge = ernn_edges(model) + ernn_ports(model)[entry->input].edge;
+  const void *record = model->bytes + entry->offset;
+  (void)edge, (void)record; /* of a library without both */
+#ifndef ERNN_WITHOUT_SOUND
+  if (entry->kind == ERNN_FRONT_END_SOUND) return check_sound(edge, record, entry->bytes);
+  if (entry->kind == ERNN_FRONT_END_SENSOR) return check_sensor(edge, record, entry->bytes);
+#endif
+#ifndef ERNN_WITHOUT_TEXT
+  if (entry->kind == ERNN_FRONT_END_TEXT) return check_text(edge, record, entry->bytes);
+#endif
+  return ERNN_FRONT_END;
+}
+
+/* At most one front end for an input; its rows or tokens are the input's. */
 static ernn_status check_front_ends(const ernn_model *model, ernn_refusal *refusal) {
   const ernn_header *header = model->header;
-  int has_feature = (header->features & ERNN_FEATURE_FRONT_END) != 0;
+  uint32_t features = 0;
   look_at(refusal, model, &header->front_end_count);
-  if (has_feature != (header->front_end_count > 0)) return ERNN_BAD_MODEL;
   if (header->front_end_count > ERNN_MAX_FRONT_ENDS) return ERNN_BAD_MODEL;
   for (uint32_t i = 0; i < header->front_end_count; i++) {
     const ernn_front_end *entry = ernn_front_ends(model) + i;
     look_at(refusal, model, entry);
-    if (entry->kind != ERNN_FRONT_END_SOUND || entry->version != ERNN_SOUND_VERSION) {
-      return ERNN_FRONT_END;
-    }
+    if (front_end_feature(entry) == 0) return ERNN_FRONT_END;
+    features |= front_end_feature(entry);
     for (uint32_t k = 0; k < sizeof entry->reserved / sizeof *entry->reserved; k++) {
       if (entry->reserved[k] != 0) return ERNN_FRONT_END;
     }
@@ -198,21 +252,13 @@ static ernn_status check_front_ends(const ernn_model *model, ernn_refusal *refus
     for (uint32_t k = 0; k < i; k++) {
       if (ernn_front_ends(model)[k].input == entry->input) return ERNN_BAD_MODEL;
     }
-    ernn_status status = ernn_check_sound(model->bytes + entry->offset, entry->bytes);
+    ernn_status status = check_front_end(model, entry);
     if (status != ERNN_OK) return status;
-    const ernn_sound *sound = (const ernn_sound *)(const void *)(model->bytes + entry->offset);
-    const ernn_edge *edge = ernn_edges(model) + ernn_ports(model)[entry->input].edge;
-    if (edge->dtype != ERNN_FLOAT32 || edge->width != sound->width) return ERNN_BAD_MODEL;
   }
-  return ERNN_OK;
+  look_at(refusal, model, &header->front_end_count);
+  uint32_t claimed = header->features & (ERNN_FEATURE_FRONT_END | ERNN_FEATURE_TEXT | ERNN_FEATURE_SENSOR);
+  return features == claimed ? ERNN_OK : ERNN_BAD_MODEL;
 }
-
-#else
-static ernn_status check_front_ends(const ernn_model *model, ernn_refusal *refusal) {
-  look_at(refusal, model, &model->header->front_end_count);
-  return model->header->front_end_count > 0 ? ERNN_FEATURE : ERNN_OK;
-}
-#endif
 
 static ernn_status check_content(const ernn_model *model, ernn_refusal *refusal) {
   const ernn_header *header = model->header;

@@ -30,6 +30,9 @@
 #include <avx512vnniintrin.h>
 
 #include <avx512vlvnniintrin.h>
+#if __clang_major__ >= 12
+#include <avxvnniintrin.h>
+#endif
 #endif
 
 #endif

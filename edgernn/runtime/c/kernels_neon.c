@@ -141,13 +141,15 @@ ERNN_INLINE void s16_gemm__neon(const int16_t *x, size_t x_stride, uint32_t rows
                           const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
-  for (uint32_t tile = 0; tile < tiles; tile++) {
-    uint32_t panel = tile / product->tiles * product->tiles;
+  for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
     uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;
-    const int8_t *weights = product->panels + (size_t)panel * 64 * quads + (tile - panel) * 64;
-    for (uint32_t row = 0; row < rows; row++) {
-      s16_block__neon(x + row * x_stride, quads, weights, (size_t)in_panel * 64, product,
-                (size_t)tile * ERNN_TILE, out + row * out_stride * element, to_float);
+    const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
+    for (uint32_t tile = 0; tile < in_panel; tile++) {
+      for (uint32_t row = 0; row < rows; row++) {
+        s16_block__neon(x + row * x_stride, quads, weights + tile * 64, (size_t)in_panel * 64,
+                        product, (size_t)(panel + tile) * ERNN_TILE,
+                        out + row * out_stride * element, to_float);
+      }
     }
   }
 }

@@ -115,15 +115,8 @@ ERNN_INLINE void s32_tile(const int16_t *x, uint32_t quads, const int8_t *weight
 enum { PART = 256 };
 
 /* Sums of one row and one tile, in the order of lanes. */
-ERNN_INLINE void s32_sums(const uint8_t *x8, const int16_t *x16, const ernn_product *product,
-                          uint32_t tile, int32_t *sums) {
-  uint32_t tiles = product->columns / ERNN_TILE, panel = tile / product->tiles * product->tiles;
-  uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;
-  uint32_t quads = (product->rows + 3) / 4;
-  size_t stride = (size_t)in_panel * 4 * ERNN_TILE;
-  const int8_t *weights = product->panels + (size_t)panel * ERNN_TILE * 4 * quads +
-                          (size_t)(tile - panel) * 4 * ERNN_TILE;
-  const int32_t *bias = product->bias + tile * ERNN_TILE;
+ERNN_INLINE void s32_sums(const uint8_t *x8, const int16_t *x16, uint32_t quads,
+                          const int8_t *weights, size_t stride, const int32_t *bias, int32_t *sums) {
   if (x16) {
     s32_tile(x16, quads, weights, stride, bias, sums);
     return;
@@ -139,48 +132,52 @@ ERNN_INLINE void s32_sums(const uint8_t *x8, const int16_t *x16, const ernn_prod
   }
 }
 
+/* Rows of bytes or of words, the other is null; to 16 bits or to float32, the other is null.  One function:
+ * small processors have these kernels only, and little room. */
+ERNN_NOINLINE static void gemm__portable(const uint8_t *x8, const int16_t *x16, size_t x_stride,
+                                         uint32_t rows, const ernn_product *product, int16_t *words,
+                                         float *floats, size_t out_stride) {
+  uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
+  const int8_t *weights = product->panels;
+  for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
+    uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;
+    size_t stride = (size_t)in_panel * 4 * ERNN_TILE;
+    for (uint32_t i = 0; i < in_panel; i++) {
+      uint32_t tile = panel + i;
+      for (uint32_t row = 0; row < rows; row++) {
+        int32_t sums[ERNN_TILE];
+        size_t at = row * out_stride + tile * ERNN_TILE;
+        s32_sums(x8 ? x8 + row * x_stride : NULL, x16 ? x16 + row * x_stride : NULL, quads,
+                 weights + (size_t)i * 4 * ERNN_TILE, stride, product->bias + tile * ERNN_TILE, sums);
+        if (words) {
+          ernn_tile_requantized(product, tile, sums, words + at);
+        } else {
+          ernn_tile_to_float(product, tile, sums, floats + at);
+        }
+      }
+    }
+    weights += stride * quads;
+  }
+}
+
 static void u8_product__portable(const uint8_t *x, size_t x_stride, uint32_t rows,
                                  const ernn_product *product, int16_t *out, size_t out_stride) {
-  int32_t sums[ERNN_TILE];
-  for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
-    for (uint32_t row = 0; row < rows; row++) {
-      s32_sums(x + row * x_stride, NULL, product, tile, sums);
-      ernn_tile_requantized(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
-    }
-  }
+  gemm__portable(x, NULL, x_stride, rows, product, out, NULL, out_stride);
 }
 
 static void s16_product__portable(const int16_t *x, size_t x_stride, uint32_t rows,
                                   const ernn_product *product, int16_t *out, size_t out_stride) {
-  int32_t sums[ERNN_TILE];
-  for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
-    for (uint32_t row = 0; row < rows; row++) {
-      s32_sums(NULL, x + row * x_stride, product, tile, sums);
-      ernn_tile_requantized(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
-    }
-  }
+  gemm__portable(NULL, x, x_stride, rows, product, out, NULL, out_stride);
 }
 
 static void u8_sums__portable(const uint8_t *x, size_t x_stride, uint32_t rows,
                               const ernn_product *product, float *out, size_t out_stride) {
-  int32_t sums[ERNN_TILE];
-  for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
-    for (uint32_t row = 0; row < rows; row++) {
-      s32_sums(x + row * x_stride, NULL, product, tile, sums);
-      ernn_tile_to_float(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
-    }
-  }
+  gemm__portable(x, NULL, x_stride, rows, product, NULL, out, out_stride);
 }
 
 static void s16_sums__portable(const int16_t *x, size_t x_stride, uint32_t rows,
                                const ernn_product *product, float *out, size_t out_stride) {
-  int32_t sums[ERNN_TILE];
-  for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
-    for (uint32_t row = 0; row < rows; row++) {
-      s32_sums(NULL, x + row * x_stride, product, tile, sums);
-      ernn_tile_to_float(product, tile, sums, out + row * out_stride + tile * ERNN_TILE);
-    }
-  }
+  gemm__portable(NULL, x, x_stride, rows, product, NULL, out, out_stride);
 }
 
 static void s16_gru__portable(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed,

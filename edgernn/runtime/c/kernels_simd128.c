@@ -115,12 +115,13 @@ ERNN_INLINE void rows__simd128(const uint8_t *x8, const int16_t *x16, size_t x_s
                                const int32_t *begin, int to_float, const int is_wide,
                                const int m) {
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
-  for (uint32_t tile = 0; tile < tiles; tile++) {
-    uint32_t panel = tile / product->tiles * product->tiles;
+  for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
     uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;
-    const int8_t *weights = product->panels + (size_t)panel * 64 * quads + (tile - panel) * 64;
-    tile__simd128(x8, x16, x_stride, quads, weights, (size_t)in_panel * 64, product,
-                  (size_t)tile * ERNN_TILE, out, out_bytes, begin, to_float, is_wide, m);
+    const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
+    for (uint32_t tile = 0; tile < in_panel; tile++) {
+      tile__simd128(x8, x16, x_stride, quads, weights + 64 * tile, (size_t)in_panel * 64, product,
+                    (size_t)(panel + tile) * ERNN_TILE, out, out_bytes, begin, to_float, is_wide, m);
+    }
   }
 }
 

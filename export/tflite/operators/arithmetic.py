@@ -29,6 +29,8 @@ def fully_connected(
     """
     hybrid = x.type is TensorType.FLOAT32 and weights.type is TensorType.INT8
     version = 5 if bias is not None else 6
+    if x.type is TensorType.INT16:
+        version = 7
     if hybrid:
         version = 12 if _is_per_channel(weights) else 9
     return append(

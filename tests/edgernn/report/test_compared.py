@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
+from edgernn.devices.fake import FakeModel
 from edgernn.report.compared import comparison_json, comparison_markdown
 from edgernn.report.compared_html import comparison_html, picture_files
 from tests.edgernn.report.comparisons import comparison
+from tests.edgernn.report.reports import item, measured
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,27 @@ def test_what_nothing_decides_says_so_without_silly_numbers():
     said = comparison_markdown(made)
     assert "**Cannot tell from these measurements**: lstm-32 is not decided" in said
     assert "cannot be settled by more seeds" in said
+    assert "Until then gru-32 has the smallest file." in said.splitlines()[2]
+
+
+def test_times_that_were_disturbed_are_marked_wherever_they_stand(tmp_path):
+    steady, disturbed = [[0.5, 0.5], [0.5, 0.5]], [[0.6, 0.6], [1.8, 1.8]]
+    models = {
+        f"{name}.onnx": FakeModel(hot_ms=times)
+        for name, times in (("gru-32", steady), ("lstm-32", disturbed))
+    }
+    items = tuple(
+        replace(item(name, "onnx", 20_000), backend="native", scheme="int8")
+        for name in ("gru-32", "lstm-32")
+    )
+    report = measured(tmp_path, models=models, items=items, samples=None)
+    said = comparison_markdown(comparison({"gru": 0.9, "lstm": 0.9}, measured=report))
+    table = {line.split(" | ")[0]: line for line in said.splitlines() if "native int8 |" in line}
+    assert "0.500 ms |" in table["| gru-32"]
+    assert "0.600 ms (unstable) |" in table["| lstm-32"]
+    assert "0.600 ms (unstable) on desk" in said.partition("**Resources**")[2]
+    assert "unstable time of a call" in said
+    assert "`edgernn profile` of the folder files/" in said
 
 
 def test_the_page_shows_pictures_with_recommendation_first_and_needs_no_network(made):

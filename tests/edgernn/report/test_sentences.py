@@ -48,6 +48,26 @@ def test_the_size_alone_is_compared_with_the_other_model(tmp_path, gru_bytes, si
     assert f"the GRU is {size} the LSTM, and which is faster cannot be judged" in said
 
 
+def test_formats_whose_speed_nobody_can_judge_share_a_sentence(tmp_path):
+    items = (
+        reports.item("gru", "onnx", 76_000),
+        reports.item("lstm", "onnx", LSTM_BYTES),
+        reports.item("gru", "tflite", 80_000),
+        reports.item("lstm", "tflite", LSTM_BYTES),
+    )
+    measured = {
+        f"{cell}.{suffix}": reports.MODELS[f"{cell}.onnx"]
+        for cell in ("gru", "lstm")
+        for suffix in ("onnx", "tflite")
+    }
+    plan = Plan(processes=3)
+    report = reports.measured(tmp_path, items=items, models=measured, plan=plan)
+    models = [one for one in sentences(report) if one.startswith("At equal units")]
+    assert len(models) == 1
+    assert "the GRU is 20 to 24 % smaller than the LSTM, and which is faster cannot" in models[0]
+    assert "(onnx float32 and tflite float32); the accuracy difference" in models[0]
+
+
 @pytest.mark.parametrize(
     ("gru_right", "lstm_right", "said"),
     [

@@ -24,6 +24,9 @@ from edgernn.recipe import preset, recipe_text
 from tests.edgernn.kits.models import sound_model, strided_model
 from tests.edgernn.runtime.models import graph_of, random_integer_cell, random_integer_layer
 from tests.edgernn.runtime.nibble_models import in_nibbles
+from tests.edgernn.runtime.sensor_models import RECIPE as SENSORS
+from tests.edgernn.runtime.sensor_models import sensor_content
+from tests.edgernn.runtime.text_models import RECIPE, text_graph
 from tests.edgernn.runtime.toolchain import C_TESTS, LIBRARY, SOURCES, STANDARD, run, tool
 
 SANITIZERS: Final = (
@@ -89,6 +92,10 @@ def sound_models() -> Iterator[bytes]:
 def small_models() -> Iterator[bytes]:
     """Files of every layer and option in float, of front ends, and of random integer layers."""
     yield from sound_models()
+    for rules in ({}, {"split": "character", "strip": False}, {"split": "none"}, {"length": 3}):
+        yield lower(text_graph(replace(RECIPE, **rules)), metadata={}).content
+    yield sensor_content(SENSORS)
+    yield sensor_content(replace(SENSORS, window=0, add=(), multiply=()), steps=None)
     for feature in features():
         try:
             content = lower(feature.graph, metadata={"labels": '["a", "b"]'}).content

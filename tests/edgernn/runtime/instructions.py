@@ -1,4 +1,4 @@
-"""Counts what steps of some models execute on emulated 64-bit ARM: `make record-instructions`.
+"""Counts what steps of some models execute on emulated ARM: `make record-instructions`.
 
 Counts repeat exactly, unlike time under an emulator.  They are no latencies: they show that a
 change made a kernel do more or less.
@@ -19,12 +19,27 @@ import numpy as np
 from edgernn.export.native import lower
 from edgernn.graph import Graph
 from tests.edgernn.runtime.models import cell, graph_of, random_recurrent_plan, with_plans
-from tests.edgernn.runtime.toolchain import C_TESTS, CORTEX_A72, CORTEX_A76, run, tool
+from tests.edgernn.runtime.toolchain import (
+    ARMV7,
+    C_TESTS,
+    CORTEX_A72,
+    CORTEX_A76,
+    Machine,
+    run,
+    tool,
+)
 from tests.golden import GOLDEN
 
-RECORDED: Final = GOLDEN / "arm64_instructions.json"
+RECORDED: Final = GOLDEN / "arm_instructions.json"
 STEPS: Final = 64  # as count_steps.c
-_CPUS: Final = {"neon": CORTEX_A72, "neondot": CORTEX_A76}
+
+#: Where steps are counted: a name, the processor and its instruction set.
+_RUNS: Final = {
+    "neon": (CORTEX_A72, "neon"),
+    "neondot": (CORTEX_A76, "neondot"),
+    "armv7 neon": (ARMV7, "neon"),
+    "armv7 portable": (ARMV7, "portable"),
+}
 
 
 def _integer(kind: str, features: int, units: int, bits: int) -> Graph:
@@ -57,25 +72,28 @@ def compiler() -> str:
 
 
 def count(folder: Path) -> dict[str, dict[str, int]]:
-    """Executed instructions per step, by instruction set and model."""
-    plugin, program = folder / "count_instructions.so", folder / "count_steps"
+    """Executed instructions per step, by where and model."""
+    plugin = folder / "count_instructions.so"
     run([tool("gcc"), "-shared", "-fPIC", "-O2", C_TESTS / "count_instructions.c", "-o", plugin])
-    CORTEX_A72.build(program, C_TESTS / "count_steps.c")
-    counts: dict[str, dict[str, int]] = {isa: {} for isa in _CPUS}
+    programs = {
+        machine.target: machine.build(folder / str(machine.target), C_TESTS / "count_steps.c")
+        for machine in (CORTEX_A72, ARMV7)
+    }
+    counts: dict[str, dict[str, int]] = {where: {} for where in _RUNS}
     for name, graph in models().items():
         path = folder / "model.ernn"
         path.write_bytes(lower(graph, metadata={}).content)
-        for isa, machine in _CPUS.items():
-            emulator: list[str | Path] = [
-                tool(machine.emulator[0]),
-                *machine.emulator[1:],
-                "-plugin",
-                plugin,
-            ]
-            done = subprocess.run([*emulator, program, path, isa], capture_output=True, text=True)
-            assert done.returncode == 0, done.stdout + done.stderr
-            counts[isa][name] = int(done.stderr.split()[-1]) // STEPS
+        for where, (machine, isa) in _RUNS.items():
+            counts[where][name] = _counted(plugin, machine, programs[machine.target], path, isa)
     return counts
+
+
+def _counted(plugin: Path, machine: Machine, program: Path, model: Path, isa: str) -> int:
+    emulator: list[str | Path] = [tool(machine.emulator[0]), *machine.emulator[1:]]
+    command = [*emulator, "-plugin", plugin, program, model, isa]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return int(done.stderr.split()[-1]) // STEPS
 
 
 def recorded() -> dict[str, Any]:

@@ -48,6 +48,7 @@ _RUNNING = {
 KERNELS = {
     "portable": ("kernels_portable",),
     "avx2": ("kernels_avx2", "kernels_avx2_f32"),
+    "avxvnni": ("kernels_avxvnni", "kernels_avx2", "kernels_avx2_f32"),
     "avx512vnni": ("kernels_avx512vnni", "kernels_avx512_gates"),
     "amx": ("kernels_amx", "kernels_avx512vnni", "kernels_avx512_gates"),
     "neon": ("kernels_neon", "kernels_neon_f32"),
@@ -112,7 +113,7 @@ def test_nothing_is_allocated(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "isas"),
     [
-        ("x86_64-linux-gnu", ["portable", "avx2", "avx512vnni"]),
+        ("x86_64-linux-gnu", ["portable", "avx2", "avxvnni", "avx512vnni"]),
         (CORTEX_A72.target, ["portable", "neon", "neondot"]),
     ],
     ids=["x86_64", "arm64"],

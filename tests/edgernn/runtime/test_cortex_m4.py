@@ -25,6 +25,7 @@ TARGET = ("--target=thumbv7em-none-eabihf", "-mcpu=cortex-m4", "-mfpu=fpv4-sp-d1
 SMALL = ("-Os", "-ffreestanding", "-fno-stack-protector", "-ffunction-sections")
 FEATURES, UNITS, CLASSES, STEPS = 40, 128, 12, 50
 
+MOST_CODE_BYTES = 24_000  # with 900 bytes of the test's own
 MOST_ARENA_BYTES = 7 * 1024
 MOST_STACK_BYTES = 2 * 1024
 
@@ -77,6 +78,9 @@ def test_a_keyword_model_has_its_bits_and_little_memory(
     include = ("-I", tmp_path / "c", "-DERNN_CHUNK_STEPS=1")
     tool("ld.lld")
     run([tool("clang"), *TARGET, *SMALL, *include, *options, *sources, "-o", program])
+    code = int(run([tool("size"), program]).splitlines()[1].split()[0]) - len(content) - rows.nbytes
+    record_property("code", code)
+    assert 16_000 < code <= MOST_CODE_BYTES
     out = tmp_path / "out"
     semihosting = ("-semihosting-config", "chardev=out", "-chardev", f"file,id=out,path={out}")
     quiet = ("-nographic", "-monitor", "none", "-serial", "none")

@@ -27,3 +27,15 @@ def test_steps_execute_as_many_instructions_as_recorded(tmp_path: Path) -> None:
             if abs(now / then - 1) > TOLERANCE:
                 changed.append(f"{name} on {isa}: {then} -> {now} ({now / then - 1:+.1%})")
     assert not changed, f"{changed}. {HOW_TO_RECORD}"
+
+
+def test_integer_steps_on_32_bit_arm_execute_a_third_of_the_portable_ones() -> None:
+    counts = recorded()["instructions_per_step"]
+    integers = [name for name in counts["armv7 neon"] if "float32" not in name]
+    assert len(integers) == 4
+    for name in integers:
+        assert counts["armv7 neon"][name] <= counts["armv7 portable"][name] / 3, name
+
+
+def test_a_keyword_step_with_dot_products_executes_at_most_14_000() -> None:
+    assert recorded()["instructions_per_step"]["neondot"]["gru 40x128 x16h8"] <= 14_000

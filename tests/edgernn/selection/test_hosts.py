@@ -205,6 +205,33 @@ def test_a_host_that_stays_away_is_an_error_where_there_is_no_other_worker(data,
     ]
 
 
+def test_all_workers_of_a_host_that_goes_away_while_they_are_idle_come_back(
+    data, ssh, there, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(crews, "BACKOFF_S", (0.2, 0.2))
+    away = tmp_path / "away"
+    ssh(
+        f"{SSH.rstrip().rsplit(chr(10), 1)[0]}\n"
+        f"[ -e {away} ] && echo 'Connection refused' >&2 && exit 255\n"
+        'sh -c "$last"; [ $? = 9 ] && echo Broken pipe >&2; exit 255\n'
+    )
+    ends = f"os.path.exists({str(away)!r}) and os._exit(9)"
+    said = []
+    with working(data, 0, hosts=parsed_hosts(f"{there(ends)}=5"), notify=said.append) as crew:
+        for _ in range(5):
+            crew.give(ORDER)
+        for _ in range(5):
+            crew.next()
+        away.touch()
+        for _ in range(5):
+            crew.give(ORDER)
+        assert crew.done(until=time.monotonic() + 0.1) is None
+        assert len(crew.running) == 5
+        away.unlink()
+        assert {crew.next().answer.bytes["host"] for _ in range(5)} == {5}
+    assert {text.rpartition("; ")[2] for text in said} == {"trying again"}
+
+
 @pytest.mark.usefixtures("ssh")
 def test_an_order_that_ends_its_workers_on_a_host_is_not_given_for_ever(data, there):
     with pytest.raises(TrainingFailed, match="ended its worker 2 times"):

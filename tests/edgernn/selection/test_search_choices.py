@@ -254,3 +254,22 @@ def test_without_time_for_one_candidate_the_remedy_is_a_longer_limit(tmp_path):
 def test_what_fits_nowhere_is_refused_with_every_reason(tmp_path):
     with pytest.raises(BudgetExceeded, match=r"smallest gru .*; the smallest lstm"):
         search(tmp_path, budget=Budget(score=0.85, max_bytes=100))
+
+
+def test_recipes_are_tried_until_six_in_succession_give_nothing_better(tmp_path):
+    _, crew = search(tmp_path, most_trials=40)  # no recipe changes the score
+    usual = Recipe().learning_rate
+    tried = {(job.contender, job.recipe) for job in crew.trained}
+    assert 6 <= len([one for one in tried if one[1].learning_rate != usual]) <= 7  # two at a time
+
+
+def test_what_is_far_from_the_score_is_trained_once(tmp_path):
+    chosen, crew = search(tmp_path, lambda job: 0.95 if job.contender.units > 64 else 0.5)
+    counted = {}
+    for job in crew.trained:
+        if job.role is Role.SEARCHED:
+            counted.setdefault(job.contender.units > 64, {}).setdefault(job.contender, 0)
+            counted[job.contender.units > 64][job.contender] += 1
+    assert set(counted[True].values()) == {3}
+    assert set(counted[False].values()) == {1}
+    assert {len(one.scores) for one in chosen.tried} == {1, 3}

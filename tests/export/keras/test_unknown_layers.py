@@ -46,7 +46,7 @@ def test_a_layer_of_ones_own_with_the_name_of_keras_layer_is_not_mistaken_for_it
     ("kind", "remedy"),
     [
         ("GroupedQueryAttention", "MultiHeadAttention"),
-        ("TextVectorization", "into tokens before"),
+        ("IntegerLookup", "into tokens before"),
         ("MelSpectrogram", "--front-end"),
         ("SpectralNormalization", "LayerNormalization"),
         ("Unheard", "other layers"),
@@ -64,8 +64,13 @@ def test_the_remedy_fits_the_layer_that_is_refused(tmp_path, kind, remedy):
     ("kind", "options", "reason"),
     [
         ("MelSpectrogram", {"power_to_db": True}, "the loudest of the whole sound"),
-        ("MelSpectrogram", {"power_to_db": False}, "rows from a front end"),
-        ("STFTSpectrogram", {}, "rows from a front end"),
+        ("MelSpectrogram", {"power_to_db": False}, r"mirrors sound before.*keras-mel128@16000"),
+        (
+            "MelSpectrogram",
+            {"power_to_db": False, "num_mel_bins": 40, "sampling_rate": 8000},
+            "keras-mel40@8000",
+        ),
+        ("STFTSpectrogram", {}, r"whose rate the file does not say.*recipe\.toml"),
     ],
 )
 def test_a_spectrogram_is_refused_for_what_a_stream_lacks(tmp_path, kind, options, reason):

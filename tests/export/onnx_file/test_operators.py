@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import helper
 
 from edgernn.export.onnx_file.file import read_onnx
 from edgernn.graph import Gru, Lstm
-from tests.export.onnx_file.golden import answers
+from tests.export.onnx_file.agreement import assert_same
 from tests.export.onnx_file.hand_made import FEATURES, model, recurrent, saved
 
 X = np.random.default_rng(3).normal(size=(2, 6, FEATURES)).astype(np.float32)
-
-
-def assert_same(made, folder, **inputs):
-    """Our reading and ONNX Runtime agree on a file."""
-    given = inputs or {"x": X}
-    session = onnxruntime.InferenceSession(
-        made.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    expected = session.run(None, given)
-    computed = answers(read_onnx(saved(made, folder)), given)
-    for here, there in zip(computed, expected, strict=True):
-        assert here.shape == there.shape
-        assert np.abs(here - there).max() <= 1e-5
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])

@@ -34,6 +34,7 @@ class Module(torch.nn.Module):
         self.table = torch.nn.Embedding(30, 5)
         self.first = torch.nn.Parameter(torch.randn(1, 1, 4))
         self.scale = torch.nn.Parameter(torch.rand(5) + 0.5)
+        self.kernel = torch.nn.Parameter(torch.randn(5, 5, 3))
         self.function = function
 
     def forward(self, x):
@@ -94,8 +95,8 @@ REMEDIES = {
     "learned state": (lambda m, x: m.rnn(x, m.first.expand(1, x.shape[0], 4).contiguous())[0],
                       "begin with zeros", lambda m, x: m.rnn(x)[0]),
     "transposed convolution": (
-        lambda _, x: F.conv_transpose1d(x.mT, torch.ones(5, 2, 3)), "Use Conv1d",
-        lambda _, x: F.conv1d(x.mT, torch.ones(2, 5, 3))),
+        lambda m, x: F.conv_transpose1d(x.mT, m.kernel), "Use Conv1d",
+        lambda m, x: F.conv1d(x.mT, m.kernel)),
     "softplus": (lambda _, x: F.softplus(x, beta=2.0), "torch.nn.Softplus()",
                  lambda _, x: F.softplus(x)),
 }  # fmt: skip

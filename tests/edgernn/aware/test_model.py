@@ -1,0 +1,214 @@
+"""`edgernn.quantization_aware`: what trains is what an export stores."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edgernn
+from edgernn.errors import ModelFileError, WrongOption
+from edgernn.export.keras.file import read_model
+from edgernn.export.pipeline import float_graph
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.quantization.quantize import quantize
+from edgernn.graph import QTensor, as_float32
+from edgernn.scheme import Scheme
+from edgernn.tasks.keras_backend import load_keras
+from edgernn.tasks.samples import Samples
+from tests.edgernn.tasks.reference_data import splits_of
+from tests.golden import GOLDEN
+
+TRAINED = GOLDEN / "trained"
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def keras() -> Any:
+    return load_keras()
+
+
+def small(keras: Any, *middle: Any) -> Any:
+    """Tokens to classes: a table, layers, a GRU, a head."""
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    return keras.Sequential([
+        layers.Input((12,), dtype="int32"),
+        layers.Embedding(20, 8),
+        *middle,
+        layers.GRU(5),
+        layers.Dropout(0.5),
+        layers.BatchNormalization(),
+        layers.Dense(3, activation="softmax"),
+    ])  # fmt: skip
+
+
+def rows() -> tuple[Any, Any]:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 20, (48, 12)).astype(np.int32), rng.integers(0, 3, 48)
+
+
+def tuned(name: str, task: str, scheme: str, count: int) -> tuple[Any, list[Samples]]:
+    """A trained model after an epoch on a few rows of its task."""
+    keras = load_keras()
+    splits = splits_of(task)
+    keras.utils.set_random_seed(0)
+    model = edgernn.quantization_aware(keras.models.load_model(TRAINED / f"{name}.keras"), scheme)
+    model.compile(keras.optimizers.Adam(5e-4), "sparse_categorical_crossentropy")
+    model.fit(splits.train.x[:count], splits.train.y[:count], epochs=1, verbose=0)
+    return model, [splits.calibration, splits.test]
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path, list[Samples]]:
+    model, parts = tuned("digits_gru", "digits", "int4", 256)
+    path = tmp_path_factory.mktemp("digits") / "gru4.keras"
+    model.save(path)
+    return model, path, parts
+
+
+def agreement(model: Any, path: Path, parts: list[Samples], folder: Path) -> float:
+    """Share of fresh rows that the int4 native file answers as the training does."""
+    calibration, test = parts
+    made = edgernn.load(path).export(
+        folder, to="native", scheme="int4", calibrate=calibration.x, verify=False
+    )
+    name = next(iter(edgernn.load(path).inputs))
+    (given,) = edgernn.Model(made["native"].path).run({name: test.x}).values()
+    wanted = model.predict(test.x, batch_size=500, verbose=0)
+    return float((given.argmax(-1) == wanted.argmax(-1)).mean())
+
+
+def test_the_native_file_answers_as_the_training(digits: Any, tmp_path: Path) -> None:
+    assert agreement(*digits, tmp_path) >= 0.999
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["languages_bi_lstm", "languages_conv_lstm"])
+@pytest.mark.parametrize("scheme", ["int4", "ternary"])
+def test_native_files_of_a_hard_task_answer_as_the_training(
+    name: str, scheme: str, tmp_path: Path
+) -> None:
+    model, parts = tuned(name, "languages", scheme, 2000)
+    model.save(tmp_path / "model.keras")
+    assert agreement(model, tmp_path / "model.keras", parts, tmp_path) >= 0.999
+
+
+def test_the_export_has_the_weights_of_the_training(digits: Any) -> None:
+    model, path, (calibration, _) = digits
+    graph = float_graph(read_model(path).graph)
+    assert len(graph.grids) == 3
+    ranges = calibrate(graph, {graph.inputs[0].name: calibration.x})
+    stored = [
+        as_float32(weight)
+        for layer in quantize(graph, ranges, Scheme.INT4).layers
+        for weight in layer.weights.values()
+        if isinstance(weight, QTensor)
+    ]
+    assert all(np.unique(matrix[:, 0]).size <= 15 for matrix in stored)
+    seen = [np.asarray(weight) for weight in model.on_the_grid().weights]
+    assert len(stored) == 3
+    for matrix in stored:
+        assert any(np.array_equal(matrix, weight) for weight in seen)
+
+
+def test_keras_loads_the_file_alone(digits: Any, keras: Any) -> None:
+    model, path, (_, test) = digits
+    with zipfile.ZipFile(path) as archive:
+        assert b"edgernn" not in archive.read("config.json")
+    plain = keras.models.load_model(path)
+    np.testing.assert_array_equal(
+        plain.predict(test.x[:64], verbose=0), model.predict(test.x[:64], verbose=0)
+    )
+
+
+@pytest.mark.parametrize(("field", "value"), [("most", 5), ("step", [1.0]), ("step", "x")])
+def test_a_damaged_grid_is_refused(digits: Any, field: str, value: Any, tmp_path: Path) -> None:
+    copy = tmp_path / "damaged.keras"
+    with zipfile.ZipFile(digits[1]) as old, zipfile.ZipFile(copy, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "edgernn.json":
+                entry = json.loads(content)
+                entry["grids"][0][field] = value
+                content = json.dumps(entry).encode()
+            new.writestr(name, content)
+    with pytest.raises(ModelFileError, match=r"edgernn\.json is damaged"):
+        read_model(copy)
+
+
+def test_all_kinds_of_layers_train_with_the_gradient_of_the_rounded_model(keras: Any) -> None:
+    """The oracle: Keras itself, on a plain model that has the rounded weights."""
+    import tensorflow as tf
+
+    x, y = rows()
+    convolution = keras.layers.Conv1D(8, 3, padding="same", activation="tanh")
+    pair = keras.layers.Bidirectional(keras.layers.LSTM(6, return_sequences=True))
+    model = edgernn.quantization_aware(small(keras, convolution, pair), "int4")
+    assert model.left_in_float == ()
+    assert len(model.on_grid) == 9
+
+    def gradients(one: Any) -> list[Any]:
+        with tf.GradientTape() as tape:
+            loss = keras.ops.mean(
+                keras.losses.sparse_categorical_crossentropy(y, one(x, training=False))
+            )
+        found = tape.gradient(loss, [weight.value for weight in one.trainable_weights])
+        return [tf.convert_to_tensor(gradient).numpy() for gradient in found]
+
+    for found, wanted in zip(gradients(model), gradients(model.on_the_grid()), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
+
+
+def test_training_moves_weights_and_means_and_leaves_the_given_model(keras: Any) -> None:
+    given = small(keras)
+    before = given.get_weights()
+    model = edgernn.quantization_aware(given, "ternary")
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(*rows(), epochs=1, batch_size=16, verbose=0)
+    for first, second in zip(before, given.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+    changed = [
+        not np.array_equal(first, second)
+        for first, second in zip(before, model.inner.get_weights(), strict=True)
+    ]
+    assert all(changed)  # the moving means of BatchNormalization, too
+    for one in model.on_grid:
+        kernel = np.asarray(model.on_the_grid().weights[one.position])
+        numbers = (
+            len(np.unique(kernel.reshape(-1, kernel.shape[-1])[:, 0])) if not one.by_row else 0
+        )
+        assert numbers <= 2 * one.most + 1
+
+
+def test_what_cannot_be_trained_says_so(keras: Any, tmp_path: Path) -> None:
+    model = small(keras)
+    with pytest.raises(WrongOption, match=r"no training for 'int2'. Choose int8, int4"):
+        edgernn.quantization_aware(model, "int2")
+    flat = keras.Sequential([keras.layers.Input((4, 2)), keras.layers.GlobalAveragePooling1D()])
+    with pytest.raises(WrongOption, match="no weights that int4 could hold"):
+        edgernn.quantization_aware(flat, "int4")
+    with pytest.raises(ModelFileError, match="is not a model of Keras 3"):
+        edgernn.quantization_aware("gru.keras", "int4")
+    aware = edgernn.quantization_aware(model, "int4")
+    with pytest.raises(WrongOption, match=r"does not end in .keras"):
+        aware.save(tmp_path / "model.h5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_matrices_on_no_grid_are_named(keras: Any) -> None:
+    layers = keras.layers
+    inputs = layers.Input((6, 8))
+    outputs = layers.MultiHeadAttention(2, 4)(inputs, inputs)
+    outputs = layers.GRU(4)(outputs)
+    model = edgernn.quantization_aware(keras.Model(inputs, outputs), "int4")
+    assert [one.variable.split("/")[-1] for one in model.on_grid][-2:] == [
+        "kernel",
+        "recurrent_kernel",
+    ]
+    assert all("attention" in path for path in model.left_in_float)
