@@ -49,6 +49,7 @@ RIGHT: dict[str, tuple[str, Network]] = {
     "cast_first": ("uint8", lambda ops, x: ops.cast(x, "float32") * 100),
     "wide_first": ("uint8", lambda ops, x: ops.cast(x, "int32") * 100),
     "sum_within": ("int8", lambda ops, x: ops.clip(x, -20, 60) + ops.clip(x, 0, 60)),
+    "clipped": ("uint8", lambda ops, x: ops.clip(x, 0, 2) * 100),
     "mean": ("uint8", lambda ops, x: x - ops.mean(x, axis=1, keepdims=True)),
     "total": ("uint8", lambda ops, x: x / ops.sum(x + 0.0, axis=1, keepdims=True)),
     "maximum": ("int32", lambda ops, x: ops.maximum(x, 5)),
