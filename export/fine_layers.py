@@ -100,6 +100,15 @@ class FineLayers:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A way to compute a layer, and the noise that it leaves at the outputs."""
+
+    fineness: Fineness
+    left: float
+    by_row: bool = False
+
+
 #: (wide layers, layers in float, layers in float with products by row) -> the int8 graph
 Quantize = Callable[[Sequence[str], Sequence[str], Sequence[str]], Graph]
 
@@ -149,21 +158,10 @@ class NoiseMeter:
             left = sum(other.activations for other in loudest[len(loud) :])
         if arithmetic.coarse_by and not arithmetic.has_sixteen:
             return FineLayers(costs=tuple(_coarse(cost, loud, arithmetic) for cost in costs))
-        chosen = {} if arithmetic.coarse_by else dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
-        others = sum(cost.activations for cost in costs if cost.layer not in loud)
-        room = inf if arithmetic.coarse_by else hidden - others  # there is nothing finer
-        if arithmetic.has_sixteen and loud:
-            left_of = self._within(loud, self.quantize(loud, (), ()), simulate, allowed=room)
-            chosen |= {name: (Fineness.SIXTEEN, power) for name, power in left_of.items()}
-            room -= sum(left_of.values())
-        by_row: dict[str, float] = {}
-        if arithmetic.has_rows:
-            rest = [name for name in loud if chosen[name][0] is Fineness.FLOAT]
-            graph = self.quantize((), (), rest)
-            by_row = self._within(rest, graph, simulate, allowed=room) if rest else {}
-            chosen |= {name: (Fineness.FLOAT, power) for name, power in by_row.items()}
+        quiet = sum(cost.activations for cost in costs if cost.layer not in loud)
+        chosen = self._chosen(loud, arithmetic, hidden - quiet, LOUD - quiet, finest=finest)
         final = tuple(
-            replace(cost, chosen=chosen[cost.layer][0], left=chosen[cost.layer][1])
+            replace(cost, chosen=chosen[cost.layer].fineness, left=chosen[cost.layer].left)
             if cost.layer in chosen
             else replace(cost, left=cost.activations)
             for cost in costs
@@ -172,20 +170,50 @@ class NoiseMeter:
             costs=final,
             wide=tuple(cost.layer for cost in final if cost.chosen is Fineness.SIXTEEN),
             in_float=tuple(
-                cost.layer
-                for cost in final
-                if cost.chosen is Fineness.FLOAT and cost.layer not in by_row
+                name
+                for name, one in chosen.items()
+                if one.fineness is Fineness.FLOAT and not one.by_row
             ),
-            by_row=tuple(cost.layer for cost in final if cost.layer in by_row),
+            by_row=tuple(name for name, one in chosen.items() if one.by_row),
         )
 
-    def _within(
-        self, names: Sequence[str], finer: Graph, simulate: Simulate, *, allowed: float
-    ) -> dict[str, float]:
-        """What `finer` leaves of the noise of these layers, of as many as leave `allowed` at most.
+    def _chosen(
+        self,
+        loud: Sequence[str],
+        arithmetic: Arithmetic,
+        hidden: float,
+        most: float,
+        *,
+        finest: bool,
+    ) -> dict[str, _Choice]:
+        """How the loud layers compute, in the graph's order; none where a file has no way.
 
-        The loudest are left out until the others do, all together.
+        hidden: the noise that all of them may leave.  most: what they may leave where only int8
+        weights that are widened, in twice the time, would leave less.
         """
+        simulate, chosen = arithmetic.simulate, dict[str, _Choice]()
+        ways: dict[str, _Choice] = {}
+        if arithmetic.has_sixteen and loud:
+            found = self._left(loud, self.quantize(loud, (), ()), simulate)
+            ways = {name: _Choice(Fineness.SIXTEEN, power) for name, power in found.items()}
+            # Where a file has no floats, there is nothing finer.
+            chosen = _quietest(ways, inf if arithmetic.coarse_by else hidden)
+        if arithmetic.coarse_by:
+            return _in_order(chosen, self.base)
+        rest = [name for name in loud if name not in chosen]
+        if arithmetic.has_rows and rest:
+            found = self._left(rest, self.quantize((), (), rest), simulate)
+            for name in rest:
+                if name not in ways or found[name] < ways[name].left:
+                    ways[name] = _Choice(Fineness.FLOAT, found[name], by_row=True)
+            room = hidden if finest else max(hidden, most)
+            room -= sum(one.left for one in chosen.values())
+            chosen |= _quietest({name: ways[name] for name in rest}, room)
+        floats = {name: _Choice(Fineness.FLOAT, 0.0) for name in rest}
+        return _in_order({**floats, **chosen}, self.base)
+
+    def _left(self, names: Sequence[str], finer: Graph, simulate: Simulate) -> dict[str, float]:
+        """What `finer` leaves of the noise of each of these layers."""
         finer = with_free_batch(finer)
         layers = [layer for layer in finer.layers if layer.name in names]
         # A plan of 16 bits may round the weights otherwise than that of `base`.
@@ -197,16 +225,10 @@ class NoiseMeter:
         )
         apart = {layer.name: one for layer, one in zip(others, given[: len(others)], strict=True)}
         rounded = {**self.rounded, **apart}
-        left = {
+        return {
             layer.name: self._power(rounded[layer.name], simulated)
             for layer, simulated in zip(layers, given[len(others) :], strict=True)
         }
-        found: dict[str, float] = {}
-        for name in sorted(left, key=lambda name: left[name]):
-            if sum(found.values()) + left[name] > allowed:
-                break
-            found[name] = left[name]
-        return found
 
     def _costs(self, simulate: Simulate) -> list[ActivationCost]:
         """Of each layer of int8 weights, in the graph's order.
@@ -248,6 +270,22 @@ class NoiseMeter:
             ),
             default=0.0,
         )
+
+
+def _quietest(ways: Mapping[str, _Choice], allowed: float) -> dict[str, _Choice]:
+    """As many layers as leave `allowed` at most, all together: the loudest are left out."""
+    found: dict[str, _Choice] = {}
+    total = 0.0
+    for name in sorted(ways, key=lambda name: ways[name].left):
+        total += ways[name].left
+        if total > allowed:
+            break
+        found[name] = ways[name]
+    return found
+
+
+def _in_order(chosen: Mapping[str, _Choice], graph: Graph) -> dict[str, _Choice]:
+    return {layer.name: chosen[layer.name] for layer in graph.layers if layer.name in chosen}
 
 
 def _in_float(layer: Layer, values: Mapping[str, AnyArray]) -> Change:
