@@ -32,6 +32,7 @@ class Calibration:
     method: CalibrationMethod = CalibrationMethod.MINMAX
     file: Path | None = None  # with a spec: where ranges are saved; without: where they come from
     rounding: Rounding = Rounding.COMPENSATED
+    zero_states: bool = False  # first states that the data lack are zeros, as a stream begins
 
     def of(self, graph: Graph, progress: Callable[[str], None]) -> Calibrated:
         """The ranges of `graph`.
@@ -50,7 +51,7 @@ class Calibration:
             return Calibrated(
                 ranges=self._for_rounding(ranges), examples=None, warnings=ranges.warnings
             )
-        seen, fresh = split(read_examples(self.spec, graph))
+        seen, fresh = split(read_examples(self.spec, graph, zero_states=self.zero_states))
         progress("calibrating")
         ranges = calibrate(
             graph,

@@ -6,24 +6,59 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from edgernn.array_archive import DamagedArchive, read_arrays
 from edgernn.dtype import DType, whole_numbers
 from edgernn.errors import DataError
 from edgernn.export.rows import Examples
-from edgernn.graph import Graph, Input
+from edgernn.graph import Graph, Gru, Input, Lstm, SimpleRnn
 from edgernn.graph.tensor import AnyArray
 from edgernn.tasks.given import Given, as_samples, given_arrays
 
 
-def read_examples(given: Given, graph: Graph) -> Examples:
+def read_examples(given: Given, graph: Graph, *, zero_states: bool = False) -> Examples:
     """What `given` (digits:calibration, an .npz, an array x, …) holds for the inputs of `graph`.
 
     A model of one input takes the samples' x, cut or filled to its steps, or an array by the
     input's name; one of several takes arrays by the inputs' names, or an .npz of them.
+    zero_states: first states that are not given are zeros, as a stream begins.
     Raises DataError where something is missing or does not fit.
     """
     states = {state.input for state in graph.states}
     inputs = [entry for entry in graph.inputs if entry.name not in states]
+    if zero_states:
+        first = _first_states(graph)
+        begun = [entry for entry in inputs if entry.name not in first]
+        if len(begun) < len(inputs):
+            return _with_zeros(given, begun, [entry for entry in inputs if entry.name in first])
+    return _examples(given, inputs)
+
+
+def _first_states(graph: Graph) -> set[str]:
+    """Edges that begin a recurrent layer."""
+    layers = [layer for layer in graph.layers if isinstance(layer, SimpleRnn | Gru | Lstm)]
+    edges = {layer.initial_h for layer in layers}
+    edges |= {layer.initial_c for layer in layers if isinstance(layer, Lstm)}
+    return {edge for edge in edges if edge is not None}
+
+
+def _with_zeros(given: Given, inputs: list[Input], states: list[Input]) -> Examples:
+    """States that are among the arrays, and zeros for the others."""
+    known = given if isinstance(given, Mapping) else {}
+    if isinstance(given, str | os.PathLike) and Path(given).suffix == ".npz":
+        known = _named_arrays(given)
+    made = _examples(given, inputs + [entry for entry in states if entry.name in known])
+    rows = len(next(iter(made.inputs.values())))
+    zeros = {
+        entry.name: np.zeros((rows, *(size or 1 for size in entry.spec.shape[1:])), np.float32)
+        for entry in states
+        if entry.name not in known
+    }
+    return Examples(inputs={**made.inputs, **zeros})
+
+
+def _examples(given: Given, inputs: list[Input]) -> Examples:
     if len(inputs) == 1:
         if isinstance(given, Mapping) and set(given) == {inputs[0].name}:
             given = given[inputs[0].name]

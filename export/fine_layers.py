@@ -42,6 +42,9 @@ HIDDEN: Final = 0.3
 #: outputs' variance, half of the mean error that the check of a file allows.
 LOUD: Final = 1e-3
 
+#: 16 bits that leave more than this share of the noise of 8 bits are not used.
+_NO_GAIN: Final = 0.9
+
 
 _CELLS: Final = frozenset(kind.__name__ for kind in (SimpleRnn, Gru, Lstm))
 
@@ -159,11 +162,12 @@ class NoiseMeter:
         if arithmetic.coarse_by and not arithmetic.has_sixteen:
             return FineLayers(costs=tuple(_coarse(cost, loud, arithmetic) for cost in costs))
         quiet = sum(cost.activations for cost in costs if cost.layer not in loud)
-        chosen = self._chosen(loud, arithmetic, hidden - quiet, LOUD - quiet, finest=finest)
+        before = {cost.layer: cost.activations for cost in costs if cost.layer in loud}
+        chosen = self._chosen(before, arithmetic, hidden - quiet, LOUD - quiet, finest=finest)
         final = tuple(
             replace(cost, chosen=chosen[cost.layer].fineness, left=chosen[cost.layer].left)
             if cost.layer in chosen
-            else replace(cost, left=cost.activations)
+            else _coarse(cost, loud, arithmetic)
             for cost in costs
         )
         return FineLayers(
@@ -179,7 +183,7 @@ class NoiseMeter:
 
     def _chosen(
         self,
-        loud: Sequence[str],
+        before: Mapping[str, float],
         arithmetic: Arithmetic,
         hidden: float,
         most: float,
@@ -188,14 +192,19 @@ class NoiseMeter:
     ) -> dict[str, _Choice]:
         """How the loud layers compute, in the graph's order; none where a file has no way.
 
-        hidden: the noise that all of them may leave.  most: what they may leave where only int8
-        weights that are widened, in twice the time, would leave less.
+        before: their noise with 8 bits.  hidden: what all of them may leave.  most: what they may
+        leave where only int8 weights that are widened, in twice the time, would leave less.
         """
-        simulate, chosen = arithmetic.simulate, dict[str, _Choice]()
+        loud, simulate = list(before), arithmetic.simulate
+        chosen: dict[str, _Choice] = {}
         ways: dict[str, _Choice] = {}
         if arithmetic.has_sixteen and loud:
             found = self._left(loud, self.quantize(loud, (), ()), simulate)
-            ways = {name: _Choice(Fineness.SIXTEEN, power) for name, power in found.items()}
+            ways = {
+                name: _Choice(Fineness.SIXTEEN, power)
+                for name, power in found.items()
+                if power <= _NO_GAIN * before[name]
+            }
             # Where a file has no floats, there is nothing finer.
             chosen = _quietest(ways, inf if arithmetic.coarse_by else hidden)
         if arithmetic.coarse_by:

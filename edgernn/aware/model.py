@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ import numpy as np
 from edgernn import atomic
 from edgernn.aware.weights import Choice, OnGrid, chosen_weights
 from edgernn.errors import ModelFileError, WrongOption
-from edgernn.export.keras.grids import as_json
+from edgernn.export.keras.grids import as_json, with_grids
+from edgernn.export.keras.object import from_keras
+from edgernn.export.source_model import SourceModel
 from edgernn.recipe import SoundRecipe
 from edgernn.recipe.keras_file import keep_member
 from edgernn.tasks.keras_backend import load_keras
@@ -86,6 +88,16 @@ def deployed(model: Any, weights: Sequence[OnGrid]) -> Deployed:
         variable.assign(rounded)
         grids.append(as_json(one.variable, rounded, grid))
     return Deployed(model=copy, grids=tuple(grids))
+
+
+def source_of(model: Any) -> SourceModel | None:
+    """What an export reads of a model of `quantization_aware` in memory; None for other objects."""
+    if type(model).__module__ != __name__:
+        return None
+    rounded = deployed(model.inner, model.on_grid)
+    source = from_keras(rounded.model)
+    graph = with_grids(source.graph, rounded.grids, where=source.source.file)
+    return replace(source, graph=graph)
 
 
 @functools.cache

@@ -76,7 +76,7 @@ def chosen_weights(model: Any, scheme: str) -> Choice:
     found: list[OnGrid] = []
     left: list[str] = []
     for position, variable in enumerate(model.weights):
-        if not str(variable.dtype).startswith("float"):
+        if not str(variable.dtype).startswith("float") or len(variable.shape) < 2:
             continue
         array = np.asarray(variable, np.float32)
         key = content_key(array)
@@ -85,7 +85,7 @@ def chosen_weights(model: Any, scheme: str) -> Choice:
             found.append(
                 OnGrid(variable=variable.path, position=position, most=numbers, by_row=by_row)
             )
-        elif array.ndim > 1 and variable.trainable and not variable.path.endswith("bias"):
+        elif variable.trainable and not variable.path.endswith("bias"):
             left.append(variable.path)
     if not found:
         raise WrongOption(

@@ -40,7 +40,7 @@ from edgernn.cli.completion import complete_devices, complete_schemes, complete_
     default="float32,int8",
     show_default=True,
     shell_complete=complete_schemes,
-    help="Schemes of the files that are scored and measured.",
+    help="Schemes of the files that are scored and measured; int4 is native only.",
 )
 @click.option("--to", default="native", show_default=True, help="Formats of these files.")
 @click.option(

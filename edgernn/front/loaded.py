@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgernn.aware.model import source_of
 from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.decoder_pair import examples_for
@@ -65,7 +66,7 @@ from edgernn.tasks.training_log import TrainingLog
 def load(model: Any, *, example: Any = None, free_time: bool = False) -> Loaded:
     """Reads a model: the path of a .keras, .h5, .onnx or .pt2 file, or a model in memory.
 
-    model: a path, a keras.Model, or a torch.nn.Module in eval mode.
+    model: a path, a keras.Model (also of `quantization_aware`), or a torch.nn.Module in eval mode.
     example: what the forward() of a torch.nn.Module takes: an array [N, ...], a tuple of them, or a
         dict by argument; with two rows or more the batch is free.
     free_time: an .onnx or .pt2 file, or a module, whose axis of time PyTorch fixed takes sequences
@@ -84,7 +85,7 @@ def load(model: Any, *, example: Any = None, free_time: bool = False) -> Loaded:
             made = from_module(model, example, free_time=free_time)
             return Loaded(model=made, origin=model)
         require_torch(example, free_time=free_time)
-        return Loaded(model=from_keras(model), origin=model)
+        return Loaded(model=source_of(model) or from_keras(model), origin=model)
     require_torch(example, free_time=free_time and Path(model).suffix.lower() not in PORTABLE)
     path = Path(model)
     with logged_step(f"reading {path}"):
@@ -191,7 +192,8 @@ class Loaded:
         max_drop: lose at most so many points of accuracy or F1, or percent of an error, on `data`
             or else on a labelled `calibrate`.  Each format is held to it on its own runtime: where
             it loses more, layers get finer activations, and then the fewest become float32; in int4
-            the fewest keep 8 bits, beside those that the check of the file needs.  One that cannot hold it is not written.
+            the fewest keep 8 bits, beside those that the check of the file needs.  One that cannot
+            hold it is not written.
         device: where scheme "auto" measures its candidates: "cpu" (here), "pi", "user@host", …
         data: labelled rows to measure the accuracy or error on: (x, y), (x, y, lengths), a path or
             a spec; "mydata.csv:test" is a part of a file.  Tables are read as in the training.
@@ -297,9 +299,9 @@ class Loaded:
             if decoding is not None and calibrate is not None:
                 calibrate = as_samples(calibrate, target=target or Target.SEQUENCE.value)
                 typical = examples_for(calibrate, original, decoding).inputs
-            calibrated = Calibration(spec=typical, method=method, file=file, rounding=rounded).of(
-                original, phase
-            )
+            calibrated = Calibration(
+                spec=typical, method=method, file=file, rounding=rounded, zero_states=streaming
+            ).of(original, phase)
             answers = None
             if samples is not None:  # before anything is written: they may not fit the model
                 phase("running the float model on the data")
@@ -311,7 +313,7 @@ class Loaded:
                 rows = (
                     examples_for(samples, original, decoding)
                     if decoding is not None
-                    else read_examples(samples, original)
+                    else read_examples(samples, original, zero_states=streaming)
                 )
             examples = together(calibrated.examples, rows)
             requests = [

@@ -19,6 +19,7 @@ from edgernn.export.calibration import Calibration
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import export_model, float_graph, training_log_of
 from edgernn.export.request import Request
+from edgernn.export.study.study import held
 from edgernn.formats import format_named
 from edgernn.front.arguments import checked_arguments, require_at_least
 from edgernn.front.progress import progress_line
@@ -240,9 +241,8 @@ def _exported(wanted: Wanted, chosen: Chosen, folder: Path, out: Path) -> Path:
     atomic.write_bytes(named, source.read_bytes())
     model = read_model(named)
     scheme = wanted.forms.schemes[0]
-    calibrated = Calibration(spec=wanted.splits.calibration).of(
-        float_graph(model.graph), lambda _phase: None
-    )
+    graph = float_graph(model.graph)
+    calibrated = Calibration(spec=wanted.splits.calibration).of(graph, lambda _phase: None)
     request = Request(
         backends=wanted.forms.formats,
         scheme=scheme,
@@ -251,7 +251,7 @@ def _exported(wanted: Wanted, chosen: Chosen, folder: Path, out: Path) -> Path:
         labels=wanted.splits.test.labels,
         training=training_log_of(source, model.source.sha256),
     )
-    (made,) = export_model(model, out, request)
+    (made,) = export_model(model, out, held(graph, request))
     return out / made.name
 
 

@@ -32,6 +32,7 @@ class Contents:
     name: str  # of the model, as part of file names and of identifiers: "words"
     content: bytes
     rate_hz: int  # of its recipe for sound; 0 without one
+    takes_text: bool  # its vocabulary is in the file
     labels: tuple[str, ...]
     inputs: tuple[str, ...]  # described for a reader: "x: [steps, 40] float32"
     outputs: tuple[str, ...]
@@ -90,6 +91,7 @@ def read_contents(model: Path, *, all_layers: bool) -> Contents:
         name=_identifier(model.name),
         content=content,
         rate_hz=0 if recipe is None else recipe.rate_hz,
+        takes_text=opened.text is not None,
         labels=opened.labels,
         inputs=tuple(_described(port) for port in opened.free_inputs),
         outputs=tuple(_described(port) for port in opened.free_outputs),

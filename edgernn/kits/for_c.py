@@ -12,7 +12,9 @@ _BYTES_IN_LINE = 20
 
 def files(contents: Contents) -> Files:
     """The files of the kit."""
-    kind = "sound" if contents.has_sound else "arrays"
+    one_of_each = len(contents.inputs) == 1 == len(contents.outputs)
+    kind = "text" if contents.takes_text and one_of_each else "arrays"
+    kind = "sound" if contents.has_sound else kind
     made = {name: text.encode() for name, text in contents.library.items()}
     made["CMakeLists.txt"] += contents.template("c/example.cmake")
     made[contents.model_file] = contents.content

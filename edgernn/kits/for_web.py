@@ -36,6 +36,7 @@ _SOUND: Final = (
     "listener_size", "listener_init", "listener_feed_s16", "listener_feed_f32", "listener_status",
     "listener_whole", "listener_reset",
 )  # fmt: skip
+_TEXT: Final = ("tokenize", "text_length")
 
 
 def files(contents: Contents, *, demo: bool) -> Files:
@@ -79,7 +80,8 @@ def files(contents: Contents, *, demo: bool) -> Files:
 def library(contents: Contents) -> bytes:
     """ernn.wasm."""
     tool("wasm-ld", package="lld")
-    exports = [f"-Wl,--export=ernn_{name}" for name in (*_MODEL, *_SOUND)]
+    called = (*_MODEL, *_SOUND, *(_TEXT if contents.takes_text else ()))
+    exports = [f"-Wl,--export=ernn_{name}" for name in called]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for file, text in contents.library.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -19,7 +20,10 @@ MOST_TOGETHER: Final = 32
 #: Side by side, sequences need memory of their own; fewer of them run together in a larger arena.
 _MOST_ARENA_BYTES: Final = 64 << 20
 
-Shapes: TypeAlias = tuple[Any, ...]  # sequences, then steps of each input
+Shapes: TypeAlias = list[tuple[int, ...] | None]  # of each input
+
+# A call may take a few microseconds: names looked up once.
+_point, _from_buffer, _empty, _NULL = lib.point_rows, ffi.from_buffer, np.empty, ffi.NULL
 
 _ROWS = np.dtype(
     {
@@ -47,74 +51,60 @@ def arena_bytes(handle: Any, options: Any) -> int:
 
 
 class BatchTable:
-    """Where the rows of all sequences are, for one number of sequences and of steps.
+    """Where the rows of all sequences are, for arrays of certain shapes.
 
     A session keeps the last one: of a call with the same shapes only addresses change.
     """
 
-    __slots__ = (
-        "_at",
-        "_made",
-        "_offsets",
-        "_shapes",
-        "in_rows",
-        "key",
-        "out_rows",
-    )
+    __slots__ = ("_inputs", "_outputs", "batch", "in_rows", "out_rows", "shapes")
 
     def __init__(
         self,
         session: Any,
         inputs: Sequence[NativePort],
         outputs: Sequence[NativePort],
-        key: Shapes,
+        shapes: Shapes,
     ) -> None:
-        self.key = key
-        batch = key[0]
+        """`shapes`: of each input; None for a state that begins at zero."""
+        self.shapes = shapes
+        self.batch = batch = next(shape[0] for shape in shapes if shape is not None)
         given = np.zeros((batch, len(inputs)), _ROWS)
-        for index, (port, steps) in enumerate(zip(inputs, key[1:], strict=True)):
+        for index, (port, shape) in enumerate(zip(inputs, shapes, strict=True)):
             rows = port.rows if port.is_sequence else 1  # of a step
-            given["steps"][:, index] = rows * ((port.steps or 1) if steps is None else steps)
+            steps = shape[1] if port.is_sequence and shape is not None else 1
+            given["steps"][:, index] = rows * ((port.steps or 1) if shape is None else steps)
         made = np.zeros((batch, len(outputs)), _ROWS)
         self.in_rows = ffi.from_buffer("ernn_rows[]", given)
         self.out_rows = ffi.from_buffer("ernn_rows[]", made)
         check_run(lib.ernn_output_steps(session, self.in_rows, self.out_rows))
         made["steps"] = made["steps"][0]
-        self._shapes = [
-            ((batch, *port.shape(int(made["steps"][0, index]))), port.numpy)
-            for index, port in enumerate(outputs)
+        # Of each input and output: its entry of the first sequence, entries from one sequence to
+        # the next, and bytes of a sequence.
+        self._inputs = [
+            (self.in_rows + index, len(inputs), _bytes_of(shape, port))
+            for index, (port, shape) in enumerate(zip(inputs, shapes, strict=True))
         ]
-        self._at = [given["data"][:, index] for index in range(len(inputs))]
-        self._made = [made["data"][:, index] for index in range(len(outputs))]
-        self._offsets: dict[int, AnyArray] = {}  # by bytes of a sequence
+        made_shapes = [
+            (batch, *port.shape(int(made["steps"][0, index]))) for index, port in enumerate(outputs)
+        ]
+        self._outputs = [
+            (self.out_rows + index, len(outputs), _bytes_of(shape, port), shape, port.numpy)
+            for index, (port, shape) in enumerate(zip(outputs, made_shapes, strict=True))
+        ]
 
     def point_to(self, arrays: Sequence[AnyArray | None]) -> list[AnyArray]:
         """Sets the addresses of the inputs and of new outputs, which are returned."""
-        for addresses, array in zip(self._at, arrays, strict=True):
-            if array is None:
-                addresses[:] = 0  # a state that begins at zero
-            else:
-                self._point(addresses, array)
+        batch = self.batch
+        for (rows, apart, size), array in zip(self._inputs, arrays, strict=True):
+            _point(rows, batch, apart, _NULL if array is None else _from_buffer(array), size)
         results = []
-        for addresses, (shape, dtype) in zip(self._made, self._shapes, strict=True):
-            result = np.empty(shape, dtype)
-            self._point(addresses, result)
+        for rows, apart, size, shape, dtype in self._outputs:
+            result = _empty(shape, dtype)
+            _point(rows, batch, apart, _from_buffer(result), size)
             results.append(result)
         return results
 
-    def _point(self, addresses: AnyArray, array: AnyArray) -> None:
-        stride = array.strides[0]
-        offsets = self._offsets.get(stride)
-        if offsets is None:
-            offsets = np.arange(len(array), dtype=np.uintp) * np.uintp(stride)
-            self._offsets[stride] = offsets
-        np.add(offsets, np.uintp(array.__array_interface__["data"][0]), out=addresses)
 
-
-def shapes_of(inputs: Sequence[NativePort], arrays: Sequence[AnyArray | None]) -> Shapes:
-    """The number of sequences, then the steps of each input; None for a state that is missing."""
-    batch = next(len(array) for array in arrays if array is not None)
-    return batch, *(
-        None if array is None else (array.shape[1] if port.is_sequence else 1)
-        for port, array in zip(inputs, arrays, strict=True)
-    )
+def _bytes_of(shape: tuple[int, ...] | None, port: NativePort) -> int:
+    """Of a sequence; arrays are contiguous."""
+    return 0 if shape is None else prod(shape[1:]) * port.numpy.itemsize

@@ -125,14 +125,29 @@ ernn_status ernn_text_tokens(const void *record, const char *text, size_t bytes,
                              uint32_t capacity, uint32_t *count);
 const void *ernn_text_record(const ernn_model *model, size_t *bytes);
 int ernn_are_shares(const ernn_model *model, uint32_t index);
+
+void point_rows(ernn_rows *rows, uint32_t count, uint32_t apart, void *data, size_t stride);
+"""
+
+# Only Python needs it: where each sequence of an array is, in one call instead of some of numpy.
+_OWN = """
+#include "ernn_audio.h"
+#include "ernn_scores.h"
+#include "ernn_sensor.h"
+#include "ernn_tokenizer.h"
+
+static void point_rows(ernn_rows *rows, uint32_t count, uint32_t apart, void *data, size_t stride) {
+  for (uint32_t i = 0; i < count; i++) {
+    rows[(size_t)i * apart].data = data ? (uint8_t *)data + i * stride : NULL;
+  }
+}
 """
 
 builder = FFI()
 builder.cdef(_DECLARATIONS)
 builder.set_source(
     "edgernn.runtime._ernn",
-    '#include "ernn_audio.h"\n#include "ernn_scores.h"\n'
-    '#include "ernn_sensor.h"\n#include "ernn_tokenizer.h"',
+    _OWN,
     sources=sorted(str(path) for path in _SOURCES.glob("*.c")),
     include_dirs=[str(_SOURCES)],
     extra_compile_args=_COMPILE_ARGS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,7 +218,7 @@ class Model:
         """
         return Session(self, isa=self._isa, max_steps=max_steps)
 
-    def __call__(self, *arrays: AnyArray) -> Any:
+    def __call__(self, *arrays: AnyArray | Sequence[str] | str) -> Any:
         """Runs whole sequences from zero states.
 
         `arrays` are [B, T, width] of float32, [B, T] for tokens and masks, or [B, width] for an
@@ -244,7 +244,7 @@ class Model:
             return results[self.output_names[0]]
         return {name: results[name] for name in self.output_names}
 
-    def run(self, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, AnyArray]:
         """As a call, by name.  `inputs` may include states; the results do include them.
 
         >>> model.run({"features": features})["scores"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.runtime.batch import BatchTable, arena_bytes, shapes_of
+from edgernn.runtime.batch import BatchTable, arena_bytes
 from edgernn.runtime.kept import KeptArrays
 from edgernn.runtime.library import (
     ISA_BY_NAME,
@@ -36,6 +36,7 @@ _BY_STEPS = (
 
 # A step may take a few microseconds: names looked up once.
 _from_buffer, _step, _run = ffi.from_buffer, lib.ernn_step, lib.ernn_run
+_run_batch = lib.ernn_run_batch
 
 
 class Session:
@@ -162,7 +163,7 @@ class Session:
             check_run(status, self._session)
         return out
 
-    def run(self, *sequences: AnyArray) -> Any:
+    def run(self, *sequences: AnyArray | str) -> Any:
         """Many steps of a sequence in one call.
 
         `sequences` are [T, width] of float32, or [T] for tokens and masks, one for each of
@@ -225,17 +226,22 @@ class Session:
 
         Returns all outputs [B, ...], also states.  Leaves the session as `reset` does.
         """
-        with self._alone():
+        if not self._lock.acquire(False):
+            raise DataError(_BUSY)
+        try:
             inputs, outputs = self._model.inputs, self._model.outputs
             given = [arrays.get(port.name) for port in inputs]
-            key = shapes_of(inputs, given)
+            shapes = [None if array is None else array.shape for array in given]
             table = self._table
-            if table is None or table.key != key:
-                table = self._table = BatchTable(self._session, inputs, outputs, key)
+            if table is None or table.shapes != shapes:
+                table = self._table = BatchTable(self._session, inputs, outputs, shapes)
             results = table.point_to(given)
-            status = lib.ernn_run_batch(self._session, key[0], table.in_rows, table.out_rows)
-            check_run(status, self._session)
+            status = _run_batch(self._session, table.batch, table.in_rows, table.out_rows)
+            if status:
+                check_run(status, self._session)
             return {port.name: made for port, made in zip(outputs, results, strict=True)}
+        finally:
+            self._lock.release()
 
     def save(self) -> bytes:
         """The states as bytes, for `restore` in this or another session of the same model.

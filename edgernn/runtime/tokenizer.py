@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +11,6 @@ import numpy.typing as npt
 from edgernn.errors import DataError
 from edgernn.recipe.text import TextRecipe, text_record
 from edgernn.runtime.library import OK, ffi, lib, status_text
-
-if TYPE_CHECKING:
-    from edgernn.graph import AnyArray
 
 Tokens: TypeAlias = npt.NDArray[np.int32]
 
@@ -57,10 +53,12 @@ class Tokenizer:
         place = ffi.from_buffer("int32_t[]", tokens)
         status = lib.ernn_text_tokens(self._place, content, len(content), place, room, count)
         if status != OK:
-            raise DataError(f"{_shown(text)}: {status_text(status)}", remedy=_REMEDIES.get(status))
+            raise DataError(
+                f"{_shown(text)}: {status_text(status)}", remedy=_REMEDIES.get(status, "")
+            )
         return tokens[: count[0]].copy()
 
-    def batch(self, texts: Sequence[str] | AnyArray) -> Tokens:
+    def batch(self, texts: Any) -> Tokens:
         """The tokens of several texts, [texts, T]: shorter ones are filled up with 0, as in Keras.
 
         texts: [N] or [N, 1] texts; where a text is one word, [N] or [N, T] of them.

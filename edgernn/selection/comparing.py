@@ -19,6 +19,7 @@ from edgernn.export.calibration import Calibration
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import export_model, float_graph, training_log_of
 from edgernn.export.request import Request
+from edgernn.export.study.study import held
 from edgernn.profile import measure
 from edgernn.profile.candidates import find_candidates
 from edgernn.profile.pool import pooled
@@ -249,14 +250,14 @@ def _export_median(
     calibrated = Calibration(spec=question.splits.calibration).of(graph, lambda _phase: None)
     for scheme in question.forms.schemes:
         request = Request(
-            backends=question.forms.formats,
+            backends=question.forms.having(scheme),
             scheme=scheme,
             ranges=None if scheme is Scheme.FLOAT32 else calibrated.ranges,
             examples=calibrated.examples,
             labels=question.splits.test.labels,
             training=training_log_of(source, model.source.sha256),
         )
-        export_model(model, out, request)
+        export_model(model, out, held(graph, request))
 
 
 def _baselines(splits: Splits) -> tuple[Baseline, ...]:

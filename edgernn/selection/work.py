@@ -17,6 +17,7 @@ from edgernn.export.pipeline import export_model, float_graph
 from edgernn.export.request import Request
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import artefact_predictions, predict
+from edgernn.formats import format_named
 from edgernn.scheme import Scheme
 from edgernn.selection.contender import Contender, Job, Role
 from edgernn.selection.data import drawn_again
@@ -33,10 +34,15 @@ from edgernn.tasks.training_log import log_path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forms:
-    """What is made of each trained model: every format in every scheme."""
+    """What is made of each trained model: every format in every scheme that it has."""
 
     formats: tuple[str, ...]
     schemes: tuple[Scheme, ...]
+
+    def having(self, scheme: Scheme) -> tuple[str, ...]:
+        """The formats that have the scheme; all, to be refused by name, where none has."""
+        some = tuple(name for name in self.formats if scheme in format_named(name).schemes)
+        return some or self.formats
 
 
 def form_name(artefact: Artefact) -> str:
@@ -122,7 +128,7 @@ def _exported(
     made: list[Artefact] = []
     for scheme in forms.schemes:
         request = Request(
-            backends=forms.formats,
+            backends=forms.having(scheme),
             scheme=scheme,
             ranges=calibrated.ranges,
             verify=False,

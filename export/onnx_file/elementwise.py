@@ -89,23 +89,24 @@ def clipped(builder: Builder, node: Node, values: list[Value | None]) -> list[Va
     low, high = _clip_limits(node, values)
     if low is not None and high is not None and low > high:
         raise node.damaged(f"clips from {low} to {high}")
-    match low, high:
-        case None, None:
-            return [x]
-        case 0.0, _:
-            return [builder.activated(x, Activation(kind=K.RELU, max_value=high), node)]
-        case None, float():  # high - relu(high - x)
-            sign, limit, span = -1.0, high, None
-        case _:  # low + relu(x - low)
-            sign, limit, span = 1.0, low or 0.0, None if high is None else high - (low or 0.0)
-    factor = np.array([sign], np.float32)
-    offset = np.array([limit], np.float32)
+    if low is None:
+        return [x if high is None else _limited(builder, node, x, high, sign=-1.0)]
+    if low == 0.0:
+        return [builder.activated(x, Activation(kind=K.RELU, max_value=high), node)]
+    span = None if high is None else high - low
+    return [_limited(builder, node, x, low, sign=1.0, span=span)]
+
+
+def _limited(
+    builder: Builder, node: Node, x: Tensor, limit: float, *, sign: float, span: float | None = None
+) -> Tensor:
+    """limit + sign * relu(sign * (x - limit))."""
+    factor, offset = np.array([sign], np.float32), np.array([limit], np.float32)
     moved = affine(builder, node, x.edge, x.axes, x.view, factor, -factor * offset)
     function = Activation(kind=K.RELU, max_value=span)
     name = builder.unique(node.role)
     layer = Activate(name=name, input=moved.edge, output=name, activation=function)
-    edge = builder.add(layer, node)
-    return [affine(builder, node, edge, x.axes, x.view, factor, offset)]
+    return affine(builder, node, builder.add(layer, node), x.axes, x.view, factor, offset)
 
 
 def _clip_limits(node: Node, values: list[Value | None]) -> tuple[float | None, float | None]:
@@ -171,10 +172,7 @@ def binary(builder: Builder, node: Node, values: list[Value | None]) -> list[Val
 
 def _merged(builder: Builder, node: Node, left: Tensor, right: Tensor) -> Tensor:
     if node.kind == "Div":
-        name = builder.unique(f"{node.role}/reciprocal")
-        function = Activation(kind=K.RECIPROCAL)
-        layer = Activate(name=name, input=right.edge, output=name, activation=function)
-        right = replace(right, edge=builder.add(layer, node))
+        right = replace(right, edge=_reciprocal(builder, node, right.edge))
     rank = max(len(left.view), len(right.view))
     tensors = [t.seen_as(((),) * (rank - len(t.view)) + t.view) for t in (left, right)]
     wide = [at for at in range(rank) if any(bare(t.view[at]) for t in tensors)]
@@ -188,9 +186,15 @@ def _merged(builder: Builder, node: Node, left: Tensor, right: Tensor) -> Tensor
         )
     )
     name = builder.unique(node.role)
-    merge = Merge(name=name, inputs=tuple(edges), output=name, kind=_MERGES[node.kind])
-    edge = builder.add(merge, node)
+    layer = Merge(name=name, inputs=tuple(edges), output=name, kind=_MERGES[node.kind])
+    edge = builder.add(layer, node)
     return Tensor(edge=edge, axes=tuple(view[at] for at in order), view=view)
+
+
+def _reciprocal(builder: Builder, node: Node, edge: str) -> str:
+    name = builder.unique(f"{node.role}/reciprocal")
+    function = Activation(kind=K.RECIPROCAL)
+    return builder.add(Activate(name=name, input=edge, output=name, activation=function), node)
 
 
 def _by_constant(
@@ -212,11 +216,7 @@ def _by_constant(
         case "Mul", _:
             scale, offset = numbers, zero
         case "Div", True:
-            name = builder.unique(f"{node.role}/reciprocal")
-            layer = Activate(
-                name=name, input=edge, output=name, activation=Activation(kind=K.RECIPROCAL)
-            )
-            edge, scale, offset = builder.add(layer, node), numbers, zero
+            edge, scale, offset = _reciprocal(builder, node, edge), numbers, zero
         case "Div", False:
             if not numbers.all():
                 raise node.damaged("divides by zero")

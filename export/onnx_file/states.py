@@ -109,6 +109,7 @@ def _with_inputs(graph: Graph, entry: Input, cut: _Cut) -> tuple[Graph, list[str
     """An input for each place, where `entry` was."""
     batch, count, units = entry.spec.shape
     taken = {*graph.specs, *(layer.name for layer in graph.layers)} - {entry.name}
+    taken |= {output.name for output in graph.outputs}
     names = _numbered(entry.name, count or 0, taken)
     spec = TensorSpec(shape=(batch, units), dtype=entry.spec.dtype)
     at = graph.inputs.index(entry)

@@ -61,7 +61,7 @@ class Cell(Protocol):
         """The states after one more step."""
         ...
 
-    def output(self, states: States) -> Tensor:
+    def output(self, _graph: Subgraph, states: States) -> Tensor:
         """h in the form that the next layer reads."""
         ...
 
@@ -106,7 +106,7 @@ class FloatCell:
             case _:
                 assert_never(self.layer)
 
-    def output(self, states: States) -> Tensor:
+    def output(self, _graph: Subgraph, states: States) -> Tensor:
         return states[0]
 
     def leave(self, _graph: Subgraph, states: States) -> tuple[Sequence[Tensor], ...]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgernn.export.tflite import operators as ops
 from edgernn.export.tflite import quantization as quant
+from edgernn.export.tflite import wide_cells
 from edgernn.export.tflite.activation import activate, fusable
 from edgernn.export.tflite.builder import Quantization, Subgraph, Tensor
 from edgernn.export.tflite.edges import Lowering
@@ -16,13 +17,23 @@ from edgernn.export.tflite.int8_activation import int8_activation
 from edgernn.export.tflite.int8_product import product
 from edgernn.export.tflite.precision import (
     feeds_integers,
+    is_wide,
     plan_of,
     quantization_of,
     stays_in_float,
 )
 from edgernn.export.tflite.schema import Fused
 from edgernn.export.tflite.weights import Matrix, constant, floats
-from edgernn.graph import ActivationKind, Conv1D, Conv2D, Dense, Embedding, QTensor, as_float32
+from edgernn.graph import (
+    ActivationKind,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Embedding,
+    QTensor,
+    as_float32,
+    consumers,
+)
 
 _LARGEST: Final = 127
 
@@ -59,6 +70,8 @@ def dense(low: Lowering, layer: Dense) -> Tensor:
     to = result_quantization(low, layer)
     x = quantization_of(low, layer.input)
     if to is not None and x is not None:
+        if is_wide(low, layer):
+            return _wide_dense(low, layer, x, to)
         given = low.tensors.int8(layer.input, x)
         made = product(
             graph, given, weights, bias, to, fused=fusable(layer.activation) or Fused.NONE
@@ -75,6 +88,27 @@ def dense(low: Lowering, layer: Dense) -> Tensor:
         in_float=stays_in_float(low, layer),
     )
     return made if fused is not None else activate(graph, layer.activation, made)
+
+
+def _wide_dense(low: Lowering, layer: Dense, reads: Quantization, to: Quantization) -> Tensor:
+    """With int16 activations.  The result stays int16 where no other layer reads it."""
+    graph, fused = low.main, fusable(layer.activation)
+    made = wide_cells.product(
+        graph,
+        low.tensors.int16(layer.input, wide_cells.widened(reads)),
+        Matrix.of(layer.kernel),
+        None if layer.bias is None else as_float32(layer.bias),
+        wide_cells.widened(to),
+        fused=fused or Fused.NONE,
+    )
+    if ends_wide(low, layer):
+        return made
+    return applied(low, layer, ops.as_int8(graph, made, to))
+
+
+def ends_wide(low: Lowering, layer: Dense) -> bool:
+    """Whether the result of a layer of int16 activations is int16."""
+    return fusable(layer.activation) is not None and not consumers(low.graph, layer.output)
 
 
 def result_quantization(low: Lowering, layer: Dense | Conv1D | Conv2D) -> Quantization | None:

@@ -60,6 +60,13 @@ class Edges:
             self._int8[edge] = ops.quantize(self.main, given, quantization)
         return self._int8[edge]
 
+    def int16(self, edge: str, quantization: Quantization) -> Tensor:
+        """The edge as int16: the existing form, else in this quantization."""
+        if edge not in self._int16:
+            given = self._int8.get(edge) or self._plain[edge]
+            self._int16[edge] = ops.as_int16(self.main, given, quantization)
+        return self._int16[edge]
+
     def is_int8(self, edge: str) -> bool:
         return edge in self._int8
 

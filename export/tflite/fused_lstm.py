@@ -17,12 +17,7 @@ from edgernn.export.tflite import schema
 from edgernn.export.tflite.builder import Quantization
 from edgernn.export.tflite.edges import Lowering
 from edgernn.export.tflite.int8_product import bias_constant
-from edgernn.export.tflite.precision import (
-    cell_quantization,
-    is_wide,
-    plan_of,
-    quantization_of,
-)
+from edgernn.export.tflite.precision import cell_quantization, plan_of, quantization_of
 from edgernn.export.tflite.schema import Op, TensorType
 from edgernn.export.tflite.shaping import reversed_steps
 from edgernn.export.tflite.weights import Matrix, columns_of, matrix
@@ -35,8 +30,6 @@ _GATES: Final = "ifco"
 def is_fused(low: Lowering, layer: Layer) -> bool:
     """Whether the layer becomes this operator; others become a loop with an int16 cell."""
     if not isinstance(layer, Lstm) or not low.integers_only or plan_of(low, layer) is None:
-        return False
-    if is_wide(low, layer):  # its arguments of gates are sums of 8-bit products
         return False
     return _is_expressible(low, layer)
 

@@ -87,7 +87,7 @@ class Int8Cell:
             case _:
                 assert_never(self.layer)
 
-    def output(self, states: States) -> Tensor:
+    def output(self, _graph: Subgraph, states: States) -> Tensor:
         return states[0]
 
     def leave(self, _graph: Subgraph, states: States) -> tuple[Sequence[Tensor], ...]:

@@ -54,7 +54,8 @@ def cell_for(low: Lowering, layer: Recurrent) -> Cell:
             integer_state=low.integers_only,
             cell=cell_quantization(low, layer) if isinstance(layer, Lstm) else None,
         )
-        return WideCell(coarse=cell) if is_wide(low, layer) and plan.hard_sigmoid is None else cell
+        has_wide = plan.hard_sigmoid is None and not isinstance(layer, Lstm)
+        return WideCell(coarse=cell) if has_wide and is_wide(low, layer) else cell
     return FloatCell(layer=layer, blocks=blocks, runtime_min=low.options.runtime_min)
 
 

@@ -79,7 +79,7 @@ def _advance(
 ) -> tuple[_Memory, Tensor]:
     """One step of one layer by the rules of its mask `valid` (bool [B, 1]): memory and output."""
     states = cell.step(graph, source, memory.states)
-    made = cell.output(states)
+    made = cell.output(graph, states)
     if valid is None:
         return _Memory(states=states, output=None), made
     kept = tuple(
@@ -90,7 +90,7 @@ def _advance(
     elif memory.output is not None:
         output = ops.select(graph, valid, made, memory.output)
     else:
-        output = cell.output(kept)
+        output = cell.output(graph, kept)
     return _Memory(states=kept, output=output if memory.output is not None else None), output
 
 
@@ -334,7 +334,7 @@ def _initial_memory(low: Lowering, cell: Cell, x: Tensor) -> _Memory:
     output = None
     if remembers:
         nothing = [zero for zero in zeros if zero is not None]
-        output = cell.output(cell.enter(low.main, nothing))
+        output = cell.output(low.main, cell.enter(low.main, nothing))
     return _Memory(states=states, output=output)
 
 
@@ -363,7 +363,7 @@ def _room(graph: Subgraph, cell: Cell, memory: _Memory, feed: _Feed) -> Tensor:
     units = cell.layer.units
     fitting = [part for part in feed.inputs if part.shape[2] == units]
     room = fitting[0] if fitting else _with_last_axis(graph, feed.inputs[0], units)
-    like = cell.output(memory.states)
+    like = cell.output(graph, memory.states)
     if like.quantization is None:
         return ops.as_float32(graph, room)
     return ops.quantize(graph, room, like.quantization)

@@ -75,6 +75,17 @@ def power(spelling: Spelling, call: Call) -> None:
             )
 
 
+def gated(spelling: Spelling, call: Call) -> None:
+    """glu: the first half of an axis, by the sigmoid of the second."""
+    halves = [spelling.fresh(), spelling.fresh()]
+    axis = int(call.get("dim", -1))
+    spelling.emit(
+        call, "Split", [call.arguments["self"].name], outputs=halves, axis=axis, num_outputs=2
+    )
+    gate = spelling.emit(call, "Sigmoid", halves[1:])
+    spelling.emit(call, "Mul", [halves[0], gate], call.outputs[0])
+
+
 def softmax(spelling: Spelling, call: Call) -> None:
     kind = "LogSoftmax" if "log" in call.kind else "Softmax"
     x: Ref = call.arguments["self"]

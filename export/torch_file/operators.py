@@ -39,6 +39,7 @@ OPERATORS: Final[dict[str, Speller]] = {
     **dict.fromkeys(elementwise.BINARY, elementwise.binary),
     "rsub": elementwise.reversed_difference,
     "pow": elementwise.power,
+    "glu": elementwise.gated,
     **dict.fromkeys(shaping.SAME, shaping.same),
     **dict.fromkeys(("transpose", "permute", "t", "mT"), shaping.transposed),
     **dict.fromkeys(("view", "reshape", "_unsafe_view"), shaping.reshaped),

@@ -106,29 +106,48 @@ def test_a_counter_needs_finer_gates_in_tflite_only_by_its_noise(measured) -> No
         assert cell.chosen is Fineness.FLOAT
 
 
-#: (format, its profile): files of bytes only.
-COARSE = [("tflite", "integer-only"), ("tflite", "micro")]
-
-
-@pytest.mark.parametrize(("target", "profile"), COARSE)
-def test_files_of_bytes_only_say_which_layers_need_finer_activations(
-    measured, target, profile
+@pytest.mark.parametrize("profile", ["integer-only", "micro"])
+def test_files_of_integers_only_get_16_bits_and_say_where_these_are_missing(
+    measured, profile
 ) -> None:
     name, (graph, request, _) = measured
-    options = {target: {"profile": profile}}
+    options = {"tflite": {"profile": profile}}
     again = with_fine_layers(graph, replace(request, fine=None, options=options))
     assert again.fine is not None
-    fine = again.fine[target]
-    assert (fine.wide, fine.in_float) == ((), ())
-    assert all(cost.chosen is Fineness.EIGHT for cost in fine.costs)
-    if name == "counter_lstm":  # c counts up to 42 in bytes
-        assert any(
-            f"which the profile {profile} has not: 8 bits leave" in said
-            for said in fine.details.values()
-        )
+    fine = again.fine["tflite"]
+    assert not fine.in_float
+    assert all(cost.left < cost.activations for cost in fine.costs if cost.layer in fine.wide)
+    for cost in fine.costs:
+        said = fine.details.get(f"layer {cost.layer}", "")
+        assert (cost.layer in fine.wide) == ("with 16 bits: 8 bits leave" in said)
+        assert bool(cost.coarse_by) == (f"which the profile {profile} has not" in said)
+    if name == "digits_gru":
+        assert any(cost.kind == "Gru" and cost.layer in fine.wide for cost in fine.costs)
 
 
-@pytest.mark.parametrize(("target", "profile"), [COARSE[0], ("onnx", "qnn")])
+def test_a_convolution_of_integers_only_is_named_where_bytes_are_too_loud() -> None:
+    """It has no 16-bit form."""
+    splits = splits_of("languages")
+    graph = float_graph(read_model(GOLDEN / "trained" / "languages_conv_lstm.keras").graph)
+    name = graph.inputs[0].name
+    given = Request(
+        scheme=Scheme.INT8,
+        backends=("tflite",),
+        ranges=calibrate(graph, {name: splits.calibration.x[:60]}),
+        examples=Examples(inputs={name: splits.calibration.x[60:80]}),
+        options={"tflite": {"profile": "integer-only"}},
+    )
+    again = with_fine_layers(graph, given)
+    assert again.fine is not None
+    (conv,) = (cost for cost in again.fine["tflite"].costs if cost.kind == "Conv1D")
+    assert conv.coarse_by == "the profile integer-only"
+    assert (
+        "which the profile integer-only has not"
+        in again.fine["tflite"].details["layer " + conv.layer]
+    )
+
+
+@pytest.mark.parametrize(("target", "profile"), [("tflite", "integer-only"), ("onnx", "qnn")])
 def test_the_noise_of_integers_only_is_that_of_the_file(measured, target, profile) -> None:
     """Kernels round single steps of such a file in other places.
 

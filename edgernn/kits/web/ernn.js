@@ -146,6 +146,25 @@ export class Model {
     }
   }
 
+  /** The tokens of a text for `run`, by the vocabulary in the model's file. */
+  tokenize(text) {
+    const library = this.#library;
+    const { c } = library;
+    if (!c.ernn_tokenize) throw new ErnnError('the model has no vocabulary: it takes no text');
+    const bytes = new TextEncoder().encode(text);
+    const most = Math.max(bytes.length, c.ernn_text_length(this.#handle), 1);
+    const room = 2 ** Math.ceil(Math.log2(most)); // few sizes: memory is used again
+    const at = library.allocate(room);
+    const tokens = library.allocate(4 * room);
+    library.view(Uint8Array, at, bytes.length).set(bytes);
+    const status = c.ernn_tokenize(this.#handle, at, bytes.length, tokens, room, library.scratch);
+    const found = library.view(Int32Array, tokens, library.word(library.scratch)).slice();
+    library.release(at, room);
+    library.release(tokens, 4 * room);
+    library.check(status);
+    return found;
+  }
+
   /** For sessions and listeners: the library and the model in it. */
   opened() {
     if (!this.#library) throw new ErnnError('the model is closed: load it again');

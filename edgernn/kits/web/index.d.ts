@@ -57,6 +57,8 @@ export class Model {
   readonly sampleRate: number;
   /** Runs one whole sequence: an array for each of freeInputs. */
   run(...arrays: Values[]): Results;
+  /** The tokens of a text, for `run`. Throws where the file holds no vocabulary. */
+  tokenize(text: string): Int32Array;
   /** maxSteps: the longest sequence of a model that needs it whole; 256. */
   session(options?: { maxSteps?: number }): Session;
   /** Throws where the model takes no sound, or the rate is below the model's. */

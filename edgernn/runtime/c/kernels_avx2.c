@@ -121,6 +121,7 @@ AVX2 ERNN_INLINE void s16_block__avx2(const int16_t *x, size_t x_stride, uint32_
         sums[4 * i + j] = _mm256_add_epi32(sums[4 * i + j], _mm256_madd_epi16(four, w));
       }
     }
+    if (m > 1) KEEP_IN_PLACE(sums, 4 * m);
   }
   ERNN_UNROLL
   for (int i = 0; i < m; i++) {
@@ -314,7 +315,7 @@ AVX2 void ernn_s16_lstm__avx2(const int16_t *x, const int16_t *r, int16_t *h, in
   }
 }
 
-ERNN_ROW_KERNELS(AVX2, avx2)
+ERNN_ROW_KERNELS(AVX2, avx2, planes_of)
 
 const ernn_kernels ernn_kernels_avx2 = {
     .isa = ERNN_ISA_AVX2,

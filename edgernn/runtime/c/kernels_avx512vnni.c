@@ -123,7 +123,14 @@ AVX512 ERNN_INLINE void u8_block__avx512vnni(const uint8_t *x, size_t x_stride, 
   __m512i sums[16];
   const int all = m * planes;
   ERNN_UNROLL
-  for (int i = 0; i < all * n * apart; i++) sums[i] = _mm512_setzero_si512();
+  for (int j = 0; j < n; j++) {
+    __m512i begin = begin_of(product, column + 16 * (size_t)j, planes);
+    ERNN_UNROLL
+    for (int i = 0; i < all * apart; i++) { /* in the lower plane of each row, once */
+      int begins = i < all && i % planes == planes - 1;
+      sums[i * n + j] = begins ? begin : _mm512_setzero_si512();
+    }
+  }
   uint32_t quad = 0;
   for (; quad + (uint32_t)apart <= quads; quad += (uint32_t)apart) {
     ERNN_UNROLL
@@ -139,6 +146,7 @@ AVX512 ERNN_INLINE void u8_block__avx512vnni(const uint8_t *x, size_t x_stride, 
         }
       }
     }
+    KEEP_IN_PLACE(sums, all * n * apart);
   }
   for (; quad < quads; quad++, weights += 64 * n, x += 4) {
     ERNN_UNROLL
@@ -165,7 +173,6 @@ AVX512 ERNN_INLINE void u8_block__avx512vnni(const uint8_t *x, size_t x_stride, 
       if (planes == 2) {
         sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 8), sums[(i * planes + 1) * n + j]);
       }
-      sum = _mm512_add_epi32(sum, begin_of(product, at, planes));
       finish_tile__avx512(sum, product, at, out, (size_t)i * out_stride + at, to_float);
     }
   }
@@ -245,6 +252,7 @@ AVX512 ERNN_INLINE void s16_block__avx512vnni(const int16_t *x, size_t x_stride,
       weights += stride;
       x += 4;
     }
+    KEEP_IN_PLACE(sums, 2 * m * apart);
   }
   ERNN_UNROLL
   for (int i = 0; i < m; i++) {
@@ -314,7 +322,24 @@ AVX512 void ernn_s16_sums__avx512vnni(const int16_t *x, size_t x_stride, uint32_
   s16_gemm__avx512vnni(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
-ERNN_ROW_KERNELS(AVX512, avx512vnni)
+/* As planes_of, with what is left of a row in one vector too: rows are short. */
+AVX512 ERNN_INLINE void planes_of__avx512vnni(const float *x, size_t count, float reciprocal,
+                                              float limit, uint8_t *high, uint8_t *low) {
+  const __m512 most = _mm512_set1_ps(limit), least = _mm512_set1_ps(-limit);
+  for (size_t i = 0; i < count; i += 16) {
+    __mmask16 taken = (__mmask16)(count - i < 16 ? (1u << (count - i)) - 1 : 0xFFFFu);
+    __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(taken, x + i), _mm512_set1_ps(reciprocal));
+    __mmask16 is_number = _mm512_cmp_ps_mask(scaled, scaled, _CMP_ORD_Q);
+    scaled = _mm512_maskz_min_ps(is_number, scaled, most); /* NaN is 0 */
+    scaled = _mm512_add_ps(_mm512_max_ps(scaled, least), _mm512_set1_ps(12582912.0f));
+    __m512i word = _mm512_add_epi32(_mm512_castps_si512(scaled),
+                                    _mm512_set1_epi32(32768 - 0x4B400000));
+    _mm_mask_storeu_epi8(high + i, taken, _mm512_cvtepi32_epi8(_mm512_srli_epi32(word, 8)));
+    _mm_mask_storeu_epi8(low + i, taken, _mm512_cvtepi32_epi8(word));
+  }
+}
+
+ERNN_ROW_KERNELS(AVX512, avx512vnni, planes_of__avx512vnni)
 
 const ernn_kernels ernn_kernels_avx512vnni = {
     .isa = ERNN_ISA_AVX512VNNI,

@@ -59,6 +59,7 @@ AVXVNNI ERNN_INLINE void u8_block__avxvnni(const uint8_t *x, size_t x_stride, ui
     for (int a = 0; a < apart; a++, weights += stride, x += 4) {
       add_u8__avxvnni(sums + a * m * n, x, x_stride, weights, m, n);
     }
+    KEEP_IN_PLACE(sums, m * n * apart);
   }
   for (; quad < quads; quad++, weights += stride, x += 4) {
     add_u8__avxvnni(sums, x, x_stride, weights, m, n);
@@ -151,6 +152,7 @@ AVXVNNI ERNN_INLINE void s16_block__avxvnni(const int16_t *x, size_t x_stride, u
     for (int a = 0; a < apart; a++, weights += stride, x += 4) {
       add_s16__avxvnni(sums + 4 * a * m, x, x_stride, weights, m);
     }
+    KEEP_IN_PLACE(sums, 4 * m * apart);
   }
   for (; quad < quads; quad++, weights += stride, x += 4) {
     add_s16__avxvnni(sums, x, x_stride, weights, m);

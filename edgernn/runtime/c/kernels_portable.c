@@ -210,7 +210,7 @@ static void s16_lstm__portable(const int16_t *x, const int16_t *r, int16_t *h, i
   }
 }
 
-ERNN_ROW_KERNELS(ERNN_ANY_TARGET, portable)
+ERNN_ROW_KERNELS(ERNN_ANY_TARGET, portable, planes_of)
 
 const ernn_kernels ernn_kernels_portable = {
     .isa = ERNN_ISA_PORTABLE,

@@ -18,6 +18,13 @@ ernn_f32_map ernn_f32_tanh__avx2;
 ernn_s16_gru ernn_s16_gru__avx2;
 ernn_s16_lstm ernn_s16_lstm__avx2;
 
+/* At the end of each round of a loop: gcc 12 else copies each sum to another register and back. */
+#define KEEP_IN_PLACE(sums, count)                                                                 \
+  do {                                                                                             \
+    ERNN_UNROLL                                                                                    \
+    for (int kept = 0; kept < (count); kept++) __asm__("" : "+v"((sums)[kept]));                   \
+  } while (0)
+
 /* What becomes of a tile's sums (in the order of lanes): Q4.11 or float32. */
 AVX2 ERNN_INLINE void finish_tile__avx2(__m256i low, __m256i high, const ernn_product *product,
                                   size_t column, void *out, size_t at, const int to_float) {

@@ -60,7 +60,8 @@ def tuned(name: str, task: str, scheme: str, count: int) -> tuple[Any, list[Samp
     keras.utils.set_random_seed(0)
     model = edgernn.quantization_aware(keras.models.load_model(TRAINED / f"{name}.keras"), scheme)
     model.compile(keras.optimizers.Adam(5e-4), "sparse_categorical_crossentropy")
-    model.fit(splits.train.x[:count], splits.train.y[:count], epochs=1, verbose=0)
+    x, y = splits.train.x[:count], np.asarray(splits.train.y)[:count]
+    model.fit(x, y, epochs=1, verbose=0)
     return model, [splits.calibration, splits.test]
 
 
@@ -85,7 +86,8 @@ def agreement(model: Any, path: Path, parts: list[Samples], folder: Path) -> flo
 
 
 def test_the_native_file_answers_as_the_training(digits: Any, tmp_path: Path) -> None:
-    assert agreement(*digits, tmp_path) >= 0.999
+    model, path, parts = digits
+    assert agreement(model, path, parts, tmp_path) >= 0.999
 
 
 @pytest.mark.long
@@ -115,6 +117,13 @@ def test_the_export_has_the_weights_of_the_training(digits: Any) -> None:
     assert len(stored) == 3
     for matrix in stored:
         assert any(np.array_equal(matrix, weight) for weight in seen)
+
+
+def test_the_model_in_memory_is_that_of_the_file(digits: Any) -> None:
+    model, path, _ = digits
+    in_memory, in_file = edgernn.load(model).model.graph, read_model(path).graph
+    assert in_memory.grids.keys() == in_file.grids.keys()
+    assert edgernn.load(model).parameters == edgernn.load(path).parameters
 
 
 def test_keras_loads_the_file_alone(digits: Any, keras: Any) -> None:

@@ -40,7 +40,9 @@ COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.star
 WITH_DEVICE = re.compile(
     r"edgernn devices add|--device (pi|android)$|--storage|--from a.keras|^edgernn search mydata"
 )
-SLOW = re.compile(r"edgernn (demo|compare|search|worker)|--device cpu,kitchen,phone|--scheme auto")
+SLOW = re.compile(
+    r"edgernn (demo|compare|search|worker)|--device cpu,kitchen,phone|--scheme auto|--qat|gru4"
+)
 QUICK = {
     "EDGERNN_TRAIN_EPOCHS": "1",
     "EDGERNN_PROFILE_PROCESSES": "1",

@@ -26,7 +26,7 @@ SAMPLES = np.random.default_rng(1).standard_normal((200, 3)).astype(np.float32) 
 
 def by_numpy(model: Model, recipe: SensorRecipe) -> list[Heard]:
     """The label of each window of scaled samples."""
-    rows = (SAMPLES + np.float32(recipe.add)) * np.float32(recipe.multiply)
+    rows = (SAMPLES + np.array(recipe.add, np.float32)) * np.array(recipe.multiply, np.float32)
     found = []
     for begin in range(0, len(rows) - recipe.window + 1, recipe.hop):
         scores = shares_of(model(rows[None, begin : begin + recipe.window])[0], shares=False)

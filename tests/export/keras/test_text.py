@@ -56,7 +56,7 @@ def recipe_of(model: Any) -> TextRecipe:
     return entry.text
 
 
-def of_keras(layer: Any, texts: list[str], *, column: bool = True) -> Any:
+def of_keras(layer: Any, texts: Any, *, column: bool = True) -> Any:
     import tensorflow as tf
 
     given = tf.constant(texts)

@@ -11,11 +11,12 @@ import pytest
 from onnx import helper
 
 import edgernn
+from edgernn.errors import DataError
 from edgernn.export.onnx_file.file import read_onnx
 from edgernn.export.reading import read_source
 from edgernn.export.source_check import check_reading
 from edgernn.graph import Lstm
-from tests.export.onnx_file.golden import FILES, FOLDER, PROGRAMS, answers, stored
+from tests.export.onnx_file.golden import FILES, FOLDER, PROGRAMS, answers, made_up, stored
 from tests.export.onnx_file.hand_made import saved
 
 
@@ -141,3 +142,31 @@ def test_a_session_keeps_the_states_of_a_step_alone(tmp_path):
         result, h = answers(model, {"x": row[None], "h": h})
         answer = session.step(row)
         np.testing.assert_allclose(answer["fc"], result[0], atol=1e-5)
+
+
+def test_a_stream_is_calibrated_from_zeros_where_no_states_are_given(tmp_path):
+    model = edgernn.load(FOLDER / "one_state.free.pt2")
+    x = made_up(model.model, 60)["x"]
+    options = {"scheme": "int8", "to": "native", "streaming": True}
+    made = model.export(tmp_path / "zeros", calibrate=x, **options)
+    given = {"x": x, "h": np.zeros((60, 8), np.float32)}
+    same = model.export(tmp_path / "given", calibrate=given, **options)
+    assert made["native"].path.read_bytes() == same["native"].path.read_bytes()
+    other = {"x": x, "h": np.ones((60, 8), np.float32)}
+    different = model.export(tmp_path / "ones", calibrate=other, **options)
+    assert made["native"].path.read_bytes() != different["native"].path.read_bytes()
+    with pytest.raises(DataError, match="the data have no names"):
+        model.export(tmp_path / "whole", scheme="int8", calibrate=x)
+
+
+def test_names_that_outputs_have_are_not_taken_for_inputs(tmp_path):
+    def renamed(graph):
+        graph.output[1].name = "h_0"
+        for node in graph.node:
+            node.output[:] = ["h_0" if name == "160" else name for name in node.output]
+
+    model = read_onnx(changed(tmp_path, renamed))
+    names = [entry.name for entry in model.graph.inputs]
+    names += [output.name for output in model.graph.outputs]
+    assert len(names) == len(set(names)) == len(model.ports)
+    assert check_reading(model)

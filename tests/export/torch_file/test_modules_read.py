@@ -65,6 +65,8 @@ READ = {
     "repeat of a vector": (lambda m, x: m.rnn(x[:, -1].unsqueeze(1).repeat(1, 4, 1))[0], X),
     "differences": (lambda _, x: x[:, 1:] - x[:, :-1], X),
     "silu": (lambda _, x: F.silu(x), X),
+    "glu": (lambda m, x: F.glu(m.rnn(x)[0]), X),
+    "glu of channels": (lambda m, x: F.glu(m.rnn(x)[0].mT, dim=1), X),
 }
 
 
