@@ -1,7 +1,7 @@
 """`make bench`: prints a row as soon as it is measured; exits with 1 when a target is missed.
 
 The first argument names a JSON file for the rows.  Others select: `export`, `float`, `int8`,
-`onnx`, `crnn`, `native`, `phones`; and `torch`, which no run has that does not name it.
+`onnx`, `crnn`, `native`, `phones`, `web`; and `torch`, which no run has that does not name it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bench.onnx_int8 import compare_onnx_int8
 from bench.record import write_record
 from bench.tflite_int8 import compare_int8
 from bench.torch_peer import compare_torch
+from bench.web_page import compare_web_page
 
 
 def main(argv: list[str]) -> int:
@@ -70,6 +71,8 @@ def _measured(folder: Path, wanted: list[str]) -> Iterator[Comparison]:
         yield from compare_crnn(folder / "crnn")
     if is_wanted("native"):
         yield from compare_native(folder / "native")
+    if is_wanted("web"):
+        yield from compare_web_page(folder / "int8")
     if "torch" in wanted:
         yield from compare_torch(folder / "torch")
     if is_wanted("phones"):

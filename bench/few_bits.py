@@ -2,7 +2,7 @@
 
     python -m bench.few_bits tune counter counter_lstm 0     # one seed of a model of the tests
     python -m bench.few_bits grow 64 0                       # digits, a GRU of so many units
-    python -m bench.few_bits page                            # table and picture of int4.md
+    python -m bench.few_bits page                            # table and picture of docs/int4.md
 
 Each run adds lines to docs/few-bits.json; `page` reads nothing else.
 """
@@ -24,6 +24,7 @@ from edgernn.export.native import lower
 from edgernn.export.pipeline import float_graph
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
+from edgernn.report.page import picture_file
 from edgernn.report.scatter import Point, scatter_plot
 from edgernn.scheme import Scheme
 from edgernn.tasks.data import task_named
@@ -35,6 +36,9 @@ from edgernn.tasks.training import train
 _TOP: Final = Path(__file__).resolve().parents[1]
 _RECORD: Final = _TOP / "docs" / "few-bits.json"
 _PICTURE: Final = _TOP / "docs" / "few-bits.svg"
+_PAGE: Final = _TOP / "docs" / "int4.md"
+_BEGIN: Final = "<!-- made by bench.few_bits -->"
+_END: Final = "<!-- end of what bench.few_bits makes -->"
 _MODELS: Final = _TOP / "tests" / "golden" / "trained"
 
 #: float: the control.  In the file, int3 and ternary are int4.
@@ -95,7 +99,7 @@ def tuned(task: str, name: str, start: Path, seed: int, schemes: tuple[str, ...]
 
 def grown(units: int, seed: int, schemes: tuple[str, ...]) -> Iterator[Row]:
     """A GRU of another width on digits: what more or fewer units do for the same bytes."""
-    recipe = replace(Recipe(), units=units, epochs=40, batch_size=64)
+    recipe = replace(Recipe(), units=units, epochs=25, batch_size=64)
     with TemporaryDirectory() as folder:
         start = Path(folder) / "digits.keras"
         train(
@@ -211,8 +215,9 @@ def main(arguments: list[str]) -> None:
         case "grow", [units, seed, *schemes]:
             add(grown(int(units), int(seed), tuple(schemes) or _SCHEMES))
         case "page", []:
-            _PICTURE.write_text(picture(recorded()) + "\n")
-            print(table(recorded()))
+            _PICTURE.write_text(picture_file(picture(recorded())))
+            before, rest = _PAGE.read_text().split(_BEGIN)
+            _PAGE.write_text(f"{before}{_BEGIN}\n{table(recorded())}\n{_END}{rest.split(_END)[1]}")
         case _:
             raise SystemExit(__doc__)
 

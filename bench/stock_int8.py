@@ -1,14 +1,16 @@
 """Keyword spotters with GRU and LSTM layers, and what the stock TFLite converter makes of them.
 
-Run as a script in a process of its own (`python -m bench.stock_int8 FOLDER`): TensorFlow is slow to
-start, and its int8 conversion of a recurrent layer that is not unrolled ends in a segmentation
-fault (tensorflow#75140).  So int8 is converted with unroll=True, the only way that it offers.
+Run as a script in a process of its own (`python -m bench.stock_int8 FOLDER [MODEL …]`): TensorFlow
+is slow to start, and its int8 conversion of a recurrent layer that is not unrolled ends in a
+segmentation fault (tensorflow#75140).  So int8 is converted with unroll=True, the only way that it
+offers.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ OPEN_MODELS = {"gru-open": ("gru", False), "gru-open-sequences": ("gru", True),
 STEPS, FEATURES, UNITS, SAMPLES = 100, 40, 128, 128
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, wanted: Collection[str]) -> None:
     """Writes <model>.keras, stock-<model>.int8.tflite, .dynamic.tflite and calibration.npz."""
     import keras
     import numpy as np
@@ -33,6 +35,8 @@ def main(folder: Path) -> None:
     samples = np.random.default_rng(0).normal(size=(SAMPLES, STEPS, FEATURES)).astype(np.float32)
     np.savez(folder / "calibration.npz", x=samples)
     for name, (cell, layers) in MODELS.items():
+        if wanted and name not in wanted:
+            continue
         model = classifier(keras, cell, layers)
         model.save(folder / f"{name}.keras")
         dynamic = _converter(tf, keras, model, (cell, layers), unroll=False)
@@ -42,6 +46,8 @@ def main(folder: Path) -> None:
         int8.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         (folder / f"stock-{name}.int8.tflite").write_bytes(int8.convert())
     for name, (cell, return_sequences) in OPEN_MODELS.items():
+        if wanted and name not in wanted:
+            continue
         x = keras.Input((None, FEATURES), name="x")
         layer = _layer(keras, cell)(UNITS, return_sequences=return_sequences)
         keras.Model(x, layer(x), name=name).save(folder / f"{name}.keras")
@@ -79,4 +85,4 @@ def _converter(tf: Any, keras: Any, model: Any, kind: tuple[str, int], *, unroll
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

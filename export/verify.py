@@ -15,7 +15,7 @@ from edgernn.artefact import Artefact, Verification, VerificationStatus
 from edgernn.devices import open_device
 from edgernn.devices.runners import run_cases
 from edgernn.devices.runners.outcome import Failed, Outputs, Skipped
-from edgernn.errors import MissingRuntime, VerificationError
+from edgernn.errors import VerificationError
 from edgernn.export.batches import Batch, check_rows_agree
 from edgernn.export.carried import answers_of
 from edgernn.export.cases import Case
@@ -242,19 +242,6 @@ def _prepare(artefact: Artefact, check: Check) -> None:
     check.references.of(check.original, inputs)
     if check.exact is not None:
         check.references.of(check.exact, inputs, run=integer.run)
-
-
-def require_passed(name: str, verification: Verification) -> None:
-    """Raises MissingRuntime for a file that could not be run, VerificationError for one that the
-    inputs at hand do not decide about.
-    """
-    if verification.status is VerificationStatus.SKIPPED:
-        raise MissingRuntime(
-            f"{name} cannot be checked: {verification.reason}",
-            remedy="Install what is missing, or leave out --require-verify (require_verify)",
-        )
-    if verification.status is VerificationStatus.UNDECIDED:
-        raise VerificationError(f"{name} cannot be checked: {verification.reason}")
 
 
 def _same(

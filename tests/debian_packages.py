@@ -21,16 +21,25 @@ class CannotBuild(Exception):
     """Why there is no file system: the reason of a skipped test."""
 
 
-def fetched(names: Sequence[str], *, architecture: str, folder: Path) -> list[Path]:
+def fetched(
+    names: Sequence[str],
+    *,
+    architecture: str,
+    folder: Path,
+    suite: str = SUITE,
+    with_dependencies: bool = False,
+) -> list[Path]:
     """The packages' files, written into `folder` with apt's own state.  Raises CannotBuild."""
     if not KEYRING.is_file() or not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         raise CannotBuild("it is made from Debian packages, and this is no Debian")
-    settings = _private_state(folder, architecture)
+    settings = _private_state(folder, architecture, suite)
     options = [f"-o{name}={value}" for name, value in settings.items()]
     _must(["apt-get", *options, "update", "-qq"], "apt-get update")
     target = folder / "packages"
     target.mkdir()
     # As a sub-process of its own folder: `download` writes into the working directory.
+    if with_dependencies:
+        names = _with_dependencies(options, names)
     wanted = [f"{_real_name(options, name)}:{architecture}" for name in names]
     _must(["apt-get", *options, "download", "-qq", *wanted], "apt-get download", folder=target)
     return sorted(target.glob("*.deb"))
@@ -47,9 +56,23 @@ def _real_name(options: list[str], name: str) -> str:
     return found[1]
 
 
+def _with_dependencies(options: list[str], names: Sequence[str]) -> list[str]:
+    """What apt would install into an empty system."""
+    planned = subprocess.run(
+        ["apt-get", *options, "--simulate", "--no-install-recommends", "install", *names],
+        capture_output=True,
+        text=True,
+    )
+    found = re.findall(r"^Inst (\S+)", planned.stdout, re.MULTILINE)
+    if not found:
+        reason = (planned.stderr.strip() or "no reason given").splitlines()[-1]
+        raise CannotBuild(f"apt cannot install {', '.join(names)}: {reason}")
+    return found
+
+
 def unpack(packages: Sequence[Path], root: Path) -> None:
     """Lays their files into `root`, without documentation.  Raises CannotBuild."""
-    for name in ("bin", "sbin", "lib"):  # Debian's merged /usr
+    for name in ("bin", "sbin", "lib", "lib64"):  # Debian's merged /usr
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
     for package in packages:
@@ -63,11 +86,11 @@ def unpack(packages: Sequence[Path], root: Path) -> None:
         shutil.rmtree(root / "usr" / name, ignore_errors=True)
 
 
-def _private_state(folder: Path, architecture: str) -> dict[str, str]:
+def _private_state(folder: Path, architecture: str, suite: str) -> dict[str, str]:
     for name in ("state/lists/partial", "cache/archives/partial", "nothing"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
-    source = f"deb [arch={architecture} signed-by={KEYRING}] {_mirror()} {SUITE} main\n"
+    source = f"deb [arch={architecture} signed-by={KEYRING}] {_mirror()} {suite} main\n"
     (folder / "sources.list").write_text(source)
     return {
         "Dir::State": f"{folder}/state",

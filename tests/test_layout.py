@@ -58,9 +58,16 @@ def test_no_module_has_a_name_that_says_nothing():
 LONGER = {"ernn.h": 450}
 
 
-@pytest.mark.parametrize("suffix", [".py", ".c", ".h"])
+@pytest.mark.parametrize("suffix", [".py", ".c", ".h", ".java", ".kt", ".swift", ".mjs"])
 def test_no_module_is_longer_than_400_lines(suffix):
-    tracked = {path for folder in FOLDERS.values() for path in folder.rglob(f"*{suffix}")}
+    """Of the product, of tests, of benchmarks and of examples."""
+    folders = (*FOLDERS.values(), *(TOP / name for name in ("tests", "bench", "examples")))
+    tracked = {
+        path
+        for folder in folders
+        for path in folder.rglob(f"*{suffix}")
+        if "node_modules" not in path.parts
+    }
     long = {path: len(path.read_text().splitlines()) for path in tracked}
     assert long
     assert not {path: lines for path, lines in long.items() if lines > LONGER.get(path.name, 400)}

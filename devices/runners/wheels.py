@@ -63,6 +63,8 @@ with tempfile.TemporaryDirectory(dir=os.path.dirname(folder)) as part:
 
 #: The runtime package with the fewest dependencies: only numpy, in version 1.
 LEAST_DEMANDING: Final = "tflite-runtime"
+#: The last that it has wheels for.
+_LAST_PYTHON: Final = (3, 11)
 
 #: manylinux2014 is glibc 2.17; no wheel in use accepts an older one.
 _OLDEST_GLIBC_MINOR: Final = 17
@@ -143,6 +145,12 @@ def _fetched(platform: Platform, packages: tuple[str, ...]) -> list[Path] | Skip
             if not complaint:
                 return sorted(folder.glob("*.whl"))
             complaints.append(f"{' '.join(requirement)}: {complaint}")
+    if LEAST_DEMANDING in packages and platform.python > _LAST_PYTHON:
+        return Skipped(
+            reason=f"no TFLite runtime has a wheel for {platform}: {packages[0]} has none for this "
+            f"processor or glibc, and {LEAST_DEMANDING} ends with Python 3.11; profile the .ernn "
+            "file there, which needs no Python"
+        )
     return Skipped(reason=f"no package of {packages[0]} for {platform} ({complaints[-1]})")
 
 

@@ -120,9 +120,11 @@ def _model_class() -> type:
                 self.output_names = inner.output_names
 
         def call(self, inputs: Any, training: bool | None = None) -> Any:
-            fed = {id(one): one.value for one in self.inner.variables}
-            rounded = [self.inner.weights[one.position] for one in self.on_grid]
-            fed |= zip(map(id, rounded), _straight_through(self.on_grid, rounded), strict=True)
+            as_tensor = sys.modules["tensorflow"].convert_to_tensor  # load_keras has imported it
+            fed = {id(one): as_tensor(one.value) for one in self.inner.variables}
+            places = [id(self.inner.weights[one.position]) for one in self.on_grid]
+            exact = [fed[place] for place in places]
+            fed |= zip(places, _straight_through(self.on_grid, exact), strict=True)
             others = self.inner.non_trainable_variables
             outputs, after = self.inner.stateless_call(
                 [fed[id(one)] for one in self.inner.trainable_variables],
@@ -131,8 +133,9 @@ def _model_class() -> type:
                 training=training,
             )
             for variable, value in zip(others, after, strict=True):
-                if value is not fed[id(variable)]:  # seeds of dropout, moving means
-                    variable.assign(value)
+                is_frozen = id(variable) in places  # a kernel that keeps its exact weights
+                if value is not fed[id(variable)] and not is_frozen:
+                    variable.assign(value)  # a seed of dropout, a moving mean
             return outputs
 
         def on_the_grid(self) -> Any:
@@ -155,9 +158,9 @@ def _model_class() -> type:
     return QuantizationAware
 
 
-def _straight_through(weights: Sequence[OnGrid], variables: Sequence[Any]) -> Sequence[Any]:
-    """The variables on their grids; gradients pass unchanged."""
-    tensorflow = sys.modules["tensorflow"]  # load_keras has imported it
+def _straight_through(weights: Sequence[OnGrid], tensors: Sequence[Any]) -> Sequence[Any]:
+    """The tensors on their grids; gradients pass unchanged."""
+    tensorflow = sys.modules["tensorflow"]
 
     def rounded(*arrays: Any) -> list[Any]:
         return [one.rounded(array) for one, array in zip(weights, arrays, strict=True)]
@@ -169,4 +172,4 @@ def _straight_through(weights: Sequence[OnGrid], variables: Sequence[Any]) -> Se
             value.set_shape(one.shape)
         return tuple(given), lambda *gradients: gradients
 
-    return list(forward(*(tensorflow.convert_to_tensor(one.value) for one in variables)))
+    return list(forward(*tensors))

@@ -40,7 +40,8 @@ class WeightGrid:
         channels = weight.shape[0 if self.by_row else -1] if weight.ndim else None
         if self.step.shape != (channels,):
             return False
-        return np.array_equal(self.values(self.numbers(weight)), weight)
+        with np.errstate(over="ignore"):  # steps of a damaged file
+            return np.array_equal(self.values(self.numbers(weight)), weight)
 
     def _unit(self, rank: int) -> npt.NDArray[np.float64]:
         unit = self.step.astype(np.float64)

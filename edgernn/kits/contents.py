@@ -39,6 +39,7 @@ class Contents:
     is_streaming: bool
     library: Mapping[str, str]  # ernn.c, ernn.h, CMakeLists.txt, ernn.pc.in
     options: tuple[str, ...]  # for the compiler: what the library can leave out
+    all_layers: bool  # not only those of the model
 
     @property
     def model_file(self) -> str:
@@ -98,6 +99,7 @@ def read_contents(model: Path, *, all_layers: bool) -> Contents:
         is_streaming=opened.is_streaming,
         library=library,
         options=_options(content, all_layers=all_layers),
+        all_layers=all_layers,
     )
 
 

@@ -34,13 +34,15 @@ ABIS: Final = {
 _FLAGS: Final = (
     "-DERNN_WITHOUT_AVX512", "-std=c99", "-fPIC", "-ffreestanding", "-nostdinc",
     "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-fomit-frame-pointer",
-    "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-DERNN_SHARED", "-DERNN_BUILDING",
+    "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-ident",
+    "-DERNN_SHARED", "-DERNN_BUILDING",
 )  # fmt: skip
 
 #: Not -z common-page-size=16384: systems with pages of 4 KB would then refuse to load the library.
+#: Systems before API 23 know no other hash than that of System V.
 _LINK: Final = (
     "-nostdlib", "-shared", "-fuse-ld=lld", "-Wl,-soname,libedgernn.so",
-    "-Wl,-z,max-page-size=16384", "-Wl,--hash-style=both", "-Wl,--gc-sections", "-Wl,-z,defs",
+    "-Wl,-z,max-page-size=16384", "-Wl,--hash-style=sysv", "-Wl,--gc-sections", "-Wl,-z,defs",
     "-Wl,-s",
 )  # fmt: skip
 
@@ -126,8 +128,9 @@ def _library(folder: Path, contents: Contents, abi: str) -> bytes:
         parts.append(f"{abi}.o")
         run([*common, "-Os", "-c", _HERE / _DIVISION[abi], "-o", parts[-1]], cwd=folder)
     built = folder / f"{abi}.so"
-    command = [*common, *options, *contents.options, *_LINK, "-I", _HERE, *parts, "-o", built]
-    run(command, cwd=folder)
+    size = ("-DERNN_SMALL",) if contents.all_layers else ()  # else it is small, and fast
+    command = [*common, *options, *size, *contents.options, *_LINK, "-I", _HERE, *parts]
+    run([*command, "-o", built], cwd=folder)
     return built.read_bytes()
 
 

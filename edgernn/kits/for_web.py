@@ -87,10 +87,8 @@ def library(contents: Contents) -> bytes:
         for file, text in contents.library.items():
             (folder / file).write_text(text, "utf-8")
         clang = tool("clang", package="clang")
-        run(
-            [clang, *_FLAGS, *contents.options, "ernn.c", *_LINK, *exports, "-o", "ernn.wasm"],
-            cwd=folder,
-        )
+        options = (*contents.options, "-DERNN_SMALL")
+        run([clang, *_FLAGS, *options, "ernn.c", *_LINK, *exports, "-o", "ernn.wasm"], cwd=folder)
         return (folder / "ernn.wasm").read_bytes()
 
 

@@ -1,4 +1,4 @@
-import { createListenerNode } from 'words';
+import { createListenerNode, openMicrophone } from 'words';
 
 const button = document.getElementById('listen');
 const label = document.getElementById('label');
@@ -6,8 +6,7 @@ const label = document.getElementById('label');
 button.onclick = async () => {
   button.disabled = true;
   try {
-    const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-    const microphone = await navigator.mediaDevices.getUserMedia({ audio });
+    const microphone = await openMicrophone();
     const context = new AudioContext();
     const node = await createListenerNode(context);
     node.ondetection = (heard) => { label.value = heard.label; };

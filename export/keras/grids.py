@@ -55,8 +55,8 @@ def _parsed(entry: Any, where: str) -> tuple[str, WeightGrid]:
         step = np.asarray(entry["step"], np.float32)
         grid = WeightGrid(step=step, most=entry["most"], by_row=bool(entry["by_row"]))
         content = str(entry["content"])
-    except (LookupError, TypeError, ValueError) as error:
-        raise _damaged(where, f"a grid lacks {error}") from error
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        raise _damaged(where, f"a grid is incomplete: {error}") from error
     if grid.most not in _KNOWN or step.ndim != 1 or not (np.isfinite(step) & (step > 0)).all():
         raise _damaged(where, "a grid has impossible steps")
     return content, grid

@@ -80,9 +80,10 @@ class _Cut:
 def _cut_apart(graph: Graph, entry: Input) -> _Cut | None:
     """None where anything reads the input whole, or a part begins no recurrent layer."""
     shape = entry.spec.shape
-    if len(shape) != 3 or shape[_LAYERS] is None or shape[2] is None:
+    count = shape[_LAYERS] if len(shape) == 3 else None
+    if count is None or shape[2] is None:
         return None
-    stacked = {entry.name: range(shape[_LAYERS])}
+    stacked = {entry.name: range(count)}
     cut = _Cut(places={}, layers=set())
     first: set[str | None] = set()
     for layer in graph.layers:
@@ -102,7 +103,7 @@ def _cut_apart(graph: Graph, entry: Input) -> _Cut | None:
             cut.layers.add(layer.name)
     is_result = any(output.edge in stacked for output in graph.outputs)
     begins = {place for edge, place in cut.places.items() if edge in first}
-    return None if is_result or len(begins) < shape[_LAYERS] else cut
+    return None if is_result or len(begins) < count else cut
 
 
 def _with_inputs(graph: Graph, entry: Input, cut: _Cut) -> tuple[Graph, list[str]]:
@@ -126,7 +127,7 @@ def _with_inputs(graph: Graph, entry: Input, cut: _Cut) -> tuple[Graph, list[str
 
 
 def _joined(graph: Graph, output: Output, port: FilePort) -> list[str]:
-    """The states [batch, units] that an output puts side by side; none where it is anything else."""
+    """The states [batch, units] that an output puts side by side; none where it has others."""
     shape = graph.specs[output.edge].shape
     if port.part is not None or len(shape) != 3 or port.permutation[_LAYERS] != 0:
         return []

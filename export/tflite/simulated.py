@@ -114,10 +114,14 @@ def _read_wide(
 ) -> FloatArray:
     """An int16 layer before it hands int16 on; another one has bytes, which int16 can be."""
     writer = producer(low.graph, edge)
-    is_state = isinstance(writer, Recurrent) and (
-        edge != writer.output or not writer.return_sequences
+    is_sequence = (
+        isinstance(writer, Recurrent) and edge == writer.output and writer.return_sequences
     )
-    if is_state and isinstance(cell_for(low, writer), WideCell):
+    if (
+        isinstance(writer, Recurrent)
+        and not is_sequence
+        and isinstance(cell_for(low, writer), WideCell)
+    ):
         return rounded16(values[edge], quant.WIDE_UNIT)
     return _rounded(values[edge], reads)
 
@@ -179,8 +183,7 @@ def _step(layer: Recurrent, cell: Int8Cell) -> Step:
     def wide_gates(argument: AnyArray) -> FloatArray:
         if cell.hard_sigmoid is not None:
             return np.asarray(argument, np.float32)
-        sigmoid = activate(Activation(kind=ActivationKind.SIGMOID), argument)
-        return rounded16(sigmoid, quant.WIDE_UNIT)
+        return activate(Activation(kind=ActivationKind.SIGMOID), argument)
 
     def candidate(argument: AnyArray) -> FloatArray:
         return _rounded(np.tanh(argument), quant.STATE)
@@ -208,9 +211,8 @@ def _step(layer: Recurrent, cell: Int8Cell) -> Step:
         h, c = _rounded(states[0], quant.STATE), states[1]
         if cell.cell is not None:  # 16 bits behind the products
             i, not_f, o = np.split(wide_gates(total(x, 0, h)), 3, axis=1)
-            n = rounded16(np.tanh(total(x, 1, h)), quant.WIDE_UNIT)
-            taken, lost = rounded16(i * n, cell.cell), rounded16(not_f * c, cell.cell)
-            new_c = rounded16(c + rounded16(taken - lost, cell.cell), cell.cell)
+            n = np.tanh(total(x, 1, h))
+            new_c = rounded16(c + i * n - not_f * c, cell.cell)
             return (_rounded(o * np.tanh(new_c), quant.STATE), new_c), {}
         i, not_f, o = np.split(gates(x, h), 3, axis=1)
         new_c = c + i * candidate(total(x, 1, h)) - not_f * c

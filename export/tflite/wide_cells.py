@@ -1,8 +1,8 @@
 """One step of a recurrent layer with int8 weights and int16 activations: for integers only.
 
 Gates of 8 bits open a memory by 1/256 or not at all; those of 16 bits have steps of 1/32768.  The
-gate z of a GRU is computed as z' = 1 - z, as in int8_cells.  An LSTM has gates and a cell of 16 bits
-already, in TFLite's own operator or in a loop, and no wider form here.
+gate z of a GRU is computed as z' = 1 - z, as in int8_cells.  An LSTM has gates and a cell of 16
+bits already, in TFLite's own operator or in a loop, and no wider form here.
 """
 
 from __future__ import annotations

@@ -31,7 +31,9 @@ export class Model extends Opened {
 
 /** An AudioWorkletNode that listens off the main thread; `ondetection` gets { label, score, seconds }. */
 export async function createListenerNode(context, { model = FILES.model, ...options } = {}) {
-  if (!context?.audioWorklet) throw new ErnnError('audio worklets need a secure page: https or localhost');
+  if (!context?.audioWorklet) {
+    throw new ErnnError('a browser gives a page an AudioWorklet only over https or on localhost: open it there');
+  }
   const [module, bytes] = await Promise.all([fetched(FILES.wasm), bytesOf(model)]);
   await context.audioWorklet.addModule(new URL('./worklet.js', import.meta.url));
   const node = new AudioWorkletNode(context, 'ernn-listener', {
@@ -50,4 +52,23 @@ export async function createListenerNode(context, { model = FILES.model, ...opti
     };
   });
   return ready;
+}
+
+const SOUND = { echoCancellation: false, noiseSuppression: false, autoGainControl: false }; // as it was
+const REASONS = {
+  NotAllowedError: 'the page may not use the microphone: allow it in the address bar',
+  NotFoundError: 'there is no microphone: connect one',
+  NotReadableError: 'another program uses the microphone: close it',
+};
+
+/** The sound of the microphone, unchanged, as a MediaStream; raises an ErnnError that says what to do. */
+export async function openMicrophone(constraints = {}) {
+  if (!globalThis.navigator?.mediaDevices) {
+    throw new ErnnError('a browser gives a page the microphone only over https or on localhost: open it there');
+  }
+  try {
+    return await navigator.mediaDevices.getUserMedia({ audio: { ...SOUND, ...constraints } });
+  } catch (error) {
+    throw new ErnnError(REASONS[error.name] ?? error.message);
+  }
 }

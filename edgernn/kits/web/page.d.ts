@@ -8,3 +8,6 @@ export function createListenerNode(
   context: BaseAudioContext,
   options?: { model?: string | URL | ArrayBuffer } & Deciding,
 ): Promise<ListenerNode>;
+
+/** The sound of the microphone, unchanged; fails with an ErnnError that says what to do. */
+export function openMicrophone(constraints?: MediaTrackConstraints): Promise<MediaStream>;

@@ -38,7 +38,9 @@ extern const ernn_kernels ernn_kernels_simd128;
 #endif
 
 const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
+#if !ERNN_IS_SMALL || !(defined(ERNN_HAS_NEON) || defined(ERNN_HAS_SIMD128)) /* which are always there */
     [ERNN_ISA_PORTABLE] = &ernn_kernels_portable,
+#endif
 #ifdef ERNN_HAS_X86
     [ERNN_ISA_AVX2] = &ernn_kernels_avx2,
 #endif

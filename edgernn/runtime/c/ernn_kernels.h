@@ -207,6 +207,17 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #define ERNN_NOINLINE
 #endif
 
+/* What a product and sums can share, or rows of bytes and of words: with ERNN_SMALL a function of its
+ * own, else once for each of them, which executes 3 to 12 % fewer instructions.  Compilers that lack
+ * attributes have neither these kernels nor the choice. */
+#if defined(ERNN_SMALL) && (defined(__GNUC__) || defined(__clang__))
+#define ERNN_IS_SMALL 1
+#define ERNN_ONE_COPY __attribute__((noinline, unused)) static
+#else
+#define ERNN_IS_SMALL 0
+#define ERNN_ONE_COPY ERNN_INLINE
+#endif
+
 /* gcc unrolls these small loops of constant length by itself at -O3, clang (the NDK's too) only
  * when told so, and without it keeps accumulators in memory.  Builds that check each access define
  * it as nothing: unrolled, they take minutes to compile. */

@@ -8,6 +8,8 @@
 /* The NEON of 32-bit ARM replaces subnormal numbers by zero, so it computes other bits. */
 #if defined(__GNUC__) && !defined(__arm__) && !defined(ERNN_PORTABLE)
 
+#define ERNN_LANES_COPY ERNN_INLINE /* what else would be the same long code in many places */
+
 typedef float ernn_lanes __attribute__((vector_size(16)));
 typedef float ernn_lanes_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
 
@@ -26,6 +28,8 @@ ERNN_INLINE ernn_lanes ernn_lanes_sub(ernn_lanes a, ernn_lanes b) { return a - b
 ERNN_INLINE ernn_lanes ernn_lanes_mul(ernn_lanes a, ernn_lanes b) { return a * b; }
 
 #else
+
+#define ERNN_LANES_COPY ERNN_ONE_COPY
 
 typedef struct ernn_lanes {
   float lane[4];

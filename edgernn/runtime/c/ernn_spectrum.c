@@ -31,14 +31,14 @@ ERNN_INLINE spectrum_lanes spectrum_sub(spectrum_lanes a, spectrum_lanes b) {
   return z;
 }
 
-ERNN_INLINE spectrum_lanes spectrum_mul(spectrum_lanes a, spectrum_lanes b) {
+ERNN_LANES_COPY spectrum_lanes spectrum_mul(spectrum_lanes a, spectrum_lanes b) {
   spectrum_lanes z = {ernn_lanes_sub(ernn_lanes_mul(a.re, b.re), ernn_lanes_mul(a.im, b.im)),
                       ernn_lanes_add(ernn_lanes_mul(a.re, b.im), ernn_lanes_mul(a.im, b.re))};
   return z;
 }
 
 /* out[j] = sum over m of (-i)^(j m) z[m], in place. */
-ERNN_INLINE void spectrum_cross(spectrum_lanes z[4]) {
+ERNN_LANES_COPY void spectrum_cross(spectrum_lanes z[4]) {
   spectrum_lanes sum = spectrum_add(z[0], z[2]), difference = spectrum_sub(z[0], z[2]);
   spectrum_lanes others = spectrum_add(z[1], z[3]), other = spectrum_sub(z[1], z[3]);
   z[0] = spectrum_add(sum, others);

@@ -77,7 +77,7 @@ AVX2 ERNN_INLINE void u8_columns__avx2(const uint8_t *x, size_t x_stride, uint32
   }
 }
 
-AVX2 ERNN_INLINE void u8_gemm__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
+AVX2 ERNN_ONE_COPY void u8_gemm__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
                               const ernn_product *product, void *out, size_t out_stride,
                               const int to_float) {
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
@@ -85,9 +85,9 @@ AVX2 ERNN_INLINE void u8_gemm__avx2(const uint8_t *x, size_t x_stride, uint32_t 
     uint32_t taken = tiles - panel < product->tiles ? tiles - panel : product->tiles;
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
     size_t column = (size_t)panel * ERNN_TILE, stride = (size_t)taken * 64;
-    if (taken == 3) {
+    if (taken == 3 && !ERNN_IS_SMALL) {
       u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float, 6);
-    } else if (taken == 4 && rows == 1) {
+    } else if (taken == 4 && rows == 1 && !ERNN_IS_SMALL) {
       u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float, 8);
     } else {
       for (; taken >= 2; taken -= 2, weights += 128, column += 32) {
@@ -134,7 +134,7 @@ AVX2 ERNN_INLINE void s16_block__avx2(const int16_t *x, size_t x_stride, uint32_
   }
 }
 
-AVX2 ERNN_INLINE void s16_gemm__avx2(const int16_t *x, size_t x_stride, uint32_t rows,
+AVX2 ERNN_ONE_COPY void s16_gemm__avx2(const int16_t *x, size_t x_stride, uint32_t rows,
                                const ernn_product *product, uint8_t *out, size_t out_stride,
                                const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);

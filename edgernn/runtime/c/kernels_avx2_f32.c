@@ -86,30 +86,26 @@ AVX2 ERNN_INLINE void f32_gemm_of__avx2(const float *x, size_t x_stride, uint32_
     const float *scales = type == ERNN_MATRIX_S8 ? matrix->scales + column : NULL;
     const float *offsets = bias ? bias + column : NULL;
     float *to = out + column;
-    switch (taken) {
-      case 1:
+    if (taken == 3 && !ERNN_IS_SMALL) {
+      f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
+                        out_stride, 6);
+      continue;
+    }
+    if (taken == 4 && rows == 1 && !ERNN_IS_SMALL) {
+      f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
+                        out_stride, 8);
+      continue;
+    }
+    /* Two tiles at a time: twelve sums, four loads and a broadcast fit 16 registers. */
+    for (; taken > 0; taken -= 2, first += 32, to += 32) {
+      if (taken == 1) {
         f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                    out_stride, 2);
+                          out_stride, 2);
         break;
-      case 2:
-        f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                    out_stride, 4);
-        break;
-      case 3:
-        f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                    out_stride, 6);
-        break;
-      default:
-        if (rows == 1) {
-          f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                      out_stride, 8);
-        } else { /* in halves: twelve sums, four loads and a broadcast fit 16 registers */
-          f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                      out_stride, 4);
-          f32_columns__avx2(x, x_stride, rows, matrix, first + 32, stride, type,
-                      scales ? scales + 32 : NULL, offsets ? offsets + 32 : NULL, to + 32,
-                      out_stride, 4);
-        }
+      }
+      f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
+                        out_stride, 4);
+      scales = scales ? scales + 32 : NULL, offsets = offsets ? offsets + 32 : NULL;
     }
   }
 }

@@ -71,7 +71,7 @@ ERNN_INLINE void u8_block__neon(const uint8_t *x, uint32_t quads, const int8_t *
   }
 }
 
-ERNN_INLINE void u8_gemm__neon(const uint8_t *x, size_t x_stride, uint32_t rows,
+ERNN_ONE_COPY void u8_gemm__neon(const uint8_t *x, size_t x_stride, uint32_t rows,
                          const ernn_product *product, uint8_t *out, size_t out_stride,
                          const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
@@ -136,7 +136,7 @@ ERNN_INLINE void s16_block__neon(const int16_t *x, uint32_t quads, const int8_t 
   finish_tile__neon(whole, product, column, out, column, to_float);
 }
 
-ERNN_INLINE void s16_gemm__neon(const int16_t *x, size_t x_stride, uint32_t rows,
+ERNN_ONE_COPY void s16_gemm__neon(const int16_t *x, size_t x_stride, uint32_t rows,
                           const ernn_product *product, uint8_t *out, size_t out_stride,
                           const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);

@@ -38,7 +38,7 @@ ERNN_INLINE uint8x16_t ernn_vqtbl1q_u8(uint8x16_t table, uint8x16_t index) {
 
 /* What becomes of a tile's sums, four vectors in the order of lanes (columns 0-3, 8-11, 4-7,
  * 12-15): Q4.11 or float32. */
-ERNN_INLINE void finish_tile__neon(const int32x4_t *sums, const ernn_product *product, size_t column,
+ERNN_ONE_COPY void finish_tile__neon(const int32x4_t *sums, const ernn_product *product, size_t column,
                              void *out, size_t at, const int to_float) {
   if (to_float) {
     float *to = (float *)out + at;

@@ -72,7 +72,7 @@ ERNN_INLINE void f32_gemm_of__neon(const float *x, size_t x_stride, uint32_t row
     uint32_t taken = tiles - panel < matrix->tiles ? tiles - panel : matrix->tiles;
     size_t column = (size_t)panel * ERNN_TILE, first = column * matrix->rows;
     size_t stride = (size_t)taken * ERNN_TILE;
-    if (taken == 3) {
+    if (taken == 3 && !ERNN_IS_SMALL) {
       f32_columns__neon(x, x_stride, rows, matrix, first, stride, type, column, bias, out, out_stride,
                   12);
       continue;

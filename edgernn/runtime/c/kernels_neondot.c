@@ -61,7 +61,7 @@ DOT ERNN_INLINE void u8_block__neondot(const uint8_t *x, uint32_t quads, const i
   }
 }
 
-DOT ERNN_INLINE void u8_gemm__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
+DOT ERNN_ONE_COPY void u8_gemm__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
                          const ernn_product *product, uint8_t *out, size_t out_stride,
                          const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
@@ -146,7 +146,7 @@ DOT ERNN_INLINE void planes_block(const uint8_t *x, size_t plane, uint32_t quads
   }
 }
 
-DOT ERNN_INLINE void planes_gemm(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+DOT ERNN_ONE_COPY void planes_gemm(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                              const ernn_product *product, uint8_t *out, size_t out_stride,
                              const int to_float) {
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
@@ -159,6 +159,12 @@ DOT ERNN_INLINE void planes_gemm(const uint8_t *x, size_t x_stride, size_t plane
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
     size_t column = (size_t)panel * ERNN_TILE;
     for (uint32_t row = 0; row < rows; row++) {
+      if (ERNN_IS_SMALL) {
+        uint32_t tile = 0;
+        for (; tile + 2 <= taken; tile += 2) BLOCK(tile, 2, (int)taken);
+        if (tile < taken) BLOCK(tile, 1, (int)taken);
+        continue;
+      }
       switch (taken) {
         case 1: BLOCK(0, 1, 1); break;
         case 2: BLOCK(0, 2, 2); break;

@@ -51,15 +51,17 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
  * 16; block_rows: rows of bytes that share what was unpacked for block_tiles tiles, of two planes
  * half as many; most_tiles: 2 or 4, those that one row of bytes takes.  What the instruction set
  * does is in functions nibble_<what>__<isa>.  A turn is of four quads, so that sums of 16 bits are
- * widened once; quads beyond the last are zeros of x. */
+ * widened once; quads beyond the last are zeros of x.  With ERNN_SMALL, one block serves words
+ * and planes, and rows that are left over take one tile at a time. */
 #define ERNN_NIBBLE_KERNELS(target, isa, vec, vecs, block_rows, block_tiles, most_tiles,           \
                             is_offset, has_planes)                                                 \
   /* inputs: the sums of x. */                                                                     \
   target ERNN_INLINE void nibble_block__##isa(                                                     \
       const uint8_t *x, size_t x_stride, size_t plane, const ernn_product *product,                \
       const uint32_t *inputs, const uint8_t *weights, size_t stride, size_t column, void *out,     \
-      size_t out_stride, int to_float, const int form, const int m, const int n) {                 \
-    const int planes = form == ERNN_NIBBLES_OF_BYTES ? 1 : 2, each = n * (vecs);                   \
+      size_t out_stride, int to_float, const int form, const int planes, const int m,              \
+      const int n) {                                                                               \
+    const int each = n * (vecs);                                                                   \
     const uint32_t quads = (product->rows + 3) / 4;                                                \
     vec sums[16], x4[4][4];                                                                        \
     ERNN_UNROLL                                                                                    \
@@ -127,9 +129,9 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
   target ERNN_INLINE void nibble_panel__##isa(                                                     \
       const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows, const ernn_product *product, \
       const uint8_t *weights, uint32_t tiles, size_t column, uint8_t *out, size_t out_stride,      \
-      int to_float, const int form) {                                                              \
-    const int planes = form == ERNN_NIBBLES_OF_BYTES ? 1 : 2;                                      \
-    const uint32_t most = (block_rows) / (uint32_t)planes, widest = planes == 2 ? 2 : most_tiles;  \
+      int to_float, const int form, const int planes) {                                            \
+    const uint32_t most = (block_rows) / (uint32_t)planes;                                         \
+    const uint32_t widest = ERNN_IS_SMALL ? 1 : planes == 2 ? 2 : most_tiles;                      \
     const uint32_t wide = block_tiles, quads = (product->rows + 3) / 4;                            \
     const size_t stride = (size_t)tiles * 64, element = to_float ? 4 : 2;                          \
     uint32_t row = 0, inputs[block_rows];                                                          \
@@ -143,16 +145,16 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
       }                                                                                            \
       for (; tile + wide <= tiles; tile += wide) {                                                 \
         nibble_block__##isa(from, x_stride, plane, product, inputs, weights + 64 * tile, stride,   \
-                            column + 16 * tile, to, out_stride, to_float, form,                    \
+                            column + 16 * tile, to, out_stride, to_float, form, planes,            \
                             (block_rows) / planes, block_tiles);                                   \
       }                                                                                            \
-      for (; tile < tiles; tile++) {                                                               \
+      for (; (block_tiles) > 1 && tile < tiles; tile++) {                                          \
         nibble_block__##isa(from, x_stride, plane, product, inputs, weights + 64 * tile, stride,   \
-                            column + 16 * tile, to, out_stride, to_float, form,                    \
+                            column + 16 * tile, to, out_stride, to_float, form, planes,            \
                             (block_rows) / planes, 1);                                             \
       }                                                                                            \
     }                                                                                              \
-    for (; row < rows; row++) {                                                                    \
+    for (; most > 1 && row < rows; row++) {                                                        \
       const uint8_t *from = x + row * x_stride;                                                    \
       uint8_t *to = out + row * out_stride * element;                                              \
       for (int p = 0; p < planes; p++) {                                                           \
@@ -162,18 +164,18 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
         uint32_t taken = tiles - tile < widest ? tiles - tile : widest;                            \
         const uint8_t *w = weights + 64 * tile;                                                    \
         size_t at = column + 16 * tile;                                                            \
-        if (taken == 1) {                                                                          \
+        if (widest == 1 || taken == 1) {                                                           \
           nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
-                              form, 1, 1);                                                         \
+                              form, planes, 1, 1);                                                 \
         } else if (taken == 2) {                                                                   \
           nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
-                              form, 1, 2);                                                         \
+                              form, planes, 1, 2);                                                 \
         } else if ((most_tiles) == 4 && planes == 1 && taken == 3) {                               \
           nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
-                              form, 1, 3);                                                         \
+                              form, planes, 1, 3);                                                 \
         } else if ((most_tiles) == 4 && planes == 1) {                                             \
           nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
-                              form, 1, 4);                                                         \
+                              form, planes, 1, 4);                                                 \
         }                                                                                          \
       }                                                                                            \
     }                                                                                              \
@@ -189,13 +191,14 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
       size_t column = (size_t)panel * ERNN_TILE;                                                   \
       if (form == ERNN_NIBBLES_OF_BYTES) {                                                         \
         nibble_panel__##isa(x, x_stride, plane, rows, product, weights, taken, column,             \
-                            (uint8_t *)out, out_stride, to_float, ERNN_NIBBLES_OF_BYTES);          \
-      } else if (has_planes && form == ERNN_NIBBLES_OF_PLANES) {                                   \
+                            (uint8_t *)out, out_stride, to_float, ERNN_NIBBLES_OF_BYTES, 1);       \
+      } else if (has_planes && !ERNN_IS_SMALL && form == ERNN_NIBBLES_OF_PLANES) {                 \
         nibble_panel__##isa(x, x_stride, plane, rows, product, weights, taken, column,             \
-                            (uint8_t *)out, out_stride, to_float, ERNN_NIBBLES_OF_PLANES);         \
+                            (uint8_t *)out, out_stride, to_float, ERNN_NIBBLES_OF_PLANES, 2);      \
       } else {                                                                                     \
         nibble_panel__##isa(x, x_stride, plane, rows, product, weights, taken, column,             \
-                            (uint8_t *)out, out_stride, to_float, ERNN_NIBBLES_OF_WORDS);          \
+                            (uint8_t *)out, out_stride, to_float,                                  \
+                            has_planes && ERNN_IS_SMALL ? (int)form : ERNN_NIBBLES_OF_WORDS, 2);   \
       }                                                                                            \
     }                                                                                              \
   }

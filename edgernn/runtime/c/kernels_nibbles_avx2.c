@@ -49,7 +49,7 @@ AVX2 ERNN_INLINE void nibble_finish__avx2(const __m256i *sums, const ernn_produc
   finish_tile__avx2(sums[0], sums[1], product, column, out, at, to_float);
 }
 
-ERNN_NIBBLE_KERNELS(AVX2, avx2, __m256i, 2, 4, 1, 4, 1, 0)
+ERNN_NIBBLE_KERNELS(AVX2, avx2, __m256i, 2, (ERNN_IS_SMALL ? 2 : 4), 1, 4, 1, 0)
 
 #else
 typedef int ernn_no_nibbles_avx2; /* C99 wants something in every file */

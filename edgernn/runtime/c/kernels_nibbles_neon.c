@@ -63,7 +63,14 @@ ERNN_INLINE void nibble_finish__neon(const uint32x4_t *sums, const ernn_product 
 
 #define ANY_NEON
 
-ERNN_NIBBLE_KERNELS(ANY_NEON, neon, uint32x4_t, 4, 4, 1, 2, 1, 0)
+/* Of four, sums and inputs do not fit the registers of 32-bit ARM. */
+#if defined(__aarch64__) && !ERNN_IS_SMALL
+#define BLOCK_ROWS 4
+#else
+#define BLOCK_ROWS 2
+#endif
+
+ERNN_NIBBLE_KERNELS(ANY_NEON, neon, uint32x4_t, 4, BLOCK_ROWS, 1, 2, 1, 0)
 
 #ifdef ERNN_HAS_ARM64
 
@@ -96,9 +103,11 @@ NIBBLE_DOT ERNN_INLINE uint32x4_t nibble_dot__neondot(uint32x4_t sum, const uint
 #define nibble_weighted__neondot nibble_weighted__neon
 #define nibble_finish__neondot nibble_finish__neon
 
-ERNN_NIBBLE_KERNELS(NIBBLE_DOT, neondot, uint32x4_t, 4, 4, 1, 2, 1, 1)
+ERNN_NIBBLE_KERNELS(NIBBLE_DOT, neondot, uint32x4_t, 4, BLOCK_ROWS, 1, 2, 1, 1)
 
 #endif
+
+#undef BLOCK_ROWS
 
 #else
 typedef int ernn_no_nibbles_neon; /* C99 wants something in every file */

@@ -115,8 +115,9 @@ ERNN_INLINE void s32_tile(const int16_t *x, uint32_t quads, const int8_t *weight
 enum { PART = 256 };
 
 /* Sums of one row and one tile, in the order of lanes. */
-ERNN_INLINE void s32_sums(const uint8_t *x8, const int16_t *x16, uint32_t quads,
-                          const int8_t *weights, size_t stride, const int32_t *bias, int32_t *sums) {
+ERNN_ONE_COPY void s32_sums(const uint8_t *x8, const int16_t *x16, uint32_t quads,
+                            const int8_t *weights, size_t stride, const int32_t *bias,
+                            int32_t *sums) {
   if (x16) {
     s32_tile(x16, quads, weights, stride, bias, sums);
     return;

@@ -26,7 +26,7 @@ ernn_s16_lstm ernn_s16_lstm__avx2;
   } while (0)
 
 /* What becomes of a tile's sums (in the order of lanes): Q4.11 or float32. */
-AVX2 ERNN_INLINE void finish_tile__avx2(__m256i low, __m256i high, const ernn_product *product,
+AVX2 ERNN_ONE_COPY void finish_tile__avx2(__m256i low, __m256i high, const ernn_product *product,
                                   size_t column, void *out, size_t at, const int to_float) {
   if (to_float) {
     const float *scale = product->output_scale + column;

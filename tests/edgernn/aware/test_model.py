@@ -136,7 +136,10 @@ def test_keras_loads_the_file_alone(digits: Any, keras: Any) -> None:
     )
 
 
-@pytest.mark.parametrize(("field", "value"), [("most", 5), ("step", [1.0]), ("step", "x")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("most", 5), ("step", [1.0]), ("step", [1e38] * 96), ("step", [10**400]), ("step", "x")],
+)
 def test_a_damaged_grid_is_refused(digits: Any, field: str, value: Any, tmp_path: Path) -> None:
     copy = tmp_path / "damaged.keras"
     with zipfile.ZipFile(digits[1]) as old, zipfile.ZipFile(copy, "w") as new:
@@ -193,6 +196,20 @@ def test_training_moves_weights_and_means_and_leaves_the_given_model(keras: Any)
             len(np.unique(kernel.reshape(-1, kernel.shape[-1])[:, 0])) if not one.by_row else 0
         )
         assert numbers <= 2 * one.most + 1
+
+
+def test_frozen_layers_answer_on_the_grid_and_keep_their_weights(keras: Any) -> None:
+    given = small(keras)
+    given.layers[1].trainable = False  # the GRU
+    model = edgernn.quantization_aware(given, "ternary")
+    before = [np.asarray(weight) for weight in model.inner.layers[1].weights]
+    x, _ = rows()
+    model.predict(x, verbose=0)
+    model(x, training=True)
+    for first, second in zip(before, model.inner.layers[1].weights, strict=True):
+        np.testing.assert_array_equal(first, np.asarray(second))
+    frozen = np.asarray(model.on_the_grid().layers[1].weights[0])
+    assert len(np.unique(frozen[:, 0])) <= 3
 
 
 def test_what_cannot_be_trained_says_so(keras: Any, tmp_path: Path) -> None:

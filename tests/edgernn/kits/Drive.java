@@ -21,6 +21,7 @@ public final class Drive {
         if (words[0].equals("arrays")) arrays(content, Paths.get(words[2]), Paths.get(words[3]));
         else if (words[0].equals("listen")) listen(content, words);
         else if (words[0].equals("rhythm")) rhythm(content, Paths.get(words[2]));
+        else if (words[0].equals("asset")) asset(Paths.get(words[2]));
         else errors(content);
     }
 
@@ -73,12 +74,43 @@ public final class Drive {
         listener.whole();
     }
 
+    /** The model of an AAR, where it lies compressed, and one that is not there. */
+    private static void asset(Path aar) throws Exception {
+        try (java.util.zip.ZipFile archive = new java.util.zip.ZipFile(aar.toFile())) {
+            java.util.zip.ZipEntry entry = archive.getEntry("assets/words.ernn");
+            System.out.println(entry.getMethod() == java.util.zip.ZipEntry.DEFLATED ? "compressed" : "stored");
+            android.content.Context context = new android.content.Context() {
+                @Override
+                public android.content.res.AssetManager getAssets() {
+                    return new android.content.res.AssetManager() {
+                        @Override
+                        public InputStream open(String name) throws java.io.IOException {
+                            java.util.zip.ZipEntry found = archive.getEntry("assets/" + name);
+                            if (found == null) throw new java.io.FileNotFoundException(name);
+                            return archive.getInputStream(found);
+                        }
+                    };
+                }
+            };
+            System.out.println(Model.fromAsset(context, "words.ernn").labels);
+            try {
+                Model.fromAsset(context, "other.ernn");
+            } catch (java.io.FileNotFoundException error) {
+                System.out.println(error.getMessage());
+            }
+            show("null context", () -> Model.fromAsset(null, "words.ernn"));
+        }
+    }
+
     private static void errors(byte[] content) throws Exception {
         Model model = Model.fromBytes(content);
         Listener listener = model.listener(8000, (label, score, seconds) -> {});
         Session session = model.session();
         int width = model.inputs.get(0).width;
         show("null bytes", () -> Model.fromBytes(null));
+        byte[] tflite = new byte[300];
+        System.arraycopy(new byte[] {0x1c, 0, 0, 0, 'T', 'F', 'L', '3'}, 0, tflite, 0, 8);
+        show("a .tflite", () -> Model.fromBytes(tflite));
         show("other file", () -> Model.fromBytes(new byte[300]));
         show("no bytes", () -> Model.fromBytes(new byte[0]));
         show("null array", () -> session.step((float[]) null));
@@ -96,6 +128,7 @@ public final class Drive {
         show("in use", () -> again[0].feed(new short[8000], 8000));
         model.close();
         show("closed model", () -> session.step(new float[width]));
+        show("closed session", () -> model.session());
         show("closed listener", () -> listener.feed(new short[3], 3));
     }
 

@@ -110,8 +110,17 @@ class Page:
 
 
 @contextmanager
-def chromium(home: Path, *, microphone: Path | None = None) -> Iterator[Page]:
-    """A browser whose microphone plays a .wav once; the test is skipped where there is none."""
+def chromium(
+    home: Path,
+    *,
+    microphone: Path | None = None,
+    more: tuple[str, ...] = (),
+    fewer: tuple[str, ...] = (),
+) -> Iterator[Page]:
+    """A browser whose microphone plays a .wav once; the test is skipped where there is none.
+
+    `more` and `fewer`: flags beside and of those that a test of sound needs.
+    """
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
@@ -119,7 +128,8 @@ def chromium(home: Path, *, microphone: Path | None = None) -> Iterator[Page]:
     ours, theirs = os.pipe(), os.pipe()
     # The browser reads from 3 and writes to 4.
     script = f'exec "$@" 3<&{ours[0]} 4>&{theirs[1]}'
-    flags = [*_FLAGS, *sound, f"--user-data-dir={home / 'profile'}"]
+    usual = [flag for flag in _FLAGS if flag not in fewer]
+    flags = [*usual, *more, *sound, f"--user-data-dir={home / 'profile'}"]
     process = subprocess.Popen(
         ["bash", "-c", script, "bash", program, *flags],
         pass_fds=(ours[0], theirs[1]),

@@ -16,7 +16,7 @@ import pytest
 
 from edgernn import Model
 from edgernn.folders import cache_folder
-from edgernn.kits import package
+from edgernn.kits import for_android, package
 from tests.debian_packages import CannotBuild, fetched, unpack
 from tests.edgernn.kits.models import rows
 from tests.edgernn.runtime.toolchain import run, tool
@@ -51,7 +51,7 @@ def java() -> list[str]:
     except CannotBuild as why:
         pytest.skip(str(why))
     program = root / JAVA / "bin" / "java"
-    flags = ("-Xint", "-XX:+UseSerialGC", "-Xshare:off", "-Xmx128m")
+    flags = ("-Xcheck:jni", "-Xint", "-XX:+UseSerialGC", "-Xshare:off", "-Xmx128m")
     return [qemu, "-L", str(root), str(program), *flags]
 
 
@@ -64,19 +64,22 @@ def test_none_of_10000_numbers_differs_from_python(
     with zipfile.ZipFile(tmp_path / "kit" / "words.aar") as archive:
         archive.extractall(tmp_path)
     driver = Path(__file__).parent / "Drive.java"
-    run(["javac", "--release", "17", "-cp", tmp_path / "classes.jar", "-d", tmp_path, driver])
+    stubs = sorted((Path(for_android.__file__).parent / "android" / "stubs").glob("*.java"))
+    path = tmp_path / "classes.jar"
+    run(["javac", "--release", "17", "-cp", path, "-d", tmp_path, driver, *stubs])
     x = rows()
     x.tofile(tmp_path / "x")
-    path = os.pathsep.join((str(tmp_path / "classes.jar"), str(tmp_path)))
+    classes = os.pathsep.join((str(path), str(tmp_path)))
     library = f"-Djava.library.path={tmp_path / 'jni' / 'arm64-v8a'}"
     words = ["arrays", arrays, tmp_path / "x", tmp_path / "y"]
     done = subprocess.run(
-        [*java, library, "-cp", path, "Drive", *map(str, words)],
+        [*java, library, "-cp", classes, "Drive", *map(str, words)],
         capture_output=True,
         text=True,
         timeout=900,
     )
     assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stdout + done.stderr  # of -Xcheck:jni
     expected = Model(arrays)(x[None])[0].ravel()
     whole, steps = np.fromfile(tmp_path / "y", np.float32).reshape(2, -1)
     assert whole.size == 10_000

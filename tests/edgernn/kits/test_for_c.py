@@ -15,6 +15,26 @@ from tests.edgernn.kits.heard import heard_by_python, sound_of
 from tests.edgernn.kits.models import RATE_HZ, rows
 from tests.edgernn.runtime.toolchain import run, tool
 
+BAD_INPUT = {
+    "null model": "an argument is null or out of range",
+    "null bytes": "an argument is null or out of range",
+    "misaligned bytes": "model bytes and arenas must start at a multiple of 64",
+    "a .tflite": "this is not an .ernn file",
+    "half a file": "the file is shorter or longer than its header says",
+    "misaligned arena": "model bytes and arenas must start at a multiple of 64",
+    "small arena": "the arena is smaller than ernn_session_size says",
+    "null arena": "an argument is null or out of range",
+    "null arrays of a step": "an argument is null or out of range",
+    "null row": "an argument is null or out of range",
+    "null arrays of a run": "an argument is null or out of range",
+    "null rows": "an argument is null or out of range",
+    "null session": "an argument is null or out of range",
+    "low rate": "the sample rate is below the model's, above 768000, or no simple ratio to it",
+    "no sound yet": "the inputs' numbers of steps do not fit the model",
+    "null sound": "an argument is null or out of range",
+    "too loud": "a sample is NaN, infinite or far outside of -1 to 1: divide 16-bit PCM by 32768",
+    "two threads": "the session is in use by another thread",
+}
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror")
 
 
@@ -67,6 +87,15 @@ def test_an_input_of_half_a_row_and_a_low_rate_are_errors(examples: Path) -> Non
         done = subprocess.run(words, cwd=examples, capture_output=True, text=True, input="")
         assert done.returncode == 1
         assert message in done.stderr
+
+
+def test_bad_input_is_a_status_that_says_what_is_wrong(sound: Path, tmp_path: Path) -> None:
+    package(sound, target="c", folder=tmp_path)
+    driver = Path(__file__).parent / "bad_input.c"
+    flags = ("-std=gnu11", "-O0", "-pthread", "-I.", "-o", "bad_input")
+    run([tool("gcc"), *flags, driver, "ernn.c"], cwd=tmp_path)
+    lines = run([tmp_path / "bad_input"]).splitlines()
+    assert dict(line.split(": ", 1) for line in lines) == BAD_INPUT
 
 
 def test_another_project_uses_it_as_a_folder(arrays: Path, tmp_path: Path) -> None:

@@ -156,6 +156,30 @@ def test_a_processor_gives_the_bits_of_the_reference(
 
 
 @pytest.mark.parametrize(
+    "machine",
+    [
+        HOST,
+        pytest.param(CORTEX_A76, marks=pytest.mark.long),
+        pytest.param(ARMV7, marks=pytest.mark.long),
+    ],
+    ids=lambda machine: machine.name,
+)
+def test_a_build_for_size_gives_the_bits_of_the_reference(
+    machine: Machine, entries: list[Entry], batch: Path, tmp_path: Path
+) -> None:
+    """As the kit for Android with every layer is: kernels are then loops of other shapes."""
+    program = tmp_path / "program"
+    flags = ("-Os", "-DERNN_SMALL")
+    machine.build(program, C_TESTS / "batch.c", C_TESTS / "run_batch.c", flags=flags)
+    isas = machine.run(program, batch, tmp_path / "results", "run").split()
+    without = {"portable"} if "neon" in MACHINES[machine] else set()
+    assert set(MACHINES[machine]) - without <= set(isas)
+    assert not without & set(isas)
+    for isa, words in zip(isas, read_results(tmp_path / "results"), strict=True):
+        assert differing(entries, words) == [], f"{isa} on {machine.name}"
+
+
+@pytest.mark.parametrize(
     ("flags", "isas"), [((), ["portable"]), (("-msimd128",), ["portable", "simd128"])]
 )
 def test_webassembly_gives_the_bits_of_the_reference(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -96,7 +98,7 @@ def test_the_only_result_stays_one_though_it_is_a_state() -> None:
 def test_a_step_over_a_vector_hands_on_the_state_that_it_is_given(kind: type[Recurrent]) -> None:
     one = Reshape(name="one", input="v", output="one", target=(1, FEATURES))
     names = ["h", "c"] if kind is Lstm else ["h"]
-    given = {f"initial_{name}": name for name in names}
+    given: dict[str, Any] = {f"initial_{name}": name for name in names}
     graph = graph_of(
         [floats("v", None, FEATURES), *(floats(name, None, UNITS) for name in names)],
         one,
@@ -106,10 +108,9 @@ def test_a_step_over_a_vector_hands_on_the_state_that_it_is_given(kind: type[Rec
     assert [state.input for state in step.states] == names
     x = numbers(2, 5, FEATURES)
     states: dict[str, AnyArray] = {name: numbers(2, UNITS) for name in names}
-    first = {f"initial_{name}": name for name in names}
     whole = reference.run(
         graph_of([sequence(), *(floats(name, None, UNITS) for name in names)],
-                 cell(kind, "a", **first)),
+                 cell(kind, "a", **given)),
         {"x": x, **states},
     )  # fmt: skip
     for time in range(x.shape[1]):

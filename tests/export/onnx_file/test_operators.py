@@ -12,8 +12,6 @@ from edgernn.graph import Gru, Lstm
 from tests.export.onnx_file.agreement import assert_same
 from tests.export.onnx_file.hand_made import FEATURES, model, recurrent, saved
 
-X = np.random.default_rng(3).normal(size=(2, 6, FEATURES)).astype(np.float32)
-
 
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ Each row is a pair: what is refused, a word of its remedy, and the same model af
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
@@ -42,7 +44,7 @@ def kernel(*shape):
 INTEGERS = TensorProto.INT64
 TOKENS = {"x": ["batch", 5]}
 #: The first element of the third axis.
-FIRST = ("Slice", ["start", "stop", "axis"], {})
+FIRST: tuple[str, list[str], dict[str, Any]] = ("Slice", ["start", "stop", "axis"], {})
 PART = {"start": [0], "stop": [1], "axis": [2]}
 
 

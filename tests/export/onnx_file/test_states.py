@@ -147,14 +147,17 @@ def test_a_session_keeps_the_states_of_a_step_alone(tmp_path):
 def test_a_stream_is_calibrated_from_zeros_where_no_states_are_given(tmp_path):
     model = edgernn.load(FOLDER / "one_state.free.pt2")
     x = made_up(model.model, 60)["x"]
-    options = {"scheme": "int8", "to": "native", "streaming": True}
-    made = model.export(tmp_path / "zeros", calibrate=x, **options)
-    given = {"x": x, "h": np.zeros((60, 8), np.float32)}
-    same = model.export(tmp_path / "given", calibrate=given, **options)
-    assert made["native"].path.read_bytes() == same["native"].path.read_bytes()
-    other = {"x": x, "h": np.ones((60, 8), np.float32)}
-    different = model.export(tmp_path / "ones", calibrate=other, **options)
-    assert made["native"].path.read_bytes() != different["native"].path.read_bytes()
+
+    def content(folder, calibrate):
+        made = model.export(
+            tmp_path / folder, scheme="int8", to="native", streaming=True, calibrate=calibrate
+        )
+        return made["native"].path.read_bytes()
+
+    states = np.zeros((60, 8), np.float32)
+    from_zeros = content("zeros", x)
+    assert from_zeros == content("given", {"x": x, "h": states})
+    assert from_zeros != content("ones", {"x": x, "h": states + 1})
     with pytest.raises(DataError, match="the data have no names"):
         model.export(tmp_path / "whole", scheme="int8", calibrate=x)
 

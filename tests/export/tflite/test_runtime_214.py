@@ -27,7 +27,8 @@ PYTHON = os.environ.get("EDGERNN_TFLITE214_PYTHON", "")
 OLD_QUANTIZED = {name: made for name, made in QUANTIZED.items() if not name.endswith(" dynamic")}
 
 pytestmark = pytest.mark.skipif(
-    not PYTHON, reason="EDGERNN_TFLITE214_PYTHON does not name a Python with tflite-runtime 2.14"
+    not Path(PYTHON or "none").is_file(),
+    reason="EDGERNN_TFLITE214_PYTHON does not name a Python with tflite-runtime 2.14",
 )
 
 
