@@ -84,6 +84,10 @@ def test_an_error_of_the_work_is_raised_unless_the_block_has_one() -> None:
 
 def test_ctrl_c_does_not_wait_for_the_work() -> None:
     may_end = threading.Event()
-    with pytest.raises(KeyboardInterrupt), meanwhile(lambda: may_end.wait(30) and None):
+
+    def work() -> None:
+        may_end.wait(30)
+
+    with pytest.raises(KeyboardInterrupt), meanwhile(work):
         raise KeyboardInterrupt
     may_end.set()
