@@ -130,7 +130,7 @@ def findings(seed: int) -> Iterator[Found]:
             continue
         session = open_session(backend, small.for_format(FORMATS[backend]))
         what = f"int8 {backend}"
-        verdict = checked(session(decisive), dict(expected))
+        verdict = checked(dict(session(decisive)), dict(expected))
         if verdict is not None:
             yield found(what, verdict)
             continue
