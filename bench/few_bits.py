@@ -179,29 +179,33 @@ def table(rows: list[Row]) -> str:
 
 
 def picture(rows: list[Row]) -> str:
-    """Digits: widths and schemes."""
+    """Each fine-tuning beside the same in float: points of accuracy, and bytes of its file."""
+    size = {(row.model, row.scheme): row.bytes for row in rows}
+    control = {(row.model, row.seed): row.after for row in rows if row.scheme == "float"}
     points = []
-    grown_rows = [row for row in rows if row.model.startswith("GRU ")]
-    for model, scheme in dict.fromkeys((row.model, row.scheme) for row in grown_rows):
-        some = [row for row in grown_rows if (row.model, row.scheme) == (model, scheme)]
-        scores = [100 * row.after for row in some]
-        name = f"{model.removeprefix('GRU ')} {scheme}"
-        points.append(
-            Point(
-                name=name,
-                cost=max(row.bytes for row in some) / 1000,
-                score=mean(scores),
-                low=min(scores),
-                high=max(scores),
+    for task, model, scheme in dict.fromkeys((row.task, row.model, row.scheme) for row in rows):
+        lost = [
+            100 * (row.after - control[row.model, row.seed])
+            for row in rows
+            if (row.model, row.scheme) == (model, scheme) and (row.model, row.seed) in control
+        ]
+        if scheme != "float" and lost:
+            points.append(
+                Point(
+                    name=f"{task} {scheme}",
+                    cost=100 * size[model, scheme] / size[model, "float"],
+                    score=mean(lost),
+                    low=min(lost),
+                    high=max(lost),
+                )
             )
-        )
     return scatter_plot(
         points,
-        title="Spoken digits: accuracy against bytes of the native file, GRU of 16 to 64 units",
-        cost="kB of the native file",
-        score="accuracy, %",
+        title="Points of accuracy against the same training in float, and the share of its bytes",
+        cost="bytes of the native file, % of float32",
+        score="points",
         higher_is_better=True,
-        least=0,
+        least=-100,
         most=100,
     )
 

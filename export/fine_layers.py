@@ -42,8 +42,9 @@ HIDDEN: Final = 0.3
 #: outputs' variance, half of the mean error that the check of a file allows.
 LOUD: Final = 1e-3
 
-#: 16 bits that leave more than this share of the noise of 8 bits are not used.
-_NO_GAIN: Final = 0.9
+#: Where there is nothing finer, 16 bits that leave more than this share of the noise of 8 bits are
+#: not worth their price: LiteRT's kernels of int16 take many times as long on CPUs.
+_WORTH: Final = 0.25
 
 
 _CELLS: Final = frozenset(kind.__name__ for kind in (SimpleRnn, Gru, Lstm))
@@ -203,7 +204,7 @@ class NoiseMeter:
             ways = {
                 name: _Choice(Fineness.SIXTEEN, power)
                 for name, power in found.items()
-                if power <= _NO_GAIN * before[name]
+                if not arithmetic.coarse_by or power <= _WORTH * before[name]
             }
             # Where a file has no floats, there is nothing finer.
             chosen = _quietest(ways, inf if arithmetic.coarse_by else hidden)

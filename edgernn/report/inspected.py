@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from edgernn.artefact import Artefact, Refusal, Source, VerificationStatus
 from edgernn.export.contents import Contents
 from edgernn.graph import Graph, Layer, Shape, parameter_count
 from edgernn.printable import shown
 from edgernn.report.aligned import aligned
+
+_MOST_OF_A_VALUE: Final = 1500
 
 
 def model_text(graph: Graph, source: Source) -> str:
@@ -67,7 +69,7 @@ def contents_text(name: str, contents: Contents) -> str:
         "weights  "
         + ", ".join(f"{kind} {size:,} bytes" for kind, size in contents.weight_bytes.items())
     )
-    lines += [f"{shown(key)}: {shown(value)}" for key, value in contents.metadata.items()]
+    lines += [f"{shown(key)}: {_cut(shown(value))}" for key, value in contents.metadata.items()]
     return "\n".join(lines)
 
 
@@ -118,3 +120,10 @@ def _shape(graph: Graph, layer: Layer) -> str:
 def _counted(operators: Mapping[str, int]) -> str:
     ordered = sorted(operators.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(shown(name) + (f" x{count}" if count != 1 else "") for name, count in ordered)
+
+
+def _cut(value: str) -> str:
+    """A value without its end where that is long: a vocabulary has thousands of words."""
+    if len(value) <= _MOST_OF_A_VALUE:
+        return value
+    return f"{value[:_MOST_OF_A_VALUE]} … ({len(value):,} characters)"

@@ -114,8 +114,7 @@ ernn_status ernn_listener_status(const ernn_listener *listener);
 ernn_status ernn_listener_whole(ernn_listener *listener, ernn_heard *heard);
 ernn_status ernn_listener_reset(ernn_listener *listener);
 uint32_t ernn_sensor_rate(const ernn_model *model);
-typedef struct { ...; } ernn_sensor;
-const ernn_sensor *ernn_sensor_record(const ernn_model *model);
+const void *ernn_sensor_record(const ernn_model *model, size_t *bytes);
 uint32_t ernn_sensor_input(const ernn_model *model);
 ernn_status ernn_tokenize(const ernn_model *model, const char *text, size_t bytes, int32_t *tokens,
                           uint32_t capacity, uint32_t *count);

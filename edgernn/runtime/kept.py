@@ -62,7 +62,9 @@ class KeptArrays:
 
     def point_to(self, rows: Sequence[AnyArray], out: Any) -> None:
         """Sets both pointer arrays.  Raises as `Session.step` does."""
-        self._point_to_rows(rows)
+        kept = self._rows
+        if not (len(rows) == 1 == len(kept) and rows[0] is kept[0]):  # a call less in most steps
+            self._point_to_rows(rows)
         results = self._results
         if len(results) == 1:
             if out is not results[0]:

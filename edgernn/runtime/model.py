@@ -191,21 +191,16 @@ class Model:
 
         Raises ModelFileError where the recipe is not that of the record that the C library reads.
         """
-        rate_hz = lib.ernn_sensor_rate(self.handle)
-        if not rate_hz:
+        record = self._record(lib.ernn_sensor_record)
+        if not record:
             return None
         recipe = rows_of_text(self.metadata.get("front_end", ""), where=self.name)
-        if not isinstance(recipe, SensorRecipe) or not self._has(sensor_record(recipe)):
+        if not isinstance(recipe, SensorRecipe) or sensor_record(recipe) != record:
             raise ModelFileError(
                 f"{self.name}: its recipe and the record of its front end differ",
                 remedy="Export the model again with this edgernn",
             )
         return recipe
-
-    def _has(self, record: bytes) -> bool:
-        """Whether the front end for sensors in the file is this one."""
-        place = ffi.cast("uint8_t *", lib.ernn_sensor_record(self.handle))
-        return bytes(ffi.buffer(place, len(record))) == record
 
     def session(self, *, max_steps: int = _DEFAULT_MAX_STEPS) -> Session:
         """A session at the beginning of a sequence.

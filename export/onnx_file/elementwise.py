@@ -48,6 +48,8 @@ _PLAIN: Final = {
     "Reciprocal": Activation(kind=K.RECIPROCAL), "Abs": Activation(kind=K.RELU, alpha=-1.0),
 }  # fmt: skip
 
+_POWERS: Final = {1.0: K.LINEAR, 0.5: K.SQRT, -0.5: K.RSQRT, -1.0: K.RECIPROCAL}
+
 _MERGES: Final = {
     "Add": MergeKind.ADD, "Sub": MergeKind.SUBTRACT, "Mul": MergeKind.MULTIPLY,
     "Div": MergeKind.MULTIPLY,  # by the reciprocal
@@ -81,6 +83,24 @@ def _function(node: Node) -> Activation:
             return Activation(kind=K.GELU_TANH if is_tanh else K.GELU)
         case _:
             return _PLAIN[node.kind]
+
+
+def power(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
+    """Pow: squares, roots and their reciprocals."""
+    x, given = computed(node, values[0]), values[1]
+    exponent = 0.0
+    if isinstance(given, np.ndarray) and given.size == 1:
+        exponent = float(given.reshape(-1)[0])
+    if exponent == 2.0:
+        name = builder.unique(node.role)
+        layer = Merge(name=name, inputs=(x.edge,) * 2, output=name, kind=MergeKind.MULTIPLY)
+        return [replace(x, edge=builder.add(layer, node))]
+    if exponent not in _POWERS:
+        raise node.unsupported(
+            f"has the exponent {exponent:g}" if exponent else "has exponents of its own",
+            "Use squares, square roots and products",
+        )
+    return [builder.activated(x, Activation(kind=_POWERS[exponent]), node)]
 
 
 def clipped(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:

@@ -39,6 +39,7 @@ OPERATORS: Final[dict[str, Reader]] = {
         elementwise.activation,
     ),
     "Clip": elementwise.clipped,
+    "Pow": elementwise.power,
     "Softmax": elementwise.softmax,
     "LogSoftmax": elementwise.softmax,
     "PRelu": elementwise.prelu,

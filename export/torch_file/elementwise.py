@@ -18,7 +18,7 @@ FUNCTIONS: Final = {
 }  # fmt: skip
 BINARY: Final = {
     "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "maximum": "Max", "minimum": "Min",
-    "floordiv": "Div",
+    "floordiv": "Div", "pow": "Pow",
 }  # fmt: skip
 
 
@@ -61,20 +61,6 @@ def function(spelling: Spelling, call: Call) -> None:
     spelling.emit(call, kind, inputs, call.outputs[0], **options)
 
 
-def power(spelling: Spelling, call: Call) -> None:
-    """Squares and square roots."""
-    names = [call.arguments["self"].name]
-    match call.arguments["exponent"]:
-        case 2 | 2.0:
-            spelling.emit(call, "Mul", names * 2, call.outputs[0])
-        case 0.5:
-            spelling.emit(call, "Sqrt", names, call.outputs[0])
-        case other:
-            raise call.unsupported(
-                f"has the exponent {other}", "Use squares, square roots and products"
-            )
-
-
 def gated(spelling: Spelling, call: Call) -> None:
     """glu: the first half of an axis, by the sigmoid of the second."""
     halves = [spelling.fresh(), spelling.fresh()]
@@ -107,6 +93,7 @@ def binary(spelling: Spelling, call: Call) -> None:
     """Of two values, or a value and a number."""
     kind = BINARY[call.kind]
     left, right = (call.get(key, call.get(str(at))) for at, key in enumerate(("self", "other")))
+    right = call.get("exponent", right)
     if call.get("rounding_mode") is not None:
         raise call.unsupported("rounds a quotient", "Divide without rounding_mode")
     names = [_named(spelling, call, value) for value in (left, right)]

@@ -38,7 +38,6 @@ OPERATORS: Final[dict[str, Speller]] = {
     **dict.fromkeys(("hardtanh", "relu6", "clamp"), elementwise.clip),
     **dict.fromkeys(elementwise.BINARY, elementwise.binary),
     "rsub": elementwise.reversed_difference,
-    "pow": elementwise.power,
     "glu": elementwise.gated,
     **dict.fromkeys(shaping.SAME, shaping.same),
     **dict.fromkeys(("transpose", "permute", "t", "mT"), shaping.transposed),

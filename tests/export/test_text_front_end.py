@@ -69,6 +69,18 @@ def test_the_manifest_and_the_native_file_carry_it_once(folder: Path) -> None:
     assert model(["very good", "bad"]).shape == (2, 2)
 
 
+def test_inspect_cuts_a_long_vocabulary(tmp_path: Path) -> None:
+    from edgernn.report.inspected import contents_text
+
+    words = [f"word{number}" for number in range(3000)]
+    path = written(tmp_path / "many.keras", vocabulary=words)
+    edgernn.load(path).export(tmp_path, to="onnx", verify=False)
+    shown = contents_text("many.onnx", read_contents(tmp_path / "many.onnx"))
+    (line,) = (line for line in shown.splitlines() if line.startswith("front_end_text:"))
+    assert len(line) < 1600
+    assert line.endswith(" characters)")
+
+
 def test_a_manifest_with_newer_rules_is_refused(folder: Path, tmp_path: Path) -> None:
     manifest = json.loads((folder / "model.json").read_text())
     manifest["artefacts"][0]["text"]["version"] = 2

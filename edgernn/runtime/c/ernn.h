@@ -32,7 +32,7 @@
  * ERNN_CHUNK_STEPS     Steps of a sequence that go through the layers together.  More steps read the
  *                      input projection's weights less often and need larger buffers.
  * ERNN_PORTABLE        Leaves out every instruction-set specific kernel.
- * ERNN_WITHOUT_AVX512  x86: leaves out the kernels of AVX-512 and AMX.
+ * ERNN_WITHOUT_AVX512  x86: leaves out the kernels of AVX-512, AMX and AVX-VNNI.
  * ERNN_WITHOUT_IMAGES  Leaves out the layers of rows and columns.
  * ERNN_WITHOUT_SOUND   Leaves out front ends for sound and sensors: models that hold one are refused.
  * ERNN_WITHOUT_TEXT    Leaves out front ends for text: models that hold one are refused.
@@ -127,6 +127,7 @@ ERNN_API const char *ernn_status_text(ernn_status status);
   X(AMX, "amx")                                                                                    \
   X(NEON, "neon")                                                                                  \
   X(NEONDOT, "neondot")                                                                            \
+  X(NEONI8MM, "neoni8mm")                                                                          \
   X(SIMD128, "simd128")
 
 typedef enum ernn_isa {

@@ -28,6 +28,7 @@ extern const ernn_kernels ernn_kernels_amx;
 #endif
 #ifdef ERNN_HAS_ARM64
 extern const ernn_kernels ernn_kernels_neondot;
+extern const ernn_kernels ernn_kernels_neoni8mm;
 #endif
 #ifdef ERNN_HAS_NEON
 extern const ernn_kernels ernn_kernels_neon;
@@ -58,6 +59,7 @@ const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
 #endif
 #ifdef ERNN_HAS_ARM64
     [ERNN_ISA_NEONDOT] = &ernn_kernels_neondot,
+    [ERNN_ISA_NEONI8MM] = &ernn_kernels_neoni8mm,
 #endif
 #ifdef ERNN_HAS_SIMD128
     [ERNN_ISA_SIMD128] = &ernn_kernels_simd128,
@@ -120,6 +122,8 @@ static int has_amx(void) {
 #ifdef ERNN_HAS_ARM64
 #define HWCAP_CRC (1ul << 7) /* HWCAP_CRC32, which some headers define */
 #define HWCAP_DOT (1ul << 20) /* HWCAP_ASIMDDP */
+#define HWCAP_MATRIX (1ul << 63) /* ours: HWCAP2_I8MM, bit 13 of the second word */
+#define MATRIX_OF(second) (((second) >> 13 & 1ul) << 63)
 
 #if defined(ERNN_HWCAP)
 
@@ -128,11 +132,13 @@ ERNN_NOINLINE static unsigned long hwcap(void) { return ERNN_HWCAP(); }
 
 #elif defined(__linux__) && __STDC_HOSTED__
 
-ERNN_NOINLINE static unsigned long hwcap(void) { return getauxval(AT_HWCAP); }
+ERNN_NOINLINE static unsigned long hwcap(void) {
+  return getauxval(AT_HWCAP) | MATRIX_OF(getauxval(AT_HWCAP2));
+}
 
 #elif defined(__linux__)
 
-enum { SYS_OPENAT = 56, SYS_CLOSE = 57, SYS_READ = 63, AT_CURRENT_FOLDER = -100, AT_HWCAP = 16 };
+enum { SYS_OPENAT = 56, SYS_CLOSE = 57, SYS_READ = 63, AT_CURRENT_FOLDER = -100, AT_HWCAP = 16, AT_HWCAP2 = 26 };
 
 static long system_call(long number, long first, long second, long third) {
   register long x8 __asm__("x8") = number;
@@ -153,7 +159,8 @@ ERNN_NOINLINE static unsigned long hwcap(void) {
   long bytes = system_call(SYS_READ, file, (long)pairs, (long)sizeof pairs);
   system_call(SYS_CLOSE, file, 0, 0);
   for (long i = 0; i < bytes / (long)sizeof *pairs; i++) {
-    if (pairs[i][0] == AT_HWCAP) found = pairs[i][1];
+    if (pairs[i][0] == AT_HWCAP) found |= pairs[i][1];
+    if (pairs[i][0] == AT_HWCAP2) found |= MATRIX_OF(pairs[i][1]);
   }
   return found;
 }
@@ -168,6 +175,7 @@ static unsigned long has_feature(const char *name) {
 
 ERNN_NOINLINE static unsigned long hwcap(void) {
   return has_feature("hw.optional.arm.FEAT_DotProd") * HWCAP_DOT |
+         has_feature("hw.optional.arm.FEAT_I8MM") * HWCAP_MATRIX |
          has_feature("hw.optional.armv8_crc32") * HWCAP_CRC;
 }
 
@@ -183,6 +191,14 @@ static int has_neon_dot(void) {
   return 1;
 #else
   return (hwcap() & HWCAP_DOT) != 0;
+#endif
+}
+
+static int has_neon_i8mm(void) {
+#if defined(__ARM_FEATURE_MATMUL_INT8) && defined(__ARM_FEATURE_DOTPROD)
+  return 1;
+#else
+  return has_neon_dot() && (hwcap() & HWCAP_MATRIX) != 0;
 #endif
 }
 
@@ -208,6 +224,7 @@ int ernn_isa_available(ernn_isa isa) {
 #endif
 #ifdef ERNN_HAS_ARM64
   if (isa == ERNN_ISA_NEONDOT) return has_neon_dot();
+  if (isa == ERNN_ISA_NEONI8MM) return has_neon_i8mm();
 #endif
   return 1;
 }

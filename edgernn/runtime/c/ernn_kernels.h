@@ -174,11 +174,11 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #if !defined(ERNN_PORTABLE) && (defined(__GNUC__) || defined(__clang__))
 #if defined(__x86_64__)
 #define ERNN_HAS_X86 1
-#if (defined(__clang__) && __clang_major__ >= 12) || (!defined(__clang__) && __GNUC__ >= 11)
-#define ERNN_HAS_AVXVNNI 1
-#endif
 #if !defined(ERNN_WITHOUT_AVX512)
 #define ERNN_HAS_AVX512 1
+#endif
+#if defined(ERNN_HAS_AVX512) && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
+#define ERNN_HAS_AVXVNNI 1
 #endif
 /* Linux gives the tiles to those who ask for them. */
 #if defined(ERNN_HAS_AVX512) && defined(__linux__) && __STDC_HOSTED__ && (defined(__clang__) || __GNUC__ >= 11)

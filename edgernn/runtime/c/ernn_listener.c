@@ -110,7 +110,8 @@ static ernn_status listener_describe(ernn_listener *of, const ernn_model *model,
   const ernn_listening defaults = {0.8f, 3, 1.0f, 0.1f};
   of->model = model;
   of->deciding = deciding ? *deciding : defaults;
-  of->audio = NULL, of->sensor = ernn_sensor_record(model);
+  size_t bytes;
+  of->audio = NULL, of->sensor = (const ernn_sensor *)ernn_sensor_record(model, &bytes);
   of->rate = of->sensor ? of->sensor->rate : ernn_audio_rate(model);
   of->hop = of->sensor ? 1 : ernn_audio_hop(model);
   of->first = of->sensor ? 1 : ernn_audio_first(model);

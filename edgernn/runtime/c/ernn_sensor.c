@@ -40,9 +40,10 @@ static const ernn_front_end *sensor_entry(const ernn_model *model) {
   return NULL;
 }
 
-const ernn_sensor *ernn_sensor_record(const ernn_model *model) {
+const void *ernn_sensor_record(const ernn_model *model, size_t *bytes) {
   const ernn_front_end *entry = sensor_entry(model);
-  return entry ? (const ernn_sensor *)(const void *)(model->bytes + entry->offset) : NULL;
+  *bytes = entry ? entry->bytes : 0;
+  return entry ? model->bytes + entry->offset : NULL;
 }
 
 int ernn_sensor_row(const ernn_sensor *sensor, const float *sample, float *row) {
@@ -57,7 +58,8 @@ int ernn_sensor_row(const ernn_sensor *sensor, const float *sample, float *row) 
 }
 
 uint32_t ernn_sensor_rate(const ernn_model *model) {
-  const ernn_sensor *sensor = ernn_sensor_record(model);
+  size_t bytes;
+  const ernn_sensor *sensor = (const ernn_sensor *)ernn_sensor_record(model, &bytes);
   return sensor ? sensor->rate : 0;
 }
 

@@ -21,8 +21,8 @@ typedef struct ernn_sensor {
 /* Checks a record of ERNN_FRONT_END_SENSOR and ERNN_SENSOR_VERSION. */
 ernn_status ernn_check_sensor(const void *record, size_t size);
 
-/* The record of a model's front end for sensors; null where it has none. */
-const ernn_sensor *ernn_sensor_record(const ernn_model *model);
+/* The record of a model's front end for sensors, and its length; null where it has none. */
+const void *ernn_sensor_record(const ernn_model *model, size_t *bytes);
 
 /* A sample as the model's row.  0 where it holds NaN or more than 1e18: `row` is as it was. */
 int ernn_sensor_row(const ernn_sensor *sensor, const float *sample, float *row);

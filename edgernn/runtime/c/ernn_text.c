@@ -115,9 +115,8 @@ ernn_status ernn_text_tokens(const void *record, const char *text, size_t bytes,
     if (found < capacity) tokens[found] = (int32_t)token;
     if (++found == rules->length) break;
   }
-  for (; found < rules->length; found++) {
-    if (found < capacity) tokens[found] = 0;
-  }
+  for (uint32_t i = found; i < rules->length && i < capacity; i++) tokens[i] = 0;
+  if (found < rules->length) found = rules->length;
   *count = found;
   return found > capacity ? ERNN_CAPACITY : ERNN_OK;
 }

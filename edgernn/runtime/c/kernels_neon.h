@@ -11,6 +11,12 @@ ernn_f32_gemm ernn_f32_gemm__neon;
 #else
 #define ernn_f32_gemm__neon ernn_f32_gemm__portable
 #endif
+#ifdef ERNN_HAS_ARM64
+ernn_u8_product ernn_u8_product__neondot;
+ernn_u8_sums ernn_u8_sums__neondot;
+ernn_planes_product ernn_planes_product__neondot;
+ernn_planes_sums ernn_planes_sums__neondot;
+#endif
 ernn_s16_product ernn_s16_product__neon;
 ernn_s16_sums ernn_s16_sums__neon;
 ernn_s16_gru ernn_s16_gru__neon;

@@ -83,12 +83,12 @@ DOT ERNN_ONE_COPY void u8_gemm__neondot(const uint8_t *x, size_t x_stride, uint3
   }
 }
 
-DOT static void u8_product__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
+DOT void ernn_u8_product__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
                                 const ernn_product *product, int16_t *out, size_t out_stride) {
   u8_gemm__neondot(x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
 }
 
-DOT static void u8_sums__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
+DOT void ernn_u8_sums__neondot(const uint8_t *x, size_t x_stride, uint32_t rows,
                              const ernn_product *product, float *out, size_t out_stride) {
   u8_gemm__neondot(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
@@ -178,13 +178,13 @@ DOT ERNN_ONE_COPY void planes_gemm(const uint8_t *x, size_t x_stride, size_t pla
 #undef BLOCK
 }
 
-DOT static void planes_product__neondot(const uint8_t *x, size_t x_stride, size_t plane,
+DOT void ernn_planes_product__neondot(const uint8_t *x, size_t x_stride, size_t plane,
                                     uint32_t rows, const ernn_product *product, int16_t *out,
                                     size_t out_stride) {
   planes_gemm(x, x_stride, plane, rows, product, (uint8_t *)out, out_stride, 0);
 }
 
-DOT static void planes_sums__neondot(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+DOT void ernn_planes_sums__neondot(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                                  const ernn_product *product, float *out, size_t out_stride) {
   planes_gemm(x, x_stride, plane, rows, product, (uint8_t *)out, out_stride, 1);
 }
@@ -199,12 +199,12 @@ const ernn_kernels ernn_kernels_neondot = {
     .exact_lstm = ernn_f32_lstm__portable,
     .f32_sigmoid = ernn_f32_sigmoid__portable,
     .f32_tanh = ernn_f32_tanh__portable,
-    .u8_product = u8_product__neondot,
+    .u8_product = ernn_u8_product__neondot,
     .s16_product = ernn_s16_product__neon,
-    .u8_sums = u8_sums__neondot,
+    .u8_sums = ernn_u8_sums__neondot,
     .s16_sums = ernn_s16_sums__neon,
-    .planes_product = planes_product__neondot,
-    .planes_sums = planes_sums__neondot,
+    .planes_product = ernn_planes_product__neondot,
+    .planes_sums = ernn_planes_sums__neondot,
     .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__neondot),
     .s16_gru = ernn_s16_gru__neon,
     .s16_lstm = ernn_s16_lstm__neon,

@@ -57,7 +57,7 @@ enum { WIDE__simd128 = 512 };
  * widens them; loading sixteen and widening the upper half is one instruction more in browsers. */
 ERNN_INLINE void add_up__simd128(const uint8_t *x8, const int16_t *x16, size_t x_stride,
                                  uint32_t quads, const int8_t *weights, size_t stride, v128_t *sums,
-                                 const int is_wide, const int m, const int v) {
+                                 int is_wide, const int m, const int v) {
   for (uint32_t quad = 0; quad < quads; quad++, weights += stride) {
     v128_t x[4];
     ERNN_UNROLL
@@ -86,10 +86,9 @@ ERNN_INLINE void tile__simd128(const uint8_t *x8, const int16_t *x16, size_t x_s
                                uint32_t quads, const int8_t *weights, size_t stride,
                                const ernn_product *product, size_t column, uint8_t *out,
                                size_t out_bytes, const int32_t *begin, int to_float,
-                               const int is_wide, const int m) {
+                               int is_wide, const int m) {
   v128_t whole[16]; /* [row][4] */
   const int v = m == 1 ? 4 : 1;
-  ERNN_UNROLL
   for (int first = 0; first < 4; first += v) {
     v128_t sums[8];
     ERNN_UNROLL
@@ -112,7 +111,7 @@ ERNN_INLINE void tile__simd128(const uint8_t *x8, const int16_t *x16, size_t x_s
 /* `m` rows times all tiles. */
 ERNN_INLINE void rows__simd128(const uint8_t *x8, const int16_t *x16, size_t x_stride,
                                const ernn_product *product, uint8_t *out, size_t out_bytes,
-                               const int32_t *begin, int to_float, const int is_wide,
+                               const int32_t *begin, int to_float, int is_wide,
                                const int m) {
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
   for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
@@ -149,12 +148,8 @@ ERNN_NOINLINE static void gemm__simd128(const uint8_t *x8, const int16_t *x16, s
                   out + row * out_bytes, out_bytes, begin, to_float, 1, 4);
   }
   for (; row < rows; row++) {
-    uint8_t *to = out + row * out_bytes;
-    if (x16) {
-      rows__simd128(NULL, x16 + row * x_stride, 0, product, to, out_bytes, begin, to_float, 1, 1);
-    } else {
-      rows__simd128(x8 + row * x_stride, NULL, 0, product, to, out_bytes, begin, to_float, 0, 1);
-    }
+    rows__simd128(x16 ? NULL : x8 + row * x_stride, x16 ? x16 + row * x_stride : NULL, 0, product,
+                  out + row * out_bytes, out_bytes, begin, to_float, x16 != NULL, 1);
   }
 }
 

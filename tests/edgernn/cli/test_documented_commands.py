@@ -39,7 +39,8 @@ BLOCKS = [*(block for name in PAGES for block in blocks(name)), blocks("data.md"
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("edgernn ")]
 #: They need a device; tests/pi and tests/android run them.
 WITH_DEVICE = re.compile(
-    r"edgernn devices add|--device (pi|android)$|--storage|--from a.keras|^edgernn search mydata"
+    r"edgernn devices add|--device (pi|android)$|--storage|--hosts|--from a.keras"
+    r"|^edgernn search mydata"
 )
 SLOW = re.compile(
     r"edgernn (demo|compare|search|worker)|--device cpu,kitchen|--scheme auto|--qat|gru4"

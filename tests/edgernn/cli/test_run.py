@@ -181,4 +181,4 @@ def test_a_model_without_a_recipe_is_refused(tmp_path: Path) -> None:
 def test_one_source_of_sound_is_needed(arguments: tuple[str, ...], model: Path) -> None:
     result = ran(model, *arguments)
     assert result.exit_code == 2
-    assert "Give either --wav FILE or --microphone" in result.output
+    assert "Give one of --wav FILE, --microphone, --text TEXT and --csv FILE" in result.output

@@ -53,6 +53,7 @@ KERNELS = {
     "amx": ("kernels_amx", "kernels_avx512vnni", "kernels_avx512_gates"),
     "neon": ("kernels_neon", "kernels_neon_f32"),
     "neondot": ("kernels_neondot",),
+    "neoni8mm": ("kernels_neoni8mm", "kernels_neondot"),
 }
 
 
@@ -114,7 +115,7 @@ def test_nothing_is_allocated(tmp_path: Path) -> None:
     ("target", "isas"),
     [
         ("x86_64-linux-gnu", ["portable", "avx2", "avxvnni", "avx512vnni"]),
-        (CORTEX_A72.target, ["portable", "neon", "neondot"]),
+        (CORTEX_A72.target, ["portable", "neon", "neondot", "neoni8mm"]),
     ],
     ids=["x86_64", "arm64"],
 )

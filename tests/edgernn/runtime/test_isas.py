@@ -38,6 +38,7 @@ from tests.edgernn.runtime.models import (
 )
 from tests.edgernn.runtime.nibble_models import in_nibbles
 from tests.edgernn.runtime.toolchain import (
+    ARM64_MAX,
     ARMV7,
     C_TESTS,
     CORTEX_A72,
@@ -134,6 +135,7 @@ MACHINES = {
     HOST: ("portable",),  # and what else this processor has
     CORTEX_A72: ("portable", "neon"),
     CORTEX_A76: ("portable", "neon", "neondot"),
+    ARM64_MAX: ("portable", "neon", "neondot", "neoni8mm"),
     ARMV7: ("portable", "neon"),
 }
 

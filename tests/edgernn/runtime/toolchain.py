@@ -120,6 +120,9 @@ CORTEX_A72: Final = Machine(
 CORTEX_A76: Final = Machine(
     name="cortex-a76", target=_ARM64, emulator=("qemu-aarch64", "-cpu", "cortex-a76")
 )
+ARM64_MAX: Final = Machine(  # all that the emulator knows, also matrix products (i8mm)
+    name="arm64-max", target=_ARM64, emulator=("qemu-aarch64", "-cpu", "max")
+)
 ARMV7: Final = Machine(
     name="armv7",
     target="armv7a-linux-gnueabihf",

@@ -51,7 +51,7 @@ SPELLINGS = {
     "relu6": one("Clip", np.float32(0).reshape(()), np.float32(1.5).reshape(())),
     "clip both": one("Clip", np.float32(-0.5).reshape(()), np.float32(0.75).reshape(())),
     "clip above": one("Clip", opset=9, max=0.5), "clip below": one("Clip", opset=9, min=-0.25),
-    "abs": one("Abs"),
+    "abs": one("Abs"), "square": one("Pow", np.float32(2).reshape(())),
     "prelu": one("PRelu", f(FEATURES)), "neg": one("Neg"), "exp": one("Exp"),
     "softmax last": one("Softmax", axis=-1), "softmax time": one("Softmax", axis=1),
     "log_softmax": one("LogSoftmax", axis=-1),
@@ -103,6 +103,12 @@ SPELLINGS = {
 def test_functions_of_positive_numbers(kind, tmp_path):
     nodes = [helper.make_node("Exp", ["x"], ["e"]), helper.make_node(kind, ["e"], ["y"])]
     assert_same(model(nodes), tmp_path)
+
+
+@pytest.mark.parametrize("exponent", [0.5, -0.5, -1.0, 2.0, 1.0])
+def test_powers_of_positive_numbers(exponent, tmp_path):
+    nodes = [helper.make_node("Exp", ["x"], ["e"]), helper.make_node("Pow", ["e", "n"], ["y"])]
+    assert_same(model(nodes, constants={"n": np.float32(exponent)}), tmp_path)
 
 
 @pytest.mark.parametrize("order", [["x", "e"], ["one", "e"], ["e", "one"]])

@@ -29,7 +29,7 @@ def chain(*nodes, constants=None, inputs=None, **options):
     made, name = [], "x"
     for at, (kind, further, attributes) in enumerate(nodes):
         result = "y" if at == len(nodes) - 1 else f"v{at}"
-        where = f"/{kind.lower()}/{kind}"
+        where = f"/{kind.lower()}_{at}/{kind}"
         arguments = [further[0], name] if attributes.pop("second", False) else [name, *further]
         made.append(helper.make_node(kind, arguments, [result], name=where, **attributes))
         name = result
@@ -62,6 +62,11 @@ PAIRS = {
         chain(("MatMul", ["w"], {"second": True}), constants=kernel(5, 5)),
         "the value first",
         chain(("MatMul", ["w"], {}), constants={"w": MATRIX}),
+    ),
+    "cubes": (
+        chain(("Pow", ["w"], {}), constants={"w": np.float32(3)}),
+        "squares, square roots and products",
+        chain(("Mul", ["x"], {}), ("Mul", ["x"], {})),
     ),
     "whole batch": (
         chain(("Flatten", [], {"axis": 0})),
