@@ -1,10 +1,10 @@
-"""Ctrl-C, held back while something is done that must be whole."""
+"""Ctrl-C, held back while something is done that must be whole; work that it does not wait for."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -32,3 +32,32 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if pressed:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """Runs `work` in a thread beside the block, which ends when both have.
+
+    Raises what the block raises, else what `work` raises.  After Ctrl-C the block does not wait.
+
+    >>> with meanwhile(compute_what_is_expected):
+    ...     run_the_file()
+    """
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 (raised below)
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    except Exception:
+        thread.join()
+        raise
+    thread.join()
+    if failed:
+        raise failed[0]

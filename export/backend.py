@@ -37,6 +37,7 @@ class Arithmetic:
     simulate: Simulate
     quiet: float  # noise of all activations that is not worth it, over the outputs' variance
     has_sixteen: bool = False  # 16-bit inputs and states, beside 8 bits
+    has_rows: bool = False  # float gates and states beside products of integers, a scale a row
     #: What keeps a file from float32 activations ("the profile micro").  Without 16 bits, too,
     #: finer ones are only wanted.
     coarse_by: str = ""

@@ -14,10 +14,23 @@ from enum import Enum
 from math import inf, isinf, log10
 from typing import Final
 
+import numpy as np
+
 from edgernn.export.backend import Arithmetic, Simulate
 from edgernn.export.noise import Spread, shares_a_unit, spread
 from edgernn.export.propagation import Change, with_changes
-from edgernn.graph import AnyArray, DType, Embedding, Graph, Gru, Layer, Lstm, QTensor, SimpleRnn
+from edgernn.graph import (
+    AnyArray,
+    DType,
+    Embedding,
+    Graph,
+    Gru,
+    Layer,
+    Lstm,
+    QTensor,
+    SimpleRnn,
+    as_float32,
+)
 from edgernn.reference import apply, execute, with_free_batch
 from edgernn.reference.arguments import with_zero_states
 
@@ -29,10 +42,10 @@ HIDDEN: Final = 0.3
 #: outputs' variance, half of the mean error that the check of a file allows.
 LOUD: Final = 1e-3
 
-
 #: Where there is nothing finer, 16 bits that leave more than this share of the noise of 8 bits are
 #: not worth their price: LiteRT's kernels of int16 take many times as long on CPUs.
 _WORTH: Final = 0.25
+
 
 _CELLS: Final = frozenset(kind.__name__ for kind in (SimpleRnn, Gru, Lstm))
 
@@ -73,6 +86,8 @@ class FineLayers:
     costs: tuple[ActivationCost, ...] = ()  # in the graph's order
     wide: tuple[str, ...] = field(default=())  # 16-bit inputs and states
     in_float: tuple[str, ...] = field(default=())
+    #: Float gates and states beside products of integers, of a scale for each row.
+    by_row: tuple[str, ...] = field(default=())
 
     @property
     def activations(self) -> float:
@@ -89,8 +104,17 @@ class FineLayers:
         }
 
 
-#: (wide layers, layers in float) -> the int8 graph
-Quantize = Callable[[Sequence[str], Sequence[str]], Graph]
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A way to compute a layer, and the noise that it leaves at the outputs."""
+
+    fineness: Fineness
+    left: float
+    by_row: bool = False
+
+
+#: (wide layers, layers in float, layers in float with products by row) -> the int8 graph
+Quantize = Callable[[Sequence[str], Sequence[str], Sequence[str]], Graph]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -119,7 +143,7 @@ class NoiseMeter:
             edge: spread([self.exact[edge]], shared=shares_a_unit(self.graph, edge))
             for edge in outputs
         }
-        self.base = with_free_batch(self.quantize((), ()))
+        self.base = with_free_batch(self.quantize((), (), ()))
 
     def fine_layers(self, arithmetic: Arithmetic, *, finest: bool = False) -> FineLayers:
         """The choice for one format.  finest: every layer whose activations make any noise."""
@@ -138,14 +162,11 @@ class NoiseMeter:
             left = sum(other.activations for other in loudest[len(loud) :])
         if arithmetic.coarse_by and not arithmetic.has_sixteen:
             return FineLayers(costs=tuple(_coarse(cost, loud, arithmetic) for cost in costs))
-        chosen = {} if arithmetic.coarse_by else dict.fromkeys(loud, (Fineness.FLOAT, 0.0))
-        if arithmetic.has_sixteen and loud:
-            others = sum(cost.activations for cost in costs if cost.layer not in loud)
-            room = inf if arithmetic.coarse_by else hidden - others  # there is nothing finer
-            before = {cost.layer: cost.activations for cost in costs if cost.layer in loud}
-            chosen |= self._sixteen(before, simulate, allowed=room)
+        quiet = sum(cost.activations for cost in costs if cost.layer not in loud)
+        before = {cost.layer: cost.activations for cost in costs if cost.layer in loud}
+        chosen = self._chosen(before, arithmetic, hidden - quiet, LOUD - quiet, finest=finest)
         final = tuple(
-            replace(cost, chosen=chosen[cost.layer][0], left=chosen[cost.layer][1])
+            replace(cost, chosen=chosen[cost.layer].fineness, left=chosen[cost.layer].left)
             if cost.layer in chosen
             else _coarse(cost, loud, arithmetic)
             for cost in costs
@@ -153,41 +174,71 @@ class NoiseMeter:
         return FineLayers(
             costs=final,
             wide=tuple(cost.layer for cost in final if cost.chosen is Fineness.SIXTEEN),
-            in_float=tuple(cost.layer for cost in final if cost.chosen is Fineness.FLOAT),
+            in_float=tuple(
+                name
+                for name, one in chosen.items()
+                if one.fineness is Fineness.FLOAT and not one.by_row
+            ),
+            by_row=tuple(name for name, one in chosen.items() if one.by_row),
         )
 
-    def _sixteen(
-        self, before: Mapping[str, float], simulate: Simulate, *, allowed: float
-    ) -> dict[str, tuple[Fineness, float]]:
-        """The loud layers that need no more than 16 bits, and what is left of their noise.
+    def _chosen(
+        self,
+        before: Mapping[str, float],
+        arithmetic: Arithmetic,
+        hidden: float,
+        most: float,
+        *,
+        finest: bool,
+    ) -> dict[str, _Choice]:
+        """How the loud layers compute, in the graph's order; none where a file has no way.
 
-        All together leave at most `allowed`: the loudest of them are left out until they do.
-        Without a bound, those are left out that 16 bits do not help much.
-        before: the noise of the loud layers with 8 bits.
+        before: their noise with 8 bits.  hidden: what all of them may leave.  most: what they may
+        leave where only int8 weights that are widened, in twice the time, would leave less.
         """
-        loud = list(before)
-        wide = with_free_batch(self.quantize(loud, ()))
-        layers = [layer for layer in wide.layers if layer.name in loud]
-        # Not those of `base`: a plan of 16 bits may round the weights otherwise.
+        loud, simulate = list(before), arithmetic.simulate
+        chosen: dict[str, _Choice] = {}
+        ways: dict[str, _Choice] = {}
+        if arithmetic.has_sixteen and loud:
+            found = self._left(loud, self.quantize(loud, (), ()), simulate)
+            ways = {
+                name: _Choice(Fineness.SIXTEEN, power)
+                for name, power in found.items()
+                if not arithmetic.coarse_by or power <= _WORTH * before[name]
+            }
+            # Where a file has no floats, there is nothing finer.
+            chosen = _quietest(ways, inf if arithmetic.coarse_by else hidden)
+        if arithmetic.coarse_by:
+            return _in_order(chosen, self.base)
+        rest = [name for name in loud if name not in chosen]
+        if arithmetic.has_rows and rest:
+            found = self._left(rest, self.quantize((), (), rest), simulate)
+            for name in rest:
+                if name not in ways or found[name] < ways[name].left:
+                    ways[name] = _Choice(Fineness.FLOAT, found[name], by_row=True)
+            room = hidden if finest else max(hidden, most)
+            room -= sum(one.left for one in chosen.values())
+            chosen |= _quietest({name: ways[name] for name in rest}, room)
+        floats = {name: _Choice(Fineness.FLOAT, 0.0) for name in rest}
+        return _in_order({**floats, **chosen}, self.base)
+
+    def _left(self, names: Sequence[str], finer: Graph, simulate: Simulate) -> dict[str, float]:
+        """What `finer` leaves of the noise of each of these layers."""
+        finer = with_free_batch(finer)
+        layers = [layer for layer in finer.layers if layer.name in names]
+        # A plan of 16 bits may round the weights otherwise than that of `base`.
+        base = {layer.name: layer for layer in self.base.layers}
+        others = [layer for layer in layers if not _has_weights_of(layer, base[layer.name])]
         given = self._outputs(
-            [_in_float(layer, self.exact) for layer in layers]
-            + [self._simulated(wide, layer, simulate) for layer in layers]
+            [_in_float(layer, self.exact) for layer in others]
+            + [self._simulated(finer, layer, simulate) for layer in layers]
         )
-        left = {
-            layer.name: self._power(rounded, simulated)
-            for layer, rounded, simulated in zip(
-                layers, given[: len(layers)], given[len(layers) :], strict=True
-            )
+        apart = {layer.name: one for layer, one in zip(others, given[: len(others)], strict=True)}
+        rounded = {**self.rounded, **apart}
+        return {
+            layer.name: self._power(rounded[layer.name], simulated)
+            for layer, simulated in zip(layers, given[len(others) :], strict=True)
         }
-        found, total = {}, 0.0
-        for name in sorted(left, key=lambda name: left[name]):
-            total += left[name]
-            if total > allowed:
-                break
-            if allowed == inf and left[name] > _WORTH * before[name]:
-                continue
-            found[name] = (Fineness.SIXTEEN, left[name])
-        return found
 
     def _costs(self, simulate: Simulate) -> list[ActivationCost]:
         """Of each layer of int8 weights, in the graph's order.
@@ -231,8 +282,33 @@ class NoiseMeter:
         )
 
 
+def _quietest(ways: Mapping[str, _Choice], allowed: float) -> dict[str, _Choice]:
+    """As many layers as leave `allowed` at most, all together: the loudest are left out."""
+    found: dict[str, _Choice] = {}
+    total = 0.0
+    for name in sorted(ways, key=lambda name: ways[name].left):
+        total += ways[name].left
+        if total > allowed:
+            break
+        found[name] = ways[name]
+    return found
+
+
+def _in_order(chosen: Mapping[str, _Choice], graph: Graph) -> dict[str, _Choice]:
+    return {layer.name: chosen[layer.name] for layer in graph.layers if layer.name in chosen}
+
+
 def _in_float(layer: Layer, values: Mapping[str, AnyArray]) -> Change:
     return Change(layer=layer.name, written=apply(layer, values))
+
+
+def _has_weights_of(layer: Layer, other: Layer) -> bool:
+    """Whether both multiply the same numbers."""
+    mine, theirs = layer.weights, other.weights
+    return mine.keys() == theirs.keys() and all(
+        np.array_equal(as_float32(weight), as_float32(theirs[name]))
+        for name, weight in mine.items()
+    )
 
 
 def _multiplies_integers(layer: Layer) -> bool:

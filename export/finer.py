@@ -66,6 +66,7 @@ class Ladder:
             costs=tuple(cost for cost in before.costs if cost.layer not in kept),
             wide=of(before.wide, self.finest.wide),
             in_float=of(before.in_float, self.finest.in_float),
+            by_row=of(before.by_row, self.finest.by_row),
         )
         return replace(
             self.asked,
@@ -95,7 +96,7 @@ def ladder(written: Written, target: str, noise: Mapping[str, float]) -> Ladder:
     if before is not None:  # a format of integers only has no finer arithmetic
         alone = replace(asked, fine=None, backends=(target,))
         finest = (with_fine_layers(written.graph, alone, finest=True).fine or {})[target]
-    fine = {*finest.wide, *finest.in_float}
+    fine = {*finest.wide, *finest.in_float, *finest.by_row}
     left = [cost for cost in (before or finest).costs if cost.chosen is Fineness.EIGHT]
     loudest = sorted(left, key=lambda cost: -cost.activations)
     whole = {**noise, **{cost.layer: cost.weights + cost.left for cost in finest.costs}}

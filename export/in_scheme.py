@@ -64,11 +64,15 @@ def quantized(graph: Graph, request: Request, target: str = "") -> Graph:
         return graph
     graph, request = scaled(graph, request)
     fine = (request.fine or {}).get(target, FineLayers())
-    return _in_scheme(graph, request, fine.wide, fine.in_float)
+    return _in_scheme(graph, request, fine.wide, fine.in_float, fine.by_row)
 
 
 def _in_scheme(
-    graph: Graph, request: Request, wide: Sequence[str] = (), in_float: Sequence[str] = ()
+    graph: Graph,
+    request: Request,
+    wide: Sequence[str] = (),
+    in_float: Sequence[str] = (),
+    by_row: Sequence[str] = (),
 ) -> Graph:
     return quantize(
         graph,
@@ -78,6 +82,7 @@ def _in_scheme(
         per_layer=request.per_layer,
         accurate=wide,
         in_float=in_float,
+        by_row=by_row,
     )
 
 
@@ -96,7 +101,7 @@ class Written:
 
     def of_sequences(self, target: Format) -> Graph:
         fine = (self.request.fine or {}).get(target.name, FineLayers())
-        key = (fine.wide, fine.in_float)
+        key = (fine.wide, fine.in_float, fine.by_row)
         if key not in self.made:
             self.made[key] = quantized(self.graph, self.request, target.name)
         return self.made[key]

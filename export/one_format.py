@@ -13,9 +13,7 @@ from edgernn.artefact import (
     VerificationStatus,
     stored_file,
 )
-from edgernn.errors import (
-    LossTooLarge,
-)
+from edgernn.errors import LossTooLarge, MissingRuntime, VerificationError
 from edgernn.export import backend_named
 from edgernn.export.backend import Lowered
 from edgernn.export.decoder_pair import decoder_parts, joined
@@ -28,7 +26,7 @@ from edgernn.export.request import Request
 from edgernn.export.sound_input import text_recipe
 from edgernn.export.source_model import SourceModel
 from edgernn.export.suite import Suite, suite_for
-from edgernn.export.verify import Check, require_passed, verified
+from edgernn.export.verify import Check, verified
 from edgernn.export.workspace import writing_to
 from edgernn.formats import Format
 from edgernn.graph import Graph, Input
@@ -143,8 +141,21 @@ def _one_graph(
     progress(f"checking {target.name}")
     verification = verified(artefact, checks.of(written, lowered.exact), workspace)
     if request.require_verify:
-        require_passed(artefact.name, verification)
+        _require_passed(artefact.name, verification)
     return replace(artefact, verification=verification)
+
+
+def _require_passed(name: str, verification: Verification) -> None:
+    """Raises MissingRuntime for a file that could not be run, VerificationError for one that the
+    inputs at hand do not decide about.
+    """
+    if verification.status is VerificationStatus.SKIPPED:
+        raise MissingRuntime(
+            f"{name} cannot be checked: {verification.reason}",
+            remedy="Install what is missing, or leave out --require-verify (require_verify)",
+        )
+    if verification.status is VerificationStatus.UNDECIDED:
+        raise VerificationError(f"{name} cannot be checked: {verification.reason}")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

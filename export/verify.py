@@ -15,7 +15,7 @@ from edgernn.artefact import Artefact, Verification, VerificationStatus
 from edgernn.devices import open_device
 from edgernn.devices.runners import run_cases
 from edgernn.devices.runners.outcome import Failed, Outputs, Skipped
-from edgernn.errors import MissingRuntime, VerificationError
+from edgernn.errors import VerificationError
 from edgernn.export.batches import Batch, check_rows_agree
 from edgernn.export.carried import answers_of
 from edgernn.export.cases import Case
@@ -37,6 +37,7 @@ from edgernn.export.suite import Suite
 from edgernn.formats import FORMATS
 from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
+from edgernn.interrupts import meanwhile
 from edgernn.reference import References, integer
 from edgernn.scheme import Scheme
 
@@ -210,7 +211,8 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
     Raises VerificationError when the artefact fails or its error is over the tolerance.
     """
     suite = check.suite
-    ran = _run(artefact, [*suite.cases, *suite.again], folder)
+    with meanwhile(lambda: _prepare(artefact, check)):
+        ran = _run(artefact, [*suite.cases, *suite.again], folder)
     if isinstance(ran, Skipped):
         return Verification(status=VerificationStatus.SKIPPED, reason=ran.reason)
     together = list(suite.again)
@@ -231,17 +233,15 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
     return found
 
 
-def require_passed(name: str, verification: Verification) -> None:
-    """Raises MissingRuntime for a file that could not be run, VerificationError for one that the
-    inputs at hand do not decide about.
-    """
-    if verification.status is VerificationStatus.SKIPPED:
-        raise MissingRuntime(
-            f"{name} cannot be checked: {verification.reason}",
-            remedy="Install what is missing, or leave out --require-verify (require_verify)",
-        )
-    if verification.status is VerificationStatus.UNDECIDED:
-        raise VerificationError(f"{name} cannot be checked: {verification.reason}")
+def _prepare(artefact: Artefact, check: Check) -> None:
+    """Computes what the file is compared with, so that it is known when its answers are."""
+    inputs = [call.inputs for call in (*check.suite.cases, *check.suite.again)]
+    if not artefact.scheme.has_integer_weights:
+        check.references.of(check.written, inputs)
+        return
+    check.references.of(check.original, inputs)
+    if check.exact is not None:
+        check.references.of(check.exact, inputs, run=integer.run)
 
 
 def _same(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from edgernn.graph import AnyArray, Graph, Shape, at_shapes
 from edgernn.reference.executor import run
@@ -38,7 +40,8 @@ def run_calls(
 ) -> list[dict[str, AnyArray]]:
     """The outputs of each call, in order; calls whose rows have one shape run as one batch.
 
-    A call may have any number of rows, also where the model takes a fixed one.
+    A call may have any number of rows, also where the model takes a fixed one.  Rows that come
+    again, alone and in batches, are computed once: a row's answer does not depend on others.
 
     >>> run_calls(graph, [{"x": np.zeros((1, 40, 13), np.float32)}] * 3)[2]["y"].shape
     (1, 10)
@@ -58,10 +61,25 @@ def run_calls(
             name: np.concatenate([calls[at][name] for at in positions])
             for name in calls[positions[0]]
         }
-        together = _in_parts(free, stacked, run)
+        distinct, of = _distinct(stacked)
+        once = _in_parts(free, {name: array[distinct] for name, array in stacked.items()}, run)
+        together = {name: array[of] for name, array in once.items()}
         for at, end, count in zip(positions, ends, counts, strict=True):
             answers[at] = {name: array[end - count : end] for name, array in together.items()}
     return [answers[position] for position in range(len(calls))]
+
+
+def _distinct(stacked: Arrays) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """(the first place of each different row, which of these each row is)"""
+    first: dict[bytes, int] = {}
+    found: list[int] = []
+    for row in range(len(next(iter(stacked.values())))):
+        content = hashlib.sha256()
+        for array in stacked.values():
+            content.update(np.ascontiguousarray(array[row]).tobytes())
+        found.append(first.setdefault(content.digest(), row))
+    distinct = np.array(sorted(first.values()), np.intp)
+    return distinct, np.searchsorted(distinct, np.array(found, np.intp))
 
 
 def _in_parts(free: Graph, stacked: Arrays, run: Run) -> dict[str, AnyArray]:

@@ -12,7 +12,15 @@ import numpy as np
 from edgernn.errors import DataError
 from edgernn.runtime.batch import BatchTable, arena_bytes
 from edgernn.runtime.kept import KeptArrays
-from edgernn.runtime.library import ISA_BY_NAME, NO_RESULT, check_run, ffi, lib, text
+from edgernn.runtime.library import (
+    ISA_BY_NAME,
+    NO_RESULT,
+    check_run,
+    ffi,
+    lib,
+    status_text,
+    text,
+)
 from edgernn.runtime.ports import NativePort, checked_rows
 
 if TYPE_CHECKING:
@@ -21,6 +29,10 @@ if TYPE_CHECKING:
 
 _ALIGNMENT = 64
 _BUSY = "the session is in use by another thread; give each thread a session of its own"
+_BY_STEPS = (
+    "Export it with --streaming, which takes strides too and names a layer that looks ahead, or "
+    "give `run` the whole sequence"
+)
 
 # A step may take a few microseconds: names looked up once.
 _from_buffer, _step, _run = ffi.from_buffer, lib.ernn_step, lib.ernn_run
@@ -146,6 +158,8 @@ class Session:
         if status:
             if status == NO_RESULT:
                 return None
+            if not self._model.is_streaming:
+                raise DataError(f"{self._model.name}: {status_text(status)}", remedy=_BY_STEPS)
             check_run(status, self._session)
         return out
 

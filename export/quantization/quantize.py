@@ -86,6 +86,7 @@ def quantize(
     per_layer: Mapping[str, Scheme] = _NO_OVERRIDES,
     accurate: Collection[str] = (),
     in_float: Collection[str] = (),
+    by_row: Collection[str] = (),
 ) -> Graph:
     """The graph in `scheme`.
 
@@ -98,7 +99,8 @@ def quantize(
 
     keep_float: layers that stay in float.  per_layer: another scheme for some layers.  accurate:
     layers that read their input and their own state with 16 bits instead of 8.  in_float: layers of
-    INT8 that keep their integer weights and compute in float.
+    INT8 that keep their integer weights and compute in float.  by_row: such whose products the
+    native runtime may still compute in integers, of scales that it draws from each row.
 
     Where `ranges` have the moments of a layer's inputs, the roundings of its INT8 weights make up
     for each other; else they are to nearest.  Weights that were trained on a grid (`Graph.grids`)
@@ -108,7 +110,7 @@ def quantize(
     layer does not exist.
     """
     schemes = {layer.name: scheme for layer in graph.layers}
-    for name in (*keep_float, *per_layer, *accurate, *in_float):
+    for name in (*keep_float, *per_layer, *accurate, *in_float, *by_row):
         _check_name(graph, name)
     schemes |= dict(per_layer) | dict.fromkeys(keep_float, Scheme.FLOAT32)
     is_integer = any(one.needs_calibration for one in schemes.values())
@@ -117,7 +119,7 @@ def quantize(
     work = _Quantizer(
         ranges=ranges,
         accurate=frozenset(accurate),
-        in_float=frozenset(in_float),
+        in_float=frozenset({*in_float, *by_row}),
         grids=graph.grids,
     )
     if ranges is not None:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from edgernn.interrupts import uninterrupted
+from edgernn.interrupts import meanwhile, uninterrupted
 
 
 def pressed_in_the_middle(done: list[str]) -> None:
@@ -55,3 +55,39 @@ def test_other_threads_are_left_alone():
     thread.start()
     thread.join()
     assert not errors
+
+
+def test_work_beside_a_block_is_done_at_its_end() -> None:
+    began, may_end, done = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        began.set()
+        may_end.wait(5)
+        done.append("work")
+
+    with meanwhile(work):
+        assert began.wait(5)  # beside, not before or after
+        assert not done
+        may_end.set()
+    assert done == ["work"]
+
+
+def test_an_error_of_the_work_is_raised_unless_the_block_has_one() -> None:
+    def fails() -> None:
+        raise ValueError("work")
+
+    with pytest.raises(ValueError, match="work"), meanwhile(fails):
+        pass
+    with pytest.raises(OSError, match="block"), meanwhile(fails):
+        raise OSError("block")
+
+
+def test_ctrl_c_does_not_wait_for_the_work() -> None:
+    may_end = threading.Event()
+
+    def work() -> None:
+        may_end.wait(30)
+
+    with pytest.raises(KeyboardInterrupt), meanwhile(work):
+        raise KeyboardInterrupt
+    may_end.set()

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from edgernn.export import backend_named
-from edgernn.export.backend import Arithmetic
+from edgernn.export.backend import Arithmetic, Simulate
 from edgernn.export.fine_layers import HIDDEN, LOUD, FineLayers, Fineness, NoiseMeter
 from edgernn.export.in_scheme import float_graph, quantized, with_fine_layers
 from edgernn.export.keras.file import read_model
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
 from edgernn.export.rows import Examples
-from edgernn.graph import AnyArray, Graph
+from edgernn.graph import AnyArray, Graph, Layer
 from edgernn.reference import apply, run
 from edgernn.scheme import Scheme
 from tests.edgernn.tasks.reference_data import splits_of
@@ -230,9 +230,9 @@ def by_bits(eight: float, sixteen: float) -> Any:
 def meter(measured) -> NoiseMeter:
     _, (graph, request, rows) = measured
 
-    def quantize(wide: Any, in_float: Any) -> Graph:
-        fine = {"native": FineLayers(wide=tuple(wide), in_float=tuple(in_float))}
-        return quantized(graph, replace(request, fine=fine), "native")
+    def quantize(wide: Any, in_float: Any, by_row: Any) -> Graph:
+        fine = FineLayers(wide=tuple(wide), in_float=tuple(in_float), by_row=tuple(by_row))
+        return quantized(graph, replace(request, fine={"native": fine}), "native")
 
     return NoiseMeter(graph=graph, quantize=quantize, rows=rows)
 
@@ -254,4 +254,33 @@ def test_loud_weights_are_no_excuse_for_loud_activations(meter, monkeypatch) -> 
     monkeypatch.setattr("edgernn.export.fine_layers.HIDDEN", 1e9)
     found = meter.fine_layers(Arithmetic(simulate=by_bits(0.3, 0.3), quiet=1e-5))
     assert found.activations > LOUD
+    assert sum(cost.left for cost in found.costs) <= LOUD
+
+
+def loud_with_sixteen(states: float) -> Simulate:
+    """A native file whose 16 bits are too coarse; products by row leave noise of `states`."""
+
+    def simulate(graph: Graph, layer: Layer, values: Any) -> tuple[AnyArray, ...]:
+        quantization = graph.quantization
+        assert quantization is not None
+        made = apply(layer, values)
+        if layer.name in quantization.plans:
+            size = 0.5
+        else:
+            size = 0.0 if layer.name in quantization.in_float else states
+        rng = np.random.default_rng(1)
+        return tuple(x + size * x.std() * rng.normal(size=x.shape).astype(np.float32) for x in made)
+
+    return simulate
+
+
+@pytest.mark.parametrize(("states", "by_row"), [(1e-4, True), (0.5, False)])
+def test_products_by_row_come_before_float_where_they_are_quiet(meter, states, by_row) -> None:
+    found = meter.fine_layers(
+        Arithmetic(simulate=loud_with_sixteen(states), quiet=1e-5, has_sixteen=True, has_rows=True)
+    )
+    assert not found.wide
+    chosen, others = (found.by_row, found.in_float) if by_row else (found.in_float, found.by_row)
+    assert chosen
+    assert not others
     assert sum(cost.left for cost in found.costs) <= LOUD

@@ -17,10 +17,12 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from edgernn.errors import CalibrationError, UnsupportedLayer
+from edgernn.artefact import VerificationStatus
+from edgernn.errors import CalibrationError, UnsupportedLayer, VerificationError
+from edgernn.export.cases import Case
 from edgernn.export.in_scheme import Written, with_fine_layers
 from edgernn.export.keras.object import from_keras
-from edgernn.export.mean_error import INTEGER_TOLERANCE
+from edgernn.export.mean_error import INTEGER_TOLERANCE, near_on_average
 from edgernn.export.noise import shares_a_unit, spread
 from edgernn.export.pipeline import float_graph
 from edgernn.export.quantization.calibrate import calibrate
@@ -41,14 +43,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*an input with a mask attached:
 CALIBRATION, KEPT, FRESH = 48, 24, 36
 FLOAT_ERROR: Final = 1e-5
 
-#: The mean error of 36 fresh rows is not that of the 24 that decided: of 580 files of 200 models,
-#: one is beyond 5 %, at 6.0 %.
-SAMPLING: Final = 1.3
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """outcome: "passed", "refused", "noisy" (the check stops it), or what is wrong."""
+    """outcome: "passed", "refused", "noisy" (the check stops it), "undecided" (it hardly varies),
+    or what is wrong.
+    """
 
     seed: int
     traits: tuple[str, ...]
@@ -104,6 +104,16 @@ def findings(seed: int) -> Iterator[Found]:
         ]
         return max(means)
 
+    def checked(given: dict[str, Any], exact: dict[str, Any]) -> str | None:
+        """Why a file is not handed over as passed, by the check of an export; None where it is."""
+        units = [name for name in names if shared[name]]
+        case = Case(name="kept", inputs=decisive)
+        try:
+            verdict = near_on_average("file", [case], [given], [exact], shared=units)
+        except VerificationError:
+            return "noisy"
+        return None if verdict.status is VerificationStatus.PASSED else "undecided"
+
     asked_for = Request(scheme=Scheme.INT8, ranges=ranges, examples=Examples(inputs=decisive))
     small = Written(graph=graph, request=with_fine_layers(graph, asked_for))  # as it is exported
     for backend in ("reference", *RUN):
@@ -120,11 +130,12 @@ def findings(seed: int) -> Iterator[Found]:
             continue
         session = open_session(backend, small.for_format(FORMATS[backend]))
         what = f"int8 {backend}"
-        if noise(session, decisive, dict(expected)) > INTEGER_TOLERANCE:
-            yield found(what, "noisy")
+        verdict = checked(dict(session(decisive)), dict(expected))
+        if verdict is not None:
+            yield found(what, verdict)
             continue
         error = noise(session, asked, wanted)
-        outcome = "passed" if error <= INTEGER_TOLERANCE * SAMPLING else "noisy and passed"
+        outcome = "passed" if error <= INTEGER_TOLERANCE else "noisy and passed"
         yield found(what, outcome, error)
 
 
@@ -147,7 +158,7 @@ def judged(all_found: Sequence[Found]) -> None:
     assert len(by_reader) <= 0.05 * models, "\n".join(map(str, by_reader))
 
 
-@pytest.mark.parametrize("seeds", [(*range(5), 82)], ids=["6_models"])
+@pytest.mark.parametrize("seeds", [(0, 1, 2, 75, 82, 166)], ids=["6_models"])
 def test_models_of_these_layers_answer_as_keras_does(seeds: Sequence[int]) -> None:
     judged([one for seed in seeds for one in findings(seed)])
 

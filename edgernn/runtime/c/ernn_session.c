@@ -243,6 +243,14 @@ static int has_result(ernn_session *session) {
   return now == session->first;
 }
 
+/* Whether one of the steps that were just run has a result. */
+static int has_results(ernn_session *session) {
+  uint32_t steps = session->every && session->model.causal ? session->lanes->total : 1;
+  int has_any = 0;
+  for (uint32_t step = 0; step < steps; step++) has_any |= has_result(session);
+  return has_any;
+}
+
 ernn_status ernn_step(ernn_session *session, const void *const *inputs, void *const *outputs) {
   if (!session || !inputs || !outputs) return ERNN_ARGUMENT;
   if (session->busy) return ERNN_BUSY;
@@ -280,9 +288,7 @@ ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *
   for (uint32_t i = 0; i < header->output_count && status == ERNN_OK; i++) {
     outputs[i].steps = session->outputs[i].steps;
   }
-  int has_any = 0;
-  for (uint32_t step = 0; step < inputs[0].steps && status == ERNN_OK; step++) has_any |= has_result(session);
-  if (status == ERNN_OK && !has_any) status = ERNN_NO_RESULT;
+  if (status == ERNN_OK && !has_results(session)) status = ERNN_NO_RESULT;
   session->busy = 0;
   return status;
 }

@@ -64,3 +64,19 @@ def test_what_is_asked_again_is_not_computed_again():
     assert again[0] is first[1]
     references.of(at_shapes(model, {}), asked, run=counting)  # another graph
     assert len(seen) == 2
+
+
+def test_rows_that_come_again_are_computed_once() -> None:
+    rows = []
+
+    def counting(model: Graph, arguments: Any) -> dict[str, Any]:
+        rows.append(len(arguments["x"]))
+        return run(model, arguments)
+
+    ((call,),) = [calls((6, 5))]
+    x = call["x"]
+    asked = [{"x": x[:4]}, {"x": x[1:2]}, {"x": x[[5, 3, 3]]}, {"x": x[::-1]}]
+    answers = run_calls(graph(), asked, run=counting)
+    assert sum(rows) == 6
+    for one, answer in zip(asked, answers, strict=True):
+        np.testing.assert_allclose(answer["y"], run(graph(), one)["y"], rtol=1e-6)

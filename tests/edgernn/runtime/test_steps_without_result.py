@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgernn import reference
+from edgernn.errors import DataError
 from edgernn.export.native import lower
 from edgernn.graph import Conv1D, Graph, Input, Output, Padding, TensorSpec
 from edgernn.runtime import Model
@@ -118,3 +119,13 @@ def test_a_call_of_the_model_is_no_stream() -> None:
     (port,) = model.free_inputs
     for _ in range(2):
         assert set(model.run({port.name: frames()[None, :1]})) >= {"sequence"}
+
+
+def test_a_file_of_whole_sequences_with_a_stride_names_ways_that_work() -> None:
+    graph, x = strided(2, ("last",)), frames()
+    whole = Model(lower(graph, metadata={}).content).session()
+    with pytest.raises(DataError, match=r"--streaming.*`run` the whole sequence"):
+        whole.step(x[0])
+    session = step_model(graph).session()
+    last = [session.step(frame) for frame in x][-1]
+    np.testing.assert_allclose(np.ravel(whole.run(x)), np.ravel(last), atol=1e-5)

@@ -49,6 +49,7 @@ RIGHT: dict[str, tuple[str, Network]] = {
     "cast_first": ("uint8", lambda ops, x: ops.cast(x, "float32") * 100),
     "wide_first": ("uint8", lambda ops, x: ops.cast(x, "int32") * 100),
     "sum_within": ("int8", lambda ops, x: ops.clip(x, -20, 60) + ops.clip(x, 0, 60)),
+    "clipped": ("uint8", lambda ops, x: ops.clip(x, 0, 2) * 100),
     "mean": ("uint8", lambda ops, x: x - ops.mean(x, axis=1, keepdims=True)),
     "total": ("uint8", lambda ops, x: x / ops.sum(x + 0.0, axis=1, keepdims=True)),
     "maximum": ("int32", lambda ops, x: ops.maximum(x, 5)),
@@ -100,7 +101,7 @@ def test_what_stays_within_its_type_agrees_in_every_format(name: str) -> None:
         assert relative_error(answer, expected) <= 1e-5, target
 
 
-@pytest.mark.parametrize("name", [*WRAPS, "times_between", "since"])
+@pytest.mark.parametrize("name", [*sorted(WRAPS.keys() - {"cast"}), "times_between", "since"])
 def test_the_way_out_works(name: str) -> None:
     """Floats from the start: the sentence of the refusal."""
     _, network = {**WRAPS, **ROUNDS}[name]
@@ -108,10 +109,6 @@ def test_the_way_out_works(name: str) -> None:
     def in_floats(ops: Any, x: Any) -> Any:
         return network(ops, ops.cast(x, "float32"))
 
-    if name == "cast":
-        pytest.skip("a cast to integers is no arithmetic: leave it out")
-    if name == "sum_with_array":  # numpy's uint8 beside floats is float
-        pass
     model, x = model_of(in_floats, "int32"), rows("int16").astype(np.int32)
     (answer,) = open_session("reference", from_keras(model).graph)({"x": x}).values()
     assert relative_error(answer, np.asarray(model(x))) <= 1e-5
