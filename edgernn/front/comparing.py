@@ -98,7 +98,7 @@ class Compared:
 
         >>> verdict.write_plots("plots/")
         """
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        atomic.make_folder(Path(folder))
         for name, content in picture_files(self.values).items():
             atomic.write_bytes(Path(folder) / name, content.encode())
 

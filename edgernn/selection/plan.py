@@ -117,13 +117,14 @@ def coordinating(folder: Path) -> Iterator[None]:
     """No second coordinator works in `folder` meanwhile.  Raises OutputError."""
     import fcntl
 
-    folder.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(folder)
+    atomic.require_writable(folder / ".lock")
     with (folder / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise OutputError(
-                f"another comparison is running in {folder}",
+                f"another comparison or search is running in {folder}",
                 remedy="Wait for its end, or give another folder with -o",
             ) from error
         yield

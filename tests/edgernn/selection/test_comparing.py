@@ -241,6 +241,15 @@ def test_an_error_of_a_worker_has_its_remedy_once(tmp_path):
     assert answer.remedy not in answer.error
 
 
+@pytest.mark.parametrize("place", ["", "below"])
+def test_a_folder_that_cannot_be_made_is_one_sentence(place, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"cannot write .*another folder with -o"):
+        edgernn.compare(sequences(), out=tmp_path / "file" / place, **SMALL)
+    with pytest.raises(OutputError, match=r"cannot write .*another folder with -o"):
+        edgernn.search(sequences(), accuracy=0.6, out=tmp_path / "file" / place)
+
+
 def test_two_coordinators_do_not_share_a_folder(tmp_path):
-    with coordinating(tmp_path), pytest.raises(OutputError, match="another comparison is running"):
+    with coordinating(tmp_path), pytest.raises(OutputError, match="another comparison or search"):
         edgernn.compare(sequences(), out=tmp_path, **SMALL)
