@@ -8,7 +8,6 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from bench import few_bits
 from edgernn.cli import edgernn as program
 from edgernn.errors import EXIT_CODES
 from edgernn.report.page import picture_file
@@ -44,7 +43,12 @@ def test_the_figures_of_the_readme_are_those_of_the_benchmarks(begins: str, row:
     assert figure == tuple(f"{float(number):.1f}" for number in found)
 
 
-def test_table_and_picture_of_few_bits_are_those_of_their_record() -> None:
+def test_table_and_picture_of_few_bits_are_those_of_their_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(TOP)
+    from bench import few_bits
+
     rows = few_bits.recorded()
     assert few_bits.table(rows) in page("int4.md")
     drawn = picture_file(few_bits.picture(rows))
