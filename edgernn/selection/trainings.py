@@ -39,8 +39,7 @@ def all_trained(
     A control with fewer than two trainings at the end of the time is left out.
     Raises TrainingFailed when another contender has so few.
     """
-    jobs = (*plan.jobs, *plan.partial_jobs)
-    found, left_out = with_results(jobs, folder, workers, clock, forms, progress)
+    found, left_out = with_results(plan.jobs, folder, workers, clock, forms, progress)
     trainings = {
         contender: _ended(found, [plan.job(contender, number) for number in range(plan.seeds)])
         for contender in plan.contenders

@@ -112,6 +112,8 @@ def test_a_comparison_needs_two_trainings_of_what_was_asked_for(tmp_path):
         trained(planned(), tmp_path, most=5)
 
 
-def test_trainings_on_a_share_of_the_rows_come_last(tmp_path):
-    _, crew = trained(planned(shares=(0.5,)), tmp_path, most=100)
-    assert [job.share for job in crew.trained] == [1.0] * 15 + [0.5] * 6
+def test_short_of_time_controls_have_fewer_seeds_than_what_was_asked_for(tmp_path):
+    found, crew = trained(planned(shares=(0.5,)), tmp_path, most=20)
+    assert [job.share for job in crew.trained] == [1.0] * 13 + [0.5] * 6 + [1.0]
+    assert [len(runs) for runs in found.trainings.values()] == [3, 3, 3, 3, 2]
+    assert found.left_out == 1
