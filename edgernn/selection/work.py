@@ -44,6 +44,13 @@ class Forms:
         some = tuple(name for name in self.formats if scheme in format_named(name).schemes)
         return some or self.formats
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As in `Training.scores`."""
+        return tuple(
+            f"{name} {scheme.value}" for scheme in self.schemes for name in self.having(scheme)
+        )
+
 
 def form_name(artefact: Artefact) -> str:
     """ "native int8": how tables and files call what was made from a model."""
