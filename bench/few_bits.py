@@ -214,14 +214,13 @@ def picture(rows: list[Row]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    command, *given = arguments
-    match command, given:
-        case "tune", [task, model, seed, *schemes]:
+    match arguments:
+        case ["tune", task, model, seed, *schemes]:
             chosen = tuple(schemes) or _SCHEMES
             add(tuned(task, model, _MODELS / f"{model}.keras", int(seed), chosen))
-        case "grow", [units, seed, *schemes]:
+        case ["grow", units, seed, *schemes]:
             add(grown(int(units), int(seed), tuple(schemes) or _SCHEMES))
-        case "page", []:
+        case ["page"]:
             _PICTURE.write_text(picture_file(picture(recorded())))
             before, rest = _PAGE.read_text().split(_BEGIN)
             _PAGE.write_text(f"{before}{_BEGIN}\n{table(recorded())}\n{_END}{rest.split(_END)[1]}")
