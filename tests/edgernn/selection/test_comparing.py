@@ -15,7 +15,13 @@ import numpy as np
 import pytest
 
 import edgernn
-from edgernn.errors import DataError, OutputError, TrainingFailed, WrongOption
+from edgernn.errors import (
+    DataError,
+    OutputError,
+    TrainingFailed,
+    UnsupportedScheme,
+    WrongOption,
+)
 from edgernn.scheme import Scheme
 from edgernn.selection.contender import Contender, Job
 from edgernn.selection.messages import Train
@@ -239,6 +245,13 @@ def test_an_error_of_a_worker_has_its_remedy_once(tmp_path):
     answer = carried_out(Train(job=job, forms=forms), splits, tmp_path)
     assert answer.remedy
     assert answer.remedy not in answer.error
+
+
+def test_a_scheme_that_no_format_has_is_refused_before_any_training(tmp_path):
+    for call, options in ((edgernn.compare, SMALL), (edgernn.search, {"accuracy": 0.6})):
+        with pytest.raises(UnsupportedScheme, match="int4"):
+            call(sequences(), scheme="int4", to="onnx", out=tmp_path / "new", **options)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("place", ["", "below"])
