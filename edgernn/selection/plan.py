@@ -53,7 +53,7 @@ class Plan:
     def jobs(self) -> tuple[Job, ...]:
         """All trainings, in the order in which they begin: time may be short.
 
-        First what was asked for, until it can be compared; so far the controls; the other seeds of
+        What was asked for, until it can be compared, then its controls as far; the other seeds of
         what was asked for; shares of the rows; the other seeds of the controls.
         """
         few = range(min(self.seeds, FEWEST_SEEDS))
