@@ -233,7 +233,7 @@ def test_losses_of_activations_and_of_weights_count_once(keras: Any) -> None:
 
 
 def test_a_class_with_steps_of_its_own_is_refused_and_the_remedy_works(keras: Any) -> None:
-    class Adversarial(keras.Model):  # type: ignore[misc, name-defined]
+    class Adversarial(keras.Model):  # type: ignore[misc]
         def train_step(self, data: Any) -> Any:
             raise NotImplementedError
 
