@@ -111,24 +111,36 @@ def _parts(given: Given, name: str) -> dict[str, Any]:
 
 def _array(value: Any, part: str, name: str) -> AnyArray:
     try:
-        array = np.asarray(value)
+        # numpy would make texts of numbers beside them, and all texts as long as the longest.
+        array = np.array(value, object) if _is_list_of_text(value) else np.asarray(value)
     except ValueError as error:  # rows of different lengths
         raise DataError(
             f"{name}: {part} is not an array ({error})",
             remedy="All rows must have one shape: fill shorter ones up, and give their lengths",
         ) from error
-    if array.dtype.kind == "O" and all(isinstance(one, str) for one in array.ravel()):
-        array = array.astype(str)  # texts of a DataFrame
+    if array.dtype.kind == "O" and array.size:
+        others = [one for one in array.ravel() if not isinstance(one, str | bytes)]
+        if not others:  # of a list or a DataFrame
+            return array if part == "x" else array.astype(str)
+        if len(others) < array.size:
+            raise DataError(
+                f"{name}: {part} has {others[0]!r} among its texts",
+                remedy="Fill the gap with a text, or leave the row out",
+            )
     if array.dtype.kind not in "fiubSU":
         raise DataError(f"{name}: {part} has the type {array.dtype}", remedy=_FORMS)
     return array
+
+
+def _is_list_of_text(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(one, str | bytes) for one in value)
 
 
 def _input(x: AnyArray, name: str, front_end: FrontEndRecipe | None) -> InputArray:
     if x.dtype.kind == "f":
         with np.errstate(over="ignore"):  # values that overflow become inf, which Samples refuses
             return x.astype(np.float32)
-    if x.dtype.kind in "SU":
+    if x.dtype.kind in "SUO":
         return tokens_of(x, front_end, name)
     if x.ndim == 2 and x.dtype.kind != "b":
         return _bounded(x, "x", name).astype(np.int32)

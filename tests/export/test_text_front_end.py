@@ -116,7 +116,7 @@ def test_texts_for_a_model_of_numbers_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x=np.array(TEXTS))
     from tests.golden import GOLDEN
 
-    with pytest.raises(DataError, match=r"which is text.*a model with TextVectorization"):
+    with pytest.raises(DataError, match=r"x is text.*a model with TextVectorization"):
         edgernn.load(GOLDEN / "small_gru.keras").export(
             tmp_path / "out", data=str(tmp_path / "x.npz")
         )

@@ -77,11 +77,14 @@ def test_samples_that_cannot_be_used_are_refused() -> None:
     listener = SensorListener(Model(sensor_content()), EVERY)
     with pytest.raises(DataError, match=r"shape \[200, 2\].*Give \[samples, 3\]: x, y, z"):
         list(listener.feed(SAMPLES[:, :2]))
-    bad = SAMPLES[:7].copy()
-    bad[4, 1] = np.nan
-    with pytest.raises(DataError, match="sample 4: it holds NaN"):
-        list(listener.feed(bad))
-    listener.reset()
+    for wrong in (np.nan, np.inf, -1e30):
+        bad = SAMPLES[:7].copy()
+        bad[4, 1] = wrong
+        with pytest.raises(DataError, match=r"NaN, infinity .*number 4 of these.*call reset"):
+            list(listener.feed(bad))
+        with pytest.raises(DataError, match="the stream has ended: a sample holds NaN"):
+            list(listener.feed(SAMPLES[:3]))
+        listener.reset()
     with pytest.raises(DataError, match="fewer samples than a window of 20"):
         listener.whole()
 
