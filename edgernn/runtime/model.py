@@ -213,7 +213,7 @@ class Model:
         """
         return Session(self, isa=self._isa, max_steps=max_steps)
 
-    def __call__(self, *arrays: AnyArray | Sequence[str] | str) -> Any:
+    def __call__(self, *arrays: AnyArray | Sequence[str | bytes] | str | bytes) -> Any:
         """Runs whole sequences from zero states.
 
         `arrays` are [B, T, width] of float32, [B, T] for tokens and masks, or [B, width] for an

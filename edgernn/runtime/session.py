@@ -163,7 +163,7 @@ class Session:
             check_run(status, self._session)
         return out
 
-    def run(self, *sequences: AnyArray | str) -> Any:
+    def run(self, *sequences: AnyArray | str | bytes) -> Any:
         """Many steps of a sequence in one call.
 
         `sequences` are [T, width] of float32, or [T] for tokens and masks, one for each of

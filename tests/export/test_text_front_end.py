@@ -18,7 +18,17 @@ from edgernn.export.contents import read_contents
 from edgernn.recipe import TextRecipe, text_of
 from edgernn.runtime.tokenizer import Tokenizer
 from edgernn.tasks.given import as_samples
-from tests.export.keras.archives import gru_weights, input_layer, layer, sequential, write_keras
+from tests.export.keras.archives import (
+    call,
+    called,
+    functional,
+    gru_weights,
+    input_layer,
+    layer,
+    sequential,
+    tensor,
+    write_keras,
+)
 
 WORDS = ["good", "bad", "film", "a", "very"]
 RECIPE = TextRecipe(
@@ -67,6 +77,41 @@ def test_the_manifest_and_the_native_file_carry_it_once(folder: Path) -> None:
     assert model.text == RECIPE
     assert "front_end_text" not in model.metadata
     assert model(["very good", "bad"]).shape == (2, 2)
+
+
+def two_inputs(path: Path) -> Path:
+    """Text and two numbers."""
+    options = {"output_sequence_length": 4, "vocabulary": WORDS}
+    layers = [
+        called(input_layer("text", [None, 1], "string")),
+        called(input_layer("stars", [None, 2])),
+        called(layer("TextVectorization", "words", **options), call(tensor("text"))),
+        called(layer("Embedding", "vectors", input_dim=7, output_dim=4), call(tensor("words"))),
+        called(layer("GRU", "gru", units=3), call(tensor("vectors"))),
+        called(layer("Concatenate", "both"), call([tensor("gru"), tensor("stars")])),
+        called(layer("Dense", "scores", units=2), call(tensor("both"))),
+    ]
+    rng = np.random.default_rng(0)
+    table = {"embeddings": rng.standard_normal((7, 4)) * 3}
+    scores = {"kernel": rng.standard_normal((5, 2)), "bias": np.zeros(2)}
+    weights = {"vectors": table, "gru": gru_weights(4, 3), "scores": scores}
+    return write_keras(path, functional(layers, ["text", "stars"], ["scores"]), weights)
+
+
+def test_texts_beside_another_input_calibrate_by_name(tmp_path: Path) -> None:
+    loaded = edgernn.load(two_inputs(tmp_path / "two.keras"))
+    stars = np.random.default_rng(1).random((len(TEXTS), 2), np.float32)
+    rules = {"to": "native", "scheme": "int8", "verify": False}
+    loaded.export(tmp_path / "texts", calibrate={"text": TEXTS, "stars": stars}, **rules)
+    tokens = Tokenizer(RECIPE).batch(TEXTS)
+    loaded.export(tmp_path / "tokens", calibrate={"text": tokens, "stars": stars}, **rules)
+    made, expected = (tmp_path / one / "two.int8.ernn" for one in ("texts", "tokens"))
+    assert made.read_bytes() == expected.read_bytes()
+    assert edgernn.Model(made)(TEXTS[:2], stars[:2]).shape == (2, 2)
+    for wrong, reason in (([None, *TEXTS[1:]], "None among its texts"), (b"\xff", "not UTF-8")):
+        texts = [wrong] * len(TEXTS) if isinstance(wrong, bytes) else wrong
+        with pytest.raises(DataError, match=reason):
+            loaded.export(tmp_path / "no", calibrate={"text": texts, "stars": stars}, **rules)
 
 
 def test_inspect_cuts_a_long_vocabulary(tmp_path: Path) -> None:

@@ -130,3 +130,5 @@ def test_windows_of_another_length_are_refused_by_the_export() -> None:
     recipe = rows_text(replace(RECIPE, window=30))
     with pytest.raises(DataError, match=r"windows of 20 samples.*of 30.*window = 20"):
         lower(sensor_graph(20), metadata={"front_end": recipe})
+    with pytest.raises(DataError, match=r"any number of samples.*windows of 30.*Input\(\(30, 3\)"):
+        lower(sensor_graph(None), metadata={"front_end": recipe})

@@ -47,18 +47,20 @@ def test_a_file_holds_its_vocabulary_and_takes_text() -> None:
 def test_a_model_takes_texts_as_any_list_or_array_of_them() -> None:
     model = Model(CONTENT)
     expected = model(["good", "bad film"])
-    for texts in (
+    forms: list[Any] = [
         ("good", "bad film"),
         [b"good", b"bad film"],
         [["good"], ["bad film"]],
         np.array(["good", "bad film"]),
         np.array([b"good", b"bad film"]),
         np.array(["good", "bad film"], dtype=object),
-    ):
+    ]
+    for texts in forms:
         assert np.array_equal(model(texts), expected)
     session = model.session()
     assert np.array_equal(session.run(b"good"), model(b"good")[0])
-    for wrong in (None, [], [None], [None, "good"], ["good", 1], ["good", float("nan")]):
+    refused: list[Any] = [None, [], [None], [None, "good"], ["good", 1], ["good", float("nan")]]
+    for wrong in refused:
         with pytest.raises(DataError, match="Give a list of texts"):
             model(wrong)
 

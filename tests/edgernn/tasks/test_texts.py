@@ -75,8 +75,9 @@ def test_tables_that_would_be_misread_are_refused(content: str, reason: str, tab
         ([b"good", b"\xff"], "not UTF-8"),
         ([["good", "bad"]], "Give a list of texts"),
         ((["good", "bad"], ["yes", float("nan")]), "y has nan among its texts"),
+        ((["good", "bad"], [b"yes", b"\xff"]), "y has bytes that are not ASCII"),
     ],
-    ids=["number", "nan", "none", "array", "latin-1", "pairs", "label"],
+    ids=["number", "nan", "none", "array", "latin-1", "pairs", "label", "bytes"],
 )
 def test_what_numpy_would_make_texts_of_is_refused(texts: Any, reason: str) -> None:
     with pytest.raises(DataError, match=reason):
