@@ -34,6 +34,7 @@ WORDS = ["good", "bad", "film", "a", "very"]
 RECIPE = TextRecipe(
     vocabulary=("", None, *WORDS), unknown=1, lower=True, strip=True, length=4
 )  # fmt: skip
+QUICK: dict[str, Any] = {"processes": 1, "min_time_ms": 1, "warm_up_ms": 1}
 TEXTS = [f"{a} {b} film {c}" for a in ("A", "very") for b in ("good", "bad") for c in "!?x"] * 4
 
 
@@ -101,7 +102,7 @@ def two_inputs(path: Path) -> Path:
 def test_texts_beside_another_input_calibrate_by_name(tmp_path: Path) -> None:
     loaded = edgernn.load(two_inputs(tmp_path / "two.keras"))
     stars = np.random.default_rng(1).random((len(TEXTS), 2), np.float32)
-    rules = {"to": "native", "scheme": "int8", "verify": False}
+    rules: dict[str, Any] = {"to": "native", "scheme": "int8", "verify": False}
     loaded.export(tmp_path / "texts", calibrate={"text": TEXTS, "stars": stars}, **rules)
     tokens = Tokenizer(RECIPE).batch(TEXTS)
     loaded.export(tmp_path / "tokens", calibrate={"text": tokens, "stars": stars}, **rules)
@@ -150,7 +151,7 @@ def test_tables_and_arrays_of_texts_are_read_with_the_models_vocabulary(
     made = edgernn.load(folder / "reviews.keras").export(
         tmp_path / "made", to="native", data=str(table), labels=["bad", "good"]
     )
-    assert f"{len(TEXTS)} test rows" in str(made.profile(data=str(table)))
+    assert f"{len(TEXTS)} test rows" in str(made.profile(data=str(table), **QUICK))
     table.write_text("words,label\na,b\n")
     with pytest.raises(DataError, match="has no column text"):
         edgernn.load(folder / "reviews.keras").export(tmp_path / "out", data=str(table))

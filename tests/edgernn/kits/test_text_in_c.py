@@ -26,8 +26,9 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.write_bytes(lower(text_graph(), metadata={"labels": '["bad", "good"]'}).content)
     for name, content in files(read_contents(model, all_layers=False)).items():
         (folder / name).write_bytes(content)
-    flags = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O1")
-    run([tool("gcc"), *flags, "example.c", "ernn.c", "-o", "example"], cwd=folder)
+    flags = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
+    quick = ("-O0", "-DERNN_PORTABLE")
+    run([tool("gcc"), *flags, *quick, "example.c", "ernn.c", "-o", "example"], cwd=folder)
     return folder
 
 
@@ -52,6 +53,14 @@ def test_the_example_answers_as_python_does(kit: Path) -> None:
 def test_what_is_no_text_is_one_clear_error(kit: Path) -> None:
     done = example(kit, b"good\n\xff\n")
     assert (done.returncode, done.stderr) == (1, b"error: the text is not UTF-8\n")
+
+
+def test_a_line_that_is_too_long_is_not_cut_in_two(kit: Path) -> None:
+    longest = b"good " * 13_106 + b"film"  # 65,534 bytes
+    done = example(kit, longest + b"\n" + longest)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
+    done = example(kit, b"good\n" + longest + b"s\n")
+    assert (done.returncode, done.stderr) == (1, b"error: a line has more than 65534 bytes\n")
 
 
 def test_the_library_of_a_model_of_text_has_no_sound_and_of_another_no_text(

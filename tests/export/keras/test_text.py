@@ -11,6 +11,7 @@ import pytest
 
 import edgernn
 from edgernn.errors import DataError, ModelFileError, UnsupportedLayer
+from edgernn.export import keras_answers
 from edgernn.export.keras.file import read_model
 from edgernn.export.keras.object import from_keras
 from edgernn.recipe import TextRecipe
@@ -103,7 +104,7 @@ def test_a_saved_vocabulary_is_that_of_adapt(keras: Any, tmp_path: Path) -> None
     assert np.array_equal(Tokenizer(entry.text).batch(TEXTS), of_keras(layer, TEXTS))
 
 
-def test_texts_give_the_answers_of_keras_in_every_format(tmp_path: Path) -> None:
+def test_texts_give_the_answers_of_keras_in_every_format(tmp_path: Path, monkeypatch: Any) -> None:
     keras, tf = pytest.importorskip("keras"), pytest.importorskip("tensorflow")
     layer = keras.layers.TextVectorization(vocabulary=list(WORDS), output_sequence_length=7)
     stars = keras.Input((2,), name="stars")  # Keras does not mix texts with arrays
@@ -112,7 +113,7 @@ def test_texts_give_the_answers_of_keras_in_every_format(tmp_path: Path) -> None
     model = keras.Model([reader.input, stars], scores)
     model.save(tmp_path / "reviews.keras")
     made = edgernn.load(tmp_path / "reviews.keras").export(
-        tmp_path / "out", labels=["bad", "so-so", "good"], against_keras=True
+        tmp_path / "out", labels=["bad", "so-so", "good"]
     )
     assert {one.backend for one in made.artefacts} == {"onnx", "tflite", "native"}
     opened = edgernn.Model(tmp_path / "out" / "reviews.ernn")
@@ -123,6 +124,12 @@ def test_texts_give_the_answers_of_keras_in_every_format(tmp_path: Path) -> None
     assert np.allclose(one, opened(texts[40:41], given[40:41])[0])
     assert opened.tokenize("Good film!").tolist() == [2, 3, 0, 0, 0, 0, 0]
     assert opened.text == recipe_of(reader)
+    monkeypatch.chdir(tmp_path)
+    rows = [row for row, text in enumerate(texts) if not text.endswith("\0")]  # numpy loses it
+    np.savez("inputs.npz", **{"0.0": np.array(texts)[rows, None], "0.1": given[rows]})
+    keras_answers.main("reviews.keras", "3")  # of --against-keras, without a process of its own
+    with np.load("outputs.npz") as found:
+        assert np.allclose(found["0.0"], np.asarray(expected)[rows], atol=1e-6)
 
 
 @pytest.mark.long
