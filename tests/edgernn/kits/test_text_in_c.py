@@ -12,6 +12,7 @@ from edgernn import Model
 from edgernn.export.native import lower
 from edgernn.kits.contents import read_contents
 from edgernn.kits.for_c import files
+from tests.edgernn.runtime.sensor_models import sensor_content
 from tests.edgernn.runtime.text_models import text_graph
 from tests.edgernn.runtime.toolchain import run, tool
 
@@ -71,3 +72,13 @@ def test_the_library_of_a_model_of_text_has_no_sound_and_of_another_no_text(
     other = tmp_path / "tokens.ernn"
     other.write_bytes(lower(text_graph(None), metadata={}).content)
     assert "#define ERNN_WITHOUT_TEXT 1" in read_contents(other, all_layers=False).library["ernn.c"]
+
+
+def test_the_readme_of_a_model_of_sensors_says_what_its_rows_are(tmp_path: Path) -> None:
+    (tmp_path / "steps.ernn").write_bytes(sensor_content())
+    made = files(read_contents(tmp_path / "steps.ernn", all_layers=False))
+    readme = made["README.txt"].decode()
+    assert "samples: [20, 3] float32, from sensors: x, y, z with their scaling, 50 " in readme
+    assert "windows of 20 every 5\n" in readme
+    assert "ernn_listener_feed_f32" in readme
+    assert "#define ERNN_WITHOUT_SOUND 1" not in made["ernn.c"].decode()
