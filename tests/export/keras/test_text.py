@@ -126,7 +126,8 @@ def test_texts_give_the_answers_of_keras_in_every_format(tmp_path: Path, monkeyp
     assert opened.text == recipe_of(reader)
     monkeypatch.chdir(tmp_path)
     rows = [row for row, text in enumerate(texts) if not text.endswith("\0")]  # numpy loses it
-    np.savez("inputs.npz", **{"0.0": np.array(texts)[rows, None], "0.1": given[rows]})
+    arrays: dict[str, Any] = {"0.0": np.array(texts)[rows, None], "0.1": given[rows]}
+    np.savez("inputs.npz", **arrays)
     keras_answers.main("reviews.keras", "3")  # of --against-keras, without a process of its own
     with np.load("outputs.npz") as found:
         assert np.allclose(found["0.0"], np.asarray(expected)[rows], atol=1e-6)
