@@ -115,6 +115,19 @@ def test_texts_beside_another_input_calibrate_by_name(tmp_path: Path) -> None:
             loaded.export(tmp_path / "no", calibrate={"text": texts, "stars": stars}, **rules)
 
 
+def test_labelled_texts_to_calibrate_by_limit_the_drop(folder: Path, tmp_path: Path) -> None:
+    y = ["good" if "good" in text else "bad" for text in TEXTS]
+    made = edgernn.load(folder / "reviews.keras").export(
+        tmp_path,
+        to="native",
+        scheme="int8",
+        calibrate=(TEXTS, y),
+        max_drop=5.0,
+        labels=["bad", "good"],
+    )
+    assert [one.name for one in made.artefacts] == ["reviews.int8.ernn"]
+
+
 def test_inspect_cuts_a_long_vocabulary(tmp_path: Path) -> None:
     from edgernn.report.inspected import contents_text
 
