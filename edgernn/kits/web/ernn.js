@@ -151,6 +151,7 @@ export class Model {
     const library = this.#library;
     const { c } = library;
     if (!c.ernn_tokenize) throw new ErnnError('the model has no vocabulary: it takes no text');
+    if (typeof text !== 'string') throw new ErnnError('tokenize takes a string');
     const bytes = new TextEncoder().encode(text);
     const most = Math.max(bytes.length, c.ernn_text_length(this.#handle), 1);
     const room = 2 ** Math.ceil(Math.log2(most)); // few sizes: memory is used again
