@@ -25,7 +25,8 @@ PACKAGES: Final = ("swiftlang", "g++", "libc6-dev", "libncurses-dev", "dash", "c
 #: In a mount namespace of its own: the system's devices and processes, and the folder as /work.
 _ENTER: Final = """
 mount --rbind /dev "$1/dev" && mount -t proc proc "$1/proc" && mount --bind "$2" "$1/work"
-root=$1; shift 2; exec chroot "$root" env -i PATH=/usr/bin HOME=/work LANG=C.UTF-8 "$@"
+root=$1; shift 2
+exec chroot "$root" env -i PATH=/usr/libexec/swift/bin:/usr/bin HOME=/work LANG=C.UTF-8 "$@"
 """
 
 
