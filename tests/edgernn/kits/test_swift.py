@@ -52,7 +52,7 @@ ERRORS: Final = {
 
 @pytest.fixture(scope="module")
 def app(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Swift:
-    """A program that has the kit as a package by its path; the tests run it as /work/drive."""
+    """A program that has the kit as a package by its path; the tests run it as Drive."""
     folder = tmp_path_factory.mktemp("swift")
     compiler = swift(folder)
     package(sound, target="ios", folder=folder / "Packages" / "Words")
