@@ -6,6 +6,7 @@ const PAGE = 65536;
 const TYPES = [Float32Array, Int32Array, Uint8Array]; // ernn_dtype
 const OK = 0;
 const NO_RESULT = 27; // ERNN_NO_RESULT
+const NO_FRONT_END = 23; // ERNN_NO_FRONT_END
 const NOT_ERNN = 1;
 
 export class ErnnError extends Error {
@@ -377,6 +378,8 @@ export class Listener {
     this.#model = model;
     const { library, handle } = model.opened();
     const { c, scratch } = library;
+    // A sample of sensors is several numbers, which `feed` does not count.
+    if (model.sampleRate === 0) library.check(NO_FRONT_END);
     const deciding = this.#held.take(16);
     library.view(Float32Array, deciding, 4).set([threshold, 0, pause, every]);
     library.view(Uint32Array, deciding + 4, 1)[0] = smooth;

@@ -22,6 +22,9 @@ public final class Drive {
         else if (words[0].equals("listen")) listen(content, words);
         else if (words[0].equals("rhythm")) rhythm(content, Paths.get(words[2]));
         else if (words[0].equals("asset")) asset(Paths.get(words[2]));
+        else if (words[0].equals("sensors")) {
+            show("sensors", () -> Model.fromBytes(content).listener(50, (label, score, seconds) -> {}));
+        }
         else errors(content);
     }
 

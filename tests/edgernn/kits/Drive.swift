@@ -102,5 +102,8 @@ switch words[1] {
 case "arrays": try arrays(Model(contentsOf: URL(fileURLWithPath: words[2])), words[3], words[4])
 case "rhythm": try rhythm(Model(contentsOf: URL(fileURLWithPath: words[2])), words[3])
 case "listen": try listen(words[2], Int(words[3])!, Int(words[4])!, words[5...].map { Float($0)! })
+case "sensors":
+    let model = try Model(contentsOf: URL(fileURLWithPath: words[2]))
+    show("sensors") { _ = try model.listener(sampleRate: 50) }
 default: try errors(words[2])
 }

@@ -110,6 +110,11 @@ const commands = {
     console.log(JSON.stringify(found));
   },
 
+  async sensors([path]) {
+    const model = await Model.load(path);
+    console.log(await message(() => model.listener(50)));
+  },
+
   async sound_errors() {
     const model = await Model.load();
     const listener = model.listener(8000);

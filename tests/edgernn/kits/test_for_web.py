@@ -17,7 +17,7 @@ from edgernn.export.native import lower
 from edgernn.kits import package
 from edgernn.runtime.listening import Deciding
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import RATE_HZ, rhythmic_model, rows
+from tests.edgernn.kits.models import NO_SOUND, RATE_HZ, rhythmic_model, rows, sensor_model
 from tests.edgernn.runtime.models import random_integer_cell
 from tests.edgernn.runtime.nibble_models import in_nibbles
 from tests.edgernn.runtime.toolchain import run, tool
@@ -111,7 +111,7 @@ def test_bad_input_is_an_error_that_says_what_to_give(
         "Give the .ernn file that an export to native wrote",
         "no bytes": "TypeError: the model must be an ArrayBuffer or a typed array with the bytes "
         "of an .ernn file",
-        "no recipe": "ErnnError: the model has no front end for sound: give it rows of features",
+        "no recipe": f"ErnnError: {NO_SOUND}",
         "bytes at an odd address": "no error",
         "closed session": "ErnnError: this session or listener is closed: make another one",
         "closed model": "ErnnError: the model is closed: load it again",
@@ -125,6 +125,12 @@ def test_sound_that_cannot_be_heard_is_an_error(kits: dict[str, Path]) -> None:
     assert found["no rate"].startswith("TypeError: the sample rate must be a whole number")
     assert found["null sound"].startswith("TypeError: sound must be a Float32Array in -1 to 1")
     assert "far outside of -1 to 1" in found["too loud"]
+
+
+def test_a_listener_of_sensors_is_an_error(kits: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "sensors.ernn").write_bytes(sensor_model())
+    told = node(kits["sound"] / "node.js", "sensors", tmp_path / "sensors.ernn")
+    assert told.decode() == f"ErnnError: {NO_SOUND}\n"
 
 
 def test_with_all_layers_it_runs_any_other_model(kits: dict[str, Path], tmp_path: Path) -> None:
