@@ -149,17 +149,21 @@ export class Model {
 
   /** The tokens of a text for `run`, by the vocabulary in the model's file. */
   tokenize(text) {
-    const library = this.#library;
+    const { library, handle } = this.opened();
     const { c } = library;
+    if (typeof text !== 'string') {
+      throw new TypeError(`the text must be a string, not ${text?.constructor?.name ?? text}`);
+    }
     if (!c.ernn_tokenize) throw new ErnnError('the model has no vocabulary: it takes no text');
     const bytes = new TextEncoder().encode(text);
-    const most = Math.max(bytes.length, c.ernn_text_length(this.#handle), 1);
+    const most = Math.max(bytes.length, c.ernn_text_length(handle), 1);
     const room = 2 ** Math.ceil(Math.log2(most)); // few sizes: memory is used again
     const at = library.allocate(room);
     const tokens = library.allocate(4 * room);
     library.view(Uint8Array, at, bytes.length).set(bytes);
-    const status = c.ernn_tokenize(this.#handle, at, bytes.length, tokens, room, library.scratch);
-    const found = library.view(Int32Array, tokens, library.word(library.scratch)).slice();
+    const status = c.ernn_tokenize(handle, at, bytes.length, tokens, room, library.scratch);
+    const count = status === OK ? library.word(library.scratch) : 0;
+    const found = library.view(Int32Array, tokens, count).slice();
     library.release(at, room);
     library.release(tokens, 4 * room);
     library.check(status);

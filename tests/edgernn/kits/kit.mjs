@@ -110,6 +110,19 @@ const commands = {
     console.log(JSON.stringify(found));
   },
 
+  async tokens([path, text]) {
+    const model = await Model.load(path);
+    const own = await Model.load();
+    const found = {
+      tokens: [...model.tokenize(text)],
+      'null text': await message(() => model.tokenize(null)),
+      'no vocabulary': await message(() => own.tokenize(text)),
+    };
+    model.close();
+    found['closed model'] = await message(() => model.tokenize(text));
+    console.log(JSON.stringify(found));
+  },
+
   async sensors([path]) {
     const model = await Model.load(path);
     console.log(await message(() => model.listener(50)));

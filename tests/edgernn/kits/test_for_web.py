@@ -20,6 +20,7 @@ from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
 from tests.edgernn.kits.models import NO_SOUND, RATE_HZ, rhythmic_model, rows, sensor_model
 from tests.edgernn.runtime.models import random_integer_cell
 from tests.edgernn.runtime.nibble_models import in_nibbles
+from tests.edgernn.runtime.text_models import text_graph
 from tests.edgernn.runtime.toolchain import run, tool
 
 DRIVER = Path(__file__).parent / "kit.mjs"
@@ -143,6 +144,18 @@ def test_with_all_layers_it_runs_any_other_model(kits: dict[str, Path], tmp_path
     np.testing.assert_array_equal(
         np.frombuffer(given, np.float32), np.ravel(Model(model)(x[:1])[0])
     )
+
+
+def test_with_all_layers_it_makes_tokens_of_text(kits: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "reviews.ernn"
+    path.write_bytes(lower(text_graph(), metadata={}).content)
+    text = "Good film, bad 日本!"
+    assert json.loads(node(kits["sound"] / "node.js", "tokens", path, text)) == {
+        "tokens": Model(path).tokenize(text).tolist(),
+        "null text": "TypeError: the text must be a string, not null",
+        "no vocabulary": "ErnnError: the model has no front end for text: give it tokens",
+        "closed model": "ErnnError: the model is closed: load it again",
+    }
 
 
 def test_it_is_as_small_as_promised(kits: dict[str, Path]) -> None:
