@@ -16,6 +16,7 @@ from edgernn.export.keras.symbolic import (
     Value,
     constant,
     single_axis,
+    tensor_of,
     two_arguments,
     unknown,
 )
@@ -30,6 +31,7 @@ from edgernn.graph import (
     AnyArray,
     Dense,
     Dot,
+    DType,
     GlobalPool1D,
     Merge,
     MergeKind,
@@ -39,14 +41,6 @@ from edgernn.graph import (
 
 _ONE: Final = np.ones(1, np.float32)
 _ZERO: Final = np.zeros(1, np.float32)
-
-
-def tensor_of(call: Call, value: Any) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    raise call.layer.unsupported(
-        "computes with something that is not a tensor of numbers", "Use layers instead"
-    )
 
 
 def _whole(call: Call, value: Any) -> Whole | None:
@@ -220,10 +214,11 @@ def _over_an_axis(name: str, over_time: Callable[[Call, str, bool], Value]) -> T
     """Mean, Sum or Max: over time, or (of what is linear) over the features."""
 
     def translate(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
-        edge = tensor_of(call, args[0]).edge
+        edge, whole = tensor_of(call, args[0]).edge, _whole(call, args[0])
+        if call.builder.dtype(edge) is DType.BOOL:  # counts or averages what holds
+            edge = call.builder.as_numbers(edge, call.layer)
         axis, rank = single_axis(options.get("axis")), call.builder.rank(edge)
         keepdims = bool(options.get("keepdims"))
-        whole = _whole(call, args[0])
         if name == "Mean" and whole is not None and call.keras.major < 3:
             raise whole_numbers.refusal(call.layer, "averages whole numbers")
         if type(axis) is int and axis in (1, 1 - rank) and rank == 3:
