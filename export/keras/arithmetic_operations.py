@@ -21,9 +21,9 @@ from edgernn.export.keras.symbolic import (
     unknown,
 )
 from edgernn.export.keras.whole_numbers import Whole, constant_of
+from edgernn.export.limits import limited
 from edgernn.graph import (
     LINEAR,
-    RELU,
     Activate,
     Activation,
     ActivationKind,
@@ -32,6 +32,7 @@ from edgernn.graph import (
     Dense,
     Dot,
     DType,
+    FloatArray,
     GlobalPool1D,
     Merge,
     MergeKind,
@@ -102,34 +103,31 @@ def _with_constant(call: Call, kind: MergeKind, value: Any, array: AnyArray) -> 
             return _affine(call, value, _ONE, -array)
         case MergeKind.MULTIPLY:
             return _affine(call, value, array, _ZERO)
-        case MergeKind.MAXIMUM:  # c + relu(x - c)
-            return _rectified(call, value, _ONE, array)
-        case MergeKind.MINIMUM:  # c - relu(c - x)
-            return _rectified(call, value, -_ONE, array)
+        case MergeKind.MAXIMUM:
+            return _limited(call, value, low=array)
+        case MergeKind.MINIMUM:
+            return _limited(call, value, high=array)
         case _:
             return unknown(call)
 
 
-def _rectified(call: Call, value: Any, sign: AnyArray, bound: AnyArray) -> Value:
-    """bound + sign * relu(sign * (x - bound))."""
-    edge = tensor_of(call, value).edge
-    beyond = _scaled(call, edge, sign, -sign * bound, call.aside("beyond")).edge
-    kept = _activated(call, beyond, RELU, call.aside("kept")).edge
-    return _scaled(call, kept, sign, bound, call.name)
+def _limited(
+    call: Call, value: Any, *, low: FloatArray | None = None, high: FloatArray | None = None
+) -> Tensor:
+    tensor = tensor_of(call, value)
+    layers = limited(tensor.edge, call.name, call.aside, low=low, high=high)
+    for layer in layers:
+        call.add(layer)
+    return Tensor(edge=call.name) if layers else tensor
 
 
 def _clip(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
-    """low + min(relu(x - low), high - low)."""
     bounds = [options.get(name) for name in ("x_min", "x_max")]
     low, high = (constant(bound) for bound in [*args[1:3], *bounds][:2])
     if low is None or high is None or low.size != 1 or high.size != 1 or not low < high:
         return unknown(call)
-    edge = tensor_of(call, args[0]).edge
     whole = whole_numbers.clipped(call, _whole(call, args[0]), float(low[0]), float(high[0]))
-    span = Activation(kind=ActivationKind.RELU, max_value=float(high[0] - low[0]))
-    above = _scaled(call, edge, _ONE, -low, call.aside("above")).edge
-    kept = _activated(call, above, span, call.aside("kept")).edge
-    return _noted(call, _scaled(call, kept, _ONE, low, call.name), whole)
+    return _noted(call, _limited(call, args[0], low=low, high=high), whole)
 
 
 def _divide(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
