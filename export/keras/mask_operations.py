@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import numpy as np
+
 from edgernn.export.keras.call import Call, Tensor
 from edgernn.export.keras.choice_operations import not_equal, tensor_and_number
 from edgernn.export.keras.masks import (
@@ -31,7 +33,7 @@ from edgernn.export.keras.symbolic import (
     two_arguments,
     unknown,
 )
-from edgernn.graph import DType, MergeKind, Reshape
+from edgernn.graph import Affine, DType, MergeKind, Reshape
 
 
 def as_mask(call: Call, value: Any) -> str | None:
@@ -57,7 +59,9 @@ def as_mask(call: Call, value: Any) -> str | None:
 
 
 def as_tensor(call: Call, value: Any) -> Any:
-    """A symbolic mask as the tensor that an operation on numbers takes; other values as they are.
+    """A symbolic mask, or ones or zeros, as the tensor that an operation on numbers takes.
+
+    Other values stay as they are.
 
     Raises UnsupportedLayer where float32 has other numbers than Keras.
     """
@@ -72,6 +76,12 @@ def as_tensor(call: Call, value: Any) -> Any:
             if sizes.count(-1) > 1:
                 return value
             call.add(Reshape(name=name, input=narrow, output=name, target=(*sizes, 1)))
+            return Tensor(edge=name)
+        case Spread(mask=None, like=Tensor(edge=edge)) if (
+            call.builder.dtype(edge) is not DType.BOOL
+        ):
+            name, number = call.aside("number"), np.array([float(value.everywhere)], np.float32)
+            call.add(Affine(name=name, input=edge, output=name, scale=0 * number, offset=number))
             return Tensor(edge=name)
         case _:
             return value

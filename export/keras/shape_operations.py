@@ -9,11 +9,13 @@ from typing import Any, Final
 import numpy as np
 
 from edgernn.export.keras.call import Call, Tensor
+from edgernn.export.keras.mask_operations import as_tensor
 from edgernn.export.keras.reshaping import reshape
 from edgernn.export.keras.symbolic import (
     Joined,
     Spread,
     Translate,
+    Unequal,
     Value,
     single_axis,
     spread,
@@ -118,6 +120,7 @@ def _concatenate(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
         return unknown(call)
     if all(isinstance(part, Spread) for part in parts):
         return Joined(parts=tuple(parts), axis=axis)
+    parts = [as_tensor(call, part) for part in parts]
     if not all(isinstance(part, Tensor) for part in parts) or axis == 0:
         return unknown(call)
     edges = tuple(part.edge for part in parts)
@@ -206,6 +209,9 @@ def _cast(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     wanted = str(options.get("dtype"))
     if wanted.startswith(("float", "bfloat")):
         return Tensor(edge=_as_floats(call, call.builder.as_numbers(tensor.edge, call.layer)))
+    if wanted == "bool":
+        is_mask = call.builder.dtype(tensor.edge) is DType.BOOL
+        return tensor if is_mask else Unequal(edge=tensor.edge, value=0.0)
     if wanted.startswith(("int", "uint")) and call.builder.dtype(tensor.edge) is DType.BOOL:
         call.add(Cast(name=call.name, input=tensor.edge, output=call.name))
         call.builder.note_whole(call.name, Whole(dtype=wanted, low=0, high=1))
