@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from edgernn.devices import open_device
-from edgernn.devices.runners import describe, kept, measure_memory, run_cases, time_calls
-from edgernn.devices.runners.kept import kept_processes
+from edgernn.devices.runners import describe, measure_memory, run_cases, time_calls
+from edgernn.devices.runners.kept import KeptProcess, kept_processes
 from edgernn.devices.runners.outcome import Description, Failed, Memory, Outputs, Timing
 from edgernn.devices.runners.runner import Describe, Model, TimeCalls
 from edgernn.errors import DeviceError
@@ -35,9 +35,9 @@ def cpu():
 @pytest.fixture
 def started(monkeypatch):
     """The processes that are started, in order."""
-    found: list[subprocess.Popen] = []
+    found: list[subprocess.Popen[bytes]] = []
 
-    class Counted(subprocess.Popen):
+    class Counted(subprocess.Popen[bytes]):
         def __init__(self, *arguments, **options) -> None:
             super().__init__(*arguments, **options)
             found.append(self)
@@ -96,6 +96,7 @@ def test_a_file_that_its_runtime_refuses_fails_as_in_a_process_of_its_own(cpu, t
         together = run_cases(cpu, tmp_path / "a.onnx", "onnx", CASES)
         assert right(run_cases(cpu, models.onnx_sum(tmp_path / "b.onnx"), "onnx", CASES))
     assert isinstance(alone, Failed)
+    assert isinstance(together, Failed)
     assert together.reason == alone.reason
 
 
@@ -175,7 +176,7 @@ def test_many_processes_leave_no_open_file():
 
 def test_one_that_computes_dies_when_it_is_not_waited_for(cpu, tmp_path, started, monkeypatch):
     onnx = models.onnx_sum(tmp_path / "a.onnx")
-    monkeypatch.setattr(kept.select, "select", _interrupted)
+    monkeypatch.setattr("select.select", _interrupted)
     with pytest.raises(KeyboardInterrupt), kept_processes():
         run_cases(cpu, onnx, "onnx", CASES)
     assert started[0].poll() == -signal.SIGKILL
@@ -186,7 +187,7 @@ def _interrupted(*_arguments):
 
 
 def test_a_request_that_cannot_be_read_has_no_answer_and_does_no_harm(tmp_path):
-    process = kept.KeptProcess([sys.executable])
+    process = KeptProcess([sys.executable])
     try:
         (tmp_path / "request.json").write_text("{}")
         assert (

@@ -112,7 +112,7 @@ def test_each_runtime_has_one_process_and_progress_names_each_candidate(
 ) -> None:
     started = []
 
-    class Counted(subprocess.Popen):
+    class Counted(subprocess.Popen[bytes]):
         def __init__(self, *arguments, **options) -> None:
             super().__init__(*arguments, **options)
             started.append(self)

@@ -16,6 +16,7 @@ class Terminal(io.StringIO):
 
 def test_a_file_gets_a_line_for_each_phase_and_a_repeated_one_once(capsys):
     show = progress_lines()
+    assert show is not None
     for phase in ("reading", "training", "training", "measuring"):
         show(phase)
     assert capsys.readouterr() == ("", "reading\ntraining\nmeasuring\n")

@@ -187,7 +187,7 @@ def test_a_host_that_is_away_is_tried_again_and_its_order_goes_to_another_worker
         f"[ -e {gone} ] && rm {gone} && echo 'Connection refused' >&2 && exit 255\n"
         'exec sh -c "$last"\n'
     )
-    said = []
+    said: list[str] = []
     assert ended(data, there(), said=said)[0].answer.bytes == {"host": 5}
     assert said == ["big cannot be reached: Connection refused; trying again"]
 
@@ -195,7 +195,7 @@ def test_a_host_that_is_away_is_tried_again_and_its_order_goes_to_another_worker
 def test_a_host_that_stays_away_is_an_error_where_there_is_no_other_worker(data, ssh, monkeypatch):
     monkeypatch.setattr(crews, "BACKOFF_S", (0.05, 0.05))
     ssh("#!/bin/sh\necho 'No route to host' >&2; exit 255")
-    said = []
+    said: list[str] = []
     with pytest.raises(DeviceError, match="big cannot be reached: No route to host"):
         ended(data, "big", said=said)
     assert [text.rpartition("; ")[2] for text in said] == [
@@ -216,7 +216,7 @@ def test_all_workers_of_a_host_that_goes_away_while_they_are_idle_come_back(
         'sh -c "$last"; [ $? = 9 ] && echo Broken pipe >&2; exit 255\n'
     )
     ends = f"os.path.exists({str(away)!r}) and os._exit(9)"
-    said = []
+    said: list[str] = []
     with working(data, 0, hosts=parsed_hosts(f"{there(ends)}=5"), notify=said.append) as crew:
         for _ in range(5):
             crew.give(ORDER)
@@ -265,7 +265,9 @@ def test_through_a_real_sshd_a_training_comes_back_whole_and_no_process_stays(da
         crew.give(Train(job=job, forms=FORMS))
         crew.next()
     model = data / "trainings" / f"{job.key}.keras"
-    assert read_training(data, job.key).scores.keys() == {"original", "native int8"}
+    training = read_training(data, job.key)
+    assert training is not None
+    assert training.scores.keys() == {"original", "native int8"}
     assert json.loads(log_path(model).read_text())["format"]
     deadline = time.monotonic() + 5
     while remote_workers() and time.monotonic() < deadline:
@@ -278,7 +280,7 @@ def test_through_a_real_sshd_a_training_comes_back_whole_and_no_process_stays(da
 def test_a_host_gives_the_results_of_this_machine_though_its_worker_is_killed(tmp_path):
     alone = edgernn.compare(sequences(), models="gru,lstm", out=tmp_path / "alone", **SMALL)
     out = tmp_path / "hosts"
-    killed = []
+    killed: list[int] = []
 
     def kill_one(_phase):
         if not killed and stamps_of(out):

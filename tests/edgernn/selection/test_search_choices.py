@@ -265,7 +265,7 @@ def test_recipes_are_tried_until_six_in_succession_give_nothing_better(tmp_path)
 
 def test_what_is_far_from_the_score_is_trained_once(tmp_path):
     chosen, crew = search(tmp_path, lambda job: 0.95 if job.contender.units > 64 else 0.5)
-    counted = {}
+    counted: dict[bool, dict[Contender, int]] = {}
     for job in crew.trained:
         if job.role is Role.SEARCHED:
             counted.setdefault(job.contender.units > 64, {}).setdefault(job.contender, 0)
