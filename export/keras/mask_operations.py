@@ -80,8 +80,9 @@ def as_tensor(call: Call, value: Any) -> Any:
         case Spread(mask=None, like=Tensor(edge=edge)) if (
             call.builder.dtype(edge) is not DType.BOOL
         ):
-            name, number = call.aside("number"), np.array([float(value.everywhere)], np.float32)
-            call.add(Affine(name=name, input=edge, output=name, scale=0 * number, offset=number))
+            name, zero = call.aside("number"), np.zeros(1, np.float32)
+            offset = zero + value.everywhere
+            call.add(Affine(name=name, input=edge, output=name, scale=zero, offset=offset))
             return Tensor(edge=name)
         case _:
             return value

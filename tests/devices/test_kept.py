@@ -157,7 +157,7 @@ def test_a_process_that_cannot_be_started_is_an_error_that_leaves_nothing(missin
     with monkeypatch.context() as patch:
         patch.setattr(owner, missing, _no_space)
         with pytest.raises(DeviceError, match="No space left on device"):
-            kept.KeptProcess([sys.executable])
+            KeptProcess([sys.executable])
     gc.collect()
     assert _open_files() == before
 
@@ -167,10 +167,10 @@ def _no_space(*_arguments, **_options):
 
 
 def test_many_processes_leave_no_open_file():
-    kept.KeptProcess([sys.executable]).close()
+    KeptProcess([sys.executable]).close()
     before = _open_files()
-    for ends in (kept.KeptProcess.close, kept.KeptProcess.end):
-        ends(kept.KeptProcess([sys.executable]))
+    for ends in (KeptProcess.close, KeptProcess.end):
+        ends(KeptProcess([sys.executable]))
     assert _open_files() == before
 
 
