@@ -41,7 +41,8 @@ def limited(
     >>> [type(layer).__name__ for layer in limited("x", "y", str, low=np.zeros(1, np.float32))]
     ['Affine', 'Activate', 'Affine']
     """
-    low, high = (None if is_no_limit(limit) else limit for limit in (low, high))
+    low = None if low is None or is_no_high(-low) else low
+    high = None if high is None or is_no_high(high) else high
     if low is not None and high is not None:
         if _is_near(low) and low.size == high.size == 1:
             span = Activation(kind=ActivationKind.RELU, max_value=float(high[0] - low[0]))
@@ -58,8 +59,9 @@ def limited(
     return []
 
 
-def is_no_limit(limit: FloatArray | None) -> bool:
-    return limit is None or bool((np.abs(limit) >= _NO_LIMIT).all())
+def is_no_high(limit: FloatArray) -> bool:
+    """Whether no float32 is above it, but for infinity."""
+    return bool((limit >= _NO_LIMIT).all())
 
 
 def _is_near(limit: FloatArray) -> bool:

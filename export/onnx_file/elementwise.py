@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from edgernn.export.limits import is_no_limit, limited
+from edgernn.export.limits import is_no_high, limited
 from edgernn.export.onnx_file.builder import Builder, ordered
 from edgernn.export.onnx_file.layout import over_last
 from edgernn.export.onnx_file.node import Node
@@ -111,7 +111,7 @@ def clipped(builder: Builder, node: Node, values: list[Value | None]) -> list[Va
     if low is not None and high is not None and low > high:
         raise node.damaged(f"clips from {low} to {high}")
     if low == 0.0:
-        highest = None if high is None or is_no_limit(np.array([high])) else high
+        highest = None if high is None or is_no_high(np.array([high], np.float32)) else high
         return [builder.activated(x, Activation(kind=K.RELU, max_value=highest), node)]
     limits = [None if limit is None else np.array([limit], np.float32) for limit in (low, high)]
     return [replace(x, edge=_limited(builder, node, x.edge, *limits))]
