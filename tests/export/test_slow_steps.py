@@ -34,9 +34,19 @@ def averaging():
     return made
 
 
-def test_a_memory_that_stops_in_the_stream_is_refused(averaging, tmp_path):
+def test_a_memory_that_stops_in_the_stream_is_refused(tmp_path):
+    """The cell of an LSTM of integers only has 16 bits, its gates 8: f = sigmoid(8) becomes 1."""
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(3)
+    x = keras.Input((None, 2), name="x")
+    layer = keras.layers.LSTM(8)
+    model = keras.Model(x, keras.layers.Dense(1)(layer(x)))
+    kernel, recurrent, bias = layer.get_weights()
+    bias[:8] -= 7.0
+    bias[8:16] += 8.0
+    layer.set_weights([kernel, recurrent, bias])
     with pytest.raises(VerificationError, match=r"over sequences of 120 calls, differs") as off:
-        edgernn.load(averaging(4.0)).export(
+        edgernn.load(model).export(
             tmp_path,
             to="tflite",
             scheme="int8",
