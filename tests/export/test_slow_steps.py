@@ -8,11 +8,10 @@ import pytest
 import edgernn
 from edgernn.errors import VerificationError
 
-RNG = np.random.default_rng(4)
 
-
-def slow(rows: int) -> np.ndarray:
-    noise = RNG.normal(size=(rows, 120, 2)) + 2 * RNG.normal(size=(rows, 1, 2))
+def slow(rows: int, steps: int = 120, seed: int = 4) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    noise = random.normal(size=(rows, steps, 2)) + 2 * random.normal(size=(rows, 1, 2))
     return noise.astype(np.float32)
 
 
@@ -35,22 +34,22 @@ def averaging():
 
 
 def test_a_memory_that_stops_in_the_stream_is_refused(tmp_path):
-    """The cell of an LSTM of integers only has 16 bits, its gates 8: f = sigmoid(8) becomes 1."""
+    """Gates of an LSTM of integers only have 8 bits: f = sigmoid(6) becomes 1."""
     keras = pytest.importorskip("keras")
     keras.utils.set_random_seed(3)
     x = keras.Input((None, 2), name="x")
     layer = keras.layers.LSTM(8)
     model = keras.Model(x, keras.layers.Dense(1)(layer(x)))
     kernel, recurrent, bias = layer.get_weights()
-    bias[:8] -= 7.0
-    bias[8:16] += 8.0
-    layer.set_weights([kernel, recurrent, bias])
-    with pytest.raises(VerificationError, match=r"over sequences of 120 calls, differs") as off:
+    bias[:8] -= 4.0
+    bias[8:16] = 6.0
+    layer.set_weights([kernel, 0.1 * recurrent, bias])
+    with pytest.raises(VerificationError, match=r"over sequences of 128 calls, differs") as off:
         edgernn.load(model).export(
             tmp_path,
             to="tflite",
             scheme="int8",
-            calibrate=slow(200),
+            calibrate=slow(100, steps=400, seed=0),
             streaming=True,
             tflite_profile="integer-only",
         )
@@ -67,7 +66,7 @@ def test_a_good_file_is_not_refused_for_first_steps_that_hardly_vary(averaging, 
         found = made.artefacts[0].verification
         assert found.status.value == "passed"
         assert found.mean_error is not None
-        assert found.mean_error < 0.01
+        assert found.mean_error < 0.02
 
 
 def test_the_error_of_a_step_model_is_that_of_its_streams(averaging, tmp_path):
@@ -75,7 +74,7 @@ def test_the_error_of_a_step_model_is_that_of_its_streams(averaging, tmp_path):
     exported = edgernn.load(model).export(
         tmp_path, to="native", scheme="int8", calibrate=slow(200), streaming=True
     )
-    fresh = slow(30)
+    fresh = slow(30, seed=5)
     exact = model.predict(fresh, verbose=0)
     native, given = edgernn.Model(exported["native"].path), []
     for row in fresh:
