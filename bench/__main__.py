@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench import web_page
 from bench.comparison import Comparison, head, line
 from bench.crnn import compare_crnn
 from bench.devices import compare_devices
@@ -23,7 +24,6 @@ from bench.onnx_int8 import compare_onnx_int8
 from bench.record import write_record
 from bench.tflite_int8 import compare_int8
 from bench.torch_peer import compare_torch
-from bench.web_page import compare_web_page
 
 
 def main(argv: list[str]) -> int:
@@ -72,7 +72,11 @@ def _measured(folder: Path, wanted: list[str]) -> Iterator[Comparison]:
     if is_wanted("native"):
         yield from compare_native(folder / "native")
     if is_wanted("web"):
-        yield from compare_web_page(folder / "int8")
+        install = web_page.missing()
+        if install and not wanted:
+            print(f"the page is left out: {install}", file=sys.stderr)
+        else:
+            yield from web_page.compare_web_page(folder / "int8")
     if "torch" in wanted:
         yield from compare_torch(folder / "torch")
     if is_wanted("phones"):

@@ -27,7 +27,7 @@ from edgernn.export.pipeline import float_graph
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
 from edgernn.report.page import picture_file
-from edgernn.report.scatter import Point, scatter_plot
+from edgernn.report.svg import Spread, linear_scale, spread_plot
 from edgernn.scheme import Scheme
 from edgernn.tasks.data import task_named
 from edgernn.tasks.keras_backend import load_keras
@@ -182,45 +182,45 @@ def table(rows: list[Row]) -> str:
 
 def picture(rows: list[Row]) -> str:
     """Each fine-tuning beside the same in float: points of accuracy, and bytes of its file."""
-    size = {(row.model, row.scheme): row.bytes for row in rows}
-    control = {(row.model, row.seed): row.after for row in rows if row.scheme == "float"}
-    points = []
-    for task, model, scheme in dict.fromkeys((row.task, row.model, row.scheme) for row in rows):
-        lost = [
-            100 * (row.after - control[row.model, row.seed])
-            for row in rows
-            if (row.model, row.scheme) == (model, scheme) and (row.model, row.seed) in control
-        ]
-        if scheme != "float" and lost:
-            points.append(
-                Point(
-                    name=f"{task} {scheme}",
-                    cost=100 * size[model, scheme] / size[model, "float"],
-                    score=mean(lost),
+    control = {(row.model, row.seed): row for row in rows if row.scheme == "float"}
+    spreads = []
+    for scheme in _SCHEMES[1:]:
+        for task, model in dict.fromkeys((row.task, row.model) for row in rows):
+            some = [
+                (row, control[row.model, row.seed])
+                for row in rows
+                if (row.model, row.scheme) == (model, scheme) and (row.model, row.seed) in control
+            ]
+            if not some:
+                continue
+            lost = [100 * (row.after - beside.after) for row, beside in some]
+            share = max(row.bytes / beside.bytes for row, beside in some)
+            spreads.append(
+                Spread(
+                    name=f"{scheme}, {task}: {100 * share:.0f} % of the bytes of float32",
                     low=min(lost),
+                    middle=mean(lost),
                     high=max(lost),
+                    dots=tuple(lost),
                 )
             )
-    return scatter_plot(
-        points,
-        title="Points of accuracy against the same training in float, and the share of its bytes",
-        cost="bytes of the native file, % of float32",
-        score="points",
-        higher_is_better=True,
-        least=-100,
-        most=100,
+    ends = [0.0, *(end for one in spreads for end in (one.low, one.high))]
+    return spread_plot(
+        spreads,
+        linear_scale(ends, least=-100, most=100),
+        title="Points of accuracy against the same training in float",
+        unit="points against the same training in float",
     )
 
 
 def main(arguments: list[str]) -> None:
-    command, *given = arguments
-    match command, given:
-        case "tune", [task, model, seed, *schemes]:
+    match arguments:
+        case ["tune", task, model, seed, *schemes]:
             chosen = tuple(schemes) or _SCHEMES
             add(tuned(task, model, _MODELS / f"{model}.keras", int(seed), chosen))
-        case "grow", [units, seed, *schemes]:
+        case ["grow", units, seed, *schemes]:
             add(grown(int(units), int(seed), tuple(schemes) or _SCHEMES))
-        case "page", []:
+        case ["page"]:
             _PICTURE.write_text(picture_file(picture(recorded())))
             before, rest = _PAGE.read_text().split(_BEGIN)
             _PAGE.write_text(f"{before}{_BEGIN}\n{table(recorded())}\n{_END}{rest.split(_END)[1]}")

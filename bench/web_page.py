@@ -36,8 +36,19 @@ _ALIKE: Final = 0.1
 _LONGEST_S: Final = 300
 
 
+def missing() -> str | None:
+    """What to install first; None where all is there."""
+    needed = {"clang": "clang", "wasm-ld": "lld", "npm": "npm"}
+    packages = [package for program, package in needed.items() if not shutil.which(program)]
+    if _browser() is None:
+        packages.append("chromium")
+    return f"apt-get install {' '.join(packages)}" if packages else None
+
+
 def compare_web_page(folder: Path) -> Iterator[Comparison]:
     """Builds the models in `folder`, packages ours, compares; raises where an answer is wrong."""
+    if (install := missing()) is not None:
+        raise SystemExit(f"the page cannot be measured: {install}")
     folder.mkdir(exist_ok=True)
     quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     if not (folder / "stock-gru.int8.tflite").exists():
@@ -99,11 +110,14 @@ class _Handler(SimpleHTTPRequestHandler):
         pass
 
 
+def _browser() -> str | None:
+    return shutil.which("chromium") or shutil.which("google-chrome")
+
+
 def _reported(folder: Path) -> dict[str, Any]:
     """What page.html measured in a browser of its own."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        raise SystemExit("chromium is not installed (Debian: apt-get install chromium)")
+    browser = _browser()
+    assert browser is not None
     reports: Queue[Any] = Queue()
     handler = partial(_Handler, directory=str(folder), reports=reports)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

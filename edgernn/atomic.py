@@ -39,6 +39,12 @@ def require_writable(path: Path) -> None:
             pass
 
 
+def make_folder(folder: Path) -> None:
+    """Makes it and those above it, where they are not there.  Raises OutputError."""
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """No other process is in such a block for `folder` meanwhile; makes the folder.
@@ -46,8 +52,7 @@ def alone(folder: Path) -> Iterator[None]:
     Held by the folder itself, so that nothing is left behind.  Where there are no such locks
     (Windows, some network shares) the block runs all the same.  Raises OutputError.
     """
-    with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     try:
         import fcntl
     except ImportError:

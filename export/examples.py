@@ -15,6 +15,7 @@ from edgernn.export.rows import Examples
 from edgernn.graph import Graph, Gru, Input, Lstm, SimpleRnn
 from edgernn.graph.tensor import AnyArray
 from edgernn.tasks.given import Given, as_samples, given_arrays
+from edgernn.tasks.texts import tokens_of
 
 
 def read_examples(given: Given, graph: Graph, *, zero_states: bool = False) -> Examples:
@@ -62,7 +63,7 @@ def _examples(given: Given, inputs: list[Input]) -> Examples:
     if len(inputs) == 1:
         if isinstance(given, Mapping) and set(given) == {inputs[0].name}:
             given = given[inputs[0].name]
-        samples = as_samples(given, name="the calibration data")
+        samples = as_samples(given, name="the calibration data", front_end=inputs[0].text)
         shape = inputs[0].spec.shape
         if len(shape) > 1 and shape[1] is not None and len(shape) == samples.x.ndim:
             samples = samples.with_steps(shape[1])
@@ -75,11 +76,16 @@ def _examples(given: Given, inputs: list[Input]) -> Examples:
             remedy=f"The model takes {', '.join(entry.name for entry in inputs)}: "
             "save them with numpy.savez, samples first",
         )
-    return Examples(inputs={entry.name: _typed(entry, arrays[entry.name]) for entry in inputs})
+    name = _name(given)
+    return Examples(
+        inputs={entry.name: _typed(entry, arrays[entry.name], name) for entry in inputs}
+    )
 
 
-def _typed(entry: Input, array: AnyArray) -> AnyArray:
-    """Tokens that are floats as integers; other arrays as they are."""
+def _typed(entry: Input, array: AnyArray, name: str = "the calibration data") -> AnyArray:
+    """Tokens that are floats or texts as integers; other arrays as they are."""
+    if array.dtype.kind in "SUO":
+        return tokens_of(array, entry.text, f"{name}, input '{entry.name}'")
     is_cast = entry.spec.dtype is DType.INT32 and array.dtype.kind == "f"
     whole = whole_numbers(array) if is_cast else None
     return array if whole is None else whole

@@ -33,20 +33,20 @@ def main(path: str, generation: str) -> None:
     answers = {}
     for call, given in sorted(calls.items()):
         _forget(model)
-        inputs = [_tensor(given[position]) for position in sorted(given)]
+        inputs = _tensors([given[position] for position in sorted(given)])
         said = model(inputs[0] if len(inputs) == 1 else inputs, training=False)
         for position, output in enumerate(_flat(said)):
             answers[f"{call}.{position}"] = np.asarray(output)
     np.savez("outputs.npz", **answers)  # type: ignore[arg-type]
 
 
-def _tensor(array: Any) -> Any:
-    """Texts as TensorFlow has them, numbers as they are."""
-    if array.dtype.kind != "U":
-        return array
+def _tensors(arrays: list[Any]) -> list[Any]:
+    """As TensorFlow has them where one is of texts, which Keras does not mix with arrays."""
+    if all(array.dtype.kind != "U" for array in arrays):
+        return arrays
     import tensorflow as tf
 
-    return tf.constant(array)
+    return [tf.constant(array) for array in arrays]
 
 
 def _flat(said: Any) -> list[Any]:

@@ -180,13 +180,18 @@ def _require_schemes(target: Format, request: Request) -> None:
     """Raises UnsupportedScheme where `target` lacks the model's scheme, or that of a layer."""
     kept = (Scheme.FLOAT32,) if request.keep_float else ()
     for scheme in dict.fromkeys((request.scheme, *request.per_layer.values(), *kept)):
-        if scheme not in target.schemes:
-            raise UnsupportedScheme(
-                format=target.name,
-                scheme=scheme.value,
-                known=[known.value for known in Scheme if known in target.schemes],
-                reason=target.reason,
-            )
+        require_scheme(target, scheme)
+
+
+def require_scheme(target: Format, scheme: Scheme) -> None:
+    """Raises UnsupportedScheme where `target` lacks it."""
+    if scheme not in target.schemes:
+        raise UnsupportedScheme(
+            format=target.name,
+            scheme=scheme.value,
+            known=[known.value for known in Scheme if known in target.schemes],
+            reason=target.reason,
+        )
 
 
 def _handed_over(

@@ -55,7 +55,16 @@ def sound_input(graph: Graph, recipe: RowRecipe) -> Input:
 
 def _require_windows(entry: Input, recipe: RowRecipe) -> None:
     steps = entry.spec.shape[1]
-    if isinstance(recipe, SensorRecipe) and steps not in (None, 1, recipe.window):
+    if not isinstance(recipe, SensorRecipe):
+        return
+    if steps is None and recipe.window:
+        raise DataError(
+            f"the input {entry.name} takes any number of samples, its front end makes windows of "
+            f"{recipe.window}",
+            remedy=f"Save the model with keras.Input(({recipe.window}, {recipe.width})), or give a "
+            "recipe with window = 0: the model then runs sample by sample, and never begins anew",
+        )
+    if steps not in (None, 1, recipe.window):
         raise DataError(
             f"the input {entry.name} takes windows of {steps} samples, its front end makes windows "
             f"of {recipe.window}",

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from edgernn.cli import edgernn as program
 from edgernn.errors import EXIT_CODES
+from edgernn.report.page import picture_file
 from edgernn.tasks import load
 from tests.pages import TOP, blocks, page
 
@@ -40,6 +41,18 @@ def test_the_figures_of_the_readme_are_those_of_the_benchmarks(begins: str, row:
     bounds = r"\| (\S+) \| \[(\S+), (\S+)\]"
     (found,) = re.findall(rf"^\| {row} \|.*?{bounds}", page("benchmarks.md"), re.MULTILINE)
     assert figure == tuple(f"{float(number):.1f}" for number in found)
+
+
+def test_table_and_picture_of_few_bits_are_those_of_their_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(TOP)
+    from bench import few_bits
+
+    rows = few_bits.recorded()
+    assert few_bits.table(rows) in page("int4.md")
+    drawn = picture_file(few_bits.picture(rows))
+    assert (TOP / "docs" / "few-bits.svg").read_text(encoding="utf-8") == drawn
 
 
 def without_numbers(line: str) -> str:

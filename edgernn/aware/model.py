@@ -37,9 +37,9 @@ def quantization_aware(model: Any, scheme: str) -> Any:
     and save("gru4.keras") writes it: Keras loads that file without edgernn, and
     `edgernn export --scheme int4` (int8 for "int8") stores its weights bit for bit.
 
-    Needs the Keras 3 package on TensorFlow (MissingRuntime).  Raises WrongOption for another scheme
-    or a model without such weights, ModelFileError or UnsupportedLayer for one that an export
-    refuses, too.
+    Needs the Keras 3 package on TensorFlow (MissingRuntime).  Raises WrongOption for another
+    scheme, a model without such weights, or one whose class has a train_step() of its own;
+    ModelFileError or UnsupportedLayer for one that an export refuses, too.
 
     >>> model = edgernn.quantization_aware(keras.models.load_model("gru.keras"), "int4")
     >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -52,8 +52,21 @@ def quantization_aware(model: Any, scheme: str) -> Any:
             f"an object of type {type(model).__name__} is not a model of Keras 3",
             remedy="Load it with keras.models.load_model('model.keras')",
         )
+    _require_steps_of_keras(model)
     choice = chosen_weights(model, scheme)
     return _model_class()(copied(model), scheme, choice)
+
+
+def _require_steps_of_keras(model: Any) -> None:
+    """fit() of the model that learns would leave out what the class of another does in a step."""
+    keras, own = load_keras(), type(model)
+    for name in ("train_step", "test_step", "compute_loss", "compute_metrics"):
+        if getattr(own, name) is not getattr(keras.Model, name):
+            raise WrongOption(
+                f"the class {own.__name__} has a {name}() of its own, which would not be called",
+                remedy="Pass keras.Model(model.inputs, model.outputs), and train the result with "
+                "a loop of your own",
+            )
 
 
 def copied(model: Any) -> Any:
@@ -126,12 +139,17 @@ def _model_class() -> type:
             exact = [fed[place] for place in places]
             fed |= zip(places, _straight_through(self.on_grid, exact), strict=True)
             others = self.inner.non_trainable_variables
-            outputs, after = self.inner.stateless_call(
+            outputs, after, losses = self.inner.stateless_call(
                 [fed[id(one)] for one in self.inner.trainable_variables],
                 [fed[id(one)] for one in others],
                 inputs,
                 training=training,
+                return_losses=True,
             )
+            # Behind what layers add come the regularizers of weights: Keras adds those itself.
+            of_weights = sum(one.regularizer is not None for one in self.inner.trainable_weights)
+            for loss in losses[: len(losses) - of_weights]:
+                self.add_loss(loss)
             for variable, value in zip(others, after, strict=True):
                 is_frozen = id(variable) in places  # a kernel that keeps its exact weights
                 if value is not fed[id(variable)] and not is_frozen:

@@ -13,7 +13,7 @@ from edgernn.errors import DataError, ModelFileError
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import training_log_of
 from edgernn.graph import Graph, Gru, Lstm
-from edgernn.tasks.architectures import number_heads
+from edgernn.tasks.architectures import STANDARDIZE, number_heads
 from edgernn.tasks.goal import Goal, goal_of
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.notation import Architecture, architecture_named
@@ -59,6 +59,7 @@ class Start:
         given, wanted = self.model.get_weights(), model.get_weights()
         if [one.shape for one in given] != [one.shape for one in wanted]:
             raise self.misfit("its weights have other shapes than these data ask for")
+        model = self._standardized(model)
         model.set_weights(given)
         for place, one in enumerate(self.goal.each):
             for head in number_heads(model, place if self.goal.others else None):
@@ -70,7 +71,20 @@ class Start:
         """The model that answers in the unit of y."""
         if self.architecture is None:
             return fitted
-        return deployable(fitted, self.goal, self.architecture, self.recipe)
+        return self._standardized(deployable(fitted, self.goal, self.architecture, self.recipe))
+
+    def _standardized(self, model: Any) -> Any:
+        """The model with the mean and variance that its weights were trained for: those of the
+        start's rows, which these need not be."""
+        trained = {layer.name: layer for layer in self.model.layers if layer.name == STANDARDIZE}
+
+        def cloned(layer: Any) -> Any:
+            layer = trained.get(layer.name, layer)
+            return type(layer).from_config(layer.get_config())
+
+        same = load_keras().models.clone_model(model, clone_function=cloned)
+        same.set_weights(model.get_weights())
+        return same
 
     def misfit(self, why: str) -> DataError:
         return DataError(

@@ -182,7 +182,6 @@ def _compare_files(
 
     result = compare_models(given.split(","), data=rows, target=target, worth=worth)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
         result.write(*(out / f"report{suffix}" for suffix in (".md", ".json", ".html")))
     click.echo(files_json(result.values) if as_json else str(result))
 

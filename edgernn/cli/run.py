@@ -166,7 +166,7 @@ def _decoded(line: bytes, number: int) -> str:
     from edgernn.errors import DataError
 
     try:
-        return line.decode()
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
             f"line {number} of standard input is not UTF-8 ({error})",

@@ -30,7 +30,7 @@ from edgernn.selection.hosts import parsed_hosts
 from edgernn.selection.row_scores import row_metric
 from edgernn.selection.training import median_training, training_file
 from edgernn.selection.verdict import Worth
-from edgernn.selection.work import Forms
+from edgernn.selection.work import forms_of
 from edgernn.tasks.given import Given
 from edgernn.tasks.goal import require_learnable
 from edgernn.tasks.notation import architecture_named
@@ -98,7 +98,7 @@ class Compared:
 
         >>> verdict.write_plots("plots/")
         """
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        atomic.make_folder(Path(folder))
         for name, content in picture_files(self.values).items():
             atomic.write_bytes(Path(folder) / name, content.encode())
 
@@ -158,7 +158,8 @@ def compare(
     worth: the smallest difference that matters: points of a share (0.5), or "2%" of an error.
     progress: called with each phase; without it a line on a terminal.
 
-    Raises WrongOption, DataError, TrainingFailed (also where the time is too short), OutputError.
+    Raises WrongOption, UnsupportedScheme, DataError, TrainingFailed (also where the time is too
+    short), DeviceError for a host that cannot train, OutputError.
 
     >>> verdict = edgernn.compare((x, y), models=["gru", "lstm"], seeds=5, out="cmp/")
     >>> print(verdict.recommendation)
@@ -178,6 +179,7 @@ def compare(
         raise WrongOption(
             "a comparison has no schemes of single layers", remedy="Name schemes of whole models"
         )
+    forms = forms_of(_formats(to), _sorted(schemes))
     folder = Path(out)
     with progress_line("reading the data", progress) as phase:
         name, splits, recipe = splits_of(data, target=target, hold_out=hold_out, notify=phase)
@@ -198,7 +200,7 @@ def compare(
             shares=_shares(shares),
             equal=parsed_equals(equal),
             seeds=seeds,
-            forms=Forms(formats=_formats(to), schemes=_sorted(schemes)),
+            forms=forms,
             devices=(device,) if isinstance(device, str) else tuple(device),
             workers=workers,
             hosts=machines,

@@ -293,7 +293,7 @@ class Loaded:
                 oracle = as_keras_has_it(self.model, self.origin)
             original = float_graph(self.model.graph)
             one_input = len(self.inputs) == 1 or decoding is not None
-            if (isinstance(calibrate, str | os.PathLike) or _are_texts(calibrate)) and one_input:
+            if isinstance(calibrate, str | os.PathLike) and one_input:
                 calibrate = self._samples(calibrate, target, recipe)
             typical = calibrate
             if decoding is not None and calibrate is not None:
@@ -374,10 +374,3 @@ class Loaded:
 
     def _repr_html_(self) -> str:
         return model_html(self.model.graph, str(self))
-
-
-def _are_texts(given: object) -> bool:
-    """A list of texts, or an array."""
-    first = given[0] if isinstance(given, list | tuple) and given else given
-    kind = getattr(getattr(given, "dtype", None), "kind", "")
-    return isinstance(first, str) or kind == "U"

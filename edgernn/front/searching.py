@@ -50,7 +50,7 @@ from edgernn.selection.searched import Searched
 from edgernn.selection.searching import Search
 from edgernn.selection.training import training_file
 from edgernn.selection.wanted import Chosen, Wanted
-from edgernn.selection.work import Forms
+from edgernn.selection.work import Forms, forms_of
 from edgernn.selection.workers import Crew, working
 from edgernn.tasks.given import Given
 from edgernn.tasks.goal import require_learnable
@@ -308,4 +308,4 @@ def _forms(to: str, scheme: str) -> Forms:
         found = format_named(to.strip())
     except ValueError as error:
         raise WrongOption(str(error).rstrip(".")) from error
-    return Forms(formats=(found.name,), schemes=(Scheme(schemes[0]),))
+    return forms_of((found.name,), (Scheme(schemes[0]),))

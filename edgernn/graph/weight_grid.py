@@ -52,4 +52,5 @@ def content_key(weight: Weight) -> str:
     """Finds the grid of an array in `Graph.grids`: layers that change an array have no grid."""
     if isinstance(weight, QTensor):
         return ""
-    return hashlib.sha256(np.ascontiguousarray(weight, np.float32).data).hexdigest()
+    shape = repr(weight.shape).encode()  # zeros have equal bytes in every shape
+    return hashlib.sha256(shape + np.ascontiguousarray(weight, np.float32).tobytes()).hexdigest()

@@ -12,7 +12,9 @@ from typing import Final
 
 from edgernn.errors import ModelFileError
 from edgernn.regular_file import read_bytes
+from edgernn.runtime.library import lib
 from edgernn.runtime.model import Model
+from edgernn.runtime.ports import NativePort
 from edgernn.runtime.single_file import write_single_file
 from edgernn.version import __version__
 
@@ -94,7 +96,7 @@ def read_contents(model: Path, *, all_layers: bool) -> Contents:
         rate_hz=0 if recipe is None else recipe.rate_hz,
         takes_text=opened.text is not None,
         labels=opened.labels,
-        inputs=tuple(_described(port) for port in opened.free_inputs),
+        inputs=tuple(_described(port) + _made_of(port, opened) for port in opened.free_inputs),
         outputs=tuple(_described(port) for port in opened.free_outputs),
         is_streaming=opened.is_streaming,
         library=library,
@@ -112,11 +114,18 @@ def _options(content: bytes, *, all_layers: bool) -> tuple[str, ...]:
     return tuple(option for option, bit in left_out.items() if not features & bit)
 
 
-def _described(port: object) -> str:
-    name, steps, shape = port.name, port.steps, port.row_shape  # type: ignore[attr-defined]
-    sizes = [str(steps or "steps")] if port.is_sequence else []  # type: ignore[attr-defined]
-    dtype = port.dtype.value  # type: ignore[attr-defined]
-    return f"{name}: [{', '.join([*sizes, *map(str, shape)])}] {dtype}"
+def _described(port: NativePort) -> str:
+    sizes = [str(port.steps or "steps")] if port.is_sequence else []
+    return f"{port.name}: [{', '.join([*sizes, *map(str, port.row_shape)])}] {port.dtype.value}"
+
+
+def _made_of(port: NativePort, model: Model) -> str:
+    """What an app makes the rows or the tokens of: a recipe of sensors, the rules of text."""
+    if model.sensors and port.name == model.inputs[lib.ernn_sensor_input(model.handle)].name:
+        return f", from {model.sensors.description()}"
+    if model.text and port.name == model.inputs[lib.ernn_text_input(model.handle)].name:
+        return f", from {model.text.description()}"
+    return ""
 
 
 def _identifier(file_name: str) -> str:

@@ -80,7 +80,7 @@ def files(contents: Contents, *, demo: bool) -> Files:
 def library(contents: Contents) -> bytes:
     """ernn.wasm."""
     tool("wasm-ld", package="lld")
-    called = (*_MODEL, *_SOUND, *(_TEXT if contents.takes_text else ()))
+    called = (*_MODEL, *_SOUND, *(_TEXT if contents.takes_text or contents.all_layers else ()))
     exports = [f"-Wl,--export=ernn_{name}" for name in called]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -29,7 +29,7 @@ from edgernn.runtime.batch import together
 from edgernn.runtime.library import ISA_BY_NAME, available_isas, check_model, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_batch, read_port
 from edgernn.runtime.session import Session, sequence_lengths
-from edgernn.runtime.tokenizer import Tokenizer, Tokens, is_text
+from edgernn.runtime.tokenizer import Tokenizer, Tokens, is_gap, is_text
 
 if TYPE_CHECKING:
     from edgernn.graph import AnyArray
@@ -213,7 +213,7 @@ class Model:
         """
         return Session(self, isa=self._isa, max_steps=max_steps)
 
-    def __call__(self, *arrays: AnyArray | Sequence[str] | str) -> Any:
+    def __call__(self, *arrays: AnyArray | Sequence[str | bytes] | str | bytes) -> Any:
         """Runs whole sequences from zero states.
 
         `arrays` are [B, T, width] of float32, [B, T] for tokens and masks, or [B, width] for an
@@ -283,19 +283,26 @@ class Model:
                 f"{self.name}: {error.what}", remedy="Export the model again"
             ) from error
 
+    @cached_property
+    def _text_input(self) -> str | None:
+        """The name of the input that takes text."""
+        has_text = bool(self._record(lib.ernn_text_record))
+        return self.inputs[lib.ernn_text_input(self.handle)].name if has_text else None
+
     def _wanted(self) -> str:
         return ", ".join(f"{port.name} ({port.dtype.value})" for port in self.free_inputs)
 
     def _tokens(self, port: NativePort, given: Any) -> Any:
         """What the model takes for `given`, [B, ...]: of texts their tokens, else as it is."""
-        if not is_text(given):
+        if not is_text(given) and not (port.name == self._text_input and is_gap(given)):
             return given
-        return self.tokenizer_of(port).batch([given] if isinstance(given, str) else given)
+        texts = given if isinstance(given, np.ndarray | list | tuple) else [given]
+        return self.tokenizer_of(port).batch(texts)
 
     def tokenizer_of(self, port: NativePort) -> Tokenizer:
         """What makes tokens of text for this input.  Raises DataError where it takes no text."""
         tokenizer = self._tokenizer
-        if port.name != self.inputs[lib.ernn_text_input(self.handle)].name:
+        if port.name != self._text_input:
             raise DataError(f"{self.name}: the input '{port.name}' takes no text")
         return tokenizer
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgernn.runtime.model import Model
 
 _ALIGNMENT = 64
+_MOST = 1e18  # as in c/ernn_sensor.c
 
 
 class SensorListener:
@@ -60,6 +61,7 @@ class SensorListener:
         arena = ffi.from_buffer(self._arena)
         self._check(lib.ernn_listener_init(made, model.handle, rate, options, arena, size[0]))
         self._listener = made[0]
+        self._ended = ""  # why
         self._heard, self._decided = ffi.new("ernn_heard *"), ffi.new("int *")
 
     def feed(self, samples: AnyArray) -> Iterator[Heard]:
@@ -73,6 +75,10 @@ class SensorListener:
                 f"the samples have the shape {list(given.shape)}",
                 remedy=f"Give [samples, {self.recipe.width}]: {', '.join(self.recipe.channels)}",
             )
+        if self._ended:
+            raise DataError(
+                f"the stream has ended: {self._ended}", remedy="Call reset() before a new stream"
+            )
         place, at = ffi.from_buffer("float[]", given), 0
         while at < len(given):
             at += lib.ernn_listener_feed_f32(
@@ -82,16 +88,28 @@ class SensorListener:
             if self._decided[0]:
                 yield self._named()
             elif at < len(given):
-                status = lib.ernn_listener_status(self._listener)
-                what = "it holds NaN or infinity" if np.isnan(given[at]).any() else ""
-                raise DataError(f"sample {at}: {what or status_text(status)}")
+                raise self._refusal(at, given[at])
+
+    def _refusal(self, at: int, sample: AnyArray) -> DataError:
+        """What ends the stream at this sample of those that were given."""
+        if (np.abs(sample) <= _MOST).all():
+            self._ended = status_text(lib.ernn_listener_status(self._listener))
+        else:
+            self._ended = "a sample holds NaN, infinity or a number beyond 1e18"
+        return DataError(
+            f"{self._ended}: number {at} of these, {sample.tolist()}",
+            remedy="Leave it out or repair it, and call reset() before a new stream",
+        )
 
     def whole(self) -> Heard:
         """The answer for the last window.  Raises DataError where none was full."""
         status = lib.ernn_listener_whole(self._listener, self._heard)
         if status != OK:
+            window = self.recipe.window
             raise DataError(
-                f"there are fewer samples than a window of {self.recipe.window}",
+                f"there are fewer samples than a window of {window}"
+                if window
+                else "there is no sample yet",
                 remedy="Give more samples",
             )
         return self._named()
@@ -99,6 +117,7 @@ class SensorListener:
     def reset(self) -> None:
         """Forgets the samples: the next one is the first of a stream."""
         self._check(lib.ernn_listener_reset(self._listener))
+        self._ended = ""
 
     def _named(self) -> Heard:
         heard = self._heard[0]

@@ -163,7 +163,7 @@ class Session:
             check_run(status, self._session)
         return out
 
-    def run(self, *sequences: AnyArray | str) -> Any:
+    def run(self, *sequences: AnyArray | str | bytes) -> Any:
         """Many steps of a sequence in one call.
 
         `sequences` are [T, width] of float32, or [T] for tokens and masks, one for each of
@@ -194,7 +194,8 @@ class Session:
         return next(iter(wanted.values())) if len(wanted) == 1 else wanted
 
     def _tokens(self, port: NativePort, given: Any) -> Any:
-        return self._model.tokenizer_of(port)(given) if isinstance(given, str) else given
+        is_text = isinstance(given, str | bytes)
+        return self._model.tokenizer_of(port)(given) if is_text else given
 
     def run_checked(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """As `run`, by name, for arrays already checked; returns all outputs, also states.

@@ -33,7 +33,7 @@ _LEFT_OUT: Final = {
     "ERNN_WITHOUT_NIBBLES": 128,
     "ERNN_WITHOUT_TEXT": 256,
 }  # without these features
-#: They open files and make sessions.
+#: They open files, make sessions and count steps.
 _COLD: Final = {
     *("ernn_arena", "ernn_open", "ernn_model", "ernn_steps", "ernn_isa"),
     *("ernn_check_constants", "ernn_check_layers", "ernn_check_recurrent", "ernn_check_shaping"),
@@ -98,7 +98,7 @@ def _joined(macros: Iterable[str]) -> str:
 
 
 def _in_few_bytes(code: Iterable[str]) -> Iterator[str]:
-    """Code that no step runs: with ERNN_SMALL as short as clang makes it on 64-bit ARM and in wasm.
+    """Code outside of layers: with ERNN_SMALL as short as clang makes it on 64-bit ARM and in wasm.
 
     On 32-bit ARM clang would call memcpy, and kits for x86 are short throughout.
     """

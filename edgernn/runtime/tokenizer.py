@@ -42,12 +42,18 @@ class Tokenizer:
     def __call__(self, text: str | bytes) -> Tokens:
         """The tokens of one text, [recipe.length], or [words] where that is 0.
 
-        Raises DataError for text that is not UTF-8, and for a word that has no token.
+        Raises DataError for text that is not UTF-8, for a word that has no token, and for what is
+        no text.
         """
+        if not isinstance(text, str | bytes):
+            raise DataError(f"{_shown(text)} is no text", remedy="Give a str, or bytes of UTF-8")
         try:
-            content = text.encode() if isinstance(text, str) else bytes(text)
+            content = text.encode() if isinstance(text, str) else text
         except UnicodeEncodeError as error:
-            raise DataError(f"the text is not Unicode ({error})") from error
+            raise DataError(
+                f"{_shown(text)}: the text is not Unicode",
+                remedy=_REMEDIES[lib.ERNN_NOT_UTF8],
+            ) from error
         room = max(self.recipe.length, len(content), 1)
         tokens, count = np.empty(room, np.int32), ffi.new("uint32_t *")
         place = ffi.from_buffer("int32_t[]", tokens)
@@ -66,12 +72,10 @@ class Tokenizer:
         """
         # Of objects: numpy's own arrays of text lose zeros at the end of a text.
         array = texts if isinstance(texts, np.ndarray) else np.array(texts, dtype=object)
-        are_texts = all(isinstance(one, str | bytes) for one in array.ravel().tolist())
-        if array.size == 0 or not are_texts:
-            raise DataError(
-                f"the texts are an array of {array.dtype}, {list(array.shape)}",
-                remedy="Give a list of texts",
-            )
+        others = [one for one in array.ravel().tolist() if not isinstance(one, str | bytes)]
+        if array.size == 0 or others:
+            what = f"{_shown(others[0])} is no text" if others else "there are no texts"
+            raise DataError(what, remedy="Give a list of texts")
         if self.recipe.split == "none" and not self.recipe.length:
             words = [self(text)[0] for text in array.ravel().tolist()]
             shape = array.shape if array.ndim > 1 else (len(array), 1)
@@ -107,16 +111,23 @@ def text_check_value(recipe: TextRecipe) -> dict[str, Any]:
     return {"text": text, "tokens": tokens.tolist(), "crc32": zlib.crc32(lines.encode())}
 
 
-def _shown(text: str | bytes) -> str:
+def _shown(text: object) -> str:
     shown = repr(text)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 def is_text(given: Any) -> bool:
-    """Whether an argument is a text, or an array or a list of them."""
-    if isinstance(given, str):
+    """Whether an argument is a text, or an array or a list that holds one."""
+    if isinstance(given, str | bytes):
         return True
     if isinstance(given, list | tuple):
-        return bool(given) and isinstance(given[0], str)
+        return any(is_text(one) for one in given if isinstance(one, str | bytes | list | tuple))
     kind = getattr(getattr(given, "dtype", None), "kind", "")
-    return kind == "U" or (kind == "O" and given.size > 0 and isinstance(given.flat[0], str))
+    return kind in ("U", "S") or (kind == "O" and is_text(given.ravel().tolist()))
+
+
+def is_gap(given: Any) -> bool:
+    """Whether an argument is neither texts nor tokens: None, an empty list, or a list of None."""
+    if isinstance(given, list | tuple):
+        return all(one is None for one in given)
+    return given is None

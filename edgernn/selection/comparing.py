@@ -13,6 +13,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from edgernn import atomic
 from edgernn.devices.device import Choices
 from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
@@ -243,8 +244,7 @@ def _export_median(
     middle = median_training(runs)
     named = folder / "models" / f"{contender.name}.keras"
     source = training_file(folder, middle.key).with_suffix(".keras")
-    named.parent.mkdir(exist_ok=True)
-    named.write_bytes(source.read_bytes())
+    atomic.write_bytes(named, source.read_bytes())
     model = read_model(named)
     graph = float_graph(model.graph)
     calibrated = Calibration(spec=question.splits.calibration).of(graph, lambda _phase: None)

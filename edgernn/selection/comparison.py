@@ -107,7 +107,10 @@ def group_of(
 ) -> Group:
     """Standings in every form that all contenders have; p-values are adjusted within a form."""
     standings: list[Standing] = []
-    forms = list(trainings[contenders[0]][0].scores)
+    runs_of_all = [run for one in contenders for run in trainings[one]]
+    forms = [
+        form for form in runs_of_all[0].scores if all(form in run.scores for run in runs_of_all)
+    ]
     for form in forms:
         first, *others = (
             by_origin(row_scores(list(trainings[one]), form), origins) for one in contenders

@@ -64,10 +64,12 @@ def parsed_hosts(given: str | Sequence[str]) -> tuple[Host, ...]:
 def _parsed(text: str) -> Host:
     found = _SPELLING.fullmatch(text)
     count = int(found["count"] or 1) if found else 0
-    if found is None or not 1 <= count <= _MOST_WORKERS:
+    # One colon alone: a port, or a Python that is relative to nobody knows which folder.
+    is_odd = found is not None and found["address"].removeprefix("ssh:").count(":") == 1
+    if found is None or is_odd or not 1 <= count <= _MOST_WORKERS:
         raise WrongOption(
             f"'{text}' is no host that trains",
             remedy="Write user@host, user@host=4 for four trainings at a time, or "
-            "user@host:/path/to/python=4",
+            "user@host:/path/to/python=4; a port goes into ~/.ssh/config",
         )
     return Host(address=found["address"], python=found["python"] or _PYTHON, count=count)

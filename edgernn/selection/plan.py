@@ -51,20 +51,25 @@ class Plan:
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        """One training of each contender, then the second of each, and so on.
+        """All trainings, in the order in which they begin: time may be short.
 
-        Controls begin when what was asked for can be compared: time may be short.
+        What was asked for, until it can be compared, then its controls as far; the other seeds of
+        what was asked for; shares of the rows; the other seeds of the controls.
         """
         few = range(min(self.seeds, FEWEST_SEEDS))
         rest = range(len(few), self.seeds)
         asked = [one for one in self.contenders if not self.is_control(one)]
         controls = [one for one in self.contenders if self.is_control(one)]
-        rounds = [(few, asked), (few, controls), (rest, self.contenders)]
-        return tuple(
-            self.job(contender, repetition)
-            for repetitions, contenders in rounds
-            for repetition in repetitions
-            for contender in contenders
+
+        def whole(repetitions: range, contenders: list[Contender]) -> list[Job]:
+            return [self.job(one, number) for number in repetitions for one in contenders]
+
+        return (
+            *whole(few, asked),
+            *whole(few, controls),
+            *whole(rest, asked),
+            *self.partial_jobs,
+            *whole(rest, controls),
         )
 
     def is_control(self, contender: Contender) -> bool:
@@ -117,13 +122,14 @@ def coordinating(folder: Path) -> Iterator[None]:
     """No second coordinator works in `folder` meanwhile.  Raises OutputError."""
     import fcntl
 
-    folder.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(folder)
+    atomic.require_writable(folder / ".lock")
     with (folder / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise OutputError(
-                f"another comparison is running in {folder}",
+                f"another comparison or search is running in {folder}",
                 remedy="Wait for its end, or give another folder with -o",
             ) from error
         yield

@@ -39,8 +39,7 @@ def all_trained(
     A control with fewer than two trainings at the end of the time is left out.
     Raises TrainingFailed when another contender has so few.
     """
-    jobs = (*plan.jobs, *plan.partial_jobs)
-    found, left_out = with_results(jobs, folder, workers, clock, forms, progress)
+    found, left_out = with_results(plan.jobs, folder, workers, clock, forms, progress)
     trainings = {
         contender: _ended(found, [plan.job(contender, number) for number in range(plan.seeds)])
         for contender in plan.contenders
@@ -69,9 +68,11 @@ def with_results(
 ) -> tuple[dict[str, Training], int]:
     """Results by key of those jobs that have one at the end, and how many were left out for time.
 
-    Jobs with a result in `folder` are not trained again.
+    Jobs with a result in `folder` are not trained again, unless a form has no score there.
     """
-    found = {job.key: read_training(folder, job.key) for job in jobs}
+    found: dict[str, Training | None] = {
+        job.key: _in_all_forms(read_training(folder, job.key), forms) for job in jobs
+    }
     waiting = [job for job in jobs if found[job.key] is None]
     for job in jobs:
         if (training := found[job.key]) is not None and job.share == 1.0:
@@ -101,6 +102,12 @@ def with_results(
             found[job.key] = read_training(folder, job.key)
     results = {key: training for key, training in found.items() if training is not None}
     return results, len(left_out)
+
+
+def _in_all_forms(training: Training | None, forms: Forms) -> Training | None:
+    """The result; None for one of other schemes or formats than are wanted now."""
+    is_whole = training is not None and training.scores.keys() >= set(forms.names)
+    return training if is_whole else None
 
 
 def _ended(found: Mapping[str, Training], jobs: Sequence[Job]) -> tuple[Training, ...]:

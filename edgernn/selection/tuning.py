@@ -115,7 +115,7 @@ class Tuner:
 
     def _resume(self) -> None:
         """The sampler gets what was tried among the same contenders."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        atomic.make_folder(self._folder)
         for path in sorted(self._folder.glob("[0-9]*.json")):
             try:
                 entry = json.loads(path.read_text(encoding="utf-8"))

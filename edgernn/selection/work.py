@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from edgernn.errors import MissingRuntime
 from edgernn.export.calibration import Calibration
 from edgernn.export.keras.file import parameters_of, read_model
 from edgernn.export.keras.object import from_keras
-from edgernn.export.pipeline import export_model, float_graph
+from edgernn.export.pipeline import export_model, float_graph, require_scheme
 from edgernn.export.request import Request
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import artefact_predictions, predict
@@ -43,6 +44,22 @@ class Forms:
         """The formats that have the scheme; all, to be refused by name, where none has."""
         some = tuple(name for name in self.formats if scheme in format_named(name).schemes)
         return some or self.formats
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As in `Training.scores`."""
+        return tuple(
+            f"{name} {scheme.value}" for scheme in self.schemes for name in self.having(scheme)
+        )
+
+
+def forms_of(formats: Sequence[str], schemes: Sequence[Scheme]) -> Forms:
+    """Raises UnsupportedScheme for a scheme that none of the formats has, before any training."""
+    forms = Forms(formats=tuple(formats), schemes=tuple(schemes))
+    for scheme in forms.schemes:
+        for name in forms.having(scheme):
+            require_scheme(format_named(name), scheme)
+    return forms
 
 
 def form_name(artefact: Artefact) -> str:

@@ -80,10 +80,12 @@ class LocalWorker:
         return None
 
     def _read(self, events: SimpleQueue[Event]) -> None:
-        with suppress(ValueError):  # closed by `end`
-            for line in self._stdout:
-                events.put((self, line))
-        events.put((self, ""))
+        try:
+            with suppress(ValueError):  # closed by `end`
+                for line in self._stdout:
+                    events.put((self, line))
+        finally:  # else the coordinator waits for it without end
+            events.put((self, ""))
 
 
 class RemoteWorker:
@@ -157,13 +159,15 @@ class RemoteWorker:
         return None
 
     def _read(self, events: SimpleQueue[Event]) -> None:
-        with suppress(ValueError):  # closed by `end`
-            self._greeted(self._stdout.readline())
-            if self._version == __version__:
-                threading.Thread(target=self._write, daemon=True).start()
-                for line in self._stdout:
-                    events.put((self, self._kept(line)))
-        events.put((self, ""))
+        try:
+            with suppress(ValueError, KeyError, TypeError):  # closed by `end`, or no worker's line
+                self._greeted(self._stdout.readline())
+                if self._version == __version__:
+                    threading.Thread(target=self._write, daemon=True).start()
+                    for line in self._stdout:
+                        events.put((self, self._kept(line)))
+        finally:  # else the coordinator waits for it without end
+            events.put((self, ""))
 
     def _greeted(self, line: str) -> None:
         with suppress(ValueError, TypeError, KeyError):  # no greeting: `trouble` reports that

@@ -21,6 +21,8 @@ from edgernn.tasks.target import Target
 MOST_TOKENS = 100_000
 #: Steps that a convolution sees: the present one and those before it.
 KERNEL: Final = 5
+#: The layer that knows mean and variance of the rows that a model was built for.
+STANDARDIZE: Final = "standardize"
 _NUMBERS: Final = "numbers"  # names of the layers that answer
 _CLASSES: Final = "probabilities"
 
@@ -128,7 +130,7 @@ def _entrance(train: Samples, units: int) -> tuple[Any, Any]:
             )
         inputs = keras.Input(train.x.shape[1:], name="features")
         mean, variance = _statistics(train)
-        normalization = keras.layers.Normalization(mean=mean, variance=variance, name="standardize")
+        normalization = keras.layers.Normalization(mean=mean, variance=variance, name=STANDARDIZE)
         return inputs, normalization(inputs)
     tokens = int(train.x.max()) + 1
     if tokens > MOST_TOKENS or train.x.min() < 0:

@@ -69,7 +69,7 @@ def as_samples(
             str(given), reading=reading.with_target(target), front_end=front_end, notify=notify
         )
     parts = _parts(given, name)
-    x = _input(_array(parts["x"], "x", name), name, front_end)
+    x = _input(_array(parts["x"], "x", name, is_input=True), name, front_end)
     lengths = parts.get("lengths")
     if lengths is not None:
         _require_rows("lengths", lengths, x.shape, name)
@@ -90,7 +90,7 @@ def as_samples(
 
 def given_arrays(given: Mapping[str, Any], *, name: str = "the data") -> dict[str, AnyArray]:
     """Arrays by input name, for a model of several inputs.  Raises DataError."""
-    return {key: _array(value, key, name) for key, value in given.items()}
+    return {key: _array(value, key, name, is_input=True) for key, value in given.items()}
 
 
 def _parts(given: Given, name: str) -> dict[str, Any]:
@@ -109,26 +109,49 @@ def _parts(given: Given, name: str) -> dict[str, Any]:
     return {part: value for part, value in pairs if part == "x" or value is not None}
 
 
-def _array(value: Any, part: str, name: str) -> AnyArray:
+def _array(value: Any, part: str, name: str, *, is_input: bool = False) -> AnyArray:
+    """Numbers, or texts: those of an input as objects."""
     try:
-        array = np.asarray(value)
+        # numpy would make texts of numbers beside them, and all texts as long as the longest.
+        array = np.array(value, object) if _is_list_of_text(value) else np.asarray(value)
     except ValueError as error:  # rows of different lengths
         raise DataError(
             f"{name}: {part} is not an array ({error})",
             remedy="All rows must have one shape: fill shorter ones up, and give their lengths",
         ) from error
-    if array.dtype.kind == "O" and all(isinstance(one, str) for one in array.ravel()):
-        array = array.astype(str)  # texts of a DataFrame
+    if array.dtype.kind == "O" and array.size:
+        others = [one for one in array.ravel() if not isinstance(one, str | bytes)]
+        if not others:  # of a list or a DataFrame
+            return array if is_input else _characters(array, part, name)
+        if len(others) < array.size:
+            raise DataError(
+                f"{name}: {part} has {others[0]!r} among its texts",
+                remedy="Fill the gap with a text, or leave the row out",
+            )
     if array.dtype.kind not in "fiubSU":
         raise DataError(f"{name}: {part} has the type {array.dtype}", remedy=_FORMS)
     return array
+
+
+def _characters(texts: AnyArray, part: str, name: str) -> AnyArray:
+    """[...] of objects as an array of characters."""
+    try:
+        return texts.astype(str)
+    except UnicodeDecodeError as error:  # bytes
+        raise DataError(
+            f"{name}: {part} has bytes that are not ASCII", remedy="Decode them"
+        ) from error
+
+
+def _is_list_of_text(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(one, str | bytes) for one in value)
 
 
 def _input(x: AnyArray, name: str, front_end: FrontEndRecipe | None) -> InputArray:
     if x.dtype.kind == "f":
         with np.errstate(over="ignore"):  # values that overflow become inf, which Samples refuses
             return x.astype(np.float32)
-    if x.dtype.kind in "SU":
+    if x.dtype.kind in "SUO":
         return tokens_of(x, front_end, name)
     if x.ndim == 2 and x.dtype.kind != "b":
         return _bounded(x, "x", name).astype(np.int32)

@@ -21,12 +21,8 @@ lines (the window) predict the next ones (the horizon).
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -35,12 +31,11 @@ from typing import Final
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.regular_file import opened
 from edgernn.tasks.class_texts import is_number, texts_numbered
+from edgernn.tasks.csv_file import Table, is_float, read_table
 from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.samples import (
     AnyArray,
-    FloatArray,
     OtherOutput,
     Samples,
     ending_together,
@@ -60,58 +55,10 @@ STRETCHES: Final = 40
 MOST_WINDOWS: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Table:
-    path: Path
-    header: list[str]
-    body: list[list[str]]
-    lines: list[int]  # where in the file each of them is
-
-    def column(self, name: str) -> list[str]:
-        place = self.header.index(name)
-        return [line[place].strip() for line in self.body]
-
-    def numbers(self, columns: Sequence[str]) -> FloatArray:
-        """[lines, columns]"""
-        places = [self.header.index(name) for name in columns]
-        found = np.empty((len(self.body), len(columns)), dtype=np.float32)
-        for row, line in enumerate(self.body):
-            try:
-                with np.errstate(over="ignore"):  # becomes inf, which is refused below
-                    found[row] = [float(line[place]) for place in places]
-            except ValueError as error:
-                wrong = next(place for place in places if not _is_float(line[place]))
-                raise _no_number(self, row, wrong) from error
-            if not np.isfinite(found[row]).all():
-                wrong = places[int(np.argmin(np.isfinite(found[row])))]
-                raise DataError(
-                    f"{self.path}, line {self.lines[row]}: '{line[wrong].strip()}' in column "
-                    f"'{self.header[wrong]}' is not a finite number",
-                    remedy="Repair it, or remove the line",
-                )
-        return found
-
-
-def _no_number(table: _Table, row: int, place: int) -> DataError:
-    """What is wrong with a cell, and what helps."""
-    text, column = table.body[row][place].strip(), table.header[place]
-    remedy = (
-        "Features and numbers to predict are numbers: remove the column, or name it with --target "
-        "if it is to be predicted"
-    )
-    if not text:
-        remedy = "Fill the gap, or remove the line"
-    elif re.fullmatch(r"[-+]?[0-9.]*,[0-9]+", text):
-        remedy = "Write numbers with a decimal point, and thousands without a comma"
-    elif 2 * sum(_is_float(line[place]) for line in table.body) > len(table.body):
-        remedy = f"Most of '{column}' are numbers: fill this gap, or remove the line"
-    said = f"'{text}' in column '{column}' is no number" if text else f"no number in '{column}'"
-    return DataError(f"{table.path}, line {table.lines[row]}: {said}", remedy=remedy)
-
-
 def read_csv(path: Path, reading: Reading = AS_IT_IS) -> Samples:
     """Raises DataError, naming the line or the column that is wrong."""
-    table = _read(path)
+    table = read_table(path)
+    _require_names(table)
     targets = _target_columns(table, reading)
     if _SEQUENCE in table.header:
         return _sequences(table, targets, reading)
@@ -124,46 +71,15 @@ def read_csv(path: Path, reading: Reading = AS_IT_IS) -> Samples:
     return _windows(table, targets, reading)
 
 
-def _read(path: Path) -> _Table:
-    try:
-        with opened(path) as content:
-            text = content.read().decode("utf-8-sig")
-            reader = csv.reader(
-                io.StringIO(text, newline=""), delimiter=_separator(text), strict=True
-            )
-            lines = [(reader.line_num, line) for line in reader if line]
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
+def _require_names(table: Table) -> None:
+    if "" in table.header:
         raise DataError(
-            f"{path} is not a CSV file ({error})", remedy="Save it as CSV in UTF-8"
-        ) from error
-    header = [name.strip() for name in lines[0][1]] if lines else []
-    for number, line in lines[1:]:
-        if len(line) != len(header):
-            raise DataError(f"{path}, line {number}: {len(line)} columns, not {len(header)}")
-    if "" in header:
-        raise DataError(
-            f"{path}: column {header.index('') + 1} has no name",
+            f"{table.path}: column {table.header.index('') + 1} has no name",
             remedy="Name it, or remove it (with index=False pandas writes no row numbers)",
         )
-    if twice := [name for name in header if header.count(name) > 1]:
-        raise DataError(
-            f"{path} has several columns '{twice[0]}'", remedy="Give each column a name of its own"
-        )
-    if header and len(lines) < 2:
-        raise DataError(f"{path} has no lines")
-    body = [line for _, line in lines[1:]]
-    return _Table(path=path, header=header, body=body, lines=[one for one, _ in lines[1:]])
 
 
-def _separator(text: str) -> str:
-    """Of the columns: a comma, a semicolon or a tab, whichever is most often between the names."""
-    first = re.sub('"[^"]*"', "", text.lstrip().partition("\n")[0])
-    return max(",;\t", key=first.count)
-
-
-def _target_columns(table: _Table, reading: Reading) -> tuple[str, ...]:
+def _target_columns(table: Table, reading: Reading) -> tuple[str, ...]:
     for name in reading.target:
         if name not in table.header:
             near = get_close_matches(name, table.header, n=1)
@@ -176,7 +92,7 @@ def _target_columns(table: _Table, reading: Reading) -> tuple[str, ...]:
     return (_LABEL,) if labelled else reading.target
 
 
-def _sequences(table: _Table, targets: tuple[str, ...], reading: Reading) -> Samples:
+def _sequences(table: Table, targets: tuple[str, ...], reading: Reading) -> Samples:
     path = table.path
     features = [name for name in table.header if name not in {_SEQUENCE, _LABEL, _ORIGIN, *targets}]
     if not features:
@@ -212,12 +128,12 @@ def _sequences(table: _Table, targets: tuple[str, ...], reading: Reading) -> Sam
     return with_outputs(samples, found)
 
 
-def _outputs(table: _Table, targets: tuple[str, ...], reading: Reading) -> list[tuple[str, ...]]:
+def _outputs(table: Table, targets: tuple[str, ...], reading: Reading) -> list[tuple[str, ...]]:
     """The columns of each output: each column of classes is one, all columns of numbers are one."""
     if reading.kind in (Target.CLASS, Target.STEPS):
         return [(name,) for name in targets]
     said = {name: {text for text in table.column(name) if text} for name in targets}
-    texts = [name for name in targets if not all(_is_float(text) for text in said[name])]
+    texts = [name for name in targets if not all(is_float(text) for text in said[name])]
     if not texts or reading.kind is not None:
         return [targets]
     numbers = tuple(name for name in targets if name not in texts)
@@ -226,7 +142,7 @@ def _outputs(table: _Table, targets: tuple[str, ...], reading: Reading) -> list[
 
 
 def _answers(
-    table: _Table,
+    table: Table,
     targets: tuple[str, ...],
     groups: list[list[int]],
     x: AnyArray,
@@ -273,7 +189,7 @@ def _answers(
 
 
 def _two_labels(
-    table: _Table, groups: list[list[int]], each: list[list[tuple[str, ...]]]
+    table: Table, groups: list[list[int]], each: list[list[tuple[str, ...]]]
 ) -> DataError:
     row = next(row for row, answers in enumerate(each) if len(set(answers)) > 1)
     found = sorted({answer[0] for answer in each[row]})
@@ -293,18 +209,10 @@ def _are_classes(columns: Sequence[Sequence[str]], reading: Reading) -> bool:
     if reading.target and len(whole) > MOST_CLASSES:
         return False
     # One gap (NA) among fractions, or among many numbers, makes no classes of them.
-    return not any(_is_float(text) and not is_number(text) for text in said)
+    return not any(is_float(text) and not is_number(text) for text in said)
 
 
-def _is_float(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _windows(table: _Table, targets: tuple[str, ...], reading: Reading) -> Samples:
+def _windows(table: Table, targets: tuple[str, ...], reading: Reading) -> Samples:
     """A series as windows of past lines and the targets of the next ones."""
     path, lines = table.path, len(table.body)
     columns = [table.column(name) for name in targets]
@@ -355,7 +263,7 @@ def _windows(table: _Table, targets: tuple[str, ...], reading: Reading) -> Sampl
 
 def _is_time(texts: Sequence[str]) -> bool:
     """Whether a column holds dates or times, which are no features as they are."""
-    if _is_float(texts[0]):
+    if is_float(texts[0]):
         return False
     try:
         datetime.fromisoformat(texts[0].replace("Z", "+00:00"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Final
 
@@ -10,10 +9,11 @@ import numpy as np
 
 from edgernn.errors import DataError
 from edgernn.recipe import FrontEndRecipe, TextRecipe
-from edgernn.regular_file import opened
 from edgernn.tasks.class_texts import texts_numbered
+from edgernn.tasks.csv_file import read_table
 from edgernn.tasks.samples import AnyArray, InputArray, IntArray, Samples
 
+_TEXT, _LABEL = "text", "label"
 _FORM: Final = "A table of texts has the columns text and label, one text a line"
 
 
@@ -24,7 +24,7 @@ def tokens_of(texts: AnyArray, front_end: FrontEndRecipe | None, name: str) -> I
     """
     if not isinstance(front_end, TextRecipe):
         raise DataError(
-            f"{name}: x has the type {texts.dtype}, which is text",
+            f"{name}: x is text",
             remedy="Give tokens or numbers, or a model with TextVectorization behind its input",
         )
     from edgernn.runtime.tokenizer import Tokenizer
@@ -40,24 +40,22 @@ def read_texts(path: Path, recipe: TextRecipe) -> Samples:
 
     Raises DataError for a table without texts.
     """
-    try:
-        with opened(path) as file:
-            lines = file.read().decode("utf-8-sig").splitlines(keepends=True)
-        table = list(csv.DictReader(lines, strict=True))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not a table of UTF-8 text ({error})", remedy=_FORM) from error
-    if not table or "text" not in table[0]:
-        raise DataError(f"{path} has no column text", remedy=_FORM)
-    texts = [line["text"] or "" for line in table]
+    table = read_table(path)
+    if _TEXT not in table.header:
+        raise DataError(f"{path} has no column {_TEXT}", remedy=_FORM)
     labels: tuple[str, ...] = ()
     y: IntArray | None = None
-    if "label" in table[0]:
-        labels, y = texts_numbered(np.array([(line["label"] or "").strip() for line in table]))
+    if _LABEL in table.header:
+        said = table.column(_LABEL)
+        if "" in said:
+            raise DataError(
+                f"{path}, line {table.lines[said.index('')]}: the label is missing",
+                remedy="Name the class of each text, or remove the column",
+            )
+        labels, y = texts_numbered(np.array(said))
     return Samples(
         name=path.name,
-        x=tokens_of(np.array(texts, dtype=object), recipe, str(path)),
+        x=tokens_of(np.array(table.cells(_TEXT), dtype=object), recipe, str(path)),
         y=y,
         labels=labels,
         named=y is not None,

@@ -24,6 +24,7 @@ from edgernn.devices.runners.python_runtime import PythonRuntime
 from edgernn.devices.runners.runner import Describe, MeasureMemory, Model, RunCases, TimeCalls
 from edgernn.export import native
 from edgernn.export.keras.file import read_model
+from tests.edgernn.runtime.toolchain import run, tool
 from tests.golden import GOLDEN
 
 pytest.importorskip("edgernn.runtime._ernn", reason="the native runtime was not built")
@@ -181,6 +182,14 @@ def test_the_program_is_made_for_the_targets_processor(architecture, machine):
     header = found.read_bytes()[:20]
     assert header[:4] == b"\x7fELF"
     assert int.from_bytes(header[18:20], "little") == machine  # ELF's e_machine
+
+
+@pytest.mark.parametrize(
+    ("processor", "isa"), [("cortex-a72", "neon"), ("cortex-a76", "neondot"), ("max", "neoni8mm")]
+)
+def test_the_program_takes_the_best_instructions_of_an_arm_processor(processor, isa, model):
+    command = (tool("qemu-aarch64"), "-cpu", processor, static_program(["aarch64"]), model.path)
+    assert json.loads(run(command))["isa"] == isa
 
 
 def test_a_processor_that_is_not_supported_is_skipped_by_name():

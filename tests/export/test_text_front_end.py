@@ -18,12 +18,23 @@ from edgernn.export.contents import read_contents
 from edgernn.recipe import TextRecipe, text_of
 from edgernn.runtime.tokenizer import Tokenizer
 from edgernn.tasks.given import as_samples
-from tests.export.keras.archives import gru_weights, input_layer, layer, sequential, write_keras
+from tests.export.keras.archives import (
+    call,
+    called,
+    functional,
+    gru_weights,
+    input_layer,
+    layer,
+    sequential,
+    tensor,
+    write_keras,
+)
 
 WORDS = ["good", "bad", "film", "a", "very"]
 RECIPE = TextRecipe(
     vocabulary=("", None, *WORDS), unknown=1, lower=True, strip=True, length=4
 )  # fmt: skip
+QUICK: dict[str, Any] = {"processes": 1, "min_time_ms": 1, "warm_up_ms": 1}
 TEXTS = [f"{a} {b} film {c}" for a in ("A", "very") for b in ("good", "bad") for c in "!?x"] * 4
 
 
@@ -69,6 +80,54 @@ def test_the_manifest_and_the_native_file_carry_it_once(folder: Path) -> None:
     assert model(["very good", "bad"]).shape == (2, 2)
 
 
+def two_inputs(path: Path) -> Path:
+    """Text and two numbers."""
+    options = {"output_sequence_length": 4, "vocabulary": WORDS}
+    layers = [
+        called(input_layer("text", [None, 1], "string")),
+        called(input_layer("stars", [None, 2])),
+        called(layer("TextVectorization", "words", **options), call(tensor("text"))),
+        called(layer("Embedding", "vectors", input_dim=7, output_dim=4), call(tensor("words"))),
+        called(layer("GRU", "gru", units=3), call(tensor("vectors"))),
+        called(layer("Concatenate", "both"), call([tensor("gru"), tensor("stars")])),
+        called(layer("Dense", "scores", units=2), call(tensor("both"))),
+    ]
+    rng = np.random.default_rng(0)
+    table = {"embeddings": rng.standard_normal((7, 4)) * 3}
+    scores = {"kernel": rng.standard_normal((5, 2)), "bias": np.zeros(2)}
+    weights = {"vectors": table, "gru": gru_weights(4, 3), "scores": scores}
+    return write_keras(path, functional(layers, ["text", "stars"], ["scores"]), weights)
+
+
+def test_texts_beside_another_input_calibrate_by_name(tmp_path: Path) -> None:
+    loaded = edgernn.load(two_inputs(tmp_path / "two.keras"))
+    stars = np.random.default_rng(1).random((len(TEXTS), 2), np.float32)
+    rules: dict[str, Any] = {"to": "native", "scheme": "int8", "verify": False}
+    loaded.export(tmp_path / "texts", calibrate={"text": TEXTS, "stars": stars}, **rules)
+    tokens = Tokenizer(RECIPE).batch(TEXTS)
+    loaded.export(tmp_path / "tokens", calibrate={"text": tokens, "stars": stars}, **rules)
+    made, expected = (tmp_path / one / "two.int8.ernn" for one in ("texts", "tokens"))
+    assert made.read_bytes() == expected.read_bytes()
+    assert edgernn.Model(made)(TEXTS[:2], stars[:2]).shape == (2, 2)
+    for wrong, reason in (([None, *TEXTS[1:]], "None among its texts"), (b"\xff", "not UTF-8")):
+        texts = [wrong] * len(TEXTS) if isinstance(wrong, bytes) else wrong
+        with pytest.raises(DataError, match=reason):
+            loaded.export(tmp_path / "no", calibrate={"text": texts, "stars": stars}, **rules)
+
+
+def test_labelled_texts_to_calibrate_by_limit_the_drop(folder: Path, tmp_path: Path) -> None:
+    y = ["good" if "good" in text else "bad" for text in TEXTS]
+    made = edgernn.load(folder / "reviews.keras").export(
+        tmp_path,
+        to="native",
+        scheme="int8",
+        calibrate=(TEXTS, y),
+        max_drop=5.0,
+        labels=["bad", "good"],
+    )
+    assert [one.name for one in made.artefacts] == ["reviews.int8.ernn"]
+
+
 def test_inspect_cuts_a_long_vocabulary(tmp_path: Path) -> None:
     from edgernn.report.inspected import contents_text
 
@@ -105,7 +164,7 @@ def test_tables_and_arrays_of_texts_are_read_with_the_models_vocabulary(
     made = edgernn.load(folder / "reviews.keras").export(
         tmp_path / "made", to="native", data=str(table), labels=["bad", "good"]
     )
-    assert f"{len(TEXTS)} test rows" in str(made.profile(data=str(table)))
+    assert f"{len(TEXTS)} test rows" in str(made.profile(data=str(table), **QUICK))
     table.write_text("words,label\na,b\n")
     with pytest.raises(DataError, match="has no column text"):
         edgernn.load(folder / "reviews.keras").export(tmp_path / "out", data=str(table))
@@ -116,7 +175,7 @@ def test_texts_for_a_model_of_numbers_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x=np.array(TEXTS))
     from tests.golden import GOLDEN
 
-    with pytest.raises(DataError, match=r"which is text.*a model with TextVectorization"):
+    with pytest.raises(DataError, match=r"x is text.*a model with TextVectorization"):
         edgernn.load(GOLDEN / "small_gru.keras").export(
             tmp_path / "out", data=str(tmp_path / "x.npz")
         )

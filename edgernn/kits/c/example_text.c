@@ -31,7 +31,8 @@ static void show(const ernn_model *model, const float *scores, uint32_t count, c
   for (uint32_t i = 1; i < count; i++) best = scores[i] > scores[best] ? i : best;
   if (count == 1) best = scores[0] > 0.5f; /* behind a sigmoid: the share of the second class */
   const char *label = ernn_label(model, best);
-  printf("%s %.9g %s\n", label ? label : "-", (double)scores[count == 1 ? 0 : best], line);
+  float score = count > 1 ? scores[best] : best ? scores[0] : 1 - scores[0];
+  printf("%s %.9g %s\n", label ? label : "-", (double)score, line);
 }
 
 int main(void) {
@@ -58,6 +59,10 @@ int main(void) {
   if (status != ERNN_OK) return failed(status);
   while (fgets(line, sizeof line, stdin)) {
     uint32_t count;
+    if (strlen(line) == LONGEST_LINE - 1 && line[LONGEST_LINE - 2] != '\n') {
+      fprintf(stderr, "error: a line has more than %d bytes\n", LONGEST_LINE - 2);
+      return 1;
+    }
     line[strcspn(line, "\r\n")] = 0;
     status = ernn_tokenize(&model, line, strlen(line), tokens, MOST_TOKENS, &count);
     if (status != ERNN_OK) return failed(status);

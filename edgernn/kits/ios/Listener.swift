@@ -27,6 +27,8 @@ public final class Listener {
     init(_ model: Model, sampleRate: Int, deciding: Deciding) throws {
         guard sampleRate > 0, let rate = UInt32(exactly: sampleRate), let smooth = UInt32(exactly: deciding.smooth)
         else { throw ErnnError("the sample rate must be at least 1, and smooth too") }
+        // A sample of sensors is several numbers, which `feed` does not count.
+        guard model.sampleRate > 0 else { throw ErnnError(ERNN_NO_FRONT_END) }
         self.model = model
         var options = ernn_listening(
             threshold: deciding.threshold, smooth: smooth, pause_s: deciding.pause, every_s: deciding.every)

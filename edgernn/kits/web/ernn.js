@@ -6,6 +6,7 @@ const PAGE = 65536;
 const TYPES = [Float32Array, Int32Array, Uint8Array]; // ernn_dtype
 const OK = 0;
 const NO_RESULT = 27; // ERNN_NO_RESULT
+const NO_FRONT_END = 23; // ERNN_NO_FRONT_END
 const NOT_ERNN = 1;
 
 export class ErnnError extends Error {
@@ -148,17 +149,22 @@ export class Model {
 
   /** The tokens of a text for `run`, by the vocabulary in the model's file. */
   tokenize(text) {
-    const library = this.#library;
+    const { library, handle } = this.opened();
     const { c } = library;
+    if (typeof text !== 'string') {
+      throw new TypeError(`the text must be a string, not ${text?.constructor?.name ?? text}`);
+    }
     if (!c.ernn_tokenize) throw new ErnnError('the model has no vocabulary: it takes no text');
+    if (typeof text !== 'string') throw new ErnnError('tokenize takes a string');
     const bytes = new TextEncoder().encode(text);
-    const most = Math.max(bytes.length, c.ernn_text_length(this.#handle), 1);
+    const most = Math.max(bytes.length, c.ernn_text_length(handle), 1);
     const room = 2 ** Math.ceil(Math.log2(most)); // few sizes: memory is used again
     const at = library.allocate(room);
     const tokens = library.allocate(4 * room);
     library.view(Uint8Array, at, bytes.length).set(bytes);
-    const status = c.ernn_tokenize(this.#handle, at, bytes.length, tokens, room, library.scratch);
-    const found = library.view(Int32Array, tokens, library.word(library.scratch)).slice();
+    const status = c.ernn_tokenize(handle, at, bytes.length, tokens, room, library.scratch);
+    const count = status === OK ? library.word(library.scratch) : 0;
+    const found = library.view(Int32Array, tokens, count).slice();
     library.release(at, room);
     library.release(tokens, 4 * room);
     library.check(status);
@@ -377,6 +383,8 @@ export class Listener {
     this.#model = model;
     const { library, handle } = model.opened();
     const { c, scratch } = library;
+    // A sample of sensors is several numbers, which `feed` does not count.
+    if (model.sampleRate === 0) library.check(NO_FRONT_END);
     const deciding = this.#held.take(16);
     library.view(Float32Array, deciding, 4).set([threshold, 0, pause, every]);
     library.view(Uint32Array, deciding + 4, 1)[0] = smooth;

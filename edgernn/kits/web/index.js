@@ -69,6 +69,6 @@ export async function openMicrophone(constraints = {}) {
   try {
     return await navigator.mediaDevices.getUserMedia({ audio: { ...SOUND, ...constraints } });
   } catch (error) {
-    throw new ErnnError(REASONS[error.name] ?? error.message);
+    throw new ErnnError(REASONS[error.name] ?? (error.message || error.name));
   }
 }

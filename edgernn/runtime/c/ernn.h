@@ -42,7 +42,8 @@
  * ERNN_ONLY_<LAYER>    One or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of ERNN_OP_LIST in
  *                      ernn_format.h) leave out all other layers: ERNN_UNKNOWN_LAYER.
  * ERNN_HWCAP           64-bit ARM: the name of a function `unsigned long f(void)` that gives Linux's
- *                      AT_HWCAP, for other systems than Linux, Android and Apple's.
+ *                      AT_HWCAP, for other systems than Linux, Android and Apple's; in bit 63, which
+ *                      Linux leaves 0, bit 13 of AT_HWCAP2 (i8mm).
  * ERNN_SHARED          For a shared library and its users, with ERNN_BUILDING for the library itself:
  *                      functions are then visible whatever the compiler's default is.
  */

@@ -28,12 +28,13 @@ extern const ernn_kernels ernn_kernels_amx;
 #endif
 #ifdef ERNN_HAS_ARM64
 extern const ernn_kernels ernn_kernels_neondot;
+#endif
+#ifdef ERNN_HAS_I8MM
 extern const ernn_kernels ernn_kernels_neoni8mm;
 #endif
 #ifdef ERNN_HAS_NEON
 extern const ernn_kernels ernn_kernels_neon;
 #endif
-
 #ifdef ERNN_HAS_SIMD128
 extern const ernn_kernels ernn_kernels_simd128;
 #endif
@@ -59,6 +60,8 @@ const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
 #endif
 #ifdef ERNN_HAS_ARM64
     [ERNN_ISA_NEONDOT] = &ernn_kernels_neondot,
+#endif
+#ifdef ERNN_HAS_I8MM
     [ERNN_ISA_NEONI8MM] = &ernn_kernels_neoni8mm,
 #endif
 #ifdef ERNN_HAS_SIMD128
@@ -122,7 +125,7 @@ static int has_amx(void) {
 #ifdef ERNN_HAS_ARM64
 #define HWCAP_CRC (1ul << 7) /* HWCAP_CRC32, which some headers define */
 #define HWCAP_DOT (1ul << 20) /* HWCAP_ASIMDDP */
-#define HWCAP_MATRIX (1ul << 63) /* ours: HWCAP2_I8MM, bit 13 of the second word */
+#define HWCAP_MATRIX (1ul << 63) /* ours: HWCAP2_I8MM, bit 13 of the second word; Linux leaves it 0 */
 #define MATRIX_OF(second) (((second) >> 13 & 1ul) << 63)
 
 #if defined(ERNN_HWCAP)
@@ -194,6 +197,7 @@ static int has_neon_dot(void) {
 #endif
 }
 
+#ifdef ERNN_HAS_I8MM
 static int has_neon_i8mm(void) {
 #if defined(__ARM_FEATURE_MATMUL_INT8) && defined(__ARM_FEATURE_DOTPROD)
   return 1;
@@ -201,6 +205,7 @@ static int has_neon_i8mm(void) {
   return has_neon_dot() && (hwcap() & HWCAP_MATRIX) != 0;
 #endif
 }
+#endif
 
 int ernn_has_crc32(void) {
 #if defined(__ARM_FEATURE_CRC32)
@@ -224,6 +229,8 @@ int ernn_isa_available(ernn_isa isa) {
 #endif
 #ifdef ERNN_HAS_ARM64
   if (isa == ERNN_ISA_NEONDOT) return has_neon_dot();
+#endif
+#ifdef ERNN_HAS_I8MM
   if (isa == ERNN_ISA_NEONI8MM) return has_neon_i8mm();
 #endif
   return 1;

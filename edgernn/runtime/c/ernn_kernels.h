@@ -177,7 +177,8 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #if !defined(ERNN_WITHOUT_AVX512)
 #define ERNN_HAS_AVX512 1
 #endif
-#if defined(ERNN_HAS_AVX512) && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
+/* Compilers and assemblers that know the instructions; Apple counts its clang one or two ahead. */
+#if defined(ERNN_HAS_AVX512) && (defined(__clang__) ? __clang_major__ >= 13 : __GNUC__ >= 11)
 #define ERNN_HAS_AVXVNNI 1
 #endif
 /* Linux gives the tiles to those who ask for them. */
@@ -187,6 +188,9 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #elif defined(__aarch64__)
 #define ERNN_HAS_ARM64 1
 #define ERNN_HAS_NEON 1
+#if defined(__clang__) ? __clang_major__ >= 13 : __GNUC__ >= 10 /* as for AVX-VNNI */
+#define ERNN_HAS_I8MM 1
+#endif
 #elif defined(__arm__) && defined(__ARM_NEON) /* -mfpu=neon; the default for Android */
 #define ERNN_HAS_NEON 1
 #elif defined(__wasm_simd128__)

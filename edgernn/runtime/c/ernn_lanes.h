@@ -8,7 +8,8 @@
 /* The NEON of 32-bit ARM replaces subnormal numbers by zero, so it computes other bits. */
 #if defined(__GNUC__) && !defined(__arm__) && !defined(ERNN_PORTABLE)
 
-#define ERNN_LANES_COPY ERNN_INLINE /* what else would be the same long code in many places */
+/* Of long functions of lanes: where these are no vectors, ERNN_SMALL makes one copy of each. */
+#define ERNN_LANES_COPY ERNN_INLINE
 
 typedef float ernn_lanes __attribute__((vector_size(16)));
 typedef float ernn_lanes_anywhere __attribute__((vector_size(16), aligned(4), may_alias));

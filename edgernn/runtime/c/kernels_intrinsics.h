@@ -30,7 +30,7 @@
 #include <avx512vnniintrin.h>
 
 #include <avx512vlvnniintrin.h>
-#if __clang_major__ >= 12
+#if __clang_major__ >= 13
 #include <avxvnniintrin.h>
 #endif
 #endif

@@ -1,4 +1,4 @@
-/* kernels_neon.h: what both sets of ARM kernels share. */
+/* kernels_neon.h: what the sets of ARM kernels share. */
 #ifndef KERNELS_NEON_H
 #define KERNELS_NEON_H
 
@@ -45,7 +45,7 @@ ERNN_INLINE uint8x16_t ernn_vqtbl1q_u8(uint8x16_t table, uint8x16_t index) {
 /* What becomes of a tile's sums, four vectors in the order of lanes (columns 0-3, 8-11, 4-7,
  * 12-15): Q4.11 or float32. */
 ERNN_ONE_COPY void finish_tile__neon(const int32x4_t *sums, const ernn_product *product, size_t column,
-                             void *out, size_t at, const int to_float) {
+                                     void *out, size_t at, const int to_float) {
   if (to_float) {
     float *to = (float *)out + at;
     const float *scale = product->output_scale + column;

@@ -5,7 +5,7 @@
 
 #include "ernn_kernels.h"
 
-#ifdef ERNN_HAS_ARM64
+#ifdef ERNN_HAS_I8MM
 
 #include "kernels_neon.h"
 #include "kernels_portable.h"

@@ -6,10 +6,16 @@
 #include "arm_runtime.h"
 #endif
 
-enum { AT_HWCAP = 16 };
+enum { AT_HWCAP = 16, AT_HWCAP2 = 26 };
 
 unsigned long getauxval(unsigned long kind);
 unsigned long operators_hwcap(void);
 
-/* What the kernel says the processor can do. */
-unsigned long operators_hwcap(void) { return getauxval(AT_HWCAP); }
+/* What the kernel says the processor can do, as ERNN_HWCAP of ernn.h wants it. */
+unsigned long operators_hwcap(void) {
+#if defined(__aarch64__)
+  return getauxval(AT_HWCAP) | (getauxval(AT_HWCAP2) >> 13 & 1) << 63;
+#else
+  return getauxval(AT_HWCAP);
+#endif
+}

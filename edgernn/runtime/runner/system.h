@@ -158,7 +158,7 @@ void *memset(void *to, int value, size_t size) {
 int main(int argc, char **argv);
 unsigned long system_hwcap(void);
 
-/* What the kernel says the processor can do (AT_HWCAP). */
+/* What the kernel says the processor can do (AT_HWCAP), as ERNN_HWCAP of ernn.h wants it. */
 static unsigned long system_hwcap_bits;
 unsigned long system_hwcap(void) { return system_hwcap_bits; }
 
@@ -168,7 +168,10 @@ __attribute__((used, noreturn)) static void system_start(long *stack) {
   long *pairs = stack + 1 + stack[0] + 1;
   while (*pairs) pairs++;
   for (pairs++; pairs[0]; pairs += 2) {
-    if (pairs[0] == 16) system_hwcap_bits = (unsigned long)pairs[1];
+    if (pairs[0] == 16) system_hwcap_bits |= (unsigned long)pairs[1];
+#if defined(__aarch64__)
+    if (pairs[0] == 26) system_hwcap_bits |= ((unsigned long)pairs[1] >> 13 & 1) << 63;
+#endif
   }
   int code = main((int)stack[0], (char **)(stack + 1));
   for (;;) system_call(NR_EXIT, code, 0, 0, 0, 0, 0);

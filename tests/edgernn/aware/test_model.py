@@ -212,6 +212,59 @@ def test_frozen_layers_answer_on_the_grid_and_keep_their_weights(keras: Any) -> 
     assert len(np.unique(frozen[:, 0])) <= 3
 
 
+def test_losses_of_activations_and_of_weights_count_once(keras: Any) -> None:
+    keras.utils.set_random_seed(0)
+    layers, square = keras.layers, keras.regularizers.L2(10.0)
+    inputs = layers.Input((12,), dtype="int32")
+    edge = layers.Embedding(20, 8)(inputs)
+    edge = layers.Dense(8, kernel_regularizer=square)(edge)
+    edge = layers.Rescaling(10.0)(edge)
+    edge = layers.Dense(8, activity_regularizer=square)(edge)
+    outputs = layers.Dense(3, activation="softmax")(layers.GRU(5)(edge))
+    given = keras.Model(inputs, outputs)
+    model = edgernn.quantization_aware(given, "int8")
+    for one in (given, model):
+        one.compile("sgd", "sparse_categorical_crossentropy")
+    wanted = given.evaluate(*rows(), verbose=0)
+    of_kernel = float(square(given.layers[2].kernel))
+    assert of_kernel > 10
+    assert wanted > 1.5 * of_kernel  # the rest is that of the activations
+    assert model.evaluate(*rows(), verbose=0) == pytest.approx(wanted, rel=0.01)
+
+
+def test_a_class_with_steps_of_its_own_is_refused_and_the_remedy_works(keras: Any) -> None:
+    class Adversarial(keras.Model):  # type: ignore[misc, name-defined]
+        def train_step(self, data: Any) -> Any:
+            raise NotImplementedError
+
+    plain = small(keras)
+    model = Adversarial(plain.inputs, plain.outputs)
+    with pytest.raises(WrongOption, match=r"has a train_step\(\) of its own"):
+        edgernn.quantization_aware(model, "int4")
+    edgernn.quantization_aware(keras.Model(model.inputs, model.outputs), "int4")
+
+
+def test_matrices_of_zeros_keep_the_grid_of_their_shape(keras: Any, tmp_path: Path) -> None:
+    layers = keras.layers
+    inputs = layers.Input((6, 8))
+    read = layers.GRU(4)(inputs)
+    wide = layers.Dense(3, kernel_initializer="zeros")(read)
+    narrow = layers.Dense(1, kernel_initializer="zeros")(layers.Dense(12)(read))  # 12 zeros, too
+    model = edgernn.quantization_aware(keras.Model(inputs, [wide, narrow]), "int4")
+    model.save(tmp_path / "zeros.keras")
+    assert len(read_model(tmp_path / "zeros.keras").graph.grids) == len(model.on_grid) == 5
+
+
+def test_a_file_that_keras_saved_again_has_no_grids(
+    digits: Any, keras: Any, tmp_path: Path
+) -> None:
+    plain = keras.models.load_model(digits[1])
+    head = plain.layers[-1]
+    head.set_weights([1.01 * weight for weight in head.get_weights()])
+    plain.save(tmp_path / "changed.keras")
+    assert not read_model(tmp_path / "changed.keras").graph.grids
+
+
 def test_what_cannot_be_trained_says_so(keras: Any, tmp_path: Path) -> None:
     model = small(keras)
     with pytest.raises(WrongOption, match=r"no training for 'int2'. Choose int8, int4"):

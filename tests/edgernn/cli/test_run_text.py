@@ -56,7 +56,8 @@ def test_each_text_gets_a_line(reviews: Path) -> None:
 
 
 def test_lines_of_standard_input_are_texts(reviews: Path) -> None:
-    result = run(reviews, "--text", "-", "--json", stdin="Good film\r\n日本\n".encode())
+    stdin = "Good film\r\n日本\n".encode("utf-8-sig")  # as Windows writes it
+    result = run(reviews, "--text", "-", "--json", stdin=stdin)
     found = [json.loads(line) for line in result.output.splitlines()]
     assert [one["text"] for one in found] == ["Good film", "日本"]
     assert all(set(one["scores"]) == {"bad", "good"} for one in found)
@@ -68,6 +69,8 @@ def test_what_is_no_text_is_one_clear_error(reviews: Path, steps: Path) -> None:
         reviews, "--text", "-", stdin=b"Good\n\xff\n"
     )
     assert "the text has no words" in refused(reviews, "--text", "--!")
+    latin = refused(reviews, "--text", "caf\udce9")  # as Python reads an argument of other bytes
+    assert "the text is not Unicode. Decode it as what it is" in latin
     assert "steps.ernn has no front end for text" in refused(steps, "--text", "Good")
     assert "reviews.ernn has no front end for sensors" in refused(reviews, "--csv", "x.csv")
     assert "reviews.ernn has no front end for sound" in refused(reviews, "--microphone", stdin=b"")
@@ -94,9 +97,17 @@ def test_a_table_without_a_channel_or_with_a_hole_is_refused(steps: Path, tmp_pa
     table.write_text("x,y\n1,2\n")
     assert "has no column z. The model takes x, y, z" in refused(steps, "--csv", table)
     table.write_text("x,y,z\n1,2,3\n1,,3\n")
-    assert "line 3: a sample is not a number for each channel" in refused(steps, "--csv", table)
+    assert "line 3: no number in 'y'. Fill the gap" in refused(steps, "--csv", table)
+    table.write_text("x,y,z\n1,2,3\n1,inf,3\n")
+    assert "line 3: 'inf' in column 'y' is not a finite number" in refused(steps, "--csv", table)
+    table.write_text("x,y,z\n0,5,1,2\n")  # a decimal comma
+    assert "line 2: 4 columns, not 3" in refused(steps, "--csv", table)
+    table.write_text("x,y,y,z\n1,2,3,4\n")
+    assert "several columns 'y'" in refused(steps, "--csv", table)
+    table.write_text("x,y,z\n1,2," + "9" * 200_000)
+    assert "field limit" in refused(steps, "--csv", table)
     table.write_text("x,y,z\n")
-    assert "has no samples" in refused(steps, "--csv", table)
+    assert "has no lines" in refused(steps, "--csv", table)
     table.write_text("x,y,z\n1,2,3\n")
     assert "fewer samples than a window of 20" in refused(steps, "--csv", table)
 

@@ -22,6 +22,9 @@ public final class Drive {
         else if (words[0].equals("listen")) listen(content, words);
         else if (words[0].equals("rhythm")) rhythm(content, Paths.get(words[2]));
         else if (words[0].equals("asset")) asset(Paths.get(words[2]));
+        else if (words[0].equals("sensors")) {
+            show("sensors", () -> Model.fromBytes(content).listener(50, (label, score, seconds) -> {}));
+        }
         else errors(content);
     }
 
@@ -47,13 +50,18 @@ public final class Drive {
         Files.write(output, all.array());
     }
 
+    /** What each step gives; a run of one row must give the same. */
     private static void rhythm(byte[] content, Path input) throws Exception {
-        Session session = Model.fromBytes(content).session();
+        Model model = Model.fromBytes(content);
+        Session session = model.session();
+        Session other = model.session();
         ByteBuffer bytes = read(input);
         float[] row = new float[40];
         while (bytes.hasRemaining()) {
             for (int i = 0; i < row.length; i++) row[i] = bytes.getFloat();
-            System.out.println(java.util.Arrays.toString(session.step(row)));
+            float[] answer = session.step(row);
+            System.out.println(java.util.Arrays.toString(answer));
+            if (!java.util.Arrays.equals(other.run(row), answer)) System.out.println("a run gives other numbers");
         }
     }
 

@@ -26,12 +26,18 @@ func arrays(_ model: Model, _ input: String, _ output: String) throws {
     try write(all, output)
 }
 
-/// The length of what each step gives.
+/// The length of what each step gives; a run of one row must give the same.
 func rhythm(_ model: Model, _ input: String) throws {
     let x = try numbers(input, Float.self)
     let session = try model.session()
+    let other = try model.session()
     let width = model.inputs[0].width
-    for at in stride(from: 0, to: x.count, by: width) { print(try session.step(Array(x[at..<at + width])).count) }
+    for at in stride(from: 0, to: x.count, by: width) {
+        let row = Array(x[at..<at + width])
+        let answer = try session.step(row)
+        print(answer.count)
+        if try other.run(row) != answer { print("a run gives other numbers") }
+    }
 }
 
 func listen(_ path: String, _ rate: Int, _ piece: Int, _ deciding: [Float]) throws {
@@ -96,5 +102,8 @@ switch words[1] {
 case "arrays": try arrays(Model(contentsOf: URL(fileURLWithPath: words[2])), words[3], words[4])
 case "rhythm": try rhythm(Model(contentsOf: URL(fileURLWithPath: words[2])), words[3])
 case "listen": try listen(words[2], Int(words[3])!, Int(words[4])!, words[5...].map { Float($0)! })
+case "sensors":
+    let model = try Model(contentsOf: URL(fileURLWithPath: words[2]))
+    show("sensors") { _ = try model.listener(sampleRate: 50) }
 default: try errors(words[2])
 }

@@ -46,12 +46,15 @@ const commands = {
   },
 
   async rhythm([path, input]) {
-    const session = (await Model.load(path)).session();
+    const model = await Model.load(path);
+    const [session, other] = [model.session(), model.session()];
     const x = floats(input);
     const answers = [];
     for (let at = 0; at < x.length; at += 40) {
-      const answer = session.step(x.subarray(at, at + 40));
+      const row = x.subarray(at, at + 40);
+      const answer = session.step(row);
       answers.push(answer && [...answer]);
+      if (String(other.run(row)) !== String(answer)) answers.push('a run gives other numbers');
     }
     console.log(JSON.stringify(answers));
   },
@@ -105,6 +108,24 @@ const commands = {
     found['closed model'] = await message(() => model.run(new Float32Array(width)));
     found.type = (await Model.load(other).catch((error) => error)) instanceof ErnnError;
     console.log(JSON.stringify(found));
+  },
+
+  async tokens([path, text]) {
+    const model = await Model.load(path);
+    const own = await Model.load();
+    const found = {
+      tokens: [...model.tokenize(text)],
+      'null text': await message(() => model.tokenize(null)),
+      'no vocabulary': await message(() => own.tokenize(text)),
+    };
+    model.close();
+    found['closed model'] = await message(() => model.tokenize(text));
+    console.log(JSON.stringify(found));
+  },
+
+  async sensors([path]) {
+    const model = await Model.load(path);
+    console.log(await message(() => model.listener(50)));
   },
 
   async sound_errors() {

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgernn.export.native import lower
 from edgernn.graph import ActivationKind, Conv1D, Graph, Input, Output, Padding, TensorSpec
-from edgernn.recipe import preset, recipe_text
+from edgernn.recipe import preset, recipe_text, rows_text
 from edgernn.streaming import to_streaming
 from tests.edgernn.runtime.models import (
     cell,
@@ -20,11 +20,13 @@ from tests.edgernn.runtime.models import (
     random_recurrent_plan,
     with_plans,
 )
+from tests.edgernn.runtime.sensor_models import RECIPE as SENSORS
 from tests.edgernn.runtime.test_listening import RECIPE, constant
 from tests.edgernn.runtime.test_steps_without_result import step_content
 
 RATE_HZ = 8000
 LABELS = ("no", "yes", "go", "stop", "left")
+NO_SOUND = "the model has no front end for sound: give it rows of features"
 
 
 def int8_cell(
@@ -36,7 +38,7 @@ def int8_cell(
     seed: int = 0,
     labels: tuple[str, ...] = LABELS,
 ) -> bytes:
-    """A GRU with arbitrary weights; with a recipe for sound where it takes 40 features."""
+    """A GRU with arbitrary weights; 40 features are of sound, 3 of SENSORS."""
     rng = np.random.default_rng(seed)
     layer = cell("gru", rng, units=units, features=features, return_sequences=sequences)
     plan = random_recurrent_plan(layer, rng, bits=8, state_bits=8)
@@ -49,6 +51,8 @@ def int8_cell(
         recipe = replace(preset(f"kaldi-fbank40@{RATE_HZ}"), log_scale=0.3, log_shift=2.5)
         metadata["front_end"] = recipe_text(recipe)  # shifted to where the cell does not saturate
         metadata["labels"] = json.dumps(labels)
+    if features == len(SENSORS.channels):
+        metadata["front_end"] = rows_text(SENSORS)
     return lower(graph, metadata=metadata).content
 
 
@@ -64,6 +68,10 @@ def sound_model(fixed: int | None = None, labels: tuple[str, ...] = LABELS) -> b
 def array_model() -> bytes:
     """[steps, 16] -> [steps, 100]"""
     return int8_cell(features=16, units=100, sequences=True)
+
+
+def sensor_model() -> bytes:
+    return int8_cell(features=3, units=5, sequences=False, fixed=SENSORS.window)
 
 
 def rows(steps: int = 100, features: int = 16) -> Any:

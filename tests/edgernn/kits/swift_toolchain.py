@@ -5,6 +5,7 @@ It is of a newer Debian than many machines have, so it runs in a root of its own
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -24,8 +25,13 @@ PACKAGES: Final = ("swiftlang", "g++", "libc6-dev", "libncurses-dev", "dash", "c
 
 #: In a mount namespace of its own: the system's devices and processes, and the folder as /work.
 _ENTER: Final = """
-mount --rbind /dev "$1/dev" && mount -t proc proc "$1/proc" && mount --bind "$2" "$1/work"
-root=$1; shift 2; exec chroot "$root" env -i PATH=/usr/bin HOME=/work LANG=C.UTF-8 "$@"
+set -e
+mount --rbind /dev "$1/dev"
+mount --rbind /proc "$1/proc"
+mount --bind "$2" "$1/work"
+root=$1
+shift 2
+exec chroot "$root" env -i PATH=/usr/libexec/swift/bin:/usr/bin HOME=/work LANG=C.UTF-8 "$@"
 """
 
 
@@ -55,9 +61,13 @@ class Swift:
 def swift(folder: Path) -> Swift:
     """The toolchain, made at first use (560 MB are loaded); the test is skipped without it."""
     try:
-        return Swift(root=_root(), folder=folder)
+        made = Swift(root=_root(), folder=folder)
     except CannotBuild as why:
         pytest.skip(f"Swift: {why}")
+    entered = made.run("true")
+    if entered.returncode != 0:
+        pytest.skip(f"Swift: no mount namespace for this user: {entered.stderr.strip()}")
+    return made
 
 
 def _root() -> Path:
@@ -65,15 +75,21 @@ def _root() -> Path:
         raise CannotBuild("unshare is not installed (apt-get install util-linux)")
     digest = hashlib.sha256(" ".join((SUITE, *PACKAGES)).encode()).hexdigest()[:16]
     place = cache_folder() / "swift" / digest
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent) as name:
-            making = Path(name)
-            packages = fetched(
-                PACKAGES, architecture="amd64", folder=making, suite=SUITE, with_dependencies=True
-            )
-            unpack(packages, making / "root")
-            for empty in ("dev", "proc", "tmp", "work"):
-                (making / "root" / empty).mkdir(exist_ok=True)
-            (making / "root").rename(place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with (place.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the tests may be divided among processes
+        if not place.exists():
+            _make(place)
     return place
+
+
+def _make(place: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=place.parent) as name:
+        making = Path(name)
+        packages = fetched(
+            PACKAGES, architecture="amd64", folder=making, suite=SUITE, with_dependencies=True
+        )
+        unpack(packages, making / "root")
+        for empty in ("dev", "proc", "tmp", "work"):
+            (making / "root" / empty).mkdir(exist_ok=True)
+        (making / "root").rename(place)

@@ -17,7 +17,7 @@ from edgernn import Model
 from edgernn.kits import for_android, package
 from edgernn.kits.check_aar import check_aar
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import RATE_HZ, rhythmic_model, rows
+from tests.edgernn.kits.models import NO_SOUND, RATE_HZ, rhythmic_model, rows, sensor_model
 from tests.edgernn.runtime.toolchain import run, tool
 
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "x86")
@@ -120,6 +120,11 @@ def test_it_hears_what_python_hears(piece: int, kit: Kit, sound: Path, tmp_path:
 def test_bad_input_is_an_exception_that_says_what_is_wrong(kit: Kit, sound: Path) -> None:
     lines = kit.java("errors", sound).splitlines()
     assert dict(line.split(": ", 1) for line in lines) == ERRORS
+
+
+def test_a_listener_of_sensors_is_an_exception(kit: Kit, tmp_path: Path) -> None:
+    (tmp_path / "sensors.ernn").write_bytes(sensor_model())
+    assert kit.java("sensors", tmp_path / "sensors.ernn") == f"sensors: {NO_SOUND}\n"
 
 
 def test_an_asset_may_be_compressed(kit: Kit, sound: Path) -> None:

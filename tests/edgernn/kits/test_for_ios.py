@@ -1,6 +1,6 @@
 """The Swift package: its C target compiles for Apple's systems, its module map works.
 
-Swift itself is not compiled: there is no compiler for it here.
+test_swift.py compiles what is of Swift.
 """
 
 from __future__ import annotations

@@ -14,12 +14,14 @@ import pytest
 from edgernn import Model
 from edgernn.errors import MissingTool
 from edgernn.export.native import lower
-from edgernn.kits import package
+from edgernn.kits import for_web, package
+from edgernn.kits.contents import read_contents
 from edgernn.runtime.listening import Deciding
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import RATE_HZ, rhythmic_model, rows
+from tests.edgernn.kits.models import NO_SOUND, RATE_HZ, rhythmic_model, rows, sensor_model
 from tests.edgernn.runtime.models import random_integer_cell
 from tests.edgernn.runtime.nibble_models import in_nibbles
+from tests.edgernn.runtime.text_models import text_graph
 from tests.edgernn.runtime.toolchain import run, tool
 
 DRIVER = Path(__file__).parent / "kit.mjs"
@@ -111,7 +113,7 @@ def test_bad_input_is_an_error_that_says_what_to_give(
         "Give the .ernn file that an export to native wrote",
         "no bytes": "TypeError: the model must be an ArrayBuffer or a typed array with the bytes "
         "of an .ernn file",
-        "no recipe": "ErnnError: the model has no front end for sound: give it rows of features",
+        "no recipe": f"ErnnError: {NO_SOUND}",
         "bytes at an odd address": "no error",
         "closed session": "ErnnError: this session or listener is closed: make another one",
         "closed model": "ErnnError: the model is closed: load it again",
@@ -127,6 +129,12 @@ def test_sound_that_cannot_be_heard_is_an_error(kits: dict[str, Path]) -> None:
     assert "far outside of -1 to 1" in found["too loud"]
 
 
+def test_a_listener_of_sensors_is_an_error(kits: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "sensors.ernn").write_bytes(sensor_model())
+    told = node(kits["sound"] / "node.js", "sensors", tmp_path / "sensors.ernn")
+    assert told.decode() == f"ErnnError: {NO_SOUND}\n"
+
+
 def test_with_all_layers_it_runs_any_other_model(kits: dict[str, Path], tmp_path: Path) -> None:
     """One with weights of 4 bits, say, which the packaged model has not."""
     graph, inputs = random_integer_cell(1)
@@ -139,13 +147,24 @@ def test_with_all_layers_it_runs_any_other_model(kits: dict[str, Path], tmp_path
     )
 
 
-def test_it_is_as_small_as_promised(kits: dict[str, Path]) -> None:
-    small, whole = (
-        len(gzip.compress((kits[kind] / "ernn.wasm").read_bytes(), 9))
-        for kind in ("arrays", "sound")
-    )
-    assert small <= 26_000
-    assert whole <= 40_000
+def test_with_all_layers_it_makes_tokens_of_text(kits: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "reviews.ernn"
+    path.write_bytes(lower(text_graph(), metadata={}).content)
+    text = "Good film, bad 日本!"
+    assert json.loads(node(kits["sound"] / "node.js", "tokens", path, text)) == {
+        "tokens": Model(path).tokenize(text).tolist(),
+        "null text": "TypeError: the text must be a string, not null",
+        "no vocabulary": "ErnnError: the model has no front end for text: give it tokens",
+        "closed model": "ErnnError: the model is closed: load it again",
+    }
+
+
+def test_it_is_as_small_as_promised(kits: dict[str, Path], sound: Path) -> None:
+    """Both with the front end for sound."""
+    own_layers = for_web.library(read_contents(sound, all_layers=False))
+    every_layer = (kits["sound"] / "ernn.wasm").read_bytes()
+    assert len(gzip.compress(own_layers, 9)) <= 26_000
+    assert len(gzip.compress(every_layer, 9)) <= 40_000
 
 
 def test_another_project_installs_and_imports_the_package(

@@ -1,4 +1,4 @@
-"""The kits that are no C know the status of a step without a result by the header's number."""
+"""The kits that are no C know some statuses by the header's numbers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ ROOT = Path(__file__).parents[3] / "edgernn"
 
 
 @pytest.mark.parametrize(
-    "file", ["kits/web/ernn.js", "kits/android/java/Native.java"], ids=["web", "android"]
+    ("file", "status"),
+    [
+        ("kits/web/ernn.js", "NO_RESULT"),
+        ("kits/web/ernn.js", "NO_FRONT_END"),
+        ("kits/android/java/Native.java", "NO_RESULT"),
+    ],
 )
-def test_no_result_has_the_number_of_the_header(file: str) -> None:
+def test_a_status_has_the_number_of_the_header(file: str, status: str) -> None:
     header = (ROOT / "runtime/c/ernn.h").read_text()
     listed = header[header.index("#define ERNN_STATUS_LIST") : header.index("typedef enum")]
-    (number,) = re.findall(r"NO_RESULT = (\d+);", (ROOT / file).read_text())
-    assert re.findall(r"X\((\w+),", listed).index("NO_RESULT") == int(number)
+    (number,) = re.findall(rf"{status} = (\d+);", (ROOT / file).read_text())
+    assert re.findall(r"X\((\w+),", listed).index(status) == int(number)

@@ -13,7 +13,7 @@ import pytest
 from edgernn import Model
 from edgernn.kits import package
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import RATE_HZ, rhythmic_model, rows
+from tests.edgernn.kits.models import NO_SOUND, RATE_HZ, rhythmic_model, rows, sensor_model
 from tests.edgernn.kits.swift_toolchain import Swift, swift
 from tests.pages import TOP
 
@@ -52,7 +52,7 @@ ERRORS: Final = {
 
 @pytest.fixture(scope="module")
 def app(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Swift:
-    """A program that has the kit as a package by its path; the tests run it as /work/drive."""
+    """A program that has the kit as a package by its path; the tests run it as Drive."""
     folder = tmp_path_factory.mktemp("swift")
     compiler = swift(folder)
     package(sound, target="ios", folder=folder / "Packages" / "Words")
@@ -106,6 +106,11 @@ def test_bad_input_throws_an_error_that_says_what_is_wrong(app: Swift, sound: Pa
     shutil.copy(sound, app.folder / "sound.ernn")
     lines = driven(app, "errors", "/work/sound.ernn").splitlines()
     assert dict(line.split(": ", 1) for line in lines) == ERRORS
+
+
+def test_a_listener_of_sensors_is_refused(app: Swift) -> None:
+    (app.folder / "sensors.ernn").write_bytes(sensor_model())
+    assert driven(app, "sensors", "/work/sensors.ernn") == f"sensors: {NO_SOUND}\n"
 
 
 def test_swift_can_parse_the_sample_app(app: Swift) -> None:

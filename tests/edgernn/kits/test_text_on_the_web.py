@@ -22,7 +22,9 @@ const model = await Model.load();
 const texts = JSON.parse(readFileSync('texts.json', 'utf8'));
 const found = texts.map((text) => Array.from(model.tokenize(text)));
 const scores = Array.from(model.run(model.tokenize('Good film')));
-console.log(JSON.stringify({ found, scores, memory: process.memoryUsage().arrayBuffers }));
+let wrong = '';
+try { model.tokenize(null); } catch (error) { wrong = error.message; }
+console.log(JSON.stringify({ wrong, found, scores, memory: process.memoryUsage().arrayBuffers }));
 """
 WITHOUT = """
 import { Model } from './kit/node.js';
@@ -54,6 +56,7 @@ def test_node_makes_the_tokens_of_python(tmp_path: Path) -> None:
     model = Model(tmp_path / "reviews.ernn")
     assert answer["found"] == [model.tokenize(text).tolist() for text in texts]
     assert answer["scores"] == pytest.approx(model("Good film")[0].tolist(), rel=1e-5)
+    assert answer["wrong"] == "tokenize takes a string"
     assert answer["memory"] < 8 << 20
 
 

@@ -77,11 +77,14 @@ def test_samples_that_cannot_be_used_are_refused() -> None:
     listener = SensorListener(Model(sensor_content()), EVERY)
     with pytest.raises(DataError, match=r"shape \[200, 2\].*Give \[samples, 3\]: x, y, z"):
         list(listener.feed(SAMPLES[:, :2]))
-    bad = SAMPLES[:7].copy()
-    bad[4, 1] = np.nan
-    with pytest.raises(DataError, match="sample 4: it holds NaN"):
-        list(listener.feed(bad))
-    listener.reset()
+    for wrong in (np.nan, np.inf, -1e30):
+        bad = SAMPLES[:7].copy()
+        bad[4, 1] = wrong
+        with pytest.raises(DataError, match=r"NaN, infinity .*number 4 of these.*call reset"):
+            list(listener.feed(bad))
+        with pytest.raises(DataError, match="the stream has ended: a sample holds NaN"):
+            list(listener.feed(SAMPLES[:3]))
+        listener.reset()
     with pytest.raises(DataError, match="fewer samples than a window of 20"):
         listener.whole()
 
@@ -127,3 +130,5 @@ def test_windows_of_another_length_are_refused_by_the_export() -> None:
     recipe = rows_text(replace(RECIPE, window=30))
     with pytest.raises(DataError, match=r"windows of 20 samples.*of 30.*window = 20"):
         lower(sensor_graph(20), metadata={"front_end": recipe})
+    with pytest.raises(DataError, match=r"any number of samples.*windows of 30.*Input\(\(30, 3\)"):
+        lower(sensor_graph(None), metadata={"front_end": recipe})

@@ -44,6 +44,27 @@ def test_a_file_holds_its_vocabulary_and_takes_text() -> None:
     assert "text    words, lower case, without punctuation; a vocabulary of 4" in repr(model)
 
 
+def test_a_model_takes_texts_as_any_list_or_array_of_them() -> None:
+    model = Model(CONTENT)
+    expected = model(["good", "bad film"])
+    forms: list[Any] = [
+        ("good", "bad film"),
+        [b"good", b"bad film"],
+        [["good"], ["bad film"]],
+        np.array(["good", "bad film"]),
+        np.array([b"good", b"bad film"]),
+        np.array(["good", "bad film"], dtype=object),
+    ]
+    for texts in forms:
+        assert np.array_equal(model(texts), expected)
+    session = model.session()
+    assert np.array_equal(session.run(b"good"), model(b"good")[0])
+    refused: list[Any] = [None, [], [None], [None, "good"], ["good", 1], ["good", float("nan")]]
+    for wrong in refused:
+        with pytest.raises(DataError, match="Give a list of texts"):
+            model(wrong)
+
+
 def test_a_model_without_a_front_end_takes_no_text() -> None:
     model = Model(lower(text_graph(None), metadata={}).content)
     assert model.text is None
@@ -132,8 +153,11 @@ def test_the_check_value_is_what_the_recipe_gives() -> None:
 
 def test_texts_of_another_shape_and_type_are_refused() -> None:
     tokenizer = Tokenizer(RECIPE)
-    for texts in ([["a", "b"]], [1, 2], []):
+    for texts in ([["a", "b"]], [1, 2], [], ["a", None]):
         with pytest.raises(DataError, match="Give a list of texts"):
             tokenizer.batch(texts)
+    for given in (5, True, None, [1, 2], ["good"], np.array([3])):  # bytes(5) would be a text
+        with pytest.raises(DataError, match="is no text"):
+            tokenizer(given)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="the text has no words"):
         tokenizer.batch(["--", ""])

@@ -15,7 +15,13 @@ import numpy as np
 import pytest
 
 import edgernn
-from edgernn.errors import DataError, OutputError, TrainingFailed, WrongOption
+from edgernn.errors import (
+    DataError,
+    OutputError,
+    TrainingFailed,
+    UnsupportedScheme,
+    WrongOption,
+)
 from edgernn.scheme import Scheme
 from edgernn.selection.contender import Contender, Job
 from edgernn.selection.messages import Train
@@ -241,6 +247,22 @@ def test_an_error_of_a_worker_has_its_remedy_once(tmp_path):
     assert answer.remedy not in answer.error
 
 
+def test_a_scheme_that_no_format_has_is_refused_before_any_training(tmp_path):
+    for call, options in ((edgernn.compare, SMALL), (edgernn.search, {"accuracy": 0.6})):
+        with pytest.raises(UnsupportedScheme, match="int4"):
+            call(sequences(), scheme="int4", to="onnx", out=tmp_path / "new", **options)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["", "below"])
+def test_a_folder_that_cannot_be_made_is_one_sentence(place, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"cannot write .*another folder with -o"):
+        edgernn.compare(sequences(), out=tmp_path / "file" / place, **SMALL)
+    with pytest.raises(OutputError, match=r"cannot write .*another folder with -o"):
+        edgernn.search(sequences(), accuracy=0.6, out=tmp_path / "file" / place)
+
+
 def test_two_coordinators_do_not_share_a_folder(tmp_path):
-    with coordinating(tmp_path), pytest.raises(OutputError, match="another comparison is running"):
+    with coordinating(tmp_path), pytest.raises(OutputError, match="another comparison or search"):
         edgernn.compare(sequences(), out=tmp_path, **SMALL)

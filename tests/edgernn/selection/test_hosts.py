@@ -121,7 +121,9 @@ def test_hosts_are_written_with_their_python_and_their_number_of_trainings(given
     assert list(parsed_hosts(given)) == hosts
 
 
-@pytest.mark.parametrize("given", ["big=0", "big=many", "big=1000", "=3"])
+@pytest.mark.parametrize(
+    "given", ["big=0", "big=many", "big=1000", "=3", "ada@big:2222", "big:venv/bin/python=2"]
+)
 def test_what_is_no_host_is_refused_with_the_spelling(given):
     with pytest.raises(WrongOption, match=r"no host that trains\. Write user@host"):
         parsed_hosts(given)
@@ -236,6 +238,13 @@ def test_all_workers_of_a_host_that_goes_away_while_they_are_idle_come_back(
 def test_an_order_that_ends_its_workers_on_a_host_is_not_given_for_ever(data, there):
     with pytest.raises(TrainingFailed, match="ended its worker 2 times"):
         ended(data, there("os._exit(9)"))
+
+
+@pytest.mark.usefixtures("ssh")
+@pytest.mark.parametrize("line", ["{}", "Welcome!", '{"answer": null, "files": null}'])
+def test_what_no_worker_would_answer_is_not_waited_for(data, there, line):
+    with pytest.raises(TrainingFailed, match="ended its worker 2 times"):
+        ended(data, there(f"print({line!r}, flush=True)"))
 
 
 def test_hosts_and_a_database_exclude_each_other(tmp_path):

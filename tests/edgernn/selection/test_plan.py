@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from edgernn.errors import TrainingFailed
 from edgernn.scheme import Scheme
+from edgernn.scoring.metric import METRICS
 from edgernn.selection.clock import Clock
+from edgernn.selection.comparison import group_of
 from edgernn.selection.contender import Contender, Equal
 from edgernn.selection.messages import Answer
 from edgernn.selection.plan import Plan
@@ -112,6 +115,27 @@ def test_a_comparison_needs_two_trainings_of_what_was_asked_for(tmp_path):
         trained(planned(), tmp_path, most=5)
 
 
-def test_trainings_on_a_share_of_the_rows_come_last(tmp_path):
-    _, crew = trained(planned(shares=(0.5,)), tmp_path, most=100)
-    assert [job.share for job in crew.trained] == [1.0] * 15 + [0.5] * 6
+def test_what_was_scored_in_other_forms_is_trained_again(tmp_path):
+    first, second = planned().jobs[:2]
+    for job, form in ((first, "native float32"), (second, "native int8")):
+        scores = {ORIGINAL: (1.0, 0.0), form: (1.0, 0.0)}
+        write_training(tmp_path, replace(result_of(job), scores=scores))
+    _, crew = trained(planned(), tmp_path, most=100)
+    assert first in crew.trained
+    assert second not in crew.trained
+
+
+def test_a_group_has_the_forms_that_all_of_its_trainings_have():
+    contenders = planned().contenders[:2]
+    runs = {one: [result_of(planned().job(one, number)) for number in (0, 1)] for one in contenders}
+    more = {ORIGINAL: (1.0, 0.0), "native int8": (1.0, 0.0)}
+    runs[contenders[0]][0] = replace(runs[contenders[0]][0], scores=more)
+    found = group_of(Equal.UNITS, contenders, runs, metric=METRICS["accuracy"], worth=0.01)
+    assert {one.form for one in found.standings} == {ORIGINAL}
+
+
+def test_short_of_time_controls_have_fewer_seeds_than_what_was_asked_for(tmp_path):
+    found, crew = trained(planned(shares=(0.5,)), tmp_path, most=20)
+    assert [job.share for job in crew.trained] == [1.0] * 13 + [0.5] * 6 + [1.0]
+    assert [len(runs) for runs in found.trainings.values()] == [3, 3, 3, 3, 2]
+    assert found.left_out == 1

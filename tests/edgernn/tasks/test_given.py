@@ -57,7 +57,7 @@ def test_a_path_and_samples_pass_as_they_are(tmp_path):
         ({"y": [1]}, "x is needed"),
         ([[1.0], [1.0, 2.0]], "x is not an array"),
         (np.array([object()]), "x has the type object"),
-        ([["a", "b"]], "x has the type"),
+        ([["a", "b"]], "x is text"),
     ],
 )
 def test_what_does_not_belong_together_is_refused_with_shapes_and_types(given, says):

@@ -11,6 +11,7 @@ import pytest
 
 import edgernn
 from edgernn.errors import DataError, ModelFileError, UnsupportedLayer
+from edgernn.export import keras_answers
 from edgernn.export.keras.file import read_model
 from edgernn.export.keras.object import from_keras
 from edgernn.recipe import TextRecipe
@@ -103,21 +104,33 @@ def test_a_saved_vocabulary_is_that_of_adapt(keras: Any, tmp_path: Path) -> None
     assert np.array_equal(Tokenizer(entry.text).batch(TEXTS), of_keras(layer, TEXTS))
 
 
-def test_texts_give_the_answers_of_keras_in_every_format(tmp_path: Path) -> None:
-    keras = pytest.importorskip("keras")
+def test_texts_give_the_answers_of_keras_in_every_format(tmp_path: Path, monkeypatch: Any) -> None:
+    keras, tf = pytest.importorskip("keras"), pytest.importorskip("tensorflow")
     layer = keras.layers.TextVectorization(vocabulary=list(WORDS), output_sequence_length=7)
-    model = model_of(keras, layer)
+    stars = keras.Input((2,), name="stars")  # Keras does not mix texts with arrays
+    reader = model_of(keras, layer)
+    scores = keras.layers.Dense(3)(keras.layers.Concatenate()([reader.output, stars]))
+    model = keras.Model([reader.input, stars], scores)
     model.save(tmp_path / "reviews.keras")
     made = edgernn.load(tmp_path / "reviews.keras").export(
-        tmp_path / "out", labels=["bad", "so-so", "good"], against_keras=True
+        tmp_path / "out", labels=["bad", "so-so", "good"]
     )
     assert {one.backend for one in made.artefacts} == {"onnx", "tflite", "native"}
     opened = edgernn.Model(tmp_path / "out" / "reviews.ernn")
-    texts = TEXTS[:300]
-    assert np.allclose(opened(texts), of_keras(model, texts), atol=1e-5)
-    assert np.allclose(opened.session().run(texts[40]), opened(texts[40:41])[0])
+    texts, given = TEXTS[:300], np.random.default_rng(0).random((300, 2), np.float32)
+    expected = model([tf.constant(texts)[:, None], tf.constant(given)])
+    assert np.allclose(opened(texts, given), expected, atol=1e-5)
+    one = opened.session().run(texts[40], given[40])
+    assert np.allclose(one, opened(texts[40:41], given[40:41])[0])
     assert opened.tokenize("Good film!").tolist() == [2, 3, 0, 0, 0, 0, 0]
-    assert opened.text == recipe_of(model)
+    assert opened.text == recipe_of(reader)
+    monkeypatch.chdir(tmp_path)
+    rows = [row for row, text in enumerate(texts) if not text.endswith("\0")]  # numpy loses it
+    arrays: dict[str, Any] = {"0.0": np.array(texts)[rows, None], "0.1": given[rows]}
+    np.savez("inputs.npz", **arrays)
+    keras_answers.main("reviews.keras", "3")  # of --against-keras, without a process of its own
+    with np.load("outputs.npz") as found:
+        assert np.allclose(found["0.0"], np.asarray(expected)[rows], atol=1e-6)
 
 
 @pytest.mark.long
