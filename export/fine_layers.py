@@ -147,24 +147,15 @@ class NoiseMeter:
 
     def fine_layers(self, arithmetic: Arithmetic, *, finest: bool = False) -> FineLayers:
         """The choice for one format.  finest: every layer whose activations make any noise."""
-        simulate = arithmetic.simulate
-        costs = self._costs(simulate)
+        costs = self._costs(arithmetic.simulate)
         weights = sum(cost.weights for cost in costs)
-        hidden = max(arithmetic.quiet, min(HIDDEN * weights, LOUD))
-        allowed = 0.0 if finest else hidden
-        loudest = sorted(costs, key=lambda cost: -cost.activations)
-        left = sum(cost.activations for cost in costs)
-        loud: list[str] = []
-        for cost in loudest:
-            if left <= allowed:
-                break
-            loud.append(cost.layer)
-            left = sum(other.activations for other in loudest[len(loud) :])
-        if arithmetic.coarse_by and not arithmetic.has_sixteen:
-            return FineLayers(costs=tuple(_coarse(cost, loud, arithmetic) for cost in costs))
-        quiet = sum(cost.activations for cost in costs if cost.layer not in loud)
+        bound = max(arithmetic.quiet, min(HIDDEN * weights, LOUD))
+        loud = _loud(costs, 0.0 if finest else bound)
+        others = sum(cost.activations for cost in costs if cost.layer not in loud)
         before = {cost.layer: cost.activations for cost in costs if cost.layer in loud}
-        chosen = self._chosen(before, arithmetic, hidden - quiet, LOUD - quiet, finest=finest)
+        chosen = self._chosen(
+            before, arithmetic, room=bound - others, most=(bound if finest else LOUD) - others
+        )
         final = tuple(
             replace(cost, chosen=chosen[cost.layer].fineness, left=chosen[cost.layer].left)
             if cost.layer in chosen
@@ -186,40 +177,36 @@ class NoiseMeter:
         self,
         before: Mapping[str, float],
         arithmetic: Arithmetic,
-        hidden: float,
-        most: float,
         *,
-        finest: bool,
+        room: float,
+        most: float,
     ) -> dict[str, _Choice]:
         """How the loud layers compute, in the graph's order; none where a file has no way.
 
-        before: their noise with 8 bits.  hidden: what all of them may leave.  most: what they may
+        before: their noise with 8 bits.  room: what all of them may leave.  most: what they may
         leave where only int8 weights that are widened, in twice the time, would leave less.
         """
-        loud, simulate = list(before), arithmetic.simulate
-        chosen: dict[str, _Choice] = {}
-        ways: dict[str, _Choice] = {}
-        if arithmetic.has_sixteen and loud:
-            found = self._left(loud, self.quantize(loud, (), ()), simulate)
-            ways = {
-                name: _Choice(Fineness.SIXTEEN, power)
-                for name, power in found.items()
-                if not arithmetic.coarse_by or power <= _WORTH * before[name]
-            }
-            # Where a file has no floats, there is nothing finer.
-            chosen = _quietest(ways, inf if arithmetic.coarse_by else hidden)
-        if arithmetic.coarse_by:
-            return _in_order(chosen, self.base)
-        rest = [name for name in loud if name not in chosen]
+        simulate = arithmetic.simulate
+        wide: dict[str, _Choice] = {}
+        if arithmetic.has_sixteen and before:
+            found = self._left(list(before), self.quantize(list(before), (), ()), simulate)
+            wide = {name: _Choice(Fineness.SIXTEEN, power) for name, power in found.items()}
+        if arithmetic.coarse_by:  # a file without floats has nothing finer
+            worth = {name: one for name, one in wide.items() if one.left <= _WORTH * before[name]}
+            return _in_order(worth, self.base)
+        chosen = _quietest(wide, room)
+        rest = [name for name in before if name not in chosen]
+        floats = {name: _Choice(Fineness.FLOAT, 0.0) for name in rest}
         if arithmetic.has_rows and rest:
             found = self._left(rest, self.quantize((), (), rest), simulate)
-            for name in rest:
-                if name not in ways or found[name] < ways[name].left:
-                    ways[name] = _Choice(Fineness.FLOAT, found[name], by_row=True)
-            room = hidden if finest else max(hidden, most)
-            room -= sum(one.left for one in chosen.values())
-            chosen |= _quietest({name: ways[name] for name in rest}, room)
-        floats = {name: _Choice(Fineness.FLOAT, 0.0) for name in rest}
+            by_row = {
+                name: _Choice(Fineness.FLOAT, power, by_row=True) for name, power in found.items()
+            }
+            quieter = {
+                name: min(wide.get(name, row), row, key=lambda one: one.left)
+                for name, row in by_row.items()
+            }
+            chosen |= _quietest(quieter, most - sum(one.left for one in chosen.values()))
         return _in_order({**floats, **chosen}, self.base)
 
     def _left(self, names: Sequence[str], finer: Graph, simulate: Simulate) -> dict[str, float]:
@@ -280,6 +267,15 @@ class NoiseMeter:
             ),
             default=0.0,
         )
+
+
+def _loud(costs: Sequence[ActivationCost], allowed: float) -> list[str]:
+    """The fewest layers, the loudest first, without which 8 bits leave `allowed` at most."""
+    loudest = sorted(costs, key=lambda cost: -cost.activations)
+    for count in range(len(loudest)):
+        if sum(cost.activations for cost in loudest[count:]) <= allowed:
+            return [cost.layer for cost in loudest[:count]]
+    return [cost.layer for cost in loudest]
 
 
 def _quietest(ways: Mapping[str, _Choice], allowed: float) -> dict[str, _Choice]:

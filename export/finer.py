@@ -93,7 +93,7 @@ def ladder(written: Written, target: str, noise: Mapping[str, float]) -> Ladder:
     asked = written.request
     before = (asked.fine or {}).get(target)
     finest = FineLayers()
-    if before is not None:  # a format of integers only has no finer arithmetic
+    if before is not None:  # else the format rounds no activations
         alone = replace(asked, fine=None, backends=(target,))
         finest = (with_fine_layers(written.graph, alone, finest=True).fine or {})[target]
     fine = {*finest.wide, *finest.in_float, *finest.by_row}

@@ -22,7 +22,7 @@ MOST_ROWS: Final = 64
 FEWEST_TO_SPLIT: Final = 16
 _KEPT_OF: Final = 4
 
-#: Rows on which noise is measured: a few dozen are as good as thousands.
+#: Rows on which noise is measured.  More of them find rare loud ones, in as much more time.
 _TO_MEASURE: Final = 32
 _FEWEST_TO_MEASURE: Final = 8
 

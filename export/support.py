@@ -35,7 +35,8 @@ Classes of `keras.layers` that the reader knows (of Keras 2 and 3, from files an
 Operations between layers (`x[:, -1]`, `1 - x`, functions of `keras.ops` and the same functions of
 TensorFlow): {operations}.
 
-Operators of ONNX that the reader of .onnx files knows (opset 7 and newer): {operators_onnx}.
+Operators of ONNX that the reader of .onnx files knows (opset 7 and newer): {operators_onnx};
+of sizes and constants only: {folded_onnx}.
 
 Operators of ATen that the reader of .pt2 files knows, also for modules in memory: {operators_aten};
 loops over {cells}.
@@ -87,7 +88,8 @@ def markdown() -> str:
     preface = _PREFACE.format(
         classes=_listed(CLASSES),
         operations=_listed(OPERATIONS),
-        operators_onnx=_listed({*OPERATORS, *FOLDED}),
+        operators_onnx=_listed(OPERATORS),
+        folded_onnx=_listed(FOLDED - OPERATORS.keys()),
         operators_aten=_listed(set(ATEN) - {"loop"}),
         cells=_listed(CELLS),
     )

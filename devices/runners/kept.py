@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Final
@@ -51,8 +51,9 @@ def kept_processes() -> Iterator[None]:
         yield
     finally:
         _KEPT.reset(token)
-        for process in processes.values():
-            process.close()
+        with ExitStack() as all_closed:  # whatever interrupts the end of one of them
+            for process in processes.values():
+                all_closed.callback(process.close)
 
 
 def asked(
@@ -93,15 +94,20 @@ class KeptProcess:
         """`python` starts the interpreter.  Raises DeviceError where that cannot be done."""
         try:
             self._folder = TemporaryFolder()
+            (self._folder.path / archive.NAME).write_bytes(archive.payload_archive())
+            self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
         except OSError as error:
-            raise DeviceError(f"no temporary directory to work in: {error.strerror}") from error
-        (self._folder.path / archive.NAME).write_bytes(archive.payload_archive())
-        watched, self._watching = os.pipe()
-        requests, self._requests = os.pipe()
-        self._replies, replies = os.pipe()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
-        argv = (*python, archive.NAME, str(requests), str(replies))
+            raise DeviceError(
+                f"no temporary directory to work in: {error.strerror}",
+                remedy="Free some space for temporary files, or set TMPDIR to another folder",
+            ) from error
+        self._open: list[int] = []  # our ends of pipes
+        theirs: list[int] = []
         try:
+            watched, _ = self._pipe(theirs, writes=True)
+            requests, self._requests = self._pipe(theirs, writes=True)
+            replies, self._replies = self._pipe(theirs, writes=False)
+            argv = (*python, archive.NAME, str(requests), str(replies))
             self._child = subprocess.Popen(
                 supervised(argv, timeout_s=_LIFE_S),
                 cwd=self._folder.path,
@@ -111,12 +117,23 @@ class KeptProcess:
                 start_new_session=True,
                 pass_fds=(requests, replies),
             )
-        except OSError as error:
-            self._release()
-            raise DeviceError(f"cannot start {argv[0]}: {error.strerror or error}") from error
+        except BaseException as error:
+            self._release()  # which ends the child, too, if there is one
+            if isinstance(error, OSError):
+                reason = error.strerror or error
+                raise DeviceError(f"cannot start {python[0]}: {reason}") from error
+            raise
         finally:
-            for end in (watched, requests, replies):
+            for end in theirs:
                 os.close(end)
+
+    def _pipe(self, theirs: list[int], *, writes: bool) -> tuple[int, int]:
+        """(the child's end, our end); we write into it, or read from it."""
+        reading, writing = os.pipe()
+        child, ours = (reading, writing) if writes else (writing, reading)
+        theirs.append(child)
+        self._open.append(ours)
+        return child, ours
 
     def asked(self, folder: Path, request: str, *, timeout_s: float) -> Completed | None:
         """The reply to one request.  None where the process has crashed, or reports an error."""
@@ -128,13 +145,16 @@ class KeptProcess:
             return None
         reply = self._line(time.monotonic() + timeout_s)
         if reply is None:
-            return Completed(exit_code=None, timed_out=True)
+            return Completed(exit_code=None, timed_out=True, stderr=self._said(before))
         if not reply or "error" in json.loads(reply):
             return None
-        # Without moving in the file, whose position the process shares.
+        return Completed(exit_code=0, stdout=reply.decode(), stderr=self._said(before))
+
+    def _said(self, before: int) -> str:
+        """Its standard error from that byte on; the position in the file, which it has, stays."""
         errors = self._errors.fileno()
-        stderr = os.pread(errors, os.fstat(errors).st_size - before, before)
-        return Completed(exit_code=0, stdout=reply.decode(), stderr=stderr.decode(errors="replace"))
+        said = os.pread(errors, os.fstat(errors).st_size - before, before)
+        return said.decode(errors="replace")
 
     def _line(self, end_s: float) -> bytes | None:
         """Empty where the process ended before; None where the time did."""
@@ -151,11 +171,13 @@ class KeptProcess:
 
     def close(self) -> None:
         """Lets it end by itself; what runs after a while is killed."""
+        self._open.remove(self._requests)
         os.close(self._requests)
-        self._requests = -1
-        with suppress(subprocess.TimeoutExpired):
-            self._child.wait(_CLOSING_S)
-        self.end()
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(_CLOSING_S)
+        finally:
+            self.end()
 
     def end(self) -> None:
         """Kills it with all that it started, if it still runs."""
@@ -166,8 +188,7 @@ class KeptProcess:
         self._release()
 
     def _release(self) -> None:
-        for end in (self._watching, self._requests, self._replies):
-            if end >= 0:
-                os.close(end)
+        while self._open:
+            os.close(self._open.pop())
         self._errors.close()
         self._folder.remove()

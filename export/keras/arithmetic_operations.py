@@ -16,13 +16,14 @@ from edgernn.export.keras.symbolic import (
     Value,
     constant,
     single_axis,
+    tensor_of,
     two_arguments,
     unknown,
 )
 from edgernn.export.keras.whole_numbers import Whole, constant_of
+from edgernn.export.limits import limited
 from edgernn.graph import (
     LINEAR,
-    RELU,
     Activate,
     Activation,
     ActivationKind,
@@ -30,6 +31,8 @@ from edgernn.graph import (
     AnyArray,
     Dense,
     Dot,
+    DType,
+    FloatArray,
     GlobalPool1D,
     Merge,
     MergeKind,
@@ -39,14 +42,6 @@ from edgernn.graph import (
 
 _ONE: Final = np.ones(1, np.float32)
 _ZERO: Final = np.zeros(1, np.float32)
-
-
-def tensor_of(call: Call, value: Any) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    raise call.layer.unsupported(
-        "computes with something that is not a tensor of numbers", "Use layers instead"
-    )
 
 
 def _whole(call: Call, value: Any) -> Whole | None:
@@ -108,34 +103,31 @@ def _with_constant(call: Call, kind: MergeKind, value: Any, array: AnyArray) -> 
             return _affine(call, value, _ONE, -array)
         case MergeKind.MULTIPLY:
             return _affine(call, value, array, _ZERO)
-        case MergeKind.MAXIMUM:  # c + relu(x - c)
-            return _rectified(call, value, _ONE, array)
-        case MergeKind.MINIMUM:  # c - relu(c - x)
-            return _rectified(call, value, -_ONE, array)
+        case MergeKind.MAXIMUM:
+            return _limited(call, value, low=array)
+        case MergeKind.MINIMUM:
+            return _limited(call, value, high=array)
         case _:
             return unknown(call)
 
 
-def _rectified(call: Call, value: Any, sign: AnyArray, bound: AnyArray) -> Value:
-    """bound + sign * relu(sign * (x - bound))."""
-    edge = tensor_of(call, value).edge
-    beyond = _scaled(call, edge, sign, -sign * bound, call.aside("beyond")).edge
-    kept = _activated(call, beyond, RELU, call.aside("kept")).edge
-    return _scaled(call, kept, sign, bound, call.name)
+def _limited(
+    call: Call, value: Any, *, low: FloatArray | None = None, high: FloatArray | None = None
+) -> Tensor:
+    tensor = tensor_of(call, value)
+    layers = limited(tensor.edge, call.name, call.aside, low=low, high=high)
+    for layer in layers:
+        call.add(layer)
+    return Tensor(edge=call.name) if layers else tensor
 
 
 def _clip(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
-    """low + min(relu(x - low), high - low)."""
     bounds = [options.get(name) for name in ("x_min", "x_max")]
     low, high = (constant(bound) for bound in [*args[1:3], *bounds][:2])
     if low is None or high is None or low.size != 1 or high.size != 1 or not low < high:
         return unknown(call)
-    edge = tensor_of(call, args[0]).edge
     whole = whole_numbers.clipped(call, _whole(call, args[0]), float(low[0]), float(high[0]))
-    span = Activation(kind=ActivationKind.RELU, max_value=float(high[0] - low[0]))
-    above = _scaled(call, edge, _ONE, -low, call.aside("above")).edge
-    kept = _activated(call, above, span, call.aside("kept")).edge
-    return _noted(call, _scaled(call, kept, _ONE, low, call.name), whole)
+    return _noted(call, _limited(call, args[0], low=low, high=high), whole)
 
 
 def _divide(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
@@ -220,10 +212,11 @@ def _over_an_axis(name: str, over_time: Callable[[Call, str, bool], Value]) -> T
     """Mean, Sum or Max: over time, or (of what is linear) over the features."""
 
     def translate(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
-        edge = tensor_of(call, args[0]).edge
+        edge, whole = tensor_of(call, args[0]).edge, _whole(call, args[0])
+        if call.builder.dtype(edge) is DType.BOOL:  # counts or averages what holds
+            edge = call.builder.as_numbers(edge, call.layer)
         axis, rank = single_axis(options.get("axis")), call.builder.rank(edge)
         keepdims = bool(options.get("keepdims"))
-        whole = _whole(call, args[0])
         if name == "Mean" and whole is not None and call.keras.major < 3:
             raise whole_numbers.refusal(call.layer, "averages whole numbers")
         if type(axis) is int and axis in (1, 1 - rank) and rank == 3:

@@ -1,25 +1,20 @@
-"""Operations on single numbers and over axes: `keras.ops.sqrt`, `var`, `where`, `pad`, `tile`."""
+"""Operations on single numbers and over axes: `keras.ops.sqrt`, `var`, `pad`, `tile`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 from typing import Any, Final
 
 import numpy as np
 
 from edgernn.export.keras.call import Call, Tensor
-from edgernn.export.keras.symbolic import Translate, Value, constant, two_arguments, unknown
-from edgernn.export.keras.whole_numbers import EXACT, Whole, constant_of, refusal
+from edgernn.export.keras.symbolic import Translate, Value, constant, tensor_of, unknown
 from edgernn.graph import (
     Activate,
     Activation,
     ActivationKind,
     Affine,
-    Compare,
-    CompareKind,
     Concatenate,
-    DType,
     GlobalPool1D,
     Merge,
     MergeKind,
@@ -27,7 +22,6 @@ from edgernn.graph import (
     Reshape,
     Transpose,
     Upsample1D,
-    Where,
     ZeroPad1D,
 )
 
@@ -36,11 +30,7 @@ _ZERO: Final = np.zeros(1, np.float32)
 
 
 def _edge(call: Call, value: Any) -> str:
-    if isinstance(value, Tensor):
-        return value.edge
-    raise call.layer.unsupported(
-        "computes with something that is not a tensor of numbers", "Use layers instead"
-    )
+    return tensor_of(call, value).edge
 
 
 def _activated(call: Call, edge: str, function: Activation, name: str) -> str:
@@ -166,78 +156,6 @@ def _variance(name_of: str) -> Translate:
     return translate
 
 
-# --- Choices ---
-
-
-def _compare(kind: CompareKind) -> Translate:
-    """A tensor with a number, or the difference of two tensors with 0."""
-    flipped = {
-        CompareKind.GREATER: CompareKind.LESS,
-        CompareKind.LESS: CompareKind.GREATER,
-        CompareKind.GREATER_EQUAL: CompareKind.LESS_EQUAL,
-        CompareKind.LESS_EQUAL: CompareKind.GREATER_EQUAL,
-    }
-
-    def translate(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
-        left, right = two_arguments(call, args)
-        used, value = kind, 0.0
-        match constant(left), constant(right):
-            case (None, None):
-                pair = _edge(call, left), _edge(call, right)
-                _require_exact(call, [call.builder.wholes.get(edge) for edge in pair])
-                edge = _merged(call, MergeKind.SUBTRACT, *pair, call.aside("difference"))
-            case (None, array) if array.size == 1:
-                edge, value = _edge(call, left), float(array[0])
-            case (array, None) if array.size == 1:
-                edge, value, used = _edge(call, right), float(array[0]), flipped[kind]
-            case _:
-                return unknown(call)
-        if call.builder.dtype(edge) is DType.BOOL:
-            return unknown(call, f"{call.layer.kind} of masks")
-        if abs(value) >= EXACT:  # smaller ones are on the same side of a rounded number
-            _require_exact(call, [call.builder.wholes.get(edge)])
-        call.add(Compare(name=call.name, input=edge, output=call.name, kind=used, value=value))
-        return Tensor(edge=call.name)
-
-    return translate
-
-
-def _require_exact(call: Call, wholes: Sequence[Whole | None]) -> None:
-    """Refuses whole numbers that float32 may round, unless Keras makes floats of them too."""
-    known = [whole for whole in wholes if whole is not None]
-    if len(known) == len(wholes) and not all(whole.is_exact for whole in known):
-        raise refusal(call.layer, f"compares whole numbers beyond {EXACT}")
-
-
-def _where(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
-    if len(args) == 2 and "x" in options:  # tf.where, which names them x and y
-        args = [args[0], options["x"], args[1]]
-    if len(args) != 3 or not isinstance(args[0], Tensor):
-        return unknown(call)
-    condition = args[0].edge
-    if call.builder.dtype(condition) is not DType.BOOL:
-        return unknown(call, "Where with a condition of numbers")
-    tensors = [value.edge for value in args[1:] if isinstance(value, Tensor)]
-    if not tensors:
-        return unknown(call, "Where of two numbers")
-    edges = []
-    for value in args[1:]:
-        if isinstance(value, Tensor):
-            edges.append(value.edge)
-            continue
-        array = constant(value)
-        if array is None:
-            return unknown(call)
-        name = call.aside("number")
-        call.add(Affine(name=name, input=tensors[0], output=name, scale=0 * _ONE, offset=array))
-        call.builder.note_whole(name, constant_of(value))
-        edges.append(name)
-    call.add(Where(
-        name=call.name, condition=condition, then=edges[0], otherwise=edges[1], output=call.name
-    ))  # fmt: skip
-    return Tensor(edge=call.name)
-
-
 # --- Elements that move ---
 
 
@@ -348,11 +266,6 @@ ELEMENTS: Final[dict[str, Translate]] = {
     "Amin": _min,
     "Var": _variance("Var"),
     "Std": _variance("Std"),
-    "Greater": _compare(CompareKind.GREATER),
-    "GreaterEqual": _compare(CompareKind.GREATER_EQUAL),
-    "Less": _compare(CompareKind.LESS),
-    "LessEqual": _compare(CompareKind.LESS_EQUAL),
-    "Where": _where,
     "Pad": _pad,
     "Repeat": _repeat,
     "Tile": _tile,

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import numpy as np
+
 from edgernn.export.keras.call import Call, Tensor
+from edgernn.export.keras.choice_operations import not_equal, tensor_and_number
 from edgernn.export.keras.masks import (
     always,
     combined,
@@ -30,7 +33,7 @@ from edgernn.export.keras.symbolic import (
     two_arguments,
     unknown,
 )
-from edgernn.graph import DType, MergeKind
+from edgernn.graph import Affine, DType, MergeKind, Reshape
 
 
 def as_mask(call: Call, value: Any) -> str | None:
@@ -55,12 +58,45 @@ def as_mask(call: Call, value: Any) -> str | None:
             )
 
 
+def as_tensor(call: Call, value: Any) -> Any:
+    """A symbolic mask, or ones or zeros, as the tensor that an operation on numbers takes.
+
+    Other values stay as they are.
+
+    Raises UnsupportedLayer where float32 has other numbers than Keras.
+    """
+    match value:
+        case Unequal(edge=edge, value=number):
+            if call.builder.rank(edge) == 2 and (mask := as_mask(call, value)) is not None:
+                return Tensor(edge=mask)
+            return Tensor(edge=not_equal(call, edge, number))
+        case Spread(mask=Tensor() | Unequal() as mask):
+            narrow, name = as_tensor(call, mask).edge, call.aside("spread")
+            sizes = [-1 if size is None else size for size in call.builder.shape(narrow)[1:]]
+            if sizes.count(-1) > 1:
+                return value
+            call.add(Reshape(name=name, input=narrow, output=name, target=(*sizes, 1)))
+            return Tensor(edge=name)
+        case Spread(mask=None, like=Tensor(edge=edge)) if (
+            call.builder.dtype(edge) is not DType.BOOL
+        ):
+            name, zero = call.aside("number"), np.zeros(1, np.float32)
+            offset = zero + value.everywhere
+            call.add(Affine(name=name, input=edge, output=name, scale=zero, offset=offset))
+            return Tensor(edge=name)
+        case _:
+            return value
+
+
 def _unequal(call: Call, args: list[Any], _: dict[str, Any]) -> Value:
     left, right = two_arguments(call, args)
     value = constant(right)
-    if not isinstance(left, Tensor) or value is None or value.size != 1:
+    if isinstance(left, Tensor) and value is not None and value.size == 1:
+        return Unequal(edge=left.edge, value=float(value[0]))
+    if not all(isinstance(one, Tensor) or constant(one) is not None for one in args):
         return unknown(call)
-    return Unequal(edge=left.edge, value=float(value[0]))
+    pair = tensor_and_number(call, args)
+    return unknown(call) if pair is None else Tensor(edge=not_equal(call, *pair))
 
 
 def _like(everywhere: bool) -> Translate:

@@ -11,17 +11,23 @@ from typing import Any, Final
 
 from edgernn.export.keras.arithmetic_operations import ARITHMETIC
 from edgernn.export.keras.call import Call
+from edgernn.export.keras.choice_operations import CHOICES
 from edgernn.export.keras.element_operations import ELEMENTS
-from edgernn.export.keras.mask_operations import MASK_OPERATIONS
+from edgernn.export.keras.mask_operations import MASK_OPERATIONS, as_tensor
 from edgernn.export.keras.shape_operations import SHAPES
 from edgernn.export.keras.symbolic import Translate, Unknown, Value, unknown
 
 OPERATIONS: Final[dict[str, Translate]] = {
     **ARITHMETIC,
+    **CHOICES,
     **ELEMENTS,
     **SHAPES,
     **MASK_OPERATIONS,
 }
+
+#: Operations that take masks as they are: those between them are never computed if nothing reads
+#: them.
+_OF_MASKS: Final = {*MASK_OPERATIONS, "ExpandDims", "Concatenate", "Identity", "StopGradient"}
 
 #: TensorFlow functions that Keras 2 records, by the name of the same operation in Keras 3.
 _TENSORFLOW: Final = {
@@ -44,7 +50,8 @@ _TENSORFLOW: Final = {
     "math.rsqrt": "Rsqrt", "math.log": "Log", "math.reciprocal": "Reciprocal",
     "math.reduce_min": "Min", "math.reduce_variance": "Var", "math.reduce_std": "Std",
     "math.greater": "Greater", "math.greater_equal": "GreaterEqual", "math.less": "Less",
-    "math.less_equal": "LessEqual", "where": "Where", "pad": "Pad", "compat.v1.pad": "Pad",
+    "math.less_equal": "LessEqual", "math.equal": "Equal", "math.logical_not": "LogicalNot",
+    "where": "Where", "pad": "Pad", "compat.v1.pad": "Pad",
     "repeat": "Repeat", "tile": "Tile", "broadcast_to": "BroadcastTo",
 }  # fmt: skip
 
@@ -71,6 +78,8 @@ def operation(call: Call, args: Sequence[Any], kwargs: dict[str, Any]) -> Value 
     translate = OPERATIONS.get(kind)
     if translate is None:
         return unknown(call, kind)
+    if kind not in _OF_MASKS:
+        args = [as_tensor(call, value) for value in args]
     return translate(call, list(args), {**call.layer.options, **kwargs})
 
 

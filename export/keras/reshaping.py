@@ -10,9 +10,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any, Final
 
-from edgernn.export.keras.arithmetic_operations import tensor_of
 from edgernn.export.keras.call import Call, Tensor
-from edgernn.export.keras.symbolic import Value, unknown
+from edgernn.export.keras.symbolic import Value, tensor_of, unknown
 from edgernn.graph import FoldTime, Reshape, UnfoldTime
 
 _MAX_SIZE: Final = 1 << 31

@@ -8,20 +8,32 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgernn.export.keras.arithmetic_operations import tensor_of
 from edgernn.export.keras.call import Call, Tensor
+from edgernn.export.keras.mask_operations import as_tensor
 from edgernn.export.keras.reshaping import reshape
 from edgernn.export.keras.symbolic import (
     Joined,
     Spread,
     Translate,
+    Unequal,
     Value,
     single_axis,
     spread,
+    tensor_of,
     unknown,
 )
-from edgernn.export.keras.whole_numbers import of_type, refusal
-from edgernn.graph import Affine, Concatenate, DType, Reshape, Reverse, Shape, Slice, Transpose
+from edgernn.export.keras.whole_numbers import Whole, of_type, refusal
+from edgernn.graph import (
+    Affine,
+    Cast,
+    Concatenate,
+    DType,
+    Reshape,
+    Reverse,
+    Shape,
+    Slice,
+    Transpose,
+)
 
 
 def _get_item(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
@@ -108,6 +120,7 @@ def _concatenate(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
         return unknown(call)
     if all(isinstance(part, Spread) for part in parts):
         return Joined(parts=tuple(parts), axis=axis)
+    parts = [as_tensor(call, part) for part in parts]
     if not all(isinstance(part, Tensor) for part in parts) or axis == 0:
         return unknown(call)
     edges = tuple(part.edge for part in parts)
@@ -196,7 +209,14 @@ def _cast(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     wanted = str(options.get("dtype"))
     if wanted.startswith(("float", "bfloat")):
         return Tensor(edge=_as_floats(call, call.builder.as_numbers(tensor.edge, call.layer)))
-    if wanted.startswith(("int", "uint")) and call.builder.dtype(tensor.edge) is not DType.BOOL:
+    if wanted == "bool":
+        is_mask = call.builder.dtype(tensor.edge) is DType.BOOL
+        return tensor if is_mask else Unequal(edge=tensor.edge, value=0.0)
+    if wanted.startswith(("int", "uint")) and call.builder.dtype(tensor.edge) is DType.BOOL:
+        call.add(Cast(name=call.name, input=tensor.edge, output=call.name))
+        call.builder.note_whole(call.name, Whole(dtype=wanted, low=0, high=1))
+        return Tensor(edge=call.name)
+    if wanted.startswith(("int", "uint")):
         call.builder.as_tokens(tensor.edge, call.layer)
         known, asked = call.builder.wholes.get(tensor.edge), of_type(wanted)
         if known is not None and asked is not None and not asked.holds(known):

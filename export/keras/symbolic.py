@@ -92,6 +92,14 @@ def constant(value: Any) -> Any:
     return array if np.isfinite(array).all() else None
 
 
+def tensor_of(call: Call, value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    raise call.layer.unsupported(
+        "computes with something that is not a tensor of numbers", "Use layers instead"
+    )
+
+
 def two_arguments(call: Call, args: list[Any]) -> tuple[Any, Any]:
     if len(args) != 2:
         raise call.layer.damaged(f"has {len(args)} arguments instead of two")

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from edgernn.export.limits import is_no_high, limited
 from edgernn.export.onnx_file.builder import Builder, ordered
 from edgernn.export.onnx_file.layout import over_last
 from edgernn.export.onnx_file.node import Node
@@ -104,29 +105,28 @@ def power(builder: Builder, node: Node, values: list[Value | None]) -> list[Valu
 
 
 def clipped(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
-    """Clip: relu with an upper limit, moved to the lower one."""
+    """Clip: from below, from above, or both."""
     x = computed(node, values[0])
     low, high = _clip_limits(node, values)
     if low is not None and high is not None and low > high:
         raise node.damaged(f"clips from {low} to {high}")
-    if low is None:
-        return [x if high is None else _limited(builder, node, x, high, sign=-1.0)]
     if low == 0.0:
-        return [builder.activated(x, Activation(kind=K.RELU, max_value=high), node)]
-    span = None if high is None else high - low
-    return [_limited(builder, node, x, low, sign=1.0, span=span)]
+        highest = None if high is None or is_no_high(np.array([high], np.float32)) else high
+        return [builder.activated(x, Activation(kind=K.RELU, max_value=highest), node)]
+    limits = [None if limit is None else np.array([limit], np.float32) for limit in (low, high)]
+    return [replace(x, edge=_limited(builder, node, x.edge, *limits))]
 
 
 def _limited(
-    builder: Builder, node: Node, x: Tensor, limit: float, *, sign: float, span: float | None = None
-) -> Tensor:
-    """limit + sign * relu(sign * (x - limit))."""
-    factor, offset = np.array([sign], np.float32), np.array([limit], np.float32)
-    moved = affine(builder, node, x.edge, x.axes, x.view, factor, -factor * offset)
-    function = Activation(kind=K.RELU, max_value=span)
+    builder: Builder, node: Node, edge: str, low: FloatArray | None, high: FloatArray | None
+) -> str:
     name = builder.unique(node.role)
-    layer = Activate(name=name, input=moved.edge, output=name, activation=function)
-    return affine(builder, node, builder.add(layer, node), x.axes, x.view, factor, offset)
+    layers = limited(
+        edge, name, lambda purpose: builder.unique(f"{name}/{purpose}"), low=low, high=high
+    )
+    for layer in layers:
+        builder.add(layer, node)
+    return name if layers else edge
 
 
 def _clip_limits(node: Node, values: list[Value | None]) -> tuple[float | None, float | None]:
@@ -226,6 +226,9 @@ def _by_constant(
         return fused
     edge, axes, numbers = _with_constant(builder, x, constant, node)
     one, zero = np.ones_like(numbers), np.zeros_like(numbers)
+    if node.kind in ("Max", "Min"):
+        low, high = (numbers, None) if node.kind == "Max" else (None, numbers)
+        return Tensor(edge=_limited(builder, node, edge, low, high), axes=axes, view=x.view)
     match node.kind, constant_first:
         case "Add" | "Sum", _:
             scale, offset = one, numbers

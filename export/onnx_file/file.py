@@ -14,7 +14,7 @@ import onnx
 from edgernn.artefact import Source
 from edgernn.errors import ModelFileError, UnsupportedLayer
 from edgernn.export.onnx_file.builder import Builder, free_name
-from edgernn.export.onnx_file.folding import Budget, folded, with_free_sizes
+from edgernn.export.onnx_file.folding import FOLDED, Budget, folded, with_free_sizes
 from edgernn.export.onnx_file.free_time import with_free_time
 from edgernn.export.onnx_file.given import Given
 from edgernn.export.onnx_file.layout import BatchElsewhere
@@ -306,7 +306,9 @@ def _results(
     reader = OPERATORS.get(node.kind)
     if reader is None:
         raise node.unsupported(
-            "is an operator that edgernn does not read",
+            "computes with data, where edgernn reads it of sizes and constants only"
+            if node.kind in FOLDED
+            else "is an operator that edgernn does not read",
             REMEDIES.get(node.kind, "Leave it out of the model, or write it with other layers"),
         )
     return reader(builder, node, arguments)

@@ -68,5 +68,8 @@ REMEDIES: Final = {
     "QuantizeLinear": "Give the float32 model: edgernn quantizes it with --scheme int8",
     "DequantizeLinear": "Give the float32 model: edgernn quantizes it with --scheme int8",
     "Einsum": "Use torch.bmm or torch.nn.Linear, and export it again",
-    "Where": "Leave masks out of the model, or apply them outside",
+    **dict.fromkeys(
+        ("Where", "Equal", "Less", "Greater", "Not", "And", "Or"),
+        "Leave masks out of the model, or apply them outside",
+    ),
 }

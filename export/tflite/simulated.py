@@ -52,7 +52,7 @@ _LARGEST: Final = 127
 def arithmetic(*, profile: str = "default", **_options: str) -> Arithmetic:
     """Files of integers only have 16 bits in recurrent and dense layers, and nothing finer.
 
-    Float gates take 5 to 14 % more time than int8 gates (GRU and LSTM of 32 to 256 units).
+    Float gates take 5 to 21 % more time than int8 gates (GRU and LSTM of 32 to 256 units).
     """
     options = Options(profile=Profile(profile))
     is_mixed = options.profile is Profile.DEFAULT

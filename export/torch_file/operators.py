@@ -68,8 +68,10 @@ REMEDIES: Final = {
     "while_loop": "Use torch.nn.GRU or LSTM instead of a loop, and export it again",
     "scan": "Use torch.nn.GRU or LSTM instead of a loop, and export it again",
     "einsum": "Use torch.bmm or torch.nn.Linear, and export it again",
-    "where": "Leave masks out of the model, or apply them outside",
-    "masked_fill": "Leave masks out of the model, or apply them outside",
+    **dict.fromkeys(
+        ("where", "masked_fill", "eq", "ne", "lt", "le", "gt", "ge", "logical_not", "logical_and"),
+        "Leave masks out of the model, or apply them outside",
+    ),
     "scaled_dot_product_attention": "Use attention of one head, written with torch.bmm",
     "quantize_per_tensor": "Give the float32 model: edgernn quantizes it with --scheme int8",
     "_pack_padded_sequence": "Export the model without pack_padded_sequence and lengths",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import os
 import signal
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from edgernn.devices.runners import describe, measure_memory, run_cases, time_ca
 from edgernn.devices.runners.kept import KeptProcess, kept_processes
 from edgernn.devices.runners.outcome import Description, Failed, Memory, Outputs, Timing
 from edgernn.devices.runners.runner import Describe, Model, TimeCalls
+from edgernn.errors import DeviceError
 from tests.devices import models
 
 CASES = [{"x": np.random.default_rng(0).normal(size=(2, 7, 3)).astype(np.float32)}]
@@ -117,6 +122,56 @@ def test_no_process_outlives_an_error(cpu, tmp_path, started):
     with pytest.raises(KeyboardInterrupt):
         work()
     assert started[0].poll() is not None
+
+
+def test_ctrl_c_while_one_ends_leaves_none_of_the_others(cpu, tmp_path, started, monkeypatch):
+    onnx, tflite = models.onnx_sum(tmp_path / "a.onnx"), models.tflite_sum(tmp_path / "b.tflite")
+
+    def work() -> None:
+        with kept_processes():
+            assert right(run_cases(cpu, onnx, "onnx", CASES))
+            assert right(run_cases(cpu, tflite, "tflite", CASES))
+            for one in started:
+                monkeypatch.setattr(one, "wait", partial(_interrupted_at_first, one.wait))
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert len(started) == 2
+    assert all(one.poll() is not None for one in started)
+
+
+def _interrupted_at_first(wait, timeout=None):
+    if timeout is not None:  # of the friendly end
+        raise KeyboardInterrupt
+    return wait()
+
+
+def _open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.parametrize("missing", ["write_bytes", "pipe", "Popen"])
+def test_a_process_that_cannot_be_started_is_an_error_that_leaves_nothing(missing, monkeypatch):
+    owner = {"write_bytes": Path, "pipe": os, "Popen": subprocess}[missing]
+    before = _open_files()
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, missing, _no_space)
+        with pytest.raises(DeviceError, match="No space left on device"):
+            KeptProcess([sys.executable])
+    gc.collect()
+    assert _open_files() == before
+
+
+def _no_space(*_arguments, **_options):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_many_processes_leave_no_open_file():
+    KeptProcess([sys.executable]).close()
+    before = _open_files()
+    for ends in (KeptProcess.close, KeptProcess.end):
+        ends(KeptProcess([sys.executable]))
+    assert _open_files() == before
 
 
 def test_one_that_computes_dies_when_it_is_not_waited_for(cpu, tmp_path, started, monkeypatch):

@@ -40,6 +40,8 @@ ROUNDS: dict[str, tuple[str, Network]] = {
     "since": ("int32", lambda _, x: x - 1_700_000_000),
     "same": ("int32", lambda ops, x: ops.where(x > ops.flip(x, 1), 1.0, 0.0)),
     "near": ("int32", lambda ops, x: ops.where(x > 16_777_216, 1.0, 0.0)),
+    "very": ("int32", lambda ops, x: ops.where(ops.equal(x, 1_700_000_000), 1.0, 0.0)),
+    "apart": ("int32", lambda ops, x: ops.where(ops.not_equal(x, ops.flip(x, 1)), 1.0, 0.0)),
     "total": ("int32", lambda ops, x: x + ops.sum(x, axis=1, keepdims=True)),
 }
 
@@ -55,6 +57,14 @@ RIGHT: dict[str, tuple[str, Network]] = {
     "maximum": ("int32", lambda ops, x: ops.maximum(x, 5)),
     "chosen": ("int32", lambda ops, x: ops.where(x > 3, x, 0)),
     "a_little": ("int32", lambda _, x: x + 1),
+    "padding": ("int32", lambda ops, x: ops.cast(ops.not_equal(x, 0), "float32") * x),
+    "not_padding": ("int64", lambda ops, x: ops.where(ops.equal(x, 0), 1.0, 0.5)),
+    "length": (
+        "int32",
+        lambda ops, x: x / (1 + ops.sum(ops.cast(x != 0, "int32"), axis=1, keepdims=True)),
+    ),
+    "counted": ("int32", lambda ops, x: x / (1 + ops.sum(x > 0, axis=1, keepdims=True))),
+    "kept": ("int32", lambda ops, x: x * ops.cast(x != 3, "int32")),
     "float_of_exact": ("uint8", lambda ops, x: ops.cast(ops.clip(x, 0, 9) * 2, "float32") * 99),
 }
 
