@@ -23,21 +23,21 @@ from tests.debian_packages import CannotBuild, fetched, unpack
 SUITE: Final = "trixie"
 PACKAGES: Final = ("swiftlang", "g++", "libc6-dev", "libncurses-dev", "dash", "coreutils")
 
-#: In a mount namespace of its own: the system's devices and processes, and the folder as /work.
+#: In a mount namespace of its own: the system's devices and processes, and the folder as /package.
 _ENTER: Final = """
 set -e
 mount --rbind /dev "$1/dev"
 mount --rbind /proc "$1/proc"
-mount --bind "$2" "$1/work"
+mount --bind "$2" "$1/package"
 root=$1
 shift 2
-exec chroot "$root" env -i PATH=/usr/libexec/swift/bin:/usr/bin HOME=/work LANG=C.UTF-8 "$@"
+exec chroot "$root" env -i PATH=/usr/libexec/swift/bin:/usr/bin HOME=/package LANG=C.UTF-8 "$@"
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swift:
-    """`folder` is /work for what runs."""
+    """`folder` is /package for what runs."""
 
     root: Path
     folder: Path
@@ -90,6 +90,6 @@ def _make(place: Path) -> None:
             PACKAGES, architecture="amd64", folder=making, suite=SUITE, with_dependencies=True
         )
         unpack(packages, making / "root")
-        for empty in ("dev", "proc", "tmp", "work"):
+        for empty in ("dev", "proc", "tmp", "package"):
             (making / "root" / empty).mkdir(exist_ok=True)
         (making / "root").rename(place)

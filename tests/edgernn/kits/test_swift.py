@@ -60,20 +60,20 @@ def app(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Swift:
     (folder / "Sources" / "Drive").mkdir(parents=True)
     driver = Path(__file__).parent / "Drive.swift"
     shutil.copy(driver, folder / "Sources" / "Drive" / "main.swift")
-    flags = ("--package-path", "/work", "-c", "release", "-Xswiftc", "-warnings-as-errors")
+    flags = ("--package-path", "/package", "-c", "release", "-Xswiftc", "-warnings-as-errors")
     compiler.must("swift", "build", *flags)
     return compiler
 
 
 def driven(app: Swift, *words: str) -> str:
-    return app.must("/work/.build/release/Drive", *words)
+    return app.must("/package/.build/release/Drive", *words)
 
 
 def test_none_of_10000_numbers_differs_from_python(app: Swift, arrays: Path) -> None:
     x = rows()
     x.tofile(app.folder / "x")
     shutil.copy(arrays, app.folder / "arrays.ernn")
-    driven(app, "arrays", "/work/arrays.ernn", "/work/x", "/work/y")
+    driven(app, "arrays", "/package/arrays.ernn", "/package/x", "/package/y")
     whole, steps = np.fromfile(app.folder / "y", np.float32).reshape(2, -1)
     expected = Model(arrays)(x[None])[0].ravel()
     assert whole.size == 10_000
@@ -83,7 +83,7 @@ def test_none_of_10000_numbers_differs_from_python(app: Swift, arrays: Path) -> 
 def test_a_step_without_a_result_gives_no_row(app: Swift) -> None:
     (app.folder / "step.ernn").write_bytes(rhythmic_model())
     rows(9, 40).tofile(app.folder / "frames")
-    lines = driven(app, "rhythm", "/work/step.ernn", "/work/frames").splitlines()
+    lines = driven(app, "rhythm", "/package/step.ernn", "/package/frames").splitlines()
     assert lines == ["0", "0", "5"] * 3
 
 
@@ -93,7 +93,7 @@ def test_it_hears_what_python_hears(piece: int, app: Swift, sound: Path) -> None
     pcm.tofile(app.folder / "pcm")
     d = DECIDING
     options = map(str, (RATE_HZ, piece, d.threshold, d.smooth, d.pause_s, d.every_s))
-    lines = [line.split() for line in driven(app, "listen", "/work/pcm", *options).splitlines()]
+    lines = [line.split() for line in driven(app, "listen", "/package/pcm", *options).splitlines()]
     heard, whole = heard_by_python(sound, pcm, DECIDING)
     assert len(heard) > 4
     assert [label for _, label, _ in lines] == [one.label for one in [*heard, whole]]
@@ -104,13 +104,13 @@ def test_it_hears_what_python_hears(piece: int, app: Swift, sound: Path) -> None
 
 def test_bad_input_throws_an_error_that_says_what_is_wrong(app: Swift, sound: Path) -> None:
     shutil.copy(sound, app.folder / "sound.ernn")
-    lines = driven(app, "errors", "/work/sound.ernn").splitlines()
+    lines = driven(app, "errors", "/package/sound.ernn").splitlines()
     assert dict(line.split(": ", 1) for line in lines) == ERRORS
 
 
 def test_a_listener_of_sensors_is_refused(app: Swift) -> None:
     (app.folder / "sensors.ernn").write_bytes(sensor_model())
-    assert driven(app, "sensors", "/work/sensors.ernn") == f"sensors: {NO_SOUND}\n"
+    assert driven(app, "sensors", "/package/sensors.ernn") == f"sensors: {NO_SOUND}\n"
 
 
 def test_swift_can_parse_the_sample_app(app: Swift) -> None:
@@ -119,4 +119,4 @@ def test_swift_can_parse_the_sample_app(app: Swift) -> None:
     assert len(sources) >= 2
     for source in sources:
         shutil.copy(source, app.folder / source.name)
-        app.must("swiftc", "-frontend", "-parse", f"/work/{source.name}")
+        app.must("swiftc", "-frontend", "-parse", f"/package/{source.name}")
