@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edgernn.graph import AnyArray, Graph, Shape, at_shapes
+from edgernn.graph import AnyArray, Graph, Shape, Transpose, at_shapes
 from edgernn.reference.executor import run
 
 #: Numbers on all edges of one batch: 64 MB of float32, whatever the model's size.
@@ -42,6 +42,7 @@ def run_calls(
 
     A call may have any number of rows, also where the model takes a fixed one.  Rows that come
     again, alone and in batches, are computed once: a row's answer does not depend on others.
+    Where a Transpose moves the batch (time before batch), each call runs by itself.
 
     >>> run_calls(graph, [{"x": np.zeros((1, 40, 13), np.float32)}] * 3)[2]["y"].shape
     (1, 10)
@@ -49,6 +50,8 @@ def run_calls(
     Raises DataError where a call does not fit the graph.
     """
     free = with_free_batch(graph)
+    if not _begins_with_the_batch(graph):
+        return [run(free, call) for call in calls]
     groups: dict[tuple[tuple[str, tuple[int, ...]], ...], list[int]] = {}
     for position, call in enumerate(calls):
         key = tuple((name, array.shape[1:]) for name, array in call.items())
@@ -67,6 +70,11 @@ def run_calls(
         for at, end, count in zip(positions, ends, counts, strict=True):
             answers[at] = {name: array[end - count : end] for name, array in together.items()}
     return [answers[position] for position in range(len(calls))]
+
+
+def _begins_with_the_batch(graph: Graph) -> bool:
+    """Whether axis 0 counts rows on every edge, as far as Transposes go."""
+    return all(layer.permutation[0] == 0 for layer in graph.layers if isinstance(layer, Transpose))
 
 
 def _distinct(stacked: Arrays) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

@@ -6,7 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from edgernn.graph import Dense, Graph, Input, Output, TensorSpec, at_shapes
+from edgernn.graph import (
+    Dense,
+    Graph,
+    Input,
+    Output,
+    SimpleRnn,
+    TensorSpec,
+    Transpose,
+    at_shapes,
+)
 from edgernn.reference import References, run, run_calls
 
 RNG = np.random.default_rng(2)
@@ -80,3 +89,30 @@ def test_rows_that_come_again_are_computed_once() -> None:
     assert sum(rows) == 6
     for one, answer in zip(asked, answers, strict=True):
         np.testing.assert_allclose(answer["y"], run(graph(), one)["y"], rtol=1e-6)
+
+
+def test_calls_of_a_model_with_time_before_the_batch_are_not_put_together():
+    """Equal rows along axis 0 are steps there, each with a result of its own."""
+    first = (1, 0, 2)
+    model = Graph(
+        name="m",
+        inputs=(Input(name="x", spec=TensorSpec(shape=(None, None, 4))),),
+        layers=(
+            Transpose(name="a", input="x", output="rows", permutation=first),
+            SimpleRnn(
+                name="r",
+                input="rows",
+                output="h",
+                state_h="s",
+                return_sequences=True,
+                kernel=KERNEL,
+                recurrent_kernel=np.eye(3, dtype=np.float32),
+                bias=None,
+            ),
+            Transpose(name="b", input="h", output="y", permutation=first),
+        ),
+        outputs=(Output(name="y", edge="y"),),
+    )
+    asked = [{"x": np.ones((steps, 2, 4), np.float32)} for steps in (3, 3, 5)]
+    for call, answer in zip(asked, run_calls(model, asked), strict=True):
+        np.testing.assert_array_equal(answer["y"], run(model, call)["y"])
