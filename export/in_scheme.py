@@ -10,6 +10,7 @@ from edgernn import streaming
 from edgernn.errors import UnsupportedLayer
 from edgernn.export import backend_named
 from edgernn.export.fine_layers import FineLayers, NoiseMeter
+from edgernn.export.float_runs import runs_over
 from edgernn.export.quantization.absorb import absorbed
 from edgernn.export.quantization.headroom import with_headroom
 from edgernn.export.quantization.hidden import with_hidden_steps
@@ -118,11 +119,8 @@ def with_fine_layers(graph: Graph, request: Request, *, finest: bool = False) ->
     if not request.fewest_bits.needs_calibration or request.examples is None:
         return replace(request, fine={})
     scaled_graph, prepared = scaled(graph, request)
-    measured = NoiseMeter(
-        graph=scaled_graph,
-        quantize=partial(_in_scheme, scaled_graph, prepared),
-        rows=rows_to_measure(graph, request.examples),
-    )
+    runs = runs_over(scaled_graph, rows_to_measure(graph, request.examples), request.runs)
+    measured = NoiseMeter(runs=runs, quantize=partial(_in_scheme, scaled_graph, prepared))
     fine = {}
     for name in request.backends or FORMATS:
         by_options = backend_named(name).arithmetic
@@ -133,7 +131,7 @@ def with_fine_layers(graph: Graph, request: Request, *, finest: bool = False) ->
             fine[name] = measured.fine_layers(arithmetic, finest=finest)
         except UnsupportedLayer:  # writing the file gives the reason
             continue
-    return replace(request, fine=fine)
+    return replace(request, fine=fine, runs=runs if runs.are_kept else None)
 
 
 def settled(graph: Graph, request: Request) -> Request:
