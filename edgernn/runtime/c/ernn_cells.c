@@ -191,38 +191,67 @@ static ernn_product panels_of(const ernn_product *whole, uint32_t first, uint32_
 /* Parts of the recurrent weights that are multiplied in turn. */
 enum { PARTS = 4 };
 
-/* The product of the states of `lanes` lanes, which are `fed` in bytes or `words` in 16 bits.
- *
- * Every other step goes through the parts from the last to the first: what the step before read at
- * its end is still in the cache.  Always in one order, weights that are larger than a cache by a
- * little are never found in it (measured: 2 to 9 % of a sequence's time). */
-static void feed(const ernn_cells *cell, uint32_t argument, uint32_t turn, const int16_t *words,
-                 const uint8_t *fed, uint32_t lanes, int16_t *out) {
-  const ernn_context *run = cell->run;
-  ernn_product product = ernn_product_of(run->model, run->op->arguments[argument]);
-  uint32_t width = product.tiles * ERNN_TILE, panels = (product.columns + width - 1) / width;
-  for (uint32_t i = 0; i < PARTS; i++) {
-    uint32_t number = turn & 1u ? PARTS - 1 - i : i;
-    uint32_t first = panels * number / PARTS, end = panels * (number + 1) / PARTS;
-    if (first == end) continue;
-    ernn_product part = panels_of(&product, first, end - first);
-    int16_t *to = out + (size_t)first * width;
-    if (run->op->arguments[ERNN_QRNN_STATE_BITS] == 16) {
-      ernn_multiply_s16(run->kernels, words, cell->padded, lanes, &part, to, product.columns);
-    } else {
-      ernn_multiply_u8(run->kernels, fed, cell->padded, lanes, &part, to, product.columns);
-    }
-  }
+/* How the recurrent product of integer cells takes its states: bytes, words, or planes where the kernels
+ * have them. */
+typedef enum fed_form { FED_BYTES, FED_WORDS, FED_PLANES } fed_form;
+
+static fed_form fed_form_of(const ernn_cells *cell) {
+  if (cell->run->op->arguments[ERNN_QRNN_STATE_BITS] != 16) return FED_BYTES;
+  return cell->run->kernels->planes_product ? FED_PLANES : FED_WORDS;
 }
 
 static uint8_t *fed_of(const ernn_cells *cell, uint32_t lane) {
   return cell->fed + (size_t)lane * cell->padded;
 }
 
+/* Those of a lane; they take the place of the bytes of two. */
+static uint8_t *planes_of(const ernn_cells *cell, uint32_t lane) {
+  return cell->fed + (size_t)lane * 2 * cell->padded;
+}
+
 static void narrow_to_fed(const ernn_cells *cell, uint32_t lane, const int16_t *words) {
   uint8_t *fed = fed_of(cell, lane);
   uint32_t padded = cell->padded; /* which bytes that are written might change otherwise */
   for (uint32_t i = 0; i < padded; i++) fed[i] = ernn_fed(words[i]);
+}
+
+static void split_to_planes(const ernn_cells *cell, uint32_t lane, const int16_t *words) {
+  uint32_t padded = cell->padded;
+  uint8_t *high = planes_of(cell, lane), *low = high + padded;
+  for (uint32_t i = 0; i < padded; i++) high[i] = (uint8_t)(((uint16_t)words[i] ^ 0x8000u) >> 8);
+  for (uint32_t i = 0; i < padded; i++) low[i] = (uint8_t)((uint16_t)words[i] & 0xFFu);
+}
+
+/* The product of the states of `lanes` lanes, which are `fed` as fed_form_of says.
+ *
+ * Every other step goes through the parts from the last to the first: what the step before read at
+ * its end is still in the cache.  Always in one order, weights that are larger than a cache by a
+ * little are never found in it (measured: 2 to 9 % of a sequence's time). */
+static void feed(const ernn_cells *cell, uint32_t argument, uint32_t turn, const void *fed,
+                 uint32_t lanes, int16_t *out) {
+  const ernn_context *run = cell->run;
+  ernn_product product = ernn_product_of(run->model, run->op->arguments[argument]);
+  uint32_t width = product.tiles * ERNN_TILE, panels = (product.columns + width - 1) / width;
+  const fed_form form = fed_form_of(cell);
+  size_t padded = cell->padded;
+  for (uint32_t i = 0; i < PARTS; i++) {
+    uint32_t number = turn & 1u ? PARTS - 1 - i : i;
+    uint32_t first = panels * number / PARTS, end = panels * (number + 1) / PARTS;
+    if (first == end) continue;
+    ernn_product part = panels_of(&product, first, end - first);
+    int16_t *to = out + (size_t)first * width;
+    switch (form) {
+      case FED_BYTES:
+        ernn_multiply_u8(run->kernels, (const uint8_t *)fed, padded, lanes, &part, to, product.columns);
+        break;
+      case FED_WORDS:
+        ernn_multiply_s16(run->kernels, (const int16_t *)fed, padded, lanes, &part, to, product.columns);
+        break;
+      default:
+        ernn_multiply_planes(run->kernels, (const uint8_t *)fed, 2 * padded, padded, lanes, &part, to,
+                             product.columns);
+    }
+  }
 }
 
 void ernn_feed_state(const ernn_cells *cell, uint32_t lane) {
@@ -247,8 +276,15 @@ static void step_resetting_before(const ernn_cells *cell, uint32_t lane, uint32_
     int32_t opened = ernn_fixed_gate(ernn_adds(x[at + 16], r[gate + 16]), hard);
     reset[i] = (int16_t)ernn_mulr(opened, h[i]);
   }
-  narrow_to_fed(cell, lane, reset);
-  feed(cell, ERNN_RNN_CANDIDATE, turn, reset, fed_of(cell, lane), 1, product);
+  const void *fed = reset;
+  if (fed_form_of(cell) == FED_PLANES) {
+    split_to_planes(cell, lane, reset);
+    fed = planes_of(cell, lane);
+  } else if (fed_form_of(cell) == FED_BYTES) {
+    narrow_to_fed(cell, lane, reset);
+    fed = fed_of(cell, lane);
+  }
+  feed(cell, ERNN_RNN_CANDIDATE, turn, fed, 1, product);
   for (uint32_t i = 0; i < cell->padded; i++) {
     uint32_t at = i / ERNN_TILE * 3 * ERNN_TILE + i % ERNN_TILE;
     uint32_t gate = i / ERNN_TILE * 2 * ERNN_TILE + i % ERNN_TILE;
@@ -264,11 +300,15 @@ static void step_s16(const ernn_cells *cell, uint32_t turn) {
   const uint32_t *arguments = run->op->arguments;
   uint32_t tiles = cell->padded / ERNN_TILE;
   uint32_t r_columns = ernn_constants(run->model)[arguments[ERNN_RNN_RECURRENT]].columns;
-  const int16_t *words = NULL;
-  if (arguments[ERNN_QRNN_STATE_BITS] == 16) {
-    words = (const int16_t *)states_of(cell, sizeof(int16_t));
+  const void *fed = cell->fed;
+  if (fed_form_of(cell) == FED_WORDS) {
+    fed = states_of(cell, sizeof(int16_t));
+  } else if (fed_form_of(cell) == FED_PLANES) { /* over the bytes that the gates wrote */
+    for (uint32_t i = 0; i < cell->live; i++) {
+      if (cell->lanes[i].is_live) split_to_planes(cell, i, as_s16(cell->lanes[i].h));
+    }
   }
-  feed(cell, ERNN_RNN_RECURRENT, turn, words, cell->fed, cell->live, as_s16(cell->product));
+  feed(cell, ERNN_RNN_RECURRENT, turn, fed, cell->live, as_s16(cell->product));
   for (uint32_t i = 0; i < cell->live; i++) {
     const ernn_cell_lane *lane = cell->lanes + i;
     if (!lane->is_live) continue;
