@@ -62,9 +62,9 @@ static void step_with_activations(const ernn_cells *cell, float *x, const float 
       }
     }
     if (resets_before) {
-      ernn_rows_in from = {reset, padded, 1, 1};
+      ernn_rows_in from = {reset, padded, 1, 1, 0};
       ernn_multiply(run, arguments[ERNN_RNN_CANDIDATE], &from, NULL, candidate, padded,
-                    cell->quantized);
+                    cell->fed);
     } else {
       candidate = reset;
     }
@@ -87,32 +87,52 @@ static const void *states_of(const ernn_cells *cell, size_t element) {
   return cell->reset;
 }
 
+static int has_default_gates(const ernn_op *op) {
+  const uint32_t *arguments = op->arguments;
+  return arguments[ERNN_RNN_ACTIVATION] == ERNN_ACTIVATION_TANH &&
+         arguments[ERNN_RNN_GATE_ACTIVATION] == ERNN_ACTIVATION_SIGMOID &&
+         arguments[ERNN_RNN_CANDIDATE] == ERNN_NONE && op->kind != ERNN_OP_RNN;
+}
+
 static void step_f32(const ernn_cells *cell, uint32_t turn) {
   const ernn_context *run = cell->run;
+  const ernn_kernels *kernels = run->kernels;
   const uint32_t *arguments = run->op->arguments;
   const ernn_constant *recurrent = ernn_constants(run->model) + arguments[ERNN_RNN_RECURRENT];
-  uint32_t r_columns = recurrent->columns;
-  int is_dynamic = recurrent->type == ERNN_ACCUMULATION;
-  int is_default = arguments[ERNN_RNN_ACTIVATION] == ERNN_ACTIVATION_TANH &&
-                   arguments[ERNN_RNN_GATE_ACTIVATION] == ERNN_ACTIVATION_SIGMOID &&
-                   arguments[ERNN_RNN_CANDIDATE] == ERNN_NONE && run->op->kind != ERNN_OP_RNN;
-  ernn_rows_in from = {(const float *)states_of(cell, sizeof(float)), cell->padded, cell->live, 1};
-  ernn_multiply(run, arguments[ERNN_RNN_RECURRENT], &from, vector_of(run, ERNN_RNN_RECURRENT_BIAS),
-                as_f32(cell->product), r_columns, cell->quantized);
+  uint32_t r_columns = recurrent->columns, tiles = cell->padded / ERNN_TILE;
+  int is_dynamic = recurrent->type == ERNN_ACCUMULATION, is_lstm = run->op->kind == ERNN_OP_LSTM;
+  const float *bias = vector_of(run, ERNN_RNN_BIAS);
+  const float *r_bias = vector_of(run, ERNN_RNN_RECURRENT_BIAS);
+  float *product = as_f32(cell->product);
+  ernn_rows_in from = {(const float *)states_of(cell, sizeof(float)), cell->padded, cell->live, 1,
+                       turn};
+  if (is_dynamic && has_default_gates(run->op)) {
+    ernn_sum(run, arguments[ERNN_RNN_RECURRENT], &from, product, r_columns, cell->fed);
+  } else {
+    ernn_multiply(run, arguments[ERNN_RNN_RECURRENT], &from, r_bias, product, r_columns, cell->fed);
+  }
+  const float *x_scales = (const float *)(const void *)cell->quantized;
+  const float *r_scales = (const float *)(const void *)cell->fed;
   for (uint32_t i = 0; i < cell->live; i++) {
     const ernn_cell_lane *lane = cell->lanes + i;
     if (!lane->is_live) continue;
-    float *x = as_f32(cell->projected) + (size_t)row_of(cell, i, turn) * cell->columns;
-    const float *r = as_f32(cell->product) + (size_t)i * r_columns;
+    uint32_t row = row_of(cell, i, turn);
+    float *x = as_f32(cell->projected) + (size_t)row * cell->columns;
+    const float *r = product + (size_t)i * r_columns;
     float *h = as_f32(lane->h), *c = as_f32(lane->c);
-    if (!is_default) {
+    if (!has_default_gates(run->op)) {
       step_with_activations(cell, x, r, h, c);
-    } else if (ERNN_HAS(LSTM) && run->op->kind == ERNN_OP_LSTM) {
-      ernn_f32_lstm *gates = is_dynamic ? run->kernels->exact_lstm : run->kernels->f32_lstm;
-      gates(x, r, h, c, cell->padded / ERNN_TILE);
+    } else if (is_dynamic) {
+      ernn_scaled of_x = {x, bias, x_scales[row]}, of_r = {r, r_bias, r_scales[i]};
+      if (ERNN_HAS(LSTM) && is_lstm) {
+        kernels->dynamic_lstm(&of_x, &of_r, h, c, tiles);
+      } else {
+        kernels->dynamic_gru(&of_x, &of_r, h, tiles);
+      }
+    } else if (ERNN_HAS(LSTM) && is_lstm) {
+      kernels->f32_lstm(x, r, h, c, tiles);
     } else {
-      ernn_f32_gru *gates = is_dynamic ? run->kernels->exact_gru : run->kernels->f32_gru;
-      gates(x, r, h, cell->padded / ERNN_TILE);
+      kernels->f32_gru(x, r, h, tiles);
     }
   }
 }
@@ -123,7 +143,7 @@ static void project_f32(const ernn_cells *cell) {
   uint32_t width = ernn_constants(run->model)[constant].rows;
   size_t vector = width * sizeof(float);
   ernn_rows_in from = {cell->lanes->x + (size_t)cell->lanes->first * width, width,
-                       cell->lanes->rows, 0};
+                       cell->lanes->rows, 0, 0};
   if (cell->count > 1) {
     for (uint32_t i = 0; i < cell->count; i++) {
       const ernn_cell_lane *lane = cell->lanes + i;
@@ -136,8 +156,14 @@ static void project_f32(const ernn_cells *cell) {
     from.x = as_f32(cell->integers);
     from.rows = rows * cell->count;
   }
-  ernn_multiply(run, constant, &from, vector_of(run, ERNN_RNN_BIAS), as_f32(cell->projected),
-                cell->columns, cell->quantized);
+  const ernn_constant *recurrent =
+      ernn_constants(run->model) + run->op->arguments[ERNN_RNN_RECURRENT];
+  if (recurrent->type == ERNN_ACCUMULATION && has_default_gates(run->op)) {
+    ernn_sum(run, constant, &from, as_f32(cell->projected), cell->columns, cell->quantized);
+  } else {
+    ernn_multiply(run, constant, &from, vector_of(run, ERNN_RNN_BIAS), as_f32(cell->projected),
+                  cell->columns, cell->quantized);
+  }
 }
 
 /* ---- Integers: docs/integer-arithmetic.md, section 6 ---- */
@@ -175,22 +201,6 @@ static void project_s16(const ernn_cells *cell) {
   }
 }
 
-/* Panels [first, first + count) of a product. */
-static ernn_product panels_of(const ernn_product *whole, uint32_t first, uint32_t count) {
-  ernn_product part = *whole;
-  uint32_t column = first * whole->tiles * ERNN_TILE, width = count * whole->tiles * ERNN_TILE;
-  part.panels += (size_t)column * ernn_column_bytes(whole);
-  part.bias += column;
-  part.unsigned_bias += column;
-  part.shift += column;
-  part.multiplier += column;
-  part.columns = width < whole->columns - column ? width : whole->columns - column;
-  return part;
-}
-
-/* Parts of the recurrent weights that are multiplied in turn. */
-enum { PARTS = 4 };
-
 /* How the recurrent product of integer cells takes its states: bytes, words, or planes where the kernels
  * have them. */
 typedef enum fed_form { FED_BYTES, FED_WORDS, FED_PLANES } fed_form;
@@ -222,24 +232,18 @@ static void split_to_planes(const ernn_cells *cell, uint32_t lane, const int16_t
   for (uint32_t i = 0; i < padded; i++) low[i] = (uint8_t)((uint16_t)words[i] & 0xFFu);
 }
 
-/* The product of the states of `lanes` lanes, which are `fed` as fed_form_of says.
- *
- * Every other step goes through the parts from the last to the first: what the step before read at
- * its end is still in the cache.  Always in one order, weights that are larger than a cache by a
- * little are never found in it (measured: 2 to 9 % of a sequence's time). */
+/* The product of the states of `lanes` lanes, which are `fed` as fed_form_of says. */
 static void feed(const ernn_cells *cell, uint32_t argument, uint32_t turn, const void *fed,
                  uint32_t lanes, int16_t *out) {
   const ernn_context *run = cell->run;
-  ernn_product product = ernn_product_of(run->model, run->op->arguments[argument]);
-  uint32_t width = product.tiles * ERNN_TILE, panels = (product.columns + width - 1) / width;
   const fed_form form = fed_form_of(cell);
+  ernn_product product = ernn_product_of(run->model, run->op->arguments[argument]);
   size_t padded = cell->padded;
-  for (uint32_t i = 0; i < PARTS; i++) {
-    uint32_t number = turn & 1u ? PARTS - 1 - i : i;
-    uint32_t first = panels * number / PARTS, end = panels * (number + 1) / PARTS;
-    if (first == end) continue;
-    ernn_product part = panels_of(&product, first, end - first);
-    int16_t *to = out + (size_t)first * width;
+  for (uint32_t i = 0; i < ERNN_PARTS; i++) {
+    ernn_part taken = ernn_part_of(product.columns, product.tiles, ERNN_PARTS, turn, i);
+    if (taken.first == taken.end) continue;
+    ernn_product part = ernn_product_part(&product, taken);
+    int16_t *to = out + (size_t)taken.first * product.tiles * ERNN_TILE;
     switch (form) {
       case FED_BYTES:
         ernn_multiply_u8(run->kernels, (const uint8_t *)fed, padded, lanes, &part, to, product.columns);

@@ -33,15 +33,45 @@ static float input_limit(uint32_t rows) {
   return (float)(int32_t)(limit < 32767 ? limit : 32767);
 }
 
+static uint32_t parts_of(const ernn_rows_in *from) { return from->are_states ? ERNN_PARTS : 1; }
+
+/* Times a matrix of floats. */
+static void multiply_floats(const ernn_context *run, uint32_t constant, const ernn_rows_in *from,
+                            const float *bias, float *out, size_t out_stride) {
+  ernn_matrix whole = ernn_matrix_of(run->model, constant);
+  size_t element = whole.type == ERNN_MATRIX_F32 ? 4 : whole.type == ERNN_MATRIX_F16 ? 2 : 1;
+  uint32_t parts = parts_of(from);
+  for (uint32_t i = 0; i < parts; i++) {
+    ernn_part taken = ernn_part_of(whole.columns, whole.tiles, parts, from->turn, i);
+    if (taken.first == taken.end) continue;
+    size_t column = (size_t)taken.first * whole.tiles * ERNN_TILE;
+    ernn_matrix part = whole;
+    part.panels = (const uint8_t *)whole.panels + column * whole.rows * element;
+    if (whole.scales) part.scales += column;
+    part.columns = ernn_part_columns(whole.columns, whole.tiles, taken);
+    run->kernels->f32_gemm(from->x, from->stride, from->rows, &part, bias ? bias + column : NULL,
+                           out + column, out_stride);
+  }
+}
+
 void ernn_multiply(const ernn_context *run, uint32_t constant, const ernn_rows_in *from,
                    const float *bias, float *out, size_t out_stride, uint8_t *room) {
-  const ernn_kernels *kernels = run->kernels;
-  const ernn_row_kernels *rows = kernels->rows;
-  if (ernn_constants(run->model)[constant].type != ERNN_ACCUMULATION) {
-    ernn_matrix matrix = ernn_matrix_of(run->model, constant);
-    kernels->f32_gemm(from->x, from->stride, from->rows, &matrix, bias, out, out_stride);
+  const ernn_constant *weights = ernn_constants(run->model) + constant;
+  if (weights->type != ERNN_ACCUMULATION) {
+    multiply_floats(run, constant, from, bias, out, out_stride);
     return;
   }
+  const float *scales = (const float *)(const void *)room;
+  ernn_sum(run, constant, from, out, out_stride, room);
+  for (uint32_t i = 0; i < from->rows; i++) {
+    run->kernels->rows->scale(out + i * out_stride, weights->columns, scales[i], bias);
+  }
+}
+
+void ernn_sum(const ernn_context *run, uint32_t constant, const ernn_rows_in *from, float *out,
+              size_t out_stride, uint8_t *room) {
+  const ernn_kernels *kernels = run->kernels;
+  const ernn_row_kernels *rows = kernels->rows;
   ernn_product product = ernn_product_of(run->model, constant);
   uint32_t width = product.rows, padded = quad_padded(width);
   int in_bytes = from->are_states && (!kernels->pairs_saturate || product.is_nibbles);
@@ -67,15 +97,19 @@ void ernn_multiply(const ernn_context *run, uint32_t constant, const ernn_rows_i
       for (uint32_t k = width; k < padded; k++) words[k] = 0;
     }
   }
-  if (in_bytes) {
-    ernn_sum_u8(kernels, integers, row_bytes, from->rows, &product, out, out_stride);
-  } else if (in_planes) {
-    ernn_sum_planes(kernels, integers, row_bytes, padded, from->rows, &product, out, out_stride);
-  } else {
-    const int16_t *words = (const int16_t *)(const void *)integers;
-    ernn_sum_s16(kernels, words, padded, from->rows, &product, out, out_stride);
-  }
-  for (uint32_t i = 0; i < from->rows; i++) {
-    rows->scale(out + i * out_stride, product.columns, scales[i], bias);
+  const int16_t *words = (const int16_t *)(const void *)integers;
+  uint32_t parts = parts_of(from);
+  for (uint32_t i = 0; i < parts; i++) {
+    ernn_part taken = ernn_part_of(product.columns, product.tiles, parts, from->turn, i);
+    ernn_product part = ernn_product_part(&product, taken);
+    float *to = out + (size_t)taken.first * product.tiles * ERNN_TILE;
+    if (taken.first == taken.end) continue;
+    if (in_bytes) {
+      ernn_sum_u8(kernels, integers, row_bytes, from->rows, &part, to, out_stride);
+    } else if (in_planes) {
+      ernn_sum_planes(kernels, integers, row_bytes, padded, from->rows, &part, to, out_stride);
+    } else {
+      ernn_sum_s16(kernels, words, padded, from->rows, &part, to, out_stride);
+    }
   }
 }

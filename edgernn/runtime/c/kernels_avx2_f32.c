@@ -162,28 +162,36 @@ AVX2 ERNN_INLINE __m256 tanh8(__m256 x, const int fused) {
   return _mm256_sub_ps(one, _mm256_div_ps(two, powers));
 }
 
-#define SUM(i) _mm256_add_ps(_mm256_loadu_ps(x + (i)), _mm256_loadu_ps(r + (i)))
+/* Eight numbers from number i on.  Plain ones are fused: they have no scale. */
+AVX2 ERNN_INLINE __m256 load_scaled8(const ernn_scaled *from, size_t i, const int fused) {
+  __m256 numbers = _mm256_loadu_ps(from->of + i);
+  if (fused) return numbers;
+  numbers = _mm256_mul_ps(numbers, _mm256_set1_ps(from->scale));
+  return from->bias ? _mm256_add_ps(numbers, _mm256_loadu_ps(from->bias + i)) : numbers;
+}
 
-AVX2 ERNN_INLINE void gru(const float *x, const float *r, float *h, uint32_t tiles,
+#define X(i) load_scaled8(x, i, fused)
+#define R(i) load_scaled8(r, i, fused)
+#define SUM(i) _mm256_add_ps(X(i), R(i))
+
+AVX2 ERNN_INLINE void gru(const ernn_scaled *x, const ernn_scaled *r, float *h, uint32_t tiles,
                           const int fused) {
-  for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16) {
-    for (int i = 0; i < 16; i += 8) {
-      __m256 z = sigmoid8(SUM(i), fused), reset = sigmoid8(SUM(16 + i), fused);
-      __m256 n = tanh8(mul_add__avx2(reset, _mm256_loadu_ps(r + 32 + i), _mm256_loadu_ps(x + 32 + i),
-                               fused),
-                       fused);
+  for (size_t at = 0; at < 48 * (size_t)tiles; at += 48, h += 16) {
+    for (size_t i = 0; i < 16; i += 8) {
+      __m256 z = sigmoid8(SUM(at + i), fused), reset = sigmoid8(SUM(at + 16 + i), fused);
+      __m256 n = tanh8(mul_add__avx2(reset, R(at + 32 + i), X(at + 32 + i), fused), fused);
       __m256 before = _mm256_sub_ps(_mm256_loadu_ps(h + i), n);
       _mm256_storeu_ps(h + i, mul_add__avx2(z, before, n, fused));
     }
   }
 }
 
-AVX2 ERNN_INLINE void lstm(const float *x, const float *r, float *h, float *c, uint32_t tiles,
-                           const int fused) {
-  for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16) {
-    for (int k = 0; k < 16; k += 8) {
-      __m256 i = sigmoid8(SUM(k), fused), f = sigmoid8(SUM(16 + k), fused);
-      __m256 n = tanh8(SUM(32 + k), fused), o = sigmoid8(SUM(48 + k), fused);
+AVX2 ERNN_INLINE void lstm(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
+                           uint32_t tiles, const int fused) {
+  for (size_t at = 0; at < 64 * (size_t)tiles; at += 64, h += 16, c += 16) {
+    for (size_t k = 0; k < 16; k += 8) {
+      __m256 i = sigmoid8(SUM(at + k), fused), f = sigmoid8(SUM(at + 16 + k), fused);
+      __m256 n = tanh8(SUM(at + 32 + k), fused), o = sigmoid8(SUM(at + 48 + k), fused);
       __m256 cell = mul_add__avx2(f, _mm256_loadu_ps(c + k), _mm256_mul_ps(i, n), fused);
       _mm256_storeu_ps(c + k, cell);
       _mm256_storeu_ps(h + k, _mm256_mul_ps(o, tanh8(cell, fused)));
@@ -191,19 +199,27 @@ AVX2 ERNN_INLINE void lstm(const float *x, const float *r, float *h, float *c, u
   }
 }
 
+#undef SUM
+#undef R
+#undef X
+
 AVX2 void ernn_f32_gru__avx2(const float *x, const float *r, float *h, uint32_t tiles) {
-  gru(x, r, h, tiles, 1);
+  ernn_scaled of_x = {x, NULL, 1.0f}, of_r = {r, NULL, 1.0f};
+  gru(&of_x, &of_r, h, tiles, 1);
 }
 
-AVX2 void ernn_exact_gru__avx2(const float *x, const float *r, float *h, uint32_t tiles) {
+AVX2 void ernn_dynamic_gru__avx2(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                 uint32_t tiles) {
   gru(x, r, h, tiles, 0);
 }
 
 AVX2 void ernn_f32_lstm__avx2(const float *x, const float *r, float *h, float *c, uint32_t tiles) {
-  lstm(x, r, h, c, tiles, 1);
+  ernn_scaled of_x = {x, NULL, 1.0f}, of_r = {r, NULL, 1.0f};
+  lstm(&of_x, &of_r, h, c, tiles, 1);
 }
 
-AVX2 void ernn_exact_lstm__avx2(const float *x, const float *r, float *h, float *c, uint32_t tiles) {
+AVX2 void ernn_dynamic_lstm__avx2(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
+                                  uint32_t tiles) {
   lstm(x, r, h, c, tiles, 0);
 }
 
@@ -216,8 +232,6 @@ AVX2 void ernn_f32_tanh__avx2(float *x, size_t count) {
   for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, tanh8(_mm256_loadu_ps(x), 0));
   for (size_t i = 0; i < count; i++) x[i] = ernn_tanh(x[i]);
 }
-
-#undef SUM
 
 #else
 typedef int ernn_no_avx2_f32; /* C99 wants something in every file */

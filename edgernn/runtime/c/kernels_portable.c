@@ -85,6 +85,32 @@ void ernn_f32_lstm__portable(const float *x, const float *r, float *h, float *c,
   }
 }
 
+/* Whole tiles at a time, which compilers turn into vectors. */
+ERNN_INLINE void scale_tile(const ernn_scaled *from, uint32_t first, uint32_t count, float *to) {
+  for (uint32_t i = 0; i < count; i++) to[i] = from->of[first + i] * from->scale;
+  for (uint32_t i = 0; i < count && from->bias; i++) to[i] += from->bias[first + i];
+}
+
+void ernn_dynamic_gru__portable(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                uint32_t tiles) {
+  for (uint32_t tile = 0; tile < tiles; tile++) {
+    float scaled[2][3 * ERNN_TILE];
+    scale_tile(x, tile * 3 * ERNN_TILE, 3 * ERNN_TILE, scaled[0]);
+    scale_tile(r, tile * 3 * ERNN_TILE, 3 * ERNN_TILE, scaled[1]);
+    ernn_f32_gru__portable(scaled[0], scaled[1], h + tile * ERNN_TILE, 1);
+  }
+}
+
+void ernn_dynamic_lstm__portable(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
+                                 uint32_t tiles) {
+  for (uint32_t tile = 0; tile < tiles; tile++) {
+    float scaled[2][4 * ERNN_TILE];
+    scale_tile(x, tile * 4 * ERNN_TILE, 4 * ERNN_TILE, scaled[0]);
+    scale_tile(r, tile * 4 * ERNN_TILE, 4 * ERNN_TILE, scaled[1]);
+    ernn_f32_lstm__portable(scaled[0], scaled[1], h + tile * ERNN_TILE, c + tile * ERNN_TILE, 1);
+  }
+}
+
 void ernn_f32_sigmoid__portable(float *x, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] = ernn_sigmoid(x[i]);
 }
@@ -219,8 +245,8 @@ const ernn_kernels ernn_kernels_portable = {
     .f32_gemm = ERNN_HAS_FLOAT_GEMM ? ernn_f32_gemm__portable : NULL,
     .f32_gru = ERNN_HAS(GRU) ? ernn_f32_gru__portable : NULL,
     .f32_lstm = ERNN_HAS(LSTM) ? ernn_f32_lstm__portable : NULL,
-    .exact_gru = ERNN_HAS(GRU) ? ernn_f32_gru__portable : NULL,
-    .exact_lstm = ERNN_HAS(LSTM) ? ernn_f32_lstm__portable : NULL,
+    .dynamic_gru = ERNN_HAS(GRU) ? ernn_dynamic_gru__portable : NULL,
+    .dynamic_lstm = ERNN_HAS(LSTM) ? ernn_dynamic_lstm__portable : NULL,
     .f32_sigmoid = ernn_f32_sigmoid__portable,
     .f32_tanh = ernn_f32_tanh__portable,
     .u8_product = u8_product__portable,
