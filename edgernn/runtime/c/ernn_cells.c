@@ -94,45 +94,83 @@ static int has_default_gates(const ernn_op *op) {
          arguments[ERNN_RNN_CANDIDATE] == ERNN_NONE && op->kind != ERNN_OP_RNN;
 }
 
-static void step_f32(const ernn_cells *cell, uint32_t turn) {
+/* The recurrent sums of the dynamic scheme; their factors are where cell->fed begins. */
+static void sum_states(const ernn_cells *cell, uint32_t turn) {
+  const ernn_context *run = cell->run;
+  uint32_t constant = run->op->arguments[ERNN_RNN_RECURRENT];
+  uint32_t columns = ernn_constants(run->model)[constant].columns;
+  if (!ernn_takes_fed(run, constant)) {
+    ernn_rows_in from = {(const float *)states_of(cell, sizeof(float)), cell->padded, cell->live, 1,
+                         turn};
+    ernn_sum(run, constant, &from, as_f32(cell->product), columns, cell->fed);
+    return;
+  }
+  float *factors = as_f32(cell->fed);
+  for (uint32_t i = 0; i < cell->live; i++) {
+    const ernn_cell_lane *lane = cell->lanes + i;
+    factors[i] = 1.0f / ERNN_STATE_STEPS;
+    if (lane->is_live && !lane->is_fed) {
+      factors[i] = ernn_feed(run, as_f32(lane->h), cell->units, cell->reset + (size_t)i * cell->padded);
+    }
+  }
+  ernn_sum_fed(run, constant, cell->reset, cell->live, turn, as_f32(cell->product), columns);
+}
+
+/* One step of the dynamic scheme with the default activations. */
+static void step_dynamic(const ernn_cells *cell, uint32_t turn) {
   const ernn_context *run = cell->run;
   const ernn_kernels *kernels = run->kernels;
+  uint32_t columns = ernn_constants(run->model)[run->op->arguments[ERNN_RNN_RECURRENT]].columns;
+  uint32_t tiles = cell->padded / ERNN_TILE;
+  sum_states(cell, turn);
+  for (uint32_t i = 0; i < cell->live; i++) {
+    ernn_cell_lane *lane = cell->lanes + i;
+    if (!lane->is_live) continue;
+    uint32_t row = row_of(cell, i, turn);
+    uint8_t *fed = cell->reset + (size_t)i * cell->padded;
+    ernn_scaled x = {as_f32(cell->projected) + (size_t)row * cell->columns, vector_of(run, ERNN_RNN_BIAS),
+                     as_f32(cell->quantized)[row]};
+    ernn_scaled r = {as_f32(cell->product) + (size_t)i * columns,
+                     vector_of(run, ERNN_RNN_RECURRENT_BIAS), as_f32(cell->fed)[i]};
+    float *h = as_f32(lane->h), *c = as_f32(lane->c);
+    uint32_t beyond = ERNN_HAS(LSTM) && run->op->kind == ERNN_OP_LSTM
+                          ? kernels->dynamic_lstm(&x, &r, h, c, fed, tiles)
+                          : kernels->dynamic_gru(&x, &r, h, fed, tiles);
+    lane->is_fed = beyond == 0;
+  }
+}
+
+static int is_dynamic(const ernn_cells *cell) {
+  uint32_t recurrent = cell->run->op->arguments[ERNN_RNN_RECURRENT];
+  return ernn_constants(cell->run->model)[recurrent].type == ERNN_ACCUMULATION &&
+         has_default_gates(cell->run->op);
+}
+
+static void step_f32(const ernn_cells *cell, uint32_t turn) {
+  const ernn_context *run = cell->run;
   const uint32_t *arguments = run->op->arguments;
-  const ernn_constant *recurrent = ernn_constants(run->model) + arguments[ERNN_RNN_RECURRENT];
-  uint32_t r_columns = recurrent->columns, tiles = cell->padded / ERNN_TILE;
-  int is_dynamic = recurrent->type == ERNN_ACCUMULATION, is_lstm = run->op->kind == ERNN_OP_LSTM;
-  const float *bias = vector_of(run, ERNN_RNN_BIAS);
-  const float *r_bias = vector_of(run, ERNN_RNN_RECURRENT_BIAS);
-  float *product = as_f32(cell->product);
+  uint32_t columns = ernn_constants(run->model)[arguments[ERNN_RNN_RECURRENT]].columns;
+  uint32_t tiles = cell->padded / ERNN_TILE;
+  if (is_dynamic(cell)) {
+    step_dynamic(cell, turn);
+    return;
+  }
   ernn_rows_in from = {(const float *)states_of(cell, sizeof(float)), cell->padded, cell->live, 1,
                        turn};
-  if (is_dynamic && has_default_gates(run->op)) {
-    ernn_sum(run, arguments[ERNN_RNN_RECURRENT], &from, product, r_columns, cell->fed);
-  } else {
-    ernn_multiply(run, arguments[ERNN_RNN_RECURRENT], &from, r_bias, product, r_columns, cell->fed);
-  }
-  const float *x_scales = (const float *)(const void *)cell->quantized;
-  const float *r_scales = (const float *)(const void *)cell->fed;
+  ernn_multiply(run, arguments[ERNN_RNN_RECURRENT], &from, vector_of(run, ERNN_RNN_RECURRENT_BIAS),
+                as_f32(cell->product), columns, cell->fed);
   for (uint32_t i = 0; i < cell->live; i++) {
     const ernn_cell_lane *lane = cell->lanes + i;
     if (!lane->is_live) continue;
-    uint32_t row = row_of(cell, i, turn);
-    float *x = as_f32(cell->projected) + (size_t)row * cell->columns;
-    const float *r = product + (size_t)i * r_columns;
+    float *x = as_f32(cell->projected) + (size_t)row_of(cell, i, turn) * cell->columns;
+    const float *r = as_f32(cell->product) + (size_t)i * columns;
     float *h = as_f32(lane->h), *c = as_f32(lane->c);
     if (!has_default_gates(run->op)) {
       step_with_activations(cell, x, r, h, c);
-    } else if (is_dynamic) {
-      ernn_scaled of_x = {x, bias, x_scales[row]}, of_r = {r, r_bias, r_scales[i]};
-      if (ERNN_HAS(LSTM) && is_lstm) {
-        kernels->dynamic_lstm(&of_x, &of_r, h, c, tiles);
-      } else {
-        kernels->dynamic_gru(&of_x, &of_r, h, tiles);
-      }
-    } else if (ERNN_HAS(LSTM) && is_lstm) {
-      kernels->f32_lstm(x, r, h, c, tiles);
+    } else if (ERNN_HAS(LSTM) && run->op->kind == ERNN_OP_LSTM) {
+      run->kernels->f32_lstm(x, r, h, c, tiles);
     } else {
-      kernels->f32_gru(x, r, h, tiles);
+      run->kernels->f32_gru(x, r, h, tiles);
     }
   }
 }
@@ -156,9 +194,7 @@ static void project_f32(const ernn_cells *cell) {
     from.x = as_f32(cell->integers);
     from.rows = rows * cell->count;
   }
-  const ernn_constant *recurrent =
-      ernn_constants(run->model) + run->op->arguments[ERNN_RNN_RECURRENT];
-  if (recurrent->type == ERNN_ACCUMULATION && has_default_gates(run->op)) {
+  if (is_dynamic(cell)) { /* the gates scale: factors are where cell->quantized begins */
     ernn_sum(run, constant, &from, as_f32(cell->projected), cell->columns, cell->quantized);
   } else {
     ernn_multiply(run, constant, &from, vector_of(run, ERNN_RNN_BIAS), as_f32(cell->projected),

@@ -57,10 +57,16 @@ typedef struct ernn_scaled {
   float scale;
 } ernn_scaled;
 
-/* The same steps of the dynamic scheme, which scale what they read: the portable ones' bits. */
-typedef void ernn_dynamic_gru(const ernn_scaled *x, const ernn_scaled *r, float *h, uint32_t tiles);
-typedef void ernn_dynamic_lstm(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
-                               uint32_t tiles);
+/* The same steps of the dynamic scheme, which scale what they read: the portable ones' bits.  fed: h as
+ * bytes of states up to 1 are, what the next product takes; nonzero is returned where one is beyond. */
+typedef uint32_t ernn_dynamic_gru(const ernn_scaled *x, const ernn_scaled *r, float *h, uint8_t *fed,
+                                  uint32_t tiles);
+typedef uint32_t ernn_dynamic_lstm(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
+                                   uint8_t *fed, uint32_t tiles);
+
+/* Of states up to 1 in magnitude: q = h * ERNN_STATE_STEPS, up to ERNN_STATE_LIMIT. */
+#define ERNN_STATE_STEPS 128.0f
+#define ERNN_STATE_LIMIT 127.0f
 
 /* In place over `count` elements. */
 typedef void ernn_f32_map(float *x, size_t count);

@@ -216,6 +216,13 @@ size_t ernn_quantized_bytes(uint32_t rows, uint32_t width);
 void ernn_sum(const ernn_context *run, uint32_t constant, const ernn_rows_in *from, float *out,
               size_t out_stride, uint8_t *room);
 
+/* The same of states that are bytes already, in rows of ernn_padded(width): whether the kernels take
+ * them; how a state becomes them, with its factor as the result; the sums. */
+int ernn_takes_fed(const ernn_context *run, uint32_t constant);
+float ernn_feed(const ernn_context *run, const float *h, uint32_t width, uint8_t *fed);
+void ernn_sum_fed(const ernn_context *run, uint32_t constant, const uint8_t *fed, uint32_t rows,
+                  uint32_t turn, float *out, size_t out_stride);
+
 ernn_status ernn_run_embedding(const ernn_context *run);
 void ernn_run_dense(const ernn_context *run);
 void ernn_run_conv(const ernn_context *run);

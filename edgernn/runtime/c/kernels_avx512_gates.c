@@ -240,9 +240,21 @@ AVX512 ERNN_INLINE __m512 load_scaled16(const ernn_scaled *from, size_t i, const
 #define SUM(gate, gates) _mm512_add_ps(X(gate, gates), R(gate, gates))
 #define STATE(h) _mm512_loadu_ps((h) + 16 * j)
 
+/* As ernn_rounded of states, to bytes q + 128; which of them are beyond 1. */
+AVX512 ERNN_INLINE uint32_t feed16(__m512 h, uint8_t *fed) {
+  __m512 scaled = _mm512_mul_ps(h, set_ps(ERNN_STATE_STEPS));
+  __mmask16 is_number = _mm512_cmp_ps_mask(scaled, scaled, _CMP_ORD_Q);
+  scaled = _mm512_maskz_min_ps(is_number, scaled, set_ps(ERNN_STATE_LIMIT)); /* NaN is 0 */
+  scaled = _mm512_add_ps(_mm512_max_ps(scaled, set_ps(-ERNN_STATE_LIMIT)), set_ps(12582912.0f));
+  __m512i bytes = _mm512_add_epi32(_mm512_castps_si512(scaled), _mm512_set1_epi32(128 - 0x4B400000));
+  _mm_storeu_si128((__m128i *)(void *)fed, _mm512_cvtepi32_epi8(bytes));
+  return _mm512_cmp_ps_mask(_mm512_abs_ps(h), set_ps(1.0f), _CMP_GT_OQ);
+}
+
 /* The n tiles from number `at` on. */
-AVX512 ERNN_INLINE void f32_gru_tiles(const ernn_scaled *x, const ernn_scaled *r, size_t at, float *h,
-                                      const int n, const int fused) {
+AVX512 ERNN_INLINE uint32_t f32_gru_tiles(const ernn_scaled *x, const ernn_scaled *r, size_t at,
+                                          float *h, uint8_t *fed, const int n, const int fused) {
+  uint32_t beyond = 0;
   __m512 reset[4], z[4], fresh[4];
   EACH(reset, SUM(1, 3))
   sigmoids(reset, n, fused);
@@ -252,23 +264,30 @@ AVX512 ERNN_INLINE void f32_gru_tiles(const ernn_scaled *x, const ernn_scaled *r
   tanhs(fresh, n, fused);
   for (int j = 0; j < n; j++) {
     __m512 before = _mm512_sub_ps(STATE(h), fresh[j]);
-    _mm512_storeu_ps(h + 16 * j, mul_add__avx512(z[j], before, fresh[j], fused));
+    __m512 state = mul_add__avx512(z[j], before, fresh[j], fused);
+    _mm512_storeu_ps(h + 16 * j, state);
+    if (!fused) beyond |= feed16(state, fed + 16 * j);
   }
+  return beyond;
 }
 
-AVX512 ERNN_INLINE void f32_gru_of(const ernn_scaled *x, const ernn_scaled *r, float *h,
-                                   uint32_t tiles, const int fused) {
-  uint32_t tile = 0;
-  for (; tile + 4 <= tiles; tile += 4) {
-    f32_gru_tiles(x, r, 48 * (size_t)tile, h + 16 * (size_t)tile, 4, fused);
+AVX512 ERNN_INLINE uint32_t f32_gru_of(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                       uint8_t *fed, uint32_t tiles, const int fused) {
+  uint32_t beyond = 0;
+  size_t unit = 0, units = 16 * (size_t)tiles;
+  for (; unit + 64 <= units; unit += 64) {
+    beyond |= f32_gru_tiles(x, r, 3 * unit, h + unit, fused ? NULL : fed + unit, 4, fused);
   }
-  for (; tile < tiles; tile++) {
-    f32_gru_tiles(x, r, 48 * (size_t)tile, h + 16 * (size_t)tile, 1, fused);
+  for (; unit < units; unit += 16) {
+    beyond |= f32_gru_tiles(x, r, 3 * unit, h + unit, fused ? NULL : fed + unit, 1, fused);
   }
+  return beyond;
 }
 
-AVX512 ERNN_INLINE void f32_lstm_tiles(const ernn_scaled *x, const ernn_scaled *r, size_t at, float *h,
-                                       float *c, const int n, const int fused) {
+AVX512 ERNN_INLINE uint32_t f32_lstm_tiles(const ernn_scaled *x, const ernn_scaled *r, size_t at,
+                                           float *h, float *c, uint8_t *fed, const int n,
+                                           const int fused) {
+  uint32_t beyond = 0;
   __m512 gate[4], cell[4];
   EACH(cell, SUM(0, 4))
   sigmoids(cell, n, fused);
@@ -282,20 +301,25 @@ AVX512 ERNN_INLINE void f32_lstm_tiles(const ernn_scaled *x, const ernn_scaled *
   sigmoids(gate, n, fused);
   for (int j = 0; j < n; j++) _mm512_storeu_ps(c + 16 * j, cell[j]);
   tanhs(cell, n, fused);
-  for (int j = 0; j < n; j++) _mm512_storeu_ps(h + 16 * j, _mm512_mul_ps(gate[j], cell[j]));
+  for (int j = 0; j < n; j++) {
+    __m512 state = _mm512_mul_ps(gate[j], cell[j]);
+    _mm512_storeu_ps(h + 16 * j, state);
+    if (!fused) beyond |= feed16(state, fed + 16 * j);
+  }
+  return beyond;
 }
 
-AVX512 ERNN_INLINE void f32_lstm_of(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
-                                    uint32_t tiles, const int fused) {
-  uint32_t tile = 0;
-  for (; tile + 4 <= tiles; tile += 4) {
-    size_t first = 16 * (size_t)tile;
-    f32_lstm_tiles(x, r, 4 * first, h + first, c + first, 4, fused);
+AVX512 ERNN_INLINE uint32_t f32_lstm_of(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                        float *c, uint8_t *fed, uint32_t tiles, const int fused) {
+  uint32_t beyond = 0;
+  size_t unit = 0, units = 16 * (size_t)tiles;
+  for (; unit + 64 <= units; unit += 64) {
+    beyond |= f32_lstm_tiles(x, r, 4 * unit, h + unit, c + unit, fused ? NULL : fed + unit, 4, fused);
   }
-  for (; tile < tiles; tile++) {
-    size_t first = 16 * (size_t)tile;
-    f32_lstm_tiles(x, r, 4 * first, h + first, c + first, 1, fused);
+  for (; unit < units; unit += 16) {
+    beyond |= f32_lstm_tiles(x, r, 4 * unit, h + unit, c + unit, fused ? NULL : fed + unit, 1, fused);
   }
+  return beyond;
 }
 
 #undef STATE
@@ -306,23 +330,23 @@ AVX512 ERNN_INLINE void f32_lstm_of(const ernn_scaled *x, const ernn_scaled *r, 
 
 AVX512 void ernn_f32_gru__avx512(const float *x, const float *r, float *h, uint32_t tiles) {
   ernn_scaled of_x = {x, NULL, 1.0f}, of_r = {r, NULL, 1.0f};
-  f32_gru_of(&of_x, &of_r, h, tiles, 1);
+  f32_gru_of(&of_x, &of_r, h, NULL, tiles, 1);
 }
 
-AVX512 void ernn_dynamic_gru__avx512(const ernn_scaled *x, const ernn_scaled *r, float *h,
-                                     uint32_t tiles) {
-  f32_gru_of(x, r, h, tiles, 0);
+AVX512 uint32_t ernn_dynamic_gru__avx512(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                         uint8_t *fed, uint32_t tiles) {
+  return f32_gru_of(x, r, h, fed, tiles, 0);
 }
 
 AVX512 void ernn_f32_lstm__avx512(const float *x, const float *r, float *h, float *c,
                                   uint32_t tiles) {
   ernn_scaled of_x = {x, NULL, 1.0f}, of_r = {r, NULL, 1.0f};
-  f32_lstm_of(&of_x, &of_r, h, c, tiles, 1);
+  f32_lstm_of(&of_x, &of_r, h, c, NULL, tiles, 1);
 }
 
-AVX512 void ernn_dynamic_lstm__avx512(const ernn_scaled *x, const ernn_scaled *r, float *h,
-                                      float *c, uint32_t tiles) {
-  f32_lstm_of(x, r, h, c, tiles, 0);
+AVX512 uint32_t ernn_dynamic_lstm__avx512(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                          float *c, uint8_t *fed, uint32_t tiles) {
+  return f32_lstm_of(x, r, h, c, fed, tiles, 0);
 }
 
 #else

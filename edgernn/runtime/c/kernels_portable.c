@@ -91,24 +91,38 @@ ERNN_INLINE void scale_tile(const ernn_scaled *from, uint32_t first, uint32_t co
   for (uint32_t i = 0; i < count && from->bias; i++) to[i] += from->bias[first + i];
 }
 
-void ernn_dynamic_gru__portable(const ernn_scaled *x, const ernn_scaled *r, float *h,
-                                uint32_t tiles) {
-  for (uint32_t tile = 0; tile < tiles; tile++) {
+/* The bytes of a tile's states; nonzero where one is beyond 1. */
+ERNN_INLINE uint32_t feed_tile(const float *h, uint8_t *fed) {
+  uint32_t beyond = 0;
+  for (uint32_t i = 0; i < ERNN_TILE; i++) beyond |= h[i] > 1.0f || h[i] < -1.0f;
+  bytes_of(h, ERNN_TILE, ERNN_STATE_STEPS, ERNN_STATE_LIMIT, fed);
+  return beyond;
+}
+
+uint32_t ernn_dynamic_gru__portable(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                    uint8_t *fed, uint32_t tiles) {
+  uint32_t beyond = 0;
+  for (uint32_t tile = 0; tile < tiles; tile++, h += ERNN_TILE, fed += ERNN_TILE) {
     float scaled[2][3 * ERNN_TILE];
     scale_tile(x, tile * 3 * ERNN_TILE, 3 * ERNN_TILE, scaled[0]);
     scale_tile(r, tile * 3 * ERNN_TILE, 3 * ERNN_TILE, scaled[1]);
-    ernn_f32_gru__portable(scaled[0], scaled[1], h + tile * ERNN_TILE, 1);
+    ernn_f32_gru__portable(scaled[0], scaled[1], h, 1);
+    beyond |= feed_tile(h, fed);
   }
+  return beyond;
 }
 
-void ernn_dynamic_lstm__portable(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
-                                 uint32_t tiles) {
-  for (uint32_t tile = 0; tile < tiles; tile++) {
+uint32_t ernn_dynamic_lstm__portable(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
+                                     uint8_t *fed, uint32_t tiles) {
+  uint32_t beyond = 0;
+  for (uint32_t tile = 0; tile < tiles; tile++, h += ERNN_TILE, c += ERNN_TILE, fed += ERNN_TILE) {
     float scaled[2][4 * ERNN_TILE];
     scale_tile(x, tile * 4 * ERNN_TILE, 4 * ERNN_TILE, scaled[0]);
     scale_tile(r, tile * 4 * ERNN_TILE, 4 * ERNN_TILE, scaled[1]);
-    ernn_f32_lstm__portable(scaled[0], scaled[1], h + tile * ERNN_TILE, c + tile * ERNN_TILE, 1);
+    ernn_f32_lstm__portable(scaled[0], scaled[1], h, c, 1);
+    beyond |= feed_tile(h, fed);
   }
+  return beyond;
 }
 
 void ernn_f32_sigmoid__portable(float *x, size_t count) {
