@@ -251,7 +251,7 @@ static uint8_t *fed_of(const ernn_cells *cell, uint32_t lane) {
 }
 
 /* Those of a lane; they take the place of the bytes of two. */
-static uint8_t *planes_of(const ernn_cells *cell, uint32_t lane) {
+static uint8_t *fed_planes(const ernn_cells *cell, uint32_t lane) {
   return cell->fed + (size_t)lane * 2 * cell->padded;
 }
 
@@ -263,7 +263,7 @@ static void narrow_to_fed(const ernn_cells *cell, uint32_t lane, const int16_t *
 
 static void split_to_planes(const ernn_cells *cell, uint32_t lane, const int16_t *words) {
   uint32_t padded = cell->padded;
-  uint8_t *high = planes_of(cell, lane), *low = high + padded;
+  uint8_t *high = fed_planes(cell, lane), *low = high + padded;
   for (uint32_t i = 0; i < padded; i++) high[i] = (uint8_t)(((uint16_t)words[i] ^ 0x8000u) >> 8);
   for (uint32_t i = 0; i < padded; i++) low[i] = (uint8_t)((uint16_t)words[i] & 0xFFu);
 }
@@ -319,7 +319,7 @@ static void step_resetting_before(const ernn_cells *cell, uint32_t lane, uint32_
   const void *fed = reset;
   if (fed_form_of(cell) == FED_PLANES) {
     split_to_planes(cell, lane, reset);
-    fed = planes_of(cell, lane);
+    fed = fed_planes(cell, lane);
   } else if (fed_form_of(cell) == FED_BYTES) {
     narrow_to_fed(cell, lane, reset);
     fed = fed_of(cell, lane);

@@ -33,14 +33,14 @@ static float input_limit(uint32_t rows) {
   return (float)(int32_t)(limit < 32767 ? limit : 32767);
 }
 
-static uint32_t parts_of(const ernn_rows_in *from) { return from->are_states ? ERNN_PARTS : 1; }
+static uint32_t state_parts(const ernn_rows_in *from) { return from->are_states ? ERNN_PARTS : 1; }
 
 /* Times a matrix of floats. */
-static void multiply_floats(const ernn_context *run, uint32_t constant, const ernn_rows_in *from,
+static void multiply_matrix(const ernn_context *run, uint32_t constant, const ernn_rows_in *from,
                             const float *bias, float *out, size_t out_stride) {
   ernn_matrix whole = ernn_matrix_of(run->model, constant);
   size_t element = whole.type == ERNN_MATRIX_F32 ? 4 : whole.type == ERNN_MATRIX_F16 ? 2 : 1;
-  uint32_t parts = parts_of(from);
+  uint32_t parts = state_parts(from);
   for (uint32_t i = 0; i < parts; i++) {
     ernn_part taken = ernn_part_of(whole.columns, whole.tiles, parts, from->turn, i);
     if (taken.first == taken.end) continue;
@@ -58,7 +58,7 @@ void ernn_multiply(const ernn_context *run, uint32_t constant, const ernn_rows_i
                    const float *bias, float *out, size_t out_stride, uint8_t *room) {
   const ernn_constant *weights = ernn_constants(run->model) + constant;
   if (weights->type != ERNN_ACCUMULATION) {
-    multiply_floats(run, constant, from, bias, out, out_stride);
+    multiply_matrix(run, constant, from, bias, out, out_stride);
     return;
   }
   const float *scales = (const float *)(const void *)room;
@@ -80,7 +80,7 @@ static void sum_integers(const ernn_kernels *kernels, const ernn_product *produc
                          const ernn_rows_in *from, sum_form form, const uint8_t *x, size_t x_stride,
                          float *out, size_t out_stride) {
   const int16_t *words = (const int16_t *)(const void *)x;
-  uint32_t parts = parts_of(from), rows = from->rows;
+  uint32_t parts = state_parts(from), rows = from->rows;
   for (uint32_t i = 0; i < parts; i++) {
     ernn_part taken = ernn_part_of(product->columns, product->tiles, parts, from->turn, i);
     ernn_product part = ernn_product_part(product, taken);
