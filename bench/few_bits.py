@@ -2,7 +2,7 @@
 
     python -m bench.few_bits tune digits 0 [int4 …]      # one seed of the model of the tests
     python -m bench.few_bits grow digits 16 0 [int4 …]   # of a model of so many units
-    python -m bench.few_bits study                       # all of them, as far as time goes
+    python -m bench.few_bits study [digits …]            # all of them, as far as time goes
     python -m bench.few_bits page                        # tables and pictures of docs/int4.md
 
 Each run adds lines to docs/few-bits.json; `page` reads nothing else, and `study` continues.
@@ -11,6 +11,7 @@ Each run adds lines to docs/few-bits.json; `page` reads nothing else, and `study
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from bench.few_bits_page import write_page
@@ -29,20 +30,17 @@ _OF_WIDTHS: Final = ("float", "int8", "int4")
 _SEEDS_OF_WIDTHS: Final = range(3)
 
 
-def study() -> None:
-    """What is not in the record: short trainings first, so that a stop leaves whole tasks."""
-    long = "languages"
-    for task in (one for one in TUNINGS if one != long):
+def study(tasks: Sequence[str]) -> None:
+    """What is not in the record: models of the tests first, then other widths."""
+    for task in tasks:
         for seed in _SEEDS:
             _tune_missing(task, seed)
-    for seed in _SEEDS:
-        _tune_missing(long, seed)
     for seed in _SEEDS_OF_WIDTHS:
-        for task, widths in _WIDTHS.items():
-            for units in widths:
-                name = f"{TUNINGS[task].cell} {units}"
-                if _missing(task, name, seed, _OF_WIDTHS):
-                    add(grown(task, units, seed, _OF_WIDTHS))
+        for task in tasks:
+            for units in _WIDTHS[task]:
+                missing = _missing(task, f"{TUNINGS[task].cell} {units}", seed, _OF_WIDTHS)
+                if missing:
+                    add(grown(task, units, seed, missing))
 
 
 def _tune_missing(task: str, seed: int) -> None:
@@ -64,8 +62,8 @@ def main(arguments: list[str]) -> None:
             add(of_tests(task, int(seed), tuple(schemes) or SCHEMES))
         case ["grow", task, units, seed, *schemes]:
             add(grown(task, int(units), int(seed), tuple(schemes) or _OF_WIDTHS))
-        case ["study"]:
-            study()
+        case ["study", *tasks]:
+            study(tasks or list(TUNINGS))
         case ["page"]:
             write_page(recorded())
         case _:

@@ -78,12 +78,13 @@ def tuned(task: str, name: str, start: Path, seed: int, schemes: tuple[str, ...]
     """The same fine-tuning from one model: in float, and on each grid."""
     splits, base = _splits(task), load_keras().models.load_model(start)
     made = _one_of(task, name, seed, splits)
-    control, before = _fitted(copied(base), task, seed, splits)
-    wanted = _classes(control, splits)
-    yield made("float", before, wanted, _native(control, "float", splits))
-    if "int8" in schemes:  # who runs the file gets its answers
-        content = _native(control, "int8", splits)
-        yield made("int8", before, _native_classes(content, splits), content, beside=wanted)
+    if _IN_FILE.keys() & set(schemes):
+        control, before = _fitted(copied(base), task, seed, splits)
+        wanted = _classes(control, splits)
+        yield made("float", before, wanted, _native(control, "float", splits))
+        if "int8" in schemes:  # who runs the file gets its answers
+            content = _native(control, "int8", splits)
+            yield made("int8", before, _native_classes(content, splits), content, beside=wanted)
     for scheme in schemes:
         if scheme in _IN_FILE:
             continue
