@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from bench.few_bits_page import write_page
-from bench.few_bits_runs import SCHEMES, TUNINGS, add, grown, of_tests, recorded
+from bench.few_bits_record import SCHEMES, TUNINGS, add, recorded
+from bench.few_bits_runs import grown, of_tests
 
 _SEEDS: Final = range(5)
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from bench.few_bits_runs import SCHEMES, TUNINGS, Row
+from bench.few_bits_record import SCHEMES, TUNINGS, Row
 from edgernn.report.page import picture_file
 from edgernn.report.svg import Scale, Spread, linear_scale, spread_plot
 from edgernn.report.xml import element, escaped
@@ -28,6 +28,19 @@ _COLOURS: Final = {
 }
 _IN_WORDS: Final = {"float": "float32", "int3": "int3 (stored as int4)"}
 _WORDS_OF_TERNARY: Final = "ternary (stored as int4)"
+
+
+class Difference(NamedTuple):
+    """Points of accuracy more than a control, and their interval of 95 %; of one seed no width."""
+
+    points: float
+    interval: Interval
+
+    @property
+    def text(self) -> str:
+        """ "-0.2 [-0.5, +0.1]"."""
+        low, high = self.interval
+        return f"{self.points:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 class Cell(NamedTuple):
@@ -52,13 +65,11 @@ class Cell(NamedTuple):
         words = self.model.split()
         return int(words[1]) if len(words) > 1 else None
 
-    def against(self, control: Cell) -> Interval | None:
-        """Points of accuracy more than the control, 95 %; None of too few seeds.
+    def against(self, control: Cell) -> Difference:
+        """To a control.
 
         Of one model, trainings with one seed begin alike and see the same batches: they are pairs.
         """
-        if self.rows == control.rows:
-            return Interval(0.0, 0.0)
         mine, others = self._right(), control._right()
         if self.model == control.model:
             seeds = sorted(mine.keys() & others.keys())
@@ -66,10 +77,11 @@ class Cell(NamedTuple):
             b = np.zeros_like(a)
         else:
             a, b = np.array(list(mine.values())), np.array(list(others.values()))
+        points = 100 * float(a.mean() - b.mean())
         if min(len(a), len(b)) < FEWEST_SEEDS:
-            return None
-        interval = crossed_difference(a, b).interval
-        return Interval(100 * interval.low, 100 * interval.high)
+            return Difference(points, Interval(points, points))
+        low, high = crossed_difference(a, b).interval
+        return Difference(points, Interval(100 * low, 100 * high))
 
     def _right(self) -> dict[int, RowScores]:
         """1 or 0 for each test row, by seed."""
@@ -77,10 +89,12 @@ class Cell(NamedTuple):
 
 
 def cells(rows: Sequence[Row]) -> list[Cell]:
-    """By task, model and scheme, in the order of the page."""
+    """By task, model and scheme, in the order of the page; of models whose control is there."""
     found = [
         Cell(task, model, scheme, some)
-        for task, model in dict.fromkeys((row.task, row.model) for row in rows)
+        for task, model in dict.fromkeys(
+            (row.task, row.model) for row in rows if row.scheme == "float"
+        )
         for scheme in SCHEMES
         if (some := tuple(r for r in rows if (r.task, r.model, r.scheme) == (task, model, scheme)))
     ]
@@ -97,10 +111,7 @@ def table(rows: Sequence[Row]) -> str:
     found = [cell for cell in cells(rows) if cell.units is None]
     for cell in found:
         control = _control(cell, found)
-        lost = "" if cell is control else f"{cell.score - control.score:+.1f}"
-        interval = None if cell is control else cell.against(control)
-        if interval is not None:
-            lost += f" [{interval.low:+.1f}, {interval.high:+.1f}]"
+        lost = "" if cell is control else cell.against(control).text
         before = f"{100 * mean(row.before for row in cell.rows):.1f} %"
         lines.append(
             f"| {cell.task} | {cell.scheme} | {cell.bytes:,} "
@@ -140,15 +151,14 @@ def differences(rows: Sequence[Row]) -> str:
             dots = tuple(
                 100 * (row.after - beside[row.seed]) for row in cell.rows if row.seed in beside
             )
-            middle = cell.score - control.score
-            interval = cell.against(control) or Interval(middle, middle)
+            difference = cell.against(control)
             share = f"{100 * cell.bytes / control.bytes:.0f} % of the bytes of float32"
             spreads.append(
                 Spread(
                     name=f"{scheme}, {cell.task}: {share}",
-                    low=interval.low,
-                    middle=middle,
-                    high=interval.high,
+                    low=difference.interval.low,
+                    middle=difference.points,
+                    high=difference.interval.high,
                     dots=dots,
                 )
             )
@@ -244,10 +254,8 @@ def _panel(task: str, found: list[Cell]) -> Iterator[str]:
 
 def _bar(cell: Cell, control: Cell) -> tuple[float, float]:
     """The interval of its difference to the control, beside the control's score."""
-    interval = cell.against(control)
-    if interval is None:
-        return cell.score, cell.score
-    return control.score + interval.low, control.score + interval.high
+    low, high = cell.against(control).interval
+    return control.score + low, control.score + high
 
 
 def _mark(
@@ -280,15 +288,15 @@ def _control(cell: Cell, among: Sequence[Cell]) -> Cell:
 
 
 #: What the page has between two comments, and what makes it.
-_TABLES: Final = {"few_bits": table, "few_bits of other widths": widths_table}
-_PICTURES: Final = {"few-bits.svg": differences, "few-bits-bytes.svg": bytes_picture}
+TABLES: Final = {"few_bits": table, "few_bits of other widths": widths_table}
+PICTURES: Final = {"few-bits.svg": differences, "few-bits-bytes.svg": bytes_picture}
 
 
 def write_page(rows: Sequence[Row]) -> None:
-    for name, picture in _PICTURES.items():
+    for name, picture in PICTURES.items():
         (_DOCS / name).write_text(picture_file(picture(rows)))
     text = _PAGE.read_text()
-    for name, made in _TABLES.items():
+    for name, made in TABLES.items():
         begin, end = f"<!-- made by bench.{name} -->", f"<!-- end of what bench.{name} makes -->"
         before, rest = text.split(begin)
         text = f"{before}{begin}\n{made(rows)}\n{end}{rest.split(end)[1]}"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from bench.few_bits_record import SCHEMES, TUNINGS, Row
 from edgernn.aware.model import copied, deployed, quantization_aware
 from edgernn.export.keras.file import parameters_of, read_model
 from edgernn.export.native import lower
@@ -27,51 +27,9 @@ from edgernn.tasks.samples import Splits
 from edgernn.tasks.training import train
 
 _TOP: Final = Path(__file__).resolve().parents[1]
-RECORD: Final = _TOP / "docs" / "few-bits.json"
 _MODELS: Final = _TOP / "tests" / "golden" / "trained"
 
-#: float is the control, and int8 its file in 8 bits, without a training of its own.
-SCHEMES: Final = ("float", "int8", "int4", "int3", "ternary")
 _IN_FILE: Final = {"float": Scheme.FLOAT32, "int8": Scheme.INT8}  # the others: int4
-
-
-class Tuning(NamedTuple):
-    """How the models of a task are made and fine-tuned."""
-
-    model: str  # of the tests
-    cell: str
-    rate: float
-    epochs: int
-    rows: int | None = None  # to train on; None: all
-
-
-TUNINGS: Final = {
-    "counter": Tuning("counter_lstm", "lstm", 1e-3, 12),
-    "japanese-vowels": Tuning("vowels_gru", "gru", 1e-3, 25),
-    "digits": Tuning("digits_gru", "gru", 1e-3, 12),
-    "languages": Tuning("languages_conv_lstm", "conv-lstm", 5e-4, 4, 8000),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One fine-tuning.  Scores are shares of the task's test rows."""
-
-    task: str
-    model: str
-    scheme: str
-    seed: int
-    before: float  # rounded, not yet trained on the grid
-    after: float
-    bytes: int  # of the native file
-    alike: float  # of the answers of the training's forward pass and of the native file
-    rows: int
-    right: str  # which test rows, a bit each, in base 64
-
-    def answers(self) -> npt.NDArray[np.bool_]:
-        """Right or wrong, [rows]."""
-        packed = np.frombuffer(base64.b64decode(self.right), np.uint8)
-        return np.unpackbits(packed, count=self.rows).astype(bool)
 
 
 def tuned(task: str, name: str, start: Path, seed: int, schemes: tuple[str, ...]) -> Iterator[Row]:
@@ -185,24 +143,3 @@ def _native_classes(content: bytes, splits: Splits) -> npt.NDArray[np.intp]:
     (entry,) = model.free_inputs
     (answers,) = model.run({entry.name: splits.test.x}).values()
     return np.asarray(answers).argmax(-1)
-
-
-def recorded(path: Path = RECORD) -> list[Row]:
-    """All rows measured so far."""
-    if not path.exists():
-        return []
-    return [Row(**entry) for entry in json.loads(path.read_text())]
-
-
-def add(rows: Iterator[Row]) -> None:
-    """Writes each row when it is there: a run may be stopped at any time."""
-    for row in rows:
-        key = (row.task, row.model, row.scheme, row.seed)
-        known = [one for one in recorded() if (one.task, one.model, one.scheme, one.seed) != key]
-        lines = ",\n".join(json.dumps(asdict(one)) for one in (*known, row))
-        RECORD.write_text(f"[\n{lines}\n]\n")
-        print(
-            f"{row.task} {row.model} {row.scheme} seed {row.seed}: {100 * row.after:.1f} %, file "
-            f"alike {100 * row.alike:.2f} %",
-            flush=True,
-        )
