@@ -40,7 +40,8 @@ class Difference(NamedTuple):
     def text(self) -> str:
         """ "-0.2 [-0.5, +0.1]"."""
         low, high = self.interval
-        return f"{self.points:+.1f} [{low:+.1f}, {high:+.1f}]"
+        points = f"{self.points:+.1f}"
+        return points if low == high else f"{points} [{low:+.1f}, {high:+.1f}]"
 
 
 class Cell(NamedTuple):
@@ -177,7 +178,8 @@ _RIGHT: Final = 30
 _TOP: Final = 30
 _BOTTOM: Final = 40
 _LEGEND: Final = 24
-_LEAST_SHARE: Final = 0.25  # of the test: narrower models than these are cut off below
+_ASIDE: Final = {"int4": -7, "ternary": 7}  # pixels
+_MOST_SIZES: Final = 9  # on an axis
 
 
 def bytes_picture(rows: Sequence[Row]) -> str:
@@ -219,8 +221,8 @@ def _panel(task: str, found: list[Cell]) -> Iterator[str]:
     width, height = _PANEL
     control = next(cell for cell in found if cell.units is None and cell.scheme == "float")
     shown = [cell for cell in found if cell.units is None or cell.scheme in ("int8", "int4")]
-    bars = {id(cell): _bar(cell, control) for cell in shown}
-    ends = [end for bar in bars.values() for end in bar]
+    against = {id(cell): cell.against(control) for cell in shown}
+    ends = [control.score + end for one in against.values() for end in (one.points, *one.interval)]
     upwards = linear_scale(ends, least=0, most=100)
     sizes = [cell.bytes for cell in shown]
     along = Scale(low=min(sizes) * 0.9, high=max(sizes) * 1.15, logarithmic=True)
@@ -237,7 +239,7 @@ def _panel(task: str, found: list[Cell]) -> Iterator[str]:
             "text", f"{tick:.10g}", x=_LEFT - 6, y=y(tick) + 4, text_anchor="end", class_="tick"
         )
         yield element("line", x1=_LEFT, x2=width - _RIGHT, y1=y(tick), y2=y(tick), class_="grid")
-    for tick in along.ticks():
+    for tick in _sizes(along):
         text = f"{tick / 1000:.10g}"
         yield element(
             "text", text, x=x(tick), y=height - _BOTTOM + 16, text_anchor="middle", class_="tick"
@@ -245,37 +247,46 @@ def _panel(task: str, found: list[Cell]) -> Iterator[str]:
     yield element("text", "kB of the file", x=width - _RIGHT, y=height - 8, text_anchor="end")
     for scheme in ("int8", "int4"):
         line = [cell for cell in shown if cell.units is not None and cell.scheme == scheme]
-        points = " ".join(f"{x(cell.bytes):.1f},{y(cell.score):.1f}" for cell in line)
+        points = " ".join(
+            f"{x(cell.bytes):.1f},{y(control.score + against[id(cell)].points):.1f}"
+            for cell in line
+        )
         if len(line) > 1:
             yield element("polyline", points=points, stroke=_COLOURS[scheme])
     for cell in shown:
-        yield from _mark(cell, bars[id(cell)], x(cell.bytes), y)
+        # int4, int3 and ternary have the same bytes: side by side they can be seen.
+        aside = _ASIDE.get(cell.scheme, 0) if cell.units is None else 0
+        yield from _mark(cell, against[id(cell)], control.score, x(cell.bytes) + aside, y)
 
 
-def _bar(cell: Cell, control: Cell) -> tuple[float, float]:
-    """The interval of its difference to the control, beside the control's score."""
-    low, high = cell.against(control).interval
-    return control.score + low, control.score + high
+def _sizes(along: Scale) -> list[float]:
+    """Round figures, close enough for less than a power of ten."""
+    digits = (1, 1.5, 2, 3, 4, 5, 7)
+    figures = [digit * 10.0**power for power in range(3, 7) for digit in digits]
+    found = [one for one in figures if along.low <= one <= along.high]
+    return found if len(found) < _MOST_SIZES else found[::2]
 
 
 def _mark(
-    cell: Cell, bar: tuple[float, float], x: float, at: Callable[[float], float]
+    cell: Cell, against: Difference, control: float, x: float, at: Callable[[float], float]
 ) -> Iterator[str]:
+    """A point and the interval of its difference to the control, at the control's score."""
     colour = _COLOURS[cell.scheme]
     of_tests = cell.units is None
-    low, high = (at(end) for end in bar)
+    low, high = (at(control + end) for end in against.interval)
+    middle = at(control + against.points)
     yield element("line", x1=x, x2=x, y1=low, y2=high, stroke=colour, stroke_width=1.5, opacity=0.5)
     yield element(
         "circle",
         element("title", escaped(f"{cell.model}, {cell.scheme}: {cell.score:.1f} %")),
         cx=x,
-        cy=at(cell.score),
+        cy=middle,
         r=4,
         fill=colour if of_tests else "none",
         stroke=colour,
     )
     if not of_tests and cell.scheme == "int8":
-        yield element("text", f"{cell.units}", x=x + 7, y=at(cell.score) + 4, class_="tick")
+        yield element("text", f"{cell.units}", x=x + 7, y=middle + 4, class_="tick")
 
 
 def _control(cell: Cell, among: Sequence[Cell]) -> Cell:
