@@ -14,7 +14,7 @@ from edgernn.scoring.metric import METRICS
 from edgernn.selection.candidates import Budget, Candidate, Tried, cheapest_first
 from edgernn.selection.clock import Clock
 from edgernn.selection.contender import Contender, Role
-from edgernn.selection.predictor import Predictor
+from edgernn.selection.predictor import Fit, Predictor
 from edgernn.selection.searching import Search
 from edgernn.selection.training import ORIGINAL
 from edgernn.selection.tuning import Tuner
@@ -80,8 +80,8 @@ def takes(factor):
 
 
 def predictor():
-    parts_ms = (0.0, 0.0, 1e-4, 0.0, 0.0, 0.0, 0.0)  # gates · steps
-    return Predictor(device="cpu", backend="native", scheme=Scheme.INT8, parts_ms=parts_ms)
+    fit = Fit(parts_ms=(0.0, 0.0, 1e-4, *[0.0] * 7), cache_bytes=32_768)  # gates · steps
+    return Predictor(device="cpu", backend="native", scheme=Scheme.INT8, fit=fit)
 
 
 def test_the_cheapest_of_all_architectures_that_reaches_the_score_wins(tmp_path):
