@@ -39,7 +39,7 @@ extern const ernn_kernels ernn_kernels_neon;
 extern const ernn_kernels ernn_kernels_simd128;
 #endif
 #ifdef ERNN_HAS_RELAXED
-extern const ernn_kernels ernn_kernels_relaxed;
+extern const ernn_kernels ernn_kernels_relaxed, ernn_kernels_relaxeddot;
 #endif
 
 const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
@@ -72,6 +72,7 @@ const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
 #endif
 #ifdef ERNN_HAS_RELAXED
     [ERNN_ISA_RELAXED] = &ernn_kernels_relaxed,
+    [ERNN_ISA_RELAXEDDOT] = &ernn_kernels_relaxeddot,
 #endif
 };
 
@@ -240,7 +241,7 @@ int ernn_isa_available(ernn_isa isa) {
   if (isa == ERNN_ISA_NEONI8MM) return has_neon_i8mm();
 #endif
 #ifdef ERNN_HAS_RELAXED
-  if (isa == ERNN_ISA_RELAXED) return ernn_has_exact_bytes();
+  if (isa == ERNN_ISA_RELAXED || isa == ERNN_ISA_RELAXEDDOT) return ernn_has_relaxed(isa);
 #endif
   return 1;
 }

@@ -169,8 +169,8 @@ typedef struct ernn_kernels {
 /* Null where the build has no such kernels. */
 extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 
-/* Whether this engine's product of bytes is exact in a way that kernels_relaxed.c knows. */
-int ernn_has_exact_bytes(void);
+/* Whether this engine's products of bytes are as these kernels, of kernels_relaxed.c, need them. */
+int ernn_has_relaxed(ernn_isa isa);
 
 /* ---- Which instruction sets this build has ---- */
 

@@ -24,6 +24,7 @@ ERNN_INLINE void add_up__simd128(const uint8_t *x8, const int16_t *x16, size_t x
                                  int is_wide, const int m, const int v) {
   for (uint32_t quad = 0; quad < quads; quad++, weights += stride) {
     v128_t x[4];
+    OFFSETS_IN_LOADS(weights);
     ERNN_UNROLL
     for (int i = 0; i < m; i++) {
       size_t at = (size_t)i * x_stride + 4 * (size_t)quad;
@@ -247,8 +248,8 @@ void ernn_s16_lstm__simd128(const int16_t *x, const int16_t *r, int16_t *h, int1
       v128_t n = fixed_tanh__simd128(adds_at__simd128(x, r, 32 + k), &tables);
       v128_t o = fixed_gate__simd128(adds_at__simd128(x, r, 48 + k), hard, &tables);
       const int32_t *exponent = cell->exponent + k / 2; /* lanes of columns k to k + 3 */
-      v128_t low = shifted(wasm_i32x4_extmul_low_i16x8(i, n), exponent);
-      v128_t high = shifted(wasm_i32x4_extmul_high_i16x8(i, n), exponent + 8);
+      v128_t low = shifted(wasm_i32x4_extmul_low_i16x8(i, n), wasm_v128_load(exponent));
+      v128_t high = shifted(wasm_i32x4_extmul_high_i16x8(i, n), wasm_v128_load(exponent + 8));
       v128_t memory = kept(low, high, f, wasm_v128_load(c + k));
       memory = wasm_i16x8_max(memory, wasm_i16x8_const_splat(-32767));
       wasm_v128_store(c + k, memory);
