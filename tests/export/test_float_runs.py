@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from edgernn.export import float_runs, propagation
+from edgernn.export.features import features
 from edgernn.export.float_runs import FloatRuns, runs_over
 from edgernn.export.in_scheme import float_graph, quantized, scaled, with_fine_layers
 from edgernn.export.keras.file import read_model
@@ -100,6 +101,15 @@ def test_runs_are_of_one_graph_and_the_same_rows(exported) -> None:
     bias = np.asarray(last.weights["bias"]) + np.float32(1e-6)
     other = replace(runs.graph, layers=(*layers, replace(last, bias=bias)))
     assert runs_over(other, runs.rows, runs) is not runs
+
+
+def test_layers_of_every_kind_are_known_by_their_content() -> None:
+    digests = {
+        float_runs._digest((layer, None))
+        for feature in features()
+        for layer in feature.graph.layers
+    }
+    assert len(digests) > 40
 
 
 def test_a_change_is_known_by_its_content(exported, ran) -> None:

@@ -187,6 +187,9 @@ typedef struct ernn_kernels {
 /* Null where the build has no such kernels. */
 extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 
+/* Whether this engine's products of bytes are as these kernels, of kernels_relaxed.c, need them. */
+int ernn_has_relaxed(ernn_isa isa);
+
 /* ---- Which instruction sets this build has ---- */
 
 #if !defined(ERNN_PORTABLE) && (defined(__GNUC__) || defined(__clang__))
@@ -213,6 +216,9 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 #define ERNN_HAS_NEON 1
 #elif defined(__wasm_simd128__)
 #define ERNN_HAS_SIMD128 1
+#if defined(__wasm_relaxed_simd__)
+#define ERNN_HAS_RELAXED 1
+#endif
 #endif
 #endif
 

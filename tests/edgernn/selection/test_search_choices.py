@@ -14,9 +14,9 @@ from edgernn.scoring.metric import METRICS
 from edgernn.selection.candidates import Budget, Candidate, Tried, cheapest_first
 from edgernn.selection.clock import Clock
 from edgernn.selection.contender import Contender, Role
-from edgernn.selection.predictor import Predictor
+from edgernn.selection.predictor import Fit, Predictor
 from edgernn.selection.searching import Search
-from edgernn.selection.training import ORIGINAL
+from edgernn.selection.training import ORIGINAL, read_training
 from edgernn.selection.tuning import Tuner
 from edgernn.selection.wanted import Wanted
 from edgernn.selection.work import Forms
@@ -80,8 +80,8 @@ def takes(factor):
 
 
 def predictor():
-    parts_ms = (0.0, 0.0, 1e-4, 0.0, 0.0, 0.0, 0.0)  # gates · steps
-    return Predictor(device="cpu", backend="native", scheme=Scheme.INT8, parts_ms=parts_ms)
+    fit = Fit(parts_ms=(0.0, 0.0, 1e-4, *[0.0] * 7), cache_bytes=32_768)  # gates · steps
+    return Predictor(device="cpu", backend="native", scheme=Scheme.INT8, fit=fit)
 
 
 def test_the_cheapest_of_all_architectures_that_reaches_the_score_wins(tmp_path):
@@ -298,3 +298,19 @@ def test_the_number_of_workers_changes_neither_the_winner_nor_its_check(tmp_path
     found = [search(tmp_path / str(size), noisy, size=size)[0] for size in (1, 2, 5)]
     assert len({one.candidate for one in found}) == 1
     assert len({one.confirmation for one in found}) == 1
+
+
+def test_without_time_to_train_the_winner_again_its_best_training_of_the_search_is_handed_over(
+    tmp_path,
+):
+    clock = Clock(limit_s=1e6)
+
+    def ending(job):
+        if job.role is Role.CONFIRMED and job.repetition == 5:
+            clock.limit_s = 0.0
+        return by_width(job) + job.repetition / 100
+
+    chosen, _ = search(tmp_path, ending, clock=clock)
+    assert chosen.reached
+    assert (chosen.job.role, chosen.job.repetition) == (Role.SEARCHED, 2)
+    assert chosen.training == read_training(tmp_path, chosen.job.key)
