@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -79,9 +80,7 @@ def test_a_model_with_threads_gives_the_bits_of_one_thread(threads: int, batch: 
         content = lower(graph, metadata={}).content
         x = rng.normal(size=(batch, 17, 10)).astype(np.float32)
         alone, shared = edgernn.Model(content)(x), edgernn.Model(content, threads=threads)(x)
-        assert shared.keys() == alone.keys()
-        for name, array in alone.items():
-            assert shared[name].tobytes() == array.tobytes()
+        assert shared.tobytes() == alone.tobytes()
 
 
 def test_an_error_in_one_share_is_that_of_the_call_and_the_next_call_works(content: bytes) -> None:
@@ -114,4 +113,5 @@ def test_a_session_that_is_dropped_ends_its_threads(content: bytes) -> None:
     model(np.zeros((8, 3, model.free_inputs[0].width), np.float32))
     assert running() == before + 3
     del model
+    gc.collect()  # a model and its idle sessions hold each other
     assert running() == before
