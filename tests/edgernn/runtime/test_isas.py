@@ -46,6 +46,7 @@ from tests.edgernn.runtime.toolchain import (
     HOST,
     Machine,
     build_wasm,
+    node_with_relaxed_simd,
     run,
     tool,
 )
@@ -190,13 +191,36 @@ def test_webassembly_gives_the_bits_of_the_reference(
     module = build_wasm(
         tmp_path / "batch.wasm", C_TESTS / "batch.c", C_TESTS / "batch_wasm.c", flags=flags
     )
-    results = tmp_path / "results.bin"
+    assert wasm_isas([tool("node")], module, entries, batch, tmp_path) == isas
+
+
+def test_relaxed_simd_gives_the_bits_of_the_reference(
+    entries: list[Entry], batch: Path, tmp_path: Path
+) -> None:
+    """`relaxed` is there where bytes are unsigned (x86), `relaxeddot` where sums do not saturate."""
+    node = node_with_relaxed_simd()
+    flags = ("-msimd128", "-mrelaxed-simd")
+    module = build_wasm(
+        tmp_path / "batch.wasm", C_TESTS / "batch.c", C_TESTS / "batch_wasm.c", flags=flags
+    )
+    isas = wasm_isas(node, module, entries, batch, tmp_path)
+    assert isas[:2] == ["portable", "simd128"]
+    assert isas[2:]
+    assert set(isas[2:]) <= {"relaxed", "relaxeddot"}
+
+
+def wasm_isas(
+    node: list[str], module: Path, entries: list[Entry], batch: Path, folder: Path
+) -> list[str]:
+    """The sets of kernels in a module, all of which gave the reference's bits."""
+    isas: list[str] = []
     for mode in MODES:
         script = C_TESTS / "run_batch.mjs"
-        command: list[str | Path] = [tool("node"), script, module, batch, results, mode]
-        assert run(command).split() == isas
-        for words in read_results(results):
-            assert differing(entries, words) == []
+        command: list[str | Path] = [*node, script, module, batch, folder / "results.bin", mode]
+        isas = run(command).split()
+        for isa, words in zip(isas, read_results(folder / "results.bin"), strict=True):
+            assert differing(entries, words) == [], f"{isa}, {mode}"
+    return isas
 
 
 def test_the_comparison_finds_one_wrong_bit(entries: list[Entry]) -> None:
