@@ -40,7 +40,7 @@ static void multiply_matrix(const ernn_context *run, uint32_t constant, const er
                             const float *bias, float *out, size_t out_stride) {
   ernn_matrix whole = ernn_matrix_of(run->model, constant);
   size_t element = whole.type == ERNN_MATRIX_F32 ? 4 : whole.type == ERNN_MATRIX_F16 ? 2 : 1;
-  uint32_t parts = state_parts(from);
+  uint32_t parts = sizeof(void *) < 8 ? 1 : state_parts(from); /* caches of 32-bit processors are small */
   for (uint32_t i = 0; i < parts; i++) {
     ernn_part taken = ernn_part_of(whole.columns, whole.tiles, parts, from->turn, i);
     if (taken.first == taken.end) continue;
