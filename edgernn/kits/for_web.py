@@ -88,7 +88,8 @@ def library(contents: Contents, *, relaxed: bool = False) -> bytes:
         for file, text in contents.library.items():
             (folder / file).write_text(text, "utf-8")
         clang = tool("clang", package="clang")
-        options = (*contents.options, "-DERNN_SMALL", *(("-mrelaxed-simd",) if relaxed else ()))
+        small = "-DERNN_SMALL=2" if contents.all_layers else "-DERNN_SMALL"
+        options = (*contents.options, small, *(("-mrelaxed-simd",) if relaxed else ()))
         run([clang, *_FLAGS, *options, "ernn.c", *_LINK, *exports, "-o", "ernn.wasm"], cwd=folder)
         return (folder / "ernn.wasm").read_bytes()
 
