@@ -55,6 +55,35 @@ AVX512 ERNN_INLINE void f32_block__avx512vnni(const float *x, size_t x_stride, c
   }
 }
 
+/* A lone row times two panels of n tiles: the sums of one are too few for what a fused product and sum
+ * takes.  Each is added up in order, as in a block. */
+AVX512 ERNN_INLINE void f32_two_panels(const float *x, const ernn_matrix *matrix, size_t column,
+                                       uint32_t type, const float *bias, float *out, const int n) {
+  __m512 sums[8];
+  size_t first = column * matrix->rows, second = first + 16 * (size_t)n * matrix->rows;
+  ERNN_UNROLL
+  for (int j = 0; j < 2 * n; j++) sums[j] = _mm512_setzero_ps();
+  for (uint32_t k = 0; k < matrix->rows; k++, first += 16 * (size_t)n, second += 16 * (size_t)n) {
+    __m512 value = _mm512_set1_ps(x[k]);
+    ERNN_UNROLL
+    for (int j = 0; j < n; j++) {
+      __m512 w = load_weights__avx512vnni(matrix->panels, first + 16 * (size_t)j, type);
+      __m512 v = load_weights__avx512vnni(matrix->panels, second + 16 * (size_t)j, type);
+      sums[j] = _mm512_fmadd_ps(value, w, sums[j]);
+      sums[n + j] = _mm512_fmadd_ps(value, v, sums[n + j]);
+    }
+    KEEP_IN_PLACE(sums, 2 * n);
+  }
+  ERNN_UNROLL
+  for (int j = 0; j < 2 * n; j++) {
+    size_t at = column + 16 * (size_t)j;
+    __m512 sum = sums[j];
+    if (type == ERNN_MATRIX_S8) sum = _mm512_mul_ps(sum, _mm512_loadu_ps(matrix->scales + at));
+    if (bias) sum = _mm512_add_ps(sum, _mm512_loadu_ps(bias + at));
+    _mm512_storeu_ps(out + at, sum);
+  }
+}
+
 AVX512 ERNN_INLINE void f32_columns__avx512vnni(const float *x, size_t x_stride, uint32_t rows,
                                     const ernn_matrix *matrix, size_t first, uint32_t type,
                                     size_t column, const float *bias, float *out,
@@ -77,6 +106,15 @@ AVX512 ERNN_INLINE void f32_gemm_of__avx512vnni(const float *x, size_t x_stride,
   for (uint32_t panel = 0; panel < tiles; panel += matrix->tiles) {
     uint32_t taken = tiles - panel < matrix->tiles ? tiles - panel : matrix->tiles;
     size_t column = (size_t)panel * ERNN_TILE, first = column * matrix->rows;
+    if (rows == 1 && taken >= 3 && tiles - panel >= 2 * taken) { /* of a GRU, of an LSTM */
+      if (taken == 3) {
+        f32_two_panels(x, matrix, column, type, bias, out, 3);
+      } else {
+        f32_two_panels(x, matrix, column, type, bias, out, 4);
+      }
+      panel += matrix->tiles;
+      continue;
+    }
     switch (taken) {
       case 1:
         f32_columns__avx512vnni(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 1);
@@ -345,10 +383,10 @@ const ernn_kernels ernn_kernels_avx512vnni = {
     .isa = ERNN_ISA_AVX512VNNI,
     .rows = &ernn_rows_avx512vnni,
     .f32_gemm = ernn_f32_gemm__avx512vnni,
-    .f32_gru = ernn_exact_gru__avx512,
-    .f32_lstm = ernn_exact_lstm__avx512,
-    .exact_gru = ernn_exact_gru__avx512,
-    .exact_lstm = ernn_exact_lstm__avx512,
+    .f32_gru = ernn_f32_gru__avx512,
+    .f32_lstm = ernn_f32_lstm__avx512,
+    .dynamic_gru = ernn_dynamic_gru__avx512,
+    .dynamic_lstm = ernn_dynamic_lstm__avx512,
     .f32_sigmoid = ernn_f32_sigmoid__avx2,
     .f32_tanh = ernn_f32_tanh__avx2,
     .u8_product = ernn_u8_product__avx512vnni,

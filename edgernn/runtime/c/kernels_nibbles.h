@@ -29,6 +29,24 @@ ERNN_INLINE uint32_t nibble_input(const uint8_t *x, size_t plane, uint32_t quad,
   return (uint32_t)(words | words >> 16);
 }
 
+/* At the end of each round: else gcc copies sums from one register to another, or to memory. */
+#if defined(__GNUC__) && defined(__x86_64__)
+#define NIBBLE_KEEP(sum) __asm__("" : "+v"(sum))
+#else
+#define NIBBLE_KEEP(sum) (void)0
+#endif
+
+/* Whether the quads at the end have loops of their own: others then need not ask whether there are
+ * more. */
+#if defined(__x86_64__) && !ERNN_IS_SMALL
+#define NIBBLE_TAILS 1
+#else
+#define NIBBLE_TAILS 0
+#endif
+
+/* Rows whose sums of x are kept while all weights pass by. */
+enum { NIBBLE_ROWS = 32 };
+
 /* Which bytes of eight words are plane p of the first (0) or the second (1) four. */
 #define NIBBLE_BYTES_OF(p, which) (((p) ? 0x06040200u : 0x07050301u) + ((which) ? 0x08080808u : 0u))
 
@@ -47,7 +65,7 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
   return sum;
 }
 
-/* Defines nibble_gemm__<isa>.  vec: 32-bit sums of some of a tile's columns, `vecs` of them for all
+/* Defines nibble_gemm__<isa>, which ERNN_NIBBLE_GEMM makes what the tables hold.  vec: 32-bit sums of some of a tile's columns, `vecs` of them for all
  * 16; block_rows: rows of bytes that share what was unpacked for block_tiles tiles, of two planes
  * half as many; most_tiles: 2 or 4, those that one row of bytes takes.  What the instruction set
  * does is in functions nibble_<what>__<isa>.  A turn is of four quads, so that sums of 16 bits are
@@ -55,6 +73,49 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
  * and planes, and rows that are left over take one tile at a time. */
 #define ERNN_NIBBLE_KERNELS(target, isa, vec, vecs, block_rows, block_tiles, most_tiles,           \
                             is_offset, has_planes)                                                 \
+  /* Four quads of one row in one of its planes, or two with one pack; zeros beyond the last. */   \
+  target ERNN_INLINE void nibble_read__##isa(const uint8_t *row, size_t plane, uint32_t quad,      \
+                                             uint32_t quads, const int form, const int p,          \
+                                             const int packs, const int full, vec *x4) {           \
+    if (form == ERNN_NIBBLES_OF_WORDS && (full || quad + 4 <= quads)) {                            \
+      const uint8_t *words = row + 8 * (size_t)quad;                                               \
+      x4[0] = nibble_plane__##isa(words, NIBBLE_BYTES_OF(p, 0));                                   \
+      x4[1] = nibble_plane__##isa(words, NIBBLE_BYTES_OF(p, 1));                                   \
+      x4[2] = nibble_plane__##isa(words + 16, NIBBLE_BYTES_OF(p, 0));                              \
+      x4[3] = nibble_plane__##isa(words + 16, NIBBLE_BYTES_OF(p, 1));                              \
+    } else {                                                                                       \
+      ERNN_UNROLL                                                                                  \
+      for (uint32_t k = 0; k < 2 * (uint32_t)packs; k++) {                                         \
+        int is_there = full || quad + k < quads;                                                   \
+        x4[k] = nibble_all__##isa(is_there ? nibble_input(row, plane, quad + k, form, p) : 0);     \
+      }                                                                                            \
+    }                                                                                              \
+  }                                                                                                \
+  /* Adds the products of four quads, of which all are there where `full`, or of two. */           \
+  target ERNN_INLINE void nibble_turn__##isa(                                                      \
+      vec *sums, const uint8_t *x, size_t x_stride, size_t plane, uint32_t quad, uint32_t quads,   \
+      const uint8_t *weights, size_t stride, const int form, const int planes, const int m,        \
+      const int each, const int packs, const int full) {                                           \
+    const uint8_t *next = quad + 2 < quads ? weights + stride : weights;                           \
+    vec x4[4][4];                                                                                  \
+    ERNN_UNROLL                                                                                    \
+    for (int i = 0; i < m * planes; i++) {                                                         \
+      const uint8_t *row = x + (size_t)(i / planes) * x_stride;                                    \
+      nibble_read__##isa(row, plane, quad, quads, form, i % planes, packs, full, x4[i]);           \
+    }                                                                                              \
+    ERNN_UNROLL                                                                                    \
+    for (int j = 0; j < each; j++) {                                                               \
+      vec w[4];                                                                                    \
+      nibble_unpack__##isa(weights + 64 / (vecs) * j, &w[0], &w[1]);                               \
+      if (packs == 2) nibble_unpack__##isa(next + 64 / (vecs) * j, &w[2], &w[3]);                  \
+      ERNN_UNROLL                                                                                  \
+      for (int i = 0; i < m * planes; i++) {                                                       \
+        sums[i * each + j] = nibble_dot__##isa(sums[i * each + j], x4[i], w, packs);               \
+      }                                                                                            \
+    }                                                                                              \
+    ERNN_UNROLL                                                                                    \
+    for (int i = 0; i < m * planes * each; i++) NIBBLE_KEEP(sums[i]);                              \
+  }                                                                                                \
   /* inputs: the sums of x. */                                                                     \
   target ERNN_INLINE void nibble_block__##isa(                                                     \
       const uint8_t *x, size_t x_stride, size_t plane, const ernn_product *product,                \
@@ -63,42 +124,23 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
       const int n) {                                                                               \
     const int each = n * (vecs);                                                                   \
     const uint32_t quads = (product->rows + 3) / 4;                                                \
-    vec sums[16], x4[4][4];                                                                        \
+    vec sums[16];                                                                                  \
+    uint32_t quad = 0;                                                                             \
     ERNN_UNROLL                                                                                    \
     for (int i = 0; i < m * planes; i++) {                                                         \
       ERNN_UNROLL                                                                                  \
       for (int j = 0; j < each; j++) sums[i * each + j] = nibble_zero__##isa();                    \
     }                                                                                              \
-    for (uint32_t quad = 0; quad < quads; quad += 4, weights += 2 * stride) {                      \
-      const uint8_t *next = quad + 2 < quads ? weights + stride : weights;                         \
-      ERNN_UNROLL                                                                                  \
-      for (int i = 0; i < m * planes; i++) {                                                       \
-        const uint8_t *row = x + (size_t)(i / planes) * x_stride;                                  \
-        const int p = i % planes;                                                                  \
-        if (quad + 4 <= quads && form == ERNN_NIBBLES_OF_WORDS) {                                  \
-          const uint8_t *words = row + 8 * (size_t)quad;                                           \
-          x4[i][0] = nibble_plane__##isa(words, NIBBLE_BYTES_OF(p, 0));                            \
-          x4[i][1] = nibble_plane__##isa(words, NIBBLE_BYTES_OF(p, 1));                            \
-          x4[i][2] = nibble_plane__##isa(words + 16, NIBBLE_BYTES_OF(p, 0));                       \
-          x4[i][3] = nibble_plane__##isa(words + 16, NIBBLE_BYTES_OF(p, 1));                       \
-        } else {                                                                                   \
-          ERNN_UNROLL                                                                              \
-          for (uint32_t k = 0; k < 4; k++) {                                                       \
-            uint32_t four = quad + k < quads ? nibble_input(row, plane, quad + k, form, p) : 0;    \
-            x4[i][k] = nibble_all__##isa(four);                                                    \
-          }                                                                                        \
-        }                                                                                          \
-      }                                                                                            \
-      ERNN_UNROLL                                                                                  \
-      for (int j = 0; j < each; j++) {                                                             \
-        vec w[4];                                                                                  \
-        nibble_unpack__##isa(weights + 64 / (vecs) * j, &w[0], &w[1]);                             \
-        nibble_unpack__##isa(next + 64 / (vecs) * j, &w[2], &w[3]);                                \
-        ERNN_UNROLL                                                                                \
-        for (int i = 0; i < m * planes; i++) {                                                     \
-          sums[i * each + j] = nibble_dot__##isa(sums[i * each + j], x4[i], w);                    \
-        }                                                                                          \
-      }                                                                                            \
+    for (; quad + (NIBBLE_TAILS ? 4 : 1) <= quads; quad += 4, weights += 2 * stride) {             \
+      nibble_turn__##isa(sums, x, x_stride, plane, quad, quads, weights, stride, form, planes, m,  \
+                         each, 2, NIBBLE_TAILS);                                                   \
+    }                                                                                              \
+    if (NIBBLE_TAILS && quad + 2 < quads) {                                                        \
+      nibble_turn__##isa(sums, x, x_stride, plane, quad, quads, weights, stride, form, planes, m,  \
+                         each, 2, 0);                                                              \
+    } else if (NIBBLE_TAILS && quad < quads) {                                                     \
+      nibble_turn__##isa(sums, x, x_stride, plane, quad, quads, weights, stride, form, planes, m,  \
+                         each, 1, 0);                                                              \
     }                                                                                              \
     ERNN_UNROLL                                                                                    \
     for (int i = 0; i < m; i++) {                                                                  \
@@ -128,21 +170,17 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
   /* All rows of one form times the tiles of one panel. */                                         \
   target ERNN_INLINE void nibble_panel__##isa(                                                     \
       const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows, const ernn_product *product, \
-      const uint8_t *weights, uint32_t tiles, size_t column, uint8_t *out, size_t out_stride,      \
-      int to_float, const int form, const int planes) {                                            \
+      const uint32_t *inputs, const uint8_t *weights, uint32_t tiles, size_t column, uint8_t *out, \
+      size_t out_stride, int to_float, const int form, const int planes) {                         \
     const uint32_t most = (block_rows) / (uint32_t)planes;                                         \
     const uint32_t widest = ERNN_IS_SMALL ? 1 : planes == 2 ? 2 : most_tiles;                      \
-    const uint32_t wide = block_tiles, quads = (product->rows + 3) / 4;                            \
+    const uint32_t wide = block_tiles;                                                             \
     const size_t stride = (size_t)tiles * 64, element = to_float ? 4 : 2;                          \
-    uint32_t row = 0, inputs[block_rows];                                                          \
-    for (; row + most <= rows; row += most) {                                                      \
+    uint32_t row = 0;                                                                              \
+    for (; row + most <= rows; row += most, inputs += block_rows) {                                \
       const uint8_t *from = x + row * x_stride;                                                    \
       uint8_t *to = out + row * out_stride * element;                                              \
       uint32_t tile = 0;                                                                           \
-      for (int i = 0; i < (block_rows); i++) {                                                     \
-        const uint8_t *x_row = from + (size_t)(i / planes) * x_stride;                             \
-        inputs[i] = is_offset ? nibble_input_sum(x_row, plane, quads, form, i % planes) : 0;       \
-      }                                                                                            \
       for (; tile + wide <= tiles; tile += wide) {                                                 \
         nibble_block__##isa(from, x_stride, plane, product, inputs, weights + 64 * tile, stride,   \
                             column + 16 * tile, to, out_stride, to_float, form, planes,            \
@@ -154,12 +192,9 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
                             (block_rows) / planes, 1);                                             \
       }                                                                                            \
     }                                                                                              \
-    for (; most > 1 && row < rows; row++) {                                                        \
+    for (; most > 1 && row < rows; row++, inputs += planes) {                                      \
       const uint8_t *from = x + row * x_stride;                                                    \
       uint8_t *to = out + row * out_stride * element;                                              \
-      for (int p = 0; p < planes; p++) {                                                           \
-        inputs[p] = is_offset ? nibble_input_sum(from, plane, quads, form, p) : 0;                 \
-      }                                                                                            \
       for (uint32_t tile = 0; tile < tiles; tile += widest) {                                      \
         uint32_t taken = tiles - tile < widest ? tiles - tile : widest;                            \
         const uint8_t *w = weights + 64 * tile;                                                    \
@@ -180,27 +215,51 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
       }                                                                                            \
     }                                                                                              \
   }                                                                                                \
-  target void ernn_nibble_gemm__##isa(const uint8_t *x, size_t x_stride, size_t plane,             \
-                                      uint32_t rows, const ernn_product *product, void *out,       \
-                                      size_t out_stride, int to_float, ernn_nibble_form form) {    \
-    uint32_t tiles = product->columns / ERNN_TILE;                                                 \
+  /* Rows of one form times all panels. */                                                         \
+  target ERNN_INLINE void nibble_rows__##isa(                                                      \
+      const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows, const ernn_product *product, \
+      uint8_t *out, size_t out_stride, int to_float, const int form, const int planes) {           \
+    const uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;          \
+    uint32_t inputs[2 * NIBBLE_ROWS];                                                              \
+    for (uint32_t i = 0; i < rows * (uint32_t)planes; i++) {                                       \
+      const uint8_t *row = x + i / (uint32_t)planes * x_stride;                                    \
+      const int p = (int)(i % (uint32_t)planes);                                                   \
+      inputs[i] = is_offset ? nibble_input_sum(row, plane, quads, form, p) : 0;                    \
+    }                                                                                              \
     for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {                             \
       uint32_t taken = tiles - panel < product->tiles ? tiles - panel : product->tiles;            \
       const uint8_t *weights = (const uint8_t *)product->panels +                                  \
                                (size_t)panel * 64 * nibble_packs(product->rows);                   \
-      size_t column = (size_t)panel * ERNN_TILE;                                                   \
+      nibble_panel__##isa(x, x_stride, plane, rows, product, inputs, weights, taken,               \
+                          (size_t)panel * ERNN_TILE, out, out_stride, to_float, form, planes);     \
+    }                                                                                              \
+  }                                                                                                \
+  target ERNN_INLINE void nibble_gemm__##isa(const uint8_t *x, size_t x_stride, size_t plane,      \
+                                             uint32_t rows, const ernn_product *product,           \
+                                             void *out, size_t out_stride, int to_float,           \
+                                             ernn_nibble_form form) {                              \
+    for (uint32_t row = 0; row < rows; row += NIBBLE_ROWS) {                                       \
+      uint32_t taken = rows - row < NIBBLE_ROWS ? rows - row : NIBBLE_ROWS;                        \
+      const uint8_t *from = x + row * x_stride;                                                    \
+      uint8_t *to = (uint8_t *)out + row * out_stride * (to_float ? 4 : 2);                        \
       if (form == ERNN_NIBBLES_OF_BYTES) {                                                         \
-        nibble_panel__##isa(x, x_stride, plane, rows, product, weights, taken, column,             \
-                            (uint8_t *)out, out_stride, to_float, ERNN_NIBBLES_OF_BYTES, 1);       \
+        nibble_rows__##isa(from, x_stride, plane, taken, product, to, out_stride, to_float,        \
+                           ERNN_NIBBLES_OF_BYTES, 1);                                              \
       } else if (has_planes && !ERNN_IS_SMALL && form == ERNN_NIBBLES_OF_PLANES) {                 \
-        nibble_panel__##isa(x, x_stride, plane, rows, product, weights, taken, column,             \
-                            (uint8_t *)out, out_stride, to_float, ERNN_NIBBLES_OF_PLANES, 2);      \
+        nibble_rows__##isa(from, x_stride, plane, taken, product, to, out_stride, to_float,        \
+                           ERNN_NIBBLES_OF_PLANES, 2);                                             \
       } else {                                                                                     \
-        nibble_panel__##isa(x, x_stride, plane, rows, product, weights, taken, column,             \
-                            (uint8_t *)out, out_stride, to_float,                                  \
-                            has_planes && ERNN_IS_SMALL ? (int)form : ERNN_NIBBLES_OF_WORDS, 2);   \
+        nibble_rows__##isa(from, x_stride, plane, taken, product, to, out_stride, to_float,        \
+                           has_planes && ERNN_IS_SMALL ? (int)form : ERNN_NIBBLES_OF_WORDS, 2);    \
       }                                                                                            \
     }                                                                                              \
+  }
+
+#define ERNN_NIBBLE_GEMM(target, isa)                                                              \
+  target void ernn_nibble_gemm__##isa(const uint8_t *x, size_t x_stride, size_t plane,             \
+                                      uint32_t rows, const ernn_product *product, void *out,       \
+                                      size_t out_stride, int to_float, ernn_nibble_form form) {    \
+    nibble_gemm__##isa(x, x_stride, plane, rows, product, out, out_stride, to_float, form);        \
   }
 
 #endif

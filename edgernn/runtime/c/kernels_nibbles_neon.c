@@ -38,7 +38,8 @@ ERNN_INLINE uint32x4_t nibble_plane__neon(const uint8_t *words, uint32_t bytes) 
 }
 
 /* Eight products of at most 255 * 15 fit 16 bits. */
-ERNN_INLINE uint32x4_t nibble_dot__neon(uint32x4_t sum, const uint32x4_t *x, const uint32x4_t *w) {
+ERNN_INLINE uint32x4_t nibble_dot__neon(uint32x4_t sum, const uint32x4_t *x, const uint32x4_t *w, const int packs) {
+  (void)packs; /* two: there are no tails */
   uint16x8_t left = vdupq_n_u16(0), right = left;
   ERNN_UNROLL
   for (int i = 0; i < 4; i++) {
@@ -71,6 +72,7 @@ ERNN_INLINE void nibble_finish__neon(const uint32x4_t *sums, const ernn_product 
 #endif
 
 ERNN_NIBBLE_KERNELS(ANY_NEON, neon, uint32x4_t, 4, BLOCK_ROWS, 1, 2, 1, 0)
+ERNN_NIBBLE_GEMM(ANY_NEON, neon)
 
 #ifdef ERNN_HAS_ARM64
 
@@ -84,7 +86,8 @@ ERNN_NIBBLE_KERNELS(ANY_NEON, neon, uint32x4_t, 4, BLOCK_ROWS, 1, 2, 1, 0)
 #endif
 
 NIBBLE_DOT ERNN_INLINE uint32x4_t nibble_dot__neondot(uint32x4_t sum, const uint32x4_t *x,
-                                                      const uint32x4_t *w) {
+                                                      const uint32x4_t *w, const int packs) {
+  (void)packs; /* two: there are no tails */
   ERNN_UNROLL
   for (int i = 0; i < 4; i++) {
     __asm__(UDOT "%0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(w[i]), "w"(x[i]));
@@ -104,6 +107,7 @@ NIBBLE_DOT ERNN_INLINE uint32x4_t nibble_dot__neondot(uint32x4_t sum, const uint
 #define nibble_finish__neondot nibble_finish__neon
 
 ERNN_NIBBLE_KERNELS(NIBBLE_DOT, neondot, uint32x4_t, 4, BLOCK_ROWS, 1, 2, 1, 1)
+ERNN_NIBBLE_GEMM(NIBBLE_DOT, neondot)
 
 #endif
 

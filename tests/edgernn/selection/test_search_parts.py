@@ -90,18 +90,29 @@ def shapes():
     ]
 
 
-def test_a_device_whose_time_is_a_sum_of_parts_is_learned_from_the_calibration_shapes():
-    parts = np.array([5e-3, 1e-4, 2e-7, 1e-7, 3e-7, 2e-8, 3e-8])
+@pytest.mark.parametrize("scheme", [Scheme.INT8, Scheme.FLOAT32])
+@pytest.mark.parametrize("cache_bytes", [24_576, 49_152])
+def test_a_device_whose_time_is_a_sum_of_parts_is_learned_from_the_calibration_shapes(
+    scheme, cache_bytes
+):
+    parts = np.array([1e-2, 5e-5, 8e-7, 2e-7, 5e-7, 3e-6, 2e-9, 1e-6, 4e-9, 5e-9])
     random = np.random.default_rng(0)
-    times = [float(features_of(one) @ parts * random.normal(1, 0.02)) for one in CALIBRATION_SHAPES]
-    found = fitted(CALIBRATION_SHAPES, times)
-    assert min(found) >= 0
-    predictor = Predictor(
-        device="made-up", backend="native", scheme=Scheme.INT8, parts_ms=tuple(found)
-    )
-    errors = [abs(predictor.ms(one) / (features_of(one) @ parts) - 1) for one in shapes()]
-    assert np.median(errors) <= 0.06
-    assert np.percentile(errors, 90) <= 0.15
+
+    def takes(shape):
+        return float(features_of(shape, scheme, cache_bytes) @ parts)
+
+    times = [takes(one) * random.normal(1, 0.02) for one in CALIBRATION_SHAPES]
+    fit = fitted(CALIBRATION_SHAPES, times, scheme)
+    assert min(fit.parts_ms) >= 0
+    predictor = Predictor(device="made-up", backend="native", scheme=scheme, fit=fit)
+    errors = [abs(predictor.ms(one) / takes(one) - 1) for one in shapes()]
+    assert np.median(errors) <= 0.03
+    assert np.percentile(errors, 90) <= 0.08
+
+
+#: Shortest calls in microseconds of the int8 library on one core of a Xeon (Sapphire Rapids) with
+#: AVX-512 and VNNI: layers, steps, features, units.
+MEASURED: dict[tuple[str, int, int, int, int], float] = {}
 
 
 def test_a_device_is_timed_once_and_the_result_kept(tmp_path, monkeypatch):
@@ -110,7 +121,7 @@ def test_a_device_is_timed_once_and_the_result_kept(tmp_path, monkeypatch):
 
     def least_ms(shapes, device, **_):
         timed.append(device)
-        return [float(features_of(one).sum()) * 1e-6 for one in shapes]
+        return [1e-6 * one.steps * one.units for one in shapes]
 
     monkeypatch.setattr(prediction, "least_ms", least_ms)
     given: dict[str, Any] = {"backend": "native", "scheme": Scheme.INT8, "progress": lambda _: None}
@@ -154,12 +165,13 @@ def test_the_sampler_remembers_what_was_tried_before_a_crash(tmp_path):
 def test_a_convolution_and_many_updates_are_tried_first_with_each_contender_once(tmp_path):
     pytest.importorskip("optuna")
     first = Tuner(CONTENDERS, Recipe(), tmp_path, higher=True)
-    asked = [first.suggestion() for _ in CONTENDERS]
-    assert [one.contender.architecture for one in asked] == ["conv-gru", "conv-lstm"]
+    asked = [first.suggestion() for _ in range(4)]
+    assert [one.contender.architecture for one in asked] == ["conv-gru", "conv-lstm", "gru", "lstm"]
     assert {one.recipe.batch_size for one in asked} == {32}
     first.told(asked[0], 0.9)
     again = Tuner(CONTENDERS, Recipe(), tmp_path, higher=True)
-    assert [again.suggestion().contender.architecture for _ in range(1)] == ["conv-lstm"]
+    names = [again.suggestion().contender.architecture for _ in range(3)]
+    assert names == ["conv-lstm", "gru", "lstm"]
     assert again.suggestion().recipe.learning_rate != asked[0].recipe.learning_rate
 
 
