@@ -33,12 +33,11 @@ _LEFT_OUT: Final = {
     "ERNN_WITHOUT_NIBBLES": 128,
     "ERNN_WITHOUT_TEXT": 256,
 }  # without these features
-#: They open files, make sessions, count steps, move numbers and decide; or few models have them.
+#: They open files, make sessions and count steps.
 _COLD: Final = {
-    *("ernn_arena", "ernn_open", "ernn_model", "ernn_session", "ernn_steps", "ernn_isa"),
+    *("ernn_arena", "ernn_open", "ernn_model", "ernn_steps", "ernn_isa"),
     *("ernn_check_constants", "ernn_check_layers", "ernn_check_recurrent", "ernn_check_shaping"),
-    *("ernn_check_sound", "ernn_listener", "ernn_scores", "ernn_sensor", "ernn_text"),
-    *("ernn_attention", "ernn_pooling", "ernn_shaping"),
+    "ernn_check_sound",
 }
 _OP_BYTES: Final = 128
 _OP_TABLE: Final = 28  # in the header: how many, and where the first is
