@@ -199,7 +199,7 @@ def test_webassembly_gives_the_bits_of_the_reference(
 def test_relaxed_simd_gives_the_bits_of_the_reference(
     entries: list[Entry], batch: Path, tmp_path: Path
 ) -> None:
-    """`relaxed` is there where bytes are unsigned (x86), `relaxeddot` where sums do not saturate."""
+    """`relaxed`: where bytes are unsigned (x86); `relaxeddot`: where no sum saturates."""
     node = node_with_relaxed_simd()
     flags = ("-msimd128", "-mrelaxed-simd")
     module = build_wasm(
