@@ -139,8 +139,8 @@ A call of a model with 8 sequences of one step (64 x 256) from Python took 23.3 
 
 WebAssembly has no product of bytes: 16 products take two instructions that widen weights, two that
 multiply and two that add. A processor with three vector units needs two cycles for them, which is
-310 µs for this GRU at 2.6 GHz. Relaxed SIMD has such products: one instruction of ARM and of x86 with
-AVX-VNNI, three of other x86. Node 22 and Chrome 114 know it.
+310 µs for this GRU at 2.6 GHz. Relaxed SIMD has such products: one instruction of ARM and of x86
+with AVX-VNNI, three of other x86. Node 22 and Chrome 114 know it.
 
 Growth from C (int8 GRU, fastest of 100 rounds, best instruction set):
 
