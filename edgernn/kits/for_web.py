@@ -89,8 +89,9 @@ def library(contents: Contents, *, relaxed: bool = False) -> bytes:
             (folder / file).write_text(text, "utf-8")
         clang = tool("clang", package="clang")
         small = ("-Oz", "-DERNN_SMALL=2") if contents.all_layers else ("-Os", "-DERNN_SMALL")
-        options = (*contents.options, *small, *(("-mrelaxed-simd",) if relaxed else ()))
-        run([clang, *_FLAGS, *options, "ernn.c", *_LINK, *exports, "-o", "ernn.wasm"], cwd=folder)
+        options = (*contents.options, *(("-mrelaxed-simd",) if relaxed else ()))
+        # -Os last would switch on what _FLAGS switches off.
+        run([clang, *small, *_FLAGS, *options, "ernn.c", *_LINK, *exports, "-o", "ernn.wasm"], cwd=folder)
         return (folder / "ernn.wasm").read_bytes()
 
 
