@@ -344,9 +344,7 @@ class Model:
                     return session
         except IndexError:  # none is idle, or another thread was faster
             room = max(_DEFAULT_MAX_STEPS, 1 << (steps - 1).bit_length())
-        return Session(
-            self, isa=self._isa, max_steps=room, max_batch=lanes, threads=threads
-        )
+        return Session(self, isa=self._isa, max_steps=room, max_batch=lanes, threads=threads)
 
     def _ports(self, describe: Any, count: Any) -> tuple[NativePort, ...]:
         port = ffi.new("ernn_port *")

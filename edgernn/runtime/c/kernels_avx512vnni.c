@@ -106,7 +106,7 @@ AVX512 ERNN_INLINE void f32_gemm_of__avx512vnni(const float *x, size_t x_stride,
   for (uint32_t panel = 0; panel < tiles; panel += matrix->tiles) {
     uint32_t taken = tiles - panel < matrix->tiles ? tiles - panel : matrix->tiles;
     size_t column = (size_t)panel * ERNN_TILE, first = column * matrix->rows;
-    if (rows == 1 && taken >= 3 && tiles - panel >= 2 * taken) { /* of a GRU, of an LSTM */
+    if (type == ERNN_MATRIX_F32 && rows == 1 && taken >= 3 && tiles - panel >= 2 * taken) {
       if (taken == 3) {
         f32_two_panels(x, matrix, column, type, bias, out, 3);
       } else {

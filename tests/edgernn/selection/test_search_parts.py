@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-import numpy as np
 import pytest
 
 from edgernn.errors import BudgetExceeded, DataError
 from edgernn.scheme import Scheme
-from edgernn.selection import predictor as prediction
 from edgernn.selection.candidates import Budget, Candidate, Ladder, Tried, affordable, shape_of
 from edgernn.selection.contender import Contender, Job, Role
 from edgernn.selection.messages import Train, order_line, read_order
-from edgernn.selection.predictor import CALIBRATION_SHAPES, Predictor, features_of, fitted
 from edgernn.selection.shapes import Shape
 from edgernn.selection.tuning import Tuner
 from edgernn.selection.work import Forms
@@ -75,61 +71,6 @@ def test_times_are_predicted_for_stacks_of_cells_only():
     assert known == Shape(cells=("gru", "lstm"), steps=40, features=13, units=32)
     for name in ("conv-gru", "bi-gru", "gru+lstm"):
         assert shape_of(Contender(architecture=name, units=32), **sizes) is None
-
-
-def shapes():
-    random = np.random.default_rng(3)
-    return [
-        Shape(
-            cells=(str(random.choice(["gru", "lstm"])),) * int(random.integers(1, 3)),
-            steps=int(random.integers(10, 101)),
-            features=int(random.integers(4, 64)),
-            units=int(random.integers(1, 16)) * 16,
-        )
-        for _ in range(20)
-    ]
-
-
-@pytest.mark.parametrize("scheme", [Scheme.INT8, Scheme.FLOAT32])
-@pytest.mark.parametrize("cache_bytes", [24_576, 49_152])
-def test_a_device_whose_time_is_a_sum_of_parts_is_learned_from_the_calibration_shapes(
-    scheme, cache_bytes
-):
-    parts = np.array([1e-2, 5e-5, 8e-7, 2e-7, 5e-7, 3e-6, 2e-9, 1e-6, 4e-9, 5e-9])
-    random = np.random.default_rng(0)
-
-    def takes(shape):
-        return float(features_of(shape, scheme, cache_bytes) @ parts)
-
-    times = [takes(one) * random.normal(1, 0.02) for one in CALIBRATION_SHAPES]
-    fit = fitted(CALIBRATION_SHAPES, times, scheme)
-    assert min(fit.parts_ms) >= 0
-    predictor = Predictor(device="made-up", backend="native", scheme=scheme, fit=fit)
-    errors = [abs(predictor.ms(one) / takes(one) - 1) for one in shapes()]
-    assert np.median(errors) <= 0.03
-    assert np.percentile(errors, 90) <= 0.08
-
-
-#: Shortest calls in microseconds of the int8 library on one core of a Xeon (Sapphire Rapids) with
-#: AVX-512 and VNNI: layers, steps, features, units.
-MEASURED: dict[tuple[str, int, int, int, int], float] = {}
-
-
-def test_a_device_is_timed_once_and_the_result_kept(tmp_path, monkeypatch):
-    monkeypatch.setenv("EDGERNN_CACHE", str(tmp_path))
-    timed = []
-
-    def least_ms(shapes, device, **_):
-        timed.append(device)
-        return [1e-6 * one.steps * one.units for one in shapes]
-
-    monkeypatch.setattr(prediction, "least_ms", least_ms)
-    given: dict[str, Any] = {"backend": "native", "scheme": Scheme.INT8, "progress": lambda _: None}
-    first = prediction.predictor_of("cpu", **given)
-    assert prediction.predictor_of("cpu", **given) == first
-    assert timed == ["cpu"]
-    prediction.predictor_of("kitchen", **given)
-    assert timed == ["cpu", "kitchen"]
 
 
 def test_an_order_keeps_everything_about_its_job_on_the_way_to_a_worker():
