@@ -146,8 +146,8 @@ rounds each, and the median ratio of the pairs):
 | int8 GRU 100 x 40 x 128, Node 24 without AVX-VNNI | simd128, relaxed | 570 µs | 372 µs | 1.53 |
 
 The int4 GRU with AVX2 now takes 1.16 times as long as int8; before, 1.48. WebAssembly's SIMD has no
-product of bytes; relaxed SIMD has: one instruction of ARM and of x86 with AVX-VNNI, three of other x86.
-Node 22 and Chrome 114 know it. The rows of Node 24 are of a busier hour than that of Node 20.
+product of bytes; relaxed SIMD has: one instruction of ARM and of x86 with AVX-VNNI, three of other
+x86. Node 22 and Chrome 114 know it. The rows of Node 24 are of a busier hour than that of Node 20.
 """
 
 _GROWTH: Final = """
