@@ -31,7 +31,7 @@ from edgernn.scheme import Scheme
 from edgernn.scoring.metric import Metric
 from edgernn.selection.clock import Clock
 from edgernn.selection.comparison import Baseline, Comparison, against_baselines, group_of
-from edgernn.selection.contender import Contender, Equal
+from edgernn.selection.contender import Contender, Equal, Role
 from edgernn.selection.crossed import counted_origins
 from edgernn.selection.data import write_splits
 from edgernn.selection.hosts import Host
@@ -39,7 +39,7 @@ from edgernn.selection.plan import Plan, coordinating, data_of_plan, write_plan
 from edgernn.selection.questions import amounts, mixes, terciles
 from edgernn.selection.row_scores import linear_scores, row_metric
 from edgernn.selection.sizing import with_bytes
-from edgernn.selection.training import ORIGINAL, Training, median_training, training_file
+from edgernn.selection.training import ORIGINAL, Training, median_training, model_file
 from edgernn.selection.trainings import all_trained, bytes_by_form
 from edgernn.selection.verdict import Worth
 from edgernn.selection.work import Forms
@@ -194,7 +194,8 @@ def _planned(
 
         def bytes_of(contender: Contender) -> int:
             progress(f"measuring the bytes of {contender.name}")
-            return max(bytes_by_form(contender, plan.recipe, workers, smallest).values())
+            found = bytes_by_form(contender, plan.recipe, workers, smallest, role=Role.COMPARED)
+            return max(found.values())
 
         first = plan.groups[Equal.UNITS][0]
         wanted = bytes_of(first)
@@ -243,7 +244,7 @@ def _export_median(
 ) -> None:
     middle = median_training(runs)
     named = folder / "models" / f"{contender.name}.keras"
-    source = training_file(folder, middle.key).with_suffix(".keras")
+    source = model_file(folder, middle.key)
     atomic.write_bytes(named, source.read_bytes())
     model = read_model(named)
     graph = float_graph(model.graph)

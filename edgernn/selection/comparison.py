@@ -11,6 +11,7 @@ from edgernn.profile import report as profile
 from edgernn.scoring.metric import METRICS, Metric
 from edgernn.selection.contender import Contender, Equal
 from edgernn.selection.crossed import RowScores, by_origin, crossed_difference
+from edgernn.selection.differences import difference
 from edgernn.selection.questions import Amount, Mix, Tercile
 from edgernn.selection.training import ORIGINAL, Training, row_scores
 from edgernn.selection.verdict import Verdict, verdicts
@@ -112,11 +113,9 @@ def group_of(
         form for form in runs_of_all[0].scores if all(form in run.scores for run in runs_of_all)
     ]
     for form in forms:
-        first, *others = (
-            by_origin(row_scores(list(trainings[one]), form), origins) for one in contenders
-        )
+        first, *others = contenders
         found = verdicts(
-            [crossed_difference(other, first) for other in others],
+            [difference(one, first, trainings, form, origins=origins) for one in others],
             worth=worth,
             higher_is_better=metric.higher_is_better,
         )

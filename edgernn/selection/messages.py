@@ -27,6 +27,7 @@ class Measure:
     contender: Contender
     recipe: Recipe
     forms: Forms
+    role: Role = Role.SEARCHED  # of the trainings that will have so many bytes
 
 
 Order: TypeAlias = Train | Measure
@@ -62,11 +63,15 @@ def read_order(line: str) -> Order:
                 data_sha256=job["data_sha256"],
                 share=job["share"],
                 role=Role(job["role"]),
+                twin=job["twin"],
             ),
             forms=forms,
         )
     return Measure(
-        contender=Contender(**entry["contender"]), recipe=Recipe(**entry["recipe"]), forms=forms
+        contender=Contender(**entry["contender"]),
+        recipe=Recipe(**entry["recipe"]),
+        forms=forms,
+        role=Role(entry["role"]),
     )
 
 

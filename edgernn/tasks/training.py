@@ -45,7 +45,7 @@ from edgernn.version import __version__
 #: Called at the end of each epoch.
 OnEpoch: TypeAlias = Callable[[Epoch], None]
 
-_PREDICTION_BATCH: Final = 256
+PREDICTION_BATCH: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +299,7 @@ def _outputs(model: Any, goal: Goal, samples: Samples) -> list[AnyArray]:
     """
 
     def predicted(inputs: Any) -> list[AnyArray]:
-        found = model.predict(inputs, batch_size=_PREDICTION_BATCH, verbose=0)
+        found = model.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
         return [np.asarray(one) for one in (found if goal.others else [found])]
 
     if not goal.decoder_steps:
