@@ -159,7 +159,9 @@ def _all_deployed(comparison: Comparison) -> list[Standing]:
 def _point(standing: Standing, cost: float, comparison: Comparison) -> Point:
     """Its score with the 95 % interval of the mean over seeds."""
     scale, seeds = comparison.judge.scale, len(standing.scores)
-    half = student_quantile(0.975, seeds - 1) * standing.deviation / np.sqrt(seeds)
+    half = 0.0
+    if standing.deviation is not None:
+        half = student_quantile(0.975, seeds - 1) * standing.deviation / np.sqrt(seeds)
     middle = standing.score
     return Point(
         name=standing.contender.name,

@@ -108,20 +108,29 @@ def method(comparison: Comparison) -> str:
     """How the figures came about, in sentences."""
     seeds = [len(runs) for runs in comparison.trainings.values()]
     number = f"{min(seeds)}" if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}"
+    trainings = "training" if max(seeds) == 1 else "trainings"
     together = (
         f"  Rows of one origin (a speaker, a file) count as one: there are {comparison.origins}."
         if comparison.origins
         else ""
     )
     return (
-        f"{number} trainings of each contender, each with its own seed, weights and validation "
+        f"{number} {trainings} of each contender, each with its own seed, weights and validation "
         f"rows; all are scored on the same {comparison.test_rows:,} test rows.  Intervals (95 %) "
         "hold the luck of both, seeds and rows; p-values are adjusted for the number of "
         f"comparisons (Holm).{together}  A difference below "
         f"{comparison.judge.amount(comparison.worth)} "
         "counts as equal.  Times are those of one training of each contender, the one with the "
         f"median score, measured when nothing was being trained.  In all: "
-        f"{seconds(comparison.seconds)}.{_left_out(comparison)}{_disturbed(comparison)}"
+        f"{seconds(comparison.seconds)}.{_left_out(comparison)}{_unmeasured(comparison)}"
+        f"{_disturbed(comparison)}"
+    )
+
+
+def _unmeasured(comparison: Comparison) -> str:
+    return "".join(
+        f"  On {device} nothing was measured: {reason}"
+        for device, reason in comparison.unmeasured.items()
     )
 
 
@@ -151,7 +160,7 @@ def _row(standing: Standing, comparison: Comparison) -> list[str]:
         contender_name(standing.contender, comparison),
         standing.form,
         judge.text(standing.score),
-        judge.amount(standing.deviation),
+        DASH if standing.deviation is None else judge.amount(standing.deviation),
         file_size(standing.bytes),
         *(
             p50_text(cells.get((device, standing.contender.name, standing.form)), unstable)

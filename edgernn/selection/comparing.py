@@ -5,28 +5,20 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
 
 from edgernn import atomic
-from edgernn.devices.device import Choices
 from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import export_model, float_graph, training_log_of
 from edgernn.export.request import Request
 from edgernn.export.study.study import held
-from edgernn.profile import measure
-from edgernn.profile.candidates import find_candidates
-from edgernn.profile.pool import pooled
-from edgernn.profile.profiling import begun
-from edgernn.profile.report import Report
-from edgernn.profile.workload import Workload
+from edgernn.profile.measured import measured_files
 from edgernn.scheme import Scheme
 from edgernn.scoring.metric import Metric
 from edgernn.selection.clock import Clock
@@ -98,7 +90,10 @@ def compared(
             files = len(plan.contenders) * len(question.forms.formats) * len(question.forms.schemes)
             clock.reserve_s = files * _SECONDS_PER_FILE * len(question.devices)
             trained = all_trained(plan, folder, workers, clock, question.forms, progress)
-        measured = _measured(question, folder, trained.trainings, progress)
+        _export_medians(question, folder, trained.trainings, progress)
+        measured = measured_files(
+            [folder / "files"], splits.test, question.devices, progress=progress
+        )
     metric = row_metric(splits.test)
     groups = {
         equal: tuple(one for one in group if one in trained.trainings)
@@ -129,7 +124,8 @@ def compared(
         lengths=terciles(splits.test, origins, of_units, trained.trainings),
         amounts=amounts(trained.partial, trained.trainings, len(splits.train)),
         origins=counted_origins(origins),
-        measured=measured,
+        measured=measured.report,
+        unmeasured={name: str(failure) for name, failure in measured.failures.items()},
         left_out=trained.left_out,
         seconds=time.monotonic() - began,
     )
@@ -211,28 +207,17 @@ def _planned(
     return replace(plan, groups=groups)
 
 
-def _measured(
+def _export_medians(
     question: Question,
     folder: Path,
     trainings: dict[Contender, tuple[Training, ...]],
     progress: Callable[[str], None],
-) -> Report | None:
-    """Files of the median training of each contender, checked, and measured on the devices."""
+) -> None:
+    """Files of the median training of each contender, checked."""
     out = folder / "files"
     for contender, runs in trainings.items():
         progress(f"exporting {contender.name}")
         _export_median(question, contender, runs, folder, out)
-    workload = Workload(samples=question.splits.test)
-    report = begun(
-        datetime.now(timezone.utc).isoformat(timespec="seconds"), measure.Plan(), workload
-    )
-    advances = pooled(report, question.devices, find_candidates([out]), workload, Choices())
-    with closing(advances):
-        for advance in advances:
-            report = advance.report
-            if advance.progress is not None and advance.progress.next:
-                progress(f"{advance.device}: {advance.progress.next}")
-    return report
 
 
 def _export_median(

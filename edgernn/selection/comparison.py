@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -41,9 +41,9 @@ class Standing:
         return float(np.mean(self.scores))
 
     @property
-    def deviation(self) -> float:
-        """The standard deviation between trainings: the luck of the seed."""
-        return float(np.std(self.scores, ddof=1))
+    def deviation(self) -> float | None:
+        """The standard deviation between trainings: the luck of the seed.  None of one training."""
+        return float(np.std(self.scores, ddof=1)) if len(self.scores) > 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,9 @@ class Comparison:
     amounts: tuple[Amount, ...] = ()
     origins: int = 0  # of the test rows, where rows of one are counted as one; else 0
     measured: profile.Report | None = None  # of one training of each contender
+    unmeasured: Mapping[str, str] = field(
+        default_factory=dict
+    )  # devices, and why they are not there
     left_out: int = 0  # trainings that the time limit did not allow
     seconds: float = 0.0
 

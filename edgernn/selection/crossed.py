@@ -40,7 +40,7 @@ class Effect:
     p_value: float  # two-sided, of no difference
     seed_variance: float  # of the estimate, from the seeds: shrinks with more trainings
     row_variance: float  # of the estimate, from the test rows: shrinks with more rows
-    seeds: int  # of the architecture that has fewer
+    seeds: int  # of the architecture that has fewer; 0: given files, of which there is one each
     rows: int
 
 
@@ -55,7 +55,9 @@ def crossed_difference(a: RowScores, b: RowScores, *, paired: bool = False) -> E
     Variances of a crossed design (rows × seeds): va and vb from the means of seeds, one from the
     differences of rows; the residual, which is in both, is subtracted once.  Degrees of freedom by
     Satterthwaite (Biometrics Bulletin 2, 1946).
-    Raises ValueError for other rows, fewer than 2 seeds, or fewer than 2 rows.
+    With one training of either, only the luck of the rows is in the interval, and no verdict
+    follows from it (edgernn.selection.verdict).
+    Raises ValueError for other rows, or fewer than 2 of them.
 
     >>> crossed_difference(right_gru, right_lstm).interval
     Interval(low=-0.004, high=0.011)
@@ -63,12 +65,12 @@ def crossed_difference(a: RowScores, b: RowScores, *, paired: bool = False) -> E
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.shape[1:] != b.shape[1:] or a.ndim != 2 or a.shape[1] < 2:
         raise ValueError(f"scores of shapes {a.shape} and {b.shape} share no two rows")
-    if min(len(a), len(b)) < FEWEST_SEEDS:
-        raise ValueError("the spread between seeds needs two trainings of each at least")
     rows = a.shape[1]
     of_rows = a.mean(axis=0) - b.mean(axis=0)  # [N]
     estimate = float(of_rows.mean())
     of_seeds = [a - b] if paired and len(a) == len(b) >= FEWEST_PAIRS else [a, b]  # independent
+    if min(len(a), len(b)) < FEWEST_SEEDS:
+        of_seeds = []
     seed_variances = [float(x.mean(axis=1).var(ddof=1)) / len(x) for x in of_seeds]
     seeds = sum(seed_variances)
     row = float(of_rows.var(ddof=1)) / rows

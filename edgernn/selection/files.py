@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from edgernn.devices.device import Choices
 from edgernn.errors import DataError, MissingRuntime, WrongOption
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import float_graph
 from edgernn.export.study.labelled import predict
-from edgernn.profile.candidates import find_candidates
 from edgernn.profile.measure import Plan
-from edgernn.profile.pool import pooled
-from edgernn.profile.profiling import begun
-from edgernn.profile.workload import Workload
+from edgernn.profile.measured import measured_files
 from edgernn.scoring.metric import METRICS, Metric
 from edgernn.scoring.predictions import Predictions
 from edgernn.selection.crossed import Effect, RowScores, by_origin
@@ -101,15 +95,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 def _predictions(path: Path, samples: Samples) -> Predictions:
     if path.suffix.lower() in _KERAS:
         return predict(float_graph(read_model(path).graph), samples, file=path.name)
-    workload = Workload(samples=samples)
-    report = begun(datetime.now(timezone.utc).isoformat(timespec="seconds"), _PLAN, workload)
-    steps = pooled(report, ("cpu",), find_candidates([path]), workload, Choices())
-    with closing(steps):
-        for advance in steps:
-            report = advance.report
-            if advance.failure is not None:
-                raise advance.failure
-    (cell,) = report.cells
+    (cell,) = measured_files([path], samples, ("cpu",), plan=_PLAN).complete.cells
     if cell.predictions is None:
         raise MissingRuntime(
             f"{path.name} gives no answers: {cell.unjudged or cell.outcome}",
@@ -142,6 +128,6 @@ def _paired(a: RowScores, b: RowScores, samples: Samples) -> Effect:
         p_value=p_value,
         seed_variance=0.0,
         row_variance=variance,
-        seeds=1,
+        seeds=0,
         rows=count,
     )

@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from edgernn.errors import TrainingFailed
 from edgernn.selection.candidates import Candidate, Tried
 from edgernn.selection.clock import Clock
 from edgernn.selection.contender import Contender, Job, Role
+from edgernn.selection.messages import TrainingDiverged
 from edgernn.selection.training import read_training
 from edgernn.selection.trainings import with_results
 from edgernn.selection.wanted import Wanted
@@ -99,7 +99,7 @@ class Judge:
         """Without those whose recipe diverges: the sampler learns to avoid it."""
         try:
             return self.judged(candidates, repetitions) if candidates else {}
-        except TrainingFailed:
+        except TrainingDiverged:
             if len(candidates) == 1:
                 return {}
         return {

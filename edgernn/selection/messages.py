@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
+from edgernn.errors import TrainingFailed
 from edgernn.scheme import Scheme
 from edgernn.selection.contender import Contender, Job, Role
 from edgernn.selection.work import Forms
@@ -40,6 +41,17 @@ class Answer:
     bytes: dict[str, int]  # by form; {} for a training, whose result is a file
     error: str = ""
     remedy: str = ""
+    diverged: bool = False  # that is the error
+
+    def require_success(self) -> None:
+        """Raises TrainingDiverged or TrainingFailed with the answer's sentence."""
+        if self.error:
+            kind = TrainingDiverged if self.diverged else TrainingFailed
+            raise kind(self.error, remedy=self.remedy)
+
+
+class TrainingDiverged(TrainingFailed):
+    """A training did what its recipe says, and its loss left the range of numbers."""
 
 
 def order_line(order: Order) -> str:

@@ -13,7 +13,7 @@ from edgernn.selection.contender import Contender, Job, Role
 from edgernn.selection.crossed import FEWEST_SEEDS
 from edgernn.selection.messages import Measure, Train
 from edgernn.selection.plan import Plan
-from edgernn.selection.training import Training, read_training
+from edgernn.selection.training import Training, model_file, read_training
 from edgernn.selection.work import Forms
 from edgernn.selection.workers import Crew
 from edgernn.tasks.task import Recipe
@@ -37,16 +37,18 @@ def all_trained(
 ) -> Trained:
     """Trains the jobs of `plan` that have no result in `folder` yet.
 
-    A control with fewer than two trainings at the end of the time is left out.
-    Raises TrainingFailed when another contender has so few.
+    At the end of the time, a control is left out that has fewer trainings than what it is beside
+    and fewer than FEWEST_SEEDS.  Raises TrainingFailed when another contender has none.
     """
     found, left_out = with_results(plan.jobs, folder, workers, clock, forms, progress)
     trainings = {
         contender: _ended(found, [plan.job(contender, number) for number in range(plan.seeds)])
         for contender in plan.contenders
     }
-    _require_seeds({one: of for one, of in trainings.items() if not plan.is_control(one)}, clock)
-    trainings = {one: of for one, of in trainings.items() if len(of) >= FEWEST_SEEDS}
+    asked = {one: of for one, of in trainings.items() if not plan.is_control(one)}
+    _require_one(asked, clock)
+    fewest = min(FEWEST_SEEDS, *map(len, asked.values()))
+    trainings = {one: of for one, of in trainings.items() if len(of) >= fewest}
     by_share = {
         (job.contender, job.share): [
             one
@@ -83,10 +85,13 @@ def with_results(
             clock.took(job.contender, training.seconds)
     every = _with_members(wanted.values(), found)
     waiting = [job for job in every if job.key not in found]
-    for job in waiting:  # members that were trained for an ensemble only
-        if job.key not in wanted and (training := read_training(folder, job.key)) is not None:
-            found[job.key] = training
-    waiting = [job for job in waiting if job.key not in found]
+    for member in (one for job in waiting for one in job.members):
+        training = read_training(folder, member.key)
+        if not model_file(folder, member.key).exists():
+            found.pop(member.key, None)  # its model was removed, and the ensemble needs it
+        elif member.key not in wanted and training is not None:
+            found[member.key] = training
+    waiting = [job for job in every if job.key not in found]
     while waiting or workers.running:
         while workers.has_room and (job := _next(waiting, found)) is not None:
             waiting.remove(job)
@@ -171,18 +176,19 @@ def _said(done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: 
     return f"{done} of {total} trainings are done; training {names}{about}"
 
 
-def _require_seeds(trainings: dict[Contender, tuple[Training, ...]], clock: Clock) -> None:
-    few = [contender for contender, done in trainings.items() if len(done) < FEWEST_SEEDS]
-    if not few:
+def _require_one(trainings: Mapping[Contender, tuple[Training, ...]], clock: Clock) -> None:
+    untrained = [contender for contender, done in trainings.items() if not done]
+    if not untrained:
         return
     estimates = [clock.estimate_s(contender) for contender in trainings]
     known = [one for one in estimates if one is not None]
-    needs = sum(known) * FEWEST_SEEDS if len(known) == len(trainings) else None
-    about = f"; two of each take about {needs / 60:.0f} min on one worker" if needs else ""
+    about = ""
+    if len(known) == len(trainings):
+        needs = seconds(sum(known)), seconds(clock.reserve_s)
+        about = f"; one of each takes about {needs[0]} on one worker, what follows {needs[1]}"
     raise TrainingFailed(
-        f"a time limit of {seconds(clock.limit_s)} is too short: {few[0].name} has "
-        f"{len(trainings[few[0]]) or 'none'} of the {FEWEST_SEEDS} trainings that a comparison "
-        f"needs{about}",
+        f"a time limit of {seconds(clock.limit_s)} is too short: {untrained[0].name} has no "
+        f"training{about}",
         remedy="Give a longer --time-limit and --resume (what was trained is kept), or fewer "
         "--models",
     )

@@ -33,6 +33,7 @@ from edgernn.selection.messages import (
 from edgernn.selection.training import write_training
 from edgernn.selection.work import size_of, trained
 from edgernn.tasks.samples import Splits
+from edgernn.tasks.training import Diverged
 from edgernn.temporary import TemporaryFolder
 from edgernn.version import __version__
 
@@ -109,7 +110,12 @@ def carried_out(order: Order, splits: Splits, folder: Path) -> Answer:
                 found = size_of(order.contender, order.recipe, splits, order.forms, role=order.role)
                 return Answer(bytes=found)
     except EdgernnError as error:
-        return Answer(bytes={}, error=error.what, remedy=error.remedy)
+        return Answer(
+            bytes={},
+            error=error.what,
+            remedy=error.remedy,
+            diverged=isinstance(error, Diverged),
+        )
 
 
 def one_thread() -> None:

@@ -48,6 +48,10 @@ OnEpoch: TypeAlias = Callable[[Epoch], None]
 PREDICTION_BATCH: Final = 256
 
 
+class Diverged(DataError):
+    """The loss left the range of numbers: the recipe is at fault, or a few rows are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
     """The files of one training, and what its log says."""
@@ -260,7 +264,7 @@ def fitted(
 
     def record(number: int, logs: dict[str, float]) -> None:
         if not math.isfinite(logs["loss"]):
-            raise DataError(
+            raise Diverged(
                 f"the training diverged in epoch {number + 1} (the loss is {logs['loss']})",
                 remedy="Lower --learning-rate",
             )

@@ -48,15 +48,14 @@ def called_different(seeds, luck, *, paired):
             for one, other in ((gru, lstm), (gru, other_gru), (lstm, other_lstm))
         )
         found += [
-            crossed_difference(mixed, control, paired=paired).p_value < 0.05
-            for control in controls
+            crossed_difference(mixed, control, paired=paired).p_value < 0.05 for control in controls
         ]
     return float(np.mean(found))
 
 
 @pytest.mark.parametrize("seeds", [2, 4, 5])
 @pytest.mark.parametrize("luck", [0.1, 0.5])
-def test_equal_ensembles_with_a_member_in_common_are_called_different_in_7_percent_at_most(seeds, luck):
+def test_equal_ensembles_that_share_a_member_are_called_different_in_7_percent_at_most(seeds, luck):
     assert called_different(seeds, luck, paired=True) <= 0.07
 
 
