@@ -113,7 +113,5 @@ def _cost(contender: Contender, comparison: Comparison) -> str:
     time = seconds(float(np.mean([run.seconds for run in runs])))
     epochs = float(np.mean([run.epochs_to_best for run in runs]))
     peak = max(run.peak_bytes for run in runs)
-    return (
-        f"{contender.name} {time} a training, {epochs:.1f} epochs to the best, "
-        f"{file_size(peak)} of memory"
-    )
+    memory = f", {file_size(peak)} of memory" if peak else ""  # 0: not known
+    return f"{contender.name} {time} a training, {epochs:.1f} epochs to the best{memory}"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -247,6 +248,26 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(place, tmp_path):
         edgernn.compare(sequences(), out=tmp_path / "file" / place, **SMALL)
     with pytest.raises(OutputError, match=r"cannot write .*another folder with -o"):
         edgernn.search(sequences(), accuracy=0.6, out=tmp_path / "file" / place)
+
+
+def test_on_windows_the_lock_is_that_of_its_c_library(tmp_path, monkeypatch):
+    held = set()
+
+    def locking(handle, _mode, size):
+        assert size == 1
+        file = os.fstat(handle).st_ino
+        if file in held:
+            raise PermissionError
+        held.add(file)
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    monkeypatch.setattr(sys, "platform", "win32")
+    with (
+        coordinating(tmp_path),
+        pytest.raises(OutputError, match="another comparison or search"),
+        coordinating(tmp_path),
+    ):
+        pass
 
 
 def test_two_coordinators_do_not_share_a_folder(tmp_path):
