@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from edgernn.report.compared_card import folklore_rows, questions
+from edgernn.report.compared_card import Answer, answers, folklore_rows
 from edgernn.report.compared_pictures import pictures
 from edgernn.report.compared_values import (
     group_note,
@@ -30,7 +30,7 @@ def comparison_html(comparison: Comparison) -> str:
         *_tables(comparison),
         *(part for one in others for part in _shown(one.title, one.svg, one.caption)),
         element("h2", "Five questions"),
-        element("ul", *(element("li", bold(one[2:])) for one in questions(comparison))),
+        *(part for one in answers(comparison) for part in _answered(one)),
     ]
     if sayings := folklore_rows(comparison):
         body += [element("h2", "What people say"), html_table(sayings)]
@@ -55,9 +55,17 @@ def _shown(heading: str, svg: str, caption: str) -> Iterator[str]:
         yield element("p", escaped(caption))
 
 
+def _answered(answer: Answer) -> Iterator[str]:
+    yield element("h3", escaped(answer.question))
+    if answer.table:
+        yield html_table(answer.table)
+    if answer.said:
+        yield element("p", escaped(answer.said))
+
+
 def _tables(comparison: Comparison) -> Iterator[str]:
     for group in comparison.groups:
         yield element("h2", escaped(group_title(group)))
         yield html_table(group_table(group, comparison))
-        if note := group_note(group):
+        if note := group_note(group, comparison):
             yield element("p", escaped(note))
