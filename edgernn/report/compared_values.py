@@ -120,7 +120,8 @@ def method(comparison: Comparison) -> str:
     return (
         f"{legend(comparison)}  {number} {trainings} of each contender, each with its own seed, "
         "weights and validation rows; all are scored on the same "
-        f"{comparison.test_rows:,} test rows.  Intervals (95 %) hold the luck of both, seeds and rows; p-values are adjusted for the number of "
+        f"{comparison.test_rows:,} test rows.  Intervals (95 %) hold the luck of "
+        "both, seeds and rows; p-values are adjusted for the number of "
         f"comparisons (Holm).{together}  A difference below "
         f"{comparison.judge.amount(comparison.worth)} "
         "counts as equal.  Times are those of one training of each contender, the one with the "
