@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+import numpy as np
+
 from edgernn.devices.device import Choices
 from edgernn.errors import DeviceError
 from edgernn.profile.candidates import find_candidates
@@ -40,15 +42,21 @@ def measured_files(
     devices: Sequence[str],
     *,
     plan: Plan | None = None,
+    weighs: bool = True,
+    answers: bool = True,
     progress: Callable[[str], None] = lambda _text: None,
 ) -> Measured:
     """Measures the files, or the folders of exports, and lets them answer `samples`.
 
+    weighs: memory too.  answers: of all rows; else only times are wanted, and those of the first
+        row, which is what is timed, are enough.
     Raises ModelFileError, and DataError for rows that do not fit a file.
 
     >>> measured_files([Path("out/")], test, ["cpu", "kitchen"]).complete.cells
     """
-    workload = Workload(samples=samples)
+    if not answers:
+        samples = samples.rows(np.array([0]), name=samples.name)
+    workload = Workload(samples=samples, weighs=weighs)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     report, failures = begun(now, plan or Plan(), workload), {}
     advances = pooled(report, devices, find_candidates(paths), workload, Choices())

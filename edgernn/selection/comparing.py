@@ -92,7 +92,12 @@ def compared(
             trained = all_trained(plan, folder, workers, clock, question.forms, progress)
         _export_medians(question, folder, trained.trainings, progress)
         measured = measured_files(
-            [folder / "files"], splits.test, question.devices, progress=progress
+            [folder / "files"],
+            splits.test,
+            question.devices,
+            weighs=False,
+            answers=False,
+            progress=progress,
         )
     metric = row_metric(splits.test)
     groups = {

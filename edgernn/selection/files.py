@@ -95,7 +95,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 def _predictions(path: Path, samples: Samples) -> Predictions:
     if path.suffix.lower() in _KERAS:
         return predict(float_graph(read_model(path).graph), samples, file=path.name)
-    (cell,) = measured_files([path], samples, ("cpu",), plan=_PLAN).complete.cells
+    (cell,) = measured_files([path], samples, ("cpu",), plan=_PLAN, weighs=False).complete.cells
     if cell.predictions is None:
         raise MissingRuntime(
             f"{path.name} gives no answers: {cell.unjudged or cell.outcome}",
