@@ -55,7 +55,7 @@ def test_no_module_has_a_name_that_says_nothing():
 
 
 #: What programs include is one file, and says all there is to say of the library.
-LONGER = {"ernn.h": 450}
+LONGER = {"ernn.h": 460}
 
 
 @pytest.mark.parametrize("suffix", [".py", ".c", ".h", ".java", ".kt", ".swift", ".mjs"])

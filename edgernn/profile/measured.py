@@ -12,7 +12,7 @@ import numpy as np
 
 from edgernn.devices.device import Choices
 from edgernn.errors import DeviceError
-from edgernn.profile.candidates import find_candidates
+from edgernn.profile.candidates import Candidate, find_candidates
 from edgernn.profile.measure import Plan
 from edgernn.profile.pool import pooled
 from edgernn.profile.profiling import begun
@@ -54,12 +54,34 @@ def measured_files(
 
     >>> measured_files([Path("out/")], test, ["cpu", "kitchen"]).complete.cells
     """
+    return measured_candidates(
+        find_candidates(paths),
+        samples,
+        devices,
+        plan=plan,
+        weighs=weighs,
+        answers=answers,
+        progress=progress,
+    )
+
+
+def measured_candidates(
+    candidates: Sequence[Candidate],
+    samples: Samples,
+    devices: Sequence[str],
+    *,
+    plan: Plan | None = None,
+    weighs: bool = True,
+    answers: bool = True,
+    progress: Callable[[str], None] = lambda _text: None,
+) -> Measured:
+    """As `measured_files`, of files that were read."""
     if not answers:
         samples = samples.rows(np.array([0]), name=samples.name)
     workload = Workload(samples=samples, weighs=weighs)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     report, failures = begun(now, plan or Plan(), workload), {}
-    advances = pooled(report, devices, find_candidates(paths), workload, Choices())
+    advances = pooled(report, devices, candidates, workload, Choices())
     with closing(advances):
         for advance in advances:
             report = advance.report

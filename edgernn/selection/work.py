@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from edgernn import atomic
 from edgernn.artefact import Artefact
@@ -22,17 +22,21 @@ from edgernn.export.study.labelled import artefact_predictions, predict
 from edgernn.formats import format_named
 from edgernn.scheme import Scheme
 from edgernn.selection.contender import Contender, Job, Role
-from edgernn.selection.data import drawn_again
+from edgernn.selection.data import parts_of
 from edgernn.selection.memory import peak_bytes, reset_peak
 from edgernn.selection.row_scores import per_row
 from edgernn.selection.training import ORIGINAL, Epoch, Training, model_file, read_training
 from edgernn.tasks.architectures import build
 from edgernn.tasks.averaging import average, mean_of
+from edgernn.tasks.kept_models import KeptModels
 from edgernn.tasks.notation import architecture_named
 from edgernn.tasks.samples import Samples, Splits
 from edgernn.tasks.task import Recipe
 from edgernn.tasks.training import settings_of, train
 from edgernn.tasks.training_log import TrainingLog, log_path
+
+#: A worker trains the same architecture with one seed after the other.
+_KEPT: Final = KeptModels()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +80,9 @@ def trained(job: Job, splits: Splits, forms: Forms, folder: Path) -> Training:
         ensemble, which is averaged and not trained, are there already.
     Raises DataError, UnsupportedLayer, MissingRuntime, OutputError.
     """
-    parts = splits if job.role is Role.FINAL else drawn_again(splits, job)
-    judged = parts.test if job.role is Role.COMPARED else parts.validation
+    parts = parts_of(splits, job)
+    is_apart = job.role in (Role.COMPARED, Role.CONFIRMED)
+    judged = parts.test if is_apart else parts.validation
     reset_peak()
     with tempfile.TemporaryDirectory() as scratch:
         model = Path(scratch) / "model.keras"
@@ -121,6 +126,7 @@ def _fitted(job: Job, parts: Splits, model: Path) -> TrainingLog:
         recipe=job.recipe,
         seed=job.seed,
         count_parameters=parameters_of,
+        kept=_KEPT,
     ).log
 
 

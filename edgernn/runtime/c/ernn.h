@@ -37,6 +37,7 @@
  * ERNN_WITHOUT_SOUND   Leaves out front ends for sound and sensors: models that hold one are refused.
  * ERNN_WITHOUT_TEXT    Leaves out front ends for text: models that hold one are refused.
  * ERNN_WITHOUT_NIBBLES Leaves out weights of 4 bits: int4 models are refused.
+ * ERNN_THREADS         ernn_options.threads may be above 1.  Link with -pthread, but on Windows.
  * ERNN_SMALL           Kernels share loops, and the portable ones are left out where others always run:
  *                      a fifth less code, 3 to 12 % more instructions.
  * ERNN_ONLY_<LAYER>    One or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of ERNN_OP_LIST in
@@ -104,7 +105,9 @@ ERNN_API const char *ernn_version(void);
   X(NO_RESULT, "this step has no result: go on with the next one")                                 \
   X(NO_TEXT, "the model has no front end for text: give it tokens")                                \
   X(NOT_UTF8, "the text is not UTF-8")                                                             \
-  X(WORD, "the vocabulary lacks a word of the text, and has no token for unknown ones")
+  X(WORD, "the vocabulary lacks a word of the text, and has no token for unknown ones")             \
+  X(NO_THREADS, "this build has no threads: compile the library with ERNN_THREADS")                \
+  X(THREAD_REFUSED, "the system refused to start a thread")
 
 typedef enum ernn_status {
 #define ERNN_STATUS_ENUM(name, text) ERNN_##name,
@@ -220,15 +223,29 @@ typedef struct ernn_options {
                          can stream take sequences of any length whatever this says. */
   uint32_t max_batch; /* sequences that ernn_run_batch runs side by side (default 1).  They share each
                          reading of the recurrent weights; each needs memory of its own. */
+  uint32_t threads;   /* that ernn_run_batch splits its sequences over, with the same bits (default 1).
+                         More need a library built with ERNN_THREADS, and ernn_session_close. */
 } ernn_options;
 
 /* How large an arena ernn_session_init needs. */
 ERNN_API ernn_status ernn_session_size(const ernn_model *model, const ernn_options *options, size_t *bytes);
 
-/* Makes a session inside `arena` (aligned to ERNN_ALIGNMENT) and resets it.  It needs no closing:
- * when it is no longer used, the arena is the caller's again. */
+/* Makes a session inside `arena` (aligned to ERNN_ALIGNMENT) and resets it.  With one thread it needs
+ * no closing: when it is no longer used, the arena is the caller's again.  With more it starts
+ * options.threads - 1 threads, which sleep until ernn_run_batch: ERNN_NO_THREADS in a build that has
+ * none, ERNN_THREAD_REFUSED where the system starts fewer. */
 ERNN_API ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
                               size_t arena_bytes, const ernn_options *options);
+
+/* Ends the threads of a session that has more than one; call nothing with it after that.  Else it
+ * does nothing.  null is fine.
+ *
+ *     ernn_options options = {.max_batch = 32, .threads = 4};
+ *     ernn_session_init(&session, &model, arena, arena_bytes, &options);
+ *     ernn_run_batch(session, 32, inputs, outputs);
+ *     ernn_session_close(session);                          // before the arena is freed
+ */
+ERNN_API void ernn_session_close(ernn_session *session);
 
 /* The next step is the first of a new sequence.  ERNN_BUSY while another call is at work. */
 ERNN_API ernn_status ernn_reset(ernn_session *session);
@@ -266,7 +283,8 @@ ERNN_API ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, er
  * or with the states among its inputs, and gives the bits that it gives alone.  The inputs of
  * sequence i begin at inputs[i * ernn_input_count], its outputs at outputs[i * ernn_output_count].
  * The session is as after ernn_reset.  More sequences than options.max_batch run one group after the
- * other; put those of similar length next to each other.
+ * other; put those of similar length next to each other.  With options.threads, each thread takes as
+ * many neighbours; after an error, the outputs of other sequences may be written or not.
  *
  *     ernn_rows inputs[] = {{first, 98}, {second, 71}}, outputs[] = {{a, 1}, {b, 1}};
  *     status = ernn_run_batch(session, 2, inputs, outputs);      // a model with one input and output

@@ -24,7 +24,10 @@ from edgernn.tasks.samples import Samples
 from edgernn.tasks.split import split
 from edgernn.tasks.task import Recipe
 from edgernn.tasks.training_log import log_path, read_log
-from tests.edgernn.selection.test_plan import planned, result_of, trained
+from tests.edgernn.selection.crews import result_of
+from tests.edgernn.selection.test_plan import planned, trained
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 NAMES = ("gru", "lstm", "gru+lstm", "gru+gru", "lstm+lstm")
 FORMS = Forms(formats=("native",), schemes=(Scheme.FLOAT32, Scheme.INT8))
@@ -40,7 +43,7 @@ def keep(crew, folder):
     """The results with scores in all forms, so that none is asked for again."""
     for job in crew.trained:
         scores = {ORIGINAL: (1.0, 0.0), "native int8": (1.0, 0.0)}
-        write_training(folder, replace(result_of(job), scores=scores))
+        write_training(folder, result_of(job, scores=scores))
 
 
 def begun(crew):
