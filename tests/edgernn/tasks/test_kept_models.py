@@ -7,8 +7,8 @@ import pytest
 
 from edgernn.export.keras.file import parameters_of
 from edgernn.tasks.architectures import build, standardized
-from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.kept_models import KeptModels
+from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.notation import architecture_named
 from edgernn.tasks.samples import Samples
 from edgernn.tasks.split import split
