@@ -32,7 +32,7 @@ class Answer:
 
 
 def answers(comparison: Comparison) -> tuple[Answer, ...]:
-    """To the five questions, in the order in which people are told to ask them."""
+    """To the five questions, in the order in which people ask them."""
     return (
         _resources(comparison),
         _lengths(comparison),

@@ -133,7 +133,11 @@ def _seeds(standings: Sequence[Standing], comparison: Comparison) -> str:
 
 
 def _curves(comparison: Comparison) -> Iterator[Picture]:
-    contenders = [one.contender for one in deployed(comparison.groups[0])][:COLOURS]
+    standings = deployed(comparison.groups[0])
+    of_all = [one.contender for one in standings]
+    # Ensembles have no curve of their own.
+    trained = [one for one in of_all if any(run.curve for run in comparison.trainings[one])]
+    contenders = trained[:COLOURS]
     curves = {
         one.name: [
             [epoch.validation_loss for epoch in run.curve] for run in comparison.trainings[one]

@@ -59,11 +59,11 @@ def group_table(group: Group, comparison: Comparison) -> list[list[str]]:
         "contender",
         "file",
         comparison.judge.name,
-        "seeds differ by",
-        "size",
-        *(f"p50 on {device}" for device in devices),
         f"difference from {group.standings[0].contender.name}",
         "verdict",
+        "size",
+        *(f"p50 on {device}" for device in devices),
+        "seeds differ by",
     ]
     return [head, *(_row(one, comparison) for one in group.standings)]
 
@@ -186,14 +186,14 @@ def _row(standing: Standing, comparison: Comparison) -> list[str]:
         contender_name(standing.contender, comparison),
         "Keras model" if standing.form == ORIGINAL else standing.form,
         judge.text(standing.score),
-        DASH if standing.deviation is None else judge.amount(standing.deviation),
+        DASH if verdict is None else difference_text(verdict.effect, comparison),
+        _verdict(verdict),
         file_size(standing.bytes),
         *(
             p50_text(cells.get((device, standing.contender.name, standing.form)), unstable)
             for device in measured_devices(comparison)
         ),
-        DASH if verdict is None else difference_text(verdict.effect, comparison),
-        _verdict(verdict),
+        DASH if standing.deviation is None else judge.amount(standing.deviation),
     ]
 
 

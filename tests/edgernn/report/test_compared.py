@@ -27,7 +27,9 @@ def card(made):
 
 def test_the_card_starts_with_the_recommendation(card):
     assert card.splitlines()[0] == "# gru or lstm or gru-lstm on made-up?"
-    assert card.splitlines()[2].startswith("**Use gru-lstm-32**: its accuracy is 1.9 points better than that of gru-32")
+    assert card.splitlines()[2].startswith(
+        "**Use gru-lstm-32**: its accuracy is 1.9 points better than that of gru-32"
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,6 +141,16 @@ def test_pictures_are_files_of_their_own(made):
         assert root.find("{http://www.w3.org/2000/svg}style") is not None
     curves = files["learning-curves.svg"]
     assert curves.count("<polyline") == 5 * 5
+
+
+def test_an_ensemble_has_no_curve_and_no_place_in_their_legend():
+    made = comparison({"gru": 0.9, "lstm": 0.9, "gru+lstm": 0.9}, controls=())
+    ensemble = next(one for one in made.trainings if one.architecture == "gru+lstm")
+    runs = tuple(replace(run, curve=()) for run in made.trainings[ensemble])
+    made = replace(made, trainings={**made.trainings, ensemble: runs})
+    curves = picture_files(made)["learning-curves.svg"]
+    assert "gru-32" in curves
+    assert "gru+lstm" not in curves
 
 
 def test_the_json_holds_what_the_card_says(made):
