@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from edgernn import atomic
 from edgernn.artefact import Artefact
 from edgernn.devices.runners.outcome import Failed, Skipped
@@ -155,19 +157,24 @@ def _results(jobs: Sequence[Job], folder: Path) -> list[Training]:
 def size_of(
     contender: Contender, recipe: Recipe, splits: Splits, forms: Forms, *, role: Role
 ) -> dict[str, int]:
-    """Bytes by form, of an untrained model: sizes do not depend on the weights.
+    """Bytes by form, of an untrained model: its weights are as many as those of a trained one.
 
     role: an ensemble that is compared has a standardization for each member.
     """
 
-    def untrained(name: str) -> Any:
-        return build(
-            splits.train, architecture_named(name), units=contender.units, layers=recipe.layers
-        )
+    def untrained(name: str, place: int = 0) -> Any:
+        # Without `place` rows: equal standardizations would be stored once.
+        rows = splits.train.rows(np.arange(place, len(splits.train)), name=splits.train.name)
+        return build(rows, architecture_named(name), units=contender.units, layers=recipe.layers)
 
     names = architecture_named(contender.architecture).member_names
     apart = role is Role.COMPARED and len(names) > 1
-    model = mean_of(list(map(untrained, names))) if apart else untrained(contender.architecture)
+    if apart:
+        model = mean_of([untrained(name, place) for place, name in enumerate(names)])
+    else:
+        model = untrained(contender.architecture)
+    random = np.random.default_rng(0)  # equal arrays (biases of 0) would be stored once, too
+    model.set_weights([random.normal(0, 0.1, one.shape) for one in model.get_weights()])
     with tempfile.TemporaryDirectory() as scratch:
         artefacts = _exported(from_keras(model), Path(scratch), splits.calibration, forms)
         return {form_name(one): sum(file.bytes for file in one.files) for one in artefacts}
