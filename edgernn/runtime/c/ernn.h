@@ -132,7 +132,9 @@ ERNN_API const char *ernn_status_text(ernn_status status);
   X(NEON, "neon")                                                                                  \
   X(NEONDOT, "neondot")                                                                            \
   X(NEONI8MM, "neoni8mm")                                                                          \
-  X(SIMD128, "simd128")
+  X(SIMD128, "simd128")                                                                            \
+  X(RELAXED, "relaxed")                                                                            \
+  X(RELAXEDDOT, "relaxeddot")
 
 typedef enum ernn_isa {
 #define ERNN_ISA_ENUM(name, text) ERNN_ISA_##name,
