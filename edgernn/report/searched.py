@@ -82,9 +82,9 @@ def confirmed_sentence(found: Searched) -> str:
     return (
         f"A fresh check {verdict}: {_trainings(len(seen.folds))} with other seeds reach "
         f"{judge.text(seen.score)} on {seen.rows:,} rows that had no part in choosing it{stopped}. "
-        f"To be confirmed it needs {judge.text(seen.needed)}: {judge.text(found.budget.score)} and a "
-        f"margin of {judge.amount(margin)}, so that a model that falls just short passes by luck in one of "
-        "ten checks at most."
+        f"To be confirmed it needs {judge.text(seen.needed)}: {judge.text(found.budget.score)} "
+        f"and a margin of {judge.amount(margin)}, so that a model that falls just short passes by "
+        "luck in one of ten checks at most."
     )
 
 
