@@ -33,8 +33,8 @@ _SEEDS_OF_WIDTHS: Final = range(3)
 
 def study(tasks: Sequence[str]) -> None:
     """What is not in the record: models of the tests first, then other widths."""
-    for task in tasks:
-        for seed in _SEEDS:
+    for seed in _SEEDS:
+        for task in tasks:
             _tune_missing(task, seed)
     for seed in _SEEDS_OF_WIDTHS:
         for task in tasks:

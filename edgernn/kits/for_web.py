@@ -14,8 +14,8 @@ from edgernn.kits.targets import Files
 from edgernn.kits.tools import run, tool
 
 _FLAGS: Final = (
-    "--target=wasm32", "-std=c99", "-Os", "-msimd128", "-mbulk-memory", "-ffreestanding",
-    "-nostdlib", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
+    "--target=wasm32", "-std=c99", "-msimd128", "-mbulk-memory", "-ffreestanding", "-nostdlib",
+    "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
     # The kernels are written in vectors; loops of what is left would only grow.
     "-fno-unroll-loops", "-fno-vectorize", "-fno-slp-vectorize",
 )  # fmt: skip
@@ -88,8 +88,10 @@ def library(contents: Contents, *, relaxed: bool = False) -> bytes:
         for file, text in contents.library.items():
             (folder / file).write_text(text, "utf-8")
         clang = tool("clang", package="clang")
-        options = (*contents.options, "-DERNN_SMALL", *(("-mrelaxed-simd",) if relaxed else ()))
-        run([clang, *_FLAGS, *options, "ernn.c", *_LINK, *exports, "-o", "ernn.wasm"], cwd=folder)
+        small = ("-Oz", "-DERNN_SMALL=2") if contents.all_layers else ("-Os", "-DERNN_SMALL")
+        options = (*contents.options, *(("-mrelaxed-simd",) if relaxed else ()))
+        # -Os last would switch on what _FLAGS switches off.
+        run([clang, *small, *_FLAGS, *options, "ernn.c", *_LINK, *exports, "-o", "ernn.wasm"], cwd=folder)
         return (folder / "ernn.wasm").read_bytes()
 
 

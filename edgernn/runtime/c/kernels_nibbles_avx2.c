@@ -32,14 +32,11 @@ AVX2 ERNN_INLINE __m256i nibble_plane__avx2(const uint8_t *words, uint32_t bytes
 }
 
 /* Eight products of at most 255 * 15 fit 16 bits. */
-AVX2 ERNN_INLINE __m256i nibble_dot__avx2(__m256i sum, const __m256i *x, const __m256i *w,
-                                          const int packs) {
+AVX2 ERNN_INLINE __m256i nibble_dot__avx2(__m256i sum, const __m256i *x, const __m256i *w) {
   __m256i pairs =
       _mm256_add_epi16(_mm256_maddubs_epi16(x[0], w[0]), _mm256_maddubs_epi16(x[1], w[1]));
-  if (packs == 2) {
-    pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(x[2], w[2]));
-    pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(x[3], w[3]));
-  }
+  pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(x[2], w[2]));
+  pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(x[3], w[3]));
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
@@ -72,7 +69,7 @@ AVX2 ERNN_INLINE void split_words(const uint8_t *words, uint32_t count, uint8_t 
 }
 
 /* Words are split once for all weights: shuffled for each tile they cost as much as the products. */
-enum { SPLIT_BYTES = 4096 };
+enum { SPLIT_BYTES = 2048 };
 
 AVX2 ERNN_NOINLINE static void nibble_split__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
                                                   const ernn_product *product, uint8_t *out,

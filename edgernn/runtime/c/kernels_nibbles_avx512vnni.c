@@ -39,10 +39,9 @@ AVX512 ERNN_INLINE __m512i nibble_plane__avx512vnni(const uint8_t *words, uint32
 
 /* Begun at zero: the products of one turn do not wait for those of the turn before. */
 AVX512 ERNN_INLINE __m512i nibble_dot__avx512vnni(__m512i sum, const __m512i *x,
-                                                  const __m512i *w, const int packs) {
+                                                  const __m512i *w) {
   __m512i turn = _mm512_dpbusd_epi32(_mm512_setzero_si512(), x[0], w[0]);
   turn = _mm512_dpbusd_epi32(turn, x[1], w[1]);
-  if (packs == 1) return _mm512_add_epi32(sum, turn);
   turn = _mm512_dpbusd_epi32(turn, x[2], w[2]);
   return _mm512_add_epi32(sum, _mm512_dpbusd_epi32(turn, x[3], w[3]));
 }

@@ -38,8 +38,7 @@ ERNN_INLINE uint32x4_t nibble_plane__neon(const uint8_t *words, uint32_t bytes) 
 }
 
 /* Eight products of at most 255 * 15 fit 16 bits. */
-ERNN_INLINE uint32x4_t nibble_dot__neon(uint32x4_t sum, const uint32x4_t *x, const uint32x4_t *w, const int packs) {
-  (void)packs; /* two: there are no tails */
+ERNN_INLINE uint32x4_t nibble_dot__neon(uint32x4_t sum, const uint32x4_t *x, const uint32x4_t *w) {
   uint16x8_t left = vdupq_n_u16(0), right = left;
   ERNN_UNROLL
   for (int i = 0; i < 4; i++) {
@@ -86,8 +85,7 @@ ERNN_NIBBLE_GEMM(ANY_NEON, neon)
 #endif
 
 NIBBLE_DOT ERNN_INLINE uint32x4_t nibble_dot__neondot(uint32x4_t sum, const uint32x4_t *x,
-                                                      const uint32x4_t *w, const int packs) {
-  (void)packs; /* two: there are no tails */
+                                                      const uint32x4_t *w) {
   ERNN_UNROLL
   for (int i = 0; i < 4; i++) {
     __asm__(UDOT "%0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(w[i]), "w"(x[i]));

@@ -13,9 +13,19 @@
 #include "kernels_portable.h"
 #include "kernels_simd128.h"
 
-RELAXED_SIMD(dot_of_pairs, "0x92") /* i16x8.relaxed_dot_i8x16_i7x16_s */
+/* Two instructions as bytes: compilers know them from clang 16 on. */
 
-/* i32x4.relaxed_dot_i8x16_i7x16_add_s: sums + w * x.  Where x86 saturates it is five instructions. */
+/* i16x8.relaxed_dot_i8x16_i7x16_s: sums of two neighbours. */
+ERNN_INLINE v128_t dot_of_pairs(v128_t w, v128_t x) {
+  v128_t out;
+  __asm__("local.get %1\n\tlocal.get %2\n\t.byte 0xfd, 0x92, 0x02\n\tlocal.set %0"
+          : "=r"(out)
+          : "r"(w), "r"(x));
+  return out;
+}
+
+/* i32x4.relaxed_dot_i8x16_i7x16_add_s: sums + w * x.  Where x86 saturates, engines spell it in five
+ * instructions. */
 ERNN_INLINE v128_t fused_dot(v128_t w, v128_t x, v128_t sums) {
   v128_t out;
   __asm__(
@@ -68,17 +78,39 @@ typedef struct rows__relaxed {
   int is_signed, to_float;
 } rows__relaxed;
 
-/* What four sums begin with; all 32-bit numbers wrap.  Without 128 of each weight: as section 4 says. */
-ERNN_INLINE v128_t begin__relaxed(const rows__relaxed *rows, size_t column, const int in_planes) {
-  v128_t bias = wasm_v128_load(rows->product->bias + column);
-  v128_t less = wasm_v128_load(rows->product->unsigned_bias + column);
-  if (!in_planes) return rows->is_signed ? bias : less;
-  v128_t weights = wasm_i32x4_sub(bias, less);
-  return wasm_i32x4_add(bias, rows->is_signed ? weights : wasm_i32x4_shl(wasm_i32x4_neg(weights), 8));
+#if ERNN_IS_SMALL >= 2
+#define FINISH_COPY ERNN_NOINLINE static
+#define FINISH_UNROLL
+#else
+#define FINISH_COPY ERNN_INLINE
+#define FINISH_UNROLL ERNN_UNROLL
+#endif
+
+/* Adds what the sums of `n` tiles begin with; all 32-bit numbers wrap.  Where sums of signed bytes begin with
+ * the bias, those of q + 128 begin with 128 times the weights less: docs/integer-arithmetic.md, section 4. */
+FINISH_COPY void finish__relaxed(const rows__relaxed *rows, v128_t *sums, size_t column, uint8_t *out,
+                                 const int n) {
+  const int32_t *bias = rows->product->bias + column, *less = rows->product->unsigned_bias + column;
+  const int32_t *begin = rows->is_signed ? bias : less;
+  if (rows->plane) {
+    FINISH_UNROLL
+    for (int i = 0; i < 4 * n; i++) {
+      v128_t whole = wasm_v128_load(bias + 4 * i);
+      v128_t weights = wasm_i32x4_sub(whole, wasm_v128_load(less + 4 * i));
+      weights = rows->is_signed ? weights : wasm_i32x4_shl(wasm_i32x4_neg(weights), 8);
+      sums[i] = wasm_i32x4_add(sums[i], wasm_i32x4_add(whole, weights));
+    }
+  } else {
+    FINISH_UNROLL
+    for (int i = 0; i < 4 * n; i++) sums[i] = wasm_i32x4_add(sums[i], wasm_v128_load(begin + 4 * i));
+  }
+  for (int i = 0; i < n; i++, column += ERNN_TILE) {
+    finish_tile__simd128(sums + 4 * i, rows->product, column, out, column, rows->to_float);
+  }
 }
 
 /* One row times `n` tiles of one panel; of planes first the high bytes, then the low ones.  Twelve sums stay
- * in registers, and hide the five cycles that a fused product takes. */
+ * in registers, and hide the five cycles that a fused product takes; sums of pairs need no more than four. */
 ERNN_INLINE void block__relaxed(const rows__relaxed *rows, const uint8_t *x, const int8_t *weights,
                                 size_t column, uint8_t *out, const int n, const int is_fused) {
   const size_t stride = rows->stride, bytes = ((size_t)rows->product->rows + 3) / 4 * 4;
@@ -101,20 +133,7 @@ ERNN_INLINE void block__relaxed(const rows__relaxed *rows, const uint8_t *x, con
       }
     }
   }
-  if (is_fused && rows->plane) {
-    ERNN_UNROLL
-    for (int j = 0; j < 4 * n; j++) {
-      sums[j] = wasm_i32x4_add(sums[j], begin__relaxed(rows, column + 4 * (size_t)j, 1));
-    }
-  } else {
-    ERNN_UNROLL
-    for (int j = 0; j < 4 * n; j++) {
-      sums[j] = wasm_i32x4_add(sums[j], begin__relaxed(rows, column + 4 * (size_t)j, 0));
-    }
-  }
-  for (int i = 0; i < n; i++, column += ERNN_TILE) {
-    finish_tile__simd128(sums + 4 * i, rows->product, column, out, column, rows->to_float);
-  }
+  finish__relaxed(rows, sums, column, out, n);
 }
 
 ERNN_INLINE void gemm__relaxed(const uint8_t *x, size_t x_stride, size_t plane, uint32_t count,
@@ -140,10 +159,10 @@ ERNN_INLINE void gemm__relaxed(const uint8_t *x, size_t x_stride, size_t plane, 
         uint8_t *to = out + row * out_bytes;
         uint32_t left = taken - tile;
         size_t column = (size_t)(panel + tile) * ERNN_TILE;
-        if (left == 3) {
+        if ((left == 3 || (ERNN_IS_SMALL >= 2 && left > 3)) && (is_fused || ERNN_IS_SMALL < 2)) {
           block__relaxed(&rows, from, weights, column, to, 3, is_fused);
           tile += 3;
-        } else if (left >= 2 && is_fused) {
+        } else if (left >= 2 && is_fused && ERNN_IS_SMALL < 2) {
           block__relaxed(&rows, from, weights, column, to, 2, is_fused);
           tile += 2;
         } else {
@@ -202,7 +221,7 @@ static void u8_sums__relaxed(const uint8_t *x, size_t x_stride, uint32_t rows,
 #define THE_REST                                                                                  \
   .rows = &ernn_rows_portable, .f32_gemm = ernn_f32_gemm__portable,                               \
   .f32_gru = ernn_f32_gru__portable, .f32_lstm = ernn_f32_lstm__portable,                         \
-  .exact_gru = ernn_f32_gru__portable, .exact_lstm = ernn_f32_lstm__portable,                     \
+  .dynamic_gru = ernn_dynamic_gru__portable, .dynamic_lstm = ernn_dynamic_lstm__portable,         \
   .f32_sigmoid = ernn_f32_sigmoid__portable, .f32_tanh = ernn_f32_tanh__portable,                 \
   .s16_product = ernn_s16_product__simd128, .s16_sums = ernn_s16_sums__simd128,                   \
   .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__portable),                                \

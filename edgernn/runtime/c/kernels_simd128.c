@@ -140,10 +140,15 @@ void ernn_s16_sums__simd128(const int16_t *x, size_t x_stride, uint32_t rows,
 
 /* ---- Gates ---- */
 
-/* The tables of T as bytes, for look-up by swizzle. */
+/* The tables of T as bytes, for look-up by swizzle, and constants: engines make a constant of the code anew
+ * each time, in three to five instructions, and keep what was loaded. */
 typedef struct tanh_tables__simd128 {
   v128_t value_low, value_high, slope_low, slope_high, curvature;
+  v128_t end, knee, no_high, no_low, place, half, center;
 } tanh_tables__simd128;
+
+static const int16_t gate_constants[] = {ERNN_TANH_END, 8192,  (int16_t)0xFF00, 0x00FF,
+                                         2047 << 3,     16384, 128};
 
 ERNN_INLINE v128_t low_bytes(const int16_t *words) {
   v128_t first = wasm_v128_load(words), second = wasm_v128_load(words + 8);
@@ -156,20 +161,34 @@ ERNN_INLINE v128_t high_bytes(const int16_t *words) {
 }
 
 ERNN_INLINE tanh_tables__simd128 load_tanh_tables__simd128(void) {
-  tanh_tables__simd128 tables = {low_bytes(ernn_tanh_value), high_bytes(ernn_tanh_value),
-                                 low_bytes(ernn_tanh_slope), high_bytes(ernn_tanh_slope),
-                                 wasm_v128_load(ernn_tanh_curvature)};
+  const int16_t *constants = gate_constants;
+  const uint8_t *curvature = ernn_tanh_curvature;
+  __asm__("" : "+r"(constants), "+r"(curvature)); /* the compiler must not see what is there */
+  tanh_tables__simd128 tables = {
+      low_bytes(ernn_tanh_value),
+      high_bytes(ernn_tanh_value),
+      low_bytes(ernn_tanh_slope),
+      high_bytes(ernn_tanh_slope),
+      wasm_v128_load(curvature),
+      wasm_v128_load16_splat(constants),
+      wasm_v128_load16_splat(constants + 1),
+      wasm_v128_load16_splat(constants + 2),
+      wasm_v128_load16_splat(constants + 3),
+      wasm_v128_load16_splat(constants + 4),
+      wasm_v128_load16_splat(constants + 5),
+      wasm_v128_load16_splat(constants + 6),
+  };
   return tables;
 }
 
 /* T(v).  An index beyond 15 gives the byte zero. */
 ERNN_INLINE v128_t table_tanh__simd128(v128_t v, const tanh_tables__simd128 *tables) {
-  v128_t u = wasm_u16x8_min(wasm_i16x8_abs(v), wasm_i16x8_const_splat(ERNN_TANH_END));
-  v128_t w = wasm_i16x8_add(u, wasm_i16x8_min(u, wasm_i16x8_const_splat(8192)));
+  v128_t u = wasm_u16x8_min(wasm_i16x8_abs(v), tables->end);
+  v128_t w = wasm_i16x8_add(u, wasm_i16x8_min(u, tables->knee));
   v128_t s = wasm_i16x8_shr(w, 11);
-  v128_t d = wasm_i16x8_shl(wasm_v128_and(w, wasm_i16x8_const_splat(2047)), 3);
-  v128_t low = wasm_v128_or(s, wasm_i16x8_const_splat((int16_t)0xFF00));
-  v128_t high = wasm_v128_or(wasm_i16x8_shl(s, 8), wasm_i16x8_const_splat(0x00FF));
+  v128_t d = wasm_v128_and(wasm_i16x8_shl(w, 3), tables->place);
+  v128_t low = wasm_v128_or(s, tables->no_high);
+  v128_t high = wasm_v128_or(wasm_i16x8_shl(s, 8), tables->no_low);
   v128_t value = wasm_v128_or(looked_up(tables->value_low, low),
                               looked_up(tables->value_high, high));
   v128_t slope = wasm_v128_or(looked_up(tables->slope_low, low),
@@ -187,7 +206,7 @@ ERNN_INLINE v128_t fixed_tanh__simd128(v128_t p, const tanh_tables__simd128 *tab
 
 ERNN_INLINE v128_t fixed_gate__simd128(v128_t p, ernn_hard hard,
                                        const tanh_tables__simd128 *tables) {
-  const v128_t half = wasm_i16x8_const_splat(16384);
+  const v128_t half = tables->half;
   if (hard.limit == 0) {
     return wasm_i16x8_add(wasm_i16x8_shr(table_tanh__simd128(p, tables), 1), half);
   }
@@ -197,8 +216,7 @@ ERNN_INLINE v128_t fixed_gate__simd128(v128_t p, ernn_hard hard,
   return wasm_i16x8_max(wasm_i16x8_add_sat(p, half), wasm_i16x8_const_splat(0));
 }
 
-ERNN_INLINE void store_fed__simd128(uint8_t *fed, v128_t h) {
-  const v128_t center = wasm_i16x8_const_splat(128);
+ERNN_INLINE void store_fed__simd128(uint8_t *fed, v128_t h, v128_t center) {
   v128_t narrow = wasm_i16x8_add(wasm_i16x8_shr(wasm_i16x8_add_sat(h, center), 8), center);
   wasm_v128_store64_lane(fed, wasm_u8x16_narrow_i16x8(narrow, narrow), 0);
 }
@@ -231,7 +249,7 @@ void ernn_s16_gru__simd128(const int16_t *x, const int16_t *r, int16_t *h, uint8
       v128_t state = kept(wasm_i32x4_extmul_low_i16x8(z, n), wasm_i32x4_extmul_high_i16x8(z, n), z,
                           wasm_v128_load(h + i));
       wasm_v128_store(h + i, state);
-      store_fed__simd128(fed + i, state);
+      store_fed__simd128(fed + i, state, tables.center);
     }
   }
 }
@@ -258,7 +276,7 @@ void ernn_s16_lstm__simd128(const int16_t *x, const int16_t *r, int16_t *h, int1
       t = table_tanh__simd128(wasm_i16x8_mul(t, wasm_v128_load(cell->factor + k)), &tables);
       v128_t state = scaled_q15(o, t);
       wasm_v128_store(h + k, state);
-      store_fed__simd128(fed + k, state);
+      store_fed__simd128(fed + k, state, tables.center);
     }
   }
 }

@@ -14,12 +14,10 @@ ernn_s16_lstm ernn_s16_lstm__simd128;
 /* In a loop: clang else adds the distances from a pointer to what is loaded, which loads do for nothing. */
 #define OFFSETS_IN_LOADS(pointer) __asm__("" : "+r"(pointer))
 
-/* ---- Instructions of relaxed SIMD ----
- *
- * The standard leaves open what they do with some operands.  Ours are none of these, except where
- * kernels_relaxed.c says so.  They stand here as bytes: compilers know all of them from clang 16 on. */
-#ifdef ERNN_HAS_RELAXED
-#define RELAXED_SIMD(name, opcode)                                                                \
+/* Two instructions of relaxed SIMD, as bytes: compilers know them from clang 16 on.  What the standard leaves
+ * open is no case of ours: a place of 0xFF gives zero, the others are below 16; not both factors are -32768. */
+#if defined(ERNN_HAS_RELAXED) && ERNN_IS_SMALL < 2
+#define RELAXED_PAIR(name, opcode)                                                                \
   ERNN_INLINE v128_t name(v128_t a, v128_t b) {                                                   \
     v128_t out;                                                                                   \
     __asm__("local.get %1\n\tlocal.get %2\n\t.byte 0xfd, " opcode ", 0x02\n\tlocal.set %0"        \
@@ -27,34 +25,19 @@ ernn_s16_lstm ernn_s16_lstm__simd128;
             : "r"(a), "r"(b));                                                                    \
     return out;                                                                                   \
   }
-RELAXED_SIMD(looked_up, "0x80")  /* i8x16.relaxed_swizzle */
-RELAXED_SIMD(scaled_q15, "0x91") /* i16x8.relaxed_q15mulr_s */
-
-/* i32x4.relaxed_trunc_f32x4_s */
-ERNN_INLINE v128_t truncated(v128_t numbers) {
-  v128_t out;
-  __asm__("local.get %1\n\t.byte 0xfd, 0x81, 0x02\n\tlocal.set %0" : "=r"(out) : "r"(numbers));
-  return out;
-}
+RELAXED_PAIR(looked_up, "0x80")  /* i8x16.relaxed_swizzle */
+RELAXED_PAIR(scaled_q15, "0x91") /* i16x8.relaxed_q15mulr_s */
 #else
-/* Bytes of a table; a place of 0xFF gives zero, the others are below 16. */
 ERNN_INLINE v128_t looked_up(v128_t table, v128_t places) { return wasm_i8x16_swizzle(table, places); }
-
-/* (a * b + 0x4000) >> 15; not both are -32768. */
 ERNN_INLINE v128_t scaled_q15(v128_t a, v128_t b) { return wasm_i16x8_q15mulr_sat(a, b); }
-
-/* Whole numbers of 0 to 2^22, which 2^23 + n, a float, has in its last bits. */
-ERNN_INLINE v128_t truncated(v128_t numbers) {
-  v128_t shifter = wasm_f32x4_const_splat(8388608.0f);
-  return wasm_v128_xor(wasm_f32x4_add(numbers, shifter), shifter);
-}
 #endif
 
 /* Each number shifted by its own count of up to 16, which WebAssembly has no instruction for: its two halves
  * times 2^(16 - count), in 16 more bits. */
 ERNN_INLINE v128_t shifted(v128_t numbers, v128_t counts) {
-  v128_t exponents = wasm_i32x4_sub(wasm_i32x4_const_splat((127 + 16) << 23), wasm_i32x4_shl(counts, 23));
-  v128_t powers = truncated(exponents);
+  const v128_t shifter = wasm_f32x4_const_splat(8388608.0f); /* 2^23: adding it shows whole numbers as bits */
+  v128_t powers = wasm_i32x4_sub(wasm_i32x4_const_splat((127 + 16) << 23), wasm_i32x4_shl(counts, 23));
+  powers = wasm_v128_xor(wasm_f32x4_add(powers, shifter), shifter);
   v128_t low = wasm_i32x4_mul(wasm_v128_and(numbers, wasm_i32x4_const_splat(0xFFFF)), powers);
   v128_t high = wasm_i32x4_mul(wasm_i32x4_shr(numbers, 16), powers);
   return wasm_i32x4_add(high, wasm_u32x4_shr(low, 16));

@@ -80,7 +80,7 @@ def run(
 
 
 #: A module with one function, i32x4.relaxed_dot_i8x16_i7x16_add_s.
-_RELAXED: Final = "0061736d010000000108016003 7b7b7b017b03020100 0a0d010b00200020012002fd9302 0b"
+_RELAXED: Final = "0061736d0100000001080160037b7b7b017b030201000a0d010b00200020012002fd93020b"
 
 
 def node_with_relaxed_simd() -> list[str]:
@@ -91,8 +91,7 @@ def node_with_relaxed_simd() -> list[str]:
     """
     node = tool("node")
     flags = ("--experimental-wasm-relaxed-simd", "--no-liftoff")
-    module = _RELAXED.replace(" ", "")
-    check = f"process.exit(WebAssembly.validate(Buffer.from('{module}', 'hex')) ? 0 : 1)"
+    check = f"process.exit(WebAssembly.validate(Buffer.from('{_RELAXED}', 'hex')) ? 0 : 1)"
     for command in ([node], [node, *flags]):
         if subprocess.run([*command, "-e", check], capture_output=True).returncode == 0:
             return command
