@@ -219,7 +219,7 @@ static void u8_sums__relaxed(const uint8_t *x, size_t x_stride, uint32_t rows,
 }
 
 #define THE_REST                                                                                  \
-  .rows = &ernn_rows_portable, .f32_gemm = ernn_f32_gemm__portable,                               \
+  .rows = &ernn_rows_simd128, .f32_gemm = ernn_f32_gemm__portable,                               \
   .f32_gru = ernn_f32_gru__portable, .f32_lstm = ernn_f32_lstm__portable,                         \
   .dynamic_gru = ernn_dynamic_gru__portable, .dynamic_lstm = ernn_dynamic_lstm__portable,         \
   .f32_sigmoid = ernn_f32_sigmoid__portable, .f32_tanh = ernn_f32_tanh__portable,                 \
