@@ -142,7 +142,8 @@ class Judge:
     def confirm(self, candidate: Candidate) -> Confirmation | None:
         """Whether fresh trainings hold the score, kept in `confirmed`; None where time is short.
 
-        How many of them decide does not depend on the number of workers.
+        How many of them decide does not depend on the number of workers.  Raises TrainingFailed
+        where one fails with the usual recipe; a tuned one may diverge.
         """
         jobs = [self.job(candidate, fold, Role.CONFIRMED) for fold in range(self._trainings)]
         at_once = max(CHECKED_EVERY, self._crew.size // CHECKED_EVERY * CHECKED_EVERY)
@@ -160,6 +161,8 @@ class Judge:
                     self._progress,
                 )
             except TrainingFailed as error:
+                if candidate.recipe == self._wanted.recipe:
+                    raise  # as in the search: whoever asks for this recipe must know
                 return self._keep(candidate, failed(self._wanted.budget, error.what))
             self.left_out += left
             self.trained |= set(found)

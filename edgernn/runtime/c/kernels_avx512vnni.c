@@ -55,32 +55,29 @@ AVX512 ERNN_INLINE void f32_block__avx512vnni(const float *x, size_t x_stride, c
   }
 }
 
-/* A lone row times two panels of n tiles: the sums of one are too few for what a fused product and sum
- * takes.  Each is added up in order, as in a block. */
+/* A lone row times two panels of n tiles of floats: the sums of one are too few for what a fused product
+ * and sum takes.  Each is added up in order, as in a block. */
 AVX512 ERNN_INLINE void f32_two_panels(const float *x, const ernn_matrix *matrix, size_t column,
-                                       uint32_t type, const float *bias, float *out, const int n) {
+                                       const float *bias, float *out, const int n) {
+  const size_t apart = 16 * (size_t)n * matrix->rows;
+  const float *weights = (const float *)matrix->panels + column * matrix->rows;
   __m512 sums[8];
-  size_t first = column * matrix->rows, second = first + 16 * (size_t)n * matrix->rows;
   ERNN_UNROLL
   for (int j = 0; j < 2 * n; j++) sums[j] = _mm512_setzero_ps();
-  for (uint32_t k = 0; k < matrix->rows; k++, first += 16 * (size_t)n, second += 16 * (size_t)n) {
+  for (uint32_t k = 0; k < matrix->rows; k++, weights += 16 * n) {
     __m512 value = _mm512_set1_ps(x[k]);
     ERNN_UNROLL
     for (int j = 0; j < n; j++) {
-      __m512 w = load_weights__avx512vnni(matrix->panels, first + 16 * (size_t)j, type);
-      __m512 v = load_weights__avx512vnni(matrix->panels, second + 16 * (size_t)j, type);
-      sums[j] = _mm512_fmadd_ps(value, w, sums[j]);
-      sums[n + j] = _mm512_fmadd_ps(value, v, sums[n + j]);
+      sums[j] = _mm512_fmadd_ps(value, _mm512_loadu_ps(weights + 16 * j), sums[j]);
+      sums[n + j] = _mm512_fmadd_ps(value, _mm512_loadu_ps(weights + apart + 16 * j), sums[n + j]);
     }
     KEEP_IN_PLACE(sums, 2 * n);
   }
   ERNN_UNROLL
   for (int j = 0; j < 2 * n; j++) {
     size_t at = column + 16 * (size_t)j;
-    __m512 sum = sums[j];
-    if (type == ERNN_MATRIX_S8) sum = _mm512_mul_ps(sum, _mm512_loadu_ps(matrix->scales + at));
-    if (bias) sum = _mm512_add_ps(sum, _mm512_loadu_ps(bias + at));
-    _mm512_storeu_ps(out + at, sum);
+    if (bias) sums[j] = _mm512_add_ps(sums[j], _mm512_loadu_ps(bias + at));
+    _mm512_storeu_ps(out + at, sums[j]);
   }
 }
 
@@ -107,11 +104,8 @@ AVX512 ERNN_INLINE void f32_gemm_of__avx512vnni(const float *x, size_t x_stride,
     uint32_t taken = tiles - panel < matrix->tiles ? tiles - panel : matrix->tiles;
     size_t column = (size_t)panel * ERNN_TILE, first = column * matrix->rows;
     if (type == ERNN_MATRIX_F32 && rows == 1 && taken >= 3 && tiles - panel >= 2 * taken) {
-      if (taken == 3) {
-        f32_two_panels(x, matrix, column, type, bias, out, 3);
-      } else {
-        f32_two_panels(x, matrix, column, type, bias, out, 4);
-      }
+      if (taken == 3) f32_two_panels(x, matrix, column, bias, out, 3);
+      if (taken == 4) f32_two_panels(x, matrix, column, bias, out, 4);
       panel += matrix->tiles;
       continue;
     }

@@ -58,15 +58,10 @@ def test_a_build_without_threads_links_without_them_and_says_so(
 
 def test_threads_do_not_race(model: Path, tmp_path: Path) -> None:
     program = tmp_path / "threads"
-    flags = (*STANDARD, "-D_GNU_SOURCE", "-DERNN_PORTABLE", "-DERNN_UNROLL=", *WITH_THREADS)
     sanitizer = ("-fsanitize=thread", "-fno-sanitize-recover=all", "-g", "-O1")
-    include = ("-I", str(LIBRARY))
-    run(
-        [
-            *(tool("clang"), *flags, *sanitizer, *include, *SOURCES),
-            *(C_TESTS / "threads.c", "-o", program),
-        ]
-    )
+    build = (*STANDARD, "-D_GNU_SOURCE", "-DERNN_PORTABLE", "-DERNN_UNROLL=", *WITH_THREADS)
+    command: list[str | Path] = [tool("clang"), *build, *sanitizer, "-I", str(LIBRARY)]
+    run([*command, *SOURCES, C_TESTS / "threads.c", "-o", program])
     lines = run([program, model]).splitlines()
     assert len({word for line in lines for word in line.split()[2:5]}) == 1
 

@@ -278,17 +278,28 @@ def test_without_time_for_fresh_trainings_nothing_is_declared(tmp_path):
     assert again.reached
 
 
-def test_a_candidate_that_diverges_in_a_fresh_training_makes_way(tmp_path):
+def test_a_tuned_recipe_that_diverges_in_a_fresh_training_makes_way(tmp_path):
     def diverging(job):
-        if job.role is Role.CONFIRMED and job.contender.name == "lstm-48" and job.repetition == 4:
+        is_tuned = job.recipe.learning_rate != Recipe().learning_rate
+        if is_tuned and job.role is Role.CONFIRMED and job.repetition == 4:
             raise TrainingFailed("the training diverged", remedy="Lower --learning-rate")
+        return by_width(job) + (0.1 if is_tuned else 0.0)
+
+    chosen, _ = search(tmp_path, diverging, most_trials=4)
+    assert chosen.reached
+    assert chosen.candidate.contender.name == "lstm-48"  # with the usual recipe
+    failed = [said for said in chosen.confirmed.values() if said.failed]
+    assert {one.failed for one in failed} == {"the training diverged"}
+
+
+def test_a_fresh_training_that_fails_with_the_usual_recipe_is_the_error_of_the_search(tmp_path):
+    def failing(job):
+        if job.role is Role.CONFIRMED:
+            raise TrainingFailed("native is not installed", remedy="Install it")
         return by_width(job)
 
-    chosen, _ = search(tmp_path, diverging)
-    assert chosen.reached
-    assert chosen.candidate.contender.name == "gru-80"
-    (failed,) = [said for said in chosen.confirmed.values() if said.failed]
-    assert failed.failed == "the training diverged"
+    with pytest.raises(TrainingFailed, match=r"native is not installed\. Install it"):
+        search(tmp_path, failing)
 
 
 def test_the_number_of_workers_changes_neither_the_winner_nor_its_check(tmp_path):
