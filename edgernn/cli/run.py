@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from edgernn.recipe import SoundRecipe
     from edgernn.runtime import Model
     from edgernn.runtime.listening import Deciding, Heard
 
@@ -114,11 +115,11 @@ def command(
     if table is not None:
         _sense(opened, table, deciding, as_json=as_json)
         return
-    own_rate = opened.audio().rate_hz
+    recipe = opened.audio().recipe
     if wav is not None:
-        rate_hz, pieces = _recording(wav)
+        rate_hz, pieces = _recording(wav, recipe)
     else:
-        rate_hz = rate_hz or own_rate
+        rate_hz = rate_hz or recipe.rate_hz
         pieces = _standard_input(rate_hz)
     listener = Listener(model=opened, rate_hz=rate_hz, deciding=deciding)
     for heard in listen(listener, pieces):
@@ -174,11 +175,13 @@ def _decoded(line: bytes, number: int) -> str:
         ) from error
 
 
-def _recording(path: Path) -> tuple[int, Iterator[Any]]:
-    """(samples a second, pieces of the samples)"""
+def _recording(path: Path, recipe: SoundRecipe) -> tuple[int, Iterator[Any]]:
+    """(samples a second, pieces of the samples, with what the recipe has behind the last)"""
+    from edgernn.runtime.audio import followed
     from edgernn.tasks.recordings import read_waveform
 
     waveform, rate_hz = read_waveform(path)
+    waveform = followed(waveform, recipe, rate_hz=rate_hz)
     size = max(1, int(rate_hz * _PIECE_S))
     return rate_hz, (waveform[at : at + size] for at in range(0, len(waveform), size))
 

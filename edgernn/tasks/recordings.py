@@ -32,12 +32,13 @@ STEPS: Final = 100
 
 
 def read_recordings(
-    folder: Path, front_end: SoundRecipe | None = None, *, steps: int = STEPS
+    folder: Path, front_end: SoundRecipe | None = None, *, steps: int | None = None
 ) -> Samples:
     """x [N, steps, width]; a row's origin is its path inside the folder ("yes/ann_001.wav").
 
     front_end: how sound becomes rows; None is the recipe of trainings at the recordings' own rate,
     which is then the same for all of them.
+    steps: of each recording; None is STEPS, or those of the recipe's clip.
     Raises DataError for damaged files, mixed sample rates and one below the recipe's,
     MissingRuntime if the package that reads sound, or the C library, is not installed.
     """
@@ -49,6 +50,8 @@ def read_recordings(
     labels = sorted({path.parent.name for path in paths})
     first_rate = read_waveform(paths[0])[1]
     recipe = front_end or preset(f"{TRAINED_ON}@{first_rate}")
+    if steps is None:
+        steps = recipe.rows_of_recording(0) if recipe.clip_samples else STEPS
     sequences = []
     for path in paths:
         waveform, rate_hz = read_waveform(path)
