@@ -150,7 +150,8 @@ class SoundRecipe:
             middle = (self.window_samples + 1) // 2
             raise _wrong("lead_samples", self.lead_samples, f"1 to {middle} where ends is mirror")
         if self.hop_samples <= self.ahead_samples:
-            raise _wrong("hop_samples", self.hop_samples, "at least 3 where ends is mirror")
+            least = self.ahead_samples + 1
+            raise _wrong("hop_samples", self.hop_samples, f"at least {least} where ends is mirror")
         if self.clip_samples and self.clip_samples < self.first_samples:
             raise _wrong("clip_samples", self.clip_samples, f"at least {self.first_samples}")
 

@@ -168,13 +168,6 @@ class GraphBuilder:
                 "models are written out",
                 remedy="Export a smaller part of it",
             )
-        if layer.name not in self._readers_of_rows and not self._sounds.keys().isdisjoint(
-            layer.reads
-        ):
-            raise source.unsupported(
-                "takes sound that another layer makes features of",
-                "Let it take the features, or give the model an input for each use",
-            )
         if isinstance(layer, Dot) and self.wholes.keys() >= set(layer.reads):
             raise refusal(source, "multiplies matrices of whole numbers")
         whole = behind(layer, self.wholes)

@@ -78,7 +78,10 @@ def _recipe(layer: LayerConfig, samples: int) -> SoundRecipe:
     """The layer's features as a front end.  Raises UnsupportedLayer for what none can make."""
     fft = layer.size("fft_length", default=2048)
     length = layer.options.get("sequence_length")
-    length = fft if length is None else layer.size("sequence_length")
+    if length is None or layer.options.get("window", "hann") is None:
+        length = fft  # without a window Keras takes the whole frame
+    else:
+        length = layer.size("sequence_length")
     in_decibels = layer.flag("power_to_db", default=True)
     least = layer.number("min_power", default=1e-10)
     reference = max(abs(layer.number("ref_power", default=1.0)), least)
@@ -167,6 +170,13 @@ def _refuse(layer: LayerConfig) -> None:
         raise layer.unsupported(
             "has a window of its own (window)", "Use window='hann', 'hamming' or None"
         )
+    length = layer.options.get("sequence_length")
+    if given is not None and isinstance(length, int) and length % 2:
+        raise layer.unsupported(
+            f"has a window of {length} samples (sequence_length), an odd number, for which Keras "
+            "has one window with TensorFlow and another with JAX and PyTorch",
+            "Use an even sequence_length",
+        )
     power = layer.number("mag_exp", default=2.0)
     if power not in _SPECTRA:
         raise layer.unsupported(
@@ -195,6 +205,9 @@ def without_turns(graph: Graph) -> Graph:
     )
     return replace(graph, layers=tuple(layers), outputs=outputs)
 
+
+#: Layers that take sound.
+SPECTRA: Final = frozenset({"MelSpectrogram", "STFTSpectrogram"})
 
 SPECTROGRAMS: Final[dict[str, KerasClass]] = {
     "MelSpectrogram": KerasClass(emit=mel_spectrogram, refuse=_refuse),
