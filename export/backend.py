@@ -41,6 +41,8 @@ class Arithmetic:
     #: What keeps a file from float32 activations ("the profile micro").  Without 16 bits, too,
     #: finer ones are only wanted.
     coarse_by: str = ""
+    #: A layer with a plan computes the integers of docs/integer-arithmetic.md, bit by bit.
+    is_exact: bool = False
 
 
 class ArithmeticFor(Protocol):

@@ -8,7 +8,8 @@ of each format; the loudest layers compute with 16 bits, or in float32, until th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import inf, isinf, log10
@@ -16,12 +17,13 @@ from typing import Final
 
 import numpy as np
 
-from edgernn.export.backend import Arithmetic, Simulate
+from edgernn.errors import UnsupportedLayer
+from edgernn.export.backend import Arithmetic
+from edgernn.export.float_runs import FloatRuns
 from edgernn.export.noise import Spread, shares_a_unit, spread
-from edgernn.export.propagation import Change, with_changes
+from edgernn.export.propagation import Change
 from edgernn.graph import (
     AnyArray,
-    DType,
     Embedding,
     Graph,
     Gru,
@@ -31,8 +33,7 @@ from edgernn.graph import (
     SimpleRnn,
     as_float32,
 )
-from edgernn.reference import apply, execute, with_free_batch
-from edgernn.reference.arguments import with_zero_states
+from edgernn.reference import with_free_batch
 
 #: Noise of all activations that the noise of the rounded weights hides, as a share of that: both
 #: together have at most 1.15 times the error of the weights alone.
@@ -119,35 +120,36 @@ Quantize = Callable[[Sequence[str], Sequence[str], Sequence[str]], Graph]
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class NoiseMeter:
-    """Measures noise at the outputs of `graph` over some rows; float runs are shared by formats."""
+    """Measures noise at the outputs of a float graph over some rows; formats share its runs."""
 
-    graph: Graph
+    runs: FloatRuns
     quantize: Quantize
-    rows: Mapping[str, AnyArray]
-    exact: dict[str, AnyArray] = field(init=False)
     spreads: dict[str, Spread] = field(init=False)
     base: Graph = field(init=False)  # all layers with 8-bit activations
     #: The outputs where one layer of `base` alone has its int8 weights, and computes in float.
     rounded: dict[str, dict[str, AnyArray]] = field(init=False, default_factory=dict)
+    #: What each layer of `base` writes in an arithmetic.
+    eight: dict[tuple[Arithmetic, str], Change] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.graph = with_free_batch(self.graph)
-        self.exact = execute(self.graph, with_zero_states(self.graph, self.rows))
-        states = {state.output for state in self.graph.states}
-        outputs = [
-            output.edge
-            for output in self.graph.outputs
-            if output.name not in states and self.graph.specs[output.edge].dtype is DType.FLOAT32
-        ]
+        graph, exact = self.runs.graph, self.runs.exact
         self.spreads = {
-            edge: spread([self.exact[edge]], shared=shares_a_unit(self.graph, edge))
-            for edge in outputs
+            edge: spread([exact[edge]], shared=shares_a_unit(graph, edge))
+            for edge in self.runs.outputs
         }
         self.base = with_free_batch(self.quantize((), (), ()))
 
+    def begin(self, arithmetics: Iterable[Arithmetic]) -> None:
+        """Measures 8 bits in several formats together: their runs take the time of a few."""
+        changes = [self._in_float(layer) for layer in self._layers()]
+        for arithmetic in arithmetics:
+            with suppress(UnsupportedLayer):  # `fine_layers` raises it
+                changes += [self._in_eight(layer, arithmetic) for layer in self._layers()]
+        self.runs.changed(changes)
+
     def fine_layers(self, arithmetic: Arithmetic, *, finest: bool = False) -> FineLayers:
         """The choice for one format.  finest: every layer whose activations make any noise."""
-        costs = self._costs(arithmetic.simulate)
+        costs = self._costs(arithmetic)
         weights = sum(cost.weights for cost in costs)
         bound = max(arithmetic.quiet, min(HIDDEN * weights, LOUD))
         loud = _loud(costs, 0.0 if finest else bound)
@@ -186,10 +188,9 @@ class NoiseMeter:
         before: their noise with 8 bits.  room: what all of them may leave.  most: what they may
         leave where only int8 weights that are widened, in twice the time, would leave less.
         """
-        simulate = arithmetic.simulate
         wide: dict[str, _Choice] = {}
         if arithmetic.has_sixteen and before:
-            found = self._left(list(before), self.quantize(list(before), (), ()), simulate)
+            found = self._left(list(before), self.quantize(list(before), (), ()), arithmetic)
             wide = {name: _Choice(Fineness.SIXTEEN, power) for name, power in found.items()}
         if arithmetic.coarse_by:  # a file without floats has nothing finer
             worth = {name: one for name, one in wide.items() if one.left <= _WORTH * before[name]}
@@ -198,7 +199,7 @@ class NoiseMeter:
         rest = [name for name in before if name not in chosen]
         floats = {name: _Choice(Fineness.FLOAT, 0.0) for name in rest}
         if arithmetic.has_rows and rest:
-            found = self._left(rest, self.quantize((), (), rest), simulate)
+            found = self._left(rest, self.quantize((), (), rest), arithmetic)
             by_row = {
                 name: _Choice(Fineness.FLOAT, power, by_row=True) for name, power in found.items()
             }
@@ -209,16 +210,16 @@ class NoiseMeter:
             chosen |= _quietest(quieter, most - sum(one.left for one in chosen.values()))
         return _in_order({**floats, **chosen}, self.base)
 
-    def _left(self, names: Sequence[str], finer: Graph, simulate: Simulate) -> dict[str, float]:
+    def _left(self, names: Sequence[str], finer: Graph, arithmetic: Arithmetic) -> dict[str, float]:
         """What `finer` leaves of the noise of each of these layers."""
         finer = with_free_batch(finer)
         layers = [layer for layer in finer.layers if layer.name in names]
         # A plan of 16 bits may round the weights otherwise than that of `base`.
         base = {layer.name: layer for layer in self.base.layers}
         others = [layer for layer in layers if not _has_weights_of(layer, base[layer.name])]
-        given = self._outputs(
-            [_in_float(layer, self.exact) for layer in others]
-            + [self._simulated(finer, layer, simulate) for layer in layers]
+        given = self.runs.changed(
+            [self._in_float(layer) for layer in others]
+            + [self._simulated(finer, layer, arithmetic) for layer in layers]
         )
         apart = {layer.name: one for layer, one in zip(others, given[: len(others)], strict=True)}
         rounded = {**self.rounded, **apart}
@@ -227,16 +228,16 @@ class NoiseMeter:
             for layer, simulated in zip(layers, given[len(others) :], strict=True)
         }
 
-    def _costs(self, simulate: Simulate) -> list[ActivationCost]:
+    def _costs(self, arithmetic: Arithmetic) -> list[ActivationCost]:
         """Of each layer of int8 weights, in the graph's order.
 
         One without a plan too: runtimes may round what they multiply with its weights.
         """
-        layers = [layer for layer in self.base.layers if _multiplies_integers(layer)]
+        layers = self._layers()
         unknown = [layer for layer in layers if layer.name not in self.rounded]
-        given = self._outputs(
-            [self._simulated(self.base, layer, simulate) for layer in layers]
-            + [_in_float(layer, self.exact) for layer in unknown]
+        given = self.runs.changed(
+            [self._in_eight(layer, arithmetic) for layer in layers]
+            + [self._in_float(layer) for layer in unknown]
         )
         self.rounded.update(
             (layer.name, outputs)
@@ -246,17 +247,32 @@ class NoiseMeter:
             ActivationCost(
                 layer=layer.name,
                 kind=type(layer).__name__,
-                weights=self._power(self.exact, self.rounded[layer.name]),
+                weights=self._power(self.runs.exact, self.rounded[layer.name]),
                 activations=self._power(self.rounded[layer.name], outputs),
             )
             for layer, outputs in zip(layers, given[: len(layers)], strict=True)
         ]
 
-    def _simulated(self, quantized: Graph, layer: Layer, simulate: Simulate) -> Change:
-        return Change(layer=layer.name, written=simulate(quantized, layer, self.exact))
+    def _layers(self) -> list[Layer]:
+        return [layer for layer in self.base.layers if _multiplies_integers(layer)]
 
-    def _outputs(self, changes: Sequence[Change]) -> list[dict[str, AnyArray]]:
-        return with_changes(self.graph, changes, self.exact, self.spreads.keys())
+    def _in_eight(self, layer: Layer, arithmetic: Arithmetic) -> Change:
+        key = arithmetic, layer.name
+        if key not in self.eight:
+            self.eight[key] = self._simulated(self.base, layer, arithmetic)
+        return self.eight[key]
+
+    def _in_float(self, layer: Layer) -> Change:
+        return Change(layer=layer.name, written=self.runs.alone(layer).written)
+
+    def _simulated(self, quantized: Graph, layer: Layer, arithmetic: Arithmetic) -> Change:
+        plans = {} if quantized.quantization is None else quantized.quantization.plans
+        written: Sequence[AnyArray]
+        if arithmetic.is_exact and layer.name in plans:
+            written = self.runs.alone(layer, plans[layer.name]).written
+        else:
+            written = arithmetic.simulate(quantized, layer, self.runs.exact)
+        return Change(layer=layer.name, written=written)
 
     def _power(self, wanted: Mapping[str, AnyArray], given: Mapping[str, AnyArray]) -> float:
         """Of the output that suffers most."""
@@ -292,10 +308,6 @@ def _quietest(ways: Mapping[str, _Choice], allowed: float) -> dict[str, _Choice]
 
 def _in_order(chosen: Mapping[str, _Choice], graph: Graph) -> dict[str, _Choice]:
     return {layer.name: chosen[layer.name] for layer in graph.layers if layer.name in chosen}
-
-
-def _in_float(layer: Layer, values: Mapping[str, AnyArray]) -> Change:
-    return Change(layer=layer.name, written=apply(layer, values))
 
 
 def _has_weights_of(layer: Layer, other: Layer) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -10,6 +11,7 @@ from edgernn import streaming
 from edgernn.errors import UnsupportedLayer
 from edgernn.export import backend_named
 from edgernn.export.fine_layers import FineLayers, NoiseMeter
+from edgernn.export.float_runs import runs_over
 from edgernn.export.quantization.absorb import absorbed
 from edgernn.export.quantization.headroom import with_headroom
 from edgernn.export.quantization.hidden import with_hidden_steps
@@ -62,7 +64,6 @@ def quantized(graph: Graph, request: Request, target: str = "") -> Graph:
     """
     if request.scheme is Scheme.FLOAT32 and not request.per_layer:
         return graph
-    graph, request = scaled(graph, request)
     fine = (request.fine or {}).get(target, FineLayers())
     return _in_scheme(graph, request, fine.wide, fine.in_float, fine.by_row)
 
@@ -74,16 +75,21 @@ def _in_scheme(
     in_float: Sequence[str] = (),
     by_row: Sequence[str] = (),
 ) -> Graph:
-    return quantize(
-        graph,
-        request.ranges,
-        request.scheme,
-        keep_float=request.keep_float,
-        per_layer=request.per_layer,
-        accurate=wide,
-        in_float=in_float,
-        by_row=by_row,
-    )
+    def made() -> Graph:
+        prepared, its = scaled(graph, request)
+        return quantize(
+            prepared,
+            its.ranges,
+            its.scheme,
+            keep_float=its.keep_float,
+            per_layer=its.per_layer,
+            accurate=wide,
+            in_float=in_float,
+            by_row=by_row,
+        )
+
+    layers = (request.keep_float, *map(tuple, (request.per_layer.items(), wide, in_float, by_row)))
+    return request.kept.of(graph, request.ranges, (request.scheme, *layers), made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,23 +123,21 @@ def with_fine_layers(graph: Graph, request: Request, *, finest: bool = False) ->
         return request
     if not request.fewest_bits.needs_calibration or request.examples is None:
         return replace(request, fine={})
-    scaled_graph, prepared = scaled(graph, request)
-    measured = NoiseMeter(
-        graph=scaled_graph,
-        quantize=partial(_in_scheme, scaled_graph, prepared),
-        rows=rows_to_measure(graph, request.examples),
-    )
-    fine = {}
+    rows = rows_to_measure(graph, request.examples)
+    runs = runs_over(scaled(graph, request)[0], rows, request.runs)
+    measured = NoiseMeter(runs=runs, quantize=partial(_in_scheme, graph, request))
+    arithmetics = {}
     for name in request.backends or FORMATS:
         by_options = backend_named(name).arithmetic
         arithmetic = by_options(**request.options.get(name, {})) if by_options else None
-        if arithmetic is None:
-            continue
-        try:
+        if arithmetic is not None:
+            arithmetics[name] = arithmetic
+    measured.begin(arithmetics.values())
+    fine = {}
+    for name, arithmetic in arithmetics.items():
+        with suppress(UnsupportedLayer):  # writing the file gives the reason
             fine[name] = measured.fine_layers(arithmetic, finest=finest)
-        except UnsupportedLayer:  # writing the file gives the reason
-            continue
-    return replace(request, fine=fine)
+    return replace(request, fine=fine, runs=runs if runs.are_kept else None)
 
 
 def settled(graph: Graph, request: Request) -> Request:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from edgernn.artefact import Artefact
 from edgernn.export.fine_layers import FineLayers
+from edgernn.export.float_runs import FloatRuns
+from edgernn.export.kept_graphs import KeptGraphs
 from edgernn.export.rows import Examples
 from edgernn.graph import Decoding, Graph, Ranges
 from edgernn.recipe import RowRecipe
@@ -51,6 +53,9 @@ class Request:
     examples: Examples | None = None  # real rows that the files are checked on
     #: Format -> layers that compute with more than 8 bits there; None: not chosen yet.
     fine: Mapping[str, FineLayers] | None = None
+    #: Of the float model over the first examples, as far as they were made.
+    runs: FloatRuns | None = None
+    kept: KeptGraphs = field(default_factory=KeptGraphs, repr=False)  # shared by all made of this
     limit: LossLimit | None = None  # what each file is held to; formats keep more layers in float
 
     @property

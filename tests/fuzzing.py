@@ -6,8 +6,10 @@ import copy
 import io
 import json
 import random
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,7 +29,7 @@ _ENDS: Final = [
 
 def mutant(content: bytes, name: str, chance: random.Random) -> bytes:
     """Another content of a file called `name`; the same chance gives the same mutant."""
-    structured = {".npz": _members, ".keras": _members, ".json": _fields}
+    structured = {".npz": _members, ".keras": _members, ".json": _fields, ".ernn": _sealed}
     ways: list[Callable[[bytes, random.Random], bytes]] = [_bytes]
     for suffix, way in structured.items():
         if name.endswith(suffix):
@@ -70,6 +72,12 @@ def _bytes(content: bytes, chance: random.Random) -> bytes:
             return content[:place] + end + content[place + len(end) :]
         case _:
             return content[:place] + chance.randbytes(length) + content[place + length :]
+
+
+def _sealed(content: bytes, chance: random.Random) -> bytes:
+    """Bytes of an .ernn file damaged; its size and checksum are right again."""
+    version, body = content[:8], _bytes(content[16:], chance)
+    return version + struct.pack("<2I", 16 + len(body), zlib.crc32(body)) + body
 
 
 def _members(content: bytes, chance: random.Random) -> bytes:

@@ -24,9 +24,11 @@ from edgernn.export.examples import _named_arrays
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import float_graph
 from edgernn.export.quantization.ranges_file import read_ranges
+from edgernn.formats import format_of
 from edgernn.front.loaded import load
 from edgernn.profile.budget import read_budget
 from edgernn.profile.candidates import find_candidates
+from edgernn.profile.own_facts import OwnFacts, own_facts
 from edgernn.profile.storage import as_json, read_report
 from edgernn.report.text import as_text
 from edgernn.runtime import Model
@@ -36,12 +38,21 @@ from edgernn.tasks.table import read_csv
 from edgernn.tasks.training_log import read_log, write_log
 from tests.edgernn.report import reports
 from tests.edgernn.tasks.test_training_log import LOG
+from tests.export.test_text_front_end import written
 from tests.fuzzing import mutant
 from tests.golden import GOLDEN
 
 SMALL: Final = GOLDEN / "small_gru.keras"
 LONGEST_S: Final = 10
 LONGEST_WAIT_S: Final = 120
+
+
+def own(path: Path) -> OwnFacts:
+    """What a file without a manifest says of itself."""
+    found = format_of(path)
+    assert found is not None
+    return own_facts(path, path.read_bytes(), found)
+
 
 #: name of the file -> who reads it
 READERS: Final[dict[str, Callable[[Path], Any]]] = {
@@ -64,6 +75,9 @@ READERS: Final[dict[str, Callable[[Path], Any]]] = {
     "small_gru.ernn": lambda path: (read_contents(path), Model(path)),
     "small_gru.tflite": read_contents,
     "small_gru.onnx": read_contents,
+    "words.ernn": lambda path: (own(path), Model(path).labels, Model(path).text),
+    "words.onnx": own,
+    "words.tflite": own,
 }
 
 BUDGET: Final = "[every]\nfile_bytes = 100_000\nagreement = 0.99\n[kitchen]\np95_ms = 5\n"
@@ -85,6 +99,7 @@ def seeds(tmp_path_factory) -> dict[str, bytes]:
     model.export(
         folder / "int8", to="native", scheme="int8", calibrate=x, ranges=folder / "ranges.json"
     )
+    load(written(folder / "words.keras")).export(folder, labels=["bad", "good"], verify=False)
     shutil.copy(SMALL, folder / "gru.keras")
     shutil.copy(GOLDEN / "legacy" / "conv-2.8.0.h5", folder / "old.h5")
     np.savez(folder / "rows.npz", x=x, y=np.arange(16) % 3, labels=np.array(["a", "b", "c"]))

@@ -19,7 +19,7 @@ from edgernn.report.compared_files import (
     files_markdown,
     files_recommendation,
 )
-from edgernn.selection.files import FileComparison, compared_files
+from edgernn.selection.files import FileComparison, compared_files, model_files
 from edgernn.selection.row_scores import row_metric
 from edgernn.tasks.given import Given, as_samples
 
@@ -75,18 +75,23 @@ def compare_models(
     """Compares trained models on the same rows, without training: a paired test.
 
     paths: .keras, .h5, .onnx, .tflite or .ernn files; the others are compared with the first.
-    data: rows with answers that no model was trained on: (x, y), a path, or "digits:test".
+    data: rows with answers that no model was trained on: (x, y), a path, or "digits:test".  Sound
+        and texts become rows as each file says it, also where their vocabularies differ.
     worth: the smallest difference that matters: points of a share (0.5), or "2%" of an error.
 
     Raises WrongOption, DataError, ModelFileError, UnsupportedLayer, MissingRuntime.
 
     >>> print(edgernn.compare_models(["a.keras", "b.onnx"], data=(x_test, y_test)))
     """
-    with progress_line("reading the data", progress) as phase:
-        samples = as_samples(data, target=target, notify=phase)
-        metric = row_metric(samples)
-        parsed = parsed_worth(worth, metric)
+    with progress_line("reading the models", progress) as phase:
+        files = model_files([Path(path) for path in paths])
+        phase("reading the data")
+        recipes = dict.fromkeys(file.front_end for file in files)
+        read = {
+            recipe: as_samples(data, target=target, front_end=recipe, notify=phase)
+            for recipe in recipes
+        }
+        samples = [read[file.front_end] for file in files]
+        parsed = parsed_worth(worth, row_metric(samples[0]))
         phase("running the models")
-        return ComparedModels(
-            values=compared_files([Path(path) for path in paths], samples, parsed)
-        )
+        return ComparedModels(values=compared_files(files, samples, parsed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -30,11 +31,13 @@ from edgernn.profile.pool import pooled
 from edgernn.profile.profiling import begun
 from edgernn.profile.report import Report
 from edgernn.profile.workload import Workload
+from edgernn.report.aligned import WIDTH
 from edgernn.report.searched import (
     searched_html,
     searched_json,
     searched_markdown,
     searched_sentences,
+    searched_text,
 )
 from edgernn.scheme import Scheme
 from edgernn.scoring.metric import Metric
@@ -83,7 +86,8 @@ class Found:
         return self.values.file
 
     def __str__(self) -> str:
-        return searched_markdown(self.values).rstrip("\n")
+        columns = shutil.get_terminal_size((WIDTH, 24)).columns
+        return searched_text(self.values, max(60, min(columns, WIDTH)))
 
     def __repr__(self) -> str:
         return f"<edgernn.Found {self.values.data}: {searched_sentences(self.values)[0]}>"
@@ -201,6 +205,7 @@ def search(
             file=file,
             measured=measured,
             seconds=time.monotonic() - began,
+            fastest=fastest,
         )
     reports = {
         "report.md": searched_markdown,

@@ -10,6 +10,7 @@ from edgernn.artefact import MANIFEST_NAME, Artefact, VerificationStatus, read_m
 from edgernn.errors import DataError, ModelFileError
 from edgernn.formats import Format, format_of, suffixes
 from edgernn.graph import DecoderStep, Decoding, Shape, State
+from edgernn.profile.own_facts import own_facts
 from edgernn.profile.report import Item, Training
 from edgernn.recipe import FrontEndRecipe, TextRecipe
 from edgernn.regular_file import read_bytes
@@ -46,7 +47,8 @@ def find_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
 
     A folder means all files in its manifest or, without a manifest, its model files.  Artefacts of
     one model are together, in the order in which the models were found.
-    Raises ModelFileError if there is nothing to profile, or if a file has changed since its export.
+    Raises ModelFileError if there is nothing to profile, if a file has changed since its export, or
+    if the metadata of one without a manifest cannot be used.
     """
     found: dict[Path, Candidate] = {}
     for path in paths:
@@ -152,20 +154,22 @@ def _from_manifest(folder: Path, artefact: Artefact) -> Candidate:
 
 
 def _bare(path: Path, found: Format) -> Candidate:
+    """A file without a manifest: what it says of itself."""
     content = _content(path)
+    facts = own_facts(path, content, found)
     item = Item(
         file=path.name,
         sha256=sha256_hex(content),
         model=path.stem,
         backend=found.name,
-        scheme="unknown",
+        scheme=facts.scheme,
         bytes=len(content),
         parameters=None,
         streaming=False,
         verification="unknown",
         source_sha256=None,
     )
-    return Candidate(item=item, path=path)
+    return Candidate(item=item, path=path, labels=facts.labels, front_end=facts.front_end)
 
 
 def _content(path: Path) -> bytes:

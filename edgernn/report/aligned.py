@@ -20,7 +20,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
 
 
-def wrapped(sentences: Iterable[str]) -> Iterator[str]:
+def wrapped(sentences: Iterable[str], width: int = WIDTH) -> Iterator[str]:
     """Lines broken between words; a path longer than a line stays whole, to be copied."""
     for sentence in sentences:
-        yield from wrap(printable(sentence), WIDTH, break_long_words=False, break_on_hyphens=False)
+        yield from wrap(printable(sentence), width, break_long_words=False, break_on_hyphens=False)

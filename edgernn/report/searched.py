@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 import numpy as np
 
+from edgernn.report.aligned import aligned, wrapped
 from edgernn.report.compared import markdown_table
 from edgernn.report.page import html_page, html_table
 from edgernn.report.scatter import Point, scatter_plot
 from edgernn.report.xml import element, escaped
 from edgernn.selection.candidates import Tried
+from edgernn.selection.confirming import Confirmation
 from edgernn.selection.searched import Searched
 from edgernn.units import DASH, file_size, milliseconds, seconds, significant
+
+_LEGEND: Final = "In the search and fresh check: mean {} and the number of trainings."
 
 
 def searched_sentences(found: Searched) -> list[str]:
@@ -21,8 +26,8 @@ def searched_sentences(found: Searched) -> list[str]:
     name = found.chosen.candidate.contender.name
     again = found.chosen.training.score(f"{cell.item.backend} {cell.item.scheme}")
     reached = (
-        f"{judge.text(float(np.mean(found.chosen.scores)))} on drawn validation rows and "
-        f"{judge.text(again)} on the data's own when trained again"
+        f"{judge.text(float(np.mean(found.chosen.scores)))} on validation rows in the search and "
+        f"{judge.text(again)} when trained again"
     )
     if test is not None:
         between = judge.interval_text(test.interval)
@@ -44,27 +49,64 @@ def searched_sentences(found: Searched) -> list[str]:
         }
         said[0] = said[0].replace("Use ", "The nearest is ", 1)
         said.append("It does not hold: " + "; ".join(lacking[one] for one in found.missed) + ".")
-    return said
+    return [*said, confirmed_sentence(found)]
+
+
+def confirmed_sentence(found: Searched) -> str:
+    """Whether the winner's score may be luck, and which margin that needed."""
+    judge, seen, name = (
+        found.judge,
+        found.chosen.confirmation,
+        found.chosen.candidate.contender.name,
+    )
+    if seen is None:
+        is_likely = any(found.budget.reached_by(one.score) for one in found.chosen.tried)
+        return (
+            f"There was no time to train {name} anew, so its score in the search may be luck."
+            if is_likely
+            else "No model came near enough to be trained anew for a confirmation."
+        )
+    if seen.failed:
+        return f"{name} could not be trained anew each time: {seen.failed}."
+    margin = abs(seen.needed - found.budget.score)
+    verb = "confirms" if seen.holds else "does not confirm"
+    stopped = ", after which the others were not begun" if seen.given_up else ""
+    return (
+        f"A fresh check {verb} {name}: {_trainings(len(seen.folds))} with other seeds reach "
+        f"{judge.text(seen.score)} on {seen.rows:,} rows that had no part in choosing it{stopped}. "
+        f"It needs {judge.text(seen.needed)}: {judge.text(found.budget.score)} and a margin of "
+        f"{judge.amount(margin)}, so that a model that falls just short passes by luck in one of "
+        "ten checks at most."
+    )
 
 
 def searched_table(found: Searched) -> list[list[str]]:
     """What was tried, cheapest first; times are predictions and are named so."""
-    judge = found.judge
-    head = [
-        "model",
-        "bytes",
-        "predicted time",
-        f"{judge.name} on validation rows",
-        "trainings",
-        "recipe",
-        "reached",
-    ]
     ordered = sorted(found.chosen.tried, key=lambda one: one.candidate.bytes)
-    return [head, *(_row(one, found) for one in ordered)]
+    is_timed = any(one.candidate.predicted_ms is not None for one in ordered)
+    head = ["model", "size", "predicted time", "in the search", "fresh check", "recipe"]
+    rows = [head, *(_row(one, found) for one in ordered)]
+    return rows if is_timed else [row[:2] + row[3:] for row in rows]
+
+
+def searched_text(found: Searched, width: int) -> str:
+    """For a terminal of so many columns."""
+    return "\n".join(
+        [
+            f"The {_goal(found)} for {found.data}",
+            *(line for one in searched_sentences(found) for line in ["", *wrapped([one], width)]),
+            "",
+            *aligned(searched_table(found)),
+            "",
+            *wrapped([_LEGEND.format(found.judge.name), *_left_out(found)], width),
+            "",
+            *wrapped([_method(found)], width),
+        ]
+    )
 
 
 def searched_markdown(found: Searched) -> str:
-    """For a terminal and for a team's records."""
+    """For a team's records."""
     first, *others = searched_sentences(found)
     return (
         "\n\n".join(
@@ -73,7 +115,8 @@ def searched_markdown(found: Searched) -> str:
                 f"**{first}**",
                 *others,
                 "## Tried\n\n" + markdown_table(searched_table(found)),
-                *(f"Left out: {one}." for one in found.chosen.refused),
+                _LEGEND.format(found.judge.name),
+                *_left_out(found),
                 "## How it was found\n\n" + _method(found),
             ]
         )
@@ -110,7 +153,8 @@ def searched_html(found: Searched) -> str:
         element("p", "Line: from the least to the largest training."),
         element("h2", "Tried"),
         html_table(searched_table(found)),
-        *(element("p", escaped(f"Left out: {one}.")) for one in found.chosen.refused),
+        element("p", escaped(_LEGEND.format(judge.name))),
+        *(element("p", escaped(one)) for one in _left_out(found)),
         element("h2", "How it was found"),
         element("p", escaped(_method(found))),
     ]
@@ -146,6 +190,7 @@ def searched_json(found: Searched) -> str:
             "dropout": candidate.recipe.dropout,
             "batch_size": candidate.recipe.batch_size,
             "seed": found.chosen.training.seed,
+            "confirmation": _confirmation(found.chosen.confirmation),
         },
         "tried": [
             {
@@ -156,6 +201,7 @@ def searched_json(found: Searched) -> str:
                 "learning_rate": one.candidate.recipe.learning_rate,
                 "dropout": one.candidate.recipe.dropout,
                 "batch_size": one.candidate.recipe.batch_size,
+                "confirmation": _confirmation(found.chosen.confirmed.get(one.candidate)),
             }
             for one in found.chosen.tried
         ],
@@ -165,13 +211,32 @@ def searched_json(found: Searched) -> str:
     return json.dumps(entry, indent=1, allow_nan=False)
 
 
+def _confirmation(seen: Confirmation | None) -> dict[str, object] | None:
+    if seen is None:
+        return None
+    return {
+        "holds": seen.holds,
+        "score": None if seen.failed else seen.score,
+        "needed": seen.needed,
+        "rows": seen.rows,
+        "scores": list(seen.folds),
+        "given_up": seen.given_up,
+        "failed": seen.failed,
+    }
+
+
+def _left_out(found: Searched) -> list[str]:
+    return [f"Left out: {one}." for one in found.chosen.refused]
+
+
 def _goal(found: Searched) -> str:
     limits = [found.judge.text(found.budget.score)]
     if found.budget.max_bytes is not None:
         limits.append(f"at most {file_size(found.budget.max_bytes)}")
     if found.budget.p95_ms is not None:
         limits.append(f"p95 {milliseconds(found.budget.p95_ms)} on {found.device}")
-    return f"cheapest model with {', '.join(limits)}"
+    kind = "fastest" if found.fastest else "smallest"
+    return f"{kind} model with {', '.join(limits)}"
 
 
 def _row(one: Tried, found: Searched) -> list[str]:
@@ -183,16 +248,24 @@ def _row(one: Tried, found: Searched) -> list[str]:
         candidate.contender.name,
         file_size(candidate.bytes),
         DASH if candidate.predicted_ms is None else f"≈ {milliseconds(candidate.predicted_ms)}",
-        found.judge.text(one.score),
-        str(len(one.scores)),
+        f"{found.judge.text(one.score)} ({len(one.scores)})",
+        _checked(found.chosen.confirmed.get(one.candidate), found),
         settings,
-        "yes" if found.budget.reached_by(one.score) else "no",
     ]
+
+
+def _checked(seen: Confirmation | None, found: Searched) -> str:
+    if seen is None:
+        return DASH
+    if seen.failed:
+        return "failed"
+    verdict = "holds" if seen.holds else "too low" if found.judge.higher_is_better else "too high"
+    return f"{found.judge.text(seen.score)} ({len(seen.folds)}): {verdict}"
 
 
 def _method(found: Searched) -> str:
     chosen = found.chosen
-    left = f"  The time limit left out {_trainings(chosen.left_out)}." if chosen.left_out else ""
+    left = f" The time limit left out {_trainings(chosen.left_out)}." if chosen.left_out else ""
     opened = (
         "The test rows were opened once, for the winner, which was trained again on all training "
         "rows."
@@ -200,16 +273,18 @@ def _method(found: Searched) -> str:
         else f"No candidate holds {_all_limits(found)}, so the test rows stay unopened."
     )
     return (
-        f"{_trainings(chosen.trainings)}.  Candidates are judged on validation rows that are drawn "
-        f"anew for each training.  {opened}  Size and times of the model above are measured on "
-        f"{found.device}; times of the others are predictions.  In all: {seconds(found.seconds)}."
+        f"{_trainings(chosen.trainings)}. In the search, validation rows are drawn anew for each "
+        "training.  The best of many looks better than it is; therefore a fresh check decides, in "
+        "which models score rows that neither trained them nor ended their training, every such "
+        f"row once. {opened} Size and times of the model above are measured on "
+        f"{found.device}; times of the others are predictions. In all: {seconds(found.seconds)}."
         f"{left}"
     )
 
 
 def _all_limits(found: Searched) -> str:
     """What validation rows can show of the budget."""
-    again = "the score both there and on the data's own validation rows when trained again"
+    again = "the score in a fresh check and when trained again"
     return again if found.chosen.in_time else f"{again}, and the limit of p95 on {found.device}"
 
 

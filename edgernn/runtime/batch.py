@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: Sequences that share a reading of the weights; with more, the weights are no longer what counts.
 MOST_TOGETHER: Final = 32
 
+MOST_THREADS: Final = 64  # ERNN_MAX_THREADS
+
 #: Side by side, sequences need memory of their own; fewer of them run together in a larger arena.
 _MOST_ARENA_BYTES: Final = 64 << 20
 
@@ -35,16 +37,16 @@ _ROWS = np.dtype(
 )
 
 
-def together(batch: int) -> int:
+def together(batch: int, threads: int = 1) -> int:
     """Lanes for a batch: powers of two, so that few sizes of session exist."""
-    return min(1 << (batch - 1).bit_length(), MOST_TOGETHER)
+    return min(1 << (batch - 1).bit_length(), MOST_TOGETHER * threads)
 
 
 def arena_bytes(handle: Any, options: Any) -> int:
     """The memory of a session; lowers options.max_batch where that would be too much."""
     size = ffi.new("size_t *")
     check_run(lib.ernn_session_size(handle, options, size))
-    while size[0] > _MOST_ARENA_BYTES and options.max_batch > 1:
+    while size[0] > _MOST_ARENA_BYTES and options.max_batch > options.threads:
         options.max_batch //= 2
         check_run(lib.ernn_session_size(handle, options, size))
     return int(size[0])

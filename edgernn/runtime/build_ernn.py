@@ -17,6 +17,9 @@ _SOURCES = Path("edgernn/runtime/c")
 # Without -g0 names for a debugger are seven eighths of the wheel.
 _COMPILE_ARGS = ["/O2"] if os.name == "nt" else ["-O3", "-g0"]
 
+#: For `Model(..., threads=...)`; Windows has its threads in every program.
+_THREADS = [] if os.name == "nt" else ["-pthread"]
+
 _DECLARATIONS = """
 typedef int... ernn_status;
 typedef int... ernn_isa;
@@ -42,6 +45,7 @@ typedef struct {
   ernn_isa isa;
   uint32_t max_steps;
   uint32_t max_batch;
+  uint32_t threads;
   ...;
 } ernn_options;
 
@@ -67,6 +71,7 @@ ernn_status ernn_metadata_at(const ernn_model *model, uint32_t index, const char
 ernn_status ernn_session_size(const ernn_model *model, const ernn_options *options, size_t *bytes);
 ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
                               size_t arena_bytes, const ernn_options *options);
+void ernn_session_close(ernn_session *session);
 ernn_status ernn_reset(ernn_session *session);
 const char *ernn_refusing_layer(const ernn_session *session);
 const char *ernn_version(void);
@@ -149,7 +154,9 @@ builder.set_source(
     _OWN,
     sources=sorted(str(path) for path in _SOURCES.glob("*.c")),
     include_dirs=[str(_SOURCES)],
-    extra_compile_args=_COMPILE_ARGS,
+    define_macros=[("ERNN_THREADS", "1")],
+    extra_compile_args=[*_COMPILE_ARGS, *_THREADS],
+    extra_link_args=_THREADS,
     py_limited_api=True,
     # Without a compiler everything but the native runtime still installs; using it then raises
     # MissingRuntime, which says so.

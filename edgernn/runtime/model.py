@@ -25,7 +25,7 @@ from edgernn.recipe.stored import difference
 from edgernn.recipe.text import text_of_record
 from edgernn.regular_file import opened
 from edgernn.runtime.audio import FrontEnd
-from edgernn.runtime.batch import together
+from edgernn.runtime.batch import MOST_THREADS, together
 from edgernn.runtime.library import ISA_BY_NAME, available_isas, check_model, ffi, lib, text
 from edgernn.runtime.ports import NativePort, checked_batch, read_port
 from edgernn.runtime.session import Session, sequence_lengths
@@ -52,15 +52,23 @@ class Model:
     copied, and the GIL is free while the library runs.
 
     `source` is a path, or the file's bytes.  `isa` picks the kernels ("portable", "avx2", ...);
-    EDGERNN_ISA in the environment is the default, and "auto" the default of that.
+    EDGERNN_ISA in the environment is the default, and "auto" the default of that.  `threads` is
+    how many a call splits the sequences of its batch over; the results have the same bits.
 
     Raises ModelFileError for a file that is missing, damaged or of a newer format, ValueError for
-    an instruction set that this processor lacks, and MissingRuntime where edgernn was installed
-    without a C compiler.
+    an instruction set that this processor lacks or fewer than one or more than 64 threads, and
+    MissingRuntime where edgernn was installed without a C compiler.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | bytes, *, isa: str | None = None) -> None:
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | bytes,
+        *,
+        isa: str | None = None,
+        threads: int = 1,
+    ) -> None:
         self._isa = _checked_isa(isa or os.environ.get("EDGERNN_ISA", "auto"))
+        self._threads = _checked_threads(threads)
         where = "the model" if isinstance(source, bytes) else os.fspath(source)
         self._content: Any = (
             _aligned(source) if isinstance(source, bytes) else _mapped(Path(source))
@@ -313,7 +321,7 @@ class Model:
             if len(array) != batch or batch == 0:
                 batches = {name: len(each) for name, each in arrays.items()}
                 raise ValueError(f"the inputs need one number of samples, at least 1: {batches}")
-        session = self._borrowed(arrays, together(batch))
+        session = self._borrowed(arrays, batch)
         try:
             if batch > 1:
                 return session.run_batch(arrays)
@@ -323,18 +331,22 @@ class Model:
         finally:
             self._idle.append(session)
 
-    def _borrowed(self, arrays: Mapping[str, AnyArray], lanes: int) -> Session:
+    def _borrowed(self, arrays: Mapping[str, AnyArray], batch: int) -> Session:
         """A session with room for `arrays`; list.pop and append are atomic, so threads may call."""
+        threads = min(self._threads, batch)
+        lanes = together(batch, threads)
         steps = 1 if self.is_streaming else max(sequence_lengths(self.inputs, arrays), default=1)
         try:
             while True:
                 session = self._idle.pop()
                 has_room = self.is_streaming or session.max_steps >= steps
-                if has_room and session.max_batch >= lanes:
+                if has_room and session.max_batch >= lanes and session.threads >= threads:
                     return session
         except IndexError:  # none is idle, or another thread was faster
             room = max(_DEFAULT_MAX_STEPS, 1 << (steps - 1).bit_length())
-        return Session(self, isa=self._isa, max_steps=room, max_batch=lanes)
+        return Session(
+            self, isa=self._isa, max_steps=room, max_batch=lanes, threads=threads
+        )
 
     def _ports(self, describe: Any, count: Any) -> tuple[NativePort, ...]:
         port = ffi.new("ernn_port *")
@@ -350,6 +362,14 @@ def _checked_isa(name: str) -> str:
         known = "known" if name in ISA_BY_NAME else "an instruction set of edgernn, but unknown"
         raise ValueError(f"'{name}' is not {known} here; there are {', '.join(available_isas())}")
     return name
+
+
+def _checked_threads(threads: int) -> int:
+    if isinstance(threads, bool) or not isinstance(threads, int):
+        raise TypeError(f"threads must be a whole number, not {type(threads).__name__}")
+    if not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"threads must be 1 to {MOST_THREADS}, not {threads}")
+    return threads
 
 
 def _mapped(path: Path) -> mmap.mmap:

@@ -62,17 +62,27 @@ class Session:
         "_table",
         "max_batch",
         "max_steps",
+        "threads",
     )
 
-    def __init__(self, model: Model, *, isa: str, max_steps: int, max_batch: int = 1) -> None:
+    def __init__(
+        self, model: Model, *, isa: str, max_steps: int, max_batch: int = 1, threads: int = 1
+    ) -> None:
+        self._session: Any = ffi.NULL  # what there is to close where the library refuses one
         self._model = model  # keeps the file's bytes
         self._lock = threading.Lock()
         self.max_steps = max_steps
         #: Sequences of a batch that it was made for; they run side by side where memory allows.
         self.max_batch = max_batch
+        self.threads = threads
         options = ffi.new(
             "ernn_options *",
-            {"isa": ISA_BY_NAME[isa], "max_steps": max_steps, "max_batch": max_batch},
+            {
+                "isa": ISA_BY_NAME[isa],
+                "max_steps": max_steps,
+                "max_batch": max_batch,
+                "threads": threads,
+            },
         )
         size = arena_bytes(model.handle, options)
         room = np.empty(size + _ALIGNMENT, np.uint8)
@@ -92,11 +102,16 @@ class Session:
             output_count=len(model.outputs),
         )
 
+    def __del__(self, close: Any = lib.ernn_session_close) -> None:
+        close(self._session)  # its threads wait in the arena
+
     def __repr__(self) -> str:
         """The model, the instruction set and the room, in one line."""
         room = f"up to {self.max_steps} steps a call"
         if self.max_batch > 1:
             room += f", {self.max_batch} sequences side by side"
+        if self.threads > 1:
+            room += f", {self.threads} threads"
         return f"<edgernn session of {self._model.name}: {self.isa}, {room}>"
 
     @property

@@ -6,6 +6,8 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from edgernn.selection.contender import Contender
 
 #: An estimate from a few trainings: early stopping ends some of them later than others.
@@ -43,12 +45,13 @@ class Clock:
         ]
         return _MARGIN * max(others) if others else None
 
-    def fits(self, contender: Contender) -> bool:
-        """Whether a training that starts now is expected to end in time."""
+    def fits(self, contender: Contender, *, rounds: int = 1) -> bool:
+        """Whether a training that starts now, and others after it, are expected to end in time."""
         if self.deadline is None:
             return True
-        estimate = self.estimate_s(contender)
-        return time.monotonic() + (estimate or 0.0) < self.deadline
+        estimate = self.estimate_s(contender) or 0.0
+        others = float(np.mean(self._seconds[contender] or [estimate]))
+        return time.monotonic() + estimate + (rounds - 1) * others < self.deadline
 
     def left_s(self, contenders: list[Contender], workers: int) -> float | None:
         """Of trainings that are still to do, one for each entry; None before any estimate."""

@@ -42,6 +42,7 @@ class Role(str, Enum):
 
     COMPARED = "compared"  # validation rows drawn anew, scored on the test rows
     SEARCHED = "searched"  # validation rows drawn anew, scored on them: the test stays unseen
+    CONFIRMED = "confirmed"  # scored on a fold that neither trains nor ends the training
     FINAL = "final"  # the data's own parts, scored on the validation rows
 
 

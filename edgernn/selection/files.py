@@ -15,13 +15,16 @@ import numpy as np
 from edgernn.devices.device import Choices
 from edgernn.errors import DataError, MissingRuntime, WrongOption
 from edgernn.export.keras.file import read_model
-from edgernn.export.pipeline import float_graph
+from edgernn.export.pipeline import float_graph, training_log_of
+from edgernn.export.sound_input import text_recipe
 from edgernn.export.study.labelled import predict
-from edgernn.profile.candidates import find_candidates
+from edgernn.graph import Graph
+from edgernn.profile.candidates import Candidate, find_candidates
 from edgernn.profile.measure import Plan
 from edgernn.profile.pool import pooled
 from edgernn.profile.profiling import begun
 from edgernn.profile.workload import Workload
+from edgernn.recipe import FrontEndRecipe
 from edgernn.scoring.metric import METRICS, Metric
 from edgernn.scoring.predictions import Predictions
 from edgernn.selection.crossed import Effect, RowScores, by_origin
@@ -61,35 +64,88 @@ class FileComparison:
         return METRICS[self.metric]
 
 
-def compared_files(paths: Sequence[Path], samples: Samples, worth: Worth) -> FileComparison:
-    """Scores each file on `samples` and compares the others with the first, row by row.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ModelFile:
+    """A trained model.  front_end: how sound or text goes in, where the file says it."""
 
-    Raises WrongOption for fewer than two files, DataError for rows without answers or that do not
-    fit a model, ModelFileError, UnsupportedLayer, MissingRuntime.
+    path: Path
+    front_end: FrontEndRecipe | None
+    graph: Graph | None = None  # of a Keras file
+    labels: tuple[str, ...] = ()  # of a Keras file, in the log of its training
+    candidate: Candidate | None = None  # any other file
+
+
+def model_files(paths: Sequence[Path]) -> list[ModelFile]:
+    """The files, opened.
+
+    Raises WrongOption for fewer than two, ModelFileError, UnsupportedLayer.
     """
     if len(set(paths)) < 2:
         raise WrongOption(
             f"{len(set(paths))} model is given, and a comparison needs two",
             remedy="Name two or more files: --from a.keras,b.onnx",
         )
-    metric = row_metric(samples)
-    if len(samples) < 2:
-        raise DataError(f"{samples.name} has one row", remedy="Give some hundred rows")
-    names = _names(paths)
-    scores = [np.array(per_row(_predictions(path, samples), samples)) for path in paths]
+    return [_opened(path) for path in paths]
+
+
+def _opened(path: Path) -> ModelFile:
+    if path.suffix.lower() in _KERAS:
+        source = read_model(path)
+        log = training_log_of(path, source.source.sha256)
+        return ModelFile(
+            path=path,
+            front_end=source.front_end or text_recipe(source.graph),
+            graph=float_graph(source.graph),
+            labels=log.labels if log else (),
+        )
+    (candidate,) = find_candidates([path])
+    return ModelFile(path=path, front_end=candidate.front_end, candidate=candidate)
+
+
+def compared_files(
+    files: Sequence[ModelFile], samples: Sequence[Samples], worth: Worth
+) -> FileComparison:
+    """Scores each file on its samples and compares the others with the first, row by row.
+
+    samples: for each file, the same rows as its front end makes them.
+    Raises DataError for rows without answers, that do not fit a model, or that differ from file to
+    file; MissingRuntime.
+    """
+    first = samples[0]
+    metric = row_metric(first)
+    if len(first) < 2:
+        raise DataError(f"{first.name} has one row", remedy="Give some hundred rows")
+    names = _names([file.path for file in files])
+    for name, its in zip(names, samples, strict=True):
+        if not _same_answers(first, its):
+            raise DataError(
+                f"{names[0]} and {name} make {len(first)} and {len(its)} rows of {first.name}, "
+                "whose answers differ",
+                remedy="Compare models that take the data in the same pieces",
+            )
+    scores = [
+        np.array(per_row(_predictions(file, its), its))
+        for file, its in zip(files, samples, strict=True)
+    ]
     amount = worth.of(float(scores[0].mean()))
-    effects = [_paired(one, scores[0], samples) for one in scores[1:]]
+    effects = [_paired(one, scores[0], first) for one in scores[1:]]
     found = verdicts(effects, worth=amount, higher_is_better=metric.higher_is_better)
     return FileComparison(
-        data=samples.name,
-        rows=len(samples),
+        data=first.name,
+        rows=len(first),
         metric=metric.name,
         worth=amount,
         files=tuple(
-            Judged(name=name, score=float(of.mean()), bytes=path.stat().st_size, verdict=verdict)
-            for name, path, of, verdict in zip(names, paths, scores, (None, *found), strict=True)
+            Judged(
+                name=name, score=float(of.mean()), bytes=file.path.stat().st_size, verdict=verdict
+            )
+            for name, file, of, verdict in zip(names, files, scores, (None, *found), strict=True)
         ),
     )
+
+
+def _same_answers(one: Samples, other: Samples) -> bool:
+    return one is other or (one.labels == other.labels and np.array_equal(one.y, other.y))
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -98,12 +154,13 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return short if len(set(short)) == len(short) else [str(path) for path in paths]
 
 
-def _predictions(path: Path, samples: Samples) -> Predictions:
-    if path.suffix.lower() in _KERAS:
-        return predict(float_graph(read_model(path).graph), samples, file=path.name)
+def _predictions(file: ModelFile, samples: Samples) -> Predictions:
+    if file.graph is not None:
+        return predict(file.graph, samples, file.labels, file=file.path.name)
+    assert file.candidate is not None  # noqa: S101
     workload = Workload(samples=samples)
     report = begun(datetime.now(timezone.utc).isoformat(timespec="seconds"), _PLAN, workload)
-    steps = pooled(report, ("cpu",), find_candidates([path]), workload, Choices())
+    steps = pooled(report, ("cpu",), [file.candidate], workload, Choices())
     with closing(steps):
         for advance in steps:
             report = advance.report
@@ -112,7 +169,7 @@ def _predictions(path: Path, samples: Samples) -> Predictions:
     (cell,) = report.cells
     if cell.predictions is None:
         raise MissingRuntime(
-            f"{path.name} gives no answers: {cell.unjudged or cell.outcome}",
+            f"{file.path.name} gives no answers: {cell.unjudged or cell.outcome}",
             remedy="Install its runtime, or give the model that it was made from",
         )
     return cell.predictions

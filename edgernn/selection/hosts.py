@@ -54,8 +54,16 @@ def parsed_hosts(given: str | Sequence[str]) -> tuple[Host, ...]:
     >>> parsed_hosts("ada@big=4")
     (Host(address='ada@big', python='python3', count=4),)
     """
-    texts = given.split(",") if isinstance(given, str) else given
-    hosts = tuple(_parsed(text.strip()) for text in texts if text.strip())
+    texts = [text.strip() for text in (given.split(",") if isinstance(given, str) else given)]
+    if isinstance(given, str) and not given.strip():
+        return ()
+    if not all(texts):
+        raise WrongOption(
+            f"a host has no name in '{given if isinstance(given, str) else ','.join(given)}'",
+            remedy="Write user@host, or user@host,user@other; leave --hosts out for this machine "
+            "alone",
+        )
+    hosts = tuple(_parsed(text) for text in texts)
     for host in hosts:
         checked_destination(host.address)
     return hosts

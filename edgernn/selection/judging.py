@@ -1,4 +1,7 @@
-"""How good a candidate of a search is: trained a few times, scored on validation rows."""
+"""How good a candidate of a search is: trained a few times, scored on validation rows.
+
+What looks good there is confirmed by fresh trainings (edgernn.selection.confirming).
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,21 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from edgernn.errors import TrainingFailed
 from edgernn.selection.candidates import Candidate, Tried
 from edgernn.selection.clock import Clock
+from edgernn.selection.confirming import (
+    CHECKED_EVERY,
+    Confirmation,
+    confirmation,
+    failed,
+    needed_score,
+)
 from edgernn.selection.contender import Contender, Job, Role
-from edgernn.selection.training import read_training
+from edgernn.selection.data import fold_count
+from edgernn.selection.training import Training, read_training
 from edgernn.selection.trainings import with_results
 from edgernn.selection.wanted import Wanted
 from edgernn.selection.workers import Crew
@@ -44,7 +56,11 @@ class Judge:
         self._crew = crew
         self._clock = clock
         self._progress = progress
+        self._trainings = fold_count(wanted.splits)  # of a confirmation
+        self._all_rows = len(wanted.splits.train) + len(wanted.splits.validation)
+        self._needed: dict[Candidate, float] = {}
         self.tried: dict[tuple[Contender, Recipe], Tried] = {}
+        self.confirmed: dict[Candidate, Confirmation] = {}
         self.trained: set[str] = set()  # keys of trainings
         self.left_out = 0  # trainings, for time
 
@@ -82,6 +98,8 @@ class Judge:
             if len(results) == repetitions:
                 tried = Tried(candidate=one, scores=tuple(run.score(self.form) for run in results))
                 done[one] = tried
+                rows = np.concatenate([self._rows(run) for run in results])
+                self._needed[one] = needed_score(rows, self._wanted.budget, self._all_rows)
                 if repetitions >= REPETITIONS:
                     self.tried[one.contender, one.recipe] = tried
         return done
@@ -107,6 +125,62 @@ class Judge:
             for one in candidates
             for key, tried in self.scored([one], repetitions).items()
         }
+
+    def is_promising(self, tried: Tried) -> bool:
+        """Whether its score, if it is no luck, will be confirmed."""
+        needed = self._needed[tried.candidate]
+        return replace(self._wanted.budget, score=needed).reached_by(tried.score)
+
+    def has_time_to_confirm(self, contender: Contender, *, before: int = 0) -> bool:
+        """before: other trainings of it that come first."""
+        rounds = math.ceil(before / self._crew.size)
+        rounds += math.ceil(self._trainings / max(CHECKED_EVERY, self._crew.size))
+        return self._clock.fits(contender, rounds=rounds)
+
+    def confirm(self, candidate: Candidate) -> Confirmation | None:
+        """Whether fresh trainings hold the score, kept in `confirmed`; None where time is short.
+
+        How many of them decide does not depend on the number of workers.
+        """
+        jobs = [self.job(candidate, fold, Role.CONFIRMED) for fold in range(self._trainings)]
+        at_once = max(CHECKED_EVERY, self._crew.size // CHECKED_EVERY * CHECKED_EVERY)
+        done: list[npt.NDArray[np.float64]] = []
+        for start in range(0, len(jobs), at_once):
+            batch = jobs[start : start + at_once]
+            self._progress(f"confirming {candidate.contender.name} with fresh trainings")
+            try:
+                found, left = with_results(
+                    batch,
+                    self._folder,
+                    self._crew,
+                    self._clock,
+                    self._wanted.forms,
+                    self._progress,
+                )
+            except TrainingFailed as error:
+                return self._keep(candidate, failed(self._wanted.budget, error.what))
+            self.left_out += left
+            self.trained |= set(found)
+            if len(found) < len(batch):
+                return None
+            for job in batch:
+                done.append(self._rows(found[job.key]))
+                said = self._said(done)
+                if len(done) == len(jobs) or (said.given_up and not len(done) % CHECKED_EVERY):
+                    return self._keep(candidate, said)
+        raise AssertionError("a confirmation without a training")
+
+    def _keep(self, candidate: Candidate, said: Confirmation) -> Confirmation:
+        self.confirmed[candidate] = said
+        return said
+
+    def _said(self, done: Sequence[npt.NDArray[np.float64]]) -> Confirmation:
+        return confirmation(
+            done, self._wanted.budget, trainings=self._trainings, all_rows=self._all_rows
+        )
+
+    def _rows(self, training: Training) -> npt.NDArray[np.float64]:
+        return np.array(training.scores[self.form], np.float64)
 
     def _is_hopeless(self, candidate: Candidate) -> bool:
         """Whether its first training misses the score by more than the luck of its rows."""

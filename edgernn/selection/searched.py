@@ -30,6 +30,7 @@ class Searched:
     file: Path  # of the winner
     measured: Report
     seconds: float
+    fastest: bool = False  # what was looked for, instead of the smallest
 
     @property
     def judge(self) -> Metric:

@@ -1,7 +1,9 @@
 """The job of `search`: the smallest or fastest model that reaches a score within a budget.
 
 Widths are bisected for each architecture, then recipes are tuned for models that are smaller still.
-All of that is judged on validation rows.  The test rows are opened once, for the winner.
+Whatever looks good enough there is trained anew, on rows and with seeds that had no part in that
+(edgernn.selection.confirming): only these trainings make a winner.  The test rows are opened once,
+for the winner.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ from edgernn.units import milliseconds, seconds
 #: Trainings of the winner on the data's own parts; the best on validation rows is handed over.
 FINALS: Final = 3
 _MOST_WINNERS: Final = 4  # that are trained again before the search gives up
+#: Candidates with fresh trainings: each has its chance to be confirmed by luck.
+_MOST_CONFIRMED: Final = 6
 _MOST_TUNED: Final = 6  # contenders that are smaller than the best found
 _PATIENCE: Final = 6  # recipes without a better model, before no more are tried
 
@@ -60,14 +64,13 @@ class Search:
         self._judge = Judge(wanted, folder, crew, clock, progress)
         self._bytes: dict[Contender, int] = {}
         self._refused: list[str] = []
-        self._unconfirmed: set[Candidate] = set()
+        self._missed: set[Candidate] = set()  # as winners
         self._timing = timing
         self._allowed_ms: dict[str, float] = {}  # where slower than predicted
 
     def chosen(self) -> Chosen:
         """Raises BudgetExceeded where nothing fits, TrainingFailed where the time is too short."""
-        self._bisect()
-        self._tune()
+        self._look()
         found = self._final()
         if found is None:
             raise TrainingFailed(
@@ -87,8 +90,28 @@ class Search:
             trainings=len(self._judge.trained),
             left_out=self._judge.left_out,
             tried=tuple(self._judge.tried.values()),
+            confirmed=dict(self._judge.confirmed),
             refused=(*chosen.refused, *passed_over),
         )
+
+    def _look(self) -> None:
+        """Finds a winner among the usual recipes first; then others make a smaller one."""
+        self._bisect()
+        self._settle()
+        self._tune()
+
+    def _settle(self) -> None:
+        """Confirms the cheapest of what looks good, until one holds or nothing is left."""
+        while (best := self._best()) is not None and best.candidate not in self._judge.confirmed:
+            if self._is_exhausted:
+                return
+            if not self._judge.has_time_to_confirm(best.candidate.contender):
+                return
+            said = self._judge.confirm(best.candidate)
+            if said is None:
+                return
+            if not said.holds:
+                self._bisect()  # a wider one may do
 
     def _why(self, missed: Chosen) -> str:
         name, over = missed.candidate.contender.name, self._times_over(missed)
@@ -114,20 +137,19 @@ class Search:
 
     def _following(self, missed: Chosen) -> Chosen | None:
         """The next winner, without one that misses the score again or the time; None: no other."""
-        if self._best() is None:
+        if self._winner() is None:
             return None
-        self._unconfirmed.add(missed.candidate)
+        self._missed.add(missed.candidate)
         self._progress(self._why(missed))
         over, predicted = self._times_over(missed), missed.candidate.predicted_ms
         if over is not None and predicted is not None:
             # Other widths are as much slower than predicted.
             self._allowed_ms[missed.candidate.contender.architecture] = predicted / over
         try:
-            self._bisect()
+            self._look()
         except BudgetExceeded:
             return None  # whatever is trained is too slow
-        self._tune()
-        return None if self._best() is None else self._final()
+        return None if self._winner() is None else self._final()
 
     def _bisect(self) -> None:
         ladders = self._ladders()
@@ -176,7 +198,7 @@ class Search:
         """Asks for recipes, of what is cheaper than the best; or of all, where none reached."""
         trials = self._folder / "trials"
         contenders = self._to_tune() if self._wanted.most_trials or trials.exists() else []
-        if not contenders or not self._has_time(contenders[0]):
+        if not contenders or not self._may_go_on(contenders[0]):
             return
         wanted = self._wanted
         tuner = Tuner(
@@ -187,9 +209,10 @@ class Search:
         )
         found = [one for one, score in tuner.earlier if wanted.budget.reached_by(score)]
         self._judge.scored([self._candidate(one) for one in found], REPETITIONS)
+        self._settle()
         asked = since = 0
         while asked < wanted.most_trials and since < _PATIENCE:
-            best = self._best()
+            best = self._winner()
             batch: list[tuple[Suggestion, Candidate]] = []
             for _ in range(self._crew.size):
                 asked += 1
@@ -200,15 +223,20 @@ class Search:
                     batch.append((suggestion, candidate))
             if not batch:
                 continue
-            if not self._has_time(batch[0][1].contender):
+            if not self._may_go_on(batch[0][1].contender):
                 return
             self._progress(f"recipe {asked} of {wanted.most_trials} at most")
             self._try_recipes(tuner, batch)
-            since = since + len(batch) if self._best() == best else 0
+            self._settle()
+            since = since + len(batch) if self._winner() == best else 0
 
     def _try_recipes(self, tuner: Tuner, batch: Sequence[tuple[Suggestion, Candidate]]) -> None:
         first = self._judge.scored([candidate for _, candidate in batch], FIRST)
-        promising = [one for one, tried in first.items() if self._reached(tried)]
+        promising = [
+            one
+            for one, tried in first.items()
+            if self._is_left(one) and self._wanted.budget.reached_by(tried.score)
+        ]
         again = self._judge.scored(promising, REPETITIONS)
         for suggestion, candidate in batch:
             tried = again.get(candidate) or first.get(candidate)
@@ -224,8 +252,10 @@ class Search:
                 f"a time limit of {seconds(self._clock.limit_s)} is too short to train a candidate",
                 remedy="Give a longer --time-limit and --resume: what was trained is kept",
             )
-        best = self._best()
-        winner = best or self._nearest()
+        confirmed = self._winner()
+        # Where all that could be confirmed were refuted, others that look as good count as little.
+        others = None if self._is_exhausted else self._best()
+        winner = confirmed or others or self._nearest()
         jobs = [self._judge.job(winner.candidate, number, Role.FINAL) for number in range(FINALS)]
         self._progress(f"training {winner.candidate.contender.name} on all training rows")
         found, _ = with_results(
@@ -249,7 +279,8 @@ class Search:
             job=job,
             training=found[job.key],
             scores=winner.scores,
-            reached=best is not None
+            confirmation=self._judge.confirmed.get(winner.candidate),
+            reached=confirmed is not None
             and self._wanted.budget.reached_by(found[job.key].score(self._judge.form)),
             tried=tuple(self._judge.tried.values()),
             refused=tuple(self._refused),
@@ -262,27 +293,43 @@ class Search:
         return replace(chosen, timed=self._timing(chosen))
 
     def _reached(self, tried: Tried) -> bool:
-        is_left = self._is_left(tried.candidate)
-        return is_left and self._wanted.budget.reached_by(tried.score)
+        """Whether it looks good, and no fresh trainings contradict."""
+        confirmed = self._judge.confirmed.get(tried.candidate)
+        is_refuted = confirmed is not None and not confirmed.holds
+        return self._is_left(tried.candidate) and not is_refuted and self._judge.is_promising(tried)
 
     def _is_left(self, candidate: Candidate) -> bool:
-        """Neither missed the score when trained again, nor is expected to be too slow."""
+        """Neither was a winner that missed a limit, nor is expected to be too slow."""
         limit, predicted = self._limit_ms(candidate.contender.architecture), candidate.predicted_ms
         is_slow = limit is not None and predicted is not None and predicted > limit
-        return candidate not in self._unconfirmed and not is_slow
+        return candidate not in self._missed and not is_slow
 
     def _limit_ms(self, architecture: str) -> float | None:
         return self._allowed_ms.get(architecture, self._wanted.budget.p95_ms)
 
     def _best(self) -> Tried | None:
-        """The cheapest that reaches the score."""
+        """The cheapest that looks good, or that is confirmed."""
         reached = [one for one in self._judge.tried.values() if self._reached(one)]
         ordered = cheapest_first(reached, by_time=self._wanted.by_time)
         return ordered[0] if ordered else None
 
+    def _winner(self) -> Tried | None:
+        """The cheapest that fresh trainings confirm."""
+        holding = {one for one, said in self._judge.confirmed.items() if said.holds}
+        some = [
+            one
+            for one in self._judge.tried.values()
+            if one.candidate in holding and self._is_left(one.candidate)
+        ]
+        ordered = cheapest_first(some, by_time=self._wanted.by_time)
+        return ordered[0] if ordered else None
+
     def _nearest(self) -> Tried:
+        """By fresh trainings, where there are any: they flatter none."""
         sign = 1 if self._wanted.metric.higher_is_better else -1
-        return max(self._judge.tried.values(), key=lambda one: sign * one.score)
+        known = {one: said.score for one, said in self._judge.confirmed.items() if said.folds}
+        some = [one for one in self._judge.tried.values() if one.candidate in known or not known]
+        return max(some, key=lambda one: sign * known.get(one.candidate, one.score))
 
     def _cheaper(self, one: Candidate, other: Candidate) -> bool:
         if self._wanted.by_time and one.predicted_ms and other.predicted_ms:
@@ -333,8 +380,14 @@ class Search:
         )
         return None if shape is None else predictor.ms(shape)
 
-    def _has_time(self, contender: Contender) -> bool:
-        return self._clock.fits(contender)
+    def _may_go_on(self, contender: Contender) -> bool:
+        """Whether one more recipe could still be tried and confirmed."""
+        has_time = self._judge.has_time_to_confirm(contender, before=REPETITIONS)
+        return has_time and not self._is_exhausted
+
+    @property
+    def _is_exhausted(self) -> bool:
+        return len(self._judge.confirmed) >= _MOST_CONFIRMED
 
     def _without_reserve(self) -> Clock:
         """For the winner, whose time was put aside."""

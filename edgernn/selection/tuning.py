@@ -20,13 +20,11 @@ from edgernn.tasks.task import Recipe
 _VERSION: Final = 1
 _SEED: Final = 20_240
 FRONTS: Final = ("", "conv-")
-#: Tried first, with each contender: what small models lack most are updates and a wider view.
-FIRST_RECIPE: Final = {
-    "front": "conv-",
-    "learning_rate": 5e-3,
-    "dropout": 0.0,
-    "batch_size": 32,
-}
+#: Tried first, with each contender: what small models lack most are a wider view and updates.
+FIRST_RECIPES: Final = tuple(
+    {"front": front, "learning_rate": 5e-3, "dropout": 0.0, "batch_size": 32}
+    for front in ("conv-", "")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +55,9 @@ class Tuner:
         self._number = 0
         self.earlier: list[tuple[Suggestion, float]] = []  # of an earlier start, with their scores
         self._resume()
-        for place in range(len(self._contenders)):
-            self._study.enqueue_trial({"contender": place, **FIRST_RECIPE}, skip_if_exists=True)
+        for recipe in FIRST_RECIPES:
+            for place in range(len(self._contenders)):
+                self._study.enqueue_trial({"contender": place, **recipe}, skip_if_exists=True)
 
     def suggestion(self) -> Suggestion:
         """The next one; it is `told` later."""

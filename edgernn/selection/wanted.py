@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from edgernn.profile.measure import Benchmark
 from edgernn.scoring.metric import Metric
 from edgernn.selection.candidates import Budget, Candidate, Tried
+from edgernn.selection.confirming import Confirmation
 from edgernn.selection.contender import Job
 from edgernn.selection.predictor import Predictor
 from edgernn.selection.training import Training
@@ -41,11 +42,13 @@ class Chosen:
     job: Job
     training: Training
     scores: tuple[float, ...]  # of the search, on validation rows
-    reached: bool  # the score, there
+    confirmation: Confirmation | None  # by fresh trainings; None: there was no time for them
+    reached: bool  # the score with its margin there, and the score when trained again
     tried: tuple[Tried, ...]
     refused: tuple[str, ...]  # sentences: architectures that do not fit
     trainings: int
     left_out: int
+    confirmed: Mapping[Candidate, Confirmation] = field(default_factory=dict)  # or not, of `tried`
     timed: Benchmark | None = None  # on the device, with validation rows; None: not asked for
     in_time: bool = True  # whether it then holds the limit of p95
 

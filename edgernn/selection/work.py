@@ -21,7 +21,7 @@ from edgernn.export.study.labelled import artefact_predictions, predict
 from edgernn.formats import format_named
 from edgernn.scheme import Scheme
 from edgernn.selection.contender import Contender, Job, Role
-from edgernn.selection.data import drawn_again
+from edgernn.selection.data import parts_of
 from edgernn.selection.memory import peak_bytes, reset_peak
 from edgernn.selection.row_scores import per_row
 from edgernn.selection.training import ORIGINAL, Epoch, Training
@@ -73,8 +73,9 @@ def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
     kept: where the model is written (.keras; its log beside it).
     Raises DataError, UnsupportedLayer, MissingRuntime, OutputError.
     """
-    parts = splits if job.role is Role.FINAL else drawn_again(splits, job)
-    judged = parts.test if job.role is Role.COMPARED else parts.validation
+    parts = parts_of(splits, job)
+    is_apart = job.role in (Role.COMPARED, Role.CONFIRMED)
+    judged = parts.test if is_apart else parts.validation
     reset_peak()
     with tempfile.TemporaryDirectory() as scratch:
         written = train(

@@ -21,7 +21,9 @@ def read_contents(content: bytes) -> Contents:
 
 def arithmetic(**_options: str) -> Arithmetic:
     """The integers of the specification.  16 bits cost some percent of the time, float32 more."""
-    return Arithmetic(simulate=simulated, quiet=1e-5, has_sixteen=True, has_rows=True)
+    return Arithmetic(
+        simulate=simulated, quiet=1e-5, has_sixteen=True, has_rows=True, is_exact=True
+    )
 
 
 BACKEND: Final = Backend(lower=lower, read_contents=read_contents, arithmetic=arithmetic)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Final, TypeVar
 
+from edgernn.errors import DataError
 from edgernn.export.contents import Contents, Damaged, TensorLine
 from edgernn.export.native.records import (
     HEADER_BYTES,
@@ -22,9 +23,13 @@ from edgernn.export.native.records import (
     ConstantType,
     EdgeType,
     Feature,
+    FrontEndKind,
     OpKind,
     Packing,
 )
+from edgernn.export.sound_input import TEXT_FRONT_END
+from edgernn.recipe.text import TEXT_VERSION, text_of_record, text_recipe_text
+from edgernn.regular_file import DAMAGE
 
 Kind = TypeVar("Kind", bound=IntEnum)
 
@@ -50,7 +55,7 @@ _BESIDE: Final[dict[ConstantType, dict[str, int]]] = {
     ConstantType.ACCUMULATION: {"int32": 8, "float32": 4},
 }
 
-_EDGE, _PORT, _TEXT, _CONSTANT = "<BBHIII", "<IIII", "<IIII", "<8I"
+_EDGE, _PORT, _TEXT, _CONSTANT, _FRONT_END = "<BBHIII", "<IIII", "<IIII", "<8I", "<8I"
 _OP: Final = f"<{3 + OP_INPUTS + OP_OUTPUTS + OP_ARGUMENTS}I"
 
 
@@ -80,6 +85,7 @@ def read_contents(content: bytes) -> Contents:
     metadata = {key: value for key, value in texts if key}
     if labels:
         metadata.setdefault("labels", json.dumps(labels))
+    metadata |= file.text_recipe()
     features = [entry.name.lower() for entry in Feature if entry in file.features and entry.name]
     suffix = f", {' and '.join(features)}" if features else ""
     return Contents(
@@ -123,6 +129,7 @@ class _File:
             self.text_count,
             self.text_offset,
         ) = struct.unpack_from("<11I", content, 20)
+        self.front_end_count, self.front_end_offset = struct.unpack_from("<2I", content, 68)
 
     def part(self, offset: int, size: int) -> bytes:
         if offset + size > len(self._content):
@@ -140,6 +147,18 @@ class _File:
 
     def text(self, offset: int, size: int) -> str:
         return self.part(offset, size).decode(errors="replace")
+
+    def text_recipe(self) -> dict[str, str]:
+        """How an input is made of text, by the name that files of other formats have for it."""
+        fronts = self.records(_FRONT_END, self.front_end_count, self.front_end_offset)
+        for kind, version, _input, offset, size, *_ in fronts:
+            if (kind, version) == (FrontEndKind.TEXT, TEXT_VERSION):
+                record = self.part(offset, size)
+                try:
+                    return {TEXT_FRONT_END: text_recipe_text(text_of_record(record))}
+                except (*DAMAGE, struct.error, DataError) as error:
+                    raise Damaged(f"its vocabulary cannot be read: {error}") from error
+        return {}
 
     def line(self, port: Sequence[int], edges: Sequence[Sequence[int]]) -> TensorLine:
         edge, name, name_bytes, _state = port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -39,6 +40,7 @@ from edgernn.graph import (
 )
 
 K = ActivationKind
+ABS: Final = Activation(kind=K.RELU, alpha=-1.0)
 
 _PLAIN: Final = {
     "Relu": RELU, "Sigmoid": SIGMOID, "Tanh": TANH,
@@ -46,7 +48,7 @@ _PLAIN: Final = {
     "HardSwish": Activation(kind=K.HARD_SILU), "Mish": Activation(kind=K.MISH),
     "Exp": Activation(kind=K.EXPONENTIAL), "Swish": Activation(kind=K.SILU),
     "Sqrt": Activation(kind=K.SQRT), "Log": Activation(kind=K.LOGARITHM),
-    "Reciprocal": Activation(kind=K.RECIPROCAL), "Abs": Activation(kind=K.RELU, alpha=-1.0),
+    "Reciprocal": Activation(kind=K.RECIPROCAL), "Abs": ABS,
 }  # fmt: skip
 
 _POWERS: Final = {1.0: K.LINEAR, 0.5: K.SQRT, -0.5: K.RSQRT, -1.0: K.RECIPROCAL}
@@ -158,7 +160,7 @@ def prelu(builder: Builder, node: Node, values: list[Value | None]) -> list[Valu
     x, slope = computed(node, values[0]), values[1]
     if not isinstance(slope, np.ndarray):
         raise node.unsupported("has a slope that the model computes", "Make it a parameter")
-    edge, axes, alpha = _with_constant(builder, x, slope, node)
+    edge, axes, alpha = with_constant(builder, x, slope, node)
     name = builder.unique(node.role)
     layer = PRelu(name=name, input=edge, output=name, alpha=alpha)
     return [Tensor(edge=builder.add(layer, node), axes=axes, view=x.view)]
@@ -193,22 +195,35 @@ def binary(builder: Builder, node: Node, values: list[Value | None]) -> list[Val
 def _merged(builder: Builder, node: Node, left: Tensor, right: Tensor) -> Tensor:
     if node.kind == "Div":
         right = replace(right, edge=_reciprocal(builder, node, right.edge))
-    rank = max(len(left.view), len(right.view))
-    tensors = [t.seen_as(((),) * (rank - len(t.view)) + t.view) for t in (left, right)]
-    wide = [at for at in range(rank) if any(bare(t.view[at]) for t in tensors)]
+    return combined(builder, node, left, right, _MERGES[node.kind])
+
+
+def combined(builder: Builder, node: Node, left: Tensor, right: Tensor, kind: MergeKind) -> Tensor:
+    """Two values element by element, as numpy broadcasts them."""
+    edges, axes, view = aligned(builder, node, [left, right])
+    name = builder.unique(node.role)
+    layer = Merge(name=name, inputs=tuple(edges), output=name, kind=kind)
+    return Tensor(edge=builder.add(layer, node), axes=axes, view=view)
+
+
+def aligned(
+    builder: Builder, node: Node, tensors: Sequence[Tensor]
+) -> tuple[list[str], Axes, Axes]:
+    """Edges whose axes go together, these axes, and how the file sees what is made of them."""
+    rank = max(len(one.view) for one in tensors)
+    tensors = [one.seen_as(((),) * (rank - len(one.view)) + one.view) for one in tensors]
+    wide = [at for at in range(rank) if any(bare(one.view[at]) for one in tensors)]
     order = ordered(tensors[0], wide)
-    order.sort(key=lambda at: not is_batch(tensors[0].view[at]))
-    edges = [builder.arranged(t, tuple(t.view[at] for at in order), node) for t in tensors]
+    order.sort(key=lambda at: not any(is_batch(one.view[at]) for one in tensors))
+    edges = [builder.arranged(one, tuple(one.view[at] for at in order), node) for one in tensors]
+    last = tensors[-1]
     view: Axes = distinct(
         tuple(
-            tensors[0].view[at] if bare(tensors[0].view[at]) else tensors[1].view[at]
+            next((one.view[at] for one in tensors if bare(one.view[at])), last.view[at])
             for at in range(rank)
         )
     )
-    name = builder.unique(node.role)
-    layer = Merge(name=name, inputs=tuple(edges), output=name, kind=_MERGES[node.kind])
-    edge = builder.add(layer, node)
-    return Tensor(edge=edge, axes=tuple(view[at] for at in order), view=view)
+    return edges, tuple(view[at] for at in order), view
 
 
 def _reciprocal(builder: Builder, node: Node, edge: str) -> str:
@@ -224,7 +239,7 @@ def _by_constant(
         constant = constant.astype(np.float32)
     if node.kind == "Add" and (fused := _as_bias(builder, node, x, constant)):
         return fused
-    edge, axes, numbers = _with_constant(builder, x, constant, node)
+    edge, axes, numbers = with_constant(builder, x, constant, node)
     one, zero = np.ones_like(numbers), np.zeros_like(numbers)
     if node.kind in ("Max", "Min"):
         low, high = (numbers, None) if node.kind == "Max" else (None, numbers)
@@ -286,7 +301,7 @@ def _as_bias(builder: Builder, node: Node, x: Tensor, constant: Array) -> Tensor
     return x
 
 
-def _with_constant(
+def with_constant(
     builder: Builder, x: Tensor, constant: Array, node: Node
 ) -> tuple[str, Axes, FloatArray]:
     """An edge, its axes, and the constant shaped so that numpy broadcasts one to the other."""

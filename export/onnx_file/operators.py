@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from edgernn.export.onnx_file import dense, elementwise, recurrent, shaping, windows
+from edgernn.export.onnx_file import (
+    choosing,
+    dense,
+    elementwise,
+    recurrent,
+    shaping,
+    windows,
+)
 from edgernn.export.onnx_file.builder import Builder
 from edgernn.export.onnx_file.node import Node
 from edgernn.export.onnx_file.values import Value
@@ -27,6 +34,7 @@ OPERATORS: Final[dict[str, Reader]] = {
     "ReduceMean": windows.reduced,
     "ReduceMax": windows.reduced,
     "ReduceSum": windows.reduced,
+    "ReduceL1": windows.reduced,
     "Pad": windows.padded,
     "BatchNormalization": windows.batch_normalization,
     "LayerNormalization": windows.layer_normalization,
@@ -49,7 +57,13 @@ OPERATORS: Final[dict[str, Reader]] = {
         ("Transpose", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Identity", "Dropout"),
         shaping.moved,
     ),
-    "Cast": shaping.cast,
+    **dict.fromkeys(
+        ("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"), choosing.compared
+    ),
+    "Not": choosing.negated,
+    **dict.fromkeys(("And", "Or"), choosing.together),
+    "Where": choosing.chosen,
+    "Cast": choosing.cast,
     "Gather": shaping.gathered,
     "Slice": shaping.sliced,
     "Split": shaping.split,
@@ -68,8 +82,4 @@ REMEDIES: Final = {
     "QuantizeLinear": "Give the float32 model: edgernn quantizes it with --scheme int8",
     "DequantizeLinear": "Give the float32 model: edgernn quantizes it with --scheme int8",
     "Einsum": "Use torch.bmm or torch.nn.Linear, and export it again",
-    **dict.fromkeys(
-        ("Where", "Equal", "Less", "Greater", "Not", "And", "Or"),
-        "Leave masks out of the model, or apply them outside",
-    ),
 }

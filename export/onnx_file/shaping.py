@@ -36,9 +36,7 @@ from edgernn.export.onnx_file.values import (
     same_axis,
     size_of,
 )
-from edgernn.graph import Concatenate, DType, Repeat, Reverse
-
-_INT32, _INT64, _FLOAT = 6, 7, 1
+from edgernn.graph import Concatenate, Repeat, Reverse
 
 
 def moved(_builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
@@ -72,19 +70,6 @@ def _flat(x: Tensor, axis: int, node: Node) -> Tensor:
     front: tuple[Atom, ...] = tuple(atom for one in x.view[:axis] for atom in one)
     back: tuple[Atom, ...] = tuple(atom for one in x.view[axis:] for atom in one)
     return x.seen_as((front, back))
-
-
-def cast(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
-    """A type that edgernn keeps anyway: tokens are int32, numbers are float32."""
-    x = computed(node, values[0])
-    to = node.integer("to", 0)
-    tokens = builder.dtype(x.edge) is DType.INT32
-    if (tokens and to in (_INT32, _INT64)) or (not tokens and to == _FLOAT):
-        return [x]
-    raise node.unsupported(
-        "casts between numbers and tokens, or to another precision",
-        "Give tokens as integers and numbers as float32, and cast outside of the model",
-    )
 
 
 def gathered(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:

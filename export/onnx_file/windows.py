@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgernn.export.onnx_file.builder import Builder
-from edgernn.export.onnx_file.elementwise import affine, computed
+from edgernn.export.onnx_file.elementwise import ABS, affine, computed
 from edgernn.export.onnx_file.folding import axes_of, integers_of
 from edgernn.export.onnx_file.images import convolution_2d, is_same, pads_of, pool_2d
 from edgernn.export.onnx_file.layout import over_last
@@ -148,8 +148,10 @@ def padded(builder: Builder, node: Node, values: list[Value | None]) -> list[Val
 
 
 def reduced(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
-    """ReduceMean, ReduceMax, ReduceSum, GlobalAveragePool and GlobalMaxPool."""
+    """ReduceMean, ReduceMax, ReduceSum, ReduceL1, GlobalAveragePool and GlobalMaxPool."""
     x = computed(node, values[0])
+    if node.kind == "ReduceL1":
+        x = builder.activated(x, ABS, node)
     rank = len(x.view)
     if node.kind.startswith("Global"):
         axes, keeps = list(range(2, rank)), True
@@ -175,7 +177,7 @@ def reduced(builder: Builder, node: Node, values: list[Value | None]) -> list[Va
         () if at in axes else axis for at, axis in enumerate(x.view) if keeps or at not in axes
     )
     result = Tensor(edge=edge, axes=(x.view[batch[0]], kept), view=view)
-    if node.kind != "ReduceSum":
+    if node.kind not in ("ReduceSum", "ReduceL1"):
         return [result]
     count = size_of(over)
     if count is None:

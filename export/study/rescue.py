@@ -10,6 +10,7 @@ from pathlib import Path
 from edgernn.artefact import Artefact
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.errors import LossTooLarge, VerificationError
+from edgernn.export.float_runs import FloatRuns
 from edgernn.export.quantization.quantize import quantize
 from edgernn.export.study.labelled import artefact_predictions, predict
 from edgernn.export.study.sensitivity import sensitivity
@@ -101,6 +102,7 @@ def file_limit(
     file: str,
     max_drop_points: float,
     decoding: Decoding | None = None,
+    runs: FloatRuns | None = None,
 ) -> FileLimit:
     """The limit on the drop from the float `graph`, for files of the `quantized` one.
 
@@ -111,7 +113,7 @@ def file_limit(
     require_labels(samples, "a drop of accuracy")
     truth = truth_of(samples)
     of_float = first_scores(predict(graph, samples, labels, file=file, decoding=decoding), truth)
-    costs = sensitivity(graph, quantized, examples).layers
+    costs = sensitivity(graph, quantized, examples, runs=runs).layers
     return FileLimit(
         graph=graph,
         samples=samples,

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
-import numpy as np
-
 from edgernn.export.eight_bits import four_bit_layers
+from edgernn.export.float_runs import FloatRuns, alone, float_outputs, runs_over
 from edgernn.export.noise import shares_a_unit, spread
-from edgernn.export.propagation import Change, with_changes
+from edgernn.export.propagation import Change
 from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import (
     AnyArray,
-    DType,
     Graph,
     Layer,
+    LayerPlan,
     LinearPlan,
     QTensor,
     Reading,
     RecurrentPlan,
 )
-from edgernn.reference import apply, execute, integer, with_free_batch
-from edgernn.reference.arguments import with_zero_states
+from edgernn.reference import with_free_batch
 from edgernn.scheme import Scheme
 from edgernn.units import percent
 
@@ -74,32 +72,34 @@ class Sensitivity:
         return tuple(_advice(self))
 
 
-def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) -> Sensitivity:
+def sensitivity(
+    graph: Graph,
+    quantized: Graph,
+    data: Mapping[str, AnyArray],
+    *,
+    runs: FloatRuns | None = None,
+) -> Sensitivity:
     """Compares `quantized` (made from `graph` by quantize) with `graph` on `data`.
 
     Runs the model once for each quantized layer: a few dozen samples are enough.  There may be any
     number, also where the model takes a fixed batch; states that they lack are zero.
+    runs: what may be known of the graph and the data already.
     """
-    graph, quantized = with_free_batch(graph), with_free_batch(quantized)
-    data = with_zero_states(graph, data)
-    exact = execute(graph, data)
-    clamped: dict[tuple[str, str], list[int]] = {}
-
-    def count(layer: str, where: str, found: int, total: int) -> None:
-        entry = clamped.setdefault((layer, where), [0, 0])
-        entry[0] += found
-        entry[1] += total
-
-    given = integer.execute(quantized, data, observe=count)
+    runs = runs_over(graph, data, runs)
+    graph, quantized, exact = with_free_batch(graph), with_free_batch(quantized), runs.exact
+    given, clamped = _in_integers(quantized, runs)
     changed = [
         (before, after)
         for before, after in zip(graph.layers, quantized.layers, strict=True)
-        if after is not before
+        if not runs.has(after, _plan(quantized, after))
     ]
-    alone = [_alone(quantized, after, exact, given) for _, after in changed]
-    outputs = with_changes(graph, alone, exact, set(_float_outputs(graph)))
+    changes = [
+        Change(layer=after.name, written=runs.alone(after, _plan(quantized, after)).written)
+        for _, after in changed
+    ]
+    outputs = runs.changed(changes)
     costs = Sensitivity(
-        samples=len(next(iter(data.values()))),
+        samples=len(next(iter(runs.rows.values()))),
         output_snr_db=_output_snr_db(graph, exact, given),
         agreement=_agreement(graph, exact, given),
         layers=tuple(
@@ -108,23 +108,29 @@ def sensitivity(graph: Graph, quantized: Graph, data: Mapping[str, AnyArray]) ->
                 own=_snr_db(graph, before.writes[0], exact, {before.writes[0]: change.written[0]}),
                 output=_output_snr_db(graph, exact, given_alone),
             )
-            for (before, after), change, given_alone in zip(changed, alone, outputs, strict=True)
+            for (before, after), change, given_alone in zip(changed, changes, outputs, strict=True)
         ),
         notes=() if quantized.quantization is None else quantized.quantization.notes,
     )
-    worst = costs.costliest
-    if worst is None or worst.output_snr_db >= _LOUD_DB:
+    by_noise = sorted(costs.layers, key=lambda cost: cost.output_snr_db)
+    if not by_noise or by_noise[0].output_snr_db >= _LOUD_DB:
         return costs
     remedies = {
-        option: _output_snr_db(graph, exact, integer.execute(other, data))
-        for option, other in _remedies(graph, quantized, worst.layer)
+        option: _output_snr_db(graph, exact, _in_integers(with_free_batch(other), runs)[0])
+        for option, other in _remedies(graph, quantized, [cost.layer for cost in by_noise])
     }
     return replace(costs, remedies=remedies)
 
 
-def _remedies(graph: Graph, quantized: Graph, worst: str) -> Iterator[tuple[str, Graph]]:
-    """Options that are not in use, each with the graph that it leads to."""
-    if len([layer for layer in quantized.layers if layer not in graph.layers]) > 1:
+def _remedies(
+    graph: Graph, quantized: Graph, by_noise: Sequence[str]
+) -> Iterator[tuple[str, Graph]]:
+    """Options that are not in use, each with the graph that it leads to.
+
+    by_noise: the quantized layers, the loudest first.
+    """
+    worst, *others = by_noise
+    if others:
         yield f"--keep-float {worst}", _without_one(graph, quantized, worst)
     if quantized.quantization is not None and four_bit_layers(quantized):
         yield "--scheme int8", quantize(graph, quantized.quantization.ranges, Scheme.INT8)
@@ -143,7 +149,7 @@ def _cost(
     quantized: Graph,
     after: Layer,
     exact: Mapping[str, AnyArray],
-    clamped: Mapping[tuple[str, str], list[int]],
+    clamped: Mapping[tuple[str, str], tuple[int, int]],
     *,
     own: float,
     output: float,
@@ -165,18 +171,28 @@ def _cost(
     )
 
 
-def _alone(
-    quantized: Graph, layer: Layer, exact: Mapping[str, AnyArray], given: Mapping[str, AnyArray]
-) -> Change:
-    """What this one layer of the quantized graph makes of the float graph's edges.
+def _in_integers(
+    quantized: Graph, runs: FloatRuns
+) -> tuple[dict[str, AnyArray], dict[tuple[str, str], tuple[int, int]]]:
+    """Every edge of the quantized graph, and (clamped integers, all) by layer and place.
 
-    given: every edge of the quantized graph.  A layer before all noise makes the same of both.
+    A layer before all noise computes what it computes alone.
     """
-    if all(np.array_equal(exact[edge], given[edge]) for edge in layer.reads):
-        return Change(layer=layer.name, written=[given[edge] for edge in layer.writes])
-    plan = quantized.quantization.plans.get(layer.name) if quantized.quantization else None
-    written = apply(layer, exact) if plan is None else integer.apply(layer, plan, exact)
-    return Change(layer=layer.name, written=written)
+    values = {entry.name: runs.exact[entry.name] for entry in quantized.inputs}
+    clamped: dict[tuple[str, str], tuple[int, int]] = {}
+    for layer in quantized.layers:
+        plan = _plan(quantized, layer)
+        if all(values[edge] is runs.exact[edge] for edge in layer.reads):
+            result = runs.alone(layer, plan)
+        else:
+            result = alone(layer, plan, values)
+        values.update(zip(layer.writes, result.written, strict=True))
+        clamped |= {(layer.name, where): found for where, found in result.clamped.items()}
+    return values, clamped
+
+
+def _plan(quantized: Graph, layer: Layer) -> LayerPlan | None:
+    return None if quantized.quantization is None else quantized.quantization.plans.get(layer.name)
 
 
 def _without_one(graph: Graph, quantized: Graph, name: str) -> Graph:
@@ -191,9 +207,7 @@ def _without_one(graph: Graph, quantized: Graph, name: str) -> Graph:
 
 
 def _arithmetic(quantized: Graph, layer: Layer) -> str:
-    plan = None
-    if quantized.quantization is not None:
-        plan = quantized.quantization.plans.get(layer.name)
+    plan = _plan(quantized, layer)
     match plan:
         case RecurrentPlan():
             weights = f"int{plan.recurrent.bits}"
@@ -212,7 +226,7 @@ def _input(reading: Reading) -> str:
 def _output_snr_db(
     graph: Graph, exact: Mapping[str, AnyArray], given: Mapping[str, AnyArray]
 ) -> float:
-    edges = _float_outputs(graph)
+    edges = float_outputs(graph)
     return min((_snr_db(graph, edge, exact, given) for edge in edges), default=inf)
 
 
@@ -225,19 +239,10 @@ def _snr_db(
 def _agreement(
     graph: Graph, exact: Mapping[str, AnyArray], given: Mapping[str, AnyArray]
 ) -> float | None:
-    edge = next(iter(_float_outputs(graph)), None)
+    edge = next(float_outputs(graph), None)
     if edge is None or exact[edge].shape[-1] < 2:
         return None
     return float((exact[edge].argmax(axis=-1) == given[edge].argmax(axis=-1)).mean())
-
-
-def _float_outputs(graph: Graph) -> list[str]:
-    states = {state.output for state in graph.states}
-    return [
-        output.edge
-        for output in graph.outputs
-        if output.name not in states and graph.specs[output.edge].dtype is DType.FLOAT32
-    ]
 
 
 def _advice(costs: Sensitivity) -> list[str]:

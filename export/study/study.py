@@ -11,6 +11,7 @@ from edgernn.artefact import Artefact
 from edgernn.errors import CalibrationError
 from edgernn.export.eight_bits import fewest_in_int8, four_bit_layers, with_int8
 from edgernn.export.fine_layers import ActivationCost, FineLayers, decibel
+from edgernn.export.float_runs import runs_over
 from edgernn.export.mean_error import INTEGER_TOLERANCE
 from edgernn.export.noise import shares_a_unit, spread
 from edgernn.export.pipeline import quantized, scaled, with_fine_layers
@@ -21,9 +22,8 @@ from edgernn.export.sound_input import text_recipe
 from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
 from edgernn.export.study.rescue import file_limit
 from edgernn.export.study.sensitivity import Sensitivity, sensitivity
-from edgernn.graph import AnyArray, CalibrationMethod, DType, Graph, as_minmax
-from edgernn.reference import execute, integer, with_free_batch
-from edgernn.reference.arguments import with_zero_states
+from edgernn.graph import AnyArray, CalibrationMethod, Graph, as_minmax
+from edgernn.reference import integer, with_free_batch
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.samples import Samples
@@ -65,7 +65,9 @@ def studied(
     graph = quantized(original, request, "native")
     if graph.quantization is None or request.examples is None:
         return Study(accuracies=rows, costs=None, tried=tuple(tried))
-    costs = sensitivity(scaled(original, request)[0], graph, _few(original, request))
+    costs = sensitivity(
+        *(scaled(original, request)[0], graph, _few(original, request)), runs=request.runs
+    )
     if judged is not None:
         tried += _with_float_layers(original, request, judged, costs)
     return Study(
@@ -168,6 +170,7 @@ def limited(
         file=file,
         max_drop_points=max_drop_points,
         decoding=request.decoding,
+        runs=request.runs,
     )
     return replace(request, limit=limit)
 
@@ -180,24 +183,17 @@ def held(original: Graph, request: Request) -> Request:
     """
     if request.scheme is not Scheme.INT4 or request.examples is None or request.ranges is None:
         return request
-    graph = with_free_batch(scaled(original, request)[0])
-    rows = with_zero_states(graph, _few(original, request))
-    exact = execute(graph, rows)
-    states = {state.output for state in graph.states}
-    outputs = [
-        output.edge
-        for output in graph.outputs
-        if output.name not in states and graph.specs[output.edge].dtype is DType.FLOAT32
-    ]
+    runs = runs_over(scaled(original, request)[0], _few(original, request), request.runs)
+    graph, exact = runs.graph, runs.exact
 
     def error(candidate: Graph) -> float:
-        given = integer.execute(with_free_batch(candidate), rows)
+        given = integer.execute(with_free_batch(candidate), runs.rows)
         return max(
             (
                 spread([exact[edge]], shared=shares_a_unit(graph, edge))
                 .noise([exact[edge]], [given[edge]])
                 .mean
-                for edge in outputs
+                for edge in runs.outputs
             ),
             default=0.0,
         )
@@ -211,7 +207,7 @@ def held(original: Graph, request: Request) -> Request:
     if is_enough(()):
         return request
     whole = quantized(original, request, "native")
-    costs = sensitivity(graph, whole, rows).layers
+    costs = sensitivity(graph, whole, runs.rows, runs=runs).layers
     noise = {cost.layer: 10 ** (-cost.output_snr_db / 10) for cost in costs}
     kept = fewest_in_int8(four_bit_layers(whole), noise, is_enough)
     return with_int8(original, request, kept or ())

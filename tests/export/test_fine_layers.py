@@ -11,6 +11,7 @@ import pytest
 from edgernn.export import backend_named
 from edgernn.export.backend import Arithmetic, Simulate
 from edgernn.export.fine_layers import HIDDEN, LOUD, FineLayers, Fineness, NoiseMeter
+from edgernn.export.float_runs import FloatRuns
 from edgernn.export.in_scheme import float_graph, quantized, with_fine_layers
 from edgernn.export.keras.file import read_model
 from edgernn.export.quantization.calibrate import calibrate
@@ -234,7 +235,7 @@ def meter(measured) -> NoiseMeter:
         fine = FineLayers(wide=tuple(wide), in_float=tuple(in_float), by_row=tuple(by_row))
         return quantized(graph, replace(request, fine={"native": fine}), "native")
 
-    return NoiseMeter(graph=graph, quantize=quantize, rows=rows)
+    return NoiseMeter(runs=FloatRuns(graph=graph, rows=rows), quantize=quantize)
 
 
 def test_sixteen_bits_are_enough_where_the_outputs_stay_within_the_bound(meter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,11 @@ QUICK: dict[str, Any] = {"processes": 1, "min_time_ms": 1, "warm_up_ms": 1}
 TEXTS = [f"{a} {b} film {c}" for a in ("A", "very") for b in ("good", "bad") for c in "!?x"] * 4
 
 
-def written(path: Path, **rules: Any) -> Path:
-    """A .keras file of a model that takes text; its weights are no training's."""
+def written(path: Path, *, rows: Sequence[int] = range(7), **rules: Any) -> Path:
+    """A .keras file of a model that takes text; its weights are no training's.
+
+    rows: the order of the table's vectors.
+    """
     rng = np.random.default_rng(0)
     options = {"output_sequence_length": 4, "vocabulary": WORDS, **rules}
     config = sequential(
@@ -50,7 +54,7 @@ def written(path: Path, **rules: Any) -> Path:
         layer("Dense", "scores", units=2, activation="softmax"),
     )
     dense = {"kernel": rng.standard_normal((3, 2)) * 4, "bias": np.zeros(2)}
-    table = {"embeddings": rng.standard_normal((7, 4)) * 3}
+    table = {"embeddings": (rng.standard_normal((7, 4)) * 3)[list(rows)]}
     weights = {"vectors": table, "gru": gru_weights(4, 3), "scores": dense}
     return write_keras(path, config, weights)
 

@@ -17,7 +17,7 @@ public final class Session {
         self.model = model
         input = model.inputs[0]
         output = model.outputs[0]
-        var options = ernn_options(isa: ERNN_ISA_AUTO, max_steps: UInt32(maxSteps), max_batch: 1)
+        var options = ernn_options(isa: ERNN_ISA_AUTO, max_steps: UInt32(maxSteps), max_batch: 1, threads: 1)
         var size = 0
         try ErnnError.check(ernn_session_size(model.handle, &options, &size))
         arena = Aligned(size)

@@ -32,6 +32,7 @@
  * ERNN_WITHOUT_SOUND   Leaves out front ends for sound and sensors: models that hold one are refused.
  * ERNN_WITHOUT_TEXT    Leaves out front ends for text: models that hold one are refused.
  * ERNN_WITHOUT_NIBBLES Leaves out weights of 4 bits: int4 models are refused.
+ * ERNN_THREADS         ernn_options.threads may be above 1.  Link with -pthread, but on Windows.
  * ERNN_SMALL           A fifth less code, 3 to 12 % more instructions: kernels share loops, and the portable
  *                      ones are left out where others always run.
  * ERNN_ONLY_<LAYER>    One or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of ERNN_OP_LIST in
@@ -69,8 +70,7 @@ ERNN_API size_t ernn_model_size(void);
 
 /* Every status and its text, once. */
 #define ERNN_STATUS_LIST(X)                                                                        \
-  X(OK, "success")                                                                                 \
-  X(NOT_ERNN, "this is not an .ernn file")                                                         \
+  X(OK, "success") X(NOT_ERNN, "this is not an .ernn file")                                        \
   X(VERSION, "the file has a format version that this library does not know")                      \
   X(FEATURE, "the file needs a feature that this library does not have")                           \
   X(TRUNCATED, "the file is shorter or longer than its header says")                               \
@@ -88,8 +88,7 @@ ERNN_API size_t ernn_model_size(void);
   X(TOO_LONG, "the sequence is longer than the session's max_steps")                               \
   X(NOT_STREAMING, "the model looks ahead or needs the whole sequence: it cannot run by steps")    \
   X(TOKEN, "a token is outside the vocabulary")                                                    \
-  X(CAPACITY, "an output buffer is too small")                                                     \
-  X(BUSY, "the session is in use by another thread")                                               \
+  X(CAPACITY, "an output buffer is too small") X(BUSY, "the session is in use by another thread")  \
   X(STATE, "the saved state belongs to another model")                                             \
   X(FRONT_END, "the file's front end is of a kind or version that this library does not know")     \
   X(NO_FRONT_END, "the model has no front end for sound: give it rows of features")                \
@@ -99,7 +98,9 @@ ERNN_API size_t ernn_model_size(void);
   X(NO_RESULT, "this step has no result: go on with the next one")                                 \
   X(NO_TEXT, "the model has no front end for text: give it tokens")                                \
   X(NOT_UTF8, "the text is not UTF-8")                                                             \
-  X(WORD, "the vocabulary lacks a word of the text, and has no token for unknown ones")
+  X(WORD, "the vocabulary lacks a word of the text, and has no token for unknown ones")            \
+  X(NO_THREADS, "this build has no threads: compile the library with ERNN_THREADS")                \
+  X(THREAD_REFUSED, "the system refused to start a thread")
 
 typedef enum ernn_status {
 #define ERNN_STATUS_ENUM(name, text) ERNN_##name,
@@ -153,12 +154,7 @@ typedef struct ernn_refusal {
   const char *layer; /* a layer's name, among the file's bytes; null where it was no layer */
 } ernn_refusal;
 
-/* As ernn_open; describes in `refusal` what was wrong where the status is not ERNN_OK.
- *     ernn_refusal refusal;
- *     ernn_status status = ernn_open_or_explain(&model, bytes, size, &refusal);
- *     if (status != ERNN_OK)
- *       printf("%s (byte %zu, layer %s)\n", ernn_status_text(status), refusal.offset,
- *              refusal.layer ? refusal.layer : "-"); */
+/* As ernn_open; describes in `refusal` what was wrong where the status is not ERNN_OK. */
 ERNN_API ernn_status ernn_open_or_explain(ernn_model *model, const void *bytes, size_t size,
                                           ernn_refusal *refusal);
 
@@ -200,14 +196,22 @@ typedef struct ernn_options {
                          stream take any length */
   uint32_t max_batch; /* sequences that ernn_run_batch runs side by side (default 1): they share each
                          reading of the recurrent weights, each needs memory of its own */
+  uint32_t threads;   /* that ernn_run_batch splits its sequences over, with the same bits (default 1); more
+                         need a library built with ERNN_THREADS, and ernn_session_close */
 } ernn_options;
 
 /* How large an arena ernn_session_init needs. */
 ERNN_API ernn_status ernn_session_size(const ernn_model *model, const ernn_options *options, size_t *bytes);
 
-/* Makes a session inside `arena` (aligned to ERNN_ALIGNMENT) and resets it.  It needs no closing. */
+/* Makes a session inside `arena` (aligned to ERNN_ALIGNMENT) and resets it.  With one thread it needs no
+ * closing.  With more it starts options.threads - 1, which sleep until ernn_run_batch: ERNN_NO_THREADS in a
+ * build that has none, ERNN_THREAD_REFUSED where the system starts fewer. */
 ERNN_API ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, void *arena,
                                        size_t arena_bytes, const ernn_options *options);
+
+/* Before the arena is freed: ends the threads of a session that has more than one, else does nothing.  Call
+ * nothing with it after that.  null is fine. */
+ERNN_API void ernn_session_close(ernn_session *session);
 
 /* The next step is the first of a new sequence.  ERNN_BUSY while another call is at work. */
 ERNN_API ernn_status ernn_reset(ernn_session *session);
@@ -242,6 +246,7 @@ ERNN_API ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, er
  * with those among its inputs, and gives the bits that it gives alone.  The inputs of sequence i begin at
  * inputs[i * ernn_input_count], its outputs at outputs[i * ernn_output_count].  The session is as after
  * ernn_reset.  More than options.max_batch run in groups: put those of similar length next to each other.
+ * Each of options.threads takes as many neighbours; after an error, other outputs may be written or not.
  *
  *     ernn_rows inputs[] = {{first, 98}, {second, 71}}, outputs[] = {{a, 1}, {b, 1}};
  *     status = ernn_run_batch(session, 2, inputs, outputs);      // one input and one output */
@@ -260,7 +265,6 @@ ERNN_API ernn_status ernn_state_restore(ernn_session *session, const void *bytes
 
 /* Turns sound into the rows that a model takes, with the recipe in its file: the numbers are those of
  * the training, the same bits on every processor.  One ernn_audio serves one thread and one stream.
- *
  *     size_t bytes;
  *     ernn_audio *audio;
  *     status = ernn_audio_size(&model, 48000, &bytes);             // the microphone's rate
@@ -307,7 +311,6 @@ ERNN_API void ernn_audio_reset(ernn_audio *audio);
 /* ---- Text ------------------------------------------------------------------------------------ */
 
 /* Turns text into the tokens that a model takes, with the vocabulary and the rules in its file.
- *
  *     int32_t tokens[200];
  *     uint32_t count;
  *     status = ernn_tokenize(&model, text, strlen(text), tokens, 200, &count);
@@ -371,12 +374,10 @@ ERNN_API uint32_t ernn_sensor_input(const ernn_model *model);
  *     } */
 typedef struct ernn_listener ernn_listener;
 
-/* As ernn_audio_size.  `deciding` may be null: the defaults.  ERNN_NOT_LISTENING: see its text;
+/* As ernn_audio_size and ernn_audio_init.  `deciding` may be null: the defaults.  ERNN_NOT_LISTENING: see its text;
  * ERNN_NOT_STREAMING: the model looks ahead and takes any number of steps: no sound has an end. */
 ERNN_API ernn_status ernn_listener_size(const ernn_model *model, uint32_t rate,
                                         const ernn_listening *deciding, size_t *bytes);
-
-/* As ernn_audio_init. */
 ERNN_API ernn_status ernn_listener_init(ernn_listener **listener, const ernn_model *model, uint32_t rate,
                                         const ernn_listening *deciding, void *arena, size_t arena_bytes);
 
@@ -390,8 +391,7 @@ ERNN_API size_t ernn_listener_feed_f32(ernn_listener *listener, const float *pcm
 ERNN_API ernn_status ernn_listener_status(const ernn_listener *listener);
 ERNN_API ernn_status ernn_listener_reset(ernn_listener *listener);
 
-/* The answer for all sound so far, or its last part where the model's steps are fixed.  ERNN_SHAPE: the
- * sound was too short for the first scores. */
+/* The answer for all sound so far, or for its last part where steps are fixed.  ERNN_SHAPE: too short. */
 ERNN_API ernn_status ernn_listener_whole(ernn_listener *listener, ernn_heard *heard);
 
 #ifdef __cplusplus

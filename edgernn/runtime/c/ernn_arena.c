@@ -47,7 +47,7 @@ static void *carve(carver *arena, size_t bytes) {
 /* Options of a session, with defaults filled in. */
 typedef struct settings {
   ernn_isa isa;
-  uint32_t max_steps, max_batch;
+  uint32_t max_steps, max_batch, threads; /* max_batch: of a thread */
 } settings;
 
 /* `bytes` once for each lane; more than carve gives where that overflows. */
@@ -123,6 +123,11 @@ static ernn_status lay_out_with(ernn_session *session, carver *arena, const ernn
     parts.head = header->op_count;
     parts.kernels = session->kernels;
     parts.lane_count = made_for->max_batch;
+#if ERNN_HAS_THREADS
+    parts.threads = made_for->threads;
+    parts.pool = NULL;
+    parts.next = NULL;
+#endif
     ernn_copy(session, &parts, sizeof parts); /* =: a large structure would call memcpy */
     for (size_t i = 0; i < lanes; i++) {
       ernn_session_lane *lane = session->lanes + i;
@@ -164,6 +169,10 @@ static ernn_status checked_options(const ernn_options *options, settings *made_f
   made_for->isa = options ? options->isa : ERNN_ISA_AUTO;
   if (made_for->max_steps > ERNN_MAX_STEPS) return ERNN_TOO_LARGE;
   if (made_for->max_batch > ERNN_MAX_BATCH) return ERNN_TOO_LARGE;
+  made_for->threads = options && options->threads ? options->threads : 1;
+  if (made_for->threads > 1 && !ERNN_HAS_THREADS) return ERNN_NO_THREADS;
+  if (made_for->threads > ERNN_MAX_THREADS) return ERNN_TOO_LARGE;
+  made_for->max_batch = (made_for->max_batch + made_for->threads - 1) / made_for->threads;
   if (made_for->isa == ERNN_ISA_AUTO) made_for->isa = ernn_isa_best();
   return ernn_isa_available(made_for->isa) ? ERNN_OK : ERNN_ISA;
 }
@@ -174,8 +183,14 @@ ernn_status ernn_session_size(const ernn_model *model, const ernn_options *optio
   if (!model || !bytes) return ERNN_ARGUMENT;
   ernn_status status = checked_options(options, &made_for);
   if (status != ERNN_OK) return status;
-  carver arena = {NULL, ernn_aligned(sizeof(ernn_session)), 0};
-  status = lay_out(NULL, &arena, model, &made_for);
+  carver arena = {NULL, 0, 0};
+  for (uint32_t i = 0; i < made_for.threads && status == ERNN_OK; i++) {
+    carve(&arena, sizeof(ernn_session));
+    status = lay_out(NULL, &arena, model, &made_for);
+  }
+#if ERNN_HAS_THREADS
+  if (made_for.threads > 1) carve(&arena, ernn_pool_bytes(made_for.threads));
+#endif
   *bytes = arena.used;
   return status;
 }
@@ -199,14 +214,41 @@ ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, v
   settings made_for;
   checked_options(options, &made_for);
   ernn_clear(arena, needed);
-  ernn_session *made = (ernn_session *)arena;
-  made->kernels = ernn_kernels_by_isa[made_for.isa];
-  carver parts = {(uint8_t *)arena, ernn_aligned(sizeof(ernn_session)), 0};
-  status = lay_out(made, &parts, model, &made_for);
-  if (status != ERNN_OK) return status;
-  for (uint32_t i = model->header->op_count; model->causal && i-- > 0;) {
-    if (!takes_sequence(model, ernn_ops(model) + i)) made->head = i;
+  carver parts = {(uint8_t *)arena, 0, 0};
+  ernn_session *first = NULL;
+#if ERNN_HAS_THREADS
+  ernn_session **link = &first;
+#else
+  ernn_session **const link = &first;
+#endif
+  for (uint32_t i = 0; i < made_for.threads; i++) {
+    ernn_session *made = (ernn_session *)carve(&parts, sizeof(ernn_session));
+    made->kernels = ernn_kernels_by_isa[made_for.isa];
+    status = lay_out(made, &parts, model, &made_for);
+    if (status != ERNN_OK) return status;
+    for (uint32_t k = model->header->op_count; model->causal && k-- > 0;) {
+      if (!takes_sequence(model, ernn_ops(model) + k)) made->head = k;
+    }
+    *link = made;
+#if ERNN_HAS_THREADS
+    link = &made->next;
+#endif
   }
-  *session = made;
+#if ERNN_HAS_THREADS
+  if (made_for.threads > 1) {
+    void *pool = carve(&parts, ernn_pool_bytes(made_for.threads));
+    status = ernn_pool_start(&first->pool, pool, made_for.threads);
+    if (status != ERNN_OK) return status;
+  }
+#endif
+  *session = first;
   return ERNN_OK;
+}
+
+void ernn_session_close(ernn_session *session) {
+#if ERNN_HAS_THREADS
+  if (session && session->pool) ernn_pool_stop(session->pool);
+#else
+  (void)session;
+#endif
 }

@@ -62,9 +62,9 @@ static void step_with_activations(const ernn_cells *cell, float *x, const float 
       }
     }
     if (resets_before) {
-      ernn_rows_in from = {reset, padded, 1, 1};
+      ernn_rows_in from = {reset, padded, 1, 1, 0};
       ernn_multiply(run, arguments[ERNN_RNN_CANDIDATE], &from, NULL, candidate, padded,
-                    cell->quantized);
+                    cell->fed);
     } else {
       candidate = reset;
     }
@@ -87,32 +87,90 @@ static const void *states_of(const ernn_cells *cell, size_t element) {
   return cell->reset;
 }
 
+static int has_default_gates(const ernn_op *op) {
+  const uint32_t *arguments = op->arguments;
+  return arguments[ERNN_RNN_ACTIVATION] == ERNN_ACTIVATION_TANH &&
+         arguments[ERNN_RNN_GATE_ACTIVATION] == ERNN_ACTIVATION_SIGMOID &&
+         arguments[ERNN_RNN_CANDIDATE] == ERNN_NONE && op->kind != ERNN_OP_RNN;
+}
+
+/* The recurrent sums of the dynamic scheme; their factors are where cell->fed begins. */
+static void sum_states(const ernn_cells *cell, uint32_t turn) {
+  const ernn_context *run = cell->run;
+  uint32_t constant = run->op->arguments[ERNN_RNN_RECURRENT];
+  uint32_t columns = ernn_constants(run->model)[constant].columns;
+  if (!ernn_takes_fed(run, constant)) {
+    ernn_rows_in from = {(const float *)states_of(cell, sizeof(float)), cell->padded, cell->live, 1,
+                         turn};
+    ernn_sum(run, constant, &from, as_f32(cell->product), columns, cell->fed);
+    return;
+  }
+  float *factors = as_f32(cell->fed);
+  for (uint32_t i = 0; i < cell->live; i++) {
+    const ernn_cell_lane *lane = cell->lanes + i;
+    factors[i] = 1.0f / ERNN_STATE_STEPS;
+    if (lane->is_live && !lane->is_fed) {
+      factors[i] = ernn_feed(run, as_f32(lane->h), cell->units, cell->reset + (size_t)i * cell->padded);
+    }
+  }
+  ernn_sum_fed(run, constant, cell->reset, cell->live, turn, as_f32(cell->product), columns);
+}
+
+/* One step of the dynamic scheme with the default activations. */
+static void step_dynamic(const ernn_cells *cell, uint32_t turn) {
+  const ernn_context *run = cell->run;
+  const ernn_kernels *kernels = run->kernels;
+  uint32_t columns = ernn_constants(run->model)[run->op->arguments[ERNN_RNN_RECURRENT]].columns;
+  uint32_t tiles = cell->padded / ERNN_TILE;
+  sum_states(cell, turn);
+  for (uint32_t i = 0; i < cell->live; i++) {
+    ernn_cell_lane *lane = cell->lanes + i;
+    if (!lane->is_live) continue;
+    uint32_t row = row_of(cell, i, turn);
+    uint8_t *fed = cell->reset + (size_t)i * cell->padded;
+    ernn_scaled x = {as_f32(cell->projected) + (size_t)row * cell->columns, vector_of(run, ERNN_RNN_BIAS),
+                     as_f32(cell->quantized)[row]};
+    ernn_scaled r = {as_f32(cell->product) + (size_t)i * columns,
+                     vector_of(run, ERNN_RNN_RECURRENT_BIAS), as_f32(cell->fed)[i]};
+    float *h = as_f32(lane->h), *c = as_f32(lane->c);
+    uint32_t beyond = ERNN_HAS(LSTM) && run->op->kind == ERNN_OP_LSTM
+                          ? kernels->dynamic_lstm(&x, &r, h, c, fed, tiles)
+                          : kernels->dynamic_gru(&x, &r, h, fed, tiles);
+    lane->is_fed = beyond == 0;
+  }
+}
+
+static int is_dynamic(const ernn_cells *cell) {
+  uint32_t recurrent = cell->run->op->arguments[ERNN_RNN_RECURRENT];
+  return ernn_constants(cell->run->model)[recurrent].type == ERNN_ACCUMULATION &&
+         has_default_gates(cell->run->op);
+}
+
 static void step_f32(const ernn_cells *cell, uint32_t turn) {
   const ernn_context *run = cell->run;
   const uint32_t *arguments = run->op->arguments;
-  const ernn_constant *recurrent = ernn_constants(run->model) + arguments[ERNN_RNN_RECURRENT];
-  uint32_t r_columns = recurrent->columns;
-  int is_dynamic = recurrent->type == ERNN_ACCUMULATION;
-  int is_default = arguments[ERNN_RNN_ACTIVATION] == ERNN_ACTIVATION_TANH &&
-                   arguments[ERNN_RNN_GATE_ACTIVATION] == ERNN_ACTIVATION_SIGMOID &&
-                   arguments[ERNN_RNN_CANDIDATE] == ERNN_NONE && run->op->kind != ERNN_OP_RNN;
-  ernn_rows_in from = {(const float *)states_of(cell, sizeof(float)), cell->padded, cell->live, 1};
+  uint32_t columns = ernn_constants(run->model)[arguments[ERNN_RNN_RECURRENT]].columns;
+  uint32_t tiles = cell->padded / ERNN_TILE;
+  if (is_dynamic(cell)) {
+    step_dynamic(cell, turn);
+    return;
+  }
+  ernn_rows_in from = {(const float *)states_of(cell, sizeof(float)), cell->padded, cell->live, 1,
+                       turn};
   ernn_multiply(run, arguments[ERNN_RNN_RECURRENT], &from, vector_of(run, ERNN_RNN_RECURRENT_BIAS),
-                as_f32(cell->product), r_columns, cell->quantized);
+                as_f32(cell->product), columns, cell->fed);
   for (uint32_t i = 0; i < cell->live; i++) {
     const ernn_cell_lane *lane = cell->lanes + i;
     if (!lane->is_live) continue;
     float *x = as_f32(cell->projected) + (size_t)row_of(cell, i, turn) * cell->columns;
-    const float *r = as_f32(cell->product) + (size_t)i * r_columns;
+    const float *r = as_f32(cell->product) + (size_t)i * columns;
     float *h = as_f32(lane->h), *c = as_f32(lane->c);
-    if (!is_default) {
+    if (!has_default_gates(run->op)) {
       step_with_activations(cell, x, r, h, c);
     } else if (ERNN_HAS(LSTM) && run->op->kind == ERNN_OP_LSTM) {
-      ernn_f32_lstm *gates = is_dynamic ? run->kernels->exact_lstm : run->kernels->f32_lstm;
-      gates(x, r, h, c, cell->padded / ERNN_TILE);
+      run->kernels->f32_lstm(x, r, h, c, tiles);
     } else {
-      ernn_f32_gru *gates = is_dynamic ? run->kernels->exact_gru : run->kernels->f32_gru;
-      gates(x, r, h, cell->padded / ERNN_TILE);
+      run->kernels->f32_gru(x, r, h, tiles);
     }
   }
 }
@@ -123,7 +181,7 @@ static void project_f32(const ernn_cells *cell) {
   uint32_t width = ernn_constants(run->model)[constant].rows;
   size_t vector = width * sizeof(float);
   ernn_rows_in from = {cell->lanes->x + (size_t)cell->lanes->first * width, width,
-                       cell->lanes->rows, 0};
+                       cell->lanes->rows, 0, 0};
   if (cell->count > 1) {
     for (uint32_t i = 0; i < cell->count; i++) {
       const ernn_cell_lane *lane = cell->lanes + i;
@@ -136,8 +194,12 @@ static void project_f32(const ernn_cells *cell) {
     from.x = as_f32(cell->integers);
     from.rows = rows * cell->count;
   }
-  ernn_multiply(run, constant, &from, vector_of(run, ERNN_RNN_BIAS), as_f32(cell->projected),
-                cell->columns, cell->quantized);
+  if (is_dynamic(cell)) { /* the gates scale: factors are where cell->quantized begins */
+    ernn_sum(run, constant, &from, as_f32(cell->projected), cell->columns, cell->quantized);
+  } else {
+    ernn_multiply(run, constant, &from, vector_of(run, ERNN_RNN_BIAS), as_f32(cell->projected),
+                  cell->columns, cell->quantized);
+  }
 }
 
 /* ---- Integers: docs/integer-arithmetic.md, section 6 ---- */
@@ -175,54 +237,61 @@ static void project_s16(const ernn_cells *cell) {
   }
 }
 
-/* Panels [first, first + count) of a product. */
-static ernn_product panels_of(const ernn_product *whole, uint32_t first, uint32_t count) {
-  ernn_product part = *whole;
-  uint32_t column = first * whole->tiles * ERNN_TILE, width = count * whole->tiles * ERNN_TILE;
-  part.panels += (size_t)column * ernn_column_bytes(whole);
-  part.bias += column;
-  part.unsigned_bias += column;
-  part.shift += column;
-  part.multiplier += column;
-  part.columns = width < whole->columns - column ? width : whole->columns - column;
-  return part;
-}
+/* How the recurrent product of integer cells takes its states: bytes, words, or planes where the kernels
+ * have them. */
+typedef enum fed_form { FED_BYTES, FED_WORDS, FED_PLANES } fed_form;
 
-/* Parts of the recurrent weights that are multiplied in turn. */
-enum { PARTS = 4 };
-
-/* The product of the states of `lanes` lanes, which are `fed` in bytes or `words` in 16 bits.
- *
- * Every other step goes through the parts from the last to the first: what the step before read at
- * its end is still in the cache.  Always in one order, weights that are larger than a cache by a
- * little are never found in it (measured: 2 to 9 % of a sequence's time). */
-static void feed(const ernn_cells *cell, uint32_t argument, uint32_t turn, const int16_t *words,
-                 const uint8_t *fed, uint32_t lanes, int16_t *out) {
-  const ernn_context *run = cell->run;
-  ernn_product product = ernn_product_of(run->model, run->op->arguments[argument]);
-  uint32_t width = product.tiles * ERNN_TILE, panels = (product.columns + width - 1) / width;
-  for (uint32_t i = 0; i < PARTS; i++) {
-    uint32_t number = turn & 1u ? PARTS - 1 - i : i;
-    uint32_t first = panels * number / PARTS, end = panels * (number + 1) / PARTS;
-    if (first == end) continue;
-    ernn_product part = panels_of(&product, first, end - first);
-    int16_t *to = out + (size_t)first * width;
-    if (run->op->arguments[ERNN_QRNN_STATE_BITS] == 16) {
-      ernn_multiply_s16(run->kernels, words, cell->padded, lanes, &part, to, product.columns);
-    } else {
-      ernn_multiply_u8(run->kernels, fed, cell->padded, lanes, &part, to, product.columns);
-    }
-  }
+static fed_form fed_form_of(const ernn_cells *cell) {
+  if (cell->run->op->arguments[ERNN_QRNN_STATE_BITS] != 16) return FED_BYTES;
+  return cell->run->kernels->planes_product ? FED_PLANES : FED_WORDS;
 }
 
 static uint8_t *fed_of(const ernn_cells *cell, uint32_t lane) {
   return cell->fed + (size_t)lane * cell->padded;
 }
 
+/* Those of a lane; they take the place of the bytes of two. */
+static uint8_t *fed_planes(const ernn_cells *cell, uint32_t lane) {
+  return cell->fed + (size_t)lane * 2 * cell->padded;
+}
+
 static void narrow_to_fed(const ernn_cells *cell, uint32_t lane, const int16_t *words) {
   uint8_t *fed = fed_of(cell, lane);
   uint32_t padded = cell->padded; /* which bytes that are written might change otherwise */
   for (uint32_t i = 0; i < padded; i++) fed[i] = ernn_fed(words[i]);
+}
+
+static void split_to_planes(const ernn_cells *cell, uint32_t lane, const int16_t *words) {
+  uint32_t padded = cell->padded;
+  uint8_t *high = fed_planes(cell, lane), *low = high + padded;
+  for (uint32_t i = 0; i < padded; i++) high[i] = (uint8_t)(((uint16_t)words[i] ^ 0x8000u) >> 8);
+  for (uint32_t i = 0; i < padded; i++) low[i] = (uint8_t)((uint16_t)words[i] & 0xFFu);
+}
+
+/* The product of the states of `lanes` lanes, which are `fed` as fed_form_of says. */
+static void feed(const ernn_cells *cell, uint32_t argument, uint32_t turn, const void *fed,
+                 uint32_t lanes, int16_t *out) {
+  const ernn_context *run = cell->run;
+  const fed_form form = fed_form_of(cell);
+  ernn_product product = ernn_product_of(run->model, run->op->arguments[argument]);
+  size_t padded = cell->padded;
+  for (uint32_t i = 0; i < ERNN_PARTS; i++) {
+    ernn_part taken = ernn_part_of(product.columns, product.tiles, ERNN_PARTS, turn, i);
+    if (taken.first == taken.end) continue;
+    ernn_product part = ernn_product_part(&product, taken);
+    int16_t *to = out + (size_t)taken.first * product.tiles * ERNN_TILE;
+    switch (form) {
+      case FED_BYTES:
+        ernn_multiply_u8(run->kernels, (const uint8_t *)fed, padded, lanes, &part, to, product.columns);
+        break;
+      case FED_WORDS:
+        ernn_multiply_s16(run->kernels, (const int16_t *)fed, padded, lanes, &part, to, product.columns);
+        break;
+      default:
+        ernn_multiply_planes(run->kernels, (const uint8_t *)fed, 2 * padded, padded, lanes, &part, to,
+                             product.columns);
+    }
+  }
 }
 
 void ernn_feed_state(const ernn_cells *cell, uint32_t lane) {
@@ -247,8 +316,15 @@ static void step_resetting_before(const ernn_cells *cell, uint32_t lane, uint32_
     int32_t opened = ernn_fixed_gate(ernn_adds(x[at + 16], r[gate + 16]), hard);
     reset[i] = (int16_t)ernn_mulr(opened, h[i]);
   }
-  narrow_to_fed(cell, lane, reset);
-  feed(cell, ERNN_RNN_CANDIDATE, turn, reset, fed_of(cell, lane), 1, product);
+  const void *fed = reset;
+  if (fed_form_of(cell) == FED_PLANES) {
+    split_to_planes(cell, lane, reset);
+    fed = fed_planes(cell, lane);
+  } else if (fed_form_of(cell) == FED_BYTES) {
+    narrow_to_fed(cell, lane, reset);
+    fed = fed_of(cell, lane);
+  }
+  feed(cell, ERNN_RNN_CANDIDATE, turn, fed, 1, product);
   for (uint32_t i = 0; i < cell->padded; i++) {
     uint32_t at = i / ERNN_TILE * 3 * ERNN_TILE + i % ERNN_TILE;
     uint32_t gate = i / ERNN_TILE * 2 * ERNN_TILE + i % ERNN_TILE;
@@ -264,11 +340,15 @@ static void step_s16(const ernn_cells *cell, uint32_t turn) {
   const uint32_t *arguments = run->op->arguments;
   uint32_t tiles = cell->padded / ERNN_TILE;
   uint32_t r_columns = ernn_constants(run->model)[arguments[ERNN_RNN_RECURRENT]].columns;
-  const int16_t *words = NULL;
-  if (arguments[ERNN_QRNN_STATE_BITS] == 16) {
-    words = (const int16_t *)states_of(cell, sizeof(int16_t));
+  const void *fed = cell->fed;
+  if (fed_form_of(cell) == FED_WORDS) {
+    fed = states_of(cell, sizeof(int16_t));
+  } else if (fed_form_of(cell) == FED_PLANES) { /* over the bytes that the gates wrote */
+    for (uint32_t i = 0; i < cell->live; i++) {
+      if (cell->lanes[i].is_live) split_to_planes(cell, i, as_s16(cell->lanes[i].h));
+    }
   }
-  feed(cell, ERNN_RNN_RECURRENT, turn, words, cell->fed, cell->live, as_s16(cell->product));
+  feed(cell, ERNN_RNN_RECURRENT, turn, fed, cell->live, as_s16(cell->product));
   for (uint32_t i = 0; i < cell->live; i++) {
     const ernn_cell_lane *lane = cell->lanes + i;
     if (!lane->is_live) continue;

@@ -14,6 +14,7 @@ typedef struct ernn_cell_lane {
   uint32_t steps;       /* of the whole sequence */
   uint32_t first, rows; /* the steps of the chunk at hand */
   uint32_t is_live;     /* whether the step at hand changes its states */
+  uint32_t is_fed;      /* dynamic cells: whether the bytes of h are those that the gates wrote */
 } ernn_cell_lane;
 
 /* Arrays of the scratch memory hold one row for each lane, or for each step of a chunk and each

@@ -50,6 +50,24 @@ typedef void ernn_f32_gemm(const float *x, size_t x_stride, uint32_t rows,
 typedef void ernn_f32_gru(const float *x, const float *r, float *h, uint32_t tiles);
 typedef void ernn_f32_lstm(const float *x, const float *r, float *h, float *c, uint32_t tiles);
 
+/* Numbers of the dynamic scheme before they are scaled: each is of[i] * scale + bias[i]; bias may be
+ * null. */
+typedef struct ernn_scaled {
+  const float *of, *bias;
+  float scale;
+} ernn_scaled;
+
+/* The same steps of the dynamic scheme, which scale what they read: the portable ones' bits.  fed: h as
+ * bytes of states up to 1 are, what the next product takes; nonzero is returned where one is beyond. */
+typedef uint32_t ernn_dynamic_gru(const ernn_scaled *x, const ernn_scaled *r, float *h, uint8_t *fed,
+                                  uint32_t tiles);
+typedef uint32_t ernn_dynamic_lstm(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
+                                   uint8_t *fed, uint32_t tiles);
+
+/* Of states up to 1 in magnitude: q = h * ERNN_STATE_STEPS, up to ERNN_STATE_LIMIT. */
+#define ERNN_STATE_STEPS 128.0f
+#define ERNN_STATE_LIMIT 127.0f
+
 /* In place over `count` elements. */
 typedef void ernn_f32_map(float *x, size_t count);
 
@@ -151,8 +169,8 @@ typedef struct ernn_kernels {
   ernn_f32_gemm *f32_gemm; /* any of the three types of matrix */
   ernn_f32_gru *f32_gru;
   ernn_f32_lstm *f32_lstm;
-  ernn_f32_gru *exact_gru; /* of the dynamic scheme: the portable ones' bits */
-  ernn_f32_lstm *exact_lstm;
+  ernn_dynamic_gru *dynamic_gru;
+  ernn_dynamic_lstm *dynamic_lstm;
   ernn_f32_map *f32_sigmoid;
   ernn_f32_map *f32_tanh;
   ernn_u8_product *u8_product;

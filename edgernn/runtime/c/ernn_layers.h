@@ -202,6 +202,7 @@ typedef struct ernn_rows_in {
   size_t stride;
   uint32_t rows;
   uint32_t are_states;
+  uint32_t turn; /* of states: the number of the step, see ernn_part_of */
 } ernn_rows_in;
 
 /* Rows times a matrix of floats, or times an ACCUMULATION in integers: docs/integer-arithmetic.md,
@@ -209,6 +210,18 @@ typedef struct ernn_rows_in {
 void ernn_multiply(const ernn_context *run, uint32_t constant, const ernn_rows_in *from,
                    const float *bias, float *out, size_t out_stride, uint8_t *room);
 size_t ernn_quantized_bytes(uint32_t rows, uint32_t width);
+
+/* The same by an ACCUMULATION before it is scaled: row i lacks a factor, number i of the floats that
+ * `room` begins with then. */
+void ernn_sum(const ernn_context *run, uint32_t constant, const ernn_rows_in *from, float *out,
+              size_t out_stride, uint8_t *room);
+
+/* The same of states that are bytes already, in rows of ernn_padded(width): whether the kernels take
+ * them; how a state becomes them, with its factor as the result; the sums. */
+int ernn_takes_fed(const ernn_context *run, uint32_t constant);
+float ernn_feed(const ernn_context *run, const float *h, uint32_t width, uint8_t *fed);
+void ernn_sum_fed(const ernn_context *run, uint32_t constant, const uint8_t *fed, uint32_t rows,
+                  uint32_t turn, float *out, size_t out_stride);
 
 ernn_status ernn_run_embedding(const ernn_context *run);
 void ernn_run_dense(const ernn_context *run);

@@ -161,7 +161,7 @@ static void multiply_floats(const ernn_context *run, const float *x, size_t stri
   uint32_t columns = ernn_constants(run->model)[constant].columns;
   const float *bias = vector_of(run, ERNN_DENSE_BIAS);
   float *to = columns == width ? out : (float *)(void *)sums;
-  ernn_rows_in from = {x, stride, rows, 0};
+  ernn_rows_in from = {x, stride, rows, 0, 0};
   ernn_multiply(run, constant, &from, bias, to, columns, run->scratch);
   for (uint32_t i = 0; i < rows && to != out; i++) {
     ernn_copy(out + (size_t)i * width, to + (size_t)i * columns, width * sizeof(float));

@@ -25,13 +25,9 @@ ernn_rnn_parts ernn_rnn_scratch(const ernn_op *op, uint32_t steps, uint32_t widt
   parts.reset = parts.product + ernn_aligned((size_t)lanes * columns * element);
   parts.candidate = parts.reset + vectors;
   parts.fed = parts.candidate + ernn_aligned(ernn_padded(units) * element);
-  parts.quantized = parts.fed + vectors;
+  parts.quantized = parts.fed + (is_integer_op(op) ? vectors : ernn_quantized_bytes(lanes, units));
   parts.lanes = parts.quantized;
-  if (!is_integer_op(op)) {
-    size_t of_inputs = ernn_quantized_bytes((uint32_t)rows, width);
-    size_t of_states = ernn_quantized_bytes(lanes, units);
-    parts.lanes += of_inputs > of_states ? of_inputs : of_states;
-  }
+  if (!is_integer_op(op)) parts.lanes += ernn_quantized_bytes((uint32_t)rows, width);
   parts.bytes = parts.lanes + ernn_aligned(lanes * sizeof(ernn_cell_lane));
   return parts;
 }

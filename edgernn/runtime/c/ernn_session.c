@@ -217,7 +217,7 @@ static ernn_status run_whole(ernn_session *session, uint32_t lanes) {
   return ERNN_OK;
 }
 
-static ernn_status run_lanes(ernn_session *session, uint32_t lanes) {
+ernn_status ernn_run_lanes(ernn_session *session, uint32_t lanes) {
   session->refused = NULL;
   for (uint32_t k = 0; k < lanes; k++) {
     ernn_status status = check_arguments(session, session->lanes + k);
@@ -230,7 +230,7 @@ static ernn_status run_lanes(ernn_session *session, uint32_t lanes) {
 static ernn_status run_session(ernn_session *session) {
   session->lanes->inputs = session->inputs;
   session->lanes->outputs = session->outputs;
-  return run_lanes(session, 1);
+  return ernn_run_lanes(session, 1);
 }
 
 /* Whether the step that was just taken has a result; counts it.  From the first result on, steps are
@@ -289,29 +289,6 @@ ernn_status ernn_run(ernn_session *session, const ernn_rows *inputs, ernn_rows *
     outputs[i].steps = session->outputs[i].steps;
   }
   if (status == ERNN_OK && !has_results(session)) status = ERNN_NO_RESULT;
-  session->busy = 0;
-  return status;
-}
-
-ernn_status ernn_run_batch(ernn_session *session, uint32_t count, const ernn_rows *inputs,
-                           ernn_rows *outputs) {
-  if (!session || !inputs || !outputs) return ERNN_ARGUMENT;
-  if (session->busy) return ERNN_BUSY;
-  session->busy = 1;
-  const ernn_header *header = session->model.header;
-  ernn_status status = ERNN_OK;
-  for (uint32_t done = 0; done < count && status == ERNN_OK;) {
-    uint32_t left = count - done, lanes = left;
-    if (lanes > session->lane_count) lanes = session->lane_count;
-    for (uint32_t k = 0; k < lanes; k++) {
-      session->lanes[k].inputs = inputs + (size_t)(done + k) * header->input_count;
-      session->lanes[k].outputs = outputs + (size_t)(done + k) * header->output_count;
-    }
-    ernn_clear(session->state, lanes * session->state_bytes);
-    status = run_lanes(session, lanes);
-    done += lanes;
-  }
-  clear_states(session);
   session->busy = 0;
   return status;
 }

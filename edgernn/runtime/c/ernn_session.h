@@ -3,6 +3,7 @@
 #define ERNN_SESSION_H
 
 #include "ernn_layers.h"
+#include "ernn_threads.h"
 
 #define ERNN_MAX_BATCH 4096u /* more share nothing */
 
@@ -15,6 +16,12 @@ typedef struct ernn_session_lane {
   uint32_t total, taken; /* steps of the sequence, and those at work now: 0 when it is over */
   uint32_t is_last;      /* what is at work now is its end */
 } ernn_session_lane;
+
+typedef struct ernn_batch {
+  const ernn_rows *inputs;
+  ernn_rows *outputs;
+  uint32_t count;
+} ernn_batch;
 
 struct ernn_session {
   ernn_model model;
@@ -37,7 +44,17 @@ struct ernn_session {
   uint32_t first, every; /* steps with a result: from the first on each so manieth */
   size_t step_at;        /* offset in a lane's state of which step it is; none where every is 0 */
   size_t op_state_bytes, state_bytes, scratch_bytes; /* states: of a lane */
+#if ERNN_HAS_THREADS
+  uint32_t threads;
+  ernn_pool *pool;    /* null with one thread */
+  ernn_session *next; /* that of the next thread, or null */
+  ernn_batch batch;   /* which the threads share */
+  ernn_status status; /* of this thread's sequences */
+#endif
 };
+
+/* Runs over the inputs of the first `lanes` lanes, which are set. */
+ernn_status ernn_run_lanes(ernn_session *session, uint32_t lanes);
 
 static inline size_t row_bytes(const ernn_edge *edge) {
   return edge->width * ernn_dtype_bytes(edge->dtype);

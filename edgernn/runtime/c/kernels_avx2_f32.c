@@ -162,49 +162,87 @@ AVX2 ERNN_INLINE __m256 tanh8(__m256 x, const int fused) {
   return _mm256_sub_ps(one, _mm256_div_ps(two, powers));
 }
 
-#define SUM(i) _mm256_add_ps(_mm256_loadu_ps(x + (i)), _mm256_loadu_ps(r + (i)))
-
-AVX2 ERNN_INLINE void gru(const float *x, const float *r, float *h, uint32_t tiles,
-                          const int fused) {
-  for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16) {
-    for (int i = 0; i < 16; i += 8) {
-      __m256 z = sigmoid8(SUM(i), fused), reset = sigmoid8(SUM(16 + i), fused);
-      __m256 n = tanh8(mul_add__avx2(reset, _mm256_loadu_ps(r + 32 + i), _mm256_loadu_ps(x + 32 + i),
-                               fused),
-                       fused);
-      __m256 before = _mm256_sub_ps(_mm256_loadu_ps(h + i), n);
-      _mm256_storeu_ps(h + i, mul_add__avx2(z, before, n, fused));
-    }
-  }
+/* Eight numbers from number i on.  Plain ones are fused: they have no scale. */
+AVX2 ERNN_INLINE __m256 load_scaled8(const ernn_scaled *from, size_t i, const int fused) {
+  __m256 numbers = _mm256_loadu_ps(from->of + i);
+  if (fused) return numbers;
+  numbers = _mm256_mul_ps(numbers, _mm256_set1_ps(from->scale));
+  return from->bias ? _mm256_add_ps(numbers, _mm256_loadu_ps(from->bias + i)) : numbers;
 }
 
-AVX2 ERNN_INLINE void lstm(const float *x, const float *r, float *h, float *c, uint32_t tiles,
-                           const int fused) {
-  for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16) {
-    for (int k = 0; k < 16; k += 8) {
-      __m256 i = sigmoid8(SUM(k), fused), f = sigmoid8(SUM(16 + k), fused);
-      __m256 n = tanh8(SUM(32 + k), fused), o = sigmoid8(SUM(48 + k), fused);
+/* As ernn_rounded of states, to bytes q + 128; lanes of `beyond` become nonzero where one is above 1. */
+AVX2 ERNN_INLINE void feed8(__m256 h, uint8_t *fed, __m256 *beyond) {
+  const __m256 most = _mm256_set1_ps(ERNN_STATE_LIMIT), least = _mm256_set1_ps(-ERNN_STATE_LIMIT);
+  __m256 magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), h);
+  *beyond = _mm256_or_ps(*beyond, _mm256_cmp_ps(magnitude, _mm256_set1_ps(1.0f), _CMP_GT_OQ));
+  __m256 scaled = _mm256_mul_ps(h, _mm256_set1_ps(ERNN_STATE_STEPS));
+  scaled = _mm256_and_ps(scaled, _mm256_cmp_ps(scaled, scaled, _CMP_ORD_Q)); /* NaN is 0 */
+  scaled = _mm256_max_ps(_mm256_min_ps(scaled, most), least);
+  scaled = _mm256_add_ps(scaled, _mm256_set1_ps(12582912.0f));
+  __m256i bytes = _mm256_add_epi32(_mm256_castps_si256(scaled), _mm256_set1_epi32(128 - 0x4B400000));
+  __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+  _mm_storel_epi64((__m128i *)(void *)fed, _mm_packus_epi16(words, words));
+}
+
+#define X(i) load_scaled8(x, i, fused)
+#define R(i) load_scaled8(r, i, fused)
+#define SUM(i) _mm256_add_ps(X(i), R(i))
+
+AVX2 ERNN_INLINE uint32_t gru(const ernn_scaled *x, const ernn_scaled *r, float *h, uint8_t *fed,
+                              uint32_t tiles, const int fused) {
+  __m256 beyond = _mm256_setzero_ps();
+  for (size_t at = 0; at < 48 * (size_t)tiles; at += 48, h += 16) {
+    for (size_t i = 0; i < 16; i += 8) {
+      __m256 z = sigmoid8(SUM(at + i), fused), reset = sigmoid8(SUM(at + 16 + i), fused);
+      __m256 n = tanh8(mul_add__avx2(reset, R(at + 32 + i), X(at + 32 + i), fused), fused);
+      __m256 before = _mm256_sub_ps(_mm256_loadu_ps(h + i), n);
+      __m256 state = mul_add__avx2(z, before, n, fused);
+      _mm256_storeu_ps(h + i, state);
+      if (!fused) feed8(state, fed + at / 3 + i, &beyond);
+    }
+  }
+  return (uint32_t)_mm256_movemask_ps(beyond);
+}
+
+AVX2 ERNN_INLINE uint32_t lstm(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
+                               uint8_t *fed, uint32_t tiles, const int fused) {
+  __m256 beyond = _mm256_setzero_ps();
+  for (size_t at = 0; at < 64 * (size_t)tiles; at += 64, h += 16, c += 16) {
+    for (size_t k = 0; k < 16; k += 8) {
+      __m256 i = sigmoid8(SUM(at + k), fused), f = sigmoid8(SUM(at + 16 + k), fused);
+      __m256 n = tanh8(SUM(at + 32 + k), fused), o = sigmoid8(SUM(at + 48 + k), fused);
       __m256 cell = mul_add__avx2(f, _mm256_loadu_ps(c + k), _mm256_mul_ps(i, n), fused);
       _mm256_storeu_ps(c + k, cell);
-      _mm256_storeu_ps(h + k, _mm256_mul_ps(o, tanh8(cell, fused)));
+      __m256 state = _mm256_mul_ps(o, tanh8(cell, fused));
+      _mm256_storeu_ps(h + k, state);
+      if (!fused) feed8(state, fed + at / 4 + k, &beyond);
     }
   }
+  return (uint32_t)_mm256_movemask_ps(beyond);
 }
+
+#undef SUM
+#undef R
+#undef X
 
 AVX2 void ernn_f32_gru__avx2(const float *x, const float *r, float *h, uint32_t tiles) {
-  gru(x, r, h, tiles, 1);
+  ernn_scaled of_x = {x, NULL, 1.0f}, of_r = {r, NULL, 1.0f};
+  gru(&of_x, &of_r, h, NULL, tiles, 1);
 }
 
-AVX2 void ernn_exact_gru__avx2(const float *x, const float *r, float *h, uint32_t tiles) {
-  gru(x, r, h, tiles, 0);
+AVX2 uint32_t ernn_dynamic_gru__avx2(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                     uint8_t *fed, uint32_t tiles) {
+  return gru(x, r, h, fed, tiles, 0);
 }
 
 AVX2 void ernn_f32_lstm__avx2(const float *x, const float *r, float *h, float *c, uint32_t tiles) {
-  lstm(x, r, h, c, tiles, 1);
+  ernn_scaled of_x = {x, NULL, 1.0f}, of_r = {r, NULL, 1.0f};
+  lstm(&of_x, &of_r, h, c, NULL, tiles, 1);
 }
 
-AVX2 void ernn_exact_lstm__avx2(const float *x, const float *r, float *h, float *c, uint32_t tiles) {
-  lstm(x, r, h, c, tiles, 0);
+AVX2 uint32_t ernn_dynamic_lstm__avx2(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
+                                      uint8_t *fed, uint32_t tiles) {
+  return lstm(x, r, h, c, fed, tiles, 0);
 }
 
 AVX2 void ernn_f32_sigmoid__avx2(float *x, size_t count) {
@@ -216,8 +254,6 @@ AVX2 void ernn_f32_tanh__avx2(float *x, size_t count) {
   for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, tanh8(_mm256_loadu_ps(x), 0));
   for (size_t i = 0; i < count; i++) x[i] = ernn_tanh(x[i]);
 }
-
-#undef SUM
 
 #else
 typedef int ernn_no_avx2_f32; /* C99 wants something in every file */

@@ -18,8 +18,10 @@ ernn_planes_product ernn_planes_product__avx512vnni;
 ernn_planes_sums ernn_planes_sums__avx512vnni;
 ernn_s16_gru ernn_s16_gru__avx512;
 ernn_s16_lstm ernn_s16_lstm__avx512;
-ernn_f32_gru ernn_exact_gru__avx512;
-ernn_f32_lstm ernn_exact_lstm__avx512;
+ernn_f32_gru ernn_f32_gru__avx512;
+ernn_dynamic_gru ernn_dynamic_gru__avx512;
+ernn_f32_lstm ernn_f32_lstm__avx512;
+ernn_dynamic_lstm ernn_dynamic_lstm__avx512;
 
 AVX512 ERNN_INLINE __m512i load_bytes(const void *bytes) { return _mm512_loadu_si512(bytes); }
 

@@ -174,68 +174,180 @@ AVX512 void ernn_s16_lstm__avx512(const int16_t *x, const int16_t *r, int16_t *h
   if (tile < tiles) lstm_tiles(x, r, h, c, cells + tile, fed, hard, &tables, 0);
 }
 
-/* ---- float32: as plain C, without fused operations ---- */
+/* ---- float32: fused, or in the roundings of plain C, which gives the same bits everywhere ---- */
 
 AVX512 ERNN_INLINE __m512 set_ps(float number) { return _mm512_set1_ps(number); }
 
-AVX512 ERNN_INLINE __m512 mul_add__avx512(__m512 a, __m512 b, __m512 c) {
-  return _mm512_add_ps(_mm512_mul_ps(a, b), c);
+AVX512 ERNN_INLINE __m512 mul_add__avx512(__m512 a, __m512 b, __m512 c, const int fused) {
+  return fused ? _mm512_fmadd_ps(a, b, c) : _mm512_add_ps(_mm512_mul_ps(a, b), c);
 }
 
-/* As ernn_exp, sixteen at a time. */
-AVX512 ERNN_INLINE __m512 exp16(__m512 x) {
+/* Chains of dependent operations are longer than what a processor looks ahead.  `n` of them go side by
+ * side, one operation at a time; the empty asm keeps compilers from putting them one after the other. */
+#define EACH(what, value)                                                                          \
+  ERNN_UNROLL                                                                                      \
+  for (int j = 0; j < n; j++) {                                                                    \
+    (what)[j] = (value);                                                                           \
+    __asm__("" : "+v"((what)[j]));                                                                 \
+  }
+
+/* As ernn_exp, of 16 n numbers in place.  scalef multiplies by a power of two, which is exact. */
+AVX512 ERNN_INLINE void exps(__m512 *x, const int n, const int fused) {
   const __m512 shifter = set_ps(12582912.0f);
-  x = _mm512_max_ps(set_ps(-87.3f), x); /* NaN stays: max and min return their second */
-  x = _mm512_min_ps(set_ps(88.3f), x);
-  __m512 count = mul_add__avx512(x, set_ps(1.44269504f), shifter);
-  __m512i exponent =
-      _mm512_add_epi32(_mm512_castps_si512(count), _mm512_set1_epi32(127 - 0x4B400000));
-  __m512 scale = _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23));
-  count = _mm512_sub_ps(count, shifter);
-  __m512 r = mul_add__avx512(count, set_ps(-0.693359375f), x);
-  r = mul_add__avx512(count, set_ps(2.12194440e-4f), r);
-  __m512 p = set_ps(0.0013933641603216529f);
-  p = mul_add__avx512(p, r, set_ps(0.008363175205886364f));
-  p = mul_add__avx512(p, r, set_ps(0.04166646674275398f));
-  p = mul_add__avx512(p, r, set_ps(0.16666576266288757f));
-  p = mul_add__avx512(p, r, set_ps(0.5f));
-  p = _mm512_add_ps(mul_add__avx512(p, _mm512_mul_ps(r, r), r), set_ps(1.0f));
-  return _mm512_mul_ps(p, scale);
+  __m512 count[4], r[4], p[4];
+  EACH(x, _mm512_max_ps(set_ps(-87.3f), x[j])) /* NaN stays: max and min return their second */
+  EACH(x, _mm512_min_ps(set_ps(88.3f), x[j]))
+  EACH(count, mul_add__avx512(x[j], set_ps(1.44269504f), shifter, fused))
+  EACH(count, _mm512_sub_ps(count[j], shifter))
+  EACH(r, mul_add__avx512(count[j], set_ps(-0.693359375f), x[j], fused))
+  EACH(r, mul_add__avx512(count[j], set_ps(2.12194440e-4f), r[j], fused))
+  EACH(p, mul_add__avx512(r[j], set_ps(0.0013933641603216529f), set_ps(0.008363175205886364f), fused))
+  EACH(p, mul_add__avx512(p[j], r[j], set_ps(0.04166646674275398f), fused))
+  EACH(p, mul_add__avx512(p[j], r[j], set_ps(0.16666576266288757f), fused))
+  EACH(p, mul_add__avx512(p[j], r[j], set_ps(0.5f), fused))
+  EACH(p, mul_add__avx512(p[j], _mm512_mul_ps(r[j], r[j]), r[j], fused))
+  EACH(p, _mm512_add_ps(p[j], set_ps(1.0f)))
+  EACH(x, _mm512_scalef_ps(p[j], count[j]))
 }
 
-AVX512 ERNN_INLINE __m512 sigmoid16(__m512 x) {
-  __m512 one = set_ps(1.0f), negative = _mm512_xor_ps(x, set_ps(-0.0f));
-  return _mm512_div_ps(one, _mm512_add_ps(one, exp16(negative)));
+AVX512 ERNN_INLINE void sigmoids(__m512 *x, const int n, const int fused) {
+  const __m512 one = set_ps(1.0f);
+  EACH(x, _mm512_xor_ps(x[j], set_ps(-0.0f)))
+  exps(x, n, fused);
+  EACH(x, _mm512_add_ps(one, x[j]))
+  EACH(x, _mm512_div_ps(one, x[j]))
 }
 
-AVX512 ERNN_INLINE __m512 tanh16(__m512 x) {
-  __m512 powers = _mm512_add_ps(exp16(_mm512_add_ps(x, x)), set_ps(1.0f));
-  return _mm512_sub_ps(set_ps(1.0f), _mm512_div_ps(set_ps(2.0f), powers));
+AVX512 ERNN_INLINE void tanhs(__m512 *x, const int n, const int fused) {
+  const __m512 one = set_ps(1.0f);
+  EACH(x, _mm512_add_ps(x[j], x[j]))
+  exps(x, n, fused);
+  EACH(x, _mm512_add_ps(x[j], one))
+  EACH(x, _mm512_div_ps(set_ps(2.0f), x[j]))
+  EACH(x, _mm512_sub_ps(one, x[j]))
 }
 
-#define SUM(i) _mm512_add_ps(_mm512_loadu_ps(x + (i)), _mm512_loadu_ps(r + (i)))
+/* Sixteen numbers from number i on.  Plain ones are fused: they have no scale. */
+AVX512 ERNN_INLINE __m512 load_scaled16(const ernn_scaled *from, size_t i, const int fused) {
+  __m512 numbers = _mm512_loadu_ps(from->of + i);
+  if (fused) return numbers;
+  numbers = _mm512_mul_ps(numbers, set_ps(from->scale));
+  return from->bias ? _mm512_add_ps(numbers, _mm512_loadu_ps(from->bias + i)) : numbers;
+}
 
-AVX512 void ernn_exact_gru__avx512(const float *x, const float *r, float *h, uint32_t tiles) {
-  for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16) {
-    __m512 z = sigmoid16(SUM(0)), reset = sigmoid16(SUM(16));
-    __m512 n = tanh16(mul_add__avx512(reset, _mm512_loadu_ps(r + 32), _mm512_loadu_ps(x + 32)));
-    __m512 before = _mm512_sub_ps(_mm512_loadu_ps(h), n);
-    _mm512_storeu_ps(h, mul_add__avx512(z, before, n));
+#define X(gate, gates) load_scaled16(x, at + (size_t)(16 * ((gates) * j + (gate))), fused)
+#define R(gate, gates) load_scaled16(r, at + (size_t)(16 * ((gates) * j + (gate))), fused)
+#define SUM(gate, gates) _mm512_add_ps(X(gate, gates), R(gate, gates))
+#define STATE(h) _mm512_loadu_ps((h) + 16 * j)
+
+/* As ernn_rounded of states, to bytes q + 128; which of them are beyond 1. */
+AVX512 ERNN_INLINE uint32_t feed16(__m512 h, uint8_t *fed) {
+  __m512 scaled = _mm512_mul_ps(h, set_ps(ERNN_STATE_STEPS));
+  __mmask16 is_number = _mm512_cmp_ps_mask(scaled, scaled, _CMP_ORD_Q);
+  scaled = _mm512_maskz_min_ps(is_number, scaled, set_ps(ERNN_STATE_LIMIT)); /* NaN is 0 */
+  scaled = _mm512_add_ps(_mm512_max_ps(scaled, set_ps(-ERNN_STATE_LIMIT)), set_ps(12582912.0f));
+  __m512i bytes = _mm512_add_epi32(_mm512_castps_si512(scaled), _mm512_set1_epi32(128 - 0x4B400000));
+  _mm_storeu_si128((__m128i *)(void *)fed, _mm512_cvtepi32_epi8(bytes));
+  return _mm512_cmp_ps_mask(_mm512_abs_ps(h), set_ps(1.0f), _CMP_GT_OQ);
+}
+
+/* The n tiles from number `at` on. */
+AVX512 ERNN_INLINE uint32_t f32_gru_tiles(const ernn_scaled *x, const ernn_scaled *r, size_t at,
+                                          float *h, uint8_t *fed, const int n, const int fused) {
+  uint32_t beyond = 0;
+  __m512 reset[4], z[4], fresh[4];
+  EACH(reset, SUM(1, 3))
+  sigmoids(reset, n, fused);
+  EACH(z, SUM(0, 3))
+  sigmoids(z, n, fused);
+  EACH(fresh, mul_add__avx512(reset[j], R(2, 3), X(2, 3), fused))
+  tanhs(fresh, n, fused);
+  for (int j = 0; j < n; j++) {
+    __m512 before = _mm512_sub_ps(STATE(h), fresh[j]);
+    __m512 state = mul_add__avx512(z[j], before, fresh[j], fused);
+    _mm512_storeu_ps(h + 16 * j, state);
+    if (!fused) beyond |= feed16(state, fed + 16 * j);
   }
+  return beyond;
 }
 
-AVX512 void ernn_exact_lstm__avx512(const float *x, const float *r, float *h, float *c,
-                               uint32_t tiles) {
-  for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16) {
-    __m512 i = sigmoid16(SUM(0)), f = sigmoid16(SUM(16)), n = tanh16(SUM(32));
-    __m512 o = sigmoid16(SUM(48));
-    __m512 cell = mul_add__avx512(f, _mm512_loadu_ps(c), _mm512_mul_ps(i, n));
-    _mm512_storeu_ps(c, cell);
-    _mm512_storeu_ps(h, _mm512_mul_ps(o, tanh16(cell)));
+AVX512 ERNN_INLINE uint32_t f32_gru_of(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                       uint8_t *fed, uint32_t tiles, const int fused) {
+  uint32_t beyond = 0;
+  size_t unit = 0, units = 16 * (size_t)tiles;
+  for (; unit + 64 <= units; unit += 64) {
+    beyond |= f32_gru_tiles(x, r, 3 * unit, h + unit, fused ? NULL : fed + unit, 4, fused);
   }
+  for (; unit < units; unit += 16) {
+    beyond |= f32_gru_tiles(x, r, 3 * unit, h + unit, fused ? NULL : fed + unit, 1, fused);
+  }
+  return beyond;
 }
 
+AVX512 ERNN_INLINE uint32_t f32_lstm_tiles(const ernn_scaled *x, const ernn_scaled *r, size_t at,
+                                           float *h, float *c, uint8_t *fed, const int n,
+                                           const int fused) {
+  uint32_t beyond = 0;
+  __m512 gate[4], cell[4];
+  EACH(cell, SUM(0, 4))
+  sigmoids(cell, n, fused);
+  EACH(gate, SUM(2, 4))
+  tanhs(gate, n, fused);
+  EACH(cell, _mm512_mul_ps(cell[j], gate[j]))
+  EACH(gate, SUM(1, 4))
+  sigmoids(gate, n, fused);
+  EACH(cell, mul_add__avx512(gate[j], STATE(c), cell[j], fused))
+  EACH(gate, SUM(3, 4))
+  sigmoids(gate, n, fused);
+  for (int j = 0; j < n; j++) _mm512_storeu_ps(c + 16 * j, cell[j]);
+  tanhs(cell, n, fused);
+  for (int j = 0; j < n; j++) {
+    __m512 state = _mm512_mul_ps(gate[j], cell[j]);
+    _mm512_storeu_ps(h + 16 * j, state);
+    if (!fused) beyond |= feed16(state, fed + 16 * j);
+  }
+  return beyond;
+}
+
+AVX512 ERNN_INLINE uint32_t f32_lstm_of(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                        float *c, uint8_t *fed, uint32_t tiles, const int fused) {
+  uint32_t beyond = 0;
+  size_t unit = 0, units = 16 * (size_t)tiles;
+  for (; unit + 64 <= units; unit += 64) {
+    beyond |= f32_lstm_tiles(x, r, 4 * unit, h + unit, c + unit, fused ? NULL : fed + unit, 4, fused);
+  }
+  for (; unit < units; unit += 16) {
+    beyond |= f32_lstm_tiles(x, r, 4 * unit, h + unit, c + unit, fused ? NULL : fed + unit, 1, fused);
+  }
+  return beyond;
+}
+
+#undef STATE
 #undef SUM
+#undef R
+#undef X
+#undef EACH
+
+AVX512 void ernn_f32_gru__avx512(const float *x, const float *r, float *h, uint32_t tiles) {
+  ernn_scaled of_x = {x, NULL, 1.0f}, of_r = {r, NULL, 1.0f};
+  f32_gru_of(&of_x, &of_r, h, NULL, tiles, 1);
+}
+
+AVX512 uint32_t ernn_dynamic_gru__avx512(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                         uint8_t *fed, uint32_t tiles) {
+  return f32_gru_of(x, r, h, fed, tiles, 0);
+}
+
+AVX512 void ernn_f32_lstm__avx512(const float *x, const float *r, float *h, float *c,
+                                  uint32_t tiles) {
+  ernn_scaled of_x = {x, NULL, 1.0f}, of_r = {r, NULL, 1.0f};
+  f32_lstm_of(&of_x, &of_r, h, c, NULL, tiles, 1);
+}
+
+AVX512 uint32_t ernn_dynamic_lstm__avx512(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                          float *c, uint8_t *fed, uint32_t tiles) {
+  return f32_lstm_of(x, r, h, c, fed, tiles, 0);
+}
 
 #else
 typedef int ernn_no_avx512_gates; /* C99 wants something in every file */

@@ -85,6 +85,46 @@ void ernn_f32_lstm__portable(const float *x, const float *r, float *h, float *c,
   }
 }
 
+/* Whole tiles at a time, which compilers turn into vectors. */
+ERNN_INLINE void scale_tile(const ernn_scaled *from, uint32_t first, uint32_t count, float *to) {
+  for (uint32_t i = 0; i < count; i++) to[i] = from->of[first + i] * from->scale;
+  for (uint32_t i = 0; i < count && from->bias; i++) to[i] += from->bias[first + i];
+}
+
+/* The bytes of a tile's states; nonzero where one is beyond 1. */
+ERNN_INLINE uint32_t feed_tile(const float *h, uint8_t *fed) {
+  uint32_t beyond = 0;
+  for (uint32_t i = 0; i < ERNN_TILE; i++) beyond |= h[i] > 1.0f || h[i] < -1.0f;
+  bytes_of(h, ERNN_TILE, ERNN_STATE_STEPS, ERNN_STATE_LIMIT, fed);
+  return beyond;
+}
+
+uint32_t ernn_dynamic_gru__portable(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                    uint8_t *fed, uint32_t tiles) {
+  uint32_t beyond = 0;
+  for (uint32_t tile = 0; tile < tiles; tile++, h += ERNN_TILE, fed += ERNN_TILE) {
+    float scaled[2][3 * ERNN_TILE];
+    scale_tile(x, tile * 3 * ERNN_TILE, 3 * ERNN_TILE, scaled[0]);
+    scale_tile(r, tile * 3 * ERNN_TILE, 3 * ERNN_TILE, scaled[1]);
+    ernn_f32_gru__portable(scaled[0], scaled[1], h, 1);
+    beyond |= feed_tile(h, fed);
+  }
+  return beyond;
+}
+
+uint32_t ernn_dynamic_lstm__portable(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
+                                     uint8_t *fed, uint32_t tiles) {
+  uint32_t beyond = 0;
+  for (uint32_t tile = 0; tile < tiles; tile++, h += ERNN_TILE, c += ERNN_TILE, fed += ERNN_TILE) {
+    float scaled[2][4 * ERNN_TILE];
+    scale_tile(x, tile * 4 * ERNN_TILE, 4 * ERNN_TILE, scaled[0]);
+    scale_tile(r, tile * 4 * ERNN_TILE, 4 * ERNN_TILE, scaled[1]);
+    ernn_f32_lstm__portable(scaled[0], scaled[1], h, c, 1);
+    beyond |= feed_tile(h, fed);
+  }
+  return beyond;
+}
+
 void ernn_f32_sigmoid__portable(float *x, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] = ernn_sigmoid(x[i]);
 }
@@ -219,8 +259,8 @@ const ernn_kernels ernn_kernels_portable = {
     .f32_gemm = ERNN_HAS_FLOAT_GEMM ? ernn_f32_gemm__portable : NULL,
     .f32_gru = ERNN_HAS(GRU) ? ernn_f32_gru__portable : NULL,
     .f32_lstm = ERNN_HAS(LSTM) ? ernn_f32_lstm__portable : NULL,
-    .exact_gru = ERNN_HAS(GRU) ? ernn_f32_gru__portable : NULL,
-    .exact_lstm = ERNN_HAS(LSTM) ? ernn_f32_lstm__portable : NULL,
+    .dynamic_gru = ERNN_HAS(GRU) ? ernn_dynamic_gru__portable : NULL,
+    .dynamic_lstm = ERNN_HAS(LSTM) ? ernn_dynamic_lstm__portable : NULL,
     .f32_sigmoid = ernn_f32_sigmoid__portable,
     .f32_tanh = ernn_f32_tanh__portable,
     .u8_product = u8_product__portable,

@@ -8,6 +8,8 @@
 ernn_f32_gemm ernn_f32_gemm__portable;
 ernn_f32_gru ernn_f32_gru__portable;
 ernn_f32_lstm ernn_f32_lstm__portable;
+ernn_dynamic_gru ernn_dynamic_gru__portable;
+ernn_dynamic_lstm ernn_dynamic_lstm__portable;
 ernn_f32_map ernn_f32_sigmoid__portable;
 ernn_f32_map ernn_f32_tanh__portable;
 

@@ -11,8 +11,8 @@
 ernn_f32_gemm ernn_f32_gemm__avx2;
 ernn_f32_gru ernn_f32_gru__avx2;
 ernn_f32_lstm ernn_f32_lstm__avx2;
-ernn_f32_gru ernn_exact_gru__avx2;
-ernn_f32_lstm ernn_exact_lstm__avx2;
+ernn_dynamic_gru ernn_dynamic_gru__avx2;
+ernn_dynamic_lstm ernn_dynamic_lstm__avx2;
 ernn_f32_map ernn_f32_sigmoid__avx2;
 ernn_f32_map ernn_f32_tanh__avx2;
 ernn_s16_gru ernn_s16_gru__avx2;

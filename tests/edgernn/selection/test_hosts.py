@@ -129,6 +129,12 @@ def test_what_is_no_host_is_refused_with_the_spelling(given):
         parsed_hosts(given)
 
 
+@pytest.mark.parametrize("given", [",", "big,", "big,,small", ["big", " "]])
+def test_a_host_without_a_name_is_refused_and_not_left_out(given):
+    with pytest.raises(WrongOption, match=r"a host has no name in '.*'\. Write user@host"):
+        parsed_hosts(given)
+
+
 def test_a_host_that_ssh_would_take_for_an_option_is_refused():
     with pytest.raises(DeviceError, match="is not a host"):
         parsed_hosts("-oProxyCommand=2")

@@ -14,13 +14,12 @@ from edgernn.scoring.metric import METRICS
 from edgernn.selection.clock import Clock
 from edgernn.selection.comparison import group_of
 from edgernn.selection.contender import Contender, Equal
-from edgernn.selection.messages import Answer
 from edgernn.selection.plan import Plan
-from edgernn.selection.training import ORIGINAL, Training, write_training
+from edgernn.selection.training import ORIGINAL, write_training
 from edgernn.selection.trainings import all_trained
 from edgernn.selection.work import Forms
-from edgernn.selection.workers import Done
 from edgernn.tasks.task import Recipe
+from tests.edgernn.selection.crews import MadeUpCrew, result_of
 
 NAMES = ("gru", "lstm", "gru-lstm", "gru-gru", "lstm-lstm")
 FORMS = Forms(formats=("native",), schemes=(Scheme.INT8,))
@@ -40,55 +39,20 @@ def planned(**changes: Any) -> Plan:
     )
 
 
-class OneByOne:
-    """A crew that carries an order out when it is asked for, and stops the clock after `most`."""
-
-    size = 1
-
-    def __init__(self, folder, clock, most):
-        self._folder, self._clock, self._left = folder, clock, most
-        self.running = []
-        self.trained = []
-
-    @property
-    def has_room(self):
-        return not self.running
-
-    def give(self, order):
-        self.running.append(order)
-
-    def next(self):
-        return self.done()
-
-    def done(self, **_options):
-        order = self.running.pop()
-        self.trained.append(order.job)
-        write_training(self._folder, result_of(order.job))
-        self._left -= 1
-        if not self._left:
-            self._clock.limit_s = 0.0
-        return Done(order=order, answer=Answer(bytes={}), seconds=0.0)
-
-
-def result_of(job):
-    return Training(
-        key=job.key,
-        name=job.contender.name,
-        repetition=job.repetition,
-        seed=job.seed,
-        parameters=1,
-        seconds=0.0,
-        seconds_to_best=0.0,
-        epochs_to_best=1,
-        peak_bytes=0,
-        curve=(),
-        scores={ORIGINAL: (1.0, 0.0)},
-    )
+def plain_result(job):
+    return result_of(job, scores={ORIGINAL: (1.0, 0.0)})
 
 
 def trained(plan, folder, most):
+    """One worker; the time ends after `most` trainings."""
     clock = Clock(limit_s=1e6)
-    crew = OneByOne(folder, clock, most)
+
+    def trained_by(job):
+        if len(crew.trained) == most:
+            clock.limit_s = 0.0
+        return plain_result(job)
+
+    crew = MadeUpCrew(folder, trained_by, size=1, seconds=0.0)
     return all_trained(plan, folder, crew, clock, FORMS, lambda _: None), crew
 
 
@@ -119,7 +83,7 @@ def test_what_was_scored_in_other_forms_is_trained_again(tmp_path):
     first, second = planned().jobs[:2]
     for job, form in ((first, "native float32"), (second, "native int8")):
         scores = {ORIGINAL: (1.0, 0.0), form: (1.0, 0.0)}
-        write_training(tmp_path, replace(result_of(job), scores=scores))
+        write_training(tmp_path, result_of(job, scores=scores))
     _, crew = trained(planned(), tmp_path, most=100)
     assert first in crew.trained
     assert second not in crew.trained
@@ -127,7 +91,7 @@ def test_what_was_scored_in_other_forms_is_trained_again(tmp_path):
 
 def test_a_group_has_the_forms_that_all_of_its_trainings_have():
     contenders = planned().contenders[:2]
-    plain = result_of(planned().job(contenders[1], 0))
+    plain = plain_result(planned().job(contenders[1], 0))
     more = replace(plain, scores={ORIGINAL: (1.0, 0.0), "native int8": (1.0, 0.0)})
     runs = {contenders[0]: (more, plain), contenders[1]: (plain, plain)}
     found = group_of(Equal.UNITS, contenders, runs, metric=METRICS["accuracy"], worth=0.01)

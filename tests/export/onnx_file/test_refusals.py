@@ -73,7 +73,7 @@ def one(kind, *constants, outputs=("y",), **options):
         (one("Add", np.zeros((3, 1, 1), np.float32)), "does not fit each row"),
         (one("Clip", np.float32(1), np.float32(-1)), r"clips from 1\.0 to -1\.0"),
         (one("Cast", to=TensorProto.FLOAT16), "precision"),
-        (one("Greater", np.float32(0)), "of sizes and constants only.*Leave masks out"),
+        (one("Mod", np.float32(2), fmod=1), "is an operator that edgernn does not read"),
     ],
 )  # fmt: skip
 def test_what_rows_do_not_do_alone_is_refused(made, words, tmp_path):

@@ -1,0 +1,150 @@
+"""Runs of a float model over a few rows, each made once.
+
+The choice of fine layers, the study and the search for a limit all ask what one changed layer makes
+of the same rows.  A change is recognized by its content, whoever asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from edgernn.export.propagation import Change, with_changes
+from edgernn.graph import AnyArray, DType, Graph, Layer, LayerPlan, fingerprint
+from edgernn.reference import apply, execute, integer, with_free_batch
+from edgernn.reference.arguments import with_zero_states
+from edgernn.reference.batched import BATCH_NUMBERS
+
+_SIZE: Final = 16  # of a digest: 128 bits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Alone:
+    """What a layer makes of its edges.  clamped: (clamped integers, all of them) by place."""
+
+    written: Sequence[AnyArray]
+    clamped: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class FloatRuns:
+    """What a float graph makes of some rows: unchanged, and with one layer changed.
+
+    graph: any batch fits it.  rows: every input by name, samples first; states that they lack are
+    zero.  exact: every edge.
+    """
+
+    graph: Graph
+    rows: Mapping[str, AnyArray]
+    exact: dict[str, AnyArray] = field(init=False)
+    outputs: tuple[str, ...] = field(init=False)  # edges of float outputs that are no states
+    _own: dict[bytes, Alone] = field(init=False, default_factory=dict)
+    _alone: dict[bytes, Alone] = field(init=False, default_factory=dict)
+    _found: dict[bytes, dict[str, AnyArray]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.graph = with_free_batch(self.graph)
+        self.rows = with_zero_states(self.graph, self.rows)
+        self.exact = execute(self.graph, self.rows)
+        self.outputs = tuple(float_outputs(self.graph))
+        for layer in self.graph.layers:  # one that is not changed need not run again
+            written = [self.exact[edge] for edge in layer.writes]
+            self._own[_digest((layer, None))] = Alone(written=written)
+        self._alone |= self._own
+
+    @property
+    def are_kept(self) -> bool:
+        """Whether what they hold is small beside a model: 64 MB of edges at most."""
+        return sum(value.size for value in self.exact.values()) <= BATCH_NUMBERS
+
+    def are_of(self, graph: Graph, rows: Mapping[str, AnyArray]) -> bool:
+        """Whether the same float graph over the same rows would make them."""
+        given = with_zero_states(graph, rows)
+        return (
+            given.keys() == self.rows.keys()
+            and all(_same(array, self.rows[name]) for name, array in given.items())
+            and fingerprint(with_free_batch(graph)) == fingerprint(self.graph)
+        )
+
+    def has(self, layer: Layer, plan: LayerPlan | None = None) -> bool:
+        """Whether this is a layer of the float graph, name and weights the same."""
+        return _digest((layer, plan)) in self._own
+
+    def alone(self, layer: Layer, plan: LayerPlan | None = None) -> Alone:
+        """What a layer of other weights makes of the exact edges; by its plan in integers."""
+        key = _digest((layer, plan))
+        if key not in self._alone:
+            self._alone[key] = alone(layer, plan, self.exact)
+        return self._alone[key]
+
+    def changed(self, changes: Sequence[Change]) -> list[dict[str, AnyArray]]:
+        """The `outputs`, for each change as if it were the only one."""
+        keys = [_digest((change.layer, tuple(change.written))) for change in changes]
+        unknown = {
+            key: change for key, change in zip(keys, changes, strict=True) if key not in self._found
+        }
+        given = with_changes(self.graph, list(unknown.values()), self.exact, set(self.outputs))
+        self._found |= dict(zip(unknown, given, strict=True))
+        return [self._found[key] for key in keys]
+
+
+def alone(layer: Layer, plan: LayerPlan | None, values: Mapping[str, AnyArray]) -> Alone:
+    """What a layer makes of these edges: by its plan in integers, without one in float."""
+    if plan is None:
+        return Alone(written=apply(layer, values))
+    clamped: dict[str, tuple[int, int]] = {}
+
+    def count(where: str, found: int, total: int) -> None:
+        before = clamped.get(where, (0, 0))
+        clamped[where] = before[0] + found, before[1] + total
+
+    return Alone(written=integer.apply(layer, plan, values, count), clamped=clamped)
+
+
+def runs_over(
+    graph: Graph, rows: Mapping[str, AnyArray], known: FloatRuns | None = None
+) -> FloatRuns:
+    """The runs of a float graph over these rows: the known ones, where they are of both."""
+    if known is not None and known.are_of(graph, rows):
+        return known
+    return FloatRuns(graph=graph, rows=rows)
+
+
+def float_outputs(graph: Graph) -> Iterator[str]:
+    """Edges of the outputs whose noise counts: no states, and no whole numbers."""
+    states = {state.output for state in graph.states}
+    for output in graph.outputs:
+        if output.name not in states and graph.specs[output.edge].dtype is DType.FLOAT32:
+            yield output.edge
+
+
+def _same(one: AnyArray, other: AnyArray) -> bool:
+    return one is other or np.array_equal(one, other)
+
+
+def _digest(value: object) -> bytes:
+    digest = hashlib.blake2b(digest_size=_SIZE)
+    _add(digest, value)
+    return digest.digest()
+
+
+def _add(digest: Any, value: object) -> None:
+    """Values of dataclasses, arrays and plain numbers, each with its type and size."""
+    if isinstance(value, np.ndarray):
+        digest.update(f"{value.dtype.str}{value.shape}".encode())
+        digest.update(np.ascontiguousarray(value).data)
+    elif is_dataclass(value) and not isinstance(value, type):
+        digest.update(type(value).__name__.encode())
+        for entry in fields(value):
+            digest.update(entry.name.encode())
+            _add(digest, getattr(value, entry.name))
+    elif isinstance(value, tuple):
+        digest.update(f"({len(value)}".encode())
+        for part in value:
+            _add(digest, part)
+    else:
+        digest.update(f"{type(value).__name__}:{value!r};".encode())

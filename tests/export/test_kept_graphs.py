@@ -1,0 +1,50 @@
+"""An export quantizes alike once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgernn.export.in_scheme import float_graph, quantized
+from edgernn.export.keras.file import read_model
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.request import Request
+from edgernn.graph import Graph
+from edgernn.scheme import Scheme
+from tests.golden import GOLDEN
+
+
+@pytest.fixture
+def graph() -> Graph:
+    return float_graph(read_model(GOLDEN / "small_gru.keras").graph)
+
+
+def request_of(graph: Graph, seed: int) -> Request:
+    (entry,) = graph.inputs
+    shape = [size or 5 for size in entry.spec.shape[1:]]
+    x = np.random.default_rng(seed).normal(size=(16, *shape)).astype(np.float32)
+    return Request(scheme=Scheme.INT8, ranges=calibrate(graph, {entry.name: x}))
+
+
+def test_the_same_layers_and_options_are_quantized_once(graph: Graph) -> None:
+    request = request_of(graph, seed=0)
+    made = quantized(graph, request, "native")
+    assert quantized(graph, replace(request, verify=False), "native") is made
+    assert quantized(replace(graph), request) is made
+
+
+def test_what_differs_is_quantized_anew(graph: Graph) -> None:
+    request = request_of(graph, seed=0)
+    made = quantized(graph, request)
+    *layers, last = graph.layers
+    others = [
+        quantized(graph, replace(request, ranges=request_of(graph, seed=1).ranges)),
+        quantized(graph, replace(request, keep_float=(last.name,))),
+        quantized(graph, replace(request, per_layer={last.name: Scheme.FLOAT16})),
+        quantized(graph, replace(request, scheme=Scheme.DYNAMIC)),
+        quantized(replace(graph, layers=(*layers, replace(last))), request),
+    ]
+    assert len({id(one) for one in (made, *others)}) == 6
+    assert quantized(graph, request) is not made  # the latest four are kept
