@@ -77,6 +77,19 @@ def read_recordings(
     )
 
 
+def rows_of_sounds(sounds: FloatArray, recipe: SoundRecipe, name: str) -> FloatArray:
+    """The rows of sounds of one length at the recipe's rate, [N, samples] to [N, T, width].
+
+    Raises DataError for sounds that cannot be used.
+    """
+    from edgernn.runtime.audio import features_of
+
+    try:
+        return np.stack([features_of(one, recipe) for one in sounds])
+    except DataError as error:
+        raise DataError(f"{name}: {error.what}", remedy=error.remedy) from error
+
+
 def read_waveform(path: Path) -> tuple[FloatArray, int]:
     """Samples in -1..1, the channels averaged, and how many there are in a second.
 

@@ -374,8 +374,8 @@ ERNN_API uint32_t ernn_sensor_input(const ernn_model *model);
  *     } */
 typedef struct ernn_listener ernn_listener;
 
-/* As ernn_audio_size and ernn_audio_init.  `deciding` may be null: the defaults.  ERNN_NOT_LISTENING: see its text;
- * ERNN_NOT_STREAMING: the model looks ahead and takes any number of steps: no sound has an end. */
+/* As ernn_audio_size and ernn_audio_init.  `deciding` may be null: the defaults.  ERNN_NOT_LISTENING: see
+ * its text.  ERNN_NOT_STREAMING: the model looks ahead and takes any number of steps. */
 ERNN_API ernn_status ernn_listener_size(const ernn_model *model, uint32_t rate,
                                         const ernn_listening *deciding, size_t *bytes);
 ERNN_API ernn_status ernn_listener_init(ernn_listener **listener, const ernn_model *model, uint32_t rate,

@@ -167,6 +167,19 @@ def test_a_sound_gets_the_answer_of_keras(keras: Any, options: Any, tmp_path: Pa
         assert answer.argmax() == expected.argmax()
 
 
+def test_sounds_calibrate_as_their_rows_do(keras: Any, tmp_path: Path) -> None:
+    read = edgernn.load(mel_model(keras))
+    sounds = np.stack([np.roll(SOUND, 500 * shift) for shift in range(12)])
+    recipe = read.model.graph.inputs[0].sound
+    assert recipe is not None
+    rows = np.stack([features_of(sound, recipe) for sound in sounds])
+    files = [
+        read.export(tmp_path / name, to="native", scheme="int8", calibrate=given)["native"].path
+        for name, given in (("sounds", sounds), ("rows", rows), ("named", {"sound": sounds}))
+    ]
+    assert len({path.read_bytes() for path in files}) == 1
+
+
 def test_made_up_sounds_go_to_keras_and_their_rows_to_the_graph(keras: Any) -> None:
     for model in (mel_model(keras, top_db=40), stft_model(keras, None, mode="psd")):
         graph = from_keras(model).graph
