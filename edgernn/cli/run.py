@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from edgernn.recipe import SoundRecipe
     from edgernn.runtime import Model
-    from edgernn.runtime.listening import Deciding, Heard
+    from edgernn.runtime.listening import Deciding, Heard, Listener
 
 _PIECE_S = 0.1
 
@@ -126,6 +126,8 @@ def command(
         _show(heard, as_json=as_json)
     if wav is not None:
         _show(listener.whole(), as_json=as_json, at_end=True)
+    else:
+        _require_sound(listener)
 
 
 def _sense(model: Model, table: Path, deciding: Deciding, *, as_json: bool) -> None:
@@ -206,6 +208,19 @@ def _standard_input(rate_hz: int) -> Iterator[Any]:
         whole = len(content) // 2 * 2
         rest = content[whole:]
         yield np.frombuffer(content[:whole], "<i2")
+
+
+def _require_sound(listener: Listener) -> None:
+    """Raises DataError where standard input ended before there was anything to hear."""
+    from edgernn.errors import DataError
+
+    try:
+        listener.require_rows()
+    except DataError as error:
+        raise DataError(
+            f"standard input ended too early: {error.what}",
+            remedy="Look at what the program that records says; it must write raw 16-bit samples",
+        ) from error
 
 
 def _show(heard: Heard, *, as_json: bool, at_end: bool = False) -> None:

@@ -151,13 +151,17 @@ class Listener:
 
         Raises DataError where the sound was shorter than one window.
         """
+        self.require_rows()
+        scores = self._window() if self._recent_step is None else self._recent_step
+        return self._named(scores)
+
+    def require_rows(self) -> None:
+        """Raises DataError where the sound was too short for an answer."""
         if not self._count or (self._session is not None and self._recent_step is None):
             raise DataError(
                 "the sound is shorter than one window of the front end",
                 remedy="Give a longer recording",
             )
-        scores = self._window() if self._recent_step is None else self._recent_step
-        return self._named(scores)
 
     @property
     def seconds(self) -> float:

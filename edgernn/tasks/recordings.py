@@ -112,15 +112,24 @@ def read_waveform(path: Path) -> tuple[FloatArray, int]:
                     remedy="Cut it into recordings of a few seconds, or remove it",
                 )
             channels = sound.read(dtype="float32", always_2d=True)  # [samples, C]
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path} ({error.strerror or error})", remedy="Check the path"
+        ) from error
     # soundfile's own error is a RuntimeError; damaged numbers in a header are TypeError, ValueError
-    except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path} is not a valid wav file ({reason})") from error
+    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+        reason = getattr(error, "error_string", None) or error
+        raise DataError(
+            f"{path} is not a valid wav file ({str(reason).rstrip('.')})",
+            remedy="Save it again as .wav, with 16-bit samples",
+        ) from error
     if not len(channels):
         raise DataError(f"{path} holds no samples", remedy="Remove it")
     waveform: FloatArray = channels.mean(axis=1)
     if not np.isfinite(waveform).all():
-        raise DataError(f"{path} contains NaN or infinity")
+        raise DataError(
+            f"{path} contains NaN or infinity", remedy="Save it again with 16-bit samples"
+        )
     return waveform, int(rate_hz)
 
 
