@@ -72,7 +72,7 @@ def test_a_window_that_is_not_full_begins_with_silence_where_the_recipe_says_so(
     program: Path, tmp_path: Path
 ) -> None:
     """Behind 30 rows of silence it answers as at the beginning, behind zeros it does not."""
-    model, pcm = tmp_path / "words.ernn", np.concatenate([np.zeros(240, np.int16), sound_of(0.1)])
+    model, pcm = tmp_path / "words.ernn", np.concatenate([np.zeros(240, np.int16), sound_of(0.005)])
     for content, is_silent in ((mirroring_model(), True), (sound_model(30), False)):
         model.write_bytes(content)
         after = np.concatenate([np.zeros(2400, np.int16), pcm])
