@@ -101,7 +101,7 @@ def test_a_toml_file_changes_a_preset(tmp_path: Path) -> None:
     ("content", "saying"),
     [
         ("bins = ", "is not a TOML file"),
-        ("bins = 40\n", "the recipe of sound has no rate_hz, window_samples, hop_samples, fft_samples"),
+        ("bins = 40\n", "recipe of sound has no rate_hz, window_samples, hop_samples, fft_samples"),
         ('preset = "kaldi"\n', "there is no front end 'kaldi'"),
         ('preset = "kaldi-fbank40@8000"\nmels = 3\n', "a recipe of sound has no 'mels'"),
         (None, "cannot read"),
