@@ -27,14 +27,14 @@ from edgernn.graph import (
     PoolKind,
     TensorSpec,
 )
-from edgernn.recipe import preset, recipe_text
+from edgernn.recipe import SoundRecipe, preset, recipe_text
 from edgernn.runtime.audio import features_of
 
 RATE_HZ, STEPS = 8000, 30
 RECIPE = preset("kaldi-fbank40@8000")
 
 
-def loud_or_quiet(steps: int | None) -> bytes:
+def loud_or_quiet(steps: int | None, recipe: SoundRecipe = RECIPE) -> bytes:
     """Loud where the largest log energies seen are high: an answer that is known."""
     kernel = np.zeros((40, 2), np.float32)
     kernel[:, 0], kernel[:, 1] = -0.05, 0.05
@@ -54,7 +54,7 @@ def loud_or_quiet(steps: int | None) -> bytes:
         ),
         outputs=(Output(name="scores", edge="scores"),),
     )
-    metadata = {"front_end": recipe_text(RECIPE), "labels": '["quiet", "loud"]'}
+    metadata = {"front_end": recipe_text(recipe), "labels": '["quiet", "loud"]'}
     return lower(graph, metadata=metadata).content
 
 

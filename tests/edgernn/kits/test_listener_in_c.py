@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 from edgernn import Model, reference
 from edgernn.errors import DataError
 from edgernn.runtime.listening import Deciding, Listener
+from tests.edgernn.cli.test_run import RECIPE as LOUDNESS
+from tests.edgernn.cli.test_run import loud_or_quiet
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
 from tests.edgernn.kits.models import (
     LABELS,
@@ -72,9 +75,10 @@ def test_a_window_that_is_not_full_begins_with_silence_where_the_recipe_says_so(
     program: Path, tmp_path: Path
 ) -> None:
     """Behind 30 rows of silence it answers as at the beginning, behind zeros it does not."""
-    model, pcm = tmp_path / "words.ernn", np.concatenate([np.zeros(240, np.int16), sound_of(0.005)])
-    for content, is_silent in ((mirroring_model(), True), (sound_model(30), False)):
-        model.write_bytes(content)
+    model, pcm = tmp_path / "words.ernn", np.concatenate([np.zeros(240, np.int16), sound_of(0.1)])
+    as_keras = replace(LOUDNESS, lead_samples=100, ends="mirror", clip_samples=2400)
+    for recipe, is_silent in ((as_keras, True), (LOUDNESS, False)):
+        model.write_bytes(loud_or_quiet(30, recipe))
         after = np.concatenate([np.zeros(2400, np.int16), pcm])
         *_, first = heard_by_c(program, model, pcm, Deciding(), piece=100)
         *_, later = heard_by_c(program, model, after, Deciding(), piece=100)
