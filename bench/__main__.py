@@ -1,7 +1,8 @@
 """`make bench`: prints a row as soon as it is measured; exits with 1 when a target is missed.
 
 The first argument names a JSON file for the rows.  Others select: `export`, `float`, `int8`,
-`onnx`, `crnn`, `native`, `phones`, `web`; and `torch`, which no run has that does not name it.
+`onnx`, `crnn`, `native`, `phones`, `web`; and `torch` and `predictor`, which no run has that does
+not name them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from bench.keras_models import CELLS, language_model
 from bench.latency import compare_latency
 from bench.native import compare_native
 from bench.onnx_int8 import compare_onnx_int8
+from bench.predictor import compare_predictor
 from bench.record import write_record
 from bench.tflite_int8 import compare_int8
 from bench.torch_peer import compare_torch
@@ -79,6 +81,8 @@ def _measured(folder: Path, wanted: list[str]) -> Iterator[Comparison]:
             yield from web_page.compare_web_page(folder / "int8")
     if "torch" in wanted:
         yield from compare_torch(folder / "torch")
+    if "predictor" in wanted:
+        yield from compare_predictor()
     if is_wanted("phones"):
         yield from compare_devices(_phone_model(models, out), folder / "phones")
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "ernn.h"
+#include "ernn_internal.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -38,6 +38,16 @@ call *call_new(const void *bytes, size_t size) {
 }
 
 const char *call_isa(const call *made) { return ernn_isa_name(ernn_session_isa(made->session)); }
+
+/* Bits of what the recurrent product of integer layer `layer` takes; 0 where there is none. */
+unsigned call_state_bits(const call *made, unsigned layer) {
+  const ernn_op *ops = ernn_ops(&made->model);
+  for (unsigned i = 0; i < made->model.header->op_count; i++) {
+    if (ops[i].kind != ERNN_OP_QGRU && ops[i].kind != ERNN_OP_QLSTM) continue;
+    if (layer-- == 0) return ops[i].arguments[ERNN_QRNN_STATE_BITS];
+  }
+  return 0;
+}
 
 /* `count` steps of a model with one input and one output; a status. */
 int call_steps(call *made, const void *row, void *out, int count) {

@@ -37,6 +37,7 @@ class NativeLibrary:
         self._c.call_new.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
         self._c.call_isa.restype = ctypes.c_char_p
         self._c.call_isa.argtypes = [ctypes.c_void_p]
+        self._c.call_state_bits.argtypes = [ctypes.c_void_p, ctypes.c_uint]
         pointers = [ctypes.c_void_p, ctypes.c_void_p]
         self._c.call_steps.argtypes = [ctypes.c_void_p, *pointers, ctypes.c_int]
         self._c.call_run.argtypes = [
@@ -73,9 +74,11 @@ class NativeLibrary:
 
         Each is bound by multiplications or by reading its weights: those of the states once a
         step, those of the inputs once a chunk of steps.  Inputs from outside have 16 bits, those
-        from another layer 8.  None where the processor's peak is not known.
+        from another layer 8, states what the file says.  None where the processor's peak is not
+        known.
         """
-        isa = self.isa(model).encode()
+        opened = self._opened(model)
+        isa = self._c.call_isa(opened)
         gates = {"gru": 3, "lstm": 4}[shape.cell]
         columns, total_s = gates * shape.units, 0.0
         peaks = {bits: self._c.peak_macs(isa, bits) for bits in (8, 16)}
@@ -84,7 +87,9 @@ class NativeLibrary:
         for layer in range(shape.layers):
             features, bits = (shape.features, 16) if layer == 0 else (shape.units, 8)
             chunks = -(-shape.steps // _CHUNK)
-            for rows, reads, width in ((features, chunks, bits), (shape.units, shape.steps, 8)):
+            state_bits = self._c.call_state_bits(opened, layer)
+            products = ((features, chunks, bits), (shape.units, shape.steps, state_bits))
+            for rows, reads, width in products:
                 weights = rows * columns
                 reading_s = reads * weights / self._c.read_bandwidth(weights)
                 total_s += max(shape.steps * weights / peaks[width], reading_s)

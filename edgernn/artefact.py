@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
@@ -375,9 +376,20 @@ def _stored_files(entries: Sequence[dict[str, Any]]) -> tuple[StoredFile, ...]:
 def _stored_file(entry: dict[str, Any]) -> StoredFile:
     """Refuses a name that leads out of the folder: a file that an export supersedes is deleted."""
     file = StoredFile(**_known(StoredFile, entry))
-    if file.name in {"", ".."} or Path(file.name).name != file.name or "\0" in file.name:
+    if (
+        file.name in {"", ".."}
+        or Path(file.name).name != file.name
+        or not _can_be_opened(file.name)
+    ):
         raise ValueError(f"{file.name!r} is not the name of a file beside it")
     return file
+
+
+def _can_be_opened(name: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
 
 
 def _ports(entries: Sequence[dict[str, Any]]) -> tuple[Port, ...]:

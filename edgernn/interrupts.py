@@ -35,7 +35,7 @@ def uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def meanwhile(work: Callable[[], None]) -> Iterator[None]:
+def meanwhile(work: Callable[[], object]) -> Iterator[None]:
     """Runs `work` in a thread beside the block, which ends when both have.
 
     Raises what the block raises, else what `work` raises.  After Ctrl-C the block does not wait.

@@ -75,6 +75,15 @@ def table(record: Record) -> Iterator[str]:
     versions = ", ".join(f"{name} ({version})" for name, version in record.versions.items())
     yield from _PREFACE.format(versions=versions).splitlines()
     yield ""
+    counts = ", ".join(
+        f"{name} {sum(not tried.reasons[name] for tried in record.answers)}"
+        for name in record.versions
+    )
+    yield (
+        f"Of {len(record.answers)} files, half of them `portable`, the answers are right in: "
+        f"{counts}."
+    )
+    yield ""
     columns = ["model", "scheme", *record.versions]
     yield f"| {' | '.join(columns)} |"
     yield "|---" * len(columns) + "|"

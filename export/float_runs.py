@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
 from typing import Any, Final
 
 import numpy as np
@@ -58,8 +59,10 @@ class FloatRuns:
 
     @property
     def are_kept(self) -> bool:
-        """Whether what they hold is small beside a model: 64 MB of edges at most."""
-        return sum(value.size for value in self.exact.values()) <= BATCH_NUMBERS
+        """Whether what they hold so far is 64 MB at most, for the steps that follow."""
+        arrays = {id(part): part for one in self._alone.values() for part in one.written}
+        arrays |= {id(part): part for part in self.exact.values()}
+        return sum(part.size for part in arrays.values()) <= BATCH_NUMBERS
 
     def are_of(self, graph: Graph, rows: Mapping[str, AnyArray]) -> bool:
         """Whether the same float graph over the same rows would make them."""
@@ -133,7 +136,10 @@ def _digest(value: object) -> bytes:
 
 
 def _add(digest: Any, value: object) -> None:
-    """Values of dataclasses, arrays and plain numbers, each with its type and size."""
+    """Values of dataclasses, arrays and plain numbers, each with its type and size.
+
+    Raises TypeError for others, whose text may not say all.
+    """
     if isinstance(value, np.ndarray):
         digest.update(f"{value.dtype.str}{value.shape}".encode())
         digest.update(np.ascontiguousarray(value).data)
@@ -146,5 +152,7 @@ def _add(digest: Any, value: object) -> None:
         digest.update(f"({len(value)}".encode())
         for part in value:
             _add(digest, part)
-    else:
+    elif value is None or isinstance(value, str | int | float | Enum | np.generic):
         digest.update(f"{type(value).__name__}:{value!r};".encode())
+    else:
+        raise TypeError(f"{type(value).__name__} has no digest")

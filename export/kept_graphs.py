@@ -13,8 +13,9 @@ from typing import Final
 
 from edgernn.graph import Graph, Ranges
 
-#: For each format, and with 8 bits throughout.
+#: For each format, and with 8 bits throughout; of large models as many as fit into 256 MB.
 _MOST: Final = 4
+_MOST_BYTES: Final = 256 << 20
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +39,8 @@ class KeptGraphs:
         key = (ports, layers, id(graph.grids), id(ranges), options)
         if key not in self._kept:
             self._kept[key] = otherwise(), graph, ranges
-            while len(self._kept) > _MOST:
+            its_bytes = 2 * max(graph.parameters, 1)  # as stored, and as a plan multiplies them
+            while len(self._kept) > max(1, min(_MOST, _MOST_BYTES // its_bytes)):
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key][0]

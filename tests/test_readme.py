@@ -43,16 +43,18 @@ def test_the_figures_of_the_readme_are_those_of_the_benchmarks(begins: str, row:
     assert figure == tuple(f"{float(number):.1f}" for number in found)
 
 
-def test_table_and_picture_of_few_bits_are_those_of_their_record(
+def test_tables_and_pictures_of_few_bits_are_those_of_their_record(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(TOP)
-    from bench import few_bits
+    from bench.few_bits_page import PICTURES, TABLES
+    from bench.few_bits_record import recorded
 
-    rows = few_bits.recorded()
-    assert few_bits.table(rows) in page("int4.md")
-    drawn = picture_file(few_bits.picture(rows))
-    assert (TOP / "docs" / "few-bits.svg").read_text(encoding="utf-8") == drawn
+    rows = recorded()
+    for made in TABLES.values():
+        assert made(rows) in page("int4.md")
+    for name, made in PICTURES.items():
+        assert (TOP / "docs" / name).read_text(encoding="utf-8") == picture_file(made(rows))
 
 
 def without_numbers(line: str) -> str:

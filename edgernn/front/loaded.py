@@ -22,7 +22,7 @@ from edgernn.export.pipeline import (
 from edgernn.export.quantization.headroom import beyond
 from edgernn.export.reading import PORTABLE, read_source
 from edgernn.export.request import Request
-from edgernn.export.rows import together
+from edgernn.export.rows import Examples, together
 from edgernn.export.sound_input import text_recipe
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import float_answers
@@ -52,7 +52,8 @@ from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
 from edgernn.front.writing import written
-from edgernn.graph import CalibrationMethod, Decoding, Rounding, Shape
+from edgernn.graph import CalibrationMethod, Decoding, Graph, Ranges, Rounding, Shape
+from edgernn.interrupts import meanwhile
 from edgernn.recipe import RowRecipe
 from edgernn.report.inspected import model_text
 from edgernn.scheme import Scheme
@@ -335,9 +336,12 @@ class Loaded:
                 )
                 for one in schemes
             ]
+            outside: list[str] = []
             if any(one.needs_calibration for one in used):
                 phase("measuring what 8-bit activations cost")
-                requests = [with_fine_layers(original, request) for request in requests]
+                more = _outside(original, calibrated.ranges, examples)
+                with meanwhile(lambda: outside.extend(more)):
+                    requests = [with_fine_layers(original, request) for request in requests]
             if Scheme.INT4 in schemes:  # with --max-drop, too: a file must pass both
                 phase("choosing the layers that keep 8 bits")
                 requests = [held(original, request) for request in requests]
@@ -353,13 +357,9 @@ class Loaded:
                     else request
                     for request in requests
                 ]
-            warnings = [*self.model.warnings, *calibrated.warnings]
-            integers = any(one.needs_calibration for one in used)
-            if calibrated.ranges and examples and examples.origin.is_fresh and integers:
-                warnings += beyond(original, calibrated.ranges, examples.inputs)
             return written(
                 *(self.model, requests, folder),
-                warnings=warnings,
+                warnings=[*self.model.warnings, *calibrated.warnings, *outside],
                 answers=answers,
                 against_keras=oracle,
                 phase=phase,
@@ -374,3 +374,10 @@ class Loaded:
 
     def _repr_html_(self) -> str:
         return model_html(self.model.graph, str(self))
+
+
+def _outside(graph: Graph, ranges: Ranges | None, examples: Examples | None) -> Iterable[str]:
+    """Sentences about what rows that calibration did not see do to the ranges."""
+    if ranges is None or examples is None or not examples.origin.is_fresh:
+        return ()
+    return beyond(graph, ranges, examples.inputs)

@@ -14,8 +14,8 @@ from edgernn.kits.targets import Files
 from edgernn.kits.tools import run, tool
 
 _FLAGS: Final = (
-    "--target=wasm32", "-std=c99", "-Os", "-msimd128", "-mbulk-memory", "-ffreestanding",
-    "-nostdlib", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
+    "--target=wasm32", "-std=c99", "-msimd128", "-mbulk-memory", "-ffreestanding", "-nostdlib",
+    "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
     # The kernels are written in vectors; loops of what is left would only grow.
     "-fno-unroll-loops", "-fno-vectorize", "-fno-slp-vectorize",
 )  # fmt: skip
@@ -46,7 +46,7 @@ def files(contents: Contents, *, demo: bool) -> Files:
             f"the model {contents.name} has no recipe for sound: a page could not listen with it",
             remedy="Leave out --demo, or export the model with --front-end",
         )
-    wasm = library(contents)
+    wasm, relaxed = library(contents), library(contents, relaxed=True)
     index = contents.template("web/index.js")
     core = contents.template("web/ernn.js")
     types = contents.template("web/index.d.ts")
@@ -55,6 +55,7 @@ def files(contents: Contents, *, demo: bool) -> Files:
         "package.json": _package(contents),
         "ernn.js": core,
         "ernn.wasm": wasm,
+        "ernn-relaxed.wasm": relaxed,
         contents.model_file: contents.content,
         "index.js": index if contents.has_sound else index[: index.index(_LISTENER_NODE)],
         "node.js": contents.template("web/node.js"),
@@ -69,7 +70,7 @@ def files(contents: Contents, *, demo: bool) -> Files:
         ),
     }
     if contents.has_sound:
-        made["worklet.js"] = core.replace(b"export class", b"class") + contents.template(
+        made["worklet.js"] = core.replace(b"\nexport ", b"\n") + contents.template(
             "web/processor.js"
         )
     if demo:
@@ -77,8 +78,8 @@ def files(contents: Contents, *, demo: bool) -> Files:
     return made
 
 
-def library(contents: Contents) -> bytes:
-    """ernn.wasm."""
+def library(contents: Contents, *, relaxed: bool = False) -> bytes:
+    """ernn.wasm; `relaxed`: ernn-relaxed.wasm, for engines that know relaxed SIMD."""
     tool("wasm-ld", package="lld")
     called = (*_MODEL, *_SOUND, *(_TEXT if contents.takes_text or contents.all_layers else ()))
     exports = [f"-Wl,--export=ernn_{name}" for name in called]
@@ -87,8 +88,10 @@ def library(contents: Contents) -> bytes:
         for file, text in contents.library.items():
             (folder / file).write_text(text, "utf-8")
         clang = tool("clang", package="clang")
-        options = (*contents.options, "-DERNN_SMALL")
-        run([clang, *_FLAGS, *options, "ernn.c", *_LINK, *exports, "-o", "ernn.wasm"], cwd=folder)
+        small = ("-Oz", "-DERNN_SMALL=2") if contents.all_layers else ("-Os", "-DERNN_SMALL")
+        options = (*contents.options, *(("-mrelaxed-simd",) if relaxed else ()))
+        # -Os last would switch on what _FLAGS switches off.
+        run([clang, *small, *_FLAGS, *options, "ernn.c", *_LINK, *exports, "-o", "ernn.wasm"], cwd=folder)
         return (folder / "ernn.wasm").read_bytes()
 
 

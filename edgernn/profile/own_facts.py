@@ -43,7 +43,7 @@ def own_facts(path: Path, content: bytes, found: Format) -> OwnFacts:
     try:
         return OwnFacts(
             labels=_labels(metadata),
-            scheme=Scheme(metadata.get("scheme")).value,
+            scheme=Scheme(metadata.get("scheme", "")).value,
             front_end=_front_end(metadata, where=path.name),
         )
     except (DataError, ValueError, TypeError, RecursionError) as error:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
+from edgernn.report.compared_bits import TITLE, bits_sentences
 from edgernn.report.compared_card import folklore_rows, questions
 from edgernn.report.compared_values import (
     group_note,
@@ -23,15 +24,16 @@ from edgernn.selection.folklore import told
 
 
 def comparison_markdown(comparison: Comparison) -> str:
-    """Recommendation, tables of both groups, five questions, what people say, method.
+    """Recommendation, tables, whether int4 pays, five questions, what people say, method.
 
     >>> print(comparison_markdown(verdict))
     """
-    sayings = folklore_rows(comparison)
+    sayings, bits = folklore_rows(comparison), bits_sentences(comparison)
     blocks = [
         f"# {title(comparison)}",
         recommendation(comparison),
         *(_group_block(group, comparison) for group in comparison.groups),
+        f"## {TITLE}\n\n" + "\n\n".join(bits) if bits else "",
         "## Five questions\n\n" + "\n".join(questions(comparison)),
         "## What people say\n\n" + markdown_table(sayings) if sayings else "",
         "## How it was measured\n\n" + method(comparison),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from edgernn.report.compared_bits import TITLE, bits_sentences
 from edgernn.report.compared_card import folklore_rows, questions
 from edgernn.report.compared_pictures import pictures
 from edgernn.report.compared_values import (
@@ -28,6 +29,7 @@ def comparison_html(comparison: Comparison) -> str:
         element("p", bold(recommendation(comparison)), class_="said"),
         *_shown(first.title, first.svg, first.caption),
         *_tables(comparison),
+        *_bits(comparison),
         *(part for one in others for part in _shown(one.title, one.svg, one.caption)),
         element("h2", "Five questions"),
         element("ul", *(element("li", bold(one[2:])) for one in questions(comparison))),
@@ -53,6 +55,12 @@ def _shown(heading: str, svg: str, caption: str) -> Iterator[str]:
     yield svg
     if caption:
         yield element("p", escaped(caption))
+
+
+def _bits(comparison: Comparison) -> Iterator[str]:
+    if said := bits_sentences(comparison):
+        yield element("h2", TITLE)
+        yield from (element("p", bold(one)) for one in said)
 
 
 def _tables(comparison: Comparison) -> Iterator[str]:

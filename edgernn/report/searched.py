@@ -14,6 +14,7 @@ from edgernn.report.scatter import Point, scatter_plot
 from edgernn.report.xml import element, escaped
 from edgernn.selection.candidates import Tried
 from edgernn.selection.confirming import Confirmation
+from edgernn.selection.contender import Role
 from edgernn.selection.searched import Searched
 from edgernn.units import DASH, file_size, milliseconds, seconds, significant
 
@@ -25,9 +26,11 @@ def searched_sentences(found: Searched) -> list[str]:
     judge, cell, test = found.judge, found.cell, found.test
     name = found.chosen.candidate.contender.name
     again = found.chosen.training.score(f"{cell.item.backend} {cell.item.scheme}")
+    is_final = found.chosen.job.role is Role.FINAL
+    again_on = "when trained again" if is_final else "in the training that is handed over"
     reached = (
         f"{judge.text(float(np.mean(found.chosen.scores)))} on validation rows in the search and "
-        f"{judge.text(again)} when trained again"
+        f"{judge.text(again)} {again_on}"
     )
     if test is not None:
         between = judge.interval_text(test.interval)
@@ -266,9 +269,10 @@ def _checked(seen: Confirmation | None, found: Searched) -> str:
 def _method(found: Searched) -> str:
     chosen = found.chosen
     left = f" The time limit left out {_trainings(chosen.left_out)}." if chosen.left_out else ""
+    is_final = chosen.job.role is Role.FINAL
+    trained = "trained again on all training rows" if is_final else "trained in the search"
     opened = (
-        "The test rows were opened once, for the winner, which was trained again on all training "
-        "rows."
+        f"The test rows were opened once, for the winner, {trained}."
         if chosen.opens_test
         else f"No candidate holds {_all_limits(found)}, so the test rows stay unopened."
     )

@@ -34,11 +34,12 @@ from edgernn.selection.comparison import Baseline, Comparison, against_baselines
 from edgernn.selection.contender import Contender, Equal
 from edgernn.selection.crossed import counted_origins
 from edgernn.selection.data import write_splits
+from edgernn.selection.few_bits import FORMAT, INT4, INT8, few_bits
 from edgernn.selection.hosts import Host
 from edgernn.selection.plan import Plan, coordinating, data_of_plan, write_plan
 from edgernn.selection.questions import amounts, mixes, terciles
 from edgernn.selection.row_scores import linear_scores, row_metric
-from edgernn.selection.sizing import with_bytes
+from edgernn.selection.sizing import TOLERANCE, with_bytes
 from edgernn.selection.training import ORIGINAL, Training, median_training, training_file
 from edgernn.selection.trainings import all_trained, bytes_by_form
 from edgernn.selection.verdict import Worth
@@ -49,6 +50,9 @@ from edgernn.tasks.task import Recipe
 
 #: About this long takes a file on this machine, in all processes of a profile.
 _SECONDS_PER_FILE = 8.0
+
+#: Of calls with pauses, after which weights may have left the caches: what int4 is for.
+_PERIOD_MS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +132,12 @@ def compared(
         mixes=mixes(of_units, trained.trainings, **judged),
         lengths=terciles(splits.test, origins, of_units, trained.trainings),
         amounts=amounts(trained.partial, trained.trainings, len(splits.train)),
+        few_bits=few_bits(
+            [one for one in of_units if not plan.is_control(one)],
+            {first: plan.narrower[0]} if plan.narrower else {},
+            trained.trainings,
+            **judged,
+        ),
         origins=counted_origins(origins),
         measured=measured,
         left_out=trained.left_out,
@@ -207,7 +217,31 @@ def _planned(
     if Equal.UNITS not in groups and question.controls:
         controls = [Contender(architecture=name, units=units) for name in question.controls]
         groups = {Equal.BYTES: (*groups[Equal.BYTES], *controls)}
-    return replace(plan, groups=groups)
+    narrower = _narrower(question, plan, workers, progress)
+    return replace(plan, groups=groups, narrower=narrower)
+
+
+def _narrower(
+    question: Question, plan: Plan, workers: Workers, progress: Callable[[str], None]
+) -> tuple[Contender, ...]:
+    """The first architecture, as narrow as its int8 file must be for the bytes of int4.
+
+    () where not both schemes are wanted, or where no narrower width is nearer to these bytes.
+    """
+    if not {INT8, INT4} <= set(question.forms.names):
+        return ()
+    first = plan.groups[Equal.UNITS][0]
+
+    def bytes_of(contender: Contender, scheme: Scheme = Scheme.INT8) -> int:
+        progress(f"measuring the bytes of {contender.name} in {scheme.value}")
+        forms = Forms(formats=(FORMAT,), schemes=(scheme,))
+        return max(bytes_by_form(contender, plan.recipe, workers, forms).values())
+
+    wanted, least = bytes_of(first, Scheme.INT4), replace(first, units=1)
+    if first.units == 1 or bytes_of(least) > (1 + TOLERANCE) * wanted:
+        return ()
+    found = with_bytes(first.architecture, wanted, bytes_of).contender
+    return (found,) if found.units < first.units else ()
 
 
 def _measured(
@@ -223,7 +257,9 @@ def _measured(
         _export_median(question, contender, runs, folder, out)
     workload = Workload(samples=question.splits.test)
     report = begun(
-        datetime.now(timezone.utc).isoformat(timespec="seconds"), measure.Plan(), workload
+        datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        measure.Plan(period_ms=_PERIOD_MS if INT4 in question.forms.names else None),
+        workload,
     )
     advances = pooled(report, question.devices, find_candidates([out]), workload, Choices())
     with closing(advances):

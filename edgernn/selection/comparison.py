@@ -11,6 +11,7 @@ from edgernn.profile import report as profile
 from edgernn.scoring.metric import METRICS, Metric
 from edgernn.selection.contender import Contender, Equal
 from edgernn.selection.crossed import RowScores, by_origin, crossed_difference
+from edgernn.selection.few_bits import FewBits
 from edgernn.selection.questions import Amount, Mix, Tercile
 from edgernn.selection.training import ORIGINAL, Training, row_scores
 from edgernn.selection.verdict import Verdict, verdicts
@@ -80,6 +81,7 @@ class Comparison:
     mixes: tuple[Mix, ...] = ()
     lengths: tuple[Tercile, ...] = ()
     amounts: tuple[Amount, ...] = ()
+    few_bits: tuple[FewBits, ...] = ()  # where files are made in int8 and in int4
     origins: int = 0  # of the test rows, where rows of one are counted as one; else 0
     measured: profile.Report | None = None  # of one training of each contender
     left_out: int = 0  # trainings that the time limit did not allow

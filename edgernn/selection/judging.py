@@ -36,6 +36,8 @@ from edgernn.tasks.task import Recipe
 REPETITIONS: Final = 3
 #: Trainings that decide whether a candidate is worth the others.
 FIRST: Final = 1
+#: Trainings of the winner on the data's own parts; the best on validation rows is handed over.
+FINALS: Final = 3
 #: Standard errors of a score that a first training may lack.
 _CERTAIN: Final = 2.0
 
@@ -140,7 +142,8 @@ class Judge:
     def confirm(self, candidate: Candidate) -> Confirmation | None:
         """Whether fresh trainings hold the score, kept in `confirmed`; None where time is short.
 
-        How many of them decide does not depend on the number of workers.
+        How many of them decide does not depend on the number of workers.  Raises TrainingFailed
+        where one fails with the usual recipe; a tuned one may diverge.
         """
         jobs = [self.job(candidate, fold, Role.CONFIRMED) for fold in range(self._trainings)]
         at_once = max(CHECKED_EVERY, self._crew.size // CHECKED_EVERY * CHECKED_EVERY)
@@ -158,6 +161,8 @@ class Judge:
                     self._progress,
                 )
             except TrainingFailed as error:
+                if candidate.recipe == self._wanted.recipe:
+                    raise  # as in the search: whoever asks for this recipe must know
                 return self._keep(candidate, failed(self._wanted.budget, error.what))
             self.left_out += left
             self.trained |= set(found)
@@ -169,6 +174,28 @@ class Judge:
                 if len(done) == len(jobs) or (said.given_up and not len(done) % CHECKED_EVERY):
                     return self._keep(candidate, said)
         raise AssertionError("a confirmation without a training")
+
+    def final(self, candidate: Candidate) -> tuple[Job, Training]:
+        """The best on validation rows of trainings on the data's own parts, in the time put aside.
+
+        Where none ends in time, of those of the search.
+        """
+        jobs = [self.job(candidate, number, Role.FINAL) for number in range(FINALS)]
+        clock = replace(self._clock, reserve_s=0.0)
+        found, _ = with_results(
+            jobs, self._folder, self._crew, clock, self._wanted.forms, self._progress
+        )
+        if not found:
+            jobs = [self.job(candidate, number, Role.SEARCHED) for number in range(REPETITIONS)]
+            kept = {job.key: read_training(self._folder, job.key) for job in jobs}
+            found = {key: training for key, training in kept.items() if training is not None}
+        self.trained |= set(found)
+        sign = 1 if self._wanted.metric.higher_is_better else -1
+        best = max(
+            (job for job in jobs if job.key in found),
+            key=lambda job: sign * found[job.key].score(self.form),
+        )
+        return best, found[best.key]
 
     def _keep(self, candidate: Candidate, said: Confirmation) -> Confirmation:
         self.confirmed[candidate] = said

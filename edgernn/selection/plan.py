@@ -34,11 +34,13 @@ class Plan:
     schemes: tuple[str, ...]
     shares: tuple[float, ...] = ()  # of the training rows, below 1: how much do more rows help?
     controls: tuple[str, ...] = ()  # architectures that nobody asked for
+    narrower: tuple[Contender, ...] = ()  # in int8 as many bytes as the first has in int4
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
-        """Of all groups, each once."""
-        return tuple(dict.fromkeys(one for group in self.groups.values() for one in group))
+        """Of all groups, each once, and what int4 is compared with."""
+        grouped = (one for group in self.groups.values() for one in group)
+        return tuple(dict.fromkeys((*grouped, *self.narrower)))
 
     def job(self, contender: Contender, repetition: int, *, share: float = 1.0) -> Job:
         return Job(
@@ -74,7 +76,7 @@ class Plan:
 
     def is_control(self, contender: Contender) -> bool:
         """Whether the comparison can do without it."""
-        return contender.architecture in self.controls
+        return contender.architecture in self.controls or contender in self.narrower
 
     @property
     def partial_jobs(self) -> tuple[Job, ...]:

@@ -27,45 +27,78 @@ from edgernn.profile.measure import Plan
 from edgernn.profile.pool import pooled
 from edgernn.profile.profiling import begun
 from edgernn.profile.workload import Workload
-from edgernn.scheme import Scheme
+from edgernn.scheme import Numbers, Scheme
 from edgernn.selection.shapes import GATES, Shape, write_shapes
 from edgernn.version import __version__
 
-_VERSION: Final = 1
-#: Short and long, narrow and wide, one layer and two: what is predicted lies between them.
-CALIBRATION_SHAPES: Final = (
-    Shape(cells=("gru",), steps=10, features=4, units=16),
-    Shape(cells=("lstm",), steps=10, features=4, units=16),
-    Shape(cells=("gru",), steps=100, features=4, units=16),
-    Shape(cells=("lstm",), steps=100, features=4, units=16),
-    Shape(cells=("gru",), steps=50, features=64, units=16),
-    Shape(cells=("gru",), steps=20, features=16, units=256),
-    Shape(cells=("lstm",), steps=20, features=16, units=256),
-    Shape(cells=("gru",), steps=100, features=40, units=128),
-    Shape(cells=("lstm",), steps=100, features=40, units=64),
-    Shape(cells=("gru", "gru"), steps=50, features=13, units=64),
-    Shape(cells=("lstm", "lstm"), steps=50, features=13, units=32),
-    Shape(cells=("lstm",), steps=40, features=64, units=32),
+_VERSION: Final = 2
+#: Short and long, narrow and wide, one layer and two, weights below and above the size of caches:
+#: what is predicted lies between them.
+CALIBRATION_SHAPES: Final = tuple(
+    Shape(cells=(cell,) * layers, steps=steps, features=features, units=units)
+    for cell, layers, steps, features, units in (
+        ("gru", 1, 10, 4, 16),
+        ("gru", 1, 100, 4, 16),
+        ("gru", 1, 50, 64, 16),
+        ("gru", 1, 90, 45, 32),
+        ("gru", 1, 100, 40, 128),
+        ("gru", 1, 20, 16, 256),
+        ("gru", 2, 12, 24, 80),
+        ("gru", 2, 90, 64, 64),
+        ("gru", 2, 90, 22, 112),
+        ("lstm", 1, 10, 4, 16),
+        ("lstm", 1, 40, 64, 32),
+        ("lstm", 1, 95, 8, 48),
+        ("lstm", 1, 100, 40, 64),
+        ("lstm", 1, 60, 8, 176),
+        ("lstm", 2, 90, 49, 16),
+        ("lstm", 2, 50, 13, 32),
+        ("lstm", 2, 80, 24, 240),
+    )
 )
-#: Short processes; the least of their calls is used, which other programs cannot shorten.
-_PLAN: Final = Plan(processes=2, min_time_s=0.08, warm_up_s=0.02)
+#: Where weights may begin to be read from a slower cache.  The one that fits best is taken.
+_CACHE_BYTES: Final = (16_384, 24_576, 32_768, 49_152, 65_536, 131_072)
+_WEIGHT_BYTES: Final = {
+    Numbers.FLOAT32: 4.0,
+    Numbers.FLOAT16: 2.0,
+    Numbers.INT8: 1.0,
+    Numbers.INT4: 0.5,
+}
+#: Steps whose products with the input are computed together (ERNN_CHUNK_STEPS in ernn.h).
+_CHUNK_STEPS: Final = 32
+#: Short processes at several moments; the least of their calls is used, which other programs
+#: cannot shorten.
+_PLAN: Final = Plan(processes=3, min_time_s=0.05, warm_up_s=0.02)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A device's time as a sum of parts.
+
+    parts_ms: of `features_of`, each not negative.  cache_bytes: recurrent weights above it cost
+    more.
+    """
+
+    parts_ms: tuple[float, ...]
+    cache_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predictor:
-    """Milliseconds a call of one scheme on one device, as a sum of parts."""
+    """Milliseconds a call of one scheme on one device."""
 
     device: str
     backend: str
     scheme: Scheme
-    parts_ms: tuple[float, ...]  # of `features_of`, each not negative
+    fit: Fit
 
     def ms(self, shape: Shape) -> float:
         """Predicted time of a call."""
-        return float(np.dot(features_of(shape), self.parts_ms))
+        features = features_of(shape, self.scheme, self.fit.cache_bytes)
+        return float(np.dot(features, self.fit.parts_ms))
 
 
-def features_of(shape: Shape) -> npt.NDArray[np.float64]:
+def features_of(shape: Shape, scheme: Scheme, cache_bytes: int) -> npt.NDArray[np.float64]:
     """What takes time: the call, steps, gates, products with the input and with the state.
 
     Widths are padded as the kernels have them: units to 16, features to 4.
@@ -73,8 +106,9 @@ def features_of(shape: Shape) -> npt.NDArray[np.float64]:
     units = 16 * -(-shape.units // 16)
     gates = [GATES[cell] * units for cell in shape.cells]
     wide = [4 * -(-shape.features // 4), *[units] * (len(gates) - 1)]
-    lstm = sum(4 * units for cell in shape.cells if cell == "lstm")
+    lstm = sum(units for cell in shape.cells if cell == "lstm")
     steps = float(shape.steps)
+    weights = [_WEIGHT_BYTES[scheme.weights] * gate * units for gate in gates]
     return np.array(
         [
             1.0,
@@ -82,17 +116,28 @@ def features_of(shape: Shape) -> npt.NDArray[np.float64]:
             steps * sum(gates),
             steps * lstm,
             steps * shape.features,
+            steps * (len(gates) - 1) * units,  # handed on from layer to layer
             steps * sum(gate * width for gate, width in zip(gates, wide, strict=True)),
+            -(-shape.steps // _CHUNK_STEPS) * sum(gates),
             steps * sum(gates) * units,
+            steps * sum(max(0.0, one - cache_bytes) for one in weights),
         ]
     )
 
 
-def fitted(shapes: Sequence[Shape], measured_ms: Sequence[float]) -> tuple[float, ...]:
+def fitted(shapes: Sequence[Shape], measured_ms: Sequence[float], scheme: Scheme) -> Fit:
     """Non-negative least squares on relative errors: a short call counts as much as a long one."""
-    design = np.array([features_of(one) for one in shapes]) / np.array(measured_ms)[:, None]
-    scale = np.linalg.norm(design, axis=0)
-    return tuple((_nonnegative(design / scale, np.ones(len(shapes))) / scale).tolist())
+
+    def tried(cache_bytes: int) -> tuple[float, Fit]:
+        rows = [features_of(one, scheme, cache_bytes) for one in shapes]
+        design = np.array(rows) / np.array(measured_ms)[:, None]
+        scale = np.linalg.norm(design, axis=0)
+        scale[scale == 0] = 1.0  # no weights are larger than this cache
+        parts = _nonnegative(design / scale, np.ones(len(shapes))) / scale
+        error = float(np.square(design @ parts - 1.0).sum())
+        return error, Fit(parts_ms=tuple(parts.tolist()), cache_bytes=cache_bytes)
+
+    return min((tried(one) for one in _CACHE_BYTES), key=lambda pair: pair[0])[1]
 
 
 def predictor_of(
@@ -108,7 +153,7 @@ def predictor_of(
         device=device,
         backend=backend,
         scheme=scheme,
-        parts_ms=fitted(CALIBRATION_SHAPES, measured),
+        fit=fitted(CALIBRATION_SHAPES, measured, scheme),
     )
     entry = {"version": _VERSION, "edgernn": __version__, **asdict(predictor)}
     atomic.write_bytes(kept, json.dumps(entry).encode() + b"\n")
@@ -148,10 +193,13 @@ def _read(path: Path, device: str, backend: str, scheme: Scheme) -> Predictor | 
         entry = json.loads(path.read_text(encoding="utf-8"))
         if (entry["version"], entry["edgernn"]) != (_VERSION, __version__):
             return None
-        parts = tuple(float(part) for part in entry["parts_ms"])
+        fit = Fit(
+            parts_ms=tuple(float(part) for part in entry["fit"]["parts_ms"]),
+            cache_bytes=int(entry["fit"]["cache_bytes"]),
+        )
     except (OSError, ValueError, KeyError, TypeError):  # no cache, or no use
         return None
-    return Predictor(device=device, backend=backend, scheme=scheme, parts_ms=parts)
+    return Predictor(device=device, backend=backend, scheme=scheme, fit=fit)
 
 
 def _file(device: str, backend: str, scheme: Scheme) -> Path:

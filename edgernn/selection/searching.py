@@ -23,16 +23,14 @@ from edgernn.selection.candidates import (
     shape_of,
 )
 from edgernn.selection.clock import Clock
-from edgernn.selection.contender import Contender, Role
+from edgernn.selection.contender import Contender
 from edgernn.selection.judging import FIRST, REPETITIONS, Judge
-from edgernn.selection.trainings import bytes_by_form, with_results
+from edgernn.selection.trainings import bytes_by_form
 from edgernn.selection.tuning import Suggestion, Tuner
 from edgernn.selection.wanted import Chosen, Timing, Wanted
 from edgernn.selection.workers import Crew
 from edgernn.units import milliseconds, seconds
 
-#: Trainings of the winner on the data's own parts; the best on validation rows is handed over.
-FINALS: Final = 3
 _MOST_WINNERS: Final = 4  # that are trained again before the search gives up
 #: Candidates with fresh trainings: each has its chance to be confirmed by luck.
 _MOST_CONFIRMED: Final = 6
@@ -71,13 +69,7 @@ class Search:
     def chosen(self) -> Chosen:
         """Raises BudgetExceeded where nothing fits, TrainingFailed where the time is too short."""
         self._look()
-        found = self._final()
-        if found is None:
-            raise TrainingFailed(
-                "no time is left to train the winner",
-                remedy="Give a longer --time-limit and --resume: what was trained is kept",
-            )
-        winners = [found]
+        winners = [self._final()]
         while len(winners) < _MOST_WINNERS and not self._holds(winners[-1]):
             if (following := self._following(winners[-1])) is None:
                 break
@@ -242,11 +234,8 @@ class Search:
             tried = again.get(candidate) or first.get(candidate)
             tuner.told(suggestion, None if tried is None else tried.score)
 
-    def _final(self) -> Chosen | None:
-        """Trains the winner on all training rows and measures the best on validation rows.
-
-        None where no time is left.
-        """
+    def _final(self) -> Chosen:
+        """The winner, trained on all training rows or, without time for that, in the search."""
         if not self._judge.tried:
             raise TrainingFailed(
                 f"a time limit of {seconds(self._clock.limit_s)} is too short to train a candidate",
@@ -256,32 +245,16 @@ class Search:
         # Where all that could be confirmed were refuted, others that look as good count as little.
         others = None if self._is_exhausted else self._best()
         winner = confirmed or others or self._nearest()
-        jobs = [self._judge.job(winner.candidate, number, Role.FINAL) for number in range(FINALS)]
         self._progress(f"training {winner.candidate.contender.name} on all training rows")
-        found, _ = with_results(
-            jobs,
-            self._folder,
-            self._crew,
-            self._without_reserve(),
-            self._wanted.forms,
-            self._progress,
-        )
-        if not found:
-            return None
-        self._judge.trained |= set(found)
-        sign = 1 if self._wanted.metric.higher_is_better else -1
-        job = max(
-            (one for one in jobs if one.key in found),
-            key=lambda one: sign * found[one.key].score(self._judge.form),
-        )
+        job, training = self._judge.final(winner.candidate)
         chosen = Chosen(
             candidate=winner.candidate,
             job=job,
-            training=found[job.key],
+            training=training,
             scores=winner.scores,
             confirmation=self._judge.confirmed.get(winner.candidate),
             reached=confirmed is not None
-            and self._wanted.budget.reached_by(found[job.key].score(self._judge.form)),
+            and self._wanted.budget.reached_by(training.score(self._judge.form)),
             tried=tuple(self._judge.tried.values()),
             refused=tuple(self._refused),
             trainings=len(self._judge.trained),
@@ -388,7 +361,3 @@ class Search:
     @property
     def _is_exhausted(self) -> bool:
         return len(self._judge.confirmed) >= _MOST_CONFIRMED
-
-    def _without_reserve(self) -> Clock:
-        """For the winner, whose time was put aside."""
-        return replace(self._clock, reserve_s=0.0)

@@ -45,7 +45,7 @@ def compared(builder: Builder, node: Node, values: list[Value | None]) -> list[V
     if node.kind == "Equal":
         ends = (CompareKind.GREATER_EQUAL, CompareKind.LESS_EQUAL)
         both = [_compared(builder, node, kind, x, number) for kind in ends]
-        return [combined(builder, node, *both, MergeKind.AND)]
+        return [combined(builder, node, MergeKind.AND, *both)]
     kind = _KINDS[node.kind]
     return [_compared(builder, node, _FLIPPED[kind] if is_flipped else kind, x, number)]
 
@@ -56,7 +56,7 @@ def _pair(
     """A value of floats, the number that it is compared with, and whether that stands first."""
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         pair = [as_numbers(builder, node, one) for one in (left, right)]
-        return combined(builder, node, *pair, MergeKind.SUBTRACT), 0.0, False
+        return combined(builder, node, MergeKind.SUBTRACT, *pair), 0.0, False
     x, other = (left, right) if isinstance(left, Tensor) else (right, left)
     number = _number(node, other)
     return as_numbers(builder, node, computed(node, x)), number, x is right
@@ -115,7 +115,7 @@ def _is_not_zero(builder: Builder, node: Node, x: Tensor) -> Tensor:
         return x
     x = as_numbers(builder, node, x)
     both = [_compared(builder, node, kind, x, 0.0) for kind in (_KINDS["Greater"], _KINDS["Less"])]
-    return combined(builder, node, *both, MergeKind.OR)
+    return combined(builder, node, MergeKind.OR, *both)
 
 
 def negated(builder: Builder, node: Node, values: list[Value | None]) -> list[Value]:
@@ -128,7 +128,7 @@ def together(builder: Builder, node: Node, values: list[Value | None]) -> list[V
     """And, Or: of two masks."""
     kind = MergeKind.AND if node.kind == "And" else MergeKind.OR
     left, right = (_mask(builder, node, value) for value in values)
-    return [combined(builder, node, left, right, kind)]
+    return [combined(builder, node, kind, left, right)]
 
 
 def _mask(builder: Builder, node: Node, value: Value | None) -> Tensor:

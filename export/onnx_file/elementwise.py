@@ -195,12 +195,12 @@ def binary(builder: Builder, node: Node, values: list[Value | None]) -> list[Val
 def _merged(builder: Builder, node: Node, left: Tensor, right: Tensor) -> Tensor:
     if node.kind == "Div":
         right = replace(right, edge=_reciprocal(builder, node, right.edge))
-    return combined(builder, node, left, right, _MERGES[node.kind])
+    return combined(builder, node, _MERGES[node.kind], left, right)
 
 
-def combined(builder: Builder, node: Node, left: Tensor, right: Tensor, kind: MergeKind) -> Tensor:
-    """Two values element by element, as numpy broadcasts them."""
-    edges, axes, view = aligned(builder, node, [left, right])
+def combined(builder: Builder, node: Node, kind: MergeKind, *values: Tensor) -> Tensor:
+    """Values element by element, as numpy broadcasts them."""
+    edges, axes, view = aligned(builder, node, values)
     name = builder.unique(node.role)
     layer = Merge(name=name, inputs=tuple(edges), output=name, kind=kind)
     return Tensor(edge=builder.add(layer, node), axes=axes, view=view)

@@ -15,12 +15,15 @@ from edgernn.export.onnx.model import lower
 from edgernn.export.pipeline import float_graph, quantized
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
+from edgernn.formats import format_named
 from edgernn.scheme import Numbers, Scheme
 from tests.consumers.models import BATCHES, Model, built, models
 from tests.consumers.runtimes import Answer, Arrays, Runtime
 from tests.zoo.runtimes import open_file
 
 PROFILES: Final = ("default", "portable")
+#: Those that .onnx files can store.
+SCHEMES: Final = tuple(one for one in Scheme if one in format_named("onnx").schemes)
 
 #: Largest difference from ONNX Runtime's answer, by the scale of the output.  Integers
 #: that are made while a file runs are not the same in every runtime.
@@ -51,7 +54,7 @@ class File:
 
 def files(
     *,
-    schemes: Sequence[Scheme] = tuple(Scheme),
+    schemes: Sequence[Scheme] = SCHEMES,
     profiles: Sequence[str] = PROFILES,
     only: Sequence[str] = (),
 ) -> Iterator[File]:

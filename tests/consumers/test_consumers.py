@@ -13,6 +13,7 @@ from edgernn.scheme import Scheme
 from tests.consumers.matrix import (
     FROM_KERAS,
     FROM_KERAS_OF_INTEGERS,
+    SCHEMES,
     File,
     difference,
     files,
@@ -81,6 +82,10 @@ def test_a_portable_file_of_a_recurrent_layer_runs_everywhere_but_where_an_opera
                     tried.model,
                     runtime,
                 )
+
+
+def test_every_scheme_that_onnx_files_store_was_tried():
+    assert {tried.scheme for tried in consumers.recorded().answers} == set(SCHEMES)
 
 
 def test_a_wrong_answer_is_not_taken_for_a_right_one() -> None:

@@ -84,7 +84,9 @@ def test_files_that_an_artefact_has_no_longer_go(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"model.json", "mine.txt"}
 
 
-@pytest.mark.parametrize("name", ["../victim.txt", "/victim.txt", "a/b", "..", ".", "", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["../victim.txt", "/victim.txt", "a/b", "..", ".", "", "a\0b", "\ud800.onnx"]
+)
 def test_a_file_outside_of_the_folder_is_no_artefacts_and_is_never_deleted(tmp_path, name):
     (tmp_path / "victim.txt").write_bytes(b"mine")
     outside = replace(GRU, files=(*GRU.files, stored_file(name, b"mine")))

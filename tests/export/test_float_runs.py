@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgernn.export import float_runs, propagation
+from edgernn import reference
+from edgernn.export import float_runs
+from edgernn.export.features import features
 from edgernn.export.float_runs import FloatRuns, runs_over
 from edgernn.export.in_scheme import float_graph, quantized, scaled, with_fine_layers
 from edgernn.export.keras.file import read_model
@@ -19,7 +21,7 @@ from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
 from edgernn.export.rows import Examples, rows_to_measure
 from edgernn.export.study.sensitivity import sensitivity, snr_db
-from edgernn.graph import Graph
+from edgernn.graph import Graph, with_weights
 from edgernn.reference import execute, integer
 from edgernn.scheme import Scheme
 from tests.golden import GOLDEN
@@ -51,8 +53,8 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         return run
 
-    monkeypatch.setattr(float_runs, "apply", counted(float_runs.apply))
-    monkeypatch.setattr(propagation, "apply", counted(propagation.apply))
+    monkeypatch.setattr("edgernn.export.float_runs.apply", counted(reference.apply))
+    monkeypatch.setattr("edgernn.export.propagation.apply", counted(reference.apply))
     monkeypatch.setattr(integer, "apply", counted(integer.apply))
     return counts
 
@@ -98,8 +100,17 @@ def test_runs_are_of_one_graph_and_the_same_rows(exported) -> None:
     assert runs_over(runs.graph, other_rows, runs) is not runs
     *layers, last = runs.graph.layers
     bias = np.asarray(last.weights["bias"]) + np.float32(1e-6)
-    other = replace(runs.graph, layers=(*layers, replace(last, bias=bias)))
+    other = replace(runs.graph, layers=(*layers, with_weights(last, {"bias": bias})))
     assert runs_over(other, runs.rows, runs) is not runs
+
+
+def test_layers_of_every_kind_are_known_by_their_content() -> None:
+    digests = {
+        float_runs._digest((layer, None))
+        for feature in features()
+        for layer in feature.graph.layers
+    }
+    assert len(digests) > 40
 
 
 def test_a_change_is_known_by_its_content(exported, ran) -> None:
@@ -111,7 +122,8 @@ def test_a_change_is_known_by_its_content(exported, ran) -> None:
     changes = [Change(layer=first.name, written=[part + step for part in exact]) for step in (1, 2)]
     found = runs.changed([*changes, changes[0]])
     assert found[0] == found[2]
-    assert not np.array_equal(*(one[runs.outputs[0]] for one in found[:2]))
+    first_answer, second_answer = (one[runs.outputs[0]] for one in found[:2])
+    assert not np.array_equal(first_answer, second_answer)
     once = dict(ran)
     again = Change(layer=first.name, written=[part + 1 for part in exact])
     assert runs.changed([again]) == [found[0]]

@@ -48,3 +48,14 @@ def test_what_differs_is_quantized_anew(graph: Graph) -> None:
     ]
     assert len({id(one) for one in (made, *others)}) == 6
     assert quantized(graph, request) is not made  # the latest four are kept
+
+
+def test_of_a_large_model_only_the_latest_is_kept(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgernn.export.kept_graphs._MOST_BYTES", graph.parameters)
+    request = request_of(graph, seed=0)
+    made = quantized(graph, request)
+    assert quantized(graph, request) is made
+    quantized(graph, replace(request, scheme=Scheme.DYNAMIC))
+    assert quantized(graph, request) is not made

@@ -1,10 +1,15 @@
 // index.js: for pages and bundlers. The model and the library are files beside this one.
 
-import { ErnnError, Listener, Model as Opened, Session } from './ernn.js';
+import { ErnnError, knowsRelaxedSimd, Listener, Model as Opened, Session } from './ernn.js';
 
 export { ErnnError, Listener, Session };
 
-const FILES = { wasm: new URL('./ernn.wasm', import.meta.url), model: new URL('./@MODEL@.ernn', import.meta.url) };
+const FILES = {
+  wasm: knowsRelaxedSimd()
+    ? new URL('./ernn-relaxed.wasm', import.meta.url)
+    : new URL('./ernn.wasm', import.meta.url),
+  model: new URL('./@MODEL@.ernn', import.meta.url),
+};
 let library; // the compiled module, once for all models
 
 async function fetched(url) {

@@ -2,11 +2,16 @@
 
 import { readFile } from 'node:fs/promises';
 
-import { ErnnError, Listener, Model as Opened, Session } from './ernn.js';
+import { ErnnError, knowsRelaxedSimd, Listener, Model as Opened, Session } from './ernn.js';
 
 export { ErnnError, Listener, Session };
 
-const FILES = { wasm: new URL('./ernn.wasm', import.meta.url), model: new URL('./@MODEL@.ernn', import.meta.url) };
+const FILES = {
+  wasm: knowsRelaxedSimd()
+    ? new URL('./ernn-relaxed.wasm', import.meta.url)
+    : new URL('./ernn.wasm', import.meta.url),
+  model: new URL('./@MODEL@.ernn', import.meta.url),
+};
 let library; // the compiled module, once for all models
 
 export class Model extends Opened {

@@ -172,7 +172,9 @@ static ernn_status checked_options(const ernn_options *options, settings *made_f
   made_for->threads = options && options->threads ? options->threads : 1;
   if (made_for->threads > 1 && !ERNN_HAS_THREADS) return ERNN_NO_THREADS;
   if (made_for->threads > ERNN_MAX_THREADS) return ERNN_TOO_LARGE;
+#if ERNN_HAS_THREADS
   made_for->max_batch = (made_for->max_batch + made_for->threads - 1) / made_for->threads;
+#endif
   if (made_for->isa == ERNN_ISA_AUTO) made_for->isa = ernn_isa_best();
   return ernn_isa_available(made_for->isa) ? ERNN_OK : ERNN_ISA;
 }
@@ -184,7 +186,8 @@ ernn_status ernn_session_size(const ernn_model *model, const ernn_options *optio
   ernn_status status = checked_options(options, &made_for);
   if (status != ERNN_OK) return status;
   carver arena = {NULL, 0, 0};
-  for (uint32_t i = 0; i < made_for.threads && status == ERNN_OK; i++) {
+  const uint32_t threads = ERNN_HAS_THREADS ? made_for.threads : 1;
+  for (uint32_t i = 0; i < threads && status == ERNN_OK; i++) {
     carve(&arena, sizeof(ernn_session));
     status = lay_out(NULL, &arena, model, &made_for);
   }
@@ -221,7 +224,8 @@ ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, v
 #else
   ernn_session **const link = &first;
 #endif
-  for (uint32_t i = 0; i < made_for.threads; i++) {
+  const uint32_t threads = ERNN_HAS_THREADS ? made_for.threads : 1;
+  for (uint32_t i = 0; i < threads; i++) {
     ernn_session *made = (ernn_session *)carve(&parts, sizeof(ernn_session));
     made->kernels = ernn_kernels_by_isa[made_for.isa];
     status = lay_out(made, &parts, model, &made_for);

@@ -226,24 +226,15 @@ static void project_s16(const ernn_cells *cell) {
     rows = lane->rows > rows ? lane->rows : rows;
   }
   rows *= cell->count;
-  if (in_planes) {
-    ernn_multiply_planes(run->kernels, cell->integers, row_bytes, padded, rows, &kernel, projected,
-                                 cell->columns);
-  } else if (is_wide) {
-    ernn_multiply_s16(run->kernels, as_s16(cell->integers), padded, rows, &kernel, projected,
-                              cell->columns);
-  } else {
-    ernn_multiply_u8(run->kernels, cell->integers, padded, rows, &kernel, projected, cell->columns);
-  }
+  ernn_integers from = {cell->integers, row_bytes, padded, rows, ERNN_NIBBLES_OF_BYTES};
+  if (is_wide) from.form = in_planes ? ERNN_NIBBLES_OF_PLANES : ERNN_NIBBLES_OF_WORDS;
+  ernn_multiply_integers(run->kernels, &from, &kernel, 1, 0, projected, cell->columns, 0);
 }
 
-/* How the recurrent product of integer cells takes its states: bytes, words, or planes where the kernels
- * have them. */
-typedef enum fed_form { FED_BYTES, FED_WORDS, FED_PLANES } fed_form;
-
-static fed_form fed_form_of(const ernn_cells *cell) {
-  if (cell->run->op->arguments[ERNN_QRNN_STATE_BITS] != 16) return FED_BYTES;
-  return cell->run->kernels->planes_product ? FED_PLANES : FED_WORDS;
+/* How the recurrent product of integer cells takes its states: in planes where the kernels have them. */
+static ernn_nibble_form fed_form_of(const ernn_cells *cell) {
+  if (cell->run->op->arguments[ERNN_QRNN_STATE_BITS] != 16) return ERNN_NIBBLES_OF_BYTES;
+  return cell->run->kernels->planes_product ? ERNN_NIBBLES_OF_PLANES : ERNN_NIBBLES_OF_WORDS;
 }
 
 static uint8_t *fed_of(const ernn_cells *cell, uint32_t lane) {
@@ -272,26 +263,11 @@ static void split_to_planes(const ernn_cells *cell, uint32_t lane, const int16_t
 static void feed(const ernn_cells *cell, uint32_t argument, uint32_t turn, const void *fed,
                  uint32_t lanes, int16_t *out) {
   const ernn_context *run = cell->run;
-  const fed_form form = fed_form_of(cell);
   ernn_product product = ernn_product_of(run->model, run->op->arguments[argument]);
   size_t padded = cell->padded;
-  for (uint32_t i = 0; i < ERNN_PARTS; i++) {
-    ernn_part taken = ernn_part_of(product.columns, product.tiles, ERNN_PARTS, turn, i);
-    if (taken.first == taken.end) continue;
-    ernn_product part = ernn_product_part(&product, taken);
-    int16_t *to = out + (size_t)taken.first * product.tiles * ERNN_TILE;
-    switch (form) {
-      case FED_BYTES:
-        ernn_multiply_u8(run->kernels, (const uint8_t *)fed, padded, lanes, &part, to, product.columns);
-        break;
-      case FED_WORDS:
-        ernn_multiply_s16(run->kernels, (const int16_t *)fed, padded, lanes, &part, to, product.columns);
-        break;
-      default:
-        ernn_multiply_planes(run->kernels, (const uint8_t *)fed, 2 * padded, padded, lanes, &part, to,
-                             product.columns);
-    }
-  }
+  ernn_integers from = {fed, 2 * padded, padded, lanes, fed_form_of(cell)};
+  if (from.form == ERNN_NIBBLES_OF_BYTES) from.stride = padded;
+  ernn_multiply_integers(run->kernels, &from, &product, ERNN_PARTS, turn, out, product.columns, 0);
 }
 
 void ernn_feed_state(const ernn_cells *cell, uint32_t lane) {
@@ -317,10 +293,10 @@ static void step_resetting_before(const ernn_cells *cell, uint32_t lane, uint32_
     reset[i] = (int16_t)ernn_mulr(opened, h[i]);
   }
   const void *fed = reset;
-  if (fed_form_of(cell) == FED_PLANES) {
+  if (fed_form_of(cell) == ERNN_NIBBLES_OF_PLANES) {
     split_to_planes(cell, lane, reset);
     fed = fed_planes(cell, lane);
-  } else if (fed_form_of(cell) == FED_BYTES) {
+  } else if (fed_form_of(cell) == ERNN_NIBBLES_OF_BYTES) {
     narrow_to_fed(cell, lane, reset);
     fed = fed_of(cell, lane);
   }
@@ -341,9 +317,9 @@ static void step_s16(const ernn_cells *cell, uint32_t turn) {
   uint32_t tiles = cell->padded / ERNN_TILE;
   uint32_t r_columns = ernn_constants(run->model)[arguments[ERNN_RNN_RECURRENT]].columns;
   const void *fed = cell->fed;
-  if (fed_form_of(cell) == FED_WORDS) {
+  if (fed_form_of(cell) == ERNN_NIBBLES_OF_WORDS) {
     fed = states_of(cell, sizeof(int16_t));
-  } else if (fed_form_of(cell) == FED_PLANES) { /* over the bytes that the gates wrote */
+  } else if (fed_form_of(cell) == ERNN_NIBBLES_OF_PLANES) { /* over the bytes that the gates wrote */
     for (uint32_t i = 0; i < cell->live; i++) {
       if (cell->lanes[i].is_live) split_to_planes(cell, i, as_s16(cell->lanes[i].h));
     }

@@ -33,32 +33,12 @@ static float input_limit(uint32_t rows) {
   return (float)(int32_t)(limit < 32767 ? limit : 32767);
 }
 
-static uint32_t state_parts(const ernn_rows_in *from) { return from->are_states ? ERNN_PARTS : 1; }
-
-/* Times a matrix of floats. */
-static void multiply_matrix(const ernn_context *run, uint32_t constant, const ernn_rows_in *from,
-                            const float *bias, float *out, size_t out_stride) {
-  ernn_matrix whole = ernn_matrix_of(run->model, constant);
-  size_t element = whole.type == ERNN_MATRIX_F32 ? 4 : whole.type == ERNN_MATRIX_F16 ? 2 : 1;
-  uint32_t parts = state_parts(from);
-  for (uint32_t i = 0; i < parts; i++) {
-    ernn_part taken = ernn_part_of(whole.columns, whole.tiles, parts, from->turn, i);
-    if (taken.first == taken.end) continue;
-    size_t column = (size_t)taken.first * whole.tiles * ERNN_TILE;
-    ernn_matrix part = whole;
-    part.panels = (const uint8_t *)whole.panels + column * whole.rows * element;
-    if (whole.scales) part.scales += column;
-    part.columns = ernn_part_columns(whole.columns, whole.tiles, taken);
-    run->kernels->f32_gemm(from->x, from->stride, from->rows, &part, bias ? bias + column : NULL,
-                           out + column, out_stride);
-  }
-}
-
 void ernn_multiply(const ernn_context *run, uint32_t constant, const ernn_rows_in *from,
                    const float *bias, float *out, size_t out_stride, uint8_t *room) {
   const ernn_constant *weights = ernn_constants(run->model) + constant;
   if (weights->type != ERNN_ACCUMULATION) {
-    multiply_matrix(run, constant, from, bias, out, out_stride);
+    ernn_matrix matrix = ernn_matrix_of(run->model, constant);
+    run->kernels->f32_gemm(from->x, from->stride, from->rows, &matrix, bias, out, out_stride);
     return;
   }
   const float *scales = (const float *)(const void *)room;
@@ -68,32 +48,8 @@ void ernn_multiply(const ernn_context *run, uint32_t constant, const ernn_rows_i
   }
 }
 
-/* How integers lie in a row. */
-typedef enum sum_form { IN_BYTES, IN_PLANES, IN_WORDS } sum_form;
-
 static int takes_bytes(const ernn_kernels *kernels, int is_nibbles) {
   return !kernels->pairs_saturate || is_nibbles;
-}
-
-/* In parts where rows are states. */
-static void sum_integers(const ernn_kernels *kernels, const ernn_product *product,
-                         const ernn_rows_in *from, sum_form form, const uint8_t *x, size_t x_stride,
-                         float *out, size_t out_stride) {
-  const int16_t *words = (const int16_t *)(const void *)x;
-  uint32_t parts = state_parts(from), rows = from->rows;
-  for (uint32_t i = 0; i < parts; i++) {
-    ernn_part taken = ernn_part_of(product->columns, product->tiles, parts, from->turn, i);
-    ernn_product part = ernn_product_part(product, taken);
-    float *to = out + (size_t)taken.first * product->tiles * ERNN_TILE;
-    if (taken.first == taken.end) continue;
-    if (form == IN_BYTES) {
-      ernn_sum_u8(kernels, x, x_stride, rows, &part, to, out_stride);
-    } else if (form == IN_PLANES) {
-      ernn_sum_planes(kernels, x, x_stride, x_stride / 2, rows, &part, to, out_stride);
-    } else {
-      ernn_sum_s16(kernels, words, x_stride / 2, rows, &part, to, out_stride);
-    }
-  }
 }
 
 void ernn_sum(const ernn_context *run, uint32_t constant, const ernn_rows_in *from, float *out,
@@ -102,9 +58,12 @@ void ernn_sum(const ernn_context *run, uint32_t constant, const ernn_rows_in *fr
   const ernn_row_kernels *rows = kernels->rows;
   ernn_product product = ernn_product_of(run->model, constant);
   uint32_t width = product.rows, padded = quad_padded(width);
-  sum_form form = kernels->planes_sums ? IN_PLANES : IN_WORDS;
-  if (from->are_states) form = takes_bytes(kernels, product.is_nibbles) ? IN_BYTES : IN_WORDS;
-  size_t row_bytes = form == IN_BYTES ? padded : 2 * (size_t)padded;
+  ernn_nibble_form form = kernels->planes_sums ? ERNN_NIBBLES_OF_PLANES : ERNN_NIBBLES_OF_WORDS;
+  if (from->are_states) {
+    int in_bytes = takes_bytes(kernels, product.is_nibbles);
+    form = in_bytes ? ERNN_NIBBLES_OF_BYTES : ERNN_NIBBLES_OF_WORDS;
+  }
+  size_t row_bytes = form == ERNN_NIBBLES_OF_BYTES ? padded : 2 * (size_t)padded;
   float *scales = (float *)(void *)room, most = input_limit(width);
   uint8_t *integers = room + ernn_aligned(from->rows * sizeof(float));
   for (uint32_t i = 0; i < from->rows; i++) {
@@ -114,10 +73,10 @@ void ernn_sum(const ernn_context *run, uint32_t constant, const ernn_rows_in *fr
     float peak = rows->peak(x, width);
     scaling by = from->are_states ? state_scaling(peak) : scaling_of(peak, most);
     scales[i] = by.scale;
-    if (form == IN_BYTES) {
+    if (form == ERNN_NIBBLES_OF_BYTES) {
       rows->bytes(x, width, by.reciprocal, by.limit, to);
       for (uint32_t k = width; k < padded; k++) to[k] = 128;
-    } else if (form == IN_PLANES) {
+    } else if (form == ERNN_NIBBLES_OF_PLANES) {
       rows->planes(x, width, by.reciprocal, by.limit, to, to + padded);
       ernn_pad_planes(to, width, padded);
     } else {
@@ -125,7 +84,9 @@ void ernn_sum(const ernn_context *run, uint32_t constant, const ernn_rows_in *fr
       for (uint32_t k = width; k < padded; k++) words[k] = 0;
     }
   }
-  sum_integers(kernels, &product, from, form, integers, row_bytes, out, out_stride);
+  ernn_integers rows_in = {integers, row_bytes, row_bytes / 2, from->rows, form};
+  uint32_t parts = from->are_states ? ERNN_PARTS : 1;
+  ernn_multiply_integers(kernels, &rows_in, &product, parts, from->turn, out, out_stride, 1);
 }
 
 int ernn_takes_fed(const ernn_context *run, uint32_t constant) {
@@ -144,6 +105,6 @@ float ernn_feed(const ernn_context *run, const float *h, uint32_t width, uint8_t
 void ernn_sum_fed(const ernn_context *run, uint32_t constant, const uint8_t *fed, uint32_t rows,
                   uint32_t turn, float *out, size_t out_stride) {
   ernn_product product = ernn_product_of(run->model, constant);
-  ernn_rows_in from = {NULL, 0, rows, 1, turn};
-  sum_integers(run->kernels, &product, &from, IN_BYTES, fed, ernn_padded(product.rows), out, out_stride);
+  ernn_integers from = {fed, ernn_padded(product.rows), 0, rows, ERNN_NIBBLES_OF_BYTES};
+  ernn_multiply_integers(run->kernels, &from, &product, ERNN_PARTS, turn, out, out_stride, 1);
 }

@@ -72,24 +72,7 @@ static inline ernn_matrix ernn_matrix_of(const ernn_model *model, uint32_t index
   return matrix;
 }
 
-static inline ernn_product ernn_product_of(const ernn_model *model, uint32_t index) {
-  const ernn_constant *constant = ernn_constants(model) + index;
-  const uint8_t *columns = model->bytes + constant->scales;
-  size_t vector = constant->columns * sizeof(int32_t);
-  ernn_product product = {
-      .panels = (const int8_t *)(const void *)(model->bytes + constant->offset),
-      .bias = (const int32_t *)(const void *)columns,
-      .unsigned_bias = (const int32_t *)(const void *)(columns + vector),
-      .shift = (const int32_t *)(const void *)(columns + 2 * vector),
-      .multiplier = (const int16_t *)(const void *)(columns + 3 * vector),
-      .output_scale = (const float *)(const void *)(columns + 2 * vector),
-      .rows = constant->rows,
-      .columns = constant->columns,
-      .tiles = constant->tiles,
-      .is_nibbles = constant->packing == ERNN_PACKED_NIBBLES,
-  };
-  return product;
-}
+ernn_product ernn_product_of(const ernn_model *model, uint32_t index);
 
 /* ---- Layers: ernn_ops.c ---- */
 

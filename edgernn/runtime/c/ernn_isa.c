@@ -38,6 +38,9 @@ extern const ernn_kernels ernn_kernels_neon;
 #ifdef ERNN_HAS_SIMD128
 extern const ernn_kernels ernn_kernels_simd128;
 #endif
+#ifdef ERNN_HAS_RELAXED
+extern const ernn_kernels ernn_kernels_relaxed, ernn_kernels_relaxeddot;
+#endif
 
 const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
 #if !ERNN_IS_SMALL || !(defined(ERNN_HAS_NEON) || defined(ERNN_HAS_SIMD128)) /* which are always there */
@@ -66,6 +69,10 @@ const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT] = {
 #endif
 #ifdef ERNN_HAS_SIMD128
     [ERNN_ISA_SIMD128] = &ernn_kernels_simd128,
+#endif
+#ifdef ERNN_HAS_RELAXED
+    [ERNN_ISA_RELAXED] = &ernn_kernels_relaxed,
+    [ERNN_ISA_RELAXEDDOT] = &ernn_kernels_relaxeddot,
 #endif
 };
 
@@ -232,6 +239,9 @@ int ernn_isa_available(ernn_isa isa) {
 #endif
 #ifdef ERNN_HAS_I8MM
   if (isa == ERNN_ISA_NEONI8MM) return has_neon_i8mm();
+#endif
+#ifdef ERNN_HAS_RELAXED
+  if (isa == ERNN_ISA_RELAXED || isa == ERNN_ISA_RELAXEDDOT) return ernn_has_relaxed(isa);
 #endif
   return 1;
 }

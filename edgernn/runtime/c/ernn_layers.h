@@ -202,7 +202,7 @@ typedef struct ernn_rows_in {
   size_t stride;
   uint32_t rows;
   uint32_t are_states;
-  uint32_t turn; /* of states: the number of the step, see ernn_part_of */
+  uint32_t turn; /* of states: the number of the step, see ERNN_PARTS */
 } ernn_rows_in;
 
 /* Rows times a matrix of floats, or times an ACCUMULATION in integers: docs/integer-arithmetic.md,

@@ -125,30 +125,23 @@ static void multiply_integers(const ernn_context *run, const uint8_t *x, size_t 
                               size_t plane, uint32_t rows, float *out, uint8_t *sums) {
   uint32_t constant = run->op->arguments[ERNN_DENSE_KERNEL], width = output_width(run);
   ernn_product product = ernn_product_of(run->model, constant);
-  int is_wide = reading_bytes(run->op) == 2;
-  const int16_t *x16 = (const int16_t *)(const void *)x;
+  ernn_integers from = {x, stride, plane, rows, ERNN_NIBBLES_OF_BYTES};
+  if (plane) {
+    from.form = ERNN_NIBBLES_OF_PLANES;
+  } else if (reading_bytes(run->op) == 2) {
+    from.form = ERNN_NIBBLES_OF_WORDS;
+    from.stride = 2 * stride;
+  }
   if (ernn_constants(run->model)[constant].type == ERNN_PRODUCT) {
     int16_t *opened = (int16_t *)(void *)sums;
-    if (plane) {
-      ernn_multiply_planes(run->kernels, x, stride, plane, rows, &product, opened, product.columns);
-    } else if (is_wide) {
-      ernn_multiply_s16(run->kernels, x16, stride, rows, &product, opened, product.columns);
-    } else {
-      ernn_multiply_u8(run->kernels, x, stride, rows, &product, opened, product.columns);
-    }
+    ernn_multiply_integers(run->kernels, &from, &product, 1, 0, opened, product.columns, 0);
     for (uint32_t i = 0; i < rows; i++) {
       open_fixed(run->op, opened + (size_t)i * product.columns, out + (size_t)i * width, width);
     }
     return;
   }
   float *to = product.columns == width ? out : (float *)(void *)sums;
-  if (plane) {
-    ernn_sum_planes(run->kernels, x, stride, plane, rows, &product, to, product.columns);
-  } else if (is_wide) {
-    ernn_sum_s16(run->kernels, x16, stride, rows, &product, to, product.columns);
-  } else {
-    ernn_sum_u8(run->kernels, x, stride, rows, &product, to, product.columns);
-  }
+  ernn_multiply_integers(run->kernels, &from, &product, 1, 0, to, product.columns, 1);
   for (uint32_t i = 0; i < rows && to != out; i++) {
     ernn_copy(out + (size_t)i * width, to + (size_t)i * product.columns, width * sizeof(float));
   }

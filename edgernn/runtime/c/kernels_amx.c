@@ -198,8 +198,8 @@ AMX ERNN_INLINE uint32_t gemm(const uint8_t *x, size_t x_stride, size_t plane, u
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
   const uint32_t most = planes == 2 ? ROWS : 2 * ROWS;
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4, row = 0;
-  uint32_t at_once = quads_at_once(quads);
   if (quads < FEWEST_QUADS || rows < FEWEST_ROWS) return 0;
+  uint32_t at_once = quads_at_once(quads);
   while (rows - row >= FEWEST_ROWS) {
     uint32_t size = rows - row < most ? rows - row : most, end = row + (rows - row) / size * size;
     amx_block of = {NULL,    x_stride, plane,   NULL,  out_stride,
@@ -222,6 +222,10 @@ AMX ERNN_INLINE uint32_t gemm(const uint8_t *x, size_t x_stride, size_t plane, u
 
 AMX static void u8_product__amx(const uint8_t *x, size_t x_stride, uint32_t rows,
                                 const ernn_product *product, int16_t *out, size_t out_stride) {
+  if (rows < FEWEST_ROWS) { /* the most frequent */
+    ernn_u8_product__avx512vnni(x, x_stride, rows, product, out, out_stride);
+    return;
+  }
   uint32_t done = gemm(x, x_stride, 0, rows, product, (uint8_t *)out, out_stride, 0, 1);
   if (done == rows) return;
   ernn_u8_product__avx512vnni(x + done * x_stride, x_stride, rows - done, product,
@@ -230,6 +234,10 @@ AMX static void u8_product__amx(const uint8_t *x, size_t x_stride, uint32_t rows
 
 AMX static void u8_sums__amx(const uint8_t *x, size_t x_stride, uint32_t rows,
                              const ernn_product *product, float *out, size_t out_stride) {
+  if (rows < FEWEST_ROWS) { /* the most frequent */
+    ernn_u8_sums__avx512vnni(x, x_stride, rows, product, out, out_stride);
+    return;
+  }
   uint32_t done = gemm(x, x_stride, 0, rows, product, (uint8_t *)out, out_stride, 1, 1);
   if (done == rows) return;
   ernn_u8_sums__avx512vnni(x + done * x_stride, x_stride, rows - done, product,
@@ -239,6 +247,10 @@ AMX static void u8_sums__amx(const uint8_t *x, size_t x_stride, uint32_t rows,
 AMX static void planes_product__amx(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                                     const ernn_product *product, int16_t *out,
                                     size_t out_stride) {
+  if (rows < FEWEST_ROWS) { /* the most frequent */
+    ernn_planes_product__avx512vnni(x, x_stride, plane, rows, product, out, out_stride);
+    return;
+  }
   uint32_t done = gemm(x, x_stride, plane, rows, product, (uint8_t *)out, out_stride, 0, 2);
   if (done == rows) return;
   ernn_planes_product__avx512vnni(x + done * x_stride, x_stride, plane, rows - done, product,
@@ -247,6 +259,10 @@ AMX static void planes_product__amx(const uint8_t *x, size_t x_stride, size_t pl
 
 AMX static void planes_sums__amx(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                                  const ernn_product *product, float *out, size_t out_stride) {
+  if (rows < FEWEST_ROWS) { /* the most frequent */
+    ernn_planes_sums__avx512vnni(x, x_stride, plane, rows, product, out, out_stride);
+    return;
+  }
   uint32_t done = gemm(x, x_stride, plane, rows, product, (uint8_t *)out, out_stride, 1, 2);
   if (done == rows) return;
   ernn_planes_sums__avx512vnni(x + done * x_stride, x_stride, plane, rows - done, product,

@@ -182,17 +182,17 @@ AVX512 ERNN_INLINE __m512 mul_add__avx512(__m512 a, __m512 b, __m512 c, const in
   return fused ? _mm512_fmadd_ps(a, b, c) : _mm512_add_ps(_mm512_mul_ps(a, b), c);
 }
 
-/* Chains of dependent operations are longer than what a processor looks ahead.  `n` of them go side by
+/* Chains of dependent operations are longer than what a processor looks ahead.  Four of them go side by
  * side, one operation at a time; the empty asm keeps compilers from putting them one after the other. */
 #define EACH(what, value)                                                                          \
   ERNN_UNROLL                                                                                      \
-  for (int j = 0; j < n; j++) {                                                                    \
+  for (int j = 0; j < 4; j++) {                                                                    \
     (what)[j] = (value);                                                                           \
     __asm__("" : "+v"((what)[j]));                                                                 \
   }
 
-/* As ernn_exp, of 16 n numbers in place.  scalef multiplies by a power of two, which is exact. */
-AVX512 ERNN_INLINE void exps(__m512 *x, const int n, const int fused) {
+/* As ernn_exp, of four vectors in place.  scalef multiplies by a power of two, which is exact. */
+AVX512 ERNN_INLINE void exps(__m512 *x, const int fused) {
   const __m512 shifter = set_ps(12582912.0f);
   __m512 count[4], r[4], p[4];
   EACH(x, _mm512_max_ps(set_ps(-87.3f), x[j])) /* NaN stays: max and min return their second */
@@ -210,21 +210,47 @@ AVX512 ERNN_INLINE void exps(__m512 *x, const int n, const int fused) {
   EACH(x, _mm512_scalef_ps(p[j], count[j]))
 }
 
-AVX512 ERNN_INLINE void sigmoids(__m512 *x, const int n, const int fused) {
+AVX512 ERNN_INLINE void sigmoids_of(__m512 *numbers, const int fused) {
   const __m512 one = set_ps(1.0f);
-  EACH(x, _mm512_xor_ps(x[j], set_ps(-0.0f)))
-  exps(x, n, fused);
+  __m512 x[4];
+  EACH(x, _mm512_xor_ps(numbers[j], set_ps(-0.0f)))
+  exps(x, fused);
   EACH(x, _mm512_add_ps(one, x[j]))
-  EACH(x, _mm512_div_ps(one, x[j]))
+  EACH(numbers, _mm512_div_ps(one, x[j]))
 }
 
-AVX512 ERNN_INLINE void tanhs(__m512 *x, const int n, const int fused) {
+AVX512 ERNN_INLINE void tanhs_of(__m512 *numbers, const int fused) {
   const __m512 one = set_ps(1.0f);
-  EACH(x, _mm512_add_ps(x[j], x[j]))
-  exps(x, n, fused);
+  __m512 x[4];
+  EACH(x, _mm512_add_ps(numbers[j], numbers[j]))
+  exps(x, fused);
   EACH(x, _mm512_add_ps(x[j], one))
   EACH(x, _mm512_div_ps(set_ps(2.0f), x[j]))
-  EACH(x, _mm512_sub_ps(one, x[j]))
+  EACH(numbers, _mm512_sub_ps(one, x[j]))
+}
+
+#undef EACH
+
+/* Functions of their own: a step needs them three or five times. */
+AVX512 ERNN_NOINLINE static void sigmoids_fused(__m512 *x) { sigmoids_of(x, 1); }
+AVX512 ERNN_NOINLINE static void sigmoids_exact(__m512 *x) { sigmoids_of(x, 0); }
+AVX512 ERNN_NOINLINE static void tanhs_fused(__m512 *x) { tanhs_of(x, 1); }
+AVX512 ERNN_NOINLINE static void tanhs_exact(__m512 *x) { tanhs_of(x, 0); }
+
+AVX512 ERNN_INLINE void sigmoids(__m512 *x, const int fused) {
+  if (fused) {
+    sigmoids_fused(x);
+  } else {
+    sigmoids_exact(x);
+  }
+}
+
+AVX512 ERNN_INLINE void tanhs(__m512 *x, const int fused) {
+  if (fused) {
+    tanhs_fused(x);
+  } else {
+    tanhs_exact(x);
+  }
 }
 
 /* Sixteen numbers from number i on.  Plain ones are fused: they have no scale. */
@@ -234,11 +260,6 @@ AVX512 ERNN_INLINE __m512 load_scaled16(const ernn_scaled *from, size_t i, const
   numbers = _mm512_mul_ps(numbers, set_ps(from->scale));
   return from->bias ? _mm512_add_ps(numbers, _mm512_loadu_ps(from->bias + i)) : numbers;
 }
-
-#define X(gate, gates) load_scaled16(x, at + (size_t)(16 * ((gates) * j + (gate))), fused)
-#define R(gate, gates) load_scaled16(r, at + (size_t)(16 * ((gates) * j + (gate))), fused)
-#define SUM(gate, gates) _mm512_add_ps(X(gate, gates), R(gate, gates))
-#define STATE(h) _mm512_loadu_ps((h) + 16 * j)
 
 /* As ernn_rounded of states, to bytes q + 128; which of them are beyond 1. */
 AVX512 ERNN_INLINE uint32_t feed16(__m512 h, uint8_t *fed) {
@@ -251,60 +272,32 @@ AVX512 ERNN_INLINE uint32_t feed16(__m512 h, uint8_t *fed) {
   return _mm512_cmp_ps_mask(_mm512_abs_ps(h), set_ps(1.0f), _CMP_GT_OQ);
 }
 
-/* The n tiles from number `at` on. */
-AVX512 ERNN_INLINE uint32_t f32_gru_tiles(const ernn_scaled *x, const ernn_scaled *r, size_t at,
-                                          float *h, uint8_t *fed, const int n, const int fused) {
-  uint32_t beyond = 0;
-  __m512 reset[4], z[4], fresh[4];
-  EACH(reset, SUM(1, 3))
-  sigmoids(reset, n, fused);
-  EACH(z, SUM(0, 3))
-  sigmoids(z, n, fused);
-  EACH(fresh, mul_add__avx512(reset[j], R(2, 3), X(2, 3), fused))
-  tanhs(fresh, n, fused);
-  for (int j = 0; j < n; j++) {
-    __m512 before = _mm512_sub_ps(STATE(h), fresh[j]);
-    __m512 state = mul_add__avx512(z[j], before, fresh[j], fused);
-    _mm512_storeu_ps(h + 16 * j, state);
-    if (!fused) beyond |= feed16(state, fed + 16 * j);
-  }
-  return beyond;
-}
+/* Four tiles at a time; where fewer are left, the last takes the places of those that are not there. */
+#define TILES ERNN_UNROLL for (size_t j = 0; j < 4; j++)
+#define PLACE(gate, gates) (16 * ((gates) * (tile + (j < left ? j : left - 1)) + (gate)))
+#define X(gate, gates) load_scaled16(x, PLACE(gate, gates), fused)
+#define R(gate, gates) load_scaled16(r, PLACE(gate, gates), fused)
+#define SUM(gate, gates) _mm512_add_ps(X(gate, gates), R(gate, gates))
 
 AVX512 ERNN_INLINE uint32_t f32_gru_of(const ernn_scaled *x, const ernn_scaled *r, float *h,
                                        uint8_t *fed, uint32_t tiles, const int fused) {
   uint32_t beyond = 0;
-  size_t unit = 0, units = 16 * (size_t)tiles;
-  for (; unit + 64 <= units; unit += 64) {
-    beyond |= f32_gru_tiles(x, r, 3 * unit, h + unit, fused ? NULL : fed + unit, 4, fused);
-  }
-  for (; unit < units; unit += 16) {
-    beyond |= f32_gru_tiles(x, r, 3 * unit, h + unit, fused ? NULL : fed + unit, 1, fused);
-  }
-  return beyond;
-}
-
-AVX512 ERNN_INLINE uint32_t f32_lstm_tiles(const ernn_scaled *x, const ernn_scaled *r, size_t at,
-                                           float *h, float *c, uint8_t *fed, const int n,
-                                           const int fused) {
-  uint32_t beyond = 0;
-  __m512 gate[4], cell[4];
-  EACH(cell, SUM(0, 4))
-  sigmoids(cell, n, fused);
-  EACH(gate, SUM(2, 4))
-  tanhs(gate, n, fused);
-  EACH(cell, _mm512_mul_ps(cell[j], gate[j]))
-  EACH(gate, SUM(1, 4))
-  sigmoids(gate, n, fused);
-  EACH(cell, mul_add__avx512(gate[j], STATE(c), cell[j], fused))
-  EACH(gate, SUM(3, 4))
-  sigmoids(gate, n, fused);
-  for (int j = 0; j < n; j++) _mm512_storeu_ps(c + 16 * j, cell[j]);
-  tanhs(cell, n, fused);
-  for (int j = 0; j < n; j++) {
-    __m512 state = _mm512_mul_ps(gate[j], cell[j]);
-    _mm512_storeu_ps(h + 16 * j, state);
-    if (!fused) beyond |= feed16(state, fed + 16 * j);
+  for (size_t tile = 0; tile < tiles; tile += 4) {
+    const size_t left = tiles - tile < 4 ? tiles - tile : 4;
+    __m512 reset[4], z[4], fresh[4];
+    TILES reset[j] = SUM(1, 3);
+    sigmoids(reset, fused);
+    TILES z[j] = SUM(0, 3);
+    sigmoids(z, fused);
+    TILES fresh[j] = mul_add__avx512(reset[j], R(2, 3), X(2, 3), fused);
+    tanhs(fresh, fused);
+    for (size_t j = 0; j < left; j++) {
+      size_t at = 16 * (tile + j);
+      __m512 before = _mm512_sub_ps(_mm512_loadu_ps(h + at), fresh[j]);
+      __m512 state = mul_add__avx512(z[j], before, fresh[j], fused);
+      _mm512_storeu_ps(h + at, state);
+      if (!fused) beyond |= feed16(state, fed + at);
+    }
   }
   return beyond;
 }
@@ -312,21 +305,36 @@ AVX512 ERNN_INLINE uint32_t f32_lstm_tiles(const ernn_scaled *x, const ernn_scal
 AVX512 ERNN_INLINE uint32_t f32_lstm_of(const ernn_scaled *x, const ernn_scaled *r, float *h,
                                         float *c, uint8_t *fed, uint32_t tiles, const int fused) {
   uint32_t beyond = 0;
-  size_t unit = 0, units = 16 * (size_t)tiles;
-  for (; unit + 64 <= units; unit += 64) {
-    beyond |= f32_lstm_tiles(x, r, 4 * unit, h + unit, c + unit, fused ? NULL : fed + unit, 4, fused);
-  }
-  for (; unit < units; unit += 16) {
-    beyond |= f32_lstm_tiles(x, r, 4 * unit, h + unit, c + unit, fused ? NULL : fed + unit, 1, fused);
+  for (size_t tile = 0; tile < tiles; tile += 4) {
+    const size_t left = tiles - tile < 4 ? tiles - tile : 4;
+    __m512 gate[4], cell[4];
+    TILES cell[j] = SUM(0, 4);
+    sigmoids(cell, fused);
+    TILES gate[j] = SUM(2, 4);
+    tanhs(gate, fused);
+    TILES cell[j] = _mm512_mul_ps(cell[j], gate[j]);
+    TILES gate[j] = SUM(1, 4);
+    sigmoids(gate, fused);
+    TILES cell[j] = mul_add__avx512(gate[j], _mm512_loadu_ps(c + PLACE(0, 1)), cell[j], fused);
+    TILES gate[j] = SUM(3, 4);
+    sigmoids(gate, fused);
+    for (size_t j = 0; j < left; j++) _mm512_storeu_ps(c + 16 * (tile + j), cell[j]);
+    tanhs(cell, fused);
+    for (size_t j = 0; j < left; j++) {
+      size_t at = 16 * (tile + j);
+      __m512 state = _mm512_mul_ps(gate[j], cell[j]);
+      _mm512_storeu_ps(h + at, state);
+      if (!fused) beyond |= feed16(state, fed + at);
+    }
   }
   return beyond;
 }
 
-#undef STATE
 #undef SUM
 #undef R
 #undef X
-#undef EACH
+#undef PLACE
+#undef TILES
 
 AVX512 void ernn_f32_gru__avx512(const float *x, const float *r, float *h, uint32_t tiles) {
   ernn_scaled of_x = {x, NULL, 1.0f}, of_r = {r, NULL, 1.0f};

@@ -55,6 +55,32 @@ AVX512 ERNN_INLINE void f32_block__avx512vnni(const float *x, size_t x_stride, c
   }
 }
 
+/* A lone row times two panels of n tiles of floats: the sums of one are too few for what a fused product
+ * and sum takes.  Each is added up in order, as in a block. */
+AVX512 ERNN_INLINE void f32_two_panels(const float *x, const ernn_matrix *matrix, size_t column,
+                                       const float *bias, float *out, const int n) {
+  const size_t apart = 16 * (size_t)n * matrix->rows;
+  const float *weights = (const float *)matrix->panels + column * matrix->rows;
+  __m512 sums[8];
+  ERNN_UNROLL
+  for (int j = 0; j < 2 * n; j++) sums[j] = _mm512_setzero_ps();
+  for (uint32_t k = 0; k < matrix->rows; k++, weights += 16 * n) {
+    __m512 value = _mm512_set1_ps(x[k]);
+    ERNN_UNROLL
+    for (int j = 0; j < n; j++) {
+      sums[j] = _mm512_fmadd_ps(value, _mm512_loadu_ps(weights + 16 * j), sums[j]);
+      sums[n + j] = _mm512_fmadd_ps(value, _mm512_loadu_ps(weights + apart + 16 * j), sums[n + j]);
+    }
+    KEEP_IN_PLACE(sums, 2 * n);
+  }
+  ERNN_UNROLL
+  for (int j = 0; j < 2 * n; j++) {
+    size_t at = column + 16 * (size_t)j;
+    if (bias) sums[j] = _mm512_add_ps(sums[j], _mm512_loadu_ps(bias + at));
+    _mm512_storeu_ps(out + at, sums[j]);
+  }
+}
+
 AVX512 ERNN_INLINE void f32_columns__avx512vnni(const float *x, size_t x_stride, uint32_t rows,
                                     const ernn_matrix *matrix, size_t first, uint32_t type,
                                     size_t column, const float *bias, float *out,
@@ -77,6 +103,12 @@ AVX512 ERNN_INLINE void f32_gemm_of__avx512vnni(const float *x, size_t x_stride,
   for (uint32_t panel = 0; panel < tiles; panel += matrix->tiles) {
     uint32_t taken = tiles - panel < matrix->tiles ? tiles - panel : matrix->tiles;
     size_t column = (size_t)panel * ERNN_TILE, first = column * matrix->rows;
+    if (type == ERNN_MATRIX_F32 && rows == 1 && taken >= 3 && tiles - panel >= 2 * taken) {
+      if (taken == 3) f32_two_panels(x, matrix, column, bias, out, 3);
+      if (taken == 4) f32_two_panels(x, matrix, column, bias, out, 4);
+      panel += matrix->tiles;
+      continue;
+    }
     switch (taken) {
       case 1:
         f32_columns__avx512vnni(x, x_stride, rows, matrix, first, type, column, bias, out, out_stride, 1);

@@ -6,9 +6,16 @@
 
 #if ERNN_HAS_NIBBLES
 
+/* Number `at` of a row. */
+static int32_t number_at(const uint8_t *x, size_t plane, size_t at, ernn_nibble_form form) {
+  if (form == ERNN_NIBBLES_OF_WORDS) return ((const int16_t *)(const void *)x)[at];
+  if (form == ERNN_NIBBLES_OF_PLANES) return (x[at] << 8 | x[plane + at]) - 32768;
+  return x[at] - 128;
+}
+
 /* One row and one tile, sums in the order of lanes. */
-static void nibble_sums(const uint8_t *x8, const int16_t *x16, const ernn_product *product,
-                        uint32_t tile, int32_t *sums) {
+static void nibble_sums(const uint8_t *from, size_t plane, ernn_nibble_form form,
+                        const ernn_product *product, uint32_t tile, int32_t *sums) {
   uint32_t tiles = product->columns / ERNN_TILE, panel = tile / product->tiles * product->tiles;
   uint32_t in_panel = tiles - panel < product->tiles ? tiles - panel : product->tiles;
   uint32_t quads = (product->rows + 3) / 4, packs = (quads + 1) / 2;
@@ -22,7 +29,7 @@ static void nibble_sums(const uint8_t *x8, const int16_t *x16, const ernn_produc
     const uint8_t *pack = weights + quad / 2 * stride;
     uint32_t shift = quad % 2 * 4;
     int32_t x[4];
-    for (uint32_t k = 0; k < 4; k++) x[k] = x16 ? x16[4 * quad + k] : x8[4 * quad + k] - 128;
+    for (uint32_t k = 0; k < 4; k++) x[k] = number_at(from, plane, 4 * (size_t)quad + k, form);
     for (uint32_t i = 0; i < ERNN_TILE; i++) {
       const uint8_t *of = pack + 4 * i;
       int32_t sum = 0;
@@ -37,14 +44,11 @@ static void nibble_sums(const uint8_t *x8, const int16_t *x16, const ernn_produc
 void ernn_nibble_gemm__portable(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                                 const ernn_product *product, void *out, size_t out_stride,
                                 int to_float, ernn_nibble_form form) {
-  (void)plane; /* sets of kernels that read planes have their own loops */
   for (uint32_t tile = 0; tile < product->columns / ERNN_TILE; tile++) {
     for (uint32_t row = 0; row < rows; row++) {
-      const uint8_t *from = x + row * x_stride;
       size_t at = row * out_stride + tile * ERNN_TILE;
       int32_t sums[ERNN_TILE];
-      const int16_t *words = (const int16_t *)(const void *)from;
-      nibble_sums(from, form == ERNN_NIBBLES_OF_WORDS ? words : NULL, product, tile, sums);
+      nibble_sums(x + row * x_stride, plane, form, product, tile, sums);
       if (to_float) {
         ernn_tile_to_float(product, tile, sums, (float *)out + at);
       } else {

@@ -18,16 +18,35 @@ ERNN_INLINE uint32_t nibble_quad(const uint8_t *x) {
   return quad;
 }
 
-/* Quad `quad` of one row, in one of its planes: of words q + 32768 the high bytes, then the low. */
-ERNN_INLINE uint32_t nibble_input(const uint8_t *x, size_t plane, uint32_t quad, const int form,
-                                  const int p) {
-  uint64_t words;
-  if (form != ERNN_NIBBLES_OF_WORDS) return nibble_quad(x + (p ? plane : 0) + 4 * (size_t)quad);
-  __builtin_memcpy(&words, x + 8 * (size_t)quad, sizeof words);
-  words = (words ^ 0x8000800080008000ull) >> (p ? 0 : 8) & 0x00FF00FF00FF00FFull;
-  words = (words | words >> 8) & 0x0000FFFF0000FFFFull;
-  return (uint32_t)(words | words >> 16);
+/* The quads of a row that are fewer than four, with zeros behind them: plane by plane, or as words. */
+#define NIBBLE_LAST_BYTES 32
+ERNN_INLINE void nibble_last_quads(const uint8_t *x, size_t plane, uint32_t quads, const int form,
+                                   uint8_t *last) {
+  const uint32_t first = quads / 4 * 4;
+  for (uint32_t k = 0; k < 4; k++) {
+    int is_there = k < quads % 4;
+    if (form == ERNN_NIBBLES_OF_WORDS) {
+      uint64_t words = 0x8000800080008000ull; /* which both planes have as zeros */
+      if (is_there) __builtin_memcpy(&words, x + 8 * (size_t)(first + k), sizeof words);
+      __builtin_memcpy(last + 8 * k, &words, sizeof words);
+    } else {
+      uint32_t high = is_there ? nibble_quad(x + 4 * (size_t)(first + k)) : 0, low = 0;
+      if (is_there && plane) low = nibble_quad(x + plane + 4 * (size_t)(first + k));
+      __builtin_memcpy(last + 4 * k, &high, sizeof high);
+      __builtin_memcpy(last + 16 + 4 * k, &low, sizeof low);
+    }
+  }
 }
+
+/* At the end of each round: else gcc copies sums from one register to another, or to memory. */
+#if defined(__GNUC__) && defined(__x86_64__)
+#define NIBBLE_KEEP(sum) __asm__("" : "+v"(sum))
+#else
+#define NIBBLE_KEEP(sum) (void)0
+#endif
+
+/* Rows whose sums of x are kept while all weights pass by. */
+enum { NIBBLE_ROWS = 16 };
 
 /* Which bytes of eight words are plane p of the first (0) or the second (1) four. */
 #define NIBBLE_BYTES_OF(p, which) (((p) ? 0x06040200u : 0x07050301u) + ((which) ? 0x08080808u : 0u))
@@ -47,7 +66,7 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
   return sum;
 }
 
-/* Defines nibble_gemm__<isa>.  vec: 32-bit sums of some of a tile's columns, `vecs` of them for all
+/* Defines nibble_gemm__<isa>, which ERNN_NIBBLE_GEMM makes what the tables hold.  vec: 32-bit sums of some of a tile's columns, `vecs` of them for all
  * 16; block_rows: rows of bytes that share what was unpacked for block_tiles tiles, of two planes
  * half as many; most_tiles: 2 or 4, those that one row of bytes takes.  What the instruction set
  * does is in functions nibble_<what>__<isa>.  A turn is of four quads, so that sums of 16 bits are
@@ -55,12 +74,12 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
  * and planes, and rows that are left over take one tile at a time. */
 #define ERNN_NIBBLE_KERNELS(target, isa, vec, vecs, block_rows, block_tiles, most_tiles,           \
                             is_offset, has_planes)                                                 \
-  /* inputs: the sums of x. */                                                                     \
+  /* inputs: the sums of x; last: the last quads of each row. */                                   \
   target ERNN_INLINE void nibble_block__##isa(                                                     \
       const uint8_t *x, size_t x_stride, size_t plane, const ernn_product *product,                \
-      const uint32_t *inputs, const uint8_t *weights, size_t stride, size_t column, void *out,     \
-      size_t out_stride, int to_float, const int form, const int planes, const int m,              \
-      const int n) {                                                                               \
+      const uint32_t *inputs, const uint8_t *last, const uint8_t *weights, size_t stride,          \
+      size_t column, void *out, size_t out_stride, int to_float, const int form, const int planes, \
+      const int m, const int n) {                                                                  \
     const int each = n * (vecs);                                                                   \
     const uint32_t quads = (product->rows + 3) / 4;                                                \
     vec sums[16], x4[4][4];                                                                        \
@@ -71,22 +90,23 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
     }                                                                                              \
     for (uint32_t quad = 0; quad < quads; quad += 4, weights += 2 * stride) {                      \
       const uint8_t *next = quad + 2 < quads ? weights + stride : weights;                         \
+      const int is_last = quad + 4 > quads;                                                        \
       ERNN_UNROLL                                                                                  \
       for (int i = 0; i < m * planes; i++) {                                                       \
         const uint8_t *row = x + (size_t)(i / planes) * x_stride;                                  \
+        const uint8_t *end = last + NIBBLE_LAST_BYTES * (i / planes);                              \
         const int p = i % planes;                                                                  \
-        if (quad + 4 <= quads && form == ERNN_NIBBLES_OF_WORDS) {                                  \
-          const uint8_t *words = row + 8 * (size_t)quad;                                           \
+        if (form == ERNN_NIBBLES_OF_WORDS) {                                                       \
+          const uint8_t *words = is_last ? end : row + 8 * (size_t)quad;                           \
           x4[i][0] = nibble_plane__##isa(words, NIBBLE_BYTES_OF(p, 0));                            \
           x4[i][1] = nibble_plane__##isa(words, NIBBLE_BYTES_OF(p, 1));                            \
           x4[i][2] = nibble_plane__##isa(words + 16, NIBBLE_BYTES_OF(p, 0));                       \
           x4[i][3] = nibble_plane__##isa(words + 16, NIBBLE_BYTES_OF(p, 1));                       \
         } else {                                                                                   \
+          const uint8_t *bytes = row + (p ? plane : 0) + 4 * (size_t)quad;                         \
+          if (is_last) bytes = end + 16 * p;                                                       \
           ERNN_UNROLL                                                                              \
-          for (uint32_t k = 0; k < 4; k++) {                                                       \
-            uint32_t four = quad + k < quads ? nibble_input(row, plane, quad + k, form, p) : 0;    \
-            x4[i][k] = nibble_all__##isa(four);                                                    \
-          }                                                                                        \
+          for (int k = 0; k < 4; k++) x4[i][k] = nibble_all__##isa(nibble_quad(bytes + 4 * k));    \
         }                                                                                          \
       }                                                                                            \
       ERNN_UNROLL                                                                                  \
@@ -99,6 +119,8 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
           sums[i * each + j] = nibble_dot__##isa(sums[i * each + j], x4[i], w);                    \
         }                                                                                          \
       }                                                                                            \
+      ERNN_UNROLL                                                                                  \
+      for (int i = 0; i < m * planes * each; i++) NIBBLE_KEEP(sums[i]);                            \
     }                                                                                              \
     ERNN_UNROLL                                                                                    \
     for (int i = 0; i < m; i++) {                                                                  \
@@ -128,28 +150,27 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
   /* All rows of one form times the tiles of one panel. */                                         \
   target ERNN_INLINE void nibble_panel__##isa(                                                     \
       const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows, const ernn_product *product, \
-      const uint8_t *weights, uint32_t tiles, size_t column, uint8_t *out, size_t out_stride,      \
-      int to_float, const int form, const int planes) {                                            \
+      const uint32_t *inputs, const uint8_t *last, const uint8_t *weights, uint32_t tiles,         \
+      size_t column, uint8_t *out, size_t out_stride, int to_float, const int form,                \
+      const int planes) {                                                                          \
     const uint32_t most = (block_rows) / (uint32_t)planes;                                         \
     const uint32_t widest = ERNN_IS_SMALL ? 1 : planes == 2 ? 2 : most_tiles;                      \
-    const uint32_t wide = block_tiles, quads = (product->rows + 3) / 4;                            \
+    const uint32_t wide = block_tiles;                                                             \
     const size_t stride = (size_t)tiles * 64, element = to_float ? 4 : 2;                          \
-    uint32_t row = 0, inputs[block_rows];                                                          \
+    uint32_t row = 0;                                                                              \
     for (; row + most <= rows; row += most) {                                                      \
       const uint8_t *from = x + row * x_stride;                                                    \
       uint8_t *to = out + row * out_stride * element;                                              \
+      const uint32_t *sums = inputs + row * (uint32_t)planes;                                      \
+      const uint8_t *ends = last + NIBBLE_LAST_BYTES * (size_t)row;                                \
       uint32_t tile = 0;                                                                           \
-      for (int i = 0; i < (block_rows); i++) {                                                     \
-        const uint8_t *x_row = from + (size_t)(i / planes) * x_stride;                             \
-        inputs[i] = is_offset ? nibble_input_sum(x_row, plane, quads, form, i % planes) : 0;       \
-      }                                                                                            \
       for (; tile + wide <= tiles; tile += wide) {                                                 \
-        nibble_block__##isa(from, x_stride, plane, product, inputs, weights + 64 * tile, stride,   \
+        nibble_block__##isa(from, x_stride, plane, product, sums, ends, weights + 64 * tile, stride,\
                             column + 16 * tile, to, out_stride, to_float, form, planes,            \
                             (block_rows) / planes, block_tiles);                                   \
       }                                                                                            \
       for (; (block_tiles) > 1 && tile < tiles; tile++) {                                          \
-        nibble_block__##isa(from, x_stride, plane, product, inputs, weights + 64 * tile, stride,   \
+        nibble_block__##isa(from, x_stride, plane, product, sums, ends, weights + 64 * tile, stride,\
                             column + 16 * tile, to, out_stride, to_float, form, planes,            \
                             (block_rows) / planes, 1);                                             \
       }                                                                                            \
@@ -157,50 +178,77 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
     for (; most > 1 && row < rows; row++) {                                                        \
       const uint8_t *from = x + row * x_stride;                                                    \
       uint8_t *to = out + row * out_stride * element;                                              \
-      for (int p = 0; p < planes; p++) {                                                           \
-        inputs[p] = is_offset ? nibble_input_sum(from, plane, quads, form, p) : 0;                 \
-      }                                                                                            \
+      const uint32_t *sums = inputs + row * (uint32_t)planes;                                      \
+      const uint8_t *ends = last + NIBBLE_LAST_BYTES * (size_t)row;                                \
       for (uint32_t tile = 0; tile < tiles; tile += widest) {                                      \
         uint32_t taken = tiles - tile < widest ? tiles - tile : widest;                            \
         const uint8_t *w = weights + 64 * tile;                                                    \
         size_t at = column + 16 * tile;                                                            \
         if (widest == 1 || taken == 1) {                                                           \
-          nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
+          nibble_block__##isa(from, 0, plane, product, sums, ends, w, stride, at, to, 0, to_float, \
                               form, planes, 1, 1);                                                 \
         } else if (taken == 2) {                                                                   \
-          nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
+          nibble_block__##isa(from, 0, plane, product, sums, ends, w, stride, at, to, 0, to_float, \
                               form, planes, 1, 2);                                                 \
         } else if ((most_tiles) == 4 && planes == 1 && taken == 3) {                               \
-          nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
+          nibble_block__##isa(from, 0, plane, product, sums, ends, w, stride, at, to, 0, to_float, \
                               form, planes, 1, 3);                                                 \
         } else if ((most_tiles) == 4 && planes == 1) {                                             \
-          nibble_block__##isa(from, 0, plane, product, inputs, w, stride, at, to, 0, to_float,     \
+          nibble_block__##isa(from, 0, plane, product, sums, ends, w, stride, at, to, 0, to_float, \
                               form, planes, 1, 4);                                                 \
         }                                                                                          \
       }                                                                                            \
     }                                                                                              \
   }                                                                                                \
-  target void ernn_nibble_gemm__##isa(const uint8_t *x, size_t x_stride, size_t plane,             \
-                                      uint32_t rows, const ernn_product *product, void *out,       \
-                                      size_t out_stride, int to_float, ernn_nibble_form form) {    \
-    uint32_t tiles = product->columns / ERNN_TILE;                                                 \
+  /* Rows of one form times all panels. */                                                         \
+  target ERNN_INLINE void nibble_rows__##isa(                                                      \
+      const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows, const ernn_product *product, \
+      uint8_t *out, size_t out_stride, int to_float, const int form, const int planes) {           \
+    const uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;          \
+    uint32_t inputs[2 * NIBBLE_ROWS];                                                              \
+    uint8_t last[NIBBLE_LAST_BYTES * NIBBLE_ROWS];                                                 \
+    for (uint32_t i = 0; i < rows && quads % 4 != 0; i++) {                                        \
+      nibble_last_quads(x + i * x_stride, plane, quads, form, last + NIBBLE_LAST_BYTES * i);       \
+    }                                                                                              \
+    for (uint32_t i = 0; i < rows * (uint32_t)planes; i++) {                                       \
+      const uint8_t *row = x + i / (uint32_t)planes * x_stride;                                    \
+      const int p = (int)(i % (uint32_t)planes);                                                   \
+      inputs[i] = is_offset ? nibble_input_sum(row, plane, quads, form, p) : 0;                    \
+    }                                                                                              \
     for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {                             \
       uint32_t taken = tiles - panel < product->tiles ? tiles - panel : product->tiles;            \
       const uint8_t *weights = (const uint8_t *)product->panels +                                  \
                                (size_t)panel * 64 * nibble_packs(product->rows);                   \
-      size_t column = (size_t)panel * ERNN_TILE;                                                   \
+      nibble_panel__##isa(x, x_stride, plane, rows, product, inputs, last, weights, taken,               \
+                          (size_t)panel * ERNN_TILE, out, out_stride, to_float, form, planes);     \
+    }                                                                                              \
+  }                                                                                                \
+  target ERNN_INLINE void nibble_gemm__##isa(const uint8_t *x, size_t x_stride, size_t plane,      \
+                                             uint32_t rows, const ernn_product *product,           \
+                                             void *out, size_t out_stride, int to_float,           \
+                                             ernn_nibble_form form) {                              \
+    for (uint32_t row = 0; row < rows; row += NIBBLE_ROWS) {                                       \
+      uint32_t taken = rows - row < NIBBLE_ROWS ? rows - row : NIBBLE_ROWS;                        \
+      const uint8_t *from = x + row * x_stride;                                                    \
+      uint8_t *to = (uint8_t *)out + row * out_stride * (to_float ? 4 : 2);                        \
       if (form == ERNN_NIBBLES_OF_BYTES) {                                                         \
-        nibble_panel__##isa(x, x_stride, plane, rows, product, weights, taken, column,             \
-                            (uint8_t *)out, out_stride, to_float, ERNN_NIBBLES_OF_BYTES, 1);       \
+        nibble_rows__##isa(from, x_stride, plane, taken, product, to, out_stride, to_float,        \
+                           ERNN_NIBBLES_OF_BYTES, 1);                                              \
       } else if (has_planes && !ERNN_IS_SMALL && form == ERNN_NIBBLES_OF_PLANES) {                 \
-        nibble_panel__##isa(x, x_stride, plane, rows, product, weights, taken, column,             \
-                            (uint8_t *)out, out_stride, to_float, ERNN_NIBBLES_OF_PLANES, 2);      \
+        nibble_rows__##isa(from, x_stride, plane, taken, product, to, out_stride, to_float,        \
+                           ERNN_NIBBLES_OF_PLANES, 2);                                             \
       } else {                                                                                     \
-        nibble_panel__##isa(x, x_stride, plane, rows, product, weights, taken, column,             \
-                            (uint8_t *)out, out_stride, to_float,                                  \
-                            has_planes && ERNN_IS_SMALL ? (int)form : ERNN_NIBBLES_OF_WORDS, 2);   \
+        nibble_rows__##isa(from, x_stride, plane, taken, product, to, out_stride, to_float,        \
+                           has_planes && ERNN_IS_SMALL ? (int)form : ERNN_NIBBLES_OF_WORDS, 2);    \
       }                                                                                            \
     }                                                                                              \
+  }
+
+#define ERNN_NIBBLE_GEMM(target, isa)                                                              \
+  target void ernn_nibble_gemm__##isa(const uint8_t *x, size_t x_stride, size_t plane,             \
+                                      uint32_t rows, const ernn_product *product, void *out,       \
+                                      size_t out_stride, int to_float, ernn_nibble_form form) {    \
+    nibble_gemm__##isa(x, x_stride, plane, rows, product, out, out_stride, to_float, form);        \
   }
 
 #endif

@@ -51,6 +51,55 @@ AVX2 ERNN_INLINE void nibble_finish__avx2(const __m256i *sums, const ernn_produc
 
 ERNN_NIBBLE_KERNELS(AVX2, avx2, __m256i, 2, (ERNN_IS_SMALL ? 2 : 4), 1, 4, 1, 0)
 
+/* The bytes of `count` words q + 32768: high ones at `planes`, then the low ones. */
+AVX2 ERNN_INLINE void split_words(const uint8_t *words, uint32_t count, uint8_t *planes) {
+  const __m128i sign = _mm_set1_epi16((short)0x8000), low_bytes = _mm_set1_epi16(0xFF);
+  uint32_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const void *from = words + 2 * (size_t)i;
+    __m128i eight = _mm_xor_si128(_mm_loadu_si128((const __m128i *)from), sign);
+    __m128i high = _mm_srli_epi16(eight, 8), low = _mm_and_si128(eight, low_bytes);
+    _mm_storel_epi64((__m128i *)(void *)(planes + i), _mm_packus_epi16(high, high));
+    _mm_storel_epi64((__m128i *)(void *)(planes + count + i), _mm_packus_epi16(low, low));
+  }
+  for (; i < count; i++) {
+    planes[i] = words[2 * (size_t)i + 1] ^ 0x80;
+    planes[count + i] = words[2 * (size_t)i];
+  }
+}
+
+/* Words are split once for all weights: shuffled for each tile they cost as much as the products. */
+enum { SPLIT_BYTES = 2048 };
+
+AVX2 ERNN_NOINLINE static void nibble_split__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
+                                                  const ernn_product *product, uint8_t *out,
+                                                  size_t out_stride, int to_float) {
+  const uint32_t count = (product->rows + 3) / 4 * 4;
+  const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
+  uint32_t most = SPLIT_BYTES / (2 * count);
+  uint8_t planes[SPLIT_BYTES];
+  most = most > NIBBLE_ROWS ? NIBBLE_ROWS : most / 2 * 2; /* blocks of planes have two rows */
+  for (uint32_t row = 0; row < rows; row += most) {
+    uint32_t taken = rows - row < most ? rows - row : most;
+    for (uint32_t i = 0; i < taken; i++) {
+      split_words(x + (row + i) * x_stride, count, planes + 2 * (size_t)i * count);
+    }
+    nibble_rows__avx2(planes, 2 * (size_t)count, count, taken, product,
+                      out + row * out_stride * element, out_stride, to_float,
+                      ERNN_NIBBLES_OF_PLANES, 2);
+  }
+}
+
+AVX2 void ernn_nibble_gemm__avx2(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
+                                 const ernn_product *product, void *out, size_t out_stride,
+                                 int to_float, ernn_nibble_form form) {
+  if (form == ERNN_NIBBLES_OF_WORDS && product->rows <= SPLIT_BYTES / 4) {
+    nibble_split__avx2(x, x_stride, rows, product, (uint8_t *)out, out_stride, to_float);
+  } else {
+    nibble_gemm__avx2(x, x_stride, plane, rows, product, out, out_stride, to_float, form);
+  }
+}
+
 #else
 typedef int ernn_no_nibbles_avx2; /* C99 wants something in every file */
 #endif

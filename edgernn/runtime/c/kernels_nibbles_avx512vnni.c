@@ -58,6 +58,7 @@ AVX512 ERNN_INLINE void nibble_finish__avx512vnni(const __m512i *sums, const ern
 }
 
 ERNN_NIBBLE_KERNELS(AVX512, avx512vnni, __m512i, 1, 4, 2, 4, 0, 1)
+ERNN_NIBBLE_GEMM(AVX512, avx512vnni)
 
 #else
 typedef int ernn_no_nibbles_avx512vnni; /* C99 wants something in every file */

@@ -71,6 +71,7 @@ ERNN_INLINE void nibble_finish__neon(const uint32x4_t *sums, const ernn_product 
 #endif
 
 ERNN_NIBBLE_KERNELS(ANY_NEON, neon, uint32x4_t, 4, BLOCK_ROWS, 1, 2, 1, 0)
+ERNN_NIBBLE_GEMM(ANY_NEON, neon)
 
 #ifdef ERNN_HAS_ARM64
 
@@ -104,6 +105,7 @@ NIBBLE_DOT ERNN_INLINE uint32x4_t nibble_dot__neondot(uint32x4_t sum, const uint
 #define nibble_finish__neondot nibble_finish__neon
 
 ERNN_NIBBLE_KERNELS(NIBBLE_DOT, neondot, uint32x4_t, 4, BLOCK_ROWS, 1, 2, 1, 1)
+ERNN_NIBBLE_GEMM(NIBBLE_DOT, neondot)
 
 #endif
 

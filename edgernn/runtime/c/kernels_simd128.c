@@ -4,49 +4,13 @@
 
 #ifdef ERNN_HAS_SIMD128
 
-#include <wasm_simd128.h>
-
 #include "ernn_fixed_point.h"
 #include "kernels_portable.h"
+#include "kernels_simd128.h"
 
 /* The sums of two neighbours: of `a` in the lower half, of `b` in the upper. */
 ERNN_INLINE v128_t pairs_of(v128_t a, v128_t b) {
   return wasm_i32x4_add(wasm_i32x4_shuffle(a, b, 0, 2, 4, 6), wasm_i32x4_shuffle(a, b, 1, 3, 5, 7));
-}
-
-/* Each number shifted by its own count, which WebAssembly has no instruction for. */
-ERNN_INLINE v128_t shifted(v128_t numbers, const int32_t *counts) {
-  int32_t each[4];
-  wasm_v128_store(each, numbers);
-  ERNN_UNROLL
-  for (int i = 0; i < 4; i++) each[i] >>= counts[i];
-  return wasm_v128_load(each);
-}
-
-/* What becomes of a tile's sums, four vectors in the order of lanes (columns 0-3, 8-11, 4-7,
- * 12-15): Q4.11 or float32. */
-ERNN_INLINE void finish_tile__simd128(const v128_t *sums, const ernn_product *product,
-                                      size_t column, void *out, size_t at, int to_float) {
-  if (to_float) {
-    float *to = (float *)out + at;
-    const float *scale = product->output_scale + column;
-    ERNN_UNROLL
-    for (int i = 0; i < 4; i++) {
-      v128_t scaled =
-          wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sums[i]), wasm_v128_load(scale + 4 * i));
-      wasm_v128_store(to + (i == 1 ? 8 : i == 2 ? 4 : 4 * i), scaled);
-    }
-  } else {
-    v128_t each[4];
-    ERNN_UNROLL
-    for (int i = 0; i < 4; i++) each[i] = shifted(sums[i], product->shift + column + 4 * (size_t)i);
-    int16_t *to = (int16_t *)out + at;
-    const int16_t *by = product->multiplier + column;
-    v128_t first = wasm_i16x8_narrow_i32x4(each[0], each[2]);
-    v128_t second = wasm_i16x8_narrow_i32x4(each[1], each[3]);
-    wasm_v128_store(to, wasm_i16x8_q15mulr_sat(first, wasm_v128_load(by)));
-    wasm_v128_store(to + 8, wasm_i16x8_q15mulr_sat(second, wasm_v128_load(by + 8)));
-  }
 }
 
 /* How many numbers of a row of bytes are widened at a time, where rows share their weights. */
@@ -60,6 +24,7 @@ ERNN_INLINE void add_up__simd128(const uint8_t *x8, const int16_t *x16, size_t x
                                  int is_wide, const int m, const int v) {
   for (uint32_t quad = 0; quad < quads; quad++, weights += stride) {
     v128_t x[4];
+    OFFSETS_IN_LOADS(weights);
     ERNN_UNROLL
     for (int i = 0; i < m; i++) {
       size_t at = (size_t)i * x_stride + 4 * (size_t)quad;
@@ -163,22 +128,27 @@ static void u8_sums__simd128(const uint8_t *x, size_t x_stride, uint32_t rows,
   gemm__simd128(x, NULL, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
-static void s16_product__simd128(const int16_t *x, size_t x_stride, uint32_t rows,
+void ernn_s16_product__simd128(const int16_t *x, size_t x_stride, uint32_t rows,
                                  const ernn_product *product, int16_t *out, size_t out_stride) {
   gemm__simd128(NULL, x, x_stride, rows, product, (uint8_t *)out, out_stride, 0);
 }
 
-static void s16_sums__simd128(const int16_t *x, size_t x_stride, uint32_t rows,
+void ernn_s16_sums__simd128(const int16_t *x, size_t x_stride, uint32_t rows,
                               const ernn_product *product, float *out, size_t out_stride) {
   gemm__simd128(NULL, x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
 /* ---- Gates ---- */
 
-/* The tables of T as bytes, for look-up by swizzle. */
+/* The tables of T as bytes, for look-up by swizzle, and constants: engines make a constant of the code anew
+ * each time, in three to five instructions, and keep what was loaded. */
 typedef struct tanh_tables__simd128 {
   v128_t value_low, value_high, slope_low, slope_high, curvature;
+  v128_t end, knee, no_high, no_low, place, half, center;
 } tanh_tables__simd128;
+
+static const int16_t gate_constants[] = {ERNN_TANH_END, 8192,  (int16_t)0xFF00, 0x00FF,
+                                         2047 << 3,     16384, 128};
 
 ERNN_INLINE v128_t low_bytes(const int16_t *words) {
   v128_t first = wasm_v128_load(words), second = wasm_v128_load(words + 8);
@@ -191,27 +161,41 @@ ERNN_INLINE v128_t high_bytes(const int16_t *words) {
 }
 
 ERNN_INLINE tanh_tables__simd128 load_tanh_tables__simd128(void) {
-  tanh_tables__simd128 tables = {low_bytes(ernn_tanh_value), high_bytes(ernn_tanh_value),
-                                 low_bytes(ernn_tanh_slope), high_bytes(ernn_tanh_slope),
-                                 wasm_v128_load(ernn_tanh_curvature)};
+  const int16_t *constants = gate_constants;
+  const uint8_t *curvature = ernn_tanh_curvature;
+  __asm__("" : "+r"(constants), "+r"(curvature)); /* the compiler must not see what is there */
+  tanh_tables__simd128 tables = {
+      low_bytes(ernn_tanh_value),
+      high_bytes(ernn_tanh_value),
+      low_bytes(ernn_tanh_slope),
+      high_bytes(ernn_tanh_slope),
+      wasm_v128_load(curvature),
+      wasm_v128_load16_splat(constants),
+      wasm_v128_load16_splat(constants + 1),
+      wasm_v128_load16_splat(constants + 2),
+      wasm_v128_load16_splat(constants + 3),
+      wasm_v128_load16_splat(constants + 4),
+      wasm_v128_load16_splat(constants + 5),
+      wasm_v128_load16_splat(constants + 6),
+  };
   return tables;
 }
 
 /* T(v).  An index beyond 15 gives the byte zero. */
 ERNN_INLINE v128_t table_tanh__simd128(v128_t v, const tanh_tables__simd128 *tables) {
-  v128_t u = wasm_u16x8_min(wasm_i16x8_abs(v), wasm_i16x8_const_splat(ERNN_TANH_END));
-  v128_t w = wasm_i16x8_add(u, wasm_i16x8_min(u, wasm_i16x8_const_splat(8192)));
+  v128_t u = wasm_u16x8_min(wasm_i16x8_abs(v), tables->end);
+  v128_t w = wasm_i16x8_add(u, wasm_i16x8_min(u, tables->knee));
   v128_t s = wasm_i16x8_shr(w, 11);
-  v128_t d = wasm_i16x8_shl(wasm_v128_and(w, wasm_i16x8_const_splat(2047)), 3);
-  v128_t low = wasm_v128_or(s, wasm_i16x8_const_splat((int16_t)0xFF00));
-  v128_t high = wasm_v128_or(wasm_i16x8_shl(s, 8), wasm_i16x8_const_splat(0x00FF));
-  v128_t value = wasm_v128_or(wasm_i8x16_swizzle(tables->value_low, low),
-                              wasm_i8x16_swizzle(tables->value_high, high));
-  v128_t slope = wasm_v128_or(wasm_i8x16_swizzle(tables->slope_low, low),
-                              wasm_i8x16_swizzle(tables->slope_high, high));
-  v128_t bend = wasm_i16x8_neg(wasm_i16x8_shl(wasm_i8x16_swizzle(tables->curvature, low), 4));
-  slope = wasm_i16x8_add(slope, wasm_i16x8_q15mulr_sat(d, bend));
-  v128_t y = wasm_i16x8_add(value, wasm_i16x8_q15mulr_sat(d, slope));
+  v128_t d = wasm_v128_and(wasm_i16x8_shl(w, 3), tables->place);
+  v128_t low = wasm_v128_or(s, tables->no_high);
+  v128_t high = wasm_v128_or(wasm_i16x8_shl(s, 8), tables->no_low);
+  v128_t value = wasm_v128_or(looked_up(tables->value_low, low),
+                              looked_up(tables->value_high, high));
+  v128_t slope = wasm_v128_or(looked_up(tables->slope_low, low),
+                              looked_up(tables->slope_high, high));
+  v128_t bend = wasm_i16x8_neg(wasm_i16x8_shl(looked_up(tables->curvature, low), 4));
+  slope = wasm_i16x8_add(slope, scaled_q15(d, bend));
+  v128_t y = wasm_i16x8_add(value, scaled_q15(d, slope));
   v128_t sign = wasm_i16x8_shr(v, 15);
   return wasm_i16x8_sub(wasm_v128_xor(y, sign), sign);
 }
@@ -222,7 +206,7 @@ ERNN_INLINE v128_t fixed_tanh__simd128(v128_t p, const tanh_tables__simd128 *tab
 
 ERNN_INLINE v128_t fixed_gate__simd128(v128_t p, ernn_hard hard,
                                        const tanh_tables__simd128 *tables) {
-  const v128_t half = wasm_i16x8_const_splat(16384);
+  const v128_t half = tables->half;
   if (hard.limit == 0) {
     return wasm_i16x8_add(wasm_i16x8_shr(table_tanh__simd128(p, tables), 1), half);
   }
@@ -232,8 +216,7 @@ ERNN_INLINE v128_t fixed_gate__simd128(v128_t p, ernn_hard hard,
   return wasm_i16x8_max(wasm_i16x8_add_sat(p, half), wasm_i16x8_const_splat(0));
 }
 
-ERNN_INLINE void store_fed__simd128(uint8_t *fed, v128_t h) {
-  const v128_t center = wasm_i16x8_const_splat(128);
+ERNN_INLINE void store_fed__simd128(uint8_t *fed, v128_t h, v128_t center) {
   v128_t narrow = wasm_i16x8_add(wasm_i16x8_shr(wasm_i16x8_add_sat(h, center), 8), center);
   wasm_v128_store64_lane(fed, wasm_u8x16_narrow_i16x8(narrow, narrow), 0);
 }
@@ -253,25 +236,25 @@ ERNN_INLINE v128_t adds_at__simd128(const int16_t *x, const int16_t *r, uint32_t
   return wasm_i16x8_add_sat(wasm_v128_load(x + at), wasm_v128_load(r + at));
 }
 
-static void s16_gru__simd128(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed,
+void ernn_s16_gru__simd128(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed,
                              uint32_t tiles, ernn_hard hard) {
   tanh_tables__simd128 tables = load_tanh_tables__simd128();
   for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16, fed += 16) {
     for (uint32_t i = 0; i < ERNN_TILE; i += 8) {
       v128_t z = fixed_gate__simd128(adds_at__simd128(x, r, i), hard, &tables);
       v128_t reset = fixed_gate__simd128(adds_at__simd128(x, r, 16 + i), hard, &tables);
-      v128_t p = wasm_i16x8_q15mulr_sat(reset, wasm_v128_load(r + 32 + i));
+      v128_t p = scaled_q15(reset, wasm_v128_load(r + 32 + i));
       v128_t n =
           fixed_tanh__simd128(wasm_i16x8_add_sat(wasm_v128_load(x + 32 + i), p), &tables);
       v128_t state = kept(wasm_i32x4_extmul_low_i16x8(z, n), wasm_i32x4_extmul_high_i16x8(z, n), z,
                           wasm_v128_load(h + i));
       wasm_v128_store(h + i, state);
-      store_fed__simd128(fed + i, state);
+      store_fed__simd128(fed + i, state, tables.center);
     }
   }
 }
 
-static void s16_lstm__simd128(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
+void ernn_s16_lstm__simd128(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
                               const ernn_cell *cells, uint8_t *fed, uint32_t tiles,
                               ernn_hard hard) {
   tanh_tables__simd128 tables = load_tanh_tables__simd128();
@@ -283,17 +266,17 @@ static void s16_lstm__simd128(const int16_t *x, const int16_t *r, int16_t *h, in
       v128_t n = fixed_tanh__simd128(adds_at__simd128(x, r, 32 + k), &tables);
       v128_t o = fixed_gate__simd128(adds_at__simd128(x, r, 48 + k), hard, &tables);
       const int32_t *exponent = cell->exponent + k / 2; /* lanes of columns k to k + 3 */
-      v128_t low = shifted(wasm_i32x4_extmul_low_i16x8(i, n), exponent);
-      v128_t high = shifted(wasm_i32x4_extmul_high_i16x8(i, n), exponent + 8);
+      v128_t low = shifted(wasm_i32x4_extmul_low_i16x8(i, n), wasm_v128_load(exponent));
+      v128_t high = shifted(wasm_i32x4_extmul_high_i16x8(i, n), wasm_v128_load(exponent + 8));
       v128_t memory = kept(low, high, f, wasm_v128_load(c + k));
       memory = wasm_i16x8_max(memory, wasm_i16x8_const_splat(-32767));
       wasm_v128_store(c + k, memory);
       v128_t limit = wasm_v128_load(cell->limit + k);
       v128_t t = wasm_i16x8_max(wasm_i16x8_min(memory, limit), wasm_i16x8_neg(limit));
       t = table_tanh__simd128(wasm_i16x8_mul(t, wasm_v128_load(cell->factor + k)), &tables);
-      v128_t state = wasm_i16x8_q15mulr_sat(o, t);
+      v128_t state = scaled_q15(o, t);
       wasm_v128_store(h + k, state);
-      store_fed__simd128(fed + k, state);
+      store_fed__simd128(fed + k, state, tables.center);
     }
   }
 }
@@ -310,12 +293,12 @@ const ernn_kernels ernn_kernels_simd128 = {
     .f32_sigmoid = ernn_f32_sigmoid__portable,
     .f32_tanh = ernn_f32_tanh__portable,
     .u8_product = u8_product__simd128,
-    .s16_product = s16_product__simd128,
+    .s16_product = ernn_s16_product__simd128,
     .u8_sums = u8_sums__simd128,
-    .s16_sums = s16_sums__simd128,
+    .s16_sums = ernn_s16_sums__simd128,
     .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__portable),
-    .s16_gru = s16_gru__simd128,
-    .s16_lstm = s16_lstm__simd128,
+    .s16_gru = ernn_s16_gru__simd128,
+    .s16_lstm = ernn_s16_lstm__simd128,
 };
 
 #else

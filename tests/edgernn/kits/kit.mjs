@@ -30,15 +30,15 @@ const commands = {
     print((await Model.load(other)).run(floats(input)));
   },
 
-  async run([input]) {
-    const model = await Model.load();
+  async run([input, other]) {
+    const model = await Model.load(other);
     const [x] = [floats(input)];
     model.run(x.subarray(0, 3 * model.inputs[0].width)); // must not change what comes next
     print(model.run(x));
   },
 
-  async step([input]) {
-    const model = await Model.load();
+  async step([input, other]) {
+    const model = await Model.load(other);
     const session = model.session();
     const x = floats(input);
     const { width } = model.inputs[0];

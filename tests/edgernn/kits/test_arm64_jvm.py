@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Final
@@ -15,30 +13,15 @@ import numpy as np
 import pytest
 
 from edgernn import Model
-from edgernn.folders import cache_folder
 from edgernn.kits import for_android, package
-from tests.debian_packages import CannotBuild, fetched, unpack
+from tests.arm64_root import arm64_root
+from tests.debian_packages import CannotBuild
 from tests.edgernn.kits.models import rows
 from tests.edgernn.runtime.toolchain import run, tool
 
 pytestmark = pytest.mark.long
 
-#: The JVM without a screen, and what it is linked with.
-PACKAGES: Final = ("openjdk-17-jre-headless", "libc6", "libgcc-s1", "libstdc++6", "zlib1g")
 JAVA: Final = "usr/lib/jvm/java-17-openjdk-arm64"
-
-
-def arm64_root() -> Path:
-    """The file system with the JVM, made at first use and kept in the cache."""
-    digest = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:16]
-    place = cache_folder() / "arm64-jvm" / digest
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent) as making:
-            packages = fetched(PACKAGES, architecture="arm64", folder=Path(making))
-            unpack(packages, Path(making) / "root")
-            (Path(making) / "root").rename(place)
-    return place
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from tests.edgernn.kits.models import NO_SOUND, RATE_HZ, rhythmic_model, rows, s
 from tests.edgernn.runtime.models import random_integer_cell
 from tests.edgernn.runtime.nibble_models import in_nibbles
 from tests.edgernn.runtime.text_models import text_graph
-from tests.edgernn.runtime.toolchain import run, tool
+from tests.edgernn.runtime.toolchain import node_with_relaxed_simd, run, tool
 
 DRIVER = Path(__file__).parent / "kit.mjs"
 
@@ -160,11 +160,43 @@ def test_with_all_layers_it_makes_tokens_of_text(kits: dict[str, Path], tmp_path
 
 
 def test_it_is_as_small_as_promised(kits: dict[str, Path], sound: Path) -> None:
-    """Both with the front end for sound."""
-    own_layers = for_web.library(read_contents(sound, all_layers=False))
-    every_layer = (kits["sound"] / "ernn.wasm").read_bytes()
-    assert len(gzip.compress(own_layers, 9)) <= 26_000
-    assert len(gzip.compress(every_layer, 9)) <= 40_000
+    """Both with the front end for sound; a page loads one of the two files."""
+    contents = read_contents(sound, all_layers=False)
+    for name in ("ernn.wasm", "ernn-relaxed.wasm"):
+        own_layers = for_web.library(contents, relaxed="relaxed" in name)
+        every_layer = (kits["sound"] / name).read_bytes()
+        assert len(gzip.compress(own_layers, 9)) <= 26_000
+        assert len(gzip.compress(every_layer, 9)) <= 40_000
+
+
+@pytest.mark.parametrize("way", ["run", "step"])
+@pytest.mark.parametrize("kit", ["arrays", "sound"])
+def test_with_relaxed_simd_none_of_10000_numbers_differs(
+    way: str, kit: str, kits: dict[str, Path], arrays: Path, tmp_path: Path
+) -> None:
+    """The library of the model's layers, and that of every layer with this model."""
+    x = rows()
+    x.tofile(tmp_path / "x.bin")
+    words = (kits[kit] / "node.js", way, tmp_path / "x.bin", arrays)
+    command = [*node_with_relaxed_simd(), str(DRIVER), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()
+    given = np.frombuffer(done.stdout, np.float32)
+    expected = Model(arrays)(x[None])[0].ravel()
+    assert given.size == 10_000
+    assert (given != expected).sum() == 0
+
+
+def test_a_page_loads_the_library_that_its_engine_knows(kits: dict[str, Path]) -> None:
+    core = (kits["arrays"] / "ernn.js").as_uri()
+    script = (
+        f"const core = await import('{core}'); const {{ readFileSync }} = await import('node:fs');"
+        f"const bytes = readFileSync('{kits['arrays'] / 'ernn-relaxed.wasm'}');"
+        "console.log(core.knowsRelaxedSimd(), WebAssembly.validate(bytes));"
+    )
+    for command in ([tool("node")], node_with_relaxed_simd()):
+        known, runs = run([*command, "--input-type=module", "-e", script]).split()
+        assert known == runs
 
 
 def test_another_project_installs_and_imports_the_package(

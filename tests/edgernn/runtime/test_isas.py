@@ -6,6 +6,7 @@ machine, on emulated ARM processors and in WebAssembly: whole, step by step and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from tests.edgernn.runtime.batches import (
     read_results,
 )
 from tests.edgernn.runtime.image_models import random_integer_image
+from tests.edgernn.runtime.later_node import later_node
 from tests.edgernn.runtime.models import CELLS as KINDS
 from tests.edgernn.runtime.models import (
     cell,
@@ -46,6 +48,7 @@ from tests.edgernn.runtime.toolchain import (
     HOST,
     Machine,
     build_wasm,
+    node_with_relaxed_simd,
     run,
     tool,
 )
@@ -190,13 +193,57 @@ def test_webassembly_gives_the_bits_of_the_reference(
     module = build_wasm(
         tmp_path / "batch.wasm", C_TESTS / "batch.c", C_TESTS / "batch_wasm.c", flags=flags
     )
-    results = tmp_path / "results.bin"
-    for mode in MODES:
+    assert wasm_isas([tool("node")], module, entries, batch, tmp_path) == isas
+
+
+def test_relaxed_simd_gives_the_bits_of_the_reference(
+    entries: list[Entry], batch: Path, tmp_path: Path
+) -> None:
+    """`relaxed`: where bytes are unsigned (x86); `relaxeddot`: where no sum saturates."""
+    node = node_with_relaxed_simd()
+    flags = ("-msimd128", "-mrelaxed-simd")
+    module = build_wasm(
+        tmp_path / "batch.wasm", C_TESTS / "batch.c", C_TESTS / "batch_wasm.c", flags=flags
+    )
+    isas = wasm_isas(node, module, entries, batch, tmp_path)
+    assert isas[:2] == ["portable", "simd128"]
+    assert isas[2:]
+    assert set(isas[2:]) <= {"relaxed", "relaxeddot"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("architecture", "isa"), [("x64", "relaxed"), ("arm64", "relaxeddot")])
+def test_relaxed_simd_of_a_later_node_gives_the_bits_of_the_reference(
+    architecture: str, isa: str, entries: list[Entry], batch: Path, tmp_path: Path
+) -> None:
+    """An arm64 engine reads bytes as signed, and newer x86 has products that do not saturate."""
+    node = later_node(architecture)
+    flags = ("-msimd128", "-mrelaxed-simd")
+    module = build_wasm(
+        tmp_path / "batch.wasm", C_TESTS / "batch.c", C_TESTS / "batch_wasm.c", flags=flags
+    )
+    modes = MODES if architecture == "x64" else MODES[:1]
+    assert isa in wasm_isas(node, module, entries, batch, tmp_path, modes=modes)
+
+
+def wasm_isas(
+    node: list[str],
+    module: Path,
+    entries: list[Entry],
+    batch: Path,
+    folder: Path,
+    *,
+    modes: Sequence[str] = MODES,
+) -> list[str]:
+    """The sets of kernels in a module, all of which gave the reference's bits."""
+    isas: list[str] = []
+    for mode in modes:
         script = C_TESTS / "run_batch.mjs"
-        command: list[str | Path] = [tool("node"), script, module, batch, results, mode]
-        assert run(command).split() == isas
-        for words in read_results(results):
-            assert differing(entries, words) == []
+        command: list[str | Path] = [*node, script, module, batch, folder / "results.bin", mode]
+        isas = run(command).split()
+        for isa, words in zip(isas, read_results(folder / "results.bin"), strict=True):
+            assert differing(entries, words) == [], f"{isa}, {mode}"
+    return isas
 
 
 def test_the_comparison_finds_one_wrong_bit(entries: list[Entry]) -> None:

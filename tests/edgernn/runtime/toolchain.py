@@ -79,6 +79,25 @@ def run(
     return done.stdout
 
 
+#: A module with one function, i32x4.relaxed_dot_i8x16_i7x16_add_s.
+_RELAXED: Final = "0061736d0100000001080160037b7b7b017b030201000a0d010b00200020012002fd93020b"
+
+
+def node_with_relaxed_simd() -> list[str]:
+    """Node's command; skips where it is older than 20, the first that knows relaxed SIMD by a flag.
+
+    That one runs it in its optimizing compiler only: its other compiler gets products of bytes
+    wrong, which no version that knows them without a flag does.
+    """
+    node = tool("node")
+    flags = ("--experimental-wasm-relaxed-simd", "--no-liftoff")
+    check = f"process.exit(WebAssembly.validate(Buffer.from('{_RELAXED}', 'hex')) ? 0 : 1)"
+    for command in ([node], [node, *flags]):
+        if subprocess.run([*command, "-e", check], capture_output=True).returncode == 0:
+            return command
+    pytest.skip("this Node knows no relaxed SIMD: it needs Node 20 or later")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """A processor that programs are built for, and what runs them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +104,12 @@ def test_short_of_time_controls_have_fewer_seeds_than_what_was_asked_for(tmp_pat
     assert [job.share for job in crew.trained] == [1.0] * 13 + [0.5] * 6 + [1.0]
     assert [len(runs) for runs in found.trainings.values()] == [3, 3, 3, 3, 2]
     assert found.left_out == 1
+
+
+def test_a_narrower_model_for_int4_is_a_control_that_can_be_left_out(tmp_path: Path) -> None:
+    narrower = Contender(architecture="gru", units=9)
+    plan = planned(narrower=(narrower,))
+    assert narrower in plan.contenders
+    assert narrower not in {job.contender for job in plan.jobs[:6]}
+    found, _ = trained(plan, tmp_path, most=6)
+    assert narrower not in found.trainings

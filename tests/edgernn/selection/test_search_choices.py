@@ -14,9 +14,9 @@ from edgernn.scoring.metric import METRICS
 from edgernn.selection.candidates import Budget, Candidate, Tried, cheapest_first
 from edgernn.selection.clock import Clock
 from edgernn.selection.contender import Contender, Role
-from edgernn.selection.predictor import Predictor
+from edgernn.selection.predictor import Fit, Predictor
 from edgernn.selection.searching import Search
-from edgernn.selection.training import ORIGINAL
+from edgernn.selection.training import ORIGINAL, read_training
 from edgernn.selection.tuning import Tuner
 from edgernn.selection.wanted import Wanted
 from edgernn.selection.work import Forms
@@ -80,8 +80,8 @@ def takes(factor):
 
 
 def predictor():
-    parts_ms = (0.0, 0.0, 1e-4, 0.0, 0.0, 0.0, 0.0)  # gates · steps
-    return Predictor(device="cpu", backend="native", scheme=Scheme.INT8, parts_ms=parts_ms)
+    fit = Fit(parts_ms=(0.0, 0.0, 1e-4, *[0.0] * 7), cache_bytes=32_768)  # gates · steps
+    return Predictor(device="cpu", backend="native", scheme=Scheme.INT8, fit=fit)
 
 
 def test_the_cheapest_of_all_architectures_that_reaches_the_score_wins(tmp_path):
@@ -278,17 +278,28 @@ def test_without_time_for_fresh_trainings_nothing_is_declared(tmp_path):
     assert again.reached
 
 
-def test_a_candidate_that_diverges_in_a_fresh_training_makes_way(tmp_path):
+def test_a_tuned_recipe_that_diverges_in_a_fresh_training_makes_way(tmp_path):
     def diverging(job):
-        if job.role is Role.CONFIRMED and job.contender.name == "lstm-48" and job.repetition == 4:
+        is_tuned = job.recipe.learning_rate != Recipe().learning_rate
+        if is_tuned and job.role is Role.CONFIRMED and job.repetition == 4:
             raise TrainingFailed("the training diverged", remedy="Lower --learning-rate")
+        return by_width(job) + (0.1 if is_tuned else 0.0)
+
+    chosen, _ = search(tmp_path, diverging, most_trials=4)
+    assert chosen.reached
+    assert chosen.candidate.contender.name == "lstm-48"  # with the usual recipe
+    failed = [said for said in chosen.confirmed.values() if said.failed]
+    assert {one.failed for one in failed} == {"the training diverged"}
+
+
+def test_a_fresh_training_that_fails_with_the_usual_recipe_is_the_error_of_the_search(tmp_path):
+    def failing(job):
+        if job.role is Role.CONFIRMED:
+            raise TrainingFailed("native is not installed", remedy="Install it")
         return by_width(job)
 
-    chosen, _ = search(tmp_path, diverging)
-    assert chosen.reached
-    assert chosen.candidate.contender.name == "gru-80"
-    (failed,) = [said for said in chosen.confirmed.values() if said.failed]
-    assert failed.failed == "the training diverged"
+    with pytest.raises(TrainingFailed, match=r"native is not installed\. Install it"):
+        search(tmp_path, failing)
 
 
 def test_the_number_of_workers_changes_neither_the_winner_nor_its_check(tmp_path):
@@ -298,3 +309,19 @@ def test_the_number_of_workers_changes_neither_the_winner_nor_its_check(tmp_path
     found = [search(tmp_path / str(size), noisy, size=size)[0] for size in (1, 2, 5)]
     assert len({one.candidate for one in found}) == 1
     assert len({one.confirmation for one in found}) == 1
+
+
+def test_without_time_to_train_the_winner_again_its_best_training_of_the_search_is_handed_over(
+    tmp_path,
+):
+    clock = Clock(limit_s=1e6)
+
+    def ending(job):
+        if job.role is Role.CONFIRMED and job.repetition == 5:
+            clock.limit_s = 0.0
+        return by_width(job) + job.repetition / 100
+
+    chosen, _ = search(tmp_path, ending, clock=clock)
+    assert chosen.reached
+    assert (chosen.job.role, chosen.job.repetition) == (Role.SEARCHED, 2)
+    assert chosen.training == read_training(tmp_path, chosen.job.key)

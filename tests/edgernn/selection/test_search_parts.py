@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-import numpy as np
 import pytest
 
 from edgernn.errors import BudgetExceeded, DataError
 from edgernn.scheme import Scheme
-from edgernn.selection import predictor as prediction
 from edgernn.selection.candidates import Budget, Candidate, Ladder, Tried, affordable, shape_of
 from edgernn.selection.contender import Contender, Job, Role
 from edgernn.selection.messages import Train, order_line, read_order
-from edgernn.selection.predictor import CALIBRATION_SHAPES, Predictor, features_of, fitted
 from edgernn.selection.shapes import Shape
 from edgernn.selection.tuning import Tuner
 from edgernn.selection.work import Forms
@@ -75,50 +71,6 @@ def test_times_are_predicted_for_stacks_of_cells_only():
     assert known == Shape(cells=("gru", "lstm"), steps=40, features=13, units=32)
     for name in ("conv-gru", "bi-gru", "gru+lstm"):
         assert shape_of(Contender(architecture=name, units=32), **sizes) is None
-
-
-def shapes():
-    random = np.random.default_rng(3)
-    return [
-        Shape(
-            cells=(str(random.choice(["gru", "lstm"])),) * int(random.integers(1, 3)),
-            steps=int(random.integers(10, 101)),
-            features=int(random.integers(4, 64)),
-            units=int(random.integers(1, 16)) * 16,
-        )
-        for _ in range(20)
-    ]
-
-
-def test_a_device_whose_time_is_a_sum_of_parts_is_learned_from_the_calibration_shapes():
-    parts = np.array([5e-3, 1e-4, 2e-7, 1e-7, 3e-7, 2e-8, 3e-8])
-    random = np.random.default_rng(0)
-    times = [float(features_of(one) @ parts * random.normal(1, 0.02)) for one in CALIBRATION_SHAPES]
-    found = fitted(CALIBRATION_SHAPES, times)
-    assert min(found) >= 0
-    predictor = Predictor(
-        device="made-up", backend="native", scheme=Scheme.INT8, parts_ms=tuple(found)
-    )
-    errors = [abs(predictor.ms(one) / (features_of(one) @ parts) - 1) for one in shapes()]
-    assert np.median(errors) <= 0.06
-    assert np.percentile(errors, 90) <= 0.15
-
-
-def test_a_device_is_timed_once_and_the_result_kept(tmp_path, monkeypatch):
-    monkeypatch.setenv("EDGERNN_CACHE", str(tmp_path))
-    timed = []
-
-    def least_ms(shapes, device, **_):
-        timed.append(device)
-        return [float(features_of(one).sum()) * 1e-6 for one in shapes]
-
-    monkeypatch.setattr(prediction, "least_ms", least_ms)
-    given: dict[str, Any] = {"backend": "native", "scheme": Scheme.INT8, "progress": lambda _: None}
-    first = prediction.predictor_of("cpu", **given)
-    assert prediction.predictor_of("cpu", **given) == first
-    assert timed == ["cpu"]
-    prediction.predictor_of("kitchen", **given)
-    assert timed == ["cpu", "kitchen"]
 
 
 def test_an_order_keeps_everything_about_its_job_on_the_way_to_a_worker():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,11 @@ pytest.importorskip("optuna")
 SMALL: dict[str, Any] = {"models": "gru", "epochs": 3, "trials": 0, "max_bytes": 6_000}
 
 
+def said(found):
+    """Without the breaks of its lines."""
+    return " ".join(str(found).split())
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("search") / "best"
@@ -50,11 +56,27 @@ def test_the_winner_is_a_checked_file_within_the_budget_measured_on_unseen_rows(
     assert entry["holds"]
     assert entry["winner"]["measured_p50_ms"] > 0
     assert entry["winner"]["architecture"] == "gru"
-    assert str(found).startswith("# The cheapest model with 60.0 %")
-    assert "**Use gru-16 (gru-16.int8.ernn)" in str(found)
+    assert str(found).startswith("The smallest model with 60.0 %")
+    assert "Use gru-16 (gru-16.int8.ernn)" in said(found)
+    assert "A fresh check confirms gru-16: 6 trainings with other seeds reach" in said(found)
+    assert entry["winner"]["confirmation"]["holds"]
+    assert entry["winner"]["confirmation"]["rows"] == 128  # all of training and validation
+    report = (folder / "report.md").read_text()
+    assert report.startswith("# The smallest model with 60.0 %")
+    assert "| model | size | in the search | fresh check | recipe |" in report
     html = (folder / "report.html").read_text()
     assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
     assert html.index('class="said"') < html.index("<svg")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_text_keeps_to_the_width_of_the_terminal(found, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = str(found).splitlines()
+    assert max(map(len, lines)) <= min(100, max(columns, 80))
+    table = [line for line in lines if line.startswith(("model ", "gru-16 "))]
+    assert len(table) == 2
+    assert re.search(r"\d+\.\d % \(6\): holds", table[1])
 
 
 @pytest.mark.usefixtures("found")
@@ -91,8 +113,8 @@ def test_where_nothing_reaches_the_score_the_nearest_is_named_and_the_test_stays
     assert not missed.holds
     assert missed.values.test is None
     assert missed.values.missed == ("score",)
-    assert "The nearest is gru-16" in str(missed)
-    assert "the test rows stay unopened" in str(missed)
+    assert "The nearest is gru-16" in said(missed)
+    assert "the test rows stay unopened" in said(missed)
 
 
 def test_where_every_winner_misses_the_time_the_test_stays_unopened(
@@ -109,7 +131,7 @@ def test_where_every_winner_misses_the_time_the_test_stays_unopened(
     assert missed.values.measured.truth.rows == len(split(as_samples(sequences())).validation)
     assert missed.values.test is None
     assert "score" not in missed.values.missed
-    assert "the limit of p95 on cpu, so the test rows stay unopened" in str(missed)
+    assert "the limit of p95 on cpu, so the test rows stay unopened" in said(missed)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -21,13 +23,16 @@ CONSTANTS = {name: np.array(value, np.float32) for name, value in NUMBERS.items(
 CONSTANTS |= {"last": np.array([-1], np.int64)}
 
 
-def made(*steps: str, **options: object) -> onnx.ModelProto:
+def made(*steps: str, **options: Any) -> onnx.ModelProto:
     """Operators as text: "kind first second -> result", the last result being y."""
     nodes = []
     for step in steps:
         words, _, result = step.partition(" -> ")
         kind, *given = words.split()
-        further = {"Cast": {"to": TensorProto.FLOAT}, "ReduceL1": {"axes": [2], "keepdims": 0}}
+        further: dict[str, Any] = {
+            "Cast": {"to": TensorProto.FLOAT},
+            "ReduceL1": {"axes": [2], "keepdims": 0},
+        }
         nodes.append(helper.make_node(kind, given, [result], **further.get(kind, {})))
     return model(nodes, constants=CONSTANTS, **options)
 

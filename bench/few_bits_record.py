@@ -1,0 +1,78 @@
+"""The record of fine-tunings on grids of few bits: docs/few-bits.json."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+RECORD: Final = Path(__file__).resolve().parents[1] / "docs" / "few-bits.json"
+
+#: float is the control, and int8 its file in 8 bits, without a training of its own.
+SCHEMES: Final = ("float", "int8", "int4", "int3", "ternary")
+
+
+class Tuning(NamedTuple):
+    """How the models of a task are made and fine-tuned."""
+
+    model: str  # of the tests
+    cell: str
+    rate: float
+    epochs: int
+    rows: int | None = None  # to train on; None: all
+
+
+TUNINGS: Final = {
+    "counter": Tuning("counter_lstm", "lstm", 1e-3, 12),
+    "japanese-vowels": Tuning("vowels_gru", "gru", 1e-3, 25),
+    "digits": Tuning("digits_gru", "gru", 1e-3, 12),
+    "languages": Tuning("languages_conv_lstm", "conv-lstm", 5e-4, 4, 8000),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One fine-tuning.  Scores are shares of the task's test rows."""
+
+    task: str
+    model: str
+    scheme: str
+    seed: int
+    before: float  # rounded, not yet trained on the grid
+    after: float
+    bytes: int  # of the native file
+    alike: float  # of the answers of the training's forward pass and of the native file
+    rows: int
+    right: str  # which test rows, a bit each, in base 64
+
+    def answers(self) -> npt.NDArray[np.bool_]:
+        """Right or wrong, [rows]."""
+        packed = np.frombuffer(base64.b64decode(self.right), np.uint8)
+        return np.unpackbits(packed, count=self.rows).astype(bool)
+
+
+def recorded(path: Path = RECORD) -> list[Row]:
+    """All rows measured so far."""
+    if not path.exists():
+        return []
+    return [Row(**entry) for entry in json.loads(path.read_text())]
+
+
+def add(rows: Iterator[Row]) -> None:
+    """Writes each row when it is there: a run may be stopped at any time."""
+    for row in rows:
+        key = (row.task, row.model, row.scheme, row.seed)
+        known = [one for one in recorded() if (one.task, one.model, one.scheme, one.seed) != key]
+        lines = ",\n".join(json.dumps(asdict(one)) for one in (*known, row))
+        RECORD.write_text(f"[\n{lines}\n]\n")
+        print(
+            f"{row.task} {row.model} {row.scheme} seed {row.seed}: {100 * row.after:.1f} %, file "
+            f"alike {100 * row.alike:.2f} %",
+            flush=True,
+        )

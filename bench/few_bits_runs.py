@@ -1,0 +1,145 @@
+"""Fine-tunings on grids of few bits beside the same in float, each with the answers of its file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.few_bits_record import SCHEMES, TUNINGS, Row
+from edgernn.aware.model import copied, deployed, quantization_aware
+from edgernn.export.keras.file import parameters_of, read_model
+from edgernn.export.native import lower
+from edgernn.export.pipeline import float_graph
+from edgernn.export.quantization.calibrate import calibrate
+from edgernn.export.quantization.quantize import quantize
+from edgernn.runtime import Model
+from edgernn.scheme import Scheme
+from edgernn.tasks.data import task_named
+from edgernn.tasks.keras_backend import load_keras
+from edgernn.tasks.samples import Splits
+from edgernn.tasks.training import train
+
+_TOP: Final = Path(__file__).resolve().parents[1]
+_MODELS: Final = _TOP / "tests" / "golden" / "trained"
+
+_IN_FILE: Final = {"float": Scheme.FLOAT32, "int8": Scheme.INT8}  # the others: int4
+
+
+def tuned(task: str, name: str, start: Path, seed: int, schemes: tuple[str, ...]) -> Iterator[Row]:
+    """The same fine-tuning from one model: in float, and on each grid."""
+    splits, base = _splits(task), load_keras().models.load_model(start)
+    made = _one_of(task, name, seed, splits)
+    if _IN_FILE.keys() & set(schemes):
+        control, before = _fitted(copied(base), task, seed, splits)
+        wanted = _classes(control, splits)
+        yield made("float", before, wanted, _native(control, "float", splits))
+        if "int8" in schemes:  # who runs the file gets its answers
+            content = _native(control, "int8", splits)
+            yield made("int8", before, _native_classes(content, splits), content, beside=wanted)
+    for scheme in schemes:
+        if scheme in _IN_FILE:
+            continue
+        model, before = _fitted(quantization_aware(base, scheme), task, seed, splits)
+        yield made(scheme, before, _classes(model, splits), _native(model, scheme, splits))
+
+
+def of_tests(task: str, seed: int, schemes: tuple[str, ...] = SCHEMES) -> Iterator[Row]:
+    """From the model that the tests have of the task."""
+    name = TUNINGS[task].model
+    return tuned(task, name, _MODELS / f"{name}.keras", seed, schemes)
+
+
+def grown(task: str, units: int, seed: int, schemes: tuple[str, ...]) -> Iterator[Row]:
+    """From a model of another width, trained from its first weights: what bytes do as units."""
+    cell = TUNINGS[task].cell
+    with TemporaryDirectory() as folder:
+        start = Path(folder) / "model.keras"
+        train(
+            *(_splits(task), start),
+            task=task,
+            cell=cell,
+            recipe=replace(task_named(task).recipe, units=units),
+            seed=seed,
+            count_parameters=parameters_of,
+        )
+        yield from tuned(task, f"{cell} {units}", start, seed, schemes)
+
+
+def _fitted(model: Any, task: str, seed: int, splits: Splits) -> tuple[Any, float]:
+    """(The model after the fine-tuning, its accuracy before)"""
+    keras, tuning = load_keras(), TUNINGS[task]
+    keras.utils.set_random_seed(seed)
+    model.compile(
+        keras.optimizers.Adam(tuning.rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    before = float(np.mean(_classes(model, splits) == np.asarray(splits.test.y)))
+    rows = slice(tuning.rows)
+    model.fit(
+        splits.train.x[rows],
+        np.asarray(splits.train.y)[rows],
+        validation_data=(splits.validation.x, splits.validation.y),
+        epochs=tuning.epochs,
+        batch_size=32 if len(splits.train) <= 3000 else 128,
+        verbose=0,
+        callbacks=[keras.callbacks.EarlyStopping(patience=8, restore_best_weights=True)],
+    )
+    return model, before
+
+
+def _one_of(task: str, name: str, seed: int, splits: Splits) -> Any:
+    truth = np.asarray(splits.test.y)
+
+    def made(scheme: str, before: float, found: Any, content: bytes, beside: Any = None) -> Row:
+        """found: the classes that count; beside: those of the training, where they are others."""
+        training = found if beside is None else beside
+        right = found == truth
+        return Row(
+            task=task,
+            model=name,
+            scheme=scheme,
+            seed=seed,
+            before=round(before, 5),
+            after=round(float(right.mean()), 5),
+            bytes=len(content),
+            alike=round(float(np.mean(_native_classes(content, splits) == training)), 5),
+            rows=len(right),
+            right=base64.b64encode(np.packbits(right).tobytes()).decode(),
+        )
+
+    return made
+
+
+def _splits(task: str) -> Splits:
+    return task_named(task).read(lambda _phase: None)
+
+
+def _classes(model: Any, splits: Splits) -> npt.NDArray[np.intp]:
+    return np.asarray(model.predict(splits.test.x, batch_size=256, verbose=0)).argmax(-1)
+
+
+def _native(model: Any, scheme: str, splits: Splits) -> bytes:
+    """The content of an .ernn file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        if scheme in _IN_FILE:
+            model.save(path)
+        else:
+            deployed(model.inner, model.on_grid).save(path)
+        graph = float_graph(read_model(path).graph)
+    ranges = calibrate(graph, {graph.inputs[0].name: splits.calibration.x})
+    made = quantize(graph, ranges, _IN_FILE.get(scheme, Scheme.INT4))
+    return lower(made, metadata={}).content
+
+
+def _native_classes(content: bytes, splits: Splits) -> npt.NDArray[np.intp]:
+    model = Model(content)
+    (entry,) = model.free_inputs
+    (answers,) = model.run({entry.name: splits.test.x}).values()
+    return np.asarray(answers).argmax(-1)
