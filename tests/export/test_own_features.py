@@ -78,7 +78,7 @@ def test_recordings_get_the_decisions_of_keras_from_the_training_to_the_profile(
         if len(waveform) <= SAMPLES:  # of longer ones, run answers for the end
             shown = ran("run", tmp_path / "out" / "digits.ernn", "--wav", wav, "--json")
             whole.append((json.loads(shown.splitlines()[-1]), number_of(name, found)))
-    order = {number: row for row, number in enumerate(np.flatnonzero(held))}
+    order = {number: row for row, number in enumerate(np.flatnonzero(held).tolist())}
     assert len(whole) > 60
     for answer, number in whole:
         expected = said[order[number]]

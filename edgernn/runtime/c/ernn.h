@@ -117,9 +117,8 @@ ERNN_API const char *ernn_status_text(ernn_status status);
 /* Every set of kernels, once.  Integer schemes give the same bits on all of them. */
 #define ERNN_ISA_LIST(X)                                                                           \
   X(AUTO, "auto") X(PORTABLE, "portable") X(AVX2, "avx2") X(AVXVNNI, "avxvnni")                    \
-  X(AVX512VNNI, "avx512vnni") X(AMX, "amx")                                                        \
-  X(NEON, "neon") X(NEONDOT, "neondot") X(NEONI8MM, "neoni8mm")                                    \
-  X(SIMD128, "simd128") X(RELAXED, "relaxed") X(RELAXEDDOT, "relaxeddot")
+  X(AVX512VNNI, "avx512vnni") X(AMX, "amx") X(NEON, "neon") X(NEONDOT, "neondot")                  \
+  X(NEONI8MM, "neoni8mm") X(SIMD128, "simd128") X(RELAXED, "relaxed") X(RELAXEDDOT, "relaxeddot")
 
 typedef enum ernn_isa {
 #define ERNN_ISA_ENUM(name, text) ERNN_ISA_##name,
