@@ -274,6 +274,22 @@ def test_where_fresh_trainings_refute_all_the_best_of_them_is_named_and_the_test
     assert 1 < len(chosen.confirmed) <= 6  # each has its chance to be confirmed by luck
 
 
+def test_where_none_has_the_margin_the_best_that_reaches_the_score_is_handed_over(tmp_path):
+    def close(job):  # 0.83 is asked for, and 0.857 needed
+        return 0.85 if job.role is Role.CONFIRMED else by_width(job)
+
+    chosen, _ = search(tmp_path, close)
+    assert not chosen.confirmation.holds
+    assert chosen.confirmation.is_likely(Budget(score=0.83))
+    assert chosen.opens_test
+
+    def lower(job):
+        return 0.825 if job.role is Role.CONFIRMED else by_width(job)
+
+    refuted, _ = search(tmp_path / "lower", lower)
+    assert not refuted.opens_test
+
+
 def test_without_time_for_fresh_trainings_nothing_is_declared(tmp_path):
     clock = Clock(limit_s=1e6)
 
