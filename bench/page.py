@@ -141,7 +141,7 @@ rounds each, and the median ratio of the pairs):
 | int4 GRU 100 x 40 x 128 | avx2 | 224 µs | 184 µs | 1.21 |
 | int8 GRU 100 x 40 x 128 | avxvnni | 117 µs (avx2) | 82 µs | 1.43 |
 | int8 GRU 100 x 40 x 128, Node 20 | simd128 | 468 µs | 416 µs | 1.12 |
-| int8 GRU 100 x 40 x 128, Node 24 | simd128, relaxeddot | 555 µs | 241 µs | 2.30 |
+| int8 GRU 100 x 40 x 128, Node 24 | simd128, relaxeddot | 540 µs | 227 µs | 2.41 |
 | int8 GRU 100 x 40 x 128, Node 24 without AVX-VNNI | simd128, relaxed | 570 µs | 372 µs | 1.53 |
 
 The int4 GRU with AVX2 now takes 1.21 to 1.24 times as long as int8; before, 1.47 to 1.49. The

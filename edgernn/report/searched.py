@@ -72,14 +72,19 @@ def confirmed_sentence(found: Searched) -> str:
     if seen.failed:
         return f"{name} could not be trained anew each time: {seen.failed}."
     margin = abs(seen.needed - found.budget.score)
-    verb = "confirms" if seen.holds else "does not confirm"
+    is_likely = seen.is_likely(found.budget)
+    verdict = f"does not confirm {name}"
+    if seen.holds:
+        verdict = f"confirms {name}"
+    elif is_likely:
+        verdict = f"finds {name} good enough, but not by the margin that rules out luck"
     stopped = ", after which the others were not begun" if seen.given_up else ""
     return (
-        f"A fresh check {verb} {name}: {_trainings(len(seen.folds))} with other seeds reach "
+        f"A fresh check {verdict}: {_trainings(len(seen.folds))} with other seeds reach "
         f"{judge.text(seen.score)} on {seen.rows:,} rows that had no part in choosing it{stopped}. "
-        f"It needs {judge.text(seen.needed)}: {judge.text(found.budget.score)} and a margin of "
-        f"{judge.amount(margin)}, so that a model that falls just short passes by luck in one of "
-        "ten checks at most."
+        f"To be confirmed it needs {judge.text(seen.needed)}: {judge.text(found.budget.score)} "
+        f"and a margin of {judge.amount(margin)}, so that a model that falls just short passes by "
+        "luck in one of ten checks at most."
     )
 
 
@@ -262,7 +267,8 @@ def _checked(seen: Confirmation | None, found: Searched) -> str:
         return DASH
     if seen.failed:
         return "failed"
-    verdict = "holds" if seen.holds else "too low" if found.judge.higher_is_better else "too high"
+    lacks = "too low" if found.judge.higher_is_better else "too high"
+    verdict = "holds" if seen.holds else "unsure" if seen.is_likely(found.budget) else lacks
     return f"{found.judge.text(seen.score)} ({len(seen.folds)}): {verdict}"
 
 

@@ -44,6 +44,10 @@ class Confirmation:
     given_up: bool = False
     failed: str = ""
 
+    def is_likely(self, budget: Budget) -> bool:
+        """Whether all trainings together reach the score, if without its margin."""
+        return not self.given_up and not self.failed and budget.reached_by(self.score)
+
 
 def needed_score(rows: Rows, budget: Budget, all_rows: int) -> float:
     """What candidates with scores like `rows` need on `all_rows`, before their seeds are known."""

@@ -241,10 +241,10 @@ class Search:
                 f"a time limit of {seconds(self._clock.limit_s)} is too short to train a candidate",
                 remedy="Give a longer --time-limit and --resume: what was trained is kept",
             )
-        confirmed = self._winner()
+        sound = self._winner() or self._likely()
         # Where all that could be confirmed were refuted, others that look as good count as little.
         others = None if self._is_exhausted else self._best()
-        winner = confirmed or others or self._nearest()
+        winner = sound or others or self._nearest()
         self._progress(f"training {winner.candidate.contender.name} on all training rows")
         job, training = self._judge.final(winner.candidate)
         chosen = Chosen(
@@ -253,7 +253,7 @@ class Search:
             training=training,
             scores=winner.scores,
             confirmation=self._judge.confirmed.get(winner.candidate),
-            reached=confirmed is not None
+            reached=sound is not None
             and self._wanted.budget.reached_by(training.score(self._judge.form)),
             tried=tuple(self._judge.tried.values()),
             refused=tuple(self._refused),
@@ -296,6 +296,19 @@ class Search:
         ]
         ordered = cheapest_first(some, by_time=self._wanted.by_time)
         return ordered[0] if ordered else None
+
+    def _likely(self) -> Tried | None:
+        """The best of what fresh trainings find good enough, if not by the margin."""
+        some = [one for one in self._judge.tried.values() if self._is_left(one.candidate)]
+        known = self._judge.confirmed
+        found = {
+            one.candidate: one
+            for one in some
+            if one.candidate in known and known[one.candidate].is_likely(self._wanted.budget)
+        }
+        sign = 1 if self._wanted.metric.higher_is_better else -1
+        best = max(found, key=lambda one: sign * known[one].score, default=None)
+        return None if best is None else found[best]
 
     def _nearest(self) -> Tried:
         """By fresh trainings, where there are any: they flatter none."""

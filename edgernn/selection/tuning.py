@@ -55,9 +55,9 @@ class Tuner:
         self._number = 0
         self.earlier: list[tuple[Suggestion, float]] = []  # of an earlier start, with their scores
         self._resume()
-        for recipe in FIRST_RECIPES:
+        for settings in FIRST_RECIPES:
             for place in range(len(self._contenders)):
-                self._study.enqueue_trial({"contender": place, **recipe}, skip_if_exists=True)
+                self._study.enqueue_trial({"contender": place, **settings}, skip_if_exists=True)
 
     def suggestion(self) -> Suggestion:
         """The next one; it is `told` later."""

@@ -43,7 +43,7 @@ class Chosen:
     training: Training
     scores: tuple[float, ...]  # of the search, on validation rows
     confirmation: Confirmation | None  # by fresh trainings; None: there was no time for them
-    reached: bool  # the score with its margin there, and the score when trained again
+    reached: bool  # the score there, and when trained again; the margin is `confirmation.holds`
     tried: tuple[Tried, ...]
     refused: tuple[str, ...]  # sentences: architectures that do not fit
     trainings: int

@@ -57,7 +57,9 @@ MEASURED = {
 
 
 def shape_named(name):
-    cells, steps, features, units = re.fullmatch(r"(.+)_t(\d+)_f(\d+)_h(\d+)", name).groups()
+    found = re.fullmatch(r"(.+)_t(\d+)_f(\d+)_h(\d+)", name)
+    assert found
+    cells, steps, features, units = found.groups()
     return Shape(
         cells=tuple(cells.split("_")), steps=int(steps), features=int(features), units=int(units)
     )
