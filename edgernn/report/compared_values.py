@@ -126,7 +126,7 @@ def method(comparison: Comparison) -> str:
         f"{comparison.judge.amount(comparison.worth)} "
         "counts as equal.  Times are those of one training of each contender, the one with the "
         f"median score, measured when nothing was being trained.  In all: "
-        f"{seconds(comparison.seconds)}.{_left_out(comparison)}{_unmeasured(comparison)}"
+        f"{seconds(comparison.seconds)}.{_left_out(comparison)}{_refused(comparison)}{_unmeasured(comparison)}"
         f"{_disturbed(comparison)}"
     )
 
@@ -151,6 +151,11 @@ def legend(comparison: Comparison) -> str:
             "the size makes the difference."
         )
     return "  ".join(said)
+
+
+def _refused(comparison: Comparison) -> str:
+    """Files that failed their check; each reason is a sentence."""
+    return "".join(f"  Not measured: {reason}." for reason in comparison.refused)
 
 
 def _unmeasured(comparison: Comparison) -> str:
