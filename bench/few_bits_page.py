@@ -30,11 +30,21 @@ _IN_WORDS: Final = {"float": "float32", "int3": "int3 (stored as int4)"}
 _WORDS_OF_TERNARY: Final = "ternary (stored as int4)"
 
 
+#: Points on each side that a bar of a picture has at most.
+_LONGEST: Final = 2.0
+
+
 class Difference(NamedTuple):
     """Points of accuracy more than a control, and their interval of 95 %; of one seed no width."""
 
     points: float
     interval: Interval
+
+    @property
+    def shown(self) -> Interval:
+        """Where a bar ends: two seeds leave an interval wider than any picture."""
+        low, high = self.interval
+        return Interval(max(low, self.points - _LONGEST), min(high, self.points + _LONGEST))
 
     @property
     def text(self) -> str:
@@ -157,9 +167,9 @@ def differences(rows: Sequence[Row]) -> str:
             spreads.append(
                 Spread(
                     name=f"{scheme}, {cell.task}: {share}",
-                    low=difference.interval.low,
-                    middle=difference.points,
-                    high=difference.interval.high,
+                    low=round(difference.shown.low, 2),
+                    middle=round(difference.points, 2),
+                    high=round(difference.shown.high, 2),
                     dots=dots,
                 )
             )
@@ -222,8 +232,8 @@ def _panel(task: str, found: list[Cell]) -> Iterator[str]:
     control = next(cell for cell in found if cell.units is None and cell.scheme == "float")
     shown = [cell for cell in found if cell.units is None or cell.scheme in ("int8", "int4")]
     against = {id(cell): cell.against(control) for cell in shown}
-    ends = [control.score + end for one in against.values() for end in (one.points, *one.interval)]
-    upwards = linear_scale(ends, least=0, most=100)
+    ends = [control.score + end for one in against.values() for end in (one.points, *one.shown)]
+    upwards = linear_scale(ends, least=0, most=101)
     sizes = [cell.bytes for cell in shown]
     along = Scale(low=min(sizes) * 0.9, high=max(sizes) * 1.15, logarithmic=True)
 
@@ -273,7 +283,7 @@ def _mark(
     """A point and the interval of its difference to the control, at the control's score."""
     colour = _COLOURS[cell.scheme]
     of_tests = cell.units is None
-    low, high = (at(control + end) for end in against.interval)
+    low, high = (at(control + end) for end in against.shown)
     middle = at(control + against.points)
     yield element("line", x1=x, x2=x, y1=low, y2=high, stroke=colour, stroke_width=1.5, opacity=0.5)
     yield element(

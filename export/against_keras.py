@@ -19,6 +19,7 @@ from edgernn.devices import open_device
 from edgernn.errors import MissingRuntime, VerificationError
 from edgernn.export import keras_answers
 from edgernn.export.cases import Case, make_cases
+from edgernn.export.made_up_sounds import sounds_of
 from edgernn.export.made_up_texts import texts_of
 from edgernn.export.verify import same_up_to_rounding
 from edgernn.graph import AnyArray, Graph
@@ -54,7 +55,9 @@ def compared_with_keras(
         *(Case(name=f"row {at}", inputs=row) for at, row in enumerate(rows)),
     ]
     calls, texts = texts_of(graph, calls)
-    answers = _answers(graph, calls, texts, store, generation)
+    calls, sounds = sounds_of(graph, calls)
+    given = [{**text, **sound} for text, sound in zip(texts, sounds, strict=True)]
+    answers = _answers(graph, calls, given, store, generation)
     expected = [
         {output.name: said[position] for position, output in enumerate(graph.outputs)}
         for said in answers
@@ -68,12 +71,12 @@ def compared_with_keras(
 def _answers(
     graph: Graph,
     calls: Sequence[Case],
-    texts: Sequence[Mapping[str, AnyArray]],
+    given: Sequence[Mapping[str, AnyArray]],
     store: Callable[[Path], Path],
     generation: str,
 ) -> list[list[AnyArray]]:
     arrays: dict[str, Any] = {
-        f"{number}.{position}": texts[number].get(entry.name, call.inputs[entry.name])
+        f"{number}.{position}": given[number].get(entry.name, call.inputs[entry.name])
         for number, call in enumerate(calls)
         for position, entry in enumerate(graph.inputs)
     }

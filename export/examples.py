@@ -63,7 +63,8 @@ def _examples(given: Given, inputs: list[Input]) -> Examples:
     if len(inputs) == 1:
         if isinstance(given, Mapping) and set(given) == {inputs[0].name}:
             given = given[inputs[0].name]
-        samples = as_samples(given, name="the calibration data", front_end=inputs[0].text)
+        front_end = inputs[0].text or inputs[0].sound
+        samples = as_samples(given, name="the calibration data", front_end=front_end)
         shape = inputs[0].spec.shape
         if len(shape) > 1 and shape[1] is not None and len(shape) == samples.x.ndim:
             samples = samples.with_steps(shape[1])

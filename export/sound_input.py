@@ -6,7 +6,7 @@ from typing import Final
 
 from edgernn.errors import DataError
 from edgernn.graph import DType, Graph, Input
-from edgernn.recipe import RowRecipe, SensorRecipe, TextRecipe
+from edgernn.recipe import RowRecipe, SensorRecipe, SoundRecipe, TextRecipe
 
 #: The key of the recipe among the metadata of an artefact.
 FRONT_END: Final = "front_end"
@@ -20,6 +20,11 @@ TEXT_CHECK: Final = "front_end_text_check"
 def text_recipe(graph: Graph) -> TextRecipe | None:
     """How text becomes the tokens of an input; None where no input takes text."""
     return next((entry.text for entry in graph.inputs if entry.text is not None), None)
+
+
+def sound_recipe(graph: Graph) -> SoundRecipe | None:
+    """How the original makes the rows of an input of sound; None where it takes rows."""
+    return next((entry.sound for entry in graph.inputs if entry.sound is not None), None)
 
 
 def sound_input(graph: Graph, recipe: RowRecipe) -> Input:
@@ -37,6 +42,7 @@ def sound_input(graph: Graph, recipe: RowRecipe) -> Input:
         and entry.spec.rank == 3
         and entry.spec.shape[-1] == recipe.width
     ]
+    found = [entry for entry in found if entry.sound is not None] or found
     if len(found) == 1:
         _require_windows(found[0], recipe)
         return found[0]

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from edgernn.recipe import SoundRecipe
     from edgernn.runtime import Model
-    from edgernn.runtime.listening import Deciding, Heard
+    from edgernn.runtime.listening import Deciding, Heard, Listener
 
 _PIECE_S = 0.1
 
@@ -114,17 +115,19 @@ def command(
     if table is not None:
         _sense(opened, table, deciding, as_json=as_json)
         return
-    own_rate = opened.audio().rate_hz
+    recipe = opened.audio().recipe
     if wav is not None:
-        rate_hz, pieces = _recording(wav)
+        rate_hz, pieces = _recording(wav, recipe)
     else:
-        rate_hz = rate_hz or own_rate
+        rate_hz = rate_hz or recipe.rate_hz
         pieces = _standard_input(rate_hz)
     listener = Listener(model=opened, rate_hz=rate_hz, deciding=deciding)
     for heard in listen(listener, pieces):
         _show(heard, as_json=as_json)
     if wav is not None:
         _show(listener.whole(), as_json=as_json, at_end=True)
+    else:
+        _require_sound(listener)
 
 
 def _sense(model: Model, table: Path, deciding: Deciding, *, as_json: bool) -> None:
@@ -174,11 +177,13 @@ def _decoded(line: bytes, number: int) -> str:
         ) from error
 
 
-def _recording(path: Path) -> tuple[int, Iterator[Any]]:
-    """(samples a second, pieces of the samples)"""
+def _recording(path: Path, recipe: SoundRecipe) -> tuple[int, Iterator[Any]]:
+    """(samples a second, pieces of the samples, with what the recipe has behind the last)"""
+    from edgernn.runtime.audio import followed
     from edgernn.tasks.recordings import read_waveform
 
     waveform, rate_hz = read_waveform(path)
+    waveform = followed(waveform, recipe, rate_hz=rate_hz)
     size = max(1, int(rate_hz * _PIECE_S))
     return rate_hz, (waveform[at : at + size] for at in range(0, len(waveform), size))
 
@@ -203,6 +208,19 @@ def _standard_input(rate_hz: int) -> Iterator[Any]:
         whole = len(content) // 2 * 2
         rest = content[whole:]
         yield np.frombuffer(content[:whole], "<i2")
+
+
+def _require_sound(listener: Listener) -> None:
+    """Raises DataError where standard input ended before there was anything to hear."""
+    from edgernn.errors import DataError
+
+    try:
+        listener.require_rows()
+    except DataError as error:
+        raise DataError(
+            f"standard input ended too early: {error.what}",
+            remedy="Look at what the program that records says; it must write raw 16-bit samples",
+        ) from error
 
 
 def _show(heard: Heard, *, as_json: bool, at_end: bool = False) -> None:

@@ -28,7 +28,7 @@ from edgernn.selection.crossed import FEWEST_SEEDS
 from edgernn.selection.data import splits_of
 from edgernn.selection.hosts import parsed_hosts
 from edgernn.selection.row_scores import row_metric
-from edgernn.selection.training import median_training, training_file
+from edgernn.selection.training import median_training, model_file
 from edgernn.selection.verdict import Worth
 from edgernn.selection.work import forms_of
 from edgernn.tasks.given import Given
@@ -91,7 +91,7 @@ class Compared:
                 remedy=f"It is one of {', '.join(one.name for one in self.values.trainings)}",
             )
         middle = median_training(self.values.trainings[found[0]])
-        return training_file(self.folder, middle.key).with_suffix(".keras")
+        return model_file(self.folder, middle.key)
 
     def write_plots(self, folder: str | os.PathLike[str]) -> None:
         """Writes every picture of the report as an .svg file.  Raises OutputError.

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 from edgernn.errors import WrongOption
 from edgernn.export.decoder_pair import checked_decoding
-from edgernn.export.sound_input import sound_input
+from edgernn.export.sound_input import sound_input, sound_recipe
 from edgernn.export.source_model import SourceModel
 from edgernn.formats import FORMATS, format_named, options_by_format
 from edgernn.graph import CalibrationMethod, Decoding, Graph, Rounding
-from edgernn.recipe import RowRecipe, front_end_named
+from edgernn.recipe import RowRecipe, SoundRecipe, front_end_named
+from edgernn.recipe.sound import RATE_UNKNOWN_HZ
 from edgernn.scheme import Scheme
 from edgernn.tasks.given import Given
 from edgernn.tasks.notation import architecture_named
@@ -175,12 +178,39 @@ def format_options(
 def front_end_of(given: str | RowRecipe | None, model: SourceModel) -> RowRecipe | None:
     """The user's front end, else that in the model's file.
 
-    Raises DataError for a name that is none, or a recipe that does not fit the model's inputs.
+    Raises DataError for a name that is none, or a recipe that does not fit the model's inputs,
+    WrongOption where the model makes its features itself: of those only the rate can be missing.
     """
+    own = sound_recipe(model.graph)
+    if own is not None:
+        return _own_front_end(given, own)
     recipe = front_end_named(given) if isinstance(given, str) else given or model.front_end
     if recipe is not None:
         sound_input(model.graph, recipe)
     return recipe
+
+
+#: The features that the model makes itself, of sound at a rate that its file does not say.
+_OWN: Final = re.compile(r"own@(\d{1,6})")
+
+
+def _own_front_end(given: str | RowRecipe | None, own: SoundRecipe) -> SoundRecipe:
+    rate = _OWN.fullmatch(given) if isinstance(given, str) else None
+    if own.rate_hz == RATE_UNKNOWN_HZ:
+        if rate is not None:
+            return replace(own, rate_hz=int(rate[1]))
+        raise WrongOption(
+            f"the model makes its features itself ({own.name}), and its file does not say of how "
+            "many samples a second",
+            remedy="Give --front-end own@16000 (front_end), with the rate of its training",
+        )
+    if given is None or given == own or (rate is not None and int(rate[1]) == own.rate_hz):
+        return own
+    raise WrongOption(
+        f"--front-end (front_end) names other features than the model makes itself: {own.name}, "
+        f"{own.rate_hz} samples a second",
+        remedy="Leave it out",
+    )
 
 
 def decoding_of(given: str | None, training: TrainingLog | None, graph: Graph) -> Decoding | None:

@@ -7,14 +7,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
 from edgernn import atomic
-from edgernn.devices.device import Choices
 from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.keras.file import read_model
@@ -25,12 +23,9 @@ from edgernn.formats import format_named
 from edgernn.front.arguments import checked_arguments, require_at_least
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
-from edgernn.profile.candidates import find_candidates
-from edgernn.profile.measure import Benchmark, Plan
-from edgernn.profile.pool import pooled
-from edgernn.profile.profiling import begun
+from edgernn.profile.measure import Benchmark
+from edgernn.profile.measured import measured_files
 from edgernn.profile.report import Report
-from edgernn.profile.workload import Workload
 from edgernn.report.aligned import WIDTH
 from edgernn.report.searched import (
     searched_html,
@@ -261,15 +256,7 @@ def _exported(wanted: Wanted, chosen: Chosen, folder: Path, out: Path) -> Path:
 
 
 def _measured(file: Path, samples: Samples, device: str) -> Report:
-    workload = Workload(samples=samples)
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    report = begun(now, Plan(), workload)
-    with closing(pooled(report, (device,), find_candidates([file]), workload, Choices())) as steps:
-        for advance in steps:
-            report = advance.report
-            if advance.failure is not None:
-                raise advance.failure
-    return report
+    return measured_files([file], samples, (device,)).complete
 
 
 def _budget(

@@ -11,7 +11,7 @@ from edgernn.graph.quantized import Quantization
 from edgernn.graph.shapes import ShapeError, infer
 from edgernn.graph.tensor import Shape, TensorSpec
 from edgernn.graph.weight_grid import WeightGrid
-from edgernn.recipe import TextRecipe
+from edgernn.recipe import SoundRecipe, TextRecipe
 
 
 class GraphError(ValueError):
@@ -23,11 +23,13 @@ class Input:
     """A named argument of the model and the edge of the same name.
 
     text: how tokens are made of the text that users give; None: they give what the edge has.
+    sound: how the original makes rows of the sound that it takes; None: it takes what the edge has.
     """
 
     name: str
     spec: TensorSpec
     text: TextRecipe | None = None
+    sound: SoundRecipe | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from edgernn.errors import DataError
+from edgernn.recipe.fields import recipe_from
 
 # History of the recipe's format:
 #   1  first version
-# A field that a reader does not know is an error: leaving out a step gives other rows.
 SENSOR_VERSION: Final = 1
 
 _HEADER: Final = "<16I"
@@ -93,43 +93,7 @@ class SensorRecipe:
 
 def sensor_of(entry: Mapping[str, Any]) -> SensorRecipe:
     """The recipe that `as_json` wrote.  Raises DataError for another kind, version or field."""
-    values = dict(entry)
-    kind, version = values.pop("kind", "sensor"), values.pop("version", SENSOR_VERSION)
-    if kind != "sensor":
-        raise DataError(f"the recipe is of the kind {kind!r}, not sensor")
-    if type(version) is not int or version > SENSOR_VERSION:
-        raise DataError(
-            f"the recipe of the sensors has format {version}; this edgernn reads up to "
-            f"{SENSOR_VERSION}",
-            remedy="Update edgernn",
-        )
-    known = {field.name: str(field.type) for field in fields(SensorRecipe)}
-    for name, value in values.items():
-        if name not in known:
-            raise DataError(
-                f"a recipe of sensors has no '{name}'", remedy=f"The fields are {', '.join(known)}"
-            )
-        values[name] = _typed(name, value, known[name])
-    if missing := [name for name in ("rate_hz", "channels") if name not in values]:
-        raise DataError(f"the recipe of the sensors has no {', '.join(missing)}")
-    return SensorRecipe(**values)
-
-
-def _typed(name: str, value: Any, kind: str) -> Any:
-    match kind:
-        case "int" if type(value) is int:
-            return value
-        case "str" if isinstance(value, str):
-            return value
-        case "tuple[str, ...]" if _is_list(value, str):
-            return tuple(value)
-        case "tuple[float, ...]" if _is_list(value, int, float):
-            return tuple(float(one) for one in value)
-    raise DataError(f"the recipe's {name} is {value!r}", remedy=f"It must be of the type {kind}")
-
-
-def _is_list(value: Any, *kinds: type) -> bool:
-    return isinstance(value, list | tuple) and all(type(one) in kinds for one in value)
+    return recipe_from(entry, SensorRecipe, kind="sensor", of="sensors", version=SENSOR_VERSION)
 
 
 def _scaling(recipe: SensorRecipe) -> tuple[Any, Any]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from edgernn.errors import DataError
+from edgernn.recipe.fields import recipe_from
 
 # History of the recipe's format:
 #   1  first version
-# A field that a reader does not know is an error: leaving out a step gives other features.
-SOUND_VERSION: Final = 1
+#   2  ends and clip_samples, which are left out where they are as in 1
+SOUND_VERSION: Final = 2
 
 _CHOICES: Final = {
+    "ends": ("zeros", "mirror"),
     "window": ("povey", "hann", "hamming", "blackman", "rectangular"),
     "pre_emphasis_in": ("frame", "stream"),
     "spectrum": ("power", "magnitude"),
@@ -25,6 +27,8 @@ _CHOICES: Final = {
     "compression": ("log", "pcen", "none"),
     "dct": ("orthonormal", "htk"),
 }
+#: Of features that do not depend on the rate, in a file that does not say it.
+RATE_UNKNOWN_HZ: Final = 1
 _HIGHEST_RATE_HZ: Final = 768_000
 _FFT_SAMPLES: Final = (32, 8192)
 _LEAST: Final = 1.2e-38  # smaller floats lose bits
@@ -45,6 +49,7 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
     "pcen_floor": (_LEAST, 1e4),
     "pcen_start": (-1, 1e6),
     "hop_samples": (1, 1 << 20),
+    "clip_samples": (0, 1 << 28),
     "lifter": (0, 1000),
 }
 
@@ -64,7 +69,10 @@ class SoundRecipe:
     scale: float = 1.0  # of the samples; 32768 where training took 16-bit numbers as they are
     window_samples: int
     hop_samples: int
-    lead_samples: int = 0  # zeros before the first sample, so that frames are around their time
+    lead_samples: int = 0  # before the first sample, so that frames are around their time
+    ends: str = (
+        "zeros"  # before the first sample; "mirror": the sound itself backwards, at both ends
+    )
     remove_mean: bool = False  # of each frame
     pre_emphasis: float = 0.0  # x[t] - this * x[t - 1]
     pre_emphasis_in: str = "frame"  # each frame begins anew with itself, or the whole stream
@@ -94,6 +102,9 @@ class SoundRecipe:
     lifter: float = 0.0
     add: tuple[float, ...] = ()  # to each number of a row; minus the mean of training
     multiply: tuple[float, ...] = ()  # then; one over the deviation
+    clip_samples: int = (
+        0  # recordings are cut at the end, or filled with zeros there; 0: as they are
+    )
     name: str = ""  # of the preset
 
     def __post_init__(self) -> None:
@@ -110,6 +121,8 @@ class SoundRecipe:
             raise _wrong("window_samples", self.window_samples, "1 to fft_samples")
         if not 0 <= self.lead_samples < self.window_samples:
             raise _wrong("lead_samples", self.lead_samples, "fewer than a window")
+        if self.ends == "mirror":
+            self._check_mirror()
         if not 0 <= self.bins <= self.fft_samples // 2:
             raise _wrong("bins", self.bins, "0 to half of fft_samples")
         if self.coefficients and not 0 < self.coefficients <= self.bins:
@@ -131,6 +144,29 @@ class SoundRecipe:
             if not all(abs(value) <= 1e9 for value in values):  # NaN too
                 raise _wrong(field, "not finite", "numbers up to 1e9")
 
+    def _check_mirror(self) -> None:
+        """The first frame waits for at most two samples behind it, and the second follows them."""
+        if self.ahead_samples > 2 or self.lead_samples == 0:
+            middle = (self.window_samples + 1) // 2
+            raise _wrong("lead_samples", self.lead_samples, f"1 to {middle} where ends is mirror")
+        if self.hop_samples <= self.ahead_samples:
+            least = self.ahead_samples + 1
+            raise _wrong("hop_samples", self.hop_samples, f"at least {least} where ends is mirror")
+        if self.clip_samples and self.clip_samples < self.first_samples:
+            raise _wrong("clip_samples", self.clip_samples, f"at least {self.first_samples}")
+
+    @property
+    def ahead_samples(self) -> int:
+        """Samples behind the first frame that its mirrored beginning needs."""
+        if self.ends != "mirror":
+            return 0
+        return max(0, 2 * self.lead_samples + 1 - self.window_samples)
+
+    @property
+    def first_samples(self) -> int:
+        """Samples that the first row needs."""
+        return self.window_samples - self.lead_samples + self.ahead_samples
+
     @property
     def top_hz(self) -> float:
         """Where the highest filter ends."""
@@ -147,8 +183,17 @@ class SoundRecipe:
         return 1000 * self.hop_samples / self.rate_hz
 
     def frames(self, samples: int) -> int:
-        """How many rows `samples` samples of the recipe's rate give."""
-        return max(0, 1 + (samples + self.lead_samples - self.window_samples) // self.hop_samples)
+        """How many rows `samples` samples of the recipe's rate give as they come."""
+        if samples < self.first_samples:
+            return 0
+        return 1 + (samples + self.lead_samples - self.window_samples) // self.hop_samples
+
+    def rows_of_recording(self, samples: int) -> int:
+        """How many rows a whole recording of `samples` samples has."""
+        samples = self.clip_samples or samples
+        if self.ends == "mirror" and samples >= self.first_samples:
+            return 1 + samples // self.hop_samples
+        return self.frames(samples)
 
     def description(self) -> str:
         """One line for a reader: what the features are."""
@@ -167,48 +212,15 @@ class SoundRecipe:
         entry = asdict(self)
         for field in ("add", "multiply"):
             entry[field] = list(entry[field])
-        return {"kind": "sound", "version": SOUND_VERSION, **entry}
+        newer = {name: entry.pop(name) for name in ("ends", "clip_samples")}
+        if newer == {"ends": "zeros", "clip_samples": 0}:  # for readers of version 1
+            return {"kind": "sound", "version": 1, **entry}
+        return {"kind": "sound", "version": SOUND_VERSION, **entry, **newer}
 
 
 def sound_of(entry: Mapping[str, Any]) -> SoundRecipe:
     """The recipe that `as_json` wrote.  Raises DataError for another kind, version or field."""
-    values = dict(entry)
-    kind, version = values.pop("kind", "sound"), values.pop("version", SOUND_VERSION)
-    if kind != "sound":
-        raise DataError(f"the recipe is of the kind {kind!r}, not sound")
-    if not isinstance(version, int) or version > SOUND_VERSION:
-        raise DataError(
-            f"the recipe has format {version}; this edgernn reads up to {SOUND_VERSION}",
-            remedy="Update edgernn",
-        )
-    known = {field.name: field for field in fields(SoundRecipe)}
-    for name, value in values.items():
-        if name not in known:
-            raise DataError(
-                f"a recipe has no '{name}'", remedy=f"The fields are {', '.join(known)}"
-            )
-        values[name] = _typed(name, value, str(known[name].type))
-    needed = ("rate_hz", "window_samples", "hop_samples", "fft_samples")
-    missing = [name for name in needed if name not in values]
-    if missing:
-        raise DataError(f"the recipe has no {', '.join(missing)}")
-    return SoundRecipe(**values)
-
-
-def _typed(name: str, value: Any, kind: str) -> Any:
-    """The value in its field's type.  Raises DataError for one of another type."""
-    match kind:
-        case "int" if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        case "float" if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
-        case "bool" if isinstance(value, bool):
-            return value
-        case "str" if isinstance(value, str):
-            return value
-        case "tuple[float, ...]" if isinstance(value, (list, tuple)):
-            return tuple(_typed(name, each, "float") for each in value)
-    raise _wrong(name, value, f"of the type {kind}")
+    return recipe_from(entry, SoundRecipe, kind="sound", of="sound", version=SOUND_VERSION)
 
 
 def _wrong(field: str, value: object, wanted: str) -> DataError:

@@ -18,6 +18,10 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 _HEADER: Final = "<8I12f12I"
 _HEADER_BYTES: Final = struct.calcsize(_HEADER)
 _REMOVE_MEAN, _FRAMEWISE, _MAGNITUDE, _LOG, _PCEN = 1, 2, 4, 8, 16
+_MIRROR, _SILENCE = 32, 64
+
+# History of the record: 1, the first version.  A library refuses a flag that it does not know.
+SOUND_RECORD_VERSION: Final = 1
 
 
 def sound_record(recipe: SoundRecipe) -> bytes:
@@ -90,6 +94,8 @@ def _flags(recipe: SoundRecipe) -> int:
         | _MAGNITUDE * (recipe.spectrum == "magnitude")
         | _LOG * (recipe.compression == "log")
         | _PCEN * (recipe.compression == "pcen")
+        | _MIRROR * (recipe.ends == "mirror")
+        | _SILENCE * (recipe.clip_samples > 0)
     )
 
 

@@ -11,10 +11,10 @@ from itertools import pairwise
 from typing import Any, Final
 
 from edgernn.errors import DataError
+from edgernn.recipe.fields import recipe_from
 
 # History of the recipe's format:
 #   1  first version
-# A field that a reader does not know is an error: leaving out a rule gives other tokens.
 TEXT_VERSION: Final = 1
 
 #: As the C library accepts them (edgernn/runtime/c/ernn_tokenizer.h).
@@ -99,34 +99,7 @@ class TextRecipe:
 
 def text_of(entry: Mapping[str, Any]) -> TextRecipe:
     """The recipe that `as_json` wrote.  Raises DataError for another kind, version or field."""
-    values = dict(entry)
-    kind, version = values.pop("kind", None), values.pop("version", None)
-    if kind != "text":
-        raise DataError(f"the recipe is of the kind {kind!r}, not text")
-    if type(version) is not int or version > TEXT_VERSION:
-        raise DataError(
-            f"the recipe of the text has format {version}; this edgernn reads up to {TEXT_VERSION}",
-            remedy="Update edgernn",
-        )
-    kinds: dict[str, tuple[type, ...]] = {
-        "vocabulary": (list, tuple),
-        "unknown": (int, type(None)),
-        "lower": (bool,),
-        "strip": (bool,),
-        "split": (str,),
-        "length": (int,),
-    }
-    for name, value in values.items():
-        if name not in kinds:
-            raise DataError(f"a recipe of text has no '{name}'", remedy="Update edgernn")
-        if type(value) not in kinds[name]:
-            raise DataError(f"the text's recipe has the {name} {value!r}")
-    if missing := [name for name in ("vocabulary", "unknown") if name not in values]:
-        raise DataError(f"the recipe of the text has no {', '.join(missing)}")
-    words = values.pop("vocabulary")
-    if not all(word is None or isinstance(word, str) for word in words):
-        raise DataError("the vocabulary has entries that are not words")
-    return TextRecipe(vocabulary=tuple(words), **values)
+    return recipe_from(entry, TextRecipe, kind="text", of="text", version=TEXT_VERSION)
 
 
 def text_recipe_text(recipe: TextRecipe) -> str:

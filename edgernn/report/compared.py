@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from edgernn.report.compared_bits import TITLE, bits_sentences
-from edgernn.report.compared_card import folklore_rows, questions
+from edgernn.report.compared_card import Answer, answers, folklore_rows
 from edgernn.report.compared_values import (
     group_note,
     group_table,
@@ -34,7 +34,8 @@ def comparison_markdown(comparison: Comparison) -> str:
         recommendation(comparison),
         *(_group_block(group, comparison) for group in comparison.groups),
         f"## {TITLE}\n\n" + "\n\n".join(bits) if bits else "",
-        "## Five questions\n\n" + "\n".join(questions(comparison)),
+        "## Five questions",
+        *(_answer_block(one) for one in answers(comparison)),
         "## What people say\n\n" + markdown_table(sayings) if sayings else "",
         "## How it was measured\n\n" + method(comparison),
     ]
@@ -89,8 +90,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _answer_block(answer: Answer) -> str:
+    table = markdown_table(answer.table) if answer.table else ""
+    return "\n\n".join(part for part in (f"### {answer.question}", table, answer.said) if part)
+
+
 def _group_block(group: Group, comparison: Comparison) -> str:
-    note = group_note(group)
+    note = group_note(group, comparison)
     return (
         f"## {group_title(group)}\n\n"
         + markdown_table(group_table(group, comparison))

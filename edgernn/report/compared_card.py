@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from edgernn.report.compared_values import (
+    contender_name,
     difference_text,
     measured_devices,
     p50_text,
     points_or_unit,
 )
 from edgernn.selection.advice import cells_of, deployed, unstable_cells
-from edgernn.selection.comparison import Comparison
+from edgernn.selection.comparison import Comparison, Standing
 from edgernn.selection.contender import Contender
 from edgernn.selection.folklore import Told, told
-from edgernn.units import count, file_size, seconds
+from edgernn.tasks.notation import architecture_named
+from edgernn.units import DASH, count, file_size, seconds
 
 
-def questions(comparison: Comparison) -> Iterator[str]:
-    """Markdown items."""
-    yield f"- **Resources**: {_resources(comparison)}."
-    yield f"- **Sequence length**: {_lengths(comparison)}."
-    yield f"- **Complexity**: {_complexity(comparison)}."
-    yield f"- **Amount of data**: {_amounts(comparison)}."
-    contenders = [one.contender for one in deployed(comparison.groups[0])]
-    budget = "; ".join(_cost(contender, comparison) for contender in contenders)
-    yield f"- **Budget of experiments**: {budget}."
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was measured about one question.  Either part may be empty."""
+
+    question: str
+    table: Sequence[Sequence[str]] = ()  # the head first
+    said: str = ""
+
+
+def answers(comparison: Comparison) -> tuple[Answer, ...]:
+    """To the five questions, in the order in which people ask them."""
+    return (
+        _resources(comparison),
+        _lengths(comparison),
+        _complexity(comparison),
+        _amounts(comparison),
+        _budget(comparison),
+    )
 
 
 def folklore_rows(comparison: Comparison) -> list[list[str]]:
@@ -46,74 +58,130 @@ def _here(one: Told) -> str:
     return f"{one.here:.{digits}f} {one.unit} [{low}, {high}]".replace("-", "−")
 
 
-def _resources(comparison: Comparison) -> str:
+def _resources(comparison: Comparison) -> Answer:
     standings = deployed(comparison.groups[0])
     devices = measured_devices(comparison)
     cells, unstable = cells_of(comparison), unstable_cells(comparison)
-    parts = []
-    for one in standings:
-        figures = [file_size(one.bytes)]
-        for device in devices:
-            cell = cells.get((device, one.contender.name, one.form))
-            if cell and cell.benchmark:
-                figures.append(f"{p50_text(cell, unstable)} on {device}")
-            elif cell and cell.instructions:
-                figures.append(f"{count(max(cell.instructions))} instructions on {device}")
-        parts.append(f"{one.contender.name} {', '.join(figures)}")
-    return f"{standings[0].form}: " + "; ".join(parts)
+
+    def figure(one: Standing, device: str) -> str:
+        cell = cells.get((device, one.contender.name, one.form))
+        if cell and not cell.benchmark and cell.instructions:
+            return f"{count(max(cell.instructions))} instructions"
+        return p50_text(cell, unstable)
+
+    return Answer(
+        question="Resources: what does it cost to run?",
+        table=[
+            ["contender", f"size, {standings[0].form}", *(f"a call on {one}" for one in devices)],
+            *(
+                [
+                    contender_name(one.contender, comparison),
+                    file_size(one.bytes),
+                    *(figure(one, device) for device in devices),
+                ]
+                for one in standings
+            ),
+        ],
+    )
 
 
-def _lengths(comparison: Comparison) -> str:
+def _lengths(comparison: Comparison) -> Answer:
+    question = "Sequence length: does one do better on long sequences?"
     if not comparison.lengths:
-        return "all test rows have nearly the same length, so it was not compared"
-    parts = []
-    for one in comparison.lengths:
-        first, second = one.scores[:2]
-        text = comparison.judge.text
-        parts.append(
-            f"{one.least} to {one.most} steps ({one.rows:,} rows): {first[0].name} "
-            f"{text(first[1])}, {second[0].name} {text(second[1])}, difference "
-            f"{difference_text(one.difference, comparison)}"
-        )
-    return "; ".join(parts)
+        said = "All test rows have nearly the same length, so this was not compared."
+        return Answer(question=question, said=said)
+    first, second = (one for one, _ in comparison.lengths[0].scores[:2])
+    rows = [
+        [
+            f"{one.least} to {one.most}",
+            f"{one.rows:,}",
+            *(comparison.judge.text(score) for _, score in one.scores[:2]),
+            difference_text(one.difference, comparison),
+        ]
+        for one in comparison.lengths
+    ]
+    head = ["steps", "test rows", first.name, second.name, _difference(comparison)]
+    return Answer(question=question, table=[head, *rows])
 
 
-def _complexity(comparison: Comparison) -> str:
+def _complexity(comparison: Comparison) -> Answer:
     judge = comparison.judge
-    parts = [
-        f"the {one.baseline} model without recurrence reaches {judge.text(one.score)}; "
-        f"{one.contender.name} beside it {difference_text(one.verdict.effect, comparison)} "
-        f"{points_or_unit(comparison)}, {one.verdict.outcome.value}"
+    rows = [
+        [
+            one.contender.name,
+            f"{one.baseline} model without recurrence ({judge.text(one.score)})",
+            difference_text(one.verdict.effect, comparison),
+            one.verdict.outcome.value,
+        ]
         for one in comparison.baselines
     ]
-    parts += [
-        f"{one.contender.name} beside its control {one.control.name}: "
-        f"{difference_text(one.verdict.effect, comparison)}, {one.verdict.outcome.value}"
+    rows += [
+        [
+            one.contender.name,
+            f"its control {one.control.name}",
+            difference_text(one.verdict.effect, comparison),
+            one.verdict.outcome.value,
+        ]
         for one in comparison.mixes
     ]
-    return "; ".join(parts) or "no model without recurrence was fitted to these answers"
+    question = "Complexity: is a simpler model enough?"
+    if not rows:
+        said = "No model without recurrence was fitted to these answers."
+        return Answer(question=question, said=said)
+    head = ["contender", "beside", _difference(comparison), "verdict"]
+    return Answer(question=question, table=[head, *rows])
 
 
-def _amounts(comparison: Comparison) -> str:
-    text = comparison.judge.text
-    by_contender: dict[Contender, list[str]] = {}
-    for one in comparison.amounts:
-        said = f"{text(float(np.mean(one.scores)))} with {one.rows:,} rows"
-        by_contender.setdefault(one.contender, []).append(said)
-    if not by_contender:
-        return (
-            f"{comparison.training_rows:,} training rows and {comparison.test_rows:,} test rows; "
-            "other amounts were not tried"
+def _amounts(comparison: Comparison) -> Answer:
+    question = "Amount of data: would more rows help?"
+    if not comparison.amounts:
+        said = (
+            f"There were {comparison.training_rows:,} training rows and "
+            f"{comparison.test_rows:,} test rows; other amounts were not tried."
         )
-    return "; ".join(f"{one.name} {', '.join(said)}" for one, said in by_contender.items())
-
-
-def _cost(contender: Contender, comparison: Comparison) -> str:
-    runs = comparison.trainings[contender]
-    time = seconds(float(np.mean([run.seconds for run in runs])))
-    epochs = float(np.mean([run.epochs_to_best for run in runs]))
-    peak = max(run.peak_bytes for run in runs)
-    return (
-        f"{contender.name} {time} a training, {epochs:.1f} epochs to the best, "
-        f"{file_size(peak)} of memory"
+        return Answer(question=question, said=said)
+    scores = {
+        (one.contender, one.rows): comparison.judge.text(float(np.mean(one.scores)))
+        for one in comparison.amounts
+    }
+    contenders = list(dict.fromkeys(contender for contender, _ in scores))
+    amounts = sorted({rows for _, rows in scores})
+    rows = [
+        [f"{amount:,}", *(scores.get((one, amount), DASH) for one in contenders)]
+        for amount in amounts
+    ]
+    return Answer(
+        question=question, table=[["training rows", *(one.name for one in contenders)], *rows]
     )
+
+
+def _budget(comparison: Comparison) -> Answer:
+    contenders = [one.contender for one in deployed(comparison.groups[0])]
+    ensembles = any(len(_members(one)) > 1 for one in contenders)
+    return Answer(
+        question="Budget of experiments: what does a training cost?",
+        table=[
+            ["contender", "one training", "epochs to the best", "memory"],
+            *(_cost(one, comparison) for one in contenders),
+        ],
+        said="The time of an ensemble is that of its members together." if ensembles else "",
+    )
+
+
+def _cost(contender: Contender, comparison: Comparison) -> list[str]:
+    runs = comparison.trainings[contender]
+    return [
+        contender_name(contender, comparison),
+        seconds(float(np.mean([run.seconds for run in runs]))),
+        f"{np.mean([run.epochs_to_best for run in runs]):.1f}",
+        file_size(max(run.peak_bytes for run in runs) or None),  # 0: not known
+    ]
+
+
+def _members(contender: Contender) -> tuple[str, ...]:
+    return architecture_named(contender.architecture).member_names
+
+
+def _difference(comparison: Comparison) -> str:
+    unit = points_or_unit(comparison)
+    return f"difference, {unit}" if unit else "difference"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from edgernn.report.compared_bits import TITLE, bits_sentences
-from edgernn.report.compared_card import folklore_rows, questions
+from edgernn.report.compared_card import Answer, answers, folklore_rows
 from edgernn.report.compared_pictures import pictures
 from edgernn.report.compared_values import (
     group_note,
@@ -32,7 +32,7 @@ def comparison_html(comparison: Comparison) -> str:
         *_bits(comparison),
         *(part for one in others for part in _shown(one.title, one.svg, one.caption)),
         element("h2", "Five questions"),
-        element("ul", *(element("li", bold(one[2:])) for one in questions(comparison))),
+        *(part for one in answers(comparison) for part in _answered(one)),
     ]
     if sayings := folklore_rows(comparison):
         body += [element("h2", "What people say"), html_table(sayings)]
@@ -63,9 +63,17 @@ def _bits(comparison: Comparison) -> Iterator[str]:
         yield from (element("p", bold(one)) for one in said)
 
 
+def _answered(answer: Answer) -> Iterator[str]:
+    yield element("h3", escaped(answer.question))
+    if answer.table:
+        yield html_table(answer.table)
+    if answer.said:
+        yield element("p", escaped(answer.said))
+
+
 def _tables(comparison: Comparison) -> Iterator[str]:
     for group in comparison.groups:
         yield element("h2", escaped(group_title(group)))
         yield html_table(group_table(group, comparison))
-        if note := group_note(group):
+        if note := group_note(group, comparison):
             yield element("p", escaped(note))

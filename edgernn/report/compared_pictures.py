@@ -133,7 +133,11 @@ def _seeds(standings: Sequence[Standing], comparison: Comparison) -> str:
 
 
 def _curves(comparison: Comparison) -> Iterator[Picture]:
-    contenders = [one.contender for one in deployed(comparison.groups[0])][:COLOURS]
+    standings = deployed(comparison.groups[0])
+    of_all = [one.contender for one in standings]
+    # Ensembles have no curve of their own.
+    trained = [one for one in of_all if any(run.curve for run in comparison.trainings[one])]
+    contenders = trained[:COLOURS]
     curves = {
         one.name: [
             [epoch.validation_loss for epoch in run.curve] for run in comparison.trainings[one]
@@ -159,7 +163,9 @@ def _all_deployed(comparison: Comparison) -> list[Standing]:
 def _point(standing: Standing, cost: float, comparison: Comparison) -> Point:
     """Its score with the 95 % interval of the mean over seeds."""
     scale, seeds = comparison.judge.scale, len(standing.scores)
-    half = student_quantile(0.975, seeds - 1) * standing.deviation / np.sqrt(seeds)
+    half = 0.0
+    if standing.deviation is not None:
+        half = student_quantile(0.975, seeds - 1) * standing.deviation / np.sqrt(seeds)
     middle = standing.score
     return Point(
         name=standing.contender.name,

@@ -10,7 +10,9 @@ from edgernn.selection.comparison import Comparison, Group, Standing
 from edgernn.selection.contender import Contender, Equal
 from edgernn.selection.crossed import Effect
 from edgernn.selection.sizing import TOLERANCE
+from edgernn.selection.training import ORIGINAL
 from edgernn.selection.verdict import Verdict
+from edgernn.tasks.notation import architecture_named
 from edgernn.units import DASH, file_size, milliseconds, seconds
 
 
@@ -55,24 +57,25 @@ def group_table(group: Group, comparison: Comparison) -> list[list[str]]:
     devices = measured_devices(comparison)
     head = [
         "contender",
-        "form",
+        "file",
         comparison.judge.name,
-        "seeds differ by",
-        "size",
-        *(f"p50 on {device}" for device in devices),
         f"difference from {group.standings[0].contender.name}",
         "verdict",
+        "size",
+        *(f"p50 on {device}" for device in devices),
+        "seeds differ by",
     ]
     return [head, *(_row(one, comparison) for one in group.standings)]
 
 
-def group_note(group: Group) -> str:
+def group_note(group: Group, comparison: Comparison) -> str:
     """What would decide the undecided; which contenders of equal bytes are not equal."""
     standings = deployed(group)
     said = [
         f"{one.contender.name} is not decided: {one.verdict.more.text}."
         for one in standings
         if one.verdict and one.verdict.more
+        if one.contender.architecture not in comparison.controls
     ]
     if group.equal is Equal.BYTES:
         wanted = standings[0].bytes or 1
@@ -108,20 +111,52 @@ def method(comparison: Comparison) -> str:
     """How the figures came about, in sentences."""
     seeds = [len(runs) for runs in comparison.trainings.values()]
     number = f"{min(seeds)}" if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}"
+    trainings = "training" if max(seeds) == 1 else "trainings"
     together = (
         f"  Rows of one origin (a speaker, a file) count as one: there are {comparison.origins}."
         if comparison.origins
         else ""
     )
     return (
-        f"{number} trainings of each contender, each with its own seed, weights and validation "
-        f"rows; all are scored on the same {comparison.test_rows:,} test rows.  Intervals (95 %) "
-        "hold the luck of both, seeds and rows; p-values are adjusted for the number of "
+        f"{legend(comparison)}  {number} {trainings} of each contender, each with its own seed, "
+        "weights and validation rows; all are scored on the same "
+        f"{comparison.test_rows:,} test rows.  Intervals (95 %) hold the luck of "
+        "both, seeds and rows; p-values are adjusted for the number of "
         f"comparisons (Holm).{together}  A difference below "
         f"{comparison.judge.amount(comparison.worth)} "
         "counts as equal.  Times are those of one training of each contender, the one with the "
         f"median score, measured when nothing was being trained.  In all: "
-        f"{seconds(comparison.seconds)}.{_left_out(comparison)}{_disturbed(comparison)}"
+        f"{seconds(comparison.seconds)}.{_left_out(comparison)}{_unmeasured(comparison)}"
+        f"{_disturbed(comparison)}"
+    )
+
+
+def legend(comparison: Comparison) -> str:
+    """What the names of contenders mean."""
+    first = comparison.first
+    said = [f"{first.name}: {first.architecture} with {first.units:,} units in each layer."]
+    names = {one.architecture for one in comparison.trainings}
+    members = {name: architecture_named(name).members for name in sorted(names)}
+    if stacks := [name for name, (stack, *more) in members.items() if len(stack) > 1 and not more]:
+        said.append(f"{stacks[0]}: the second layer takes what the first one gives.")
+    if any(len(of) > 1 for of in members.values()):
+        said.append(
+            "a+b: one model that answers with the mean of two models, which were trained apart; "
+            "where a contender is such a model by itself, its trainings are the ones averaged, and "
+            "seed is compared with seed."
+        )
+    if names & set(comparison.controls):
+        said.append(
+            "A control is as large as a mix and has one kind of cell: it shows whether the mix or "
+            "the size makes the difference."
+        )
+    return "  ".join(said)
+
+
+def _unmeasured(comparison: Comparison) -> str:
+    return "".join(
+        f"  On {device} nothing was measured: {reason}"
+        for device, reason in comparison.unmeasured.items()
     )
 
 
@@ -149,16 +184,16 @@ def _row(standing: Standing, comparison: Comparison) -> list[str]:
     verdict = standing.verdict
     return [
         contender_name(standing.contender, comparison),
-        standing.form,
+        "Keras model" if standing.form == ORIGINAL else standing.form,
         judge.text(standing.score),
-        judge.amount(standing.deviation),
+        DASH if verdict is None else difference_text(verdict.effect, comparison),
+        _verdict(verdict),
         file_size(standing.bytes),
         *(
             p50_text(cells.get((device, standing.contender.name, standing.form)), unstable)
             for device in measured_devices(comparison)
         ),
-        DASH if verdict is None else difference_text(verdict.effect, comparison),
-        _verdict(verdict),
+        DASH if standing.deviation is None else judge.amount(standing.deviation),
     ]
 
 

@@ -100,14 +100,39 @@ def features_of(
 
     Raises DataError as FrontEnd does, and for fewer samples than the first row needs.
     """
-    rows = FrontEnd(recipe, rate_hz=rate_hz).feed(samples)
+    rate_hz = rate_hz or recipe.rate_hz
+    clip = -(-recipe.clip_samples * rate_hz // recipe.rate_hz)
+    clipped = np.asarray(samples)[:clip] if clip else samples
+    rows = FrontEnd(recipe, rate_hz=rate_hz).feed(followed(clipped, recipe, rate_hz=rate_hz))
     if not len(rows):
         window_ms = 1000 * recipe.window_samples / recipe.rate_hz
         raise DataError(
             f"{len(samples)} samples are fewer than one window of {window_ms:g} ms",
             remedy="Give a longer recording",
         )
-    return rows
+    return rows[: recipe.rows_of_recording(-(-len(samples) * recipe.rate_hz // rate_hz))]
+
+
+def followed(samples: AnyArray, recipe: SoundRecipe, *, rate_hz: int) -> AnyArray:
+    """A whole recording and what its recipe has behind its end, as a stream gets it.
+
+    samples: [n] of one channel.  Zeros fill it up to the recipe's clip; then comes the sound
+    backwards, where the recipe mirrors its ends.
+    """
+    samples = np.asarray(samples)
+    if samples.ndim != 1:
+        return samples  # feed says what is wrong
+    clip = -(-recipe.clip_samples * rate_hz // recipe.rate_hz)
+    if len(samples) < clip:
+        samples = np.concatenate([samples, np.zeros(clip - len(samples), samples.dtype)])
+    if recipe.ends != "mirror":
+        return samples
+    count = -(-len(samples) * recipe.rate_hz // rate_hz)
+    last = count // recipe.hop_samples * recipe.hop_samples + recipe.first_samples
+    behind = max(0, -(-(last - count) * rate_hz // recipe.rate_hz))
+    if rate_hz != recipe.rate_hz:
+        behind += rate_hz // 100  # the filter's answers come later
+    return np.concatenate([samples, samples[-2 : -2 - behind : -1]])
 
 
 def known_sound(samples: int) -> npt.NDArray[np.int16]:

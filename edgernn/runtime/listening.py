@@ -13,6 +13,7 @@ from edgernn.runtime.shares import Scores, are_shares, label_of, shares_of
 
 if TYPE_CHECKING:
     from edgernn.graph import AnyArray
+    from edgernn.recipe import SoundRecipe
     from edgernn.runtime.model import Model
 
 
@@ -66,7 +67,8 @@ class Listener:
     """Turns one stream of sound into labels.
 
     A model with a free number of steps runs step by step.  One with a fixed number runs over the
-    last rows, with zeros in front where there are fewer, as in its training.  A label that begins
+    last rows, with zeros in front where there are fewer, as in its training (silence, where the
+    recipe has clip_samples).  A label that begins
     with an underscore, such as _silence_ or _unknown_, is never reported.
 
     >>> listener = Listener(model=model, rate_hz=16000)
@@ -84,6 +86,7 @@ class Listener:
     _session: Any = field(init=False)
     _steps: int = field(init=False)
     _are_shares: bool = field(init=False)
+    _before: AnyArray = field(init=False)  # the row in front of those there are
     _rows: list[AnyArray] = field(init=False, default_factory=list)
     _recent: list[Scores] = field(init=False, default_factory=list)
     _recent_step: Scores | None = field(init=False, default=None)
@@ -112,6 +115,8 @@ class Listener:
             deciding=self.deciding, rate_hz=self._audio.recipe.rate_hz, labels=self.model.labels
         )
         self._session = None if self._steps else self.model.session()
+        if self._steps:
+            self._before = _before(self._audio.recipe)
 
     def feed(self, samples: AnyArray) -> Iterator[Heard]:
         """The labels that these samples complete.  samples: [n], int16 or float32 in -1..1."""
@@ -146,20 +151,24 @@ class Listener:
 
         Raises DataError where the sound was shorter than one window.
         """
+        self.require_rows()
+        scores = self._window() if self._recent_step is None else self._recent_step
+        return self._named(scores)
+
+    def require_rows(self) -> None:
+        """Raises DataError where the sound was too short for an answer."""
         if not self._count or (self._session is not None and self._recent_step is None):
             raise DataError(
                 "the sound is shorter than one window of the front end",
                 remedy="Give a longer recording",
             )
-        scores = self._window() if self._recent_step is None else self._recent_step
-        return self._named(scores)
 
     @property
     def seconds(self) -> float:
         """Sound so far, up to the end of the last row."""
         recipe = self._audio.recipe
-        samples = (self._count - 1) * recipe.hop_samples + recipe.window_samples
-        return float((samples - recipe.lead_samples) / recipe.rate_hz)
+        samples = (self._count - 1) * recipe.hop_samples + recipe.first_samples
+        return float(samples / recipe.rate_hz)
 
     def _after(self, row: AnyArray) -> Scores | None:
         if self._session is not None:
@@ -172,7 +181,8 @@ class Listener:
         return self._window() if self._is_due else None
 
     def _window(self) -> Scores:
-        window = np.zeros((1, self._steps, self._audio.recipe.width), np.float32)
+        window = np.empty((1, self._steps, self._audio.recipe.width), np.float32)
+        window[0] = self._before
         window[0, self._steps - len(self._rows) :] = self._rows
         return self._shares(self.model(window)[0])
 
@@ -183,6 +193,15 @@ class Listener:
         best = int(scores.argmax())
         label = label_of(self.model, best)
         return Heard(seconds=self.seconds, label=label, score=float(scores[best]))
+
+
+def _before(recipe: SoundRecipe) -> AnyArray:
+    """The row in front of the first: zeros, or silence where recordings are filled up with it."""
+    from edgernn.runtime.audio import FrontEnd
+
+    if not recipe.clip_samples:
+        return np.zeros(recipe.width, np.float32)
+    return FrontEnd(recipe).feed(np.zeros(recipe.first_samples, np.float32))[0]
 
 
 def listen(listener: Listener, pieces: Iterable[AnyArray]) -> Iterator[Heard]:

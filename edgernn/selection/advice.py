@@ -56,8 +56,8 @@ def advice(comparison: Comparison) -> Advice:
         return Advice(
             choice=Choice.ONE,
             contender=best.contender,
-            reason=f"its {comparison.judge.noun} is better than that of {first.contender.name} "
-            "beyond the luck of seeds and rows",
+            reason=f"its {comparison.judge.noun} is {_gain(best, comparison)} better than that of "
+            f"{first.contender.name}, beyond the luck of seeds and rows",
         )
     if all(_outcome(one) is Outcome.WORSE for one in others):
         return Advice(
@@ -111,6 +111,11 @@ def _what_would_decide(standing: Standing) -> str:
     if verdict is None or verdict.more is None:
         return "the intervals are too wide"
     return f"{standing.contender.name} is not decided: {verdict.more.text}"
+
+
+def _gain(standing: Standing, comparison: Comparison) -> str:
+    effect = standing.verdict.effect.estimate if standing.verdict else 0.0
+    return comparison.judge.amount(abs(effect))
 
 
 def _outcome(standing: Standing) -> Outcome | None:

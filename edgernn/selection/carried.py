@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgernn import atomic
+from edgernn.selection.contender import Job
 from edgernn.selection.data import split_files
 from edgernn.selection.messages import Order, Train
-from edgernn.selection.training import training_file
+from edgernn.selection.training import model_file, training_file
 from edgernn.tasks.training_log import log_path
 
 
@@ -30,9 +31,7 @@ def result_files(folder: Path, order: Order) -> dict[str, Path]:
     """What a training leaves in the folder, the result last: where it is, the model is."""
     if not isinstance(order, Train):
         return {}
-    result = training_file(folder, order.job.key)
-    model = result.with_suffix(".keras")
-    return {"log": log_path(model), "model": model, "result": result}
+    return _files(folder, order.job)
 
 
 def results_line(folder: Path, order: Order) -> str:
@@ -45,6 +44,32 @@ def keep_results(line: str, folder: Path, order: Order) -> None:
     content = _content(line)
     for role, path in result_files(folder, order).items():
         atomic.write_bytes(path, content[role])
+
+
+def needed_line(folder: Path, order: Order) -> str:
+    """The members of an ensemble, for a worker that has not trained them; without the end."""
+    return _line(_needed(folder, order))
+
+
+def keep_needed(line: str, folder: Path, order: Order) -> None:
+    """Writes what `needed_line` read into the same places of another folder."""
+    content = _content(line)
+    for name, path in _needed(folder, order).items():
+        atomic.write_bytes(path, content[name])
+
+
+def _needed(folder: Path, order: Order) -> dict[str, Path]:
+    members = order.job.members if isinstance(order, Train) else ()
+    return {
+        f"{role} {place}": path
+        for place, member in enumerate(members)
+        for role, path in _files(folder, member).items()
+    }
+
+
+def _files(folder: Path, job: Job) -> dict[str, Path]:
+    model = model_file(folder, job.key)
+    return {"log": log_path(model), "model": model, "result": training_file(folder, job.key)}
 
 
 def _line(files: Mapping[str, Path]) -> str:

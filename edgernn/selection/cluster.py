@@ -188,8 +188,7 @@ class AtDatabase:
     def _done(self, number: int, seconds: float, answer: str, *files: bytes | None) -> Done:
         order = self._given.pop(number)
         said: Answer = read_answer(answer)
-        if said.error:
-            raise TrainingFailed(said.error, remedy=said.remedy)
+        said.require_success()
         sent = dict(zip(FILES, files, strict=True))
         for role, path in result_files(self._folder, order).items():
             content = sent[role]

@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
 
 from edgernn import atomic
-from edgernn.devices.device import Choices
 from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.keras.file import read_model
@@ -22,16 +19,12 @@ from edgernn.export.pipeline import export_model, float_graph, training_log_of
 from edgernn.export.request import Request
 from edgernn.export.study.study import held
 from edgernn.profile import measure
-from edgernn.profile.candidates import find_candidates
-from edgernn.profile.pool import pooled
-from edgernn.profile.profiling import begun
-from edgernn.profile.report import Report
-from edgernn.profile.workload import Workload
+from edgernn.profile.measured import measured_files
 from edgernn.scheme import Scheme
 from edgernn.scoring.metric import Metric
 from edgernn.selection.clock import Clock
 from edgernn.selection.comparison import Baseline, Comparison, against_baselines, group_of
-from edgernn.selection.contender import Contender, Equal
+from edgernn.selection.contender import Contender, Equal, Role
 from edgernn.selection.crossed import counted_origins
 from edgernn.selection.data import write_splits
 from edgernn.selection.few_bits import FORMAT, INT4, INT8, few_bits
@@ -40,7 +33,7 @@ from edgernn.selection.plan import Plan, coordinating, data_of_plan, write_plan
 from edgernn.selection.questions import amounts, mixes, terciles
 from edgernn.selection.row_scores import linear_scores, row_metric
 from edgernn.selection.sizing import TOLERANCE, with_bytes
-from edgernn.selection.training import ORIGINAL, Training, median_training, training_file
+from edgernn.selection.training import ORIGINAL, Training, median_training, model_file
 from edgernn.selection.trainings import all_trained, bytes_by_form
 from edgernn.selection.verdict import Worth
 from edgernn.selection.work import Forms
@@ -102,7 +95,16 @@ def compared(
             files = len(plan.contenders) * len(question.forms.formats) * len(question.forms.schemes)
             clock.reserve_s = files * _SECONDS_PER_FILE * len(question.devices)
             trained = all_trained(plan, folder, workers, clock, question.forms, progress)
-        measured = _measured(question, folder, trained.trainings, progress)
+        _export_medians(question, folder, trained.trainings, progress)
+        measured = measured_files(
+            [folder / "files"],
+            splits.test,
+            question.devices,
+            weighs=False,
+            answers=False,
+            plan=measure.Plan(period_ms=_PERIOD_MS if INT4 in question.forms.names else None),
+            progress=progress,
+        )
     metric = row_metric(splits.test)
     groups = {
         equal: tuple(one for one in group if one in trained.trainings)
@@ -139,7 +141,8 @@ def compared(
             **judged,
         ),
         origins=counted_origins(origins),
-        measured=measured,
+        measured=measured.report,
+        unmeasured={name: str(failure) for name, failure in measured.failures.items()},
         left_out=trained.left_out,
         seconds=time.monotonic() - began,
     )
@@ -204,7 +207,8 @@ def _planned(
 
         def bytes_of(contender: Contender) -> int:
             progress(f"measuring the bytes of {contender.name}")
-            return max(bytes_by_form(contender, plan.recipe, workers, smallest).values())
+            found = bytes_by_form(contender, plan.recipe, workers, smallest, role=Role.COMPARED)
+            return max(found.values())
 
         first = plan.groups[Equal.UNITS][0]
         wanted = bytes_of(first)
@@ -235,7 +239,8 @@ def _narrower(
     def bytes_of(contender: Contender, scheme: Scheme = Scheme.INT8) -> int:
         progress(f"measuring the bytes of {contender.name} in {scheme.value}")
         forms = Forms(formats=(FORMAT,), schemes=(scheme,))
-        return max(bytes_by_form(contender, plan.recipe, workers, forms).values())
+        found = bytes_by_form(contender, plan.recipe, workers, forms, role=Role.COMPARED)
+        return max(found.values())
 
     wanted, least = bytes_of(first, Scheme.INT4), replace(first, units=1)
     if first.units == 1 or bytes_of(least) > (1 + TOLERANCE) * wanted:
@@ -244,30 +249,17 @@ def _narrower(
     return (found,) if found.units < first.units else ()
 
 
-def _measured(
+def _export_medians(
     question: Question,
     folder: Path,
     trainings: dict[Contender, tuple[Training, ...]],
     progress: Callable[[str], None],
-) -> Report | None:
-    """Files of the median training of each contender, checked, and measured on the devices."""
+) -> None:
+    """Files of the median training of each contender, checked."""
     out = folder / "files"
     for contender, runs in trainings.items():
         progress(f"exporting {contender.name}")
         _export_median(question, contender, runs, folder, out)
-    workload = Workload(samples=question.splits.test)
-    report = begun(
-        datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        measure.Plan(period_ms=_PERIOD_MS if INT4 in question.forms.names else None),
-        workload,
-    )
-    advances = pooled(report, question.devices, find_candidates([out]), workload, Choices())
-    with closing(advances):
-        for advance in advances:
-            report = advance.report
-            if advance.progress is not None and advance.progress.next:
-                progress(f"{advance.device}: {advance.progress.next}")
-    return report
 
 
 def _export_median(
@@ -279,7 +271,7 @@ def _export_median(
 ) -> None:
     middle = median_training(runs)
     named = folder / "models" / f"{contender.name}.keras"
-    source = training_file(folder, middle.key).with_suffix(".keras")
+    source = model_file(folder, middle.key)
     atomic.write_bytes(named, source.read_bytes())
     model = read_model(named)
     graph = float_graph(model.graph)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from edgernn.profile import report as profile
 from edgernn.scoring.metric import METRICS, Metric
 from edgernn.selection.contender import Contender, Equal
 from edgernn.selection.crossed import RowScores, by_origin, crossed_difference
+from edgernn.selection.differences import difference
 from edgernn.selection.few_bits import FewBits
 from edgernn.selection.questions import Amount, Mix, Tercile
 from edgernn.selection.training import ORIGINAL, Training, row_scores
@@ -41,9 +42,9 @@ class Standing:
         return float(np.mean(self.scores))
 
     @property
-    def deviation(self) -> float:
-        """The standard deviation between trainings: the luck of the seed."""
-        return float(np.std(self.scores, ddof=1))
+    def deviation(self) -> float | None:
+        """The standard deviation between trainings: the luck of the seed.  None of one training."""
+        return float(np.std(self.scores, ddof=1)) if len(self.scores) > 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,9 @@ class Comparison:
     few_bits: tuple[FewBits, ...] = ()  # where files are made in int8 and in int4
     origins: int = 0  # of the test rows, where rows of one are counted as one; else 0
     measured: profile.Report | None = None  # of one training of each contender
+    unmeasured: Mapping[str, str] = field(
+        default_factory=dict
+    )  # devices, and why they are not there
     left_out: int = 0  # trainings that the time limit did not allow
     seconds: float = 0.0
 
@@ -114,11 +118,9 @@ def group_of(
         form for form in runs_of_all[0].scores if all(form in run.scores for run in runs_of_all)
     ]
     for form in forms:
-        first, *others = (
-            by_origin(row_scores(list(trainings[one]), form), origins) for one in contenders
-        )
+        first, *others = contenders
         found = verdicts(
-            [crossed_difference(other, first) for other in others],
+            [difference(one, first, trainings, form, origins=origins) for one in others],
             worth=worth,
             higher_is_better=metric.higher_is_better,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 
 from edgernn.errors import WrongOption
@@ -56,6 +56,7 @@ class Job:
     data_sha256: str
     share: float = 1.0  # of the training rows
     role: Role = Role.COMPARED
+    twin: int = 0  # of equal members of one ensemble, how many stand before this one
 
     @property
     def key(self) -> str:
@@ -70,7 +71,33 @@ class Job:
             settings["share"] = self.share
         if self.role is not Role.COMPARED:
             settings["role"] = self.role.value
+        if self.twin:
+            settings["twin"] = self.twin
+        if self.members:
+            settings["members"] = [one.key for one in self.members]
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def members(self) -> tuple[Job, ...]:
+        """Of an ensemble that is compared: the trainings whose mean it is; () for others.
+
+        They are the very trainings of the contenders that stand alone, with the same repetition.
+        Two equal members are two trainings, so no two repetitions of an ensemble share one.
+
+        >>> [f"{one.contender.name}, {one.twin}" for one in gru_and_gru.members]
+        ['gru-128, 0', 'gru-128, 1']
+        """
+        names = architecture_named(self.contender.architecture).member_names
+        if self.role is not Role.COMPARED or len(names) < 2:
+            return ()
+        return tuple(
+            replace(
+                self,
+                contender=replace(self.contender, architecture=name),
+                twin=names[:place].count(name),
+            )
+            for place, name in enumerate(names)
+        )
 
     @property
     def seed(self) -> int:
@@ -84,9 +111,7 @@ def parsed_models(models: str | Sequence[str]) -> tuple[str, ...]:
     Raises DataError for one that does not exist, WrongOption for fewer than two.
     """
     given = models.split(",") if isinstance(models, str) else models
-    names = tuple(dict.fromkeys(name.strip() for name in given))
-    for name in names:
-        architecture_named(name)
+    names = tuple(dict.fromkeys(architecture_named(name).name for name in given))
     if len(names) < 2:
         raise WrongOption(
             f"a comparison needs two architectures, and {len(names)} is given",

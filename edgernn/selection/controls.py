@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edgernn.tasks.notation import CELLS, Part, architecture_named
+from edgernn.tasks.notation import CELLS, Part, architecture_named, stack_name
 
 
 def controls_of(name: str) -> tuple[str, ...]:
@@ -16,11 +16,13 @@ def controls_of(name: str) -> tuple[str, ...]:
     """
     members = architecture_named(name).members
     if len(set(members)) > 1:
-        return tuple("+".join([_text(member)] * len(members)) for member in dict.fromkeys(members))
+        return tuple(
+            "+".join([stack_name(member)] * len(members)) for member in dict.fromkeys(members)
+        )
     kinds = dict.fromkeys(part.kind for part in members[0] if part.kind in CELLS)
     if len(kinds) < 2:
         return ()
-    return tuple("+".join(_text(_only(member, kind)) for member in members) for kind in kinds)
+    return tuple("+".join(stack_name(_only(member, kind)) for member in members) for kind in kinds)
 
 
 def with_controls(architectures: Sequence[str]) -> tuple[str, ...]:
@@ -31,7 +33,3 @@ def with_controls(architectures: Sequence[str]) -> tuple[str, ...]:
 
 def _only(member: tuple[Part, ...], kind: str) -> tuple[Part, ...]:
     return tuple(replace(part, kind=kind) if part.kind in CELLS else part for part in member)
-
-
-def _text(member: tuple[Part, ...]) -> str:
-    return "-".join(f"bi-{part.kind}" if part.both_ways else part.kind for part in member)

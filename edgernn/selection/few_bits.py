@@ -59,7 +59,7 @@ def few_bits(
         others = {one: by_origin(row_scores(list(runs), INT8), origins)}
         effects = [_paired(scores, others[one])]
         narrow = narrower.get(one)
-        if narrow in trainings:
+        if narrow is not None and narrow in trainings:
             others[narrow] = by_origin(row_scores(list(trainings[narrow]), INT8), origins)
             effects.append(crossed_difference(scores, others[narrow]))
         judged = verdicts(effects, worth=worth, higher_is_better=metric.higher_is_better)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from edgernn.devices.device import Choices
 from edgernn.errors import DataError, MissingRuntime, WrongOption
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import float_graph, training_log_of
@@ -21,9 +18,7 @@ from edgernn.export.study.labelled import predict
 from edgernn.graph import Graph
 from edgernn.profile.candidates import Candidate, find_candidates
 from edgernn.profile.measure import Plan
-from edgernn.profile.pool import pooled
-from edgernn.profile.profiling import begun
-from edgernn.profile.workload import Workload
+from edgernn.profile.measured import measured_candidates
 from edgernn.recipe import FrontEndRecipe
 from edgernn.scoring.metric import METRICS, Metric
 from edgernn.scoring.predictions import Predictions
@@ -160,15 +155,8 @@ def _predictions(file: ModelFile, samples: Samples) -> Predictions:
     if file.graph is not None:
         return predict(file.graph, samples, file.labels, file=file.path.name)
     assert file.candidate is not None  # noqa: S101
-    workload = Workload(samples=samples)
-    report = begun(datetime.now(timezone.utc).isoformat(timespec="seconds"), _PLAN, workload)
-    steps = pooled(report, ("cpu",), [file.candidate], workload, Choices())
-    with closing(steps):
-        for advance in steps:
-            report = advance.report
-            if advance.failure is not None:
-                raise advance.failure
-    (cell,) = report.cells
+    measured = measured_candidates([file.candidate], samples, ("cpu",), plan=_PLAN, weighs=False)
+    (cell,) = measured.complete.cells
     if cell.predictions is None:
         raise MissingRuntime(
             f"{file.path.name} gives no answers: {cell.unjudged or cell.outcome}",
@@ -201,6 +189,6 @@ def _paired(a: RowScores, b: RowScores, samples: Samples) -> Effect:
         p_value=p_value,
         seed_variance=0.0,
         row_variance=variance,
-        seeds=1,
+        seeds=0,
         rows=count,
     )

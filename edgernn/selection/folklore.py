@@ -13,7 +13,7 @@ from edgernn.scoring.metric import METRICS
 from edgernn.selection.advice import cells_of, deployed, unstable_cells
 from edgernn.selection.comparison import Comparison
 from edgernn.selection.contender import Contender
-from edgernn.selection.crossed import crossed_difference
+from edgernn.selection.crossed import FEWEST_SEEDS, crossed_difference
 from edgernn.selection.training import ORIGINAL, row_scores
 from edgernn.stats import Interval, student_quantile
 
@@ -68,10 +68,10 @@ def _epochs(comparison: Comparison, gru: Contender, lstm: Contender) -> Told:
         np.array([max(run.epochs_to_best, 1) for run in comparison.trainings[one]], np.float64)
         for one in (gru, lstm)
     )
-    parts = [float(x.var(ddof=1)) / len(x) / float(x.mean()) ** 2 for x in (a, b)]
-    middle, variance = math.log(a.mean() / b.mean()), sum(parts)
-    half = 0.0
-    if variance > 0:
+    middle, half = math.log(a.mean() / b.mean()), 0.0
+    luck_known = min(len(a), len(b)) >= FEWEST_SEEDS
+    parts = [float(x.var(ddof=1)) / len(x) / float(x.mean()) ** 2 for x in (a, b) if luck_known]
+    if (variance := sum(parts)) > 0:
         spread = sum(part**2 / (len(x) - 1) for part, x in zip(parts, (a, b), strict=True))
         half = student_quantile(0.975, variance**2 / spread) * math.sqrt(variance)
     low, high = (100 * (1 - math.exp(middle + side * half)) for side in (1, -1))
@@ -79,7 +79,7 @@ def _epochs(comparison: Comparison, gru: Contender, lstm: Contender) -> Told:
         claim="GRU 25 % fewer epochs",
         here=100 * (1 - math.exp(middle)),
         unit="%",
-        interval=Interval(low, high),
+        interval=Interval(low, high) if luck_known else None,
         note="to the best epoch",
     )
 

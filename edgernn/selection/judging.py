@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from edgernn.errors import TrainingFailed
 from edgernn.selection.candidates import Candidate, Tried
 from edgernn.selection.clock import Clock
 from edgernn.selection.confirming import (
@@ -26,6 +25,7 @@ from edgernn.selection.confirming import (
 )
 from edgernn.selection.contender import Contender, Job, Role
 from edgernn.selection.data import fold_count
+from edgernn.selection.messages import TrainingDiverged
 from edgernn.selection.training import Training, read_training
 from edgernn.selection.trainings import with_results
 from edgernn.selection.wanted import Wanted
@@ -119,7 +119,7 @@ class Judge:
         """Without those whose recipe diverges: the sampler learns to avoid it."""
         try:
             return self.judged(candidates, repetitions) if candidates else {}
-        except TrainingFailed:
+        except TrainingDiverged:
             if len(candidates) == 1:
                 return {}
         return {
@@ -160,7 +160,7 @@ class Judge:
                     self._wanted.forms,
                     self._progress,
                 )
-            except TrainingFailed as error:
+            except TrainingDiverged as error:
                 if candidate.recipe == self._wanted.recipe:
                     raise  # as in the search: whoever asks for this recipe must know
                 return self._keep(candidate, failed(self._wanted.budget, error.what))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -20,10 +19,14 @@ def reset_peak() -> None:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has had in RAM since `reset_peak`."""
+    """The most RAM that this process has had since `reset_peak`; 0 where that is not known."""
     try:
         lines = _STATUS.read_text(encoding="ascii").splitlines()
     except OSError:
+        if sys.platform == "win32":
+            return 0
+        import resource
+
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     peak = next(line for line in lines if line.startswith("VmHWM:"))

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
+from edgernn.errors import TrainingFailed
 from edgernn.scheme import Scheme
 from edgernn.selection.contender import Contender, Job, Role
 from edgernn.selection.work import Forms
@@ -27,6 +28,7 @@ class Measure:
     contender: Contender
     recipe: Recipe
     forms: Forms
+    role: Role = Role.SEARCHED  # of the trainings that will have so many bytes
 
 
 Order: TypeAlias = Train | Measure
@@ -39,6 +41,17 @@ class Answer:
     bytes: dict[str, int]  # by form; {} for a training, whose result is a file
     error: str = ""
     remedy: str = ""
+    diverged: bool = False  # that is the error
+
+    def require_success(self) -> None:
+        """Raises TrainingDiverged or TrainingFailed with the answer's sentence."""
+        if self.error:
+            kind = TrainingDiverged if self.diverged else TrainingFailed
+            raise kind(self.error, remedy=self.remedy)
+
+
+class TrainingDiverged(TrainingFailed):
+    """A training did what its recipe says, and its loss left the range of numbers."""
 
 
 def order_line(order: Order) -> str:
@@ -62,11 +75,15 @@ def read_order(line: str) -> Order:
                 data_sha256=job["data_sha256"],
                 share=job["share"],
                 role=Role(job["role"]),
+                twin=job["twin"],
             ),
             forms=forms,
         )
     return Measure(
-        contender=Contender(**entry["contender"]), recipe=Recipe(**entry["recipe"]), forms=forms
+        contender=Contender(**entry["contender"]),
+        recipe=Recipe(**entry["recipe"]),
+        forms=forms,
+        role=Role(entry["role"]),
     )
 
 

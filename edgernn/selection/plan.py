@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -122,19 +123,29 @@ def data_of_plan(folder: Path) -> str | None:
 @contextmanager
 def coordinating(folder: Path) -> Iterator[None]:
     """No second coordinator works in `folder` meanwhile.  Raises OutputError."""
-    import fcntl
-
     atomic.make_folder(folder)
     atomic.require_writable(folder / ".lock")
     with (folder / ".lock").open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(lock.fileno())
         except OSError as error:
             raise OutputError(
                 f"another comparison or search is running in {folder}",
                 remedy="Wait for its end, or give another folder with -o",
             ) from error
         yield
+
+
+def _lock(handle: int) -> None:
+    """Until the file is closed, or its process ends.  Raises OSError where another has the lock."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def require_unsearched(folder: Path, entry: dict[str, object], *, resume: bool) -> None:

@@ -11,15 +11,14 @@ import numpy as np
 from edgernn.scoring.metric import Metric
 from edgernn.selection.contender import Contender
 from edgernn.selection.controls import controls_of
-from edgernn.selection.crossed import Effect, by_origin, crossed_difference
+from edgernn.selection.crossed import Effect
+from edgernn.selection.differences import Trainings, difference
 from edgernn.selection.training import ORIGINAL, Training, row_scores
 from edgernn.selection.verdict import Verdict, verdicts
 from edgernn.tasks.samples import Samples
 
 _FEWEST_ROWS: Final = 20  # of a part of the test rows, to say anything about it
 _PARTS: Final = 3
-
-Trainings = Mapping[Contender, tuple[Training, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +65,16 @@ def terciles(
         if len(rows) < _FEWEST_ROWS:
             return ()
         some = {one: row_scores(list(trainings[one]), ORIGINAL)[:, rows] for one in contenders}
-        of_rows = [origins[int(row)] for row in rows] if origins else []
-        a, b = (by_origin(some[one], of_rows) for one in contenders[:2])
+        first, second = contenders[:2]
         found.append(
             Tercile(
                 least=int(lengths[rows].min()),
                 most=int(lengths[rows].max()),
                 rows=len(rows),
                 scores=tuple((one, float(scores.mean())) for one, scores in some.items()),
-                difference=crossed_difference(b, a),
+                difference=difference(
+                    second, first, trainings, ORIGINAL, origins=origins, rows=rows.tolist()
+                ),
             )
         )
     return tuple(found)
@@ -117,13 +117,8 @@ def mixes(
         for control in controls_of(one.architecture)
         if control in by_name
     ]
-    scores = {
-        one: by_origin(row_scores(list(trainings[one]), ORIGINAL), origins)
-        for pair in pairs
-        for one in pair
-    }
     found = verdicts(
-        [crossed_difference(scores[one], scores[control]) for one, control in pairs],
+        [difference(*pair, trainings, ORIGINAL, origins=origins) for pair in pairs],
         worth=worth,
         higher_is_better=metric.higher_is_better,
     )

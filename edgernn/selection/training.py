@@ -73,6 +73,11 @@ def training_file(folder: Path, key: str) -> Path:
     return folder / "trainings" / f"{key}.json"
 
 
+def model_file(folder: Path, key: str) -> Path:
+    """Where its trained model lies (.keras), with its log beside it."""
+    return training_file(folder, key).with_suffix(".keras")
+
+
 def write_training(folder: Path, training: Training) -> None:
     """Raises OutputError."""
     entry = {"format": _FORMAT, "version": _VERSION, **asdict(training)}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from edgernn.errors import TrainingFailed
 from edgernn.selection.clock import Clock
-from edgernn.selection.contender import Contender, Job
+from edgernn.selection.contender import Contender, Job, Role
 from edgernn.selection.crossed import FEWEST_SEEDS
 from edgernn.selection.messages import Measure, Train
 from edgernn.selection.plan import Plan
-from edgernn.selection.training import Training, read_training
+from edgernn.selection.training import Training, model_file, read_training
 from edgernn.selection.work import Forms
 from edgernn.selection.workers import Crew
 from edgernn.tasks.task import Recipe
@@ -36,16 +37,18 @@ def all_trained(
 ) -> Trained:
     """Trains the jobs of `plan` that have no result in `folder` yet.
 
-    A control with fewer than two trainings at the end of the time is left out.
-    Raises TrainingFailed when another contender has so few.
+    At the end of the time, a control is left out that has fewer trainings than what it is beside
+    and fewer than FEWEST_SEEDS.  Raises TrainingFailed when another contender has none.
     """
     found, left_out = with_results(plan.jobs, folder, workers, clock, forms, progress)
     trainings = {
         contender: _ended(found, [plan.job(contender, number) for number in range(plan.seeds)])
         for contender in plan.contenders
     }
-    _require_seeds({one: of for one, of in trainings.items() if not plan.is_control(one)}, clock)
-    trainings = {one: of for one, of in trainings.items() if len(of) >= FEWEST_SEEDS}
+    asked = {one: of for one, of in trainings.items() if not plan.is_control(one)}
+    _require_one(asked, clock)
+    fewest = min(FEWEST_SEEDS, *map(len, asked.values()))
+    trainings = {one: of for one, of in trainings.items() if len(of) >= fewest}
     by_share = {
         (job.contender, job.share): [
             one
@@ -68,40 +71,68 @@ def with_results(
 ) -> tuple[dict[str, Training], int]:
     """Results by key of those jobs that have one at the end, and how many were left out for time.
 
-    Jobs with a result in `folder` are not trained again, unless a form has no score there.
+    Jobs with a result in `folder` are not trained again, unless a form has no score there.  The
+    members of an ensemble that has no result come before it, whether they are among `jobs` or not.
     """
-    found: dict[str, Training | None] = {
-        job.key: _in_all_forms(read_training(folder, job.key), forms) for job in jobs
+    wanted = {job.key: job for job in jobs}
+    found = {
+        key: training
+        for key, job in wanted.items()
+        if (training := _in_all_forms(read_training(folder, key), forms)) is not None
     }
-    waiting = [job for job in jobs if found[job.key] is None]
-    for job in jobs:
-        if (training := found[job.key]) is not None and job.share == 1.0:
+    for key, training in found.items():
+        if (job := wanted[key]).share == 1.0 and not job.members:
             clock.took(job.contender, training.seconds)
-    left_out: list[Job] = []
+    every = _with_members(wanted.values(), found)
+    waiting = [job for job in every if job.key not in found]
+    for member in (one for job in waiting for one in job.members):
+        training = read_training(folder, member.key)
+        if not model_file(folder, member.key).exists():
+            found.pop(member.key, None)  # its model was removed, and the ensemble needs it
+        elif member.key not in wanted and training is not None:
+            found[member.key] = training
+    waiting = [job for job in every if job.key not in found]
     while waiting or workers.running:
-        while waiting and workers.has_room:
-            job = waiting.pop(0)
+        while workers.has_room and (job := _next(waiting, found)) is not None:
+            waiting.remove(job)
             if clock.fits(job.contender):
-                workers.give(Train(job=job, forms=forms))
+                workers.give(Train(job=job, forms=forms if job.key in wanted else _NO_FORMS))
             else:
-                left_out.append(job)
+                waiting = [one for one in waiting if job not in one.members]
         if not workers.running:
             break
-        ended = len(jobs) - len(waiting) - len(workers.running)
-        progress(_said(ended, len(jobs), waiting, clock, workers))
+        ended = len(every) - len(waiting) - len(workers.running)
+        progress(_said(ended, len(every), waiting, clock, workers))
         done = workers.done(until=clock.deadline)
         if done is None:
-            left_out += waiting + [
-                order.job for order in workers.running if isinstance(order, Train)
-            ]
             break
         if isinstance(done.order, Train):
             job = done.order.job
             if job.share == 1.0:
                 clock.took(job.contender, done.seconds)
-            found[job.key] = read_training(folder, job.key)
-    results = {key: training for key, training in found.items() if training is not None}
-    return results, len(left_out)
+            if (training := read_training(folder, job.key)) is not None:
+                found[job.key] = training
+    results = {key: training for key, training in found.items() if key in wanted}
+    return results, len(wanted) - len(results)
+
+
+#: Of what is a member of an ensemble and nothing else: the model is enough.
+_NO_FORMS: Final = Forms(formats=(), schemes=())
+
+
+def _with_members(jobs: Iterable[Job], found: Mapping[str, Training]) -> tuple[Job, ...]:
+    """Each job once, and before each ensemble that has no result its members."""
+    ordered: dict[str, Job] = {}
+    for job in jobs:
+        for one in (*(() if job.key in found else job.members), job):
+            ordered.setdefault(one.key, one)
+    return tuple(ordered.values())
+
+
+def _next(waiting: Sequence[Job], found: Mapping[str, Training]) -> Job | None:
+    """The first whose members are there; None where all wait for members in training."""
+    ready = (job for job in waiting if all(one.key in found for one in job.members))
+    return next(ready, None)
 
 
 def _in_all_forms(training: Training | None, forms: Forms) -> Training | None:
@@ -116,10 +147,15 @@ def _ended(found: Mapping[str, Training], jobs: Sequence[Job]) -> tuple[Training
 
 
 def bytes_by_form(
-    contender: Contender, recipe: Recipe, workers: Crew, forms: Forms
+    contender: Contender,
+    recipe: Recipe,
+    workers: Crew,
+    forms: Forms,
+    *,
+    role: Role = Role.SEARCHED,
 ) -> dict[str, int]:
     """The bytes of a contender's files, measured by a worker."""
-    order = Measure(contender=contender, recipe=recipe, forms=forms)
+    order = Measure(contender=contender, recipe=recipe, forms=forms, role=role)
     while not workers.has_room:  # after a failure others may still run; their results are files
         workers.next()
     workers.give(order)
@@ -130,7 +166,8 @@ def bytes_by_form(
 
 def _said(done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: Crew) -> str:
     names = " and ".join(
-        f"{order.job.contender.name} (seed {order.job.repetition + 1})"
+        f"{order.job.contender.name} (seed {order.job.repetition + 1}"
+        f"{', for an ensemble' * bool(order.job.twin)})"
         for order in workers.running
         if isinstance(order, Train)
     )
@@ -139,18 +176,19 @@ def _said(done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: 
     return f"{done} of {total} trainings are done; training {names}{about}"
 
 
-def _require_seeds(trainings: dict[Contender, tuple[Training, ...]], clock: Clock) -> None:
-    few = [contender for contender, done in trainings.items() if len(done) < FEWEST_SEEDS]
-    if not few:
+def _require_one(trainings: Mapping[Contender, tuple[Training, ...]], clock: Clock) -> None:
+    untrained = [contender for contender, done in trainings.items() if not done]
+    if not untrained:
         return
     estimates = [clock.estimate_s(contender) for contender in trainings]
     known = [one for one in estimates if one is not None]
-    needs = sum(known) * FEWEST_SEEDS if len(known) == len(trainings) else None
-    about = f"; two of each take about {needs / 60:.0f} min on one worker" if needs else ""
+    about = ""
+    if len(known) == len(trainings):
+        needs = seconds(sum(known)), seconds(clock.reserve_s)
+        about = f"; one of each takes about {needs[0]} on one worker, what follows {needs[1]}"
     raise TrainingFailed(
-        f"a time limit of {seconds(clock.limit_s)} is too short: {few[0].name} has "
-        f"{len(trainings[few[0]]) or 'none'} of the {FEWEST_SEEDS} trainings that a comparison "
-        f"needs{about}",
+        f"a time limit of {seconds(clock.limit_s)} is too short: {untrained[0].name} has no "
+        f"training{about}",
         remedy="Give a longer --time-limit and --resume (what was trained is kept), or fewer "
         "--models",
     )

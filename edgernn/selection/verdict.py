@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from edgernn.selection.crossed import Effect
+from edgernn.selection.crossed import FEWEST_SEEDS, Effect
 from edgernn.stats import SIGNIFICANCE, Interval, holm
 
 
@@ -51,6 +51,8 @@ class More:
     @property
     def text(self) -> str:
         """A clause."""
+        if self.seeds == FEWEST_SEEDS:
+            return f"one training says nothing about the luck of the seed; {self.seeds} are needed"
         if self.seeds and self.rows:
             return f"{self.seeds} seeds with {self.rows:,} test rows would decide"
         if self.seeds:
@@ -83,8 +85,9 @@ def verdicts(
 ) -> tuple[Verdict, ...]:
     """A verdict for each difference from one reference; p-values are Holm's over all of them.
 
-    In this order: an interval within ±worth is equal; one without 0 is better or worse; else the
-    data do not decide.  `worth` is positive, in the unit of the scores.
+    In this order: one training of a contender decides nothing; an interval within ±worth is equal;
+    one without 0 is better or worse; else the data do not decide.  `worth` is positive, in the unit
+    of the scores.
 
     >>> verdicts([crossed_difference(gru, lstm)], worth=0.005, higher_is_better=True)[0].outcome
     <Outcome.EQUAL: 'equal for your purpose'>
@@ -100,7 +103,9 @@ def verdicts(
 
 def _verdict(effect: Effect, p_value: float, worth: float, higher_is_better: bool) -> Verdict:
     more = None
-    if _within(effect.interval, worth):
+    if effect.seeds == 1:
+        outcome, more = Outcome.UNDECIDED, More(seeds=FEWEST_SEEDS)
+    elif _within(effect.interval, worth):
         outcome = Outcome.EQUAL
     elif p_value < SIGNIFICANCE:
         outcome = Outcome.BETTER if (effect.estimate > 0) == higher_is_better else Outcome.WORSE

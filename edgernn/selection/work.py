@@ -6,6 +6,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
 
 from edgernn import atomic
 from edgernn.artefact import Artefact
@@ -24,13 +27,18 @@ from edgernn.selection.contender import Contender, Job, Role
 from edgernn.selection.data import parts_of
 from edgernn.selection.memory import peak_bytes, reset_peak
 from edgernn.selection.row_scores import per_row
-from edgernn.selection.training import ORIGINAL, Epoch, Training
+from edgernn.selection.training import ORIGINAL, Epoch, Training, model_file, read_training
 from edgernn.tasks.architectures import build
+from edgernn.tasks.averaging import average, mean_of
+from edgernn.tasks.kept_models import KeptModels
 from edgernn.tasks.notation import architecture_named
 from edgernn.tasks.samples import Samples, Splits
 from edgernn.tasks.task import Recipe
-from edgernn.tasks.training import train
-from edgernn.tasks.training_log import log_path
+from edgernn.tasks.training import settings_of, train
+from edgernn.tasks.training_log import TrainingLog, log_path
+
+#: A worker trains the same architecture with one seed after the other.
+_KEPT: Final = KeptModels()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +75,11 @@ def form_name(artefact: Artefact) -> str:
     return f"{artefact.backend} {artefact.scheme.value}"
 
 
-def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
+def trained(job: Job, splits: Splits, forms: Forms, folder: Path) -> Training:
     """Trains, and scores the model and each file made from it, on the rows of the job's role.
 
-    kept: where the model is written (.keras; its log beside it).
+    folder: the model is written there (`model_file`; its log beside it).  The members of an
+        ensemble, which is averaged and not trained, are there already.
     Raises DataError, UnsupportedLayer, MissingRuntime, OutputError.
     """
     parts = parts_of(splits, job)
@@ -78,18 +87,11 @@ def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
     judged = parts.test if is_apart else parts.validation
     reset_peak()
     with tempfile.TemporaryDirectory() as scratch:
-        written = train(
-            parts,
-            Path(scratch) / "model.keras",
-            task=splits.train.name,
-            cell=job.contender.architecture,
-            recipe=job.recipe,
-            seed=job.seed,
-            count_parameters=parameters_of,
-        )
+        model = Path(scratch) / "model.keras"
+        log = _averaged(job, parts, model, folder) if job.members else _fitted(job, parts, model)
         peak = peak_bytes()
-        artefacts = _exported(read_model(written.model), Path(scratch), parts.calibration, forms)
-        scores = {ORIGINAL: _original_scores(written.model, judged)}
+        artefacts = _exported(read_model(model), Path(scratch), parts.calibration, forms)
+        scores = {ORIGINAL: _original_scores(model, judged)}
         for artefact in artefacts:
             found = artefact_predictions(artefact, Path(scratch), judged)
             if isinstance(found, Skipped | Failed):
@@ -98,8 +100,7 @@ def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
                     remedy="Install the runtime, or leave this format out of --to",
                 )
             scores[form_name(artefact)] = per_row(found, judged)
-        log = written.log
-        _keep(written.model, kept)
+        _keep(model, model_file(folder, job.key))
     return Training(
         key=job.key,
         name=job.contender.name,
@@ -109,7 +110,7 @@ def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
         seconds=log.seconds,
         seconds_to_best=log.seconds_to_best,
         epochs_to_best=log.epochs_to_best,
-        peak_bytes=peak,
+        peak_bytes=max([peak, *(one.peak_bytes for one in _results(job.members, folder))]),
         curve=tuple(
             Epoch(loss=epoch.loss, validation_loss=epoch.validation_loss) for epoch in log.epochs
         ),
@@ -118,16 +119,64 @@ def trained(job: Job, splits: Splits, forms: Forms, *, kept: Path) -> Training:
     )
 
 
-def size_of(contender: Contender, recipe: Recipe, splits: Splits, forms: Forms) -> dict[str, int]:
-    """Bytes by form, of an untrained model: sizes do not depend on the weights."""
-    untrained = build(
-        splits.train,
-        architecture_named(contender.architecture),
-        units=contender.units,
-        layers=recipe.layers,
+def _fitted(job: Job, parts: Splits, model: Path) -> TrainingLog:
+    return train(
+        parts,
+        model,
+        task=parts.train.name,
+        cell=job.contender.architecture,
+        recipe=job.recipe,
+        seed=job.seed,
+        count_parameters=parameters_of,
+        kept=_KEPT,
+    ).log
+
+
+def _averaged(job: Job, parts: Splits, model: Path, folder: Path) -> TrainingLog:
+    settings = settings_of(
+        parts,
+        task=parts.train.name,
+        cell=job.contender.architecture,
+        recipe=job.recipe,
+        seed=job.seed,
     )
+    return average(
+        [model_file(folder, one.key) for one in job.members],
+        model,
+        settings=settings,
+        splits=parts,
+        count_parameters=parameters_of,
+    )
+
+
+def _results(jobs: Sequence[Job], folder: Path) -> list[Training]:
+    found = (read_training(folder, job.key) for job in jobs)
+    return [one for one in found if one is not None]
+
+
+def size_of(
+    contender: Contender, recipe: Recipe, splits: Splits, forms: Forms, *, role: Role
+) -> dict[str, int]:
+    """Bytes by form, of an untrained model: its weights are as many as those of a trained one.
+
+    role: an ensemble that is compared has a standardization for each member.
+    """
+
+    def untrained(name: str, place: int = 0) -> Any:
+        # Without `place` rows: equal standardizations would be stored once.
+        rows = splits.train.rows(np.arange(place, len(splits.train)), name=splits.train.name)
+        return build(rows, architecture_named(name), units=contender.units, layers=recipe.layers)
+
+    names = architecture_named(contender.architecture).member_names
+    apart = role is Role.COMPARED and len(names) > 1
+    if apart:
+        model = mean_of([untrained(name, place) for place, name in enumerate(names)])
+    else:
+        model = untrained(contender.architecture)
+    random = np.random.default_rng(0)  # equal arrays (biases of 0) would be stored once, too
+    model.set_weights([random.normal(0, 0.1, one.shape) for one in model.get_weights()])
     with tempfile.TemporaryDirectory() as scratch:
-        artefacts = _exported(from_keras(untrained), Path(scratch), splits.calibration, forms)
+        artefacts = _exported(from_keras(model), Path(scratch), splits.calibration, forms)
         return {form_name(one): sum(file.bytes for file in one.files) for one in artefacts}
 
 

@@ -20,7 +20,7 @@ from queue import SimpleQueue
 from typing import Final, TextIO
 
 from edgernn.errors import EdgernnError
-from edgernn.selection.carried import keep_data, results_line
+from edgernn.selection.carried import keep_data, keep_needed, results_line
 from edgernn.selection.data import read_splits
 from edgernn.selection.messages import (
     Answer,
@@ -30,9 +30,10 @@ from edgernn.selection.messages import (
     answer_line,
     read_order,
 )
-from edgernn.selection.training import training_file, write_training
+from edgernn.selection.training import write_training
 from edgernn.selection.work import size_of, trained
 from edgernn.tasks.samples import Splits
+from edgernn.tasks.training import Diverged
 from edgernn.temporary import TemporaryFolder
 from edgernn.version import __version__
 
@@ -74,6 +75,7 @@ def _serve_remotely(scratch: Path, answers: TextIO) -> None:
     splits = read_splits(scratch)
     while True:
         order = read_order(orders.get())
+        keep_needed(orders.get(), scratch, order)
         answer = lacking or carried_out(order, splits, scratch)
         files = None if answer.error else results_line(scratch, order)
         _say(answers, json.dumps({"answer": asdict(answer), "files": files}))
@@ -102,14 +104,18 @@ def carried_out(order: Order, splits: Splits, folder: Path) -> Answer:
     try:
         match order:
             case Train():
-                kept = training_file(folder, order.job.key).with_suffix(".keras")
-                write_training(folder, trained(order.job, splits, order.forms, kept=kept))
+                write_training(folder, trained(order.job, splits, order.forms, folder))
                 return Answer(bytes={})
             case Measure():
-                found = size_of(order.contender, order.recipe, splits, order.forms)
+                found = size_of(order.contender, order.recipe, splits, order.forms, role=order.role)
                 return Answer(bytes=found)
     except EdgernnError as error:
-        return Answer(bytes={}, error=error.what, remedy=error.remedy)
+        return Answer(
+            bytes={},
+            error=error.what,
+            remedy=error.remedy,
+            diverged=isinstance(error, Diverged),
+        )
 
 
 def one_thread() -> None:

@@ -18,7 +18,7 @@ from typing import Final, Protocol, TextIO, TypeAlias, cast
 
 from edgernn.devices.link import Link, Unreachable
 from edgernn.errors import DeviceError, OutputError
-from edgernn.selection.carried import data_line, keep_results
+from edgernn.selection.carried import data_line, keep_results, needed_line
 from edgernn.selection.hosts import Host
 from edgernn.selection.messages import Order, order_line
 from edgernn.version import __version__
@@ -178,6 +178,7 @@ class RemoteWorker:
             self._stdin.write(data_line(self._folder) + "\n")
             while (order := self._orders.get()) is not None:
                 self._stdin.write(order_line(order) + "\n")
+                self._stdin.write(needed_line(self._folder, order) + "\n")
                 self._stdin.flush()
 
     def _kept(self, line: str) -> str:

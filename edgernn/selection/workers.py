@@ -152,8 +152,7 @@ class Workers:
             self._idle.append(worker)
             self._losses.pop(worker, None)
             answer = read_answer(line)
-            if answer.error:
-                raise TrainingFailed(answer.error, remedy=answer.remedy)
+            answer.require_success()
             return Done(order=order, answer=answer, seconds=time.monotonic() - began)
         return None
 

@@ -12,7 +12,7 @@ from edgernn.errors import DataError
 from edgernn.tasks.goal import season
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.notation import Architecture, Part
-from edgernn.tasks.samples import Samples
+from edgernn.tasks.samples import AnyArray, Samples
 from edgernn.tasks.sequences import PREVIOUS
 from edgernn.tasks.target import Target
 
@@ -37,6 +37,7 @@ def build(
     every_step: bool = False,
     seasonal_steps: int = 0,
     decoder_steps: int = 0,
+    standardizes: bool = True,
 ) -> Any:
     """An untrained keras.Model for samples like `train`.
 
@@ -53,9 +54,11 @@ def build(
     decoder_steps: of an architecture with a decoder, the tokens that it writes at most.  The model
     then has a second input, "previous" [B, decoder_steps]: the token before each, as teachers know
     it.  Its output is [B, decoder_steps, C].
+    standardizes: without it the model takes features as `standardized` gives them, and other rows
+    than those of `train` change nothing in it.
     """
     keras = load_keras()
-    inputs, edge = _entrance(train, units)
+    inputs, edge = _entrance(train, units, standardizes)
     numbers = count(1)
     name = architecture.name.replace("-", "_").replace("+", "_and_")
     if architecture.decoder is not None:
@@ -119,7 +122,15 @@ def _named(edge: Any, output: str) -> Any:
     return load_keras().layers.Activation("linear", name=output)(edge)
 
 
-def _entrance(train: Samples, units: int) -> tuple[Any, Any]:
+def standardized(x: AnyArray, train: Samples) -> AnyArray:
+    """Features as the layer of a model for `train` gives them on; tokens as they are."""
+    if train.x.dtype.kind != "f":
+        return x
+    mean, variance = (np.float32(one) for one in _statistics(train))
+    return np.asarray((x.astype(np.float32) - mean) / np.sqrt(variance), np.float32)
+
+
+def _entrance(train: Samples, units: int, standardizes: bool) -> tuple[Any, Any]:
     """(the input, its standardized features or embedded tokens)"""
     keras = load_keras()
     if train.x.dtype.kind == "f":
@@ -129,6 +140,8 @@ def _entrance(train: Samples, units: int) -> tuple[Any, Any]:
                 remedy="A recurrent model takes [samples, steps, features]",
             )
         inputs = keras.Input(train.x.shape[1:], name="features")
+        if not standardizes:
+            return inputs, inputs
         mean, variance = _statistics(train)
         normalization = keras.layers.Normalization(mean=mean, variance=variance, name=STANDARDIZE)
         return inputs, normalization(inputs)

@@ -10,11 +10,12 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.recipe import FrontEndRecipe
+from edgernn.recipe import FrontEndRecipe, SoundRecipe
 from edgernn.tasks.class_texts import texts_numbered
 from edgernn.tasks.data import load
 from edgernn.tasks.download import Notify, silent
 from edgernn.tasks.reading import AS_IT_IS, Reading
+from edgernn.tasks.recordings import rows_of_sounds
 from edgernn.tasks.samples import (
     AnyArray,
     InputArray,
@@ -56,7 +57,7 @@ def as_samples(
     where y can be read in several ways; columns ("load,price") of a .csv.
     reading: how tables and folders are read (edgernn.tasks.reading), as a training recorded it.
     front_end: how recordings become rows (None is the recipe of trainings), or texts tokens: x is
-    then also [N] texts.
+    then also [N, samples] of sound in -1..1, or [N] texts.
     Raises DataError, with the shapes of both, where the parts do not belong together.
 
     >>> as_samples((x_test, y_test)).x.shape
@@ -148,6 +149,8 @@ def _is_list_of_text(value: Any) -> bool:
 
 
 def _input(x: AnyArray, name: str, front_end: FrontEndRecipe | None) -> InputArray:
+    if x.dtype.kind == "f" and isinstance(front_end, SoundRecipe) and _is_sound(x, front_end):
+        return rows_of_sounds(x.reshape(len(x), -1).astype(np.float32), front_end, name)
     if x.dtype.kind == "f":
         with np.errstate(over="ignore"):  # values that overflow become inf, which Samples refuses
             return x.astype(np.float32)
@@ -156,6 +159,11 @@ def _input(x: AnyArray, name: str, front_end: FrontEndRecipe | None) -> InputArr
     if x.ndim == 2 and x.dtype.kind != "b":
         return _bounded(x, "x", name).astype(np.int32)
     return x.astype(np.float32)
+
+
+def _is_sound(x: AnyArray, recipe: SoundRecipe) -> bool:
+    """Whether x is [N, samples] or [N, samples, 1] and no rows, which are [N, T, width]."""
+    return x.ndim == 2 or (x.ndim == 3 and x.shape[2] == 1 < recipe.width)
 
 
 def _by_output(y: Any) -> Mapping[str, Any] | None:

@@ -35,6 +35,11 @@ class Goal:
         return (self, *self.others)
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """What is trained, output by output; the loss follows from it."""
+        return tuple(str(one.train.target) for one in self.each)
+
+    @property
     def loss(self) -> Any:
         """As keras.Model.compile takes it: one, or one for each output.  Their sum is minimized."""
         losses = [_loss(one.train) for one in self.each]

@@ -27,6 +27,10 @@ class Part:
     kind: str  # one of KINDS
     both_ways: bool = False
 
+    @property
+    def text(self) -> str:
+        return f"{_BOTH_WAYS}-{self.kind}" if self.both_ways else self.kind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
@@ -41,6 +45,22 @@ class Architecture:
         """Whether the answer at a step depends on later ones."""
         parts = [part for member in self.members for part in member]
         return any(part.both_ways or part.kind == "attention" for part in parts)
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """The notation of each member alone.
+
+        >>> architecture_named("conv-gru+lstm").member_names
+        ('conv-gru', 'lstm')
+        """
+        if self.decoder is not None:
+            return (self.name,)
+        return tuple(stack_name(member) for member in self.members)
+
+
+def stack_name(member: tuple[Part, ...]) -> str:
+    """The notation of layers upon each other."""
+    return "-".join(part.text for part in member)
 
 
 def architecture_named(name: str) -> Architecture:

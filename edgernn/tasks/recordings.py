@@ -32,12 +32,13 @@ STEPS: Final = 100
 
 
 def read_recordings(
-    folder: Path, front_end: SoundRecipe | None = None, *, steps: int = STEPS
+    folder: Path, front_end: SoundRecipe | None = None, *, steps: int | None = None
 ) -> Samples:
     """x [N, steps, width]; a row's origin is its path inside the folder ("yes/ann_001.wav").
 
     front_end: how sound becomes rows; None is the recipe of trainings at the recordings' own rate,
     which is then the same for all of them.
+    steps: of each recording; None is STEPS, or those of the recipe's clip.
     Raises DataError for damaged files, mixed sample rates and one below the recipe's,
     MissingRuntime if the package that reads sound, or the C library, is not installed.
     """
@@ -49,6 +50,8 @@ def read_recordings(
     labels = sorted({path.parent.name for path in paths})
     first_rate = read_waveform(paths[0])[1]
     recipe = front_end or preset(f"{TRAINED_ON}@{first_rate}")
+    if steps is None:
+        steps = recipe.rows_of_recording(0) if recipe.clip_samples else STEPS
     sequences = []
     for path in paths:
         waveform, rate_hz = read_waveform(path)
@@ -74,6 +77,19 @@ def read_recordings(
     )
 
 
+def rows_of_sounds(sounds: FloatArray, recipe: SoundRecipe, name: str) -> FloatArray:
+    """The rows of sounds of one length at the recipe's rate, [N, samples] to [N, T, width].
+
+    Raises DataError for sounds that cannot be used.
+    """
+    from edgernn.runtime.audio import features_of
+
+    try:
+        return np.stack([features_of(one, recipe) for one in sounds])
+    except DataError as error:
+        raise DataError(f"{name}: {error.what}", remedy=error.remedy) from error
+
+
 def read_waveform(path: Path) -> tuple[FloatArray, int]:
     """Samples in -1..1, the channels averaged, and how many there are in a second.
 
@@ -96,15 +112,24 @@ def read_waveform(path: Path) -> tuple[FloatArray, int]:
                     remedy="Cut it into recordings of a few seconds, or remove it",
                 )
             channels = sound.read(dtype="float32", always_2d=True)  # [samples, C]
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path} ({error.strerror or error})", remedy="Check the path"
+        ) from error
     # soundfile's own error is a RuntimeError; damaged numbers in a header are TypeError, ValueError
-    except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path} is not a valid wav file ({reason})") from error
+    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+        reason = getattr(error, "error_string", None) or error
+        raise DataError(
+            f"{path} is not a valid wav file ({str(reason).rstrip('.')})",
+            remedy="Save it again as .wav, with 16-bit samples",
+        ) from error
     if not len(channels):
         raise DataError(f"{path} holds no samples", remedy="Remove it")
     waveform: FloatArray = channels.mean(axis=1)
     if not np.isfinite(waveform).all():
-        raise DataError(f"{path} contains NaN or infinity")
+        raise DataError(
+            f"{path} contains NaN or infinity", remedy="Save it again with 16-bit samples"
+        )
     return waveform, int(rate_hz)
 
 

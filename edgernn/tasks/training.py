@@ -8,7 +8,8 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -18,10 +19,11 @@ from edgernn import atomic
 from edgernn.artefact import sha256_hex
 from edgernn.errors import DataError
 from edgernn.recipe import keep_recipe
-from edgernn.tasks.architectures import build, number_heads
+from edgernn.tasks.architectures import build, number_heads, standardized
 from edgernn.tasks.baselines import baselines
 from edgernn.tasks.gains import with_gains
 from edgernn.tasks.goal import Goal, goal_of
+from edgernn.tasks.kept_models import KeptModels
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.notation import Architecture, architecture_named
 from edgernn.tasks.npz import write_npz
@@ -45,7 +47,11 @@ from edgernn.version import __version__
 #: Called at the end of each epoch.
 OnEpoch: TypeAlias = Callable[[Epoch], None]
 
-_PREDICTION_BATCH: Final = 256
+PREDICTION_BATCH: Final = 256
+
+
+class Diverged(DataError):
+    """The loss left the range of numbers: the recipe is at fault, or a few rows are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +108,7 @@ def train(
     reading: Reading = AS_IT_IS,
     count_parameters: Callable[[Path], int],
     on_epoch: OnEpoch = lambda _epoch: None,
+    kept: KeptModels | None = None,
 ) -> Trained:
     """Trains until the validation loss stops falling, and keeps the weights of its minimum.
 
@@ -109,6 +116,7 @@ def train(
     (.train.json).  0 epochs write the untrained model.  An output that cannot be written is
     reported before the training, and all four files are written or none.  `count_parameters` gets
     the model file; `edgernn.export.keras.file.parameters_of` counts as exports and profiles do.
+    `kept` has models of earlier trainings, which save the seconds of tracing; results are the same.
     Raises MissingRuntime, DataError or OutputError.
     """
     settings = settings_of(splits, task=task, cell=cell, recipe=recipe, seed=seed, reading=reading)
@@ -129,8 +137,13 @@ def train(
             dropout=recipe.dropout,
             every_step=every_step,
             decoder_steps=goal.decoder_steps,
+            standardizes=False,
         )
-        epochs = fitted(model, with_gains(splits, seed), goal, recipe, on_epoch)
+        compile_for(model, goal, recipe)
+        if kept is not None:
+            model = kept.like(model, (goal.targets, recipe.learning_rate))
+        seen = partial(standardized, train=splits.train)
+        epochs = fit(model, with_gains(splits, seed), goal, recipe, on_epoch, seen)
         model = deployable(model, goal, architecture, recipe)
         model.save(model_file)
         if splits.train.front_end is not None:
@@ -210,6 +223,7 @@ def built(
     every_step: bool = False,
     seasonal_steps: int = 0,
     decoder_steps: int = 0,
+    standardizes: bool = True,
 ) -> Any:
     return build(
         train_rows,
@@ -220,6 +234,7 @@ def built(
         every_step=every_step,
         seasonal_steps=seasonal_steps,
         decoder_steps=decoder_steps,
+        standardizes=standardizes,
     )
 
 
@@ -247,20 +262,41 @@ def fitted(
     model: Any, splits: Splits, goal: Goal, recipe: Recipe, on_epoch: OnEpoch
 ) -> list[Epoch]:
     """Fits `model` in place, ending with its best weights; gives the epochs."""
+    compile_for(model, goal, recipe)
+    return fit(model, splits, goal, recipe, on_epoch)
+
+
+def compile_for(model: Any, goal: Goal, recipe: Recipe) -> None:
+    """Gives the model its optimizer and its loss."""
+    model.compile(
+        load_keras().optimizers.Adam(recipe.learning_rate),
+        goal.loss,
+        metrics=["accuracy"] if goal.train.target is Target.CLASS and not goal.others else [],
+    )
+
+
+def fit(
+    model: Any,
+    splits: Splits,
+    goal: Goal,
+    recipe: Recipe,
+    on_epoch: OnEpoch,
+    seen: Callable[[AnyArray], AnyArray] = lambda x: x,
+) -> list[Epoch]:
+    """As `fitted`, of a model that is compiled.  It is given `seen` of the features."""
     if recipe.epochs == 0:
         return []
     keras = load_keras()
-    model.compile(
-        keras.optimizers.Adam(recipe.learning_rate),
-        goal.loss,
-        metrics=["accuracy"] if splits.train.target is Target.CLASS and not goal.others else [],
-    )
+
+    def inputs(samples: Samples) -> AnyArray | list[AnyArray]:
+        return goal.inputs(replace(samples, x=seen(samples.x)))
+
     epochs: list[Epoch] = []
     began = time.perf_counter()
 
     def record(number: int, logs: dict[str, float]) -> None:
         if not math.isfinite(logs["loss"]):
-            raise DataError(
+            raise Diverged(
                 f"the training diverged in epoch {number + 1} (the loss is {logs['loss']})",
                 remedy="Lower --learning-rate",
             )
@@ -277,9 +313,9 @@ def fitted(
         on_epoch(epochs[-1])
 
     model.fit(
-        goal.inputs(splits.train),
+        inputs(splits.train),
         goal.of(splits.train),
-        validation_data=(goal.inputs(splits.validation), goal.of(splits.validation)),
+        validation_data=(inputs(splits.validation), goal.of(splits.validation)),
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
         verbose=0,
@@ -299,7 +335,7 @@ def _outputs(model: Any, goal: Goal, samples: Samples) -> list[AnyArray]:
     """
 
     def predicted(inputs: Any) -> list[AnyArray]:
-        found = model.predict(inputs, batch_size=_PREDICTION_BATCH, verbose=0)
+        found = model.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
         return [np.asarray(one) for one in (found if goal.others else [found])]
 
     if not goal.decoder_steps:

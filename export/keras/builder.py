@@ -34,7 +34,7 @@ from edgernn.graph import (
     moved_edges,
     with_edges,
 )
-from edgernn.recipe import TextRecipe
+from edgernn.recipe import SoundRecipe, TextRecipe
 
 #: A config of a few kilobytes can call nested models 10^n times.
 MAX_LAYERS: Final = 20_000
@@ -70,6 +70,8 @@ class GraphBuilder:
         #: Inputs of text by their edges, which are no edges of the graph, and their shapes.
         self.strings: dict[str, Shape] = {}
         self._tokens: dict[str, str] = {}  # the inputs of the graph by edges of text
+        self._sounds: dict[str, Shape] = {}  # of sound that a layer makes rows of, by input
+        self._readers_of_rows: set[str] = set()
         self._declared: list[str] = []
         self._inputs: dict[str, Input] = {}
         self._layers: list[Layer] = []
@@ -125,6 +127,35 @@ class GraphBuilder:
         highest = max(len(recipe.vocabulary) - 1, recipe.unknown or 0)
         self.note_whole(edge, Whole(dtype="int64", low=0, high=highest))  # as Keras has tokens
         return edge
+
+    def sound_shape(self, edge: str) -> Shape | None:
+        """Of an input of floats that can be sound, as Keras has it; None for other edges."""
+        entry = self._inputs.get(edge)
+        if entry is None or entry.spec.dtype is not DType.FLOAT32:
+            return None
+        return self._sounds.get(edge, entry.spec.shape)
+
+    def rows_of(
+        self, edge: str, spec: TensorSpec, recipe: SoundRecipe, *, readers: tuple[str, ...]
+    ) -> bool:
+        """Makes the input of sound one of the rows that `recipe` makes; False where it cannot.
+
+        readers: the layers that take the rows; all others would take sound.  It cannot where
+        another layer reads the sound, or other features are made of it or of another input.
+        """
+        entry = self._inputs[edge]
+        others = [one for one in self._inputs.values() if one.sound is not None and one != entry]
+        is_read = any(
+            edge in layer.reads and layer.name not in self._readers_of_rows
+            for layer in self._layers
+        )
+        if others or is_read or entry.sound not in (None, recipe):
+            return False
+        self._sounds.setdefault(edge, entry.spec.shape)
+        self._inputs[edge] = Input(name=edge, spec=spec, sound=recipe)
+        self._specs[edge] = spec
+        self._readers_of_rows.update(readers)
+        return True
 
     def add(self, layer: Layer, source: LayerConfig) -> None:
         """Appends `layer`, made of the Keras layer `source`.
@@ -230,6 +261,10 @@ class GraphBuilder:
         for moved in moved_edges(writer):
             self.as_tokens(moved, source)
         self._specs[edge] = replace(self._specs[edge], dtype=DType.INT32)
+
+    def is_sound(self, edge: str) -> bool:
+        """Whether Keras has sound at `edge`, of which the graph has the features."""
+        return edge in self._sounds
 
     @property
     def unread_strings(self) -> list[str]:

@@ -13,11 +13,13 @@ from edgernn.export.keras.builder import ONE_USE, GraphBuilder, Vocabularies, no
 from edgernn.export.keras.call import LayerWeights, Tensor
 from edgernn.export.keras.config import MODEL_KINDS, LayerConfig, walk
 from edgernn.export.keras.nodes import RESAVE, references
+from edgernn.export.keras.spectrograms import without_turns
 from edgernn.export.keras.text import READ_TEXT, TEXT
 from edgernn.export.keras.trace import Trace
 from edgernn.export.keras.unrolled import rolled
 from edgernn.export.keras.version import KerasVersion
 from edgernn.export.keras.whole_numbers import of_type
+from edgernn.export.sound_input import sound_recipe
 from edgernn.graph import DType, Graph, GraphError, Output, TensorSpec, without_dead_layers
 
 
@@ -71,11 +73,22 @@ def translate(
     outputs: list[Output] = []
     taken = {tensor.edge for tensor in inputs}
     for name, tensor in zip(_output_names(model, len(results)), results, strict=True):
+        if builder.is_sound(tensor.edge):
+            raise UnsupportedLayer(
+                layer=name,
+                kind="InputLayer",
+                where=model.where,
+                reason="is an output of the model beside features that are made of it",
+                remedy="Leave this output out",
+            )
         unique = _unique(name, taken)
         taken.add(unique)
         outputs.append(Output(name=unique, edge=tensor.edge))
     try:
-        graph = rolled(without_dead_layers(builder.graph(model.name, tuple(outputs))))
+        graph = builder.graph(model.name, tuple(outputs))
+        if sound_recipe(graph) is not None:
+            graph = without_turns(graph)
+        graph = rolled(without_dead_layers(graph))
     except GraphError as error:  # the shapes fitted, before an Embedding made tokens of an input
         raise UnsupportedLayer(
             layer=model.name,

@@ -14,6 +14,7 @@ from edgernn.export.keras.config import LayerConfig
 from edgernn.export.keras.mask_operations import as_mask
 from edgernn.export.keras.nodes import RESAVE, CallConfig, TensorRef, references
 from edgernn.export.keras.operations import operation
+from edgernn.export.keras.spectrograms import SPECTRA
 from edgernn.export.keras.symbolic import Unknown
 from edgernn.export.keras.text import READ_TEXT, TEXT
 from edgernn.export.keras.translations import CLASSES, is_operation
@@ -89,7 +90,7 @@ class Trace:
     ) -> list[Any]:
         name = self._builder.unique(wanted)
         if is_operation(layer):
-            self._refuse_text(layer, [item for item in _flat(args) if isinstance(item, Tensor)])
+            self._refuse_given(layer, [item for item in _flat(args) if isinstance(item, Tensor)])
             call = self._prepared(layer, name, (), {})
             results = operation(call, args, dict(kwargs))
             return results if isinstance(results, list) else [results]
@@ -102,9 +103,16 @@ class Trace:
         explicit = self._explicit_masks(layer, name, inputs, kwargs.get("mask"))
         return list(self._run(layer, name, inputs, explicit, kwargs, args[1:]))
 
-    def _refuse_text(self, layer: LayerConfig, inputs: Sequence[Tensor]) -> None:
-        if any(tensor.edge in self._builder.strings for tensor in inputs):
+    def _refuse_given(self, layer: LayerConfig, inputs: Sequence[Tensor]) -> None:
+        """Text and sound are read by the layers that make tokens and features of them only."""
+        edges = {tensor.edge for tensor in inputs}
+        if layer.kind not in TEXT and edges & self._builder.strings.keys():
             raise layer.unsupported("takes strings", READ_TEXT)
+        if layer.kind not in SPECTRA and any(self._builder.is_sound(edge) for edge in edges):
+            raise layer.unsupported(
+                "takes sound that another layer makes features of",
+                "Let it take the features, or give the model an input for each use",
+            )
 
     def _explicit_masks(
         self, layer: LayerConfig, name: str, inputs: Sequence[Tensor], given: Any
@@ -149,8 +157,7 @@ class Trace:
                 for tensor, mask in zip(inputs, masks, strict=True)
             ]
             return self.model(layer, passed, f"{name}/")
-        if layer.kind not in TEXT:
-            self._refuse_text(layer, inputs)
+        self._refuse_given(layer, inputs)
         call = self._prepared(layer, name, inputs, kwargs, masks, previous, extra)
         kind = CLASSES[layer.kind]
         edges = kind.emit(call)

@@ -28,7 +28,6 @@ _REMEDIES: Final[dict[tuple[str, ...], str]] = {
     ("Random",): "Leave augmentation out of the exported model",
     ("Normalization",): "Train it with LayerNormalization or BatchNormalization",
 }
-_SPECTRA: Final = frozenset({"MelSpectrogram", "STFTSpectrogram"})
 _CELLS: Final = frozenset({*CELLS, "StackedRNNCells"})
 
 
@@ -82,32 +81,8 @@ def _refuse_class(layer: LayerConfig) -> None:
         raise layer.unsupported(
             "is a cell that edgernn does not support", f"Use one of {', '.join(CELLS)}"
         )
-    if layer.kind in _SPECTRA:
-        raise layer.unsupported(_of_whole_sound(layer), _same_features(layer))
     if not in_rnn and layer.kind not in CLASSES:
         raise layer.unsupported("is not a layer that edgernn supports", _instead_of(layer))
-
-
-def _of_whole_sound(layer: LayerConfig) -> str:
-    """Why samples are not taken by the model itself."""
-    if layer.kind != "MelSpectrogram":
-        return "makes features of sound whose rate the file does not say"
-    if layer.options.get("power_to_db", True):
-        return (
-            "compares each moment with the loudest of the whole sound (power_to_db, top_db), which "
-            "a stream does not know"
-        )
-    return "mirrors sound before its beginning and behind its end, which a stream does not know yet"
-
-
-def _same_features(layer: LayerConfig) -> str:
-    """The front end that makes the features of a spectrogram."""
-    named = "a recipe.toml"
-    if layer.kind == "MelSpectrogram":
-        bins, rate = (layer.options.get(name, 0) for name in ("num_mel_bins", "sampling_rate"))
-        named = f"keras-mel{bins}@{rate}" if bins and rate else "keras-mel128@16000"
-    train = f"Use the layers behind it with rows of --front-end {named} (docs/sound.md)"
-    return f"{train}; {_DOCUMENTED}"
 
 
 def _instead_of(layer: LayerConfig) -> str:

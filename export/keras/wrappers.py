@@ -15,6 +15,8 @@ from edgernn.export.keras.masks import passing
 from edgernn.export.keras.merging import MERGING
 from edgernn.export.keras.recurrent import RECURRENT, flattened, reversed_in_time, with_zeros
 from edgernn.export.keras.scaling import SCALING
+from edgernn.export.keras.spectrograms import SPECTROGRAMS
+from edgernn.export.keras.stft import STFT
 from edgernn.export.keras.text import TEXT
 from edgernn.export.keras.windows import WINDOWS
 from edgernn.graph import ApplyMask, Concatenate, FoldTime, Merge, MergeKind, UnfoldTime
@@ -30,6 +32,8 @@ INSIDE: Final[dict[str, KerasClass]] = {
     **EINSUM,
     **RECURRENT,
     **TEXT,
+    **SPECTROGRAMS,
+    **STFT,
 }
 
 

@@ -36,7 +36,7 @@ from edgernn.graph import DType, Graph, Layer, Output, QTensor, TensorSpec, Weig
 from edgernn.graph.quantized import Accumulation, Product
 from edgernn.recipe import SensorRecipe, record_of, rows_of_text, text_record
 from edgernn.recipe.sensor import SENSOR_VERSION
-from edgernn.recipe.sound import SOUND_VERSION
+from edgernn.recipe.tables import SOUND_RECORD_VERSION
 from edgernn.recipe.text import TEXT_VERSION
 
 
@@ -186,7 +186,7 @@ def _front_ends(graph: Graph, metadata: Mapping[str, str]) -> list[FrontEndRecor
         found.append(
             FrontEndRecord(
                 kind=FrontEndKind.SENSOR if is_sensor else FrontEndKind.SOUND,
-                version=SENSOR_VERSION if is_sensor else SOUND_VERSION,
+                version=SENSOR_VERSION if is_sensor else SOUND_RECORD_VERSION,
                 input=names.index(sound_input(graph, recipe).name),
                 data=record_of(recipe),
             )

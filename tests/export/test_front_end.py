@@ -59,9 +59,9 @@ def test_the_manifest_and_the_native_file_carry_it(folder: Path) -> None:
 
 def test_a_manifest_with_a_newer_recipe_is_refused(tmp_path: Path, folder: Path) -> None:
     manifest = json.loads((folder / "model.json").read_text())
-    manifest["artefacts"][0]["front_end"]["version"] = 2
+    manifest["artefacts"][0]["front_end"]["version"] = 3
     (tmp_path / "model.json").write_text(json.dumps(manifest))
-    with pytest.raises(ModelFileError, match="the recipe has format 2"):
+    with pytest.raises(ModelFileError, match="the recipe of sound has format 3"):
         read_manifest(tmp_path)
 
 

@@ -21,6 +21,8 @@ struct ernn_audio {
   uint32_t skip;      /* samples between two frames */
   uint32_t rows;      /* none yet: 0 */
   uint32_t resamples;
+  uint32_t ahead, held; /* samples behind the first frame: needed, and there */
+  float behind[AUDIO_MOST_AHEAD];
   float last; /* sample, before pre-emphasis of the whole stream */
   ernn_status status;
   ernn_resampler resampler;
@@ -81,6 +83,8 @@ void ernn_audio_reset(ernn_audio *audio) {
   const ernn_sound *sound = audio->sound;
   ernn_clear(audio->frame, (audio_rounded(sound->window, 8) + 1) * sizeof(float));
   audio->filled = sound->lead;
+  audio->ahead = audio_ahead(sound);
+  audio->held = 0;
   audio->skip = 0;
   audio->rows = 0;
   audio->last = 0.0f;
@@ -188,42 +192,86 @@ static void audio_row(ernn_audio *audio, float *row) {
   audio->rows = 1;
 }
 
+int ernn_audio_silence(ernn_audio *audio, float *row) {
+  if (!(audio->sound->flags & ERNN_SOUND_SILENCE)) return 0;
+  audio_row(audio, row); /* the frame is as ernn_audio_reset leaves it */
+  audio->rows = 0;
+  return 1;
+}
+
 /* ---- Samples ---- */
 
-/* The next `count` samples of the frame, there is room for them. */
-static void audio_add(ernn_audio *audio, const float *x, uint32_t count) {
+/* Samples that the next row waits for. */
+static uint32_t audio_missing(const ernn_audio *audio) {
+  return audio->sound->window - audio->filled + audio->ahead - audio->held;
+}
+
+/* As the frame has them: scaled, and emphasized over the stream. */
+static void audio_prepare(ernn_audio *audio, const float *x, uint32_t count, float *to) {
   const ernn_sound *sound = audio->sound;
-  float *to = audio->frame + 1 + audio->filled;
   float emphasis = sound->flags & ERNN_SOUND_FRAMEWISE ? 0.0f : sound->pre_emphasis;
   if (emphasis == 0.0f) {
     for (uint32_t i = 0; i < count; i++) to[i] = x[i] * sound->scale;
-  } else {
-    for (uint32_t i = 0; i < count; i++) {
-      float sample = x[i] * sound->scale;
-      to[i] = sample - emphasis * audio->last;
-      audio->last = sample;
+    return;
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    float sample = x[i] * sound->scale;
+    to[i] = sample - emphasis * audio->last;
+    audio->last = sample;
+  }
+}
+
+/* The next `count` samples, at most audio_missing: of the frame, then those behind it. */
+static void audio_add(ernn_audio *audio, const float *x, uint32_t count) {
+  uint32_t room = audio->sound->window - audio->filled;
+  uint32_t inside = count < room ? count : room;
+  audio_prepare(audio, x, inside, audio->frame + 1 + audio->filled);
+  audio->filled += inside;
+  audio_prepare(audio, x + inside, count - inside, audio->behind + audio->held);
+  audio->held += count - inside;
+}
+
+/* The sound backwards before the first sample, which is not repeated. */
+static void audio_mirror(ernn_audio *audio) {
+  uint32_t lead = audio->sound->lead, window = audio->sound->window;
+  float *frame = audio->frame + 1;
+  for (uint32_t i = 1; i <= lead; i++) {
+    uint32_t at = lead + i;
+    frame[lead - i] = at < window ? frame[at] : audio->behind[at - window];
+  }
+}
+
+/* What waited behind the first frame, now that there is room. */
+static void audio_follow(ernn_audio *audio) {
+  for (uint32_t i = 0; i < audio->held; i++) {
+    if (audio->skip > 0) {
+      audio->skip--;
+    } else {
+      audio->frame[1 + audio->filled++] = audio->behind[i];
     }
   }
-  audio->filled += count;
+  audio->ahead = audio->held = 0;
 }
 
 /* The row of a full frame, and the frame moved on. */
 static void audio_finish(ernn_audio *audio, float *row) {
   const ernn_sound *sound = audio->sound;
+  if (audio->rows == 0 && sound->flags & ERNN_SOUND_MIRROR) audio_mirror(audio);
   audio_row(audio, row);
   float *frame = audio->frame + 1;
   uint32_t hop = sound->hop;
   if (hop >= sound->window) {
     audio->skip = hop - sound->window;
     audio->filled = 0;
-    return;
+  } else {
+    uint32_t kept = sound->window - hop, i = 0;
+    if (hop >= 4) { /* what is overwritten has been read */
+      for (; i + 4 <= kept; i += 4) ernn_lanes_to(frame + i, ernn_lanes_at(frame + hop + i));
+    }
+    for (; i < kept; i++) frame[i] = frame[hop + i];
+    audio->filled = kept;
   }
-  uint32_t kept = sound->window - hop, i = 0;
-  if (hop >= 4) { /* what is overwritten has been read */
-    for (; i + 4 <= kept; i += 4) ernn_lanes_to(frame + i, ernn_lanes_at(frame + hop + i));
-  }
-  for (; i < kept; i++) frame[i] = frame[hop + i];
-  audio->filled = kept;
+  audio_follow(audio);
 }
 
 static uint32_t audio_smaller(size_t a, uint32_t b) { return a < b ? (uint32_t)a : b; }
@@ -250,7 +298,7 @@ static uint32_t audio_take(ernn_audio *audio, const float *x, uint32_t count) {
       continue;
     }
     audio_add(audio, &sample, 1);
-    if (audio->filled == audio->sound->window) {
+    if (audio_missing(audio) == 0) {
       audio->status = ERNN_OK; /* a wrong sample later on is met again */
       return i + 1;
     }
@@ -265,18 +313,17 @@ static size_t audio_feed(ernn_audio *audio, const float *floats, const int16_t *
                          float *row, int *ready) {
   if (ready) *ready = 0;
   if (!audio || !row || !ready || (!floats && !words)) return 0;
-  uint32_t window = audio->sound->window;
   size_t done = 0;
   while (done < n && audio->status == ERNN_OK) {
     float block[AUDIO_BLOCK];
     const float *x = floats ? floats + done : block;
     uint32_t count = audio_smaller(n - done, AUDIO_BLOCK);
-    if (!audio->resamples) count = audio_smaller(count, window - audio->filled + audio->skip);
+    if (!audio->resamples) count = audio_smaller(count, audio_missing(audio) + audio->skip);
     if (words) {
       for (uint32_t i = 0; i < count; i++) block[i] = (float)words[done + i] * (1.0f / 32768.0f);
     }
     done += audio_take(audio, x, count);
-    if (audio->filled == window) {
+    if (audio_missing(audio) == 0) {
       audio_finish(audio, row);
       *ready = 1;
       return done;
@@ -326,7 +373,7 @@ uint32_t ernn_audio_hop(const ernn_model *model) {
 
 uint32_t ernn_audio_first(const ernn_model *model) {
   const ernn_sound *sound = audio_sound(model);
-  return sound ? sound->window - sound->lead : 0;
+  return sound ? sound->window - sound->lead + audio_ahead(sound) : 0;
 }
 
 uint32_t ernn_audio_input(const ernn_model *model) {

@@ -14,6 +14,9 @@ ernn_status ernn_sound_size(const void *record, uint32_t rate, size_t *bytes);
 ernn_status ernn_sound_init(ernn_audio **audio, const void *record, uint32_t rate, void *arena,
                             size_t arena_bytes);
 
+/* Writes the row of silence and returns 1 where windows begin with it; before the first sample only. */
+int ernn_audio_silence(ernn_audio *audio, float *row);
+
 /* The record of a model's front end for sound, and its length; null where it has none. */
 const void *ernn_sound_record(const ernn_model *model, size_t *bytes);
 

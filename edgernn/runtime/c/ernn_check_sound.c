@@ -78,6 +78,7 @@ ernn_status ernn_check_sound(const void *record, size_t size) {
       (sound->bins == 0 && sound->width != fft / 2 + 1)) {
     return ERNN_BAD_MODEL;
   }
+  if (audio_ahead(sound) > AUDIO_MOST_AHEAD || sound->hop <= audio_ahead(sound)) return ERNN_BAD_MODEL;
   if (!audio_has_numbers(sound)) return ERNN_BAD_MODEL;
   if (!audio_is_table(sound, sound->shape, audio_rounded(sound->window, 8), 1e4f, size) ||
       !audio_is_table(sound, sound->turns, fft / 8 * 6, 1.0f, size) ||

@@ -161,6 +161,7 @@ typedef struct ernn_row_kernels {
 extern const ernn_row_kernels ernn_rows_portable;
 extern const ernn_row_kernels ernn_rows_avx2;
 extern const ernn_row_kernels ernn_rows_avx512vnni;
+extern const ernn_row_kernels ernn_rows_simd128;
 
 typedef struct ernn_kernels {
   ernn_isa isa;

@@ -163,10 +163,16 @@ ernn_status ernn_listener_init(ernn_listener **listener, const ernn_model *model
 ernn_status ernn_listener_reset(ernn_listener *listener) {
   if (!listener) return ERNN_ARGUMENT;
   if (listener->busy) return ERNN_BUSY;
-  for (size_t i = 0; i < (size_t)listener->steps * listener->width; i++) listener->window[i] = 0.0f;
+  size_t window = (size_t)listener->steps * listener->width;
+  for (size_t i = 0; i < window; i++) listener->window[i] = 0.0f;
   listener->rows = 0, listener->held = 0, listener->has_last = 0, listener->status = ERNN_OK;
   listener->is_due = 0, listener->has_scores = 0;
-  if (listener->audio) ernn_audio_reset(listener->audio);
+  if (listener->audio) {
+    ernn_audio_reset(listener->audio);
+    if (ernn_audio_silence(listener->audio, listener->row)) {
+      for (size_t i = 0; i < window; i++) listener->window[i] = listener->row[i % listener->width];
+    }
+  }
   return ernn_reset(listener->session);
 }
 

@@ -10,7 +10,7 @@ typedef struct ernn_sound {
   uint32_t rate;   /* samples a second */
   uint32_t window; /* samples of a frame */
   uint32_t hop;    /* samples from one frame to the next */
-  uint32_t lead;   /* zeros before the first sample, fewer than a window */
+  uint32_t lead;   /* samples of the first frame before the first sample, fewer than a window */
   uint32_t fft;    /* a power of two, at least the window */
   uint32_t bins;   /* filters; 0: the spectrum itself, fft / 2 + 1 numbers */
   uint32_t width;  /* numbers in a row */
@@ -42,7 +42,9 @@ enum {
   ERNN_SOUND_MAGNITUDE = 4,    /* of the spectrum, not its square */
   ERNN_SOUND_LOG = 8,
   ERNN_SOUND_PCEN = 16,
-  ERNN_SOUND_FLAGS = 31
+  ERNN_SOUND_MIRROR = 32, /* before the first sample is the sound backwards, not zeros */
+  ERNN_SOUND_SILENCE = 64, /* a window that is not full yet begins with silence, not with zeros */
+  ERNN_SOUND_FLAGS = 127
 };
 
 #define AUDIO_LEAST 1.2e-38f /* smaller ones are subnormal */
@@ -55,6 +57,14 @@ static inline const float *audio_table(const ernn_sound *sound, uint32_t offset)
 
 static inline const ernn_sound_filter *audio_filters(const ernn_sound *sound) {
   return (const ernn_sound_filter *)(const void *)((const uint8_t *)sound + sound->filters);
+}
+
+#define AUDIO_MOST_AHEAD 2u
+
+/* Samples behind the first frame that its mirrored beginning needs. */
+static inline uint32_t audio_ahead(const ernn_sound *sound) {
+  if (!(sound->flags & ERNN_SOUND_MIRROR) || 2 * sound->lead < sound->window) return 0;
+  return 2 * sound->lead + 1 - sound->window;
 }
 
 /* Numbers in a row before the DCT. */

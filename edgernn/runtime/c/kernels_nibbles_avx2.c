@@ -69,7 +69,7 @@ AVX2 ERNN_INLINE void split_words(const uint8_t *words, uint32_t count, uint8_t 
 }
 
 /* Words are split once for all weights: shuffled for each tile they cost as much as the products. */
-enum { SPLIT_BYTES = 2048 };
+enum { SPLIT_BYTES = 1536 };
 
 AVX2 ERNN_NOINLINE static void nibble_split__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
                                                   const ernn_product *product, uint8_t *out,

@@ -95,10 +95,10 @@ FINISH_COPY void finish__relaxed(const rows__relaxed *rows, v128_t *sums, size_t
   if (rows->plane) {
     FINISH_UNROLL
     for (int i = 0; i < 4 * n; i++) {
-      v128_t whole = wasm_v128_load(bias + 4 * i);
-      v128_t weights = wasm_i32x4_sub(whole, wasm_v128_load(less + 4 * i));
+      v128_t first = wasm_v128_load(bias + 4 * i);
+      v128_t weights = wasm_i32x4_sub(first, wasm_v128_load(less + 4 * i));
       weights = rows->is_signed ? weights : wasm_i32x4_shl(wasm_i32x4_neg(weights), 8);
-      sums[i] = wasm_i32x4_add(sums[i], wasm_i32x4_add(whole, weights));
+      sums[i] = wasm_i32x4_add(sums[i], wasm_i32x4_add(first, weights));
     }
   } else {
     FINISH_UNROLL
@@ -110,7 +110,7 @@ FINISH_COPY void finish__relaxed(const rows__relaxed *rows, v128_t *sums, size_t
 }
 
 /* One row times `n` tiles of one panel; of planes first the high bytes, then the low ones.  Twelve sums stay
- * in registers, and hide the five cycles that a fused product takes; sums of pairs need no more than four. */
+ * in registers, and hide the five cycles that a fused product takes. */
 ERNN_INLINE void block__relaxed(const rows__relaxed *rows, const uint8_t *x, const int8_t *weights,
                                 size_t column, uint8_t *out, const int n, const int is_fused) {
   const size_t stride = rows->stride, bytes = ((size_t)rows->product->rows + 3) / 4 * 4;
@@ -159,6 +159,7 @@ ERNN_INLINE void gemm__relaxed(const uint8_t *x, size_t x_stride, size_t plane, 
         uint8_t *to = out + row * out_bytes;
         uint32_t left = taken - tile;
         size_t column = (size_t)(panel + tile) * ERNN_TILE;
+        /* Where size counts, fewer shapes: one tile of pairs, three or one of fused products. */
         if ((left == 3 || (ERNN_IS_SMALL >= 2 && left > 3)) && (is_fused || ERNN_IS_SMALL < 2)) {
           block__relaxed(&rows, from, weights, column, to, 3, is_fused);
           tile += 3;
@@ -219,7 +220,7 @@ static void u8_sums__relaxed(const uint8_t *x, size_t x_stride, uint32_t rows,
 }
 
 #define THE_REST                                                                                  \
-  .rows = &ernn_rows_portable, .f32_gemm = ernn_f32_gemm__portable,                               \
+  .rows = &ernn_rows_simd128, .f32_gemm = ernn_f32_gemm__portable,                               \
   .f32_gru = ernn_f32_gru__portable, .f32_lstm = ernn_f32_lstm__portable,                         \
   .dynamic_gru = ernn_dynamic_gru__portable, .dynamic_lstm = ernn_dynamic_lstm__portable,         \
   .f32_sigmoid = ernn_f32_sigmoid__portable, .f32_tanh = ernn_f32_tanh__portable,                 \

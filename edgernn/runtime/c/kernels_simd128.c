@@ -6,6 +6,7 @@
 
 #include "ernn_fixed_point.h"
 #include "kernels_portable.h"
+#include "kernels_rows.h"
 #include "kernels_simd128.h"
 
 /* The sums of two neighbours: of `a` in the lower half, of `b` in the upper. */
@@ -281,10 +282,37 @@ void ernn_s16_lstm__simd128(const int16_t *x, const int16_t *r, int16_t *h, int1
   }
 }
 
+/* ---- Rows of floats ---- */
+
+/* As ernn_rounded, and 32768 more: four words q + 32768. */
+ERNN_INLINE v128_t rounded__simd128(const float *x, v128_t reciprocal, v128_t limit) {
+  v128_t v = wasm_f32x4_mul(wasm_v128_load(x), reciprocal);
+  v = wasm_v128_and(v, wasm_f32x4_eq(v, v)); /* NaN is 0 */
+  v = wasm_f32x4_pmax(wasm_f32x4_pmin(v, limit), wasm_f32x4_neg(limit));
+  v = wasm_f32x4_add(v, wasm_f32x4_const_splat(12582912.0f));
+  return wasm_i32x4_sub(v, wasm_i32x4_const_splat(0x4B400000 - 32768));
+}
+
+/* As planes_of, eight at a time. */
+ERNN_INLINE void planes_of__simd128(const float *x, size_t count, float reciprocal, float limit,
+                                    uint8_t *high, uint8_t *low) {
+  const v128_t by = wasm_f32x4_splat(reciprocal), most = wasm_f32x4_splat(limit);
+  for (; count >= 8; count -= 8, x += 8, high += 8, low += 8) {
+    v128_t words = wasm_u16x8_narrow_i32x4(rounded__simd128(x, by, most), rounded__simd128(x + 4, by, most));
+    v128_t above = wasm_u16x8_shr(words, 8), below = wasm_v128_and(words, wasm_i16x8_const_splat(255));
+    v128_t both = wasm_u8x16_narrow_i16x8(above, below);
+    wasm_v128_store64_lane(high, both, 0);
+    wasm_v128_store64_lane(low, both, 1);
+  }
+  planes_of(x, count, reciprocal, limit, high, low);
+}
+
+ERNN_ROW_KERNELS(ERNN_ANY_TARGET, simd128, planes_of__simd128)
+
 /* Loops over floats are turned into vectors by compilers. */
 const ernn_kernels ernn_kernels_simd128 = {
     .isa = ERNN_ISA_SIMD128,
-    .rows = &ernn_rows_portable,
+    .rows = &ernn_rows_simd128,
     .f32_gemm = ernn_f32_gemm__portable,
     .f32_gru = ernn_f32_gru__portable,
     .f32_lstm = ernn_f32_lstm__portable,

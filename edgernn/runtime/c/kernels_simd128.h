@@ -14,7 +14,7 @@ ernn_s16_lstm ernn_s16_lstm__simd128;
 /* In a loop: clang else adds the distances from a pointer to what is loaded, which loads do for nothing. */
 #define OFFSETS_IN_LOADS(pointer) __asm__("" : "+r"(pointer))
 
-/* Two instructions of relaxed SIMD, as bytes: compilers know them from clang 16 on.  What the standard leaves
+/* Instructions of relaxed SIMD, as bytes: compilers know them from clang 16 on.  What the standard leaves
  * open is no case of ours: a place of 0xFF gives zero, the others are below 16; not both factors are -32768. */
 #if defined(ERNN_HAS_RELAXED) && ERNN_IS_SMALL < 2
 #define RELAXED_PAIR(name, opcode)                                                                \
@@ -32,12 +32,23 @@ ERNN_INLINE v128_t looked_up(v128_t table, v128_t places) { return wasm_i8x16_sw
 ERNN_INLINE v128_t scaled_q15(v128_t a, v128_t b) { return wasm_i16x8_q15mulr_sat(a, b); }
 #endif
 
+/* Powers of two, as floats of 1 to 2^22, as integers. */
+ERNN_INLINE v128_t whole(v128_t powers) {
+#if defined(ERNN_HAS_RELAXED) && ERNN_IS_SMALL < 2 /* i32x4.relaxed_trunc_f32x4_s */
+  v128_t out;
+  __asm__("local.get %1\n\t.byte 0xfd, 0x81, 0x02\n\tlocal.set %0" : "=r"(out) : "r"(powers));
+  return out;
+#else
+  const v128_t shifter = wasm_f32x4_const_splat(8388608.0f); /* 2^23: adding it shows them as bits */
+  return wasm_v128_xor(wasm_f32x4_add(powers, shifter), shifter);
+#endif
+}
+
 /* Each number shifted by its own count of up to 16, which WebAssembly has no instruction for: its two halves
  * times 2^(16 - count), in 16 more bits. */
 ERNN_INLINE v128_t shifted(v128_t numbers, v128_t counts) {
-  const v128_t shifter = wasm_f32x4_const_splat(8388608.0f); /* 2^23: adding it shows whole numbers as bits */
-  v128_t powers = wasm_i32x4_sub(wasm_i32x4_const_splat((127 + 16) << 23), wasm_i32x4_shl(counts, 23));
-  powers = wasm_v128_xor(wasm_f32x4_add(powers, shifter), shifter);
+  v128_t exponents = wasm_i32x4_sub(wasm_i32x4_const_splat((127 + 16) << 23), wasm_i32x4_shl(counts, 23));
+  v128_t powers = whole(exponents);
   v128_t low = wasm_i32x4_mul(wasm_v128_and(numbers, wasm_i32x4_const_splat(0xFFFF)), powers);
   v128_t high = wasm_i32x4_mul(wasm_i32x4_shr(numbers, 16), powers);
   return wasm_i32x4_add(high, wasm_u32x4_shr(low, 16));

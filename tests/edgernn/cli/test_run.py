@@ -27,14 +27,14 @@ from edgernn.graph import (
     PoolKind,
     TensorSpec,
 )
-from edgernn.recipe import preset, recipe_text
+from edgernn.recipe import SoundRecipe, preset, recipe_text
 from edgernn.runtime.audio import features_of
 
 RATE_HZ, STEPS = 8000, 30
 RECIPE = preset("kaldi-fbank40@8000")
 
 
-def loud_or_quiet(steps: int | None) -> bytes:
+def loud_or_quiet(steps: int | None, recipe: SoundRecipe = RECIPE) -> bytes:
     """Loud where the largest log energies seen are high: an answer that is known."""
     kernel = np.zeros((40, 2), np.float32)
     kernel[:, 0], kernel[:, 1] = -0.05, 0.05
@@ -54,7 +54,7 @@ def loud_or_quiet(steps: int | None) -> bytes:
         ),
         outputs=(Output(name="scores", edge="scores"),),
     )
-    metadata = {"front_end": recipe_text(RECIPE), "labels": '["quiet", "loud"]'}
+    metadata = {"front_end": recipe_text(recipe), "labels": '["quiet", "loud"]'}
     return lower(graph, metadata=metadata).content
 
 
@@ -141,7 +141,9 @@ def test_a_line_is_for_a_person(model: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "saying"),
     [
-        (("--wav", "missing.wav"), "missing.wav is not a valid wav file"),
+        (("--wav", "missing.wav"), "missing.wav (No such file or directory). Check the path"),
+        (("--wav", "noise.wav"), "noise.wav is not a valid wav file (Format not recognised)"),
+        (("--microphone",), "standard input ended too early: the sound is shorter than one"),
         (("--wav", "empty.wav"), "empty.wav holds no samples"),
         (("--wav", "short.wav"), "the sound is shorter than one window"),
         (("--wav", "slow.wav"), "sound of 4000 samples a second cannot be used where the model"),
@@ -151,6 +153,7 @@ def test_a_line_is_for_a_person(model: Path, tmp_path: Path) -> None:
 def test_sound_that_cannot_be_used_is_one_error(
     arguments: tuple[str, ...], saying: str, model: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / "noise.wav").write_bytes(b"hello" * 20)
     write_wav(tmp_path / "empty.wav", sound(0.1)[:0])
     write_wav(tmp_path / "short.wav", sound(0.1)[:100])
     write_wav(tmp_path / "slow.wav", sound(0.1), rate_hz=4000)

@@ -37,6 +37,7 @@ def int8_cell(
     fixed: int | None = None,
     seed: int = 0,
     labels: tuple[str, ...] = LABELS,
+    mirrors: bool = False,
 ) -> bytes:
     """A GRU with arbitrary weights; 40 features are of sound, 3 of SENSORS."""
     rng = np.random.default_rng(seed)
@@ -49,6 +50,9 @@ def int8_cell(
     metadata = {"scheme": "int8"}
     if features == 40:
         recipe = replace(preset(f"kaldi-fbank40@{RATE_HZ}"), log_scale=0.3, log_shift=2.5)
+        if mirrors:
+            clip = 80 * (fixed or 30)
+            recipe = replace(recipe, lead_samples=100, ends="mirror", clip_samples=clip)
         metadata["front_end"] = recipe_text(recipe)  # shifted to where the cell does not saturate
         metadata["labels"] = json.dumps(labels)
     if features == len(SENSORS.channels):
@@ -62,6 +66,12 @@ def sound_model(fixed: int | None = None, labels: tuple[str, ...] = LABELS) -> b
     return int8_cell(
         features=40, units=len(labels), sequences=False, fixed=fixed, seed=48, labels=labels
     )
+
+
+@cache
+def mirroring_model() -> bytes:
+    """As sound_model(30), of a recipe as Keras' spectrograms have it: its windows begin silent."""
+    return int8_cell(features=40, units=5, sequences=False, fixed=30, seed=48, mirrors=True)
 
 
 @cache

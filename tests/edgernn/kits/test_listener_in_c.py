@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,14 @@ import pytest
 from edgernn import Model, reference
 from edgernn.errors import DataError
 from edgernn.runtime.listening import Deciding, Listener
+from tests.edgernn.cli.test_run import RECIPE as LOUDNESS
+from tests.edgernn.cli.test_run import loud_or_quiet
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
 from tests.edgernn.kits.models import (
     LABELS,
     RATE_HZ,
     array_model,
+    mirroring_model,
     sound_model,
     strided_graph,
     strided_model,
@@ -40,13 +46,17 @@ def heard_by_c(
     return lines
 
 
-@pytest.mark.parametrize("fixed", [None, 30])
+@pytest.mark.parametrize(
+    "content",
+    [sound_model, partial(sound_model, 30), mirroring_model],
+    ids=["steps", "windows", "as keras"],
+)
 @pytest.mark.parametrize("piece", [1, 777, 1 << 20])
 def test_it_hears_what_python_hears(
-    fixed: int | None, piece: int, program: Path, tmp_path: Path
+    content: Callable[[], bytes], piece: int, program: Path, tmp_path: Path
 ) -> None:
     model = tmp_path / "words.ernn"
-    model.write_bytes(sound_model(fixed))
+    model.write_bytes(content())
     pcm = sound_of()
     for deciding in (DECIDING, Deciding(), Deciding(threshold=0, smooth=1, pause_s=0)):
         expected, whole = heard_by_python(model, pcm, deciding)
@@ -59,6 +69,21 @@ def test_it_hears_what_python_hears(
         for (seconds, _, score), heard in zip(lines, [*expected, whole], strict=True):
             assert float(seconds) == pytest.approx(heard.seconds, abs=1e-6)
             assert float(score) == pytest.approx(heard.score, abs=1e-5)
+
+
+def test_a_window_that_is_not_full_begins_with_silence_where_the_recipe_says_so(
+    program: Path, tmp_path: Path
+) -> None:
+    """Behind 30 rows of silence it answers as at the beginning, behind zeros it does not."""
+    model, pcm = tmp_path / "words.ernn", np.concatenate([np.zeros(240, np.int16), sound_of(0.1)])
+    as_keras = replace(LOUDNESS, lead_samples=100, ends="mirror", clip_samples=2400)
+    for recipe, is_silent in ((as_keras, True), (LOUDNESS, False)):
+        model.write_bytes(loud_or_quiet(30, recipe))
+        after = np.concatenate([np.zeros(2400, np.int16), pcm])
+        *_, first = heard_by_c(program, model, pcm, Deciding(), piece=100)
+        *_, later = heard_by_c(program, model, after, Deciding(), piece=100)
+        scores = [float(line.split()[2]) for line in (first, later)]
+        assert (abs(scores[0] - scores[1]) < 1e-4) == is_silent
 
 
 def test_the_sound_brings_more_than_one_label(tmp_path: Path) -> None:

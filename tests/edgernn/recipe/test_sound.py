@@ -39,9 +39,12 @@ def test_a_recipe_comes_back_from_its_text(family: str, rate_hz: int) -> None:
 @pytest.mark.parametrize(
     ("change", "saying"),
     [
-        ({"version": 2}, "x.ernn: the recipe has format 2; this edgernn reads up to 1. Update"),
+        (
+            {"version": 3},
+            "x.ernn: the recipe of sound has format 3; this edgernn reads up to 2. Update",
+        ),
         ({"kind": "text"}, "is of the kind 'text', not sound"),
-        ({"delta": True}, "a recipe has no 'delta'"),
+        ({"delta": True}, "a recipe of sound has no 'delta'"),
         ({"rate_hz": "16000"}, "rate_hz is '16000'. It must be of the type int"),
         ({"scale": float("nan")}, "scale is nan. It must be -100000 to 100000"),
         ({"fft_samples": 500}, "fft_samples is 500. It must be a power of two"),
@@ -98,9 +101,9 @@ def test_a_toml_file_changes_a_preset(tmp_path: Path) -> None:
     ("content", "saying"),
     [
         ("bins = ", "is not a TOML file"),
-        ("bins = 40\n", "the recipe has no rate_hz, window_samples, hop_samples, fft_samples"),
+        ("bins = 40\n", "recipe of sound has no rate_hz, window_samples, hop_samples, fft_samples"),
         ('preset = "kaldi"\n', "there is no front end 'kaldi'"),
-        ('preset = "kaldi-fbank40@8000"\nmels = 3\n', "a recipe has no 'mels'"),
+        ('preset = "kaldi-fbank40@8000"\nmels = 3\n', "a recipe of sound has no 'mels'"),
         (None, "cannot read"),
     ],
 )

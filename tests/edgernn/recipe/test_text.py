@@ -55,9 +55,9 @@ def test_what_the_c_library_would_refuse_is_refused(change: dict[str, Any], reas
         ({"version": 2}, "format 2; this edgernn reads up to 1.*Update"),
         ({"kind": "sound"}, "of the kind 'sound', not text"),
         ({"stem": True}, "has no 'stem'"),
-        ({"lower": 1}, "has the lower 1"),
-        ({"length": True}, "has the length True"),
-        ({"vocabulary": ["a", 1]}, "entries that are not words"),
+        ({"lower": 1}, "lower is 1"),
+        ({"length": True}, "length is True"),
+        ({"vocabulary": ["a", 1]}, "vocabulary is .'a', 1."),
     ],
     ids=["newer", "kind", "field", "flag", "number", "words"],
 )

@@ -27,17 +27,20 @@ def card(made):
 
 def test_the_card_starts_with_the_recommendation(card):
     assert card.splitlines()[0] == "# gru or lstm or gru-lstm on made-up?"
-    assert card.splitlines()[2].startswith("**Use gru-lstm-32**: its accuracy is better")
+    assert card.splitlines()[2].startswith(
+        "**Use gru-lstm-32**: its accuracy is 1.9 points better than that of gru-32"
+    )
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        "**Resources**: native int8: gru-32 20.0 KB; lstm-32 27.0 KB",
-        "**Sequence length**: 5 to",
-        "gru-lstm-32 beside its control gru-gru-32: +",
-        "80.6 % with 250 rows",
-        "gru-32 3.00 s a training, 8.0 epochs to the best, 600.0 MB of memory",
+        "### Resources: what does it cost to run?\n\n| contender | size, native int8 |",
+        "| lstm-32 | 27.0 KB |",
+        "| steps | test rows | gru-32 | lstm-32 | difference, points |",
+        "| gru-lstm-32 | its control gru-gru-32 | +",
+        "| 250 | 80.6 % | 80.4 % |",
+        "| gru-32 | 3.00 s | 8.0 | 600.0 MB |",
     ],
 )
 def test_the_card_answers_five_questions(card, answer):
@@ -53,6 +56,34 @@ def test_sayings_stand_beside_what_was_measured(card):
 
 def test_controls_are_marked_and_not_in_the_title(card):
     assert "| gru-gru-32 (control) |" in card
+    assert "gru-gru-32 is not decided" not in card
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_one_training_of_each_is_shown_and_decides_nothing(seeds):
+    made = comparison({"gru": 0.99, "lstm": 0.5}, controls=(), seeds=seeds)
+    said = comparison_markdown(made)
+    if seeds == 1:
+        assert "one training says nothing about the luck of the seed; 2 are needed" in said
+        assert said.count("cannot tell") == 3  # both files, and the linear model
+        assert "1 training of each contender" in said
+    else:
+        assert "**Use gru-32**" in said
+    assert "nan" not in comparison_html(made) + comparison_json(made)
+
+
+def test_names_of_contenders_are_explained(made):
+    said = comparison_markdown(made)
+    assert "gru-32: gru with 32 units in each layer." in said
+    assert "gru-gru: the second layer takes" in said
+    assert "the mean of two models" not in said
+    whole = comparison({"gru": 0.9, "lstm": 0.9, "gru+lstm": 0.9}, controls=())
+    assert "the mean of two models, which were trained apart" in comparison_markdown(whole)
+
+
+def test_a_device_that_was_not_measured_is_named_with_the_reason(made):
+    lost = replace(made, unmeasured={"kitchen": "kitchen does not answer. Is it on?"})
+    assert "On kitchen nothing was measured: kitchen does not" in comparison_markdown(lost)
 
 
 def test_a_linear_model_that_is_better_means_neither():
@@ -83,7 +114,8 @@ def test_times_that_were_disturbed_are_marked_wherever_they_stand(tmp_path):
     table = {line.split(" | ")[0]: line for line in said.splitlines() if "native int8 |" in line}
     assert "0.500 ms |" in table["| gru-32"]
     assert "0.600 ms (unstable) |" in table["| lstm-32"]
-    assert "0.600 ms (unstable) on desk" in said.partition("**Resources**")[2]
+    resources = said.partition("### Resources")[2].partition("###")[0]
+    assert "| lstm-32 | 27.0 KB | 0.600 ms (unstable) |" in resources
     assert "unstable time of a call" in said
     assert "`edgernn profile` of the folder files/" in said
 
@@ -109,6 +141,16 @@ def test_pictures_are_files_of_their_own(made):
         assert root.find("{http://www.w3.org/2000/svg}style") is not None
     curves = files["learning-curves.svg"]
     assert curves.count("<polyline") == 5 * 5
+
+
+def test_an_ensemble_has_no_curve_and_no_place_in_their_legend():
+    made = comparison({"gru": 0.9, "lstm": 0.9, "gru+lstm": 0.9}, controls=())
+    ensemble = next(one for one in made.trainings if one.architecture == "gru+lstm")
+    runs = tuple(replace(run, curve=()) for run in made.trainings[ensemble])
+    made = replace(made, trainings={**made.trainings, ensemble: runs})
+    curves = picture_files(made)["learning-curves.svg"]
+    assert "gru-32" in curves
+    assert "gru+lstm" not in curves
 
 
 def test_the_json_holds_what_the_card_says(made):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgernn.recipe import SoundRecipe, preset, sound_record
-from edgernn.runtime.audio import features_of
+from edgernn.runtime.audio import FrontEnd
 from tests.edgernn.runtime.sounds import Floats, made_up
 from tests.edgernn.runtime.toolchain import (
     ARMV7,
@@ -34,6 +34,18 @@ CASES: dict[str, tuple[SoundRecipe, int]] = {
     "from 44.1 kHz": (preset("tf-mel40@8000"), 44100),
     "librosa": (preset("librosa-mel64@22050"), 22050),
     "pcen": (replace(preset("torchaudio-mel40@16000"), compression="pcen"), 16000),
+    "as keras": (
+        replace(
+            preset("keras-mel40@8000"),
+            window_samples=401,
+            fft_samples=512,
+            hop_samples=160,
+            lead_samples=201,
+            ends="mirror",
+            window="hamming",
+        ),
+        22050,
+    ),
     "spectrum": (
         replace(
             preset("tf-mel40@8000"), bins=0, pre_emphasis=0.9, pre_emphasis_in="stream", name=""
@@ -51,7 +63,7 @@ def sound_of(rate_hz: int) -> np.ndarray:
 def expected() -> dict[str, Floats]:
     """What the binding gives for the whole sound at once."""
     return {
-        name: features_of(sound_of(rate_hz), recipe, rate_hz=rate_hz)
+        name: FrontEnd(recipe, rate_hz=rate_hz).feed(sound_of(rate_hz))
         for name, (recipe, rate_hz) in CASES.items()
     }
 

@@ -32,6 +32,7 @@ TARGETS = (
     ("thumbv7em-none-eabihf", "-mcpu=cortex-m4"),
     ("wasm32",),
     ("wasm32", "-msimd128"),
+    ("wasm32", "-msimd128", "-mrelaxed-simd"),
     ("arm64-apple-ios12",),
     ("x86_64-linux-android21",),
     ("i686-linux-android21",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgernn.selection.messages import Answer, Measure, Train
-from edgernn.selection.training import Training, write_training
+from edgernn.selection.training import Training, model_file, write_training
 from edgernn.selection.workers import Done
 
 FORM = "native int8"
@@ -34,6 +34,7 @@ class MadeUpCrew:
     def __init__(self, folder, trained_by, *, size=2, bytes_of=lambda _: 1, seconds=1.0):
         self.size = size
         self.running: list[Any] = []
+        self.given: list[Any] = []  # orders
         self.trained: list[Any] = []  # jobs, in order
         self._folder = folder
         self._trained_by = trained_by
@@ -46,6 +47,7 @@ class MadeUpCrew:
 
     def give(self, order):
         self.running.append(order)
+        self.given.append(order)
 
     def next(self):
         return self.done(until=None)
@@ -59,4 +61,5 @@ class MadeUpCrew:
         assert isinstance(order, Train)
         self.trained.append(order.job)
         write_training(self._folder, self._trained_by(order.job))
+        model_file(self._folder, order.job.key).touch()
         return Done(order=order, answer=Answer(bytes={}), seconds=self._seconds)

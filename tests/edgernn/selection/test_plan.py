@@ -18,6 +18,7 @@ from edgernn.selection.contender import Contender, Equal
 from edgernn.selection.plan import Plan
 from edgernn.selection.training import ORIGINAL, write_training
 from edgernn.selection.trainings import all_trained
+from edgernn.selection.verdict import Outcome
 from edgernn.selection.work import Forms
 from edgernn.tasks.task import Recipe
 from tests.edgernn.selection.crews import MadeUpCrew, result_of
@@ -75,9 +76,20 @@ def test_controls_that_the_time_does_not_allow_are_left_out(tmp_path):
     assert found.left_out == 8
 
 
-def test_a_comparison_needs_two_trainings_of_what_was_asked_for(tmp_path):
-    with pytest.raises(TrainingFailed, match=r"too short: gru-lstm-16 has 1 of the 2 trainings"):
-        trained(planned(), tmp_path, most=5)
+def test_a_comparison_needs_a_training_of_each_contender_that_was_asked_for(tmp_path):
+    with pytest.raises(TrainingFailed, match=r"too short: gru-lstm-16 has no training"):
+        trained(planned(), tmp_path, most=2)
+
+
+def test_one_training_of_each_is_a_result_that_decides_nothing(tmp_path):
+    found, _ = trained(planned(), tmp_path, most=5)
+    assert [len(runs) for runs in found.trainings.values()] == [2, 2, 1]
+    metric, contenders = METRICS["accuracy"], tuple(found.trainings)
+    group = group_of(Equal.UNITS, contenders, found.trainings, metric=metric, worth=0.01)
+    decided = {one.contender.architecture: one.verdict for one in group.standings}
+    assert decided["gru-lstm"].outcome is Outcome.UNDECIDED
+    assert "2 are needed" in decided["gru-lstm"].more.text
+    assert decided["lstm"].outcome is Outcome.EQUAL
 
 
 def test_what_was_scored_in_other_forms_is_trained_again(tmp_path):

@@ -45,7 +45,7 @@ def contender(number, kept):
         for repetition in range(2 * SEEDS)
     ]
     forms = Forms(formats=("native",), schemes=(Scheme.INT8,))
-    runs = [trained(job, splits, forms, kept=kept / f"{job.key}.keras") for job in jobs]
+    runs = [trained(job, splits, forms, kept) for job in jobs]
     return runs[::2], runs[1::2]
 
 

@@ -14,6 +14,7 @@ from edgernn.scoring.metric import METRICS
 from edgernn.selection.candidates import Budget, Candidate, Tried, cheapest_first
 from edgernn.selection.clock import Clock
 from edgernn.selection.contender import Contender, Role
+from edgernn.selection.messages import TrainingDiverged
 from edgernn.selection.predictor import Fit, Predictor
 from edgernn.selection.searching import Search
 from edgernn.selection.training import ORIGINAL, read_training
@@ -176,11 +177,21 @@ def test_trials_among_other_contenders_are_not_written_over(tmp_path):
 def test_a_recipe_that_diverges_ends_no_search(tmp_path):
     def diverging(job):
         if job.recipe.learning_rate > 5e-3:
-            raise TrainingFailed("the training diverged", remedy="Lower --learning-rate")
+            raise TrainingDiverged("the training diverged", remedy="Lower --learning-rate")
         return by_width(job)
 
     chosen, _ = search(tmp_path, diverging, most_trials=12)
     assert chosen.reached
+
+
+def test_a_machine_that_fails_is_not_taken_for_a_recipe_that_diverges(tmp_path):
+    def failing(job):
+        if job.recipe.learning_rate != Recipe().learning_rate:
+            raise TrainingFailed("a training ended its worker 2 times", remedy="Out of memory?")
+        return by_width(job)
+
+    with pytest.raises(TrainingFailed, match="ended its worker"):
+        search(tmp_path, failing, most_trials=12)
 
 
 def test_where_nothing_reaches_the_score_the_nearest_is_chosen(tmp_path):
@@ -298,7 +309,7 @@ def test_a_tuned_recipe_that_diverges_in_a_fresh_training_makes_way(tmp_path):
     def diverging(job):
         is_tuned = job.recipe.learning_rate != Recipe().learning_rate
         if is_tuned and job.role is Role.CONFIRMED and job.repetition == 4:
-            raise TrainingFailed("the training diverged", remedy="Lower --learning-rate")
+            raise TrainingDiverged("the training diverged", remedy="Lower --learning-rate")
         return by_width(job) + (0.1 if is_tuned else 0.0)
 
     chosen, _ = search(tmp_path, diverging, most_trials=4)

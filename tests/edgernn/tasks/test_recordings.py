@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tarfile
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 
 from edgernn.errors import DataError, MissingRuntime
 from edgernn.recipe import preset
+from edgernn.runtime.audio import features_of
 from edgernn.tasks import load
-from edgernn.tasks.recordings import read_recordings
+from edgernn.tasks.recordings import read_recordings, read_waveform
 from edgernn.tasks.split import split
 
 FSDD = Path(__file__).parents[4] / "shared" / "data" / "fsdd.tar.xz"
@@ -160,3 +162,20 @@ def test_real_speech_can_be_told_apart_by_a_linear_model(spoken_digits):
 def test_a_pattern_that_holds_out_nothing_or_everything_is_refused(tones, pattern):
     with pytest.raises(DataError, match=r"matches [06] of 6 rows\. Origins look like 'high/b_0"):
         split(load(str(tones)), hold_out=pattern)
+
+
+def test_recordings_are_cut_or_filled_with_silence_to_the_clip_of_a_recipe(tones):
+    recipe = replace(
+        preset("keras-mel20@8000"),
+        fft_samples=256, window_samples=256, hop_samples=80, lead_samples=128, ends="mirror",
+        clip_samples=6000,
+    )  # fmt: skip
+    write_tone(tones / "low" / "a_0.wav", hertz=200, seconds=0.5)
+    write_tone(tones / "low" / "a_1.wav", hertz=200, seconds=1.5)
+    samples = read_recordings(tones, recipe)
+    assert samples.x.shape[1:] == (76, 20) == (recipe.rows_of_recording(0), recipe.width)
+    for name, filled in (("a_0", 2000), ("a_1", 0)):
+        waveform, _ = read_waveform(tones / "low" / f"{name}.wav")
+        clip = np.concatenate([waveform[:6000], np.zeros(filled, np.float32)])
+        rows = features_of(clip, replace(recipe, clip_samples=0))
+        assert np.array_equal(samples.x[samples.origins.index(f"low/{name}.wav")], rows)

@@ -47,7 +47,6 @@ def test_a_layer_of_ones_own_with_the_name_of_keras_layer_is_not_mistaken_for_it
     [
         ("GroupedQueryAttention", "MultiHeadAttention"),
         ("IntegerLookup", "into tokens before"),
-        ("MelSpectrogram", "--front-end"),
         ("SpectralNormalization", "LayerNormalization"),
         ("Unheard", "other layers"),
     ],
@@ -58,24 +57,6 @@ def test_the_remedy_fits_the_layer_that_is_refused(tmp_path, kind, remedy):
     assert remedy in refusal.value.remedy
     assert "docs/support.md" in refusal.value.remedy
     assert len(str(refusal.value)) < 300
-
-
-@pytest.mark.parametrize(
-    ("kind", "options", "reason"),
-    [
-        ("MelSpectrogram", {"power_to_db": True}, "the loudest of the whole sound"),
-        ("MelSpectrogram", {"power_to_db": False}, r"mirrors sound before.*keras-mel128@16000"),
-        (
-            "MelSpectrogram",
-            {"power_to_db": False, "num_mel_bins": 40, "sampling_rate": 8000},
-            "keras-mel40@8000",
-        ),
-        ("STFTSpectrogram", {}, r"whose rate the file does not say.*recipe\.toml"),
-    ],
-)
-def test_a_spectrogram_is_refused_for_what_a_stream_lacks(tmp_path, kind, options, reason):
-    with pytest.raises(UnsupportedLayer, match=reason):
-        read(tmp_path, sequential(SEQUENCE, layer(kind, "spectrum", **options)))
 
 
 def test_a_layer_of_ones_own_in_an_h5_file_is_named_with_a_remedy(tmp_path):

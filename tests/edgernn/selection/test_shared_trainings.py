@@ -1,0 +1,154 @@
+"""Ensembles share trainings with other contenders: how often verdicts on them are wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgernn.selection.contender import Contender, Job, Role
+from edgernn.selection.crossed import FEWEST_PAIRS, crossed_difference
+from edgernn.selection.differences import difference, have_trainings_in_common
+from edgernn.selection.training import Training
+from edgernn.tasks.task import Recipe
+
+ROWS, TRIALS = 500, 200
+NAMES = ("gru", "lstm", "gru-lstm", "gru+lstm", "gru+gru", "lstm+lstm")
+
+
+def contender(name, units=8):
+    return Contender(architecture=name, units=units)
+
+
+def job(name, repetition=0, **options):
+    return Job(
+        contender=contender(name),
+        recipe=Recipe(units=8),
+        repetition=repetition,
+        data_sha256="0",
+        **options,
+    )
+
+
+def margins(random, difficulty, seeds, luck):
+    """[seeds, ROWS]: above 0 where a training is right; it is lucky on all rows, and on some."""
+    of_seeds = random.normal(0, luck, seeds)[:, None]
+    return difficulty + of_seeds + random.normal(0, 1.0, (seeds, ROWS))
+
+
+def called_different(seeds, luck, *, paired):
+    """Of comparisons of gru+lstm with gru+gru and lstm+lstm, where a GRU is as good as an LSTM."""
+    random, found = np.random.default_rng(5), []
+    for _ in range(TRIALS):
+        difficulty = random.normal(5, 2.5, ROWS)
+        gru, other_gru, lstm, other_lstm = (
+            margins(random, difficulty, seeds, luck) for _ in range(4)
+        )
+        mixed, *controls = (
+            ((one + other) / 2 > 0).astype(float)
+            for one, other in ((gru, lstm), (gru, other_gru), (lstm, other_lstm))
+        )
+        found += [
+            crossed_difference(mixed, control, paired=paired).p_value < 0.05 for control in controls
+        ]
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize("seeds", [2, 4, 5])
+@pytest.mark.parametrize("luck", [0.1, 0.5])
+def test_equal_ensembles_that_share_a_member_are_called_different_in_7_percent_at_most(seeds, luck):
+    assert called_different(seeds, luck, paired=True) <= 0.07
+
+
+def test_two_pairs_are_too_few_to_be_compared_as_pairs():
+    random = np.random.default_rng(1)
+    a, b = (random.random((FEWEST_PAIRS - 1, 50)) for _ in range(2))
+    assert crossed_difference(a, b, paired=True) == crossed_difference(a, b)
+
+
+def test_pairs_find_a_small_gain_more_often_where_seeds_differ_much():
+    def found(paired):
+        random, count = np.random.default_rng(2), 0
+        for _ in range(TRIALS):
+            difficulty = random.normal(5, 2.5, ROWS)
+            gru, lstm = (margins(random, difficulty, 5, 0.5) for _ in range(2))
+            a, b = (((gru + lstm) / 2 > 0).astype(float), (gru > 0).astype(float))
+            count += crossed_difference(a, b, paired=paired).interval.low > 0
+        return count
+
+    assert found(paired=True) > 1.5 * found(paired=False)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ("gru+lstm", "gru", True),
+        ("gru+gru", "gru+lstm", True),
+        ("gru+lstm", "lstm+lstm", True),
+        ("gru+gru", "lstm+lstm", False),
+        ("gru-lstm", "gru", False),
+        ("gru", "lstm", False),
+    ],
+)
+def test_contenders_with_a_training_in_common_are_known(one, other, shared):
+    assert have_trainings_in_common(contender(one), contender(other)) is shared
+    assert not have_trainings_in_common(contender(one), contender(other, units=16))
+    in_common = {key for name in (one,) for key in keys_of(name)} & set(keys_of(other))
+    assert bool(in_common) is shared
+
+
+def keys_of(name):
+    of = job(name)
+    return [one.key for one in of.members or (of,)]
+
+
+def test_repetitions_of_an_ensemble_have_no_training_in_common():
+    for name in NAMES:
+        keys = [key for number in range(5) for key in (m.key for m in job(name, number).members)]
+        assert len(set(keys)) == len(keys)
+
+
+def test_members_are_the_trainings_of_the_contenders_that_stand_alone():
+    assert job("gru+lstm", 3).members == (job("gru", 3), job("lstm", 3))
+    assert job("gru+gru", 3).members == (job("gru", 3), job("gru", 3, twin=1))
+    assert job("gru-lstm", 3).members == ()
+    assert job("gru+lstm", role=Role.SEARCHED).members == ()
+    assert job("gru+lstm", share=0.25).members == (job("gru", share=0.25), job("lstm", share=0.25))
+
+
+def test_repetitions_are_compared_in_pairs_only_where_each_has_its_partner():
+    random = np.random.default_rng(3)
+    luck = random.normal(0, 0.05, (5, 1))
+    scores = {name: random.normal(0.5, 0.05, (5, 60)) + luck for name in ("gru", "gru+lstm")}
+    one, other = map(contender, ("gru+lstm", "gru"))
+
+    def between(repetitions):
+        runs = {
+            contender(name): tuple(
+                result(name, number, scores[name][number])
+                for number in (range(5) if name == "gru" else repetitions)
+            )
+            for name in scores
+        }
+        return difference(one, other, runs, "original")
+
+    whole, short = between(range(5)), between(range(4))
+    assert whole.estimate == pytest.approx(float((scores["gru+lstm"] - scores["gru"]).mean()))
+    assert whole == crossed_difference(scores["gru+lstm"], scores["gru"], paired=True)
+    assert short == crossed_difference(scores["gru+lstm"][:4], scores["gru"])
+    assert whole.seed_variance < 0.2 * short.seed_variance
+
+
+def result(name, number, scores):
+    return Training(
+        key=f"{number}",
+        name=name,
+        repetition=number,
+        seed=0,
+        parameters=0,
+        seconds=0.0,
+        seconds_to_best=0.0,
+        epochs_to_best=0,
+        peak_bytes=0,
+        curve=(),
+        scores={"original": tuple(scores)},
+    )
