@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +38,13 @@ NO_FORMS = Forms(formats=(), schemes=())
 def ensembles(*names, controls=("gru+gru", "lstm+lstm")):
     group = tuple(Contender(architecture=one, units=16) for one in names)
     return replace(planned(), groups={Equal.UNITS: group}, controls=controls)
+
+
+def kept_training(folder, key) -> Any:
+    """That must be there."""
+    found = read_training(folder, key)
+    assert found is not None
+    return found
 
 
 def keep(crew, folder):
@@ -144,7 +152,7 @@ def test_an_ensemble_answers_with_the_mean_of_its_members_as_keras_computes_it(f
 
 def test_an_ensemble_costs_what_its_members_cost(folder):
     whole, *members = (
-        read_training(folder, order(name).job.key) for name in ("gru+lstm", "gru", "lstm")
+        kept_training(folder, order(name).job.key) for name in ("gru+lstm", "gru", "lstm")
     )
     assert whole.seconds == pytest.approx(sum(one.seconds for one in members))
     assert whole.parameters == sum(one.parameters for one in members)
@@ -164,7 +172,7 @@ def test_its_bytes_are_known_before_it_is_trained(folder):
         rows(),
         folder,
     )
-    assert measured.bytes == read_training(folder, job.key).bytes
+    assert measured.bytes == kept_training(folder, job.key).bytes
 
 
 def test_a_host_that_trained_neither_member_gets_both(folder, tmp_path):
@@ -172,4 +180,4 @@ def test_a_host_that_trained_neither_member_gets_both(folder, tmp_path):
     answer = carried_out(order("gru+lstm"), rows(), tmp_path)
     assert not answer.error, answer
     key = order("gru+lstm").job.key
-    assert read_training(tmp_path, key).scores == read_training(folder, key).scores
+    assert kept_training(tmp_path, key).scores == kept_training(folder, key).scores
