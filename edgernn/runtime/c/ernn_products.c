@@ -53,12 +53,17 @@ static void multiply_part(const ernn_kernels *kernels, const ernn_integers *from
 void ernn_multiply_integers(const ernn_kernels *kernels, const ernn_integers *from,
                             const ernn_product *product, uint32_t parts, uint32_t turn,
                             void *out, size_t out_stride, int to_float) {
+  if (parts == 1) { /* no division: 32-bit ARM has no instruction for one */
+    multiply_part(kernels, from, product, out, out_stride, to_float);
+    return;
+  }
   uint32_t quads = (product->rows + 3) / 4, column_bytes = 4 * quads;
   if (product->is_nibbles) column_bytes = 4 * ((quads + 1) / 2);
   uint32_t width = product->tiles * ERNN_TILE, panels = (product->columns + width - 1) / width;
-  for (uint32_t i = 0; i < parts; i++) {
-    uint32_t number = turn & 1u ? parts - 1 - i : i;
-    uint32_t first = panels * number / parts * width, end = panels * (number + 1) / parts * width;
+  for (uint32_t i = 0; i < ERNN_PARTS; i++) {
+    uint32_t number = turn & 1u ? ERNN_PARTS - 1 - i : i;
+    uint32_t first = panels * number / ERNN_PARTS * width;
+    uint32_t end = panels * (number + 1) / ERNN_PARTS * width;
     if (first == end) continue;
     ernn_product part = *product;
     part.panels += (size_t)first * column_bytes;
