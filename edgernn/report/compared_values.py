@@ -8,7 +8,7 @@ from edgernn.profile.report import Cell
 from edgernn.selection.advice import Choice, advice, cells_of, deployed, unstable_cells
 from edgernn.selection.comparison import Comparison, Group, Standing
 from edgernn.selection.contender import Contender, Equal
-from edgernn.selection.crossed import Effect
+from edgernn.selection.crossed import FEWEST_PAIRS, Effect
 from edgernn.selection.sizing import TOLERANCE
 from edgernn.selection.training import ORIGINAL
 from edgernn.selection.verdict import Verdict
@@ -143,7 +143,7 @@ def legend(comparison: Comparison) -> str:
         said.append(
             "a+b: one model that answers with the mean of two models, which were trained apart; "
             "where a contender is such a model by itself, its trainings are the ones averaged, and "
-            "seed is compared with seed."
+            f"from {FEWEST_PAIRS} seeds on, seed is compared with seed."
         )
     if names & set(comparison.controls):
         said.append(
