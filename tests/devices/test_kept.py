@@ -147,7 +147,7 @@ def _interrupted_at_first(wait, timeout=None):
 
 
 def _open_files() -> int:
-    """Files that this process holds open, without those that earlier tests left to the collector."""
+    """Files that are open here, without what earlier tests left to the collector."""
     gc.collect()
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
