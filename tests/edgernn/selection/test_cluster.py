@@ -156,7 +156,7 @@ def test_three_workers_search_together_and_one_may_be_killed(server, tmp_path):
     try:
         found = edgernn.search(
             sequences(),
-            accuracy=0.3,
+            accuracy=0.25,
             models="gru,lstm",
             epochs=3,
             trials=2,
