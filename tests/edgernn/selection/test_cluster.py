@@ -156,9 +156,9 @@ def test_three_workers_search_together_and_one_may_be_killed(server, tmp_path):
     try:
         found = edgernn.search(
             sequences(),
-            accuracy=0.5,
+            accuracy=0.25,
             models="gru,lstm",
-            epochs=4,
+            epochs=3,
             trials=2,
             max_bytes=6_000,
             storage=server.url,
