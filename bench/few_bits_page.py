@@ -140,6 +140,8 @@ def widths_table(rows: Sequence[Row]) -> str:
         "|---|---|---|---|---|",
     ]
     found = [cell for cell in cells(rows) if cell.units is not None]
+    if not found:
+        return "Not run yet."
     for task, units in dict.fromkeys((cell.task, cell.units) for cell in found):
         mine = {cell.scheme: cell for cell in found if (cell.task, cell.units) == (task, units)}
         texts = [
@@ -196,7 +198,7 @@ def bytes_picture(rows: Sequence[Row]) -> str:
     """SVG: accuracy against bytes, a panel for each task; a line joins int8 models by width."""
     found = cells(rows)
     width, height = _PANEL
-    parts = [element("title", "Accuracy against bytes of the native file"), *_legend()]
+    parts = [element("title", "Accuracy against bytes of the native file"), *_legend(found)]
     tasks = [task for task in TUNINGS if any(cell.task == task for cell in found)]
     for place, task in enumerate(tasks):
         x, y = width * (place % 2), _LEGEND + height * (place // 2)
@@ -211,13 +213,14 @@ def bytes_picture(rows: Sequence[Row]) -> str:
     )
 
 
-def _legend() -> Iterator[str]:
+def _legend(found: list[Cell]) -> Iterator[str]:
     texts = [_name(scheme) for scheme in SCHEMES]
-    texts += ["int8 of other widths (units)", "int4 of other widths"]
+    if any(cell.units is not None for cell in found):
+        texts += ["int8 of other widths (units)", "int4 of other widths"]
     colours = [*(_COLOURS[scheme] for scheme in SCHEMES), "none", "none"]
     strokes = [*(_COLOURS[scheme] for scheme in SCHEMES), _COLOURS["int8"], _COLOURS["int4"]]
     x = 12.0
-    for text, colour, stroke in zip(texts, colours, strokes, strict=True):
+    for text, colour, stroke in zip(texts, colours, strokes, strict=False):
         yield element("circle", cx=x, cy=12, r=4, fill=colour, stroke=stroke)
         yield element("text", escaped(text), x=x + 8, y=16)
         x += 26 + 6.2 * len(text)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-import numpy as np
-
 from edgernn.devices.device import Choices
 from edgernn.errors import DeviceError
 from edgernn.profile.candidates import Candidate, find_candidates
@@ -48,8 +46,7 @@ def measured_files(
 ) -> Measured:
     """Measures the files, or the folders of exports, and lets them answer `samples`.
 
-    weighs: memory too.  answers: of all rows; else only times are wanted, and those of the first
-        row, which is what is timed, are enough.
+    weighs: memory too.  answers: without them only times are wanted; a call takes the first row.
     Raises ModelFileError, and DataError for rows that do not fit a file.
 
     >>> measured_files([Path("out/")], test, ["cpu", "kitchen"]).complete.cells
@@ -76,9 +73,7 @@ def measured_candidates(
     progress: Callable[[str], None] = lambda _text: None,
 ) -> Measured:
     """As `measured_files`, of files that were read."""
-    if not answers:
-        samples = samples.rows(np.array([0]), name=samples.name)
-    workload = Workload(samples=samples, weighs=weighs)
+    workload = Workload(samples=samples, weighs=weighs, answers=answers)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     report, failures = begun(now, plan or Plan(), workload), {}
     advances = pooled(report, devices, candidates, workload, Choices())

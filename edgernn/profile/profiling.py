@@ -135,7 +135,7 @@ class _Profile:
         if cell.outcome is not None and not is_new:
             return 0
         counts = bool(self.report.counter_of(self._device.name)) and not cell.instructions
-        has_rows = self._workload.samples is not None and cell.unjudged is None
+        has_rows = self._answered is not None and cell.unjudged is None
         rows_due = has_rows and cell.predictions is None
         weighs = self._workload.weighs and cell.memory is None
         timed = max(0, self.report.plan.processes - len(cell.runs)) + weighs
@@ -156,7 +156,7 @@ class _Profile:
 
     def _add_references(self, candidates: Sequence[Candidate]) -> None:
         """The original models' answers for the data, if their files exist."""
-        samples = self._workload.samples
+        samples = self._answered
         if samples is None:
             return
         for candidate in candidates:
@@ -190,9 +190,9 @@ class _Profile:
         self.report = self.report.with_cell(cell)
         if cell.outcome is not None:
             return
-        if self._workload.samples is not None and cell.predictions is None:
-            yield f"{file}: running {len(self._workload.samples)} rows"
-            cell = self._predicted(candidate, cell, self._workload.samples)
+        if self._answered is not None and cell.predictions is None:
+            yield f"{file}: running {len(self._answered)} rows"
+            cell = self._predicted(candidate, cell, self._answered)
             self.report = self.report.with_cell(cell)
         weighs = self._workload.weighs and self._is_timed
         if cell.outcome is None and cell.memory is None and weighs:
@@ -289,6 +289,11 @@ class _Profile:
             shapes=shapes,
             assumed_steps=self._workload.steps if made_up else None,
         )
+
+    @property
+    def _answered(self) -> Samples | None:
+        """The rows that each file answers, where that is wanted."""
+        return self._workload.samples if self._workload.answers else None
 
     @property
     def _is_timed(self) -> bool:

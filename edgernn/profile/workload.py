@@ -28,6 +28,7 @@ class Workload:
     metric: str | None = None  # to put first, instead of the usual one of the target
     steps: int = DEFAULT_STEPS  # of made-up sequences, where a model leaves their length free
     weighs: bool = True  # memory too, in a process of its own
+    answers: bool = True  # to all samples; else only the first row is timed
     references: References = field(default_factory=References)
 
     def case(self, candidate: Candidate, ports: Sequence[Port]) -> Case:

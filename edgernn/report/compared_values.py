@@ -8,7 +8,7 @@ from edgernn.profile.report import Cell
 from edgernn.selection.advice import Choice, advice, cells_of, deployed, unstable_cells
 from edgernn.selection.comparison import Comparison, Group, Standing
 from edgernn.selection.contender import Contender, Equal
-from edgernn.selection.crossed import Effect
+from edgernn.selection.crossed import FEWEST_PAIRS, Effect
 from edgernn.selection.sizing import TOLERANCE
 from edgernn.selection.training import ORIGINAL
 from edgernn.selection.verdict import Verdict
@@ -126,7 +126,7 @@ def method(comparison: Comparison) -> str:
         f"{comparison.judge.amount(comparison.worth)} "
         "counts as equal.  Times are those of one training of each contender, the one with the "
         f"median score, measured when nothing was being trained.  In all: "
-        f"{seconds(comparison.seconds)}.{_left_out(comparison)}{_unmeasured(comparison)}"
+        f"{seconds(comparison.seconds)}.{_left_out(comparison)}{_refused(comparison)}{_unmeasured(comparison)}"
         f"{_disturbed(comparison)}"
     )
 
@@ -143,7 +143,7 @@ def legend(comparison: Comparison) -> str:
         said.append(
             "a+b: one model that answers with the mean of two models, which were trained apart; "
             "where a contender is such a model by itself, its trainings are the ones averaged, and "
-            "seed is compared with seed."
+            f"from {FEWEST_PAIRS} seeds on, seed is compared with seed."
         )
     if names & set(comparison.controls):
         said.append(
@@ -151,6 +151,11 @@ def legend(comparison: Comparison) -> str:
             "the size makes the difference."
         )
     return "  ".join(said)
+
+
+def _refused(comparison: Comparison) -> str:
+    """Files that failed their check; each reason is a sentence."""
+    return "".join(f"  Not measured: {reason}." for reason in comparison.refused)
 
 
 def _unmeasured(comparison: Comparison) -> str:

@@ -46,7 +46,8 @@ def searched_sentences(found: Searched) -> list[str]:
     ]
     if found.missed:
         lacking = {
-            "score": f"the score asked for is {judge.text(found.budget.score)}",
+            "score": f"the score asked for is {judge.text(found.budget.score)}"
+            + ("" if test is not None else ", and this one is not confirmed"),
             "bytes": f"the limit is {file_size(found.budget.max_bytes)}",
             "p95": f"the limit of p95 is {milliseconds(found.budget.p95_ms)}",
         }
@@ -275,6 +276,8 @@ def _checked(seen: Confirmation | None, found: Searched) -> str:
 def _method(found: Searched) -> str:
     chosen = found.chosen
     left = f" The time limit left out {_trainings(chosen.left_out)}." if chosen.left_out else ""
+    is_timed = any(one.candidate.predicted_ms is not None for one in chosen.tried)
+    predicted = "; times of the others are predictions" if is_timed else ""
     is_final = chosen.job.role is Role.FINAL
     trained = "trained again on all training rows" if is_final else "trained in the search"
     opened = (
@@ -284,10 +287,10 @@ def _method(found: Searched) -> str:
     )
     return (
         f"{_trainings(chosen.trainings)}. In the search, validation rows are drawn anew for each "
-        "training.  The best of many looks better than it is; therefore a fresh check decides, in "
+        "training. The best of many looks better than it is; therefore a fresh check decides, in "
         "which models score rows that neither trained them nor ended their training, every such "
         f"row once. {opened} Size and times of the model above are measured on "
-        f"{found.device}; times of the others are predictions. In all: {seconds(found.seconds)}."
+        f"{found.device}{predicted}. In all: {seconds(found.seconds)}."
         f"{left}"
     )
 

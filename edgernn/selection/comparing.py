@@ -15,7 +15,7 @@ from edgernn import atomic
 from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.keras.file import read_model
-from edgernn.export.pipeline import export_model, float_graph, training_log_of
+from edgernn.export.pipeline import Failure, export_model, float_graph, training_log_of
 from edgernn.export.request import Request
 from edgernn.export.study.study import held
 from edgernn.profile import measure
@@ -95,7 +95,7 @@ def compared(
             files = len(plan.contenders) * len(question.forms.formats) * len(question.forms.schemes)
             clock.reserve_s = files * _SECONDS_PER_FILE * len(question.devices)
             trained = all_trained(plan, folder, workers, clock, question.forms, progress)
-        _export_medians(question, folder, trained.trainings, progress)
+        refused = _export_medians(question, folder, trained.trainings, progress)
         measured = measured_files(
             [folder / "files"],
             splits.test,
@@ -142,6 +142,7 @@ def compared(
         ),
         origins=counted_origins(origins),
         measured=measured.report,
+        refused=refused,
         unmeasured={name: str(failure) for name, failure in measured.failures.items()},
         left_out=trained.left_out,
         seconds=time.monotonic() - began,
@@ -254,12 +255,18 @@ def _export_medians(
     folder: Path,
     trainings: dict[Contender, tuple[Training, ...]],
     progress: Callable[[str], None],
-) -> None:
-    """Files of the median training of each contender, checked."""
-    out = folder / "files"
+) -> tuple[str, ...]:
+    """Files of the median training of each contender, and what failed its check: a sentence each.
+
+    Scores of all trainings are there already.  Raises VerificationError where no file passes.
+    """
+    out, made, failures = folder / "files", 0, list[Failure]()
     for contender, runs in trainings.items():
         progress(f"exporting {contender.name}")
-        _export_median(question, contender, runs, folder, out)
+        made += _export_median(question, contender, runs, folder, out, failures.append)
+    if failures and not made:
+        raise failures[0].error
+    return tuple(failure.error.what for failure in failures)
 
 
 def _export_median(
@@ -268,7 +275,10 @@ def _export_median(
     runs: Sequence[Training],
     folder: Path,
     out: Path,
-) -> None:
+    on_failure: Callable[[Failure], None],
+) -> int:
+    """How many files it has made."""
+    made = 0
     middle = median_training(runs)
     named = folder / "models" / f"{contender.name}.keras"
     source = model_file(folder, middle.key)
@@ -285,7 +295,8 @@ def _export_median(
             labels=question.splits.test.labels,
             training=training_log_of(source, model.source.sha256),
         )
-        export_model(model, out, held(graph, request))
+        made += len(export_model(model, out, held(graph, request), on_failure=on_failure))
+    return made
 
 
 def _baselines(splits: Splits) -> tuple[Baseline, ...]:

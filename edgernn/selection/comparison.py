@@ -85,6 +85,7 @@ class Comparison:
     few_bits: tuple[FewBits, ...] = ()  # where files are made in int8 and in int4
     origins: int = 0  # of the test rows, where rows of one are counted as one; else 0
     measured: profile.Report | None = None  # of one training of each contender
+    refused: tuple[str, ...] = ()  # files that failed their check, and so were not measured
     unmeasured: Mapping[str, str] = field(
         default_factory=dict
     )  # devices, and why they are not there

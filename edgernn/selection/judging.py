@@ -150,6 +150,10 @@ class Judge:
         done: list[npt.NDArray[np.float64]] = []
         for start in range(0, len(jobs), at_once):
             batch = jobs[start : start + at_once]
+            kept = [read_training(self._folder, job.key) for job in batch]
+            rounds = math.ceil((len(jobs) - start) / at_once)
+            if None in kept and not self._clock.fits(candidate.contender, rounds=rounds):
+                return None
             self._progress(f"confirming {candidate.contender.name} with fresh trainings")
             try:
                 found, left = with_results(

@@ -65,7 +65,6 @@ def terciles(
         if len(rows) < _FEWEST_ROWS:
             return ()
         some = {one: row_scores(list(trainings[one]), ORIGINAL)[:, rows] for one in contenders}
-        first, second = contenders[:2]
         found.append(
             Tercile(
                 least=int(lengths[rows].min()),
@@ -73,7 +72,9 @@ def terciles(
                 rows=len(rows),
                 scores=tuple((one, float(scores.mean())) for one, scores in some.items()),
                 difference=difference(
-                    second, first, trainings, ORIGINAL, origins=origins, rows=rows.tolist()
+                    *(contenders[1], contenders[0], trainings, ORIGINAL),
+                    origins=origins,
+                    rows=rows.tolist(),
                 ),
             )
         )

@@ -97,8 +97,6 @@ class Search:
         while (best := self._best()) is not None and best.candidate not in self._judge.confirmed:
             if self._is_exhausted:
                 return
-            if not self._judge.has_time_to_confirm(best.candidate.contender):
-                return
             said = self._judge.confirm(best.candidate)
             if said is None:
                 return

@@ -93,12 +93,12 @@ def with_results(
             found[member.key] = training
     waiting = [job for job in every if job.key not in found]
     while waiting or workers.running:
-        while workers.has_room and (job := _next(waiting, found)) is not None:
-            waiting.remove(job)
-            if clock.fits(job.contender):
-                workers.give(Train(job=job, forms=forms if job.key in wanted else _NO_FORMS))
+        while workers.has_room and (ready := _next(waiting, found)) is not None:
+            waiting.remove(ready)
+            if clock.fits(ready.contender):
+                workers.give(Train(job=ready, forms=forms if ready.key in wanted else _NO_FORMS))
             else:
-                waiting = [one for one in waiting if job not in one.members]
+                waiting = [one for one in waiting if ready not in one.members]
         if not workers.running:
             break
         ended = len(every) - len(waiting) - len(workers.running)

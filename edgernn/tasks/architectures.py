@@ -126,7 +126,7 @@ def standardized(x: AnyArray, train: Samples) -> AnyArray:
     """Features as the layer of a model for `train` gives them on; tokens as they are."""
     if train.x.dtype.kind != "f":
         return x
-    mean, variance = (np.float32(one) for one in _statistics(train))
+    mean, variance = (np.asarray(one, np.float32) for one in _statistics(train))
     return np.asarray((x.astype(np.float32) - mean) / np.sqrt(variance), np.float32)
 
 

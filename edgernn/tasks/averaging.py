@@ -53,10 +53,9 @@ def average(
             seconds=sum(one.seconds for one in logs),
             validation=replace(
                 logs[0].validation,
-                **{
-                    bound: float(np.mean([getattr(one.validation, bound) for one in logs]))
-                    for bound in ("value", "low", "high")
-                },
+                value=float(np.mean([one.validation.value for one in logs])),
+                low=float(np.mean([one.validation.low for one in logs])),
+                high=float(np.mean([one.validation.high for one in logs])),
             ),
             test=score(_answers(model, splits.test.x), splits.test),
             epochs=(),

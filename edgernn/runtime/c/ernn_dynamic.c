@@ -48,7 +48,7 @@ void ernn_multiply(const ernn_context *run, uint32_t constant, const ernn_rows_i
   }
 }
 
-static int takes_bytes(const ernn_kernels *kernels, int is_nibbles) {
+static int takes_bytes(const ernn_kernels *kernels, uint32_t is_nibbles) {
   return !kernels->pairs_saturate || is_nibbles;
 }
 

@@ -219,21 +219,12 @@ static void u8_sums__relaxed(const uint8_t *x, size_t x_stride, uint32_t rows,
   gemm_of_pairs(x, x_stride, rows, product, (uint8_t *)out, out_stride, 1);
 }
 
-#define THE_REST                                                                                  \
-  .rows = &ernn_rows_simd128, .f32_gemm = ernn_f32_gemm__portable,                               \
-  .f32_gru = ernn_f32_gru__portable, .f32_lstm = ernn_f32_lstm__portable,                         \
-  .dynamic_gru = ernn_dynamic_gru__portable, .dynamic_lstm = ernn_dynamic_lstm__portable,         \
-  .f32_sigmoid = ernn_f32_sigmoid__portable, .f32_tanh = ernn_f32_tanh__portable,                 \
-  .s16_product = ernn_s16_product__simd128, .s16_sums = ernn_s16_sums__simd128,                   \
-  .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__portable),                                \
-  .s16_gru = ernn_s16_gru__simd128, .s16_lstm = ernn_s16_lstm__simd128
-
 const ernn_kernels ernn_kernels_relaxed = {
     .isa = ERNN_ISA_RELAXED,
     .pairs_saturate = 1,
     .u8_product = u8_product__relaxed,
     .u8_sums = u8_sums__relaxed,
-    THE_REST,
+    KERNELS_OF_SIMD128,
 };
 
 const ernn_kernels ernn_kernels_relaxeddot = {
@@ -242,7 +233,7 @@ const ernn_kernels ernn_kernels_relaxeddot = {
     .u8_sums = u8_sums__relaxeddot,
     .planes_product = planes_product__relaxeddot,
     .planes_sums = planes_sums__relaxeddot,
-    THE_REST,
+    KERNELS_OF_SIMD128,
 };
 
 #else

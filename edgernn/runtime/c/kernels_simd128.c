@@ -312,21 +312,9 @@ ERNN_ROW_KERNELS(ERNN_ANY_TARGET, simd128, planes_of__simd128)
 /* Loops over floats are turned into vectors by compilers. */
 const ernn_kernels ernn_kernels_simd128 = {
     .isa = ERNN_ISA_SIMD128,
-    .rows = &ernn_rows_simd128,
-    .f32_gemm = ernn_f32_gemm__portable,
-    .f32_gru = ernn_f32_gru__portable,
-    .f32_lstm = ernn_f32_lstm__portable,
-    .dynamic_gru = ernn_dynamic_gru__portable,
-    .dynamic_lstm = ernn_dynamic_lstm__portable,
-    .f32_sigmoid = ernn_f32_sigmoid__portable,
-    .f32_tanh = ernn_f32_tanh__portable,
     .u8_product = u8_product__simd128,
-    .s16_product = ernn_s16_product__simd128,
     .u8_sums = u8_sums__simd128,
-    .s16_sums = ernn_s16_sums__simd128,
-    .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__portable),
-    .s16_gru = ernn_s16_gru__simd128,
-    .s16_lstm = ernn_s16_lstm__simd128,
+    KERNELS_OF_SIMD128,
 };
 
 #else

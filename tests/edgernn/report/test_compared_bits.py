@@ -106,3 +106,8 @@ def test_the_luck_of_a_seed_that_both_files_share_does_not_widen_the_interval() 
         runs.append(replace(one, scores={INT8: right, INT4: right}))
     (found,) = few_bits([WIDE], {}, {WIDE: tuple(runs)}, metric=METRICS["accuracy"], worth=WORTH)
     assert found.whole.verdict.effect.interval == (0.0, 0.0)
+
+
+def test_a_file_that_failed_its_check_is_named() -> None:
+    said = comparison_markdown(comparison(refused=("gru-32.int4.ernn differs",)))
+    assert "  Not measured: gru-32.int4.ernn differs." in said

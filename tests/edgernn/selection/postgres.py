@@ -7,6 +7,9 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,20 +49,26 @@ class Server:
             )
 
 
-def started(folder: Path) -> Server:
-    """Skips the test where there is no PostgreSQL."""
+@contextmanager
+def started() -> Iterator[Server]:
+    """In a folder of its own: pytest's folders are closed to the server's user.
+
+    Skips the test where there is no PostgreSQL.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found and (elsewhere := shutil.which("initdb")):
         found = [Path(elsewhere)]
     if not found:
         pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
-    if os.getuid() == 0:
+    with tempfile.TemporaryDirectory(prefix="edgernn-pg-") as made:
+        if os.getuid() == 0:
+            try:
+                user = pwd.getpwnam("postgres")
+            except KeyError:
+                pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
+            os.chown(made, user.pw_uid, user.pw_gid)
+        server = Server(Path(made), found[-1].parent)
         try:
-            user = pwd.getpwnam("postgres")
-        except KeyError:
-            pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
-        os.chown(folder, user.pw_uid, user.pw_gid)
-        for parent in folder.parents:  # its user must reach the folder
-            if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
-    return Server(folder, found[-1].parent)
+            yield server
+        finally:
+            server.stop()

@@ -39,10 +39,9 @@ ORDER = Measure(
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    started = postgres.started(tmp_path_factory.mktemp("pg"))
-    yield started
-    started.stop()
+def server():
+    with postgres.started() as server:
+        yield server
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_one_training_of_each_is_a_result_that_decides_nothing(tmp_path):
     assert [len(runs) for runs in found.trainings.values()] == [2, 2, 1]
     metric, contenders = METRICS["accuracy"], tuple(found.trainings)
     group = group_of(Equal.UNITS, contenders, found.trainings, metric=metric, worth=0.01)
-    decided = {one.contender.architecture: one.verdict for one in group.standings}
+    decided: dict[str, Any] = {one.contender.architecture: one.verdict for one in group.standings}
     assert decided["gru-lstm"].outcome is Outcome.UNDECIDED
     assert "2 are needed" in decided["gru-lstm"].more.text
     assert decided["lstm"].outcome is Outcome.EQUAL

@@ -352,3 +352,11 @@ def test_without_time_to_train_the_winner_again_its_best_training_of_the_search_
     assert chosen.reached
     assert (chosen.job.role, chosen.job.repetition) == (Role.SEARCHED, 2)
     assert chosen.training == read_training(tmp_path, chosen.job.key)
+
+
+def test_without_time_what_was_confirmed_before_is_not_forgotten(tmp_path):
+    first, _ = search(tmp_path)
+    again, crew = search(tmp_path, limit_s=1e-9)
+    assert crew.trained == []
+    assert again.confirmation == first.confirmation
+    assert again.reached
