@@ -60,7 +60,7 @@ void ernn_sum(const ernn_context *run, uint32_t constant, const ernn_rows_in *fr
   uint32_t width = product.rows, padded = quad_padded(width);
   ernn_nibble_form form = kernels->planes_sums ? ERNN_NIBBLES_OF_PLANES : ERNN_NIBBLES_OF_WORDS;
   if (from->are_states) {
-    int in_bytes = takes_bytes(kernels, product.is_nibbles);
+    int in_bytes = takes_bytes(kernels, product.is_nibbles != 0);
     form = in_bytes ? ERNN_NIBBLES_OF_BYTES : ERNN_NIBBLES_OF_WORDS;
   }
   size_t row_bytes = form == ERNN_NIBBLES_OF_BYTES ? padded : 2 * (size_t)padded;
