@@ -18,6 +18,7 @@ import pytest
 import edgernn
 from edgernn.errors import (
     DataError,
+    DeviceError,
     OutputError,
     TrainingFailed,
     UnsupportedScheme,
@@ -201,6 +202,7 @@ def test_a_time_too_short_for_one_training_of_each_is_refused(tmp_path):
         ({"worth": 0}, WrongOption, "cannot be '0'"),
         ({"to": "coreml"}, WrongOption, "coreml"),
         ({"scheme": "dense=int8"}, WrongOption, "no schemes of single layers"),
+        ({"device": ["cpu", "cppu"]}, DeviceError, "no device 'cppu'. Did you mean 'cpu'"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused_before_any_training(

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import edgernn
-from edgernn.errors import BudgetExceeded, OutputError, TrainingFailed, WrongOption
+from edgernn.errors import BudgetExceeded, DeviceError, OutputError, TrainingFailed, WrongOption
 from edgernn.selection.plan import coordinating
 from edgernn.selection.searching import Search
 from edgernn.selection.training import read_training
@@ -152,6 +152,7 @@ def test_where_every_winner_misses_the_time_the_test_stays_unopened(
         ({"accuracy": 0.9, "max_bytes": 0}, WrongOption, "max_bytes is 0"),
         ({"accuracy": 0.9, "scheme": "float32,int8"}, WrongOption, "makes one file"),
         ({"accuracy": 0.9, "to": "coreml"}, WrongOption, "coreml"),
+        ({"accuracy": 0.9, "device": "cppu"}, DeviceError, "no device 'cppu'. Did you mean 'cpu'"),
         ({"accuracy": 0.9, "max_bytes": 900}, BudgetExceeded, "no model fits: the smallest gru"),
         ({"accuracy": 0.9, "time_limit_s": 0.1}, TrainingFailed, r"--time-limit and --resume"),
     ],
