@@ -129,7 +129,8 @@ def test_one_of_a_cell_s_products_may_stay_in_float(kind: str, in_float: str) ->
     weight = getattr(layer, in_float)
     assert isinstance(weight, QTensor)
     floats = (weight.values * weight.scale).astype(np.float32)
-    mixed = replace(graph, layers=(replace(layer, **{in_float: floats}),))
+    changed: Any = {in_float: floats}
+    mixed = replace(graph, layers=(replace(layer, **changed),))
     x = numbers(rng, 3, 9, 20)
     wanted = Model(lower(graph, metadata={}).content)(x)
     for isa in available_isas():
