@@ -151,12 +151,12 @@ def _placed(
     kept = sound[max(0, -at) : steps - at]
     window[max(0, at) : max(0, at) + len(kept)] = kept
     if rng.random() < _SILENT_SHARE:
-        return np.maximum(window, lowest)
-    noise = noises[rng.integers(len(noises))]
+        return np.asarray(np.maximum(window, lowest))
+    noise = noises[int(rng.integers(len(noises)))]
     noise = np.take(noise, np.arange(steps) + rng.integers(len(noise)), axis=0, mode="wrap")
     below = rng.uniform(NOISIEST_DB, QUIETEST_DB)
     noise = noise - _mean_db(noise) + _mean_db(sound[begin:end]) - below
-    return 10 * np.logaddexp(window * _NATURAL, noise * _NATURAL) / np.log(10)
+    return np.asarray(np.logaddexp(window * _NATURAL, noise * _NATURAL) / _NATURAL)
 
 
 _NATURAL: Final = float(np.log(10) / 10)  # the natural logarithm of a decibel
