@@ -7,6 +7,7 @@ has forgotten the word a tenth of a second later.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -88,7 +89,7 @@ class _Scale:
     @property
     def _each(self) -> float:
         """Decibels of a natural logarithm."""
-        return (10.0 if self.recipe.spectrum == "power" else 20.0) / np.log(10)
+        return (10.0 if self.recipe.spectrum == "power" else 20.0) / math.log(10)
 
     @property
     def lowest(self) -> float:
@@ -159,7 +160,7 @@ def _placed(
     return np.asarray(np.logaddexp(window * _NATURAL, noise * _NATURAL) / _NATURAL)
 
 
-_NATURAL: Final = float(np.log(10) / 10)  # the natural logarithm of a decibel
+_NATURAL: Final = math.log(10) / 10  # the natural logarithm of a decibel
 
 
 def _mean_db(decibels: AnyArray, axis: int | None = None) -> npt.NDArray[np.float64]:
