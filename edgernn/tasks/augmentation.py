@@ -22,6 +22,9 @@ from edgernn.tasks.target import Target
 
 #: A word ended up to so long before a window does.
 LATEST_S: Final = 0.5
+#: A recording that fills its window has a word at a place of its own: it is moved by less.
+SHIFT_S: Final = 0.1
+_FILLED_SHARE: Final = 0.9  # of the window
 #: The word's power over the background's, in decibels.
 NOISIEST_DB: Final = 5.0
 QUIETEST_DB: Final = 50.0
@@ -33,7 +36,7 @@ _SOUNDING_DB: Final = 30.0
 _ENOUGH_ROWS: Final = 6000
 MOST_TIMES: Final = 4
 _SILENT_SHARE: Final = 0.1  # of the backgrounds: a microphone that is switched off
-_MADE_NOISES: Final = 64
+_MADE_NOISES: Final = 32
 
 
 def augmented(splits: Splits, seed: int) -> Splits:
@@ -43,8 +46,7 @@ def augmented(splits: Splits, seed: int) -> Splits:
     anywhere in their window, with noise behind, in front and below: that of recordings with a label
     in NOISES, and computed noise.  Few training rows come several times, each time another way.
     The validation has its rows as they are, then once more in noise.  Classes and labels alone, of
-    sound whose features are logarithms of energies: other rows keep their places, and rows of
-    several recordings' steps theirs.
+    sound whose features are logarithms of energies: other rows keep their places.
     """
     recipe = splits.train.front_end
     if not isinstance(recipe, SoundRecipe) or not _can_move(splits.train, recipe):
@@ -65,7 +67,7 @@ def augmented(splits: Splits, seed: int) -> Splits:
 
 
 def _can_move(samples: Samples, recipe: SoundRecipe) -> bool:
-    """Of cepstra and of PCEN the energies cannot be had back; clips have a place of their own."""
+    """Cepstra and PCEN do not give the energies back; a recipe's clip begins with its word."""
     return (
         recipe.compression == "log"
         and not (recipe.coefficients or recipe.clip_samples)
@@ -123,41 +125,48 @@ def _in_noise(
     """The samples, the chosen rows of them moved and mixed with a background."""
     scale, x = _Scale(recipe=recipe), samples.x.copy()
     first, last = samples.real_steps()
-    latest = round(1000 * LATEST_S / recipe.hop_ms)
     is_noise = _of_noise(samples)
     for row in chosen:
         sound = scale.decibels(x[row, first[row] : last[row] + 1])
         if is_noise[row] and rng.random() < _SILENT_SHARE:
             sound = np.full_like(sound, scale.lowest)
-        x[row] = scale.features(_placed(sound, noises, x.shape[1], latest, scale.lowest, rng))
+        window = _placed(sound, x.shape[1], recipe, rng)
+        if rng.random() >= _SILENT_SHARE:
+            window = _mixed(window, noises[int(rng.integers(len(noises)))], rng)
+        x[row] = scale.features(window)  # silence where there is neither
     return replace(samples, x=x)
 
 
-def _placed(
-    sound: AnyArray,
-    noises: Sequence[AnyArray],
-    steps: int,
-    latest: int,
-    lowest: float,
-    rng: np.random.Generator,
-) -> AnyArray:
-    """[n, F] to [steps, F], decibels: what sounds ends at most `latest` rows before the end."""
-    loudness = _mean_db(sound, axis=1)
-    sounding = np.flatnonzero(loudness >= loudness.max() - _SOUNDING_DB)
-    begin, end = int(sounding[0]), int(sounding[-1]) + 1
-    room = max(0, steps - (end - begin))
-    behind = int(rng.integers(0, min(room, latest) + 1))
+def _placed(sound: AnyArray, steps: int, recipe: SoundRecipe, rng: np.random.Generator) -> AnyArray:
+    """[n, F] to [steps, F], decibels: -inf where the sound is not, and its ends may be cut off."""
+    begin, end = _sounding(sound)
+    at = steps - len(sound)  # of the recording's first row
+    if len(sound) < _FILLED_SHARE * steps:
+        latest = min(round(1000 * LATEST_S / recipe.hop_ms), steps - (end - begin))
+        at = steps - end - int(rng.integers(0, latest + 1))
+    else:
+        shift = min(round(1000 * SHIFT_S / recipe.hop_ms), steps // 10)
+        at += int(rng.integers(-shift, shift + 1))
     window = np.full((steps, sound.shape[1]), -np.inf)
-    at = steps - behind - end  # of the recording's first row; those outside are cut off
     kept = sound[max(0, -at) : steps - at]
     window[max(0, at) : max(0, at) + len(kept)] = kept
-    if rng.random() < _SILENT_SHARE:
-        return np.asarray(np.maximum(window, lowest))
-    noise = noises[int(rng.integers(len(noises)))]
-    noise = np.take(noise, np.arange(steps) + rng.integers(len(noise)), axis=0, mode="wrap")
+    return window
+
+
+def _mixed(window: AnyArray, noise: AnyArray, rng: np.random.Generator) -> AnyArray:
+    """The energies of both; the noise [n, F] is repeated, and softer than the sound."""
+    begin, end = _sounding(window)
+    noise = np.take(noise, np.arange(len(window)) + rng.integers(len(noise)), axis=0, mode="wrap")
     below = rng.uniform(NOISIEST_DB, QUIETEST_DB)
-    noise = noise - _mean_db(noise) + _mean_db(sound[begin:end]) - below
+    noise = noise - _mean_db(noise) + _mean_db(window[begin:end]) - below
     return np.asarray(np.logaddexp(window * _NATURAL, noise * _NATURAL) / _NATURAL)
+
+
+def _sounding(decibels: AnyArray) -> tuple[int, int]:
+    """The first row that is not background, and the one after the last."""
+    loudness = _mean_db(decibels, axis=1)
+    rows = np.flatnonzero(loudness >= loudness.max() - _SOUNDING_DB)
+    return int(rows[0]), int(rows[-1]) + 1
 
 
 _NATURAL: Final = math.log(10) / 10  # the natural logarithm of a decibel
@@ -165,7 +174,8 @@ _NATURAL: Final = math.log(10) / 10  # the natural logarithm of a decibel
 
 def _mean_db(decibels: AnyArray, axis: int | None = None) -> npt.NDArray[np.float64]:
     """Of the mean power."""
-    return np.asarray(10 * np.log10((10 ** (decibels / 10)).mean(axis=axis)))
+    with np.errstate(divide="ignore"):  # -inf of nothing
+        return np.asarray(10 * np.log10((10 ** (decibels / 10)).mean(axis=axis)))
 
 
 def _backgrounds(train: Samples, recipe: SoundRecipe, seed: int) -> list[AnyArray]:
@@ -173,9 +183,9 @@ def _backgrounds(train: Samples, recipe: SoundRecipe, seed: int) -> list[AnyArra
     from edgernn.runtime.audio import features_of
 
     rng, scale = np.random.default_rng([seed, _MADE_NOISES]), _Scale(recipe=recipe)
+    samples = max(recipe.rate_hz, 2 * recipe.window_samples)
     made = [
-        scale.decibels(features_of(_coloured(rng, 2 * recipe.rate_hz), recipe))
-        for _ in range(_MADE_NOISES)
+        scale.decibels(features_of(_coloured(rng, samples), recipe)) for _ in range(_MADE_NOISES)
     ]
     rows = np.flatnonzero(_of_noise(train))
     if not len(rows):

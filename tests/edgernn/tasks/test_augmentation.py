@@ -11,7 +11,7 @@ import pytest
 from edgernn.recipe import SoundRecipe, preset
 from edgernn.runtime.audio import features_of
 from edgernn.tasks import augmentation
-from edgernn.tasks.augmentation import LATEST_S, MOST_TIMES, augmented
+from edgernn.tasks.augmentation import LATEST_S, MOST_TIMES, SHIFT_S, augmented
 from edgernn.tasks.samples import Samples, Splits, ending_together
 
 RECIPE = preset("kaldi-fbank40@8000")
@@ -97,7 +97,7 @@ def test_the_validation_has_its_rows_as_they_are_and_in_noise_and_the_test_its_o
     assert not np.array_equal(after.train.x, other.train.x)
 
 
-def test_a_recording_that_fills_its_window_is_moved_with_its_word() -> None:
+def test_a_recording_that_fills_its_window_is_moved_by_a_tenth_of_a_second() -> None:
     """A word in the middle of a second of hiss, as data sets of commands have them."""
     before = words()
     clip = 0.0005 * np.random.default_rng(1).standard_normal((40, 8200)).astype(np.float32)
@@ -105,11 +105,23 @@ def test_a_recording_that_fills_its_window_is_moved_with_its_word() -> None:
     x = ending_together([features_of(one, RECIPE) for one in clip], STEPS)
     part = replace(before.train, x=x, y=np.full(40, 2))
     train = augmented(replace(before, train=part), seed=0).train
-    power = np.exp(train.x).sum(axis=2)
-    ends = [np.flatnonzero(one > one.max() / 2)[-1] for one in power]
-    assert min(ends) < STEPS - 40
-    assert max(ends) > STEPS - 5
-    assert all((one > one.max() / 2).sum() >= WORD_ROWS - 8 for one in power)
+
+    def ends(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+        power = np.exp(rows).sum(axis=2)
+        assert all((one > one.max() / 2).sum() >= WORD_ROWS - 8 for one in power)
+        return np.array([np.flatnonzero(one > one.max() / 2)[-1] for one in power])
+
+    at = int(np.median(ends(x)))
+    latest = round(1000 * SHIFT_S / RECIPE.hop_ms)
+    assert at - latest - 2 <= ends(train.x).min() < at - latest + 3
+    assert at + latest - 3 < ends(train.x).max() <= at + latest + 2
+    assert not (train.x == 0).all(axis=2).any()
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_windows_of_a_few_rows_keep_something_of_their_recording(steps: int) -> None:
+    before = words(each=10, steps=steps)
+    assert np.isfinite(augmented(before, seed=0).train.x).all()
 
 
 def test_many_recordings_come_once() -> None:
