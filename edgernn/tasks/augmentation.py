@@ -32,7 +32,7 @@ QUIETEST_DB: Final = 50.0
 NOISES: Final = frozenset({"background", "noise", "silence"})
 #: Sound that is softer than the loudest row by so much is the recording's own background.
 _SOUNDING_DB: Final = 30.0
-#: Few recordings are used up to MOST_TIMES, each time with another background.
+#: A half of so many recordings, or fewer, come several times, each time with another background.
 _ENOUGH_ROWS: Final = 6000
 MOST_TIMES: Final = 4
 _SILENT_SHARE: Final = 0.1  # of the backgrounds: a microphone that is switched off
@@ -78,6 +78,8 @@ def _can_move(samples: Samples, recipe: SoundRecipe) -> bool:
 
 
 def _repeated(samples: Samples, times: int) -> Samples:
+    if times == 1:
+        return samples
     rows = np.tile(np.arange(len(samples), dtype=np.int64), times)
     return samples.rows(rows, name=samples.name)
 
