@@ -30,12 +30,6 @@ NOISIEST_DB: Final = 5.0
 QUIETEST_DB: Final = 50.0
 #: Labels of noise, by their usual names ("_silence_" is one): their rows are backgrounds too.
 NOISES: Final = frozenset({"background", "noise", "silence"})
-#: Labels of all that is no word: parts of words are of this class, if there is one.
-OTHERS: Final = frozenset({"other", "others", "unknown"})
-#: A listener hears half a word before the whole one, and the end of one that is over.
-_PART_SHARE: Final = 0.25  # of the words that are moved
-_BEGUN: Final = (0.1, 0.5)  # of a word that sounded until now
-_OVER_S: Final = 0.7  # since its end
 #: Sound that is softer than the loudest row by so much is the recording's own background.
 _SOUNDING_DB: Final = 30.0
 #: A half of so many recordings, or fewer, come several times, each time with another background.
@@ -50,8 +44,7 @@ def augmented(splits: Splits, seed: int) -> Splits:
 
     Half of the training rows get another loudness (`with_gains`).  Three quarters of them stand
     anywhere in their window, with noise behind, in front and below: that of recordings with a label
-    in NOISES, and computed noise.  A quarter of the words among these is only begun, or over since
-    long: that is of a class in OTHERS.  Few training rows come several times, each another way.
+    in NOISES, and computed noise.  Few training rows come several times, each time another way.
     The validation has its rows as they are, then once more in noise.  Classes and labels alone, of
     sound whose features are logarithms of energies: other rows keep their places.
     """
@@ -132,24 +125,18 @@ def _in_noise(
     rng: np.random.Generator,
 ) -> Samples:
     """The samples, the chosen rows of them moved and mixed with a background."""
-    scale, x, y = _Scale(recipe=recipe), samples.x.copy(), np.array(samples.y)
+    scale, x = _Scale(recipe=recipe), samples.x.copy()
     first, last = samples.real_steps()
-    is_noise, others = _of(samples, NOISES), _numbers(samples, OTHERS)
-    is_word = ~is_noise & (last - first + 1 < _FILLED_SHARE * x.shape[1])
-    if not others or samples.others:
-        is_word[:] = False
+    is_noise = _of_noise(samples)
     for row in chosen:
         sound = scale.decibels(x[row, first[row] : last[row] + 1])
         if is_noise[row] and rng.random() < _SILENT_SHARE:
             sound = np.full_like(sound, scale.lowest)
-        if is_word[row] and y[row] not in others and rng.random() < _PART_SHARE:
-            window, y[row] = _part(sound, x.shape[1], recipe, rng), others[0]
-        else:
-            window = _placed(sound, x.shape[1], recipe, rng)
+        window = _placed(sound, x.shape[1], recipe, rng)
         if rng.random() >= _SILENT_SHARE:
             window = _mixed(window, noises[int(rng.integers(len(noises)))], rng)
         x[row] = scale.features(window)  # silence where there is neither
-    return replace(samples, x=x, y=y)
+    return replace(samples, x=x)
 
 
 def _placed(sound: AnyArray, steps: int, recipe: SoundRecipe, rng: np.random.Generator) -> AnyArray:
@@ -162,21 +149,6 @@ def _placed(sound: AnyArray, steps: int, recipe: SoundRecipe, rng: np.random.Gen
     else:
         shift = min(round(1000 * SHIFT_S / recipe.hop_ms), steps // 10)
         at += int(rng.integers(-shift, shift + 1))
-    return _cut(sound, at, steps)
-
-
-def _part(sound: AnyArray, steps: int, recipe: SoundRecipe, rng: np.random.Generator) -> AnyArray:
-    """As `_placed`: the beginning of a word, or one that is over."""
-    begin, end = _sounding(sound)
-    over = round(1000 * _OVER_S / recipe.hop_ms)
-    if over < steps - 2 and rng.random() < 0.5:
-        return _cut(sound, steps - end - int(rng.integers(over, steps - 2)), steps)
-    begun = sound[: begin + max(1, round((end - begin) * rng.uniform(*_BEGUN)))]
-    return _cut(begun, steps - len(begun), steps)
-
-
-def _cut(sound: AnyArray, at: int, steps: int) -> AnyArray:
-    """The rows of a window in which the sound's first row is number `at`."""
     window = np.full((steps, sound.shape[1]), -np.inf)
     kept = sound[max(0, -at) : steps - at]
     window[max(0, at) : max(0, at) + len(kept)] = kept
@@ -217,7 +189,7 @@ def _backgrounds(train: Samples, recipe: SoundRecipe, seed: int) -> list[AnyArra
     made = [
         scale.decibels(features_of(_coloured(rng, samples), recipe)) for _ in range(_MADE_NOISES)
     ]
-    rows = np.flatnonzero(_of(train, NOISES))
+    rows = np.flatnonzero(_of_noise(train))
     if not len(rows):
         return made
     first, last = train.real_steps()
@@ -225,19 +197,13 @@ def _backgrounds(train: Samples, recipe: SoundRecipe, seed: int) -> list[AnyArra
     return made + [scale.decibels(train.x[row, first[row] : last[row] + 1]) for row in recorded]
 
 
-def _of(samples: Samples, names: frozenset[str]) -> npt.NDArray[np.bool_]:
-    """Which rows are of one of these classes, [N]."""
+def _of_noise(samples: Samples) -> npt.NDArray[np.bool_]:
+    """Which rows are recordings of noise alone, [N]."""
+    names = [label.strip("_").lower() for label in samples.labels]
+    quiet = [number for number, name in enumerate(names) if name in NOISES]
     if samples.target is not Target.CLASS:
         return np.zeros(len(samples), np.bool_)
-    return np.isin(samples.classified, _numbers(samples, names))
-
-
-def _numbers(samples: Samples, names: frozenset[str]) -> list[int]:
-    """The classes of these names; none of labels that a row can have several of."""
-    if samples.target is not Target.CLASS:
-        return []
-    found = [label.strip("_").lower() in names for label in samples.labels]
-    return np.flatnonzero(found).tolist()
+    return np.isin(samples.classified, quiet)
 
 
 def _coloured(rng: np.random.Generator, samples: int) -> FloatArray:

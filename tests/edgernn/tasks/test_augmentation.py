@@ -124,30 +124,6 @@ def test_windows_of_a_few_rows_keep_something_of_their_recording(steps: int) -> 
     assert np.isfinite(augmented(before, seed=0).train.x).all()
 
 
-def test_a_word_that_is_only_begun_or_long_over_is_of_the_class_of_others() -> None:
-    before = words()
-    part = replace(before.train, labels=("_other", "high", "low"))
-    train = augmented(replace(before, train=part, validation=part), seed=0).train
-    were = np.tile(part.classified, MOST_TIMES)
-    turned = np.flatnonzero(train.classified != were)
-    assert not train.classified[turned].any()
-    assert len(turned) / (were != 0).sum() == pytest.approx(0.75 / 4, abs=0.08)
-    over = 0
-    for row in turned:
-        power = np.exp(train.x[row]).sum(axis=1)
-        loud = np.flatnonzero(power > power.max() / 2)
-        if loud[-1] < STEPS / 2:
-            over += 1
-            assert STEPS - 1 - loud[-1] >= 70
-        else:
-            assert STEPS - 1 - loud[-1] <= 1
-            assert len(loud) <= WORD_ROWS / 2
-    assert 0.25 < over / len(turned) < 0.75
-    silent = replace(part, labels=("_silence", "high", "low"))
-    kept = augmented(replace(before, train=silent, validation=silent), seed=0).train
-    assert np.array_equal(kept.classified, were)
-
-
 def test_many_recordings_come_once() -> None:
     before = words(each=10)
     many = before.train.rows(np.arange(6000) % 30, name="words")
