@@ -12,7 +12,7 @@ from edgernn.recipe import SoundRecipe, preset
 from edgernn.runtime.audio import features_of
 from edgernn.tasks import augmentation
 from edgernn.tasks.augmentation import LATEST_S, MOST_TIMES, SHIFT_S, augmented
-from edgernn.tasks.samples import Samples, Splits, ending_together
+from edgernn.tasks.samples import InputArray, Samples, Splits, ending_together
 
 RECIPE = preset("kaldi-fbank40@8000")
 STEPS = 100
@@ -67,20 +67,26 @@ def test_most_words_stand_anywhere_in_their_window_with_noise_around_them() -> N
     assert latest - 5 <= max(behind) <= latest + 3
 
 
-def test_a_mixture_is_what_the_front_end_makes_of_mixed_sound() -> None:
-    """Within the noise of its frames: energies of sounds that are added add up in the mean."""
-    sound, hiss = tone(500, 0), np.random.default_rng(5).standard_normal(8000).astype(np.float32)
-    one, other = (np.exp(features_of(part, RECIPE)) for part in (sound, 0.05 * hiss))
-    mixed = features_of(sound + np.float32(0.05) * hiss[: len(sound)], RECIPE)
-    added = np.log(one.mean(axis=0) + other.mean(axis=0))
-    assert np.abs(np.log(np.exp(mixed).mean(axis=0)) - added).max() < 0.7
-    train = augmented(words(), seed=2).train
-    row = next(
-        index
-        for index in range(len(train))
-        if train.classified[index] == 2 and not (train.x[index] == 0).all(axis=1).any()
-    )
-    assert (train.x[row] >= np.log(RECIPE.floor) - 1e-4).all()
+def test_noise_is_as_much_softer_than_the_word_as_was_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(augmentation, "NOISIEST_DB", 12.0)
+    monkeypatch.setattr(augmentation, "QUIETEST_DB", 12.0)
+    before = words()
+    train = augmented(before, seed=1).train
+    filled = ~(train.x == 0).all(axis=2).any(axis=1)
+    below, silent = [], 0
+    for row in np.flatnonzero(filled & (train.classified != 0)):
+        power = np.exp(train.x[row].astype(np.float64)).mean(axis=1)
+        loud = np.flatnonzero(power > power.max() / 2)
+        around = np.r_[power[: max(0, loud[0] - 4)], power[loud[-1] + 5 :]].mean()
+        if around < 2 * RECIPE.floor:
+            silent += 1
+        else:
+            below.append(10 * np.log10(power[loud].mean() / around))
+    assert np.median(below) == pytest.approx(12, abs=0.7)
+    assert np.percentile(np.abs(np.array(below) - 12), 90) < 3
+    assert 0.02 < silent / (silent + len(below)) < 0.2
 
 
 def test_the_validation_has_its_rows_as_they_are_and_in_noise_and_the_test_its_own() -> None:
@@ -106,7 +112,7 @@ def test_a_recording_that_fills_its_window_is_moved_by_a_tenth_of_a_second() -> 
     part = replace(before.train, x=x, y=np.full(40, 2))
     train = augmented(replace(before, train=part), seed=0).train
 
-    def ends(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    def ends(rows: InputArray) -> npt.NDArray[np.int64]:
         power = np.exp(rows).sum(axis=2)
         assert all((one > one.max() / 2).sum() >= WORD_ROWS - 8 for one in power)
         return np.array([np.flatnonzero(one > one.max() / 2)[-1] for one in power])
