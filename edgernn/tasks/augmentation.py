@@ -67,9 +67,13 @@ def augmented(splits: Splits, seed: int) -> Splits:
 
 
 def _can_move(samples: Samples, recipe: SoundRecipe) -> bool:
-    """Cepstra and PCEN do not give the energies back; a recipe's clip begins with its word."""
+    """Not cepstra, PCEN and zeros, which do not give the energies back, and not a recipe's clip,
+    which begins with its word.
+    """
     return (
         recipe.compression == "log"
+        and recipe.log_scale != 0
+        and all(recipe.multiply)
         and not (recipe.coefficients or recipe.clip_samples)
         and samples.lengths is None
         and samples.x.ndim == 3

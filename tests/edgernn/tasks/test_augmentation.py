@@ -138,8 +138,12 @@ def test_many_recordings_come_once() -> None:
 
 @pytest.mark.parametrize(
     "recipe",
-    [replace(RECIPE, compression="pcen"), preset("kaldi-mfcc13@8000")],
-    ids=["pcen", "cepstra"],
+    [
+        replace(RECIPE, compression="pcen"),
+        preset("kaldi-mfcc13@8000"),
+        replace(RECIPE, multiply=(1.0, 0.0) * 20),
+    ],
+    ids=["pcen", "cepstra", "times zero"],
 )
 def test_rows_whose_energies_are_not_to_be_had_keep_their_places(recipe: SoundRecipe) -> None:
     before = words(recipe, each=10)
