@@ -32,7 +32,7 @@ BACKGROUND: Final = frozenset({"background", "noise", "other", "silence", "unkno
 #: Whole percents, then finer: a sure model gives nearly all of its scores to one label.
 THRESHOLDS: Final = (
     *(percent / 100 for percent in range(1, 100)),
-    *(0.993, 0.995, 0.997, 0.998, 0.999, 0.9993, 0.9995, 0.9997, 0.9998, 0.9999),
+    *(0.993, 0.995, 0.997, 0.998, 0.999, 0.9993, 0.9995),
 )
 _PIECE_S: Final = 1.0
 
