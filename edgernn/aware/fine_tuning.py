@@ -14,7 +14,7 @@ from edgernn.aware.model import deployed, quantization_aware
 from edgernn.aware.start import start_from
 from edgernn.aware.weights import levels_of
 from edgernn.errors import OutputError
-from edgernn.tasks.gains import with_gains
+from edgernn.tasks.augmentation import augmented
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.npz import write_npz
 from edgernn.tasks.reading import AS_IT_IS, Reading
@@ -71,7 +71,7 @@ def fine_tune(
     begin = start_from(start, splits, recipe)
     goal, recipe = begin.goal, begin.recipe
     keras = load_keras()
-    louder = with_gains(splits, seed)
+    louder = augmented(splits, seed)
     before = next(reached(begin.as_deployed(begin.to_fit()), goal, splits))
 
     keras.utils.set_random_seed(seed)

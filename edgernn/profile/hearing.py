@@ -29,8 +29,11 @@ LATE_S: Final = 1.0
 _ROUNDED_S: Final = 0.1
 #: Labels that mean that nothing was said, by their usual names; so do those with a first "_".
 BACKGROUND: Final = frozenset({"background", "noise", "other", "silence", "unknown"})
-#: Whole percents, as `edgernn run --threshold` takes them.
-THRESHOLDS: Final = (*(percent / 100 for percent in range(1, 100)), 0.995, 0.999)
+#: Whole percents, then finer: a sure model gives nearly all of its scores to one label.
+THRESHOLDS: Final = (
+    *(percent / 100 for percent in range(1, 100)),
+    *(0.993, 0.995, 0.997, 0.998, 0.999, 0.9993, 0.9995),
+)
 _PIECE_S: Final = 1.0
 
 

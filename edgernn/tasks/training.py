@@ -20,8 +20,8 @@ from edgernn.artefact import sha256_hex
 from edgernn.errors import DataError
 from edgernn.recipe import keep_recipe
 from edgernn.tasks.architectures import build, number_heads, standardized
+from edgernn.tasks.augmentation import augmented
 from edgernn.tasks.baselines import baselines
-from edgernn.tasks.gains import with_gains
 from edgernn.tasks.goal import Goal, goal_of
 from edgernn.tasks.kept_models import KeptModels
 from edgernn.tasks.keras_backend import load_keras
@@ -143,7 +143,7 @@ def train(
         if kept is not None:
             model = kept.like(model, (goal.targets, recipe.learning_rate))
         seen = partial(standardized, train=splits.train)
-        epochs = fit(model, with_gains(splits, seed), goal, recipe, on_epoch, seen)
+        epochs = fit(model, augmented(splits, seed), goal, recipe, on_epoch, seen)
         model = deployable(model, goal, architecture, recipe)
         model.save(model_file)
         if splits.train.front_end is not None:

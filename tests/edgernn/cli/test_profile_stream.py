@@ -71,8 +71,9 @@ def test_the_counts_are_in_the_report_and_in_its_sentences(
 
 
 def test_a_rate_that_no_threshold_keeps_is_said(model: Path, recordings: Path) -> None:
-    """The validation's own noise, unlabelled: each threshold hears it."""
+    """The validation's own noise, unlabelled and very loud: each threshold hears it."""
     (recordings / "validation" / "a.txt").unlink()
+    write_wav(recordings / "validation" / "a.wav", sound(0.0002, 3.0, 0.0002, seconds=2))
     arguments = ("--background", "quiet", "--false-alarms", "0")
     result = profiled(model, "--stream", recordings, *arguments)
     assert result.exception is None, result.output
