@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from edgernn import atomic
 from edgernn.aware.integers import in_integers
@@ -59,7 +59,8 @@ def fine_tune(
     start: a .keras or .h5 file; units and layers are its own.  scheme: "int8", "int4", "int3" or
     "ternary".  The files are those of `edgernn.tasks.training.train`; the log has the score of the
     control and that before both.  The score of the training on the grid is that of its exported
-    file, in integers; only a model that writes a sequence by itself is scored as Keras computes it.
+    file, in integers; Keras scores models that write a sequence by themselves or that make rows of
+    text or sound.
     Raises WrongOption, ModelFileError, UnsupportedLayer, MissingRuntime, DataError, OutputError.
     """
     levels_of(scheme)
@@ -87,7 +88,7 @@ def fine_tune(
     with shown(f"on the grid of {scheme}") as on_epoch:
         epochs = fitted(aware, louder, goal, recipe, on_epoch)
     answering = deployed(begin.as_deployed(aware.inner), aware.on_grid)
-    scored = answering.model
+    scored: Any = None
     if not goal.decoder_steps:
         scored = in_integers(answering, splits.calibration.x, scheme)
     with atomic.staged_together(files) as (model_file, calibration_file, test_file, log_file):
@@ -96,7 +97,7 @@ def fine_tune(
             splits, task=task, cell=begin.cell, recipe=recipe, seed=seed, reading=reading
         )
         log = training_log(
-            *(scored, splits, goal, settings, epochs, out.name),
+            *(scored or answering.model, splits, goal, settings, epochs, out.name),
             content=model_file.read_bytes(),
             parameters=count_parameters(model_file),
             on_grid=OnGrid(

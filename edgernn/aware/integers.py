@@ -41,13 +41,17 @@ class InIntegers:
         return joined if len(joined) > 1 else joined[0]
 
 
-def in_integers(trained: Deployed, calibration: AnyArray, scheme: str) -> InIntegers:
+def in_integers(trained: Deployed, calibration: AnyArray, scheme: str) -> InIntegers | None:
     """The model as `edgernn export --to native` stores it.
+
+    None for one that makes rows of text or sound itself: these stand before the file.
 
     calibration: rows of its input.  scheme: "int8", or one whose weights an int4 file stores.
     Raises CalibrationError or DataError.
     """
     source = from_keras(trained.model)
+    if any(entry.text or entry.sound for entry in source.graph.inputs):
+        return None
     graph = float_graph(with_grids(source.graph, trained.grids, where=source.source.file))
     calibrated = Calibration(spec=calibration).of(graph, lambda _phase: None)
     request = Request(
