@@ -49,7 +49,8 @@ def own_facts(path: Path, content: bytes, found: Format) -> OwnFacts:
     except (DataError, ValueError, TypeError, RecursionError) as error:
         reason = error.what if isinstance(error, DataError) else error
         raise ModelFileError(
-            f"{path}: its metadata cannot be used ({reason})", remedy="Export the model again"
+            f"{path}: its metadata cannot be used ({reason})",
+            remedy="Export the model again, or update edgernn if a newer one made it",
         ) from error
 
 

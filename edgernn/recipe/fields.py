@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, fields
 from reprlib import repr as shortened
 from typing import Any, Final, TypeVar
@@ -63,11 +64,12 @@ def recipe_from(
 
 def _typed(name: str, value: Any, kind: str) -> Any:
     """The value in its field's type.  Raises DataError for one of another type."""
-    if type(value) in _SINGLE.get(kind, ()):
-        return float(value) if kind == "float" else value
     elements = _ELEMENTS.get(kind, ())
-    if elements and isinstance(value, list | tuple) and all(type(one) in elements for one in value):
-        return tuple(map(float, value)) if float in elements else tuple(value)
+    with suppress(OverflowError):  # of a whole number that no float is near
+        if type(value) in _SINGLE.get(kind, ()):
+            return float(value) if kind == "float" else value
+        if isinstance(value, list | tuple) and elements and {*map(type, value)} <= {*elements}:
+            return tuple(map(float, value)) if float in elements else tuple(value)
     raise DataError(
         f"the recipe's {name} is {shortened(value)}", remedy=f"It must be of the type {kind}"
     )

@@ -201,7 +201,9 @@ def _before(recipe: SoundRecipe) -> AnyArray:
 
     if not recipe.clip_samples:
         return np.zeros(recipe.width, np.float32)
-    return FrontEnd(recipe).feed(np.zeros(recipe.first_samples, np.float32))[0]
+    silence = np.zeros(recipe.first_samples, np.float32)
+    first: AnyArray = FrontEnd(recipe).feed(silence)[0]
+    return first
 
 
 def listen(listener: Listener, pieces: Iterable[AnyArray]) -> Iterator[Heard]:

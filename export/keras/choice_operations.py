@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any, Final
 
 import numpy as np
@@ -127,7 +128,7 @@ def _where(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
     if call.builder.dtype(condition) is not DType.BOOL:
         return unknown(call, "Where with a condition of numbers")
     tensors = [value.edge for value in args[1:] if isinstance(value, Tensor)]
-    like = tensors[0] if tensors else call.builder.as_numbers(condition, call.layer)
+    like = _finite(call, condition, tensors) if len(tensors) < 2 else ""
     edges = []
     for value in args[1:]:
         if isinstance(value, Tensor):
@@ -144,6 +145,19 @@ def _where(call: Call, args: list[Any], options: dict[str, Any]) -> Value:
         name=call.name, condition=condition, then=edges[0], otherwise=edges[1], output=call.name
     ))  # fmt: skip
     return Tensor(edge=call.name)
+
+
+def _finite(call: Call, condition: str, tensors: Sequence[str]) -> str:
+    """Zeros and ones in the shape of the tensor that is chosen, else of the condition.
+
+    The tensor itself may be infinite or NaN just where it is not chosen: log(x) where x > 0.
+    """
+    builder = call.builder
+    if not tensors or builder.shape(tensors[0]) == builder.shape(condition):
+        return builder.as_numbers(condition, call.layer)
+    numbers = builder.as_numbers(tensors[0], call.layer)
+    never = _compared(call, CompareKind.LESS, numbers, -inf, call.aside("never"))
+    return builder.as_numbers(never, call.layer)
 
 
 CHOICES: Final[dict[str, Translate]] = {

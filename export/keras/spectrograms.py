@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -87,9 +87,11 @@ def _recipe(layer: LayerConfig, samples: int) -> SoundRecipe:
     reference = max(abs(layer.number("ref_power", default=1.0)), least)
     highest = layer.options.get("max_freq")
     bins, rate = layer.size("num_mel_bins", default=128), layer.size("sampling_rate", default=16000)
-    values = {"floor": least, "log_scale": decibels()}
-    if in_decibels and least > 0:
-        values["log_shift"] = -10 * math.log10(reference)
+    of_decibels: dict[str, Any] = {}
+    if in_decibels:
+        of_decibels = {"floor": least, "log_scale": decibels()}
+        if least > 0:
+            of_decibels["log_shift"] = -10 * math.log10(reference)
     try:
         return SoundRecipe(
             rate_hz=rate,
@@ -107,7 +109,7 @@ def _recipe(layer: LayerConfig, samples: int) -> SoundRecipe:
             compression="log" if in_decibels else "none",
             clip_samples=samples,
             name=f"MelSpectrogram {layer.name}",
-            **values if in_decibels else {},
+            **of_decibels,
         )
     except DataError as error:
         keras = next((name for field, name in _NAMES.items() if f"{field} is" in error.what), "")

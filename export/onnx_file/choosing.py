@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from edgernn.export.onnx_file.elementwise import (
     with_constant,
 )
 from edgernn.export.onnx_file.node import Node
-from edgernn.export.onnx_file.values import Array, Fill, Tensor, Value
+from edgernn.export.onnx_file.values import Array, Fill, Tensor, Value, same_axis
 from edgernn.graph import Cast, Compare, CompareKind, DType, MergeKind, Where
 
 _KINDS: Final = {
@@ -146,16 +147,30 @@ def chosen(builder: Builder, node: Node, values: list[Value | None]) -> list[Val
     known = [one for one in choices if isinstance(one, Tensor)]
     if any(builder.dtype(one.edge) is not DType.FLOAT32 for one in known):
         raise node.unsupported("chooses among tokens or masks", "Choose among float32 numbers")
-    like = known[0] if known else as_numbers(builder, node, mask)
-    then, otherwise = (
-        one if isinstance(one, Tensor) else _filled(builder, node, like, one) for one in choices
-    )
+    if len(known) < len(choices):
+        like = _finite(builder, node, mask, known)
+        choices = [
+            one if isinstance(one, Tensor) else _filled(builder, node, like, one) for one in choices
+        ]
+    then, otherwise = (computed(node, one) for one in choices)
     edges, axes, view = aligned(builder, node, [mask, then, otherwise])
     name = builder.unique(node.role)
     layer = Where(
         name=name, condition=edges[0], then=edges[1], otherwise=edges[2], output=name
     )  # fmt: skip
     return [Tensor(edge=builder.add(layer, node), axes=axes, view=view)]
+
+
+def _finite(builder: Builder, node: Node, mask: Tensor, known: list[Tensor]) -> Tensor:
+    """Zeros and ones in the shape of the value that is chosen, else of the mask.
+
+    The value itself may be infinite or NaN just where it is not chosen: log(x) where x > 0.
+    """
+    axes = known[0].view if known else mask.view
+    if len(axes) == len(mask.view) and all(map(same_axis, axes, mask.view)):
+        return as_numbers(builder, node, mask)
+    never = _compared(builder, node, CompareKind.LESS, known[0], -inf)
+    return as_numbers(builder, node, never)
 
 
 def _filled(builder: Builder, node: Node, like: Tensor, value: Value | None) -> Tensor:

@@ -69,6 +69,15 @@ def test_a_recipe_that_cannot_be_computed_is_refused(
     assert saying in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("scale", 10**400), ("add", [1, 10**400])], ids=["scale", "add"]
+)
+def test_a_whole_number_that_no_float_is_near_is_refused(field: str, value: object) -> None:
+    text = json.dumps(FBANK.as_json() | {field: value})
+    with pytest.raises(DataError, match=rf"{field} is .*It must be of the type"):
+        recipe_of_text(text, where="x.ernn")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "7", "{", '{"rate_hz": 8000}', "[[1, 2]]"])
 def test_damaged_text_is_refused_with_the_files_name(text: str) -> None:
     with pytest.raises(DataError, match=r"^x\.ernn: the recipe"):
