@@ -180,8 +180,8 @@ such a product; Node 20 does not run it without a flag.
 _NOT_MEASURED: Final = """
 ## Not measured
 
-OpenVINO, RTNeural, PyTorch's own runtimes and ncnn (not installed); smmla (i8mm), of
-which only the bits are tested.
+OpenVINO, RTNeural, PyTorch's own runtimes and ncnn (not installed); what two threads bring to a
+batch, and smmla (i8mm): of these only the bits are tested.
 """
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from edgernn import atomic
+from edgernn.devices import open_device
 from edgernn.errors import WrongOption
 from edgernn.formats import format_named
 from edgernn.front.arguments import checked_arguments, require_at_least
@@ -159,13 +160,17 @@ def compare(
     progress: called with each phase; without it a line on a terminal.
 
     Raises WrongOption, UnsupportedScheme, DataError, TrainingFailed (also where the time is too
-    short), DeviceError for a host that cannot train, OutputError.
+    short), DeviceError for a host that cannot train and for a device that does not exist,
+    OutputError.
 
     >>> verdict = edgernn.compare((x, y), models=["gru", "lstm"], seeds=5, out="cmp/")
     >>> print(verdict.recommendation)
     """
     architectures = parsed_models(models)
     machines = parsed_hosts(hosts)
+    devices = (device,) if isinstance(device, str) else tuple(device)
+    for one in devices:
+        open_device(one)  # a name that does not exist is known before anything is trained
     require_at_least(0 if machines else 1, workers=workers)
     require_at_least(1, epochs=epochs, units=units)
     require_at_least(0, time_limit_s=time_limit_s)
@@ -201,7 +206,7 @@ def compare(
             equal=parsed_equals(equal),
             seeds=seeds,
             forms=forms,
-            devices=(device,) if isinstance(device, str) else tuple(device),
+            devices=devices,
             workers=workers,
             hosts=machines,
             time_limit_s=time_limit_s,

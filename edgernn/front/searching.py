@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from edgernn import atomic
+from edgernn.devices import open_device
 from edgernn.errors import WrongOption
 from edgernn.export.calibration import Calibration
 from edgernn.export.keras.file import read_model
@@ -142,6 +143,7 @@ def search(
             "hosts and storage are two ways to reach other machines",
             remedy="Give one of them; with storage, start `edgernn worker` on the hosts",
         )
+    open_device(device)  # a name that does not exist is known before anything is trained
     require_at_least(0 if machines else 1, workers=workers)
     require_at_least(1, epochs=epochs)
     require_at_least(0, trials=trials, time_limit_s=time_limit_s)

@@ -43,7 +43,7 @@ def _advice(one: Int4Verdict) -> str:
     if whole is Outcome.WORSE:
         return "stay with int8, or train on the grid of int4 (`edgernn train --qat int4`)"
     if one.narrow is None:
-        return _UNDECIDED if whole is Outcome.UNDECIDED else "int4 pays where bytes count"
+        return _UNDECIDED if whole is Outcome.UNDECIDED else _NOT_COMPARED
     narrow, name = one.narrow.verdict.outcome, f"{one.narrow.contender.name} in int8"
     is_as_small = one.narrow.bytes <= _AS_MANY * one.bytes
     match narrow:
@@ -61,6 +61,9 @@ def _advice(one: Int4Verdict) -> str:
 
 
 _UNDECIDED: Final = "these trainings do not decide whether int4 pays"
+_NOT_COMPARED: Final = (
+    "int4 is as good as int8 in fewer bytes; no narrower model in int8 was compared"
+)
 
 
 def _difference(beside: Beside, comparison: Comparison) -> str:

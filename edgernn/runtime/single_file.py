@@ -84,6 +84,12 @@ def _joined(macros: Iterable[str]) -> str:
         "/* ernn.c: the ernn library in one file, made from its sources by edgernn.",
         " * C99; no flags but -O2; programs include ernn.h. */",
         *(f"#ifndef {macro}\n#define {macro} 1\n#endif" for macro in macros),
+        # As ernn_threads.c does, but before any header of the system.
+        "#if defined(ERNN_THREADS) && defined(__STRICT_ANSI__) && !defined(__APPLE__)",
+        "#ifndef _POSIX_C_SOURCE",
+        "#define _POSIX_C_SOURCE 200809L",
+        "#endif",
+        "#endif",
         # Of the headers' small functions, each processor's kernels use some.
         "#if defined(__clang__)",
         '#pragma clang diagnostic ignored "-Wunused-function"',

@@ -158,7 +158,10 @@ def against_baselines(
     best = max(trainings, key=mean)
     scores = by_origin(row_scores(list(trainings[best]), ORIGINAL), origins)
     found = verdicts(
-        [crossed_difference(scores, by_origin(_without_seeds(one), origins)) for one in baselines],
+        [
+            crossed_difference(scores, by_origin(_without_seeds(one, len(scores)), origins))
+            for one in baselines
+        ],
         worth=worth,
         higher_is_better=metric.higher_is_better,
     )
@@ -173,9 +176,9 @@ def against_baselines(
     )
 
 
-def _without_seeds(baseline: Baseline) -> RowScores:
-    """A model that is the same each time it is fitted: two equal trainings."""
-    return np.array([baseline.scores, baseline.scores], np.float64)
+def _without_seeds(baseline: Baseline, trainings: int) -> RowScores:
+    """A model that is the same each time it is fitted, as often as the contender was trained."""
+    return np.array([baseline.scores] * trainings, np.float64)
 
 
 def _median_bytes(trainings: Sequence[Training], form: str) -> int:

@@ -182,10 +182,9 @@ def _require_one(trainings: Mapping[Contender, tuple[Training, ...]], clock: Clo
         return
     estimates = [clock.estimate_s(contender) for contender in trainings]
     known = [one for one in estimates if one is not None]
-    about = ""
+    about = f"; to measure the files takes about {seconds(clock.reserve_s)} of it"
     if len(known) == len(trainings):
-        needs = seconds(sum(known)), seconds(clock.reserve_s)
-        about = f"; one of each takes about {needs[0]} on one worker, what follows {needs[1]}"
+        about += f", and one training of each about {seconds(sum(known))} on one worker"
     raise TrainingFailed(
         f"a time limit of {seconds(clock.limit_s)} is too short: {untrained[0].name} has no "
         f"training{about}",

@@ -83,6 +83,7 @@ int main(int argc, char **argv) {
       waitpid(child, NULL, 0);
       printf(" %zu\n", gained);
       ernn_session_close(session);
+      ernn_session_close(session); /* nothing is left to do */
       free(arena);
     } else {
       printf("%u %s\n", threads, ernn_status_text(status));

@@ -28,6 +28,15 @@ export function knowsRelaxedSimd() {
   return WebAssembly.validate(RELAXED);
 }
 
+/** The bytes of the library for this engine, by `read`; of ernn.wasm, too, where the other was not deployed. */
+export async function libraryBytes(read, { wasm, relaxed }) {
+  if (knowsRelaxedSimd()) {
+    const bytes = await read(relaxed).catch(() => null);
+    if (bytes && WebAssembly.validate(bytes)) return bytes;
+  }
+  return read(wasm);
+}
+
 /** UTF-8 to text. TextDecoder does not exist in audio worklets. */
 function decoded(bytes) {
   let text = '';

@@ -1,13 +1,12 @@
 // index.js: for pages and bundlers. The model and the library are files beside this one.
 
-import { ErnnError, knowsRelaxedSimd, Listener, Model as Opened, Session } from './ernn.js';
+import { ErnnError, libraryBytes, Listener, Model as Opened, Session } from './ernn.js';
 
 export { ErnnError, Listener, Session };
 
 const FILES = {
-  wasm: knowsRelaxedSimd()
-    ? new URL('./ernn-relaxed.wasm', import.meta.url)
-    : new URL('./ernn.wasm', import.meta.url),
+  wasm: new URL('./ernn.wasm', import.meta.url),
+  relaxed: new URL('./ernn-relaxed.wasm', import.meta.url),
   model: new URL('./@MODEL@.ernn', import.meta.url),
 };
 let library; // the compiled module, once for all models
@@ -19,7 +18,7 @@ async function fetched(url) {
 }
 
 async function compiled() {
-  library ??= fetched(FILES.wasm).then((bytes) => WebAssembly.compile(bytes));
+  library ??= libraryBytes(fetched, FILES).then((bytes) => WebAssembly.compile(bytes));
   return library.catch((error) => { library = undefined; throw error; });
 }
 
@@ -39,7 +38,7 @@ export async function createListenerNode(context, { model = FILES.model, ...opti
   if (!context?.audioWorklet) {
     throw new ErnnError('a browser gives a page an AudioWorklet only over https or on localhost: open it there');
   }
-  const [module, bytes] = await Promise.all([fetched(FILES.wasm), bytesOf(model)]);
+  const [module, bytes] = await Promise.all([libraryBytes(fetched, FILES), bytesOf(model)]);
   await context.audioWorklet.addModule(new URL('./worklet.js', import.meta.url));
   const node = new AudioWorkletNode(context, 'ernn-listener', {
     numberOfInputs: 1,

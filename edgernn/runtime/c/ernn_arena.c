@@ -251,7 +251,9 @@ ernn_status ernn_session_init(ernn_session **session, const ernn_model *model, v
 
 void ernn_session_close(ernn_session *session) {
 #if ERNN_HAS_THREADS
-  if (session && session->pool) ernn_pool_stop(session->pool);
+  if (!session || !session->pool) return;
+  ernn_pool_stop(session->pool);
+  session->pool = NULL; /* a second call does nothing */
 #else
   (void)session;
 #endif

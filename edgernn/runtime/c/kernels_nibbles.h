@@ -66,12 +66,12 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
   return sum;
 }
 
-/* Defines nibble_gemm__<isa>, which ERNN_NIBBLE_GEMM makes what the tables hold.  vec: 32-bit sums of some of a tile's columns, `vecs` of them for all
- * 16; block_rows: rows of bytes that share what was unpacked for block_tiles tiles, of two planes
- * half as many; most_tiles: 2 or 4, those that one row of bytes takes.  What the instruction set
- * does is in functions nibble_<what>__<isa>.  A turn is of four quads, so that sums of 16 bits are
- * widened once; quads beyond the last are zeros of x.  With ERNN_SMALL, one block serves words
- * and planes, and rows that are left over take one tile at a time. */
+/* Defines nibble_gemm__<isa>, which ERNN_NIBBLE_GEMM makes what the tables hold.  vec: 32-bit sums of
+ * some of a tile's columns, `vecs` of them for all 16; block_rows: rows of bytes that share what was
+ * unpacked for block_tiles tiles, of two planes half as many; most_tiles: 2 or 4, those that one row of
+ * bytes takes.  What the instruction set does is in functions nibble_<what>__<isa>.  A turn is of four
+ * quads, so that sums of 16 bits are widened once; quads beyond the last are zeros of x.  With
+ * ERNN_SMALL, one block serves words and planes, and rows that are left over take one tile at a time. */
 #define ERNN_NIBBLE_KERNELS(target, isa, vec, vecs, block_rows, block_tiles, most_tiles,           \
                             is_offset, has_planes)                                                 \
   /* inputs: the sums of x; last: the last quads of each row. */                                   \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,27 @@ def test_a_page_loads_the_library_that_its_engine_knows(kits: dict[str, Path]) -
     for command in ([tool("node")], node_with_relaxed_simd()):
         known, runs = run([*command, "--input-type=module", "-e", script]).split()
         assert known == runs
+
+
+@pytest.mark.parametrize("entry", ["node.js", "index.js"])
+@pytest.mark.parametrize("served", [None, b"<!doctype html>"], ids=["missing", "another file"])
+def test_where_only_the_plain_library_was_deployed_it_is_loaded(
+    served: bytes | None, entry: str, kits: dict[str, Path], tmp_path: Path
+) -> None:
+    """Some servers answer with a page of their own where a file is missing."""
+    kit = tmp_path / "kit"
+    shutil.copytree(kits["arrays"], kit)
+    (kit / "ernn-relaxed.wasm").unlink()
+    if served is not None:
+        (kit / "ernn-relaxed.wasm").write_bytes(served)
+    script = (
+        "const { readFile } = await import('node:fs/promises');"
+        "globalThis.fetch = (url) => readFile(url).then((bytes) => new Response(bytes),"
+        " () => new Response('', { status: 404 }));"
+        f"const {{ Model }} = await import('{(kit / entry).as_uri()}');"
+        "console.log((await Model.load()).inputs[0].width);"
+    )
+    assert run([*node_with_relaxed_simd(), "--input-type=module", "-e", script]).split() == ["16"]
 
 
 def test_another_project_installs_and_imports_the_package(

@@ -91,6 +91,14 @@ def test_a_linear_model_that_is_better_means_neither():
     assert said.splitlines()[2].startswith("**Use neither**: the linear model")
 
 
+@pytest.mark.parametrize("seeds", [1, 2, 5])
+def test_a_model_without_recurrence_has_no_fewer_seeds_than_what_it_is_beside(seeds):
+    (beside,) = comparison({"gru": 0.8, "lstm": 0.8}, linear=0.8, seeds=seeds).baselines
+    assert beside.verdict.effect.seeds == seeds
+    more = beside.verdict.more
+    assert more is None or not more.seeds or more.seeds > seeds
+
+
 def test_what_nothing_decides_says_so_without_silly_numbers():
     made = comparison({"gru": 0.8, "lstm": 0.8}, seeds=2)
     said = comparison_markdown(made)

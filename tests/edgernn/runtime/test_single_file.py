@@ -74,6 +74,13 @@ def test_other_compilers_see_only_c99(folder: Path) -> None:
     run([tool("gcc"), "-std=c99", "-fsyntax-only", *hidden, folder / "ernn.c"])
 
 
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_it_has_threads_in_plain_c99_too(compiler: str, folder: Path) -> None:
+    """-std=c99 hides them in the headers of the system."""
+    flags = ("-DERNN_THREADS", "-DERNN_PORTABLE", *WARNINGS)
+    run([tool(compiler), *flags, "-fsyntax-only", folder / "ernn.c"])
+
+
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
 @pytest.mark.parametrize("standard", ["c++98", "c++20"])
 def test_the_header_is_one_of_cpp_too(

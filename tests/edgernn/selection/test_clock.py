@@ -26,6 +26,14 @@ def test_a_training_fits_while_its_like_have_ended_sooner():
     assert not clock.fits(GRU)
 
 
+def test_a_training_with_others_after_it_fits_where_the_last_of_them_does():
+    clock = Clock(limit_s=100.0)
+    for seconds in (8.0, 10.0, 12.0):
+        clock.took(GRU, seconds)
+    assert clock.fits(GRU, rounds=9)  # 13.8 s, and eight times 10
+    assert not clock.fits(GRU, rounds=10)
+
+
 def test_a_contender_that_was_not_trained_is_estimated_by_units():
     clock = Clock(limit_s=100.0)
     assert clock.estimate_s(WIDE) is None

@@ -28,6 +28,7 @@ from edgernn.tasks.split import split
 from edgernn.tasks.task import Recipe
 from tests.edgernn.selection import postgres
 from tests.edgernn.selection.test_comparing import sequences, stamps_of
+from tests.edgernn.selection.test_searching import easy
 
 pytest.importorskip("psycopg")
 
@@ -155,10 +156,10 @@ def test_three_workers_search_together_and_one_may_be_killed(server, tmp_path):
     killer.start()
     try:
         found = edgernn.search(
-            sequences(),
-            accuracy=0.25,
+            easy(),
+            accuracy=0.85,
             models="gru,lstm",
-            epochs=3,
+            epochs=15,
             trials=2,
             max_bytes=6_000,
             storage=server.url,

@@ -18,6 +18,7 @@ import pytest
 import edgernn
 from edgernn.errors import (
     DataError,
+    DeviceError,
     OutputError,
     TrainingFailed,
     UnsupportedScheme,
@@ -184,7 +185,9 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path):
 
 def test_a_time_too_short_for_one_training_of_each_is_refused(tmp_path):
     with pytest.raises(
-        TrainingFailed, match=r"is too short: gru-4 has no training.*longer --time-limit"
+        TrainingFailed,
+        match=r"is too short: gru-4 has no training; to measure the files takes about 32\.0 s of "
+        r"it\. Give a longer --time-limit",
     ):
         edgernn.compare(sequences(), out=tmp_path / "cmp", time_limit_s=1.0, **SMALL)
 
@@ -199,6 +202,7 @@ def test_a_time_too_short_for_one_training_of_each_is_refused(tmp_path):
         ({"worth": 0}, WrongOption, "cannot be '0'"),
         ({"to": "coreml"}, WrongOption, "coreml"),
         ({"scheme": "dense=int8"}, WrongOption, "no schemes of single layers"),
+        ({"device": ["cpu", "cppu"]}, DeviceError, "no device 'cppu'. Did you mean 'cpu'"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused_before_any_training(

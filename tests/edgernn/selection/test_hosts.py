@@ -45,7 +45,8 @@ SSH = """\
 for last; do [ "$last" = -G ] && exit 0; done
 cd / && exec sh -c "$last"
 """
-#: Greets as a worker does, takes the data, and answers the first order with its number.
+#: Greets as a worker does, takes the data, and answers each order, which has two lines: what is
+#: to be done, and the files that it needs.
 WORKER = """\
 #!{python}
 import json, os, sys
@@ -53,6 +54,7 @@ print(json.dumps({{"edgernn": {version!r}}}), flush=True)
 data = json.loads(sys.stdin.readline())
 assert set(data) == {{"train.npz", "calibration.npz", "validation.npz", "test.npz"}}
 for line in sys.stdin:
+    assert json.loads(sys.stdin.readline()) == {{}}
     {action}
     print(json.dumps({{"answer": {{"bytes": {{"host": 5}}, "error": "", "remedy": ""}},
                        "files": "{{}}"}}), flush=True)
