@@ -3,7 +3,8 @@
     python -m bench.block_sparse accuracy 0.6 0    # a GRU of 256 units on ten languages, a seed
     python -m bench.block_sparse speed             # bench/block_sparse.c; AVX-512 with VNNI
 
-An experiment: docs/int4.md has its figures and why the product has no sparsity.
+An experiment: docs/int4.md has the figures of `speed`, which decided that the product has no
+sparsity.  Figures of `accuracy` are not recorded.
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from edgernn import atomic
+from edgernn.aware.integers import in_integers
 from edgernn.aware.model import deployed, quantization_aware
 from edgernn.aware.start import start_from
 from edgernn.aware.weights import levels_of
@@ -57,7 +58,9 @@ def fine_tune(
 
     start: a .keras or .h5 file; units and layers are its own.  scheme: "int8", "int4", "int3" or
     "ternary".  The files are those of `edgernn.tasks.training.train`; the log has the score of the
-    control and that before both.
+    control and that before both.  The score of the training on the grid is that of its exported
+    file, in integers; Keras scores models that write a sequence by themselves or that make rows of
+    text or sound.
     Raises WrongOption, ModelFileError, UnsupportedLayer, MissingRuntime, DataError, OutputError.
     """
     levels_of(scheme)
@@ -85,13 +88,16 @@ def fine_tune(
     with shown(f"on the grid of {scheme}") as on_epoch:
         epochs = fitted(aware, louder, goal, recipe, on_epoch)
     answering = deployed(begin.as_deployed(aware.inner), aware.on_grid)
+    scored: Any = None
+    if not goal.decoder_steps:
+        scored = in_integers(answering, splits.calibration.x, scheme)
     with atomic.staged_together(files) as (model_file, calibration_file, test_file, log_file):
         answering.save(model_file, splits.train.front_end)
         settings = settings_of(
             splits, task=task, cell=begin.cell, recipe=recipe, seed=seed, reading=reading
         )
         log = training_log(
-            *(answering.model, splits, goal, settings, epochs, out.name),
+            *(scored or answering.model, splits, goal, settings, epochs, out.name),
             content=model_file.read_bytes(),
             parameters=count_parameters(model_file),
             on_grid=OnGrid(

@@ -32,6 +32,7 @@ def quantization_aware(model: Any, scheme: str) -> Any:
 
     Each call rounds the weights as an export does, with a scale for each column that is chosen for
     the least squared error; gradients go to the weights behind them as if nothing was rounded.
+    States stay float, and an exported file rounds them to 8 bits: score that file.
     compile(), fit(), evaluate() and predict() are those of Keras.  `left_in_float` names the
     matrices that no grid holds.  `on_the_grid()` gives the plain Keras model with rounded weights,
     and save("gru4.keras") writes it: Keras loads that file without edgernn, and

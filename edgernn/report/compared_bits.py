@@ -9,7 +9,7 @@ from edgernn.profile.measure import Benchmark
 from edgernn.report.compared_values import difference_text, measured_devices, points_or_unit
 from edgernn.selection.advice import cells_of, unstable_cells
 from edgernn.selection.comparison import Comparison
-from edgernn.selection.few_bits import INT4, INT8, Beside, FewBits
+from edgernn.selection.int4_verdict import INT4, INT8, Beside, Int4Verdict
 from edgernn.selection.verdict import Outcome
 from edgernn.units import file_size, milliseconds
 
@@ -21,10 +21,10 @@ _AS_MANY: Final = 1.05
 
 def bits_sentences(comparison: Comparison) -> list[str]:
     """A paragraph for each contender with files in both schemes, in markdown."""
-    return [" ".join(_said(one, comparison)) for one in comparison.few_bits]
+    return [" ".join(_said(one, comparison)) for one in comparison.int4_verdicts]
 
 
-def _said(one: FewBits, comparison: Comparison) -> Iterator[str]:
+def _said(one: Int4Verdict, comparison: Comparison) -> Iterator[str]:
     saved = 100 * (1 - one.bytes / one.whole.bytes)
     yield (
         f"**{one.contender.name}: {_advice(one)}**. In int4 it has {file_size(one.bytes)}, "
@@ -38,7 +38,7 @@ def _said(one: FewBits, comparison: Comparison) -> Iterator[str]:
     yield from _times(one, comparison)
 
 
-def _advice(one: FewBits) -> str:
+def _advice(one: Int4Verdict) -> str:
     whole = one.whole.verdict.outcome
     if whole is Outcome.WORSE:
         return "stay with int8, or train on the grid of int4 (`edgernn train --qat int4`)"
@@ -71,7 +71,7 @@ def _difference(beside: Beside, comparison: Comparison) -> str:
     return f"{comparison.judge.noun} {figures} {points_or_unit(comparison)}"
 
 
-def _times(one: FewBits, comparison: Comparison) -> Iterator[str]:
+def _times(one: Int4Verdict, comparison: Comparison) -> Iterator[str]:
     """A call hot, the first of a process, and with pauses; of undisturbed measurements only."""
     cells, unstable = cells_of(comparison), unstable_cells(comparison)
     for device in measured_devices(comparison):

@@ -27,8 +27,8 @@ from edgernn.selection.comparison import Baseline, Comparison, against_baselines
 from edgernn.selection.contender import Contender, Equal, Role
 from edgernn.selection.crossed import counted_origins
 from edgernn.selection.data import write_splits
-from edgernn.selection.few_bits import FORMAT, INT4, INT8, few_bits
 from edgernn.selection.hosts import Host
+from edgernn.selection.int4_verdict import FORMAT, INT4, INT8, int4_verdicts
 from edgernn.selection.plan import Plan, coordinating, data_of_plan, write_plan
 from edgernn.selection.questions import amounts, mixes, terciles
 from edgernn.selection.row_scores import linear_scores, row_metric
@@ -134,7 +134,7 @@ def compared(
         mixes=mixes(of_units, trained.trainings, **judged),
         lengths=terciles(splits.test, origins, of_units, trained.trainings),
         amounts=amounts(trained.partial, trained.trainings, len(splits.train)),
-        few_bits=few_bits(
+        int4_verdicts=int4_verdicts(
             [one for one in of_units if not plan.is_control(one)],
             {first: plan.narrower[0]} if plan.narrower else {},
             trained.trainings,

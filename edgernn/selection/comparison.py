@@ -12,7 +12,7 @@ from edgernn.scoring.metric import METRICS, Metric
 from edgernn.selection.contender import Contender, Equal
 from edgernn.selection.crossed import RowScores, by_origin, crossed_difference
 from edgernn.selection.differences import difference
-from edgernn.selection.few_bits import FewBits
+from edgernn.selection.int4_verdict import Int4Verdict
 from edgernn.selection.questions import Amount, Mix, Tercile
 from edgernn.selection.training import ORIGINAL, Training, row_scores
 from edgernn.selection.verdict import Verdict, verdicts
@@ -82,7 +82,7 @@ class Comparison:
     mixes: tuple[Mix, ...] = ()
     lengths: tuple[Tercile, ...] = ()
     amounts: tuple[Amount, ...] = ()
-    few_bits: tuple[FewBits, ...] = ()  # where files are made in int8 and in int4
+    int4_verdicts: tuple[Int4Verdict, ...] = ()  # where files are made in int8 and in int4
     origins: int = 0  # of the test rows, where rows of one are counted as one; else 0
     measured: profile.Report | None = None  # of one training of each contender
     refused: tuple[str, ...] = ()  # files that failed their check, and so were not measured

@@ -237,7 +237,8 @@ class Search:
         if not self._judge.tried:
             raise TrainingFailed(
                 f"a time limit of {seconds(self._clock.limit_s)} is too short to train a candidate",
-                remedy="Give a longer --time-limit and --resume: what was trained is kept",
+                remedy="Give a longer --time-limit and --resume: what was trained is kept, or a "
+                "smaller --max-bytes: the widest model that fits is trained first",
             )
         sound = self._winner() or self._likely()
         # Where all that could be confirmed were refuted, others that look as good count as little.

@@ -14,7 +14,7 @@ from edgernn.report.compared_bits import TITLE
 from edgernn.report.compared_html import comparison_html
 from edgernn.scoring.metric import METRICS
 from edgernn.selection.contender import Contender
-from edgernn.selection.few_bits import INT4, INT8, few_bits
+from edgernn.selection.int4_verdict import INT4, INT8, int4_verdicts
 from tests.edgernn.report.comparisons import ROWS, WORTH, comparison, training
 from tests.edgernn.report.reports import item, measured
 
@@ -38,8 +38,8 @@ def said(int8: int, int4: int, narrow: int | None = None, *, size: int = 6_900) 
     runs = {WIDE: trainings(WIDE, 10_000, int8=int8, int4=int4)}
     if narrow is not None:
         runs[NARROW] = trainings(NARROW, size, int8=narrow)
-    found = few_bits([WIDE], {WIDE: NARROW}, runs, metric=METRICS["accuracy"], worth=WORTH)
-    card = comparison_markdown(comparison(few_bits=found))
+    found = int4_verdicts([WIDE], {WIDE: NARROW}, runs, metric=METRICS["accuracy"], worth=WORTH)
+    card = comparison_markdown(comparison(int4_verdicts=found))
     return card.partition(f"## {TITLE}\n\n")[2].partition("\n\n")[0]
 
 
@@ -79,7 +79,7 @@ def test_a_comparison_without_int4_says_nothing_of_it() -> None:
 
 def test_times_stand_there_where_both_files_were_measured(tmp_path: Any) -> None:
     runs = {WIDE: trainings(WIDE, 10_000, int8=20, int4=20)}
-    found = few_bits([WIDE], {}, runs, metric=METRICS["accuracy"], worth=WORTH)
+    found = int4_verdicts([WIDE], {}, runs, metric=METRICS["accuracy"], worth=WORTH)
     items = tuple(
         replace(
             item(f"gru-32.{scheme}", "onnx", 20_000),
@@ -91,9 +91,9 @@ def test_times_stand_there_where_both_files_were_measured(tmp_path: Any) -> None
     )
     models = {f"gru-32.{one.scheme}.onnx": FakeModel(hot_ms=[[0.5, 0.5]] * 2) for one in items}
     report = measured(tmp_path, models=models, items=items, samples=None)
-    made = comparison(few_bits=found, measured=report)
+    made = comparison(int4_verdicts=found, measured=report)
     assert " a call takes 0.500 ms (int8 0.500 ms), the first " in comparison_markdown(made)
-    assert '"few_bits"' in comparison_json(made)
+    assert '"int4_verdicts"' in comparison_json(made)
     assert "<h2>int4 or int8?</h2><p><strong>gru-32: int4 is as good" in comparison_html(made)
 
 
@@ -105,7 +105,9 @@ def test_the_luck_of_a_seed_that_both_files_share_does_not_widen_the_interval() 
     ):
         right = tuple((random.random(ROWS) < share).astype(float).tolist())
         runs.append(replace(one, scores={INT8: right, INT4: right}))
-    (found,) = few_bits([WIDE], {}, {WIDE: tuple(runs)}, metric=METRICS["accuracy"], worth=WORTH)
+    (found,) = int4_verdicts(
+        [WIDE], {}, {WIDE: tuple(runs)}, metric=METRICS["accuracy"], worth=WORTH
+    )
     assert found.whole.verdict.effect.interval == (0.0, 0.0)
 
 

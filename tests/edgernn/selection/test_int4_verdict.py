@@ -27,7 +27,7 @@ def test_int4_stands_beside_int8_and_a_narrower_model(tmp_path: Path) -> None:
         seeds=2,
         shares=(),
     )
-    gru, lstm = found.values.few_bits
+    gru, lstm = found.values.int4_verdicts
     assert (gru.contender.name, lstm.contender.name) == ("gru-64", "lstm-64")
     assert gru.bytes < gru.whole.bytes
     assert gru.narrow is not None

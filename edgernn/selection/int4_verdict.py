@@ -31,7 +31,7 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FewBits:
+class Int4Verdict:
     """The int4 file of a contender, beside its int8 file and beside a narrower model in int8."""
 
     contender: Contender
@@ -40,7 +40,7 @@ class FewBits:
     narrow: Beside | None  # as many bytes in int8 as int4 has, as nearly as widths allow
 
 
-def few_bits(
+def int4_verdicts(
     contenders: Sequence[Contender],
     narrower: Mapping[Contender, Contender],
     trainings: Mapping[Contender, tuple[Training, ...]],
@@ -48,7 +48,7 @@ def few_bits(
     metric: Metric,
     worth: float,
     origins: Sequence[str] = (),
-) -> tuple[FewBits, ...]:
+) -> tuple[Int4Verdict, ...]:
     """Of each contender that has files in both schemes; narrower: by contender, where trained."""
     found = []
     for one in contenders:
@@ -68,7 +68,7 @@ def few_bits(
             for other, verdict in zip(others, judged, strict=True)
         ]
         found.append(
-            FewBits(
+            Int4Verdict(
                 contender=one,
                 bytes=_bytes(runs, INT4),
                 whole=beside[0],
