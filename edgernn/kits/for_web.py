@@ -91,7 +91,8 @@ def library(contents: Contents, *, relaxed: bool = False) -> bytes:
         small = ("-Oz", "-DERNN_SMALL=2") if contents.all_layers else ("-Os", "-DERNN_SMALL")
         options = (*contents.options, *(("-mrelaxed-simd",) if relaxed else ()))
         # -Os last would switch on what _FLAGS switches off.
-        run([clang, *small, *_FLAGS, *options, "ernn.c", *_LINK, *exports, "-o", "ernn.wasm"], cwd=folder)
+        flags = (*small, *_FLAGS, *options)
+        run([clang, *flags, "ernn.c", *_LINK, *exports, "-o", "ernn.wasm"], cwd=folder)
         return (folder / "ernn.wasm").read_bytes()
 
 

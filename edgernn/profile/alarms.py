@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from edgernn.stats import Interval, clopper_pearson, poisson_interval
@@ -54,3 +55,17 @@ class Alarms:
     def is_kept(self) -> bool:
         """Whether the validation has no more false alarms than were wanted."""
         return self.validation.per_hour <= self.wanted_per_hour
+
+    @property
+    def hours_to_show(self) -> float:
+        """So long a recording without a false alarm shows, at 95 %, that the wanted rate is kept.
+
+        Infinite where none is wanted: no recording shows that there will never be one.
+        """
+        most = poisson_interval(0).high
+        return most / self.wanted_per_hour if self.wanted_per_hour else math.inf
+
+    @property
+    def can_show(self) -> bool:
+        """Whether both parts are so long."""
+        return min(self.validation.hours, self.test.hours) >= self.hours_to_show

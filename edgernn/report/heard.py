@@ -18,6 +18,8 @@ def heard(report: Report) -> Iterator[str]:
                 f"No threshold of {one.file} gives at most {one.wanted_per_hour:g} false alarms an "
                 f"hour in the validation: this one gives {significant(one.validation.per_hour)}."
             )
+    # Once: all artefacts listened to the same recordings.
+    yield from dict.fromkeys(_too_short(one) for one in report.alarms if not one.can_show)
 
 
 def _heard(one: Alarms) -> str:
@@ -28,6 +30,17 @@ def _heard(one: Alarms) -> str:
         f"{significant(high)}) and {_missed(one.test)} in {one.recordings}, with the threshold "
         f"{100 * one.threshold:g} %, which the validation chose "
         f"({one.validation.false_alarms} in {_length(one.validation)}, {_missed(one.validation)})."
+    )
+
+
+def _too_short(one: Alarms) -> str:
+    there = f"there are {_length(one.validation)} and {_length(one.test)}"
+    if not one.wanted_per_hour:
+        return f"No recordings can show that there are never false alarms: {there}."
+    return (
+        f"{one.recordings} is too short to show a rate of at most {one.wanted_per_hour:g} an hour: "
+        f"that takes {significant(one.hours_to_show)} hours without a false alarm, in the "
+        f"validation and in the test, and {there}."
     )
 
 

@@ -195,7 +195,7 @@ size_t batch_run(const uint8_t *file, size_t size, ernn_isa isa, batch_mode mode
                  size_t room) {
   reader all = {file, 0, size};
   results to = {result, 0, room};
-  ernn_options options = {isa, 0, mode == BATCH_TOGETHER ? LANES : 1};
+  ernn_options options = {.isa = isa, .max_batch = mode == BATCH_TOGETHER ? LANES : 1};
   uint32_t models = next_word(&all);
   for (uint32_t i = 0; i < models; i++) {
     align(&all, ERNN_ALIGNMENT);

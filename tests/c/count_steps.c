@@ -16,7 +16,7 @@ static uint8_t outputs[1 << 20];
 int main(int argc, char **argv) {
   bytes file;
   ernn_model model;
-  ernn_options options = {ERNN_ISA_AUTO, 0, 0};
+  ernn_options options = {.isa = ERNN_ISA_AUTO};
   size_t size;
   ernn_session *session;
   if (argc < 3 || !read_file(argv[1], &file)) return fail("model", "cannot be read");

@@ -89,7 +89,7 @@ static void use(ernn_session *session, const ernn_model *model, const ernn_rows 
 }
 
 static void run(const ernn_model *model, ernn_isa isa, uint8_t fill) {
-  ernn_options options = {isa, 16, 2};
+  ernn_options options = {.isa = isa, .max_steps = 16, .max_batch = 2};
   ernn_rows inputs[MOST_PORTS] = {{0}}, outputs[MOST_PORTS] = {{0}};
   size_t size;
   if (ernn_input_count(model) > MOST_PORTS || ernn_output_count(model) > MOST_PORTS) return;

@@ -58,7 +58,7 @@ int main(int argc, char **argv) {
     x[i] = (float)(i * 2654435761u % 2001u) / 1000.0f - 1.0f;
   }
   for (uint32_t threads = 1; threads <= 4; threads++) {
-    ernn_options options = {ERNN_ISA_AUTO, 0, 8, threads};
+    ernn_options options = {.max_batch = 8, .threads = threads};
     size_t arena_bytes;
     ernn_session *session = NULL;
     ernn_status status = ernn_session_size(&model, &options, &arena_bytes);

@@ -90,7 +90,7 @@ NATIVE(jint, soundRate)(JNIEnv *env, jclass cls, jlong model) {
 NATIVE(jlong, sessionSize)(JNIEnv *env, jclass cls, jlong model, jint maxSteps) {
   UNUSED;
   size_t bytes;
-  const ernn_options options = {ERNN_ISA_AUTO, (uint32_t)maxSteps, 1, 1};
+  const ernn_options options = {.max_steps = (uint32_t)maxSteps};
   ernn_status status = ernn_session_size(at(model), &options, &bytes);
   return status == ERNN_OK ? (jlong)bytes : -(jlong)status;
 }
@@ -99,7 +99,7 @@ NATIVE(jlong, sessionSize)(JNIEnv *env, jclass cls, jlong model, jint maxSteps) 
 NATIVE(jlong, sessionInit)(JNIEnv *env, jclass cls, jlong model, jint maxSteps, jlong arena, jlong size) {
   UNUSED;
   ernn_session *session;
-  const ernn_options options = {ERNN_ISA_AUTO, (uint32_t)maxSteps, 1, 1};
+  const ernn_options options = {.max_steps = (uint32_t)maxSteps};
   ernn_status status = ernn_session_init(&session, at(model), at(arena), (size_t)size, &options);
   return status == ERNN_OK ? (jlong)(uintptr_t)((uint8_t *)session - (uint8_t *)at(arena)) : -(jlong)status;
 }

@@ -67,7 +67,7 @@ int main(int count, char **words) {
   if (inputs > MOST_PORTS || outputs > MOST_PORTS) return failed(ERNN_ARGUMENT);
   ernn_port port;
   ernn_rows in[MOST_PORTS], out[MOST_PORTS];
-  ernn_options options = {ERNN_ISA_AUTO, 1, 1};
+  ernn_options options = {.max_steps = 1};
   int next = 1;
   for (uint32_t i = 0; i < inputs; i++) {
     ernn_input(&model, i, &port);

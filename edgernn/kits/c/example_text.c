@@ -40,7 +40,7 @@ int main(void) {
   static int32_t tokens[MOST_TOKENS];
   ernn_model model;
   ernn_session *session;
-  ernn_options options = {ERNN_ISA_AUTO, MOST_TOKENS, 1};
+  ernn_options options = {.max_steps = MOST_TOKENS};
   ernn_port input, output;
   size_t bytes;
   ernn_status status = ernn_open(&model, @MODEL@_ernn, sizeof @MODEL@_ernn);

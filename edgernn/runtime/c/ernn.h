@@ -189,7 +189,7 @@ ERNN_API ernn_status ernn_metadata_at(const ernn_model *model, uint32_t index, c
 /* ---- Sessions -------------------------------------------------------------------------------- */
 
 typedef struct ernn_session ernn_session;
-/* Options of a session; null or zeros mean the defaults. */
+/* Options of a session; null or zeros mean the defaults.  Name the fields that you set: more may come. */
 typedef struct ernn_options {
   ernn_isa isa;       /* ERNN_ISA_AUTO: the best there is */
   uint32_t max_steps; /* longest sequence of a model that needs it whole (default 256); models that can

@@ -195,7 +195,7 @@ ernn_status ernn_session_size(const ernn_model *model, const ernn_options *optio
   if (made_for.threads > 1) carve(&arena, ernn_pool_bytes(made_for.threads));
 #endif
   *bytes = arena.used;
-  return status;
+  return status == ERNN_OK && arena.overflow ? ERNN_TOO_LARGE : status;
 }
 
 static int takes_sequence(const ernn_model *model, const ernn_op *op) {

@@ -140,9 +140,12 @@ static void step_dynamic(const ernn_cells *cell, uint32_t turn) {
   }
 }
 
+/* Whether both products are of integers; a file may have one that is and one of floats. */
 static int is_dynamic(const ernn_cells *cell) {
-  uint32_t recurrent = cell->run->op->arguments[ERNN_RNN_RECURRENT];
-  return ernn_constants(cell->run->model)[recurrent].type == ERNN_ACCUMULATION &&
+  const ernn_constant *constants = ernn_constants(cell->run->model);
+  const uint32_t *arguments = cell->run->op->arguments;
+  return constants[arguments[ERNN_RNN_KERNEL]].type == ERNN_ACCUMULATION &&
+         constants[arguments[ERNN_RNN_RECURRENT]].type == ERNN_ACCUMULATION &&
          has_default_gates(cell->run->op);
 }
 

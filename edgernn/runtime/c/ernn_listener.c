@@ -76,7 +76,7 @@ static void *listener_part(uint8_t *base, size_t *at, size_t count, size_t each)
 /* The arena behind the structure; makes what lies in it where `base` is not null. */
 static ernn_status listener_lay_out(ernn_listener *of, const ernn_model *model, uint32_t rate,
                                     uint8_t *base, size_t *bytes) {
-  ernn_options options = {ERNN_ISA_AUTO, of->steps, 1, 1};
+  ernn_options options = {.max_steps = of->steps};
   size_t audio = 0, session, at = 0;
   if (of->classes > ERNN_MAX_ELEMENTS / of->deciding.smooth) return ERNN_TOO_LARGE;
   ernn_status status = ERNN_OK;

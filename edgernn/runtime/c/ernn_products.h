@@ -19,7 +19,8 @@ typedef struct ernn_integers {
  * little are never found in it (measured: 2 to 20 % of a sequence's time). */
 enum { ERNN_PARTS = 4 };
 
-/* Rows times weights, whole (`parts` is 1) or in ERNN_PARTS, by the kernels of the form: Q4.11 by a PRODUCT, or float32 by an ACCUMULATION. */
+/* Rows times weights, whole (`parts` is 1) or in ERNN_PARTS, by the kernels of the form: Q4.11 by a PRODUCT,
+ * or float32 by an ACCUMULATION. */
 void ernn_multiply_integers(const ernn_kernels *kernels, const ernn_integers *from,
                             const ernn_product *product, uint32_t parts, uint32_t turn,
                             void *out, size_t out_stride, int to_float);

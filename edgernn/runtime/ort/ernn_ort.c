@@ -56,7 +56,7 @@ typedef struct kernel {
 } kernel;
 
 static worker *new_worker(const kernel *made) {
-  ernn_options options = {ERNN_ISA_AUTO, CHUNK, 0, 0};
+  ernn_options options = {.max_steps = CHUNK};
   size_t arena;
   if (ernn_session_size(&made->model, &options, &arena) != ERNN_OK) return NULL;
   size_t x = CHUNK * (size_t)made->features * sizeof(float);

@@ -184,7 +184,7 @@ int main(int argc, char **argv) {
   const char *paths[3] = {NULL, NULL, NULL};
   int path_count = 0, by_steps = 0, every_step = 0;
   int64_t warm_up_ms = 100, time_ms = 0, period_us = 0, calls = 0;
-  ernn_options options = {ERNN_ISA_AUTO, 0, 0, 0};
+  ernn_options options = {.isa = ERNN_ISA_AUTO};
   static writer writes;
   writer *decoder = NULL;
   const char *decoder_path = NULL;

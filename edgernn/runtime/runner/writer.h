@@ -22,7 +22,7 @@ typedef struct writer {
 /* NULL, or what is wrong. */
 static const char *open_writer(writer *one, const program *encoder, const bytes *file,
                                ernn_isa isa) {
-  const ernn_options options = {isa, 1, 0};
+  const ernn_options options = {.isa = isa, .max_steps = 1};
   const char *problem = open_program(&one->step, file, &options);
   if (problem) return problem;
   ernn_port port;

@@ -62,6 +62,12 @@ def test_the_counts_are_in_the_report_and_in_its_sentences(
     assert "loudness.ernn gives 1,080 false alarms an hour (3 in 0.2 min; 223 to 3,156)" in said
     assert "misses 0 of 1 words (0.0 % to 97.5 %) in recordings" in said
     assert read_report(file).alarms[0].test.false_alarms == 3
+    (short,) = [one for one in report["sentences"] if "too short" in one]
+    assert short == (
+        "recordings is too short to show a rate of at most 1 an hour: that takes 3.69 hours "
+        "without a false alarm, in the validation and in the test, and there are 0.1 min and "
+        "0.2 min."
+    )
 
 
 def test_a_rate_that_no_threshold_keeps_is_said(model: Path, recordings: Path) -> None:
@@ -70,9 +76,20 @@ def test_a_rate_that_no_threshold_keeps_is_said(model: Path, recordings: Path) -
     arguments = ("--background", "quiet", "--false-alarms", "0")
     result = profiled(model, "--stream", recordings, *arguments)
     assert result.exception is None, result.output
-    assert "No threshold of loudness.ernn gives at most 0 false alarms" in " ".join(
-        result.stdout.split()
-    )
+    said = " ".join(result.stdout.split())
+    assert "No threshold of loudness.ernn gives at most 0 false alarms" in said
+    assert "No recordings can show that there are never false alarms: there are 0.1 min" in said
+
+
+def test_recordings_are_long_enough_for_a_rate_that_they_can_show(
+    model: Path, recordings: Path
+) -> None:
+    """6 s can show 2,213 an hour (3.69 divided by 6 s), the shorter of both parts."""
+    for wanted, is_short in (("2200", True), ("2230", False)):
+        arguments = ("--background", "quiet", "--false-alarms", wanted)
+        result = profiled(model, "--stream", recordings, *arguments)
+        assert result.exception is None, result.output
+        assert ("recordings is too short to show" in " ".join(result.stdout.split())) is is_short
 
 
 def test_an_artefact_without_sound_is_refused(recordings: Path, tmp_path: Path) -> None:

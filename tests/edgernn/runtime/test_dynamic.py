@@ -120,6 +120,24 @@ def test_all_instruction_sets_give_the_same_bits(kind: str) -> None:
             assert alone.tobytes() == wanted.tobytes(), isa
 
 
+@pytest.mark.parametrize("in_float", ["kernel", "recurrent_kernel"])
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_one_of_a_cell_s_products_may_stay_in_float(kind: str, in_float: str) -> None:
+    rng = np.random.default_rng(4)
+    graph = dynamic(graph_of(cell(kind, rng, units=37, features=20), features=20))
+    (layer,) = graph.layers
+    weight = getattr(layer, in_float)
+    assert isinstance(weight, QTensor)
+    floats = (weight.values * weight.scale).astype(np.float32)
+    changed: Any = {in_float: floats}
+    mixed = replace(graph, layers=(replace(layer, **changed),))
+    x = numbers(rng, 3, 9, 20)
+    wanted = Model(lower(graph, metadata={}).content)(x)
+    for isa in available_isas():
+        y = Model(lower(mixed, metadata={}).content, isa=isa)(x)
+        np.testing.assert_allclose(y, wanted, atol=0.02)  # states of 8 bits, or exact ones
+
+
 def test_states_without_a_bound_stay_in_float() -> None:
     rng = np.random.default_rng(3)
     for activation, is_bounded in ((RELU, False), (None, True)):
