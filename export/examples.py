@@ -14,7 +14,7 @@ from edgernn.errors import DataError
 from edgernn.export.rows import Examples
 from edgernn.graph import Graph, Gru, Input, Lstm, SimpleRnn
 from edgernn.graph.tensor import AnyArray
-from edgernn.tasks.given import Given, as_samples, given_arrays
+from edgernn.tasks.given import Given, as_samples, given_arrays, with_rows
 from edgernn.tasks.texts import tokens_of
 
 
@@ -84,7 +84,9 @@ def _examples(given: Given, inputs: list[Input]) -> Examples:
 
 
 def _typed(entry: Input, array: AnyArray, name: str = "the calibration data") -> AnyArray:
-    """Tokens that are floats or texts as integers; other arrays as they are."""
+    """Tokens that are floats or texts as integers, sounds as rows; other arrays as they are."""
+    if entry.sound is not None:
+        return with_rows(array, entry.sound, f"{name}, input '{entry.name}'")
     if array.dtype.kind in "SUO":
         return tokens_of(array, entry.text, f"{name}, input '{entry.name}'")
     is_cast = entry.spec.dtype is DType.INT32 and array.dtype.kind == "f"

@@ -61,7 +61,8 @@ class FloatRuns:
     def are_kept(self) -> bool:
         """Whether what they hold so far is 64 MB at most, for the steps that follow."""
         arrays = {id(part): part for one in self._alone.values() for part in one.written}
-        arrays |= {id(part): part for part in self.exact.values()}
+        for found in (self.exact, *self._found.values()):
+            arrays |= {id(part): part for part in found.values()}
         return sum(part.size for part in arrays.values()) <= BATCH_NUMBERS
 
     def are_of(self, graph: Graph, rows: Mapping[str, AnyArray]) -> bool:

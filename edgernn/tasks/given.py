@@ -57,7 +57,7 @@ def as_samples(
     where y can be read in several ways; columns ("load,price") of a .csv.
     reading: how tables and folders are read (edgernn.tasks.reading), as a training recorded it.
     front_end: how recordings become rows (None is the recipe of trainings), or texts tokens: x is
-    then also [N, samples] of sound in -1..1, or [N] texts.
+    then also [N, samples] of sound (int16, or floats in -1..1), or [N] texts.
     Raises DataError, with the shapes of both, where the parts do not belong together.
 
     >>> as_samples((x_test, y_test)).x.shape
@@ -149,8 +149,8 @@ def _is_list_of_text(value: Any) -> bool:
 
 
 def _input(x: AnyArray, name: str, front_end: FrontEndRecipe | None) -> InputArray:
-    if x.dtype.kind == "f" and isinstance(front_end, SoundRecipe) and _is_sound(x, front_end):
-        return rows_of_sounds(x.reshape(len(x), -1).astype(np.float32), front_end, name)
+    if isinstance(front_end, SoundRecipe):
+        x = with_rows(x, front_end, name)
     if x.dtype.kind == "f":
         with np.errstate(over="ignore"):  # values that overflow become inf, which Samples refuses
             return x.astype(np.float32)
@@ -161,9 +161,18 @@ def _input(x: AnyArray, name: str, front_end: FrontEndRecipe | None) -> InputArr
     return x.astype(np.float32)
 
 
-def _is_sound(x: AnyArray, recipe: SoundRecipe) -> bool:
-    """Whether x is [N, samples] or [N, samples, 1] and no rows, which are [N, T, width]."""
-    return x.ndim == 2 or (x.ndim == 3 and x.shape[2] == 1 < recipe.width)
+def with_rows(x: AnyArray, recipe: SoundRecipe, name: str) -> AnyArray:
+    """Sounds [N, samples] or [N, samples, 1] as their rows [N, T, width]; rows as they are.
+
+    x: int16, or floats in -1..1.  Raises DataError for other sounds.
+    """
+    is_sound = x.ndim == 2 or (x.ndim == 3 and x.shape[2] == 1 < recipe.width)
+    if not is_sound or x.dtype.kind not in "fiu":
+        return x
+    sounds = x.reshape(len(x), -1)
+    return rows_of_sounds(
+        sounds.astype(np.float32) if x.dtype.kind == "f" else sounds, recipe, name
+    )
 
 
 def _by_output(y: Any) -> Mapping[str, Any] | None:

@@ -19,7 +19,7 @@ import numpy as np
 from edgernn.errors import DataError, MissingRuntime
 from edgernn.recipe import TRAINED_ON, SoundRecipe, preset
 from edgernn.regular_file import opened
-from edgernn.tasks.samples import FloatArray, Samples, ending_together
+from edgernn.tasks.samples import AnyArray, FloatArray, Samples, ending_together
 
 _LOWEST_RATE_HZ: Final = 1_000
 _HIGHEST_RATE_HZ: Final = 768_000
@@ -77,9 +77,10 @@ def read_recordings(
     )
 
 
-def rows_of_sounds(sounds: FloatArray, recipe: SoundRecipe, name: str) -> FloatArray:
+def rows_of_sounds(sounds: AnyArray, recipe: SoundRecipe, name: str) -> FloatArray:
     """The rows of sounds of one length at the recipe's rate, [N, samples] to [N, T, width].
 
+    sounds: int16, or floats in -1..1.
     Raises DataError for sounds that cannot be used.
     """
     from edgernn.runtime.audio import features_of

@@ -18,7 +18,7 @@ from edgernn.export.pipeline import quantized, scaled, with_fine_layers
 from edgernn.export.quantization.headroom import headroom
 from edgernn.export.request import Request
 from edgernn.export.rows import rows_to_measure
-from edgernn.export.sound_input import text_recipe
+from edgernn.export.sound_input import sound_recipe, text_recipe
 from edgernn.export.study.labelled import Accuracy, FloatAnswers, accuracies, accuracy_of
 from edgernn.export.study.rescue import file_limit
 from edgernn.export.study.sensitivity import Sensitivity, sensitivity
@@ -165,7 +165,9 @@ def limited(
         scaled(original, request)[0],
         quantized(original, request, "native"),
         _few(original, request),
-        as_samples(calibrate, front_end=text_recipe(original)) if samples is None else samples,
+        as_samples(calibrate, front_end=text_recipe(original) or sound_recipe(original))
+        if samples is None
+        else samples,
         request.labels,
         file=file,
         max_drop_points=max_drop_points,

@@ -34,6 +34,10 @@ FUNCTIONS: Final[dict[str, Callable[[Any, Any, Any], Any]]] = {
     "equal": lambda ops, x, p: ops.where(ops.equal(ops.relu(x), 0.0), p, x),
     "logical_not": lambda ops, x, p: ops.where(ops.logical_not(x > 0.1), p, x),
     "where_of_numbers": lambda ops, x, p: ops.softmax(p + ops.where(x > 0.1, 0.0, -1e9)),
+    "where_log_is_finite": lambda ops, x, p: ops.where(x > 0.1, ops.log(x), -2.5),
+    "where_quotient_is_finite": lambda ops, x, p: ops.where(
+        x[:, :, :1] > 0.1, p / ops.relu(x[:, :, :1]), 0.5
+    ),
     "count": lambda ops, x, p: ops.sum(x > 0.1, axis=1) / ops.sum(p, axis=1),
     "share": lambda ops, x, p: ops.mean(ops.cast(x < 0.1, "float32"), axis=-1),
     "cast_to_bool": lambda ops, x, p: ops.where(ops.cast(ops.relu(x), "bool"), x, p),

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import edgernn
-from edgernn.errors import UnsupportedLayer, VerificationError, WrongOption
+from edgernn.errors import DataError, UnsupportedLayer, VerificationError, WrongOption
 from edgernn.export.cases import make_cases
+from edgernn.export.examples import read_examples
 from edgernn.export.keras.object import from_keras
 from edgernn.export.made_up_sounds import sounds_of
 from edgernn.graph import Transpose
@@ -157,7 +158,9 @@ MODELS: dict[str, dict[str, Any]] = {
 def test_a_sound_gets_the_answer_of_keras(keras: Any, options: Any, tmp_path: Path) -> None:
     model = mel_model(keras, **options)
     model.save(tmp_path / "words.keras")
-    made = edgernn.load(tmp_path / "words.keras").export(tmp_path / "out", to="native")
+    made = edgernn.load(tmp_path / "words.keras").export(
+        tmp_path / "out", to="native", verify=False
+    )
     opened = edgernn.Model(made["native"].path)
     assert opened.front_end == recipe_of(model)
     for sound in (SOUND, np.roll(SOUND, 3000), 0.1 * SOUND):
@@ -174,10 +177,36 @@ def test_sounds_calibrate_as_their_rows_do(keras: Any, tmp_path: Path) -> None:
     assert recipe is not None
     rows = np.stack([features_of(sound, recipe) for sound in sounds])
     files = [
-        read.export(tmp_path / name, to="native", scheme="int8", calibrate=given)["native"].path
+        read.export(tmp_path / name, to="native", scheme="int8", calibrate=given, verify=False)[
+            "native"
+        ].path
         for name, given in (("sounds", sounds), ("rows", rows), ("named", {"sound": sounds}))
     ]
     assert len({path.read_bytes() for path in files}) == 1
+
+
+def test_sounds_in_arrays_are_of_16_bits_or_floats_up_to_1(keras: Any) -> None:
+    sound = keras.Input((12_000,), name="sound")
+    other = keras.Input((3,), name="other")
+    features = keras.layers.GRU(4)(keras.layers.MelSpectrogram(**MEL)(sound))
+    graphs = [
+        from_keras(model).graph
+        for model in (mel_model(keras), keras.Model([sound, other], [features, other]))
+    ]
+    recipe = graphs[0].inputs[0].sound
+    assert recipe is not None
+    pcm = np.stack([np.round(np.roll(SOUND, 500 * shift) * 32768) for shift in range(4)])
+    rows = np.stack([features_of(one, recipe) for one in (pcm / 32768).astype(np.float32)])
+    for graph in graphs:
+        entry = graph.inputs[0]
+        beside = {one.name: np.ones((4, 3), np.float32) for one in graph.inputs[1:]}
+        for given in (pcm.astype(np.int16), pcm / 32768, rows):
+            found = read_examples({entry.name: given, **beside}, graph).inputs[entry.name]
+            assert np.array_equal(found, rows)
+        with pytest.raises(DataError, match=r"calibration data.*divide 16-bit PCM by 32768"):
+            read_examples({entry.name: pcm, **beside}, graph)
+        with pytest.raises(DataError, match=r"type int32. Give int16, or float32"):
+            read_examples({entry.name: pcm.astype(np.int32), **beside}, graph)
 
 
 def test_made_up_sounds_go_to_keras_and_their_rows_to_the_graph(keras: Any) -> None:
@@ -220,7 +249,7 @@ def test_the_rate_of_stft_spectrogram_is_asked_for(
     read = edgernn.load(model)
     with pytest.raises(WrongOption, match=r"how many samples a second.*own@16000"):
         read.export(tmp_path, to="native")
-    made = read.export(tmp_path, to="native", front_end="own@8000")
+    made = read.export(tmp_path, to="native", front_end="own@8000", verify=False)
     opened = edgernn.Model(made["native"].path)
     assert opened.front_end is not None
     assert opened.front_end.rate_hz == 8000

@@ -16,8 +16,10 @@ from tests.export.onnx_file.agreement import ROWS, STEPS, assert_same
 from tests.export.onnx_file.hand_made import FEATURES, model, saved
 from tests.zoo.runtimes import open_session
 
-#: Whole numbers: many are equal.
+#: Whole numbers: many are equal.  Some steps are padding.
 X = np.random.default_rng(2).integers(-2, 3, (ROWS, STEPS, FEATURES)).astype(np.float32)
+X[0, -2:] = 0
+X[1, 0] = [0, -1, 0, 0]
 NUMBERS = {"half": 0.5, "one": 1.0, "far": -1e9, "per": np.arange(FEATURES) - 1.5}
 CONSTANTS = {name: np.array(value, np.float32) for name, value in NUMBERS.items()}
 CONSTANTS |= {"last": np.array([-1], np.int64)}
@@ -60,6 +62,12 @@ SPELLINGS = {
         "ReduceL1 x -> n", "Greater n one -> m", "Cast m -> c", "Unsqueeze c last -> k",
         "Mul x k -> y",
     ),
+    "log where it is finite": made("Greater x half -> m", "Log x -> l", "Where m l far -> y"),
+    "reciprocals where they are finite": made(
+        "ReduceL1 x -> n", "Sub n one -> o", "Relu o -> p", "Reciprocal p -> r",
+        "Unsqueeze r last -> q", "Add x q -> z", "Greater n one -> k", "Unsqueeze k last -> m",
+        "Where m z half -> y", inputs={"x": ["batch", STEPS, FEATURES]},
+    ),
     "zeros like": made(
         "Greater x half -> m", "Shape x -> s", "ConstantOfShape s -> z", "Where m x z -> y"
     ),
@@ -72,7 +80,16 @@ def test_masks_of_data(name, tmp_path):
 
 
 @pytest.mark.parametrize("backend", ["onnx", "tflite", "native"])
-@pytest.mark.parametrize("name", ["filled", "padded steps", "two values"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "filled",
+        "padded steps",
+        "two values",
+        "log where it is finite",
+        "reciprocals where they are finite",
+    ],
+)
 def test_every_format_chooses_alike(name, backend, tmp_path):
     graph = read_onnx(saved(SPELLINGS[name], tmp_path)).graph
     own = onnxruntime.InferenceSession(
