@@ -25,7 +25,7 @@ TARGET = ("--target=thumbv7em-none-eabihf", "-mcpu=cortex-m4", "-mfpu=fpv4-sp-d1
 SMALL = ("-Os", "-ffreestanding", "-fno-stack-protector", "-ffunction-sections")
 FEATURES, UNITS, CLASSES, STEPS = 40, 128, 12, 50
 
-MOST_CODE_BYTES = 24_300  # with 900 bytes of the test's own: the library has 23,100
+MOST_CODE_BYTES = 24_900  # 900 are the test's own: the library has 23,700 and may have 24,000
 MOST_ARENA_BYTES = 7 * 1024
 MOST_STACK_BYTES = 2 * 1024
 
