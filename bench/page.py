@@ -14,7 +14,7 @@ _INTRODUCTION: Final = """# Benchmarks
 
 This page is made by `python -m bench.page` from one run of `make bench`, whose rows are in
 [benchmarks.json](benchmarks.json). Run it on your machine: ratios differ from processor to
-processor. While this run was made, other programs kept the machine busy; intervals are wide.
+processor.
 
 How it is measured:
 
@@ -46,9 +46,8 @@ What the schemes are for, where a row misses its target:
 def page(record: dict[str, Any], beside_torch: dict[str, Any] | None = None) -> str:
     """The whole page in Markdown."""
     torch = f"{_TORCH}\n{_table(beside_torch)}" if beside_torch else ""
-    since = _SINCE if record["date"] == _SINCE_RUN_OF else ""
     arm = f"{_ARM}{_instructions()}{_BOUNDS}"
-    return f"{_INTRODUCTION}\n{_table(record)}{torch}{arm}{since}{_GROWTH}{_NOT_MEASURED}"
+    return f"{_INTRODUCTION}\n{_table(record)}{torch}{arm}{_OTHER_SETS}{_GROWTH}{_NOT_MEASURED}"
 
 
 def _table(record: dict[str, Any]) -> str:
@@ -121,33 +120,25 @@ inputs, states and outputs.
 """
 
 
-#: Taken by hand; a later run of `make bench` has no need of it.
-_SINCE_RUN_OF: Final = "2026-11-29T10:12:21+00:00"
-_SINCE: Final = """
-## Since that run
+_OTHER_SETS: Final = """
+## Other instruction sets
 
-Kernels of x86 changed after the run above. Old and new kernels ran in turn in one process, called
-from C, on the same machine while other programs kept it busy (2026-11-29; fastest of 60 to 150
-rounds each, and the median ratio of the pairs):
+The run above takes the best instruction set of its machine. Of others, old and new kernels ran in
+turn in one process, on the same machine while other programs kept it busy (2026-11-29; fastest of
+60 to 150 rounds each):
 
 | work | instruction set | before | now | ratio |
 |---|---|---|---|---|
-| int8 GRU 100 x 40 x 128 | avx512vnni | 63.7 µs | 57.4 µs | 1.11 |
-| int8 LSTM 100 x 40 x 128, states of 16 bits | avx512vnni | 188 µs | 133 µs | 1.40 |
-| dynamic GRU 100 x 40 x 128 | avx512vnni | 110 µs | 92 µs | 1.20 |
-| dynamic LSTM 100 x 40 x 128 | avx512vnni | 150 µs | 131 µs | 1.15 |
-| float32 GRU 100 x 40 x 128 | avx512vnni | 235 µs | 222 µs | 1.06 |
-| float32 LSTM 100 x 40 x 128 | avx512vnni | 323 µs | 303 µs | 1.07 |
 | int4 GRU 100 x 40 x 128 | avx2 | 224 µs | 184 µs | 1.21 |
 | int8 GRU 100 x 40 x 128 | avxvnni | 117 µs (avx2) | 82 µs | 1.43 |
 | int8 GRU 100 x 40 x 128, Node 20 | simd128 | 468 µs | 416 µs | 1.12 |
 | int8 GRU 100 x 40 x 128, Node 24 | simd128, relaxeddot | 540 µs | 227 µs | 2.41 |
 | int8 GRU 100 x 40 x 128, Node 24 without AVX-VNNI | simd128, relaxed | 570 µs | 372 µs | 1.53 |
 
-The int4 GRU with AVX2 now takes 1.21 to 1.24 times as long as int8; before, 1.47 to 1.49. The
-dynamic GRU takes 1.29 times as long as int8, called from C; before, 1.58. WebAssembly's SIMD has no
-product of bytes; relaxed SIMD has: one instruction of ARM and of x86 with AVX-VNNI, three of other
-x86. Node 22 and Chrome 114 know it. The rows of Node 24 are of a busier hour than that of Node 20.
+The int4 GRU with AVX2 now takes 1.21 to 1.24 times as long as int8; before, 1.47 to 1.49.
+WebAssembly's SIMD has no product of bytes; relaxed SIMD has: one instruction of ARM and of x86 with
+AVX-VNNI, three of other x86. Node 22 and Chrome 114 know it. The rows of Node 24 are of a busier
+hour than that of Node 20.
 """
 
 _GROWTH: Final = """
