@@ -148,7 +148,7 @@ def test_a_manifest_with_newer_rules_is_refused(folder: Path, tmp_path: Path) ->
     manifest = json.loads((folder / "model.json").read_text())
     manifest["artefacts"][0]["text"]["version"] = 2
     (tmp_path / "model.json").write_text(json.dumps(manifest))
-    with pytest.raises(ModelFileError, match=r"recipe of the text has format 2.*Update"):
+    with pytest.raises(ModelFileError, match=r"recipe of text has format 2.*Update"):
         read_manifest(tmp_path)
 
 
