@@ -65,8 +65,8 @@ def calibrate(
     calibrated only with states of zeros.
 
     Steps of an input that a mask hides from all its readers are left out: padding may be far from
-    all data (edgernn.export.quantization.hidden).  So are elements of a branch that a Where does not
-    choose, which may be NaN or infinite: the logarithm of a number below zero.
+    all data (edgernn.export.quantization.hidden).  So are elements of a branch that a Where does
+    not choose, which may be NaN or infinite: the logarithm of a number below zero.
 
     Works in batches, so that memory does not grow with the data.  Sixteen typical sequences give
     about the ranges of a hundred and more.
@@ -240,9 +240,7 @@ class _Extremes:
             graph_fingerprint=graph_fingerprint,
             method=self.method,
             samples=samples,
-            edges={
-                name: self._range(seen) for name, seen in {**self.unread, **self.edges}.items()
-            },
+            edges={name: self._range(seen) for name, seen in {**self.unread, **self.edges}.items()},
             cells={
                 name: {
                     tap: self._range(seen, clip=_clip(layers[name], tap))

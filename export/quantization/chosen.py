@@ -8,6 +8,7 @@ those that move elements read what their own readers read; all others read all.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from edgernn.graph import (
     AnyArray,
     Cast,
     Compare,
+    CompareKind,
     Concatenate,
     Graph,
     Layer,
@@ -66,6 +68,8 @@ def _read_by(
             yield layer.otherwise, _of_shape(wanted & ~condition, values[layer.otherwise].shape)
         case Activate() if layer.activation.kind in _ACROSS:
             yield layer.input, True
+        case Compare() if _never_holds(layer):
+            pass
         case Activate() | Affine() | PRelu() | Merge() | Cast() | Compare() | NotEqual():
             for edge in layer.reads:
                 yield edge, _of_shape(read[layer.output], values[edge].shape)
@@ -79,6 +83,12 @@ def _read_by(
         case _:
             for edge in layer.reads:
                 yield edge, True
+
+
+def _never_holds(layer: Compare) -> bool:
+    """Whether its result is False whatever it reads, NaN too: readers make zeros of a shape so."""
+    never = {CompareKind.LESS: -inf, CompareKind.GREATER: inf}
+    return layer.value == never.get(layer.kind)
 
 
 def _of_shape(elements: BoolArray, shape: tuple[int, ...]) -> BoolArray:
