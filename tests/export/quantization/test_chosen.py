@@ -155,8 +155,8 @@ def test_ranges_are_of_what_is_chosen(method: CalibrationMethod):
     assert found.high == pytest.approx(log.max(), abs=0.2)
     assert found.mean == pytest.approx(log.mean(), rel=1e-4)
     assert found.channel_low.min() == pytest.approx(log.min())
-    said = list(beyond(graph, ranges, {"x": x}))
-    assert not [sentence for sentence in said if "'log'" in sentence]
+    said = " ".join(beyond(graph, ranges, {"x": x}))
+    assert not any(number in said for number in ("nan", "-inf", "-69"))
 
 
 def test_a_branch_that_is_never_chosen_has_the_range_of_its_finite_numbers():
@@ -228,7 +228,7 @@ GUARDS: Final[dict[str, Callable[[], list[Layer]]]] = {
 @pytest.mark.parametrize("scheme", [Scheme.INT8, Scheme.DYNAMIC], ids=lambda scheme: scheme.value)
 def test_every_format_answers_in_few_bits_what_floats_do(guard: str, scheme: Scheme):
     cell = Lstm(
-        name="lstm", input="chosen", output="last", 
+        name="lstm", input="chosen", output="last",
         kernel=random(FEATURES, 4 * UNITS), recurrent_kernel=random(UNITS, 4 * UNITS),
         bias=random(4 * UNITS), state_h="h", state_c="c",
     )  # fmt: skip
