@@ -62,7 +62,9 @@ def test_a_row_of_the_second_half_is_named_by_its_number(monkeypatch: pytest.Mon
     x[x == 0] = 1.0
     x[33, 2, 1] = -1.0
     monkeypatch.setattr(LONG, -1)
-    with pytest.raises(CalibrationError, match="layer 'log' returns NaN .* for row 33 of the data"):
+    with pytest.raises(
+        CalibrationError, match=r"layer 'log' returns NaN .* for row 33 of the data"
+    ):
         calibrate(graph, {"x": x})
 
 
