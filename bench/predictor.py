@@ -14,7 +14,8 @@ import numpy as np
 
 from bench.comparison import Comparison, below
 from edgernn.scheme import Scheme
-from edgernn.selection.predictor import CALIBRATION_SHAPES, Predictor, fitted, least_ms
+from edgernn.selection.predictor import CALIBRATION_SHAPES, Predictor, fitted
+from edgernn.selection.rounds import least_ms
 from edgernn.selection.shapes import Shape
 
 FRESH: Final = 20
