@@ -12,7 +12,6 @@ from edgernn.errors import DataError
 from edgernn.tasks.goal import season
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.notation import Architecture, Part
-from edgernn.tasks.quick_cells import quick_layer
 from edgernn.tasks.samples import AnyArray, Samples
 from edgernn.tasks.sequences import PREVIOUS
 from edgernn.tasks.target import Target
@@ -38,7 +37,7 @@ def build(
     every_step: bool = False,
     seasonal_steps: int = 0,
     decoder_steps: int = 0,
-    for_training: bool = False,
+    standardizes: bool = True,
 ) -> Any:
     """An untrained keras.Model for samples like `train`.
 
@@ -55,21 +54,15 @@ def build(
     decoder_steps: of an architecture with a decoder, the tokens that it writes at most.  The model
     then has a second input, "previous" [B, decoder_steps]: the token before each, as teachers know
     it.  Its output is [B, decoder_steps, C].
-    for_training: the model takes features as `standardized` gives them, other rows than those of
-    `train` change nothing in it, and its cells are those of `quick_cells`.  The weights fit into
-    the same model without it, which is the one to save.
+    standardizes: without it the model takes features as `standardized` gives them, and other rows
+    than those of `train` change nothing in it.
     """
     keras = load_keras()
-    inputs, edge = _entrance(train, units, not for_training)
+    inputs, edge = _entrance(train, units, standardizes)
     numbers = count(1)
     name = architecture.name.replace("-", "_").replace("+", "_and_")
     if architecture.decoder is not None:
-        read = _stacked(
-            *(edge, architecture.members[0] * layers, units),
-            steps=False,
-            numbers=numbers,
-            for_training=for_training,
-        )
+        read = _stacked(edge, architecture.members[0] * layers, units, False, numbers)
         previous, said = _written(read, train, architecture.decoder, units, decoder_steps)
         if dropout:
             said = keras.layers.Dropout(dropout, name="dropout_1")(said)
@@ -77,13 +70,7 @@ def build(
     wanted = train.outputs
     steps = every_step or any(one.target is Target.STEPS for one in wanted)
     stacks = [
-        _stacked(
-            *(edge, member * layers, units),
-            steps=steps,
-            numbers=numbers,
-            for_training=for_training,
-        )
-        for member in architecture.members
+        _stacked(edge, member * layers, units, steps, numbers) for member in architecture.members
     ]
     if dropout:
         stacks = [
@@ -170,15 +157,7 @@ def _entrance(train: Samples, units: int, standardizes: bool) -> tuple[Any, Any]
     return inputs, keras.layers.Embedding(tokens, units, name="embedding")(inputs)
 
 
-def _stacked(
-    edge: Any,
-    parts: tuple[Part, ...],
-    units: int,
-    *,
-    steps: bool,
-    numbers: Iterator[int],
-    for_training: bool,
-) -> Any:
+def _stacked(edge: Any, parts: tuple[Part, ...], units: int, steps: bool, numbers: Any) -> Any:
     """The layers upon each other: [B, T, units] where there is an answer for each step, else
     [B, units].
     """
@@ -195,11 +174,8 @@ def _stacked(
             case "attention":
                 edge = _attention(edge, units, name)
             case _:
-                if for_training:
-                    layer = quick_layer(part.kind, units, return_sequences=sequences, name=name)
-                else:
-                    kind = keras.layers.GRU if part.kind == "gru" else keras.layers.LSTM
-                    layer = kind(units, return_sequences=sequences, name=name)
+                kind = keras.layers.GRU if part.kind == "gru" else keras.layers.LSTM
+                layer = kind(units, return_sequences=sequences, name=name)
                 if part.both_ways:
                     layer = keras.layers.Bidirectional(layer, name=f"bi_{name}")
                 edge = layer(edge)

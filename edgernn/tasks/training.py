@@ -140,7 +140,7 @@ def train(
             dropout=recipe.dropout,
             every_step=every_step,
             decoder_steps=goal.decoder_steps,
-            for_training=True,
+            standardizes=False,
         )
         compile_for(model, goal, recipe)
         if kept is not None:
@@ -226,7 +226,7 @@ def built(
     every_step: bool = False,
     seasonal_steps: int = 0,
     decoder_steps: int = 0,
-    for_training: bool = False,
+    standardizes: bool = True,
 ) -> Any:
     return build(
         train_rows,
@@ -237,7 +237,7 @@ def built(
         every_step=every_step,
         seasonal_steps=seasonal_steps,
         decoder_steps=decoder_steps,
-        for_training=for_training,
+        standardizes=standardizes,
     )
 
 
