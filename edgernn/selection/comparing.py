@@ -42,7 +42,9 @@ from edgernn.tasks.samples import Splits
 from edgernn.tasks.task import Recipe
 
 #: About this long takes a file on this machine, in all processes of a profile.
-_SECONDS_PER_FILE = 8.0
+_SECONDS_PER_FILE = 6.0
+#: Of counted calls in each of these processes: a comparison has many files.
+_TIMED_S = 0.25
 
 #: Of calls with pauses, after which weights may have left the caches: what int4 is for.
 _PERIOD_MS = 10.0
@@ -102,7 +104,10 @@ def compared(
             question.devices,
             weighs=False,
             answers=False,
-            plan=measure.Plan(period_ms=_PERIOD_MS if INT4 in question.forms.names else None),
+            plan=measure.Plan(
+                min_time_s=_TIMED_S,
+                period_ms=_PERIOD_MS if INT4 in question.forms.names else None,
+            ),
             progress=progress,
         )
     metric = row_metric(splits.test)
