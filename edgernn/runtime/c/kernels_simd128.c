@@ -222,15 +222,22 @@ ERNN_INLINE void store_fed__simd128(uint8_t *fed, v128_t h, v128_t center) {
   wasm_v128_store64_lane(fed, wasm_u8x16_narrow_i16x8(narrow, narrow), 0);
 }
 
-/* (sum + (before << 15) - gate * before + 0x4000) >> 15, saturated; sum: 32 bits of 8 columns. */
-ERNN_INLINE v128_t kept(v128_t low, v128_t high, v128_t gate, v128_t before) {
+/* (sum + (before << 15) - gate * before + 0x4000) >> 15, saturated.  sum: 32 bits of 8 columns, to which
+ * (32767 - gate) * before was added: one factor of 16 bits, so that a product of pairs can add it. */
+ERNN_INLINE v128_t kept(v128_t low, v128_t high, v128_t before) {
   const v128_t half = wasm_i32x4_const_splat(0x4000);
-  low = wasm_i32x4_sub(low, wasm_i32x4_extmul_low_i16x8(gate, before));
-  high = wasm_i32x4_sub(high, wasm_i32x4_extmul_high_i16x8(gate, before));
-  low = wasm_i32x4_add(low, wasm_i32x4_shl(wasm_i32x4_extend_low_i16x8(before), 15));
-  high = wasm_i32x4_add(high, wasm_i32x4_shl(wasm_i32x4_extend_high_i16x8(before), 15));
-  return wasm_i16x8_narrow_i32x4(wasm_i32x4_shr(wasm_i32x4_add(low, half), 15),
-                                 wasm_i32x4_shr(wasm_i32x4_add(high, half), 15));
+  low = wasm_i32x4_add(wasm_i32x4_add(low, half), wasm_i32x4_extend_low_i16x8(before));
+  high = wasm_i32x4_add(wasm_i32x4_add(high, half), wasm_i32x4_extend_high_i16x8(before));
+  return wasm_i16x8_narrow_i32x4(wasm_i32x4_shr(low, 15), wasm_i32x4_shr(high, 15));
+}
+
+/* The words of two in turn: the lower four of each, the upper four. */
+ERNN_INLINE v128_t low_pairs(v128_t a, v128_t b) {
+  return wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+ERNN_INLINE v128_t high_pairs(v128_t a, v128_t b) {
+  return wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
 ERNN_INLINE v128_t adds_at__simd128(const int16_t *x, const int16_t *r, uint32_t at) {
@@ -247,8 +254,9 @@ void ernn_s16_gru__simd128(const int16_t *x, const int16_t *r, int16_t *h, uint8
       v128_t p = scaled_q15(reset, wasm_v128_load(r + 32 + i));
       v128_t n =
           fixed_tanh__simd128(wasm_i16x8_add_sat(wasm_v128_load(x + 32 + i), p), &tables);
-      v128_t state = kept(wasm_i32x4_extmul_low_i16x8(z, n), wasm_i32x4_extmul_high_i16x8(z, n), z,
-                          wasm_v128_load(h + i));
+      v128_t before = wasm_v128_load(h + i), rest = wasm_v128_xor(z, wasm_i16x8_const_splat(32767));
+      v128_t state = kept(wasm_i32x4_dot_i16x8(low_pairs(z, rest), low_pairs(n, before)),
+                          wasm_i32x4_dot_i16x8(high_pairs(z, rest), high_pairs(n, before)), before);
       wasm_v128_store(h + i, state);
       store_fed__simd128(fed + i, state, tables.center);
     }
@@ -269,7 +277,10 @@ void ernn_s16_lstm__simd128(const int16_t *x, const int16_t *r, int16_t *h, int1
       const int32_t *exponent = cell->exponent + k / 2; /* lanes of columns k to k + 3 */
       v128_t low = shifted(wasm_i32x4_extmul_low_i16x8(i, n), wasm_v128_load(exponent));
       v128_t high = shifted(wasm_i32x4_extmul_high_i16x8(i, n), wasm_v128_load(exponent + 8));
-      v128_t memory = kept(low, high, f, wasm_v128_load(c + k));
+      v128_t before = wasm_v128_load(c + k), rest = wasm_v128_xor(f, wasm_i16x8_const_splat(32767));
+      v128_t memory =
+          kept(wasm_i32x4_add(low, wasm_i32x4_extmul_low_i16x8(rest, before)),
+               wasm_i32x4_add(high, wasm_i32x4_extmul_high_i16x8(rest, before)), before);
       memory = wasm_i16x8_max(memory, wasm_i16x8_const_splat(-32767));
       wasm_v128_store(c + k, memory);
       v128_t limit = wasm_v128_load(cell->limit + k);
