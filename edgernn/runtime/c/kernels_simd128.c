@@ -304,21 +304,39 @@ ERNN_INLINE v128_t rounded__simd128(const float *x, v128_t reciprocal, v128_t li
   return wasm_i32x4_sub(v, wasm_i32x4_const_splat(0x4B400000 - 32768));
 }
 
-/* As planes_of, eight at a time. */
-ERNN_INLINE void planes_of__simd128(const float *x, size_t count, float reciprocal, float limit,
-                                    uint8_t *high, uint8_t *low) {
+/* Eight numbers, of a multiple of eight, at a time: into planes, or where `low` is null into bytes. */
+ERNN_NOINLINE static void split__simd128(const float *x, size_t count, float reciprocal, float limit,
+                                         uint8_t *high, uint8_t *low) {
   const v128_t by = wasm_f32x4_splat(reciprocal), most = wasm_f32x4_splat(limit);
-  for (; count >= 8; count -= 8, x += 8, high += 8, low += 8) {
-    v128_t words = wasm_u16x8_narrow_i32x4(rounded__simd128(x, by, most), rounded__simd128(x + 4, by, most));
-    v128_t above = wasm_u16x8_shr(words, 8), below = wasm_v128_and(words, wasm_i16x8_const_splat(255));
-    v128_t both = wasm_u8x16_narrow_i16x8(above, below);
-    wasm_v128_store64_lane(high, both, 0);
-    wasm_v128_store64_lane(low, both, 1);
+  for (size_t i = 0; i < count; i += 8) {
+    v128_t first = rounded__simd128(x + i, by, most), second = rounded__simd128(x + i + 4, by, most);
+    v128_t words = wasm_u16x8_narrow_i32x4(first, second);
+    v128_t below = wasm_v128_and(words, wasm_i16x8_const_splat(255));
+    v128_t both = wasm_u8x16_narrow_i16x8(wasm_u16x8_shr(words, 8), below);
+    if (low) {
+      wasm_v128_store64_lane(high + i, both, 0);
+      wasm_v128_store64_lane(low + i, both, 1);
+    } else {
+      wasm_v128_store64_lane(high + i, wasm_v128_xor(both, wasm_i8x16_const_splat(-128)), 1);
+    }
   }
-  planes_of(x, count, reciprocal, limit, high, low);
 }
 
-ERNN_ROW_KERNELS(ERNN_ANY_TARGET, simd128, planes_of__simd128)
+ERNN_INLINE void planes_of__simd128(const float *x, size_t count, float reciprocal, float limit,
+                                    uint8_t *high, uint8_t *low) {
+  size_t most = count & ~(size_t)7;
+  split__simd128(x, most, reciprocal, limit, high, low);
+  planes_of(x + most, count - most, reciprocal, limit, high + most, low + most);
+}
+
+ERNN_INLINE void bytes_of__simd128(const float *x, size_t count, float reciprocal, float limit,
+                                   uint8_t *out) {
+  size_t most = count & ~(size_t)7;
+  split__simd128(x, most, reciprocal, limit, out, NULL);
+  bytes_of(x + most, count - most, reciprocal, limit, out + most);
+}
+
+ERNN_ROW_KERNELS(ERNN_ANY_TARGET, simd128, bytes_of__simd128, planes_of__simd128)
 
 /* Loops over floats are turned into vectors by compilers. */
 const ernn_kernels ernn_kernels_simd128 = {
