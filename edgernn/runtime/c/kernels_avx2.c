@@ -315,7 +315,7 @@ AVX2 void ernn_s16_lstm__avx2(const int16_t *x, const int16_t *r, int16_t *h, in
   }
 }
 
-ERNN_ROW_KERNELS(AVX2, avx2, planes_of)
+ERNN_ROW_KERNELS(AVX2, avx2, bytes_of, planes_of)
 
 const ernn_kernels ernn_kernels_avx2 = {
     .isa = ERNN_ISA_AVX2,
