@@ -102,8 +102,11 @@ def compensated(
     halves = side_by_side(
         [
             partial(
-                *(_columns, matrix[:, start : start + width], scales[start : start + width]),
-                *(root, seen.mean),
+                _columns,
+                matrix[:, start : start + width],
+                scales[start : start + width],
+                root,
+                seen.mean,
                 pairs_safe=pairs_safe,
                 grid=grid,
             )
