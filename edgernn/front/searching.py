@@ -24,7 +24,7 @@ from edgernn.formats import format_named
 from edgernn.front.arguments import checked_arguments, require_at_least
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
-from edgernn.profile.measure import Benchmark
+from edgernn.profile.measure import Benchmark, Plan
 from edgernn.profile.measured import measured_files
 from edgernn.profile.report import Report
 from edgernn.report.aligned import WIDTH
@@ -59,6 +59,8 @@ from edgernn.tasks.samples import Samples
 #: Training the winner again, exporting and measuring it: put aside of a time limit.
 _RESERVED_SHARE: Final = 0.2
 _MOST_RESERVED_S: Final = 120.0
+#: How the winner is measured.
+_PLAN: Final = Plan()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -258,7 +260,7 @@ def _exported(wanted: Wanted, chosen: Chosen, folder: Path, out: Path) -> Path:
 
 
 def _measured(file: Path, samples: Samples, device: str) -> Report:
-    return measured_files([file], samples, (device,)).complete
+    return measured_files([file], samples, (device,), plan=_PLAN).complete
 
 
 def _budget(
