@@ -19,6 +19,7 @@ from edgernn.export.pipeline import Failure, export_model, float_graph, training
 from edgernn.export.request import Request
 from edgernn.export.study.study import held
 from edgernn.profile import measure
+from edgernn.profile.candidates import find_candidates
 from edgernn.profile.measured import measured_files
 from edgernn.scheme import Scheme
 from edgernn.scoring.metric import Metric
@@ -99,7 +100,7 @@ def compared(
             trained = all_trained(plan, folder, workers, clock, question.forms, progress)
         refused = _export_medians(question, folder, trained.trainings, progress)
         measured = measured_files(
-            [folder / "files"],
+            find_candidates([folder / "files"]),
             splits.test,
             question.devices,
             weighs=False,
