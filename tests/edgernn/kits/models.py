@@ -11,7 +11,7 @@ import numpy as np
 
 from edgernn.export.native import lower
 from edgernn.graph import ActivationKind, Conv1D, Graph, Input, Output, Padding, TensorSpec
-from edgernn.recipe import preset, recipe_text, rows_text
+from edgernn.recipe import preset, recipe_text
 from edgernn.streaming import to_streaming
 from tests.edgernn.runtime.models import (
     cell,
@@ -20,7 +20,6 @@ from tests.edgernn.runtime.models import (
     random_recurrent_plan,
     with_plans,
 )
-from tests.edgernn.runtime.sensor_models import RECIPE as SENSORS
 from tests.edgernn.runtime.test_listening import RECIPE, constant
 from tests.edgernn.runtime.test_steps_without_result import step_content
 
@@ -39,7 +38,7 @@ def int8_cell(
     labels: tuple[str, ...] = LABELS,
     mirrors: bool = False,
 ) -> bytes:
-    """A GRU with arbitrary weights; 40 features are of sound, 3 of SENSORS."""
+    """A GRU with arbitrary weights; 40 features are of sound."""
     rng = np.random.default_rng(seed)
     layer = cell("gru", rng, units=units, features=features, return_sequences=sequences)
     plan = random_recurrent_plan(layer, rng, bits=8, state_bits=8)
@@ -55,8 +54,6 @@ def int8_cell(
             recipe = replace(recipe, lead_samples=100, ends="mirror", clip_samples=clip)
         metadata["front_end"] = recipe_text(recipe)  # shifted to where the cell does not saturate
         metadata["labels"] = json.dumps(labels)
-    if features == len(SENSORS.channels):
-        metadata["front_end"] = rows_text(SENSORS)
     return lower(graph, metadata=metadata).content
 
 
@@ -80,8 +77,17 @@ def array_model() -> bytes:
     return int8_cell(features=16, units=100, sequences=True)
 
 
-def sensor_model() -> bytes:
-    return int8_cell(features=3, units=5, sequences=False, fixed=SENSORS.window)
+def samples_of_sensors() -> Any:
+    """[samples, 3], more than a kit copies at once."""
+    return np.random.default_rng(5).normal(size=(1500, 3)).astype(np.float32)
+
+
+#: What a listener of sensors says to another rate, to a part of a sample, and to integers.
+SENSOR_ERRORS = (
+    "the model's sensors give 50 samples a second, not 49",
+    "samples of sensors",
+    "samples of sensors",
+)
 
 
 def rows(steps: int = 100, features: int = 16) -> Any:

@@ -18,10 +18,18 @@ from edgernn.export.native import lower
 from edgernn.kits import for_web, package
 from edgernn.kits.contents import read_contents
 from edgernn.runtime.listening import Deciding
-from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import NO_SOUND, RATE_HZ, rhythmic_model, rows, sensor_model
+from tests.edgernn.kits.heard import DECIDING, heard_by_python, sensed_by_python, sound_of
+from tests.edgernn.kits.models import (
+    NO_SOUND,
+    RATE_HZ,
+    SENSOR_ERRORS,
+    rhythmic_model,
+    rows,
+    samples_of_sensors,
+)
 from tests.edgernn.runtime.models import random_integer_cell
 from tests.edgernn.runtime.nibble_models import in_nibbles
+from tests.edgernn.runtime.sensor_models import sensor_content
 from tests.edgernn.runtime.text_models import text_graph
 from tests.edgernn.runtime.toolchain import node_with_relaxed_simd, run, tool
 
@@ -130,10 +138,22 @@ def test_sound_that_cannot_be_heard_is_an_error(kits: dict[str, Path]) -> None:
     assert "far outside of -1 to 1" in found["too loud"]
 
 
-def test_a_listener_of_sensors_is_an_error(kits: dict[str, Path], tmp_path: Path) -> None:
-    (tmp_path / "sensors.ernn").write_bytes(sensor_model())
-    told = node(kits["sound"] / "node.js", "sensors", tmp_path / "sensors.ernn")
-    assert told.decode() == f"ErnnError: {NO_SOUND}\n"
+def test_a_listener_of_sensors_hears_what_python_hears(
+    kits: dict[str, Path], tmp_path: Path
+) -> None:
+    model = tmp_path / "sensors.ernn"
+    model.write_bytes(sensor_content())
+    samples_of_sensors().tofile(tmp_path / "samples")
+    told = json.loads(node(kits["sound"] / "node.js", "sensors", model, tmp_path / "samples"))
+    expected = sensed_by_python(model, samples_of_sensors())
+    assert len(expected) > 4
+    assert [one["label"] for one in told["found"]] == [one.label for one in expected]
+    for one, wanted in zip(told["found"], expected, strict=True):
+        assert one["seconds"] == pytest.approx(wanted.seconds, abs=1e-6)
+        assert one["score"] == pytest.approx(wanted.score, abs=1e-5)
+    assert told["same"]
+    for said, wanted in zip(told["errors"], SENSOR_ERRORS, strict=True):
+        assert said.startswith(f"TypeError: {wanted}")
 
 
 def test_with_all_layers_it_runs_any_other_model(kits: dict[str, Path], tmp_path: Path) -> None:
