@@ -11,7 +11,7 @@ import numpy as np
 
 from edgernn.export.native import lower
 from edgernn.graph import ActivationKind, Conv1D, Graph, Input, Output, Padding, TensorSpec
-from edgernn.recipe import preset, recipe_text
+from edgernn.recipe import preset, recipe_text, rows_text
 from edgernn.streaming import to_streaming
 from tests.edgernn.runtime.models import (
     cell,
@@ -20,6 +20,7 @@ from tests.edgernn.runtime.models import (
     random_recurrent_plan,
     with_plans,
 )
+from tests.edgernn.runtime.sensor_models import RECIPE as SENSORS
 from tests.edgernn.runtime.test_listening import RECIPE, constant
 from tests.edgernn.runtime.test_steps_without_result import step_content
 
@@ -38,7 +39,7 @@ def int8_cell(
     labels: tuple[str, ...] = LABELS,
     mirrors: bool = False,
 ) -> bytes:
-    """A GRU with arbitrary weights; 40 features are of sound."""
+    """A GRU with arbitrary weights; 40 features are of sound, 3 of SENSORS."""
     rng = np.random.default_rng(seed)
     layer = cell("gru", rng, units=units, features=features, return_sequences=sequences)
     plan = random_recurrent_plan(layer, rng, bits=8, state_bits=8)
@@ -53,6 +54,9 @@ def int8_cell(
             clip = 80 * (fixed or 30)
             recipe = replace(recipe, lead_samples=100, ends="mirror", clip_samples=clip)
         metadata["front_end"] = recipe_text(recipe)  # shifted to where the cell does not saturate
+        metadata["labels"] = json.dumps(labels)
+    if features == len(SENSORS.channels):
+        metadata["front_end"] = rows_text(SENSORS)
         metadata["labels"] = json.dumps(labels)
     return lower(graph, metadata=metadata).content
 
@@ -75,6 +79,12 @@ def mirroring_model() -> bytes:
 def array_model() -> bytes:
     """[steps, 16] -> [steps, 100]"""
     return int8_cell(features=16, units=100, sequences=True)
+
+
+@cache
+def sensor_model() -> bytes:
+    """With the layers of sound_model: its kit runs this one, too."""
+    return int8_cell(features=3, units=5, sequences=False, fixed=SENSORS.window, seed=5)
 
 
 def samples_of_sensors() -> Any:

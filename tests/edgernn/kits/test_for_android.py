@@ -23,8 +23,8 @@ from tests.edgernn.kits.models import (
     rhythmic_model,
     rows,
     samples_of_sensors,
+    sensor_model,
 )
-from tests.edgernn.runtime.sensor_models import sensor_content
 from tests.edgernn.runtime.toolchain import run, tool
 
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "x86")
@@ -131,7 +131,7 @@ def test_bad_input_is_an_exception_that_says_what_is_wrong(kit: Kit, sound: Path
 
 def test_a_listener_of_sensors_hears_what_python_hears(kit: Kit, tmp_path: Path) -> None:
     model = tmp_path / "sensors.ernn"
-    model.write_bytes(sensor_content())
+    model.write_bytes(sensor_model())
     samples_of_sensors().tofile(tmp_path / "samples")
     *lines, first, second, third = kit.java("sensors", model, tmp_path / "samples").splitlines()
     expected = sensed_by_python(model, samples_of_sensors())

@@ -26,10 +26,10 @@ from tests.edgernn.kits.models import (
     rhythmic_model,
     rows,
     samples_of_sensors,
+    sensor_model,
 )
 from tests.edgernn.runtime.models import random_integer_cell
 from tests.edgernn.runtime.nibble_models import in_nibbles
-from tests.edgernn.runtime.sensor_models import sensor_content
 from tests.edgernn.runtime.text_models import text_graph
 from tests.edgernn.runtime.toolchain import node_with_relaxed_simd, run, tool
 
@@ -142,7 +142,7 @@ def test_a_listener_of_sensors_hears_what_python_hears(
     kits: dict[str, Path], tmp_path: Path
 ) -> None:
     model = tmp_path / "sensors.ernn"
-    model.write_bytes(sensor_content())
+    model.write_bytes(sensor_model())
     samples_of_sensors().tofile(tmp_path / "samples")
     told = json.loads(node(kits["sound"] / "node.js", "sensors", model, tmp_path / "samples"))
     expected = sensed_by_python(model, samples_of_sensors())

@@ -19,9 +19,9 @@ from tests.edgernn.kits.models import (
     rhythmic_model,
     rows,
     samples_of_sensors,
+    sensor_model,
 )
 from tests.edgernn.kits.swift_toolchain import Swift, swift
-from tests.edgernn.runtime.sensor_models import sensor_content
 from tests.pages import TOP
 
 pytestmark = [
@@ -116,7 +116,7 @@ def test_bad_input_throws_an_error_that_says_what_is_wrong(app: Swift, sound: Pa
 
 
 def test_a_listener_of_sensors_hears_what_python_hears(app: Swift) -> None:
-    (app.folder / "sensors.ernn").write_bytes(sensor_content())
+    (app.folder / "sensors.ernn").write_bytes(sensor_model())
     samples_of_sensors().tofile(app.folder / "samples")
     told = driven(app, "sensors", "/package/sensors.ernn", "/package/samples").splitlines()
     expected = sensed_by_python(app.folder / "sensors.ernn", samples_of_sensors())
