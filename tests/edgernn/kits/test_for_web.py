@@ -15,8 +15,7 @@ import pytest
 from edgernn import Model
 from edgernn.errors import MissingTool
 from edgernn.export.native import lower
-from edgernn.kits import for_web, package
-from edgernn.kits.contents import read_contents
+from edgernn.kits import package
 from edgernn.runtime.listening import Deciding
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sensed_by_python, sound_of
 from tests.edgernn.kits.models import (
@@ -180,11 +179,10 @@ def test_with_all_layers_it_makes_tokens_of_text(kits: dict[str, Path], tmp_path
     }
 
 
-def test_it_is_as_small_as_promised(kits: dict[str, Path], sound: Path) -> None:
+def test_it_is_as_small_as_promised(kits: dict[str, Path], pages: Path) -> None:
     """Both with the front end for sound; a page loads one of the two files."""
-    contents = read_contents(sound, all_layers=False)
     for name in ("ernn.wasm", "ernn-relaxed.wasm"):
-        own_layers = for_web.library(contents, relaxed="relaxed" in name)
+        own_layers = (pages / name).read_bytes()
         every_layer = (kits["sound"] / name).read_bytes()
         assert len(gzip.compress(own_layers, 9)) <= 26_000
         assert len(gzip.compress(every_layer, 9)) <= 40_000
