@@ -151,8 +151,8 @@ def test_a_listener_of_sensors_hears_what_python_hears(
         assert one["seconds"] == pytest.approx(wanted.seconds, abs=1e-6)
         assert one["score"] == pytest.approx(wanted.score, abs=1e-5)
     assert told["same"]
-    for said, wanted in zip(told["errors"], SENSOR_ERRORS, strict=True):
-        assert said.startswith(f"TypeError: {wanted}")
+    for said, error in zip(told["errors"], SENSOR_ERRORS, strict=True):
+        assert said.startswith(f"TypeError: {error}")
 
 
 def test_with_all_layers_it_runs_any_other_model(kits: dict[str, Path], tmp_path: Path) -> None:

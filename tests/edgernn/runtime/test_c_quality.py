@@ -77,8 +77,8 @@ class Freestanding:
 
 TARGETS = {
     "x86_64": "x86_64-linux-gnu",
-    "arm64": CORTEX_A72.target,
-    "arm": ARMV7.target,
+    "arm64": str(CORTEX_A72.target),
+    "arm": str(ARMV7.target),
     "wasm": "wasm32",
 }
 
