@@ -94,7 +94,11 @@ def _export(bench: Bench, shape: Shape) -> None:
 
 def _compare(bench: Bench, shape: Shape, batch: int) -> Iterator[Comparison]:
     calls = _calls(bench, shape, batch)
-    timed = alternate(calls, rounds=40, block_ms=6)
+    roofline = None
+    if batch == 1 and shape not in STEP:
+        roofline = bench.library.roofline(shape, bench.out / f"{shape}.int8.ernn")
+    measured = {**calls, **(roofline.calls() if roofline else {})}
+    timed = alternate(measured, rounds=40, block_ms=6)
     for row in rows_of(shape, batch):
         if not {row.ours, row.peer} <= set(calls):
             continue  # OpenVINO is not installed
@@ -105,9 +109,8 @@ def _compare(bench: Bench, shape: Shape, batch: int) -> Iterator[Comparison]:
     if shape in STEP:
         yield _step_from_c(bench, shape, timed)
         return
-    limit_ms = bench.library.roofline_ms(shape, bench.out / f"{shape}.int8.ernn")
-    if limit_ms:
-        yield _share(shape, timed, limit_ms)
+    if roofline:
+        yield _share(shape, timed, roofline.milliseconds())
 
 
 def _calls(bench: Bench, shape: Shape, batch: int) -> dict[str, Callable[[], object]]:

@@ -22,7 +22,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 SAMPLES: Final = 32
 TRAINED_ON: Final = 1200  # words
-EPOCHS: Final = 6
+EPOCHS: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def _train(keras: Any, model: Any) -> None:
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    learner.fit(x, words, batch_size=64, epochs=EPOCHS, verbose=2)
+    learner.fit(x, words, batch_size=64, epochs=EPOCHS, verbose=0)
 
 
 if __name__ == "__main__":
