@@ -215,7 +215,7 @@ static void project_s16(const ernn_cells *cell) {
       if (in_planes) {
         ernn_read_planes(run->kernels, reading, x + (size_t)row * width, width, padded, to);
       } else {
-        ernn_read_row(reading, x + (size_t)row * width, width, padded, to);
+        ernn_read_row(run->kernels, reading, x + (size_t)row * width, width, padded, to);
       }
     }
     rows = lane->rows > rows ? lane->rows : rows;

@@ -368,7 +368,7 @@ AVX512 ERNN_INLINE void planes_of__avx512vnni(const float *x, size_t count, floa
   }
 }
 
-ERNN_ROW_KERNELS(AVX512, avx512vnni, planes_of__avx512vnni)
+ERNN_ROW_KERNELS(AVX512, avx512vnni, bytes_of, planes_of__avx512vnni)
 
 const ernn_kernels ernn_kernels_avx512vnni = {
     .isa = ERNN_ISA_AVX512VNNI,
