@@ -25,14 +25,15 @@ class Tuning(NamedTuple):
     cell: str
     rate: float
     epochs: int
+    batch: int
     rows: int | None = None  # to train on; None: all
 
 
 TUNINGS: Final = {
-    "counter": Tuning("counter_lstm", "lstm", 1e-3, 12),
-    "japanese-vowels": Tuning("vowels_gru", "gru", 1e-3, 25),
-    "digits": Tuning("digits_gru", "gru", 1e-3, 12),
-    "languages": Tuning("languages_conv_lstm", "conv-lstm", 5e-4, 4, 8000),
+    "counter": Tuning("counter_lstm", "lstm", 2e-3, 40, 128),
+    "japanese-vowels": Tuning("vowels_gru", "gru", 1e-3, 25, 32),
+    "digits": Tuning("digits_gru", "gru", 1e-3, 12, 128),
+    "languages": Tuning("languages_conv_lstm", "conv-lstm", 5e-4, 4, 128, 8000),
 }
 
 

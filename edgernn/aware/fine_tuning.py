@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from edgernn import atomic
+from edgernn.aware.deployed import deployed
 from edgernn.aware.integers import in_integers
-from edgernn.aware.model import deployed, quantization_aware
+from edgernn.aware.model import quantization_aware
 from edgernn.aware.start import start_from
 from edgernn.aware.weights import levels_of
 from edgernn.errors import OutputError
@@ -37,8 +39,11 @@ Shown: TypeAlias = Callable[[str], AbstractContextManager[OnEpoch]]
 
 
 def gentler(recipe: Recipe) -> Recipe:
-    """Of fine-tuning: a trained model needs smaller steps."""
-    return replace(recipe, learning_rate=recipe.learning_rate / 2)
+    """Of fine-tuning: a trained model needs smaller and fewer steps, all of them."""
+    epochs = math.ceil(recipe.epochs / 4)
+    return replace(
+        recipe, learning_rate=recipe.learning_rate / 2, epochs=epochs, patience=max(epochs, 1)
+    )
 
 
 def fine_tune(
