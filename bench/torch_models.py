@@ -1,8 +1,7 @@
 """A keyword spotter in PyTorch: its .pt2 file, its answers, and litert-torch's files of it.
 
 Run by the Python of the peer's environment, which has no edgernn
-(`python -m bench.torch_models FOLDER`).  Twelve made-up words: each is a path through the features,
-spoken faster or slower, in noise.
+(`python -m bench.torch_models FOLDER`).
 """
 
 from __future__ import annotations
@@ -13,10 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
-STEPS, FEATURES, UNITS, WORDS = 100, 40, 128, 12
+from bench.made_up_words import FEATURES, STEPS, WORDS, spoken
+
+UNITS: Final = 128
 ROWS: Final = {"train": 1200, "calibrate": 64, "fresh": 600}
 EPOCHS: Final = 6
-NOISE: Final = 2.0  # beside paths within -1 and 1: some words are missed
 
 
 def main(folder: Path) -> None:
@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    rows = {name: _spoken(count, seed) for seed, (name, count) in enumerate(ROWS.items())}
+    rows = {name: spoken(count, seed) for seed, (name, count) in enumerate(ROWS.items())}
     module = _trained(torch, *rows["train"])
     example = (torch.zeros(2, STEPS, FEATURES),)
     shapes = ({0: torch.export.Dim("batch")},)
@@ -49,20 +49,6 @@ def main(folder: Path) -> None:
         ranges = quantized.calibrate(_calibration(floats, rows["calibrate"][0]), num_threads=1)
         made = quantized.quantize(ranges)
         made.export_model(str(folder / f"litert-{name}.tflite"), overwrite=True)
-
-
-def _spoken(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """x [count, steps, features] and the words' numbers."""
-    paths = np.cumsum(np.random.default_rng(99).normal(size=(WORDS, STEPS, FEATURES)), axis=1)
-    paths /= np.abs(paths).max(axis=(1, 2), keepdims=True)
-    random = np.random.default_rng(seed)
-    labels = random.integers(0, WORDS, count)
-    x = np.empty((count, STEPS, FEATURES), np.float32)
-    for row, word in enumerate(labels):
-        pace = random.uniform(0.7, 1.3)
-        at = np.clip((np.arange(STEPS) - STEPS / 2) * pace + STEPS / 2, 0, STEPS - 1).astype(int)
-        x[row] = paths[word, at] + random.normal(scale=NOISE, size=(STEPS, FEATURES))
-    return x, labels
 
 
 def _trained(torch: Any, x: np.ndarray, labels: np.ndarray) -> Any:

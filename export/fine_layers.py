@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
 from math import inf, isinf, log10
 from typing import Final
 
@@ -34,6 +35,7 @@ from edgernn.graph import (
     SimpleRnn,
     as_float32,
 )
+from edgernn.interrupts import side_by_side
 from edgernn.reference import with_free_batch
 
 #: Noise of all activations that the noise of the rounded weights hides, as a share of that: both
@@ -145,11 +147,12 @@ class NoiseMeter:
 
     def begin(self, arithmetics: Iterable[Arithmetic]) -> None:
         """Measures 8 bits in several formats together: their runs take the time of a few."""
-        changes = [self._in_float(layer) for layer in self._layers()]
+        layers = self._layers()
+        work: list[Callable[[], Change | None]] = []
+        work += [partial(self._in_float, layer) for layer in layers]
         for arithmetic in arithmetics:
-            with suppress(UnsupportedLayer):  # `fine_layers` raises it
-                changes += [self._in_eight(layer, arithmetic) for layer in self._layers()]
-        self.runs.changed(changes)
+            work += [partial(self._if_in_eight, layer, arithmetic) for layer in layers]
+        self.runs.changed([change for change in side_by_side(work) if change is not None])
 
     def fine_layers(self, arithmetic: Arithmetic, *, finest: bool = False) -> FineLayers:
         """The choice for one format.  finest: every layer whose activations make any noise."""
@@ -253,8 +256,10 @@ class NoiseMeter:
         base = {layer.name: layer for layer in self.base.layers}
         others = [layer for layer in layers if not _has_weights_of(layer, base[layer.name])]
         given = self.runs.changed(
-            [self._in_float(layer) for layer in others]
-            + [self._simulated(finer, layer, arithmetic) for layer in layers]
+            side_by_side(
+                [partial(self._in_float, layer) for layer in others]
+                + [partial(self._simulated, finer, layer, arithmetic) for layer in layers]
+            )
         )
         apart = {layer.name: one for layer, one in zip(others, given[: len(others)], strict=True)}
         rounded = {**self.rounded, **apart}
@@ -296,6 +301,11 @@ class NoiseMeter:
         if key not in self.eight:
             self.eight[key] = self._simulated(self.base, layer, arithmetic)
         return self.eight[key]
+
+    def _if_in_eight(self, layer: Layer, arithmetic: Arithmetic) -> Change | None:
+        with suppress(UnsupportedLayer):  # `fine_layers` raises it
+            return self._in_eight(layer, arithmetic)
+        return None
 
     def _in_float(self, layer: Layer) -> Change:
         return Change(layer=layer.name, written=self.runs.alone(layer).written)

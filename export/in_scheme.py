@@ -21,7 +21,7 @@ from edgernn.export.request import Request
 from edgernn.export.rows import rows_to_measure
 from edgernn.formats import FORMATS, Format
 from edgernn.graph import Graph, QTensor, without_dead_layers
-from edgernn.interrupts import meanwhile
+from edgernn.interrupts import meanwhile, one_thread_each
 from edgernn.scheme import Scheme
 
 
@@ -125,7 +125,7 @@ def with_fine_layers(graph: Graph, request: Request, *, finest: bool = False) ->
     if not request.fewest_bits.needs_calibration or request.examples is None:
         return replace(request, fine={})
     rows = rows_to_measure(graph, request.examples)
-    with meanwhile(partial(_in_scheme, graph, request)):  # kept, for the meter
+    with one_thread_each(), meanwhile(partial(_in_scheme, graph, request)):  # kept, for the meter
         runs = runs_over(scaled(graph, request)[0], rows, request.runs)
     measured = NoiseMeter(runs=runs, quantize=partial(_in_scheme, graph, request))
     arithmetics = {}

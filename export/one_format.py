@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from edgernn.artefact import (
     VerificationStatus,
     stored_file,
 )
-from edgernn.errors import LossTooLarge, MissingRuntime, VerificationError
+from edgernn.errors import EdgernnError, LossTooLarge, MissingRuntime, VerificationError
 from edgernn.export import backend_named
 from edgernn.export.backend import Lowered
 from edgernn.export.decoder_pair import decoder_parts, joined
@@ -30,7 +31,7 @@ from edgernn.export.verify import Check, verified
 from edgernn.export.workspace import writing_to
 from edgernn.formats import Format
 from edgernn.graph import Graph, Input
-from edgernn.reference import References
+from edgernn.reference import References, integer
 from edgernn.scheme import Scheme
 
 #: Called with the phase that begins ("writing onnx", "checking onnx").
@@ -167,8 +168,29 @@ class Checks:
     unlike: tuple[str, ...] = ()  # sentences of `unabsorbed`, where no rows show it
     references: References = field(default_factory=References)
     suites: dict[tuple[Input, ...], Suite] = field(default_factory=dict)
+    ahead: Callable[[], object] = lambda: None  # see `Check`
 
     def of(self, written: Graph, exact: Graph | None) -> Check:
+        return Check(
+            original=self.original,
+            written=written,
+            suite=self._suite(written),
+            exact=exact,
+            references=self.references,
+            unlike=self.unlike,
+            ahead=self.ahead,
+        )
+
+    def get_ready(self, target: Format, written: Written) -> None:
+        """What the file of `target` will need: its graph, and the integers that it must compute."""
+        with suppress(EdgernnError):  # its turn comes, and it is raised then
+            graph = written.for_format(target)
+            arithmetic = backend_named(target.name).arithmetic
+            computes = arithmetic and arithmetic(**written.request.options.get(target.name, {}))
+            if computes and computes.is_exact and graph.quantization and written.request.verify:
+                self.references.of(graph, self._suite(graph).inputs, run=integer.run)
+
+    def _suite(self, written: Graph) -> Suite:
         if written.inputs not in self.suites:
             self.suites[written.inputs] = suite_for(
                 written,
@@ -176,14 +198,7 @@ class Checks:
                 self.request.examples,
                 integer=self.request.fewest_bits.has_integer_weights,
             )
-        return Check(
-            original=self.original,
-            written=written,
-            suite=self.suites[written.inputs],
-            exact=exact,
-            references=self.references,
-            unlike=self.unlike,
-        )
+        return self.suites[written.inputs]
 
 
 def _stored(

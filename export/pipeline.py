@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 from edgernn import streaming
@@ -110,7 +111,9 @@ def export_model(
         artefacts: list[Artefact] = []
         refusals: dict[str, UnsupportedLayer | UnsupportedScheme] = {}
         failures: dict[str, VerificationError | MissingRuntime] = {}
-        for target in map(format_named, request.backends or FORMATS):
+        targets = [format_named(name) for name in request.backends or FORMATS]
+        for target, following in zip_longest(targets, targets[1:]):
+            checks.ahead = partial(_get_ready, following, written, checks)
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
@@ -160,6 +163,16 @@ def export_model(
         if refusal.failed:
             on_failure(Failure(refusal=refusal, error=failures[refusal.backend]))
     return tuple(artefacts)
+
+
+def _get_ready(target: Format | None, written: Written, checks: Checks) -> None:
+    """What the next format needs, if there is one that is written as the request says.
+
+    A graph of steps is made anew for each format, and parts of a decoder are other graphs.
+    """
+    request = written.request
+    if target is not None and not request.streaming and request.decoding is None:
+        checks.get_ready(target, written)
 
 
 def _verified_as(

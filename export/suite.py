@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgernn.export.batches import MASKED_SIZES, Batch, batches, has_masks
 from edgernn.export.carried import sequences_of
 from edgernn.export.cases import Case, make_cases, random_rows
 from edgernn.export.rows import Examples, Origin, row_calls, row_cases
-from edgernn.graph import Graph
+from edgernn.graph import AnyArray, Graph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,6 +32,11 @@ class Suite:
     @property
     def cases(self) -> tuple[Case, ...]:
         return (*self.others, *self.decisive)
+
+    @property
+    def inputs(self) -> list[Mapping[str, AnyArray]]:
+        """The arguments of all calls."""
+        return [call.inputs for call in (*self.cases, *self.again)]
 
 
 def suite_for(graph: Graph, original: Graph, examples: Examples | None, *, integer: bool) -> Suite:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -37,7 +37,7 @@ from edgernn.export.suite import Suite
 from edgernn.formats import FORMATS
 from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
-from edgernn.interrupts import meanwhile
+from edgernn.interrupts import meanwhile, one_thread_each
 from edgernn.reference import References, integer
 from edgernn.scheme import Scheme
 
@@ -182,6 +182,7 @@ class Check:
     original: the float model.  written: the graph that was written down.  exact: what the artefact
     computes bit for bit, if it does.  references: what several artefacts are compared with.
     unlike: sentences about features of unlike scale that no rows show; usually none.
+    ahead: called while the file runs, in a thread: what the next file needs.
     """
 
     original: Graph
@@ -190,6 +191,7 @@ class Check:
     exact: Graph | None = None
     references: References = field(default_factory=References)
     unlike: tuple[str, ...] = ()
+    ahead: Callable[[], object] = lambda: None
 
     @property
     def remedy(self) -> str:
@@ -211,7 +213,7 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
     Raises VerificationError when the artefact fails or its error is over the tolerance.
     """
     suite = check.suite
-    with meanwhile(lambda: _prepare(artefact, check)):
+    with one_thread_each(), meanwhile(lambda: _prepare(artefact, check)):
         ran = _run(artefact, [*suite.cases, *suite.again], folder)
     if isinstance(ran, Skipped):
         return Verification(status=VerificationStatus.SKIPPED, reason=ran.reason)
@@ -235,13 +237,14 @@ def verified(artefact: Artefact, check: Check, folder: Path) -> Verification:
 
 def _prepare(artefact: Artefact, check: Check) -> None:
     """Computes what the file is compared with, so that it is known when its answers are."""
-    inputs = [call.inputs for call in (*check.suite.cases, *check.suite.again)]
-    if not artefact.scheme.has_integer_weights:
+    inputs = check.suite.inputs
+    if artefact.scheme.has_integer_weights:
+        check.references.of(check.original, inputs)
+        if check.exact is not None:
+            check.references.of(check.exact, inputs, run=integer.run)
+    else:
         check.references.of(check.written, inputs)
-        return
-    check.references.of(check.original, inputs)
-    if check.exact is not None:
-        check.references.of(check.exact, inputs, run=integer.run)
+    check.ahead()
 
 
 def _same(

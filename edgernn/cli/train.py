@@ -146,8 +146,9 @@ score).  The model standardizes its features itself.
 )
 @click.option(
     "--patience",
-    type=click.IntRange(min=1),
-    help="Stop after this many epochs without improvement.",
+    type=click.IntRange(min=0),
+    help="Stop after this many epochs without improvement. 0: train all epochs, with a learning "
+    "rate that rises and falls once.",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), help="Rows in one training step.")
 @click.option(

@@ -24,6 +24,7 @@ from edgernn.formats import format_named
 from edgernn.front.arguments import checked_arguments, require_at_least
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
+from edgernn.profile.candidates import find_candidates
 from edgernn.profile.measure import Benchmark
 from edgernn.profile.measured import measured_files
 from edgernn.profile.report import Report
@@ -258,7 +259,7 @@ def _exported(wanted: Wanted, chosen: Chosen, folder: Path, out: Path) -> Path:
 
 
 def _measured(file: Path, samples: Samples, device: str) -> Report:
-    return measured_files([file], samples, (device,)).complete
+    return measured_files(find_candidates([file]), samples, (device,)).complete
 
 
 def _budget(

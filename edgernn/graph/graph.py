@@ -138,8 +138,9 @@ def live_layers(graph: Graph) -> tuple[Layer, ...]:
 
 
 def without_dead_layers(graph: Graph) -> Graph:
-    """The same function without layers whose results nobody reads."""
-    return replace(graph, layers=live_layers(graph))
+    """The same function without layers whose results nobody reads; often the graph itself."""
+    layers = live_layers(graph)
+    return graph if len(layers) == len(graph.layers) else replace(graph, layers=layers)
 
 
 def consumers(graph: Graph, edge: str) -> list[Layer]:

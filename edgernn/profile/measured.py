@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 
 from edgernn.devices.device import Choices
 from edgernn.errors import DeviceError
-from edgernn.profile.candidates import Candidate, find_candidates
+from edgernn.profile.candidates import Candidate
 from edgernn.profile.measure import Plan
 from edgernn.profile.pool import pooled
 from edgernn.profile.profiling import begun
@@ -35,34 +34,6 @@ class Measured:
 
 
 def measured_files(
-    paths: Sequence[Path],
-    samples: Samples,
-    devices: Sequence[str],
-    *,
-    plan: Plan | None = None,
-    weighs: bool = True,
-    answers: bool = True,
-    progress: Callable[[str], None] = lambda _text: None,
-) -> Measured:
-    """Measures the files, or the folders of exports, and lets them answer `samples`.
-
-    weighs: memory too.  answers: without them only times are wanted; a call takes the first row.
-    Raises ModelFileError, and DataError for rows that do not fit a file.
-
-    >>> measured_files([Path("out/")], test, ["cpu", "kitchen"]).complete.cells
-    """
-    return measured_candidates(
-        find_candidates(paths),
-        samples,
-        devices,
-        plan=plan,
-        weighs=weighs,
-        answers=answers,
-        progress=progress,
-    )
-
-
-def measured_candidates(
     candidates: Sequence[Candidate],
     samples: Samples,
     devices: Sequence[str],
@@ -72,7 +43,13 @@ def measured_candidates(
     answers: bool = True,
     progress: Callable[[str], None] = lambda _text: None,
 ) -> Measured:
-    """As `measured_files`, of files that were read."""
+    """Measures files and lets them answer `samples`.
+
+    weighs: memory too.  answers: without them only times are wanted; a call takes the first row.
+    Raises DataError for rows that do not fit a file.
+
+    >>> measured_files(find_candidates([Path("out/")]), test, ["cpu", "kitchen"]).complete.cells
+    """
     workload = Workload(samples=samples, weighs=weighs, answers=answers)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     report, failures = begun(now, plan or Plan(), workload), {}

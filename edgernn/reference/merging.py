@@ -35,6 +35,12 @@ def concatenate(layer: Concatenate, inputs: Sequence[AnyArray]) -> AnyArray:
 
 
 def merge(layer: Merge, inputs: Sequence[AnyArray]) -> AnyArray:
+    # Infinity times zero is NaN here as everywhere, often just where a Where chooses otherwise.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _merged(layer, inputs)
+
+
+def _merged(layer: Merge, inputs: Sequence[AnyArray]) -> AnyArray:
     match layer.kind:
         case MergeKind.ADD:
             return reduce(np.add, inputs)

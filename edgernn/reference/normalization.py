@@ -8,7 +8,8 @@ from edgernn.graph import Affine, FloatArray, LayerNorm, as_float32
 
 
 def affine(layer: Affine, x: FloatArray) -> FloatArray:
-    return np.asarray(x * as_float32(layer.scale) + as_float32(layer.offset))
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity times zero
+        return np.asarray(x * as_float32(layer.scale) + as_float32(layer.offset))
 
 
 def layer_norm(layer: LayerNorm, x: FloatArray) -> FloatArray:

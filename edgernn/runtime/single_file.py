@@ -104,11 +104,11 @@ def _joined(macros: Iterable[str]) -> str:
 
 
 def _in_few_bytes(code: Iterable[str]) -> Iterator[str]:
-    """Code outside of layers: with ERNN_SMALL as short as clang makes it on 64-bit ARM and in wasm.
+    """Code outside of layers: with ERNN_SMALL as short as clang makes it on ARM and in wasm.
 
-    On 32-bit ARM clang would call memcpy, and kits for x86 are short throughout.
+    Kits for x86 are short throughout.
     """
-    processors = "(defined(__aarch64__) || defined(__wasm__))"
+    processors = "(defined(__aarch64__) || defined(__arm__) || defined(__wasm__))"
     condition = f"#if defined(ERNN_SMALL) && defined(__clang__) && {processors}"
     yield condition
     yield "#pragma clang attribute push(__attribute__((minsize)), apply_to = function)"

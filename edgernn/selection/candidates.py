@@ -63,18 +63,24 @@ class Tried:
 class Ladder:
     """One architecture, narrow to wide: the narrowest that reaches the score, by bisection.
 
-    Wider is taken to be no worse: the widest is tried first, and where it fails none is left.
+    Wider is taken to be no worse.  The widest is tried first, and where it fails none is left; a
+    ladder that climbs begins with the narrowest and doubles the width until one reaches the score.
     """
 
     rungs: list[Candidate]
+    climbs: bool = False
     tried: list[Tried] = field(default_factory=list)
-    _low: int = 0
+    _low: int = 0  # narrower rungs are known to miss the score
     _high: int = -1  # the narrowest rung that is known to reach the score; -1: none yet
 
     def wanted(self) -> Candidate | None:
         """What is to be trained next; None at the end."""
         if not self.rungs:
             return None
+        if self._high < 0 and self.climbs:
+            following = max(0, 2 * self._low - 1)  # from 16 units to 32, 64, 128
+            is_left = self._low < len(self.rungs)
+            return self.rungs[min(following, len(self.rungs) - 1)] if is_left else None
         if self._high < 0:
             return None if self.tried else self.rungs[-1]
         middle = (self._low + self._high) // 2
@@ -86,12 +92,15 @@ class Ladder:
         self.tried.append(tried)
         if reached:
             self._high = place
-        elif self._high >= 0:
+        elif self._high >= 0 or self.climbs:
             self._low = place + 1
 
     def bound(self, cheaper: Callable[[Candidate, Candidate], bool], best: Candidate) -> None:
-        """Before the first trial: leaves out what is no cheaper than another that was found."""
-        if self._high < 0 and not self.tried:
+        """Until one has reached the score: leaves out what is no cheaper than another's best.
+
+        Not after a first trial of the widest, which has to stay.
+        """
+        if self._high < 0 and (self.climbs or not self.tried):
             self.rungs = [one for one in self.rungs if cheaper(one, best)]
 
 

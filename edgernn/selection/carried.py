@@ -22,9 +22,7 @@ def data_line(folder: Path) -> str:
 
 def keep_data(line: str, folder: Path) -> None:
     """Writes what `data_line` read into the same places of another folder."""
-    content = _content(line)
-    for path in split_files(folder):
-        atomic.write_bytes(path, content[path.name])
+    _keep(line, {path.name: path for path in split_files(folder)})
 
 
 def result_files(folder: Path, order: Order) -> dict[str, Path]:
@@ -41,9 +39,7 @@ def results_line(folder: Path, order: Order) -> str:
 
 def keep_results(line: str, folder: Path, order: Order) -> None:
     """Writes what `results_line` read.  Raises KeyError where a file is missing, OutputError."""
-    content = _content(line)
-    for role, path in result_files(folder, order).items():
-        atomic.write_bytes(path, content[role])
+    _keep(line, result_files(folder, order))
 
 
 def needed_line(folder: Path, order: Order) -> str:
@@ -53,9 +49,7 @@ def needed_line(folder: Path, order: Order) -> str:
 
 def keep_needed(line: str, folder: Path, order: Order) -> None:
     """Writes what `needed_line` read into the same places of another folder."""
-    content = _content(line)
-    for name, path in _needed(folder, order).items():
-        atomic.write_bytes(path, content[name])
+    _keep(line, _needed(folder, order))
 
 
 def _needed(folder: Path, order: Order) -> dict[str, Path]:
@@ -78,5 +72,7 @@ def _line(files: Mapping[str, Path]) -> str:
     )
 
 
-def _content(line: str) -> dict[str, bytes]:
-    return {name: base64.b64decode(text) for name, text in json.loads(line).items()}
+def _keep(line: str, files: Mapping[str, Path]) -> None:
+    content = {name: base64.b64decode(text) for name, text in json.loads(line).items()}
+    for name, path in files.items():
+        atomic.write_bytes(path, content[name])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgernn.selection.contender import Contender
+from edgernn.selection.contender import Contender, Job
+from edgernn.tasks.notation import architecture_named
 
 #: An estimate from a few trainings: early stopping ends some of them later than others.
 _MARGIN = 1.15
@@ -22,22 +24,29 @@ class Clock:
     reserve_s: float = 0.0  # for what comes after the trainings
     began: float = field(default_factory=time.monotonic)
     _seconds: dict[Contender, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _around: list[float] = field(default_factory=list)  # of a job, all but its training
 
     @property
     def deadline(self) -> float | None:
         """Of the trainings, on time.monotonic's clock."""
         return None if self.limit_s is None else self.began + self.limit_s - self.reserve_s
 
-    def took(self, contender: Contender, seconds: float) -> None:
+    def took(self, contender: Contender, seconds: float, *, around_s: float | None = None) -> None:
+        """around_s: what of it was not training, as to export and to score."""
         self._seconds[contender].append(seconds)
+        if around_s is not None:
+            self._around.append(around_s)
 
-    def estimate_s(self, contender: Contender) -> float | None:
+    def estimate_s(self, contender: Contender, *, is_averaged: bool = False) -> float | None:
         """Of one more training of this contender; None before any has ended.
 
         Of a contender that has not been trained, from the slowest that has, by units.
+        is_averaged: it is the mean of models that are there, and only exported and scored.
         """
         if self._seconds[contender]:
             return _MARGIN * max(self._seconds[contender])
+        if is_averaged and self._around:
+            return _MARGIN * float(np.median(self._around)) * _models_in(contender)
         others = [
             max(seconds) * max(1.0, contender.units / other.units)
             for other, seconds in self._seconds.items()
@@ -53,9 +62,23 @@ class Clock:
         others = float(np.mean(self._seconds[contender] or [estimate]))
         return time.monotonic() + estimate + (rounds - 1) * others < self.deadline
 
-    def left_s(self, contenders: list[Contender], workers: int) -> float | None:
-        """Of trainings that are still to do, one for each entry; None before any estimate."""
-        estimates = [self.estimate_s(one) for one in contenders]
+    def has_time_for(self, job: Job) -> bool:
+        """Whether the job is expected to end in time if it starts now."""
+        return self.deadline is None or time.monotonic() + (self._job_s(job) or 0.0) < self.deadline
+
+    def left_s(self, jobs: Sequence[Job], workers: int) -> float | None:
+        """Of trainings that are still to do; None before any estimate."""
+        estimates = [self._job_s(one) for one in jobs]
         if None in estimates:
             return None
         return sum(one for one in estimates if one is not None) / _MARGIN / workers
+
+    def _job_s(self, job: Job) -> float | None:
+        """A training on a share of the rows takes that share of the time."""
+        estimate = self.estimate_s(job.contender, is_averaged=bool(job.members))
+        return None if estimate is None else estimate * job.share
+
+
+def _models_in(contender: Contender) -> int:
+    """Of an ensemble: it is as slow to export and to score as its members together."""
+    return len(architecture_named(contender.architecture).members)

@@ -19,6 +19,7 @@ from edgernn.export.pipeline import Failure, export_model, float_graph, training
 from edgernn.export.request import Request
 from edgernn.export.study.study import held
 from edgernn.profile import measure
+from edgernn.profile.candidates import find_candidates
 from edgernn.profile.measured import measured_files
 from edgernn.scheme import Scheme
 from edgernn.scoring.metric import Metric
@@ -42,7 +43,9 @@ from edgernn.tasks.samples import Splits
 from edgernn.tasks.task import Recipe
 
 #: About this long takes a file on this machine, in all processes of a profile.
-_SECONDS_PER_FILE = 8.0
+_SECONDS_PER_FILE = 6.0
+#: Of counted calls in each of these processes: a comparison has many files.
+_TIMED_S = 0.25
 
 #: Of calls with pauses, after which weights may have left the caches: what int4 is for.
 _PERIOD_MS = 10.0
@@ -97,12 +100,15 @@ def compared(
             trained = all_trained(plan, folder, workers, clock, question.forms, progress)
         refused = _export_medians(question, folder, trained.trainings, progress)
         measured = measured_files(
-            [folder / "files"],
+            find_candidates([folder / "files"]),
             splits.test,
             question.devices,
             weighs=False,
             answers=False,
-            plan=measure.Plan(period_ms=_PERIOD_MS if INT4 in question.forms.names else None),
+            plan=measure.Plan(
+                min_time_s=_TIMED_S,
+                period_ms=_PERIOD_MS if INT4 in question.forms.names else None,
+            ),
             progress=progress,
         )
     metric = row_metric(splits.test)

@@ -18,7 +18,7 @@ from edgernn.export.study.labelled import predict
 from edgernn.graph import Graph
 from edgernn.profile.candidates import Candidate, find_candidates
 from edgernn.profile.measure import Plan
-from edgernn.profile.measured import measured_candidates
+from edgernn.profile.measured import measured_files
 from edgernn.recipe import FrontEndRecipe
 from edgernn.scoring.metric import METRICS, Metric
 from edgernn.scoring.predictions import Predictions
@@ -155,7 +155,7 @@ def _predictions(file: ModelFile, samples: Samples) -> Predictions:
     if file.graph is not None:
         return predict(file.graph, samples, file.labels, file=file.path.name)
     assert file.candidate is not None  # noqa: S101
-    measured = measured_candidates([file.candidate], samples, ("cpu",), plan=_PLAN, weighs=False)
+    measured = measured_files([file.candidate], samples, ("cpu",), plan=_PLAN, weighs=False)
     (cell,) = measured.complete.cells
     if cell.predictions is None:
         raise MissingRuntime(

@@ -18,6 +18,8 @@ from edgernn.tasks.task import Recipe
 
 #: Trainings of a contender on each share of the rows.
 MOST_PARTIAL_SEEDS: Final = 3
+#: Trainings of a control: enough to see whether a mix is more than its depth.
+MOST_CONTROL_SEEDS: Final = 3
 _VERSION: Final = 1
 _FORMAT: Final = "edgernn-comparison-plan"
 
@@ -72,8 +74,18 @@ class Plan:
             *whole(few, controls),
             *whole(rest, asked),
             *self.partial_jobs,
-            *whole(rest, controls),
+            *(
+                job
+                for job in whole(rest, controls)
+                if job.repetition < self.seeds_of(job.contender)
+            ),
         )
+
+    def seeds_of(self, contender: Contender) -> int:
+        """How many trainings a contender has."""
+        if contender.architecture not in self.controls:
+            return self.seeds
+        return min(self.seeds, MOST_CONTROL_SEEDS)
 
     def is_control(self, contender: Contender) -> bool:
         """Whether the comparison can do without it."""

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
@@ -19,19 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn import atomic
-from edgernn.devices.device import Choices
-from edgernn.errors import DeviceError
 from edgernn.folders import cache_folder
-from edgernn.profile.candidates import find_candidates
-from edgernn.profile.measure import Plan
-from edgernn.profile.pool import pooled
-from edgernn.profile.profiling import begun
-from edgernn.profile.workload import Workload
 from edgernn.scheme import Numbers, Scheme
-from edgernn.selection.shapes import GATES, Shape, write_shapes
+from edgernn.selection.rounds import least_ms
+from edgernn.selection.shapes import GATES, Shape
 from edgernn.version import __version__
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 #: Short and long, narrow and wide, one layer and two, weights below and above the size of caches:
 #: what is predicted lies between them.
 CALIBRATION_SHAPES: Final = tuple(
@@ -66,9 +57,6 @@ _WEIGHT_BYTES: Final = {
 }
 #: Steps whose products with the input are computed together (ERNN_CHUNK_STEPS in ernn.h).
 _CHUNK_STEPS: Final = 32
-#: Short processes at several moments; the least of their calls is used, which other programs
-#: cannot shorten.
-_PLAN: Final = Plan(processes=3, min_time_s=0.05, warm_up_s=0.02)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +131,7 @@ def fitted(shapes: Sequence[Shape], measured_ms: Sequence[float], scheme: Scheme
 def predictor_of(
     device: str, *, backend: str, scheme: Scheme, progress: Callable[[str], None]
 ) -> Predictor:
-    """From the cache, or else measured now, in about half a minute.  Raises DeviceError."""
+    """From the cache, or else measured now, in less than half a minute.  Raises DeviceError."""
     kept = _file(device, backend, scheme)
     if (found := _read(kept, device, backend, scheme)) is not None:
         return found
@@ -158,33 +146,6 @@ def predictor_of(
     entry = {"version": _VERSION, "edgernn": __version__, **asdict(predictor)}
     atomic.write_bytes(kept, json.dumps(entry).encode() + b"\n")
     return predictor
-
-
-def least_ms(
-    shapes: Sequence[Shape], device: str, *, backend: str, scheme: Scheme
-) -> tuple[float, ...]:
-    """The shortest hot call of each shape, made with random weights.  Raises DeviceError."""
-    with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch)
-        write_shapes(shapes, out, backend=backend, scheme=scheme)
-        workload = Workload()
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        report = begun(now, _PLAN, workload)
-        with closing(
-            pooled(report, (device,), find_candidates([out]), workload, Choices())
-        ) as advances:
-            for advance in advances:
-                report = advance.report
-                if advance.failure is not None:
-                    raise advance.failure
-    found = {cell.item.model: cell for cell in report.cells}
-    for shape in shapes:
-        if not found[shape.name].runs:
-            raise DeviceError(
-                f"{device} gives no times, so none can be predicted: {found[shape.name].outcome}",
-                remedy="Search without a limit of time, or on another --device",
-            )
-    return tuple(min(min(run.hot_ms) for run in found[shape.name].runs) for shape in shapes)
 
 
 def _read(path: Path, device: str, backend: str, scheme: Scheme) -> Predictor | None:

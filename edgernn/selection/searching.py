@@ -163,7 +163,12 @@ class Search:
     def _ladders(self) -> list[Ladder]:
         found = {name: self._affordable(name) for name in self._wanted.architectures}
         self._refused = [rungs for rungs in found.values() if isinstance(rungs, str)]
-        ladders = [Ladder(rungs=rungs) for rungs in found.values() if not isinstance(rungs, str)]
+        climbs = self._wanted.budget.max_bytes is None  # the widest of all would take long
+        ladders = [
+            Ladder(rungs=rungs, climbs=climbs)
+            for rungs in found.values()
+            if not isinstance(rungs, str)
+        ]
         if not ladders:
             raise BudgetExceeded(
                 "no model fits: " + "; ".join(self._refused),
@@ -237,8 +242,8 @@ class Search:
         if not self._judge.tried:
             raise TrainingFailed(
                 f"a time limit of {seconds(self._clock.limit_s)} is too short to train a candidate",
-                remedy="Give a longer --time-limit and --resume: what was trained is kept, or a "
-                "smaller --max-bytes: the widest model that fits is trained first",
+                remedy="Give a longer --time-limit and --resume: what was trained is kept; or a "
+                "smaller --max-bytes: the widest model that fits it is trained first",
             )
         sound = self._winner() or self._likely()
         # Where all that could be confirmed were refuted, others that look as good count as little.

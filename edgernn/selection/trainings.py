@@ -42,7 +42,9 @@ def all_trained(
     """
     found, left_out = with_results(plan.jobs, folder, workers, clock, forms, progress)
     trainings = {
-        contender: _ended(found, [plan.job(contender, number) for number in range(plan.seeds)])
+        contender: _ended(
+            found, [plan.job(contender, number) for number in range(plan.seeds_of(contender))]
+        )
         for contender in plan.contenders
     }
     asked = {one: of for one, of in trainings.items() if not plan.is_control(one)}
@@ -95,7 +97,7 @@ def with_results(
     while waiting or workers.running:
         while workers.has_room and (ready := _next(waiting, found)) is not None:
             waiting.remove(ready)
-            if clock.fits(ready.contender):
+            if clock.has_time_for(ready):
                 workers.give(Train(job=ready, forms=forms if ready.key in wanted else _NO_FORMS))
             else:
                 waiting = [one for one in waiting if ready not in one.members]
@@ -108,10 +110,11 @@ def with_results(
             break
         if isinstance(done.order, Train):
             job = done.order.job
-            if job.share == 1.0:
-                clock.took(job.contender, done.seconds)
             if (training := read_training(folder, job.key)) is not None:
                 found[job.key] = training
+                if job.share == 1.0:
+                    around_s = None if job.members else done.seconds - training.seconds
+                    clock.took(job.contender, done.seconds, around_s=around_s)
     results = {key: training for key, training in found.items() if key in wanted}
     return results, len(wanted) - len(results)
 
@@ -171,7 +174,7 @@ def _said(done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: 
         for order in workers.running
         if isinstance(order, Train)
     )
-    left = clock.left_s([job.contender for job in waiting], max(1, len(workers.running)))
+    left = clock.left_s(waiting, max(1, len(workers.running)))
     about = "" if left is None else f", about {left / 60:.0f} min to go"
     return f"{done} of {total} trainings are done; training {names}{about}"
 

@@ -51,6 +51,6 @@ TASK: Final = Task(
     shape=(40, 13),
     classes=10,
     read=read,
-    # Half the epochs of the usual one, and the same score.
-    recipe=Recipe(batch_size=64, learning_rate=4e-3),
+    # A quarter of the time that early stopping took, and the same score.
+    recipe=Recipe(batch_size=64, learning_rate=8e-3, epochs=12, patience=0),
 )

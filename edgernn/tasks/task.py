@@ -15,8 +15,10 @@ class Recipe:
 
     units: int = 128
     layers: int = 1
-    epochs: int = 50  # at most; early stopping ends most trainings sooner
-    patience: int = 8  # epochs without a better validation loss before stopping
+    epochs: int = 50  # at most; patience ends most trainings sooner
+    #: Epochs without a better validation loss before stopping.  0: none, all `epochs` are trained,
+    #: and the learning rate rises and falls once.
+    patience: int = 8
     batch_size: int = 128
     learning_rate: float = 2e-3  # of Adam
     dropout: float = 0.0  # in training, before the answers: share of numbers set to 0

@@ -48,6 +48,9 @@ from edgernn.version import __version__
 OnEpoch: TypeAlias = Callable[[Epoch], None]
 
 PREDICTION_BATCH: Final = 256
+#: Of a training without patience: the share in which the learning rate rises, and where it begins.
+_RISING: Final = 0.1
+_START: Final = 0.1
 
 
 class Diverged(DataError):
@@ -110,7 +113,7 @@ def train(
     on_epoch: OnEpoch = lambda _epoch: None,
     kept: KeptModels | None = None,
 ) -> Trained:
-    """Trains until the validation loss stops falling, and keeps the weights of its minimum.
+    """Trains as the recipe says, and keeps the weights of the least validation loss.
 
     `out` is a .keras file; beside it come the calibration and test rows (.npz) and the log
     (.train.json).  0 epochs write the untrained model.  An output that cannot be written is
@@ -299,6 +302,11 @@ def fit(
 
     epochs: list[Epoch] = []
     began = time.perf_counter()
+    batches = recipe.epochs * -(-len(splits.train) // recipe.batch_size)
+    place = iter(range(batches))
+
+    def slow_down(_batch: int, _logs: object) -> None:
+        model.optimizer.learning_rate.assign(rate_at(next(place) / batches, recipe.learning_rate))
 
     def record(number: int, logs: dict[str, float]) -> None:
         if not math.isfinite(logs["loss"]):
@@ -327,12 +335,29 @@ def fit(
         verbose=0,
         callbacks=[
             keras.callbacks.EarlyStopping(
-                monitor="val_loss", patience=recipe.patience, restore_best_weights=True
+                monitor="val_loss",
+                patience=recipe.patience or recipe.epochs,
+                restore_best_weights=True,
             ),
-            keras.callbacks.LambdaCallback(on_epoch_end=record),
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=record, on_train_batch_begin=None if recipe.patience else slow_down
+            ),
         ],
     )
     return epochs
+
+
+def rate_at(done: float, highest: float) -> float:
+    """The learning rate after a share `done` of a training without patience.
+
+    It rises over the first tenth and then falls along a cosine to 0 (Smith, 2018, one cycle).
+
+    >>> [round(rate_at(done, 1.0), 2) for done in (0.0, 0.05, 0.1, 0.55, 1.0)]
+    [0.1, 0.55, 1.0, 0.5, 0.0]
+    """
+    if done < _RISING:
+        return highest * (_START + (1 - _START) * done / _RISING)
+    return highest * (1 + math.cos(math.pi * (done - _RISING) / (1 - _RISING))) / 2
 
 
 def _outputs(model: Any, goal: Goal, samples: Samples) -> list[AnyArray]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn.errors import CalibrationError, DataError
+from edgernn.export.quantization.chosen import BoolArray, read_elements
 from edgernn.export.quantization.hidden import hidden_steps, without_hidden_steps
 from edgernn.export.quantization.histogram import Histogram
 from edgernn.export.quantization.products import Products
@@ -64,7 +65,8 @@ def calibrate(
     calibrated only with states of zeros.
 
     Steps of an input that a mask hides from all its readers are left out: padding may be far from
-    all data (edgernn.export.quantization.hidden).
+    all data (edgernn.export.quantization.hidden).  So are elements of a branch that a Where does
+    not choose, which may be NaN or infinite: the logarithm of a number below zero.
 
     Works in batches, so that memory does not grow with the data.  Sixteen typical sequences give
     about the ranges of a hundred and more.
@@ -96,11 +98,13 @@ def calibrate(
         for _ in range(_calls(arguments) if carried else 1):
             with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
                 edges = execute(free, batch, observe=observe)
+            read = read_elements(free, edges)
             for name, value in edges.items():
                 if seen.specs[name].dtype is DType.FLOAT32:
-                    _check_result(seen, name, value, first_row=rows.start)
-                    mask = hidden.get(name)
-                    extremes.add_edge(name, value if mask is None else value[edges[mask]])
+                    _check_result(seen, name, value, read.get(name), first_row=rows.start)
+                    shown = edges[hidden[name]] if name in hidden else ...
+                    chosen = read[name][shown] if name in read else None
+                    extremes.add_edge(name, value[shown], chosen)
             extremes.add_inputs(edges)
             products.add(edges)
             batch |= {
@@ -125,9 +129,14 @@ class _Seen:
     total: float = 0.0
     count: int = 0
 
-    def add(self, rows: FloatArray) -> None:
-        np.minimum(self.low, rows.min(axis=0), out=self.low)
-        np.maximum(self.high, rows.max(axis=0), out=self.high)
+    def add(self, rows: FloatArray, read: BoolArray | None = None) -> None:
+        """rows: [any, channels].  read: which of the numbers count; None stands for all."""
+        least = most = rows
+        if read is not None:
+            least, most = np.where(read, rows, np.inf), np.where(read, rows, -np.inf)
+            rows = rows[read]
+        np.minimum(self.low, least.min(axis=0), out=self.low)
+        np.maximum(self.high, most.max(axis=0), out=self.high)
         self.total += float(rows.sum(dtype=np.float64))
         self.count += rows.size
         if self.histogram is not None:
@@ -176,6 +185,7 @@ class _Extremes:
     graph: Graph
     method: CalibrationMethod
     edges: dict[str, _Seen] = field(default_factory=dict)
+    unread: dict[str, _Seen] = field(default_factory=dict)
     cells: dict[str, dict[str, _Seen]] = field(default_factory=dict)
     inputs: dict[str, _Moments] = field(default_factory=dict)
 
@@ -190,24 +200,39 @@ class _Extremes:
             if len(rows):
                 self.inputs.setdefault(layer.name, _Moments.zero(rows)).add(rows)
 
-    def add_edge(self, name: str, value: FloatArray) -> None:
-        self._add(self.edges, name, value)
+    def add_edge(self, name: str, value: FloatArray, read: BoolArray | None = None) -> None:
+        """read: which elements are read; None stands for all.  Of an edge of which none is ever
+        read, the finite ones count: nothing else is known of it.
+        """
+        if read is None or read.any():
+            self._add(self.edges, name, value, read)
+        else:
+            is_finite = np.isfinite(value)
+            finite = np.where(is_finite, value, np.float32(0))
+            self._add(self.unread, name, finite, is_finite if is_finite.any() else None)
 
     def add_cell(self, layer: Recurrent, taps: Mapping[str, FloatArray]) -> None:
         for tap, value in taps.items():
             self._add(self.cells.setdefault(layer.name, {}), tap, value)
 
-    def _add(self, seen: dict[str, _Seen], name: str, value: FloatArray) -> None:
+    def _add(
+        self,
+        seen: dict[str, _Seen],
+        name: str,
+        value: FloatArray,
+        read: BoolArray | None = None,
+    ) -> None:
         rows = value.reshape(-1, value.shape[-1]) if value.ndim else value.reshape(1, 1)
         if rows.size == 0:
             return
         if name not in seen:
+            nothing = np.full(rows.shape[1], np.inf, np.float32)
             seen[name] = _Seen(
-                low=rows[0].copy(),
-                high=rows[0].copy(),
+                low=nothing,
+                high=-nothing,
                 histogram=None if self.method is CalibrationMethod.MINMAX else Histogram(),
             )
-        seen[name].add(rows)
+        seen[name].add(rows, None if read is None else read.reshape(rows.shape))
 
     def ranges(self, graph_fingerprint: str, *, samples: int, warnings: tuple[str, ...]) -> Ranges:
         layers = {layer.name: layer for layer in self.graph.layers if isinstance(layer, Recurrent)}
@@ -215,7 +240,7 @@ class _Extremes:
             graph_fingerprint=graph_fingerprint,
             method=self.method,
             samples=samples,
-            edges={name: self._range(seen) for name, seen in self.edges.items()},
+            edges={name: self._range(seen) for name, seen in {**self.unread, **self.edges}.items()},
             cells={
                 name: {
                     tap: self._range(seen, clip=_clip(layers[name], tap))
@@ -232,11 +257,12 @@ class _Extremes:
         if seen.histogram is not None:
             drawn_low, drawn_high = seen.histogram.interval(self.method)
             low, high = max(low, drawn_low), min(high, drawn_high)
+        never = seen.low > seen.high  # channels of which nothing was read
         return Range(
             low=min(max(low, -clip), clip),
             high=min(max(high, -clip), clip),
-            channel_low=seen.low,
-            channel_high=seen.high,
+            channel_low=np.where(never, np.float32(low), seen.low),
+            channel_high=np.where(never, np.float32(high), seen.high),
             mean=seen.total / seen.count,
         )
 
@@ -293,10 +319,15 @@ def _batches(graph: Graph, arguments: Mapping[str, AnyArray]) -> Iterator[slice]
         yield slice(start, start + rows)
 
 
-def _check_result(graph: Graph, edge: str, value: FloatArray, *, first_row: int) -> None:
-    if np.isfinite(value).all():
+def _check_result(
+    graph: Graph, edge: str, value: FloatArray, read: BoolArray | None, *, first_row: int
+) -> None:
+    is_bad = ~np.isfinite(value)
+    if read is not None:
+        is_bad &= read
+    if not is_bad.any():
         return
-    row = int(np.argwhere(~np.isfinite(value))[0][0])
+    row = int(np.argwhere(is_bad)[0][0])
     writer = producer(graph, edge)
     name = edge if writer is None else writer.name
     raise CalibrationError(

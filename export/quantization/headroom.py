@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from edgernn.export.quantization.chosen import read_elements
 from edgernn.export.quantization.hidden import hidden_steps, without_hidden_steps
 from edgernn.graph import (
     Activate,
@@ -144,13 +145,17 @@ def beyond(graph: Graph, ranges: Ranges, rows: Mapping[str, AnyArray]) -> Iterat
     few = {name: array[:_MOST_ROWS] for name, array in rows.items()}
     hidden, graph = hidden_steps(graph), without_hidden_steps(graph)
     values = execute(with_free_batch(graph), with_zero_states(graph, few))
+    read = read_elements(graph, values)
     wide = with_headroom(graph, ranges)
     said = 0
     for name, given in values.items():
         is_float = graph.specs[name].dtype is DType.FLOAT32
         if not is_float or name not in wide.edges or is_bounded(graph, name):
             continue
-        value = given[values[hidden[name]]] if name in hidden else given
+        shown = values[hidden[name]] if name in hidden else ...
+        value = given[shown][read[name][shown]] if name in read else given[shown]
+        if not value.size:
+            continue
         entry, seen = wide.edges[name], ranges.edges[name]
         outside = (value < entry.low) | (value > entry.high)
         if outside.mean() < _WORTH_SAYING or said == _MOST_SENTENCES:

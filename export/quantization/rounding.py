@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from edgernn.export.quantization.grid import INT8_GRID, Grid
 from edgernn.export.quantization.int8_weights import PAIR_MAX, Float64Array
 from edgernn.export.quantization.kept_roundings import kept
 from edgernn.graph import AnyArray, Conv1D, Conv2D, Dense, Gru, Moments, Recurrent
+from edgernn.interrupts import side_by_side
 
 #: Added to the mean square of each input, in units of the mean of these: inputs that calibration
 #: hardly saw must not make up for others.
@@ -28,6 +30,9 @@ _DAMPING: Final = 0.01
 #: Rows whose errors reach the rows behind them in one product; and those behind them in a block.
 _BLOCK: Final = 64
 _INNER: Final = 16
+
+#: Numbers of a matrix from which on its columns are rounded in two halves, side by side.
+_LARGE: Final = 2**18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,9 +97,38 @@ def compensated(
     grid: Grid = INT8_GRID,
 ) -> Rounded:
     """int8 for which (values * scales - matrix) gives nearly the least mean square error."""
+    root = _inverse_root(seen.covariance)
+    width = max(len(scales), 1) if matrix.size < _LARGE else ceil(len(scales) / 2)
+    halves = side_by_side(
+        [
+            partial(
+                *(_columns, matrix[:, start : start + width], scales[start : start + width]),
+                *(root, seen.mean),
+                pairs_safe=pairs_safe,
+                grid=grid,
+            )
+            for start in range(0, max(len(scales), 1), width)
+        ]
+    )
+    return Rounded(
+        values=np.concatenate([half.values for half in halves], axis=1),
+        rest=np.concatenate([half.rest for half in halves], axis=1),
+        bias=np.concatenate([half.bias for half in halves]),
+    )
+
+
+def _columns(
+    matrix: AnyArray,  # [K, N]
+    scales: Float64Array,  # [N]
+    root: Float64Array,  # [K + R, K + R]
+    mean: AnyArray,  # [K + R]
+    *,
+    pairs_safe: bool,
+    grid: Grid,
+) -> Rounded:
+    """What some columns become: each for itself."""
     rows = len(matrix)
     units = np.where(scales > 0, scales, 1.0) * grid.step
-    root = _inverse_root(seen.covariance)
     left = np.zeros((len(root), matrix.shape[1]))  # what each row should be by now
     left[:rows] = matrix
     values = np.zeros(matrix.shape)
@@ -115,7 +149,7 @@ def compensated(
             left[last:end] -= root[inner:last, last:end].T @ errors[inner - start : last - start]
         left[end:] -= root[start:end, end:].T @ errors
     rest = left[rows:]
-    off = seen.mean[:rows] @ (values * units - matrix) + seen.mean[rows:] @ rest
+    off = mean[:rows] @ (values * units - matrix) + mean[rows:] @ rest
     return Rounded(values=(values * grid.step).astype(np.int8), rest=rest, bias=-off)
 
 

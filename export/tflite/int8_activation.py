@@ -32,12 +32,18 @@ def int8_activation(
 
 
 def looked_up(graph: Subgraph, activation: Activation, x: Tensor, to: Quantization) -> Tensor:
-    """activation(x), int8; exact up to the rounding of its result."""
+    """activation(x), int8; exact up to the rounding of its result.
+
+    Where the activation has no result (the logarithm of a number below zero), the entry is 0: in a
+    model that calibration accepts, a Where chooses the other branch there.
+    """
     if x.quantization is None:
         raise AssertionError("an int8 tensor has a quantization")
     stored = np.arange(-128, 128)
     real = (x.quantization.scale[0] * (stored - x.quantization.zero_point)).astype(np.float32)
-    steps = np.rint(activate(activation, real) / to.scale[0]) + to.zero_point
+    results = activate(activation, real)
+    results = np.where(np.isnan(results), np.float32(0), results)
+    steps = np.rint(results / to.scale[0]) + to.zero_point
     table = graph.constant(np.clip(steps, -128, 127).astype(np.int8), to)
     at = ops.add(graph, ops.cast(graph, x, TensorType.INT32), index(graph, 128))
     return ops.gather(graph, table, at, axis=0)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from functools import partial
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from edgernn.interrupts import meanwhile, uninterrupted
+from edgernn import interrupts
+from edgernn.interrupts import meanwhile, one_thread_each, side_by_side, uninterrupted
 
 
 def pressed_in_the_middle(done: list[str]) -> None:
@@ -91,3 +94,59 @@ def test_ctrl_c_does_not_wait_for_the_work() -> None:
     with pytest.raises(KeyboardInterrupt), meanwhile(work):
         raise KeyboardInterrupt
     may_end.set()
+
+
+@pytest.fixture
+def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "_processors", lambda: 2)
+
+
+@pytest.mark.usefixtures("two_processors")
+def test_work_side_by_side_runs_at_the_same_time_and_is_returned_in_order() -> None:
+    together = threading.Barrier(2, timeout=5)
+
+    def waits(number: int) -> int:
+        together.wait()
+        return number
+
+    assert side_by_side([partial(waits, number) for number in range(6)]) == list(range(6))
+    assert side_by_side([]) == []
+
+
+@pytest.mark.usefixtures("two_processors")
+def test_after_an_error_side_by_side_nothing_more_begins() -> None:
+    begun: list[int] = []
+
+    def fails(number: int) -> None:
+        begun.append(number)
+        raise ValueError(f"work {number}")
+
+    with pytest.raises(ValueError, match="work"):
+        side_by_side([partial(fails, number) for number in range(20)])
+    assert len(begun) <= 2
+
+
+@pytest.mark.usefixtures("two_processors")
+def test_products_take_one_thread_while_others_work_and_afterwards_as_many_as_before() -> None:
+    def threads() -> set[int]:
+        found = [one for one in threadpool_info() if one["user_api"] == "blas"]
+        return {one["num_threads"] for one in found}
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = threads()
+        assert side_by_side([threads, threads]) == [{1}, {1}]
+        with one_thread_each(), one_thread_each():
+            assert threads() == {1}
+        assert threads() == before
+
+
+def test_blocks_of_one_thread_may_end_in_any_order() -> None:
+    first, second = one_thread_each(), one_thread_each()
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = threadpool_info()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"} == {1}
+        second.__exit__(None, None, None)
+        assert threadpool_info() == before

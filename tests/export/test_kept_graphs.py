@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edgernn.export.in_scheme import float_graph, quantized
 from edgernn.export.keras.file import read_model
+from edgernn.export.pipeline import export_model
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
 from edgernn.graph import Graph
+from edgernn.reference import integer
 from edgernn.scheme import Scheme
 from tests.golden import GOLDEN
 
@@ -59,3 +63,21 @@ def test_of_a_large_model_only_the_latest_is_kept(
     assert quantized(graph, request) is made
     quantized(graph, replace(request, scheme=Scheme.DYNAMIC))
     assert quantized(graph, request) is not made
+
+
+def test_the_integers_of_the_next_file_are_computed_while_a_file_runs(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phases, of_runs = ["begin"], []
+
+    def noted(*arguments: Any) -> Any:
+        of_runs.append(phases[-1])
+        return run(*arguments)
+
+    run = integer.run
+    monkeypatch.setattr(integer, "run", noted)
+    request = replace(request_of(graph, seed=0), backends=("tflite", "native"))
+    model = read_model(GOLDEN / "small_gru.keras")
+    made = export_model(model, tmp_path, request, progress=phases.append)
+    assert made[1].verification.integers == "rounding"
+    assert set(of_runs) == {"checking tflite"}

@@ -40,8 +40,11 @@ def rows_of(graph: Graph) -> dict[str, Any]:
     return {entry.name: x}
 
 
+@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
 @pytest.mark.parametrize("together", [1, 2, 100])
-def test_each_change_is_as_if_it_were_the_only_one(graph, together, monkeypatch) -> None:
+def test_each_change_is_as_if_it_were_the_only_one(graph, together, large, monkeypatch) -> None:
+    if large:
+        monkeypatch.setattr(propagation, "_LARGE", 0)
     rows = rows_of(graph)
     exact = execute(graph, rows)
     numbers = sum(array.size for array in exact.values())

@@ -104,16 +104,7 @@ ernn_image_parts ernn_image_scratch(const ernn_op *op, const ernn_constant *kern
 /* ---- Convolutions ---- */
 
 static void read_integers(const ernn_context *run, const float *x, uint32_t count, uint8_t *to) {
-  const uint32_t *reading = run->op->arguments + ERNN_LINEAR_READING;
-  float reciprocal = ernn_float_of(reading[ERNN_READING_RECIPROCAL]);
-  float limit = (float)(int32_t)reading[ERNN_READING_LIMIT];
-  if (reading[ERNN_READING_FROM_STATE]) {
-    ernn_read_row(reading, x, count, count, to);
-  } else if (element_bytes(run->op) == 1) {
-    run->kernels->rows->bytes(x, count, reciprocal, limit, to);
-  } else {
-    run->kernels->rows->words(x, count, reciprocal, limit, (int16_t *)(void *)to);
-  }
+  ernn_read_row(run->kernels, run->op->arguments + ERNN_LINEAR_READING, x, count, count, to);
 }
 
 /* One image between its padding, as the layer computes with it. */

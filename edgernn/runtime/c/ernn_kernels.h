@@ -29,6 +29,38 @@
 #pragma fp_contract(off)
 #endif
 
+/* ---- Which instruction sets this build has ---- */
+
+#if !defined(ERNN_PORTABLE) && (defined(__GNUC__) || defined(__clang__))
+#if defined(__x86_64__)
+#define ERNN_HAS_X86 1
+#if !defined(ERNN_WITHOUT_AVX512)
+#define ERNN_HAS_AVX512 1
+#endif
+/* Compilers and assemblers that know the instructions; Apple counts its clang one or two ahead. */
+#if defined(ERNN_HAS_AVX512) && (defined(__clang__) ? __clang_major__ >= 13 : __GNUC__ >= 11)
+#define ERNN_HAS_AVXVNNI 1
+#endif
+/* Linux gives the tiles to those who ask for them. */
+#if defined(ERNN_HAS_AVX512) && defined(__linux__) && __STDC_HOSTED__ && (defined(__clang__) || __GNUC__ >= 11)
+#define ERNN_HAS_AMX 1
+#endif
+#elif defined(__aarch64__)
+#define ERNN_HAS_ARM64 1
+#define ERNN_HAS_NEON 1
+#if defined(__clang__) ? __clang_major__ >= 13 : __GNUC__ >= 10 /* as for AVX-VNNI */
+#define ERNN_HAS_I8MM 1
+#endif
+#elif defined(__arm__) && defined(__ARM_NEON) /* -mfpu=neon; the default for Android */
+#define ERNN_HAS_NEON 1
+#elif defined(__wasm_simd128__)
+#define ERNN_HAS_SIMD128 1
+#if defined(__wasm_relaxed_simd__)
+#define ERNN_HAS_RELAXED 1
+#endif
+#endif
+#endif
+
 /* Weights in panels of `tiles` tiles of 16 columns; the last panel may have fewer.  A panel holds
  * its rows one after the other, so that a product reads it from start to end. */
 typedef struct ernn_matrix {
@@ -135,6 +167,23 @@ typedef void ernn_s16_gru(const int16_t *x, const int16_t *r, int16_t *h, uint8_
 typedef void ernn_s16_lstm(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
                            const ernn_cell *cells, uint8_t *fed, uint32_t tiles, ernn_hard hard);
 
+/* The recurrent product of one sequence's step and its gates in one.  fed: of the step before; next: what
+ * the next step takes, elsewhere.  turn: the number of the step, see ERNN_PARTS.  recurrent has panels of
+ * as many tiles as the cell has gates. */
+typedef void ernn_u8_gru(const ernn_product *recurrent, const int16_t *x, const uint8_t *fed,
+                         int16_t *h, uint8_t *next, uint32_t turn, ernn_hard hard);
+typedef void ernn_u8_lstm(const ernn_product *recurrent, const int16_t *x, const uint8_t *fed,
+                          int16_t *h, int16_t *c, const ernn_cell *cells, uint8_t *next,
+                          uint32_t turn, ernn_hard hard);
+
+/* The same of the dynamic scheme.  r: its bias and scale only. */
+typedef uint32_t ernn_u8_dynamic_gru(const ernn_product *recurrent, const ernn_scaled *x,
+                                     const ernn_scaled *r, const uint8_t *fed, float *h,
+                                     uint8_t *next, uint32_t turn);
+typedef uint32_t ernn_u8_dynamic_lstm(const ernn_product *recurrent, const ernn_scaled *x,
+                                      const ernn_scaled *r, const uint8_t *fed, float *h, float *c,
+                                      uint8_t *next, uint32_t turn);
+
 /* Where the numbers under a window of one channel are: distances in numbers. */
 typedef struct ernn_taps {
   uint32_t rows, columns;         /* of the window */
@@ -183,6 +232,12 @@ typedef struct ernn_kernels {
   ernn_nibble_gemm *nibble_gemm; /* reads planes where planes_product is not null */
   ernn_s16_gru *s16_gru;
   ernn_s16_lstm *s16_lstm;
+#ifdef ERNN_HAS_AVX512
+  ernn_u8_gru *u8_gru; /* null where the product and the gates apart are as fast */
+  ernn_u8_lstm *u8_lstm;
+  ernn_u8_dynamic_gru *u8_dynamic_gru;
+  ernn_u8_dynamic_lstm *u8_dynamic_lstm;
+#endif
 } ernn_kernels;
 
 /* Null where the build has no such kernels. */
@@ -190,38 +245,6 @@ extern const ernn_kernels *const ernn_kernels_by_isa[ERNN_ISA_COUNT];
 
 /* Whether this engine's products of bytes are as these kernels, of kernels_relaxed.c, need them. */
 int ernn_has_relaxed(ernn_isa isa);
-
-/* ---- Which instruction sets this build has ---- */
-
-#if !defined(ERNN_PORTABLE) && (defined(__GNUC__) || defined(__clang__))
-#if defined(__x86_64__)
-#define ERNN_HAS_X86 1
-#if !defined(ERNN_WITHOUT_AVX512)
-#define ERNN_HAS_AVX512 1
-#endif
-/* Compilers and assemblers that know the instructions; Apple counts its clang one or two ahead. */
-#if defined(ERNN_HAS_AVX512) && (defined(__clang__) ? __clang_major__ >= 13 : __GNUC__ >= 11)
-#define ERNN_HAS_AVXVNNI 1
-#endif
-/* Linux gives the tiles to those who ask for them. */
-#if defined(ERNN_HAS_AVX512) && defined(__linux__) && __STDC_HOSTED__ && (defined(__clang__) || __GNUC__ >= 11)
-#define ERNN_HAS_AMX 1
-#endif
-#elif defined(__aarch64__)
-#define ERNN_HAS_ARM64 1
-#define ERNN_HAS_NEON 1
-#if defined(__clang__) ? __clang_major__ >= 13 : __GNUC__ >= 10 /* as for AVX-VNNI */
-#define ERNN_HAS_I8MM 1
-#endif
-#elif defined(__arm__) && defined(__ARM_NEON) /* -mfpu=neon; the default for Android */
-#define ERNN_HAS_NEON 1
-#elif defined(__wasm_simd128__)
-#define ERNN_HAS_SIMD128 1
-#if defined(__wasm_relaxed_simd__)
-#define ERNN_HAS_RELAXED 1
-#endif
-#endif
-#endif
 
 /* Kernels name their instruction set themselves, so that one compiler call builds every file. */
 #if defined(__GNUC__) || defined(__clang__)

@@ -174,8 +174,8 @@ void ernn_activate(const ernn_kernels *kernels, const uint32_t *arguments, float
 
 /* Reads a float row of `width` numbers as integers, of 8 bits (bytes q + 128) or 16, and pads it
  * with zeros to `padded`: docs/integer-arithmetic.md, section 3.  `reading`: four arguments. */
-void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint32_t padded,
-                   void *out);
+void ernn_read_row(const ernn_kernels *kernels, const uint32_t *reading, const float *x, uint32_t width,
+                   uint32_t padded, void *out);
 
 /* At most ERNN_BLOCK rows, `stride` numbers apart, times the layer's kernel: into rows of the output.
  * `sums`: room for padded columns. */

@@ -35,17 +35,15 @@ ernn_status ernn_run_embedding(const ernn_context *run) {
 /* A state's 16 bits; what is not a state's float would not fit and is cut. */
 static int32_t read_state(float x) { return ernn_rounded(x, 32768.0f, 32767.0f); }
 
-void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint32_t padded,
-                   void *out) {
+void ernn_read_row(const ernn_kernels *kernels, const uint32_t *reading, const float *x, uint32_t width,
+                   uint32_t padded, void *out) {
   float reciprocal = ernn_float_of(reading[ERNN_READING_RECIPROCAL]);
   float limit = (float)(int32_t)reading[ERNN_READING_LIMIT];
   int from_state = reading[ERNN_READING_FROM_STATE] != 0;
   if (reading[ERNN_READING_BITS] == 8) {
     uint8_t *bytes = (uint8_t *)out;
+    if (!from_state) kernels->rows->bytes(x, width, reciprocal, limit, bytes);
     for (uint32_t i = 0; i < width && from_state; i++) bytes[i] = ernn_fed(read_state(x[i]));
-    for (uint32_t i = 0; i < width && !from_state; i++) {
-      bytes[i] = (uint8_t)(ernn_rounded(x[i], reciprocal, limit) + 128);
-    }
     for (uint32_t i = width; i < padded; i++) bytes[i] = 128;
   } else {
     int16_t *words = (int16_t *)out;
@@ -53,7 +51,7 @@ void ernn_read_row(const uint32_t *reading, const float *x, uint32_t width, uint
       reciprocal = 32768.0f;
       limit = 32767.0f;
     }
-    for (uint32_t i = 0; i < width; i++) words[i] = (int16_t)ernn_rounded(x[i], reciprocal, limit);
+    kernels->rows->words(x, width, reciprocal, limit, words);
     for (uint32_t i = width; i < padded; i++) words[i] = 0;
   }
 }
@@ -202,7 +200,7 @@ void ernn_run_dense(const ernn_context *run) {
         if (in_planes) {
           ernn_read_planes(run->kernels, reading, from, width, padded, to);
         } else {
-          ernn_read_row(reading, from, width, padded, to);
+          ernn_read_row(run->kernels, reading, from, width, padded, to);
         }
       }
       multiply_integers(run, integers, in_planes ? row_bytes : padded, in_planes ? padded : 0,
@@ -257,7 +255,7 @@ void ernn_run_conv(const ernn_context *run) {
       plane = (size_t)numbers + 4;
       ernn_read_planes(run->kernels, reading, floats, numbers, numbers + 4, integers);
     } else {
-      ernn_read_row(reading, floats, numbers, numbers + 4, integers);
+      ernn_read_row(run->kernels, reading, floats, numbers, numbers + 4, integers);
     }
     x = integers;
   }

@@ -50,10 +50,20 @@ static void multiply_part(const ernn_kernels *kernels, const ernn_integers *from
   }
 }
 
+/* WebAssembly reads 16 bytes at a time, for which the second cache is fast enough: of small weights, parts only
+ * cost it calls (a sequence of 128 units takes 1.04 times as long). */
+static int is_whole(const ernn_product *product, uint32_t parts) {
+#ifdef ERNN_HAS_SIMD128
+  if ((size_t)product->rows * product->columns <= 65536) return 1;
+#endif
+  (void)product;
+  return parts == 1;
+}
+
 void ernn_multiply_integers(const ernn_kernels *kernels, const ernn_integers *from,
                             const ernn_product *product, uint32_t parts, uint32_t turn,
                             void *out, size_t out_stride, int to_float) {
-  if (parts == 1) { /* no division: 32-bit ARM has no instruction for one */
+  if (is_whole(product, parts)) { /* no division: 32-bit ARM has no instruction for one */
     multiply_part(kernels, from, product, out, out_stride, to_float);
     return;
   }

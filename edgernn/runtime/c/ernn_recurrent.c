@@ -51,10 +51,10 @@ static void load_states(const ernn_cells *cells, const ernn_context *run, uint32
     return;
   }
   uint32_t reading[4] = {16, 0, 32767, 1}; /* as a state */
-  if (h) ernn_read_row(reading, h, cells->units, cells->padded, lane->h);
+  if (h) ernn_read_row(run->kernels, reading, h, cells->units, cells->padded, lane->h);
   for (uint32_t i = 0; i < cells->units && c; i++) {
     float scaled = c[i] / cell_unit(cells, i) * (1.0f / 32768.0f); /* powers of two: exact */
-    ernn_read_row(reading, &scaled, 1, 1, as_s16(lane->c) + i);
+    ernn_read_row(run->kernels, reading, &scaled, 1, 1, as_s16(lane->c) + i);
   }
   ernn_feed_state(cells, number);
 }

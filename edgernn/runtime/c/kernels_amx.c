@@ -53,22 +53,25 @@ typedef struct amx_block {
 AMX ERNN_INLINE void finish(const amx_block *of, const tile_sums *sums, const tile_sums *low,
                             uint32_t first, uint32_t count, const int8_t *weights, size_t stride,
                             size_t column, const int to_float, const int planes) {
-  const uint32_t done = of->done;
-  const uint8_t *x = of->x + first * of->x_stride + 4 * (size_t)done;
+  const uint32_t done = of->done, left = of->quads - done;
+  const size_t x_stride = of->x_stride, out_stride = of->out_stride, plane = of->plane;
+  const uint8_t *x = of->x + first * x_stride + 4 * (size_t)done;
+  uint8_t *out = of->out; /* of what is read of `of`, bytes that are written might change anything */
   const __m512i begin = begin_of(of->product, column, planes);
+  const tile_end end = tile_end_of(of->product, column, to_float);
+  size_t at = first * out_stride + column;
   weights += done * stride;
-  for (uint32_t row = 0; row < count; row++, x += of->x_stride) {
+  for (uint32_t row = 0; row < count; row++, x += x_stride, at += out_stride) {
     __m512i sum = load_bytes(sums->of[row]);
     __m512i second = planes == 2 ? load_bytes(low->of[row]) : _mm512_setzero_si512();
-    for (uint32_t quad = 0; quad < of->quads - done; quad++) {
+    for (uint32_t quad = 0; quad < left; quad++) {
       __m512i w = load_bytes(weights + quad * stride);
       sum = _mm512_dpbusd_epi32(sum, broadcast_quad__avx512(x + 4 * (size_t)quad), w);
       if (planes == 1) continue;
-      second = _mm512_dpbusd_epi32(second, broadcast_quad__avx512(x + of->plane + 4 * (size_t)quad), w);
+      second = _mm512_dpbusd_epi32(second, broadcast_quad__avx512(x + plane + 4 * (size_t)quad), w);
     }
     if (planes == 2) sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 8), second);
-    finish_tile__avx512(_mm512_add_epi32(sum, begin), of->product, column, of->out,
-                (first + row) * of->out_stride + column, to_float);
+    end_tile(_mm512_add_epi32(sum, begin), &end, out, at, to_float);
   }
 }
 
@@ -288,6 +291,10 @@ const ernn_kernels ernn_kernels_amx = {
     .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__avx512vnni),
     .s16_gru = ernn_s16_gru__avx512,
     .s16_lstm = ernn_s16_lstm__avx512,
+    .u8_gru = ernn_u8_gru__avx512,
+    .u8_lstm = ernn_u8_lstm__avx512,
+    .u8_dynamic_gru = ernn_u8_dynamic_gru__avx512,
+    .u8_dynamic_lstm = ernn_u8_dynamic_lstm__avx512,
 };
 
 #else

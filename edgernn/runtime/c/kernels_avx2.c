@@ -315,7 +315,7 @@ AVX2 void ernn_s16_lstm__avx2(const int16_t *x, const int16_t *r, int16_t *h, in
   }
 }
 
-ERNN_ROW_KERNELS(AVX2, avx2, planes_of)
+ERNN_ROW_KERNELS(AVX2, avx2, bytes_of, planes_of)
 
 const ernn_kernels ernn_kernels_avx2 = {
     .isa = ERNN_ISA_AVX2,
@@ -324,8 +324,8 @@ const ernn_kernels ernn_kernels_avx2 = {
     .f32_gemm = ernn_f32_gemm__avx2,
     .f32_gru = ernn_f32_gru__avx2,
     .f32_lstm = ernn_f32_lstm__avx2,
-    .dynamic_gru = ernn_dynamic_gru__avx2,
-    .dynamic_lstm = ernn_dynamic_lstm__avx2,
+    .dynamic_gru = DYNAMIC_GRU,
+    .dynamic_lstm = DYNAMIC_LSTM,
     .f32_sigmoid = ernn_f32_sigmoid__avx2,
     .f32_tanh = ernn_f32_tanh__avx2,
     .u8_product = u8_product__avx2,

@@ -230,20 +230,22 @@ AVX2 void ernn_f32_gru__avx2(const float *x, const float *r, float *h, uint32_t 
   gru(&of_x, &of_r, h, NULL, tiles, 1);
 }
 
-AVX2 uint32_t ernn_dynamic_gru__avx2(const ernn_scaled *x, const ernn_scaled *r, float *h,
-                                     uint8_t *fed, uint32_t tiles) {
-  return gru(x, r, h, fed, tiles, 0);
-}
-
 AVX2 void ernn_f32_lstm__avx2(const float *x, const float *r, float *h, float *c, uint32_t tiles) {
   ernn_scaled of_x = {x, NULL, 1.0f}, of_r = {r, NULL, 1.0f};
   lstm(&of_x, &of_r, h, c, NULL, tiles, 1);
+}
+
+#if !ERNN_IS_SMALL
+AVX2 uint32_t ernn_dynamic_gru__avx2(const ernn_scaled *x, const ernn_scaled *r, float *h,
+                                     uint8_t *fed, uint32_t tiles) {
+  return gru(x, r, h, fed, tiles, 0);
 }
 
 AVX2 uint32_t ernn_dynamic_lstm__avx2(const ernn_scaled *x, const ernn_scaled *r, float *h, float *c,
                                       uint8_t *fed, uint32_t tiles) {
   return lstm(x, r, h, c, fed, tiles, 0);
 }
+#endif
 
 AVX2 void ernn_f32_sigmoid__avx2(float *x, size_t count) {
   for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, sigmoid8(_mm256_loadu_ps(x), 0));

@@ -18,6 +18,10 @@ ernn_planes_product ernn_planes_product__avx512vnni;
 ernn_planes_sums ernn_planes_sums__avx512vnni;
 ernn_s16_gru ernn_s16_gru__avx512;
 ernn_s16_lstm ernn_s16_lstm__avx512;
+ernn_u8_gru ernn_u8_gru__avx512;
+ernn_u8_lstm ernn_u8_lstm__avx512;
+ernn_u8_dynamic_gru ernn_u8_dynamic_gru__avx512;
+ernn_u8_dynamic_lstm ernn_u8_dynamic_lstm__avx512;
 ernn_f32_gru ernn_f32_gru__avx512;
 ernn_dynamic_gru ernn_dynamic_gru__avx512;
 ernn_f32_lstm ernn_f32_lstm__avx512;
@@ -40,19 +44,41 @@ AVX512 ERNN_INLINE __m512i begin_of(const ernn_product *product, size_t column, 
 }
 
 /* What becomes of a tile's sums (in the order of lanes): Q4.11 or float32. */
-AVX512 ERNN_INLINE void finish_tile__avx512(__m512i sums, const ernn_product *product, size_t column,
-                                    void *out, size_t at, const int to_float) {
+typedef struct tile_end {
+  __m512i shift;
+  __m256i multiplier;
+  __m512 scale;
+} tile_end;
+
+AVX512 ERNN_INLINE tile_end tile_end_of(const ernn_product *product, size_t column, const int to_float) {
+  tile_end end;
+  const void *multiplier = product->multiplier + column;
   if (to_float) {
-    __m512 scale = _mm512_loadu_ps(product->output_scale + column);
-    __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale);
+    end.scale = _mm512_loadu_ps(product->output_scale + column);
+  } else {
+    end.shift = load_bytes(product->shift + column);
+    end.multiplier = _mm256_loadu_si256((const __m256i *)multiplier);
+  }
+  return end;
+}
+
+AVX512 ERNN_INLINE void end_tile(__m512i sums, const tile_end *end, void *out, size_t at,
+                                 const int to_float) {
+  if (to_float) {
+    __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), end->scale);
     _mm512_storeu_ps((float *)out + at, _mm512_shuffle_f32x4(scaled, scaled, 0xD8));
   } else {
-    const void *multiplier = product->multiplier + column;
-    __m512i shifted = _mm512_srav_epi32(sums, load_bytes(product->shift + column));
+    __m512i shifted = _mm512_srav_epi32(sums, end->shift);
     __m256i narrow = _mm256_permute4x64_epi64(_mm512_cvtsepi32_epi16(shifted), 0xD8);
-    narrow = _mm256_mulhrs_epi16(narrow, _mm256_loadu_si256((const __m256i *)multiplier));
+    narrow = _mm256_mulhrs_epi16(narrow, end->multiplier);
     _mm256_storeu_si256((__m256i *)(void *)((int16_t *)out + at), narrow);
   }
+}
+
+AVX512 ERNN_INLINE void finish_tile__avx512(__m512i sums, const ernn_product *product, size_t column,
+                                    void *out, size_t at, const int to_float) {
+  tile_end end = tile_end_of(product, column, to_float);
+  end_tile(sums, &end, out, at, to_float);
 }
 
 #endif

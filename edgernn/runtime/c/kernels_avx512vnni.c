@@ -1,9 +1,6 @@
-/* kernels_avx512vnni.c: x86 with AVX-512 and VNNI (Intel from 2019, AMD from 2022).
- *
- * VNNI multiplies and adds in one instruction and does not saturate.  Its latency of five cycles
- * needs ten sums in flight: a lone row therefore adds up every fourth group of rows apart, which
- * exact integers allow. */
-
+/* kernels_avx512vnni.c: x86 with AVX-512 and VNNI (Intel from 2019, AMD from 2022).  VNNI multiplies and
+ * adds in one instruction and does not saturate.  Its latency of five cycles needs ten sums in flight: a
+ * lone row adds up every fourth group of rows apart, which exact integers allow. */
 #include "ernn_kernels.h"
 
 #ifdef ERNN_HAS_AVX512
@@ -371,7 +368,7 @@ AVX512 ERNN_INLINE void planes_of__avx512vnni(const float *x, size_t count, floa
   }
 }
 
-ERNN_ROW_KERNELS(AVX512, avx512vnni, planes_of__avx512vnni)
+ERNN_ROW_KERNELS(AVX512, avx512vnni, bytes_of, planes_of__avx512vnni)
 
 const ernn_kernels ernn_kernels_avx512vnni = {
     .isa = ERNN_ISA_AVX512VNNI,
@@ -392,6 +389,10 @@ const ernn_kernels ernn_kernels_avx512vnni = {
     .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__avx512vnni),
     .s16_gru = ernn_s16_gru__avx512,
     .s16_lstm = ernn_s16_lstm__avx512,
+    .u8_gru = ernn_u8_gru__avx512,
+    .u8_lstm = ernn_u8_lstm__avx512,
+    .u8_dynamic_gru = ernn_u8_dynamic_gru__avx512,
+    .u8_dynamic_lstm = ernn_u8_dynamic_lstm__avx512,
 };
 
 #else

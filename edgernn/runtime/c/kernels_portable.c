@@ -251,7 +251,7 @@ static void s16_lstm__portable(const int16_t *x, const int16_t *r, int16_t *h, i
   }
 }
 
-ERNN_ROW_KERNELS(ERNN_ANY_TARGET, portable, planes_of)
+ERNN_ROW_KERNELS(ERNN_ANY_TARGET, portable, bytes_of, planes_of)
 
 const ernn_kernels ernn_kernels_portable = {
     .isa = ERNN_ISA_PORTABLE,

@@ -73,78 +73,81 @@ int ernn_has_relaxed(ernn_isa isa) {
 /* What the blocks of a product share. */
 typedef struct rows__relaxed {
   const ernn_product *product;
-  size_t plane, stride;
+  const uint8_t *x;
+  size_t x_stride, plane, stride, out_bytes;
+  uint32_t count;
   v128_t flipped; /* bits of bytes q + 128 that make them what the engine multiplies */
   int is_signed, to_float;
 } rows__relaxed;
 
-#if ERNN_IS_SMALL >= 2
-#define FINISH_COPY ERNN_NOINLINE static
-#define FINISH_UNROLL
-#else
-#define FINISH_COPY ERNN_INLINE
-#define FINISH_UNROLL ERNN_UNROLL
-#endif
-
-/* Adds what the sums of `n` tiles begin with; all 32-bit numbers wrap.  Where sums of signed bytes begin with
- * the bias, those of q + 128 begin with 128 times the weights less: docs/integer-arithmetic.md, section 4. */
-FINISH_COPY void finish__relaxed(const rows__relaxed *rows, v128_t *sums, size_t column, uint8_t *out,
-                                 const int n) {
+/* What the sums of high bytes begin with, and what is added before those of low bytes; all 32-bit numbers
+ * wrap.  unsigned_bias is bias less 128 times the weights: docs/integer-arithmetic.md, section 4. */
+ERNN_INLINE void starts_of_planes(const rows__relaxed *rows, size_t column, v128_t *starts, const int n) {
   const int32_t *bias = rows->product->bias + column, *less = rows->product->unsigned_bias + column;
-  const int32_t *begin = rows->is_signed ? bias : less;
-  if (rows->plane) {
-    FINISH_UNROLL
-    for (int i = 0; i < 4 * n; i++) {
-      v128_t first = wasm_v128_load(bias + 4 * i);
-      v128_t weights = wasm_i32x4_sub(first, wasm_v128_load(less + 4 * i));
-      weights = rows->is_signed ? weights : wasm_i32x4_shl(wasm_i32x4_neg(weights), 8);
-      sums[i] = wasm_i32x4_add(sums[i], wasm_i32x4_add(first, weights));
-    }
-  } else {
-    FINISH_UNROLL
-    for (int i = 0; i < 4 * n; i++) sums[i] = wasm_i32x4_add(sums[i], wasm_v128_load(begin + 4 * i));
-  }
-  for (int i = 0; i < n; i++, column += ERNN_TILE) {
-    finish_tile__simd128(sums + 4 * i, rows->product, column, out, column, rows->to_float);
+  const v128_t is_signed = wasm_i32x4_splat(-rows->is_signed);
+  for (int i = 0; i < 4 * n; i++) {
+    v128_t begin = wasm_v128_load(bias + 4 * i);
+    v128_t weights = wasm_i32x4_sub(wasm_v128_load(less + 4 * i), begin);
+    starts[i] = wasm_v128_andnot(weights, is_signed);
+    starts[4 * n + i] = wasm_i32x4_sub(begin, wasm_v128_and(weights, is_signed));
   }
 }
 
-/* One row times `n` tiles of one panel; of planes first the high bytes, then the low ones.  Twelve sums stay
+/* All rows times `n` tiles of one panel; of planes first the high bytes, then the low ones.  Twelve sums stay
  * in registers, and hide the five cycles that a fused product takes. */
-ERNN_INLINE void block__relaxed(const rows__relaxed *rows, const uint8_t *x, const int8_t *weights,
-                                size_t column, uint8_t *out, const int n, const int is_fused) {
-  const size_t stride = rows->stride, bytes = ((size_t)rows->product->rows + 3) / 4 * 4;
+ERNN_INLINE void block__relaxed(const rows__relaxed *rows, const int8_t *weights, size_t column,
+                                uint8_t *out, const int n, const int is_fused) {
+  const ernn_product *product = rows->product;
+  const size_t stride = rows->stride, bytes = ((size_t)product->rows + 3) / 4 * 4;
   const v128_t flipped = rows->flipped;
   const int passes = is_fused && rows->plane ? 2 : 1;
-  v128_t sums[12];
-  ERNN_UNROLL
-  for (int j = 0; j < 4 * n; j++) sums[j] = wasm_i32x4_const_splat(0);
-  for (int pass = 0; pass < passes; pass++, x += rows->plane) {
-    const int8_t *w4 = weights;
+  const int32_t *begin = (rows->is_signed ? product->bias : product->unsigned_bias) + column;
+  v128_t starts[24];
+  if (passes == 2) {
+    starts_of_planes(rows, column, starts, n);
+    begin = (const int32_t *)(const void *)starts;
+  }
+  for (uint32_t row = 0; row < rows->count; row++, out += rows->out_bytes) {
+    const uint8_t *x = rows->x + row * rows->x_stride;
+    const int32_t *start = begin;
+    v128_t sums[12];
     ERNN_UNROLL
-    for (int j = 0; j < 4 * n; j++) sums[j] = wasm_i32x4_shl(sums[j], 8);
-    for (const uint8_t *x4 = x, *end = x + bytes; x4 < end; x4 += 4, w4 += stride) {
-      OFFSETS_IN_LOADS(w4);
-      v128_t four = wasm_v128_load32_splat(x4);
-      if (is_fused) four = wasm_v128_xor(four, flipped);
+    for (int j = 0; j < 4 * n; j++) sums[j] = wasm_i32x4_const_splat(0);
+    for (int pass = 0; pass < passes; pass++, x += rows->plane, start += n * 16) {
+      const int8_t *w4 = weights;
       ERNN_UNROLL
       for (int j = 0; j < 4 * n; j++) {
-        sums[j] = dot__relaxed(wasm_v128_load(w4 + 16 * j), four, sums[j], is_fused);
+        sums[j] = wasm_i32x4_add(wasm_i32x4_shl(sums[j], 8), wasm_v128_load(start + 4 * j));
+      }
+      for (const uint8_t *x4 = x, *end = x + bytes; x4 < end; x4 += 4, w4 += stride) {
+        OFFSETS_IN_LOADS(w4);
+        v128_t four = wasm_v128_load32_splat(x4);
+        if (is_fused) four = wasm_v128_xor(four, flipped);
+        ERNN_UNROLL
+        for (int j = 0; j < 4 * n; j++) {
+          sums[j] = dot__relaxed(wasm_v128_load(w4 + 16 * j), four, sums[j], is_fused);
+        }
       }
     }
+    for (int i = 0; i < n; i++) {
+      size_t at = column + (size_t)i * ERNN_TILE;
+      finish_tile__simd128(sums + 4 * i, product, at, out, at, rows->to_float);
+    }
   }
-  finish__relaxed(rows, sums, column, out, n);
 }
 
 ERNN_INLINE void gemm__relaxed(const uint8_t *x, size_t x_stride, size_t plane, uint32_t count,
                                const ernn_product *product, uint8_t *out, size_t out_stride,
                                int to_float, const int is_fused) {
   const int is_signed = is_fused && kind_of(1) == SIGNED_X;
-  const size_t out_bytes = out_stride * (to_float ? sizeof(float) : sizeof(int16_t));
   const uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
   rows__relaxed rows = {
       .product = product,
+      .x = x,
+      .x_stride = x_stride,
       .plane = plane,
+      .out_bytes = out_stride * (to_float ? sizeof(float) : sizeof(int16_t)),
+      .count = count,
       .flipped = wasm_i8x16_splat(is_signed ? -128 : 0),
       .is_signed = is_signed,
       .to_float = to_float,
@@ -152,24 +155,20 @@ ERNN_INLINE void gemm__relaxed(const uint8_t *x, size_t x_stride, size_t plane, 
   for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
     uint32_t taken = tiles - panel < product->tiles ? tiles - panel : product->tiles;
     rows.stride = (size_t)taken * 64;
-    for (uint32_t row = 0; row < count; row++) {
-      for (uint32_t tile = 0; tile < taken;) {
-        const int8_t *weights = product->panels + (size_t)panel * 64 * quads + 64 * tile;
-        const uint8_t *from = x + row * x_stride;
-        uint8_t *to = out + row * out_bytes;
-        uint32_t left = taken - tile;
-        size_t column = (size_t)(panel + tile) * ERNN_TILE;
-        /* Where size counts, fewer shapes: one tile of pairs, three or one of fused products. */
-        if ((left == 3 || (ERNN_IS_SMALL >= 2 && left > 3)) && (is_fused || ERNN_IS_SMALL < 2)) {
-          block__relaxed(&rows, from, weights, column, to, 3, is_fused);
-          tile += 3;
-        } else if (left >= 2 && is_fused && ERNN_IS_SMALL < 2) {
-          block__relaxed(&rows, from, weights, column, to, 2, is_fused);
-          tile += 2;
-        } else {
-          block__relaxed(&rows, from, weights, column, to, 1, is_fused);
-          tile += 1;
-        }
+    for (uint32_t tile = 0; tile < taken;) {
+      const int8_t *weights = product->panels + (size_t)panel * 64 * quads + 64 * tile;
+      uint32_t left = taken - tile;
+      size_t column = (size_t)(panel + tile) * ERNN_TILE;
+      /* Where size counts, fewer shapes: one tile of pairs, three or one of fused products. */
+      if ((left == 3 || (ERNN_IS_SMALL >= 2 && left > 3)) && (is_fused || ERNN_IS_SMALL < 2)) {
+        block__relaxed(&rows, weights, column, out, 3, is_fused);
+        tile += 3;
+      } else if (left >= 2 && is_fused && ERNN_IS_SMALL < 2) {
+        block__relaxed(&rows, weights, column, out, 2, is_fused);
+        tile += 2;
+      } else {
+        block__relaxed(&rows, weights, column, out, 1, is_fused);
+        tile += 1;
       }
     }
   }

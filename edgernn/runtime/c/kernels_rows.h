@@ -115,8 +115,9 @@ ERNN_INLINE void word_taps_of(const int16_t *x, const int16_t *w, const ernn_tap
 
 #define ERNN_ANY_TARGET
 
-/* Defines all of them as f32_*__<isa>, u8_* and s16_*.  planes_of: what splits numbers into planes. */
-#define ERNN_ROW_KERNELS(target, isa, planes_of)                                                   \
+/* Defines all of them as f32_*__<isa>, u8_* and s16_*.  bytes_of, planes_of: what makes numbers bytes, and
+ * splits them into planes. */
+#define ERNN_ROW_KERNELS(target, isa, bytes_of, planes_of)                                         \
   target static float f32_peak__##isa(const float *x, size_t count) { return peak_of(x, count); }  \
   target static void f32_scale__##isa(float *x, size_t count, float scale, const float *bias) {    \
     scale_of(x, count, scale, bias);                                                               \

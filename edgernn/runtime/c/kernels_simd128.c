@@ -222,15 +222,22 @@ ERNN_INLINE void store_fed__simd128(uint8_t *fed, v128_t h, v128_t center) {
   wasm_v128_store64_lane(fed, wasm_u8x16_narrow_i16x8(narrow, narrow), 0);
 }
 
-/* (sum + (before << 15) - gate * before + 0x4000) >> 15, saturated; sum: 32 bits of 8 columns. */
-ERNN_INLINE v128_t kept(v128_t low, v128_t high, v128_t gate, v128_t before) {
+/* (sum + (before << 15) - gate * before + 0x4000) >> 15, saturated.  sum: 32 bits of 8 columns, to which
+ * (32767 - gate) * before was added: one factor of 16 bits, so that a product of pairs can add it. */
+ERNN_INLINE v128_t kept(v128_t low, v128_t high, v128_t before) {
   const v128_t half = wasm_i32x4_const_splat(0x4000);
-  low = wasm_i32x4_sub(low, wasm_i32x4_extmul_low_i16x8(gate, before));
-  high = wasm_i32x4_sub(high, wasm_i32x4_extmul_high_i16x8(gate, before));
-  low = wasm_i32x4_add(low, wasm_i32x4_shl(wasm_i32x4_extend_low_i16x8(before), 15));
-  high = wasm_i32x4_add(high, wasm_i32x4_shl(wasm_i32x4_extend_high_i16x8(before), 15));
-  return wasm_i16x8_narrow_i32x4(wasm_i32x4_shr(wasm_i32x4_add(low, half), 15),
-                                 wasm_i32x4_shr(wasm_i32x4_add(high, half), 15));
+  low = wasm_i32x4_add(wasm_i32x4_add(low, half), wasm_i32x4_extend_low_i16x8(before));
+  high = wasm_i32x4_add(wasm_i32x4_add(high, half), wasm_i32x4_extend_high_i16x8(before));
+  return wasm_i16x8_narrow_i32x4(wasm_i32x4_shr(low, 15), wasm_i32x4_shr(high, 15));
+}
+
+/* The words of two in turn: the lower four of each, the upper four. */
+ERNN_INLINE v128_t low_pairs(v128_t a, v128_t b) {
+  return wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+ERNN_INLINE v128_t high_pairs(v128_t a, v128_t b) {
+  return wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
 ERNN_INLINE v128_t adds_at__simd128(const int16_t *x, const int16_t *r, uint32_t at) {
@@ -247,8 +254,9 @@ void ernn_s16_gru__simd128(const int16_t *x, const int16_t *r, int16_t *h, uint8
       v128_t p = scaled_q15(reset, wasm_v128_load(r + 32 + i));
       v128_t n =
           fixed_tanh__simd128(wasm_i16x8_add_sat(wasm_v128_load(x + 32 + i), p), &tables);
-      v128_t state = kept(wasm_i32x4_extmul_low_i16x8(z, n), wasm_i32x4_extmul_high_i16x8(z, n), z,
-                          wasm_v128_load(h + i));
+      v128_t before = wasm_v128_load(h + i), rest = wasm_v128_xor(z, wasm_i16x8_const_splat(32767));
+      v128_t state = kept(wasm_i32x4_dot_i16x8(low_pairs(z, rest), low_pairs(n, before)),
+                          wasm_i32x4_dot_i16x8(high_pairs(z, rest), high_pairs(n, before)), before);
       wasm_v128_store(h + i, state);
       store_fed__simd128(fed + i, state, tables.center);
     }
@@ -269,7 +277,10 @@ void ernn_s16_lstm__simd128(const int16_t *x, const int16_t *r, int16_t *h, int1
       const int32_t *exponent = cell->exponent + k / 2; /* lanes of columns k to k + 3 */
       v128_t low = shifted(wasm_i32x4_extmul_low_i16x8(i, n), wasm_v128_load(exponent));
       v128_t high = shifted(wasm_i32x4_extmul_high_i16x8(i, n), wasm_v128_load(exponent + 8));
-      v128_t memory = kept(low, high, f, wasm_v128_load(c + k));
+      v128_t before = wasm_v128_load(c + k), rest = wasm_v128_xor(f, wasm_i16x8_const_splat(32767));
+      v128_t memory =
+          kept(wasm_i32x4_add(low, wasm_i32x4_extmul_low_i16x8(rest, before)),
+               wasm_i32x4_add(high, wasm_i32x4_extmul_high_i16x8(rest, before)), before);
       memory = wasm_i16x8_max(memory, wasm_i16x8_const_splat(-32767));
       wasm_v128_store(c + k, memory);
       v128_t limit = wasm_v128_load(cell->limit + k);
@@ -293,21 +304,39 @@ ERNN_INLINE v128_t rounded__simd128(const float *x, v128_t reciprocal, v128_t li
   return wasm_i32x4_sub(v, wasm_i32x4_const_splat(0x4B400000 - 32768));
 }
 
-/* As planes_of, eight at a time. */
-ERNN_INLINE void planes_of__simd128(const float *x, size_t count, float reciprocal, float limit,
-                                    uint8_t *high, uint8_t *low) {
+/* Eight numbers, of a multiple of eight, at a time: into planes, or where `low` is null into bytes. */
+ERNN_NOINLINE static void split__simd128(const float *x, size_t count, float reciprocal, float limit,
+                                         uint8_t *high, uint8_t *low) {
   const v128_t by = wasm_f32x4_splat(reciprocal), most = wasm_f32x4_splat(limit);
-  for (; count >= 8; count -= 8, x += 8, high += 8, low += 8) {
-    v128_t words = wasm_u16x8_narrow_i32x4(rounded__simd128(x, by, most), rounded__simd128(x + 4, by, most));
-    v128_t above = wasm_u16x8_shr(words, 8), below = wasm_v128_and(words, wasm_i16x8_const_splat(255));
-    v128_t both = wasm_u8x16_narrow_i16x8(above, below);
-    wasm_v128_store64_lane(high, both, 0);
-    wasm_v128_store64_lane(low, both, 1);
+  for (size_t i = 0; i < count; i += 8) {
+    v128_t first = rounded__simd128(x + i, by, most), second = rounded__simd128(x + i + 4, by, most);
+    v128_t words = wasm_u16x8_narrow_i32x4(first, second);
+    v128_t below = wasm_v128_and(words, wasm_i16x8_const_splat(255));
+    v128_t both = wasm_u8x16_narrow_i16x8(wasm_u16x8_shr(words, 8), below);
+    if (low) {
+      wasm_v128_store64_lane(high + i, both, 0);
+      wasm_v128_store64_lane(low + i, both, 1);
+    } else {
+      wasm_v128_store64_lane(high + i, wasm_v128_xor(both, wasm_i8x16_const_splat(-128)), 1);
+    }
   }
-  planes_of(x, count, reciprocal, limit, high, low);
 }
 
-ERNN_ROW_KERNELS(ERNN_ANY_TARGET, simd128, planes_of__simd128)
+ERNN_INLINE void planes_of__simd128(const float *x, size_t count, float reciprocal, float limit,
+                                    uint8_t *high, uint8_t *low) {
+  size_t most = count & ~(size_t)7;
+  split__simd128(x, most, reciprocal, limit, high, low);
+  planes_of(x + most, count - most, reciprocal, limit, high + most, low + most);
+}
+
+ERNN_INLINE void bytes_of__simd128(const float *x, size_t count, float reciprocal, float limit,
+                                   uint8_t *out) {
+  size_t most = count & ~(size_t)7;
+  split__simd128(x, most, reciprocal, limit, out, NULL);
+  bytes_of(x + most, count - most, reciprocal, limit, out + most);
+}
+
+ERNN_ROW_KERNELS(ERNN_ANY_TARGET, simd128, bytes_of__simd128, planes_of__simd128)
 
 /* Loops over floats are turned into vectors by compilers. */
 const ernn_kernels ernn_kernels_simd128 = {

@@ -48,27 +48,32 @@ ERNN_INLINE v128_t looked_up(v128_t table, v128_t places) { return wasm_i8x16_sw
 ERNN_INLINE v128_t scaled_q15(v128_t a, v128_t b) { return wasm_i16x8_q15mulr_sat(a, b); }
 #endif
 
-/* Powers of two, as floats of 1 to 2^22, as integers. */
-ERNN_INLINE v128_t whole(v128_t powers) {
-#if defined(ERNN_HAS_RELAXED) && ERNN_IS_SMALL < 2 /* i32x4.relaxed_trunc_f32x4_s */
-  v128_t out;
-  __asm__("local.get %1\n\t.byte 0xfd, 0x81, 0x02\n\tlocal.set %0" : "=r"(out) : "r"(powers));
-  return out;
-#else
-  const v128_t shifter = wasm_f32x4_const_splat(8388608.0f); /* 2^23: adding it shows them as bits */
-  return wasm_v128_xor(wasm_f32x4_add(powers, shifter), shifter);
-#endif
-}
+/* Each number shifted by its own count of up to FAR__simd128, which WebAssembly has no instruction for. */
+#if defined(ERNN_HAS_RELAXED) && ERNN_IS_SMALL < 2
+enum { FAR__simd128 = 30 };
 
-/* Each number shifted by its own count of up to 16, which WebAssembly has no instruction for: its two halves
- * times 2^(16 - count), in 16 more bits. */
+/* Of 64 bits: the number times 2^(30 - count), whose lowest 30 bits are cut off. */
+ERNN_INLINE v128_t shifted(v128_t numbers, v128_t counts) {
+  v128_t exponents = wasm_i32x4_sub(wasm_i32x4_const_splat((127 + 30) << 23), wasm_i32x4_shl(counts, 23));
+  v128_t powers; /* i32x4.relaxed_trunc_f32x4_s */
+  __asm__("local.get %1\n\t.byte 0xfd, 0x81, 0x02\n\tlocal.set %0" : "=r"(powers) : "r"(exponents));
+  v128_t low = wasm_u64x2_shr(wasm_i64x2_extmul_low_i32x4(numbers, powers), 30);
+  v128_t high = wasm_u64x2_shr(wasm_i64x2_extmul_high_i32x4(numbers, powers), 30);
+  return wasm_i32x4_shuffle(low, high, 0, 2, 4, 6);
+}
+#else
+enum { FAR__simd128 = 16 };
+
+/* Its two halves times 2^(16 - count), in 16 more bits. */
 ERNN_INLINE v128_t shifted(v128_t numbers, v128_t counts) {
   v128_t exponents = wasm_i32x4_sub(wasm_i32x4_const_splat((127 + 16) << 23), wasm_i32x4_shl(counts, 23));
-  v128_t powers = whole(exponents);
+  const v128_t shifter = wasm_f32x4_const_splat(8388608.0f); /* 2^23: adding it shows them as bits */
+  v128_t powers = wasm_v128_xor(wasm_f32x4_add(exponents, shifter), shifter);
   v128_t low = wasm_i32x4_mul(wasm_v128_and(numbers, wasm_i32x4_const_splat(0xFFFF)), powers);
   v128_t high = wasm_i32x4_mul(wasm_i32x4_shr(numbers, 16), powers);
   return wasm_i32x4_add(high, wasm_u32x4_shr(low, 16));
 }
+#endif
 
 /* What becomes of a tile's sums, four vectors in the order of lanes (columns 0-3, 8-11, 4-7,
  * 12-15): Q4.11 or float32. */
@@ -87,17 +92,22 @@ ERNN_ONE_COPY void finish_tile__simd128(const v128_t *sums, const ernn_product *
     v128_t each[4], counts[4];
     const int32_t *shift = product->shift + column;
     ERNN_UNROLL
-    for (int i = 0; i < 4; i++) counts[i] = wasm_v128_load(shift + 4 * i);
-    v128_t all = wasm_v128_or(wasm_v128_or(counts[0], counts[1]), wasm_v128_or(counts[2], counts[3]));
-    if (wasm_v128_any_true(wasm_v128_and(all, wasm_i32x4_const_splat(16)))) { /* rare: up to 24 */
-      int32_t numbers[ERNN_TILE];
-      __builtin_memcpy(numbers, sums, sizeof numbers);
-      for (uint32_t i = 0; i < ERNN_TILE; i++) numbers[i] >>= shift[i];
-      __builtin_memcpy(each, numbers, sizeof each);
-    } else {
-      ERNN_UNROLL
-      for (int i = 0; i < 4; i++) each[i] = shifted(sums[i], counts[i]);
+    for (int i = 0; i < 4; i++) {
+      each[i] = sums[i];
+      counts[i] = wasm_v128_load(shift + 4 * i);
     }
+    v128_t all = wasm_v128_or(wasm_v128_or(counts[0], counts[1]), wasm_v128_or(counts[2], counts[3]));
+    const v128_t bit = wasm_i32x4_const_splat(16);
+    if (FAR__simd128 < 24 && wasm_v128_any_true(wasm_v128_and(all, bit))) { /* rare: 16 to 24 */
+      ERNN_UNROLL
+      for (int i = 0; i < 4; i++) {
+        v128_t far = wasm_v128_and(counts[i], bit);
+        counts[i] = wasm_i32x4_sub(counts[i], wasm_u32x4_shr(far, 1));
+        each[i] = wasm_v128_bitselect(wasm_i32x4_shr(each[i], 8), each[i], wasm_i32x4_eq(far, bit));
+      }
+    }
+    ERNN_UNROLL
+    for (int i = 0; i < 4; i++) each[i] = shifted(each[i], counts[i]);
     int16_t *to = (int16_t *)out + at;
     const int16_t *by = product->multiplier + column;
     v128_t first = wasm_i16x8_narrow_i32x4(each[0], each[2]);

@@ -5,14 +5,22 @@
 #include "kernels_intrinsics.h"
 
 #include "ernn_kernels.h"
+#include "kernels_portable.h"
 
 #define AVX2 ERNN_TARGET("avx2,fma,f16c")
 
 ernn_f32_gemm ernn_f32_gemm__avx2;
 ernn_f32_gru ernn_f32_gru__avx2;
 ernn_f32_lstm ernn_f32_lstm__avx2;
-ernn_dynamic_gru ernn_dynamic_gru__avx2;
-ernn_dynamic_lstm ernn_dynamic_lstm__avx2;
+#if ERNN_IS_SMALL /* the portable ones, as on ARM */
+#define DYNAMIC_GRU ernn_dynamic_gru__portable
+#define DYNAMIC_LSTM ernn_dynamic_lstm__portable
+#else
+#define DYNAMIC_GRU ernn_dynamic_gru__avx2
+#define DYNAMIC_LSTM ernn_dynamic_lstm__avx2
+ernn_dynamic_gru DYNAMIC_GRU;
+ernn_dynamic_lstm DYNAMIC_LSTM;
+#endif
 ernn_f32_map ernn_f32_sigmoid__avx2;
 ernn_f32_map ernn_f32_tanh__avx2;
 ernn_s16_gru ernn_s16_gru__avx2;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -14,8 +13,7 @@ import pytest
 
 from edgernn import Model
 from edgernn.kits import for_android, package
-from tests.arm64_root import arm64_root
-from tests.debian_packages import CannotBuild
+from tests.arm64_root import arm64_root, in_qemu
 from tests.edgernn.kits.models import rows
 from tests.edgernn.runtime.toolchain import run, tool
 
@@ -26,16 +24,10 @@ JAVA: Final = "usr/lib/jvm/java-17-openjdk-arm64"
 
 @pytest.fixture(scope="module")
 def java() -> list[str]:
-    qemu = shutil.which("qemu-aarch64-static")
-    if qemu is None:
-        pytest.skip("qemu-aarch64-static is not installed (apt-get install qemu-user-static)")
-    try:
-        root = arm64_root()
-    except CannotBuild as why:
-        pytest.skip(str(why))
-    program = root / JAVA / "bin" / "java"
+    qemu = in_qemu()
+    program = arm64_root() / JAVA / "bin" / "java"
     flags = ("-Xcheck:jni", "-Xint", "-XX:+UseSerialGC", "-Xshare:off", "-Xmx128m")
-    return [qemu, "-L", str(root), str(program), *flags]
+    return [*qemu, str(program), *flags]
 
 
 def test_none_of_10000_numbers_differs_from_python(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Final
 import pytest
 
 from edgernn.folders import cache_folder
-from tests.arm64_root import arm64_root
-from tests.debian_packages import CannotBuild
+from tests.arm64_root import in_qemu
 from tests.edgernn.runtime.toolchain import tool
 
 _VERSION: Final = "24"  # the first long-term one whose V8 uses AVX-VNNI
@@ -21,16 +19,7 @@ _VERSION: Final = "24"  # the first long-term one whose V8 uses AVX-VNNI
 def later_node(architecture: str) -> list[str]:
     """The command of Node for "x64" or "arm64" (in qemu); skips where it cannot be had."""
     program = _installed(architecture) / "bin" / "node"
-    if architecture == "x64":
-        return [str(program)]
-    qemu = shutil.which("qemu-aarch64-static")
-    if qemu is None:
-        pytest.skip("qemu-aarch64-static is not installed (apt-get install qemu-user-static)")
-    try:
-        root = arm64_root()
-    except CannotBuild as why:
-        pytest.skip(str(why))
-    return [qemu, "-L", str(root), str(program)]
+    return [*(in_qemu() if architecture == "arm64" else ()), str(program)]
 
 
 def _installed(architecture: str) -> Path:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import time
 
 from edgernn.selection.clock import Clock
-from edgernn.selection.contender import Contender
+from edgernn.selection.contender import Contender, Job
+from edgernn.tasks.task import Recipe
 
 GRU = Contender(architecture="gru", units=16)
 WIDE = Contender(architecture="lstm", units=64)
+BOTH = Contender(architecture="gru+lstm", units=16)
+
+
+def job(contender, *, share=1.0):
+    return Job(contender=contender, recipe=Recipe(), repetition=0, data_sha256="0", share=share)
 
 
 def test_without_a_limit_everything_fits():
@@ -45,6 +51,25 @@ def test_a_contender_that_was_not_trained_is_estimated_by_units():
 
 def test_the_time_left_is_shared_by_the_workers():
     clock = Clock(limit_s=None)
-    assert clock.left_s([GRU], workers=1) is None
+    assert clock.left_s([job(GRU)], workers=1) is None
     clock.took(GRU, 10.0)
-    assert clock.left_s([GRU, GRU], workers=2) == 10.0
+    assert clock.left_s([job(GRU), job(GRU)], workers=2) == 10.0
+
+
+def test_an_ensemble_of_models_that_are_there_is_no_training():
+    clock = Clock(limit_s=100.0)
+    clock.took(GRU, 80.0, around_s=2.0)
+    clock.began = time.monotonic() - 50.0  # 50 s are left
+    assert not clock.has_time_for(job(GRU))
+    assert clock.has_time_for(job(BOTH))  # 2 models: 4 s around them
+    assert clock.left_s([job(BOTH)], workers=1) == 4.0
+    clock.began = time.monotonic() - 97.0
+    assert not clock.has_time_for(job(BOTH))
+
+
+def test_a_training_on_a_share_of_the_rows_takes_that_share_of_the_time():
+    clock = Clock(limit_s=100.0)
+    clock.took(GRU, 80.0)
+    clock.began = time.monotonic() - 50.0
+    assert clock.has_time_for(job(GRU, share=0.25))
+    assert not clock.has_time_for(job(GRU, share=0.75))

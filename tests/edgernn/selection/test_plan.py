@@ -27,13 +27,13 @@ NAMES = ("gru", "lstm", "gru-lstm", "gru-gru", "lstm-lstm")
 FORMS = Forms(formats=("native",), schemes=(Scheme.INT8,))
 
 
-def planned(**changes: Any) -> Plan:
+def planned(*, seeds: int = 3, **changes: Any) -> Plan:
     return Plan(
         data="made-up",
         data_sha256="0",
         recipe=Recipe(),
         groups={Equal.UNITS: tuple(Contender(architecture=one, units=16) for one in NAMES)},
-        seeds=3,
+        seeds=seeds,
         formats=("native",),
         schemes=("int8",),
         controls=("gru-gru", "lstm-lstm"),
@@ -68,6 +68,13 @@ def test_every_contender_is_trained_with_every_seed_once():
     counted = Counter((job.contender, job.repetition) for job in planned().jobs)
     assert len(counted) == 15
     assert set(counted.values()) == {1}
+
+
+def test_controls_have_three_seeds_at_most(tmp_path):
+    found, crew = trained(planned(seeds=5), tmp_path, most=100)
+    assert [len(runs) for runs in found.trainings.values()] == [5, 5, 5, 3, 3]
+    assert found.left_out == 0
+    assert len(crew.trained) == 21
 
 
 def test_controls_that_the_time_does_not_allow_are_left_out(tmp_path):

@@ -201,7 +201,7 @@ def test_where_nothing_reaches_the_score_the_nearest_is_chosen(tmp_path):
 
 
 def test_what_is_predicted_to_be_too_slow_is_never_trained(tmp_path):
-    budget = Budget(score=0.83, p95_ms=0.6)
+    budget = Budget(score=0.83, p95_ms=0.6, max_bytes=1_000_000)
     chosen, crew = search(tmp_path, budget=budget, predictor=predictor())
     assert chosen.candidate.contender.name == "lstm-48"
     widest = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -38,19 +39,50 @@ def test_what_cannot_fit_is_refused_with_its_size():
         rungs(Budget(score=0.9, max_bytes=1000))
 
 
-@pytest.mark.parametrize("least", range(1, 10))
-def test_bisection_finds_the_narrowest_that_reaches_the_score(least):
-    ladder = Ladder(rungs=rungs())
+def widths_tried(ladder, least):
+    """In order, where `least` units or more reach the score."""
     trained = []
     while (candidate := ladder.wanted()) is not None:
         trained.append(candidate.contender.units)
-        reached = candidate.contender.units >= 16 * least
+        reached = candidate.contender.units >= least
         ladder.told(Tried(candidate=candidate, scores=(0.95 if reached else 0.5,)), reached=reached)
+    return trained
+
+
+@pytest.mark.parametrize("least", range(1, 10))
+def test_bisection_finds_the_narrowest_that_reaches_the_score(least):
+    trained = widths_tried(Ladder(rungs=rungs()), 16 * least)
     assert trained[0] == 128
     reaching = [units for units in trained if units >= 16 * least]
     assert min(reaching, default=None) == (16 * least if least < 9 else None)
     assert len(trained) <= 4
     assert len(set(trained)) == len(trained)
+
+
+@pytest.mark.parametrize(
+    ("least", "tried"),
+    [
+        (16, [16]),
+        (32, [16, 32]),
+        (48, [16, 32, 64, 48]),
+        (80, [16, 32, 64, 128, 96, 80]),
+        (128, [16, 32, 64, 128, 96, 112]),
+        (1000, [16, 32, 64, 128]),
+    ],
+)
+def test_without_a_limit_of_bytes_the_width_is_doubled_until_one_reaches_the_score(least, tried):
+    assert widths_tried(Ladder(rungs=rungs(), climbs=True), least) == tried
+
+
+def test_a_ladder_that_climbs_ends_where_another_is_cheaper():
+    ladder = Ladder(rungs=rungs(), climbs=True)
+    for _ in range(2):
+        candidate = ladder.wanted()
+        assert candidate is not None
+        ladder.told(Tried(candidate=candidate, scores=(0.5,)), reached=False)
+    best = replace(ladder.rungs[2], contender=Contender(architecture="lstm", units=32))
+    ladder.bound(lambda one, other: one.bytes < other.bytes, best)
+    assert ladder.wanted() is None
 
 
 def test_what_is_no_cheaper_than_the_best_is_not_begun():

@@ -90,3 +90,17 @@ def test_parts_are_rounded_apart_and_without_any_all_is_to_nearest(
     plain = rounded(matrix, scales, [], pairs_safe=False)
     np.testing.assert_array_equal(plain.values, to_int8(matrix, scales))
     assert not plain.bias.any()
+
+
+def test_halves_of_the_columns_side_by_side_are_those_of_one_run(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = inputs(rng, 300, 40)
+    matrix = rng.normal(size=(30, 25))
+    scales = column_scales(matrix, pairs_safe=True)
+    whole = compensated(matrix, scales, seen(x), pairs_safe=True)
+    monkeypatch.setattr("edgernn.export.quantization.rounding._LARGE", 1)
+    halves = compensated(matrix, scales, seen(x), pairs_safe=True)
+    assert (halves.values == whole.values).all()
+    np.testing.assert_allclose(halves.rest, whole.rest, atol=1e-12)
+    np.testing.assert_allclose(halves.bias, whole.bias, atol=1e-12)

@@ -1,0 +1,55 @@
+/* ernn_whole_steps.c: steps of one sequence whose product and gates are one kernel. */
+
+#include "ernn_cells.h"
+
+#ifdef ERNN_HAS_AVX512
+
+int ernn_step_whole(const ernn_cells *cell, uint32_t turn) {
+  const ernn_context *run = cell->run;
+  const uint32_t *arguments = run->op->arguments;
+  ernn_cell_lane *lane = cell->lanes;
+  uint32_t is_lstm = ERNN_HAS(QLSTM) && run->op->kind == ERNN_OP_QLSTM;
+  int is_gru = run->op->kind == ERNN_OP_QGRU && arguments[ERNN_RNN_CANDIDATE] == ERNN_NONE;
+  ernn_product recurrent = ernn_product_of(run->model, arguments[ERNN_RNN_RECURRENT]);
+  if (!run->kernels->u8_gru || cell->count > 1 || fed_form_of(cell) != ERNN_NIBBLES_OF_BYTES) return 0;
+  if (!(is_lstm || is_gru) || recurrent.is_nibbles || recurrent.tiles != 3u + is_lstm) return 0;
+  const int16_t *x = as_s16(cell->projected) + (size_t)row_of(cell, 0, turn) * cell->columns;
+  uint8_t *fed = fed_of(cell, lane->fed_half), *next = fed_of(cell, lane->fed_half ^ 1u);
+  ernn_hard hard = hard_of(run->op);
+  lane->fed_half ^= 1u;
+  if (is_lstm) {
+    const void *constants = ernn_constant_data(run->model, arguments[ERNN_QRNN_CELL]);
+    run->kernels->u8_lstm(&recurrent, x, fed, as_s16(lane->h), as_s16(lane->c), constants, next, turn, hard);
+  } else {
+    run->kernels->u8_gru(&recurrent, x, fed, as_s16(lane->h), next, turn, hard);
+  }
+  return 1;
+}
+
+int ernn_step_whole_dynamic(const ernn_cells *cell, uint32_t turn) {
+  const ernn_context *run = cell->run;
+  const uint32_t *arguments = run->op->arguments;
+  ernn_cell_lane *lane = cell->lanes;
+  uint32_t is_lstm = run->op->kind == ERNN_OP_LSTM, constant = arguments[ERNN_RNN_RECURRENT];
+  ernn_product recurrent = ernn_product_of(run->model, constant);
+  if (!run->kernels->u8_dynamic_gru || cell->count > 1 || !ernn_takes_fed(run, constant)) return 0;
+  if (recurrent.is_nibbles || recurrent.tiles != 3u + is_lstm) return 0;
+  float *h = as_f32(lane->h), scale = 1.0f / ERNN_STATE_STEPS;
+  uint8_t *fed = cell->reset + (size_t)lane->fed_half * cell->padded;
+  uint8_t *next = cell->reset + (size_t)(lane->fed_half ^ 1u) * cell->padded;
+  uint32_t row = row_of(cell, 0, turn);
+  if (!lane->is_fed) scale = ernn_feed(run, h, cell->units, fed);
+  lane->fed_half ^= 1u;
+  ernn_scaled x = {as_f32(cell->projected) + (size_t)row * cell->columns, vector_of(run, ERNN_RNN_BIAS),
+                   as_f32(cell->quantized)[row]};
+  ernn_scaled r = {NULL, vector_of(run, ERNN_RNN_RECURRENT_BIAS), scale};
+  uint32_t beyond =
+      is_lstm ? run->kernels->u8_dynamic_lstm(&recurrent, &x, &r, fed, h, as_f32(lane->c), next, turn)
+              : run->kernels->u8_dynamic_gru(&recurrent, &x, &r, fed, h, next, turn);
+  lane->is_fed = beyond == 0;
+  return 1;
+}
+
+#else
+typedef int ernn_no_whole_steps; /* C99 wants something in every file */
+#endif
