@@ -50,7 +50,6 @@ LOUD: Final = 1e-3
 #: not worth their price: LiteRT's kernels of int16 take many times as long on CPUs.
 _WORTH: Final = 0.25
 
-
 #: Of the weights of a model: what a layer has at most whose 16 bits take no time to speak of.
 _SMALL: Final = 0.1
 
@@ -184,10 +183,7 @@ class NoiseMeter:
         )
 
     def _heads(
-        self,
-        costs: Sequence[ActivationCost],
-        chosen: Mapping[str, _Choice],
-        arithmetic: Arithmetic,
+        self, costs: Sequence[ActivationCost], chosen: Mapping[str, _Choice], arithmetic: Arithmetic
     ) -> dict[str, _Choice]:
         """Small Dense layers of a model that was trained on a grid, with 16 bits.
 
@@ -196,7 +192,8 @@ class NoiseMeter:
         """
         if not (self.runs.graph.grids and arithmetic.has_sixteen and arithmetic.is_exact):
             return {}
-        sizes = {layer.name: _size(layer) for layer in self._layers()}
+        weights = ((layer.name, layer.weights.values()) for layer in self._layers())
+        sizes = {name: sum(as_float32(one).size for one in some) for name, some in weights}
         most = _SMALL * sum(sizes.values())
         heads = {
             cost.layer: cost.activations
@@ -353,11 +350,6 @@ def _quietest(ways: Mapping[str, _Choice], allowed: float) -> dict[str, _Choice]
 
 def _in_order(chosen: Mapping[str, _Choice], graph: Graph) -> dict[str, _Choice]:
     return {layer.name: chosen[layer.name] for layer in graph.layers if layer.name in chosen}
-
-
-def _size(layer: Layer) -> int:
-    """Of its matrices."""
-    return sum(as_float32(weight).size for weight in layer.weights.values())
 
 
 def _has_weights_of(layer: Layer, other: Layer) -> bool:

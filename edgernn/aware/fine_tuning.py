@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from edgernn import atomic
 from edgernn.aware.deployed import deployed
@@ -37,13 +36,17 @@ from edgernn.tasks.training_log import OnGrid, log_path, write_log
 #: Opens the display of one of the two trainings, by its name.
 Shown: TypeAlias = Callable[[str], AbstractContextManager[OnEpoch]]
 
+#: That a fine-tuning has at most, unless the user says otherwise.
+_EPOCHS: Final = 15
+
 
 def gentler(recipe: Recipe) -> Recipe:
-    """Of fine-tuning: a trained model needs smaller and fewer steps, all of them."""
-    epochs = math.ceil(recipe.epochs / 4)
-    return replace(
-        recipe, learning_rate=recipe.learning_rate / 2, epochs=epochs, patience=max(epochs, 1)
-    )
+    """Of fine-tuning: smaller and fewer steps, whose rate falls to 0.
+
+    Weights between two numbers of a grid come to rest so.
+    """
+    epochs = min(recipe.epochs, _EPOCHS)
+    return replace(recipe, learning_rate=recipe.learning_rate / 2, epochs=epochs, patience=0)
 
 
 def fine_tune(

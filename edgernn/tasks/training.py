@@ -264,21 +264,15 @@ def deployable(model: Any, goal: Goal, architecture: Architecture, recipe: Recip
 def fitted(
     model: Any, splits: Splits, goal: Goal, recipe: Recipe, on_epoch: OnEpoch
 ) -> list[Epoch]:
-    """Fits `model` in place, ending with its best weights; gives the epochs.
-
-    The learning rate falls to 0 along a cosine, so that weights between two numbers of a grid
-    come to rest.
-    """
-    batches = math.ceil(len(splits.train) / recipe.batch_size)
-    compile_for(model, goal, recipe, falling=recipe.epochs * batches)
+    """Fits `model` in place, ending with its best weights; gives the epochs."""
+    compile_for(model, goal, recipe)
     return fit(model, splits, goal, recipe, on_epoch)
 
 
-def compile_for(model: Any, goal: Goal, recipe: Recipe, *, falling: int = 0) -> None:
-    """Gives the model its optimizer and its loss.  falling: the steps after which its rate is 0."""
-    optimizers, rate = load_keras().optimizers, recipe.learning_rate
+def compile_for(model: Any, goal: Goal, recipe: Recipe) -> None:
+    """Gives the model its optimizer and its loss."""
     model.compile(
-        optimizers.Adam(optimizers.schedules.CosineDecay(rate, falling) if falling else rate),
+        load_keras().optimizers.Adam(recipe.learning_rate),
         goal.loss,
         metrics=["accuracy"] if goal.train.target is Target.CLASS and not goal.others else [],
     )

@@ -104,6 +104,24 @@ def test_the_native_file_answers_as_the_training(digits: Any, tmp_path: Path) ->
     np.testing.assert_array_equal(model(x), model.predict(x, verbose=0))
 
 
+def test_the_small_head_of_a_trained_grid_reads_16_bits(
+    digits: Any, keras: Any, tmp_path: Path
+) -> None:
+    """Its weights are exact, so that its inputs alone turn answers; others keep 8 bits."""
+    _, path, (calibration, _) = digits
+    keras.models.load_model(path).save(tmp_path / "plain.keras")  # the numbers, and no grids
+
+    def finer(file: Path) -> dict[str, str]:
+        made = edgernn.load(file).export(
+            tmp_path, to="native", scheme="int4", calibrate=calibration.x, verify=False
+        )
+        details = made["native"].details
+        return {name: text for name, text in details.items() if "with 16 bits" in text}
+
+    assert finer(path).keys() == {"layer probabilities"}
+    assert not finer(tmp_path / "plain.keras")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["languages_bi_lstm", "languages_conv_lstm"])
 @pytest.mark.parametrize("scheme", ["int4", "ternary"])
