@@ -31,7 +31,7 @@ class Tuning(NamedTuple):
 
 
 TUNINGS: Final = {
-    "counter": Tuning("counter_lstm", "lstm", 2e-3, 60, 128),
+    "counter": Tuning("counter_lstm", "lstm", 2e-3, 32, 128),
     "japanese-vowels": Tuning("vowels_gru", "gru", 1e-3, 25, 32),
     "digits": Tuning("digits_gru", "gru", 1e-3, 12, 128),
     "languages": Tuning("languages_conv_lstm", "conv-lstm", 5e-4, 4, 128, 8000),

@@ -32,6 +32,7 @@ _MODELS: Final = _TOP / "tests" / "golden" / "trained"
 
 _GENERATED_ROWS: Final = 6_000
 _GENERATED_SEED: Final = 1_000  # no row of the training
+_AT_ONCE: Final = 1_500  # rows of a prediction
 
 _IN_FILE: Final = {"float": Scheme.FLOAT32, "int8": Scheme.INT8}  # the others: int4
 
@@ -127,7 +128,7 @@ def _splits(task: str) -> Splits:
 
 
 def _classes(model: Any, splits: Splits) -> npt.NDArray[np.intp]:
-    return np.asarray(model.predict(splits.test.x, batch_size=256, verbose=0)).argmax(-1)
+    return np.asarray(model.predict(splits.test.x, batch_size=_AT_ONCE, verbose=0)).argmax(-1)
 
 
 def _native(model: Any, scheme: str, splits: Splits) -> bytes:
