@@ -240,7 +240,7 @@ def command(
                 trained = train(splits, base, cell=cell, recipe=recipe, on_epoch=on_epoch, **common)
             start = base
         if qat is not None:
-            tuning = recipe if "learning_rate" in chosen else gentler(recipe)
+            tuning = replace(gentler(recipe), **chosen)  # type: ignore[arg-type]
             trained = fine_tune(
                 *(splits, start, out),
                 scheme=qat,
