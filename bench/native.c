@@ -67,7 +67,7 @@ int call_run(call *made, void *rows, unsigned steps, void *out) {
 
 /* ---- The processor ----
  *
- * The best of many short trials: few of them are left alone by the other programs of a machine. */
+ * The best of short trials: few of them are left alone by the other programs of a machine. */
 
 enum { TRIALS = 100 };
 
@@ -102,9 +102,9 @@ enum { SUMS = 12, TURNS = 20000 };
 
 /* The empty asm makes each sum a register, and each product one that is computed anew. */
 #define PEAK(name, features, vector, zero, one, body, macs)                                        \
-  __attribute__((target(features))) static double name(void) {                                     \
+  __attribute__((target(features))) static double name(int trials) {                               \
     double best = 1e9;                                                                             \
-    for (int trial = 0; trial < TRIALS; trial++) {                                                 \
+    for (int trial = 0; trial < trials; trial++) {                                                 \
       vector sums[SUMS], x = one, w = one;                                                         \
       for (int i = 0; i < SUMS; i++) sums[i] = zero;                                               \
       double start = now_s();                                                                      \
@@ -138,27 +138,29 @@ PEAK(s16_avx2, "avx2", __m256i, _mm256_setzero_si256(), _mm256_set1_epi8(1),
      _mm256_add_epi32(sums[i], _mm256_madd_epi16(x, w)), 16)
 
 /* Products of `bits` with int8 weights and their sums, per second; 0 where that is not known. */
-double peak_macs(const char *isa, int bits) {
+double peak_macs(const char *isa, int bits, int trials) {
   int is_amx = isa[0] == 'a' && isa[1] == 'm', is_avx2 = isa[0] == 'a' && isa[3] == '2';
   int is_vnni = is_amx || (isa[0] == 'a' && isa[3] == '5'); /* single rows */
-  if (isa[0] == 'a' && isa[3] == 'v') return bits == 8 ? u8_avxvnni() : s16_avxvnni();
-  if (is_vnni) return bits == 8 ? u8_vnni() : s16_vnni();
-  return is_avx2 ? bits == 8 ? u8_avx2() : s16_avx2() : 0;
+  if (isa[0] == 'a' && isa[3] == 'v') return bits == 8 ? u8_avxvnni(trials) : s16_avxvnni(trials);
+  if (is_vnni) return bits == 8 ? u8_vnni(trials) : s16_vnni(trials);
+  return is_avx2 ? bits == 8 ? u8_avx2(trials) : s16_avx2(trials) : 0;
 }
 
-/* Bytes per second when `size` bytes are read again and again, from the cache that holds them. */
+/* Bytes per second when `size` bytes are read again and again, from the cache that holds them: upwards
+ * and downwards in turn, so that what was read last is read first. */
 #define READ(name, features, vector, zero, load, add)                                              \
-  __attribute__((target(features))) static double name(const char *bytes, size_t room) {           \
-    size_t turns = ((size_t)8 << 20) / room + 1;                                                   \
+  __attribute__((target(features))) static double name(const char *bytes, size_t room, int trials) { \
+    size_t turns = ((size_t)4 << 20) / room + 1, block = 8 * sizeof(vector);                        \
     double best = 1e9;                                                                             \
-    for (int trial = 0; trial < TRIALS; trial++) {                                                 \
+    for (int trial = 0; trial < trials; trial++) {                                                 \
       vector sums[8];                                                                              \
       for (int i = 0; i < 8; i++) sums[i] = zero;                                                  \
       double start = now_s();                                                                      \
       for (size_t turn = 0; turn < turns; turn++) {                                                \
-        for (size_t at = 0; at < room; at += 8 * sizeof(vector)) {                                 \
+        for (size_t at = 0; at < room; at += block) {                                              \
+          const char *from = bytes + (turn % 2 ? room - block - at : at);                          \
           _Pragma("GCC unroll 8") for (size_t i = 0; i < 8; i++) {                                 \
-            sums[i] = add(sums[i], load((const void *)(bytes + at + sizeof(vector) * i)));         \
+            sums[i] = add(sums[i], load((const void *)(from + sizeof(vector) * i)));               \
           }                                                                                        \
         }                                                                                          \
         for (int i = 0; i < 8; i++) __asm__ volatile("" : "+v"(sums[i]));                          \
@@ -173,18 +175,21 @@ READ(read_avx2, "avx2", __m256i, _mm256_setzero_si256(), _mm256_load_si256, _mm2
 READ(read_avx512, "avx512f", __m512i, _mm512_setzero_si512(), _mm512_load_si512, _mm512_xor_si512)
 
 /* With the widest loads that the processor has. */
-double read_bandwidth(size_t size) {
+double read_bandwidth(size_t size, int trials) {
   size_t room = (size + 511) / 512 * 512;
   char *bytes = (char *)aligned_alloc(512, room);
   for (size_t i = 0; i < room; i++) bytes[i] = (char)i;
-  double rate = __builtin_cpu_supports("avx512f") ? read_avx512(bytes, room) : read_avx2(bytes, room);
+  double rate = __builtin_cpu_supports("avx512f") ? read_avx512(bytes, room, trials)
+                                                  : read_avx2(bytes, room, trials);
   free(bytes);
   return rate;
 }
 
 #else
 
-double peak_macs(const char *isa, int bits) { return (void)isa, (void)bits, 0; }
-double read_bandwidth(size_t size) { return (void)size, 0; }
+double peak_macs(const char *isa, int bits, int trials) {
+  return (void)isa, (void)bits, (void)trials, 0;
+}
+double read_bandwidth(size_t size, int trials) { return (void)size, (void)trials, 0; }
 
 #endif

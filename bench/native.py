@@ -1,4 +1,4 @@
-"""The native runtime beside LiteRT, ONNX Runtime and OpenVINO, in one run, and the roofline.
+"""The native runtime beside LiteRT, ONNX Runtime, OpenVINO and RTNeural, and the roofline.
 
 One thread.  Peers run our own files, and what a user of the stock tools gets: the converter's
 dynamic-range file, ONNX Runtime's float operator and its own int8 LSTM with reduce_range (without
@@ -28,6 +28,7 @@ from bench.native_rows import (
     BATCHES,
     DYNAMIC,
     FLOAT,
+    FLOAT_FROM_C,
     FROM_C,
     HALF,
     INT8,
@@ -38,9 +39,11 @@ from bench.native_rows import (
     OPERATOR,
     ORT,
     ORT_INT8,
+    RTNEURAL,
     STOCK,
     rows_of,
 )
+from bench.rtneural import rtneural_call, rtneural_source
 
 LEAST_ROOFLINE: Final = 0.75
 STEP_US: Final = 4.0
@@ -94,10 +97,14 @@ def _export(bench: Bench, shape: Shape) -> None:
 
 def _compare(bench: Bench, shape: Shape, batch: int) -> Iterator[Comparison]:
     calls = _calls(bench, shape, batch)
-    timed = alternate(calls, rounds=40, block_ms=6)
+    roofline = None
+    if batch == 1 and shape not in STEP:
+        roofline = bench.library.roofline(shape, bench.out / f"{shape}.int8.ernn")
+    measured = {**calls, **(roofline.calls() if roofline else {})}
+    timed = alternate(measured, rounds=40, block_ms=6)
     for row in rows_of(shape, batch):
         if not {row.ours, row.peer} <= set(calls):
-            continue  # OpenVINO is not installed
+            continue  # OpenVINO is not installed, or RTNeural's source not named
         name = f"{row.ours} {shape} batch {batch} against {row.peer}"
         yield faster(name, timed, ours=row.ours, peer=row.peer, target=row.target)
     if batch > 1:
@@ -105,9 +112,8 @@ def _compare(bench: Bench, shape: Shape, batch: int) -> Iterator[Comparison]:
     if shape in STEP:
         yield _step_from_c(bench, shape, timed)
         return
-    limit_ms = bench.library.roofline_ms(shape, bench.out / f"{shape}.int8.ernn")
-    if limit_ms:
-        yield _share(shape, timed, limit_ms)
+    if roofline:
+        yield _share(shape, timed, roofline.milliseconds())
 
 
 def _calls(bench: Bench, shape: Shape, batch: int) -> dict[str, Callable[[], object]]:
@@ -121,10 +127,15 @@ def _calls(bench: Bench, shape: Shape, batch: int) -> dict[str, Callable[[], obj
         wanted.add(FROM_C)
     if importlib.util.find_spec("openvino") is None:
         wanted.discard(OPENVINO)
+    source = rtneural_source()
+    if source is None:
+        wanted -= {RTNEURAL, FLOAT_FROM_C}
     integer = bench.out / f"{shape}.int8.ernn"
     timing = bench.library.steps if shape in STEP else bench.library.sequence
     makers: dict[str, Callable[[], Callable[[], object]]] = {
         FROM_C: lambda: timing(integer, x, shape.units),
+        FLOAT_FROM_C: lambda: timing(bench.out / f"{shape}.ernn", x, shape.units),
+        RTNEURAL: lambda: rtneural_call(source or Path(), bench.folder, shape, x),
         OPERATOR: lambda: onnx_call(
             bench.out / f"{shape}.int8.onnx", x, library=ort.library_path()
         ),

@@ -6,6 +6,7 @@ import ctypes
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,65 @@ STEPS_A_CALL = 50
 
 #: Steps of a sequence that share one reading of the input's weights (ERNN_CHUNK_STEPS).
 _CHUNK = 32
+
+#: Where a column's sum begins (4), its shift (4) and its multiplier (2).
+_COLUMN_BYTES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """One integer product of a whole sequence."""
+
+    macs: int
+    bits: int  # of the numbers that weights are multiplied with
+    size: int  # bytes that are read...
+    reads: int  # ... so many times
+
+
+class Roofline:
+    """The least time of products, by rates that are measured among the programs of a row.
+
+    Processors shared with others are fast in one second and slow in the next: a limit measured at
+    another time says little.
+    """
+
+    def __init__(
+        self,
+        products: list[Product],
+        *,
+        macs: Callable[[int], float],
+        reading: Callable[[int], float],
+    ) -> None:
+        self._products = products
+        self._macs = dict.fromkeys((one.bits for one in products), 0.0)  # a second, by bits
+        self._reading = dict.fromkeys(
+            (one.size for one in products), 0.0
+        )  # bytes a second, by size
+        self._measures = (macs, reading)
+
+    def calls(self) -> dict[str, Callable[[], object]]:
+        """Each measures one rate once more, and keeps the best."""
+        macs, reading = self._measures
+        return {
+            **{f"{bits} bits": _better(self._macs, bits, macs) for bits in self._macs},
+            **{f"{size} bytes": _better(self._reading, size, reading) for size in self._reading},
+        }
+
+    def milliseconds(self) -> float:
+        """Of the whole sequence, after the calls were made."""
+        return 1e3 * sum(
+            max(one.macs / self._macs[one.bits], one.reads * one.size / self._reading[one.size])
+            for one in self._products
+        )
+
+
+def _better(
+    best: dict[int, float], key: int, measure: Callable[[int], float]
+) -> Callable[[], object]:
+    def call() -> None:
+        best[key] = max(best[key], measure(key))
+
+    return call
 
 
 class NativeLibrary:
@@ -45,8 +105,8 @@ class NativeLibrary:
         ]
         for name in ("clock_hz", "peak_macs", "read_bandwidth"):
             getattr(self._c, name).restype = ctypes.c_double
-        self._c.peak_macs.argtypes = [ctypes.c_char_p, ctypes.c_int]
-        self._c.read_bandwidth.argtypes = [ctypes.c_size_t]
+        self._c.peak_macs.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_int]
+        self._c.read_bandwidth.argtypes = [ctypes.c_size_t, ctypes.c_int]
         self._kept: list[Any] = []  # bytes that C reads
 
     def clock_hz(self) -> float:
@@ -69,31 +129,41 @@ class NativeLibrary:
     def isa(self, model: Path) -> str:
         return str(self._c.call_isa(self._opened(model)).decode())
 
-    def roofline_ms(self, shape: Shape, model: Path) -> float | None:
+    def roofline(self, shape: Shape, model: Path) -> Roofline | None:
         """The least time that the integer products of `shape` can take here.
 
-        Each is bound by multiplications or by reading its weights: those of the states once a
-        step, those of the inputs once a chunk of steps.  Inputs from outside have 16 bits, those
-        from another layer 8, states what the file says.  None where the processor's peak is not
-        known.
+        Each is bound by multiplications or by reading its weights and what else belongs to a
+        column: those of the states once a step, those of the inputs once a chunk of steps.  Inputs
+        from outside have 16 bits, those from another layer 8, states what the file says.  None
+        where the processor's peak is not known.
         """
         opened = self._opened(model)
         isa = self._c.call_isa(opened)
-        gates = {"gru": 3, "lstm": 4}[shape.cell]
-        columns, total_s = gates * shape.units, 0.0
-        peaks = {bits: self._c.peak_macs(isa, bits) for bits in (8, 16)}
-        if not all(peaks.values()):
+        if not self._c.peak_macs(isa, 8, 1):
             return None
+        columns = {"gru": 3, "lstm": 4}[shape.cell] * shape.units
+        products = []
         for layer in range(shape.layers):
             features, bits = (shape.features, 16) if layer == 0 else (shape.units, 8)
             chunks = -(-shape.steps // _CHUNK)
             state_bits = self._c.call_state_bits(opened, layer)
-            products = ((features, chunks, bits), (shape.units, shape.steps, state_bits))
-            for rows, reads, width in products:
-                weights = rows * columns
-                reading_s = reads * weights / self._c.read_bandwidth(weights)
-                total_s += max(shape.steps * weights / peaks[width], reading_s)
-        return total_s * 1e3
+            for rows, reads, width in (
+                (features, chunks, bits),
+                (shape.units, shape.steps, state_bits),
+            ):
+                products.append(
+                    Product(
+                        macs=shape.steps * rows * columns,
+                        bits=width,
+                        size=(rows + _COLUMN_BYTES) * columns,
+                        reads=reads,
+                    )
+                )
+        return Roofline(
+            products,
+            macs=lambda bits: float(self._c.peak_macs(isa, bits, 1)),
+            reading=lambda size: float(self._c.read_bandwidth(size, 1)),
+        )
 
     def _opened(self, model: Path) -> int:
         content = model.read_bytes()

@@ -1,7 +1,7 @@
 """The models of bench.native and the stock converter's dynamic-range files of them.
 
-Those of 100 steps of 40 features are trained on made-up words: what bits a layer needs is a matter
-of trained weights.  The others keep the weights that Keras starts with.
+Keyword spotters are trained on made-up words: what bits a layer needs is a matter of trained
+weights.  The others keep the weights that Keras starts with.
 
 Run as a script in a process of its own (`python -m bench.native_models FOLDER`): TensorFlow is slow
 to start, and ours needs none of it.
@@ -44,7 +44,7 @@ def _both(steps: int, features: int, units: int, layers: int = 1) -> tuple[Shape
     return gru, replace(gru, cell="lstm")
 
 
-KWS: Final = _both(100, 40, 128)
+KWS: Final = _both(STEPS, FEATURES, 128)
 STEP: Final = _both(1, 64, 256)
 STACK: Final = _both(100, 40, 256, 2)
 WIDE: Final = _both(50, 256, 512)
@@ -62,7 +62,7 @@ def main(folder: Path) -> None:
     keras.utils.set_random_seed(0)
     for shape in SHAPES:
         model = _model(keras, shape, batch=None)
-        if (shape.steps, shape.features) == (STEPS, FEATURES):
+        if shape in KWS:
             _train(keras, model)
             x, _ = spoken(SAMPLES, seed=1)
         else:
@@ -100,7 +100,7 @@ def _train(keras: Any, model: Any) -> None:
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    learner.fit(x, words, batch_size=64, epochs=EPOCHS, verbose=2)
+    learner.fit(x, words, batch_size=64, epochs=EPOCHS, verbose=0)
 
 
 if __name__ == "__main__":

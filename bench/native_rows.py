@@ -12,6 +12,7 @@ from bench.record import has_amx
 FLOAT, HALF = "native float32", "native float16"
 DYNAMIC, INT8 = "native dynamic", "native int8"
 FROM_C, OPERATOR = "native int8 from C", "operator in ORT"
+FLOAT_FROM_C, RTNEURAL = "native float32 from C", "RTNeural float32"
 LITERT_FLOAT = "LiteRT, our float32"
 LITERT_DYNAMIC, LITERT_INT8 = "LiteRT, our dynamic", "LiteRT, our int8"
 STOCK, ORT, ORT_INT8 = "LiteRT, stock dynamic", "ORT float32", "ORT int8"
@@ -49,6 +50,8 @@ def rows_of(shape: Shape, batch: int) -> Iterator[Row]:
     if shape not in KWS:  # whose weights a float32 model reads from the second cache or beyond
         yield Row(ours=HALF, peer=FLOAT, target=1.0)
     yield Row(ours=FLOAT, peer=ORT, target=1.5 if shape in KWS else 0.0)
+    if shape in KWS:
+        yield Row(ours=FLOAT_FROM_C, peer=RTNEURAL, target=1.5)
     if shape == KWS[0]:
         yield Row(ours=OPERATOR, peer=ORT, target=2.3)
 

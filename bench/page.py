@@ -23,23 +23,27 @@ How it is measured:
   A ratio above 1 means that edgernn is faster (peer ÷ ours).
 - "LiteRT, our …" runs the `.tflite` file that edgernn exported; "stock" is the file of the
   TensorFlow converter. The input is resized to the batch. A model is named cell, steps, features,
-  layers x units. A step of batch 1 is `Session.step` with kept arrays.
+  layers x units. A step of batch 1 is `Session.step` with kept arrays. The keyword spotters (100
+  steps of 40 features, 128 units) are trained on made-up words; the others are not trained.
 - The roofline is the least time that the integer products can take on this processor: the larger
-  of multiplications and reading of weights, each at its measured peak.
+  of multiplications (single rows, without AMX) and of reading weights, each at the best rate that
+  was measured in the rounds of its row. Gates are not in it.
 - A row without a target is for information.
 
 What the schemes are for, where a row misses its target:
 
 - `float16` halves the file. It is faster than float32 only where float32 weights do not fit the
   second cache: converting 16 numbers costs as much as a multiplication.
-- `dynamic` has float gates. In small layers (128 units) they take a fifth of the time, so that
-  `int8` is 1.2 to 1.3 times as fast; in large ones the two differ by 10 to 25 %.
+- `dynamic` has float gates. In small layers (128 units) they take a third of the time, so that
+  `int8` is 1.3 to 1.4 times as fast; in large ones the two differ by 10 to 25 %. Beside LiteRT's
+  `dynamic`, wide layers are bound by reading: at 512 units the second cache alone gives an LSTM's
+  weights in .61 ms and a GRU's in .44, which is 1.4 and 1.5 times as fast as LiteRT runs them.
 - An `int8` layer whose states need 16 bits multiplies them as two planes of bytes: twice the
-  products. The exporter says so when it chooses that; of these models, which are not trained, the
-  LSTMs of 128 and of 256 units have such layers.
+  products. The exporter says so when it chooses that; of these models the LSTMs of 256 units, which
+  are not trained, have such layers.
 - `float32` reads four times the bytes of `int8` in each step. An LSTM of 128 units has 256 KB,
-  which the second cache of this machine gives in 1.9 µs; a step takes 2.9.
-- In a batch of single steps (step, batch 8) Python takes longer than C.
+  which the second cache of this machine gives in 1.9 µs; a step takes 2.8.
+- In a batch of single steps (step, batch 8) Python takes longer than C: of 19 µs, C takes 9.
 """
 
 
@@ -47,7 +51,8 @@ def page(record: dict[str, Any], beside_torch: dict[str, Any] | None = None) -> 
     """The whole page in Markdown."""
     torch = f"{_TORCH}\n{_table(beside_torch)}" if beside_torch else ""
     arm = f"{_ARM}{_instructions()}{_BOUNDS}"
-    return f"{_INTRODUCTION}\n{_table(record)}{torch}{arm}{_OTHER_SETS}{_GROWTH}{_NOT_MEASURED}"
+    parts = (_LIMITS, torch, arm, _OTHER_SETS, _GROWTH, _NOT_MEASURED)
+    return f"{_INTRODUCTION}\n{_table(record)}{''.join(parts)}"
 
 
 def _table(record: dict[str, Any]) -> str:
@@ -74,6 +79,43 @@ def _table(record: dict[str, Any]) -> str:
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
+
+_LIMITS: Final = """
+## What a step is bound by
+
+One step's recurrent product and gates in int8, without inputs, in cycles (2026-11-30, AVX-512 with
+VNNI, median of 200 rounds in which all rows take turns, other programs running):
+
+| | GRU 128 | LSTM 128 | GRU 256 | LSTM 256 |
+|---|---|---|---|---|
+| reading the weights, and nothing else | 380 | 1,090 | 3,240 | 4,320 |
+| multiplying, two instructions a cycle | 384 | 512 | 1,536 | 2,048 |
+| the product | 666 | 993 | 3,720 | 5,150 |
+| the gates | 203 | 303 | 398 | 602 |
+| product, then gates | 882 | 1,340 | 4,290 | 5,740 |
+| both in one kernel | 717 | 1,120 | 3,500 | 5,000 |
+
+With 128 units, what multiplies is busy: products, gates and requantizing take about 630 of the
+GRU's 717 cycles of the two vector units, so that three quarters of a roofline without gates are out
+of reach. The products of 40 features take 245 cycles a step more. With 256 units, what is left is
+reading: 86 to 93 % of the time.
+
+Whole sequences, the kernels before and now in turn in one process, the same bits, medians:
+
+| int8 GRU, LSTM | 100 x 40 x 128 | 100 x 40, 2 x 256 | 50 x 256 x 512 | 20 x 650 x 650 | a step |
+|---|---|---|---|---|---|
+| times as fast | 1.22, 1.22 | 1.15, 1.09 | 1.06, 1.03 | 1.06, 1.00 | 1.10, - |
+
+What was tried and does not help (times as fast): the product of the next units before the gates of
+the ones before, GRU 1.05, LSTM .98; gates of `float32` after every four tiles .99; panels of
+`float32` forward and backward in turn 1.02 to 1.05; gates of `dynamic` without divisions, by
+Newton's method with the same bits, .96; AMX that multiplies a tile while the one before is finished
+.95.
+
+`make bench RTNEURAL=folder` compares with RTNeural's source, compiled for this processor, from C:
+on 2026-11-30, `float32` was 1.30 (GRU, .239 and .281 ms) and 1.26 times as fast (LSTM, .311 and
+.391). An LSTM's 256 KB come from the second cache, which takes two thirds of our time.
+"""
 
 _TORCH: Final = """
 ## Beside litert-torch
@@ -113,8 +155,17 @@ def _instructions() -> str:
 
 
 _BOUNDS: Final = """
-The inner loop of the recurrent product (48 dot products, 24 loads of two vectors, 79 instructions)
-against `llvm-mca` 14: Cortex-A76 50.1 cycles, its bound 49.0; Cortex-A55 175 cycles, its bound 145.
+The inner loop of the recurrent product against `llvm-mca` 14, which describes the Cortex-A72 and
+A76 as if they were an A57:
+
+| loop | processor | cycles | bound | share |
+|---|---|---|---|---|
+| 48 dot products, 24 loads of two vectors, 79 instructions | Cortex-A76 | 50.1 | 49.0 | 98 % |
+| the same | Cortex-A55 | 175 | 145 | 83 % |
+| armv8.0: 48 widening products, 75 instructions | Cortex-A72 | 32.1 | 32.0 | 99 % |
+| the same | Cortex-A55 | 114 | 49.0 | 43 % |
+| the same | Cortex-A53 | 167 | 50.0 | 30 % |
+
 The rest of a keyword step is gates (1,417 of 13,946 instructions), requantizing, and copies of
 inputs, states and outputs.
 """
@@ -171,8 +222,10 @@ such a product; Node 20 does not run it without a flag.
 _NOT_MEASURED: Final = """
 ## Not measured
 
-OpenVINO, RTNeural, PyTorch's own runtimes and ncnn (not installed); what two threads bring to a
-batch, and smmla (i8mm): of these only the bits are tested.
+OpenVINO, PyTorch's own runtimes and ncnn (not installed); smmla (i8mm), of which only the bits are
+tested. What two threads bring: `python -m bench.threads` ran on two cores that seven other programs
+shared (2026-11-30, 100 x 40 x 128, fastest of 60 rounds), 32 sequences in 1.06 ms with one thread
+and .98 with two, which says nothing of a machine with cores to spare.
 """
 
 

@@ -31,7 +31,7 @@ extern "C" Call *rtneural_new() {
   auto *made = new Call;
   made->layer.setWVals(weights(FEATURES, GATES * UNITS));
   made->layer.setUVals(weights(UNITS, GATES * UNITS));
-#ifdef BIAS_OF_TWO_ROWS
+#if GATES == 3  // a GRU has a bias for each of its products
   made->layer.setBVals(weights(2, GATES * UNITS));
 #else
   made->layer.setBVals(weights(1, GATES * UNITS)[0]);

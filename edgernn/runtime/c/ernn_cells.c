@@ -8,18 +8,26 @@
 #include "ernn_fixed_point.h"
 #include "ernn_products.h"
 
+/* Where lane `lane` is in a chunk: backwards, a chunk is computed from its end. */
+static uint32_t row_of(const ernn_cells *cell, uint32_t lane, uint32_t turn) {
+  int is_backwards = (rnn_flags(cell->run->op) & ERNN_RNN_BACKWARDS) != 0;
+  uint32_t step = is_backwards ? cell->lanes[lane].rows - 1 - turn : turn;
+  return step * cell->count + lane;
+}
+
 /* ---- float32 ---- */
 
 /* One step with any activations.  x and r are [tile][gate][16]; x is overwritten. */
 static void step_with_activations(const ernn_cells *cell, float *x, const float *r, float *h,
                                   float *c) {
   const ernn_context *run = cell->run;
-  uint32_t padded = cell->padded, tiles = padded / ERNN_TILE;
+  uint32_t padded = cell->padded;
   const uint32_t *arguments = run->op->arguments;
   const uint32_t *on_gates = arguments + ERNN_RNN_GATE_ACTIVATION;
   const uint32_t *on_candidate = arguments + ERNN_RNN_ACTIVATION;
   const ernn_kernels *kernels = run->kernels;
   int resets_before = arguments[ERNN_RNN_CANDIDATE] != ERNN_NONE;
+  uint32_t tiles = padded / ERNN_TILE;
   if (run->op->kind == ERNN_OP_RNN) {
     for (uint32_t i = 0; i < padded; i++) h[i] = x[i] + r[i];
     ernn_activate(kernels, on_candidate, h, 1, padded);
@@ -110,8 +118,9 @@ static void sum_states(const ernn_cells *cell, uint32_t turn) {
 
 /* One step of the dynamic scheme with the default activations. */
 static void step_dynamic(const ernn_cells *cell, uint32_t turn) {
-  if (ernn_step_whole_dynamic(cell, turn)) return;
+  if (ernn_step_whole_dynamic(cell, row_of(cell, 0, turn), turn)) return;
   const ernn_context *run = cell->run;
+  const ernn_kernels *kernels = run->kernels;
   uint32_t columns = ernn_constants(run->model)[run->op->arguments[ERNN_RNN_RECURRENT]].columns;
   uint32_t tiles = cell->padded / ERNN_TILE;
   sum_states(cell, turn);
@@ -126,8 +135,8 @@ static void step_dynamic(const ernn_cells *cell, uint32_t turn) {
                      vector_of(run, ERNN_RNN_RECURRENT_BIAS), as_f32(cell->fed)[i]};
     float *h = as_f32(lane->h), *c = as_f32(lane->c);
     uint32_t beyond = ERNN_HAS(LSTM) && run->op->kind == ERNN_OP_LSTM
-                          ? run->kernels->dynamic_lstm(&x, &r, h, c, fed, tiles)
-                          : run->kernels->dynamic_gru(&x, &r, h, fed, tiles);
+                          ? kernels->dynamic_lstm(&x, &r, h, c, fed, tiles)
+                          : kernels->dynamic_gru(&x, &r, h, fed, tiles);
     lane->is_fed = beyond == 0;
   }
 }
@@ -226,6 +235,16 @@ static void project_s16(const ernn_cells *cell) {
   ernn_multiply_integers(run->kernels, &from, &kernel, 1, 0, projected, cell->columns, 0);
 }
 
+/* How the recurrent product of integer cells takes its states: in planes where the kernels have them. */
+static ernn_nibble_form fed_form_of(const ernn_cells *cell) {
+  if (cell->run->op->arguments[ERNN_QRNN_STATE_BITS] != 16) return ERNN_NIBBLES_OF_BYTES;
+  return cell->run->kernels->planes_product ? ERNN_NIBBLES_OF_PLANES : ERNN_NIBBLES_OF_WORDS;
+}
+
+static uint8_t *fed_of(const ernn_cells *cell, uint32_t lane) {
+  return cell->fed + (size_t)lane * cell->padded;
+}
+
 /* Those of a lane; they take the place of the bytes of two. */
 static uint8_t *fed_planes(const ernn_cells *cell, uint32_t lane) {
   return cell->fed + (size_t)lane * 2 * cell->padded;
@@ -257,6 +276,12 @@ static void feed(const ernn_cells *cell, uint32_t argument, uint32_t turn, const
 
 void ernn_feed_state(const ernn_cells *cell, uint32_t lane) {
   narrow_to_fed(cell, lane, as_s16(cell->lanes[lane].h));
+}
+
+static ernn_hard hard_of(const ernn_op *op) {
+  ernn_hard hard = {(int16_t)op->arguments[ERNN_QRNN_HARD_LIMIT],
+                    (int16_t)op->arguments[ERNN_QRNN_HARD_FACTOR]};
+  return hard;
 }
 
 /* GRU without reset_after: the candidate's product waits for the reset gate. */
@@ -291,7 +316,7 @@ static void step_resetting_before(const ernn_cells *cell, uint32_t lane, uint32_
 }
 
 static void step_s16(const ernn_cells *cell, uint32_t turn) {
-  if (ernn_step_whole(cell, turn)) return;
+  if (ernn_step_whole(cell, row_of(cell, 0, turn), turn)) return;
   const ernn_context *run = cell->run;
   const uint32_t *arguments = run->op->arguments;
   uint32_t tiles = cell->padded / ERNN_TILE;

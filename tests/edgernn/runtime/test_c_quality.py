@@ -29,7 +29,10 @@ MOST_TEXT_BYTES = 61_440  # 60 KB of layers, on arm64; those of images are 10,00
 MOST_X86_TEXT_BYTES = 68_500  # longer instructions; 68,200 with weights of 4 bits
 MOST_SOUND_BYTES = 16_600  # front end and listener, which an app without sound leaves out
 MOST_TEXT_AND_SENSORS_BYTES = 2_600  # front ends that an app without them leaves out
-MOST_KERNEL_BYTES = 57_000  # of one instruction set; AVX-512 with VNNI needs 56,500
+MOST_KERNEL_BYTES = 57_000  # of one instruction set
+MOST_AVX512_BYTES = (
+    66_000  # 65,700 with VNNI; steps whose product and gates are one are 9,000 of it
+)
 
 _TEXT_AND_SENSORS = {"ernn_text", "ernn_sensor"}
 _SOUND = {"ernn_listener", "ernn_scores", *(source.stem for source in AUDIO_SOURCES)}
@@ -45,15 +48,18 @@ _RUNNING = {
     "ernn_pooling",
     "ernn_recurrent",
     "ernn_shaping",
+    "ernn_whole_steps",
 }
+
+_WHOLE_STEPS = ("kernels_avx512_steps", "ernn_whole_steps")  # empty without AVX-512
 
 # Kernels of an instruction set: its own files, and those that it takes functions from.
 KERNELS = {
     "portable": ("kernels_portable",),
     "avx2": ("kernels_avx2", "kernels_avx2_f32"),
     "avxvnni": ("kernels_avxvnni", "kernels_avx2", "kernels_avx2_f32"),
-    "avx512vnni": ("kernels_avx512vnni", "kernels_avx512_gates", "kernels_avx512_steps"),
-    "amx": ("kernels_amx", "kernels_avx512vnni", "kernels_avx512_gates", "kernels_avx512_steps"),
+    "avx512vnni": ("kernels_avx512vnni", "kernels_avx512_gates", *_WHOLE_STEPS),
+    "amx": ("kernels_amx", "kernels_avx512vnni", "kernels_avx512_gates", *_WHOLE_STEPS),
     "neon": ("kernels_neon", "kernels_neon_f32"),
     "neondot": ("kernels_neondot",),
     "neoni8mm": ("kernels_neoni8mm", "kernels_neondot"),
@@ -169,13 +175,14 @@ def test_code_is_small(
     record_property("text and sensors", others)
     assert others <= MOST_TEXT_AND_SENSORS_BYTES
     library = sum(size for name, size in bytes_of.items() if name.startswith("ernn_"))
-    layers = library - sound - others
+    layers = library - sound - others - bytes_of["ernn_whole_steps"]
     record_property("layers", layers)
     assert layers <= (MOST_X86_TEXT_BYTES if target.startswith("x86") else MOST_TEXT_BYTES)
     for isa in isas:
         kernels = sum(bytes_of[name] for name in KERNELS[isa])
         record_property(isa, kernels)
-        assert 0 < kernels <= MOST_KERNEL_BYTES, isa
+        most = MOST_AVX512_BYTES if isa == "avx512vnni" else MOST_KERNEL_BYTES
+        assert 0 < kernels <= most, isa
     for name, size in bytes_of.items():
         if name.startswith("kernels_nibbles"):
             record_property(name, size)
