@@ -12,9 +12,10 @@ from typing import Any, Final
 
 _INTRODUCTION: Final = """# Benchmarks
 
-This page is made by `python -m bench.page` from one run of `make bench`, whose rows are in
+This page is made by `python -m bench.page` from runs of `make bench`, whose rows are in
 [benchmarks.json](benchmarks.json). Run it on your machine: ratios differ from processor to
-processor.
+processor. Keyword spotters and single steps ran last, while seven other programs kept the machine
+busy; wider models ran two hours before, with the kernels of then.
 
 How it is measured:
 
