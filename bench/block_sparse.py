@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from edgernn.aware.model import copied
+from edgernn.aware.deployed import copied
 from edgernn.export.keras.file import parameters_of
 from edgernn.tasks.data import task_named
 from edgernn.tasks.keras_backend import load_keras

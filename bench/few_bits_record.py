@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -25,14 +26,15 @@ class Tuning(NamedTuple):
     cell: str
     rate: float
     epochs: int
+    batch: int
     rows: int | None = None  # to train on; None: all
 
 
 TUNINGS: Final = {
-    "counter": Tuning("counter_lstm", "lstm", 1e-3, 12),
-    "japanese-vowels": Tuning("vowels_gru", "gru", 1e-3, 25),
-    "digits": Tuning("digits_gru", "gru", 1e-3, 12),
-    "languages": Tuning("languages_conv_lstm", "conv-lstm", 5e-4, 4, 8000),
+    "counter": Tuning("counter_lstm", "lstm", 2e-3, 32, 128),
+    "japanese-vowels": Tuning("vowels_gru", "gru", 1e-3, 25, 32),
+    "digits": Tuning("digits_gru", "gru", 1e-3, 12, 128),
+    "languages": Tuning("languages_conv_lstm", "conv-lstm", 5e-4, 4, 128, 8000),
 }
 
 
@@ -65,12 +67,17 @@ def recorded(path: Path = RECORD) -> list[Row]:
 
 
 def add(rows: Iterator[Row]) -> None:
-    """Writes each row when it is there: a run may be stopped at any time."""
+    """Writes each row when it is there: a run may be stopped, and others may write beside it."""
     for row in rows:
         key = (row.task, row.model, row.scheme, row.seed)
-        known = [one for one in recorded() if (one.task, one.model, one.scheme, one.seed) != key]
-        lines = ",\n".join(json.dumps(asdict(one)) for one in (*known, row))
-        RECORD.write_text(f"[\n{lines}\n]\n")
+        with RECORD.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            known = [
+                one for one in recorded() if (one.task, one.model, one.scheme, one.seed) != key
+            ]
+            lines = ",\n".join(json.dumps(asdict(one)) for one in (*known, row))
+            file.truncate()
+            file.write(f"[\n{lines}\n]\n")
         print(
             f"{row.task} {row.model} {row.scheme} seed {row.seed}: {100 * row.after:.1f} %, file "
             f"alike {100 * row.alike:.2f} %",

@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from threadpoolctl import threadpool_limits
+if TYPE_CHECKING:
+    from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
 
@@ -133,6 +134,8 @@ class _Limit:
         self._limits: threadpool_limits | None = None
 
     def begin(self) -> None:
+        from threadpoolctl import threadpool_limits  # only where work is shared out
+
         with self._lock:
             if self._blocks == 0:
                 self._limits = threadpool_limits(limits=1, user_api="blas")

@@ -25,6 +25,7 @@ from edgernn.export.noise import Spread, shares_a_unit, spread
 from edgernn.export.propagation import Change
 from edgernn.graph import (
     AnyArray,
+    Dense,
     Embedding,
     Graph,
     Gru,
@@ -49,6 +50,8 @@ LOUD: Final = 1e-3
 #: not worth their price: LiteRT's kernels of int16 take many times as long on CPUs.
 _WORTH: Final = 0.25
 
+#: Of the weights of a model: what a layer has at most whose 16 bits take no time to speak of.
+_SMALL: Final = 0.1
 
 _CELLS: Final = frozenset(kind.__name__ for kind in (SimpleRnn, Gru, Lstm))
 
@@ -161,6 +164,7 @@ class NoiseMeter:
         chosen = self._chosen(
             before, arithmetic, room=bound - others, most=(bound if finest else LOUD) - others
         )
+        chosen = _in_order({**chosen, **self._heads(costs, chosen, arithmetic)}, self.base)
         final = tuple(
             replace(cost, chosen=chosen[cost.layer].fineness, left=chosen[cost.layer].left)
             if cost.layer in chosen
@@ -177,6 +181,34 @@ class NoiseMeter:
             ),
             by_row=tuple(name for name, one in chosen.items() if one.by_row),
         )
+
+    def _heads(
+        self, costs: Sequence[ActivationCost], chosen: Mapping[str, _Choice], arithmetic: Arithmetic
+    ) -> dict[str, _Choice]:
+        """Small Dense layers of a model that was trained on a grid, with 16 bits.
+
+        Its weights make no noise.  So what turns an answer of the training are activations, those
+        that the last layer reads first of all.
+        """
+        if not (self.runs.graph.grids and arithmetic.has_sixteen and arithmetic.is_exact):
+            return {}
+        weights = ((layer.name, layer.weights.values()) for layer in self._layers())
+        sizes = {name: sum(as_float32(one).size for one in some) for name, some in weights}
+        most = _SMALL * sum(sizes.values())
+        heads = {
+            cost.layer: cost.activations
+            for cost in costs
+            if cost.kind == Dense.__name__ and sizes[cost.layer] <= most
+            if cost.activations > 0 and cost.layer not in chosen
+        }
+        if not heads:
+            return {}
+        left = self._left(list(heads), self.quantize(list(heads), (), ()), arithmetic)
+        return {
+            name: _Choice(Fineness.SIXTEEN, power)
+            for name, power in left.items()
+            if power <= _WORTH * heads[name]
+        }
 
     def _chosen(
         self,

@@ -31,6 +31,17 @@ class Alone:
     clamped: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InIntegers:
+    """What a graph makes of the rows with all its layers quantized.
+
+    edges: every one.  clamped: (clamped integers, all) by layer and place.
+    """
+
+    edges: Mapping[str, AnyArray]
+    clamped: Mapping[tuple[str, str], tuple[int, int]]
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class FloatRuns:
     """What a float graph makes of some rows: unchanged, and with one layer changed.
@@ -46,6 +57,7 @@ class FloatRuns:
     _own: dict[bytes, Alone] = field(init=False, default_factory=dict)
     _alone: dict[bytes, Alone] = field(init=False, default_factory=dict)
     _found: dict[bytes, dict[str, AnyArray]] = field(init=False, default_factory=dict)
+    _latest: tuple[Graph, InIntegers] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.graph = with_free_batch(self.graph)
@@ -94,6 +106,41 @@ class FloatRuns:
         given = with_changes(self.graph, list(unknown.values()), self.exact, set(self.outputs))
         self._found |= dict(zip(unknown, given, strict=True))
         return [self._found[key] for key in keys]
+
+    def in_integers(self, quantized: Graph) -> InIntegers:
+        """All layers as they are quantized, one behind the other; the latest answer is kept.
+
+        quantized: any batch fits it.  A layer before all noise computes what it computes alone.
+        """
+        if self._latest is None or not _has_layers_of(self._latest[0], quantized):
+            self._latest = quantized, self._all(quantized)
+        return self._latest[1]
+
+    def _all(self, quantized: Graph) -> InIntegers:
+        values = {entry.name: self.exact[entry.name] for entry in quantized.inputs}
+        clamped: dict[tuple[str, str], tuple[int, int]] = {}
+        for layer in quantized.layers:
+            plan = plan_of(quantized, layer)
+            if all(values[edge] is self.exact[edge] for edge in layer.reads):
+                result = self.alone(layer, plan)
+            else:
+                result = alone(layer, plan, values)
+            values.update(zip(layer.writes, result.written, strict=True))
+            clamped |= {(layer.name, where): found for where, found in result.clamped.items()}
+        return InIntegers(edges=values, clamped=clamped)
+
+
+def plan_of(quantized: Graph, layer: Layer) -> LayerPlan | None:
+    """How a layer computes in integers; None where it computes in float."""
+    return None if quantized.quantization is None else quantized.quantization.plans.get(layer.name)
+
+
+def _has_layers_of(one: Graph, other: Graph) -> bool:
+    """Whether both have the same layers and plans, by identity."""
+    return len(one.layers) == len(other.layers) and all(
+        mine is its and plan_of(one, mine) is plan_of(other, its)
+        for mine, its in zip(one.layers, other.layers, strict=True)
+    )
 
 
 def alone(layer: Layer, plan: LayerPlan | None, values: Mapping[str, AnyArray]) -> Alone:

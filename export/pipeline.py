@@ -80,6 +80,7 @@ def export_model(
     progress: Progress = lambda _phase: None,
     on_refusal: Callable[[Refusal], None] = lambda _refusal: None,
     on_failure: Callable[[Failure], None] = raise_failure,
+    beside_last: Callable[[], object] = lambda: None,
 ) -> tuple[Artefact, ...]:
     """Writes `model` into the folder `out`, once for each back end, and records `model.json`.
 
@@ -89,6 +90,7 @@ def export_model(
     as it was.  A format that the request does not name is left out where it cannot express the
     model or lacks the scheme; `model.json` and `on_refusal` get the reason.
     A model from a file that a runtime can run is compared with that first.
+    beside_last: called in a thread while the last file runs.
     Raises UnsupportedLayer or UnsupportedScheme (for a format that the request names, or where no
     format can express the model), OutputError, and by `on_failure` VerificationError, or
     MissingRuntime where the request requires a check that cannot be run.
@@ -113,7 +115,9 @@ def export_model(
         failures: dict[str, VerificationError | MissingRuntime] = {}
         targets = [format_named(name) for name in request.backends or FORMATS]
         for target, following in zip_longest(targets, targets[1:]):
-            checks.ahead = partial(_get_ready, following, written, checks)
+            checks.ahead = beside_last
+            if following is not None:
+                checks.ahead = partial(_get_ready, following, written, checks)
             progress(f"writing {target.name}")
             try:
                 _require_schemes(target, request)
@@ -165,13 +169,13 @@ def export_model(
     return tuple(artefacts)
 
 
-def _get_ready(target: Format | None, written: Written, checks: Checks) -> None:
-    """What the next format needs, if there is one that is written as the request says.
+def _get_ready(target: Format, written: Written, checks: Checks) -> None:
+    """What the next format needs, if it is written as the request says.
 
     A graph of steps is made anew for each format, and parts of a decoder are other graphs.
     """
     request = written.request
-    if target is not None and not request.streaming and request.decoding is None:
+    if not request.streaming and request.decoding is None:
         checks.get_ready(target, written)
 
 

@@ -73,11 +73,15 @@ class Examples:
 
 
 def rows_to_measure(graph: Graph, examples: Examples) -> dict[str, AnyArray]:
-    """The first rows, few enough to run the model several times over them."""
+    """The first rows, few enough to run the model several times over them.
+
+    A product of 12 rows takes less time than one of 11: BLAS computes four together.
+    """
     arrays = examples.inputs
     steps = max((array.shape[1] for array in arrays.values() if array.ndim > 1), default=1)
     affordable = _MOST_MULTIPLICATIONS // max(graph.parameters * steps, 1)
-    rows = min(max(affordable, _FEWEST_TO_MEASURE), _TO_MEASURE)
+    in_fours = -(-affordable // 4) * 4
+    rows = min(max(in_fours, _FEWEST_TO_MEASURE), _TO_MEASURE)
     return {name: array[:rows] for name, array in arrays.items()}
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from edgernn import atomic
+from edgernn.aware.deployed import deployed
 from edgernn.aware.integers import in_integers
-from edgernn.aware.model import deployed, quantization_aware
+from edgernn.aware.model import quantization_aware
 from edgernn.aware.start import start_from
 from edgernn.aware.weights import levels_of
 from edgernn.errors import OutputError
@@ -35,10 +36,17 @@ from edgernn.tasks.training_log import OnGrid, log_path, write_log
 #: Opens the display of one of the two trainings, by its name.
 Shown: TypeAlias = Callable[[str], AbstractContextManager[OnEpoch]]
 
+#: That a fine-tuning has at most, unless the user says otherwise.
+_EPOCHS: Final = 15
+
 
 def gentler(recipe: Recipe) -> Recipe:
-    """Of fine-tuning: a trained model needs smaller steps."""
-    return replace(recipe, learning_rate=recipe.learning_rate / 2)
+    """Of fine-tuning: smaller and fewer steps, whose rate falls to 0.
+
+    Weights between two numbers of a grid come to rest so.
+    """
+    epochs = min(recipe.epochs, _EPOCHS)
+    return replace(recipe, learning_rate=recipe.learning_rate / 2, epochs=epochs, patience=0)
 
 
 def fine_tune(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edgernn.aware.model import Deployed
+from edgernn.aware.deployed import Deployed
 from edgernn.export.calibration import Calibration
 from edgernn.export.in_scheme import quantized, settled, with_fine_layers
 from edgernn.export.keras.grids import with_grids

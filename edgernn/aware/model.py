@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgernn import atomic
+from edgernn.aware.deployed import Deployed, copied, deployed
+from edgernn.aware.integers import InIntegers, in_integers
 from edgernn.aware.weights import Choice, OnGrid, chosen_weights
 from edgernn.errors import ModelFileError, WrongOption
-from edgernn.export.keras.grids import as_json, with_grids
+from edgernn.export.keras.grids import with_grids
 from edgernn.export.keras.object import from_keras
 from edgernn.export.source_model import SourceModel
-from edgernn.recipe import RowRecipe
-from edgernn.recipe.keras_file import keep_member
 from edgernn.tasks.keras_backend import load_keras
 
 
-def quantization_aware(model: Any, scheme: str) -> Any:
+def quantization_aware(model: Any, scheme: str, *, calibrate: Any = None) -> Any:
     """A Keras model that learns, in fit(), to answer with weights of few bits.
 
     model: a keras.Model, best a trained one; it stays as it is.
     scheme: "int4" (15 numbers), "int3" (7) or "ternary" (3) for kernels of Dense, convolutions,
         GRU, LSTM and SimpleRNN, wrapped or not; tables of Embeddings and convolutions of groups
         have 255 numbers then.  "int8": 255 for all.
+    calibrate: rows of the model's one input, as for an export; then evaluate(), predict() and the
+        validation in fit() answer in the integers of the exported file.
 
     Each call rounds the weights as an export does, with a scale for each column that is chosen for
     the least squared error; gradients go to the weights behind them as if nothing was rounded.
-    States stay float, and an exported file rounds them to 8 bits: score that file.
+    States stay float, and an exported file rounds them to 8 bits.  With `calibrate`, calls outside
+    of training do so, too, and an export with the same rows answers as they do.
     compile(), fit(), evaluate() and predict() are those of Keras.  `left_in_float` names the
     matrices that no grid holds.  `on_the_grid()` gives the plain Keras model with rounded weights,
     and save("gru4.keras") writes it: Keras loads that file without edgernn, and
     `edgernn export --scheme int4` (int8 for "int8") stores its weights bit for bit.
 
     Needs the Keras 3 package on TensorFlow (MissingRuntime).  Raises WrongOption for another
-    scheme, a model without such weights, or one whose class has a train_step() of its own;
-    ModelFileError or UnsupportedLayer for one that an export refuses, too.
+    scheme, a model without such weights, one whose class has a train_step() of its own, or
+    `calibrate` for one of several inputs or of sound or text; CalibrationError or DataError for
+    rows that do not fit; ModelFileError or UnsupportedLayer for one that an export refuses, too.
 
     >>> model = edgernn.quantization_aware(keras.models.load_model("gru.keras"), "int4")
     >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -55,7 +60,10 @@ def quantization_aware(model: Any, scheme: str) -> Any:
         )
     _require_steps_of_keras(model)
     choice = chosen_weights(model, scheme)
-    return _model_class()(copied(model), scheme, choice)
+    made = _model_class()(copied(model), scheme, choice, calibrate)
+    if calibrate is not None:
+        made.round_activations()
+    return made
 
 
 def _require_steps_of_keras(model: Any) -> None:
@@ -68,40 +76,6 @@ def _require_steps_of_keras(model: Any) -> None:
                 remedy="Pass keras.Model(model.inputs, model.outputs), and train the result with "
                 "a loop of your own",
             )
-
-
-def copied(model: Any) -> Any:
-    """Another model of the same layers and weights.  Never compiled: a file has no moments."""
-    copy = load_keras().models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    return copy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Deployed:
-    """A plain Keras model with its weights on their grids."""
-
-    model: Any
-    grids: tuple[Mapping[str, Any], ...]  # as `edgernn.json` has them
-
-    def save(self, path: Path, recipe: RowRecipe | None = None) -> None:
-        """Writes a .keras file that Keras loads without edgernn, the grids inside."""
-        self.model.save(path)
-        keep_member(path, recipe, list(self.grids))
-
-
-def deployed(model: Any, weights: Sequence[OnGrid]) -> Deployed:
-    """A copy of a plain model, its weights rounded to their grids."""
-    copy = copied(model)
-    grids = []
-    for one in weights:
-        variable = copy.weights[one.position]
-        exact = np.asarray(variable, np.float32)
-        grid = one.grid(exact)
-        rounded = grid.values(grid.numbers(exact))
-        variable.assign(rounded)
-        grids.append(as_json(one.variable, rounded, grid))
-    return Deployed(model=copy, grids=tuple(grids))
 
 
 def source_of(model: Any) -> SourceModel | None:
@@ -122,7 +96,7 @@ def _model_class() -> type:
     class QuantizationAware(keras.Model):  # type: ignore[misc, name-defined]
         """See `quantization_aware`."""
 
-        def __init__(self, inner: Any, scheme: str, choice: Choice) -> None:
+        def __init__(self, inner: Any, scheme: str, choice: Choice, calibrate: Any) -> None:
             super().__init__(name=f"{inner.name}_{scheme}")
             self.inner = inner
             self.scheme = scheme
@@ -130,6 +104,9 @@ def _model_class() -> type:
             self.supports_jit = False  # the quantizer is numpy
             self.built = True
             self.on_grid = choice.weights
+            self.calibrate = calibrate
+            self.rounded_weights = b""  # of which `answering` computes
+            self.answering: InIntegers | None = None
             if hasattr(inner, "output_names"):  # losses and metrics may be given by output
                 self.output_names = inner.output_names
 
@@ -155,7 +132,39 @@ def _model_class() -> type:
                 is_frozen = id(variable) in places  # a kernel that keeps its exact weights
                 if value is not fed[id(variable)] and not is_frozen:
                     variable.assign(value)  # a seed of dropout, a moving mean
-            return outputs
+            if self.calibrate is None or training:
+                return outputs
+            if sys.modules["tensorflow"].executing_eagerly():
+                self.round_activations()
+            return _in_place_of(outputs, inputs, self._answers)
+
+        def _answers(self, inputs: Any) -> Any:
+            return self.answering.predict(inputs, batch_size=len(inputs))
+
+        def round_activations(self) -> None:
+            """Calls outside of training compute in integers now, with the weights as they are."""
+            weights = b"".join(np.asarray(one).tobytes() for one in self.inner.weights)
+            digest = hashlib.sha256(weights).digest()
+            if self.calibrate is not None and digest != self.rounded_weights:
+                rounded = deployed(self.inner, self.on_grid)
+                self.answering = _integers_of(rounded, self.calibrate, self.scheme)
+                self.rounded_weights = digest
+
+        def evaluate(self, *arguments: Any, **options: Any) -> Any:
+            self.round_activations()
+            return super().evaluate(*arguments, **options)
+
+        def predict(self, *arguments: Any, **options: Any) -> Any:
+            self.round_activations()
+            return super().predict(*arguments, **options)
+
+        def test_on_batch(self, *arguments: Any, **options: Any) -> Any:
+            self.round_activations()
+            return super().test_on_batch(*arguments, **options)
+
+        def predict_on_batch(self, *arguments: Any, **options: Any) -> Any:
+            self.round_activations()
+            return super().predict_on_batch(*arguments, **options)
 
         def on_the_grid(self) -> Any:
             """The plain Keras model with the weights that calls use."""
@@ -186,9 +195,50 @@ def _straight_through(weights: Sequence[OnGrid], tensors: Sequence[Any]) -> Sequ
 
     @tensorflow.custom_gradient  # type: ignore[untyped-decorator]
     def forward(*exact: Any) -> tuple[Any, Any]:
-        given = tensorflow.numpy_function(rounded, exact, [one.dtype for one in exact])
-        for value, one in zip(given, exact, strict=True):
-            value.set_shape(one.shape)
-        return tuple(given), lambda *gradients: gradients
+        return _in_numpy(rounded, exact, exact), lambda *gradients: gradients
 
     return list(forward(*tensors))
+
+
+def _integers_of(rounded: Deployed, calibrate: Any, scheme: str) -> InIntegers:
+    inputs = len(rounded.model.inputs)
+    made = in_integers(rounded, calibrate, scheme) if inputs == 1 else None
+    if made is None:
+        what = f"takes {inputs} inputs" if inputs > 1 else "makes its features of sound or text"
+        raise WrongOption(
+            f"a model that {what} is not scored in integers",
+            remedy="Leave out calibrate, and score the exported file: `edgernn export --data`",
+        )
+    return made
+
+
+def _in_place_of(outputs: Any, inputs: Any, answers: Callable[[Any], Any]) -> Any:
+    """What `answers` gives for the inputs, in the structure of outputs, and with their gradient."""
+    tensorflow, tree = sys.modules["tensorflow"], load_keras().tree
+    flat = tree.flatten(outputs)
+
+    def computed(array: Any) -> list[Any]:
+        given = answers(array)
+        arrays = given if isinstance(given, list) else [given]
+        return [
+            np.asarray(one, like.dtype.as_numpy_dtype)
+            for one, like in zip(arrays, flat, strict=True)
+        ]
+
+    @tensorflow.custom_gradient  # type: ignore[untyped-decorator]
+    def forward(*exact: Any) -> tuple[Any, Any]:
+        return _in_numpy(computed, [inputs], exact), lambda *gradients: gradients
+
+    return tree.pack_sequence_as(outputs, list(forward(*flat)))
+
+
+def _in_numpy(
+    function: Callable[..., list[Any]], given: Sequence[Any], like: Sequence[Any]
+) -> tuple[Any, ...]:
+    """What the function gives for arrays, as tensors of these types and shapes."""
+    tensorflow = sys.modules["tensorflow"]
+    made = tensorflow.numpy_function(function, given, [one.dtype for one in like])
+    values = made if isinstance(made, list | tuple) else [made]  # a single one outside of a graph
+    for value, one in zip(values, like, strict=True):
+        value.set_shape(one.shape)
+    return tuple(values)

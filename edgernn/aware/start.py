@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgernn.aware.model import copied
+from edgernn.aware.deployed import copied
 from edgernn.errors import DataError, ModelFileError
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import training_log_of

@@ -202,6 +202,7 @@ def command(
     from edgernn.export.keras.file import parameters_of
     from edgernn.front.progress import progress_line
     from edgernn.report.trained import trained_text
+    from edgernn.tasks.augmentation import why_not_in_noise
     from edgernn.tasks.notation import architecture_named, for_sequences
     from edgernn.tasks.training import train
 
@@ -225,6 +226,10 @@ def command(
     common: dict[str, Any] = {
         "task": name, "seed": seed, "reading": reading, "count_parameters": parameters_of,
     }  # fmt: skip
+    if reason := why_not_in_noise(splits.train):
+        click.echo(
+            f"edgernn: the recordings are trained without noise around them: {reason}", err=True
+        )
     with ExitStack() as stack:
         if qat is None or start is None:
             base = out
@@ -235,7 +240,7 @@ def command(
                 trained = train(splits, base, cell=cell, recipe=recipe, on_epoch=on_epoch, **common)
             start = base
         if qat is not None:
-            tuning = recipe if "learning_rate" in chosen else gentler(recipe)
+            tuning = replace(gentler(recipe), **chosen)  # type: ignore[arg-type]
             trained = fine_tune(
                 *(splits, start, out),
                 scheme=qat,

@@ -25,7 +25,7 @@ from edgernn.front.arguments import checked_arguments, require_at_least
 from edgernn.front.progress import progress_line
 from edgernn.front.schemes import parsed_schemes
 from edgernn.profile.candidates import find_candidates
-from edgernn.profile.measure import Benchmark
+from edgernn.profile.measure import Benchmark, Plan
 from edgernn.profile.measured import measured_files
 from edgernn.profile.report import Report
 from edgernn.report.aligned import WIDTH
@@ -60,6 +60,8 @@ from edgernn.tasks.samples import Samples
 #: Training the winner again, exporting and measuring it: put aside of a time limit.
 _RESERVED_SHARE: Final = 0.2
 _MOST_RESERVED_S: Final = 120.0
+#: How the winner is measured.
+_PLAN: Final = Plan()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -259,7 +261,7 @@ def _exported(wanted: Wanted, chosen: Chosen, folder: Path, out: Path) -> Path:
 
 
 def _measured(file: Path, samples: Samples, device: str) -> Report:
-    return measured_files(find_candidates([file]), samples, (device,)).complete
+    return measured_files(find_candidates([file]), samples, (device,), plan=_PLAN).complete
 
 
 def _budget(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from edgernn.artefact import Artefact, Refusal, Verification, record
@@ -13,7 +14,7 @@ from edgernn.export.request import Request
 from edgernn.export.small_models import larger_than_float32
 from edgernn.export.source_model import SourceModel
 from edgernn.export.study.labelled import FloatAnswers
-from edgernn.export.study.study import Study, studied
+from edgernn.export.study.study import Study, get_ready, studied
 from edgernn.front.made import Made
 from edgernn.front.outcome import other_name, rules_for_programs, with_outcome
 from edgernn.scheme import Scheme
@@ -45,6 +46,7 @@ def written(
     refusals: list[Refusal] = []
     failures: list[Failure] = []
     unrecorded: list[Refusal] = []
+    integer = max(requests, key=lambda one: list(Scheme).index(one.fewest_bits))
     for request in requests:
         before = len(failures)
         made = export_model(
@@ -52,6 +54,7 @@ def written(
             progress=_named(phase, request) if len(requests) > 1 else phase,
             on_refusal=refusals.append,
             on_failure=failures.append,
+            beside_last=partial(get_ready, original, integer),
         )
         if made:
             said += other_name(made[0], request)
@@ -76,7 +79,6 @@ def written(
     )
     if artefacts and (answers is not None or needs_calibration):
         phase("comparing with the float model")
-        integer = max(requests, key=lambda one: list(Scheme).index(one.fewest_bits))
         study = studied(original, integer, artefacts, folder, answers)
     result = Made(
         folder=folder,

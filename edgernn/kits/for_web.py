@@ -30,7 +30,7 @@ _LISTENER_NODE: Final = b"\n/** An AudioWorkletNode"  # the rest of index.js, fo
 _MODEL: Final = (
     "open_or_explain", "model_size", "status_text", "input_count", "output_count", "input",
     "output", "is_streaming", "label", "session_size", "session_init", "reset", "step", "run",
-    "output_steps", "refusing_layer", "audio_rate",
+    "output_steps", "refusing_layer", "audio_rate", "sensor_rate", "sensor_input",
 )  # fmt: skip
 _SOUND: Final = (
     "listener_size", "listener_init", "listener_feed_s16", "listener_feed_f32", "listener_status",

@@ -131,7 +131,10 @@ def read(reading: Reading, x: FloatArray, count: CountClamped | None = None) -> 
 _SINGLE_END: Final = 2**24
 
 #: 16 bits are two bytes.
-_PLANE: Final = 256
+_PLANE_BITS: Final = 8
+_PLANE: Final = 2**_PLANE_BITS
+
+_INT32_END: Final = 2**31
 
 
 def summing(weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> OnIntegers:
@@ -142,31 +145,34 @@ def summing(weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> OnInt
     # BLAS multiplies floats a hundred times faster than numpy does integers, and a float sum of
     # integers is exact, in any order, as long as no partial sum passes 2^24 (2^53).
     single = weights.astype(np.float32)
+    largest_bias = float(np.abs(bias).max(initial=0))
     largest_column = float(np.abs(single).sum(axis=0, dtype=np.float64).max(initial=0.0))
 
     @cache
     def double() -> npt.NDArray[np.float64]:
         return weights.astype(np.float64)
 
-    def products(q: IntArray, largest: float) -> npt.NDArray[np.float32 | np.float64]:
+    def products(q: IntArray, largest: float) -> npt.NDArray[np.float32 | np.float64 | np.int32]:
         if largest * largest_column < _SINGLE_END:
             return np.asarray(q.astype(np.float32) @ single)
         if largest < _PLANE**2 // 2 and largest_column * _PLANE < _SINGLE_END:
             # Two planes of bytes: half the memory traffic of float64, which is what takes the time.
-            high = (q + _PLANE // 2) // _PLANE
+            high = (q + _PLANE // 2) >> _PLANE_BITS
             planes = np.stack([high, q - _PLANE * high]).astype(np.float32)
             both = planes.reshape(-1, len(single)) @ single
             upper, lower = both.reshape(*planes.shape[:-1], -1)
+            if largest * largest_column < _INT32_END:
+                return np.asarray((upper.astype(np.int32) << _PLANE_BITS) + lower.astype(np.int32))
             return np.asarray(upper.astype(np.float64) * _PLANE + lower)
         return np.asarray(q.astype(np.float64) @ double())
 
     def sums(q: IntArray) -> IntArray:
         largest = float(np.abs(q).max(initial=0))
         exact = products(q, largest)
-        if largest * largest_column + float(np.abs(bias).max(initial=0)) < 2**31:
-            return np.asarray(exact.astype(np.int32) + bias)
+        if largest * largest_column + largest_bias < _INT32_END:
+            return np.asarray(exact.astype(np.int32, copy=False) + bias)
         total = exact.astype(np.float64) + bias
-        if np.abs(total).max(initial=0.0) >= 2**31:
+        if np.abs(total).max(initial=0.0) >= _INT32_END:
             raise OverflowError("a sum of products does not fit into int32")
         return total.astype(np.int32)
 

@@ -43,7 +43,7 @@ from edgernn.tasks.samples import Splits
 from edgernn.tasks.task import Recipe
 
 #: About this long takes a file on this machine, in all processes of a profile.
-_SECONDS_PER_FILE = 6.0
+_SECONDS_PER_FILE = 5.0
 #: Of counted calls in each of these processes: a comparison has many files.
 _TIMED_S = 0.25
 

@@ -39,7 +39,7 @@ from edgernn.tasks.training_log import TrainingLog, log_path
 
 #: A worker trains the same architecture with one seed after the other.
 _KEPT: Final = KeptModels()
-_SIZING_ROWS: Final = 4
+_SIZING_ROWS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgernn.recipe import SoundRecipe
+from edgernn.recipe.tables import cosines
 from edgernn.tasks.gains import with_gains
 from edgernn.tasks.samples import AnyArray, FloatArray, Samples, Splits
 from edgernn.tasks.target import Target
@@ -49,7 +50,7 @@ def augmented(splits: Splits, seed: int) -> Splits:
     sound whose features are logarithms of energies: other rows keep their places.
     """
     recipe = splits.train.front_end
-    if not isinstance(recipe, SoundRecipe) or not _can_move(splits.train, recipe):
+    if not isinstance(recipe, SoundRecipe) or not _can_move(splits.train):
         return with_gains(splits, seed)
     train = splits.train
     times = int(np.clip(_ENOUGH_ROWS // len(train), 1, MOST_TIMES))
@@ -66,16 +67,31 @@ def augmented(splits: Splits, seed: int) -> Splits:
     )
 
 
-def _can_move(samples: Samples, recipe: SoundRecipe) -> bool:
-    """Not cepstra, PCEN and zeros, which do not give the energies back, and not a recipe's clip,
-    which begins with its word.
+def why_not_in_noise(samples: Samples) -> str | None:
+    """Why training rows of labelled sound stay as they were recorded.
+
+    None where they get noise, and for rows of anything else.
     """
+    recipe = samples.front_end
+    if not isinstance(recipe, SoundRecipe) or not _has_labels(samples):
+        return None
+    if recipe.compression != "log":
+        return f"{recipe.compression} does not give the energies back"
+    if recipe.clip_samples:
+        return "each begins with its word, as the clip of the recipe says"
+    is_invertible = recipe.log_scale != 0 and all(recipe.multiply)
+    if is_invertible and recipe.coefficients:
+        is_invertible = np.linalg.matrix_rank(cosines(recipe)) == recipe.coefficients
+    return None if is_invertible else "factors of zero do not give the energies back"
+
+
+def _can_move(samples: Samples) -> bool:
+    return why_not_in_noise(samples) is None and _has_labels(samples)
+
+
+def _has_labels(samples: Samples) -> bool:
     return (
-        recipe.compression == "log"
-        and recipe.log_scale != 0
-        and all(recipe.multiply)
-        and not (recipe.coefficients or recipe.clip_samples)
-        and samples.lengths is None
+        samples.lengths is None
         and samples.x.ndim == 3
         and all(one.target in (Target.CLASS, Target.LABELS) for one in samples.outputs)
     )
@@ -90,7 +106,11 @@ def _repeated(samples: Samples, times: int) -> Samples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scale:
-    """Features as decibels of power, and back."""
+    """Features as decibels of power in each filter, and back.
+
+    Fewer cepstra than filters give the smoothest energies that have these cepstra: those come back
+    as they were, and a mixture's are near those of the mixed sound.
+    """
 
     recipe: SoundRecipe
 
@@ -109,11 +129,17 @@ class _Scale:
             rows = rows / np.asarray(self.recipe.multiply)
         if self.recipe.add:
             rows = rows - np.asarray(self.recipe.add)
+        if self.recipe.coefficients:
+            rows = rows @ np.linalg.pinv(cosines(self.recipe)).T
         return np.asarray((rows - self.recipe.log_shift) / self.recipe.log_scale * self._each)
 
     def features(self, decibels: AnyArray) -> FloatArray:
-        rows = np.maximum(decibels, self.lowest) / self._each
+        is_smooth = bool(self.recipe.coefficients)  # between energies it may be below the lowest
+        rows = np.maximum(decibels, -np.inf if is_smooth else self.lowest)
+        rows = np.where(np.isneginf(rows), self.lowest, rows) / self._each
         rows = rows * self.recipe.log_scale + self.recipe.log_shift
+        if self.recipe.coefficients:
+            rows = rows @ cosines(self.recipe).T
         if self.recipe.add:
             rows = rows + np.asarray(self.recipe.add)
         if self.recipe.multiply:

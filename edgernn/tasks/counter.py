@@ -23,22 +23,26 @@ CLASS_WIDTH: Final = 16  # 0..15 pulses are the first class
 
 def read(_notify: Notify) -> Splits:
     """x [N, 128, 1] of zeros and ones; 2,200 training rows, 300 of validation, 1,500 of test."""
-    random = np.random.default_rng(SPLIT_SEED)
+    return split(generated(ROWS, seed=SPLIT_SEED), test_share=0.375, validation_share=0.075)
+
+
+def generated(rows: int, *, seed: int) -> Samples:
+    """So many rows; other seeds give fresh ones."""
+    random = np.random.default_rng(seed)
     # A rate for each row: with one rate for all, nearly every row would have the same count.
-    rate = random.uniform(size=(ROWS, 1))
-    pulses = random.random((ROWS, STEPS)) < rate
+    rate = random.uniform(size=(rows, 1))
+    pulses = random.random((rows, STEPS)) < rate
     # 128 pulses, which hardly ever happen, count as 127.
     counts = np.minimum(pulses.sum(axis=1), STEPS - 1)
-    samples = Samples(
+    return Samples(
         name=TASK.name,
         x=pulses[..., None].astype(np.float32),
         y=(counts // CLASS_WIDTH).astype(np.int64),
         # A zero is a step without a pulse here, not padding.
-        lengths=np.full(ROWS, STEPS, dtype=np.int64),
+        lengths=np.full(rows, STEPS, dtype=np.int64),
         labels=tuple(f"{low}..{low + CLASS_WIDTH - 1}" for low in range(0, STEPS, CLASS_WIDTH)),
         features=TASK.title,
     )
-    return split(samples, test_share=0.375, validation_share=0.075)
 
 
 TASK: Final = Task(

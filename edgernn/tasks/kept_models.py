@@ -7,8 +7,9 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any, Final
 
-#: Architectures of a comparison with their controls; each holds some 10 MB.
-_MOST: Final = 8
+#: Architectures of a comparison at equal units and equal bytes, with their controls: trained in
+#: turns, so one too few would be traced every time.  Each holds some 10 MB.
+_MOST: Final = 12
 
 
 class KeptModels:

@@ -299,7 +299,7 @@ def fit(
     batches = recipe.epochs * -(-len(splits.train) // recipe.batch_size)
     place = iter(range(batches))
 
-    def slow_down(_batch: int, _logs: object) -> None:
+    def slow_down(_batch: int, **_logs: object) -> None:
         model.optimizer.learning_rate.assign(rate_at(next(place) / batches, recipe.learning_rate))
 
     def record(number: int, logs: dict[str, float]) -> None:

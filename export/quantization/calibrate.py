@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
 from math import ceil
 from typing import Final, TypeAlias
 
@@ -12,26 +14,21 @@ import numpy.typing as npt
 
 from edgernn.errors import CalibrationError, DataError
 from edgernn.export.quantization.chosen import BoolArray, read_elements
+from edgernn.export.quantization.extremes import Extremes
 from edgernn.export.quantization.hidden import hidden_steps, without_hidden_steps
-from edgernn.export.quantization.histogram import Histogram
-from edgernn.export.quantization.products import Products
+from edgernn.export.quantization.products import MOST_ROWS, Products
 from edgernn.graph import (
-    Activation,
-    ActivationKind,
     AnyArray,
     CalibrationMethod,
     DType,
-    Features,
     FloatArray,
     Graph,
-    Multiplying,
-    Range,
     Ranges,
     Recurrent,
-    SimpleRnn,
     fingerprint,
     producer,
 )
+from edgernn.interrupts import side_by_side
 from edgernn.reference import execute
 from edgernn.reference.arguments import checked_arguments, with_zero_states
 from edgernn.reference.batched import rows_at_once, with_free_batch
@@ -46,9 +43,8 @@ FEWEST_STEPS: Final = 1000
 # Number of steps in a row that show a state's range.
 _STREAM_STEPS: Final = 32
 
-# Beyond these a sigmoid or a tanh is flat to an 8-bit integer.
-_SIGMOID_CLIP: Final = 8.0
-_TANH_CLIP: Final = 4.0
+#: Multiplications from which on the rows are shared out to two threads: numpy takes a second.
+_LONG: Final = 10**10
 
 
 def calibrate(
@@ -85,199 +81,94 @@ def calibrate(
     given = {name: array for name, array in arguments.items() if name in data.keys() - states}
     constant = tuple(_constant_features(graph, given))
     total = next(iter(arguments.values())).shape[0]
-    extremes = _Extremes(graph=seen, method=method)
-    products = Products(graph=free)
-
-    def observe(layer: Recurrent, taps: Mapping[str, FloatArray]) -> None:
-        extremes.add_cell(layer, taps)
-        products.add_step(layer, taps)
-
+    parts = 2 if not carried and _is_long(free, arguments, method) else 1
+    collected = [
+        _Collected(
+            graph=free,
+            hidden=hidden,
+            extremes=Extremes(graph=seen, method=method),
+            products=Products(graph=free, most_rows=MOST_ROWS // parts),
+        )
+        for _ in range(parts)
+    ]
     edge_of = {output.name: output.edge for output in graph.outputs}
     for rows in _batches(graph, arguments):
         batch = {name: array[rows] for name, array in arguments.items()}
         for _ in range(_calls(arguments) if carried else 1):
-            with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
-                edges = execute(free, batch, observe=observe)
-            read = read_elements(free, edges)
-            for name, value in edges.items():
-                if seen.specs[name].dtype is DType.FLOAT32:
-                    _check_result(seen, name, value, read.get(name), first_row=rows.start)
-                    shown = edges[hidden[name]] if name in hidden else ...
-                    chosen = read[name][shown] if name in read else None
-                    extremes.add_edge(name, value[shown], chosen)
-            extremes.add_inputs(edges)
-            products.add(edges)
+            edges = _side_by_side(collected, batch, first_row=rows.start)
             batch |= {
                 name: np.roll(edges[edge_of[output]], 1, 0) for name, output in carried.items()
             }
         if progress is not None:
             progress(min(rows.stop, total), total)
+    whole, *others = collected
+    for other in others:
+        whole.merge(other)
     return replace(
-        extremes.ranges(fingerprint(graph), samples=total, warnings=constant),
-        moments=products.moments(),
-        candidates=products.candidates(),
+        whole.extremes.ranges(fingerprint(graph), samples=total, warnings=constant),
+        moments=whole.products.moments(),
+        candidates=whole.products.candidates(),
     )
 
 
-@dataclass(slots=True, kw_only=True)
-class _Seen:
-    """Extremes of one quantity by channel, its mean, its distribution if the method needs it."""
-
-    low: FloatArray
-    high: FloatArray
-    histogram: Histogram | None
-    total: float = 0.0
-    count: int = 0
-
-    def add(self, rows: FloatArray, read: BoolArray | None = None) -> None:
-        """rows: [any, channels].  read: which of the numbers count; None stands for all."""
-        least = most = rows
-        if read is not None:
-            least, most = np.where(read, rows, np.inf), np.where(read, rows, -np.inf)
-            rows = rows[read]
-        np.minimum(self.low, least.min(axis=0), out=self.low)
-        np.maximum(self.high, most.max(axis=0), out=self.high)
-        self.total += float(rows.sum(dtype=np.float64))
-        self.count += rows.size
-        if self.histogram is not None:
-            self.histogram.add(rows)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Moments:
-    """Extremes, mean and variance of channels; sums are of differences from the first row."""
-
-    first: FloatArray
-    low: FloatArray
-    high: FloatArray
-    sums: npt.NDArray[np.float64]
-    squares: npt.NDArray[np.float64]
-    count: int = 0
-
-    @classmethod
-    def zero(cls, rows: FloatArray) -> _Moments:
-        first, nothing = rows[0].copy(), np.zeros(rows.shape[1])
-        return cls(first=first, low=first, high=first, sums=nothing.copy(), squares=nothing.copy())
-
-    def add(self, rows: FloatArray) -> None:
-        self.low = np.minimum(self.low, rows.min(axis=0))
-        self.high = np.maximum(self.high, rows.max(axis=0))
-        moved = rows.astype(np.float64) - self.first
-        self.sums += moved.sum(axis=0)
-        self.squares += np.square(moved).sum(axis=0)
-        self.count += len(rows)
-
-    def features(self) -> Features:
-        mean = self.sums / self.count
-        variance = np.maximum(self.squares / self.count - np.square(mean), 0.0)
-        return Features(
-            low=self.low,
-            high=self.high,
-            mean=(mean + self.first).astype(np.float32),
-            deviation=np.sqrt(variance).astype(np.float32),
-        )
-
-
-@dataclass(slots=True, kw_only=True)
-class _Extremes:
-    """Collects the ranges batch by batch."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Collected:
+    """What is seen of some rows.  graph: for any batch.  hidden: masks of inputs."""
 
     graph: Graph
-    method: CalibrationMethod
-    edges: dict[str, _Seen] = field(default_factory=dict)
-    unread: dict[str, _Seen] = field(default_factory=dict)
-    cells: dict[str, dict[str, _Seen]] = field(default_factory=dict)
-    inputs: dict[str, _Moments] = field(default_factory=dict)
+    hidden: Mapping[str, str]
+    extremes: Extremes
+    products: Products
 
-    def add_inputs(self, edges: Mapping[str, AnyArray]) -> None:
-        """What layers that multiply read, without the steps that a mask hides from them."""
-        for layer in self.graph.layers:
-            if not isinstance(layer, Multiplying):
-                continue
-            value = edges[layer.input]
-            mask = layer.mask if isinstance(layer, Recurrent) else None
-            rows = value.reshape(-1, value.shape[-1]) if mask is None else value[edges[mask]]
-            if len(rows):
-                self.inputs.setdefault(layer.name, _Moments.zero(rows)).add(rows)
+    def add(self, batch: Mapping[str, AnyArray], first_row: int) -> dict[str, AnyArray]:
+        """Every edge.  Raises CalibrationError where one that is read is NaN or infinite."""
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
+            edges = execute(self.graph, batch, observe=self._add_step)
+        read = read_elements(self.graph, edges)
+        for name, value in edges.items():
+            if self.graph.specs[name].dtype is DType.FLOAT32:
+                _check_result(self.graph, name, value, read.get(name), first_row=first_row)
+                shown = edges[self.hidden[name]] if name in self.hidden else ...
+                chosen = read[name][shown] if name in read else None
+                self.extremes.add_edge(name, value[shown], chosen)
+        self.extremes.add_inputs(edges)
+        self.products.add(edges)
+        return edges
 
-    def add_edge(self, name: str, value: FloatArray, read: BoolArray | None = None) -> None:
-        """read: which elements are read; None stands for all.  Of an edge of which none is ever
-        read, the finite ones count: nothing else is known of it.
-        """
-        if read is None or read.any():
-            self._add(self.edges, name, value, read)
-        else:
-            is_finite = np.isfinite(value)
-            finite = np.where(is_finite, value, np.float32(0))
-            self._add(self.unread, name, finite, is_finite if is_finite.any() else None)
+    def merge(self, other: _Collected) -> None:
+        self.extremes.merge(other.extremes)
+        self.products.merge(other.products)
 
-    def add_cell(self, layer: Recurrent, taps: Mapping[str, FloatArray]) -> None:
-        for tap, value in taps.items():
-            self._add(self.cells.setdefault(layer.name, {}), tap, value)
+    def _add_step(self, layer: Recurrent, taps: Mapping[str, FloatArray]) -> None:
+        self.extremes.add_cell(layer, taps)
+        self.products.add_step(layer, taps)
 
-    def _add(
-        self,
-        seen: dict[str, _Seen],
-        name: str,
-        value: FloatArray,
-        read: BoolArray | None = None,
-    ) -> None:
-        rows = value.reshape(-1, value.shape[-1]) if value.ndim else value.reshape(1, 1)
-        if rows.size == 0:
-            return
-        if name not in seen:
-            nothing = np.full(rows.shape[1], np.inf, np.float32)
-            seen[name] = _Seen(
-                low=nothing,
-                high=-nothing,
-                histogram=None if self.method is CalibrationMethod.MINMAX else Histogram(),
+
+def _side_by_side(
+    collected: Sequence[_Collected], batch: Mapping[str, AnyArray], *, first_row: int
+) -> dict[str, AnyArray]:
+    """Each collects from its share of the rows.  Every edge of the first share."""
+    rows = len(next(iter(batch.values())))
+    ends = [rows * part // len(collected) for part in range(len(collected) + 1)]
+    shares = [slice(start, end) for start, end in pairwise(ends) if end > start]
+    edges = side_by_side(
+        [
+            partial(
+                one.add, {name: array[share] for name, array in batch.items()},
+                first_row + share.start,
             )
-        seen[name].add(rows, None if read is None else read.reshape(rows.shape))
-
-    def ranges(self, graph_fingerprint: str, *, samples: int, warnings: tuple[str, ...]) -> Ranges:
-        layers = {layer.name: layer for layer in self.graph.layers if isinstance(layer, Recurrent)}
-        return Ranges(
-            graph_fingerprint=graph_fingerprint,
-            method=self.method,
-            samples=samples,
-            edges={name: self._range(seen) for name, seen in {**self.unread, **self.edges}.items()},
-            cells={
-                name: {
-                    tap: self._range(seen, clip=_clip(layers[name], tap))
-                    for tap, seen in taps.items()
-                }
-                for name, taps in self.cells.items()
-            },
-            inputs={name: seen.features() for name, seen in self.inputs.items()},
-            warnings=warnings,
-        )
-
-    def _range(self, seen: _Seen, clip: float = float("inf")) -> Range:
-        low, high = float(seen.low.min()), float(seen.high.max())
-        if seen.histogram is not None:
-            drawn_low, drawn_high = seen.histogram.interval(self.method)
-            low, high = max(low, drawn_low), min(high, drawn_high)
-        never = seen.low > seen.high  # channels of which nothing was read
-        return Range(
-            low=min(max(low, -clip), clip),
-            high=min(max(high, -clip), clip),
-            channel_low=np.where(never, np.float32(low), seen.low),
-            channel_high=np.where(never, np.float32(high), seen.high),
-            mean=seen.total / seen.count,
-        )
+            for one, share in zip(collected, shares, strict=False)
+        ]
+    )  # fmt: skip
+    return edges[0]
 
 
-def _clip(layer: Recurrent, tap: str) -> float:
-    """Where integers for what enters an activation may end."""
-    if not tap.startswith("pre."):
-        return float("inf")
-    is_candidate = isinstance(layer, SimpleRnn) or tap in {"pre.h", "pre.c"}
-    activation: Activation = layer.activation
-    if not is_candidate and not isinstance(layer, SimpleRnn):
-        activation = layer.recurrent_activation
-    if activation.kind is ActivationKind.TANH:
-        return _TANH_CLIP
-    return _SIGMOID_CLIP if activation.kind is ActivationKind.SIGMOID else float("inf")
+def _is_long(graph: Graph, arguments: Mapping[str, AnyArray], method: CalibrationMethod) -> bool:
+    """Whether two processors are worth it; histograms of two halves cannot be added up."""
+    rows = len(next(iter(arguments.values())))
+    steps = max((array.shape[1] for array in arguments.values() if array.ndim > 1), default=1)
+    multiplications = graph.parameters * rows * steps
+    return method is CalibrationMethod.MINMAX and multiplications > _LONG
 
 
 def _calls(arguments: Mapping[str, AnyArray]) -> int:

@@ -94,11 +94,11 @@ def _never_holds(layer: Compare) -> bool:
 def _of_shape(elements: BoolArray, shape: tuple[int, ...]) -> BoolArray:
     """Of an edge of this shape, which was broadcast to that of `elements`."""
     added = elements.ndim - len(shape)
-    folded = elements.any(axis=tuple(range(added)))
+    folded = np.asarray(np.any(elements, axis=tuple(range(added))), np.bool_)
     repeated = tuple(
         axis for axis, size in enumerate(shape) if size == 1 and folded.shape[axis] != 1
     )
-    return np.asarray(folded.any(axis=repeated, keepdims=True))
+    return np.asarray(np.any(folded, axis=repeated, keepdims=True), np.bool_)
 
 
 def _moved(

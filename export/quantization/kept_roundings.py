@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from edgernn.graph import AnyArray
 
 _MOST_BYTES: Final = 256 << 20
+_MOST_BYTES_OF_ROOTS: Final = 64 << 20
 _kept: OrderedDict[bytes, Rounded] = OrderedDict()
+_roots: OrderedDict[bytes, AnyArray] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -28,11 +30,7 @@ def kept(*arrays: AnyArray, pairs_safe: bool, otherwise: Callable[[], Rounded]) 
 
     Keeps at most 256 MB, the latest used.
     """
-    digest = hashlib.sha256(bytes([pairs_safe]))
-    for array in arrays:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    key = digest.digest()
+    key = bytes([pairs_safe]) + _digest(*arrays)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
@@ -45,6 +43,30 @@ def kept(*arrays: AnyArray, pairs_safe: bool, otherwise: Callable[[], Rounded]) 
         while len(_kept) > 1 and sum(map(_bytes, _kept.values())) > _MOST_BYTES:
             _kept.popitem(last=False)
     return made
+
+
+def kept_root(covariance: AnyArray, otherwise: Callable[[], AnyArray]) -> AnyArray:
+    """The same for what is computed of a covariance: roundings of 8 and of 16 bits share it."""
+    key = _digest(covariance)
+    with _lock:
+        if key in _roots:
+            _roots.move_to_end(key)
+            return _roots[key]
+    made = otherwise()
+    made.setflags(write=False)
+    with _lock:
+        _roots[key] = made
+        while sum(root.nbytes for root in _roots.values()) > _MOST_BYTES_OF_ROOTS:
+            _roots.popitem(last=False)
+    return made
+
+
+def _digest(*arrays: AnyArray) -> bytes:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.digest()
 
 
 def _bytes(made: Rounded) -> int:

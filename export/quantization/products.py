@@ -28,7 +28,7 @@ from edgernn.reference.images import windows2d
 #: nearest.
 MOST_INPUTS: Final = 2048
 #: Rows of one batch that are multiplied: neighbouring windows of an image say nearly the same.
-_MOST_ROWS: Final = 4096
+MOST_ROWS: Final = 4096
 
 _Linear: TypeAlias = Dense | Conv1D | Conv2D
 
@@ -53,12 +53,21 @@ class _Sum:
             first=first, sums=np.zeros((count, width)), products=np.zeros((count, width, width))
         )
 
-    def add(self, groups: FloatArray) -> None:
-        every = -(-groups.shape[1] // _MOST_ROWS)
+    def add(self, groups: FloatArray, most_rows: int) -> None:
+        every = -(-groups.shape[1] // most_rows)
         moved = groups[:, ::every] - self.first
         self.sums += moved.sum(axis=1)
         self.products += moved.transpose(0, 2, 1) @ moved
         self.rows += moved.shape[1]
+
+    def merge(self, other: _Sum) -> None:
+        """Adds what another one saw, as differences from this one's first row."""
+        moved = (other.first - self.first)[:, 0]
+        crossed = moved[:, :, None] * other.sums[:, None, :]
+        square = other.rows * moved[:, :, None] * moved[:, None, :]
+        self.products += other.products + crossed + crossed.transpose(0, 2, 1) + square
+        self.sums += other.sums + other.rows * moved
+        self.rows += other.rows
 
     def moments(self) -> Moments:
         mean = self.sums / self.rows
@@ -71,6 +80,7 @@ class Products:
     """Collects them batch by batch: the steps of recurrent layers first, then the edges."""
 
     graph: Graph
+    most_rows: int = MOST_ROWS
     sums: dict[str, _Sum] = field(default_factory=dict)
     of_candidates: dict[str, _Sum] = field(default_factory=dict)
     #: h, and r * h, that each step of this batch was fed with: [rows, H] each.
@@ -89,7 +99,7 @@ class Products:
             if isinstance(layer, Recurrent):
                 self._add_recurrent(layer, edges)
             elif isinstance(layer, _Linear):
-                _add(self.sums, layer.name, _rows(layer, edges[layer.input]))
+                _add(self.sums, layer.name, _rows(layer, edges[layer.input]), self.most_rows)
         self.fed.clear()
 
     def _add_recurrent(self, layer: Recurrent, edges: Mapping[str, AnyArray]) -> None:
@@ -99,9 +109,19 @@ class Products:
         else:
             seen = x[edges[layer.mask].T[:: -1 if layer.go_backwards else 1]]
         h, reset = (np.concatenate(parts) for parts in zip(*self.fed[layer.name], strict=True))
-        _add(self.sums, layer.name, np.concatenate([seen, h], axis=1)[None])
+        _add(self.sums, layer.name, np.concatenate([seen, h], axis=1)[None], self.most_rows)
         if isinstance(layer, Gru) and not layer.reset_after:
-            _add(self.of_candidates, layer.name, np.concatenate([seen, reset], axis=1)[None])
+            fed = np.concatenate([seen, reset], axis=1)[None]
+            _add(self.of_candidates, layer.name, fed, self.most_rows)
+
+    def merge(self, other: Products) -> None:
+        """Adds what another one saw of other rows."""
+        for mine, its in ((self.sums, other.sums), (self.of_candidates, other.of_candidates)):
+            for name, one in its.items():
+                if name in mine:
+                    mine[name].merge(one)
+                else:
+                    mine[name] = one
 
     def moments(self) -> dict[str, Moments]:
         return {name: total.moments() for name, total in self.sums.items()}
@@ -110,9 +130,9 @@ class Products:
         return {name: total.moments() for name, total in self.of_candidates.items()}
 
 
-def _add(sums: dict[str, _Sum], name: str, groups: FloatArray) -> None:
+def _add(sums: dict[str, _Sum], name: str, groups: FloatArray, most_rows: int) -> None:
     if groups.shape[1]:  # a mask may have hidden all
-        sums.setdefault(name, _Sum.zero(groups)).add(groups)
+        sums.setdefault(name, _Sum.zero(groups)).add(groups, most_rows)
 
 
 def inputs_of(layer: Layer) -> tuple[int, int] | None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from edgernn.export.quantization.grid import INT8_GRID, Grid
 from edgernn.export.quantization.int8_weights import PAIR_MAX, Float64Array
-from edgernn.export.quantization.kept_roundings import kept
+from edgernn.export.quantization.kept_roundings import kept, kept_root
 from edgernn.graph import AnyArray, Conv1D, Conv2D, Dense, Gru, Moments, Recurrent
 from edgernn.interrupts import side_by_side
 
@@ -97,13 +97,16 @@ def compensated(
     grid: Grid = INT8_GRID,
 ) -> Rounded:
     """int8 for which (values * scales - matrix) gives nearly the least mean square error."""
-    root = _inverse_root(seen.covariance)
+    root = kept_root(seen.covariance, partial(_inverse_root, seen.covariance))
     width = max(len(scales), 1) if matrix.size < _LARGE else ceil(len(scales) / 2)
     halves = side_by_side(
         [
             partial(
-                *(_columns, matrix[:, start : start + width], scales[start : start + width]),
-                *(root, seen.mean),
+                _columns,
+                matrix[:, start : start + width],
+                scales[start : start + width],
+                root,
+                seen.mean,
                 pairs_safe=pairs_safe,
                 grid=grid,
             )

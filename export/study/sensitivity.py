@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 
 from edgernn.export.eight_bits import four_bit_layers
-from edgernn.export.float_runs import FloatRuns, alone, float_outputs, runs_over
+from edgernn.export.float_runs import FloatRuns, float_outputs, plan_of, runs_over
 from edgernn.export.noise import shares_a_unit, spread
 from edgernn.export.propagation import Change
 from edgernn.export.quantization.quantize import quantize
@@ -15,7 +15,6 @@ from edgernn.graph import (
     AnyArray,
     Graph,
     Layer,
-    LayerPlan,
     LinearPlan,
     QTensor,
     Reading,
@@ -87,14 +86,15 @@ def sensitivity(
     """
     runs = runs_over(graph, data, runs)
     graph, quantized, exact = with_free_batch(graph), with_free_batch(quantized), runs.exact
-    given, clamped = _in_integers(quantized, runs)
+    in_integers = runs.in_integers(quantized)
+    given, clamped = in_integers.edges, in_integers.clamped
     changed = [
         (before, after)
         for before, after in zip(graph.layers, quantized.layers, strict=True)
-        if not runs.has(after, _plan(quantized, after))
+        if not runs.has(after, plan_of(quantized, after))
     ]
     changes = [
-        Change(layer=after.name, written=runs.alone(after, _plan(quantized, after)).written)
+        Change(layer=after.name, written=runs.alone(after, plan_of(quantized, after)).written)
         for _, after in changed
     ]
     outputs = runs.changed(changes)
@@ -116,7 +116,7 @@ def sensitivity(
     if not by_noise or by_noise[0].output_snr_db >= _LOUD_DB:
         return costs
     remedies = {
-        option: _output_snr_db(graph, exact, _in_integers(with_free_batch(other), runs)[0])
+        option: _output_snr_db(graph, exact, runs.in_integers(with_free_batch(other)).edges)
         for option, other in _remedies(graph, quantized, [cost.layer for cost in by_noise])
     }
     return replace(costs, remedies=remedies)
@@ -171,30 +171,6 @@ def _cost(
     )
 
 
-def _in_integers(
-    quantized: Graph, runs: FloatRuns
-) -> tuple[dict[str, AnyArray], dict[tuple[str, str], tuple[int, int]]]:
-    """Every edge of the quantized graph, and (clamped integers, all) by layer and place.
-
-    A layer before all noise computes what it computes alone.
-    """
-    values = {entry.name: runs.exact[entry.name] for entry in quantized.inputs}
-    clamped: dict[tuple[str, str], tuple[int, int]] = {}
-    for layer in quantized.layers:
-        plan = _plan(quantized, layer)
-        if all(values[edge] is runs.exact[edge] for edge in layer.reads):
-            result = runs.alone(layer, plan)
-        else:
-            result = alone(layer, plan, values)
-        values.update(zip(layer.writes, result.written, strict=True))
-        clamped |= {(layer.name, where): found for where, found in result.clamped.items()}
-    return values, clamped
-
-
-def _plan(quantized: Graph, layer: Layer) -> LayerPlan | None:
-    return None if quantized.quantization is None else quantized.quantization.plans.get(layer.name)
-
-
 def _without_one(graph: Graph, quantized: Graph, name: str) -> Graph:
     """The quantized graph with this one layer as it is in the float graph."""
     exact = {layer.name: layer for layer in graph.layers}
@@ -207,7 +183,7 @@ def _without_one(graph: Graph, quantized: Graph, name: str) -> Graph:
 
 
 def _arithmetic(quantized: Graph, layer: Layer) -> str:
-    plan = _plan(quantized, layer)
+    plan = plan_of(quantized, layer)
     match plan:
         case RecurrentPlan():
             weights = f"int{plan.recurrent.bits}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from edgernn.artefact import Artefact
-from edgernn.errors import CalibrationError
+from edgernn.errors import CalibrationError, EdgernnError
 from edgernn.export.eight_bits import fewest_in_int8, four_bit_layers, with_int8
 from edgernn.export.fine_layers import ActivationCost, FineLayers, decibel
 from edgernn.export.float_runs import runs_over
@@ -83,6 +84,19 @@ def studied(
         tried=tuple(tried),
         activations={name: fine.costs for name, fine in (request.fine or {}).items() if fine.costs},
     )
+
+
+def get_ready(original: Graph, request: Request) -> None:
+    """Computes what `studied` will ask for and needs no file: beside the last check of an export.
+
+    Only where the runs of the request are kept; what fails here, fails there.
+    """
+    if request.runs is None or request.examples is None:
+        return
+    with suppress(EdgernnError):
+        graph = quantized(original, request, "native")
+        if graph.quantization is not None:
+            request.runs.in_integers(with_free_batch(graph))
 
 
 def _headroom(request: Request) -> str:

@@ -15,6 +15,7 @@ from edgernn.export.onnx.model import lower
 from edgernn.export.pipeline import float_graph, quantized
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
+from edgernn.export.verify import relative_error
 from edgernn.formats import format_named
 from edgernn.scheme import Numbers, Scheme
 from tests.consumers.models import BATCHES, Model, built, models
@@ -96,14 +97,13 @@ def _file(model: Model, scheme: Scheme, profile: str) -> File:
 
 def difference(actual: Arrays, expected: Arrays) -> float:
     """The largest, by the scale of the output; infinite for another name or shape."""
-    worst = 0.0
-    for name, wanted in expected.items():
-        found = actual.get(name)
-        if found is None or found.shape != wanted.shape or not np.isfinite(found).all():
-            return float("inf")
-        scale = max(1.0, float(np.abs(wanted).max(initial=0)))
-        worst = max(worst, float(np.abs(found - wanted).max(initial=0)) / scale)
-    return worst
+    return max(
+        (
+            relative_error(actual[name], wanted) if name in actual else float("inf")
+            for name, wanted in expected.items()
+        ),
+        default=0.0,
+    )
 
 
 def verdicts(runtime: Runtime, made: Sequence[File]) -> list[str]:

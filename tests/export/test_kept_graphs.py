@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgernn import load
+from edgernn.export.float_runs import FloatRuns, InIntegers
 from edgernn.export.in_scheme import float_graph, quantized
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import export_model
@@ -81,3 +83,23 @@ def test_the_integers_of_the_next_file_are_computed_while_a_file_runs(
     made = export_model(model, tmp_path, request, progress=phases.append)
     assert made[1].verification.integers == "rounding"
     assert set(of_runs) == {"checking tflite"}
+
+
+def test_what_the_study_asks_for_is_computed_once_while_the_last_file_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phases, at = ["begin"], []
+
+    def noted(runs: FloatRuns, quantized: Graph) -> InIntegers:
+        at.append(phases[-1])
+        return through(runs, quantized)
+
+    through = FloatRuns._all
+    monkeypatch.setattr(FloatRuns, "_all", noted)
+    x = np.random.default_rng(1).normal(size=(24, 8, 4)).astype(np.float32)
+    model = load(GOLDEN / "small_gru.keras")
+    made = model.export(
+        tmp_path, to=["native", "tflite"], scheme="int8", calibrate=x, progress=phases.append
+    )
+    assert made.study.costs is not None
+    assert at == ["checking tflite"]

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from edgernn.artefact import Verification, VerificationStatus
 from edgernn.errors import EdgernnError, UnsupportedLayer, VerificationError
 from edgernn.export.in_scheme import float_graph, quantized, with_fine_layers
@@ -23,6 +21,7 @@ from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.request import Request
 from edgernn.export.rows import Examples, Origin
 from edgernn.export.suite import Suite, suite_for
+from edgernn.export.verify import largest, relative_error
 from edgernn.graph import Graph, Ranges, batch_size
 from edgernn.reference import run_calls
 from edgernn.reference.arguments import with_zero_states
@@ -104,15 +103,12 @@ class _Subject:
 
     def off(self, given: Answers, wanted: Answers) -> float:
         """The largest error of all calls, of the output's largest number."""
-        worst = 0.0
-        for name in self.names:
-            scale = max(float(np.abs(one[name]).max()) for one in wanted)
-            error = max(
-                float(np.abs(here[name] - there[name]).max())
-                for here, there in zip(given, wanted, strict=True)
-            )
-            worst = max(worst, error / max(scale, _SMALLEST_SCALE))
-        return worst
+        return max(
+            relative_error(here[name], there[name], scale=scale)
+            for name in self.names
+            for scale in [max(largest(one[name], at_least=_SMALLEST_SCALE) for one in wanted)]
+            for here, there in zip(given, wanted, strict=True)
+        )
 
 
 def findings(seed: int) -> Iterator[Found]:

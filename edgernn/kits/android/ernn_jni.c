@@ -151,13 +151,24 @@ NATIVE(jbyteArray, refusingLayer)(JNIEnv *env, jclass cls, jlong session) {
   return bytes_of(env, ernn_refusing_layer(at(session)));
 }
 
-/* As sessionSize.  Of sound only: a sample of sensors is several numbers, which `feed` does not count. */
+NATIVE(jint, sensorRate)(JNIEnv *env, jclass cls, jlong model) {
+  UNUSED;
+  return (jint)ernn_sensor_rate(at(model));
+}
+
+/* How many numbers a sample of the model's sensors has. */
+NATIVE(jint, sensorWidth)(JNIEnv *env, jclass cls, jlong model) {
+  UNUSED;
+  ernn_port port;
+  return ernn_input(at(model), ernn_sensor_input(at(model)), &port) == ERNN_OK ? (jint)port.width : 0;
+}
+
+/* As sessionSize. */
 NATIVE(jlong, listenerSize)(JNIEnv *env, jclass cls, jlong model, jint rate, jfloat threshold, jint smooth,
                             jfloat pause, jfloat every) {
   UNUSED;
   size_t bytes;
   const ernn_listening deciding = {threshold, (uint32_t)smooth, pause, every};
-  if (ernn_audio_rate(at(model)) == 0) return -(jlong)ERNN_NO_FRONT_END;
   ernn_status status = ernn_listener_size(at(model), (uint32_t)rate, &deciding, &bytes);
   return status == ERNN_OK ? (jlong)bytes : -(jlong)status;
 }

@@ -17,9 +17,10 @@ public struct Heard {
     public let seconds: Double
 }
 
-/// Labels of one stream of sound: front end, model, decisions. It serves one thread at a time.
+/// Labels of one stream of sound or of sensors: front end, model, decisions. It serves one thread at a time.
 public final class Listener {
     private let model: Model // holds the bytes
+    private let width: Int // numbers in a sample: 1 of sound, the channels of sensors
     private let arena: Aligned
     private let listener: OpaquePointer
     private let lock = NSLock()
@@ -27,9 +28,14 @@ public final class Listener {
     init(_ model: Model, sampleRate: Int, deciding: Deciding) throws {
         guard sampleRate > 0, let rate = UInt32(exactly: sampleRate), let smooth = UInt32(exactly: deciding.smooth)
         else { throw ErnnError("the sample rate must be at least 1, and smooth too") }
-        // A sample of sensors is several numbers, which `feed` does not count.
-        guard model.sampleRate > 0 else { throw ErnnError(ERNN_NO_FRONT_END) }
+        guard model.sensorRate == 0 || sampleRate == model.sensorRate
+        else { throw ErnnError("the model's sensors give \(model.sensorRate) samples a second, not \(sampleRate)") }
         self.model = model
+        var port = ernn_port()
+        if model.sensorRate > 0 {
+            try ErnnError.check(ernn_input(model.handle, ernn_sensor_input(model.handle), &port))
+        }
+        width = model.sensorRate > 0 ? Int(port.width) : 1
         var options = ernn_listening(
             threshold: deciding.threshold, smooth: smooth, pause_s: deciding.pause, every_s: deciding.every)
         var size = 0
@@ -41,19 +47,22 @@ public final class Listener {
         listener = made
     }
 
-    /// Samples in -1 to 1 of one channel, any number; `heard` gets each label as it is decided.
+    /// Sound: samples in -1 to 1 of one channel, any number. Sensors: one sample's channels after the other's.
+    /// `heard` gets each label as it is decided.
     public func feed(_ samples: UnsafeBufferPointer<Float>, _ heard: (Heard) -> Void) throws {
         guard lock.try() else { throw ErnnError("the listener is in use by another thread: give each one its own") }
         defer { lock.unlock() }
         guard var place = samples.baseAddress else { return }
-        var left = samples.count
+        guard samples.count % width == 0
+        else { throw ErnnError("samples of sensors have \(width) numbers each, not \(samples.count) in all") }
+        var left = samples.count / width
         while left > 0 {
             var found = ernn_heard()
             var decided: Int32 = 0
             let used = ernn_listener_feed_f32(listener, place, left, &found, &decided)
             if decided != 0 { heard(named(found)) }
             else if used < left { throw ErnnError(ernn_listener_status(listener)) }
-            place += used
+            place += used * width
             left -= used
         }
     }

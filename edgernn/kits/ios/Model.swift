@@ -72,6 +72,8 @@ public final class Model {
     public let isStreaming: Bool
     /// Of its recipe for sound; 0 where the model takes no sound.
     public let sampleRate: Int
+    /// Of its recipe for sensors; 0 where the model takes none.
+    public let sensorRate: Int
 
     let handle = UnsafeMutablePointer<ernn_model>.allocate(capacity: 1)
     let inputCount: Int
@@ -107,6 +109,7 @@ public final class Model {
         labels = names
         isStreaming = ernn_is_streaming(handle) != 0
         sampleRate = Int(ernn_audio_rate(handle))
+        sensorRate = Int(ernn_sensor_rate(handle))
     }
 
     public convenience init(contentsOf url: URL) throws {
@@ -134,7 +137,7 @@ public final class Model {
         try Session(self, maxSteps: maxSteps)
     }
 
-    /// sampleRate: of the sound, at least the model's.
+    /// sampleRate: of the sound, at least the model's; of sensors, the model's `sensorRate`.
     public func listener(sampleRate: Int, deciding: Deciding = Deciding()) throws -> Listener {
         try Listener(self, sampleRate: sampleRate, deciding: deciding)
     }

@@ -6,7 +6,6 @@ const PAGE = 65536;
 const TYPES = [Float32Array, Int32Array, Uint8Array]; // ernn_dtype
 const OK = 0;
 const NO_RESULT = 27; // ERNN_NO_RESULT
-const NO_FRONT_END = 23; // ERNN_NO_FRONT_END
 const NOT_ERNN = 1;
 
 export class ErnnError extends Error {
@@ -143,6 +142,7 @@ export class Model {
     this.freeOutputs = this.outputs.filter((_, index) => !states.has(index));
     this.isStreaming = Boolean(c.ernn_is_streaming(this.#handle));
     this.sampleRate = c.ernn_audio_rate(this.#handle); // 0: the model takes no sound
+    this.sensorRate = c.ernn_sensor_rate(this.#handle); // 0: nor samples of sensors
     this.labels = this.#labels();
   }
 
@@ -175,7 +175,6 @@ export class Model {
       throw new TypeError(`the text must be a string, not ${text?.constructor?.name ?? text}`);
     }
     if (!c.ernn_tokenize) throw new ErnnError('the model has no vocabulary: it takes no text');
-    if (typeof text !== 'string') throw new ErnnError('tokenize takes a string');
     const bytes = new TextEncoder().encode(text);
     const most = Math.max(bytes.length, c.ernn_text_length(handle), 1);
     const room = 2 ** Math.ceil(Math.log2(most)); // few sizes: memory is used again
@@ -385,13 +384,15 @@ export class Session {
   }
 }
 
-const PIECE = 4096; // samples that go into the library's memory at once
+const PIECE = 4096; // numbers that go into the library's memory at once
 
-/** Labels of one stream of sound: front end, model, decisions. */
+/** Labels of one stream of sound or of sensors: front end, model, decisions. */
 export class Listener {
   #held;
   #model;
   #listener;
+  #width; // numbers in a sample: 1 of sound, the channels of sensors
+  #piece;
   #pcm;
   #heard;
 
@@ -399,12 +400,13 @@ export class Listener {
     if (!Number.isInteger(sampleRate) || sampleRate < 1) {
       throw new TypeError(`the sample rate must be a whole number of samples a second, not ${sampleRate}`);
     }
+    if (model.sensorRate && sampleRate !== model.sensorRate) {
+      throw new TypeError(`the model's sensors give ${model.sensorRate} samples a second, not ${sampleRate}`);
+    }
     this.#held = new Held(model);
     this.#model = model;
     const { library, handle } = model.opened();
     const { c, scratch } = library;
-    // A sample of sensors is several numbers, which `feed` does not count.
-    if (model.sampleRate === 0) library.check(NO_FRONT_END);
     const deciding = this.#held.take(16);
     library.view(Float32Array, deciding, 4).set([threshold, 0, pause, every]);
     library.view(Uint32Array, deciding + 4, 1)[0] = smooth;
@@ -413,28 +415,39 @@ export class Listener {
     const arena = this.#held.take(size);
     library.check(c.ernn_listener_init(scratch, handle, sampleRate, deciding, arena, size));
     this.#listener = library.word(scratch);
-    this.#pcm = this.#held.take(4 * PIECE);
+    this.#width = model.sensorRate ? model.inputs[c.ernn_sensor_input(handle)].width : 1;
+    this.#piece = Math.max(1, Math.floor(PIECE / this.#width)) * this.#width;
+    this.#pcm = this.#held.take(4 * this.#piece);
     this.#heard = this.#held.take(32);
   }
 
-  /** The labels that these samples complete: Float32Array in -1 to 1, or Int16Array. */
+  /**
+   * The labels that these samples complete. Sound: Float32Array in -1 to 1, or Int16Array. Sensors:
+   * Float32Array, one sample's channels after the other's.
+   */
   feed(samples) {
     const { library } = this.#held.opened();
     const isFloat = samples instanceof Float32Array;
+    const width = this.#width;
+    const given = samples?.constructor?.name ?? String(samples);
+    if (this.#model.sensorRate && (!isFloat || samples.length % width)) {
+      const length = isFloat ? ` of ${samples.length}` : '';
+      throw new TypeError(`samples of sensors must be a Float32Array of ${width} numbers each, not ${given}${length}`);
+    }
     if (!isFloat && !(samples instanceof Int16Array)) {
-      const given = samples?.constructor?.name ?? String(samples);
       throw new TypeError(`sound must be a Float32Array in -1 to 1 or an Int16Array, not ${given}`);
     }
     const feed = isFloat ? library.c.ernn_listener_feed_f32 : library.c.ernn_listener_feed_s16;
     const found = [];
-    for (let from = 0; from < samples.length; from += PIECE) {
-      const piece = samples.subarray(from, from + PIECE);
+    for (let from = 0; from < samples.length; from += this.#piece) {
+      const piece = samples.subarray(from, from + this.#piece);
       library.view(samples.constructor, this.#pcm, piece.length).set(piece);
-      for (let at = 0; at < piece.length; ) {
-        const place = this.#pcm + at * piece.BYTES_PER_ELEMENT;
-        const used = feed(this.#listener, place, piece.length - at, this.#heard, this.#heard + 16);
+      const count = piece.length / width;
+      for (let at = 0; at < count; ) {
+        const place = this.#pcm + at * width * piece.BYTES_PER_ELEMENT;
+        const used = feed(this.#listener, place, count - at, this.#heard, this.#heard + 16);
         if (library.word(this.#heard + 16)) found.push(this.#found(library));
-        else if (used < piece.length - at) library.check(library.c.ernn_listener_status(this.#listener));
+        else if (used < count - at) library.check(library.c.ernn_listener_status(this.#listener));
         at += used;
       }
     }

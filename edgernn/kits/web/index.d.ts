@@ -55,13 +55,18 @@ export class Model {
   readonly isStreaming: boolean;
   /** Of its recipe for sound; 0 where the model takes no sound. */
   readonly sampleRate: number;
+  /** Of its recipe for sensors; 0 where the model takes none. */
+  readonly sensorRate: number;
   /** Runs one whole sequence: an array for each of freeInputs. */
   run(...arrays: Values[]): Results;
   /** The tokens of a text, for `run`. Throws where the file holds no vocabulary. */
   tokenize(text: string): Int32Array;
   /** maxSteps: the longest sequence of a model that needs it whole; 256. */
   session(options?: { maxSteps?: number }): Session;
-  /** Throws where the model takes no sound, or the rate is below the model's. */
+  /**
+   * Throws where the model takes neither sound nor sensors, where a rate of sound is below the model's,
+   * and where one of sensors is another than the model's.
+   */
   listener(sampleRate: number, options?: Deciding): Listener;
   close(): void;
 }
@@ -78,10 +83,13 @@ export class Session {
   close(): void;
 }
 
-/** One stream of sound. */
+/** One stream of sound or of sensors. */
 export class Listener {
   private constructor();
-  /** The labels that these samples complete: Float32Array in -1 to 1, or Int16Array. */
+  /**
+   * The labels that these samples complete. Sound: Float32Array in -1 to 1, or Int16Array. Sensors:
+   * Float32Array, one sample's channels after the other's.
+   */
   feed(samples: Float32Array | Int16Array): Heard[];
   /** The answer for all sound so far. */
   whole(): Heard;

@@ -100,7 +100,9 @@ ERNN_API size_t ernn_model_size(void);
   X(NOT_UTF8, "the text is not UTF-8")                                                             \
   X(WORD, "the vocabulary lacks a word of the text, and has no token for unknown ones")            \
   X(NO_THREADS, "this build has no threads: compile the library with ERNN_THREADS")                \
-  X(THREAD_REFUSED, "the system refused to start a thread")
+  X(THREAD_REFUSED, "the system refused to start a thread")                                        \
+  X(VOCABULARY, "the file's vocabulary repeats a word, or is out of order")                        \
+  X(TOO_SHORT, "too little sound, or too few samples, for an answer: give more")
 
 typedef enum ernn_status {
 #define ERNN_STATUS_ENUM(name, text) ERNN_##name,
@@ -391,7 +393,7 @@ ERNN_API size_t ernn_listener_feed_f32(ernn_listener *listener, const float *pcm
 ERNN_API ernn_status ernn_listener_status(const ernn_listener *listener);
 ERNN_API ernn_status ernn_listener_reset(ernn_listener *listener);
 
-/* The answer for all sound so far, or for its last part where steps are fixed.  ERNN_SHAPE: too short. */
+/* The answer for all sound so far, or for its last part where steps are fixed.  ERNN_TOO_SHORT: see its text. */
 ERNN_API ernn_status ernn_listener_whole(ernn_listener *listener, ernn_heard *heard);
 
 #ifdef __cplusplus

@@ -308,8 +308,10 @@ ernn_status ernn_listener_status(const ernn_listener *listener) {
 ernn_status ernn_listener_whole(ernn_listener *listener, ernn_heard *heard) {
   if (!listener || !heard) return ERNN_ARGUMENT;
   if (listener->busy) return ERNN_BUSY;
-  if (listener->rows == 0 || !(listener->steps || listener->has_scores)) return ERNN_SHAPE;
-  if (listener->sensor && listener->rows < listener->steps) return ERNN_SHAPE;
+  if (listener->rows == 0 || !(listener->steps || listener->has_scores) ||
+      (listener->sensor && listener->rows < listener->steps)) {
+    return listener->status == ERNN_OK ? ERNN_TOO_SHORT : listener->status;
+  }
   ernn_status status = listener->steps ? listener_run_window(listener) : ERNN_OK;
   if (status != ERNN_OK) return status;
   listener_shares(listener, listener->mean);

@@ -146,7 +146,7 @@ ernn_status ernn_check_text(const void *record, size_t size) {
     if (i < rules->count && words[i].token > 0x7FFFFFFFu) return ERNN_BAD_MODEL;
     /* In order, and so without repeats. */
     if (i > 1 && text_compare(0, text_word(rules, i - 2), text_word(rules, i - 1)) >= 0) {
-      return ERNN_BAD_MODEL;
+      return ERNN_VOCABULARY;
     }
   }
   return ERNN_OK;

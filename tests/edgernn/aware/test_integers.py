@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgernn.aware.deployed import deployed
 from edgernn.aware.integers import in_integers
-from edgernn.aware.model import deployed, quantization_aware
+from edgernn.aware.model import quantization_aware
 from edgernn.tasks.keras_backend import load_keras
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

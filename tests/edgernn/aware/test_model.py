@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import edgernn
+from edgernn.aware.deployed import deployed
 from edgernn.aware.integers import in_integers
-from edgernn.aware.model import deployed
 from edgernn.errors import ModelFileError, WrongOption
 from edgernn.export.keras.file import read_model
 from edgernn.export.pipeline import float_graph
@@ -60,7 +60,8 @@ def tuned(name: str, task: str, scheme: str, count: int) -> tuple[Any, list[Samp
     keras = load_keras()
     splits = splits_of(task)
     keras.utils.set_random_seed(0)
-    model = edgernn.quantization_aware(keras.models.load_model(TRAINED / f"{name}.keras"), scheme)
+    base = keras.models.load_model(TRAINED / f"{name}.keras")
+    model = edgernn.quantization_aware(base, scheme, calibrate=splits.calibration.x)
     model.compile(keras.optimizers.Adam(5e-4), "sparse_categorical_crossentropy")
     x, y = splits.train.x[:count], np.asarray(splits.train.y)[:count]
     model.fit(x, y, epochs=1, verbose=0)
@@ -87,14 +88,38 @@ def file_answers(path: Path, parts: list[Samples], folder: Path) -> Any:
 
 
 def alike(model: Any, given: Any, test: Samples) -> float:
-    """Share of rows that the training's forward pass answers as the file."""
+    """Share of rows that the model in training answers as the file."""
     wanted = model.predict(test.x, batch_size=500, verbose=0)
     return float((given.argmax(-1) == wanted.argmax(-1)).mean())
 
 
 def test_the_native_file_answers_as_the_training(digits: Any, tmp_path: Path) -> None:
     model, path, parts = digits
-    assert alike(model, file_answers(path, parts, tmp_path), parts[1]) >= 0.999
+    given = file_answers(path, parts, tmp_path)
+    np.testing.assert_allclose(model.predict(parts[1].x, verbose=0), given, atol=1e-5)
+    assert alike(model, given, parts[1]) >= 0.999
+    x = parts[1].x[:8]
+    in_training = np.asarray(model(x, training=True))
+    assert np.abs(in_training - given[:8]).max() > 1e-4  # its states are float
+    np.testing.assert_array_equal(model(x), model.predict(x, verbose=0))
+
+
+def test_the_small_head_of_a_trained_grid_reads_16_bits(
+    digits: Any, keras: Any, tmp_path: Path
+) -> None:
+    """Its weights are exact, so that its inputs alone turn answers; others keep 8 bits."""
+    _, path, (calibration, _) = digits
+    keras.models.load_model(path).save(tmp_path / "plain.keras")  # the numbers, and no grids
+
+    def finer(file: Path) -> dict[str, str]:
+        made = edgernn.load(file).export(
+            tmp_path, to="native", scheme="int4", calibrate=calibration.x, verify=False
+        )
+        details = made["native"].details
+        return {name: text for name, text in details.items() if "with 16 bits" in text}
+
+    assert finer(path).keys() == {"layer probabilities"}
+    assert not finer(tmp_path / "plain.keras")
 
 
 @pytest.mark.long
@@ -103,18 +128,12 @@ def test_the_native_file_answers_as_the_training(digits: Any, tmp_path: Path) ->
 def test_native_files_of_a_hard_task_answer_as_they_were_scored(
     name: str, scheme: str, tmp_path: Path
 ) -> None:
-    """The training rounds no states: a file of 8-bit states turns answers that have no margin.
-
-    So a score is that of the file, whose answers are known to the last bits.
-    """
+    """Also words without a margin, which a training of one epoch leaves: states are integers."""
     model, parts = tuned(name, "languages", scheme, 2000)
     model.save(tmp_path / "model.keras")
     given = file_answers(tmp_path / "model.keras", parts, tmp_path)
-    calibration, test = parts
-    scored = in_integers(deployed(model.inner, model.on_grid), calibration.x, scheme)
-    assert scored is not None
-    np.testing.assert_allclose(scored.predict(test.x, batch_size=256), given, atol=1e-5)
-    assert alike(model, given, test) >= 0.9985
+    np.testing.assert_allclose(model.predict(parts[1].x, verbose=0), given, atol=1e-5)
+    assert alike(model, given, parts[1]) >= 0.999
 
 
 def test_the_export_has_the_weights_of_the_training(digits: Any) -> None:
@@ -147,9 +166,9 @@ def test_keras_loads_the_file_alone(digits: Any, keras: Any) -> None:
     with zipfile.ZipFile(path) as archive:
         assert b"edgernn" not in archive.read("config.json")
     plain = keras.models.load_model(path)
-    np.testing.assert_array_equal(
-        plain.predict(test.x[:64], verbose=0), model.predict(test.x[:64], verbose=0)
-    )
+    x = test.x[:64]
+    in_training = np.asarray(model(x, training=True))
+    np.testing.assert_allclose(plain.predict(x, verbose=0), in_training, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -246,6 +265,39 @@ def test_losses_of_activations_and_of_weights_count_once(keras: Any) -> None:
     assert of_kernel > 10
     assert wanted > 1.5 * of_kernel  # the rest is that of the activations
     assert model.evaluate(*rows(), verbose=0) == pytest.approx(wanted, rel=0.01)
+
+
+def test_integers_in_fit_and_evaluate_follow_the_weights(keras: Any) -> None:
+    """The oracle: the integers of the weights after the last step."""
+    x, y = rows()
+    model = edgernn.quantization_aware(small(keras), "int4", calibrate=x)
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    found = model.fit(x, y, validation_data=(x, y), epochs=2, batch_size=16, verbose=0).history
+    assert found["val_loss"][0] != found["val_loss"][1]
+    scored = in_integers(deployed(model.inner, model.on_grid), x, "int4")
+    assert scored is not None
+    answers = scored.predict(x, batch_size=48)
+    wanted = float(-np.log(answers[np.arange(len(y)), y]).mean())
+    assert found["val_loss"][1] == pytest.approx(wanted, rel=1e-5)
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(wanted, rel=1e-5)
+    assert model.test_on_batch(x, y) == pytest.approx(wanted, rel=1e-5)
+    np.testing.assert_array_equal(model.predict_on_batch(x), answers)
+
+
+def test_a_model_of_one_kernel_is_called_outside_of_a_graph(keras: Any) -> None:
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3)])
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    aware = edgernn.quantization_aware(model, "ternary")
+    np.testing.assert_allclose(aware(x), aware.on_the_grid()(x), atol=1e-6)
+
+
+def test_several_inputs_are_not_scored_in_integers(keras: Any) -> None:
+    one, other = (keras.layers.Input((6, 3)) for _ in range(2))
+    both = keras.layers.Concatenate()([one, other])
+    model = keras.Model([one, other], keras.layers.Dense(2)(keras.layers.GRU(4)(both)))
+    x = np.zeros((4, 6, 3), np.float32)
+    with pytest.raises(WrongOption, match="takes 2 inputs is not scored in integers"):
+        edgernn.quantization_aware(model, "int4", calibrate=x)
 
 
 def test_a_class_with_steps_of_its_own_is_refused_and_the_remedy_works(keras: Any) -> None:

@@ -23,7 +23,7 @@ public final class Drive {
         else if (words[0].equals("rhythm")) rhythm(content, Paths.get(words[2]));
         else if (words[0].equals("asset")) asset(Paths.get(words[2]));
         else if (words[0].equals("sensors")) {
-            show("sensors", () -> Model.fromBytes(content).listener(50, (label, score, seconds) -> {}));
+            sensors(content, Paths.get(words[2]));
         }
         else errors(content);
     }
@@ -80,6 +80,28 @@ public final class Drive {
             listener.feed(some, some.length);
         }
         listener.whole();
+    }
+
+    /** Labels of samples of three sensors, then what is said to what fits no sensors. */
+    private static void sensors(byte[] content, Path input) throws Exception {
+        ByteBuffer bytes = read(input);
+        float[] samples = new float[bytes.remaining() / 4];
+        bytes.asFloatBuffer().get(samples);
+        Model model = Model.fromBytes(content);
+        Listener listener = model.listener(
+                model.sensorRate,
+                (label, score, seconds) -> System.out.println(seconds + " " + label + " " + score), 0.2f, 1, 0.1f, 0.1f);
+        for (int at = 0; at < samples.length; at += 21) {
+            float[] some = java.util.Arrays.copyOfRange(samples, at, Math.min(samples.length, at + 21));
+            listener.feed(some, some.length);
+        }
+        listener.whole();
+        listener.reset();
+        listener.feed(samples, samples.length);
+        listener.whole();
+        show("error", () -> model.listener(49, (label, score, seconds) -> {}));
+        show("error", () -> listener.feed(new float[4], 4));
+        show("error", () -> listener.feed(new short[3], 3));
     }
 
     /** The model of an AAR, where it lies compressed, and one that is not there. */

@@ -98,12 +98,32 @@ func errors(_ path: String) throws {
     }
 }
 
+/// Labels of samples of three sensors, in pieces and at once, then what is said to what fits no sensors.
+func sensors(_ model: Model, _ input: String) throws {
+    let samples = try numbers(input, Float.self)
+    var deciding = Deciding()
+    deciding.threshold = 0.2
+    deciding.smooth = 1
+    deciding.pause = 0.1
+    let listener = try model.listener(sampleRate: model.sensorRate, deciding: deciding)
+    func tell(_ one: Heard) { print(one.seconds, one.label, one.score) }
+    for at in stride(from: 0, to: samples.count, by: 21) {
+        try listener.feed(Array(samples[at..<min(at + 21, samples.count)]), tell)
+    }
+    tell(try listener.whole())
+    try listener.reset()
+    try listener.feed(samples, tell)
+    tell(try listener.whole())
+    show("error") { _ = try model.listener(sampleRate: 49) }
+    show("error") { try listener.feed([0, 0, 0, 0], tell) }
+}
+
 switch words[1] {
 case "arrays": try arrays(Model(contentsOf: URL(fileURLWithPath: words[2])), words[3], words[4])
 case "rhythm": try rhythm(Model(contentsOf: URL(fileURLWithPath: words[2])), words[3])
 case "listen": try listen(words[2], Int(words[3])!, Int(words[4])!, words[5...].map { Float($0)! })
 case "sensors":
     let model = try Model(contentsOf: URL(fileURLWithPath: words[2]))
-    show("sensors") { _ = try model.listener(sampleRate: 50) }
+    try sensors(model, words[3])
 default: try errors(words[2])
 }

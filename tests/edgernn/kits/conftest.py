@@ -26,6 +26,16 @@ def arrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def pages(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kit for the web of the model of sound, with the demo; to be copied, not changed."""
+    for name in ("clang", "wasm-ld"):
+        tool(name)
+    folder = tmp_path_factory.mktemp("pages") / "web"
+    package(sound, target="web", folder=folder, demo=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def android(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The kit for Android of the model of sound."""
     for name in ("clang", "ld.lld", "javac", "java"):

@@ -7,6 +7,7 @@ from typing import Any
 
 from edgernn import Model
 from edgernn.runtime.listening import Deciding, Heard, Listener
+from edgernn.runtime.sensing import SensorListener
 from tests.edgernn.kits.models import RATE_HZ
 from tests.edgernn.runtime.sounds import made_up
 
@@ -21,3 +22,9 @@ def sound_of(seconds: float = 4.0) -> Any:
 def heard_by_python(model: Path, pcm: Any, deciding: Deciding) -> tuple[list[Heard], Heard]:
     listener = Listener(model=Model(model), rate_hz=RATE_HZ, deciding=deciding)
     return list(listener.feed(pcm)), listener.whole()
+
+
+def sensed_by_python(model: Path, samples: Any) -> list[Heard]:
+    """With the answer for all samples last."""
+    listener = SensorListener(Model(model), Deciding(threshold=0.2, smooth=1, pause_s=0.1))
+    return [*listener.feed(samples), listener.whole()]

@@ -123,9 +123,21 @@ const commands = {
     console.log(JSON.stringify(found));
   },
 
-  async sensors([path]) {
+  async sensors([path, input]) {
     const model = await Model.load(path);
-    console.log(await message(() => model.listener(50)));
+    const listener = model.listener(model.sensorRate, { threshold: 0.2, smooth: 1, pause: 0.1 });
+    const samples = floats(input);
+    const found = [];
+    for (let at = 0; at < samples.length; at += 21) found.push(...listener.feed(samples.subarray(at, at + 21)));
+    found.push(listener.whole());
+    const errors = [
+      await message(() => model.listener(49)),
+      await message(() => listener.feed(new Float32Array(4))),
+      await message(() => listener.feed(new Int16Array(3))),
+    ];
+    listener.reset();
+    const atOnce = [...listener.feed(samples), listener.whole()];
+    console.log(JSON.stringify({ found, same: JSON.stringify(atOnce) === JSON.stringify(found), errors }));
   },
 
   async sound_errors() {

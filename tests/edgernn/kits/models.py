@@ -57,6 +57,7 @@ def int8_cell(
         metadata["labels"] = json.dumps(labels)
     if features == len(SENSORS.channels):
         metadata["front_end"] = rows_text(SENSORS)
+        metadata["labels"] = json.dumps(labels)
     return lower(graph, metadata=metadata).content
 
 
@@ -80,8 +81,23 @@ def array_model() -> bytes:
     return int8_cell(features=16, units=100, sequences=True)
 
 
+@cache
 def sensor_model() -> bytes:
-    return int8_cell(features=3, units=5, sequences=False, fixed=SENSORS.window)
+    """With the layers of sound_model: its kit runs this one, too."""
+    return int8_cell(features=3, units=5, sequences=False, fixed=SENSORS.window, seed=5)
+
+
+def samples_of_sensors() -> Any:
+    """[samples, 3], more than a kit copies at once."""
+    return np.random.default_rng(5).normal(size=(1500, 3)).astype(np.float32)
+
+
+#: What a listener of sensors says to another rate, to a part of a sample, and to integers.
+SENSOR_ERRORS = (
+    "the model's sensors give 50 samples a second, not 49",
+    "samples of sensors",
+    "samples of sensors",
+)
 
 
 def rows(steps: int = 100, features: int = 16) -> Any:

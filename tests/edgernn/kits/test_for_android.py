@@ -16,8 +16,15 @@ import edgernn
 from edgernn import Model
 from edgernn.kits import for_android, package
 from edgernn.kits.check_aar import check_aar
-from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import NO_SOUND, RATE_HZ, rhythmic_model, rows, sensor_model
+from tests.edgernn.kits.heard import DECIDING, heard_by_python, sensed_by_python, sound_of
+from tests.edgernn.kits.models import (
+    RATE_HZ,
+    SENSOR_ERRORS,
+    rhythmic_model,
+    rows,
+    samples_of_sensors,
+    sensor_model,
+)
 from tests.edgernn.runtime.toolchain import run, tool
 
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "x86")
@@ -122,9 +129,20 @@ def test_bad_input_is_an_exception_that_says_what_is_wrong(kit: Kit, sound: Path
     assert dict(line.split(": ", 1) for line in lines) == ERRORS
 
 
-def test_a_listener_of_sensors_is_an_exception(kit: Kit, tmp_path: Path) -> None:
-    (tmp_path / "sensors.ernn").write_bytes(sensor_model())
-    assert kit.java("sensors", tmp_path / "sensors.ernn") == f"sensors: {NO_SOUND}\n"
+def test_a_listener_of_sensors_hears_what_python_hears(kit: Kit, tmp_path: Path) -> None:
+    model = tmp_path / "sensors.ernn"
+    model.write_bytes(sensor_model())
+    samples_of_sensors().tofile(tmp_path / "samples")
+    *lines, first, second, third = kit.java("sensors", model, tmp_path / "samples").splitlines()
+    expected = sensed_by_python(model, samples_of_sensors())
+    assert len(expected) > 4
+    for line, one in zip(lines, [*expected, *expected], strict=True):  # in pieces, and at once
+        seconds, label, score = line.split()
+        assert label == one.label
+        assert float(seconds) == pytest.approx(one.seconds, abs=1e-6)
+        assert float(score) == pytest.approx(one.score, abs=1e-5)
+    for said, wanted in zip((first, second, third), SENSOR_ERRORS, strict=True):
+        assert said.startswith(f"error: {wanted}")
 
 
 def test_an_asset_may_be_compressed(kit: Kit, sound: Path) -> None:

@@ -15,11 +15,18 @@ import pytest
 from edgernn import Model
 from edgernn.errors import MissingTool
 from edgernn.export.native import lower
-from edgernn.kits import for_web, package
-from edgernn.kits.contents import read_contents
+from edgernn.kits import package
 from edgernn.runtime.listening import Deciding
-from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import NO_SOUND, RATE_HZ, rhythmic_model, rows, sensor_model
+from tests.edgernn.kits.heard import DECIDING, heard_by_python, sensed_by_python, sound_of
+from tests.edgernn.kits.models import (
+    NO_SOUND,
+    RATE_HZ,
+    SENSOR_ERRORS,
+    rhythmic_model,
+    rows,
+    samples_of_sensors,
+    sensor_model,
+)
 from tests.edgernn.runtime.models import random_integer_cell
 from tests.edgernn.runtime.nibble_models import in_nibbles
 from tests.edgernn.runtime.text_models import text_graph
@@ -130,10 +137,22 @@ def test_sound_that_cannot_be_heard_is_an_error(kits: dict[str, Path]) -> None:
     assert "far outside of -1 to 1" in found["too loud"]
 
 
-def test_a_listener_of_sensors_is_an_error(kits: dict[str, Path], tmp_path: Path) -> None:
-    (tmp_path / "sensors.ernn").write_bytes(sensor_model())
-    told = node(kits["sound"] / "node.js", "sensors", tmp_path / "sensors.ernn")
-    assert told.decode() == f"ErnnError: {NO_SOUND}\n"
+def test_a_listener_of_sensors_hears_what_python_hears(
+    kits: dict[str, Path], tmp_path: Path
+) -> None:
+    model = tmp_path / "sensors.ernn"
+    model.write_bytes(sensor_model())
+    samples_of_sensors().tofile(tmp_path / "samples")
+    told = json.loads(node(kits["sound"] / "node.js", "sensors", model, tmp_path / "samples"))
+    expected = sensed_by_python(model, samples_of_sensors())
+    assert len(expected) > 4
+    assert [one["label"] for one in told["found"]] == [one.label for one in expected]
+    for one, wanted in zip(told["found"], expected, strict=True):
+        assert one["seconds"] == pytest.approx(wanted.seconds, abs=1e-6)
+        assert one["score"] == pytest.approx(wanted.score, abs=1e-5)
+    assert told["same"]
+    for said, error in zip(told["errors"], SENSOR_ERRORS, strict=True):
+        assert said.startswith(f"TypeError: {error}")
 
 
 def test_with_all_layers_it_runs_any_other_model(kits: dict[str, Path], tmp_path: Path) -> None:
@@ -160,11 +179,10 @@ def test_with_all_layers_it_makes_tokens_of_text(kits: dict[str, Path], tmp_path
     }
 
 
-def test_it_is_as_small_as_promised(kits: dict[str, Path], sound: Path) -> None:
+def test_it_is_as_small_as_promised(kits: dict[str, Path], pages: Path) -> None:
     """Both with the front end for sound; a page loads one of the two files."""
-    contents = read_contents(sound, all_layers=False)
     for name in ("ernn.wasm", "ernn-relaxed.wasm"):
-        own_layers = for_web.library(contents, relaxed="relaxed" in name)
+        own_layers = (pages / name).read_bytes()
         every_layer = (kits["sound"] / name).read_bytes()
         assert len(gzip.compress(own_layers, 9)) <= 26_000
         assert len(gzip.compress(every_layer, 9)) <= 40_000

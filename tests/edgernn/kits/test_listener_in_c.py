@@ -141,7 +141,7 @@ def test_before_the_first_window_is_full_no_answer_is_made_up(
     path.write_bytes(strided_model())
     two_rows = sound_of(0.036)
     (refused,) = heard_by_c(program, path, two_rows, DECIDING, piece=99)
-    assert refused == "the inputs' numbers of steps do not fit the model"
+    assert refused == "too little sound, or too few samples, for an answer: give more"
     listener = Listener(model=Model(path), rate_hz=RATE_HZ, deciding=DECIDING)
     assert not list(listener.feed(two_rows))
     with pytest.raises(DataError, match="shorter than one window"):

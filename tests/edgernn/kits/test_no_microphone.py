@@ -11,9 +11,7 @@ from typing import Final
 
 import pytest
 
-from edgernn.kits import package
 from tests.edgernn.kits.chromium import chromium, served
-from tests.edgernn.runtime.toolchain import tool
 from tests.pages import TOP, blocks
 
 #: In place of a bundler, which finds the package by its name.
@@ -24,16 +22,6 @@ ELSEWHERE: Final = "words.test"
 
 NO_FAKE_DEVICE: Final = "--use-fake-device-for-media-stream"
 NO_FAKE_ANSWER: Final = "--use-fake-ui-for-media-stream"
-
-
-@pytest.fixture(scope="module")
-def folder(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kit in `web`."""
-    for name in ("clang", "wasm-ld"):
-        tool(name)
-    folder = tmp_path_factory.mktemp("pages")
-    package(sound, target="web", folder=folder / "web", demo=True)
-    return folder
 
 
 def of_the_example(top: Path) -> str:
@@ -62,9 +50,9 @@ def of_the_demo(_top: Path) -> str:
     ids=["example", "guide", "demo"],
 )
 def test_a_page_over_http_asks_for_https_or_localhost(
-    page: Callable[[Path], str], shown: str, folder: Path, tmp_path: Path
+    page: Callable[[Path], str], shown: str, pages: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(pages, tmp_path / "web")
     path = page(tmp_path)
     html = (tmp_path / path).read_text()
     (tmp_path / path).write_text(html.replace("<script", f"{IMPORTS}<script", 1))
@@ -88,9 +76,9 @@ def test_a_page_over_http_asks_for_https_or_localhost(
     ids=["denied", "none"],
 )
 def test_a_page_without_a_microphone_says_why(
-    more: tuple[str, ...], fewer: tuple[str, ...], expected: str, folder: Path, tmp_path: Path
+    more: tuple[str, ...], fewer: tuple[str, ...], expected: str, pages: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(pages, tmp_path / "web")
     script = "import { openMicrophone } from './index.js';\n"
     script += "openMicrophone().catch((error) => { document.title = String(error); });"
     (tmp_path / "web" / "test.html").write_text(f'<script type="module">{script}</script>')

@@ -12,8 +12,15 @@ import pytest
 
 from edgernn import Model
 from edgernn.kits import package
-from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import NO_SOUND, RATE_HZ, rhythmic_model, rows, sensor_model
+from tests.edgernn.kits.heard import DECIDING, heard_by_python, sensed_by_python, sound_of
+from tests.edgernn.kits.models import (
+    RATE_HZ,
+    SENSOR_ERRORS,
+    rhythmic_model,
+    rows,
+    samples_of_sensors,
+    sensor_model,
+)
 from tests.edgernn.kits.swift_toolchain import Swift, swift
 from tests.pages import TOP
 
@@ -108,9 +115,19 @@ def test_bad_input_throws_an_error_that_says_what_is_wrong(app: Swift, sound: Pa
     assert dict(line.split(": ", 1) for line in lines) == ERRORS
 
 
-def test_a_listener_of_sensors_is_refused(app: Swift) -> None:
+def test_a_listener_of_sensors_hears_what_python_hears(app: Swift) -> None:
     (app.folder / "sensors.ernn").write_bytes(sensor_model())
-    assert driven(app, "sensors", "/package/sensors.ernn") == f"sensors: {NO_SOUND}\n"
+    samples_of_sensors().tofile(app.folder / "samples")
+    told = driven(app, "sensors", "/package/sensors.ernn", "/package/samples").splitlines()
+    expected = sensed_by_python(app.folder / "sensors.ernn", samples_of_sensors())
+    assert len(expected) > 4
+    for line, one in zip(told[:-2], [*expected, *expected], strict=True):  # in pieces, and at once
+        seconds, label, score = line.split()
+        assert label == one.label
+        assert float(seconds) == pytest.approx(one.seconds, abs=1e-6)
+        assert float(score) == pytest.approx(one.score, abs=1e-5)
+    for said, wanted in zip(told[-2:], SENSOR_ERRORS, strict=False):
+        assert said.startswith(f"error: {wanted}")
 
 
 def test_swift_can_parse_the_sample_app(app: Swift) -> None:

@@ -18,10 +18,8 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from edgernn.kits import package
 from tests.edgernn.kits.heard import sound_of
 from tests.edgernn.kits.models import RATE_HZ
-from tests.edgernn.runtime.toolchain import tool
 
 PAGE = """<!doctype html><script type="module">
 import { Model, createListenerNode } from './index.js';
@@ -56,11 +54,10 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def reports(sound: Path, tmp_path: Path) -> Iterator[tuple[str, Queue[Any]]]:
+def reports(pages: Path, tmp_path: Path) -> Iterator[tuple[str, Queue[Any]]]:
     """The address of a page that listens, and what it reports."""
-    tool("clang"), tool("wasm-ld")
     found: Queue[Any] = Queue()
-    package(sound, target="web", folder=tmp_path / "web")
+    shutil.copytree(pages, tmp_path / "web")
     (tmp_path / "web" / "test.html").write_text(PAGE)
     handler = functools.partial(Handler, directory=str(tmp_path / "web"), reports=found)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -72,34 +73,78 @@ def objects(folder: Path, compiler: str, *flags: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_the_library_and_its_runner_compile_without_a_warning(
-    compiler: str, tmp_path: Path
-) -> None:
-    objects(tmp_path, compiler, "-O2", *WARNINGS)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freestanding:
+    """The library for a processor, compiled once for all tests that look at it."""
+
+    target: str
+    folder: Path
+
+
+TARGETS = {
+    "x86_64": "x86_64-linux-gnu",
+    "arm64": str(CORTEX_A72.target),
+    "arm": str(ARMV7.target),
+    "wasm": "wasm32",
+}
+
+
+@pytest.fixture(scope="module")
+def freestanding(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Freestanding:
+    target = TARGETS[request.param]
+    place = ("-fstack-usage", "-fPIC") if request.param != "wasm" else ()
+    folder = tmp_path_factory.mktemp(request.param)
+    objects(folder, "clang", f"--target={target}", "-O2", *place, *FREE, *WARNINGS)
+    return Freestanding(target=target, folder=folder)
+
+
+def on(*names: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("freestanding", names, indirect=True)
+
+
+def test_clang_compiles_the_library_and_its_runner_without_a_warning(tmp_path: Path) -> None:
+    compiled_without_a_warning("clang", tmp_path)
+
+
+def test_gcc_does_so_too_and_nothing_is_allocated(tmp_path: Path) -> None:
+    """No function that gives memory is called; what a session needs is in its arena."""
+    compiled_without_a_warning("gcc", tmp_path)
+    library = sorted(tmp_path / f"{source.stem}.o" for source in SOURCES)
+    symbols = run([tool("nm"), "--undefined-only", *library])
+    wanted = {line.split()[-1] for line in symbols.splitlines() if " U " in line}
+    outside = {name for name in wanted if not name.startswith("ernn_")}
+    assert outside <= {"memcpy", "memset", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}, outside
+
+
+def compiled_without_a_warning(compiler: str, folder: Path) -> None:
+    objects(folder, compiler, "-O2", *WARNINGS)
     include = ("-I", str(LIBRARY), "-D_GNU_SOURCE")
     programs = (RUNNER / "edgernn_run.c", C_TESTS / "batch.c")
-    run([tool(compiler), *STANDARD, "-O2", *WARNINGS, *include, "-c", *programs], cwd=tmp_path)
+    run([tool(compiler), *STANDARD, "-O2", *WARNINGS, *include, "-c", *programs], cwd=folder)
 
 
-@pytest.mark.parametrize("target", [CORTEX_A72.target, ARMV7.target, "wasm32"])
-def test_other_processors_kernels_compile_without_a_warning(target: str, tmp_path: Path) -> None:
-    objects(tmp_path, "clang", f"--target={target}", "-O2", *FREE, *WARNINGS)
-
-
-def test_clang_tidy_finds_nothing() -> None:
+@pytest.mark.parametrize(
+    "checks",
+    ["-clang-analyzer-*", pytest.param("", marks=pytest.mark.long)],
+    ids=["quick", "analyzer"],
+)
+def test_clang_tidy_finds_nothing(checks: str) -> None:
+    """The analyzer takes ten times as long as all the others."""
     programs = (RUNNER / "edgernn_run.c", C_TESTS / "batch.c", C_TESTS / "run_batch.c")
     flags = (*STANDARD, "-D_GNU_SOURCE", f"-I{LIBRARY}")
-    run([tool("clang-tidy"), "--quiet", *SOURCES, *programs, "--", *flags], cwd=TOP)
+    tidy = (tool("clang-tidy"), "--quiet", f"--checks={checks}")
+    run([*tidy, *SOURCES, *programs, "--", *flags], cwd=TOP)
 
 
-@pytest.mark.parametrize("target", ["x86_64-linux-gnu", CORTEX_A72.target], ids=["x86_64", "arm64"])
-def test_nothing_is_asked_of_a_c_library(target: str, tmp_path: Path) -> None:
+@on("x86_64", "arm64")
+def test_nothing_is_asked_of_a_c_library(freestanding: Freestanding, tmp_path: Path) -> None:
     tool("ld.lld")
-    link = ("-shared", "-fPIC", "-nostdlib", "-fuse-ld=lld", "-Wl,-z,defs")
+    link = ("-shared", "-nostdlib", "-fuse-ld=lld", "-Wl,-z,defs")
     library = tmp_path / "libernn.so"
-    command = [tool("clang"), f"--target={target}", *STANDARD, "-O3", *FREE, *link]
-    run([*command, *SOURCES, "-o", library])
+    command = [tool("clang"), f"--target={freestanding.target}", *link]
+    run([*command, *sorted(freestanding.folder.glob("*.o")), "-o", library])
     assert run([tool("nm"), "--dynamic", "--undefined-only", library]) == ""
 
 
@@ -108,15 +153,6 @@ def test_gcc_s_library_asks_nothing_of_a_c_library_either(tmp_path: Path) -> Non
     link = ("-shared", "-fPIC", "-nostdlib", "-Wl,-z,defs")
     run([tool("gcc"), *STANDARD, "-O3", *FREE, *link, *SOURCES, "-o", library])
     assert run([tool("nm"), "--dynamic", "--undefined-only", library]) == ""
-
-
-def test_nothing_is_allocated(tmp_path: Path) -> None:
-    """No function that gives memory is called; what a session needs is in its arena."""
-    folder = objects(tmp_path / "o", "gcc", "-O2")
-    symbols = run([tool("nm"), "--undefined-only", *sorted(folder.glob("*.o"))])
-    wanted = {line.split()[-1] for line in symbols.splitlines() if " U " in line}
-    outside = {name for name in wanted if not name.startswith("ernn_")}
-    assert outside <= {"memcpy", "memset", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}, outside
 
 
 @pytest.mark.parametrize(
@@ -157,20 +193,22 @@ def text_bytes(path: Path) -> int:
     return int(run([tool("size"), path]).splitlines()[1].split()[0])
 
 
-@pytest.mark.parametrize(
-    "target", ["x86_64-linux-gnu", CORTEX_A72.target, ARMV7.target], ids=["x86_64", "arm64", "arm"]
-)
-def test_calls_need_little_stack(target: str, tmp_path: Path) -> None:
+@on("wasm")
+def test_the_kernels_of_pages_compile_without_a_warning(freestanding: Freestanding) -> None:
+    assert len(list(freestanding.folder.glob("*.o"))) == len(SOURCES)
+
+
+@on("x86_64", "arm64", "arm")
+def test_calls_need_little_stack(freestanding: Freestanding) -> None:
     """More than the deepest call can use: the nine largest frames of opening, and of running.
 
     A session of a model with many edges needs a table of 4 KB, and nothing else does.
     """
-    folder = objects(tmp_path / "o", "clang", f"--target={target}", "-O2", "-fstack-usage", *FREE)
     frames: dict[str, int] = {}
     kernels: dict[str, dict[str, int]] = {}  # of each instruction set: no call is in two of them
     opening: dict[str, int] = {}
     sound: dict[str, int] = {}
-    for path in folder.glob("*.su"):
+    for path in freestanding.folder.glob("*.su"):
         for line in path.read_text().splitlines():
             where, size, _ = line.split("\t")
             if path.stem.startswith("kernels_"):

@@ -141,7 +141,7 @@ def test_words_out_of_order_or_repeated_are_refused() -> None:
     for words in (b"aac", b"acb"):
         record[end - 3 :] = words
         place = ffi.from_buffer(np.frombuffer(bytes(record), np.uint8).copy())
-        assert "do not fit" in status_text(lib.ernn_check_text(place, len(record)))
+        assert "repeats a word" in status_text(lib.ernn_check_text(place, len(record)))
 
 
 def test_the_check_value_is_what_the_recipe_gives() -> None:

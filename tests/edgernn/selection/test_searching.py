@@ -18,6 +18,8 @@ import pytest
 
 import edgernn
 from edgernn.errors import BudgetExceeded, DeviceError, OutputError, TrainingFailed, WrongOption
+from edgernn.front import searching
+from edgernn.profile.measure import Plan
 from edgernn.selection.plan import coordinating
 from edgernn.selection.searching import Search
 from edgernn.selection.training import read_training
@@ -43,6 +45,14 @@ def easy(seed=0):
 def said(found):
     """Without the breaks of its lines."""
     return " ".join(str(found).split())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _measures_briefly():
+    """One short process where five are usual: how winners are chosen is tested, not how fast."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searching, "_PLAN", Plan(processes=1, min_time_s=0.05, warm_up_s=0.01))
+        yield
 
 
 @pytest.fixture(scope="module")

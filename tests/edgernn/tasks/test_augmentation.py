@@ -11,7 +11,7 @@ import pytest
 from edgernn.recipe import SoundRecipe, preset
 from edgernn.runtime.audio import features_of
 from edgernn.tasks import augmentation
-from edgernn.tasks.augmentation import LATEST_S, MOST_TIMES, SHIFT_S, augmented
+from edgernn.tasks.augmentation import LATEST_S, MOST_TIMES, SHIFT_S, augmented, why_not_in_noise
 from edgernn.tasks.samples import InputArray, Samples, Splits, ending_together
 
 RECIPE = preset("kaldi-fbank40@8000")
@@ -140,18 +140,46 @@ def test_many_recordings_come_once() -> None:
     "recipe",
     [
         replace(RECIPE, compression="pcen"),
-        preset("kaldi-mfcc13@8000"),
         replace(RECIPE, multiply=(1.0, 0.0) * 20),
     ],
-    ids=["pcen", "cepstra", "times zero"],
+    ids=["pcen", "times zero"],
 )
 def test_rows_whose_energies_are_not_to_be_had_keep_their_places(recipe: SoundRecipe) -> None:
     before = words(recipe, each=10)
+    assert "not give the energies back" in str(why_not_in_noise(before.train))
     after = augmented(before, seed=0)
     assert after.train.x.shape == before.train.x.shape
     padding = (before.train.x == 0).all(axis=2)
     assert padding.any()
     assert not after.train.x[padding].any()
+
+
+@pytest.mark.parametrize("name", ["kaldi-mfcc13@8000", "tf-mfcc13@8000"])
+@pytest.mark.parametrize("below_db", [5.0, 25.0])
+def test_cepstra_in_noise_are_near_those_of_the_mixed_sound(name: str, below_db: float) -> None:
+    recipe = replace(preset(name), add=(3.0,) * 13, multiply=(0.5,) * 13)
+    scale = augmentation._Scale(recipe=recipe)
+    sound = tone(700, 0)
+    hiss = np.diff(np.random.default_rng(1).standard_normal(len(sound) + 1)).astype(np.float32)
+    hiss *= np.sqrt((sound**2).mean() / (hiss**2).mean()) * 10 ** (-below_db / 20)
+    word, noise, mixed = (features_of(one, recipe) for one in (sound, hiss, sound + hiss))
+    assert np.abs(scale.features(scale.decibels(word)) - word).max() < 1e-4
+    natural = np.log(10) / 10
+    energies = np.logaddexp(scale.decibels(word) * natural, scale.decibels(noise) * natural)
+    error = scale.features(energies / natural) - mixed
+    assert (error**2).mean() < 0.1 * ((word - mixed) ** 2).mean()
+
+
+def test_cepstra_of_words_move_and_get_noise_or_digital_silence() -> None:
+    recipe = preset("kaldi-mfcc13@8000")
+    before = words(recipe, each=10)
+    train = augmented(before, seed=1).train
+    filled = ~(train.x == 0).all(axis=2).any(axis=1)
+    assert filled[train.classified != 0].mean() == pytest.approx(0.75, abs=0.1)
+    silence = features_of(np.zeros(4000, np.float32), recipe)[0]
+    is_silent = np.abs(train.x - silence).max(axis=2) < 1e-3
+    assert is_silent.any(axis=1).any()
+    assert not is_silent.all(axis=1)[train.classified != 0].any()
 
 
 @pytest.mark.parametrize("name", ["librosa-mel40@8000", "tf-mel40@8000"])

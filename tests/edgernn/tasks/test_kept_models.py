@@ -39,12 +39,15 @@ def weights(folder, seed, kept, **options):
     return load_keras().models.load_model(made.model, compile=False).get_weights()
 
 
-def test_what_a_worker_trained_before_changes_no_weight(tmp_path):
+@pytest.mark.parametrize("patience", [8, 0])
+def test_what_a_worker_trained_before_changes_no_weight(tmp_path, patience):
     pytest.importorskip("tensorflow")
-    kept, alone = KeptModels(), weights(tmp_path, 2, None)
+    kept, alone = KeptModels(), weights(tmp_path, 2, None, patience=patience)
     weights(tmp_path, 1, kept)
     weights(tmp_path, 2, kept, learning_rate=0.1)
-    (again, *_), after = weights(tmp_path, 2, kept), weights(tmp_path, 2, kept)
+    weights(tmp_path, 2, kept, patience=8 - patience)
+    again, after = (weights(tmp_path, 2, kept, patience=patience) for _ in range(2))
+    again = again[0]
     np.testing.assert_array_equal(again, alone[0])
     for one, other in zip(alone, after, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgernn.export.quantization.kept_roundings import kept
+from edgernn.export.quantization import kept_roundings
+from edgernn.export.quantization.kept_roundings import kept, kept_root
 from edgernn.export.quantization.rounding import Rounded
 
 
@@ -39,3 +40,17 @@ def test_what_is_kept_cannot_be_changed() -> None:
     one = kept(np.arange(3.0), pairs_safe=False, otherwise=made)
     with pytest.raises(ValueError, match="read-only"):
         one.values[0, 0] = 5
+
+
+def test_a_root_is_computed_once_for_the_same_covariance_and_none_is_kept_that_is_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    covariance = np.random.default_rng(9).normal(size=(4, 4))
+    first = kept_root(covariance, lambda: np.eye(4))
+    assert kept_root(covariance.copy(), lambda: np.ones((4, 4))) is first
+    assert kept_root(covariance + 1, lambda: np.ones((4, 4))) is not first
+    with pytest.raises(ValueError, match="read-only"):
+        first[0, 0] = 5
+    monkeypatch.setattr(kept_roundings, "_MOST_BYTES_OF_ROOTS", 8)
+    large = kept_root(covariance + 2, lambda: np.eye(4))
+    assert kept_root(covariance + 2, lambda: np.eye(4)) is not large

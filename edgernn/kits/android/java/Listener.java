@@ -2,7 +2,7 @@ package dev.edgernn;
 
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** Labels of one stream of sound: front end, model, decisions. It serves one thread at a time. */
+/** Labels of one stream of sound or of sensors: front end, model, decisions. It serves one thread at a time. */
 public final class Listener {
     /** Gets each label as it is decided, in the thread that feeds. */
     public interface OnLabel {
@@ -10,12 +10,14 @@ public final class Listener {
         void onLabel(String label, float score, double seconds);
     }
 
-    private static final int PIECE = 4096; // samples that are copied at once
+    private static final int PIECE = 4096; // numbers that are copied at once
 
     private final Model model;
     private final OnLabel onLabel;
     private final Native.Memory arena;
-    private final Native.Memory pcm = new Native.Memory(4 * PIECE);
+    private final int width; // numbers in a sample: 1 of sound, the channels of sensors
+    private final int piece;
+    private final Native.Memory pcm;
     private final long listener;
     private final double[] heard = new double[3];
     private final AtomicBoolean busy = new AtomicBoolean();
@@ -23,9 +25,16 @@ public final class Listener {
     Listener(Model model, int rate, OnLabel onLabel, float threshold, int smooth, float pause, float every) {
         if (onLabel == null) throw new IllegalArgumentException("onLabel is null: nothing would hear the labels");
         if (rate < 1) throw new IllegalArgumentException("the sample rate must be at least 1, not " + rate);
+        if (model.sensorRate > 0 && rate != model.sensorRate) {
+            throw new IllegalArgumentException(
+                    "the model's sensors give " + model.sensorRate + " samples a second, not " + rate);
+        }
         this.model = model;
         this.onLabel = onLabel;
         long address = model.address();
+        width = model.sensorRate > 0 ? Native.sensorWidth(address) : 1;
+        piece = Math.max(1, PIECE / width) * width;
+        pcm = new Native.Memory(4L * piece);
         long size = Native.checked(Native.listenerSize(address, rate, threshold, smooth, pause, every));
         arena = new Native.Memory(size);
         listener = arena.address + Native.checked(
@@ -37,7 +46,7 @@ public final class Listener {
         feed(pcm, pcm == null ? 0 : pcm.length, count, false);
     }
 
-    /** Samples in -1 to 1. */
+    /** Sound: samples in -1 to 1. Sensors: one sample's channels after the other's, `count` numbers in all. */
     public void feed(float[] pcm, int count) {
         feed(pcm, pcm == null ? 0 : pcm.length, count, true);
     }
@@ -68,14 +77,18 @@ public final class Listener {
         if (count < 0 || count > length) {
             throw new IllegalArgumentException("count is " + count + ", the sound has " + length + " samples");
         }
+        if (model.sensorRate > 0 && (!floats || count % width != 0)) {
+            throw new IllegalArgumentException("samples of sensors are float[], " + width + " numbers each, not "
+                    + (floats ? count + " numbers" : "short[]"));
+        }
         enter();
         try {
-            for (int from = 0; from < count; from += PIECE) {
-                int n = Math.min(PIECE, count - from);
+            for (int from = 0; from < count; from += piece) {
+                int n = Math.min(piece, count - from);
                 pcm.buffer.clear();
                 if (floats) pcm.buffer.asFloatBuffer().put((float[]) samples, from, n);
                 else pcm.buffer.asShortBuffer().put((short[]) samples, from, n);
-                feedPiece(n, floats);
+                feedPiece(n / width, floats);
             }
         } finally {
             busy.set(false);
@@ -84,7 +97,7 @@ public final class Listener {
 
     private void feedPiece(int count, boolean floats) {
         for (int at = 0; at < count; ) {
-            long place = pcm.address + (long) at * (floats ? 4 : 2);
+            long place = pcm.address + (long) at * width * (floats ? 4 : 2);
             int used = Native.feed(listener, place, count - at, floats, heard);
             if (used < 0) {
                 used = -used - 1;

@@ -24,6 +24,8 @@ public final class Model implements AutoCloseable {
     public final boolean isStreaming;
     /** Samples a second of its recipe for sound; 0 where the model takes no sound. */
     public final int soundRate;
+    /** Samples a second of its recipe for sensors; 0 where the model takes none. */
+    public final int sensorRate;
 
     final List<Port> allInputs;
     final List<Port> allOutputs;
@@ -55,6 +57,7 @@ public final class Model implements AutoCloseable {
         labels = Collections.unmodifiableList(names);
         isStreaming = Native.isStreaming(handle.address);
         soundRate = Native.soundRate(handle.address);
+        sensorRate = Native.sensorRate(handle.address);
     }
 
     /** A model of the bytes of an .ernn file. */
@@ -91,7 +94,7 @@ public final class Model implements AutoCloseable {
         return new Session(this, maxSteps);
     }
 
-    /** Listens to sound of sampleRate samples a second, with the decisions of the defaults. */
+    /** Listens to sound, or sensors, of sampleRate samples a second, with the decisions of the defaults. */
     public Listener listener(int sampleRate, Listener.OnLabel onLabel) {
         return listener(sampleRate, onLabel, 0.8f, 3, 1f, 0.1f);
     }

@@ -67,6 +67,10 @@ final class Native {
 
     static native int soundRate(long model);
 
+    static native int sensorRate(long model);
+
+    static native int sensorWidth(long model);
+
     static native long sessionSize(long model, int maxSteps);
 
     static native long sessionInit(long model, int maxSteps, long arena, long size);
