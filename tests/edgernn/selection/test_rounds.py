@@ -21,7 +21,8 @@ def noisy(count, seed, *, disturbed=0.0, speeds=(1.0, 1.6)):
     No model is faster than its own time at the best clock, but for 1 %.
     """
     random = np.random.default_rng(seed)
-    clock = random.uniform(*speeds, size=(count, 1))
+    lowest, highest = speeds
+    clock = random.uniform(lowest, highest, size=(count, 1))
     times = OWN * clock * random.normal(1.01, 0.005, size=(count, 17))
     hit = random.random(times.shape) < disturbed
     return np.where(hit, times * random.uniform(1.1, 3.0, times.shape), times)
