@@ -83,6 +83,7 @@ def test_in_c_each_has_a_status_of_its_own(folder: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "saying"),
     [("newer_sound", NEWER), ("newer_text", NEWER), ("repeated", REPEATED)],
+    ids=["newer sound", "newer text", "repeated word"],
 )
 def test_in_python_a_file_is_refused_with_the_words_of_c(
     name: str, saying: str, folder: Path
