@@ -13,7 +13,7 @@ from typing import Final
 from edgernn.errors import MissingTool
 from edgernn.kits.contents import Contents
 from edgernn.kits.targets import Files
-from edgernn.kits.tools import run, tool
+from edgernn.kits.tools import CALLS, run, tool
 
 _HERE: Final = Path(__file__).parent / "android"
 _RUNNER: Final = Path(__file__).parents[1] / "runtime" / "runner"  # has arm_runtime.h
@@ -21,16 +21,13 @@ _RUNNER: Final = Path(__file__).parents[1] / "runtime" / "runner"  # has arm_run
 #: Arithmetic that a processor lacks.
 _DIVISION: Final = {"armeabi-v7a": "division_arm.c", "x86": "division_x86.c"}
 
-#: Calls take fewer bytes than copies.
-_CALLS: Final = ("-mllvm", "-inline-threshold=-20")
-
 #: Android's name of each kind of processor; clang's, and the options of its own.  Thumb as the NDK
 #: does; x86 is that of emulators and few devices, where size matters more than speed.
 ABIS: Final = {
     "arm64-v8a": ("--target=aarch64-linux-android21", "-Os"),
     "armeabi-v7a": ("--target=armv7a-linux-androideabi21", "-Os", "-mthumb"),
-    "x86_64": ("--target=x86_64-linux-android21", "-Oz", *_CALLS),
-    "x86": ("--target=i686-linux-android21", "-Oz", *_CALLS, "-fno-omit-frame-pointer"),
+    "x86_64": ("--target=x86_64-linux-android21", "-Oz", *CALLS),
+    "x86": ("--target=i686-linux-android21", "-Oz", *CALLS, "-fno-omit-frame-pointer"),
 }
 
 #: Hardly a device with Android has AVX-512 or AVX-VNNI.

@@ -11,7 +11,7 @@ from typing import Final
 from edgernn.errors import WrongOption
 from edgernn.kits.contents import Contents
 from edgernn.kits.targets import Files
-from edgernn.kits.tools import run, tool
+from edgernn.kits.tools import CALLS, run, tool
 
 _FLAGS: Final = (
     "--target=wasm32", "-std=c99", "-msimd128", "-mbulk-memory", "-ffreestanding", "-nostdlib",
@@ -88,7 +88,8 @@ def library(contents: Contents, *, relaxed: bool = False) -> bytes:
         for file, text in contents.library.items():
             (folder / file).write_text(text, "utf-8")
         clang = tool("clang", package="clang")
-        small = ("-Oz", "-DERNN_SMALL=2") if contents.all_layers else ("-Os", "-DERNN_SMALL")
+        smallest = ("-Oz", "-DERNN_SMALL=2", *CALLS)
+        small = smallest if contents.all_layers else ("-Os", "-DERNN_SMALL")
         options = (*contents.options, *(("-mrelaxed-simd",) if relaxed else ()))
         # -Os last would switch on what _FLAGS switches off.
         flags = (*small, *_FLAGS, *options)

@@ -24,8 +24,7 @@
 
 /* ---- Options: define them when the library is compiled ----------------------------------------
  *
- * ERNN_CHUNK_STEPS     Steps that go through the layers together.  More read weights less often, and
- *                      need larger buffers.
+ * ERNN_CHUNK_STEPS     Steps that go through the layers together: more need larger buffers and less time.
  * ERNN_PORTABLE        Leaves out every instruction-set specific kernel.
  * ERNN_WITHOUT_AVX512  x86: leaves out the kernels of AVX-512, AMX and AVX-VNNI.
  * ERNN_WITHOUT_IMAGES  Leaves out the layers of rows and columns.
@@ -33,8 +32,7 @@
  * ERNN_WITHOUT_TEXT    Leaves out front ends for text: models that hold one are refused.
  * ERNN_WITHOUT_NIBBLES Leaves out weights of 4 bits: int4 models are refused.
  * ERNN_THREADS         ernn_options.threads may be above 1.  Link with -pthread, but on Windows.
- * ERNN_SMALL           A fifth less code, 3 to 12 % more instructions: kernels share loops, and the portable
- *                      ones are left out where others always run.
+ * ERNN_SMALL           A fifth less code, 3 to 12 % more instructions, on AVX2 more for int4 and dynamic.
  * ERNN_ONLY_<LAYER>    One or several (ERNN_ONLY_QGRU, ERNN_ONLY_QDENSE: the names of ERNN_OP_LIST in
  *                      ernn_format.h) leave out all other layers: ERNN_UNKNOWN_LAYER.
  * ERNN_HWCAP           64-bit ARM: the name of a function `unsigned long f(void)` that gives Linux's
