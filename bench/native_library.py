@@ -177,8 +177,9 @@ class NativeLibrary:
         return int(handle)
 
     def _kept_array(self, array: np.ndarray) -> np.ndarray:
-        self._kept.append(np.ascontiguousarray(array))
-        return self._kept[-1]
+        kept = np.ascontiguousarray(array)
+        self._kept.append(kept)
+        return kept
 
 
 def _checked(call: Callable[[], int]) -> Callable[[], object]:
