@@ -106,7 +106,7 @@ def _model_class() -> type:
             self.on_grid = choice.weights
             self.calibrate = calibrate
             self.rounded_weights = b""  # of which `answering` computes
-            self.answering: InIntegers | None = None
+            self.answering: InIntegers  # with `calibrate`, from round_activations() on
             if hasattr(inner, "output_names"):  # losses and metrics may be given by output
                 self.output_names = inner.output_names
 
