@@ -115,7 +115,7 @@ def test_the_small_head_of_a_trained_grid_reads_16_bits(
         made = edgernn.load(file).export(
             tmp_path, to="native", scheme="int4", calibrate=calibration.x, verify=False
         )
-        details = made["native"].details
+        details = made["native"].artefact.details
         return {name: text for name, text in details.items() if "with 16 bits" in text}
 
     assert finer(path).keys() == {"layer probabilities"}

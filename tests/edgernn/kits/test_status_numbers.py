@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[3] / "edgernn"
     ("file", "status"),
     [
         ("kits/web/ernn.js", "NO_RESULT"),
-        ("kits/web/ernn.js", "NO_FRONT_END"),
         ("kits/android/java/Native.java", "NO_RESULT"),
     ],
 )

@@ -7,16 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import edgernn
-from edgernn.export.keras.file import parameters_of
 from edgernn.recipe import preset
 from edgernn.runtime.audio import features_of
 from edgernn.tasks.samples import Samples, ending_together
 from edgernn.tasks.split import split
-from edgernn.tasks.task import Recipe
-from edgernn.tasks.training import train
 from tests.edgernn.runtime.sounds import Floats, recordings
 from tests.edgernn.runtime.test_audio import kaldi
+from tests.edgernn.tasks.heard_words import trained_int8
 
 RECIPE = preset("kaldi-fbank40@8000")
 STEPS = 60
@@ -43,18 +40,7 @@ def test_no_decision_differs_from_kaldis_and_few_at_a_tenth_of_the_gain(tmp_path
         front_end=RECIPE,
     )
     splits = split(samples)
-    train(
-        splits,
-        tmp_path / "words.keras",
-        task="digits",
-        cell="gru",
-        recipe=Recipe(units=48, epochs=25),
-        count_parameters=parameters_of,
-    )
-    made = edgernn.load(tmp_path / "words.keras").export(
-        tmp_path, to="native", scheme="int8", calibrate=splits.calibration.x
-    )
-    model = edgernn.Model(made["native"].path)
+    model = trained_int8(splits, tmp_path, epochs=25)
     assert model.front_end == RECIPE
     tested = [names.index(origin) for origin in splits.test.origins]
     spoken = [waveforms[index] for index in tested]

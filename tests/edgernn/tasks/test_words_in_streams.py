@@ -8,16 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import edgernn
-from edgernn.export.keras.file import parameters_of
 from edgernn.profile.hearing import alarms_of
 from edgernn.tasks.label_tracks import read_label_tracks
 from edgernn.tasks.recordings import read_recordings
 from edgernn.tasks.split import split
-from edgernn.tasks.task import Recipe
-from edgernn.tasks.training import train
 from tests.edgernn.profile.test_hearing import RATE_HZ, Said, write
 from tests.edgernn.runtime.sounds import Floats, recordings
+from tests.edgernn.tasks.heard_words import trained_int8
 
 WORDS = ("zero", "one", "two", "three", "four")  # the other digits are _other
 TRAINED = range(5, 17)  # the numbers of the recordings; 0 to 4 are the data set's test
@@ -71,19 +68,8 @@ def test_most_words_are_heard_without_a_false_alarm_in_the_validation(tmp_path: 
     for part, names in (("validation", mixed[::2]), ("test", mixed[1::2])):
         stream(found, names, tmp_path / "streams" / part / "one.wav")
     splits = split(read_recordings(words_of(found, tmp_path / "words")))
-    train(
-        splits,
-        tmp_path / "words.keras",
-        task="words",
-        cell="gru",
-        recipe=Recipe(units=48, epochs=24),
-        count_parameters=parameters_of,
-    )
-    made = edgernn.load(tmp_path / "words.keras").export(
-        tmp_path / "out", to="native", scheme="int8", calibrate=splits.calibration.x
-    )
     heard = alarms_of(
-        edgernn.Model(made["native"].path),
+        trained_int8(splits, tmp_path, epochs=24),
         read_label_tracks(tmp_path / "streams"),
         sha256="",
         wanted_per_hour=0.5,
