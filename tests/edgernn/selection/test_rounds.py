@@ -15,14 +15,13 @@ from edgernn.selection.shapes import Shape
 OWN = np.random.default_rng(0).uniform(0.01, 2.0, 17)  # ms
 
 
-def noisy(count, seed, *, disturbed=0.0, speeds=(1.0, 1.6)):
+def noisy(count, seed, *, disturbed=0.0):
     """[count, 17] of rounds with one clock each; some turns were disturbed, by up to three times.
 
     No model is faster than its own time at the best clock, but for 1 %.
     """
     random = np.random.default_rng(seed)
-    lowest, highest = speeds
-    clock = random.uniform(lowest, highest, size=(count, 1))
+    clock = random.uniform(1.0, 1.6, size=(count, 1))
     times = OWN * clock * random.normal(1.01, 0.005, size=(count, 17))
     hit = random.random(times.shape) < disturbed
     return np.where(hit, times * random.uniform(1.1, 3.0, times.shape), times)
