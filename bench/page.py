@@ -14,8 +14,8 @@ _INTRODUCTION: Final = """# Benchmarks
 
 This page is made by `python -m bench.page` from runs of `make bench`, whose rows are in
 [benchmarks.json](benchmarks.json). Run it on your machine: ratios differ from processor to
-processor. Keyword spotters and single steps ran last, while seven other programs kept the machine
-busy; wider models ran two hours before, with the kernels of then.
+processor. All rows are of one quiet run but those of RTNeural, which ran while other programs kept
+the machine busy.
 
 How it is measured:
 
