@@ -81,7 +81,8 @@ def side_by_side(work: Sequence[Callable[[], T]]) -> list[T]:
 
     They must not depend on each other.  A matrix product takes one thread meanwhile: a small one
     gains little by a second.
-    Raises what one of them raises; what has begun ends before.  After Ctrl-C it does not wait.
+    Raises what the first in order of those that fail raises, as if they had run one by one; what
+    has begun ends before.  After Ctrl-C it does not wait.
 
     >>> side_by_side([lambda: 1, lambda: 2])
     [1, 2]
@@ -91,24 +92,30 @@ def side_by_side(work: Sequence[Callable[[], T]]) -> list[T]:
         return [one() for one in work]
     pending, lock = iter(enumerate(work)), threading.Lock()
     done: dict[int, T] = {}
-    failed = threading.Event()
+    failed: dict[int, Exception] = {}
+    ended = threading.Event()
 
     def take() -> None:
-        while not failed.is_set():
+        while not ended.is_set():
             with lock:
                 at, one = next(pending, (-1, None))
             if one is None:
                 return
             try:
                 done[at] = one()
+            except Exception as error:  # noqa: BLE001 (raised below)
+                failed[at] = error
+                ended.set()
             except BaseException:
-                failed.set()
+                ended.set()
                 raise
 
     with one_thread_each(), ExitStack() as others:
         for _ in range(threads - 1):
             others.enter_context(meanwhile(take))
         take()
+    if failed:
+        raise failed[min(failed)]
     return [done[at] for at in range(len(work))]
 
 

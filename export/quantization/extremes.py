@@ -140,7 +140,7 @@ class Extremes:
 
     def merge(self, other: Extremes) -> None:
         """Adds what another one saw of other rows, as if it had been seen here; no histograms."""
-        cells = set(self.cells) | set(other.cells)
+        cells = dict.fromkeys((*self.cells, *other.cells))
         for mine, its in (
             (self.edges, other.edges),
             (self.unread, other.unread),

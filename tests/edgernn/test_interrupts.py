@@ -6,6 +6,7 @@ import signal
 import threading
 from functools import partial
 
+import numpy as np  # noqa: F401 (its BLAS has the threads)
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -124,6 +125,25 @@ def test_after_an_error_side_by_side_nothing_more_begins() -> None:
     with pytest.raises(ValueError, match="work"):
         side_by_side([partial(fails, number) for number in range(20)])
     assert len(begun) <= 2
+
+
+@pytest.mark.usefixtures("two_processors")
+def test_of_two_errors_side_by_side_the_first_in_order_is_raised() -> None:
+    """As with one processor: a message must not depend on which thread was faster."""
+    later_failed = threading.Event()
+
+    def first() -> None:
+        assert later_failed.wait(5)
+        raise ValueError("first")
+
+    def later() -> None:
+        later_failed.set()
+        raise ValueError("later")
+
+    for _ in range(5):  # either thread may take either
+        later_failed.clear()
+        with pytest.raises(ValueError, match="first"):
+            side_by_side([first, later])
 
 
 @pytest.mark.usefixtures("two_processors")

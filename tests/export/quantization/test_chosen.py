@@ -45,14 +45,13 @@ from edgernn.scheme import Scheme
 from tests.formats import RUN
 from tests.zoo.runtimes import open_session
 
-RNG: Final = np.random.default_rng(3)
 STEPS, FEATURES, UNITS = 6, 4, 12
 LOG, SQRT = ActivationKind.LOGARITHM, ActivationKind.SQRT
 
 
-def rows(count: int = 48) -> Any:
+def rows(count: int = 48, seed: int = 3) -> Any:
     """Numbers around zero: of half of them there is no logarithm, and of some none but infinity."""
-    x = RNG.normal(size=(count, STEPS, FEATURES)).astype(np.float32)
+    x = np.random.default_rng(seed).normal(size=(count, STEPS, FEATURES)).astype(np.float32)
     x[np.abs(x) < 0.05] = 0.0
     return x
 
@@ -179,10 +178,6 @@ def test_an_element_that_is_chosen_is_refused_as_before():
         calibrate(graph, {"x": x})
 
 
-def random(*shape: int) -> Any:
-    return RNG.normal(size=shape).astype(np.float32) * 0.4
-
-
 def quotient() -> list[Layer]:
     """where(x[:, :, :1] > 0.1, x / relu(x[:, :, :1]), zeros): one divisor for all features."""
     return [
@@ -228,18 +223,23 @@ GUARDS: Final[dict[str, Callable[[], list[Layer]]]] = {
 @pytest.mark.parametrize("guard", GUARDS)
 @pytest.mark.parametrize("scheme", [Scheme.INT8, Scheme.DYNAMIC], ids=lambda scheme: scheme.value)
 def test_every_format_answers_in_few_bits_what_floats_do(guard: str, scheme: Scheme):
+    rng = np.random.default_rng(5)
+    kernel, recurrent, bias = (
+        rng.normal(0, 0.4, shape).astype(np.float32)
+        for shape in ((FEATURES, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,))
+    )
     cell = Lstm(
         name="lstm", input="chosen", output="last",
-        kernel=random(FEATURES, 4 * UNITS), recurrent_kernel=random(UNITS, 4 * UNITS),
-        bias=random(4 * UNITS), state_h="h", state_c="c",
+        kernel=kernel, recurrent_kernel=recurrent, bias=bias, state_h="h", state_c="c",
     )  # fmt: skip
     graph = graph_of(*GUARDS[guard](), cell, output="last")
-    seen, fresh = {"x": rows()}, {"x": rows(16)}
+    seen, fresh = {"x": rows()}, {"x": rows(16, seed=4)}
     request = Request(scheme=scheme, ranges=calibrate(graph, seen))
     wanted = run(graph, fresh)["out"]
     for target in RUN:
         given = open_session(target, quantized(graph, request, target))(fresh)["out"]
-        assert np.abs(given - wanted).mean() < 0.06 * wanted.std(), target
+        most = 0.08 if target == "tflite" else 0.02  # its reciprocals are a table of 256 numbers
+        assert np.abs(given - wanted).mean() < most * wanted.std(), target
 
 
 def test_a_table_has_a_number_where_a_function_has_none():
