@@ -17,7 +17,7 @@ from edgernn.selection.training import Training, model_file, read_training
 from edgernn.selection.work import Forms
 from edgernn.selection.workers import Crew
 from edgernn.tasks.task import Recipe
-from edgernn.units import seconds
+from edgernn.units import minutes, seconds
 
 #: Called with a sentence about how far the trainings are.
 Progress = Callable[[str], None]
@@ -168,15 +168,21 @@ def bytes_by_form(
 
 
 def _said(done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: Crew) -> str:
+    begun = [order.job for order in workers.running if isinstance(order, Train)]
     names = " and ".join(
-        f"{order.job.contender.name} (seed {order.job.repetition + 1}"
-        f"{', for an ensemble' * bool(order.job.twin)})"
-        for order in workers.running
-        if isinstance(order, Train)
+        f"{job.contender.name} (seed {job.repetition + 1}{', for an ensemble' * bool(job.twin)})"
+        for job in begun
     )
-    left = clock.left_s(waiting, max(1, len(workers.running)))
-    about = "" if left is None else f", about {left / 60:.0f} min to go"
-    return f"{done} of {total} trainings are done; training {names}{about}"
+    said = f"{done} of {total} trainings are done; training {names}"
+    if (left := clock.left_s([*waiting, *begun], max(1, len(begun)))) is None:
+        return said
+    left += clock.reserve_s
+    limit = clock.remaining_s
+    is_short = limit is not None and left > limit
+    short = (
+        f", and the time limit leaves {minutes(limit)}" if limit is not None and is_short else ""
+    )
+    return f"{said}, about {minutes(left)} to go{short}"
 
 
 def _require_one(trainings: Mapping[Contender, tuple[Training, ...]], clock: Clock) -> None:
