@@ -59,6 +59,26 @@ def test_controls_are_marked_and_not_in_the_title(card):
     assert "gru-gru-32 is not decided" not in card
 
 
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        (
+            {"gru": 1.0, "lstm": 1.0, "gru-gru": 0.997},
+            "**Equal for your purpose; use gru-32**: the differences of gru-32 and lstm-32 are",
+        ),
+        (
+            {"gru": 0.95, "lstm": 0.5, "gru-gru": 0.95},
+            "**Use gru-32**: every other contender that was asked for is worse",
+        ),
+    ],
+)
+def test_a_control_that_is_not_decided_leaves_nothing_open(shares, said):
+    made = comparison(shares, controls=("gru-gru",))
+    decided = {one.contender.architecture: one.verdict for one in made.groups[0].standings}
+    assert decided["gru-gru"].outcome.value == "cannot tell"
+    assert comparison_markdown(made).splitlines()[2].startswith(said)
+
+
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_one_training_of_each_is_shown_and_decides_nothing(seeds):
     made = comparison({"gru": 0.99, "lstm": 0.5}, controls=(), seeds=seeds)
