@@ -40,7 +40,9 @@ def all_trained(
     At the end of the time, a control is left out that has fewer trainings than what it is beside
     and fewer than FEWEST_SEEDS.  Raises TrainingFailed when another contender has none.
     """
-    found, left_out = with_results(plan.jobs, folder, workers, clock, forms, progress)
+    found, left_out = with_results(
+        plan.jobs, folder, workers, clock, forms, progress, after_s=clock.reserve_s
+    )
     trainings = {
         contender: _ended(
             found, [plan.job(contender, number) for number in range(plan.seeds_of(contender))]
@@ -70,8 +72,12 @@ def with_results(
     clock: Clock,
     forms: Forms,
     progress: Progress,
+    *,
+    after_s: float = 0.0,
 ) -> tuple[dict[str, Training], int]:
     """Results by key of those jobs that have one at the end, and how many were left out for time.
+
+    after_s: what follows the trainings takes so long; `progress` is told how long all takes.
 
     Jobs with a result in `folder` are not trained again, unless a form has no score there.  The
     members of an ensemble that has no result come before it, whether they are among `jobs` or not.
@@ -104,7 +110,7 @@ def with_results(
         if not workers.running:
             break
         ended = len(every) - len(waiting) - len(workers.running)
-        progress(_said(ended, len(every), waiting, clock, workers))
+        progress(_said(ended, len(every), waiting, clock, workers, after_s))
         done = workers.done(until=clock.deadline)
         if done is None:
             break
@@ -167,7 +173,9 @@ def bytes_by_form(
     return done.answer.bytes
 
 
-def _said(done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: Crew) -> str:
+def _said(
+    done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: Crew, after_s: float
+) -> str:
     begun = [order.job for order in workers.running if isinstance(order, Train)]
     names = " and ".join(
         f"{job.contender.name} (seed {job.repetition + 1}{', for an ensemble' * bool(job.twin)})"
@@ -176,7 +184,7 @@ def _said(done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: 
     said = f"{done} of {total} trainings are done; training {names}"
     if (left := clock.left_s([*waiting, *begun], max(1, len(begun)))) is None:
         return said
-    left += clock.reserve_s
+    left += after_s
     limit = clock.remaining_s
     is_short = limit is not None and left > limit
     short = (
