@@ -17,7 +17,7 @@ from edgernn.selection.training import Training, model_file, read_training
 from edgernn.selection.work import Forms
 from edgernn.selection.workers import Crew
 from edgernn.tasks.task import Recipe
-from edgernn.units import minutes, seconds
+from edgernn.units import minutes, percent, seconds
 
 #: Called with a sentence about how far the trainings are.
 Progress = Callable[[str], None]
@@ -77,8 +77,7 @@ def with_results(
 ) -> tuple[dict[str, Training], int]:
     """Results by key of those jobs that have one at the end, and how many were left out for time.
 
-    after_s: what follows the trainings takes so long; `progress` is told how long all takes.
-
+    after_s: so long takes what follows; `progress` says how long all takes.
     Jobs with a result in `folder` are not trained again, unless a form has no score there.  The
     members of an ensemble that has no result come before it, whether they are among `jobs` or not.
     """
@@ -109,7 +108,7 @@ def with_results(
                 waiting = [one for one in waiting if ready not in one.members]
         if not workers.running:
             break
-        ended = len(every) - len(waiting) - len(workers.running)
+        ended = sum(one.key in found for one in every)
         progress(_said(ended, len(every), waiting, clock, workers, after_s))
         done = workers.done(until=clock.deadline)
         if done is None:
@@ -177,11 +176,10 @@ def _said(
     done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: Crew, after_s: float
 ) -> str:
     begun = [order.job for order in workers.running if isinstance(order, Train)]
-    names = " and ".join(
-        f"{job.contender.name} (seed {job.repetition + 1}{', for an ensemble' * bool(job.twin)})"
-        for job in begun
-    )
-    said = f"{done} of {total} trainings are done; training {names}"
+    names = " and ".join(f"{job.contender.name} ({_which(job)})" for job in begun)
+    without = total - done - len(waiting) - len(begun)
+    left_out = f", {without} left out for time" if without else ""
+    said = f"{done} of {total} trainings are done{left_out}; training {names}"
     if (left := clock.left_s([*waiting, *begun], max(1, len(begun)))) is None:
         return said
     left += after_s
@@ -191,6 +189,11 @@ def _said(
         f", and the time limit leaves {minutes(limit)}" if limit is not None and is_short else ""
     )
     return f"{said}, about {minutes(left)} to go{short}"
+
+
+def _which(job: Job) -> str:
+    share = f", {percent(job.share, 0)} of the rows" if job.share != 1.0 else ""
+    return f"seed {job.repetition + 1}{', for an ensemble' * bool(job.twin)}{share}"
 
 
 def _require_one(trainings: Mapping[Contender, tuple[Training, ...]], clock: Clock) -> None:

@@ -11,6 +11,7 @@ import pytest
 from edgernn.devices.fake import FakeModel
 from edgernn.report.compared import comparison_json, comparison_markdown
 from edgernn.report.compared_html import comparison_html, picture_files
+from edgernn.selection.contender import Equal
 from tests.edgernn.report.comparisons import comparison
 from tests.edgernn.report.reports import item, measured
 
@@ -127,18 +128,22 @@ def test_what_nothing_decides_says_so_without_silly_numbers():
     assert "Until then gru-32 has the smallest file." in said.splitlines()[2]
 
 
-def test_times_that_were_disturbed_are_marked_wherever_they_stand(tmp_path):
-    steady, disturbed = [[0.5, 0.5], [0.5, 0.5]], [[0.6, 0.6], [1.8, 1.8]]
-    models = {
-        f"{name}.onnx": FakeModel(hot_ms=times)
-        for name, times in (("gru-32", steady), ("lstm-32", disturbed))
-    }
+STEADY, DISTURBED = [[0.5, 0.5], [0.5, 0.5]], [[0.6, 0.6], [1.8, 1.8]]
+
+
+def card_of_times(folder, times):
+    """Of the int8 files of gru-32 and lstm-32."""
+    names = ("gru-32", "lstm-32")
+    models = {f"{name}.onnx": FakeModel(hot_ms=one) for name, one in zip(names, times, strict=True)}
     items = tuple(
-        replace(item(name, "onnx", 20_000), backend="native", scheme="int8")
-        for name in ("gru-32", "lstm-32")
+        replace(item(name, "onnx", 20_000), backend="native", scheme="int8") for name in names
     )
-    report = measured(tmp_path, models=models, items=items, samples=None)
-    said = comparison_markdown(comparison({"gru": 0.9, "lstm": 0.9}, measured=report))
+    report = measured(folder, models=models, items=items, samples=None)
+    return comparison_markdown(comparison({"gru": 0.9, "lstm": 0.9}, measured=report))
+
+
+def test_times_that_were_disturbed_are_marked_wherever_they_stand(tmp_path):
+    said = card_of_times(tmp_path, (STEADY, DISTURBED))
     table = {line.split(" | ")[0]: line for line in said.splitlines() if "native int8 |" in line}
     assert "0.500 ms |" in table["| gru-32"]
     assert "0.600 ms (unstable) |" in table["| lstm-32"]
@@ -146,6 +151,36 @@ def test_times_that_were_disturbed_are_marked_wherever_they_stand(tmp_path):
     assert "| lstm-32 | 27.0 KB | 0.600 ms (unstable) |" in resources
     assert "unstable time of a call" in said
     assert "`edgernn profile` of the folder files/" in said
+
+
+def test_where_all_times_of_a_device_were_disturbed_its_column_is_marked(tmp_path):
+    said = card_of_times(tmp_path, (DISTURBED, DISTURBED))
+    assert "| p50 on desk (unstable) |" in said
+    assert "| a call on desk (unstable) |" in said
+    assert "ms (unstable)" not in said
+    assert "`edgernn profile` of the folder files/" in said
+
+
+def test_files_that_are_not_of_equal_bytes_are_named():
+    made = comparison({"gru": 0.9, "lstm": 0.9})
+    for size, said in ((27_000, "35 % more bytes"), (18_000, "10 % fewer bytes")):
+        standings = tuple(
+            replace(one, bytes=size) if one.contender.architecture == "lstm" else one
+            for one in made.groups[0].standings
+        )
+        group = replace(made.groups[0], equal=Equal.BYTES, standings=standings)
+        card = comparison_markdown(replace(made, groups=(group,)))
+        assert f"lstm-32 has {said}: no other width comes nearer." in card
+
+
+def test_epochs_of_a_fixed_schedule_are_named():
+    made = comparison({"gru": 0.9, "lstm": 0.9})
+    trainings = {
+        one: tuple(replace(run, curve=run.curve[:8]) for run in runs)
+        for one, runs in made.trainings.items()
+    }
+    card = comparison_markdown(replace(made, trainings=trainings))
+    assert "| to the best epoch, of 8 in each training |" in card
 
 
 def test_the_page_shows_pictures_with_recommendation_first_and_needs_no_network(made):

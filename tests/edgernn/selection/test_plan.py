@@ -155,3 +155,27 @@ def test_progress_says_how_long_all_takes_with_the_files_and_how_much_the_limit_
     assert said[1].endswith(about)
     if limit_s is None:
         assert said[-1].endswith("training lstm-lstm-16 (seed 3), about 40 s to go")
+
+
+def test_progress_does_not_count_what_the_time_left_out_as_done(tmp_path):
+    said: list[str] = []
+    clock = Clock(limit_s=1e6)
+
+    def trained_by(job):
+        for one in plan.contenders if len(crew.trained) == 8 else ():
+            clock.took(one, 1e7)  # no other fits from now on
+        return plain_result(job)
+
+    crew, plan = MadeUpCrew(tmp_path, trained_by, seconds=0.0), planned(shares=(0.5,))
+    found = all_trained(plan, tmp_path, crew, clock, FORMS, said.append)
+    done = 21 - found.left_out
+    assert found.left_out > 5
+    assert said[-1].startswith(f"{done - 1} of 21 trainings are done, {found.left_out} left out")
+
+
+def test_progress_says_on_how_many_rows_is_trained(tmp_path):
+    said: list[str] = []
+    plan = planned(shares=(0.25,))
+    crew = MadeUpCrew(tmp_path, plain_result, size=1)
+    all_trained(plan, tmp_path, crew, Clock(limit_s=None), FORMS, said.append)
+    assert any("training gru-16 (seed 1, 25 % of the rows)" in one for one in said)
