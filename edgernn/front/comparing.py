@@ -146,7 +146,8 @@ def compare(
     equal: "units" (the same in each layer), "bytes" (files of equal size, within 5 %), or both.
     units: of the first architecture; without it those of the task, or 128.
     epochs: at most; of tasks with a fixed schedule (digits), all of them.
-    seeds: trainings of each contender, each with its own weights and validation rows.
+    seeds: trainings of each contender, each with its own weights and validation rows; controls have
+        3 at most.
     scheme, to: the files that are made, scored and measured.
     device: where they are measured, after the last training.
     workers: trainings at a time, one processor each; results do not depend on it.
