@@ -11,6 +11,7 @@ import pytest
 from edgernn.devices.fake import FakeModel
 from edgernn.report.compared import comparison_json, comparison_markdown
 from edgernn.report.compared_html import comparison_html, picture_files
+from edgernn.report.compared_pictures import pictures
 from edgernn.selection.contender import Equal
 from tests.edgernn.report.comparisons import comparison
 from tests.edgernn.report.reports import item, measured
@@ -222,3 +223,17 @@ def test_the_json_holds_what_the_card_says(made):
     assert next(one["claim"] for one in entry["told"]) == "GRU 26 % smaller"
     assert len(entry["lengths"]) == 3
     assert {one["share"] for one in entry["amounts"]} == {0.25, 0.5, 1.0}
+
+
+@pytest.mark.parametrize(("seeds", "with_lines"), [(2, False), (3, True)])
+def test_two_seeds_have_no_interval_that_would_hide_all_others(seeds, with_lines):
+    made = comparison({"gru": 0.9, "lstm": 0.9}, seeds=seeds)
+    first = next(pictures(made))
+    assert ("3 seeds or more" in first.caption) is not with_lines
+    heights = [
+        (float(one.get("y1")), float(one.get("y2")))
+        for one in ET.fromstring(first.svg).iter("{http://www.w3.org/2000/svg}line")
+        if one.get("x1") == one.get("x2")
+    ]
+    assert len(heights) == 2
+    assert all((low != high) is with_lines for low, high in heights)
