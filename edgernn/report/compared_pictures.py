@@ -120,6 +120,7 @@ def _differences(comparison: Comparison) -> Iterator[Spread]:
                 low=scale * effect.interval.low,
                 middle=scale * effect.estimate,
                 high=scale * effect.interval.high,
+                figure=f"{scale * effect.estimate:+.2f}",
             )
 
 

@@ -205,6 +205,8 @@ def test_pictures_are_files_of_their_own(made):
         assert root.find("{http://www.w3.org/2000/svg}style") is not None
     curves = files["learning-curves.svg"]
     assert curves.count("<polyline") == 5 * 5
+    difference = made.groups[0].standings[-1].verdict.effect.estimate
+    assert f">{100 * difference:+.2f}</text>" in files["differences.svg"]
 
 
 def test_an_ensemble_has_no_curve_and_no_place_in_their_legend():
