@@ -108,8 +108,7 @@ def with_results(
                 waiting = [one for one in waiting if ready not in one.members]
         if not workers.running:
             break
-        ended = sum(one.key in found for one in every)
-        progress(_said(ended, len(every), waiting, clock, workers, after_s))
+        progress(_said(every, found, waiting, clock, workers, after_s))
         done = workers.done(until=clock.deadline)
         if done is None:
             break
@@ -173,22 +172,28 @@ def bytes_by_form(
 
 
 def _said(
-    done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: Crew, after_s: float
+    every: Sequence[Job],
+    found: Mapping[str, Training],
+    waiting: Sequence[Job],
+    clock: Clock,
+    workers: Crew,
+    after_s: float,
 ) -> str:
     begun = [order.job for order in workers.running if isinstance(order, Train)]
     names = " and ".join(f"{job.contender.name} ({_which(job)})" for job in begun)
-    without = total - done - len(waiting) - len(begun)
+    done = sum(one.key in found for one in every)
+    expected = {one.key for one in (*waiting, *begun)}  # begun may be of an earlier call, too
+    without = sum(one.key not in found and one.key not in expected for one in every)
     left_out = f", {without} left out for time" if without else ""
-    said = f"{done} of {total} trainings are done{left_out}; training {names}"
+    said = f"{done} of {len(every)} trainings are done{left_out}; training {names}"
     if (left := clock.left_s([*waiting, *begun], max(1, len(begun)))) is None:
         return said
     left += after_s
     limit = clock.remaining_s
-    is_short = limit is not None and left > limit
-    short = (
-        f", and the time limit leaves {minutes(limit)}" if limit is not None and is_short else ""
-    )
-    return f"{said}, about {minutes(left)} to go{short}"
+    said += f", about {minutes(left)} to go"
+    if limit is None or left <= limit:
+        return said
+    return f"{said}, and the time limit leaves {minutes(limit)}"
 
 
 def _which(job: Job) -> str:
