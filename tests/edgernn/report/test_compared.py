@@ -233,7 +233,7 @@ def test_two_seeds_have_no_interval_that_would_hide_all_others(seeds, with_lines
     first = next(pictures(made))
     assert ("3 seeds or more" in first.caption) is not with_lines
     heights = [
-        (float(one.get("y1")), float(one.get("y2")))
+        (float(one.get("y1", "nan")), float(one.get("y2", "nan")))
         for one in ET.fromstring(first.svg).iter("{http://www.w3.org/2000/svg}line")
         if one.get("x1") == one.get("x2")
     ]
