@@ -61,22 +61,21 @@ class Row:
 
 def recorded(path: Path = RECORD) -> list[Row]:
     """All rows measured so far."""
-    if not path.exists():
-        return []
-    return [Row(**entry) for entry in json.loads(path.read_text())]
+    text = path.read_text() if path.exists() else ""
+    return [Row(**entry) for entry in json.loads(text or "[]")]
 
 
 def add(rows: Iterator[Row]) -> None:
     """Writes each row when it is there: a run may be stopped, and others may write beside it."""
     for row in rows:
         key = (row.task, row.model, row.scheme, row.seed)
-        with RECORD.open("r+") as file:
+        with RECORD.open("a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             known = [
                 one for one in recorded() if (one.task, one.model, one.scheme, one.seed) != key
             ]
             lines = ",\n".join(json.dumps(asdict(one)) for one in (*known, row))
-            file.truncate()
+            file.truncate(0)
             file.write(f"[\n{lines}\n]\n")
         print(
             f"{row.task} {row.model} {row.scheme} seed {row.seed}: {100 * row.after:.1f} %, file "

@@ -14,8 +14,8 @@ _INTRODUCTION: Final = """# Benchmarks
 
 This page is made by `python -m bench.page` from runs of `make bench`, whose rows are in
 [benchmarks.json](benchmarks.json). Run it on your machine: ratios differ from processor to
-processor. Keyword spotters and single steps ran last, while seven other programs kept the machine
-busy; wider models ran two hours before, with the kernels of then.
+processor. All rows are of one quiet run but those of RTNeural, which ran while other programs kept
+the machine busy.
 
 How it is measured:
 
@@ -28,7 +28,8 @@ How it is measured:
   steps of 40 features, 128 units) are trained on made-up words; the others are not trained.
 - The roofline is the least time that the integer products can take on this processor: the larger
   of multiplications (single rows, without AMX) and of reading weights, each at the best rate that
-  was measured in the rounds of its row. Gates are not in it.
+  was measured in the rounds of its row; of the wider models, whose run was earlier, at the best
+  rate of another minute. Gates are not in it.
 - A row without a target is for information.
 
 What the schemes are for, where a row misses its target:
@@ -36,14 +37,14 @@ What the schemes are for, where a row misses its target:
 - `float16` halves the file. It is faster than float32 only where float32 weights do not fit the
   second cache: converting 16 numbers costs as much as a multiplication.
 - `dynamic` has float gates. In small layers (128 units) they take a third of the time, so that
-  `int8` is 1.3 to 1.4 times as fast; in large ones the two differ by 10 to 25 %. Beside LiteRT's
+  `int8` is 1.3 to 1.4 times as fast; in large ones the two differ by 5 to 20 %. Beside LiteRT's
   `dynamic`, wide layers are bound by reading: at 512 units the second cache alone gives an LSTM's
   weights in .61 ms and a GRU's in .44, which is 1.4 and 1.5 times as fast as LiteRT runs them.
 - An `int8` layer whose states need 16 bits multiplies them as two planes of bytes: twice the
   products. The exporter says so when it chooses that; of these models the two layers of LSTM of 256
   units, which are not trained, have such states.
 - `float32` reads four times the bytes of `int8` in each step. An LSTM of 128 units has 256 KB,
-  which the second cache of this machine gives in 1.9 µs; a step takes 2.8.
+  which the second cache of this machine gives in 1.9 µs; a step takes 3.1 from C.
 - In a batch of single steps (step, batch 8) Python takes longer than C: of 19 µs, C takes 9.
 """
 
@@ -116,7 +117,7 @@ Newton's method with the same bits, .96; AMX that multiplies a tile while the on
 
 `make bench RTNEURAL=folder` compares with RTNeural's source, compiled for this processor, from C:
 on 2026-11-30, `float32` was 1.30 (GRU, .239 and .281 ms) and 1.26 times as fast (LSTM, .311 and
-.391). An LSTM's 256 KB come from the second cache, which takes two thirds of our time.
+.391). An LSTM's 256 KB come from the second cache, which takes .6 of our time.
 """
 
 _TORCH: Final = """

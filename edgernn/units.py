@@ -77,6 +77,11 @@ def seconds(value: float | None) -> str:
     return DASH if value is None else f"{significant(value)} s"
 
 
+def minutes(value: float) -> str:
+    """Seconds as a person waits for them: 40 s, 9 min."""
+    return f"{value:.0f} s" if value < 90 else f"{value / 60:.0f} min"
+
+
 def listed(names: Sequence[str]) -> str:
     """a, b and c"""
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]

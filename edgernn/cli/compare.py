@@ -33,7 +33,7 @@ from edgernn.cli.completion import complete_devices, complete_schemes, complete_
     type=click.IntRange(2, 1000),
     default=5,
     show_default=True,
-    help="Trainings of each contender.",
+    help="Trainings of each contender; controls have 3 at most.",
 )
 @click.option(
     "--scheme",

@@ -19,17 +19,17 @@ REPORT_SUFFIXES: Final = (*FORMATS, ".xml")
 
 
 class Duration(click.ParamType[float]):
-    """A time like 10ms, 0.5s or 2min, in seconds."""
+    """A time like 10ms, 0.5s, 2min or 8h, in seconds."""
 
     name = "duration"
-    _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}  # noqa: RUF012
+    _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}  # noqa: RUF012
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         if isinstance(value, float):
             return value
-        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(us|ms|s|min)\s*", str(value))
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(us|ms|s|min|h)\s*", str(value))
         if found is None or float(found[1]) <= 0:
             self.fail(f"'{value}' is not a time; write 10ms, 0.5s or 1min", param, ctx)
         return float(found[1]) * self._SECONDS[found[2]]

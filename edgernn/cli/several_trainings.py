@@ -11,7 +11,7 @@ from edgernn.cli.parameters import Duration, F
 
 epochs = click.option("--epochs", type=click.IntRange(min=1), help="Maximum number of epochs.")
 time_limit = click.option(
-    "--time-limit", "time_limit_s", type=Duration(), help="For everything: 15min."
+    "--time-limit", "time_limit_s", type=Duration(), help="For everything: 15min, 8h."
 )
 target = click.option(
     "--target",

@@ -142,7 +142,7 @@ score).  The model standardizes its features itself.
 @click.option(
     "--epochs",
     type=click.IntRange(min=0),
-    help="Maximum number of epochs; 0 writes the untrained model.",
+    help="Number of epochs, at most where --patience is above 0; 0 writes the untrained model.",
 )
 @click.option(
     "--patience",

@@ -145,8 +145,9 @@ def compare(
     out: the folder of trainings, files and report.json; continued with `resume`.
     equal: "units" (the same in each layer), "bytes" (files of equal size, within 5 %), or both.
     units: of the first architecture; without it those of the task, or 128.
-    epochs: at most; early stopping ends most trainings sooner.
-    seeds: trainings of each contender, each with its own weights and validation rows.
+    epochs: at most; of tasks with a fixed schedule (digits), all of them.
+    seeds: trainings of each contender, each with its own weights and validation rows; controls have
+        3 at most.
     scheme, to: the files that are made, scored and measured.
     device: where they are measured, after the last training.
     workers: trainings at a time, one processor each; results do not depend on it.

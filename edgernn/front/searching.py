@@ -234,9 +234,18 @@ def _chosen(
             file = _exported(wanted, chosen, folder, Path(made))
             return _measured(file, wanted.splits.validation, device).cells[0].benchmark
 
-    limited = timing if wanted.budget.p95_ms is not None else None
+    def sizing(chosen: Chosen) -> int:
+        with tempfile.TemporaryDirectory(prefix="edgernn-search-") as made:
+            file = _exported(wanted, chosen, folder, Path(made))
+            return find_candidates([file])[0].item.bytes
+
+    budget, scheme = wanted.budget, wanted.forms.schemes[0]
     with crew as started:
-        return Search(wanted, folder, started, clock, phase, timing=limited).chosen()
+        return Search(
+            *(wanted, folder, started, clock, phase),
+            timing=timing if budget.p95_ms is not None else None,
+            sizing=sizing if scheme is Scheme.INT4 and budget.max_bytes is not None else None,
+        ).chosen()
 
 
 def _exported(wanted: Wanted, chosen: Chosen, folder: Path, out: Path) -> Path:

@@ -9,12 +9,14 @@ import numpy as np
 
 from edgernn.report.compared_values import (
     contender_name,
+    device_title,
     difference_text,
+    marked_cells,
     measured_devices,
     p50_text,
     points_or_unit,
 )
-from edgernn.selection.advice import cells_of, deployed, unstable_cells
+from edgernn.selection.advice import cells_of, deployed
 from edgernn.selection.comparison import Comparison, Standing
 from edgernn.selection.contender import Contender
 from edgernn.selection.folklore import Told, told
@@ -61,7 +63,7 @@ def _here(one: Told) -> str:
 def _resources(comparison: Comparison) -> Answer:
     standings = deployed(comparison.groups[0])
     devices = measured_devices(comparison)
-    cells, unstable = cells_of(comparison), unstable_cells(comparison)
+    cells, unstable = cells_of(comparison), marked_cells(comparison)
 
     def figure(one: Standing, device: str) -> str:
         cell = cells.get((device, one.contender.name, one.form))
@@ -72,7 +74,11 @@ def _resources(comparison: Comparison) -> Answer:
     return Answer(
         question="Resources: what does it cost to run?",
         table=[
-            ["contender", f"size, {standings[0].form}", *(f"a call on {one}" for one in devices)],
+            [
+                "contender",
+                f"size, {standings[0].form}",
+                *(f"a call on {device_title(one, comparison)}" for one in devices),
+            ],
             *(
                 [
                     contender_name(one.contender, comparison),

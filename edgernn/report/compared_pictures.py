@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from edgernn.report.svg import Spread, linear_scale, spread_plot
 from edgernn.selection.advice import cells_of, deployed
 from edgernn.selection.comparison import Comparison, Standing
 from edgernn.stats import student_quantile
+
+#: The interval of two seeds is so wide that nothing else would be seen beside it.
+_FEWEST_FOR_A_LINE: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,11 @@ def pictures(comparison: Comparison) -> Iterator[Picture]:
 def _against_costs(comparison: Comparison) -> Iterator[Picture]:
     standings = _all_deployed(comparison)
     form = standings[0].form
-    caption = "Line: 95 % interval of the mean over seeds.  Dim: another is no larger and no worse."
+    few = any(len(one.scores) < _FEWEST_FOR_A_LINE for one in standings)
+    caption = (
+        f"Line: 95 % interval of the mean over seeds{', of 3 seeds or more' * few}.  Dim: another "
+        "is no larger and no worse."
+    )
     sizes = [_point(one, (one.bytes or 0) / 1e3, comparison) for one in standings]
     yield Picture(
         name="score-bytes",
@@ -112,6 +120,7 @@ def _differences(comparison: Comparison) -> Iterator[Spread]:
                 low=scale * effect.interval.low,
                 middle=scale * effect.estimate,
                 high=scale * effect.interval.high,
+                figure=f"{scale * effect.estimate:+.2f}",
             )
 
 
@@ -164,7 +173,7 @@ def _point(standing: Standing, cost: float, comparison: Comparison) -> Point:
     """Its score with the 95 % interval of the mean over seeds."""
     scale, seeds = comparison.judge.scale, len(standing.scores)
     half = 0.0
-    if standing.deviation is not None:
+    if standing.deviation is not None and seeds >= _FEWEST_FOR_A_LINE:
         half = student_quantile(0.975, seeds - 1) * standing.deviation / np.sqrt(seeds)
     middle = standing.score
     return Point(

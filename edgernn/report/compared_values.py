@@ -62,7 +62,7 @@ def group_table(group: Group, comparison: Comparison) -> list[list[str]]:
         f"difference from {group.standings[0].contender.name}",
         "verdict",
         "size",
-        *(f"p50 on {device}" for device in devices),
+        *(f"p50 on {device_title(device, comparison)}" for device in devices),
         "seeds differ by",
     ]
     return [head, *(_row(one, comparison) for one in group.standings)]
@@ -81,7 +81,8 @@ def group_note(group: Group, comparison: Comparison) -> str:
         wanted = standings[0].bytes or 1
         shares = {one.contender.name: (one.bytes or 0) / wanted - 1 for one in standings}
         said += [
-            f"{name} has {100 * share:+.0f} % of the bytes: no other width comes nearer."
+            f"{name} has {100 * abs(share):.0f} % {'more' if share > 0 else 'fewer'} bytes: no "
+            "other width comes nearer."
             for name, share in shares.items()
             if abs(share) > TOLERANCE
         ]
@@ -105,6 +106,25 @@ def measured_devices(comparison: Comparison) -> list[str]:
     if comparison.measured is None:
         return []
     return list(dict.fromkeys(cell.device for cell in comparison.measured.cells))
+
+
+def device_title(device: str, comparison: Comparison) -> str:
+    """Its name, with the mark that each of its times would have."""
+    return f"{device} (unstable)" if _all_unstable(device, comparison) else device
+
+
+def marked_cells(comparison: Comparison) -> list[Cell]:
+    """Those with unstable times, where some of their device's times are not."""
+    found = unstable_cells(comparison)
+    return [one for one in found if not _all_unstable(one.device, comparison)]
+
+
+def _all_unstable(device: str, comparison: Comparison) -> bool:
+    if comparison.measured is None:
+        return False
+    timed = [one for one in comparison.measured.cells if one.device == device and one.benchmark]
+    unstable = unstable_cells(comparison)
+    return bool(timed) and all(one in unstable for one in timed)
 
 
 def method(comparison: Comparison) -> str:
@@ -185,7 +205,7 @@ def _left_out(comparison: Comparison) -> str:
 
 def _row(standing: Standing, comparison: Comparison) -> list[str]:
     judge, cells = comparison.judge, cells_of(comparison)
-    unstable = unstable_cells(comparison)
+    unstable = marked_cells(comparison)
     verdict = standing.verdict
     return [
         contender_name(standing.contender, comparison),

@@ -297,8 +297,12 @@ def _method(found: Searched) -> str:
 
 def _all_limits(found: Searched) -> str:
     """What validation rows can show of the budget."""
-    again = "the score in a fresh check and when trained again"
-    return again if found.chosen.in_time else f"{again}, and the limit of p95 on {found.device}"
+    limits = ["the score in a fresh check and when trained again"]
+    if not found.chosen.in_bytes:
+        limits.append("the limit of bytes as a checked file")
+    if not found.chosen.in_time:
+        limits.append(f"the limit of p95 on {found.device}")
+    return ", and ".join(limits)
 
 
 def _trainings(number: int) -> str:

@@ -27,6 +27,7 @@ class Spread:
     middle: float
     high: float
     dots: tuple[float, ...] = ()
+    figure: str = ""  # beside the bar; "": the middle with three digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,8 @@ def _row(row: Spread, scale: Scale, *, y: float, unit: str) -> Iterator[str]:
     yield bar
     yield from (element("circle", cx=scale.x(dot), cy=y, r=2.5, class_="dot") for dot in row.dots)
     yield element("line", x1=middle, x2=middle, y1=y - 8, y2=y + 8, class_="middle")
-    yield element("text", significant(row.middle), x=high + 6, y=y + 4, class_="figure")
+    figure = row.figure or significant(row.middle)
+    yield element("text", escaped(figure), x=high + 6, y=y + 4, class_="figure")
 
 
 def _grid(scale: Scale, height: int, unit: str) -> Iterator[str]:

@@ -75,10 +75,7 @@ class SensorListener:
                 f"the samples have the shape {list(given.shape)}",
                 remedy=f"Give [samples, {self.recipe.width}]: {', '.join(self.recipe.channels)}",
             )
-        if self._ended:
-            raise DataError(
-                f"the stream has ended: {self._ended}", remedy="Call reset() before a new stream"
-            )
+        self._require_open()
         place, at = ffi.from_buffer("float[]", given), 0
         while at < len(given):
             at += lib.ernn_listener_feed_f32(
@@ -105,6 +102,7 @@ class SensorListener:
         """The answer for the last window.  Raises DataError where none was full."""
         status = lib.ernn_listener_whole(self._listener, self._heard)
         if status != OK:
+            self._require_open()
             window = self.recipe.window
             raise DataError(
                 f"there are fewer samples than a window of {window}"
@@ -118,6 +116,12 @@ class SensorListener:
         """Forgets the samples: the next one is the first of a stream."""
         self._check(lib.ernn_listener_reset(self._listener))
         self._ended = ""
+
+    def _require_open(self) -> None:
+        if self._ended:
+            raise DataError(
+                f"the stream has ended: {self._ended}", remedy="Call reset() before a new stream"
+            )
 
     def _named(self) -> Heard:
         heard = self._heard[0]

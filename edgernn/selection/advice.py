@@ -36,7 +36,8 @@ def advice(comparison: Comparison) -> Advice:
     """From the first group, in the smallest form: what would be deployed.
 
     In this order: a model without recurrence that is as good wins; else the contender with the
-    best verdict; among equals the one with the smallest file.
+    best verdict; among equals the one with the smallest file.  A control may win, but one that is
+    undecided, with its fewer seeds, leaves nothing open: nobody asked for it.
     """
     for beside in comparison.baselines:
         if beside.verdict.outcome in {Outcome.WORSE, Outcome.EQUAL}:
@@ -59,14 +60,16 @@ def advice(comparison: Comparison) -> Advice:
             reason=f"its {comparison.judge.noun} is {_gain(best, comparison)} better than that of "
             f"{first.contender.name}, beyond the luck of seeds and rows",
         )
-    if all(_outcome(one) is Outcome.WORSE for one in others):
+    asked = [one for one in others if one.contender.architecture not in comparison.controls]
+    if all(_outcome(one) is Outcome.WORSE for one in asked):
+        which = " that was asked for" if len(asked) < len(others) else ""
         return Advice(
             choice=Choice.ONE,
             contender=first.contender,
-            reason="every other contender is worse beyond the luck of seeds and rows",
+            reason=f"every other contender{which} is worse beyond the luck of seeds and rows",
         )
     equals = [first, *(one for one in others if _outcome(one) is Outcome.EQUAL)]
-    undecided = [one for one in others if _outcome(one) is Outcome.UNDECIDED]
+    undecided = [one for one in asked if _outcome(one) is Outcome.UNDECIDED]
     if undecided:
         possible = [*equals, *undecided]
         return Advice(

@@ -31,6 +31,13 @@ class Clock:
         """Of the trainings, on time.monotonic's clock."""
         return None if self.limit_s is None else self.began + self.limit_s - self.reserve_s
 
+    @property
+    def remaining_s(self) -> float | None:
+        """For everything; None without a limit."""
+        if self.limit_s is None:
+            return None
+        return max(0.0, self.began + self.limit_s - time.monotonic())
+
     def took(self, contender: Contender, seconds: float, *, around_s: float | None = None) -> None:
         """around_s: what of it was not training, as to export and to score."""
         self._seconds[contender].append(seconds)

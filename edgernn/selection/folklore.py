@@ -80,8 +80,14 @@ def _epochs(comparison: Comparison, gru: Contender, lstm: Contender) -> Told:
         here=100 * (1 - math.exp(middle)),
         unit="%",
         interval=Interval(low, high) if luck_known else None,
-        note="to the best epoch",
+        note=f"to the best epoch{_of_so_many(comparison, gru, lstm)}",
     )
+
+
+def _of_so_many(comparison: Comparison, *contenders: Contender) -> str:
+    """Where all trainings had as many epochs, as by a fixed schedule: none could end sooner."""
+    curves = {len(run.curve) for one in contenders for run in comparison.trainings[one]}
+    return f", of {curves.pop()} in each training" if len(curves) == 1 else ""
 
 
 def _score(comparison: Comparison, gru: Contender, lstm: Contender) -> Told:

@@ -27,9 +27,9 @@ from edgernn.selection.contender import Contender
 from edgernn.selection.judging import FIRST, REPETITIONS, Judge
 from edgernn.selection.trainings import bytes_by_form
 from edgernn.selection.tuning import Suggestion, Tuner
-from edgernn.selection.wanted import Chosen, Timing, Wanted
+from edgernn.selection.wanted import Chosen, Sizing, Timing, Wanted
 from edgernn.selection.workers import Crew
-from edgernn.units import milliseconds, seconds
+from edgernn.units import file_size, milliseconds, seconds
 
 _MOST_WINNERS: Final = 4  # that are trained again before the search gives up
 #: Candidates with fresh trainings: each has its chance to be confirmed by luck.
@@ -52,8 +52,11 @@ class Search:
         progress: Progress,
         *,
         timing: Timing | None = None,
+        sizing: Sizing | None = None,
     ) -> None:
-        """timing: measures winners before one is chosen; needed where the budget limits p95."""
+        """timing: measures winners before one is chosen; needed where the budget limits p95.
+        sizing: needed where it limits bytes, and a checked file may have more than its candidate.
+        """
         self._wanted = wanted
         self._folder = folder
         self._crew = crew
@@ -64,6 +67,7 @@ class Search:
         self._refused: list[str] = []
         self._missed: set[Candidate] = set()  # as winners
         self._timing = timing
+        self._sizing = sizing
         self._allowed_ms: dict[str, float] = {}  # where slower than predicted
 
     def chosen(self) -> Chosen:
@@ -79,6 +83,7 @@ class Search:
         return replace(
             chosen,
             in_time=(self._times_over(chosen) or 0.0) <= 1,
+            in_bytes=self._is_small(chosen),
             trainings=len(self._judge.trained),
             left_out=self._judge.left_out,
             tried=tuple(self._judge.tried.values()),
@@ -105,6 +110,9 @@ class Search:
 
     def _why(self, missed: Chosen) -> str:
         name, over = missed.candidate.contender.name, self._times_over(missed)
+        if not self._is_small(missed):
+            size, most = file_size(missed.file_bytes), file_size(self._wanted.budget.max_bytes)
+            return f"the checked file of {name} has {size}, and the limit is {most}"
         if over is None or not missed.reached:
             return f"{name} misses the score when trained again"
         limit = self._wanted.budget.p95_ms or 0.0
@@ -119,11 +127,16 @@ class Search:
         return timed.hot.p95_ms / limit
 
     def _holds(self, found: Chosen) -> bool:
-        return found.reached and (self._times_over(found) or 0.0) <= 1
+        in_time = (self._times_over(found) or 0.0) <= 1
+        return found.reached and in_time and self._is_small(found)
 
-    def _shortfall(self, found: Chosen) -> tuple[bool, float]:
-        """Small for what holds most: the score first, then the time."""
-        return (not found.reached, self._times_over(found) or 0.0)
+    def _is_small(self, found: Chosen) -> bool:
+        limit, size = self._wanted.budget.max_bytes, found.file_bytes
+        return limit is None or size is None or size <= limit
+
+    def _shortfall(self, found: Chosen) -> tuple[bool, bool, float]:
+        """Small for what holds most: the score first, then the bytes, then the time."""
+        return (not found.reached, not self._is_small(found), self._times_over(found) or 0.0)
 
     def _following(self, missed: Chosen) -> Chosen | None:
         """The next winner, without one that misses the score again or the time; None: no other."""
@@ -264,6 +277,8 @@ class Search:
             trainings=len(self._judge.trained),
             left_out=self._judge.left_out,
         )
+        if self._sizing is not None and chosen.reached:
+            chosen = replace(chosen, file_bytes=self._sizing(chosen))
         if self._timing is None or not chosen.reached:
             return chosen
         self._progress(f"timing {winner.candidate.contender.name} on the device")

@@ -17,7 +17,7 @@ from edgernn.selection.training import Training, model_file, read_training
 from edgernn.selection.work import Forms
 from edgernn.selection.workers import Crew
 from edgernn.tasks.task import Recipe
-from edgernn.units import seconds
+from edgernn.units import minutes, percent, seconds
 
 #: Called with a sentence about how far the trainings are.
 Progress = Callable[[str], None]
@@ -40,7 +40,9 @@ def all_trained(
     At the end of the time, a control is left out that has fewer trainings than what it is beside
     and fewer than FEWEST_SEEDS.  Raises TrainingFailed when another contender has none.
     """
-    found, left_out = with_results(plan.jobs, folder, workers, clock, forms, progress)
+    found, left_out = with_results(
+        plan.jobs, folder, workers, clock, forms, progress, after_s=clock.reserve_s
+    )
     trainings = {
         contender: _ended(
             found, [plan.job(contender, number) for number in range(plan.seeds_of(contender))]
@@ -70,9 +72,12 @@ def with_results(
     clock: Clock,
     forms: Forms,
     progress: Progress,
+    *,
+    after_s: float = 0.0,
 ) -> tuple[dict[str, Training], int]:
     """Results by key of those jobs that have one at the end, and how many were left out for time.
 
+    after_s: so long takes what follows; `progress` says how long all takes.
     Jobs with a result in `folder` are not trained again, unless a form has no score there.  The
     members of an ensemble that has no result come before it, whether they are among `jobs` or not.
     """
@@ -103,8 +108,7 @@ def with_results(
                 waiting = [one for one in waiting if ready not in one.members]
         if not workers.running:
             break
-        ended = len(every) - len(waiting) - len(workers.running)
-        progress(_said(ended, len(every), waiting, clock, workers))
+        progress(_said(every, found, waiting, clock, workers, after_s))
         done = workers.done(until=clock.deadline)
         if done is None:
             break
@@ -167,16 +171,34 @@ def bytes_by_form(
     return done.answer.bytes
 
 
-def _said(done: int, total: int, waiting: Sequence[Job], clock: Clock, workers: Crew) -> str:
-    names = " and ".join(
-        f"{order.job.contender.name} (seed {order.job.repetition + 1}"
-        f"{', for an ensemble' * bool(order.job.twin)})"
-        for order in workers.running
-        if isinstance(order, Train)
-    )
-    left = clock.left_s(waiting, max(1, len(workers.running)))
-    about = "" if left is None else f", about {left / 60:.0f} min to go"
-    return f"{done} of {total} trainings are done; training {names}{about}"
+def _said(
+    every: Sequence[Job],
+    found: Mapping[str, Training],
+    waiting: Sequence[Job],
+    clock: Clock,
+    workers: Crew,
+    after_s: float,
+) -> str:
+    begun = [order.job for order in workers.running if isinstance(order, Train)]
+    names = " and ".join(f"{job.contender.name} ({_which(job)})" for job in begun)
+    done = sum(one.key in found for one in every)
+    expected = {one.key for one in (*waiting, *begun)}  # begun may be of an earlier call, too
+    without = sum(one.key not in found and one.key not in expected for one in every)
+    left_out = f", {without} left out for time" if without else ""
+    said = f"{done} of {len(every)} trainings are done{left_out}; training {names}"
+    if (left := clock.left_s([*waiting, *begun], max(1, len(begun)))) is None:
+        return said
+    left += after_s
+    limit = clock.remaining_s
+    said += f", about {minutes(left)} to go"
+    if limit is None or left <= limit:
+        return said
+    return f"{said}, and the time limit leaves {minutes(limit)}"
+
+
+def _which(job: Job) -> str:
+    share = f", {percent(job.share, 0)} of the rows" if job.share != 1.0 else ""
+    return f"seed {job.repetition + 1}{', for an ensemble' * bool(job.twin)}{share}"
 
 
 def _require_one(trainings: Mapping[Contender, tuple[Training, ...]], clock: Clock) -> None:

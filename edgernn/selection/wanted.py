@@ -51,6 +51,8 @@ class Chosen:
     confirmed: Mapping[Candidate, Confirmation] = field(default_factory=dict)  # or not, of `tried`
     timed: Benchmark | None = None  # on the device, with validation rows; None: not asked for
     in_time: bool = True  # whether it then holds the limit of p95
+    file_bytes: int | None = None  # of its checked file; None: as large as the candidate's
+    in_bytes: bool = True  # whether that holds the limit of bytes
 
     @property
     def opens_test(self) -> bool:
@@ -58,8 +60,11 @@ class Chosen:
 
         Otherwise the search may go on, and the test rows stay unseen.
         """
-        return self.reached and self.in_time
+        return self.reached and self.in_time and self.in_bytes
 
 
 #: Measures a winner on the device; None where times are not measured there.
 Timing = Callable[[Chosen], Benchmark | None]
+
+#: The bytes of a winner's checked file, in which layers that lose too much in 4 bits keep 8.
+Sizing = Callable[[Chosen], int]

@@ -75,8 +75,10 @@ def why_not_in_noise(samples: Samples) -> str | None:
     recipe = samples.front_end
     if not isinstance(recipe, SoundRecipe) or not _has_labels(samples):
         return None
+    if recipe.compression == "pcen":
+        return "PCEN does not give the energies back"
     if recipe.compression != "log":
-        return f"{recipe.compression} does not give the energies back"
+        return "noise is added to logarithms of energies alone, and the recipe has none"
     if recipe.clip_samples:
         return "each begins with its word, as the clip of the recipe says"
     is_invertible = recipe.log_scale != 0 and all(recipe.multiply)

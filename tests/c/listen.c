@@ -42,7 +42,7 @@ int main(int count, char **words) {
   if (ernn_listener_init(NULL, &model, rate, &deciding, arena, needed) != ERNN_ARGUMENT) return 5;
   status = ernn_listener_init(&listener, &model, rate, &deciding, arena, needed);
   if (status != ERNN_OK) return failed(status);
-  if (ernn_listener_whole(listener, &heard) != ERNN_SHAPE) return 6;
+  if (ernn_listener_whole(listener, &heard) != ERNN_TOO_SHORT) return 6;
   size_t n = fread(pcm, sizeof *pcm, sizeof pcm / sizeof *pcm, stdin);
   for (size_t at = 0; at < n;) {
     int decided;

@@ -53,6 +53,7 @@ def test_shares_and_counts():
     assert units.percent_interval(Interval(0.971, 0.9979)) == "[97.1, 99.8]"
     assert units.count(66_570) == "66,570"
     assert units.seconds(41.26) == "41.3 s"
+    assert [units.minutes(one) for one in (41.3, 89.0, 540.0)] == ["41 s", "89 s", "9 min"]
     assert units.milliseconds(10.0) == "10.0 ms"
     assert {units.percent(None), units.count(None), units.percent_interval(None)} == {"–"}
 

@@ -50,7 +50,7 @@ public final class Listener {
     /// Sound: samples in -1 to 1 of one channel, any number. Sensors: one sample's channels after the other's.
     /// `heard` gets each label as it is decided.
     public func feed(_ samples: UnsafeBufferPointer<Float>, _ heard: (Heard) -> Void) throws {
-        guard lock.try() else { throw ErnnError("the listener is in use by another thread: give each one its own") }
+        try enter()
         defer { lock.unlock() }
         guard var place = samples.baseAddress else { return }
         guard samples.count % width == 0
@@ -71,8 +71,10 @@ public final class Listener {
         try samples.withUnsafeBufferPointer { try feed($0, heard) }
     }
 
-    /// The answer for all sound so far.
+    /// The answer for all samples so far.
     public func whole() throws -> Heard {
+        try enter()
+        defer { lock.unlock() }
         var found = ernn_heard()
         try ErnnError.check(ernn_listener_whole(listener, &found))
         return named(found)
@@ -80,7 +82,13 @@ public final class Listener {
 
     /// The next sample is the first of a stream.
     public func reset() throws {
+        try enter()
+        defer { lock.unlock() }
         try ErnnError.check(ernn_listener_reset(listener))
+    }
+
+    private func enter() throws {
+        guard lock.try() else { throw ErnnError("the listener is in use by another thread: give each one its own") }
     }
 
     private func named(_ found: ernn_heard) -> Heard {

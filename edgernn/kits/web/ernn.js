@@ -454,7 +454,7 @@ export class Listener {
     return found;
   }
 
-  /** The answer for all sound so far. */
+  /** The answer for all samples so far. */
   whole() {
     const { library } = this.#held.opened();
     library.check(library.c.ernn_listener_whole(this.#listener, this.#heard));

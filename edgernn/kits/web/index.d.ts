@@ -91,7 +91,7 @@ export class Listener {
    * Float32Array, one sample's channels after the other's.
    */
   feed(samples: Float32Array | Int16Array): Heard[];
-  /** The answer for all sound so far. */
+  /** The answer for all samples so far. */
   whole(): Heard;
   reset(): void;
   close(): void;

@@ -304,7 +304,7 @@ def test_data_of_another_shape_are_refused_before_anything_is_timed(edgernn, fol
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("10ms", 0.01), ("0.5s", 0.5), (".5 s", 0.5), ("2min", 120), ("50us", 5e-5)],
+    [("10ms", 0.01), ("0.5s", 0.5), (".5 s", 0.5), ("2min", 120), ("8h", 28_800), ("50us", 5e-5)],
 )
 def test_durations_are_read_with_their_unit(text, seconds):
     from edgernn.cli.parameters import Duration

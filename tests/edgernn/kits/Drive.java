@@ -22,10 +22,8 @@ public final class Drive {
         else if (words[0].equals("listen")) listen(content, words);
         else if (words[0].equals("rhythm")) rhythm(content, Paths.get(words[2]));
         else if (words[0].equals("asset")) asset(Paths.get(words[2]));
-        else if (words[0].equals("sensors")) {
-            sensors(content, Paths.get(words[2]));
-        }
-        else errors(content);
+        else if (words[0].equals("sensors")) sensors(content, Paths.get(words[2]));
+        else errors(content, Files.readAllBytes(Paths.get(words[2])));
     }
 
     private static ByteBuffer read(Path path) throws Exception {
@@ -132,7 +130,7 @@ public final class Drive {
         }
     }
 
-    private static void errors(byte[] content) throws Exception {
+    private static void errors(byte[] content, byte[] ofArrays) throws Exception {
         Model model = Model.fromBytes(content);
         Listener listener = model.listener(8000, (label, score, seconds) -> {});
         Session session = model.session();
@@ -149,6 +147,7 @@ public final class Drive {
         show("half a row", () -> session.run(new float[width + 1]));
         show("two rows", () -> session.step(new float[2 * width]));
         show("low rate", () -> model.listener(4000, (label, score, seconds) -> {}));
+        show("no recipe", () -> Model.fromBytes(ofArrays).listener(8000, (label, score, seconds) -> {}));
         show("null listener", () -> model.listener(8000, null));
         show("null sound", () -> listener.feed((short[]) null, 3));
         show("too many", () -> listener.feed(new short[3], 4));

@@ -62,7 +62,7 @@ func show(_ name: String, _ act: () throws -> Void) {
     } catch { print("\(name): \(error)") }
 }
 
-func errors(_ path: String) throws {
+func errors(_ path: String, _ ofArrays: String) throws {
     let content = try data(path)
     let model = try Model(content)
     let width = model.inputs[0].width
@@ -80,6 +80,8 @@ func errors(_ path: String) throws {
     show("two rows") { _ = try session.step([Float](repeating: 0, count: 2 * width)) }
     show("no steps") { _ = try model.session(maxSteps: 0) }
     show("low rate") { _ = try model.listener(sampleRate: 4000) }
+    let deaf = try Model(data(ofArrays))
+    show("no recipe") { _ = try deaf.listener(sampleRate: 8000) }
     show("no rate") { _ = try model.listener(sampleRate: 0) }
     show("too loud") { try listener.feed([0, 3000]) { _ in } }
     var all = Deciding()
@@ -94,6 +96,8 @@ func errors(_ path: String) throws {
         isShown = true
         DispatchQueue(label: "another thread").sync {
             show("in use") { try shared.feed([0]) { _ in } }
+            show("an answer in use") { _ = try shared.whole() }
+            show("a reset in use") { try shared.reset() }
         }
     }
 }
@@ -125,5 +129,5 @@ case "listen": try listen(words[2], Int(words[3])!, Int(words[4])!, words[5...].
 case "sensors":
     let model = try Model(contentsOf: URL(fileURLWithPath: words[2]))
     try sensors(model, words[3])
-default: try errors(words[2])
+default: try errors(words[2], words[3])
 }

@@ -18,6 +18,7 @@ from edgernn.kits import for_android, package
 from edgernn.kits.check_aar import check_aar
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sensed_by_python, sound_of
 from tests.edgernn.kits.models import (
+    NO_SOUND,
     RATE_HZ,
     SENSOR_ERRORS,
     rhythmic_model,
@@ -39,10 +40,12 @@ ERRORS = {
     "half a row": "input x needs a multiple of 40 elements, not 41",
     "two rows": "input x of a step needs 40 elements",
     "low rate": "the sample rate is below the model's, above 768000, or no simple ratio to it",
+    "no recipe": NO_SOUND,
     "null listener": "onLabel is null: nothing would hear the labels",
-    "null sound": "the sound is null",
-    "too many": "count is 4, the sound has 3 samples",
-    "too loud": "a sample is NaN, infinite or far outside of -1 to 1: divide 16-bit PCM by 32768",
+    "null sound": "the samples are null",
+    "too many": "count is 4, the array holds 3 numbers",
+    "too loud": "a sample is NaN or infinite, or sound far outside of -1 to 1: divide 16-bit PCM "
+    "by 32768",
     "in use": "the listener is in use by another thread: give each one its own",
     "closed model": "the model is closed: load it again",
     "closed session": "the model is closed: load it again",
@@ -124,8 +127,10 @@ def test_it_hears_what_python_hears(piece: int, kit: Kit, sound: Path, tmp_path:
         assert float(score) == pytest.approx(one.score, abs=1e-5)
 
 
-def test_bad_input_is_an_exception_that_says_what_is_wrong(kit: Kit, sound: Path) -> None:
-    lines = kit.java("errors", sound).splitlines()
+def test_bad_input_is_an_exception_that_says_what_is_wrong(
+    kit: Kit, sound: Path, arrays: Path
+) -> None:
+    lines = kit.java("errors", sound, arrays).splitlines()
     assert dict(line.split(": ", 1) for line in lines) == ERRORS
 
 

@@ -32,7 +32,8 @@ BAD_INPUT = {
     "low rate": "the sample rate is below the model's, above 768000, or no simple ratio to it",
     "no sound yet": "too little sound, or too few samples, for an answer: give more",
     "null sound": "an argument is null or out of range",
-    "too loud": "a sample is NaN, infinite or far outside of -1 to 1: divide 16-bit PCM by 32768",
+    "too loud": "a sample is NaN or infinite, or sound far outside of -1 to 1: divide 16-bit PCM "
+    "by 32768",
     "two threads": "the session is in use by another thread",
 }
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror")

@@ -71,6 +71,8 @@ def test_typescript_accepts_the_types(sound: Path, tmp_path: Path) -> None:
         "const node = await createListenerNode(new AudioContext(), { threshold: 0.9 });\n"
         "node.ondetection = ({ label, score }: Heard) => console.log(label.length, score);\n"
         "const model = await Model.load();\n"
+        "const rate: number = model.sensorRate;\n"
+        "model.listener(rate).feed(new Float32Array(3));\n"
         "const labels: readonly string[] = model.labels;\n"
         "// @ts-expect-error: a label is no number\n"
         "const wrong: number = labels[0];\n"

@@ -14,6 +14,7 @@ from edgernn import Model
 from edgernn.kits import package
 from tests.edgernn.kits.heard import DECIDING, heard_by_python, sensed_by_python, sound_of
 from tests.edgernn.kits.models import (
+    NO_SOUND,
     RATE_HZ,
     SENSOR_ERRORS,
     rhythmic_model,
@@ -51,9 +52,13 @@ ERRORS: Final = {
     "two rows": "input x of a step needs 40 elements, not 80",
     "no steps": "maxSteps must be at least 1, not 0",
     "low rate": "the sample rate is below the model's, above 768000, or no simple ratio to it",
+    "no recipe": NO_SOUND,
     "no rate": "the sample rate must be at least 1, and smooth too",
-    "too loud": "a sample is NaN, infinite or far outside of -1 to 1: divide 16-bit PCM by 32768",
+    "too loud": "a sample is NaN or infinite, or sound far outside of -1 to 1: divide 16-bit PCM "
+    "by 32768",
     "in use": "the listener is in use by another thread: give each one its own",
+    "an answer in use": "the listener is in use by another thread: give each one its own",
+    "a reset in use": "the listener is in use by another thread: give each one its own",
 }
 
 
@@ -109,9 +114,13 @@ def test_it_hears_what_python_hears(piece: int, app: Swift, sound: Path) -> None
         assert float(score) == pytest.approx(one.score, abs=1e-5)
 
 
-def test_bad_input_throws_an_error_that_says_what_is_wrong(app: Swift, sound: Path) -> None:
+def test_bad_input_throws_an_error_that_says_what_is_wrong(
+    app: Swift, sound: Path, arrays: Path
+) -> None:
     shutil.copy(sound, app.folder / "sound.ernn")
-    lines = driven(app, "errors", "/package/sound.ernn").splitlines()
+    shutil.copy(arrays, app.folder / "arrays.ernn")
+    told = driven(app, "errors", "/package/sound.ernn", "/package/arrays.ernn")
+    lines = told.splitlines()
     assert dict(line.split(": ", 1) for line in lines) == ERRORS
 
 

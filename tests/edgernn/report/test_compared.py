@@ -11,6 +11,8 @@ import pytest
 from edgernn.devices.fake import FakeModel
 from edgernn.report.compared import comparison_json, comparison_markdown
 from edgernn.report.compared_html import comparison_html, picture_files
+from edgernn.report.compared_pictures import pictures
+from edgernn.selection.contender import Equal
 from tests.edgernn.report.comparisons import comparison
 from tests.edgernn.report.reports import item, measured
 
@@ -57,6 +59,26 @@ def test_sayings_stand_beside_what_was_measured(card):
 def test_controls_are_marked_and_not_in_the_title(card):
     assert "| gru-gru-32 (control) |" in card
     assert "gru-gru-32 is not decided" not in card
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        (
+            {"gru": 1.0, "lstm": 1.0, "gru-gru": 0.997},
+            "**Equal for your purpose; use gru-32**: the differences of gru-32 and lstm-32 are",
+        ),
+        (
+            {"gru": 0.95, "lstm": 0.5, "gru-gru": 0.95},
+            "**Use gru-32**: every other contender that was asked for is worse",
+        ),
+    ],
+)
+def test_a_control_that_is_not_decided_leaves_nothing_open(shares, said):
+    made = comparison(shares, controls=("gru-gru",))
+    decided = {one.contender.architecture: one.verdict for one in made.groups[0].standings}
+    assert decided["gru-gru"].outcome.value == "cannot tell"
+    assert comparison_markdown(made).splitlines()[2].startswith(said)
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -107,18 +129,22 @@ def test_what_nothing_decides_says_so_without_silly_numbers():
     assert "Until then gru-32 has the smallest file." in said.splitlines()[2]
 
 
-def test_times_that_were_disturbed_are_marked_wherever_they_stand(tmp_path):
-    steady, disturbed = [[0.5, 0.5], [0.5, 0.5]], [[0.6, 0.6], [1.8, 1.8]]
-    models = {
-        f"{name}.onnx": FakeModel(hot_ms=times)
-        for name, times in (("gru-32", steady), ("lstm-32", disturbed))
-    }
+STEADY, DISTURBED = [[0.5, 0.5], [0.5, 0.5]], [[0.6, 0.6], [1.8, 1.8]]
+
+
+def card_of_times(folder, times):
+    """Of the int8 files of gru-32 and lstm-32."""
+    names = ("gru-32", "lstm-32")
+    models = {f"{name}.onnx": FakeModel(hot_ms=one) for name, one in zip(names, times, strict=True)}
     items = tuple(
-        replace(item(name, "onnx", 20_000), backend="native", scheme="int8")
-        for name in ("gru-32", "lstm-32")
+        replace(item(name, "onnx", 20_000), backend="native", scheme="int8") for name in names
     )
-    report = measured(tmp_path, models=models, items=items, samples=None)
-    said = comparison_markdown(comparison({"gru": 0.9, "lstm": 0.9}, measured=report))
+    report = measured(folder, models=models, items=items, samples=None)
+    return comparison_markdown(comparison({"gru": 0.9, "lstm": 0.9}, measured=report))
+
+
+def test_times_that_were_disturbed_are_marked_wherever_they_stand(tmp_path):
+    said = card_of_times(tmp_path, (STEADY, DISTURBED))
     table = {line.split(" | ")[0]: line for line in said.splitlines() if "native int8 |" in line}
     assert "0.500 ms |" in table["| gru-32"]
     assert "0.600 ms (unstable) |" in table["| lstm-32"]
@@ -126,6 +152,36 @@ def test_times_that_were_disturbed_are_marked_wherever_they_stand(tmp_path):
     assert "| lstm-32 | 27.0 KB | 0.600 ms (unstable) |" in resources
     assert "unstable time of a call" in said
     assert "`edgernn profile` of the folder files/" in said
+
+
+def test_where_all_times_of_a_device_were_disturbed_its_column_is_marked(tmp_path):
+    said = card_of_times(tmp_path, (DISTURBED, DISTURBED))
+    assert "| p50 on desk (unstable) |" in said
+    assert "| a call on desk (unstable) |" in said
+    assert "ms (unstable)" not in said
+    assert "`edgernn profile` of the folder files/" in said
+
+
+def test_files_that_are_not_of_equal_bytes_are_named():
+    made = comparison({"gru": 0.9, "lstm": 0.9})
+    for size, said in ((27_000, "35 % more bytes"), (18_000, "10 % fewer bytes")):
+        standings = tuple(
+            replace(one, bytes=size) if one.contender.architecture == "lstm" else one
+            for one in made.groups[0].standings
+        )
+        group = replace(made.groups[0], equal=Equal.BYTES, standings=standings)
+        card = comparison_markdown(replace(made, groups=(group,)))
+        assert f"lstm-32 has {said}: no other width comes nearer." in card
+
+
+def test_epochs_of_a_fixed_schedule_are_named():
+    made = comparison({"gru": 0.9, "lstm": 0.9})
+    trainings = {
+        one: tuple(replace(run, curve=run.curve[:8]) for run in runs)
+        for one, runs in made.trainings.items()
+    }
+    card = comparison_markdown(replace(made, trainings=trainings))
+    assert "| to the best epoch, of 8 in each training |" in card
 
 
 def test_the_page_shows_pictures_with_recommendation_first_and_needs_no_network(made):
@@ -149,6 +205,8 @@ def test_pictures_are_files_of_their_own(made):
         assert root.find("{http://www.w3.org/2000/svg}style") is not None
     curves = files["learning-curves.svg"]
     assert curves.count("<polyline") == 5 * 5
+    difference = made.groups[0].standings[-1].verdict.effect.estimate
+    assert f">{100 * difference:+.2f}</text>" in files["differences.svg"]
 
 
 def test_an_ensemble_has_no_curve_and_no_place_in_their_legend():
@@ -167,3 +225,17 @@ def test_the_json_holds_what_the_card_says(made):
     assert next(one["claim"] for one in entry["told"]) == "GRU 26 % smaller"
     assert len(entry["lengths"]) == 3
     assert {one["share"] for one in entry["amounts"]} == {0.25, 0.5, 1.0}
+
+
+@pytest.mark.parametrize(("seeds", "with_lines"), [(2, False), (3, True)])
+def test_two_seeds_have_no_interval_that_would_hide_all_others(seeds, with_lines):
+    made = comparison({"gru": 0.9, "lstm": 0.9}, seeds=seeds)
+    first = next(pictures(made))
+    assert ("3 seeds or more" in first.caption) is not with_lines
+    heights = [
+        (float(one.get("y1", "nan")), float(one.get("y2", "nan")))
+        for one in ET.fromstring(first.svg).iter("{http://www.w3.org/2000/svg}line")
+        if one.get("x1") == one.get("x2")
+    ]
+    assert len(heights) == 2
+    assert all((low != high) is with_lines for low, high in heights)

@@ -30,9 +30,7 @@ MOST_X86_TEXT_BYTES = 68_500  # longer instructions; 68,200 with weights of 4 bi
 MOST_SOUND_BYTES = 16_600  # front end and listener, which an app without sound leaves out
 MOST_TEXT_AND_SENSORS_BYTES = 2_600  # front ends that an app without them leaves out
 MOST_KERNEL_BYTES = 57_000  # of one instruction set
-MOST_AVX512_BYTES = (
-    66_000  # 65,700 with VNNI; steps whose product and gates are one are 9,000 of it
-)
+MOST_AVX512_BYTES = 66_000  # 65,700 with VNNI; whole steps are 9,000 of it
 
 _TEXT_AND_SENSORS = {"ernn_text", "ernn_sensor"}
 _SOUND = {"ernn_listener", "ernn_scores", *(source.stem for source in AUDIO_SOURCES)}

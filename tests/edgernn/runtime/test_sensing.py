@@ -84,6 +84,8 @@ def test_samples_that_cannot_be_used_are_refused() -> None:
             list(listener.feed(bad))
         with pytest.raises(DataError, match="the stream has ended: a sample holds NaN"):
             list(listener.feed(SAMPLES[:3]))
+        with pytest.raises(DataError, match=r"the stream has ended.*Call reset\(\)"):
+            listener.whole()
         listener.reset()
     with pytest.raises(DataError, match="fewer samples than a window of 20"):
         listener.whole()

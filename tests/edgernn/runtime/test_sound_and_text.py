@@ -18,7 +18,7 @@ from tests.edgernn.runtime.test_tokenizer import CONTENT as TEXT
 from tests.edgernn.runtime.toolchain import C_TESTS, run, tool
 
 RATE = "the sample rate is below the model's, above 768000, or no simple ratio to it"
-SAMPLE = "a sample is NaN, infinite or far outside of -1 to 1: divide 16-bit PCM by 32768"
+SAMPLE = "a sample is NaN or infinite, or sound far outside of -1 to 1: divide 16-bit PCM by 32768"
 NO_SOUND = "the model has no front end for sound: give it rows of features"
 NOT_UTF8 = "the text is not UTF-8"
 NEWER = "the file's front end is of a kind or version that this library does not know"

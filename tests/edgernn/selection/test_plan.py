@@ -132,3 +132,50 @@ def test_a_narrower_model_for_int4_is_a_control_that_can_be_left_out(tmp_path: P
     assert narrower not in {job.contender for job in plan.jobs[:6]}
     found, _ = trained(plan, tmp_path, most=6)
     assert narrower not in found.trainings
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "about"),
+    [
+        # 14 of 15 trainings of 10 s, by 2 workers, then the files; one that began counts whole.
+        (None, ", about 2 min to go"),
+        (1000.0, ", about 2 min to go"),
+        (80.0, ", about 2 min to go, and the time limit leaves 80 s"),
+    ],
+)
+def test_progress_says_how_long_all_takes_with_the_files_and_how_much_the_limit_leaves(
+    tmp_path, limit_s, about
+):
+    said: list[str] = []
+    clock = Clock(limit_s=limit_s, reserve_s=30.0)
+    crew = MadeUpCrew(tmp_path, plain_result, seconds=10.0)
+    all_trained(planned(), tmp_path, crew, clock, FORMS, said.append)
+    assert said[0].endswith("training gru-16 (seed 1) and lstm-16 (seed 1)")  # nothing is known
+    assert said[1].startswith("1 of 15 trainings are done; training lstm-16 (seed 1) and gru-lstm")
+    assert said[1].endswith(about)
+    if limit_s is None:
+        assert said[-1].endswith("training lstm-lstm-16 (seed 3), about 40 s to go")
+
+
+def test_progress_does_not_count_what_the_time_left_out_as_done(tmp_path):
+    said: list[str] = []
+    clock = Clock(limit_s=1e6)
+
+    def trained_by(job):
+        for one in plan.contenders if len(crew.trained) == 8 else ():
+            clock.took(one, 1e7)  # no other fits from now on
+        return plain_result(job)
+
+    crew, plan = MadeUpCrew(tmp_path, trained_by, seconds=0.0), planned(shares=(0.5,))
+    found = all_trained(plan, tmp_path, crew, clock, FORMS, said.append)
+    done = 21 - found.left_out
+    assert found.left_out > 5
+    assert said[-1].startswith(f"{done - 1} of 21 trainings are done, {found.left_out} left out")
+
+
+def test_progress_says_on_how_many_rows_is_trained(tmp_path):
+    said: list[str] = []
+    plan = planned(shares=(0.25,))
+    crew = MadeUpCrew(tmp_path, plain_result, size=1)
+    all_trained(plan, tmp_path, crew, Clock(limit_s=None), FORMS, said.append)
+    assert any("training gru-16 (seed 1, 25 % of the rows)" in one for one in said)

@@ -58,7 +58,17 @@ def wanted(**parts):
     return replace(given, **parts)
 
 
-def search(folder, score=by_width, *, limit_s=None, clock=None, timing=None, size=2, **parts):
+def search(
+    folder,
+    score=by_width,
+    *,
+    limit_s=None,
+    clock=None,
+    timing=None,
+    sizing=None,
+    size=2,
+    **parts,
+):
     def trained_by(job):
         right = round(score(job) * ROWS)
         rows = (1.0,) * right + (0.0,) * (ROWS - right)
@@ -66,7 +76,9 @@ def search(folder, score=by_width, *, limit_s=None, clock=None, timing=None, siz
 
     crew = MadeUpCrew(folder, trained_by, bytes_of=size_of, size=size)
     clock = clock or Clock(limit_s=limit_s)
-    made = Search(wanted(**parts), folder, crew, clock, lambda _: None, timing=timing)
+    made = Search(
+        wanted(**parts), folder, crew, clock, lambda _: None, timing=timing, sizing=sizing
+    )
     return made.chosen(), crew
 
 
@@ -151,6 +163,27 @@ def test_where_every_winner_measures_too_slow_one_that_reaches_the_score_is_hand
     assert chosen.reached
     assert not chosen.opens_test
     assert chosen.timed.hot.p95_ms > 0.6
+
+
+def test_a_winner_whose_checked_file_is_too_large_leads_to_the_next_candidate(tmp_path):
+    """Layers of an int4 file that lose too much keep 8 bits."""
+
+    def sizing(chosen):
+        is_lstm = chosen.candidate.contender.architecture == "lstm"
+        return chosen.candidate.bytes * 5 // (2 if is_lstm else 5)
+
+    chosen, crew = search(tmp_path, sizing=sizing)
+    assert chosen.candidate.contender.name == "gru-80"
+    assert chosen.opens_test
+    assert chosen.refused == ("the checked file of lstm-48 has 48.0 KB, and the limit is 40.0 KB",)
+    assert chosen.trainings == len(crew.trained)
+
+
+def test_where_every_checked_file_is_too_large_the_test_stays_unopened(tmp_path):
+    chosen, _ = search(tmp_path, sizing=lambda _: 50_000)
+    assert chosen.reached
+    assert not chosen.in_bytes
+    assert not chosen.opens_test
 
 
 def test_a_model_whose_time_cannot_be_predicted_is_not_taken_for_the_fastest():

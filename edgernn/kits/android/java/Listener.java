@@ -51,7 +51,7 @@ public final class Listener {
         feed(pcm, pcm == null ? 0 : pcm.length, count, true);
     }
 
-    /** Reports the answer for all sound so far to OnLabel, whatever the threshold. */
+    /** Reports the answer for all samples so far to OnLabel, whatever the threshold. */
     public void whole() {
         enter();
         try {
@@ -73,9 +73,9 @@ public final class Listener {
     }
 
     private void feed(Object samples, int length, int count, boolean floats) {
-        if (samples == null) throw new IllegalArgumentException("the sound is null");
+        if (samples == null) throw new IllegalArgumentException("the samples are null");
         if (count < 0 || count > length) {
-            throw new IllegalArgumentException("count is " + count + ", the sound has " + length + " samples");
+            throw new IllegalArgumentException("count is " + count + ", the array holds " + length + " numbers");
         }
         if (model.sensorRate > 0 && (!floats || count % width != 0)) {
             throw new IllegalArgumentException("samples of sensors are float[], " + width + " numbers each, not "
