@@ -309,15 +309,14 @@ def test_integers_of_steps_that_a_mask_hides_do_not_count(keras: Any) -> None:
 
 
 def test_a_graph_of_the_user_answers_in_integers_of_the_weights_as_they_are(keras: Any) -> None:
-    x, y = rows()
+    x, _ = rows()
     model = edgernn.quantization_aware(small(keras), "int4", calibrate=x)
     in_graph = pytest.importorskip("tensorflow").function(model)
     before = np.asarray(in_graph(x))
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    model.fit(x, y, verbose=0)
+    model.inner.set_weights([1.5 * weight for weight in model.inner.get_weights()])
     after = np.asarray(in_graph(x))
     assert np.abs(after - before).max() > 1e-3
-    np.testing.assert_array_equal(after, model.predict(x, verbose=0))
+    np.testing.assert_array_equal(after, model(x))
 
 
 def test_states_that_stay_between_calls_are_not_scored_in_integers(keras: Any) -> None:
