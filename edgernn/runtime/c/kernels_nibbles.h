@@ -66,6 +66,9 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
   return sum;
 }
 
+/* Of two planes half as many rows share a block, but never none. */
+#define NIBBLE_BLOCK_ROWS(block_rows, planes) ((block_rows) > (planes) ? (block_rows) / (planes) : 1)
+
 /* Defines nibble_gemm__<isa>, which ERNN_NIBBLE_GEMM makes what the tables hold.  vec: 32-bit sums of
  * some of a tile's columns, `vecs` of them for all 16; block_rows: rows of bytes that share what was
  * unpacked for block_tiles tiles, of two planes half as many; most_tiles: 2 or 4, those that one row of
@@ -153,7 +156,7 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
       const uint32_t *inputs, const uint8_t *last, const uint8_t *weights, uint32_t tiles,         \
       size_t column, uint8_t *out, size_t out_stride, int to_float, const int form,                \
       const int planes) {                                                                          \
-    const uint32_t most = (block_rows) / (uint32_t)planes;                                         \
+    const uint32_t most = (uint32_t)NIBBLE_BLOCK_ROWS(block_rows, planes);                         \
     const uint32_t widest = ERNN_IS_SMALL ? 1 : planes == 2 ? 2 : most_tiles;                      \
     const uint32_t wide = block_tiles;                                                             \
     const size_t stride = (size_t)tiles * 64, element = to_float ? 4 : 2;                          \
@@ -167,12 +170,12 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
       for (; tile + wide <= tiles; tile += wide) {                                                 \
         nibble_block__##isa(from, x_stride, plane, product, sums, ends, weights + 64 * tile, stride,\
                             column + 16 * tile, to, out_stride, to_float, form, planes,            \
-                            (block_rows) / planes, block_tiles);                                   \
+                            NIBBLE_BLOCK_ROWS(block_rows, planes), block_tiles);                   \
       }                                                                                            \
       for (; (block_tiles) > 1 && tile < tiles; tile++) {                                          \
         nibble_block__##isa(from, x_stride, plane, product, sums, ends, weights + 64 * tile, stride,\
                             column + 16 * tile, to, out_stride, to_float, form, planes,            \
-                            (block_rows) / planes, 1);                                             \
+                            NIBBLE_BLOCK_ROWS(block_rows, planes), 1);                             \
       }                                                                                            \
     }                                                                                              \
     for (; most > 1 && row < rows; row++) {                                                        \

@@ -49,7 +49,7 @@ AVX2 ERNN_INLINE void nibble_finish__avx2(const __m256i *sums, const ernn_produc
   finish_tile__avx2(sums[0], sums[1], product, column, out, at, to_float);
 }
 
-/* A tile at a time with ERNN_SMALL: two take 4,500 bytes more. */
+/* A row at a time with ERNN_SMALL. */
 ERNN_NIBBLE_KERNELS(AVX2, avx2, __m256i, 2, (ERNN_IS_SMALL ? 1 : 4), 1, 4, 1, 0)
 
 /* The bytes of `count` words q + 32768: high ones at `planes`, then the low ones. */
