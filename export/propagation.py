@@ -14,7 +14,7 @@ from edgernn.graph import AnyArray, Graph, Layer
 from edgernn.interrupts import side_by_side
 from edgernn.reference import apply
 
-#: Numbers on all edges of the changes that run together: 64 MB of float32.
+#: Numbers on all edges of the changes of a group, which run together: 64 MB of float32.
 _MOST_NUMBERS: Final = 2**24
 
 #: Parameters from which on a step takes so long that a second processor helps.

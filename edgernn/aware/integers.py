@@ -44,7 +44,8 @@ class InIntegers:
 def in_integers(trained: Deployed, calibration: AnyArray, scheme: str) -> InIntegers | None:
     """The model as `edgernn export --to native` stores it.
 
-    None for one that makes rows of text or sound itself: these stand before the file.
+    None for one that makes rows of text or sound itself, which stand before the file, and for one
+    whose states stay between calls, which a caller of the file hands on.
 
     calibration: rows of its input.  scheme: "int8", or one whose weights an int4 file stores.
     Raises CalibrationError or DataError.
@@ -53,6 +54,8 @@ def in_integers(trained: Deployed, calibration: AnyArray, scheme: str) -> InInte
     if any(entry.text or entry.sound for entry in source.graph.inputs):
         return None
     graph = float_graph(with_grids(source.graph, trained.grids, where=source.source.file))
+    if graph.states:
+        return None
     calibrated = Calibration(spec=calibration).of(graph, lambda _phase: None)
     request = Request(
         backends=("native",),

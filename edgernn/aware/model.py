@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from edgernn.export.keras.grids import with_grids
 from edgernn.export.keras.object import from_keras
 from edgernn.export.source_model import SourceModel
 from edgernn.tasks.keras_backend import load_keras
+
+#: Where Keras keeps which steps of a tensor count.
+_MASK: Final = "_keras_mask"
 
 
 def quantization_aware(model: Any, scheme: str, *, calibrate: Any = None) -> Any:
@@ -44,8 +47,9 @@ def quantization_aware(model: Any, scheme: str, *, calibrate: Any = None) -> Any
 
     Needs the Keras 3 package on TensorFlow (MissingRuntime).  Raises WrongOption for another
     scheme, a model without such weights, one whose class has a train_step() of its own, or
-    `calibrate` for one of several inputs or of sound or text; CalibrationError or DataError for
-    rows that do not fit; ModelFileError or UnsupportedLayer for one that an export refuses, too.
+    `calibrate` for one of several inputs, of states that stay between calls, or of sound or text;
+    CalibrationError or DataError for rows that do not fit; ModelFileError or UnsupportedLayer for
+    one that an export refuses, too.
 
     >>> model = edgernn.quantization_aware(keras.models.load_model("gru.keras"), "int4")
     >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -136,16 +140,23 @@ def _model_class() -> type:
                 return outputs
             if sys.modules["tensorflow"].executing_eagerly():
                 self.round_activations()
-            return _in_place_of(outputs, inputs, self._answers)
+                return _in_place_of(outputs, inputs, self._answers)
+            return _in_place_of(outputs, inputs, self._answers_in_graph)
+
+        def _answers_in_graph(self, inputs: Any) -> Any:
+            self.round_activations()  # the graph was made before: weights may be others now
+            return self._answers(inputs)
 
         def _answers(self, inputs: Any) -> Any:
             return self.answering.predict(inputs, batch_size=len(inputs))
 
         def round_activations(self) -> None:
             """Calls outside of training compute in integers now, with the weights as they are."""
+            if self.calibrate is None:
+                return
             weights = b"".join(np.asarray(one).tobytes() for one in self.inner.weights)
             digest = hashlib.sha256(weights).digest()
-            if self.calibrate is not None and digest != self.rounded_weights:
+            if digest != self.rounded_weights:
                 rounded = deployed(self.inner, self.on_grid)
                 self.answering = _integers_of(rounded, self.calibrate, self.scheme)
                 self.rounded_weights = digest
@@ -204,7 +215,9 @@ def _integers_of(rounded: Deployed, calibrate: Any, scheme: str) -> InIntegers:
     inputs = len(rounded.model.inputs)
     made = in_integers(rounded, calibrate, scheme) if inputs == 1 else None
     if made is None:
-        what = f"takes {inputs} inputs" if inputs > 1 else "makes its features of sound or text"
+        what = "keeps its states between calls, or makes its features of sound or text"
+        if inputs > 1:
+            what = f"takes {inputs} inputs"
         raise WrongOption(
             f"a model that {what} is not scored in integers",
             remedy="Leave out calibrate, and score the exported file: `edgernn export --data`",
@@ -213,7 +226,10 @@ def _integers_of(rounded: Deployed, calibrate: Any, scheme: str) -> InIntegers:
 
 
 def _in_place_of(outputs: Any, inputs: Any, answers: Callable[[Any], Any]) -> Any:
-    """What `answers` gives for the inputs, in the structure of outputs, and with their gradient."""
+    """What `answers` gives for the one input, in the structure of outputs.
+
+    With their gradients, and with their masks, which losses and metrics read.
+    """
     tensorflow, tree = sys.modules["tensorflow"], load_keras().tree
     flat = tree.flatten(outputs)
 
@@ -227,9 +243,12 @@ def _in_place_of(outputs: Any, inputs: Any, answers: Callable[[Any], Any]) -> An
 
     @tensorflow.custom_gradient  # type: ignore[untyped-decorator]
     def forward(*exact: Any) -> tuple[Any, Any]:
-        return _in_numpy(computed, [inputs], exact), lambda *gradients: gradients
+        return _in_numpy(computed, tree.flatten(inputs), exact), lambda *gradients: gradients
 
-    return tree.pack_sequence_as(outputs, list(forward(*flat)))
+    given = list(forward(*flat))
+    for value, exact in zip(given, flat, strict=True):
+        setattr(value, _MASK, getattr(exact, _MASK, None))
+    return tree.pack_sequence_as(outputs, given)
 
 
 def _in_numpy(

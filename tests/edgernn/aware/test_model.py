@@ -88,7 +88,7 @@ def file_answers(path: Path, parts: list[Samples], folder: Path) -> Any:
 
 
 def alike(model: Any, given: Any, test: Samples) -> float:
-    """Share of rows that the model in training answers as the file."""
+    """Share of rows that the model answers as the file."""
     wanted = model.predict(test.x, batch_size=500, verbose=0)
     return float((given.argmax(-1) == wanted.argmax(-1)).mean())
 
@@ -98,6 +98,7 @@ def test_the_native_file_answers_as_the_training(digits: Any, tmp_path: Path) ->
     given = file_answers(path, parts, tmp_path)
     np.testing.assert_allclose(model.predict(parts[1].x, verbose=0), given, atol=1e-5)
     assert alike(model, given, parts[1]) >= 0.999
+    assert alike(model.on_the_grid(), given, parts[1]) >= 0.998  # as in training, states in float
     x = parts[1].x[:8]
     in_training = np.asarray(model(x, training=True))
     assert np.abs(in_training - given[:8]).max() > 1e-4  # its states are float
@@ -134,6 +135,7 @@ def test_native_files_of_a_hard_task_answer_as_they_were_scored(
     given = file_answers(tmp_path / "model.keras", parts, tmp_path)
     np.testing.assert_allclose(model.predict(parts[1].x, verbose=0), given, atol=1e-5)
     assert alike(model, given, parts[1]) >= 0.999
+    assert alike(model.on_the_grid(), given, parts[1]) >= 0.998  # as in training, states in float
 
 
 def test_the_export_has_the_weights_of_the_training(digits: Any) -> None:
@@ -289,6 +291,39 @@ def test_a_model_of_one_kernel_is_called_outside_of_a_graph(keras: Any) -> None:
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     aware = edgernn.quantization_aware(model, "ternary")
     np.testing.assert_allclose(aware(x), aware.on_the_grid()(x), atol=1e-6)
+
+
+def test_integers_of_steps_that_a_mask_hides_do_not_count(keras: Any) -> None:
+    layers = keras.layers
+    inputs = layers.Input((6, 3), name="x")
+    outputs = layers.Dense(2)(layers.GRU(4, return_sequences=True)(layers.Masking()(inputs)))
+    x = np.random.default_rng(0).normal(size=(16, 6, 3)).astype(np.float32)
+    x[:, 4:] = 0
+    y = np.zeros((16, 6, 2), np.float32)
+    given = keras.Model({"x": inputs}, outputs)
+    model = edgernn.quantization_aware(given, "int4", calibrate=x)
+    model.compile("sgd", "mse")
+    wanted = model.evaluate({"x": x}, y, verbose=0)
+    y[:, 4:] = 100
+    assert model.evaluate({"x": x}, y, verbose=0) == pytest.approx(wanted)
+
+
+def test_a_graph_of_the_user_answers_in_integers_of_the_weights_as_they_are(keras: Any) -> None:
+    x, _ = rows()
+    model = edgernn.quantization_aware(small(keras), "int4", calibrate=x)
+    in_graph = pytest.importorskip("tensorflow").function(model)
+    before = np.asarray(in_graph(x))
+    model.inner.set_weights([1.5 * weight for weight in model.inner.get_weights()])
+    after = np.asarray(in_graph(x))
+    assert np.abs(after - before).max() > 1e-3
+    np.testing.assert_array_equal(after, model(x))
+
+
+def test_states_that_stay_between_calls_are_not_scored_in_integers(keras: Any) -> None:
+    cell = keras.layers.GRU(4, stateful=True)
+    model = keras.Sequential([keras.layers.Input(batch_shape=(4, 6, 3)), cell])
+    with pytest.raises(WrongOption, match="keeps its states between calls"):
+        edgernn.quantization_aware(model, "int4", calibrate=np.zeros((4, 6, 3), np.float32))
 
 
 def test_several_inputs_are_not_scored_in_integers(keras: Any) -> None:

@@ -188,11 +188,12 @@ def with_plans(graph: Graph, **plans: LayerPlan) -> Graph:
     )
 
 
-def random_integer_cell(seed: int) -> tuple[Graph, dict[str, Any]]:
+def random_integer_cell(seed: int, *, units: int = 0) -> tuple[Graph, dict[str, Any]]:
     """One recurrent layer of any kind, option and size with a random plan, and inputs for it."""
     rng = np.random.default_rng(seed)
     kind = CELLS[seed % 4]
-    units, features = int(rng.integers(1, 70)), int(rng.integers(1, 50))
+    some, features = int(rng.integers(1, 70)), int(rng.integers(1, 50))
+    units = units or some
     state_bits = int(rng.choice([8, 16]))
     bits = int(rng.choice([8, 16]))
     options: dict[str, Any] = {
