@@ -213,7 +213,10 @@ def test_resampled_features_are_those_of_the_lower_rate() -> None:
 @pytest.mark.parametrize(
     ("samples", "saying"),
     [
-        (np.array([0, np.nan] * 300, np.float32), r"sample 1: a sample is NaN or infinite, or sound far"),
+        (
+            np.array([0, np.nan] * 300, np.float32),
+            r"sample 1: a sample is NaN or infinite, or sound far",
+        ),
         (np.array([0] * 5 + [np.inf], np.float32), r"sample 5: a sample is NaN"),
         (np.full(400, 9000, np.float32), r"sample 0: .* divide 16-bit PCM by 32768"),
         (np.zeros((400, 2), np.float32), r"the sound has shape \(400, 2\)\. Give one channel"),
