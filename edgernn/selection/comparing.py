@@ -30,6 +30,7 @@ from edgernn.selection.controls import controls_of
 from edgernn.selection.crossed import counted_origins
 from edgernn.selection.data import write_splits
 from edgernn.selection.differences import Trainings
+from edgernn.selection.expected import expected_from
 from edgernn.selection.gains import gaining_mixes
 from edgernn.selection.hosts import Host
 from edgernn.selection.int4_verdict import FORMAT, INT4, INT8, int4_verdicts
@@ -93,7 +94,7 @@ def compared(
     with coordinating(folder):
         _require_same(folder, digest, resume=resume)
         write_splits(folder, splits)
-        clock = Clock(limit_s=question.time_limit_s)
+        clock = Clock(limit_s=question.time_limit_s, expected_s=expected_from(splits.train))
         crew = working(folder, question.workers, hosts=question.hosts, notify=progress)
         with crew as workers:
             plan = _planned(question, digest, workers, progress)

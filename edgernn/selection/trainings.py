@@ -86,7 +86,7 @@ def all_trained(
         else None,
     )
     trainings = {contender: results(found, contender) for contender in plan.contenders}
-    _require_one({one: trainings[one] for one in asked}, clock)
+    _require_one(plan, {one: trainings[one] for one in asked}, clock)
     fewest = min(FEWEST_SEEDS, *(len(trainings[one]) for one in asked))
     trainings = {one: of for one, of in trainings.items() if len(of) >= fewest}
     by_share = {
@@ -268,7 +268,8 @@ def _said(
         return said
     left += after_s
     limit = clock.remaining_s
-    said += f", about {minutes(left)} to go{'' if is_all else ' without controls'}"
+    about = "about" if clock.is_measured else "roughly, by the sizes of the models,"
+    said += f", {about} {minutes(left)} to go{'' if is_all else ' without controls'}"
     if limit is None or left <= limit:
         return said
     return f"{said}, and the time limit leaves {minutes(limit)}"
@@ -279,7 +280,9 @@ def _which(job: Job) -> str:
     return f"seed {job.repetition + 1}{', for an ensemble' * bool(job.twin)}{share}"
 
 
-def _require_one(trainings: Mapping[Contender, tuple[Training, ...]], clock: Clock) -> None:
+def _require_one(
+    plan: Plan, trainings: Mapping[Contender, tuple[Training, ...]], clock: Clock
+) -> None:
     untrained = [contender for contender, done in trainings.items() if not done]
     if not untrained:
         return
@@ -288,6 +291,9 @@ def _require_one(trainings: Mapping[Contender, tuple[Training, ...]], clock: Clo
     about = f"; to measure the files takes about {seconds(clock.reserve_s)} of it"
     if len(known) == len(trainings):
         about += f", and one training of each about {seconds(sum(known))} on one worker"
+    elif clock.expected_s is not None:
+        roughly = sum(clock.expected_s(plan.job(one, 0)) for one in trainings)
+        about += f", and one training of each roughly {minutes(roughly)} on one worker"
     raise TrainingFailed(
         f"a time limit of {seconds(clock.limit_s)} is too short: {untrained[0].name} has no "
         f"training{about}",
