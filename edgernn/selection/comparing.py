@@ -46,8 +46,8 @@ from edgernn.selection.workers import Workers, working
 from edgernn.tasks.samples import Splits
 from edgernn.tasks.task import Recipe
 
-#: About this long takes a file on this machine, in all processes of a profile.
-_SECONDS_PER_FILE = 5.0
+#: About this long takes a file on this machine: to make it, and in all processes of a profile.
+_SECONDS_PER_FILE = 4.5
 #: Of counted calls in each of these processes: a comparison has many files.
 _TIMED_S = 0.25
 

@@ -277,7 +277,7 @@ def _said(
 
 def _which(job: Job) -> str:
     share = f", {percent(job.share, 0)} of the rows" if job.share != 1.0 else ""
-    return f"seed {job.repetition + 1}{', for an ensemble' * bool(job.twin)}{share}"
+    return f"seed {job.repetition + 1}{share}"
 
 
 def _require_one(
