@@ -42,6 +42,7 @@ from edgernn.selection.candidates import Budget
 from edgernn.selection.clock import Clock
 from edgernn.selection.comparing import digest_of
 from edgernn.selection.data import splits_of, write_splits
+from edgernn.selection.expected import expected_from
 from edgernn.selection.hosts import parsed_hosts
 from edgernn.selection.plan import coordinating, require_unsearched
 from edgernn.selection.predictor import predictor_of
@@ -179,7 +180,12 @@ def search(
             predictor=predictor,
         )
         reserved = min(_RESERVED_SHARE * (time_limit_s or 0.0), _MOST_RESERVED_S)
-        clock = Clock(limit_s=time_limit_s, reserve_s=reserved, began=began)
+        clock = Clock(
+            limit_s=time_limit_s,
+            reserve_s=reserved,
+            began=began,
+            expected_s=expected_from(splits.train),
+        )
         with coordinating(folder):
             require_unsearched(
                 folder, {"data": name, "data_sha256": wanted.data_sha256}, resume=resume
