@@ -196,7 +196,8 @@ def search(
             if storage is not None:
                 from edgernn.selection.cluster import at_database
 
-                crew = at_database(storage, folder, phase)
+                until = None if time_limit_s is None else began + time_limit_s
+                crew = at_database(storage, folder, phase, until=until)
             chosen = _chosen(wanted, folder, device, clock, crew, phase)
             file = _exported(wanted, chosen, folder, folder)
             phase(f"measuring {file.name} on {device}")
