@@ -77,20 +77,20 @@ def trained(name: str, task: str) -> Entry:
     return entry(name, quantized, {source.name: splits.test.x[:8]})
 
 
-def dynamic(kind: str) -> Entry:
+def dynamic(kind: str, units: int = 70) -> Entry:
     """One layer of floats that multiplies in integers, and a Dense behind it."""
     rng = np.random.default_rng(KINDS.index(kind))
-    layer = cell(kind, rng, units=70, features=30, return_sequences=True)
+    layer = cell(kind, rng, units=units, features=30, return_sequences=True)
     head = Dense(
         name="head",
         input=layer.output,
         output="y",
-        kernel=numbers(rng, 70, 9),
+        kernel=numbers(rng, units, 9),
         bias=numbers(rng, 9),
         activation=LINEAR,
     )
     graph = quantize(graph_of(layer, head, features=30), None, Scheme.DYNAMIC)
-    return dynamic_entry(f"dynamic {kind}", graph, {"x": numbers(rng, 5, 37, 30)})
+    return dynamic_entry(f"dynamic {kind} {units}", graph, {"x": numbers(rng, 5, 37, 30)})
 
 
 def packed_entry(name: str, graph: Graph, inputs: dict[str, Any], *, seed: int) -> Entry:

@@ -16,9 +16,10 @@ import pytest
 from tests.edgernn.runtime.batches import Entry, differing, entry, packed_batch, read_results
 from tests.edgernn.runtime.fuzzing import ENVIRONMENT, build_checked, fuzz, small_models
 from tests.edgernn.runtime.image_models import random_integer_image
-from tests.edgernn.runtime.models import random_integer_cell, random_integer_layer
+from tests.edgernn.runtime.models import CELLS, random_integer_cell, random_integer_layer
 from tests.edgernn.runtime.nibble_models import in_nibbles
 from tests.edgernn.runtime.test_hostile_files import with_checksum
+from tests.edgernn.runtime.test_isas import dynamic
 from tests.edgernn.runtime.toolchain import ARMV7, C_TESTS, run
 
 FUZZING_SECONDS = 30 if os.environ.get("CI") == "true" else 5
@@ -58,20 +59,24 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_integer_models_run_clean_and_exact(checked: tuple[Path, Path], tmp_path: Path) -> None:
-    cells = [entry(f"cell {seed}", *random_integer_cell(seed)) for seed in range(120)]
-    layers = [entry(f"layer {seed}", *random_integer_layer(seed)) for seed in range(80)]
-    layers += [entry(f"image {seed}", *random_integer_image(seed)) for seed in range(40)]
+def test_models_that_multiply_integers_run_clean_and_exact(
+    checked: tuple[Path, Path], tmp_path: Path
+) -> None:
+    entries = [entry(f"cell {seed}", *random_integer_cell(seed)) for seed in range(120)]
+    entries += [entry(f"layer {seed}", *random_integer_layer(seed)) for seed in range(80)]
+    entries += [entry(f"image {seed}", *random_integer_image(seed)) for seed in range(40)]
     for seed in range(40):
         for make in (random_integer_cell, random_integer_layer, random_integer_image):
             graph, inputs = make(2000 + seed)
-            layers.append(entry(f"nibbles {make.__name__} {seed}", in_nibbles(graph, seed), inputs))
+            name = f"nibbles {make.__name__} {seed}"
+            entries.append(entry(name, in_nibbles(graph, seed), inputs))
+    entries += [dynamic(kind, units) for kind in CELLS for units in (5, 64, 70)]
     batch, results = tmp_path / "batch.bin", tmp_path / "results.bin"
-    batch.write_bytes(packed_batch([*cells, *layers]))
+    batch.write_bytes(packed_batch(entries))
     for mode in ("run", "step"):
         isas = run([checked[1], batch, results, mode], env=ENVIRONMENT).split()
         for isa, words in zip(isas, read_results(results), strict=True):
-            assert differing([*cells, *layers], words) == [], isa
+            assert differing(entries, words) == [], isa
 
 
 def test_hostile_files_run_clean(checked: tuple[Path, Path], hostile: Path, tmp_path: Path) -> None:
