@@ -88,11 +88,10 @@ def library(contents: Contents, *, relaxed: bool = False) -> bytes:
         for file, text in contents.library.items():
             (folder / file).write_text(text, "utf-8")
         clang = tool("clang", package="clang")
-        smallest = ("-Oz", "-DERNN_SMALL=2", *CALLS)
-        small = smallest if contents.all_layers else ("-Os", "-DERNN_SMALL")
+        small = ("-Oz", "-DERNN_SMALL=2") if contents.all_layers else ("-Os", "-DERNN_SMALL")
         options = (*contents.options, *(("-mrelaxed-simd",) if relaxed else ()))
         # -Os last would switch on what _FLAGS switches off.
-        flags = (*small, *_FLAGS, *options)
+        flags = (*small, *CALLS, *_FLAGS, *options)
         run([clang, *flags, "ernn.c", *_LINK, *exports, "-o", "ernn.wasm"], cwd=folder)
         return (folder / "ernn.wasm").read_bytes()
 

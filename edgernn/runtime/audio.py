@@ -164,9 +164,10 @@ def check_value(recipe: SoundRecipe) -> dict[str, Any]:
 def _check(status: int, front_end: FrontEnd) -> None:
     if status != OK:
         recipe = front_end.recipe
+        why, _, _about_sensors = status_text(status).partition(";")
         raise DataError(
             f"sound of {front_end.rate_hz} samples a second cannot be used where the model takes "
-            f"{recipe.rate_hz}: {status_text(status)}",
+            f"{recipe.rate_hz}: {why}",
             remedy="Record at the model's rate, or at 44100 or 48000",
         )
 

@@ -90,7 +90,7 @@ ERNN_API size_t ernn_model_size(void);
   X(STATE, "the saved state belongs to another model")                                             \
   X(FRONT_END, "the file's front end is of a kind or version that this library does not know")     \
   X(NO_FRONT_END, "the model has no front end for sound: give it rows of features")                \
-  X(RATE, "the sample rate is below the model's, above 768000, or no simple ratio to it")          \
+  X(RATE, "the sample rate is below the model's, above 768000, or no simple ratio to it; sensors need the model's") \
   X(SAMPLE, "a sample is NaN or infinite, or sound far outside of -1 to 1: divide 16-bit PCM by 32768") \
   X(NOT_LISTENING, "the model does not take sound alone and give one score for each class at its end") \
   X(NO_RESULT, "this step has no result: go on with the next one")                                 \

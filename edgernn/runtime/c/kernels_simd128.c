@@ -144,20 +144,22 @@ void ernn_s16_sums__simd128(const int16_t *x, size_t x_stride, uint32_t rows,
 /* The tables of T as bytes, for look-up by swizzle, and constants: engines make a constant of the code anew
  * each time, in three to five instructions, and keep what was loaded. */
 typedef struct tanh_tables__simd128 {
-  v128_t value_low, value_high, slope_low, slope_high, curvature;
-  v128_t end, knee, no_high, no_low, place, half, center;
+  v128_t value_low, value_high, slope_low, slope_high, bend_low, bend_high;
+  v128_t end, knee, place, half, center;
 } tanh_tables__simd128;
 
-static const int16_t gate_constants[] = {ERNN_TANH_END, 8192,  (int16_t)0xFF00, 0x00FF,
-                                         2047 << 3,     16384, 128};
+/* A tile: columns 0 to 7, and 8 to 15. */
+typedef struct words__simd128 {
+  v128_t a, b;
+} words__simd128;
 
-ERNN_INLINE v128_t low_bytes(const int16_t *words) {
-  v128_t first = wasm_v128_load(words), second = wasm_v128_load(words + 8);
+static const int16_t gate_constants[] = {ERNN_TANH_END, 8192, 2047 << 3, 16384, 128};
+
+ERNN_INLINE v128_t low_bytes(v128_t first, v128_t second) {
   return wasm_i8x16_shuffle(first, second, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
 }
 
-ERNN_INLINE v128_t high_bytes(const int16_t *words) {
-  v128_t first = wasm_v128_load(words), second = wasm_v128_load(words + 8);
+ERNN_INLINE v128_t high_bytes(v128_t first, v128_t second) {
   return wasm_i8x16_shuffle(first, second, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
 }
 
@@ -165,56 +167,82 @@ ERNN_INLINE tanh_tables__simd128 load_tanh_tables__simd128(void) {
   const int16_t *constants = gate_constants;
   const uint8_t *curvature = ernn_tanh_curvature;
   __asm__("" : "+r"(constants), "+r"(curvature)); /* the compiler must not see what is there */
+  v128_t bends = wasm_v128_load(curvature);
+  v128_t first = wasm_i16x8_neg(wasm_i16x8_shl(wasm_u16x8_extend_low_u8x16(bends), 4));
+  v128_t second = wasm_i16x8_neg(wasm_i16x8_shl(wasm_u16x8_extend_high_u8x16(bends), 4));
   tanh_tables__simd128 tables = {
-      low_bytes(ernn_tanh_value),
-      high_bytes(ernn_tanh_value),
-      low_bytes(ernn_tanh_slope),
-      high_bytes(ernn_tanh_slope),
-      wasm_v128_load(curvature),
+      low_bytes(wasm_v128_load(ernn_tanh_value), wasm_v128_load(ernn_tanh_value + 8)),
+      high_bytes(wasm_v128_load(ernn_tanh_value), wasm_v128_load(ernn_tanh_value + 8)),
+      low_bytes(wasm_v128_load(ernn_tanh_slope), wasm_v128_load(ernn_tanh_slope + 8)),
+      high_bytes(wasm_v128_load(ernn_tanh_slope), wasm_v128_load(ernn_tanh_slope + 8)),
+      low_bytes(first, second),
+      high_bytes(first, second),
       wasm_v128_load16_splat(constants),
       wasm_v128_load16_splat(constants + 1),
       wasm_v128_load16_splat(constants + 2),
       wasm_v128_load16_splat(constants + 3),
       wasm_v128_load16_splat(constants + 4),
-      wasm_v128_load16_splat(constants + 5),
-      wasm_v128_load16_splat(constants + 6),
   };
   return tables;
 }
 
-/* T(v).  An index beyond 15 gives the byte zero. */
-ERNN_INLINE v128_t table_tanh__simd128(v128_t v, const tanh_tables__simd128 *tables) {
-  v128_t u = wasm_u16x8_min(wasm_i16x8_abs(v), tables->end);
-  v128_t w = wasm_i16x8_add(u, wasm_i16x8_min(u, tables->knee));
-  v128_t s = wasm_i16x8_shr(w, 11);
-  v128_t d = wasm_v128_and(wasm_i16x8_shl(w, 3), tables->place);
-  v128_t low = wasm_v128_or(s, tables->no_high);
-  v128_t high = wasm_v128_or(wasm_i16x8_shl(s, 8), tables->no_low);
-  v128_t value = wasm_v128_or(looked_up(tables->value_low, low),
-                              looked_up(tables->value_high, high));
-  v128_t slope = wasm_v128_or(looked_up(tables->slope_low, low),
-                              looked_up(tables->slope_high, high));
-  v128_t bend = wasm_i16x8_neg(wasm_i16x8_shl(looked_up(tables->curvature, low), 4));
+/* y of |v| with the sign of v, from what the tables gave. */
+ERNN_INLINE v128_t curve(v128_t v, v128_t w, v128_t value, v128_t slope, v128_t bend, v128_t place) {
+  v128_t d = wasm_v128_and(wasm_i16x8_shl(w, 3), place);
   slope = wasm_i16x8_add(slope, scaled_q15(d, bend));
   v128_t y = wasm_i16x8_add(value, scaled_q15(d, slope));
   v128_t sign = wasm_i16x8_shr(v, 15);
   return wasm_i16x8_sub(wasm_v128_xor(y, sign), sign);
 }
 
-ERNN_INLINE v128_t fixed_tanh__simd128(v128_t p, const tanh_tables__simd128 *tables) {
-  return table_tanh__simd128(wasm_i16x8_add_sat(p, p), tables);
+#define LOWER_BYTES(a, b) wasm_i8x16_shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define UPPER_BYTES(a, b)                                                                                   \
+  wasm_i8x16_shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+
+ERNN_INLINE v128_t place_of(v128_t v, const tanh_tables__simd128 *tables) {
+  v128_t u = wasm_u16x8_min(wasm_i16x8_abs(v), tables->end);
+  return wasm_i16x8_add(u, wasm_i16x8_min(u, tables->knee));
 }
 
-ERNN_INLINE v128_t fixed_gate__simd128(v128_t p, ernn_hard hard,
-                                       const tanh_tables__simd128 *tables) {
-  const v128_t half = tables->half;
-  if (hard.limit == 0) {
-    return wasm_i16x8_add(wasm_i16x8_shr(table_tanh__simd128(p, tables), 1), half);
-  }
+/* T(v): one look-up for the bytes of a tile. */
+ERNN_INLINE words__simd128 table_tanh__simd128(words__simd128 v, const tanh_tables__simd128 *tables) {
+  v128_t a = place_of(v.a, tables), b = place_of(v.b, tables);
+  v128_t at = wasm_u8x16_narrow_i16x8(wasm_i16x8_shr(a, 11), wasm_i16x8_shr(b, 11));
+  v128_t value_low = looked_up(tables->value_low, at), value_high = looked_up(tables->value_high, at);
+  v128_t slope_low = looked_up(tables->slope_low, at), slope_high = looked_up(tables->slope_high, at);
+  v128_t bend_low = looked_up(tables->bend_low, at), bend_high = looked_up(tables->bend_high, at);
+  words__simd128 out = {
+      curve(v.a, a, LOWER_BYTES(value_low, value_high), LOWER_BYTES(slope_low, slope_high),
+            LOWER_BYTES(bend_low, bend_high), tables->place),
+      curve(v.b, b, UPPER_BYTES(value_low, value_high), UPPER_BYTES(slope_low, slope_high),
+            UPPER_BYTES(bend_low, bend_high), tables->place),
+  };
+  return out;
+}
+
+ERNN_INLINE words__simd128 fixed_tanh__simd128(words__simd128 p, const tanh_tables__simd128 *tables) {
+  words__simd128 twice = {wasm_i16x8_add_sat(p.a, p.a), wasm_i16x8_add_sat(p.b, p.b)};
+  return table_tanh__simd128(twice, tables);
+}
+
+ERNN_INLINE v128_t hard_gate(v128_t p, ernn_hard hard, v128_t half) {
   p = wasm_i16x8_min(p, wasm_i16x8_splat(hard.limit));
   p = wasm_i16x8_max(p, wasm_i16x8_splat((int16_t)-hard.limit));
   p = wasm_i16x8_q15mulr_sat(wasm_i16x8_shl(p, 2), wasm_i16x8_splat(hard.factor));
   return wasm_i16x8_max(wasm_i16x8_add_sat(p, half), wasm_i16x8_const_splat(0));
+}
+
+ERNN_INLINE words__simd128 fixed_gate__simd128(words__simd128 p, ernn_hard hard,
+                                               const tanh_tables__simd128 *tables) {
+  const v128_t half = tables->half;
+  if (hard.limit == 0) {
+    words__simd128 t = table_tanh__simd128(p, tables);
+    words__simd128 gate = {wasm_i16x8_add(wasm_i16x8_shr(t.a, 1), half),
+                           wasm_i16x8_add(wasm_i16x8_shr(t.b, 1), half)};
+    return gate;
+  }
+  words__simd128 gate = {hard_gate(p.a, hard, half), hard_gate(p.b, hard, half)};
+  return gate;
 }
 
 ERNN_INLINE void store_fed__simd128(uint8_t *fed, v128_t h, v128_t center) {
@@ -240,27 +268,50 @@ ERNN_INLINE v128_t high_pairs(v128_t a, v128_t b) {
   return wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
-ERNN_INLINE v128_t adds_at__simd128(const int16_t *x, const int16_t *r, uint32_t at) {
-  return wasm_i16x8_add_sat(wasm_v128_load(x + at), wasm_v128_load(r + at));
+ERNN_INLINE words__simd128 adds_at__simd128(const int16_t *x, const int16_t *r, uint32_t at) {
+  words__simd128 sums = {wasm_i16x8_add_sat(wasm_v128_load(x + at), wasm_v128_load(r + at)),
+                         wasm_i16x8_add_sat(wasm_v128_load(x + at + 8), wasm_v128_load(r + at + 8))};
+  return sums;
+}
+
+/* h' of eight columns; z: 1 - z */
+ERNN_INLINE void gru_state__simd128(v128_t z, v128_t n, int16_t *h, uint8_t *fed, v128_t center) {
+  v128_t before = wasm_v128_load(h), rest = wasm_v128_xor(z, wasm_i16x8_const_splat(32767));
+  v128_t state = kept(wasm_i32x4_dot_i16x8(low_pairs(z, rest), low_pairs(n, before)),
+                      wasm_i32x4_dot_i16x8(high_pairs(z, rest), high_pairs(n, before)), before);
+  wasm_v128_store(h, state);
+  store_fed__simd128(fed, state, center);
 }
 
 void ernn_s16_gru__simd128(const int16_t *x, const int16_t *r, int16_t *h, uint8_t *fed,
                              uint32_t tiles, ernn_hard hard) {
   tanh_tables__simd128 tables = load_tanh_tables__simd128();
   for (uint32_t tile = 0; tile < tiles; tile++, x += 48, r += 48, h += 16, fed += 16) {
-    for (uint32_t i = 0; i < ERNN_TILE; i += 8) {
-      v128_t z = fixed_gate__simd128(adds_at__simd128(x, r, i), hard, &tables);
-      v128_t reset = fixed_gate__simd128(adds_at__simd128(x, r, 16 + i), hard, &tables);
-      v128_t p = scaled_q15(reset, wasm_v128_load(r + 32 + i));
-      v128_t n =
-          fixed_tanh__simd128(wasm_i16x8_add_sat(wasm_v128_load(x + 32 + i), p), &tables);
-      v128_t before = wasm_v128_load(h + i), rest = wasm_v128_xor(z, wasm_i16x8_const_splat(32767));
-      v128_t state = kept(wasm_i32x4_dot_i16x8(low_pairs(z, rest), low_pairs(n, before)),
-                          wasm_i32x4_dot_i16x8(high_pairs(z, rest), high_pairs(n, before)), before);
-      wasm_v128_store(h + i, state);
-      store_fed__simd128(fed + i, state, tables.center);
-    }
+    words__simd128 reset = fixed_gate__simd128(adds_at__simd128(x, r, 16), hard, &tables);
+    v128_t a = scaled_q15(reset.a, wasm_v128_load(r + 32)), b = scaled_q15(reset.b, wasm_v128_load(r + 40));
+    words__simd128 p = {wasm_i16x8_add_sat(wasm_v128_load(x + 32), a),
+                        wasm_i16x8_add_sat(wasm_v128_load(x + 40), b)};
+    words__simd128 n = fixed_tanh__simd128(p, &tables);
+    words__simd128 z = fixed_gate__simd128(adds_at__simd128(x, r, 0), hard, &tables);
+    gru_state__simd128(z.a, n.a, h, fed, tables.center);
+    gru_state__simd128(z.b, n.b, h + 8, fed + 8, tables.center);
   }
+}
+
+/* T of the memory c' of eight columns, as cell->limit and cell->factor say. */
+ERNN_INLINE v128_t lstm_memory__simd128(v128_t i, v128_t f, v128_t n, int16_t *c, const ernn_cell *cell,
+                                        uint32_t k) {
+  const int32_t *exponent = cell->exponent + k / 2; /* lanes of columns k to k + 3 */
+  v128_t low = shifted(wasm_i32x4_extmul_low_i16x8(i, n), wasm_v128_load(exponent));
+  v128_t high = shifted(wasm_i32x4_extmul_high_i16x8(i, n), wasm_v128_load(exponent + 8));
+  v128_t before = wasm_v128_load(c + k), rest = wasm_v128_xor(f, wasm_i16x8_const_splat(32767));
+  v128_t memory = kept(wasm_i32x4_add(low, wasm_i32x4_extmul_low_i16x8(rest, before)),
+                       wasm_i32x4_add(high, wasm_i32x4_extmul_high_i16x8(rest, before)), before);
+  memory = wasm_i16x8_max(memory, wasm_i16x8_const_splat(-32767));
+  wasm_v128_store(c + k, memory);
+  v128_t limit = wasm_v128_load(cell->limit + k);
+  v128_t t = wasm_i16x8_max(wasm_i16x8_min(memory, limit), wasm_i16x8_neg(limit));
+  return wasm_i16x8_mul(t, wasm_v128_load(cell->factor + k));
 }
 
 void ernn_s16_lstm__simd128(const int16_t *x, const int16_t *r, int16_t *h, int16_t *c,
@@ -269,27 +320,18 @@ void ernn_s16_lstm__simd128(const int16_t *x, const int16_t *r, int16_t *h, int1
   tanh_tables__simd128 tables = load_tanh_tables__simd128();
   for (uint32_t tile = 0; tile < tiles; tile++, x += 64, r += 64, h += 16, c += 16, fed += 16) {
     const ernn_cell *cell = cells + tile;
-    for (uint32_t k = 0; k < ERNN_TILE; k += 8) {
-      v128_t i = fixed_gate__simd128(adds_at__simd128(x, r, k), hard, &tables);
-      v128_t f = fixed_gate__simd128(adds_at__simd128(x, r, 16 + k), hard, &tables);
-      v128_t n = fixed_tanh__simd128(adds_at__simd128(x, r, 32 + k), &tables);
-      v128_t o = fixed_gate__simd128(adds_at__simd128(x, r, 48 + k), hard, &tables);
-      const int32_t *exponent = cell->exponent + k / 2; /* lanes of columns k to k + 3 */
-      v128_t low = shifted(wasm_i32x4_extmul_low_i16x8(i, n), wasm_v128_load(exponent));
-      v128_t high = shifted(wasm_i32x4_extmul_high_i16x8(i, n), wasm_v128_load(exponent + 8));
-      v128_t before = wasm_v128_load(c + k), rest = wasm_v128_xor(f, wasm_i16x8_const_splat(32767));
-      v128_t memory =
-          kept(wasm_i32x4_add(low, wasm_i32x4_extmul_low_i16x8(rest, before)),
-               wasm_i32x4_add(high, wasm_i32x4_extmul_high_i16x8(rest, before)), before);
-      memory = wasm_i16x8_max(memory, wasm_i16x8_const_splat(-32767));
-      wasm_v128_store(c + k, memory);
-      v128_t limit = wasm_v128_load(cell->limit + k);
-      v128_t t = wasm_i16x8_max(wasm_i16x8_min(memory, limit), wasm_i16x8_neg(limit));
-      t = table_tanh__simd128(wasm_i16x8_mul(t, wasm_v128_load(cell->factor + k)), &tables);
-      v128_t state = scaled_q15(o, t);
-      wasm_v128_store(h + k, state);
-      store_fed__simd128(fed + k, state, tables.center);
-    }
+    words__simd128 i = fixed_gate__simd128(adds_at__simd128(x, r, 0), hard, &tables);
+    words__simd128 f = fixed_gate__simd128(adds_at__simd128(x, r, 16), hard, &tables);
+    words__simd128 n = fixed_tanh__simd128(adds_at__simd128(x, r, 32), &tables);
+    words__simd128 memory = {lstm_memory__simd128(i.a, f.a, n.a, c, cell, 0),
+                             lstm_memory__simd128(i.b, f.b, n.b, c, cell, 8)};
+    words__simd128 t = table_tanh__simd128(memory, &tables);
+    words__simd128 o = fixed_gate__simd128(adds_at__simd128(x, r, 48), hard, &tables);
+    v128_t first = scaled_q15(o.a, t.a), second = scaled_q15(o.b, t.b);
+    wasm_v128_store(h, first);
+    wasm_v128_store(h + 8, second);
+    store_fed__simd128(fed, first, tables.center);
+    store_fed__simd128(fed + 8, second, tables.center);
   }
 }
 

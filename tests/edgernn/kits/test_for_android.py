@@ -39,7 +39,8 @@ ERRORS = {
     "other type": "input x needs a float[], not double[]",
     "half a row": "input x needs a multiple of 40 elements, not 41",
     "two rows": "input x of a step needs 40 elements",
-    "low rate": "the sample rate is below the model's, above 768000, or no simple ratio to it",
+    "low rate": "the sample rate is below the model's, above 768000, or no simple ratio to it; "
+    "sensors need the model's",
     "no recipe": NO_SOUND,
     "null listener": "onLabel is null: nothing would hear the labels",
     "null sound": "the samples are null",

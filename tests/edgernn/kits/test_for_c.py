@@ -29,7 +29,8 @@ BAD_INPUT = {
     "null arrays of a run": "an argument is null or out of range",
     "null rows": "an argument is null or out of range",
     "null session": "an argument is null or out of range",
-    "low rate": "the sample rate is below the model's, above 768000, or no simple ratio to it",
+    "low rate": "the sample rate is below the model's, above 768000, or no simple ratio to it; "
+    "sensors need the model's",
     "no sound yet": "too little sound, or too few samples, for an answer: give more",
     "null sound": "an argument is null or out of range",
     "too loud": "a sample is NaN or infinite, or sound far outside of -1 to 1: divide 16-bit PCM "

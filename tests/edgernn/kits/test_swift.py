@@ -51,7 +51,8 @@ ERRORS: Final = {
     "no rows": "input x needs a multiple of 40 elements, not 0",
     "two rows": "input x of a step needs 40 elements, not 80",
     "no steps": "maxSteps must be at least 1, not 0",
-    "low rate": "the sample rate is below the model's, above 768000, or no simple ratio to it",
+    "low rate": "the sample rate is below the model's, above 768000, or no simple ratio to it; "
+    "sensors need the model's",
     "no recipe": NO_SOUND,
     "no rate": "the sample rate must be at least 1, and smooth too",
     "too loud": "a sample is NaN or infinite, or sound far outside of -1 to 1: divide 16-bit PCM "

@@ -17,7 +17,10 @@ from tests.edgernn.runtime.test_front_end_files import repaired
 from tests.edgernn.runtime.test_tokenizer import CONTENT as TEXT
 from tests.edgernn.runtime.toolchain import C_TESTS, run, tool
 
-RATE = "the sample rate is below the model's, above 768000, or no simple ratio to it"
+RATE = (
+    "the sample rate is below the model's, above 768000, or no simple ratio to it; "
+    "sensors need the model's"
+)
 SAMPLE = "a sample is NaN or infinite, or sound far outside of -1 to 1: divide 16-bit PCM by 32768"
 NO_SOUND = "the model has no front end for sound: give it rows of features"
 NOT_UTF8 = "the text is not UTF-8"
