@@ -65,7 +65,7 @@ from edgernn.cli.completion import complete_devices, complete_schemes, complete_
     "--controls/--no-controls",
     default=True,
     show_default=True,
-    help="Also train what a mix must beat: gru-gru and lstm-lstm for gru-lstm.",
+    help="Where a mix gains, also train what it must beat: gru-gru and lstm-lstm for gru-lstm.",
 )
 @click.option(
     "--rows-percent",

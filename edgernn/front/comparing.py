@@ -154,7 +154,8 @@ def compare(
     hosts: machines that train, too, over ssh: "user@host=4" for four trainings at a time there.
         Another kind of processor may round otherwise.
     time_limit_s: for everything; no training begins that is not expected to end in time.
-    controls: also train what a mix must beat: gru-gru and lstm-lstm for gru-lstm.
+    controls: where a mix gains something, also train what it must beat: gru-gru and lstm-lstm for
+        gru-lstm.
     shares: of the training rows: the two first architectures are trained on these, too, at most 3
         times each, when all else is trained.  Empty: no such trainings.
     worth: the smallest difference that matters: points of a share (0.5), or "2%" of an error.

@@ -42,6 +42,7 @@ from edgernn.selection.candidates import Budget
 from edgernn.selection.clock import Clock
 from edgernn.selection.comparing import digest_of
 from edgernn.selection.data import splits_of, write_splits
+from edgernn.selection.expected import expected_from
 from edgernn.selection.hosts import parsed_hosts
 from edgernn.selection.plan import coordinating, require_unsearched
 from edgernn.selection.predictor import predictor_of
@@ -179,7 +180,12 @@ def search(
             predictor=predictor,
         )
         reserved = min(_RESERVED_SHARE * (time_limit_s or 0.0), _MOST_RESERVED_S)
-        clock = Clock(limit_s=time_limit_s, reserve_s=reserved, began=began)
+        clock = Clock(
+            limit_s=time_limit_s,
+            reserve_s=reserved,
+            began=began,
+            expected_s=expected_from(splits.train),
+        )
         with coordinating(folder):
             require_unsearched(
                 folder, {"data": name, "data_sha256": wanted.data_sha256}, resume=resume
@@ -190,7 +196,8 @@ def search(
             if storage is not None:
                 from edgernn.selection.cluster import at_database
 
-                crew = at_database(storage, folder, phase)
+                until = None if time_limit_s is None else began + time_limit_s
+                crew = at_database(storage, folder, phase, until=until)
             chosen = _chosen(wanted, folder, device, clock, crew, phase)
             file = _exported(wanted, chosen, folder, folder)
             phase(f"measuring {file.name} on {device}")

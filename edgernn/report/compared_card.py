@@ -15,6 +15,7 @@ from edgernn.report.compared_values import (
     measured_devices,
     p50_text,
     points_or_unit,
+    without_controls,
 )
 from edgernn.selection.advice import cells_of, deployed
 from edgernn.selection.comparison import Comparison, Standing
@@ -133,9 +134,9 @@ def _complexity(comparison: Comparison) -> Answer:
     question = "Complexity: is a simpler model enough?"
     if not rows:
         said = "No model without recurrence was fitted to these answers."
-        return Answer(question=question, said=said)
+        return Answer(question=question, said=f"{said}  {without_controls(comparison)}".rstrip())
     head = ["contender", "beside", _difference(comparison), "verdict"]
-    return Answer(question=question, table=[head, *rows])
+    return Answer(question=question, table=[head, *rows], said=without_controls(comparison))
 
 
 def _amounts(comparison: Comparison) -> Answer:

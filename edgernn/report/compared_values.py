@@ -8,6 +8,7 @@ from edgernn.profile.report import Cell
 from edgernn.selection.advice import Choice, advice, cells_of, deployed, unstable_cells
 from edgernn.selection.comparison import Comparison, Group, Standing
 from edgernn.selection.contender import Contender, Equal
+from edgernn.selection.controls import controls_of
 from edgernn.selection.crossed import FEWEST_PAIRS, Effect
 from edgernn.selection.sizing import TOLERANCE
 from edgernn.selection.training import ORIGINAL
@@ -142,13 +143,20 @@ def method(comparison: Comparison) -> str:
         "weights and validation rows; all are scored on the same "
         f"{comparison.test_rows:,} test rows.  Intervals (95 %) hold the luck of "
         "both, seeds and rows; p-values are adjusted for the number of "
-        f"comparisons (Holm).{together}  A difference below "
+        f"comparisons (Holm){_of_controls(comparison)}.{together}  A difference below "
         f"{comparison.judge.amount(comparison.worth)} "
         "counts as equal.  Times are those of one training of each contender, the one with the "
         f"median score, measured when nothing was being trained.  In all: "
         f"{seconds(comparison.seconds)}.{_left_out(comparison)}{_refused(comparison)}{_unmeasured(comparison)}"
         f"{_disturbed(comparison)}"
     )
+
+
+def _of_controls(comparison: Comparison) -> str:
+    trained = {one.architecture for one in comparison.trainings}
+    if not trained & set(comparison.controls):
+        return ""
+    return ", those of what was asked for without the controls, which nobody asked for"
 
 
 def legend(comparison: Comparison) -> str:
@@ -194,11 +202,43 @@ def _disturbed(comparison: Comparison) -> str:
     )
 
 
+def without_controls(comparison: Comparison) -> str:
+    """Why there is no control of a mix, in sentences."""
+    first = comparison.first
+    said = [
+        f"{one.name} has no control, and needs none: "
+        + ("no other contender is worse" if one == first else f"it is not better than {first.name}")
+        + ", so there is no gain that its size could explain."
+        for one in comparison.without_gain
+    ]
+    said += [
+        f"The time limit left out {' and '.join(names)}: whether the cells of {one.name} or its "
+        "size make its gain is not known."
+        for one, names in _without_time(comparison).items()
+    ]
+    return "  ".join(said)
+
+
+def _without_time(comparison: Comparison) -> dict[Contender, list[str]]:
+    """The controls that a mix needs and that were not trained."""
+    trained = {one.architecture for one in comparison.trainings}
+    mixes = [one.contender for one in deployed(comparison.groups[0])]
+    missing = {
+        one: [
+            name
+            for name in controls_of(one.architecture)
+            if name in comparison.controls and name not in trained
+        ]
+        for one in mixes
+        if one not in comparison.without_gain
+    }
+    return {one: names for one, names in missing.items() if names}
+
+
 def _left_out(comparison: Comparison) -> str:
     if not comparison.left_out:
         return ""
-    trained = {one.architecture for one in comparison.trainings}
-    missing = [name for name in comparison.controls if name not in trained]
+    missing = [name for names in _without_time(comparison).values() for name in names]
     controls = f", with them all of the controls {', '.join(missing)}" if missing else ""
     return f"  The time limit left out {comparison.left_out} trainings{controls}."
 

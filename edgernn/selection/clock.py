@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,8 @@ from edgernn.tasks.notation import architecture_named
 
 #: An estimate from a few trainings: early stopping ends some of them later than others.
 _MARGIN = 1.15
+#: Before any training has ended, its time is expected within this factor.
+_ROUGHLY = 3.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,6 +25,7 @@ class Clock:
     limit_s: float | None  # from the start; None: none
     reserve_s: float = 0.0  # for what comes after the trainings
     began: float = field(default_factory=time.monotonic)
+    expected_s: Callable[[Job], float] | None = None  # before any training has ended
     _seconds: dict[Contender, list[float]] = field(default_factory=lambda: defaultdict(list))
     _around: list[float] = field(default_factory=list)  # of a job, all but its training
 
@@ -70,15 +73,28 @@ class Clock:
         return time.monotonic() + estimate + (rounds - 1) * others < self.deadline
 
     def has_time_for(self, job: Job) -> bool:
-        """Whether the job is expected to end in time if it starts now."""
-        return self.deadline is None or time.monotonic() + (self._job_s(job) or 0.0) < self.deadline
+        """Whether the job is expected to end in time if it starts now.
+
+        Before any training has ended, whether it may.
+        """
+        if self.deadline is None:
+            return True
+        seconds = self._job_s(job)
+        if seconds is None:
+            seconds = self.expected_s(job) / _ROUGHLY if self.expected_s else 0.0
+        return time.monotonic() + seconds < self.deadline
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether a training has ended: what is expected then follows from it."""
+        return any(self._seconds.values())
 
     def left_s(self, jobs: Sequence[Job], workers: int) -> float | None:
-        """Of trainings that are still to do; None before any estimate."""
+        """Of trainings that are still to do; None where nothing is known about one of them."""
         estimates = [self._job_s(one) for one in jobs]
-        if None in estimates:
-            return None
-        return sum(one for one in estimates if one is not None) / _MARGIN / workers
+        if None not in estimates:
+            return sum(one for one in estimates if one is not None) / _MARGIN / workers
+        return sum(map(self.expected_s, jobs)) / workers if self.expected_s else None
 
     def _job_s(self, job: Job) -> float | None:
         """A training on a share of the rows takes that share of the time."""

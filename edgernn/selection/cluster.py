@@ -28,6 +28,7 @@ BEAT_S: Final = 5.0
 STALE_S: Final = 15.0
 _POLL_S: Final = 0.3
 _FIRST_WAIT_S: Final = 60.0  # for a database that is away from the start
+_RETRY_S: Final = 1.0
 _ADDRESS: Final = "Write --storage postgresql://USER@HOST/DATABASE"
 
 FILES: Final = ("result", "model", "log")  # columns of a training's files
@@ -47,14 +48,19 @@ CREATE TABLE IF NOT EXISTS edgernn_order (
 class Database:
     """One connection, made again whenever it was lost."""
 
-    def __init__(self, url: str, notify: Callable[[str], None]) -> None:
-        """Raises MissingRuntime, WrongOption for an address that is none, and DeviceError where
+    def __init__(
+        self, url: str, notify: Callable[[str], None], *, until: float | None = None
+    ) -> None:
+        """until: of time.monotonic; a database that is away then is waited for no longer.
+
+        Raises MissingRuntime, WrongOption for an address that is none, and DeviceError where
         there is no database for a minute.
         """
         self._psycopg = _psycopg()
         self._require_address(url)
         self._url = url
         self._notify = notify
+        self._until = until
         self._connection: Any = None
         self._known = False
         self.do(lambda one: one.execute("SELECT pg_advisory_lock(7361); " + _TABLES))
@@ -62,7 +68,10 @@ class Database:
         self._known = True
 
     def do(self, work: Callable[[Any], T]) -> T:
-        """`work` gets a connection that commits at once; it is repeated after a lost connection."""
+        """`work` gets a connection that commits at once; it is repeated after a lost connection.
+
+        Raises DeviceError where the database is away at the end of the time.
+        """
         began = time.monotonic()
         while True:
             found = self._once(work)
@@ -116,8 +125,14 @@ class Database:
                 f"there is no database: {reason}",
                 remedy="Check --storage postgresql://USER@HOST/DATABASE, and that it runs",
             ) from error
+        left_s = _RETRY_S if self._until is None else self._until - time.monotonic()
+        if left_s <= 0:
+            raise DeviceError(
+                f"the database is away at the end of the time limit: {reason}",
+                remedy="When it is there, continue with --resume and a longer --time-limit",
+            ) from error
         self._notify(f"the database is away ({reason}); waiting for it")
-        time.sleep(1.0)
+        time.sleep(min(_RETRY_S, left_s))
 
 
 class AtDatabase:
@@ -237,17 +252,23 @@ class AtDatabase:
 
 
 @contextmanager
-def at_database(url: str, folder: Path, notify: Callable[[str], None]) -> Iterator[AtDatabase]:
+def at_database(
+    url: str, folder: Path, notify: Callable[[str], None], *, until: float | None = None
+) -> Iterator[AtDatabase]:
     """Whoever works at the database, on the data in `folder`.
 
-    Raises DeviceError where there is no database, MissingRuntime without psycopg.
+    Raises DeviceError where there is no database, or none at the time `until` (of time.monotonic),
+    MissingRuntime without psycopg.
     """
-    database = Database(url, notify)
+    database = Database(url, notify, until=until)
     crew = AtDatabase(database, folder, notify)
     try:
         yield crew
     finally:
-        crew.end()
+        try:
+            crew.end()
+        except DeviceError as error:  # what was trained is in the folder
+            notify(f"orders of this search stay in the database: {error.what}")
         database.close()
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from edgernn.devices.runners.kept import kept_processes
 from edgernn.selection.carried import result_files
 from edgernn.selection.cluster import BEAT_S, FILES, Database
 from edgernn.selection.data import read_splits
@@ -32,7 +33,11 @@ def serve(url: str, *, notify: Callable[[str], None], idle_s: float | None = Non
     one_thread()
     done, since = 0, time.monotonic()
     data: dict[str, Splits] = {}
-    with tempfile.TemporaryDirectory() as scratch, _beating(url, name, notify):
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        kept_processes(),
+        _beating(url, name, notify),
+    ):
         while idle_s is None or time.monotonic() - since < idle_s:
             row = database.do(lambda one: _taken(one, name))
             if row is None:

@@ -26,8 +26,12 @@ from edgernn.scoring.metric import Metric
 from edgernn.selection.clock import Clock
 from edgernn.selection.comparison import Baseline, Comparison, against_baselines, group_of
 from edgernn.selection.contender import Contender, Equal, Role
+from edgernn.selection.controls import controls_of
 from edgernn.selection.crossed import counted_origins
 from edgernn.selection.data import write_splits
+from edgernn.selection.differences import Trainings
+from edgernn.selection.expected import expected_from
+from edgernn.selection.gains import gaining_mixes
 from edgernn.selection.hosts import Host
 from edgernn.selection.int4_verdict import FORMAT, INT4, INT8, int4_verdicts
 from edgernn.selection.plan import Plan, coordinating, data_of_plan, write_plan
@@ -42,8 +46,8 @@ from edgernn.selection.workers import Workers, working
 from edgernn.tasks.samples import Splits
 from edgernn.tasks.task import Recipe
 
-#: About this long takes a file on this machine, in all processes of a profile.
-_SECONDS_PER_FILE = 5.0
+#: About this long takes a file on this machine: to make it, and in all processes of a profile.
+_SECONDS_PER_FILE = 4.5
 #: Of counted calls in each of these processes: a comparison has many files.
 _TIMED_S = 0.25
 
@@ -90,14 +94,23 @@ def compared(
     with coordinating(folder):
         _require_same(folder, digest, resume=resume)
         write_splits(folder, splits)
-        clock = Clock(limit_s=question.time_limit_s)
+        clock = Clock(limit_s=question.time_limit_s, expected_s=expected_from(splits.train))
         crew = working(folder, question.workers, hosts=question.hosts, notify=progress)
         with crew as workers:
             plan = _planned(question, digest, workers, progress)
             write_plan(folder, plan)
-            files = len(plan.contenders) * len(question.forms.formats) * len(question.forms.schemes)
-            clock.reserve_s = files * _SECONDS_PER_FILE * len(question.devices)
-            trained = all_trained(plan, folder, workers, clock, question.forms, progress)
+            asked = [one for one in plan.contenders if one not in plan.controls_among]
+            clock.reserve_s = _measuring_s(question, asked)
+
+            def needed(trainings: Trainings) -> list[Contender]:
+                gaining = _gaining(question, plan, trainings)
+                found = [one for one in plan.controls_among if _is_beside(one, gaining)]
+                clock.reserve_s += _measuring_s(question, found)
+                return found
+
+            trained = all_trained(
+                plan, folder, workers, clock, question.forms, progress, needed=needed
+            )
         refused = _export_medians(question, folder, trained.trainings, progress)
         measured = measured_files(
             find_candidates([folder / "files"]),
@@ -119,9 +132,7 @@ def compared(
     first = plan.contenders[0]
     scores = [run.score(ORIGINAL) for run in trained.trainings[first]]
     worth = question.worth.of(float(np.mean(scores)))
-    # Where the test is on other speakers than the training, their luck counts, not that of rows.
-    known = set(splits.train.origins) | set(splits.validation.origins)
-    origins = () if known & set(splits.test.origins) else splits.test.origins
+    origins = _counted_apart(splits)
     of_units = next(iter(groups.values()))
     judged: _Judged = {"metric": metric, "worth": worth, "origins": origins}
     return Comparison(
@@ -132,11 +143,13 @@ def compared(
         worth=worth,
         formats=question.forms.formats,
         groups=tuple(
-            group_of(equal, group, trained.trainings, **judged) for equal, group in groups.items()
+            group_of(equal, group, trained.trainings, **judged, controls=question.unasked)
+            for equal, group in groups.items()
         ),
         trainings=trained.trainings,
         baselines=against_baselines(_baselines(splits), trained.trainings, **judged),
         controls=question.unasked,
+        without_gain=_without_gain(question, plan, trained.trainings),
         mixes=mixes(of_units, trained.trainings, **judged),
         lengths=terciles(splits.test, origins, of_units, trained.trainings),
         amounts=amounts(trained.partial, trained.trainings, len(splits.train)),
@@ -153,6 +166,46 @@ def compared(
         left_out=trained.left_out,
         seconds=time.monotonic() - began,
     )
+
+
+def _counted_apart(splits: Splits) -> Sequence[str]:
+    """Where the test is on other speakers than the training, their luck counts, not that of rows;
+    else ().
+    """
+    known = set(splits.train.origins) | set(splits.validation.origins)
+    return () if known & set(splits.test.origins) else splits.test.origins
+
+
+def _gaining(question: Question, plan: Plan, trainings: Trainings) -> tuple[Contender, ...]:
+    """The mixes that need their controls: these are in the first group."""
+    group = next(iter(plan.groups.values()))
+    asked = [one for one in group if one in trainings and one not in plan.controls_among]
+    splits = question.splits
+    return gaining_mixes(asked, trainings, _counted_apart(splits), metric=row_metric(splits.test))
+
+
+def _without_gain(question: Question, plan: Plan, trainings: Trainings) -> tuple[Contender, ...]:
+    """Mixes whose controls were not needed."""
+    gaining = _gaining(question, plan, trainings)
+    group = next(iter(plan.groups.values()))
+    return tuple(
+        one
+        for one in group
+        if one not in gaining and any(_is_beside(control, [one]) for control in plan.controls_among)
+    )
+
+
+def _is_beside(control: Contender, mixes_: Sequence[Contender]) -> bool:
+    """Whether it is the control of one of them."""
+    return any(
+        control.architecture in controls_of(one.architecture) and control.units == one.units
+        for one in mixes_
+    )
+
+
+def _measuring_s(question: Question, contenders: Sequence[Contender]) -> float:
+    files = len(contenders) * len(question.forms.formats) * len(question.forms.schemes)
+    return files * _SECONDS_PER_FILE * len(question.devices)
 
 
 class _Judged(TypedDict):
@@ -225,9 +278,14 @@ def _planned(
         ]
         plan = replace(plan, groups={**plan.groups, Equal.BYTES: tuple(group)})
     groups = {equal: plan.groups[equal] for equal in question.equal}
-    if Equal.UNITS not in groups and question.controls:
-        controls = [Contender(architecture=name, units=units) for name in question.controls]
-        groups = {Equal.BYTES: (*groups[Equal.BYTES], *controls)}
+    if Equal.UNITS not in groups:
+        controls = [
+            Contender(architecture=name, units=one.units)  # as wide as the mix that it is beside
+            for one in groups[Equal.BYTES]
+            for name in controls_of(one.architecture)
+            if name in question.controls
+        ]
+        groups = {Equal.BYTES: tuple(dict.fromkeys((*groups[Equal.BYTES], *controls)))}
     narrower = _narrower(question, plan, workers, progress)
     return replace(plan, groups=groups, narrower=narrower)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,6 +79,7 @@ class Comparison:
     trainings: Mapping[Contender, tuple[Training, ...]]
     baselines: tuple[AgainstBaseline, ...]
     controls: tuple[str, ...] = ()  # architectures that nobody asked for: see selection.controls
+    without_gain: tuple[Contender, ...] = ()  # mixes whose controls had nothing to explain
     mixes: tuple[Mix, ...] = ()
     lengths: tuple[Tercile, ...] = ()
     amounts: tuple[Amount, ...] = ()
@@ -111,8 +112,12 @@ def group_of(
     metric: Metric,
     worth: float,
     origins: Sequence[str] = (),
+    controls: Collection[str] = (),
 ) -> Group:
-    """Standings in every form that all contenders have; p-values are adjusted within a form."""
+    """Standings in every form that all contenders have; p-values are adjusted within a form.
+
+    controls: architectures that nobody asked for (see `verdicts`).
+    """
     standings: list[Standing] = []
     runs_of_all = [run for one in contenders for run in trainings[one]]
     forms = [
@@ -124,6 +129,7 @@ def group_of(
             [difference(one, first, trainings, form, origins=origins) for one in others],
             worth=worth,
             higher_is_better=metric.higher_is_better,
+            unasked=[one.architecture in controls for one in others],
         )
         for contender, verdict in zip(contenders, (None, *found), strict=True):
             runs = trainings[contender]

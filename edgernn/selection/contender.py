@@ -56,7 +56,6 @@ class Job:
     data_sha256: str
     share: float = 1.0  # of the training rows
     role: Role = Role.COMPARED
-    twin: int = 0  # of equal members of one ensemble, how many stand before this one
 
     @property
     def key(self) -> str:
@@ -71,8 +70,6 @@ class Job:
             settings["share"] = self.share
         if self.role is not Role.COMPARED:
             settings["role"] = self.role.value
-        if self.twin:
-            settings["twin"] = self.twin
         if self.members:
             settings["members"] = [one.key for one in self.members]
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
@@ -81,11 +78,13 @@ class Job:
     def members(self) -> tuple[Job, ...]:
         """Of an ensemble that is compared: the trainings whose mean it is; () for others.
 
-        They are the very trainings of the contenders that stand alone, with the same repetition.
-        Two equal members are two trainings, so no two repetitions of an ensemble share one.
+        They are the very trainings of the contenders that stand alone: with the same repetition,
+        and of two equal members, two repetitions.  So no two repetitions of an ensemble share one.
 
-        >>> [f"{one.contender.name}, {one.twin}" for one in gru_and_gru.members]
-        ['gru-128, 0', 'gru-128, 1']
+        >>> [(one.contender.name, one.repetition) for one in repetition_1_of_gru_and_lstm.members]
+        [('gru-128', 1), ('lstm-128', 1)]
+        >>> [(one.contender.name, one.repetition) for one in repetition_1_of_gru_and_gru.members]
+        [('gru-128', 2), ('gru-128', 3)]
         """
         names = architecture_named(self.contender.architecture).member_names
         if self.role is not Role.COMPARED or len(names) < 2:
@@ -94,7 +93,7 @@ class Job:
             replace(
                 self,
                 contender=replace(self.contender, architecture=name),
-                twin=names[:place].count(name),
+                repetition=names.count(name) * self.repetition + names[:place].count(name),
             )
             for place, name in enumerate(names)
         )

@@ -25,7 +25,9 @@ def difference(
 ) -> Effect:
     """The score of `one` minus that of `other`, in one form.
 
-    Where they have trainings in common, and have as many, repetition is compared with repetition.
+    Where repetition s of both has trainings in common, and they have as many repetitions, each is
+    compared with its like.  Trainings in common otherwise, as of gru+gru and gru, make the interval
+    wider than it needs to be.
     """
     runs = [list(trainings[contender]) for contender in (one, other)]
     scores = [row_scores(of, form) for of in runs]
@@ -34,7 +36,7 @@ def difference(
         origins = [origins[row] for row in rows] if origins else ()
     a, b = (by_origin(of, origins) for of in scores)
     repetitions = [[run.repetition for run in of] for of in runs]
-    paired = have_trainings_in_common(one, other) and repetitions[0] == repetitions[1]
+    paired = are_pairs(one, other) and repetitions[0] == repetitions[1]
     return crossed_difference(a, b, paired=paired)
 
 
@@ -48,3 +50,14 @@ def have_trainings_in_common(one: Contender, other: Contender) -> bool:
         set(architecture_named(contender.architecture).member_names) for contender in (one, other)
     ]
     return one.units == other.units and bool(members[0] & members[1])
+
+
+def are_pairs(one: Contender, other: Contender) -> bool:
+    """Whether all that they have in common is in the same repetition of both.
+
+    >>> are_pairs(gru, gru_and_lstm), are_pairs(gru, gru_and_gru)
+    (True, False)
+    """
+    members = [architecture_named(of.architecture).member_names for of in (one, other)]
+    are_different = all(len(set(names)) == len(names) for names in members)
+    return are_different and have_trainings_in_common(one, other)

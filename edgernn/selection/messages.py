@@ -75,7 +75,6 @@ def read_order(line: str) -> Order:
                 data_sha256=job["data_sha256"],
                 share=job["share"],
                 role=Role(job["role"]),
-                twin=job["twin"],
             ),
             forms=forms,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -56,30 +56,38 @@ class Plan:
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        """All trainings, in the order in which they begin: time may be short.
+        """What is trained in any case, in the order in which it begins: time may be short.
 
-        What was asked for, until it can be compared, then its controls as far; the other seeds of
-        what was asked for; shares of the rows; the other seeds of the controls.
+        What was asked for and the narrower model, until they can be compared; their other seeds;
+        shares of the rows.
         """
+        return (*self.whole_jobs, *self.partial_jobs)
+
+    @property
+    def whole_jobs(self) -> tuple[Job, ...]:
+        """Trainings on all rows, of what was asked for and of the narrower model."""
         few = range(min(self.seeds, FEWEST_SEEDS))
         rest = range(len(few), self.seeds)
         asked = [one for one in self.contenders if not self.is_control(one)]
-        controls = [one for one in self.contenders if self.is_control(one)]
-
-        def whole(repetitions: range, contenders: list[Contender]) -> list[Job]:
-            return [self.job(one, number) for number in repetitions for one in contenders]
-
         return (
-            *whole(few, asked),
-            *whole(few, controls),
-            *whole(rest, asked),
-            *self.partial_jobs,
-            *(
-                job
-                for job in whole(rest, controls)
-                if job.repetition < self.seeds_of(job.contender)
-            ),
+            *(self.job(one, number) for number in few for one in asked),
+            *(self.job(one, number) for number in few for one in self.narrower),
+            *(self.job(one, number) for number in rest for one in (*asked, *self.narrower)),
         )
+
+    def control_jobs(self, controls: Collection[Contender]) -> tuple[Job, ...]:
+        """Trainings of those controls that are needed (edgernn.selection.gains)."""
+        return tuple(
+            self.job(one, number)
+            for number in range(min(self.seeds, MOST_CONTROL_SEEDS))
+            for one in self.controls_among
+            if one in controls
+        )
+
+    @property
+    def controls_among(self) -> tuple[Contender, ...]:
+        """The contenders that stand beside a mix, and that nobody asked for."""
+        return tuple(one for one in self.contenders if one.architecture in self.controls)
 
     def seeds_of(self, contender: Contender) -> int:
         """How many trainings a contender has."""

@@ -5,6 +5,7 @@ A prediction orders candidates.  It is never shown as a measurement: the winner 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from edgernn.selection.rounds import least_ms
 from edgernn.selection.shapes import GATES, Shape
 from edgernn.version import __version__
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 #: Short and long, narrow and wide, one layer and two, weights below and above the size of caches:
 #: what is predicted lies between them.
 CALIBRATION_SHAPES: Final = tuple(
@@ -32,23 +33,29 @@ CALIBRATION_SHAPES: Final = tuple(
         ("gru", 1, 100, 4, 16),
         ("gru", 1, 50, 64, 16),
         ("gru", 1, 90, 45, 32),
+        ("gru", 1, 98, 62, 64),
         ("gru", 1, 100, 40, 128),
         ("gru", 1, 20, 16, 256),
         ("gru", 2, 12, 24, 80),
         ("gru", 2, 90, 64, 64),
         ("gru", 2, 90, 22, 112),
+        ("gru", 2, 15, 5, 192),
         ("lstm", 1, 10, 4, 16),
         ("lstm", 1, 40, 64, 32),
         ("lstm", 1, 95, 8, 48),
         ("lstm", 1, 100, 40, 64),
         ("lstm", 1, 60, 8, 176),
+        ("lstm", 1, 41, 20, 192),
         ("lstm", 2, 90, 49, 16),
         ("lstm", 2, 50, 13, 32),
+        ("lstm", 2, 23, 38, 128),
         ("lstm", 2, 80, 24, 240),
     )
 )
-#: Where weights may begin to be read from a slower cache.  The one that fits best is taken.
-_CACHE_BYTES: Final = (16_384, 24_576, 32_768, 49_152, 65_536, 131_072)
+#: Where weights may begin to be read from a slower cache, and from a still slower one.  Those that
+#: fit best are taken.
+_CACHE_BYTES: Final = (16_384, 24_576, 32_768, 40_960, 49_152, 65_536, 98_304, 131_072)
+_SLOW_BYTES: Final = (262_144, 524_288, 1_048_576)
 _WEIGHT_BYTES: Final = {
     Numbers.FLOAT32: 4.0,
     Numbers.FLOAT16: 2.0,
@@ -64,11 +71,12 @@ class Fit:
     """A device's time as a sum of parts.
 
     parts_ms: of `features_of`, each not negative.  cache_bytes: recurrent weights above it cost
-    more.
+    more, and those above slow_bytes still more.
     """
 
     parts_ms: tuple[float, ...]
     cache_bytes: int
+    slow_bytes: int = _SLOW_BYTES[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +90,18 @@ class Predictor:
 
     def ms(self, shape: Shape) -> float:
         """Predicted time of a call."""
-        features = features_of(shape, self.scheme, self.fit.cache_bytes)
+        features = features_of(shape, self.scheme, self.fit.cache_bytes, self.fit.slow_bytes)
         return float(np.dot(features, self.fit.parts_ms))
 
 
-def features_of(shape: Shape, scheme: Scheme, cache_bytes: int) -> npt.NDArray[np.float64]:
+def features_of(
+    shape: Shape, scheme: Scheme, cache_bytes: int, slow_bytes: int = _SLOW_BYTES[-1]
+) -> npt.NDArray[np.float64]:
     """What takes time: the call, steps, gates, products with the input and with the state.
 
     Widths are padded as the kernels have them: units to 16, features to 4.
+    All weights are read at each step, in one order.  A cache that keeps what was used last loses
+    some of them before they come again, and all where they are twice as large as it is.
     """
     units = 16 * -(-shape.units // 16)
     gates = [GATES[cell] * units for cell in shape.cells]
@@ -108,7 +120,8 @@ def features_of(shape: Shape, scheme: Scheme, cache_bytes: int) -> npt.NDArray[n
             steps * sum(gate * width for gate, width in zip(gates, wide, strict=True)),
             -(-shape.steps // _CHUNK_STEPS) * sum(gates),
             steps * sum(gates) * units,
-            steps * sum(max(0.0, one - cache_bytes) for one in weights),
+            steps * sum(min(one, 2 * max(0.0, one - cache_bytes)) for one in weights),
+            steps * sum(max(0.0, one - slow_bytes) for one in weights),
         ]
     )
 
@@ -116,16 +129,18 @@ def features_of(shape: Shape, scheme: Scheme, cache_bytes: int) -> npt.NDArray[n
 def fitted(shapes: Sequence[Shape], measured_ms: Sequence[float], scheme: Scheme) -> Fit:
     """Non-negative least squares on relative errors: a short call counts as much as a long one."""
 
-    def tried(cache_bytes: int) -> tuple[float, Fit]:
-        rows = [features_of(one, scheme, cache_bytes) for one in shapes]
+    def tried(cache_bytes: int, slow_bytes: int) -> tuple[float, Fit]:
+        rows = [features_of(one, scheme, cache_bytes, slow_bytes) for one in shapes]
         design = np.array(rows) / np.array(measured_ms)[:, None]
         scale = np.linalg.norm(design, axis=0)
         scale[scale == 0] = 1.0  # no weights are larger than this cache
         parts = _nonnegative(design / scale, np.ones(len(shapes))) / scale
         error = float(np.square(design @ parts - 1.0).sum())
-        return error, Fit(parts_ms=tuple(parts.tolist()), cache_bytes=cache_bytes)
+        fit = Fit(parts_ms=tuple(parts.tolist()), cache_bytes=cache_bytes, slow_bytes=slow_bytes)
+        return error, fit
 
-    return min((tried(one) for one in _CACHE_BYTES), key=lambda pair: pair[0])[1]
+    pairs = itertools.product(_CACHE_BYTES, _SLOW_BYTES)
+    return min((tried(*pair) for pair in pairs), key=lambda found: found[0])[1]
 
 
 def predictor_of(
@@ -157,6 +172,7 @@ def _read(path: Path, device: str, backend: str, scheme: Scheme) -> Predictor | 
         fit = Fit(
             parts_ms=tuple(float(part) for part in entry["fit"]["parts_ms"]),
             cache_bytes=int(entry["fit"]["cache_bytes"]),
+            slow_bytes=int(entry["fit"]["slow_bytes"]),
         )
     except (OSError, ValueError, KeyError, TypeError):  # no cache, or no use
         return None

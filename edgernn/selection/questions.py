@@ -112,8 +112,9 @@ def mixes(
 ) -> tuple[Mix, ...]:
     """Each mix beside each of its controls among `contenders`."""
     by_name = {one.architecture: one for one in contenders}
+    as_wide = {(one.architecture, one.units): one for one in contenders}
     pairs = [
-        (one, by_name[control])
+        (one, as_wide.get((control, one.units), by_name[control]))
         for one in contenders
         for control in controls_of(one.architecture)
         if control in by_name

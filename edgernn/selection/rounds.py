@@ -29,7 +29,7 @@ from edgernn.scheme import Scheme
 from edgernn.selection.shapes import Shape, write_shapes
 
 #: Rounds end after so long, but not before the fewest are done.
-SECONDS: Final = 14.0
+SECONDS: Final = 16.0
 FEWEST_ROUNDS: Final = 3
 _WARM_UP_S: Final = 0.002
 _TURN_S: Final = 0.015

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,26 +32,62 @@ class Trained:
     left_out: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """More jobs, which follow from the results of earlier ones: controls, where a mix gains."""
+
+    after: frozenset[str]  # keys: until each of these has a result or is left out for time
+    jobs: Callable[[Mapping[str, Training]], Sequence[Job]]  # they come before what waits then
+
+
+#: Of the trainings of what was asked for: the controls that the answer needs.
+Needed = Callable[[Mapping[Contender, tuple[Training, ...]]], Collection[Contender]]
+
+
 def all_trained(
-    plan: Plan, folder: Path, workers: Crew, clock: Clock, forms: Forms, progress: Progress
+    plan: Plan,
+    folder: Path,
+    workers: Crew,
+    clock: Clock,
+    forms: Forms,
+    progress: Progress,
+    *,
+    needed: Needed | None = None,
 ) -> Trained:
     """Trains the jobs of `plan` that have no result in `folder` yet.
 
+    needed: chooses the controls when all that was asked for is trained, or as much of it as the
+        time allows; None: all of them.
     At the end of the time, a control is left out that has fewer trainings than what it is beside
     and fewer than FEWEST_SEEDS.  Raises TrainingFailed when another contender has none.
     """
+    asked = [one for one in plan.contenders if not plan.is_control(one)]
+
+    def results(found: Mapping[str, Training], contender: Contender) -> tuple[Training, ...]:
+        numbers = range(plan.seeds_of(contender))
+        return _ended(found, [plan.job(contender, number) for number in numbers])
+
+    def controls(found: Mapping[str, Training]) -> tuple[Job, ...]:
+        whole = {one: results(found, one) for one in asked}
+        if not all(whole.values()):
+            return ()
+        return plan.control_jobs(plan.controls_among if needed is None else needed(whole))
+
     found, left_out = with_results(
-        plan.jobs, folder, workers, clock, forms, progress, after_s=clock.reserve_s
+        plan.jobs,
+        folder,
+        workers,
+        clock,
+        forms,
+        progress,
+        after_s=clock.reserve_s,
+        later=Later(after=frozenset(job.key for job in plan.whole_jobs), jobs=controls)
+        if plan.controls_among
+        else None,
     )
-    trainings = {
-        contender: _ended(
-            found, [plan.job(contender, number) for number in range(plan.seeds_of(contender))]
-        )
-        for contender in plan.contenders
-    }
-    asked = {one: of for one, of in trainings.items() if not plan.is_control(one)}
-    _require_one(asked, clock)
-    fewest = min(FEWEST_SEEDS, *map(len, asked.values()))
+    trainings = {contender: results(found, contender) for contender in plan.contenders}
+    _require_one(plan, {one: trainings[one] for one in asked}, clock)
+    fewest = min(FEWEST_SEEDS, *(len(trainings[one]) for one in asked))
     trainings = {one: of for one, of in trainings.items() if len(of) >= fewest}
     by_share = {
         (job.contender, job.share): [
@@ -74,56 +110,111 @@ def with_results(
     progress: Progress,
     *,
     after_s: float = 0.0,
+    later: Later | None = None,
 ) -> tuple[dict[str, Training], int]:
     """Results by key of those jobs that have one at the end, and how many were left out for time.
 
     after_s: so long takes what follows; `progress` says how long all takes.
+    later: jobs that these results decide about.
     Jobs with a result in `folder` are not trained again, unless a form has no score there.  The
     members of an ensemble that has no result come before it, whether they are among `jobs` or not.
     """
-    wanted = {job.key: job for job in jobs}
-    found = {
-        key: training
-        for key, job in wanted.items()
-        if (training := _in_all_forms(read_training(folder, key), forms)) is not None
-    }
-    for key, training in found.items():
-        if (job := wanted[key]).share == 1.0 and not job.members:
-            clock.took(job.contender, training.seconds)
-    every = _with_members(wanted.values(), found)
-    waiting = [job for job in every if job.key not in found]
-    for member in (one for job in waiting for one in job.members):
-        training = read_training(folder, member.key)
-        if not model_file(folder, member.key).exists():
-            found.pop(member.key, None)  # its model was removed, and the ensemble needs it
-        elif member.key not in wanted and training is not None:
-            found[member.key] = training
-    waiting = [job for job in every if job.key not in found]
-    while waiting or workers.running:
-        while workers.has_room and (ready := _next(waiting, found)) is not None:
-            waiting.remove(ready)
+    board = _Board(folder, clock, forms)
+    board.add(jobs)
+    while True:
+        if later is not None and board.is_decided(later.after, _begun(workers)):
+            board.add(later.jobs(board.found))
+            later = None
+        while workers.has_room and (ready := board.next()) is not None:
             if clock.has_time_for(ready):
-                workers.give(Train(job=ready, forms=forms if ready.key in wanted else _NO_FORMS))
+                workers.give(Train(job=ready, forms=board.forms_of(ready)))
             else:
-                waiting = [one for one in waiting if ready not in one.members]
+                board.leave_out_what_needs(ready)
         if not workers.running:
+            if later is not None and board.is_decided(later.after, []):
+                continue
             break
-        progress(_said(every, found, waiting, clock, workers, after_s))
+        progress(_said(board, _begun(workers), clock, after_s, is_all=later is None))
         done = workers.done(until=clock.deadline)
         if done is None:
             break
         if isinstance(done.order, Train):
-            job = done.order.job
-            if (training := read_training(folder, job.key)) is not None:
-                found[job.key] = training
-                if job.share == 1.0:
-                    around_s = None if job.members else done.seconds - training.seconds
-                    clock.took(job.contender, done.seconds, around_s=around_s)
-    results = {key: training for key, training in found.items() if key in wanted}
-    return results, len(wanted) - len(results)
+            board.keep_result(done.order.job, done.seconds)
+    results = {key: training for key, training in board.found.items() if key in board.wanted}
+    return results, len(board.wanted) - len(results)
 
 
-#: Of what is a member of an ensemble and nothing else: the model is enough.
+class _Board:
+    """Which jobs are wanted, have a result, or wait."""
+
+    def __init__(self, folder: Path, clock: Clock, forms: Forms) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._forms = forms
+        self.wanted: dict[str, Job] = {}
+        self.found: dict[str, Training] = {}
+        self.every: list[Job] = []  # with the members of ensembles
+        self.waiting: list[Job] = []
+        self._taken: set[str] = set()  # keys: in training, or left out for time
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        """More that is wanted: it comes before what is waiting."""
+        self.wanted |= {job.key: job for job in jobs}
+        for job in jobs:
+            training = read_training(self._folder, job.key)
+            if training is not None and training.scores.keys() >= self._scored(job):
+                self.found[job.key] = training
+                if job.share == 1.0 and not job.members:
+                    self._clock.took(job.contender, training.seconds)
+        ordered = _with_members(jobs, self.found)
+        for member in (one for job in ordered if job.key not in self.found for one in job.members):
+            training = read_training(self._folder, member.key)
+            if not model_file(self._folder, member.key).exists():
+                self.found.pop(member.key, None)  # it was removed, and the ensemble needs it
+            elif member.key not in self.wanted and training is not None:
+                self.found[member.key] = training
+        known = {one.key for one in self.every}
+        self.every += [one for one in ordered if one.key not in known]
+        begun = self._taken | {one.key for one in self.waiting} | self.found.keys()
+        self.waiting[:0] = [one for one in ordered if one.key not in begun]
+
+    def next(self) -> Job | None:
+        """Takes the first that can begin; None where all wait for members in training."""
+        ready = (job for job in self.waiting if all(one.key in self.found for one in job.members))
+        if (job := next(ready, None)) is not None:
+            self.waiting.remove(job)
+            self._taken.add(job.key)
+        return job
+
+    def leave_out_what_needs(self, job: Job) -> None:
+        """There is no time for the job, so there is none for the ensembles that it is in."""
+        self.waiting = [one for one in self.waiting if job not in one.members]
+
+    def keep_result(self, job: Job, seconds: float) -> None:
+        """Of a job that took so long, if its result is there."""
+        training = read_training(self._folder, job.key)
+        if training is None:
+            return
+        self.found[job.key] = training
+        self._taken.discard(job.key)
+        if job.share == 1.0:
+            around_s = None if job.members else seconds - training.seconds
+            self._clock.took(job.contender, seconds, around_s=around_s)
+
+    def is_decided(self, keys: frozenset[str], begun: Sequence[Job]) -> bool:
+        """Whether each of them has its result or is left out, while `begun` are in training."""
+        return keys.isdisjoint(one.key for one in (*self.waiting, *begun))
+
+    def forms_of(self, job: Job) -> Forms:
+        """What is made of it.  Of a share of the rows, the model's own scores are enough."""
+        return self._forms if job.key in self.wanted and job.share == 1.0 else _NO_FORMS
+
+    def _scored(self, job: Job) -> set[str]:
+        """Other schemes or formats may be wanted than when it was trained."""
+        return set(self.forms_of(job).names)
+
+
+#: Of what is a member of an ensemble and nothing else, too: the model is enough.
 _NO_FORMS: Final = Forms(formats=(), schemes=())
 
 
@@ -134,18 +225,6 @@ def _with_members(jobs: Iterable[Job], found: Mapping[str, Training]) -> tuple[J
         for one in (*(() if job.key in found else job.members), job):
             ordered.setdefault(one.key, one)
     return tuple(ordered.values())
-
-
-def _next(waiting: Sequence[Job], found: Mapping[str, Training]) -> Job | None:
-    """The first whose members are there; None where all wait for members in training."""
-    ready = (job for job in waiting if all(one.key in found for one in job.members))
-    return next(ready, None)
-
-
-def _in_all_forms(training: Training | None, forms: Forms) -> Training | None:
-    """The result; None for one of other schemes or formats than are wanted now."""
-    is_whole = training is not None and training.scores.keys() >= set(forms.names)
-    return training if is_whole else None
 
 
 def _ended(found: Mapping[str, Training], jobs: Sequence[Job]) -> tuple[Training, ...]:
@@ -171,15 +250,14 @@ def bytes_by_form(
     return done.answer.bytes
 
 
+def _begun(workers: Crew) -> list[Job]:
+    return [order.job for order in workers.running if isinstance(order, Train)]
+
+
 def _said(
-    every: Sequence[Job],
-    found: Mapping[str, Training],
-    waiting: Sequence[Job],
-    clock: Clock,
-    workers: Crew,
-    after_s: float,
+    board: _Board, begun: Sequence[Job], clock: Clock, after_s: float, *, is_all: bool
 ) -> str:
-    begun = [order.job for order in workers.running if isinstance(order, Train)]
+    every, found, waiting = board.every, board.found, board.waiting
     names = " and ".join(f"{job.contender.name} ({_which(job)})" for job in begun)
     done = sum(one.key in found for one in every)
     expected = {one.key for one in (*waiting, *begun)}  # begun may be of an earlier call, too
@@ -190,7 +268,8 @@ def _said(
         return said
     left += after_s
     limit = clock.remaining_s
-    said += f", about {minutes(left)} to go"
+    about = "about" if clock.is_measured else "roughly, by the sizes of the models,"
+    said += f", {about} {minutes(left)} to go{'' if is_all else ' without controls'}"
     if limit is None or left <= limit:
         return said
     return f"{said}, and the time limit leaves {minutes(limit)}"
@@ -198,10 +277,12 @@ def _said(
 
 def _which(job: Job) -> str:
     share = f", {percent(job.share, 0)} of the rows" if job.share != 1.0 else ""
-    return f"seed {job.repetition + 1}{', for an ensemble' * bool(job.twin)}{share}"
+    return f"seed {job.repetition + 1}{share}"
 
 
-def _require_one(trainings: Mapping[Contender, tuple[Training, ...]], clock: Clock) -> None:
+def _require_one(
+    plan: Plan, trainings: Mapping[Contender, tuple[Training, ...]], clock: Clock
+) -> None:
     untrained = [contender for contender, done in trainings.items() if not done]
     if not untrained:
         return
@@ -210,6 +291,9 @@ def _require_one(trainings: Mapping[Contender, tuple[Training, ...]], clock: Clo
     about = f"; to measure the files takes about {seconds(clock.reserve_s)} of it"
     if len(known) == len(trainings):
         about += f", and one training of each about {seconds(sum(known))} on one worker"
+    elif clock.expected_s is not None:
+        roughly = sum(clock.expected_s(plan.job(one, 0)) for one in trainings)
+        about += f", and one training of each roughly {minutes(roughly)} on one worker"
     raise TrainingFailed(
         f"a time limit of {seconds(clock.limit_s)} is too short: {untrained[0].name} has no "
         f"training{about}",

@@ -81,9 +81,16 @@ class Verdict:
 
 
 def verdicts(
-    effects: Sequence[Effect], *, worth: float, higher_is_better: bool
+    effects: Sequence[Effect],
+    *,
+    worth: float,
+    higher_is_better: bool,
+    unasked: Sequence[bool] = (),
 ) -> tuple[Verdict, ...]:
     """A verdict for each difference from one reference; p-values are Holm's over all of them.
+
+    unasked: for each difference, whether it is that of a control; (): none is.  A control does not
+        raise the p-value of what was asked for.  Its own is adjusted for all differences.
 
     In this order: one training of a contender decides nothing; an interval within ±worth is equal;
     one without 0 is better or worse; else the data do not decide.  `worth` is positive, in the unit
@@ -94,7 +101,13 @@ def verdicts(
     """
     if not worth > 0:
         raise ValueError(f"a smallest worthwhile difference of {worth}")
-    adjusted = holm([effect.p_value for effect in effects])
+    p_values = [effect.p_value for effect in effects]
+    adjusted = holm(p_values)
+    if any(unasked):
+        asked = [place for place, is_control in enumerate(unasked) if not is_control]
+        of_asked = holm([p_values[place] for place in asked])
+        for place, p_value in zip(asked, of_asked, strict=True):
+            adjusted[place] = p_value
     return tuple(
         _verdict(effect, p_value, worth, higher_is_better)
         for effect, p_value in zip(effects, adjusted, strict=True)

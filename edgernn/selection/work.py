@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgernn import atomic
+from edgernn import atomic, reference
 from edgernn.artefact import Artefact
 from edgernn.devices.runners.outcome import Failed, Skipped
 from edgernn.errors import MissingRuntime
@@ -32,7 +32,7 @@ from edgernn.tasks.architectures import build
 from edgernn.tasks.averaging import average, mean_of
 from edgernn.tasks.kept_models import KeptModels
 from edgernn.tasks.notation import architecture_named
-from edgernn.tasks.samples import Samples, Splits
+from edgernn.tasks.samples import AnyArray, Samples, Splits
 from edgernn.tasks.task import Recipe
 from edgernn.tasks.training import settings_of, train
 from edgernn.tasks.training_log import TrainingLog, log_path
@@ -130,6 +130,7 @@ def _fitted(job: Job, parts: Splits, model: Path) -> TrainingLog:
         seed=job.seed,
         count_parameters=parameters_of,
         kept=_KEPT,
+        answers=_answers,
     ).log
 
 
@@ -147,7 +148,16 @@ def _averaged(job: Job, parts: Splits, model: Path, folder: Path) -> TrainingLog
         settings=settings,
         splits=parts,
         count_parameters=parameters_of,
+        answers=_answers,
     )
+
+
+def _answers(path: Path, x: AnyArray) -> AnyArray:
+    """[N, ...] -> [N, ...]: of the first output, by the reference executor."""
+    graph = float_graph(read_model(path).graph)
+    (seen,), said = graph.inputs, graph.outputs[0].name
+    calls = [{seen.name: x[row : row + 1]} for row in range(len(x))]
+    return np.concatenate([one[said] for one in reference.run_calls(graph, calls)])
 
 
 def _results(jobs: Sequence[Job], folder: Path) -> list[Training]:
@@ -193,6 +203,8 @@ def _exported(
     model: SourceModel, out: Path, calibration: Samples, forms: Forms
 ) -> tuple[Artefact, ...]:
     """Unchecked: the files of the representative training are checked when they are handed over."""
+    if not forms.schemes:
+        return ()
     graph = float_graph(model.graph)
     needed = any(scheme is not Scheme.FLOAT32 for scheme in forms.schemes)
     calibrated = Calibration(spec=calibration if needed else None).of(graph, lambda _phase: None)

@@ -19,6 +19,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, TextIO
 
+from edgernn.devices.runners.kept import kept_processes
 from edgernn.errors import EdgernnError
 from edgernn.selection.carried import keep_data, keep_needed, results_line
 from edgernn.selection.data import read_splits
@@ -46,7 +47,7 @@ def main() -> None:
     # stdout is for answers only; what libraries print goes to stderr.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    with TemporaryFolder(prefix="edgernn-worker") as scratch:
+    with TemporaryFolder(prefix="edgernn-worker") as scratch, kept_processes():
         tempfile.tempdir = str(scratch)  # of a training that is cut off nothing is left
         if sys.argv[1] == "-":
             _serve_remotely(scratch, answers)

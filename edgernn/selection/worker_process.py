@@ -25,6 +25,8 @@ from edgernn.version import __version__
 
 _SSH_FAILED: Final = 255
 _NOT_FOUND: Final = 127
+#: That a worker may take to end by itself.
+_LEAVING_S: Final = 2.0
 
 
 class WorkerProcess(Protocol):
@@ -72,7 +74,14 @@ class LocalWorker:
             self._stdin.flush()
 
     def end(self) -> None:
-        """Kills it."""
+        """Ends it: with its stdin ends the worker, which removes its scratch folder first.
+
+        One that does not is killed.
+        """
+        with suppress(BrokenPipeError):
+            self._stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_LEAVING_S)
         _killed(self._process)
 
     def trouble(self) -> DeviceError | None:

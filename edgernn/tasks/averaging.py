@@ -13,9 +13,8 @@ from edgernn import atomic
 from edgernn.artefact import sha256_hex
 from edgernn.recipe import keep_recipe
 from edgernn.tasks.keras_backend import load_keras
-from edgernn.tasks.samples import Splits
+from edgernn.tasks.samples import AnyArray, Splits
 from edgernn.tasks.score import score
-from edgernn.tasks.training import PREDICTION_BATCH
 from edgernn.tasks.training_log import Settings, TrainingLog, log_path, read_log, write_log
 
 
@@ -26,11 +25,13 @@ def average(
     settings: Settings,
     splits: Splits,
     count_parameters: Callable[[Path], int],
+    answers: Callable[[Path, AnyArray], AnyArray],
 ) -> TrainingLog:
     """Writes the model `out` (.keras) that answers with the mean of `members`, and its log.
 
     members: .keras files of one input and one output each, alike in all of them, with their logs
         beside them.  Each keeps its own standardization of the input.
+    answers: of a model file to rows [N, ...]; for a single use, Keras takes seconds.
     Time and epochs of the log are those that the members took.  Its validation score is the mean of
     theirs, since each has validation rows of its own.
     Raises MissingRuntime, DataError or OutputError.
@@ -57,7 +58,7 @@ def average(
                 low=float(np.mean([one.validation.low for one in logs])),
                 high=float(np.mean([one.validation.high for one in logs])),
             ),
-            test=score(_answers(model, splits.test.x), splits.test),
+            test=score(answers(model_file, splits.test.x), splits.test),
             epochs=(),
         )
         write_log(log_file, log)
@@ -91,9 +92,3 @@ def _renaming(place: int) -> Callable[[Any], Any]:
         return layer.__class__.from_config({**layer.get_config(), "name": name})
 
     return copy
-
-
-def _answers(model: Any, x: Any) -> Any:
-    """[N, ...], without the seconds that tracing the model would take."""
-    ends = range(PREDICTION_BATCH, len(x), PREDICTION_BATCH)
-    return np.concatenate([np.asarray(model(part, training=False)) for part in np.split(x, ends)])

@@ -79,7 +79,7 @@ def comparison(shares=None, *, linear=0.5, seeds=5, controls=("gru-gru", "lstm-l
         "metric": metric.name,
         "worth": WORTH,
         "formats": ("native",),
-        "groups": (group_of(Equal.UNITS, contenders, trainings, **judged),),
+        "groups": (group_of(Equal.UNITS, contenders, trainings, **judged, controls=controls),),
         "trainings": trainings,
         "baselines": against_baselines([Baseline(name="linear", scores=flat)], trainings, **judged),
         "controls": tuple(name for name in controls if name in shares),

@@ -73,3 +73,17 @@ def test_a_training_on_a_share_of_the_rows_takes_that_share_of_the_time():
     clock.began = time.monotonic() - 50.0
     assert clock.has_time_for(job(GRU, share=0.25))
     assert not clock.has_time_for(job(GRU, share=0.75))
+
+
+def test_before_any_training_has_ended_the_time_is_a_rough_one():
+    clock = Clock(limit_s=100.0, expected_s=lambda job: 120.0 * job.share)
+    assert not clock.is_measured
+    assert clock.left_s([job(GRU), job(WIDE)], workers=2) == 120.0
+    assert clock.has_time_for(job(GRU))  # 120 s are expected, and it may take a third of it
+    clock.began = time.monotonic() - 70.0
+    assert not clock.has_time_for(job(GRU))
+    assert clock.has_time_for(job(GRU, share=0.5))
+    clock.took(GRU, 10.0)
+    assert clock.is_measured
+    assert clock.has_time_for(job(GRU))
+    assert clock.left_s([job(GRU)], workers=1) == 10.0

@@ -17,7 +17,7 @@ import edgernn
 from edgernn.errors import DeviceError, TrainingFailed, WrongOption
 from edgernn.scheme import Scheme
 from edgernn.selection import cluster
-from edgernn.selection.cluster import AtDatabase, Database
+from edgernn.selection.cluster import AtDatabase, Database, at_database
 from edgernn.selection.cluster_worker import _DONE, _taken
 from edgernn.selection.contender import Contender
 from edgernn.selection.data import write_splits
@@ -138,6 +138,21 @@ def test_a_database_that_never_was_there_is_an_error_with_its_address_to_check(m
     monkeypatch.setattr(cluster, "_FIRST_WAIT_S", 0.0)
     with pytest.raises(DeviceError, match=r"there is no database: .*Check --storage"):
         Database("postgresql://127.0.0.1:1/nowhere", lambda _: None)
+
+
+def test_a_database_that_is_away_is_not_waited_for_beyond_the_time_limit(server, tmp_path, said):
+    limit_s, began = 2.0, time.monotonic()
+    with pytest.raises(DeviceError, match=r"away at the end of the time limit: .*--resume"):
+        Database("postgresql://127.0.0.1:1/nowhere", said.append, until=began + limit_s)
+    assert limit_s <= time.monotonic() - began < 1.5 * limit_s
+    write_splits(tmp_path, split(as_samples(sequences())))
+    try:
+        with at_database(server.url, tmp_path, said.append, until=time.monotonic() + limit_s):
+            server.stop()  # once it was there, it is waited for as long
+            time.sleep(limit_s)
+    finally:
+        server.start()
+    assert said[-1].startswith("orders of this search stay in the database: the database is away")
 
 
 @pytest.mark.long

@@ -58,16 +58,50 @@ def trained(plan, folder, most):
     return all_trained(plan, folder, crew, clock, FORMS, lambda _: None), crew
 
 
-def test_what_was_asked_for_can_be_compared_before_its_controls_begin():
-    first = [job.contender.architecture for job in planned().jobs[:10]]
+def test_what_was_asked_for_can_be_compared_before_its_other_seeds_begin():
+    first = [job.contender.architecture for job in planned().jobs]
     assert Counter(first[:6]) == Counter(NAMES[:3] * 2)
-    assert Counter(first[6:]) == Counter(NAMES[3:] * 2)
+    assert Counter(first[6:]) == Counter(NAMES[:3])
 
 
-def test_every_contender_is_trained_with_every_seed_once():
-    counted = Counter((job.contender, job.repetition) for job in planned().jobs)
+def test_controls_follow_what_was_asked_for_and_come_before_shares_of_the_rows(tmp_path):
+    _, crew = trained(planned(shares=(0.5,)), tmp_path, most=100)
+    controls = [job.contender.architecture in NAMES[3:] for job in crew.trained]
+    assert controls == [False] * 9 + [True] * 6 + [False] * 6
+    assert [job.share for job in crew.trained] == [1.0] * 15 + [0.5] * 6
+
+
+def test_every_contender_is_trained_with_every_seed_once(tmp_path):
+    _, crew = trained(planned(), tmp_path, most=100)
+    counted = Counter((job.contender, job.repetition) for job in crew.trained)
     assert len(counted) == 15
     assert set(counted.values()) == {1}
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_only_controls_that_the_answer_needs_are_trained_whatever_the_number_of_workers(
+    tmp_path, workers
+):
+    asked_about = []
+
+    def needed(trainings):
+        asked_about.append({one.architecture: len(runs) for one, runs in trainings.items()})
+        return [Contender(architecture="lstm-lstm", units=16)]
+
+    crew = MadeUpCrew(tmp_path, plain_result, size=workers)
+    clock = Clock(limit_s=None)
+    plan = planned(shares=(0.5,))
+    found = all_trained(plan, tmp_path, crew, clock, FORMS, lambda _: None, needed=needed)
+    assert asked_about == [{"gru": 3, "lstm": 3, "gru-lstm": 3}]  # all seeds are in
+    assert [one.architecture for one in found.trainings] == [*NAMES[:3], "lstm-lstm"]
+    assert "gru-gru" not in {job.contender.architecture for job in crew.trained}
+    assert found.left_out == 0
+
+
+def test_of_a_share_of_the_rows_no_files_are_made(tmp_path):
+    _, crew = trained(planned(shares=(0.5,)), tmp_path, most=100)
+    forms = {(order.job.share, order.forms.names) for order in crew.given}
+    assert forms == {(1.0, FORMS.names), (0.5, ())}
 
 
 def test_controls_have_three_seeds_at_most(tmp_path):
@@ -119,10 +153,10 @@ def test_a_group_has_the_forms_that_all_of_its_trainings_have():
 
 
 def test_short_of_time_controls_have_fewer_seeds_than_what_was_asked_for(tmp_path):
-    found, crew = trained(planned(shares=(0.5,)), tmp_path, most=20)
-    assert [job.share for job in crew.trained] == [1.0] * 13 + [0.5] * 6 + [1.0]
+    found, _ = trained(planned(shares=(0.5,)), tmp_path, most=14)
     assert [len(runs) for runs in found.trainings.values()] == [3, 3, 3, 3, 2]
-    assert found.left_out == 1
+    assert found.left_out == 7
+    assert not found.partial
 
 
 def test_a_narrower_model_for_int4_is_a_control_that_can_be_left_out(tmp_path: Path) -> None:
@@ -137,10 +171,10 @@ def test_a_narrower_model_for_int4_is_a_control_that_can_be_left_out(tmp_path: P
 @pytest.mark.parametrize(
     ("limit_s", "about"),
     [
-        # 14 of 15 trainings of 10 s, by 2 workers, then the files; one that began counts whole.
-        (None, ", about 2 min to go"),
-        (1000.0, ", about 2 min to go"),
-        (80.0, ", about 2 min to go, and the time limit leaves 80 s"),
+        # 8 of 9 trainings of 10 s, by 2 workers, then the files; one that began counts whole.
+        (None, ", about 70 s to go without controls"),
+        (1000.0, ", about 70 s to go without controls"),
+        (60.0, ", about 70 s to go without controls, and the time limit leaves 60 s"),
     ],
 )
 def test_progress_says_how_long_all_takes_with_the_files_and_how_much_the_limit_leaves(
@@ -151,7 +185,7 @@ def test_progress_says_how_long_all_takes_with_the_files_and_how_much_the_limit_
     crew = MadeUpCrew(tmp_path, plain_result, seconds=10.0)
     all_trained(planned(), tmp_path, crew, clock, FORMS, said.append)
     assert said[0].endswith("training gru-16 (seed 1) and lstm-16 (seed 1)")  # nothing is known
-    assert said[1].startswith("1 of 15 trainings are done; training lstm-16 (seed 1) and gru-lstm")
+    assert said[1].startswith("1 of 9 trainings are done; training lstm-16 (seed 1) and gru-lstm")
     assert said[1].endswith(about)
     if limit_s is None:
         assert said[-1].endswith("training lstm-lstm-16 (seed 3), about 40 s to go")
@@ -168,9 +202,8 @@ def test_progress_does_not_count_what_the_time_left_out_as_done(tmp_path):
 
     crew, plan = MadeUpCrew(tmp_path, trained_by, seconds=0.0), planned(shares=(0.5,))
     found = all_trained(plan, tmp_path, crew, clock, FORMS, said.append)
-    done = 21 - found.left_out
-    assert found.left_out > 5
-    assert said[-1].startswith(f"{done - 1} of 21 trainings are done, {found.left_out} left out")
+    assert found.left_out == 12  # of them 6 controls, which the last call does not know yet
+    assert said[-1].startswith("8 of 15 trainings are done, 6 left out")
 
 
 def test_progress_says_on_how_many_rows_is_trained(tmp_path):

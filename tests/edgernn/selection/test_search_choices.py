@@ -93,7 +93,7 @@ def takes(factor):
 
 
 def predictor():
-    fit = Fit(parts_ms=(0.0, 0.0, 1e-4, *[0.0] * 7), cache_bytes=32_768)  # gates · steps
+    fit = Fit(parts_ms=(0.0, 0.0, 1e-4, *[0.0] * 8), cache_bytes=32_768)  # gates · steps
     return Predictor(device="cpu", backend="native", scheme=Scheme.INT8, fit=fit)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from edgernn.selection.contender import Contender, Job, Role
 from edgernn.selection.crossed import FEWEST_PAIRS, crossed_difference
-from edgernn.selection.differences import difference, have_trainings_in_common
+from edgernn.selection.differences import are_pairs, difference, have_trainings_in_common
 from edgernn.selection.training import Training
 from edgernn.tasks.task import Recipe
 
@@ -35,21 +35,18 @@ def margins(random, difficulty, seeds, luck):
     return difficulty + of_seeds + random.normal(0, 1.0, (seeds, ROWS))
 
 
+def mean_of(*members):
+    return (sum(members) / len(members) > 0).astype(float)
+
+
 def called_different(seeds, luck, *, paired):
-    """Of comparisons of gru+lstm with gru+gru and lstm+lstm, where a GRU is as good as an LSTM."""
+    """Of comparisons of two equally good ensembles that share one of two members."""
     random, found = np.random.default_rng(5), []
     for _ in range(TRIALS):
         difficulty = random.normal(5, 2.5, ROWS)
-        gru, other_gru, lstm, other_lstm = (
-            margins(random, difficulty, seeds, luck) for _ in range(4)
-        )
-        mixed, *controls = (
-            ((one + other) / 2 > 0).astype(float)
-            for one, other in ((gru, lstm), (gru, other_gru), (lstm, other_lstm))
-        )
-        found += [
-            crossed_difference(mixed, control, paired=paired).p_value < 0.05 for control in controls
-        ]
+        shared, one, other = (margins(random, difficulty, seeds, luck) for _ in range(3))
+        mixed, beside = mean_of(shared, one), mean_of(shared, other)
+        found.append(crossed_difference(mixed, beside, paired=paired).p_value < 0.05)
     return float(np.mean(found))
 
 
@@ -57,6 +54,25 @@ def called_different(seeds, luck, *, paired):
 @pytest.mark.parametrize("luck", [0.1, 0.5])
 def test_equal_ensembles_that_share_a_member_are_called_different_in_7_percent_at_most(seeds, luck):
     assert called_different(seeds, luck, paired=True) <= 0.07
+
+
+@pytest.mark.parametrize(("seeds", "controls"), [(2, 2), (3, 3), (5, 3), (5, 5)])
+@pytest.mark.parametrize("luck", [0.1, 0.5])
+def test_equal_controls_of_two_repetitions_each_are_called_different_in_7_percent_at_most(
+    seeds, controls, luck
+):
+    """gru+gru, of which repetition s has repetitions 2s and 2s + 1 of gru, beside gru+lstm."""
+    random, found = np.random.default_rng(6), []
+    for _ in range(TRIALS):
+        difficulty = random.normal(5, 2.5, ROWS)
+        grus = margins(random, difficulty, max(seeds, 2 * controls), luck)
+        lstms = margins(random, difficulty, seeds, luck)
+        mixed, control = (
+            mean_of(grus[:seeds], lstms),
+            mean_of(grus[: 2 * controls : 2], grus[1 : 2 * controls : 2]),
+        )
+        found.append(crossed_difference(mixed, control).p_value < 0.05)
+    assert float(np.mean(found)) <= 0.07
 
 
 def test_few_pairs_are_taken_as_independent_trainings():
@@ -109,10 +125,33 @@ def test_repetitions_of_an_ensemble_have_no_training_in_common():
 
 def test_members_are_the_trainings_of_the_contenders_that_stand_alone():
     assert job("gru+lstm", 3).members == (job("gru", 3), job("lstm", 3))
-    assert job("gru+gru", 3).members == (job("gru", 3), job("gru", 3, twin=1))
+    assert job("gru+gru", 3).members == (job("gru", 6), job("gru", 7))
+    assert job("gru+lstm+gru", 1).members == (job("gru", 2), job("lstm", 1), job("gru", 3))
     assert job("gru-lstm", 3).members == ()
     assert job("gru+lstm", role=Role.SEARCHED).members == ()
     assert job("gru+lstm", share=0.25).members == (job("gru", share=0.25), job("lstm", share=0.25))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "pairs"),
+    [
+        ("gru+lstm", "gru", True),
+        ("gru+lstm", "gru+conv-gru", True),
+        ("gru+gru", "gru", False),
+        ("gru+gru", "gru+lstm", False),
+        ("gru", "lstm", False),
+    ],
+)
+def test_pairs_have_their_common_trainings_in_the_same_repetition(one, other, pairs):
+    assert are_pairs(contender(one), contender(other)) is pairs
+    assert are_pairs(contender(other), contender(one)) is pairs
+    keys = [
+        [{m.key for m in job(name, n).members or (job(name, n),)} for n in range(5)]
+        for name in (one, other)
+    ]
+    in_pairs = [bool(a & b) for a, b in zip(*keys, strict=True)]
+    elsewhere = any(keys[0][i] & keys[1][j] for i in range(5) for j in range(5) if i != j)
+    assert (all(in_pairs) and not elsewhere) is pairs
 
 
 def test_repetitions_are_compared_in_pairs_only_where_each_has_its_partner():
