@@ -6,7 +6,7 @@ public struct Deciding {
     public var threshold: Float = 0.8 // of the mean score
     public var smooth = 3 // how many scores the mean is of
     public var pause: Float = 1 // seconds until the same label can come again
-    public var every: Float = 0.1 // seconds between two scores
+    public var every: Float? // seconds between two scores of sound, else 0.1; sensors: as the file says
     public init() {}
 }
 
@@ -26,10 +26,13 @@ public final class Listener {
     private let lock = NSLock()
 
     init(_ model: Model, sampleRate: Int, deciding: Deciding) throws {
+        guard model.sampleRate > 0 || model.sensorRate > 0 else { throw ErnnError(ERNN_NO_FRONT_END) }
         guard sampleRate > 0, let rate = UInt32(exactly: sampleRate), let smooth = UInt32(exactly: deciding.smooth)
         else { throw ErnnError("the sample rate must be at least 1, and smooth too") }
         guard model.sensorRate == 0 || sampleRate == model.sensorRate
         else { throw ErnnError("the model's sensors give \(model.sensorRate) samples a second, not \(sampleRate)") }
+        guard model.sensorRate == 0 || deciding.every == nil
+        else { throw ErnnError("a model of sensors answers as often as its file says: leave out every") }
         self.model = model
         var port = ernn_port()
         if model.sensorRate > 0 {
@@ -37,7 +40,7 @@ public final class Listener {
         }
         width = model.sensorRate > 0 ? Int(port.width) : 1
         var options = ernn_listening(
-            threshold: deciding.threshold, smooth: smooth, pause_s: deciding.pause, every_s: deciding.every)
+            threshold: deciding.threshold, smooth: smooth, pause_s: deciding.pause, every_s: deciding.every ?? 0.1)
         var size = 0
         try ErnnError.check(ernn_listener_size(model.handle, rate, &options, &size))
         arena = Aligned(size)

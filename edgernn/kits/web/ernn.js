@@ -396,19 +396,23 @@ export class Listener {
   #pcm;
   #heard;
 
-  constructor(model, sampleRate, { threshold = 0.8, smooth = 3, pause = 1, every = 0.1 } = {}) {
-    if (!Number.isInteger(sampleRate) || sampleRate < 1) {
+  constructor(model, sampleRate, { threshold = 0.8, smooth = 3, pause = 1, every } = {}) {
+    const hears = model.sampleRate || model.sensorRate; // else the library says what the model lacks
+    if (hears && (!Number.isInteger(sampleRate) || sampleRate < 1)) {
       throw new TypeError(`the sample rate must be a whole number of samples a second, not ${sampleRate}`);
     }
     if (model.sensorRate && sampleRate !== model.sensorRate) {
       throw new TypeError(`the model's sensors give ${model.sensorRate} samples a second, not ${sampleRate}`);
+    }
+    if (model.sensorRate && every !== undefined) {
+      throw new TypeError('a model of sensors answers as often as its file says: leave out every');
     }
     this.#held = new Held(model);
     this.#model = model;
     const { library, handle } = model.opened();
     const { c, scratch } = library;
     const deciding = this.#held.take(16);
-    library.view(Float32Array, deciding, 4).set([threshold, 0, pause, every]);
+    library.view(Float32Array, deciding, 4).set([threshold, 0, pause, every ?? 0.1]);
     library.view(Uint32Array, deciding + 4, 1)[0] = smooth;
     library.check(c.ernn_listener_size(handle, sampleRate, deciding, scratch));
     const size = library.word(scratch);

@@ -38,7 +38,7 @@ export interface Deciding {
   smooth?: number;
   /** Seconds until the same label can come again; 1 */
   pause?: number;
-  /** Seconds between two scores; 0.1 */
+  /** Seconds between two scores of sound; 0.1. A model of sensors refuses it: its file says how often. */
   every?: number;
 }
 

@@ -88,7 +88,7 @@ public final class Drive {
         Model model = Model.fromBytes(content);
         Listener listener = model.listener(
                 model.sensorRate,
-                (label, score, seconds) -> System.out.println(seconds + " " + label + " " + score), 0.2f, 1, 0.1f, 0.1f);
+                (label, score, seconds) -> System.out.println(seconds + " " + label + " " + score), 0.2f, 1, 0.1f);
         for (int at = 0; at < samples.length; at += 21) {
             float[] some = java.util.Arrays.copyOfRange(samples, at, Math.min(samples.length, at + 21));
             listener.feed(some, some.length);
@@ -98,6 +98,7 @@ public final class Drive {
         listener.feed(samples, samples.length);
         listener.whole();
         show("error", () -> model.listener(49, (label, score, seconds) -> {}));
+        show("error", () -> model.listener(50, (label, score, seconds) -> {}, 0.2f, 1, 0.1f, 0.5f));
         show("error", () -> listener.feed(new float[4], 4));
         show("error", () -> listener.feed(new short[3], 3));
     }
@@ -147,7 +148,8 @@ public final class Drive {
         show("half a row", () -> session.run(new float[width + 1]));
         show("two rows", () -> session.step(new float[2 * width]));
         show("low rate", () -> model.listener(4000, (label, score, seconds) -> {}));
-        show("no recipe", () -> Model.fromBytes(ofArrays).listener(8000, (label, score, seconds) -> {}));
+        show("no recipe", () -> Model.fromBytes(ofArrays).listener(0, (label, score, seconds) -> {}));
+        show("no rate", () -> model.listener(0, (label, score, seconds) -> {}));
         show("null listener", () -> model.listener(8000, null));
         show("null sound", () -> listener.feed((short[]) null, 3));
         show("too many", () -> listener.feed(new short[3], 4));

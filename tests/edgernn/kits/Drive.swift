@@ -81,7 +81,7 @@ func errors(_ path: String, _ ofArrays: String) throws {
     show("no steps") { _ = try model.session(maxSteps: 0) }
     show("low rate") { _ = try model.listener(sampleRate: 4000) }
     let deaf = try Model(data(ofArrays))
-    show("no recipe") { _ = try deaf.listener(sampleRate: 8000) }
+    show("no recipe") { _ = try deaf.listener(sampleRate: 0) }
     show("no rate") { _ = try model.listener(sampleRate: 0) }
     show("too loud") { try listener.feed([0, 3000]) { _ in } }
     var all = Deciding()
@@ -119,6 +119,8 @@ func sensors(_ model: Model, _ input: String) throws {
     try listener.feed(samples, tell)
     tell(try listener.whole())
     show("error") { _ = try model.listener(sampleRate: 49) }
+    deciding.every = 0.5
+    show("error") { _ = try model.listener(sampleRate: 50, deciding: deciding) }
     show("error") { try listener.feed([0, 0, 0, 0], tell) }
 }
 

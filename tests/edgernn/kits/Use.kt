@@ -1,7 +1,7 @@
 import dev.edgernn.*
 import java.io.File
 
-/** Words: arrays MODEL X Y | listen MODEL PCM RATE PIECE. */
+/** Words: arrays MODEL X Y | listen MODEL PCM RATE PIECE | sensors MODEL SAMPLES. */
 fun main(words: Array<String>) {
     val bytes = File(words[1]).readBytes()
     withModel(bytes) { model ->
@@ -13,6 +13,16 @@ fun main(words: Array<String>) {
             val out = java.nio.ByteBuffer.allocate(4 * 10_000).order(java.nio.ByteOrder.nativeOrder())
             for (answer in model.steps(rows)) answer.forEach { out.putFloat(it) }
             File(words[3]).writeBytes(out.array().copyOf(out.position()))
+        } else if (words[0] == "sensors") {
+            val samples = FloatArray(content.capacity() / 4).also { content.asFloatBuffer().get(it) }
+            val pieces = samples.asSequence().chunked(21).map { it.toFloatArray() }
+            val deciding = Deciding(threshold = 0.2f, smooth = 1, pauseSeconds = 0.1f)
+            for (one in model.heard(pieces, deciding)) println("${one.seconds} ${one.label} ${one.score}")
+            try {
+                model.heard(pieces, deciding.copy(everySeconds = 0.5f)).first()
+            } catch (error: IllegalArgumentException) {
+                println(error.message)
+            }
         } else {
             val pcm = ShortArray(content.capacity() / 2).also { content.asShortBuffer().get(it) }
             val pieces = pcm.asSequence().chunked(words[4].toInt()).map { it.toShortArray() }

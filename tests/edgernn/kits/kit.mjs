@@ -97,7 +97,7 @@ const commands = {
       'no array': await message(() => session.step()),
       'other file': await message(() => Model.load(other)),
       'no bytes': await message(() => Model.load(null)),
-      'no recipe': await message(() => model.listener(48000)),
+      'no recipe': await message(() => model.listener(undefined)),
     };
     const shifted = new Uint8Array(readFileSync(words[1]).length + 1);
     shifted.set(readFileSync(words[1]), 1);
@@ -132,6 +132,7 @@ const commands = {
     found.push(listener.whole());
     const errors = [
       await message(() => model.listener(49)),
+      await message(() => model.listener(50, { every: 0.5 })),
       await message(() => listener.feed(new Float32Array(4))),
       await message(() => listener.feed(new Int16Array(3))),
     ];

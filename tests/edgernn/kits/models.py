@@ -92,9 +92,11 @@ def samples_of_sensors() -> Any:
     return np.random.default_rng(5).normal(size=(1500, 3)).astype(np.float32)
 
 
-#: What a listener of sensors says to another rate, to a part of a sample, and to integers.
+#: What a listener of sensors says to another rate, to a time between scores, to a part of a sample,
+#: and to integers.
 SENSOR_ERRORS = (
     "the model's sensors give 50 samples a second, not 49",
+    "a model of sensors answers as often as its file says: leave out every",
     "samples of sensors",
     "samples of sensors",
 )

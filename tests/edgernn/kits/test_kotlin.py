@@ -13,8 +13,15 @@ import pytest
 
 from edgernn import Model
 from edgernn.kits import package
-from tests.edgernn.kits.heard import DECIDING, heard_by_python, sound_of
-from tests.edgernn.kits.models import RATE_HZ, rhythmic_model, rows
+from tests.edgernn.kits.heard import DECIDING, heard_by_python, sensed_by_python, sound_of
+from tests.edgernn.kits.models import (
+    RATE_HZ,
+    SENSOR_ERRORS,
+    rhythmic_model,
+    rows,
+    samples_of_sensors,
+    sensor_model,
+)
 from tests.edgernn.kits.npm_tools import npm_tools
 from tests.edgernn.runtime.toolchain import run, tool
 
@@ -80,3 +87,22 @@ def test_a_sequence_of_sound_gives_the_labels_of_python(
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     heard, _ = heard_by_python(sound, pcm, DECIDING)
     assert [line.split()[1] for line in done.stdout.splitlines()] == [one.label for one in heard]
+
+
+def test_a_sequence_of_sensors_samples_gives_the_labels_of_python(
+    program: list[str], tmp_path: Path
+) -> None:
+    model = tmp_path / "sensors.ernn"
+    model.write_bytes(sensor_model())
+    samples_of_sensors().tofile(tmp_path / "samples")
+    command = [*program, "sensors", str(model), str(tmp_path / "samples")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    *heard, error = done.stdout.splitlines()
+    *expected, _ = sensed_by_python(model, samples_of_sensors())
+    assert len(expected) > 3
+    for line, one in zip(heard, expected, strict=True):
+        seconds, label, score = line.split()
+        assert label == one.label
+        assert float(seconds) == pytest.approx(one.seconds, abs=1e-6)
+        assert float(score) == pytest.approx(one.score, abs=1e-5)
+    assert error.startswith(SENSOR_ERRORS[1])

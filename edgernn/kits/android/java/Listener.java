@@ -11,6 +11,7 @@ public final class Listener {
     }
 
     private static final int PIECE = 4096; // numbers that are copied at once
+    private static final float EVERY = 0.1f; // seconds
 
     private final Model model;
     private final OnLabel onLabel;
@@ -22,13 +23,20 @@ public final class Listener {
     private final double[] heard = new double[3];
     private final AtomicBoolean busy = new AtomicBoolean();
 
-    Listener(Model model, int rate, OnLabel onLabel, float threshold, int smooth, float pause, float every) {
+    /** givenEvery: null where the caller leaves it out. */
+    Listener(Model model, int rate, OnLabel onLabel, float threshold, int smooth, float pause, Float givenEvery) {
         if (onLabel == null) throw new IllegalArgumentException("onLabel is null: nothing would hear the labels");
-        if (rate < 1) throw new IllegalArgumentException("the sample rate must be at least 1, not " + rate);
+        boolean hears = model.soundRate > 0 || model.sensorRate > 0; // else the library says what the model lacks
+        if (hears && rate < 1) throw new IllegalArgumentException("the sample rate must be at least 1, not " + rate);
         if (model.sensorRate > 0 && rate != model.sensorRate) {
             throw new IllegalArgumentException(
                     "the model's sensors give " + model.sensorRate + " samples a second, not " + rate);
         }
+        if (model.sensorRate > 0 && givenEvery != null) {
+            throw new IllegalArgumentException(
+                    "a model of sensors answers as often as its file says: leave out everySeconds");
+        }
+        float every = givenEvery == null ? EVERY : givenEvery;
         this.model = model;
         this.onLabel = onLabel;
         long address = model.address();

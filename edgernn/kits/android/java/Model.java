@@ -96,13 +96,19 @@ public final class Model implements AutoCloseable {
 
     /** Listens to sound, or sensors, of sampleRate samples a second, with the decisions of the defaults. */
     public Listener listener(int sampleRate, Listener.OnLabel onLabel) {
-        return listener(sampleRate, onLabel, 0.8f, 3, 1f, 0.1f);
+        return listener(sampleRate, onLabel, 0.8f, 3, 1f);
     }
 
     /**
      * threshold: of the mean score, 0 to 1. smooth: how many scores the mean is of. pauseSeconds:
-     * until the same label can come again. everySeconds: between two scores.
+     * until the same label can come again.
      */
+    public Listener listener(
+            int sampleRate, Listener.OnLabel onLabel, float threshold, int smooth, float pauseSeconds) {
+        return new Listener(this, sampleRate, onLabel, threshold, smooth, pauseSeconds, null);
+    }
+
+    /** everySeconds: between two scores of sound, else 0.1. A model of sensors refuses it: its file says how often. */
     public Listener listener(
             int sampleRate, Listener.OnLabel onLabel,
             float threshold, int smooth, float pauseSeconds, float everySeconds) {
