@@ -42,6 +42,9 @@
 #define ERNN_SHAPING_BITS (((1ull << ERNN_OP_QDENSE) - 1) & ~((1ull << ERNN_OP_RESHAPE) - 1))
 #define ERNN_HAS_SHAPING (ERNN_ONLY_THESE == 0 || (ERNN_ONLY_THESE & ERNN_SHAPING_BITS) != 0)
 
+/* In a table of kernels: those of layers that the library has not are left out of it. */
+#define ERNN_KERNEL_IF(needed, kernel) ((needed) ? (kernel) : NULL)
+
 /* A library built with ERNN_WITHOUT_NIBBLES is smaller, and refuses models that need them. */
 #ifdef ERNN_WITHOUT_NIBBLES
 #define ERNN_HAS_NIBBLES 0

@@ -32,33 +32,32 @@ ERNN_INLINE ernn_lanes ernn_lanes_mul(ernn_lanes a, ernn_lanes b) { return a * b
 
 #define ERNN_LANES_COPY ERNN_ONE_COPY
 
+/* Four members, not an array: compilers keep them in registers, where they copied arrays in loops. */
 typedef struct ernn_lanes {
-  float lane[4];
+  float a, b, c, d;
 } ernn_lanes;
 
-ERNN_INLINE ernn_lanes ernn_lanes_at(const float *from) {
-  ernn_lanes x = {{from[0], from[1], from[2], from[3]}};
+ERNN_INLINE ernn_lanes ernn_lanes_of(float a, float b, float c, float d) {
+  ernn_lanes x = {a, b, c, d};
   return x;
+}
+ERNN_INLINE ernn_lanes ernn_lanes_at(const float *from) {
+  return ernn_lanes_of(from[0], from[1], from[2], from[3]);
 }
 ERNN_INLINE void ernn_lanes_to(float *to, ernn_lanes x) {
-  for (int i = 0; i < 4; i++) to[i] = x.lane[i];
+  to[0] = x.a, to[1] = x.b, to[2] = x.c, to[3] = x.d;
 }
-ERNN_INLINE ernn_lanes ernn_lanes_of(float a, float b, float c, float d) {
-  ernn_lanes x = {{a, b, c, d}};
-  return x;
+ERNN_INLINE float ernn_lane(ernn_lanes x, int lane) {
+  return lane == 0 ? x.a : lane == 1 ? x.b : lane == 2 ? x.c : x.d;
 }
-ERNN_INLINE float ernn_lane(ernn_lanes x, int lane) { return x.lane[lane]; }
-ERNN_INLINE ernn_lanes ernn_lanes_add(ernn_lanes a, ernn_lanes b) {
-  for (int i = 0; i < 4; i++) a.lane[i] = a.lane[i] + b.lane[i];
-  return a;
+ERNN_INLINE ernn_lanes ernn_lanes_add(ernn_lanes x, ernn_lanes y) {
+  return ernn_lanes_of(x.a + y.a, x.b + y.b, x.c + y.c, x.d + y.d);
 }
-ERNN_INLINE ernn_lanes ernn_lanes_sub(ernn_lanes a, ernn_lanes b) {
-  for (int i = 0; i < 4; i++) a.lane[i] = a.lane[i] - b.lane[i];
-  return a;
+ERNN_INLINE ernn_lanes ernn_lanes_sub(ernn_lanes x, ernn_lanes y) {
+  return ernn_lanes_of(x.a - y.a, x.b - y.b, x.c - y.c, x.d - y.d);
 }
-ERNN_INLINE ernn_lanes ernn_lanes_mul(ernn_lanes a, ernn_lanes b) {
-  for (int i = 0; i < 4; i++) a.lane[i] = a.lane[i] * b.lane[i];
-  return a;
+ERNN_INLINE ernn_lanes ernn_lanes_mul(ernn_lanes x, ernn_lanes y) {
+  return ernn_lanes_of(x.a * y.a, x.b * y.b, x.c * y.c, x.d * y.d);
 }
 
 #endif

@@ -321,11 +321,11 @@ const ernn_kernels ernn_kernels_avx2 = {
     .isa = ERNN_ISA_AVX2,
     .pairs_saturate = 1,
     .rows = &ernn_rows_avx2,
-    .f32_gemm = ernn_f32_gemm__avx2,
-    .f32_gru = ernn_f32_gru__avx2,
-    .f32_lstm = ernn_f32_lstm__avx2,
-    .dynamic_gru = DYNAMIC_GRU,
-    .dynamic_lstm = DYNAMIC_LSTM,
+    .f32_gemm = ERNN_KERNEL_IF(ERNN_HAS_FLOAT_GEMM, ernn_f32_gemm__avx2),
+    .f32_gru = ERNN_KERNEL_IF(ERNN_HAS(GRU), ernn_f32_gru__avx2),
+    .f32_lstm = ERNN_KERNEL_IF(ERNN_HAS(LSTM), ernn_f32_lstm__avx2),
+    .dynamic_gru = ERNN_KERNEL_IF(ERNN_HAS(GRU), DYNAMIC_GRU),
+    .dynamic_lstm = ERNN_KERNEL_IF(ERNN_HAS(LSTM), DYNAMIC_LSTM),
     .f32_sigmoid = ernn_f32_sigmoid__avx2,
     .f32_tanh = ernn_f32_tanh__avx2,
     .u8_product = u8_product__avx2,
@@ -333,8 +333,8 @@ const ernn_kernels ernn_kernels_avx2 = {
     .u8_sums = u8_sums__avx2,
     .s16_sums = s16_sums__avx2,
     .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__avx2),
-    .s16_gru = ernn_s16_gru__avx2,
-    .s16_lstm = ernn_s16_lstm__avx2,
+    .s16_gru = ERNN_KERNEL_IF(ERNN_HAS(QGRU), ernn_s16_gru__avx2),
+    .s16_lstm = ERNN_KERNEL_IF(ERNN_HAS(QLSTM), ernn_s16_lstm__avx2),
 };
 
 #else

@@ -345,11 +345,11 @@ void ernn_s16_lstm__neon(const int16_t *x, const int16_t *r, int16_t *h, int16_t
 const ernn_kernels ernn_kernels_neon = {
     .isa = ERNN_ISA_NEON,
     .rows = &ernn_rows_portable,
-    .f32_gemm = ernn_f32_gemm__neon,
-    .f32_gru = ernn_f32_gru__portable,
-    .f32_lstm = ernn_f32_lstm__portable,
-    .dynamic_gru = ernn_dynamic_gru__portable,
-    .dynamic_lstm = ernn_dynamic_lstm__portable,
+    .f32_gemm = ERNN_KERNEL_IF(ERNN_HAS_FLOAT_GEMM, ernn_f32_gemm__neon),
+    .f32_gru = ERNN_KERNEL_IF(ERNN_HAS(GRU), ernn_f32_gru__portable),
+    .f32_lstm = ERNN_KERNEL_IF(ERNN_HAS(LSTM), ernn_f32_lstm__portable),
+    .dynamic_gru = ERNN_KERNEL_IF(ERNN_HAS(GRU), ernn_dynamic_gru__portable),
+    .dynamic_lstm = ERNN_KERNEL_IF(ERNN_HAS(LSTM), ernn_dynamic_lstm__portable),
     .f32_sigmoid = ernn_f32_sigmoid__portable,
     .f32_tanh = ernn_f32_tanh__portable,
     .u8_product = u8_product__neon,
@@ -357,8 +357,8 @@ const ernn_kernels ernn_kernels_neon = {
     .u8_sums = u8_sums__neon,
     .s16_sums = ernn_s16_sums__neon,
     .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__neon),
-    .s16_gru = ernn_s16_gru__neon,
-    .s16_lstm = ernn_s16_lstm__neon,
+    .s16_gru = ERNN_KERNEL_IF(ERNN_HAS(QGRU), ernn_s16_gru__neon),
+    .s16_lstm = ERNN_KERNEL_IF(ERNN_HAS(QLSTM), ernn_s16_lstm__neon),
 };
 
 #else

@@ -192,11 +192,11 @@ DOT void ernn_planes_sums__neondot(const uint8_t *x, size_t x_stride, size_t pla
 const ernn_kernels ernn_kernels_neondot = {
     .isa = ERNN_ISA_NEONDOT,
     .rows = &ernn_rows_portable,
-    .f32_gemm = ernn_f32_gemm__neon,
-    .f32_gru = ernn_f32_gru__portable,
-    .f32_lstm = ernn_f32_lstm__portable,
-    .dynamic_gru = ernn_dynamic_gru__portable,
-    .dynamic_lstm = ernn_dynamic_lstm__portable,
+    .f32_gemm = ERNN_KERNEL_IF(ERNN_HAS_FLOAT_GEMM, ernn_f32_gemm__neon),
+    .f32_gru = ERNN_KERNEL_IF(ERNN_HAS(GRU), ernn_f32_gru__portable),
+    .f32_lstm = ERNN_KERNEL_IF(ERNN_HAS(LSTM), ernn_f32_lstm__portable),
+    .dynamic_gru = ERNN_KERNEL_IF(ERNN_HAS(GRU), ernn_dynamic_gru__portable),
+    .dynamic_lstm = ERNN_KERNEL_IF(ERNN_HAS(LSTM), ernn_dynamic_lstm__portable),
     .f32_sigmoid = ernn_f32_sigmoid__portable,
     .f32_tanh = ernn_f32_tanh__portable,
     .u8_product = ernn_u8_product__neondot,
@@ -206,8 +206,8 @@ const ernn_kernels ernn_kernels_neondot = {
     .planes_product = ernn_planes_product__neondot,
     .planes_sums = ernn_planes_sums__neondot,
     .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__neondot),
-    .s16_gru = ernn_s16_gru__neon,
-    .s16_lstm = ernn_s16_lstm__neon,
+    .s16_gru = ERNN_KERNEL_IF(ERNN_HAS(QGRU), ernn_s16_gru__neon),
+    .s16_lstm = ERNN_KERNEL_IF(ERNN_HAS(QLSTM), ernn_s16_lstm__neon),
 };
 
 #else

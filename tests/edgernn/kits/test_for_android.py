@@ -204,7 +204,7 @@ def bytes_without_the_model(aar: Path) -> int:
 
 
 def test_it_is_as_small_as_promised(kit: Kit) -> None:
-    assert bytes_without_the_model(kit.folder / "words.aar") <= 190_000
+    assert bytes_without_the_model(kit.folder / "words.aar") <= 165_000
 
 
 @pytest.mark.long
