@@ -11,6 +11,7 @@ import pytest
 from edgernn.scheme import Scheme
 from edgernn.selection.carried import keep_needed, needed_line
 from edgernn.selection.contender import Contender, Equal, Job, Role
+from edgernn.selection.data import parts_of
 from edgernn.selection.messages import Measure, Train
 from edgernn.selection.training import (
     ORIGINAL,
@@ -148,6 +149,20 @@ def test_an_ensemble_answers_with_the_mean_of_its_members_as_keras_computes_it(f
     inputs = [layer.mean for layer in whole.layers if layer.name.startswith("standardize")]
     assert len(inputs) == 2
     assert np.abs(np.asarray(inputs[0]) - np.asarray(inputs[1])).max() > 0  # each has other rows
+
+
+@pytest.mark.parametrize("name", ["gru", "gru+lstm"])
+def test_the_log_of_a_training_has_the_scores_that_keras_computes(folder, name):
+    keras = pytest.importorskip("keras")
+    job = order(name).job
+    model = keras.models.load_model(model_file(folder, job.key))
+    log = read_log(log_path(model_file(folder, job.key)))
+    parts = [(rows().test, log.test)]
+    if not job.members:  # each of them has validation rows of its own
+        parts.append((parts_of(rows(), job).validation, log.validation))
+    for part, said in parts:
+        chosen = np.asarray(model(part.x)).argmax(axis=-1)
+        assert said.value == pytest.approx((chosen == part.y).mean())
 
 
 def test_an_ensemble_costs_what_its_members_cost(folder):
