@@ -46,8 +46,7 @@ from edgernn.version import __version__
 
 #: Called at the end of each epoch.
 OnEpoch: TypeAlias = Callable[[Epoch], None]
-#: Of the model in a file to rows [N, ...]: its first output.
-Answers: TypeAlias = Callable[[Path, AnyArray], AnyArray]
+Answers: TypeAlias = Callable[[Path, AnyArray], AnyArray]  # the first output of a file, for rows
 
 PREDICTION_BATCH: Final = 256
 #: Of a training without patience: the share in which the learning rate rises, and where it begins.
@@ -205,10 +204,7 @@ def training_log(
 
 
 def reached(
-    model: Any,
-    goal: Goal,
-    splits: Splits,
-    answers: Callable[[AnyArray], AnyArray] | None = None,
+    model: Any, goal: Goal, splits: Splits, answers: Callable[[AnyArray], AnyArray] | None = None
 ) -> Iterator[OtherReached]:
     """Of each output, the first one first."""
     parts = (splits.validation, splits.test)
