@@ -206,9 +206,13 @@ def without_controls(comparison: Comparison) -> str:
     """Why there is no control of a mix, in sentences."""
     first = comparison.first
     said = [
-        f"{one.name} has no control, and needs none: "
-        + ("no other contender is worse" if one == first else f"it is not better than {first.name}")
-        + ", so there is no gain that its size could explain."
+        f"{one.name} needs no control of its size: "
+        + (
+            "no other contender was found worse"
+            if one == first
+            else f"it was not found better than {first.name}"
+        )
+        + ", so there is no gain to explain."
         for one in comparison.without_gain
     ]
     said += [

@@ -120,12 +120,13 @@ def parsed_models(models: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def parsed_equals(equal: str | Sequence[str]) -> tuple[Equal, ...]:
-    """Raises WrongOption for anything but "units" and "bytes"."""
+    """Each once, units first.  Raises WrongOption for anything but "units" and "bytes"."""
     given = equal.split(",") if isinstance(equal, str) else equal
     try:
-        return tuple(dict.fromkeys(Equal(one.strip()) for one in given))
+        wanted = {Equal(one.strip()) for one in given}
     except ValueError as error:
         raise WrongOption(
             f"contenders cannot be made equal by '{','.join(given)}'",
             remedy="Choose units, bytes, or units,bytes",
         ) from error
+    return tuple(one for one in Equal if one in wanted)

@@ -162,6 +162,7 @@ class _Board:
         self.wanted |= {job.key: job for job in jobs}
         for job in jobs:
             training = read_training(self._folder, job.key)
+            self.found.pop(job.key, None)  # as a member of an ensemble it may have no forms
             if training is not None and training.scores.keys() >= self._scored(job):
                 self.found[job.key] = training
                 if job.share == 1.0 and not job.members:

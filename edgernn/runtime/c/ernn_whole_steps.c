@@ -19,7 +19,8 @@ int ernn_step_whole(const ernn_cells *cell, uint32_t row, uint32_t turn) {
   uint32_t is_lstm = ERNN_HAS(QLSTM) && run->op->kind == ERNN_OP_QLSTM;
   int is_gru = run->op->kind == ERNN_OP_QGRU && arguments[ERNN_RNN_CANDIDATE] == ERNN_NONE;
   ernn_product recurrent = ernn_product_of(run->model, arguments[ERNN_RNN_RECURRENT]);
-  if (!run->kernels->u8_gru || cell->count > 1 || arguments[ERNN_QRNN_STATE_BITS] == 16) return 0;
+  int has_kernel = is_lstm ? run->kernels->u8_lstm != NULL : run->kernels->u8_gru != NULL;
+  if (!has_kernel || cell->count > 1 || arguments[ERNN_QRNN_STATE_BITS] == 16) return 0;
   if (!(is_lstm || is_gru) || recurrent.is_nibbles || recurrent.tiles != 3u + is_lstm) return 0;
   const int16_t *x = as_s16(cell->projected) + (size_t)row * cell->columns;
   const uint8_t *fed = half_of(cell, cell->fed, lane->is_fed & SECOND);
@@ -42,7 +43,8 @@ int ernn_step_whole_dynamic(const ernn_cells *cell, uint32_t row, uint32_t turn)
   ernn_cell_lane *lane = cell->lanes;
   uint32_t is_lstm = run->op->kind == ERNN_OP_LSTM, constant = arguments[ERNN_RNN_RECURRENT];
   ernn_product recurrent = ernn_product_of(run->model, constant);
-  if (!run->kernels->u8_dynamic_gru || cell->count > 1 || !ernn_takes_fed(run, constant)) return 0;
+  int has_kernel = is_lstm ? run->kernels->u8_dynamic_lstm != NULL : run->kernels->u8_dynamic_gru != NULL;
+  if (!has_kernel || cell->count > 1 || !ernn_takes_fed(run, constant)) return 0;
   if (recurrent.is_nibbles || recurrent.tiles != 3u + is_lstm) return 0;
   float *h = as_f32(lane->h), scale = 1.0f / ERNN_STATE_STEPS;
   uint32_t half = lane->is_fed & SECOND;

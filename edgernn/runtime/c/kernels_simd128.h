@@ -15,14 +15,14 @@ ernn_s16_lstm ernn_s16_lstm__simd128;
 #define KERNELS_OF_SIMD128                                                                        \
   .rows = &ernn_rows_simd128, .s16_product = ernn_s16_product__simd128,                           \
   .s16_sums = ernn_s16_sums__simd128,                                                             \
-  .f32_gemm = ERNN_KERNEL_IF(ERNN_HAS_FLOAT_GEMM, ernn_f32_gemm__portable),                           \
-  .f32_gru = ERNN_KERNEL_IF(ERNN_HAS(GRU), ernn_f32_gru__portable),                                   \
-  .f32_lstm = ERNN_KERNEL_IF(ERNN_HAS(LSTM), ernn_f32_lstm__portable),                                \
-  .dynamic_gru = ERNN_KERNEL_IF(ERNN_HAS(GRU), ernn_dynamic_gru__portable),                           \
-  .dynamic_lstm = ERNN_KERNEL_IF(ERNN_HAS(LSTM), ernn_dynamic_lstm__portable),                        \
+  .f32_gemm = ERNN_KERNEL_IF(ERNN_HAS_FLOAT_GEMM, ernn_f32_gemm__portable),                       \
+  .f32_gru = ERNN_KERNEL_IF(ERNN_HAS(GRU), ernn_f32_gru__portable),                               \
+  .f32_lstm = ERNN_KERNEL_IF(ERNN_HAS(LSTM), ernn_f32_lstm__portable),                            \
+  .dynamic_gru = ERNN_KERNEL_IF(ERNN_HAS(GRU), ernn_dynamic_gru__portable),                       \
+  .dynamic_lstm = ERNN_KERNEL_IF(ERNN_HAS(LSTM), ernn_dynamic_lstm__portable),                    \
   .f32_sigmoid = ernn_f32_sigmoid__portable, .f32_tanh = ernn_f32_tanh__portable,                 \
   .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__portable),                                \
-  .s16_gru = ERNN_KERNEL_IF(ERNN_HAS(QGRU), ernn_s16_gru__simd128),                                   \
+  .s16_gru = ERNN_KERNEL_IF(ERNN_HAS(QGRU), ernn_s16_gru__simd128),                               \
   .s16_lstm = ERNN_KERNEL_IF(ERNN_HAS(QLSTM), ernn_s16_lstm__simd128)
 
 /* In a loop: clang else adds the distances from a pointer to what is loaded, which loads do for nothing. */

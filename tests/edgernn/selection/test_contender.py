@@ -44,5 +44,7 @@ def test_a_model_that_there_is_not_or_a_single_one_is_refused():
 
 def test_contenders_are_equal_by_units_or_bytes():
     assert parsed_equals("units,bytes") == (Equal.UNITS, Equal.BYTES)
+    # Mixes are compared with their controls at equal units: these are the first group.
+    assert parsed_equals("bytes, units,bytes") == (Equal.UNITS, Equal.BYTES)
     with pytest.raises(WrongOption, match="cannot be made equal by 'size'"):
         parsed_equals("size")

@@ -98,6 +98,23 @@ def test_only_controls_that_the_answer_needs_are_trained_whatever_the_number_of_
     assert found.left_out == 0
 
 
+def test_a_control_that_was_a_member_of_an_ensemble_gets_its_files(tmp_path):
+    names = ("gru", "gru-lstm", "gru-gru+lstm-lstm", *NAMES[3:])
+    group = tuple(Contender(architecture=one, units=16) for one in names)
+    plan = replace(planned(), groups={Equal.UNITS: group})
+    forms = FORMS.names
+
+    def trained_by(job):
+        given = crew.given[-1].forms.names
+        return result_of(job, scores=dict.fromkeys((ORIGINAL, *given), (1.0, 0.0)))
+
+    crew = MadeUpCrew(tmp_path, trained_by, size=1)
+    clock = Clock(limit_s=None)
+    found = all_trained(plan, tmp_path, crew, clock, FORMS, lambda _: None)
+    for runs in found.trainings.values():
+        assert [run.scores.keys() >= set(forms) for run in runs] == [True] * 3
+
+
 def test_of_a_share_of_the_rows_no_files_are_made(tmp_path):
     _, crew = trained(planned(shares=(0.5,)), tmp_path, most=100)
     forms = {(order.job.share, order.forms.names) for order in crew.given}
