@@ -51,11 +51,14 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Path:
-    """A folder for the PATH, with compilers that do not optimize C: for the time it takes."""
+    """A folder for the PATH, with compilers that do not optimize C: for the time it takes.
+
+    Kits for the web and Android need it: without, the compiler calls `memcpy` of a C library.
+    """
     folder = tmp_path / "quick"
     folder.mkdir()
     for name in ("cc", "clang"):
-        program = f'#!/bin/sh\ncase "$*" in *wasm*) exec {tool(name)} "$@";; esac\n'
+        program = f'#!/bin/sh\ncase "$*" in *wasm*|*android*) exec {tool(name)} "$@";; esac\n'
         (folder / name).write_text(program + f'exec {tool(name)} "$@" -O0\n')
         (folder / name).chmod(0o755)
     return folder
