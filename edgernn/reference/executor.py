@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from edgernn.graph import AnyArray, Graph
 from edgernn.reference.arguments import checked_arguments
 from edgernn.reference.layers import ObserveCell, apply
 
+#: Products of small matrices may read lanes that belong to no number, and then warn of them.  Where
+#: a result is no number, that is in the result.
+_quiet = np.errstate(invalid="ignore")
 
+
+@_quiet
 def run(graph: Graph, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
     """The outputs by name, computed in float32.  This is the definition that back ends must meet.
 
@@ -27,6 +34,7 @@ def run(graph: Graph, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
     return {output.name: values[output.edge] for output in graph.outputs}
 
 
+@_quiet
 def execute(
     graph: Graph, inputs: Mapping[str, AnyArray], *, observe: ObserveCell | None = None
 ) -> dict[str, AnyArray]:
