@@ -1,32 +1,91 @@
-"""Ctrl-C, held back while something is done that must be whole; work that it does not wait for.
+"""Ctrl-C: held back while something is done that must be whole, and never lost.
 
-The work is in threads: numpy's products and element-wise functions let others run meanwhile.
+Python runs the handler of a signal between any two instructions of the main thread.  In most
+places a KeyboardInterrupt from there ends the program; in two it does not.  Raised in the
+import system it may leave a lock behind that every other thread waits for.  Raised in a
+destructor or in the callback of a weak reference, it is printed and forgotten
+(https://docs.python.org/3/library/signal.html#signals-and-threads).
 """
 
 from __future__ import annotations
 
-import os
+import _thread
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from threadpoolctl import threadpool_limits
+    from sys import UnraisableHookArgs
 
-T = TypeVar("T")
+#: The code of the import system, which holds locks between its instructions.
+_IMPORTING: Final = "<frozen importlib"
 
-#: More at a time would take memory for little: the work is a dozen pieces.
-_MOST_AT_A_TIME: Final = 4
+_AGAIN_AFTER_S: Final = 0.001
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the block by a KeyboardInterrupt, wherever they arrive.
+
+    As a CI service ends what takes too long, so SIGTERM does here.  A Ctrl-C that is ignored
+    (`nohup`) stays so.  Does nothing outside of the main thread, which alone receives signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        numbers.append(signal.SIGINT)
+    before = {number: signal.signal(number, _interrupt) for number in numbers}
+    hook = sys.unraisablehook
+    sys.unraisablehook = _remembering(hook)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if frame is not None and frame.f_code.co_filename.startswith(_IMPORTING):
+        _again(number)
+        return
+    raise KeyboardInterrupt
+
+
+def _again(number: int) -> None:
+    """Sends the signal once more when the main thread has gone on."""
+
+    def later() -> None:
+        time.sleep(_AGAIN_AFTER_S)
+        _thread.interrupt_main(signal.Signals(number))
+
+    _thread.start_new_thread(later, ())  # a Thread takes locks that the main thread may hold
+
+
+def _remembering(
+    hook: Callable[[UnraisableHookArgs], object],
+) -> Callable[[UnraisableHookArgs], None]:
+    def unraisable(what: UnraisableHookArgs) -> None:
+        if issubclass(what.exc_type, KeyboardInterrupt):
+            _again(signal.SIGTERM)  # SIGINT may be ignored; both end the block alike
+        else:
+            hook(what)
+
+    return unraisable
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Lets the block end before a Ctrl-C takes effect.
+    """Lets the block end before a Ctrl-C takes effect, or a SIGTERM of `interruptible`.
 
-    Raises KeyboardInterrupt afterwards if it was pressed meanwhile.  For blocks of milliseconds.
+    Raises KeyboardInterrupt afterwards if one came meanwhile.  For blocks of milliseconds.
     Does nothing outside of the main thread, which alone receives signals.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -38,127 +97,14 @@ def uninterrupted() -> Iterator[None]:
         nonlocal pressed
         pressed = True
 
-    before = signal.signal(signal.SIGINT, note)
+    numbers = [signal.SIGINT]
+    if signal.getsignal(signal.SIGTERM) is _interrupt:
+        numbers.append(signal.SIGTERM)
+    before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if pressed:
         raise KeyboardInterrupt
-
-
-@contextmanager
-def meanwhile(work: Callable[[], object]) -> Iterator[None]:
-    """Runs `work` in a thread beside the block, which ends when both have.
-
-    Raises what the block raises, else what `work` raises.  After Ctrl-C the block does not wait.
-
-    >>> with meanwhile(compute_what_is_expected):
-    ...     run_the_file()
-    """
-    failed: list[Exception] = []
-
-    def run() -> None:
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 (raised below)
-            failed.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    except Exception:
-        thread.join()
-        raise
-    thread.join()
-    if failed:
-        raise failed[0]
-
-
-def side_by_side(work: Sequence[Callable[[], T]]) -> list[T]:
-    """What each of `work` returns, in order; as many run at a time as there are processors.
-
-    They must not depend on each other.  A matrix product takes one thread meanwhile: a small one
-    gains little by a second.
-    Raises what the first in order of those that fail raises, as if they had run one by one; what
-    has begun ends before.  After Ctrl-C it does not wait.
-
-    >>> side_by_side([lambda: 1, lambda: 2])
-    [1, 2]
-    """
-    threads = min(len(work), _processors(), _MOST_AT_A_TIME)
-    if threads < 2:
-        return [one() for one in work]
-    pending, lock = iter(enumerate(work)), threading.Lock()
-    done: dict[int, T] = {}
-    failed: dict[int, Exception] = {}
-    ended = threading.Event()
-
-    def take() -> None:
-        while not ended.is_set():
-            with lock:
-                at, one = next(pending, (-1, None))
-            if one is None:
-                return
-            try:
-                done[at] = one()
-            except Exception as error:  # noqa: BLE001 (raised below)
-                failed[at] = error
-                ended.set()
-            except BaseException:
-                ended.set()
-                raise
-
-    with one_thread_each(), ExitStack() as others:
-        for _ in range(threads - 1):
-            others.enter_context(meanwhile(take))
-        take()
-    if failed:
-        raise failed[min(failed)]
-    return [done[at] for at in range(len(work))]
-
-
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Matrix products take one thread in the block, where other work has the other processors.
-
-    Two threads that each want all processors wait for each other, and spin while they do.
-    """
-    _limit.begin()
-    try:
-        yield
-    finally:
-        _limit.end()
-
-
-class _Limit:
-    """One limit of the process for all blocks: the last that ends takes it back."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._blocks = 0
-        self._limits: threadpool_limits | None = None
-
-    def begin(self) -> None:
-        from threadpoolctl import threadpool_limits  # only where work is shared out
-
-        with self._lock:
-            if self._blocks == 0:
-                self._limits = threadpool_limits(limits=1, user_api="blas")
-            self._blocks += 1
-
-    def end(self) -> None:
-        with self._lock:
-            self._blocks -= 1
-            if self._blocks == 0 and self._limits is not None:
-                self._limits.restore_original_limits()
-
-
-_limit: Final = _Limit()
-
-
-def _processors() -> int:
-    """Those that this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)  # macOS has none
-    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1

@@ -35,8 +35,8 @@ from edgernn.graph import (
     SimpleRnn,
     as_float32,
 )
-from edgernn.interrupts import side_by_side
 from edgernn.reference import with_free_batch
+from edgernn.side_by_side import side_by_side
 
 #: Noise of all activations that the noise of the rounded weights hides, as a share of that: both
 #: together have at most 1.15 times the error of the weights alone.

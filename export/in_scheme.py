@@ -21,8 +21,8 @@ from edgernn.export.request import Request
 from edgernn.export.rows import rows_to_measure
 from edgernn.formats import FORMATS, Format
 from edgernn.graph import Graph, QTensor, without_dead_layers
-from edgernn.interrupts import meanwhile, one_thread_each
 from edgernn.scheme import Scheme
+from edgernn.side_by_side import meanwhile, one_thread_each
 
 
 def float_graph(graph: Graph) -> Graph:

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from edgernn.graph import AnyArray, Graph, Layer
-from edgernn.interrupts import side_by_side
 from edgernn.reference import apply
+from edgernn.side_by_side import side_by_side
 
 #: Numbers on all edges of the changes of a group, which run together: 64 MB of float32.
 _MOST_NUMBERS: Final = 2**24

@@ -37,9 +37,9 @@ from edgernn.export.suite import Suite
 from edgernn.formats import FORMATS
 from edgernn.graph import Graph
 from edgernn.graph.tensor import AnyArray
-from edgernn.interrupts import meanwhile, one_thread_each
 from edgernn.reference import References, integer
 from edgernn.scheme import Scheme
+from edgernn.side_by_side import meanwhile, one_thread_each
 
 #: Largest |difference| relative to the output's scale.  float32 sums in another order differ by a
 #: few 1e-7 a step; a wrong gate, mask or padding is off by 1e-2 and more.

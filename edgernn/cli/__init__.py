@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
-import threading
 
 import click
 
 from edgernn.cli.lazy_group import LazyGroup
 from edgernn.errors import EdgernnError
+from edgernn.interrupts import interruptible
 from edgernn.version import __version__
 
 SUMMARIES = {
@@ -48,18 +47,13 @@ def edgernn() -> None:
     """
 
 
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
 def main() -> None:
     """Runs the command line; a deliberate error becomes one message and its exit code."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _interrupt)  # as a CI service ends what takes too long
     if "_EDGERNN_COMPLETE" in os.environ:  # a shell asks; click calls what is registered
         importlib.import_module("edgernn.cli.bash_completion")
     try:
-        status = edgernn.main(prog_name="edgernn", standalone_mode=False)
+        with interruptible():
+            status = edgernn.main(prog_name="edgernn", standalone_mode=False)
     except EdgernnError as error:
         print(f"edgernn: {error}", file=sys.stderr)
         sys.exit(error.code)

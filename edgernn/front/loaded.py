@@ -53,10 +53,10 @@ from edgernn.front.schemes import parsed_schemes
 from edgernn.front.steps import logged_step
 from edgernn.front.writing import written
 from edgernn.graph import CalibrationMethod, Decoding, Graph, Ranges, Rounding, Shape
-from edgernn.interrupts import meanwhile
 from edgernn.recipe import RowRecipe
 from edgernn.report.inspected import model_text
 from edgernn.scheme import Scheme
+from edgernn.side_by_side import meanwhile
 from edgernn.tasks.given import Given, as_samples
 from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.samples import Samples

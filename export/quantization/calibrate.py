@@ -28,10 +28,10 @@ from edgernn.graph import (
     fingerprint,
     producer,
 )
-from edgernn.interrupts import side_by_side
 from edgernn.reference import execute
 from edgernn.reference.arguments import checked_arguments, with_zero_states
 from edgernn.reference.batched import rows_at_once, with_free_batch
+from edgernn.side_by_side import side_by_side
 
 #: Receives the number of finished samples and of all samples.
 Progress: TypeAlias = Callable[[int, int], None]

@@ -21,7 +21,7 @@ from edgernn.export.quantization.grid import INT8_GRID, Grid
 from edgernn.export.quantization.int8_weights import PAIR_MAX, Float64Array
 from edgernn.export.quantization.kept_roundings import kept, kept_root
 from edgernn.graph import AnyArray, Conv1D, Conv2D, Dense, Gru, Moments, Recurrent
-from edgernn.interrupts import side_by_side
+from edgernn.side_by_side import side_by_side
 
 #: Added to the mean square of each input, in units of the mean of these: inputs that calibration
 #: hardly saw must not make up for others.

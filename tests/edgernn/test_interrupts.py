@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from functools import partial
+import time
+import weakref
 
-import numpy as np  # noqa: F401 (its BLAS has the threads)
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
-from edgernn import interrupts
-from edgernn.interrupts import meanwhile, one_thread_each, side_by_side, uninterrupted
+from edgernn.interrupts import interruptible, uninterrupted
 
 
-def pressed_in_the_middle(done: list[str]) -> None:
+def pressed_in_the_middle(done: list[str], number: int = signal.SIGINT) -> None:
     with uninterrupted():
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
         done.append("all of it")
 
 
@@ -61,112 +60,96 @@ def test_other_threads_are_left_alone():
     assert not errors
 
 
-def test_work_beside_a_block_is_done_at_its_end() -> None:
-    began, may_end, done = threading.Event(), threading.Event(), []
-
-    def work() -> None:
-        began.set()
-        may_end.wait(5)
-        done.append("work")
-
-    with meanwhile(work):
-        assert began.wait(5)  # beside, not before or after
-        assert not done
-        may_end.set()
-    assert done == ["work"]
+def wait_for_the_interrupt() -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        time.sleep(0.001)
+    pytest.fail("the interrupt was lost")
 
 
-def test_an_error_of_the_work_is_raised_unless_the_block_has_one() -> None:
-    def fails() -> None:
-        raise ValueError("work")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_in_the_import_system_waits_until_it_is_left(number):
+    """`_get_module_lock` takes a lock before its `try`: an exception there keeps it for ever."""
+    reached: list[str] = []
+    importing = compile(
+        "raise_signal(number)\nreached.append('all of it')\n",
+        "<frozen importlib._bootstrap>",
+        "exec",
+    )
+    names = {"raise_signal": signal.raise_signal, "number": number, "reached": reached}
 
-    with pytest.raises(ValueError, match="work"), meanwhile(fails):
-        pass
-    with pytest.raises(OSError, match="block"), meanwhile(fails):
-        raise OSError("block")
+    def block() -> None:
+        exec(importing, names)
+        reached.append("and left it")
+        wait_for_the_interrupt()
 
-
-def test_ctrl_c_does_not_wait_for_the_work() -> None:
-    may_end = threading.Event()
-
-    def work() -> None:
-        may_end.wait(30)
-
-    with pytest.raises(KeyboardInterrupt), meanwhile(work):
-        raise KeyboardInterrupt
-    may_end.set()
-
-
-@pytest.fixture
-def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interrupts, "_processors", lambda: 2)
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        block()
+    assert reached == ["all of it", "and left it"]
 
 
-@pytest.mark.usefixtures("two_processors")
-def test_work_side_by_side_runs_at_the_same_time_and_is_returned_in_order() -> None:
-    together = threading.Barrier(2, timeout=5)
-
-    def waits(number: int) -> int:
-        together.wait()
-        return number
-
-    assert side_by_side([partial(waits, number) for number in range(6)]) == list(range(6))
-    assert side_by_side([]) == []
+class Owner:
+    """Something that a weak reference can be made to."""
 
 
-@pytest.mark.usefixtures("two_processors")
-def test_after_an_error_side_by_side_nothing_more_begins() -> None:
-    begun: list[int] = []
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_in_the_callback_of_a_weak_reference_is_not_forgotten(number, capsys):
 
-    def fails(number: int) -> None:
-        begun.append(number)
-        raise ValueError(f"work {number}")
+    def block() -> None:
+        owner = Owner()
+        watch = weakref.ref(owner, lambda _gone: signal.raise_signal(number))
+        del owner
+        assert watch() is None
+        wait_for_the_interrupt()
 
-    with pytest.raises(ValueError, match="work"):
-        side_by_side([partial(fails, number) for number in range(20)])
-    assert len(begun) <= 2
-
-
-@pytest.mark.usefixtures("two_processors")
-def test_of_two_errors_side_by_side_the_first_in_order_is_raised() -> None:
-    """As with one processor: a message must not depend on which thread was faster."""
-    later_failed = threading.Event()
-
-    def first() -> None:
-        assert later_failed.wait(5)
-        raise ValueError("first")
-
-    def later() -> None:
-        later_failed.set()
-        raise ValueError("later")
-
-    for _ in range(5):  # either thread may take either
-        later_failed.clear()
-        with pytest.raises(ValueError, match="first"):
-            side_by_side([first, later])
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        block()
+    assert capsys.readouterr().err == ""  # Python prints what it ignores
 
 
-@pytest.mark.usefixtures("two_processors")
-def test_products_take_one_thread_while_others_work_and_afterwards_as_many_as_before() -> None:
-    def threads() -> set[int]:
-        found = [one for one in threadpool_info() if one["user_api"] == "blas"]
-        return {one["num_threads"] for one in found}
+def test_other_errors_in_such_a_callback_are_printed_as_ever(monkeypatch):
+    seen: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: seen.append(what.exc_type))
 
-    with threadpool_limits(limits=2, user_api="blas"):
-        before = threads()
-        assert side_by_side([threads, threads]) == [{1}, {1}]
-        with one_thread_each(), one_thread_each():
-            assert threads() == {1}
-        assert threads() == before
+    def fails(_gone: object) -> None:
+        raise ValueError("callback")
+
+    owner = Owner()
+    watch = weakref.ref(owner, fails)
+    with interruptible():
+        del owner
+    assert watch() is None
+    assert seen == [ValueError]
 
 
-def test_blocks_of_one_thread_may_end_in_any_order() -> None:
-    first, second = one_thread_each(), one_thread_each()
-    with threadpool_limits(limits=2, user_api="blas"):
-        before = threadpool_info()
-        first.__enter__()
-        second.__enter__()
-        first.__exit__(None, None, None)
-        assert {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"} == {1}
-        second.__exit__(None, None, None)
-        assert threadpool_info() == before
+def test_handlers_are_as_before_when_the_block_ends():
+    def state() -> tuple[object, object, object]:
+        return (
+            signal.getsignal(signal.SIGINT),
+            signal.getsignal(signal.SIGTERM),
+            sys.unraisablehook,
+        )
+
+    before = state()
+    with interruptible():
+        assert not set(before) & set(state())
+    assert state() == before
+
+
+def test_a_ctrl_c_that_is_ignored_stays_so():
+    """As under nohup."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruptible():
+            signal.raise_signal(signal.SIGINT)
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_must_be_whole_is_whole_after_either_signal(number):
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        pressed_in_the_middle(done, number)
+    assert done == ["all of it"]

@@ -49,17 +49,20 @@ def test_ctrl_c_in_any_phase_leaves_nothing(edgernn, tmp_path, monkeypatch, phas
 @pytest.mark.parametrize("after_ms", [0, 2, 20, 200])
 def test_a_real_ctrl_c_while_files_are_made_leaves_nothing_or_all(tmp_path, after_ms):
     out = tmp_path / "new" / "out"
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "edgernn", "export", SMALL, "-o", out],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    while not out.exists() and process.poll() is None:
-        time.sleep(0.0001)
-    time.sleep(after_ms / 1000)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    ) as process:
+        while not out.exists() and process.poll() is None:
+            time.sleep(0.0001)
+        time.sleep(after_ms / 1000)
+        process.send_signal(signal.SIGINT)
+        try:
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     # Python ends itself by the signal when the interrupt met code that exec was given as text (a
     # dataclass being made); a shell shows 130 for that, too.
     interrupted = (INTERRUPTED, -signal.SIGINT)
