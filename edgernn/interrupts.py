@@ -22,6 +22,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
+#: The exit code and the one line of a command that was interrupted.
+INTERRUPTED: Final = 130
+INTERRUPTED_MESSAGE: Final = "edgernn: interrupted; nothing was left half-written"
+
 #: The code of the import system, which holds locks between its instructions.
 _IMPORTING: Final = "<frozen importlib"
 

@@ -13,7 +13,7 @@ import click
 
 from edgernn.cli.lazy_group import LazyGroup
 from edgernn.errors import EdgernnError
-from edgernn.interrupts import interruptible
+from edgernn.interrupts import INTERRUPTED, INTERRUPTED_MESSAGE, interruptible
 from edgernn.version import __version__
 
 SUMMARIES = {
@@ -30,8 +30,6 @@ SUMMARIES = {
     "devices": "Name the boards that artefacts are measured on; check them.",
     "inspect": "Show what is in models, artefacts and folders.",
 }
-
-INTERRUPTED = 130
 
 
 @click.group(
@@ -61,7 +59,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        print("edgernn: interrupted; nothing was left half-written", file=sys.stderr)
+        print(INTERRUPTED_MESSAGE, file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone: not an error of ours.

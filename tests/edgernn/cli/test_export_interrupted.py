@@ -15,8 +15,8 @@ import pytest
 
 from edgernn import errors
 from edgernn.artefact import read_manifest
-from edgernn.cli import INTERRUPTED
 from edgernn.formats import FORMATS
+from edgernn.interrupts import INTERRUPTED
 from tests.edgernn.cli.exported import SMALL, names
 
 

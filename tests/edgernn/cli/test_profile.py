@@ -13,7 +13,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgernn.cli import INTERRUPTED
 from edgernn.cli.parameters import REPORT_SUFFIXES
 from edgernn.cli.sinks import Sinks
 from edgernn.errors import (
@@ -26,6 +25,7 @@ from edgernn.errors import (
     OutputError,
 )
 from edgernn.formats import FORMATS
+from edgernn.interrupts import INTERRUPTED
 from edgernn.profile import measure
 from edgernn.profile import profiling as profile_module
 from edgernn.profile.storage import read_report

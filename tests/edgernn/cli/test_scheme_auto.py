@@ -10,10 +10,10 @@ import pytest
 
 import edgernn
 from edgernn.artefact import read_manifest
-from edgernn.cli import INTERRUPTED
 from edgernn.errors import VerificationError, WrongOption
 from edgernn.export.verify import verified
 from edgernn.formats import FORMATS
+from edgernn.interrupts import INTERRUPTED
 from edgernn.scheme import Scheme
 from tests.edgernn.cli.exported import SMALL, names
 from tests.golden import GOLDEN
