@@ -24,7 +24,7 @@ class Deciding:
     threshold: float = 0.8  # of the mean score
     smooth: int = 3  # how many scores the mean is of
     pause_s: float = 1.0  # until the same label can come again
-    every_s: float = 0.1  # between two scores
+    every_s: float = 0.1  # between two scores of sound; sensors: as the file says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

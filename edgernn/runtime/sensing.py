@@ -30,8 +30,8 @@ class SensorListener:
     >>> for heard in listener.feed(samples):  # [n, channels], as they come
     ...     print(heard.seconds, heard.label)
 
-    Raises DataError for a model without a front end for sensors, and for one whose output is not
-    one score for each class.
+    Raises DataError for a model without a front end for sensors, for one whose output is not one
+    score for each class, and for a `deciding.every_s` that was given: the file says how often.
     """
 
     def __init__(self, model: Model, deciding: Deciding | None = None) -> None:
@@ -44,6 +44,12 @@ class SensorListener:
             )
         self.model, self.recipe = model, recipe  # the model keeps the file's bytes
         chosen = deciding or Deciding()
+        if chosen.every_s != Deciding().every_s:
+            raise DataError(
+                f"every_s is {chosen.every_s:g}, but a model of sensors answers as often as its "
+                "file says",
+                remedy="Leave out every_s",
+            )
         options = ffi.new(
             "ernn_listening *",
             {

@@ -98,6 +98,11 @@ def test_models_of_other_inputs_have_no_sensors() -> None:
         SensorListener(model)
 
 
+def test_how_often_to_answer_is_refused_as_in_the_kits() -> None:
+    with pytest.raises(DataError, match=r"every_s is 0.5, but .*Leave out every_s"):
+        SensorListener(Model(sensor_content()), Deciding(every_s=0.5))
+
+
 @pytest.mark.parametrize(
     ("at", "word", "reason"),
     [
