@@ -25,7 +25,7 @@ _MOST_ARENA_BYTES: Final = 64 << 20
 Shapes: TypeAlias = list[tuple[int, ...] | None]  # of each input
 
 # A call may take a few microseconds: names looked up once.
-_point, _from_buffer, _empty, _NULL = lib.point_rows, ffi.from_buffer, np.empty, ffi.NULL
+_run, _from_buffer, _empty, _ndarray = lib.run_table, ffi.from_buffer, np.empty, np.ndarray
 
 _ROWS = np.dtype(
     {
@@ -55,10 +55,11 @@ def arena_bytes(handle: Any, options: Any) -> int:
 class BatchTable:
     """Where the rows of all sequences are, for arrays of certain shapes.
 
-    A session keeps the last one: of a call with the same shapes only addresses change.
+    A session keeps the last one: arrays of the same shapes again need no other check, and one call
+    of C points to their rows and runs them.
     """
 
-    __slots__ = ("_inputs", "_outputs", "batch", "in_rows", "out_rows", "shapes")
+    __slots__ = ("_apart", "_given", "_made", "_pointers", "_rows", "_table", "shapes")
 
     def __init__(
         self,
@@ -69,42 +70,77 @@ class BatchTable:
     ) -> None:
         """`shapes`: of each input; None for a state that begins at zero."""
         self.shapes = shapes
-        self.batch = batch = next(shape[0] for shape in shapes if shape is not None)
+        batch = next(shape[0] for shape in shapes if shape is not None)
         given = np.zeros((batch, len(inputs)), _ROWS)
         for index, (port, shape) in enumerate(zip(inputs, shapes, strict=True)):
             rows = port.rows if port.is_sequence else 1  # of a step
             steps = shape[1] if port.is_sequence and shape is not None else 1
             given["steps"][:, index] = rows * ((port.steps or 1) if shape is None else steps)
         made = np.zeros((batch, len(outputs)), _ROWS)
-        self.in_rows = ffi.from_buffer("ernn_rows[]", given)
-        self.out_rows = ffi.from_buffer("ernn_rows[]", made)
-        check_run(lib.ernn_output_steps(session, self.in_rows, self.out_rows))
+        in_rows = ffi.from_buffer("ernn_rows[]", given)
+        out_rows = ffi.from_buffer("ernn_rows[]", made)
+        check_run(lib.ernn_output_steps(session, in_rows, out_rows), session)
         made["steps"] = made["steps"][0]
-        # Of each input and output: its entry of the first sequence, entries from one sequence to
-        # the next, and bytes of a sequence.
-        self._inputs = [
-            (self.in_rows + index, len(inputs), _bytes_of(shape, port))
-            for index, (port, shape) in enumerate(zip(inputs, shapes, strict=True))
-        ]
         made_shapes = [
             (batch, *port.shape(int(made["steps"][0, index]))) for index, port in enumerate(outputs)
         ]
-        self._outputs = [
-            (self.out_rows + index, len(outputs), _bytes_of(shape, port), shape, port.numpy)
-            for index, (port, shape) in enumerate(zip(outputs, made_shapes, strict=True))
+        # Of each array: its place among the pointers, and what it must be.
+        self._given = [
+            (place, port.numpy, shape)
+            for place, (port, shape) in enumerate(zip(inputs, shapes, strict=True))
+            if shape is not None
         ]
+        self._made = [
+            (place, port.numpy, shape)
+            for place, (port, shape) in enumerate(
+                zip(outputs, made_shapes, strict=True), start=len(inputs)
+            )
+        ]
+        ports = [*zip(inputs, shapes, strict=True), *zip(outputs, made_shapes, strict=True)]
+        self._rows = (in_rows, out_rows)  # the table points to these
+        self._pointers = ffi.new("void *[]", len(ports))
+        self._apart = ffi.new("size_t[]", [_bytes_of(shape, port) for port, shape in ports])
+        self._table = ffi.new(
+            "batch_table *",
+            {
+                "session": session,
+                "count": batch,
+                "input_count": len(inputs),
+                "output_count": len(outputs),
+                "inputs": in_rows,
+                "outputs": out_rows,
+                "arrays": self._pointers,
+                "apart": self._apart,
+            },
+        )
 
-    def point_to(self, arrays: Sequence[AnyArray | None]) -> list[AnyArray]:
-        """Sets the addresses of the inputs and of new outputs, which are returned."""
-        batch = self.batch
-        for (rows, apart, size), array in zip(self._inputs, arrays, strict=True):
-            _point(rows, batch, apart, _NULL if array is None else _from_buffer(array), size)
-        results = []
-        for rows, apart, size, shape, dtype in self._outputs:
+    def fits(self, arrays: Sequence[Any]) -> bool:
+        """Whether `run` takes these: types and shapes are those that the table is for."""
+        given = self._given
+        if len(arrays) != len(given):
+            return False
+        index = 0
+        for _, dtype, shape in given:
+            array = arrays[index]
+            # As ports._converted: a subclass, or a type that is equal but another object, is not.
+            if type(array) is not _ndarray or array.dtype is not dtype or array.shape != shape:
+                return False
+            if not array.flags.c_contiguous:
+                return False
+            index += 1  # noqa: SIM113 - enumerate allocates
+        return True
+
+    def run(self, arrays: Sequence[AnyArray]) -> tuple[list[AnyArray], int]:
+        """(new arrays of all outputs, status); `arrays`: the inputs that are given, in order."""
+        pointers, index, results = self._pointers, 0, []
+        for place, _, _ in self._given:
+            pointers[place] = _from_buffer(arrays[index])
+            index += 1  # noqa: SIM113 - enumerate allocates
+        for place, dtype, shape in self._made:
             result = _empty(shape, dtype)
-            _point(rows, batch, apart, _from_buffer(result), size)
+            pointers[place] = _from_buffer(result)
             results.append(result)
-        return results
+        return results, _run(self._table)
 
 
 def _bytes_of(shape: tuple[int, ...] | None, port: NativePort) -> int:

@@ -130,20 +130,47 @@ ernn_status ernn_text_tokens(const void *record, const char *text, size_t bytes,
 const void *ernn_text_record(const ernn_model *model, size_t *bytes);
 int ernn_are_shares(const ernn_model *model, uint32_t index);
 
-void point_rows(ernn_rows *rows, uint32_t count, uint32_t apart, void *data, size_t stride);
+typedef struct {
+  ernn_session *session;
+  uint32_t count, input_count, output_count;
+  ernn_rows *inputs, *outputs;
+  void **arrays;
+  size_t *apart;
+} batch_table;
+ernn_status run_table(const batch_table *table);
 """
 
-# Only Python needs it: where each sequence of an array is, in one call instead of some of numpy.
+# Only Python needs it: a batch of arrays in one call.
 _OWN = """
 #include "ernn_audio.h"
 #include "ernn_scores.h"
 #include "ernn_sensor.h"
 #include "ernn_tokenizer.h"
 
-static void point_rows(ernn_rows *rows, uint32_t count, uint32_t apart, void *data, size_t stride) {
-  for (uint32_t i = 0; i < count; i++) {
-    rows[(size_t)i * apart].data = data ? (uint8_t *)data + i * stride : NULL;
+typedef struct {
+  ernn_session *session;
+  uint32_t count, input_count, output_count; /* sequences; inputs and outputs of the model */
+  ernn_rows *inputs, *outputs;               /* of each sequence; run_table sets their data */
+  void **arrays; /* those of inputs, then of outputs; null for a state that begins at zero */
+  size_t *apart; /* bytes of a sequence in each */
+} batch_table;
+
+static void point_rows(ernn_rows *rows, uint32_t count, uint32_t ports, void *const *arrays,
+                       const size_t *apart) {
+  for (uint32_t port = 0; port < ports; port++) {
+    uint8_t *data = (uint8_t *)arrays[port];
+    for (uint32_t i = 0; i < count; i++) {
+      rows[(size_t)i * ports + port].data = data ? data + i * apart[port] : NULL;
+    }
   }
+}
+
+static ernn_status run_table(const batch_table *table) {
+  uint32_t first = table->input_count;
+  point_rows(table->inputs, table->count, first, table->arrays, table->apart);
+  point_rows(table->outputs, table->count, table->output_count, table->arrays + first,
+             table->apart + first);
+  return ernn_run_batch(table->session, table->count, table->inputs, table->outputs);
 }
 """
 

@@ -237,15 +237,19 @@ class Model:
         Raises TypeError and ValueError for another element type or shape, and DataError for a
         sequence without steps or a token outside the vocabulary.
         """
-        if len(arrays) != len(self.free_inputs):
-            raise TypeError(f"the model takes {len(self.free_inputs)} inputs, not {len(arrays)}")
-        pairs = zip(self.free_inputs, arrays, strict=True)
-        results = self._run_batch(
-            {port.name: checked_batch(port, self._tokens(port, x)) for port, x in pairs}
-        )
-        if len(self.output_names) == 1:
-            return results[self.output_names[0]]
-        return {name: results[name] for name in self.output_names}
+        results = self._run_again(arrays)
+        if results is None:
+            free = self.free_inputs
+            if len(arrays) != len(free):
+                raise TypeError(f"the model takes {len(free)} inputs, not {len(arrays)}")
+            pairs = zip(free, arrays, strict=True)
+            results = self._run_batch(
+                {port.name: checked_batch(port, self._tokens(port, x)) for port, x in pairs}
+            )
+        positions = self.free_output_positions
+        if len(positions) == 1:
+            return results[positions[0]]
+        return {name: results[at] for name, at in zip(self.output_names, positions, strict=True)}
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, AnyArray]:
         """As a call, by name.  `inputs` may include states; the results do include them.
@@ -259,13 +263,14 @@ class Model:
         if unknown or missing:
             wanted = ", ".join(f"'{port.name}'" for port in self.inputs)
             raise ValueError(f"the model's inputs are {wanted}; given are {list(inputs)}")
-        return self._run_batch(
+        results = self._run_batch(
             {
                 port.name: checked_batch(port, self._tokens(port, inputs[port.name]))
                 for port in self.inputs
                 if port.name in inputs
             }
         )
+        return {port.name: made for port, made in zip(self.outputs, results, strict=True)}
 
     def _sound_record(self) -> bytes:
         return self._record(lib.ernn_sound_record)
@@ -316,8 +321,19 @@ class Model:
             raise DataError(f"{self.name}: the input '{port.name}' takes no text")
         return tokenizer
 
-    def _run_batch(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """For arrays of the right types and shapes; refuses different batches."""
+    def _run_again(self, arrays: Sequence[Any]) -> list[AnyArray] | None:
+        """All outputs; None unless an idle session last ran arrays of these types and shapes."""
+        try:
+            session = self._idle.pop()
+        except IndexError:  # none is idle
+            return None
+        try:
+            return session.run_again(arrays)
+        finally:
+            self._idle.append(session)
+
+    def _run_batch(self, arrays: Mapping[str, AnyArray]) -> list[AnyArray]:
+        """All outputs, for arrays of the right types and shapes; refuses different batches."""
         batch = len(next(iter(arrays.values())))
         for array in arrays.values():
             if len(array) != batch or batch == 0:
@@ -325,11 +341,7 @@ class Model:
                 raise ValueError(f"the inputs need one number of samples, at least 1: {batches}")
         session = self._borrowed(arrays, batch)
         try:
-            if batch > 1:
-                return session.run_batch(arrays)
-            session.reset()
-            only = session.run_checked({name: x[0] for name, x in arrays.items()})
-            return {name: array[None] for name, array in only.items()}
+            return session.run_batch(arrays)
         finally:
             self._idle.append(session)
 

@@ -36,7 +36,6 @@ _BY_STEPS = (
 
 # A step may take a few microseconds: names looked up once.
 _from_buffer, _step, _run = ffi.from_buffer, lib.ernn_step, lib.ernn_run
-_run_batch = lib.ernn_run_batch
 
 
 class Session:
@@ -212,13 +211,6 @@ class Session:
         is_text = isinstance(given, str | bytes)
         return self._model.tokenizer_of(port)(given) if is_text else given
 
-    def run_checked(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """As `run`, by name, for arrays already checked; returns all outputs, also states.
-
-        They are those of the call alone: how many steps there were before does not count.
-        """
-        return self._run(arrays)[0]
-
     def _run(self, arrays: Mapping[str, AnyArray]) -> tuple[dict[str, AnyArray], bool]:
         """(all outputs, whether a step had a result)"""
         with self._alone():
@@ -237,27 +229,30 @@ class Session:
                 check_run(status, self._session)
             return results, status != NO_RESULT
 
-    def run_batch(self, arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    def run_batch(self, arrays: Mapping[str, AnyArray]) -> list[AnyArray]:
         """Independent sequences from zero states, by name; `arrays` [B, ...] are checked.
 
-        Returns all outputs [B, ...], also states.  Leaves the session as `reset` does.
+        Returns all outputs [B, ...], also states.  Leaves the session as `reset` does.  Only for a
+        session that no other call has: nothing keeps a second thread out.
         """
-        if not self._lock.acquire(False):
-            raise DataError(_BUSY)
-        try:
-            inputs, outputs = self._model.inputs, self._model.outputs
-            given = [arrays.get(port.name) for port in inputs]
-            shapes = [None if array is None else array.shape for array in given]
-            table = self._table
-            if table is None or table.shapes != shapes:
-                table = self._table = BatchTable(self._session, inputs, outputs, shapes)
-            results = table.point_to(given)
-            status = _run_batch(self._session, table.batch, table.in_rows, table.out_rows)
-            if status:
-                check_run(status, self._session)
-            return {port.name: made for port, made in zip(outputs, results, strict=True)}
-        finally:
-            self._lock.release()
+        inputs, outputs, table = self._model.inputs, self._model.outputs, self._table
+        shapes = [arrays[port.name].shape if port.name in arrays else None for port in inputs]
+        if table is None or table.shapes != shapes:
+            table = self._table = BatchTable(self._session, inputs, outputs, shapes)
+        return self._run_table(table, [arrays[port.name] for port in inputs if port.name in arrays])
+
+    def run_again(self, arrays: Sequence[Any]) -> list[AnyArray] | None:
+        """As `run_batch` for arrays of the types and shapes of its last call; None for others."""
+        table = self._table
+        if table is None or not table.fits(arrays):
+            return None
+        return self._run_table(table, arrays)
+
+    def _run_table(self, table: BatchTable, arrays: Sequence[AnyArray]) -> list[AnyArray]:
+        results, status = table.run(arrays)
+        if status:
+            check_run(status, self._session)
+        return results
 
     def save(self) -> bytes:
         """The states as bytes, for `restore` in this or another session of the same model.

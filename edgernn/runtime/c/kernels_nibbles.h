@@ -60,8 +60,17 @@ ERNN_INLINE uint32_t nibble_input_sum(const uint8_t *x, size_t plane, uint32_t q
       sum += p ? x[2 * (size_t)i] : (uint32_t)(x[2 * (size_t)i + 1] ^ 0x80);
     }
   } else {
+    uint32_t i = 0;
     x += p ? plane : 0;
-    for (uint32_t i = 0; i < 4 * quads; i++) sum += x[i];
+#ifdef ERNN_HAS_X86 /* each part of a product adds them up again */
+    __m128i sums = _mm_setzero_si128();
+    for (; i + 16 <= 4 * quads; i += 16) {
+      __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(x + i));
+      sums = _mm_add_epi32(sums, _mm_sad_epu8(bytes, _mm_setzero_si128()));
+    }
+    sum = (uint32_t)_mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_srli_si128(sums, 8)));
+#endif
+    for (; i < 4 * quads; i++) sum += x[i];
   }
   return sum;
 }

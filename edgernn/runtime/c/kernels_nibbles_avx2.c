@@ -52,50 +52,162 @@ AVX2 ERNN_INLINE void nibble_finish__avx2(const __m256i *sums, const ernn_produc
 /* A row at a time with ERNN_SMALL. */
 ERNN_NIBBLE_KERNELS(AVX2, avx2, __m256i, 2, (ERNN_IS_SMALL ? 1 : 4), 1, 4, 1, 0)
 
-/* The bytes of `count` words q + 32768: high ones at `planes`, then the low ones. */
-AVX2 ERNN_INLINE void split_words(const uint8_t *words, uint32_t count, uint8_t *planes) {
-  const __m128i sign = _mm_set1_epi16((short)0x8000), low_bytes = _mm_set1_epi16(0xFF);
-  uint32_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    const void *from = words + 2 * (size_t)i;
-    __m128i eight = _mm_xor_si128(_mm_loadu_si128((const __m128i *)from), sign);
-    __m128i high = _mm_srli_epi16(eight, 8), low = _mm_and_si128(eight, low_bytes);
-    _mm_storel_epi64((__m128i *)(void *)(planes + i), _mm_packus_epi16(high, high));
-    _mm_storel_epi64((__m128i *)(void *)(planes + count + i), _mm_packus_epi16(low, low));
+/* ---- Words ----
+ *
+ * Sixteen bits of packed weights are four: of a column, rows r and r + 1 of one quad and of the next.
+ * Shifted and masked they are words, which vpmaddwd takes two by two: rows 0 and 2, or 1 and 3. */
+
+enum { ORDERED_BYTES = 2048 }; /* 1024 words */
+
+/* Rows of words in the order 0, 2, 1, 3 of each four, one after the other. */
+typedef struct ordered_words {
+  const uint8_t *words;
+  const uint32_t *inputs; /* the sum of each row */
+  size_t bytes;           /* of a row: with zeros up to a multiple of eight words */
+} ordered_words;
+
+/* Copies `quads` times four words; returns their sum. */
+AVX2 ERNN_INLINE uint32_t order_words(const uint8_t *words, uint32_t quads, uint8_t *to) {
+  const __m128i order = _mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
+  const __m128i ones = _mm_set1_epi16(1);
+  __m128i sums = _mm_setzero_si128();
+  for (uint32_t quad = 0; quad < quads; quad += 2, words += 16, to += 16) {
+    const __m128i *from = (const __m128i *)(const void *)words;
+    __m128i eight = quad + 1 < quads ? _mm_loadu_si128(from) : _mm_loadl_epi64(from);
+    sums = _mm_add_epi32(sums, _mm_madd_epi16(eight, ones));
+    _mm_storeu_si128((__m128i *)(void *)to, _mm_shuffle_epi8(eight, order));
   }
-  for (; i < count; i++) {
-    planes[i] = words[2 * (size_t)i + 1] ^ 0x80;
-    planes[count + i] = words[2 * (size_t)i];
+  sums = _mm_add_epi32(sums, _mm_srli_si128(sums, 8));
+  return (uint32_t)_mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_srli_si128(sums, 4)));
+}
+
+/* Adds what `m` rows of eight words give with the weights of eight columns. */
+AVX2 ERNN_INLINE void words_pack(__m256i *sums, const uint8_t *words, size_t bytes,
+                                 const uint8_t *pack, const int m) {
+  const __m256i mask = _mm256_set1_epi16(15);
+  __m256i all = _mm256_loadu_si256((const __m256i *)(const void *)pack);
+  __m256i w[4] = {_mm256_and_si256(all, mask), _mm256_and_si256(_mm256_srli_epi16(all, 8), mask),
+                  _mm256_and_si256(_mm256_srli_epi16(all, 4), mask), _mm256_srli_epi16(all, 12)};
+  ERNN_UNROLL
+  for (int i = 0; i < m; i++) {
+    ERNN_UNROLL
+    for (int k = 0; k < 4; k++) {
+      __m256i two = nibble_all__avx2(nibble_quad(words + (size_t)i * bytes + 4 * k));
+      sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(two, w[k]));
+    }
   }
 }
 
-/* Words are split once for all weights: shuffled for each tile they cost as much as the products. */
-enum { SPLIT_BYTES = 1536 };
+/* Where the sum of products with n + 8 begins, to be one with n. */
+AVX2 ERNN_INLINE __m256i words_begin(uint32_t inputs) {
+  return _mm256_set1_epi32((int)(0u - 8 * inputs));
+}
 
-AVX2 ERNN_NOINLINE static void nibble_split__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
+AVX2 ERNN_INLINE void words_finish(__m256i low, __m256i high, const ernn_product *product,
+                                   size_t column, void *out, size_t at, int to_float) {
+  low = _mm256_add_epi32(_mm256_slli_epi32(low, 4), nibble_load__avx2(product->bias + column));
+  high = _mm256_add_epi32(_mm256_slli_epi32(high, 4), nibble_load__avx2(product->bias + column + 8));
+  finish_tile__avx2(low, high, product, column, out, at, to_float);
+}
+
+/* `m` rows times one tile, one half of its columns after the other: more rows share the unpacked. */
+AVX2 ERNN_INLINE void words_rows(const ordered_words *x, uint32_t row, const ernn_product *product,
+                                 const uint8_t *weights, size_t stride, size_t column, void *out,
+                                 size_t out_stride, int to_float, const int m) {
+  const uint32_t packs = nibble_packs(product->rows);
+  __m256i halves[2][8];
+  for (int half = 0; half < 2; half++) {
+    const uint8_t *words = x->words + row * x->bytes, *pack = weights + 32 * half;
+    __m256i sums[8];
+    ERNN_UNROLL
+    for (int i = 0; i < m; i++) sums[i] = words_begin(x->inputs[row + (uint32_t)i]);
+    for (uint32_t i = 0; i < packs; i++, words += 16, pack += stride) {
+      words_pack(sums, words, x->bytes, pack, m);
+      KEEP_IN_PLACE(sums, m);
+    }
+    ERNN_UNROLL
+    for (int i = 0; i < m; i++) halves[half][i] = sums[i];
+  }
+  for (int i = 0; i < m; i++) {
+    words_finish(halves[0][i], halves[1][i], product, column, out,
+                 (row + (size_t)i) * out_stride + column, to_float);
+  }
+}
+
+/* One row times `n` tiles. */
+AVX2 ERNN_INLINE void words_row(const ordered_words *x, uint32_t row, const ernn_product *product,
+                                const uint8_t *weights, size_t stride, size_t column, void *out,
+                                size_t out_stride, int to_float, const int n) {
+  const uint32_t packs = nibble_packs(product->rows);
+  const uint8_t *words = x->words + row * x->bytes;
+  __m256i sums[4];
+  ERNN_UNROLL
+  for (int j = 0; j < 2 * n; j++) sums[j] = words_begin(x->inputs[row]);
+  for (uint32_t i = 0; i < packs; i++, words += 16, weights += stride) {
+    ERNN_UNROLL
+    for (int j = 0; j < 2 * n; j++) words_pack(sums + j, words, 0, weights + 32 * j, 1);
+    KEEP_IN_PLACE(sums, 2 * n);
+  }
+  ERNN_UNROLL
+  for (int j = 0; j < n; j++) {
+    size_t at = column + 16 * (size_t)j;
+    words_finish(sums[2 * j], sums[2 * j + 1], product, at, out, row * out_stride + at, to_float);
+  }
+}
+
+AVX2 ERNN_INLINE void words_panel(const ordered_words *x, uint32_t rows, const ernn_product *product,
+                                  const uint8_t *weights, uint32_t tiles, size_t column, void *out,
+                                  size_t out_stride, int to_float) {
+  const size_t stride = (size_t)tiles * 64;
+  for (uint32_t tile = 0, taken = 1; tile < tiles; tile += taken) {
+    const uint8_t *from = weights + 64 * tile;
+    const size_t at = column + ERNN_TILE * (size_t)tile;
+    uint32_t row = 0;
+    taken = !ERNN_IS_SMALL && rows == 1 && tile + 1 < tiles ? 2 : 1;
+    if (taken == 2) {
+      words_row(x, 0, product, from, stride, at, out, out_stride, to_float, 2);
+      continue;
+    }
+    for (; !ERNN_IS_SMALL && row + 8 <= rows; row += 8) {
+      words_rows(x, row, product, from, stride, at, out, out_stride, to_float, 8);
+    }
+    for (; row + 4 <= rows; row += 4) {
+      words_rows(x, row, product, from, stride, at, out, out_stride, to_float, 4);
+    }
+    for (; row < rows; row++) {
+      words_row(x, row, product, from, stride, at, out, out_stride, to_float, 1);
+    }
+  }
+}
+
+AVX2 ERNN_NOINLINE static void nibble_words__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
                                                   const ernn_product *product, uint8_t *out,
                                                   size_t out_stride, int to_float) {
-  const uint32_t count = (product->rows + 3) / 4 * 4;
+  const uint32_t packs = nibble_packs(product->rows), tiles = product->columns / ERNN_TILE;
   const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
-  uint32_t most = SPLIT_BYTES / (2 * count);
-  uint8_t planes[SPLIT_BYTES];
-  most = most > NIBBLE_ROWS ? NIBBLE_ROWS : most / 2 * 2; /* blocks of planes have two rows */
-  for (uint32_t row = 0; row < rows; row += most) {
+  uint8_t words[ORDERED_BYTES];
+  uint32_t inputs[NIBBLE_ROWS], most = ORDERED_BYTES / (16 * packs);
+  const ordered_words ordered = {words, inputs, 16 * (size_t)packs};
+  most = most >= NIBBLE_ROWS ? NIBBLE_ROWS : most >= 4 ? most / 4 * 4 : most;
+  for (uint32_t row = 0; row < rows; row += most, x += most * x_stride) {
     uint32_t taken = rows - row < most ? rows - row : most;
     for (uint32_t i = 0; i < taken; i++) {
-      split_words(x + (row + i) * x_stride, count, planes + 2 * (size_t)i * count);
+      inputs[i] = order_words(x + i * x_stride, (product->rows + 3) / 4, words + i * ordered.bytes);
     }
-    nibble_rows__avx2(planes, 2 * (size_t)count, count, taken, product,
-                      out + row * out_stride * element, out_stride, to_float,
-                      ERNN_NIBBLES_OF_PLANES, 2);
+    for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
+      uint32_t width = tiles - panel < product->tiles ? tiles - panel : product->tiles;
+      const uint8_t *weights = (const uint8_t *)product->panels + (size_t)panel * 64 * packs;
+      words_panel(&ordered, taken, product, weights, width, (size_t)panel * ERNN_TILE,
+                  out + row * out_stride * element, out_stride, to_float);
+    }
   }
 }
 
 AVX2 void ernn_nibble_gemm__avx2(const uint8_t *x, size_t x_stride, size_t plane, uint32_t rows,
                                  const ernn_product *product, void *out, size_t out_stride,
                                  int to_float, ernn_nibble_form form) {
-  if (form == ERNN_NIBBLES_OF_WORDS && product->rows <= SPLIT_BYTES / 4) {
-    nibble_split__avx2(x, x_stride, rows, product, (uint8_t *)out, out_stride, to_float);
+  if (form == ERNN_NIBBLES_OF_WORDS && 16 * nibble_packs(product->rows) <= ORDERED_BYTES) {
+    nibble_words__avx2(x, x_stride, rows, product, (uint8_t *)out, out_stride, to_float);
   } else {
     nibble_gemm__avx2(x, x_stride, plane, rows, product, out, out_stride, to_float, form);
   }

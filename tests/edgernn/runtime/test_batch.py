@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import weakref
 from typing import Any
 
 import numpy as np
 import pytest
 
 import edgernn
+from edgernn.errors import DataError, EdgernnError
 from edgernn.export.native import lower
-from edgernn.graph import Graph
+from edgernn.graph import DType, Embedding, Graph, Input, Output, TensorSpec
 from edgernn.runtime import available_isas
 from edgernn.runtime.library import ISA_BY_NAME, ffi, lib
 from tests.edgernn.runtime.models import (
@@ -117,6 +121,88 @@ def test_a_batch_leaves_nothing_behind() -> None:
     first = model.run(rows)
     for name, y in model.run(rows).items():
         assert y.tobytes() == first[name].tobytes()
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_call_like_the_last_one_returns_new_arrays_and_keeps_none(batch: int) -> None:
+    model = edgernn.Model(lower(float_graph(1), metadata={}).content)
+    x = np.random.default_rng(0).normal(size=(2, batch, 5, 10)).astype(np.float32)
+    first = model(x[0])
+    kept = first.copy()
+    references = sys.getrefcount(x)
+    again = [model(x[0]), model(x[1]), model(x[0])]
+    assert first.tobytes() == kept.tobytes()
+    assert [y.tobytes() == kept.tobytes() for y in again] == [True, False, True]
+    assert not any(np.may_share_memory(first, y) for y in again)
+    assert sys.getrefcount(x) == references
+    gone = weakref.ref(again.pop())
+    assert gone() is None
+
+
+def test_after_a_call_arrays_of_another_kind_are_converted_or_refused_as_before_it() -> None:
+    content = lower(float_graph(1), metadata={}).content
+    x = np.random.default_rng(0).normal(size=(3, 5, 10)).astype(np.float32)
+    named = np.dtype(np.float32, metadata={"unit": "g"})  # equal, and another object
+    fine = (
+        x.astype(np.float64),
+        np.asfortranarray(x),
+        np.stack([x, x], -1)[..., 0],
+        x.astype(named),
+        x.view(np.recarray),
+        x.astype(x.dtype.newbyteorder()),
+        x.tolist(),
+    )
+    wrong: tuple[tuple[Any, ...], ...] = (
+        (x.astype(np.int32),),
+        (x.view(np.int32),),
+        (x[..., 0],),
+        (x[..., :9],),
+        (x[:0],),
+        (x, x),
+        (),
+        ("x",),
+    )
+    model = edgernn.Model(content)
+    wanted = model(x)
+    for given in fine:
+        assert model(x).tobytes() == wanted.tobytes()
+        assert model(given).tobytes() == wanted.tobytes()
+    for arguments in wrong:
+        with pytest.raises((TypeError, ValueError, EdgernnError)) as at_first:
+            edgernn.Model(content)(*arguments)
+        model(x)
+        with pytest.raises(at_first.type, match=f"^{re.escape(str(at_first.value))}$"):
+            model(*arguments)
+
+
+def test_a_call_after_a_run_with_states_begins_at_zero_again() -> None:
+    """They share a session, whose table has places for states that were given."""
+    for seed in range(8):
+        graph, inputs = random_integer_cell(seed)
+        model = edgernn.Model(lower(graph, metadata={}).content)
+        rows = {port.name: inputs[port.name] for port in model.inputs if port.name in inputs}
+        free = [rows[port.name] for port in model.free_inputs]
+        wanted = edgernn.Model(lower(graph, metadata={}).content)(*free)
+        model.run(rows)
+        for _ in range(2):
+            assert np.asarray(model(*free)).tobytes() == np.asarray(wanted).tobytes()
+
+
+def test_a_refused_call_names_its_layer_and_the_next_one_works() -> None:
+    graph = Graph(
+        name="tokens",
+        inputs=(Input(name="t", spec=TensorSpec(shape=(None, None), dtype=DType.INT32)),),
+        layers=(Embedding(name="words", input="t", output="v", table=np.eye(4, dtype=np.float32)),),
+        outputs=(Output(name="y", edge="v"),),
+    )
+    model = edgernn.Model(lower(graph, metadata={}).content)
+    for batch in (1, 2):
+        tokens = np.ones((batch, 3), np.int32)
+        wanted = model(tokens)
+        for _ in range(2):
+            with pytest.raises(DataError, match="layer words: "):
+                model(tokens + 8)
+            assert model(tokens).tobytes() == wanted.tobytes()
 
 
 def test_more_lanes_than_memory_for_them_run_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:

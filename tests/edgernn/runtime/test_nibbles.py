@@ -64,6 +64,17 @@ def test_odd_sizes_and_blocks_of_rows_give_the_bits_of_the_reference(
     assert_same_bits(graph, {"x": numbers(rng, 3, 19, features, gain=3)})
 
 
+@pytest.mark.parametrize("features", [100, 500, 1021, 1030])
+def test_wide_rows_of_16_bits_give_the_bits_of_the_reference(features: int) -> None:
+    """AVX2 orders as many rows as its own memory takes: from ten down to none beyond 1024 words."""
+    rng = np.random.default_rng(features)
+    layer = cell("gru", rng, units=20, features=features, return_sequences=True)
+    plan = random_recurrent_plan(layer, rng, bits=16, state_bits=16)
+    graph = in_nibbles(with_plans(graph_of(layer, features=features), cell=plan), features)
+    for steps in (1, 13):
+        assert_same_bits(graph, {"x": numbers(rng, 1, steps, features, gain=3)})
+
+
 def packed_content() -> bytes:
     graph, _ = random_integer_cell(1)
     return lower(in_nibbles(graph, 1), metadata={}).content
