@@ -25,13 +25,14 @@ class Tuning(NamedTuple):
     model: str  # of the tests
     cell: str
     rows: int | None = None  # to train on; None: all
+    epochs: int | None = None  # None: those of the command
 
 
 TUNINGS: Final = {
     "counter": Tuning("counter_lstm", "lstm"),
     "japanese-vowels": Tuning("vowels_gru", "gru"),
     "digits": Tuning("digits_gru", "gru"),
-    "languages": Tuning("languages_conv_lstm", "conv-lstm", 8000),
+    "languages": Tuning("languages_conv_lstm", "conv-lstm", 8000, 4),
 }
 
 

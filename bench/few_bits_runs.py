@@ -16,9 +16,10 @@ import numpy.typing as npt
 import edgernn
 from bench.few_bits_record import SCHEMES, TUNINGS, Row
 from edgernn.aware.deployed import Deployed, deployed
-from edgernn.aware.fine_tuning import beside, gentler
+from edgernn.aware.fine_tuning import gentler, on_the_grid_of
 from edgernn.aware.fine_tuning import tuned as fine_tuned
 from edgernn.aware.start import start_from
+from edgernn.aware.weights import chosen_weights
 from edgernn.export.keras.file import parameters_of
 from edgernn.runtime import Model
 from edgernn.scheme import Scheme
@@ -41,16 +42,20 @@ _IN_FILE: Final = {"float": Scheme.FLOAT32, "int8": Scheme.INT8}  # the others: 
 
 def tuned(task: str, name: str, start: Path, seed: int, schemes: tuple[str, ...]) -> Iterator[Row]:
     """One model fine-tuned as `edgernn train --qat` does without options: in float and on grids."""
-    splits = _splits(task)
-    begin = start_from(start, splits, gentler(task_named(task).recipe))
+    splits, recipe = _splits(task), gentler(task_named(task).recipe)
+    recipe = replace(recipe, epochs=TUNINGS[task].epochs or recipe.epochs)
+    begin = start_from(start, splits, recipe)
     made = _one_of(task, name, seed, splits)
     load_keras().utils.set_random_seed(seed)
     control = begin.to_fit()
     before = _classes(begin.as_deployed(control), splits)
-    aware = {scheme: beside(control, scheme) for scheme in schemes if scheme not in _IN_FILE}
+    grids = [scheme for scheme in schemes if scheme not in _IN_FILE]
     rounded = {
-        scheme: _classes(deployed(begin.as_deployed(model.inner), model.on_grid).model, splits)
-        for scheme, model in aware.items()
+        scheme: _classes(
+            deployed(begin.as_deployed(control), chosen_weights(control, scheme).weights).model,
+            splits,
+        )
+        for scheme in grids
     }
     rows = augmented(splits, seed)
     fine_tuned(control, begin, rows, seed, lambda _epoch: None)
@@ -61,7 +66,8 @@ def tuned(task: str, name: str, start: Path, seed: int, schemes: tuple[str, ...]
     if "int8" in schemes:  # who runs the file gets its answers
         content = _native(answering, "int8", splits)
         yield made("int8", before, _native_classes(content, splits), content, beside=wanted)
-    for scheme, model in aware.items():
+    for scheme in grids:
+        model = on_the_grid_of(control, scheme)
         fine_tuned(model, begin, rows, seed, lambda _epoch: None)
         answering = deployed(begin.as_deployed(model.inner), model.on_grid)
         found = _classes(answering.model, splits)

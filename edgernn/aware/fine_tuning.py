@@ -1,4 +1,4 @@
-"""Fine-tunes a trained model on a grid, and beside it, as a control, in float."""
+"""Fine-tunes a trained model in float, which is the control, and then on a grid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgernn.aware.deployed import deployed
 from edgernn.aware.integers import in_integers
 from edgernn.aware.model import quantization_aware
 from edgernn.aware.start import Start, start_from
-from edgernn.aware.weights import levels_of
+from edgernn.aware.weights import chosen_weights, levels_of
 from edgernn.errors import OutputError
 from edgernn.tasks.augmentation import augmented
 from edgernn.tasks.keras_backend import load_keras
@@ -51,13 +51,13 @@ def gentler(recipe: Recipe) -> Recipe:
     return replace(recipe, learning_rate=recipe.learning_rate / 2, epochs=epochs, patience=0)
 
 
-def beside(in_float: Any, scheme: str) -> Any:
-    """A model on the grid, with the weights that a model in float has before its training.
+def on_the_grid_of(control: Any, scheme: str) -> Any:
+    """A model on a grid, with the weights of a control that is trained.
 
-    Where the scheme learns from answers, they are those of the model in float, as it is by then.
+    Where the scheme learns from answers, they are the control's.
     """
-    teacher = in_float if scheme in _TAUGHT else None
-    return quantization_aware(in_float, scheme, teacher=teacher)
+    teacher = control if scheme in _TAUGHT else None
+    return quantization_aware(control, scheme, teacher=teacher)
 
 
 def tuned(model: Any, begin: Start, splits: Splits, seed: int, on_epoch: OnEpoch) -> list[Epoch]:
@@ -87,7 +87,7 @@ def fine_tune(
     count_parameters: Callable[[Path], int],
     shown: Shown,
 ) -> Trained:
-    """Two trainings from the same weights, alike but for the grid; writes the one on the grid.
+    """A training in float, and from its weights one more on the grid; writes the latter.
 
     start: a .keras or .h5 file; units and layers are its own.  scheme: "int8", "int4", "int3" or
     "ternary".  The files are those of `edgernn.tasks.training.train`; the log has the score of the
@@ -111,11 +111,12 @@ def fine_tune(
 
     load_keras().utils.set_random_seed(seed)
     in_float = begin.to_fit()
-    aware = beside(in_float, scheme)  # refused before the first training
+    chosen_weights(in_float, scheme)  # refused before the first training
     with shown("in float") as on_epoch:
         tuned(in_float, begin, louder, seed, on_epoch)
     control = next(reached(begin.as_deployed(in_float), goal, splits))
 
+    aware = on_the_grid_of(in_float, scheme)
     with shown(f"on the grid of {scheme}") as on_epoch:
         epochs = tuned(aware, begin, louder, seed, on_epoch)
     answering = deployed(begin.as_deployed(aware.inner), aware.on_grid)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgernn.aware.distillation import Distillation
-from edgernn.aware.fine_tuning import beside, fine_tune, gentler, tuned
+from edgernn.aware.fine_tuning import fine_tune, gentler, on_the_grid_of, tuned
 from edgernn.aware.start import start_from
 from edgernn.export.keras.file import parameters_of
 from edgernn.tasks.keras_backend import load_keras
@@ -40,10 +40,15 @@ def test_fine_tuning_is_short_and_gentle_and_its_rate_falls_to_0(given: int, wan
     assert tuning == Recipe(units=8, epochs=wanted, patience=0, learning_rate=0.01)
 
 
-def test_the_model_in_float_teaches_int4_and_no_other() -> None:
+def test_the_control_gives_all_grids_its_weights_and_int4_its_answers() -> None:
     layers = load_keras().layers
     model = load_keras().Sequential([layers.Input((5, 2)), layers.GRU(4), layers.Dense(1)])
-    taught = {scheme: beside(model, scheme) for scheme in ("int8", "int4", "int3", "ternary")}
+    taught = {
+        scheme: on_the_grid_of(model, scheme) for scheme in ("int8", "int4", "int3", "ternary")
+    }
+    for one in taught.values():
+        pairs = zip(one.inner.get_weights(), model.get_weights(), strict=True)
+        assert all(np.array_equal(a, b) for a, b in pairs)
     assert taught["int4"].distillation.teacher is model
     others = {scheme: one.distillation for scheme, one in taught.items() if scheme != "int4"}
     assert others == dict.fromkeys(("int8", "int3", "ternary"))
@@ -85,11 +90,16 @@ def test_without_patience_the_last_weights_count(patience: int, kept: int, tmp_p
 def test_the_control_teaches_every_kind_of_target(
     target: Target, arrays: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of each batch the difference to the loss against labels: it is finite, and never just 0."""
+    """Of each batch the difference to the loss against labels: it is finite, and never just 0.
+
+    And the teacher is a control that has been trained: its answers are not those of the start.
+    """
     added: list[float] = []
+    teachers: list[Any] = []
 
     def more_loss(self: Distillation, *given: Any) -> Any:
         value = computed(self, *given)
+        teachers.append(self.teacher)
         sys.modules["tensorflow"].py_function(lambda one: added.append(float(one)), [value], [])
         return value
 
@@ -104,7 +114,7 @@ def test_the_control_teaches_every_kind_of_target(
     common: dict[str, Any] = {"task": "rows", "count_parameters": parameters_of}
     start = tmp_path / "start.keras"
     train(splits, start, cell=cell, recipe=recipe, **common)
-    tuned = fine_tune(
+    small = fine_tune(
         *(splits, start, tmp_path / "small.keras"),
         scheme="int4",
         recipe=recipe,
@@ -114,4 +124,7 @@ def test_the_control_teaches_every_kind_of_target(
     assert len(added) == 2 * -(-len(splits.train) // 16)
     assert np.isfinite(added).all()
     assert np.abs(added).min() > 1e-6
-    assert len(tuned.log.epochs) == 2
+    assert len(small.log.epochs) == 2
+    begun = load_keras().models.load_model(start).get_weights()
+    taught = zip(begun, teachers[0].get_weights(), strict=True)
+    assert any(a.shape == b.shape and np.abs(a - b).max() > 1e-3 for a, b in taught)
