@@ -59,6 +59,15 @@ def tuned(task: str, name: str, start: Path, seed: int, schemes: tuple[str, ...]
     }
     rows = augmented(splits, seed)
     fine_tuned(control, begin, rows, seed, lambda _epoch: None)
+    for scheme in grids:
+        model = on_the_grid_of(control, scheme)
+        fine_tuned(model, begin, rows, seed, lambda _epoch: None)
+        answering = deployed(begin.as_deployed(model.inner), model.on_grid)
+        found = _classes(answering.model, splits)
+        yield made(scheme, rounded[scheme], found, _native(answering, scheme, splits))
+    if not _IN_FILE.keys() & set(schemes):
+        return
+    fine_tuned(control, begin, rows, seed, lambda _epoch: None)
     answering = Deployed(model=begin.as_deployed(control), grids=())
     wanted = _classes(answering.model, splits)
     if "float" in schemes:
@@ -66,12 +75,6 @@ def tuned(task: str, name: str, start: Path, seed: int, schemes: tuple[str, ...]
     if "int8" in schemes:  # who runs the file gets its answers
         content = _native(answering, "int8", splits)
         yield made("int8", before, _native_classes(content, splits), content, beside=wanted)
-    for scheme in grids:
-        model = on_the_grid_of(control, scheme)
-        fine_tuned(model, begin, rows, seed, lambda _epoch: None)
-        answering = deployed(begin.as_deployed(model.inner), model.on_grid)
-        found = _classes(answering.model, splits)
-        yield made(scheme, rounded[scheme], found, _native(answering, scheme, splits))
 
 
 def of_tests(task: str, seed: int, schemes: tuple[str, ...] = SCHEMES) -> Iterator[Row]:

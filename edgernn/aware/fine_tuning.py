@@ -1,4 +1,4 @@
-"""Fine-tunes a trained model in float, which is the control, and then on a grid."""
+"""Fine-tunes a trained model in float, and from there on a grid and, as a control, in float."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from edgernn.tasks.training import (
 )
 from edgernn.tasks.training_log import Epoch, OnGrid, log_path, write_log
 
-#: Opens the display of one of the two trainings, by its name.
+#: Opens the display of one of the three trainings, by its name.
 Shown: TypeAlias = Callable[[str], AbstractContextManager[OnEpoch]]
 
 #: That a fine-tuning has at most, unless the user says otherwise.
 _EPOCHS: Final = 30
-#: Grids that learn half of the loss from the answers of the control (docs/int4.md).
+#: Grids that learn half of the loss from the answers of the model in float (docs/int4.md).
 _TAUGHT: Final = ("int4",)
 
 
@@ -51,13 +51,13 @@ def gentler(recipe: Recipe) -> Recipe:
     return replace(recipe, learning_rate=recipe.learning_rate / 2, epochs=epochs, patience=0)
 
 
-def on_the_grid_of(control: Any, scheme: str) -> Any:
-    """A model on a grid, with the weights of a control that is trained.
+def on_the_grid_of(in_float: Any, scheme: str) -> Any:
+    """A model on a grid, with the weights of one that was fine-tuned in float.
 
-    Where the scheme learns from answers, they are the control's.
+    Where the scheme learns from answers, they are those of that one.
     """
-    teacher = control if scheme in _TAUGHT else None
-    return quantization_aware(control, scheme, teacher=teacher)
+    teacher = in_float if scheme in _TAUGHT else None
+    return quantization_aware(in_float, scheme, teacher=teacher)
 
 
 def tuned(model: Any, begin: Start, splits: Splits, seed: int, on_epoch: OnEpoch) -> list[Epoch]:
@@ -87,7 +87,9 @@ def fine_tune(
     count_parameters: Callable[[Path], int],
     shown: Shown,
 ) -> Trained:
-    """A training in float, and from its weights one more on the grid; writes the latter.
+    """A training in float, and from its weights two more: on the grid, and in float as a control.
+
+    The two are alike but for the grid and its teacher.  Writes the model on the grid.
 
     start: a .keras or .h5 file; units and layers are its own.  scheme: "int8", "int4", "int3" or
     "ternary".  The files are those of `edgernn.tasks.training.train`; the log has the score of the
@@ -114,11 +116,13 @@ def fine_tune(
     chosen_weights(in_float, scheme)  # refused before the first training
     with shown("in float") as on_epoch:
         tuned(in_float, begin, louder, seed, on_epoch)
-    control = next(reached(begin.as_deployed(in_float), goal, splits))
-
     aware = on_the_grid_of(in_float, scheme)
     with shown(f"on the grid of {scheme}") as on_epoch:
         epochs = tuned(aware, begin, louder, seed, on_epoch)
+    with shown("in float once more") as on_epoch:  # last: until here it may teach
+        tuned(in_float, begin, louder, seed, on_epoch)
+    control = next(reached(begin.as_deployed(in_float), goal, splits))
+
     answering = deployed(begin.as_deployed(aware.inner), aware.on_grid)
     scored: Any = None
     if not goal.decoder_steps:

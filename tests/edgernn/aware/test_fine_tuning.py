@@ -74,6 +74,38 @@ def test_without_patience_the_last_weights_count(patience: int, kept: int, tmp_p
     assert after == pytest.approx(losses[kept], rel=1e-4)
 
 
+def test_the_grid_and_its_control_start_from_the_same_training_in_float_and_last_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, start = tmp_path / "rows.npz", tmp_path / "start.keras"
+    np.savez(path, x=X, y=OF_STEPS[:, 0])
+    splits = split(read_npz(path))
+    recipe = Recipe(units=4, epochs=2, batch_size=16, patience=0)
+    common: dict[str, Any] = {"task": "rows", "count_parameters": parameters_of}
+    train(splits, start, cell="gru", recipe=recipe, **common)
+    began: list[list[Any]] = []
+    epochs: list[int] = []
+
+    def recorded(model: Any, *given: Any) -> Any:
+        began.append(getattr(model, "inner", model).get_weights())
+        found = tuned(model, *given)
+        epochs.append(len(found))
+        return found
+
+    monkeypatch.setattr("edgernn.aware.fine_tuning.tuned", recorded)
+    fine_tune(
+        *(splits, start, tmp_path / "small.keras"),
+        scheme="int4",
+        recipe=recipe,
+        shown=lambda _name: nullcontext(lambda _epoch: None),
+        **common,
+    )
+    first, on_grid, control = began
+    assert epochs == [2, 2, 2]
+    assert all(np.array_equal(a, b) for a, b in zip(on_grid, control, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, control, strict=True))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("target", "arrays"),
