@@ -20,21 +20,19 @@ SCHEMES: Final = ("float", "int8", "int4", "int3", "ternary")
 
 
 class Tuning(NamedTuple):
-    """How the models of a task are made and fine-tuned."""
+    """What is fine-tuned of a task; how, `edgernn train --qat` says by itself."""
 
     model: str  # of the tests
     cell: str
-    rate: float
-    epochs: int
-    batch: int
     rows: int | None = None  # to train on; None: all
+    epochs: int | None = None  # None: those of the command
 
 
 TUNINGS: Final = {
-    "counter": Tuning("counter_lstm", "lstm", 2e-3, 32, 128),
-    "japanese-vowels": Tuning("vowels_gru", "gru", 1e-3, 25, 32),
-    "digits": Tuning("digits_gru", "gru", 1e-3, 12, 128),
-    "languages": Tuning("languages_conv_lstm", "conv-lstm", 5e-4, 4, 128, 8000),
+    "counter": Tuning("counter_lstm", "lstm"),
+    "japanese-vowels": Tuning("vowels_gru", "gru"),
+    "digits": Tuning("digits_gru", "gru"),
+    "languages": Tuning("languages_conv_lstm", "conv-lstm", 8000, 4),
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +15,16 @@ import numpy.typing as npt
 
 import edgernn
 from bench.few_bits_record import SCHEMES, TUNINGS, Row
-from edgernn.aware.deployed import copied, deployed
-from edgernn.aware.model import quantization_aware
+from edgernn.aware.deployed import Deployed, deployed
+from edgernn.aware.fine_tuning import gentler, on_the_grid_of
+from edgernn.aware.fine_tuning import tuned as fine_tuned
+from edgernn.aware.start import start_from
+from edgernn.aware.weights import chosen_weights
 from edgernn.export.keras.file import parameters_of
 from edgernn.runtime import Model
 from edgernn.scheme import Scheme
 from edgernn.tasks import counter
+from edgernn.tasks.augmentation import augmented
 from edgernn.tasks.data import task_named
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.samples import Splits
@@ -38,21 +41,40 @@ _IN_FILE: Final = {"float": Scheme.FLOAT32, "int8": Scheme.INT8}  # the others: 
 
 
 def tuned(task: str, name: str, start: Path, seed: int, schemes: tuple[str, ...]) -> Iterator[Row]:
-    """The same fine-tuning from one model: in float, and on each grid."""
-    splits, base = _splits(task), load_keras().models.load_model(start)
+    """One model fine-tuned as `edgernn train --qat` does without options: in float and on grids."""
+    splits, recipe = _splits(task), gentler(task_named(task).recipe)
+    recipe = replace(recipe, epochs=TUNINGS[task].epochs or recipe.epochs)
+    begin = start_from(start, splits, recipe)
     made = _one_of(task, name, seed, splits)
-    if _IN_FILE.keys() & set(schemes):
-        control, before = _fitted(copied(base), task, seed, splits)
-        wanted = _classes(control, splits)
-        yield made("float", before, wanted, _native(control, "float", splits))
-        if "int8" in schemes:  # who runs the file gets its answers
-            content = _native(control, "int8", splits)
-            yield made("int8", before, _native_classes(content, splits), content, beside=wanted)
-    for scheme in schemes:
-        if scheme in _IN_FILE:
-            continue
-        model, before = _fitted(quantization_aware(base, scheme), task, seed, splits)
-        yield made(scheme, before, _classes(model, splits), _native(model, scheme, splits))
+    load_keras().utils.set_random_seed(seed)
+    control = begin.to_fit()
+    before = _classes(begin.as_deployed(control), splits)
+    grids = [scheme for scheme in schemes if scheme not in _IN_FILE]
+    rounded = {
+        scheme: _classes(
+            deployed(begin.as_deployed(control), chosen_weights(control, scheme).weights).model,
+            splits,
+        )
+        for scheme in grids
+    }
+    rows = augmented(splits, seed)
+    fine_tuned(control, begin, rows, seed, lambda _epoch: None)
+    for scheme in grids:
+        model = on_the_grid_of(control, scheme)
+        fine_tuned(model, begin, rows, seed, lambda _epoch: None)
+        answering = deployed(begin.as_deployed(model.inner), model.on_grid)
+        found = _classes(answering.model, splits)
+        yield made(scheme, rounded[scheme], found, _native(answering, scheme, splits))
+    if not _IN_FILE.keys() & set(schemes):
+        return
+    fine_tuned(control, begin, rows, seed, lambda _epoch: None)
+    answering = Deployed(model=begin.as_deployed(control), grids=())
+    wanted = _classes(answering.model, splits)
+    if "float" in schemes:
+        yield made("float", before, wanted, _native(answering, "float", splits))
+    if "int8" in schemes:  # who runs the file gets its answers
+        content = _native(answering, "int8", splits)
+        yield made("int8", before, _native_classes(content, splits), content, beside=wanted)
 
 
 def of_tests(task: str, seed: int, schemes: tuple[str, ...] = SCHEMES) -> Iterator[Row]:
@@ -77,29 +99,14 @@ def grown(task: str, units: int, seed: int, schemes: tuple[str, ...]) -> Iterato
         yield from tuned(task, f"{cell} {units}", start, seed, schemes)
 
 
-def _fitted(model: Any, task: str, seed: int, splits: Splits) -> tuple[Any, float]:
-    """(The model after the fine-tuning, its accuracy before)
-
-    The rate falls to 0 along a cosine and the last weights count: no epoch is chosen by its score,
-    and weights between two numbers of the grid come to rest.
-    """
-    keras, tuning = load_keras(), TUNINGS[task]
-    keras.utils.set_random_seed(seed)
-    rows = slice(tuning.rows)
-    x, y = splits.train.x[rows], np.asarray(splits.train.y)[rows]
-    steps = tuning.epochs * math.ceil(len(x) / tuning.batch)
-    rate = keras.optimizers.schedules.CosineDecay(tuning.rate, steps)
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
-    before = float(np.mean(_classes(model, splits) == np.asarray(splits.test.y)))
-    model.fit(x, y, epochs=tuning.epochs, batch_size=tuning.batch, verbose=0)
-    return model, before
-
-
 def _one_of(task: str, name: str, seed: int, splits: Splits) -> Any:
     truth = np.asarray(splits.test.y)
 
-    def made(scheme: str, before: float, found: Any, content: bytes, beside: Any = None) -> Row:
-        """found: the classes that count; beside: those of the training, where they are others."""
+    def made(scheme: str, before: Any, found: Any, content: bytes, beside: Any = None) -> Row:
+        """found: the classes that count; beside: those of the training, where they are others.
+
+        before: the classes before the training.
+        """
         training = found if beside is None else beside
         right = found == truth
         return Row(
@@ -107,7 +114,7 @@ def _one_of(task: str, name: str, seed: int, splits: Splits) -> Any:
             model=name,
             scheme=scheme,
             seed=seed,
-            before=round(before, 5),
+            before=round(float(np.mean(before == truth)), 5),
             after=round(float(right.mean()), 5),
             bytes=len(content),
             alike=round(float(np.mean(_native_classes(content, splits) == training)), 5),
@@ -122,6 +129,10 @@ def _one_of(task: str, name: str, seed: int, splits: Splits) -> Any:
 def _splits(task: str) -> Splits:
     """Rows of a task; of one that is generated, more to test, for narrower intervals."""
     splits = task_named(task).read(lambda _phase: None)
+    rows = TUNINGS[task].rows
+    if rows is not None:
+        train = replace(splits.train, x=splits.train.x[:rows], y=np.asarray(splits.train.y)[:rows])
+        splits = replace(splits, train=train)
     if task == counter.TASK.name:
         return replace(splits, test=counter.generated(_GENERATED_ROWS, seed=_GENERATED_SEED))
     return splits
@@ -131,14 +142,11 @@ def _classes(model: Any, splits: Splits) -> npt.NDArray[np.intp]:
     return np.asarray(model.predict(splits.test.x, batch_size=_AT_ONCE, verbose=0)).argmax(-1)
 
 
-def _native(model: Any, scheme: str, splits: Splits) -> bytes:
+def _native(model: Deployed, scheme: str, splits: Splits) -> bytes:
     """The content of an .ernn file."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
-        if scheme in _IN_FILE:
-            model.save(path)
-        else:
-            deployed(model.inner, model.on_grid).save(path)
+        model.save(path)
         stored = _IN_FILE.get(scheme, Scheme.INT4)
         rows = None if stored is Scheme.FLOAT32 else splits.calibration.x
         made = edgernn.load(path).export(

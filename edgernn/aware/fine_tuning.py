@@ -1,4 +1,4 @@
-"""Fine-tunes a trained model on a grid, and beside it, as a control, in float."""
+"""Fine-tunes a trained model in float, and from there on a grid and, as a control, in float."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from edgernn import atomic
 from edgernn.aware.deployed import deployed
 from edgernn.aware.integers import in_integers
 from edgernn.aware.model import quantization_aware
-from edgernn.aware.start import start_from
-from edgernn.aware.weights import levels_of
+from edgernn.aware.start import Start, start_from
+from edgernn.aware.weights import chosen_weights, levels_of
 from edgernn.errors import OutputError
 from edgernn.tasks.augmentation import augmented
 from edgernn.tasks.keras_backend import load_keras
@@ -31,13 +31,15 @@ from edgernn.tasks.training import (
     trained_files,
     training_log,
 )
-from edgernn.tasks.training_log import OnGrid, log_path, write_log
+from edgernn.tasks.training_log import Epoch, OnGrid, log_path, write_log
 
-#: Opens the display of one of the two trainings, by its name.
+#: Opens the display of one of the three trainings, by its name.
 Shown: TypeAlias = Callable[[str], AbstractContextManager[OnEpoch]]
 
 #: That a fine-tuning has at most, unless the user says otherwise.
-_EPOCHS: Final = 15
+_EPOCHS: Final = 30
+#: Grids that learn half of the loss from the answers of the model in float (docs/int4.md).
+_TAUGHT: Final = ("int4",)
 
 
 def gentler(recipe: Recipe) -> Recipe:
@@ -47,6 +49,29 @@ def gentler(recipe: Recipe) -> Recipe:
     """
     epochs = min(recipe.epochs, _EPOCHS)
     return replace(recipe, learning_rate=recipe.learning_rate / 2, epochs=epochs, patience=0)
+
+
+def on_the_grid_of(in_float: Any, scheme: str) -> Any:
+    """A model on a grid, with the weights of one that was fine-tuned in float.
+
+    Where the scheme learns from answers, they are those of that one.
+    """
+    teacher = in_float if scheme in _TAUGHT else None
+    return quantization_aware(in_float, scheme, teacher=teacher)
+
+
+def tuned(model: Any, begin: Start, splits: Splits, seed: int, on_epoch: OnEpoch) -> list[Epoch]:
+    """Fits a model in place; gives the epochs."""
+    load_keras().utils.set_random_seed(seed)
+    kept = _keeps_best(begin.recipe)
+    return fitted(model, splits, begin.goal, begin.recipe, on_epoch, keeps_best=kept)
+
+
+def _keeps_best(recipe: Recipe) -> bool:
+    """Without patience the last weights count, not those of an epoch that few validation rows would
+    choose while the rate is still high.
+    """
+    return recipe.patience > 0
 
 
 def fine_tune(
@@ -62,7 +87,9 @@ def fine_tune(
     count_parameters: Callable[[Path], int],
     shown: Shown,
 ) -> Trained:
-    """Two trainings from the same weights, alike but for the grid; writes the one on the grid.
+    """A training in float, and from its weights two more: on the grid, and in float as a control.
+
+    The two are alike but for the grid and its teacher.  Writes the model on the grid.
 
     start: a .keras or .h5 file; units and layers are its own.  scheme: "int8", "int4", "int3" or
     "ternary".  The files are those of `edgernn.tasks.training.train`; the log has the score of the
@@ -81,20 +108,21 @@ def fine_tune(
         atomic.require_writable(file)
     begin = start_from(start, splits, recipe)
     goal, recipe = begin.goal, begin.recipe
-    keras = load_keras()
     louder = augmented(splits, seed)
     before = next(reached(begin.as_deployed(begin.to_fit()), goal, splits))
 
-    keras.utils.set_random_seed(seed)
+    load_keras().utils.set_random_seed(seed)
     in_float = begin.to_fit()
-    aware = quantization_aware(in_float, scheme)  # refused before the first training
+    chosen_weights(in_float, scheme)  # refused before the first training
     with shown("in float") as on_epoch:
-        fitted(in_float, louder, goal, recipe, on_epoch)
+        tuned(in_float, begin, louder, seed, on_epoch)
+    aware = on_the_grid_of(in_float, scheme)
+    with shown(f"on the grid of {scheme}") as on_epoch:
+        epochs = tuned(aware, begin, louder, seed, on_epoch)
+    with shown("in float once more") as on_epoch:  # last: until here it may teach
+        tuned(in_float, begin, louder, seed, on_epoch)
     control = next(reached(begin.as_deployed(in_float), goal, splits))
 
-    keras.utils.set_random_seed(seed)
-    with shown(f"on the grid of {scheme}") as on_epoch:
-        epochs = fitted(aware, louder, goal, recipe, on_epoch)
     answering = deployed(begin.as_deployed(aware.inner), aware.on_grid)
     scored: Any = None
     if not goal.decoder_steps:
@@ -116,6 +144,7 @@ def fine_tune(
                 control=control.test,
                 left_in_float=aware.left_in_float,
             ),
+            keeps_best=_keeps_best(recipe),
         )
         write_npz(calibration_file, splits.calibration)
         write_npz(test_file, splits.test)

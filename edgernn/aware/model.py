@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from edgernn import atomic
 from edgernn.aware.deployed import Deployed, copied, deployed
+from edgernn.aware.distillation import MASK, Distillation, distillation_from
 from edgernn.aware.integers import InIntegers, in_integers
 from edgernn.aware.weights import Choice, OnGrid, chosen_weights
 from edgernn.errors import ModelFileError, WrongOption
@@ -22,11 +23,10 @@ from edgernn.export.keras.object import from_keras
 from edgernn.export.source_model import SourceModel
 from edgernn.tasks.keras_backend import load_keras
 
-#: Where Keras keeps which steps of a tensor count.
-_MASK: Final = "_keras_mask"
 
-
-def quantization_aware(model: Any, scheme: str, *, calibrate: Any = None) -> Any:
+def quantization_aware(
+    model: Any, scheme: str, *, calibrate: Any = None, teacher: Any = None
+) -> Any:
     """A Keras model that learns, in fit(), to answer with weights of few bits.
 
     model: a keras.Model, best a trained one; it stays as it is.
@@ -35,6 +35,9 @@ def quantization_aware(model: Any, scheme: str, *, calibrate: Any = None) -> Any
         have 255 numbers then.  "int8": 255 for all.
     calibrate: rows of the model's one input, as for an export; then evaluate(), predict() and the
         validation in fit() answer in the integers of the exported file.
+    teacher: a trained keras.Model with the same inputs and outputs, best the same model after the
+        same training in float.  Then half of the loss in fit() is against its answers, which take
+        the place of labels; masks, weights of rows and ignored classes count there, too.
 
     Each call rounds the weights as an export does, with a scale for each column that is chosen for
     the least squared error; gradients go to the weights behind them as if nothing was rounded.
@@ -47,7 +50,8 @@ def quantization_aware(model: Any, scheme: str, *, calibrate: Any = None) -> Any
 
     Needs the Keras 3 package on TensorFlow (MissingRuntime).  Raises WrongOption for another
     scheme, a model without such weights, one whose class has a train_step() of its own, or
-    `calibrate` for one of several inputs, of states that stay between calls, or of sound or text;
+    `calibrate` for one of several inputs, of states that stay between calls, or of sound or text,
+    or a teacher of other shapes (compile() and fit() raise it for a loss that takes no answers);
     CalibrationError or DataError for rows that do not fit; ModelFileError or UnsupportedLayer for
     one that an export refuses, too.
 
@@ -64,7 +68,8 @@ def quantization_aware(model: Any, scheme: str, *, calibrate: Any = None) -> Any
         )
     _require_steps_of_keras(model)
     choice = chosen_weights(model, scheme)
-    made = _model_class()(copied(model), scheme, choice, calibrate)
+    learnt = None if teacher is None else distillation_from(teacher, model)
+    made = _model_class()(copied(model), scheme, choice, calibrate, learnt)
     if calibrate is not None:
         made.round_activations()
     return made
@@ -100,7 +105,14 @@ def _model_class() -> type:
     class QuantizationAware(keras.Model):  # type: ignore[misc, name-defined]
         """See `quantization_aware`."""
 
-        def __init__(self, inner: Any, scheme: str, choice: Choice, calibrate: Any) -> None:
+        def __init__(
+            self,
+            inner: Any,
+            scheme: str,
+            choice: Choice,
+            calibrate: Any,
+            distillation: Distillation | None,
+        ) -> None:
             super().__init__(name=f"{inner.name}_{scheme}")
             self.inner = inner
             self.scheme = scheme
@@ -109,6 +121,7 @@ def _model_class() -> type:
             self.built = True
             self.on_grid = choice.weights
             self.calibrate = calibrate
+            self.distillation = distillation
             self.rounded_weights = b""  # of which `answering` computes
             self.answering: InIntegers  # with `calibrate`, from round_activations() on
             if hasattr(inner, "output_names"):  # losses and metrics may be given by output
@@ -142,6 +155,32 @@ def _model_class() -> type:
                 self.round_activations()
                 return _in_place_of(outputs, inputs, self._answers)
             return _in_place_of(outputs, inputs, self._answers_in_graph)
+
+        def compile(
+            self,
+            optimizer: Any = "rmsprop",
+            loss: Any = None,
+            loss_weights: Any = None,
+            *others: Any,
+            **options: Any,
+        ) -> None:
+            super().compile(optimizer, loss, loss_weights, *others, **options)
+            if self.distillation is not None:
+                names = getattr(self, "output_names", None)
+                self.distillation.compile(loss, loss_weights, names)
+
+        def compute_loss(
+            self,
+            x: Any = None,
+            y: Any = None,
+            y_pred: Any = None,
+            sample_weight: Any = None,
+            training: bool = True,
+        ) -> Any:
+            loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+            if self.distillation is None or not training:
+                return loss
+            return loss + self.distillation.more_loss(x, y, y_pred, sample_weight)
 
         def _answers_in_graph(self, inputs: Any) -> Any:
             self.round_activations()  # the graph was made before: weights may be others now
@@ -247,7 +286,7 @@ def _in_place_of(outputs: Any, inputs: Any, answers: Callable[[Any], Any]) -> An
 
     given = list(forward(*flat))
     for value, exact in zip(given, flat, strict=True):
-        setattr(value, _MASK, getattr(exact, _MASK, None))
+        setattr(value, MASK, getattr(exact, MASK, None))
     return tree.pack_sequence_as(outputs, given)
 
 

@@ -75,8 +75,8 @@ edgernn train digits --qat int4 --from gru.keras -o gru4.keras
 edgernn export gru4.keras --scheme int4 --calibrate gru4.calibration.npz -o out/
 
 --qat trains a model again with weights of few bits: each step rounds them as `edgernn export` does,
-and the export stores them as they are.  The same training in float is run beside it, and both
-scores are printed.
+and the export stores them as they are.  It starts from a training in float.  From there the same
+training in float runs, too, and both scores are printed.
 
 Your own data are an .npz, a .csv, or a folder of .wav files by class.  The target may be a class,
 several labels, a class for each step, numbers, or a sequence; it is taken from y, or from the

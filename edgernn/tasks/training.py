@@ -178,9 +178,12 @@ def training_log(
     parameters: int,
     on_grid: OnGrid | None = None,
     answers: Callable[[AnyArray], AnyArray] | None = None,
+    keeps_best: bool = True,
 ) -> TrainingLog:
     """What a training gave: `model` is the one whose file has this name and content."""
     best = min(range(len(epochs)), key=lambda index: epochs[index].validation_loss, default=-1)
+    if not keeps_best:
+        best = len(epochs) - 1
     first, *others = reached(model, goal, splits, answers)
     return TrainingLog(
         settings=settings,
@@ -273,11 +276,17 @@ def deployable(model: Any, goal: Goal, architecture: Architecture, recipe: Recip
 
 
 def fitted(
-    model: Any, splits: Splits, goal: Goal, recipe: Recipe, on_epoch: OnEpoch
+    model: Any,
+    splits: Splits,
+    goal: Goal,
+    recipe: Recipe,
+    on_epoch: OnEpoch,
+    *,
+    keeps_best: bool = True,
 ) -> list[Epoch]:
-    """Fits `model` in place, ending with its best weights; gives the epochs."""
+    """Fits `model` in place, ending with its best weights or its last ones; gives the epochs."""
     compile_for(model, goal, recipe)
-    return fit(model, splits, goal, recipe, on_epoch)
+    return fit(model, splits, goal, recipe, on_epoch, keeps_best=keeps_best)
 
 
 def compile_for(model: Any, goal: Goal, recipe: Recipe) -> None:
@@ -296,6 +305,8 @@ def fit(
     recipe: Recipe,
     on_epoch: OnEpoch,
     seen: Callable[[AnyArray], AnyArray] = lambda x: x,
+    *,
+    keeps_best: bool = True,
 ) -> list[Epoch]:
     """As `fitted`, of a model that is compiled.  It is given `seen` of the features."""
     if recipe.epochs == 0:
@@ -342,7 +353,7 @@ def fit(
             keras.callbacks.EarlyStopping(
                 monitor="val_loss",
                 patience=recipe.patience or recipe.epochs,
-                restore_best_weights=True,
+                restore_best_weights=keeps_best,
             ),
             keras.callbacks.LambdaCallback(
                 on_epoch_end=record, on_train_batch_begin=None if recipe.patience else slow_down
