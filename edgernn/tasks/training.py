@@ -29,6 +29,7 @@ from edgernn.tasks.notation import Architecture, architecture_named
 from edgernn.tasks.npz import write_npz
 from edgernn.tasks.reading import AS_IT_IS, Reading
 from edgernn.tasks.samples import AnyArray, Baselines, Samples, Splits
+from edgernn.tasks.schedule import rate_at
 from edgernn.tasks.score import score
 from edgernn.tasks.sequences import greedy
 from edgernn.tasks.target import Target
@@ -49,9 +50,6 @@ OnEpoch: TypeAlias = Callable[[Epoch], None]
 Answers: TypeAlias = Callable[[Path, AnyArray], AnyArray]  # the first output of a file, for rows
 
 PREDICTION_BATCH: Final = 256
-#: Of a training without patience: the share in which the learning rate rises, and where it begins.
-_RISING: Final = 0.1
-_START: Final = 0.1
 
 
 class Diverged(DataError):
@@ -361,19 +359,6 @@ def fit(
         ],
     )
     return epochs
-
-
-def rate_at(done: float, highest: float) -> float:
-    """The learning rate after a share `done` of a training without patience.
-
-    It rises over the first tenth and then falls along a cosine to 0 (Smith, 2018, one cycle).
-
-    >>> [round(rate_at(done, 1.0), 2) for done in (0.0, 0.05, 0.1, 0.55, 1.0)]
-    [0.1, 0.55, 1.0, 0.5, 0.0]
-    """
-    if done < _RISING:
-        return highest * (_START + (1 - _START) * done / _RISING)
-    return highest * (1 + math.cos(math.pi * (done - _RISING) / (1 - _RISING))) / 2
 
 
 def _outputs(model: Any, goal: Goal, samples: Samples) -> list[AnyArray]:

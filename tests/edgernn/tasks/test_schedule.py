@@ -9,9 +9,10 @@ from edgernn.tasks.goal import goal_of
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.notation import architecture_named
 from edgernn.tasks.samples import Samples
+from edgernn.tasks.schedule import rate_at
 from edgernn.tasks.split import split
 from edgernn.tasks.task import Recipe
-from edgernn.tasks.training import built, fitted, rate_at
+from edgernn.tasks.training import built, fitted
 
 
 def test_the_learning_rate_rises_to_its_highest_and_falls_to_0():
