@@ -14,8 +14,9 @@ _INTRODUCTION: Final = """# Benchmarks
 
 This page is made by `python -m bench.page` from runs of `make bench`, whose rows are in
 [benchmarks.json](benchmarks.json). Run it on your machine: ratios differ from processor to
-processor. All rows are of one quiet run but those of RTNeural and of predicted times, which ran
-while other programs kept the machine busy.
+processor. All rows of the first table are of one quiet run but those of RTNeural and of predicted
+times, which ran while other programs kept the machine busy. The sections on other instruction sets
+and on a processor with AVX2 alone have runs of their own, which they describe.
 
 How it is measured:
 
@@ -247,6 +248,8 @@ before, two after; peer ÷ ours):
 | LSTM `dynamic`: 1, 8, 32 | .41, .91, 1.00; .34, .76, .99 | .89, 1.15, 1.07; .79, 1.06, 1.11 |
 | GRU `float32`: 1, 8, 32 | .59, .82, .78; .60, .81, .74 | 1.14, 1.04, .76; 1.24, .99, .80 |
 | LSTM `float32`: 1, 8, 32 | .75, .82, .89; .65, .84, .76 | 1.45, 1.06, .96; 1.45, 1.13, .91 |
+
+Still slower than LiteRT are `dynamic` at batch 1 and `float32` at batch 32. Neither was worked on.
 
 `Session.step` of one row is as it was: 1.7 to 2.3 times as fast as LiteRT in int8, .94 to 1.09 in
 `dynamic`, 1.2 to 1.8 in `float32`.

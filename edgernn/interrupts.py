@@ -68,7 +68,11 @@ def _again(number: int) -> None:
 
     def later() -> None:
         time.sleep(_AGAIN_AFTER_S)
-        _thread.interrupt_main(signal.Signals(number))
+        main_thread = threading.main_thread().ident
+        if main_thread is None or not hasattr(signal, "pthread_kill"):  # Windows
+            _thread.interrupt_main(signal.Signals(number))
+        elif callable(signal.getsignal(number)):  # else it would end the process, or nothing
+            signal.pthread_kill(main_thread, number)  # also ends what the thread waits for
 
     _thread.start_new_thread(later, ())  # a Thread takes locks that the main thread may hold
 
@@ -101,7 +105,9 @@ def uninterrupted() -> Iterator[None]:
         nonlocal pressed
         pressed = True
 
-    numbers = [signal.SIGINT]
+    numbers = []
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        numbers.append(signal.SIGINT)
     if signal.getsignal(signal.SIGTERM) is _interrupt:
         numbers.append(signal.SIGTERM)
     before = {number: signal.signal(number, note) for number in numbers}

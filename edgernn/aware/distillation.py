@@ -93,6 +93,16 @@ def _moved(loss: Any) -> Any:
     return None if loss is None else _moved_class()(load_keras().losses.get(loss))
 
 
+def _require_loss_of_keras(loss: Any) -> None:
+    """Of another it is not known whether it takes logits, and what stands for a label there."""
+    if str(getattr(loss, "__module__", "")).split(".")[0] != "keras":
+        name = getattr(loss, "__name__", type(loss).__name__)
+        raise WrongOption(
+            f"a teacher's answers may not fit what the loss {name} takes",
+            remedy="Use a loss of keras.losses, or leave out teacher",
+        )
+
+
 @functools.cache
 def _moved_class() -> type:
     """Made when Keras is loaded: a class cannot wait for the module of its base."""
@@ -100,7 +110,7 @@ def _moved_class() -> type:
     ops, losses = keras.ops, keras.losses
 
     class Moved(losses.Loss):  # type: ignore[misc, name-defined]
-        """loss: a function or a keras.losses.Loss.
+        """loss: a function or a Loss of keras.losses.
 
         Of numbers of classes, the teacher's probabilities take the place; of other labels, its
         answers do.
@@ -108,6 +118,7 @@ def _moved_class() -> type:
 
         def __init__(self, loss: Any) -> None:
             made = isinstance(loss, losses.Loss)
+            _require_loss_of_keras(type(loss) if made else loss)
             config = loss.get_config() if made else {}
             super().__init__(reduction=loss.reduction if made else "sum_over_batch_size")
             self.of = loss.call if made else loss
@@ -121,25 +132,25 @@ def _moved_class() -> type:
             own, wanted = ops.split(y_pred, 2, axis=-1)
             if len(y_true.shape) + 1 == len(own.shape) and not self.of_class_numbers:
                 y_true = ops.expand_dims(y_true, -1)
+            if y_true.shape[-1] != own.shape[-1] and not self.of_class_numbers:
+                raise WrongOption(
+                    f"a teacher's answers do not fit where the loss {self.known_as} takes labels",
+                    remedy="Use a loss that takes probabilities or numbers, or leave out teacher",
+                )
             of_labels = self.of(y_true, own)
-            moved = _SHARE * (self.of_answers(y_true, own, wanted) - of_labels)
+            moved = _SHARE * (self.of_answers(own, wanted) - of_labels)
             counts = getattr(of_labels, MASK, None)  # not the steps of a class that is ignored
             if counts is not None:
                 moved = ops.where(counts, moved, 0.0)
                 setattr(moved, MASK, counts)
             return moved
 
-        def of_answers(self, y_true: Any, own: Any, wanted: Any) -> Any:
+        def of_answers(self, own: Any, wanted: Any) -> Any:
             if self.from_logits:
                 several = self.of_class_numbers or "Categorical" in self.known_as
                 wanted = ops.softmax(wanted) if several else ops.sigmoid(wanted)
             if self.of_class_numbers:
                 return losses.categorical_crossentropy(wanted, own, from_logits=self.from_logits)
-            if y_true.shape[-1] != own.shape[-1]:
-                raise WrongOption(
-                    f"a teacher's answers do not fit where the loss {self.known_as} takes labels",
-                    remedy="Use a loss that takes probabilities or numbers, or leave out teacher",
-                )
             return self.of(wanted, own)
 
     return Moved

@@ -93,7 +93,7 @@ def fine_tune(
 
     start: a .keras or .h5 file; units and layers are its own.  scheme: "int8", "int4", "int3" or
     "ternary".  The files are those of `edgernn.tasks.training.train`; the log has the score of the
-    control and that before both.  The score of the training on the grid is that of its exported
+    control and that before them.  The score of the training on the grid is that of its exported
     file, in integers; Keras scores models that write a sequence by themselves, that make rows of
     text or sound, or whose states stay between calls.
     Raises WrongOption, ModelFileError, UnsupportedLayer, MissingRuntime, DataError, OutputError.

@@ -51,7 +51,8 @@ def quantization_aware(
     Needs the Keras 3 package on TensorFlow (MissingRuntime).  Raises WrongOption for another
     scheme, a model without such weights, one whose class has a train_step() of its own, or
     `calibrate` for one of several inputs, of states that stay between calls, or of sound or text,
-    or a teacher of other shapes (compile() and fit() raise it for a loss that takes no answers);
+    or a teacher of other shapes (compile() and fit() raise it for a loss
+    that is not of keras.losses, or takes no answers);
     CalibrationError or DataError for rows that do not fit; ModelFileError or UnsupportedLayer for
     one that an export refuses, too.
 

@@ -234,7 +234,7 @@ def command(
         if qat is None or start is None:
             base = out
             if qat is not None:
-                require_writable(out)  # before the minutes of two trainings
+                require_writable(out)  # before the minutes of the trainings
                 base = Path(stack.enter_context(tempfile.TemporaryDirectory())) / out.name
             with epochs_shown(recipe.epochs) as on_epoch:
                 trained = train(splits, base, cell=cell, recipe=recipe, on_epoch=on_epoch, **common)

@@ -26,7 +26,7 @@ def _beside_float(log: TrainingLog) -> list[str]:
     metric = METRICS[log.test.metric]
     values = [metric.text(score.value) for score in (log.test, one.control, one.before)]
     lines = [
-        "{} weights: {}; the same training in float: {}; {} before both: {}".format(
+        "{} weights: {}; the same training in float: {}; {} before it: {}".format(
             one.scheme, *values[:2], one.start, values[2]
         )
     ]
@@ -52,9 +52,11 @@ def layers_text(log: TrainingLog) -> str:
 
 
 def cost_text(log: TrainingLog) -> str:
-    """How long the training took to reach its best epoch."""
+    """How long the training took to reach the epoch whose weights were kept."""
     if not log.epochs:
         return "untrained: 0 epochs were asked for"
+    if log.on_grid is not None and log.settings.patience == 0:
+        return f"the weights of the last of {len(log.epochs)} epochs, {log.seconds:.0f} s"
     return (
         f"best after epoch {log.epochs_to_best} of {len(log.epochs)}, "
         f"{log.seconds_to_best:.0f} of {log.seconds:.0f} s"

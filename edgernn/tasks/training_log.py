@@ -88,7 +88,9 @@ class TrainingLog:
     parameters: int  # as `inspect` and `profile` count them: statistics of inputs included
     labels: tuple[str, ...]
     features: str  # what the model's input is and how to compute it
-    epochs_to_best: int  # the epoch of the lowest validation loss, whose weights were kept
+    epochs_to_best: (
+        int  # the epoch whose weights were kept: of the lowest validation loss, or the last
+    )
     seconds_to_best: float
     seconds: float
     validation: Score

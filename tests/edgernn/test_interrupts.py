@@ -88,6 +88,19 @@ def test_an_interrupt_in_the_import_system_waits_until_it_is_left(number):
     assert reached == ["all of it", "and left it"]
 
 
+def test_an_interrupt_that_waited_ends_what_the_main_thread_waits_for_by_then():
+    began = time.monotonic()
+
+    def block() -> None:
+        code = "raise_signal(2)\n"
+        exec(compile(code, "<frozen importlib._bootstrap>", "exec"), vars(signal).copy())
+        threading.Event().wait(30)
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        block()
+    assert time.monotonic() - began < 15
+
+
 class Owner:
     """Something that a weak reference can be made to."""
 
@@ -140,7 +153,7 @@ def test_a_ctrl_c_that_is_ignored_stays_so():
     """As under nohup."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interruptible():
+        with interruptible(), uninterrupted():
             signal.raise_signal(signal.SIGINT)
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
