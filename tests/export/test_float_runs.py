@@ -67,7 +67,13 @@ def test_the_study_runs_again_only_what_noise_reaches(exported, ran, monkeypatch
     costs = sensitivity(*given, runs=request.runs)
     assert ran == {"probabilities": 1}  # behind the noise of the LSTM
     assert [cost.layer for cost in costs.layers] == ["lstm_1", "probabilities"]
-    assert costs == sensitivity(*given)
+    again = sensitivity(*given)  # of other batches: sums in float32 may differ in the last bits
+    for one, other in zip(costs.layers, again.layers, strict=True):
+        assert one.output_snr_db == pytest.approx(other.output_snr_db, abs=1e-3)
+        assert one.layer_snr_db == pytest.approx(other.layer_snr_db, abs=1e-3)
+        assert (one.arithmetic, one.clamped) == (other.arithmetic, other.clamped)
+    assert costs.output_snr_db == pytest.approx(again.output_snr_db, abs=1e-3)
+    assert (costs.agreement, costs.notes) == (again.agreement, again.notes)
     assert ran["lstm_1"] > 0
 
 

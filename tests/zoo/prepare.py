@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from tests.zoo.case import Case, Generation, Keras
 from tests.zoo.inputs import draw
@@ -102,6 +103,12 @@ def _files(model: Any, routes: Sequence[Route]) -> dict[Route, bytes]:
 
 
 def _predict(model: Any, arrays: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-    outputs = model(arrays[0] if len(arrays) == 1 else arrays, training=False)
+    try:
+        outputs = model(arrays[0] if len(arrays) == 1 else arrays, training=False)
+    except Exception as error:
+        # TensorFlow computes it with oneDNN only, which it leaves out on processors of AVX2 alone.
+        if "do not yet support dilation rates larger than 1" in str(error):
+            pytest.skip("Keras has no dilated Conv1DTranspose on this processor")
+        raise
     flat = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
     return [np.asarray(output) for output in flat]

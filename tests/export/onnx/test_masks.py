@@ -132,7 +132,7 @@ def test_a_row_of_padding_spoils_no_other_row_in_any_batch_or_call(
             actual = run(opened, {"x": x, "words": words})
             for name, wanted in expected.items():
                 error = np.abs(actual[name] - wanted).max()
-                assert error <= (0.05 if scheme is Scheme.DYNAMIC else 2e-6), (batch, name)
+                assert error <= (0.05 if scheme is Scheme.DYNAMIC else 4e-6), (batch, name)
 
 
 @pytest.mark.parametrize("kind", [Gru, Lstm])
