@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.machinery import ExtensionFileLoader
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -57,10 +58,21 @@ def interruptible() -> Iterator[None]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    if frame is not None and frame.f_code.co_filename.startswith(_IMPORTING):
+    if _is_importing(frame):
         _again(number)
         return
     raise KeyboardInterrupt
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Whether the import system itself runs, or a module in C++ begins: it may end the process."""
+    at_top = True
+    while frame is not None:
+        is_import = frame.f_code.co_filename.startswith(_IMPORTING)
+        if is_import and (at_top or isinstance(frame.f_locals.get("self"), ExtensionFileLoader)):
+            return True
+        at_top, frame = False, frame.f_back
+    return False
 
 
 def _again(number: int) -> None:

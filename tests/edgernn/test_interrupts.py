@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 import weakref
+from importlib.machinery import ExtensionFileLoader
+from typing import Any
 
 import pytest
 
@@ -99,6 +101,27 @@ def test_an_interrupt_that_waited_ends_what_the_main_thread_waits_for_by_then():
     with pytest.raises(KeyboardInterrupt), interruptible():
         block()
     assert time.monotonic() - began < 15
+
+
+def test_an_interrupt_while_a_module_in_c_begins_waits_until_it_has():
+    """Python that such a module calls may not raise there: C++ would end the process."""
+    called: list[str] = []
+
+    def from_c() -> None:
+        signal.raise_signal(signal.SIGINT)
+        called.append("all of it")
+
+    code = "def exec_module(self, module):\n    module()\n"
+    names: dict[str, Any] = {}
+    exec(compile(code, "<frozen importlib._bootstrap_external>", "exec"), names)
+
+    def block() -> None:
+        names["exec_module"](ExtensionFileLoader("module", "module.so"), from_c)
+        wait_for_the_interrupt()
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        block()
+    assert called == ["all of it"]
 
 
 class Owner:
