@@ -106,11 +106,13 @@ class SshLink:
             f"ConnectTimeout={CONNECT_TIMEOUT_S}",
             f"ServerAliveInterval={ALIVE_INTERVAL_S}",
             "ServerAliveCountMax=3",
+            "LogLevel=INFO",  # at ERROR it is silent about a jump host that ends at once
         )
 
     def further(self, command: str) -> list[str]:
         # Without its master, ssh would silently open another connection.
-        return self._argv(command, "ControlMaster=no", "ProxyCommand=false", "ProxyJump=none")
+        alone = ("ControlMaster=no", "ProxyCommand=false", "ProxyJump=none")
+        return self._argv(command, *alone, "LogLevel=ERROR")
 
     def _argv(self, command: str, *options: str) -> list[str]:
         always = (
@@ -122,7 +124,6 @@ class SshLink:
             "PermitLocalCommand=no",
             "RemoteCommand=none",
             "RequestTTY=no",
-            "LogLevel=ERROR",
             f"ControlPath={self._sockets.path}/control",
         )
         given = [word for option in (*options, *always) for word in ("-o", option)]
@@ -135,12 +136,14 @@ class SshLink:
                 return DeviceError(what.format(host=host), remedy=remedy.format(host=host))
         if denied := re.search(r"Permission denied \(([^)]*)\)", stderr):
             return _denied(host, denied[1].split(","))
-        complaint = (stderr.strip() or "ssh gave no reason").splitlines()[-1].strip()
-        if any(sign in stderr for sign in _UNREACHABLE):
+        lines = (stderr.strip() or "ssh gave no reason").splitlines()
+        silent = (line for line in lines if any(sign in line for sign in _UNREACHABLE))
+        if reason := next(silent, None):
             return Unreachable(
-                f"{host} cannot be reached: {complaint}",
+                f"{host} cannot be reached: {reason.strip()}",
                 remedy="Check that it is switched on, in this network, and that sshd runs on it",
             )
+        complaint = lines[-1].strip()
         return DeviceError(
             f"ssh to {host} failed: {complaint}", remedy=f"Try `ssh {host} true` yourself"
         )
