@@ -44,10 +44,17 @@ class Distillation:
     def more_loss(self, x: Any, y: Any, answers: Any, sample_weight: Any) -> Any:
         """What is added to the loss against the labels, so that half of it is the teacher's."""
         keras = load_keras()
-        wanted = keras.tree.flatten(self.teacher(x, training=False))
+        wanted = self.teacher(x, training=False)
+        if (theirs := _names(wanted)) != (mine := _names(answers)):
+            raise WrongOption(
+                f"the teacher's outputs are {theirs}, the model's {mine}",
+                remedy="Pass a teacher whose outputs have the names and the order of the model's",
+            )
         pairs = [
             _side_by_side(own, one)
-            for own, one in zip(keras.tree.flatten(answers), wanted, strict=True)
+            for own, one in zip(
+                keras.tree.flatten(answers), keras.tree.flatten(wanted), strict=True
+            )
         ]
         packed = keras.tree.pack_sequence_as(answers, pairs)
         return self.loss.compute_loss(y=y, y_pred=packed, sample_weight=sample_weight)
@@ -78,6 +85,10 @@ def _shapes(model: Any) -> str:
     if not getattr(model, "outputs", None):
         return "unknown shapes"
     return f"{text(model.inputs)} -> {text(model.outputs)}"
+
+
+def _names(outputs: Any) -> str:
+    return f"named {', '.join(sorted(outputs))}" if isinstance(outputs, dict) else "without names"
 
 
 def _side_by_side(own: Any, wanted: Any) -> Any:

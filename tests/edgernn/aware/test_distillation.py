@@ -202,3 +202,17 @@ def test_what_cannot_be_learnt_from_a_teacher_says_so(keras: Any) -> None:
     aware.compile("adam", keras.losses.CTC())
     with pytest.raises(WrongOption, match="where the loss CTC takes labels"):
         aware.compute_loss(X, np.ones((ROWS, 2), np.int64), aware(X), None)
+
+
+@pytest.mark.parametrize("theirs", [{"left": 1, "right": 0}, [1, 0]])
+def test_outputs_of_other_names_are_not_compared_by_their_order(keras: Any, theirs: Any) -> None:
+    given = keras.Input((STEPS, FEATURES))
+    state = keras.layers.GRU(6)(given)
+    heads = [keras.layers.Dense(1)(state) for _ in range(2)]
+    model = keras.Model(given, {"small": heads[0], "large": heads[1]})
+    teacher = keras.Model(given, keras.tree.map_structure(heads.__getitem__, theirs))
+    aware = edgernn.quantization_aware(model, "int4", teacher=teacher)
+    aware.compile("adam", {"small": "mean_squared_error", "large": "mean_squared_error"})
+    labels = {name: np.zeros((ROWS, 1), np.float32) for name in ("small", "large")}
+    with pytest.raises(WrongOption, match=r"the teacher's outputs are .*, the model's named large"):
+        aware.fit(X, labels, epochs=1, verbose=0)
