@@ -18,7 +18,7 @@ from edgernn.export.verify import relative_error
 from edgernn.graph import Graph, fingerprint
 from tests.zoo import CASES
 from tests.zoo.case import Case, Generation
-from tests.zoo.prepare import Prepared, Route, prepare
+from tests.zoo.prepare import Prepared, Route, prepared
 from tests.zoo.refusals import refuser
 from tests.zoo.runtimes import TARGETS, open_session, prepared_graph, run_calls
 
@@ -46,17 +46,12 @@ VARIANTS: Final = tuple(
 KNOWN: dict[tuple[Variant, str, str], float] = {}
 
 
-@lru_cache(maxsize=2)
-def prepared(variant: Variant) -> Prepared:
-    model = prepare(variant.case, variant.generation)
-    assert model.is_telling
-    return model
-
-
 @lru_cache(maxsize=2 * len(Route))
 def graph_of(variant: Variant, route: Route) -> Graph:
     """What the reader makes of the model.  Raises UnsupportedLayer where it has to."""
-    return read(prepared(variant), route).graph
+    model = prepared(variant.case, variant.generation)
+    assert model.is_telling
+    return read(model, route).graph
 
 
 def read(model: Prepared, route: Route) -> SourceModel:
@@ -73,7 +68,8 @@ def worst_error(variant: Variant, route: Route, target: str) -> float:
     read_graph = graph_of(variant, route)
     key = (variant, target, fingerprint(read_graph))
     if key not in KNOWN:
-        model, graph = prepared(variant), prepared_graph(read_graph)
+        model = prepared(variant.case, variant.generation)
+        graph = prepared_graph(read_graph)
         outputs = [output.name for output in read_graph.outputs]
         answers = run_calls(open_session(target, graph), graph, model.inputs, outputs=outputs)
         KNOWN[key] = max(

@@ -27,7 +27,7 @@ from tests.formats import RUN
 from tests.zoo import CASES
 from tests.zoo.case import Case
 from tests.zoo.inputs import draw
-from tests.zoo.prepare import Prepared, prepare
+from tests.zoo.prepare import Prepared, prepared
 from tests.zoo.refusals import refuser
 from tests.zoo.runtimes import open_session, prepared_graph, run_calls
 
@@ -75,14 +75,13 @@ def apart_at_most(scheme: Scheme, backend: str, small: Graph) -> float:
     return max(APART[scheme][backend], STATES_OF_8_BITS if drawn else 0.0)
 
 
-@lru_cache(maxsize=2)
-def prepared(case: Case) -> Prepared:
-    return prepare(case, case.generations[0], routes=())
+def model_of(case: Case) -> Prepared:
+    return prepared(case, case.generations[0])
 
 
 @lru_cache(maxsize=2)
 def read_graph(case: Case) -> Graph:
-    return from_keras(prepared(case).model).graph
+    return from_keras(model_of(case).model).graph
 
 
 def graph_of(case: Case) -> Graph:
@@ -97,7 +96,7 @@ def calibration_data(case: Case, graph: Graph) -> dict[str, AnyArray]:
     specs = [((None, *entry.spec.shape[1:]), entry.spec.dtype.value) for entry in entries]
     random = draw(replace(case, batch=CALIBRATION_ROWS), specs, seed=1)
     return {
-        entry.name: np.concatenate([drawn, *(call[index] for call in prepared(case).inputs)])
+        entry.name: np.concatenate([drawn, *(call[index] for call in model_of(case).inputs)])
         for index, (entry, drawn) in enumerate(zip(entries, random, strict=True))
     }
 
@@ -111,7 +110,7 @@ def quantized(case: Case, scheme: Scheme) -> Graph:
 
 def answers_of(session: Any, case: Case, graph: Graph) -> Answers:
     outputs = [output.name for output in read_graph(case).outputs]
-    return run_calls(session, graph, prepared(case).inputs, outputs=outputs)
+    return run_calls(session, graph, model_of(case).inputs, outputs=outputs)
 
 
 def largest_error(actual: Answers, expected: Answers) -> float:
@@ -138,7 +137,7 @@ def mean_error(actual: Answers, expected: Answers) -> float:
 def is_close(case: Case, small: Graph, scheme: Scheme, backend: str) -> str:
     """What is wrong with the back end's answers; empty if nothing is."""
     answers = answers_of(open_session(backend, small), case, small)
-    expected = prepared(case).expected
+    expected = model_of(case).expected
     largest, mean, bounds = largest_error(answers, expected), mean_error(answers, expected), BOUNDS
     if not largest <= bounds[scheme].largest or not mean <= bounds[scheme].mean:
         return f"{backend} is off by {largest:.3f}, {mean:.3f} on average"

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,12 @@ def keras_of(generation: Generation) -> Keras:
         import keras
 
         return keras
+
+
+@lru_cache(maxsize=3)
+def prepared(case: Case, generation: Generation) -> Prepared:
+    """With all files, kept for the next tests of the case: see tests/export/conftest.py."""
+    return prepare(case, generation)
 
 
 def prepare(
