@@ -20,19 +20,46 @@ AVX2 ERNN_INLINE __m256 load_weights__avx2(const void *weights, size_t index, ui
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)bytes)));
 }
 
-/* `m` rows of x times `n` vectors of 8 columns; m, n and type are constants where it is inlined, so
- * that the sums stay in registers (m * n <= 12). */
-AVX2 ERNN_INLINE void f32_block__avx2(const float *x, size_t x_stride, uint32_t k_count,
-                                const void *weights, size_t first, size_t stride, uint32_t type,
-                                const float *scales, const float *bias, float *out,
-                                size_t out_stride, const int m, const int n) {
+/* Weights of so many numbers of x are multiplied with all rows before those of the next: of a panel of
+ * four tiles they fit the first cache.  Sums wait in `out`, which changes no bit. */
+enum { DEPTH = 128 };
+
+/* Rows of x, from number `begin` up to `end`, times columns of a matrix: those from weight `first` on. */
+typedef struct f32_part {
+  const float *x;
+  size_t x_stride;
+  const ernn_matrix *matrix;
+  uint32_t begin, end;
+  size_t first, stride;
+  const float *scales, *bias;
+  float *out;
+  size_t out_stride;
+} f32_part;
+
+/* `m` rows from `row` on times `n` vectors of 8 columns; m, n and type are constants where it is
+ * inlined, so that the sums stay in registers (m * n <= 12). */
+AVX2 ERNN_INLINE void f32_block__avx2(const f32_part *part, uint32_t row, uint32_t type, const int m,
+                                      const int n) {
+  const size_t x_stride = part->x_stride, out_stride = part->out_stride, stride = part->stride;
+  const float *x = part->x + row * x_stride;
+  float *out = part->out + row * out_stride;
+  const void *weights = part->matrix->panels;
+  const uint32_t end = part->end;
+  size_t first = part->first + part->begin * stride;
   __m256 sums[12];
   ERNN_UNROLL
   for (int i = 0; i < m * n; i++) sums[i] = _mm256_setzero_ps();
-  for (uint32_t k = 0; k < k_count; k++, first += stride) {
+  if (part->begin > 0) {
+    ERNN_UNROLL
+    for (int i = 0; i < m * n; i++) {
+      sums[i] = _mm256_loadu_ps(out + (size_t)(i / n) * out_stride + 8 * (i % n));
+    }
+  }
+  for (uint32_t k = part->begin; k < end; k++, first += stride) {
     ERNN_UNROLL
     for (int j = 0; j < n; j++) {
       __m256 w = load_weights__avx2(weights, first + 8 * (size_t)j, type);
+      if (m > 1) __asm__("" : "+v"(w)); /* gcc 12 else reads it anew for each row */
       ERNN_UNROLL
       for (int i = 0; i < m; i++) {
         sums[i * n + j] =
@@ -40,73 +67,67 @@ AVX2 ERNN_INLINE void f32_block__avx2(const float *x, size_t x_stride, uint32_t 
       }
     }
   }
+  const int is_last = end == part->matrix->rows;
   ERNN_UNROLL
   for (int i = 0; i < m; i++) {
     ERNN_UNROLL
     for (int j = 0; j < n; j++) {
       __m256 sum = sums[i * n + j];
-      if (type == ERNN_MATRIX_S8) sum = _mm256_mul_ps(sum, _mm256_loadu_ps(scales + 8 * j));
-      if (bias) sum = _mm256_add_ps(sum, _mm256_loadu_ps(bias + 8 * j));
+      if (is_last && type == ERNN_MATRIX_S8) {
+        sum = _mm256_mul_ps(sum, _mm256_loadu_ps(part->scales + 8 * j));
+      }
+      if (is_last && part->bias) sum = _mm256_add_ps(sum, _mm256_loadu_ps(part->bias + 8 * j));
       _mm256_storeu_ps(out + (size_t)i * out_stride + 8 * j, sum);
     }
   }
 }
 
-/* All rows times the `n` vectors that begin at weight `first`. */
-AVX2 ERNN_INLINE void f32_columns__avx2(const float *x, size_t x_stride, uint32_t rows,
-                                  const ernn_matrix *matrix, size_t first, size_t stride,
-                                  uint32_t type, const float *scales, const float *bias,
-                                  float *out, size_t out_stride, const int n) {
+/* All rows times the next `n` vectors, which are then behind.  A row alone keeps too few sums to be
+ * fast, so that the last four go in twos. */
+AVX2 ERNN_INLINE void f32_columns__avx2(f32_part *part, uint32_t rows, uint32_t type, const int n) {
   uint32_t row = 0;
   if (n <= 4) {
-    for (; row + 3 <= rows; row += 3) {
-      f32_block__avx2(x + row * x_stride, x_stride, matrix->rows, matrix->panels, first, stride, type,
-                scales, bias, out + row * out_stride, out_stride, 3, n <= 4 ? n : 4);
-    }
-  } else if (n == 6) {
-    for (; row + 2 <= rows; row += 2) {
-      f32_block__avx2(x + row * x_stride, x_stride, matrix->rows, matrix->panels, first, stride, type,
-                scales, bias, out + row * out_stride, out_stride, 2, n == 6 ? n : 6);
+    for (; rows - row >= 3 && (ERNN_IS_SMALL || rows - row != 4); row += 3) {
+      f32_block__avx2(part, row, type, 3, n <= 4 ? n : 4);
     }
   }
-  for (; row < rows; row++) {
-    f32_block__avx2(x + row * x_stride, x_stride, matrix->rows, matrix->panels, first, stride, type,
-              scales, bias, out + row * out_stride, out_stride, 1, n);
+  if (n == 6 || (n < 6 && !ERNN_IS_SMALL)) {
+    for (; rows - row >= 2; row += 2) f32_block__avx2(part, row, type, 2, n <= 6 ? n : 6);
   }
+  for (; row < rows; row++) f32_block__avx2(part, row, type, 1, n);
+  part->first += 8 * (size_t)n;
+  part->out += 8 * n;
+  if (part->scales) part->scales += 8 * n;
+  if (part->bias) part->bias += 8 * n;
 }
 
 AVX2 ERNN_INLINE void f32_gemm_of__avx2(const float *x, size_t x_stride, uint32_t rows,
                                   const ernn_matrix *matrix, uint32_t type, const float *bias,
                                   float *out, size_t out_stride) {
-  uint32_t tiles = matrix->columns / ERNN_TILE;
+  uint32_t tiles = matrix->columns / ERNN_TILE, depth = rows > 1 ? DEPTH : matrix->rows;
   for (uint32_t panel = 0; panel < tiles; panel += matrix->tiles) {
     uint32_t taken = tiles - panel < matrix->tiles ? tiles - panel : matrix->tiles;
-    size_t first = (size_t)panel * ERNN_TILE * matrix->rows, stride = (size_t)taken * ERNN_TILE;
     size_t column = (size_t)panel * ERNN_TILE;
-    const float *scales = type == ERNN_MATRIX_S8 ? matrix->scales + column : NULL;
-    const float *offsets = bias ? bias + column : NULL;
-    float *to = out + column;
-    if (taken == 3 && !ERNN_IS_SMALL) {
-      f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                        out_stride, 6);
-      continue;
-    }
-    if (taken == 4 && rows == 1 && !ERNN_IS_SMALL) {
-      f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                        out_stride, 8);
-      continue;
-    }
-    /* Two tiles at a time: twelve sums, four loads and a broadcast fit 16 registers. */
-    for (; taken >= 2 && (!ERNN_IS_SMALL || type == ERNN_MATRIX_F32);
-         taken -= 2, first += 32, to += 32) {
-      f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                        out_stride, 4);
-      scales = scales ? scales + 32 : NULL, offsets = offsets ? offsets + 32 : NULL;
-    }
-    for (; taken > 0; taken--, first += 16, to += 16) {
-      f32_columns__avx2(x, x_stride, rows, matrix, first, stride, type, scales, offsets, to,
-                        out_stride, 2);
-      scales = scales ? scales + 16 : NULL, offsets = offsets ? offsets + 16 : NULL;
+    for (uint32_t begin = 0; begin < matrix->rows; begin += depth) {
+      f32_part part = {x, x_stride, matrix,
+                       begin, matrix->rows - begin < depth ? matrix->rows : begin + depth,
+                       column * matrix->rows, (size_t)taken * ERNN_TILE,
+                       type == ERNN_MATRIX_S8 ? matrix->scales + column : NULL,
+                       bias ? bias + column : NULL, out + column, out_stride};
+      uint32_t left = taken;
+      if (taken == 3 && !ERNN_IS_SMALL) {
+        f32_columns__avx2(&part, rows, type, 6);
+        continue;
+      }
+      if (taken == 4 && rows == 1 && !ERNN_IS_SMALL) {
+        f32_columns__avx2(&part, rows, type, 8);
+        continue;
+      }
+      /* Two tiles at a time: twelve sums, three broadcasts and a load fit 16 registers. */
+      for (; left >= 2 && (!ERNN_IS_SMALL || type == ERNN_MATRIX_F32); left -= 2) {
+        f32_columns__avx2(&part, rows, type, 4);
+      }
+      for (; left > 0; left--) f32_columns__avx2(&part, rows, type, 2);
     }
   }
 }

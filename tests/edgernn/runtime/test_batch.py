@@ -13,9 +13,11 @@ import pytest
 import edgernn
 from edgernn.errors import DataError, EdgernnError
 from edgernn.export.native import lower
+from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import DType, Embedding, Graph, Input, Output, TensorSpec
 from edgernn.runtime import available_isas
 from edgernn.runtime.library import ISA_BY_NAME, ffi, lib
+from edgernn.scheme import Scheme
 from tests.edgernn.runtime.models import (
     CELLS,
     cell,
@@ -95,6 +97,21 @@ def test_blocks_of_any_size_give_the_portable_bits(bits: int) -> None:
             for isa in available_isas():
                 got = edgernn.Model(content, isa=isa).run({"x": x})["y"]
                 assert got.tobytes() == wanted.tobytes(), (isa, kind, batch)
+
+
+@pytest.mark.parametrize("isa", available_isas())
+@pytest.mark.parametrize("scheme", [Scheme.FLOAT32, Scheme.FLOAT16])
+def test_float_blocks_of_any_size_give_the_bits_of_single_rows(isa: str, scheme: Scheme) -> None:
+    """Kernels take one to three rows and up to four tiles, and many numbers in several parts."""
+    rng = np.random.default_rng(1)
+    for kind, units, features in (("gru", 131, 300), ("lstm", 150, 129), ("rnn", 70, 128)):
+        layer = cell(kind, rng, units=units, features=features, return_sequences=True)
+        graph = quantize(graph_of(layer, features=features), None, scheme)
+        model = edgernn.Model(lower(graph, metadata={}).content, isa=isa)
+        x = rng.normal(size=(9, 3, features)).astype(np.float32)
+        alone = [model(x[i : i + 1])[0] for i in range(len(x))]
+        for batch in range(2, 10):
+            assert model(x[:batch]).tobytes() == np.stack(alone[:batch]).tobytes(), (kind, batch)
 
 
 def test_a_batch_is_a_stack_of_its_rows() -> None:
