@@ -150,37 +150,44 @@ AVX2 ERNN_INLINE __m256 mul_add__avx2(__m256 a, __m256 b, __m256 c, const int fu
   return fused ? _mm256_fmadd_ps(a, b, c) : _mm256_add_ps(_mm256_mul_ps(a, b), c);
 }
 
-/* As ernn_exp, eight at a time. */
-AVX2 ERNN_INLINE __m256 exp8(__m256 x, const int fused) {
+/* As ernn_exp, of `n` vectors: each operation of all before the next of one, for which it would wait. */
+AVX2 ERNN_INLINE void exps8(__m256 *x, const int n, const int fused) {
   const __m256 shifter = _mm256_set1_ps(12582912.0f);
-  x = _mm256_max_ps(_mm256_set1_ps(-87.3f), x); /* NaN stays: max and min return their second */
-  x = _mm256_min_ps(_mm256_set1_ps(88.3f), x);
-  __m256 count = mul_add__avx2(x, _mm256_set1_ps(1.44269504f), shifter, fused);
-  __m256i exponent = _mm256_add_epi32(_mm256_castps_si256(count),
-                                      _mm256_set1_epi32(127 - 0x4B400000));
-  __m256 scale = _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
-  count = _mm256_sub_ps(count, shifter);
-  __m256 r = mul_add__avx2(count, _mm256_set1_ps(-0.693359375f), x, fused);
-  r = mul_add__avx2(count, _mm256_set1_ps(2.12194440e-4f), r, fused);
-  __m256 p = _mm256_set1_ps(0.0013933641603216529f);
-  p = mul_add__avx2(p, r, _mm256_set1_ps(0.008363175205886364f), fused);
-  p = mul_add__avx2(p, r, _mm256_set1_ps(0.04166646674275398f), fused);
-  p = mul_add__avx2(p, r, _mm256_set1_ps(0.16666576266288757f), fused);
-  p = mul_add__avx2(p, r, _mm256_set1_ps(0.5f), fused);
-  p = _mm256_add_ps(mul_add__avx2(p, _mm256_mul_ps(r, r), r, fused), _mm256_set1_ps(1.0f));
-  return _mm256_mul_ps(p, scale);
+  __m256 scale[4], r[4], p[4];
+#define ALL                                                                                        \
+  ERNN_UNROLL                                                                                      \
+  for (int i = 0; i < n; i++)
+  ALL x[i] = _mm256_max_ps(_mm256_set1_ps(-87.3f), x[i]); /* NaN stays: max and min return their second */
+  ALL x[i] = _mm256_min_ps(_mm256_set1_ps(88.3f), x[i]);
+  ALL r[i] = mul_add__avx2(x[i], _mm256_set1_ps(1.44269504f), shifter, fused);
+  ALL scale[i] = _mm256_castsi256_ps(_mm256_slli_epi32(
+      _mm256_add_epi32(_mm256_castps_si256(r[i]), _mm256_set1_epi32(127 - 0x4B400000)), 23));
+  ALL p[i] = _mm256_sub_ps(r[i], shifter);
+  ALL r[i] = mul_add__avx2(p[i], _mm256_set1_ps(-0.693359375f), x[i], fused);
+  ALL r[i] = mul_add__avx2(p[i], _mm256_set1_ps(2.12194440e-4f), r[i], fused);
+  ALL p[i] = mul_add__avx2(_mm256_set1_ps(0.0013933641603216529f), r[i],
+                           _mm256_set1_ps(0.008363175205886364f), fused);
+  ALL p[i] = mul_add__avx2(p[i], r[i], _mm256_set1_ps(0.04166646674275398f), fused);
+  ALL p[i] = mul_add__avx2(p[i], r[i], _mm256_set1_ps(0.16666576266288757f), fused);
+  ALL p[i] = mul_add__avx2(p[i], r[i], _mm256_set1_ps(0.5f), fused);
+  ALL p[i] = mul_add__avx2(p[i], _mm256_mul_ps(r[i], r[i]), r[i], fused);
+  ALL x[i] = _mm256_mul_ps(_mm256_add_ps(p[i], _mm256_set1_ps(1.0f)), scale[i]);
+#undef ALL
 }
 
-AVX2 ERNN_INLINE __m256 sigmoid8(__m256 x, const int fused) {
+/* What exps8 takes for a sigmoid and for a tanh, and what these are of what it gives. */
+AVX2 ERNN_INLINE __m256 for_sigmoid8(__m256 x) { return _mm256_xor_ps(x, _mm256_set1_ps(-0.0f)); }
+
+AVX2 ERNN_INLINE __m256 sigmoid_of8(__m256 power) {
   __m256 one = _mm256_set1_ps(1.0f);
-  __m256 negative = _mm256_xor_ps(x, _mm256_set1_ps(-0.0f));
-  return _mm256_div_ps(one, _mm256_add_ps(one, exp8(negative, fused)));
+  return _mm256_div_ps(one, _mm256_add_ps(one, power));
 }
 
-AVX2 ERNN_INLINE __m256 tanh8(__m256 x, const int fused) {
+AVX2 ERNN_INLINE __m256 for_tanh8(__m256 x) { return _mm256_add_ps(x, x); }
+
+AVX2 ERNN_INLINE __m256 tanh_of8(__m256 power) {
   __m256 one = _mm256_set1_ps(1.0f), two = _mm256_set1_ps(2.0f);
-  __m256 powers = _mm256_add_ps(exp8(_mm256_add_ps(x, x), fused), one);
-  return _mm256_sub_ps(one, _mm256_div_ps(two, powers));
+  return _mm256_sub_ps(one, _mm256_div_ps(two, _mm256_add_ps(power, one)));
 }
 
 /* Eight numbers from number i on.  Plain ones are fused: they have no scale. */
@@ -213,13 +220,25 @@ AVX2 ERNN_INLINE uint32_t gru(const ernn_scaled *x, const ernn_scaled *r, float 
                               uint32_t tiles, const int fused) {
   __m256 beyond = _mm256_setzero_ps();
   for (size_t at = 0; at < 48 * (size_t)tiles; at += 48, h += 16) {
-    for (size_t i = 0; i < 16; i += 8) {
-      __m256 z = sigmoid8(SUM(at + i), fused), reset = sigmoid8(SUM(at + 16 + i), fused);
-      __m256 n = tanh8(mul_add__avx2(reset, R(at + 32 + i), X(at + 32 + i), fused), fused);
-      __m256 before = _mm256_sub_ps(_mm256_loadu_ps(h + i), n);
-      __m256 state = mul_add__avx2(z, before, n, fused);
-      _mm256_storeu_ps(h + i, state);
-      if (!fused) feed8(state, fed + at / 3 + i, &beyond);
+    __m256 gates[4], n[2]; /* z and reset, each of two vectors */
+    ERNN_UNROLL
+    for (int i = 0; i < 4; i++) gates[i] = for_sigmoid8(SUM(at + 8 * (size_t)i));
+    exps8(gates, 4, fused);
+    ERNN_UNROLL
+    for (int i = 0; i < 4; i++) gates[i] = sigmoid_of8(gates[i]);
+    ERNN_UNROLL
+    for (int i = 0; i < 2; i++) {
+      size_t from = at + 32 + 8 * (size_t)i;
+      n[i] = for_tanh8(mul_add__avx2(gates[2 + i], R(from), X(from), fused));
+    }
+    exps8(n, 2, fused);
+    ERNN_UNROLL
+    for (int i = 0; i < 2; i++) {
+      __m256 candidate = tanh_of8(n[i]);
+      __m256 before = _mm256_sub_ps(_mm256_loadu_ps(h + 8 * i), candidate);
+      __m256 state = mul_add__avx2(gates[i], before, candidate, fused);
+      _mm256_storeu_ps(h + 8 * i, state);
+      if (!fused) feed8(state, fed + at / 3 + 8 * i, &beyond);
     }
   }
   return (uint32_t)_mm256_movemask_ps(beyond);
@@ -229,14 +248,28 @@ AVX2 ERNN_INLINE uint32_t lstm(const ernn_scaled *x, const ernn_scaled *r, float
                                uint8_t *fed, uint32_t tiles, const int fused) {
   __m256 beyond = _mm256_setzero_ps();
   for (size_t at = 0; at < 64 * (size_t)tiles; at += 64, h += 16, c += 16) {
-    for (size_t k = 0; k < 16; k += 8) {
-      __m256 i = sigmoid8(SUM(at + k), fused), f = sigmoid8(SUM(at + 16 + k), fused);
-      __m256 n = tanh8(SUM(at + 32 + k), fused), o = sigmoid8(SUM(at + 48 + k), fused);
-      __m256 cell = mul_add__avx2(f, _mm256_loadu_ps(c + k), _mm256_mul_ps(i, n), fused);
-      _mm256_storeu_ps(c + k, cell);
-      __m256 state = _mm256_mul_ps(o, tanh8(cell, fused));
-      _mm256_storeu_ps(h + k, state);
-      if (!fused) feed8(state, fed + at / 4 + k, &beyond);
+    __m256 gates[4], opened[2], powers[2];
+    ERNN_UNROLL
+    for (int k = 0; k < 2; k++) {
+      size_t from = at + 8 * (size_t)k;
+      gates[0] = for_sigmoid8(SUM(from));
+      gates[1] = for_sigmoid8(SUM(from + 16));
+      gates[2] = for_tanh8(SUM(from + 32));
+      gates[3] = for_sigmoid8(SUM(from + 48));
+      exps8(gates, 4, fused);
+      __m256 gain = _mm256_mul_ps(sigmoid_of8(gates[0]), tanh_of8(gates[2]));
+      __m256 cell = _mm256_loadu_ps(c + 8 * k);
+      cell = mul_add__avx2(sigmoid_of8(gates[1]), cell, gain, fused);
+      _mm256_storeu_ps(c + 8 * k, cell);
+      opened[k] = sigmoid_of8(gates[3]);
+      powers[k] = for_tanh8(cell);
+    }
+    exps8(powers, 2, fused);
+    ERNN_UNROLL
+    for (int k = 0; k < 2; k++) {
+      __m256 state = _mm256_mul_ps(opened[k], tanh_of8(powers[k]));
+      _mm256_storeu_ps(h + 8 * k, state);
+      if (!fused) feed8(state, fed + at / 4 + 8 * k, &beyond);
     }
   }
   return (uint32_t)_mm256_movemask_ps(beyond);
@@ -269,12 +302,20 @@ AVX2 uint32_t ernn_dynamic_lstm__avx2(const ernn_scaled *x, const ernn_scaled *r
 #endif
 
 AVX2 void ernn_f32_sigmoid__avx2(float *x, size_t count) {
-  for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, sigmoid8(_mm256_loadu_ps(x), 0));
+  for (; count >= 8; count -= 8, x += 8) {
+    __m256 power = for_sigmoid8(_mm256_loadu_ps(x));
+    exps8(&power, 1, 0);
+    _mm256_storeu_ps(x, sigmoid_of8(power));
+  }
   for (size_t i = 0; i < count; i++) x[i] = ernn_sigmoid(x[i]);
 }
 
 AVX2 void ernn_f32_tanh__avx2(float *x, size_t count) {
-  for (; count >= 8; count -= 8, x += 8) _mm256_storeu_ps(x, tanh8(_mm256_loadu_ps(x), 0));
+  for (; count >= 8; count -= 8, x += 8) {
+    __m256 power = for_tanh8(_mm256_loadu_ps(x));
+    exps8(&power, 1, 0);
+    _mm256_storeu_ps(x, tanh_of8(power));
+  }
   for (size_t i = 0; i < count; i++) x[i] = ernn_tanh(x[i]);
 }
 
