@@ -21,8 +21,9 @@ AVX2 ERNN_INLINE __m256 load_weights__avx2(const void *weights, size_t index, ui
 }
 
 /* Weights of so many numbers of x are multiplied with all rows before those of the next: of a panel of
- * four tiles they fit the first cache.  Sums wait in `out`, which changes no bit. */
-enum { DEPTH = 128 };
+ * four tiles they fit the first cache, and rows of x beside them.  Sums wait in `out`, which changes no
+ * bit. */
+enum { DEPTH = 96 };
 
 /* Rows of x, from number `begin` up to `end`, times columns of a matrix: those from weight `first` on. */
 typedef struct f32_part {
