@@ -322,7 +322,7 @@ class Model:
         return tokenizer
 
     def _run_again(self, arrays: Sequence[Any]) -> list[AnyArray] | None:
-        """All outputs; None unless an idle session last ran arrays of these types and shapes."""
+        """All outputs; None unless an idle session just ran arrays of these types and shapes."""
         try:
             session = self._idle.pop()
         except IndexError:  # none is idle

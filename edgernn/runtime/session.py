@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.runtime.batch import BatchTable, arena_bytes
+from edgernn.runtime.batch import MOST_TABLES, BatchTable, arena_bytes
 from edgernn.runtime.kept import KeptArrays
 from edgernn.runtime.library import (
     ISA_BY_NAME,
@@ -58,7 +58,7 @@ class Session:
         "_model",
         "_outputs",
         "_session",
-        "_table",
+        "_tables",
         "max_batch",
         "max_steps",
         "threads",
@@ -93,7 +93,7 @@ class Session:
         self._session = session[0]
         self._inputs = ffi.new("ernn_rows[]", len(model.inputs))
         self._outputs = ffi.new("ernn_rows[]", len(model.outputs))
-        self._table: BatchTable | None = None
+        self._tables: list[BatchTable] = []  # the one that was used last is the first
         self._kept = KeptArrays(
             inputs=list(zip(model.free_input_positions, model.free_inputs, strict=True)),
             outputs=list(zip(model.free_output_positions, model.free_outputs, strict=True)),
@@ -235,20 +235,24 @@ class Session:
         Returns all outputs [B, ...], also states.  Leaves the session as `reset` does.  Only for a
         session that no other call has: nothing keeps a second thread out.
         """
-        inputs, outputs, table = self._model.inputs, self._model.outputs, self._table
+        inputs, outputs = self._model.inputs, self._model.outputs
         shapes = [arrays[port.name].shape if port.name in arrays else None for port in inputs]
-        if table is None or table.shapes != shapes:
-            table = self._table = BatchTable(self._session, inputs, outputs, shapes)
+        table = next((table for table in self._tables if table.shapes == shapes), None)
+        if table is None:
+            table = BatchTable(self._session, inputs, outputs, shapes)
         return self._run_table(table, [arrays[port.name] for port in inputs if port.name in arrays])
 
     def run_again(self, arrays: Sequence[Any]) -> list[AnyArray] | None:
-        """As `run_batch` for arrays of the types and shapes of its last call; None for others."""
-        table = self._table
-        if table is None or not table.fits(arrays):
-            return None
-        return self._run_table(table, arrays)
+        """As `run_batch` for arrays of types and shapes of its last few calls; None for others."""
+        for table in self._tables:
+            if table.fits(arrays):
+                return self._run_table(table, arrays)
+        return None
 
     def _run_table(self, table: BatchTable, arrays: Sequence[AnyArray]) -> list[AnyArray]:
+        tables = self._tables
+        if not tables or tables[0] is not table:
+            self._tables = [table, *(one for one in tables if one is not table)][:MOST_TABLES]
         results, status = table.run(arrays)
         if status:
             check_run(status, self._session)

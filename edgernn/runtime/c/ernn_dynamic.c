@@ -49,14 +49,21 @@ void ernn_multiply(const ernn_context *run, uint32_t constant, const ernn_rows_i
 }
 
 static int takes_bytes(const ernn_kernels *kernels, uint32_t is_nibbles) {
-  return !kernels->pairs_saturate || is_nibbles;
+  return !kernels->pairs_saturate || kernels->any_u8_sums || is_nibbles;
+}
+
+/* Weights are made without safe pairs. */
+static ernn_product dynamic_product(const ernn_context *run, uint32_t constant) {
+  ernn_product product = ernn_product_of(run->model, constant);
+  product.is_any = 1;
+  return product;
 }
 
 void ernn_sum(const ernn_context *run, uint32_t constant, const ernn_rows_in *from, float *out,
               size_t out_stride, uint8_t *room) {
   const ernn_kernels *kernels = run->kernels;
   const ernn_row_kernels *rows = kernels->rows;
-  ernn_product product = ernn_product_of(run->model, constant);
+  ernn_product product = dynamic_product(run, constant);
   uint32_t width = product.rows, padded = quad_padded(width);
   ernn_nibble_form form = kernels->planes_sums ? ERNN_NIBBLES_OF_PLANES : ERNN_NIBBLES_OF_WORDS;
   if (from->are_states) {
@@ -104,7 +111,7 @@ float ernn_feed(const ernn_context *run, const float *h, uint32_t width, uint8_t
 
 void ernn_sum_fed(const ernn_context *run, uint32_t constant, const uint8_t *fed, uint32_t rows,
                   uint32_t turn, float *out, size_t out_stride) {
-  ernn_product product = ernn_product_of(run->model, constant);
+  ernn_product product = dynamic_product(run, constant);
   ernn_integers from = {fed, ernn_padded(product.rows), 0, rows, ERNN_NIBBLES_OF_BYTES};
   ernn_multiply_integers(run->kernels, &from, &product, ERNN_PARTS, turn, out, out_stride, 1);
 }

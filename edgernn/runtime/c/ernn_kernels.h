@@ -115,7 +115,8 @@ typedef struct ernn_product {
   const int16_t *multiplier;    /* of a PRODUCT */
   const float *output_scale;    /* of an ACCUMULATION */
   uint32_t rows, columns, tiles;
-  uint32_t is_nibbles; /* two weights in a byte: only ernn_nibble_gemm multiplies them */
+  uint16_t is_nibbles; /* two weights in a byte: only ernn_nibble_gemm multiplies them */
+  uint16_t is_any;     /* pairs of weights need not be safe */
 } ernn_product;
 
 /* Rows of integers times a PRODUCT, requantized to Q4.11: docs/integer-arithmetic.md, section 4.
@@ -214,7 +215,7 @@ extern const ernn_row_kernels ernn_rows_simd128;
 
 typedef struct ernn_kernels {
   ernn_isa isa;
-  uint32_t pairs_saturate; /* sums of bytes are exact only where the file's pairs are safe */
+  uint32_t pairs_saturate; /* sums of bytes are exact only where the file's pairs are safe... */
   const ernn_row_kernels *rows;
   ernn_f32_gemm *f32_gemm; /* any of the three types of matrix */
   ernn_f32_gru *f32_gru;
@@ -227,6 +228,7 @@ typedef struct ernn_kernels {
   ernn_s16_product *s16_product;
   ernn_u8_sums *u8_sums;
   ernn_s16_sums *s16_sums;
+  ernn_u8_sums *any_u8_sums; /* ... but these of bytes up to 127 in magnitude always are; may be null */
   ernn_planes_product *planes_product; /* null where s16_product is as fast */
   ernn_planes_sums *planes_sums;
   ernn_nibble_gemm *nibble_gemm; /* reads planes where planes_product is not null */

@@ -32,7 +32,9 @@ static void multiply_part(const ernn_kernels *kernels, const ernn_integers *from
   if (ERNN_HAS_NIBBLES && product->is_nibbles) {
     kernels->nibble_gemm(x, stride, from->plane, rows, product, out, out_stride, to_float, from->form);
   } else if (from->form == ERNN_NIBBLES_OF_BYTES) {
-    if (to_float) {
+    if (to_float && product->is_any && kernels->any_u8_sums) {
+      kernels->any_u8_sums(x, stride, rows, product, (float *)out, out_stride);
+    } else if (to_float) {
       kernels->u8_sums(x, stride, rows, product, (float *)out, out_stride);
     } else {
       kernels->u8_product(x, stride, rows, product, (int16_t *)out, out_stride);

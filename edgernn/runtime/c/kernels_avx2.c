@@ -23,29 +23,42 @@ AVX2 ERNN_INLINE __m256i broadcast_words__avx2(const int16_t *x) {
   return _mm256_set1_epi64x(quad);
 }
 
+/* What becomes of the sums of a product of bytes. */
+enum { TO_WORDS, TO_FLOAT, ANY_TO_FLOAT /* of pairs that need not be safe */ };
+
 /* `m` rows of bytes times `n` vectors of 8 columns; as f32_block__avx2. */
 AVX2 ERNN_INLINE void u8_block__avx2(const uint8_t *x, size_t x_stride, uint32_t quads,
                                const int8_t *weights, size_t stride, const ernn_product *product,
-                               size_t column, void *out, size_t out_stride, const int to_float,
+                               size_t column, void *out, size_t out_stride, const int to,
                                const int m, const int n) {
-  __m256i sums[12];
+  __m256i sums[12], fours[2], signs[2];
   const __m256i ones = _mm256_set1_epi16(1);
+  const int32_t *begin = to == ANY_TO_FLOAT ? product->bias : product->unsigned_bias;
   ERNN_UNROLL
   for (int i = 0; i < m; i++) {
     ERNN_UNROLL
     for (int j = 0; j < n; j++) {
-      const void *bias = product->unsigned_bias + column + 8 * (size_t)j;
+      const void *bias = begin + column + 8 * (size_t)j;
       sums[i * n + j] = _mm256_loadu_si256((const __m256i *)bias);
     }
   }
   for (uint32_t quad = 0; quad < quads; quad++, weights += stride, x += 4) {
     ERNN_UNROLL
+    for (int i = 0; i < m; i++) {
+      fours[i] = broadcast_quad__avx2(x + (size_t)i * x_stride);
+      if (to != ANY_TO_FLOAT) continue;
+      signs[i] = _mm256_xor_si256(fours[i], _mm256_set1_epi8(-128));
+      fours[i] = _mm256_abs_epi8(signs[i]);
+    }
+    ERNN_UNROLL
     for (int j = 0; j < n; j++) {
       __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)(weights + 32 * j));
       ERNN_UNROLL
       for (int i = 0; i < m; i++) {
-        /* Pairs are safe: u0 w0 + u1 w1 fits 16 bits. */
-        __m256i pairs = _mm256_maddubs_epi16(broadcast_quad__avx2(x + (size_t)i * x_stride), w);
+        /* Safe pairs: u0 w0 + u1 w1 fits 16 bits.  So do any |q0| (w0 sign q0) + |q1| (w1 sign q1), for
+         * no number is beyond 127. */
+        __m256i signed_w = to == ANY_TO_FLOAT ? _mm256_sign_epi8(w, signs[i]) : w;
+        __m256i pairs = _mm256_maddubs_epi16(fours[i], signed_w);
         sums[i * n + j] = _mm256_add_epi32(sums[i * n + j], _mm256_madd_epi16(pairs, ones));
       }
     }
@@ -55,47 +68,47 @@ AVX2 ERNN_INLINE void u8_block__avx2(const uint8_t *x, size_t x_stride, uint32_t
     ERNN_UNROLL
     for (int j = 0; j < n; j += 2) {
       finish_tile__avx2(sums[i * n + j], sums[i * n + j + 1], product, column + 8 * (size_t)j, out,
-                  (size_t)i * out_stride + column + 8 * (size_t)j, to_float);
+                  (size_t)i * out_stride + column + 8 * (size_t)j, to != TO_WORDS);
     }
   }
 }
 
-/* All rows times the n / 2 tiles whose weights begin at `weights`. */
+/* All rows times the n / 2 tiles whose weights begin at `weights`.  Signs and magnitudes take registers. */
 AVX2 ERNN_INLINE void u8_columns__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
                                  const int8_t *weights, size_t stride, const ernn_product *product,
-                                 size_t column, uint8_t *out, size_t out_stride, const int to_float,
+                                 size_t column, uint8_t *out, size_t out_stride, const int to,
                                  const int n) {
-  const size_t element = to_float ? sizeof(float) : sizeof(int16_t);
+  const size_t element = to != TO_WORDS ? sizeof(float) : sizeof(int16_t);
   uint32_t quads = (product->rows + 3) / 4, row = 0;
-  for (; n <= 6 && row + 2 <= rows; row += 2) {
+  for (; n <= (to == ANY_TO_FLOAT ? 4 : 6) && row + 2 <= rows; row += 2) {
     u8_block__avx2(x + row * x_stride, x_stride, quads, weights, stride, product, column,
-             out + row * out_stride * element, out_stride, to_float, 2, n <= 6 ? n : 6);
+             out + row * out_stride * element, out_stride, to, 2, n <= 6 ? n : 6);
   }
   for (; row < rows; row++) {
     u8_block__avx2(x + row * x_stride, x_stride, quads, weights, stride, product, column,
-             out + row * out_stride * element, out_stride, to_float, 1, n);
+             out + row * out_stride * element, out_stride, to, 1, n);
   }
 }
 
 AVX2 ERNN_ONE_COPY void u8_gemm__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
                               const ernn_product *product, void *out, size_t out_stride,
-                              const int to_float) {
+                              const int to) {
   uint32_t tiles = product->columns / ERNN_TILE, quads = (product->rows + 3) / 4;
   for (uint32_t panel = 0; panel < tiles; panel += product->tiles) {
     uint32_t taken = tiles - panel < product->tiles ? tiles - panel : product->tiles;
     const int8_t *weights = product->panels + (size_t)panel * 64 * quads;
     size_t column = (size_t)panel * ERNN_TILE, stride = (size_t)taken * 64;
-    if (taken == 3 && !ERNN_IS_SMALL) {
-      u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float, 6);
+    if (taken == 3 && !ERNN_IS_SMALL && (to != ANY_TO_FLOAT || rows == 1)) {
+      u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to, 6);
     } else if (taken == 4 && rows == 1 && !ERNN_IS_SMALL) {
-      u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float, 8);
+      u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to, 8);
     } else {
       for (; taken >= 2; taken -= 2, weights += 128, column += 32) {
-        u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float,
+        u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to,
                    4);
       }
       if (taken) {
-        u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to_float,
+        u8_columns__avx2(x, x_stride, rows, weights, stride, product, column, out, out_stride, to,
                    2);
       }
     }
@@ -158,13 +171,23 @@ AVX2 ERNN_ONE_COPY void s16_gemm__avx2(const int16_t *x, size_t x_stride, uint32
 
 AVX2 static void u8_product__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
                                   const ernn_product *product, int16_t *out, size_t out_stride) {
-  u8_gemm__avx2(x, x_stride, rows, product, out, out_stride, 0);
+  u8_gemm__avx2(x, x_stride, rows, product, out, out_stride, TO_WORDS);
 }
 
 AVX2 static void u8_sums__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
                                const ernn_product *product, float *out, size_t out_stride) {
-  u8_gemm__avx2(x, x_stride, rows, product, out, out_stride, 1);
+  u8_gemm__avx2(x, x_stride, rows, product, out, out_stride, TO_FLOAT);
 }
+
+#if ERNN_IS_SMALL
+#define ANY_U8_SUMS NULL
+#else
+#define ANY_U8_SUMS any_u8_sums__avx2
+AVX2 static void any_u8_sums__avx2(const uint8_t *x, size_t x_stride, uint32_t rows,
+                                   const ernn_product *product, float *out, size_t out_stride) {
+  u8_gemm__avx2(x, x_stride, rows, product, out, out_stride, ANY_TO_FLOAT);
+}
+#endif
 
 AVX2 static void s16_product__avx2(const int16_t *x, size_t x_stride, uint32_t rows,
                                    const ernn_product *product, int16_t *out, size_t out_stride) {
@@ -331,6 +354,7 @@ const ernn_kernels ernn_kernels_avx2 = {
     .u8_product = u8_product__avx2,
     .s16_product = s16_product__avx2,
     .u8_sums = u8_sums__avx2,
+    .any_u8_sums = ANY_U8_SUMS,
     .s16_sums = s16_sums__avx2,
     .nibble_gemm = ERNN_NIBBLES_OR_NULL(ernn_nibble_gemm__avx2),
     .s16_gru = ERNN_KERNEL_IF(ERNN_HAS(QGRU), ernn_s16_gru__avx2),

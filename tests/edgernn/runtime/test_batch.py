@@ -13,9 +13,12 @@ import pytest
 import edgernn
 from edgernn.errors import DataError, EdgernnError
 from edgernn.export.native import lower
+from edgernn.export.quantization.quantize import quantize
 from edgernn.graph import DType, Embedding, Graph, Input, Output, TensorSpec
 from edgernn.runtime import available_isas
+from edgernn.runtime.batch import BatchTable
 from edgernn.runtime.library import ISA_BY_NAME, ffi, lib
+from edgernn.scheme import Scheme
 from tests.edgernn.runtime.models import (
     CELLS,
     cell,
@@ -97,6 +100,21 @@ def test_blocks_of_any_size_give_the_portable_bits(bits: int) -> None:
                 assert got.tobytes() == wanted.tobytes(), (isa, kind, batch)
 
 
+@pytest.mark.parametrize("isa", available_isas())
+@pytest.mark.parametrize("scheme", [Scheme.FLOAT32, Scheme.FLOAT16])
+def test_float_blocks_of_any_size_give_the_bits_of_single_rows(isa: str, scheme: Scheme) -> None:
+    """Kernels take one to three rows and up to four tiles, and many numbers in several parts."""
+    rng = np.random.default_rng(1)
+    for kind, units, features in (("gru", 131, 300), ("lstm", 150, 129), ("rnn", 70, 128)):
+        layer = cell(kind, rng, units=units, features=features, return_sequences=True)
+        graph = quantize(graph_of(layer, features=features), None, scheme)
+        model = edgernn.Model(lower(graph, metadata={}).content, isa=isa)
+        x = rng.normal(size=(9, 3, features)).astype(np.float32)
+        alone = [model(x[i : i + 1])[0] for i in range(len(x))]
+        for batch in range(2, 10):
+            assert model(x[:batch]).tobytes() == np.stack(alone[:batch]).tobytes(), (kind, batch)
+
+
 def test_a_batch_is_a_stack_of_its_rows() -> None:
     rng = np.random.default_rng(0)
     for seed in range(8):
@@ -140,6 +158,33 @@ def test_a_call_like_the_last_one_returns_new_arrays_and_keeps_none(
     assert sys.getrefcount(x) == references
     gone = weakref.ref(again.pop())
     assert gone() is None
+
+
+def test_calls_that_take_a_few_shapes_in_turn_point_to_no_rows_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = lower(float_graph(1), metadata={}).content
+    x = np.random.default_rng(0).normal(size=(3, 9, 10)).astype(np.float32)
+    shapes = [x, x[:1], x[:2, :5].copy(), x[:1, :1].copy(), x[:2]]
+    wanted = [edgernn.Model(content)(one).tobytes() for one in shapes]
+    model = edgernn.Model(content)
+    made: list[Any] = []
+
+    def counted(session: Any, inputs: Any, outputs: Any, shapes: Any) -> BatchTable:
+        made.append(shapes)
+        return BatchTable(session, inputs, outputs, shapes)
+
+    monkeypatch.setattr("edgernn.runtime.session.BatchTable", counted)
+    for turn in (0, 1, 2, 3, 0, 1, 2, 3, 0, 2, 1, 0):
+        assert model(shapes[turn]).tobytes() == wanted[turn]
+    assert len(made) == 4
+    for turn in (4, 0, 1, 2, 4):  # the oldest, 3, is gone
+        assert model(shapes[turn]).tobytes() == wanted[turn]
+    assert len(made) == 5
+    assert model(shapes[3]).tobytes() == wanted[3]
+    assert len(made) == 6
+    assert model.run({"x": shapes[4]})["y"].tobytes() == wanted[4]
+    assert len(made) == 6
 
 
 def test_after_a_call_arrays_of_another_kind_are_converted_or_refused_as_before_it() -> None:

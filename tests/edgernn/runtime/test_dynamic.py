@@ -13,7 +13,7 @@ from edgernn.export.native import lower
 from edgernn.export.native.records import Feature
 from edgernn.export.pipeline import float_graph
 from edgernn.export.quantization.quantize import quantize
-from edgernn.graph import LINEAR, RELU, Dense, Graph, Gru, Lstm, QTensor, State
+from edgernn.graph import LINEAR, RELU, Dense, Graph, Gru, Lstm, QTensor, SimpleRnn, State
 from edgernn.runtime import Model, available_isas
 from edgernn.scheme import Scheme
 from tests.edgernn.runtime.models import cell, graph_of, numbers
@@ -169,3 +169,25 @@ def test_trained_models_keep_their_decisions(name: str, task: str) -> None:
     drop = (exact.argmax(-1) == y).mean() - (ours.argmax(-1) == y).mean()
     assert same >= 0.997
     assert drop <= 0.002
+
+
+@pytest.mark.parametrize("isa", available_isas())
+def test_the_largest_states_and_weights_saturate_nothing(isa: str) -> None:
+    """Products of bytes are added in pairs, and two of 127 * 127 are the most that 16 bits hold."""
+    layer = cell("rnn", np.random.default_rng(3), units=33, features=2, initial_h="h_in")
+    signs = np.where(np.random.default_rng(4).uniform(size=(33, 33)) < 0.5, -1, 1)
+    layer = replace(layer, recurrent_kernel=(signs / 512).astype(np.float32))
+    graph = dynamic(
+        graph_of(layer, features=2, states=(State(input="h_in", output="h_out"),), h_out="cell.h")
+    )
+    written = graph.layers[0]
+    assert isinstance(written, SimpleRnn)
+    assert isinstance(written.kernel, QTensor)
+    assert isinstance(written.recurrent_kernel, QTensor)
+    assert (np.abs(written.recurrent_kernel.values) == 127).all()
+    h = np.concatenate([signs, -signs, 0 * signs + 1]).astype(np.float32)
+    x = np.zeros((len(h), 1, 2), np.float32)
+    y = Model(lower(graph, metadata={}).content, isa=isa).run({"x": x, "h_in": h})["y"]
+    p = multiplied(x[:, 0], written.kernel, written.bias, are_states=False)
+    r = multiplied(h, written.recurrent_kernel, None, are_states=True)
+    np.testing.assert_allclose(y, np.tanh(p + r), atol=2e-6)
