@@ -32,7 +32,8 @@ def quantization_aware(
     model: a keras.Model, best a trained one; it stays as it is.
     scheme: "int4" (15 numbers), "int3" (7) or "ternary" (3) for kernels of Dense, convolutions,
         GRU, LSTM and SimpleRNN, wrapped or not; tables of Embeddings and convolutions of groups
-        have 255 numbers then.  "int8": 255 for all.
+        have 255 numbers then.  With "int3" and "ternary", kernels that read the inputs have 15, and
+        so have those of Dense layers that give the answers.  "int8": 255 for all.
     calibrate: rows of the model's one input, as for an export; then evaluate(), predict() and the
         validation in fit() answer in the integers of the exported file.
     teacher: a trained keras.Model with the same inputs and outputs, best the same model after the

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from edgernn.aware.ends import givers_of_answers, readers_of_inputs
 from edgernn.errors import WrongOption
 from edgernn.export.keras.object import from_keras
 from edgernn.export.quantization.trained_grid import LEVELS, on_grid, trained_grid
@@ -17,6 +18,7 @@ from edgernn.graph import (
     Dense,
     Embedding,
     FloatArray,
+    Graph,
     Gru,
     Layer,
     Lstm,
@@ -27,6 +29,8 @@ from edgernn.graph import (
 
 #: Numbers on each side of 0, in what keeps 8 bits whatever the scheme.
 _BYTES: Final = LEVELS["int8"]
+#: At least, at the two ends of a model (docs/int4.md).  A file has 4 bits for fewer, too.
+_AT_ENDS: Final = LEVELS["int4"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +72,10 @@ def chosen_weights(model: Any, scheme: str) -> Choice:
     Raises WrongOption for another scheme or a model without such weights, and as `edgernn.load`.
     """
     most = levels_of(scheme)
-    wanted = {
-        content_key(array): (numbers, by_row)
-        for layer in from_keras(model).graph.layers
-        for array, numbers, by_row in _matrices(layer, most)
-    }
+    wanted: dict[str, tuple[int, bool]] = {}
+    for array, numbers, by_row in _all_matrices(from_keras(model).graph, most):
+        key = content_key(array)
+        wanted[key] = max((numbers, by_row), wanted.get(key, (0, by_row)))
     found: list[OnGrid] = []
     left: list[str] = []
     for position, variable in enumerate(model.weights):
@@ -96,21 +99,33 @@ def chosen_weights(model: Any, scheme: str) -> Choice:
     return Choice(weights=tuple(found), left=tuple(left))
 
 
-def _matrices(layer: Layer, most: int) -> Iterator[tuple[FloatArray, int, bool]]:
+def _all_matrices(graph: Graph, most: int) -> Iterator[tuple[FloatArray, int, bool]]:
+    first, last = readers_of_inputs(graph, _holds), givers_of_answers(graph, _holds)
+    for layer in graph.layers:
+        for field, array, numbers, by_row in _matrices(layer, most):
+            at_end = layer.name in first or (layer.name in last and isinstance(layer, Dense))
+            if at_end and field == "kernel":
+                yield array, max(numbers, _AT_ENDS), by_row
+            else:
+                yield array, numbers, by_row
+
+
+def _holds(layer: Layer) -> bool:
+    return any(_matrices(layer, _BYTES))
+
+
+def _matrices(layer: Layer, most: int) -> Iterator[tuple[str, FloatArray, int, bool]]:
+    numbers, by_row = most, False
     match layer:
         case Dense() | Gru() | Lstm() | SimpleRnn():
-            yield from ((array, most, False) for array in _float_arrays(layer))
+            pass
         case Conv1D() | Conv2D():  # a channel by itself has too few weights for 4 bits
             numbers = most if layer.groups == 1 else _BYTES
-            yield from ((array, numbers, False) for array in _float_arrays(layer))
         case Embedding():
-            yield from ((array, _BYTES, True) for array in _float_arrays(layer))
+            numbers, by_row = _BYTES, True
         case _:
             return
-
-
-def _float_arrays(layer: Layer) -> Iterator[FloatArray]:
-    for name in ("kernel", "recurrent_kernel", "table"):
-        array = layer.weights.get(name)
+    for field in ("kernel", "recurrent_kernel", "table"):
+        array = layer.weights.get(field)
         if isinstance(array, np.ndarray):
-            yield np.asarray(array, np.float32)
+            yield field, np.asarray(array, np.float32), numbers, by_row

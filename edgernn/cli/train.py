@@ -159,7 +159,7 @@ score).  The model standardizes its features itself.
     "--qat",
     type=click.Choice(_ON_GRIDS),
     help="Quantization-aware training: weights of 8 or 4 bits, of 7 numbers (int3) or of 3 "
-    "(ternary); export stores the last two as int4.",
+    "(ternary), which leave 15 to the first and the last layer; export stores these two as int4.",
 )
 @click.option(
     "--from",
