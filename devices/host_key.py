@@ -94,6 +94,7 @@ def _connect(destination: str, *options: str) -> str:
     """The errors of ssh from a connection that runs no command."""
     always = (
         *("BatchMode=yes", "ControlPath=none", f"ConnectTimeout={CONNECT_TIMEOUT_S}"),
+        "LogLevel=INFO",  # as in SshLink.first
         *("PasswordAuthentication=no", "ClearAllForwardings=yes", "RemoteCommand=none"),
     )
     given = [word for option in (*options, *always) for word in ("-o", option)]

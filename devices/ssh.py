@@ -48,6 +48,12 @@ _REFUSALS: Final = (
         "Name the key with IdentityFile and IdentitiesOnly in ~/.ssh/config",
     ),
 )
+#: ssh's own words about a connection: a server's banner stands beside them.
+_OWN_LINE: Final = re.compile(
+    r"(ssh|kex_\w+|ssh_\w+|banner exchange|client_loop|channel \d+|packet_write_wait)\b.*: "
+    r"|Connection (closed|reset|timed out)\b.* (by|with|to|from|during) |Connection to |Timeout, "
+    r"|Write failed: |Read from "
+)
 _UNREACHABLE: Final = (
     "Could not resolve hostname",
     "Connection refused",
@@ -137,8 +143,8 @@ class SshLink:
         if denied := re.search(r"Permission denied \(([^)]*)\)", stderr):
             return _denied(host, denied[1].split(","))
         lines = (stderr.strip() or "ssh gave no reason").splitlines()
-        silent = (line for line in lines if any(sign in line for sign in _UNREACHABLE))
-        if reason := next(silent, None):
+        own = filter(_OWN_LINE.match, lines)
+        if reason := next((line for line in own if any(s in line for s in _UNREACHABLE)), None):
             return Unreachable(
                 f"{host} cannot be reached: {reason.strip()}",
                 remedy="Check that it is switched on, in this network, and that sshd runs on it",

@@ -48,7 +48,7 @@ class Distillation:
         if (theirs := _names(wanted)) != (mine := _names(answers)):
             raise WrongOption(
                 f"the teacher's outputs are {theirs}, the model's {mine}",
-                remedy="Pass a teacher whose outputs have the names and the order of the model's",
+                remedy="Pass a teacher with outputs of the same structure and names as the model",
             )
         pairs = [
             _side_by_side(own, one)
@@ -88,7 +88,10 @@ def _shapes(model: Any) -> str:
 
 
 def _names(outputs: Any) -> str:
-    return f"named {', '.join(sorted(outputs))}" if isinstance(outputs, dict) else "without names"
+    """Of outputs in a dict.  Those in a list are compared by their order."""
+    paths = [path for path, _ in load_keras().tree.flatten_with_path(outputs)]
+    named = [".".join(map(str, path)) for path in paths if any(isinstance(k, str) for k in path)]
+    return f"named {', '.join(named)}" if named else "without names"
 
 
 def _side_by_side(own: Any, wanted: Any) -> Any:

@@ -12,14 +12,15 @@ Holds = Callable[[Layer], bool]
 
 
 def readers_of_inputs(graph: Graph, holds: Holds) -> frozenset[str]:
-    """Layers with a matrix that inputs reach without passing another one."""
+    """Layers whose kernel multiplies inputs, as they are or after layers without a matrix."""
     edges = {entry.name for entry in graph.inputs}
     found = set()
     for layer in graph.layers:
         if edges.isdisjoint(_values(graph, layer.reads)):
             continue
         if holds(layer):
-            found.add(layer.name)
+            if layer.reads[0] in edges:  # and not only an initial state
+                found.add(layer.name)
         else:
             edges.update(layer.writes)
     return frozenset(found)

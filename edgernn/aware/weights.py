@@ -74,8 +74,9 @@ def chosen_weights(model: Any, scheme: str) -> Choice:
     most = levels_of(scheme)
     wanted: dict[str, tuple[int, bool]] = {}
     for array, numbers, by_row in _all_matrices(from_keras(model).graph, most):
-        key = content_key(array)
-        wanted[key] = max((numbers, by_row), wanted.get(key, (0, by_row)))
+        # Shared weights, and those that start alike, are one entry: the larger grid holds them all.
+        known, known_by_row = wanted.get(content_key(array), (0, by_row))
+        wanted[content_key(array)] = (max(numbers, known), by_row and known_by_row)
     found: list[OnGrid] = []
     left: list[str] = []
     for position, variable in enumerate(model.weights):

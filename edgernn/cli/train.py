@@ -159,7 +159,8 @@ score).  The model standardizes its features itself.
     "--qat",
     type=click.Choice(_ON_GRIDS),
     help="Quantization-aware training: weights of 8 or 4 bits, of 7 numbers (int3) or of 3 "
-    "(ternary), which leave 15 to the first and the last layer; export stores these two as int4.",
+    "(ternary), and 15 of what reads the inputs or is a last Dense. Export stores these two as "
+    "int4.",
 )
 @click.option(
     "--from",

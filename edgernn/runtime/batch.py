@@ -21,6 +21,8 @@ MOST_THREADS: Final = 64  # ERNN_MAX_THREADS
 
 #: Shapes that calls of one session take in turn without new tables, at 1 to 1.6 microseconds more.
 MOST_TABLES: Final = 4
+#: A table takes 16 bytes for each array of a sequence.  Larger ones are kept one at a time.
+MOST_KEPT_SEQUENCES: Final = 1024
 
 #: Side by side, sequences need memory of their own; fewer of them run together in a larger arena.
 _MOST_ARENA_BYTES: Final = 64 << 20
@@ -62,7 +64,7 @@ class BatchTable:
     of C points to their rows and runs them.
     """
 
-    __slots__ = ("_apart", "_given", "_made", "_pointers", "_rows", "_table", "shapes")
+    __slots__ = ("_apart", "_given", "_made", "_pointers", "_rows", "_table", "batch", "shapes")
 
     def __init__(
         self,
@@ -73,7 +75,7 @@ class BatchTable:
     ) -> None:
         """`shapes`: of each input; None for a state that begins at zero."""
         self.shapes = shapes
-        batch = next(shape[0] for shape in shapes if shape is not None)
+        self.batch = batch = next(shape[0] for shape in shapes if shape is not None)
         given = np.zeros((batch, len(inputs)), _ROWS)
         for index, (port, shape) in enumerate(zip(inputs, shapes, strict=True)):
             rows = port.rows if port.is_sequence else 1  # of a step

@@ -237,9 +237,9 @@ class Model:
         Raises TypeError and ValueError for another element type or shape, and DataError for a
         sequence without steps or a token outside the vocabulary.
         """
-        results = self._run_again(arrays)
+        free = self.free_inputs
+        results = self._run_again(arrays) if len(arrays) == len(free) else None
         if results is None:
-            free = self.free_inputs
             if len(arrays) != len(free):
                 raise TypeError(f"the model takes {len(free)} inputs, not {len(arrays)}")
             pairs = zip(free, arrays, strict=True)

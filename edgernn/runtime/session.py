@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgernn.errors import DataError
-from edgernn.runtime.batch import MOST_TABLES, BatchTable, arena_bytes
+from edgernn.runtime.batch import MOST_KEPT_SEQUENCES, MOST_TABLES, BatchTable, arena_bytes
 from edgernn.runtime.kept import KeptArrays
 from edgernn.runtime.library import (
     ISA_BY_NAME,
@@ -252,7 +252,8 @@ class Session:
     def _run_table(self, table: BatchTable, arrays: Sequence[AnyArray]) -> list[AnyArray]:
         tables = self._tables
         if not tables or tables[0] is not table:
-            self._tables = [table, *(one for one in tables if one is not table)][:MOST_TABLES]
+            small = (one for one in tables if one.batch <= MOST_KEPT_SEQUENCES)
+            self._tables = [table, *(one for one in small if one is not table)][:MOST_TABLES]
         results, status = table.run(arrays)
         if status:
             check_run(status, self._session)

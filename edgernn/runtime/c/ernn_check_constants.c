@@ -67,6 +67,19 @@ static ernn_status check_shape(const ernn_header *header, const ernn_constant *c
   return ERNN_OK;
 }
 
+#if defined(ERNN_HAS_X86)
+/* Whether one of the weights is -128.  AVX2 gives a weight the sign of a state, and that one has no
+ * opposite in a byte.  Four at a time: a byte of `other` is 0 where the weight is -128, and borrows. */
+static int has_lowest_byte(const void *weights, uint32_t bytes) {
+  const uint32_t *words = (const uint32_t *)weights;
+  for (uint32_t i = 0; i < bytes / 4; i++) {
+    uint32_t other = words[i] ^ 0x80808080u;
+    if ((other - 0x01010101u) & ~other & 0x80808080u) return 1;
+  }
+  return 0;
+}
+#endif
+
 /* Numbers that shifts and multiplications of the integer layers rely on. */
 static ernn_status check_numbers(const ernn_model *model, uint32_t index) {
   const ernn_constant *constant = ernn_constants(model) + index;
@@ -78,6 +91,11 @@ static ernn_status check_numbers(const ernn_model *model, uint32_t index) {
       }
     }
   }
+#if defined(ERNN_HAS_X86)
+  if (constant->type == ERNN_ACCUMULATION && constant->packing == 0) {
+    if (has_lowest_byte(ernn_constant_data(model, index), constant->bytes)) return ERNN_BAD_MODEL;
+  }
+#endif
   if (constant->type == ERNN_CELL) {
     const ernn_cell *cells = (const ernn_cell *)ernn_constant_data(model, index);
     for (uint32_t i = 0; i < constant->columns; i++) {

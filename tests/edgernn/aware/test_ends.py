@@ -122,3 +122,25 @@ def test_a_file_and_its_export_keep_both_kinds_of_numbers(layers: Any, tmp_path:
     most = [max(len(np.unique(column)) for column in kernel.T) for kernel in wanted]
     assert most[1] <= 3
     assert min(most[0], most[2]) > 3
+
+
+def test_an_initial_state_that_is_an_input_makes_no_end_of_a_layer(layers: Any) -> None:
+    x, h = layers.Input((6, 3)), layers.Input((4,))
+    first = layers.GRU(4, return_sequences=True, name="first")(x)
+    second = layers.GRU(4, name="second")(first, initial_state=h)
+    model = load_keras().Model([x, h], layers.Dense(2, name="head")(second))
+    found = numbers(model, "ternary")
+    assert (found["first/kernel"], found["second/kernel"], found["head/kernel"]) == (7, 1, 7)
+
+
+def test_weights_that_cannot_be_told_apart_have_the_larger_grid(layers: Any) -> None:
+    inner, other = (layers.Dense(6, "tanh", name=name) for name in ("inner", "other"))
+    ends = (layers.Dense(6, name="first"), layers.Dense(2, name="head"))
+    model = load_keras().Sequential([layers.Input((6,)), ends[0], inner, other, ends[1]])
+    inner.set_weights(ends[0].get_weights())
+    assert numbers(model, "ternary") == {
+        "first/kernel": 7,
+        "inner/kernel": 7,
+        "other/kernel": 1,
+        "head/kernel": 7,
+    }

@@ -14,7 +14,7 @@ import edgernn
 from edgernn.errors import DataError, EdgernnError
 from edgernn.export.native import lower
 from edgernn.export.quantization.quantize import quantize
-from edgernn.graph import DType, Embedding, Graph, Input, Output, TensorSpec
+from edgernn.graph import DType, Embedding, Graph, Input, Output, State, TensorSpec
 from edgernn.runtime import available_isas
 from edgernn.runtime.batch import BatchTable
 from edgernn.runtime.library import ISA_BY_NAME, ffi, lib
@@ -101,11 +101,11 @@ def test_blocks_of_any_size_give_the_portable_bits(bits: int) -> None:
 
 
 @pytest.mark.parametrize("isa", available_isas())
-@pytest.mark.parametrize("scheme", [Scheme.FLOAT32, Scheme.FLOAT16])
+@pytest.mark.parametrize("scheme", [Scheme.FLOAT32, Scheme.FLOAT16, Scheme.DYNAMIC])
 def test_float_blocks_of_any_size_give_the_bits_of_single_rows(isa: str, scheme: Scheme) -> None:
     """Kernels take one to three rows and up to four tiles, and many numbers in several parts."""
     rng = np.random.default_rng(1)
-    for kind, units, features in (("gru", 131, 300), ("lstm", 150, 129), ("rnn", 70, 128)):
+    for kind, units, features in (("gru", 131, 300), ("lstm", 150, 129), ("rnn", 96, 192)):
         layer = cell(kind, rng, units=units, features=features, return_sequences=True)
         graph = quantize(graph_of(layer, features=features), None, scheme)
         model = edgernn.Model(lower(graph, metadata={}).content, isa=isa)
@@ -185,6 +185,33 @@ def test_calls_that_take_a_few_shapes_in_turn_point_to_no_rows_anew(
     assert len(made) == 6
     assert model.run({"x": shapes[4]})["y"].tobytes() == wanted[4]
     assert len(made) == 6
+
+
+def test_tables_of_many_sequences_are_kept_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgernn.runtime.session.MOST_KEPT_SEQUENCES", 4)
+    made: list[int] = []
+
+    def counted(session: Any, inputs: Any, outputs: Any, shapes: Any) -> BatchTable:
+        made.append(shapes[0][0])
+        return BatchTable(session, inputs, outputs, shapes)
+
+    monkeypatch.setattr("edgernn.runtime.session.BatchTable", counted)
+    model = edgernn.Model(lower(float_graph(1), metadata={}).content)
+    x = np.random.default_rng(0).normal(size=(6, 2, 10)).astype(np.float32)
+    for batch in (5, 5, 2, 3, 2, 6, 2, 5):
+        model(x[:batch])
+    assert made == [5, 2, 3, 6, 5]
+
+
+def test_inputs_are_counted_after_a_run_with_states_too() -> None:
+    states = (State(input="h_in", output="h_out"),)
+    layer = cell("gru", np.random.default_rng(0), units=4, features=3, initial_h="h_in")
+    graph = graph_of(layer, features=3, states=states, h_out="cell.h")
+    model = edgernn.Model(lower(graph, metadata={}).content)
+    x, h = np.ones((1, 5, 3), np.float32), np.ones((1, 4), np.float32)
+    model.run({"x": x, "h_in": h})
+    with pytest.raises(TypeError, match="the model takes 1 inputs, not 2"):
+        model(x, h)
 
 
 def test_after_a_call_arrays_of_another_kind_are_converted_or_refused_as_before_it() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgernn.errors import ModelFileError
 from edgernn.export.keras.file import read_model
 from edgernn.export.native import lower
 from edgernn.export.native.records import Feature
@@ -17,6 +18,7 @@ from edgernn.graph import LINEAR, RELU, Dense, Graph, Gru, Lstm, QTensor, Simple
 from edgernn.runtime import Model, available_isas
 from edgernn.scheme import Scheme
 from tests.edgernn.runtime.models import cell, graph_of, numbers
+from tests.edgernn.runtime.test_hostile_files import with_checksum
 from tests.edgernn.tasks.reference_data import splits_of
 from tests.golden import GOLDEN
 
@@ -191,3 +193,18 @@ def test_the_largest_states_and_weights_saturate_nothing(isa: str) -> None:
     p = multiplied(x[:, 0], written.kernel, written.bias, are_states=False)
     r = multiplied(h, written.recurrent_kernel, None, are_states=True)
     np.testing.assert_allclose(y, np.tanh(p + r), atol=2e-6)
+
+
+@pytest.mark.skipif("avx2" not in available_isas(), reason="checked where AVX2 may run")
+def test_a_weight_without_an_opposite_is_refused() -> None:
+    """-128: AVX2 gives a weight the sign of a state.  No export writes it."""
+    layer = cell("rnn", np.random.default_rng(3), units=64, features=2)
+    layer = replace(layer, recurrent_kernel=np.full((64, 64), -1 / 512, np.float32))
+    content = lower(dynamic(graph_of(layer, features=2)), metadata={}).content
+    weights = content.index(bytes([0x81]) * 64 * 64)
+    Model(content)
+    for at in (0, 1, 2, 3, 64 * 64 - 1):
+        hostile = bytearray(content)
+        hostile[weights + at] = 0x80
+        with pytest.raises(ModelFileError):
+            Model(with_checksum(bytes(hostile)))
