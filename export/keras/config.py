@@ -40,6 +40,7 @@ class LayerConfig:
     children: Mapping[str, LayerConfig]
     calls: tuple[CallConfig, ...] = ()
     is_operation: bool = False  # an operation of Keras 3 (`x + 1`), not a layer
+    is_cell: bool = False  # what an RNN runs: a cell, a stack of them, or a cell of a stack
     is_custom: bool = False  # its class is not Keras' own, even if it has the name of one
     shared: int | None = None  # equal numbers: the same layer, shared by several models
 
@@ -242,7 +243,7 @@ def _children(
         return
     for attribute, entry in _wrapped(kind, options):
         inner = _layer(entry, where=f"{inside} > '{name}'", path=(*path, attribute), name=None)
-        yield attribute, inner
+        yield attribute, replace(inner, is_cell=kind in ("RNN", "StackedRNNCells"))
 
 
 def _wrapped(kind: str, options: JsonObject) -> Iterator[tuple[str, Any]]:

@@ -69,19 +69,18 @@ def _refuse_quantized(layer: LayerConfig) -> None:
 
 
 def _refuse_class(layer: LayerConfig) -> None:
-    in_stack = layer.path[-1].startswith("cells/")
-    in_rnn = in_stack or layer.path[-1] == "cell"
-    if layer.is_custom and not in_rnn:
+    in_stack = layer.is_cell and layer.path[-1].startswith("cells/")
+    if layer.is_custom and not layer.is_cell:
         raise layer.unsupported(
             "is not supported: its class is not one of Keras' own",
             f"Build this part of the model from Keras' layers; {_DOCUMENTED}",
         )
     known = CELLS if in_stack else _CELLS
-    if in_rnn and (layer.is_custom or layer.kind not in known):
+    if layer.is_cell and (layer.is_custom or layer.kind not in known):
         raise layer.unsupported(
             "is a cell that edgernn does not support", f"Use one of {', '.join(CELLS)}"
         )
-    if not in_rnn and layer.kind not in CLASSES:
+    if not layer.is_cell and layer.kind not in CLASSES:
         raise layer.unsupported("is not a layer that edgernn supports", _instead_of(layer))
 
 

@@ -76,6 +76,12 @@ def test_outputs_given_as_a_dict_are_named_by_its_keys(tmp_path):
     assert [entry.name for entry in graph.outputs] == ["alpha", "zeta"]
 
 
+@pytest.mark.parametrize("name", ["cell", "cells", "layer", "forward_layer"])
+def test_a_layer_may_have_the_name_of_a_part_of_a_wrapper(tmp_path, name):
+    graph = read(tmp_path, small(gru(name, units=3)), {name: gru_weights(2, 3)}).graph
+    assert [entry.name for entry in graph.layers] == [name]
+
+
 def test_layers_of_a_nested_model_are_named_by_their_place(tmp_path):
     inner = sequential(input_layer("i", [None, 2]), dense("d"), name="head")
     graph = read(tmp_path, small(inner, shape=(None, 2)), {"head/d": DENSE}).graph
