@@ -143,10 +143,10 @@ class SshLink:
         if denied := re.search(r"Permission denied \(([^)]*)\)", stderr):
             return _denied(host, denied[1].split(","))
         lines = (stderr.strip() or "ssh gave no reason").splitlines()
-        own = filter(_OWN_LINE.match, lines)
-        if reason := next((line for line in own if any(s in line for s in _UNREACHABLE)), None):
+        if reasons := [line for line in lines if any(sign in line for sign in _UNREACHABLE)]:
+            reason = next(filter(_OWN_LINE.match, reasons), reasons[-1]).strip()
             return Unreachable(
-                f"{host} cannot be reached: {reason.strip()}",
+                f"{host} cannot be reached: {reason}",
                 remedy="Check that it is switched on, in this network, and that sshd runs on it",
             )
         complaint = lines[-1].strip()
