@@ -25,7 +25,7 @@ AVX2 ERNN_INLINE __m256 load_weights__avx2(const void *weights, size_t index, ui
  * bit. */
 enum { DEPTH = 96 };
 
-/* Rows of x, from number `begin` up to `end`, times columns of a matrix: those from weight `first` on. */
+/* Numbers `begin` up to `end` of each row of x, times the columns whose weights begin at `first`. */
 typedef struct f32_part {
   const float *x;
   size_t x_stride;
@@ -83,8 +83,8 @@ AVX2 ERNN_INLINE void f32_block__avx2(const f32_part *part, uint32_t row, uint32
   }
 }
 
-/* All rows times the next `n` vectors, which are then behind.  A row alone keeps too few sums to be
- * fast, so that the last four go in twos. */
+/* All rows times the next `n` vectors of columns; then `part` begins behind them.  A row by itself has
+ * too few sums to be fast: four rows that are left are two pairs, and not three and one. */
 AVX2 ERNN_INLINE void f32_columns__avx2(f32_part *part, uint32_t rows, uint32_t type, const int n) {
   uint32_t row = 0;
   if (n <= 4) {
