@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +27,8 @@ def keep_member(
     model: Path, recipe: RowRecipe | None, grids: list[Mapping[str, Any]] | None = None
 ) -> None:
     """Adds the recipe, and grids as JSON has them, to the archive that Keras wrote."""
+    import zipfile  # 4 modules of compression, which no run of a model needs
+
     entry: dict[str, Any] = {"version": _VERSION, "front_end": recipe and recipe.as_json()}
     if grids:
         entry["grids"] = grids

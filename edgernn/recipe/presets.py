@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from collections.abc import Callable
@@ -13,11 +12,6 @@ from edgernn.errors import DataError
 from edgernn.recipe.sound import SoundRecipe, decibels, sound_of
 from edgernn.recipe.stored_kinds import RowRecipe, rows_of
 from edgernn.regular_file import opened
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 #: The front end of `edgernn train` on recordings, at their rate.
 TRAINED_ON: Final = "kaldi-fbank40"
@@ -152,6 +146,8 @@ def preset(name: str) -> SoundRecipe:
     found = _NAME.fullmatch(name)
     families = ", ".join(FAMILIES)
     if found is None or found["family"] not in FAMILIES:
+        import difflib
+
         near = difflib.get_close_matches(name.rstrip("0123456789@"), FAMILIES, n=1)
         hint = f"Did you mean {near[0]}40@16000? " if near else ""
         raise DataError(
@@ -173,6 +169,10 @@ def front_end_named(text: str) -> RowRecipe:
 
 def _read(path: Path) -> RowRecipe:
     """The fields of SoundRecipe as a table; those that are not there are of `preset`, if given."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
     try:
         with opened(path) as file:
             table = tomllib.load(file)

@@ -11,7 +11,8 @@ import numpy as np
 from edgernn.export.native import lower
 from tests.edgernn.runtime.models import cell, graph_of
 
-#: Packages of edgernn, and all its dependencies but numpy and cffi's C part.
+#: Packages of edgernn, all its dependencies but numpy and cffi's C part, and parts of Python that
+#: take milliseconds.
 HEAVY = (
     "edgernn.graph",
     "edgernn.reference",
@@ -29,6 +30,10 @@ HEAVY = (
     "click",
     "rich",
     "cffi",
+    "zipfile",
+    "tomllib",
+    "tomli",
+    "difflib",
 )
 
 
