@@ -18,6 +18,12 @@ RECORD: Final = Path(__file__).resolve().parents[1] / "docs" / "few-bits.json"
 #: float is the control, and int8 its file in 8 bits, without a training of its own.
 SCHEMES: Final = ("float", "int8", "int4", "int3", "ternary")
 
+#: How a row of a scheme is made now.  One that was made by another rule does not count.
+# int3:    1 7 numbers, 2 and 15 of them at the two ends, 3 8 numbers in place of 7, steps that stay
+# ternary: 1 3 numbers, 2 and 15 of them at the two ends
+# all others: 1
+RULES: Final = {"float": 1, "int8": 1, "int4": 1, "int3": 3, "ternary": 2}
+
 
 class Tuning(NamedTuple):
     """What is fine-tuned of a task; how, `edgernn train --qat` says by itself."""
@@ -43,6 +49,7 @@ class Row:
     task: str
     model: str
     scheme: str
+    rule: int  # see RULES
     seed: int
     before: float  # rounded, not yet trained on the grid
     after: float
@@ -58,9 +65,10 @@ class Row:
 
 
 def recorded(path: Path = RECORD) -> list[Row]:
-    """All rows measured so far."""
+    """All rows measured so far by the present rules."""
     text = path.read_text() if path.exists() else ""
-    return [Row(**entry) for entry in json.loads(text or "[]")]
+    rows = [Row(**entry) for entry in json.loads(text or "[]")]
+    return [row for row in rows if row.rule == RULES[row.scheme]]
 
 
 def add(rows: Iterator[Row]) -> None:

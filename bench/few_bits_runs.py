@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import edgernn
-from bench.few_bits_record import SCHEMES, TUNINGS, Row
+from bench.few_bits_record import RULES, SCHEMES, TUNINGS, Row
 from edgernn.aware.deployed import Deployed, deployed
 from edgernn.aware.fine_tuning import gentler, on_the_grid_of
 from edgernn.aware.fine_tuning import tuned as fine_tuned
@@ -113,6 +113,7 @@ def _one_of(task: str, name: str, seed: int, splits: Splits) -> Any:
             task=task,
             model=name,
             scheme=scheme,
+            rule=RULES[scheme],
             seed=seed,
             before=round(float(np.mean(before == truth)), 5),
             after=round(float(right.mean()), 5),

@@ -30,7 +30,7 @@ def quantization_aware(
     """A Keras model that learns, in fit(), to answer with weights of few bits.
 
     model: a keras.Model, best a trained one; it stays as it is.
-    scheme: "int4" (15 numbers), "int3" (7) or "ternary" (3) for kernels of Dense, convolutions,
+    scheme: "int4" (15 numbers), "int3" (8) or "ternary" (3) for kernels of Dense, convolutions,
         GRU, LSTM and SimpleRNN, wrapped or not; tables of Embeddings and convolutions of groups
         have 255 numbers then.  With "int3" and "ternary", kernels that read the inputs have 15, and
         so have those of Dense layers that give the answers.  "int8": 255 for all.
@@ -42,6 +42,8 @@ def quantization_aware(
 
     Each call rounds the weights as an export does, with a scale for each column that is chosen for
     the least squared error; gradients go to the weights behind them as if nothing was rounded.
+    The 8 numbers of a column of "int3" are n from -4 to 3 or from -3 to 4 times its scale, and both
+    stay as this call found them for the weights of `model`, so that should be trained.
     States stay float, and an exported file rounds them to 8 bits.  With `calibrate`, calls outside
     of training do so, too, and an export with the same rows answers as they do.
     compile(), fit(), evaluate() and predict() are those of Keras.  `left_in_float` names the

@@ -11,7 +11,7 @@ import numpy as np
 from edgernn.aware.ends import givers_of_answers, readers_of_inputs
 from edgernn.errors import WrongOption
 from edgernn.export.keras.object import from_keras
-from edgernn.export.quantization.trained_grid import LEVELS, on_grid, trained_grid
+from edgernn.export.quantization.trained_grid import LEVELS, THREE_BITS, trained_grid
 from edgernn.graph import (
     Conv1D,
     Conv2D,
@@ -41,12 +41,15 @@ class OnGrid:
     position: int  # in keras.Model.weights
     most: int
     by_row: bool
+    #: The grid of the weight as it was at first.  That of int3 stays (docs/int4.md).
+    kept: WeightGrid | None = None
 
     def grid(self, weight: FloatArray) -> WeightGrid:
-        return trained_grid(weight, self.most, by_row=self.by_row)
+        return self.kept or trained_grid(weight, self.most, by_row=self.by_row)
 
     def rounded(self, weight: FloatArray) -> FloatArray:
-        return on_grid(weight, self.most, by_row=self.by_row)
+        grid = self.grid(weight)
+        return grid.values(grid.numbers(weight))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +89,15 @@ def chosen_weights(model: Any, scheme: str) -> Choice:
         key = content_key(array)
         if key in wanted:
             numbers, by_row = wanted[key]
+            kept = trained_grid(array, numbers) if numbers == THREE_BITS else None
             found.append(
-                OnGrid(variable=variable.path, position=position, most=numbers, by_row=by_row)
+                OnGrid(
+                    variable=variable.path,
+                    position=position,
+                    most=numbers,
+                    by_row=by_row,
+                    kept=kept,
+                )
             )
         elif variable.trainable and not variable.path.endswith("bias"):
             left.append(variable.path)

@@ -158,7 +158,7 @@ score).  The model standardizes its features itself.
 @click.option(
     "--qat",
     type=click.Choice(_ON_GRIDS),
-    help="Quantization-aware training: weights of 8 or 4 bits, of 7 numbers (int3) or of 3 "
+    help="Quantization-aware training: weights of 8 or 4 bits, of 8 numbers (int3) or of 3 "
     "(ternary), and 15 of what reads the inputs or is a last Dense. Export stores these two as "
     "int4.",
 )

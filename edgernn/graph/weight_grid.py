@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgernn.graph.tensor import FloatArray, QTensor, Weight
+from edgernn.graph.tensor import AnyArray, FloatArray, QTensor, Weight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WeightGrid:
     """step * n for whole n from -most to most, with a step for each channel.
 
+    With `least`, a channel has one number less, on the side that `least` says.
     Channels are the last axis of a weight [..., N], or the rows of a table [V, E].
 
     >>> grid = WeightGrid(step=np.float32([0.5, 0.1]), most=7)
@@ -23,13 +24,18 @@ class WeightGrid:
     """
 
     step: FloatArray  # [N], or [V]
-    most: int  # 127, 7, 3 or 1
+    most: int  # 127, 7, 4 or 1; 3 in older files
     by_row: bool = False
+    #: [N] or [V]: of channels with 2 * most numbers the least n, -most or 1 - most.
+    least: npt.NDArray[np.int8] | None = None
 
     def numbers(self, weight: FloatArray) -> npt.NDArray[np.int8]:
         """The n of each weight, in its shape."""
         found = np.rint(weight / self._unit(weight.ndim))
-        return np.asarray(np.clip(found, -self.most, self.most), np.int8)
+        if self.least is None:
+            return np.asarray(np.clip(found, -self.most, self.most), np.int8)
+        least = self._of_channels(self.least, weight.ndim)
+        return np.asarray(np.clip(found, least, least + 2 * self.most - 1), np.int8)
 
     def values(self, numbers: npt.NDArray[np.int8]) -> FloatArray:
         """The weights of these n."""
@@ -44,8 +50,11 @@ class WeightGrid:
             return np.array_equal(self.values(self.numbers(weight)), weight)
 
     def _unit(self, rank: int) -> npt.NDArray[np.float64]:
-        unit = self.step.astype(np.float64)
-        return unit.reshape(-1, *[1] * (rank - 1)) if self.by_row else unit
+        return self._of_channels(self.step, rank)
+
+    def _of_channels(self, numbers: AnyArray, rank: int) -> npt.NDArray[np.float64]:
+        wide = numbers.astype(np.float64)
+        return wide.reshape(-1, *[1] * (rank - 1)) if self.by_row else wide
 
 
 def content_key(weight: Weight) -> str:

@@ -11,8 +11,9 @@ import numpy as np
 from edgernn.errors import ModelFileError
 from edgernn.graph import FloatArray, Graph, QTensor, WeightGrid, content_key
 
-#: Largest numbers of the grids that edgernn trains on: int8, int4, int3, ternary.
-_KNOWN: Final = (127, 7, 3, 1)
+#: Largest numbers of the grids that edgernn trains on: int8, int4, int3, int3 of older files,
+#: ternary.
+_KNOWN: Final = (127, 7, 4, 3, 1)
 
 
 def as_json(variable: str, weight: FloatArray, grid: WeightGrid) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _NIBBLE_STEP: Final = 16
 _BYTE_STEP: Final = 8
 
 #: Clipped at these shares of its largest weight, a column is tried.
-_CLIPS: Final = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45, 0.4)
+CLIPS: Final = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45, 0.4)
 
 
 class Grid(NamedTuple):
@@ -51,7 +51,7 @@ INT4_GRID: Final = Grid(step=_NIBBLE_STEP, most=7)
 
 
 def clips(
-    largest: Float64Array, grid: Grid, *, shares: Sequence[float] = _CLIPS
+    largest: Float64Array, grid: Grid, *, shares: Sequence[float] = CLIPS
 ) -> list[Float64Array]:
     """Scales for columns with these largest weights [N], from the coarsest on."""
     return [share * largest / grid.end for share in shares]

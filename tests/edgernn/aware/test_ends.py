@@ -22,7 +22,7 @@ from edgernn.tasks.keras_backend import load_keras
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-FEWEST = {"int3": 3, "ternary": 1}
+FEWEST = {"int3": 4, "ternary": 1}
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from edgernn.export.native import lower
 from edgernn.export.quantization.calibrate import calibrate
 from edgernn.export.quantization.quantize import quantize
-from edgernn.export.quantization.trained_grid import LEVELS, on_grid, trained_grid
+from edgernn.export.quantization.trained_grid import LEVELS, THREE_BITS, trained_grid
 from edgernn.graph import (
     LINEAR,
     SIGMOID,
@@ -165,7 +165,6 @@ def test_rows_of_a_table_have_grids_of_their_own() -> None:
     layer = Embedding(name="table", input="t", output="e", table=rounded)
     assert grid.step.shape == (12,)
     assert grid.holds(as_float32(layer.table))
-    np.testing.assert_array_equal(on_grid(table, LEVELS["int8"], by_row=True), rounded)
 
 
 @pytest.mark.parametrize("scheme", LEVELS)
@@ -181,3 +180,23 @@ def test_columns_are_clipped_where_that_is_more_exact(scheme: str) -> None:
         assert (error <= plain).all()
         assert (grid.step * most < ends).any()
     assert np.abs(grid.numbers(weight)).max() <= most
+
+
+def test_a_column_of_three_bits_has_an_eighth_number_on_its_longer_side() -> None:
+    up = np.array([4, 3, 2, 1, 0, -1, -2, -3], np.int8)
+    wanted = np.stack([up, -up], axis=1)
+    weight = wanted.astype(np.float32) / np.float32(8)
+    grid = trained_grid(weight, THREE_BITS)
+    assert grid.least is not None
+    np.testing.assert_array_equal(grid.least, [-3, -4])
+    np.testing.assert_array_equal(grid.numbers(weight), wanted)
+    np.testing.assert_array_equal(grid.numbers(np.full((1, 2), 9, np.float32)), [[4, 3]])
+    np.testing.assert_array_equal(grid.numbers(np.full((1, 2), -9, np.float32)), [[-3, -4]])
+
+
+def test_eight_numbers_are_nearer_than_seven() -> None:
+    weight = np.random.default_rng(8).normal(size=(200, 8)).astype(np.float32)
+    seven, eight = trained_grid(weight, 3), trained_grid(weight, THREE_BITS)
+    errors = [np.square(one.values(one.numbers(weight)) - weight).sum(0) for one in (seven, eight)]
+    assert (errors[1] < 0.9 * errors[0]).all()
+    assert all(len(np.unique(column)) == 8 for column in eight.numbers(weight).T)
