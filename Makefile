@@ -90,8 +90,10 @@ consumers: $(VENV)/.consumers ## try the files in OpenVINO, OpenCV and onnxrunti
 	$(BIN)/python -m tests.consumers
 	$(BIN)/python -m edgernn.export.support > docs/support.md
 
+# By their names: '.[docs]' would build edgernn's extension once more, a minute or two.
 $(VENV)/.docs: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -c "import importlib.metadata as m; print(*(one.split(';')[0] for one in m.requires('edgernn') if 'extra == \"docs\"' in one), sep='\n')" > $(VENV)/docs.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement $(VENV)/docs.txt
 	touch $@
 
 docs: $(VENV)/.docs ## build the documentation into site/ (guides, Python and command line reference)

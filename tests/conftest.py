@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import ExitStack
 
 import pytest
+
+from tests.edgernn.runtime.compiled import shared_by_workers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +41,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the tests of the virtual ARM computer (needs qemu-system-arm; two minutes)",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # workers share the folder of who started them
+        stack = ExitStack()
+        stack.enter_context(shared_by_workers())
+        config.add_cleanup(stack.close)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +78,8 @@ def prepare(
     _forget_names(k, generation)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = case.build(k)
+        with _traced_once(generation):
+            model = case.build(k)
         randomize(model, seed)
         files = _files(model, routes)
         specs = [(tuple(entry.shape), _dtype_name(entry)) for entry in model.inputs]
@@ -92,6 +95,24 @@ def _forget_names(k: Keras, generation: Generation) -> None:
             k.backend.clear_session(free_memory=False)  # freeing takes longer than all the rest
         case Generation.KERAS2:
             k.backend.reset_uids()
+
+
+@contextmanager
+def _traced_once(generation: Generation) -> Iterator[None]:
+    """tf_keras traces a GRU or an LSTM for shapes only, and not once more for graphics processors.
+
+    What the model answers is computed later and eagerly: that asks for no choice between the two.
+    """
+    if generation is Generation.KERAS3:
+        yield
+        return
+    from tf_keras.src.layers.rnn import gru, lstm
+
+    with (
+        mock.patch.object(gru, "gru_with_backend_selection", gru.standard_gru),
+        mock.patch.object(lstm, "lstm_with_backend_selection", lstm.standard_lstm),
+    ):
+        yield
 
 
 def _dtype_name(entry: Any) -> str:

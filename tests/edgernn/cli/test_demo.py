@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ from click.testing import CliRunner, Result
 
 from edgernn.cli import edgernn as command_line
 from edgernn.formats import suffixes
+from edgernn.front import measuring
+from edgernn.front.measuring import measure
+from edgernn.front.reports import Report
 from edgernn.tasks import TASKS, Split, Splits
 from edgernn.tasks.task import Recipe, Task
 from tests.edgernn.tasks.reference_data import splits_of
@@ -41,6 +46,10 @@ def small() -> Task:
     return replace(TASKS["digits"], read=lambda _notify: few, recipe=Recipe(epochs=1))
 
 
+#: Shorter than a measurement that is worth reading: there are 90 processes.
+quick = partial(measure, min_time_ms=1.0, warm_up_ms=1.0)
+
+
 def demo(out: Path) -> Result:
     arguments = ["demo", "-o", str(out), "--units", "8", "--processes", "1", "--seeds", "2"]
     return CliRunner().invoke(command_line, arguments, catch_exceptions=False)
@@ -51,6 +60,7 @@ def first(small: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     out = tmp_path_factory.mktemp("demo") / "demo"
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TASKS, "digits", small)
+        patch.setattr(measuring, "measure", quick)
         return out, demo(out)
 
 
@@ -89,8 +99,13 @@ def test_a_repeated_demo_uses_the_trained_models_again(first, small, monkeypatch
         found = (out / "compare" / "trainings").iterdir()
         return {path.name: path.stat().st_mtime_ns for path in found}
 
+    def measure_one(folder: Path, **options: Any) -> Report:
+        """The first demo has measured all of the files."""
+        return quick(folder / "gru.ernn", **options)
+
     before = trainings()
     monkeypatch.setitem(TASKS, "digits", small)
+    monkeypatch.setattr(measuring, "measure", measure_one)
     repeated = demo(out)
     assert repeated.exit_code == 0
     assert trainings() == before

@@ -32,7 +32,7 @@ from tests.edgernn.runtime.toolchain import C_TESTS, HOST
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return HOST.build(tmp_path_factory.mktemp("c") / "listen", C_TESTS / "listen.c", flags=("-O0",))
+    return HOST.build(tmp_path_factory.mktemp("c") / "listen", C_TESTS / "listen.c")
 
 
 def heard_by_c(

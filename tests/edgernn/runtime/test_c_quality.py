@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.edgernn.runtime.compiled import compiled, warnings_of
 from tests.edgernn.runtime.toolchain import (
     ARMV7,
     AUDIO_SOURCES,
@@ -18,11 +18,13 @@ from tests.edgernn.runtime.toolchain import (
     SOURCES,
     STANDARD,
     TOP,
+    WARNINGS,
+    Machine,
     run,
     tool,
+    wasm_objects,
 )
 
-WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 FREE = ("-ffreestanding", "-fno-stack-protector", "-fno-asynchronous-unwind-tables")
 MOST_STACK_BYTES = 8 * 1024
 MOST_TEXT_BYTES = 61_440  # 60 KB of layers, on arm64; those of images are 10,000 of it
@@ -64,71 +66,52 @@ KERNELS = {
 }
 
 
-def objects(folder: Path, compiler: str, *flags: str) -> Path:
-    """Each file of the library compiled by itself into `folder`."""
-    folder.mkdir(exist_ok=True)
-    run([tool(compiler), *STANDARD, *flags, "-c", *SOURCES], cwd=folder)
-    return folder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freestanding:
-    """The library for a processor, compiled once for all tests that look at it."""
-
-    target: str
-    folder: Path
-
-
-TARGETS = {
-    "x86_64": "x86_64-linux-gnu",
-    "arm64": str(CORTEX_A72.target),
-    "arm": str(ARMV7.target),
-    "wasm": "wasm32",
-}
+X86_64 = Machine(name="x86_64", target="x86_64-linux-gnu")
+WASM = {"wasm": (), "wasm with relaxed SIMD": ("-msimd128", "-mrelaxed-simd")}
 
 
 @pytest.fixture(scope="module")
-def freestanding(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Freestanding:
-    target = TARGETS[request.param]
-    place = ("-fstack-usage", "-fPIC") if request.param != "wasm" else ()
-    folder = tmp_path_factory.mktemp(request.param)
-    objects(folder, "clang", f"--target={target}", "-O2", *place, *FREE, *WARNINGS)
-    return Freestanding(target=target, folder=folder)
+def of_gcc(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The library as gcc compiles it for a place without a C library."""
+    command = [tool("gcc"), *STANDARD, "-O3", "-fPIC", *FREE, *WARNINGS]
+    return compiled(command, SOURCES, headers=(LIBRARY,), folder=tmp_path_factory.mktemp("gcc"))
 
 
-def on(*names: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("freestanding", names, indirect=True)
+on_machines = pytest.mark.parametrize(
+    "machine", [X86_64, CORTEX_A72, ARMV7], ids=lambda machine: machine.target
+)
 
 
-@pytest.fixture(scope="module")
-def of_gcc(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library as gcc compiles it without a warning, once for all tests that look at it."""
-    return objects(tmp_path_factory.mktemp("gcc"), "gcc", "-O3", "-fPIC", *FREE, *WARNINGS)
+@on_machines
+def test_clang_compiles_the_library_without_a_warning(machine: Machine, tmp_path: Path) -> None:
+    library = machine.objects(tmp_path)
+    assert len(library) == len(SOURCES)
+    assert warnings_of(library) == ""
 
 
-@on("x86_64")
-def test_clang_compiles_the_library_and_its_runner_without_a_warning(
-    freestanding: Freestanding, tmp_path: Path
+@pytest.mark.parametrize("flags", WASM.values(), ids=WASM)
+def test_the_kernels_of_pages_compile_without_a_warning(
+    flags: Sequence[str], tmp_path: Path
 ) -> None:
-    assert len(list(freestanding.folder.glob("*.o"))) == len(SOURCES)
-    programs_compiled_without_a_warning("clang", tmp_path)
+    assert warnings_of(wasm_objects(tmp_path, flags=flags)) == ""
 
 
-def test_gcc_does_so_too_and_nothing_is_allocated(of_gcc: Path, tmp_path: Path) -> None:
+def test_gcc_compiles_the_library_without_a_warning_and_nothing_is_allocated(
+    of_gcc: list[Path],
+) -> None:
     """No function that gives memory is called; what a session needs is in its arena."""
-    programs_compiled_without_a_warning("gcc", tmp_path)
-    symbols = run([tool("nm"), "--undefined-only", *sorted(of_gcc.glob("*.o"))])
+    assert warnings_of(of_gcc) == ""
+    symbols = run([tool("nm"), "--undefined-only", *of_gcc])
     wanted = {line.split()[-1] for line in symbols.splitlines() if " U " in line}
     outside = {name for name in wanted if not name.startswith("ernn_")}
     assert outside <= {"memcpy", "memset", "_GLOBAL_OFFSET_TABLE_"}, outside
 
 
-def programs_compiled_without_a_warning(compiler: str, folder: Path) -> None:
-    include = ("-I", str(LIBRARY), "-D_GNU_SOURCE")
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_the_runner_compiles_without_a_warning(compiler: str, tmp_path: Path) -> None:
+    include = ("-I", str(LIBRARY), "-D_GNU_SOURCE", "-Werror")
     programs = (RUNNER / "edgernn_run.c", C_TESTS / "batch.c")
-    run([tool(compiler), *STANDARD, "-O2", *WARNINGS, *include, "-c", *programs], cwd=folder)
+    run([tool(compiler), *STANDARD, "-O2", *WARNINGS, *include, "-c", *programs], cwd=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -144,20 +127,22 @@ def test_clang_tidy_finds_nothing(checks: str) -> None:
     run([*tidy, *SOURCES, *programs, "--", *flags], cwd=TOP)
 
 
-@on("x86_64", "arm64")
-def test_nothing_is_asked_of_a_c_library(freestanding: Freestanding, tmp_path: Path) -> None:
+@pytest.mark.parametrize("machine", [X86_64, CORTEX_A72], ids=lambda machine: machine.target)
+def test_nothing_is_asked_of_a_c_library(machine: Machine, tmp_path: Path) -> None:
     tool("ld.lld")
     link = ("-shared", "-nostdlib", "-fuse-ld=lld", "-Wl,-z,defs")
     library = tmp_path / "libernn.so"
-    command = [tool("clang"), f"--target={freestanding.target}", *link]
-    run([*command, *sorted(freestanding.folder.glob("*.o")), "-o", library])
+    command = [tool("clang"), f"--target={machine.target}", *link]
+    run([*command, *machine.objects(tmp_path), "-o", library])
     assert run([tool("nm"), "--dynamic", "--undefined-only", library]) == ""
 
 
-def test_gcc_s_library_asks_nothing_of_a_c_library_either(of_gcc: Path, tmp_path: Path) -> None:
+def test_gcc_s_library_asks_nothing_of_a_c_library_either(
+    of_gcc: list[Path], tmp_path: Path
+) -> None:
     library = tmp_path / "libernn.so"
     link = ("-shared", "-nostdlib", "-Wl,-z,defs")
-    run([tool("gcc"), *link, *sorted(of_gcc.glob("*.o")), "-o", library])
+    run([tool("gcc"), *link, *of_gcc, "-o", library])
     assert run([tool("nm"), "--dynamic", "--undefined-only", library]) == ""
 
 
@@ -172,16 +157,17 @@ def test_gcc_s_library_asks_nothing_of_a_c_library_either(of_gcc: Path, tmp_path
 def test_code_is_small(
     target: str, isas: list[str], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    folder = objects(tmp_path / "o", "clang", f"--target={target}", "-Os", *FREE)
-    bytes_of = {path.stem: text_bytes(path) for path in sorted(folder.glob("*.o"))}
+    command = [tool("clang"), *STANDARD, f"--target={target}", "-Os", *FREE]
+    library = compiled(command, SOURCES, headers=(LIBRARY,), folder=tmp_path)
+    bytes_of = {path.stem: text_bytes(path) for path in library}
     sound = sum(bytes_of[name] for name in _SOUND)
     record_property("sound", sound)
     assert sound <= MOST_SOUND_BYTES
     others = sum(bytes_of[name] for name in _TEXT_AND_SENSORS)
     record_property("text and sensors", others)
     assert others <= MOST_TEXT_AND_SENSORS_BYTES
-    library = sum(size for name, size in bytes_of.items() if name.startswith("ernn_"))
-    layers = library - sound - others - bytes_of["ernn_whole_steps"]
+    of_library = sum(size for name, size in bytes_of.items() if name.startswith("ernn_"))
+    layers = of_library - sound - others - bytes_of["ernn_whole_steps"]
     record_property("layers", layers)
     assert layers <= (MOST_X86_TEXT_BYTES if target.startswith("x86") else MOST_TEXT_BYTES)
     for isa in isas:
@@ -199,13 +185,8 @@ def text_bytes(path: Path) -> int:
     return int(run([tool("size"), path]).splitlines()[1].split()[0])
 
 
-@on("wasm")
-def test_the_kernels_of_pages_compile_without_a_warning(freestanding: Freestanding) -> None:
-    assert len(list(freestanding.folder.glob("*.o"))) == len(SOURCES)
-
-
-@on("x86_64", "arm64", "arm")
-def test_calls_need_little_stack(freestanding: Freestanding) -> None:
+@on_machines
+def test_calls_need_little_stack(machine: Machine, tmp_path: Path) -> None:
     """More than the deepest call can use: the nine largest frames of opening, and of running.
 
     A session of a model with many edges needs a table of 4 KB, and nothing else does.
@@ -214,7 +195,8 @@ def test_calls_need_little_stack(freestanding: Freestanding) -> None:
     kernels: dict[str, dict[str, int]] = {}  # of each instruction set: no call is in two of them
     opening: dict[str, int] = {}
     sound: dict[str, int] = {}
-    for path in freestanding.folder.glob("*.su"):
+    frames_of = [path.with_suffix(".su") for path in machine.objects(tmp_path)]
+    for path in filter(Path.exists, frames_of):  # files without functions have none
         for line in path.read_text().splitlines():
             where, size, _ = line.split("\t")
             if path.stem.startswith("kernels_"):

@@ -77,7 +77,7 @@ def test_the_c_example_compiles_and_gives_what_python_gives(model: Path, tmp_pat
     include, _, rest = example("runtime.md", "c", "ernn_session_init(").partition("\n")
     source = tmp_path / "example.c"
     source.write_text(PROGRAM.format(include=include, example=rest))
-    program = HOST.build(tmp_path / "example", source, flags=("-O0", "-std=gnu11"))
+    program = HOST.build(tmp_path / "example", source)
     frame = np.zeros(FEATURES, np.float32)
     frame[3] = 1.5
     told = [float(line) for line in HOST.run(program, model).split()]

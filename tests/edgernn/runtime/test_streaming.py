@@ -193,7 +193,7 @@ def test_a_session_in_use_keeps_other_threads_out(content: bytes) -> None:
 def busy_session(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A program that uses a session while another thread does."""
     built = tmp_path_factory.mktemp("busy") / "busy"
-    return HOST.build(built, C_TESTS / "busy_session.c", flags=("-O0", "-std=gnu11"))
+    return HOST.build(built, C_TESTS / "busy_session.c")
 
 
 def test_states_are_neither_saved_nor_changed_under_a_call(

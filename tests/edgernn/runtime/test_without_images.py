@@ -15,7 +15,7 @@ FEATURE_REFUSED = 3  # ERNN_FEATURE, see ernn.h
 def test_a_library_without_images_refuses_them_and_runs_all_others(tmp_path: Path) -> None:
     program = tmp_path / "program"
     sources = sorted(str(path) for path in LIBRARY.glob("*.c"))
-    flags = ["-std=gnu99", "-O0", "-DERNN_WITHOUT_IMAGES", f"-I{LIBRARY}"]
+    flags = ["-std=gnu99", "-O0", "-DERNN_WITHOUT_IMAGES", "-DERNN_PORTABLE", f"-I{LIBRARY}"]
     tests = [str(C_TESTS / "batch.c"), str(C_TESTS / "run_batch.c")]
     run([tool("gcc"), *flags, *sources, *tests, "-o", program])
     entries = [entry("cell", *random_integer_cell(3)), entry("image", *random_integer_image(3))]

@@ -16,6 +16,8 @@ from typing import Final
 
 import pytest
 
+from tests.edgernn.runtime.compiled import compiled
+
 TOP: Final = Path(__file__).parents[3]
 LIBRARY: Final = TOP / "edgernn" / "runtime" / "c"
 RUNNER: Final = TOP / "edgernn" / "runtime" / "runner"
@@ -29,6 +31,9 @@ AUDIO_SOURCES: Final = tuple(
 # Programs that compute are built without it, as their compiler does by default: -std=c99 would
 # forbid gcc (not clang) to fuse products and sums, and the promised bits need no flag.
 STANDARD: Final = ("-std=c99",)
+
+#: test_c_quality.py lets no build of the library have one.
+WARNINGS: Final = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow")
 
 # Debian's package for each tool that .ci/system installs.
 _PACKAGES: Final = {
@@ -98,6 +103,18 @@ def node_with_relaxed_simd() -> list[str]:
     pytest.skip("this Node knows no relaxed SIMD: it needs Node 20 or later")
 
 
+_WASM: Final = ("--target=wasm32", "-O2", "-mbulk-memory", "-ffreestanding")
+
+#: Of objects for other processors: programs and shared libraries are linked from them.
+_FREE: Final = (
+    "-fPIC",
+    "-ffreestanding",
+    "-fno-stack-protector",
+    "-fno-asynchronous-unwind-tables",
+    "-fomit-frame-pointer",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """A processor that programs are built for, and what runs them."""
@@ -107,23 +124,42 @@ class Machine:
     flags: tuple[str, ...] = ()
     emulator: tuple[str, ...] = ()
 
+    def objects(
+        self,
+        folder: Path,
+        *,
+        flags: Sequence[str] = ("-O2",),
+        library: Sequence[Path] = SOURCES,
+    ) -> list[Path]:
+        """The library, shared by all tests of a run; `folder` is for those that share nothing.
+
+        Where there is a target, warnings and the stack of each function are beside the objects.
+        """
+        if self.target is None:
+            command = [tool("gcc"), *flags, *self.flags, "-D_GNU_SOURCE"]
+        else:
+            said = (*STANDARD, *WARNINGS, "-fstack-usage")
+            command = [tool("clang"), f"--target={self.target}", *flags, *self.flags, *_FREE, *said]
+        return compiled(command, library, headers=(LIBRARY,), folder=folder)
+
     def build(
         self,
         out: Path,
         *sources: Path,
         flags: Sequence[str] = ("-O2",),
         library: Sequence[Path] = SOURCES,
+        link: Sequence[str] = (),
     ) -> Path:
         """A program of the library and `sources`; libc-free where there is a target."""
+        objects = self.objects(out.with_name(f"{out.name}-objects"), flags=flags, library=library)
         include = ("-I", str(LIBRARY), "-I", str(C_TESTS))
-        common = (*flags, *self.flags, *include, *map(str, (*library, *sources)))
+        common = (*flags, *self.flags, *include, *link, *map(str, (*sources, *objects)))
         if self.target is None:
             run([tool("gcc"), *common, "-D_GNU_SOURCE", "-o", out])
             return out
         tool("ld.lld")
-        free = ("-ffreestanding", "-nostdlib", "-static", "-fuse-ld=lld", "-fno-stack-protector")
-        target = f"--target={self.target}"
-        run([tool("clang"), target, *free, "-fomit-frame-pointer", *common, "-o", out])
+        free = ("-nostdlib", "-static", "-fuse-ld=lld")
+        run([tool("clang"), f"--target={self.target}", *free, *_FREE, *common, "-o", out])
         return out
 
     def run(self, program: Path, *arguments: str | Path) -> str:
@@ -150,13 +186,22 @@ ARMV7: Final = Machine(
 )
 
 
+def wasm_objects(
+    folder: Path, *, flags: Sequence[str], library: Sequence[Path] = SOURCES
+) -> list[Path]:
+    """As Machine.objects, of WebAssembly."""
+    said = (*STANDARD, *WARNINGS)
+    command = [tool("clang"), *_WASM, *flags, *said]
+    return compiled(command, library, headers=(LIBRARY,), folder=folder)
+
+
 def build_wasm(
     out: Path, *sources: Path, flags: Sequence[str], library: Sequence[Path] = SOURCES
 ) -> Path:
     """A WebAssembly module of the library and `sources` without a C library."""
     tool("wasm-ld")
+    objects = wasm_objects(out.with_name(f"{out.name}-objects"), flags=flags, library=library)
     link = ("-nostdlib", "-Wl,--no-entry", "-Wl,--strip-all")
-    common = ("--target=wasm32", "-O2", "-mbulk-memory", "-ffreestanding", *flags)
     include = ("-I", str(LIBRARY), "-I", str(C_TESTS))
-    run([tool("clang"), *common, *link, *include, *library, *sources, "-o", out])
+    run([tool("clang"), *_WASM, *flags, *link, *include, *objects, *sources, "-o", out])
     return out
