@@ -214,14 +214,13 @@ def bytes_picture(rows: Sequence[Row]) -> str:
 
 
 def _legend(found: list[Cell]) -> Iterator[str]:
-    texts = [_name(scheme) for scheme in SCHEMES]
-    if any(cell.units is not None for cell in found):
-        texts += ["int8 of other widths (units)", "int4 of other widths"]
-    colours = [*(_COLOURS[scheme] for scheme in SCHEMES), "none", "none"]
-    strokes = [*(_COLOURS[scheme] for scheme in SCHEMES), _COLOURS["int8"], _COLOURS["int4"]]
+    entries = [(_name(scheme), scheme, _COLOURS[scheme]) for scheme in SCHEMES]
+    rings = {"int8": "int8 of other widths (units)", "int4": "int4 of other widths"}
+    there = {cell.scheme for cell in found if cell.units is not None}
+    entries += [(text, scheme, "none") for scheme, text in rings.items() if scheme in there]
     x = 12.0
-    for text, colour, stroke in zip(texts, colours, strokes, strict=False):
-        yield element("circle", cx=x, cy=12, r=4, fill=colour, stroke=stroke)
+    for text, scheme, colour in entries:
+        yield element("circle", cx=x, cy=12, r=4, fill=colour, stroke=_COLOURS[scheme])
         yield element("text", escaped(text), x=x + 8, y=16)
         x += 26 + 6.2 * len(text)
 

@@ -19,9 +19,13 @@ RECORD: Final = Path(__file__).resolve().parents[1] / "docs" / "few-bits.json"
 SCHEMES: Final = ("float", "int8", "int4", "int3", "ternary")
 
 #: How a row of a scheme is made now.  One that was made by another rule does not count.
-# int3:    1 7 numbers, 2 and 15 of them at the two ends, 3 8 numbers in place of 7, steps that stay
-# ternary: 1 3 numbers, 2 and 15 of them at the two ends
-# all others: 1
+# History of int3:
+#   1  7 numbers for a column
+#   2  15 numbers for a column at the two ends
+#   3  8 numbers for a column elsewhere, with steps that stay
+# History of ternary:
+#   1  3 numbers for a column
+#   2  15 numbers for a column at the two ends
 RULES: Final = {"float": 1, "int8": 1, "int4": 1, "int3": 3, "ternary": 2}
 
 
@@ -66,19 +70,24 @@ class Row:
 
 def recorded(path: Path = RECORD) -> list[Row]:
     """All rows measured so far by the present rules."""
+    return [row for row in _of_all_rules(path) if row.rule == RULES[row.scheme]]
+
+
+def _of_all_rules(path: Path) -> list[Row]:
     text = path.read_text() if path.exists() else ""
-    rows = [Row(**entry) for entry in json.loads(text or "[]")]
-    return [row for row in rows if row.rule == RULES[row.scheme]]
+    return [Row(**entry) for entry in json.loads(text or "[]")]
 
 
 def add(rows: Iterator[Row]) -> None:
     """Writes each row when it is there: a run may be stopped, and others may write beside it."""
     for row in rows:
-        key = (row.task, row.model, row.scheme, row.seed)
+        key = (row.task, row.model, row.scheme, row.rule, row.seed)
         with RECORD.open("a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             known = [
-                one for one in recorded() if (one.task, one.model, one.scheme, one.seed) != key
+                one
+                for one in _of_all_rules(RECORD)
+                if (one.task, one.model, one.scheme, one.rule, one.seed) != key
             ]
             lines = ",\n".join(json.dumps(asdict(one)) for one in (*known, row))
             file.truncate(0)

@@ -43,7 +43,8 @@ def quantization_aware(
     Each call rounds the weights as an export does, with a scale for each column that is chosen for
     the least squared error; gradients go to the weights behind them as if nothing was rounded.
     The 8 numbers of a column of "int3" are n from -4 to 3 or from -3 to 4 times its scale, and both
-    stay as this call found them for the weights of `model`, so that should be trained.
+    stay as this call found them for the weights of `model`, so that should be trained; a column of
+    zeros, or whose weights are loaded later, gets others (docs/int4.md).
     States stay float, and an exported file rounds them to 8 bits.  With `calibrate`, calls outside
     of training do so, too, and an export with the same rows answers as they do.
     compile(), fit(), evaluate() and predict() are those of Keras.  `left_in_float` names the

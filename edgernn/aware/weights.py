@@ -11,7 +11,7 @@ import numpy as np
 from edgernn.aware.ends import givers_of_answers, readers_of_inputs
 from edgernn.errors import WrongOption
 from edgernn.export.keras.object import from_keras
-from edgernn.export.quantization.trained_grid import LEVELS, THREE_BITS, trained_grid
+from edgernn.export.quantization.trained_grid import LEVELS, THREE_BITS, kept_grid, trained_grid
 from edgernn.graph import (
     Conv1D,
     Conv2D,
@@ -45,7 +45,9 @@ class OnGrid:
     kept: WeightGrid | None = None
 
     def grid(self, weight: FloatArray) -> WeightGrid:
-        return self.kept or trained_grid(weight, self.most, by_row=self.by_row)
+        if self.kept is not None:
+            return kept_grid(self.kept, weight)
+        return trained_grid(weight, self.most, by_row=self.by_row)
 
     def rounded(self, weight: FloatArray) -> FloatArray:
         grid = self.grid(weight)

@@ -20,6 +20,9 @@ LEVELS: Final = {"int8": WEIGHT_MAX, "int4": 7, "int3": THREE_BITS, "ternary": 1
 #: The finest step: that of a column whose weights are smaller is coarser than they are.
 _LEAST_STEP: Final = 2.0**-16
 
+#: Times the squared error of the grid of now that a kept grid may have.
+_FAR: Final = 4
+
 #: Ternary columns are clipped further down than those of more numbers.
 _TERNARY_CLIPS: Final = tuple(share / 100 for share in range(100, 15, -5))
 
@@ -47,12 +50,33 @@ def trained_grid(weight: FloatArray, most: int, *, by_row: bool = False) -> Weig
     return WeightGrid(step=step, most=most, by_row=by_row, least=least)
 
 
+def kept_grid(kept: WeightGrid, weight: FloatArray) -> WeightGrid:
+    """A grid of three bits for a weight as it is now: that of before, column by column.
+
+    But the grid of now where that has less than a quarter of the squared error: of columns that
+    were zeros, and of weights that were loaded since.
+    """
+    now = trained_grid(weight, kept.most)
+    matrix = weight.reshape(-1, weight.shape[-1])
+    errors = [
+        np.square(one.values(one.numbers(matrix)) - matrix).sum(axis=0) for one in (kept, now)
+    ]
+    is_far = errors[0] > _FAR * errors[1]
+    if kept.least is None or now.least is None:
+        return now
+    return WeightGrid(
+        step=np.where(is_far, now.step, kept.step),
+        most=kept.most,
+        least=np.where(is_far, now.least, kept.least),
+    )
+
+
 def _of_three_bits(matrix: FloatArray) -> tuple[Float64Array, npt.NDArray[np.int8]]:
     """Steps and least numbers of columns [N], of the least squared error."""
     ends = column_scales(matrix, pairs_safe=False) * WEIGHT_MAX
     columns = matrix.shape[1]
     best = np.zeros(columns)
-    side = np.zeros(columns, np.int8)
+    side = np.full(columns, -THREE_BITS, np.int8)
     error = np.full(columns, np.inf)
     for least in (-THREE_BITS, 1 - THREE_BITS):
         for share in CLIPS:

@@ -235,28 +235,6 @@ def test_training_moves_weights_and_means_and_leaves_the_given_model(keras: Any)
         assert numbers <= 2 * one.most + 1
 
 
-@pytest.mark.parametrize(("scheme", "stay"), [("int4", False), ("int3", True)])
-def test_steps_of_int3_are_those_of_the_first_weights(
-    scheme: str, stay: bool, keras: Any, tmp_path: Path
-) -> None:
-    model = edgernn.quantization_aware(small(keras), scheme)
-
-    def steps() -> list[list[float]]:
-        model.save(tmp_path / "model.keras")
-        with zipfile.ZipFile(tmp_path / "model.keras") as archive:
-            grids = json.loads(archive.read("edgernn.json"))["grids"]
-        return [one["step"] for one in grids if "gru" in one["variable"]]
-
-    before, start = steps(), model.on_the_grid().layers[1].get_weights()
-    model.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
-    model.fit(*rows(), epochs=3, batch_size=16, verbose=0)
-    after = steps()
-    assert len(before) == 2
-    assert (after == before) == stay
-    learnt = model.on_the_grid().layers[1].get_weights()
-    assert not np.array_equal(learnt[0], start[0])
-
-
 def test_frozen_layers_answer_on_the_grid_and_keep_their_weights(keras: Any) -> None:
     given = small(keras)
     given.layers[1].trainable = False  # the GRU

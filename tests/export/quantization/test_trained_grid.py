@@ -67,7 +67,7 @@ def on_the_grid(graph: Graph, most: int) -> Graph:
                 exact = as_float32(weight)
                 grid = trained_grid(exact, most, by_row=by_row)
                 changed[name] = grid.values(grid.numbers(exact))
-                grids[content_key(changed[name])] = grid
+                grids[content_key(changed[name])] = replace(grid, least=None)  # as in a file
         layers.append(with_weights(layer, changed))
     return replace(graph, layers=tuple(layers), grids=grids)
 
@@ -86,7 +86,12 @@ def matrices(graph: Graph) -> Mapping[tuple[str, str], Any]:
     ("trained", "scheme"),
     [
         *(("int4", scheme) for scheme in (Scheme.INT4, Scheme.INT8, Scheme.DYNAMIC)),
-        *(("int3", Scheme.INT4), ("ternary", Scheme.INT4), ("ternary", Scheme.INT8)),
+        *(
+            ("int3", Scheme.INT4),
+            ("int3", Scheme.INT8),
+            ("ternary", Scheme.INT4),
+            ("ternary", Scheme.INT8),
+        ),
         *(("int8", Scheme.INT8), ("int8", Scheme.DYNAMIC)),
     ],
 )
@@ -104,7 +109,7 @@ def test_every_weight_is_bit_for_bit_that_of_the_training(
             np.testing.assert_array_equal(after.weights["bias"], before.weights["bias"])
 
 
-@pytest.mark.parametrize("trained", ["int4", "ternary", "int8"])
+@pytest.mark.parametrize("trained", ["int4", "int3", "ternary", "int8"])
 def test_the_native_file_answers_as_the_float_model(trained: str) -> None:
     """What is left is the rounding of activations."""
     graph, ranges = trained_graph("gru", trained)
