@@ -236,8 +236,8 @@ beside LiteRT on our own file, as in the table above; two runs:
 
 None is slower than LiteRT. Below the 1.3 that we ask of a processor with VNNI are an LSTM of two
 layers, whose states need 16 bits, and 650 units, where each step reads 2.5 or 3.4 MB of weights
-from the third cache. Shares of the roofline (as in the table above: products and reading alone, each
-at the best rate of this processor; two runs, nothing else running, fastest of 40 rounds):
+from the third cache. Shares of the roofline (as in the first table: products and reading alone,
+each at the best rate of this processor; two runs, nothing else running, fastest of 40 rounds):
 
 | GRU, LSTM | 100 x 40 x 128 | 100 x 40, 2 x 256 | 50 x 256 x 512 | 20 x 650 x 650 |
 |---|---|---|---|---|
@@ -352,8 +352,8 @@ set have at most 60 KB of code on ARM64, and a freestanding build has nothing th
 
 ## Growth
 
-Taken by hand on the machine of the first table on 2026-11-29, from C: an int8 GRU, fastest of 100 rounds, the
-best instruction set.
+Taken by hand on the machine of the first table on 2026-11-29, from C: an int8 GRU, fastest of 100
+rounds, the best instruction set.
 
 | steps, 40 x 128 | 1 | 10 | 100 | 1000 |
 |---|---|---|---|---|
