@@ -20,7 +20,8 @@ LEVELS: Final = {"int8": WEIGHT_MAX, "int4": 7, "int3": THREE_BITS, "ternary": 1
 #: The finest step: that of a column whose weights are smaller is coarser than they are.
 _LEAST_STEP: Final = 2.0**-16
 
-#: Times the squared error of the grid of now that a kept grid may have.
+#: Times the squared error of the grid of now, or of even rounding by its step if that is more, that
+#: a kept grid may have.
 _FAR: Final = 4
 
 #: Ternary columns are clipped further down than those of more numbers.
@@ -54,14 +55,16 @@ def kept_grid(kept: WeightGrid, weight: FloatArray) -> WeightGrid:
     """A grid of three bits for a weight as it is now: that of before, column by column.
 
     But the grid of now where that has less than a quarter of the squared error: of columns that
-    were zeros, and of weights that were loaded since.
+    were zeros, and of weights that were loaded since.  That few weights happen to lie on the grid
+    of now is no reason.
     """
     now = trained_grid(weight, kept.most)
     matrix = weight.reshape(-1, weight.shape[-1])
     errors = [
         np.square(one.values(one.numbers(matrix)) - matrix).sum(axis=0) for one in (kept, now)
     ]
-    is_far = errors[0] > _FAR * errors[1]
+    even = len(matrix) * np.square(now.step) / 12  # errors between -1/2 and 1/2 of a step
+    is_far = errors[0] > _FAR * np.maximum(errors[1], even)
     if kept.least is None or now.least is None:
         return now
     return WeightGrid(
