@@ -9,28 +9,12 @@ import pytest
 
 import edgernn
 from edgernn.tasks.keras_backend import load_keras
+from tests.edgernn.aware.models import rows, small
 
 
 @pytest.fixture(scope="module")
 def keras() -> Any:
     return load_keras()
-
-
-def small(keras: Any) -> Any:
-    """Tokens to classes: a table, a GRU, a head."""
-    keras.utils.set_random_seed(0)
-    layers = keras.layers
-    return keras.Sequential([
-        layers.Input((12,), dtype="int32"),
-        layers.Embedding(20, 8),
-        layers.GRU(5),
-        layers.Dense(3, activation="softmax"),
-    ])  # fmt: skip
-
-
-def rows() -> tuple[Any, Any]:
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 20, (48, 12)).astype(np.int32), rng.integers(0, 3, 48)
 
 
 @pytest.mark.parametrize(("scheme", "stay"), [("int4", False), ("int3", True)])

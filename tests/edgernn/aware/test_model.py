@@ -22,6 +22,7 @@ from edgernn.graph import QTensor, as_float32
 from edgernn.scheme import Scheme
 from edgernn.tasks.keras_backend import load_keras
 from edgernn.tasks.samples import Samples
+from tests.edgernn.aware.models import rows, small
 from tests.edgernn.tasks.reference_data import splits_of
 from tests.golden import GOLDEN
 
@@ -33,26 +34,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 @pytest.fixture(scope="module")
 def keras() -> Any:
     return load_keras()
-
-
-def small(keras: Any, *middle: Any) -> Any:
-    """Tokens to classes: a table, layers, a GRU, a head."""
-    keras.utils.set_random_seed(0)
-    layers = keras.layers
-    return keras.Sequential([
-        layers.Input((12,), dtype="int32"),
-        layers.Embedding(20, 8),
-        *middle,
-        layers.GRU(5),
-        layers.Dropout(0.5),
-        layers.BatchNormalization(),
-        layers.Dense(3, activation="softmax"),
-    ])  # fmt: skip
-
-
-def rows() -> tuple[Any, Any]:
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 20, (48, 12)).astype(np.int32), rng.integers(0, 3, 48)
 
 
 def tuned(name: str, task: str, scheme: str, count: int) -> tuple[Any, list[Samples]]:
